@@ -1,0 +1,85 @@
+/*
+ * Hexadecimal and base64 text (base64 through OpenSSL's block codec). No state.
+ */
+#include "gateway/base/encode.h"
+
+#include <limits.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+void hex_encode(const uint8_t *data, size_t size, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        out[2 * i] = digits[data[i] >> 4];
+        out[2 * i + 1] = digits[data[i] & 15];
+    }
+    out[2 * size] = '\0';
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int hex_decode(const char *text, uint8_t *out, size_t size)
+{
+    if (strlen(text) != 2 * size) {
+        return ERR_INVALID;
+    }
+    for (size_t i = 0; i < 2 * size; i++) {
+        if (hex_digit(text[i]) < 0) {
+            return ERR_INVALID;
+        }
+    }
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+    }
+    return ERR_OK;
+}
+
+char *base64_encode(const uint8_t *data, size_t size)
+{
+    if (size > INT_MAX / 2) {
+        return NULL;
+    }
+    char *out = malloc(4 * ((size + 2) / 3) + 1);
+    if (!out) {
+        return NULL;
+    }
+    out[0] = '\0';
+    (void)EVP_EncodeBlock((unsigned char *)out, data, (int)size); /* returns the length we know */
+    return out;
+}
+
+int base64_decode(const char *text, uint8_t **out, size_t *out_size)
+{
+    size_t length = strlen(text);
+    if (length % 4 != 0 || length > INT_MAX / 2) {
+        return ERR_INVALID;
+    }
+    size_t body = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    size_t padding = length - body;
+    if (padding > 2 || strspn(text + body, "=") != padding) {
+        return ERR_INVALID;
+    }
+    uint8_t *data = malloc(length / 4 * 3 + 1);
+    if (!data) {
+        return ERR_NO_MEMORY;
+    }
+    int written = length == 0 ? 0 : EVP_DecodeBlock(data, (const unsigned char *)text, (int)length);
+    if (written < 0) {
+        free(data);
+        return ERR_INVALID;
+    }
+    *out = data;
+    *out_size = (size_t)written - padding;
+    return ERR_OK;
+}

@@ -1,0 +1,20 @@
+/*
+ * Hexadecimal and base64 text. Strict: no white space, no missing padding. No state.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/err.h"
+
+/* Lower-case hex; out has 2 * size + 1 bytes. */
+void hex_encode(const uint8_t *data, size_t size, char *out);
+/* Exactly 2 * size hex digits (either case) and a NUL. ERR_INVALID otherwise. */
+int hex_decode(const char *text, uint8_t *out, size_t size) MUST_CHECK;
+
+/* RFC 4648 section 4. Returns a NUL-terminated heap string the caller frees, NULL without memory.
+ */
+char *base64_encode(const uint8_t *data, size_t size);
+/* *out is heap memory the caller frees. ERR_INVALID, ERR_NO_MEMORY. Empty text gives size 0. */
+int base64_decode(const char *text, uint8_t **out, size_t *out_size) MUST_CHECK;

@@ -1,0 +1,79 @@
+/*
+ * What matching says of one read, and the message that carries it from checkpoint-matchd to
+ * checkpointd over the `matches` socket (SOCK_SEQPACKET, one message a packet, one machine, native
+ * layout; `version` changes with any field). Plain values.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/model/plate_read.h"
+#include "gateway/model/wanted.h"
+
+enum match_kind {
+    MATCH_EXACT = 1,      /* every symbol read and equal */
+    MATCH_LOOK_ALIKE = 2, /* characters of one confusable group apart */
+    MATCH_CANDIDATE = 3,  /* a candidate of the camera equals */
+    MATCH_PARTIAL = 4     /* unread symbols on either side, the others equal */
+};
+
+struct match_hit {
+    struct wanted_record entry; /* the immutable entry, compared again before it left match */
+    enum match_kind kind;
+    enum class_agreement agreement;
+    plate_key read_key; /* the key that matched: best read or candidate */
+    uint8_t differing;  /* symbols that differ or are unread */
+    bool expired;       /* outside its validity by the clock; only while time is untrusted */
+};
+
+enum { MATCH_MESSAGE_VERSION = 1, MATCH_HITS_MAX = 8 };
+
+enum match_message_type {
+    MATCH_HELLO = 1, /* first: lanes that have a camera in matchd.yaml */
+    MATCH_READ = 2,  /* a read: a passage, with its hits (none: hit_count 0) */
+    MATCH_LIST = 3,  /* the list in force changed, or its state did */
+    MATCH_ALIVE = 4, /* every 250 ms when nothing else was sent: silence of 1 s is "blind" */
+    MATCH_ALARM = 5  /* a named alarm was raised or ended */
+};
+
+enum list_state {
+    LIST_NONE = 0,    /* no list at all */
+    LIST_CURRENT = 1, /* a valid "still current" statement covers it */
+    LIST_STALE = 2    /* verified, but no statement says it is still current */
+};
+
+struct list_status {
+    uint64_t revision;
+    uint8_t hash[32];               /* of the batch that made the revision */
+    struct wall_time signed_at;     /* time in that batch */
+    struct wall_time current_until; /* of the freshness statement, 0 = none */
+    enum list_state state;
+};
+
+struct match_message {
+    uint32_t version; /* MATCH_MESSAGE_VERSION */
+    enum match_message_type type;
+    uint64_t sequence;       /* of this connection, from 1: a gap is a fault */
+    struct list_status list; /* in force when the read was matched; all types */
+    union {
+        struct {
+            uint8_t lane_count;
+            uint8_t lanes[LANE_ID_MAX];
+            uint16_t cameras[LANE_ID_MAX]; /* first camera of each lane */
+        } hello;
+        struct {
+            struct plate_read read;
+            uint8_t hit_count;    /* strongest first: kind, agreement, priority */
+            uint8_t hits_dropped; /* beyond MATCH_HITS_MAX, 255 = 255 or more */
+            struct match_hit hits[MATCH_HITS_MAX];
+        } read;
+        struct {
+            uint32_t event; /* enum log_event_id of the named alarm */
+            bool active;
+            char detail[160];
+        } alarm;
+    } u;
+    /* MATCH_READ: the JSON texts of the hits' entries follow, each entry.text_size bytes, in order.
+     */
+};
