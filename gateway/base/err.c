@@ -79,15 +79,14 @@ int err_prefix(struct err_text *err, int code, const char *fmt, ...)
 {
     if (err) {
         char prefix[sizeof(err->text)];
-        char old[sizeof(err->text)];
-        memcpy(old, err->text, sizeof(old));
+        char joined[2 * sizeof(err->text) + 2];
         va_list args;
         va_start(args, fmt);
         (void)vsnprintf(prefix, sizeof(prefix), fmt, args); /* a cut prefix is still a prefix */
         va_end(args);
-        size_t used = strlen(prefix);
-        memcpy(err->text, prefix, used + 1);
-        (void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", old); /* may cut */
+        (void)snprintf(joined, sizeof(joined), "%s: %s", prefix, err->text); /* both fit */
+        memcpy(err->text, joined, sizeof(err->text) - 1);
+        err->text[sizeof(err->text) - 1] = '\0';
         cut_at_character(err->text);
     }
     return code;
