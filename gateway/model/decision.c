@@ -1,0 +1,126 @@
+/*
+ * Decisions: start value, merging over the hits of one passage, names. No state.
+ */
+#include "gateway/model/decision.h"
+
+#include <string.h>
+
+static const char *const level_names[] = {"none", "quiet", "silent", "sounding"};
+static const char *const lights_names[] = {"unchanged", "red", "yellow"};
+static const char *const forward_names[] = {"none", "normal", "urgent"};
+
+static const struct {
+    const char *name;
+    const char *text;
+} marks_table[MARK_COUNT] = {
+    {"suspected", "疑似"},
+    {"class_unverified", "种类未核"},
+    {"clock_untrusted", "时钟不可信"},
+    {"unauthenticated", "来源未认证"},
+    {"officer_risk", "注意安全"},
+    {"class_conflict", "种类不符"},
+    {"list_stale", "名单过期"},
+};
+
+void decision_init(struct decision *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->escalate_after_ms = DECISION_NEVER_MS;
+}
+
+static int32_t sooner(int32_t a_ms, int32_t b_ms)
+{
+    if (a_ms < 0) {
+        return b_ms;
+    }
+    return b_ms < 0 || a_ms < b_ms ? a_ms : b_ms;
+}
+
+void decision_merge(struct decision *into, const struct decision *other)
+{
+    if (other->level > into->level || into->rule[0] == '\0') {
+        memcpy(into->rule, other->rule, sizeof(into->rule));
+    }
+    uint32_t risk = (into->marks | other->marks) & MARK_OFFICER_RISK;
+    if (other->level > into->level) {
+        into->level = other->level;
+        into->marks = other->marks;
+    }
+    into->hold = into->hold || other->hold;
+    into->raise = into->raise && other->raise;
+    into->siren = into->siren || other->siren;
+    into->strobe = into->strobe || other->strobe;
+    into->backup = into->backup || other->backup;
+    if (into->lights != DECISION_LIGHTS_RED && other->lights != DECISION_LIGHTS_UNCHANGED) {
+        into->lights = other->lights;
+    }
+    into->escalate_after_ms = sooner(into->escalate_after_ms, other->escalate_after_ms);
+    if (other->forward > into->forward) {
+        into->forward = other->forward;
+    }
+    into->marks |= risk;
+    if (risk) {
+        into->siren = false;
+        into->strobe = false;
+        if (into->level == ALERT_SOUNDING) {
+            into->level = ALERT_SILENT;
+        }
+    }
+}
+
+const char *alert_level_name(enum alert_level level)
+{
+    return (unsigned)level <= ALERT_SOUNDING ? level_names[level] : NULL;
+}
+
+const char *decision_lights_name(enum decision_lights lights)
+{
+    return (unsigned)lights <= DECISION_LIGHTS_YELLOW ? lights_names[lights] : NULL;
+}
+
+const char *decision_forward_name(enum decision_forward forward)
+{
+    return (unsigned)forward <= FORWARD_URGENT ? forward_names[forward] : NULL;
+}
+
+static int mark_index(enum decision_mark mark)
+{
+    for (int i = 0; i < MARK_COUNT; i++) {
+        if ((unsigned)mark == 1u << i) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+const char *decision_mark_name(enum decision_mark mark)
+{
+    int i = mark_index(mark);
+    return i < 0 ? NULL : marks_table[i].name;
+}
+
+const char *decision_mark_text(enum decision_mark mark)
+{
+    int i = mark_index(mark);
+    return i < 0 ? NULL : marks_table[i].text;
+}
+
+void decision_marks_format(uint32_t marks, char out[DECISION_MARKS_TEXT_SIZE])
+{
+    size_t at = 0;
+    for (int i = 0; i < MARK_COUNT; i++) {
+        if (!(marks & 1u << i)) {
+            continue;
+        }
+        size_t length = strlen(marks_table[i].text);
+        if (at + length + 2 > DECISION_MARKS_TEXT_SIZE) {
+            break;
+        }
+        if (at > 0) {
+            out[at++] = ' ';
+        }
+        memcpy(out + at, marks_table[i].text, length);
+        at += length;
+    }
+    out[at] = '\0';
+}
