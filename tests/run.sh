@@ -26,10 +26,10 @@ build() { # build PRESET
 
 if [ "$full" = yes ]; then
     build tsan
-    ctest --preset tsan -LE system -j 2
+    ctest --preset tsan -LE "system|repo" -j 2
     tests/fuzz/run.sh 60
 fi
 build asan
-ctest --preset asan -LE system -j 2
+ctest --preset asan -LE "system|repo" -j 2
 build release
 ctest --preset release -j 2
