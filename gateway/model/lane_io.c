@@ -1,5 +1,5 @@
 /*
- * Names of lane inputs, outputs and order results. No state.
+ * Names of lane inputs, outputs and order results; the reaction time of a bus. No state.
  */
 #include "gateway/model/lane_io.h"
 
@@ -46,4 +46,19 @@ int lane_input_parse(const char *name)
 int lane_output_parse(const char *name)
 {
     return find_name(output_names, OUTPUT_COUNT, name);
+}
+
+int lane_reaction_check(uint32_t pause_ms, uint32_t scan_worst_ms, uint32_t write_worst_ms,
+                        struct err_text *err)
+{
+    uint64_t sum_ms =
+        (uint64_t)pause_ms + scan_worst_ms + (uint64_t)GUARD_REACTION_WRITES * write_worst_ms;
+    if (sum_ms <= GUARD_REACTION_MAX_MS) {
+        return ERR_OK;
+    }
+    return err_set(err, ERR_INVALID,
+                   "from obstacle to raise %llu ms (pause %u + scan %u + %d writes of %u), "
+                   "expected at most %d ms",
+                   (unsigned long long)sum_ms, pause_ms, scan_worst_ms, GUARD_REACTION_WRITES,
+                   write_worst_ms, GUARD_REACTION_MAX_MS);
 }

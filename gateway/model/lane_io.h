@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/base/err.h"
 
 enum lane_input {
     INPUT_LIMIT_OPEN,     /* boom fully raised */
@@ -60,6 +61,7 @@ struct lane_order {
     enum lane_output output;
     bool on;           /* false: de-energise */
     uint32_t pulse_ms; /* 0 = hold the level; otherwise a bounded pulse, module timer if any */
+    bool emergency;    /* obstacle raise or emergency raise: goes through under a fault (rule 3) */
     struct mono_time expires; /* dropped, not sent, when later than this (safety rule 6) */
 };
 
@@ -78,6 +80,42 @@ struct lane_outcome {
     struct mono_time at;
     char detail[80]; /* English, for the journal; "" when done */
 };
+
+enum {
+    GUARD_ORDERS_MAX = 4,
+    GUARD_REASON_SIZE = 80,
+    GUARD_REACTION_MAX_MS = 100, /* safety rule 1: input active to raise written */
+    GUARD_REACTION_WRITES = 3    /* lower off, stop, raise */
+};
+
+/*
+ * The guard of one lane's boom, called by the bus thread and by nobody else (gateway/lane/guard.h
+ * is the guard; gateway/app wires it in, so that drivers need not know it). Pure and quick; `ctx`
+ * belongs to the bus thread once it runs. An order of the guard has id 0 and no outcome is sent for
+ * it; the scan that caused it goes up with guard_acted set.
+ */
+struct lane_guard {
+    void *ctx;
+    /* Once for each scan, contact or not, before any queued order is looked at. Writes up to
+     * GUARD_ORDERS_MAX orders to be sent at once in this order, each through `allows` and `wrote`
+     * like any other; one that is refused or fails does not stop the following ones. Returns how
+     * many. */
+    uint32_t (*scan)(void *ctx, const struct lane_scan *scan,
+                     struct lane_order out[GUARD_ORDERS_MAX]);
+    /* Immediately before each write of an output, lights too, also to de-energise. `latest` is the
+     * lane's newest scan. False: not written, ORDER_VETOED with `reason` (English) as detail. */
+    bool (*allows)(void *ctx, const struct lane_order *order, const struct lane_scan *latest,
+                   struct mono_time now, char reason[GUARD_REASON_SIZE]);
+    /* After each attempt; `done` false when the module did not acknowledge (it may have acted all
+     * the same). The bus ending a pulse itself is a write of the same output with on = false. */
+    void (*wrote)(void *ctx, const struct lane_order *order, bool done, struct mono_time now);
+};
+
+/* Whether a bus can keep rule 1: the pause between two scans, the longest a scan's reads take and
+ * the longest one write takes, all without a timeout (a timeout is lost contact). ERR_INVALID with
+ * the sum in `err` when a pause + scan + GUARD_REACTION_WRITES writes exceed the limit. */
+int lane_reaction_check(uint32_t pause_ms, uint32_t scan_worst_ms, uint32_t write_worst_ms,
+                        struct err_text *err) MUST_CHECK;
 
 /* Stable names for configuration, journal and JSON ("limit_open", "raise"); NULL out of range. */
 const char *lane_input_name(enum lane_input input);
