@@ -16,7 +16,8 @@ enum {
     FORM2_BITS = 6,
     FORM2_UNREAD = 37,
     TOKENS_MAX = PLATE_TEXT_MAX,
-    ALL_ZERO_MIN = 7 /* "0000000" and longer is a camera's way to say unread */
+    STRIPPED_UNREAD_MAX = 2, /* a colour is stripped only if no more of the plate is unread */
+    ALL_ZERO_MIN = 7         /* "0000000" and longer is a camera's way to say unread */
 };
 #define FORM2_FLAG (UINT64_C(1) << 63)
 
@@ -239,6 +240,14 @@ static int colour_prefix(const struct tokens *t, int *out_colour)
     return *out_colour ? n + 1 : 0;
 }
 
+static int count_unread(const uint8_t *symbols, int count)
+{
+    int unread = 0;
+    for (int i = 0; i < count; i++)
+        unread += symbols[i] == PLATE_SYMBOL_UNREAD;
+    return unread;
+}
+
 static bool is_foreign_whole(const uint8_t *symbols, int count)
 {
     bool digit = false;
@@ -258,6 +267,8 @@ static bool strip_colour(const struct tokens *t, enum plate_dash dash, uint8_t *
     int skip = colour_prefix(t, &colour);
     int n;
     if (skip == 0 || !to_symbols(t->code + skip, t->count - skip, dash, symbols, &n))
+        return false;
+    if (count_unread(symbols, n) > STRIPPED_UNREAD_MAX)
         return false;
     const struct plate_form *form = plate_form_find(symbols, n);
     bool may_be_province = t->code[0] == 0x9ED1;
@@ -387,8 +398,7 @@ static void encode_symbols(uint8_t *symbols, int count, struct plate_text *out)
     if (out->key == 0)
         return;
     out->kind = PLATE_KEY;
-    for (int i = 0; i < count; i++)
-        out->unread_symbols += symbols[i] == PLATE_SYMBOL_UNREAD;
+    out->unread_symbols = count_unread(symbols, count);
     const struct plate_form *form = plate_form_find(symbols, count);
     /* An unread first symbol fits every form: only a read one says "old military". */
     out->old_military = form && form->old_military && symbols[0] != PLATE_SYMBOL_UNREAD;
