@@ -33,7 +33,7 @@ static int open_socket(int type, int *out_fd, struct err_text *err)
 int unix_connect(const char *path, int type, int *out_fd, struct err_text *err)
 {
     struct sockaddr_un address;
-    int fd;
+    int fd = -1;
     int result = address_of(path, &address, err);
     if (result == 0)
         result = open_socket(type, &fd, err);
@@ -57,7 +57,7 @@ static int remove_dead(const char *path, int type, struct err_text *err)
         return errno == ENOENT ? 0 : err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
     if (!S_ISSOCK(st.st_mode))
         return err_set(err, ERR_INVALID, "%s: exists and is not a socket", path);
-    int fd;
+    int fd = -1;
     int result = unix_connect(path, type, &fd, NULL);
     if (result == 0) {
         close(fd);
@@ -71,7 +71,7 @@ static int remove_dead(const char *path, int type, struct err_text *err)
 int unix_listen(const char *path, int type, mode_t mode, int *out_fd, struct err_text *err)
 {
     struct sockaddr_un address;
-    int fd;
+    int fd = -1;
     int result = address_of(path, &address, err);
     if (result == 0)
         result = remove_dead(path, type, err);
