@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "gateway/model/plate_read.h"
@@ -77,3 +78,12 @@ struct match_message {
     /* MATCH_READ: the JSON texts of the hits' entries follow, each entry.text_size bytes, in order.
      */
 };
+
+enum { MATCH_MESSAGE_SIZE_MAX = sizeof(struct match_message) + MATCH_HITS_MAX * WANTED_TEXT_MAX };
+
+/* "exact", "look_alike", "candidate", "partial"; NULL when it is none. */
+const char *match_kind_name(enum match_kind kind);
+/* Checks every field of a message of `size` bytes as it came off the socket, texts included.
+ * ERR_INVALID, ERR_UNSUPPORTED (version), ERR_TOO_LARGE; `err` says which field. */
+int match_message_check(const struct match_message *m, size_t size,
+                        struct err_text *err) MUST_CHECK;

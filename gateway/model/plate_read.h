@@ -61,3 +61,6 @@ struct plate_read {
     uint16_t speed_kmh; /* 0xFFFF = not given */
     enum read_authenticity authenticity;
 };
+
+/* Checks every field of a read that came from another program. ERR_INVALID; `err` says which. */
+int plate_read_check(const struct plate_read *read, struct err_text *err) MUST_CHECK;

@@ -1,0 +1,98 @@
+/* Checks of a match message as it comes off the socket: everything in range before it is used. */
+#include "gateway/model/hit.h"
+
+#include <string.h>
+
+const char *match_kind_name(enum match_kind kind)
+{
+    switch (kind) {
+    case MATCH_EXACT:
+        return "exact";
+    case MATCH_LOOK_ALIKE:
+        return "look_alike";
+    case MATCH_CANDIDATE:
+        return "candidate";
+    case MATCH_PARTIAL:
+        return "partial";
+    }
+    return NULL;
+}
+
+static int check_entry(const struct wanted_record *entry, struct err_text *err)
+{
+    char text[PLATE_TEXT_SIZE];
+    if (entry->id == 0 || plate_decode(entry->key, text) != 0)
+        return err_set(err, ERR_INVALID, "entry without id or key");
+    if (entry->priority < 1 || entry->priority > 3)
+        return err_set(err, ERR_INVALID, "entry priority = '%u': expected 1 to 3", entry->priority);
+    if (entry->handling != HANDLING_STOP && entry->handling != HANDLING_OBSERVE)
+        return err_set(err, ERR_INVALID, "entry handling = '%u': unknown", entry->handling);
+    if (entry->text_size > WANTED_TEXT_MAX)
+        return err_set(err, ERR_TOO_LARGE, "entry text of %u bytes, expected at most %d",
+                       entry->text_size, WANTED_TEXT_MAX);
+    return 0;
+}
+
+static int check_hit(const struct match_hit *hit, struct err_text *err)
+{
+    if (!match_kind_name(hit->kind))
+        return err_set(err, ERR_INVALID, "kind = '%d': unknown", (int)hit->kind);
+    if ((int)hit->agreement < CLASS_AGREE || hit->agreement > CLASS_CONFLICT)
+        return err_set(err, ERR_INVALID, "agreement = '%d': unknown", (int)hit->agreement);
+    return check_entry(&hit->entry, err);
+}
+
+static int check_read(const struct match_message *m, size_t texts_size, struct err_text *err)
+{
+    int result = plate_read_check(&m->u.read.read, err);
+    if (result != 0)
+        return err_prefix(err, result, "read");
+    if (m->u.read.hit_count > MATCH_HITS_MAX)
+        return err_set(err, ERR_INVALID, "hit_count = '%u': expected at most %d",
+                       m->u.read.hit_count, MATCH_HITS_MAX);
+    size_t expected = 0;
+    for (int i = 0; i < m->u.read.hit_count; i++) {
+        result = check_hit(&m->u.read.hits[i], err);
+        if (result != 0)
+            return err_prefix(err, result, "hits[%d]", i);
+        expected += m->u.read.hits[i].entry.text_size;
+    }
+    if (texts_size != expected)
+        return err_set(err, ERR_INVALID, "%zu bytes of entry texts, expected %zu", texts_size,
+                       expected);
+    return 0;
+}
+
+static int check_alarm(const struct match_message *m, struct err_text *err)
+{
+    if (!memchr(m->u.alarm.detail, '\0', sizeof m->u.alarm.detail))
+        return err_set(err, ERR_INVALID, "alarm detail without end");
+    return 0;
+}
+
+int match_message_check(const struct match_message *m, size_t size, struct err_text *err)
+{
+    if (size < sizeof *m)
+        return err_set(err, ERR_INVALID, "%zu bytes, expected at least %zu", size, sizeof *m);
+    if (m->version != MATCH_MESSAGE_VERSION)
+        return err_set(err, ERR_UNSUPPORTED, "version = '%u': expected %d", m->version,
+                       MATCH_MESSAGE_VERSION);
+    if ((int)m->list.state < LIST_NONE || m->list.state > LIST_STALE)
+        return err_set(err, ERR_INVALID, "list state = '%d': unknown", (int)m->list.state);
+    size_t texts_size = size - sizeof *m;
+    if (m->type == MATCH_READ)
+        return check_read(m, texts_size, err);
+    if (texts_size != 0)
+        return err_set(err, ERR_INVALID, "%zu bytes too many", texts_size);
+    switch (m->type) {
+    case MATCH_READ:
+        break;
+    case MATCH_HELLO:
+    case MATCH_LIST:
+    case MATCH_ALIVE:
+        return 0;
+    case MATCH_ALARM:
+        return check_alarm(m, err);
+    }
+    return err_set(err, ERR_INVALID, "type = '%d': unknown", (int)m->type);
+}
