@@ -1,6 +1,7 @@
 /* See match_link.h. */
 #include "gateway/pipeline/match_link.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -75,8 +76,9 @@ void match_link_destroy(struct match_link *link)
 
 void match_link_release(struct match_link *link, struct match_packet *packet)
 {
-    /* The queue has room for the whole pool, so this cannot be full. */
-    (void)queue_push(link->free, &packet);
+    int result = queue_push(link->free, &packet);
+    assert(result == 0); /* room for the whole pool */
+    (void)result;
 }
 
 static void lose_peer(struct match_link *link, const char *reason)
