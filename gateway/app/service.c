@@ -1,0 +1,144 @@
+/* See service.h. */
+#include "gateway/app/service.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "gateway/base/log.h"
+
+#define SERVICE_VERSION "0.1.0"
+
+static void print_help(const struct service_about *about)
+{
+    printf("%s - %s\n\n"
+           "usage: %s [--config FILE] [--check]\n\n"
+           "  --config FILE  configuration (default %s)\n"
+           "  --check        read the configuration, say what is wrong with it, and end\n"
+           "  --help         this text\n"
+           "  --version      version\n\n"
+           "%s\n"
+           "EXIT STATUS\n"
+           "  0 ended as asked, 1 failed at run time, 2 wrong arguments, 78 wrong configuration\n",
+           about->program, about->purpose, about->program, about->default_config, about->help);
+}
+
+int service_args_parse(int argc, char **argv, const struct service_about *about,
+                       struct service_args *out)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    struct service_args args = {.config_path = about->default_config};
+    int c;
+    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            args.config_path = optarg;
+            break;
+        case 'k':
+            args.check = true;
+            break;
+        case 'h':
+            print_help(about);
+            return EXIT_OK;
+        case 'v':
+            printf("%s %s\n", about->program, SERVICE_VERSION);
+            return EXIT_OK;
+        default:
+            fprintf(stderr, "Try '%s --help'.\n", about->program);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "%s: unexpected argument '%s'\nTry '%s --help'.\n", about->program,
+                argv[optind], about->program);
+        return EXIT_USAGE;
+    }
+    *out = args;
+    return -1;
+}
+
+int service_open(struct service *service, const char *program, struct err_text *err)
+{
+    sigset_t set;
+    log_init(program);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return err_set(err, ERR_IO, "signals: %s", strerror(errno));
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return err_set(err, ERR_IO, "signalfd: %s", strerror(errno));
+    service->signal_fd = fd;
+    return 0;
+}
+
+void service_close(struct service *service)
+{
+    close(service->signal_fd);
+    service->signal_fd = -1;
+}
+
+void service_ready(const char *status)
+{
+    /* Without a service manager there is nobody to tell; that is no error. */
+    (void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
+    log_event(EVENT_PROGRAM_STARTED, "%s", status);
+}
+
+/* Handles what is pending. Returns true when the program shall end. */
+static bool handle_signals(struct service *service, const struct service_hooks *hooks)
+{
+    struct signalfd_siginfo info;
+    while (read(service->signal_fd, &info, sizeof info) == sizeof info) {
+        switch (info.ssi_signo) {
+        case SIGHUP:
+            if (hooks->reload)
+                hooks->reload(hooks->ctx);
+            break;
+        case SIGUSR1:
+            if (hooks->dump)
+                hooks->dump(hooks->ctx);
+            break;
+        default:
+            return true;
+        }
+    }
+    return false;
+}
+
+int service_run(struct service *service, struct thread *const *threads, size_t count,
+                const struct service_hooks *hooks)
+{
+    int status = EXIT_OK;
+    for (;;) {
+        struct pollfd fd = {.fd = service->signal_fd, .events = POLLIN};
+        if (poll(&fd, 1, SERVICE_TICK_MS) > 0 && handle_signals(service, hooks))
+            break;
+        const struct thread *stale = threads_stale(threads, count, SERVICE_STALE_MS);
+        if (stale) {
+            log_event(EVENT_THREAD_STALE, "thread=%s", stale->options.name);
+            status = EXIT_RUN;
+            break;
+        }
+        (void)sd_notify(0, "WATCHDOG=1"); /* nobody to tell is no error */
+        if (hooks->tick)
+            hooks->tick(hooks->ctx);
+    }
+    (void)sd_notify(0, "STOPPING=1");
+    log_event(EVENT_PROGRAM_STOPPING, "%s", "");
+    return status;
+}

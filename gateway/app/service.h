@@ -1,0 +1,62 @@
+/*
+ * What every daemon's main has in common: arguments, signals, readiness, the watchdog and the end.
+ * The main thread does nothing else: it waits in service_run() while the program's threads work.
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "gateway/base/err.h"
+#include "gateway/base/thread.h"
+
+/* Exit statuses, sysexits(3) where it has one. */
+enum service_exit {
+    EXIT_OK = 0,
+    EXIT_RUN = 1,    /* refused or failed at run time */
+    EXIT_USAGE = 2,  /* wrong arguments */
+    EXIT_CONFIG = 78 /* EX_CONFIG: wrong configuration */
+};
+
+struct service_about {
+    const char *program;        /* "checkpointd" */
+    const char *purpose;        /* one line */
+    const char *default_config; /* "/etc/checkpoint/checkpointd.yaml" */
+    const char *help;           /* man-page text behind the options: FILES, SIGNALS, … */
+};
+
+struct service_args {
+    const char *config_path;
+    bool check; /* --check: load the configuration, say what is wrong, end */
+};
+
+/* Parses --config F, --check, --help, --version. Returns -1 to go on, otherwise the status to exit
+ * with: help, version and errors have been printed. */
+int service_args_parse(int argc, char **argv, const struct service_about *about,
+                       struct service_args *out);
+
+struct service_hooks {
+    void *ctx;
+    void (*reload)(void *ctx); /* SIGHUP; may be NULL */
+    void (*dump)(void *ctx);   /* SIGUSR1: write the counters to the log; may be NULL */
+    void (*tick)(void *ctx);   /* every SERVICE_TICK_MS; may be NULL */
+};
+
+enum { SERVICE_TICK_MS = 250, SERVICE_STALE_MS = 5000 };
+
+struct service {
+    int signal_fd;
+};
+
+/* Blocks the signals in this and every later thread: call before any thread starts. SIGPIPE is
+ * ignored. ERR_IO. */
+int service_open(struct service *service, const char *program, struct err_text *err) MUST_CHECK;
+/* Tells the service manager that the program is ready; `status` is shown by it. */
+void service_ready(const char *status);
+/* Waits for SIGTERM or SIGINT (returns EXIT_OK) while every thread lives: a thread without a sign
+ * of life for SERVICE_STALE_MS, or ended, is named and EXIT_RUN returned, so that the service
+ * manager restarts the program. Feeds the watchdog. */
+int service_run(struct service *service, struct thread *const *threads, size_t count,
+                const struct service_hooks *hooks);
+void service_close(struct service *service);
