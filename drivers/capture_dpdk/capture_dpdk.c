@@ -1,0 +1,239 @@
+/* See capture_dpdk.h. Frames stay in their mbufs until the next poll; a frame of several segments
+ * is copied into the source's own buffer. DPDK 22.11 programmer's guide, "Poll Mode Driver". */
+#include "drivers/capture_dpdk/capture_dpdk.h"
+
+#include <pthread.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    DESCRIPTORS = 1024,
+    MBUFS = 8191,
+    MBUF_CACHE = 256,
+    BUSY_POLLS = 50, /* empty polls before the first sleep */
+    BACKOFF_US = 100,
+    ARGS_TEXT_SIZE = 2048
+};
+
+struct dpdk_source {
+    struct capture_source base;
+    struct rte_mempool *pool;
+    struct rte_mbuf *held[CAPTURE_BURST_MAX];
+    int held_count;
+    uint16_t port;
+    bool started;
+    int idle_backoff_us;
+    uint64_t frames;
+    uint8_t joined[CAPTURE_BURST_MAX][CAPTURE_FRAME_SIZE_MAX];
+};
+
+/* ---- environment ---- */
+
+static pthread_mutex_t eal_lock = PTHREAD_MUTEX_INITIALIZER;
+static char eal_started[ARGS_TEXT_SIZE]; /* arguments it was started with, "" = not yet */
+
+static int join_args(const struct capture_dpdk_options *options, char out[ARGS_TEXT_SIZE],
+                     struct err_text *err)
+{
+    size_t size = 0;
+    out[0] = '\0';
+    for (int i = 0; i < options->eal_arg_count; i++) {
+        int more = snprintf(out + size, ARGS_TEXT_SIZE - size, " %s", options->eal_args[i]);
+        if (more < 0 || (size_t)more >= ARGS_TEXT_SIZE - size)
+            return err_set(err, ERR_TOO_LARGE, "dpdk: EAL arguments longer than %d bytes",
+                           ARGS_TEXT_SIZE);
+        size += (size_t)more;
+    }
+    return 0;
+}
+
+static int start_eal_locked(const struct capture_dpdk_options *options, const char *args,
+                            struct err_text *err)
+{
+    char *argv[CAPTURE_DPDK_EAL_ARGS_MAX + 2];
+    char program[] = "checkpoint-matchd";
+    char text[ARGS_TEXT_SIZE];
+    size_t size = 0;
+    argv[0] = program;
+    for (int i = 0; i < options->eal_arg_count; i++) {
+        size_t bytes = strlen(options->eal_args[i]) + 1;
+        memcpy(text + size, options->eal_args[i], bytes); /* join_args checked the sum */
+        argv[i + 1] = text + size;
+        size += bytes;
+    }
+    argv[options->eal_arg_count + 1] = NULL;
+    if (rte_eal_init(options->eal_arg_count + 1, argv) < 0)
+        return err_set(err, ERR_IO, "dpdk: EAL refused '%s': %s", args, rte_strerror(rte_errno));
+    snprintf(eal_started, sizeof eal_started, "%s", args[0] ? args : " ");
+    return 0;
+}
+
+static int start_eal(const struct capture_dpdk_options *options, struct err_text *err)
+{
+    char args[ARGS_TEXT_SIZE];
+    int result = join_args(options, args, err);
+    if (result != 0)
+        return result;
+    pthread_mutex_lock(&eal_lock);
+    if (eal_started[0] == '\0')
+        result = start_eal_locked(options, args, err);
+    else if (strcmp(eal_started, args[0] ? args : " ") != 0)
+        result = err_set(err, ERR_CONFLICT, "dpdk: EAL arguments '%s', running with '%s'", args,
+                         eal_started);
+    pthread_mutex_unlock(&eal_lock);
+    return result;
+}
+
+/* ---- frames ---- */
+
+static void release_held(struct dpdk_source *source)
+{
+    for (int i = 0; i < source->held_count; i++)
+        rte_pktmbuf_free(source->held[i]);
+    source->held_count = 0;
+}
+
+static void fill_frame(struct dpdk_source *source, int slot, struct capture_frame *out)
+{
+    const struct rte_mbuf *mbuf = source->held[slot];
+    uint32_t wire = rte_pktmbuf_pkt_len(mbuf);
+    uint32_t size = wire < CAPTURE_FRAME_SIZE_MAX ? wire : CAPTURE_FRAME_SIZE_MAX;
+    *out = (struct capture_frame){
+        .data = rte_pktmbuf_read(mbuf, 0, size, source->joined[slot]),
+        .size_bytes = size,
+        .wire_size_bytes = wire,
+        .mono = clock_mono(&clock_system),
+        .wall = clock_wall(&clock_system),
+    };
+}
+
+static void back_off(const struct dpdk_source *source, unsigned empty_polls)
+{
+    if (empty_polls < BUSY_POLLS)
+        return;
+    int64_t us = empty_polls - BUSY_POLLS + 1;
+    if (us > source->idle_backoff_us)
+        us = source->idle_backoff_us;
+    struct timespec pause = {0, us * 1000};
+    nanosleep(&pause, NULL); /* cut short by a signal: only an earlier poll */
+}
+
+static int poll_port(struct capture_source *base, struct capture_frame *frames, int max,
+                     int timeout_ms)
+{
+    struct dpdk_source *source = (struct dpdk_source *)base;
+    struct mono_time deadline = mono_add_ms(clock_mono(&clock_system), timeout_ms);
+    release_held(source);
+    for (unsigned empty = 0;; empty++) {
+        source->held_count = rte_eth_rx_burst(source->port, 0, source->held, (uint16_t)max);
+        if (source->held_count > 0)
+            break;
+        if (!mono_before(clock_mono(&clock_system), deadline))
+            return 0;
+        back_off(source, empty);
+    }
+    for (int i = 0; i < source->held_count; i++)
+        fill_frame(source, i, &frames[i]);
+    source->frames += (uint64_t)source->held_count;
+    return source->held_count;
+}
+
+static void port_stats(struct capture_source *base, struct capture_stats *out)
+{
+    struct dpdk_source *source = (struct dpdk_source *)base;
+    struct rte_eth_stats totals = {0};
+    bool known = rte_eth_stats_get(source->port, &totals) == 0;
+    *out = (struct capture_stats){.frames = source->frames};
+    if (known) {
+        out->dropped = totals.imissed + totals.rx_nombuf;
+        out->errors = totals.ierrors;
+    }
+}
+
+static void close_port(struct capture_source *base)
+{
+    struct dpdk_source *source = (struct dpdk_source *)base;
+    release_held(source);
+    if (source->started) {
+        (void)rte_eth_dev_stop(source->port);  /* nothing left to do if it refuses */
+        (void)rte_eth_dev_close(source->port); /* the same */
+    }
+    rte_mempool_free(source->pool);
+    free(source);
+}
+
+static const struct capture_ops dpdk_ops = {"dpdk", poll_port, port_stats, close_port};
+
+/* ---- opening ---- */
+
+static int find_port(const char *name, uint16_t *out, struct err_text *err)
+{
+    uint16_t first = RTE_MAX_ETHPORTS;
+    if (name[0] != '\0' && rte_eth_dev_get_port_by_name(name, out) == 0)
+        return 0;
+    if (name[0] != '\0')
+        return err_set(err, ERR_NOT_FOUND, "dpdk: no port '%s' among %u", name,
+                       rte_eth_dev_count_avail());
+    first = (uint16_t)rte_eth_find_next(0);
+    if (first >= RTE_MAX_ETHPORTS)
+        return err_set(err, ERR_NOT_FOUND, "dpdk: no port at all");
+    *out = first;
+    return 0;
+}
+
+static int setup_port(struct dpdk_source *source, const struct capture_dpdk_options *options,
+                      struct err_text *err)
+{
+    struct rte_eth_conf conf = {0};
+    uint16_t descriptors =
+        (uint16_t)(options->descriptors > 0 ? options->descriptors : DESCRIPTORS);
+    unsigned mbufs = options->mbufs > 0 ? (unsigned)options->mbufs : MBUFS;
+    int socket = rte_eth_dev_socket_id(source->port);
+    char name[32];
+    snprintf(name, sizeof name, "capture_%u", source->port);
+    source->pool =
+        rte_pktmbuf_pool_create(name, mbufs, MBUF_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, socket);
+    if (!source->pool)
+        return err_set(err, ERR_NO_MEMORY, "dpdk: pool of %u mbufs: %s", mbufs,
+                       rte_strerror(rte_errno));
+    int result = rte_eth_dev_configure(source->port, 1, 0, &conf);
+    if (result == 0)
+        result = rte_eth_dev_adjust_nb_rx_tx_desc(source->port, &descriptors, NULL);
+    if (result == 0)
+        result = rte_eth_rx_queue_setup(source->port, 0, descriptors, (unsigned)socket, NULL,
+                                        source->pool);
+    if (result == 0)
+        result = rte_eth_dev_start(source->port);
+    if (result != 0)
+        return err_set(err, ERR_IO, "dpdk: port %u: %s", source->port, rte_strerror(-result));
+    source->started = true;
+    return 0;
+}
+
+int capture_dpdk_open(const struct capture_dpdk_options *options, struct capture_source **out,
+                      struct err_text *err)
+{
+    int result = start_eal(options, err);
+    if (result != 0)
+        return result;
+    struct dpdk_source *source = calloc(1, sizeof *source);
+    if (!source)
+        return err_set(err, ERR_NO_MEMORY, "dpdk: no memory");
+    source->base.ops = &dpdk_ops;
+    source->idle_backoff_us = options->idle_backoff_us > 0 ? options->idle_backoff_us : BACKOFF_US;
+    result = find_port(options->port, &source->port, err);
+    if (result == 0)
+        result = setup_port(source, options, err);
+    if (result != 0) {
+        close_port(&source->base);
+        return result;
+    }
+    *out = &source->base;
+    return 0;
+}

@@ -1,0 +1,296 @@
+/* See capture_pcap.h. Frames are copied into the source's own burst buffer, because libpcap's are
+ * only valid until its next call. */
+#include "drivers/capture_pcap/capture_pcap.h"
+
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LIVE_BUFFER_BYTES = 8 << 20,
+    LIVE_TIMEOUT_MS = 1, /* immediate mode does not wait for it */
+    REPLAY_GAP_MAX_MS = 60 * 1000
+};
+
+struct pcap_source {
+    struct capture_source base;
+    pcap_t *pcap;
+    uint64_t frames;
+    uint8_t burst[CAPTURE_BURST_MAX][CAPTURE_FRAME_SIZE_MAX];
+    /* replay only */
+    bool full_speed;
+    bool ended;
+    bool broken;      /* the file ends in the middle of a packet */
+    bool has_pending; /* burst[0] holds a frame whose time has not come */
+    struct capture_frame pending;
+    int64_t recorded_ms;  /* of the frame before, -1 = none yet */
+    struct mono_time due; /* when the next frame is due */
+};
+
+static void keep(struct pcap_source *source, int slot, const struct pcap_pkthdr *header,
+                 const uint8_t *data, struct capture_frame *out)
+{
+    uint32_t size = header->caplen;
+    if (size > CAPTURE_FRAME_SIZE_MAX)
+        size = CAPTURE_FRAME_SIZE_MAX;
+    memcpy(source->burst[slot], data, size);
+    *out = (struct capture_frame){
+        .data = source->burst[slot], .size_bytes = size, .wire_size_bytes = header->len};
+}
+
+static void stamp(struct capture_frame *frame)
+{
+    frame->mono = clock_mono(&clock_system);
+    frame->wall = clock_wall(&clock_system);
+}
+
+/* The kernel's time stamp says how long the frame has waited for us. */
+static void stamp_waited(struct capture_frame *frame, const struct timeval *at)
+{
+    enum { WAITED_MAX_MS = 10 * 1000 };
+    stamp(frame);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t waited_ns =
+        (now.tv_sec - at->tv_sec) * INT64_C(1000000000) + now.tv_nsec - at->tv_usec * INT64_C(1000);
+    /* A clock step in between must not move the read by hours. */
+    if (waited_ns > 0 && waited_ns < WAITED_MAX_MS * INT64_C(1000000))
+        frame->mono.ns -= waited_ns;
+}
+
+static void close_pcap(struct capture_source *base)
+{
+    struct pcap_source *source = (struct pcap_source *)base;
+    if (source->pcap)
+        pcap_close(source->pcap);
+    free(source);
+}
+
+/* ---- live ---- */
+
+static int poll_live(struct capture_source *base, struct capture_frame *frames, int max,
+                     int timeout_ms)
+{
+    struct pcap_source *source = (struct pcap_source *)base;
+    int count = 0;
+    for (;;) {
+        while (count < max) {
+            struct pcap_pkthdr *header;
+            const uint8_t *data;
+            int got = pcap_next_ex(source->pcap, &header, &data);
+            if (got < 0)
+                return count > 0 ? count : ERR_IO;
+            if (got == 0)
+                break;
+            keep(source, count, header, data, &frames[count]);
+            stamp_waited(&frames[count], &header->ts);
+            count++;
+        }
+        if (count > 0 || timeout_ms == 0)
+            break;
+        struct pollfd fd = {.fd = pcap_get_selectable_fd(source->pcap), .events = POLLIN};
+        int ready = poll(&fd, 1, timeout_ms);
+        if (ready < 0 && errno != EINTR)
+            return ERR_IO;
+        if (ready <= 0)
+            return 0;
+        timeout_ms = 0;
+    }
+    source->frames += (uint64_t)count;
+    return count;
+}
+
+static void stats_live(struct capture_source *base, struct capture_stats *out)
+{
+    struct pcap_source *source = (struct pcap_source *)base;
+    struct pcap_stat totals = {0};
+    /* Without the kernel's counters ours still stand. */
+    bool known = pcap_stats(source->pcap, &totals) == 0;
+    *out = (struct capture_stats){.frames = source->frames,
+                                  .dropped = known ? totals.ps_drop + totals.ps_ifdrop : 0};
+}
+
+static const struct capture_ops live_ops = {"pcap", poll_live, stats_live, close_pcap};
+
+static int activate(pcap_t *pcap, const struct capture_pcap_live_options *options,
+                    struct err_text *err)
+{
+    int buffer = options->buffer_bytes > 0 ? options->buffer_bytes : LIVE_BUFFER_BYTES;
+    if (pcap_set_snaplen(pcap, CAPTURE_FRAME_SIZE_MAX) != 0 ||
+        pcap_set_promisc(pcap, options->promiscuous) != 0 ||
+        pcap_set_immediate_mode(pcap, 1) != 0 || pcap_set_timeout(pcap, LIVE_TIMEOUT_MS) != 0 ||
+        pcap_set_buffer_size(pcap, buffer) != 0)
+        return err_set(err, ERR_INVALID, "interface '%s': %s", options->interface,
+                       pcap_geterr(pcap));
+    int result = pcap_activate(pcap);
+    if (result >= 0) /* above 0 is a warning: promiscuous mode not had, … */
+        return 0;
+    int code = result == PCAP_ERROR_NO_SUCH_DEVICE ? ERR_NOT_FOUND
+               : result == PCAP_ERROR_PERM_DENIED || result == PCAP_ERROR_PROMISC_PERM_DENIED
+                   ? ERR_DENIED
+                   : ERR_IO;
+    return err_set(err, code, "interface '%s': %s: %s", options->interface,
+                   pcap_statustostr(result), pcap_geterr(pcap));
+}
+
+static int check_ethernet(pcap_t *pcap, const char *what, const char *name, struct err_text *err)
+{
+    if (pcap_datalink(pcap) == DLT_EN10MB)
+        return 0;
+    const char *link = pcap_datalink_val_to_name(pcap_datalink(pcap));
+    return err_set(err, ERR_UNSUPPORTED, "%s '%s': link type %s, expected Ethernet", what, name,
+                   link ? link : "unknown");
+}
+
+static struct pcap_source *new_source(const struct capture_ops *ops, struct err_text *err)
+{
+    struct pcap_source *source = calloc(1, sizeof *source);
+    if (!source) {
+        (void)err_set(err, ERR_NO_MEMORY, "capture: no memory"); /* the caller returns the code */
+        return NULL;
+    }
+    source->base.ops = ops;
+    source->recorded_ms = -1;
+    return source;
+}
+
+int capture_pcap_open_live(const struct capture_pcap_live_options *options,
+                           struct capture_source **out, struct err_text *err)
+{
+    char text[PCAP_ERRBUF_SIZE];
+    struct pcap_source *source = new_source(&live_ops, err);
+    if (!source)
+        return ERR_NO_MEMORY;
+    int result = 0;
+    source->pcap = pcap_create(options->interface, text);
+    if (!source->pcap)
+        result = err_set(err, ERR_IO, "interface '%s': %s", options->interface, text);
+    if (result == 0)
+        result = activate(source->pcap, options, err);
+    if (result == 0)
+        result = check_ethernet(source->pcap, "interface", options->interface, err);
+    /* Loopback shows each frame going out and coming in: only the second is a read. */
+    if (result == 0 && pcap_setdirection(source->pcap, PCAP_D_IN) != 0)
+        result = err_set(err, ERR_IO, "interface '%s': direction: %s", options->interface,
+                         pcap_geterr(source->pcap));
+    if (result == 0 && pcap_setnonblock(source->pcap, 1, text) != 0)
+        result = err_set(err, ERR_IO, "interface '%s': %s", options->interface, text);
+    if (result != 0) {
+        close_pcap(&source->base);
+        return result;
+    }
+    *out = &source->base;
+    return 0;
+}
+
+/* ---- replay ---- */
+
+static int64_t stamp_ms(const struct pcap_pkthdr *header)
+{
+    return (int64_t)header->ts.tv_sec * 1000 + header->ts.tv_usec / 1000;
+}
+
+static void set_due(struct pcap_source *source, const struct pcap_pkthdr *header)
+{
+    int64_t at = stamp_ms(header);
+    int64_t gap = source->recorded_ms < 0 ? 0 : at - source->recorded_ms;
+    if (gap < 0)
+        gap = 0;
+    if (gap > REPLAY_GAP_MAX_MS)
+        gap = REPLAY_GAP_MAX_MS;
+    source->due =
+        source->recorded_ms < 0 ? clock_mono(&clock_system) : mono_add_ms(source->due, gap);
+    source->recorded_ms = at;
+}
+
+/* Reads the next frame of the file into `slot`. False at the end. */
+static bool next_recorded(struct pcap_source *source, int slot, struct capture_frame *out)
+{
+    struct pcap_pkthdr *header;
+    const uint8_t *data;
+    int got = source->ended ? PCAP_ERROR_BREAK : pcap_next_ex(source->pcap, &header, &data);
+    if (got != 1) {
+        source->broken |= got == PCAP_ERROR;
+        source->ended = true;
+        return false;
+    }
+    keep(source, slot, header, data, out);
+    set_due(source, header);
+    return true;
+}
+
+static int replay_full_speed(struct pcap_source *source, struct capture_frame *frames, int max)
+{
+    int count = 0;
+    while (count < max && next_recorded(source, count, &frames[count]))
+        stamp(&frames[count++]);
+    return count > 0 ? count : ERR_STOPPED;
+}
+
+static int replay_recorded(struct pcap_source *source, struct capture_frame *frame, int timeout_ms)
+{
+    if (!source->has_pending) {
+        if (!next_recorded(source, 0, &source->pending))
+            return ERR_STOPPED;
+        source->has_pending = true;
+    }
+    struct mono_time now = clock_mono(&clock_system);
+    int64_t wait_ns = source->due.ns - now.ns;
+    if (wait_ns > timeout_ms * INT64_C(1000000))
+        wait_ns = timeout_ms * INT64_C(1000000);
+    if (wait_ns > 0) {
+        struct timespec pause = {wait_ns / 1000000000, wait_ns % 1000000000};
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+    }
+    if (mono_before(clock_mono(&clock_system), source->due))
+        return 0;
+    *frame = source->pending;
+    stamp(frame);
+    source->has_pending = false;
+    return 1;
+}
+
+static int poll_replay(struct capture_source *base, struct capture_frame *frames, int max,
+                       int timeout_ms)
+{
+    struct pcap_source *source = (struct pcap_source *)base;
+    int count = source->full_speed ? replay_full_speed(source, frames, max)
+                                   : replay_recorded(source, frames, timeout_ms);
+    if (count > 0)
+        source->frames += (uint64_t)count;
+    return count;
+}
+
+static void stats_replay(struct capture_source *base, struct capture_stats *out)
+{
+    struct pcap_source *source = (struct pcap_source *)base;
+    *out = (struct capture_stats){.frames = source->frames, .errors = source->broken ? 1 : 0};
+}
+
+static const struct capture_ops replay_ops = {"replay", poll_replay, stats_replay, close_pcap};
+
+int capture_pcap_open_replay(const struct capture_pcap_replay_options *options,
+                             struct capture_source **out, struct err_text *err)
+{
+    char text[PCAP_ERRBUF_SIZE];
+    if (access(options->path, R_OK) != 0)
+        return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "replay '%s': %s",
+                       options->path, strerror(errno));
+    struct pcap_source *source = new_source(&replay_ops, err);
+    if (!source)
+        return ERR_NO_MEMORY;
+    source->full_speed = options->full_speed;
+    source->pcap = pcap_open_offline(options->path, text);
+    int result = source->pcap ? check_ethernet(source->pcap, "replay", options->path, err)
+                              : err_set(err, ERR_INVALID, "replay '%s': %s", options->path, text);
+    if (result != 0) {
+        close_pcap(&source->base);
+        return result;
+    }
+    *out = &source->base;
+    return 0;
+}

@@ -1,0 +1,118 @@
+/* DPDK without a card and without huge pages: net_pcap reads the same file as the pcap replay, and
+ * both yield the same frames in the same order. */
+#include <pcap/pcap.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "drivers/capture_dpdk/capture_dpdk.h"
+#include "drivers/capture_pcap/capture_pcap.h"
+
+enum { FRAMES = 300, FRAME_MIN = 60, FRAME_MAX = 1500, WAIT_POLLS = 100 };
+
+static const char pcap_path[] = "/tmp/checkpoint_test_capture_dpdk.pcap";
+
+static void write_frames(void)
+{
+    uint8_t data[FRAME_MAX];
+    pcap_t *pcap = pcap_open_dead(DLT_EN10MB, FRAME_MAX);
+    pcap_dumper_t *dumper = pcap_dump_open(pcap, pcap_path);
+    assert_non_null(dumper);
+    for (int i = 0; i < FRAMES; i++) {
+        uint32_t size = FRAME_MIN + (uint32_t)(i * 37) % (FRAME_MAX - FRAME_MIN);
+        struct pcap_pkthdr header = {.ts = {1000 + i, 0}, .caplen = size, .len = size};
+        for (uint32_t b = 0; b < size; b++)
+            data[b] = (uint8_t)((uint32_t)i * 31 + b);
+        pcap_dump((unsigned char *)dumper, &header, data);
+    }
+    pcap_dump_close(dumper);
+    pcap_close(pcap);
+}
+
+static struct capture_dpdk_options options_with(const char *vdev)
+{
+    return (struct capture_dpdk_options){
+        .eal_args = {"--no-huge", "--no-shconf", "--no-pci", "-m", "256", "--no-telemetry",
+                     "--log-level=3", vdev},
+        .eal_arg_count = 8,
+        .port = "net_pcap0",
+        .mbufs = 4095,
+    };
+}
+
+static struct capture_source *open_dpdk(void)
+{
+    static char vdev[128];
+    snprintf(vdev, sizeof vdev, "--vdev=net_pcap0,rx_pcap=%s", pcap_path);
+    struct capture_dpdk_options options = options_with(vdev);
+    struct capture_source *source = NULL;
+    struct err_text err;
+    if (capture_dpdk_open(&options, &source, &err) != 0)
+        fail_msg("%s", err.text);
+    return source;
+}
+
+static void both_sources_yield_the_same_frames_in_order(void **state)
+{
+    (void)state;
+    write_frames();
+    struct capture_pcap_replay_options replay = {pcap_path, true};
+    struct capture_source *pcap = NULL;
+    assert_int_equal(capture_pcap_open_replay(&replay, &pcap, NULL), 0);
+    struct capture_source *dpdk = open_dpdk();
+    struct capture_frame expected;
+    struct capture_frame frames[CAPTURE_BURST_MAX];
+    int seen = 0;
+    for (int polls = 0; seen < FRAMES && polls < WAIT_POLLS; polls++) {
+        int got = capture_poll(dpdk, frames, CAPTURE_BURST_MAX, 10);
+        assert_true(got >= 0);
+        for (int i = 0; i < got; i++, seen++) {
+            assert_int_equal(capture_poll(pcap, &expected, 1, 0), 1);
+            assert_int_equal(frames[i].size_bytes, expected.size_bytes);
+            assert_int_equal(frames[i].wire_size_bytes, expected.wire_size_bytes);
+            assert_memory_equal(frames[i].data, expected.data, expected.size_bytes);
+        }
+    }
+    assert_int_equal(seen, FRAMES);
+    assert_int_equal(capture_poll(pcap, &expected, 1, 0), ERR_STOPPED);
+    struct capture_stats stats;
+    capture_stats(dpdk, &stats);
+    assert_int_equal(stats.frames, FRAMES);
+    assert_int_equal(stats.dropped, 0);
+    capture_close(dpdk);
+    capture_close(pcap);
+    unlink(pcap_path);
+}
+
+/* Runs after the environment was started by the test above. */
+static void other_arguments_or_ports_are_refused(void **state)
+{
+    (void)state;
+    struct capture_source *source = NULL;
+    struct err_text err;
+    struct capture_dpdk_options other = options_with("--vdev=net_null0");
+    assert_int_equal(capture_dpdk_open(&other, &source, &err), ERR_CONFLICT);
+    assert_non_null(strstr(err.text, "running with"));
+    static char vdev[128];
+    snprintf(vdev, sizeof vdev, "--vdev=net_pcap0,rx_pcap=%s", pcap_path);
+    struct capture_dpdk_options missing = options_with(vdev);
+    missing.port = "net_none7";
+    assert_int_equal(capture_dpdk_open(&missing, &source, &err), ERR_NOT_FOUND);
+    assert_non_null(strstr(err.text, "no port 'net_none7'"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_sources_yield_the_same_frames_in_order),
+        cmocka_unit_test(other_arguments_or_ports_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
