@@ -1,0 +1,41 @@
+/*
+ * The role `camera` inside checkpointd: a device on a serial or Modbus line that says plates. Each
+ * runs in a thread of its own (created stopped, so that the program's thread table can name it) and
+ * hands every read to a sink. Cameras that send network frames are `capture.h`, HTTP cameras belong
+ * to camerad.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/err.h"
+#include "gateway/base/thread.h"
+#include "gateway/model/plate_read.h"
+
+/* Called by the camera's thread; must return at once. */
+struct camera_sink {
+    void *ctx;
+    void (*read)(void *ctx, const struct plate_read *read);
+    /* When contact is gained or lost, with the reason ("" when gained). A serial line is in contact
+     * while it is open and its camera was heard within its silence limit. May be NULL. */
+    void (*contact)(void *ctx, uint16_t camera, bool contact, const char *reason);
+};
+
+/* What every camera's configuration says, whatever its line. */
+struct camera_identity {
+    char name[16]; /* thread name, at most 15 bytes: "cam-3" */
+    uint8_t lane;
+    uint16_t camera;
+    bool wired; /* declared: its line runs inside the locked cabinet. Never for Modbus TCP. */
+};
+
+/* Counters since start; any thread may read them. */
+struct camera_stats {
+    uint64_t reads;
+    uint64_t bad;    /* messages that broke their format */
+    uint64_t errors; /* failed exchanges, lost lines */
+    uint64_t missed; /* reads the camera's own counter says we did not see */
+    uint64_t connects;
+};

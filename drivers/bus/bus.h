@@ -1,0 +1,116 @@
+/*
+ * The bus engine: one thread owns one Modbus TCP connection or one RTU line and every device on it.
+ * It scans each lane at a fixed interval, runs the lane's guard on each scan, carries out orders by
+ * rank (stop, raise, lower, lights), ends pulses, and reconnects by itself. Modbus link: libmodbus
+ * with its own recovery off.
+ *
+ * Owner of all state: the bus thread. Other threads only submit orders (bounded, never blocks for
+ * longer than the copy) and read counters. Nothing is allocated after bus_create.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "drivers/api/io.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/err.h"
+#include "gateway/base/thread.h"
+#include "gateway/model/lane_io.h"
+
+enum {
+    BUS_LANES_MAX = 8,
+    BUS_ORDERS_MAX = 64,        /* waiting in one bus */
+    BUS_LIGHTS_ORDERS_MAX = 32, /* of these, lights and siren: motion always finds room */
+    BUS_SCAN_INTERVAL_TCP_MS = 20,
+    BUS_TIMEOUT_TCP_MS = 200,
+    BUS_LOST_SCAN_MS = 100,  /* pace of scans without contact */
+    BUS_RETRY_FIRST_MS = 50, /* back-off of a lost link or device: doubles up to … */
+    BUS_RETRY_LAST_MS = 1600
+};
+
+enum bus_kind {
+    BUS_MODBUS_TCP, /* host (numeric address) and port */
+    BUS_MODBUS_RTU, /* serial line */
+    BUS_OWN         /* devices bring their own link, `link` is NULL */
+};
+
+struct bus_options {
+    char name[16]; /* thread name, at most 15 bytes: "bus-1" */
+    enum bus_kind kind;
+    char host[64]; /* TCP: numeric IPv4 or IPv6 address */
+    uint16_t port; /* TCP: usually 502 */
+    char line[64]; /* RTU: "/dev/ttyS1" */
+    uint32_t baud_bps;
+    char parity;               /* 'N', 'E', 'O' */
+    uint8_t stop_bits;         /* 1, 2 */
+    uint32_t scan_interval_ms; /* 0 = BUS_SCAN_INTERVAL_TCP_MS (TCP) or back to back (RTU) */
+    int core;                  /* CPU, -1 = any */
+    int priority;              /* SCHED_FIFO 1-99, 0 = normal */
+};
+
+/* One lane's devices on this bus: all of them, a lane never spans two buses. Wired bits of a lane's
+ * devices must not overlap. */
+struct bus_lane {
+    uint8_t lane;
+    size_t device_count; /* 1 … IO_DEVICES_MAX */
+    struct io_device devices[IO_DEVICES_MAX];
+    const struct lane_guard *guard; /* NULL only in tests of drivers */
+};
+
+/* Called by the bus thread; must return at once (push into a queue, count what does not fit). Every
+ * order gets exactly one outcome, except the guard's own (id 0). Scans without contact come too, at
+ * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained). */
+struct bus_sinks {
+    void *ctx;
+    void (*scan)(void *ctx, const struct lane_scan *scan);
+    void (*outcome)(void *ctx, const struct lane_outcome *outcome);
+    void (*contact)(void *ctx, uint8_t lane, bool contact, const char *reason); /* may be NULL */
+};
+
+/* Since start; each counter on its own is exact, together they are a snapshot. */
+struct bus_stats {
+    uint64_t scans;
+    uint64_t scans_failed;
+    uint64_t late_scans; /* later after the one before than the promised worst case */
+    uint64_t orders_done;
+    uint64_t orders_expired;
+    uint64_t orders_vetoed;
+    uint64_t orders_failed;
+    uint64_t orders_refused; /* bus_submit: queue full */
+    uint64_t guard_writes;
+    uint64_t pulses_ended; /* by the bus thread, not the module's timer */
+    uint64_t connects;
+    uint32_t scan_us_max; /* longest successful scan of one lane */
+};
+
+struct bus;
+
+/* Longest time in ms from an input becoming active to the guard's raise being written, over all
+ * lanes of the bus (safety rule 1): one pause between two scans of the lane, with everything else
+ * the bus may be doing then (a write, the other lanes' scans and guard acts, or their silence), its
+ * scan, GUARD_REACTION_WRITES writes. ERR_INVALID with the parts in `err` for bad options or above
+ * GUARD_REACTION_MAX_MS; *out_ms is set in that last case too. */
+int bus_worst_case_ms(const struct bus_options *options, const struct bus_lane *lanes, size_t count,
+                      uint32_t *out_ms, struct err_text *err) MUST_CHECK;
+
+/* Checks everything bus_worst_case_ms checks and copies what it is given, but device states,
+ * guards and sinks must outlive the bus. Opens nothing yet. ERR_INVALID, ERR_NO_MEMORY. */
+int bus_create(const struct bus_options *options, const struct bus_lane *lanes, size_t count,
+               const struct bus_sinks *sinks, struct bus **out, struct err_text *err) MUST_CHECK;
+/* Starts the thread; a device that does not answer is no error, its lane has no contact. ERR_IO. */
+int bus_start(struct bus *bus) MUST_CHECK;
+/* Queues an order and wakes the bus. Any thread. ERR_FULL (counted: the caller raises an alarm),
+ * ERR_NOT_FOUND (no such lane), ERR_INVALID (output not wired, pulse too long, no expiry). */
+int bus_submit(struct bus *bus, const struct lane_order *order) MUST_CHECK;
+/* Ends the thread within one exchange. Running pulses are ended first; levels stay as they are (a
+ * stopping gateway must not drop a red light); a boom that moves stops by its own limit. Orders
+ * still waiting get ORDER_FAILED. Call once, by the thread that started it. */
+void bus_stop(struct bus *bus);
+void bus_destroy(struct bus *bus); /* stopped or never started; NULL is fine */
+
+void bus_stats_read(const struct bus *bus, struct bus_stats *out); /* any thread */
+/* For the program's thread table and watchdog. */
+struct thread *bus_thread(struct bus *bus);
+const char *bus_name(const struct bus *bus);

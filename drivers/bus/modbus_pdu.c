@@ -1,0 +1,156 @@
+/*
+ * Modbus requests and answers as bytes. No state.
+ */
+#include "drivers/bus/modbus_pdu.h"
+
+#include "gateway/base/bytes.h"
+
+enum { EXCEPTION_FLAG = 0x80, UNIT_MAX = 247, UNIT_TCP_NONE = 255, BITS_A_BYTE = 8 };
+
+static bool reads_bits(uint8_t function)
+{
+    return function == MODBUS_READ_COILS || function == MODBUS_READ_DISCRETE;
+}
+
+static bool reads_registers(uint8_t function)
+{
+    return function == MODBUS_READ_HOLDING || function == MODBUS_READ_INPUT;
+}
+
+static bool writes(uint8_t function)
+{
+    return function == MODBUS_WRITE_COIL || function == MODBUS_WRITE_REGISTER;
+}
+
+static bool request_is_good(const struct modbus_request *r)
+{
+    if (r->unit == 0 || (r->unit > UNIT_MAX && r->unit != UNIT_TCP_NONE)) {
+        return false;
+    }
+    if (writes(r->function)) {
+        return true;
+    }
+    uint32_t limit = reads_bits(r->function)        ? MODBUS_BITS_MAX
+                     : reads_registers(r->function) ? MODBUS_REGISTERS_MAX
+                                                    : 0;
+    return r->count > 0 && r->count <= limit && (uint32_t)r->address + r->count <= 0x10000;
+}
+
+/* Bytes of data behind the byte count of a read's answer. */
+static size_t data_size(const struct modbus_request *r)
+{
+    return reads_bits(r->function) ? (size_t)(r->count + BITS_A_BYTE - 1) / BITS_A_BYTE
+                                   : (size_t)r->count * 2;
+}
+
+size_t modbus_request_write(const struct modbus_request *request, uint8_t *out)
+{
+    if (!request_is_good(request)) {
+        return 0;
+    }
+    struct byte_writer w;
+    byte_writer_init(&w, out, MODBUS_REQUEST_MAX);
+    byte_write_u8(&w, request->unit);
+    byte_write_u8(&w, request->function);
+    byte_write_be16(&w, request->address);
+    byte_write_be16(&w, writes(request->function) ? request->value : request->count);
+    return w.at;
+}
+
+size_t modbus_answer_size(const struct modbus_request *request)
+{
+    if (!request_is_good(request)) {
+        return 0;
+    }
+    return writes(request->function) ? 6 : 3 + data_size(request);
+}
+
+const char *modbus_exception_name(uint8_t code)
+{
+    static const char *const names[] = {
+        [1] = "illegal function",
+        [2] = "illegal data address",
+        [3] = "illegal data value",
+        [4] = "device failure",
+        [5] = "acknowledge",
+        [6] = "device busy",
+        [8] = "memory parity error",
+        [10] = "gateway path unavailable",
+        [11] = "gateway target silent",
+    };
+    const char *name = code < sizeof(names) / sizeof(names[0]) ? names[code] : NULL;
+    return name ? name : "unknown";
+}
+
+static void read_data(const struct modbus_request *request, struct byte_reader *r,
+                      struct modbus_answer *out)
+{
+    if (reads_registers(request->function)) {
+        for (size_t i = 0; i < request->count; i++) {
+            out->registers[i] = byte_read_be16(r);
+        }
+        return;
+    }
+    size_t bytes = data_size(request);
+    for (size_t i = 0; i < bytes; i++) {
+        out->bits |= (uint64_t)byte_read_u8(r) << (i * BITS_A_BYTE);
+    }
+    if (request->count < MODBUS_BITS_MAX) {
+        out->bits &= (UINT64_C(1) << request->count) - 1; /* padding is the device's business */
+    }
+}
+
+static int read_body(const struct modbus_request *request, struct byte_reader *r,
+                     struct modbus_answer *out, struct err_text *err)
+{
+    struct modbus_answer answer = {0};
+    if (writes(request->function)) {
+        uint16_t address = byte_read_be16(r);
+        uint16_t value = byte_read_be16(r);
+        if (!r->failed && (address != request->address || value != request->value)) {
+            return err_set(err, ERR_CORRUPT, "echo of address %u value %04X, expected %u %04X",
+                           address, value, request->address, request->value);
+        }
+    } else {
+        uint8_t bytes = byte_read_u8(r);
+        if (!r->failed && bytes != data_size(request)) {
+            return err_set(err, ERR_CORRUPT, "answer with %u bytes of data, expected %zu", bytes,
+                           data_size(request));
+        }
+        read_data(request, r, &answer);
+    }
+    if (!byte_reader_done(r)) {
+        return err_set(err, ERR_CORRUPT, "answer of %zu bytes, expected %zu", r->size,
+                       modbus_answer_size(request));
+    }
+    *out = answer;
+    return ERR_OK;
+}
+
+int modbus_answer_read(const struct modbus_request *request, const uint8_t *data, size_t size,
+                       struct modbus_answer *out, struct err_text *err)
+{
+    struct byte_reader r;
+    byte_reader_init(&r, data, size);
+    uint8_t unit = byte_read_u8(&r);
+    uint8_t function = byte_read_u8(&r);
+    if (r.failed || !request_is_good(request)) {
+        return err_set(err, ERR_CORRUPT, "answer of %zu bytes, expected %zu", size,
+                       modbus_answer_size(request));
+    }
+    if (unit != request->unit) {
+        return err_set(err, ERR_CORRUPT, "unit %u answered, expected %u", unit, request->unit);
+    }
+    if (function == (request->function | EXCEPTION_FLAG)) {
+        uint8_t code = byte_read_u8(&r);
+        if (!byte_reader_done(&r)) {
+            return err_set(err, ERR_CORRUPT, "exception answer of %zu bytes, expected 3", size);
+        }
+        return err_set(err, ERR_DENIED, "exception %u (%s)", code, modbus_exception_name(code));
+    }
+    if (function != request->function) {
+        return err_set(err, ERR_CORRUPT, "function %u answered, expected %u", function,
+                       request->function);
+    }
+    return read_body(request, &r, out, err);
+}

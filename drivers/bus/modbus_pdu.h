@@ -1,0 +1,54 @@
+/*
+ * Modbus requests and answers as bytes (MODBUS Application Protocol 1.1b3): unit, function, data,
+ * big-endian, without the transport's header or CRC. Pure; an answer is checked field by field
+ * against the request it must belong to.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/err.h"
+
+enum {
+    MODBUS_BITS_MAX = 64,      /* of one exchange; the standard's limit is 2000 */
+    MODBUS_REGISTERS_MAX = 64, /* of one exchange; the standard's limit is 125 */
+    MODBUS_REQUEST_MAX = 16,   /* bytes from the unit on */
+    MODBUS_ADU_MAX = 260       /* bytes of the longest frame of either transport */
+};
+
+enum modbus_function {
+    MODBUS_READ_COILS = 1,
+    MODBUS_READ_DISCRETE = 2,
+    MODBUS_READ_HOLDING = 3,
+    MODBUS_READ_INPUT = 4,
+    MODBUS_WRITE_COIL = 5, /* value as on the wire: FF00 on, 0000 off, or a module's own */
+    MODBUS_WRITE_REGISTER = 6
+};
+
+struct modbus_request {
+    uint8_t unit; /* 1-247, 255 on TCP; 0 (broadcast) is refused: nobody would answer */
+    uint8_t function;
+    uint16_t address; /* as on the wire, from 0 */
+    uint16_t count;   /* reads: bits or registers */
+    uint16_t value;   /* writes */
+};
+
+struct modbus_answer {
+    uint64_t bits;                            /* reads of bits: bit i is address + i */
+    uint16_t registers[MODBUS_REGISTERS_MAX]; /* reads of registers, host order */
+};
+
+/* Bytes from the unit on; out has MODBUS_REQUEST_MAX. Returns the size, 0 for a request that breaks
+ * a limit above. */
+size_t modbus_request_write(const struct modbus_request *request, uint8_t *out);
+/* Size in bytes of the whole good answer from the unit on, 0 for a bad request. */
+size_t modbus_answer_size(const struct modbus_request *request);
+/* Reads `size` bytes from the unit on. ERR_DENIED: an exception, named in `err`; ERR_CORRUPT:
+ * anything else that is not the answer to this request (short, long, foreign unit or function,
+ * wrong count, an echo that differs). *out only on success. */
+int modbus_answer_read(const struct modbus_request *request, const uint8_t *data, size_t size,
+                       struct modbus_answer *out, struct err_text *err) MUST_CHECK;
+/* "illegal data address"; "unknown" for codes the standard does not name. */
+const char *modbus_exception_name(uint8_t code);
