@@ -1,0 +1,454 @@
+/*
+ * The lane: one pure state machine for boom, lights, queue and holds of one lane.
+ * (configuration, state, event, time) -> (state, actions). No I/O, no clock, no allocation; the
+ * state is a plain value with one owner, the thread that calls lane_step. All times come from the
+ * caller; every time kept in the state is a deadline in one table, so that a test can walk every
+ * reachable state. What the boom may never do stands in README.md beside this file, rule by rule.
+ *
+ * The caller carries out the actions in order: orders to the bus at once, records to the journal,
+ * alarms and replies to officers. A record with a commit number (class releasing) is a question:
+ * the lane does nothing more until LANE_EVENT_COMMIT answers it. Order of one step's actions:
+ * orders first (protective acts never wait for a record), then records, alarms, replies.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/base/err.h"
+#include "gateway/base/log.h"
+#include "gateway/model/decision.h"
+#include "gateway/model/hit.h"
+#include "gateway/model/lane_io.h"
+
+enum {
+    LANE_QUEUE_MAX = 8,    /* vehicles followed between camera and exit */
+    LANE_HITS_MAX = 8,     /* hits of one passage, = MATCH_HITS_MAX */
+    LANE_HOLDS_MAX = 4,    /* active holds of one lane; further ones join the last */
+    LANE_COMMITS_MAX = 4,  /* releasing acts waiting for the journal */
+    LANE_DIRECT_MAX_M = 8, /* without an entry loop the camera must look at the boom itself */
+    LANE_ORDERS_MAX = 16,  /* of one step */
+    LANE_RECORDS_MAX = 24, /* of one step */
+    LANE_ALARMS_MAX = 24,  /* of one step */
+    LANE_REPLIES_MAX = 6,  /* of one step */
+    LANE_RAISES_MAX = 3    /* automatic raises for one vehicle, then an officer is asked */
+};
+
+/* ---- configuration ---- */
+
+enum lane_mode {
+    LANE_NORMALLY_CLOSED, /* raises for a cleared vehicle, holds by not raising */
+    LANE_NORMALLY_OPEN    /* holds by red light only */
+};
+
+enum lane_fail_policy {
+    LANE_FAIL_HOLD, /* blind or without a list: red, nothing is raised automatically */
+    LANE_FAIL_ALARM /* alarm and yellow only; a closed boom still opens for cleared vehicles only */
+};
+
+enum lane_auto_close { AUTO_CLOSE_NONE, AUTO_CLOSE_LOOP /* barrier closes when its loop clears */ };
+
+/* lane_config_defaults fills every field; times in ms. */
+struct lane_config {
+    uint8_t lane;
+    enum lane_mode mode;
+    enum lane_fail_policy on_blind;
+    enum lane_fail_policy on_no_list;
+    uint32_t wired;         /* INPUT_BITs the devices have */
+    uint32_t outputs_wired; /* OUTPUT_BITs */
+    uint32_t camera_to_boom_m;
+    uint32_t transit_max_ms; /* camera to stop line at a crawl; later the order is lost */
+    uint32_t read_grace_ms;  /* a read may come this much after its vehicle at the stop line */
+    uint32_t entry_gap_ms;   /* entry loop free this long: the next edge is another vehicle */
+    uint32_t exit_gap_ms;    /* exit and presence free this long: the vehicle has left */
+    uint32_t empty_ms;       /* all loops free this long: nobody is at the boom */
+    uint32_t debounce_ms;    /* inputs count as inactive, limits as reached, when stable so long */
+    uint32_t travel_ms;      /* a full raise or lower, with reserve */
+    uint32_t pulse_ms;       /* raise, lower */
+    uint32_t stop_pulse_ms;  /* stop; shorter than pulse_ms */
+    uint32_t coil_grace_ms;  /* read-back may lag an order or the end of a pulse by this */
+    uint32_t siren_ms;       /* siren and strobe, bounded */
+    uint32_t order_life_ms;  /* expiry of an order (rule 6) */
+    uint32_t clear_ms;       /* free this long before any lower (rule 1) */
+    uint32_t scan_lost_ms;   /* no scan for so long: contact lost */
+    uint32_t blind_ms;       /* matchd silent for so long: blind */
+    uint32_t commit_wait_ms; /* releasing act refused when its commit takes longer */
+    uint32_t withdraw_retry_ms; /* a withdrawal whose commit failed is tried again after this */
+    enum lane_auto_close auto_close;
+    uint32_t auto_close_ms; /* declared: the barrier begins to close within this of its loop free */
+    /* Rule 7. All must be true, both detectors healthy and the guided test recent, or nothing is
+     * lowered automatically. Never with auto_close loop, never in a normally open lane. */
+    bool lower_automatically;
+    bool person_device;    /* an EN 12978 person-capable device is fitted, wired as obstacle */
+    bool vehicle_detector; /* a vehicle detector that is no induction loop is fitted */
+};
+
+void lane_config_defaults(struct lane_config *out, uint8_t lane);
+/* ERR_INVALID with "key = 'value': reason, expected …" in `err`. Called before lane_init. */
+int lane_config_check(const struct lane_config *config, struct err_text *err) MUST_CHECK;
+
+/* ---- events ---- */
+
+/* A hit of a passage as the lane needs it; `observe` hits never get here (lane_hits_from). */
+struct lane_hit {
+    uint64_t hit;   /* the journal's hit id */
+    uint64_t entry; /* wanted entry id */
+    uint8_t priority;
+    bool holds; /* the rules let this hit hold */
+};
+
+struct lane_passage_event {
+    uint64_t passage;         /* id, > 0; a second event of the same id adds to the first */
+    struct decision decision; /* folded over the hits */
+    bool cleared; /* completed authenticated read, no open hit, list fresh, no inspection due */
+    enum read_authenticity authenticity;
+    uint8_t hit_count;
+    struct lane_hit hits[LANE_HITS_MAX];
+};
+
+enum lane_act_kind {
+    LANE_ACT_HOLD,            /* hold the vehicle at the boom; protective */
+    LANE_ACT_RELEASE,         /* end hold `hold`; releasing; never moves the boom */
+    LANE_ACT_RAISE,           /* releasing when the vehicle has an open hit, else routine */
+    LANE_ACT_EMERGENCY_RAISE, /* now; only local control and emergency stop withstand it */
+    LANE_ACT_STOP,            /* now, and until the next raise by an officer */
+    LANE_ACT_ACK              /* latched alarms end; the order of vehicles counts as confirmed */
+};
+
+struct lane_act_event {
+    uint64_t act; /* the caller's number, > 0: stands in records and the reply */
+    enum lane_act_kind kind;
+    uint64_t hold;      /* LANE_ACT_RELEASE: hold id */
+    bool named;         /* a named officer with a reason: without it a release is refused */
+    bool second_person; /* checked by the caller: another officer confirmed (priority 1) */
+};
+
+/* A hold rebuilt from the journal; all of them before the first scan. */
+struct lane_restore_event {
+    uint64_t hold;
+    uint64_t passage;
+    bool active; /* its vehicle had reached the boom; a waiting one becomes 请人工确认车辆 */
+    uint8_t priority;
+    uint8_t hit_count; /* 0: an officer's own hold */
+    struct lane_hit hits[LANE_HITS_MAX];
+};
+
+enum lane_event_kind {
+    LANE_EVENT_SCAN,
+    LANE_EVENT_PASSAGE,
+    LANE_EVENT_SEEN_AT_BOOM, /* a second camera names the passage at the boom: order known again */
+    LANE_EVENT_OUTCOME,
+    LANE_EVENT_ACT,
+    LANE_EVENT_WITHDRAWAL,  /* of an entry, by id */
+    LANE_EVENT_COMMIT,      /* answer to a releasing record */
+    LANE_EVENT_MATCH_ALIVE, /* any message of matchd */
+    LANE_EVENT_MATCH_LOST,  /* its connection ended: blind at once */
+    LANE_EVENT_LIST,        /* usable: there is one, not older than the lane's limit */
+    LANE_EVENT_JOURNAL,     /* whether it can commit */
+    LANE_EVENT_DETECTORS,   /* health of the person device and the vehicle detector */
+    LANE_EVENT_GUIDED_TEST, /* the recorded test showed the hardware stopping a lower */
+    LANE_EVENT_RESTORE,
+    LANE_EVENT_TICK /* at lane_next_deadline, or any time */
+};
+
+struct lane_event {
+    enum lane_event_kind kind;
+    union {
+        struct lane_scan scan;
+        struct lane_passage_event passage;
+        uint64_t seen_at_boom; /* passage id */
+        struct lane_outcome outcome;
+        struct lane_act_event act;
+        uint64_t withdrawn_entry;
+        struct {
+            uint64_t commit;
+            bool done;
+        } commit;
+        bool list_usable;
+        bool journal_commits;
+        struct {
+            bool person_healthy;
+            bool vehicle_healthy;
+        } detectors;
+        int64_t guided_test_valid_ms; /* from now to 12 months after the test; <= 0: none */
+        struct lane_restore_event restore;
+    } u;
+};
+
+/* Fills hits[] from matching's, leaving out observe entries and those outside LANE_HITS_MAX.
+ * hit_ids[i] and holds[i] belong to hits[i]. Returns the count. */
+uint8_t lane_hits_from(const struct match_hit *hits, uint8_t hit_count, const uint64_t *hit_ids,
+                       const bool *holds, struct lane_hit out[LANE_HITS_MAX]);
+
+/* ---- actions ---- */
+
+enum lane_class { LANE_CLASS_PROTECTIVE, LANE_CLASS_RELEASING, LANE_CLASS_ROUTINE };
+
+/* Why an order is given. */
+enum lane_cause {
+    LANE_CAUSE_STATE,     /* lights and siren: follows from the lane's state */
+    LANE_CAUSE_CLEARED,   /* routine opening for a cleared vehicle */
+    LANE_CAUSE_OFFICER,   /* an officer's raise or stop */
+    LANE_CAUSE_EMERGENCY, /* emergency raise */
+    LANE_CAUSE_FOREIGN,   /* stop on foreign motion */
+    LANE_CAUSE_SAFETY,    /* obstacle, local control, emergency stop, fault */
+    LANE_CAUSE_LOWER      /* automatic lowering after a vehicle left (rule 7) */
+};
+
+/* Boom orders (raise, lower, stop) are journaled by the caller as `order`, with their outcome;
+ * lights are not recorded one by one. */
+struct lane_command {
+    struct lane_order order; /* id set; expiry set */
+    enum lane_cause cause;
+    enum lane_class class;
+    uint64_t passage; /* 0 = none */
+    uint64_t act;     /* 0 = none */
+};
+
+enum lane_record_kind {
+    LANE_RECORD_HOLD_WAITING,  /* a hit's vehicle is on its way: hold id, passage, place */
+    LANE_RECORD_HOLD_ACTIVE,   /* it reached the boom, or an officer holds */
+    LANE_RECORD_HOLD_DROPPED,  /* a waiting hold ended unmade: order lost, withdrawn, turned away */
+    LANE_RECORD_HOLD_RELEASE,  /* releasing: an officer ends a hold */
+    LANE_RECORD_HOLD_WITHDRAW, /* releasing: every entry of the hold was withdrawn */
+    LANE_RECORD_HOLD_ENDED,    /* the commit of one of these two came: the hold is over */
+    LANE_RECORD_RAISE,         /* releasing: officer's raise for a vehicle with an open hit */
+    LANE_RECORD_LOWER,         /* releasing: automatic lowering */
+    LANE_RECORD_ACT,           /* an officer's act that needs no commit */
+    LANE_RECORD_REFUSED,       /* an act or lowering that was refused: refusal */
+    LANE_RECORD_BOOM,          /* boom state changed: boom */
+    LANE_RECORD_OBSTACLE,      /* the guard stopped and raised */
+    LANE_RECORD_ORDER_LOST,    /* the order of vehicles was lost */
+    LANE_RECORD_ORDER_KNOWN,
+    LANE_RECORD_FOREIGN_MOTION,
+    LANE_RECORD_RUN_THROUGH,
+    LANE_RECORD_LEFT /* a passage's vehicle left the lane: the passage is complete */
+};
+
+enum boom_state {
+    BOOM_NONE, /* lane without a boom */
+    BOOM_UNKNOWN,
+    BOOM_OPEN,
+    BOOM_CLOSED,
+    BOOM_RAISING,
+    BOOM_LOWERING,
+    BOOM_STOPPED,
+    BOOM_FAULT,
+    BOOM_LOCAL_CONTROL,
+    BOOM_EMERGENCY_STOP,
+    BOOM_BROKEN, /* off or swung out */
+    BOOM_STATE_COUNT
+};
+
+enum lane_refusal {
+    LANE_REFUSAL_NONE,
+    LANE_REFUSAL_HELD, /* a hold is active: release it first */
+    LANE_REFUSAL_NO_SUCH_HOLD,
+    LANE_REFUSAL_NOT_NAMED,     /* no named officer or no reason */
+    LANE_REFUSAL_SECOND_PERSON, /* priority 1 needs a second person */
+    LANE_REFUSAL_JOURNAL,       /* cannot be recorded now */
+    LANE_REFUSAL_BUSY,          /* too many acts wait for the journal */
+    LANE_REFUSAL_LOCAL_CONTROL,
+    LANE_REFUSAL_EMERGENCY_STOP,
+    LANE_REFUSAL_FAULT,
+    LANE_REFUSAL_NO_CONTACT,
+    LANE_REFUSAL_NO_BOOM,
+    LANE_REFUSAL_NOT_CLEAR, /* lower: presence, obstacle, detector, test, … */
+    LANE_REFUSAL_COUNT
+};
+
+struct lane_record {
+    enum lane_record_kind kind;
+    enum lane_class class;
+    uint64_t commit;  /* > 0: answer with LANE_EVENT_COMMIT */
+    uint64_t hold;    /* 0 = none */
+    uint64_t passage; /* 0 = none */
+    uint64_t act;     /* 0 = none: the lane itself */
+    uint8_t place;    /* HOLD_WAITING: vehicles ahead */
+    uint8_t priority; /* of the hold */
+    uint8_t hit_count;
+    uint64_t hits[LANE_HITS_MAX]; /* journal hit ids of the hold or raise */
+    enum boom_state boom;
+    enum lane_refusal refusal;
+};
+
+struct lane_alarm {
+    enum log_event_id event; /* EVENT_LANE_… */
+    bool active;             /* false: ended */
+    uint64_t passage;        /* 0 = the lane */
+};
+
+enum lane_reply_kind { LANE_REPLY_DONE, LANE_REPLY_PENDING, LANE_REPLY_REFUSED };
+
+struct lane_reply {
+    uint64_t act;
+    enum lane_reply_kind kind; /* PENDING is followed by DONE or REFUSED, commit_wait_ms at most */
+    enum lane_refusal refusal;
+};
+
+struct lane_actions {
+    uint32_t order_count;
+    uint32_t record_count;
+    uint32_t alarm_count;
+    uint32_t reply_count;
+    bool status_changed; /* lane_status differs from before: tell the consoles */
+    struct lane_command orders[LANE_ORDERS_MAX];
+    struct lane_record records[LANE_RECORDS_MAX];
+    struct lane_alarm alarms[LANE_ALARMS_MAX];
+    struct lane_reply replies[LANE_REPLIES_MAX];
+};
+
+/* ---- state (read it through lane_status; the fields are for lane_*.c and the walking tests) ----
+ */
+
+enum lane_timer {
+    TIMER_SCAN,       /* next scan due */
+    TIMER_MATCH,      /* matchd due */
+    TIMER_MOTION,     /* ordered motion must be confirmed */
+    TIMER_AUTO_CLOSE, /* until then the barrier may begin to close by itself */
+    TIMER_COIL_RAISE, /* until then an energised coil is ours */
+    TIMER_COIL_LOWER,
+    TIMER_COIL_STOP,
+    TIMER_CLEAR,     /* presence and obstacle free long enough */
+    TIMER_ENTRY_GAP, /* entry loop free long enough for a new vehicle */
+    TIMER_EXIT_GAP,  /* vehicle has left */
+    TIMER_EMPTY,     /* all loops free long enough */
+    TIMER_GRACE,     /* a vehicle at the stop line waits for its read */
+    TIMER_TRANSIT,   /* the first vehicle on its way must have arrived */
+    TIMER_APPROACH,  /* nobody unseen can be between camera and boom any more */
+    TIMER_LIGHTS,    /* lights must read back as ordered */
+    TIMER_GUIDED,    /* guided test valid until */
+    TIMER_COMMIT,    /* + LANE_COMMITS_MAX */
+    TIMER_WITHDRAW = TIMER_COMMIT + LANE_COMMITS_MAX,
+    TIMER_DEBOUNCE, /* + INPUT_COUNT */
+    TIMER_COUNT = TIMER_DEBOUNCE + INPUT_COUNT
+};
+
+struct lane_hold {
+    uint64_t id;      /* 0 = none */
+    uint64_t passage; /* 0: an officer's hold of whoever stands there */
+    uint8_t priority; /* 1-3, top of its hits; 3 for an officer's */
+    bool by_officer;  /* withdrawal does not end it */
+    uint8_t hit_count;
+    uint8_t withdrawn; /* bit per hit */
+    struct lane_hit hits[LANE_HITS_MAX];
+};
+
+struct lane_vehicle {
+    uint64_t passage; /* 0: seen by a loop only */
+    bool cleared;
+    bool authenticated;
+    bool raise;     /* the rules would open for it */
+    bool open_hit;  /* some hit, holding or not, not withdrawn or released */
+    bool was_held;  /* never raised for automatically again */
+    bool announced; /* siren and strobe given */
+    bool siren;
+    bool strobe;
+    enum decision_lights lights;
+    uint8_t raises;
+    uint8_t hit_count;
+    uint8_t withdrawn; /* bit per hit */
+    struct lane_hit hits[LANE_HITS_MAX];
+    struct lane_hold hold; /* waiting; id 0 = none */
+};
+
+enum lane_commit_kind { COMMIT_NONE, COMMIT_RELEASE, COMMIT_WITHDRAW, COMMIT_RAISE, COMMIT_LOWER };
+
+struct lane_commit {
+    enum lane_commit_kind kind;
+    uint64_t id;
+    uint64_t act;
+    uint64_t hold;
+    uint64_t passage;
+};
+
+enum lane_motion { MOTION_NONE, MOTION_RAISE, MOTION_LOWER, MOTION_OWN_CLOSE };
+
+struct lane_state {
+    struct mono_time timer[TIMER_COUNT]; /* INT64_MAX = off */
+    uint64_t last_order;
+    uint64_t last_commit;
+    uint64_t last_hold;
+    /* devices */
+    bool contact;
+    bool seen;       /* some scan with contact since start */
+    uint32_t inputs; /* debounced, INPUT_BITs */
+    uint32_t raw;    /* of the last scan */
+    uint32_t coils;  /* read back in the last scan */
+    uint32_t lights; /* OUTPUT_BITs ordered on: red, yellow, green */
+    enum lane_motion motion;
+    enum lane_cause motion_cause;
+    uint64_t motion_order; /* order that waits for its outcome, 0 = none */
+    bool position_known;   /* a limit confirmed since contact came back */
+    bool lower_blocked; /* rule 4: since lost contact or power nothing was raised and confirmed */
+    bool stopped;       /* an officer's stop holds */
+    bool left_open;     /* vehicle has passed, boom should have come down */
+    enum boom_state boom;
+    /* knowledge */
+    bool blind;
+    bool list_usable;
+    bool journal_commits;
+    bool person_healthy;
+    bool vehicle_healthy;
+    /* vehicles */
+    bool order_known;
+    bool exit_seen;   /* the exit loop saw the vehicle at the boom */
+    bool was_present; /* the presence loop saw it */
+    uint8_t arrived;  /* vehicles of the queue that reached the stop line */
+    uint8_t count;
+    struct lane_vehicle queue[LANE_QUEUE_MAX];
+    uint8_t hold_count;
+    struct lane_hold holds[LANE_HOLDS_MAX]; /* active */
+    struct lane_commit commits[LANE_COMMITS_MAX];
+    uint32_t alarms; /* bit per lane alarm that is active */
+};
+
+/* What consoles and commands show. */
+struct lane_status {
+    uint8_t lane;
+    enum boom_state boom;
+    uint32_t lights; /* OUTPUT_BITs */
+    bool contact;
+    bool blind;
+    bool list_usable;
+    bool order_known;
+    bool stopped;
+    uint32_t inputs;
+    uint8_t vehicle_count;             /* in the queue */
+    uint64_t vehicles[LANE_QUEUE_MAX]; /* passage ids, first at the boom; 0 = unread */
+    uint8_t at_boom;                   /* how many of them reached the stop line */
+    uint8_t waiting_count;             /* holds still on their way */
+    struct {
+        uint64_t hold;
+        uint64_t passage;
+        uint8_t place; /* vehicles ahead */
+    } waiting[LANE_QUEUE_MAX];
+    uint8_t hold_count; /* active */
+    struct lane_hold holds[LANE_HOLDS_MAX];
+};
+
+/* ---- functions ---- */
+
+/* Fresh start: everything unknown, blind, no list, nothing ordered. `ids_after`: ids of holds count
+ * on from here (the journal's highest), so that they stay unique over restarts. */
+void lane_init(const struct lane_config *config, struct lane_state *out, uint64_t ids_after,
+               struct mono_time now);
+/* One event. `out` is cleared first. `now` never goes back. Never fails: what cannot be is refused
+ * by a reply, a record or an alarm. */
+void lane_step(const struct lane_config *config, struct lane_state *state,
+               const struct lane_event *event, struct mono_time now, struct lane_actions *out);
+/* When LANE_EVENT_TICK is due at the latest; ns = INT64_MAX: not at all. */
+struct mono_time lane_next_deadline(const struct lane_state *state);
+void lane_status_of(const struct lane_config *config, const struct lane_state *state,
+                    struct lane_status *out);
+
+/* Stable names for configuration, journal and JSON; NULL out of range. */
+const char *lane_record_name(enum lane_record_kind kind);
+const char *lane_class_name(enum lane_class class);
+const char *lane_cause_name(enum lane_cause cause);
+const char *lane_act_name(enum lane_act_kind kind);
+const char *boom_state_name(enum boom_state state);
+const char *boom_state_text(enum boom_state state); /* Chinese, for the card */
+const char *lane_refusal_name(enum lane_refusal refusal);
+const char *lane_refusal_text_en(enum lane_refusal refusal);
+const char *lane_refusal_text_zh(enum lane_refusal refusal);

@@ -1,0 +1,98 @@
+/*
+ * Names and texts of the lane's enumerations, for configuration, journal, JSON and cards. No state.
+ */
+#include <stddef.h>
+
+#include "gateway/lane/lane.h"
+
+#define NAME_AT(table, index)                                                                      \
+    ((size_t)(index) < sizeof(table) / sizeof((table)[0]) ? (table)[index] : NULL)
+
+static const char *const record_names[] = {
+    "hold_waiting", "hold_active", "hold_dropped", "hold_release", "hold_withdraw",
+    "hold_ended",   "raise",       "lower",        "act",          "refused",
+    "boom",         "obstacle",    "order_lost",   "order_known",  "foreign_motion",
+    "run_through",  "left"};
+static const char *const class_names[] = {"protective", "releasing", "routine"};
+static const char *const cause_names[] = {"state",   "cleared", "officer", "emergency",
+                                          "foreign", "safety",  "lower"};
+static const char *const act_names[] = {"hold", "release", "raise", "emergency_raise",
+                                        "stop", "ack"};
+static const char *const boom_names[BOOM_STATE_COUNT] = {
+    "none",    "unknown", "open",          "closed",         "raising", "lowering",
+    "stopped", "fault",   "local_control", "emergency_stop", "broken"};
+static const char *const boom_texts[BOOM_STATE_COUNT] = {
+    "无栏杆", "未知", "开", "关", "升起中", "落下中", "已停止", "故障", "本地控制", "急停", "断杆"};
+
+static const struct {
+    const char *name;
+    const char *en;
+    const char *zh;
+} refusals[LANE_REFUSAL_COUNT] = {
+    [LANE_REFUSAL_NONE] = {"none", "", ""},
+    [LANE_REFUSAL_HELD] = {"held", "a hold is active: release it first", "有拦截未解除，请先解除"},
+    [LANE_REFUSAL_NO_SUCH_HOLD] = {"no_such_hold", "no such hold", "没有该拦截"},
+    [LANE_REFUSAL_NOT_NAMED] = {"not_named", "a named officer and a reason are needed",
+                                "需要实名民警并填写理由"},
+    [LANE_REFUSAL_SECOND_PERSON] = {"second_person", "priority 1 needs a second officer",
+                                    "一级布控需第二名民警确认"},
+    [LANE_REFUSAL_JOURNAL] = {"journal", "the journal cannot record it now", "日志当前无法写入"},
+    [LANE_REFUSAL_BUSY] = {"busy", "other acts still wait for the journal", "其他操作尚未记录完成"},
+    [LANE_REFUSAL_LOCAL_CONTROL] = {"local_control", "the barrier is under local control",
+                                    "栏杆处于本地控制"},
+    [LANE_REFUSAL_EMERGENCY_STOP] = {"emergency_stop", "the emergency stop is pressed",
+                                     "急停已按下"},
+    [LANE_REFUSAL_FAULT] = {"fault", "the barrier reports a fault: only emergency raise works",
+                            "栏杆故障，仅可紧急抬杆"},
+    [LANE_REFUSAL_NO_CONTACT] = {"no_contact", "the lane's devices do not answer",
+                                 "车道设备无响应"},
+    [LANE_REFUSAL_NO_BOOM] = {"no_boom", "the lane has no boom, or it is broken",
+                              "车道无栏杆或栏杆断裂"},
+    [LANE_REFUSAL_NOT_CLEAR] = {"not_clear", "the way under the boom is not known to be clear",
+                                "无法确认栏杆下方净空"},
+};
+
+const char *lane_record_name(enum lane_record_kind kind)
+{
+    return NAME_AT(record_names, kind);
+}
+
+const char *lane_class_name(enum lane_class class)
+{
+    return NAME_AT(class_names, class);
+}
+
+const char *lane_cause_name(enum lane_cause cause)
+{
+    return NAME_AT(cause_names, cause);
+}
+
+const char *lane_act_name(enum lane_act_kind kind)
+{
+    return NAME_AT(act_names, kind);
+}
+
+const char *boom_state_name(enum boom_state state)
+{
+    return NAME_AT(boom_names, state);
+}
+
+const char *boom_state_text(enum boom_state state)
+{
+    return NAME_AT(boom_texts, state);
+}
+
+const char *lane_refusal_name(enum lane_refusal refusal)
+{
+    return (unsigned)refusal < LANE_REFUSAL_COUNT ? refusals[refusal].name : NULL;
+}
+
+const char *lane_refusal_text_en(enum lane_refusal refusal)
+{
+    return (unsigned)refusal < LANE_REFUSAL_COUNT ? refusals[refusal].en : NULL;
+}
+
+const char *lane_refusal_text_zh(enum lane_refusal refusal)
+{
+    return (unsigned)refusal < LANE_REFUSAL_COUNT ? refusals[refusal].zh : NULL;
+}
