@@ -1,0 +1,87 @@
+/*
+ * The local sockets `control` (acts) and `events` (subscribe): who may do what, officers' sign-on,
+ * answers now or later, events to whoever may see them. README.md has the protocol.
+ *
+ * Two threads: "control" serves the sockets and owns the tokens, "password" owns the accounts and
+ * takes the tens of milliseconds a password costs, so that nobody's alert waits for a sign-on.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "gateway/control/accounts.h"
+#include "gateway/control/line_server.h"
+#include "gateway/control/tokens.h"
+
+enum { CONTROL_ORIGIN_MAX = 63, CONTROL_LINE_MAX_BYTES = 64 * 1024 };
+
+struct control;
+
+/* Who asks: program, user, officer, and where they say they are (a tablet, a console). */
+struct control_actor {
+    struct unix_peer peer;
+    char program[32];                   /* name of the peer's executable, "" if unknown */
+    bool admin;                         /* root, our own user, or in the admin group */
+    char officer[OFFICER_NAME_MAX + 1]; /* "" = nobody signed on */
+    enum officer_role role;             /* 0 without officer */
+    char second[OFFICER_NAME_MAX + 1];  /* second officer who confirmed this act, "" = none */
+    char origin[CONTROL_ORIGIN_MAX + 1];
+};
+
+/* Where the answer to a request goes. A plain value; the client may have gone by then. */
+struct control_ticket {
+    uint64_t client;
+    json_int_t id;
+};
+
+struct control_call {
+    struct control_ticket ticket;
+    struct control_actor actor;
+    const json_t *args; /* an object; borrowed */
+};
+
+enum control_need {
+    CONTROL_ANYBODY, /* whoever may open the socket: status without plates */
+    CONTROL_OFFICER, /* an officer's token: plates and acts */
+    CONTROL_ADMIN    /* group checkpoint-admin, or a leader's token: accounts, reload, replay */
+};
+
+struct control_act {
+    const char *name;
+    enum control_need need;
+    /* In the control thread; answers once through the ticket, at once or later. */
+    void (*run)(void *ctx, struct control *control, const struct control_call *call);
+};
+
+struct control_options {
+    const char *runtime_dir; /* of the sockets */
+    const char *accounts_path;
+    const char *admin_group; /* its members manage accounts; unknown group: root only */
+    int64_t token_life_s;    /* TOKEN_LIFE_DEFAULT_S */
+    const struct control_act *acts;
+    size_t act_count;
+    void *ctx; /* of the acts and of `record` */
+    /* Commits an act on accounts or a sign-on to the journal before it takes effect. Called in the
+     * password thread, may block. Not 0: the act is refused. `details` is borrowed. */
+    int (*record)(void *ctx, const struct control_actor *actor, const char *act,
+                  const json_t *details);
+};
+
+/* Opens accounts and sockets. *out is heap memory for control_destroy(). */
+int control_create(const struct control_options *options, struct control **out,
+                   struct err_text *err) MUST_CHECK;
+void control_destroy(struct control *control);        /* NULL is fine; both threads have ended */
+void control_run(struct thread *self, void *control); /* thread "control" */
+void control_password_run(struct thread *self, void *control); /* thread "password" */
+struct line_server *control_server(struct control *control);
+
+/* Any thread. Steals `result` (an object; NULL = {}). A client that has gone is no error. */
+void control_answer(struct control *control, struct control_ticket ticket, json_t *result);
+/* Any thread. `code` as err_name(), texts for people. */
+void control_refuse(struct control *control, struct control_ticket ticket, const char *code,
+                    const char *en, const char *zh);
+
+/* Control thread only: one event to every subscriber, one that shows plates only to those with an
+ * officer's token. Steals `event`. */
+void control_publish(struct control *control, json_t *event, bool shows_plates);
