@@ -80,7 +80,7 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
     if ((int)m->list.state < LIST_NONE || m->list.state > LIST_STALE)
         return err_set(err, ERR_INVALID, "list state = '%d': unknown", (int)m->list.state);
     size_t texts_size = size - sizeof *m;
-    if (m->type == MATCH_READ)
+    if (m->type == MATCH_READ || m->type == MATCH_SEARCHED)
         return check_read(m, texts_size, err);
     if (texts_size != 0)
         return err_set(err, ERR_INVALID, "%zu bytes too many", texts_size);
@@ -95,4 +95,26 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
         return check_alarm(m, err);
     }
     return err_set(err, ERR_INVALID, "type = '%d': unknown", (int)m->type);
+}
+
+int match_query_check(const struct match_query *query, size_t size, struct err_text *err)
+{
+    char text[PLATE_TEXT_SIZE];
+    if (size != sizeof *query)
+        return err_set(err, ERR_INVALID, "query of %zu bytes, expected %zu", size, sizeof *query);
+    if (query->version != MATCH_MESSAGE_VERSION)
+        return err_set(err, ERR_UNSUPPORTED, "query version = '%u': expected %d", query->version,
+                       MATCH_MESSAGE_VERSION);
+    switch (query->type) {
+    case QUERY_WATCH:
+        if (query->u.watch.count <= MATCH_WATCH_MAX)
+            return 0;
+        return err_set(err, ERR_INVALID, "watch count = '%u': expected at most %d",
+                       query->u.watch.count, MATCH_WATCH_MAX);
+    case QUERY_SEARCH:
+        if (query->u.search.number > 0 && plate_decode(query->u.search.key, text) == 0)
+            return 0;
+        return err_set(err, ERR_INVALID, "search without number or key");
+    }
+    return err_set(err, ERR_INVALID, "query type = '%d': unknown", (int)query->type);
 }

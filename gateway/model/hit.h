@@ -28,14 +28,17 @@ struct match_hit {
     bool expired;       /* outside its validity by the clock; only while time is untrusted */
 };
 
-enum { MATCH_MESSAGE_VERSION = 1, MATCH_HITS_MAX = 8 };
+enum { MATCH_MESSAGE_VERSION = 1, MATCH_HITS_MAX = 8, MATCH_WATCH_MAX = 64 };
 
 enum match_message_type {
     MATCH_HELLO = 1, /* first: lanes that have a camera in matchd.yaml */
     MATCH_READ = 2,  /* a read: a passage, with its hits (none: hit_count 0) */
     MATCH_LIST = 3,  /* the list in force changed, or its state did */
     MATCH_ALIVE = 4, /* every 250 ms when nothing else was sent: silence of 1 s is "blind" */
-    MATCH_ALARM = 5  /* a named alarm was raised or ended */
+    MATCH_ALARM = 5, /* a named alarm was raised or ended */
+    MATCH_WITHDRAWN =
+        6,             /* watched entries that are in the list no more (expiry is no withdrawal) */
+    MATCH_SEARCHED = 7 /* answer to a search: like a read, of no passage */
 };
 
 enum list_state {
@@ -68,21 +71,50 @@ struct match_message {
             uint8_t hit_count;    /* strongest first: kind, agreement, priority */
             uint8_t hits_dropped; /* beyond MATCH_HITS_MAX, 255 = 255 or more */
             struct match_hit hits[MATCH_HITS_MAX];
-        } read;
+        } read; /* MATCH_SEARCHED too, with the search's number as event_id */
+        struct {
+            uint32_t count;
+            uint64_t entries[MATCH_WATCH_MAX];
+        } withdrawn;
         struct {
             uint32_t event; /* enum log_event_id of the named alarm */
             bool active;
             char detail[160];
         } alarm;
     } u;
-    /* MATCH_READ: the JSON texts of the hits' entries follow, each entry.text_size bytes, in order.
-     */
+    /* MATCH_READ and MATCH_SEARCHED: the JSON texts of the hits' entries follow, each
+     * entry.text_size bytes, in order. */
+};
+
+enum match_query_type {
+    QUERY_WATCH = 1, /* replaces the set of watched entries: those with an open hold */
+    QUERY_SEARCH = 2 /* match this plate now */
+};
+
+/* From checkpointd to checkpoint-matchd, on the same connection, one query a packet. */
+struct match_query {
+    uint32_t version; /* MATCH_MESSAGE_VERSION */
+    enum match_query_type type;
+    union {
+        struct {
+            uint32_t count; /* matchd answers with MATCH_WITHDRAWN at once and after each change */
+            uint64_t entries[MATCH_WATCH_MAX];
+        } watch;
+        struct {
+            uint64_t number; /* the asker's, > 0 */
+            plate_key key;
+            plate_class class;
+        } search;
+    } u;
 };
 
 enum { MATCH_MESSAGE_SIZE_MAX = sizeof(struct match_message) + MATCH_HITS_MAX * WANTED_TEXT_MAX };
 
 /* "exact", "look_alike", "candidate", "partial"; NULL when it is none. */
 const char *match_kind_name(enum match_kind kind);
+/* Checks a query of `size` bytes as it came off the socket. Errors as match_message_check. */
+int match_query_check(const struct match_query *query, size_t size,
+                      struct err_text *err) MUST_CHECK;
 /* Checks every field of a message of `size` bytes as it came off the socket, texts included.
  * ERR_INVALID, ERR_UNSUPPORTED (version), ERR_TOO_LARGE; `err` says which field. */
 int match_message_check(const struct match_message *m, size_t size,

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@ struct match_link {
     uint64_t sequence; /* last of this connection */
     uid_t user;
     int listen_fd;
-    int peer_fd; /* -1: no matchd */
+    int peer_fd; /* -1: no matchd; changed by the link thread only, under the lock */
+    pthread_mutex_t lock;
 };
 
 int match_link_create(const char *path, uid_t user, const struct match_link_sink *sink,
@@ -34,6 +36,7 @@ int match_link_create(const char *path, uid_t user, const struct match_link_sink
     if (!link)
         return err_set(err, ERR_NO_MEMORY, "matches socket: no memory");
     *link = (struct match_link){.sink = *sink, .user = user, .listen_fd = -1, .peer_fd = -1};
+    pthread_mutex_init(&link->lock, NULL);
     link->pool = calloc(MATCH_LINK_PACKETS, sizeof *link->pool);
     link->texts = malloc(MATCH_HITS_MAX * WANTED_TEXT_MAX);
     link->free = queue_create(MATCH_LINK_PACKETS, sizeof(struct match_packet *));
@@ -56,9 +59,24 @@ int match_link_create(const char *path, uid_t user, const struct match_link_sink
 
 static void close_peer(struct match_link *link)
 {
+    pthread_mutex_lock(&link->lock);
     if (link->peer_fd >= 0)
         close(link->peer_fd);
     link->peer_fd = -1;
+    pthread_mutex_unlock(&link->lock);
+}
+
+int match_link_send(struct match_link *link, const struct match_query *query)
+{
+    int result = ERR_NOT_FOUND;
+    pthread_mutex_lock(&link->lock);
+    if (link->peer_fd >= 0) {
+        ssize_t size = send(link->peer_fd, query, sizeof *query, MSG_DONTWAIT | MSG_NOSIGNAL);
+        bool full = size < 0 && (errno == EAGAIN || errno == ENOBUFS);
+        result = size == (ssize_t)sizeof *query ? 0 : full ? ERR_FULL : ERR_IO;
+    }
+    pthread_mutex_unlock(&link->lock);
+    return result;
 }
 
 void match_link_destroy(struct match_link *link)
@@ -71,6 +89,7 @@ void match_link_destroy(struct match_link *link)
     queue_destroy(link->free);
     free(link->texts);
     free(link->pool);
+    pthread_mutex_destroy(&link->lock);
     free(link);
 }
 
@@ -102,7 +121,9 @@ static void accept_peer(struct match_link *link)
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     if (link->peer_fd >= 0)
         lose_peer(link, "a newer matchd connected");
+    pthread_mutex_lock(&link->lock);
     link->peer_fd = fd;
+    pthread_mutex_unlock(&link->lock);
     link->sequence = 0;
     link->sink.state(link->sink.ctx, true, NULL);
 }

@@ -3,7 +3,7 @@
  * every message checked before it is passed on. Packets come from a pool made at creation: when
  * the lanes are behind, reading stops and matchd's sends wait, which matchd counts.
  *
- * Owned by the link thread; match_link_release may be called by any thread.
+ * Owned by the link thread; match_link_send and match_link_release may be called by any thread.
  */
 #pragma once
 
@@ -38,4 +38,6 @@ int match_link_create(const char *path, uid_t user, const struct match_link_sink
 void match_link_destroy(struct match_link *link); /* NULL is fine; the thread has ended */
 /* Thread function: reads until the thread is asked to stop. */
 void match_link_run(struct thread *self, void *link);
+/* Any thread. ERR_NOT_FOUND without a matchd, ERR_FULL when it does not read, ERR_IO. */
+int match_link_send(struct match_link *link, const struct match_query *query) MUST_CHECK;
 void match_link_release(struct match_link *link, struct match_packet *packet);

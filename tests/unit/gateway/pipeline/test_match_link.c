@@ -198,6 +198,25 @@ static void a_short_message_ends_the_connection(void **state)
     close(fd);
 }
 
+static void a_query_reaches_matchd_whole(void **state)
+{
+    struct bench *b = *state;
+    struct match_query query = {.version = MATCH_MESSAGE_VERSION, .type = QUERY_SEARCH};
+    query.u.search.number = 5;
+    query.u.search.key = key_of("鲁H12345");
+    assert_int_equal(match_link_send(b->link, &query), ERR_NOT_FOUND);
+    int fd = hello(b);
+    assert_int_equal(match_link_send(b->link, &query), 0);
+    struct match_query got;
+    assert_int_equal(recv(fd, &got, sizeof got, 0), sizeof got);
+    assert_int_equal(match_query_check(&got, sizeof got, NULL), 0);
+    assert_memory_equal(&got, &query, sizeof got);
+    got.u.search.key = 0;
+    assert_int_equal(match_query_check(&got, sizeof got, NULL), ERR_INVALID);
+    assert_int_equal(match_query_check(&got, 3, NULL), ERR_INVALID);
+    close(fd);
+}
+
 static void the_newest_matchd_wins(void **state)
 {
     struct bench *b = *state;
@@ -245,6 +264,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_breaks_the_contract_ends_the_connection, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_short_message_ends_the_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_query_reaches_matchd_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(the_newest_matchd_wins, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_pool_loses_nothing, setup, teardown),
     };
