@@ -86,7 +86,13 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
         return err_set(err, ERR_INVALID, "%zu bytes too many", texts_size);
     switch (m->type) {
     case MATCH_READ:
+    case MATCH_SEARCHED:
         break;
+    case MATCH_WITHDRAWN:
+        if (m->u.withdrawn.count <= MATCH_WATCH_MAX)
+            return 0;
+        return err_set(err, ERR_INVALID, "withdrawn count = '%u': expected at most %d",
+                       m->u.withdrawn.count, MATCH_WATCH_MAX);
     case MATCH_HELLO:
     case MATCH_LIST:
     case MATCH_ALIVE:
