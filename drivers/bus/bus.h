@@ -27,7 +27,8 @@ enum {
     BUS_TIMEOUT_TCP_MS = 200,
     BUS_LOST_SCAN_MS = 100,  /* pace of scans without contact */
     BUS_RETRY_FIRST_MS = 50, /* back-off of a lost link or device: doubles up to … */
-    BUS_RETRY_LAST_MS = 1600
+    BUS_RETRY_LAST_MS = 800,
+    BUS_CONNECT_TIMEOUT_MS = 500
 };
 
 enum bus_kind {
@@ -57,6 +58,7 @@ struct bus_lane {
     size_t device_count; /* 1 … IO_DEVICES_MAX */
     struct io_device devices[IO_DEVICES_MAX];
     const struct lane_guard *guard; /* NULL only in tests of drivers */
+    uint32_t off_at_stop;           /* OUTPUT_BITs de-energised by bus_stop; lower always is */
 };
 
 /* Called by the bus thread; must return at once (push into a queue, count what does not fit). Every
@@ -102,11 +104,12 @@ int bus_create(const struct bus_options *options, const struct bus_lane *lanes, 
 /* Starts the thread; a device that does not answer is no error, its lane has no contact. ERR_IO. */
 int bus_start(struct bus *bus) MUST_CHECK;
 /* Queues an order and wakes the bus. Any thread. ERR_FULL (counted: the caller raises an alarm),
- * ERR_NOT_FOUND (no such lane), ERR_INVALID (output not wired, pulse too long, no expiry). */
+ * ERR_NOT_FOUND (no such lane), ERR_INVALID (output not wired, pulse too long, no id or
+ * expiry), ERR_STOPPED. */
 int bus_submit(struct bus *bus, const struct lane_order *order) MUST_CHECK;
-/* Ends the thread within one exchange. Running pulses are ended first; levels stay as they are (a
- * stopping gateway must not drop a red light); a boom that moves stops by its own limit. Orders
- * still waiting get ORDER_FAILED. Call once, by the thread that started it. */
+/* Ends the thread within one exchange or connect. Running pulses are ended first, then lower and
+ * off_at_stop; other levels stay as they are (a stopping gateway must not drop a red light). Orders
+ * still waiting get ORDER_FAILED. By the thread that started it; a second call does nothing. */
 void bus_stop(struct bus *bus);
 void bus_destroy(struct bus *bus); /* stopped or never started; NULL is fine */
 

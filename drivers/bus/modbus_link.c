@@ -155,6 +155,11 @@ bool modbus_link_is_open(const struct modbus_link *link)
     return link->open;
 }
 
+void modbus_link_timing(const struct modbus_link *link, struct io_timing *out)
+{
+    *out = link->timing;
+}
+
 /* Waits for a started connect; 0 or an errno value. */
 static int await_connect(int fd, uint32_t timeout_ms)
 {

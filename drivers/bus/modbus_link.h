@@ -28,6 +28,7 @@ int modbus_link_open(struct modbus_link *link, uint32_t timeout_ms,
                      struct err_text *err) MUST_CHECK;
 void modbus_link_close(struct modbus_link *link); /* no-op when closed */
 bool modbus_link_is_open(const struct modbus_link *link);
+void modbus_link_timing(const struct modbus_link *link, struct io_timing *out);
 
 /* One request and its answer within timeout_us, the wait for the line's silence before it included.
  * ERR_TIMEOUT, ERR_CORRUPT, ERR_DENIED (exception; the link stays good), ERR_IO; ERR_STALE when the

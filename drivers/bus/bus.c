@@ -1,0 +1,219 @@
+/*
+ * The bus as its owner sees it: create, start, submit, stop, counters. The thread is bus_run.c.
+ */
+#include "drivers/bus/bus.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "drivers/bus/bus_state.h"
+
+/* Fills the lane's wired masks; two devices that claim one bit are refused. */
+static int join_wiring(struct bus_lane_state *lane, struct err_text *err)
+{
+    for (size_t i = 0; i < lane->config.device_count; i++) {
+        const struct io_device *device = &lane->config.devices[i];
+        struct io_scan wiring = {0};
+        device->driver->wiring(device->state, &wiring);
+        if ((lane->wired & wiring.wired) || (lane->outputs_wired & wiring.outputs_wired)) {
+            return err_set(err, ERR_INVALID,
+                           "lane %u: %s has an input or output another device has too",
+                           lane->config.lane, device->name);
+        }
+        lane->wired |= wiring.wired;
+        lane->outputs_wired |= wiring.outputs_wired;
+    }
+    if ((lane->outputs_wired & OUTPUT_BIT(OUTPUT_LOWER)) &&
+        !(lane->outputs_wired & OUTPUT_BIT(OUTPUT_RAISE))) {
+        return err_set(err, ERR_INVALID, "lane %u: lower is wired but raise is not",
+                       lane->config.lane);
+    }
+    return ERR_OK;
+}
+
+static int take_lanes(struct bus *bus, const struct bus_lane *lanes, size_t count,
+                      uint32_t late_limit_ms, struct err_text *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct bus_lane_state *lane = &bus->lanes[i];
+        for (size_t j = 0; j < i; j++) {
+            if (lanes[j].lane == lanes[i].lane) {
+                return err_set(err, ERR_INVALID, "lane %u twice on one bus", lanes[i].lane);
+            }
+        }
+        lane->config = lanes[i];
+        lane->late_limit_ms = late_limit_ms;
+        lane->retry_ms = BUS_RETRY_FIRST_MS;
+        (void)snprintf(lane->reason, sizeof(lane->reason), "not started");
+        int rc = join_wiring(lane, err);
+        if (rc != ERR_OK) {
+            return rc;
+        }
+        lane->latest = (struct lane_scan){
+            .lane = lane->config.lane, .wired = lane->wired, .outputs_wired = lane->outputs_wired};
+    }
+    bus->lane_count = count;
+    return ERR_OK;
+}
+
+static int create_link(struct bus *bus, struct err_text *err)
+{
+    const struct bus_options *o = &bus->options;
+    int rc = ERR_OK;
+    switch (o->kind) {
+    case BUS_MODBUS_TCP:
+        rc = modbus_link_create_tcp(o->host, o->port, &bus->link, err);
+        break;
+    case BUS_MODBUS_RTU:
+        rc = modbus_link_create_rtu(o->line, o->baud_bps, o->parity, o->stop_bits, &bus->link, err);
+        break;
+    case BUS_OWN:
+        break;
+    }
+    return rc == ERR_OK ? rc : err_prefix(err, rc, "bus %s", o->name);
+}
+
+int bus_create(const struct bus_options *options, const struct bus_lane *lanes, size_t count,
+               const struct bus_sinks *sinks, struct bus **out, struct err_text *err)
+{
+    uint32_t worst_ms = 0;
+    int rc = bus_worst_case_ms(options, lanes, count, &worst_ms, err);
+    if (rc != ERR_OK) {
+        return err_prefix(err, rc, "bus %s", options->name);
+    }
+    struct bus *bus = calloc(1, sizeof(*bus));
+    if (!bus || order_book_init(&bus->book) != ERR_OK) {
+        free(bus);
+        return err_set(err, ERR_NO_MEMORY, "bus %s: out of memory", options->name);
+    }
+    bus->options = *options;
+    if (options->scan_interval_ms == 0 && options->kind != BUS_MODBUS_RTU) {
+        bus->options.scan_interval_ms = BUS_SCAN_INTERVAL_TCP_MS;
+    }
+    bus->sinks = *sinks;
+    bus->link_retry_ms = BUS_RETRY_FIRST_MS;
+    bus->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (bus->wake_fd < 0) {
+        rc = err_set(err, ERR_IO, "bus %s: eventfd: %s", options->name, strerror(errno));
+    }
+    rc = rc == ERR_OK ? take_lanes(bus, lanes, count, worst_ms, err) : rc;
+    rc = rc == ERR_OK ? create_link(bus, err) : rc;
+    if (rc != ERR_OK) {
+        bus_destroy(bus);
+        return rc;
+    }
+    *out = bus;
+    return ERR_OK;
+}
+
+int bus_start(struct bus *bus)
+{
+    struct thread_options options = {
+        .name = bus->options.name,
+        .core = bus->options.core,
+        .policy = bus->options.priority > 0 ? THREAD_FIFO : THREAD_NORMAL,
+        .priority = bus->options.priority,
+    };
+    int rc = thread_start(&bus->thread, &options, bus_run, bus);
+    bus->started = rc == ERR_OK;
+    return rc;
+}
+
+static void wake(struct bus *bus)
+{
+    uint64_t one = 1;
+    ssize_t done = write(bus->wake_fd, &one, sizeof(one));
+    (void)done; /* a full counter is a wake that waits already */
+}
+
+static int check_order(const struct bus *bus, const struct lane_order *order)
+{
+    for (size_t i = 0; i < bus->lane_count; i++) {
+        const struct bus_lane_state *lane = &bus->lanes[i];
+        if (lane->config.lane != order->lane) {
+            continue;
+        }
+        bool good = order->id > 0 && (unsigned)order->output < OUTPUT_COUNT &&
+                    (lane->outputs_wired & OUTPUT_BIT(order->output)) &&
+                    order->pulse_ms <= IO_PULSE_MAX_MS && order->expires.ns > 0;
+        return good ? ERR_OK : ERR_INVALID;
+    }
+    return ERR_NOT_FOUND;
+}
+
+int bus_submit(struct bus *bus, const struct lane_order *order)
+{
+    int rc = check_order(bus, order);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = order_book_put(&bus->book, order, false);
+    if (rc == ERR_OK) {
+        wake(bus);
+    } else if (rc == ERR_FULL) {
+        bus_count(&bus->counters.orders_refused);
+    }
+    return rc;
+}
+
+void bus_stop(struct bus *bus)
+{
+    order_book_close(&bus->book);
+    if (bus->started) {
+        thread_stop(&bus->thread);
+        wake(bus);
+        thread_join(&bus->thread);
+        bus->started = false;
+    }
+}
+
+void bus_destroy(struct bus *bus)
+{
+    if (!bus) {
+        return;
+    }
+    modbus_link_destroy(bus->link);
+    if (bus->wake_fd >= 0) {
+        close(bus->wake_fd);
+    }
+    order_book_fini(&bus->book);
+    free(bus);
+}
+
+static uint64_t load(const atomic_ullong *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void bus_stats_read(const struct bus *bus, struct bus_stats *out)
+{
+    const struct bus_counters *c = &bus->counters;
+    *out = (struct bus_stats){
+        .scans = load(&c->scans),
+        .scans_failed = load(&c->scans_failed),
+        .late_scans = load(&c->late_scans),
+        .orders_done = load(&c->orders_done),
+        .orders_expired = load(&c->orders_expired),
+        .orders_vetoed = load(&c->orders_vetoed),
+        .orders_failed = load(&c->orders_failed),
+        .orders_refused = load(&c->orders_refused),
+        .guard_writes = load(&c->guard_writes),
+        .pulses_ended = load(&c->pulses_ended),
+        .connects = load(&c->connects),
+        .scan_us_max = atomic_load_explicit(&c->scan_us_max, memory_order_relaxed),
+    };
+}
+
+struct thread *bus_thread(struct bus *bus)
+{
+    return &bus->thread;
+}
+
+const char *bus_name(const struct bus *bus)
+{
+    return bus->options.name;
+}

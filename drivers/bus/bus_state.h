@@ -1,0 +1,68 @@
+/*
+ * State of one bus, shared by bus.c (create, submit, stop) and bus_run.c (the thread). Everything
+ * without a comment belongs to the bus thread once it runs.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "drivers/bus/bus.h"
+#include "drivers/bus/modbus_link.h"
+#include "drivers/bus/order_book.h"
+#include "gateway/base/thread.h"
+
+struct bus_pulse {
+    bool running;
+    struct mono_time end;
+};
+
+struct bus_lane_state {
+    struct bus_lane config;
+    uint32_t wired;
+    uint32_t outputs_wired;
+    struct lane_scan latest; /* lane and wiring set at create */
+    struct mono_time next_scan;
+    struct mono_time next_try; /* without contact: the next attempt */
+    uint32_t retry_ms;
+    uint64_t opened; /* link generation the devices were opened on, 0 = none */
+    struct bus_pulse pulses[OUTPUT_COUNT];
+    char reason[80];        /* why there is no contact */
+    bool contact_told;      /* the contact sink was called at least once */
+    int guard_failure;      /* of the scan being published: an enum err_code */
+    uint32_t late_limit_ms; /* two scans further apart than this are late */
+};
+
+/* Counters of struct bus_stats. Relaxed: each stands alone. */
+struct bus_counters {
+    atomic_ullong scans, scans_failed, late_scans;
+    atomic_ullong orders_done, orders_expired, orders_vetoed, orders_failed, orders_refused;
+    atomic_ullong guard_writes, pulses_ended, connects;
+    atomic_uint scan_us_max;
+};
+
+struct bus {
+    struct bus_options options;
+    struct bus_sinks sinks;
+    struct bus_lane_state lanes[BUS_LANES_MAX];
+    size_t lane_count;
+    struct modbus_link *link; /* NULL for BUS_OWN */
+    uint64_t generation;      /* of the link: counts successful connects */
+    struct mono_time link_next_try;
+    uint32_t link_retry_ms;
+    char link_reason[80];
+    struct order_book book; /* any thread, locked inside */
+    int wake_fd;            /* eventfd: an order waits or stop was asked for; any thread writes */
+    struct bus_counters counters;
+    struct thread thread;
+    bool started; /* main thread */
+};
+
+/* The bus thread. */
+void bus_run(struct thread *self, void *arg);
+
+static inline void bus_count(atomic_ullong *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}

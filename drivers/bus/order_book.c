@@ -1,0 +1,114 @@
+/*
+ * The orders waiting in one bus. All fields belong to whoever holds the lock.
+ */
+#include "drivers/bus/order_book.h"
+
+#include <string.h>
+
+/* Lower goes first: safety rule 3, "stop beats all, raise beats lower". */
+static int rank_of(const struct lane_order *order)
+{
+    switch (order->output) {
+    case OUTPUT_STOP:
+        return 0;
+    case OUTPUT_RAISE:
+        return 1;
+    case OUTPUT_LOWER:
+        return 2;
+    case OUTPUT_RED:
+    case OUTPUT_YELLOW:
+    case OUTPUT_GREEN:
+    case OUTPUT_SIREN:
+    case OUTPUT_STROBE:
+    case OUTPUT_COUNT:
+        break;
+    }
+    return 3;
+}
+
+static bool is_light(const struct lane_order *order)
+{
+    return rank_of(order) == 3;
+}
+
+int order_book_init(struct order_book *book)
+{
+    memset(book, 0, sizeof(*book));
+    pthread_mutexattr_t attr;
+    if (pthread_mutexattr_init(&attr) != 0) {
+        return ERR_NO_MEMORY;
+    }
+    (void)pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT); /* known to Linux */
+    int rc = pthread_mutex_init(&book->lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+    return rc == 0 ? ERR_OK : ERR_NO_MEMORY;
+}
+
+void order_book_fini(struct order_book *book)
+{
+    pthread_mutex_destroy(&book->lock);
+}
+
+static struct order_slot *free_slot(struct order_book *book)
+{
+    for (size_t i = 0; i < BUS_ORDERS_MAX; i++) {
+        if (!book->slots[i].used) {
+            return &book->slots[i];
+        }
+    }
+    return NULL;
+}
+
+int order_book_put(struct order_book *book, const struct lane_order *order, bool retried)
+{
+    int rc = ERR_OK;
+    pthread_mutex_lock(&book->lock);
+    struct order_slot *slot = free_slot(book);
+    if (book->closed) {
+        rc = ERR_STOPPED;
+    } else if (!slot || (is_light(order) && book->lights >= BUS_LIGHTS_ORDERS_MAX)) {
+        rc = ERR_FULL;
+    } else {
+        *slot = (struct order_slot){
+            .order = *order, .arrival = book->arrivals++, .used = true, .retried = retried};
+        book->length++;
+        book->lights += is_light(order);
+    }
+    pthread_mutex_unlock(&book->lock);
+    return rc;
+}
+
+static bool goes_before(const struct order_slot *a, const struct order_slot *b)
+{
+    int rank_a = rank_of(&a->order);
+    int rank_b = rank_of(&b->order);
+    return rank_a != rank_b ? rank_a < rank_b : a->arrival < b->arrival;
+}
+
+bool order_book_take(struct order_book *book, struct lane_order *out, bool *out_retried)
+{
+    pthread_mutex_lock(&book->lock);
+    struct order_slot *first = NULL;
+    for (size_t i = 0; book->length > 0 && i < BUS_ORDERS_MAX; i++) {
+        struct order_slot *slot = &book->slots[i];
+        if (slot->used && (!first || goes_before(slot, first))) {
+            first = slot;
+        }
+    }
+    if (first) {
+        *out = first->order;
+        *out_retried = first->retried;
+        first->used = false;
+        book->length--;
+        book->lights -= is_light(out);
+    }
+    pthread_mutex_unlock(&book->lock);
+    return first != NULL;
+}
+
+void order_book_close(struct order_book *book)
+{
+    pthread_mutex_lock(&book->lock);
+    book->closed = true;
+    pthread_mutex_unlock(&book->lock);
+}
