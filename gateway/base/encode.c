@@ -75,7 +75,8 @@ int base64_decode(const char *text, uint8_t **out, size_t *out_size)
         return ERR_NO_MEMORY;
     }
     int written = length == 0 ? 0 : EVP_DecodeBlock(data, (const unsigned char *)text, (int)length);
-    if (written < 0) {
+    /* RFC 4648 section 3.5: the bits behind the last byte are zero, so one text has one meaning. */
+    if (written < 0 || (padding > 0 && data[written - (int)padding] != 0)) {
         free(data);
         return ERR_INVALID;
     }

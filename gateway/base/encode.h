@@ -1,5 +1,6 @@
 /*
- * Hexadecimal and base64 text. Strict: no white space, no missing padding. No state.
+ * Hexadecimal and base64 text. Strict: no white space, no missing padding, no
+ * stray bits behind the last byte. No state.
  */
 #pragma once
 

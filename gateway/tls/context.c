@@ -91,7 +91,7 @@ static int verify_client(int ok, X509_STORE_CTX *store)
     const struct server_trust *trust = SSL_CTX_get_ex_data(context_of(store), server_index);
     struct err_text err = {""};
     struct tls_identity id;
-    char why[256];
+    char why[320];
     if (ok && X509_STORE_CTX_get_error_depth(store) > 0)
         return 1;
     if (!ok)

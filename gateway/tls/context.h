@@ -43,7 +43,7 @@ struct tls_client_report {
     bool peer_refused;  /* we refused theirs; `why` says so */
     int alert_received; /* TLS alert description of the peer, 0 = none (RFC 8446 section 6) */
     int verify_error;   /* X509_V_ERR_…, 0 = none */
-    char why[160];
+    char why[320];
 };
 
 struct tls_client_options {

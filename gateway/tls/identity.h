@@ -5,7 +5,7 @@
  *   urn:checkpoint-hq:<fleet>                  an HQ server
  *   urn:checkpoint-operator:<fleet>:<name>     a person at HQ
  *
- * <id>, <fleet> and <name> are 1-32 of a-z 0-9 - and begin and end with a letter or digit. Names in
+ * <id>, <fleet> and <name> are 1-64 of a-z 0-9 - and begin and end with a letter or digit. Names in
  * the subject or in DNS entries mean nothing here. Pure, any thread.
  */
 #pragma once
@@ -18,8 +18,8 @@
 #include "gateway/base/err.h"
 
 enum {
-    TLS_LABEL_SIZE = 33,        /* id, fleet or name, with its NUL */
-    TLS_URN_SIZE = 96,          /* the longest URN, with its NUL */
+    TLS_LABEL_SIZE = 65,        /* id, fleet or name, with its NUL */
+    TLS_URN_SIZE = 160,         /* the longest URN, with its NUL */
     TLS_FINGERPRINT_SIZE = 32,  /* SHA-256 of the certificate's DER */
     TLS_CERT_FILE_MAX = 1 << 18 /* bytes of a PEM file */
 };

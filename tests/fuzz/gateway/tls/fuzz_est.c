@@ -19,8 +19,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] & 1) {
         X509_REQ *request = NULL;
         struct tls_identity id;
-        if (est_request_read(text, size - 1, &request, &err) == 0)
-            (void)est_request_identity(request, &id, &err); /* any answer will do, no crash */
+        if (est_request_read(text, size - 1, &request, &err) == 0 &&
+            est_request_identity(request, &id, &err) == 0) {
+            char urn[TLS_URN_SIZE];
+            assert(tls_identity_format(&id, urn) == 0);
+        }
         X509_REQ_free(request);
         return 0;
     }

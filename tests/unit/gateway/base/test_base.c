@@ -119,7 +119,8 @@ static void base64_and_hex_round_trip_and_refuse(void **state)
         free(back);
         free(text);
     }
-    static const char *const bad[] = {"A", "AA=A", "AAA", "A===", "AA A", "AA==AAAA"};
+    static const char *const bad[] = {
+        "A", "AA=A", "AAA", "A===", "AA A", "AA==AAAA", "AB==", "AAB="};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         uint8_t *back = NULL;
         size_t back_size;

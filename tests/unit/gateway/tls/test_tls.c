@@ -68,7 +68,7 @@ static void party_free(struct party *p)
 
 static void save(const struct party *p, const char *name)
 {
-    char file[64];
+    char file[80];
     char *pem = NULL;
     (void)snprintf(file, sizeof(file), "%s.key", name); /* short names */
     assert_int_equal(tls_key_file_write(path_in(file), p->key, NULL), 0);
@@ -103,7 +103,7 @@ static int remove_folder(void **state)
     (void)state;
     static const char *const names[] = {"boxes", "operators", "servers", "server", "other"};
     for (size_t i = 0; i < 5; i++) {
-        char file[64];
+        char file[80];
         (void)snprintf(file, sizeof(file), "%s.key", names[i]); /* short names */
         (void)unlink(path_in(file));                            /* not every test writes it */
         (void)snprintf(file, sizeof(file), "%s.pem", names[i]); /* short names */
@@ -122,21 +122,22 @@ static void identity_forms(void **state)
     (void)state;
     static const char *const good[] = {"urn:checkpoint:north-1", "urn:checkpoint-hq:fleet",
                                        "urn:checkpoint-operator:fleet:wang"};
-    static const char *const bad[] = {"",
-                                      "urn:checkpoint:",
-                                      "urn:checkpoint:North",
-                                      "urn:checkpoint:-a",
-                                      "urn:checkpoint:a-",
-                                      "urn:checkpoint:a/b",
-                                      "urn:checkpoint:a:b",
-                                      "urn:checkpoint-hq:",
-                                      "urn:checkpoint-hq:a:b",
-                                      "urn:checkpoint-operator:fleet",
-                                      "urn:checkpoint-operator:fleet:",
-                                      "urn:checkpoint-operator::x",
-                                      "urn:checkpoint-operator:a:b:c",
-                                      "urn:checkpointx:a",
-                                      "urn:checkpoint:123456789012345678901234567890123"};
+    static const char *const bad[] = {
+        "",
+        "urn:checkpoint:",
+        "urn:checkpoint:North",
+        "urn:checkpoint:-a",
+        "urn:checkpoint:a-",
+        "urn:checkpoint:a/b",
+        "urn:checkpoint:a:b",
+        "urn:checkpoint-hq:",
+        "urn:checkpoint-hq:a:b",
+        "urn:checkpoint-operator:fleet",
+        "urn:checkpoint-operator:fleet:",
+        "urn:checkpoint-operator::x",
+        "urn:checkpoint-operator:a:b:c",
+        "urn:checkpointx:a",
+        "urn:checkpoint:1234567890123456789012345678901234567890123456789012345678901234x"};
     struct tls_identity id;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         char urn[TLS_URN_SIZE];
@@ -364,8 +365,7 @@ static void foreign_root_is_refused(void **state)
 {
     (void)state;
     struct party box = party_of(&foreign, "urn:checkpoint:north-1", now(), 30);
-    expect_refused(&box,
-                   "unable to get local issuer certificate (depth 0, urn:checkpoint:north-1)",
+    expect_refused(&box, "unable to get local issuer certificate (depth 0, urn:checkpoint:north-1)",
                    SSL_AD_UNKNOWN_CA);
     party_free(&box);
 }
