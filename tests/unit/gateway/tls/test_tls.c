@@ -23,7 +23,7 @@
 static char folder[64];
 static const char *path_in(const char *name)
 {
-    static char paths[8][128];
+    static char paths[8][256];
     static int next;
     char *path = paths[next++ % 8];
     (void)snprintf(path, sizeof(paths[0]), "%s/%s", folder, name); /* short names */
