@@ -1,0 +1,75 @@
+"""Simulated devices as programs: started, told what to do, their logs read."""
+import json
+import pathlib
+import socket
+import sys
+
+from .process import Program, wait_for
+
+SIM = pathlib.Path(__file__).resolve().parent.parent / "sim"
+
+
+class Simulated(Program):
+    """A simulator of tests/sim. `do(...)` sends one command; `events(kind, **fields)` reads its log."""
+
+    script = None
+
+    def __init__(self, name, folder, *arguments):
+        folder = pathlib.Path(folder)
+        self.events_path, self.control_path = folder / f"{name}.jsonl", folder / f"{name}.sock"
+        super().__init__(name, [sys.executable, SIM / self.script, "--log", self.events_path,
+                                "--control", self.control_path, *arguments], folder)
+        self._control = None
+
+    def events(self, kind=None, **fields):
+        out = []
+        for line in self.events_path.read_text(encoding="utf-8").splitlines(keepends=True):
+            if not line.endswith("\n"):
+                break  # being written
+            event = json.loads(line)
+            if kind in (None, event["kind"]) and all(event.get(k) == v for k, v in fields.items()):
+                out.append(event)
+        return out
+
+    def wait_event(self, kind, *, after_ns=0, timeout_s=10.0, **fields):
+        """The first such event later than `after_ns`."""
+        def find():
+            return next((e for e in self.events(kind, **fields) if e["mono_ns"] > after_ns), None)
+        return wait_for(f"{self.name}: {kind} {fields}", find, timeout_s)
+
+    def do(self, do, **fields):
+        if self._control is None:
+            self._control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._control.settimeout(10)
+            self._control.connect(str(self.control_path))
+            self._lines = self._control.makefile("r", encoding="utf-8")
+        self._control.sendall((json.dumps({"do": do, **fields}) + "\n").encode())
+        answer = json.loads(self._lines.readline())
+        if not answer.pop("ok"):
+            raise ValueError(answer["error"])
+        return answer
+
+    def _close(self):
+        if self._control is not None:
+            self._lines.close()
+            self._control.close()
+            self._control = None
+        super()._close()
+
+
+class BarrierSim(Simulated):
+    """`tcp` (any free port, see .port) or an RTU line at `pty` (see .pty)."""
+
+    script = "barrier_sim.py"
+
+    def __init__(self, name, folder, *arguments, pty=False):
+        self.pty = str(pathlib.Path(folder) / f"{name}.tty") if pty else None
+        line = ["--pty", self.pty] if pty else ["--listen", "127.0.0.1:0"]
+        super().__init__(name, folder, *line, *arguments)
+
+    @property
+    def port(self):
+        return self.events("ready")[-1]["port"]
+
+    def state(self):
+        return self.do("state")

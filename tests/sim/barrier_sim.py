@@ -1,0 +1,273 @@
+#!/usr/bin/python3
+"""Barrier simulator: a physical lane behind a Modbus module, over TCP or an RTU pty.
+
+    barrier_sim.py --listen 127.0.0.1:0 --log L --control C
+    barrier_sim.py --pty /tmp/lane2 --baud 38400 --log L --control C
+
+Log: one JSON object a line, each with `mono_ns` (CLOCK_MONOTONIC): kinds ready, coil, input, boom,
+vehicle, violation, fault. Control: a unix socket, one JSON object a line, answered by one:
+    {"do":"vehicle","plate":"鲁H12345","length":4.5,"speed":6,"runs":false}
+    {"do":"input","input":"obstacle","active":true|false|null}
+    {"do":"fault","kind":"silence|exception|unit|garbage|short|crc|delay|function|twice|drop|none",
+     "value":N,"count":N,"functions":[2],"unit":N}
+    {"do":"refuse"} {"do":"listen"} (TCP) {"do":"vanish"} {"do":"return"} (pty)
+    {"do":"power","on":false} {"do":"register","address":214,"value":1}
+    {"do":"boom_off","off":true} {"do":"state"}
+Ready is told by sd_notify and by the log's first line (port, pty).
+"""
+import argparse
+import asyncio
+import json
+import os
+import pathlib
+import signal
+import socket
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from sim.barrier_model import INPUTS, OUTPUTS, Barrier  # noqa: E402
+from sim.modbus_server import (EXCEPTION_ADDRESS, EXCEPTION_VALUE, ModbusError, RtuServer,  # noqa: E402
+                               TcpServer)
+
+TICK_S = 0.005
+# What differs between modules, from their manuals: function and base of inputs, base of coils,
+# timed flash-on (base, unit in s), settings that can be read.
+PROFILES = {
+    "generic": {"input": (2, 0, 16), "coil": (0, 16)},
+    "waveshare_rtu_relay": {"input": (2, 0, 8), "coil": (0, 8), "flash": (0x0200, 0.1)},
+    "iologik_e1214": {"input": (2, 0, 6), "coil": (0, 6), "flags": {0x1020: 0}},
+    "adam_6060": {"input": (1, 0, 6), "coil": (0x0010, 6)},
+    "adam_4056so": {"input": (2, 0, 0), "coil": (0x0010, 12), "registers": {214: 1}},
+}
+
+
+class Module:
+    """The remote I/O module between the Modbus server and the lane's wires."""
+
+    def __init__(self, barrier, profile, input_map, output_map):
+        self.barrier, self.input_map, self.output_map = barrier, input_map, output_map
+        self.input_function, self.input_base, self.input_count = profile["input"]
+        self.coil_base, self.coil_count = profile["coil"]
+        self.flash = profile.get("flash")
+        self.flags = dict(profile.get("flags", {}))
+        self.registers = dict(profile.get("registers", {}))
+        self.timers = {}
+
+    @property
+    def powered(self):
+        return self.barrier.powered
+
+    def one_bit(self, function, address):
+        channel = address - self.coil_base
+        if function == 1 and 0 <= channel < self.coil_count:
+            name = self.output_map.get(channel)
+            return self.barrier.coils[name] if name else False
+        channel = address - self.input_base
+        if function == self.input_function and 0 <= channel < self.input_count:
+            name = self.input_map.get(channel)
+            return self.barrier.level(name) if name else False
+        if function == 2 and address in self.flags:
+            return bool(self.flags[address])
+        raise ModbusError(EXCEPTION_ADDRESS)
+
+    def read_bits(self, function, address, count):
+        if not 1 <= count <= 2000:
+            raise ModbusError(EXCEPTION_VALUE)
+        return [self.one_bit(function, address + at) for at in range(count)]
+
+    def read_registers(self, function, address, count):
+        if not 1 <= count <= 125:
+            raise ModbusError(EXCEPTION_VALUE)
+        try:
+            return [self.registers[address + at] for at in range(count)]
+        except KeyError as error:
+            raise ModbusError(EXCEPTION_ADDRESS) from error
+
+    def write_register(self, address, value):
+        if address not in self.registers:
+            raise ModbusError(EXCEPTION_ADDRESS)
+        self.registers[address] = value
+
+    def write_coil(self, address, value):
+        if self.flash and self.flash[0] <= address < self.flash[0] + self.coil_count:
+            self.start_flash(address - self.flash[0], value)
+            return
+        channel = address - self.coil_base
+        if not 0 <= channel < self.coil_count:
+            raise ModbusError(EXCEPTION_ADDRESS)
+        if value not in (0xFF00, 0x0000):
+            raise ModbusError(EXCEPTION_VALUE)
+        self.set_channel(channel, value == 0xFF00, "write")
+
+    def start_flash(self, channel, units):
+        if not 1 <= units <= 0x7FFF:
+            raise ModbusError(EXCEPTION_VALUE)
+        self.set_channel(channel, True, "flash")
+        self.timers[channel] = asyncio.get_running_loop().call_later(
+            units * self.flash[1], self.set_channel, channel, False, "timer")
+
+    def set_channel(self, channel, on, by):
+        timer = self.timers.pop(channel, None)
+        if timer:
+            timer.cancel()
+        name = self.output_map.get(channel)
+        if name:
+            self.barrier.set_coil(name, on, by)
+
+
+class Simulator:
+    def __init__(self, options):
+        self.options = options
+        self.log_file = open(options.log, "a", buffering=1, encoding="utf-8")
+        self.barriers, self.modules = {}, {}
+        for unit in options.unit:
+            barrier = Barrier(lambda kind, unit=unit, **fields: self.log(kind, unit=unit, **fields),
+                              travel_s=options.travel_s, bounce_ms=options.bounce_ms,
+                              auto_close=options.auto_close, low=options.low,
+                              one_per_opening=options.one_per_opening,
+                              position=1.0 if options.start_open else 0.0)
+            self.barriers[unit] = barrier
+            self.modules[unit] = Module(barrier, PROFILES[options.profile],
+                                        options.inputs, options.outputs)
+        self.server = None
+
+    def log(self, kind, **fields):
+        self.log_file.write(json.dumps({"kind": kind, "mono_ns": time.monotonic_ns(), **fields},
+                                       ensure_ascii=False) + "\n")
+
+    async def tick(self):
+        while True:
+            for barrier in self.barriers.values():
+                barrier.tick(time.monotonic() * self.options.pace)
+            await asyncio.sleep(TICK_S)
+
+    def act(self, command):
+        do = command.pop("do")
+        unit = command.get("unit") or self.options.unit[0]
+        barrier = self.barriers[unit]
+        if do == "state":
+            return barrier.state()
+        if do == "fault":
+            self.server.faults.set(**command)
+            self.log("fault", fault=command["kind"])
+        elif do == "vehicle":
+            command.pop("unit", None)
+            barrier.arrive(command.pop("plate", ""), **command)
+        elif do == "input":
+            barrier.force(command["input"], command["active"])
+        elif do == "register":
+            module = self.modules[unit]
+            (module.flags if command["address"] in module.flags
+             else module.registers)[command["address"]] = command["value"]
+        elif do == "power":
+            barrier.powered = command["on"]
+            if not command["on"]:
+                barrier.power_cycle()
+        elif do == "coil":  # somebody else's hand on the relay
+            barrier.set_coil(command["coil"], command["on"], by="foreign")
+        elif do == "boom":
+            barrier.move(command["motion"], "foreign")
+        elif do == "boom_off":
+            barrier.boom_off = command["off"]
+        elif do == "vanish":
+            self.server.vanish()
+        elif do == "return":
+            self.server.open()
+        else:
+            raise ValueError(f"do {do!r}: unknown")
+        return {}
+
+    async def serve_control(self, reader, writer):
+        while line := await reader.readline():
+            try:
+                command = json.loads(line)
+                if command.get("do") == "refuse":
+                    await self.server.refuse()
+                    result = {}
+                elif command.get("do") == "listen":
+                    await self.server.listen()
+                    result = {}
+                else:
+                    result = self.act(command)
+                answer = {"ok": True, **result}
+            except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+                answer = {"ok": False, "error": f"{type(error).__name__}: {error}"}
+            writer.write((json.dumps(answer, ensure_ascii=False) + "\n").encode())
+            await writer.drain()
+        writer.close()
+
+    async def run(self):
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: done.done() or done.set_result(None))
+        ready = {"units": self.options.unit}
+        if self.options.pty:
+            self.server = RtuServer(self.modules, self.options.pty, self.options.baud,
+                                    self.options.answer_ms, self.options.char_bits)
+            self.server.open()
+            ready["pty"] = self.options.pty
+        else:
+            host, _, port = self.options.listen.rpartition(":")
+            self.server = TcpServer(self.modules)
+            ready["port"] = await self.server.start(host.strip("[]"), int(port))
+        if self.options.control:
+            await asyncio.start_unix_server(self.serve_control, self.options.control)
+        ticking = loop.create_task(self.tick())
+        self.log("ready", **ready)
+        notify("READY=1")
+        await asyncio.wait([done, ticking], return_when=asyncio.FIRST_COMPLETED)
+        if ticking.done():
+            ticking.result()
+
+
+def notify(text):
+    path = os.environ.get("NOTIFY_SOCKET")
+    if path:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.sendto(text.encode(), ("\0" + path[1:]) if path[0] == "@" else path)
+
+
+def channel_map(names):
+    def parse(text):
+        out = {}
+        for part in filter(None, text.split(",")):
+            name, _, channel = part.partition("=")
+            if name not in names:
+                raise argparse.ArgumentTypeError(f"{name!r}: expected one of {', '.join(names)}")
+            out[int(channel)] = name
+        return out
+    return parse
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    line = parser.add_mutually_exclusive_group(required=True)
+    line.add_argument("--listen", help="host:port, port 0 = any (see the log's first line)")
+    line.add_argument("--pty", help="path of a symbolic link to the RTU line")
+    parser.add_argument("--baud", type=int, default=38400)
+    parser.add_argument("--char-bits", type=int, default=10)
+    parser.add_argument("--answer-ms", type=float, default=1.0, help="RTU: thinking time")
+    parser.add_argument("--unit", type=int, action="append")
+    parser.add_argument("--profile", choices=PROFILES, default="generic")
+    parser.add_argument("--inputs", type=channel_map(INPUTS), default=dict(enumerate(INPUTS)),
+                        help="presence=2,obstacle=3 … default: in order")
+    parser.add_argument("--outputs", type=channel_map(OUTPUTS), default=dict(enumerate(OUTPUTS)))
+    parser.add_argument("--low", type=lambda text: text.split(","), default=[],
+                        help="inputs wired normally closed")
+    parser.add_argument("--travel-s", type=float, default=1.5)
+    parser.add_argument("--bounce-ms", type=float, default=12)
+    parser.add_argument("--auto-close", choices=["none", "loop"], default="none")
+    parser.add_argument("--one-per-opening", action=argparse.BooleanOptionalAction)
+    parser.add_argument("--start-open", action="store_true")
+    parser.add_argument("--pace", type=float, default=1.0, help="model seconds a second")
+    parser.add_argument("--log", required=True)
+    parser.add_argument("--control")
+    options = parser.parse_args()
+    options.unit = options.unit or [1]
+    return options
+
+
+if __name__ == "__main__":
+    asyncio.run(Simulator(parse_arguments()).run())
