@@ -1,0 +1,560 @@
+/* See fact.h. A key is left out when it has nothing to say. */
+#include "gateway/pipeline/fact.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/encode.h"
+
+/* ---- building ---- */
+
+static void put_int(json_t *object, const char *key, int64_t value)
+{
+    json_object_set_new(object, key, json_integer(value));
+}
+
+static void put_id(json_t *object, const char *key, uint64_t id)
+{
+    if (id != 0)
+        put_int(object, key, (int64_t)id);
+}
+
+/* A camera's own event id may use all 64 bits, which a JSON integer has not: it stays text. */
+static void put_event_id(json_t *object, uint64_t id)
+{
+    char text[24];
+    if (id == 0)
+        return;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)id);
+    json_object_set_new(object, "event_id", json_string(text));
+}
+
+static void put_text(json_t *object, const char *key, const char *text)
+{
+    if (text && text[0] != '\0')
+        json_object_set_new(object, key, json_string(text));
+}
+
+static void put_true(json_t *object, const char *key, bool value)
+{
+    if (value)
+        json_object_set_new(object, key, json_true());
+}
+
+static void put_plate(json_t *object, const char *key, plate_key plate)
+{
+    char text[PLATE_TEXT_SIZE];
+    if (plate != 0 && plate_decode(plate, text) == 0)
+        put_text(object, key, text);
+}
+
+static void put_class(json_t *object, plate_class class)
+{
+    char text[4];
+    plate_class_format(class, text);
+    put_text(object, "class", text);
+}
+
+static void put_time(json_t *object, const char *key, struct wall_time time)
+{
+    char text[WALL_TEXT_SIZE];
+    if (time.ms == 0)
+        return;
+    wall_format(time, text);
+    put_text(object, key, text);
+}
+
+static const char *read_kind_name(enum plate_text_kind kind)
+{
+    switch (kind) {
+    case PLATE_KEY:
+        return "plate";
+    case PLATE_NO_PLATE:
+        return "no_plate";
+    case PLATE_UNREAD:
+        return "unread";
+    case PLATE_DECODE_ERROR:
+        return "decode_error";
+    }
+    return NULL;
+}
+
+static const char *authenticity_name(enum read_authenticity authenticity)
+{
+    switch (authenticity) {
+    case AUTH_NONE:
+        return "none";
+    case AUTH_TAG:
+        return "tag";
+    case AUTH_WIRED:
+        return "wired";
+    case AUTH_SESSION:
+        return "session";
+    }
+    return NULL;
+}
+
+static const char *agreement_name(enum class_agreement agreement)
+{
+    switch (agreement) {
+    case CLASS_AGREE:
+        return "agree";
+    case CLASS_UNVERIFIED:
+        return "unknown";
+    case CLASS_CONFLICT:
+        return "conflict";
+    }
+    return NULL;
+}
+
+static const char *list_state_name(enum list_state state)
+{
+    switch (state) {
+    case LIST_NONE:
+        return "none";
+    case LIST_CURRENT:
+        return "current";
+    case LIST_STALE:
+        return "stale";
+    }
+    return NULL;
+}
+
+static json_t *candidates_body(const struct plate_read *read)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < read->candidate_count; i++) {
+        json_t *candidate = json_object();
+        put_plate(candidate, "plate", read->candidates[i].key);
+        if (read->candidates[i].confidence != READ_CONFIDENCE_NONE)
+            put_int(candidate, "confidence", read->candidates[i].confidence);
+        json_array_append_new(list, candidate);
+    }
+    return list;
+}
+
+static json_t *read_body(const struct plate_read *read)
+{
+    json_t *body = json_object();
+    put_int(body, "camera", read->camera);
+    put_event_id(body, read->event_id);
+    put_text(body, "kind", read_kind_name(read->kind));
+    put_plate(body, "plate", read->key);
+    put_text(body, "raw", read->raw);
+    put_class(body, read->class);
+    put_text(body, "authenticity", authenticity_name(read->authenticity));
+    if (read->confidence != READ_CONFIDENCE_NONE)
+        put_int(body, "confidence", read->confidence);
+    put_id(body, "colour", read->colour);
+    put_id(body, "direction", read->direction);
+    if (read->speed_kmh != 0xFFFF)
+        put_int(body, "speed_kmh", read->speed_kmh);
+    if (read->candidate_count > 0)
+        json_object_set_new(body, "candidates", candidates_body(read));
+    put_time(body, "camera_time", read->camera_time);
+    put_time(body, "time", read->wall);
+    return body;
+}
+
+static json_t *entry_body(const struct wanted_record *entry)
+{
+    json_t *body = json_object();
+    put_id(body, "id", entry->id);
+    put_plate(body, "plate", entry->key);
+    put_class(body, entry->class);
+    put_text(body, "category", wanted_category_name(entry->category));
+    put_int(body, "priority", entry->priority);
+    put_id(body, "risk", entry->risk);
+    put_time(body, "valid_until", entry->valid_until);
+    return body;
+}
+
+static json_t *list_body(const struct list_status *list)
+{
+    char hash[65];
+    json_t *body = json_object();
+    hex_encode(list->hash, sizeof list->hash, hash);
+    put_int(body, "revision", (int64_t)list->revision);
+    put_text(body, "hash", list->state == LIST_NONE ? "" : hash);
+    put_text(body, "state", list_state_name(list->state));
+    put_time(body, "signed_at", list->signed_at);
+    put_time(body, "current_until", list->current_until);
+    return body;
+}
+
+static json_t *clock_body(const struct fact_clock *clock)
+{
+    json_t *body = json_object();
+    json_object_set_new(body, "trusted", json_boolean(clock->trusted));
+    put_text(body, "source", clock->source);
+    put_int(body, "offset_ms", clock->offset_ms);
+    return body;
+}
+
+static json_t *decision_body(const struct decision *decision)
+{
+    json_t *body = json_object();
+    put_text(body, "level", alert_level_name(decision->level));
+    put_text(body, "rule", decision->rule);
+    put_true(body, "hold", decision->hold);
+    put_true(body, "raise", decision->raise);
+    put_true(body, "siren", decision->siren);
+    put_true(body, "strobe", decision->strobe);
+    put_true(body, "backup", decision->backup);
+    put_text(body, "lights", decision_lights_name(decision->lights));
+    put_text(body, "forward", decision_forward_name(decision->forward));
+    if (decision->escalate_after_ms != DECISION_NEVER_MS)
+        put_int(body, "escalate_after_ms", decision->escalate_after_ms);
+    json_t *marks = json_array();
+    for (uint32_t bit = 0; bit < MARK_COUNT; bit++)
+        if (decision->marks & (1u << bit))
+            json_array_append_new(marks,
+                                  json_string(decision_mark_name((enum decision_mark)(1u << bit))));
+    if (json_array_size(marks) > 0)
+        json_object_set(body, "marks", marks);
+    json_decref(marks);
+    return body;
+}
+
+/* ---- one body a kind ---- */
+
+static void passage_into(json_t *body, const struct fact *fact)
+{
+    put_id(body, "passage", fact->u.passage.passage);
+    put_true(body, "repeated", fact->u.passage.repeated);
+    put_true(body, "cleared", fact->u.passage.cleared);
+    put_id(body, "hits", fact->u.passage.hits);
+    json_object_set_new(body, "read", read_body(&fact->u.passage.read));
+}
+
+static void hit_into(json_t *body, const struct fact *fact)
+{
+    const struct match_hit *match = &fact->u.hit.match;
+    put_id(body, "hit", fact->u.hit.hit);
+    put_id(body, "passage", fact->u.hit.passage);
+    put_text(body, "match", match_kind_name(match->kind));
+    put_text(body, "class_agreement", agreement_name(match->agreement));
+    put_plate(body, "matched", match->read_key);
+    put_id(body, "differing", match->differing);
+    put_true(body, "expired", match->expired);
+    json_object_set_new(body, "read", read_body(&fact->u.hit.read));
+    json_object_set_new(body, "entry", entry_body(&match->entry));
+    json_object_set_new(body, "decision", decision_body(&fact->u.hit.decision));
+    json_object_set_new(body, "list", list_body(&fact->u.hit.list));
+    json_object_set_new(body, "clock", clock_body(&fact->u.hit.clock));
+}
+
+static void lane_into(json_t *body, const struct fact *fact)
+{
+    const struct lane_record *record = &fact->u.lane.record;
+    put_text(body, "what", lane_record_name(record->kind));
+    put_id(body, "hold", record->hold);
+    put_id(body, "passage", record->passage);
+    put_id(body, "act", record->act);
+    if (record->kind == LANE_RECORD_HOLD_WAITING)
+        put_int(body, "place", record->place);
+    put_id(body, "priority", record->priority);
+    if (record->kind == LANE_RECORD_BOOM)
+        put_text(body, "boom", boom_state_name(record->boom));
+    if (record->refusal != LANE_REFUSAL_NONE)
+        put_text(body, "refusal", lane_refusal_name(record->refusal));
+    if (fact->u.lane.held_count == 0)
+        return;
+    json_t *held = json_array();
+    for (int i = 0; i < fact->u.lane.held_count; i++) {
+        json_t *hit = json_object();
+        put_id(hit, "hit", fact->u.lane.held[i].hit);
+        put_id(hit, "entry", fact->u.lane.held[i].entry);
+        put_id(hit, "priority", fact->u.lane.held[i].priority);
+        json_array_append_new(held, hit);
+    }
+    json_object_set_new(body, "held", held);
+}
+
+static void order_into(json_t *body, const struct fact *fact)
+{
+    const struct lane_command *command = &fact->u.order;
+    put_id(body, "order", command->order.id);
+    put_text(body, "output", lane_output_name(command->order.output));
+    json_object_set_new(body, "on", json_boolean(command->order.on));
+    put_id(body, "pulse_ms", command->order.pulse_ms);
+    put_text(body, "cause", lane_cause_name(command->cause));
+    put_text(body, "class", lane_class_name(command->class));
+    put_id(body, "passage", command->passage);
+    put_id(body, "act", command->act);
+}
+
+static void outcome_into(json_t *body, const struct fact *fact)
+{
+    const struct lane_outcome *outcome = &fact->u.outcome;
+    put_id(body, "order", outcome->order_id);
+    put_text(body, "output", lane_output_name(outcome->output));
+    put_text(body, "result", order_result_name(outcome->result));
+    put_text(body, "detail", outcome->detail);
+}
+
+static void alarm_into(json_t *body, const struct fact *fact)
+{
+    const struct log_event_def *def = log_event_find(fact->u.alarm.event);
+    put_int(body, "alarm", fact->u.alarm.event);
+    json_object_set_new(body, "active", json_boolean(fact->u.alarm.active));
+    put_id(body, "passage", fact->u.alarm.passage);
+    put_text(body, "detail", fact->u.alarm.detail);
+    if (!def)
+        return;
+    put_text(body, "name", def->name);
+    put_text(body, "en", def->text_en);
+    put_text(body, "zh", def->text_zh);
+}
+
+static json_t *hold_body(const struct lane_hold *hold)
+{
+    json_t *body = json_object();
+    put_id(body, "hold", hold->id);
+    put_id(body, "passage", hold->passage);
+    put_id(body, "priority", hold->priority);
+    put_true(body, "by_officer", hold->by_officer);
+    put_id(body, "hits", hold->hit_count);
+    return body;
+}
+
+static json_t *names_of_bits(uint32_t bits, int count, const char *(*name)(int))
+{
+    json_t *names = json_array();
+    for (int i = 0; i < count; i++)
+        if (bits & (1u << i))
+            json_array_append_new(names, json_string(name(i)));
+    return names;
+}
+
+static const char *output_name(int output)
+{
+    return lane_output_name((enum lane_output)output);
+}
+
+static const char *input_name(int input)
+{
+    return lane_input_name((enum lane_input)input);
+}
+
+static void status_into(json_t *body, const struct fact *fact)
+{
+    const struct lane_status *status = &fact->u.status;
+    json_t *holds = json_array();
+    json_t *waiting = json_array();
+    put_text(body, "boom", boom_state_name(status->boom));
+    put_text(body, "boom_zh", boom_state_text(status->boom));
+    json_object_set_new(body, "contact", json_boolean(status->contact));
+    json_object_set_new(body, "blind", json_boolean(status->blind));
+    json_object_set_new(body, "list_usable", json_boolean(status->list_usable));
+    json_object_set_new(body, "order_known", json_boolean(status->order_known));
+    put_true(body, "stopped", status->stopped);
+    put_int(body, "vehicles", status->vehicle_count);
+    put_int(body, "at_boom", status->at_boom);
+    for (int i = 0; i < status->hold_count; i++)
+        json_array_append_new(holds, hold_body(&status->holds[i]));
+    for (int i = 0; i < status->waiting_count; i++) {
+        json_t *hold = json_object();
+        put_id(hold, "hold", status->waiting[i].hold);
+        put_id(hold, "passage", status->waiting[i].passage);
+        put_int(hold, "place", status->waiting[i].place);
+        json_array_append_new(waiting, hold);
+    }
+    json_object_set_new(body, "holds", holds);
+    json_object_set_new(body, "waiting", waiting);
+    json_object_set_new(body, "lights", names_of_bits(status->lights, OUTPUT_COUNT, output_name));
+    json_object_set_new(body, "inputs", names_of_bits(status->inputs, INPUT_COUNT, input_name));
+}
+
+static void actor_into(json_t *body, const struct fact *fact)
+{
+    const struct fact_actor *actor = &fact->actor;
+    if (actor->program[0] == '\0' && actor->officer[0] == '\0')
+        return;
+    json_t *by = json_object();
+    put_text(by, "program", actor->program);
+    put_int(by, "uid", actor->uid);
+    put_text(by, "officer", actor->officer);
+    put_text(by, "second", actor->second);
+    put_text(by, "origin", actor->origin);
+    json_object_set_new(body, "by", by);
+    put_text(body, "reason", actor->reason);
+}
+
+static void act_into(json_t *body, const struct fact *fact)
+{
+    put_text(body, "what", fact->u.act.act);
+    put_text(body, "detail", fact->u.act.detail);
+}
+
+static void suppressed_into(json_t *body, const struct fact *fact)
+{
+    put_int(body, "count", fact->u.suppressed.count);
+    json_object_set_new(body, "first", read_body(&fact->u.suppressed.first));
+}
+
+json_t *fact_body(const struct fact *fact)
+{
+    json_t *body = json_object();
+    if (!body)
+        return NULL;
+    put_id(body, "lane", fact->lane);
+    actor_into(body, fact);
+    switch (fact->kind) {
+    case FACT_PASSAGE:
+        passage_into(body, fact);
+        break;
+    case FACT_HIT:
+        hit_into(body, fact);
+        break;
+    case FACT_LANE:
+        lane_into(body, fact);
+        break;
+    case FACT_ORDER:
+        order_into(body, fact);
+        break;
+    case FACT_OUTCOME:
+        outcome_into(body, fact);
+        break;
+    case FACT_ACT:
+        act_into(body, fact);
+        break;
+    case FACT_ALARM:
+        alarm_into(body, fact);
+        break;
+    case FACT_LIST:
+        json_object_set_new(body, "list", list_body(&fact->u.list));
+        break;
+    case FACT_CLOCK:
+        json_object_set_new(body, "clock", clock_body(&fact->u.clock));
+        break;
+    case FACT_SUPPRESSED:
+        suppressed_into(body, fact);
+        break;
+    case FACT_STATUS:
+        status_into(body, fact);
+        break;
+    }
+    return body;
+}
+
+/* ---- kinds ---- */
+
+static const char *lane_record_kind(const struct lane_record *record)
+{
+    switch (record->kind) {
+    case LANE_RECORD_BOOM:
+    case LANE_RECORD_OBSTACLE:
+    case LANE_RECORD_ORDER_LOST:
+    case LANE_RECORD_ORDER_KNOWN:
+    case LANE_RECORD_FOREIGN_MOTION:
+    case LANE_RECORD_RUN_THROUGH:
+        return "device";
+    case LANE_RECORD_LEFT:
+        return "passage";
+    case LANE_RECORD_HOLD_RELEASE:
+    case LANE_RECORD_RAISE:
+    case LANE_RECORD_ACT:
+        return "act";
+    case LANE_RECORD_HOLD_WAITING:
+    case LANE_RECORD_HOLD_ACTIVE:
+    case LANE_RECORD_HOLD_DROPPED:
+    case LANE_RECORD_HOLD_WITHDRAW:
+    case LANE_RECORD_HOLD_ENDED:
+    case LANE_RECORD_LOWER:
+    case LANE_RECORD_REFUSED:
+        return "decision";
+    }
+    return NULL;
+}
+
+const char *fact_record_kind(const struct fact *fact)
+{
+    switch (fact->kind) {
+    case FACT_PASSAGE:
+    case FACT_SUPPRESSED:
+        return "passage";
+    case FACT_HIT:
+        return "hit";
+    case FACT_LANE:
+        return lane_record_kind(&fact->u.lane.record);
+    case FACT_ORDER:
+        return "order";
+    case FACT_OUTCOME:
+        return "outcome";
+    case FACT_ACT:
+        return "act";
+    case FACT_ALARM:
+        return "device";
+    case FACT_LIST:
+        return "list";
+    case FACT_CLOCK:
+        return "clock";
+    case FACT_STATUS:
+        return NULL;
+    }
+    return NULL;
+}
+
+static const char *event_name(const struct fact *fact)
+{
+    switch (fact->kind) {
+    case FACT_PASSAGE:
+    case FACT_SUPPRESSED:
+        return "read";
+    case FACT_HIT:
+        return "hit";
+    case FACT_LANE:
+        return fact->u.lane.record.hold ? "hold" : "lane";
+    case FACT_ORDER:
+    case FACT_OUTCOME:
+        return "boom";
+    case FACT_ACT:
+        return "act";
+    case FACT_ALARM:
+        return "alarm";
+    case FACT_LIST:
+        return "list";
+    case FACT_CLOCK:
+        return "clock";
+    case FACT_STATUS:
+        return "status";
+    }
+    return NULL;
+}
+
+void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16])
+{
+    const struct fact_actor *actor = &fact->actor;
+    if (actor->officer[0] != '\0')
+        snprintf(out, FACT_NAME_SIZE + 16, "officer:%s", actor->officer);
+    else if (actor->program[0] != '\0')
+        snprintf(out, FACT_NAME_SIZE + 16, "program:%s", actor->program);
+    else
+        snprintf(out, FACT_NAME_SIZE + 16, "%s", fact->lane ? "lane" : "gateway");
+}
+
+bool fact_shows_plate(const struct fact *fact)
+{
+    return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_SUPPRESSED ||
+           fact->kind == FACT_ACT;
+}
+
+json_t *fact_event(const struct fact *fact)
+{
+    json_t *event = fact_body(fact);
+    if (!event)
+        return NULL;
+    put_text(event, "event", event_name(fact));
+    put_time(event, "time", fact->wall);
+    put_int(event, "mono_ns", fact->mono.ns);
+    if (fact->kind == FACT_HIT) {
+        char marks[DECISION_MARKS_TEXT_SIZE];
+        decision_marks_format(fact->u.hit.decision.marks, marks);
+        put_text(event, "marks_zh", marks);
+        json_t *card = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
+        if (card)
+            json_object_set_new(event, "card", card);
+    }
+    return event;
+}

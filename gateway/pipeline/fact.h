@@ -1,0 +1,123 @@
+/*
+ * A fact: one thing that happened at the checkpoint, as a plain value, made by the pipeline in the
+ * lane thread. The recorder turns it into a journal record, the publisher into an event: both from
+ * the same JSON body, so that what an officer saw and what is on record cannot differ.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "gateway/lane/lane.h"
+#include "gateway/model/decision.h"
+#include "gateway/model/hit.h"
+
+enum { FACT_NAME_SIZE = 32, FACT_ORIGIN_SIZE = 64, FACT_REASON_SIZE = 201, FACT_DETAIL_SIZE = 200 };
+
+enum fact_kind {
+    FACT_PASSAGE,    /* a vehicle's read */
+    FACT_HIT,        /* one entry it matched, with the decision */
+    FACT_LANE,       /* a record of the lane: holds, boom, refusals */
+    FACT_ORDER,      /* an order for the boom */
+    FACT_OUTCOME,    /* what became of it */
+    FACT_ACT,        /* an officer's or administrator's act outside the lane */
+    FACT_ALARM,      /* raised or ended; by event id */
+    FACT_LIST,       /* the list in force changed */
+    FACT_CLOCK,      /* trust in the clock changed */
+    FACT_SUPPRESSED, /* unauthenticated passages of a minute that were only counted */
+    FACT_STATUS      /* what the lane looks like now: events only */
+};
+
+/* Who did it; all "" when the lane itself did. */
+struct fact_actor {
+    char program[FACT_NAME_SIZE];
+    uid_t uid;
+    char officer[FACT_NAME_SIZE];
+    char second[FACT_NAME_SIZE];
+    char origin[FACT_ORIGIN_SIZE];
+    char reason[FACT_REASON_SIZE];
+};
+
+/* Source and offset of the clock, as every hit states them. */
+struct fact_clock {
+    bool trusted;
+    char source[FACT_NAME_SIZE];
+    int64_t offset_ms;
+};
+
+/* A hit of a hold: enough to rebuild the hold after a restart. */
+struct fact_held {
+    uint64_t hit;
+    uint64_t entry;
+    uint8_t priority;
+};
+
+struct fact {
+    enum fact_kind kind;
+    uint8_t lane; /* 0 = none */
+    struct wall_time wall;
+    struct mono_time mono;
+    enum lane_class class;
+    uint64_t commit; /* > 0: the lane waits for it */
+    bool to_journal;
+    bool to_events;
+    bool urgent; /* ahead of the backlog to HQ */
+    struct fact_actor actor;
+    union {
+        struct {
+            uint64_t passage;
+            bool repeated; /* another read of the same passage */
+            bool cleared;
+            uint8_t hits; /* stop entries only */
+            struct plate_read read;
+        } passage;
+        struct {
+            uint64_t hit;
+            uint64_t passage;
+            struct plate_read read;
+            struct match_hit match;
+            struct decision decision;
+            struct list_status list;
+            struct fact_clock clock;
+        } hit;
+        struct {
+            struct lane_record record;
+            uint8_t held_count;
+            struct fact_held held[LANE_HITS_MAX];
+        } lane;
+        struct lane_command order;
+        struct lane_outcome outcome;
+        struct {
+            char act[FACT_NAME_SIZE];
+            char detail[FACT_DETAIL_SIZE];
+        } act;
+        struct {
+            enum log_event_id event;
+            bool active;
+            uint64_t passage;
+            char detail[FACT_DETAIL_SIZE];
+        } alarm;
+        struct list_status list;
+        struct fact_clock clock;
+        struct {
+            uint32_t count;
+            struct plate_read first; /* an example */
+        } suppressed;
+        struct lane_status status;
+    } u;
+    char text[WANTED_TEXT_MAX + 1]; /* FACT_HIT: the entry's JSON text for the card */
+};
+
+/* Name of the journal's record kind ("passage", "hit", "decision", "order", "outcome", "act",
+ * "list", "device", "clock"); NULL when the fact is not recorded. */
+const char *fact_record_kind(const struct fact *fact);
+/* "officer:wang", "program:checkpointctl" or "lane": the record's actor. */
+void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16]);
+/* Whether the event shows a plate, so that only signed-on officers may see it. */
+bool fact_shows_plate(const struct fact *fact);
+/* The body: integers, texts and booleans only. New reference, NULL without memory. */
+json_t *fact_body(const struct fact *fact);
+/* The event: the body and {"event","time","mono_ns"}, for a hit the card too. New reference. */
+json_t *fact_event(const struct fact *fact);
