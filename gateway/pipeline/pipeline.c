@@ -1,0 +1,312 @@
+/* See pipeline.h. */
+#include "gateway/pipeline/pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/pipeline/state.h"
+
+/* ---- matchd ---- */
+
+static void take_withdrawn(struct pipeline *p, const struct match_message *m)
+{
+    for (uint32_t i = 0; i < m->u.withdrawn.count; i++) {
+        struct lane_event event = {.kind = LANE_EVENT_WITHDRAWAL,
+                                   .u.withdrawn_entry = m->u.withdrawn.entries[i]};
+        step_all(p, &event);
+    }
+}
+
+/* Lanes without a camera in matchd.yaml are named once a connection. */
+static void take_hello(struct pipeline *p, const struct match_message *m)
+{
+    for (size_t i = 0; i < p->lane_count; i++) {
+        bool has_camera = false;
+        for (int k = 0; k < m->u.hello.lane_count && k < LANE_ID_MAX; k++)
+            has_camera |= m->u.hello.lanes[k] == p->lanes[i].options.lane.lane;
+        if (!has_camera)
+            raise_alarm(p, p->lanes[i].options.lane.lane, EVENT_LANE_WITHOUT_CAMERA, true, 0,
+                        "no camera of this lane in matchd.yaml");
+    }
+    for (int k = 0; k < m->u.hello.lane_count && k < LANE_ID_MAX; k++)
+        if (!find_lane(p, m->u.hello.lanes[k]))
+            raise_alarm(p, m->u.hello.lanes[k], EVENT_CAMERA_WITHOUT_LANE, true, 0,
+                        "a camera of matchd.yaml names a lane checkpointd.yaml does not have");
+}
+
+static void take_packet(struct pipeline *p, const struct match_packet *packet)
+{
+    const struct match_message *m = &packet->message;
+    struct lane_event alive = {.kind = LANE_EVENT_MATCH_ALIVE};
+    step_all(p, &alive);
+    take_list(p, &m->list);
+    switch (m->type) {
+    case MATCH_HELLO:
+        take_hello(p, m);
+        break;
+    case MATCH_READ:
+        take_read(p, packet);
+        break;
+    case MATCH_WITHDRAWN:
+        take_withdrawn(p, m);
+        break;
+    case MATCH_SEARCHED:
+        p->sinks.searched(p->sinks.ctx, m->u.read.read.event_id, packet);
+        break;
+    case MATCH_ALARM:
+        raise_alarm(p, 0, (enum log_event_id)m->u.alarm.event, m->u.alarm.active, 0,
+                    m->u.alarm.detail);
+        break;
+    case MATCH_LIST:
+    case MATCH_ALIVE:
+        break;
+    }
+}
+
+static void take_link(struct pipeline *p, bool connected, const char *reason)
+{
+    p->link_up = connected;
+    memset(&p->watch, 0, sizeof p->watch);
+    raise_alarm(p, 0, EVENT_MATCHD_LOST, !connected, 0, reason);
+    if (connected)
+        return;
+    struct lane_event lost = {.kind = LANE_EVENT_MATCH_LOST};
+    step_all(p, &lost);
+}
+
+/* Tells matchd which entries have an open hold, when that has changed. */
+static void update_watch(struct pipeline *p)
+{
+    struct match_query watch = {.version = MATCH_MESSAGE_VERSION, .type = QUERY_WATCH};
+    for (size_t l = 0; l < p->lane_count; l++) {
+        const struct lane_state *state = &p->lanes[l].state;
+        for (int h = 0; h < state->hold_count; h++)
+            for (int i = 0; i < state->holds[h].hit_count; i++)
+                if (watch.u.watch.count < MATCH_WATCH_MAX)
+                    watch.u.watch.entries[watch.u.watch.count++] = state->holds[h].hits[i].entry;
+        for (int v = 0; v < state->count; v++)
+            for (int i = 0; i < state->queue[v].hit_count; i++)
+                if (watch.u.watch.count < MATCH_WATCH_MAX)
+                    watch.u.watch.entries[watch.u.watch.count++] = state->queue[v].hits[i].entry;
+    }
+    if (p->link_up && memcmp(&watch, &p->watch, sizeof watch) != 0 &&
+        p->sinks.query(p->sinks.ctx, &watch) == 0)
+        p->watch = watch;
+}
+
+/* ---- acts ---- */
+
+static void refuse_act(struct pipeline *p, const struct pipeline_act *act,
+                       enum lane_refusal refusal)
+{
+    p->sinks.reply(p->sinks.ctx, act, LANE_REPLY_REFUSED, refusal);
+}
+
+static void take_act(struct pipeline *p, const struct pipeline_act *act)
+{
+    struct lane_slot *slot = find_lane(p, act->lane);
+    struct open_act *open = NULL;
+    for (int i = 0; i < ACTS_OPEN_MAX && !open; i++)
+        if (p->acts[i].act == 0)
+            open = &p->acts[i];
+    if (!slot || !open) {
+        refuse_act(p, act, slot ? LANE_REFUSAL_BUSY : LANE_REFUSAL_NO_BOOM);
+        return;
+    }
+    *open = (struct open_act){++p->last_id, *act};
+    struct lane_event event = {.kind = LANE_EVENT_ACT};
+    event.u.act = (struct lane_act_event){.act = open->act,
+                                          .kind = act->kind,
+                                          .hold = act->hold,
+                                          .named = act->actor.officer[0] != '\0' &&
+                                                   act->actor.reason[0] != '\0',
+                                          .second_person = act->actor.second[0] != '\0'};
+    step(p, slot, &event);
+}
+
+static void take_search(struct pipeline *p, uint64_t number, plate_key key, plate_class class)
+{
+    struct match_query query = {.version = MATCH_MESSAGE_VERSION, .type = QUERY_SEARCH};
+    query.u.search.number = number;
+    query.u.search.key = key;
+    query.u.search.class = class;
+    if (!p->link_up || p->sinks.query(p->sinks.ctx, &query) != 0)
+        p->sinks.searched(p->sinks.ctx, number, NULL);
+}
+
+/* ---- events ---- */
+
+static void take_outcome(struct pipeline *p, const struct lane_outcome *outcome)
+{
+    struct lane_slot *slot = find_lane(p, outcome->lane);
+    if (!slot)
+        return;
+    struct lane_event event = {.kind = LANE_EVENT_OUTCOME, .u.outcome = *outcome};
+    step(p, slot, &event);
+    struct fact *fact = begin_fact(p, FACT_OUTCOME, outcome->lane);
+    fact->u.outcome = *outcome;
+    fact->to_journal = is_boom(outcome->output) || outcome->result != ORDER_DONE;
+    (void)send_fact(p);
+}
+
+static void take_clock(struct pipeline *p, const struct fact_clock *clock)
+{
+    bool changed =
+        clock->trusted != p->clock.trusted || strcmp(clock->source, p->clock.source) != 0;
+    p->clock = *clock;
+    if (changed) {
+        struct fact *fact = begin_fact(p, FACT_CLOCK, 0);
+        fact->u.clock = *clock;
+        (void)send_fact(p);
+    }
+    update_usable(p);
+}
+
+static void take_lane_event(struct pipeline *p, uint8_t lane, const struct lane_event *event)
+{
+    struct lane_slot *slot = find_lane(p, lane);
+    if (slot)
+        step(p, slot, event);
+}
+
+void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, struct mono_time now,
+                     struct wall_time wall)
+{
+    struct lane_event lane = {0};
+    p->now = now;
+    p->wall = wall;
+    switch (event->kind) {
+    case PIPELINE_SCAN:
+        lane = (struct lane_event){.kind = LANE_EVENT_SCAN, .u.scan = event->u.scan};
+        take_lane_event(p, event->u.scan.lane, &lane);
+        break;
+    case PIPELINE_OUTCOME:
+        take_outcome(p, &event->u.outcome);
+        break;
+    case PIPELINE_PACKET:
+        take_packet(p, event->u.packet);
+        p->sinks.release(p->sinks.ctx, event->u.packet);
+        break;
+    case PIPELINE_LINK:
+        take_link(p, event->u.link.connected, event->u.link.reason);
+        break;
+    case PIPELINE_ACT:
+        take_act(p, &event->u.act);
+        break;
+    case PIPELINE_COMMIT:
+        lane = (struct lane_event){.kind = LANE_EVENT_COMMIT};
+        lane.u.commit.commit = event->u.commit.commit;
+        lane.u.commit.done = event->u.commit.done;
+        take_lane_event(p, event->u.commit.lane, &lane);
+        break;
+    case PIPELINE_JOURNAL:
+        lane = (struct lane_event){.kind = LANE_EVENT_JOURNAL,
+                                   .u.journal_commits = event->u.journal_commits};
+        step_all(p, &lane);
+        break;
+    case PIPELINE_CLOCK:
+        take_clock(p, &event->u.clock);
+        break;
+    case PIPELINE_RULES:
+        p->sinks.retire(p->sinks.ctx, p->rules);
+        p->rules = event->u.rules;
+        break;
+    case PIPELINE_GUIDED_TEST:
+        lane = (struct lane_event){.kind = LANE_EVENT_GUIDED_TEST,
+                                   .u.guided_test_valid_ms = event->u.guided_test.valid_ms};
+        take_lane_event(p, event->u.guided_test.lane, &lane);
+        break;
+    case PIPELINE_SEARCH:
+        take_search(p, event->u.search.number, event->u.search.key, event->u.search.class);
+        break;
+    }
+    step_deferred(p);
+    update_watch(p);
+}
+
+void pipeline_tick(struct pipeline *p, struct mono_time now, struct wall_time wall)
+{
+    struct lane_event tick = {.kind = LANE_EVENT_TICK};
+    p->now = now;
+    p->wall = wall;
+    update_usable(p);
+    for (size_t i = 0; i < p->lane_count; i++) {
+        struct lane_slot *slot = &p->lanes[i];
+        if (slot->minute_ends.ns != 0 && !mono_before(now, slot->minute_ends))
+            flush_suppressed(p, slot);
+        if (!mono_before(now, lane_next_deadline(&slot->state)))
+            step(p, slot, &tick);
+    }
+    step_deferred(p);
+    update_watch(p);
+}
+
+struct mono_time pipeline_next_deadline(const struct pipeline *p)
+{
+    struct mono_time next = {INT64_MAX};
+    for (size_t i = 0; i < p->lane_count; i++) {
+        struct mono_time lane = lane_next_deadline(&p->lanes[i].state);
+        if (mono_before(lane, next))
+            next = lane;
+        if (p->lanes[i].minute_ends.ns != 0 && mono_before(p->lanes[i].minute_ends, next))
+            next = p->lanes[i].minute_ends;
+    }
+    return next;
+}
+
+/* ---- life ---- */
+
+int pipeline_create(const struct pipeline_options *options, struct rule_set *rules,
+                    const struct pipeline_sinks *sinks, struct mono_time now, struct pipeline **out,
+                    struct err_text *err)
+{
+    struct pipeline *p = calloc(1, sizeof *p);
+    if (!p)
+        return err_set(err, ERR_NO_MEMORY, "pipeline: no memory");
+    p->sinks = *sinks;
+    p->last_id = options->ids_after;
+    for (size_t i = 0; i < options->lane_count; i++) {
+        const struct pipeline_lane *lane = &options->lanes[i];
+        if (find_lane(p, lane->lane.lane)) {
+            free(p);
+            return err_set(err, ERR_INVALID, "lane %u twice", lane->lane.lane);
+        }
+        p->lanes[i].options = *lane;
+        lane_init(&lane->lane, &p->lanes[i].state, options->ids_after, now);
+        p->lane_count++;
+    }
+    p->rules = rules;
+    *out = p;
+    return 0;
+}
+
+void pipeline_destroy(struct pipeline *p)
+{
+    if (!p)
+        return;
+    rules_destroy(p->rules);
+    free(p);
+}
+
+int pipeline_restore(struct pipeline *p, uint8_t lane, const struct lane_restore_event *hold,
+                     struct mono_time now)
+{
+    struct lane_slot *slot = find_lane(p, lane);
+    if (!slot)
+        return ERR_NOT_FOUND;
+    struct lane_event event = {.kind = LANE_EVENT_RESTORE, .u.restore = *hold};
+    p->now = now;
+    step(p, slot, &event);
+    step_deferred(p);
+    return 0;
+}
+
+void pipeline_stats_read(const struct pipeline *p, struct pipeline_stats *out)
+{
+    *out = p->stats;
+}
+
+void pipeline_list(const struct pipeline *p, struct list_status *out)
+{
+    *out = p->list;
+}

@@ -1,0 +1,146 @@
+/*
+ * The whole way in one place: match -> rules -> lane -> facts for journal and events. One thread,
+ * "lane", owns a pipeline and feeds it; nothing here does I/O, waits or reads a clock. Other
+ * threads reach it through queues of struct pipeline_event. README.md in this folder draws the
+ * threads.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/lane/lane.h"
+#include "gateway/pipeline/fact.h"
+#include "gateway/pipeline/match_link.h"
+#include "rules/rules.h"
+
+enum {
+    PIPELINE_LANES_MAX = 16,
+    PIPELINE_UNAUTHENTICATED_MAX = 10, /* passages of a lane recorded one by one in a second */
+    PIPELINE_LIST_GRACE_DEFAULT_MS = 24 * 3600 * 1000
+};
+
+struct pipeline_lane {
+    struct lane_config lane;
+    char name[64];         /* for people */
+    int64_t list_grace_ms; /* how long the list may be used after HQ last vouched for it */
+};
+
+struct pipeline_options {
+    struct pipeline_lane lanes[PIPELINE_LANES_MAX];
+    size_t lane_count;
+    /* Ids of passages, hits and holds count on from here; higher than any id ever given out. */
+    uint64_t ids_after;
+};
+
+/* An officer's act on a lane. */
+struct pipeline_act {
+    uint64_t client; /* where the answer goes: the caller's, given back with the reply */
+    int64_t request;
+    uint8_t lane;
+    enum lane_act_kind kind;
+    uint64_t hold;
+    struct fact_actor actor;
+};
+
+enum pipeline_event_kind {
+    PIPELINE_SCAN,
+    PIPELINE_OUTCOME,
+    PIPELINE_PACKET, /* of matchd; given back through sinks.release */
+    PIPELINE_LINK,   /* matchd connected or lost */
+    PIPELINE_ACT,
+    PIPELINE_COMMIT,  /* a releasing fact was committed, or could not be */
+    PIPELINE_JOURNAL, /* the journal can, or cannot, commit */
+    PIPELINE_CLOCK,
+    PIPELINE_RULES, /* a new rule set; the old one goes back through sinks.retire */
+    PIPELINE_GUIDED_TEST,
+    PIPELINE_SEARCH /* an officer looks a plate up, with a reason */
+};
+
+struct pipeline_event {
+    enum pipeline_event_kind kind;
+    union {
+        struct lane_scan scan;
+        struct lane_outcome outcome;
+        struct match_packet *packet;
+        struct {
+            bool connected;
+            char reason[FACT_DETAIL_SIZE];
+        } link;
+        struct pipeline_act act;
+        struct {
+            uint8_t lane;
+            uint64_t commit;
+            bool done;
+        } commit;
+        bool journal_commits;
+        struct fact_clock clock;
+        struct rule_set *rules;
+        struct {
+            uint8_t lane;
+            int64_t valid_ms; /* from now to 12 months after the test; <= 0: none */
+        } guided_test;
+        struct {
+            uint64_t number;
+            plate_key key;
+            plate_class class;
+        } search;
+    } u;
+};
+
+/* What happens outside; all called in the lane thread, must return at once. */
+struct pipeline_sinks {
+    void *ctx;
+    /* To the lane's bus. Not 0: refused; the lane gets a failed outcome. */
+    int (*order)(void *ctx, const struct lane_order *order);
+    /* To recorder and publisher. Not 0: the recorder's queue is full (a releasing fact counts as
+     * not committed). */
+    int (*fact)(void *ctx, const struct fact *fact);
+    void (*reply)(void *ctx, const struct pipeline_act *act, enum lane_reply_kind kind,
+                  enum lane_refusal refusal);
+    int (*query)(void *ctx, const struct match_query *query);
+    /* Answer to a search; `packet` is borrowed, NULL: matchd could not be asked. */
+    void (*searched)(void *ctx, uint64_t number, const struct match_packet *packet);
+    void (*release)(void *ctx, struct match_packet *packet);
+    void (*retire)(void *ctx, struct rule_set *rules);
+    /* A number 0 .. RULES_DRAW_END - 1 for rules with `random`. */
+    uint16_t (*draw)(void *ctx);
+    /* Local minute of the day (0-1439) and weekday (1 Monday - 7) at `wall`. */
+    void (*local_time)(void *ctx, struct wall_time wall, uint16_t *out_minute,
+                       uint8_t *out_weekday);
+};
+
+struct pipeline;
+
+/* Copies the options; `rules` is taken over. *out is heap memory for pipeline_destroy().
+ * ERR_NO_MEMORY, ERR_INVALID (a lane twice). */
+int pipeline_create(const struct pipeline_options *options, struct rule_set *rules,
+                    const struct pipeline_sinks *sinks, struct mono_time now, struct pipeline **out,
+                    struct err_text *err) MUST_CHECK;
+/* Destroys the rule set in force too. NULL is fine. */
+void pipeline_destroy(struct pipeline *pipeline);
+
+/* A hold rebuilt from the journal, before the first event. ERR_NOT_FOUND: no such lane. */
+int pipeline_restore(struct pipeline *pipeline, uint8_t lane, const struct lane_restore_event *hold,
+                     struct mono_time now) MUST_CHECK;
+void pipeline_handle(struct pipeline *pipeline, const struct pipeline_event *event,
+                     struct mono_time now, struct wall_time wall);
+/* Timers: to be called at pipeline_next_deadline() at the latest. */
+void pipeline_tick(struct pipeline *pipeline, struct mono_time now, struct wall_time wall);
+struct mono_time pipeline_next_deadline(const struct pipeline *pipeline);
+
+/* Totals since create, for `status` and `metrics`; lane thread. */
+struct pipeline_stats {
+    uint64_t reads;
+    uint64_t unread;
+    uint64_t hits; /* of stop entries */
+    uint64_t alerts_quiet;
+    uint64_t alerts_sounding; /* sounding and silent */
+    uint64_t holds;           /* became active */
+    uint64_t unknown_lane;    /* reads of a lane that is not configured */
+    uint64_t suppressed;      /* unauthenticated passages only counted */
+    uint64_t facts_lost;      /* routine facts the recorder had no room for */
+};
+void pipeline_stats_read(const struct pipeline *pipeline, struct pipeline_stats *out);
+/* The list in force as matchd last said. */
+void pipeline_list(const struct pipeline *pipeline, struct list_status *out);

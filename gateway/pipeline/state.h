@@ -1,0 +1,79 @@
+/*
+ * What the files of the pipeline share: its state and the steps between them. Internal.
+ */
+#pragma once
+
+#include "gateway/pipeline/passages.h"
+#include "gateway/pipeline/pipeline.h"
+
+enum { ACTS_OPEN_MAX = 32, DEFERRED_MAX = 64, SECOND_MS = 1000, MINUTE_MS = 60 * 1000 };
+
+struct lane_slot {
+    struct pipeline_lane options;
+    struct lane_state state;
+    struct passages passages;
+    bool list_usable;
+    /* Unauthenticated passages without a hit. */
+    struct mono_time second_ends;
+    uint32_t in_second;
+    struct mono_time minute_ends; /* ns = 0: nothing suppressed */
+    uint32_t suppressed;
+    struct plate_read suppressed_first;
+};
+
+struct open_act {
+    uint64_t act; /* 0 = free */
+    struct pipeline_act request;
+};
+
+struct deferred {
+    uint8_t lane;
+    struct lane_event event;
+};
+
+struct pipeline {
+    struct pipeline_sinks sinks;
+    struct lane_slot lanes[PIPELINE_LANES_MAX];
+    size_t lane_count;
+    uint64_t last_id; /* of passages, hits and acts */
+    struct rule_set *rules;
+    struct list_status list;
+    struct fact_clock clock;
+    bool link_up;
+    struct open_act acts[ACTS_OPEN_MAX];
+    struct match_query watch; /* as matchd knows it */
+    struct pipeline_stats stats;
+    struct mono_time now; /* of the event being handled */
+    struct wall_time wall;
+    struct fact fact;            /* being built */
+    struct lane_actions actions; /* of the step being carried out */
+    /* Answers the lanes get after the step that caused them, never inside it. */
+    struct deferred deferred[DEFERRED_MAX];
+    size_t deferred_count;
+};
+
+/* carry_out.c */
+
+/* The fact to be filled in and sent; valid until the next one is begun. */
+struct fact *begin_fact(struct pipeline *p, enum fact_kind kind, uint8_t lane);
+/* Counts a fact the recorder had no room for. Returns what the sink returned: only a caller whose
+ * fact somebody waits for has to look. */
+int send_fact(struct pipeline *p);
+void raise_alarm(struct pipeline *p, uint8_t lane, enum log_event_id event, bool active,
+                 uint64_t passage, const char *detail);
+/* Raise, lower, stop: always recorded; lights are not, one by one. */
+bool is_boom(enum lane_output output);
+struct lane_slot *find_lane(struct pipeline *p, uint8_t lane);
+/* One event of one lane: orders leave before anything is recorded. */
+void step(struct pipeline *p, struct lane_slot *slot, const struct lane_event *event);
+void step_all(struct pipeline *p, const struct lane_event *event);
+/* Gives the lanes what earlier steps deferred; each answer may defer another, up to a bound. */
+void step_deferred(struct pipeline *p);
+
+/* reads.c */
+
+void take_list(struct pipeline *p, const struct list_status *list);
+/* Tells the lanes when the list became usable or too old for them. */
+void update_usable(struct pipeline *p);
+void take_read(struct pipeline *p, const struct match_packet *packet);
+void flush_suppressed(struct pipeline *p, struct lane_slot *slot);
