@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "gateway/base/err.h"
 #include "gateway/model/decision.h"
@@ -71,3 +72,5 @@ const char *rules_title(const struct rule_set *set);
 size_t rules_count(const struct rule_set *set);
 /* Number of examples the file was tried with when it was loaded. */
 size_t rules_example_count(const struct rule_set *set);
+/* Every option of a rule file as manual text. */
+void rules_print_options(FILE *to);

@@ -39,7 +39,7 @@ static int store_node(const struct config_option *option, const struct config_at
     return rc == ERR_OK ? rc : config_error(at, err, reason.text);
 }
 
-/* SET and NUMBERS: one value or a list of them. */
+/* SET, FLAGS and NUMBERS: one value or a list of them. */
 static int walk_several(const struct config_option *option, const struct config_at *at,
                         void *member, struct err_text *err)
 {
@@ -159,7 +159,8 @@ static int walk_given(const struct config_option *option, const struct config_at
     if (option->kind == CONFIG_LIST) {
         return walk_list(option, at, target, err);
     }
-    if (option->kind == CONFIG_SET || option->kind == CONFIG_NUMBERS) {
+    if (option->kind == CONFIG_SET || option->kind == CONFIG_FLAGS ||
+        option->kind == CONFIG_NUMBERS) {
         return walk_several(option, at, member, err);
     }
     return store_node(option, at, member, err);

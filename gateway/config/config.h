@@ -31,6 +31,7 @@ enum config_kind {
     CONFIG_DURATION, /* integer of 4 or 8 bytes, milliseconds; written 250ms, 3s, 5min, 12h, 30d */
     CONFIG_ENUM,     /* enum or integer: one of `names` */
     CONFIG_SET,      /* unsigned integer: one or a list of `names`, their values ORed */
+    CONFIG_FLAGS,    /* the same with 1 << value: `names` may be those of an ENUM */
     CONFIG_NUMBERS,  /* uint8_t[N]: bitmap of a number or a list of them; bit v%8 of byte v/8 */
     CONFIG_IP,       /* struct config_ip */
     CONFIG_MAC,      /* uint8_t[6], written 02:00:5e:00:53:01 */
@@ -65,7 +66,7 @@ struct config_option {
     const char *unit;                /* INT: "bit/s", for errors and help */
     const int64_t *only;             /* INT: the allowed values, instead of min..max */
     size_t only_count;               /* number of those */
-    const struct config_name *names; /* ENUM, SET: up to a row without a name */
+    const struct config_name *names; /* ENUM, SET, FLAGS: up to a row without a name */
     const char *what;                /* "a standard rate": for the reason "not a standard rate" */
     /* CUSTOM: NULL when `text` (NUL-terminated UTF-8) was stored to `member`, else the reason
      * ("not a time of day, expected like 22:30"). */

@@ -130,7 +130,7 @@ static void expect_number(const struct config_option *option, char *out, size_t 
 static void expect_names(const struct config_option *option, char *out, size_t size)
 {
     size_t at = 0;
-    append(out, size, &at, option->kind == CONFIG_SET ? "some of " : "one of ");
+    append(out, size, &at, option->kind == CONFIG_ENUM ? "one of " : "some of ");
     for (const struct config_name *name = option->names; name->name; name++) {
         append(out, size, &at, "%s%s", name == option->names ? "" : ", ", name->name);
     }
@@ -163,6 +163,7 @@ void scalar_expect(const struct config_option *option, char out[CONFIG_EXPECT_SI
         break;
     case CONFIG_ENUM:
     case CONFIG_SET:
+    case CONFIG_FLAGS:
         expect_names(option, out, CONFIG_EXPECT_SIZE);
         break;
     case CONFIG_IP:
@@ -279,8 +280,12 @@ static int store_name(const struct config_option *option, const char *text, void
 {
     for (const struct config_name *name = option->names; name->name; name++) {
         if (strcmp(name->name, text) == 0) {
-            uint64_t before = option->kind == CONFIG_SET ? load_uint(member, option->size) : 0;
-            store_int(member, option->size, (int64_t)before | name->value);
+            uint64_t value = (uint64_t)name->value;
+            if (option->kind != CONFIG_ENUM) {
+                value = (option->kind == CONFIG_FLAGS ? UINT64_C(1) << value : value) |
+                        load_uint(member, option->size);
+            }
+            store_int(member, option->size, (int64_t)value);
             return ERR_OK;
         }
     }
@@ -416,6 +421,7 @@ int scalar_store(const struct config_option *option, const struct scalar *scalar
         return store_duration(option, scalar->text, member, reason);
     case CONFIG_ENUM:
     case CONFIG_SET:
+    case CONFIG_FLAGS:
         return store_name(option, scalar->text, member, reason);
     case CONFIG_IP:
         return store_ip(option, scalar->text, member, reason);

@@ -20,7 +20,7 @@ struct scalar {
     bool quoted;
 };
 
-/* Stores a value of any kind but SECTION and LIST; SET and NUMBERS add to what is there.
+/* Stores a value of any kind but SECTION and LIST; SET, FLAGS and NUMBERS add to what is there.
  * ERR_INVALID with the reason, without file and key, in `reason`. */
 int scalar_store(const struct config_option *option, const struct scalar *scalar, void *member,
                  struct err_text *reason) MUST_CHECK;

@@ -13,6 +13,24 @@ static int refuse_row(const struct config_option *option, struct err_text *err, 
     return err_set(err, ERR_INVALID, "table row '%s': %s", option->key, reason);
 }
 
+static const char *names_fault(const struct config_option *option, bool integer)
+{
+    if (!integer || !option->names) {
+        return "no names, or member is no integer";
+    }
+    for (const struct config_name *name = option->names; name->name; name++) {
+        if (option->kind == CONFIG_FLAGS &&
+            (name->value < 0 || name->value >= (int64_t)option->size * 8)) {
+            return "name outside the flags";
+        }
+        if (option->kind != CONFIG_FLAGS &&
+            !scalar_range_fits(name->value, name->value, option->size)) {
+            return "name does not fit the member";
+        }
+    }
+    return NULL;
+}
+
 static const char *size_fault(const struct config_option *option)
 {
     size_t size = option->size;
@@ -40,7 +58,8 @@ static const char *size_fault(const struct config_option *option)
         return size == sizeof(bool) ? NULL : "member is no bool";
     case CONFIG_ENUM:
     case CONFIG_SET:
-        return integer && option->names ? NULL : "no names, or member is no integer";
+    case CONFIG_FLAGS:
+        return names_fault(option, integer);
     case CONFIG_IP:
         return size == sizeof(struct config_ip) ? NULL : "member is no struct config_ip";
     case CONFIG_MAC:
