@@ -80,8 +80,9 @@ static enum wire_format format_of(const struct receiver *r, uint16_t port)
 /* The camera id of a compact datagram, 0 when it is too short: decides how '-' is read. */
 static uint16_t camera_of(const struct frame_info *f)
 {
-    return f->payload_size < COMPACT_HEADER_SIZE ? 0
-                                                 : (uint16_t)(f->payload[4] << 8 | f->payload[5]);
+    if (f->payload_size < COMPACT_HEADER_SIZE)
+        return 0;
+    return (uint16_t)(f->payload[4] << 8 | f->payload[5]);
 }
 
 static bool take_compact(struct receiver *r, const struct frame_info *f, struct plate_read *read)

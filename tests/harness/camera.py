@@ -7,7 +7,8 @@ import struct
 import time
 
 MASK = 0xFFFFFFFFFFFFFFFF
-TLV_WALL_MS, TLV_SPEED, TLV_CLASS, TLV_COLOUR, TLV_DIRECTION, TLV_EVENT, TLV_CANDIDATE = range(1, 8)
+(TLV_WALL_MS, TLV_SPEED, TLV_CLASS, TLV_COLOUR, TLV_DIRECTION, TLV_EVENT, TLV_CANDIDATE,
+ TLV_SCORES) = range(1, 9)
 TLV_TAG = 255
 CONFIDENCE_NONE = 255
 
@@ -55,9 +56,12 @@ def tlv(kind, body):
 
 
 def encode_compact(lane, camera, plate, *, confidence=CONFIDENCE_NONE, event_id=None,
-                   wall_ms=None, plate_class=None, direction=None, speed_kmh=None,
-                   key=None, counter=None):
-    """One datagram; with a 16-byte `key` it carries the tag over all bytes before it."""
+                   wall_ms=None, plate_class=None, colour=None, direction=None, speed_kmh=None,
+                   candidates=(), scores=None, key=None, counter=None):
+    """One datagram; with a 16-byte `key` it carries the tag over all bytes before it.
+
+    `candidates`: (plate, confidence) pairs; `scores`: one number a symbol.
+    """
     text = plate.encode("utf-8") if isinstance(plate, str) else plate
     out = b"PR" + struct.pack("!BBHBB", 1, lane, camera, confidence, len(text)) + text
     if wall_ms is not None:
@@ -66,10 +70,16 @@ def encode_compact(lane, camera, plate, *, confidence=CONFIDENCE_NONE, event_id=
         out += tlv(TLV_SPEED, struct.pack("!H", speed_kmh))
     if plate_class:
         out += tlv(TLV_CLASS, plate_class.encode("ascii"))
+    if colour is not None:
+        out += tlv(TLV_COLOUR, bytes([colour]))
     if direction is not None:
         out += tlv(TLV_DIRECTION, bytes([direction]))
     if event_id is not None:
         out += tlv(TLV_EVENT, struct.pack("!Q", event_id))
+    for candidate, score in candidates:
+        out += tlv(TLV_CANDIDATE, bytes([score]) + candidate.encode("utf-8"))
+    if scores:
+        out += tlv(TLV_SCORES, bytes(scores))
     if key is not None:
         out += struct.pack("!BBQ", TLV_TAG, 16, counter)
         out += struct.pack("!Q", siphash24(key, out))
