@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drivers/bus/serial_port.h"
 #include "gateway/base/clock.h"
 
 enum {
@@ -90,17 +91,6 @@ int modbus_link_create_tcp(const char *host, uint16_t port, struct modbus_link *
     return link ? ERR_OK : err_set(err, ERR_NO_MEMORY, "out of memory");
 }
 
-static bool is_standard_rate(uint32_t baud_bps)
-{
-    static const uint32_t rates[] = {1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400};
-    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
-        if (rates[i] == baud_bps) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void modbus_timing_rtu(uint32_t baud_bps, uint32_t char_bits, struct io_timing *out)
 {
     out->char_ns = (uint32_t)((uint64_t)char_bits * 1000000000 / baud_bps);
@@ -112,15 +102,12 @@ void modbus_timing_rtu(uint32_t baud_bps, uint32_t char_bits, struct io_timing *
 int modbus_link_create_rtu(const char *line, uint32_t baud_bps, char parity, uint8_t stop_bits,
                            struct modbus_link **out, struct err_text *err)
 {
-    if (line[0] != '/') {
-        return err_set(err, ERR_INVALID, "line '%s': expected a device path", line);
-    }
-    if (!is_standard_rate(baud_bps)) {
-        return err_set(err, ERR_INVALID,
-                       "baud %u: not a standard rate, expected one of 1200 … 230400", baud_bps);
-    }
-    if ((parity != 'N' && parity != 'E' && parity != 'O') || stop_bits < 1 || stop_bits > 2) {
-        return err_set(err, ERR_INVALID, "parity or stop bits: expected N, E or O and 1 or 2");
+    struct serial_settings settings = {
+        .baud_bps = baud_bps, .parity = parity, .stop_bits = stop_bits};
+    (void)snprintf(settings.line, sizeof(settings.line), "%s", line);
+    int rc = serial_settings_check(&settings, err);
+    if (rc != ERR_OK) {
+        return rc;
     }
     struct modbus_link *link =
         link_of(modbus_new_rtu(line, (int)baud_bps, parity, 8, stop_bits), false);

@@ -1,0 +1,289 @@
+/*
+ * A camera on a serial line. Owner of all state: its thread; other threads stop it and read the
+ * counters. Waits in poll only, for bytes, for stop, or for the end of a message cut short.
+ */
+#include "drivers/serial_camera/serial_camera.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "drivers/wire/serial_line.h"
+
+enum { WAIT_MAX_MS = 500, READ_SIZE = 256 };
+
+struct serial_camera {
+    struct serial_camera_options options;
+    struct camera_sink sink;
+    struct serial_line line;
+    int fd;      /* -1 = closed */
+    int wake_fd; /* written by stop */
+    uint32_t retry_ms;
+    bool contact;
+    bool contact_told;
+    struct mono_time heard; /* the last good message, or the opening of the line */
+    struct mono_time begun; /* first byte of the message at hand */
+    uint32_t last_id;       /* 0 = none yet */
+    struct plate_read last; /* of that message */
+    atomic_ullong reads, bad, errors, missed, connects; /* relaxed: each stands alone */
+    struct thread thread;
+    bool started; /* owner's thread */
+};
+
+static struct mono_time now_mono(void)
+{
+    return clock_mono(&clock_system);
+}
+
+static void count(atomic_ullong *counter, uint64_t by)
+{
+    atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+static void tell_contact(struct serial_camera *c, bool contact, const char *reason)
+{
+    if (c->contact_told && c->contact == contact) {
+        return;
+    }
+    c->contact = contact;
+    c->contact_told = true;
+    if (c->sink.contact) {
+        c->sink.contact(c->sink.ctx, c->options.identity.camera, contact, reason);
+    }
+}
+
+static void close_line(struct serial_camera *c)
+{
+    if (c->fd >= 0) {
+        close(c->fd);
+        c->fd = -1;
+    }
+}
+
+static bool open_line(struct serial_camera *c)
+{
+    struct err_text err = {""};
+    if (serial_port_open(&c->options.port, &c->fd, &err) != ERR_OK) {
+        c->fd = -1;
+        count(&c->errors, 1);
+        tell_contact(c, false, err.text);
+        return false;
+    }
+    c->retry_ms = SERIAL_CAMERA_RETRY_FIRST_MS;
+    c->line.used = 0;
+    c->heard = now_mono();
+    count(&c->connects, 1);
+    if (c->options.silence_ms == 0) {
+        tell_contact(c, true, "");
+    }
+    return true;
+}
+
+/* The camera repeats a message it saw no answer to; a restarted camera begins with id 1 again. */
+static bool is_repetition(const struct serial_camera *c, uint32_t id, const struct plate_read *read)
+{
+    return c->last_id == id && strcmp(c->last.raw, read->raw) == 0 &&
+           c->last.event_id == read->event_id &&
+           mono_diff_ms(now_mono(), c->last.mono) < SERIAL_CAMERA_REPEAT_MS;
+}
+
+static void send_answer(struct serial_camera *c, uint32_t id)
+{
+    uint8_t out[SERIAL_MESSAGE_MAX];
+    size_t size = serial_line_encode(id, NULL, 0, out);
+    if (write(c->fd, out, size) != (ssize_t)size) {
+        count(&c->errors, 1); /* the camera repeats, we answer again */
+    }
+}
+
+static void take_read(struct serial_camera *c, struct plate_read *read, uint32_t id)
+{
+    struct mono_time now = now_mono();
+    read->lane = c->options.identity.lane;
+    read->camera = c->options.identity.camera;
+    read->authenticity = c->options.identity.wired ? AUTH_WIRED : AUTH_NONE;
+    read->mono = c->begun;
+    read->wall.ms = clock_wall(&clock_system).ms - mono_diff_ms(now, c->begun);
+    c->heard = now;
+    tell_contact(c, true, "");
+    if (c->options.answer) {
+        send_answer(c, id);
+    }
+    if (is_repetition(c, id, read)) {
+        return;
+    }
+    if (c->last_id != 0 && id > c->last_id) {
+        count(&c->missed, id - c->last_id - 1);
+    }
+    c->last_id = id;
+    c->last = *read;
+    count(&c->reads, 1);
+    c->sink.read(c->sink.ctx, read);
+}
+
+static void take_messages(struct serial_camera *c)
+{
+    struct plate_read read;
+    uint32_t id;
+    while (serial_line_next(&c->line, &read, &id) == ERR_OK) {
+        take_read(c, &read, id);
+    }
+    uint64_t bad = 0;
+    for (int cause = SERIAL_CUT; cause < SERIAL_CAUSE_COUNT; cause++) {
+        bad += c->line.counts[cause];
+    }
+    atomic_store_explicit(&c->bad, bad, memory_order_relaxed);
+}
+
+/* False when the line is gone. */
+static bool read_bytes(struct serial_camera *c)
+{
+    uint8_t bytes[READ_SIZE];
+    ssize_t got = read(c->fd, bytes, sizeof(bytes));
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return true;
+    }
+    if (got <= 0) {
+        return false;
+    }
+    if (c->line.used == 0) {
+        c->begun = now_mono();
+    }
+    for (size_t at = 0; at < (size_t)got;) {
+        at += serial_line_feed(&c->line, bytes + at, (size_t)got - at);
+        take_messages(c);
+    }
+    return true;
+}
+
+static void check_silence(struct serial_camera *c)
+{
+    uint32_t limit_ms = c->options.silence_ms;
+    if (limit_ms > 0 && mono_diff_ms(now_mono(), c->heard) > limit_ms) {
+        char reason[64];
+        (void)snprintf(reason, sizeof(reason), "nothing heard for %u ms", limit_ms);
+        tell_contact(c, false, reason);
+    }
+}
+
+/* One wait: bytes, the silence that ends a cut message, or stop. */
+static void serve_line(struct serial_camera *c)
+{
+    struct pollfd p[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = c->wake_fd, .events = POLLIN}};
+    int timeout_ms = c->line.used > 0 ? SERIAL_QUIET_MS : WAIT_MAX_MS;
+    int ready = poll(p, 2, timeout_ms);
+    if (ready == 0 && c->line.used > 0) {
+        serial_line_quiet(&c->line);
+        take_messages(c);
+    }
+    if (ready > 0 && p[0].revents != 0 && !read_bytes(c)) {
+        close_line(c);
+        count(&c->errors, 1);
+        tell_contact(c, false, "the line is gone");
+        return;
+    }
+    check_silence(c);
+}
+
+static void wait_to_retry(struct serial_camera *c)
+{
+    struct pollfd p = {.fd = c->wake_fd, .events = POLLIN};
+    (void)poll(&p, 1, (int)(c->retry_ms < WAIT_MAX_MS ? c->retry_ms : WAIT_MAX_MS)); /* or stop */
+    c->retry_ms = c->retry_ms * 2 > SERIAL_CAMERA_RETRY_LAST_MS ? SERIAL_CAMERA_RETRY_LAST_MS
+                                                                : c->retry_ms * 2;
+}
+
+static void run(struct thread *self, void *arg)
+{
+    struct serial_camera *c = arg;
+    while (!thread_stopping(self)) {
+        thread_alive(self);
+        if (c->fd >= 0 || open_line(c)) {
+            serve_line(c);
+        } else {
+            wait_to_retry(c);
+        }
+    }
+    close_line(c);
+}
+
+int serial_camera_create(const struct serial_camera_options *options,
+                         const struct camera_sink *sink, struct serial_camera **out,
+                         struct err_text *err)
+{
+    int rc = serial_settings_check(&options->port, err);
+    if (rc != ERR_OK) {
+        return err_prefix(err, rc, "camera %u", options->identity.camera);
+    }
+    struct serial_camera *c = calloc(1, sizeof(*c));
+    if (!c) {
+        return err_set(err, ERR_NO_MEMORY, "camera %u: out of memory", options->identity.camera);
+    }
+    c->options = *options;
+    c->sink = *sink;
+    c->fd = -1;
+    c->retry_ms = SERIAL_CAMERA_RETRY_FIRST_MS;
+    serial_line_init(&c->line, options->dash);
+    c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (c->wake_fd < 0) {
+        free(c);
+        return err_set(err, ERR_IO, "camera %u: eventfd: %s", options->identity.camera,
+                       strerror(errno));
+    }
+    *out = c;
+    return ERR_OK;
+}
+
+int serial_camera_start(struct serial_camera *c)
+{
+    struct thread_options options = {
+        .name = c->options.identity.name, .core = -1, .policy = THREAD_NORMAL};
+    int rc = thread_start(&c->thread, &options, run, c);
+    c->started = rc == ERR_OK;
+    return rc;
+}
+
+void serial_camera_stop(struct serial_camera *c)
+{
+    if (!c->started) {
+        return;
+    }
+    uint64_t one = 1;
+    thread_stop(&c->thread);
+    ssize_t done = write(c->wake_fd, &one, sizeof(one));
+    (void)done; /* cannot fail on a fresh eventfd; the wait ends by itself anyway */
+    thread_join(&c->thread);
+    c->started = false;
+}
+
+void serial_camera_destroy(struct serial_camera *c)
+{
+    if (c) {
+        close(c->wake_fd);
+        free(c);
+    }
+}
+
+static uint64_t load(const atomic_ullong *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void serial_camera_stats(const struct serial_camera *c, struct camera_stats *out)
+{
+    *out = (struct camera_stats){.reads = load(&c->reads),
+                                 .bad = load(&c->bad),
+                                 .errors = load(&c->errors),
+                                 .missed = load(&c->missed),
+                                 .connects = load(&c->connects)};
+}
+
+struct thread *serial_camera_thread(struct serial_camera *c)
+{
+    return &c->thread;
+}
