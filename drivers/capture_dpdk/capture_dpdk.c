@@ -6,7 +6,9 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_ether.h>
 #include <rte_mbuf.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +70,13 @@ static int start_eal_locked(const struct capture_dpdk_options *options, const ch
         size += bytes;
     }
     argv[options->eal_arg_count + 1] = NULL;
-    if (rte_eal_init(options->eal_arg_count + 1, argv) < 0)
+    /* The EAL pins the calling thread to its main core: where threads run is the program's say. */
+    cpu_set_t cores;
+    bool known = pthread_getaffinity_np(pthread_self(), sizeof cores, &cores) == 0;
+    int result = rte_eal_init(options->eal_arg_count + 1, argv);
+    if (known)
+        (void)pthread_setaffinity_np(pthread_self(), sizeof cores, &cores); /* as it was before */
+    if (result < 0)
         return err_set(err, ERR_IO, "dpdk: EAL refused '%s': %s", args, rte_strerror(rte_errno));
     snprintf(eal_started, sizeof eal_started, "%s", args[0] ? args : " ");
     return 0;
@@ -97,6 +105,16 @@ static void release_held(struct dpdk_source *source)
     for (int i = 0; i < source->held_count; i++)
         rte_pktmbuf_free(source->held[i]);
     source->held_count = 0;
+}
+
+/* A tag the port took off (net_af_packet always does) goes back to its place: the binding of a
+ * camera to its VLAN is checked from the frame alone. */
+static void put_tag_back(struct rte_mbuf **mbuf)
+{
+    if (!((*mbuf)->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED))
+        return;
+    if (rte_vlan_insert(mbuf) == 0)
+        (*mbuf)->ol_flags &= ~(uint64_t)RTE_MBUF_F_RX_VLAN_STRIPPED;
 }
 
 static void fill_frame(struct dpdk_source *source, int slot, struct capture_frame *out)
@@ -138,8 +156,10 @@ static int poll_port(struct capture_source *base, struct capture_frame *frames, 
             return 0;
         back_off(source, empty);
     }
-    for (int i = 0; i < source->held_count; i++)
+    for (int i = 0; i < source->held_count; i++) {
+        put_tag_back(&source->held[i]);
         fill_frame(source, i, &frames[i]);
+    }
     source->frames += (uint64_t)source->held_count;
     return source->held_count;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,7 +14,8 @@
 enum {
     LIVE_BUFFER_BYTES = 8 << 20,
     LIVE_TIMEOUT_MS = 1, /* immediate mode does not wait for it */
-    REPLAY_GAP_MAX_MS = 60 * 1000
+    REPLAY_GAP_MAX_MS = 60 * 1000,
+    FILTER_SIZE = 2048
 };
 
 struct pcap_source {
@@ -82,9 +84,9 @@ static int poll_live(struct capture_source *base, struct capture_frame *frames, 
             struct pcap_pkthdr *header;
             const uint8_t *data;
             int got = pcap_next_ex(source->pcap, &header, &data);
-            if (got < 0)
-                return count > 0 ? count : ERR_IO;
-            if (got == 0)
+            if (got < 0 && count == 0)
+                return ERR_IO;
+            if (got <= 0)
                 break;
             keep(source, count, header, data, &frames[count]);
             stamp_waited(&frames[count], &header->ts);
@@ -146,6 +148,43 @@ static int check_ethernet(pcap_t *pcap, const char *what, const char *name, stru
                    link ? link : "unknown");
 }
 
+/* A frame in question at one depth of VLAN tags; pcap-filter(7). */
+static int one_depth(const struct capture_pcap_live_options *options, char *out, size_t room)
+{
+    size_t size = (size_t)snprintf(out, room, "(udp and (");
+    for (size_t i = 0; i < options->port_count; i++)
+        size += (size_t)snprintf(out + size, room - size, "%sdst port %u", i ? " or " : "",
+                                 options->ports[i]);
+    size += (size_t)snprintf(out + size, room - size,
+                             ")) or (ip and ip[6:2] & 0x3fff != 0) or (ip6 and (ip6[6] = 0 or "
+                             "ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 51 or ip6[6] = 60))");
+    return (int)size; /* 8 ports of 5 digits fit FILTER_SIZE / 4 */
+}
+
+static int set_filter(pcap_t *pcap, const struct capture_pcap_live_options *options,
+                      struct err_text *err)
+{
+    char depth[FILTER_SIZE / 4];
+    char text[FILTER_SIZE];
+    struct bpf_program program;
+    if (options->port_count == 0)
+        return 0;
+    if (options->port_count > CAPTURE_PCAP_PORTS_MAX)
+        return err_set(err, ERR_TOO_LARGE, "interface '%s': %zu ports, expected at most %d",
+                       options->interface, options->port_count, CAPTURE_PCAP_PORTS_MAX);
+    (void)one_depth(options, depth, sizeof depth); /* fits, see there */
+    (void)snprintf(text, sizeof text, "%s or (vlan and (%s or (vlan and (%s))))", depth, depth,
+                   depth); /* three times a quarter, and a little */
+    int result = pcap_compile(pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN);
+    if (result == 0) {
+        result = pcap_setfilter(pcap, &program);
+        pcap_freecode(&program);
+    }
+    return result == 0 ? 0
+                       : err_set(err, ERR_IO, "interface '%s': filter: %s", options->interface,
+                                 pcap_geterr(pcap));
+}
+
 static struct pcap_source *new_source(const struct capture_ops *ops, struct err_text *err)
 {
     struct pcap_source *source = calloc(1, sizeof *source);
@@ -173,6 +212,8 @@ int capture_pcap_open_live(const struct capture_pcap_live_options *options,
         result = activate(source->pcap, options, err);
     if (result == 0)
         result = check_ethernet(source->pcap, "interface", options->interface, err);
+    if (result == 0)
+        result = set_filter(source->pcap, options, err);
     /* Loopback shows each frame going out and coming in: only the second is a read. */
     if (result == 0 && pcap_setdirection(source->pcap, PCAP_D_IN) != 0)
         result = err_set(err, ERR_IO, "interface '%s': direction: %s", options->interface,

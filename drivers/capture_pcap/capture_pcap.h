@@ -4,12 +4,20 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 #include "drivers/api/capture.h"
+
+enum { CAPTURE_PCAP_PORTS_MAX = 8 };
 
 struct capture_pcap_live_options {
     const char *interface;
     bool promiscuous; /* only for a mirror port: cameras address their reads to us */
     int buffer_bytes; /* the kernel's ring, 0 = 8 MiB */
+    /* UDP destination ports: the kernel hands us what goes to them, under up to two VLAN tags,
+     * and what cannot be told yet (fragments, IPv6 extension headers); port_count 0: everything. */
+    uint16_t ports[CAPTURE_PCAP_PORTS_MAX];
+    size_t port_count;
 };
 
 struct capture_pcap_replay_options {

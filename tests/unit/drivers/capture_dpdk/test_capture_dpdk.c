@@ -17,7 +17,7 @@
 
 enum { FRAMES = 300, FRAME_MIN = 60, FRAME_MAX = 1500, WAIT_POLLS = 100 };
 
-static const char pcap_path[] = "/tmp/checkpoint_test_capture_dpdk.pcap";
+static char pcap_path[] = "/tmp/capture_dpdk.XXXXXX";
 
 static void write_frames(void)
 {
@@ -62,6 +62,9 @@ static struct capture_source *open_dpdk(void)
 static void both_sources_yield_the_same_frames_in_order(void **state)
 {
     (void)state;
+    int fd = mkstemp(pcap_path);
+    assert_true(fd >= 0);
+    close(fd);
     write_frames();
     struct capture_pcap_replay_options replay = {pcap_path, true};
     struct capture_source *pcap = NULL;
