@@ -1,0 +1,276 @@
+/*
+ * hqd's database on SQLite: WAL, synchronous=FULL, so that a commit survives a power cut.
+ * Statements are cached by the address of their text. Owned by the store thread.
+ */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/hq/db.h"
+
+enum { STATEMENTS_MAX = 96, BUSY_MS = 5000, SCHEMA_VERSION = 1 };
+
+struct sqlite_db {
+    sqlite3 *db;
+    size_t count;
+    struct {
+        const char *sql;
+        sqlite3_stmt *statement;
+    } cache[STATEMENTS_MAX];
+};
+
+static const char schema[] =
+    "CREATE TABLE batches(revision INTEGER PRIMARY KEY, hash BLOB NOT NULL, time_ms INTEGER NOT "
+    "NULL,"
+    " envelope BLOB NOT NULL, operator TEXT NOT NULL) STRICT;"
+    "CREATE TABLE entries(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, record BLOB NOT NULL,"
+    " body BLOB NOT NULL) STRICT;"
+    "CREATE TABLE ids(one INTEGER PRIMARY KEY CHECK(one = 1), max_id INTEGER NOT NULL) STRICT;"
+    "INSERT INTO ids VALUES(1, 0);"
+    "CREATE TABLE documents(kind TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,"
+    " PRIMARY KEY(kind, version)) STRICT;"
+    "CREATE TABLE chunks(hash BLOB PRIMARY KEY, body BLOB NOT NULL) STRICT;"
+    "CREATE TABLE checkpoints(id TEXT PRIMARY KEY, name TEXT NOT NULL, created_ms INTEGER NOT NULL,"
+    " revoked_ms INTEGER, last_seen_ms INTEGER, list_revision INTEGER, inbox_acked INTEGER,"
+    " certificate_until_ms INTEGER, fingerprint BLOB) STRICT;"
+    "CREATE TABLE operators(name TEXT PRIMARY KEY, revoked_ms INTEGER, last_seen_ms INTEGER) "
+    "STRICT;"
+    "CREATE TABLE tokens(checkpoint TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
+    " expires_ms INTEGER NOT NULL, operator TEXT NOT NULL) STRICT;"
+    "CREATE TABLE chains(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, state TEXT NOT NULL,"
+    " reason TEXT, sequence INTEGER NOT NULL, head BLOB NOT NULL, opened_ms INTEGER NOT NULL,"
+    " receipt BLOB, accepted_by TEXT, accepted_ms INTEGER, accept_reason TEXT,"
+    " PRIMARY KEY(checkpoint, chain)) STRICT;"
+    "CREATE TABLE records(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL,"
+    " hash BLOB NOT NULL, kind TEXT NOT NULL, time_ms INTEGER NOT NULL,"
+    " received_ms INTEGER NOT NULL, line BLOB NOT NULL,"
+    " PRIMARY KEY(checkpoint, chain, sequence)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE hits(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,"
+    " chain BLOB NOT NULL, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
+    " received_ms INTEGER NOT NULL, provisional INTEGER NOT NULL, body BLOB NOT NULL,"
+    " UNIQUE(checkpoint, chain, sequence)) STRICT;"
+    "CREATE TABLE urgents(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL,"
+    " kind TEXT NOT NULL, time_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, line BLOB NOT "
+    "NULL,"
+    " PRIMARY KEY(checkpoint, chain, sequence)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE inbox(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT,"
+    " kind TEXT NOT NULL, body BLOB NOT NULL, created_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE acts(number INTEGER PRIMARY KEY AUTOINCREMENT, operator TEXT NOT NULL,"
+    " time_ms INTEGER NOT NULL, method TEXT NOT NULL, target TEXT NOT NULL, body_hash BLOB,"
+    " status INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE revisions(one INTEGER PRIMARY KEY CHECK(one = 1), value INTEGER NOT NULL) STRICT;"
+    "INSERT INTO revisions VALUES(1, 0);";
+
+static int code_of(sqlite3 *db)
+{
+    switch (sqlite3_errcode(db)) {
+    case SQLITE_CONSTRAINT:
+        return ERR_CONFLICT;
+    case SQLITE_FULL:
+        return ERR_FULL;
+    case SQLITE_BUSY:
+        return ERR_BUSY;
+    case SQLITE_NOMEM:
+        return ERR_NO_MEMORY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return ERR_CORRUPT;
+    default:
+        return ERR_IO;
+    }
+}
+
+static int fail(struct sqlite_db *s, struct err_text *err)
+{
+    return err_set(err, code_of(s->db), "database: %s", sqlite3_errmsg(s->db));
+}
+
+static int run_text(struct sqlite_db *s, const char *sql, struct err_text *err)
+{
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, err);
+}
+
+static int prepare(struct sqlite_db *s, const char *sql, sqlite3_stmt **out, struct err_text *err)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->cache[i].sql == sql) {
+            *out = s->cache[i].statement;
+            return 0;
+        }
+    if (s->count == STATEMENTS_MAX)
+        return err_set(err, ERR_FULL, "more than %d statements", STATEMENTS_MAX);
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) !=
+        SQLITE_OK)
+        return fail(s, err);
+    s->cache[s->count].sql = sql;
+    s->cache[s->count++].statement = statement;
+    *out = statement;
+    return 0;
+}
+
+static int bind(struct sqlite_db *s, sqlite3_stmt *statement, const struct hq_value *params,
+                size_t count, struct err_text *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof(name), "$%zu", i + 1); /* count is small */
+        int at = sqlite3_bind_parameter_index(statement, name);
+        const struct hq_value *p = &params[i];
+        int rc = SQLITE_OK;
+        if (p->type == HQ_INT)
+            rc = sqlite3_bind_int64(statement, at, p->number);
+        else if (p->type == HQ_TEXT)
+            rc = sqlite3_bind_text64(statement, at, p->data, p->size, SQLITE_STATIC, SQLITE_UTF8);
+        else if (p->type == HQ_BLOB)
+            rc = sqlite3_bind_blob64(statement, at, p->size ? p->data : "", p->size, SQLITE_STATIC);
+        if (rc != SQLITE_OK)
+            return fail(s, err);
+    }
+    return 0;
+}
+
+static void column(sqlite3_stmt *statement, int at, struct hq_value *out)
+{
+    switch (sqlite3_column_type(statement, at)) {
+    case SQLITE_INTEGER:
+        *out = hq_int(sqlite3_column_int64(statement, at));
+        break;
+    case SQLITE_TEXT:
+        *out = (struct hq_value){.type = HQ_TEXT,
+                                 .data = (const char *)sqlite3_column_text(statement, at),
+                                 .size = (size_t)sqlite3_column_bytes(statement, at)};
+        break;
+    case SQLITE_BLOB: {
+        const char *data = sqlite3_column_blob(statement, at);
+        *out = hq_blob(data ? data : "", (size_t)sqlite3_column_bytes(statement, at));
+        break;
+    }
+    default:
+        *out = (struct hq_value){.type = HQ_NULL};
+    }
+}
+
+static int step_all(struct sqlite_db *s, sqlite3_stmt *statement, hq_row_cb row, void *ctx,
+                    struct err_text *err)
+{
+    struct hq_value columns[HQ_COLUMNS_MAX];
+    int count = sqlite3_column_count(statement);
+    int step;
+    while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
+        if (!row || count > HQ_COLUMNS_MAX)
+            continue;
+        for (int i = 0; i < count; i++)
+            column(statement, i, &columns[i]);
+        int rc = row(ctx, columns, (size_t)count);
+        if (rc != 0)
+            return rc;
+    }
+    return step == SQLITE_DONE ? 0 : fail(s, err);
+}
+
+static int sqlite_query(void *impl, const char *sql, const struct hq_value *params,
+                        size_t param_count, hq_row_cb row, void *ctx, struct err_text *err)
+{
+    struct sqlite_db *s = impl;
+    sqlite3_stmt *statement = NULL;
+    int rc = prepare(s, sql, &statement, err);
+    if (rc != 0)
+        return rc;
+    rc = bind(s, statement, params, param_count, err);
+    if (rc == 0)
+        rc = step_all(s, statement, row, ctx, err);
+    (void)sqlite3_reset(statement);          /* repeats the step's error */
+    (void)sqlite3_clear_bindings(statement); /* always SQLITE_OK */
+    return rc;
+}
+
+static int sqlite_begin(void *impl, struct err_text *err)
+{
+    return run_text(impl, "BEGIN IMMEDIATE", err);
+}
+
+static int sqlite_commit(void *impl, struct err_text *err)
+{
+    return run_text(impl, "COMMIT", err);
+}
+
+static void sqlite_rollback(void *impl)
+{
+    struct sqlite_db *s = impl;
+    if (!sqlite3_get_autocommit(s->db))
+        (void)run_text(s, "ROLLBACK", NULL); /* a failed one was rolled back by SQLite itself */
+}
+
+static int64_t sqlite_changed(void *impl)
+{
+    return sqlite3_changes64(((struct sqlite_db *)impl)->db);
+}
+
+static void sqlite_close(void *impl)
+{
+    struct sqlite_db *s = impl;
+    for (size_t i = 0; i < s->count; i++)
+        (void)sqlite3_finalize(s->cache[i].statement); /* repeats an earlier error */
+    (void)sqlite3_close(s->db);                        /* nothing is left open */
+    free(s);
+}
+
+static const struct hq_db_ops sqlite_ops = {
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .query = sqlite_query,
+    .changed = sqlite_changed,
+    .close = sqlite_close,
+};
+
+static int bring_up(struct sqlite_db *s, struct err_text *err)
+{
+    struct hq_db db = {&sqlite_ops, s};
+    int64_t version = 0;
+    int rc = run_text(s,
+                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                      "PRAGMA trusted_schema=OFF",
+                      err);
+    if (rc == 0)
+        rc = hq_db_number(&db, "PRAGMA user_version", NULL, 0, 0, &version, err);
+    if (rc == 0 && version > SCHEMA_VERSION)
+        rc = err_set(err, ERR_UNSUPPORTED, "schema %lld, this hqd knows %d", (long long)version,
+                     SCHEMA_VERSION);
+    if (rc != 0 || version == SCHEMA_VERSION)
+        return rc;
+    rc = sqlite_begin(s, err);
+    if (rc == 0)
+        rc = run_text(s, schema, err);
+    if (rc == 0)
+        rc = run_text(s, "PRAGMA user_version=1", err);
+    if (rc == 0)
+        rc = sqlite_commit(s, err);
+    sqlite_rollback(s);
+    return rc;
+}
+
+int hq_db_open_sqlite(const char *path, struct hq_db *out, struct err_text *err)
+{
+    struct sqlite_db *s = calloc(1, sizeof(*s));
+    int rc = 0;
+    if (!s)
+        return err_set(err, ERR_NO_MEMORY, "%s", path);
+    if (sqlite3_open_v2(path, &s->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
+        rc = err_set(err, ERR_IO, "%s", s->db ? sqlite3_errmsg(s->db) : "out of memory");
+    if (rc == 0) {
+        (void)sqlite3_busy_timeout(s->db, BUSY_MS); /* always SQLITE_OK */
+        rc = bring_up(s, err);
+    }
+    if (rc != 0) {
+        sqlite_close(s);
+        return err_prefix(err, rc, "%s", path);
+    }
+    *out = (struct hq_db){&sqlite_ops, s};
+    return 0;
+}

@@ -1,0 +1,119 @@
+/*
+ * hqd's database: what is committed stays, what is rolled back is gone, a double key is a conflict.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/hq/db.h"
+
+static char folder[32];
+static char path[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    memcpy(folder, "/tmp/test_db.XXXXXX", sizeof("/tmp/test_db.XXXXXX"));
+    if (!mkdtemp(folder))
+        return -1;
+    (void)snprintf(path, sizeof(path), "%s/hqd.sqlite", folder); /* fits */
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    (void)unlink(path); /* a test that failed early has not made it */
+    return rmdir(folder);
+}
+
+static int put_operator(struct hq_db *db, const char *name)
+{
+    return hq_db_exec(db, "INSERT INTO operators(name, last_seen_ms) VALUES($1, $2)",
+                      HQ_PARAMS(hq_text(name), hq_int(7)), NULL);
+}
+
+static int64_t operators(struct hq_db *db)
+{
+    int64_t count = -1;
+    assert_int_equal(hq_db_number(db, "SELECT count(*) FROM operators", NULL, 0, 0, &count, NULL),
+                     0);
+    return count;
+}
+
+static void committed_rows_survive_reopening(void **state)
+{
+    (void)state;
+    struct hq_db db;
+    struct err_text err;
+    assert_int_equal(hq_db_open_sqlite(path, &db, &err), 0);
+    assert_int_equal(hq_db_begin(&db, &err), 0);
+    assert_int_equal(put_operator(&db, "li"), 0);
+    assert_int_equal(hq_db_commit(&db, &err), 0);
+    assert_int_equal(hq_db_begin(&db, &err), 0);
+    assert_int_equal(put_operator(&db, "wang"), 0);
+    assert_int_equal(hq_db_changed(&db), 1);
+    hq_db_rollback(&db);
+    assert_int_equal(operators(&db), 1);
+    assert_int_equal(put_operator(&db, "li"), ERR_CONFLICT);
+    hq_db_close(&db);
+    assert_int_equal(hq_db_open_sqlite(path, &db, &err), 0);
+    assert_int_equal(operators(&db), 1);
+    hq_db_close(&db);
+}
+
+static void bytes_come_back_whole(void **state)
+{
+    (void)state;
+    struct hq_db db;
+    struct err_text err;
+    char *out = NULL;
+    size_t size = 0;
+    assert_int_equal(hq_db_open_sqlite(path, &db, &err), 0);
+    assert_int_equal(hq_db_exec(&db, "INSERT INTO chunks(hash, body) VALUES($1, $2)",
+                                HQ_PARAMS(hq_blob("h", 1), hq_blob("a\0b", 3)), &err),
+                     0);
+    assert_int_equal(hq_db_bytes(&db, "SELECT body FROM chunks WHERE hash = $1",
+                                 HQ_PARAMS(hq_blob("h", 1)), &out, &size, &err),
+                     0);
+    assert_int_equal(size, 3);
+    assert_memory_equal(out, "a\0b", 4);
+    free(out);
+    assert_int_equal(hq_db_bytes(&db, "SELECT body FROM chunks WHERE hash = $1",
+                                 HQ_PARAMS(hq_blob("x", 1)), &out, &size, &err),
+                     ERR_NOT_FOUND);
+    hq_db_close(&db);
+}
+
+static void a_file_that_is_no_database_is_refused(void **state)
+{
+    (void)state;
+    struct hq_db db;
+    struct err_text err;
+    char other[80];
+    (void)snprintf(other, sizeof(other), "%s/other", folder); /* fits */
+    FILE *file = fopen(other, "we");
+    assert_non_null(file);
+    for (int i = 0; i < 200; i++)
+        assert_true(fputs("this is not a database file\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(hq_db_open_sqlite(other, &db, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.text, "file is not a database"));
+    assert_int_equal(unlink(other), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(committed_rows_survive_reopening),
+        cmocka_unit_test(bytes_come_back_whole),
+        cmocka_unit_test(a_file_that_is_no_database_is_refused),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
