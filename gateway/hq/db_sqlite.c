@@ -115,7 +115,7 @@ static int bind(struct sqlite_db *s, sqlite3_stmt *statement, const struct hq_va
                 size_t count, struct err_text *err)
 {
     for (size_t i = 0; i < count; i++) {
-        char name[8];
+        char name[24];
         (void)snprintf(name, sizeof(name), "$%zu", i + 1); /* count is small */
         int at = sqlite3_bind_parameter_index(statement, name);
         const struct hq_value *p = &params[i];
