@@ -120,7 +120,7 @@ static int run_check(const struct modbus_io *io, struct modbus_link *link,
     }
     bool bits = check->function == MODBUS_READ_COILS || check->function == MODBUS_READ_DISCRETE;
     for (unsigned i = 0; i < check->count; i++) {
-        uint16_t found = bits ? (uint16_t)(answer.bits >> i & 1) : answer.registers[i];
+        unsigned found = bits ? (unsigned)(answer.bits >> i & 1) : answer.registers[i];
         if (found != check->value) {
             return err_set(err, ERR_INVALID, "%s, is %u", check->what, found);
         }

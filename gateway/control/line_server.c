@@ -182,17 +182,18 @@ static void on_readable(struct bufferevent *stream, void *ctx)
     struct line_client *client = ctx;
     struct evbuffer *input = bufferevent_get_input(stream);
     size_t limit = client->socket->listener.line_max_bytes;
-    char *line;
-    size_t size;
-    while (!client->dead && !client->closing &&
-           (line = evbuffer_readln(input, &size, EVBUFFER_EOL_LF))) {
-        if (size <= limit)
+    bool too_long = false;
+    while (!client->dead && !client->closing && !too_long) {
+        size_t size = 0;
+        char *line = evbuffer_readln(input, &size, EVBUFFER_EOL_LF);
+        if (!line)
+            break;
+        too_long = size > limit;
+        if (!too_long)
             take_line(client, line, size);
         free(line);
-        if (size > limit)
-            break;
     }
-    bool too_long = line != NULL || evbuffer_get_length(input) > limit;
+    too_long |= evbuffer_get_length(input) > limit;
     if (!client->dead && !client->closing && too_long) {
         send_bad_line(client, "the line is too long");
         line_client_close(client);
