@@ -1,0 +1,230 @@
+/*
+ * See records.h. No state of its own: all of it is in the database.
+ */
+#include "gateway/hq/records.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct ingest {
+    struct hq_db *db;
+    const char *checkpoint;
+    struct wall_time now;
+    bool chain_known;
+    struct hq_ingest *out;
+};
+
+static int take_chain(void *ctx, const struct hq_value *columns, size_t count)
+{
+    struct ingest *in = ctx;
+    if (count != 4 || columns[2].size != JOURNAL_HASH_SIZE)
+        return ERR_CORRUPT;
+    in->chain_known = true;
+    in->out->quarantined = columns[0].size != 6; /* "active" */
+    in->out->head.sequence = (uint64_t)columns[1].number;
+    memcpy(in->out->head.hash, columns[2].data, JOURNAL_HASH_SIZE);
+    if (columns[3].type == HQ_TEXT)
+        (void)snprintf(in->out->reason, HQ_REASON_SIZE, "%.*s", (int)columns[3].size,
+                       columns[3].data); /* written by us, fits */
+    return 0;
+}
+
+static struct hq_value chain_of(const struct ingest *in)
+{
+    return hq_blob(in->out->head.chain, JOURNAL_CHAIN_ID_SIZE);
+}
+
+static int quarantine(struct ingest *in, const char *reason, struct err_text *err)
+{
+    in->out->quarantined = true;
+    (void)snprintf(in->out->reason, HQ_REASON_SIZE, "%s", reason); /* a cut reason still reads */
+    return hq_db_exec(in->db,
+                      "UPDATE chains SET state = 'quarantined', reason = $3"
+                      " WHERE checkpoint = $1 AND chain = $2",
+                      HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_text(in->out->reason)),
+                      err);
+}
+
+/* Finds the chain of the first record, or opens it: the first of a checkpoint is active. */
+static int open_chain(struct ingest *in, const struct journal_header *header, struct err_text *err)
+{
+    int64_t others = 0;
+    memcpy(in->out->head.chain, header->chain, JOURNAL_CHAIN_ID_SIZE);
+    int rc = hq_db_query(in->db,
+                         "SELECT state, sequence, head, reason FROM chains"
+                         " WHERE checkpoint = $1 AND chain = $2",
+                         HQ_PARAMS(hq_text(in->checkpoint), chain_of(in)), take_chain, in, err);
+    if (rc != 0 || in->chain_known)
+        return rc;
+    in->chain_known = true;
+    rc = hq_db_number(in->db, "SELECT count(*) FROM chains WHERE checkpoint = $1",
+                      HQ_PARAMS(hq_text(in->checkpoint)), 0, &others, err);
+    if (rc == 0)
+        rc = hq_db_exec(in->db,
+                        "INSERT INTO chains(checkpoint, chain, state, sequence, head, opened_ms)"
+                        " VALUES($1, $2, 'active', 0, $3, $4)",
+                        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
+                                  hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE),
+                                  hq_int(in->now.ms)),
+                        err);
+    if (rc == 0 && others > 0)
+        rc = quarantine(in, "new chain beside the one held", err);
+    return rc;
+}
+
+static int put_hit(struct ingest *in, const struct journal_record *r, bool provisional,
+                   struct err_text *err)
+{
+    const struct hq_value sequence = hq_int((int64_t)r->header.sequence);
+    const struct hq_value body = hq_blob(r->body, r->body_size);
+    int rc = hq_db_exec(
+        in->db,
+        "UPDATE hits SET provisional = CASE WHEN $5 = 0 THEN 0 ELSE provisional END"
+        " WHERE checkpoint = $1 AND chain = $2 AND sequence = $3"
+        " AND (body = $4 OR (provisional = 0 AND $5 = 1))",
+        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence, body, hq_int(provisional)), err);
+    if (rc != 0 || hq_db_changed(in->db) > 0)
+        return rc;
+    rc = hq_db_exec(in->db,
+                    "DELETE FROM hits WHERE checkpoint = $1 AND chain = $2 AND sequence = $3",
+                    HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence), err);
+    if (rc == 0)
+        rc = hq_db_exec(in->db,
+                        "INSERT INTO hits(checkpoint, chain, sequence, time_ms, received_ms,"
+                        " provisional, body) VALUES($1, $2, $3, $4, $5, $6, $7)",
+                        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence,
+                                  hq_int(r->header.wall.ms), hq_int(in->now.ms),
+                                  hq_int(provisional), body),
+                        err);
+    in->out->hits += rc == 0;
+    return rc;
+}
+
+/* A sequence HQ holds already: the same record is a repeat, another one a fork. */
+static int check_repeat(struct ingest *in, const struct journal_record *r, struct err_text *err)
+{
+    uint8_t hash[JOURNAL_HASH_SIZE];
+    int64_t same = 0;
+    int rc = journal_hash(r->bytes, hash);
+    if (rc == 0)
+        rc = hq_db_number(in->db,
+                          "SELECT count(*) FROM records WHERE checkpoint = $1 AND chain = $2"
+                          " AND sequence = $3 AND hash = $4",
+                          HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
+                                    hq_int((int64_t)r->header.sequence),
+                                    hq_blob(hash, sizeof(hash))),
+                          0, &same, err);
+    if (rc != 0)
+        return rc;
+    in->out->repeated += same > 0;
+    return same > 0 ? 0 : quarantine(in, "another record under a sequence held", err);
+}
+
+static int store_record(struct ingest *in, const struct journal_record *r, const char *line,
+                        size_t size, struct err_text *err)
+{
+    in->out->stored++;
+    return hq_db_exec(in->db,
+                      "INSERT INTO records(checkpoint, chain, sequence, hash, kind, time_ms,"
+                      " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
+                      HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
+                                hq_int((int64_t)r->header.sequence),
+                                hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE),
+                                hq_text(journal_kind_name(r->header.kind)),
+                                hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_blob(line, size)),
+                      err);
+}
+
+static int take_record(struct ingest *in, const struct journal_record *r, const char *line,
+                       size_t size, struct err_text *err)
+{
+    struct err_text why = {""};
+    int rc = in->chain_known ? 0 : open_chain(in, &r->header, err);
+    if (rc != 0)
+        return rc;
+    if (memcmp(r->header.chain, in->out->head.chain, JOURNAL_CHAIN_ID_SIZE) != 0)
+        return err_set(err, ERR_INVALID, "two chains in one body");
+    if (!in->out->quarantined) {
+        int follows = r->header.sequence <= in->out->head.sequence
+                          ? ERR_STALE
+                          : journal_head_follow(&in->out->head, r, &why);
+        if (follows == 0)
+            rc = store_record(in, r, line, size, err);
+        else if (follows == ERR_STALE)
+            rc = check_repeat(in, r, err);
+        else if (follows == ERR_NO_MEMORY)
+            rc = follows;
+        else
+            rc = quarantine(in, why.text, err);
+    }
+    if (rc == 0 && r->header.kind == JOURNAL_HIT && r->has_body)
+        rc = put_hit(in, r, in->out->quarantined, err);
+    return rc;
+}
+
+static int take_lines(struct ingest *in, const char *body, size_t size, struct err_text *err)
+{
+    char source[128];
+    int line_number = 0;
+    int rc = 0;
+    (void)snprintf(source, sizeof(source), "urn:checkpoint:%s", in->checkpoint); /* an id fits */
+    for (size_t at = 0; rc == 0 && at < size;) {
+        const char *end = memchr(body + at, '\n', size - at);
+        size_t length = end ? (size_t)(end - body) - at : size - at;
+        struct journal_wire wire;
+        line_number++;
+        rc = journal_wire_read(body + at, length, &wire, err);
+        if (rc == 0) {
+            rc = strcmp(wire.source, source) == 0
+                     ? take_record(in, &wire.record, body + at, length, err)
+                     : err_set(err, ERR_INVALID, "source of another checkpoint");
+            journal_wire_free(&wire);
+        }
+        at += length + 1;
+    }
+    if (rc == 0 && line_number == 0)
+        return err_set(err, ERR_INVALID, "no record");
+    return rc == 0 ? 0 : err_prefix(err, rc, "line %d", line_number);
+}
+
+int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
+                      struct wall_time now, struct hq_ingest *out, struct err_text *err)
+{
+    struct hq_ingest result = {0};
+    struct ingest in = {.db = db, .checkpoint = checkpoint, .now = now, .out = &result};
+    if (size > HQ_BODY_MAX)
+        return err_set(err, ERR_TOO_LARGE, "body of %zu bytes, limit %d", size, HQ_BODY_MAX);
+    int rc = hq_db_begin(db, err);
+    if (rc == 0)
+        rc = take_lines(&in, body, size, err);
+    if (rc == 0)
+        rc = hq_db_exec(db,
+                        "UPDATE chains SET sequence = $3, head = $4"
+                        " WHERE checkpoint = $1 AND chain = $2",
+                        HQ_PARAMS(hq_text(checkpoint), chain_of(&in),
+                                  hq_int((int64_t)result.head.sequence),
+                                  hq_blob(result.head.hash, JOURNAL_HASH_SIZE)),
+                        err);
+    if (rc == 0)
+        rc = hq_db_commit(db, err);
+    hq_db_rollback(db);
+    if (rc == 0)
+        *out = result;
+    return rc;
+}
+
+int hq_records_accept(struct hq_db *db, const char *checkpoint,
+                      const uint8_t chain[JOURNAL_CHAIN_ID_SIZE], const char *operator_name,
+                      const char *reason, struct wall_time now, struct err_text *err)
+{
+    int rc = hq_db_exec(db,
+                        "UPDATE chains SET state = 'active', reason = NULL, accepted_by = $3,"
+                        " accept_reason = $4, accepted_ms = $5"
+                        " WHERE checkpoint = $1 AND chain = $2 AND state = 'quarantined'",
+                        HQ_PARAMS(hq_text(checkpoint), hq_blob(chain, JOURNAL_CHAIN_ID_SIZE),
+                                  hq_text(operator_name), hq_text(reason), hq_int(now.ms)),
+                        err);
+    if (rc == 0 && hq_db_changed(db) == 0)
+        return err_set(err, ERR_NOT_FOUND, "no such chain in quarantine");
+    return rc;
+}

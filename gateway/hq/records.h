@@ -1,0 +1,34 @@
+/*
+ * Journal records as checkpoints send them: NDJSON of CloudEvents, each verified against the chain
+ * held before it is stored, all in one transaction. The same record twice is stored once. A break,
+ * a fork or a new chain quarantines it until a named operator accepts it; its hits flow on as
+ * provisional ones. Used by the thread that owns the database. Issues no receipts: the caller does,
+ * for `head`, and only when `quarantined` is false.
+ */
+#pragma once
+
+#include "gateway/base/clock.h"
+#include "gateway/hq/db.h"
+#include "gateway/journal/record.h"
+
+enum { HQ_BODY_MAX = 1 << 20, HQ_REASON_SIZE = 200 };
+
+struct hq_ingest {
+    struct journal_head head; /* what HQ holds of this chain after the call */
+    int stored;
+    int repeated;
+    int hits; /* new to HQ */
+    bool quarantined;
+    char reason[HQ_REASON_SIZE]; /* English, of the quarantine */
+};
+
+/* ERR_INVALID (form, another checkpoint's source, two chains in one body, no record), ERR_CORRUPT
+ * (a body that does not fit its digest), ERR_TOO_LARGE, and the database's. Nothing is stored then.
+ */
+int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
+                      struct wall_time now, struct hq_ingest *out, struct err_text *err) MUST_CHECK;
+/* Ends a quarantine. A chain that broke stays refused at its break: only a new one can go on.
+ * ERR_NOT_FOUND when the chain is not quarantined. */
+int hq_records_accept(struct hq_db *db, const char *checkpoint,
+                      const uint8_t chain[JOURNAL_CHAIN_ID_SIZE], const char *operator_name,
+                      const char *reason, struct wall_time now, struct err_text *err) MUST_CHECK;
