@@ -1,0 +1,92 @@
+/*
+ * Orders wait bounded and leave by rank; lights never take the room of motion.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "drivers/bus/order_book.h"
+
+static struct lane_order order(uint64_t id, enum lane_output output)
+{
+    return (struct lane_order){.id = id, .lane = 1, .output = output, .on = true};
+}
+
+static void put(struct order_book *book, uint64_t id, enum lane_output output)
+{
+    struct lane_order o = order(id, output);
+    assert_int_equal(order_book_put(book, &o, false), ERR_OK);
+}
+
+static uint64_t take(struct order_book *book)
+{
+    struct lane_order o;
+    bool retried;
+    return order_book_take(book, &o, &retried) ? o.id : 0;
+}
+
+static void stop_goes_before_raise_before_lower_before_lights(void **state)
+{
+    (void)state;
+    struct order_book book;
+    assert_int_equal(order_book_init(&book), ERR_OK);
+    put(&book, 1, OUTPUT_RED);
+    put(&book, 2, OUTPUT_LOWER);
+    put(&book, 3, OUTPUT_RAISE);
+    put(&book, 4, OUTPUT_SIREN);
+    put(&book, 5, OUTPUT_STOP);
+    put(&book, 6, OUTPUT_RAISE);
+    const uint64_t expected[] = {5, 3, 6, 2, 1, 4, 0};
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        assert_int_equal(take(&book), expected[i]);
+    }
+    order_book_fini(&book);
+}
+
+static void lights_fill_only_their_half(void **state)
+{
+    (void)state;
+    struct order_book book;
+    assert_int_equal(order_book_init(&book), ERR_OK);
+    for (uint64_t i = 1; i <= BUS_LIGHTS_ORDERS_MAX; i++) {
+        put(&book, i, OUTPUT_YELLOW);
+    }
+    struct lane_order light = order(100, OUTPUT_GREEN);
+    assert_int_equal(order_book_put(&book, &light, false), ERR_FULL);
+    for (uint64_t i = BUS_LIGHTS_ORDERS_MAX; i < BUS_ORDERS_MAX; i++) {
+        put(&book, 200 + i, OUTPUT_RAISE);
+    }
+    struct lane_order stop = order(300, OUTPUT_STOP);
+    assert_int_equal(order_book_put(&book, &stop, false), ERR_FULL);
+    assert_int_equal(take(&book), 200 + BUS_LIGHTS_ORDERS_MAX);
+    assert_int_equal(order_book_put(&book, &stop, false), ERR_OK);
+    assert_int_equal(take(&book), 300);
+    order_book_fini(&book);
+}
+
+static void a_closed_book_gives_back_what_waits(void **state)
+{
+    (void)state;
+    struct order_book book;
+    assert_int_equal(order_book_init(&book), ERR_OK);
+    put(&book, 1, OUTPUT_RED);
+    order_book_close(&book);
+    struct lane_order late = order(2, OUTPUT_STOP);
+    assert_int_equal(order_book_put(&book, &late, false), ERR_STOPPED);
+    assert_int_equal(take(&book), 1);
+    assert_int_equal(take(&book), 0);
+    order_book_fini(&book);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stop_goes_before_raise_before_lower_before_lights),
+        cmocka_unit_test(lights_fill_only_their_half),
+        cmocka_unit_test(a_closed_book_gives_back_what_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
