@@ -1,0 +1,71 @@
+/*
+ * The journal: the one writer of the chain, over SQLite (WAL, synchronous=FULL). Owned by one
+ * thread. A record is on the disk when journal_append returns 0, or it is not there at all.
+ *
+ * Files in the folder: journal.sqlite, seal.key (private, replaced at each seal), reserve (freed
+ * when the disk is full, so that holds and acts still record).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/err.h"
+#include "gateway/journal/record.h"
+
+enum {
+    JOURNAL_SEAL_INTERVAL_DEFAULT_MS = 10 * 60 * 1000,
+    JOURNAL_RESERVE_DEFAULT_BYTES = 16 << 20,
+    JOURNAL_GROUP_MAX = 64 /* records of one append */
+};
+
+struct journal;
+
+struct journal_options {
+    const char *folder;       /* must exist */
+    const char *checkpoint;   /* "lu-hz-01": stands in the start record */
+    int64_t seal_interval_ms; /* 0 = default */
+    uint64_t reserve_bytes;   /* 0 = default */
+    const struct clock_source *clock;
+};
+
+/* Opens the journal or begins a new one, checks its tail (the last records and the seal key), and
+ * appends a start record. ERR_CORRUPT: the file or its tail is damaged, set it aside with
+ * journal_set_aside() and open again: that begins a new chain, which HQ quarantines until a person
+ * accepts it. ERR_IO, ERR_FULL, ERR_NO_MEMORY. */
+int journal_open(const struct journal_options *options, struct journal **out,
+                 struct err_text *err) MUST_CHECK;
+/* Appends a stop record and a seal, closes. NULL is fine. */
+void journal_close(struct journal *journal);
+/* Renames journal.sqlite and seal.key out of the way, with the time in their names. */
+int journal_set_aside(const char *folder, struct wall_time now, struct err_text *err) MUST_CHECK;
+
+struct journal_entry {
+    enum journal_kind kind;
+    const char *actor; /* 1 to JOURNAL_ACTOR_SIZE bytes */
+    const char *body;  /* canonical JSON */
+    size_t body_size;
+    struct wall_time wall;
+    struct mono_time mono;
+    bool essential; /* may use the reserve: protective records and acts */
+};
+
+/* Appends up to JOURNAL_GROUP_MAX entries in one commit, all or none; *out_sequence is the first
+ * one's. ERR_FULL (disk full; or the reserve is in use and an entry is not essential), ERR_IO,
+ * ERR_TOO_LARGE. Nothing is lost by trying again. */
+int journal_append(struct journal *journal, const struct journal_entry *entries, size_t count,
+                   uint64_t *out_sequence, struct err_text *err) MUST_CHECK;
+
+/* Seals when the interval has passed; call now and then. Also gives the disk its reserve back when
+ * there is room again. */
+int journal_maintain(struct journal *journal, struct err_text *err) MUST_CHECK;
+/* False while the reserve is in use or the last append failed: releasing acts are refused. */
+bool journal_healthy(const struct journal *journal);
+void journal_head_read(const struct journal *journal, struct journal_head *out);
+/* Wall time of the newest record before this run, ms = 0 for a new chain. */
+struct wall_time journal_last_wall(const struct journal *journal);
+
+/* The newest sequence HQ has confirmed, 0 = none. */
+uint64_t journal_confirmed(const struct journal *journal);

@@ -1,0 +1,391 @@
+/* The journal: what was appended is there after a kill, every change to it is found, a cut tail is
+ * found by an anchor, a full disk still takes holds and acts. */
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "gateway/journal/journal.h"
+#include "gateway/journal/verify.h"
+
+enum { RESERVE_BYTES = 256 * 1024, CHILD_SKIPPED = 77 };
+
+struct bench {
+    char folder[64];
+    char path[128];
+};
+
+static int setup(void **state)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    snprintf(b->folder, sizeof b->folder, "/tmp/journal.XXXXXX");
+    if (!mkdtemp(b->folder))
+        return -1;
+    snprintf(b->path, sizeof b->path, "%s/journal.sqlite", b->folder);
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    static const char *const names[] = {"journal.sqlite",     "journal.sqlite-wal",
+                                        "journal.sqlite-shm", "seal.key",
+                                        "seal.key.next",      "reserve"};
+    struct bench *b = *state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[160];
+        snprintf(path, sizeof path, "%s/%s", b->folder, names[i]);
+        unlink(path);
+    }
+    int result = rmdir(b->folder);
+    free(b);
+    return result;
+}
+
+static struct journal *open_at(const char *folder)
+{
+    struct journal_options options = {.folder = folder,
+                                      .checkpoint = "lu-hz-01",
+                                      .reserve_bytes = RESERVE_BYTES,
+                                      .clock = &clock_system};
+    struct journal *journal = NULL;
+    struct err_text err;
+    if (journal_open(&options, &journal, &err) != 0)
+        fail_msg("%s", err.text);
+    return journal;
+}
+
+static struct journal_entry entry(enum journal_kind kind, const char *body)
+{
+    return (struct journal_entry){.kind = kind,
+                                  .actor = "lane",
+                                  .body = body,
+                                  .body_size = strlen(body),
+                                  .wall = {1790000000000},
+                                  .mono = {1},
+                                  .essential = true};
+}
+
+static void append(struct journal *journal, const char *body)
+{
+    struct journal_entry one = entry(JOURNAL_HIT, body);
+    uint64_t sequence;
+    assert_int_equal(journal_append(journal, &one, 1, &sequence, NULL), 0);
+}
+
+static struct journal_report verify(struct bench *b, const struct journal_anchor *anchor)
+{
+    struct journal_report report;
+    struct err_text err;
+    if (journal_verify(b->folder, anchor, anchor ? 1 : 0, &report, &err) != 0)
+        fail_msg("%s", err.text);
+    return report;
+}
+
+static void assert_faulty(struct bench *b, const struct journal_anchor *anchor, uint64_t at,
+                          const char *text)
+{
+    struct journal_report report = verify(b, anchor);
+    assert_false(report.ok);
+    assert_int_equal(report.fault_at, at);
+    if (!strstr(report.fault.text, text))
+        fail_msg("'%s' lacks '%s'", report.fault.text, text);
+}
+
+static void sql(struct bench *b, const char *text)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(b->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* Seal, start, three hits, stop, seal. */
+static struct journal_head small_journal(struct bench *b)
+{
+    struct journal_head head;
+    struct journal *journal = open_at(b->folder);
+    append(journal, "{\"hit\":1}");
+    append(journal, "{\"hit\":2}");
+    append(journal, "{\"hit\":3}");
+    journal_head_read(journal, &head);
+    journal_close(journal);
+    return head;
+}
+
+static void a_chain_goes_on_over_restarts_and_verifies(void **state)
+{
+    struct bench *b = *state;
+    struct journal_head head = small_journal(b);
+    assert_int_equal(head.sequence, 5);
+    struct journal *journal = open_at(b->folder);
+    assert_int_equal(journal_last_wall(journal).ms > 1790000000000 - 1, 1);
+    append(journal, "{\"hit\":4}");
+    journal_close(journal);
+    struct journal_report report = verify(b, NULL);
+    assert_true(report.ok);
+    assert_int_equal(report.records, 11);
+    assert_int_equal(report.seals, 3);
+    assert_int_equal(report.sealed_to, 11);
+    assert_int_equal(report.anchored_to, 0);
+    assert_memory_equal(report.chain, head.chain, sizeof head.chain);
+}
+
+static void a_group_is_all_or_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct journal *journal = open_at(b->folder);
+    struct journal_head before, after;
+    struct journal_entry group[2] = {entry(JOURNAL_HIT, "{}"), entry(JOURNAL_HIT, "{}")};
+    uint64_t sequence;
+    group[1].actor = "";
+    journal_head_read(journal, &before);
+    assert_int_equal(journal_append(journal, group, 2, &sequence, NULL), ERR_INVALID);
+    journal_head_read(journal, &after);
+    assert_memory_equal(&before, &after, sizeof before);
+    group[1].actor = "officer:wang";
+    assert_int_equal(journal_append(journal, group, 2, &sequence, NULL), 0);
+    assert_int_equal(sequence, before.sequence + 1);
+    journal_close(journal);
+    assert_true(verify(b, NULL).ok);
+}
+
+/* Flips one bit of each byte of a column of a record and back. Returns how many flips were found.
+ */
+static int flip_column(struct bench *b, sqlite3 *db, int sequence, const char *column, int *found)
+{
+    sqlite3_blob *blob;
+    int flips = 0;
+    assert_int_equal(sqlite3_blob_open(db, "main", "record", column, sequence, 1, &blob), 0);
+    int size = sqlite3_blob_bytes(blob);
+    for (int i = 0; i < size; i++, flips++) {
+        uint8_t byte;
+        assert_int_equal(sqlite3_blob_read(blob, &byte, 1, i), 0);
+        uint8_t flipped = (uint8_t)(byte ^ (1u << ((i + sequence) % 8)));
+        assert_int_equal(sqlite3_blob_write(blob, &flipped, 1, i), 0);
+        sqlite3_blob_close(blob);
+        *found += !verify(b, NULL).ok;
+        assert_int_equal(sqlite3_blob_open(db, "main", "record", column, sequence, 1, &blob), 0);
+        assert_int_equal(sqlite3_blob_write(blob, &byte, 1, i), 0);
+    }
+    sqlite3_blob_close(blob);
+    return flips;
+}
+
+static void every_flipped_byte_is_found(void **state)
+{
+    static const char *const columns[] = {"header", "salt", "body", "hash"};
+    struct bench *b = *state;
+    sqlite3 *db;
+    int flips = 0;
+    int found = 0;
+    small_journal(b);
+    assert_int_equal(sqlite3_open(b->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA synchronous=OFF", NULL, NULL, NULL), SQLITE_OK);
+    for (int sequence = 1; sequence <= 7; sequence++)
+        for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++)
+            flips += flip_column(b, db, sequence, columns[c], &found);
+    sqlite3_close(db);
+    assert_true(flips > 7 * (JOURNAL_HEADER_SIZE + JOURNAL_SALT_SIZE + JOURNAL_HASH_SIZE));
+    assert_int_equal(found, flips);
+    assert_true(verify(b, NULL).ok);
+}
+
+static void a_removed_record_is_found(void **state)
+{
+    struct bench *b = *state;
+    small_journal(b);
+    sql(b, "DELETE FROM record WHERE sequence = 4");
+    assert_faulty(b, NULL, 5, "records 4 to 4 are missing");
+}
+
+static void reordered_records_are_found(void **state)
+{
+    struct bench *b = *state;
+    small_journal(b);
+    sql(b, "UPDATE record SET sequence = 99 WHERE sequence = 3;"
+           "UPDATE record SET sequence = 3 WHERE sequence = 4;"
+           "UPDATE record SET sequence = 4 WHERE sequence = 99");
+    assert_faulty(b, NULL, 3, "record 3 says it is record 4");
+}
+
+static void a_cut_tail_is_found_by_an_anchor(void **state)
+{
+    struct bench *b = *state;
+    struct journal_anchor anchor = {.head = small_journal(b), .name = "HQ receipt"};
+    struct journal_report whole = verify(b, &anchor);
+    assert_true(whole.ok);
+    assert_int_equal(whole.anchored_to, 5);
+    assert_string_equal(whole.anchor, "HQ receipt");
+    sql(b, "DELETE FROM record WHERE sequence >= 5");
+    assert_true(verify(b, NULL).ok); /* the chain alone cannot know */
+    assert_faulty(b, &anchor, 5, "records 5 to 5 are missing: HQ receipt vouches for them");
+}
+
+static void another_journal_under_the_anchor_is_found(void **state)
+{
+    struct bench *b = *state;
+    struct journal_anchor anchor = {.head = small_journal(b), .name = "HQ receipt"};
+    anchor.head.hash[0] ^= 1;
+    assert_faulty(b, &anchor, 5, "record 5 is not the one HQ receipt vouches for");
+}
+
+static void a_damaged_tail_is_refused_and_set_aside(void **state)
+{
+    struct bench *b = *state;
+    small_journal(b);
+    sql(b, "UPDATE record SET body = CAST('{\"hit\":9}' AS BLOB) WHERE sequence = 4");
+    struct journal_options options = {.folder = b->folder,
+                                      .checkpoint = "lu-hz-01",
+                                      .reserve_bytes = RESERVE_BYTES,
+                                      .clock = &clock_system};
+    struct journal *journal = NULL;
+    struct err_text err;
+    assert_int_equal(journal_open(&options, &journal, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.text, "record 4: the body is not the one recorded"));
+    assert_int_equal(journal_set_aside(b->folder, (struct wall_time){7}, &err), 0);
+    journal_close(open_at(b->folder));
+    assert_true(verify(b, NULL).ok);
+    char path[160];
+    snprintf(path, sizeof path, "%s.damaged-7", b->path);
+    assert_int_equal(unlink(path), 0);
+    snprintf(path, sizeof path, "%s/seal.key.damaged-7", b->folder);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void what_was_committed_survives_a_kill(void **state)
+{
+    struct bench *b = *state;
+    int pipe_fds[2];
+    assert_int_equal(pipe(pipe_fds), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct journal *journal = open_at(b->folder);
+        struct journal_entry one = entry(JOURNAL_HIT, "{\"hit\":1}");
+        for (uint64_t sequence;;)
+            if (journal_append(journal, &one, 1, &sequence, NULL) != 0 ||
+                write(pipe_fds[1], &sequence, sizeof sequence) != (ssize_t)sizeof sequence)
+                _exit(1);
+    }
+    close(pipe_fds[1]);
+    uint64_t last = 0;
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(read(pipe_fds[0], &last, sizeof last), sizeof last);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    while (read(pipe_fds[0], &last, sizeof last) == (ssize_t)sizeof last)
+        continue;
+    close(pipe_fds[0]);
+    struct journal *journal = open_at(b->folder);
+    journal_close(journal);
+    struct journal_report report = verify(b, NULL);
+    assert_true(report.ok);
+    assert_true(report.records >= last);
+}
+
+/* In a mount namespace of its own: fills a small disk. Returns the child's exit status. */
+static int fill_disk(const char *folder)
+{
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", folder, "tmpfs", 0, "size=3m") != 0)
+        return CHILD_SKIPPED;
+    struct journal *journal = open_at(folder);
+    char body[4096];
+    memset(body, 'x', sizeof body);
+    struct journal_entry routine = entry(JOURNAL_PASSAGE, "");
+    struct journal_entry act = entry(JOURNAL_ACT, "{\"what\":\"hold\"}");
+    routine.body = body;
+    routine.body_size = sizeof body;
+    routine.essential = false;
+    uint64_t sequence;
+    int result = 0;
+    for (int i = 0; i < 2000 && result == 0; i++)
+        result = journal_append(journal, &routine, 1, &sequence, NULL);
+    if (result != ERR_FULL || journal_healthy(journal))
+        return 1;
+    if (journal_append(journal, &act, 1, &sequence, NULL) != 0)
+        return 2; /* holds and acts go on */
+    if (journal_append(journal, &routine, 1, &sequence, NULL) != ERR_FULL ||
+        journal_healthy(journal))
+        return 3;
+    journal_close(journal);
+    struct journal_report report;
+    if (journal_verify(folder, NULL, 0, &report, NULL) != 0 || !report.ok)
+        return 4;
+    return 0;
+}
+
+static void a_full_disk_still_takes_holds_and_acts(void **state)
+{
+    struct bench *b = *state;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(fill_disk(b->folder));
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == CHILD_SKIPPED) {
+        print_message("skipped: no right to mount a small disk\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void the_wire_form_round_trips_and_refuses_changes(void **state)
+{
+    (void)state;
+    struct journal_record record = {.has_body = true, .body = "{\"hit\":1}", .body_size = 9};
+    record.header = (struct journal_header){
+        .sequence = 3, .kind = JOURNAL_HIT, .wall = {1790000000123}, .actor = "lane"};
+    assert_int_equal(journal_digest(record.salt, record.body, 9, record.header.digest), 0);
+    journal_header_write(&record.header, record.bytes);
+    char *line;
+    size_t size;
+    struct journal_wire wire;
+    struct err_text err;
+    assert_int_equal(journal_wire_write(&record, "urn:checkpoint:a", true, &line, &size), 0);
+    assert_int_equal(journal_wire_read(line, size, &wire, &err), 0);
+    assert_string_equal(wire.source, "urn:checkpoint:a");
+    assert_memory_equal(wire.record.bytes, record.bytes, sizeof record.bytes);
+    assert_memory_equal(wire.record.body, record.body, 9);
+    journal_wire_free(&wire);
+    char *salt = strstr(line, "\"salt\":\"");
+    salt[8] = '1';
+    assert_int_equal(journal_wire_read(line, size, &wire, &err), ERR_CORRUPT);
+    free(line);
+    assert_int_equal(journal_wire_write(&record, "urn:checkpoint:a", false, &line, &size), 0);
+    assert_null(strstr(line, "data_base64"));
+    assert_int_equal(journal_wire_read(line, size, &wire, &err), 0);
+    assert_false(wire.record.has_body);
+    free(line);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(a_chain_goes_on_over_restarts_and_verifies),
+        CASE(a_group_is_all_or_nothing),
+        CASE(every_flipped_byte_is_found),
+        CASE(a_removed_record_is_found),
+        CASE(reordered_records_are_found),
+        CASE(a_cut_tail_is_found_by_an_anchor),
+        CASE(another_journal_under_the_anchor_is_found),
+        CASE(a_damaged_tail_is_refused_and_set_aside),
+        CASE(what_was_committed_survives_a_kill),
+        CASE(a_full_disk_still_takes_holds_and_acts),
+        cmocka_unit_test(the_wire_form_round_trips_and_refuses_changes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
