@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gateway/base/encode.h"
+#include "gateway/base/json.h"
 
 int fields_check(const json_t *value, const char *const *names, struct err_text *err)
 {
@@ -161,4 +162,33 @@ json_t *base64_json(const uint8_t *data, size_t size)
     json_t *value = text ? json_string(text) : NULL;
     free(text);
     return value;
+}
+
+int statement_compose(json_t *payload, enum statement_type type, struct envelope *out)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int result = payload ? json_canonical(payload, &text, &size) : ERR_NO_MEMORY;
+    json_decref(payload);
+    if (result == ERR_OK) {
+        result = envelope_init(out, type, text, size);
+    }
+    free(text);
+    return result;
+}
+
+int statement_open(const struct keyset *set, const void *envelope, size_t size,
+                   enum statement_type type, struct signers *out_signers, json_t **out_payload,
+                   struct err_text *err)
+{
+    struct envelope e = {0};
+    int result = envelope_parse(envelope, size, &e, err);
+    if (result == ERR_OK) {
+        result = keyset_check_envelope(set, &e, type, out_signers, err);
+    }
+    if (result == ERR_OK) {
+        result = json_parse((const char *)e.payload, e.payload_size, out_payload, err);
+    }
+    envelope_fini(&e);
+    return result;
 }

@@ -10,7 +10,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/err.h"
-#include "gateway/signed/sign_key.h"
+#include "gateway/signed/keyset.h"
 
 /* `value` is an object whose keys all stand in `names` (NULL-terminated). */
 int fields_check(const json_t *value, const char *const *names, struct err_text *err) MUST_CHECK;
@@ -36,3 +36,12 @@ int field_array(const json_t *object, const char *name, size_t max_items, const 
 json_t *hash_json(const uint8_t hash[HASH_SIZE]);
 json_t *time_json(struct wall_time time);
 json_t *base64_json(const uint8_t *data, size_t size);
+
+/* An unsigned envelope around the canonical text of `payload`, which it takes over (NULL is
+ * ERR_NO_MEMORY). */
+int statement_compose(json_t *payload, enum statement_type type, struct envelope *out) MUST_CHECK;
+/* Parses and verifies an envelope of `type` and parses its JSON payload; *out_payload is a new
+ * reference. */
+int statement_open(const struct keyset *set, const void *envelope, size_t size,
+                   enum statement_type type, struct signers *out_signers, json_t **out_payload,
+                   struct err_text *err) MUST_CHECK;

@@ -260,15 +260,7 @@ int keyset_compose(const struct keyset *set, struct envelope *out, struct err_te
     }
     json_t *object = json_pack("{s:s,s:o,s:o,s:I}", "fleet", set->fleet, "keys", keys, "time",
                                time_json(set->time), "version", (json_int_t)set->version);
-    char *text = NULL;
-    size_t size = 0;
-    int result = object ? json_canonical(object, &text, &size) : ERR_NO_MEMORY;
-    json_decref(object);
-    if (result == ERR_OK) {
-        result = envelope_init(out, STATEMENT_KEYSET, text, size);
-    }
-    free(text);
-    return result;
+    return statement_compose(object, STATEMENT_KEYSET, out);
 }
 
 const struct keyset_key *keyset_find(const struct keyset *set, enum key_role role,
