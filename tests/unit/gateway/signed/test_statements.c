@@ -1,0 +1,201 @@
+/*
+ * Freshness, receipt, instruction: round trip, every wrong role's key, every damaged byte, time.
+ */
+#include "gateway/signed/freshness.h"
+#include "gateway/signed/instruction.h"
+#include "gateway/signed/receipt.h"
+#include "signed_builder.h"
+
+static struct world *world;
+
+static int setup(void **state)
+{
+    (void)state;
+    world = world_create();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    world_destroy(world);
+    return 0;
+}
+
+enum statement { FRESHNESS, RECEIPT, INSTRUCTION, STATEMENTS };
+
+static const enum world_key right_key[STATEMENTS] = {WORLD_FRESHNESS, WORLD_RECEIPT,
+                                                     WORLD_INSTRUCTION};
+
+static struct freshness fresh(void)
+{
+    return (struct freshness){.revision = 7,
+                              .hash = {1, 2, 3},
+                              .time = {T0_MS},
+                              .valid_until = {T0_MS + FRESHNESS_VALID_MAX_MS}};
+}
+
+static struct receipt receipt(void)
+{
+    return (struct receipt){
+        .checkpoint = "lu-hz-01", .chain = {4, 5}, .sequence = 9, .head = {6}, .time = {T0_MS}};
+}
+
+static struct instruction instruction(json_t *body)
+{
+    return (struct instruction){.id = 3,
+                                .checkpoint = "lu-hz-01",
+                                .kind = "message",
+                                .time = {T0_MS},
+                                .expires = {T0_MS + 60000},
+                                .body = body};
+}
+
+static char *signed_text(enum statement which, enum world_key key, size_t *out_size)
+{
+    struct envelope e = {0};
+    struct err_text err = {0};
+    struct freshness f = fresh();
+    struct receipt r = receipt();
+    json_t *body = json_pack("{s:s}", "text", "look out");
+    struct instruction i = instruction(body);
+    char *text = NULL;
+    int result = which == FRESHNESS ? freshness_compose(&f, &e, &err)
+                 : which == RECEIPT ? receipt_compose(&r, &e, &err)
+                                    : instruction_compose(&i, &e, &err);
+    ok(result, &err);
+    ok(envelope_sign(&e, world->key[key]), &err);
+    ok(envelope_write(&e, &text, out_size), &err);
+    envelope_fini(&e);
+    json_decref(body);
+    return text;
+}
+
+static int verify(enum statement which, const char *text, size_t size)
+{
+    struct freshness f;
+    struct receipt r;
+    struct instruction i = {0};
+    if (which == FRESHNESS)
+        return freshness_verify(&world->set, text, size, &f, NULL);
+    if (which == RECEIPT)
+        return receipt_verify(&world->set, text, size, &r, NULL);
+    int result = instruction_verify(&world->set, text, size, &i, NULL);
+    if (result == 0)
+        instruction_fini(&i);
+    return result;
+}
+
+static void test_each_says_what_it_was_told(void **state)
+{
+    (void)state;
+    struct err_text err = {0};
+    struct freshness f;
+    struct receipt r;
+    struct instruction i = {0};
+    size_t size;
+    char *text = signed_text(FRESHNESS, WORLD_FRESHNESS, &size);
+    ok(freshness_verify(&world->set, text, size, &f, &err), &err);
+    struct freshness f_expected = fresh();
+    assert_true(f.revision == 7 && f.valid_until.ms == f_expected.valid_until.ms);
+    assert_memory_equal(f.hash, f_expected.hash, sizeof f.hash);
+    free(text);
+    text = signed_text(RECEIPT, WORLD_RECEIPT, &size);
+    ok(receipt_verify(&world->set, text, size, &r, &err), &err);
+    struct receipt r_expected = receipt();
+    assert_string_equal(r.checkpoint, "lu-hz-01");
+    assert_true(r.sequence == 9);
+    assert_memory_equal(r.chain, r_expected.chain, sizeof r.chain);
+    assert_memory_equal(r.head, r_expected.head, sizeof r.head);
+    free(text);
+    text = signed_text(INSTRUCTION, WORLD_INSTRUCTION, &size);
+    ok(instruction_verify(&world->set, text, size, &i, &err), &err);
+    assert_string_equal(i.officer, "duty officer");
+    assert_string_equal(json_string_value(json_object_get(i.body, "text")), "look out");
+    instruction_fini(&i);
+    free(text);
+}
+
+static void test_every_wrong_key_is_refused(void **state)
+{
+    (void)state;
+    for (enum statement which = FRESHNESS; which < STATEMENTS; which++) {
+        /* WORLD_OBSERVE is an encryption key: it cannot sign at all. */
+        for (enum world_key key = WORLD_CLERK_A; key < WORLD_OBSERVE; key++) {
+            size_t size;
+            char *text = signed_text(which, key, &size);
+            int result = verify(which, text, size);
+            assert_int_equal(result, key == right_key[which] ? 0 : ERR_DENIED);
+            free(text);
+        }
+    }
+}
+
+static void test_one_statement_is_not_another(void **state)
+{
+    (void)state;
+    for (enum statement which = FRESHNESS; which < STATEMENTS; which++) {
+        size_t size;
+        char *text = signed_text(which, right_key[which], &size);
+        for (enum statement as = FRESHNESS; as < STATEMENTS; as++)
+            assert_int_equal(verify(as, text, size) == 0, as == which);
+        free(text);
+    }
+}
+
+static void test_every_damaged_byte_is_refused(void **state)
+{
+    (void)state;
+    for (enum statement which = FRESHNESS; which < STATEMENTS; which++) {
+        size_t size;
+        char *text = signed_text(which, right_key[which], &size);
+        for (size_t at = 0; at < size; at++) {
+            text[at] = (char)(text[at] ^ 1);
+            if (verify(which, text, size) == 0)
+                fail_msg("statement %d: byte %zu changed and accepted", (int)which, at);
+            text[at] = (char)(text[at] ^ 1);
+        }
+        assert_int_equal(verify(which, text, size), 0);
+        free(text);
+    }
+}
+
+static void test_freshness_speaks_of_one_list_and_runs_out(void **state)
+{
+    (void)state;
+    struct freshness f = fresh();
+    uint8_t other[HASH_SIZE] = {9};
+    assert_int_equal(freshness_check(&f, 7, f.hash, at_ms(T0_MS + 1), NULL), 0);
+    assert_int_equal(freshness_check(&f, 8, f.hash, at_ms(T0_MS + 1), NULL), ERR_NOT_FOUND);
+    assert_int_equal(freshness_check(&f, 7, other, at_ms(T0_MS + 1), NULL), ERR_NOT_FOUND);
+    assert_int_equal(freshness_check(&f, 7, f.hash, f.valid_until, NULL), ERR_STALE);
+    assert_int_equal(freshness_check(&f, 7, f.hash, at_ms(T0_MS - 6 * 60000), NULL), ERR_INVALID);
+    struct envelope e = {0};
+    f.valid_until.ms++;
+    assert_int_equal(freshness_compose(&f, &e, NULL), ERR_INVALID);
+}
+
+static void test_an_instruction_is_for_one_box_once_and_in_time(void **state)
+{
+    (void)state;
+    struct instruction i = instruction(NULL);
+    assert_int_equal(instruction_check(&i, "lu-hz-01", 2, at_ms(T0_MS + 1), NULL), 0);
+    assert_int_equal(instruction_check(&i, "lu-hz-02", 2, at_ms(T0_MS + 1), NULL), ERR_DENIED);
+    assert_int_equal(instruction_check(&i, "lu-hz-01", 3, at_ms(T0_MS + 1), NULL), ERR_STALE);
+    assert_int_equal(instruction_check(&i, "lu-hz-01", 2, i.expires, NULL), ERR_STALE);
+    assert_int_equal(instruction_check(&i, "lu-hz-01", 2, at_ms(T0_MS - 6 * 60000), NULL),
+                     ERR_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_says_what_it_was_told),
+        cmocka_unit_test(test_every_wrong_key_is_refused),
+        cmocka_unit_test(test_one_statement_is_not_another),
+        cmocka_unit_test(test_every_damaged_byte_is_refused),
+        cmocka_unit_test(test_freshness_speaks_of_one_list_and_runs_out),
+        cmocka_unit_test(test_an_instruction_is_for_one_box_once_and_in_time),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
