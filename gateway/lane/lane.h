@@ -58,6 +58,9 @@ struct lane_config {
     uint32_t outputs_wired; /* OUTPUT_BITs */
     uint32_t camera_to_boom_m;
     uint32_t transit_max_ms; /* camera to stop line at a crawl; later the order is lost */
+    /* After a start, lost contact or blindness: so long without a vehicle until the order counts as
+     * known again. Not used where the camera looks at the boom itself. */
+    uint32_t settle_ms;
     uint32_t read_grace_ms;  /* a read may come this much after its vehicle at the stop line */
     uint32_t entry_gap_ms;   /* entry loop free this long: the next edge is another vehicle */
     uint32_t exit_gap_ms;    /* exit and presence free this long: the vehicle has left */
@@ -112,7 +115,7 @@ enum lane_act_kind {
     LANE_ACT_RAISE,           /* releasing when the vehicle has an open hit, else routine */
     LANE_ACT_EMERGENCY_RAISE, /* now; only local control and emergency stop withstand it */
     LANE_ACT_STOP,            /* now, and until the next raise by an officer */
-    LANE_ACT_ACK              /* latched alarms end; the order of vehicles counts as confirmed */
+    LANE_ACT_ACK              /* latched alarms end; the order counts again if nobody is unseen */
 };
 
 struct lane_act_event {
@@ -316,6 +319,9 @@ enum lane_timer {
     TIMER_GRACE,     /* a vehicle at the stop line waits for its read */
     TIMER_TRANSIT,   /* the first vehicle on its way must have arrived */
     TIMER_APPROACH,  /* nobody unseen can be between camera and boom any more */
+    TIMER_ORDER,     /* the outcome of the boom order must have come */
+    TIMER_STOP,      /* the outcome of the stop order must have come, or it is tried again */
+    TIMER_RETRY,     /* next attempt at a raise */
     TIMER_LIGHTS,    /* lights must read back as ordered */
     TIMER_GUIDED,    /* guided test valid until */
     TIMER_COMMIT,    /* + LANE_COMMITS_MAX */
@@ -369,6 +375,7 @@ struct lane_state {
     uint64_t last_order;
     uint64_t last_commit;
     uint64_t last_hold;
+    uint64_t last_passage;
     /* devices */
     bool contact;
     bool seen;       /* some scan with contact since start */
@@ -378,11 +385,17 @@ struct lane_state {
     uint32_t lights; /* OUTPUT_BITs ordered on: red, yellow, green */
     enum lane_motion motion;
     enum lane_cause motion_cause;
-    uint64_t motion_order; /* order that waits for its outcome, 0 = none */
+    uint64_t motion_order; /* raise or lower that waits for its outcome, 0 = none */
+    uint64_t motion_act;   /* the officer's act behind it, 0 = none */
+    uint64_t stop_order;   /* the same for a stop */
+    uint8_t stop_tries;    /* left */
+    bool stop_hard;        /* that stop is an officer's or a safety input's */
     bool position_known;   /* a limit confirmed since contact came back */
     bool lower_blocked; /* rule 4: since lost contact or power nothing was raised and confirmed */
     bool stopped;       /* an officer's stop holds */
     bool left_open;     /* vehicle has passed, boom should have come down */
+    bool go;            /* the boom is up, or going up, for the vehicle at it */
+    bool lights_known;  /* every lamp was ordered since contact came back */
     enum boom_state boom;
     /* knowledge */
     bool blind;

@@ -1,0 +1,312 @@
+/*
+ * Officers' acts and the journal's answers. Protective acts run now and are recorded in the same
+ * step; releasing acts ask the journal first and are refused while it cannot commit, emergency
+ * raise excepted. See lane.h.
+ */
+#include "gateway/lane/private.h"
+
+/* ---- commits ---- */
+
+bool commit_free(const struct lane_ctx *x)
+{
+    for (int i = 0; i < LANE_COMMITS_MAX; i++) {
+        if (x->s->commits[i].kind == COMMIT_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool commit_pending(const struct lane_ctx *x, enum lane_commit_kind kind, uint64_t hold)
+{
+    for (int i = 0; i < LANE_COMMITS_MAX; i++) {
+        if (x->s->commits[i].kind == kind && x->s->commits[i].hold == hold) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool commit_ask(struct lane_ctx *x, const struct lane_commit *commit, struct lane_record *record)
+{
+    for (int i = 0; i < LANE_COMMITS_MAX; i++) {
+        struct lane_commit *slot = &x->s->commits[i];
+        if (slot->kind != COMMIT_NONE) {
+            continue;
+        }
+        *slot = *commit;
+        slot->id = ++x->s->last_commit;
+        record->commit = slot->id;
+        record->act = commit->act;
+        timer_set(x, TIMER_COMMIT + i, x->c->commit_wait_ms);
+        return true;
+    }
+    return false;
+}
+
+static void raise_committed(struct lane_ctx *x, const struct lane_commit *commit)
+{
+    const struct lane_vehicle *v = queue_at_boom(x);
+    enum lane_refusal refusal = boom_cannot_raise(x, false);
+    if (refusal == LANE_REFUSAL_NONE && x->s->hold_count > 0) {
+        refusal = LANE_REFUSAL_HELD;
+    }
+    if (refusal == LANE_REFUSAL_NONE && (v ? v->passage : 0) != commit->passage) {
+        refusal = LANE_REFUSAL_NOT_CLEAR; /* another vehicle stands there now */
+    }
+    if (refusal != LANE_REFUSAL_NONE) {
+        refuse(x, commit->act, refusal);
+        return;
+    }
+    boom_raise(x, LANE_CAUSE_OFFICER, commit->passage, commit->act);
+    reply(x, commit->act, LANE_REPLY_DONE, LANE_REFUSAL_NONE);
+}
+
+static void committed(struct lane_ctx *x, const struct lane_commit *commit)
+{
+    switch (commit->kind) {
+    case COMMIT_RELEASE:
+        hold_end(x, commit->hold, commit->act);
+        reply(x, commit->act, LANE_REPLY_DONE, LANE_REFUSAL_NONE);
+        break;
+    case COMMIT_WITHDRAW:
+        hold_end(x, commit->hold, 0);
+        break;
+    case COMMIT_RAISE:
+        raise_committed(x, commit);
+        break;
+    case COMMIT_LOWER:
+        if (boom_may_lower(x)) {
+            boom_lower(x);
+        } else {
+            refuse(x, 0, LANE_REFUSAL_NOT_CLEAR);
+        }
+        break;
+    case COMMIT_NONE:
+        break;
+    }
+}
+
+static void not_committed(struct lane_ctx *x, const struct lane_commit *commit)
+{
+    set_alarm(x, EVENT_LANE_COMMIT_REFUSED, true, 0);
+    if (commit->kind == COMMIT_WITHDRAW) {
+        timer_set(x, TIMER_WITHDRAW, x->c->withdraw_retry_ms);
+    } else {
+        refuse(x, commit->act, LANE_REFUSAL_JOURNAL);
+    }
+}
+
+void commit_take(struct lane_ctx *x, uint64_t id, bool done)
+{
+    for (int i = 0; id != 0 && i < LANE_COMMITS_MAX; i++) {
+        if (x->s->commits[i].kind == COMMIT_NONE || x->s->commits[i].id != id) {
+            continue;
+        }
+        struct lane_commit commit = x->s->commits[i];
+        bool refused_before = x->s->timer[TIMER_COMMIT + i].ns == INT64_MAX;
+        x->s->commits[i] = (struct lane_commit){0};
+        timer_off(x, TIMER_COMMIT + i);
+        if (done) {
+            committed(x, &commit);
+        } else if (!refused_before) {
+            not_committed(x, &commit);
+        }
+        return;
+    }
+}
+
+void commit_tick(struct lane_ctx *x)
+{
+    for (int i = 0; i < LANE_COMMITS_MAX; i++) {
+        if (!timer_take(x, TIMER_COMMIT + i)) {
+            continue;
+        }
+        struct lane_commit *slot = &x->s->commits[i];
+        not_committed(x, slot);
+        /* What the journal may still write ends the hold when the answer comes; a motion does not
+         * happen late. */
+        slot->act = 0;
+        if (slot->kind == COMMIT_RAISE || slot->kind == COMMIT_LOWER) {
+            *slot = (struct lane_commit){0};
+        }
+    }
+    if (timer_take(x, TIMER_WITHDRAW)) {
+        hold_end_withdrawn(x);
+    }
+}
+
+/* ---- acts ---- */
+
+static struct lane_record *record_act(struct lane_ctx *x, const struct lane_act_event *act,
+                                      enum lane_class class)
+{
+    struct lane_record *record = add_record(x, LANE_RECORD_ACT, class);
+    const struct lane_vehicle *v = queue_at_boom(x);
+    record->act = act->act;
+    record->passage = v ? v->passage : 0;
+    return record;
+}
+
+static void done(struct lane_ctx *x, const struct lane_act_event *act)
+{
+    reply(x, act->act, LANE_REPLY_DONE, LANE_REFUSAL_NONE);
+}
+
+static enum lane_refusal cannot_commit(const struct lane_ctx *x)
+{
+    return !x->s->journal_commits ? LANE_REFUSAL_JOURNAL
+           : !commit_free(x)      ? LANE_REFUSAL_BUSY
+                                  : LANE_REFUSAL_NONE;
+}
+
+static enum lane_refusal cannot_release(const struct lane_ctx *x, const struct lane_hold *hold,
+                                        const struct lane_act_event *act)
+{
+    if (!hold) {
+        return LANE_REFUSAL_NO_SUCH_HOLD;
+    }
+    if (!act->named) {
+        return LANE_REFUSAL_NOT_NAMED;
+    }
+    if (hold->priority == 1 && !act->second_person) {
+        return LANE_REFUSAL_SECOND_PERSON;
+    }
+    if (commit_pending(x, COMMIT_RELEASE, hold->id)) {
+        return LANE_REFUSAL_BUSY;
+    }
+    return cannot_commit(x);
+}
+
+static void refuse_act(struct lane_ctx *x, const struct lane_act_event *act,
+                       enum lane_refusal refusal)
+{
+    if (refusal == LANE_REFUSAL_JOURNAL) {
+        set_alarm(x, EVENT_LANE_COMMIT_REFUSED, true, 0);
+    }
+    refuse(x, act->act, refusal);
+}
+
+static void act_release(struct lane_ctx *x, const struct lane_act_event *act)
+{
+    const struct lane_hold *hold = hold_find(x, act->hold);
+    enum lane_refusal refusal = cannot_release(x, hold, act);
+    if (refusal != LANE_REFUSAL_NONE) {
+        refuse_act(x, act, refusal);
+        return;
+    }
+    hold_record(x, hold, LANE_RECORD_HOLD_RELEASE, LANE_CLASS_RELEASING);
+    struct lane_commit commit = {.kind = COMMIT_RELEASE, .act = act->act, .hold = hold->id};
+    bool asked = commit_ask(x, &commit, &x->out->records[x->out->record_count - 1]);
+    reply(x, act->act, asked ? LANE_REPLY_PENDING : LANE_REPLY_REFUSED,
+          asked ? LANE_REFUSAL_NONE : LANE_REFUSAL_BUSY);
+}
+
+/* A raise for a vehicle with an open hit, or for one nobody knows while an alert is open. */
+static bool raise_releases(const struct lane_ctx *x)
+{
+    const struct lane_vehicle *v = queue_at_boom(x);
+    return v ? v->open_hit : has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE);
+}
+
+static void act_raise(struct lane_ctx *x, const struct lane_act_event *act)
+{
+    enum lane_refusal refusal = boom_cannot_raise(x, false);
+    bool releases = raise_releases(x);
+    if (refusal == LANE_REFUSAL_NONE && x->s->hold_count > 0) {
+        refusal = LANE_REFUSAL_HELD;
+    }
+    if (refusal == LANE_REFUSAL_NONE && releases) {
+        refusal = act->named ? cannot_commit(x) : LANE_REFUSAL_NOT_NAMED;
+    }
+    if (refusal != LANE_REFUSAL_NONE) {
+        refuse_act(x, act, refusal);
+        return;
+    }
+    const struct lane_vehicle *v = queue_at_boom(x);
+    uint64_t passage = v ? v->passage : 0;
+    if (!releases) {
+        (void)record_act(x, act, LANE_CLASS_ROUTINE);
+        boom_raise(x, LANE_CAUSE_OFFICER, passage, act->act);
+        done(x, act);
+        return;
+    }
+    struct lane_record *record = add_record(x, LANE_RECORD_RAISE, LANE_CLASS_RELEASING);
+    record->passage = passage;
+    record->hit_count = v ? v->hit_count : 0;
+    for (uint8_t i = 0; i < record->hit_count; i++) {
+        record->hits[i] = v->hits[i].hit;
+    }
+    struct lane_commit commit = {.kind = COMMIT_RAISE, .act = act->act, .passage = passage};
+    bool asked = commit_ask(x, &commit, record);
+    reply(x, act->act, asked ? LANE_REPLY_PENDING : LANE_REPLY_REFUSED,
+          asked ? LANE_REFUSAL_NONE : LANE_REFUSAL_BUSY);
+}
+
+static void act_emergency_raise(struct lane_ctx *x, const struct lane_act_event *act)
+{
+    enum lane_refusal refusal = boom_cannot_raise(x, true);
+    if (refusal != LANE_REFUSAL_NONE) {
+        refuse_act(x, act, refusal);
+        return;
+    }
+    (void)record_act(x, act, LANE_CLASS_PROTECTIVE);
+    boom_raise(x, LANE_CAUSE_EMERGENCY, 0, act->act);
+    done(x, act);
+}
+
+static void act_stop(struct lane_ctx *x, const struct lane_act_event *act)
+{
+    (void)record_act(x, act, LANE_CLASS_PROTECTIVE);
+    x->s->stopped = true;
+    x->s->go = false;
+    set_alarm(x, EVENT_LANE_STOPPED, true, 0);
+    boom_stop(x, LANE_CAUSE_OFFICER, act->act);
+    done(x, act);
+}
+
+/* Alarms that stay until somebody has looked. */
+static void act_ack(struct lane_ctx *x, const struct lane_act_event *act)
+{
+    static const enum log_event_id latched[] = {
+        EVENT_LANE_CONFIRM_VEHICLE, EVENT_LANE_FOREIGN_MOTION,    EVENT_LANE_ORDER_FAILED,
+        EVENT_LANE_UNCONFIRMED,     EVENT_LANE_HELD_VEHICLE_GONE, EVENT_LANE_COMMIT_REFUSED};
+    (void)record_act(x, act, LANE_CLASS_PROTECTIVE);
+    for (size_t i = 0; i < sizeof(latched) / sizeof(latched[0]); i++) {
+        set_alarm(x, latched[i], false, 0);
+    }
+    if (!input_on(x, INPUT_OBSTACLE) && !input_on(x, INPUT_PRESENCE)) {
+        set_alarm(x, EVENT_LANE_OBSTACLE, false, 0);
+    }
+    if (!input_on(x, INPUT_BOOM_OFF)) {
+        set_alarm(x, EVENT_LANE_RUN_THROUGH, false, 0);
+    }
+    sirens_off(x);
+    queue_confirm(x);
+    done(x, act);
+}
+
+void act_take(struct lane_ctx *x, const struct lane_act_event *act)
+{
+    switch (act->kind) {
+    case LANE_ACT_HOLD:
+        hold_by_officer(x, act->act);
+        done(x, act);
+        break;
+    case LANE_ACT_RELEASE:
+        act_release(x, act);
+        break;
+    case LANE_ACT_RAISE:
+        act_raise(x, act);
+        break;
+    case LANE_ACT_EMERGENCY_RAISE:
+        act_emergency_raise(x, act);
+        break;
+    case LANE_ACT_STOP:
+        act_stop(x, act);
+        break;
+    case LANE_ACT_ACK:
+        act_ack(x, act);
+        break;
+    }
+}

@@ -1,0 +1,31 @@
+/*
+ * The guard of one lane's boom: safety rules 1 to 3 at the wire, in the bus thread, on the scan
+ * that shows the danger. It vetoes what the lane's state machine (a queue away) could not know yet,
+ * and stops and raises a boom that comes down on something. It never lowers. Pure: time comes with
+ * each call; one owner, the bus thread.
+ *
+ * Scan -> up to three orders: lower off, stop, raise. Software is never the safety function
+ * (EN 12453, EN 12978 devices are); this is the second net.
+ */
+#pragma once
+
+#include "gateway/lane/lane.h"
+
+struct guard {
+    const struct lane_config *config; /* outlives the guard */
+    struct lane_scan latest;          /* number 0: none yet */
+    struct mono_time free_since;      /* nothing under the boom since; INT64_MAX: not free */
+    struct mono_time lowering_until;  /* a lower of ours may still move the boom */
+    bool raising;                     /* the guard has stopped the boom and raises it */
+    bool raise_failed;                /* its raise was not acknowledged: asked again */
+    bool lower_on;                    /* lower written, its end not yet */
+    bool raise_on;
+};
+
+void guard_init(struct guard *guard, const struct lane_config *config);
+/* The three calls of struct lane_guard; ctx is the guard. */
+uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
+                    struct lane_order out[GUARD_ORDERS_MAX]);
+bool guard_allows(void *ctx, const struct lane_order *order, const struct lane_scan *latest,
+                  struct mono_time now, char reason[GUARD_REASON_SIZE]);
+void guard_wrote(void *ctx, const struct lane_order *order, bool done, struct mono_time now);

@@ -1,0 +1,98 @@
+/*
+ * Scans: contact, debounce, the loops handed to the queue. What protects counts at once, what
+ * releases must be stable for debounce_ms: presence, obstacle, local control, emergency stop, fault
+ * and boom-off become active at once and inactive late; limits are left at once and reached late;
+ * entry and exit loops change late both ways.
+ */
+#include "gateway/lane/private.h"
+
+enum {
+    ON_AT_ONCE = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_OBSTACLE) |
+                 INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_EMERGENCY_STOP) |
+                 INPUT_BIT(INPUT_FAULT) | INPUT_BIT(INPUT_BOOM_OFF),
+    OFF_AT_ONCE = INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_LIMIT_CLOSED)
+};
+
+static void debounce(struct lane_ctx *x)
+{
+    struct lane_state *s = x->s;
+    for (int i = 0; i < INPUT_COUNT; i++) {
+        uint32_t bit = INPUT_BIT(i);
+        int timer = TIMER_DEBOUNCE + i;
+        if (((s->raw ^ s->inputs) & bit) == 0) {
+            timer_off(x, timer);
+            continue;
+        }
+        bool at_once = (((s->raw & bit) ? ON_AT_ONCE : OFF_AT_ONCE) & bit) != 0;
+        if (at_once || timer_take(x, timer)) {
+            s->inputs ^= bit;
+            timer_off(x, timer);
+        } else if (!timer_running(x, timer)) {
+            timer_set(x, timer, x->c->debounce_ms);
+        }
+    }
+}
+
+static void lose_contact(struct lane_ctx *x)
+{
+    struct lane_state *s = x->s;
+    timer_off(x, TIMER_SCAN);
+    set_alarm(x, EVENT_LANE_CONTACT_LOST, true, 0);
+    if (!s->contact) {
+        return;
+    }
+    s->contact = false;
+    boom_contact_lost(x);
+    queue_lose_order(x);
+    s->raw = 0;
+    s->inputs = 0;
+    for (int i = 0; i < INPUT_COUNT; i++) {
+        timer_off(x, TIMER_DEBOUNCE + i);
+    }
+}
+
+/* After the debounced inputs may have changed. */
+static void follow_inputs(struct lane_ctx *x, uint32_t before)
+{
+    uint32_t now = x->s->inputs;
+    queue_loops(x, now & ~before, before & ~now);
+}
+
+void inputs_scan(struct lane_ctx *x, const struct lane_scan *scan)
+{
+    struct lane_state *s = x->s;
+    if (!scan->contact) {
+        lose_contact(x);
+        return;
+    }
+    timer_set(x, TIMER_SCAN, x->c->scan_lost_ms);
+    uint32_t raw_before = s->raw;
+    uint32_t before = s->inputs;
+    s->raw = scan->active & x->c->wired;
+    s->coils = scan->outputs;
+    if (!s->contact) {
+        s->contact = true;
+        set_alarm(x, EVENT_LANE_CONTACT_LOST, false, 0);
+        s->inputs = s->raw;
+        raw_before = s->raw;
+        before = 0;
+        boom_contact_gained(x);
+        queue_settle(x);
+    } else {
+        debounce(x);
+    }
+    boom_scan(x, scan, raw_before);
+    follow_inputs(x, before);
+}
+
+void inputs_tick(struct lane_ctx *x)
+{
+    if (timer_take(x, TIMER_SCAN)) {
+        lose_contact(x);
+    }
+    if (x->s->contact) {
+        uint32_t before = x->s->inputs;
+        debounce(x);
+        follow_inputs(x, before);
+    }
+}

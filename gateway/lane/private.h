@@ -1,0 +1,129 @@
+/*
+ * What the files of the lane share: one step's context and the verbs each part offers the others.
+ * Internal to gateway/lane.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "gateway/lane/lane.h"
+
+struct lane_ctx {
+    const struct lane_config *c;
+    struct lane_state *s;
+    struct mono_time now;
+    struct lane_actions *out;
+};
+
+/* ---- step.c: timers and actions ---- */
+
+void timer_set(struct lane_ctx *x, int timer, uint32_t ms);
+void timer_off(struct lane_ctx *x, int timer);
+bool timer_running(const struct lane_ctx *x, int timer); /* set and not yet due */
+/* True once: when it is set and due; it is off then. */
+bool timer_take(struct lane_ctx *x, int timer);
+
+/* Returns the order's id. Pulses of 0 ms hold the level. */
+uint64_t give_order(struct lane_ctx *x, const struct lane_command *command);
+struct lane_record *add_record(struct lane_ctx *x, enum lane_record_kind kind,
+                               enum lane_class class);
+/* Reported when it changes; `passage` goes with the report only. */
+void set_alarm(struct lane_ctx *x, enum log_event_id event, bool active, uint64_t passage);
+bool has_alarm(const struct lane_ctx *x, enum log_event_id event);
+void reply(struct lane_ctx *x, uint64_t act, enum lane_reply_kind kind, enum lane_refusal refusal);
+/* Reply and record of an act that was not done. */
+void refuse(struct lane_ctx *x, uint64_t act, enum lane_refusal refusal);
+
+static inline bool input_on(const struct lane_ctx *x, enum lane_input input)
+{
+    return (x->s->inputs & INPUT_BIT(input)) != 0;
+}
+static inline bool is_wired(const struct lane_ctx *x, enum lane_input input)
+{
+    return (x->c->wired & INPUT_BIT(input)) != 0;
+}
+static inline bool output_wired(const struct lane_ctx *x, enum lane_output output)
+{
+    return (x->c->outputs_wired & OUTPUT_BIT(output)) != 0;
+}
+static inline bool has_boom(const struct lane_ctx *x)
+{
+    return output_wired(x, OUTPUT_RAISE);
+}
+
+/* ---- inputs.c: scans ---- */
+
+void inputs_scan(struct lane_ctx *x, const struct lane_scan *scan);
+void inputs_tick(struct lane_ctx *x);
+
+/* ---- boom.c ---- */
+
+void boom_contact_gained(struct lane_ctx *x);
+void boom_contact_lost(struct lane_ctx *x);
+/* `before`: raw inputs of the scan before. */
+void boom_scan(struct lane_ctx *x, const struct lane_scan *scan, uint32_t before);
+void boom_tick(struct lane_ctx *x);
+void boom_outcome(struct lane_ctx *x, const struct lane_outcome *outcome);
+void boom_raise(struct lane_ctx *x, enum lane_cause cause, uint64_t passage, uint64_t act);
+void boom_stop(struct lane_ctx *x, enum lane_cause cause, uint64_t act);
+/* Why no raise can be ordered now; LANE_REFUSAL_NONE: it can. */
+enum lane_refusal boom_cannot_raise(const struct lane_ctx *x, bool emergency);
+/* Opens for a cleared vehicle, asks to lower behind one (rule 7), when everything says so. */
+void boom_decide(struct lane_ctx *x);
+bool boom_may_lower(const struct lane_ctx *x);
+void boom_lower(struct lane_ctx *x);
+enum boom_state boom_state_of(const struct lane_ctx *x);
+
+/* ---- queue.c: vehicles between camera and exit ---- */
+
+bool queue_is_direct(const struct lane_ctx *x); /* the camera looks at the boom itself */
+void queue_passage(struct lane_ctx *x, const struct lane_passage_event *event);
+void queue_seen_at_boom(struct lane_ctx *x, uint64_t passage);
+/* `rose`, `fell`: debounced inputs that changed. */
+void queue_loops(struct lane_ctx *x, uint32_t rose, uint32_t fell);
+void queue_tick(struct lane_ctx *x);
+void queue_lose_order(struct lane_ctx *x);
+/* Nothing unseen can be on its way after the settling time from now. */
+void queue_settle(struct lane_ctx *x);
+/* An officer has looked: the order counts from here. */
+void queue_confirm(struct lane_ctx *x);
+void queue_withdraw(struct lane_ctx *x, uint64_t entry);
+/* The vehicle at the stop line, NULL when none is known there. */
+struct lane_vehicle *queue_at_boom(const struct lane_ctx *x);
+
+/* ---- holds.c ---- */
+
+void hold_activate(struct lane_ctx *x, const struct lane_hold *hold);
+void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event);
+void hold_by_officer(struct lane_ctx *x, uint64_t act);
+void hold_add_hits(struct lane_hold *hold, const struct lane_hit *hits, uint8_t count);
+void hold_record(struct lane_ctx *x, const struct lane_hold *hold, enum lane_record_kind kind,
+                 enum lane_class class);
+/* The active or waiting hold of that id, NULL: none. */
+struct lane_hold *hold_find(struct lane_ctx *x, uint64_t id);
+/* Whether a vehicle of this passage, or of no known one, is held. */
+bool hold_covers(const struct lane_ctx *x, uint64_t passage);
+void hold_withdraw(struct lane_ctx *x, uint64_t entry);
+/* After the commit: the hold is over, its vehicle settled. Nothing moves by itself. */
+void hold_end(struct lane_ctx *x, uint64_t id, uint64_t act);
+/* Asks the journal for the end of every hold whose entries are all withdrawn. */
+void hold_end_withdrawn(struct lane_ctx *x);
+/* Siren and strobe, once a vehicle. */
+void hold_announce(struct lane_ctx *x, struct lane_vehicle *vehicle);
+
+/* ---- acts.c: officers and the journal's answers ---- */
+
+void act_take(struct lane_ctx *x, const struct lane_act_event *event);
+/* Asks the journal; the record's commit number is filled in. False: the table is full. */
+bool commit_ask(struct lane_ctx *x, const struct lane_commit *commit, struct lane_record *record);
+bool commit_pending(const struct lane_ctx *x, enum lane_commit_kind kind, uint64_t hold);
+bool commit_free(const struct lane_ctx *x);
+void commit_take(struct lane_ctx *x, uint64_t id, bool done);
+void commit_tick(struct lane_ctx *x);
+
+/* ---- lights.c ---- */
+
+void lights_decide(struct lane_ctx *x);
+void lights_tick(struct lane_ctx *x);
+/* De-energises what still sounds or flashes. */
+void sirens_off(struct lane_ctx *x);

@@ -1,0 +1,213 @@
+/*
+ * One lane on a fake clock: feeds events, keeps the actions of the last step. For the lane's tests.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gateway/lane/lane.h"
+
+enum {
+    ALL_INPUTS = (1u << INPUT_COUNT) - 1u,
+    ALL_OUTPUTS = (1u << OUTPUT_COUNT) - 1u,
+    STEP_MS = 20
+};
+
+struct world {
+    struct lane_config config;
+    struct lane_state state;
+    struct lane_actions out;
+    struct mono_time now;
+    uint64_t scans;
+    uint32_t active;  /* inputs the devices report */
+    uint32_t outputs; /* coils read back */
+    uint64_t passages;
+    uint32_t raises; /* orders seen so far */
+    uint32_t lowers;
+    uint32_t stops;
+};
+
+static inline void world_take(struct world *w, const struct lane_event *event)
+{
+    lane_step(&w->config, &w->state, event, w->now, &w->out);
+    for (uint32_t i = 0; i < w->out.order_count; i++) {
+        const struct lane_order *order = &w->out.orders[i].order;
+        uint32_t bit = OUTPUT_BIT(order->output);
+        if (order->pulse_ms == 0) {
+            w->outputs = order->on ? w->outputs | bit : w->outputs & ~bit;
+        }
+        w->raises += order->on && order->output == OUTPUT_RAISE;
+        w->lowers += order->on && order->output == OUTPUT_LOWER;
+        w->stops += order->on && order->output == OUTPUT_STOP;
+    }
+}
+
+/* Answers the boom's orders of the last step as done. */
+static inline void world_done(struct world *w)
+{
+    struct lane_actions actions = w->out;
+    for (uint32_t i = 0; i < actions.order_count; i++) {
+        struct lane_event event = {.kind = LANE_EVENT_OUTCOME};
+        event.u.outcome = (struct lane_outcome){.order_id = actions.orders[i].order.id,
+                                                .lane = w->config.lane,
+                                                .output = actions.orders[i].order.output,
+                                                .result = ORDER_DONE,
+                                                .at = w->now};
+        world_take(w, &event);
+    }
+    w->out = actions;
+}
+
+static inline void world_scan(struct world *w)
+{
+    struct lane_event event = {.kind = LANE_EVENT_SCAN};
+    event.u.scan = (struct lane_scan){.lane = w->config.lane,
+                                      .number = ++w->scans,
+                                      .at = w->now,
+                                      .contact = true,
+                                      .wired = w->config.wired,
+                                      .active = w->active,
+                                      .outputs = w->outputs,
+                                      .outputs_wired = w->config.outputs_wired};
+    world_take(w, &event);
+}
+
+static inline void world_event(struct world *w, enum lane_event_kind kind)
+{
+    struct lane_event event = {.kind = kind};
+    world_take(w, &event);
+}
+
+/* Time passes, scans and signs of life of matchd go on; orders are answered. */
+static inline void world_run(struct world *w, int64_t ms)
+{
+    for (int64_t t = 0; t < ms; t += STEP_MS) {
+        w->now = mono_add_ms(w->now, STEP_MS);
+        world_event(w, LANE_EVENT_MATCH_ALIVE);
+        world_done(w);
+        world_scan(w);
+        world_done(w);
+    }
+}
+
+static inline void world_inputs(struct world *w, uint32_t on, uint32_t off)
+{
+    w->active = (w->active | on) & ~off;
+}
+
+static inline void world_list(struct world *w, bool usable)
+{
+    struct lane_event event = {.kind = LANE_EVENT_LIST, .u.list_usable = usable};
+    world_take(w, &event);
+}
+
+/* A lane whose order is known, boom closed, list usable. */
+static inline void world_init(struct world *w, const struct lane_config *config)
+{
+    struct err_text err = {{0}};
+    memset(w, 0, sizeof(*w));
+    w->config = *config;
+    assert_int_equal(lane_config_check(config, &err), 0);
+    w->now.ns = 1000000000;
+    w->active = INPUT_BIT(INPUT_LIMIT_CLOSED);
+    lane_init(&w->config, &w->state, 100, w->now);
+    world_scan(w);
+    world_list(w, true);
+    world_run(w, config->transit_max_ms + 200);
+}
+
+static inline struct lane_config world_config(void)
+{
+    struct lane_config config;
+    lane_config_defaults(&config, 1);
+    config.wired = ALL_INPUTS & ~INPUT_BIT(INPUT_BOOM_OFF);
+    config.outputs_wired = ALL_OUTPUTS;
+    config.transit_max_ms = 5000;
+    config.auto_close = AUTO_CLOSE_LOOP;
+    return config;
+}
+
+static inline uint64_t world_passage(struct world *w, bool hit, uint8_t priority)
+{
+    struct lane_event event = {.kind = LANE_EVENT_PASSAGE};
+    struct lane_passage_event *p = &event.u.passage;
+    p->passage = ++w->passages;
+    decision_init(&p->decision);
+    p->authenticity = AUTH_TAG;
+    if (hit) {
+        p->decision.hold = true;
+        p->decision.siren = true;
+        p->hit_count = 1;
+        p->hits[0] = (struct lane_hit){.hit = 500 + p->passage,
+                                       .entry = 9000 + p->passage,
+                                       .priority = priority,
+                                       .holds = true};
+    } else {
+        p->cleared = true;
+        p->decision.raise = true;
+    }
+    world_take(w, &event);
+    return p->passage;
+}
+
+static inline void world_act(struct world *w, const struct lane_act_event *act)
+{
+    struct lane_event event = {.kind = LANE_EVENT_ACT, .u.act = *act};
+    world_take(w, &event);
+}
+
+static inline void world_commit(struct world *w, uint64_t commit, bool done)
+{
+    struct lane_event event = {.kind = LANE_EVENT_COMMIT};
+    event.u.commit.commit = commit;
+    event.u.commit.done = done;
+    world_take(w, &event);
+}
+
+static inline void world_withdraw(struct world *w, uint64_t entry)
+{
+    struct lane_event event = {.kind = LANE_EVENT_WITHDRAWAL, .u.withdrawn_entry = entry};
+    world_take(w, &event);
+}
+
+static inline const struct lane_record *world_record(const struct world *w,
+                                                     enum lane_record_kind kind)
+{
+    for (uint32_t i = 0; i < w->out.record_count; i++) {
+        if (w->out.records[i].kind == kind) {
+            return &w->out.records[i];
+        }
+    }
+    return NULL;
+}
+
+static inline bool world_alarm(const struct world *w, enum log_event_id event)
+{
+    return (w->state.alarms & (1u << (event - EVENT_LANE_CONTACT_LOST))) != 0;
+}
+
+/* The ordered raise ends at the upper limit. */
+static inline void world_boom_opens(struct world *w)
+{
+    world_inputs(w, 0, INPUT_BIT(INPUT_LIMIT_CLOSED));
+    world_run(w, 1000);
+    world_inputs(w, INPUT_BIT(INPUT_LIMIT_OPEN), 0);
+    world_run(w, 200);
+}
+
+/* The vehicle at the boom drives through. */
+static inline void world_drives_through(struct world *w)
+{
+    world_inputs(w, INPUT_BIT(INPUT_PRESENCE), INPUT_BIT(INPUT_ENTRY_LOOP));
+    world_run(w, 400);
+    world_inputs(w, INPUT_BIT(INPUT_EXIT_LOOP), INPUT_BIT(INPUT_PRESENCE));
+    world_run(w, 400);
+    world_inputs(w, 0, INPUT_BIT(INPUT_EXIT_LOOP));
+    world_run(w, 1500);
+}
