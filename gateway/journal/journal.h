@@ -67,5 +67,11 @@ void journal_head_read(const struct journal *journal, struct journal_head *out);
 /* Wall time of the newest record before this run, ms = 0 for a new chain. */
 struct wall_time journal_last_wall(const struct journal *journal);
 
+/* Headquarters has everything up to `head`; `receipt` is its signed statement, verified by the
+ * caller, kept as an anchor. The hash must be that of the record here. An older one than known
+ * changes nothing. ERR_CONFLICT (another chain), ERR_NOT_FOUND (no such record), ERR_CORRUPT
+ * (another hash), ERR_FULL, ERR_IO. */
+int journal_confirm(struct journal *journal, const struct journal_head *head, const char *receipt,
+                    size_t receipt_size, struct err_text *err) MUST_CHECK;
 /* The newest sequence HQ has confirmed, 0 = none. */
 uint64_t journal_confirmed(const struct journal *journal);

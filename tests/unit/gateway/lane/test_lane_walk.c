@@ -8,7 +8,7 @@
 
 #include "lane_world.h"
 
-enum { WALKS_DEFAULT = 60, WALK_STEPS = 4000, CONFIGS = 5 };
+enum { WALKS_DEFAULT = 1500, WALK_STEPS = 4000, CONFIGS = 5 };
 
 static uint64_t rng_state;
 

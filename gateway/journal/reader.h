@@ -1,0 +1,28 @@
+/*
+ * Reading a journal beside its writer: a read-only connection of its own, one short transaction a
+ * call. For the export to headquarters, for holds after a restart, for searches. Any one thread.
+ */
+#pragma once
+
+#include "gateway/journal/record.h"
+
+enum { JOURNAL_READ_MAX = 1000 /* records of one call */ };
+
+struct journal_reader;
+
+/* The journal in `folder` must be there. *out is heap memory for journal_reader_close(). ERR_IO,
+ * ERR_CORRUPT. */
+int journal_reader_open(const char *folder, struct journal_reader **out,
+                        struct err_text *err) MUST_CHECK;
+void journal_reader_close(struct journal_reader *reader); /* NULL is fine */
+
+/* One kind's bit for the mask below. */
+#define JOURNAL_KIND_BIT(kind) (1u << (kind))
+
+/* Calls take() for up to `limit` (1 to JOURNAL_READ_MAX) records after sequence `after` whose kind
+ * is in `kinds` (0 = all), rising. The record lives until take() returns; anything but 0 from it
+ * ends the reading and is returned. *out_last: the last sequence taken, `after` if none.
+ * ERR_CORRUPT names the record, ERR_IO, ERR_BUSY. */
+int journal_reader_read(struct journal_reader *reader, uint64_t after, uint32_t kinds, size_t limit,
+                        int (*take)(void *ctx, const struct journal_record *record), void *ctx,
+                        uint64_t *out_last, struct err_text *err) MUST_CHECK;
