@@ -77,5 +77,5 @@ const struct unix_peer *line_client_peer(const struct line_client *client);
 void line_server_each(struct line_server *server, const struct line_ops *ops,
                       void (*visit)(void *ctx, struct line_client *client), void *ctx);
 
-/* {"code":…,"en":…,"zh":…} as the value of "error"; new reference. */
+/* {"error":{"code":…,"en":…,"zh":…}}; new reference, NULL without memory. */
 json_t *line_error(const char *code, const char *en, const char *zh);

@@ -25,8 +25,9 @@ void update_usable(struct pipeline *p)
     for (size_t i = 0; i < p->lane_count; i++) {
         struct lane_slot *slot = &p->lanes[i];
         bool usable = usable_for(p, slot);
-        if (usable == slot->list_usable)
+        if (usable == slot->list_usable && slot->list_told)
             continue;
+        slot->list_told = true;
         slot->list_usable = usable;
         struct lane_event event = {.kind = LANE_EVENT_LIST, .u.list_usable = usable};
         step(p, slot, &event);

@@ -13,6 +13,7 @@ struct lane_slot {
     struct lane_state state;
     struct passages passages;
     bool list_usable;
+    bool list_told; /* the lane was told, even that there is none */
     /* Unauthenticated passages without a hit. */
     struct mono_time second_ends;
     uint32_t in_second;

@@ -1,0 +1,524 @@
+/*
+ * checkpointd: rules, lanes, bus drivers, journal, officers' accounts. checkpointd.h has its thread
+ * table; the lane thread and the wiring stand here.
+ */
+#include "gateway/app/checkpointd.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gateway/app/build_time.h"
+#include "gateway/app/service.h"
+#include "gateway/base/log.h"
+
+enum {
+    TICK_MAX_MS = 100,
+    CLOCK_MS = 1000,
+    THREADS_MAX = 16,
+    HOLDS_MAX = PIPELINE_LANES_MAX * (LANE_HOLDS_MAX + LANE_QUEUE_MAX)
+};
+
+static const char help_text[] =
+    "FILES\n"
+    "  <runtime_dir>/control  acts: checkpointctl, consoles\n"
+    "  <runtime_dir>/events   subscribers\n"
+    "  <runtime_dir>/records  checkpoint-uplinkd\n"
+    "  <runtime_dir>/matches  checkpoint-matchd\n"
+    "  <state_dir>/journal/   the journal and its seal key\n"
+    "  <state_dir>/accounts.json, keyset.json\n\n"
+    "SIGNALS\n"
+    "  SIGHUP   reads the rule file again; a bad one is refused, the old one stays in force\n"
+    "  SIGUSR1  writes the counters to the log\n"
+    "  SIGTERM  ends within 2 s: running pulses are ended, nothing is lowered, red stays red\n";
+
+static const struct service_about about = {.program = "checkpointd",
+                                           .purpose =
+                                               "lanes, rules, devices and journal of a checkpoint",
+                                           .default_config = "/etc/checkpoint/checkpointd.yaml",
+                                           .help = help_text};
+
+/* ---- sinks of the pipeline (lane thread) ---- */
+
+static int sink_order(void *ctx, const struct lane_order *order)
+{
+    const struct checkpointd *c = ctx;
+    struct bus *bus = c->devices.bus_of_lane[order->lane];
+    return bus ? bus_submit(bus, order) : ERR_NOT_FOUND;
+}
+
+static int sink_fact(void *ctx, const struct fact *fact)
+{
+    struct checkpointd *c = ctx;
+    int result = fact->to_journal ? recorder_push(c, fact) : 0;
+    if (fact->to_events) {
+        publish_push(c, fact);
+    }
+    return result;
+}
+
+static int sink_query(void *ctx, const struct match_query *query)
+{
+    struct checkpointd *c = ctx;
+    return match_link_send(c->link, query);
+}
+
+static void sink_release(void *ctx, struct match_packet *packet)
+{
+    struct checkpointd *c = ctx;
+    match_link_release(c->link, packet);
+}
+
+static void sink_retire(void *ctx, struct rule_set *rules)
+{
+    (void)ctx;
+    rules_destroy(rules);
+}
+
+/* xorshift64*; seeded by the kernel: who is picked for inspection must not be foreseeable from
+ * outside, more it need not be. */
+static uint16_t sink_draw(void *ctx)
+{
+    struct checkpointd *c = ctx;
+    c->draw_state ^= c->draw_state >> 12;
+    c->draw_state ^= c->draw_state << 25;
+    c->draw_state ^= c->draw_state >> 27;
+    return (uint16_t)((c->draw_state * 0x2545F4914F6CDD1Du >> 33) % RULES_DRAW_END);
+}
+
+static void sink_local_time(void *ctx, struct wall_time wall, uint16_t *out_minute,
+                            uint8_t *out_weekday)
+{
+    time_t seconds = (time_t)(wall.ms / 1000);
+    struct tm local = {.tm_hour = 0};
+    (void)ctx;
+    (void)localtime_r(&seconds, &local); /* fails only beyond year 2^31: midnight then */
+    *out_minute = (uint16_t)(local.tm_hour * 60 + local.tm_min);
+    *out_weekday = (uint8_t)(local.tm_wday == 0 ? 7 : local.tm_wday);
+}
+
+/* ---- sinks of bus and link threads ---- */
+
+static void bus_scan(void *ctx, const struct lane_scan *scan)
+{
+    struct checkpointd *c = ctx;
+    struct pipeline_event event = {.kind = PIPELINE_SCAN, .u.scan = *scan};
+    if (queue_push(c->events, &event) != 0) { /* the next scan says it again */
+        atomic_fetch_add_explicit(&c->scans_dropped, 1, memory_order_relaxed);
+    }
+}
+
+static void bus_outcome(void *ctx, const struct lane_outcome *outcome)
+{
+    lane_post(ctx, &(struct pipeline_event){.kind = PIPELINE_OUTCOME, .u.outcome = *outcome});
+}
+
+static void link_packet(void *ctx, struct match_packet *packet)
+{
+    lane_post(ctx, &(struct pipeline_event){.kind = PIPELINE_PACKET, .u.packet = packet});
+}
+
+static void link_state(void *ctx, bool connected, const char *reason)
+{
+    struct pipeline_event event = {.kind = PIPELINE_LINK};
+    event.u.link.connected = connected;
+    snprintf(event.u.link.reason, sizeof(event.u.link.reason), "%s", reason ? reason : "");
+    lane_post(ctx, &event);
+}
+
+void lane_post(struct checkpointd *c, const struct pipeline_event *event)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    while (queue_push(c->events, event) == ERR_FULL) {
+        nanosleep(&pause, NULL); /* the lanes are behind: back-pressure, nothing is lost */
+    }
+}
+
+/* ---- lane thread ---- */
+
+static void look_at_clock(struct checkpointd *c, struct mono_time now, struct trusted_reading *out)
+{
+    int64_t offset_ms = 0;
+    bool synchronised = time_sync_system(&offset_ms);
+    struct wall_time signed_time = {atomic_load_explicit(&c->signed_time_ms, memory_order_relaxed)};
+    trusted_time_synchronised(&c->time, synchronised, offset_ms);
+    if (signed_time.ms > 0) {
+        trusted_time_signed(&c->time, signed_time, &clock_system);
+    }
+    trusted_time_read(&c->time, &clock_system, out);
+    struct pipeline_event event = {.kind = PIPELINE_CLOCK};
+    event.u.clock.trusted = out->trusted;
+    event.u.clock.offset_ms = out->offset_ms;
+    snprintf(event.u.clock.source, sizeof(event.u.clock.source), "%s",
+             time_source_name(out->source));
+    pipeline_handle(c->pipeline, &event, now, out->wall);
+}
+
+static void copy_stats(struct checkpointd *c)
+{
+    struct pipeline_stats s;
+    pipeline_stats_read(c->pipeline, &s);
+    atomic_store_explicit(&c->stat_reads, s.reads, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_unread, s.unread, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_hits, s.hits, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_quiet, s.alerts_quiet, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_sounding, s.alerts_sounding, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_holds, s.holds, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_suppressed, s.suppressed, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_lost, s.facts_lost, memory_order_relaxed);
+}
+
+static int wait_ms(const struct checkpointd *c, struct mono_time now)
+{
+    struct mono_time next = pipeline_next_deadline(c->pipeline);
+    int64_t ms = next.ns == INT64_MAX ? TICK_MAX_MS : mono_diff_ms(next, now) + 1;
+    return (int)(ms < 0 ? 0 : ms > TICK_MAX_MS ? TICK_MAX_MS : ms);
+}
+
+static void lane_run(struct thread *self, void *arg)
+{
+    struct checkpointd *c = arg;
+    struct mono_time clock_due = {0};
+    struct trusted_reading reading = {.wall = {0}};
+    struct mono_time read_at = {0};
+    while (!thread_stopping(self)) {
+        struct pipeline_event event;
+        struct mono_time now = clock_mono(&clock_system);
+        thread_alive(self);
+        if (!mono_before(now, clock_due)) {
+            look_at_clock(c, now, &reading);
+            read_at = now;
+            clock_due = mono_add_ms(now, CLOCK_MS);
+            copy_stats(c);
+        }
+        int result = queue_pop(c->events, &event, wait_ms(c, now));
+        now = clock_mono(&clock_system);
+        struct wall_time wall = {reading.wall.ms + mono_diff_ms(now, read_at)};
+        if (result == 0) {
+            pipeline_handle(c->pipeline, &event, now, wall);
+        }
+        if (!mono_before(now, pipeline_next_deadline(c->pipeline))) {
+            pipeline_tick(c->pipeline, now, wall);
+        }
+    }
+    copy_stats(c);
+}
+
+/* ---- setting up ---- */
+
+static int make_folder(const char *path, mode_t mode, struct err_text *err)
+{
+    if (mkdir(path, mode) == 0 || errno == EEXIST) {
+        return 0;
+    }
+    return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+}
+
+static int open_journal(struct checkpointd *c, struct journal **out, struct err_text *err)
+{
+    struct journal_options options = {.folder = c->journal_dir,
+                                      .checkpoint = c->config.checkpoint,
+                                      .seal_interval_ms = c->config.seal_interval_ms,
+                                      .reserve_bytes = (uint64_t)c->config.reserve_bytes,
+                                      .clock = &clock_system};
+    int result = make_folder(c->journal_dir, 0700, err);
+    if (result == 0) {
+        result = journal_open(&options, out, err);
+    }
+    if (result != ERR_CORRUPT) {
+        return result;
+    }
+    log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
+    result = journal_set_aside(c->journal_dir, clock_wall(&clock_system), err);
+    return result == 0 ? journal_open(&options, out, err) : result;
+}
+
+/* Trusted time begins at what the journal last said. */
+static void begin_time(struct checkpointd *c, const struct journal *journal)
+{
+    trusted_time_init(&c->time, (struct wall_time){BUILD_TIME_MS}, &clock_system);
+    struct wall_time last = journal_last_wall(journal);
+    if (last.ms > 0) {
+        trusted_time_journaled(&c->time, last, false, (struct mono_time){0}, &clock_system);
+    }
+}
+
+static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err_text *err)
+{
+    static struct pipeline_options options; /* large */
+    const struct pipeline_sinks sinks = {.ctx = c,
+                                         .order = sink_order,
+                                         .fact = sink_fact,
+                                         .reply = acts_reply,
+                                         .query = sink_query,
+                                         .searched = acts_searched,
+                                         .release = sink_release,
+                                         .retire = sink_retire,
+                                         .draw = sink_draw,
+                                         .local_time = sink_local_time};
+    options.ids_after = ids_after;
+    options.lane_count = c->config.lane_count;
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        options.lanes[i] = c->config.lanes[i].lane;
+    }
+    int result =
+        pipeline_create(&options, c->rules, &sinks, clock_mono(&clock_system), &c->pipeline, err);
+    if (result == 0) {
+        c->rules = NULL;
+    }
+    return result;
+}
+
+static int restore_holds(struct checkpointd *c, struct err_text *err)
+{
+    static struct lane_restore_event holds[HOLDS_MAX];
+    static uint8_t lanes[HOLDS_MAX];
+    size_t count = 0;
+    uint64_t highest = 0;
+    int result = restore_find(c->journal_dir, holds, lanes, HOLDS_MAX, &count, &highest, err);
+    if (result != 0) {
+        return result;
+    }
+    uint64_t after = (uint64_t)atomic_load(&c->recorder.recorded) << ID_SHIFT;
+    result = create_pipeline(c, after > highest ? after : highest, err);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        /* A lane that was taken out of the configuration has no hold any more. */
+        int known = pipeline_restore(c->pipeline, lanes[i], &holds[i], clock_mono(&clock_system));
+        (void)known;
+    }
+    if (count > 0) {
+        log_event(EVENT_HOLDS_RESTORED, "count=%zu", count);
+    }
+    return result;
+}
+
+static uid_t user_of(const char *name)
+{
+    const struct passwd *user = getpwnam(name);
+    return user ? user->pw_uid : getuid(); /* one user for all: tests, demo */
+}
+
+static int create_sockets(struct checkpointd *c, struct err_text *err)
+{
+    static char accounts[256];
+    static char matches[256];
+    struct control_options options = {.runtime_dir = c->config.runtime_dir,
+                                      .accounts_path = accounts,
+                                      .admin_group = c->config.admin_group,
+                                      .token_life_s = c->config.token_life_ms / 1000,
+                                      .acts = checkpointd_acts,
+                                      .act_count = checkpointd_act_count,
+                                      .ctx = c,
+                                      .record = acts_record};
+    const struct match_link_sink sink = {.ctx = c, .packet = link_packet, .state = link_state};
+    snprintf(accounts, sizeof(accounts), "%s/accounts.json", c->config.state_dir);
+    snprintf(matches, sizeof(matches), "%s/matches", c->config.runtime_dir);
+    int result = control_create(&options, &c->control, err);
+    if (result == 0) {
+        result = records_create(c, &c->records, err);
+    }
+    if (result == 0) {
+        result = match_link_create(matches, user_of(c->config.matchd_user), &sink, &c->link, err);
+    }
+    return result;
+}
+
+/* ---- threads ---- */
+
+static int start(struct thread *t, const char *name, int priority,
+                 void (*run)(struct thread *, void *), void *arg, struct err_text *err)
+{
+    struct thread_options options = {.name = name,
+                                     .core = -1,
+                                     .policy = priority ? THREAD_FIFO : THREAD_NORMAL,
+                                     .priority = priority};
+    int result = thread_start(t, &options, run, arg);
+    return result == 0 ? 0 : err_set(err, result, "thread %s: cannot start", name);
+}
+
+static int start_threads(struct checkpointd *c, struct err_text *err)
+{
+    int result = start(&c->lane_thread, "lane", 35, lane_run, c, err);
+    if (result == 0) {
+        result = start(&c->publish_thread, "publish", 0, publish_run, c, err);
+    }
+    if (result == 0) {
+        result = start(&c->control_thread, "control", 0, control_run, c->control, err);
+    }
+    if (result == 0) {
+        result = start(&c->password_thread, "password", 0, control_password_run, c->control, err);
+    }
+    if (result == 0) {
+        result = start(&c->link_thread, "link", 20, match_link_run, c->link, err);
+    }
+    for (size_t i = 0; result == 0 && i < c->devices.bus_count; i++) {
+        result = bus_start(c->devices.buses[i]);
+        if (result != 0) {
+            return err_set(err, result, "bus %s: cannot start", bus_name(c->devices.buses[i]));
+        }
+    }
+    return result;
+}
+
+static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX])
+{
+    size_t count = 0;
+    out[count++] = &c->lane_thread;
+    out[count++] = &c->publish_thread;
+    out[count++] = &c->control_thread;
+    out[count++] = &c->password_thread;
+    out[count++] = &c->link_thread;
+    out[count++] = &c->recorder.thread;
+    for (size_t i = 0; i < c->devices.bus_count; i++) {
+        out[count++] = bus_thread(c->devices.buses[i]);
+    }
+    return count;
+}
+
+static void stop_thread(struct thread *t)
+{
+    thread_stop(t);
+    thread_join(t);
+}
+
+/* Inputs first, so that what they said is still carried out and recorded. */
+static void stop_all(struct checkpointd *c)
+{
+    stop_thread(&c->link_thread);
+    for (size_t i = 0; i < c->devices.bus_count; i++) {
+        bus_stop(c->devices.buses[i]); /* a bus that never started: nothing */
+    }
+    thread_stop(&c->lane_thread);
+    thread_stop(&c->password_thread);
+    thread_join(&c->password_thread); /* may wait for the journal: that still runs */
+    thread_join(&c->lane_thread);
+    stop_thread(&c->publish_thread);
+    if (c->recorder.journal) {
+        recorder_stop(c);
+    }
+    stop_thread(&c->control_thread);
+}
+
+static void destroy_all(struct checkpointd *c)
+{
+    pipeline_destroy(c->pipeline);
+    rules_destroy(c->rules);
+    match_link_destroy(c->link);
+    records_destroy(c->records);
+    control_destroy(c->control);
+    checkpointd_devices_destroy(&c->devices);
+    queue_destroy(c->events);
+    queue_destroy(c->facts);
+    board_free(&c->board);
+}
+
+/* ---- service ---- */
+
+static void on_reload(void *ctx)
+{
+    struct err_text err;
+    /* Refused: said in the log, the old one stays in force. */
+    int result = checkpointd_reload(ctx, &err);
+    (void)result;
+}
+
+static void on_dump(void *ctx)
+{
+    struct checkpointd *c = ctx;
+    log_event(EVENT_PROGRAM_STARTED, "reads=%llu hits=%llu holds=%llu recorded=%llu confirmed=%llu",
+              (unsigned long long)atomic_load(&c->stat_reads),
+              (unsigned long long)atomic_load(&c->stat_hits),
+              (unsigned long long)atomic_load(&c->stat_holds),
+              (unsigned long long)atomic_load(&c->recorder.recorded),
+              (unsigned long long)atomic_load(&c->recorder.confirmed));
+}
+
+static int prepare(struct checkpointd *c, struct err_text *err)
+{
+    const struct bus_sinks sinks = {.ctx = c, .scan = bus_scan, .outcome = bus_outcome};
+    snprintf(c->journal_dir, sizeof(c->journal_dir), "%s/journal", c->config.state_dir);
+    int result = rules_load(c->config.rules, &c->rules, err);
+    if (result == 0) {
+        result = checkpointd_devices_create(&c->config, &sinks, &c->devices, err);
+    }
+    return result;
+}
+
+static int run(struct checkpointd *c, struct service *service, struct err_text *err)
+{
+    struct journal *journal = NULL;
+    struct thread *threads[THREADS_MAX];
+    const struct service_hooks hooks = {.ctx = c, .reload = on_reload, .dump = on_dump};
+    c->events = queue_create(LANE_EVENTS_MAX, sizeof(struct pipeline_event));
+    c->facts = queue_create(FACTS_MAX, sizeof(struct fact));
+    if (!c->events || !c->facts ||
+        getrandom(&c->draw_state, sizeof(c->draw_state), 0) != sizeof(c->draw_state)) {
+        return err_set(err, ERR_NO_MEMORY, "queues: no memory");
+    }
+    c->draw_state |= 1;
+    int result = open_journal(c, &journal, err);
+    if (result != 0) {
+        return result;
+    }
+    begin_time(c, journal);
+    atomic_store(&c->recorder.confirmed, journal_confirmed(journal));
+    result = create_sockets(c, err);
+    if (result == 0) {
+        result = recorder_start(c, journal, err);
+    }
+    if (result == 0) {
+        result = restore_holds(c, err);
+    } else {
+        journal_close(journal);
+    }
+    if (result == 0) {
+        result = start_threads(c, err);
+    }
+    if (result == 0) {
+        service_ready(c->config.checkpoint);
+        result = service_run(service, threads, list_threads(c, threads), &hooks);
+        stop_all(c);
+        return result == EXIT_OK ? 0 : err_set(err, ERR_STOPPED, "a thread ended");
+    }
+    stop_all(c);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    static struct checkpointd c;
+    struct service_args args;
+    struct service service;
+    struct err_text err = {{0}};
+    int status = service_args_parse(argc, argv, &about, &args);
+    if (status >= 0) {
+        return status;
+    }
+    board_init(&c.board);
+    c.config_path = args.config_path;
+    int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
+    if (result == 0) {
+        result = prepare(&c, &err);
+    }
+    if (result != 0 || args.check) {
+        printf("%s: %s\n", about.program, result == 0 ? "configuration is good" : err.text);
+        destroy_all(&c);
+        return result == 0 ? EXIT_OK : EXIT_CONFIG;
+    }
+    result = service_open(&service, about.program, &err);
+    if (result == 0) {
+        result = run(&c, &service, &err);
+        service_close(&service);
+    }
+    if (result != 0) {
+        fprintf(stderr, "%s: %s\n", about.program, err.text);
+    }
+    destroy_all(&c);
+    return result == 0 ? EXIT_OK : EXIT_RUN;
+}

@@ -1,0 +1,170 @@
+/*
+ * What the files of checkpointd share. Its threads:
+ *
+ * name      policy     input                     output                     when the input is full
+ * bus…      FIFO 40    orders (64)               scans, outcomes -> lane    order refused, lane
+ * alarms lane      FIFO 35    events (1024)             orders, facts              scans dropped
+ * and counted; others wait journal   FIFO 30    jobs (1024)               commits -> lane, head
+ * routine refused at 3/4, then all: facts_lost link      FIFO 20    socket `matches` packets ->
+ * lane            reading stops, matchd counts publish   normal     facts (1024) events -> control
+ * counted, the journal has it control   normal     sockets control, events,  acts -> lane, jobs
+ * clients wait records password  normal     sign-ons                  answers -> control refused:
+ * busy
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdatomic.h>
+
+#include "gateway/app/checkpointd_config.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/queue.h"
+#include "gateway/base/thread.h"
+#include "gateway/base/trusted_time.h"
+#include "gateway/control/control.h"
+#include "gateway/journal/journal.h"
+#include "gateway/pipeline/pipeline.h"
+
+enum {
+    LANE_EVENTS_MAX = 1024,
+    JOBS_MAX = 1024,
+    JOBS_ROUTINE_MAX = JOBS_MAX * 3 / 4, /* routine records leave room for the others */
+    FACTS_MAX = 1024,
+    ID_SHIFT = 20 /* ids of a run begin at the journal's head shifted by this */
+};
+
+/* ---- journal thread (checkpointd_recorder.c) ---- */
+
+enum job_kind {
+    JOB_FACT,   /* to be recorded; a commit is answered to the lane */
+    JOB_WAIT,   /* the same, somebody waits in recorder_record_and_wait() */
+    JOB_RECEIPT /* headquarters confirmed */
+};
+
+struct receipt_job {
+    uint64_t client; /* of the records socket */
+    struct journal_head head;
+    char *text; /* the receipt, heap; freed by the recorder */
+    size_t size;
+};
+
+struct record_waiter; /* on the stack of who waits */
+
+struct job {
+    enum job_kind kind;
+    struct fact fact;
+    struct record_waiter *waiter;
+    struct receipt_job receipt;
+};
+
+struct recorder {
+    struct queue *jobs;
+    struct journal *journal; /* the thread's own after start */
+    struct thread thread;
+    bool commits;  /* what the lanes were last told */
+    uint64_t lost; /* routine records that could not be written, not yet on record */
+    struct wall_time lost_first;
+    struct wall_time lost_last;
+    atomic_ullong recorded; /* sequence of the newest record */
+    atomic_ullong confirmed;
+    atomic_ullong lost_total;
+    struct job group[JOURNAL_GROUP_MAX];
+};
+
+/* ---- what control and commands show (checkpointd_board.c); control thread only ---- */
+
+enum { BOARD_HITS_MAX = 256 };
+
+struct board {
+    json_t *lanes;  /* {"1": status event} */
+    json_t *alarms; /* {"501:1": alarm event}, active ones */
+    json_t *hits;   /* array, newest last */
+    json_t *list;
+    json_t *clock;
+};
+
+/* ---- the records socket (checkpointd_records.c); control thread only ---- */
+
+struct records;
+
+/* ---- all ---- */
+
+struct checkpointd {
+    struct checkpointd_config config;
+    const char *config_path;
+    char journal_dir[256];
+    struct checkpointd_devices devices;
+    struct pipeline *pipeline;
+    struct rule_set *rules; /* until the pipeline takes them over */
+    struct queue *events;   /* struct pipeline_event -> lane */
+    struct queue *facts;    /* struct fact -> publish */
+    struct recorder recorder;
+    struct control *control;
+    struct match_link *link;
+    struct records *records;
+    struct board board;
+    struct thread lane_thread;
+    struct thread publish_thread;
+    struct thread control_thread;
+    struct thread password_thread;
+    struct thread link_thread;
+    struct trusted_time time;     /* lane thread */
+    atomic_llong signed_time_ms;  /* newest time headquarters signed, for the lane thread */
+    atomic_ullong scans_dropped;  /* lane queue full */
+    atomic_ullong events_dropped; /* subscribers' queue full */
+    atomic_ullong search_number;
+    atomic_ullong stat_reads; /* copies of the pipeline's totals, for status */
+    atomic_ullong stat_unread;
+    atomic_ullong stat_hits;
+    atomic_ullong stat_quiet;
+    atomic_ullong stat_sounding;
+    atomic_ullong stat_holds;
+    atomic_ullong stat_suppressed;
+    atomic_ullong stat_lost;
+    uint64_t draw_state; /* lane thread */
+};
+
+/* Takes journal and starts the thread. */
+int recorder_start(struct checkpointd *c, struct journal *journal, struct err_text *err) MUST_CHECK;
+/* Writes what is queued, closes the journal. */
+void recorder_stop(struct checkpointd *c);
+/* Queues a fact. ERR_FULL. Any thread. */
+int recorder_push(struct checkpointd *c, const struct fact *fact) MUST_CHECK;
+/* Queues a fact and waits until it is committed, or cannot be. Any thread but lane and journal. */
+int recorder_record_and_wait(struct checkpointd *c, const struct fact *fact) MUST_CHECK;
+/* Takes over job->receipt.text on success. ERR_FULL. */
+int recorder_receipt(struct checkpointd *c, const struct receipt_job *receipt) MUST_CHECK;
+
+void board_init(struct board *board);
+void board_free(struct board *board);
+/* Thread "publish": facts to events, to the log, to the board and the subscribers. */
+void publish_run(struct thread *self, void *checkpointd);
+/* Any thread: for subscribers and the board. A full queue is counted. */
+void publish_push(struct checkpointd *c, const struct fact *fact);
+
+extern const struct control_act checkpointd_acts[];
+extern const size_t checkpointd_act_count;
+int acts_record(void *checkpointd, const struct control_actor *actor, const char *act,
+                const json_t *details);
+/* Pipeline's answers; lane thread. */
+void acts_reply(void *checkpointd, const struct pipeline_act *act, enum lane_reply_kind kind,
+                enum lane_refusal refusal);
+void acts_searched(void *checkpointd, uint64_t number, const struct match_packet *packet);
+/* Reads the rule file again and hands the set to the lanes. ERR_… with the reason in `err`; the old
+ * one stays in force. Any thread. */
+int checkpointd_reload(struct checkpointd *c, struct err_text *err) MUST_CHECK;
+/* To the lane thread; waits for room while the lanes are behind. Any thread but lane. */
+void lane_post(struct checkpointd *c, const struct pipeline_event *event);
+
+int records_create(struct checkpointd *c, struct records **out, struct err_text *err) MUST_CHECK;
+void records_destroy(struct records *records);
+/* Any thread: there are new records; one of them is urgent (0: none). */
+void records_wake(struct checkpointd *c, uint64_t urgent);
+/* Journal thread: the answer to a receipt. `result` 0 or an error. */
+void records_confirmed(struct checkpointd *c, uint64_t client, int result,
+                       const struct err_text *err);
+
+/* Open holds of the journal, given to the pipeline; *out_ids_after: the highest id given out. */
+int restore_find(const char *journal_dir, struct lane_restore_event *holds, uint8_t *lanes,
+                 size_t max, size_t *out_count, uint64_t *out_highest,
+                 struct err_text *err) MUST_CHECK;

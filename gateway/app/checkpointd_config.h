@@ -1,0 +1,82 @@
+/*
+ * checkpointd.yaml: what it says, and the devices built from it. `checkpointd --help` prints every
+ * option; systemd/config/checkpointd.yaml is an example.
+ */
+#pragma once
+
+#include "drivers/bus/bus.h"
+#include "drivers/modbus_io/modbus_io.h"
+#include "gateway/config/config.h"
+#include "gateway/lane/guard.h"
+#include "gateway/pipeline/pipeline.h"
+
+enum { CONFIG_BUSES_MAX = 8, CONFIG_DEVICES_MAX = IO_DEVICES_MAX };
+
+/* Which channel of a module carries what. */
+struct input_channels {
+    uint8_t channel[INPUT_COUNT];
+    bool given[INPUT_COUNT];
+    uint32_t active_low; /* INPUT_BITs */
+};
+
+struct output_channels {
+    uint8_t channel[OUTPUT_COUNT];
+    bool given[OUTPUT_COUNT];
+    uint32_t active_low; /* OUTPUT_BITs */
+};
+
+struct config_device {
+    char name[32];
+    char profile[32];
+    uint8_t unit;
+    uint32_t timeout_ms;
+    uint16_t answer_ms;
+    struct input_channels inputs;
+    struct output_channels outputs;
+};
+
+struct config_lane {
+    struct pipeline_lane lane; /* wired masks are filled in from the devices */
+    char bus[16];
+    struct config_device devices[CONFIG_DEVICES_MAX];
+    size_t device_count;
+};
+
+struct checkpointd_config {
+    char checkpoint[65];
+    char runtime_dir[200];
+    char state_dir[200];
+    char rules[200];
+    char roots[200];
+    char matchd_user[33];
+    char uplinkd_user[33];
+    char admin_group[33];
+    uint32_t seal_interval_ms;
+    int64_t token_life_ms;
+    int64_t reserve_bytes;
+    uint32_t keep_on_box; /* bits of enum journal_kind: body and salt are not sent to HQ */
+    struct bus_options buses[CONFIG_BUSES_MAX];
+    size_t bus_count;
+    struct config_lane lanes[PIPELINE_LANES_MAX];
+    size_t lane_count;
+};
+
+extern const struct config_section checkpointd_section;
+
+/* The lanes' devices and buses. Owned by the main thread. */
+struct checkpointd_devices {
+    struct guard guards[PIPELINE_LANES_MAX];
+    struct lane_guard guard_hooks[PIPELINE_LANES_MAX];
+    struct io_device io[PIPELINE_LANES_MAX][CONFIG_DEVICES_MAX];
+    struct bus *buses[CONFIG_BUSES_MAX];
+    size_t bus_count;
+    struct bus *bus_of_lane[256]; /* by lane number; NULL: no such lane */
+};
+
+/* Makes devices, guards and buses; starts nothing. `config` and `out` must stay where they are.
+ * Refuses a bus that cannot keep safety rule 1. ERR_INVALID, ERR_NO_MEMORY: free what is there. */
+int checkpointd_devices_create(const struct checkpointd_config *config,
+                               const struct bus_sinks *sinks, struct checkpointd_devices *out,
+                               struct err_text *err) MUST_CHECK;
+/* After bus_stop; a device set that was never created fully is fine. */
+void checkpointd_devices_destroy(struct checkpointd_devices *devices);

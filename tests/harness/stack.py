@@ -1,0 +1,162 @@
+"""A whole checkpoint in one folder: configuration files, programs, simulated lanes."""
+import json
+import os
+import pathlib
+import socket
+import tempfile
+
+import yaml
+
+from harness.process import Program, wait_for
+from harness.sim import BarrierSim
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+INPUTS = {"limit_open": 0, "limit_closed": 1, "presence": 2, "obstacle": 3, "entry_loop": 4,
+          "exit_loop": 5, "local_control": 6, "emergency_stop": 7, "fault": 8, "boom_off": 9}
+OUTPUTS = {"raise": 0, "lower": 1, "stop": 2, "red": 3, "yellow": 4, "green": 5, "siren": 6,
+           "strobe": 7}
+
+
+def program(name):
+    """Path of a program of the build under test."""
+    return pathlib.Path(os.environ.get("CHECKPOINT_BUILD", ROOT / "build" / "release")) / "bin" / name
+
+
+def short_folder():
+    """A folder of its own with a short name: sockets and serial lines have short paths."""
+    return tempfile.TemporaryDirectory(prefix="cp.", dir="/tmp")
+
+
+def module(**more):
+    return {"name": "module", "profile": "generic", "unit": 1, "inputs": dict(INPUTS),
+            "outputs": dict(OUTPUTS), **more}
+
+
+class LineClient:
+    """One JSON object a line over a unix socket."""
+
+    def __init__(self, path, timeout_s=10.0):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(timeout_s)
+        self.socket.connect(str(path))
+        self.buffer = b""
+        self.number = 0
+
+    def send(self, **fields):
+        self.socket.sendall((json.dumps(fields, ensure_ascii=False) + "\n").encode())
+
+    def receive(self):
+        while b"\n" not in self.buffer:
+            data = self.socket.recv(65536)
+            if not data:
+                raise EOFError("the server closed the connection")
+            self.buffer += data
+        line, _, self.buffer = self.buffer.partition(b"\n")
+        return json.loads(line)
+
+    def act(self, name, token=None, **args):
+        """One act on the control socket; the answer whole."""
+        self.number += 1
+        request = {"id": self.number, "do": name, "args": args}
+        if token:
+            request["token"] = token
+        self.send(**request)
+        while True:
+            answer = self.receive()
+            if answer.get("id") == self.number:
+                return answer
+
+    def close(self):
+        self.socket.close()
+
+
+class Checkpoint:
+    """One box: its folders, its lanes' simulators, checkpointd."""
+
+    def __init__(self, folder, name="lu-hz-01"):
+        self.folder = pathlib.Path(folder)
+        self.name = name
+        self.run = self.folder / "run"
+        self.state = self.folder / "state"
+        self.etc = self.folder / "etc"
+        self.roots = self.etc / "roots"
+        for path in (self.run, self.state, self.etc, self.roots):
+            path.mkdir(parents=True, exist_ok=True)
+        self.lanes, self.buses, self.sims = [], [], {}
+        self.programs = []
+
+    def add_tcp_lane(self, lane, sim=(), **options):
+        """A lane whose module speaks Modbus TCP; `sim` are arguments of the simulator."""
+        self.sims[lane] = BarrierSim(f"lane{lane}", self.folder, *sim).start()
+        self.buses.append({"name": f"bus-{lane}", "kind": "modbus_tcp", "host": "127.0.0.1",
+                           "port": self.sims[lane].port})
+        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module()], **options})
+
+    def add_rtu_lane(self, lane, sim=(), baud=115200, **options):
+        """A lane whose module hangs on a serial line (a pty here)."""
+        self.sims[lane] = BarrierSim(f"lane{lane}", self.folder, "--baud", baud, *sim,
+                                     pty=True).start()
+        self.buses.append({"name": f"bus-{lane}", "kind": "modbus_rtu",
+                           "line": self.sims[lane].pty, "baud": baud, "parity": "none"})
+        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module()], **options})
+
+    def write(self, name, content):
+        path = self.etc / name
+        path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+        return path
+
+    def write_checkpointd(self, **more):
+        return self.write("checkpointd.yaml", {
+            "checkpoint": self.name, "runtime_dir": str(self.run),
+            "state_dir": str(self.state / "checkpointd"),
+            "rules": str(ROOT / "rules" / "default" / "default.yaml"), "roots": str(self.roots),
+            "journal_reserve_bytes": 1 << 20, "buses": self.buses, "lanes": self.lanes, **more})
+
+    def start_checkpointd(self, **more):
+        (self.state / "checkpointd").mkdir(exist_ok=True)
+        path = self.write_checkpointd(**more)
+        return self.start("checkpointd", path)
+
+    def start(self, name, config):
+        daemon = Program(name, [program(name), "--config", config], self.folder)
+        self.programs.append(daemon)
+        daemon.start()
+        return daemon
+
+    def control(self):
+        return LineClient(self.run / "control")
+
+    def events(self, token=None):
+        client = LineClient(self.run / "events")
+        client.send(do="subscribe", **({"token": token} if token else {}))
+        answer = client.receive()
+        if not answer.get("ok"):
+            raise AssertionError(answer)
+        return client
+
+    def lane(self, number):
+        client = self.control()
+        lanes = client.act("lanes")["result"]["lanes"]
+        client.close()
+        return next(lane for lane in lanes if lane["lane"] == number)
+
+    def leader(self, officer="wang", password="correct horse 1"):
+        """The first leader and a token of theirs."""
+        client = self.control()
+        answer = client.act("officer_add", officer=officer, password=password, role="leader")
+        assert answer["ok"], answer
+        answer = client.act("login", officer=officer, password=password)
+        assert answer["ok"], answer
+        client.close()
+        return answer["result"]["token"]
+
+    def stop(self):
+        for daemon in reversed(self.programs):
+            daemon.stop()
+        for sim in self.sims.values():
+            sim.stop()
+        self.programs, self.sims = [], {}
+
+
+def wait_until(what, check, timeout_s=15.0):
+    return wait_for(what, check, timeout_s, interval_s=0.02)

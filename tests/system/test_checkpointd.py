@@ -1,0 +1,145 @@
+"""checkpointd with simulated lanes: start, acts, holds over a kill, records, the end."""
+import signal
+
+import pytest
+
+from harness.process import ProgramError
+from harness.signing import World
+from harness.stack import ROOT, Checkpoint, LineClient, short_folder, wait_until
+
+
+@pytest.fixture
+def box():
+    with short_folder() as folder:
+        yield from a_box(folder)
+
+
+def a_box(folder):
+    box = Checkpoint(folder)
+    World().write_roots(box.roots)
+    yield box
+    box.stop()
+
+
+def two_lanes(box):
+    box.add_tcp_lane(1, sim=["--auto-close", "loop"], auto_close="loop", transit_max="1s")
+    box.add_rtu_lane(2, mode="normally_open", sim=["--start-open"], transit_max="1s")
+    return box.start_checkpointd()
+
+
+def act(box, token, name, **args):
+    client = box.control()
+    answer = client.act(name, token, **args)
+    client.close()
+    return answer
+
+
+def alarms(box):
+    return {a["name"] for a in act(box, None, "status")["result"]["alarms"]}
+
+
+def hold_of(box, lane):
+    holds = box.lane(lane)["holds"]
+    return holds[0]["hold"] if holds else None
+
+
+def test_lanes_come_up_and_show_their_booms(box):
+    two_lanes(box)
+    wait_until("boom 1 closed", lambda: box.lane(1).get("boom") == "closed")
+    wait_until("boom 2 open", lambda: box.lane(2).get("boom") == "open")
+    assert box.lane(1)["blind"] and box.lane(1)["lights"] == ["red"]
+    wait_until("alarms", lambda: {"LANE_BLIND", "LANE_LIST_UNUSABLE"} <= alarms(box))
+
+
+def test_acts_need_an_officer(box):
+    two_lanes(box)
+    answer = act(box, None, "raise", lane=1, reason="test")
+    assert answer["error"]["code"] == "denied" and answer["error"]["zh"]
+    assert act(box, None, "hits")["error"]["code"] == "denied"
+
+
+def test_officer_raises_the_boom(box):
+    two_lanes(box)
+    token = box.leader()
+    wait_until("boom closed", lambda: box.lane(1).get("boom") == "closed")
+    assert act(box, token, "raise", lane=1, reason="ambulance")["ok"]
+    wait_until("boom open", lambda: box.lane(1)["boom"] == "open")
+    assert box.sims[1].events("coil", coil="raise", on=True)
+    assert not box.sims[1].events("violation")
+    assert act(box, token, "raise", lane=9, reason="x")["error"]["code"] == "not_found"
+
+
+def test_hold_outlives_a_kill_and_ends_by_release(box):
+    daemon = two_lanes(box)
+    token = box.leader()
+    assert act(box, token, "hold", lane=1, reason="driver fled")["ok"]
+    hold = wait_until("hold", lambda: hold_of(box, 1))
+    assert act(box, token, "raise", lane=1, reason="x")["error"]["code"] == "held"
+    daemon.kill()
+    daemon.start()
+    wait_until("hold restored", lambda: box.lane(1).get("holds") and hold_of(box, 1) == hold)
+    client = box.control()
+    token = client.act("login", officer="wang", password="correct horse 1")["result"]["token"]
+    client.close()
+    assert act(box, token, "release", hold=hold)["error"]["code"] == "invalid"  # no reason
+    assert act(box, token, "release", hold=hold, reason="checked, not him")["ok"]
+    wait_until("released", lambda: hold_of(box, 1) is None)
+    daemon.kill()
+    daemon.start()
+    wait_until("lane up", lambda: box.lane(1).get("boom") == "closed")
+    assert hold_of(box, 1) is None
+
+
+def test_records_come_in_sequence_for_credit(box):
+    two_lanes(box)
+    token = box.leader()
+    client = LineClient(box.run / "records")
+    status = client.receive()["status"]
+    assert status["checkpoint"] == "lu-hz-01" and status["confirmed"] == 0
+    client.send(do="credit", n=3)
+    ids = [client.receive()["record"]["id"] for _ in range(3)]
+    assert [int(i.split(":")[1]) for i in ids] == [1, 2, 3]
+    client.send(do="credit", n=1000)
+    act(box, token, "hold", lane=1, reason="now")
+    urgent = None
+    while urgent is None:
+        urgent = client.receive().get("urgent")
+    assert urgent["type"] == "checkpoint.decision"
+    client.send(do="receipt", receipt={"nonsense": 1})
+    answer = client.receive()
+    while "error" not in answer:
+        answer = client.receive()
+    assert answer["error"].get("zh"), answer
+    client.close()
+
+
+def test_sigterm_ends_within_two_seconds_and_leaves_red_on(box):
+    daemon = two_lanes(box)
+    wait_until("red", lambda: box.lane(1).get("lights") == ["red"])
+    status, seconds = daemon.stop()
+    assert status == 0 and seconds < 2.0
+    assert box.sims[1].state()["coils"]["red"]
+    assert not box.sims[1].events("coil", coil="lower")
+
+
+def test_bad_configuration_names_file_line_and_key(box):
+    box.add_tcp_lane(1, transit_max="1ms")
+    with pytest.raises(ProgramError) as error:
+        box.start_checkpointd()
+    text = str(error.value)
+    assert "checkpointd.yaml:" in text and "transit_max_ms" in text and "78" in text
+
+
+def test_reload_keeps_the_old_rules_when_the_new_are_bad(box, tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text((ROOT / "rules" / "default" / "default.yaml").read_text())
+    box.add_tcp_lane(1)
+    daemon = box.start_checkpointd(rules=str(rules))
+    token = box.leader()
+    assert act(box, token, "reload")["ok"]
+    rules.write_text("rules: [ {nonsense: 1} ]\n")
+    answer = act(box, token, "reload")
+    assert "rules.yaml:1" in answer["error"]["en"]
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_until("refused in the log", lambda: daemon.tail(200).count("CONFIG_REFUSED") >= 2)
+    assert daemon.running
