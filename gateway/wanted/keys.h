@@ -2,7 +2,8 @@
  * Names in Redis, both sides. Values are untrusted on the reader's side: wanted:meta only says what
  * to expect, everything that counts is signed.
  *
- *   wanted:meta               hash: format "1", revision, hash, snapshot, chunks, manifest
+ *   wanted:meta               hash: format "1", revision, hash, keyset, snapshot, chunks,
+ *                             manifest (envelope)
  *   wanted:chunk:<rev>:<n>    string: stored bytes of chunk n of the snapshot at <rev>
  *   wanted:delta              stream: id <revision>-0, field "batch" = envelope
  *   wanted:keyset             string: envelope of the newest key set

@@ -135,21 +135,22 @@ static bool number_of(const redisReply *reply, uint64_t *out)
 static int read_meta(struct wanted_reader *r, struct reader_meta *out, struct err_text *err)
 {
     redisReply *reply = NULL;
-    const struct link_arg args[] = {LINK_TEXT("HMGET"),    LINK_TEXT(KEY_META),
-                                    LINK_TEXT("revision"), LINK_TEXT("snapshot"),
-                                    LINK_TEXT("hash"),     LINK_TEXT("format")};
-    int result = link_call(&r->link, args, 6, &reply, err);
+    const struct link_arg args[] = {
+        LINK_TEXT("HMGET"), LINK_TEXT(KEY_META), LINK_TEXT("revision"), LINK_TEXT("snapshot"),
+        LINK_TEXT("hash"),  LINK_TEXT("format"), LINK_TEXT("keyset")};
+    int result = link_call(&r->link, args, 7, &reply, err);
     if (result < 0) {
         return result;
     }
     struct reader_meta meta = {0};
-    bool array = reply->type == REDIS_REPLY_ARRAY && reply->elements == 4;
+    bool array = reply->type == REDIS_REPLY_ARRAY && reply->elements == 5;
     bool none = array;
-    for (size_t i = 0; array && i < 4; i++) {
+    for (size_t i = 0; array && i < 5; i++) {
         none = none && reply->element[i]->type == REDIS_REPLY_NIL;
     }
     meta.present = array && number_of(reply->element[0], &meta.revision) &&
                    number_of(reply->element[1], &meta.snapshot) &&
+                   number_of(reply->element[4], &meta.keyset) &&
                    reply->element[2]->type == REDIS_REPLY_STRING &&
                    reply->element[2]->len < sizeof(meta.hash) &&
                    reply->element[3]->type == REDIS_REPLY_STRING &&
@@ -472,8 +473,8 @@ int reader_glance(struct wanted_reader *r, struct err_text *err)
         return result;
     }
     if (now.present != r->meta.present || now.revision != r->meta.revision ||
-        now.snapshot != r->meta.snapshot || strcmp(now.hash, r->meta.hash) != 0 ||
-        altered != r->altered) {
+        now.snapshot != r->meta.snapshot || now.keyset != r->meta.keyset ||
+        strcmp(now.hash, r->meta.hash) != 0 || altered != r->altered) {
         r->check_at = clock_mono(r->options.clock);
     }
     return look_current(r, err);

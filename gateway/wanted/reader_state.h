@@ -15,6 +15,7 @@ struct reader_meta {
     bool present;
     uint64_t revision;
     uint64_t snapshot;
+    uint64_t keyset; /* version */
     char hash[META_VALUE_SIZE];
 };
 

@@ -233,6 +233,7 @@ int wanted_store_set_snapshot(struct wanted_store *store, const void *manifest, 
     }
     wanted_list_destroy(store->list);
     store->list = next;
+    store->new_snapshot = true;
     push(store);
     return ERR_OK;
 }

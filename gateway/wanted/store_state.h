@@ -21,8 +21,8 @@ struct wanted_store {
     bool current_on_disk;
     bool redis_current;
     uint64_t refills;
-    uint64_t filled_snapshot; /* snapshot Redis was last filled with */
-    uint64_t audit_at;        /* which stored item is compared next */
+    bool new_snapshot; /* Redis is written anew for our own reason */
+    uint64_t audit_at; /* which stored item is compared next */
 };
 
 /* Writes what waits for the disk; a fault is an alarm. */

@@ -11,10 +11,18 @@
 #include "gateway/wanted/keys.h"
 #include "gateway/wanted/store_state.h"
 
-enum meta_field { META_REVISION, META_HASH, META_SNAPSHOT, META_CHUNKS, META_FORM, META_FIELDS };
+enum meta_field {
+    META_REVISION,
+    META_HASH,
+    META_KEYSET,
+    META_SNAPSHOT,
+    META_CHUNKS,
+    META_FORM,
+    META_FIELDS
+};
 
-static const char *const meta_names[META_FIELDS] = {"revision", "hash", "snapshot", "chunks",
-                                                    "format"};
+static const char *const meta_names[META_FIELDS] = {"revision", "hash",   "keyset",
+                                                    "snapshot", "chunks", "format"};
 
 struct meta_texts {
     char text[META_FIELDS][HASH_TEXT_SIZE];
@@ -23,7 +31,7 @@ struct meta_texts {
 /* What Redis holds, by one look. */
 struct look {
     bool meta_base; /* format, snapshot and chunks are right: the rest can be added to */
-    bool meta_good; /* revision and hash too */
+    bool meta_good; /* revision, hash and key set too */
     bool keyset_good;
     bool current_good;
     uint64_t length;  /* of the stream */
@@ -33,10 +41,12 @@ struct look {
 
 static void meta_of(const struct wanted_store *store, struct meta_texts *out)
 {
+    const struct keyset *set = wanted_list_keyset(store->list);
     const struct list_head *head = wanted_list_head(store->list);
     size_t chunks = store->shelf.snapshot_chunks;
     (void)snprintf(out->text[META_FORM], HASH_TEXT_SIZE, "%s", META_FORMAT); /* all fit */
     (void)snprintf(out->text[META_REVISION], HASH_TEXT_SIZE, "%" PRIu64, head->revision);
+    (void)snprintf(out->text[META_KEYSET], HASH_TEXT_SIZE, "%" PRIu64, set ? set->version : 0);
     hash_format(head->hash, out->text[META_HASH]);
     (void)snprintf(out->text[META_SNAPSHOT], HASH_TEXT_SIZE, "%" PRIu64, store->shelf.snapshot);
     (void)snprintf(out->text[META_CHUNKS], HASH_TEXT_SIZE, "%zu", chunks);
@@ -78,7 +88,7 @@ static int look_meta(struct wanted_store *store, struct look *look, struct err_t
     for (size_t i = 0; i < META_FIELDS && i < reply->elements; i++) {
         bool same = same_bytes(reply->element[i], want.text[i], strlen(want.text[i]));
         look->meta_good = look->meta_good && same;
-        look->meta_base = look->meta_base && (same || i == META_REVISION || i == META_HASH);
+        look->meta_base = look->meta_base && (same || i <= META_KEYSET);
     }
     freeReplyObject(reply);
     return ERR_OK;
@@ -285,7 +295,7 @@ static int refill(struct wanted_store *store, const char *why, struct err_text *
     int result = write_all(store, err);
     if (result == ERR_OK) {
         store->refills++;
-        store->filled_snapshot = store->shelf.snapshot;
+        store->new_snapshot = false;
         if (why && store->alarms.report) {
             store->alarms.report(store->alarms.ctx, EVENT_WANTED_REFILLED, true, why);
         }
@@ -402,8 +412,8 @@ static int bring_up(struct wanted_store *store, struct err_text *err)
         return add_missing(store, &look, err);
     }
     if (!look.meta_base || !look.tail_good) {
-        bool news = store->filled_snapshot != store->shelf.snapshot && look.meta_good;
-        return refill(store, news ? NULL : "Redis did not hold what was written", err);
+        return refill(store, store->new_snapshot ? NULL : "Redis did not hold what was written",
+                      err);
     }
     return add_missing(store, &look, err);
 }
