@@ -9,7 +9,7 @@
 
 #include "gateway/hq/db.h"
 
-enum { STATEMENTS_MAX = 96, BUSY_MS = 5000, SCHEMA_VERSION = 1 };
+enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 1 };
 
 struct sqlite_db {
     sqlite3 *db;
@@ -26,16 +26,21 @@ static const char schema[] =
     " envelope BLOB NOT NULL, operator TEXT NOT NULL) STRICT;"
     "CREATE TABLE entries(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, record BLOB NOT NULL,"
     " body BLOB NOT NULL) STRICT;"
-    "CREATE TABLE ids(one INTEGER PRIMARY KEY CHECK(one = 1), max_id INTEGER NOT NULL) STRICT;"
-    "INSERT INTO ids VALUES(1, 0);"
+    "CREATE TABLE ids(one INTEGER PRIMARY KEY CHECK(one = 1), max_id INTEGER NOT NULL,"
+    " entries INTEGER NOT NULL, need_two INTEGER NOT NULL) STRICT;"
+    "INSERT INTO ids VALUES(1, 0, 0, 0);"
     "CREATE TABLE documents(kind TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,"
     " PRIMARY KEY(kind, version)) STRICT;"
     "CREATE TABLE chunks(hash BLOB PRIMARY KEY, body BLOB NOT NULL) STRICT;"
     "CREATE TABLE checkpoints(id TEXT PRIMARY KEY, name TEXT NOT NULL, created_ms INTEGER NOT NULL,"
-    " revoked_ms INTEGER, last_seen_ms INTEGER, list_revision INTEGER, inbox_acked INTEGER,"
-    " certificate_until_ms INTEGER, fingerprint BLOB) STRICT;"
-    "CREATE TABLE operators(name TEXT PRIMARY KEY, revoked_ms INTEGER, last_seen_ms INTEGER) "
-    "STRICT;"
+    " revoked_ms INTEGER, last_seen_ms INTEGER, list_revision INTEGER, list_hash TEXT,"
+    " inbox_acked INTEGER NOT NULL DEFAULT 0, certificate_until_ms INTEGER,"
+    " instruction_id INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE certificates(fingerprint BLOB PRIMARY KEY, checkpoint TEXT NOT NULL,"
+    " until_ms INTEGER NOT NULL, revoked_ms INTEGER) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX certificates_of ON certificates(checkpoint);"
+    "CREATE TABLE operators(name TEXT NOT NULL PRIMARY KEY, revoked_ms INTEGER, last_seen_ms INTEGER) "
+    "STRICT, WITHOUT ROWID;"
     "CREATE TABLE tokens(checkpoint TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
     " expires_ms INTEGER NOT NULL, operator TEXT NOT NULL) STRICT;"
     "CREATE TABLE chains(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, state TEXT NOT NULL,"
@@ -61,7 +66,9 @@ static const char schema[] =
     " time_ms INTEGER NOT NULL, method TEXT NOT NULL, target TEXT NOT NULL, body_hash BLOB,"
     " status INTEGER NOT NULL) STRICT;"
     "CREATE TABLE revisions(one INTEGER PRIMARY KEY CHECK(one = 1), value INTEGER NOT NULL) STRICT;"
-    "INSERT INTO revisions VALUES(1, 0);";
+    "INSERT INTO revisions VALUES(1, 0);"
+    "CREATE INDEX hits_of ON hits(checkpoint, number);"
+    "CREATE INDEX chains_newest ON chains(checkpoint, opened_ms);";
 
 static int code_of(sqlite3 *db)
 {

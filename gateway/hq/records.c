@@ -37,6 +37,7 @@ static struct hq_value chain_of(const struct ingest *in)
 static int quarantine(struct ingest *in, const char *reason, struct err_text *err)
 {
     in->out->quarantined = true;
+    in->out->broke = true;
     (void)snprintf(in->out->reason, HQ_REASON_SIZE, "%s", reason); /* a cut reason still reads */
     return hq_db_exec(in->db,
                       "UPDATE chains SET state = 'quarantined', reason = $3"
@@ -226,5 +227,53 @@ int hq_records_accept(struct hq_db *db, const char *checkpoint,
                         err);
     if (rc == 0 && hq_db_changed(db) == 0)
         return err_set(err, ERR_NOT_FOUND, "no such chain in quarantine");
+    return rc;
+}
+
+static int take_urgent(struct ingest *in, const struct journal_record *r, const char *line,
+                       size_t size, bool *out_new, struct err_text *err)
+{
+    memcpy(in->out->head.chain, r->header.chain, JOURNAL_CHAIN_ID_SIZE);
+    int rc = hq_db_exec(in->db,
+                        "INSERT INTO urgents(checkpoint, chain, sequence, kind, time_ms,"
+                        " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7)"
+                        " ON CONFLICT DO NOTHING",
+                        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
+                                  hq_int((int64_t)r->header.sequence),
+                                  hq_text(journal_kind_name(r->header.kind)),
+                                  hq_int(r->header.wall.ms), hq_int(in->now.ms),
+                                  hq_blob(line, size)),
+                        err);
+    *out_new = rc == 0 && hq_db_changed(in->db) > 0;
+    if (rc == 0 && r->header.kind == JOURNAL_HIT && r->has_body)
+        rc = put_hit(in, r, true, err);
+    return rc;
+}
+
+int hq_records_urgent(struct hq_db *db, const char *checkpoint, const char *line, size_t size,
+                      struct wall_time now, bool *out_new, struct err_text *err)
+{
+    struct hq_ingest result = {0};
+    struct ingest in = {.db = db, .checkpoint = checkpoint, .now = now, .out = &result};
+    struct journal_wire wire;
+    char source[128];
+    bool is_new = false;
+    (void)snprintf(source, sizeof(source), "urn:checkpoint:%s", checkpoint); /* an id fits */
+    while (size > 0 && line[size - 1] == '\n')
+        size--;
+    int rc = journal_wire_read(line, size, &wire, err);
+    if (rc != 0)
+        return rc;
+    rc = strcmp(wire.source, source) == 0
+             ? hq_db_begin(db, err)
+             : err_set(err, ERR_INVALID, "source of another checkpoint");
+    if (rc == 0)
+        rc = take_urgent(&in, &wire.record, line, size, &is_new, err);
+    if (rc == 0)
+        rc = hq_db_commit(db, err);
+    hq_db_rollback(db);
+    journal_wire_free(&wire);
+    if (rc == 0)
+        *out_new = is_new;
     return rc;
 }

@@ -19,6 +19,7 @@ struct hq_ingest {
     int repeated;
     int hits; /* new to HQ */
     bool quarantined;
+    bool broke; /* it was this call that put it there */
     char reason[HQ_REASON_SIZE]; /* English, of the quarantine */
 };
 
@@ -32,3 +33,7 @@ int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body
 int hq_records_accept(struct hq_db *db, const char *checkpoint,
                       const uint8_t chain[JOURNAL_CHAIN_ID_SIZE], const char *operator_name,
                       const char *reason, struct wall_time now, struct err_text *err) MUST_CHECK;
+/* One record ahead of the backlog: kept, and shown as a provisional hit when it is one, until the
+ * chain reaches it. *out_new: HQ had not seen it. Errors as hq_records_ingest. */
+int hq_records_urgent(struct hq_db *db, const char *checkpoint, const char *line, size_t size,
+                      struct wall_time now, bool *out_new, struct err_text *err) MUST_CHECK;

@@ -1,0 +1,271 @@
+/*
+ * hqd: the HQ end. The main thread waits for signals; one thread runs the HTTPS server and owns the
+ * database.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "gateway/app/service.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/file.h"
+#include "gateway/base/log.h"
+#include "gateway/config/config.h"
+#include "gateway/hq/server.h"
+
+enum { PATH_BYTES = 256, NAMES_MAX = 256 };
+
+struct hqd_config {
+    char runtime_dir[PATH_BYTES];
+    char state_dir[PATH_BYTES];
+    char listen[80];
+    char est_listen[80];
+    char est_url[PATH_BYTES];
+    char certificate[PATH_BYTES];
+    char key[PATH_BYTES];
+    char box_root[PATH_BYTES];
+    char console_root[PATH_BYTES];
+    char freshness_key[PATH_BYTES];
+    char receipt_key[PATH_BYTES];
+    char roots[PATH_BYTES];
+    char keyset[PATH_BYTES];
+    char operators[NAMES_MAX][TLS_LABEL_SIZE];
+    size_t operator_count;
+};
+
+static const struct config_option operator_name = {
+    .kind = CONFIG_STRING, .size = TLS_LABEL_SIZE, .min = 1, .max = TLS_LABEL_SIZE - 1};
+
+static int check_config(void *section, const struct config_at *at, struct err_text *err)
+{
+    const struct hqd_config *c = section;
+    for (size_t i = 0; i < c->operator_count; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "operators[%zu]", i); /* fits */
+        if (!tls_label_ok(c->operators[i]))
+            return config_refuse(at, key, err, "not a name, expected 1 to 64 of a-z 0-9 -");
+    }
+    return 0;
+}
+
+#define PATH_OPTION(member, fallback_, help_)                                                      \
+    CONFIG_OPTION(struct hqd_config, member, #member, CONFIG_PATH, .fallback = (fallback_),        \
+                  .help = (help_))
+
+static const struct config_option options[] = {
+    PATH_OPTION(runtime_dir, "/run/checkpoint", "Folder of hq-cad's socket, hqd.port, hqd-est.port."),
+    PATH_OPTION(state_dir, "/var/lib/checkpoint/hqd", "Folder of the database hqd.sqlite."),
+    CONFIG_OPTION(struct hqd_config, listen, "listen", CONFIG_STRING, .min = 3,
+                  .fallback = "0.0.0.0:8442",
+                  .help = "Address and port of the API; port 0 takes a free one."),
+    CONFIG_OPTION(struct hqd_config, est_listen, "est_listen", CONFIG_STRING, .min = 3,
+                  .fallback = "0.0.0.0:8443", .help = "Address and port of enrolment (EST)."),
+    CONFIG_OPTION(struct hqd_config, est_url, "est_url", CONFIG_STRING, .min = 8, .required = true,
+                  .help = "How boxes reach enrolment; told with each token."),
+    PATH_OPTION(certificate, "/etc/checkpoint/hqd/server.pem", "Server certificate with its chain."),
+    PATH_OPTION(key, "/etc/checkpoint/hqd/server.key.pem", "Its private key, mode 0600."),
+    PATH_OPTION(box_root, "/etc/checkpoint/hqd/box-root.pem", "Root of the boxes' certificates."),
+    PATH_OPTION(console_root, "/etc/checkpoint/hqd/console-root.pem",
+                "Root of the operators' certificates."),
+    PATH_OPTION(freshness_key, "/etc/checkpoint/hqd/freshness.key.pem",
+                "Key that says the list is current, mode 0600."),
+    PATH_OPTION(receipt_key, "/etc/checkpoint/hqd/receipt.key.pem",
+                "Key that signs receipts, mode 0600."),
+    PATH_OPTION(roots, "/etc/checkpoint/roots", "Folder of the root public keys, *.pem."),
+    PATH_OPTION(keyset, "/etc/checkpoint/hqd/keyset.json",
+                "The first key set; a newer one published later wins."),
+    CONFIG_ARRAY(struct hqd_config, operators, operator_count, "operators", .item = &operator_name,
+                 .help = "Names of the operators who may act; others are refused."),
+};
+static const struct config_section config_section = {CONFIG_ROWS(options, struct hqd_config),
+                                                     .check = check_config};
+
+static const struct service_about about = {
+    .program = "hqd",
+    .purpose = "headquarters server: wanted list, records, enrolment",
+    .default_config = "/etc/checkpoint/hqd.yaml",
+    .help = "FILES\n"
+            "  <state_dir>/hqd.sqlite    everything hqd keeps\n"
+            "  <runtime_dir>/hqd.port, hqd-est.port\n"
+            "                            the ports it listens at, written when it is ready\n"
+            "  <runtime_dir>/issue       hq-cad's socket\n\n"
+            "SIGNALS\n"
+            "  SIGHUP   reads 'operators' of the configuration again\n"
+            "  SIGTERM  ends\n",
+};
+
+struct program {
+    const char *config_path;
+    struct hqd_config *config;
+    const char *operators[NAMES_MAX + 1];
+    char database[PATH_BYTES + 16];
+    char issue[PATH_BYTES + 16];
+    struct hqd hq;
+    struct hq_server *server;
+    struct thread thread;
+};
+
+static void name_operators(const struct hqd_config *config, const char **out)
+{
+    for (size_t i = 0; i < config->operator_count; i++)
+        out[i] = config->operators[i];
+    out[config->operator_count] = NULL;
+}
+
+static struct hqd_options hqd_options_of(const struct program *p)
+{
+    return (struct hqd_options){
+        .database = p->database,
+        .roots_folder = p->config->roots,
+        .keyset_file = p->config->keyset,
+        .freshness_key = p->config->freshness_key,
+        .receipt_key = p->config->receipt_key,
+        .est_url = p->config->est_url,
+        .box_root = p->config->box_root,
+        .operators = p->operators,
+        .clock = &clock_system,
+    };
+}
+
+static struct hq_server_options server_options_of(const struct program *p)
+{
+    return (struct hq_server_options){
+        .listen = p->config->listen,
+        .est_listen = p->config->est_listen,
+        .cert_file = p->config->certificate,
+        .key_file = p->config->key,
+        .box_root = p->config->box_root,
+        .console_root = p->config->console_root,
+        .issue_socket = p->issue,
+    };
+}
+
+static int load(struct program *p, struct err_text *err)
+{
+    int rc = config_load(p->config_path, &config_section, p->config, err);
+    if (rc != 0)
+        return rc;
+    name_operators(p->config, p->operators);
+    (void)snprintf(p->database, sizeof(p->database), "%s/hqd.sqlite",
+                   p->config->state_dir); /* fits */
+    (void)snprintf(p->issue, sizeof(p->issue), "%s/issue", p->config->runtime_dir); /* fits */
+    const struct hq_server_options server = server_options_of(p);
+    const struct hqd_options hqd = hqd_options_of(p);
+    rc = hq_server_check(&server, err);
+    return rc == 0 ? hqd_check(&hqd, err) : rc;
+}
+
+static int write_port(const struct hqd_config *config, const char *name, uint16_t port,
+                      struct err_text *err)
+{
+    char path[PATH_BYTES + 32];
+    char text[16];
+    (void)snprintf(path, sizeof(path), "%s/%s", config->runtime_dir, name); /* fits */
+    int size = snprintf(text, sizeof(text), "%u\n", (unsigned)port);
+    return file_write_atomic(path, text, (size_t)size, 0644, err);
+}
+
+static int start(struct program *p, struct err_text *err)
+{
+    static const struct thread_options thread = {.name = "hq-server", .core = -1};
+    const struct hqd_options hqd = hqd_options_of(p);
+    const struct hq_server_options server = server_options_of(p);
+    if (mkdir(p->config->state_dir, 0700) != 0 && errno != EEXIST)
+        return err_set(err, ERR_IO, "%s: %s", p->config->state_dir, strerror(errno));
+    int rc = hqd_open(&hqd, &p->hq, err);
+    if (rc == 0)
+        rc = hq_server_create(&server, &p->hq, &p->server, err);
+    if (rc == 0)
+        rc = thread_start(&p->thread, &thread, hq_server_run, p->server);
+    if (rc == 0)
+        rc = write_port(p->config, "hqd.port", hq_server_port(p->server), err);
+    if (rc == 0)
+        rc = write_port(p->config, "hqd-est.port", hq_server_est_port(p->server), err);
+    return rc;
+}
+
+/* A configuration read again, on its way to the server's thread. */
+struct operator_change {
+    struct program *program;
+    struct hqd_config config;
+    const char *names[NAMES_MAX + 1];
+};
+
+/* In the server's thread, which owns the database. */
+static void set_operators(void *ctx)
+{
+    struct operator_change *change = ctx;
+    struct err_text err = {""};
+    if (hqd_set_operators(&change->program->hq, change->names, &err) != 0)
+        log_event(EVENT_CONFIG_REFUSED, "reason=\"operators: %s\"", err.text);
+    free(change);
+}
+
+static void reload(void *ctx)
+{
+    struct program *p = ctx;
+    struct err_text err = {""};
+    struct operator_change *change = calloc(1, sizeof(*change));
+    int rc = change ? config_load(p->config_path, &config_section, &change->config, &err)
+                    : ERR_NO_MEMORY;
+    if (rc == 0) {
+        change->program = p;
+        name_operators(&change->config, change->names);
+        rc = hq_server_post(p->server, set_operators, change);
+    }
+    if (rc != 0) {
+        log_event(EVENT_CONFIG_REFUSED, "reason=\"%s\"", err.text[0] ? err.text : err_name(rc));
+        free(change);
+    }
+}
+
+static int run(struct program *p, struct err_text *err)
+{
+    struct service service;
+    struct thread *const threads[] = {&p->thread};
+    const struct service_hooks hooks = {.ctx = p, .reload = reload};
+    char status[64];
+    int result = EXIT_RUN;
+    int rc = service_open(&service, about.program, err);
+    if (rc != 0)
+        return EXIT_RUN;
+    rc = start(p, err);
+    if (rc == 0) {
+        (void)snprintf(status, sizeof(status), "port=%u est_port=%u",
+                       (unsigned)hq_server_port(p->server),
+                       (unsigned)hq_server_est_port(p->server)); /* fits */
+        service_ready(status);
+        result = service_run(&service, threads, 1, &hooks);
+    }
+    thread_stop(&p->thread);
+    thread_join(&p->thread);
+    hq_server_destroy(p->server);
+    hqd_close(&p->hq);
+    service_close(&service);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    static struct hqd_config config;
+    static struct program program;
+    struct service_args args;
+    struct err_text err = {""};
+    int status = service_args_parse(argc, argv, &about, &args);
+    if (status >= 0)
+        return status;
+    program.config = &config;
+    program.config_path = args.config_path;
+    if (load(&program, &err) != 0) {
+        fprintf(stderr, "hqd: %s\n", err.text);
+        return EXIT_CONFIG;
+    }
+    if (args.check)
+        return EXIT_OK;
+    status = run(&program, &err);
+    if (err.text[0])
+        fprintf(stderr, "hqd: %s\n", err.text);
+    return status;
+}

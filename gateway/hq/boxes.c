@@ -1,0 +1,169 @@
+/*
+ * What checkpoints ask: records in, receipts out, urgent ones, the inbox.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/encode.h"
+#include "gateway/base/log.h"
+#include "gateway/hq/hqd.h"
+#include "gateway/hq/records.h"
+#include "gateway/signed/receipt.h"
+
+/* Signs a receipt for `head`; *out is heap text. ERR_DENIED: the key set has no key of ours. */
+static int make_receipt(struct hq_call *call, const struct journal_head *head, char **out,
+                        size_t *out_size, struct err_text *err)
+{
+    struct hqd *hq = call->hq;
+    struct envelope e = {0};
+    struct receipt receipt = {.sequence = head->sequence, .time = call->now};
+    const struct keyset_key *key =
+        keyset_find(hq->keyset, KEY_ROLE_RECEIPT, sign_key_id(hq->receipt_key));
+    memcpy(receipt.checkpoint, call->id, strlen(call->id) + 1);
+    memcpy(receipt.chain, head->chain, CHAIN_ID_SIZE);
+    memcpy(receipt.head, head->hash, HASH_SIZE);
+    if (!key || !keyset_key_valid(key, call->now))
+        return err_set(err, ERR_DENIED, "the key set has no receipt key of ours valid now");
+    int rc = receipt_compose(&receipt, &e, err);
+    if (rc == 0)
+        rc = hqd_sign(&e, hq->receipt_key, out, out_size);
+    return rc;
+}
+
+static enum hq_step answer_quarantine(struct hq_call *call, const struct hq_ingest *in)
+{
+    char chain[2 * JOURNAL_CHAIN_ID_SIZE + 1];
+    hex_encode(in->head.chain, JOURNAL_CHAIN_ID_SIZE, chain);
+    return hq_answer_error_with(
+        call, 409, "the chain is in quarantine until an operator accepts it",
+        json_pack("{s:{s:s,s:I,s:s}}", "quarantine", "chain", chain, "sequence",
+                  (json_int_t)in->head.sequence, "reason", in->reason));
+}
+
+static enum hq_step answer_receipt(struct hq_call *call, const struct journal_head *head)
+{
+    struct err_text err = {""};
+    char *receipt = NULL;
+    size_t size = 0;
+    int rc = make_receipt(call, head, &receipt, &size, &err);
+    if (rc == 0)
+        rc = hq_db_exec(&call->hq->db,
+                        "UPDATE chains SET receipt = $3 WHERE checkpoint = $1 AND chain = $2",
+                        HQ_PARAMS(hq_text(call->id), hq_blob(head->chain, JOURNAL_CHAIN_ID_SIZE),
+                                  hq_blob(receipt, size)),
+                        &err);
+    enum hq_step step = rc == 0 ? hq_answer_bytes(call, 200, "application/json", receipt, size)
+                                : hq_answer_failure(call, rc, &err);
+    free(receipt);
+    return step;
+}
+
+/* The form of what a box sent, or the database. */
+static enum hq_step answer_refused(struct hq_call *call, int rc, const struct err_text *err)
+{
+    if (rc == ERR_TOO_LARGE)
+        return hq_answer_error(call, 413, "%s", err->text);
+    if (rc == ERR_INVALID || rc == ERR_CORRUPT || rc == ERR_UNSUPPORTED)
+        return hq_answer_error(call, 422, "%s", err->text[0] ? err->text : err_name(rc));
+    return hq_answer_failure(call, rc, err);
+}
+
+enum hq_step hq_box_records(struct hq_call *call)
+{
+    struct err_text err = {""};
+    struct hq_ingest in = {0};
+    int rc = hq_records_ingest(&call->hq->db, call->id, call->body, call->size, call->now, &in,
+                               &err);
+    if (rc != 0)
+        return answer_refused(call, rc, &err);
+    if (in.hits > 0)
+        hqd_wake(call->hq, HQ_TOPIC_HITS);
+    if (!in.quarantined)
+        return answer_receipt(call, &in.head);
+    if (in.broke)
+        log_event(EVENT_HQ_QUARANTINE, "checkpoint=%s reason=\"%s\"", call->id, in.reason);
+    return answer_quarantine(call, &in);
+}
+
+enum hq_step hq_box_urgent(struct hq_call *call)
+{
+    struct err_text err = {""};
+    bool is_new = false;
+    int rc = hq_records_urgent(&call->hq->db, call->id, call->body, call->size, call->now, &is_new,
+                               &err);
+    if (rc != 0)
+        return answer_refused(call, rc, &err);
+    if (is_new)
+        hqd_wake(call->hq, HQ_TOPIC_HITS);
+    return hq_answer_json(call, 202, json_pack("{s:b}", "provisional", 1));
+}
+
+struct inbox {
+    struct hq_call *call;
+    int count;
+    int64_t next;
+};
+
+static int add_message(void *ctx, const struct hq_value *columns, size_t count)
+{
+    struct inbox *in = ctx;
+    struct evbuffer *body = in->call->answer.body;
+    char expires[WALL_TEXT_SIZE];
+    if (count != 4)
+        return ERR_CORRUPT;
+    if (in->count > 0 && evbuffer_get_length(body) + columns[2].size + 256 > HQ_ANSWER_MAX)
+        return ERR_FULL;
+    in->next = columns[0].number;
+    wall_format((struct wall_time){columns[3].number}, expires);
+    if (evbuffer_add_printf(body, "%s{\"number\":%lld,\"kind\":\"%.*s\",\"expires\":\"%s\",\"body\":",
+                            in->count++ ? "," : "", (long long)in->next, (int)columns[1].size,
+                            columns[1].data, expires) < 0 ||
+        evbuffer_add(body, columns[2].data, columns[2].size) != 0 ||
+        evbuffer_add(body, "}", 1) != 0)
+        return ERR_NO_MEMORY;
+    return 0;
+}
+
+/* What the box says of itself; written only when it changes. */
+static int note_box(struct hq_call *call, struct err_text *err)
+{
+    const struct hq_query *q = &call->query;
+    int rc = hq_db_exec(&call->hq->db,
+                        "UPDATE checkpoints SET inbox_acked = $2 WHERE id = $1 AND inbox_acked < $2",
+                        HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->after)), err);
+    if (rc == 0 && q->has_revision)
+        rc = hq_db_exec(&call->hq->db,
+                        "UPDATE checkpoints SET list_revision = $2, list_hash = $3 WHERE id = $1"
+                        " AND (list_revision IS NULL OR list_revision <> $2 OR list_hash <> $3)",
+                        HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->revision),
+                                  hq_text(q->hash)),
+                        err);
+    return rc;
+}
+
+enum hq_step hq_box_inbox(struct hq_call *call)
+{
+    struct err_text err = {""};
+    struct inbox in = {.call = call, .next = (int64_t)call->query.after};
+    int rc = call->topics ? 0 : note_box(call, &err); /* the first run only */
+    hq_answer_begin(call, 200);
+    if (rc == 0 && evbuffer_add_printf(call->answer.body, "{\"messages\":[") < 0)
+        rc = ERR_NO_MEMORY;
+    if (rc == 0)
+        rc = hq_db_query(&call->hq->db,
+                         "SELECT number, kind, body, expires_ms FROM inbox WHERE number > $1"
+                         " AND (checkpoint IS NULL OR checkpoint = $2) AND expires_ms > $3"
+                         " ORDER BY number LIMIT $4",
+                         HQ_PARAMS(hq_int(in.next), hq_text(call->id), hq_int(call->now.ms),
+                                   hq_int(call->query.limit)),
+                         add_message, &in, &err);
+    if (rc != 0 && rc != ERR_FULL)
+        return hq_answer_failure(call, rc, &err);
+    if (in.count == 0 && call->query.wait_s > 0 && !call->last_run) {
+        call->topics = HQ_TOPIC_INBOX;
+        return HQ_WAIT;
+    }
+    if (evbuffer_add_printf(call->answer.body, "],\"next\":%lld}", (long long)in.next) < 0)
+        return hq_answer_error(call, 503, "out of memory");
+    return HQ_DONE;
+}

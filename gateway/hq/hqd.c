@@ -1,0 +1,258 @@
+/*
+ * See hqd.h. Opening, key set, freshness, inbox messages.
+ */
+#include "gateway/hq/hqd.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/file.h"
+#include "gateway/base/log.h"
+#include "gateway/signed/freshness.h"
+#include "gateway/tls/est.h"
+#include "gateway/tls/pem.h"
+
+enum { KEY_FILE_MAX = 16 * 1024, PATH_SIZE = 4096 };
+
+static int read_roots(const char *folder, struct root_keys *roots, struct err_text *err)
+{
+    DIR *dir = opendir(folder);
+    int rc = 0;
+    if (!dir)
+        return err_set(err, ERR_NOT_FOUND, "%s: cannot be read", folder);
+    for (struct dirent *entry; rc == 0 && (entry = readdir(dir));) {
+        char path[PATH_SIZE];
+        uint8_t *text = NULL;
+        size_t size = 0;
+        size_t length = strlen(entry->d_name);
+        if (length < 4 || strcmp(entry->d_name + length - 4, ".pem") != 0)
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name); /* a cut one misses */
+        rc = file_read(path, KEY_FILE_MAX, &text, &size, err);
+        if (rc == 0 && (rc = root_keys_add_pem(roots, (const char *)text, size)) != 0)
+            (void)err_set(err, rc, "%s: no root public key, or one too many", path);
+        free(text);
+    }
+    (void)closedir(dir); /* was only read */
+    if (rc == 0 && roots->count < ROOT_KEYS_NEEDED)
+        rc = err_set(err, ERR_NOT_FOUND, "%s: %d root public keys, expected at least %d", folder,
+                     roots->count, ROOT_KEYS_NEEDED);
+    return rc;
+}
+
+static int read_key(const char *path, struct sign_key **out, struct err_text *err)
+{
+    uint8_t *text = NULL;
+    size_t size = 0;
+    int rc = tls_key_file_check(path, err);
+    if (rc == 0)
+        rc = file_read(path, KEY_FILE_MAX, &text, &size, err);
+    if (rc != 0)
+        return rc;
+    rc = sign_key_from_pem((const char *)text, size, NULL, out);
+    explicit_bzero(text, size);
+    free(text);
+    if (rc == 0 && sign_key_alg(*out) != KEY_ALG_ED25519)
+        rc = ERR_UNSUPPORTED;
+    return rc == 0 ? 0 : err_set(err, rc, "%s: no unencrypted Ed25519 private key", path);
+}
+
+static int read_keyset_file(struct hqd *hq, const char *path, struct err_text *err)
+{
+    uint8_t *text = NULL;
+    size_t size = 0;
+    int rc = file_read(path, ENVELOPE_SIZE_MAX, &text, &size, err);
+    if (rc != 0)
+        return rc;
+    hq->keyset = calloc(1, sizeof(*hq->keyset));
+    rc = hq->keyset ? keyset_verify(&hq->roots, text, size, hq->keyset, err) : ERR_NO_MEMORY;
+    if (rc != 0)
+        (void)err_prefix(err, rc, "%s", path);
+    if (rc == 0 && hq->db.ops)
+        rc = hq_db_exec(&hq->db,
+                        "INSERT INTO documents(kind, version, body) VALUES('keyset', $1, $2)"
+                        " ON CONFLICT DO NOTHING",
+                        HQ_PARAMS(hq_int((int64_t)hq->keyset->version), hq_blob(text, size)), err);
+    free(text);
+    return rc;
+}
+
+/* The newest one held, when it is newer than the file's. */
+static int read_keyset_held(struct hqd *hq, struct err_text *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int rc = hq_db_bytes(&hq->db,
+                         "SELECT body FROM documents WHERE kind = 'keyset'"
+                         " ORDER BY version DESC LIMIT 1",
+                         NULL, 0, &text, &size, err);
+    if (rc != 0)
+        return rc;
+    struct keyset *held = calloc(1, sizeof(*held));
+    rc = held ? keyset_verify(&hq->roots, text, size, held, err) : ERR_NO_MEMORY;
+    free(text);
+    if (rc != 0) {
+        free(held);
+        return err_prefix(err, rc, "key set in the database");
+    }
+    free(hq->keyset);
+    hq->keyset = held;
+    return 0;
+}
+
+static int read_cacerts(struct hqd *hq, const char *path, struct err_text *err)
+{
+    STACK_OF(X509) *roots = NULL;
+    int rc = tls_file_certificates(path, &roots, err);
+    if (rc == 0)
+        rc = est_certificates_write(roots, &hq->cacerts);
+    sk_X509_pop_free(roots, X509_free);
+    return rc;
+}
+
+static int read_files(const struct hqd_options *o, struct hqd *hq, struct err_text *err)
+{
+    int rc = read_roots(o->roots_folder, &hq->roots, err);
+    if (rc == 0)
+        rc = read_key(o->freshness_key, &hq->freshness_key, err);
+    if (rc == 0)
+        rc = read_key(o->receipt_key, &hq->receipt_key, err);
+    if (rc == 0)
+        rc = read_keyset_file(hq, o->keyset_file, err);
+    if (rc == 0)
+        rc = read_cacerts(hq, o->box_root, err);
+    return rc;
+}
+
+int hqd_check(const struct hqd_options *options, struct err_text *err)
+{
+    struct hqd hq = {0};
+    int rc = read_files(options, &hq, err);
+    if (rc == 0 &&
+        (!keyset_find(hq.keyset, KEY_ROLE_FRESHNESS, sign_key_id(hq.freshness_key)) ||
+         !keyset_find(hq.keyset, KEY_ROLE_RECEIPT, sign_key_id(hq.receipt_key))))
+        rc = err_set(err, ERR_DENIED, "%s: freshness_key or receipt_key is not in this key set",
+                     options->keyset_file);
+    hqd_close(&hq);
+    return rc;
+}
+
+int hqd_open(const struct hqd_options *options, struct hqd *out, struct err_text *err)
+{
+    struct hqd hq = {.clock = *options->clock, .est_url = options->est_url};
+    int rc = hq_db_open_sqlite(options->database, &hq.db, err);
+    if (rc == 0)
+        rc = read_files(options, &hq, err);
+    if (rc == 0)
+        rc = read_keyset_held(&hq, err);
+    if (rc == 0)
+        rc = hqd_set_operators(&hq, options->operators, err);
+    if (rc == 0)
+        rc = hqd_load_head(&hq, err);
+    if (rc != 0) {
+        hqd_close(&hq);
+        return rc;
+    }
+    hqd_renew_freshness(&hq);
+    *out = hq;
+    return 0;
+}
+
+void hqd_close(struct hqd *hq)
+{
+    hq_db_close(&hq->db);
+    sign_key_free(hq->freshness_key);
+    sign_key_free(hq->receipt_key);
+    free(hq->keyset);
+    free(hq->freshness);
+    free(hq->cacerts);
+    *hq = (struct hqd){0};
+}
+
+static int take_head(void *ctx, const struct hq_value *columns, size_t count)
+{
+    struct list_head *head = ctx;
+    if (count != 3 || columns[1].size != HASH_SIZE)
+        return ERR_CORRUPT;
+    head->revision = (uint64_t)columns[0].number;
+    memcpy(head->hash, columns[1].data, HASH_SIZE);
+    head->time.ms = columns[2].number;
+    return 0;
+}
+
+int hqd_load_head(struct hqd *hq, struct err_text *err)
+{
+    struct list_head head = {0};
+    int rc = hq_db_query(&hq->db,
+                         "SELECT revision, hash, time_ms FROM batches"
+                         " ORDER BY revision DESC LIMIT 1",
+                         NULL, 0, take_head, &head, err);
+    if (rc == 0)
+        hq->head = head;
+    return rc;
+}
+
+int hqd_sign(struct envelope *e, const struct sign_key *key, char **out, size_t *out_size)
+{
+    int rc = envelope_sign(e, key);
+    if (rc == 0)
+        rc = envelope_write(e, out, out_size);
+    envelope_fini(e);
+    return rc;
+}
+
+static bool may_sign(const struct hqd *hq, enum key_role role, const struct sign_key *key,
+                     struct wall_time now)
+{
+    const struct keyset_key *found = keyset_find(hq->keyset, role, sign_key_id(key));
+    return found && keyset_key_valid(found, now);
+}
+
+void hqd_renew_freshness(struct hqd *hq)
+{
+    struct wall_time now = clock_wall(&hq->clock);
+    struct freshness f = {.revision = hq->head.revision,
+                          .time = now,
+                          .valid_until = {now.ms + FRESHNESS_VALID_MAX_MS}};
+    struct envelope e = {0};
+    struct err_text err = {""};
+    char *text = NULL;
+    size_t size = 0;
+    memcpy(f.hash, hq->head.hash, HASH_SIZE);
+    int rc = may_sign(hq, KEY_ROLE_FRESHNESS, hq->freshness_key, now)
+                 ? freshness_compose(&f, &e, &err)
+                 : err_set(&err, ERR_DENIED, "the key set has no such key valid now");
+    if (rc == 0)
+        rc = hqd_sign(&e, hq->freshness_key, &text, &size);
+    if (rc != 0 && !hq->freshness_missing)
+        log_event(EVENT_HQ_NO_FRESHNESS, "reason=\"%s\"", err.text[0] ? err.text : err_name(rc));
+    hq->freshness_missing = rc != 0;
+    free(hq->freshness);
+    hq->freshness = text;
+    hq->freshness_time = now;
+}
+
+void hqd_wake(struct hqd *hq, unsigned topics)
+{
+    if (hq->wake)
+        hq->wake(hq->wake_ctx, topics);
+}
+
+int hqd_post(struct hqd *hq, const char *checkpoint, const char *kind, const char *body,
+             size_t size, struct wall_time now, struct wall_time expires, struct err_text *err)
+{
+    int rc = checkpoint ? 0
+                        : hq_db_exec(&hq->db,
+                                     "DELETE FROM inbox WHERE checkpoint IS NULL AND kind = $1",
+                                     HQ_PARAMS(hq_text(kind)), err);
+    if (rc == 0)
+        rc = hq_db_exec(&hq->db,
+                        "INSERT INTO inbox(checkpoint, kind, body, created_ms, expires_ms)"
+                        " VALUES($1, $2, $3, $4, $5)",
+                        HQ_PARAMS(hq_text(checkpoint), hq_text(kind), hq_blob(body, size),
+                                  hq_int(now.ms), hq_int(expires.ms)),
+                        err);
+    return rc;
+}

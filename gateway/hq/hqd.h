@@ -1,0 +1,116 @@
+/*
+ * What hqd's handlers share: the database, the key set, its two signing keys and the freshness
+ * statement of the moment. Owned by the server's thread; nothing here knows HTTP.
+ */
+#pragma once
+
+#include "gateway/base/clock.h"
+#include "gateway/hq/call.h"
+#include "gateway/hq/db.h"
+#include "gateway/signed/batch.h"
+#include "gateway/signed/keyset.h"
+
+enum { HQ_FRESHNESS_RENEW_MS = 3600 * 1000, HQ_CLOCK_AHEAD_MS = 5 * 60 * 1000 };
+
+struct hqd_options {
+    const char *database;      /* path */
+    const char *roots_folder;  /* *.pem: root public keys */
+    const char *keyset_file;   /* the first key set; a newer one in the database wins */
+    const char *freshness_key; /* PKCS#8 PEM, 0600 */
+    const char *receipt_key;
+    const char *est_url;          /* told with a token */
+    const char *box_root;         /* PEM: what /cacerts says */
+    const char *const *operators; /* names that may act; NULL ends */
+    const struct clock_source *clock;
+};
+
+/* Asks hq-cad for a certificate; `request` (canonical base64 PKCS#10) and `checkpoint` are copied.
+ * Later calls done() exactly once, by the server's thread: `rc` 0 and the chain as PEM, or why not.
+ */
+typedef void (*hq_issued_cb)(void *ctx, int rc, const char *chain_pem, const char *why);
+struct hq_issuer {
+    int (*ask)(void *impl, const char *request, const char *checkpoint, hq_issued_cb done,
+               void *ctx);
+    void *impl;
+};
+
+struct hqd {
+    struct hq_db db;
+    struct clock_source clock;
+    struct root_keys roots;
+    struct keyset *keyset; /* NULL only while opening */
+    struct sign_key *freshness_key;
+    struct sign_key *receipt_key;
+    const char *est_url;
+    char *cacerts; /* base64 PKCS#7 of the box root */
+    struct list_head head;
+    char *freshness; /* envelope, NULL when the key set has no key of ours */
+    struct wall_time freshness_time;
+    bool freshness_missing; /* told once */
+    struct hq_issuer issuer;
+    void (*wake)(void *ctx, unsigned topics); /* runs calls that wait; NULL: nobody waits */
+    void *wake_ctx;
+};
+
+/* Checks every file, opens the database, takes operators over. `options` strings must live on.
+ * ERR_…; `err` names the file. hqd_close frees; a zeroed one is fine. */
+int hqd_open(const struct hqd_options *options, struct hqd *out, struct err_text *err) MUST_CHECK;
+void hqd_close(struct hqd *hq);
+/* The files of hqd_open alone, without the database. */
+int hqd_check(const struct hqd_options *options, struct err_text *err) MUST_CHECK;
+/* Operators named may act, others no longer. */
+int hqd_set_operators(struct hqd *hq, const char *const *names, struct err_text *err) MUST_CHECK;
+
+/* Reads the head from the database. */
+int hqd_load_head(struct hqd *hq, struct err_text *err) MUST_CHECK;
+/* Issues a new freshness statement when it is due or speaks of another head. Never fails: without
+ * one the boxes notice; the reason is logged. */
+void hqd_renew_freshness(struct hqd *hq);
+void hqd_wake(struct hqd *hq, unsigned topics);
+/* A message for one box, or for all (checkpoint NULL: a newer one of the kind replaces it). `body`
+ * is JSON text. Inside the caller's transaction. */
+int hqd_post(struct hqd *hq, const char *checkpoint, const char *kind, const char *body,
+             size_t size, struct wall_time now, struct wall_time expires,
+             struct err_text *err) MUST_CHECK;
+/* Signs an unsigned envelope with one key; heap text the caller frees. Ends the envelope. */
+int hqd_sign(struct envelope *e, const struct sign_key *key, char **out, size_t *out_size)
+    MUST_CHECK;
+
+/* Whether the peer of `call` may speak: known, not revoked, its certificate neither expired nor
+ * superseded. Answers 403 and returns HQ_DONE when not, HQ_AGAIN when it may go on. */
+enum hq_step hq_peer_check(struct hq_call *call);
+/* Notes a certificate issued to a checkpoint; `first`: enrolled anew, so earlier ones end. */
+int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
+                          const struct tls_cert_facts *facts, bool first,
+                          struct err_text *err) MUST_CHECK;
+/* An operator's request is recorded before it is carried out, its answer's status after. */
+int hq_act_begin(struct hqd *hq, const char *operator_name, const char *method, const char *target,
+                 const void *body, size_t size, int64_t *out_number,
+                 struct err_text *err) MUST_CHECK;
+int hq_act_end(struct hqd *hq, int64_t number, int status, struct err_text *err) MUST_CHECK;
+
+/* Handlers, one a row of the routing table (route.c). */
+enum hq_step hq_list_head(struct hq_call *call);
+enum hq_step hq_list_put_batch(struct hq_call *call);
+enum hq_step hq_list_batches(struct hq_call *call);
+enum hq_step hq_list_entries(struct hq_call *call);
+enum hq_step hq_list_snapshot(struct hq_call *call);
+enum hq_step hq_list_put_snapshot(struct hq_call *call);
+enum hq_step hq_list_chunk(struct hq_call *call);
+enum hq_step hq_list_put_chunk(struct hq_call *call);
+enum hq_step hq_keyset(struct hq_call *call);
+enum hq_step hq_put_keyset(struct hq_call *call);
+enum hq_step hq_box_records(struct hq_call *call);
+enum hq_step hq_box_urgent(struct hq_call *call);
+enum hq_step hq_box_inbox(struct hq_call *call);
+enum hq_step hq_operator_hits(struct hq_call *call);
+enum hq_step hq_operator_checkpoints(struct hq_call *call);
+enum hq_step hq_operator_enroll(struct hq_call *call);
+enum hq_step hq_operator_revoke(struct hq_call *call);
+enum hq_step hq_operator_instructions(struct hq_call *call);
+enum hq_step hq_operator_audit(struct hq_call *call);
+enum hq_step hq_operator_accept(struct hq_call *call);
+enum hq_step hq_operator_self(struct hq_call *call);
+enum hq_step hq_est_cacerts(struct hq_call *call);
+enum hq_step hq_est_enroll(struct hq_call *call);
+enum hq_step hq_est_reenroll(struct hq_call *call);

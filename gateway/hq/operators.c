@@ -1,0 +1,356 @@
+/*
+ * What people at HQ ask: hits, checkpoints, enrolment tokens, revocation, instructions, chains.
+ */
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/encode.h"
+#include "gateway/base/log.h"
+#include "gateway/hq/hqd.h"
+#include "gateway/hq/records.h"
+#include "gateway/signed/instruction.h"
+
+enum {
+    TOKEN_BYTES = 20, /* 160 random bits, 40 hex digits: may be typed by hand */
+    TOKEN_MINUTES_DEFAULT = 60,
+    TOKEN_MINUTES_MAX = 10080,
+    NAME_MAX_BYTES = 128,
+    REASON_MAX_BYTES = 512
+};
+
+struct hits {
+    struct hq_call *call;
+    int count;
+    int64_t next;
+};
+
+/* number, checkpoint, sequence, time, received, provisional, body */
+static int add_hit(void *ctx, const struct hq_value *columns, size_t count)
+{
+    struct hits *h = ctx;
+    struct evbuffer *body = h->call->answer.body;
+    char time[WALL_TEXT_SIZE];
+    char received[WALL_TEXT_SIZE];
+    if (count != 7)
+        return ERR_CORRUPT;
+    if (h->count > 0 && evbuffer_get_length(body) + columns[6].size + 512 > HQ_ANSWER_MAX)
+        return ERR_FULL;
+    h->next = columns[0].number;
+    wall_format((struct wall_time){columns[3].number}, time);
+    wall_format((struct wall_time){columns[4].number}, received);
+    if (evbuffer_add_printf(body,
+                            "%s{\"number\":%lld,\"checkpoint\":\"%.*s\",\"sequence\":%lld,"
+                            "\"time\":\"%s\",\"received\":\"%s\",\"provisional\":%s,\"record\":",
+                            h->count++ ? "," : "", (long long)h->next, (int)columns[1].size,
+                            columns[1].data, (long long)columns[2].number, time, received,
+                            columns[5].number ? "true" : "false") < 0 ||
+        evbuffer_add(body, columns[6].data, columns[6].size) != 0 ||
+        evbuffer_add(body, "}", 1) != 0)
+        return ERR_NO_MEMORY;
+    return 0;
+}
+
+enum hq_step hq_operator_hits(struct hq_call *call)
+{
+    struct err_text err = {""};
+    const struct hq_query *q = &call->query;
+    struct hits h = {.call = call, .next = (int64_t)q->after};
+    hq_answer_begin(call, 200);
+    if (evbuffer_add_printf(call->answer.body, "{\"hits\":[") < 0)
+        return hq_answer_error(call, 503, "out of memory");
+    int rc = hq_db_query(&call->hq->db,
+                         "SELECT number, checkpoint, sequence, time_ms, received_ms, provisional,"
+                         " body FROM hits WHERE number > $1 AND ($2 = '' OR checkpoint = $2)"
+                         " ORDER BY number LIMIT $3",
+                         HQ_PARAMS(hq_int(h.next), hq_text(q->checkpoint), hq_int(q->limit)),
+                         add_hit, &h, &err);
+    if (rc != 0 && rc != ERR_FULL)
+        return hq_answer_failure(call, rc, &err);
+    if (h.count == 0 && q->wait_s > 0 && !call->last_run) {
+        call->topics = HQ_TOPIC_HITS;
+        return HQ_WAIT;
+    }
+    if (evbuffer_add_printf(call->answer.body, "],\"next\":%lld}", (long long)h.next) < 0)
+        return hq_answer_error(call, 503, "out of memory");
+    return HQ_DONE;
+}
+
+static json_t *text_json(const struct hq_value *v)
+{
+    return v->type == HQ_TEXT ? json_stringn(v->data, v->size) : json_null();
+}
+
+static json_t *number_json(const struct hq_value *v)
+{
+    return v->type == HQ_INT ? json_integer(v->number) : json_null();
+}
+
+static json_t *chain_json(const struct hq_value *v)
+{
+    char text[2 * JOURNAL_CHAIN_ID_SIZE + 1];
+    if (v->type != HQ_BLOB || v->size != JOURNAL_CHAIN_ID_SIZE)
+        return json_null();
+    hex_encode((const uint8_t *)v->data, v->size, text);
+    return json_string(text);
+}
+
+/* id, name, revoked, seen, list revision, list hash, until, chain, state, sequence, reason */
+static int add_checkpoint(void *ctx, const struct hq_value *c, size_t count)
+{
+    if (count != 11)
+        return ERR_CORRUPT;
+    bool quarantined = c[8].type == HQ_TEXT && c[8].size != strlen("active");
+    const char *state = c[2].type != HQ_NULL   ? "revoked"
+                        : quarantined          ? "quarantined"
+                        : c[3].type != HQ_NULL ? "active"
+                                               : "enrolled";
+    json_t *row = json_pack("{s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", text_json(&c[0]),
+                            "name", text_json(&c[1]), "state", state, "last_seen",
+                            hq_time_json(c[3].number), "list_revision", number_json(&c[4]),
+                            "list_hash", text_json(&c[5]), "certificate_until",
+                            hq_time_json(c[6].number), "chain", chain_json(&c[7]), "confirmed",
+                            number_json(&c[9]), "quarantine", text_json(&c[10]));
+    return row && json_array_append_new(ctx, row) == 0 ? 0 : ERR_NO_MEMORY;
+}
+
+enum hq_step hq_operator_checkpoints(struct hq_call *call)
+{
+    struct err_text err = {""};
+    json_t *rows = json_array();
+    int rc = rows ? hq_db_query(&call->hq->db,
+                                "SELECT p.id, p.name, p.revoked_ms, p.last_seen_ms,"
+                                " p.list_revision, p.list_hash, p.certificate_until_ms, c.chain,"
+                                " c.state, c.sequence, c.reason FROM checkpoints p"
+                                " LEFT JOIN chains c ON c.checkpoint = p.id AND c.chain ="
+                                " (SELECT n.chain FROM chains n WHERE n.checkpoint = p.id"
+                                " ORDER BY n.state = 'quarantined' DESC, n.opened_ms DESC,"
+                                " n.chain LIMIT 1) ORDER BY p.id",
+                                NULL, 0, add_checkpoint, rows, &err)
+                  : ERR_NO_MEMORY;
+    if (rc != 0) {
+        json_decref(rows);
+        return hq_answer_failure(call, rc, &err);
+    }
+    return hq_answer_json(call, 200, json_pack("{s:o}", "checkpoints", rows));
+}
+
+/* "checkpoint" of a body; NULL and answered when it is no id. */
+static const char *checkpoint_of(struct hq_call *call, const json_t *object)
+{
+    const char *id = hq_call_member(call, object, "checkpoint", TLS_LABEL_SIZE - 1);
+    if (id && !tls_label_ok(id)) {
+        hq_answer_error(call, 400, "checkpoint: expected 1 to 64 of a-z 0-9 -");
+        return NULL;
+    }
+    return id;
+}
+
+static int store_token(struct hq_call *call, const char *id, const char *name, const char *token,
+                       struct wall_time expires, struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    uint8_t hash[HASH_SIZE];
+    int rc = hash_bytes(token, strlen(token), hash);
+    if (rc == 0)
+        rc = hq_db_begin(db, err);
+    if (rc == 0)
+        rc = hq_db_exec(db,
+                        "INSERT INTO checkpoints(id, name, created_ms) VALUES($1, $2, $3)"
+                        " ON CONFLICT(id) DO UPDATE SET name = $2",
+                        HQ_PARAMS(hq_text(id), hq_text(name), hq_int(call->now.ms)), err);
+    if (rc == 0)
+        rc = hq_db_exec(db,
+                        "INSERT INTO tokens(checkpoint, hash, expires_ms, operator)"
+                        " VALUES($1, $2, $3, $4) ON CONFLICT(checkpoint) DO UPDATE"
+                        " SET hash = $2, expires_ms = $3, operator = $4",
+                        HQ_PARAMS(hq_text(id), hq_blob(hash, HASH_SIZE), hq_int(expires.ms),
+                                  hq_text(call->peer.identity.name)),
+                        err);
+    if (rc == 0)
+        rc = hq_db_commit(db, err);
+    hq_db_rollback(db);
+    return rc;
+}
+
+static enum hq_step enroll(struct hq_call *call, const char *id, const char *name, int64_t minutes)
+{
+    struct err_text err = {""};
+    uint8_t random[TOKEN_BYTES];
+    char token[2 * TOKEN_BYTES + 1];
+    struct wall_time expires = {call->now.ms + minutes * 60 * 1000};
+    if (RAND_bytes(random, sizeof(random)) != 1)
+        return hq_answer_error(call, 500, "no random numbers");
+    hex_encode(random, sizeof(random), token);
+    int rc = store_token(call, id, name, token, expires, &err);
+    enum hq_step step =
+        rc == 0 ? hq_answer_json(call, 201,
+                                 json_pack("{s:s,s:s,s:o,s:s}", "checkpoint", id, "token", token,
+                                           "expires", hq_time_json(expires.ms), "est_url",
+                                           call->hq->est_url))
+                : hq_answer_failure(call, rc, &err);
+    explicit_bzero(token, sizeof(token));
+    explicit_bzero(random, sizeof(random));
+    return step;
+}
+
+enum hq_step hq_operator_enroll(struct hq_call *call)
+{
+    static const char *const names[] = {"checkpoint", "name", "valid_minutes", NULL};
+    json_t *object = NULL;
+    enum hq_step step = HQ_DONE;
+    if (hq_call_object(call, names, &object) != 0)
+        return HQ_DONE;
+    const json_t *valid = json_object_get(object, "valid_minutes");
+    int64_t minutes = valid ? json_integer_value(valid) : TOKEN_MINUTES_DEFAULT;
+    const char *id = checkpoint_of(call, object);
+    const char *name = id ? hq_call_member(call, object, "name", NAME_MAX_BYTES) : NULL;
+    if (name && (minutes < 1 || minutes > TOKEN_MINUTES_MAX))
+        step = hq_answer_error(call, 400, "valid_minutes: expected 1 to %d", TOKEN_MINUTES_MAX);
+    else if (name)
+        step = enroll(call, id, name, minutes);
+    json_decref(object);
+    return step;
+}
+
+static enum hq_step revoke(struct hq_call *call, const char *id, const char *reason)
+{
+    struct err_text err = {""};
+    struct hq_db *db = &call->hq->db;
+    int rc = hq_db_begin(db, &err);
+    if (rc == 0)
+        rc = hq_db_exec(db, "DELETE FROM tokens WHERE checkpoint = $1", HQ_PARAMS(hq_text(id)),
+                        &err);
+    if (rc == 0)
+        rc = hq_db_exec(db,
+                        "UPDATE certificates SET revoked_ms = $2"
+                        " WHERE checkpoint = $1 AND revoked_ms IS NULL",
+                        HQ_PARAMS(hq_text(id), hq_int(call->now.ms)), &err);
+    if (rc == 0)
+        rc = hq_db_exec(db, "UPDATE checkpoints SET revoked_ms = $2 WHERE id = $1",
+                        HQ_PARAMS(hq_text(id), hq_int(call->now.ms)), &err);
+    if (rc == 0 && hq_db_changed(db) == 0)
+        rc = ERR_NOT_FOUND;
+    if (rc == 0)
+        rc = hq_db_commit(db, &err);
+    hq_db_rollback(db);
+    if (rc == ERR_NOT_FOUND)
+        return hq_answer_error(call, 404, "no such checkpoint");
+    if (rc != 0)
+        return hq_answer_failure(call, rc, &err);
+    log_event(EVENT_HQ_REVOKED, "checkpoint=%s operator=%s reason=\"%s\"", id,
+              call->peer.identity.name, reason);
+    return hq_answer_json(call, 200,
+                          json_pack("{s:s,s:s}", "checkpoint", id, "state", "revoked"));
+}
+
+enum hq_step hq_operator_revoke(struct hq_call *call)
+{
+    static const char *const names[] = {"checkpoint", "reason", NULL};
+    json_t *object = NULL;
+    enum hq_step step = HQ_DONE;
+    if (hq_call_object(call, names, &object) != 0)
+        return HQ_DONE;
+    const char *id = checkpoint_of(call, object);
+    const char *reason = id ? hq_call_member(call, object, "reason", REASON_MAX_BYTES) : NULL;
+    if (reason)
+        step = revoke(call, id, reason);
+    json_decref(object);
+    return step;
+}
+
+static enum hq_step post_instruction(struct hq_call *call, const struct instruction *i)
+{
+    struct err_text err = {""};
+    struct hqd *hq = call->hq;
+    int64_t last = 0;
+    int64_t number = 0;
+    int rc = hq_db_begin(&hq->db, &err);
+    if (rc == 0)
+        rc = hq_db_number(&hq->db, "SELECT instruction_id FROM checkpoints WHERE id = $1",
+                          HQ_PARAMS(hq_text(i->checkpoint)), -1, &last, &err);
+    if (rc == 0 && last < 0)
+        hq_answer_error(call, 404, "no such checkpoint");
+    else if (rc == 0 && (int64_t)i->id <= last)
+        hq_answer_error(call, 409, "id: expected above %lld", (long long)last);
+    if (rc == 0 && call->answer.status == 0)
+        rc = hq_db_exec(&hq->db, "UPDATE checkpoints SET instruction_id = $2 WHERE id = $1",
+                        HQ_PARAMS(hq_text(i->checkpoint), hq_int((int64_t)i->id)), &err);
+    if (rc == 0 && call->answer.status == 0)
+        rc = hqd_post(hq, i->checkpoint, "instruction", call->body, call->size, call->now,
+                      i->expires, &err);
+    if (rc == 0)
+        rc = hq_db_number(&hq->db, "SELECT max(number) FROM inbox", NULL, 0, 0, &number, &err);
+    if (rc == 0 && call->answer.status == 0)
+        rc = hq_db_commit(&hq->db, &err);
+    hq_db_rollback(&hq->db);
+    if (call->answer.status != 0)
+        return HQ_DONE;
+    if (rc != 0)
+        return hq_answer_failure(call, rc, &err);
+    hqd_wake(hq, HQ_TOPIC_INBOX);
+    return hq_answer_json(call, 201, json_pack("{s:I}", "number", (json_int_t)number));
+}
+
+enum hq_step hq_operator_instructions(struct hq_call *call)
+{
+    struct err_text err = {""};
+    struct instruction i = {0};
+    enum hq_step step;
+    int rc = instruction_verify(call->hq->keyset, call->body, call->size, &i, &err);
+    if (rc != 0)
+        return hq_answer_error(call, rc == ERR_NO_MEMORY ? 503 : 422, "%s",
+                               err.text[0] ? err.text : err_name(rc));
+    if (i.expires.ms <= call->now.ms || i.time.ms > call->now.ms + HQ_CLOCK_AHEAD_MS)
+        step = hq_answer_error(call, 422, "expired, or dated ahead of this server's clock");
+    else
+        step = post_instruction(call, &i);
+    instruction_fini(&i);
+    return step;
+}
+
+static enum hq_step accept_chain(struct hq_call *call, const char *id, const char *chain_text,
+                                 const char *reason)
+{
+    struct err_text err = {""};
+    uint8_t chain[JOURNAL_CHAIN_ID_SIZE];
+    if (hex_decode(chain_text, chain, sizeof(chain)) != 0)
+        return hq_answer_error(call, 400, "chain: expected 32 hex digits");
+    int rc = hq_records_accept(&call->hq->db, id, chain, call->peer.identity.name, reason,
+                               call->now, &err);
+    if (rc == ERR_NOT_FOUND)
+        return hq_answer_error(call, 404, "%s", err.text);
+    if (rc != 0)
+        return hq_answer_failure(call, rc, &err);
+    log_event(EVENT_HQ_CHAIN_ACCEPTED, "checkpoint=%s chain=%s operator=%s", id, chain_text,
+              call->peer.identity.name);
+    return hq_answer_json(call, 200,
+                          json_pack("{s:s,s:s,s:s}", "checkpoint", id, "chain", chain_text, "state",
+                                    "active"));
+}
+
+enum hq_step hq_operator_accept(struct hq_call *call)
+{
+    static const char *const names[] = {"checkpoint", "chain", "reason", NULL};
+    json_t *object = NULL;
+    enum hq_step step = HQ_DONE;
+    if (hq_call_object(call, names, &object) != 0)
+        return HQ_DONE;
+    const char *id = checkpoint_of(call, object);
+    const char *chain = id ? hq_call_member(call, object, "chain", 64) : NULL;
+    const char *reason = chain ? hq_call_member(call, object, "reason", REASON_MAX_BYTES) : NULL;
+    if (reason)
+        step = accept_chain(call, id, chain, reason);
+    json_decref(object);
+    return step;
+}
+
+enum hq_step hq_operator_self(struct hq_call *call)
+{
+    return hq_answer_json(call, 200,
+                          json_pack("{s:s,s:s,s:o,s:I}", "operator", call->peer.identity.name,
+                                    "fleet", call->peer.identity.fleet, "time",
+                                    hq_time_json(call->now.ms), "keyset_version",
+                                    (json_int_t)call->hq->keyset->version));
+}

@@ -1,0 +1,157 @@
+/*
+ * Who may speak: a row for every checkpoint, certificate and operator, looked at on each request;
+ * and the record of what operators did.
+ */
+#include <string.h>
+
+#include "gateway/hq/hqd.h"
+
+enum { SEEN_EVERY_MS = 60 * 1000 };
+
+struct row {
+    bool found;
+    bool revoked;
+    int64_t last_seen_ms;
+};
+
+static int take_row(void *ctx, const struct hq_value *columns, size_t count)
+{
+    if (count != 2)
+        return ERR_CORRUPT;
+    *(struct row *)ctx = (struct row){true, columns[0].type != HQ_NULL, columns[1].number};
+    return 0;
+}
+
+int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
+                          const struct tls_cert_facts *facts, bool first, struct err_text *err)
+{
+    int rc = first ? hq_db_exec(&hq->db,
+                                "UPDATE certificates SET revoked_ms = $2"
+                                " WHERE checkpoint = $1 AND revoked_ms IS NULL",
+                                HQ_PARAMS(hq_text(checkpoint), hq_int(clock_wall(&hq->clock).ms)),
+                                err)
+                   : 0;
+    if (rc == 0)
+        rc = hq_db_exec(&hq->db,
+                        "INSERT INTO certificates(fingerprint, checkpoint, until_ms)"
+                        " VALUES($1, $2, $3) ON CONFLICT DO NOTHING",
+                        HQ_PARAMS(hq_blob(facts->fingerprint, TLS_FINGERPRINT_SIZE),
+                                  hq_text(checkpoint), hq_int(facts->not_after.ms)),
+                        err);
+    if (rc == 0)
+        rc = hq_db_exec(&hq->db, "UPDATE checkpoints SET certificate_until_ms = $2 WHERE id = $1",
+                        HQ_PARAMS(hq_text(checkpoint), hq_int(facts->not_after.ms)), err);
+    return rc;
+}
+
+static int check_box(struct hq_call *call, struct row *row, struct err_text *err)
+{
+    struct hqd *hq = call->hq;
+    const char *id = call->peer.identity.name;
+    struct row certificate = {0};
+    int rc = hq_db_query(&hq->db, "SELECT revoked_ms, last_seen_ms FROM checkpoints WHERE id = $1",
+                         HQ_PARAMS(hq_text(id)), take_row, row, err);
+    if (rc != 0 || !row->found || row->revoked)
+        return rc;
+    rc = hq_db_query(&hq->db,
+                     "SELECT revoked_ms, until_ms FROM certificates WHERE fingerprint = $1",
+                     HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE)), take_row,
+                     &certificate, err);
+    row->revoked = certificate.revoked;
+    /* One of an issuing CA that is not ours to run: noted, so that a new enrolment ends it. */
+    if (rc == 0 && !certificate.found)
+        rc = hq_certificate_issued(hq, id, &call->peer, false, err);
+    if (rc == 0 && call->now.ms - row->last_seen_ms >= SEEN_EVERY_MS)
+        rc = hq_db_exec(&hq->db, "UPDATE checkpoints SET last_seen_ms = $2 WHERE id = $1",
+                        HQ_PARAMS(hq_text(id), hq_int(call->now.ms)), err);
+    return rc;
+}
+
+static int check_operator(struct hq_call *call, struct row *row, struct err_text *err)
+{
+    struct hqd *hq = call->hq;
+    const char *name = call->peer.identity.name;
+    if (strcmp(call->peer.identity.fleet, hq->keyset->fleet) != 0)
+        return 0;
+    int rc = hq_db_query(&hq->db, "SELECT revoked_ms, last_seen_ms FROM operators WHERE name = $1",
+                         HQ_PARAMS(hq_text(name)), take_row, row, err);
+    if (rc == 0 && row->found && call->now.ms - row->last_seen_ms >= SEEN_EVERY_MS)
+        rc = hq_db_exec(&hq->db, "UPDATE operators SET last_seen_ms = $2 WHERE name = $1",
+                        HQ_PARAMS(hq_text(name), hq_int(call->now.ms)), err);
+    return rc;
+}
+
+enum hq_step hq_peer_check(struct hq_call *call)
+{
+    struct err_text err = {""};
+    struct row row = {0};
+    int rc = 0;
+    if (call->now.ms > call->peer.not_after.ms || call->now.ms < call->peer.not_before.ms)
+        return hq_answer_error(call, 403, "certificate: not valid now");
+    switch (call->peer.identity.kind) {
+    case TLS_PEER_CHECKPOINT:
+        rc = check_box(call, &row, &err);
+        break;
+    case TLS_PEER_OPERATOR:
+        rc = check_operator(call, &row, &err);
+        break;
+    case TLS_PEER_HQ:
+        break; /* no HQ server is a client */
+    }
+    if (rc != 0)
+        return hq_answer_failure(call, rc, &err);
+    if (!row.found)
+        return hq_answer_error(call, 403, "certificate: its holder is not known here");
+    if (row.revoked)
+        return hq_answer_error(call, 403, "certificate: revoked");
+    return HQ_AGAIN;
+}
+
+int hqd_set_operators(struct hqd *hq, const char *const *names, struct err_text *err)
+{
+    int rc = hq_db_begin(&hq->db, err);
+    if (rc == 0)
+        rc = hq_db_exec(&hq->db, "UPDATE operators SET revoked_ms = $1 WHERE revoked_ms IS NULL",
+                        HQ_PARAMS(hq_int(clock_wall(&hq->clock).ms)), err);
+    for (size_t i = 0; rc == 0 && names[i]; i++)
+        rc = hq_db_exec(&hq->db,
+                        "INSERT INTO operators(name) VALUES($1)"
+                        " ON CONFLICT(name) DO UPDATE SET revoked_ms = NULL",
+                        HQ_PARAMS(hq_text(names[i])), err);
+    if (rc == 0)
+        rc = hq_db_commit(&hq->db, err);
+    hq_db_rollback(&hq->db);
+    return rc;
+}
+
+static int take_number(void *ctx, const struct hq_value *columns, size_t count)
+{
+    if (count != 1)
+        return ERR_CORRUPT;
+    *(int64_t *)ctx = columns[0].number;
+    return 0;
+}
+
+int hq_act_begin(struct hqd *hq, const char *operator_name, const char *method, const char *target,
+                 const void *body, size_t size, int64_t *out_number, struct err_text *err)
+{
+    uint8_t hash[HASH_SIZE];
+    int64_t number = 0;
+    int rc = hash_bytes(body, size, hash);
+    if (rc == 0)
+        rc = hq_db_query(&hq->db,
+                         "INSERT INTO acts(operator, time_ms, method, target, body_hash, status)"
+                         " VALUES($1, $2, $3, $4, $5, 0) RETURNING number",
+                         HQ_PARAMS(hq_text(operator_name), hq_int(clock_wall(&hq->clock).ms),
+                                   hq_text(method), hq_text(target), hq_blob(hash, HASH_SIZE)),
+                         take_number, &number, err);
+    if (rc == 0)
+        *out_number = number;
+    return rc;
+}
+
+int hq_act_end(struct hqd *hq, int64_t number, int status, struct err_text *err)
+{
+    return hq_db_exec(&hq->db, "UPDATE acts SET status = $2 WHERE number = $1",
+                      HQ_PARAMS(hq_int(number), hq_int(status)), err);
+}

@@ -1,0 +1,556 @@
+/*
+ * See server.h. Calls that wait stand in `open` with a timer each; a wake runs them again.
+ * libevent's own traps: without a bufferevent of ours it would speak plain HTTP (refused in
+ * on_request), and its idle time must lie above the longest wait.
+ */
+#include "gateway/hq/server.h"
+
+#include <arpa/inet.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "gateway/base/encode.h"
+#include "gateway/base/log.h"
+#include "gateway/hq/issuer.h"
+#include "gateway/hq/route.h"
+
+enum {
+    TICK_MS = 200,
+    WAITS_OF_ONE_MAX = 8, /* parked calls of one peer */
+    REFUSED_LOG_MS = 1000,
+    HOUSEKEEPING_MS = 10 * 60 * 1000,
+    FRESHNESS_RETRY_MS = 60 * 1000,
+    ADDRESS_SIZE = 128,
+    METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
+              EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH
+};
+
+/* One of the two listening ends. */
+struct end {
+    struct hq_server *server;
+    SSL_CTX *tls;
+    struct evhttp *http;
+    uint16_t port;
+    bool est;
+};
+
+struct open_call {
+    TAILQ_ENTRY(open_call) link;
+    struct hq_server *server;
+    struct evhttp_request *http;
+    const struct hq_route *route; /* NULL: answered already */
+    struct event *timer;
+    bool waiting; /* for a wake; otherwise for its next round */
+    int64_t act;  /* row of an operator's request, 0 = none */
+    char *basic;  /* "user\0password" */
+    struct hq_call call;
+};
+
+struct hq_server {
+    struct event_base *base;
+    struct hqd *hq;
+    struct issuer *issuer;
+    struct end api;
+    struct end est;
+    struct event *tick;
+    struct thread *self;
+    TAILQ_HEAD(, open_call) open;
+    size_t open_count;
+    struct mono_time refused_told;
+    unsigned refused_untold;
+    struct mono_time kept_at; /* last housekeeping */
+    void (*_Atomic work)(void *ctx); /* release store in hq_server_post, acquire in on_tick */
+    void *work_ctx;
+};
+
+static void free_call(struct open_call *open)
+{
+    TAILQ_REMOVE(&open->server->open, open, link);
+    open->server->open_count--;
+    if (open->timer)
+        event_free(open->timer);
+    if (open->basic)
+        explicit_bzero(open->basic, strlen(open->basic));
+    free(open->basic);
+    hq_call_fini(&open->call);
+    free(open);
+}
+
+static void add_header(struct evhttp_request *http, const char *name, const char *value)
+{
+    /* out of memory: the answer goes without it */
+    (void)evhttp_add_header(evhttp_request_get_output_headers(http), name, value);
+}
+
+static void send_answer(struct open_call *open)
+{
+    const struct hq_answer *answer = &open->call.answer;
+    struct evhttp_request *http = open->http;
+    add_header(http, "Content-Type", answer->type);
+    add_header(http, "Cache-Control", "no-store");
+    if (strncmp(answer->type, "application/pkcs7", strlen("application/pkcs7")) == 0)
+        add_header(http, "Content-Transfer-Encoding", "base64");
+    if (answer->retry)
+        add_header(http, "Retry-After", "5");
+    if (answer->ask_password)
+        add_header(http, "WWW-Authenticate", "Basic realm=\"enrolment\"");
+    /* a request whose connection has gone is freed by this as well */
+    evhttp_send_reply(http, answer->status, NULL, answer->body);
+}
+
+static void end_call(struct open_call *open)
+{
+    struct err_text err = {""};
+    if (open->act && hq_act_end(open->server->hq, open->act, open->call.answer.status, &err) != 0)
+        hq_answer_error(&open->call, 500, "the answer could not be recorded: %s", err.text);
+    send_answer(open);
+    free_call(open);
+}
+
+static size_t waits_of(const struct hq_server *server, const struct hq_call *call)
+{
+    const struct open_call *other;
+    size_t count = 0;
+    TAILQ_FOREACH(other, &server->open, link)
+    {
+        count += other->waiting && memcmp(other->call.peer.fingerprint, call->peer.fingerprint,
+                                          TLS_FINGERPRINT_SIZE) == 0;
+    }
+    return count;
+}
+
+/* Runs the handler until it is done or waits. */
+static void run_call(struct open_call *open)
+{
+    struct hq_call *call = &open->call;
+    bool first = !open->waiting;
+    call->now = clock_wall(&open->server->hq->clock);
+    enum hq_step step = open->route ? open->route->handler(call) : HQ_DONE;
+    if (step == HQ_WAIT && first && waits_of(open->server, call) >= WAITS_OF_ONE_MAX)
+        step = hq_answer_error(call, 429, "too many waiting requests of one peer");
+    if (step == HQ_DONE) {
+        end_call(open);
+        return;
+    }
+    int wait_s = call->topics & HQ_TOPIC_ISSUED ? ISSUER_DEADLINE_S + 2 : call->query.wait_s;
+    struct timeval delay = {.tv_sec = step == HQ_WAIT ? wait_s : 0};
+    if (step == HQ_WAIT && !first)
+        return; /* its timer runs already */
+    open->waiting = step == HQ_WAIT;
+    if (event_add(open->timer, &delay) != 0) {
+        hq_answer_error(call, 503, "out of memory");
+        end_call(open);
+    }
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd, (void)what; /* a timer has neither */
+    struct open_call *open = ctx;
+    open->call.last_run = open->waiting;
+    run_call(open);
+}
+
+static void wake(void *ctx, unsigned topics)
+{
+    struct hq_server *server = ctx;
+    struct open_call *open = TAILQ_FIRST(&server->open);
+    while (open) {
+        struct open_call *next = TAILQ_NEXT(open, link);
+        if (open->waiting && open->call.topics & topics)
+            run_call(open);
+        open = next;
+    }
+}
+
+static const char *method_of(const struct evhttp_request *http)
+{
+    switch (evhttp_request_get_command(http)) {
+    case EVHTTP_REQ_GET:
+        return "GET";
+    case EVHTTP_REQ_PUT:
+        return "PUT";
+    case EVHTTP_REQ_POST:
+        return "POST";
+    case EVHTTP_REQ_HEAD:
+    case EVHTTP_REQ_DELETE:
+    case EVHTTP_REQ_OPTIONS:
+    case EVHTTP_REQ_TRACE:
+    case EVHTTP_REQ_CONNECT:
+    case EVHTTP_REQ_PATCH:
+        break;
+    }
+    return "other";
+}
+
+/* "Basic <base64 of user:password>" into call->user and call->password. */
+static void read_basic(struct open_call *open)
+{
+    const char *text =
+        evhttp_find_header(evhttp_request_get_input_headers(open->http), "Authorization");
+    uint8_t *plain = NULL;
+    size_t size = 0;
+    if (!text || strncasecmp(text, "Basic ", 6) != 0 || strlen(text) > 512 ||
+        base64_decode(text + 6, &plain, &size) != 0)
+        return;
+    open->basic = strndup((const char *)plain, size);
+    explicit_bzero(plain, size);
+    free(plain);
+    char *colon = open->basic ? strchr(open->basic, ':') : NULL;
+    if (!colon)
+        return;
+    *colon = '\0';
+    open->call.user = open->basic;
+    open->call.password = colon + 1;
+}
+
+static bool read_peer(struct open_call *open, const struct end *end)
+{
+    struct err_text err = {""};
+    struct bufferevent *bev =
+        evhttp_connection_get_bufferevent(evhttp_request_get_connection(open->http));
+    SSL *ssl = bev ? bufferevent_openssl_get_ssl(bev) : NULL;
+    if (!ssl) {
+        hq_answer_error(&open->call, 403, "TLS is required");
+        return false;
+    }
+    if (end->est) {
+        read_basic(open);
+        return true;
+    }
+    if (tls_peer_facts(ssl, &open->call.peer, &err) != 0) {
+        hq_answer_error(&open->call, 403, "certificate: %s", err.text);
+        return false;
+    }
+    return hq_peer_check(&open->call) == HQ_AGAIN;
+}
+
+static bool find_route(struct open_call *open, const struct end *end, const char *method)
+{
+    struct hq_call *call = &open->call;
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(open->http);
+    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+    struct err_text err = {""};
+    const struct hq_route *route = NULL;
+    unsigned who = end->est ? (unsigned)HQ_WHO_NOBODY
+                            : (unsigned)HQ_WHO_BOX | (unsigned)HQ_WHO_OPERATOR;
+    unsigned me = end->est                                           ? HQ_WHO_NOBODY
+                  : call->peer.identity.kind == TLS_PEER_CHECKPOINT ? HQ_WHO_BOX
+                                                                     : HQ_WHO_OPERATOR;
+    int rc = hq_route_find(method, path ? path : "", who, &route, call->id);
+    if (rc != 0)
+        hq_answer_error(call, rc == ERR_UNSUPPORTED ? 405 : rc == ERR_INVALID ? 400 : 404,
+                        rc == ERR_UNSUPPORTED ? "not by this method" : "no such path");
+    else if (!(route->who & me))
+        hq_answer_error(call, 403, "not for this kind of peer");
+    else if (route->own_id && strcmp(call->id, call->peer.identity.name) != 0)
+        hq_answer_error(call, 403, "another checkpoint's path");
+    else if (hq_query_parse(evhttp_uri_get_query(uri), &call->query, &err) != 0)
+        hq_answer_error(call, 400, "%s", err.text);
+    else
+        open->route = route;
+    return open->route != NULL;
+}
+
+/* An operator's request to change something is recorded before it is carried out. */
+static void record_act(struct open_call *open, const char *method)
+{
+    struct hq_call *call = &open->call;
+    struct err_text err = {""};
+    const char *target = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(open->http));
+    if (call->peer.identity.kind != TLS_PEER_OPERATOR || strcmp(method, "GET") == 0)
+        return;
+    int rc = hq_act_begin(open->server->hq, call->peer.identity.name, method, target, call->body,
+                          call->size, &open->act, &err);
+    if (rc != 0) {
+        open->route = NULL;
+        hq_answer_failure(call, rc, &err);
+    }
+}
+
+static void on_request(struct evhttp_request *http, void *ctx)
+{
+    struct end *end = ctx;
+    struct hq_server *server = end->server;
+    struct open_call *open =
+        server->open_count < HQ_CALLS_MAX ? calloc(1, sizeof(*open)) : NULL;
+    if (!open || hq_call_init(&open->call, server->hq) != 0 ||
+        !(open->timer = evtimer_new(server->base, on_timer, open))) {
+        if (open)
+            hq_call_fini(&open->call);
+        free(open);
+        evhttp_send_error(http, 503, NULL);
+        return;
+    }
+    struct evbuffer *input = evhttp_request_get_input_buffer(http);
+    const char *method = method_of(http);
+    open->server = server;
+    open->http = http;
+    open->call.now = clock_wall(&server->hq->clock);
+    open->call.size = evbuffer_get_length(input);
+    open->call.body = open->call.size ? (const char *)evbuffer_pullup(input, -1) : "";
+    TAILQ_INSERT_TAIL(&server->open, open, link);
+    server->open_count++;
+    if (!open->call.body)
+        hq_answer_error(&open->call, 503, "out of memory");
+    else if (read_peer(open, end) && find_route(open, end, method))
+        record_act(open, method);
+    run_call(open);
+}
+
+/* Each new connection: its TLS. NULL would be plain HTTP, which on_request refuses. */
+static struct bufferevent *on_accept(struct event_base *base, void *ctx)
+{
+    struct end *end = ctx;
+    SSL *ssl = SSL_new(end->tls);
+    struct bufferevent *bev =
+        ssl ? bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                             BEV_OPT_CLOSE_ON_FREE)
+            : NULL;
+    if (!bev)
+        SSL_free(ssl);
+    else
+        bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+    return bev;
+}
+
+static void on_refused(void *ctx, const char *why)
+{
+    struct hq_server *server = ctx;
+    struct mono_time now = clock_mono(&clock_system);
+    server->refused_untold++;
+    if (server->refused_told.ns != 0 && mono_diff_ms(now, server->refused_told) < REFUSED_LOG_MS)
+        return;
+    log_event(EVENT_HQ_PEER_REFUSED, "count=%u reason=\"%s\"", server->refused_untold, why);
+    server->refused_told = now;
+    server->refused_untold = 0;
+}
+
+/* "127.0.0.1:8443" or "[::1]:8443". */
+static int split_address(const char *text, char host[ADDRESS_SIZE], uint16_t *out_port,
+                         struct err_text *err)
+{
+    const char *colon = strrchr(text, ':');
+    char *end = NULL;
+    long port = colon ? strtol(colon + 1, &end, 10) : -1;
+    size_t size = colon ? (size_t)(colon - text) : 0;
+    struct in6_addr address;
+    if (size > 1 && text[0] == '[' && colon[-1] == ']') {
+        text++;
+        size -= 2;
+    }
+    if (port < 0 || port > 65535 || end == colon + 1 || *end != '\0' || size == 0 ||
+        size >= ADDRESS_SIZE)
+        return err_set(err, ERR_INVALID, "%s: expected address:port", text);
+    memcpy(host, text, size);
+    host[size] = '\0';
+    if (inet_pton(AF_INET, host, &address) != 1 && inet_pton(AF_INET6, host, &address) != 1)
+        return err_set(err, ERR_INVALID, "%s: expected an IP address before the port", host);
+    *out_port = (uint16_t)port;
+    return 0;
+}
+
+static int port_of(evutil_socket_t fd, uint16_t *out)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        return ERR_IO;
+    *out = ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
+    return 0;
+}
+
+static int open_end(struct hq_server *server, struct end *end, const char *listen,
+                    struct err_text *err)
+{
+    char host[ADDRESS_SIZE];
+    uint16_t port = 0;
+    int rc = split_address(listen, host, &port, err);
+    if (rc != 0)
+        return rc;
+    end->server = server;
+    end->http = evhttp_new(server->base);
+    if (!end->http)
+        return ERR_NO_MEMORY;
+    evhttp_set_bevcb(end->http, on_accept, end);
+    evhttp_set_gencb(end->http, on_request, end);
+    evhttp_set_allowed_methods(end->http, METHODS);
+    evhttp_set_max_headers_size(end->http, HQ_HEADER_LIMIT);
+    evhttp_set_max_body_size(end->http, end->est ? HQ_EST_BODY_LIMIT : HQ_BODY_LIMIT);
+    evhttp_set_timeout(end->http, HQ_IDLE_S);
+    struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(end->http, host, port);
+    if (!bound)
+        return err_set(err, ERR_BUSY, "%s: cannot listen there", listen);
+    return port_of(evhttp_bound_socket_get_fd(bound), &end->port);
+}
+
+static int make_tls(const struct hq_server_options *o, bool est, struct hq_server *server,
+                    SSL_CTX **out, struct err_text *err)
+{
+    struct tls_server_options tls = {
+        .cert_file = o->cert_file,
+        .key_file = o->key_file,
+        .trust = {{o->box_root, TLS_PEER_CHECKPOINT}, {o->console_root, TLS_PEER_OPERATOR}},
+        .trust_count = est ? 0 : 2,
+        .refused = server ? on_refused : NULL,
+        .refused_ctx = server,
+    };
+    return tls_server_create(&tls, out, err);
+}
+
+int hq_server_check(const struct hq_server_options *options, struct err_text *err)
+{
+    char host[ADDRESS_SIZE];
+    uint16_t port = 0;
+    SSL_CTX *tls = NULL;
+    int rc = split_address(options->listen, host, &port, err);
+    if (rc == 0 && options->est_listen)
+        rc = split_address(options->est_listen, host, &port, err);
+    if (rc == 0)
+        rc = make_tls(options, false, NULL, &tls, err);
+    SSL_CTX_free(tls);
+    return rc;
+}
+
+static void housekeeping(struct hq_server *server)
+{
+    struct mono_time now = clock_mono(&clock_system);
+    struct err_text err = {""};
+    int64_t wall_ms = clock_wall(&server->hq->clock).ms;
+    if (server->kept_at.ns != 0 && mono_diff_ms(now, server->kept_at) < HOUSEKEEPING_MS)
+        return;
+    server->kept_at = now;
+    /* what fails now is done next time */
+    (void)hq_db_exec(&server->hq->db, "DELETE FROM inbox WHERE expires_ms < $1",
+                     HQ_PARAMS(hq_int(wall_ms)), &err);
+    (void)hq_db_exec(&server->hq->db, "DELETE FROM tokens WHERE expires_ms < $1",
+                     HQ_PARAMS(hq_int(wall_ms)), &err);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd, (void)what; /* a timer has neither */
+    struct hq_server *server = ctx;
+    struct hqd *hq = server->hq;
+    int64_t age_ms = clock_wall(&hq->clock).ms - hq->freshness_time.ms;
+    void (*work)(void *) = atomic_load_explicit(&server->work, memory_order_acquire);
+    thread_alive(server->self);
+    if (thread_stopping(server->self)) {
+        (void)event_base_loopbreak(server->base); /* fails only without a base */
+        return;
+    }
+    if (work) {
+        work(server->work_ctx);
+        atomic_store_explicit(&server->work, NULL, memory_order_release);
+    }
+    if (age_ms >= HQ_FRESHNESS_RENEW_MS || age_ms < 0 ||
+        (!hq->freshness && age_ms >= FRESHNESS_RETRY_MS))
+        hqd_renew_freshness(hq);
+    housekeeping(server);
+}
+
+int hq_server_post(struct hq_server *server, void (*work)(void *ctx), void *ctx)
+{
+    if (atomic_load_explicit(&server->work, memory_order_acquire))
+        return ERR_BUSY;
+    server->work_ctx = ctx;
+    atomic_store_explicit(&server->work, work, memory_order_release);
+    return 0;
+}
+
+static int open_all(const struct hq_server_options *o, struct hq_server *server,
+                    struct err_text *err)
+{
+    int rc = make_tls(o, false, server, &server->api.tls, err);
+    server->base = rc == 0 ? event_base_new() : NULL;
+    if (rc == 0 && !server->base)
+        rc = ERR_NO_MEMORY;
+    if (rc == 0)
+        rc = open_end(server, &server->api, o->listen, err);
+    if (rc == 0 && o->est_listen) {
+        server->est.est = true;
+        rc = make_tls(o, true, server, &server->est.tls, err);
+        if (rc == 0)
+            rc = open_end(server, &server->est, o->est_listen, err);
+    }
+    if (rc == 0)
+        rc = issuer_create(server->base, o->issue_socket, &server->issuer);
+    if (rc == 0 && !(server->tick = event_new(server->base, -1, EV_PERSIST, on_tick, server)))
+        rc = ERR_NO_MEMORY;
+    return rc;
+}
+
+int hq_server_create(const struct hq_server_options *options, struct hqd *hq,
+                     struct hq_server **out, struct err_text *err)
+{
+    struct hq_server *server = calloc(1, sizeof(*server));
+    if (!server)
+        return ERR_NO_MEMORY;
+    TAILQ_INIT(&server->open);
+    server->hq = hq;
+    int rc = open_all(options, server, err);
+    if (rc != 0) {
+        hq_server_destroy(server);
+        return rc;
+    }
+    hq->issuer = (struct hq_issuer){issuer_ask, server->issuer};
+    hq->wake = wake;
+    hq->wake_ctx = server;
+    *out = server;
+    return 0;
+}
+
+uint16_t hq_server_port(const struct hq_server *server)
+{
+    return server->api.port;
+}
+
+uint16_t hq_server_est_port(const struct hq_server *server)
+{
+    return server->est.port;
+}
+
+void hq_server_run(struct thread *self, void *ctx)
+{
+    const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+    struct hq_server *server = ctx;
+    server->self = self;
+    thread_alive(self);
+    if (event_add(server->tick, &tick) == 0)
+        (void)event_base_dispatch(server->base); /* ended by on_tick; otherwise found stale */
+}
+
+static void close_end(struct end *end)
+{
+    if (end->http)
+        evhttp_free(end->http);
+    SSL_CTX_free(end->tls);
+}
+
+void hq_server_destroy(struct hq_server *server)
+{
+    if (!server)
+        return;
+    while (!TAILQ_EMPTY(&server->open))
+        free_call(TAILQ_FIRST(&server->open));
+    if (server->hq && server->hq->wake_ctx == server)
+        server->hq->wake = NULL;
+    issuer_destroy(server->issuer);
+    close_end(&server->api);
+    close_end(&server->est);
+    if (server->tick)
+        event_free(server->tick);
+    if (server->base)
+        event_base_free(server->base);
+    free(server);
+}
