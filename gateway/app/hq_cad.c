@@ -55,6 +55,7 @@ struct program {
     struct cad_config config;
     struct hq_ca *ca;
     uid_t client;
+    char socket[PATH_BYTES + 16];
     struct line_server *server;
     struct thread thread;
 };
@@ -98,9 +99,8 @@ static int load(const char *path, struct program *p, struct err_text *err)
 static int start(struct program *p, struct err_text *err)
 {
     static const struct thread_options thread = {.name = "issue", .core = -1};
-    char path[PATH_BYTES + 16];
     const struct line_listener listener = {
-        .path = path,
+        .path = p->socket,
         .mode = 0660,
         .ops = &ops,
         .ctx = p,
@@ -108,7 +108,7 @@ static int start(struct program *p, struct err_text *err)
         .line_max_bytes = LINE_MAX_BYTES,
         .output_max_bytes = OUTPUT_MAX_BYTES,
     };
-    (void)snprintf(path, sizeof(path), "%s/issue", p->config.runtime_dir); /* fits */
+    (void)snprintf(p->socket, sizeof(p->socket), "%s/issue", p->config.runtime_dir); /* fits */
     int rc = line_server_create(&p->server, err);
     if (rc == 0)
         rc = line_server_listen(p->server, &listener, err);

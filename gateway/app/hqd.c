@@ -55,7 +55,8 @@ static int check_config(void *section, const struct config_at *at, struct err_te
                   .help = (help_))
 
 static const struct config_option options[] = {
-    PATH_OPTION(runtime_dir, "/run/checkpoint", "Folder of hq-cad's socket, hqd.port, hqd-est.port."),
+    PATH_OPTION(runtime_dir, "/run/checkpoint",
+                "Folder of hq-cad's socket, hqd.port, hqd-est.port."),
     PATH_OPTION(state_dir, "/var/lib/checkpoint/hqd", "Folder of the database hqd.sqlite."),
     CONFIG_OPTION(struct hqd_config, listen, "listen", CONFIG_STRING, .min = 3,
                   .fallback = "0.0.0.0:8442",
@@ -64,7 +65,8 @@ static const struct config_option options[] = {
                   .fallback = "0.0.0.0:8443", .help = "Address and port of enrolment (EST)."),
     CONFIG_OPTION(struct hqd_config, est_url, "est_url", CONFIG_STRING, .min = 8, .required = true,
                   .help = "How boxes reach enrolment; told with each token."),
-    PATH_OPTION(certificate, "/etc/checkpoint/hqd/server.pem", "Server certificate with its chain."),
+    PATH_OPTION(certificate, "/etc/checkpoint/hqd/server.pem",
+                "Server certificate with its chain."),
     PATH_OPTION(key, "/etc/checkpoint/hqd/server.key.pem", "Its private key, mode 0600."),
     PATH_OPTION(box_root, "/etc/checkpoint/hqd/box-root.pem", "Root of the boxes' certificates."),
     PATH_OPTION(console_root, "/etc/checkpoint/hqd/console-root.pem",
@@ -149,7 +151,7 @@ static int load(struct program *p, struct err_text *err)
         return rc;
     name_operators(p->config, p->operators);
     (void)snprintf(p->database, sizeof(p->database), "%s/hqd.sqlite",
-                   p->config->state_dir); /* fits */
+                   p->config->state_dir);                                           /* fits */
     (void)snprintf(p->issue, sizeof(p->issue), "%s/issue", p->config->runtime_dir); /* fits */
     const struct hq_server_options server = server_options_of(p);
     const struct hqd_options hqd = hqd_options_of(p);

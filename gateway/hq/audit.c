@@ -84,11 +84,10 @@ static json_t *receipt_of(struct hq_call *call, const struct audit_chain *chain)
     char *text = NULL;
     size_t size = 0;
     json_t *value = NULL;
-    if (hq_db_bytes(&call->hq->db,
-                    "SELECT receipt FROM chains WHERE checkpoint = $1 AND chain = $2",
-                    HQ_PARAMS(hq_text(chain->checkpoint),
-                              hq_blob(chain->chain, JOURNAL_CHAIN_ID_SIZE)),
-                    &text, &size, NULL) == 0)
+    if (hq_db_bytes(
+            &call->hq->db, "SELECT receipt FROM chains WHERE checkpoint = $1 AND chain = $2",
+            HQ_PARAMS(hq_text(chain->checkpoint), hq_blob(chain->chain, JOURNAL_CHAIN_ID_SIZE)),
+            &text, &size, NULL) == 0)
         value = json_loadb(text, size, 0, NULL);
     free(text);
     return value ? value : json_null();
@@ -112,10 +111,10 @@ static int end_chain(struct hq_call *call, struct audit *a)
     check_end(a, chain);
     hex_encode(chain->chain, JOURNAL_CHAIN_ID_SIZE, id);
     hash_format(a->head.hash, head);
-    json_t *fault = a->faulty ? json_pack("{s:I,s:s,s:s}", "sequence",
-                                          (json_int_t)a->head.sequence + 1, "en", a->fault.text,
-                                          "zh", "记录链在此处不完整")
-                              : json_null();
+    json_t *fault = a->faulty
+                        ? json_pack("{s:I,s:s,s:s}", "sequence", (json_int_t)a->head.sequence + 1,
+                                    "en", a->fault.text, "zh", "记录链在此处不完整")
+                        : json_null();
     json_t *row = json_pack("{s:s,s:s,s:b,s:I,s:i,s:I,s:s,s:o,s:o}", "id", chain->checkpoint,
                             "chain", id, "ok", !a->faulty, "records", (json_int_t)a->records,
                             "first", a->records > 0 ? 1 : 0, "last", (json_int_t)a->head.sequence,
@@ -132,8 +131,8 @@ static enum hq_step audit_step(struct hq_call *call, struct audit *a)
     struct err_text err = {""};
     int rc = 0;
     if (a->at == a->count)
-        return hq_answer_json(
-            call, 200, json_pack("{s:b,s:O}", "ok", a->all_ok, "checkpoints", a->report));
+        return hq_answer_json(call, 200,
+                              json_pack("{s:b,s:O}", "ok", a->all_ok, "checkpoints", a->report));
     const struct audit_chain *chain = &a->chains[a->at];
     if (!a->begun) {
         a->begun = true;
@@ -143,14 +142,13 @@ static enum hq_step audit_step(struct hq_call *call, struct audit *a)
         memcpy(a->head.chain, chain->chain, JOURNAL_CHAIN_ID_SIZE);
     }
     a->round = 0;
-    rc = hq_db_query(&call->hq->db,
-                     "SELECT line FROM records WHERE checkpoint = $1 AND chain = $2"
-                     " AND sequence > $3 AND sequence <= $4 ORDER BY sequence LIMIT $5",
-                     HQ_PARAMS(hq_text(chain->checkpoint),
-                               hq_blob(chain->chain, JOURNAL_CHAIN_ID_SIZE),
-                               hq_int((int64_t)a->head.sequence), hq_int(chain->sequence),
-                               hq_int(AUDIT_ROUND)),
-                     follow, a, &err);
+    rc = hq_db_query(
+        &call->hq->db,
+        "SELECT line FROM records WHERE checkpoint = $1 AND chain = $2"
+        " AND sequence > $3 AND sequence <= $4 ORDER BY sequence LIMIT $5",
+        HQ_PARAMS(hq_text(chain->checkpoint), hq_blob(chain->chain, JOURNAL_CHAIN_ID_SIZE),
+                  hq_int((int64_t)a->head.sequence), hq_int(chain->sequence), hq_int(AUDIT_ROUND)),
+        follow, a, &err);
     if (rc == ERR_STOPPED || (rc == 0 && a->round < AUDIT_ROUND))
         rc = end_chain(call, a);
     return rc == 0 ? HQ_AGAIN : hq_answer_failure(call, rc, &err);

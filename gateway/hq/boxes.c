@@ -72,8 +72,8 @@ enum hq_step hq_box_records(struct hq_call *call)
 {
     struct err_text err = {""};
     struct hq_ingest in = {0};
-    int rc = hq_records_ingest(&call->hq->db, call->id, call->body, call->size, call->now, &in,
-                               &err);
+    int rc =
+        hq_records_ingest(&call->hq->db, call->id, call->body, call->size, call->now, &in, &err);
     if (rc != 0)
         return answer_refused(call, rc, &err);
     if (in.hits > 0)
@@ -115,7 +115,8 @@ static int add_message(void *ctx, const struct hq_value *columns, size_t count)
         return ERR_FULL;
     in->next = columns[0].number;
     wall_format((struct wall_time){columns[3].number}, expires);
-    if (evbuffer_add_printf(body, "%s{\"number\":%lld,\"kind\":\"%.*s\",\"expires\":\"%s\",\"body\":",
+    if (evbuffer_add_printf(body,
+                            "%s{\"number\":%lld,\"kind\":\"%.*s\",\"expires\":\"%s\",\"body\":",
                             in->count++ ? "," : "", (long long)in->next, (int)columns[1].size,
                             columns[1].data, expires) < 0 ||
         evbuffer_add(body, columns[2].data, columns[2].size) != 0 ||
@@ -128,16 +129,15 @@ static int add_message(void *ctx, const struct hq_value *columns, size_t count)
 static int note_box(struct hq_call *call, struct err_text *err)
 {
     const struct hq_query *q = &call->query;
-    int rc = hq_db_exec(&call->hq->db,
-                        "UPDATE checkpoints SET inbox_acked = $2 WHERE id = $1 AND inbox_acked < $2",
-                        HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->after)), err);
+    int rc = hq_db_exec(
+        &call->hq->db, "UPDATE checkpoints SET inbox_acked = $2 WHERE id = $1 AND inbox_acked < $2",
+        HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->after)), err);
     if (rc == 0 && q->has_revision)
-        rc = hq_db_exec(&call->hq->db,
-                        "UPDATE checkpoints SET list_revision = $2, list_hash = $3 WHERE id = $1"
-                        " AND (list_revision IS NULL OR list_revision <> $2 OR list_hash <> $3)",
-                        HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->revision),
-                                  hq_text(q->hash)),
-                        err);
+        rc = hq_db_exec(
+            &call->hq->db,
+            "UPDATE checkpoints SET list_revision = $2, list_hash = $3 WHERE id = $1"
+            " AND (list_revision IS NULL OR list_revision <> $2 OR list_hash <> $3)",
+            HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->revision), hq_text(q->hash)), err);
     return rc;
 }
 

@@ -57,8 +57,7 @@ static int read_request(const char *text, const char *checkpoint, X509_REQ **out
     rc = est_request_identity(request, &asked, err);
     if (rc == ERR_NOT_FOUND)
         rc = 0;
-    else if (rc == 0 &&
-             (asked.kind != TLS_PEER_CHECKPOINT || strcmp(asked.name, checkpoint) != 0))
+    else if (rc == 0 && (asked.kind != TLS_PEER_CHECKPOINT || strcmp(asked.name, checkpoint) != 0))
         rc = err_set(err, ERR_DENIED, "the request names another peer than %s", checkpoint);
     if (rc != 0) {
         X509_REQ_free(request);
@@ -109,8 +108,7 @@ int hq_ca_sign(struct hq_ca *ca, const char *request, const char *checkpoint, st
 static json_t *refusal(const char *code, const char *en)
 {
     log_event(EVENT_HQ_ISSUE_REFUSED, "reason=\"%s\"", en);
-    return json_pack("{s:{s:s,s:s,s:s}}", "error", "code", code, "en", en, "zh",
-                     "证书申请被拒绝");
+    return json_pack("{s:{s:s,s:s,s:s}}", "error", "code", code, "en", en, "zh", "证书申请被拒绝");
 }
 
 json_t *hq_ca_answer(struct hq_ca *ca, const json_t *request, struct wall_time now)

@@ -17,11 +17,16 @@ struct error_kind {
 };
 
 static const struct error_kind error_kinds[] = {
-    {400, "bad_request", "请求格式错误"}, {401, "unauthorized", "注册码无效"},
-    {403, "denied", "无权限"},            {404, "not_found", "不存在"},
-    {405, "method", "不支持的方法"},      {409, "conflict", "与当前状态冲突"},
-    {413, "too_large", "请求过大"},       {422, "refused", "内容未被接受"},
-    {429, "busy", "请求过多，请稍后再试"},      {503, "busy", "服务忙，请稍后再试"},
+    {400, "bad_request", "请求格式错误"},
+    {401, "unauthorized", "注册码无效"},
+    {403, "denied", "无权限"},
+    {404, "not_found", "不存在"},
+    {405, "method", "不支持的方法"},
+    {409, "conflict", "与当前状态冲突"},
+    {413, "too_large", "请求过大"},
+    {422, "refused", "内容未被接受"},
+    {429, "busy", "请求过多，请稍后再试"},
+    {503, "busy", "服务忙，请稍后再试"},
 };
 static const struct error_kind internal_error = {500, "internal", "服务器内部错误"};
 
@@ -45,7 +50,8 @@ void hq_answer_begin(struct hq_call *call, int status)
 {
     call->answer.status = status;
     call->answer.type = "application/json";
-    (void)evbuffer_drain(call->answer.body, evbuffer_get_length(call->answer.body)); /* own buffer */
+    (void)evbuffer_drain(call->answer.body,
+                         evbuffer_get_length(call->answer.body)); /* own buffer */
 }
 
 enum hq_step hq_answer_bytes(struct hq_call *call, int status, const char *type, const void *data,
@@ -64,8 +70,7 @@ enum hq_step hq_answer_json(struct hq_call *call, int status, json_t *value)
     json_decref(value);
     if (!text)
         return hq_answer_error(call, 503, "out of memory");
-    enum hq_step step =
-        hq_answer_bytes(call, status, "application/json", text, strlen(text));
+    enum hq_step step = hq_answer_bytes(call, status, "application/json", text, strlen(text));
     free(text);
     return step;
 }
@@ -83,8 +88,8 @@ enum hq_step hq_answer_error_with(struct hq_call *call, int status, const char *
     static const char no_memory[] =
         "{\"error\":{\"code\":\"busy\",\"en\":\"out of memory\",\"zh\":\"服务忙，请稍后再试\"}}";
     const struct error_kind *kind = kind_of(status);
-    json_t *body = json_pack("{s:{s:s,s:s,s:s}}", "error", "code", kind->code, "en", en, "zh",
-                             kind->zh);
+    json_t *body =
+        json_pack("{s:{s:s,s:s,s:s}}", "error", "code", kind->code, "en", en, "zh", kind->zh);
     if (body && more && json_object_update(body, more) != 0) {
         json_decref(body);
         body = NULL;
@@ -115,8 +120,7 @@ enum hq_step hq_answer_error(struct hq_call *call, int status, const char *fmt, 
 enum hq_step hq_answer_failure(struct hq_call *call, int rc, const struct err_text *err)
 {
     bool passes = rc == ERR_BUSY || rc == ERR_FULL || rc == ERR_NO_MEMORY || rc == ERR_TIMEOUT;
-    return hq_answer_error(call, passes ? 503 : 500, "%s",
-                           err->text[0] ? err->text : err_name(rc));
+    return hq_answer_error(call, passes ? 503 : 500, "%s", err->text[0] ? err->text : err_name(rc));
 }
 
 void hq_body_text(struct evbuffer *body, const char *text)

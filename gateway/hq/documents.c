@@ -88,10 +88,10 @@ static enum hq_step take_snapshot(struct hq_call *call, const struct snapshot *s
     char hash[HASH_TEXT_SIZE];
     if (s->revision != hq->head.revision || memcmp(s->hash, hq->head.hash, HASH_SIZE) != 0) {
         hash_format(hq->head.hash, hash);
-        return hq_answer_error_with(
-            call, 409, "snapshot of another revision than the head's",
-            json_pack("{s:{s:I,s:s,s:o}}", "head", "revision", (json_int_t)hq->head.revision,
-                      "hash", hash, "time", hq_time_json(hq->head.time.ms)));
+        return hq_answer_error_with(call, 409, "snapshot of another revision than the head's",
+                                    json_pack("{s:{s:I,s:s,s:o}}", "head", "revision",
+                                              (json_int_t)hq->head.revision, "hash", hash, "time",
+                                              hq_time_json(hq->head.time.ms)));
     }
     int rc = check_counts(hq, s, &err);
     if (rc == 0)
@@ -192,17 +192,16 @@ static enum hq_step take_keyset(struct hq_call *call, struct keyset **next)
     if (strcmp(hq->keyset->fleet, (*next)->fleet) != 0)
         return hq_answer_error(call, 422, "fleet: another fleet's key set");
     if (keyset_check_newer(hq->keyset, *next, &err) != 0)
-        return hq_answer_error_with(
-            call, 409, err.text,
-            json_pack("{s:I}", "version", (json_int_t)hq->keyset->version));
+        return hq_answer_error_with(call, 409, err.text,
+                                    json_pack("{s:I}", "version", (json_int_t)hq->keyset->version));
     int rc = store_keyset(call, *next, &err);
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
     free(hq->keyset);
     hq->keyset = *next;
     *next = NULL;
-    log_event(EVENT_HQ_KEYSET, "version=%llu operator=%s",
-              (unsigned long long)hq->keyset->version, call->peer.identity.name);
+    log_event(EVENT_HQ_KEYSET, "version=%llu operator=%s", (unsigned long long)hq->keyset->version,
+              call->peer.identity.name);
     hqd_renew_freshness(hq);
     hqd_wake(hq, HQ_TOPIC_INBOX);
     return hq_answer_json(call, 201,
@@ -213,8 +212,8 @@ enum hq_step hq_put_keyset(struct hq_call *call)
 {
     struct err_text err = {""};
     struct keyset *next = calloc(1, sizeof(*next));
-    int rc = next ? keyset_verify(&call->hq->roots, call->body, call->size, next, &err)
-                  : ERR_NO_MEMORY;
+    int rc =
+        next ? keyset_verify(&call->hq->roots, call->body, call->size, next, &err) : ERR_NO_MEMORY;
     enum hq_step step = rc == 0 ? take_keyset(call, &next)
                                 : hq_answer_error(call, rc == ERR_NO_MEMORY ? 503 : 422, "%s",
                                                   err.text[0] ? err.text : err_name(rc));

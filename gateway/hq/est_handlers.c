@@ -72,8 +72,11 @@ static bool request_fits(struct hq_call *call, const char *checkpoint)
     X509_REQ_free(request);
     if (rc == 0 || rc == ERR_NOT_FOUND)
         return true;
-    hq_answer_error(call, rc == ERR_TOO_LARGE ? 413 : rc == ERR_DENIED ? 403 : 400, "%s",
-                    err.text[0] ? err.text : err_name(rc));
+    hq_answer_error(call,
+                    rc == ERR_TOO_LARGE ? 413
+                    : rc == ERR_DENIED  ? 403
+                                        : 400,
+                    "%s", err.text[0] ? err.text : err_name(rc));
     return false;
 }
 
@@ -114,11 +117,10 @@ static int settle(struct hq_call *call, const char *checkpoint, const uint8_t *t
     struct hq_db *db = &call->hq->db;
     int rc = hq_db_begin(db, err);
     if (rc == 0 && token_hash)
-        rc = hq_db_exec(db,
-                        "DELETE FROM tokens WHERE checkpoint = $1 AND hash = $2 AND expires_ms > $3",
-                        HQ_PARAMS(hq_text(checkpoint), hq_blob(token_hash, HASH_SIZE),
-                                  hq_int(call->now.ms)),
-                        err);
+        rc = hq_db_exec(
+            db, "DELETE FROM tokens WHERE checkpoint = $1 AND hash = $2 AND expires_ms > $3",
+            HQ_PARAMS(hq_text(checkpoint), hq_blob(token_hash, HASH_SIZE), hq_int(call->now.ms)),
+            err);
     if (rc == 0 && token_hash && hq_db_changed(db) == 0)
         rc = ERR_DENIED;
     if (rc == 0 && token_hash)
@@ -186,12 +188,12 @@ static enum hq_step go_on(struct hq_call *call, const char *checkpoint, const ui
 static bool token_good(struct hq_call *call, const uint8_t hash[HASH_SIZE])
 {
     int64_t count = 0;
-    return hq_db_number(&call->hq->db,
-                        "SELECT count(*) FROM tokens WHERE checkpoint = $1 AND hash = $2"
-                        " AND expires_ms > $3",
-                        HQ_PARAMS(hq_text(call->user), hq_blob(hash, HASH_SIZE),
-                                  hq_int(call->now.ms)),
-                        0, &count, NULL) == 0 &&
+    return hq_db_number(
+               &call->hq->db,
+               "SELECT count(*) FROM tokens WHERE checkpoint = $1 AND hash = $2"
+               " AND expires_ms > $3",
+               HQ_PARAMS(hq_text(call->user), hq_blob(hash, HASH_SIZE), hq_int(call->now.ms)), 0,
+               &count, NULL) == 0 &&
            count == 1;
 }
 

@@ -130,9 +130,8 @@ int hqd_check(const struct hqd_options *options, struct err_text *err)
 {
     struct hqd hq = {0};
     int rc = read_files(options, &hq, err);
-    if (rc == 0 &&
-        (!keyset_find(hq.keyset, KEY_ROLE_FRESHNESS, sign_key_id(hq.freshness_key)) ||
-         !keyset_find(hq.keyset, KEY_ROLE_RECEIPT, sign_key_id(hq.receipt_key))))
+    if (rc == 0 && (!keyset_find(hq.keyset, KEY_ROLE_FRESHNESS, sign_key_id(hq.freshness_key)) ||
+                    !keyset_find(hq.keyset, KEY_ROLE_RECEIPT, sign_key_id(hq.receipt_key))))
         rc = err_set(err, ERR_DENIED, "%s: freshness_key or receipt_key is not in this key set",
                      options->keyset_file);
     hqd_close(&hq);
@@ -243,10 +242,10 @@ void hqd_wake(struct hqd *hq, unsigned topics)
 int hqd_post(struct hqd *hq, const char *checkpoint, const char *kind, const char *body,
              size_t size, struct wall_time now, struct wall_time expires, struct err_text *err)
 {
-    int rc = checkpoint ? 0
-                        : hq_db_exec(&hq->db,
-                                     "DELETE FROM inbox WHERE checkpoint IS NULL AND kind = $1",
-                                     HQ_PARAMS(hq_text(kind)), err);
+    int rc = checkpoint
+                 ? 0
+                 : hq_db_exec(&hq->db, "DELETE FROM inbox WHERE checkpoint IS NULL AND kind = $1",
+                              HQ_PARAMS(hq_text(kind)), err);
     if (rc == 0)
         rc = hq_db_exec(&hq->db,
                         "INSERT INTO inbox(checkpoint, kind, body, created_ms, expires_ms)"

@@ -73,8 +73,8 @@ int hqd_post(struct hqd *hq, const char *checkpoint, const char *kind, const cha
              size_t size, struct wall_time now, struct wall_time expires,
              struct err_text *err) MUST_CHECK;
 /* Signs an unsigned envelope with one key; heap text the caller frees. Ends the envelope. */
-int hqd_sign(struct envelope *e, const struct sign_key *key, char **out, size_t *out_size)
-    MUST_CHECK;
+int hqd_sign(struct envelope *e, const struct sign_key *key, char **out,
+             size_t *out_size) MUST_CHECK;
 
 /* Whether the peer of `call` may speak: known, not revoked, its certificate neither expired nor
  * superseded. Answers 403 and returns HQ_DONE when not, HQ_AGAIN when it may go on. */

@@ -54,14 +54,14 @@ enum hq_step hq_list_head(struct hq_call *call)
     hash_format(hq->head.hash, hash);
     wall_format(hq->head.time, time);
     hq_answer_begin(call, 200);
-    if (evbuffer_add_printf(
-            call->answer.body,
-            "{\"revision\":%llu,\"hash\":\"%s\",\"time\":%s%s%s,\"max_id\":%lld,"
-            "\"entries\":%lld,\"freshness\":%s,\"keyset_version\":%llu}",
-            (unsigned long long)hq->head.revision, hash, hq->head.revision ? "\"" : "",
-            hq->head.revision ? time : "null", hq->head.revision ? "\"" : "",
-            (long long)counts.max_id, (long long)counts.entries,
-            hq->freshness ? hq->freshness : "null", (unsigned long long)hq->keyset->version) < 0)
+    if (evbuffer_add_printf(call->answer.body,
+                            "{\"revision\":%llu,\"hash\":\"%s\",\"time\":%s%s%s,\"max_id\":%lld,"
+                            "\"entries\":%lld,\"freshness\":%s,\"keyset_version\":%llu}",
+                            (unsigned long long)hq->head.revision, hash,
+                            hq->head.revision ? "\"" : "", hq->head.revision ? time : "null",
+                            hq->head.revision ? "\"" : "", (long long)counts.max_id,
+                            (long long)counts.entries, hq->freshness ? hq->freshness : "null",
+                            (unsigned long long)hq->keyset->version) < 0)
         return hq_answer_error(call, 503, "out of memory");
     return HQ_DONE;
 }
@@ -129,8 +129,8 @@ static int apply_batch(struct publish *p, const struct batch *batch)
         const struct wanted_item *item = &batch->items[i];
         const struct wanted_record *held =
             i < batch->added_count ? NULL : find_entry(p, item->record.id);
-        p->counts.need_two += wanted_record_needs_two(&item->record) -
-                              (held ? wanted_record_needs_two(held) : 0);
+        p->counts.need_two +=
+            wanted_record_needs_two(&item->record) - (held ? wanted_record_needs_two(held) : 0);
         if (i < batch->added_count && (int64_t)item->record.id > p->counts.max_id)
             p->counts.max_id = (int64_t)item->record.id;
         rc = put_entry(p, batch, item);
@@ -174,9 +174,8 @@ static enum hq_step answer_batch(struct hq_call *call, int status, const struct 
 {
     char hash[HASH_TEXT_SIZE];
     hash_format(head->hash, hash);
-    return hq_answer_json(call, status,
-                          json_pack("{s:I,s:s}", "revision", (json_int_t)head->revision, "hash",
-                                    hash));
+    return hq_answer_json(
+        call, status, json_pack("{s:I,s:s}", "revision", (json_int_t)head->revision, "hash", hash));
 }
 
 static enum hq_step answer_conflict(struct hq_call *call, const struct err_text *err)
@@ -257,7 +256,8 @@ static enum hq_step take_batch(struct hq_call *call, const struct batch *batch)
     hq->head = (struct list_head){.revision = batch->revision, .time = batch->time};
     memcpy(hq->head.hash, batch->hash, HASH_SIZE);
     hqd_renew_freshness(hq);
-    log_event(EVENT_HQ_LIST_PUBLISHED, "revision=%llu operator=%s added=%zu changed=%zu withdrawn=%zu",
+    log_event(EVENT_HQ_LIST_PUBLISHED,
+              "revision=%llu operator=%s added=%zu changed=%zu withdrawn=%zu",
               (unsigned long long)batch->revision, call->peer.identity.name, batch->added_count,
               batch->changed_count, batch->withdrawn_count);
     hqd_wake(hq, HQ_TOPIC_INBOX);
@@ -371,8 +371,8 @@ enum hq_step hq_list_entries(struct hq_call *call)
     hq_answer_begin(call, 200);
     if (evbuffer_add_printf(call->answer.body, "{\"entries\":[") < 0)
         return hq_answer_error(call, 503, "out of memory");
-    int rc = hq_db_query(&call->hq->db,
-                         "SELECT id, revision, body FROM entries WHERE id > $1 ORDER BY id LIMIT $2",
-                         HQ_PARAMS(hq_int(l.next), hq_int(call->query.limit)), add_entry, &l, &err);
+    int rc = hq_db_query(
+        &call->hq->db, "SELECT id, revision, body FROM entries WHERE id > $1 ORDER BY id LIMIT $2",
+        HQ_PARAMS(hq_int(l.next), hq_int(call->query.limit)), add_entry, &l, &err);
     return end_listing(&l, rc, &err);
 }

@@ -106,12 +106,12 @@ static int add_checkpoint(void *ctx, const struct hq_value *c, size_t count)
                         : quarantined          ? "quarantined"
                         : c[3].type != HQ_NULL ? "active"
                                                : "enrolled";
-    json_t *row = json_pack("{s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", text_json(&c[0]),
-                            "name", text_json(&c[1]), "state", state, "last_seen",
-                            hq_time_json(c[3].number), "list_revision", number_json(&c[4]),
-                            "list_hash", text_json(&c[5]), "certificate_until",
-                            hq_time_json(c[6].number), "chain", chain_json(&c[7]), "confirmed",
-                            number_json(&c[9]), "quarantine", text_json(&c[10]));
+    json_t *row =
+        json_pack("{s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", text_json(&c[0]), "name",
+                  text_json(&c[1]), "state", state, "last_seen", hq_time_json(c[3].number),
+                  "list_revision", number_json(&c[4]), "list_hash", text_json(&c[5]),
+                  "certificate_until", hq_time_json(c[6].number), "chain", chain_json(&c[7]),
+                  "confirmed", number_json(&c[9]), "quarantine", text_json(&c[10]));
     return row && json_array_append_new(ctx, row) == 0 ? 0 : ERR_NO_MEMORY;
 }
 
@@ -241,8 +241,7 @@ static enum hq_step revoke(struct hq_call *call, const char *id, const char *rea
         return hq_answer_failure(call, rc, &err);
     log_event(EVENT_HQ_REVOKED, "checkpoint=%s operator=%s reason=\"%s\"", id,
               call->peer.identity.name, reason);
-    return hq_answer_json(call, 200,
-                          json_pack("{s:s,s:s}", "checkpoint", id, "state", "revoked"));
+    return hq_answer_json(call, 200, json_pack("{s:s,s:s}", "checkpoint", id, "state", "revoked"));
 }
 
 enum hq_step hq_operator_revoke(struct hq_call *call)
@@ -325,9 +324,9 @@ static enum hq_step accept_chain(struct hq_call *call, const char *id, const cha
         return hq_answer_failure(call, rc, &err);
     log_event(EVENT_HQ_CHAIN_ACCEPTED, "checkpoint=%s chain=%s operator=%s", id, chain_text,
               call->peer.identity.name);
-    return hq_answer_json(call, 200,
-                          json_pack("{s:s,s:s,s:s}", "checkpoint", id, "chain", chain_text, "state",
-                                    "active"));
+    return hq_answer_json(
+        call, 200,
+        json_pack("{s:s,s:s,s:s}", "checkpoint", id, "chain", chain_text, "state", "active"));
 }
 
 enum hq_step hq_operator_accept(struct hq_call *call)

@@ -25,12 +25,12 @@ static int take_row(void *ctx, const struct hq_value *columns, size_t count)
 int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
                           const struct tls_cert_facts *facts, bool first, struct err_text *err)
 {
-    int rc = first ? hq_db_exec(&hq->db,
-                                "UPDATE certificates SET revoked_ms = $2"
-                                " WHERE checkpoint = $1 AND revoked_ms IS NULL",
-                                HQ_PARAMS(hq_text(checkpoint), hq_int(clock_wall(&hq->clock).ms)),
-                                err)
-                   : 0;
+    int rc =
+        first ? hq_db_exec(&hq->db,
+                           "UPDATE certificates SET revoked_ms = $2"
+                           " WHERE checkpoint = $1 AND revoked_ms IS NULL",
+                           HQ_PARAMS(hq_text(checkpoint), hq_int(clock_wall(&hq->clock).ms)), err)
+              : 0;
     if (rc == 0)
         rc = hq_db_exec(&hq->db,
                         "INSERT INTO certificates(fingerprint, checkpoint, until_ms)"
@@ -53,10 +53,10 @@ static int check_box(struct hq_call *call, struct row *row, struct err_text *err
                          HQ_PARAMS(hq_text(id)), take_row, row, err);
     if (rc != 0 || !row->found || row->revoked)
         return rc;
-    rc = hq_db_query(&hq->db,
-                     "SELECT revoked_ms, until_ms FROM certificates WHERE fingerprint = $1",
-                     HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE)), take_row,
-                     &certificate, err);
+    rc =
+        hq_db_query(&hq->db, "SELECT revoked_ms, until_ms FROM certificates WHERE fingerprint = $1",
+                    HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE)), take_row,
+                    &certificate, err);
     row->revoked = certificate.revoked;
     /* One of an issuing CA that is not ours to run: noted, so that a new enrolment ends it. */
     if (rc == 0 && !certificate.found)

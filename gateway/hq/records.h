@@ -19,7 +19,7 @@ struct hq_ingest {
     int repeated;
     int hits; /* new to HQ */
     bool quarantined;
-    bool broke; /* it was this call that put it there */
+    bool broke;                  /* it was this call that put it there */
     char reason[HQ_REASON_SIZE]; /* English, of the quarantine */
 };
 

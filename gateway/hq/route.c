@@ -92,7 +92,15 @@ static bool number_of(const char *text, uint64_t min, uint64_t max, uint64_t *ou
     return value >= min && value <= max;
 }
 
-enum query_key { KEY_AFTER, KEY_LIMIT, KEY_WAIT, KEY_REVISION, KEY_HASH, KEY_CHECKPOINT, KEY_COUNT };
+enum query_key {
+    KEY_AFTER,
+    KEY_LIMIT,
+    KEY_WAIT,
+    KEY_REVISION,
+    KEY_HASH,
+    KEY_CHECKPOINT,
+    KEY_COUNT
+};
 static const char *const key_names[KEY_COUNT] = {"after",    "limit", "wait",
                                                  "revision", "hash",  "checkpoint"};
 

@@ -5,7 +5,11 @@
 
 #include "gateway/hq/call.h"
 
-enum hq_who { HQ_WHO_BOX = 1, HQ_WHO_OPERATOR = 2, HQ_WHO_NOBODY = 4 /* EST, without certificate */ };
+enum hq_who {
+    HQ_WHO_BOX = 1,
+    HQ_WHO_OPERATOR = 2,
+    HQ_WHO_NOBODY = 4 /* EST, without certificate */
+};
 
 enum { HQ_PATH_MAX = 256 /* bytes */ };
 

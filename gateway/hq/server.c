@@ -67,7 +67,7 @@ struct hq_server {
     size_t open_count;
     struct mono_time refused_told;
     unsigned refused_untold;
-    struct mono_time kept_at; /* last housekeeping */
+    struct mono_time kept_at;        /* last housekeeping */
     void (*_Atomic work)(void *ctx); /* release store in hq_server_post, acquire in on_tick */
     void *work_ctx;
 };
@@ -241,14 +241,17 @@ static bool find_route(struct open_call *open, const struct end *end, const char
     const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
     struct err_text err = {""};
     const struct hq_route *route = NULL;
-    unsigned who = end->est ? (unsigned)HQ_WHO_NOBODY
-                            : (unsigned)HQ_WHO_BOX | (unsigned)HQ_WHO_OPERATOR;
-    unsigned me = end->est                                           ? HQ_WHO_NOBODY
+    unsigned who =
+        end->est ? (unsigned)HQ_WHO_NOBODY : (unsigned)HQ_WHO_BOX | (unsigned)HQ_WHO_OPERATOR;
+    unsigned me = end->est                                          ? HQ_WHO_NOBODY
                   : call->peer.identity.kind == TLS_PEER_CHECKPOINT ? HQ_WHO_BOX
-                                                                     : HQ_WHO_OPERATOR;
+                                                                    : HQ_WHO_OPERATOR;
     int rc = hq_route_find(method, path ? path : "", who, &route, call->id);
     if (rc != 0)
-        hq_answer_error(call, rc == ERR_UNSUPPORTED ? 405 : rc == ERR_INVALID ? 400 : 404,
+        hq_answer_error(call,
+                        rc == ERR_UNSUPPORTED ? 405
+                        : rc == ERR_INVALID   ? 400
+                                              : 404,
                         rc == ERR_UNSUPPORTED ? "not by this method" : "no such path");
     else if (!(route->who & me))
         hq_answer_error(call, 403, "not for this kind of peer");
@@ -281,8 +284,7 @@ static void on_request(struct evhttp_request *http, void *ctx)
 {
     struct end *end = ctx;
     struct hq_server *server = end->server;
-    struct open_call *open =
-        server->open_count < HQ_CALLS_MAX ? calloc(1, sizeof(*open)) : NULL;
+    struct open_call *open = server->open_count < HQ_CALLS_MAX ? calloc(1, sizeof(*open)) : NULL;
     if (!open || hq_call_init(&open->call, server->hq) != 0 ||
         !(open->timer = evtimer_new(server->base, on_timer, open))) {
         if (open)
@@ -430,11 +432,13 @@ static void housekeeping(struct hq_server *server)
     if (server->kept_at.ns != 0 && mono_diff_ms(now, server->kept_at) < HOUSEKEEPING_MS)
         return;
     server->kept_at = now;
-    /* what fails now is done next time */
-    (void)hq_db_exec(&server->hq->db, "DELETE FROM inbox WHERE expires_ms < $1",
-                     HQ_PARAMS(hq_int(wall_ms)), &err);
-    (void)hq_db_exec(&server->hq->db, "DELETE FROM tokens WHERE expires_ms < $1",
-                     HQ_PARAMS(hq_int(wall_ms)), &err);
+    int rc = hq_db_exec(&server->hq->db, "DELETE FROM inbox WHERE expires_ms < $1",
+                        HQ_PARAMS(hq_int(wall_ms)), &err);
+    if (rc == 0)
+        rc = hq_db_exec(&server->hq->db, "DELETE FROM tokens WHERE expires_ms < $1",
+                        HQ_PARAMS(hq_int(wall_ms)), &err);
+    if (rc != 0) /* done again next time */
+        log_event(EVENT_HQ_STORE_FAULT, "reason=\"%s\"", err.text);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *ctx)

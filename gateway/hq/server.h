@@ -12,7 +12,7 @@ enum {
     HQ_BODY_LIMIT = 1 << 20,
     HQ_EST_BODY_LIMIT = 16 << 10,
     HQ_HEADER_LIMIT = 8 << 10,
-    HQ_IDLE_S = 90, /* above HQ_WAIT_MAX_S */
+    HQ_IDLE_S = 90,     /* above HQ_WAIT_MAX_S */
     HQ_CALLS_MAX = 4096 /* open at a time */
 };
 
