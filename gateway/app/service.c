@@ -124,6 +124,8 @@ int service_run(struct service *service, struct thread *const *threads, size_t c
                 const struct service_hooks *hooks)
 {
     int status = EXIT_OK;
+    /* Only a manager that asked for it reads these; without a reader the socket would fill up. */
+    bool watched = sd_watchdog_enabled(0, NULL) > 0;
     for (;;) {
         struct pollfd fd = {.fd = service->signal_fd, .events = POLLIN};
         if (poll(&fd, 1, SERVICE_TICK_MS) > 0 && handle_signals(service, hooks))
@@ -134,7 +136,8 @@ int service_run(struct service *service, struct thread *const *threads, size_t c
             status = EXIT_RUN;
             break;
         }
-        (void)sd_notify(0, "WATCHDOG=1"); /* nobody to tell is no error */
+        if (watched)
+            (void)sd_notify(0, "WATCHDOG=1");
         if (hooks->tick)
             hooks->tick(hooks->ctx);
     }

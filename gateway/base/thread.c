@@ -5,6 +5,7 @@
 
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 
 static void *thread_main(void *arg)
 {
@@ -92,4 +93,16 @@ const struct thread *threads_stale(struct thread *const *threads, size_t count, 
         }
     }
     return NULL;
+}
+
+void thread_wait_ms(struct thread *t, int ms)
+{
+    enum { SLICE_MS = 20 };
+    while (ms > 0 && !thread_stopping(t)) {
+        int slice_ms = ms < SLICE_MS ? ms : SLICE_MS;
+        const struct timespec pause = {.tv_nsec = slice_ms * 1000000L};
+        nanosleep(&pause, NULL);
+        thread_alive(t);
+        ms -= slice_ms;
+    }
 }

@@ -46,6 +46,8 @@ void thread_stop(struct thread *t); /* asks; any thread */
 bool thread_stopping(const struct thread *t);
 void thread_join(struct thread *t);  /* no-op when never started */
 void thread_alive(struct thread *t); /* by the thread itself */
+/* Waits, by the thread itself; ends soon after a stop was asked for. */
+void thread_wait_ms(struct thread *t, int ms);
 bool thread_is_realtime(const struct thread *t);
 /* The first of `threads` that ended unasked or has not been alive for max_age_ms; NULL if none. */
 const struct thread *threads_stale(struct thread *const *threads, size_t count, int max_age_ms);

@@ -248,9 +248,6 @@ static void leave(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
     s->left_open = has_boom(x) && !input_on(x, INPUT_LIMIT_CLOSED);
-    if (x->c->auto_close == AUTO_CLOSE_LOOP) {
-        timer_set(x, TIMER_AUTO_CLOSE, x->c->auto_close_ms);
-    }
     if (!s->order_known || s->count == 0) {
         s->go = false;
         s->exit_seen = false;
@@ -306,6 +303,12 @@ static void watch_exit(struct lane_ctx *x)
         timer_off(x, TIMER_EXIT_GAP);
     } else if (s->timer[TIMER_EXIT_GAP].ns == INT64_MAX) {
         timer_set(x, TIMER_EXIT_GAP, x->c->exit_gap_ms);
+        if (x->c->auto_close == AUTO_CLOSE_LOOP) { /* its controller counts from here too */
+            timer_set(x, TIMER_AUTO_CLOSE, x->c->auto_close_ms);
+        }
+    }
+    if (!free) {
+        timer_off(x, TIMER_AUTO_CLOSE); /* a closing onto somebody is never its function */
     }
 }
 

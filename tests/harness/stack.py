@@ -27,6 +27,17 @@ def short_folder():
     return tempfile.TemporaryDirectory(prefix="cp.", dir="/tmp")
 
 
+def free_udp_port():
+    """A port nobody else uses now; the socket is kept, so that datagrams to it are not refused."""
+    sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sink.bind(("127.0.0.1", 0))
+    _sinks.append(sink)
+    return sink.getsockname()[1]
+
+
+_sinks = []
+
+
 def module(**more):
     return {"name": "module", "profile": "generic", "unit": 1, "inputs": dict(INPUTS),
             "outputs": dict(OUTPUTS), **more}
@@ -82,7 +93,8 @@ class Checkpoint:
         self.roots = self.etc / "roots"
         for path in (self.run, self.state, self.etc, self.roots):
             path.mkdir(parents=True, exist_ok=True)
-        self.lanes, self.buses, self.sims = [], [], {}
+        self.lanes, self.buses, self.cameras, self.sims = [], [], [], {}
+        self.port = free_udp_port()
         self.programs = []
 
     def add_tcp_lane(self, lane, sim=(), **options):
@@ -116,6 +128,25 @@ class Checkpoint:
         (self.state / "checkpointd").mkdir(exist_ok=True)
         path = self.write_checkpointd(**more)
         return self.start("checkpointd", path)
+
+    def add_camera(self, camera, lane, key=None, **options):
+        """A camera of matchd.yaml; `key` (16 bytes) makes its tag required."""
+        entry = {"id": camera, "lane": lane, "port": self.port, **options}
+        if key:
+            path = self.etc / f"camera-{camera}.key"
+            path.write_text(key.hex() + "\n")
+            path.chmod(0o600)
+            entry |= {"key_file": str(path), "auth": "required"}
+        self.cameras.append(entry)
+
+    def start_matchd(self, redis_socket, sources=None, **more):
+        path = self.write("matchd.yaml", {
+            "runtime_dir": str(self.run), "state_dir": str(self.state / "matchd"),
+            "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
+            "ports": [{"port": self.port, "format": "compact"}],
+            "sources": [{"kind": "pcap", "interface": "lo"}] if sources is None else sources,
+            "cameras": self.cameras, **more})
+        return self.start("checkpoint-matchd", path)
 
     def start(self, name, config):
         daemon = Program(name, [program(name), "--config", config], self.folder)

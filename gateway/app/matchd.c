@@ -1,0 +1,363 @@
+/*
+ * checkpoint-matchd: plate reads in, matched against the wanted list, out to checkpointd. matchd.h
+ * has its thread table; the list thread and the wiring stand here.
+ */
+#include "gateway/app/matchd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "gateway/app/build_time.h"
+#include "gateway/app/service.h"
+#include "gateway/base/log.h"
+#include "gateway/base/rcu.h"
+
+enum { LIST_POLL_MS = 200, CLOCK_MS = 1000, THREADS_MAX = 5 };
+
+static const char help_text[] =
+    "FILES\n"
+    "  <runtime_dir>/matches     where checkpointd listens\n"
+    "  <runtime_dir>/reads       reads of checkpointd's and camerad's cameras come in here\n"
+    "  <state_dir>/last-good/    the verified list, to start from without Redis\n"
+    "  <state_dir>/counters      the cameras' tag counters\n\n"
+    "SIGNALS\n"
+    "  SIGUSR1  writes the counters to the log\n"
+    "  SIGTERM  ends within 2 s\n"
+    "  SIGHUP   nothing: restart to read the configuration again, lanes are blind for that "
+    "moment\n";
+
+static const struct service_about about = {
+    .program = "checkpoint-matchd",
+    .purpose = "takes plate reads and matches them against the wanted list",
+    .default_config = "/etc/checkpoint/matchd.yaml",
+    .help = help_text};
+
+/* ---- alarms ---- */
+
+void matchd_alarm(void *ctx, enum log_event_id event, bool active, const char *detail)
+{
+    struct matchd *m = ctx;
+    struct alarm_state *state = NULL;
+    bool changed = false;
+    pthread_mutex_lock(&m->alarm_lock);
+    for (int i = 0; i < ALARMS_MAX && !state; i++) {
+        if (m->alarms[i].event == (uint32_t)event || m->alarms[i].event == 0) {
+            state = &m->alarms[i];
+        }
+    }
+    if (state && (state->event != 0 || active) &&
+        (state->active != active || strncmp(state->detail, detail, sizeof(state->detail) - 1))) {
+        changed = state->active != active;
+        state->event = (uint32_t)event;
+        state->active = active;
+        state->told = false;
+        snprintf(state->detail, sizeof(state->detail), "%s", detail);
+    }
+    pthread_mutex_unlock(&m->alarm_lock);
+    if (changed) {
+        log_event(event, "active=%d detail=\"%s\"", active, detail);
+    }
+}
+
+/* ---- the list in force ---- */
+
+static void free_in_force(struct in_force *in_force, bool with_index)
+{
+    if (!in_force) {
+        return;
+    }
+    if (with_index) {
+        match_index_destroy(in_force->index);
+        wanted_list_destroy(in_force->list);
+    }
+    free(in_force);
+}
+
+static void publish(struct matchd *m, struct in_force *next, bool keep_index)
+{
+    struct in_force *old = rcu_publish(&m->in_force, next);
+    atomic_fetch_add_explicit(&m->list_changes, 1, memory_order_release);
+    rcu_wait();
+    free_in_force(old, !keep_index);
+}
+
+static int build_index(const struct wanted_list *list, struct match_index **out,
+                       struct err_text *err)
+{
+    size_t count = wanted_list_count(list);
+    const struct wanted_entry *entries = wanted_list_entries(list);
+    struct match_entry *rows = calloc(count + 1, sizeof(*rows));
+    if (!rows) {
+        return err_set(err, ERR_NO_MEMORY, "index: no memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = (struct match_entry){&entries[i].record, entries[i].text};
+    }
+    int result = match_index_create(rows, count, out, err);
+    free(rows);
+    return result;
+}
+
+/* List thread. */
+static int list_changed(void *ctx, const struct wanted_list *list, const struct list_status *status)
+{
+    struct matchd *m = ctx;
+    struct err_text err;
+    struct in_force *next = calloc(1, sizeof(*next));
+    if (!next) {
+        return ERR_NO_MEMORY;
+    }
+    next->status = *status;
+    int result = wanted_list_share(list, &next->list);
+    if (result == 0) {
+        result = build_index(next->list, &next->index, &err);
+    }
+    if (result != 0) {
+        free_in_force(next, true);
+        return result;
+    }
+    publish(m, next, false);
+    if (status->signed_at.ms > 0) {
+        trusted_time_signed(&m->time, status->signed_at, &clock_system);
+    }
+    return 0;
+}
+
+/* List thread: the same index under another status. */
+static void status_changed(void *ctx, const struct list_status *status)
+{
+    struct matchd *m = ctx;
+    const struct in_force *old = m->in_force; /* this thread alone replaces it */
+    struct in_force *next = calloc(1, sizeof(*next));
+    if (!next) {
+        return; /* said again with the next look */
+    }
+    if (old) {
+        *next = *old;
+    }
+    next->status = *status;
+    publish(m, next, true);
+}
+
+static void look_at_clock(struct matchd *m)
+{
+    struct trusted_reading reading;
+    int64_t offset_ms = 0;
+    bool synchronised = time_sync_system(&offset_ms);
+    trusted_time_synchronised(&m->time, synchronised, offset_ms);
+    trusted_time_read(&m->time, &clock_system, &reading);
+    atomic_store_explicit(&m->time_offset_ms, reading.offset_ms, memory_order_relaxed);
+    atomic_store_explicit(&m->time_trusted, reading.trusted, memory_order_relaxed);
+}
+
+static struct wall_time trusted_wall(void *ctx)
+{
+    bool trusted;
+    return matchd_time(ctx, clock_wall(&clock_system), &trusted);
+}
+
+static struct mono_time system_mono(void *ctx)
+{
+    (void)ctx;
+    return clock_mono(&clock_system);
+}
+
+static void list_run(struct thread *self, void *arg)
+{
+    struct matchd *m = arg;
+    char folder[MATCHD_TEXT_SIZE + 16];
+    const struct clock_source clock = {.mono = system_mono, .wall = trusted_wall, .ctx = m};
+    struct wanted_reader_options options = {.folder = folder,
+                                            .roots_folder = m->config.roots,
+                                            .redis = {.socket_path = m->config.redis_socket,
+                                                      .user = m->config.redis_user,
+                                                      .secret_path = m->config.redis_secret},
+                                            .clock = &clock,
+                                            .list_changed = list_changed,
+                                            .status_changed = status_changed,
+                                            .alarm = matchd_alarm,
+                                            .ctx = m};
+    struct wanted_reader *reader = NULL;
+    struct err_text err;
+    struct mono_time clock_due = {0};
+    snprintf(folder, sizeof(folder), "%s/last-good", m->config.state_dir);
+    while (!thread_stopping(self)) {
+        struct mono_time now = clock_mono(&clock_system);
+        thread_alive(self);
+        if (!mono_before(now, clock_due)) {
+            look_at_clock(m);
+            clock_due = mono_add_ms(now, CLOCK_MS);
+        }
+        int result = reader ? wanted_reader_poll(reader, LIST_POLL_MS)
+                            : wanted_reader_open(&options, &reader, &err);
+        if (result != 0) {
+            matchd_alarm(m, EVENT_WANTED_INDEX_FAILED, true, reader ? err_name(result) : err.text);
+            thread_wait_ms(self, CLOCK_MS);
+        }
+    }
+    wanted_reader_close(reader);
+}
+
+/* ---- setting up ---- */
+
+static int make_pool(struct matchd *m, struct err_text *err)
+{
+    m->pool = calloc(PACKETS_MAX, sizeof(m->pool[0]));
+    m->free_packets = queue_create(PACKETS_MAX, sizeof(struct out_packet *));
+    m->packets = queue_create(PACKETS_MAX, sizeof(struct out_packet *));
+    if (!m->pool || !m->free_packets || !m->packets) {
+        return err_set(err, ERR_NO_MEMORY, "packets: no memory");
+    }
+    for (int i = 0; i < PACKETS_MAX; i++) {
+        struct out_packet *packet = &m->pool[i];
+        int result = queue_push(m->free_packets, &packet);
+        if (result != 0) {
+            return err_set(err, result, "packets");
+        }
+    }
+    return 0;
+}
+
+static int prepare(struct matchd *m, struct err_text *err)
+{
+    struct receiver_options options = {.port_count = m->config.port_count,
+                                       .accept_partial_checksum =
+                                           m->config.accept_partial_checksum};
+    memcpy(options.ports, m->config.ports, sizeof(options.ports));
+    json_fields_default(&options.json);
+    int result = matchd_cameras_load(&m->config, &m->cameras, err);
+    if (result == 0) {
+        result = receiver_create(&options, m->cameras, &m->receiver, err);
+    }
+    return result;
+}
+
+static int start(struct thread *t, const char *name, int priority,
+                 void (*run)(struct thread *, void *), struct matchd *m, struct err_text *err)
+{
+    struct thread_options options = {.name = name,
+                                     .core = -1,
+                                     .policy = priority ? THREAD_FIFO : THREAD_NORMAL,
+                                     .priority = priority};
+    int result = thread_start(t, &options, run, m);
+    return result == 0 ? 0 : err_set(err, result, "thread %s: cannot start", name);
+}
+
+static int start_threads(struct matchd *m, struct err_text *err)
+{
+    int result = start(&m->list_thread, "list", 0, list_run, m, err);
+    if (result == 0) {
+        result = start(&m->link_thread, "link", 20, matchd_link_run, m, err);
+    }
+    if (result == 0) {
+        result = start(&m->reads_thread, "reads", 20, matchd_reads_run, m, err);
+    }
+    if (result == 0) {
+        result = start(&m->keeper_thread, "keeper", 0, matchd_keeper_run, m, err);
+    }
+    if (result == 0) {
+        result = start(&m->capture_thread, "capture", 20, matchd_capture_run, m, err);
+    }
+    return result;
+}
+
+static void stop_all(struct matchd *m)
+{
+    struct thread *threads[THREADS_MAX] = {&m->capture_thread, &m->reads_thread, &m->link_thread,
+                                           &m->keeper_thread, &m->list_thread};
+    for (int i = 0; i < THREADS_MAX; i++) {
+        thread_stop(threads[i]);
+    }
+    for (int i = 0; i < THREADS_MAX; i++) {
+        thread_join(threads[i]);
+    }
+}
+
+static void destroy_all(struct matchd *m)
+{
+    free_in_force(m->in_force, true);
+    receiver_destroy(m->receiver);
+    camera_table_destroy(m->cameras);
+    queue_destroy(m->packets);
+    queue_destroy(m->free_packets);
+    free(m->pool);
+}
+
+static void on_dump(void *ctx)
+{
+    const struct matchd *m = ctx;
+    const struct receiver_stats *s = receiver_stats(m->receiver);
+    log_event(EVENT_PROGRAM_STARTED,
+              "frames=%llu reads=%llu hits=%llu undecoded=%llu dropped=%llu dropped_hits=%llu "
+              "late=%llu",
+              (unsigned long long)s->frames, (unsigned long long)atomic_load(&m->reads),
+              (unsigned long long)atomic_load(&m->hits),
+              (unsigned long long)atomic_load(&m->undecoded),
+              (unsigned long long)atomic_load(&m->dropped),
+              (unsigned long long)atomic_load(&m->dropped_hits),
+              (unsigned long long)atomic_load(&m->late));
+}
+
+static int run(struct matchd *m, struct service *service, struct err_text *err)
+{
+    const struct service_hooks hooks = {.ctx = m, .dump = on_dump};
+    struct thread *threads[THREADS_MAX] = {&m->list_thread, &m->link_thread, &m->reads_thread,
+                                           &m->keeper_thread, &m->capture_thread};
+    if (mkdir(m->config.state_dir, 0700) != 0 && errno != EEXIST) {
+        return err_set(err, ERR_IO, "%s: %s", m->config.state_dir, strerror(errno));
+    }
+    trusted_time_init(&m->time, (struct wall_time){BUILD_TIME_MS}, &clock_system);
+    look_at_clock(m);
+    int result = make_pool(m, err);
+    if (result == 0) {
+        result = matchd_counters_load(m, err);
+    }
+    if (result == 0) {
+        result = matchd_reads_listen(m, err);
+    }
+    if (result == 0) {
+        result = start_threads(m, err);
+    }
+    if (result == 0) {
+        service_ready("matching");
+        result = service_run(service, threads, THREADS_MAX, &hooks);
+        result = result == EXIT_OK ? 0 : err_set(err, ERR_STOPPED, "a thread ended");
+    }
+    stop_all(m);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    static struct matchd m = {.alarm_lock = PTHREAD_MUTEX_INITIALIZER,
+                              .counter_lock = PTHREAD_MUTEX_INITIALIZER};
+    struct service_args args;
+    struct service service;
+    struct err_text err = {{0}};
+    int status = service_args_parse(argc, argv, &about, &args);
+    if (status >= 0) {
+        return status;
+    }
+    int result = config_load(args.config_path, &matchd_section, &m.config, &err);
+    if (result == 0) {
+        result = prepare(&m, &err);
+    }
+    if (result != 0 || args.check) {
+        printf("%s: %s\n", about.program, result == 0 ? "configuration is good" : err.text);
+        destroy_all(&m);
+        return result == 0 ? EXIT_OK : EXIT_CONFIG;
+    }
+    result = service_open(&service, about.program, &err);
+    if (result == 0) {
+        result = run(&m, &service, &err);
+        service_close(&service);
+    }
+    if (result != 0) {
+        fprintf(stderr, "%s: %s\n", about.program, err.text);
+    }
+    destroy_all(&m);
+    return result == 0 ? EXIT_OK : EXIT_RUN;
+}

@@ -1,0 +1,375 @@
+/*
+ * Threads "link" and "reads": packets to checkpointd over `matches`, its questions back; reads of
+ * other programs in over `reads`.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "gateway/app/matchd.h"
+#include "gateway/base/log.h"
+#include "gateway/base/rcu.h"
+#include "gateway/base/unix_socket.h"
+#include "gateway/model/read_message.h"
+
+enum {
+    ALIVE_MS = 250,
+    WAIT_MS = 50,
+    RECONNECT_MS = 100,
+    SEND_WAIT_MS = 500,
+    LATE_MS = 3000, /* older reads are no use at a lane */
+    READERS_MAX = 8
+};
+
+struct link_state {
+    struct matchd *m;
+    int fd; /* -1: not connected */
+    uint64_t sequence;
+    unsigned list_seen;
+    struct match_query watch;
+    bool watching;
+    struct mono_time sent_at;
+    struct mono_time retry_at;
+    struct out_packet own; /* for messages of the link itself */
+};
+
+/* ---- sending ---- */
+
+static void lose(struct link_state *l, const char *why)
+{
+    log_event(EVENT_LINK_LOST, "reason=\"%s\"", why);
+    close(l->fd);
+    l->fd = -1;
+    l->watching = false;
+    l->retry_at = mono_add_ms(clock_mono(&clock_system), RECONNECT_MS);
+}
+
+static void send_packet(struct link_state *l, struct out_packet *packet)
+{
+    struct iovec parts[] = {{&packet->message, sizeof(packet->message)},
+                            {packet->texts, packet->size - sizeof(packet->message)}};
+    struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
+    packet->message.sequence = ++l->sequence;
+    if (sendmsg(l->fd, &header, MSG_NOSIGNAL) < 0) {
+        lose(l, strerror(errno));
+        return;
+    }
+    l->sent_at = clock_mono(&clock_system);
+}
+
+static struct match_message *begin(struct link_state *l, enum match_message_type type)
+{
+    memset(&l->own.message, 0, sizeof(l->own.message));
+    l->own.message.version = MATCH_MESSAGE_VERSION;
+    l->own.message.type = type;
+    l->own.size = sizeof(l->own.message);
+    rcu_reader_online();
+    matchd_fill_list(rcu_load(&l->m->in_force), &l->own.message);
+    rcu_reader_offline();
+    return &l->own.message;
+}
+
+static void send_own(struct link_state *l)
+{
+    if (l->fd >= 0) {
+        send_packet(l, &l->own);
+    }
+}
+
+static void send_hello(struct link_state *l)
+{
+    struct match_message *message = begin(l, MATCH_HELLO);
+    bool seen[LANE_ID_MAX + 1] = {false};
+    for (size_t i = 0; i < l->m->config.camera_count; i++) {
+        const struct camera_options *camera = &l->m->config.cameras[i].options;
+        if (!seen[camera->lane]) {
+            seen[camera->lane] = true;
+            message->u.hello.lanes[message->u.hello.lane_count] = camera->lane;
+            message->u.hello.cameras[message->u.hello.lane_count++] = camera->id;
+        }
+    }
+    send_own(l);
+}
+
+static void send_withdrawn(struct link_state *l)
+{
+    struct match_message *message = begin(l, MATCH_WITHDRAWN);
+    rcu_reader_online();
+    const struct in_force *in_force = rcu_load(&l->m->in_force);
+    for (uint32_t i = 0; in_force && in_force->index && i < l->watch.u.watch.count; i++) {
+        uint64_t id = l->watch.u.watch.entries[i];
+        if (!match_index_entry(in_force->index, id)) {
+            message->u.withdrawn.entries[message->u.withdrawn.count++] = id;
+        }
+    }
+    rcu_reader_offline();
+    send_own(l);
+}
+
+static void send_alarms(struct link_state *l, bool all)
+{
+    for (int i = 0; i < ALARMS_MAX && l->fd >= 0; i++) {
+        pthread_mutex_lock(&l->m->alarm_lock);
+        struct alarm_state *state = &l->m->alarms[i];
+        bool tell = state->event != 0 && (!state->told || (all && state->active));
+        struct alarm_state copy = *state;
+        state->told |= tell;
+        pthread_mutex_unlock(&l->m->alarm_lock);
+        if (!tell) {
+            continue;
+        }
+        struct match_message *message = begin(l, MATCH_ALARM);
+        message->u.alarm.event = copy.event;
+        message->u.alarm.active = copy.active;
+        memcpy(message->u.alarm.detail, copy.detail, sizeof(message->u.alarm.detail));
+        send_own(l);
+    }
+}
+
+static void send_list_change(struct link_state *l)
+{
+    unsigned changes = atomic_load_explicit(&l->m->list_changes, memory_order_acquire);
+    if (changes == l->list_seen) {
+        return;
+    }
+    l->list_seen = changes;
+    (void)begin(l, MATCH_LIST);
+    send_own(l);
+    if (l->watching && l->fd >= 0) {
+        send_withdrawn(l);
+    }
+}
+
+/* ---- questions ---- */
+
+static void answer_search(struct link_state *l, const struct match_query *query)
+{
+    struct match_result result = {.hit_count = 0};
+    struct match_message *message = begin(l, MATCH_SEARCHED);
+    struct plate_read *read = &message->u.read.read;
+    bool trusted;
+    read->event_id = query->u.search.number;
+    read->kind = PLATE_KEY;
+    read->key = query->u.search.key;
+    read->class = query->u.search.class;
+    read->confidence = READ_CONFIDENCE_NONE;
+    read->speed_kmh = UINT16_MAX;
+    read->mono = clock_mono(&clock_system);
+    read->wall = matchd_time(l->m, clock_wall(&clock_system), &trusted);
+    read->lane = l->m->config.cameras[0].options.lane; /* a read has one; a search has no passage */
+    read->camera = l->m->config.cameras[0].options.id;
+    rcu_reader_online();
+    const struct in_force *in_force = rcu_load(&l->m->in_force);
+    if (in_force && in_force->index) {
+        match_find(in_force->index, read, read->wall, trusted, &result);
+    }
+    matchd_fill_hits(&result, &l->own);
+    rcu_reader_offline();
+    send_own(l);
+}
+
+static void take_query(struct link_state *l)
+{
+    struct match_query query;
+    struct err_text err;
+    ssize_t size = recv(l->fd, &query, sizeof(query), MSG_DONTWAIT | MSG_TRUNC);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (size <= 0) {
+        lose(l, size == 0 ? "checkpointd closed the connection" : strerror(errno));
+        return;
+    }
+    if (match_query_check(&query, (size_t)size, &err) != 0) {
+        lose(l, err.text);
+        return;
+    }
+    if (query.type == QUERY_WATCH) {
+        l->watch = query;
+        l->watching = true;
+        send_withdrawn(l);
+    } else {
+        answer_search(l, &query);
+    }
+}
+
+/* ---- connection ---- */
+
+static void connect_when_due(struct link_state *l)
+{
+    char path[MATCHD_TEXT_SIZE + 16];
+    struct err_text err;
+    struct timeval wait = {.tv_usec = SEND_WAIT_MS * 1000};
+    if (mono_before(clock_mono(&clock_system), l->retry_at)) {
+        return;
+    }
+    snprintf(path, sizeof(path), "%s/matches", l->m->config.runtime_dir);
+    if (unix_connect(path, SOCK_SEQPACKET, &l->fd, &err) != 0) {
+        l->fd = -1;
+        l->retry_at = mono_add_ms(clock_mono(&clock_system), RECONNECT_MS);
+        return;
+    }
+    if (setsockopt(l->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) != 0) {
+        lose(l, strerror(errno));
+        return;
+    }
+    l->sequence = 0;
+    l->list_seen = atomic_load_explicit(&l->m->list_changes, memory_order_acquire);
+    send_hello(l);
+    send_alarms(l, true);
+}
+
+static void give_back(struct matchd *m, struct out_packet *packet)
+{
+    int pushed = queue_push(m->free_packets, &packet); /* as long as the pool: always room */
+    (void)pushed;
+}
+
+/* Sends what waits. Without a connection reads are late sooner or later: counted and dropped. */
+static void drain(struct link_state *l)
+{
+    struct out_packet *packet;
+    while (queue_pop(l->m->packets, &packet, 0) == 0) {
+        struct mono_time now = clock_mono(&clock_system);
+        bool late = mono_diff_ms(now, packet->made) > LATE_MS;
+        if (l->fd >= 0 && !late) {
+            send_packet(l, packet);
+        } else {
+            atomic_fetch_add_explicit(&l->m->late, 1, memory_order_relaxed);
+        }
+        give_back(l->m, packet);
+    }
+}
+
+static void wait_for_work(struct link_state *l)
+{
+    struct pollfd fds[2] = {{.fd = queue_fd(l->m->packets), .events = POLLIN},
+                            {.fd = l->fd, .events = POLLIN}}; /* -1 is passed over */
+    if (poll(fds, 2, WAIT_MS) > 0 && fds[1].revents) {
+        take_query(l);
+    }
+}
+
+void matchd_link_run(struct thread *self, void *arg)
+{
+    static struct link_state l; /* one link thread; large */
+    l.m = arg;
+    l.fd = -1;
+    rcu_reader_register();
+    rcu_reader_offline();
+    while (!thread_stopping(self)) {
+        thread_alive(self);
+        if (l.fd < 0) {
+            connect_when_due(&l);
+        }
+        wait_for_work(&l);
+        drain(&l);
+        if (l.fd >= 0) {
+            send_list_change(&l);
+        }
+        send_alarms(&l, false);
+        if (l.fd >= 0 && mono_diff_ms(clock_mono(&clock_system), l.sent_at) >= ALIVE_MS) {
+            (void)begin(&l, MATCH_ALIVE);
+            send_own(&l);
+        }
+    }
+    if (l.fd >= 0) {
+        close(l.fd);
+    }
+    rcu_reader_unregister();
+}
+
+/* ---- reads of other programs ---- */
+
+static struct {
+    int listen_fd;
+    uid_t user;
+    int clients[READERS_MAX];
+} readers = {.listen_fd = -1};
+
+int matchd_reads_listen(struct matchd *m, struct err_text *err)
+{
+    char path[MATCHD_TEXT_SIZE + 16];
+    const struct passwd *user = getpwnam(m->config.checkpointd_user);
+    readers.user = user ? user->pw_uid : getuid();
+    for (int i = 0; i < READERS_MAX; i++) {
+        readers.clients[i] = -1;
+    }
+    snprintf(path, sizeof(path), "%s/reads", m->config.runtime_dir);
+    return unix_listen(path, SOCK_SEQPACKET, 0660, &readers.listen_fd, err);
+}
+
+static void accept_reader(void)
+{
+    struct unix_peer peer;
+    int fd = -1;
+    if (unix_accept(readers.listen_fd, &fd, &peer) != 0) {
+        return;
+    }
+    for (int i = 0; i < READERS_MAX && unix_peer_is(&peer, readers.user); i++) {
+        if (readers.clients[i] < 0) {
+            readers.clients[i] = fd;
+            return;
+        }
+    }
+    close(fd); /* not allowed, or too many */
+}
+
+static void take_message(struct matchd *m, int *fd)
+{
+    struct read_message message;
+    struct err_text err;
+    ssize_t size = recv(*fd, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (size > 0 && read_message_check(&message, (size_t)size, &err) == 0) {
+        rcu_reader_online();
+        matchd_take_read(m, &message.read);
+        rcu_reader_offline();
+        return;
+    }
+    if (size > 0) {
+        atomic_fetch_add_explicit(&m->reads_refused, 1, memory_order_relaxed);
+        log_event(EVENT_READ_REFUSED, "detail=\"%s\"", err.text);
+    }
+    close(*fd);
+    *fd = -1;
+}
+
+void matchd_reads_run(struct thread *self, void *arg)
+{
+    struct matchd *m = arg;
+    rcu_reader_register();
+    rcu_reader_offline();
+    while (!thread_stopping(self)) {
+        struct pollfd fds[READERS_MAX + 1] = {{.fd = readers.listen_fd, .events = POLLIN}};
+        for (int i = 0; i < READERS_MAX; i++) {
+            fds[i + 1] = (struct pollfd){.fd = readers.clients[i], .events = POLLIN};
+        }
+        thread_alive(self);
+        if (poll(fds, READERS_MAX + 1, WAIT_MS * 2) <= 0) {
+            continue;
+        }
+        for (int i = 0; i < READERS_MAX; i++) {
+            if (fds[i + 1].revents) {
+                take_message(m, &readers.clients[i]);
+            }
+        }
+        if (fds[0].revents) {
+            accept_reader();
+        }
+    }
+    for (int i = 0; i < READERS_MAX; i++) {
+        if (readers.clients[i] >= 0) {
+            close(readers.clients[i]);
+        }
+    }
+    close(readers.listen_fd);
+    rcu_reader_unregister();
+}
