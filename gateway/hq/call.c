@@ -170,14 +170,25 @@ int hq_call_object(struct hq_call *call, const char *const *names, json_t **out)
     return 0;
 }
 
+/* Names and reasons stand in the log, one event a line. */
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            return true;
+    return false;
+}
+
 const char *hq_call_member(struct hq_call *call, const json_t *object, const char *name,
                            size_t max_bytes)
 {
     const json_t *value = json_object_get(object, name);
     size_t size = json_string_length(value);
     if (!json_is_string(value) || size == 0 || size > max_bytes ||
-        strlen(json_string_value(value)) != size) {
-        hq_answer_error(call, 400, "%s: expected a text of 1 to %zu bytes", name, max_bytes);
+        strlen(json_string_value(value)) != size || has_control(json_string_value(value))) {
+        hq_answer_error(call, 400,
+                        "%s: expected a text of 1 to %zu bytes without control characters", name,
+                        max_bytes);
         return NULL;
     }
     return json_string_value(value);

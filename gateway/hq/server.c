@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ struct end {
     struct hq_server *server;
     SSL_CTX *tls;
     struct evhttp *http;
+    struct evconnlistener *listener; /* http's */
     uint16_t port;
     bool est;
 };
@@ -325,6 +327,20 @@ static struct bufferevent *on_accept(struct event_base *base, void *ctx)
     return bev;
 }
 
+/* Out of descriptors: without a pause libevent would try again at once, for ever. on_tick listens
+ * again. */
+static void on_accept_error(struct evconnlistener *listener, void *http)
+{
+    (void)http;                             /* the argument is evhttp's own */
+    (void)evconnlistener_disable(listener); /* if it fails, so will the next accept */
+}
+
+static void listen_again(struct end *end)
+{
+    if (end->listener)
+        (void)evconnlistener_enable(end->listener); /* tried again at the next tick */
+}
+
 static void on_refused(void *ctx, const char *why)
 {
     struct hq_server *server = ctx;
@@ -393,6 +409,8 @@ static int open_end(struct hq_server *server, struct end *end, const char *liste
     struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(end->http, host, port);
     if (!bound)
         return err_set(err, ERR_BUSY, "%s: cannot listen there", listen);
+    end->listener = evhttp_bound_socket_get_listener(bound);
+    evconnlistener_set_error_cb(end->listener, on_accept_error);
     return port_of(evhttp_bound_socket_get_fd(bound), &end->port);
 }
 
@@ -460,6 +478,8 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
     if (age_ms >= HQ_FRESHNESS_RENEW_MS || age_ms < 0 ||
         (!hq->freshness && age_ms >= FRESHNESS_RETRY_MS))
         hqd_renew_freshness(hq);
+    listen_again(&server->api);
+    listen_again(&server->est);
     housekeeping(server);
 }
 

@@ -5,7 +5,7 @@ import os
 import pathlib
 import ssl
 
-from harness.pki import Pki, Root, write_key
+from harness.pki import Pki, write_key
 from harness.process import Program
 from harness.signing import World
 
@@ -133,4 +133,3 @@ class Headquarters:
         return self.peer(self.pki.box(checkpoint, **options))
 
 
-__all__ = ["Answer", "BIN", "Headquarters", "Peer", "Root"]

@@ -1,18 +1,31 @@
 """hqd and hq-cad as they run: real processes, real TLS, every statement signed and checked in Python."""
 import base64
+import datetime
 import hashlib
+import http.client
 import json
 import os
 import pathlib
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import ssl
 import struct
 import subprocess
 import threading
+import time
 
 import pytest
-from harness import hq as hq_module
-from harness.hq import BIN, Headquarters
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs7
+from harness.hq import BIN, Headquarters, Peer
+from harness.pki import Pair, Root, now
 from harness.process import wait_for
-from harness.signing import Key, World, entry, envelope, now_ms, payload_of, time_text
+from harness.signing import Key, World, entry, now_ms, payload_of, time_text
 
 
 @pytest.fixture()
@@ -314,3 +327,430 @@ def test_an_instruction_reaches_one_box_once(hq):
     messages = one.get("/v1/checkpoints/lu-hz-01/inbox").json["messages"]
     assert [(m["kind"], m["body"]) for m in messages] == [("instruction", json.loads(order))]
     assert two.get("/v1/checkpoints/lu-hz-02/inbox").json["messages"] == []
+
+
+# Who may speak
+
+def refused_by_tls(peer):
+    """The handshake fails, or the connection ends before any answer."""
+    try:
+        answer = peer.get("/v1/list/head")
+    except (ssl.SSLError, ConnectionError, http.client.RemoteDisconnected):
+        return True
+    raise AssertionError(f"answered {answer.status}")
+
+
+def test_certificates_nobody_vouches_for_end_at_the_handshake(hq, tmp_path):
+    day = datetime.timedelta(days=1)
+    stranger = Root(tmp_path / "pki", "stranger-ca")
+    pairs = {
+        "none": None,
+        "expired": hq.pki.box("lu-hz-01", "expired", start=now() - 3 * day, end=now() - day),
+        "not yet": hq.pki.box("lu-hz-01", "early", start=now() + day, end=now() + 3 * day),
+        "another root": stranger.issue("foreign", "urn:checkpoint:lu-hz-01"),
+        "box under the operators' root": hq.pki.operators.issue("crossed", "urn:checkpoint:lu-hz-01"),
+        "operator under the boxes' root":
+            hq.pki.boxes.issue("risen", f"urn:checkpoint-operator:{hq.pki.fleet}:zhang"),
+        "no name": hq.pki.boxes.issue("nameless", None),
+        "server as client": hq.pki.server,
+    }
+    hq.box("lu-hz-01")
+    for what, pair in pairs.items():
+        assert refused_by_tls(hq.peer(pair)), what
+    assert "HQ_PEER_REFUSED" in hq.hqd.tail(200) or "certificate was refused" in hq.hqd.tail(200)
+
+
+def test_known_certificates_of_unknown_holders_are_denied(hq):
+    for peer in (hq.box("lu-hz-09", enroll=False), hq.operator("wang")):
+        answer = peer.get("/v1/list/head")
+        assert (answer.status, answer.code) == (403, "denied")
+    other_fleet = hq.pki.operators.issue("elsewhere", "urn:checkpoint-operator:other:zhang")
+    assert hq.peer(other_fleet).get("/v1/list/head").status == 403
+
+
+def test_another_checkpoints_certificate_opens_no_path(hq):
+    one = hq.box("lu-hz-01")
+    hq.box("lu-hz-02")
+    for method, path in (("POST", "records"), ("POST", "urgent"), ("GET", "inbox")):
+        answer = one.ask(method, f"/v1/checkpoints/lu-hz-02/{path}", b"{}" if method == "POST" else None)
+        assert (answer.status, answer.code) == (403, "denied"), path
+
+
+def test_boxes_are_no_operators_and_operators_no_boxes(hq):
+    box, zhang = hq.box("lu-hz-01"), hq.operator()
+    assert box.put("/v1/list/batches", hq.world.batch(added=[entry(1, "鲁H12345")])).status == 403
+    assert box.get("/v1/operator/hits").status == 403
+    assert box.post("/v1/operator/enroll", {"checkpoint": "x", "name": "x"}).status == 403
+    assert zhang.get("/v1/checkpoints/lu-hz-01/inbox").status == 403
+    assert zhang.get("/v1/list/head").json["revision"] == 0
+
+
+def test_a_revoked_box_is_denied_on_the_connection_it_has(hq):
+    box, zhang = hq.box("lu-hz-01"), hq.operator()
+    connection = box.connect()
+    assert box.get("/v1/list/head", connection=connection).status == 200
+    assert zhang.post("/v1/operator/revoke", {"checkpoint": "lu-hz-01", "reason": "stolen"}).status == 200
+    assert box.get("/v1/list/head", connection=connection).status == 403
+    connection.close()
+    assert zhang.get("/v1/operator/checkpoints").json["checkpoints"][0]["state"] == "revoked"
+
+
+def test_an_operator_taken_out_of_the_configuration_is_denied(hq):
+    li = hq.operator("li")
+    assert li.get("/v1/operator/self").json["operator"] == "li"
+    hq.operators = ["zhang"]
+    hq.write_config()
+    hq.hqd.process.send_signal(signal.SIGHUP)
+    wait_for("li to be denied", lambda: li.get("/v1/operator/self").status == 403)
+    assert hq.operator().get("/v1/operator/self").status == 200
+
+
+def test_sessions_are_not_resumed(hq):
+    zhang = hq.operator()
+    connection = zhang.connect()
+    assert zhang.get("/v1/operator/self", connection=connection).status == 200
+    assert connection.sock.version() == "TLSv1.3"
+    assert not connection.sock.session or not connection.sock.session.has_ticket
+    connection.close()
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.load_verify_locations(hq.pki.servers.pem)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ssl.SSLError), socket.create_connection(("127.0.0.1", hq.port)) as plain:
+        old.wrap_socket(plain, server_hostname="127.0.0.1")
+
+
+# Enrolment
+
+def token_for(hq, checkpoint, **more):
+    answer = hq.operator().post("/v1/operator/enroll", {"checkpoint": checkpoint, "name": "东关", **more})
+    assert answer.status == 201, answer.body
+    return answer.json["token"]
+
+
+def request_for(urn=None, key=None):
+    """(private key, base64 PKCS#10)."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    if urn:
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.UniformResourceIdentifier(urn)]), critical=False)
+    der = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    return key, base64.encodebytes(der)
+
+
+def enroll(hq, checkpoint, token, request, path="/.well-known/est/simpleenroll"):
+    login = base64.b64encode(f"{checkpoint}:{token}".encode()).decode()
+    return Peer(hq.est_port, hq.pki).post(path, request, headers={
+        "Content-Type": "application/pkcs10", "Authorization": f"Basic {login}"})
+
+
+def certificates_of(answer):
+    return pkcs7.load_der_pkcs7_certificates(base64.b64decode(answer.body))
+
+
+def pair_of(hq, stem, key, certificate):
+    return Pair(hq.folder / "pki", stem, key, certificate)
+
+
+def test_a_box_enrols_once_with_its_token(hq):
+    token = token_for(hq, "lu-hz-01")
+    key, request = request_for("urn:checkpoint:lu-hz-01")
+    answer = enroll(hq, "lu-hz-01", token, request)
+    assert answer.status == 200, answer.body
+    leaf = certificates_of(answer)[0]
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.UniformResourceIdentifier) == ["urn:checkpoint:lu-hz-01"]
+    assert (leaf.not_valid_after - now()).days in (29, 30)
+    box = hq.peer(pair_of(hq, "enrolled", key, leaf))
+    assert box.get("/v1/list/head").status == 200
+    again = enroll(hq, "lu-hz-01", token, request_for()[1])
+    assert (again.status, again.code) == (401, "unauthorized")
+    assert again.headers["WWW-Authenticate"].startswith("Basic")
+
+
+def test_wrong_tokens_and_requests_get_nothing_and_cost_nothing(hq):
+    token = token_for(hq, "lu-hz-01")
+    other = token_for(hq, "lu-hz-02")
+    _, good = request_for()
+    for checkpoint, secret in (("lu-hz-01", "0" * 40), ("lu-hz-01", other), ("lu-hz-03", token), ("", "")):
+        assert enroll(hq, checkpoint, secret, good).status == 401, checkpoint
+    assert Peer(hq.est_port, hq.pki).post("/.well-known/est/simpleenroll", good).status == 401
+    weak = rsa.generate_private_key(65537, 2048)
+    for what, body, status in (("another name", request_for("urn:checkpoint:lu-hz-02")[1], 403),
+                               ("an hqd", request_for(f"urn:checkpoint-hq:{hq.pki.fleet}")[1], 403),
+                               ("RSA", request_for(key=weak)[1], 400), ("nonsense", b"nonsense", 400),
+                               ("empty", b"", 400)):
+        assert enroll(hq, "lu-hz-01", token, body).status == status, what
+    key, request = request_for()
+    assert enroll(hq, "lu-hz-01", token, request).status == 200
+
+
+def test_of_two_requests_with_one_token_one_is_answered(hq):
+    token, answers = token_for(hq, "lu-hz-01"), []
+    threads = [threading.Thread(target=lambda: answers.append(
+        enroll(hq, "lu-hz-01", token, request_for()[1]).status)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [200, 401, 401, 401]
+
+
+def test_tokens_are_kept_as_hashes(hq):
+    token = token_for(hq, "lu-hz-01")
+    for path in (hq.folder / "state").iterdir():
+        assert token.encode() not in path.read_bytes(), path
+
+
+def test_enrolling_anew_ends_the_earlier_certificate(hq):
+    boxes = []
+    for stem in ("first", "second"):
+        key, request = request_for()
+        answer = enroll(hq, "lu-hz-01", token_for(hq, "lu-hz-01"), request)
+        boxes.append(hq.peer(pair_of(hq, stem, key, certificates_of(answer)[0])))
+    assert [box.get("/v1/list/head").status for box in boxes] == [403, 200]
+
+
+def test_a_box_renews_its_own_certificate_only(hq):
+    box = hq.box("lu-hz-01")
+    key, request = request_for("urn:checkpoint:lu-hz-01")
+    answer = box.post("/.well-known/est/simplereenroll", request)
+    assert answer.status == 200, answer.body
+    renewed = hq.peer(pair_of(hq, "renewed", key, certificates_of(answer)[0]))
+    assert renewed.get("/v1/list/head").status == 200
+    assert box.post("/.well-known/est/simplereenroll", request_for("urn:checkpoint:lu-hz-02")[1]).status == 403
+    assert Peer(hq.est_port, hq.pki).post("/.well-known/est/simplereenroll", request).status == 404
+
+
+def test_cacerts_are_the_box_root(hq):
+    answer = Peer(hq.est_port, hq.pki).get("/.well-known/est/cacerts")
+    assert answer.status == 200
+    assert certificates_of(answer) == [hq.pki.boxes.certificate]
+
+
+def test_without_hq_cad_enrolment_says_so_and_keeps_the_token(hq):
+    token = token_for(hq, "lu-hz-01")
+    hq.cad.stop()
+    answer = enroll(hq, "lu-hz-01", token, request_for()[1])
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "busy", "5")
+    hq.cad.start()
+    assert enroll(hq, "lu-hz-01", token, request_for()[1]).status == 200
+
+
+def test_hq_cad_signs_nothing_but_boxes(hq):
+    def ask(line):
+        with socket.socket(socket.AF_UNIX) as plain:
+            plain.settimeout(10)
+            plain.connect(str(hq.runtime / "issue"))
+            plain.sendall(line + b"\n")
+            return json.loads(plain.makefile().readline())
+
+    request = request_for(f"urn:checkpoint-operator:{hq.pki.fleet}:zhang")[1].replace(b"\n", b"").decode()
+    for value in ({}, {"csr": "x", "checkpoint": "lu-hz-01"}, {"csr": request, "checkpoint": "lu-hz-01"},
+                  {"csr": request_for()[1].decode(), "checkpoint": "a:b"}):
+        assert "error" in ask(json.dumps(value).encode()), value
+    assert "chain" in ask(json.dumps({"csr": request_for()[1].decode(), "checkpoint": "lu-hz-01"}).encode())
+
+
+# HTTP that nobody should send
+
+def test_bodies_and_headers_above_their_limits_are_refused(hq):
+    zhang = hq.operator()
+    assert zhang.put("/v1/list/batches", b"x" * (1 << 20)).status == 400
+    try:
+        assert zhang.put("/v1/list/batches", b"x" * ((1 << 20) + 1)).status == 413
+    except (ConnectionError, ssl.SSLError):
+        pass  # it may hang up before everything was sent
+    try:
+        assert zhang.get("/v1/list/head", headers={"X-Long": "x" * 9000}).status >= 400
+    except (ConnectionError, ssl.SSLError, http.client.RemoteDisconnected):
+        pass
+    assert zhang.get("/v1/operator/self").status == 200
+
+
+def test_garbage_ends_one_connection_and_nothing_else(hq):
+    zhang = hq.operator()
+    pieces = [b"\0" * 200, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\r\n" * 50,
+              b"PUT /v1/list/batches HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+              b"PUT /v1/list/batches HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+              b"PUT /v1/list/batches HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+              b"GET /%00 HTTP/1.1\r\n\r\n", b"GET http://[ HTTP/1.1\r\n\r\n",
+              b"GET /v1/list/head HTTP/1.1\r\n\r\n" * 20,
+              b"GET /v1/operator/hits?wait=5 HTTP/1.1\r\n\r\nGET /v1/operator/self HTTP/1.1\r\n\r\n"]
+    for piece in pieces:
+        connection = zhang.connect()
+        connection.connect()
+        connection.sock.sendall(piece)
+        connection.sock.settimeout(0.2)
+        try:
+            connection.sock.recv(4096)
+        except (OSError, ssl.SSLError):
+            pass
+        connection.close()
+        assert zhang.get("/v1/operator/self").status == 200, piece
+    for port in (hq.port, hq.est_port):
+        with socket.create_connection(("127.0.0.1", port)) as plain:
+            plain.sendall(b"GET /v1/list/head HTTP/1.1\r\nHost: x\r\n\r\n")
+            plain.settimeout(5)
+            assert b"revision" not in plain.recv(4096)
+    assert hq.hqd.running
+
+
+def test_paths_methods_and_queries_outside_the_api(hq):
+    zhang = hq.operator()
+    for method, path, status in (("GET", "/", 404), ("GET", "/v1", 404), ("GET", "/v1/list/head/", 404),
+                                 ("DELETE", "/v1/list/head", 405), ("PATCH", "/v1/list/batches", 405),
+                                 ("GET", "/v1/list/%68ead", 400), ("GET", "/v1/list/chunks/zz", 400),
+                                 ("GET", "/v1/list/batches?after=-1", 400),
+                                 ("GET", "/v1/list/batches?limit=1001", 400),
+                                 ("GET", "/v1/list/batches?after=1&after=2", 400),
+                                 ("GET", "/v1/operator/hits?wait=61", 400),
+                                 ("GET", "/v1/operator/hits?colour=red", 400)):
+        answer = zhang.ask(method, path)
+        assert answer.status == status, (path, answer.status)
+        assert answer.json["error"]["en"] and answer.json["error"]["zh"]
+
+
+def test_one_peer_cannot_take_every_waiting_place(hq):
+    zhang = hq.operator()
+    connections = [zhang.connect() for _ in range(9)]
+    for connection in connections:
+        connection.request("GET", "/v1/operator/hits?wait=30")
+    statuses = [c.getresponse().status for c in connections[8:]]
+    assert statuses == [429]
+    for connection in connections:
+        connection.close()
+
+
+# The server itself
+
+def test_operators_requests_are_recorded_with_their_answers(hq):
+    zhang = hq.operator()
+    zhang.get("/v1/operator/self")
+    zhang.put("/v1/list/batches", hq.world.batch(added=[entry(1, "鲁H12345")]))
+    zhang.put("/v1/list/batches", b"nonsense")
+    token_for(hq, "lu-hz-01")
+    with sqlite3.connect(f"file:{hq.folder}/state/hqd.sqlite?mode=ro", uri=True) as db:
+        rows = db.execute("SELECT operator, method, target, status FROM acts ORDER BY number").fetchall()
+    assert rows == [("zhang", "PUT", "/v1/list/batches", 201), ("zhang", "PUT", "/v1/list/batches", 400),
+                    ("zhang", "POST", "/v1/operator/enroll", 201)]
+
+
+def test_what_was_answered_survives_a_kill(hq):
+    box, journal, zhang = hq.box("lu-hz-01"), Journal("lu-hz-01"), hq.operator()
+    assert zhang.put("/v1/list/batches", hq.world.batch(added=[entry(1, "鲁H12345")])).status == 201
+    assert box.post(records_path("lu-hz-01"), journal.line("start")).status == 200
+    hq.hqd.kill()
+    hq.hqd.start()
+    box.port = zhang.port = hq.port
+    assert zhang.get("/v1/list/head").json["revision"] == 1
+    assert box.post(records_path("lu-hz-01"), journal.line("hit")).status == 200
+    assert zhang.post("/v1/operator/audit/verify", {"checkpoint": "lu-hz-01"}).json["checkpoints"][0]["last"] == 2
+
+
+def test_an_altered_record_is_found_by_the_audit(hq):
+    box, journal = hq.box("lu-hz-01"), Journal("lu-hz-01")
+    lines = [journal.line("start")] + [journal.line() for _ in range(150)]
+    assert box.post(records_path("lu-hz-01"), b"".join(lines)).status == 200
+    hq.hqd.stop()
+    with sqlite3.connect(hq.folder / "state" / "hqd.sqlite") as db:
+        db.execute("UPDATE records SET line = (SELECT line FROM records WHERE sequence = 90) WHERE sequence = 100")
+    hq.hqd.start()
+    report = hq.operator().post("/v1/operator/audit/verify", {}).json
+    assert report["ok"] is False
+    row = report["checkpoints"][0]
+    assert (row["ok"], row["fault"]["sequence"], row["records"]) == (False, 100, 99)
+
+
+def test_it_ends_within_two_seconds_with_requests_waiting(hq):
+    zhang = hq.operator()
+    connection = zhang.connect()
+    connection.request("GET", "/v1/operator/hits?wait=60")
+    zhang.get("/v1/operator/self")
+    status, seconds = hq.hqd.stop()
+    assert status == 0 and seconds < 2
+    connection.close()
+
+
+def check(program, config):
+    return subprocess.run([BIN / program, "--config", config, "--check"], capture_output=True, text=True,
+                          timeout=20, check=False)
+
+
+def test_check_names_what_is_wrong(tmp_path):
+    hq = Headquarters(tmp_path)
+    assert check("hqd", hq.config).returncode == 0
+    assert check("hq-cad", hq.cad_config).returncode == 0
+    assert not (tmp_path / "state").exists()
+    good = hq.config.read_text()
+    foreign = World("testfleet").keyset()
+    (tmp_path / "foreign.json").write_bytes(foreign)
+    for old, new, said in ((f"{tmp_path}/keyset.json", f"{tmp_path}/foreign.json", "foreign.json"),
+                           (f"{tmp_path}/receipt.key.pem", f"{tmp_path}/missing.pem", "missing.pem"),
+                           ("listen: 127.0.0.1:0", "listen: localhost", "address:port"),
+                           ("operators: [zhang, li]", "operators: [Zhang]", "operators[0]"),
+                           (str(hq.pki.server.key_path), str(hq.pki.boxes.key_path), "key")):
+        hq.config.write_text(good.replace(old, new, 1))
+        result = check("hqd", hq.config)
+        assert result.returncode == 78 and said in result.stderr, (new, result.stderr)
+    os.chmod(tmp_path / "freshness.key.pem", 0o644)
+    hq.config.write_text(good)
+    assert check("hqd", hq.config).returncode == 78
+
+
+def test_the_example_configurations_pass_once_their_files_are_there(tmp_path):
+    hq = Headquarters(tmp_path / "made")
+    etc = tmp_path / "etc"
+    for source, target in ((hq.pki.server.pem, "hqd/server.pem"), (hq.pki.server.key_path, "hqd/server.key.pem"),
+                           (hq.pki.boxes.pem, "hqd/box-root.pem"), (hq.pki.operators.pem, "hqd/console-root.pem"),
+                           (hq.folder / "freshness.key.pem", "hqd/freshness.key.pem"),
+                           (hq.folder / "receipt.key.pem", "hqd/receipt.key.pem"),
+                           (hq.folder / "keyset.json", "hqd/keyset.json"),
+                           (hq.pki.boxes.pem, "hq-cad/box-issuing.pem"),
+                           (hq.pki.boxes.key_path, "hq-cad/box-issuing.key.pem")):
+        (etc / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, etc / target)
+    hq.world.write_roots(etc / "roots")
+    examples = pathlib.Path(__file__).resolve().parents[2] / "systemd" / "config"
+    for program in ("hqd", "hq-cad"):
+        text = (examples / f"{program}.yaml").read_text()
+        # the defaults, said aloud, but below a folder of this test
+        shown = re.sub(r"^# (\w+: /)", r"\1", text, flags=re.M)
+        for there in ("/etc/checkpoint", "/var/lib/checkpoint", "/run/checkpoint"):
+            shown = shown.replace(there, str(tmp_path) + there.replace("/checkpoint", ""))
+        config = tmp_path / f"{program}.yaml"
+        config.write_text(shown)
+        result = check(program, config)
+        assert result.returncode == 0, result.stderr
+
+
+def test_many_boxes_hear_of_a_batch_within_a_second(hq):
+    boxes = []
+    for number in range(40):
+        box = hq.box(f"lu-hz-{number:02d}")
+        connection = box.connect()
+        connection.request("GET", f"/v1/checkpoints/lu-hz-{number:02d}/inbox?wait=30")
+        boxes.append(connection)
+    begin = time.monotonic()
+    assert hq.operator().put("/v1/list/batches", hq.world.batch(added=[entry(1, "鲁H12345")])).status == 201
+    for connection in boxes:
+        assert json.loads(connection.getresponse().read())["messages"][0]["body"]["revision"] == 1
+        connection.close()
+    assert time.monotonic() - begin < 1
+
+
+def test_without_a_descriptor_left_it_waits_and_goes_on(tmp_path):
+    hq = Headquarters(tmp_path)
+    hq.cad.start()
+    hq.hqd.argv = ["/bin/sh", "-c", 'ulimit -n 40; exec "$@"', "sh", *hq.hqd.argv]
+    hq.hqd.start()
+    zhang = hq.operator()
+    held = [socket.create_connection(("127.0.0.1", hq.port)) for _ in range(60)]
+    ticks = [int(n) for n in pathlib.Path(f"/proc/{hq.hqd.process.pid}/stat").read_text().split()[13:15]]
+    wait_for("half a second", lambda t=time.monotonic(): time.monotonic() - t > 0.5)
+    after = [int(n) for n in pathlib.Path(f"/proc/{hq.hqd.process.pid}/stat").read_text().split()[13:15]]
+    assert sum(after) - sum(ticks) < 0.25 * os.sysconf("SC_CLK_TCK")
+    for plain in held:
+        plain.close()
+    assert zhang.get("/v1/operator/self").status == 200
+    hq.stop()
