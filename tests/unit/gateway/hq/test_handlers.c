@@ -1,0 +1,382 @@
+/*
+ * Handlers without HTTP: a database in memory, a key set of two keys, a clock that stands.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/json.h"
+#include "gateway/hq/hqd.h"
+#include "gateway/signed/freshness.h"
+#include "gateway/tls/est.h"
+#include "gateway/tls/issue.h"
+#include "gateway/tls/pem.h"
+
+static struct hqd hq;
+static struct wall_time wall;
+static unsigned woken;
+
+static struct wall_time stands(void *ctx)
+{
+    (void)ctx;
+    return wall;
+}
+
+static void note_wake(void *ctx, unsigned topics)
+{
+    (void)ctx;
+    woken |= topics;
+}
+
+static void add_key(struct keyset *set, enum key_role role, const struct sign_key *key)
+{
+    struct keyset_key *k = &set->keys[set->key_count++];
+    *k = (struct keyset_key){
+        .role = role, .alg = KEY_ALG_ED25519, .holder = "hqd", .not_after = {INT64_MAX}};
+    memcpy(k->id, sign_key_id(key), KEY_ID_SIZE);
+    memcpy(k->public_key, sign_key_public(key), PUBLIC_KEY_SIZE);
+}
+
+static int open_hq(void **state)
+{
+    (void)state;
+    static const char *const operators[] = {"zhang", NULL};
+    wall.ms = 1800000000000;
+    woken = 0;
+    hq = (struct hqd){.clock = {.wall = stands}, .est_url = "https://hq/", .wake = note_wake};
+    hq.keyset = calloc(1, sizeof(*hq.keyset));
+    assert_non_null(hq.keyset);
+    memcpy(hq.keyset->fleet, "fleet", sizeof("fleet"));
+    hq.keyset->version = 1;
+    assert_int_equal(sign_key_create(KEY_ALG_ED25519, &hq.freshness_key), 0);
+    assert_int_equal(sign_key_create(KEY_ALG_ED25519, &hq.receipt_key), 0);
+    add_key(hq.keyset, KEY_ROLE_FRESHNESS, hq.freshness_key);
+    add_key(hq.keyset, KEY_ROLE_RECEIPT, hq.receipt_key);
+    assert_int_equal(hq_db_open_sqlite(":memory:", &hq.db, NULL), 0);
+    return hqd_set_operators(&hq, operators, NULL);
+}
+
+static int close_hq(void **state)
+{
+    (void)state;
+    hqd_close(&hq);
+    return 0;
+}
+
+/* A call of `name`, whose certificate is good for a day. */
+static struct hq_call call_of(enum tls_peer_kind kind, const char *name)
+{
+    struct hq_call call;
+    assert_int_equal(hq_call_init(&call, &hq), 0);
+    call.now = wall;
+    call.body = "";
+    call.peer.identity.kind = kind;
+    call.peer.not_before.ms = wall.ms - 1000;
+    call.peer.not_after.ms = wall.ms + 86400000;
+    memcpy(call.peer.fingerprint, name, strlen(name));
+    memcpy(call.peer.identity.name, name, strlen(name) + 1);
+    memcpy(call.peer.identity.fleet, "fleet", sizeof("fleet"));
+    memcpy(call.id, name, strlen(name) + 1);
+    return call;
+}
+
+static json_t *answer_of(struct hq_call *call)
+{
+    json_t *value = NULL;
+    struct err_text err = {""};
+    size_t size = evbuffer_get_length(call->answer.body);
+    int rc = json_parse((const char *)evbuffer_pullup(call->answer.body, -1), size, &value, &err);
+    assert_string_equal(err.text, "");
+    assert_int_equal(rc, 0);
+    return value;
+}
+
+static void enroll_north(struct hq_call *call, char token[64])
+{
+    *call = call_of(TLS_PEER_OPERATOR, "zhang");
+    call->body = "{\"checkpoint\":\"north-1\",\"name\":\"North\"}";
+    call->size = strlen(call->body);
+    assert_int_equal(hq_operator_enroll(call), HQ_DONE);
+    assert_int_equal(call->answer.status, 201);
+    json_t *value = answer_of(call);
+    const char *text = json_string_value(json_object_get(value, "token"));
+    assert_true(strlen(text) == 40);
+    memcpy(token, text, 41);
+    json_decref(value);
+    hq_call_fini(call);
+}
+
+static void an_empty_head_is_whole_json_with_a_statement(void **state)
+{
+    (void)state;
+    struct freshness f;
+    struct hq_call call = call_of(TLS_PEER_OPERATOR, "zhang");
+    hqd_renew_freshness(&hq);
+    assert_int_equal(freshness_verify(hq.keyset, hq.freshness, strlen(hq.freshness), &f, NULL), 0);
+    assert_int_equal(f.valid_until.ms - f.time.ms, FRESHNESS_VALID_MAX_MS);
+    assert_int_equal(hq_list_head(&call), HQ_DONE);
+    json_t *value = answer_of(&call);
+    assert_true(json_is_null(json_object_get(value, "time")));
+    assert_true(json_is_object(json_object_get(value, "freshness")));
+    json_decref(value);
+    hq_call_fini(&call);
+}
+
+static void without_its_key_in_the_set_no_statement_is_made(void **state)
+{
+    (void)state;
+    struct hq_call call = call_of(TLS_PEER_OPERATOR, "zhang");
+    hq.keyset->keys[0].not_after.ms = wall.ms; /* exclusive */
+    hqd_renew_freshness(&hq);
+    assert_null(hq.freshness);
+    assert_int_equal(hq_list_head(&call), HQ_DONE);
+    json_t *value = answer_of(&call);
+    assert_true(json_is_null(json_object_get(value, "freshness")));
+    json_decref(value);
+    hq_call_fini(&call);
+}
+
+static void a_peer_needs_a_row_a_valid_certificate_and_our_fleet(void **state)
+{
+    (void)state;
+    char token[64];
+    struct hq_call call = call_of(TLS_PEER_OPERATOR, "zhang");
+    assert_int_equal(hq_peer_check(&call), HQ_AGAIN);
+    memcpy(call.peer.identity.fleet, "other", sizeof("other"));
+    assert_int_equal(hq_peer_check(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 403);
+    hq_call_fini(&call);
+    call = call_of(TLS_PEER_CHECKPOINT, "north-1");
+    assert_int_equal(hq_peer_check(&call), HQ_DONE);
+    hq_call_fini(&call);
+    enroll_north(&call, token);
+    call = call_of(TLS_PEER_CHECKPOINT, "north-1");
+    assert_int_equal(hq_peer_check(&call), HQ_AGAIN);
+    call.now.ms = call.peer.not_after.ms + 1; /* a connection that outlived its certificate */
+    assert_int_equal(hq_peer_check(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 403);
+    hq_call_fini(&call);
+    call = call_of(TLS_PEER_HQ, "");
+    assert_int_equal(hq_peer_check(&call), HQ_DONE);
+    hq_call_fini(&call);
+}
+
+static int post(const char *checkpoint, const char *kind, int64_t expires_ms)
+{
+    return hqd_post(&hq, checkpoint, kind, "{}", 2, wall, (struct wall_time){expires_ms}, NULL);
+}
+
+static void the_inbox_waits_and_answers_at_its_deadline(void **state)
+{
+    (void)state;
+    struct hq_call call = call_of(TLS_PEER_CHECKPOINT, "north-1");
+    call.query.wait_s = 30;
+    assert_int_equal(hq_box_inbox(&call), HQ_WAIT);
+    assert_int_equal(call.topics, HQ_TOPIC_INBOX);
+    call.last_run = true;
+    assert_int_equal(hq_box_inbox(&call), HQ_DONE);
+    json_t *value = answer_of(&call);
+    assert_int_equal(json_array_size(json_object_get(value, "messages")), 0);
+    json_decref(value);
+    hq_call_fini(&call);
+}
+
+static void the_inbox_holds_the_newest_list_and_what_is_ones_own(void **state)
+{
+    (void)state;
+    struct hq_call call = call_of(TLS_PEER_CHECKPOINT, "north-1");
+    assert_int_equal(post(NULL, "list", wall.ms + 1), 0);
+    assert_int_equal(post(NULL, "list", wall.ms + 1), 0); /* takes the first one's place */
+    assert_int_equal(post("south-1", "instruction", wall.ms + 1), 0); /* another's */
+    assert_int_equal(post("north-1", "instruction", wall.ms), 0);     /* expired */
+    assert_int_equal(post("north-1", "instruction", wall.ms + 1), 0);
+    assert_int_equal(hq_box_inbox(&call), HQ_DONE);
+    json_t *value = answer_of(&call);
+    json_t *messages = json_object_get(value, "messages");
+    assert_int_equal(json_array_size(messages), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(messages, 0), "number")), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(messages, 1), "number")), 5);
+    assert_int_equal(json_integer_value(json_object_get(value, "next")), 5);
+    json_decref(value);
+    hq_call_fini(&call);
+}
+
+/* hq-cad, standing still until told. */
+struct fake_issuer {
+    int asked;
+    hq_issued_cb done;
+    void *ctx;
+};
+
+static int fake_ask(void *impl, const char *request, const char *checkpoint, hq_issued_cb done,
+                    void *ctx)
+{
+    struct fake_issuer *fake = impl;
+    assert_string_equal(checkpoint, "north-1");
+    assert_null(strchr(request, '\n'));
+    fake->asked++;
+    fake->done = done;
+    fake->ctx = ctx;
+    return 0;
+}
+
+static char *chain_for(const char *name)
+{
+    EVP_PKEY *key = NULL;
+    X509 *root = NULL;
+    X509 *leaf = NULL;
+    char *pem = NULL;
+    struct tls_issue_request request = {
+        .identity = {.kind = TLS_PEER_CHECKPOINT}, .now = wall, .days = 1};
+    memcpy(request.identity.name, name, strlen(name) + 1);
+    assert_int_equal(tls_key_create(&key, NULL), 0);
+    assert_int_equal(tls_issue_root(key, "root", wall, 10, &root, NULL), 0);
+    request.public_key = key;
+    assert_int_equal(tls_issue(key, root, &request, &leaf, NULL), 0);
+    assert_int_equal(tls_pem_write_certificate(leaf, &pem), 0);
+    X509_free(leaf);
+    X509_free(root);
+    EVP_PKEY_free(key);
+    return pem;
+}
+
+static struct hq_call enrolling(struct fake_issuer *fake, const char *token, char **out_request)
+{
+    const struct tls_identity identity = {.kind = TLS_PEER_CHECKPOINT, .name = "north-1"};
+    EVP_PKEY *key = NULL;
+    struct hq_call call = call_of(TLS_PEER_CHECKPOINT, "");
+    hq.issuer = (struct hq_issuer){fake_ask, fake};
+    assert_int_equal(tls_key_create(&key, NULL), 0);
+    assert_int_equal(est_request_write(key, &identity, out_request, NULL), 0);
+    EVP_PKEY_free(key);
+    call.user = "north-1";
+    call.password = token;
+    call.body = *out_request;
+    call.size = strlen(*out_request);
+    return call;
+}
+
+static void a_token_ends_when_its_certificate_is_handed_out(void **state)
+{
+    (void)state;
+    char token[64];
+    char *request = NULL;
+    struct fake_issuer fake = {0};
+    struct hq_call call;
+    enroll_north(&call, token);
+    call = enrolling(&fake, token, &request);
+    assert_int_equal(hq_est_enroll(&call), HQ_WAIT);
+    assert_int_equal(hq_est_enroll(&call), HQ_WAIT); /* woken for another's certificate */
+    assert_int_equal(fake.asked, 1);
+    char *chain = chain_for("north-1");
+    fake.done(fake.ctx, 0, chain, NULL);
+    free(chain);
+    assert_int_equal(woken, HQ_TOPIC_ISSUED);
+    assert_int_equal(hq_est_enroll(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 200);
+    hq_call_fini(&call);
+    free(request);
+    call = enrolling(&fake, token, &request);
+    assert_int_equal(hq_est_enroll(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 401);
+    hq_call_fini(&call);
+    free(request);
+}
+
+static void a_failed_issue_keeps_the_token(void **state)
+{
+    (void)state;
+    char token[64];
+    char *request = NULL;
+    struct fake_issuer fake = {0};
+    struct hq_call call;
+    enroll_north(&call, token);
+    call = enrolling(&fake, token, &request);
+    assert_int_equal(hq_est_enroll(&call), HQ_WAIT);
+    char *wrong = chain_for("south-1"); /* hq-cad gone mad */
+    fake.done(fake.ctx, 0, wrong, NULL);
+    free(wrong);
+    assert_int_equal(hq_est_enroll(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 500);
+    hq_call_fini(&call);
+    free(request);
+    call = enrolling(&fake, token, &request);
+    assert_int_equal(hq_est_enroll(&call), HQ_WAIT);
+    hq_call_fini(&call); /* the box hung up */
+    fake.done(fake.ctx, ERR_TIMEOUT, NULL, "late");
+    free(request);
+    call = enrolling(&fake, token, &request);
+    assert_int_equal(hq_est_enroll(&call), HQ_WAIT);
+    call.last_run = true;
+    assert_int_equal(hq_est_enroll(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 503);
+    hq_call_fini(&call);
+    fake.done(fake.ctx, ERR_STOPPED, NULL, "");
+    free(request);
+}
+
+static void an_expired_token_opens_nothing(void **state)
+{
+    (void)state;
+    char token[64];
+    char *request = NULL;
+    struct fake_issuer fake = {0};
+    struct hq_call call;
+    enroll_north(&call, token);
+    call = enrolling(&fake, token, &request);
+    call.now.ms += 60 * 60 * 1000; /* the default life of one */
+    assert_int_equal(hq_est_enroll(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 401);
+    assert_true(call.answer.ask_password);
+    assert_int_equal(fake.asked, 0);
+    hq_call_fini(&call);
+    free(request);
+}
+
+static void bodies_are_strict_objects(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "",
+        "[]",
+        "{\"checkpoint\":\"north-1\"}",
+        "{\"checkpoint\":\"North\",\"name\":\"x\"}",
+        "{\"checkpoint\":\"north-1\",\"name\":\"\"}",
+        "{\"checkpoint\":\"north-1\",\"name\":\"a\\nb\"}",
+        "{\"checkpoint\":\"north-1\",\"name\":7}",
+        "{\"checkpoint\":\"north-1\",\"name\":\"x\",\"valid_minutes\":0}",
+        "{\"checkpoint\":\"north-1\",\"name\":\"x\",\"valid_minutes\":10081}",
+        "{\"checkpoint\":\"north-1\",\"name\":\"x\",\"more\":1}",
+        "{\"checkpoint\":\"north-1\",\"checkpoint\":\"north-1\",\"name\":\"x\"}",
+    };
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct hq_call call = call_of(TLS_PEER_OPERATOR, "zhang");
+        call.body = bodies[i];
+        call.size = strlen(bodies[i]);
+        assert_int_equal(hq_operator_enroll(&call), HQ_DONE);
+        assert_int_equal(call.answer.status, 400);
+        json_decref(answer_of(&call));
+        hq_call_fini(&call);
+    }
+}
+
+int main(void)
+{
+#define WITH_HQ(test) cmocka_unit_test_setup_teardown(test, open_hq, close_hq)
+    const struct CMUnitTest tests[] = {
+        WITH_HQ(an_empty_head_is_whole_json_with_a_statement),
+        WITH_HQ(without_its_key_in_the_set_no_statement_is_made),
+        WITH_HQ(a_peer_needs_a_row_a_valid_certificate_and_our_fleet),
+        WITH_HQ(the_inbox_waits_and_answers_at_its_deadline),
+        WITH_HQ(the_inbox_holds_the_newest_list_and_what_is_ones_own),
+        WITH_HQ(a_token_ends_when_its_certificate_is_handed_out),
+        WITH_HQ(a_failed_issue_keeps_the_token),
+        WITH_HQ(an_expired_token_opens_nothing),
+        WITH_HQ(bodies_are_strict_objects),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
