@@ -64,7 +64,7 @@ static void append(struct journal *journal, enum journal_kind kind, const char *
 struct seen {
     int count;
     struct journal_head head;
-    char bodies[256];
+    char bodies[1024];
 };
 
 static int take(void *ctx, const struct journal_record *record)
@@ -74,7 +74,10 @@ static int take(void *ctx, const struct journal_record *record)
     seen->head.sequence = record->header.sequence;
     memcpy(seen->head.chain, record->header.chain, sizeof seen->head.chain);
     assert_int_equal(journal_hash(record->bytes, seen->head.hash), 0);
-    strncat(seen->bodies, record->body, record->body_size);
+    size_t used = strlen(seen->bodies);
+    assert_true(record->body_size < sizeof seen->bodies - used);
+    memcpy(seen->bodies + used, record->body, record->body_size);
+    seen->bodies[used + record->body_size] = 0;
     return 0;
 }
 
