@@ -125,10 +125,10 @@ static json_t *journal_of(const struct checkpointd *c)
 static void run_status(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
-    json_t *result =
-        json_pack("{s:s,s:o,s:o,s:o,s:o,s:o}", "checkpoint", c->config.checkpoint, "alarms",
-                  alarms_of(&c->board), "list", or_null(c->board.list), "clock",
-                  or_null(c->board.clock), "journal", journal_of(c), "counters", counters_of(c));
+    json_t *result = json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "checkpoint", c->config.checkpoint,
+                               "alarms", alarms_of(&c->board), "list", or_null(c->board.list),
+                               "clock", or_null(c->board.clock), "uplink", or_null(c->board.uplink),
+                               "journal", journal_of(c), "counters", counters_of(c));
     control_answer(control, call->ticket, result);
 }
 
