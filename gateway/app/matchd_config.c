@@ -1,15 +1,18 @@
 /* See matchd_config.h. */
 #include "gateway/app/matchd_config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "drivers/capture_dpdk/capture_dpdk.h"
 #include "drivers/capture_pcap/capture_pcap.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
+#include "gateway/wanted/list.h"
 
 enum { KEY_FILE_MAX_BYTES = 256 };
 
@@ -136,7 +139,7 @@ static const struct config_option top_rows[] = {
             .help = "User who may send reads."),
     TOP_ROW(redis_socket, "redis_socket", CONFIG_PATH,
             .fallback = "/run/checkpoint-redis/redis.sock", .help = "Socket of the local Redis."),
-    TOP_ROW(redis_user, "redis_user", CONFIG_STRING, .fallback = "matchd",
+    TOP_ROW(redis_user, "redis_user", CONFIG_STRING, .fallback = "checkpoint-matchd",
             .help = "Redis user; empty: no sign-on."),
     TOP_ROW(redis_secret, "redis_secret", CONFIG_STRING, .fallback = "",
             .help = "File with that user's password."),
@@ -187,7 +190,7 @@ int matchd_cameras_load(const struct matchd_config *config, struct camera_table 
             result = load_key(config->cameras[i].key_file, cameras[i].key, err);
         }
         if (result != 0) {
-            result = err_prefix(err, result, "cameras[%zu]", i);
+            result = err_prefix(err, result, "cameras[%zu].key_file", i);
         }
     }
     if (result == 0) {
@@ -197,6 +200,28 @@ int matchd_cameras_load(const struct matchd_config *config, struct camera_table 
         explicit_bzero(cameras, config->camera_count * sizeof(*cameras));
     }
     free(cameras);
+    return result;
+}
+
+/* ---- files ---- */
+
+static int check_readable(const char *path, struct err_text *err)
+{
+    return access(path, R_OK) == 0 ? 0 : err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+}
+
+int matchd_files_check(const struct matchd_config *config, struct err_text *err)
+{
+    struct root_keys roots;
+    int result = wanted_roots_load(config->roots, &roots, err);
+    if (result == 0 && config->redis_secret[0] != '\0') {
+        result = check_readable(config->redis_secret, err);
+    }
+    for (size_t i = 0; result == 0 && i < config->source_count; i++) {
+        if (config->sources[i].kind == SOURCE_REPLAY) {
+            result = check_readable(config->sources[i].file, err);
+        }
+    }
     return result;
 }
 
