@@ -139,14 +139,16 @@ class Checkpoint:
             entry |= {"key_file": str(path), "auth": "required"}
         self.cameras.append(entry)
 
-    def start_matchd(self, redis_socket, sources=None, **more):
-        path = self.write("matchd.yaml", {
+    def write_matchd(self, redis_socket, sources=None, **more):
+        return self.write("matchd.yaml", {
             "runtime_dir": str(self.run), "state_dir": str(self.state / "matchd"),
             "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
             "ports": [{"port": self.port, "format": "compact"}],
             "sources": [{"kind": "pcap", "interface": "lo"}] if sources is None else sources,
             "cameras": self.cameras, **more})
-        return self.start("checkpoint-matchd", path)
+
+    def start_matchd(self, redis_socket, sources=None, **more):
+        return self.start("checkpoint-matchd", self.write_matchd(redis_socket, sources, **more))
 
     def start(self, name, config):
         daemon = Program(name, [program(name), "--config", config], self.folder)
