@@ -419,8 +419,8 @@ static void destroy_all(struct checkpointd *c)
     pipeline_destroy(c->pipeline);
     rules_destroy(c->rules);
     match_link_destroy(c->link);
+    control_destroy(c->control); /* tells the records socket that its clients have gone */
     records_destroy(c->records);
-    control_destroy(c->control);
     checkpointd_devices_destroy(&c->devices);
     queue_destroy(c->events);
     queue_destroy(c->facts);
