@@ -1,5 +1,6 @@
 """Simulated devices as programs: started, told what to do, their logs read."""
 import json
+import os
 import pathlib
 import socket
 import sys
@@ -20,6 +21,12 @@ class Simulated(Program):
         super().__init__(name, [sys.executable, SIM / self.script, "--log", self.events_path,
                                 "--control", self.control_path, *arguments], folder)
         self._control = None
+
+    def start(self, timeout_s=15.0):
+        super().start(timeout_s)
+        if os.geteuid() == 0:  # a device in the field does not wait for this machine's processor
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, -15)
+        return self
 
     def events(self, kind=None, **fields):
         out = []
