@@ -6,8 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "drivers/capture_dpdk/capture_dpdk.h"
-#include "drivers/capture_pcap/capture_pcap.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
 
@@ -198,42 +196,4 @@ int matchd_cameras_load(const struct matchd_config *config, struct camera_table 
     }
     free(cameras);
     return result;
-}
-
-/* ---- sources ---- */
-
-static int open_live(const struct matchd_config *config, const struct source_config *source,
-                     struct capture_source **out, struct err_text *err)
-{
-    struct capture_pcap_live_options options = {.interface = source->interface,
-                                                .promiscuous = source->promiscuous};
-    for (size_t i = 0; i < config->port_count && i < CAPTURE_PCAP_PORTS_MAX; i++) {
-        options.ports[options.port_count++] = config->ports[i].port;
-    }
-    return capture_pcap_open_live(&options, out, err);
-}
-
-static int open_dpdk(const struct source_config *source, struct capture_source **out,
-                     struct err_text *err)
-{
-    struct capture_dpdk_options options = {.port = source->port};
-    for (size_t i = 0; i < source->eal_arg_count; i++) {
-        options.eal_args[options.eal_arg_count++] = source->eal_args[i];
-    }
-    return capture_dpdk_open(&options, out, err);
-}
-
-int matchd_source_open(const struct matchd_config *config, const struct source_config *source,
-                       struct capture_source **out, struct err_text *err)
-{
-    switch (source->kind) {
-    case SOURCE_PCAP:
-        return open_live(config, source, out, err);
-    case SOURCE_DPDK:
-        return open_dpdk(source, out, err);
-    case SOURCE_REPLAY:
-        return capture_pcap_open_replay(
-            &(struct capture_pcap_replay_options){source->file, source->full_speed}, out, err);
-    }
-    return err_set(err, ERR_INVALID, "unknown kind of source");
 }
