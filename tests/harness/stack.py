@@ -7,7 +7,7 @@ import tempfile
 
 import yaml
 
-from harness.process import Program, wait_for
+from harness.process import SLOWNESS, Group, Program, wait_for
 from harness.sim import BarrierSim
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -48,7 +48,7 @@ class LineClient:
 
     def __init__(self, path, timeout_s=10.0):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(timeout_s)
+        self.socket.settimeout(timeout_s * SLOWNESS)
         self.socket.connect(str(path))
         self.buffer = b""
         self.number = 0
@@ -95,7 +95,7 @@ class Checkpoint:
             path.mkdir(parents=True, exist_ok=True)
         self.lanes, self.buses, self.cameras, self.sims = [], [], [], {}
         self.port = free_udp_port()
-        self.programs = []
+        self.programs = Group()
 
     def add_tcp_lane(self, lane, sim=(), **options):
         """A lane whose module speaks Modbus TCP; `sim` are arguments of the simulator."""
@@ -169,9 +169,7 @@ class Checkpoint:
 
     def start(self, name, config):
         daemon = Program(name, [program(name), "--config", config], self.folder)
-        self.programs.append(daemon)
-        daemon.start()
-        return daemon
+        return self.programs.start(daemon)
 
     def control(self):
         return LineClient(self.run / "control")
@@ -201,11 +199,12 @@ class Checkpoint:
         return answer["result"]["token"]
 
     def stop(self):
-        for daemon in reversed(self.programs):
-            daemon.stop()
-        for sim in self.sims.values():
-            sim.stop()
-        self.programs, self.sims = [], {}
+        try:
+            self.programs.stop()
+        finally:
+            for sim in self.sims.values():
+                sim.stop()
+            self.sims = {}
 
 
 def wait_until(what, check, timeout_s=15.0):
