@@ -22,7 +22,7 @@
 enum {
     TICK_MAX_MS = 100,
     CLOCK_MS = 1000,
-    THREADS_MAX = 16,
+    THREADS_MAX = 8 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX,
     HOLDS_MAX = PIPELINE_LANES_MAX * (LANE_HOLDS_MAX + LANE_QUEUE_MAX)
 };
 
@@ -366,6 +366,12 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         result = start(&c->link_thread, "link", 20, match_link_run, c->link, err);
     }
+    if (result == 0 && c->config.camera_count > 0) {
+        result = start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
+    }
+    if (result == 0) {
+        result = cameras_start(c, err);
+    }
     for (size_t i = 0; result == 0 && i < c->devices.bus_count; i++) {
         result = bus_start(c->devices.buses[i]);
         if (result != 0) {
@@ -384,6 +390,10 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
     out[count++] = &c->password_thread;
     out[count++] = &c->link_thread;
     out[count++] = &c->recorder.thread;
+    if (c->config.camera_count > 0) {
+        out[count++] = &c->cameras.thread;
+    }
+    count += cameras_threads(c, out + count);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         out[count++] = bus_thread(c->devices.buses[i]);
     }
@@ -400,6 +410,8 @@ static void stop_thread(struct thread *t)
 static void stop_all(struct checkpointd *c)
 {
     stop_thread(&c->link_thread);
+    cameras_stop(c);
+    stop_thread(&c->cameras.thread);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         bus_stop(c->devices.buses[i]); /* a bus that never started: nothing */
     }
@@ -422,6 +434,7 @@ static void destroy_all(struct checkpointd *c)
     control_destroy(c->control); /* tells the records socket that its clients have gone */
     records_destroy(c->records);
     checkpointd_devices_destroy(&c->devices);
+    queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
     board_free(&c->board);
@@ -451,6 +464,7 @@ static void on_dump(void *ctx)
 static int prepare(struct checkpointd *c, struct err_text *err)
 {
     const struct bus_sinks sinks = {.ctx = c, .scan = bus_scan, .outcome = bus_outcome};
+    const struct camera_sink reads = cameras_sink(c);
     snprintf(c->journal_dir, sizeof(c->journal_dir), "%s/journal", c->config.state_dir);
     struct root_keys roots;
     int result = rules_load(c->config.rules, &c->rules, err);
@@ -458,7 +472,10 @@ static int prepare(struct checkpointd *c, struct err_text *err)
         result = root_keys_load(c->config.roots, &roots, err);
     }
     if (result == 0) {
-        result = checkpointd_devices_create(&c->config, &sinks, &c->devices, err);
+        result = cameras_init(c, err);
+    }
+    if (result == 0) {
+        result = checkpointd_devices_create(&c->config, &sinks, &reads, &c->devices, err);
     }
     return result;
 }

@@ -147,7 +147,9 @@ static const struct config_option top_rows[] = {
     CONFIG_ARRAY(struct matchd_config, sources, source_count, "sources", .section = &source_section,
                  .max = MATCHD_SOURCES_MAX, .help = "Where frames come from."),
     CONFIG_ARRAY(struct matchd_config, cameras, camera_count, "cameras", .section = &camera_section,
-                 .min = 1, .max = MATCHD_CAMERAS_MAX, .required = true, .help = "The cameras.")};
+                 .max = MATCHD_CAMERAS_MAX,
+                 .help = "The cameras of the network; those on serial and Modbus lines stand in "
+                         "checkpointd.yaml.")};
 
 const struct config_section matchd_section = {CONFIG_ROWS(top_rows, struct matchd_config)};
 

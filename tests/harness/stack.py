@@ -8,7 +8,7 @@ import tempfile
 import yaml
 
 from harness.process import SLOWNESS, Group, Program, wait_for
-from harness.sim import BarrierSim
+from harness.sim import BarrierSim, CameraSim
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INPUTS = {"limit_open": 0, "limit_closed": 1, "presence": 2, "obstacle": 3, "entry_loop": 4,
@@ -94,6 +94,7 @@ class Checkpoint:
         for path in (self.run, self.state, self.etc, self.roots):
             path.mkdir(parents=True, exist_ok=True)
         self.lanes, self.buses, self.cameras, self.sims = [], [], [], {}
+        self.wired, self.camera_sims = [], {}
         self.port = free_udp_port()
         self.programs = Group()
 
@@ -112,6 +113,20 @@ class Checkpoint:
                            "line": self.sims[lane].pty, "baud": baud, "parity": "none"})
         self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module()], **options})
 
+    def add_wired_camera(self, camera, lane, kind, **options):
+        """A camera of checkpointd.yaml: "tcp", "rtu" or "serial" with a simulator of its own,
+        "shared" on the line of the lane's bus (its simulator needs --camera-unit)."""
+        entry = {"id": camera, "lane": lane, **options}
+        if kind == "shared":
+            entry |= {"kind": "modbus_rtu", "bus": f"bus-{lane}"}
+        else:
+            sim = CameraSim(f"camera{camera}", self.folder, kind).start()
+            self.camera_sims[camera] = sim
+            entry |= {"tcp": lambda: {"kind": "modbus_tcp", "host": "127.0.0.1", "port": sim.port},
+                      "rtu": lambda: {"kind": "modbus_rtu", "line": sim.line, "baud": 9600},
+                      "serial": lambda: {"kind": "serial", "line": sim.line, "baud": 9600}}[kind]()
+        self.wired.append(entry)
+
     def write(self, name, content):
         path = self.etc / name
         path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
@@ -122,7 +137,8 @@ class Checkpoint:
             "checkpoint": self.name, "runtime_dir": str(self.run),
             "state_dir": str(self.state / "checkpointd"),
             "rules": str(ROOT / "rules" / "default" / "default.yaml"), "roots": str(self.roots),
-            "journal_reserve_bytes": 1 << 20, "buses": self.buses, "lanes": self.lanes, **more})
+            "journal_reserve_bytes": 1 << 20, "buses": self.buses, "lanes": self.lanes,
+            **({"cameras": self.wired} if self.wired else {}), **more})
 
     def start_checkpointd(self, **more):
         (self.state / "checkpointd").mkdir(exist_ok=True)
@@ -145,7 +161,7 @@ class Checkpoint:
             "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
             "ports": [{"port": self.port, "format": "compact"}],
             "sources": [{"kind": "pcap", "interface": "lo"}] if sources is None else sources,
-            "cameras": self.cameras, **more})
+            **({"cameras": self.cameras} if self.cameras else {}), **more})
 
     def start_matchd(self, redis_socket, sources=None, **more):
         return self.start("checkpoint-matchd", self.write_matchd(redis_socket, sources, **more))
@@ -202,9 +218,9 @@ class Checkpoint:
         try:
             self.programs.stop()
         finally:
-            for sim in self.sims.values():
+            for sim in [*self.sims.values(), *self.camera_sims.values()]:
                 sim.stop()
-            self.sims = {}
+            self.sims, self.camera_sims = {}, {}
 
 
 def wait_until(what, check, timeout_s=15.0):
