@@ -166,7 +166,7 @@ static void print_kind(const struct config_option *option, FILE *to)
         long long max =
             option->max > 0 ? (long long)option->max : (long long)(option->size / stride);
         fprintf(to, "list of %lld to %lld", (long long)option->min, max);
-        if (option->item) {
+        if (!option->section) {
             scalar_expect(option->item, expect);
             fprintf(to, ", each %s", expect);
         }
