@@ -379,7 +379,7 @@ static int split_address(const char *text, char host[ADDRESS_SIZE], uint16_t *ou
 
 static int port_of(evutil_socket_t fd, uint16_t *out)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
         return ERR_IO;
@@ -566,6 +566,7 @@ void hq_server_destroy(struct hq_server *server)
     if (!server)
         return;
     while (!TAILQ_EMPTY(&server->open))
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow TAILQ_REMOVE */
         free_call(TAILQ_FIRST(&server->open));
     if (server->hq && server->hq->wake_ctx == server)
         server->hq->wake = NULL;
