@@ -49,7 +49,8 @@ void matchd_alarm(void *ctx, enum log_event_id event, bool active, const char *d
         }
     }
     if (state && (state->event != 0 || active) &&
-        (state->active != active || strncmp(state->detail, detail, sizeof(state->detail) - 1))) {
+        (state->active != active ||
+         strncmp(state->detail, detail, sizeof(state->detail) - 1) != 0)) {
         changed = state->active != active;
         state->event = (uint32_t)event;
         state->active = active;

@@ -255,9 +255,12 @@ int matchd_counters_load(struct matchd *m, struct err_text *err)
         return 0;
     }
     for (char *line = (char *)text; result == 0 && line && *line;) {
-        unsigned camera;
-        unsigned long long high;
-        if (sscanf(line, "%u %llu", &camera, &high) != 2 || camera > CAMERA_ID_MAX) {
+        char *end = line;
+        unsigned long camera = strtoul(line, &end, 10);
+        const char *second = end;
+        unsigned long long high = strtoull(second, &end, 10);
+        if (second == line || end == second || (*end != '\n' && *end != '\0') ||
+            camera > CAMERA_ID_MAX) {
             result = err_set(err, ERR_CORRUPT, "%s: expected lines '<camera> <counter>'", path);
             break;
         }

@@ -379,12 +379,15 @@ static int split_address(const char *text, char host[ADDRESS_SIZE], uint16_t *ou
 
 static int port_of(evutil_socket_t fd, uint16_t *out)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.v6 = {.sin6_port = 0}};
     socklen_t size = sizeof(address);
-    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+    if (getsockname(fd, &address.any, &size) != 0)
         return ERR_IO;
-    *out = ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
+    *out = ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
     return 0;
 }
 
@@ -566,6 +569,7 @@ void hq_server_destroy(struct hq_server *server)
     if (!server)
         return;
     while (!TAILQ_EMPTY(&server->open))
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow TAILQ_REMOVE */
         free_call(TAILQ_FIRST(&server->open));
     if (server->hq && server->hq->wake_ctx == server)
         server->hq->wake = NULL;

@@ -78,7 +78,10 @@ static void take_link(struct pipeline *p, bool connected, const char *reason)
 /* Tells matchd which entries have an open hold, when that has changed. */
 static void update_watch(struct pipeline *p)
 {
-    struct match_query watch = {.version = MATCH_MESSAGE_VERSION, .type = QUERY_WATCH};
+    struct match_query watch;
+    memset(&watch, 0, sizeof watch); /* padding too: it is compared as bytes */
+    watch.version = MATCH_MESSAGE_VERSION;
+    watch.type = QUERY_WATCH;
     for (size_t l = 0; l < p->lane_count; l++) {
         const struct lane_state *state = &p->lanes[l].state;
         for (int h = 0; h < state->hold_count; h++)
@@ -90,6 +93,7 @@ static void update_watch(struct pipeline *p)
                 if (watch.u.watch.count < MATCH_WATCH_MAX)
                     watch.u.watch.entries[watch.u.watch.count++] = state->queue[v].hits[i].entry;
     }
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
     if (p->link_up && memcmp(&watch, &p->watch, sizeof watch) != 0 &&
         p->sinks.query(p->sinks.ctx, &watch) == 0)
         p->watch = watch;

@@ -318,8 +318,12 @@ static void test_walks(void **state)
 {
     (void)state;
     const char *text = getenv("CHECKPOINT_WALKS"); /* more of them in the full tier */
+    const char *from = getenv("CHECKPOINT_SEED");
     uint64_t walks = text ? strtoull(text, NULL, 10) : WALKS_DEFAULT;
-    for (uint64_t seed = 1; seed <= walks; seed++) {
+    uint64_t first = from ? strtoull(from, NULL, 10) : 1;
+    print_message("CHECKPOINT_SEED=%llu CHECKPOINT_WALKS=%llu\n", (unsigned long long)first,
+                  (unsigned long long)walks);
+    for (uint64_t seed = first; seed < first + walks; seed++) {
         walk(seed);
     }
 }
