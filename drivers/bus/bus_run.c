@@ -1,8 +1,8 @@
 /*
  * The bus thread: one step is at most one write (the end of a pulse, otherwise the first order) and
- * at most one lane's scan with its guard. That bounds what a lane waits for its next scan, which
- * bus_cost.c adds up. Owner of everything in struct bus while it runs. Never blocks but in a link's
- * exchange, its connect, or the wait for the next due moment.
+ * at most one lane's scan with its guard, or one polled device. That bounds what a lane waits for
+ * its next scan, which bus_cost.c adds up. Owner of everything in struct bus while it runs. Never
+ * blocks but in a link's exchange, its connect, or the wait for the next due moment.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -408,6 +408,34 @@ static void plan_next(const struct bus *bus, struct bus_lane_state *lane, struct
     lane->next_scan = mono_before(next, now) ? now : next;
 }
 
+/* --- polled devices --- */
+
+static struct bus_poll_state *poll_due(struct bus *bus, struct mono_time now)
+{
+    struct bus_poll_state *due = NULL;
+    for (size_t i = 0; i < bus->poll_count; i++) {
+        struct bus_poll_state *poll = &bus->polls[i];
+        if (!mono_before(now, poll->next) && (!due || mono_before(poll->next, due->next))) {
+            due = poll;
+        }
+    }
+    return due;
+}
+
+/* Due again only later than every scan that is due now: once between two scans of a lane. */
+static void run_poll(struct bus *bus, struct bus_poll_state *poll)
+{
+    struct err_text err = {""};
+    uint32_t next_ms = BUS_LOST_SCAN_MS;
+    if (open_link(bus, &err)) {
+        next_ms = poll->device.poll(poll->device.state, bus->link);
+        bus_count(&bus->counters.polls);
+    } else {
+        poll->device.lost(poll->device.state, err.text);
+    }
+    poll->next = mono_add_ms(now_mono(), next_ms);
+}
+
 /* --- the loop --- */
 
 static struct mono_time first_pulse_end(const struct bus *bus, struct mono_time latest)
@@ -448,13 +476,19 @@ static void step(struct bus *bus)
     }
     struct bus_lane_state *lane = most_due(bus);
     now = now_mono();
-    if (!mono_before(now, lane->next_scan)) {
+    struct bus_poll_state *polled = poll_due(bus, now);
+    if (polled && mono_before(polled->next, lane->next_scan)) {
+        run_poll(bus, polled);
+    } else if (!mono_before(now, lane->next_scan)) {
         struct mono_time planned = lane->next_scan;
         scan_lane(bus, lane);
         plan_next(bus, lane, planned);
     } else if (!wrote) {
         struct mono_time when = mono_add_ms(now, WAIT_MAX_MS);
         when = mono_before(lane->next_scan, when) ? lane->next_scan : when;
+        for (size_t i = 0; i < bus->poll_count; i++) {
+            when = mono_before(bus->polls[i].next, when) ? bus->polls[i].next : when;
+        }
         wait_until(bus, first_pulse_end(bus, when));
     }
 }

@@ -182,8 +182,8 @@ static void answer_search(struct link_state *l, const struct match_query *query)
     read->speed_kmh = UINT16_MAX;
     read->mono = clock_mono(&clock_system);
     read->wall = matchd_time(l->m, clock_wall(&clock_system), &trusted);
-    read->lane = l->m->config.cameras[0].options.lane; /* a read has one; a search has no passage */
-    read->camera = l->m->config.cameras[0].options.id;
+    read->lane = 1; /* a read has them; a search has no passage */
+    read->camera = 1;
     rcu_reader_online();
     const struct in_force *in_force = rcu_load(&l->m->in_force);
     if (in_force && in_force->index) {

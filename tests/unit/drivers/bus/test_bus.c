@@ -616,6 +616,41 @@ static void the_worst_case_adds_up(void **state)
     assert_int_equal(worst_ms, 80);
 }
 
+static uint32_t poll_cost_us(const void *state, const struct io_timing *timing)
+{
+    assert_true(timing->char_ns > 0);
+    return *(const uint32_t *)state;
+}
+
+static void a_polled_device_is_part_of_the_worst_case(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    b.cost = (struct io_cost){.scan_us = 10000, .write_us = 5000, .timeout_us = 10000};
+    uint32_t cost_us = 40000;
+    struct bus_options options = {.name = "bus-t",
+                                  .kind = BUS_MODBUS_RTU,
+                                  .baud_bps = 115200,
+                                  .parity = 'N',
+                                  .stop_bits = 1,
+                                  .poll_count = 1,
+                                  .polls = {{&cost_us, "cam-9", poll_cost_us, NULL, NULL}}};
+    struct bus_lane lane = lane_on(&b, 1);
+    uint32_t worst_ms = 0;
+    struct err_text err = {""};
+    /* 5 write in between + 40 of the device + 10 scan + 3 x 5 writes */
+    assert_int_equal(bus_worst_case_ms(&options, &lane, 1, &worst_ms, &err), ERR_OK);
+    assert_int_equal(worst_ms, 70);
+    cost_us = 71000;
+    assert_int_equal(bus_worst_case_ms(&options, &lane, 1, &worst_ms, &err), ERR_INVALID);
+    assert_string_equal(err.text, "lane 1: from obstacle to raise 101 ms (pause 76 + scan 10 + 3 "
+                                  "writes of 5), expected at most 100 ms");
+    options.kind = BUS_MODBUS_TCP;
+    assert_int_equal(bus_worst_case_ms(&options, &lane, 1, &worst_ms, &err), ERR_INVALID);
+    assert_string_equal(err.text, "cam-9: polled on a bus that is no serial line");
+}
+
 static void a_bus_that_cannot_keep_rule_1_is_refused(void **state)
 {
     (void)state;
@@ -688,6 +723,7 @@ int main(void)
         cmocka_unit_test(every_order_gets_one_outcome_also_at_stop),
         cmocka_unit_test(orders_that_make_no_sense_are_refused),
         cmocka_unit_test(the_worst_case_adds_up),
+        cmocka_unit_test(a_polled_device_is_part_of_the_worst_case),
         cmocka_unit_test(a_bus_that_cannot_keep_rule_1_is_refused),
         cmocka_unit_test(lanes_and_wiring_are_checked),
     };
