@@ -15,13 +15,14 @@
 #include <unistd.h>
 
 #include "gateway/app/build_time.h"
+#include "gateway/app/key_files.h"
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
 
 enum {
     TICK_MAX_MS = 100,
     CLOCK_MS = 1000,
-    THREADS_MAX = 16,
+    THREADS_MAX = 8 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX,
     HOLDS_MAX = PIPELINE_LANES_MAX * (LANE_HOLDS_MAX + LANE_QUEUE_MAX)
 };
 
@@ -121,13 +122,18 @@ static void bus_outcome(void *ctx, const struct lane_outcome *outcome)
 
 static void link_packet(void *ctx, struct match_packet *packet)
 {
+    if (packet->message.type == MATCH_STATS) {
+        board_take_counters(ctx, &packet->message);
+    }
     lane_post(ctx, &(struct pipeline_event){.kind = PIPELINE_PACKET, .u.packet = packet});
 }
 
 static void link_state(void *ctx, bool connected, const char *reason)
 {
+    struct checkpointd *c = ctx;
     struct pipeline_event event = {.kind = PIPELINE_LINK};
     event.u.link.connected = connected;
+    atomic_store_explicit(&c->matchd_connected, connected, memory_order_relaxed);
     snprintf(event.u.link.reason, sizeof(event.u.link.reason), "%s", reason ? reason : "");
     lane_post(ctx, &event);
 }
@@ -152,6 +158,7 @@ static void look_at_clock(struct checkpointd *c, struct mono_time now, struct tr
         trusted_time_signed(&c->time, signed_time, &clock_system);
     }
     trusted_time_read(&c->time, &clock_system, out);
+    atomic_store_explicit(&c->clock_offset_ms, out->offset_ms, memory_order_relaxed);
     struct pipeline_event event = {.kind = PIPELINE_CLOCK};
     event.u.clock.trusted = out->trusted;
     event.u.clock.offset_ms = out->offset_ms;
@@ -311,6 +318,8 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
     struct control_options options = {.runtime_dir = c->config.runtime_dir,
                                       .accounts_path = accounts,
                                       .admin_group = c->config.admin_group,
+                                      .control_group = c->config.control_group,
+                                      .events_group = c->config.events_group,
                                       .token_life_s = c->config.token_life_ms / 1000,
                                       .acts = checkpointd_acts,
                                       .act_count = checkpointd_act_count,
@@ -357,6 +366,12 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         result = start(&c->link_thread, "link", 20, match_link_run, c->link, err);
     }
+    if (result == 0 && c->config.camera_count > 0) {
+        result = start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
+    }
+    if (result == 0) {
+        result = cameras_start(c, err);
+    }
     for (size_t i = 0; result == 0 && i < c->devices.bus_count; i++) {
         result = bus_start(c->devices.buses[i]);
         if (result != 0) {
@@ -375,6 +390,10 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
     out[count++] = &c->password_thread;
     out[count++] = &c->link_thread;
     out[count++] = &c->recorder.thread;
+    if (c->config.camera_count > 0) {
+        out[count++] = &c->cameras.thread;
+    }
+    count += cameras_threads(c, out + count);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         out[count++] = bus_thread(c->devices.buses[i]);
     }
@@ -391,6 +410,8 @@ static void stop_thread(struct thread *t)
 static void stop_all(struct checkpointd *c)
 {
     stop_thread(&c->link_thread);
+    cameras_stop(c);
+    stop_thread(&c->cameras.thread);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         bus_stop(c->devices.buses[i]); /* a bus that never started: nothing */
     }
@@ -410,9 +431,10 @@ static void destroy_all(struct checkpointd *c)
     pipeline_destroy(c->pipeline);
     rules_destroy(c->rules);
     match_link_destroy(c->link);
+    control_destroy(c->control); /* tells the records socket that its clients have gone */
     records_destroy(c->records);
-    control_destroy(c->control);
     checkpointd_devices_destroy(&c->devices);
+    queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
     board_free(&c->board);
@@ -442,10 +464,18 @@ static void on_dump(void *ctx)
 static int prepare(struct checkpointd *c, struct err_text *err)
 {
     const struct bus_sinks sinks = {.ctx = c, .scan = bus_scan, .outcome = bus_outcome};
+    const struct camera_sink reads = cameras_sink(c);
     snprintf(c->journal_dir, sizeof(c->journal_dir), "%s/journal", c->config.state_dir);
+    struct root_keys roots;
     int result = rules_load(c->config.rules, &c->rules, err);
     if (result == 0) {
-        result = checkpointd_devices_create(&c->config, &sinks, &c->devices, err);
+        result = root_keys_load(c->config.roots, &roots, err);
+    }
+    if (result == 0) {
+        result = cameras_init(c, err);
+    }
+    if (result == 0) {
+        result = checkpointd_devices_create(&c->config, &sinks, &reads, &c->devices, err);
     }
     return result;
 }
@@ -503,13 +533,14 @@ int main(int argc, char **argv)
     board_init(&c.board);
     c.config_path = args.config_path;
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
-    if (result == 0) {
+    bool loaded = result == 0;
+    if (loaded) {
         result = prepare(&c, &err);
     }
-    if (result != 0 || args.check) {
-        printf("%s: %s\n", about.program, result == 0 ? "configuration is good" : err.text);
+    status = service_config_result(&about, &args, &checkpointd_section, loaded, result, &err);
+    if (status >= 0) {
         destroy_all(&c);
-        return result == 0 ? EXIT_OK : EXIT_CONFIG;
+        return status;
     }
     result = service_open(&service, about.program, &err);
     if (result == 0) {

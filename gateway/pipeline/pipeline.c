@@ -21,7 +21,7 @@ static void take_withdrawn(struct pipeline *p, const struct match_message *m)
 static void take_hello(struct pipeline *p, const struct match_message *m)
 {
     for (size_t i = 0; i < p->lane_count; i++) {
-        bool has_camera = false;
+        bool has_camera = p->lanes[i].options.own_camera;
         for (int k = 0; k < m->u.hello.lane_count && k < LANE_ID_MAX; k++)
             has_camera |= m->u.hello.lanes[k] == p->lanes[i].options.lane.lane;
         if (!has_camera)
@@ -59,6 +59,7 @@ static void take_packet(struct pipeline *p, const struct match_packet *packet)
         break;
     case MATCH_LIST:
     case MATCH_ALIVE:
+    case MATCH_STATS:
         break;
     }
 }
@@ -218,6 +219,10 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
         break;
     case PIPELINE_SEARCH:
         take_search(p, event->u.search.number, event->u.search.key, event->u.search.class);
+        break;
+    case PIPELINE_ALARM:
+        raise_alarm(p, event->u.alarm.lane, event->u.alarm.event, event->u.alarm.active, 0,
+                    event->u.alarm.detail);
         break;
     }
     step_deferred(p);

@@ -6,8 +6,6 @@ import http.client
 import json
 import os
 import pathlib
-import re
-import shutil
 import signal
 import socket
 import sqlite3
@@ -668,32 +666,6 @@ def test_check_names_what_is_wrong(tmp_path):
     os.chmod(tmp_path / "freshness.key.pem", 0o644)
     hq.config.write_text(good)
     assert check("hqd", hq.config).returncode == 78
-
-
-def test_the_example_configurations_pass_once_their_files_are_there(tmp_path):
-    hq = Headquarters(tmp_path / "made")
-    etc = tmp_path / "etc"
-    for source, target in ((hq.pki.server.pem, "hqd/server.pem"), (hq.pki.server.key_path, "hqd/server.key.pem"),
-                           (hq.pki.boxes.pem, "hqd/box-root.pem"), (hq.pki.operators.pem, "hqd/console-root.pem"),
-                           (hq.folder / "freshness.key.pem", "hqd/freshness.key.pem"),
-                           (hq.folder / "receipt.key.pem", "hqd/receipt.key.pem"),
-                           (hq.folder / "keyset.json", "hqd/keyset.json"),
-                           (hq.pki.boxes.pem, "hq-cad/box-issuing.pem"),
-                           (hq.pki.boxes.key_path, "hq-cad/box-issuing.key.pem")):
-        (etc / target).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, etc / target)
-    hq.world.write_roots(etc / "roots")
-    examples = pathlib.Path(__file__).resolve().parents[2] / "systemd" / "config"
-    for program in ("hqd", "hq-cad"):
-        text = (examples / f"{program}.yaml").read_text()
-        # the defaults, said aloud, but below a folder of this test
-        shown = re.sub(r"^# (\w+: /)", r"\1", text, flags=re.M)
-        for there in ("/etc/checkpoint", "/var/lib/checkpoint", "/run/checkpoint"):
-            shown = shown.replace(there, str(tmp_path) + there.replace("/checkpoint", ""))
-        config = tmp_path / f"{program}.yaml"
-        config.write_text(shown)
-        result = check(program, config)
-        assert result.returncode == 0, result.stderr
 
 
 def test_many_boxes_hear_of_a_batch_within_a_second(hq):
