@@ -326,6 +326,7 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
                                       .ctx = c,
                                       .record = acts_record};
     const struct match_link_sink sink = {.ctx = c, .packet = link_packet, .state = link_state};
+    acts_init();
     snprintf(accounts, sizeof(accounts), "%s/accounts.json", c->config.state_dir);
     snprintf(matches, sizeof(matches), "%s/matches", c->config.runtime_dir);
     int result = control_create(&options, &c->control, err);

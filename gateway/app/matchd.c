@@ -285,6 +285,8 @@ static void destroy_all(struct matchd *m)
     queue_destroy(m->packets);
     queue_destroy(m->free_packets);
     free(m->pool);
+    pthread_mutex_destroy(&m->counter_lock);
+    pthread_mutex_destroy(&m->alarm_lock);
 }
 
 static void on_dump(void *ctx)
@@ -335,8 +337,7 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
 
 int main(int argc, char **argv)
 {
-    static struct matchd m = {.alarm_lock = PTHREAD_MUTEX_INITIALIZER,
-                              .counter_lock = PTHREAD_MUTEX_INITIALIZER};
+    static struct matchd m;
     struct service_args args;
     struct service service;
     struct err_text err = {{0}};
@@ -344,6 +345,8 @@ int main(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
+    thread_lock_init(&m.alarm_lock);
+    thread_lock_init(&m.counter_lock);
     int result = config_load(args.config_path, &matchd_section, &m.config, &err);
     bool loaded = result == 0;
     if (loaded) {

@@ -21,7 +21,8 @@ enum {
     ALIVE_MS = 250,
     WAIT_MS = 50,
     RECONNECT_MS = 100,
-    SEND_WAIT_MS = 500,
+    SEND_WAIT_MS = 100, /* between two signs of life while checkpointd is behind */
+    DRAIN_MAX = 64,
     STATS_MS = 1000,
     LATE_MS = 3000, /* older reads are no use at a lane */
     READERS_MAX = 8
@@ -29,6 +30,7 @@ enum {
 
 struct link_state {
     struct matchd *m;
+    struct thread *self;
     int fd; /* -1: not connected */
     uint64_t sequence;
     unsigned list_seen;
@@ -51,16 +53,28 @@ static void lose(struct link_state *l, const char *why)
     l->retry_at = mono_add_ms(clock_mono(&clock_system), RECONNECT_MS);
 }
 
+/* Waits while checkpointd is behind: capture then drops reads without a hit first. Only one that
+ * takes nothing at all is given up. */
 static void send_packet(struct link_state *l, struct out_packet *packet)
 {
     struct iovec parts[] = {{&packet->message, sizeof(packet->message)},
                             {packet->texts, packet->size - sizeof(packet->message)}};
     struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
-    packet->message.sequence = ++l->sequence;
-    if (sendmsg(l->fd, &header, MSG_NOSIGNAL) < 0) {
-        lose(l, strerror(errno));
-        return;
+    struct mono_time begun = clock_mono(&clock_system);
+    packet->message.sequence = l->sequence + 1;
+    while (sendmsg(l->fd, &header, MSG_NOSIGNAL) < 0) {
+        int error = errno;
+        thread_alive(l->self);
+        if (error != EAGAIN && error != EINTR) {
+            lose(l, strerror(error));
+            return;
+        }
+        if (thread_stopping(l->self) || mono_diff_ms(clock_mono(&clock_system), begun) > LATE_MS) {
+            lose(l, "checkpointd takes nothing");
+            return;
+        }
     }
+    l->sequence++;
     l->sent_at = clock_mono(&clock_system);
 }
 
@@ -251,11 +265,12 @@ static void give_back(struct matchd *m, struct out_packet *packet)
     (void)pushed;
 }
 
-/* Sends what waits. Without a connection reads are late sooner or later: counted and dropped. */
+/* Sends what waits, some at a time: list changes and questions have their turn in a flood too.
+ * Without a connection reads are late sooner or later: counted and dropped. */
 static void drain(struct link_state *l)
 {
     struct out_packet *packet;
-    while (queue_pop(l->m->packets, &packet, 0) == 0) {
+    for (int i = 0; i < DRAIN_MAX && queue_pop(l->m->packets, &packet, 0) == 0; i++) {
         struct mono_time now = clock_mono(&clock_system);
         bool late = mono_diff_ms(now, packet->made) > LATE_MS;
         if (l->fd >= 0 && !late) {
@@ -280,6 +295,7 @@ void matchd_link_run(struct thread *self, void *arg)
 {
     static struct link_state l; /* one link thread; large */
     l.m = arg;
+    l.self = self;
     l.fd = -1;
     rcu_reader_register();
     rcu_reader_offline();

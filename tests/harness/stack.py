@@ -96,6 +96,7 @@ class Checkpoint:
         self.lanes, self.buses, self.cameras, self.sims = [], [], [], {}
         self.wired, self.camera_sims = [], {}
         self.port = free_udp_port()
+        self.ports = [{"port": self.port, "format": "compact"}]
         self.programs = Group()
 
     def add_tcp_lane(self, lane, sim=(), **options):
@@ -145,6 +146,11 @@ class Checkpoint:
         path = self.write_checkpointd(**more)
         return self.start("checkpointd", path)
 
+    def add_port(self, format_name):
+        """One more port of matchd; its number."""
+        self.ports.append({"port": free_udp_port(), "format": format_name})
+        return self.ports[-1]["port"]
+
     def add_camera(self, camera, lane, key=None, **options):
         """A camera of matchd.yaml; `key` (16 bytes) makes its tag required."""
         entry = {"id": camera, "lane": lane, "port": self.port, **options}
@@ -159,7 +165,7 @@ class Checkpoint:
         return self.write("matchd.yaml", {
             "runtime_dir": str(self.run), "state_dir": str(self.state / "matchd"),
             "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
-            "ports": [{"port": self.port, "format": "compact"}],
+            "ports": self.ports,
             "sources": [{"kind": "pcap", "interface": "lo"}] if sources is None else sources,
             **({"cameras": self.cameras} if self.cameras else {}), **more})
 
