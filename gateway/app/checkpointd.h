@@ -180,6 +180,9 @@ struct checkpointd {
     atomic_ullong stat_suppressed;
     atomic_ullong stat_lost;
     uint64_t draw_state; /* lane thread */
+    /* By lane: when its newest guided test was, ms since 1970, 0 = none; main thread to lane. */
+    atomic_llong guided_ms[LANE_ID_MAX + 1];
+    bool guided_refused; /* alarmed; main thread */
 };
 
 /* Takes journal and starts the thread. */
@@ -219,6 +222,12 @@ void acts_searched(void *checkpointd, uint64_t number, const struct match_packet
 int checkpointd_reload(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 /* To the lane thread; waits for room while the lanes are behind. Any thread but lane. */
 void lane_post(struct checkpointd *c, const struct pipeline_event *event);
+
+/* Reads the guided tests; without a good file there are none. Main thread, lanes running. */
+void guided_load(struct checkpointd *c);
+/* How long the lane's test is good for from `now`; <= 0: not at all. Lane thread. */
+int64_t guided_valid_ms(const struct checkpointd *c, uint8_t lane, struct wall_time now,
+                        bool trusted);
 
 /* Before the devices are made. ERR_NO_MEMORY. */
 int cameras_init(struct checkpointd *c, struct err_text *err) MUST_CHECK;

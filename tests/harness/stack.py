@@ -112,7 +112,9 @@ class Checkpoint:
                                      pty=True).start()
         self.buses.append({"name": f"bus-{lane}", "kind": "modbus_rtu",
                            "line": self.sims[lane].pty, "baud": baud, "parity": "none"})
-        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module()], **options})
+        # The simulator paces its bytes and shares the machine: patience, where a module needs none.
+        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout="300ms")],
+                           **options})
 
     def add_wired_camera(self, camera, lane, kind, **options):
         """A camera of checkpointd.yaml: "tcp", "rtu" or "serial" with a simulator of its own,
