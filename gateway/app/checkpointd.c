@@ -121,13 +121,18 @@ static void bus_outcome(void *ctx, const struct lane_outcome *outcome)
 
 static void link_packet(void *ctx, struct match_packet *packet)
 {
+    if (packet->message.type == MATCH_STATS) {
+        board_take_counters(ctx, &packet->message);
+    }
     lane_post(ctx, &(struct pipeline_event){.kind = PIPELINE_PACKET, .u.packet = packet});
 }
 
 static void link_state(void *ctx, bool connected, const char *reason)
 {
+    struct checkpointd *c = ctx;
     struct pipeline_event event = {.kind = PIPELINE_LINK};
     event.u.link.connected = connected;
+    atomic_store_explicit(&c->matchd_connected, connected, memory_order_relaxed);
     snprintf(event.u.link.reason, sizeof(event.u.link.reason), "%s", reason ? reason : "");
     lane_post(ctx, &event);
 }
@@ -152,6 +157,7 @@ static void look_at_clock(struct checkpointd *c, struct mono_time now, struct tr
         trusted_time_signed(&c->time, signed_time, &clock_system);
     }
     trusted_time_read(&c->time, &clock_system, out);
+    atomic_store_explicit(&c->clock_offset_ms, out->offset_ms, memory_order_relaxed);
     struct pipeline_event event = {.kind = PIPELINE_CLOCK};
     event.u.clock.trusted = out->trusted;
     event.u.clock.offset_ms = out->offset_ms;

@@ -61,8 +61,9 @@ struct recorder {
     struct queue *jobs;
     struct journal *journal; /* the thread's own after start */
     struct thread thread;
-    bool commits;  /* what the lanes were last told */
-    uint64_t lost; /* routine records that could not be written, not yet on record */
+    bool commits;        /* what the lanes were last told */
+    atomic_bool healthy; /* the same, for status */
+    uint64_t lost;       /* routine records that could not be written, not yet on record */
     struct wall_time lost_first;
     struct wall_time lost_last;
     atomic_ullong recorded; /* sequence of the newest record */
@@ -81,6 +82,7 @@ struct board {
     json_t *hits;   /* array, newest last */
     json_t *list;
     json_t *clock;
+    json_t *matchd; /* {"frames": 12}: what checkpoint-matchd counts */
 };
 
 /* ---- the records socket (checkpointd_records.c); control thread only ---- */
@@ -113,6 +115,8 @@ struct checkpointd {
     atomic_ullong scans_dropped;  /* lane queue full */
     atomic_ullong events_dropped; /* subscribers' queue full */
     atomic_ullong search_number;
+    atomic_llong clock_offset_ms; /* copies for status */
+    atomic_bool matchd_connected;
     atomic_ullong stat_reads; /* copies of the pipeline's totals, for status */
     atomic_ullong stat_unread;
     atomic_ullong stat_hits;
@@ -141,6 +145,8 @@ void board_free(struct board *board);
 void publish_run(struct thread *self, void *checkpointd);
 /* Any thread: for subscribers and the board. A full queue is counted. */
 void publish_push(struct checkpointd *c, const struct fact *fact);
+/* Link thread: counters of checkpoint-matchd, a MATCH_STATS, for the board. */
+void board_take_counters(struct checkpointd *c, const struct match_message *message);
 
 extern const struct control_act checkpointd_acts[];
 extern const size_t checkpointd_act_count;

@@ -288,17 +288,19 @@ static void destroy_all(struct matchd *m)
 
 static void on_dump(void *ctx)
 {
-    const struct matchd *m = ctx;
-    const struct receiver_stats *s = receiver_stats(m->receiver);
-    log_event(EVENT_PROGRAM_STARTED,
-              "frames=%llu reads=%llu hits=%llu undecoded=%llu dropped=%llu dropped_hits=%llu "
-              "late=%llu",
-              (unsigned long long)s->frames, (unsigned long long)atomic_load(&m->reads),
-              (unsigned long long)atomic_load(&m->hits),
-              (unsigned long long)atomic_load(&m->undecoded),
-              (unsigned long long)atomic_load(&m->dropped),
-              (unsigned long long)atomic_load(&m->dropped_hits),
-              (unsigned long long)atomic_load(&m->late));
+    struct match_counter counters[MATCHD_COUNTERS_MAX];
+    char text[1024]; /* counters at 0 are left out; more than fit are too */
+    size_t size = 0;
+    size_t count = matchd_stats_fill(ctx, counters);
+    text[0] = '\0';
+    for (size_t i = 0; i < count && size < sizeof(text); i++) {
+        if (counters[i].value > 0) {
+            size +=
+                (size_t)snprintf(text + size, sizeof(text) - size, "%s%s=%llu", size > 0 ? " " : "",
+                                 counters[i].name, (unsigned long long)counters[i].value);
+        }
+    }
+    log_event(EVENT_PROGRAM_STARTED, "%s", text);
 }
 
 static int run(struct matchd *m, struct service *service, struct err_text *err)

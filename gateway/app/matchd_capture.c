@@ -25,6 +25,7 @@ struct open_source {
     struct capture_source *source; /* NULL: closed */
     bool ended;                    /* a replay that is over */
     struct mono_time retry_at;
+    struct capture_stats closed; /* of the times it was open before */
 };
 
 /* ---- one read ---- */
@@ -103,6 +104,22 @@ void matchd_take_read(struct matchd *m, const struct plate_read *read)
 
 /* ---- sources ---- */
 
+static void add_stats(struct capture_stats *to, const struct capture_stats *more)
+{
+    to->frames += more->frames;
+    to->dropped += more->dropped;
+    to->errors += more->errors;
+}
+
+static void close_source(struct open_source *s)
+{
+    struct capture_stats last;
+    capture_stats(s->source, &last);
+    add_stats(&s->closed, &last);
+    capture_close(s->source);
+    s->source = NULL;
+}
+
 static void open_when_due(struct matchd *m, struct open_source *s, struct mono_time now)
 {
     struct err_text err;
@@ -123,8 +140,7 @@ static void poll_source(struct matchd *m, struct open_source *s, int timeout_ms)
     struct capture_frame frames[CAPTURE_BURST_MAX];
     int count = capture_poll(s->source, frames, CAPTURE_BURST_MAX, timeout_ms);
     if (count < 0) {
-        capture_close(s->source);
-        s->source = NULL;
+        close_source(s);
         s->ended = count == ERR_STOPPED;
         s->retry_at = mono_add_ms(clock_mono(&clock_system), REOPEN_MS);
         if (s->ended) {
@@ -150,6 +166,20 @@ static void poll_source(struct matchd *m, struct open_source *s, int timeout_ms)
     if (count > 0) {
         rcu_reader_offline();
     }
+}
+
+static void copy_stats(struct matchd *m, const struct open_source *sources, size_t count)
+{
+    struct capture_stats sum = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct capture_stats one = sources[i].closed;
+        if (sources[i].source) {
+            capture_stats(sources[i].source, &one);
+            add_stats(&one, &sources[i].closed);
+        }
+        add_stats(&sum, &one);
+    }
+    matchd_stats_copy(m, &sum);
 }
 
 /* Hands a copy of the counters to the keeper when one moved. */
@@ -196,6 +226,7 @@ void matchd_capture_run(struct thread *self, void *arg)
         }
         if (!mono_before(now, counters_due)) {
             copy_counters(m, &counter_changes);
+            copy_stats(m, sources, count);
             counters_due = mono_add_ms(now, COUNTERS_MS);
         }
     }

@@ -22,6 +22,7 @@ enum {
     WAIT_MS = 50,
     RECONNECT_MS = 100,
     SEND_WAIT_MS = 500,
+    STATS_MS = 1000,
     LATE_MS = 3000, /* older reads are no use at a lane */
     READERS_MAX = 8
 };
@@ -35,6 +36,7 @@ struct link_state {
     bool watching;
     struct mono_time sent_at;
     struct mono_time retry_at;
+    struct mono_time stats_due;
     struct out_packet own; /* for messages of the link itself */
 };
 
@@ -142,6 +144,25 @@ static void send_list_change(struct link_state *l)
     send_own(l);
     if (l->watching && l->fd >= 0) {
         send_withdrawn(l);
+    }
+}
+
+static void send_stats(struct link_state *l)
+{
+    struct match_counter counters[MATCHD_COUNTERS_MAX];
+    struct mono_time now = clock_mono(&clock_system);
+    if (l->fd < 0 || mono_before(now, l->stats_due)) {
+        return;
+    }
+    l->stats_due = mono_add_ms(now, STATS_MS);
+    size_t count = matchd_stats_fill(l->m, counters);
+    for (size_t at = 0; at < count && l->fd >= 0;) {
+        struct match_message *message = begin(l, MATCH_STATS);
+        size_t part = count - at < MATCH_COUNTERS_MAX ? count - at : MATCH_COUNTERS_MAX;
+        memcpy(message->u.stats.counters, &counters[at], part * sizeof(counters[0]));
+        message->u.stats.count = (uint32_t)part;
+        at += part;
+        send_own(l);
     }
 }
 
@@ -273,6 +294,7 @@ void matchd_link_run(struct thread *self, void *arg)
             send_list_change(&l);
         }
         send_alarms(&l, false);
+        send_stats(&l);
         if (l.fd >= 0 && mono_diff_ms(clock_mono(&clock_system), l.sent_at) >= ALIVE_MS) {
             (void)begin(&l, MATCH_ALIVE);
             send_own(&l);

@@ -59,6 +59,7 @@ static void take_packet(struct pipeline *p, const struct match_packet *packet)
         break;
     case MATCH_LIST:
     case MATCH_ALIVE:
+    case MATCH_STATS:
         break;
     }
 }
