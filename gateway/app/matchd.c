@@ -84,6 +84,8 @@ static void publish(struct matchd *m, struct in_force *next, bool keep_index)
     free_in_force(old, !keep_index);
 }
 
+/* Observe entries stay out: with and without one, everything that leaves this program is the same.
+ */
 static int build_index(const struct wanted_list *list, struct match_index **out,
                        struct err_text *err)
 {
@@ -93,10 +95,13 @@ static int build_index(const struct wanted_list *list, struct match_index **out,
     if (!rows) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
+    size_t matched = 0;
     for (size_t i = 0; i < count; i++) {
-        rows[i] = (struct match_entry){&entries[i].record, entries[i].text};
+        if (entries[i].record.handling != HANDLING_OBSERVE) {
+            rows[matched++] = (struct match_entry){&entries[i].record, entries[i].text};
+        }
     }
-    int result = match_index_create(rows, count, out, err);
+    int result = match_index_create(rows, matched, out, err);
     free(rows);
     return result;
 }
@@ -193,8 +198,9 @@ static void list_run(struct thread *self, void *arg)
         }
         int result = reader ? wanted_reader_poll(reader, LIST_POLL_MS)
                             : wanted_reader_open(&options, &reader, &err);
+        const char *why = reader ? err_name(result) : err.text;
+        matchd_alarm(m, EVENT_WANTED_UNREADABLE, result != 0, result != 0 ? why : "");
         if (result != 0) {
-            matchd_alarm(m, EVENT_WANTED_INDEX_FAILED, true, reader ? err_name(result) : err.text);
             thread_wait_ms(self, CLOCK_MS);
         }
     }
@@ -224,10 +230,10 @@ static int make_pool(struct matchd *m, struct err_text *err)
 static int prepare(struct matchd *m, struct err_text *err)
 {
     struct receiver_options options = {.port_count = m->config.port_count,
+                                       .json = m->config.json,
                                        .accept_partial_checksum =
                                            m->config.accept_partial_checksum};
     memcpy(options.ports, m->config.ports, sizeof(options.ports));
-    json_fields_default(&options.json);
     int result = matchd_cameras_load(&m->config, &m->cameras, err);
     if (result == 0) {
         result = receiver_create(&options, m->cameras, &m->receiver, err);

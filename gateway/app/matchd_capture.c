@@ -78,6 +78,7 @@ static struct out_packet *take_packet(struct matchd *m, bool hit)
 void matchd_take_read(struct matchd *m, const struct plate_read *read)
 {
     struct match_result result = {.hit_count = 0};
+    bool undecoded = read->kind == PLATE_DECODE_ERROR;
     bool trusted;
     struct wall_time now = matchd_time(m, read->wall, &trusted);
     const struct in_force *in_force = rcu_load(&m->in_force);
@@ -85,7 +86,12 @@ void matchd_take_read(struct matchd *m, const struct plate_read *read)
     if (in_force && in_force->index) {
         match_find(in_force->index, read, now, trusted, &result);
     }
-    struct out_packet *packet = take_packet(m, result.hit_count > 0);
+    if (undecoded) {
+        atomic_fetch_add_explicit(&m->undecoded, 1, memory_order_relaxed);
+    }
+    /* A text that is no plate is no passage, unless the camera's candidates say what it was. */
+    bool wanted = !undecoded || result.hit_count > 0;
+    struct out_packet *packet = wanted ? take_packet(m, result.hit_count > 0) : NULL;
     if (packet) {
         memset(&packet->message, 0, sizeof(packet->message));
         packet->message.version = MATCH_MESSAGE_VERSION;
@@ -155,10 +161,6 @@ static void poll_source(struct matchd *m, struct open_source *s, int timeout_ms)
         struct plate_read read;
         if (!receiver_take(m->receiver, frames[i].data, frames[i].size_bytes, frames[i].mono,
                            frames[i].wall, &read)) {
-            continue;
-        }
-        if (read.kind == PLATE_DECODE_ERROR) {
-            atomic_fetch_add_explicit(&m->undecoded, 1, memory_order_relaxed);
             continue;
         }
         matchd_take_read(m, &read);

@@ -34,6 +34,7 @@ struct camera_config {
     uint8_t mac[6];
     struct config_ip address;
     char key_file[MATCHD_TEXT_SIZE];
+    bool dash_given;
     enum { CAMERA_AUTH_NONE, CAMERA_AUTH_REQUIRED } auth;
 };
 
@@ -48,6 +49,7 @@ struct matchd_config {
     bool accept_partial_checksum;
     struct receiver_port ports[FRAME_PORTS_MAX];
     size_t port_count;
+    struct json_fields json;
     struct source_config sources[MATCHD_SOURCES_MAX];
     size_t source_count;
     struct camera_config cameras[MATCHD_CAMERAS_MAX];

@@ -24,6 +24,7 @@ enum {
     SEND_WAIT_MS = 500,
     STATS_MS = 1000,
     LATE_MS = 3000, /* older reads are no use at a lane */
+    BEHIND_ENDS_MS = 5000,
     READERS_MAX = 8
 };
 
@@ -37,7 +38,10 @@ struct link_state {
     struct mono_time sent_at;
     struct mono_time retry_at;
     struct mono_time stats_due;
-    struct out_packet own; /* for messages of the link itself */
+    struct out_packet *pending; /* off the queue, not sent yet */
+    unsigned long long dropped_seen;
+    struct mono_time dropped_at; /* 0: no hit was dropped lately */
+    struct out_packet own;       /* for messages of the link itself */
 };
 
 /* ---- sending ---- */
@@ -51,7 +55,7 @@ static void lose(struct link_state *l, const char *why)
     l->retry_at = mono_add_ms(clock_mono(&clock_system), RECONNECT_MS);
 }
 
-static void send_packet(struct link_state *l, struct out_packet *packet)
+static bool send_packet(struct link_state *l, struct out_packet *packet)
 {
     struct iovec parts[] = {{&packet->message, sizeof(packet->message)},
                             {packet->texts, packet->size - sizeof(packet->message)}};
@@ -59,9 +63,10 @@ static void send_packet(struct link_state *l, struct out_packet *packet)
     packet->message.sequence = ++l->sequence;
     if (sendmsg(l->fd, &header, MSG_NOSIGNAL) < 0) {
         lose(l, strerror(errno));
-        return;
+        return false;
     }
     l->sent_at = clock_mono(&clock_system);
+    return true;
 }
 
 static struct match_message *begin(struct link_state *l, enum match_message_type type)
@@ -79,7 +84,7 @@ static struct match_message *begin(struct link_state *l, enum match_message_type
 static void send_own(struct link_state *l)
 {
     if (l->fd >= 0) {
-        send_packet(l, &l->own);
+        (void)send_packet(l, &l->own); /* a lost connection starts with all of it again */
     }
 }
 
@@ -251,25 +256,42 @@ static void give_back(struct matchd *m, struct out_packet *packet)
     (void)pushed;
 }
 
-/* Sends what waits. Without a connection reads are late sooner or later: counted and dropped. */
+/* Sends what waits, oldest first. Without a connection it waits until it is too late to be of use;
+ * what a breaking connection refused is sent over the next one. */
 static void drain(struct link_state *l)
 {
-    struct out_packet *packet;
-    while (queue_pop(l->m->packets, &packet, 0) == 0) {
+    while (l->pending || queue_pop(l->m->packets, &l->pending, 0) == 0) {
         struct mono_time now = clock_mono(&clock_system);
-        bool late = mono_diff_ms(now, packet->made) > LATE_MS;
-        if (l->fd >= 0 && !late) {
-            send_packet(l, packet);
-        } else {
+        bool late = mono_diff_ms(now, l->pending->made) > LATE_MS;
+        if (!late && (l->fd < 0 || !send_packet(l, l->pending))) {
+            return;
+        }
+        if (late) {
             atomic_fetch_add_explicit(&l->m->late, 1, memory_order_relaxed);
         }
-        give_back(l->m, packet);
+        give_back(l->m, l->pending);
+        l->pending = NULL;
+    }
+}
+
+/* MATCH_BEHIND ends when checkpointd takes packets again and no hit was dropped for a while. */
+static void end_behind(struct link_state *l)
+{
+    unsigned long long dropped = atomic_load_explicit(&l->m->dropped_hits, memory_order_relaxed);
+    struct mono_time now = clock_mono(&clock_system);
+    if (dropped != l->dropped_seen) {
+        l->dropped_seen = dropped;
+        l->dropped_at = now;
+    } else if (l->dropped_at.ns != 0 && l->fd >= 0 && !l->pending &&
+               mono_diff_ms(now, l->dropped_at) >= BEHIND_ENDS_MS) {
+        l->dropped_at = (struct mono_time){0};
+        matchd_alarm(l->m, EVENT_MATCH_BEHIND, false, "");
     }
 }
 
 static void wait_for_work(struct link_state *l)
 {
-    struct pollfd fds[2] = {{.fd = queue_fd(l->m->packets), .events = POLLIN},
+    struct pollfd fds[2] = {{.fd = l->pending ? -1 : queue_fd(l->m->packets), .events = POLLIN},
                             {.fd = l->fd, .events = POLLIN}}; /* -1 is passed over */
     if (poll(fds, 2, WAIT_MS) > 0 && fds[1].revents) {
         take_query(l);
@@ -290,6 +312,7 @@ void matchd_link_run(struct thread *self, void *arg)
         }
         wait_for_work(&l);
         drain(&l);
+        end_behind(&l);
         if (l.fd >= 0) {
             send_list_change(&l);
         }

@@ -266,6 +266,7 @@ int pipeline_create(const struct pipeline_options *options, struct rule_set *rul
         return err_set(err, ERR_NO_MEMORY, "pipeline: no memory");
     p->sinks = *sinks;
     p->last_id = options->ids_after;
+    p->list_high = options->list_high;
     for (size_t i = 0; i < options->lane_count; i++) {
         const struct pipeline_lane *lane = &options->lanes[i];
         if (find_lane(p, lane->lane.lane)) {

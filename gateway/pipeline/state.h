@@ -39,6 +39,9 @@ struct pipeline {
     uint64_t last_id; /* of passages, hits and acts */
     struct rule_set *rules;
     struct list_status list;
+    struct list_status list_high; /* the highest revision ever in force here */
+    bool rolled_back;             /* the list in force is below it … */
+    bool other_list;              /* … or another one of that revision */
     struct fact_clock clock;
     bool link_up;
     struct open_act acts[ACTS_OPEN_MAX];
