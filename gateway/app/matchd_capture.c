@@ -15,6 +15,7 @@ enum {
     POLL_ALONE_MS = 100, /* one source: it wakes us */
     POLL_SHARED_MS = 1,  /* several: each is asked in turn */
     REOPEN_MS = 1000,
+    TROUBLE_MS = 500,
     COUNTERS_MS = 100,
     KEEPER_MS = 200,
     COUNTERS_FILE_MAX = CAMERAS_MAX * 32
@@ -25,7 +26,8 @@ struct open_source {
     struct capture_source *source; /* NULL: closed */
     bool ended;                    /* a replay that is over */
     struct mono_time retry_at;
-    struct capture_stats closed; /* of the times it was open before */
+    char trouble[ALARM_DETAIL_SIZE]; /* "": it can be read */
+    struct capture_stats closed;     /* of the times it was open before */
 };
 
 /* ---- one read ---- */
@@ -126,6 +128,35 @@ static void close_source(struct open_source *s)
     s->source = NULL;
 }
 
+static const char *source_name(const struct source_config *config)
+{
+    switch (config->kind) {
+    case SOURCE_PCAP:
+        return config->interface;
+    case SOURCE_DPDK:
+        return config->port[0] ? config->port : "dpdk";
+    case SOURCE_REPLAY:
+        return config->file;
+    }
+    return "";
+}
+
+/* One alarm for all sources: the first that cannot be read. */
+static void tell_trouble(struct matchd *m, struct open_source *sources, size_t count)
+{
+    const char *first = "";
+    for (size_t i = 0; i < count && first[0] == '\0'; i++) {
+        struct open_source *s = &sources[i];
+        const char *found = s->source ? capture_trouble(s->source) : NULL;
+        if (s->source) {
+            snprintf(s->trouble, sizeof(s->trouble), "%.100s%s%.50s", found ? source_name(s->config) : "",
+                     found ? ": " : "", found ? found : "");
+        }
+        first = s->trouble;
+    }
+    matchd_alarm(m, EVENT_CAPTURE_DOWN, first[0] != '\0', first);
+}
+
 static void open_when_due(struct matchd *m, struct open_source *s, struct mono_time now)
 {
     struct err_text err;
@@ -135,10 +166,22 @@ static void open_when_due(struct matchd *m, struct open_source *s, struct mono_t
     if (matchd_source_open(&m->config, s->config, &s->source, &err) != 0) {
         s->source = NULL;
         s->retry_at = mono_add_ms(now, REOPEN_MS);
-        matchd_alarm(m, EVENT_CAPTURE_DOWN, true, err.text);
+        snprintf(s->trouble, sizeof(s->trouble), "%.150s", err.text);
         return;
     }
-    matchd_alarm(m, EVENT_CAPTURE_DOWN, false, "");
+    s->trouble[0] = '\0';
+}
+
+static void lose_source(struct open_source *s, int code)
+{
+    close_source(s);
+    s->ended = code == ERR_STOPPED;
+    s->retry_at = mono_add_ms(clock_mono(&clock_system), REOPEN_MS);
+    if (s->ended) {
+        log_event(EVENT_REPLAY_ENDED, "file=%s", s->config->file);
+    } else {
+        snprintf(s->trouble, sizeof(s->trouble), "%.100s: %s", source_name(s->config), err_name(code));
+    }
 }
 
 static void poll_source(struct matchd *m, struct open_source *s, int timeout_ms)
@@ -146,12 +189,7 @@ static void poll_source(struct matchd *m, struct open_source *s, int timeout_ms)
     struct capture_frame frames[CAPTURE_BURST_MAX];
     int count = capture_poll(s->source, frames, CAPTURE_BURST_MAX, timeout_ms);
     if (count < 0) {
-        close_source(s);
-        s->ended = count == ERR_STOPPED;
-        s->retry_at = mono_add_ms(clock_mono(&clock_system), REOPEN_MS);
-        if (s->ended) {
-            log_event(EVENT_REPLAY_ENDED, "file=%s", s->config->file);
-        }
+        lose_source(s, count);
         return;
     }
     if (count > 0) {
@@ -205,6 +243,7 @@ void matchd_capture_run(struct thread *self, void *arg)
     size_t count = m->config.source_count;
     uint64_t counter_changes = camera_table_counter_changes(m->cameras);
     struct mono_time counters_due = {0};
+    struct mono_time trouble_due = {0};
     rcu_reader_register();
     rcu_reader_offline();
     for (size_t i = 0; i < count; i++) {
@@ -222,6 +261,10 @@ void matchd_capture_run(struct thread *self, void *arg)
                 poll_source(m, &sources[i], count == 1 ? POLL_ALONE_MS : POLL_SHARED_MS);
                 any = true;
             }
+        }
+        if (!mono_before(now, trouble_due)) {
+            tell_trouble(m, sources, count);
+            trouble_due = mono_add_ms(now, TROUBLE_MS);
         }
         if (!any) {
             thread_wait_ms(self, POLL_ALONE_MS);
