@@ -319,10 +319,8 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
     }
     trusted_time_init(&m->time, (struct wall_time){BUILD_TIME_MS}, &clock_system);
     look_at_clock(m);
+    matchd_counters_load(m);
     int result = make_pool(m, err);
-    if (result == 0) {
-        result = matchd_counters_load(m, err);
-    }
     if (result == 0) {
         result = matchd_reads_listen(m, err);
     }

@@ -114,7 +114,8 @@ size_t matchd_stats_fill(struct matchd *m, struct match_counter out[MATCHD_COUNT
 
 void matchd_capture_run(struct thread *self, void *matchd);
 void matchd_keeper_run(struct thread *self, void *matchd);
-int matchd_counters_load(struct matchd *m, struct err_text *err) MUST_CHECK;
+/* A file that cannot be used is alarmed and set aside: a lane is not blinded for it. */
+void matchd_counters_load(struct matchd *m);
 void matchd_reads_run(struct thread *self, void *matchd);
 int matchd_reads_listen(struct matchd *m, struct err_text *err) MUST_CHECK;
 void matchd_link_run(struct thread *self, void *matchd);

@@ -289,29 +289,40 @@ static void counters_path(const struct matchd *m, char out[MATCHD_TEXT_SIZE + 16
     snprintf(out, MATCHD_TEXT_SIZE + 16, "%s/counters", m->config.state_dir);
 }
 
-int matchd_counters_load(struct matchd *m, struct err_text *err)
+static int parse_counters(struct matchd *m, const char *text, const char *path,
+                          struct err_text *err)
 {
-    char path[MATCHD_TEXT_SIZE + 16];
-    uint8_t *text = NULL;
-    size_t size = 0;
-    counters_path(m, path);
-    int result = file_read(path, COUNTERS_FILE_MAX, &text, &size, err);
-    if (result == ERR_NOT_FOUND) {
-        return 0;
-    }
-    for (char *line = (char *)text; result == 0 && line && *line;) {
+    for (const char *line = text; line && *line;) {
         unsigned camera;
         unsigned long long high;
         if (sscanf(line, "%u %llu", &camera, &high) != 2 || camera > CAMERA_ID_MAX) {
-            result = err_set(err, ERR_CORRUPT, "%s: expected lines '<camera> <counter>'", path);
-            break;
+            return err_set(err, ERR_CORRUPT, "%s: expected lines '<camera> <counter>'", path);
         }
         camera_table_raise_counter(m->cameras, (struct camera_counter){(uint16_t)camera, high});
         line = strchr(line, '\n');
         line = line ? line + 1 : NULL;
     }
+    return 0;
+}
+
+void matchd_counters_load(struct matchd *m)
+{
+    char path[MATCHD_TEXT_SIZE + 16];
+    char aside[MATCHD_TEXT_SIZE + 32];
+    uint8_t *text = NULL;
+    size_t size = 0;
+    struct err_text err;
+    counters_path(m, path);
+    int result = file_read(path, COUNTERS_FILE_MAX, &text, &size, &err);
+    if (result == 0) {
+        result = parse_counters(m, (const char *)text, path, &err);
+    }
     free(text);
-    return result;
+    if (result != 0 && result != ERR_NOT_FOUND) {
+        snprintf(aside, sizeof(aside), "%s.refused", path);
+        (void)rename(path, aside); /* kept to be looked at; what stays is written over */
+        matchd_alarm(m, EVENT_COUNTERS_LOST, true, err.text);
+    }
 }
 
 static void save_counters(struct matchd *m)
