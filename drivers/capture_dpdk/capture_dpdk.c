@@ -4,6 +4,7 @@
  */
 #include "drivers/capture_dpdk/capture_dpdk.h"
 
+#include <net/if.h>
 #include <pthread.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
@@ -17,6 +18,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/base/interface.h"
+
 enum {
     DESCRIPTORS = 1024,
     MBUFS = 8191,
@@ -24,8 +27,7 @@ enum {
     BUSY_POLLS = 50, /* empty polls before the first sleep */
     BACKOFF_US = 100,
     ARGS_TEXT_SIZE = 2048,
-    LINK_LOOK_MS = 250, /* of an idle port */
-    LINK_DOWN_MS = 1000 /* a virtual device so long without its other end is opened again */
+    LINK_LOOK_MS = 250 /* of an idle port */
 };
 
 struct dpdk_source {
@@ -36,10 +38,10 @@ struct dpdk_source {
     uint16_t port;
     bool held_port; /* `port` is ours */
     bool started;
-    bool is_virtual; /* its other end may vanish under it for good */
-    bool link_down;
+    char interface[IFNAMSIZ]; /* the system's, under a virtual device; "" = none */
+    unsigned interface_index; /* when the device was opened */
+    const char *trouble;
     struct mono_time link_look; /* when to look again */
-    struct mono_time link_lost; /* when it was first found down */
     int idle_backoff_us;
     uint64_t frames;
     uint8_t joined[CAPTURE_BURST_MAX][CAPTURE_FRAME_SIZE_MAX];
@@ -152,26 +154,35 @@ static void back_off(const struct dpdk_source *source, unsigned empty_polls)
     nanosleep(&pause, NULL); /* cut short by a signal: only an earlier poll */
 }
 
-/* ERR_IO: the port does not come back by itself. A driver that cannot say counts as up. */
+/* The system's interface under a virtual device may vanish, for good or to be made anew: then the
+ * device hears nothing any more. ERR_IO. */
+static int look_at_interface(struct dpdk_source *source)
+{
+    struct interface_state state = {0};
+    int result = interface_look(source->interface, &state);
+    if (result == ERR_NOT_FOUND || (result == 0 && state.index != source->interface_index))
+        return ERR_IO;
+    source->trouble = interface_trouble(source->interface);
+    return 0;
+}
+
+/* A driver that cannot say counts as up. */
 static int look_at_link(struct dpdk_source *source, struct mono_time now)
 {
     struct rte_eth_link link = {0};
     if (mono_before(now, source->link_look))
         return 0;
     source->link_look = mono_add_ms(now, LINK_LOOK_MS);
+    if (source->interface[0] != '\0')
+        return look_at_interface(source);
     bool down = rte_eth_link_get_nowait(source->port, &link) == 0 && !link.link_status;
-    if (down && !source->link_down)
-        source->link_lost = now;
-    source->link_down = down;
-    return down && source->is_virtual && mono_diff_ms(now, source->link_lost) >= LINK_DOWN_MS
-               ? ERR_IO
-               : 0;
+    source->trouble = down ? "no link: cable or switch" : NULL;
+    return 0;
 }
 
 static const char *port_trouble(struct capture_source *base)
 {
-    const struct dpdk_source *source = (const struct dpdk_source *)base;
-    return source->link_down ? "no link: cable or switch" : NULL;
+    return ((const struct dpdk_source *)base)->trouble;
 }
 
 static int poll_port(struct capture_source *base, struct capture_frame *frames, int max,
@@ -258,6 +269,21 @@ static void attach_port(const struct capture_dpdk_options *options)
         (void)rte_dev_probe(device); /* whether there is a port now is looked at next */
 }
 
+/* Notes the system's interface the device hangs on, if it names one. */
+static void note_interface(struct dpdk_source *source, const struct capture_dpdk_options *options)
+{
+    static const char key[] = "iface=";
+    struct interface_state state = {0};
+    const char *device = virtual_device(options, options->port);
+    const char *at = device ? strstr(device, key) : NULL;
+    size_t size = at ? strcspn(at + sizeof key - 1, ",") : 0;
+    if (size == 0 || size >= sizeof source->interface)
+        return;
+    memcpy(source->interface, at + sizeof key - 1, size);
+    if (interface_look(source->interface, &state) == 0)
+        source->interface_index = state.index;
+}
+
 static bool have_port(const char *name, uint16_t *out)
 {
     if (name[0] != '\0')
@@ -324,7 +350,7 @@ int capture_dpdk_open(const struct capture_dpdk_options *options, struct capture
     source->idle_backoff_us = options->idle_backoff_us > 0 ? options->idle_backoff_us : BACKOFF_US;
     result = find_port(options, &source->port, err);
     if (result == 0) {
-        source->is_virtual = virtual_device(options, options->port) != NULL;
+        note_interface(source, options);
         result = setup_port(source, options, err);
     }
     if (result != 0) {

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "gateway/base/interface.h"
 
 enum {
     LIVE_BUFFER_BYTES = 8 << 20,
@@ -122,19 +122,7 @@ static void stats_live(struct capture_source *base, struct capture_stats *out)
 
 static const char *trouble_live(struct capture_source *base)
 {
-    const struct pcap_source *source = (const struct pcap_source *)base;
-    struct ifreq request = {0};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return NULL;
-    memcpy(request.ifr_name, source->interface, sizeof source->interface);
-    int result = ioctl(fd, SIOCGIFFLAGS, &request);
-    close(fd);
-    if (result != 0)
-        return "interface is gone";
-    if (!(request.ifr_flags & IFF_UP))
-        return "interface is down";
-    return request.ifr_flags & IFF_RUNNING ? NULL : "no link: cable or switch";
+    return interface_trouble(((const struct pcap_source *)base)->interface);
 }
 
 static const struct capture_ops live_ops = {"pcap", poll_live, trouble_live, stats_live,

@@ -15,7 +15,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/rcu.h"
 
-enum { LIST_POLL_MS = 200, CLOCK_MS = 1000, THREADS_MAX = 5 };
+enum { LIST_POLL_MS = 200, LIST_FIRST_MS = 5, CLOCK_MS = 1000, THREADS_MAX = 5 };
 
 static const char help_text[] =
     "FILES\n"
@@ -170,6 +170,14 @@ static struct mono_time system_mono(void *ctx)
     return clock_mono(&clock_system);
 }
 
+void matchd_wait_for_list(struct matchd *m, struct thread *self)
+{
+    while (!thread_stopping(self) && !atomic_load_explicit(&m->list_tried, memory_order_acquire)) {
+        thread_alive(self);
+        thread_wait_ms(self, LIST_FIRST_MS);
+    }
+}
+
 static void list_run(struct thread *self, void *arg)
 {
     struct matchd *m = arg;
@@ -199,6 +207,8 @@ static void list_run(struct thread *self, void *arg)
         int result = reader ? wanted_reader_poll(reader, LIST_POLL_MS)
                             : wanted_reader_open(&options, &reader, &err);
         const char *why = reader ? err_name(result) : err.text;
+        atomic_store_explicit(&m->list_tried, true,
+                              memory_order_release); /* matchd_wait_for_list */
         matchd_alarm(m, EVENT_WANTED_UNREADABLE, result != 0, result != 0 ? why : "");
         if (result != 0) {
             thread_wait_ms(self, CLOCK_MS);

@@ -149,8 +149,8 @@ static void tell_trouble(struct matchd *m, struct open_source *sources, size_t c
         struct open_source *s = &sources[i];
         const char *found = s->source ? capture_trouble(s->source) : NULL;
         if (s->source) {
-            snprintf(s->trouble, sizeof(s->trouble), "%.100s%s%.50s", found ? source_name(s->config) : "",
-                     found ? ": " : "", found ? found : "");
+            snprintf(s->trouble, sizeof(s->trouble), "%.100s%s%.50s",
+                     found ? source_name(s->config) : "", found ? ": " : "", found ? found : "");
         }
         first = s->trouble;
     }
@@ -180,7 +180,8 @@ static void lose_source(struct open_source *s, int code)
     if (s->ended) {
         log_event(EVENT_REPLAY_ENDED, "file=%s", s->config->file);
     } else {
-        snprintf(s->trouble, sizeof(s->trouble), "%.100s: %s", source_name(s->config), err_name(code));
+        snprintf(s->trouble, sizeof(s->trouble), "%.100s: %s", source_name(s->config),
+                 err_name(code));
     }
 }
 
@@ -249,6 +250,7 @@ void matchd_capture_run(struct thread *self, void *arg)
     for (size_t i = 0; i < count; i++) {
         sources[i].config = &m->config.sources[i];
     }
+    matchd_wait_for_list(m, self);
     while (!thread_stopping(self)) {
         struct mono_time now = clock_mono(&clock_system);
         bool any = false;

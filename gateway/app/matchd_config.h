@@ -10,6 +10,7 @@ enum {
     MATCHD_SOURCES_MAX = 4,
     MATCHD_CAMERAS_MAX = CAMERAS_MAX,
     MATCHD_EAL_ARGS_MAX = 16,
+    MATCHD_EAL_ARG_SIZE = 256,
     MATCHD_TEXT_SIZE = 200
 };
 
@@ -22,7 +23,7 @@ struct source_config {
     char file[MATCHD_TEXT_SIZE]; /* replay */
     bool full_speed;
     char port[64]; /* dpdk: device name */
-    char eal_args[MATCHD_EAL_ARGS_MAX][96];
+    char eal_args[MATCHD_EAL_ARGS_MAX][MATCHD_EAL_ARG_SIZE];
     size_t eal_arg_count;
 };
 

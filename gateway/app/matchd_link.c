@@ -392,6 +392,7 @@ void matchd_reads_run(struct thread *self, void *arg)
     struct matchd *m = arg;
     rcu_reader_register();
     rcu_reader_offline();
+    matchd_wait_for_list(m, self);
     while (!thread_stopping(self)) {
         struct pollfd fds[READERS_MAX + 1] = {{.fd = readers.listen_fd, .events = POLLIN}};
         for (int i = 0; i < READERS_MAX; i++) {
