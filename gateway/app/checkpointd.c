@@ -289,11 +289,15 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
                                          .draw = sink_draw,
                                          .local_time = sink_local_time};
     options.ids_after = ids_after;
+    int result = restore_list_high(c->journal_dir, &options.list_high, err);
+    if (result != 0) {
+        return result;
+    }
     options.lane_count = c->config.lane_count;
     for (size_t i = 0; i < c->config.lane_count; i++) {
         options.lanes[i] = c->config.lanes[i].lane;
     }
-    int result =
+    result =
         pipeline_create(&options, c->rules, &sinks, clock_mono(&clock_system), &c->pipeline, err);
     if (result == 0) {
         c->rules = NULL;

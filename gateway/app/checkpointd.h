@@ -251,3 +251,6 @@ void records_confirmed(struct checkpointd *c, uint64_t client, int result,
 int restore_find(const char *journal_dir, struct lane_restore_event *holds, uint8_t *lanes,
                  size_t max, size_t *out_count, uint64_t *out_highest,
                  struct err_text *err) MUST_CHECK;
+/* The highest revision of the wanted list the journal knows of; state LIST_NONE: none. */
+int restore_list_high(const char *journal_dir, struct list_status *out,
+                      struct err_text *err) MUST_CHECK;
