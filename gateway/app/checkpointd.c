@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "gateway/app/build_time.h"
+#include "gateway/app/key_files.h"
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
 
@@ -317,6 +318,8 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
     struct control_options options = {.runtime_dir = c->config.runtime_dir,
                                       .accounts_path = accounts,
                                       .admin_group = c->config.admin_group,
+                                      .control_group = c->config.control_group,
+                                      .events_group = c->config.events_group,
                                       .token_life_s = c->config.token_life_ms / 1000,
                                       .acts = checkpointd_acts,
                                       .act_count = checkpointd_act_count,
@@ -416,8 +419,8 @@ static void destroy_all(struct checkpointd *c)
     pipeline_destroy(c->pipeline);
     rules_destroy(c->rules);
     match_link_destroy(c->link);
+    control_destroy(c->control); /* tells the records socket that its clients have gone */
     records_destroy(c->records);
-    control_destroy(c->control);
     checkpointd_devices_destroy(&c->devices);
     queue_destroy(c->events);
     queue_destroy(c->facts);
@@ -449,7 +452,11 @@ static int prepare(struct checkpointd *c, struct err_text *err)
 {
     const struct bus_sinks sinks = {.ctx = c, .scan = bus_scan, .outcome = bus_outcome};
     snprintf(c->journal_dir, sizeof(c->journal_dir), "%s/journal", c->config.state_dir);
+    struct root_keys roots;
     int result = rules_load(c->config.rules, &c->rules, err);
+    if (result == 0) {
+        result = root_keys_load(c->config.roots, &roots, err);
+    }
     if (result == 0) {
         result = checkpointd_devices_create(&c->config, &sinks, &c->devices, err);
     }
@@ -509,13 +516,14 @@ int main(int argc, char **argv)
     board_init(&c.board);
     c.config_path = args.config_path;
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
-    if (result == 0) {
+    bool loaded = result == 0;
+    if (loaded) {
         result = prepare(&c, &err);
     }
-    if (result != 0 || args.check) {
-        printf("%s: %s\n", about.program, result == 0 ? "configuration is good" : err.text);
+    status = service_config_result(&about, &args, &checkpointd_section, loaded, result, &err);
+    if (status >= 0) {
         destroy_all(&c);
-        return result == 0 ? EXIT_OK : EXIT_CONFIG;
+        return status;
     }
     result = service_open(&service, about.program, &err);
     if (result == 0) {

@@ -82,6 +82,7 @@ struct board {
     json_t *hits;   /* array, newest last */
     json_t *list;
     json_t *clock;
+    json_t *uplink; /* {"connected","detail"}: the link to headquarters */
     json_t *matchd; /* {"frames": 12}: what checkpoint-matchd counts */
 };
 
@@ -141,6 +142,8 @@ int recorder_receipt(struct checkpointd *c, const struct receipt_job *receipt) M
 
 void board_init(struct board *board);
 void board_free(struct board *board);
+/* What uplinkd said last of its link, or that it is not there. */
+void board_set_uplink(struct board *board, bool connected, const char *detail);
 /* Thread "publish": facts to events, to the log, to the board and the subscribers. */
 void publish_run(struct thread *self, void *checkpointd);
 /* Any thread: for subscribers and the board. A full queue is counted. */

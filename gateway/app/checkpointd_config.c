@@ -229,6 +229,12 @@ static const struct config_option top_rows[] = {
             .help = "User of checkpoint-uplinkd."),
     TOP_ROW(admin_group, "admin_group", CONFIG_STRING, .fallback = "checkpoint-admin",
             .help = "Its members manage officers' accounts."),
+    TOP_ROW(control_group, "control_group", CONFIG_STRING, .fallback = "checkpoint-control",
+            .help = "Its members may open the socket 'control'; no such group: the folder's."),
+    TOP_ROW(events_group, "events_group", CONFIG_STRING, .fallback = "checkpoint-events",
+            .help = "The same for 'events'."),
+    TOP_ROW(records_group, "records_group", CONFIG_STRING, .fallback = "checkpoint-records",
+            .help = "The same for 'records'."),
     TOP_ROW(seal_interval_ms, "seal_interval", CONFIG_DURATION, .fallback = "10min", .min = 1000,
             .max = 24LL * 3600 * 1000, .help = "Between two seals of the journal."),
     TOP_ROW(token_life_ms, "token_life", CONFIG_DURATION, .fallback = "12h", .min = 60000,
@@ -339,12 +345,11 @@ static int create_bus(const struct checkpointd_config *config, size_t bus,
         }
     }
     if (count == 0) {
-        return err_set(err, ERR_INVALID, "buses[%zu].name = '%s': no lane uses it, expected one",
-                       bus, config->buses[bus].name);
+        return err_set(err, ERR_INVALID, "buses[%zu].name: no lane uses it, expected one", bus);
     }
     int rc = bus_create(&config->buses[bus], lanes, count, sinks, &devices->buses[bus], err);
     if (rc != 0) {
-        return err_prefix(err, rc, "buses[%zu] '%s'", bus, config->buses[bus].name);
+        return err_prefix(err, rc, "buses[%zu]", bus);
     }
     devices->bus_count = bus + 1;
     for (size_t i = 0; i < count; i++) {

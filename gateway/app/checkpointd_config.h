@@ -51,6 +51,9 @@ struct checkpointd_config {
     char matchd_user[33];
     char uplinkd_user[33];
     char admin_group[33];
+    char control_group[33]; /* of the sockets; a group this machine lacks: the folder's group */
+    char events_group[33];
+    char records_group[33];
     uint32_t seal_interval_ms;
     int64_t token_life_ms;
     int64_t reserve_bytes;

@@ -146,18 +146,16 @@ static struct hq_server_options server_options_of(const struct program *p)
     };
 }
 
-static int load(struct program *p, struct err_text *err)
+/* What the configuration names: addresses, keys, certificates. */
+static int prepare(struct program *p, struct err_text *err)
 {
-    int rc = config_load(p->config_path, &config_section, p->config, err);
-    if (rc != 0)
-        return rc;
     name_operators(p->config, p->operators);
     (void)snprintf(p->database, sizeof(p->database), "%s/hqd.sqlite",
                    p->config->state_dir);                                           /* fits */
     (void)snprintf(p->issue, sizeof(p->issue), "%s/issue", p->config->runtime_dir); /* fits */
     const struct hq_server_options server = server_options_of(p);
     const struct hqd_options hqd = hqd_options_of(p);
-    rc = hq_server_check(&server, err);
+    int rc = hq_server_check(&server, err);
     return rc == 0 ? hqd_check(&hqd, err) : rc;
 }
 
@@ -273,12 +271,13 @@ int main(int argc, char **argv)
         return status;
     program.config = &config;
     program.config_path = args.config_path;
-    if (load(&program, &err) != 0) {
-        fprintf(stderr, "hqd: %s\n", err.text);
-        return EXIT_CONFIG;
-    }
-    if (args.check)
-        return EXIT_OK;
+    int rc = config_load(args.config_path, &config_section, &config, &err);
+    bool loaded = rc == 0;
+    if (loaded)
+        rc = prepare(&program, &err);
+    status = service_config_result(&about, &args, &config_section, loaded, rc, &err);
+    if (status >= 0)
+        return status;
     status = run(&program, &err);
     if (err.text[0])
         fprintf(stderr, "hqd: %s\n", err.text);

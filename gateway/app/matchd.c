@@ -344,13 +344,17 @@ int main(int argc, char **argv)
         return status;
     }
     int result = config_load(args.config_path, &matchd_section, &m.config, &err);
-    if (result == 0) {
+    bool loaded = result == 0;
+    if (loaded) {
         result = prepare(&m, &err);
     }
-    if (result != 0 || args.check) {
-        printf("%s: %s\n", about.program, result == 0 ? "configuration is good" : err.text);
+    if (result == 0 && args.check) {
+        result = matchd_files_check(&m.config, &err);
+    }
+    status = service_config_result(&about, &args, &matchd_section, loaded, result, &err);
+    if (status >= 0) {
         destroy_all(&m);
-        return result == 0 ? EXIT_OK : EXIT_CONFIG;
+        return status;
     }
     result = service_open(&service, about.program, &err);
     if (result == 0) {

@@ -1,6 +1,7 @@
 /* See matchd_config.h. */
 #include "gateway/app/matchd_config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,7 @@ static const struct config_option top_rows[] = {
             .help = "User who may send reads."),
     TOP_ROW(redis_socket, "redis_socket", CONFIG_PATH,
             .fallback = "/run/checkpoint-redis/redis.sock", .help = "Socket of the local Redis."),
-    TOP_ROW(redis_user, "redis_user", CONFIG_STRING, .fallback = "matchd",
+    TOP_ROW(redis_user, "redis_user", CONFIG_STRING, .fallback = "checkpoint-matchd",
             .help = "Redis user; empty: no sign-on."),
     TOP_ROW(redis_secret, "redis_secret", CONFIG_STRING, .fallback = "",
             .help = "File with that user's password."),
@@ -185,7 +186,7 @@ int matchd_cameras_load(const struct matchd_config *config, struct camera_table 
             result = load_key(config->cameras[i].key_file, cameras[i].key, err);
         }
         if (result != 0) {
-            result = err_prefix(err, result, "cameras[%zu]", i);
+            result = err_prefix(err, result, "cameras[%zu].key_file", i);
         }
     }
     if (result == 0) {

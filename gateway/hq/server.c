@@ -397,11 +397,11 @@ static int split_address(const char *text, char host[ADDRESS_SIZE], uint16_t *ou
     }
     if (port < 0 || port > 65535 || end == colon + 1 || *end != '\0' || size == 0 ||
         size >= ADDRESS_SIZE)
-        return err_set(err, ERR_INVALID, "%s: expected address:port", text);
+        return err_set(err, ERR_INVALID, "'%s': expected address:port", text);
     memcpy(host, text, size);
     host[size] = '\0';
     if (inet_pton(AF_INET, host, &address) != 1 && inet_pton(AF_INET6, host, &address) != 1)
-        return err_set(err, ERR_INVALID, "%s: expected an IP address before the port", host);
+        return err_set(err, ERR_INVALID, "'%s': expected an IP address before the port", text);
     *out_port = (uint16_t)port;
     return 0;
 }

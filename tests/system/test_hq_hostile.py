@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.x509.oid import NameOID
 from harness.hq import Headquarters
 from harness.process import ProgramError, wait_for
+from harness.records import Journal
 from harness.signing import entry
 from harness.stack import short_folder
-from test_hqd import Journal, certificates_of, enroll, records_path, request_for, token_for, verify
+from test_hqd import certificates_of, enroll, records_path, request_for, token_for, verify
 
 MIB = 1 << 20
 
