@@ -395,6 +395,7 @@ static int listen_records(struct records *r, struct err_text *err)
 {
     struct line_listener listener = {.path = r->path,
                                      .mode = 0660,
+                                     .group = r->c->config.records_group,
                                      .ops = &r->ops,
                                      .ctx = r,
                                      .clients_max = CLIENTS_MAX,
