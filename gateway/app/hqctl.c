@@ -27,6 +27,7 @@ static const struct {
     {"wanted show", "show a draft or signed file and check its signatures", hqctl_wanted_show},
     {"wanted publish", "send a signed file to hqd", hqctl_wanted_publish},
     {"wanted rebase", "move a draft to the list's newest revision", hqctl_wanted_rebase},
+    {"wanted snapshot", "sign the whole list, for checkpoints that join", hqctl_wanted_snapshot},
     {"wanted list", "show the entries in force", hqctl_wanted_list},
     {"wanted head", "say where the list stands", hqctl_wanted_head},
     {"checkpoints", "show the checkpoints and their state", hqctl_checkpoints},
@@ -110,29 +111,32 @@ int main(int argc, char **argv)
 
 /* ---- shared by the commands ---- */
 
-int hqctl_parse(struct hqctl *h, int argc, char **argv, struct arg_spec *spec)
+int hqctl_parse(struct hqctl *h, int argc, char **argv, enum hqctl_reach reach,
+                struct arg_spec *spec)
 {
+    static const size_t counts[] = {[HQCTL_ALONE] = 1, [HQCTL_FOLDER] = 2, [HQCTL_ONLINE] = 5};
     const struct arg_option common[] = {
         {.name = "json",
          .kind = ARG_FLAG,
          .target = &h->json,
          .help = "Answer with one JSON object a line."},
+        {.name = "dir",
+         .value = "DIR",
+         .kind = ARG_TEXT,
+         .target = &h->choice.folder,
+         .help = "A folder of 'hqctl init': its key set and roots, and one of its operators' "
+                 "connection."},
         {.name = "config",
          .value = "FILE",
          .kind = ARG_TEXT,
          .target = &h->choice.config,
          .help = "Connection: hq, hq_root, fleet, certificate, key. Default: "
                  "~/.config/hqctl.yaml."},
-        {.name = "dir",
-         .value = "DIR",
-         .kind = ARG_TEXT,
-         .target = &h->choice.folder,
-         .help = "A folder of 'hqctl init': connect as one of its operators."},
         {.name = "operator",
          .value = "NAME",
          .kind = ARG_TEXT,
          .target = &h->choice.operator_name,
-         .help = "Which operator of DIR; default: the first in the alphabet."},
+         .help = "Which operator of --dir; default: the first in the alphabet."},
         {.name = "hq",
          .value = "URL",
          .kind = ARG_TEXT,
@@ -141,7 +145,7 @@ int hqctl_parse(struct hqctl *h, int argc, char **argv, struct arg_spec *spec)
     };
     struct err_text err = {""};
     spec->common = common;
-    spec->common_count = sizeof(common) / sizeof(common[0]);
+    spec->common_count = counts[reach];
     enum args_outcome outcome = args_parse(argc, argv, spec, &err);
     if (outcome == ARGS_HELP)
         args_print_help(spec, stdout);

@@ -23,9 +23,16 @@ struct hqctl {
     struct hq_client client;
 };
 
-/* Parses a command's arguments with the common ones. Returns -1 to go on, else the status. Call
- * through HQCTL_SPEC so that the option table's size is right. */
-int hqctl_parse(struct hqctl *h, int argc, char **argv, struct arg_spec *spec);
+/* What a command works with, and so which common options it has. */
+enum hqctl_reach {
+    HQCTL_ALONE,  /* --json */
+    HQCTL_FOLDER, /* --dir besides */
+    HQCTL_ONLINE  /* --config, --operator and --hq besides */
+};
+
+/* Parses a command's arguments with the common ones. Returns -1 to go on, else the status. */
+int hqctl_parse(struct hqctl *h, int argc, char **argv, enum hqctl_reach reach,
+                struct arg_spec *spec);
 
 #define HQCTL_OPTIONS(table) .options = (table), .option_count = sizeof(table) / sizeof((table)[0])
 /* The row of --passphrase-fd. */
@@ -73,3 +80,4 @@ int hqctl_wanted_sign(int argc, char **argv);
 int hqctl_wanted_publish(int argc, char **argv);
 int hqctl_wanted_rebase(int argc, char **argv);
 int hqctl_wanted_withdraw(int argc, char **argv);
+int hqctl_wanted_snapshot(int argc, char **argv);

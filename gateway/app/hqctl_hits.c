@@ -150,7 +150,7 @@ int hqctl_hits(int argc, char **argv)
             "new number only if\n  its content changed. With --json hqd's object, one a line.\n",
         HQCTL_OPTIONS(options),
         .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     if (f.checkpoint && !tls_label_ok(f.checkpoint)) {

@@ -37,7 +37,7 @@ int hqctl_whoami(int argc, char **argv)
                             .purpose = "say whether my certificate works",
                             .text = "",
                             .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     status = ask(&h, "/v1/operator/self", NULL, &answer);
@@ -84,7 +84,7 @@ int hqctl_enroll(int argc, char **argv)
         .operands_min = 1,
         .operands_max = 1,
         .operand = &checkpoint};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     json_t *body = json_pack("{s:s,s:s,s:I}", "checkpoint", checkpoint, "name",
@@ -136,7 +136,7 @@ int hqctl_checkpoints(int argc, char **argv)
                             .purpose = "show the checkpoints and their state",
                             .text = "",
                             .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     status = ask(&h, "/v1/operator/checkpoints", NULL, &answer);
@@ -184,7 +184,7 @@ int hqctl_audit_verify(int argc, char **argv)
         .operands_max = 1,
         .operand = &checkpoint,
         .operands_count = &count};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     json_t *body = count ? json_pack("{s:s}", "checkpoint", checkpoint) : json_object();
@@ -231,7 +231,7 @@ int hqctl_accept_chain(int argc, char **argv)
         .operands_min = 2,
         .operands_max = 2,
         .operand = operands};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     json_t *body = json_pack("{s:s,s:s,s:s}", "checkpoint", operands[0], "chain", operands[1],
@@ -280,7 +280,7 @@ int hqctl_revoke(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &checkpoint};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     if (!yes && !confirmed(checkpoint)) {

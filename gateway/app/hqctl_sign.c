@@ -157,7 +157,7 @@ int hqctl_wanted_sign(int argc, char **argv)
         .operands_min = 1,
         .operands_max = 1,
         .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_FOLDER, &spec);
     if (status >= 0)
         return status;
     int rc = wanted_keyset_load(&h, keyset, roots, &set, &err);
@@ -247,7 +247,7 @@ int hqctl_wanted_show(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_FOLDER, &spec);
     if (status >= 0)
         return status;
     int rc = wanted_keyset_load(&h, keyset, roots, &set, &err);
@@ -396,7 +396,7 @@ int hqctl_wanted_publish(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     int rc = wanted_file_open(path, &file, &err);

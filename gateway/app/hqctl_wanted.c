@@ -159,7 +159,7 @@ int hqctl_wanted_import(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     int rc = out ? 0 : draft_name(path, name, &err);
@@ -296,7 +296,7 @@ int hqctl_wanted_withdraw(int argc, char **argv)
         .operands_max = WITHDRAW_OPERANDS_MAX,
         .operand = w->asked,
         .operands_count = &w->asked_count};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status < 0) {
         status = hqctl_connect(&h);
         if (status == 0)
@@ -366,7 +366,7 @@ int hqctl_wanted_rebase(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     status = hqctl_connect(&h);
@@ -409,7 +409,7 @@ int hqctl_wanted_list(int argc, char **argv)
                             .text = "",
                             HQCTL_OPTIONS(options),
                             .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     status = hqctl_connect(&h);
@@ -433,7 +433,7 @@ int hqctl_wanted_head(int argc, char **argv)
                             .text = "DESCRIPTION\n  With --json: hqd's answer, which 'hqctl wanted "
                                     "import --head FILE' takes without a\n  network.\n",
                             .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     status = hqctl_connect(&h);

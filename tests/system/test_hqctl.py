@@ -558,6 +558,37 @@ def test_a_new_clerk_signs_after_the_key_set_is_published(hq):
     assert (hq.box / "keyset.json").read_bytes() == (hq.dir / "keyset.json").read_bytes()
 
 
+def test_a_snapshot_is_signed_by_two_clerks_in_turn(hq):
+    sign = {name: ["--key", hq.clerk_key(name)] for name in hq.clerks}
+    said = refused(hq, "wanted", "snapshot", *sign["li"], *hq.online, passphrases=["x"])
+    assert said == "hqctl: the list is empty: nothing was published yet\n"
+    hq.publish([entry(0, f"京A{n:05d}") for n in range(40)] + [entry(0, "鲁H12345", priority=1)])
+    said = refused(hq, "wanted", "snapshot", *sign["li"], *hq.online, passphrases=[hq.passphrases["li"]])
+    assert said == ("hqctl: holds entries of priority 1, expected two clerks: --key twice, or --out FILE for the "
+                    "other one\n")
+    left = hq.folder / "manifest.json"
+    hq.run("wanted", "snapshot", *sign["zhang"], "--out", left, *hq.online, passphrases=[hq.passphrases["zhang"]])
+    again = refused(hq, "wanted", "snapshot", *sign["zhang"], "--add", left, *hq.online,
+                    passphrases=[hq.passphrases["zhang"]])
+    assert again == f"hqctl: {hq.clerk_key('zhang')}: has signed it already, expected another clerk's\n"
+    answer = hq.json("wanted", "snapshot", *sign["li"], "--add", left, *hq.online,
+                     passphrases=[hq.passphrases["li"]])[0]
+    assert (answer["revision"], answer["entries"], answer["published"]) == (1, 41, True)
+    hq.withdraw(7)
+    hq.publish([entry(0, "鲁H23456")], clerks=["li"])
+    said = refused(hq, "wanted", "snapshot", *sign["li"], "--add", left, *hq.online,
+                   passphrases=[hq.passphrases["li"]])
+    assert said == f"hqctl: {left}: is not the list at revision 3 (it says 1)\n"
+    answer = hq.json("wanted", "snapshot", *sign["zhang"], *sign["li"], *hq.online,
+                     passphrases=[hq.passphrases["zhang"], hq.passphrases["li"]])[0]
+    assert (answer["revision"], answer["entries"], answer["chunks"]) == (3, 41, 1)
+    box = enrolled(hq, "lu-hz-01")
+    manifest = json.loads(payload_of(box.get("/v1/list/snapshot").body))
+    assert (manifest["revision"], manifest["entries"], manifest["max_id"]) == (3, 41, 42)
+    chunk = box.get(f"/v1/list/chunks/{manifest['chunks'][0]['hash'].removeprefix('sha256:')}").body
+    assert hashlib.sha256(chunk).hexdigest() == manifest["chunks"][0]["hash"].removeprefix("sha256:")
+
+
 # Checkpoints, hits, audit
 
 class PemPair:
