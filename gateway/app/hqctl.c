@@ -4,10 +4,14 @@
  */
 #include "gateway/app/hqctl.h"
 
+#include <locale.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "gateway/base/text_table.h"
 
 #define HQCTL_VERSION "0.1.0"
 
@@ -88,6 +92,10 @@ int main(int argc, char **argv)
     /* A write that fails is told where it fails. */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
         return EXIT_RUN;
+    if (!setlocale(LC_CTYPE, "C.UTF-8")) {
+        fputs("hqctl: this system has no locale C.UTF-8\n", stderr);
+        return EXIT_RUN;
+    }
     for (size_t i = 0; argc > 1 && i < COMMANDS; i++) {
         int words = matches(commands[i].words, argc - 1, argv + 1);
         if (words > 0)
@@ -159,7 +167,7 @@ int hqctl_fail(const struct hqctl *h, int rc, const struct err_text *err)
 {
     const char *text = err->text[0] ? err->text : err_name(rc);
     (void)fflush(stdout); /* what was said comes first; a broken one shows at the next print */
-    fprintf(stderr, "hqctl: %s\n", text);
+    hqctl_line(stderr, "hqctl: %s", text);
     if (h->json)
         (void)hqctl_print(json_pack("{s:{s:s,s:s}}", "error", "code", err_name(rc), "en",
                                     text)); /* the status says it as well */
@@ -191,6 +199,22 @@ int hqctl_print(json_t *value)
         return EXIT_OK;
     fprintf(stderr, "hqctl: the answer could not be written\n");
     return EXIT_RUN;
+}
+
+void hqctl_line(FILE *to, const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, fmt);
+    int size = vasprintf(&text, fmt, args);
+    va_end(args);
+    if (size >= 0)
+        text_print(to, text, (size_t)size);
+    else
+        fputs("(out of memory)", to);
+    fputc('\n', to);
+    if (size >= 0)
+        free(text);
 }
 
 FILE *hqctl_talk(const struct hqctl *h)

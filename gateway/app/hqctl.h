@@ -53,6 +53,9 @@ int hqctl_fail_config(const struct hqctl *h, int rc, const struct err_text *err)
 /* Prints one object as a line and frees it; NULL says there was no memory. Returns EXIT_OK, or
  * EXIT_RUN when standard output is broken. */
 int hqctl_print(json_t *value);
+/* One line for a person, its end added. What hqd, a box or a file said may stand in it: control
+ * characters are shown as '?', so that none of them commands the terminal. */
+void hqctl_line(FILE *to, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Where a command talks while it works: standard output, or standard error with --json. */
 FILE *hqctl_talk(const struct hqctl *h);
 /* Texts and numbers of an answer, "" or 0 when they are not there. */

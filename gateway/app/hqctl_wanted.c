@@ -48,7 +48,7 @@ static int say_faults(const struct hqctl *h, const char *path, const struct impo
     for (size_t i = 0; i < kept; i++) {
         const struct import_fault *f = &result->faults[i];
         import_fault_format(path, f, &text);
-        fprintf(stderr, "%s\n", text.text);
+        hqctl_line(stderr, "%s", text.text);
         (void)json_array_append_new(
             rows, json_pack("{s:I,s:I,s:s,s:s,s:s}", "line", (json_int_t)f->line, "column",
                             (json_int_t)f->column, "field", f->field, "value", f->value, "reason",
@@ -222,9 +222,9 @@ static int match_entry(void *ctx, const json_t *item)
         }
     if (!taken)
         return 0;
-    fprintf(w->talk, "  - %" PRIu64 "  %s  class %s  priority %lld  case %s  %s\n", id, plate,
-            hqctl_text_of(entry, "class"), (long long)hqctl_number_of(entry, "priority"),
-            hqctl_text_of(entry, "case_number"), hqctl_text_of(entry, "reason"));
+    hqctl_line(w->talk, "  - %" PRIu64 "  %s  class %s  priority %lld  case %s  %s", id, plate,
+               hqctl_text_of(entry, "class"), (long long)hqctl_number_of(entry, "priority"),
+               hqctl_text_of(entry, "case_number"), hqctl_text_of(entry, "reason"));
     return json_array_append_new(w->rows,
                                  json_pack("{s:I,s:s}", "id", (json_int_t)id, "plate", plate)) == 0
                ? 0
@@ -384,11 +384,11 @@ static int print_entry(void *ctx, const json_t *item)
     const json_t *entry = json_object_get(item, "entry");
     if (h->json)
         return hqctl_print(json_incref((json_t *)(uintptr_t)item)) == EXIT_OK ? 0 : ERR_IO;
-    printf("%8lld  %s  class %s  %s  priority %lld  case %s  until %s  %s\n",
-           (long long)hqctl_number_of(entry, "id"), hqctl_text_of(entry, "plate"),
-           hqctl_text_of(entry, "class"), hqctl_text_of(entry, "category"),
-           (long long)hqctl_number_of(entry, "priority"), hqctl_text_of(entry, "case_number"),
-           hqctl_text_of(entry, "valid_until"), hqctl_text_of(entry, "reason"));
+    hqctl_line(stdout, "%8lld  %s  class %s  %s  priority %lld  case %s  until %s  %s",
+               (long long)hqctl_number_of(entry, "id"), hqctl_text_of(entry, "plate"),
+               hqctl_text_of(entry, "class"), hqctl_text_of(entry, "category"),
+               (long long)hqctl_number_of(entry, "priority"), hqctl_text_of(entry, "case_number"),
+               hqctl_text_of(entry, "valid_until"), hqctl_text_of(entry, "reason"));
     return ferror(stdout) ? ERR_IO : 0;
 }
 
