@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 
 from harness.ctl import Ctl
-from harness.site import INNOCENT, Site
-from harness.stack import short_folder, wait_until
+from harness.site import INNOCENT, running_site
+from harness.stack import wait_until
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -15,13 +15,8 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="capture on lo needs r
 
 @pytest.fixture
 def site():
-    with short_folder() as folder:
-        site = Site(folder)
-        try:
-            site.start()
-            yield site
-        finally:
-            site.stop()
+    with running_site() as site:
+        yield site
 
 
 def test_an_old_passage_loses_its_body_and_a_young_one_does_not(site):

@@ -4,7 +4,9 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +74,7 @@ static void start_once(void)
     const struct thread_options passwords = {.name = "password", .core = -1};
     if (server.control)
         return;
+    assert(signal(SIGPIPE, SIG_IGN) != SIG_ERR); /* as service_open() does for the daemons */
     snprintf(server.folder, sizeof server.folder, "/tmp/fuzz-control.XXXXXX");
     assert(mkdtemp(server.folder));
     snprintf(server.path, sizeof server.path, "%s/control", server.folder);
@@ -83,9 +86,11 @@ static void start_once(void)
                                             .act_count = sizeof acts / sizeof acts[0],
                                             .record = record};
     assert(control_create(&options, &server.control, &err) == 0);
+    /* OpenSSL cleans up at exit too: begun before us, it ends after our threads have. */
+    assert(OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL) == 1);
+    assert(atexit(clean_up) == 0);
     assert(thread_start(&server.serve, &serve, control_run, server.control) == 0);
     assert(thread_start(&server.passwords, &passwords, control_password_run, server.control) == 0);
-    atexit(clean_up);
 }
 
 static void send_all(int fd, const void *data, size_t size)
