@@ -33,9 +33,11 @@ static const char help_text[] =
     "  <runtime_dir>/records  checkpoint-uplinkd\n"
     "  <runtime_dir>/matches  checkpoint-matchd\n"
     "  <state_dir>/journal/   the journal and its seal key\n"
-    "  <state_dir>/accounts.json, keyset.json\n\n"
+    "  <state_dir>/accounts.json, keyset.json\n"
+    "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n\n"
     "SIGNALS\n"
-    "  SIGHUP   reads the rule file again; a bad one is refused, the old one stays in force\n"
+    "  SIGHUP   reads the rule file and the guided tests again; a bad rule file is refused, the\n"
+    "           old one stays in force; without a good file of tests nothing is lowered\n"
     "  SIGUSR1  writes the counters to the log\n"
     "  SIGTERM  ends within 2 s: running pulses are ended, nothing is lowered, red stays red\n";
 
@@ -148,6 +150,22 @@ void lane_post(struct checkpointd *c, const struct pipeline_event *event)
 
 /* ---- lane thread ---- */
 
+/* By the clock of now: a corrected or distrusted clock counts at once. */
+static void look_at_guided(struct checkpointd *c, struct mono_time now,
+                           const struct trusted_reading *time)
+{
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        const struct lane_config *lane = &c->config.lanes[i].lane.lane;
+        struct pipeline_event event = {.kind = PIPELINE_GUIDED_TEST};
+        if (!lane->lower_automatically) {
+            continue;
+        }
+        event.u.guided_test.lane = lane->lane;
+        event.u.guided_test.valid_ms = guided_valid_ms(c, lane->lane, time->wall, time->trusted);
+        pipeline_handle(c->pipeline, &event, now, time->wall);
+    }
+}
+
 static void look_at_clock(struct checkpointd *c, struct mono_time now, struct trusted_reading *out)
 {
     int64_t offset_ms = 0;
@@ -166,6 +184,7 @@ static void look_at_clock(struct checkpointd *c, struct mono_time now, struct tr
     snprintf(event.u.clock.source, sizeof(event.u.clock.source), "%s",
              time_source_name(out->source));
     pipeline_handle(c->pipeline, &event, now, out->wall);
+    look_at_guided(c, now, out);
 }
 
 static void copy_stats(struct checkpointd *c)
@@ -271,11 +290,15 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
                                          .draw = sink_draw,
                                          .local_time = sink_local_time};
     options.ids_after = ids_after;
+    int result = restore_list_high(c->journal_dir, &options.list_high, err);
+    if (result != 0) {
+        return result;
+    }
     options.lane_count = c->config.lane_count;
     for (size_t i = 0; i < c->config.lane_count; i++) {
         options.lanes[i] = c->config.lanes[i].lane;
     }
-    int result =
+    result =
         pipeline_create(&options, c->rules, &sinks, clock_mono(&clock_system), &c->pipeline, err);
     if (result == 0) {
         c->rules = NULL;
@@ -327,6 +350,7 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
                                       .ctx = c,
                                       .record = acts_record};
     const struct match_link_sink sink = {.ctx = c, .packet = link_packet, .state = link_state};
+    acts_init();
     snprintf(accounts, sizeof(accounts), "%s/accounts.json", c->config.state_dir);
     snprintf(matches, sizeof(matches), "%s/matches", c->config.runtime_dir);
     int result = control_create(&options, &c->control, err);
@@ -449,6 +473,7 @@ static void on_reload(void *ctx)
     /* Refused: said in the log, the old one stays in force. */
     int result = checkpointd_reload(ctx, &err);
     (void)result;
+    guided_load(ctx);
 }
 
 static void on_dump(void *ctx)
@@ -512,6 +537,7 @@ static int run(struct checkpointd *c, struct service *service, struct err_text *
         result = start_threads(c, err);
     }
     if (result == 0) {
+        guided_load(c);
         service_ready(c->config.checkpoint);
         result = service_run(service, threads, list_threads(c, threads), &hooks);
         stop_all(c);

@@ -183,6 +183,9 @@ struct checkpointd {
     atomic_ullong stat_suppressed;
     atomic_ullong stat_lost;
     uint64_t draw_state; /* lane thread */
+    /* By lane: when its newest guided test was, ms since 1970, 0 = none; main thread to lane. */
+    atomic_llong guided_ms[LANE_ID_MAX + 1];
+    bool guided_refused; /* alarmed; main thread */
 };
 
 /* Takes journal and starts the thread. */
@@ -207,6 +210,8 @@ void publish_push(struct checkpointd *c, const struct fact *fact);
 /* Link thread: counters of checkpoint-matchd, a MATCH_STATS, for the board. */
 void board_take_counters(struct checkpointd *c, const struct match_message *message);
 
+/* Once, before the threads. */
+void acts_init(void);
 extern const struct control_act checkpointd_acts[];
 extern const size_t checkpointd_act_count;
 int acts_record(void *checkpointd, const struct control_actor *actor, const char *act,
@@ -220,6 +225,12 @@ void acts_searched(void *checkpointd, uint64_t number, const struct match_packet
 int checkpointd_reload(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 /* To the lane thread; waits for room while the lanes are behind. Any thread but lane. */
 void lane_post(struct checkpointd *c, const struct pipeline_event *event);
+
+/* Reads the guided tests; without a good file there are none. Main thread, lanes running. */
+void guided_load(struct checkpointd *c);
+/* How long the lane's test is good for from `now`; <= 0: not at all. Lane thread. */
+int64_t guided_valid_ms(const struct checkpointd *c, uint8_t lane, struct wall_time now,
+                        bool trusted);
 
 /* Before the devices are made. ERR_NO_MEMORY. */
 int cameras_init(struct checkpointd *c, struct err_text *err) MUST_CHECK;
@@ -243,3 +254,6 @@ void records_confirmed(struct checkpointd *c, uint64_t client, int result,
 int restore_find(const char *journal_dir, struct lane_restore_event *holds, uint8_t *lanes,
                  size_t max, size_t *out_count, uint64_t *out_highest,
                  struct err_text *err) MUST_CHECK;
+/* The highest revision of the wanted list the journal knows of; state LIST_NONE: none. */
+int restore_list_high(const char *journal_dir, struct list_status *out,
+                      struct err_text *err) MUST_CHECK;

@@ -353,7 +353,12 @@ static struct searches {
         struct control_ticket ticket;
         char plate[PLATE_TEXT_SIZE];
     } open[SEARCHES_MAX];
-} searches = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} searches;
+
+void acts_init(void)
+{
+    thread_lock_init(&searches.lock);
+}
 
 static void refuse_search(struct control *control, struct control_ticket ticket)
 {

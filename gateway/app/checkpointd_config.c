@@ -25,6 +25,8 @@ static const struct config_name input_names[] = {{"limit_open", INPUT_LIMIT_OPEN
                                                  {"emergency_stop", INPUT_EMERGENCY_STOP},
                                                  {"fault", INPUT_FAULT},
                                                  {"boom_off", INPUT_BOOM_OFF},
+                                                 {"person_device_ok", INPUT_PERSON_OK},
+                                                 {"vehicle_detector_ok", INPUT_DETECTOR_OK},
                                                  {NULL, 0}};
 static const struct config_name output_names[] = {
     {"raise", OUTPUT_RAISE}, {"lower", OUTPUT_LOWER},   {"stop", OUTPUT_STOP},
@@ -42,6 +44,8 @@ static const struct config_option input_rows[] = {
     INPUT_ROW(INPUT_EMERGENCY_STOP, "emergency_stop", "Emergency stop pressed."),
     INPUT_ROW(INPUT_FAULT, "fault", "The barrier's fault contact."),
     INPUT_ROW(INPUT_BOOM_OFF, "boom_off", "Boom broken off or swung out."),
+    INPUT_ROW(INPUT_PERSON_OK, "person_device_ok", "Health contact of the person device."),
+    INPUT_ROW(INPUT_DETECTOR_OK, "vehicle_detector_ok", "Health contact of the detector."),
     CONFIG_OPTION(struct input_channels, active_low, "active_low", CONFIG_FLAGS,
                   .names = input_names,
                   .help = "Inputs whose contact opens when the thing is so.")};

@@ -84,7 +84,8 @@ static bool print_group(const char *word)
 
 int main(int argc, char **argv)
 {
-    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) /* a write that fails is told where it fails */
+    /* A write that fails is told where it fails. */
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
         return EXIT_RUN;
     for (size_t i = 0; argc > 1 && i < COMMANDS; i++) {
         int words = matches(commands[i].words, argc - 1, argv + 1);

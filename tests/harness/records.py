@@ -17,10 +17,13 @@ class Journal:
         self.checkpoint, self.chain = checkpoint, chain or os.urandom(16)
         self.sequence, self.head, self.boot = 0, bytes(32), os.urandom(16)
 
+    @staticmethod
+    def encode(body):
+        return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
     def line(self, kind="passage", body=None, with_body=True):
         self.sequence += 1
-        text = json.dumps(body or {"plate": "鲁H12345"}, sort_keys=True, separators=(",", ":"),
-                          ensure_ascii=False).encode()
+        text = self.encode(body or {"plate": "鲁H12345"})
         salt = os.urandom(16)
         wall = now_ms()
         header = struct.pack(">4sBBBB16sQQQ16s48s32s32s", b"CPJR", 1, 1, self.KINDS[kind], 0,

@@ -122,11 +122,12 @@ class Site:
 
 
 @contextlib.contextmanager
-def running_site(**options):
-    """A site from start to stop, for a fixture of any scope."""
+def running_site(configure=lambda site: None):
+    """A site from start to stop, for a fixture of any scope; `configure(site)` adds to it."""
     with short_folder() as folder:
-        site = Site(folder, **options)
+        site = Site(folder)
         try:
+            configure(site)
             site.start()
             yield site
         finally:

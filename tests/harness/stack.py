@@ -96,6 +96,7 @@ class Checkpoint:
         self.lanes, self.buses, self.cameras, self.sims = [], [], [], {}
         self.wired, self.camera_sims = [], {}
         self.port = free_udp_port()
+        self.ports = [{"port": self.port, "format": "compact"}]
         self.programs = Group()
 
     def add_tcp_lane(self, lane, sim=(), **options):
@@ -111,7 +112,9 @@ class Checkpoint:
                                      pty=True).start()
         self.buses.append({"name": f"bus-{lane}", "kind": "modbus_rtu",
                            "line": self.sims[lane].pty, "baud": baud, "parity": "none"})
-        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module()], **options})
+        # The simulator paces its bytes and shares the machine: patience, where a module needs none.
+        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout="300ms")],
+                           **options})
 
     def add_wired_camera(self, camera, lane, kind, **options):
         """A camera of checkpointd.yaml: "tcp", "rtu" or "serial" with a simulator of its own,
@@ -145,6 +148,11 @@ class Checkpoint:
         path = self.write_checkpointd(**more)
         return self.start("checkpointd", path)
 
+    def add_port(self, format_name):
+        """One more port of matchd; its number."""
+        self.ports.append({"port": free_udp_port(), "format": format_name})
+        return self.ports[-1]["port"]
+
     def add_camera(self, camera, lane, key=None, **options):
         """A camera of matchd.yaml; `key` (16 bytes) makes its tag required."""
         entry = {"id": camera, "lane": lane, "port": self.port, **options}
@@ -159,7 +167,7 @@ class Checkpoint:
         return self.write("matchd.yaml", {
             "runtime_dir": str(self.run), "state_dir": str(self.state / "matchd"),
             "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
-            "ports": [{"port": self.port, "format": "compact"}],
+            "ports": self.ports,
             "sources": [{"kind": "pcap", "interface": "lo"}] if sources is None else sources,
             **({"cameras": self.cameras} if self.cameras else {}), **more})
 

@@ -364,10 +364,8 @@ static void test_lowers_itself_only_with_everything_in_place(void **state)
 
     struct world v;
     world_init(&v, &config);
-    struct lane_event health = {.kind = LANE_EVENT_DETECTORS,
-                                .u.detectors = {.person_healthy = true, .vehicle_healthy = true}};
     struct lane_event test = {.kind = LANE_EVENT_GUIDED_TEST, .u.guided_test_valid_ms = 1000000};
-    world_take(&v, &health);
+    world_inputs(&v, INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK), 0);
     world_take(&v, &test);
     world_passage(&v, false, 3);
     arrives(&v);
