@@ -38,6 +38,7 @@ static void tell_commits(struct checkpointd *c, bool commits)
         return;
     }
     c->recorder.commits = commits;
+    atomic_store_explicit(&c->recorder.healthy, commits, memory_order_relaxed);
     lane_post(c, &(struct pipeline_event){.kind = PIPELINE_JOURNAL, .u.journal_commits = commits});
 }
 
@@ -222,6 +223,7 @@ int recorder_start(struct checkpointd *c, struct journal *journal, struct err_te
     journal_head_read(journal, &head);
     r->journal = journal;
     r->commits = true;
+    atomic_store(&r->healthy, true);
     atomic_store(&r->recorded, head.sequence);
     atomic_store(&r->confirmed, journal_confirmed(journal));
     r->jobs = queue_create(JOBS_MAX, sizeof(struct job));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "gateway/app/service.h"
@@ -15,7 +16,8 @@
 #include "gateway/config/config.h"
 #include "gateway/hq/server.h"
 
-enum { PATH_BYTES = 256, NAMES_MAX = 256 };
+/* Descriptors: every connection of both ends, the database, hq-cad. */
+enum { PATH_BYTES = 256, NAMES_MAX = 256, DESCRIPTORS = 8192 };
 
 struct hqd_config {
     char runtime_dir[PATH_BYTES];
@@ -167,6 +169,16 @@ static int write_port(const struct hqd_config *config, const char *name, uint16_
     return file_write_atomic(path, text, (size_t)size, 0644, err);
 }
 
+/* A service starts with 1024 and may have more. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* with fewer, connections wait to be accepted */
+}
+
 static int start(struct program *p, struct err_text *err)
 {
     static const struct thread_options thread = {.name = "hq-server", .core = -1};
@@ -174,6 +186,7 @@ static int start(struct program *p, struct err_text *err)
     const struct hq_server_options server = server_options_of(p);
     if (mkdir(p->config->state_dir, 0700) != 0 && errno != EEXIST)
         return err_set(err, ERR_IO, "%s: %s", p->config->state_dir, strerror(errno));
+    raise_descriptor_limit();
     int rc = hqd_open(&hqd, &p->hq, err);
     if (rc == 0)
         rc = hq_server_create(&server, &p->hq, &p->server, err);

@@ -6,13 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "drivers/capture_dpdk/capture_dpdk.h"
-#include "drivers/capture_pcap/capture_pcap.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
-#include "gateway/wanted/list.h"
 
 enum { KEY_FILE_MAX_BYTES = 256 };
 
@@ -28,6 +24,33 @@ static const struct config_option port_rows[] = {
                   .fallback = "compact", .help = "What it carries.")};
 static const struct config_section port_section = {CONFIG_ROWS(port_rows, struct receiver_port),
                                                    .unique = "port"};
+
+/* ---- names of the json format ---- */
+
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number) TEXT_OF_(number)
+#define JSON_ROW(field, key_, least, name_, help_)                                                 \
+    CONFIG_OPTION(struct json_fields, name[field], key_, CONFIG_STRING, .min = (least),            \
+                  .fallback = (name_), .help = (help_))
+
+static const struct config_option json_rows[] = {
+    JSON_ROW(JSON_FIELD_CAMERA, "camera", 1, JSON_NAME_CAMERA, "Device id or camera number."),
+    JSON_ROW(JSON_FIELD_LANE, "lane", 0, JSON_NAME_LANE, "Lane; empty: none is sent."),
+    JSON_ROW(JSON_FIELD_PLATE, "plate", 1, JSON_NAME_PLATE, "The plate."),
+    JSON_ROW(JSON_FIELD_HAS_PLATE, "has_plate", 0, JSON_NAME_HAS_PLATE, "0: no plate."),
+    JSON_ROW(JSON_FIELD_CLASS, "class", 0, JSON_NAME_CLASS, "Plate class of GA/T 16.7."),
+    JSON_ROW(JSON_FIELD_COLOUR, "colour", 0, JSON_NAME_COLOUR, "Plate colour of GA/T 1400."),
+    JSON_ROW(JSON_FIELD_TIME, "time", 0, JSON_NAME_TIME, "Time of passage."),
+    JSON_ROW(JSON_FIELD_SPEED, "speed", 0, JSON_NAME_SPEED, "Speed in km/h."),
+    JSON_ROW(JSON_FIELD_DIRECTION, "direction", 0, JSON_NAME_DIRECTION, "Direction of GA/T 1400."),
+    JSON_ROW(JSON_FIELD_CONFIDENCE, "confidence", 0, JSON_NAME_CONFIDENCE, "0 to 100."),
+    JSON_ROW(JSON_FIELD_CHAR_SCORES, "scores", 0, JSON_NAME_CHAR_SCORES,
+             "Confidence of each character."),
+    JSON_ROW(JSON_FIELD_EVENT, "event", 0, JSON_NAME_EVENT, "The camera's own event id."),
+    CONFIG_OPTION(struct json_fields, utc_offset_minutes, "utc_offset_minutes", CONFIG_INT,
+                  .min = -720, .max = 840, .fallback = TEXT_OF(JSON_UTC_OFFSET_MINUTES),
+                  .help = "Of times without a zone.")};
+static const struct config_section json_section = {CONFIG_ROWS(json_rows, struct json_fields)};
 
 /* ---- sources ---- */
 
@@ -101,7 +124,8 @@ static const struct config_option camera_rows[] = {
     CONFIG_OPTION(struct camera_config, options.device_id, "device_id", CONFIG_STRING,
                   .fallback = "", .help = "json: the camera's own name."),
     CONFIG_OPTION(struct camera_config, options.dash, "dash", CONFIG_ENUM, .names = dash_names,
-                  .fallback = "auto", .help = "How it writes an unread character.")};
+                  CONFIG_SEEN(struct camera_config, dash_given), .fallback = "auto",
+                  .help = "What a '-' of it means; json without this: unread.")};
 
 static int check_camera(void *section, const struct config_at *at, struct err_text *err)
 {
@@ -113,6 +137,9 @@ static int check_camera(void *section, const struct config_at *at, struct err_te
     memcpy(binding->mac, camera->mac, sizeof(binding->mac));
     binding->family = camera->address.family;
     memcpy(binding->address, camera->address.bytes, sizeof(binding->address));
+    if (camera->options.format == WIRE_JSON && !camera->dash_given) {
+        camera->options.dash = PLATE_DASH_IS_UNREAD; /* GA/T 1400 */
+    }
     camera->options.auth_required = camera->auth == CAMERA_AUTH_REQUIRED;
     if (camera->auth == CAMERA_AUTH_REQUIRED && camera->key_file[0] == '\0') {
         return config_refuse(at, "key_file", err, "missing, expected one with auth 'required'");
@@ -148,10 +175,14 @@ static const struct config_option top_rows[] = {
     CONFIG_ARRAY(struct matchd_config, ports, port_count, "ports", .section = &port_section,
                  .min = 1, .max = FRAME_PORTS_MAX, .required = true,
                  .help = "UDP ports and their formats."),
+    TOP_ROW(json, "json", CONFIG_SECTION, .section = &json_section,
+            .help = "Field names of json datagrams, those of GA/T 1400 by default."),
     CONFIG_ARRAY(struct matchd_config, sources, source_count, "sources", .section = &source_section,
                  .max = MATCHD_SOURCES_MAX, .help = "Where frames come from."),
     CONFIG_ARRAY(struct matchd_config, cameras, camera_count, "cameras", .section = &camera_section,
-                 .min = 1, .max = MATCHD_CAMERAS_MAX, .required = true, .help = "The cameras.")};
+                 .max = MATCHD_CAMERAS_MAX,
+                 .help = "The cameras of the network; those on serial and Modbus lines stand in "
+                         "checkpointd.yaml.")};
 
 const struct config_section matchd_section = {CONFIG_ROWS(top_rows, struct matchd_config)};
 
@@ -201,64 +232,4 @@ int matchd_cameras_load(const struct matchd_config *config, struct camera_table 
     }
     free(cameras);
     return result;
-}
-
-/* ---- files ---- */
-
-static int check_readable(const char *path, struct err_text *err)
-{
-    return access(path, R_OK) == 0 ? 0 : err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-}
-
-int matchd_files_check(const struct matchd_config *config, struct err_text *err)
-{
-    struct root_keys roots;
-    int result = wanted_roots_load(config->roots, &roots, err);
-    if (result == 0 && config->redis_secret[0] != '\0') {
-        result = check_readable(config->redis_secret, err);
-    }
-    for (size_t i = 0; result == 0 && i < config->source_count; i++) {
-        if (config->sources[i].kind == SOURCE_REPLAY) {
-            result = check_readable(config->sources[i].file, err);
-        }
-    }
-    return result;
-}
-
-/* ---- sources ---- */
-
-static int open_live(const struct matchd_config *config, const struct source_config *source,
-                     struct capture_source **out, struct err_text *err)
-{
-    struct capture_pcap_live_options options = {.interface = source->interface,
-                                                .promiscuous = source->promiscuous};
-    for (size_t i = 0; i < config->port_count && i < CAPTURE_PCAP_PORTS_MAX; i++) {
-        options.ports[options.port_count++] = config->ports[i].port;
-    }
-    return capture_pcap_open_live(&options, out, err);
-}
-
-static int open_dpdk(const struct source_config *source, struct capture_source **out,
-                     struct err_text *err)
-{
-    struct capture_dpdk_options options = {.port = source->port};
-    for (size_t i = 0; i < source->eal_arg_count; i++) {
-        options.eal_args[options.eal_arg_count++] = source->eal_args[i];
-    }
-    return capture_dpdk_open(&options, out, err);
-}
-
-int matchd_source_open(const struct matchd_config *config, const struct source_config *source,
-                       struct capture_source **out, struct err_text *err)
-{
-    switch (source->kind) {
-    case SOURCE_PCAP:
-        return open_live(config, source, out, err);
-    case SOURCE_DPDK:
-        return open_dpdk(source, out, err);
-    case SOURCE_REPLAY:
-        return capture_pcap_open_replay(
-            &(struct capture_pcap_replay_options){source->file, source->full_speed}, out, err);
-    }
-    return err_set(err, ERR_INVALID, "unknown kind of source");
 }

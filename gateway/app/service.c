@@ -13,8 +13,6 @@
 #include "gateway/base/log.h"
 #include "gateway/config/config.h"
 
-#define SERVICE_VERSION "0.1.0"
-
 static void print_help(const struct service_about *about)
 {
     printf("%s - %s\n\n"

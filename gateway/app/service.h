@@ -11,6 +11,8 @@
 #include "gateway/base/err.h"
 #include "gateway/base/thread.h"
 
+#define SERVICE_VERSION "0.1.0"
+
 /* Exit statuses, sysexits(3) where it has one. */
 enum service_exit {
     EXIT_OK = 0,

@@ -205,10 +205,6 @@ static void take_event(struct lane_ctx *x, const struct lane_event *event)
         x->s->journal_commits = event->u.journal_commits;
         set_alarm(x, EVENT_LANE_JOURNAL_DOWN, !event->u.journal_commits, 0);
         break;
-    case LANE_EVENT_DETECTORS:
-        x->s->person_healthy = event->u.detectors.person_healthy;
-        x->s->vehicle_healthy = event->u.detectors.vehicle_healthy;
-        break;
     case LANE_EVENT_GUIDED_TEST:
         guided_test(x, event->u.guided_test_valid_ms);
         break;

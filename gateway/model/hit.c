@@ -83,6 +83,25 @@ static int check_alarm(const struct match_message *m, struct err_text *err)
     return 0;
 }
 
+/* A name becomes a key of JSON and a metric's name: nothing but its letters. */
+static bool counter_name_good(const char name[MATCH_COUNTER_NAME_SIZE])
+{
+    size_t size = strnlen(name, MATCH_COUNTER_NAME_SIZE);
+    return size > 0 && size < MATCH_COUNTER_NAME_SIZE &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == size;
+}
+
+static int check_stats(const struct match_message *m, struct err_text *err)
+{
+    if (m->u.stats.count > MATCH_COUNTERS_MAX)
+        return err_set(err, ERR_INVALID, "counters = '%u': expected at most %d", m->u.stats.count,
+                       MATCH_COUNTERS_MAX);
+    for (uint32_t i = 0; i < m->u.stats.count; i++)
+        if (!counter_name_good(m->u.stats.counters[i].name))
+            return err_set(err, ERR_INVALID, "counters[%u]: a name of a-z, 0-9 and _ expected", i);
+    return 0;
+}
+
 int match_message_check(const struct match_message *m, size_t size, struct err_text *err)
 {
     if (size < sizeof *m)
@@ -112,6 +131,8 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
         return 0;
     case MATCH_ALARM:
         return check_alarm(m, err);
+    case MATCH_STATS:
+        return check_stats(m, err);
     }
     return err_set(err, ERR_INVALID, "type = '%d': unknown", (int)m->type);
 }

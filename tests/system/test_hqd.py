@@ -10,7 +10,6 @@ import signal
 import socket
 import sqlite3
 import ssl
-import struct
 import subprocess
 import threading
 import time
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from harness.hq import BIN, Headquarters, Peer
 from harness.pki import Pair, Root, now
 from harness.process import wait_for
+from harness.records import Journal
 from harness.signing import Key, World, entry, now_ms, payload_of, time_text
 
 
@@ -41,34 +41,6 @@ def verify(envelope_bytes, key):
     key.private.public_key().verify(base64.b64decode(value["signatures"][0]["sig"]),
                                     b"checkpoint:" + value["type"].encode() + b"\n" + payload)
     return json.loads(payload)
-
-
-class Journal:
-    """A checkpoint's journal in Python: records that follow one another, as lines for hqd."""
-
-    KINDS = {"start": 1, "passage": 3, "hit": 4, "act": 8}
-
-    def __init__(self, checkpoint, chain=None):
-        self.checkpoint, self.chain = checkpoint, chain or os.urandom(16)
-        self.sequence, self.head, self.boot = 0, bytes(32), os.urandom(16)
-
-    def line(self, kind="passage", body=None, with_body=True):
-        self.sequence += 1
-        text = json.dumps(body or {"plate": "鲁H12345"}, sort_keys=True, separators=(",", ":"),
-                          ensure_ascii=False).encode()
-        salt = os.urandom(16)
-        wall = now_ms()
-        header = struct.pack(">4sBBBB16sQQQ16s48s32s32s", b"CPJR", 1, 1, self.KINDS[kind], 0,
-                             self.chain, self.sequence, wall, wall * 1000, self.boot, b"checkpointd",
-                             hashlib.sha256(salt + text).digest(), self.head)
-        self.head = hashlib.sha256(header).digest()
-        event = {"specversion": "1.0", "id": f"{self.chain.hex()}:{self.sequence}",
-                 "source": f"urn:checkpoint:{self.checkpoint}", "type": f"checkpoint.{kind}",
-                 "time": time_text(wall), "header": base64.b64encode(header).decode()}
-        if with_body:
-            event.update(salt=salt.hex(), data_base64=base64.b64encode(text).decode(),
-                         datacontenttype="application/json")
-        return json.dumps(event).encode() + b"\n"
 
 
 def records_path(box_id):
