@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "gateway/app/matchd.h"
@@ -55,14 +54,31 @@ static void lose(struct link_state *l, const char *why)
     l->retry_at = mono_add_ms(clock_mono(&clock_system), RECONNECT_MS);
 }
 
+/* The socket does not block by itself: one that is full is waited for, a little. */
+static ssize_t send_or_wait(const struct link_state *l, const struct msghdr *header)
+{
+    struct pollfd room = {.fd = l->fd, .events = POLLOUT};
+    struct mono_time end = mono_add_ms(clock_mono(&clock_system), SEND_WAIT_MS);
+    for (;;) {
+        ssize_t size = sendmsg(l->fd, header, MSG_NOSIGNAL);
+        int64_t left_ms = mono_diff_ms(end, clock_mono(&clock_system));
+        if (size >= 0 || errno != EAGAIN || left_ms <= 0) {
+            return size;
+        }
+        if (poll(&room, 1, (int)left_ms) < 0 && errno != EINTR) {
+            return -1;
+        }
+    }
+}
+
 static bool send_packet(struct link_state *l, struct out_packet *packet)
 {
     struct iovec parts[] = {{&packet->message, sizeof(packet->message)},
                             {packet->texts, packet->size - sizeof(packet->message)}};
-    struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
+    const struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
     packet->message.sequence = ++l->sequence;
-    if (sendmsg(l->fd, &header, MSG_NOSIGNAL) < 0) {
-        lose(l, strerror(errno));
+    if (send_or_wait(l, &header) < 0) {
+        lose(l, errno == EAGAIN ? "checkpointd takes nothing" : strerror(errno));
         return false;
     }
     l->sent_at = clock_mono(&clock_system);
@@ -230,7 +246,6 @@ static void connect_when_due(struct link_state *l)
 {
     char path[MATCHD_TEXT_SIZE + 16];
     struct err_text err;
-    struct timeval wait = {.tv_usec = SEND_WAIT_MS * 1000};
     if (mono_before(clock_mono(&clock_system), l->retry_at)) {
         return;
     }
@@ -238,10 +253,6 @@ static void connect_when_due(struct link_state *l)
     if (unix_connect(path, SOCK_SEQPACKET, &l->fd, &err) != 0) {
         l->fd = -1;
         l->retry_at = mono_add_ms(clock_mono(&clock_system), RECONNECT_MS);
-        return;
-    }
-    if (setsockopt(l->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) != 0) {
-        lose(l, strerror(errno));
         return;
     }
     l->sequence = 0;
