@@ -49,7 +49,8 @@ void matchd_alarm(void *ctx, enum log_event_id event, bool active, const char *d
         }
     }
     if (state && (state->event != 0 || active) &&
-        (state->active != active || strncmp(state->detail, detail, sizeof(state->detail) - 1))) {
+        (state->active != active ||
+         strncmp(state->detail, detail, sizeof(state->detail) - 1) != 0)) {
         changed = state->active != active;
         state->event = (uint32_t)event;
         state->active = active;
@@ -300,6 +301,8 @@ static void destroy_all(struct matchd *m)
     queue_destroy(m->packets);
     queue_destroy(m->free_packets);
     free(m->pool);
+    pthread_mutex_destroy(&m->counter_lock);
+    pthread_mutex_destroy(&m->alarm_lock);
 }
 
 static void on_dump(void *ctx)
@@ -348,8 +351,7 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
 
 int main(int argc, char **argv)
 {
-    static struct matchd m = {.alarm_lock = PTHREAD_MUTEX_INITIALIZER,
-                              .counter_lock = PTHREAD_MUTEX_INITIALIZER};
+    static struct matchd m;
     struct service_args args;
     struct service service;
     struct err_text err = {{0}};
@@ -357,14 +359,20 @@ int main(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
+    thread_lock_init(&m.alarm_lock);
+    thread_lock_init(&m.counter_lock);
     int result = config_load(args.config_path, &matchd_section, &m.config, &err);
-    if (result == 0) {
+    bool loaded = result == 0;
+    if (loaded) {
         result = prepare(&m, &err);
     }
-    if (result != 0 || args.check) {
-        printf("%s: %s\n", about.program, result == 0 ? "configuration is good" : err.text);
+    if (result == 0 && args.check) {
+        result = matchd_files_check(&m.config, &err);
+    }
+    status = service_config_result(&about, &args, &matchd_section, loaded, result, &err);
+    if (status >= 0) {
         destroy_all(&m);
-        return result == 0 ? EXIT_OK : EXIT_CONFIG;
+        return status;
     }
     result = service_open(&service, about.program, &err);
     if (result == 0) {

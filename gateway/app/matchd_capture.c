@@ -295,9 +295,12 @@ static int parse_counters(struct matchd *m, const char *text, const char *path,
                           struct err_text *err)
 {
     for (const char *line = text; line && *line;) {
-        unsigned camera;
-        unsigned long long high;
-        if (sscanf(line, "%u %llu", &camera, &high) != 2 || camera > CAMERA_ID_MAX) {
+        char *end = NULL;
+        unsigned long camera = strtoul(line, &end, 10);
+        const char *second = end;
+        unsigned long long high = strtoull(second, &end, 10);
+        if (second == line || end == second || (*end != '\n' && *end != '\0') ||
+            camera > CAMERA_ID_MAX) {
             return err_set(err, ERR_CORRUPT, "%s: expected lines '<camera> <counter>'", path);
         }
         camera_table_raise_counter(m->cameras, (struct camera_counter){(uint16_t)camera, high});

@@ -1,13 +1,12 @@
 /* See matchd_config.h. */
 #include "gateway/app/matchd_config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "drivers/capture_dpdk/capture_dpdk.h"
-#include "drivers/capture_pcap/capture_pcap.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
 
@@ -170,7 +169,7 @@ static const struct config_option top_rows[] = {
             .help = "User who may send reads."),
     TOP_ROW(redis_socket, "redis_socket", CONFIG_PATH,
             .fallback = "/run/checkpoint-redis/redis.sock", .help = "Socket of the local Redis."),
-    TOP_ROW(redis_user, "redis_user", CONFIG_STRING, .fallback = "matchd",
+    TOP_ROW(redis_user, "redis_user", CONFIG_STRING, .fallback = "checkpoint-matchd",
             .help = "Redis user; empty: no sign-on."),
     TOP_ROW(redis_secret, "redis_secret", CONFIG_STRING, .fallback = "",
             .help = "File with that user's password."),
@@ -184,7 +183,9 @@ static const struct config_option top_rows[] = {
     CONFIG_ARRAY(struct matchd_config, sources, source_count, "sources", .section = &source_section,
                  .max = MATCHD_SOURCES_MAX, .help = "Where frames come from."),
     CONFIG_ARRAY(struct matchd_config, cameras, camera_count, "cameras", .section = &camera_section,
-                 .min = 1, .max = MATCHD_CAMERAS_MAX, .required = true, .help = "The cameras.")};
+                 .max = MATCHD_CAMERAS_MAX,
+                 .help = "The cameras of the network; those on serial and Modbus lines stand in "
+                         "checkpointd.yaml.")};
 
 const struct config_section matchd_section = {CONFIG_ROWS(top_rows, struct matchd_config)};
 
@@ -223,7 +224,7 @@ int matchd_cameras_load(const struct matchd_config *config, struct camera_table 
             result = load_key(config->cameras[i].key_file, cameras[i].key, err);
         }
         if (result != 0) {
-            result = err_prefix(err, result, "cameras[%zu]", i);
+            result = err_prefix(err, result, "cameras[%zu].key_file", i);
         }
     }
     if (result == 0) {
@@ -234,43 +235,4 @@ int matchd_cameras_load(const struct matchd_config *config, struct camera_table 
     }
     free(cameras);
     return result;
-}
-
-/* ---- sources ---- */
-
-static int open_live(const struct matchd_config *config, const struct source_config *source,
-                     struct capture_source **out, struct err_text *err)
-{
-    struct capture_pcap_live_options options = {.interface = source->interface,
-                                                .promiscuous = source->promiscuous};
-    for (size_t i = 0; i < config->port_count && i < CAPTURE_PCAP_PORTS_MAX; i++) {
-        options.ports[options.port_count++] = config->ports[i].port;
-    }
-    return capture_pcap_open_live(&options, out, err);
-}
-
-static int open_dpdk(const struct source_config *source, struct capture_source **out,
-                     struct err_text *err)
-{
-    struct capture_dpdk_options options = {.port = source->port,
-                                           .idle_backoff_us = source->idle_backoff_us};
-    for (size_t i = 0; i < source->eal_arg_count; i++) {
-        options.eal_args[options.eal_arg_count++] = source->eal_args[i];
-    }
-    return capture_dpdk_open(&options, out, err);
-}
-
-int matchd_source_open(const struct matchd_config *config, const struct source_config *source,
-                       struct capture_source **out, struct err_text *err)
-{
-    switch (source->kind) {
-    case SOURCE_PCAP:
-        return open_live(config, source, out, err);
-    case SOURCE_DPDK:
-        return open_dpdk(source, out, err);
-    case SOURCE_REPLAY:
-        return capture_pcap_open_replay(
-            &(struct capture_pcap_replay_options){source->file, source->full_speed}, out, err);
-    }
-    return err_set(err, ERR_INVALID, "unknown kind of source");
 }

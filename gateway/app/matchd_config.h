@@ -64,6 +64,9 @@ extern const struct config_section matchd_section;
  * read), ERR_INVALID; `err` names camera and file. */
 int matchd_cameras_load(const struct matchd_config *config, struct camera_table **out,
                         struct err_text *err) MUST_CHECK;
+/* What only --check looks at: the program itself starts without these files, alarms and tries
+ * again. Root keys, the Redis password, files to replay. Errors name key or path. */
+int matchd_files_check(const struct matchd_config *config, struct err_text *err) MUST_CHECK;
 /* Opens one source. Errors of the driver. */
 int matchd_source_open(const struct matchd_config *config, const struct source_config *source,
                        struct capture_source **out, struct err_text *err) MUST_CHECK;

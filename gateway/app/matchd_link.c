@@ -20,7 +20,8 @@ enum {
     ALIVE_MS = 250,
     WAIT_MS = 50,
     RECONNECT_MS = 100,
-    SEND_WAIT_MS = 500,
+    SEND_WAIT_MS = 100, /* between two signs of life while checkpointd is behind */
+    DRAIN_MAX = 64,
     STATS_MS = 1000,
     LATE_MS = 3000, /* older reads are no use at a lane */
     BEHIND_ENDS_MS = 5000,
@@ -29,6 +30,7 @@ enum {
 
 struct link_state {
     struct matchd *m;
+    struct thread *self;
     int fd; /* -1: not connected */
     uint64_t sequence;
     unsigned list_seen;
@@ -54,33 +56,30 @@ static void lose(struct link_state *l, const char *why)
     l->retry_at = mono_add_ms(clock_mono(&clock_system), RECONNECT_MS);
 }
 
-/* The socket does not block by itself: one that is full is waited for, a little. */
-static ssize_t send_or_wait(const struct link_state *l, const struct msghdr *header)
-{
-    struct pollfd room = {.fd = l->fd, .events = POLLOUT};
-    struct mono_time end = mono_add_ms(clock_mono(&clock_system), SEND_WAIT_MS);
-    for (;;) {
-        ssize_t size = sendmsg(l->fd, header, MSG_NOSIGNAL);
-        int64_t left_ms = mono_diff_ms(end, clock_mono(&clock_system));
-        if (size >= 0 || errno != EAGAIN || left_ms <= 0) {
-            return size;
-        }
-        if (poll(&room, 1, (int)left_ms) < 0 && errno != EINTR) {
-            return -1;
-        }
-    }
-}
-
+/* Waits while checkpointd is behind: capture then drops reads without a hit first. Only one that
+ * takes nothing at all is given up. False: the connection is gone, the packet not sent. */
 static bool send_packet(struct link_state *l, struct out_packet *packet)
 {
     struct iovec parts[] = {{&packet->message, sizeof(packet->message)},
                             {packet->texts, packet->size - sizeof(packet->message)}};
-    const struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
-    packet->message.sequence = ++l->sequence;
-    if (send_or_wait(l, &header) < 0) {
-        lose(l, errno == EAGAIN ? "checkpointd takes nothing" : strerror(errno));
-        return false;
+    struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
+    struct pollfd room = {.fd = l->fd, .events = POLLOUT};
+    struct mono_time begun = clock_mono(&clock_system);
+    packet->message.sequence = l->sequence + 1;
+    while (sendmsg(l->fd, &header, MSG_NOSIGNAL) < 0) {
+        int error = errno;
+        thread_alive(l->self);
+        if (error != EAGAIN && error != EINTR) {
+            lose(l, strerror(error));
+            return false;
+        }
+        if (thread_stopping(l->self) || mono_diff_ms(clock_mono(&clock_system), begun) > LATE_MS) {
+            lose(l, "checkpointd takes nothing");
+            return false;
+        }
+        (void)poll(&room, 1, SEND_WAIT_MS); /* whatever it says, sending says it again */
     }
+    l->sequence++;
     l->sent_at = clock_mono(&clock_system);
     return true;
 }
@@ -203,8 +202,8 @@ static void answer_search(struct link_state *l, const struct match_query *query)
     read->speed_kmh = UINT16_MAX;
     read->mono = clock_mono(&clock_system);
     read->wall = matchd_time(l->m, clock_wall(&clock_system), &trusted);
-    read->lane = l->m->config.cameras[0].options.lane; /* a read has one; a search has no passage */
-    read->camera = l->m->config.cameras[0].options.id;
+    read->lane = 1; /* a read has them; a search has no passage */
+    read->camera = 1;
     rcu_reader_online();
     const struct in_force *in_force = rcu_load(&l->m->in_force);
     if (in_force && in_force->index) {
@@ -267,11 +266,15 @@ static void give_back(struct matchd *m, struct out_packet *packet)
     (void)pushed;
 }
 
-/* Sends what waits, oldest first. Without a connection it waits until it is too late to be of use;
- * what a breaking connection refused is sent over the next one. */
+/* Sends what waits, oldest first, some at a time: list changes and questions have their turn in a
+ * flood too. Without a connection it waits until it is too late to be of use; what a breaking
+ * connection refused is sent over the next one. */
 static void drain(struct link_state *l)
 {
-    while (l->pending || queue_pop(l->m->packets, &l->pending, 0) == 0) {
+    for (int i = 0; i < DRAIN_MAX; i++) {
+        if (!l->pending && queue_pop(l->m->packets, &l->pending, 0) != 0) {
+            return;
+        }
         struct mono_time now = clock_mono(&clock_system);
         bool late = mono_diff_ms(now, l->pending->made) > LATE_MS;
         if (!late && (l->fd < 0 || !send_packet(l, l->pending))) {
@@ -313,6 +316,7 @@ void matchd_link_run(struct thread *self, void *arg)
 {
     static struct link_state l; /* one link thread; large */
     l.m = arg;
+    l.self = self;
     l.fd = -1;
     rcu_reader_register();
     rcu_reader_offline();

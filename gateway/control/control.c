@@ -475,6 +475,7 @@ static int listen_all(struct control *control, struct err_text *err)
         return err_set(err, ERR_INVALID, "runtime_dir: longer than %d bytes", PATH_SIZE - 10);
     struct line_listener acts = {.path = control->control_path,
                                  .mode = 0660,
+                                 .group = control->options.control_group,
                                  .ops = &control_ops,
                                  .ctx = control,
                                  .clients_max = CLIENTS_MAX,
@@ -482,6 +483,7 @@ static int listen_all(struct control *control, struct err_text *err)
                                  .output_max_bytes = OUTPUT_MAX_BYTES};
     struct line_listener events = acts;
     events.path = control->events_path;
+    events.group = control->options.events_group;
     events.ops = &events_ops;
     events.clients_max = SUBSCRIBERS_MAX;
     int result = line_server_listen(control->server, &acts, err);

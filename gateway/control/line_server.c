@@ -322,6 +322,11 @@ int line_server_listen(struct line_server *server, const struct line_listener *l
     int result = unix_listen(listener->path, SOCK_STREAM, listener->mode, &socket->fd, err);
     if (result != 0)
         return result;
+    result = unix_give_to_group(listener->path, listener->group, err);
+    if (result != 0) {
+        close(socket->fd);
+        return result;
+    }
     socket->event =
         event_new(server->base, socket->fd, EV_READ | EV_PERSIST, on_acceptable, socket);
     server->socket_count++;

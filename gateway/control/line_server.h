@@ -31,6 +31,7 @@ struct line_ops {
 struct line_listener {
     const char *path;
     mode_t mode;
+    const char *group; /* of the socket file; NULL or unknown on this machine: the folder's */
     const struct line_ops *ops;
     void *ctx;
     int clients_max;

@@ -552,7 +552,8 @@ static bool lowers_itself(const struct lane_ctx *x)
 static bool rule_7_holds(const struct lane_ctx *x)
 {
     return lowers_itself(x) && x->c->person_device && x->c->vehicle_detector &&
-           x->s->person_healthy && x->s->vehicle_healthy && timer_running(x, TIMER_GUIDED);
+           input_on(x, INPUT_PERSON_OK) && input_on(x, INPUT_DETECTOR_OK) &&
+           timer_running(x, TIMER_GUIDED);
 }
 
 bool boom_may_lower(const struct lane_ctx *x)

@@ -22,6 +22,7 @@
 #include "gateway/model/lane_io.h"
 
 enum {
+    LANE_ID_BITS = 8,      /* of a hold's id: the lane */
     LANE_QUEUE_MAX = 8,    /* vehicles followed between camera and exit */
     LANE_HITS_MAX = 8,     /* hits of one passage, = MATCH_HITS_MAX */
     LANE_HOLDS_MAX = 4,    /* active holds of one lane; further ones join the last */
@@ -57,10 +58,9 @@ struct lane_config {
     uint32_t wired;         /* INPUT_BITs the devices have */
     uint32_t outputs_wired; /* OUTPUT_BITs */
     uint32_t camera_to_boom_m;
-    uint32_t transit_max_ms; /* camera to stop line at a crawl; later the order is lost */
-    /* After a start, lost contact or blindness: so long without a vehicle until the order counts as
-     * known again. Not used where the camera looks at the boom itself. */
-    uint32_t settle_ms;
+    /* Camera to stop line at a crawl; later the order is lost. Also how long after a start, lost
+     * contact or blindness nobody unseen may come until the order counts as known again. */
+    uint32_t transit_max_ms;
     uint32_t read_grace_ms;  /* a read may come this much after its vehicle at the stop line */
     uint32_t entry_gap_ms;   /* entry loop free this long: the next edge is another vehicle */
     uint32_t exit_gap_ms;    /* exit and presence free this long: the vehicle has left */
@@ -84,6 +84,7 @@ struct lane_config {
     bool lower_automatically;
     bool person_device;    /* an EN 12978 person-capable device is fitted, wired as obstacle */
     bool vehicle_detector; /* a vehicle detector that is no induction loop is fitted */
+    /* Their health are the inputs person_device_ok and vehicle_detector_ok. */
 };
 
 void lane_config_defaults(struct lane_config *out, uint8_t lane);
@@ -148,7 +149,6 @@ enum lane_event_kind {
     LANE_EVENT_MATCH_LOST,  /* its connection ended: blind at once */
     LANE_EVENT_LIST,        /* usable: there is one, not older than the lane's limit */
     LANE_EVENT_JOURNAL,     /* whether it can commit */
-    LANE_EVENT_DETECTORS,   /* health of the person device and the vehicle detector */
     LANE_EVENT_GUIDED_TEST, /* the recorded test showed the hardware stopping a lower */
     LANE_EVENT_RESTORE,
     LANE_EVENT_TICK /* at lane_next_deadline, or any time */
@@ -169,10 +169,6 @@ struct lane_event {
         } commit;
         bool list_usable;
         bool journal_commits;
-        struct {
-            bool person_healthy;
-            bool vehicle_healthy;
-        } detectors;
         int64_t guided_test_valid_ms; /* from now to 12 months after the test; <= 0: none */
         struct lane_restore_event restore;
     } u;
@@ -401,8 +397,6 @@ struct lane_state {
     bool blind;
     bool list_usable;
     bool journal_commits;
-    bool person_healthy;
-    bool vehicle_healthy;
     /* vehicles */
     bool order_known;
     bool exit_seen;   /* the exit loop saw the vehicle at the boom */
@@ -443,7 +437,8 @@ struct lane_status {
 /* ---- functions ---- */
 
 /* Fresh start: everything unknown, blind, no list, nothing ordered. `ids_after`: ids of holds count
- * on from here (the journal's highest), so that they stay unique over restarts. */
+ * on from here (the journal's highest), so that they stay unique over restarts; their low
+ * LANE_ID_BITS are the lane, so that they are unique over the lanes: an officer releases by id. */
 void lane_init(const struct lane_config *config, struct lane_state *out, uint64_t ids_after,
                struct mono_time now);
 /* One event. `out` is cleared first. `now` never goes back. Never fails: what cannot be is refused

@@ -36,7 +36,7 @@ int match_link_create(const char *path, uid_t user, const struct match_link_sink
     if (!link)
         return err_set(err, ERR_NO_MEMORY, "matches socket: no memory");
     *link = (struct match_link){.sink = *sink, .user = user, .listen_fd = -1, .peer_fd = -1};
-    pthread_mutex_init(&link->lock, NULL);
+    thread_lock_init(&link->lock);
     link->pool = calloc(MATCH_LINK_PACKETS, sizeof *link->pool);
     link->texts = malloc(MATCH_HITS_MAX * WANTED_TEXT_MAX);
     link->free = queue_create(MATCH_LINK_PACKETS, sizeof(struct match_packet *));

@@ -21,7 +21,7 @@ static void take_withdrawn(struct pipeline *p, const struct match_message *m)
 static void take_hello(struct pipeline *p, const struct match_message *m)
 {
     for (size_t i = 0; i < p->lane_count; i++) {
-        bool has_camera = false;
+        bool has_camera = p->lanes[i].options.own_camera;
         for (int k = 0; k < m->u.hello.lane_count && k < LANE_ID_MAX; k++)
             has_camera |= m->u.hello.lanes[k] == p->lanes[i].options.lane.lane;
         if (!has_camera)
@@ -111,7 +111,10 @@ static void take_link(struct pipeline *p, bool connected, const char *reason)
 /* Tells matchd which entries have an open hold, when that has changed. */
 static void update_watch(struct pipeline *p)
 {
-    struct match_query watch = {.version = MATCH_MESSAGE_VERSION, .type = QUERY_WATCH};
+    struct match_query watch;
+    memset(&watch, 0, sizeof watch); /* padding too: it is compared as bytes */
+    watch.version = MATCH_MESSAGE_VERSION;
+    watch.type = QUERY_WATCH;
     for (size_t l = 0; l < p->lane_count; l++) {
         const struct lane_state *state = &p->lanes[l].state;
         for (int h = 0; h < state->hold_count; h++)
@@ -123,6 +126,7 @@ static void update_watch(struct pipeline *p)
                 if (watch.u.watch.count < MATCH_WATCH_MAX)
                     watch.u.watch.entries[watch.u.watch.count++] = state->queue[v].hits[i].entry;
     }
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
     if (p->link_up && memcmp(&watch, &p->watch, sizeof watch) != 0 &&
         p->sinks.query(p->sinks.ctx, &watch) == 0)
         p->watch = watch;
@@ -252,6 +256,10 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
         break;
     case PIPELINE_SEARCH:
         take_search(p, event->u.search.number, event->u.search.key, event->u.search.class);
+        break;
+    case PIPELINE_ALARM:
+        raise_alarm(p, event->u.alarm.lane, event->u.alarm.event, event->u.alarm.active, 0,
+                    event->u.alarm.detail);
         break;
     }
     step_deferred(p);

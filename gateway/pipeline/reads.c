@@ -197,7 +197,7 @@ static void record_hit(struct pipeline *p, struct lane_slot *slot, const struct 
     (void)send_fact(p);
 }
 
-/* ---- passages without a hit that nobody vouches for ---- */
+/* ---- reads without a new hit that nobody vouches for ---- */
 
 void flush_suppressed(struct pipeline *p, struct lane_slot *slot)
 {
@@ -213,7 +213,20 @@ void flush_suppressed(struct pipeline *p, struct lane_slot *slot)
     slot->minute_ends = (struct mono_time){0};
 }
 
-/* Whether this passage is only counted, design page "When to record". */
+/* Whether the read has a hit its passage (NULL: a new one) does not hold yet. */
+static bool has_new_hit(const struct passage *passage, const struct match_message *m)
+{
+    for (int i = 0; i < m->u.read.hit_count; i++) {
+        const struct match_hit *hit = &m->u.read.hits[i];
+        if (hit->entry.handling != HANDLING_OBSERVE &&
+            !(passage && passage_has_entry(passage, hit->entry.id)))
+            return true;
+    }
+    return false;
+}
+
+/* Whether this read is only counted, design page "When to record": more vehicles a second than a
+ * lane can have. Not told to the lane either, whose order the first ones have upset already. */
 static bool suppress(struct pipeline *p, struct lane_slot *slot, const struct plate_read *read)
 {
     if (!mono_before(p->now, slot->second_ends)) {
@@ -233,9 +246,6 @@ static bool suppress(struct pipeline *p, struct lane_slot *slot, const struct pl
 static void record_passage(struct pipeline *p, struct lane_slot *slot,
                            const struct plate_read *read, const struct read_result *result)
 {
-    if (read->authenticity == AUTH_NONE && result->passage->hit_count == 0 &&
-        suppress(p, slot, read))
-        return;
     struct fact *fact = begin_fact(p, FACT_PASSAGE, slot->options.lane.lane);
     fact->class = LANE_CLASS_ROUTINE;
     fact->u.passage.passage = result->passage->id;
@@ -257,6 +267,9 @@ void take_read(struct pipeline *p, const struct match_packet *packet)
         return;
     }
     struct read_result result = {.passage = passages_find(&slot->passages, read)};
+    if (read->authenticity == AUTH_NONE && !has_new_hit(result.passage, &packet->message) &&
+        suppress(p, slot, read))
+        return;
     result.repeated = result.passage != NULL;
     if (!result.passage)
         result.passage = passages_add(&slot->passages, read, ++p->last_id);

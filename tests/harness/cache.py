@@ -5,6 +5,8 @@ from harness.process import Program
 
 
 class Redis:
+    """redis-server; starting it again after a kill finds an empty one."""
+
     def __init__(self, folder):
         self.socket = str(folder / "redis.sock")
         self.program = Program("redis", ["redis-server", "--port", "0", "--unixsocket", self.socket,
@@ -35,7 +37,14 @@ class Cache:
 
     def __init__(self, server, world):
         self.redis, self.world = server.client(), world
-        self.redis.set("wanted:keyset", world.keyset())
+        self.batches = {}
+        self.fill()
+
+    def fill(self):
+        """Everything anew, as uplinkd refills a Redis that lost it."""
+        self.redis.set("wanted:keyset", self.world.keyset())
+        for revision, batch in self.batches.items():
+            self.redis.xadd("wanted:delta", {"batch": batch}, id=f"{revision}-0")
         self.refresh()
 
     def _meta(self):
@@ -50,6 +59,7 @@ class Cache:
 
     def publish(self, **changes):
         batch = self.world.batch(**changes)
+        self.batches[self.world.revision] = batch
         self.redis.xadd("wanted:delta", {"batch": batch}, id=f"{self.world.revision}-0")
         self.refresh()
 

@@ -71,8 +71,7 @@ class Box:
         argv = [program("checkpoint-matchd"), "--config", path]
         prefix = self.namespace.prefix() if self.namespace else []
         self.matchd = Program("checkpoint-matchd", [*prefix, *argv], self.box.folder)
-        self.box.programs.append(self.matchd)
-        self.matchd.start()
+        self.box.programs.start(self.matchd)
 
     def datagram(self, camera, plate="鲁H54321", key=KEY, **fields):
         self.counter += 1

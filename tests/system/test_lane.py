@@ -5,19 +5,14 @@ import os
 import pytest
 
 from harness.signing import entry
-from harness.site import INNOCENT, WANTED, Site
-from harness.stack import short_folder, wait_until
+from harness.site import INNOCENT, SECOND, WANTED, running_site
+from harness.stack import wait_until
 
 
 @pytest.fixture
 def site():
-    with short_folder() as folder:
-        site = Site(folder)
-        try:
-            site.start()
-            yield site
-        finally:
-            site.stop()
+    with running_site() as site:
+        yield site
 
 
 def holds(site, lane):
@@ -44,8 +39,8 @@ def test_innocent_vehicle_passes_and_wanted_one_behind_it_is_held(site):
     wait_until("passed", lambda: site.box.lane(2)["vehicles"] == 0 and
                site.box.lane(2)["boom"] == "closed", 30)
     raised = len(sim.events("coil", coil="raise", on=True))
-    site.read(12, "鲁H22222", plate_class="02")
-    sim.do("vehicle", plate="鲁H22222")
+    site.read(12, SECOND, plate_class="02")
+    sim.do("vehicle", plate=SECOND)
     hold = wait_until("hold", lambda: holds(site, 2))[0]
     assert len(sim.events("coil", coil="raise", on=True)) == raised
     assert site.act("raise", lane=2, reason="x")["error"]["code"] == "held"
@@ -80,8 +75,8 @@ def test_unauthenticated_innocent_does_not_open_a_closed_lane(site):
 
 
 def test_withdrawal_ends_the_hold_and_moves_nothing(site):
-    site.read(12, "鲁H22222", plate_class="02")
-    site.box.sims[2].do("vehicle", plate="鲁H22222")
+    site.read(12, SECOND, plate_class="02")
+    site.box.sims[2].do("vehicle", plate=SECOND)
     wait_until("hold", lambda: holds(site, 2))
     site.cache.withdraw(2)
     wait_until("withdrawn", lambda: not holds(site, 2))
@@ -108,8 +103,8 @@ def test_matchd_killed_lanes_go_blind_and_come_back(site):
 
 
 def test_open_hold_outlives_a_kill_of_checkpointd(site):
-    site.read(12, "鲁H22222", plate_class="02")
-    site.box.sims[2].do("vehicle", plate="鲁H22222")
+    site.read(12, SECOND, plate_class="02")
+    site.box.sims[2].do("vehicle", plate=SECOND)
     hold = wait_until("hold", lambda: holds(site, 2))[0]["hold"]
     site.checkpointd.kill()
     site.checkpointd.start()

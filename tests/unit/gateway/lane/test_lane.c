@@ -85,6 +85,26 @@ static uint64_t hold_one(struct world *w, uint8_t priority)
     return w->state.holds[0].id;
 }
 
+static void test_holds_of_two_lanes_never_share_an_id(void **state)
+{
+    (void)state;
+    struct world lanes[2];
+    uint64_t ids[2][2];
+    for (uint8_t i = 0; i < 2; i++) {
+        struct lane_config config = world_config();
+        config.lane = i == 0 ? 1 : 255;
+        world_init(&lanes[i], &config);
+        ids[i][0] = hold_one(&lanes[i], 2);
+        world_act(&lanes[i],
+                  &(struct lane_act_event){.act = 1, .kind = LANE_ACT_HOLD, .named = true});
+        assert_int_equal(lanes[i].state.hold_count, 2);
+        ids[i][1] = lanes[i].state.holds[1].id;
+        assert_true(ids[i][1] > ids[i][0]);
+    }
+    assert_int_not_equal(ids[0][0], ids[1][0]);
+    assert_int_not_equal(ids[0][1], ids[1][1]);
+}
+
 static void test_release_needs_name_second_person_and_commit(void **state)
 {
     (void)state;
@@ -344,10 +364,8 @@ static void test_lowers_itself_only_with_everything_in_place(void **state)
 
     struct world v;
     world_init(&v, &config);
-    struct lane_event health = {.kind = LANE_EVENT_DETECTORS,
-                                .u.detectors = {.person_healthy = true, .vehicle_healthy = true}};
     struct lane_event test = {.kind = LANE_EVENT_GUIDED_TEST, .u.guided_test_valid_ms = 1000000};
-    world_take(&v, &health);
+    world_inputs(&v, INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK), 0);
     world_take(&v, &test);
     world_passage(&v, false, 3);
     arrives(&v);
@@ -403,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_cleared_vehicle_opens),
         cmocka_unit_test(test_unauthenticated_or_uncleared_never_opens),
         cmocka_unit_test(test_hold_waits_until_its_vehicle_arrives),
+        cmocka_unit_test(test_holds_of_two_lanes_never_share_an_id),
         cmocka_unit_test(test_release_needs_name_second_person_and_commit),
         cmocka_unit_test(test_release_commit_that_fails_or_never_comes),
         cmocka_unit_test(test_withdrawal_ends_hold_and_moves_nothing),

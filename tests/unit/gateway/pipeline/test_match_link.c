@@ -181,6 +181,13 @@ static void what_breaks_the_contract_ends_the_connection(void **state)
     struct match_message key = read_with_hit("");
     key.u.read.read.key = 12345;
     assert_refused(b, &key, "read: key does not fit its kind");
+    struct match_message many = message(MATCH_STATS, 2);
+    many.u.stats.count = MATCH_COUNTERS_MAX + 1;
+    assert_refused(b, &many, "counters = '21': expected at most 20");
+    struct match_message name = message(MATCH_STATS, 2);
+    name.u.stats.count = 1;
+    snprintf(name.u.stats.counters[0].name, sizeof name.u.stats.counters[0].name, "a\"b");
+    assert_refused(b, &name, "counters[0]: a name of a-z, 0-9 and _ expected");
     struct match_message priority = read_with_hit("");
     priority.u.read.hits[0].entry.priority = 9;
     assert_refused(b, &priority, "hits[0]: entry priority = '9': expected 1 to 3");
