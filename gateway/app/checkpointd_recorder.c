@@ -114,8 +114,9 @@ static void append_group(struct checkpointd *c, size_t count)
     uint64_t sequence = 0;
     int result = 0;
     memset(&b, 0, sizeof(b));
-    for (size_t i = 0; i < count && result == 0; i++) {
-        result = fill_entry(&c->recorder.group[i], &b, i);
+    for (size_t i = 0; i < count; i++) { /* all: one that fails must not take others with it */
+        int filled = fill_entry(&c->recorder.group[i], &b, i);
+        result = result == 0 ? filled : result;
     }
     if (result == 0) {
         result = journal_append(c->recorder.journal, b.entries, count, &sequence, &err);
