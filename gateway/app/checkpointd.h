@@ -69,6 +69,7 @@ struct recorder {
     atomic_ullong recorded; /* sequence of the newest record */
     atomic_ullong confirmed;
     atomic_ullong lost_total;
+    atomic_ullong turned_away; /* found the queue full, not yet on record */
     struct job group[JOURNAL_GROUP_MAX];
 };
 
