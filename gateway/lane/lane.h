@@ -221,8 +221,9 @@ enum lane_record_kind {
     LANE_RECORD_ORDER_KNOWN,
     LANE_RECORD_FOREIGN_MOTION,
     LANE_RECORD_RUN_THROUGH,
-    LANE_RECORD_LEFT,       /* a passage's vehicle left the lane: the passage is complete */
-    LANE_RECORD_HOLD_JOINED /* further hits joined an open hold, waiting or active */
+    LANE_RECORD_LEFT,        /* a passage's vehicle left the lane: the passage is complete */
+    LANE_RECORD_HOLD_JOINED, /* further hits joined an open hold, waiting or active */
+    LANE_RECORD_HOLD_KEPT    /* a release came on record after it was refused: the hold goes on */
 };
 
 enum boom_state {

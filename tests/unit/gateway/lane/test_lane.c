@@ -154,7 +154,13 @@ static void test_release_commit_that_fails_or_never_comes(void **state)
     uint64_t commit = world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit;
     world_run(&w, config.commit_wait_ms + 100);
     assert_int_equal(w.state.hold_count, 1);
-    world_commit(&w, commit, true); /* the journal wrote it after all: the journal is right */
+    world_commit(&w, commit, true); /* the journal wrote it after all; the officer was refused */
+    assert_int_equal(w.state.hold_count, 1);
+    assert_int_equal(world_record(&w, LANE_RECORD_HOLD_KEPT)->hold, act.hold);
+    assert_int_equal(w.out.reply_count, 0);
+    act.act = 3;
+    world_act(&w, &act);
+    world_commit(&w, world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit, true);
     assert_int_equal(w.state.hold_count, 0);
 }
 
