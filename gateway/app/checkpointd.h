@@ -79,7 +79,8 @@ struct recorder {
     atomic_ullong confirmed;
     atomic_ullong lost_total;
     struct mono_time retain_due;
-    int retain_failures; /* one after the other */
+    int retain_failures;       /* one after the other */
+    atomic_ullong turned_away; /* found the queue full, not yet on record */
     struct job group[JOURNAL_GROUP_MAX];
 };
 

@@ -114,8 +114,9 @@ static void append_group(struct checkpointd *c, size_t count)
     uint64_t sequence = 0;
     int result = 0;
     memset(&b, 0, sizeof(b));
-    for (size_t i = 0; i < count && result == 0; i++) {
-        result = fill_entry(&c->recorder.group[i], &b, i);
+    for (size_t i = 0; i < count; i++) { /* all: one that fails must not take others with it */
+        int filled = fill_entry(&c->recorder.group[i], &b, i);
+        result = result == 0 ? filled : result;
     }
     if (result == 0) {
         result = journal_append(c->recorder.journal, b.entries, count, &sequence, &err);
@@ -149,8 +150,8 @@ static void record_gap(struct checkpointd *c)
     job->fact.mono = clock_mono(&clock_system);
     job->fact.u.alarm.event = EVENT_LANE_JOURNAL_DOWN;
     snprintf(job->fact.u.alarm.detail, sizeof(job->fact.u.alarm.detail),
-             "%llu routine records were not written between %s and %s", (unsigned long long)r->lost,
-             from, to);
+             "%llu records were not written between %s and %s", (unsigned long long)r->lost, from,
+             to);
     r->lost = 0; /* counted anew when this one fails */
     append_group(c, 1);
 }
@@ -187,9 +188,22 @@ static size_t take_jobs(struct checkpointd *c)
     return count;
 }
 
+/* What found the queue full is part of the gap. */
+static void count_turned_away(struct recorder *r)
+{
+    uint64_t count = atomic_exchange_explicit(&r->turned_away, 0, memory_order_relaxed);
+    if (count == 0) {
+        return;
+    }
+    r->lost_last = clock_wall(&clock_system);
+    r->lost_first = r->lost == 0 ? r->lost_last : r->lost_first;
+    r->lost += count;
+}
+
 static void maintain(struct checkpointd *c)
 {
     struct err_text err;
+    count_turned_away(&c->recorder);
     int result = journal_maintain(c->recorder.journal, &err);
     tell_commits(c, result == 0 && journal_healthy(c->recorder.journal));
     if (c->recorder.lost > 0 && c->recorder.commits) {
@@ -280,10 +294,13 @@ static int push_job(struct checkpointd *c, const struct job *job)
 int recorder_push(struct checkpointd *c, const struct fact *fact)
 {
     bool routine = fact->class == LANE_CLASS_ROUTINE;
-    if (routine && queue_length(c->recorder.jobs) > JOBS_ROUTINE_MAX) {
-        return ERR_FULL;
+    int result = routine && queue_length(c->recorder.jobs) > JOBS_ROUTINE_MAX
+                     ? ERR_FULL
+                     : push_job(c, &(struct job){.kind = JOB_FACT, .fact = *fact});
+    if (result != 0 && fact->commit == 0) { /* a releasing one is refused instead */
+        atomic_fetch_add_explicit(&c->recorder.turned_away, 1, memory_order_relaxed);
     }
-    return push_job(c, &(struct job){.kind = JOB_FACT, .fact = *fact});
+    return result;
 }
 
 int recorder_record_and_wait(struct checkpointd *c, const struct fact *fact)

@@ -398,6 +398,10 @@ static int open_chain(struct journal *j, struct err_text *err)
         result = j->head.sequence == 0 ? begin_chain(j, err) : restore_key(j, err);
     if (result == 0)
         result = append_start(j, err);
+    if (result == ERR_FULL && j->head.sequence > 0) {
+        j->start_owed = true; /* a full disk must not keep the lanes from running */
+        result = 0;
+    }
     return result == 0 ? 0 : err_prefix(err, result, "%s", j->path);
 }
 
@@ -476,6 +480,12 @@ int journal_maintain(struct journal *j, struct err_text *err)
 {
     if (j->reserve_used && make_reserve(j) == 0)
         j->reserve_used = false;
+    if (j->start_owed) {
+        int result = append_start(j, err);
+        if (result != 0)
+            return result;
+        j->start_owed = false;
+    }
     struct mono_time due = mono_add_ms(j->sealed_at, j->options.seal_interval_ms);
     return mono_before(clock_mono(j->options.clock), due) ? 0 : append_seal(j, err);
 }

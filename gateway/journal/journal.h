@@ -32,7 +32,8 @@ struct journal_options {
 };
 
 /* Opens the journal or begins a new one, checks its tail (the last records and the seal key), and
- * appends a start record. ERR_CORRUPT: the file or its tail is damaged, set it aside with
+ * appends a start record (later, by journal_maintain, while the disk is full: the journal is not
+ * healthy until then). ERR_CORRUPT: the file or its tail is damaged, set it aside with
  * journal_set_aside() and open again: that begins a new chain, which HQ quarantines until a person
  * accepts it. ERR_IO, ERR_FULL, ERR_NO_MEMORY. */
 int journal_open(const struct journal_options *options, struct journal **out,

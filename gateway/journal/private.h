@@ -23,5 +23,6 @@ struct journal {
     uint64_t confirmed;
     bool reserve_used;
     bool failed;            /* the last append did */
+    bool start_owed;        /* a full disk had no room for the record of this start */
     bool log_holds_deleted; /* the write-ahead log was not emptied after bodies were deleted */
 };
