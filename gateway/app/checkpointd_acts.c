@@ -99,7 +99,7 @@ static json_t *alarms_of(const struct board *board)
         json_int_t event = json_integer_value(json_object_get(alarm, "alarm"));
         const struct log_event_def *def = log_event_find((enum log_event_id)event);
         if (def) {
-            json_object_set_new(copy, "todo", json_string(def->what_to_do));
+            json_object_set_new(copy, "what_to_do", json_string(def->what_to_do));
         }
         json_array_append_new(alarms, copy);
     }
