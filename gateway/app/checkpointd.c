@@ -177,6 +177,7 @@ static void look_at_clock(struct checkpointd *c, struct mono_time now, struct tr
     }
     trusted_time_read(&c->time, &clock_system, out);
     atomic_store_explicit(&c->clock_offset_ms, out->offset_ms, memory_order_relaxed);
+    atomic_store_explicit(&c->clock_trusted, out->trusted, memory_order_relaxed);
     struct pipeline_event event = {.kind = PIPELINE_CLOCK};
     event.u.clock.trusted = out->trusted;
     event.u.clock.offset_ms = out->offset_ms;

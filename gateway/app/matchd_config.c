@@ -73,7 +73,10 @@ static const struct config_option source_rows[] = {
     CONFIG_OPTION(struct source_config, port, "device", CONFIG_STRING, .fallback = "",
                   .help = "dpdk: port or virtual device, the first when empty."),
     CONFIG_ARRAY(struct source_config, eal_args, eal_arg_count, "eal_args", .item = &eal_item,
-                 .max = MATCHD_EAL_ARGS_MAX, .help = "dpdk: arguments of its environment.")};
+                 .max = MATCHD_EAL_ARGS_MAX, .help = "dpdk: arguments of its environment."),
+    CONFIG_OPTION(struct source_config, idle_backoff_us, "idle_backoff_us", CONFIG_INT, .min = 1,
+                  .max = 10000, .unit = "us",
+                  .help = "dpdk: longest sleep between empty polls; not given: the driver's.")};
 
 static int check_source(void *section, const struct config_at *at, struct err_text *err)
 {

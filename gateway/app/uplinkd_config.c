@@ -2,6 +2,7 @@
 #include "gateway/app/uplinkd_config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,7 +74,9 @@ static int check_top(void *section, const struct config_at *at, struct err_text 
     if (!tls_label_ok(config->fleet))
         return config_refuse(at, "fleet", err, "not a name, expected 1 to 64 of a-z 0-9 -");
     for (size_t i = 0; i < config->hq_count; i++) {
-        int rc = check_url(config->hq[i], "hq", at, err);
+        char key[32];
+        (void)snprintf(key, sizeof(key), "hq[%zu]", i); /* fits */
+        int rc = check_url(config->hq[i], key, at, err);
         if (rc != 0)
             return rc;
     }

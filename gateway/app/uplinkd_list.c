@@ -181,6 +181,7 @@ static bool go_on(void *ctx)
         u->sync_due = mono_add_ms(now, SYNC_MS);
         /* Its faults are alarms of the store's own; it is tried again in a second. */
         (void)!wanted_store_sync(u->store, &err);
+        box_tell_list(u->box, wanted_store_head(u->store)); /* a sync may take news from Redis */
         thread_alive(&u->inbox_thread);
     }
     return true;

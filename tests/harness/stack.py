@@ -174,22 +174,22 @@ class Checkpoint:
     def start_matchd(self, redis_socket, sources=None, **more):
         return self.start("checkpoint-matchd", self.write_matchd(redis_socket, sources, **more))
 
-    def write_uplinkd(self, hq, redis_socket, pair=None, **more):
+    def write_uplinkd(self, headquarters, redis_socket, pair=None, **more):
         """uplinkd.yaml for a Headquarters; `pair` is the box's certificate, a good one if None."""
-        pair = pair or hq.pki.box(self.name)
+        pair = pair or headquarters.pki.box(self.name)
         return self.write("uplinkd.yaml", {
-            "checkpoint": self.name, "fleet": hq.pki.fleet,
-            "hq": [f"https://127.0.0.1:{hq.port_of_restart or hq.port}"],
-            "hq_root": str(hq.pki.servers.pem), "box_root": str(hq.pki.boxes.pem),
+            "checkpoint": self.name, "fleet": headquarters.pki.fleet,
+            "hq": [f"https://127.0.0.1:{headquarters.port_of_restart or headquarters.port}"],
+            "hq_root": str(headquarters.pki.servers.pem), "box_root": str(headquarters.pki.boxes.pem),
             "certificate": str(pair.pem), "key": str(pair.key_path),
             "runtime_dir": str(self.run), "state_dir": str(self.state / "uplinkd"),
             "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
             "retry_max": "500ms", "poll_wait": "20s", **more})
 
-    def start_uplinkd(self, hq, redis_socket, pair=None, **more):
+    def start_uplinkd(self, headquarters, redis_socket, pair=None, **more):
         """The link to a Headquarters that knows the checkpoint (`hq.box(name)`)."""
         return self.start("checkpoint-uplinkd",
-                          self.write_uplinkd(hq, redis_socket, pair, **more))
+                          self.write_uplinkd(headquarters, redis_socket, pair, **more))
 
     def start(self, name, config):
         daemon = Program(name, [program(name), "--config", config], self.folder)

@@ -280,6 +280,35 @@ static void a_full_pool_loses_nothing(void **state)
     close(fd);
 }
 
+/* What the older connection brought before it was replaced is not lost with it. */
+static void a_newer_matchd_waits_for_what_the_older_one_said(void **state)
+{
+    struct bench *b = *state;
+    int fd = hello(b);
+    struct match_packet *held[MATCH_LINK_PACKETS];
+    uint64_t sequence = 2;
+    for (int i = 0; i < MATCH_LINK_PACKETS; i++) {
+        struct match_message m = message(MATCH_ALIVE, sequence++);
+        send_message(fd, &m);
+        held[i] = next(b).packet;
+    }
+    struct match_message last = message(MATCH_ALIVE, sequence);
+    send_message(fd, &last);
+    int second = connect_peer(b);
+    struct seen seen;
+    assert_int_equal(queue_pop(b->seen, &seen, 500), ERR_TIMEOUT);
+    for (int i = 0; i < MATCH_LINK_PACKETS; i++)
+        match_link_release(b->link, held[i]);
+    seen = next(b);
+    assert_non_null(seen.packet);
+    assert_true(seen.packet->message.sequence == sequence);
+    match_link_release(b->link, seen.packet);
+    assert_string_equal(next(b).reason, "a newer matchd connected");
+    assert_true(next(b).connected);
+    close(fd);
+    close(second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +319,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_query_reaches_matchd_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(the_newest_matchd_wins, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_pool_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_newer_matchd_waits_for_what_the_older_one_said, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
