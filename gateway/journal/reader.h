@@ -16,6 +16,10 @@ int journal_reader_open(const char *folder, struct journal_reader **out,
                         struct err_text *err) MUST_CHECK;
 void journal_reader_close(struct journal_reader *reader); /* NULL is fine */
 
+/* The newest record's header; ERR_NOT_FOUND in an empty journal, ERR_IO, ERR_CORRUPT. */
+int journal_reader_last(struct journal_reader *reader, struct journal_header *out,
+                        struct err_text *err) MUST_CHECK;
+
 /* One kind's bit for the mask below. */
 #define JOURNAL_KIND_BIT(kind) (1u << (kind))
 
