@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "gateway/app/build_time.h"
+#include "gateway/app/key_files.h"
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
 #include "gateway/journal/reader.h"
@@ -22,7 +23,7 @@
 enum {
     TICK_MAX_MS = 100,
     CLOCK_MS = 1000,
-    THREADS_MAX = 16,
+    THREADS_MAX = 8 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX,
     HOLDS_MAX = PIPELINE_LANES_MAX * (LANE_HOLDS_MAX + LANE_QUEUE_MAX)
 };
 
@@ -33,9 +34,11 @@ static const char help_text[] =
     "  <runtime_dir>/records  checkpoint-uplinkd\n"
     "  <runtime_dir>/matches  checkpoint-matchd\n"
     "  <state_dir>/journal/   the journal and its seal key\n"
-    "  <state_dir>/accounts.json, keyset.json\n\n"
+    "  <state_dir>/accounts.json, keyset.json\n"
+    "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n\n"
     "SIGNALS\n"
-    "  SIGHUP   reads the rule file again; a bad one is refused, the old one stays in force\n"
+    "  SIGHUP   reads the rule file and the guided tests again; a bad rule file is refused, the\n"
+    "           old one stays in force; without a good file of tests nothing is lowered\n"
     "  SIGUSR1  writes the counters to the log\n"
     "  SIGTERM  ends within 2 s: running pulses are ended, nothing is lowered, red stays red\n";
 
@@ -148,6 +151,22 @@ void lane_post(struct checkpointd *c, const struct pipeline_event *event)
 
 /* ---- lane thread ---- */
 
+/* By the clock of now: a corrected or distrusted clock counts at once. */
+static void look_at_guided(struct checkpointd *c, struct mono_time now,
+                           const struct trusted_reading *time)
+{
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        const struct lane_config *lane = &c->config.lanes[i].lane.lane;
+        struct pipeline_event event = {.kind = PIPELINE_GUIDED_TEST};
+        if (!lane->lower_automatically) {
+            continue;
+        }
+        event.u.guided_test.lane = lane->lane;
+        event.u.guided_test.valid_ms = guided_valid_ms(c, lane->lane, time->wall, time->trusted);
+        pipeline_handle(c->pipeline, &event, now, time->wall);
+    }
+}
+
 static void look_at_clock(struct checkpointd *c, struct mono_time now, struct trusted_reading *out)
 {
     int64_t offset_ms = 0;
@@ -159,12 +178,14 @@ static void look_at_clock(struct checkpointd *c, struct mono_time now, struct tr
     }
     trusted_time_read(&c->time, &clock_system, out);
     atomic_store_explicit(&c->clock_offset_ms, out->offset_ms, memory_order_relaxed);
+    atomic_store_explicit(&c->clock_trusted, out->trusted, memory_order_relaxed);
     struct pipeline_event event = {.kind = PIPELINE_CLOCK};
     event.u.clock.trusted = out->trusted;
     event.u.clock.offset_ms = out->offset_ms;
     snprintf(event.u.clock.source, sizeof(event.u.clock.source), "%s",
              time_source_name(out->source));
     pipeline_handle(c->pipeline, &event, now, out->wall);
+    look_at_guided(c, now, out);
 }
 
 static void copy_stats(struct checkpointd *c)
@@ -296,11 +317,15 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
                                          .draw = sink_draw,
                                          .local_time = sink_local_time};
     options.ids_after = ids_after;
+    int result = restore_list_high(c->journal_dir, &options.list_high, err);
+    if (result != 0) {
+        return result;
+    }
     options.lane_count = c->config.lane_count;
     for (size_t i = 0; i < c->config.lane_count; i++) {
         options.lanes[i] = c->config.lanes[i].lane;
     }
-    int result =
+    result =
         pipeline_create(&options, c->rules, &sinks, clock_mono(&clock_system), &c->pipeline, err);
     if (result == 0) {
         c->rules = NULL;
@@ -344,6 +369,8 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
     struct control_options options = {.runtime_dir = c->config.runtime_dir,
                                       .accounts_path = accounts,
                                       .admin_group = c->config.admin_group,
+                                      .control_group = c->config.control_group,
+                                      .events_group = c->config.events_group,
                                       .token_life_s = c->config.token_life_ms / 1000,
                                       .acts = checkpointd_acts,
                                       .act_count = checkpointd_act_count,
@@ -391,6 +418,12 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         result = start(&c->link_thread, "link", 20, match_link_run, c->link, err);
     }
+    if (result == 0 && c->config.camera_count > 0) {
+        result = start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
+    }
+    if (result == 0) {
+        result = cameras_start(c, err);
+    }
     for (size_t i = 0; result == 0 && i < c->devices.bus_count; i++) {
         result = bus_start(c->devices.buses[i]);
         if (result != 0) {
@@ -409,6 +442,10 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
     out[count++] = &c->password_thread;
     out[count++] = &c->link_thread;
     out[count++] = &c->recorder.thread;
+    if (c->config.camera_count > 0) {
+        out[count++] = &c->cameras.thread;
+    }
+    count += cameras_threads(c, out + count);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         out[count++] = bus_thread(c->devices.buses[i]);
     }
@@ -425,6 +462,8 @@ static void stop_thread(struct thread *t)
 static void stop_all(struct checkpointd *c)
 {
     stop_thread(&c->link_thread);
+    cameras_stop(c);
+    stop_thread(&c->cameras.thread);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         bus_stop(c->devices.buses[i]); /* a bus that never started: nothing */
     }
@@ -444,9 +483,10 @@ static void destroy_all(struct checkpointd *c)
     pipeline_destroy(c->pipeline);
     rules_destroy(c->rules);
     match_link_destroy(c->link);
+    control_destroy(c->control); /* tells the records socket that its clients have gone */
     records_destroy(c->records);
-    control_destroy(c->control);
     checkpointd_devices_destroy(&c->devices);
+    queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
     board_free(&c->board);
@@ -460,6 +500,7 @@ static void on_reload(void *ctx)
     /* Refused: said in the log, the old one stays in force. */
     int result = checkpointd_reload(ctx, &err);
     (void)result;
+    guided_load(ctx);
 }
 
 static void on_dump(void *ctx)
@@ -476,10 +517,18 @@ static void on_dump(void *ctx)
 static int prepare(struct checkpointd *c, struct err_text *err)
 {
     const struct bus_sinks sinks = {.ctx = c, .scan = bus_scan, .outcome = bus_outcome};
+    const struct camera_sink reads = cameras_sink(c);
     snprintf(c->journal_dir, sizeof(c->journal_dir), "%s/journal", c->config.state_dir);
+    struct root_keys roots;
     int result = rules_load(c->config.rules, &c->rules, err);
     if (result == 0) {
-        result = checkpointd_devices_create(&c->config, &sinks, &c->devices, err);
+        result = root_keys_load(c->config.roots, &roots, err);
+    }
+    if (result == 0) {
+        result = cameras_init(c, err);
+    }
+    if (result == 0) {
+        result = checkpointd_devices_create(&c->config, &sinks, &reads, &c->devices, err);
     }
     return result;
 }
@@ -515,6 +564,7 @@ static int run(struct checkpointd *c, struct service *service, struct err_text *
         result = start_threads(c, err);
     }
     if (result == 0) {
+        guided_load(c);
         service_ready(c->config.checkpoint);
         result = service_run(service, threads, list_threads(c, threads), &hooks);
         stop_all(c);
@@ -537,13 +587,14 @@ int main(int argc, char **argv)
     board_init(&c.board);
     c.config_path = args.config_path;
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
-    if (result == 0) {
+    bool loaded = result == 0;
+    if (loaded) {
         result = prepare(&c, &err);
     }
-    if (result != 0 || args.check) {
-        printf("%s: %s\n", about.program, result == 0 ? "configuration is good" : err.text);
+    status = service_config_result(&about, &args, &checkpointd_section, loaded, result, &err);
+    if (status >= 0) {
         destroy_all(&c);
-        return result == 0 ? EXIT_OK : EXIT_CONFIG;
+        return status;
     }
     result = service_open(&service, about.program, &err);
     if (result == 0) {

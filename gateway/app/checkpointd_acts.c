@@ -193,11 +193,11 @@ static json_t *lanes_of(const struct checkpointd *c)
 static void run_status(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
-    json_t *result =
-        json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "checkpoint", c->config.checkpoint,
-                  "alarms", alarms_of(&c->board), "list", or_null(c->board.list), "clock",
-                  clock_of(c), "journal", journal_of(c), "counters", counters_of(c), "lanes",
-                  lanes_of(c), "buses", buses_of(c), "matchd", matchd_of(c));
+    json_t *result = json_pack(
+        "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "checkpoint", c->config.checkpoint, "alarms",
+        alarms_of(&c->board), "list", or_null(c->board.list), "clock", clock_of(c), "uplink",
+        or_null(c->board.uplink), "journal", journal_of(c), "counters", counters_of(c), "lanes",
+        lanes_of(c), "buses", buses_of(c), "matchd", matchd_of(c));
     control_answer(control, call->ticket, result);
 }
 
@@ -223,12 +223,22 @@ static void run_hits(void *ctx, struct control *control, const struct control_ca
     control_answer(control, call->ticket, json_pack("{s:o}", "hits", hits));
 }
 
+static json_t *sockets_of(const struct checkpointd *c)
+{
+    struct line_stats s;
+    line_server_stats(control_server(c->control), &s);
+    return json_pack("{s:I,s:I,s:I,s:I,s:I}", "clients", (json_int_t)s.clients, "refused",
+                     (json_int_t)s.refused, "slow_dropped", (json_int_t)s.slow_dropped, "lines_bad",
+                     (json_int_t)s.lines_bad, "posts_dropped", (json_int_t)s.posts_dropped);
+}
+
 static void run_metrics(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
     control_answer(control, call->ticket,
-                   json_pack("{s:o,s:o,s:o,s:o}", "counters", counters_of(c), "buses", buses_of(c),
-                             "journal", journal_of(c), "matchd", matchd_of(c)));
+                   json_pack("{s:o,s:o,s:o,s:o,s:o}", "counters", counters_of(c), "buses",
+                             buses_of(c), "journal", journal_of(c), "matchd", matchd_of(c),
+                             "sockets", sockets_of(c)));
 }
 
 static void run_audit_head(void *ctx, struct control *control, const struct control_call *call)

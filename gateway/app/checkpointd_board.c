@@ -27,6 +27,8 @@ void board_init(struct board *board)
     board->hits = json_array();
     board->list = NULL;
     board->clock = NULL;
+    board->uplink = NULL;
+    board_set_uplink(board, false, "checkpoint-uplinkd is not connected");
     board->matchd = json_object();
 }
 
@@ -37,7 +39,14 @@ void board_free(struct board *board)
     json_decref(board->hits);
     json_decref(board->list);
     json_decref(board->clock);
+    json_decref(board->uplink);
     json_decref(board->matchd);
+}
+
+void board_set_uplink(struct board *board, bool connected, const char *detail)
+{
+    json_decref(board->uplink);
+    board->uplink = json_pack("{s:b,s:s}", "connected", connected, "detail", detail);
 }
 
 static void replace(json_t **place, json_t *value)

@@ -14,7 +14,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/rcu.h"
 
-enum { LIST_POLL_MS = 200, CLOCK_MS = 1000, THREADS_MAX = 5 };
+enum { LIST_POLL_MS = 200, LIST_FIRST_MS = 5, CLOCK_MS = 1000, THREADS_MAX = 5 };
 
 static const char help_text[] =
     "FILES\n"
@@ -48,7 +48,8 @@ void matchd_alarm(void *ctx, enum log_event_id event, bool active, const char *d
         }
     }
     if (state && (state->event != 0 || active) &&
-        (state->active != active || strncmp(state->detail, detail, sizeof(state->detail) - 1))) {
+        (state->active != active ||
+         strncmp(state->detail, detail, sizeof(state->detail) - 1) != 0)) {
         changed = state->active != active;
         state->event = (uint32_t)event;
         state->active = active;
@@ -83,6 +84,8 @@ static void publish(struct matchd *m, struct in_force *next, bool keep_index)
     free_in_force(old, !keep_index);
 }
 
+/* Observe entries stay out: with and without one, everything that leaves this program is the same.
+ */
 static int build_index(const struct wanted_list *list, struct match_index **out,
                        struct err_text *err)
 {
@@ -92,10 +95,13 @@ static int build_index(const struct wanted_list *list, struct match_index **out,
     if (!rows) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
+    size_t matched = 0;
     for (size_t i = 0; i < count; i++) {
-        rows[i] = (struct match_entry){&entries[i].record, entries[i].text};
+        if (entries[i].record.handling != HANDLING_OBSERVE) {
+            rows[matched++] = (struct match_entry){&entries[i].record, entries[i].text};
+        }
     }
-    int result = match_index_create(rows, count, out, err);
+    int result = match_index_create(rows, matched, out, err);
     free(rows);
     return result;
 }
@@ -150,6 +156,14 @@ static struct mono_time system_mono(void *ctx)
     return clock_mono(&clock_system);
 }
 
+void matchd_wait_for_list(struct matchd *m, struct thread *self)
+{
+    while (!thread_stopping(self) && !atomic_load_explicit(&m->list_tried, memory_order_acquire)) {
+        thread_alive(self);
+        thread_wait_ms(self, LIST_FIRST_MS);
+    }
+}
+
 static void list_run(struct thread *self, void *arg)
 {
     struct matchd *m = arg;
@@ -181,8 +195,11 @@ static void list_run(struct thread *self, void *arg)
         }
         int result = reader ? wanted_reader_poll(reader, LIST_POLL_MS)
                             : wanted_reader_open(&options, &reader, &err);
+        const char *why = reader ? err_name(result) : err.text;
+        atomic_store_explicit(&m->list_tried, true,
+                              memory_order_release); /* matchd_wait_for_list */
+        matchd_alarm(m, EVENT_WANTED_UNREADABLE, result != 0, result != 0 ? why : "");
         if (result != 0) {
-            matchd_alarm(m, EVENT_WANTED_INDEX_FAILED, true, reader ? err_name(result) : err.text);
             thread_wait_ms(self, CLOCK_MS);
         }
     }
@@ -212,10 +229,10 @@ static int make_pool(struct matchd *m, struct err_text *err)
 static int prepare(struct matchd *m, struct err_text *err)
 {
     struct receiver_options options = {.port_count = m->config.port_count,
+                                       .json = m->config.json,
                                        .accept_partial_checksum =
                                            m->config.accept_partial_checksum};
     memcpy(options.ports, m->config.ports, sizeof(options.ports));
-    json_fields_default(&options.json);
     int result = matchd_cameras_load(&m->config, &m->cameras, err);
     if (result == 0) {
         result = receiver_create(&options, m->cameras, &m->receiver, err);
@@ -302,10 +319,8 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
         return err_set(err, ERR_IO, "%s: %s", m->config.state_dir, strerror(errno));
     }
     matchd_clock_begin(m);
+    matchd_counters_load(m);
     int result = make_pool(m, err);
-    if (result == 0) {
-        result = matchd_counters_load(m, err);
-    }
     if (result == 0) {
         result = matchd_reads_listen(m, err);
     }
@@ -334,13 +349,17 @@ int main(int argc, char **argv)
     thread_lock_init(&m.alarm_lock);
     thread_lock_init(&m.counter_lock);
     int result = config_load(args.config_path, &matchd_section, &m.config, &err);
-    if (result == 0) {
+    bool loaded = result == 0;
+    if (loaded) {
         result = prepare(&m, &err);
     }
-    if (result != 0 || args.check) {
-        printf("%s: %s\n", about.program, result == 0 ? "configuration is good" : err.text);
+    if (result == 0 && args.check) {
+        result = matchd_files_check(&m.config, &err);
+    }
+    status = service_config_result(&about, &args, &matchd_section, loaded, result, &err);
+    if (status >= 0) {
         destroy_all(&m);
-        return result == 0 ? EXIT_OK : EXIT_CONFIG;
+        return status;
     }
     result = service_open(&service, about.program, &err);
     if (result == 0) {

@@ -64,6 +64,7 @@ struct matchd {
     struct out_packet *pool;
     void *in_force; /* struct in_force *, RCU */
     atomic_uint list_changes;
+    atomic_bool list_tried; /* the list of the last run was looked for: reads may be matched */
 
     pthread_mutex_t alarm_lock;
     struct alarm_state alarms[ALARMS_MAX];
@@ -122,9 +123,12 @@ void matchd_clock_signed(struct matchd *m, const struct wanted_list *list);
 /* Keeper thread: keeps a time that is trusted, so that a restart does not take the clock's word. */
 void matchd_clock_keep(struct matchd *m);
 
+/* Waits until the list of the last run is in force, or there is none. */
+void matchd_wait_for_list(struct matchd *m, struct thread *self);
 void matchd_capture_run(struct thread *self, void *matchd);
 void matchd_keeper_run(struct thread *self, void *matchd);
-int matchd_counters_load(struct matchd *m, struct err_text *err) MUST_CHECK;
+/* A file that cannot be used is alarmed and set aside: a lane is not blinded for it. */
+void matchd_counters_load(struct matchd *m);
 void matchd_reads_run(struct thread *self, void *matchd);
 int matchd_reads_listen(struct matchd *m, struct err_text *err) MUST_CHECK;
 void matchd_link_run(struct thread *self, void *matchd);

@@ -38,6 +38,15 @@ struct service_args {
 int service_args_parse(int argc, char **argv, const struct service_about *about,
                        struct service_args *out);
 
+struct config_section;
+
+/* How `rc` of loading the configuration and what it names ended: says on stderr what is wrong, or
+ * with --check on stdout that nothing is. Returns -1 to go on, otherwise the status to exit with.
+ * `loaded`: the file itself was read, the fault lies in what it names. */
+int service_config_result(const struct service_about *about, const struct service_args *args,
+                          const struct config_section *section, bool loaded, int rc,
+                          struct err_text *err);
+
 struct service_hooks {
     void *ctx;
     void (*reload)(void *ctx); /* SIGHUP; may be NULL */
