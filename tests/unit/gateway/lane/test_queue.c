@@ -165,6 +165,157 @@ static void test_held_vehicle_past_exit_is_told_on_the_same_scan(void **state)
     assert_non_null(world_record(&w, LANE_RECORD_RUN_THROUGH));
 }
 
+/* ---- releasing raises ---- */
+
+static const struct lane_act_event raise_act = {.act = 1, .kind = LANE_ACT_RAISE, .named = true};
+
+/* A vehicle with a quiet hit stands at the boom and an officer raises; returns the commit. */
+static uint64_t raise_for_quiet_hit(struct world *w)
+{
+    struct lane_config config = world_config();
+    world_init(w, &config);
+    struct lane_event event = passage_event(++w->passages);
+    add_hit(&event, 600, 3, false);
+    world_take(w, &event);
+    world_arrives(w);
+    world_act(w, &raise_act);
+    assert_int_equal(w->out.replies[0].kind, LANE_REPLY_PENDING);
+    assert_int_equal(w->raises, 0);
+    return world_record(w, LANE_RECORD_RAISE)->commit;
+}
+
+static void test_raise_for_a_hit_is_recorded_first(void **state)
+{
+    (void)state;
+    struct world w;
+    uint64_t commit = raise_for_quiet_hit(&w);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.raises, 1);
+}
+
+static void test_raise_is_for_the_vehicle_the_officer_saw(void **state)
+{
+    (void)state;
+    struct world w;
+    uint64_t commit = raise_for_quiet_hit(&w);
+    world_drives_through(&w); /* somebody lifted the arm */
+    world_arrives(&w);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.raises, 0);
+    assert_int_equal(world_record(&w, LANE_RECORD_REFUSED)->refusal, LANE_REFUSAL_NOT_CLEAR);
+}
+
+static void test_raise_never_happens_late(void **state)
+{
+    (void)state;
+    struct world w;
+    uint64_t commit = raise_for_quiet_hit(&w);
+    world_run(&w, w.config.commit_wait_ms + 100);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.raises, 0);
+}
+
+static void test_raise_for_an_unconfirmed_vehicle_is_recorded_first(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_passage(&w, true, 2);
+    world_run(&w, config.transit_max_ms + 100);
+    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
+    world_act(&w, &raise_act);
+    assert_int_equal(w.out.replies[0].kind, LANE_REPLY_PENDING);
+    assert_int_equal(w.raises, 0);
+}
+
+static void test_boom_that_does_not_obey_is_not_tried_for_ever(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_passage(&w, false, 3);
+    world_inputs(&w, INPUT_BIT(INPUT_ENTRY_LOOP), 0);
+    for (int i = 0; i < 1000; i++) {
+        struct lane_event event = {.kind = LANE_EVENT_OUTCOME};
+        event.u.outcome = (struct lane_outcome){
+            .order_id = w.state.motion_order, .lane = 1, .result = ORDER_FAILED};
+        w.now = mono_add_ms(w.now, STEP_MS);
+        world_event(&w, LANE_EVENT_MATCH_ALIVE);
+        world_scan(&w);
+        world_take(&w, &event);
+    }
+    assert_int_equal(w.raises, LANE_RAISES_MAX);
+    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
+}
+
+/* ---- the order is lost ---- */
+
+static void test_scan_without_contact_loses_the_order(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    struct lane_event event = {.kind = LANE_EVENT_SCAN, .u.scan = {.lane = 1, .at = w.now}};
+    world_take(&w, &event);
+    assert_false(w.state.order_known);
+}
+
+static void test_second_vehicle_unread_loses_the_order(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_list(&w, false);
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_ENTRY_LOOP));
+    world_run(&w, config.entry_gap_ms + 200);
+    world_arrives(&w);
+    assert_int_equal(w.state.count, 2);
+    world_run(&w, config.read_grace_ms + 100);
+    assert_false(w.state.order_known);
+}
+
+static void test_waiting_hold_of_the_time_before_asks_an_officer(void **state)
+{
+    (void)state;
+    struct world w = {.config = world_config(), .now = {1000}};
+    lane_init(&w.config, &w.state, 100, w.now);
+    struct lane_event event = {.kind = LANE_EVENT_RESTORE};
+    event.u.restore = (struct lane_restore_event){
+        .hold = 77, .passage = 5, .active = false, .priority = 2, .hit_count = 1};
+    world_take(&w, &event);
+    assert_int_equal(w.state.hold_count, 0);
+    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
+}
+
+static void test_open_lane_shows_red_until_the_vehicle_is_confirmed(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    config.mode = LANE_NORMALLY_OPEN;
+    config.auto_close = AUTO_CLOSE_NONE;
+    world_init(&w, &config);
+    world_inputs(&w, INPUT_BIT(INPUT_LIMIT_OPEN), INPUT_BIT(INPUT_LIMIT_CLOSED));
+    struct lane_act_event ack = {.act = 1, .kind = LANE_ACT_ACK};
+    world_run(&w, 500);
+    world_act(&w, &ack);
+    world_run(&w, 100);
+    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_GREEN));
+    world_passage(&w, true, 2);
+    world_run(&w, config.transit_max_ms + 500); /* it never came: dropped */
+    assert_int_equal(w.state.hold_count, 0);
+    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED));
+    world_act(&w, &ack);
+    world_run(&w, 100);
+    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_GREEN));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +326,15 @@ int main(void)
         cmocka_unit_test(test_near_camera_reads_who_stands_there),
         cmocka_unit_test(test_standing_queue_does_not_make_the_order_known),
         cmocka_unit_test(test_nothing_opens_before_the_vehicle_is_confirmed),
-        cmocka_unit_test(test_held_vehicle_past_exit_is_told_on_the_same_scan)};
+        cmocka_unit_test(test_held_vehicle_past_exit_is_told_on_the_same_scan),
+        cmocka_unit_test(test_raise_for_a_hit_is_recorded_first),
+        cmocka_unit_test(test_raise_is_for_the_vehicle_the_officer_saw),
+        cmocka_unit_test(test_raise_never_happens_late),
+        cmocka_unit_test(test_raise_for_an_unconfirmed_vehicle_is_recorded_first),
+        cmocka_unit_test(test_boom_that_does_not_obey_is_not_tried_for_ever),
+        cmocka_unit_test(test_scan_without_contact_loses_the_order),
+        cmocka_unit_test(test_second_vehicle_unread_loses_the_order),
+        cmocka_unit_test(test_waiting_hold_of_the_time_before_asks_an_officer),
+        cmocka_unit_test(test_open_lane_shows_red_until_the_vehicle_is_confirmed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,6 +186,19 @@ static void test_no_lower_behind_nobody(void **state)
     assert_int_equal(until_asked(&w), -1);
 }
 
+/* Open for a vehicle that is then held: it has not passed, the boom stays up. */
+static void test_no_lower_before_the_vehicle_has_passed(void **state)
+{
+    (void)state;
+    static const struct lane_act_event hold = {.act = 1, .kind = LANE_ACT_HOLD};
+    struct world w;
+    struct lane_config config = lowering_config();
+    begin(&w, &config);
+    open_for_one(&w);
+    world_act(&w, &hold);
+    assert_int_equal(until_asked(&w), -1);
+}
+
 static void test_no_lower_of_a_boom_found_open_after_start(void **state)
 {
     (void)state;
@@ -614,6 +627,7 @@ int main(void)
         cmocka_unit_test(test_condition_lost_between_question_and_answer),
         cmocka_unit_test(test_no_lower_in_a_lane_that_declares_none),
         cmocka_unit_test(test_no_lower_behind_nobody),
+        cmocka_unit_test(test_no_lower_before_the_vehicle_has_passed),
         cmocka_unit_test(test_no_lower_of_a_boom_found_open_after_start),
         cmocka_unit_test(test_no_lower_after_lost_contact_until_raised_again),
         cmocka_unit_test(test_no_lower_while_the_raise_coil_may_be_on),
