@@ -17,6 +17,9 @@ INPUTS = {"limit_open": 0, "limit_closed": 1, "presence": 2, "obstacle": 3, "ent
 OUTPUTS = {"raise": 0, "lower": 1, "stop": 2, "red": 3, "yellow": 4, "green": 5, "siren": 6,
            "strobe": 7}
 
+# A simulator shares the machine with everything else: patience, where a module needs none.
+PATIENCE = "800ms"
+
 
 def program(name):
     """Path of a program of the build under test."""
@@ -105,7 +108,8 @@ class Checkpoint:
         self.sims[lane] = BarrierSim(f"lane{lane}", self.folder, *sim).start()
         self.buses.append({"name": f"bus-{lane}", "kind": "modbus_tcp", "host": "127.0.0.1",
                            "port": self.sims[lane].port})
-        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module()], **options})
+        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout=PATIENCE)],
+                           **options})
 
     def add_rtu_lane(self, lane, sim=(), baud=115200, **options):
         """A lane whose module hangs on a serial line (a pty here)."""
@@ -113,8 +117,7 @@ class Checkpoint:
                                      pty=True).start()
         self.buses.append({"name": f"bus-{lane}", "kind": "modbus_rtu",
                            "line": self.sims[lane].pty, "baud": baud, "parity": "none"})
-        # The simulator paces its bytes and shares the machine: patience, where a module needs none.
-        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout="300ms")],
+        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout=PATIENCE)],
                            **options})
 
     def add_wired_camera(self, camera, lane, kind, **options):
