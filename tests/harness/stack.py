@@ -11,6 +11,7 @@ from harness.process import SLOWNESS, Group, Program, wait_for
 from harness.sim import BarrierSim, CameraSim
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("CHECKPOINT_BUILD", ROOT / "build" / "release"))
 INPUTS = {"limit_open": 0, "limit_closed": 1, "presence": 2, "obstacle": 3, "entry_loop": 4,
           "exit_loop": 5, "local_control": 6, "emergency_stop": 7, "fault": 8, "boom_off": 9}
 OUTPUTS = {"raise": 0, "lower": 1, "stop": 2, "red": 3, "yellow": 4, "green": 5, "siren": 6,
@@ -19,7 +20,7 @@ OUTPUTS = {"raise": 0, "lower": 1, "stop": 2, "red": 3, "yellow": 4, "green": 5,
 
 def program(name):
     """Path of a program of the build under test."""
-    return pathlib.Path(os.environ.get("CHECKPOINT_BUILD", ROOT / "build" / "release")) / "bin" / name
+    return BUILD / "bin" / name
 
 
 def short_folder():
@@ -174,22 +175,22 @@ class Checkpoint:
     def start_matchd(self, redis_socket, sources=None, **more):
         return self.start("checkpoint-matchd", self.write_matchd(redis_socket, sources, **more))
 
-    def write_uplinkd(self, hq, redis_socket, pair=None, **more):
+    def write_uplinkd(self, headquarters, redis_socket, pair=None, **more):
         """uplinkd.yaml for a Headquarters; `pair` is the box's certificate, a good one if None."""
-        pair = pair or hq.pki.box(self.name)
+        pair = pair or headquarters.pki.box(self.name)
         return self.write("uplinkd.yaml", {
-            "checkpoint": self.name, "fleet": hq.pki.fleet,
-            "hq": [f"https://127.0.0.1:{hq.port_of_restart or hq.port}"],
-            "hq_root": str(hq.pki.servers.pem), "box_root": str(hq.pki.boxes.pem),
+            "checkpoint": self.name, "fleet": headquarters.pki.fleet,
+            "hq": [f"https://127.0.0.1:{headquarters.port_of_restart or headquarters.port}"],
+            "hq_root": str(headquarters.pki.servers.pem), "box_root": str(headquarters.pki.boxes.pem),
             "certificate": str(pair.pem), "key": str(pair.key_path),
             "runtime_dir": str(self.run), "state_dir": str(self.state / "uplinkd"),
             "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
             "retry_max": "500ms", "poll_wait": "20s", **more})
 
-    def start_uplinkd(self, hq, redis_socket, pair=None, **more):
+    def start_uplinkd(self, headquarters, redis_socket, pair=None, **more):
         """The link to a Headquarters that knows the checkpoint (`hq.box(name)`)."""
         return self.start("checkpoint-uplinkd",
-                          self.write_uplinkd(hq, redis_socket, pair, **more))
+                          self.write_uplinkd(headquarters, redis_socket, pair, **more))
 
     def start(self, name, config):
         daemon = Program(name, [program(name), "--config", config], self.folder)

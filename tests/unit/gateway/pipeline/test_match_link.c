@@ -127,7 +127,8 @@ static struct match_message read_with_hit(const char *text)
     m.u.read.read.key = key_of("鲁H12345");
     m.u.read.hit_count = 1;
     struct match_hit *hit = &m.u.read.hits[0];
-    *hit = (struct match_hit){.kind = MATCH_EXACT, .agreement = CLASS_AGREE};
+    *hit = (struct match_hit){
+        .kind = MATCH_EXACT, .agreement = CLASS_AGREE, .read_key = m.u.read.read.key};
     hit->entry = (struct wanted_record){.id = 7,
                                         .key = m.u.read.read.key,
                                         .priority = 1,
@@ -191,6 +192,21 @@ static void what_breaks_the_contract_ends_the_connection(void **state)
     struct match_message priority = read_with_hit("");
     priority.u.read.hits[0].entry.priority = 9;
     assert_refused(b, &priority, "hits[0]: entry priority = '9': expected 1 to 3");
+    struct match_message keyless = read_with_hit("");
+    keyless.u.read.hits[0].read_key = 0;
+    assert_refused(b, &keyless, "hits[0]: no truth value or no key of the read");
+    struct match_message truth = read_with_hit("");
+    memset(&truth.u.read.hits[0].expired, 2, sizeof(bool));
+    assert_refused(b, &truth, "hits[0]: no truth value or no key of the read");
+    struct match_message candidate = read_with_hit("");
+    candidate.u.read.read.candidate_count = 1;
+    assert_refused(b, &candidate, "read: candidates[0]: no key");
+    struct match_message score = read_with_hit("");
+    score.u.read.read.confidence = 101;
+    assert_refused(b, &score, "read: a confidence out of range, expected 0 to 100");
+    struct match_message alarm = message(MATCH_ALARM, 2);
+    memset(&alarm.u.alarm.active, 7, sizeof(bool));
+    assert_refused(b, &alarm, "alarm active: no truth value");
     struct match_message lane = read_with_hit("");
     lane.u.read.read.lane = 0;
     assert_refused(b, &lane, "read: lane = '0': expected 1 to 255");
