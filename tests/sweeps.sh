@@ -7,20 +7,20 @@ sweeps() {
     sweep tsan suite tsan
     sweep tidy whole_tidy
     sweep lane_walks with_build release env CHECKPOINT_WALKS=50000 build/release/tests/gateway_lane_test_lane_walk
-    sweep fuzz_build build_preset fuzz
+    sweep fuzz_build build_preset fuzz --target fuzzers
     local target
     for target in $(fuzz_targets); do
         sweep "$target" tests/fuzz/run.sh 60 "$target"
     done
 }
 
-# build_preset PRESET
+# build_preset PRESET [OPTION OF cmake --build …]
 build_preset() {
     local log
     log=$(mktemp)
     cmake --preset "$1" >"$log" 2>&1 || { cat "$log"; rm "$log"; return 1; }
     rm "$log"
-    cmake --build --preset "$1"
+    cmake --build --preset "$@"
 }
 
 # suite PRESET: a sanitizer build and its unit and corpus tests. System tests belong to the release build: they have

@@ -25,7 +25,6 @@ enum {
     MBUFS = 8191,
     MBUF_CACHE = 256,
     BUSY_POLLS = 50, /* empty polls before the first sleep */
-    BACKOFF_US = 100,
     ARGS_TEXT_SIZE = 2048,
     LINK_LOOK_MS = 250 /* of an idle port */
 };
@@ -347,7 +346,8 @@ int capture_dpdk_open(const struct capture_dpdk_options *options, struct capture
     if (!source)
         return err_set(err, ERR_NO_MEMORY, "dpdk: no memory");
     source->base.ops = &dpdk_ops;
-    source->idle_backoff_us = options->idle_backoff_us > 0 ? options->idle_backoff_us : BACKOFF_US;
+    source->idle_backoff_us =
+        options->idle_backoff_us > 0 ? options->idle_backoff_us : CAPTURE_DPDK_BACKOFF_US;
     result = find_port(options, &source->port, err);
     if (result == 0) {
         note_interface(source, options);

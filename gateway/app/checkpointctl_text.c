@@ -76,6 +76,7 @@ static const struct {
     {"hold_release", "hold released", "拦截解除"},
     {"hold_withdraw", "entry withdrawn", "已撤控"},
     {"hold_ended", "hold ended", "拦截结束"},
+    {"hold_kept", "release came too late, still held", "放行逾期作废，继续拦截"},
     {"left", "vehicle left", "车辆已离开"},
     {"refused", "refused", "被拒绝"},
     {"boom", "boom", "栏杆"},

@@ -78,6 +78,9 @@ struct recorder {
     atomic_ullong recorded; /* sequence of the newest record */
     atomic_ullong confirmed;
     atomic_ullong lost_total;
+    struct mono_time retain_due;
+    int retain_failures;       /* one after the other */
+    atomic_ullong turned_away; /* found the queue full, not yet on record */
     struct job group[JOURNAL_GROUP_MAX];
 };
 
@@ -165,11 +168,13 @@ struct checkpointd {
     struct thread password_thread;
     struct thread link_thread;
     struct trusted_time time;     /* lane thread */
+    struct clock_source clock;    /* system monotonic, trusted wall time; any thread */
     atomic_llong signed_time_ms;  /* newest time headquarters signed, for the lane thread */
     atomic_ullong scans_dropped;  /* lane queue full */
     atomic_ullong events_dropped; /* subscribers' queue full */
     atomic_ullong search_number;
-    atomic_llong clock_offset_ms; /* copies for status */
+    atomic_llong clock_offset_ms; /* copies for status and the journal thread */
+    atomic_bool clock_trusted;
     atomic_bool matchd_connected;
     atomic_ullong stat_reads; /* copies of the pipeline's totals, for status */
     atomic_ullong stat_unread;

@@ -1,6 +1,7 @@
 /*
  * Holds that were open when the program ended, read back from the journal before any output is
- * energised. A release or withdrawal that was committed ends its hold, whatever else is missing.
+ * energised. A release or withdrawal that was committed ends its hold, whatever else is missing,
+ * unless the hold was put on record again behind it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -94,10 +95,12 @@ static int take_body(struct restore *r, const json_t *body)
     if (!what || hold == 0) {
         return 0;
     }
-    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_ACTIVE)) == 0) {
+    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_ACTIVE)) == 0 ||
+        strcmp(what, lane_record_name(LANE_RECORD_HOLD_KEPT)) == 0) {
         return take_hold(r, body, true);
     }
-    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_WAITING)) == 0) {
+    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_WAITING)) == 0 ||
+        strcmp(what, lane_record_name(LANE_RECORD_HOLD_JOINED)) == 0) {
         return take_hold(r, body, false);
     }
     if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_DROPPED)) == 0 ||

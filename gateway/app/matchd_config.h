@@ -25,6 +25,7 @@ struct source_config {
     char port[64]; /* dpdk: device name */
     char eal_args[MATCHD_EAL_ARGS_MAX][MATCHD_EAL_ARG_SIZE];
     size_t eal_arg_count;
+    int idle_backoff_us;
 };
 
 struct camera_config {

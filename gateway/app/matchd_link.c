@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "gateway/app/matchd.h"
@@ -64,6 +63,7 @@ static bool send_packet(struct link_state *l, struct out_packet *packet)
     struct iovec parts[] = {{&packet->message, sizeof(packet->message)},
                             {packet->texts, packet->size - sizeof(packet->message)}};
     struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
+    struct pollfd room = {.fd = l->fd, .events = POLLOUT};
     struct mono_time begun = clock_mono(&clock_system);
     packet->message.sequence = l->sequence + 1;
     while (sendmsg(l->fd, &header, MSG_NOSIGNAL) < 0) {
@@ -77,6 +77,7 @@ static bool send_packet(struct link_state *l, struct out_packet *packet)
             lose(l, "checkpointd takes nothing");
             return false;
         }
+        (void)poll(&room, 1, SEND_WAIT_MS); /* whatever it says, sending says it again */
     }
     l->sequence++;
     l->sent_at = clock_mono(&clock_system);
@@ -244,7 +245,6 @@ static void connect_when_due(struct link_state *l)
 {
     char path[MATCHD_TEXT_SIZE + 16];
     struct err_text err;
-    struct timeval wait = {.tv_usec = SEND_WAIT_MS * 1000};
     if (mono_before(clock_mono(&clock_system), l->retry_at)) {
         return;
     }
@@ -252,10 +252,6 @@ static void connect_when_due(struct link_state *l)
     if (unix_connect(path, SOCK_SEQPACKET, &l->fd, &err) != 0) {
         l->fd = -1;
         l->retry_at = mono_add_ms(clock_mono(&clock_system), RECONNECT_MS);
-        return;
-    }
-    if (setsockopt(l->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) != 0) {
-        lose(l, strerror(errno));
         return;
     }
     l->sequence = 0;

@@ -7,13 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "gateway/control/asking.h"
 #include "gateway/control/passwords.h"
 
 enum {
     CLIENTS_MAX = 64,
+    CLIENTS_OF_ONE_MAX = 48, /* one user's programs gone wrong leave places for others */
     SUBSCRIBERS_MAX = 32,
+    SUBSCRIBERS_OF_ONE_MAX = 24,
+    POST_TRIES_MAX = 5000, /* a millisecond each */
     OUTPUT_MAX_BYTES = 4 << 20,
     PATH_SIZE = 256,
     GROUPS_MAX = 64
@@ -24,6 +29,7 @@ struct control {
     struct line_server *server;
     struct passwords *passwords;
     struct tokens tokens;
+    struct asking asking;
     char control_path[PATH_SIZE];
     char events_path[PATH_SIZE];
     gid_t admin_gid;
@@ -115,8 +121,18 @@ static void send_answer(void *ctx, void *item)
     free(answer);
 }
 
+/* An answer made in the control thread goes out at once: a client that asks a thousand things in
+ * one breath fills its own output, not the queue that everybody's events come through. */
 static void post_answer(struct control *control, struct control_ticket ticket, json_t *body)
 {
+    if (line_server_is_here(control->server)) {
+        struct line_client *client = line_client_find(control->server, ticket.client);
+        if (client)
+            line_client_send_json(client, body);
+        else
+            json_decref(body);
+        return;
+    }
     struct answer *answer = body ? malloc(sizeof *answer) : NULL;
     if (answer) {
         *answer = (struct answer){control, ticket, body};
@@ -161,6 +177,8 @@ static const char *refusal_zh(int result)
         return "没有该警员";
     case ERR_INVALID:
         return "姓名或密码不符合要求";
+    case ERR_CORRUPT:
+        return "警员账户文件不可用，请联系技术人员";
     default:
         return "无法完成，请查看日志";
     }
@@ -185,9 +203,17 @@ static void finish_login(struct control *control, struct password_job *job)
     explicit_bzero(text, sizeof text);
 }
 
+/* The first officer may have been signed off while the second one's password was checked. */
 static void finish_second(struct control *control, struct password_job *job)
 {
     struct control_call call = {job->ticket, job->actor, job->args};
+    if (job->actor.officer[0] != '\0' &&
+        !tokens_held(&control->tokens, job->actor.officer, job->actor.peer.uid,
+                     clock_mono(&clock_system))) {
+        control_refuse(control, job->ticket, "denied", "sign on first: checkpointctl login",
+                       "请先登录");
+        return;
+    }
     memcpy(call.actor.second, job->name, sizeof call.actor.second);
     job->act->run(control->options.ctx, control, &call);
 }
@@ -211,11 +237,18 @@ static void finish_job(void *ctx, void *item)
     password_job_free(job);
 }
 
+/* What a job did must reach the control thread: it ends the tokens of a disabled officer. */
 static void job_done(void *ctx, struct password_job *job)
 {
+    const struct timespec pause = {.tv_nsec = 1000000};
     struct control *control = ctx;
-    if (line_server_post(control->server, finish_job, control, job) != 0)
-        password_job_free(job); /* full and counted: the client sees no answer */
+    int result = line_server_post(control->server, finish_job, control, job);
+    for (int i = 0; result == ERR_FULL && i < POST_TRIES_MAX; i++) {
+        nanosleep(&pause, NULL);
+        result = line_server_post(control->server, finish_job, control, job);
+    }
+    if (result != 0)
+        password_job_free(job); /* the control thread stands still: the program is being ended */
 }
 
 static bool copy_text(const json_t *object, const char *key, char *out, size_t room)
@@ -356,7 +389,7 @@ static void run_with_second(struct control *control, const struct control_act *a
     if (fits) {
         job->act = act;
         job->args = json_deep_copy(call->args);
-        json_object_del(job->args, "second");
+        fits = job->args && json_object_del(job->args, "second") == 0;
     }
     submit(control, job, call->ticket, fits);
 }
@@ -382,6 +415,10 @@ static void run_request(struct control *control, struct session *session,
                        act->need == CONTROL_OFFICER ? "sign on first: checkpointctl login"
                                                     : "only for leaders and administrators",
                        act->need == CONTROL_OFFICER ? "请先登录" : "仅限带班领导或管理员");
+    else if (act->need == CONTROL_OFFICER &&
+             asking_too_much(&control->asking, call.actor.officer, clock_mono(&clock_system)))
+        control_refuse(control, ticket, "busy", "too many requests at once, wait a moment",
+                       "请求过于频繁，请稍候");
     else if (second)
         run_with_second(control, act, &call, second);
     else
@@ -414,6 +451,7 @@ static void on_subscribe(void *ctx, struct line_client *client, const json_t *re
         return;
     }
     session->subscribed = true;
+    explicit_bzero(session->token, sizeof session->token);
     if (actor.officer[0] != '\0')
         (void)copy_text(request, "token", session->token, sizeof session->token);
     line_client_send_json(client, json_pack("{s:b,s:s}", "ok", 1, "officer", actor.officer));
@@ -479,6 +517,7 @@ static int listen_all(struct control *control, struct err_text *err)
                                  .ops = &control_ops,
                                  .ctx = control,
                                  .clients_max = CLIENTS_MAX,
+                                 .clients_of_one_max = CLIENTS_OF_ONE_MAX,
                                  .line_max_bytes = CONTROL_LINE_MAX_BYTES,
                                  .output_max_bytes = OUTPUT_MAX_BYTES};
     struct line_listener events = acts;
@@ -486,6 +525,7 @@ static int listen_all(struct control *control, struct err_text *err)
     events.group = control->options.events_group;
     events.ops = &events_ops;
     events.clients_max = SUBSCRIBERS_MAX;
+    events.clients_of_one_max = SUBSCRIBERS_OF_ONE_MAX;
     int result = line_server_listen(control->server, &acts, err);
     return result == 0 ? line_server_listen(control->server, &events, err) : result;
 }

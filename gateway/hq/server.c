@@ -5,7 +5,6 @@
  */
 #include "gateway/hq/server.h"
 
-#include <arpa/inet.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
@@ -21,6 +20,7 @@
 
 #include "gateway/base/encode.h"
 #include "gateway/base/log.h"
+#include "gateway/hq/address.h"
 #include "gateway/hq/connections.h"
 #include "gateway/hq/issuer.h"
 #include "gateway/hq/route.h"
@@ -31,7 +31,6 @@ enum {
     REFUSED_LOG_MS = 1000,
     HOUSEKEEPING_MS = 10 * 60 * 1000,
     FRESHNESS_RETRY_MS = 60 * 1000,
-    ADDRESS_SIZE = 128,
     METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
               EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH
 };
@@ -382,50 +381,12 @@ static void on_refused(void *ctx, const char *why)
     server->refused_untold = 0;
 }
 
-/* "127.0.0.1:8443" or "[::1]:8443". */
-static int split_address(const char *text, char host[ADDRESS_SIZE], uint16_t *out_port,
-                         struct err_text *err)
-{
-    const char *colon = strrchr(text, ':');
-    char *end = NULL;
-    long port = colon ? strtol(colon + 1, &end, 10) : -1;
-    size_t size = colon ? (size_t)(colon - text) : 0;
-    struct in6_addr address;
-    if (size > 1 && text[0] == '[' && colon[-1] == ']') {
-        text++;
-        size -= 2;
-    }
-    if (port < 0 || port > 65535 || end == colon + 1 || *end != '\0' || size == 0 ||
-        size >= ADDRESS_SIZE)
-        return err_set(err, ERR_INVALID, "'%s': expected address:port", text);
-    memcpy(host, text, size);
-    host[size] = '\0';
-    if (inet_pton(AF_INET, host, &address) != 1 && inet_pton(AF_INET6, host, &address) != 1)
-        return err_set(err, ERR_INVALID, "'%s': expected an IP address before the port", text);
-    *out_port = (uint16_t)port;
-    return 0;
-}
-
-static int port_of(evutil_socket_t fd, uint16_t *out)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } address = {.v6 = {.sin6_port = 0}};
-    socklen_t size = sizeof(address);
-    if (getsockname(fd, &address.any, &size) != 0)
-        return ERR_IO;
-    *out = ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
-    return 0;
-}
-
 static int open_end(struct hq_server *server, struct end *end, const char *listen,
                     struct err_text *err)
 {
-    char host[ADDRESS_SIZE];
+    char host[HQ_ADDRESS_SIZE];
     uint16_t port = 0;
-    int rc = split_address(listen, host, &port, err);
+    int rc = hq_address_split(listen, host, &port, err);
     if (rc != 0)
         return rc;
     end->server = server;
@@ -444,7 +405,7 @@ static int open_end(struct hq_server *server, struct end *end, const char *liste
         return err_set(err, ERR_BUSY, "%s: cannot listen there", listen);
     end->listener = evhttp_bound_socket_get_listener(bound);
     evconnlistener_set_error_cb(end->listener, on_accept_error);
-    return port_of(evhttp_bound_socket_get_fd(bound), &end->port);
+    return hq_socket_port(evhttp_bound_socket_get_fd(bound), &end->port);
 }
 
 static int make_tls(const struct hq_server_options *o, bool est, struct hq_server *server,
@@ -463,12 +424,12 @@ static int make_tls(const struct hq_server_options *o, bool est, struct hq_serve
 
 int hq_server_check(const struct hq_server_options *options, struct err_text *err)
 {
-    char host[ADDRESS_SIZE];
+    char host[HQ_ADDRESS_SIZE];
     uint16_t port = 0;
     SSL_CTX *tls = NULL;
-    int rc = split_address(options->listen, host, &port, err);
+    int rc = hq_address_split(options->listen, host, &port, err);
     if (rc == 0 && options->est_listen)
-        rc = split_address(options->est_listen, host, &port, err);
+        rc = hq_address_split(options->est_listen, host, &port, err);
     if (rc == 0)
         rc = make_tls(options, false, NULL, &tls, err);
     SSL_CTX_free(tls);

@@ -83,6 +83,7 @@ void inputs_scan(struct lane_ctx *x, const struct lane_scan *scan)
         debounce(x);
     }
     boom_scan(x, scan, raw_before);
+    queue_watch_held(x, s->raw & ~raw_before);
     follow_inputs(x, before);
 }
 

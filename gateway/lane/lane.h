@@ -221,7 +221,9 @@ enum lane_record_kind {
     LANE_RECORD_ORDER_KNOWN,
     LANE_RECORD_FOREIGN_MOTION,
     LANE_RECORD_RUN_THROUGH,
-    LANE_RECORD_LEFT /* a passage's vehicle left the lane: the passage is complete */
+    LANE_RECORD_LEFT,        /* a passage's vehicle left the lane: the passage is complete */
+    LANE_RECORD_HOLD_JOINED, /* further hits joined an open hold, waiting or active */
+    LANE_RECORD_HOLD_KEPT    /* a release came on record after it was refused: the hold goes on */
 };
 
 enum boom_state {
@@ -343,6 +345,7 @@ struct lane_vehicle {
     bool raise;     /* the rules would open for it */
     bool open_hit;  /* some hit, holding or not, not withdrawn or released */
     bool was_held;  /* never raised for automatically again */
+    bool doubtful;  /* its read came after it, from far: perhaps of the vehicle behind it */
     bool announced; /* siren and strobe given */
     bool siren;
     bool strobe;

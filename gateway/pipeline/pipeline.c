@@ -48,8 +48,7 @@ static void take_matchd_alarm(struct pipeline *p, const struct match_message *m)
     }
     if (place)
         *place = (struct matchd_alarm){.event = m->u.alarm.active ? m->u.alarm.event : 0};
-    raise_alarm(p, 0, (enum log_event_id)m->u.alarm.event, m->u.alarm.active, 0,
-                m->u.alarm.detail);
+    raise_alarm(p, 0, (enum log_event_id)m->u.alarm.event, m->u.alarm.active, 0, m->u.alarm.detail);
 }
 
 /* A matchd that was started anew does not know what an earlier one complained of: what it does not

@@ -6,7 +6,13 @@
 #include "gateway/pipeline/passages.h"
 #include "gateway/pipeline/pipeline.h"
 
-enum { MATCHD_ALARMS_MAX = 40, ACTS_OPEN_MAX = 32, DEFERRED_MAX = 64, SECOND_MS = 1000, MINUTE_MS = 60 * 1000 };
+enum {
+    MATCHD_ALARMS_MAX = 40,
+    ACTS_OPEN_MAX = 32,
+    DEFERRED_MAX = 64,
+    SECOND_MS = 1000,
+    MINUTE_MS = 60 * 1000
+};
 
 struct lane_slot {
     struct pipeline_lane options;

@@ -12,7 +12,7 @@ from harness.ctl import Ctl, columns
 from harness.frames import udp_frame, write_pcap
 from harness.camera import encode_compact
 from harness.signing import World
-from harness.site import INNOCENT, KEY, WANTED, Site
+from harness.site import INNOCENT, KEY, WANTED, running_site
 from harness.stack import ROOT, Checkpoint, short_folder, wait_until
 
 PASSWORD = "correct horse 1"
@@ -51,13 +51,8 @@ def ctl(box):
 
 @pytest.fixture
 def site():
-    with short_folder() as folder:
-        site = Site(folder)
-        try:
-            site.start()
-            yield site
-        finally:
-            site.stop()
+    with running_site() as site:
+        yield site
 
 
 def refused(result, status, code, *texts):
@@ -215,7 +210,7 @@ def test_status_names_every_part_and_what_to_do(ctl):
     whole = ctl("status", "--json").json
     assert {"checkpoint", "lanes", "buses", "matchd", "list", "journal", "clock", "alarms",
             "counters"} <= set(whole)
-    assert all(alarm["todo"] and alarm["zh"] for alarm in whole["alarms"])
+    assert all(alarm["what_to_do"] and alarm["zh"] for alarm in whole["alarms"])
     assert whole["journal"]["healthy"] is True and whole["matchd"]["connected"] is False
 
 
@@ -433,7 +428,7 @@ def test_audit_finds_what_was_done_to_the_journal(ctl, box, tmp_path):
     running = ctl("audit", "verify")
     assert running.status == 0 and f"{journal_of(box)}: the chain holds" in running.out, running
     assert "Anchor: none. A tail cut off cannot be seen without one" in running.out
-    box.programs[0].stop()
+    box.programs.stop()
     seal = tmp_path / "seal.json"
     exported = ctl("audit", "seal", "--journal", journal_of(box))
     seal.write_text(exported.out)

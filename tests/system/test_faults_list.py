@@ -2,7 +2,6 @@
 lanes says what happened and ends when it is put right; Redis gone, and no list at all."""
 import os
 import statistics
-import subprocess
 import time
 
 import pytest
@@ -12,7 +11,7 @@ from harness.cache import Cache
 from harness.process import wait_for
 from harness.signing import DAY_MS, Key, entry, envelope, now_ms, payload_of
 from harness.site import INNOCENT, SECOND, WANTED, Site, running_site
-from harness.stack import ROOT, short_folder, wait_until
+from harness.stack import short_folder, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="capture on lo needs root")
 
@@ -100,10 +99,10 @@ def test_batch_that_does_not_verify(site, how):
 def test_batch_replayed_is_nothing_new(site):
     revision = in_force(site)
     for batch in site.cache.batches.values():
-        site.cache.redis.xadd("wanted:delta", {"batch": batch})
+        site.cache.redis.xadd("wanted:delta", {"batch": batch}, id=f"{revision}-*")
     site.cache.add(entry(50, "豫A50505"))
     wait_until("the new one", lambda: is_wanted(site, "豫A50505"))
-    assert in_force(site) == revision + 1
+    wait_until("one revision on", lambda: in_force(site) == revision + 1)
 
 
 def test_batch_out_of_order_waits_for_the_one_before(site):
@@ -170,25 +169,23 @@ def test_meta_altered(site):
 
 
 def test_written_to_with_uplinkds_credentials():
-    """A real user list: what uplinkd may do (HSET, HDEL, FLUSHALL) changes no index, matchd itself
-    may write nothing."""
-    with short_folder() as folder:
-        site = Site(folder)
-        site.redis.with_users(ROOT / "systemd" / "config" / "redis-users.acl.in")
-        try:
-            site.start()
-            uplink = site.redis.client("uplinkd")
-            unchanged_under(site, "WANTED_ALTERED", lambda: uplink.hset("wanted:meta", "hash", "sha256:00"))
-            unchanged_under(site, "WANTED_ALTERED", lambda: uplink.hdel("wanted:meta", "revision"))
-            unchanged_under(site, "WANTED_REDIS_EMPTY", uplink.flushall)
-            site.cache.fill()
-            site.wait_alarm("WANTED_REDIS_EMPTY", active=False)
-            for act in (lambda c: c.set("wanted:current", "x"), lambda c: c.flushall(),
-                        lambda c: c.hset("wanted:meta", "revision", 1), lambda c: c.config_get("*")):
-                with pytest.raises(redis.exceptions.NoPermissionError):
-                    act(site.redis.client("matchd"))
-        finally:
-            site.stop()
+    """A real user list: what uplinkd may do (HSET, XADD, UNLINK) changes no index, HDEL and FLUSHALL
+    it may not do, and matchd may write nothing."""
+    with running_site(product_users=True) as site:
+        uplinkd, matchd = site.redis.client_of("uplinkd"), site.redis.client_of("matchd")
+        unchanged_under(site, "WANTED_ALTERED", lambda: uplinkd.hset("wanted:meta", "hash", "sha256:00"))
+        unchanged_under(site, "WANTED_ALTERED",
+                        lambda: uplinkd.xadd("wanted:delta", {"batch": b"x"}, id="900-0"))
+        unchanged_under(site, "WANTED_REDIS_EMPTY", lambda: uplinkd.unlink(
+            "wanted:meta", "wanted:delta", "wanted:keyset", "wanted:current"))
+        site.cache.fill()
+        site.wait_alarm("WANTED_REDIS_EMPTY", active=False)
+        for denied in (lambda: uplinkd.hdel("wanted:meta", "revision"), uplinkd.flushall,
+                       lambda: uplinkd.config_get("*"), lambda: uplinkd.set("other", "x"),
+                       lambda: matchd.set("wanted:current", "x"), matchd.flushall,
+                       lambda: matchd.hset("wanted:meta", "revision", 1), lambda: matchd.xlen("wanted:delta")):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                denied()
 
 
 def test_change_in_redis_to_matching(site):
@@ -230,7 +227,7 @@ def test_no_list_at_all_then_redis_and_list_come():
             wait_until("red", lambda: site.box.lane(1)["lights"] == ["red"])
             wait_until("in order", lambda: site.box.lane(2).get("order_known"))
             sim = site.box.sims[2]
-            site.read(12, INNOCENT)
+            event = site.read(12, INNOCENT)
             sim.do("vehicle", plate=INNOCENT)
             wait_until("at the boom", lambda: site.box.lane(2)["at_boom"] == 1)
             assert not sim.events("coil", coil="raise", on=True)
@@ -241,7 +238,7 @@ def test_no_list_at_all_then_redis_and_list_come():
             site.wait_alarm("WANTED_NO_LIST", active=False)
             site.wait_alarm(("LANE_LIST_UNUSABLE", 2), active=False)
             wait_until("green", lambda: site.box.lane(1)["lights"] == ["green"])
-            site.read(12, INNOCENT)
+            site.cameras[12].send(INNOCENT, event)  # the camera reads it again
             sim.wait_event("coil", coil="raise", on=True)
             site.read(11, WANTED)
             site.hit(WANTED)

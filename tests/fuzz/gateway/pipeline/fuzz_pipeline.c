@@ -233,6 +233,7 @@ static void take_small(struct pipeline *p, struct byte_reader *r, uint8_t kind,
     case PIPELINE_PACKET:
     case PIPELINE_RULES:
     case PIPELINE_GUIDED_TEST:
+    case PIPELINE_ALARM:
         return;
     }
     pipeline_handle(p, &event, now, wall);

@@ -203,7 +203,8 @@ static void note_commit(struct ledger *l, const struct lane_state *before,
         if (c->kind == COMMIT_NONE || c->id != event->u.commit.commit) {
             continue;
         }
-        if (c->kind == COMMIT_RELEASE || c->kind == COMMIT_WITHDRAW) {
+        bool refused = before->timer[TIMER_COMMIT + i].ns == INT64_MAX;
+        if ((c->kind == COMMIT_RELEASE && !refused) || c->kind == COMMIT_WITHDRAW) {
             l->may_end[l->may_end_count++ % 64] = c->hold;
         }
         l->lower_allowed = c->kind == COMMIT_LOWER;
