@@ -11,6 +11,11 @@ BANNED = re.compile(r"\b(strcpy|strcat|stpcpy|sprintf|vsprintf|strtok|atoi|atol|
 LINES_MAX = 600
 # Longer than LINES_MAX: what stands there and why.
 LONG_FILES = {
+    "gateway/control/control.c": "15 over: the sockets' life and their acts share one struct",
+    "gateway/lane/boom.c": "1 over: every decision about the boom stands in one file",
+    "tests/system/test_uplinkd.py": "one file a program: its fixtures serve every test",
+    "tests/unit/gateway/control/test_control.c": "one bench serves every test of the sockets",
+    "tests/unit/gateway/lane/test_lane.c": "one world serves every test of the lane",
     "tests/system/test_hqctl.py": "one file a program: its fixtures serve every test",
     "tests/system/test_hqd.py": "one file a program: its fixtures serve every test",
     "tests/unit/drivers/bus/test_bus.c": "one bench serves every test of the bus",

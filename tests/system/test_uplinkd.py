@@ -247,4 +247,4 @@ def test_bad_configuration_names_file_line_and_key(site, field, value, text):
     path = site.box.write_uplinkd(site.hq, site.redis.socket, **{field: value})
     done = subprocess.run([program("checkpoint-uplinkd"), "--config", path, "--check"],
                           capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 78 and "uplinkd.yaml:" in done.stdout and text in done.stdout
+    assert done.returncode == 78 and "uplinkd.yaml:" in done.stderr and text in done.stderr
