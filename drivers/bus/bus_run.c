@@ -11,7 +11,13 @@
 
 #include "drivers/bus/bus_state.h"
 
-enum { NS_PER_US = 1000, WAIT_MAX_MS = 100, PULSE_END_RETRY_MS = 50 };
+enum {
+    NS_PER_US = 1000,
+    WAIT_MAX_MS = 100,
+    PULSE_END_RETRY_MS = 50,
+    SCAN_MISSES_MAX = 2,   /* in a row, until contact is lost */
+    LOWER_WATCH_MS = 60000 /* the slowest boom is down by then */
+};
 
 static struct mono_time now_mono(void)
 {
@@ -67,6 +73,7 @@ static void lose_lane(struct bus *bus, struct bus_lane_state *lane, const char *
     keep_reason(lane->reason, reason);
     lane->retry_ms = had ? BUS_RETRY_FIRST_MS : doubled(lane->retry_ms);
     lane->next_try = mono_add_ms(now, lane->retry_ms);
+    lane->misses = 0;
     lane->opened = 0; /* it may come back with other settings */
     bus_count(&bus->counters.scans_failed);
     publish_scan(bus, lane, NULL, now);
@@ -170,6 +177,9 @@ static int write_output(struct bus *bus, struct bus_lane_state *lane,
                                    order->pulse_ms, &self_ends, err);
     struct mono_time now = now_mono();
     struct bus_pulse *pulse = &lane->pulses[order->output];
+    if (order->output == OUTPUT_LOWER && order->on) {
+        lane->watched_until = mono_add_ms(now, LOWER_WATCH_MS);
+    }
     pulse->running = order->on ? order->pulse_ms > 0 && !self_ends : rc != ERR_OK && pulse->running;
     if (order->on) {
         pulse->end = mono_add_ms(now, order->pulse_ms);
@@ -188,6 +198,9 @@ static int write_if_allowed(struct bus *bus, struct bus_lane_state *lane,
 {
     char reason[GUARD_REASON_SIZE] = "";
     const struct lane_guard *guard = lane->config.guard;
+    if (order->output == OUTPUT_LOWER && order->on && lane->misses > 0) {
+        return err_set(err, ERR_STALE, "the last scan was not answered");
+    }
     if (guard && !guard->allows(guard->ctx, order, &lane->latest, now_mono(), reason)) {
         reason[GUARD_REASON_SIZE - 1] = '\0';
         return err_set(err, ERR_STALE, "%s", reason);
@@ -346,6 +359,17 @@ static int scan_devices(struct bus *bus, struct bus_lane_state *lane, struct io_
     return ERR_OK;
 }
 
+/* A lost or garbled frame now and then is everyday noise on a line: what was known a moment ago
+ * stands, and the lane is scanned again at once. Not while a boom of ours may be coming down: there
+ * nothing protects but the answer itself. */
+static bool forgives_miss(const struct bus_lane_state *lane, int rc, struct mono_time now)
+{
+    bool noise = rc == ERR_TIMEOUT || rc == ERR_CORRUPT;
+    bool lowering = mono_before(now, lane->watched_until) ||
+                    (lane->latest.outputs & OUTPUT_BIT(OUTPUT_LOWER)) != 0;
+    return noise && !lowering && lane->latest.contact && lane->misses < SCAN_MISSES_MAX;
+}
+
 static void note_time(struct bus *bus, const struct bus_lane_state *lane, struct mono_time begin)
 {
     uint32_t took_us = (uint32_t)((now_mono().ns - begin.ns) / NS_PER_US);
@@ -371,11 +395,17 @@ static void scan_lane(struct bus *bus, struct bus_lane_state *lane)
     rc = rc == ERR_OK ? open_devices(bus, lane, &err) : rc;
     begin = now_mono();
     rc = rc == ERR_OK ? scan_devices(bus, lane, &found, &err) : rc;
+    if (forgives_miss(lane, rc, now_mono())) {
+        lane->misses++;
+        bus_count(&bus->counters.scans_failed);
+        return;
+    }
     if (rc != ERR_OK) {
         after_failure(bus, lane, rc, &err);
         return;
     }
     note_time(bus, lane, begin);
+    lane->misses = 0;
     lane->guard_failure = ERR_OK;
     publish_scan(bus, lane, &found, begin);
     if (lane->guard_failure != ERR_OK) {
@@ -399,6 +429,10 @@ static struct bus_lane_state *most_due(struct bus *bus)
 static void plan_next(const struct bus *bus, struct bus_lane_state *lane, struct mono_time planned)
 {
     struct mono_time now = now_mono();
+    if (lane->misses > 0) {
+        lane->next_scan = now;
+        return;
+    }
     if (!lane->latest.contact) {
         struct mono_time tick = mono_add_ms(now, BUS_LOST_SCAN_MS);
         lane->next_scan = mono_before(lane->next_try, tick) ? lane->next_try : tick;

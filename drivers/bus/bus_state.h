@@ -26,7 +26,9 @@ struct bus_lane_state {
     struct mono_time next_scan;
     struct mono_time next_try; /* without contact: the next attempt */
     uint32_t retry_ms;
-    uint64_t opened; /* link generation the devices were opened on, 0 = none */
+    uint32_t misses;                /* scans in a row without a whole answer, contact still held */
+    struct mono_time watched_until; /* a lower of ours may still be running */
+    uint64_t opened;                /* link generation the devices were opened on, 0 = none */
     struct bus_pulse pulses[OUTPUT_COUNT];
     char reason[80];        /* why there is no contact */
     bool contact_told;      /* the contact sink was called at least once */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "gateway/app/build_time.h"
+#include "gateway/app/key_files.h"
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
 
@@ -123,13 +124,18 @@ static void bus_outcome(void *ctx, const struct lane_outcome *outcome)
 
 static void link_packet(void *ctx, struct match_packet *packet)
 {
+    if (packet->message.type == MATCH_STATS) {
+        board_take_counters(ctx, &packet->message);
+    }
     lane_post(ctx, &(struct pipeline_event){.kind = PIPELINE_PACKET, .u.packet = packet});
 }
 
 static void link_state(void *ctx, bool connected, const char *reason)
 {
+    struct checkpointd *c = ctx;
     struct pipeline_event event = {.kind = PIPELINE_LINK};
     event.u.link.connected = connected;
+    atomic_store_explicit(&c->matchd_connected, connected, memory_order_relaxed);
     snprintf(event.u.link.reason, sizeof(event.u.link.reason), "%s", reason ? reason : "");
     lane_post(ctx, &event);
 }
@@ -170,6 +176,8 @@ static void look_at_clock(struct checkpointd *c, struct mono_time now, struct tr
         trusted_time_signed(&c->time, signed_time, &clock_system);
     }
     trusted_time_read(&c->time, &clock_system, out);
+    atomic_store_explicit(&c->clock_offset_ms, out->offset_ms, memory_order_relaxed);
+    atomic_store_explicit(&c->clock_trusted, out->trusted, memory_order_relaxed);
     struct pipeline_event event = {.kind = PIPELINE_CLOCK};
     event.u.clock.trusted = out->trusted;
     event.u.clock.offset_ms = out->offset_ms;
@@ -282,11 +290,15 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
                                          .draw = sink_draw,
                                          .local_time = sink_local_time};
     options.ids_after = ids_after;
+    int result = restore_list_high(c->journal_dir, &options.list_high, err);
+    if (result != 0) {
+        return result;
+    }
     options.lane_count = c->config.lane_count;
     for (size_t i = 0; i < c->config.lane_count; i++) {
         options.lanes[i] = c->config.lanes[i].lane;
     }
-    int result =
+    result =
         pipeline_create(&options, c->rules, &sinks, clock_mono(&clock_system), &c->pipeline, err);
     if (result == 0) {
         c->rules = NULL;
@@ -330,12 +342,15 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
     struct control_options options = {.runtime_dir = c->config.runtime_dir,
                                       .accounts_path = accounts,
                                       .admin_group = c->config.admin_group,
+                                      .control_group = c->config.control_group,
+                                      .events_group = c->config.events_group,
                                       .token_life_s = c->config.token_life_ms / 1000,
                                       .acts = checkpointd_acts,
                                       .act_count = checkpointd_act_count,
                                       .ctx = c,
                                       .record = acts_record};
     const struct match_link_sink sink = {.ctx = c, .packet = link_packet, .state = link_state};
+    acts_init();
     snprintf(accounts, sizeof(accounts), "%s/accounts.json", c->config.state_dir);
     snprintf(matches, sizeof(matches), "%s/matches", c->config.runtime_dir);
     int result = control_create(&options, &c->control, err);
@@ -441,8 +456,8 @@ static void destroy_all(struct checkpointd *c)
     pipeline_destroy(c->pipeline);
     rules_destroy(c->rules);
     match_link_destroy(c->link);
+    control_destroy(c->control); /* tells the records socket that its clients have gone */
     records_destroy(c->records);
-    control_destroy(c->control);
     checkpointd_devices_destroy(&c->devices);
     queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
@@ -477,7 +492,11 @@ static int prepare(struct checkpointd *c, struct err_text *err)
     const struct bus_sinks sinks = {.ctx = c, .scan = bus_scan, .outcome = bus_outcome};
     const struct camera_sink reads = cameras_sink(c);
     snprintf(c->journal_dir, sizeof(c->journal_dir), "%s/journal", c->config.state_dir);
+    struct root_keys roots;
     int result = rules_load(c->config.rules, &c->rules, err);
+    if (result == 0) {
+        result = root_keys_load(c->config.roots, &roots, err);
+    }
     if (result == 0) {
         result = cameras_init(c, err);
     }
@@ -541,13 +560,14 @@ int main(int argc, char **argv)
     board_init(&c.board);
     c.config_path = args.config_path;
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
-    if (result == 0) {
+    bool loaded = result == 0;
+    if (loaded) {
         result = prepare(&c, &err);
     }
-    if (result != 0 || args.check) {
-        printf("%s: %s\n", about.program, result == 0 ? "configuration is good" : err.text);
+    status = service_config_result(&about, &args, &checkpointd_section, loaded, result, &err);
+    if (status >= 0) {
         destroy_all(&c);
-        return result == 0 ? EXIT_OK : EXIT_CONFIG;
+        return status;
     }
     result = service_open(&service, about.program, &err);
     if (result == 0) {

@@ -70,13 +70,17 @@ struct recorder {
     struct queue *jobs;
     struct journal *journal; /* the thread's own after start */
     struct thread thread;
-    bool commits;  /* what the lanes were last told */
-    uint64_t lost; /* routine records that could not be written, not yet on record */
+    bool commits;        /* what the lanes were last told */
+    atomic_bool healthy; /* the same, for status */
+    uint64_t lost;       /* routine records that could not be written, not yet on record */
     struct wall_time lost_first;
     struct wall_time lost_last;
     atomic_ullong recorded; /* sequence of the newest record */
     atomic_ullong confirmed;
     atomic_ullong lost_total;
+    struct mono_time retain_due;
+    int retain_failures;       /* one after the other */
+    atomic_ullong turned_away; /* found the queue full, not yet on record */
     struct job group[JOURNAL_GROUP_MAX];
 };
 
@@ -90,6 +94,8 @@ struct board {
     json_t *hits;   /* array, newest last */
     json_t *list;
     json_t *clock;
+    json_t *uplink; /* {"connected","detail"}: the link to headquarters */
+    json_t *matchd; /* {"frames": 12}: what checkpoint-matchd counts */
 };
 
 /* ---- cameras on serial and Modbus lines (checkpointd_cameras.c) ---- */
@@ -166,6 +172,9 @@ struct checkpointd {
     atomic_ullong scans_dropped;  /* lane queue full */
     atomic_ullong events_dropped; /* subscribers' queue full */
     atomic_ullong search_number;
+    atomic_llong clock_offset_ms; /* copies for status and the journal thread */
+    atomic_bool clock_trusted;
+    atomic_bool matchd_connected;
     atomic_ullong stat_reads; /* copies of the pipeline's totals, for status */
     atomic_ullong stat_unread;
     atomic_ullong stat_hits;
@@ -193,11 +202,17 @@ int recorder_receipt(struct checkpointd *c, const struct receipt_job *receipt) M
 
 void board_init(struct board *board);
 void board_free(struct board *board);
+/* What uplinkd said last of its link, or that it is not there. */
+void board_set_uplink(struct board *board, bool connected, const char *detail);
 /* Thread "publish": facts to events, to the log, to the board and the subscribers. */
 void publish_run(struct thread *self, void *checkpointd);
 /* Any thread: for subscribers and the board. A full queue is counted. */
 void publish_push(struct checkpointd *c, const struct fact *fact);
+/* Link thread: counters of checkpoint-matchd, a MATCH_STATS, for the board. */
+void board_take_counters(struct checkpointd *c, const struct match_message *message);
 
+/* Once, before the threads. */
+void acts_init(void);
 extern const struct control_act checkpointd_acts[];
 extern const size_t checkpointd_act_count;
 int acts_record(void *checkpointd, const struct control_actor *actor, const char *act,
@@ -240,3 +255,6 @@ void records_confirmed(struct checkpointd *c, uint64_t client, int result,
 int restore_find(const char *journal_dir, struct lane_restore_event *holds, uint8_t *lanes,
                  size_t max, size_t *out_count, uint64_t *out_highest,
                  struct err_text *err) MUST_CHECK;
+/* The highest revision of the wanted list the journal knows of; state LIST_NONE: none. */
+int restore_list_high(const char *journal_dir, struct list_status *out,
+                      struct err_text *err) MUST_CHECK;

@@ -95,7 +95,13 @@ static json_t *alarms_of(const struct board *board)
     json_t *alarm;
     json_object_foreach(board->alarms, key, alarm)
     {
-        json_array_append(alarms, alarm);
+        json_t *copy = json_copy(alarm);
+        json_int_t event = json_integer_value(json_object_get(alarm, "alarm"));
+        const struct log_event_def *def = log_event_find((enum log_event_id)event);
+        if (def) {
+            json_object_set_new(copy, "todo", json_string(def->what_to_do));
+        }
+        json_array_append_new(alarms, copy);
     }
     return alarms;
 }
@@ -118,18 +124,46 @@ static json_t *counters_of(const struct checkpointd *c)
 
 static json_t *journal_of(const struct checkpointd *c)
 {
-    return json_pack("{s:I,s:I}", "head", (json_int_t)atomic_load(&c->recorder.recorded),
-                     "confirmed", (json_int_t)atomic_load(&c->recorder.confirmed));
+    return json_pack("{s:I,s:I,s:b}", "head", (json_int_t)atomic_load(&c->recorder.recorded),
+                     "confirmed", (json_int_t)atomic_load(&c->recorder.confirmed), "healthy",
+                     (int)atomic_load(&c->recorder.healthy));
 }
 
-static void run_status(void *ctx, struct control *control, const struct control_call *call)
+static json_t *buses_of(const struct checkpointd *c)
 {
-    struct checkpointd *c = ctx;
-    json_t *result =
-        json_pack("{s:s,s:o,s:o,s:o,s:o,s:o}", "checkpoint", c->config.checkpoint, "alarms",
-                  alarms_of(&c->board), "list", or_null(c->board.list), "clock",
-                  or_null(c->board.clock), "journal", journal_of(c), "counters", counters_of(c));
-    control_answer(control, call->ticket, result);
+    json_t *buses = json_array();
+    for (size_t i = 0; i < c->devices.bus_count; i++) {
+        struct bus_stats s;
+        bus_stats_read(c->devices.buses[i], &s);
+        json_array_append_new(
+            buses,
+            json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "bus",
+                      bus_name(c->devices.buses[i]), "scans", (json_int_t)s.scans, "scans_failed",
+                      (json_int_t)s.scans_failed, "late_scans", (json_int_t)s.late_scans,
+                      "orders_done", (json_int_t)s.orders_done, "orders_vetoed",
+                      (json_int_t)s.orders_vetoed, "orders_failed", (json_int_t)s.orders_failed,
+                      "guard_writes", (json_int_t)s.guard_writes, "connects",
+                      (json_int_t)s.connects, "scan_us_max", (json_int_t)s.scan_us_max));
+    }
+    return buses;
+}
+
+static json_t *matchd_of(const struct checkpointd *c)
+{
+    return json_pack("{s:b,s:O}", "connected", (int)atomic_load(&c->matchd_connected), "counters",
+                     c->board.matchd);
+}
+
+/* What was said when trust last changed, with the offset of now. */
+static json_t *clock_of(const struct checkpointd *c)
+{
+    if (!c->board.clock) {
+        return json_null();
+    }
+    json_t *clock = json_copy(c->board.clock);
+    json_object_set_new(clock, "offset_ms",
+                        json_integer((json_int_t)atomic_load(&c->clock_offset_ms)));
+    return clock;
 }
 
 static json_t *lane_json(const struct checkpointd *c, const struct config_lane *lane)
@@ -147,14 +181,29 @@ static json_t *lane_json(const struct checkpointd *c, const struct config_lane *
     return result;
 }
 
-static void run_lanes(void *ctx, struct control *control, const struct control_call *call)
+static json_t *lanes_of(const struct checkpointd *c)
 {
-    struct checkpointd *c = ctx;
     json_t *lanes = json_array();
     for (size_t i = 0; i < c->config.lane_count; i++) {
         json_array_append_new(lanes, lane_json(c, &c->config.lanes[i]));
     }
-    control_answer(control, call->ticket, json_pack("{s:o}", "lanes", lanes));
+    return lanes;
+}
+
+static void run_status(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct checkpointd *c = ctx;
+    json_t *result = json_pack(
+        "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "checkpoint", c->config.checkpoint, "alarms",
+        alarms_of(&c->board), "list", or_null(c->board.list), "clock", clock_of(c), "uplink",
+        or_null(c->board.uplink), "journal", journal_of(c), "counters", counters_of(c), "lanes",
+        lanes_of(c), "buses", buses_of(c), "matchd", matchd_of(c));
+    control_answer(control, call->ticket, result);
+}
+
+static void run_lanes(void *ctx, struct control *control, const struct control_call *call)
+{
+    control_answer(control, call->ticket, json_pack("{s:o}", "lanes", lanes_of(ctx)));
 }
 
 static void run_hits(void *ctx, struct control *control, const struct control_call *call)
@@ -174,25 +223,22 @@ static void run_hits(void *ctx, struct control *control, const struct control_ca
     control_answer(control, call->ticket, json_pack("{s:o}", "hits", hits));
 }
 
+static json_t *sockets_of(const struct checkpointd *c)
+{
+    struct line_stats s;
+    line_server_stats(control_server(c->control), &s);
+    return json_pack("{s:I,s:I,s:I,s:I,s:I}", "clients", (json_int_t)s.clients, "refused",
+                     (json_int_t)s.refused, "slow_dropped", (json_int_t)s.slow_dropped, "lines_bad",
+                     (json_int_t)s.lines_bad, "posts_dropped", (json_int_t)s.posts_dropped);
+}
+
 static void run_metrics(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
-    json_t *buses = json_array();
-    for (size_t i = 0; i < c->devices.bus_count; i++) {
-        struct bus_stats s;
-        bus_stats_read(c->devices.buses[i], &s);
-        json_array_append_new(
-            buses,
-            json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "bus", bus_name(c->devices.buses[i]),
-                      "scans", (json_int_t)s.scans, "scans_failed", (json_int_t)s.scans_failed,
-                      "orders_done", (json_int_t)s.orders_done, "orders_vetoed",
-                      (json_int_t)s.orders_vetoed, "orders_failed", (json_int_t)s.orders_failed,
-                      "guard_writes", (json_int_t)s.guard_writes, "connects",
-                      (json_int_t)s.connects, "scan_us_max", (json_int_t)s.scan_us_max));
-    }
     control_answer(control, call->ticket,
-                   json_pack("{s:o,s:o,s:o}", "counters", counters_of(c), "buses", buses, "journal",
-                             journal_of(c)));
+                   json_pack("{s:o,s:o,s:o,s:o,s:o}", "counters", counters_of(c), "buses",
+                             buses_of(c), "journal", journal_of(c), "matchd", matchd_of(c),
+                             "sockets", sockets_of(c)));
 }
 
 static void run_audit_head(void *ctx, struct control *control, const struct control_call *call)
@@ -317,7 +363,12 @@ static struct searches {
         struct control_ticket ticket;
         char plate[PLATE_TEXT_SIZE];
     } open[SEARCHES_MAX];
-} searches = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} searches;
+
+void acts_init(void)
+{
+    thread_lock_init(&searches.lock);
+}
 
 static void refuse_search(struct control *control, struct control_ticket ticket)
 {
@@ -475,15 +526,6 @@ static void run_reload(void *ctx, struct control *control, const struct control_
     control_answer(control, call->ticket, json_pack("{s:s}", "rules", c->config.rules));
 }
 
-static void run_replay(void *ctx, struct control *control, const struct control_call *call)
-{
-    (void)ctx;
-    refuse(control, call, "unsupported",
-           "a capture file is replayed by checkpoint-matchd: set a source of kind 'replay' in "
-           "matchd.yaml",
-           "回放由比对程序执行：请在 matchd.yaml 中设置 replay 数据源");
-}
-
 /* ---- accounts ---- */
 
 int acts_record(void *ctx, const struct control_actor *actor, const char *act,
@@ -509,6 +551,5 @@ const struct control_act checkpointd_acts[] = {
     {"hits", CONTROL_OFFICER, run_hits},       {"check", CONTROL_OFFICER, run_check},
     {"ack", CONTROL_OFFICER, run_ack},         {"hold", CONTROL_OFFICER, run_hold},
     {"stop", CONTROL_OFFICER, run_stop},       {"release", CONTROL_OFFICER, run_release},
-    {"raise", CONTROL_OFFICER, run_raise},     {"reload", CONTROL_ADMIN, run_reload},
-    {"replay", CONTROL_ADMIN, run_replay}};
+    {"raise", CONTROL_OFFICER, run_raise},     {"reload", CONTROL_ADMIN, run_reload}};
 const size_t checkpointd_act_count = sizeof(checkpointd_acts) / sizeof(checkpointd_acts[0]);

@@ -27,6 +27,9 @@ void board_init(struct board *board)
     board->hits = json_array();
     board->list = NULL;
     board->clock = NULL;
+    board->uplink = NULL;
+    board_set_uplink(board, false, "checkpoint-uplinkd is not connected");
+    board->matchd = json_object();
 }
 
 void board_free(struct board *board)
@@ -36,6 +39,14 @@ void board_free(struct board *board)
     json_decref(board->hits);
     json_decref(board->list);
     json_decref(board->clock);
+    json_decref(board->uplink);
+    json_decref(board->matchd);
+}
+
+void board_set_uplink(struct board *board, bool connected, const char *detail)
+{
+    json_decref(board->uplink);
+    board->uplink = json_pack("{s:b,s:s}", "connected", connected, "detail", detail);
 }
 
 static void replace(json_t **place, json_t *value)
@@ -89,6 +100,38 @@ static void publish_in_control(void *ctx, void *item)
     take(&p->c->board, p);
     control_publish(p->c->control, p->event, p->shows_plate);
     free(p);
+}
+
+struct counters {
+    struct board *board;
+    json_t *values;
+};
+
+static void keep_counters(void *ctx, void *item)
+{
+    struct counters *counters = item;
+    (void)ctx;
+    json_object_update(counters->board->matchd, counters->values);
+    json_decref(counters->values);
+    free(counters);
+}
+
+void board_take_counters(struct checkpointd *c, const struct match_message *message)
+{
+    struct counters *counters = malloc(sizeof(*counters));
+    json_t *values = json_object();
+    for (uint32_t i = 0; i < message->u.stats.count; i++) {
+        const struct match_counter *counter = &message->u.stats.counters[i];
+        json_object_set_new(values, counter->name, json_integer((json_int_t)counter->value));
+    }
+    if (counters && values) {
+        *counters = (struct counters){&c->board, values};
+        if (line_server_post(control_server(c->control), keep_counters, NULL, counters) == 0) {
+            return;
+        }
+    }
+    json_decref(values); /* said again in a second */
+    free(counters);
 }
 
 static void log_fact(const struct fact *fact)

@@ -289,6 +289,23 @@ static const struct config_name keep_names[] = {{"passage", JOURNAL_PASSAGE},
                                                 {"outcome", JOURNAL_OUTCOME},
                                                 {NULL, 0}};
 
+#define RETENTION_ROW(kind_, key_, default_)                                                       \
+    CONFIG_OPTION(struct journal_retention, age_ms[kind_], key_, CONFIG_DURATION,                  \
+                  .fallback = (default_), .min = 24LL * 3600 * 1000,                               \
+                  .max = 3650LL * 24 * 3600 * 1000, .help = "How long bodies of this kind stay.")
+
+static const struct config_option retention_rows[] = {
+    RETENTION_ROW(JOURNAL_PASSAGE, "passage", "30d"),
+    RETENTION_ROW(JOURNAL_HIT, "hit", "180d"),
+    RETENTION_ROW(JOURNAL_DECISION, "decision", "180d"),
+    RETENTION_ROW(JOURNAL_ORDER, "order", "180d"),
+    RETENTION_ROW(JOURNAL_OUTCOME, "outcome", "180d"),
+    RETENTION_ROW(JOURNAL_ACT, "act", "180d"),
+    RETENTION_ROW(JOURNAL_DEVICE, "device", "180d")};
+
+static const struct config_section retention_section = {
+    CONFIG_ROWS(retention_rows, struct journal_retention)};
+
 #define TOP_ROW(member, key_, kind_, ...)                                                          \
     CONFIG_OPTION(struct checkpointd_config, member, key_, kind_, __VA_ARGS__)
 
@@ -309,6 +326,12 @@ static const struct config_option top_rows[] = {
             .help = "User of checkpoint-uplinkd."),
     TOP_ROW(admin_group, "admin_group", CONFIG_STRING, .fallback = "checkpoint-admin",
             .help = "Its members manage officers' accounts."),
+    TOP_ROW(control_group, "control_group", CONFIG_STRING, .fallback = "checkpoint-control",
+            .help = "Its members may open the socket 'control'; no such group: the folder's."),
+    TOP_ROW(events_group, "events_group", CONFIG_STRING, .fallback = "checkpoint-events",
+            .help = "The same for 'events'."),
+    TOP_ROW(records_group, "records_group", CONFIG_STRING, .fallback = "checkpoint-records",
+            .help = "The same for 'records'."),
     TOP_ROW(seal_interval_ms, "seal_interval", CONFIG_DURATION, .fallback = "10min", .min = 1000,
             .max = 24LL * 3600 * 1000, .help = "Between two seals of the journal."),
     TOP_ROW(token_life_ms, "token_life", CONFIG_DURATION, .fallback = "12h", .min = 60000,
@@ -317,6 +340,9 @@ static const struct config_option top_rows[] = {
             .min = 65536, .max = 1LL << 32, .help = "Freed when the disk is full."),
     TOP_ROW(keep_on_box, "keep_on_box", CONFIG_FLAGS, .names = keep_names, .fallback = "passage",
             .help = "Kinds of record sent to headquarters without their body."),
+    TOP_ROW(retention, "retention", CONFIG_SECTION, .section = &retention_section,
+            .help = "After this a record keeps its header and hash alone; all but passages stay 30 "
+                    "days after headquarters' receipt."),
     CONFIG_ARRAY(struct checkpointd_config, buses, bus_count, "buses", .section = &bus_section,
                  .min = 1, .max = CONFIG_BUSES_MAX, .required = true, .help = "The buses."),
     CONFIG_ARRAY(struct checkpointd_config, lanes, lane_count, "lanes", .section = &lane_section,
@@ -392,6 +418,7 @@ static int check_cameras(struct checkpointd_config *config, const struct config_
 static int check_top(void *section, const struct config_at *at, struct err_text *err)
 {
     struct checkpointd_config *config = section;
+    config->retention.on_box = config->keep_on_box;
     for (size_t i = 0; i < config->lane_count; i++) {
         char key[32];
         if (checkpointd_bus_index(config, config->lanes[i].bus) < 0) {

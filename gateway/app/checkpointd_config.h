@@ -9,6 +9,7 @@
 #include "drivers/modbus_io/modbus_io.h"
 #include "drivers/serial_camera/serial_camera.h"
 #include "gateway/config/config.h"
+#include "gateway/journal/journal.h"
 #include "gateway/lane/guard.h"
 #include "gateway/pipeline/pipeline.h"
 
@@ -75,10 +76,14 @@ struct checkpointd_config {
     char matchd_user[33];
     char uplinkd_user[33];
     char admin_group[33];
+    char control_group[33]; /* of the sockets; a group this machine lacks: the folder's group */
+    char events_group[33];
+    char records_group[33];
     uint32_t seal_interval_ms;
     int64_t token_life_ms;
     int64_t reserve_bytes;
     uint32_t keep_on_box; /* bits of enum journal_kind: body and salt are not sent to HQ */
+    struct journal_retention retention; /* on_box is keep_on_box again */
     struct bus_options buses[CONFIG_BUSES_MAX];
     size_t bus_count;
     struct config_lane lanes[PIPELINE_LANES_MAX];

@@ -150,15 +150,14 @@ static int create_bus(const struct checkpointd_config *config, size_t bus,
         }
     }
     if (count == 0) {
-        return err_set(err, ERR_INVALID, "buses[%zu].name = '%s': no lane uses it, expected one",
-                       bus, config->buses[bus].name);
+        return err_set(err, ERR_INVALID, "buses[%zu].name: no lane uses it, expected one", bus);
     }
     int rc = add_polls(config, bus, devices, &options, err);
     if (rc == 0) {
         rc = bus_create(&options, lanes, count, sinks, &devices->buses[bus], err);
     }
     if (rc != 0) {
-        return err_prefix(err, rc, "buses[%zu] '%s'", bus, config->buses[bus].name);
+        return err_prefix(err, rc, "buses[%zu]", bus);
     }
     devices->bus_count = bus + 1;
     for (size_t i = 0; i < count; i++) {

@@ -12,7 +12,7 @@
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
 
-enum { POP_WAIT_MS = 200 };
+enum { POP_WAIT_MS = 200, RETAIN_MS = 60 * 1000, RETAIN_FAILURES_TOLD = 10 };
 
 struct record_waiter {
     pthread_mutex_t lock;
@@ -38,6 +38,7 @@ static void tell_commits(struct checkpointd *c, bool commits)
         return;
     }
     c->recorder.commits = commits;
+    atomic_store_explicit(&c->recorder.healthy, commits, memory_order_relaxed);
     lane_post(c, &(struct pipeline_event){.kind = PIPELINE_JOURNAL, .u.journal_commits = commits});
 }
 
@@ -113,8 +114,9 @@ static void append_group(struct checkpointd *c, size_t count)
     uint64_t sequence = 0;
     int result = 0;
     memset(&b, 0, sizeof(b));
-    for (size_t i = 0; i < count && result == 0; i++) {
-        result = fill_entry(&c->recorder.group[i], &b, i);
+    for (size_t i = 0; i < count; i++) { /* all: one that fails must not take others with it */
+        int filled = fill_entry(&c->recorder.group[i], &b, i);
+        result = result == 0 ? filled : result;
     }
     if (result == 0) {
         result = journal_append(c->recorder.journal, b.entries, count, &sequence, &err);
@@ -148,8 +150,8 @@ static void record_gap(struct checkpointd *c)
     job->fact.mono = clock_mono(&clock_system);
     job->fact.u.alarm.event = EVENT_LANE_JOURNAL_DOWN;
     snprintf(job->fact.u.alarm.detail, sizeof(job->fact.u.alarm.detail),
-             "%llu routine records were not written between %s and %s", (unsigned long long)r->lost,
-             from, to);
+             "%llu records were not written between %s and %s", (unsigned long long)r->lost, from,
+             to);
     r->lost = 0; /* counted anew when this one fails */
     append_group(c, 1);
 }
@@ -186,13 +188,48 @@ static size_t take_jobs(struct checkpointd *c)
     return count;
 }
 
+/* What found the queue full is part of the gap. */
+static void count_turned_away(struct recorder *r)
+{
+    uint64_t count = atomic_exchange_explicit(&r->turned_away, 0, memory_order_relaxed);
+    if (count == 0) {
+        return;
+    }
+    r->lost_last = clock_wall(&clock_system);
+    r->lost_first = r->lost == 0 ? r->lost_last : r->lost_first;
+    r->lost += count;
+}
+
 static void maintain(struct checkpointd *c)
 {
     struct err_text err;
+    count_turned_away(&c->recorder);
     int result = journal_maintain(c->recorder.journal, &err);
     tell_commits(c, result == 0 && journal_healthy(c->recorder.journal));
     if (c->recorder.lost > 0 && c->recorder.commits) {
         record_gap(c);
+    }
+}
+
+/* Bodies past their term, a few at a time while nothing else waits; never by a clock that is not
+ * trusted, which could throw everything away at once. */
+static void retain(struct checkpointd *c)
+{
+    struct recorder *r = &c->recorder;
+    struct mono_time now = clock_mono(&clock_system);
+    struct wall_time wall = clock_wall(&clock_system);
+    struct err_text err;
+    size_t deleted = 0;
+    if (mono_before(now, r->retain_due) ||
+        !atomic_load_explicit(&c->clock_trusted, memory_order_relaxed)) {
+        return;
+    }
+    wall.ms -= atomic_load_explicit(&c->clock_offset_ms, memory_order_relaxed);
+    int result = journal_retain(r->journal, &c->config.retention, wall, &deleted, &err);
+    r->retain_due = deleted == JOURNAL_RETAIN_MAX ? now : mono_add_ms(now, RETAIN_MS);
+    r->retain_failures = result == 0 ? 0 : r->retain_failures + 1;
+    if (r->retain_failures == RETAIN_FAILURES_TOLD) {
+        log_event(EVENT_RETENTION_BEHIND, "detail=\"%s\"", err.text);
     }
 }
 
@@ -207,6 +244,9 @@ static void recorder_run(struct thread *self, void *arg)
             append_group(c, count);
         }
         maintain(c);
+        if (count == 0 && !stopping) {
+            retain(c);
+        }
         if (stopping && count == 0) {
             return;
         }
@@ -222,6 +262,7 @@ int recorder_start(struct checkpointd *c, struct journal *journal, struct err_te
     journal_head_read(journal, &head);
     r->journal = journal;
     r->commits = true;
+    atomic_store(&r->healthy, true);
     atomic_store(&r->recorded, head.sequence);
     atomic_store(&r->confirmed, journal_confirmed(journal));
     r->jobs = queue_create(JOBS_MAX, sizeof(struct job));
@@ -253,10 +294,13 @@ static int push_job(struct checkpointd *c, const struct job *job)
 int recorder_push(struct checkpointd *c, const struct fact *fact)
 {
     bool routine = fact->class == LANE_CLASS_ROUTINE;
-    if (routine && queue_length(c->recorder.jobs) > JOBS_ROUTINE_MAX) {
-        return ERR_FULL;
+    int result = routine && queue_length(c->recorder.jobs) > JOBS_ROUTINE_MAX
+                     ? ERR_FULL
+                     : push_job(c, &(struct job){.kind = JOB_FACT, .fact = *fact});
+    if (result != 0 && fact->commit == 0) { /* a releasing one is refused instead */
+        atomic_fetch_add_explicit(&c->recorder.turned_away, 1, memory_order_relaxed);
     }
-    return push_job(c, &(struct job){.kind = JOB_FACT, .fact = *fact});
+    return result;
 }
 
 int recorder_record_and_wait(struct checkpointd *c, const struct fact *fact)

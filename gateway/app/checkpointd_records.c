@@ -6,6 +6,7 @@
  *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n} or {"error":{code,en,zh}}
  *   -> {"do":"keyset","keyset":{…}}       <- {"ok":true,"version":n}
  *   -> {"do":"list","revision":n,"hash"}  <- {"ok":true}
+ *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`
  *   on connect and after receipts         <- {"status":{"chain","checkpoint","confirmed","head"}}
  *
  * Control thread, except records_wake and records_confirmed.
@@ -311,6 +312,19 @@ static void do_keyset(struct records *r, struct line_client *line, const json_t 
     free(text);
 }
 
+/* What uplinkd says of its link to headquarters, for the act `status`. */
+static void do_link(struct records *r, struct line_client *line, const json_t *object)
+{
+    const json_t *connected = json_object_get(object, "connected");
+    const char *detail = json_string_value(json_object_get(object, "detail"));
+    if (!json_is_boolean(connected) || !detail) {
+        answer_error(line, "invalid", "link: expected connected and detail", "缺少链路状态");
+        return;
+    }
+    board_set_uplink(&r->c->board, json_is_true(connected), detail);
+    line_client_send_json(line, json_pack("{s:b}", "ok", 1));
+}
+
 static int client_open(void *ctx, struct line_client *line, const struct unix_peer *peer,
                        void **out_data)
 {
@@ -339,14 +353,18 @@ static void client_line(void *ctx, struct line_client *line, const json_t *objec
         do_keyset(r, line, object);
     } else if (act && strcmp(act, "list") == 0) {
         line_client_send_json(line, json_pack("{s:b}", "ok", 1));
+    } else if (act && strcmp(act, "link") == 0) {
+        do_link(r, line, object);
     } else {
-        answer_error(line, "invalid", "do: expected credit, receipt, keyset or list", "未知请求");
+        answer_error(line, "invalid", "do: expected credit, receipt, keyset, list or link",
+                     "未知请求");
     }
 }
 
 static void client_closed(void *ctx, struct line_client *line)
 {
-    (void)ctx;
+    struct records *r = ctx;
+    board_set_uplink(&r->c->board, false, "checkpoint-uplinkd is not connected");
     free(line_client_data(line));
 }
 
@@ -377,6 +395,7 @@ static int listen_records(struct records *r, struct err_text *err)
 {
     struct line_listener listener = {.path = r->path,
                                      .mode = 0660,
+                                     .group = r->c->config.records_group,
                                      .ops = &r->ops,
                                      .ctx = r,
                                      .clients_max = CLIENTS_MAX,

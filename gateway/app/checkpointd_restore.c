@@ -1,6 +1,7 @@
 /*
  * Holds that were open when the program ended, read back from the journal before any output is
- * energised. A release or withdrawal that was committed ends its hold, whatever else is missing.
+ * energised. A release or withdrawal that was committed ends its hold, whatever else is missing,
+ * unless the hold was put on record again behind it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,19 +31,19 @@ static void note_id(struct restore *r, uint64_t id)
     }
 }
 
-static struct lane_restore_event *find_hold(struct restore *r, uint64_t id)
+static struct lane_restore_event *find_hold(struct restore *r, uint64_t lane, uint64_t id)
 {
     for (size_t i = 0; i < r->count; i++) {
-        if (r->holds[i].hold == id) {
+        if (r->holds[i].hold == id && r->lanes[i] == lane) {
             return &r->holds[i];
         }
     }
     return NULL;
 }
 
-static void drop_hold(struct restore *r, uint64_t id)
+static void drop_hold(struct restore *r, uint64_t lane, uint64_t id)
 {
-    struct lane_restore_event *hold = find_hold(r, id);
+    struct lane_restore_event *hold = find_hold(r, lane, id);
     if (!hold) {
         return;
     }
@@ -67,7 +68,7 @@ static void fill_hits(const json_t *held, struct lane_restore_event *out)
 static int take_hold(struct restore *r, const json_t *body, bool active)
 {
     uint64_t id = id_of(body, "hold");
-    struct lane_restore_event *hold = find_hold(r, id);
+    struct lane_restore_event *hold = find_hold(r, id_of(body, "lane"), id);
     if (!hold) {
         if (r->count == r->max) {
             return ERR_FULL;
@@ -94,7 +95,8 @@ static int take_body(struct restore *r, const json_t *body)
     if (!what || hold == 0) {
         return 0;
     }
-    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_ACTIVE)) == 0) {
+    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_ACTIVE)) == 0 ||
+        strcmp(what, lane_record_name(LANE_RECORD_HOLD_KEPT)) == 0) {
         return take_hold(r, body, true);
     }
     if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_WAITING)) == 0 ||
@@ -105,7 +107,7 @@ static int take_body(struct restore *r, const json_t *body)
         strcmp(what, lane_record_name(LANE_RECORD_HOLD_RELEASE)) == 0 ||
         strcmp(what, lane_record_name(LANE_RECORD_HOLD_WITHDRAW)) == 0 ||
         strcmp(what, lane_record_name(LANE_RECORD_HOLD_ENDED)) == 0) {
-        drop_hold(r, hold);
+        drop_hold(r, id_of(body, "lane"), hold);
     }
     return 0;
 }

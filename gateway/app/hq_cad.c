@@ -85,11 +85,8 @@ static void on_closed(void *ctx, struct line_client *client)
 
 static const struct line_ops ops = {on_open, on_line, on_closed};
 
-static int load(const char *path, struct program *p, struct err_text *err)
+static int prepare(struct program *p, struct err_text *err)
 {
-    int rc = config_load(path, &config_section, &p->config, err);
-    if (rc != 0)
-        return rc;
     const struct passwd *user = getpwnam(p->config.client_user);
     /* a machine without that user: only root and our own user may ask */
     p->client = user ? user->pw_uid : geteuid();
@@ -144,11 +141,15 @@ int main(int argc, char **argv)
     int status = service_args_parse(argc, argv, &about, &args);
     if (status >= 0)
         return status;
-    if (load(args.config_path, &program, &err) != 0) {
-        fprintf(stderr, "hq-cad: %s\n", err.text);
-        return EXIT_CONFIG;
-    }
-    status = args.check ? EXIT_OK : run(&program, &err);
+    int rc = config_load(args.config_path, &config_section, &program.config, &err);
+    bool loaded = rc == 0;
+    if (loaded)
+        rc = prepare(&program, &err);
+    status = service_config_result(&about, &args, &config_section, loaded, rc, &err);
+    if (status < 0)
+        status = run(&program, &err);
+    else
+        err.text[0] = '\0'; /* told */
     hq_ca_close(program.ca);
     if (err.text[0])
         fprintf(stderr, "hq-cad: %s\n", err.text);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "gateway/app/service.h"
@@ -15,7 +16,8 @@
 #include "gateway/config/config.h"
 #include "gateway/hq/server.h"
 
-enum { PATH_BYTES = 256, NAMES_MAX = 256 };
+/* Descriptors: every connection of both ends, the database, hq-cad. */
+enum { PATH_BYTES = 256, NAMES_MAX = 256, DESCRIPTORS = 8192 };
 
 struct hqd_config {
     char runtime_dir[PATH_BYTES];
@@ -144,18 +146,16 @@ static struct hq_server_options server_options_of(const struct program *p)
     };
 }
 
-static int load(struct program *p, struct err_text *err)
+/* What the configuration names: addresses, keys, certificates. */
+static int prepare(struct program *p, struct err_text *err)
 {
-    int rc = config_load(p->config_path, &config_section, p->config, err);
-    if (rc != 0)
-        return rc;
     name_operators(p->config, p->operators);
     (void)snprintf(p->database, sizeof(p->database), "%s/hqd.sqlite",
                    p->config->state_dir);                                           /* fits */
     (void)snprintf(p->issue, sizeof(p->issue), "%s/issue", p->config->runtime_dir); /* fits */
     const struct hq_server_options server = server_options_of(p);
     const struct hqd_options hqd = hqd_options_of(p);
-    rc = hq_server_check(&server, err);
+    int rc = hq_server_check(&server, err);
     return rc == 0 ? hqd_check(&hqd, err) : rc;
 }
 
@@ -169,6 +169,16 @@ static int write_port(const struct hqd_config *config, const char *name, uint16_
     return file_write_atomic(path, text, (size_t)size, 0644, err);
 }
 
+/* A service starts with 1024 and may have more. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* with fewer, connections wait to be accepted */
+}
+
 static int start(struct program *p, struct err_text *err)
 {
     static const struct thread_options thread = {.name = "hq-server", .core = -1};
@@ -176,6 +186,7 @@ static int start(struct program *p, struct err_text *err)
     const struct hq_server_options server = server_options_of(p);
     if (mkdir(p->config->state_dir, 0700) != 0 && errno != EEXIST)
         return err_set(err, ERR_IO, "%s: %s", p->config->state_dir, strerror(errno));
+    raise_descriptor_limit();
     int rc = hqd_open(&hqd, &p->hq, err);
     if (rc == 0)
         rc = hq_server_create(&server, &p->hq, &p->server, err);
@@ -260,12 +271,13 @@ int main(int argc, char **argv)
         return status;
     program.config = &config;
     program.config_path = args.config_path;
-    if (load(&program, &err) != 0) {
-        fprintf(stderr, "hqd: %s\n", err.text);
-        return EXIT_CONFIG;
-    }
-    if (args.check)
-        return EXIT_OK;
+    int rc = config_load(args.config_path, &config_section, &config, &err);
+    bool loaded = rc == 0;
+    if (loaded)
+        rc = prepare(&program, &err);
+    status = service_config_result(&about, &args, &config_section, loaded, rc, &err);
+    if (status >= 0)
+        return status;
     status = run(&program, &err);
     if (err.text[0])
         fprintf(stderr, "hqd: %s\n", err.text);

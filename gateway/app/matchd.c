@@ -15,7 +15,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/rcu.h"
 
-enum { LIST_POLL_MS = 200, CLOCK_MS = 1000, THREADS_MAX = 5 };
+enum { LIST_POLL_MS = 200, LIST_FIRST_MS = 5, CLOCK_MS = 1000, THREADS_MAX = 5 };
 
 static const char help_text[] =
     "FILES\n"
@@ -49,7 +49,8 @@ void matchd_alarm(void *ctx, enum log_event_id event, bool active, const char *d
         }
     }
     if (state && (state->event != 0 || active) &&
-        (state->active != active || strncmp(state->detail, detail, sizeof(state->detail) - 1))) {
+        (state->active != active ||
+         strncmp(state->detail, detail, sizeof(state->detail) - 1) != 0)) {
         changed = state->active != active;
         state->event = (uint32_t)event;
         state->active = active;
@@ -84,6 +85,8 @@ static void publish(struct matchd *m, struct in_force *next, bool keep_index)
     free_in_force(old, !keep_index);
 }
 
+/* Observe entries stay out: with and without one, everything that leaves this program is the same.
+ */
 static int build_index(const struct wanted_list *list, struct match_index **out,
                        struct err_text *err)
 {
@@ -93,10 +96,13 @@ static int build_index(const struct wanted_list *list, struct match_index **out,
     if (!rows) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
+    size_t matched = 0;
     for (size_t i = 0; i < count; i++) {
-        rows[i] = (struct match_entry){&entries[i].record, entries[i].text};
+        if (entries[i].record.handling != HANDLING_OBSERVE) {
+            rows[matched++] = (struct match_entry){&entries[i].record, entries[i].text};
+        }
     }
-    int result = match_index_create(rows, count, out, err);
+    int result = match_index_create(rows, matched, out, err);
     free(rows);
     return result;
 }
@@ -165,6 +171,14 @@ static struct mono_time system_mono(void *ctx)
     return clock_mono(&clock_system);
 }
 
+void matchd_wait_for_list(struct matchd *m, struct thread *self)
+{
+    while (!thread_stopping(self) && !atomic_load_explicit(&m->list_tried, memory_order_acquire)) {
+        thread_alive(self);
+        thread_wait_ms(self, LIST_FIRST_MS);
+    }
+}
+
 static void list_run(struct thread *self, void *arg)
 {
     struct matchd *m = arg;
@@ -193,8 +207,11 @@ static void list_run(struct thread *self, void *arg)
         }
         int result = reader ? wanted_reader_poll(reader, LIST_POLL_MS)
                             : wanted_reader_open(&options, &reader, &err);
+        const char *why = reader ? err_name(result) : err.text;
+        atomic_store_explicit(&m->list_tried, true,
+                              memory_order_release); /* matchd_wait_for_list */
+        matchd_alarm(m, EVENT_WANTED_UNREADABLE, result != 0, result != 0 ? why : "");
         if (result != 0) {
-            matchd_alarm(m, EVENT_WANTED_INDEX_FAILED, true, reader ? err_name(result) : err.text);
             thread_wait_ms(self, CLOCK_MS);
         }
     }
@@ -224,10 +241,10 @@ static int make_pool(struct matchd *m, struct err_text *err)
 static int prepare(struct matchd *m, struct err_text *err)
 {
     struct receiver_options options = {.port_count = m->config.port_count,
+                                       .json = m->config.json,
                                        .accept_partial_checksum =
                                            m->config.accept_partial_checksum};
     memcpy(options.ports, m->config.ports, sizeof(options.ports));
-    json_fields_default(&options.json);
     int result = matchd_cameras_load(&m->config, &m->cameras, err);
     if (result == 0) {
         result = receiver_create(&options, m->cameras, &m->receiver, err);
@@ -284,21 +301,25 @@ static void destroy_all(struct matchd *m)
     queue_destroy(m->packets);
     queue_destroy(m->free_packets);
     free(m->pool);
+    pthread_mutex_destroy(&m->counter_lock);
+    pthread_mutex_destroy(&m->alarm_lock);
 }
 
 static void on_dump(void *ctx)
 {
-    const struct matchd *m = ctx;
-    const struct receiver_stats *s = receiver_stats(m->receiver);
-    log_event(EVENT_PROGRAM_STARTED,
-              "frames=%llu reads=%llu hits=%llu undecoded=%llu dropped=%llu dropped_hits=%llu "
-              "late=%llu",
-              (unsigned long long)s->frames, (unsigned long long)atomic_load(&m->reads),
-              (unsigned long long)atomic_load(&m->hits),
-              (unsigned long long)atomic_load(&m->undecoded),
-              (unsigned long long)atomic_load(&m->dropped),
-              (unsigned long long)atomic_load(&m->dropped_hits),
-              (unsigned long long)atomic_load(&m->late));
+    struct match_counter counters[MATCHD_COUNTERS_MAX];
+    char text[1024]; /* counters at 0 are left out; more than fit are too */
+    size_t size = 0;
+    size_t count = matchd_stats_fill(ctx, counters);
+    text[0] = '\0';
+    for (size_t i = 0; i < count && size < sizeof(text); i++) {
+        if (counters[i].value > 0) {
+            size +=
+                (size_t)snprintf(text + size, sizeof(text) - size, "%s%s=%llu", size > 0 ? " " : "",
+                                 counters[i].name, (unsigned long long)counters[i].value);
+        }
+    }
+    log_event(EVENT_PROGRAM_STARTED, "%s", text);
 }
 
 static int run(struct matchd *m, struct service *service, struct err_text *err)
@@ -311,10 +332,8 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
     }
     trusted_time_init(&m->time, (struct wall_time){BUILD_TIME_MS}, &clock_system);
     look_at_clock(m);
+    matchd_counters_load(m);
     int result = make_pool(m, err);
-    if (result == 0) {
-        result = matchd_counters_load(m, err);
-    }
     if (result == 0) {
         result = matchd_reads_listen(m, err);
     }
@@ -332,8 +351,7 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
 
 int main(int argc, char **argv)
 {
-    static struct matchd m = {.alarm_lock = PTHREAD_MUTEX_INITIALIZER,
-                              .counter_lock = PTHREAD_MUTEX_INITIALIZER};
+    static struct matchd m;
     struct service_args args;
     struct service service;
     struct err_text err = {{0}};
@@ -341,14 +359,20 @@ int main(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
+    thread_lock_init(&m.alarm_lock);
+    thread_lock_init(&m.counter_lock);
     int result = config_load(args.config_path, &matchd_section, &m.config, &err);
-    if (result == 0) {
+    bool loaded = result == 0;
+    if (loaded) {
         result = prepare(&m, &err);
     }
-    if (result != 0 || args.check) {
-        printf("%s: %s\n", about.program, result == 0 ? "configuration is good" : err.text);
+    if (result == 0 && args.check) {
+        result = matchd_files_check(&m.config, &err);
+    }
+    status = service_config_result(&about, &args, &matchd_section, loaded, result, &err);
+    if (status >= 0) {
         destroy_all(&m);
-        return result == 0 ? EXIT_OK : EXIT_CONFIG;
+        return status;
     }
     result = service_open(&service, about.program, &err);
     if (result == 0) {

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "gateway/app/capture_counters.h"
 #include "gateway/app/matchd_config.h"
 #include "gateway/base/queue.h"
 #include "gateway/base/thread.h"
@@ -28,7 +29,8 @@ enum {
     PACKETS_MAX = 256,
     PACKETS_FOR_HITS = 64, /* kept free of reads without a hit */
     ALARMS_MAX = 40,
-    ALARM_DETAIL_SIZE = 160
+    ALARM_DETAIL_SIZE = 160,
+    MATCHD_COUNTERS_MAX = CAPTURE_COUNTERS_MAX + 8
 };
 
 /* A message on its way to checkpointd, its texts behind it. */
@@ -62,6 +64,7 @@ struct matchd {
     struct out_packet *pool;
     void *in_force; /* struct in_force *, RCU */
     atomic_uint list_changes;
+    atomic_bool list_tried; /* the list of the last run was looked for: reads may be matched */
 
     pthread_mutex_t alarm_lock;
     struct alarm_state alarms[ALARMS_MAX];
@@ -70,6 +73,8 @@ struct matchd {
     struct camera_counter counters[CAMERAS_MAX]; /* copy for the keeper */
     size_t counter_count;
     bool counters_changed;
+    struct receiver_stats receiver_copy; /* the capture thread's counters, for the others */
+    struct capture_stats sources_copy;   /* sums over the sources */
 
     struct trusted_time time;    /* list thread */
     atomic_llong time_offset_ms; /* system clock minus trusted time */
@@ -102,9 +107,18 @@ void matchd_fill_list(const struct in_force *in_force, struct match_message *out
 /* Puts the result's hits and texts into a packet. Sets its size. */
 void matchd_fill_hits(const struct match_result *result, struct out_packet *packet);
 
+/* Capture thread: a copy of its counters for matchd_stats_fill(). */
+void matchd_stats_copy(struct matchd *m, const struct capture_stats *sources);
+/* Everything counted, in an order that never changes. Returns how many. Any thread. What
+ * matched is not among it, so that no observe entry shows. */
+size_t matchd_stats_fill(struct matchd *m, struct match_counter out[MATCHD_COUNTERS_MAX]);
+
+/* Waits until the list of the last run is in force, or there is none. */
+void matchd_wait_for_list(struct matchd *m, struct thread *self);
 void matchd_capture_run(struct thread *self, void *matchd);
 void matchd_keeper_run(struct thread *self, void *matchd);
-int matchd_counters_load(struct matchd *m, struct err_text *err) MUST_CHECK;
+/* A file that cannot be used is alarmed and set aside: a lane is not blinded for it. */
+void matchd_counters_load(struct matchd *m);
 void matchd_reads_run(struct thread *self, void *matchd);
 int matchd_reads_listen(struct matchd *m, struct err_text *err) MUST_CHECK;
 void matchd_link_run(struct thread *self, void *matchd);

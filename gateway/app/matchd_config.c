@@ -1,13 +1,12 @@
 /* See matchd_config.h. */
 #include "gateway/app/matchd_config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "drivers/capture_dpdk/capture_dpdk.h"
-#include "drivers/capture_pcap/capture_pcap.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
 
@@ -25,6 +24,33 @@ static const struct config_option port_rows[] = {
                   .fallback = "compact", .help = "What it carries.")};
 static const struct config_section port_section = {CONFIG_ROWS(port_rows, struct receiver_port),
                                                    .unique = "port"};
+
+/* ---- names of the json format ---- */
+
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number) TEXT_OF_(number)
+#define JSON_ROW(field, key_, least, name_, help_)                                                 \
+    CONFIG_OPTION(struct json_fields, name[field], key_, CONFIG_STRING, .min = (least),            \
+                  .fallback = (name_), .help = (help_))
+
+static const struct config_option json_rows[] = {
+    JSON_ROW(JSON_FIELD_CAMERA, "camera", 1, JSON_NAME_CAMERA, "Device id or camera number."),
+    JSON_ROW(JSON_FIELD_LANE, "lane", 0, JSON_NAME_LANE, "Lane; empty: none is sent."),
+    JSON_ROW(JSON_FIELD_PLATE, "plate", 1, JSON_NAME_PLATE, "The plate."),
+    JSON_ROW(JSON_FIELD_HAS_PLATE, "has_plate", 0, JSON_NAME_HAS_PLATE, "0: no plate."),
+    JSON_ROW(JSON_FIELD_CLASS, "class", 0, JSON_NAME_CLASS, "Plate class of GA/T 16.7."),
+    JSON_ROW(JSON_FIELD_COLOUR, "colour", 0, JSON_NAME_COLOUR, "Plate colour of GA/T 1400."),
+    JSON_ROW(JSON_FIELD_TIME, "time", 0, JSON_NAME_TIME, "Time of passage."),
+    JSON_ROW(JSON_FIELD_SPEED, "speed", 0, JSON_NAME_SPEED, "Speed in km/h."),
+    JSON_ROW(JSON_FIELD_DIRECTION, "direction", 0, JSON_NAME_DIRECTION, "Direction of GA/T 1400."),
+    JSON_ROW(JSON_FIELD_CONFIDENCE, "confidence", 0, JSON_NAME_CONFIDENCE, "0 to 100."),
+    JSON_ROW(JSON_FIELD_CHAR_SCORES, "scores", 0, JSON_NAME_CHAR_SCORES,
+             "Confidence of each character."),
+    JSON_ROW(JSON_FIELD_EVENT, "event", 0, JSON_NAME_EVENT, "The camera's own event id."),
+    CONFIG_OPTION(struct json_fields, utc_offset_minutes, "utc_offset_minutes", CONFIG_INT,
+                  .min = -720, .max = 840, .fallback = TEXT_OF(JSON_UTC_OFFSET_MINUTES),
+                  .help = "Of times without a zone.")};
+static const struct config_section json_section = {CONFIG_ROWS(json_rows, struct json_fields)};
 
 /* ---- sources ---- */
 
@@ -47,7 +73,10 @@ static const struct config_option source_rows[] = {
     CONFIG_OPTION(struct source_config, port, "device", CONFIG_STRING, .fallback = "",
                   .help = "dpdk: port or virtual device, the first when empty."),
     CONFIG_ARRAY(struct source_config, eal_args, eal_arg_count, "eal_args", .item = &eal_item,
-                 .max = MATCHD_EAL_ARGS_MAX, .help = "dpdk: arguments of its environment.")};
+                 .max = MATCHD_EAL_ARGS_MAX, .help = "dpdk: arguments of its environment."),
+    CONFIG_OPTION(struct source_config, idle_backoff_us, "idle_backoff_us", CONFIG_INT, .min = 1,
+                  .max = 10000, .unit = "us",
+                  .help = "dpdk: longest sleep between empty polls; not given: the driver's.")};
 
 static int check_source(void *section, const struct config_at *at, struct err_text *err)
 {
@@ -98,7 +127,8 @@ static const struct config_option camera_rows[] = {
     CONFIG_OPTION(struct camera_config, options.device_id, "device_id", CONFIG_STRING,
                   .fallback = "", .help = "json: the camera's own name."),
     CONFIG_OPTION(struct camera_config, options.dash, "dash", CONFIG_ENUM, .names = dash_names,
-                  .fallback = "auto", .help = "How it writes an unread character.")};
+                  CONFIG_SEEN(struct camera_config, dash_given), .fallback = "auto",
+                  .help = "What a '-' of it means; json without this: unread.")};
 
 static int check_camera(void *section, const struct config_at *at, struct err_text *err)
 {
@@ -110,6 +140,9 @@ static int check_camera(void *section, const struct config_at *at, struct err_te
     memcpy(binding->mac, camera->mac, sizeof(binding->mac));
     binding->family = camera->address.family;
     memcpy(binding->address, camera->address.bytes, sizeof(binding->address));
+    if (camera->options.format == WIRE_JSON && !camera->dash_given) {
+        camera->options.dash = PLATE_DASH_IS_UNREAD; /* GA/T 1400 */
+    }
     camera->options.auth_required = camera->auth == CAMERA_AUTH_REQUIRED;
     if (camera->auth == CAMERA_AUTH_REQUIRED && camera->key_file[0] == '\0') {
         return config_refuse(at, "key_file", err, "missing, expected one with auth 'required'");
@@ -136,7 +169,7 @@ static const struct config_option top_rows[] = {
             .help = "User who may send reads."),
     TOP_ROW(redis_socket, "redis_socket", CONFIG_PATH,
             .fallback = "/run/checkpoint-redis/redis.sock", .help = "Socket of the local Redis."),
-    TOP_ROW(redis_user, "redis_user", CONFIG_STRING, .fallback = "matchd",
+    TOP_ROW(redis_user, "redis_user", CONFIG_STRING, .fallback = "checkpoint-matchd",
             .help = "Redis user; empty: no sign-on."),
     TOP_ROW(redis_secret, "redis_secret", CONFIG_STRING, .fallback = "",
             .help = "File with that user's password."),
@@ -145,6 +178,8 @@ static const struct config_option top_rows[] = {
     CONFIG_ARRAY(struct matchd_config, ports, port_count, "ports", .section = &port_section,
                  .min = 1, .max = FRAME_PORTS_MAX, .required = true,
                  .help = "UDP ports and their formats."),
+    TOP_ROW(json, "json", CONFIG_SECTION, .section = &json_section,
+            .help = "Field names of json datagrams, those of GA/T 1400 by default."),
     CONFIG_ARRAY(struct matchd_config, sources, source_count, "sources", .section = &source_section,
                  .max = MATCHD_SOURCES_MAX, .help = "Where frames come from."),
     CONFIG_ARRAY(struct matchd_config, cameras, camera_count, "cameras", .section = &camera_section,
@@ -189,7 +224,7 @@ int matchd_cameras_load(const struct matchd_config *config, struct camera_table 
             result = load_key(config->cameras[i].key_file, cameras[i].key, err);
         }
         if (result != 0) {
-            result = err_prefix(err, result, "cameras[%zu]", i);
+            result = err_prefix(err, result, "cameras[%zu].key_file", i);
         }
     }
     if (result == 0) {
@@ -200,42 +235,4 @@ int matchd_cameras_load(const struct matchd_config *config, struct camera_table 
     }
     free(cameras);
     return result;
-}
-
-/* ---- sources ---- */
-
-static int open_live(const struct matchd_config *config, const struct source_config *source,
-                     struct capture_source **out, struct err_text *err)
-{
-    struct capture_pcap_live_options options = {.interface = source->interface,
-                                                .promiscuous = source->promiscuous};
-    for (size_t i = 0; i < config->port_count && i < CAPTURE_PCAP_PORTS_MAX; i++) {
-        options.ports[options.port_count++] = config->ports[i].port;
-    }
-    return capture_pcap_open_live(&options, out, err);
-}
-
-static int open_dpdk(const struct source_config *source, struct capture_source **out,
-                     struct err_text *err)
-{
-    struct capture_dpdk_options options = {.port = source->port};
-    for (size_t i = 0; i < source->eal_arg_count; i++) {
-        options.eal_args[options.eal_arg_count++] = source->eal_args[i];
-    }
-    return capture_dpdk_open(&options, out, err);
-}
-
-int matchd_source_open(const struct matchd_config *config, const struct source_config *source,
-                       struct capture_source **out, struct err_text *err)
-{
-    switch (source->kind) {
-    case SOURCE_PCAP:
-        return open_live(config, source, out, err);
-    case SOURCE_DPDK:
-        return open_dpdk(source, out, err);
-    case SOURCE_REPLAY:
-        return capture_pcap_open_replay(
-            &(struct capture_pcap_replay_options){source->file, source->full_speed}, out, err);
-    }
-    return err_set(err, ERR_INVALID, "unknown kind of source");
 }

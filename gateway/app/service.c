@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "gateway/base/log.h"
-
-#define SERVICE_VERSION "0.1.0"
+#include "gateway/config/config.h"
 
 static void print_help(const struct service_about *about)
 {
@@ -66,6 +65,22 @@ int service_args_parse(int argc, char **argv, const struct service_about *about,
     }
     *out = args;
     return -1;
+}
+
+int service_config_result(const struct service_about *about, const struct service_args *args,
+                          const struct config_section *section, bool loaded, int rc,
+                          struct err_text *err)
+{
+    if (rc == 0 && !args->check)
+        return -1;
+    if (rc == 0) {
+        printf("%s: %s: configuration is good\n", about->program, args->config_path);
+        return EXIT_OK;
+    }
+    if (loaded)
+        config_blame(args->config_path, section, err);
+    fprintf(stderr, "%s: %s\n", about->program, err->text);
+    return EXIT_CONFIG;
 }
 
 int service_open(struct service *service, const char *program, struct err_text *err)

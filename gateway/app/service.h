@@ -11,6 +11,8 @@
 #include "gateway/base/err.h"
 #include "gateway/base/thread.h"
 
+#define SERVICE_VERSION "0.1.0"
+
 /* Exit statuses, sysexits(3) where it has one. */
 enum service_exit {
     EXIT_OK = 0,
@@ -35,6 +37,15 @@ struct service_args {
  * with: help, version and errors have been printed. */
 int service_args_parse(int argc, char **argv, const struct service_about *about,
                        struct service_args *out);
+
+struct config_section;
+
+/* How `rc` of loading the configuration and what it names ended: says on stderr what is wrong, or
+ * with --check on stdout that nothing is. Returns -1 to go on, otherwise the status to exit with.
+ * `loaded`: the file itself was read, the fault lies in what it names. */
+int service_config_result(const struct service_about *about, const struct service_args *args,
+                          const struct config_section *section, bool loaded, int rc,
+                          struct err_text *err);
 
 struct service_hooks {
     void *ctx;

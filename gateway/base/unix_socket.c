@@ -2,6 +2,7 @@
 #include "gateway/base/unix_socket.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -87,6 +88,21 @@ int unix_listen(const char *path, int type, mode_t mode, int *out_fd, struct err
         return result;
     }
     *out_fd = fd;
+    return 0;
+}
+
+int unix_give_to_group(const char *path, const char *group, struct err_text *err)
+{
+    enum { RECORD_BYTES = 8192 };
+    struct group record;
+    struct group *found = NULL;
+    char text[RECORD_BYTES];
+    if (!group || group[0] == '\0' || getgrnam_r(group, &record, text, sizeof text, &found) != 0 ||
+        !found)
+        return 0;
+    if (chown(path, (uid_t)-1, found->gr_gid) != 0)
+        return err_set(err, ERR_DENIED, "%s: cannot be given to group '%s': %s", path, group,
+                       strerror(errno));
     return 0;
 }
 

@@ -20,6 +20,9 @@ struct unix_peer {
  * ERR_INVALID when the path does not fit sockaddr_un, ERR_IO. */
 int unix_listen(const char *path, int type, mode_t mode, int *out_fd,
                 struct err_text *err) MUST_CHECK;
+/* Gives the socket file at `path` to a group. NULL, "" or a group this machine does not have leave
+ * it as the folder made it. ERR_DENIED when we are not a member of that group. */
+int unix_give_to_group(const char *path, const char *group, struct err_text *err) MUST_CHECK;
 /* Connects; ERR_NOT_FOUND when nobody listens there. *out_fd is the caller's. */
 int unix_connect(const char *path, int type, int *out_fd, struct err_text *err) MUST_CHECK;
 /* The next waiting connection; ERR_TIMEOUT when none waits. *out_fd is the caller's. */

@@ -122,6 +122,11 @@ int config_parse(const char *name, const char *text, size_t size,
  * the section itself). Sets `file:line: path = 'value': reason`. Returns ERR_INVALID. */
 int config_refuse(const struct config_at *at, const char *key, struct err_text *err,
                   const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* For a fault found after the load, in what the configuration names: puts the option it is about
+ * before the text, `file:line: key = 'value': reason`. That is the option the text begins with
+ * ("cameras[2]: …"), or below it the one whose value the text quotes ("profile 'x': …") or begins
+ * with ("/etc/x.pem: …"); `section` gives the defaults. A text about none gets the file's name. */
+void config_blame(const char *path, const struct config_section *section, struct err_text *err);
 /* The line (from 1) at which an option stands, that of its section when it is not written. */
 int config_line(const struct config_at *at, const char *key);
 

@@ -233,14 +233,14 @@ bool config_node_scalar(const yaml_node_t *node, struct scalar *out)
     return true;
 }
 
-/* A value as it may stand in an error: no control characters, at most 60 bytes of whole characters.
- */
-static void show_value(const struct scalar *scalar, char out[72])
+/* A value as it may stand in an error: no control characters, at most CONFIG_SHOWN_BYTES of whole
+ * characters. */
+static void show_value(const struct scalar *scalar, char out[CONFIG_SHOWN_BYTES + 12])
 {
     size_t n = scalar->length;
-    bool cut = n > 60;
+    bool cut = n > CONFIG_SHOWN_BYTES;
     if (cut) {
-        n = 60;
+        n = CONFIG_SHOWN_BYTES;
         while (n > 0 && ((unsigned char)scalar->text[n] & 0xC0) == 0x80) {
             n--;
         }
@@ -257,7 +257,7 @@ int config_error(const struct config_at *at, struct err_text *err, const char *r
     struct scalar scalar;
     const char *file = at->document->file;
     if (config_node_scalar(at->node, &scalar)) {
-        char value[72];
+        char value[CONFIG_SHOWN_BYTES + 12];
         show_value(&scalar, value);
         return err_set(err, ERR_INVALID, "%s:%zu: %s = '%s': %s", file, at->line, at->path, value,
                        reason);

@@ -12,6 +12,8 @@
 #include "gateway/config/config.h"
 #include "gateway/config/scalar.h"
 
+enum { CONFIG_SHOWN_BYTES = 60 }; /* a longer value is cut in errors */
+
 struct config_document {
     const char *file; /* as named in errors; the caller's */
     yaml_document_t yaml;

@@ -7,16 +7,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/control/passwords.h"
 
 enum {
     CLIENTS_MAX = 64,
+    CLIENTS_OF_ONE_MAX = 48, /* one user's programs gone wrong leave places for others */
     SUBSCRIBERS_MAX = 32,
+    SUBSCRIBERS_OF_ONE_MAX = 24,
+    POST_TRIES_MAX = 5000, /* a millisecond each */
+    /* Of one officer: everything asked is recorded somewhere, and the journal's queue is for hits.
+     */
+    ASKED_AT_ONCE_MAX = 200,
+    ASKED_EVERY_MS = 50,
     OUTPUT_MAX_BYTES = 4 << 20,
     PATH_SIZE = 256,
     GROUPS_MAX = 64
+};
+
+/* How much an officer has asked lately: one less every ASKED_EVERY_MS. */
+struct asking {
+    char officer[OFFICER_NAME_MAX + 1]; /* "" = free */
+    struct mono_time done;              /* when nothing is left of it */
 };
 
 struct control {
@@ -24,6 +38,7 @@ struct control {
     struct line_server *server;
     struct passwords *passwords;
     struct tokens tokens;
+    struct asking asking[TOKENS_MAX]; /* more officers cannot be signed on */
     char control_path[PATH_SIZE];
     char events_path[PATH_SIZE];
     gid_t admin_gid;
@@ -115,8 +130,18 @@ static void send_answer(void *ctx, void *item)
     free(answer);
 }
 
+/* An answer made in the control thread goes out at once: a client that asks a thousand things in
+ * one breath fills its own output, not the queue that everybody's events come through. */
 static void post_answer(struct control *control, struct control_ticket ticket, json_t *body)
 {
+    if (line_server_is_here(control->server)) {
+        struct line_client *client = line_client_find(control->server, ticket.client);
+        if (client)
+            line_client_send_json(client, body);
+        else
+            json_decref(body);
+        return;
+    }
     struct answer *answer = body ? malloc(sizeof *answer) : NULL;
     if (answer) {
         *answer = (struct answer){control, ticket, body};
@@ -161,6 +186,8 @@ static const char *refusal_zh(int result)
         return "没有该警员";
     case ERR_INVALID:
         return "姓名或密码不符合要求";
+    case ERR_CORRUPT:
+        return "警员账户文件不可用，请联系技术人员";
     default:
         return "无法完成，请查看日志";
     }
@@ -185,9 +212,17 @@ static void finish_login(struct control *control, struct password_job *job)
     explicit_bzero(text, sizeof text);
 }
 
+/* The first officer may have been signed off while the second one's password was checked. */
 static void finish_second(struct control *control, struct password_job *job)
 {
     struct control_call call = {job->ticket, job->actor, job->args};
+    if (job->actor.officer[0] != '\0' &&
+        !tokens_held(&control->tokens, job->actor.officer, job->actor.peer.uid,
+                     clock_mono(&clock_system))) {
+        control_refuse(control, job->ticket, "denied", "sign on first: checkpointctl login",
+                       "请先登录");
+        return;
+    }
     memcpy(call.actor.second, job->name, sizeof call.actor.second);
     job->act->run(control->options.ctx, control, &call);
 }
@@ -211,11 +246,18 @@ static void finish_job(void *ctx, void *item)
     password_job_free(job);
 }
 
+/* What a job did must reach the control thread: it ends the tokens of a disabled officer. */
 static void job_done(void *ctx, struct password_job *job)
 {
+    const struct timespec pause = {.tv_nsec = 1000000};
     struct control *control = ctx;
-    if (line_server_post(control->server, finish_job, control, job) != 0)
-        password_job_free(job); /* full and counted: the client sees no answer */
+    int result = line_server_post(control->server, finish_job, control, job);
+    for (int i = 0; result == ERR_FULL && i < POST_TRIES_MAX; i++) {
+        nanosleep(&pause, NULL);
+        result = line_server_post(control->server, finish_job, control, job);
+    }
+    if (result != 0)
+        password_job_free(job); /* the control thread stands still: the program is being ended */
 }
 
 static bool copy_text(const json_t *object, const char *key, char *out, size_t room)
@@ -347,6 +389,32 @@ static bool may(const struct control_act *act, const struct control_actor *actor
     return false;
 }
 
+/* Whether the officer asks faster than people do. */
+static bool asks_too_much(struct control *control, const char *officer)
+{
+    struct mono_time now = clock_mono(&clock_system);
+    struct asking *row = NULL;
+    for (int i = 0; i < TOKENS_MAX; i++) {
+        struct asking *other = &control->asking[i];
+        if (strcmp(other->officer, officer) == 0) {
+            row = other;
+            break;
+        }
+        if (!row && (other->officer[0] == '\0' || !mono_before(now, other->done)))
+            row = other;
+    }
+    if (!row)
+        return false;
+    if (strcmp(row->officer, officer) != 0 || mono_before(row->done, now)) {
+        *row = (struct asking){.done = now};
+        memcpy(row->officer, officer, strlen(officer) + 1);
+    }
+    if (mono_diff_ms(row->done, now) >= (int64_t)ASKED_AT_ONCE_MAX * ASKED_EVERY_MS)
+        return true;
+    row->done = mono_add_ms(row->done, ASKED_EVERY_MS);
+    return false;
+}
+
 static void run_with_second(struct control *control, const struct control_act *act,
                             const struct control_call *call, const json_t *second)
 {
@@ -356,7 +424,7 @@ static void run_with_second(struct control *control, const struct control_act *a
     if (fits) {
         job->act = act;
         job->args = json_deep_copy(call->args);
-        json_object_del(job->args, "second");
+        fits = job->args && json_object_del(job->args, "second") == 0;
     }
     submit(control, job, call->ticket, fits);
 }
@@ -382,6 +450,9 @@ static void run_request(struct control *control, struct session *session,
                        act->need == CONTROL_OFFICER ? "sign on first: checkpointctl login"
                                                     : "only for leaders and administrators",
                        act->need == CONTROL_OFFICER ? "请先登录" : "仅限带班领导或管理员");
+    else if (act->need == CONTROL_OFFICER && asks_too_much(control, call.actor.officer))
+        control_refuse(control, ticket, "busy", "too many requests at once, wait a moment",
+                       "请求过于频繁，请稍候");
     else if (second)
         run_with_second(control, act, &call, second);
     else
@@ -414,6 +485,7 @@ static void on_subscribe(void *ctx, struct line_client *client, const json_t *re
         return;
     }
     session->subscribed = true;
+    explicit_bzero(session->token, sizeof session->token);
     if (actor.officer[0] != '\0')
         (void)copy_text(request, "token", session->token, sizeof session->token);
     line_client_send_json(client, json_pack("{s:b,s:s}", "ok", 1, "officer", actor.officer));
@@ -475,15 +547,19 @@ static int listen_all(struct control *control, struct err_text *err)
         return err_set(err, ERR_INVALID, "runtime_dir: longer than %d bytes", PATH_SIZE - 10);
     struct line_listener acts = {.path = control->control_path,
                                  .mode = 0660,
+                                 .group = control->options.control_group,
                                  .ops = &control_ops,
                                  .ctx = control,
                                  .clients_max = CLIENTS_MAX,
+                                 .clients_of_one_max = CLIENTS_OF_ONE_MAX,
                                  .line_max_bytes = CONTROL_LINE_MAX_BYTES,
                                  .output_max_bytes = OUTPUT_MAX_BYTES};
     struct line_listener events = acts;
     events.path = control->events_path;
+    events.group = control->options.events_group;
     events.ops = &events_ops;
     events.clients_max = SUBSCRIBERS_MAX;
+    events.clients_of_one_max = SUBSCRIBERS_OF_ONE_MAX;
     int result = line_server_listen(control->server, &acts, err);
     return result == 0 ? line_server_listen(control->server, &events, err) : result;
 }

@@ -57,8 +57,10 @@ struct control_act {
 struct control_options {
     const char *runtime_dir; /* of the sockets */
     const char *accounts_path;
-    const char *admin_group; /* its members manage accounts; unknown group: root only */
-    int64_t token_life_s;    /* TOKEN_LIFE_DEFAULT_S */
+    const char *admin_group;   /* its members manage accounts; unknown group: root only */
+    const char *control_group; /* may open the socket `control`; NULL or unknown: the folder's */
+    const char *events_group;  /* the same for `events` */
+    int64_t token_life_s;      /* TOKEN_LIFE_DEFAULT_S */
     const struct control_act *acts;
     size_t act_count;
     void *ctx; /* of the acts and of `record` */

@@ -60,10 +60,10 @@ static void mark_dead(struct line_client *client)
         return;
     client->dead = true;
     bufferevent_disable(client->stream, EV_READ | EV_WRITE);
-    client->socket->listener.ops->closed(client->socket->listener.ctx, client);
 }
 
-/* Frees dead clients; only from the loop, never inside a callback that holds one. */
+/* Frees dead clients; only from the loop, never inside a callback that holds one: what the owner
+ * keeps for a client lives as long as the client. */
 static void sweep(struct line_server *server)
 {
     struct line_client **at = &server->clients;
@@ -74,6 +74,7 @@ static void sweep(struct line_server *server)
             continue;
         }
         *at = client->next;
+        client->socket->listener.ops->closed(client->socket->listener.ctx, client);
         client->socket->clients--;
         server->stats.clients--;
         bufferevent_free(client->stream);
@@ -191,6 +192,7 @@ static void on_readable(struct bufferevent *stream, void *ctx)
         too_long = size > limit;
         if (!too_long)
             take_line(client, line, size);
+        explicit_bzero(line, size); /* it may hold a password */
         free(line);
     }
     too_long |= evbuffer_get_length(input) > limit;
@@ -244,19 +246,39 @@ static void add_client(struct socket_of *socket, int fd, const struct unix_peer 
     bufferevent_enable(stream, EV_READ | EV_WRITE);
 }
 
+/* Whether there is a place: not all are taken, and not too many by one user. */
+static bool has_place(const struct socket_of *socket, const struct unix_peer *peer)
+{
+    int of_one = 0;
+    if (socket->clients >= socket->listener.clients_max)
+        return false;
+    for (const struct line_client *c = socket->server->clients; c; c = c->next)
+        of_one += c->socket == socket && c->peer.uid == peer->uid;
+    return socket->listener.clients_of_one_max == 0 || of_one < socket->listener.clients_of_one_max;
+}
+
+static void turn_away(struct socket_of *socket, int fd)
+{
+    static const char answer[] =
+        "{\"error\":{\"code\":\"busy\",\"en\":\"too many connections\",\"zh\":\"连接数过多\"},"
+        "\"ok\":false}\n";
+    socket->server->stats.refused++;
+    (void)send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL); /* it sees the end at any rate */
+    close(fd);
+}
+
 static void on_acceptable(evutil_socket_t fd, short what, void *ctx)
 {
     (void)what;
     struct socket_of *socket = ctx;
     int client_fd;
     struct unix_peer peer;
+    sweep(socket->server); /* places of those that left */
     while (unix_accept(fd, &client_fd, &peer) == 0) {
-        if (socket->clients < socket->listener.clients_max) {
+        if (has_place(socket, &peer))
             add_client(socket, client_fd, &peer);
-        } else {
-            socket->server->stats.refused++;
-            close(client_fd);
-        }
+        else
+            turn_away(socket, client_fd);
     }
     sweep(socket->server);
 }
@@ -322,6 +344,11 @@ int line_server_listen(struct line_server *server, const struct line_listener *l
     int result = unix_listen(listener->path, SOCK_STREAM, listener->mode, &socket->fd, err);
     if (result != 0)
         return result;
+    result = unix_give_to_group(listener->path, listener->group, err);
+    if (result != 0) {
+        close(socket->fd);
+        return result;
+    }
     socket->event =
         event_new(server->base, socket->fd, EV_READ | EV_PERSIST, on_acceptable, socket);
     server->socket_count++;
@@ -330,13 +357,23 @@ int line_server_listen(struct line_server *server, const struct line_listener *l
     return 0;
 }
 
+/* The server whose thread this is. */
+static _Thread_local const struct line_server *served_here;
+
+bool line_server_is_here(const struct line_server *server)
+{
+    return served_here == server;
+}
+
 void line_server_run(struct thread *self, void *arg)
 {
     struct line_server *server = arg;
     server->thread = self;
+    served_here = server;
     thread_alive(self);
     event_base_dispatch(server->base);
     run_posts(server);
+    served_here = NULL;
 }
 
 void line_server_destroy(struct line_server *server)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,22 +26,25 @@ struct line_ops {
                 void **out_data);
     /* One object; borrowed. A line that is no JSON object has been answered already. */
     void (*line)(void *ctx, struct line_client *client, const json_t *object);
+    /* It has gone, and is freed behind this call; never called inside another callback of it. */
     void (*closed)(void *ctx, struct line_client *client);
 };
 
 struct line_listener {
     const char *path;
     mode_t mode;
+    const char *group; /* of the socket file; NULL or unknown on this machine: the folder's */
     const struct line_ops *ops;
     void *ctx;
     int clients_max;
+    int clients_of_one_max; /* of one user; 0: as many as there are places */
     size_t line_max_bytes;
     size_t output_max_bytes;
 };
 
 struct line_stats {
     uint64_t clients;       /* now */
-    uint64_t refused;       /* over clients_max, or by open */
+    uint64_t refused;       /* no place left, or by open */
     uint64_t slow_dropped;  /* closed because they did not read */
     uint64_t lines_bad;     /* no JSON object, or too long */
     uint64_t posts_dropped; /* line_server_post() with a full queue */
@@ -60,6 +64,8 @@ void line_server_destroy(struct line_server *server); /* NULL is fine; the threa
  * `item` is still the caller's. */
 int line_server_post(struct line_server *server, void (*run)(void *ctx, void *item), void *ctx,
                      void *item) MUST_CHECK;
+/* Whether the caller is the server's own thread. */
+bool line_server_is_here(const struct line_server *server);
 void line_server_stats(const struct line_server *server, struct line_stats *out);
 
 /* Queues `size` bytes, a '\n' is added. A client over its bound is closed soon, see above. */

@@ -4,15 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/log.h"
 #include "gateway/base/queue.h"
 
 enum {
     JOBS_MAX = 16,
     POP_MS = 200,
-    NAMES_TRACKED = 64,
+    NAMES_UNKNOWN = 64, /* of nobody's account, the longest unused gives way */
+    NAMES_TRACKED = OFFICERS_MAX + NAMES_UNKNOWN,
     FREE_TRIES = 3,   /* wrong passwords before the first wait */
     WAIT_FIRST_S = 1, /* doubled with each further one */
-    WAIT_MAX_S = 60
+    WAIT_MAX_S = 60,
+    REFUSALS_RECORDED = 10, /* in a minute one by one, more are counted */
+    MINUTE_MS = 60 * 1000
 };
 
 struct tries {
@@ -24,9 +28,12 @@ struct tries {
 
 struct passwords {
     struct passwords_options options;
-    struct accounts *accounts;
-    struct queue *jobs; /* of struct password_job * */
+    struct accounts *accounts; /* NULL: the file is unusable, tried again with each job */
+    struct queue *jobs;        /* of struct password_job * */
     struct tries tries[NAMES_TRACKED];
+    struct mono_time minute_ends; /* of the refusals on record */
+    int refused;
+    int refused_untold;
 };
 
 void password_job_free(struct password_job *job)
@@ -40,19 +47,31 @@ void password_job_free(struct password_job *job)
 
 /* ---- guessing ---- */
 
-/* The name's row, or the one longest unused. */
+/* The name's row. Names without an account share a few rows, so that trying many of them neither
+ * makes an officer's row go nor takes memory. */
 static struct tries *tries_of(struct passwords *p, const char *name)
 {
-    struct tries *oldest = &p->tries[0];
+    bool known = accounts_find(p->accounts, name) != NULL;
+    struct tries *unused = NULL;
+    struct tries *oldest = NULL;
+    int unknown = 0;
     for (int i = 0; i < NAMES_TRACKED; i++) {
-        if (strcmp(p->tries[i].name, name) == 0)
-            return &p->tries[i];
-        if (mono_before(p->tries[i].last, oldest->last))
-            oldest = &p->tries[i];
+        struct tries *row = &p->tries[i];
+        if (strcmp(row->name, name) == 0)
+            return row;
+        if (row->name[0] == '\0') {
+            unused = unused ? unused : row;
+        } else if (!accounts_find(p->accounts, row->name)) {
+            unknown++;
+            if (!oldest || mono_before(row->last, oldest->last))
+                oldest = row;
+        }
     }
-    *oldest = (struct tries){0};
-    memcpy(oldest->name, name, strlen(name) + 1);
-    return oldest;
+    /* There are never more rows of accounts than accounts, so one of the two is there. */
+    struct tries *row = unused && (known || unknown < NAMES_UNKNOWN) ? unused : oldest;
+    *row = (struct tries){0};
+    memcpy(row->name, name, strlen(name) + 1);
+    return row;
 }
 
 static void count_wrong(struct tries *tries, struct mono_time now)
@@ -75,7 +94,7 @@ static int check_password(struct passwords *p, struct password_job *job)
     tries->last = now;
     if (mono_before(now, tries->until))
         return err_set(&job->err, ERR_BUSY, "too many wrong passwords: wait %lld s",
-                       (long long)(mono_diff_ms(tries->until, now) / 1000 + 1));
+                       (long long)mono_diff_ms(tries->until, now) / 1000 + 1);
     int result = accounts_check(p->accounts, job->name, job->password, &job->role);
     if (result == 0) {
         *tries = (struct tries){0};
@@ -101,11 +120,31 @@ static int record(struct passwords *p, struct password_job *job, const char *act
     return 0;
 }
 
+/* A wrong password goes on record; of a flood of them a few a minute, the others as a number. */
+static void record_refusal(struct passwords *p, struct password_job *job, const char *act)
+{
+    struct mono_time now = clock_mono(&clock_system);
+    if (!mono_before(now, p->minute_ends)) {
+        p->minute_ends = mono_add_ms(now, MINUTE_MS);
+        p->refused = 0;
+    }
+    if (p->refused++ >= REFUSALS_RECORDED) {
+        p->refused_untold++;
+        return;
+    }
+    json_t *details =
+        json_pack("{s:s,s:i}", "officer", job->name, "others_before", p->refused_untold);
+    /* the refusal stands, recorded or not */
+    if (details && p->options.record(p->options.ctx, &job->actor, act, details) == 0)
+        p->refused_untold = 0;
+    json_decref(details);
+}
+
 static int run_login(struct passwords *p, struct password_job *job)
 {
     int result = check_password(p, job);
-    if (result == ERR_DENIED && record(p, job, "login_refused") != 0)
-        return ERR_DENIED; /* the refusal stands, recorded or not */
+    if (result == ERR_DENIED)
+        record_refusal(p, job, "login_refused");
     return result == 0 ? record(p, job, "login") : result;
 }
 
@@ -113,7 +152,10 @@ static int run_second(struct passwords *p, struct password_job *job)
 {
     if (strcmp(job->name, job->actor.officer) == 0)
         return err_set(&job->err, ERR_DENIED, "the second officer must be another person");
-    return check_password(p, job);
+    int result = check_password(p, job);
+    if (result == ERR_DENIED)
+        record_refusal(p, job, "second_refused");
+    return result;
 }
 
 /* Without a leader the admin group may make the first one, and nothing else. */
@@ -126,35 +168,68 @@ static int check_bootstrap(struct passwords *p, struct password_job *job)
                    "there is no leader yet: the first account must be a leader's");
 }
 
+/* An act that is on record and was not carried out after all is followed by one that says so. */
+static int record_failed(struct passwords *p, struct password_job *job, const char *act, int result)
+{
+    struct err_text why = job->err;
+    if (result != 0)
+        (void)record(p, job, act); /* the refusal stands, recorded or not */
+    job->err = why;
+    return result;
+}
+
 static int run_add(struct passwords *p, struct password_job *job)
 {
     bool bootstrap = !accounts_has_leader(p->accounts);
     int result = check_bootstrap(p, job);
     if (result == 0)
         result = record(p, job, bootstrap ? "officer_bootstrap" : "officer_add");
-    if (result == 0)
-        result = accounts_add(p->accounts, job->name, job->role, job->password, &job->err);
-    return result;
+    if (result != 0)
+        return result;
+    result = accounts_add(p->accounts, job->name, job->role, job->password, &job->err);
+    return record_failed(p, job, "officer_add_failed", result);
 }
 
 static int run_set_password(struct passwords *p, struct password_job *job)
 {
     int result = record(p, job, "officer_passwd");
-    if (result == 0)
-        result = accounts_set_password(p->accounts, job->name, job->password, &job->err);
-    return result;
+    if (result != 0)
+        return result;
+    result = accounts_set_password(p->accounts, job->name, job->password, &job->err);
+    return record_failed(p, job, "officer_passwd_failed", result);
 }
 
 static int run_disable(struct passwords *p, struct password_job *job)
 {
     int result = record(p, job, "officer_disable");
-    if (result == 0)
-        result = accounts_disable(p->accounts, job->name, &job->err);
-    return result;
+    if (result != 0)
+        return result;
+    result = accounts_disable(p->accounts, job->name, &job->err);
+    return record_failed(p, job, "officer_disable_failed", result);
+}
+
+/* Who asks may have been disabled while the job waited. */
+static int check_actor(const struct passwords *p, struct password_job *job)
+{
+    const struct officer *officer = accounts_find(p->accounts, job->actor.officer);
+    if (job->actor.officer[0] == '\0' || (officer && !officer->disabled))
+        return 0;
+    return err_set(&job->err, ERR_DENIED, "the account '%s' is disabled", job->actor.officer);
+}
+
+/* Not 0: the file is unusable; nobody signs on, and nobody bootstraps over it. */
+static int open_accounts(struct passwords *p, struct err_text *err)
+{
+    return p->accounts ? 0 : accounts_open(p->options.accounts_path, &p->accounts, err);
 }
 
 static int run_job(struct passwords *p, struct password_job *job)
 {
+    if (open_accounts(p, &job->err) != 0)
+        return ERR_CORRUPT;
+    int result = check_actor(p, job);
+    if (result != 0)
+        return result;
     switch (job->kind) {
     case JOB_LOGIN:
         return run_login(p, job);
@@ -180,7 +255,11 @@ int passwords_create(const struct passwords_options *options, struct passwords *
     p->jobs = queue_create(JOBS_MAX, sizeof(struct password_job *));
     int result = p->jobs ? 0 : err_set(err, ERR_NO_MEMORY, "accounts: no memory");
     if (result == 0)
-        result = accounts_open(options->accounts_path, &p->accounts, err);
+        result = open_accounts(p, err);
+    if (result != 0 && result != ERR_NO_MEMORY) {
+        log_event(EVENT_ACCOUNTS_UNUSABLE, "detail=\"%s\"", err->text);
+        result = 0; /* lanes do not wait for officers' accounts */
+    }
     if (result != 0) {
         passwords_destroy(p);
         return result;

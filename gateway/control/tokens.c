@@ -66,6 +66,16 @@ const struct token *tokens_find(const struct tokens *tokens, const char *text, u
     return NULL;
 }
 
+bool tokens_held(const struct tokens *tokens, const char *officer, uid_t uid, struct mono_time now)
+{
+    for (int i = 0; i < TOKENS_MAX; i++) {
+        const struct token *token = &tokens->slots[i];
+        if (!is_free(token, now) && token->uid == uid && strcmp(token->officer, officer) == 0)
+            return true;
+    }
+    return false;
+}
+
 void tokens_revoke(struct tokens *tokens, const char *text)
 {
     uint8_t digest[32];

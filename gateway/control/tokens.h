@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,5 +37,7 @@ int tokens_issue(struct tokens *tokens, const char *officer, enum officer_role r
 /* The token, if it is valid now and was given to this user; otherwise NULL. */
 const struct token *tokens_find(const struct tokens *tokens, const char *text, uid_t uid,
                                 struct mono_time now);
+/* Whether this user still has a token of the officer. */
+bool tokens_held(const struct tokens *tokens, const char *officer, uid_t uid, struct mono_time now);
 void tokens_revoke(struct tokens *tokens, const char *text);
 void tokens_revoke_officer(struct tokens *tokens, const char *officer);

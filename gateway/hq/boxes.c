@@ -126,28 +126,31 @@ static int add_message(void *ctx, const struct hq_value *columns, size_t count)
 }
 
 /* What the box says of itself; written only when it changes. */
-static int note_box(struct hq_call *call, struct err_text *err)
+static void note_box(struct hq_call *call)
 {
+    struct err_text err = {""};
     const struct hq_query *q = &call->query;
     int rc = hq_db_exec(
         &call->hq->db, "UPDATE checkpoints SET inbox_acked = $2 WHERE id = $1 AND inbox_acked < $2",
-        HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->after)), err);
+        HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->after)), &err);
     if (rc == 0 && q->has_revision)
         rc = hq_db_exec(
             &call->hq->db,
             "UPDATE checkpoints SET list_revision = $2, list_hash = $3 WHERE id = $1"
             " AND (list_revision IS NULL OR list_revision <> $2 OR list_hash <> $3)",
-            HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->revision), hq_text(q->hash)), err);
-    return rc;
+            HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->revision), hq_text(q->hash)), &err);
+    hqd_noted(call->hq, rc, &err);
 }
 
 enum hq_step hq_box_inbox(struct hq_call *call)
 {
     struct err_text err = {""};
     struct inbox in = {.call = call, .next = (int64_t)call->query.after};
-    int rc = call->topics ? 0 : note_box(call, &err); /* the first run only */
+    int rc = 0;
+    if (!call->topics) /* the first run only */
+        note_box(call);
     hq_answer_begin(call, 200);
-    if (rc == 0 && evbuffer_add_printf(call->answer.body, "{\"messages\":[") < 0)
+    if (evbuffer_add_printf(call->answer.body, "{\"messages\":[") < 0)
         rc = ERR_NO_MEMORY;
     if (rc == 0)
         rc = hq_db_query(&call->hq->db,

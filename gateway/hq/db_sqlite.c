@@ -9,7 +9,8 @@
 
 #include "gateway/hq/db.h"
 
-enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 1 };
+/* The application id ("CPHQ") keeps another program's database from being written to. */
+enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 1, APPLICATION_ID = 0x43504851 };
 
 struct sqlite_db {
     sqlite3 *db;
@@ -35,7 +36,7 @@ static const char schema[] =
     "CREATE TABLE checkpoints(id TEXT PRIMARY KEY, name TEXT NOT NULL, created_ms INTEGER NOT NULL,"
     " revoked_ms INTEGER, last_seen_ms INTEGER, list_revision INTEGER, list_hash TEXT,"
     " inbox_acked INTEGER NOT NULL DEFAULT 0, certificate_until_ms INTEGER,"
-    " instruction_id INTEGER NOT NULL DEFAULT 0) STRICT;"
+    " instruction_id INTEGER NOT NULL DEFAULT 0, enrolled_ms INTEGER) STRICT;"
     "CREATE TABLE certificates(fingerprint BLOB PRIMARY KEY, checkpoint TEXT NOT NULL,"
     " until_ms INTEGER NOT NULL, revoked_ms INTEGER) STRICT, WITHOUT ROWID;"
     "CREATE INDEX certificates_of ON certificates(checkpoint);"
@@ -54,8 +55,7 @@ static const char schema[] =
     " PRIMARY KEY(checkpoint, chain, sequence)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE hits(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,"
     " chain BLOB NOT NULL, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
-    " received_ms INTEGER NOT NULL, provisional INTEGER NOT NULL, body BLOB NOT NULL,"
-    " UNIQUE(checkpoint, chain, sequence)) STRICT;"
+    " received_ms INTEGER NOT NULL, provisional INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
     "CREATE TABLE urgents(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL,"
     " kind TEXT NOT NULL, time_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, line BLOB NOT "
     "NULL,"
@@ -69,6 +69,7 @@ static const char schema[] =
     "CREATE TABLE revisions(one INTEGER PRIMARY KEY CHECK(one = 1), value INTEGER NOT NULL) STRICT;"
     "INSERT INTO revisions VALUES(1, 0);"
     "CREATE INDEX hits_of ON hits(checkpoint, number);"
+    "CREATE INDEX hits_at ON hits(checkpoint, chain, sequence);"
     "CREATE INDEX chains_newest ON chains(checkpoint, opened_ms);";
 
 static int code_of(sqlite3 *db)
@@ -179,6 +180,15 @@ static int step_all(struct sqlite_db *s, sqlite3_stmt *statement, hq_row_cb row,
     return step == SQLITE_DONE ? 0 : fail(s, err);
 }
 
+/* Once open, a damaged file is our own fault: ERR_CORRUPT stays the word for what a peer sent. */
+static int own_fault(int rc, struct err_text *err)
+{
+    if (rc != ERR_CORRUPT)
+        return rc;
+    return err && err->text[0] ? err_prefix(err, ERR_IO, "stored data damaged")
+                               : err_set(err, ERR_IO, "database: stored data damaged");
+}
+
 static int sqlite_query(void *impl, const char *sql, const struct hq_value *params,
                         size_t param_count, hq_row_cb row, void *ctx, struct err_text *err)
 {
@@ -186,23 +196,23 @@ static int sqlite_query(void *impl, const char *sql, const struct hq_value *para
     sqlite3_stmt *statement = NULL;
     int rc = prepare(s, sql, &statement, err);
     if (rc != 0)
-        return rc;
+        return own_fault(rc, err);
     rc = bind(s, statement, params, param_count, err);
     if (rc == 0)
         rc = step_all(s, statement, row, ctx, err);
     (void)sqlite3_reset(statement);          /* repeats the step's error */
     (void)sqlite3_clear_bindings(statement); /* always SQLITE_OK */
-    return rc;
+    return own_fault(rc, err);
 }
 
 static int sqlite_begin(void *impl, struct err_text *err)
 {
-    return run_text(impl, "BEGIN IMMEDIATE", err);
+    return own_fault(run_text(impl, "BEGIN IMMEDIATE", err), err);
 }
 
 static int sqlite_commit(void *impl, struct err_text *err)
 {
-    return run_text(impl, "COMMIT", err);
+    return own_fault(run_text(impl, "COMMIT", err), err);
 }
 
 static void sqlite_rollback(void *impl)
@@ -235,26 +245,49 @@ static const struct hq_db_ops sqlite_ops = {
     .close = sqlite_close,
 };
 
-static int bring_up(struct sqlite_db *s, struct err_text *err)
+/* Whether the file is ours, or empty; before anything is written to it. */
+static int check_owner(struct sqlite_db *s, int64_t *out_version, struct err_text *err)
 {
     struct hq_db db = {&sqlite_ops, s};
+    int64_t owner = 0;
     int64_t version = 0;
-    int rc = run_text(s,
-                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                      "PRAGMA trusted_schema=OFF",
-                      err);
+    int64_t tables = 0;
+    int rc = run_text(s, "PRAGMA schema_version", err); /* reads the header: no database? */
+    if (rc == 0)
+        rc = hq_db_number(&db, "PRAGMA application_id", NULL, 0, 0, &owner, err);
     if (rc == 0)
         rc = hq_db_number(&db, "PRAGMA user_version", NULL, 0, 0, &version, err);
+    if (rc == 0)
+        rc = hq_db_number(&db, "SELECT count(*) FROM sqlite_schema", NULL, 0, 0, &tables, err);
+    if (rc == 0 && owner != APPLICATION_ID && (owner != 0 || version != 0 || tables != 0))
+        rc = err_set(err, ERR_CORRUPT, "another program's database, expected hqd's");
     if (rc == 0 && version > SCHEMA_VERSION)
         rc = err_set(err, ERR_UNSUPPORTED, "schema %lld, this hqd knows %d", (long long)version,
                      SCHEMA_VERSION);
+    if (rc == 0)
+        *out_version = version;
+    return rc;
+}
+
+static int bring_up(struct sqlite_db *s, struct err_text *err)
+{
+    char mark[80];
+    int64_t version = 0;
+    (void)snprintf(mark, sizeof(mark), "PRAGMA application_id=%d; PRAGMA user_version=%d",
+                   APPLICATION_ID, SCHEMA_VERSION); /* fits */
+    int rc = check_owner(s, &version, err);
+    if (rc == 0)
+        rc = run_text(s,
+                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                      "PRAGMA trusted_schema=OFF",
+                      err);
     if (rc != 0 || version == SCHEMA_VERSION)
         return rc;
     rc = sqlite_begin(s, err);
     if (rc == 0)
         rc = run_text(s, schema, err);
     if (rc == 0)
-        rc = run_text(s, "PRAGMA user_version=1", err);
+        rc = run_text(s, mark, err);
     if (rc == 0)
         rc = sqlite_commit(s, err);
     sqlite_rollback(s);

@@ -239,6 +239,13 @@ void hqd_wake(struct hqd *hq, unsigned topics)
         hq->wake(hq->wake_ctx, topics);
 }
 
+void hqd_noted(struct hqd *hq, int rc, const struct err_text *err)
+{
+    if (rc != 0 && !hq->notes_unwritten)
+        log_event(EVENT_HQ_STORE_FAULT, "reason=\"%s\"", err->text[0] ? err->text : err_name(rc));
+    hq->notes_unwritten = rc != 0;
+}
+
 int hqd_post(struct hqd *hq, const char *checkpoint, const char *kind, const char *body,
              size_t size, struct wall_time now, struct wall_time expires, struct err_text *err)
 {

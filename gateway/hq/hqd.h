@@ -47,6 +47,7 @@ struct hqd {
     char *freshness; /* envelope, NULL when the key set has no key of ours */
     struct wall_time freshness_time;
     bool freshness_missing; /* told once */
+    bool notes_unwritten;   /* told once */
     struct hq_issuer issuer;
     void (*wake)(void *ctx, unsigned topics); /* runs calls that wait; NULL: nobody waits */
     void *wake_ctx;
@@ -67,6 +68,9 @@ int hqd_load_head(struct hqd *hq, struct err_text *err) MUST_CHECK;
  * one the boxes notice; the reason is logged. */
 void hqd_renew_freshness(struct hqd *hq);
 void hqd_wake(struct hqd *hq, unsigned topics);
+/* A note for people (last seen, list at the box) was written or could not be: with a full disk
+ * whoever only reads is still answered. Logged when that changes. */
+void hqd_noted(struct hqd *hq, int rc, const struct err_text *err);
 /* A message for one box, or for all (checkpoint NULL: a newer one of the kind replaces it). `body`
  * is JSON text. Inside the caller's transaction. */
 int hqd_post(struct hqd *hq, const char *checkpoint, const char *kind, const char *body,

@@ -12,14 +12,28 @@ struct row {
     bool found;
     bool revoked;
     int64_t last_seen_ms;
+    int64_t enrolled_ms;
 };
 
 static int take_row(void *ctx, const struct hq_value *columns, size_t count)
 {
-    if (count != 2)
+    if (count != 3)
         return ERR_CORRUPT;
-    *(struct row *)ctx = (struct row){true, columns[0].type != HQ_NULL, columns[1].number};
+    *(struct row *)ctx =
+        (struct row){true, columns[0].type != HQ_NULL, columns[1].number, columns[2].number};
     return 0;
+}
+
+/* At most once a minute, and again when the clock went back. */
+static void note_seen(struct hq_call *call, const struct row *row, const char *sql)
+{
+    struct err_text err = {""};
+    int64_t age_ms = call->now.ms - row->last_seen_ms;
+    if (age_ms >= 0 && age_ms < SEEN_EVERY_MS)
+        return;
+    int rc = hq_db_exec(&call->hq->db, sql,
+                        HQ_PARAMS(hq_text(call->peer.identity.name), hq_int(call->now.ms)), &err);
+    hqd_noted(call->hq, rc, &err);
 }
 
 int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
@@ -39,8 +53,13 @@ int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
                                   hq_text(checkpoint), hq_int(facts->not_after.ms)),
                         err);
     if (rc == 0)
-        rc = hq_db_exec(&hq->db, "UPDATE checkpoints SET certificate_until_ms = $2 WHERE id = $1",
-                        HQ_PARAMS(hq_text(checkpoint), hq_int(facts->not_after.ms)), err);
+        rc = hq_db_exec(&hq->db,
+                        "UPDATE checkpoints SET certificate_until_ms = $2,"
+                        " enrolled_ms = CASE WHEN $3 = 1 THEN $4 ELSE enrolled_ms END"
+                        " WHERE id = $1",
+                        HQ_PARAMS(hq_text(checkpoint), hq_int(facts->not_after.ms), hq_int(first),
+                                  hq_int(clock_wall(&hq->clock).ms)),
+                        err);
     return rc;
 }
 
@@ -49,21 +68,23 @@ static int check_box(struct hq_call *call, struct row *row, struct err_text *err
     struct hqd *hq = call->hq;
     const char *id = call->peer.identity.name;
     struct row certificate = {0};
-    int rc = hq_db_query(&hq->db, "SELECT revoked_ms, last_seen_ms FROM checkpoints WHERE id = $1",
-                         HQ_PARAMS(hq_text(id)), take_row, row, err);
+    int rc = hq_db_query(
+        &hq->db, "SELECT revoked_ms, last_seen_ms, enrolled_ms FROM checkpoints WHERE id = $1",
+        HQ_PARAMS(hq_text(id)), take_row, row, err);
     if (rc != 0 || !row->found || row->revoked)
         return rc;
-    rc =
-        hq_db_query(&hq->db, "SELECT revoked_ms, until_ms FROM certificates WHERE fingerprint = $1",
-                    HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE)), take_row,
-                    &certificate, err);
+    rc = hq_db_query(&hq->db, "SELECT revoked_ms, 0, 0 FROM certificates WHERE fingerprint = $1",
+                     HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE)), take_row,
+                     &certificate, err);
     row->revoked = certificate.revoked;
-    /* One of an issuing CA that is not ours to run: noted, so that a new enrolment ends it. */
-    if (rc == 0 && !certificate.found)
+    /* One of an issuing CA that is not ours to run: noted, so that a new enrolment ends it. Made
+     * before the last enrolment it has ended, though it was never shown here. */
+    if (rc == 0 && !certificate.found && call->peer.not_before.ms < row->enrolled_ms)
+        row->revoked = true;
+    else if (rc == 0 && !certificate.found)
         rc = hq_certificate_issued(hq, id, &call->peer, false, err);
-    if (rc == 0 && call->now.ms - row->last_seen_ms >= SEEN_EVERY_MS)
-        rc = hq_db_exec(&hq->db, "UPDATE checkpoints SET last_seen_ms = $2 WHERE id = $1",
-                        HQ_PARAMS(hq_text(id), hq_int(call->now.ms)), err);
+    if (rc == 0 && !row->revoked)
+        note_seen(call, row, "UPDATE checkpoints SET last_seen_ms = $2 WHERE id = $1");
     return rc;
 }
 
@@ -73,11 +94,11 @@ static int check_operator(struct hq_call *call, struct row *row, struct err_text
     const char *name = call->peer.identity.name;
     if (strcmp(call->peer.identity.fleet, hq->keyset->fleet) != 0)
         return 0;
-    int rc = hq_db_query(&hq->db, "SELECT revoked_ms, last_seen_ms FROM operators WHERE name = $1",
-                         HQ_PARAMS(hq_text(name)), take_row, row, err);
-    if (rc == 0 && row->found && call->now.ms - row->last_seen_ms >= SEEN_EVERY_MS)
-        rc = hq_db_exec(&hq->db, "UPDATE operators SET last_seen_ms = $2 WHERE name = $1",
-                        HQ_PARAMS(hq_text(name), hq_int(call->now.ms)), err);
+    int rc =
+        hq_db_query(&hq->db, "SELECT revoked_ms, last_seen_ms, 0 FROM operators WHERE name = $1",
+                    HQ_PARAMS(hq_text(name)), take_row, row, err);
+    if (rc == 0 && row->found && !row->revoked)
+        note_seen(call, row, "UPDATE operators SET last_seen_ms = $2 WHERE name = $1");
     return rc;
 }
 

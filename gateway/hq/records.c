@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/base/json.h"
+
 struct ingest {
     struct hq_db *db;
     const char *checkpoint;
@@ -73,32 +75,60 @@ static int open_chain(struct ingest *in, const struct journal_header *header, st
     return rc;
 }
 
+/* Finds a hit by what it says, not by its sequence alone: a box put back to an earlier state tells
+ * other hits under old sequences, and none of them may hide another. */
+static int mark_hit(struct ingest *in, const struct journal_record *r, bool provisional,
+                    bool *out_there, struct err_text *err)
+{
+    int rc = hq_db_exec(in->db,
+                        "UPDATE hits SET provisional = CASE WHEN $5 = 0 THEN 0 ELSE provisional END"
+                        " WHERE checkpoint = $1 AND chain = $2 AND sequence = $3 AND body = $4",
+                        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
+                                  hq_int((int64_t)r->header.sequence),
+                                  hq_blob(r->body, r->body_size), hq_int(provisional)),
+                        err);
+    if (rc == 0)
+        *out_there = hq_db_changed(in->db) > 0;
+    return rc;
+}
+
+/* The chain's hit replaces provisional ones that say something else. */
 static int put_hit(struct ingest *in, const struct journal_record *r, bool provisional,
                    struct err_text *err)
 {
     const struct hq_value sequence = hq_int((int64_t)r->header.sequence);
-    const struct hq_value body = hq_blob(r->body, r->body_size);
-    int rc = hq_db_exec(
-        in->db,
-        "UPDATE hits SET provisional = CASE WHEN $5 = 0 THEN 0 ELSE provisional END"
-        " WHERE checkpoint = $1 AND chain = $2 AND sequence = $3"
-        " AND (body = $4 OR (provisional = 0 AND $5 = 1))",
-        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence, body, hq_int(provisional)), err);
-    if (rc != 0 || hq_db_changed(in->db) > 0)
+    bool there = false;
+    int rc = mark_hit(in, r, provisional, &there, err);
+    if (rc == 0 && !there && !provisional)
+        rc = hq_db_exec(in->db,
+                        "DELETE FROM hits WHERE checkpoint = $1 AND chain = $2 AND sequence = $3"
+                        " AND provisional = 1",
+                        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence), err);
+    if (rc != 0 || there)
         return rc;
     rc = hq_db_exec(in->db,
-                    "DELETE FROM hits WHERE checkpoint = $1 AND chain = $2 AND sequence = $3",
-                    HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence), err);
-    if (rc == 0)
-        rc = hq_db_exec(in->db,
-                        "INSERT INTO hits(checkpoint, chain, sequence, time_ms, received_ms,"
-                        " provisional, body) VALUES($1, $2, $3, $4, $5, $6, $7)",
-                        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence,
-                                  hq_int(r->header.wall.ms), hq_int(in->now.ms),
-                                  hq_int(provisional), body),
-                        err);
+                    "INSERT INTO hits(checkpoint, chain, sequence, time_ms, received_ms,"
+                    " provisional, body) VALUES($1, $2, $3, $4, $5, $6, $7)",
+                    HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence,
+                              hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_int(provisional),
+                              hq_blob(r->body, r->body_size)),
+                    err);
     in->out->hits += rc == 0;
     return rc;
+}
+
+/* Bodies are handed on verbatim inside JSON answers, so one that is none is no record. */
+static int check_body(const struct journal_record *r, struct err_text *err)
+{
+    json_t *body = NULL;
+    if (!r->has_body)
+        return 0;
+    int rc = json_parse(r->body, r->body_size, &body, err);
+    if (rc != 0)
+        return err_prefix(err, rc, "body");
+    bool object = json_is_object(body);
+    json_decref(body);
+    return object ? 0 : err_set(err, ERR_INVALID, "body: expected a JSON object");
 }
 
 /* A sequence HQ holds already: the same record is a repeat, another one a fork. */
@@ -177,8 +207,10 @@ static int take_lines(struct ingest *in, const char *body, size_t size, struct e
         rc = journal_wire_read(body + at, length, &wire, err);
         if (rc == 0) {
             rc = strcmp(wire.source, source) == 0
-                     ? take_record(in, &wire.record, body + at, length, err)
+                     ? check_body(&wire.record, err)
                      : err_set(err, ERR_INVALID, "source of another checkpoint");
+            if (rc == 0)
+                rc = take_record(in, &wire.record, body + at, length, err);
             journal_wire_free(&wire);
         }
         at += length + 1;
@@ -186,6 +218,18 @@ static int take_lines(struct ingest *in, const char *body, size_t size, struct e
     if (rc == 0 && line_number == 0)
         return err_set(err, ERR_INVALID, "no record");
     return rc == 0 ? 0 : err_prefix(err, rc, "line %d", line_number);
+}
+
+/* Urgent records the chain has reached; one that says something else stays, as evidence. */
+static int drop_urgents(struct ingest *in, struct err_text *err)
+{
+    return hq_db_exec(
+        in->db,
+        "DELETE FROM urgents WHERE checkpoint = $1 AND chain = $2 AND sequence <= $3"
+        " AND line = (SELECT r.line FROM records r WHERE r.checkpoint = $1"
+        " AND r.chain = $2 AND r.sequence = urgents.sequence)",
+        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int((int64_t)in->out->head.sequence)),
+        err);
 }
 
 int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
@@ -206,6 +250,8 @@ int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body
                                   hq_int((int64_t)result.head.sequence),
                                   hq_blob(result.head.hash, JOURNAL_HASH_SIZE)),
                         err);
+    if (rc == 0 && result.stored > 0)
+        rc = drop_urgents(&in, err);
     if (rc == 0)
         rc = hq_db_commit(db, err);
     hq_db_rollback(db);
@@ -264,8 +310,10 @@ int hq_records_urgent(struct hq_db *db, const char *checkpoint, const char *line
     if (rc != 0)
         return rc;
     rc = strcmp(wire.source, source) == 0
-             ? hq_db_begin(db, err)
+             ? check_body(&wire.record, err)
              : err_set(err, ERR_INVALID, "source of another checkpoint");
+    if (rc == 0)
+        rc = hq_db_begin(db, err);
     if (rc == 0)
         rc = take_urgent(&in, &wire.record, line, size, &is_new, err);
     if (rc == 0)

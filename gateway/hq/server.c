@@ -21,6 +21,8 @@
 
 #include "gateway/base/encode.h"
 #include "gateway/base/log.h"
+#include "gateway/hq/address.h"
+#include "gateway/hq/connections.h"
 #include "gateway/hq/issuer.h"
 #include "gateway/hq/route.h"
 
@@ -30,7 +32,6 @@ enum {
     REFUSED_LOG_MS = 1000,
     HOUSEKEEPING_MS = 10 * 60 * 1000,
     FRESHNESS_RETRY_MS = 60 * 1000,
-    ADDRESS_SIZE = 128,
     METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
               EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH
 };
@@ -41,6 +42,7 @@ struct end {
     SSL_CTX *tls;
     struct evhttp *http;
     struct evconnlistener *listener; /* http's */
+    struct connections connections;
     uint16_t port;
     bool est;
 };
@@ -93,6 +95,13 @@ static void add_header(struct evhttp_request *http, const char *name, const char
     (void)evhttp_add_header(evhttp_request_get_output_headers(http), name, value);
 }
 
+static SSL *ssl_of(struct evhttp_request *http)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(http);
+    struct bufferevent *bev = connection ? evhttp_connection_get_bufferevent(connection) : NULL;
+    return bev ? bufferevent_openssl_get_ssl(bev) : NULL;
+}
+
 static void send_answer(struct open_call *open)
 {
     const struct hq_answer *answer = &open->call.answer;
@@ -105,6 +114,7 @@ static void send_answer(struct open_call *open)
         add_header(http, "Retry-After", "5");
     if (answer->ask_password)
         add_header(http, "WWW-Authenticate", "Basic realm=\"enrolment\"");
+    connection_answered(ssl_of(http), clock_mono(&clock_system));
     /* a request whose connection has gone is freed by this as well */
     evhttp_send_reply(http, answer->status, NULL, answer->body);
 }
@@ -130,13 +140,24 @@ static size_t waits_of(const struct hq_server *server, const struct hq_call *cal
     return count;
 }
 
+/* The handler's next step. Who was revoked while the call waited gets nothing more. */
+static enum hq_step next_step(struct open_call *open)
+{
+    struct hq_call *call = &open->call;
+    if (!open->route)
+        return HQ_DONE;
+    if (open->waiting && call->peer.identity.kind != 0 && hq_peer_check(call) != HQ_AGAIN)
+        return HQ_DONE;
+    return open->route->handler(call);
+}
+
 /* Runs the handler until it is done or waits. */
 static void run_call(struct open_call *open)
 {
     struct hq_call *call = &open->call;
     bool first = !open->waiting;
     call->now = clock_wall(&open->server->hq->clock);
-    enum hq_step step = open->route ? open->route->handler(call) : HQ_DONE;
+    enum hq_step step = next_step(open);
     if (step == HQ_WAIT && first && waits_of(open->server, call) >= WAITS_OF_ONE_MAX)
         step = hq_answer_error(call, 429, "too many waiting requests of one peer");
     if (step == HQ_DONE) {
@@ -218,9 +239,7 @@ static void read_basic(struct open_call *open)
 static bool read_peer(struct open_call *open, const struct end *end)
 {
     struct err_text err = {""};
-    struct bufferevent *bev =
-        evhttp_connection_get_bufferevent(evhttp_request_get_connection(open->http));
-    SSL *ssl = bev ? bufferevent_openssl_get_ssl(bev) : NULL;
+    SSL *ssl = ssl_of(open->http);
     if (!ssl) {
         hq_answer_error(&open->call, 403, "TLS is required");
         return false;
@@ -236,7 +255,7 @@ static bool read_peer(struct open_call *open, const struct end *end)
     return hq_peer_check(&open->call) == HQ_AGAIN;
 }
 
-static bool find_route(struct open_call *open, const struct end *end, const char *method)
+static void find_route(struct open_call *open, const struct end *end, const char *method)
 {
     struct hq_call *call = &open->call;
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(open->http);
@@ -263,10 +282,10 @@ static bool find_route(struct open_call *open, const struct end *end, const char
         hq_answer_error(call, 400, "%s", err.text);
     else
         open->route = route;
-    return open->route != NULL;
 }
 
-/* An operator's request to change something is recorded before it is carried out. */
+/* An operator's request to change something is recorded before it is carried out, one that is
+ * refused for its path too. */
 static void record_act(struct open_call *open, const char *method)
 {
     struct hq_call *call = &open->call;
@@ -304,18 +323,28 @@ static void on_request(struct evhttp_request *http, void *ctx)
     open->call.body = open->call.size ? (const char *)evbuffer_pullup(input, -1) : "";
     TAILQ_INSERT_TAIL(&server->open, open, link);
     server->open_count++;
+    connection_busy(ssl_of(http));
     if (!open->call.body)
         hq_answer_error(&open->call, 503, "out of memory");
-    else if (read_peer(open, end) && find_route(open, end, method))
+    else if (read_peer(open, end)) {
+        find_route(open, end, method);
         record_act(open, method);
+    }
     run_call(open);
 }
 
-/* Each new connection: its TLS. NULL would be plain HTTP, which on_request refuses. */
+/* Each new connection: its TLS. NULL would be plain HTTP, which on_request refuses. A full end
+ * stops listening until the next tick. */
 static struct bufferevent *on_accept(struct event_base *base, void *ctx)
 {
     struct end *end = ctx;
     SSL *ssl = SSL_new(end->tls);
+    if (ssl && connections_add(&end->connections, ssl, clock_mono(&clock_system)) != 0) {
+        SSL_free(ssl);
+        ssl = NULL;
+    }
+    if (connections_full(&end->connections))
+        (void)evconnlistener_disable(end->listener); /* if it fails, a few more come in */
     struct bufferevent *bev =
         ssl ? bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
                                              BEV_OPT_CLOSE_ON_FREE)
@@ -337,7 +366,7 @@ static void on_accept_error(struct evconnlistener *listener, void *http)
 
 static void listen_again(struct end *end)
 {
-    if (end->listener)
+    if (end->listener && !connections_full(&end->connections))
         (void)evconnlistener_enable(end->listener); /* tried again at the next tick */
 }
 
@@ -353,53 +382,19 @@ static void on_refused(void *ctx, const char *why)
     server->refused_untold = 0;
 }
 
-/* "127.0.0.1:8443" or "[::1]:8443". */
-static int split_address(const char *text, char host[ADDRESS_SIZE], uint16_t *out_port,
-                         struct err_text *err)
-{
-    const char *colon = strrchr(text, ':');
-    char *end = NULL;
-    long port = colon ? strtol(colon + 1, &end, 10) : -1;
-    size_t size = colon ? (size_t)(colon - text) : 0;
-    struct in6_addr address;
-    if (size > 1 && text[0] == '[' && colon[-1] == ']') {
-        text++;
-        size -= 2;
-    }
-    if (port < 0 || port > 65535 || end == colon + 1 || *end != '\0' || size == 0 ||
-        size >= ADDRESS_SIZE)
-        return err_set(err, ERR_INVALID, "%s: expected address:port", text);
-    memcpy(host, text, size);
-    host[size] = '\0';
-    if (inet_pton(AF_INET, host, &address) != 1 && inet_pton(AF_INET6, host, &address) != 1)
-        return err_set(err, ERR_INVALID, "%s: expected an IP address before the port", host);
-    *out_port = (uint16_t)port;
-    return 0;
-}
-
-static int port_of(evutil_socket_t fd, uint16_t *out)
-{
-    struct sockaddr_storage address;
-    socklen_t size = sizeof(address);
-    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
-        return ERR_IO;
-    *out = ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
-    return 0;
-}
-
 static int open_end(struct hq_server *server, struct end *end, const char *listen,
                     struct err_text *err)
 {
-    char host[ADDRESS_SIZE];
+    char host[HQ_ADDRESS_SIZE];
     uint16_t port = 0;
-    int rc = split_address(listen, host, &port, err);
+    int rc = hq_address_split(listen, host, &port, err);
     if (rc != 0)
         return rc;
     end->server = server;
     end->http = evhttp_new(server->base);
     if (!end->http)
         return ERR_NO_MEMORY;
+    connections_attach(end->tls);
     evhttp_set_bevcb(end->http, on_accept, end);
     evhttp_set_gencb(end->http, on_request, end);
     evhttp_set_allowed_methods(end->http, METHODS);
@@ -411,7 +406,7 @@ static int open_end(struct hq_server *server, struct end *end, const char *liste
         return err_set(err, ERR_BUSY, "%s: cannot listen there", listen);
     end->listener = evhttp_bound_socket_get_listener(bound);
     evconnlistener_set_error_cb(end->listener, on_accept_error);
-    return port_of(evhttp_bound_socket_get_fd(bound), &end->port);
+    return hq_socket_port(evhttp_bound_socket_get_fd(bound), &end->port);
 }
 
 static int make_tls(const struct hq_server_options *o, bool est, struct hq_server *server,
@@ -430,12 +425,12 @@ static int make_tls(const struct hq_server_options *o, bool est, struct hq_serve
 
 int hq_server_check(const struct hq_server_options *options, struct err_text *err)
 {
-    char host[ADDRESS_SIZE];
+    char host[HQ_ADDRESS_SIZE];
     uint16_t port = 0;
     SSL_CTX *tls = NULL;
-    int rc = split_address(options->listen, host, &port, err);
+    int rc = hq_address_split(options->listen, host, &port, err);
     if (rc == 0 && options->est_listen)
-        rc = split_address(options->est_listen, host, &port, err);
+        rc = hq_address_split(options->est_listen, host, &port, err);
     if (rc == 0)
         rc = make_tls(options, false, NULL, &tls, err);
     SSL_CTX_free(tls);
@@ -459,6 +454,12 @@ static void housekeeping(struct hq_server *server)
         log_event(EVENT_HQ_STORE_FAULT, "reason=\"%s\"", err.text);
 }
 
+static void sweep(struct end *end)
+{
+    (void)connections_sweep(&end->connections, clock_mono(&clock_system)); /* nobody to tell */
+    listen_again(end);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *ctx)
 {
     (void)fd, (void)what; /* a timer has neither */
@@ -478,8 +479,8 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
     if (age_ms >= HQ_FRESHNESS_RENEW_MS || age_ms < 0 ||
         (!hq->freshness && age_ms >= FRESHNESS_RETRY_MS))
         hqd_renew_freshness(hq);
-    listen_again(&server->api);
-    listen_again(&server->est);
+    sweep(&server->api);
+    sweep(&server->est);
     housekeeping(server);
 }
 
@@ -521,6 +522,8 @@ int hq_server_create(const struct hq_server_options *options, struct hqd *hq,
     if (!server)
         return ERR_NO_MEMORY;
     TAILQ_INIT(&server->open);
+    connections_init(&server->api.connections, HQ_CONNECTIONS_MAX, HQ_REQUEST_S);
+    connections_init(&server->est.connections, HQ_EST_CONNECTIONS_MAX, HQ_EST_REQUEST_S);
     server->hq = hq;
     int rc = open_all(options, server, err);
     if (rc != 0) {
@@ -566,6 +569,7 @@ void hq_server_destroy(struct hq_server *server)
     if (!server)
         return;
     while (!TAILQ_EMPTY(&server->open))
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow TAILQ_REMOVE */
         free_call(TAILQ_FIRST(&server->open));
     if (server->hq && server->hq->wake_ctx == server)
         server->hq->wake = NULL;

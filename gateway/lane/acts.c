@@ -97,6 +97,19 @@ static void not_committed(struct lane_ctx *x, const struct lane_commit *commit)
     }
 }
 
+/* A release that was refused does not happen late: the officer was told, the vehicle still stands.
+ * The journal has it though, so the hold is put on record again behind it, for a restart. */
+static void release_too_late(struct lane_ctx *x, uint64_t id)
+{
+    const struct lane_hold *hold = hold_find(x, id);
+    if (!hold) {
+        return;
+    }
+    bool active = hold >= x->s->holds && hold < x->s->holds + x->s->hold_count;
+    hold_record(x, hold, active ? LANE_RECORD_HOLD_KEPT : LANE_RECORD_HOLD_WAITING,
+                LANE_CLASS_PROTECTIVE);
+}
+
 void commit_take(struct lane_ctx *x, uint64_t id, bool done)
 {
     for (int i = 0; id != 0 && i < LANE_COMMITS_MAX; i++) {
@@ -107,7 +120,9 @@ void commit_take(struct lane_ctx *x, uint64_t id, bool done)
         bool refused_before = x->s->timer[TIMER_COMMIT + i].ns == INT64_MAX;
         x->s->commits[i] = (struct lane_commit){0};
         timer_off(x, TIMER_COMMIT + i);
-        if (done) {
+        if (done && refused_before && commit.kind == COMMIT_RELEASE) {
+            release_too_late(x, commit.hold);
+        } else if (done) {
             committed(x, &commit);
         } else if (!refused_before) {
             not_committed(x, &commit);
@@ -124,8 +139,8 @@ void commit_tick(struct lane_ctx *x)
         }
         struct lane_commit *slot = &x->s->commits[i];
         not_committed(x, slot);
-        /* What the journal may still write ends the hold when the answer comes; a motion does not
-         * happen late. */
+        /* The slot of a hold waits for what the journal still writes; a motion does not happen
+         * late. */
         slot->act = 0;
         if (slot->kind == COMMIT_RAISE || slot->kind == COMMIT_LOWER) {
             *slot = (struct lane_commit){0};

@@ -135,11 +135,17 @@ void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event)
     set_alarm(x, EVENT_LANE_HELD, true, event->passage);
 }
 
+uint64_t hold_new_id(struct lane_ctx *x)
+{
+    x->s->last_hold = ((x->s->last_hold >> LANE_ID_BITS) + 1) << LANE_ID_BITS | x->c->lane;
+    return x->s->last_hold;
+}
+
 void hold_by_officer(struct lane_ctx *x, uint64_t act)
 {
     struct lane_vehicle *v = queue_at_boom(x);
     struct lane_hold hold = {
-        .id = ++x->s->last_hold, .passage = v ? v->passage : 0, .priority = 3, .by_officer = true};
+        .id = hold_new_id(x), .passage = v ? v->passage : 0, .priority = 3, .by_officer = true};
     if (v) {
         v->was_held = true;
     }

@@ -22,6 +22,7 @@
 #include "gateway/model/lane_io.h"
 
 enum {
+    LANE_ID_BITS = 8,      /* of a hold's id: the lane */
     LANE_QUEUE_MAX = 8,    /* vehicles followed between camera and exit */
     LANE_HITS_MAX = 8,     /* hits of one passage, = MATCH_HITS_MAX */
     LANE_HOLDS_MAX = 4,    /* active holds of one lane; further ones join the last */
@@ -220,8 +221,9 @@ enum lane_record_kind {
     LANE_RECORD_ORDER_KNOWN,
     LANE_RECORD_FOREIGN_MOTION,
     LANE_RECORD_RUN_THROUGH,
-    LANE_RECORD_LEFT,       /* a passage's vehicle left the lane: the passage is complete */
-    LANE_RECORD_HOLD_JOINED /* further hits joined an open hold, waiting or active */
+    LANE_RECORD_LEFT,        /* a passage's vehicle left the lane: the passage is complete */
+    LANE_RECORD_HOLD_JOINED, /* further hits joined an open hold, waiting or active */
+    LANE_RECORD_HOLD_KEPT    /* a release came on record after it was refused: the hold goes on */
 };
 
 enum boom_state {
@@ -438,7 +440,8 @@ struct lane_status {
 /* ---- functions ---- */
 
 /* Fresh start: everything unknown, blind, no list, nothing ordered. `ids_after`: ids of holds count
- * on from here (the journal's highest), so that they stay unique over restarts. */
+ * on from here (the journal's highest), so that they stay unique over restarts; their low
+ * LANE_ID_BITS are the lane, so that they are unique over the lanes: an officer releases by id. */
 void lane_init(const struct lane_config *config, struct lane_state *out, uint64_t ids_after,
                struct mono_time now);
 /* One event. `out` is cleared first. `now` never goes back. Never fails: what cannot be is refused

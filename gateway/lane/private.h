@@ -98,6 +98,7 @@ struct lane_vehicle *queue_at_boom(const struct lane_ctx *x);
 void hold_activate(struct lane_ctx *x, const struct lane_hold *hold);
 void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event);
 void hold_by_officer(struct lane_ctx *x, uint64_t act);
+uint64_t hold_new_id(struct lane_ctx *x); /* of no other hold of any lane */
 void hold_add_hits(struct lane_hold *hold, const struct lane_hit *hits, uint8_t count);
 /* Holding hits that are new to an open hold; recorded. */
 void hold_join(struct lane_ctx *x, struct lane_hold *hold, const struct lane_hit *hits,

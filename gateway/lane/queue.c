@@ -59,7 +59,7 @@ static bool wants_hold(const struct lane_vehicle *v)
 /* The hold of a vehicle's holding hits; a new id. */
 static struct lane_hold make_hold(struct lane_ctx *x, const struct lane_vehicle *v)
 {
-    struct lane_hold hold = {.id = ++x->s->last_hold, .passage = v->passage, .priority = 3};
+    struct lane_hold hold = {.id = hold_new_id(x), .passage = v->passage, .priority = 3};
     struct lane_hit hits[LANE_HITS_MAX];
     uint8_t count = 0;
     for (uint8_t i = 0; i < v->hit_count; i++) {

@@ -6,7 +6,9 @@
 
 #include "gateway/model/plate_symbols.h"
 
-enum { SYMBOL_BITS = 7, FORM_1_SYMBOLS = 9, GROUPS_MAX = 512 };
+/* Places that '?' can take: 2^9 in the first form of key, 2^10 in the second; the key's top bit,
+ * which tells the forms apart, is part of every mask. */
+enum { GROUPS_MAX = 512 + 1024 };
 
 struct entry {
     struct wanted_record record;
@@ -48,23 +50,6 @@ struct match_index {
 };
 
 /* ---- keys ---- */
-
-/* Bits of the symbols that are read; all ones for a key without '?'. Form 2 has none unread. */
-static uint64_t known_mask(plate_key key)
-{
-    uint64_t mask = UINT64_MAX;
-    if (key >> 63) {
-        return mask;
-    }
-    for (int i = 0; i < FORM_1_SYMBOLS; i++) {
-        int shift = SYMBOL_BITS * (FORM_1_SYMBOLS - 1 - i);
-        uint64_t bits = (uint64_t)PLATE_SYMBOL_UNREAD << shift;
-        if (((key >> shift) & PLATE_SYMBOL_UNREAD) == PLATE_SYMBOL_UNREAD) {
-            mask &= ~bits;
-        }
-    }
-    return mask;
-}
 
 static int unread_symbols(plate_key key)
 {
@@ -170,8 +155,8 @@ static int by_mask_and_key(const void *left, const void *right)
 {
     const struct wanted_record *a = &((const struct entry *)left)->record;
     const struct wanted_record *b = &((const struct entry *)right)->record;
-    uint64_t a_mask = known_mask(a->key);
-    uint64_t b_mask = known_mask(b->key);
+    uint64_t a_mask = plate_known_mask(a->key);
+    uint64_t b_mask = plate_known_mask(b->key);
     if (a_mask != b_mask) {
         return a_mask > b_mask ? -1 : 1; /* exact ones, all bits, first */
     }
@@ -216,16 +201,17 @@ static int copy_entries(struct match_index *index, const struct match_entry *ent
 static int make_groups(struct match_index *index)
 {
     uint32_t at = 0;
-    while (at < index->count && known_mask(index->entries[at].record.key) == UINT64_MAX) {
+    while (at < index->count && plate_known_mask(index->entries[at].record.key) == UINT64_MAX) {
         at++;
     }
     index->exact_count = at;
     int result = table_fill(&index->exact, index->entries, 0, at, UINT64_MAX);
     while (result == 0 && at < index->count) {
         struct group *group = &index->groups[index->group_count++];
-        group->mask = known_mask(index->entries[at].record.key);
+        group->mask = plate_known_mask(index->entries[at].record.key);
         group->first = at;
-        while (at < index->count && known_mask(index->entries[at].record.key) == group->mask) {
+        while (at < index->count &&
+               plate_known_mask(index->entries[at].record.key) == group->mask) {
             at++;
         }
         group->count = at - group->first;
@@ -385,7 +371,7 @@ static void find_partial_entries(struct look *l)
 /* A read with '?': every entry is looked at, one masked comparison each. */
 static void find_for_partial_read(struct look *l)
 {
-    uint64_t mask = known_mask(l->read->key);
+    uint64_t mask = plate_known_mask(l->read->key);
     if (unread_symbols(l->read->key) > MATCH_READ_UNREAD_MAX) {
         return;
     }

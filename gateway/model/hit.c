@@ -33,8 +33,19 @@ static int check_entry(const struct wanted_record *entry, struct err_text *err)
     return 0;
 }
 
+/* A bool off a socket is any byte; using another than 0 and 1 as a bool is undefined. */
+static bool is_bool(const bool *value)
+{
+    uint8_t byte;
+    memcpy(&byte, value, sizeof byte);
+    return byte <= 1;
+}
+
 static int check_hit(const struct match_hit *hit, struct err_text *err)
 {
+    char text[PLATE_TEXT_SIZE];
+    if (!is_bool(&hit->expired) || plate_decode(hit->read_key, text) != 0)
+        return err_set(err, ERR_INVALID, "no truth value or no key of the read");
     if (!match_kind_name(hit->kind))
         return err_set(err, ERR_INVALID, "kind = '%d': unknown", (int)hit->kind);
     if ((int)hit->agreement < CLASS_AGREE || hit->agreement > CLASS_CONFLICT)
@@ -67,6 +78,27 @@ static int check_alarm(const struct match_message *m, struct err_text *err)
 {
     if (!memchr(m->u.alarm.detail, '\0', sizeof m->u.alarm.detail))
         return err_set(err, ERR_INVALID, "alarm detail without end");
+    if (!is_bool(&m->u.alarm.active))
+        return err_set(err, ERR_INVALID, "alarm active: no truth value");
+    return 0;
+}
+
+/* A name becomes a key of JSON and a metric's name: nothing but its letters. */
+static bool counter_name_good(const char name[MATCH_COUNTER_NAME_SIZE])
+{
+    size_t size = strnlen(name, MATCH_COUNTER_NAME_SIZE);
+    return size > 0 && size < MATCH_COUNTER_NAME_SIZE &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == size;
+}
+
+static int check_stats(const struct match_message *m, struct err_text *err)
+{
+    if (m->u.stats.count > MATCH_COUNTERS_MAX)
+        return err_set(err, ERR_INVALID, "counters = '%u': expected at most %d", m->u.stats.count,
+                       MATCH_COUNTERS_MAX);
+    for (uint32_t i = 0; i < m->u.stats.count; i++)
+        if (!counter_name_good(m->u.stats.counters[i].name))
+            return err_set(err, ERR_INVALID, "counters[%u]: a name of a-z, 0-9 and _ expected", i);
     return 0;
 }
 
@@ -99,6 +131,8 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
         return 0;
     case MATCH_ALARM:
         return check_alarm(m, err);
+    case MATCH_STATS:
+        return check_stats(m, err);
     }
     return err_set(err, ERR_INVALID, "type = '%d': unknown", (int)m->type);
 }

@@ -28,7 +28,13 @@ struct match_hit {
     bool expired;       /* outside its validity by the clock; only while time is untrusted */
 };
 
-enum { MATCH_MESSAGE_VERSION = 1, MATCH_HITS_MAX = 8, MATCH_WATCH_MAX = 64 };
+enum {
+    MATCH_MESSAGE_VERSION = 2,
+    MATCH_HITS_MAX = 8,
+    MATCH_WATCH_MAX = 64,
+    MATCH_COUNTERS_MAX = 20, /* of one message; there may be several */
+    MATCH_COUNTER_NAME_SIZE = 32
+};
 
 enum match_message_type {
     MATCH_HELLO = 1, /* first: lanes that have a camera in matchd.yaml */
@@ -37,8 +43,9 @@ enum match_message_type {
     MATCH_ALIVE = 4, /* every 250 ms when nothing else was sent: silence of 1 s is "blind" */
     MATCH_ALARM = 5, /* a named alarm was raised or ended */
     MATCH_WITHDRAWN =
-        6,             /* watched entries that are in the list no more (expiry is no withdrawal) */
-    MATCH_SEARCHED = 7 /* answer to a search: like a read, of no passage */
+        6,              /* watched entries that are in the list no more (expiry is no withdrawal) */
+    MATCH_SEARCHED = 7, /* answer to a search: like a read, of no passage */
+    MATCH_STATS = 8     /* counters of capture and matching since start, for status and metrics */
 };
 
 enum list_state {
@@ -53,6 +60,11 @@ struct list_status {
     struct wall_time signed_at;     /* time in that batch */
     struct wall_time current_until; /* of the freshness statement, 0 = none */
     enum list_state state;
+};
+
+struct match_counter {
+    char name[MATCH_COUNTER_NAME_SIZE]; /* "frame_truncated": a-z, 0-9, _ */
+    uint64_t value;
 };
 
 struct match_message {
@@ -81,6 +93,10 @@ struct match_message {
             bool active;
             char detail[160];
         } alarm;
+        struct {
+            uint32_t count;
+            struct match_counter counters[MATCH_COUNTERS_MAX];
+        } stats;
     } u;
     /* MATCH_READ and MATCH_SEARCHED: the JSON texts of the hits' entries follow, each
      * entry.text_size bytes, in order. */

@@ -462,6 +462,7 @@ static const char *lane_record_kind(const struct lane_record *record)
     case LANE_RECORD_HOLD_DROPPED:
     case LANE_RECORD_HOLD_WITHDRAW:
     case LANE_RECORD_HOLD_ENDED:
+    case LANE_RECORD_HOLD_KEPT:
     case LANE_RECORD_LOWER:
     case LANE_RECORD_REFUSED:
         return "decision";

@@ -30,6 +30,10 @@ struct pipeline_lane {
 struct pipeline_options {
     struct pipeline_lane lanes[PIPELINE_LANES_MAX];
     size_t lane_count;
+    /* The highest revision the journal knows this box to have had, and its hash; state LIST_NONE:
+     * none yet. A list below it, or another one of the same revision, is alarmed and lets nobody
+     * through; its hits alert all the same. */
+    struct list_status list_high;
     /* Ids of passages, hits and holds count on from here; higher than any id ever given out. */
     uint64_t ids_after;
 };

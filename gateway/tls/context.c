@@ -239,5 +239,7 @@ int tls_peer_facts(const SSL *ssl, struct tls_cert_facts *out, struct err_text *
 
 const char *tls_alert_text(int alert)
 {
+    if (alert == TLS13_AD_CERTIFICATE_REQUIRED) /* OpenSSL 3.0 has no text for it */
+        return "certificate required";
     return SSL_alert_desc_string_long(alert);
 }

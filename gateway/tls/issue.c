@@ -83,23 +83,70 @@ static X509 *new_certificate(EVP_PKEY *public_key, struct wall_time now, int day
     return NULL;
 }
 
+/* A CA certificate of `key`, signed by `signer_key`; `signer` NULL: by itself. */
+static X509 *new_authority(EVP_PKEY *key, const char *common_name, struct wall_time now, int days,
+                           const char *constraints, EVP_PKEY *signer_key, const X509 *signer)
+{
+    X509 *c = new_certificate(key, now, days, signer);
+    const X509 *issuer = signer ? signer : c;
+    if (c && set_subject(c, common_name) &&
+        X509_set_issuer_name(c, X509_get_subject_name(issuer)) == 1 &&
+        add_extension(c, c, NID_basic_constraints, constraints) &&
+        add_extension(c, c, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+        add_extension(c, c, NID_subject_key_identifier, "hash") &&
+        (!signer || add_extension(c, signer, NID_authority_key_identifier, "keyid:always")) &&
+        X509_sign(c, signer_key, digest_for(signer_key)) > 0)
+        return c;
+    X509_free(c);
+    return NULL;
+}
+
+static int check_days(int days, struct err_text *err)
+{
+    return days >= 1 && days <= TLS_DAYS_MAX
+               ? 0
+               : err_set(err, ERR_INVALID, "%d days, expected 1 to %d", days, TLS_DAYS_MAX);
+}
+
+static int take_authority(X509 *certificate, const char *what, X509 **out, struct err_text *err)
+{
+    if (!certificate)
+        return tls_error(err, ERR_NO_MEMORY, what);
+    *out = certificate;
+    return 0;
+}
+
 int tls_issue_root(EVP_PKEY *key, const char *common_name, struct wall_time now, int days,
                    X509 **out, struct err_text *err)
 {
-    if (days < 1 || days > TLS_DAYS_MAX)
-        return err_set(err, ERR_INVALID, "%d days, expected 1 to %d", days, TLS_DAYS_MAX);
-    X509 *c = new_certificate(key, now, days, NULL);
-    if (!c || !set_subject(c, common_name) ||
-        X509_set_issuer_name(c, X509_get_subject_name(c)) != 1 ||
-        !add_extension(c, c, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ||
-        !add_extension(c, c, NID_key_usage, "critical,keyCertSign,cRLSign") ||
-        !add_extension(c, c, NID_subject_key_identifier, "hash") ||
-        X509_sign(c, key, digest_for(key)) <= 0) {
-        X509_free(c);
-        return tls_error(err, ERR_NO_MEMORY, "root certificate");
-    }
-    *out = c;
-    return 0;
+    int rc = check_days(days, err);
+    if (rc != 0)
+        return rc;
+    return take_authority(
+        new_authority(key, common_name, now, days, "critical,CA:TRUE,pathlen:0", key, NULL),
+        "root certificate", out, err);
+}
+
+int tls_issue_upper_root(EVP_PKEY *key, const char *common_name, struct wall_time now, int days,
+                         X509 **out, struct err_text *err)
+{
+    int rc = check_days(days, err);
+    if (rc != 0)
+        return rc;
+    return take_authority(
+        new_authority(key, common_name, now, days, "critical,CA:TRUE,pathlen:1", key, NULL),
+        "root certificate", out, err);
+}
+
+int tls_issue_issuer(EVP_PKEY *root_key, const X509 *root, EVP_PKEY *key, const char *common_name,
+                     struct wall_time now, int days, X509 **out, struct err_text *err)
+{
+    int rc = check_days(days, err);
+    if (rc != 0)
+        return rc;
+    return take_authority(
+        new_authority(key, common_name, now, days, "critical,CA:TRUE,pathlen:0", root_key, root),
+        "issuing certificate", out, err);
 }
 
 /* "critical,URI:urn:…,DNS:…,IP:…" */
@@ -130,9 +177,9 @@ int tls_issue(EVP_PKEY *root_key, const X509 *root, const struct tls_issue_reque
     const char *common_name =
         request->identity.name[0] ? request->identity.name : request->identity.fleet;
     const char *usage = request->identity.kind == TLS_PEER_HQ ? "serverAuth" : "clientAuth";
-    if (request->days < 1 || request->days > TLS_DAYS_MAX)
-        return err_set(err, ERR_INVALID, "%d days, expected 1 to %d", request->days, TLS_DAYS_MAX);
-    int rc = alternative_names(request, names, err);
+    int rc = check_days(request->days, err);
+    if (rc == 0)
+        rc = alternative_names(request, names, err);
     if (rc == 0)
         rc = tls_key_kind_check(request->public_key, err);
     if (rc != 0)

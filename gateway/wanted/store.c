@@ -213,6 +213,26 @@ int wanted_store_put_chunk(struct wanted_store *store, uint64_t revision, size_t
     return shelf_put_chunk(&store->shelf, revision, index, bytes, size, err);
 }
 
+int wanted_store_read_snapshot(const struct wanted_store *store, const void *manifest, size_t size,
+                               struct snapshot *out, struct err_text *err)
+{
+    const struct keyset *set = wanted_list_keyset(store->list);
+    struct snapshot snapshot = {0};
+    if (!set) {
+        return err_set(err, ERR_NOT_FOUND, "snapshot: no key set yet");
+    }
+    int result = snapshot_verify(set, manifest, size, &snapshot, err);
+    if (result == ERR_OK) {
+        result = snapshot_check_newer(&snapshot, wanted_list_head(store->list), err);
+    }
+    if (result < 0) {
+        snapshot_fini(&snapshot);
+        return result;
+    }
+    *out = snapshot;
+    return ERR_OK;
+}
+
 int wanted_store_set_snapshot(struct wanted_store *store, const void *manifest, size_t size,
                               struct err_text *err)
 {
@@ -236,6 +256,12 @@ int wanted_store_set_snapshot(struct wanted_store *store, const void *manifest, 
     store->new_snapshot = true;
     push(store);
     return ERR_OK;
+}
+
+const void *wanted_store_keyset(const struct wanted_store *store, size_t *out_size)
+{
+    *out_size = store->keyset ? store->keyset_size : 0;
+    return store->keyset;
 }
 
 const struct list_head *wanted_store_head(const struct wanted_store *store)

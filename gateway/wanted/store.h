@@ -55,6 +55,11 @@ int wanted_store_set_freshness(struct wanted_store *store, const void *envelope,
  * ERR_CONFLICT: of the snapshot in force. */
 int wanted_store_put_chunk(struct wanted_store *store, uint64_t revision, size_t index,
                            const void *bytes, size_t size, struct err_text *err) MUST_CHECK;
+/* Verifies a manifest by the key set held and that it is newer than the list held, before its
+ * chunks are fetched; snapshot_fini is the caller's. ERR_NOT_FOUND: no key set yet; ERR_STALE,
+ * ERR_CONFLICT; otherwise as snapshot_verify. */
+int wanted_store_read_snapshot(const struct wanted_store *store, const void *manifest, size_t size,
+                               struct snapshot *out, struct err_text *err) MUST_CHECK;
 /* Takes a snapshot whose chunks were all put. Errors as wanted_list_load_snapshot; ERR_STALE: not
  * newer than the list held. */
 int wanted_store_set_snapshot(struct wanted_store *store, const void *manifest, size_t size,
@@ -68,6 +73,8 @@ int wanted_store_sync(struct wanted_store *store, struct err_text *err) MUST_CHE
 /* Writes everything to Redis anew, whatever it holds. */
 int wanted_store_refill(struct wanted_store *store, struct err_text *err) MUST_CHECK;
 
+/* The key set held, as it was signed; NULL: none. Valid until the next wanted_store_set_keyset. */
+const void *wanted_store_keyset(const struct wanted_store *store, size_t *out_size);
 /* Where the verified list stands; valid until the next call. */
 const struct list_head *wanted_store_head(const struct wanted_store *store);
 void wanted_store_status(const struct wanted_store *store, struct wanted_store_status *out);

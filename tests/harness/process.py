@@ -1,11 +1,28 @@
-"""Programs under test: started, waited for by sd_notify, stopped by pid, their logs kept in files."""
+"""Programs under test: started, waited for by sd_notify, stopped by pid, their logs kept in files.
+
+A program that ends by itself, ends with another status than 0, or leaves a sanitizer's report in its
+log fails the test that stops it. Deadlines are multiplied by CHECKPOINT_SLOWNESS (sanitizer builds
+set it, a loaded machine may).
+"""
 import os
 import pathlib
+import re
 import select
 import signal
 import socket
 import subprocess
 import time
+
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+SLOWNESS = float(os.environ.get("CHECKPOINT_SLOWNESS", "1"))
+SANITIZER_REPORT = re.compile(r"(ERROR|WARNING): \w+Sanitizer|SUMMARY: \w+Sanitizer|: runtime error: ")
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "strict_string_checks=1:detect_stack_use_after_return=1",
+    "LSAN_OPTIONS": f"suppressions={TESTS / 'lsan.supp'}:print_suppressions=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": f"suppressions={TESTS / 'tsan.supp'}:second_deadlock_stack=1",
+}
 
 
 class ProgramError(RuntimeError):
@@ -14,6 +31,7 @@ class ProgramError(RuntimeError):
 
 def wait_for(what, check, timeout_s=10.0, interval_s=0.005):
     """Polls `check` until it returns something true and returns that; ProgramError at the deadline."""
+    timeout_s *= SLOWNESS
     deadline = time.monotonic() + timeout_s
     idle = select.poll()
     while True:
@@ -28,11 +46,13 @@ def wait_for(what, check, timeout_s=10.0, interval_s=0.005):
 class Program:
     """One daemon. `ready` is how it says so: "notify" (sd_notify READY=1) or a function to poll."""
 
+    exit_statuses = (0,)  # of an orderly end by SIGTERM
+
     def __init__(self, name, argv, folder, *, ready="notify", env=None):
         self.name, self.argv, self.ready = name, [str(a) for a in argv], ready
         self.folder = pathlib.Path(folder)
         self.log_path = self.folder / f"{name}.log"
-        self.env = {**os.environ, **(env or {})}
+        self.env = {**SANITIZER_OPTIONS, **os.environ, **(env or {})}
         self.env.pop("JOURNAL_STREAM", None)
         self.process = None
         self._notify = None
@@ -48,12 +68,18 @@ class Program:
             self.process = subprocess.Popen(self.argv, env=self.env, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
         check = self._notified if self.ready == "notify" else self.ready
-        wait_for(f"{self.name} to be ready", lambda: self._alive() and check(), timeout_s)
+        try:
+            wait_for(f"{self.name} to be ready", lambda: self._alive() and check(), timeout_s)
+        except ProgramError:
+            self.kill()  # nothing, when it ended: that was told
+            raise
         return self
 
     def _alive(self):
         if self.process.poll() is not None:
-            raise ProgramError(f"{self.name} ended with {self.process.returncode}:\n{self.tail()}")
+            status, self.process = self.process.returncode, None
+            self._close()
+            raise ProgramError(f"{self.name} ended with {status}:\n{self.tail()}")
         return True
 
     def _notified(self):
@@ -71,27 +97,46 @@ class Program:
         return self.process is not None and self.process.poll() is None
 
     def stop(self, timeout_s=5.0):
-        """SIGTERM; returns (exit status, seconds it took). ProgramError when it hangs."""
-        if not self.running:
-            self._close()
-            return (self.process.returncode if self.process else None), 0.0
+        """SIGTERM; returns (exit status, seconds it took). ProgramError when it hangs, ended by
+        itself, ends with a status of its own, or a sanitizer reported."""
+        process, self.process = self.process, None
+        self._close()
+        if process is None:
+            return None, 0.0
+        by_itself = process.poll() is not None
         begin = time.monotonic()
-        self.process.terminate()
+        process.terminate()
         try:
-            status = self.process.wait(timeout_s)
+            status = process.wait(timeout_s * SLOWNESS)
         except subprocess.TimeoutExpired as error:
-            self.kill()
+            process.kill()
+            process.wait()
             raise ProgramError(f"{self.name} did not stop within {timeout_s} s:\n"
                                f"{self.tail()}") from error
-        self._close()
+        self._check_sanitizers()
+        if by_itself or status not in self.exit_statuses:
+            how = "by itself " if by_itself else ""
+            raise ProgramError(f"{self.name} ended {how}with {status}:\n{self.tail()}")
         return status, time.monotonic() - begin
 
     def kill(self):
         """SIGKILL, as a power cut would for this one program."""
-        if self.running:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait(5)
+        process, self.process = self.process, None
         self._close()
+        if process is None:
+            return
+        if process.poll() is not None:
+            raise ProgramError(f"{self.name} ended by itself with {process.returncode}:\n{self.tail()}")
+        process.send_signal(signal.SIGKILL)
+        process.wait(5)
+        self._check_sanitizers()
+
+    def _check_sanitizers(self):
+        text = self.log_path.read_text(encoding="utf-8", errors="replace")
+        report = SANITIZER_REPORT.search(text)
+        if report:
+            raise ProgramError(f"{self.name}: a sanitizer reported:\n"
+                               f"{text[max(0, report.start() - 200):report.start() + 8000]}")
 
     def _close(self):
         if self._notify:

@@ -7,7 +7,7 @@ import tempfile
 
 import yaml
 
-from harness.process import Program, wait_for
+from harness.process import SLOWNESS, Group, Program, wait_for
 from harness.sim import BarrierSim, CameraSim
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -51,7 +51,7 @@ class LineClient:
 
     def __init__(self, path, timeout_s=10.0):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(timeout_s)
+        self.socket.settimeout(timeout_s * SLOWNESS)
         self.socket.connect(str(path))
         self.buffer = b""
         self.number = 0
@@ -99,7 +99,8 @@ class Checkpoint:
         self.lanes, self.buses, self.cameras, self.sims = [], [], [], {}
         self.wired, self.camera_sims = [], {}
         self.port = free_udp_port()
-        self.programs = []
+        self.ports = [{"port": self.port, "format": "compact"}]
+        self.programs = Group()
 
     def add_tcp_lane(self, lane, sim=(), **options):
         """A lane whose module speaks Modbus TCP; `sim` are arguments of the simulator."""
@@ -150,6 +151,11 @@ class Checkpoint:
         path = self.write_checkpointd(**more)
         return self.start("checkpointd", path)
 
+    def add_port(self, format_name):
+        """One more port of matchd; its number."""
+        self.ports.append({"port": free_udp_port(), "format": format_name})
+        return self.ports[-1]["port"]
+
     def add_camera(self, camera, lane, key=None, **options):
         """A camera of matchd.yaml; `key` (16 bytes) makes its tag required."""
         entry = {"id": camera, "lane": lane, "port": self.port, **options}
@@ -160,20 +166,37 @@ class Checkpoint:
             entry |= {"key_file": str(path), "auth": "required"}
         self.cameras.append(entry)
 
-    def start_matchd(self, redis_socket, sources=None, **more):
-        path = self.write("matchd.yaml", {
+    def write_matchd(self, redis_socket, sources=None, **more):
+        return self.write("matchd.yaml", {
             "runtime_dir": str(self.run), "state_dir": str(self.state / "matchd"),
             "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
-            "ports": [{"port": self.port, "format": "compact"}],
+            "ports": self.ports,
             "sources": [{"kind": "pcap", "interface": "lo"}] if sources is None else sources,
             **({"cameras": self.cameras} if self.cameras else {}), **more})
-        return self.start("checkpoint-matchd", path)
+
+    def start_matchd(self, redis_socket, sources=None, **more):
+        return self.start("checkpoint-matchd", self.write_matchd(redis_socket, sources, **more))
+
+    def write_uplinkd(self, headquarters, redis_socket, pair=None, **more):
+        """uplinkd.yaml for a Headquarters; `pair` is the box's certificate, a good one if None."""
+        pair = pair or headquarters.pki.box(self.name)
+        return self.write("uplinkd.yaml", {
+            "checkpoint": self.name, "fleet": headquarters.pki.fleet,
+            "hq": [f"https://127.0.0.1:{headquarters.port_of_restart or headquarters.port}"],
+            "hq_root": str(headquarters.pki.servers.pem), "box_root": str(headquarters.pki.boxes.pem),
+            "certificate": str(pair.pem), "key": str(pair.key_path),
+            "runtime_dir": str(self.run), "state_dir": str(self.state / "uplinkd"),
+            "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
+            "retry_max": "500ms", "poll_wait": "20s", **more})
+
+    def start_uplinkd(self, headquarters, redis_socket, pair=None, **more):
+        """The link to a Headquarters that knows the checkpoint (`hq.box(name)`)."""
+        return self.start("checkpoint-uplinkd",
+                          self.write_uplinkd(headquarters, redis_socket, pair, **more))
 
     def start(self, name, config):
         daemon = Program(name, [program(name), "--config", config], self.folder)
-        self.programs.append(daemon)
-        daemon.start()
-        return daemon
+        return self.programs.start(daemon)
 
     def control(self):
         return LineClient(self.run / "control")
@@ -203,11 +226,12 @@ class Checkpoint:
         return answer["result"]["token"]
 
     def stop(self):
-        for daemon in reversed(self.programs):
-            daemon.stop()
-        for sim in [*self.sims.values(), *self.camera_sims.values()]:
-            sim.stop()
-        self.programs, self.sims, self.camera_sims = [], {}, {}
+        try:
+            self.programs.stop()
+        finally:
+            for sim in [*self.sims.values(), *self.camera_sims.values()]:
+                sim.stop()
+            self.sims, self.camera_sims = {}, {}
 
 
 def wait_until(what, check, timeout_s=15.0):

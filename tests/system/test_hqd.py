@@ -6,13 +6,10 @@ import http.client
 import json
 import os
 import pathlib
-import re
-import shutil
 import signal
 import socket
 import sqlite3
 import ssl
-import struct
 import subprocess
 import threading
 import time
@@ -25,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from harness.hq import BIN, Headquarters, Peer
 from harness.pki import Pair, Root, now
 from harness.process import wait_for
+from harness.records import Journal
 from harness.signing import Key, World, entry, now_ms, payload_of, time_text
 
 
@@ -43,34 +41,6 @@ def verify(envelope_bytes, key):
     key.private.public_key().verify(base64.b64decode(value["signatures"][0]["sig"]),
                                     b"checkpoint:" + value["type"].encode() + b"\n" + payload)
     return json.loads(payload)
-
-
-class Journal:
-    """A checkpoint's journal in Python: records that follow one another, as lines for hqd."""
-
-    KINDS = {"start": 1, "passage": 3, "hit": 4, "act": 8}
-
-    def __init__(self, checkpoint, chain=None):
-        self.checkpoint, self.chain = checkpoint, chain or os.urandom(16)
-        self.sequence, self.head, self.boot = 0, bytes(32), os.urandom(16)
-
-    def line(self, kind="passage", body=None, with_body=True):
-        self.sequence += 1
-        text = json.dumps(body or {"plate": "鲁H12345"}, sort_keys=True, separators=(",", ":"),
-                          ensure_ascii=False).encode()
-        salt = os.urandom(16)
-        wall = now_ms()
-        header = struct.pack(">4sBBBB16sQQQ16s48s32s32s", b"CPJR", 1, 1, self.KINDS[kind], 0,
-                             self.chain, self.sequence, wall, wall * 1000, self.boot, b"checkpointd",
-                             hashlib.sha256(salt + text).digest(), self.head)
-        self.head = hashlib.sha256(header).digest()
-        event = {"specversion": "1.0", "id": f"{self.chain.hex()}:{self.sequence}",
-                 "source": f"urn:checkpoint:{self.checkpoint}", "type": f"checkpoint.{kind}",
-                 "time": time_text(wall), "header": base64.b64encode(header).decode()}
-        if with_body:
-            event.update(salt=salt.hex(), data_base64=base64.b64encode(text).decode(),
-                         datacontenttype="application/json")
-        return json.dumps(event).encode() + b"\n"
 
 
 def records_path(box_id):
@@ -696,32 +666,6 @@ def test_check_names_what_is_wrong(tmp_path):
     os.chmod(tmp_path / "freshness.key.pem", 0o644)
     hq.config.write_text(good)
     assert check("hqd", hq.config).returncode == 78
-
-
-def test_the_example_configurations_pass_once_their_files_are_there(tmp_path):
-    hq = Headquarters(tmp_path / "made")
-    etc = tmp_path / "etc"
-    for source, target in ((hq.pki.server.pem, "hqd/server.pem"), (hq.pki.server.key_path, "hqd/server.key.pem"),
-                           (hq.pki.boxes.pem, "hqd/box-root.pem"), (hq.pki.operators.pem, "hqd/console-root.pem"),
-                           (hq.folder / "freshness.key.pem", "hqd/freshness.key.pem"),
-                           (hq.folder / "receipt.key.pem", "hqd/receipt.key.pem"),
-                           (hq.folder / "keyset.json", "hqd/keyset.json"),
-                           (hq.pki.boxes.pem, "hq-cad/box-issuing.pem"),
-                           (hq.pki.boxes.key_path, "hq-cad/box-issuing.key.pem")):
-        (etc / target).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, etc / target)
-    hq.world.write_roots(etc / "roots")
-    examples = pathlib.Path(__file__).resolve().parents[2] / "systemd" / "config"
-    for program in ("hqd", "hq-cad"):
-        text = (examples / f"{program}.yaml").read_text()
-        # the defaults, said aloud, but below a folder of this test
-        shown = re.sub(r"^# (\w+: /)", r"\1", text, flags=re.M)
-        for there in ("/etc/checkpoint", "/var/lib/checkpoint", "/run/checkpoint"):
-            shown = shown.replace(there, str(tmp_path) + there.replace("/checkpoint", ""))
-        config = tmp_path / f"{program}.yaml"
-        config.write_text(shown)
-        result = check(program, config)
-        assert result.returncode == 0, result.stderr
 
 
 def test_many_boxes_hear_of_a_batch_within_a_second(hq):

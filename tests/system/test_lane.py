@@ -4,91 +4,15 @@ import os
 
 import pytest
 
-from harness.cache import Cache, Redis
-from harness.camera import Camera
-from harness.signing import World, entry
-from harness.stack import Checkpoint, short_folder, wait_until
-
-KEY = bytes(range(16))
-WANTED = "鲁H12345"
-INNOCENT = "鲁H54321"
-
-
-class Site:
-    """One checkpoint with two lanes, a camera each, and headquarters' list in Redis."""
-
-    def __init__(self, folder):
-        self.box = Checkpoint(folder)
-        self.world = World()
-        self.world.write_roots(self.box.roots)
-        self.redis = Redis(self.box.folder)
-        self.events = None
-
-    def start(self):
-        self.redis.start()
-        self.cache = Cache(self.redis, self.world)
-        self.cache.add(entry(1, WANTED, priority=1), entry(2, "鲁H22222", priority=2))
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s")
-        self.box.add_rtu_lane(2, sim=["--auto-close", "loop"], auto_close="loop",
-                              transit_max="4s")
-        self.box.add_camera(11, 1, key=KEY)
-        self.box.add_camera(12, 2, key=KEY)
-        self.box.add_camera(13, 2)
-        self.checkpointd = self.box.start_checkpointd()
-        self.matchd = self.box.start_matchd(self.redis.socket)
-        self.token = self.box.leader()
-        self.events = self.box.events(self.token)
-        self.cameras = {number: self.camera(number) for number in (11, 12, 13)}
-        self.next_event = 1
-        for lane in (1, 2):
-            wait_until(f"lane {lane} ready", lambda lane=lane: self.is_ready(lane))
-
-    def is_ready(self, lane):
-        status = self.box.lane(lane)
-        return (not status.get("blind", True) and status["list_usable"] and status["order_known"]
-                and status["boom"] in ("open", "closed"))
-
-    def camera(self, number):
-        lane = 1 if number == 11 else 2
-        return Camera(("127.0.0.1", self.box.port), lane=lane, camera=number,
-                      key=KEY if number != 13 else None)
-
-    def read(self, camera, plate, **fields):
-        self.next_event += 1
-        self.cameras[camera].send(plate, self.next_event, **fields)
-        return self.next_event
-
-    def next(self, kind, check=lambda event: True):
-        while True:
-            event = self.events.receive()
-            if event["event"] == kind and check(event):
-                return event
-
-    def hit(self, plate):
-        return self.next("hit", lambda event: event["matched"] == plate)
-
-    def act(self, name, **args):
-        client = self.box.control()
-        answer = client.act(name, self.token, **args)
-        client.close()
-        return answer
-
-    def stop(self):
-        if self.events:
-            self.events.close()
-        self.box.stop()
-        self.redis.stop()
+from harness.signing import entry
+from harness.site import INNOCENT, SECOND, WANTED, running_site
+from harness.stack import wait_until
 
 
 @pytest.fixture
 def site():
-    with short_folder() as folder:
-        site = Site(folder)
-        try:
-            site.start()
-            yield site
-        finally:
-            site.stop()
+    with running_site(serial=True) as site:
+        yield site
 
 
 def holds(site, lane):
@@ -115,8 +39,8 @@ def test_innocent_vehicle_passes_and_wanted_one_behind_it_is_held(site):
     wait_until("passed", lambda: site.box.lane(2)["vehicles"] == 0 and
                site.box.lane(2)["boom"] == "closed", 30)
     raised = len(sim.events("coil", coil="raise", on=True))
-    site.read(12, "鲁H22222", plate_class="02")
-    sim.do("vehicle", plate="鲁H22222")
+    site.read(12, SECOND, plate_class="02")
+    sim.do("vehicle", plate=SECOND)
     hold = wait_until("hold", lambda: holds(site, 2))[0]
     assert len(sim.events("coil", coil="raise", on=True)) == raised
     assert site.act("raise", lane=2, reason="x")["error"]["code"] == "held"
@@ -151,8 +75,8 @@ def test_unauthenticated_innocent_does_not_open_a_closed_lane(site):
 
 
 def test_withdrawal_ends_the_hold_and_moves_nothing(site):
-    site.read(12, "鲁H22222", plate_class="02")
-    site.box.sims[2].do("vehicle", plate="鲁H22222")
+    site.read(12, SECOND, plate_class="02")
+    site.box.sims[2].do("vehicle", plate=SECOND)
     wait_until("hold", lambda: holds(site, 2))
     site.cache.withdraw(2)
     wait_until("withdrawn", lambda: not holds(site, 2))
@@ -179,8 +103,8 @@ def test_matchd_killed_lanes_go_blind_and_come_back(site):
 
 
 def test_open_hold_outlives_a_kill_of_checkpointd(site):
-    site.read(12, "鲁H22222", plate_class="02")
-    site.box.sims[2].do("vehicle", plate="鲁H22222")
+    site.read(12, SECOND, plate_class="02")
+    site.box.sims[2].do("vehicle", plate=SECOND)
     hold = wait_until("hold", lambda: holds(site, 2))[0]["hold"]
     site.checkpointd.kill()
     site.checkpointd.start()

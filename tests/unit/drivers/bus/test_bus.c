@@ -30,6 +30,8 @@ struct bench {
     uint32_t active;
     uint32_t outputs;
     int scan_error;  /* of the next scans, ERR_OK = none */
+    int scan_errors; /* so many of them only; 0: all until scan_error changes */
+    uint64_t lost;   /* scans without contact handed up */
     int write_error; /* of the next writes */
     int open_error;
     bool self_ends;
@@ -95,6 +97,9 @@ static int device_scan(void *state, struct modbus_link *link, struct io_scan *ou
     out->active = b->active;
     out->outputs = b->outputs;
     int rc = b->scan_error;
+    if (rc != ERR_OK && b->scan_errors > 0 && --b->scan_errors == 0) {
+        b->scan_error = ERR_OK;
+    }
     pthread_mutex_unlock(&b->lock);
     return rc == ERR_OK ? rc : err_set(err, rc, "read inputs: no whole answer");
 }
@@ -180,6 +185,7 @@ static void sink_scan(void *ctx, const struct lane_scan *scan)
     struct bench *b = ctx;
     pthread_mutex_lock(&b->lock);
     b->scan = *scan;
+    b->lost += !scan->contact;
     b->guard_acted += scan->guard_acted;
     notify(b);
     pthread_mutex_unlock(&b->lock);
@@ -502,6 +508,48 @@ static void silence_is_lost_contact_and_orders_fail_with_the_cause(void **state)
     bench_end(&b);
 }
 
+/* `errors` scans in a row fail once contact is there; scans without contact handed up by then. */
+static uint64_t lost_after(struct bench *b, int errors)
+{
+    WAIT_FOR(b, b->scan.contact);
+    uint64_t before = PEEK(b, lost);
+    pthread_mutex_lock(&b->lock);
+    b->scan_errors = errors;
+    b->scan_error = ERR_CORRUPT;
+    pthread_mutex_unlock(&b->lock);
+    WAIT_FOR(b, b->scan_error == ERR_OK);
+    uint64_t number = PEEK(b, scan.number);
+    WAIT_FOR(b, b->scan.contact && b->scan.number > number);
+    return PEEK(b, lost) - before;
+}
+
+static void two_garbled_answers_are_noise_three_are_lost_contact(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    bench_create(&b);
+    bench_start(&b);
+    assert_int_equal(lost_after(&b, 2), 0);
+    assert_true(lost_after(&b, 3) > 0);
+    bench_end(&b);
+}
+
+static void one_garbled_answer_is_lost_contact_while_a_boom_comes_down(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    bench_create(&b);
+    bench_start(&b);
+    WAIT_FOR(&b, b.scan.contact);
+    submit(&b, 1, OUTPUT_LOWER, true, 100);
+    WAIT_FOR(&b, b.outcome_count == 1);
+    assert_int_equal(b.outcomes[0].result, ORDER_DONE);
+    assert_true(lost_after(&b, 1) > 0);
+    bench_end(&b);
+}
+
 static void a_raise_without_contact_forces_one_attempt(void **state)
 {
     (void)state;
@@ -717,6 +765,8 @@ int main(void)
         cmocka_unit_test(a_pulse_of_the_module_is_left_to_it),
         cmocka_unit_test(a_failed_pulse_is_ended_all_the_same),
         cmocka_unit_test(silence_is_lost_contact_and_orders_fail_with_the_cause),
+        cmocka_unit_test(two_garbled_answers_are_noise_three_are_lost_contact),
+        cmocka_unit_test(one_garbled_answer_is_lost_contact_while_a_boom_comes_down),
         cmocka_unit_test(a_raise_without_contact_forces_one_attempt),
         cmocka_unit_test(a_wrong_setting_of_the_module_is_no_contact),
         cmocka_unit_test(a_stop_ends_pulses_and_lowering),

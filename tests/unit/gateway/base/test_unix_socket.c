@@ -23,9 +23,13 @@ struct place {
 static int setup(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
-    snprintf(p->folder, sizeof p->folder, "/tmp/unix_socket.XXXXXX");
-    if (!p || !mkdtemp(p->folder))
+    if (!p)
         return -1;
+    snprintf(p->folder, sizeof p->folder, "/tmp/unix_socket.XXXXXX");
+    if (!mkdtemp(p->folder)) {
+        free(p);
+        return -1;
+    }
     snprintf(p->path, sizeof p->path, "%s/socket", p->folder);
     *state = p;
     return 0;
@@ -97,6 +101,32 @@ static void a_long_path_is_refused(void **state)
     assert_non_null(strstr(err.text, "199 bytes, expected 1 to 107"));
 }
 
+static void a_socket_is_given_to_a_group(void **state)
+{
+    struct place *p = *state;
+    struct stat before, after;
+    struct err_text err = {""};
+    int listener;
+    assert_int_equal(unix_listen(p->path, SOCK_STREAM, 0660, &listener, NULL), 0);
+    assert_int_equal(stat(p->path, &before), 0);
+    assert_int_equal(unix_give_to_group(p->path, NULL, NULL), 0);
+    assert_int_equal(unix_give_to_group(p->path, "", NULL), 0);
+    assert_int_equal(unix_give_to_group(p->path, "no-such-group-here", NULL), 0);
+    assert_int_equal(stat(p->path, &after), 0);
+    assert_int_equal(after.st_gid, before.st_gid);
+    int result = unix_give_to_group(p->path, "daemon", &err); /* group 1 of every Debian */
+    if (geteuid() == 0) {
+        assert_int_equal(result, 0);
+        assert_int_equal(stat(p->path, &after), 0);
+        assert_int_equal(after.st_gid, 1);
+        assert_int_equal(after.st_mode & 0777, 0660);
+    } else {
+        assert_int_equal(result, ERR_DENIED);
+        assert_non_null(strstr(err.text, "cannot be given to group 'daemon'"));
+    }
+    close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +134,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_dead_file_is_replaced_and_a_living_one_is_not, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_is_no_socket_is_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_socket_is_given_to_a_group, setup, teardown),
         cmocka_unit_test(a_long_path_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

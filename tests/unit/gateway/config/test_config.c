@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -439,6 +440,45 @@ static void expect_bad_table(const struct config_option *row, const char *expect
     assert_string_equal(err.text, expected);
 }
 
+static void expect_blame(const char *path, const char *fault, const char *expected)
+{
+    char whole[sizeof(((struct err_text *)0)->text) + 64];
+    struct err_text err;
+    (void)err_set(&err, ERR_IO, "%s", fault);
+    config_blame(path, &root, &err);
+    (void)snprintf(whole, sizeof(whole), "%s%s", path, expected);
+    assert_string_equal(err.text, whole);
+}
+
+static void a_fault_found_later_is_traced_to_its_option(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/checkpoint.config.XXXXXX";
+    int fd = mkstemp(path);
+    const char *text = "ports: [9840]\n"
+                       "lanes:\n"
+                       "- {id: 1, name: north, barrier: {mode: rtu, path: /dev/ttyS1}}\n"
+                       "- id: 2\n"
+                       "  barrier:\n"
+                       "    mode: rtu\n"
+                       "    path: /dev/ttyS2\n";
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    expect_blame(path, "/dev/ttyS2: No such file",
+                 ":7: lanes[1].barrier.path = '/dev/ttyS2': No such file");
+    expect_blame(path, "/dev/ttyS2/x.pem:3: no key",
+                 ":7: lanes[1].barrier.path = '/dev/ttyS2': /dev/ttyS2/x.pem:3: no key");
+    expect_blame(path, "lane 'north': twice", ":3: lanes[0].name = 'north': lane 'north': twice");
+    expect_blame(path, "'north': twice", ":3: lanes[0].name = 'north': twice");
+    expect_blame(path, "lanes[1]: '/dev/ttyS1' taken", ":4: lanes[1]: '/dev/ttyS1' taken");
+    expect_blame(path, "lanes[1].barrier.mode: no such bus",
+                 ":6: lanes[1].barrier.mode = 'rtu': no such bus");
+    expect_blame(path, "north: a name alone is no place", ": north: a name alone is no place");
+    expect_blame(path, "/dev/ttyS22: another path", ": /dev/ttyS22: another path");
+    unlink(path);
+    expect_blame(path, "lanes[1]: gone meanwhile", ": lanes[1]: gone meanwhile");
+}
+
 static void a_wrong_table_is_found(void **state)
 {
     (void)state;
@@ -476,6 +516,7 @@ int main(void)
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(a_file_is_loaded),
         cmocka_unit_test(the_table_prints_itself),
+        cmocka_unit_test(a_fault_found_later_is_traced_to_its_option),
         cmocka_unit_test(a_wrong_table_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,12 +109,60 @@ static void a_file_that_is_no_database_is_refused(void **state)
     assert_int_equal(unlink(other), 0);
 }
 
+static void another_programs_database_is_refused_untouched(void **state)
+{
+    (void)state;
+    struct hq_db db;
+    struct err_text err;
+    char other[80];
+    sqlite3 *plain = NULL;
+    (void)snprintf(other, sizeof(other), "%s/foreign", folder); /* fits */
+    assert_int_equal(sqlite3_open(other, &plain), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(plain, "CREATE TABLE record(a)", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(plain), SQLITE_OK);
+    assert_int_equal(hq_db_open_sqlite(other, &db, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.text, "another program's database, expected hqd's"));
+    assert_int_equal(sqlite3_open(other, &plain), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(plain, "CREATE TABLE batches(a)", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(plain, "PRAGMA user_version=1", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(plain), SQLITE_OK);
+    assert_int_equal(hq_db_open_sqlite(other, &db, &err), ERR_CORRUPT);
+    assert_int_equal(unlink(other), 0);
+}
+
+/* ERR_CORRUPT is the word for what a peer sent: a box must not be blamed for our own disk. */
+static void a_damaged_page_is_our_own_fault(void **state)
+{
+    (void)state;
+    struct hq_db db;
+    struct err_text err = {""};
+    char file_path[80];
+    static char zeros[65536];
+    (void)snprintf(file_path, sizeof(file_path), "%s/damaged", folder); /* fits */
+    assert_int_equal(hq_db_open_sqlite(file_path, &db, &err), 0);
+    hq_db_close(&db);
+    FILE *file = fopen(file_path, "r+e");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 4096, SEEK_SET), 0); /* the first page holds the schema */
+    assert_int_equal(fwrite(zeros, 1, sizeof(zeros), file), sizeof(zeros));
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(hq_db_open_sqlite(file_path, &db, &err), 0);
+    int rc = hq_db_exec(&db, "INSERT INTO checkpoints(id, name, created_ms) VALUES('a', 'b', 1)",
+                        NULL, 0, &err);
+    assert_int_equal(rc, ERR_IO);
+    assert_non_null(strstr(err.text, "stored data damaged"));
+    hq_db_close(&db);
+    assert_int_equal(unlink(file_path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(committed_rows_survive_reopening),
         cmocka_unit_test(bytes_come_back_whole),
         cmocka_unit_test(a_file_that_is_no_database_is_refused),
+        cmocka_unit_test(another_programs_database_is_refused_untouched),
+        cmocka_unit_test(a_damaged_page_is_our_own_fault),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

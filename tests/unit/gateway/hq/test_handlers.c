@@ -165,6 +165,56 @@ static void a_peer_needs_a_row_a_valid_certificate_and_our_fleet(void **state)
     hq_call_fini(&call);
 }
 
+static enum hq_step check_box(const char *fingerprint, int64_t not_before_ms)
+{
+    struct hq_call call = call_of(TLS_PEER_CHECKPOINT, "north-1");
+    memcpy(call.peer.fingerprint, fingerprint, strlen(fingerprint));
+    call.peer.not_before.ms = not_before_ms;
+    enum hq_step step = hq_peer_check(&call);
+    hq_call_fini(&call);
+    return step;
+}
+
+/* One that was made, kept aside and never shown before the box was enrolled anew. */
+static void enrolment_ends_certificates_never_seen_too(void **state)
+{
+    (void)state;
+    char token[64];
+    struct hq_call call;
+    struct tls_cert_facts enrolled = {.fingerprint = "enrolled", .not_after = {wall.ms + 1000}};
+    enroll_north(&call, token);
+    assert_int_equal(hq_certificate_issued(&hq, "north-1", &enrolled, true, NULL), 0);
+    assert_int_equal(check_box("enrolled", wall.ms - 300000), HQ_AGAIN);
+    assert_int_equal(check_box("kept aside", wall.ms - 1), HQ_DONE);
+    assert_int_equal(check_box("made later", wall.ms), HQ_AGAIN);
+}
+
+/* With a full disk boxes still get lists and operators still read. */
+static void who_only_reads_is_answered_though_nothing_can_be_written(void **state)
+{
+    (void)state;
+    char token[64];
+    struct hq_call call;
+    enroll_north(&call, token);
+    assert_int_equal(hq_db_exec(&hq.db, "PRAGMA query_only=ON", NULL, 0, NULL), 0);
+    call = call_of(TLS_PEER_OPERATOR, "zhang");
+    assert_int_equal(hq_peer_check(&call), HQ_AGAIN);
+    assert_int_equal(hq_list_head(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 200);
+    hq_call_fini(&call);
+    call = call_of(TLS_PEER_CHECKPOINT, "north-1");
+    call.query.after = 7;
+    assert_int_equal(hq_box_inbox(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 200);
+    hq_call_fini(&call);
+    assert_true(hq.notes_unwritten);
+    assert_int_equal(hq_db_exec(&hq.db, "PRAGMA query_only=OFF", NULL, 0, NULL), 0);
+    call = call_of(TLS_PEER_OPERATOR, "zhang");
+    assert_int_equal(hq_peer_check(&call), HQ_AGAIN);
+    hq_call_fini(&call);
+    assert_false(hq.notes_unwritten);
+}
+
 static int post(const char *checkpoint, const char *kind, int64_t expires_ms)
 {
     return hqd_post(&hq, checkpoint, kind, "{}", 2, wall, (struct wall_time){expires_ms}, NULL);
@@ -371,6 +421,8 @@ int main(void)
         WITH_HQ(an_empty_head_is_whole_json_with_a_statement),
         WITH_HQ(without_its_key_in_the_set_no_statement_is_made),
         WITH_HQ(a_peer_needs_a_row_a_valid_certificate_and_our_fleet),
+        WITH_HQ(enrolment_ends_certificates_never_seen_too),
+        WITH_HQ(who_only_reads_is_answered_though_nothing_can_be_written),
         WITH_HQ(the_inbox_waits_and_answers_at_its_deadline),
         WITH_HQ(the_inbox_holds_the_newest_list_and_what_is_ones_own),
         WITH_HQ(a_token_ends_when_its_certificate_is_handed_out),

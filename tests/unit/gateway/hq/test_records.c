@@ -16,10 +16,11 @@
 static struct hq_db db;
 static const struct wall_time now = {1800000000000};
 
-/* Appends the next record of `head` as a line to `body`. */
-static void add(struct journal_head *head, enum journal_kind kind, char *body)
+/* Appends the next record of `head`, which says `text`, as a line to `body`. */
+static void add_text(struct journal_head *head, enum journal_kind kind, const char *text,
+                     char *body)
 {
-    struct journal_record r = {.has_body = true, .body = "{\"a\":1}", .body_size = 7};
+    struct journal_record r = {.has_body = true, .body = text, .body_size = strlen(text)};
     char *line = NULL;
     size_t size = 0;
     r.header = (struct journal_header){.sequence = head->sequence + 1, .kind = kind, .wall = now};
@@ -33,6 +34,18 @@ static void add(struct journal_head *head, enum journal_kind kind, char *body)
     memcpy(body + strlen(body), line, size + 1);
     memcpy(body + strlen(body), "\n", 2);
     free(line);
+}
+
+static void add(struct journal_head *head, enum journal_kind kind, char *body)
+{
+    add_text(head, kind, "{\"a\":1}", body);
+}
+
+static int64_t count(const char *sql)
+{
+    int64_t number = -1;
+    assert_int_equal(hq_db_number(&db, sql, NULL, 0, -1, &number, NULL), 0);
+    return number;
 }
 
 static int send_as(const char *id, const char *body, struct hq_ingest *out)
@@ -112,12 +125,103 @@ static void new_chain_waits_for_an_operator(void **state)
     assert_int_equal(got.stored, 1);
 }
 
+/* A box put back to an earlier state: other hits under sequences HQ holds. None hides another. */
+static void hits_of_a_fork_stand_beside_those_held(void **state)
+{
+    (void)state;
+    static char first[8192], fork[8192], fork_again[8192];
+    struct hq_ingest got;
+    struct journal_head a = {.chain = {1}};
+    first[0] = fork[0] = fork_again[0] = '\0';
+    add(&a, JOURNAL_START, first);
+    struct journal_head b = a;
+    struct journal_head c = a;
+    add_text(&a, JOURNAL_HIT, "{\"plate\":1}", first);
+    add_text(&b, JOURNAL_HIT, "{\"plate\":2}", fork);
+    add_text(&c, JOURNAL_HIT, "{\"plate\":3}", fork_again);
+    assert_int_equal(send_as("north-1", first, &got), 0);
+    assert_int_equal(send_as("north-1", fork, &got), 0);
+    assert_true(got.quarantined);
+    assert_int_equal(got.hits, 1);
+    assert_int_equal(send_as("north-1", fork_again, &got), 0);
+    assert_int_equal(got.hits, 1);
+    assert_int_equal(send_as("north-1", fork_again, &got), 0);
+    assert_int_equal(got.hits, 0);
+    assert_int_equal(count("SELECT count(*) FROM hits"), 3);
+    assert_int_equal(count("SELECT count(*) FROM hits WHERE provisional = 1"), 2);
+}
+
+static void send_urgent(const char *line, bool expect_new)
+{
+    bool is_new = !expect_new;
+    assert_int_equal(hq_records_urgent(&db, "north-1", line, strlen(line), now, &is_new, NULL), 0);
+    assert_int_equal(is_new, expect_new);
+}
+
+static void the_chain_confirms_or_replaces_an_urgent_hit(void **state)
+{
+    (void)state;
+    static char start[4096], same[4096], lie[4096], truth[4096];
+    struct hq_ingest got;
+    struct journal_head head = {.chain = {1}};
+    start[0] = same[0] = lie[0] = truth[0] = '\0';
+    add(&head, JOURNAL_START, start);
+    add_text(&head, JOURNAL_HIT, "{\"plate\":1}", same);
+    struct journal_head other = head;
+    add_text(&other, JOURNAL_HIT, "{\"plate\":9}", lie);
+    add_text(&head, JOURNAL_HIT, "{\"plate\":2}", truth);
+    send_urgent(same, true);
+    send_urgent(same, false);
+    send_urgent(lie, true);
+    assert_int_equal(count("SELECT max(number) FROM hits"), 2);
+    assert_int_equal(send_as("north-1", start, &got), 0);
+    assert_int_equal(send_as("north-1", same, &got), 0);
+    assert_int_equal(got.hits, 0);
+    assert_int_equal(send_as("north-1", truth, &got), 0);
+    assert_int_equal(got.hits, 1);
+    assert_int_equal(count("SELECT count(*) FROM hits WHERE provisional = 0"), 2);
+    assert_int_equal(count("SELECT count(*) FROM hits"), 2);
+    assert_int_equal(count("SELECT number FROM hits WHERE sequence = 3"), 3);
+    /* what the chain said the same is let go of, the other stays as evidence */
+    assert_int_equal(count("SELECT count(*) FROM urgents"), 1);
+    assert_int_equal(count("SELECT sequence FROM urgents"), 3);
+}
+
+/* Operators get bodies inside JSON answers: one box must not be able to break them for all. */
+static void a_body_that_is_no_json_object_is_no_record(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"}]}",  "[1]", "{\"a\":1}x", "{\"a\":1,\"a\":2}",
+                                         "\xff", ""};
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        static char body[4096];
+        struct hq_ingest got;
+        struct err_text err = {""};
+        bool is_new = false;
+        struct journal_head head = {.chain = {1}};
+        body[0] = '\0';
+        add_text(&head, JOURNAL_HIT, bodies[i], body);
+        int rc = hq_records_ingest(&db, "north-1", body, strlen(body), now, &got, &err);
+        assert_int_equal(rc, ERR_INVALID);
+        assert_non_null(strstr(err.text, "body"));
+        assert_int_equal(hq_records_urgent(&db, "north-1", body, strlen(body), now, &is_new, NULL),
+                         ERR_INVALID);
+    }
+    assert_int_equal(count("SELECT count(*) FROM hits"), 0);
+    assert_int_equal(count("SELECT count(*) FROM chains"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(same_record_twice_is_stored_once, open_db, close_db),
         cmocka_unit_test_setup_teardown(gap_is_quarantined_and_its_hit_flows_on, open_db, close_db),
         cmocka_unit_test_setup_teardown(new_chain_waits_for_an_operator, open_db, close_db),
+        cmocka_unit_test_setup_teardown(hits_of_a_fork_stand_beside_those_held, open_db, close_db),
+        cmocka_unit_test_setup_teardown(the_chain_confirms_or_replaces_an_urgent_hit, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(a_body_that_is_no_json_object_is_no_record, open_db,
+                                        close_db),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,6 +71,26 @@ static void test_hold_waits_until_its_vehicle_arrives(void **state)
     assert_int_equal(w.raises, 1); /* held by not raising */
 }
 
+static void test_holds_of_two_lanes_never_share_an_id(void **state)
+{
+    (void)state;
+    struct world lanes[2];
+    uint64_t ids[2][2];
+    for (uint8_t i = 0; i < 2; i++) {
+        struct lane_config config = world_config();
+        config.lane = i == 0 ? 1 : 255;
+        world_init(&lanes[i], &config);
+        ids[i][0] = world_hold_one(&lanes[i], 2);
+        world_act(&lanes[i],
+                  &(struct lane_act_event){.act = 1, .kind = LANE_ACT_HOLD, .named = true});
+        assert_int_equal(lanes[i].state.hold_count, 2);
+        ids[i][1] = lanes[i].state.holds[1].id;
+        assert_true(ids[i][1] > ids[i][0]);
+    }
+    assert_int_not_equal(ids[0][0], ids[1][0]);
+    assert_int_not_equal(ids[0][1], ids[1][1]);
+}
+
 static void test_release_needs_name_second_person_and_commit(void **state)
 {
     (void)state;
@@ -120,7 +140,13 @@ static void test_release_commit_that_fails_or_never_comes(void **state)
     uint64_t commit = world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit;
     world_run(&w, config.commit_wait_ms + 100);
     assert_int_equal(w.state.hold_count, 1);
-    world_commit(&w, commit, true); /* the journal wrote it after all: the journal is right */
+    world_commit(&w, commit, true); /* the journal wrote it after all; the officer was refused */
+    assert_int_equal(w.state.hold_count, 1);
+    assert_int_equal(world_record(&w, LANE_RECORD_HOLD_KEPT)->hold, act.hold);
+    assert_int_equal(w.out.reply_count, 0);
+    act.act = 3;
+    world_act(&w, &act);
+    world_commit(&w, world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit, true);
     assert_int_equal(w.state.hold_count, 0);
 }
 
@@ -402,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_cleared_vehicle_opens),
         cmocka_unit_test(test_unauthenticated_or_uncleared_never_opens),
         cmocka_unit_test(test_hold_waits_until_its_vehicle_arrives),
+        cmocka_unit_test(test_holds_of_two_lanes_never_share_an_id),
         cmocka_unit_test(test_release_needs_name_second_person_and_commit),
         cmocka_unit_test(test_release_commit_that_fails_or_never_comes),
         cmocka_unit_test(test_withdrawal_ends_hold_and_moves_nothing),

@@ -203,7 +203,8 @@ static void note_commit(struct ledger *l, const struct lane_state *before,
         if (c->kind == COMMIT_NONE || c->id != event->u.commit.commit) {
             continue;
         }
-        if (c->kind == COMMIT_RELEASE || c->kind == COMMIT_WITHDRAW) {
+        bool refused = before->timer[TIMER_COMMIT + i].ns == INT64_MAX;
+        if ((c->kind == COMMIT_RELEASE && !refused) || c->kind == COMMIT_WITHDRAW) {
             l->may_end[l->may_end_count++ % 64] = c->hold;
         }
         l->lower_allowed = c->kind == COMMIT_LOWER;
@@ -314,8 +315,12 @@ static void test_walks(void **state)
 {
     (void)state;
     const char *text = getenv("CHECKPOINT_WALKS"); /* more of them in the full tier */
+    const char *from = getenv("CHECKPOINT_SEED");
     uint64_t walks = text ? strtoull(text, NULL, 10) : WALKS_DEFAULT;
-    for (uint64_t seed = 1; seed <= walks; seed++) {
+    uint64_t first = from ? strtoull(from, NULL, 10) : 1;
+    print_message("CHECKPOINT_SEED=%llu CHECKPOINT_WALKS=%llu\n", (unsigned long long)first,
+                  (unsigned long long)walks);
+    for (uint64_t seed = first; seed < first + walks; seed++) {
         walk(seed);
     }
 }

@@ -12,79 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "gateway/base/file.h"
 #include "gateway/tls/context.h"
 #include "gateway/tls/est.h"
-#include "gateway/tls/issue.h"
-#include "gateway/tls/pem.h"
-
-static char folder[64];
-static const char *path_in(const char *name)
-{
-    static char paths[8][256];
-    static int next;
-    char *path = paths[next++ % 8];
-    (void)snprintf(path, sizeof(paths[0]), "%s/%s", folder, name); /* short names */
-    return path;
-}
-
-struct party {
-    EVP_PKEY *key;
-    X509 *certificate;
-};
-
-static struct wall_time now(void)
-{
-    return clock_wall(&clock_system);
-}
-
-static struct party root_named(const char *name)
-{
-    struct party p;
-    assert_int_equal(tls_key_create(&p.key, NULL), 0);
-    assert_int_equal(tls_issue_root(p.key, name, now(), 365, &p.certificate, NULL), 0);
-    return p;
-}
-
-static struct party party_of(const struct party *root, const char *urn, struct wall_time when,
-                             int days)
-{
-    struct party p;
-    struct tls_issue_request request = {.now = when, .days = days};
-    assert_int_equal(tls_key_create(&p.key, NULL), 0);
-    assert_int_equal(tls_identity_parse(urn, strlen(urn), &request.identity), 0);
-    request.public_key = p.key;
-    assert_int_equal(tls_issue(root->key, root->certificate, &request, &p.certificate, NULL), 0);
-    return p;
-}
-
-static void party_free(struct party *p)
-{
-    EVP_PKEY_free(p->key);
-    X509_free(p->certificate);
-}
-
-static void save(const struct party *p, const char *name)
-{
-    char file[80];
-    char *pem = NULL;
-    (void)snprintf(file, sizeof(file), "%s.key", name); /* short names */
-    assert_int_equal(tls_key_file_write(path_in(file), p->key, NULL), 0);
-    assert_int_equal(tls_pem_write_certificate(p->certificate, &pem), 0);
-    (void)snprintf(file, sizeof(file), "%s.pem", name); /* short names */
-    assert_int_equal(file_write_atomic(path_in(file), pem, strlen(pem), 0644, NULL), 0);
-    free(pem);
-}
+#include "tls_parties.h"
 
 static struct party boxes, operators, servers, foreign, server;
 
 static int make_folder(void **state)
 {
     (void)state;
-    (void)snprintf(folder, sizeof(folder), "/tmp/test_tls.XXXXXX"); /* fits */
-    if (!mkdtemp(folder))
+    if (!folder_make())
         return -1;
     boxes = root_named("boxes");
     operators = root_named("operators");
@@ -101,20 +39,12 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    static const char *const names[] = {"boxes", "operators", "servers", "server", "other"};
-    for (size_t i = 0; i < 5; i++) {
-        char file[80];
-        (void)snprintf(file, sizeof(file), "%s.key", names[i]); /* short names */
-        (void)unlink(path_in(file));                            /* not every test writes it */
-        (void)snprintf(file, sizeof(file), "%s.pem", names[i]); /* short names */
-        (void)unlink(path_in(file));                            /* not every test writes it */
-    }
     party_free(&boxes);
     party_free(&operators);
     party_free(&servers);
     party_free(&foreign);
     party_free(&server);
-    return rmdir(folder);
+    return folder_remove();
 }
 
 static void identity_forms(void **state)

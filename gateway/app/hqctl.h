@@ -1,0 +1,86 @@
+/*
+ * hqctl's sub-commands and what they share: arguments, connection, answers for people (text) and
+ * programs (--json: one object a line on standard output). One thread; a command ends the process
+ * with the status it returns.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/app/service.h"
+#include "gateway/hqctl/args.h"
+#include "gateway/hqctl/hq_client.h"
+#include "gateway/hqctl/passphrase.h"
+
+enum { HQCTL_PATH_SIZE = 4096, HQCTL_AUDIT_TIMEOUT_S = 3600 };
+
+struct hqctl {
+    bool json;
+    struct hq_connection_choice choice;
+    int64_t passphrase_fd; /* -1: the terminal */
+    struct hq_client client;
+};
+
+/* What a command works with, and so which common options it has. */
+enum hqctl_reach {
+    HQCTL_ALONE,  /* --json */
+    HQCTL_FOLDER, /* --dir besides */
+    HQCTL_ONLINE  /* --config, --operator and --hq besides */
+};
+
+/* Parses a command's arguments with the common ones. Returns -1 to go on, else the status. */
+int hqctl_parse(struct hqctl *h, int argc, char **argv, enum hqctl_reach reach,
+                struct arg_spec *spec);
+
+#define HQCTL_OPTIONS(table) .options = (table), .option_count = sizeof(table) / sizeof((table)[0])
+/* The row of --passphrase-fd. */
+#define HQCTL_PASSPHRASE_FD(h, order)                                                              \
+    {                                                                                              \
+        .name = "passphrase-fd", .value = "N", .kind = ARG_NUMBER, .target = &(h)->passphrase_fd,  \
+        .min = 0, .max = 1023,                                                                     \
+        .help = "Read passphrases from this file descriptor, one a line, in this order: " order    \
+                ". Default: the terminal."                                                         \
+    }
+
+/* Loads the configuration and opens the client. 0, or the status after saying why. */
+int hqctl_connect(struct hqctl *h);
+/* Says what failed: standard error, and with --json an error object on standard output. Returns the
+ * status. */
+int hqctl_fail(const struct hqctl *h, int rc, const struct err_text *err);
+int hqctl_fail_config(const struct hqctl *h, int rc, const struct err_text *err);
+/* Prints one object as a line and frees it; NULL says there was no memory. Returns EXIT_OK, or
+ * EXIT_RUN when standard output is broken. */
+int hqctl_print(json_t *value);
+/* One line for a person, its end added. What hqd, a box or a file said may stand in it: control
+ * characters are shown as '?', so that none of them commands the terminal. */
+void hqctl_line(FILE *to, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Where a command talks while it works: standard output, or standard error with --json. */
+FILE *hqctl_talk(const struct hqctl *h);
+/* Texts and numbers of an answer, "" or 0 when they are not there. */
+const char *hqctl_text_of(const json_t *object, const char *name);
+int64_t hqctl_number_of(const json_t *object, const char *name);
+
+struct passphrase_source hqctl_passphrases(const struct hqctl *h);
+
+/* The sub-commands; argv[0] is the last word of the command. */
+int hqctl_init(int argc, char **argv);
+int hqctl_clerk_add(int argc, char **argv);
+int hqctl_keyset_publish(int argc, char **argv);
+int hqctl_whoami(int argc, char **argv);
+int hqctl_enroll(int argc, char **argv);
+int hqctl_checkpoints(int argc, char **argv);
+int hqctl_hits(int argc, char **argv);
+int hqctl_audit_verify(int argc, char **argv);
+int hqctl_accept_chain(int argc, char **argv);
+int hqctl_revoke(int argc, char **argv);
+int hqctl_wanted_head(int argc, char **argv);
+int hqctl_wanted_import(int argc, char **argv);
+int hqctl_wanted_list(int argc, char **argv);
+int hqctl_wanted_show(int argc, char **argv);
+int hqctl_wanted_sign(int argc, char **argv);
+int hqctl_wanted_publish(int argc, char **argv);
+int hqctl_wanted_rebase(int argc, char **argv);
+int hqctl_wanted_withdraw(int argc, char **argv);
+int hqctl_wanted_snapshot(int argc, char **argv);

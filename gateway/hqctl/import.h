@@ -1,0 +1,43 @@
+/*
+ * A CSV of vehicles to be listed -> wanted entries, all or nothing. The first line names the
+ * columns: the fields of gateway/signed/wanted_entry.h without `id`, in any order. Every bad row is
+ * reported with file, line, column, name and value (the first IMPORT_FAULTS_MAX of them), and with
+ * any bad row nothing is imported. README.md describes the columns. Pure, any thread.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/err.h"
+
+enum {
+    IMPORT_ENTRIES_MAX = 100000,
+    IMPORT_FAULTS_MAX = 100, /* reported; all are counted */
+    IMPORT_VALUE_SIZE = 100,
+    IMPORT_REASON_SIZE = 320
+};
+
+struct import_fault {
+    uint32_t line;
+    uint32_t column;
+    const char *field; /* column name, "" for the row or file; static */
+    char value[IMPORT_VALUE_SIZE];
+    char reason[IMPORT_REASON_SIZE];
+};
+
+struct import_result {
+    json_t *entries; /* array, ids rising from first_id */
+    size_t row_count;
+    size_t fault_count;
+    struct import_fault faults[IMPORT_FAULTS_MAX];
+};
+
+/* ERR_INVALID with fault_count > 0: `out->faults` says why. ERR_NO_MEMORY. import_fini frees. */
+int import_csv(const char *name, const void *data, size_t size, uint64_t first_id,
+               struct wall_time now, struct import_result *out, struct err_text *err) MUST_CHECK;
+void import_fini(struct import_result *result);
+/* "list.csv:7:3: plate = 'X': is no plate". */
+void import_fault_format(const char *name, const struct import_fault *fault, struct err_text *out);
+/* A time as a cell may give it: RFC 3339 in UTC (…Z) or with an offset (…+08:00). ERR_INVALID. */
+int import_time_parse(const char *text, struct wall_time *out) MUST_CHECK;

@@ -1,0 +1,43 @@
+/*
+ * The connection to checkpointd's socket `records`: records and urgent ones come in, credit,
+ * receipts, key set, list and the state of the link go out. One thread owns the socket and calls
+ * box_step; the others reach it through bounded queues. Comes back by itself when checkpointd does.
+ */
+#pragma once
+
+#include "gateway/signed/batch.h"
+#include "gateway/uplink/records.h"
+
+struct box;
+
+struct box_options {
+    const char *path; /* of the socket */
+    const char *checkpoint;
+    struct uplink_alarms *alarms;
+    int alarm_channel;
+    const struct clock_source *clock;
+};
+
+enum {
+    BOX_LOOK_MS = 100,     /* longest wait of one step */
+    BOX_ANSWER_MS = 10000, /* for checkpointd's answer to a request */
+    BOX_URGENT_MAX = 64    /* the oldest gives way: it comes in its turn */
+};
+
+/* *out is heap memory for box_destroy. ERR_NO_MEMORY. Connects nothing. */
+int box_create(const struct box_options *options, struct box **out,
+               struct err_text *err) MUST_CHECK;
+void box_destroy(struct box *box); /* NULL is fine; no thread may be inside */
+
+/* Connects when due, reads, sends; returns within BOX_LOOK_MS and the time the work takes. */
+void box_step(struct box *box);
+
+/* ---- any thread ---- */
+
+/* The records_box of this connection; lives as long as the box. */
+const struct records_box *box_records(struct box *box);
+/* The next urgent record: *out_text is the caller's. ERR_TIMEOUT. */
+int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_size) MUST_CHECK;
+/* What checkpointd shall know, now and after each new connection. Copies. ERR_NO_MEMORY. */
+int box_tell_keyset(struct box *box, const void *envelope, size_t size) MUST_CHECK;
+void box_tell_list(struct box *box, const struct list_head *head);

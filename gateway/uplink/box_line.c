@@ -1,0 +1,101 @@
+/* See box_line.h. */
+#include "gateway/uplink/box_line.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/json.h"
+
+static const char record_head[] = "{\"record\":";
+static const char urgent_head[] = "{\"urgent\":";
+
+/* The number behind the colon of "<chain>:<sequence>". */
+static int sequence_of(const json_t *event, uint64_t *out, struct err_text *err)
+{
+    const char *id = json_string_value(json_object_get(event, "id"));
+    const char *colon = id ? strchr(id, ':') : NULL;
+    char *end = NULL;
+    if (!colon || colon[1] < '1' || colon[1] > '9')
+        return err_set(err, ERR_INVALID, "id: expected <chain>:<sequence>");
+    unsigned long long value = strtoull(colon + 1, &end, 10);
+    if (*end != '\0' || value > INT64_MAX)
+        return err_set(err, ERR_INVALID, "id: expected <chain>:<sequence>");
+    *out = value;
+    return 0;
+}
+
+/* `name` is "record" or "urgent"; both heads have the same length. */
+static int take_event(const char *line, size_t size, const json_t *object, struct box_line *out,
+                      struct err_text *err)
+{
+    const size_t head = sizeof(record_head) - 1;
+    bool urgent = size > head && memcmp(line, urgent_head, head) == 0;
+    if (size < head + 2 || (!urgent && memcmp(line, record_head, head) != 0) ||
+        json_object_size(object) != 1)
+        return err_set(err, ERR_INVALID, "expected one member, record or urgent");
+    const json_t *event = json_object_get(object, urgent ? "urgent" : "record");
+    if (!json_is_object(event) || line[head] != '{' || line[size - 2] != '}')
+        return err_set(err, ERR_INVALID, "record: expected an object");
+    out->kind = urgent ? BOX_URGENT : BOX_RECORD;
+    out->event = line + head;
+    out->event_size = size - head - 1;
+    return sequence_of(event, &out->sequence, err);
+}
+
+static int take_number(const json_t *value, uint64_t *out, struct err_text *err)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return err_set(err, ERR_INVALID, "confirmed: expected a number from 0");
+    *out = (uint64_t)json_integer_value(value);
+    return 0;
+}
+
+static int take_status(const json_t *status, struct box_line *out, struct err_text *err)
+{
+    const char *name = json_string_value(json_object_get(status, "checkpoint"));
+    out->kind = BOX_STATUS;
+    out->has_confirmed = true;
+    if (!name || snprintf(out->checkpoint, sizeof(out->checkpoint), "%s", name) >= BOX_NAME_SIZE)
+        return err_set(err, ERR_INVALID, "status.checkpoint: expected a name");
+    return take_number(json_object_get(status, "confirmed"), &out->confirmed, err);
+}
+
+static int take_object(const char *line, size_t size, const json_t *object, struct box_line *out,
+                       struct err_text *err)
+{
+    const json_t *error = json_object_get(object, "error");
+    const json_t *confirmed = json_object_get(object, "confirmed");
+    if (json_object_get(object, "status"))
+        return take_status(json_object_get(object, "status"), out, err);
+    if (error) {
+        const char *code = json_string_value(json_object_get(error, "code"));
+        const char *text = json_string_value(json_object_get(error, "en"));
+        out->kind = BOX_ERROR;
+        (void)snprintf(out->error, sizeof(out->error), "%s: %s", code ? code : "?",
+                       text ? text : "?"); /* a cut text is still readable */
+        return 0;
+    }
+    if (json_is_true(json_object_get(object, "ok"))) {
+        out->kind = BOX_OK;
+        out->has_confirmed = confirmed != NULL;
+        return confirmed ? take_number(confirmed, &out->confirmed, err) : 0;
+    }
+    return take_event(line, size, object, out, err);
+}
+
+int box_line_parse(const char *line, size_t size, struct box_line *out, struct err_text *err)
+{
+    json_t *object = NULL;
+    struct box_line parsed = {0};
+    int rc = size > BOX_LINE_MAX ? err_set(err, ERR_INVALID, "line of %zu bytes", size)
+                                 : json_parse(line, size, &object, err);
+    if (rc == 0 && !json_is_object(object))
+        rc = err_set(err, ERR_INVALID, "expected an object");
+    if (rc == 0)
+        rc = take_object(line, size, object, &parsed, err);
+    json_decref(object);
+    if (rc == 0)
+        *out = parsed;
+    return rc;
+}

@@ -1,0 +1,36 @@
+/*
+ * What checkpointd says on its socket `records`, line by line. An event is handed on as the bytes
+ * it came in, so its signature and digest stay what they are. Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/err.h"
+
+enum { BOX_LINE_MAX = 256 * 1024, BOX_NAME_SIZE = 65, BOX_ERROR_SIZE = 256 };
+
+enum box_line_kind {
+    BOX_STATUS, /* on connect: checkpoint, confirmed */
+    BOX_RECORD, /* event, sequence */
+    BOX_URGENT, /* the same, ahead of its turn */
+    BOX_OK,     /* a request was taken; confirmed when it was a receipt */
+    BOX_ERROR   /* a request was refused: error */
+};
+
+struct box_line {
+    enum box_line_kind kind;
+    const char *event; /* inside the line */
+    size_t event_size;
+    uint64_t sequence;
+    bool has_confirmed;
+    uint64_t confirmed;
+    char checkpoint[BOX_NAME_SIZE];
+    char error[BOX_ERROR_SIZE];
+};
+
+/* One line without its newline. ERR_INVALID. */
+int box_line_parse(const char *line, size_t size, struct box_line *out,
+                   struct err_text *err) MUST_CHECK;

@@ -1,0 +1,315 @@
+/*
+ * See inbox.h. A message is acknowledged with the next poll, once what it told of is in force here
+ * or kept; until then headquarters tells it again.
+ */
+#include "gateway/uplink/inbox.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/encode.h"
+
+enum { POLL_GRACE_MS = 15000, BATCHES_AT_ONCE = 100, KEYSET_SIZE_MAX = 512 * 1024 };
+
+void inbox_init(struct inbox *in, const struct uplink_site *site, int channel_number,
+                const struct inbox_list *list, uint64_t after, int wait_s,
+                const struct uplink_wait *wait)
+{
+    *in = (struct inbox){.list = list, .after = after, .wait_s = wait_s, .look = true};
+    channel_init(&in->channel, site, channel_number, wait);
+}
+
+void inbox_fini(struct inbox *in)
+{
+    channel_fini(&in->channel);
+}
+
+static void tell(struct inbox *in, enum log_event_id event, bool active, const char *detail)
+{
+    uplink_alarm_set(in->channel.site->alarms, in->channel.number, event, active, detail);
+}
+
+/* GET with a 200; anything else is an error. ERR_NOT_FOUND for 404. */
+static int get(struct inbox *in, const char *path, int timeout_ms, struct https_answer *out,
+               struct err_text *err)
+{
+    struct channel_ask ask = {.method = "GET", .path = path, .total_timeout_ms = timeout_ms};
+    int rc = channel_send(&in->channel, &ask, out, err);
+    if (rc == 0 && out->status != 200) {
+        const struct https_request request = {.url = path};
+        rc = https_answer_error(&request, out, err);
+        https_answer_free(out);
+    }
+    return rc;
+}
+
+/* An answer of headquarters that could not be read. */
+static int bad_answer(struct inbox *in, const char *path, int rc, struct err_text *err)
+{
+    if (rc == ERR_INVALID || rc == ERR_TOO_LARGE) {
+        rc = err_prefix(err, rc, "%s", path);
+        tell(in, EVENT_UPLINK_ANSWER_BAD, true, err->text);
+    }
+    return rc;
+}
+
+/* ---- key set ---- */
+
+static int fetch_keyset(struct inbox *in, struct err_text *err)
+{
+    struct https_answer answer = {0};
+    char *text = NULL;
+    size_t size = 0;
+    int rc = get(in, "/v1/keyset", 0, &answer, err);
+    if (rc != 0)
+        return rc;
+    rc = answer.size > KEYSET_SIZE_MAX
+             ? err_set(err, ERR_TOO_LARGE, "%zu bytes", answer.size)
+             : object_answer_read(answer.body, answer.size, &text, &size, err);
+    https_answer_free(&answer);
+    if (rc != 0)
+        return bad_answer(in, "/v1/keyset", rc, err);
+    rc = in->list->set_keyset(in->list->ctx, text, size, err);
+    free(text);
+    return rc;
+}
+
+/* ---- list ---- */
+
+/* Whether a statement was refused for what it says, not for want of disk or memory. */
+static bool is_refusal(int rc)
+{
+    return rc == ERR_DENIED || rc == ERR_CORRUPT || rc == ERR_INVALID || rc == ERR_CONFLICT ||
+           rc == ERR_NOT_FOUND || rc == ERR_TOO_LARGE || rc == ERR_UNSUPPORTED;
+}
+
+static int refused_list(struct inbox *in, int rc, struct err_text *err)
+{
+    if (is_refusal(rc))
+        tell(in, EVENT_UPLINK_LIST_REFUSED, true, err->text);
+    return rc;
+}
+
+static int fetch_chunk(struct inbox *in, const struct snapshot *s, size_t index,
+                       struct err_text *err)
+{
+    char hex[2 * HASH_SIZE + 1];
+    char path[UPLINK_PATH_SIZE];
+    struct https_answer answer = {0};
+    hex_encode(s->chunks[index].hash, HASH_SIZE, hex);
+    (void)snprintf(path, sizeof(path), "/v1/list/chunks/%s", hex); /* fits */
+    int rc = get(in, path, 0, &answer, err);
+    if (rc != 0)
+        return rc;
+    rc = in->list->put_chunk(in->list->ctx, s->revision, index, answer.body, answer.size, err);
+    https_answer_free(&answer);
+    return rc;
+}
+
+static int take_snapshot(struct inbox *in, const char *manifest, size_t size, struct err_text *err)
+{
+    struct snapshot s = {0};
+    int rc = in->list->read_snapshot(in->list->ctx, manifest, size, &s, err);
+    if (rc == ERR_STALE)
+        return 0; /* the batches go further */
+    for (size_t i = 0; rc == 0 && i < s.chunk_count; i++)
+        rc = fetch_chunk(in, &s, i, err);
+    if (rc == 0)
+        rc = in->list->set_snapshot(in->list->ctx, manifest, size, err);
+    snapshot_fini(&s);
+    if (rc == 0)
+        in->list_taken = true;
+    return rc == 0 ? 0 : refused_list(in, rc, err);
+}
+
+/* None at headquarters is fine: the batches tell everything, too. */
+static int fetch_snapshot(struct inbox *in, struct err_text *err)
+{
+    struct https_answer answer = {0};
+    char *text = NULL;
+    size_t size = 0;
+    int rc = get(in, "/v1/list/snapshot", 0, &answer, err);
+    if (rc == ERR_NOT_FOUND)
+        return 0;
+    if (rc != 0)
+        return rc;
+    rc = object_answer_read(answer.body, answer.size, &text, &size, err);
+    https_answer_free(&answer);
+    if (rc != 0)
+        return bad_answer(in, "/v1/list/snapshot", rc, err);
+    rc = take_snapshot(in, text, size, err);
+    free(text);
+    return rc;
+}
+
+static int take_batches(struct inbox *in, const struct batches_answer *page, struct err_text *err)
+{
+    for (size_t i = 0; i < page->count; i++) {
+        const struct batch_text *batch = &page->batches[i];
+        int rc = in->list->add_batch(in->list->ctx, batch->envelope, batch->size, err);
+        if (rc != 0 && rc != ERR_STALE)
+            return refused_list(in, err_prefix(err, rc, "batch %" PRIu64, batch->revision), err);
+        in->list_taken = true;
+    }
+    return 0;
+}
+
+/* One page behind what is held; *out_count 0: there is no more. */
+static int fetch_batches(struct inbox *in, size_t *out_count, struct err_text *err)
+{
+    char path[UPLINK_PATH_SIZE];
+    struct https_answer answer = {0};
+    struct batches_answer page = {0};
+    uint64_t after = in->list->head(in->list->ctx)->revision;
+    (void)snprintf(path, sizeof(path), "/v1/list/batches?after=%" PRIu64 "&limit=%d", after,
+                   BATCHES_AT_ONCE); /* fits */
+    int rc = get(in, path, 0, &answer, err);
+    if (rc != 0)
+        return rc;
+    rc = batches_answer_read(answer.body, answer.size, after, &page, err);
+    https_answer_free(&answer);
+    if (rc != 0)
+        return bad_answer(in, path, rc, err);
+    rc = take_batches(in, &page, err);
+    *out_count = page.count;
+    batches_answer_free(&page);
+    return rc;
+}
+
+static int fetch_list(struct inbox *in, const struct head_answer *head, struct err_text *err)
+{
+    uint64_t held = in->list->head(in->list->ctx)->revision;
+    int rc = 0;
+    if (head->revision > held && (held == 0 || head->revision - held > INBOX_SNAPSHOT_GAP))
+        rc = fetch_snapshot(in, err);
+    size_t count = 1;
+    while (rc == 0 && count > 0 && in->list->head(in->list->ctx)->revision < head->revision)
+        rc = fetch_batches(in, &count, err);
+    held = in->list->head(in->list->ctx)->revision;
+    if (rc == 0 && held < head->revision) {
+        rc = err_set(err, ERR_NOT_FOUND,
+                     "headquarters names revision %" PRIu64 " but has no batch behind %" PRIu64,
+                     head->revision, held);
+        tell(in, EVENT_UPLINK_ANSWER_BAD, true, err->text);
+    }
+    return rc;
+}
+
+/* ---- looking ---- */
+
+static void list_told(struct inbox *in)
+{
+    char detail[UPLINK_DETAIL_SIZE];
+    if (!in->list_taken)
+        return;
+    (void)snprintf(detail, sizeof(detail), "revision %" PRIu64,
+                   in->list->head(in->list->ctx)->revision); /* fits */
+    /* An event, not a state: raised and ended, so that the next one is told again. */
+    tell(in, EVENT_UPLINK_LIST_TAKEN, true, detail);
+    tell(in, EVENT_UPLINK_LIST_TAKEN, false, detail);
+    in->list_taken = false;
+}
+
+/* Brings key set, list and statement up to headquarters' head. */
+static int look(struct inbox *in, struct err_text *err)
+{
+    struct https_answer answer = {0};
+    struct head_answer head = {0};
+    int rc = get(in, "/v1/list/head", 0, &answer, err);
+    if (rc != 0)
+        return rc;
+    rc = head_answer_read(answer.body, answer.size, &head, err);
+    https_answer_free(&answer);
+    if (rc != 0)
+        return bad_answer(in, "/v1/list/head", rc, err);
+    if (head.keyset_version > in->list->keyset_version(in->list->ctx))
+        rc = fetch_keyset(in, err);
+    if (rc == 0)
+        rc = fetch_list(in, &head, err);
+    list_told(in);
+    if (rc == 0 && head.freshness) {
+        struct err_text why = {{0}};
+        /* A statement that is refused is alarmed by the one who judges it; the list stands. */
+        (void)in->list->set_freshness(in->list->ctx, head.freshness, head.freshness_size, &why);
+    }
+    head_answer_free(&head);
+    if (rc == 0) {
+        tell(in, EVENT_UPLINK_LIST_REFUSED, false, "");
+        in->look = false;
+        in->looked = clock_mono(in->channel.site->clock);
+    }
+    return rc;
+}
+
+/* ---- the long poll ---- */
+
+static int keep(struct inbox *in, const struct inbox_message *message, struct err_text *err)
+{
+    if (strcmp(message->kind, "list") == 0 || strcmp(message->kind, "keyset") == 0) {
+        in->look = true;
+        return 0;
+    }
+    int rc = in->list->keep_message(in->list->ctx, message, err);
+    tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0, err->text);
+    return rc;
+}
+
+static int take_messages(struct inbox *in, const struct inbox_answer *inbox, struct err_text *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < inbox->count; i++)
+        rc = keep(in, &inbox->messages[i], err);
+    if (rc == 0 && in->look)
+        rc = look(in, err);
+    if (rc == 0 && inbox->next > in->after) {
+        rc = in->list->keep_number(in->list->ctx, inbox->next, err);
+        tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0, err->text);
+    }
+    if (rc == 0)
+        in->after = inbox->next;
+    return rc;
+}
+
+static int poll_inbox(struct inbox *in, struct err_text *err)
+{
+    char path[UPLINK_PATH_SIZE];
+    char hash[HASH_TEXT_SIZE];
+    struct https_answer answer = {0};
+    struct inbox_answer inbox = {0};
+    const struct list_head *head = in->list->head(in->list->ctx);
+    hash_format(head->hash, hash);
+    (void)snprintf(
+        path, sizeof(path),
+        "/v1/checkpoints/%s/inbox?after=%" PRIu64 "&wait=%d&revision=%" PRIu64 "&hash=%s",
+        in->channel.site->own.checkpoint, in->after, in->wait_s, head->revision, hash); /* fits */
+    int rc = get(in, path, in->wait_s * 1000 + POLL_GRACE_MS, &answer, err);
+    if (rc != 0)
+        return rc;
+    rc = inbox_answer_read(answer.body, answer.size, in->after, &inbox, err);
+    https_answer_free(&answer);
+    if (rc != 0)
+        return bad_answer(in, "inbox", rc, err);
+    tell(in, EVENT_UPLINK_ANSWER_BAD, false, "");
+    rc = take_messages(in, &inbox, err);
+    inbox_answer_free(&inbox);
+    return rc;
+}
+
+void inbox_step(struct inbox *in)
+{
+    struct err_text err = {{0}};
+    struct mono_time now = clock_mono(in->channel.site->clock);
+    if (mono_diff_ms(now, in->looked) >= INBOX_LOOK_MS)
+        in->look = true;
+    int rc = in->look ? look(in, &err) : 0;
+    if (rc == 0)
+        rc = poll_inbox(in, &err);
+    if (rc == 0)
+        channel_succeeded(&in->channel);
+    else if (rc != ERR_STOPPED) {
+        in->look = true; /* a short request tells that the link is back, a long poll would not */
+        channel_pause(&in->channel);
+    }
+}

@@ -1,0 +1,53 @@
+/*
+ * What headquarters has for the box: the long poll that wakes it, and the wanted list, key set and
+ * "still current" statements fetched then. Statements are handed to whoever verifies and stores
+ * them; nothing is judged here. Blocks; one owner thread, which calls inbox_step again and again.
+ */
+#pragma once
+
+#include "gateway/signed/batch.h"
+#include "gateway/signed/snapshot.h"
+#include "gateway/uplink/answers.h"
+#include "gateway/uplink/channel.h"
+
+enum {
+    INBOX_SNAPSHOT_GAP = 64,   /* so many batches behind, a snapshot is asked for first */
+    INBOX_LOOK_MS = 300 * 1000 /* the head is asked for at least so often */
+};
+
+/* Who verifies and stores, wired in gateway/app to gateway/wanted; codes are gateway/wanted's. */
+struct inbox_list {
+    void *ctx;
+    const struct list_head *(*head)(void *ctx);
+    uint64_t (*keyset_version)(void *ctx); /* 0: none */
+    int (*set_keyset)(void *ctx, const void *envelope, size_t size, struct err_text *err);
+    int (*add_batch)(void *ctx, const void *envelope, size_t size, struct err_text *err);
+    int (*set_freshness)(void *ctx, const void *envelope, size_t size, struct err_text *err);
+    /* Verifies a manifest before its chunks are fetched; snapshot_fini is the caller's. */
+    int (*read_snapshot)(void *ctx, const void *manifest, size_t size, struct snapshot *out,
+                         struct err_text *err);
+    int (*put_chunk)(void *ctx, uint64_t revision, size_t index, const void *bytes, size_t size,
+                     struct err_text *err);
+    int (*set_snapshot)(void *ctx, const void *manifest, size_t size, struct err_text *err);
+    /* A message of a kind that is dealt with elsewhere: keeps it durably. Not 0: not now. */
+    int (*keep_message)(void *ctx, const struct inbox_message *message, struct err_text *err);
+    /* Keeps the acknowledged number durably. */
+    int (*keep_number)(void *ctx, uint64_t number, struct err_text *err);
+};
+
+struct inbox {
+    struct channel channel;
+    const struct inbox_list *list;
+    int wait_s;      /* of a long poll */
+    uint64_t after;  /* acknowledged */
+    bool look;       /* the head is to be asked for */
+    bool list_taken; /* batches or a snapshot were taken since the last look */
+    struct mono_time looked;
+};
+
+void inbox_init(struct inbox *in, const struct uplink_site *site, int channel_number,
+                const struct inbox_list *list, uint64_t after, int wait_s,
+                const struct uplink_wait *wait);
+void inbox_fini(struct inbox *in);
+/* Looks at the head when that is due, then one long poll; after a fault it waits as it should. */
+void inbox_step(struct inbox *in);

@@ -1,0 +1,177 @@
+/* See records.h. */
+#include "gateway/uplink/records.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/uplink/answers.h"
+
+enum { TAKE_WAIT_MS = 200 };
+
+static const char batch_type[] = "application/cloudevents-batch+x-ndjson";
+static const char event_type[] = "application/cloudevents+json";
+
+/* Answers about records that stand as alarms until one is taken again. */
+static const enum log_event_id record_events[] = {
+    EVENT_UPLINK_QUARANTINE, EVENT_UPLINK_RECORD_REFUSED, EVENT_UPLINK_ANSWER_BAD,
+    EVENT_UPLINK_RECEIPT_REFUSED};
+
+/* `event` 0 ends them all. */
+static void tell(struct channel *channel, unsigned event, const char *detail)
+{
+    for (size_t i = 0; i < sizeof(record_events) / sizeof(record_events[0]); i++)
+        uplink_alarm_set(channel->site->alarms, channel->number, record_events[i],
+                         record_events[i] == (enum log_event_id)event, detail);
+}
+
+void records_init(struct records *r, const struct uplink_site *site, int channel_number,
+                  const struct records_box *box, size_t batch_max, const struct uplink_wait *wait)
+{
+    memset(r, 0, sizeof(*r));
+    channel_init(&r->channel, site, channel_number, wait);
+    r->box = box;
+    r->batch_max = batch_max;
+    (void)snprintf(r->path, sizeof(r->path), "/v1/checkpoints/%s/records",
+                   site->own.checkpoint); /* ids are short */
+}
+
+void records_fini(struct records *r)
+{
+    outbox_clear(&r->outbox);
+    channel_fini(&r->channel);
+}
+
+/* A new connection to checkpointd begins again behind what is confirmed. */
+static void follow_epoch(struct records *r)
+{
+    unsigned epoch = r->box->epoch(r->box->ctx);
+    if (epoch == r->epoch)
+        return;
+    outbox_clear(&r->outbox);
+    r->epoch = epoch;
+    if (epoch != 0)
+        r->box->credit(r->box->ctx, epoch, OUTBOX_RECORDS_MAX);
+}
+
+static void take_records(struct records *r)
+{
+    char *text = NULL;
+    size_t size = 0;
+    uint64_t sequence = 0;
+    int wait_ms = r->outbox.count ? 0 : TAKE_WAIT_MS;
+    while (r->outbox.count < OUTBOX_RECORDS_MAX &&
+           r->box->take(r->box->ctx, r->epoch, wait_ms, &text, &size, &sequence) == 0) {
+        wait_ms = 0;
+        if (outbox_add(&r->outbox, text, size, sequence) != 0)
+            free(text); /* larger than any record: without it the chain shows a gap at HQ */
+    }
+}
+
+/* The receipt to checkpointd, which alone confirms. 0, or why the batch stays. */
+static int settle(struct records *r, const struct https_answer *answer)
+{
+    struct err_text err = {{0}};
+    char *receipt = NULL;
+    size_t size = 0;
+    uint64_t confirmed = 0;
+    int rc = object_answer_read(answer->body, answer->size, &receipt, &size, &err);
+    if (rc != 0) {
+        tell(&r->channel, EVENT_UPLINK_ANSWER_BAD, err.text);
+        return rc;
+    }
+    rc = r->box->receipt(r->box->ctx, r->epoch, receipt, size, &r->channel.wait, &confirmed, &err);
+    free(receipt);
+    if (rc == 0) {
+        size_t gone = outbox_confirm(&r->outbox, confirmed);
+        if (gone == 0)
+            rc = err_set(&err, ERR_CONFLICT, "receipt confirms nothing of what was sent");
+        else
+            r->box->credit(r->box->ctx, r->epoch, gone);
+    }
+    if (rc == 0)
+        tell(&r->channel, 0, "");
+    else if (rc != ERR_STALE && rc != ERR_STOPPED)
+        tell(&r->channel, EVENT_UPLINK_RECEIPT_REFUSED, err.text);
+    return rc;
+}
+
+static int refused(struct channel *channel, const struct https_answer *answer, const char *path)
+{
+    struct err_text err = {{0}};
+    char reason[ANSWER_REASON_SIZE];
+    const struct https_request request = {.url = path};
+    int rc = https_answer_error(&request, answer, &err);
+    if (answer->status == 409 &&
+        quarantine_answer_read(answer->body, answer->size, reason, NULL) == 0)
+        tell(channel, EVENT_UPLINK_QUARANTINE, reason);
+    else
+        tell(channel, EVENT_UPLINK_RECORD_REFUSED, err.text);
+    return rc;
+}
+
+static int send_batch(struct records *r)
+{
+    struct err_text err = {{0}};
+    struct https_answer answer = {0};
+    char *body = NULL;
+    size_t size = 0;
+    int rc = outbox_batch(&r->outbox, r->batch_max, &body, &size);
+    if (rc != 0)
+        return rc;
+    struct channel_ask ask = {.method = "POST",
+                              .path = r->path,
+                              .content_type = batch_type,
+                              .body = body,
+                              .body_size = size};
+    rc = channel_send(&r->channel, &ask, &answer, &err);
+    if (rc == 0)
+        rc = answer.status == 200 ? settle(r, &answer) : refused(&r->channel, &answer, r->path);
+    https_answer_free(&answer);
+    free(body);
+    return rc;
+}
+
+void records_step(struct records *r)
+{
+    follow_epoch(r);
+    take_records(r);
+    if (r->outbox.count == 0)
+        return;
+    int rc = send_batch(r);
+    if (rc == 0)
+        channel_succeeded(&r->channel);
+    else if (rc != ERR_STOPPED && rc != ERR_STALE)
+        channel_pause(&r->channel);
+}
+
+int records_send_urgent(struct channel *channel, const char *text, size_t size)
+{
+    char path[UPLINK_PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "/v1/checkpoints/%s/urgent",
+                   channel->site->own.checkpoint); /* ids are short */
+    struct channel_ask ask = {.method = "POST",
+                              .path = path,
+                              .content_type = event_type,
+                              .body = text,
+                              .body_size = size};
+    for (;;) {
+        struct err_text err = {{0}};
+        struct https_answer answer = {0};
+        int rc = channel_send(channel, &ask, &answer, &err);
+        if (rc == 0) {
+            bool taken = answer.status / 100 == 2;
+            rc = taken ? 0 : ERR_INVALID;
+            if (taken)
+                tell(channel, 0, "");
+            else
+                (void)refused(channel, &answer, path); /* told; whatever the code, it is for good */
+            https_answer_free(&answer);
+            channel_succeeded(channel);
+            return rc;
+        }
+        channel_pause(channel);
+        if (rc == ERR_STOPPED || !channel->wait.go_on(channel->wait.ctx))
+            return ERR_STOPPED;
+    }
+}

@@ -1,0 +1,47 @@
+/*
+ * Records to headquarters: takes what comes from checkpointd in sequence, sends it in batches,
+ * hands each receipt back to checkpointd, and forgets a record only when checkpointd says that it
+ * is confirmed. Blocks; one owner thread, which calls records_step again and again.
+ */
+#pragma once
+
+#include "gateway/uplink/channel.h"
+#include "gateway/uplink/outbox.h"
+
+/* The way to checkpointd and back. A connection to it has a number (its epoch); after a new one
+ * checkpointd sends again everything behind what is confirmed. */
+struct records_box {
+    void *ctx;
+    /* The connection there is now, 0: none. */
+    unsigned (*epoch)(void *ctx);
+    /* The next record of connection `epoch`, waiting up to wait_ms: *out_text is the caller's.
+     * ERR_TIMEOUT, ERR_STOPPED. */
+    int (*take)(void *ctx, unsigned epoch, int wait_ms, char **out_text, size_t *out_size,
+                uint64_t *out_sequence);
+    /* So many more may come. A connection that has gone is no error. */
+    void (*credit)(void *ctx, unsigned epoch, size_t count);
+    /* Gives checkpointd a receipt and waits for its word: 0 and what is confirmed now, ERR_DENIED
+     * when it refuses, ERR_STALE when the connection has gone, ERR_TIMEOUT, ERR_STOPPED. */
+    int (*receipt)(void *ctx, unsigned epoch, const char *text, size_t size,
+                   const struct uplink_wait *wait, uint64_t *out_confirmed, struct err_text *err);
+};
+
+struct records {
+    struct channel channel;
+    const struct records_box *box;
+    size_t batch_max; /* records, 1 … OUTBOX_RECORDS_MAX */
+    unsigned epoch;   /* of what the outbox holds */
+    char path[UPLINK_PATH_SIZE];
+    struct outbox outbox;
+};
+
+void records_init(struct records *r, const struct uplink_site *site, int channel_number,
+                  const struct records_box *box, size_t batch_max, const struct uplink_wait *wait);
+void records_fini(struct records *r);
+/* Takes what waits and sends at most one batch; after a fault it waits as long as it should. */
+void records_step(struct records *r);
+
+/* One urgent record, ahead of its turn; `channel` is another one than that of the records.
+ * Tries until it is delivered (0), stopped (ERR_STOPPED) or refused for good (ERR_INVALID:
+ * headquarters will not have it, it comes in its turn; alarmed). */
+int records_send_urgent(struct channel *channel, const char *text, size_t size) MUST_CHECK;

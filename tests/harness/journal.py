@@ -1,0 +1,73 @@
+"""Reads and verifies a checkpoint's journal, written from gateway/journal/README.md alone, apart from
+the product's own code: every record follows the one before, every body fits its digest, every seal
+is by the key that the seal before it named.
+"""
+import dataclasses
+import hashlib
+import json
+import pathlib
+import sqlite3
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+KINDS = ("", "start", "stop", "passage", "hit", "decision", "order", "outcome", "act", "list",
+         "config", "device", "clock", "seal")
+HEADER_SIZE = 176
+
+
+@dataclasses.dataclass
+class Record:
+    sequence: int
+    kind: str
+    wall_ms: int
+    actor: str
+    body: dict
+
+
+def _rows(folder):
+    path = pathlib.Path(folder) / "journal.sqlite"
+    store = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return store.execute("SELECT sequence, header, salt, body, hash FROM record"
+                             " ORDER BY sequence").fetchall()
+    finally:
+        store.close()
+
+
+def _seal(chain, body, expected_key):
+    seal = json.loads(body)
+    assert expected_key in (None, seal["key"]), f"seal by another key than the one before named: {seal}"
+    message = (b"checkpoint:journal-seal/1\n" + chain + seal["sequence"].to_bytes(8, "big")
+               + bytes.fromhex(seal["hash"]) + bytes.fromhex(seal["next_key"]))
+    Ed25519PublicKey.from_public_bytes(bytes.fromhex(seal["key"])).verify(
+        bytes.fromhex(seal["signature"]), message)
+    return seal
+
+
+def verify(folder):
+    """The records of the journal in `folder`, the whole chain checked; AssertionError or
+    InvalidSignature when it does not hold together."""
+    records, previous, next_key, chain = [], bytes(32), None, None
+    for number, (sequence, header, salt, body, stored_hash) in enumerate(_rows(folder), 1):
+        where = f"record {number}"
+        assert len(header) == HEADER_SIZE and header[:6] == b"CPJR\x01\x01", where
+        chain = chain or header[8:24]
+        assert header[8:24] == chain and sequence == number, where
+        assert int.from_bytes(header[24:32], "big") == number, where
+        assert header[144:176] == previous, f"{where} does not follow the one before"
+        assert hashlib.sha256(salt + body).digest() == header[112:144], f"{where}: another body"
+        if KINDS[header[6]] == "seal":
+            seal = _seal(chain, body, next_key)
+            assert seal["sequence"] == number - 1 and bytes.fromhex(seal["hash"]) == previous, where
+            next_key = seal["next_key"]
+        previous = hashlib.sha256(header).digest()
+        assert previous == stored_hash, f"{where}: another hash"
+        records.append(Record(sequence, KINDS[header[6]], int.from_bytes(header[32:40], "big"),
+                              header[64:112].rstrip(b"\0").decode(), json.loads(body)))
+    assert records, "an empty journal"
+    return records
+
+
+def size_bytes(folder):
+    """What the journal takes on disk, its write-ahead log included, the reserve not."""
+    return sum(path.stat().st_size for path in pathlib.Path(folder).glob("journal.sqlite*"))

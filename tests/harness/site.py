@@ -1,0 +1,138 @@
+"""One checkpoint as a town runs it: two lanes, a camera each, headquarters' list in Redis."""
+import contextlib
+import time
+
+from harness import journal
+from harness.cache import Cache, Redis
+from harness.camera import Camera
+from harness.process import SLOWNESS, ProgramError
+from harness.signing import World, entry
+from harness.stack import Checkpoint, short_folder, wait_until
+
+KEY = bytes(range(16))
+WANTED = "鲁H12345"
+SECOND = "鲁H22222"
+INNOCENT = "鲁H54321"
+
+
+class Site:
+    """One checkpoint with two lanes, a camera each, and headquarters' list in Redis."""
+
+    def __init__(self, folder, *, product_users=False, serial=False):
+        """`serial`: lane 2 hangs on a line of its own, a pty. A busy machine delays those more than
+        a line would, so only tests that mean it ask for it."""
+        self.serial = serial
+        self.box = Checkpoint(folder)
+        self.world = World()
+        self.world.write_roots(self.box.roots)
+        self.redis = Redis(self.box.folder, product_users)
+        self.events = None
+        self.next_event = 1
+        self.cameras = {number: self.camera(number) for number in (11, 12, 13)}
+
+    def start(self, **checkpointd):
+        """`checkpointd`: options of its configuration."""
+        self.redis.start()
+        self.cache = Cache(self.redis, self.world)
+        self.cache.add(entry(1, WANTED, priority=1), entry(2, SECOND, priority=2))
+        self.configure()
+        self.checkpointd = self.box.start_checkpointd(**checkpointd)
+        self.matchd = self.box.start_matchd(self.redis.socket, **self.redis.matchd_options)
+        self.sign_on()
+        self.wait_ready()
+
+    def configure(self):
+        """Lane 1 normally open, lane 2 normally closed; camera 13 has no key."""
+        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s")
+        add_second = self.box.add_rtu_lane if self.serial else self.box.add_tcp_lane
+        add_second(2, sim=["--auto-close", "loop"], auto_close="loop", transit_max="4s")
+        self.box.add_camera(11, 1, key=KEY)
+        self.box.add_camera(12, 2, key=KEY)
+        self.box.add_camera(13, 2)
+
+    def sign_on(self):
+        self.token = self.box.leader()
+        self.events = self.box.events(self.token)
+
+    def wait_ready(self):
+        for lane in (1, 2):
+            wait_until(f"lane {lane} ready", lambda lane=lane: self.is_ready(lane), 60)
+
+    def is_ready(self, lane):
+        status = self.box.lane(lane)
+        return (not status.get("blind", True) and status["list_usable"] and status["order_known"]
+                and status["boom"] in ("open", "closed"))
+
+    def camera(self, number):
+        lane = 1 if number == 11 else 2
+        return Camera(("127.0.0.1", self.box.port), lane=lane, camera=number,
+                      key=KEY if number != 13 else None)
+
+    def read(self, camera, plate, **fields):
+        self.next_event += 1
+        self.cameras[camera].send(plate, self.next_event, **fields)
+        return self.next_event
+
+    def next(self, kind, check=lambda event: True, timeout_s=15.0):
+        """The next event of this kind that `check` likes; those before it are passed over."""
+        deadline = time.monotonic() + timeout_s * SLOWNESS
+        while time.monotonic() < deadline:
+            event = self.events.receive()
+            if event["event"] == kind and check(event):
+                return event
+        raise ProgramError(f"no such event '{kind}' within {timeout_s} s")
+
+    def hit(self, plate):
+        return self.next("hit", lambda event: event["matched"] == plate)
+
+    def act(self, name, **args):
+        client = self.box.control()
+        answer = client.act(name, self.token, **args)
+        client.close()
+        return answer
+
+    def alarms(self):
+        """Names of the alarms that checkpointd shows, those of a lane as (name, lane)."""
+        client = self.box.control()
+        alarms = client.act("status")["result"]["alarms"]
+        client.close()
+        return {(a["name"], a["lane"]) if a.get("lane") else a["name"] for a in alarms}
+
+    def wait_alarm(self, name, active=True):
+        wait_until(f"alarm {name} {'raised' if active else 'over'}",
+                   lambda: (name in self.alarms()) == active)
+
+    def counters(self):
+        client = self.box.control()
+        counters = client.act("status")["result"]["counters"]
+        client.close()
+        return counters
+
+    @property
+    def journal(self):
+        return self.box.state / "checkpointd" / "journal"
+
+    def verify_journal(self):
+        """The records, the whole chain checked by an independent reader."""
+        return journal.verify(self.journal)
+
+    def stop(self):
+        if self.events:
+            self.events.close()
+        try:
+            self.box.stop()
+        finally:
+            self.redis.stop()
+
+
+@contextlib.contextmanager
+def running_site(configure=lambda site: None, **options):
+    """A site from start to stop, for a fixture of any scope; `configure(site)` adds to it."""
+    with short_folder() as folder:
+        site = Site(folder, **options)
+        try:
+            configure(site)
+            site.start()
+            yield site
+        finally:
+            site.stop()
