@@ -232,7 +232,7 @@ int rule_example_try(const struct rule_file *file, size_t index, const struct co
     struct rules_input input = {
         .read = &read,
         .hit = row->has_hit ? &hit : NULL,
-        .odds_db = row->hit.has_odds ? row->hit.odds_db : (int16_t)RULES_ODDS_NONE,
+        .odds_db = (int16_t)(row->hit.has_odds ? row->hit.odds_db : RULES_ODDS_NONE),
         .list = {.state = row->list},
         .list_age_ms = row->list_age_ms,
         .list_too_old = row->list_too_old,

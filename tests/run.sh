@@ -1,35 +1,100 @@
 #!/usr/bin/env bash
 # Sets up a Debian 12 machine and runs the tests.
-#   tests/run.sh           quick tier: release and asan builds, every unit, corpus and system test
-#   tests/run.sh --full    besides: the tsan build and each fuzz target for 60 s
-# Exit status 0 only if everything passed. The closing lines are ctest's.
+#   tests/run.sh           quick tier: unit and corpus tests under ASan+UBSan, then every test of the release build
+#   tests/run.sh --full    every sweep of tests/sweeps.sh besides, each with its line in build/full/results.jsonl and its
+#                          output in build/full/<sweep>.log; run again on the same commit it does what has not passed yet
+#   tests/run.sh --list    the names of the sweeps
+#   tests/run.sh --sweep NAME …    these sweeps alone, whether they passed before or not
+# CHECKPOINT_SEED (a number from 1) seeds the random tests; the quick tier has a fixed one, the full tier a new one a run.
+# Exit status 0 only if everything passed. The closing lines of both tiers are ctest's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/setup.sh
+source tests/sweeps.sh
 
-full=no
-for argument in "$@"; do
-    case "$argument" in
-    --full) full=yes ;;
-    -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) echo "tests/run.sh: unknown option '$argument', expected --full or --help" >&2; exit 2 ;;
+mode=quick
+only=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --full) mode=full ;;
+    --list) mode=list ;;
+    --sweep) mode=only; shift; only=("$@"); break ;;
+    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+    *) echo "tests/run.sh: unknown option '$1', expected --full, --list, --sweep or --help" >&2; exit 2 ;;
     esac
+    shift
 done
+if [ "$mode" = only ] && [ ${#only[@]} -eq 0 ]; then
+    echo "tests/run.sh: --sweep: expected the names of sweeps, see --list" >&2
+    exit 2
+fi
+if [ "$mode" = quick ]; then
+    export CHECKPOINT_SEED=${CHECKPOINT_SEED:-20261124}
+else
+    export CHECKPOINT_SEED=${CHECKPOINT_SEED:-$(od -An -N4 -tu4 /dev/urandom | awk '{print $1 + 1}')}
+fi
 
-setup_packages
-
-build() { # build PRESET
-    cmake --preset "$1" >"build-$1.log" 2>&1 || { cat "build-$1.log"; return 1; }
-    rm "build-$1.log"
-    cmake --build --preset "$1"
+# sweep NAME COMMAND …: a row of the table in tests/sweeps.sh.
+sweep() {
+    local name=$1 begin=$SECONDS result=passed
+    shift
+    case "$mode" in
+    list) echo "$name"; return ;;
+    only) [[ " ${only[*]} " == *" $name "* ]] || return 0 ;;
+    full)
+        if passed_before "$name"; then
+            echo "$name: passed before at this commit"
+            return
+        fi ;;
+    esac
+    known=$((known + 1))
+    echo "$name …"
+    "$@" >"build/full/$name.log" 2>&1 </dev/null || result=failed
+    printf '{"sweep":"%s","commit":"%s","seed":%s,"result":"%s","seconds":%d,"time":"%s","log":"%s"}\n' \
+        "$name" "$commit" "$CHECKPOINT_SEED" "$result" $((SECONDS - begin)) "$(date -u +%FT%TZ)" \
+        "build/full/$name.log" | tee -a build/full/results.jsonl
+    [ "$result" = passed ] || { tail -30 "build/full/$name.log"; failed+=("$name"); }
 }
 
-if [ "$full" = yes ]; then
-    build tsan
-    ctest --preset tsan -LE "system|repo" -j 2
-    tests/fuzz/run.sh 60
+# A changed tree has no commit to speak of: its sweeps always run.
+passed_before() {
+    [[ "$commit" != *-changed && "$commit" != none ]] && [ -e build/full/results.jsonl ] &&
+        grep -F "\"sweep\":\"$1\",\"commit\":\"$commit\"" build/full/results.jsonl | grep -qF '"result":"passed"'
+}
+
+commit_now() {
+    local now
+    now=$(git rev-parse HEAD 2>/dev/null) || { echo none; return; }
+    [ -z "$(git status --porcelain)" ] || now=$now-changed
+    echo "$now"
+}
+
+# Nothing but the last suite's result may follow its output, so a failed sweep is told before it.
+tell_failed() {
+    [ ${#failed[@]} -eq 0 ] || echo "FAILED sweeps: ${failed[*]} (see build/full/)"
+}
+
+commit=$(commit_now)
+known=0
+failed=()
+if [ "$mode" = list ]; then
+    sweeps
+    exit 0
 fi
-build asan
-ctest --preset asan -LE "system|repo" -j 2
-build release
-ctest --preset release -j 2
+setup_packages
+echo "CHECKPOINT_SEED=$CHECKPOINT_SEED"
+mkdir -p build/full
+if [ "$mode" != quick ]; then
+    sweeps
+    tell_failed
+fi
+if [ "$mode" = only ]; then
+    [ $known -eq ${#only[@]} ] || { echo "tests/run.sh: --sweep: ${only[*]}: not all are known, see --list" >&2; exit 2; }
+    exit $((${#failed[@]} > 0))
+fi
+if [ "$mode" = quick ]; then
+    suite asan
+fi
+build_preset release
+ctest --preset release -j 2 || exit 1
+exit $((${#failed[@]} > 0))

@@ -1,7 +1,8 @@
 /*
  * The role `camera` inside checkpointd: a device on a serial or Modbus line that says plates. Each
- * runs in a thread of its own (created stopped, so that the program's thread table can name it) and
- * hands every read to a sink. Cameras that send network frames are `capture.h`, HTTP cameras belong
+ * runs in a thread of its own (created stopped, so that the program's thread table can name it), or
+ * as a polled device in the bus thread of a line it shares (poll.h), and hands every read to a
+ * sink. Cameras that send network frames are `capture.h`, HTTP cameras belong
  * to camerad.
  */
 #pragma once
@@ -14,13 +15,20 @@
 #include "gateway/base/thread.h"
 #include "gateway/model/plate_read.h"
 
-/* Called by the camera's thread; must return at once. */
+enum camera_fault {
+    CAMERA_FAULT_BAD,   /* what it sent breaks its format; a vehicle may have passed unread */
+    CAMERA_FAULT_MISSED /* its own counter says that reads were not seen */
+};
+
+/* Called by the thread that runs the camera; must return at once. */
 struct camera_sink {
     void *ctx;
     void (*read)(void *ctx, const struct plate_read *read);
     /* When contact is gained or lost, with the reason ("" when gained). A serial line is in contact
      * while it is open and its camera was heard within its silence limit. May be NULL. */
     void (*contact)(void *ctx, uint16_t camera, bool contact, const char *reason);
+    /* Told before the read it comes with. `detail` is English, one line. May be NULL. */
+    void (*fault)(void *ctx, uint16_t camera, enum camera_fault fault, const char *detail);
 };
 
 /* What every camera's configuration says, whatever its line. */

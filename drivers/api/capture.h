@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "gateway/base/clock.h"
@@ -39,6 +40,9 @@ struct capture_ops {
      * device is gone: close and open again. Allocates nothing. */
     int (*poll)(struct capture_source *source, struct capture_frame *frames, int max,
                 int timeout_ms);
+    /* Why no frame can come although the source is open ("link is down"); NULL: nothing is known
+     * against it. May be NULL itself. Cheap: asked about once a second. */
+    const char *(*trouble)(struct capture_source *source);
     /* Totals since open. */
     void (*stats)(struct capture_source *source, struct capture_stats *out);
     void (*close)(struct capture_source *source);
@@ -52,6 +56,10 @@ static inline int capture_poll(struct capture_source *source, struct capture_fra
                                int timeout_ms)
 {
     return source->ops->poll(source, frames, max, timeout_ms);
+}
+static inline const char *capture_trouble(struct capture_source *source)
+{
+    return source->ops->trouble ? source->ops->trouble(source) : NULL;
 }
 static inline void capture_stats(struct capture_source *source, struct capture_stats *out)
 {

@@ -60,6 +60,14 @@ static int take_lanes(struct bus *bus, const struct bus_lane *lanes, size_t coun
     return ERR_OK;
 }
 
+static void take_polls(struct bus *bus, const struct bus_options *options)
+{
+    for (size_t i = 0; i < options->poll_count; i++) {
+        bus->polls[i].device = options->polls[i];
+    }
+    bus->poll_count = options->poll_count;
+}
+
 static int create_link(struct bus *bus, struct err_text *err)
 {
     const struct bus_options *o = &bus->options;
@@ -102,6 +110,7 @@ int bus_create(const struct bus_options *options, const struct bus_lane *lanes, 
     }
     rc = rc == ERR_OK ? take_lanes(bus, lanes, count, worst_ms, err) : rc;
     rc = rc == ERR_OK ? create_link(bus, err) : rc;
+    take_polls(bus, options);
     if (rc != ERR_OK) {
         bus_destroy(bus);
         return rc;
@@ -204,6 +213,7 @@ void bus_stats_read(const struct bus *bus, struct bus_stats *out)
         .guard_writes = load(&c->guard_writes),
         .pulses_ended = load(&c->pulses_ended),
         .connects = load(&c->connects),
+        .polls = load(&c->polls),
         .scan_us_max = atomic_load_explicit(&c->scan_us_max, memory_order_relaxed),
     };
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "drivers/api/io.h"
+#include "drivers/api/poll.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/err.h"
 #include "gateway/base/thread.h"
@@ -49,6 +50,8 @@ struct bus_options {
     uint32_t scan_interval_ms; /* 0 = BUS_SCAN_INTERVAL_TCP_MS (TCP) or back to back (RTU) */
     int core;                  /* CPU, -1 = any */
     int priority;              /* SCHED_FIFO 1-99, 0 = normal */
+    size_t poll_count;         /* RTU only: devices asked between the lanes' scans */
+    struct poll_device polls[POLL_DEVICES_MAX];
 };
 
 /* One lane's devices on this bus: all of them, a lane never spans two buses. Wired bits of a lane's
@@ -84,6 +87,7 @@ struct bus_stats {
     uint64_t guard_writes;
     uint64_t pulses_ended; /* by the bus thread, not the module's timer */
     uint64_t connects;
+    uint64_t polls;       /* exchanges of polled devices */
     uint32_t scan_us_max; /* longest successful scan of one lane */
 };
 
@@ -91,9 +95,10 @@ struct bus;
 
 /* Longest time in ms from an input becoming active to the guard's raise being written, over all
  * lanes of the bus (safety rule 1): one pause between two scans of the lane, with everything else
- * the bus may be doing then (a write, the other lanes' scans and guard acts, or their silence), its
- * scan, GUARD_REACTION_WRITES writes. ERR_INVALID with the parts in `err` for bad options or above
- * GUARD_REACTION_MAX_MS; *out_ms is set in that last case too. */
+ * the bus may be doing then (a write, the other lanes' scans and guard acts, or their silence, one
+ * exchange of each polled device), its scan, GUARD_REACTION_WRITES writes. ERR_INVALID with the
+ * parts in `err` for bad options or above GUARD_REACTION_MAX_MS; *out_ms is set in that last case
+ * too. */
 int bus_worst_case_ms(const struct bus_options *options, const struct bus_lane *lanes, size_t count,
                       uint32_t *out_ms, struct err_text *err) MUST_CHECK;
 

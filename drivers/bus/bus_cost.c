@@ -50,8 +50,17 @@ static int timing_of(const struct bus_options *options, struct io_timing *out, s
     return ERR_OK;
 }
 
-static int check_shape(const struct bus_lane *lanes, size_t count, struct err_text *err)
+static int check_shape(const struct bus_options *options, const struct bus_lane *lanes,
+                       size_t count, struct err_text *err)
 {
+    if (options->poll_count > POLL_DEVICES_MAX) {
+        return err_set(err, ERR_INVALID, "%zu polled devices, expected at most %d",
+                       options->poll_count, POLL_DEVICES_MAX);
+    }
+    if (options->poll_count > 0 && options->kind != BUS_MODBUS_RTU) {
+        return err_set(err, ERR_INVALID, "%s: polled on a bus that is no serial line",
+                       options->polls[0].name);
+    }
     if (count == 0 || count > BUS_LANES_MAX) {
         return err_set(err, ERR_INVALID, "%zu lanes, expected 1 to %d", count, BUS_LANES_MAX);
     }
@@ -69,13 +78,13 @@ int bus_worst_case_ms(const struct bus_options *options, const struct bus_lane *
                       uint32_t *out_ms, struct err_text *err)
 {
     struct io_timing timing;
-    int rc = check_shape(lanes, count, err);
+    int rc = check_shape(options, lanes, count, err);
     rc = rc == ERR_OK ? timing_of(options, &timing, err) : rc;
     if (rc != ERR_OK) {
         return rc;
     }
     struct lane_cost costs[BUS_LANES_MAX];
-    uint64_t others_us = 0; /* all lanes; each takes itself out below */
+    uint64_t others_us = 0; /* all lanes and polls; each lane takes itself out below */
     uint64_t busy_us[BUS_LANES_MAX];
     uint32_t write_us = 0;
     for (size_t i = 0; i < count; i++) {
@@ -84,6 +93,9 @@ int bus_worst_case_ms(const struct bus_options *options, const struct bus_lane *
         busy_us[i] = acting_us > costs[i].silence_us ? acting_us : costs[i].silence_us;
         others_us += busy_us[i];
         write_us = costs[i].write_us > write_us ? costs[i].write_us : write_us;
+    }
+    for (size_t i = 0; i < options->poll_count; i++) {
+        others_us += options->polls[i].cost_us(options->polls[i].state, &timing);
     }
     uint32_t interval_ms = options->scan_interval_ms;
     if (interval_ms == 0 && options->kind != BUS_MODBUS_RTU) {

@@ -1,8 +1,8 @@
 /*
  * The bus thread: one step is at most one write (the end of a pulse, otherwise the first order) and
- * at most one lane's scan with its guard. That bounds what a lane waits for its next scan, which
- * bus_cost.c adds up. Owner of everything in struct bus while it runs. Never blocks but in a link's
- * exchange, its connect, or the wait for the next due moment.
+ * at most one lane's scan with its guard, or one polled device. That bounds what a lane waits for
+ * its next scan, which bus_cost.c adds up. Owner of everything in struct bus while it runs. Never
+ * blocks but in a link's exchange, its connect, or the wait for the next due moment.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -11,7 +11,13 @@
 
 #include "drivers/bus/bus_state.h"
 
-enum { NS_PER_US = 1000, WAIT_MAX_MS = 100, PULSE_END_RETRY_MS = 50 };
+enum {
+    NS_PER_US = 1000,
+    WAIT_MAX_MS = 100,
+    PULSE_END_RETRY_MS = 50,
+    SCAN_MISSES_MAX = 2,   /* in a row, until contact is lost */
+    LOWER_WATCH_MS = 60000 /* the slowest boom is down by then */
+};
 
 static struct mono_time now_mono(void)
 {
@@ -67,6 +73,7 @@ static void lose_lane(struct bus *bus, struct bus_lane_state *lane, const char *
     keep_reason(lane->reason, reason);
     lane->retry_ms = had ? BUS_RETRY_FIRST_MS : doubled(lane->retry_ms);
     lane->next_try = mono_add_ms(now, lane->retry_ms);
+    lane->misses = 0;
     lane->opened = 0; /* it may come back with other settings */
     bus_count(&bus->counters.scans_failed);
     publish_scan(bus, lane, NULL, now);
@@ -170,6 +177,9 @@ static int write_output(struct bus *bus, struct bus_lane_state *lane,
                                    order->pulse_ms, &self_ends, err);
     struct mono_time now = now_mono();
     struct bus_pulse *pulse = &lane->pulses[order->output];
+    if (order->output == OUTPUT_LOWER && order->on) {
+        lane->watched_until = mono_add_ms(now, LOWER_WATCH_MS);
+    }
     pulse->running = order->on ? order->pulse_ms > 0 && !self_ends : rc != ERR_OK && pulse->running;
     if (order->on) {
         pulse->end = mono_add_ms(now, order->pulse_ms);
@@ -188,6 +198,9 @@ static int write_if_allowed(struct bus *bus, struct bus_lane_state *lane,
 {
     char reason[GUARD_REASON_SIZE] = "";
     const struct lane_guard *guard = lane->config.guard;
+    if (order->output == OUTPUT_LOWER && order->on && lane->misses > 0) {
+        return err_set(err, ERR_STALE, "the last scan was not answered");
+    }
     if (guard && !guard->allows(guard->ctx, order, &lane->latest, now_mono(), reason)) {
         reason[GUARD_REASON_SIZE - 1] = '\0';
         return err_set(err, ERR_STALE, "%s", reason);
@@ -346,6 +359,17 @@ static int scan_devices(struct bus *bus, struct bus_lane_state *lane, struct io_
     return ERR_OK;
 }
 
+/* A lost or garbled frame now and then is everyday noise on a line: what was known a moment ago
+ * stands, and the lane is scanned again at once. Not while a boom of ours may be coming down: there
+ * nothing protects but the answer itself. */
+static bool forgives_miss(const struct bus_lane_state *lane, int rc, struct mono_time now)
+{
+    bool noise = rc == ERR_TIMEOUT || rc == ERR_CORRUPT;
+    bool lowering = mono_before(now, lane->watched_until) ||
+                    (lane->latest.outputs & OUTPUT_BIT(OUTPUT_LOWER)) != 0;
+    return noise && !lowering && lane->latest.contact && lane->misses < SCAN_MISSES_MAX;
+}
+
 static void note_time(struct bus *bus, const struct bus_lane_state *lane, struct mono_time begin)
 {
     uint32_t took_us = (uint32_t)((now_mono().ns - begin.ns) / NS_PER_US);
@@ -371,11 +395,17 @@ static void scan_lane(struct bus *bus, struct bus_lane_state *lane)
     rc = rc == ERR_OK ? open_devices(bus, lane, &err) : rc;
     begin = now_mono();
     rc = rc == ERR_OK ? scan_devices(bus, lane, &found, &err) : rc;
+    if (forgives_miss(lane, rc, now_mono())) {
+        lane->misses++;
+        bus_count(&bus->counters.scans_failed);
+        return;
+    }
     if (rc != ERR_OK) {
         after_failure(bus, lane, rc, &err);
         return;
     }
     note_time(bus, lane, begin);
+    lane->misses = 0;
     lane->guard_failure = ERR_OK;
     publish_scan(bus, lane, &found, begin);
     if (lane->guard_failure != ERR_OK) {
@@ -399,6 +429,10 @@ static struct bus_lane_state *most_due(struct bus *bus)
 static void plan_next(const struct bus *bus, struct bus_lane_state *lane, struct mono_time planned)
 {
     struct mono_time now = now_mono();
+    if (lane->misses > 0) {
+        lane->next_scan = now;
+        return;
+    }
     if (!lane->latest.contact) {
         struct mono_time tick = mono_add_ms(now, BUS_LOST_SCAN_MS);
         lane->next_scan = mono_before(lane->next_try, tick) ? lane->next_try : tick;
@@ -406,6 +440,34 @@ static void plan_next(const struct bus *bus, struct bus_lane_state *lane, struct
     }
     struct mono_time next = mono_add_ms(planned, bus->options.scan_interval_ms);
     lane->next_scan = mono_before(next, now) ? now : next;
+}
+
+/* --- polled devices --- */
+
+static struct bus_poll_state *poll_due(struct bus *bus, struct mono_time now)
+{
+    struct bus_poll_state *due = NULL;
+    for (size_t i = 0; i < bus->poll_count; i++) {
+        struct bus_poll_state *poll = &bus->polls[i];
+        if (!mono_before(now, poll->next) && (!due || mono_before(poll->next, due->next))) {
+            due = poll;
+        }
+    }
+    return due;
+}
+
+/* Due again only later than every scan that is due now: once between two scans of a lane. */
+static void run_poll(struct bus *bus, struct bus_poll_state *poll)
+{
+    struct err_text err = {""};
+    uint32_t next_ms = BUS_LOST_SCAN_MS;
+    if (open_link(bus, &err)) {
+        next_ms = poll->device.poll(poll->device.state, bus->link);
+        bus_count(&bus->counters.polls);
+    } else {
+        poll->device.lost(poll->device.state, err.text);
+    }
+    poll->next = mono_add_ms(now_mono(), next_ms);
 }
 
 /* --- the loop --- */
@@ -448,13 +510,19 @@ static void step(struct bus *bus)
     }
     struct bus_lane_state *lane = most_due(bus);
     now = now_mono();
-    if (!mono_before(now, lane->next_scan)) {
+    struct bus_poll_state *polled = poll_due(bus, now);
+    if (polled && mono_before(polled->next, lane->next_scan)) {
+        run_poll(bus, polled);
+    } else if (!mono_before(now, lane->next_scan)) {
         struct mono_time planned = lane->next_scan;
         scan_lane(bus, lane);
         plan_next(bus, lane, planned);
     } else if (!wrote) {
         struct mono_time when = mono_add_ms(now, WAIT_MAX_MS);
         when = mono_before(lane->next_scan, when) ? lane->next_scan : when;
+        for (size_t i = 0; i < bus->poll_count; i++) {
+            when = mono_before(bus->polls[i].next, when) ? bus->polls[i].next : when;
+        }
         wait_until(bus, first_pulse_end(bus, when));
     }
 }

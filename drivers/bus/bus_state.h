@@ -26,7 +26,9 @@ struct bus_lane_state {
     struct mono_time next_scan;
     struct mono_time next_try; /* without contact: the next attempt */
     uint32_t retry_ms;
-    uint64_t opened; /* link generation the devices were opened on, 0 = none */
+    uint32_t misses;                /* scans in a row without a whole answer, contact still held */
+    struct mono_time watched_until; /* a lower of ours may still be running */
+    uint64_t opened;                /* link generation the devices were opened on, 0 = none */
     struct bus_pulse pulses[OUTPUT_COUNT];
     char reason[80];        /* why there is no contact */
     bool contact_told;      /* the contact sink was called at least once */
@@ -34,11 +36,16 @@ struct bus_lane_state {
     uint32_t late_limit_ms; /* two scans further apart than this are late */
 };
 
+struct bus_poll_state {
+    struct poll_device device;
+    struct mono_time next;
+};
+
 /* Counters of struct bus_stats. Relaxed: each stands alone. */
 struct bus_counters {
     atomic_ullong scans, scans_failed, late_scans;
     atomic_ullong orders_done, orders_expired, orders_vetoed, orders_failed, orders_refused;
-    atomic_ullong guard_writes, pulses_ended, connects;
+    atomic_ullong guard_writes, pulses_ended, connects, polls;
     atomic_uint scan_us_max;
 };
 
@@ -47,6 +54,8 @@ struct bus {
     struct bus_sinks sinks;
     struct bus_lane_state lanes[BUS_LANES_MAX];
     size_t lane_count;
+    struct bus_poll_state polls[POLL_DEVICES_MAX];
+    size_t poll_count;
     struct modbus_link *link; /* NULL for BUS_OWN */
     uint64_t generation;      /* of the link: counts successful connects */
     struct mono_time link_next_try;

@@ -1,8 +1,12 @@
-/* See capture_dpdk.h. Frames stay in their mbufs until the next poll; a frame of several segments
- * is copied into the source's own buffer. DPDK 22.11 programmer's guide, "Poll Mode Driver". */
+/*
+ * See capture_dpdk.h. Frames stay in their mbufs until the next poll; a frame of several segments
+ * is copied into the source's own buffer. DPDK 22.11 programmer's guide, "Poll Mode Driver".
+ */
 #include "drivers/capture_dpdk/capture_dpdk.h"
 
+#include <net/if.h>
 #include <pthread.h>
+#include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -14,13 +18,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/base/interface.h"
+
 enum {
     DESCRIPTORS = 1024,
     MBUFS = 8191,
     MBUF_CACHE = 256,
     BUSY_POLLS = 50, /* empty polls before the first sleep */
-    BACKOFF_US = 100,
-    ARGS_TEXT_SIZE = 2048
+    ARGS_TEXT_SIZE = 2048,
+    LINK_LOOK_MS = 250 /* of an idle port */
 };
 
 struct dpdk_source {
@@ -29,7 +35,12 @@ struct dpdk_source {
     struct rte_mbuf *held[CAPTURE_BURST_MAX];
     int held_count;
     uint16_t port;
+    bool held_port; /* `port` is ours */
     bool started;
+    char interface[IFNAMSIZ]; /* the system's, under a virtual device; "" = none */
+    unsigned interface_index; /* when the device was opened */
+    const char *trouble;
+    struct mono_time link_look; /* when to look again */
     int idle_backoff_us;
     uint64_t frames;
     uint8_t joined[CAPTURE_BURST_MAX][CAPTURE_FRAME_SIZE_MAX];
@@ -142,6 +153,37 @@ static void back_off(const struct dpdk_source *source, unsigned empty_polls)
     nanosleep(&pause, NULL); /* cut short by a signal: only an earlier poll */
 }
 
+/* The system's interface under a virtual device may vanish, for good or to be made anew: then the
+ * device hears nothing any more. ERR_IO. */
+static int look_at_interface(struct dpdk_source *source)
+{
+    struct interface_state state = {0};
+    int result = interface_look(source->interface, &state);
+    if (result == ERR_NOT_FOUND || (result == 0 && state.index != source->interface_index))
+        return ERR_IO;
+    source->trouble = interface_trouble(source->interface);
+    return 0;
+}
+
+/* A driver that cannot say counts as up. */
+static int look_at_link(struct dpdk_source *source, struct mono_time now)
+{
+    struct rte_eth_link link = {0};
+    if (mono_before(now, source->link_look))
+        return 0;
+    source->link_look = mono_add_ms(now, LINK_LOOK_MS);
+    if (source->interface[0] != '\0')
+        return look_at_interface(source);
+    bool down = rte_eth_link_get_nowait(source->port, &link) == 0 && !link.link_status;
+    source->trouble = down ? "no link: cable or switch" : NULL;
+    return 0;
+}
+
+static const char *port_trouble(struct capture_source *base)
+{
+    return ((const struct dpdk_source *)base)->trouble;
+}
+
 static int poll_port(struct capture_source *base, struct capture_frame *frames, int max,
                      int timeout_ms)
 {
@@ -151,8 +193,11 @@ static int poll_port(struct capture_source *base, struct capture_frame *frames, 
     for (unsigned empty = 0;; empty++) {
         source->held_count = rte_eth_rx_burst(source->port, 0, source->held, (uint16_t)max);
         if (source->held_count > 0)
-            break;
-        if (!mono_before(clock_mono(&clock_system), deadline))
+            break; /* what arrives proves the link */
+        struct mono_time now = clock_mono(&clock_system);
+        if (look_at_link(source, now) != 0)
+            return ERR_IO;
+        if (!mono_before(now, deadline))
             return 0;
         back_off(source, empty);
     }
@@ -176,35 +221,89 @@ static void port_stats(struct capture_source *base, struct capture_stats *out)
     }
 }
 
+/* The device goes too: a closed port is never given out again, attach_port() makes a new one. */
 static void close_port(struct capture_source *base)
 {
     struct dpdk_source *source = (struct dpdk_source *)base;
+    struct rte_eth_dev_info info = {0};
     release_held(source);
-    if (source->started) {
-        (void)rte_eth_dev_stop(source->port);  /* nothing left to do if it refuses */
-        (void)rte_eth_dev_close(source->port); /* the same */
+    if (source->held_port) {
+        bool known = rte_eth_dev_info_get(source->port, &info) == 0;
+        if (source->started)
+            (void)rte_eth_dev_stop(source->port); /* nothing left to do if it refuses */
+        (void)rte_eth_dev_close(source->port);    /* the same */
+        if (known && info.device)
+            (void)rte_dev_remove(info.device); /* the same: opening it again says so */
     }
     rte_mempool_free(source->pool);
     free(source);
 }
 
-static const struct capture_ops dpdk_ops = {"dpdk", poll_port, port_stats, close_port};
+static const struct capture_ops dpdk_ops = {"dpdk", poll_port, port_trouble, port_stats,
+                                            close_port};
 
 /* ---- opening ---- */
 
-static int find_port(const char *name, uint16_t *out, struct err_text *err)
+/* What the arguments say of the virtual device `name` ("" = of the first one), NULL: nothing. */
+static const char *virtual_device(const struct capture_dpdk_options *options, const char *name)
 {
-    uint16_t first = RTE_MAX_ETHPORTS;
-    if (name[0] != '\0' && rte_eth_dev_get_port_by_name(name, out) == 0)
-        return 0;
+    static const char option[] = "--vdev=";
+    size_t size = strlen(name);
+    for (int i = 0; i < options->eal_arg_count; i++) {
+        const char *device = options->eal_args[i] + sizeof option - 1;
+        if (strncmp(options->eal_args[i], option, sizeof option - 1) == 0 &&
+            (size == 0 || (strncmp(device, name, size) == 0 && strchr(",", device[size]))))
+            return device;
+    }
+    return NULL;
+}
+
+/* A device that was not there when the environment started, or that was closed since. */
+static void attach_port(const struct capture_dpdk_options *options)
+{
+    const char *device = virtual_device(options, options->port);
+    if (!device && strchr(options->port, ':')) /* a PCI address is its own description */
+        device = options->port;
+    if (device)
+        (void)rte_dev_probe(device); /* whether there is a port now is looked at next */
+}
+
+/* Notes the system's interface the device hangs on, if it names one. */
+static void note_interface(struct dpdk_source *source, const struct capture_dpdk_options *options)
+{
+    static const char key[] = "iface=";
+    struct interface_state state = {0};
+    const char *device = virtual_device(options, options->port);
+    const char *at = device ? strstr(device, key) : NULL;
+    size_t size = at ? strcspn(at + sizeof key - 1, ",") : 0;
+    if (size == 0 || size >= sizeof source->interface)
+        return;
+    memcpy(source->interface, at + sizeof key - 1, size);
+    if (interface_look(source->interface, &state) == 0)
+        source->interface_index = state.index;
+}
+
+static bool have_port(const char *name, uint16_t *out)
+{
     if (name[0] != '\0')
-        return err_set(err, ERR_NOT_FOUND, "dpdk: no port '%s' among %u", name,
+        return rte_eth_dev_get_port_by_name(name, out) == 0;
+    uint64_t first = rte_eth_find_next(0);
+    *out = (uint16_t)first;
+    return first < RTE_MAX_ETHPORTS;
+}
+
+static int find_port(const struct capture_dpdk_options *options, uint16_t *out,
+                     struct err_text *err)
+{
+    if (have_port(options->port, out))
+        return 0;
+    attach_port(options);
+    if (have_port(options->port, out))
+        return 0;
+    if (options->port[0] != '\0')
+        return err_set(err, ERR_NOT_FOUND, "dpdk: no port '%s' among %u", options->port,
                        rte_eth_dev_count_avail());
-    first = (uint16_t)rte_eth_find_next(0);
-    if (first >= RTE_MAX_ETHPORTS)
-        return err_set(err, ERR_NOT_FOUND, "dpdk: no port at all");
-    *out = first;
-    return 0;
+    return err_set(err, ERR_NOT_FOUND, "dpdk: no port at all");
 }
 
 static int setup_port(struct dpdk_source *source, const struct capture_dpdk_options *options,
@@ -222,6 +321,7 @@ static int setup_port(struct dpdk_source *source, const struct capture_dpdk_opti
     if (!source->pool)
         return err_set(err, ERR_NO_MEMORY, "dpdk: pool of %u mbufs: %s", mbufs,
                        rte_strerror(rte_errno));
+    source->held_port = true; /* a pool of that name would have said that another source has it */
     int result = rte_eth_dev_configure(source->port, 1, 0, &conf);
     if (result == 0)
         result = rte_eth_dev_adjust_nb_rx_tx_desc(source->port, &descriptors, NULL);
@@ -246,10 +346,13 @@ int capture_dpdk_open(const struct capture_dpdk_options *options, struct capture
     if (!source)
         return err_set(err, ERR_NO_MEMORY, "dpdk: no memory");
     source->base.ops = &dpdk_ops;
-    source->idle_backoff_us = options->idle_backoff_us > 0 ? options->idle_backoff_us : BACKOFF_US;
-    result = find_port(options->port, &source->port, err);
-    if (result == 0)
+    source->idle_backoff_us =
+        options->idle_backoff_us > 0 ? options->idle_backoff_us : CAPTURE_DPDK_BACKOFF_US;
+    result = find_port(options, &source->port, err);
+    if (result == 0) {
+        note_interface(source, options);
         result = setup_port(source, options, err);
+    }
     if (result != 0) {
         close_port(&source->base);
         return result;

@@ -3,6 +3,7 @@
 #include "drivers/capture_pcap/capture_pcap.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <pcap/pcap.h>
 #include <poll.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "gateway/base/interface.h"
 
 enum {
     LIVE_BUFFER_BYTES = 8 << 20,
@@ -22,6 +25,7 @@ struct pcap_source {
     struct capture_source base;
     pcap_t *pcap;
     uint64_t frames;
+    char interface[IFNAMSIZ]; /* live only */
     uint8_t burst[CAPTURE_BURST_MAX][CAPTURE_FRAME_SIZE_MAX];
     /* replay only */
     bool full_speed;
@@ -116,7 +120,13 @@ static void stats_live(struct capture_source *base, struct capture_stats *out)
                                   .dropped = known ? totals.ps_drop + totals.ps_ifdrop : 0};
 }
 
-static const struct capture_ops live_ops = {"pcap", poll_live, stats_live, close_pcap};
+static const char *trouble_live(struct capture_source *base)
+{
+    return interface_trouble(((const struct pcap_source *)base)->interface);
+}
+
+static const struct capture_ops live_ops = {"pcap", poll_live, trouble_live, stats_live,
+                                            close_pcap};
 
 static int activate(pcap_t *pcap, const struct capture_pcap_live_options *options,
                     struct err_text *err)
@@ -205,6 +215,8 @@ int capture_pcap_open_live(const struct capture_pcap_live_options *options,
     if (!source)
         return ERR_NO_MEMORY;
     int result = 0;
+    (void)snprintf(source->interface, sizeof source->interface, "%s",
+                   options->interface); /* a longer name is none: refused below */
     source->pcap = pcap_create(options->interface, text);
     if (!source->pcap)
         result = err_set(err, ERR_IO, "interface '%s': %s", options->interface, text);
@@ -312,7 +324,8 @@ static void stats_replay(struct capture_source *base, struct capture_stats *out)
     *out = (struct capture_stats){.frames = source->frames, .errors = source->broken ? 1 : 0};
 }
 
-static const struct capture_ops replay_ops = {"replay", poll_replay, stats_replay, close_pcap};
+static const struct capture_ops replay_ops = {"replay", poll_replay, NULL, stats_replay,
+                                              close_pcap};
 
 int capture_pcap_open_replay(const struct capture_pcap_replay_options *options,
                              struct capture_source **out, struct err_text *err)

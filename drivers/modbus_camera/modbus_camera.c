@@ -1,6 +1,7 @@
 /*
- * A camera's registers, polled. Owner of all state: its thread; other threads stop it and read the
- * counters. Waits in the link's exchange (with its deadline) and in poll for stop.
+ * A camera's registers, polled. Owner of all state: its thread, or the bus thread that polls it;
+ * other threads stop it and read the counters. Waits in the link's exchange (with its deadline) and
+ * in poll for stop.
  */
 #include "drivers/modbus_camera/modbus_camera.h"
 
@@ -20,6 +21,7 @@ enum { US_PER_MS = 1000, TORN_AGAIN_MS = 5, WAIT_MAX_MS = 500, SEQUENCE_AT = 2 }
 
 _Static_assert((int)CAMERA_REGISTERS_COUNT <= (int)MODBUS_REGISTERS_MAX,
                "the map is read in one exchange");
+_Static_assert((int)CAMERA_REGISTERS_COUNT == (int)MODBUS_CAMERA_REGISTERS, "one map");
 
 struct modbus_camera {
     struct modbus_camera_options options;
@@ -27,6 +29,7 @@ struct modbus_camera {
     struct modbus_link *link;
     int wake_fd; /* written by stop */
     uint32_t retry_ms;
+    struct mono_time heard; /* the last exchange that succeeded */
     bool contact;
     bool contact_told;
     bool know_sequence;         /* false: the next read found is only remembered */
@@ -59,6 +62,13 @@ static void tell_contact(struct modbus_camera *c, bool contact, const char *reas
     }
 }
 
+static void tell_fault(struct modbus_camera *c, enum camera_fault fault, const char *detail)
+{
+    if (c->sink.fault) {
+        c->sink.fault(c->sink.ctx, c->options.identity.camera, fault, detail);
+    }
+}
+
 static void wait_ms(struct modbus_camera *c, uint32_t ms)
 {
     struct pollfd p = {.fd = c->wake_fd, .events = POLLIN};
@@ -79,7 +89,8 @@ static void hand_on(struct modbus_camera *c, struct plate_read *read, struct mon
 {
     read->lane = c->options.identity.lane;
     read->camera = c->options.identity.camera;
-    read->authenticity = c->options.rtu && c->options.identity.wired ? AUTH_WIRED : AUTH_NONE;
+    bool line = c->options.rtu || c->options.shared;
+    read->authenticity = line && c->options.identity.wired ? AUTH_WIRED : AUTH_NONE;
     read->mono = asked;
     read->wall = clock_wall(&clock_system);
     count(&c->reads, 1);
@@ -90,7 +101,13 @@ static void take_sequence(struct modbus_camera *c, struct plate_read *read, uint
                           struct mono_time asked)
 {
     if (c->know_sequence && sequence != c->sequence) {
-        count(&c->missed, camera_registers_lost(c->sequence, sequence));
+        uint16_t lost = c->sequence ? camera_registers_lost(c->sequence, sequence) : 0;
+        if (lost > 0) {
+            char detail[48];
+            (void)snprintf(detail, sizeof(detail), "%u reads between two polls", lost);
+            count(&c->missed, lost);
+            tell_fault(c, CAMERA_FAULT_MISSED, detail);
+        }
         hand_on(c, read, asked);
     }
     c->know_sequence = true;
@@ -125,6 +142,7 @@ static uint32_t take_registers(struct modbus_camera *c, const uint16_t *register
         /* A vehicle passed and its text is broken: counted once, not polled for ever. */
         if (!c->know_sequence || registers[SEQUENCE_AT] != c->sequence) {
             count(&c->bad, 1);
+            tell_fault(c, CAMERA_FAULT_BAD, registers_cause_name(cause));
         }
         c->know_sequence = true;
         c->sequence = registers[SEQUENCE_AT];
@@ -138,35 +156,97 @@ static uint32_t take_registers(struct modbus_camera *c, const uint16_t *register
         (void)snprintf(reason, sizeof(reason), "register map: %s", registers_cause_name(cause));
         count(&c->errors, 1);
         tell_contact(c, false, reason);
-        return WAIT_MAX_MS;
+        return MODBUS_CAMERA_RETRY_LAST_MS;
     }
     }
     tell_contact(c, true, "");
     return poll_ms(c);
 }
 
+static struct modbus_request request_of(const struct modbus_camera *c)
+{
+    return (struct modbus_request){.unit = c->options.unit,
+                                   .function = MODBUS_READ_INPUT,
+                                   .address = c->options.base,
+                                   .count = CAMERA_REGISTERS_COUNT};
+}
+
+/* One exchange on an open link; *out_wait_ms until the next. */
+static int exchange(struct modbus_camera *c, struct modbus_link *link, uint32_t timeout_us,
+                    uint32_t *out_wait_ms, struct err_text *err)
+{
+    const struct modbus_request request = request_of(c);
+    struct modbus_answer answer;
+    struct mono_time asked = now_mono();
+    int rc = modbus_link_exchange(link, &request, timeout_us, &answer, err);
+    if (rc == ERR_OK) {
+        c->heard = asked;
+        c->retry_ms = MODBUS_CAMERA_RETRY_FIRST_MS;
+        *out_wait_ms = take_registers(c, answer.registers, asked);
+    }
+    return rc;
+}
+
+/* A failed poll; returns the wait before the next. A few lost frames are no lost camera. */
+static uint32_t missed_poll(struct modbus_camera *c, const char *reason)
+{
+    uint32_t wait = c->retry_ms;
+    count(&c->errors, 1);
+    if (c->contact && mono_diff_ms(now_mono(), c->heard) < MODBUS_CAMERA_LOST_MS) {
+        return wait;
+    }
+    tell_contact(c, false, reason);
+    c->retry_ms = wait * 2 > MODBUS_CAMERA_RETRY_LAST_MS ? MODBUS_CAMERA_RETRY_LAST_MS : wait * 2;
+    return wait;
+}
+
 static int poll_once(struct modbus_camera *c, uint32_t *out_wait_ms, struct err_text *err)
 {
-    const struct modbus_request request = {.unit = c->options.unit,
-                                           .function = MODBUS_READ_INPUT,
-                                           .address = c->options.base,
-                                           .count = CAMERA_REGISTERS_COUNT};
-    struct modbus_answer answer;
-    int rc = ERR_OK;
     if (!modbus_link_is_open(c->link)) {
-        rc = modbus_link_open(c->link, timeout_ms(c), err);
+        int rc = modbus_link_open(c->link, timeout_ms(c), err);
         if (rc != ERR_OK) {
             return rc;
         }
         count(&c->connects, 1);
     }
-    struct mono_time asked = now_mono();
-    rc = modbus_link_exchange(c->link, &request, timeout_ms(c) * US_PER_MS, &answer, err);
-    if (rc == ERR_OK) {
-        *out_wait_ms = take_registers(c, answer.registers, asked);
-    }
-    return rc;
+    return exchange(c, c->link, timeout_ms(c) * US_PER_MS, out_wait_ms, err);
 }
+
+/* ---- on a shared line ---- */
+
+static uint32_t shared_cost_us(const void *state, const struct io_timing *timing)
+{
+    const struct modbus_camera *c = state;
+    const struct modbus_request request = request_of(c);
+    uint32_t answer_ms = c->options.answer_ms ? c->options.answer_ms : MODBUS_CAMERA_ANSWER_MS;
+    return modbus_exchange_us(timing, &request, answer_ms * US_PER_MS);
+}
+
+static uint32_t shared_poll(void *state, struct modbus_link *link)
+{
+    struct modbus_camera *c = state;
+    struct io_timing timing;
+    struct err_text err = {""};
+    uint32_t next_ms = 0;
+    modbus_link_timing(link, &timing);
+    int rc = exchange(c, link, shared_cost_us(c, &timing), &next_ms, &err);
+    return rc == ERR_OK ? next_ms : missed_poll(c, err.text);
+}
+
+static void shared_lost(void *state, const char *reason)
+{
+    struct modbus_camera *c = state;
+    (void)missed_poll(c, reason); /* the bus has its own pace for a line that is gone */
+}
+
+void modbus_camera_polled(struct modbus_camera *c, struct poll_device *out)
+{
+    *out = (struct poll_device){
+        .state = c, .cost_us = shared_cost_us, .poll = shared_poll, .lost = shared_lost};
+    (void)snprintf(out->name, sizeof(out->name), "%s", c->options.identity.name);
+}
+
+/* ---- its own thread ---- */
 
 static void run(struct thread *self, void *arg)
 {
@@ -175,15 +255,8 @@ static void run(struct thread *self, void *arg)
         struct err_text err = {""};
         uint32_t next_ms = 0;
         thread_alive(self);
-        if (poll_once(c, &next_ms, &err) == ERR_OK) {
-            c->retry_ms = MODBUS_CAMERA_RETRY_FIRST_MS;
-        } else {
-            count(&c->errors, 1);
-            tell_contact(c, false, err.text);
-            next_ms = c->retry_ms;
-            c->retry_ms = c->retry_ms * 2 > MODBUS_CAMERA_RETRY_LAST_MS
-                              ? MODBUS_CAMERA_RETRY_LAST_MS
-                              : c->retry_ms * 2;
+        if (poll_once(c, &next_ms, &err) != ERR_OK) {
+            next_ms = missed_poll(c, err.text);
         }
         wait_ms(c, next_ms);
     }
@@ -193,6 +266,9 @@ static void run(struct thread *self, void *arg)
 static int create_link(struct modbus_camera *c, struct err_text *err)
 {
     const struct modbus_camera_options *o = &c->options;
+    if (o->shared) {
+        return ERR_OK;
+    }
     if (!o->rtu) {
         return o->identity.wired
                    ? err_set(err, ERR_INVALID, "wired: only a serial line can be declared so")
@@ -227,6 +303,9 @@ int modbus_camera_create(const struct modbus_camera_options *options,
 
 int modbus_camera_start(struct modbus_camera *c)
 {
+    if (c->options.shared) {
+        return ERR_INVALID;
+    }
     struct thread_options options = {
         .name = c->options.identity.name, .core = -1, .policy = THREAD_NORMAL};
     int rc = thread_start(&c->thread, &options, run, c);

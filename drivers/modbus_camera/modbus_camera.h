@@ -1,7 +1,7 @@
 /*
  * Driver `modbus_camera`: an ANPR camera, or a gateway in front of one, that offers its last read
- * as input registers (drivers/wire/camera_registers.h), polled over Modbus TCP or a line of its own
- * over RTU. One thread a camera.
+ * as input registers (drivers/wire/camera_registers.h), polled over Modbus TCP or RTU. One thread a
+ * camera, or none: on an RTU line it shares with a lane's modules the bus thread polls it.
  *
  * A read that was there before we looked is not handed on (after start, or after an outage of
  * MODBUS_CAMERA_STALE_MS): its vehicle may be gone, and a plate must not meet the wrong passage.
@@ -12,41 +12,49 @@
 #include <stdint.h>
 
 #include "drivers/api/camera.h"
+#include "drivers/api/poll.h"
 #include "drivers/bus/serial_port.h"
 #include "gateway/base/err.h"
 #include "gateway/model/plate_read.h"
 
 enum {
+    MODBUS_CAMERA_REGISTERS = 34, /* of its map, = CAMERA_REGISTERS_COUNT */
     MODBUS_CAMERA_POLL_MS = 50,
     MODBUS_CAMERA_TIMEOUT_MS = 500,
     MODBUS_CAMERA_STALE_MS = 2000,
+    MODBUS_CAMERA_ANSWER_MS = 10,
+    MODBUS_CAMERA_LOST_MS = 1000, /* no good poll for so long: contact is lost */
     MODBUS_CAMERA_RETRY_FIRST_MS = 100,
     MODBUS_CAMERA_RETRY_LAST_MS = 500
 };
 
 struct modbus_camera_options {
     struct camera_identity identity;
-    bool rtu; /* true: port; false: host and tcp_port */
+    bool shared; /* polled by a bus: no line, no thread; otherwise: */
+    bool rtu;    /* true: port; false: host and tcp_port */
     char host[64];
     uint16_t tcp_port;
     struct serial_settings port;
     uint8_t unit;
     uint16_t base;       /* address of register 0 of the map */
     uint32_t poll_ms;    /* 0 = MODBUS_CAMERA_POLL_MS */
-    uint32_t timeout_ms; /* of one exchange, 0 = MODBUS_CAMERA_TIMEOUT_MS */
+    uint32_t timeout_ms; /* of one exchange, 0 = MODBUS_CAMERA_TIMEOUT_MS; not shared */
+    uint32_t answer_ms;  /* shared: silence after this, 0 = MODBUS_CAMERA_ANSWER_MS */
     enum plate_dash dash;
 };
 
 struct modbus_camera;
 
-/* Reads are AUTH_WIRED for an RTU line with identity.wired, otherwise AUTH_NONE; `wired` over TCP
- * is refused. Opens nothing yet; the sink must outlive the camera. ERR_INVALID, ERR_NO_MEMORY,
- * ERR_IO (eventfd). */
+/* Reads are AUTH_WIRED for an RTU line (own or shared) with identity.wired, otherwise AUTH_NONE;
+ * `wired` over TCP is refused. Opens nothing yet; the sink must outlive the camera. ERR_INVALID,
+ * ERR_NO_MEMORY, ERR_IO (eventfd). */
 int modbus_camera_create(const struct modbus_camera_options *options,
                          const struct camera_sink *sink, struct modbus_camera **out,
                          struct err_text *err) MUST_CHECK;
-int modbus_camera_start(struct modbus_camera *camera) MUST_CHECK; /* ERR_IO */
-void modbus_camera_stop(struct modbus_camera *camera);            /* within one exchange */
-void modbus_camera_destroy(struct modbus_camera *camera);         /* stopped; NULL is fine */
+/* ERR_IO; ERR_INVALID for a shared one, which modbus_camera_polled() hands to its bus instead. */
+int modbus_camera_start(struct modbus_camera *camera) MUST_CHECK;
+void modbus_camera_polled(struct modbus_camera *camera, struct poll_device *out);
+void modbus_camera_stop(struct modbus_camera *camera);    /* within one exchange */
+void modbus_camera_destroy(struct modbus_camera *camera); /* stopped; NULL is fine */
 void modbus_camera_stats(const struct modbus_camera *camera, struct camera_stats *out);
 struct thread *modbus_camera_thread(struct modbus_camera *camera);

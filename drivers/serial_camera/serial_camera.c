@@ -15,7 +15,7 @@
 
 #include "drivers/wire/serial_line.h"
 
-enum { WAIT_MAX_MS = 500, READ_SIZE = 256 };
+enum { WAIT_MAX_MS = 500, READ_SIZE = 256, GARBAGE_FAULT_BYTES = 64 };
 
 struct serial_camera {
     struct serial_camera_options options;
@@ -26,10 +26,11 @@ struct serial_camera {
     uint32_t retry_ms;
     bool contact;
     bool contact_told;
-    struct mono_time heard; /* the last good message, or the opening of the line */
-    struct mono_time begun; /* first byte of the message at hand */
-    uint32_t last_id;       /* 0 = none yet */
-    struct plate_read last; /* of that message */
+    struct mono_time heard;            /* the last good message, or the opening of the line */
+    struct mono_time begun;            /* first byte of the message at hand */
+    uint32_t last_id;                  /* 0 = none yet */
+    struct plate_read last;            /* of that message */
+    uint64_t seen[SERIAL_CAUSE_COUNT]; /* the line's counts at the last look */
     atomic_ullong reads, bad, errors, missed, connects; /* relaxed: each stands alone */
     struct thread thread;
     bool started; /* owner's thread */
@@ -54,6 +55,13 @@ static void tell_contact(struct serial_camera *c, bool contact, const char *reas
     c->contact_told = true;
     if (c->sink.contact) {
         c->sink.contact(c->sink.ctx, c->options.identity.camera, contact, reason);
+    }
+}
+
+static void tell_fault(struct serial_camera *c, enum camera_fault fault, const char *detail)
+{
+    if (c->sink.fault) {
+        c->sink.fault(c->sink.ctx, c->options.identity.camera, fault, detail);
     }
 }
 
@@ -101,6 +109,17 @@ static void send_answer(struct serial_camera *c, uint32_t id)
     }
 }
 
+static void tell_missed(struct serial_camera *c, uint32_t missed)
+{
+    char detail[48];
+    if (missed == 0) {
+        return;
+    }
+    (void)snprintf(detail, sizeof(detail), "%u messages by its own numbers", missed);
+    count(&c->missed, missed);
+    tell_fault(c, CAMERA_FAULT_MISSED, detail);
+}
+
 static void take_read(struct serial_camera *c, struct plate_read *read, uint32_t id)
 {
     struct mono_time now = now_mono();
@@ -118,7 +137,7 @@ static void take_read(struct serial_camera *c, struct plate_read *read, uint32_t
         return;
     }
     if (c->last_id != 0 && id > c->last_id) {
-        count(&c->missed, id - c->last_id - 1);
+        tell_missed(c, id - c->last_id - 1);
     }
     c->last_id = id;
     c->last = *read;
@@ -126,18 +145,39 @@ static void take_read(struct serial_camera *c, struct plate_read *read, uint32_t
     c->sink.read(c->sink.ctx, read);
 }
 
+/* Messages refused since the last look. A line picks up a few bytes between messages; many are a
+ * camera that speaks otherwise, or at another speed. */
+static void note_bad(struct serial_camera *c)
+{
+    uint64_t bad = 0;
+    enum serial_cause newest = SERIAL_CAUSE_COUNT;
+    for (int cause = SERIAL_GARBAGE; cause < SERIAL_CAUSE_COUNT; cause++) {
+        uint64_t fresh = c->line.counts[cause] - c->seen[cause];
+        bad += cause == SERIAL_GARBAGE ? 0 : c->line.counts[cause];
+        if (fresh >= (cause == SERIAL_GARBAGE ? GARBAGE_FAULT_BYTES : 1u)) {
+            newest = (enum serial_cause)cause;
+            c->seen[cause] = c->line.counts[cause];
+        }
+    }
+    if (newest == SERIAL_CAUSE_COUNT) {
+        return;
+    }
+    atomic_store_explicit(&c->bad, bad, memory_order_relaxed);
+    tell_fault(c, CAMERA_FAULT_BAD, serial_cause_name(newest));
+}
+
 static void take_messages(struct serial_camera *c)
 {
     struct plate_read read;
     uint32_t id;
-    while (serial_line_next(&c->line, &read, &id) == ERR_OK) {
-        take_read(c, &read, id);
-    }
-    uint64_t bad = 0;
-    for (int cause = SERIAL_CUT; cause < SERIAL_CAUSE_COUNT; cause++) {
-        bad += c->line.counts[cause];
-    }
-    atomic_store_explicit(&c->bad, bad, memory_order_relaxed);
+    int rc;
+    do {
+        rc = serial_line_next(&c->line, &read, &id);
+        note_bad(c);
+        if (rc == ERR_OK) {
+            take_read(c, &read, id);
+        }
+    } while (rc == ERR_OK);
 }
 
 /* False when the line is gone. */

@@ -20,6 +20,7 @@ enum tlv_type {
     TLV_SCORES = 8,
     TLV_TAG = 255
 };
+enum { COMPACT_MAGIC = 0x5052 }; /* "PR" */
 enum { TAG_VALUE_SIZE = 16, TAG_HASH_SIZE = 8, WALL_NONE = 0 };
 
 /* Lengths a known type may have; the row's index is the type. */
@@ -51,7 +52,7 @@ static enum compact_cause decode_header(struct byte_reader *r, struct decoding *
         return COMPACT_TOO_SHORT;
     if (r->size > COMPACT_SIZE_MAX)
         return COMPACT_TOO_LONG;
-    if (byte_read_u8(r) != 'P' || byte_read_u8(r) != 'R')
+    if (byte_read_be16(r) != COMPACT_MAGIC)
         return COMPACT_BAD_MAGIC;
     if (byte_read_u8(r) != COMPACT_VERSION)
         return COMPACT_BAD_VERSION;
@@ -228,7 +229,7 @@ size_t compact_encode(const struct plate_read *read, const uint8_t *key, uint64_
     struct byte_writer w;
     size_t plate_size = strnlen(read->raw, PLATE_TEXT_MAX);
     byte_writer_init(&w, out, room_bytes);
-    byte_write_bytes(&w, "PR", 2);
+    byte_write_be16(&w, COMPACT_MAGIC);
     byte_write_u8(&w, COMPACT_VERSION);
     byte_write_u8(&w, read->lane);
     byte_write_be16(&w, read->camera);

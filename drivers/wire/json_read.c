@@ -170,8 +170,8 @@ static bool has_no_plate(const struct json_reader *r, const json_t *object)
            (json_is_string(value) && strcmp(json_string_value(value), "0") == 0);
 }
 
-static enum json_cause keep_plate(const struct json_reader *r, const json_t *object,
-                                  struct plate_read *read)
+static enum json_cause keep_plate(const struct json_reader *r, const struct camera_table *table,
+                                  const json_t *object, struct plate_read *read)
 {
     const json_t *value = field_of(r, object, JSON_FIELD_PLATE);
     bool no_plate = has_no_plate(r, object);
@@ -180,7 +180,8 @@ static enum json_cause keep_plate(const struct json_reader *r, const json_t *obj
     if (!json_is_string(value))
         return JSON_BAD_TYPE;
     if (read_fields_set_plate(read, (const uint8_t *)json_string_value(value),
-                              json_string_length(value), PLATE_DASH_IS_UNREAD) != 0)
+                              json_string_length(value),
+                              camera_table_dash(table, read->camera)) != 0)
         return JSON_PLATE_TEXT;
     if (no_plate && read->raw[0] == '\0')
         read->kind = PLATE_NO_PLATE;
@@ -245,7 +246,7 @@ static enum json_cause decode_object(const struct json_reader *r, const struct c
     if (cause == JSON_CAUSE_OK)
         cause = keep_fields(r, object, &read);
     if (cause == JSON_CAUSE_OK)
-        cause = keep_plate(r, object, &read);
+        cause = keep_plate(r, table, object, &read);
     if (cause == JSON_CAUSE_OK) {
         keep_scores(field_of(r, object, JSON_FIELD_CHAR_SCORES), &read);
         *out = read;
@@ -279,10 +280,11 @@ static bool depth_ok(const uint8_t *data, size_t size)
 
 void json_fields_default(struct json_fields *out)
 {
-    *out = (struct json_fields){.name = {"DeviceID", "LaneNo", "PlateNo", "HasPlate", "PlateClass",
-                                         "PlateColor", "PassTime", "Speed", "Direction",
-                                         "PlateReliability", "PlateCharReliability", "EventID"},
-                                .utc_offset_minutes = 480};
+    *out = (struct json_fields){
+        .name = {JSON_NAME_CAMERA, JSON_NAME_LANE, JSON_NAME_PLATE, JSON_NAME_HAS_PLATE,
+                 JSON_NAME_CLASS, JSON_NAME_COLOUR, JSON_NAME_TIME, JSON_NAME_SPEED,
+                 JSON_NAME_DIRECTION, JSON_NAME_CONFIDENCE, JSON_NAME_CHAR_SCORES, JSON_NAME_EVENT},
+        .utc_offset_minutes = JSON_UTC_OFFSET_MINUTES};
 }
 
 int json_reader_create(const struct json_fields *fields, struct json_reader **out,

@@ -3,8 +3,8 @@
  * those of GA/T 1400 (MotorVehicle). Numbers may come as numbers or as decimal text. The camera is
  * named by its device id (text) or its camera number. PassTime is yyyyMMddHHmmss (or with three
  * digits of milliseconds) in the camera's local time, or RFC 3339 in UTC. An unread character of
- * the plate is '-'. Fields with values out of range count as not given; broken text, types and
- * sizes refuse the datagram with a named cause.
+ * the plate is '-' unless the camera table says otherwise. Fields with values out of range count as
+ * not given; broken text, types and sizes refuse the datagram with a named cause.
  *
  * jansson parses inside a fixed piece of memory of the reader, so nothing is allocated after
  * create; a document that needs more is refused. A reader belongs to one thread.
@@ -24,25 +24,40 @@ enum {
     JSON_FIELD_NAME_SIZE = 32
 };
 
+/* The names of GA/T 1400; the event id is ours, that standard has no number for it. */
+#define JSON_NAME_CAMERA "DeviceID"
+#define JSON_NAME_LANE "LaneNo"
+#define JSON_NAME_PLATE "PlateNo"
+#define JSON_NAME_HAS_PLATE "HasPlate"
+#define JSON_NAME_CLASS "PlateClass"
+#define JSON_NAME_COLOUR "PlateColor"
+#define JSON_NAME_TIME "PassTime"
+#define JSON_NAME_SPEED "Speed"
+#define JSON_NAME_DIRECTION "Direction"
+#define JSON_NAME_CONFIDENCE "PlateReliability"
+#define JSON_NAME_CHAR_SCORES "PlateCharReliability"
+#define JSON_NAME_EVENT "EventID"
+#define JSON_UTC_OFFSET_MINUTES 480 /* of local PassTime: China */
+
 enum json_field {
-    JSON_FIELD_CAMERA,      /* "DeviceID" */
-    JSON_FIELD_LANE,        /* "LaneNo" */
-    JSON_FIELD_PLATE,       /* "PlateNo" */
-    JSON_FIELD_HAS_PLATE,   /* "HasPlate": 0 with an empty plate is no plate */
-    JSON_FIELD_CLASS,       /* "PlateClass" */
-    JSON_FIELD_COLOUR,      /* "PlateColor" */
-    JSON_FIELD_TIME,        /* "PassTime" */
-    JSON_FIELD_SPEED,       /* "Speed", km/h */
-    JSON_FIELD_DIRECTION,   /* "Direction" */
-    JSON_FIELD_CONFIDENCE,  /* "PlateReliability" */
-    JSON_FIELD_CHAR_SCORES, /* "PlateCharReliability", "A-90,B-88" */
-    JSON_FIELD_EVENT,       /* "EventID": ours, GA/T 1400 has no number for it */
+    JSON_FIELD_CAMERA,
+    JSON_FIELD_LANE,
+    JSON_FIELD_PLATE,
+    JSON_FIELD_HAS_PLATE, /* 0 with an empty plate is no plate */
+    JSON_FIELD_CLASS,
+    JSON_FIELD_COLOUR,
+    JSON_FIELD_TIME,
+    JSON_FIELD_SPEED, /* km/h */
+    JSON_FIELD_DIRECTION,
+    JSON_FIELD_CONFIDENCE,
+    JSON_FIELD_CHAR_SCORES, /* "A-90,B-88" */
+    JSON_FIELD_EVENT,
     JSON_FIELD_COUNT
 };
 
 struct json_fields {
     char name[JSON_FIELD_COUNT][JSON_FIELD_NAME_SIZE]; /* "" = the field is not used */
-    int16_t utc_offset_minutes;                        /* of local PassTime; China: 480 */
+    int16_t utc_offset_minutes;                        /* of local PassTime */
 };
 
 enum json_cause {

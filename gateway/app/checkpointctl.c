@@ -299,6 +299,24 @@ int ctl_ask(struct ctl *ctl, const char *act, json_t *args, json_t **out_result)
 
 /* ---- main ---- */
 
+/* "officer": the pages of every command that begins with the word. */
+static bool help_group(const struct ctl *ctl, const char *word)
+{
+    size_t size = strlen(word);
+    bool any = false;
+    for (size_t i = 0; i < ctl_command_count; i++) {
+        const char *name = ctl_commands[i].name;
+        if (strncmp(name, word, size) == 0 && name[size] == ' ') {
+            if (any) {
+                putchar('\n');
+            }
+            ctl_print_help(ctl, &ctl_commands[i]);
+            any = true;
+        }
+    }
+    return any;
+}
+
 static int run_help(struct ctl *ctl)
 {
     int words = 0;
@@ -311,7 +329,7 @@ static int run_help(struct ctl *ctl)
         ctl_print_help(ctl, command);
         return EXIT_OK;
     }
-    return no_command(ctl);
+    return help_group(ctl, ctl->operands[0]) ? EXIT_OK : no_command(ctl);
 }
 
 static int run_command(struct ctl *ctl, unsigned seen)

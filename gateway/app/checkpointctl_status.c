@@ -138,24 +138,16 @@ static void describe_clock(const struct ctl *ctl, const json_t *status, struct p
              source ? source : "-", number_of(clock, "offset_ms"));
 }
 
-/* The link to headquarters, as far as checkpointd knows it: each value by its name. */
-static void describe_uplink(const struct ctl *ctl, json_t *uplink, struct part *part)
+static void describe_uplink(const struct ctl *ctl, const json_t *uplink, struct part *part)
 {
-    const char *name;
-    json_t *value;
-    size_t size = 0;
+    const char *detail = text_of(uplink, "detail");
+    bool connected = json_is_true(json_object_get(uplink, "connected"));
     part->name = ctl_say(ctl, "uplink", "总部链路");
-    part->state = good(ctl, json_is_true(json_object_get(uplink, "connected")));
-    part->text[0] = '\0';
-    json_object_foreach(uplink, name, value)
-    {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-        if (text && size < sizeof(part->text)) {
-            size += (size_t)snprintf(part->text + size, sizeof(part->text) - size, "%s%s %s",
-                                     size > 0 ? ", " : "", name, text);
-        }
-        free(text);
-    }
+    part->state = good(ctl, connected);
+    snprintf(part->text, sizeof(part->text), "%s%s%s",
+             connected ? ctl_say(ctl, "headquarters answers", "总部已连接")
+                       : ctl_say(ctl, "headquarters does not answer", "总部未连接"),
+             detail && detail[0] ? "; " : "", detail ? detail : "");
 }
 
 static int add_part(struct text_table *table, const struct part *part)
@@ -168,7 +160,7 @@ static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_t
 {
     struct part part;
     const json_t *buses = json_object_get(status, "buses");
-    json_t *uplink = json_object_get(status, "uplink");
+    const json_t *uplink = json_object_get(status, "uplink");
     int result = 0;
     for (size_t i = 0; result == 0 && i < json_array_size(buses); i++) {
         describe_bus(ctl, json_array_get(buses, i), &part);
@@ -229,7 +221,7 @@ static void print_alarm(const struct ctl *ctl, const json_t *alarm, size_t colum
     char head[TEXT_SIZE];
     char lane[32] = "";
     const char *detail = text_of(alarm, "detail");
-    const char *todo = text_of(alarm, "todo");
+    const char *what_to_do = text_of(alarm, "what_to_do");
     const char *text = text_of(alarm, ctl->zh ? "zh" : "en");
     if (number_of(alarm, "lane") > 0) {
         snprintf(lane, sizeof(lane), ctl_say(ctl, "lane %lld: ", "车道 %lld："),
@@ -240,8 +232,8 @@ static void print_alarm(const struct ctl *ctl, const json_t *alarm, size_t colum
     printf("[%3lld] ", number_of(alarm, "alarm"));
     text_wrap(stdout, head, ALARM_INDENT, columns);
     putchar('\n');
-    if (todo) {
-        print_line(todo, columns);
+    if (what_to_do) {
+        print_line(what_to_do, columns);
     }
 }
 

@@ -18,11 +18,12 @@
 #include "gateway/app/key_files.h"
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
+#include "gateway/journal/reader.h"
 
 enum {
     TICK_MAX_MS = 100,
     CLOCK_MS = 1000,
-    THREADS_MAX = 16,
+    THREADS_MAX = 8 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX,
     HOLDS_MAX = PIPELINE_LANES_MAX * (LANE_HOLDS_MAX + LANE_QUEUE_MAX)
 };
 
@@ -33,9 +34,11 @@ static const char help_text[] =
     "  <runtime_dir>/records  checkpoint-uplinkd\n"
     "  <runtime_dir>/matches  checkpoint-matchd\n"
     "  <state_dir>/journal/   the journal and its seal key\n"
-    "  <state_dir>/accounts.json, keyset.json\n\n"
+    "  <state_dir>/accounts.json, keyset.json\n"
+    "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n\n"
     "SIGNALS\n"
-    "  SIGHUP   reads the rule file again; a bad one is refused, the old one stays in force\n"
+    "  SIGHUP   reads the rule file and the guided tests again; a bad rule file is refused, the\n"
+    "           old one stays in force; without a good file of tests nothing is lowered\n"
     "  SIGUSR1  writes the counters to the log\n"
     "  SIGTERM  ends within 2 s: running pulses are ended, nothing is lowered, red stays red\n";
 
@@ -148,6 +151,22 @@ void lane_post(struct checkpointd *c, const struct pipeline_event *event)
 
 /* ---- lane thread ---- */
 
+/* By the clock of now: a corrected or distrusted clock counts at once. */
+static void look_at_guided(struct checkpointd *c, struct mono_time now,
+                           const struct trusted_reading *time)
+{
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        const struct lane_config *lane = &c->config.lanes[i].lane.lane;
+        struct pipeline_event event = {.kind = PIPELINE_GUIDED_TEST};
+        if (!lane->lower_automatically) {
+            continue;
+        }
+        event.u.guided_test.lane = lane->lane;
+        event.u.guided_test.valid_ms = guided_valid_ms(c, lane->lane, time->wall, time->trusted);
+        pipeline_handle(c->pipeline, &event, now, time->wall);
+    }
+}
+
 static void look_at_clock(struct checkpointd *c, struct mono_time now, struct trusted_reading *out)
 {
     int64_t offset_ms = 0;
@@ -159,12 +178,14 @@ static void look_at_clock(struct checkpointd *c, struct mono_time now, struct tr
     }
     trusted_time_read(&c->time, &clock_system, out);
     atomic_store_explicit(&c->clock_offset_ms, out->offset_ms, memory_order_relaxed);
+    atomic_store_explicit(&c->clock_trusted, out->trusted, memory_order_relaxed);
     struct pipeline_event event = {.kind = PIPELINE_CLOCK};
     event.u.clock.trusted = out->trusted;
     event.u.clock.offset_ms = out->offset_ms;
     snprintf(event.u.clock.source, sizeof(event.u.clock.source), "%s",
              time_source_name(out->source));
     pipeline_handle(c->pipeline, &event, now, out->wall);
+    look_at_guided(c, now, out);
 }
 
 static void copy_stats(struct checkpointd *c)
@@ -233,7 +254,7 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
                                       .checkpoint = c->config.checkpoint,
                                       .seal_interval_ms = c->config.seal_interval_ms,
                                       .reserve_bytes = (uint64_t)c->config.reserve_bytes,
-                                      .clock = &clock_system};
+                                      .clock = &c->clock};
     int result = make_folder(c->journal_dir, 0700, err);
     if (result == 0) {
         result = journal_open(&options, out, err);
@@ -242,18 +263,44 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
         return result;
     }
     log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
-    result = journal_set_aside(c->journal_dir, clock_wall(&clock_system), err);
+    result = journal_set_aside(c->journal_dir, clock_wall(&c->clock), err);
     return result == 0 ? journal_open(&options, out, err) : result;
 }
 
-/* Trusted time begins at what the journal last said. */
-static void begin_time(struct checkpointd *c, const struct journal *journal)
+static struct wall_time trusted_wall(void *ctx)
 {
+    struct checkpointd *c = ctx;
+    return (struct wall_time){clock_wall(&clock_system).ms -
+                              atomic_load_explicit(&c->clock_offset_ms, memory_order_relaxed)};
+}
+
+static struct mono_time system_mono(void *ctx)
+{
+    (void)ctx;
+    return clock_mono(&clock_system);
+}
+
+/* Trusted time begins at what the journal last said; its records carry no other time. A journal
+ * that is not there yet or cannot be read says nothing: opening it tells why. */
+static void begin_time(struct checkpointd *c)
+{
+    struct journal_reader *reader = NULL;
+    struct journal_header last;
+    struct trusted_reading reading;
+    uint8_t boot[TIME_BOOT_ID_SIZE];
+    int64_t offset_ms = 0;
+    bool synchronised = time_sync_system(&offset_ms);
     trusted_time_init(&c->time, (struct wall_time){BUILD_TIME_MS}, &clock_system);
-    struct wall_time last = journal_last_wall(journal);
-    if (last.ms > 0) {
-        trusted_time_journaled(&c->time, last, false, (struct mono_time){0}, &clock_system);
+    trusted_time_synchronised(&c->time, synchronised, offset_ms);
+    if (journal_reader_open(c->journal_dir, &reader, NULL) == 0 &&
+        journal_reader_last(reader, &last, NULL) == 0) {
+        bool same_boot = time_boot_id(boot) == 0 && memcmp(boot, last.boot, sizeof(boot)) == 0;
+        trusted_time_journaled(&c->time, last.wall, same_boot, last.mono, &clock_system);
     }
+    journal_reader_close(reader);
+    trusted_time_read(&c->time, &clock_system, &reading);
+    atomic_store_explicit(&c->clock_offset_ms, reading.offset_ms, memory_order_relaxed);
+    c->clock = (struct clock_source){.mono = system_mono, .wall = trusted_wall, .ctx = c};
 }
 
 static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err_text *err)
@@ -270,11 +317,15 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
                                          .draw = sink_draw,
                                          .local_time = sink_local_time};
     options.ids_after = ids_after;
+    int result = restore_list_high(c->journal_dir, &options.list_high, err);
+    if (result != 0) {
+        return result;
+    }
     options.lane_count = c->config.lane_count;
     for (size_t i = 0; i < c->config.lane_count; i++) {
         options.lanes[i] = c->config.lanes[i].lane;
     }
-    int result =
+    result =
         pipeline_create(&options, c->rules, &sinks, clock_mono(&clock_system), &c->pipeline, err);
     if (result == 0) {
         c->rules = NULL;
@@ -326,6 +377,7 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
                                       .ctx = c,
                                       .record = acts_record};
     const struct match_link_sink sink = {.ctx = c, .packet = link_packet, .state = link_state};
+    acts_init();
     snprintf(accounts, sizeof(accounts), "%s/accounts.json", c->config.state_dir);
     snprintf(matches, sizeof(matches), "%s/matches", c->config.runtime_dir);
     int result = control_create(&options, &c->control, err);
@@ -366,6 +418,12 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         result = start(&c->link_thread, "link", 20, match_link_run, c->link, err);
     }
+    if (result == 0 && c->config.camera_count > 0) {
+        result = start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
+    }
+    if (result == 0) {
+        result = cameras_start(c, err);
+    }
     for (size_t i = 0; result == 0 && i < c->devices.bus_count; i++) {
         result = bus_start(c->devices.buses[i]);
         if (result != 0) {
@@ -384,6 +442,10 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
     out[count++] = &c->password_thread;
     out[count++] = &c->link_thread;
     out[count++] = &c->recorder.thread;
+    if (c->config.camera_count > 0) {
+        out[count++] = &c->cameras.thread;
+    }
+    count += cameras_threads(c, out + count);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         out[count++] = bus_thread(c->devices.buses[i]);
     }
@@ -400,6 +462,8 @@ static void stop_thread(struct thread *t)
 static void stop_all(struct checkpointd *c)
 {
     stop_thread(&c->link_thread);
+    cameras_stop(c);
+    stop_thread(&c->cameras.thread);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         bus_stop(c->devices.buses[i]); /* a bus that never started: nothing */
     }
@@ -422,6 +486,7 @@ static void destroy_all(struct checkpointd *c)
     control_destroy(c->control); /* tells the records socket that its clients have gone */
     records_destroy(c->records);
     checkpointd_devices_destroy(&c->devices);
+    queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
     board_free(&c->board);
@@ -435,6 +500,7 @@ static void on_reload(void *ctx)
     /* Refused: said in the log, the old one stays in force. */
     int result = checkpointd_reload(ctx, &err);
     (void)result;
+    guided_load(ctx);
 }
 
 static void on_dump(void *ctx)
@@ -451,6 +517,7 @@ static void on_dump(void *ctx)
 static int prepare(struct checkpointd *c, struct err_text *err)
 {
     const struct bus_sinks sinks = {.ctx = c, .scan = bus_scan, .outcome = bus_outcome};
+    const struct camera_sink reads = cameras_sink(c);
     snprintf(c->journal_dir, sizeof(c->journal_dir), "%s/journal", c->config.state_dir);
     struct root_keys roots;
     int result = rules_load(c->config.rules, &c->rules, err);
@@ -458,7 +525,10 @@ static int prepare(struct checkpointd *c, struct err_text *err)
         result = root_keys_load(c->config.roots, &roots, err);
     }
     if (result == 0) {
-        result = checkpointd_devices_create(&c->config, &sinks, &c->devices, err);
+        result = cameras_init(c, err);
+    }
+    if (result == 0) {
+        result = checkpointd_devices_create(&c->config, &sinks, &reads, &c->devices, err);
     }
     return result;
 }
@@ -475,11 +545,11 @@ static int run(struct checkpointd *c, struct service *service, struct err_text *
         return err_set(err, ERR_NO_MEMORY, "queues: no memory");
     }
     c->draw_state |= 1;
+    begin_time(c);
     int result = open_journal(c, &journal, err);
     if (result != 0) {
         return result;
     }
-    begin_time(c, journal);
     atomic_store(&c->recorder.confirmed, journal_confirmed(journal));
     result = create_sockets(c, err);
     if (result == 0) {
@@ -494,6 +564,7 @@ static int run(struct checkpointd *c, struct service *service, struct err_text *
         result = start_threads(c, err);
     }
     if (result == 0) {
+        guided_load(c);
         service_ready(c->config.checkpoint);
         result = service_run(service, threads, list_threads(c, threads), &hooks);
         stop_all(c);

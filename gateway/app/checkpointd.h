@@ -1,16 +1,24 @@
+/* clang-format off */
 /*
  * What the files of checkpointd share. Its threads:
  *
- * name      policy     input                     output                     when the input is full
- * bus…      FIFO 40    orders (64)               scans, outcomes -> lane    order refused, lane
- * alarms lane      FIFO 35    events (1024)             orders, facts              scans dropped
- * and counted; others wait journal   FIFO 30    jobs (1024)               commits -> lane, head
- * routine refused at 3/4, then all: facts_lost link      FIFO 20    socket `matches` packets ->
- * lane            reading stops, matchd counts publish   normal     facts (1024) events -> control
- * counted, the journal has it control   normal     sockets control, events,  acts -> lane, jobs
- * clients wait records password  normal     sign-ons                  answers -> control refused:
- * busy
+ * name      policy    input                     output                     when the input is full
+ * bus-…     FIFO 40   orders (64)               scans, outcomes -> lane;   order refused, lane alarms
+ *                     a camera on its line      reads -> cameras
+ * lane      FIFO 35   events (1024)             orders, facts              scans dropped and counted,
+ *                                                                          others wait
+ * journal   FIFO 30   jobs (1024)               commits -> lane, head      routine refused at 3/4,
+ *                                                                          then all: facts_lost
+ * link      FIFO 20   socket `matches`          packets -> lane            reading stops, matchd counts
+ * cam-…     normal    one camera's line         reads -> cameras           the camera's own buffer
+ * cameras   FIFO 20   reads (64), faults        socket `reads`,            read dropped, counted,
+ *                                               alarms -> lane             alarmed
+ * publish   normal    facts (1024)              events -> control          counted, the journal has it
+ * control   normal    sockets control, events,  acts -> lane, jobs         clients wait
+ *                     records
+ * password  normal    sign-ons                  answers -> control         refused: busy
  */
+/* clang-format on */
 #pragma once
 
 #include <jansson.h>
@@ -30,6 +38,7 @@ enum {
     JOBS_MAX = 1024,
     JOBS_ROUTINE_MAX = JOBS_MAX * 3 / 4, /* routine records leave room for the others */
     FACTS_MAX = 1024,
+    CAMERA_READS_MAX = 64,
     ID_SHIFT = 20 /* ids of a run begin at the journal's head shifted by this */
 };
 
@@ -69,6 +78,8 @@ struct recorder {
     atomic_ullong recorded; /* sequence of the newest record */
     atomic_ullong confirmed;
     atomic_ullong lost_total;
+    struct mono_time retain_due;
+    int retain_failures;       /* one after the other */
     atomic_ullong turned_away; /* found the queue full, not yet on record */
     struct job group[JOURNAL_GROUP_MAX];
 };
@@ -85,6 +96,49 @@ struct board {
     json_t *clock;
     json_t *uplink; /* {"connected","detail"}: the link to headquarters */
     json_t *matchd; /* {"frames": 12}: what checkpoint-matchd counts */
+};
+
+/* ---- cameras on serial and Modbus lines (checkpointd_cameras.c) ---- */
+
+enum camera_alarm_kind {
+    CAMERA_ALARM_LOST,
+    CAMERA_ALARM_GARBLED,
+    CAMERA_ALARM_MISSED,
+    CAMERA_ALARM_COUNT
+};
+enum { CAMERA_REASON_SIZE = 96 };
+
+/* What a camera's thread noted since the last look. */
+struct camera_note {
+    bool lost;
+    unsigned bad;
+    unsigned missed;
+    char why_lost[CAMERA_REASON_SIZE];
+    char why_bad[CAMERA_REASON_SIZE];
+    char why_missed[CAMERA_REASON_SIZE];
+};
+
+struct camera_alarm {
+    bool active;
+    struct mono_time minute; /* since when raises are counted */
+    unsigned raises;
+    struct mono_time last; /* faulty then */
+    int calm_ms;           /* good for so long ends it */
+    char detail[CAMERA_REASON_SIZE + 32];
+};
+
+struct cameras {
+    pthread_mutex_t lock; /* of notes */
+    struct camera_note notes[CONFIG_CAMERAS_MAX];
+    struct queue *reads;   /* struct plate_read -> cameras */
+    atomic_ullong dropped; /* reads nobody could be given */
+    /* thread "cameras" */
+    int fd; /* socket `reads`, -1: not connected */
+    struct mono_time retry_at;
+    struct camera_alarm alarms[CONFIG_CAMERAS_MAX][CAMERA_ALARM_COUNT];
+    uint64_t dropped_told;
+    bool dropping; /* alarmed */
+    struct thread thread;
 };
 
 /* ---- the records socket (checkpointd_records.c); control thread only ---- */
@@ -107,17 +161,20 @@ struct checkpointd {
     struct match_link *link;
     struct records *records;
     struct board board;
+    struct cameras cameras;
     struct thread lane_thread;
     struct thread publish_thread;
     struct thread control_thread;
     struct thread password_thread;
     struct thread link_thread;
     struct trusted_time time;     /* lane thread */
+    struct clock_source clock;    /* system monotonic, trusted wall time; any thread */
     atomic_llong signed_time_ms;  /* newest time headquarters signed, for the lane thread */
     atomic_ullong scans_dropped;  /* lane queue full */
     atomic_ullong events_dropped; /* subscribers' queue full */
     atomic_ullong search_number;
-    atomic_llong clock_offset_ms; /* copies for status */
+    atomic_llong clock_offset_ms; /* copies for status and the journal thread */
+    atomic_bool clock_trusted;
     atomic_bool matchd_connected;
     atomic_ullong stat_reads; /* copies of the pipeline's totals, for status */
     atomic_ullong stat_unread;
@@ -128,6 +185,9 @@ struct checkpointd {
     atomic_ullong stat_suppressed;
     atomic_ullong stat_lost;
     uint64_t draw_state; /* lane thread */
+    /* By lane: when its newest guided test was, ms since 1970, 0 = none; main thread to lane. */
+    atomic_llong guided_ms[LANE_ID_MAX + 1];
+    bool guided_refused; /* alarmed; main thread */
 };
 
 /* Takes journal and starts the thread. */
@@ -152,6 +212,8 @@ void publish_push(struct checkpointd *c, const struct fact *fact);
 /* Link thread: counters of checkpoint-matchd, a MATCH_STATS, for the board. */
 void board_take_counters(struct checkpointd *c, const struct match_message *message);
 
+/* Once, before the threads. */
+void acts_init(void);
 extern const struct control_act checkpointd_acts[];
 extern const size_t checkpointd_act_count;
 int acts_record(void *checkpointd, const struct control_actor *actor, const char *act,
@@ -166,6 +228,22 @@ int checkpointd_reload(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 /* To the lane thread; waits for room while the lanes are behind. Any thread but lane. */
 void lane_post(struct checkpointd *c, const struct pipeline_event *event);
 
+/* Reads the guided tests; without a good file there are none. Main thread, lanes running. */
+void guided_load(struct checkpointd *c);
+/* How long the lane's test is good for from `now`; <= 0: not at all. Lane thread. */
+int64_t guided_valid_ms(const struct checkpointd *c, uint8_t lane, struct wall_time now,
+                        bool trusted);
+
+/* Before the devices are made. ERR_NO_MEMORY. */
+int cameras_init(struct checkpointd *c, struct err_text *err) MUST_CHECK;
+struct camera_sink cameras_sink(struct checkpointd *c);
+/* Thread "cameras". */
+void cameras_run(struct thread *self, void *checkpointd);
+int cameras_start(struct checkpointd *c, struct err_text *err) MUST_CHECK;
+void cameras_stop(struct checkpointd *c);
+/* Adds up to CONFIG_CAMERAS_MAX threads; returns how many. */
+size_t cameras_threads(struct checkpointd *c, struct thread **out);
+
 int records_create(struct checkpointd *c, struct records **out, struct err_text *err) MUST_CHECK;
 void records_destroy(struct records *records);
 /* Any thread: there are new records; one of them is urgent (0: none). */
@@ -178,3 +256,6 @@ void records_confirmed(struct checkpointd *c, uint64_t client, int result,
 int restore_find(const char *journal_dir, struct lane_restore_event *holds, uint8_t *lanes,
                  size_t max, size_t *out_count, uint64_t *out_highest,
                  struct err_text *err) MUST_CHECK;
+/* The highest revision of the wanted list the journal knows of; state LIST_NONE: none. */
+int restore_list_high(const char *journal_dir, struct list_status *out,
+                      struct err_text *err) MUST_CHECK;

@@ -25,6 +25,8 @@ static const struct config_name input_names[] = {{"limit_open", INPUT_LIMIT_OPEN
                                                  {"emergency_stop", INPUT_EMERGENCY_STOP},
                                                  {"fault", INPUT_FAULT},
                                                  {"boom_off", INPUT_BOOM_OFF},
+                                                 {"person_device_ok", INPUT_PERSON_OK},
+                                                 {"vehicle_detector_ok", INPUT_DETECTOR_OK},
                                                  {NULL, 0}};
 static const struct config_name output_names[] = {
     {"raise", OUTPUT_RAISE}, {"lower", OUTPUT_LOWER},   {"stop", OUTPUT_STOP},
@@ -42,6 +44,8 @@ static const struct config_option input_rows[] = {
     INPUT_ROW(INPUT_EMERGENCY_STOP, "emergency_stop", "Emergency stop pressed."),
     INPUT_ROW(INPUT_FAULT, "fault", "The barrier's fault contact."),
     INPUT_ROW(INPUT_BOOM_OFF, "boom_off", "Boom broken off or swung out."),
+    INPUT_ROW(INPUT_PERSON_OK, "person_device_ok", "Health contact of the person device."),
+    INPUT_ROW(INPUT_DETECTOR_OK, "vehicle_detector_ok", "Health contact of the detector."),
     CONFIG_OPTION(struct input_channels, active_low, "active_low", CONFIG_FLAGS,
                   .names = input_names,
                   .help = "Inputs whose contact opens when the thing is so.")};
@@ -202,12 +206,105 @@ static const struct config_option bus_rows[] = {
 static const struct config_section bus_section = {CONFIG_ROWS(bus_rows, struct bus_options),
                                                   .unique = "name"};
 
+/* ---- cameras on serial and Modbus lines ---- */
+
+static const struct config_name camera_kinds[] = {{"modbus_tcp", CAMERA_MODBUS_TCP},
+                                                  {"modbus_rtu", CAMERA_MODBUS_RTU},
+                                                  {"serial", CAMERA_SERIAL},
+                                                  {NULL, 0}};
+static const struct config_name dash_names[] = {
+    {"auto", PLATE_DASH_AUTO}, {"unread", PLATE_DASH_IS_UNREAD}, {NULL, 0}};
+
+#define CAMERA_ROW(member, key_, kind_, ...)                                                       \
+    CONFIG_OPTION(struct config_camera, member, key_, kind_, __VA_ARGS__)
+
+static const struct config_option camera_rows[] = {
+    CAMERA_ROW(id, "id", CONFIG_INT, .required = true, .min = 1, .max = CAMERA_ID_MAX,
+               .help = "Camera number, in matchd.yaml not used again."),
+    CAMERA_ROW(lane, "lane", CONFIG_INT, .required = true, .min = 1, .max = LANE_ID_MAX,
+               .help = "The lane it looks at."),
+    CAMERA_ROW(kind, "kind", CONFIG_ENUM, .names = camera_kinds, .required = true,
+               .help = "Registers over Modbus TCP or RTU, or text on a serial line."),
+    CAMERA_ROW(wired, "wired", CONFIG_BOOL, .fallback = "false",
+               .help = "Its line runs inside the locked cabinet: its reads count as genuine."),
+    CAMERA_ROW(bus, "bus", CONFIG_STRING, .fallback = "",
+               .help = "modbus_rtu: the bus whose line it shares; empty = a line of its own."),
+    CAMERA_ROW(host, "host", CONFIG_STRING, .fallback = "", .help = "TCP: numeric address."),
+    CAMERA_ROW(port, "port", CONFIG_INT, .fallback = "502", .min = 1, .max = 65535,
+               .help = "TCP port."),
+    CAMERA_ROW(line.line, "line", CONFIG_STRING, .fallback = "", .help = "The serial device."),
+    CAMERA_ROW(line.baud_bps, "baud", CONFIG_INT, .fallback = "9600",
+               CONFIG_ONLY(1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400),
+               .unit = "bit/s", .what = "a standard rate", .help = "Speed of its line."),
+    CAMERA_ROW(line.parity, "parity", CONFIG_ENUM, .names = parities, .fallback = "none",
+               .help = "Parity of its line."),
+    CAMERA_ROW(line.stop_bits, "stop_bits", CONFIG_INT, .fallback = "1", .min = 1, .max = 2,
+               .help = "Stop bits of its line."),
+    CAMERA_ROW(unit, "unit", CONFIG_INT, .fallback = "1", .min = 1, .max = 255,
+               .help = "Modbus unit (slave) address."),
+    CAMERA_ROW(base, "base", CONFIG_INT, .fallback = "0", .min = 0,
+               .max = 65536 - MODBUS_CAMERA_REGISTERS, .help = "First register of its map."),
+    CAMERA_ROW(poll_ms, "poll", CONFIG_DURATION, .fallback = "50ms", .min = 10, .max = 1000,
+               .help = "Modbus: between two looks."),
+    CAMERA_ROW(timeout_ms, "timeout", CONFIG_DURATION, .fallback = "500ms", .min = 10, .max = 1000,
+               .help = "Modbus, own line: of one exchange."),
+    CAMERA_ROW(answer_ms, "answer", CONFIG_DURATION, .fallback = "10ms", .min = 1, .max = 100,
+               .help = "Shared line: it answers within this, later is silence."),
+    CAMERA_ROW(dash, "dash", CONFIG_ENUM, .names = dash_names, .fallback = "auto",
+               .help = "How it writes an unread character."),
+    CAMERA_ROW(acknowledge, "acknowledge", CONFIG_BOOL, .fallback = "true",
+               .help = "serial: answer each message; the camera repeats until then."),
+    CAMERA_ROW(silence_ms, "silence", CONFIG_DURATION, .fallback = "0ms", .min = 0,
+               .max = 24LL * 3600 * 1000,
+               .help = "serial: silent for so long is lost; 0 = a quiet night is no fault.")};
+
+static int check_camera(void *section, const struct config_at *at, struct err_text *err)
+{
+    const struct config_camera *camera = section;
+    bool tcp = camera->kind == CAMERA_MODBUS_TCP;
+    bool shared = camera->kind == CAMERA_MODBUS_RTU && camera->bus[0] != '\0';
+    if (tcp && camera->wired) {
+        return config_refuse(at, "wired", err,
+                             "only a serial line can be declared so, expected false");
+    }
+    if (tcp && camera->host[0] == '\0') {
+        return config_refuse(at, "host", err, "missing, expected the address of the camera");
+    }
+    if (camera->kind != CAMERA_MODBUS_RTU && camera->bus[0] != '\0') {
+        return config_refuse(at, "bus", err, "only a camera of kind 'modbus_rtu' shares a line");
+    }
+    if (!tcp && !shared && camera->line.line[0] != '/') {
+        return config_refuse(at, "line", err, "expected the path of a serial device");
+    }
+    return 0;
+}
+
+static const struct config_section camera_section = {CONFIG_ROWS(camera_rows, struct config_camera),
+                                                     .unique = "id", .check = check_camera};
+
 /* ---- the whole ---- */
 
 static const struct config_name keep_names[] = {{"passage", JOURNAL_PASSAGE},
                                                 {"order", JOURNAL_ORDER},
                                                 {"outcome", JOURNAL_OUTCOME},
                                                 {NULL, 0}};
+
+#define RETENTION_ROW(kind_, key_, default_)                                                       \
+    CONFIG_OPTION(struct journal_retention, age_ms[kind_], key_, CONFIG_DURATION,                  \
+                  .fallback = (default_), .min = 24LL * 3600 * 1000,                               \
+                  .max = 3650LL * 24 * 3600 * 1000, .help = "How long bodies of this kind stay.")
+
+static const struct config_option retention_rows[] = {
+    RETENTION_ROW(JOURNAL_PASSAGE, "passage", "30d"),
+    RETENTION_ROW(JOURNAL_HIT, "hit", "180d"),
+    RETENTION_ROW(JOURNAL_DECISION, "decision", "180d"),
+    RETENTION_ROW(JOURNAL_ORDER, "order", "180d"),
+    RETENTION_ROW(JOURNAL_OUTCOME, "outcome", "180d"),
+    RETENTION_ROW(JOURNAL_ACT, "act", "180d"),
+    RETENTION_ROW(JOURNAL_DEVICE, "device", "180d")};
+
+static const struct config_section retention_section = {
+    CONFIG_ROWS(retention_rows, struct journal_retention)};
 
 #define TOP_ROW(member, key_, kind_, ...)                                                          \
     CONFIG_OPTION(struct checkpointd_config, member, key_, kind_, __VA_ARGS__)
@@ -243,12 +340,18 @@ static const struct config_option top_rows[] = {
             .min = 65536, .max = 1LL << 32, .help = "Freed when the disk is full."),
     TOP_ROW(keep_on_box, "keep_on_box", CONFIG_FLAGS, .names = keep_names, .fallback = "passage",
             .help = "Kinds of record sent to headquarters without their body."),
+    TOP_ROW(retention, "retention", CONFIG_SECTION, .section = &retention_section,
+            .help = "After this a record keeps its header and hash alone; all but passages stay 30 "
+                    "days after headquarters' receipt."),
     CONFIG_ARRAY(struct checkpointd_config, buses, bus_count, "buses", .section = &bus_section,
                  .min = 1, .max = CONFIG_BUSES_MAX, .required = true, .help = "The buses."),
     CONFIG_ARRAY(struct checkpointd_config, lanes, lane_count, "lanes", .section = &lane_section,
-                 .min = 1, .max = PIPELINE_LANES_MAX, .required = true, .help = "The lanes.")};
+                 .min = 1, .max = PIPELINE_LANES_MAX, .required = true, .help = "The lanes."),
+    CONFIG_ARRAY(struct checkpointd_config, cameras, camera_count, "cameras",
+                 .section = &camera_section, .max = CONFIG_CAMERAS_MAX,
+                 .help = "Cameras on serial and Modbus lines; others stand in matchd.yaml.")};
 
-static int bus_index(const struct checkpointd_config *config, const char *name)
+int checkpointd_bus_index(const struct checkpointd_config *config, const char *name)
 {
     for (size_t i = 0; i < config->bus_count; i++) {
         if (strcmp(config->buses[i].name, name) == 0) {
@@ -258,128 +361,73 @@ static int bus_index(const struct checkpointd_config *config, const char *name)
     return -1;
 }
 
+static struct config_lane *lane_of(struct checkpointd_config *config, uint8_t number)
+{
+    for (size_t i = 0; i < config->lane_count; i++) {
+        if (config->lanes[i].lane.lane.lane == number) {
+            return &config->lanes[i];
+        }
+    }
+    return NULL;
+}
+
+/* A serial line has one owner: a bus, which may poll one camera on it, or one camera. */
+static const char *line_owner(const struct checkpointd_config *config, size_t camera)
+{
+    const char *line = config->cameras[camera].line.line;
+    for (size_t i = 0; i < config->bus_count; i++) {
+        if (config->buses[i].kind == BUS_MODBUS_RTU && strcmp(config->buses[i].line, line) == 0) {
+            return "a bus has this line, expected 'bus' with its name";
+        }
+    }
+    for (size_t i = 0; i < camera; i++) {
+        if (config->cameras[i].line.line[0] != '\0' &&
+            strcmp(config->cameras[i].line.line, line) == 0) {
+            return "another camera has this line, expected one of its own";
+        }
+    }
+    return NULL;
+}
+
+static int check_cameras(struct checkpointd_config *config, const struct config_at *at,
+                         struct err_text *err)
+{
+    for (size_t i = 0; i < config->camera_count; i++) {
+        const struct config_camera *camera = &config->cameras[i];
+        struct config_lane *lane = lane_of(config, camera->lane);
+        const char *owner = camera->line.line[0] != '\0' ? line_owner(config, i) : NULL;
+        int bus = camera->bus[0] != '\0' ? checkpointd_bus_index(config, camera->bus) : 0;
+        char key[32];
+        if (!lane) {
+            snprintf(key, sizeof(key), "cameras[%zu].lane", i);
+            return config_refuse(at, key, err, "no such lane, expected the id of one in 'lanes'");
+        }
+        if (bus < 0 || (camera->bus[0] != '\0' && config->buses[bus].kind != BUS_MODBUS_RTU)) {
+            snprintf(key, sizeof(key), "cameras[%zu].bus", i);
+            return config_refuse(at, key, err, "expected a bus of kind 'modbus_rtu' in 'buses'");
+        }
+        if (owner) {
+            snprintf(key, sizeof(key), "cameras[%zu].line", i);
+            return config_refuse(at, key, err, "%s", owner);
+        }
+        lane->lane.own_camera = true;
+    }
+    return 0;
+}
+
 static int check_top(void *section, const struct config_at *at, struct err_text *err)
 {
-    const struct checkpointd_config *config = section;
+    struct checkpointd_config *config = section;
+    config->retention.on_box = config->keep_on_box;
     for (size_t i = 0; i < config->lane_count; i++) {
         char key[32];
-        if (bus_index(config, config->lanes[i].bus) < 0) {
+        if (checkpointd_bus_index(config, config->lanes[i].bus) < 0) {
             snprintf(key, sizeof(key), "lanes[%zu].bus", i);
             return config_refuse(at, key, err, "no such bus, expected the name of one in 'buses'");
         }
     }
-    return 0;
+    return check_cameras(config, at, err);
 }
 
 const struct config_section checkpointd_section = {CONFIG_ROWS(top_rows, struct checkpointd_config),
                                                    .check = check_top};
-
-/* ---- devices and buses ---- */
-
-static void fill_channels(const struct config_device *from, struct modbus_io_options *to)
-{
-    for (int i = 0; i < INPUT_COUNT; i++) {
-        to->inputs[i].wired = from->inputs.given[i];
-        to->inputs[i].channel = from->inputs.channel[i];
-        to->inputs[i].active_low = (from->inputs.active_low & INPUT_BIT(i)) != 0;
-    }
-    for (int i = 0; i < OUTPUT_COUNT; i++) {
-        to->outputs[i].wired = from->outputs.given[i];
-        to->outputs[i].channel = from->outputs.channel[i];
-        to->outputs[i].active_low = (from->outputs.active_low & OUTPUT_BIT(i)) != 0;
-    }
-}
-
-static int create_device(const struct config_device *from, struct io_device *out,
-                         struct err_text *err)
-{
-    struct modbus_io_options options = {
-        .unit = from->unit, .timeout_ms = from->timeout_ms, .answer_ms = from->answer_ms};
-    memcpy(options.name, from->name, sizeof(options.name));
-    memcpy(options.profile, from->profile, sizeof(options.profile));
-    fill_channels(from, &options);
-    return modbus_io_create(&options, out, err);
-}
-
-static int create_lane(const struct checkpointd_config *config, size_t index,
-                       struct checkpointd_devices *devices, struct bus_lane *out,
-                       struct err_text *err)
-{
-    const struct config_lane *lane = &config->lanes[index];
-    guard_init(&devices->guards[index], &lane->lane.lane);
-    devices->guard_hooks[index] =
-        (struct lane_guard){&devices->guards[index], guard_scan, guard_allows, guard_wrote};
-    *out = (struct bus_lane){.lane = lane->lane.lane.lane,
-                             .device_count = lane->device_count,
-                             .guard = &devices->guard_hooks[index],
-                             .off_at_stop = OUTPUT_BIT(OUTPUT_SIREN) | OUTPUT_BIT(OUTPUT_STROBE)};
-    if (lane->lane.lane.mode == LANE_NORMALLY_CLOSED) {
-        out->off_at_stop |= OUTPUT_BIT(OUTPUT_GREEN);
-    }
-    for (size_t d = 0; d < lane->device_count; d++) {
-        int rc = create_device(&lane->devices[d], &devices->io[index][d], err);
-        if (rc != 0) {
-            return err_prefix(err, rc, "lanes[%zu].devices[%zu]", index, d);
-        }
-        out->devices[d] = devices->io[index][d];
-    }
-    return 0;
-}
-
-static int create_bus(const struct checkpointd_config *config, size_t bus,
-                      const struct bus_sinks *sinks, struct checkpointd_devices *devices,
-                      struct err_text *err)
-{
-    struct bus_lane lanes[BUS_LANES_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < config->lane_count; i++) {
-        if (bus_index(config, config->lanes[i].bus) != (int)bus) {
-            continue;
-        }
-        if (count == BUS_LANES_MAX) {
-            return err_set(err, ERR_INVALID, "buses[%zu]: more than %d lanes", bus, BUS_LANES_MAX);
-        }
-        int rc = create_lane(config, i, devices, &lanes[count++], err);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    if (count == 0) {
-        return err_set(err, ERR_INVALID, "buses[%zu].name: no lane uses it, expected one", bus);
-    }
-    int rc = bus_create(&config->buses[bus], lanes, count, sinks, &devices->buses[bus], err);
-    if (rc != 0) {
-        return err_prefix(err, rc, "buses[%zu]", bus);
-    }
-    devices->bus_count = bus + 1;
-    for (size_t i = 0; i < count; i++) {
-        devices->bus_of_lane[lanes[i].lane] = devices->buses[bus];
-    }
-    return 0;
-}
-
-int checkpointd_devices_create(const struct checkpointd_config *config,
-                               const struct bus_sinks *sinks, struct checkpointd_devices *out,
-                               struct err_text *err)
-{
-    memset(out, 0, sizeof(*out));
-    for (size_t bus = 0; bus < config->bus_count; bus++) {
-        int rc = create_bus(config, bus, sinks, out, err);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    return 0;
-}
-
-void checkpointd_devices_destroy(struct checkpointd_devices *devices)
-{
-    for (size_t i = 0; i < devices->bus_count; i++) {
-        bus_destroy(devices->buses[i]);
-    }
-    for (size_t i = 0; i < PIPELINE_LANES_MAX; i++) {
-        for (size_t d = 0; d < CONFIG_DEVICES_MAX; d++) {
-            modbus_io_destroy(&devices->io[i][d]);
-        }
-    }
-}

@@ -5,12 +5,15 @@
 #pragma once
 
 #include "drivers/bus/bus.h"
+#include "drivers/modbus_camera/modbus_camera.h"
 #include "drivers/modbus_io/modbus_io.h"
+#include "drivers/serial_camera/serial_camera.h"
 #include "gateway/config/config.h"
+#include "gateway/journal/journal.h"
 #include "gateway/lane/guard.h"
 #include "gateway/pipeline/pipeline.h"
 
-enum { CONFIG_BUSES_MAX = 8, CONFIG_DEVICES_MAX = IO_DEVICES_MAX };
+enum { CONFIG_BUSES_MAX = 8, CONFIG_DEVICES_MAX = IO_DEVICES_MAX, CONFIG_CAMERAS_MAX = 8 };
 
 /* Which channel of a module carries what. */
 struct input_channels {
@@ -42,6 +45,28 @@ struct config_lane {
     size_t device_count;
 };
 
+enum config_camera_kind { CAMERA_MODBUS_TCP, CAMERA_MODBUS_RTU, CAMERA_SERIAL };
+
+/* A camera on a serial or Modbus line; those of the camera network stand in matchd.yaml. */
+struct config_camera {
+    uint16_t id;
+    uint8_t lane;
+    enum config_camera_kind kind;
+    bool wired;
+    char bus[16]; /* modbus_rtu: the bus whose line it shares; "" = a line of its own */
+    char host[64];
+    uint16_t port;
+    struct serial_settings line;
+    uint8_t unit;
+    uint16_t base;
+    uint32_t poll_ms;
+    uint32_t timeout_ms;
+    uint32_t answer_ms;
+    enum plate_dash dash;
+    bool acknowledge;
+    uint32_t silence_ms;
+};
+
 struct checkpointd_config {
     char checkpoint[65];
     char runtime_dir[200];
@@ -58,15 +83,26 @@ struct checkpointd_config {
     int64_t token_life_ms;
     int64_t reserve_bytes;
     uint32_t keep_on_box; /* bits of enum journal_kind: body and salt are not sent to HQ */
+    struct journal_retention retention; /* on_box is keep_on_box again */
     struct bus_options buses[CONFIG_BUSES_MAX];
     size_t bus_count;
     struct config_lane lanes[PIPELINE_LANES_MAX];
     size_t lane_count;
+    struct config_camera cameras[CONFIG_CAMERAS_MAX];
+    size_t camera_count;
 };
 
 extern const struct config_section checkpointd_section;
+/* Index of the bus of that name, -1: none. */
+int checkpointd_bus_index(const struct checkpointd_config *config, const char *name);
 
-/* The lanes' devices and buses. Owned by the main thread. */
+/* One of the two. */
+struct wired_camera {
+    struct modbus_camera *modbus;
+    struct serial_camera *serial;
+};
+
+/* The lanes' devices, buses and cameras. Owned by the main thread. */
 struct checkpointd_devices {
     struct guard guards[PIPELINE_LANES_MAX];
     struct lane_guard guard_hooks[PIPELINE_LANES_MAX];
@@ -74,12 +110,15 @@ struct checkpointd_devices {
     struct bus *buses[CONFIG_BUSES_MAX];
     size_t bus_count;
     struct bus *bus_of_lane[256]; /* by lane number; NULL: no such lane */
+    struct wired_camera cameras[CONFIG_CAMERAS_MAX];
+    size_t camera_count;
 };
 
-/* Makes devices, guards and buses; starts nothing. `config` and `out` must stay where they are.
- * Refuses a bus that cannot keep safety rule 1. ERR_INVALID, ERR_NO_MEMORY: free what is there. */
+/* Makes devices, guards, cameras and buses; starts nothing. `config` and `out` must stay where they
+ * are. Refuses a bus that cannot keep safety rule 1. ERR_INVALID, ERR_NO_MEMORY: free what is
+ * there. */
 int checkpointd_devices_create(const struct checkpointd_config *config,
-                               const struct bus_sinks *sinks, struct checkpointd_devices *out,
-                               struct err_text *err) MUST_CHECK;
-/* After bus_stop; a device set that was never created fully is fine. */
+                               const struct bus_sinks *sinks, const struct camera_sink *reads,
+                               struct checkpointd_devices *out, struct err_text *err) MUST_CHECK;
+/* After bus_stop and the cameras' stop; a device set that was never created fully is fine. */
 void checkpointd_devices_destroy(struct checkpointd_devices *devices);

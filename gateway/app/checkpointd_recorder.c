@@ -12,7 +12,7 @@
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
 
-enum { POP_WAIT_MS = 200 };
+enum { POP_WAIT_MS = 200, RETAIN_MS = 60 * 1000, RETAIN_FAILURES_TOLD = 10 };
 
 struct record_waiter {
     pthread_mutex_t lock;
@@ -243,6 +243,28 @@ static void maintain(struct checkpointd *c)
     }
 }
 
+/* Bodies past their term, a few at a time while nothing else waits; never by a clock that is not
+ * trusted, which could throw everything away at once. */
+static void retain(struct checkpointd *c)
+{
+    struct recorder *r = &c->recorder;
+    struct mono_time now = clock_mono(&clock_system);
+    struct wall_time wall = clock_wall(&clock_system);
+    struct err_text err;
+    size_t deleted = 0;
+    if (mono_before(now, r->retain_due) ||
+        !atomic_load_explicit(&c->clock_trusted, memory_order_relaxed)) {
+        return;
+    }
+    wall.ms -= atomic_load_explicit(&c->clock_offset_ms, memory_order_relaxed);
+    int result = journal_retain(r->journal, &c->config.retention, wall, &deleted, &err);
+    r->retain_due = deleted == JOURNAL_RETAIN_MAX ? now : mono_add_ms(now, RETAIN_MS);
+    r->retain_failures = result == 0 ? 0 : r->retain_failures + 1;
+    if (r->retain_failures == RETAIN_FAILURES_TOLD) {
+        log_event(EVENT_RETENTION_BEHIND, "detail=\"%s\"", err.text);
+    }
+}
+
 static void recorder_run(struct thread *self, void *arg)
 {
     struct checkpointd *c = arg;
@@ -256,6 +278,9 @@ static void recorder_run(struct thread *self, void *arg)
         thread_alive(self);
         if (kept == 0) {
             maintain(c);
+        }
+        if (count == 0 && !stopping) {
+            retain(c);
         }
         if (stopping && !more) {
             return; /* what is still kept cannot be written: the file is another program's */

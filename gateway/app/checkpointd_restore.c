@@ -99,7 +99,8 @@ static int take_body(struct restore *r, const json_t *body)
         strcmp(what, lane_record_name(LANE_RECORD_HOLD_KEPT)) == 0) {
         return take_hold(r, body, true);
     }
-    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_WAITING)) == 0) {
+    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_WAITING)) == 0 ||
+        strcmp(what, lane_record_name(LANE_RECORD_HOLD_JOINED)) == 0) {
         return take_hold(r, body, false);
     }
     if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_DROPPED)) == 0 ||

@@ -4,10 +4,14 @@
  */
 #include "gateway/app/hqctl.h"
 
+#include <locale.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "gateway/base/text_table.h"
 
 #define HQCTL_VERSION "0.1.0"
 
@@ -27,6 +31,7 @@ static const struct {
     {"wanted show", "show a draft or signed file and check its signatures", hqctl_wanted_show},
     {"wanted publish", "send a signed file to hqd", hqctl_wanted_publish},
     {"wanted rebase", "move a draft to the list's newest revision", hqctl_wanted_rebase},
+    {"wanted snapshot", "sign the whole list, for checkpoints that join", hqctl_wanted_snapshot},
     {"wanted list", "show the entries in force", hqctl_wanted_list},
     {"wanted head", "say where the list stands", hqctl_wanted_head},
     {"checkpoints", "show the checkpoints and their state", hqctl_checkpoints},
@@ -84,8 +89,13 @@ static bool print_group(const char *word)
 
 int main(int argc, char **argv)
 {
-    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) /* a write that fails is told where it fails */
+    /* A write that fails is told where it fails. */
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
         return EXIT_RUN;
+    if (!setlocale(LC_CTYPE, "C.UTF-8")) {
+        fputs("hqctl: this system has no locale C.UTF-8\n", stderr);
+        return EXIT_RUN;
+    }
     for (size_t i = 0; argc > 1 && i < COMMANDS; i++) {
         int words = matches(commands[i].words, argc - 1, argv + 1);
         if (words > 0)
@@ -109,29 +119,32 @@ int main(int argc, char **argv)
 
 /* ---- shared by the commands ---- */
 
-int hqctl_parse(struct hqctl *h, int argc, char **argv, struct arg_spec *spec)
+int hqctl_parse(struct hqctl *h, int argc, char **argv, enum hqctl_reach reach,
+                struct arg_spec *spec)
 {
+    static const size_t counts[] = {[HQCTL_ALONE] = 1, [HQCTL_FOLDER] = 2, [HQCTL_ONLINE] = 5};
     const struct arg_option common[] = {
         {.name = "json",
          .kind = ARG_FLAG,
          .target = &h->json,
          .help = "Answer with one JSON object a line."},
+        {.name = "dir",
+         .value = "DIR",
+         .kind = ARG_TEXT,
+         .target = &h->choice.folder,
+         .help = "A folder of 'hqctl init': its key set and roots, and one of its operators' "
+                 "connection."},
         {.name = "config",
          .value = "FILE",
          .kind = ARG_TEXT,
          .target = &h->choice.config,
          .help = "Connection: hq, hq_root, fleet, certificate, key. Default: "
                  "~/.config/hqctl.yaml."},
-        {.name = "dir",
-         .value = "DIR",
-         .kind = ARG_TEXT,
-         .target = &h->choice.folder,
-         .help = "A folder of 'hqctl init': connect as one of its operators."},
         {.name = "operator",
          .value = "NAME",
          .kind = ARG_TEXT,
          .target = &h->choice.operator_name,
-         .help = "Which operator of DIR; default: the first in the alphabet."},
+         .help = "Which operator of --dir; default: the first in the alphabet."},
         {.name = "hq",
          .value = "URL",
          .kind = ARG_TEXT,
@@ -140,7 +153,7 @@ int hqctl_parse(struct hqctl *h, int argc, char **argv, struct arg_spec *spec)
     };
     struct err_text err = {""};
     spec->common = common;
-    spec->common_count = sizeof(common) / sizeof(common[0]);
+    spec->common_count = counts[reach];
     enum args_outcome outcome = args_parse(argc, argv, spec, &err);
     if (outcome == ARGS_HELP)
         args_print_help(spec, stdout);
@@ -154,7 +167,7 @@ int hqctl_fail(const struct hqctl *h, int rc, const struct err_text *err)
 {
     const char *text = err->text[0] ? err->text : err_name(rc);
     (void)fflush(stdout); /* what was said comes first; a broken one shows at the next print */
-    fprintf(stderr, "hqctl: %s\n", text);
+    hqctl_line(stderr, "hqctl: %s", text);
     if (h->json)
         (void)hqctl_print(json_pack("{s:{s:s,s:s}}", "error", "code", err_name(rc), "en",
                                     text)); /* the status says it as well */
@@ -186,6 +199,22 @@ int hqctl_print(json_t *value)
         return EXIT_OK;
     fprintf(stderr, "hqctl: the answer could not be written\n");
     return EXIT_RUN;
+}
+
+void hqctl_line(FILE *to, const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, fmt);
+    int size = vasprintf(&text, fmt, args);
+    va_end(args);
+    if (size >= 0)
+        text_print(to, text, (size_t)size);
+    else
+        fputs("(out of memory)", to);
+    fputc('\n', to);
+    if (size >= 0)
+        free(text);
 }
 
 FILE *hqctl_talk(const struct hqctl *h)

@@ -23,9 +23,16 @@ struct hqctl {
     struct hq_client client;
 };
 
-/* Parses a command's arguments with the common ones. Returns -1 to go on, else the status. Call
- * through HQCTL_SPEC so that the option table's size is right. */
-int hqctl_parse(struct hqctl *h, int argc, char **argv, struct arg_spec *spec);
+/* What a command works with, and so which common options it has. */
+enum hqctl_reach {
+    HQCTL_ALONE,  /* --json */
+    HQCTL_FOLDER, /* --dir besides */
+    HQCTL_ONLINE  /* --config, --operator and --hq besides */
+};
+
+/* Parses a command's arguments with the common ones. Returns -1 to go on, else the status. */
+int hqctl_parse(struct hqctl *h, int argc, char **argv, enum hqctl_reach reach,
+                struct arg_spec *spec);
 
 #define HQCTL_OPTIONS(table) .options = (table), .option_count = sizeof(table) / sizeof((table)[0])
 /* The row of --passphrase-fd. */
@@ -46,6 +53,9 @@ int hqctl_fail_config(const struct hqctl *h, int rc, const struct err_text *err)
 /* Prints one object as a line and frees it; NULL says there was no memory. Returns EXIT_OK, or
  * EXIT_RUN when standard output is broken. */
 int hqctl_print(json_t *value);
+/* One line for a person, its end added. What hqd, a box or a file said may stand in it: control
+ * characters are shown as '?', so that none of them commands the terminal. */
+void hqctl_line(FILE *to, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Where a command talks while it works: standard output, or standard error with --json. */
 FILE *hqctl_talk(const struct hqctl *h);
 /* Texts and numbers of an answer, "" or 0 when they are not there. */
@@ -73,3 +83,4 @@ int hqctl_wanted_sign(int argc, char **argv);
 int hqctl_wanted_publish(int argc, char **argv);
 int hqctl_wanted_rebase(int argc, char **argv);
 int hqctl_wanted_withdraw(int argc, char **argv);
+int hqctl_wanted_snapshot(int argc, char **argv);

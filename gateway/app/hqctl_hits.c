@@ -29,14 +29,14 @@ static int print_hit(const struct hqctl *h, const json_t *hit)
     const char *plate = hqctl_text_of(json_object_get(record, "read"), "plate");
     if (h->json)
         return hqctl_print(json_incref((json_t *)(uintptr_t)hit));
-    printf("%lld  %s  %s  lane %lld  %s  %s  entry %lld priority %lld  %s%s%s\n",
-           (long long)hqctl_number_of(hit, "number"), hqctl_text_of(hit, "time"),
-           hqctl_text_of(hit, "checkpoint"), (long long)hqctl_number_of(record, "lane"),
-           plate[0] ? plate : hqctl_text_of(record, "plate"), hqctl_text_of(record, "match"),
-           (long long)hqctl_number_of(entry, "id"), (long long)hqctl_number_of(entry, "priority"),
-           hqctl_text_of(decision, "level"),
-           json_is_true(json_object_get(decision, "hold")) ? ", hold" : "",
-           json_is_true(json_object_get(hit, "provisional")) ? "  (provisional)" : "");
+    hqctl_line(stdout, "%lld  %s  %s  lane %lld  %s  %s  entry %lld priority %lld  %s%s%s",
+               (long long)hqctl_number_of(hit, "number"), hqctl_text_of(hit, "time"),
+               hqctl_text_of(hit, "checkpoint"), (long long)hqctl_number_of(record, "lane"),
+               plate[0] ? plate : hqctl_text_of(record, "plate"), hqctl_text_of(record, "match"),
+               (long long)hqctl_number_of(entry, "id"),
+               (long long)hqctl_number_of(entry, "priority"), hqctl_text_of(decision, "level"),
+               json_is_true(json_object_get(decision, "hold")) ? ", hold" : "",
+               json_is_true(json_object_get(hit, "provisional")) ? "  (provisional)" : "");
     return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_OK : EXIT_RUN;
 }
 
@@ -110,7 +110,7 @@ static int run(struct follow *f)
         if (!f->follow || !passes(rc))
             return hqctl_fail(f->h, rc, &err);
         if (!f->lost)
-            fprintf(stderr, "hqctl: %s; going on when hqd answers\n", err.text);
+            hqctl_line(stderr, "hqctl: %s; going on when hqd answers", err.text);
         f->lost = true;
         pause_s(pause);
         pause = pause * 2 < BACKOFF_MAX_S ? pause * 2 : BACKOFF_MAX_S;
@@ -150,7 +150,7 @@ int hqctl_hits(int argc, char **argv)
             "new number only if\n  its content changed. With --json hqd's object, one a line.\n",
         HQCTL_OPTIONS(options),
         .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     if (f.checkpoint && !tls_label_ok(f.checkpoint)) {

@@ -106,7 +106,7 @@ int hqctl_init(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &o.folder};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ALONE, &spec);
     if (status >= 0)
         return status;
     if (clerks != INIT_CLERKS) {
@@ -150,7 +150,7 @@ int hqctl_keyset_publish(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     int rc = file_read(path, ENVELOPE_SIZE_MAX, &text, &size, &err);
@@ -249,7 +249,7 @@ int hqctl_clerk_add(int argc, char **argv)
                             .operands_min = 2,
                             .operands_max = 2,
                             .operand = operands};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     struct clerk_options o = {.folder = operands[0],

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/app/hqctl.h"
+#include "gateway/base/text_table.h"
 
 /* Parses, connects, asks. 0 with the answer, or the status. `body` NULL: GET. */
 static int ask(struct hqctl *h, const char *path, json_t *body, struct hq_answer *out)
@@ -37,19 +38,27 @@ int hqctl_whoami(int argc, char **argv)
                             .purpose = "say whether my certificate works",
                             .text = "",
                             .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     status = ask(&h, "/v1/operator/self", NULL, &answer);
     if (status == 0 && h.json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
-        printf("Operator %s of fleet %s; hqd's time %s, key set version %lld\n",
-               hqctl_text_of(answer.value, "operator"), hqctl_text_of(answer.value, "fleet"),
-               hqctl_text_of(answer.value, "time"),
-               (long long)hqctl_number_of(answer.value, "keyset_version"));
+        hqctl_line(stdout, "Operator %s of fleet %s; hqd's time %s, key set version %lld",
+                   hqctl_text_of(answer.value, "operator"), hqctl_text_of(answer.value, "fleet"),
+                   hqctl_text_of(answer.value, "time"),
+                   (long long)hqctl_number_of(answer.value, "keyset_version"));
     hq_answer_fini(&answer);
     return status;
+}
+
+static void print_token(const json_t *value)
+{
+    hqctl_line(stdout, "Checkpoint  %s", hqctl_text_of(value, "checkpoint"));
+    hqctl_line(stdout, "Token       %s", hqctl_text_of(value, "token"));
+    hqctl_line(stdout, "Expires     %s", hqctl_text_of(value, "expires"));
+    hqctl_line(stdout, "Enrolment   %s", hqctl_text_of(value, "est_url"));
 }
 
 int hqctl_enroll(int argc, char **argv)
@@ -84,7 +93,7 @@ int hqctl_enroll(int argc, char **argv)
         .operands_min = 1,
         .operands_max = 1,
         .operand = &checkpoint};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     json_t *body = json_pack("{s:s,s:s,s:I}", "checkpoint", checkpoint, "name",
@@ -95,9 +104,7 @@ int hqctl_enroll(int argc, char **argv)
     if (status == 0 && h.json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
-        printf("Checkpoint  %s\nToken       %s\nExpires     %s\nEnrolment   %s\n",
-               hqctl_text_of(answer.value, "checkpoint"), hqctl_text_of(answer.value, "token"),
-               hqctl_text_of(answer.value, "expires"), hqctl_text_of(answer.value, "est_url"));
+        print_token(answer.value);
     if (answer.text)
         explicit_bzero(answer.text, answer.size);
     hq_answer_fini(&answer);
@@ -111,40 +118,71 @@ static const char *or_dash(const char *text)
     return text[0] ? text : "-";
 }
 
-static int print_checkpoint(const struct hqctl *h, const json_t *row)
+static const char *const checkpoint_titles[] = {"CHECKPOINT", "STATE",     ">LIST",
+                                                ">CONFIRMED", "SEEN",      "CERTIFICATE UNTIL",
+                                                "NAME",       "QUARANTINE"};
+
+enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
+
+/* Adds one checkpoint to the table. */
+static int add_checkpoint(struct text_table *table, const json_t *row)
 {
+    char list[24];
+    char confirmed[24];
+    (void)snprintf(list, sizeof(list), "%lld",
+                   (long long)hqctl_number_of(row, "list_revision")); /* fits */
+    (void)snprintf(confirmed, sizeof(confirmed), "%lld",
+                   (long long)hqctl_number_of(row, "confirmed")); /* fits */
+    const char *cells[] = {hqctl_text_of(row, "id"),
+                           hqctl_text_of(row, "state"),
+                           list,
+                           confirmed,
+                           or_dash(hqctl_text_of(row, "last_seen")),
+                           or_dash(hqctl_text_of(row, "certificate_until")),
+                           hqctl_text_of(row, "name"),
+                           hqctl_text_of(row, "quarantine")};
+    return text_table_add(table, cells);
+}
+
+static int print_checkpoints(const struct hqctl *h, const json_t *rows)
+{
+    struct text_table *table = NULL;
+    const json_t *row;
+    size_t index;
+    int status = EXIT_OK;
+    json_array_foreach(rows, index, row)
+    {
+        if (h->json && status == EXIT_OK)
+            status = hqctl_print(json_incref((json_t *)(uintptr_t)row));
+    }
     if (h->json)
-        return hqctl_print(json_incref((json_t *)(uintptr_t)row));
-    const char *quarantine = hqctl_text_of(row, "quarantine");
-    printf("%-20s %-12s seen %-24s list %-6lld confirmed %-10lld certificate until %s  %s%s%s\n",
-           hqctl_text_of(row, "id"), hqctl_text_of(row, "state"),
-           or_dash(hqctl_text_of(row, "last_seen")),
-           (long long)hqctl_number_of(row, "list_revision"),
-           (long long)hqctl_number_of(row, "confirmed"),
-           or_dash(hqctl_text_of(row, "certificate_until")), hqctl_text_of(row, "name"),
-           quarantine[0] ? "  QUARANTINE: " : "", quarantine);
-    return ferror(stdout) ? EXIT_RUN : EXIT_OK;
+        return status;
+    int rc = text_table_create(checkpoint_titles, CHECKPOINT_COLUMNS, &table);
+    json_array_foreach(rows, index, row)
+    {
+        if (rc == 0)
+            rc = add_checkpoint(table, row);
+    }
+    if (rc == 0)
+        text_table_print(table, stdout, text_screen_columns(stdout));
+    text_table_destroy(table);
+    return rc == 0 ? EXIT_OK : no_memory(h);
 }
 
 int hqctl_checkpoints(int argc, char **argv)
 {
     struct hqctl h = {.passphrase_fd = -1};
     struct hq_answer answer;
-    const json_t *row;
-    size_t index;
     struct arg_spec spec = {.command = "hqctl checkpoints",
                             .purpose = "show the checkpoints and their state",
                             .text = "",
                             .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     status = ask(&h, "/v1/operator/checkpoints", NULL, &answer);
-    json_array_foreach(json_object_get(answer.value, "checkpoints"), index, row)
-    {
-        if (status == 0)
-            status = print_checkpoint(&h, row);
-    }
+    if (status == 0)
+        status = print_checkpoints(&h, json_object_get(answer.value, "checkpoints"));
     hq_answer_fini(&answer);
     return status;
 }
@@ -155,15 +193,16 @@ static void print_verdict(const json_t *row)
 {
     const json_t *fault = json_object_get(row, "fault");
     bool ok = json_is_true(json_object_get(row, "ok"));
-    printf("%-20s %s  %lld records, %lld to %lld, chain %s, %s\n", hqctl_text_of(row, "id"),
-           ok ? "ok   " : "FAULT", (long long)hqctl_number_of(row, "records"),
-           (long long)hqctl_number_of(row, "first"), (long long)hqctl_number_of(row, "last"),
-           or_dash(hqctl_text_of(row, "chain")),
-           json_is_object(json_object_get(row, "receipt")) ? "anchored by a receipt"
-                                                           : "no receipt yet");
+    hqctl_line(stdout, "%-20s %s  %lld records, %lld to %lld, chain %s, %s",
+               hqctl_text_of(row, "id"), ok ? "ok   " : "FAULT",
+               (long long)hqctl_number_of(row, "records"), (long long)hqctl_number_of(row, "first"),
+               (long long)hqctl_number_of(row, "last"), or_dash(hqctl_text_of(row, "chain")),
+               json_is_object(json_object_get(row, "receipt")) ? "anchored by a receipt"
+                                                               : "no receipt yet");
     if (json_is_object(fault))
-        printf("    at record %lld: %s %s\n", (long long)hqctl_number_of(fault, "sequence"),
-               hqctl_text_of(fault, "en"), hqctl_text_of(fault, "zh"));
+        hqctl_line(stdout, "    at record %lld: %s %s",
+                   (long long)hqctl_number_of(fault, "sequence"), hqctl_text_of(fault, "en"),
+                   hqctl_text_of(fault, "zh"));
 }
 
 int hqctl_audit_verify(int argc, char **argv)
@@ -184,7 +223,7 @@ int hqctl_audit_verify(int argc, char **argv)
         .operands_max = 1,
         .operand = &checkpoint,
         .operands_count = &count};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     json_t *body = count ? json_pack("{s:s}", "checkpoint", checkpoint) : json_object();
@@ -231,7 +270,7 @@ int hqctl_accept_chain(int argc, char **argv)
         .operands_min = 2,
         .operands_max = 2,
         .operand = operands};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     json_t *body = json_pack("{s:s,s:s,s:s}", "checkpoint", operands[0], "chain", operands[1],
@@ -242,7 +281,8 @@ int hqctl_accept_chain(int argc, char **argv)
     if (status == 0 && h.json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
-        printf("Checkpoint %s is %s.\n", operands[0], hqctl_text_of(answer.value, "state"));
+        hqctl_line(stdout, "Checkpoint %s is %s.", operands[0],
+                   hqctl_text_of(answer.value, "state"));
     hq_answer_fini(&answer);
     return status;
 }
@@ -280,7 +320,7 @@ int hqctl_revoke(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &checkpoint};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     if (!yes && !confirmed(checkpoint)) {
@@ -294,7 +334,8 @@ int hqctl_revoke(int argc, char **argv)
     if (status == 0 && h.json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
-        printf("Checkpoint %s is %s.\n", checkpoint, hqctl_text_of(answer.value, "state"));
+        hqctl_line(stdout, "Checkpoint %s is %s.", checkpoint,
+                   hqctl_text_of(answer.value, "state"));
     hq_answer_fini(&answer);
     return status;
 }

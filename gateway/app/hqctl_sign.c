@@ -157,7 +157,7 @@ int hqctl_wanted_sign(int argc, char **argv)
         .operands_min = 1,
         .operands_max = 1,
         .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_FOLDER, &spec);
     if (status >= 0)
         return status;
     int rc = wanted_keyset_load(&h, keyset, roots, &set, &err);
@@ -174,23 +174,24 @@ static int show_draft(const struct hqctl *h, const struct draft *draft)
     size_t index;
     if (h->json)
         return hqctl_print(json_pack("{s:b,s:I,s:O,s:O}", "draft", 1, "revision",
-                                     (json_int_t)(draft->head.list.revision + 1), "added",
+                                     (json_int_t)draft->head.list.revision + 1, "added",
                                      draft->added, "withdrawn", draft->withdrawn));
-    printf("Draft for revision %" PRIu64 ", from %s: %zu added, %zu withdrawn; unsigned\n",
-           draft->head.list.revision + 1, draft->source, json_array_size(draft->added),
-           json_array_size(draft->withdrawn));
+    hqctl_line(stdout,
+               "Draft for revision %" PRIu64 ", from %s: %zu added, %zu withdrawn; unsigned",
+               draft->head.list.revision + 1, draft->source, json_array_size(draft->added),
+               json_array_size(draft->withdrawn));
     json_array_foreach(draft->added, index, item)
     {
-        printf("  + %lld  %s  class %s  %s  priority %lld  case %s  %s\n",
-               (long long)hqctl_number_of(item, "id"), hqctl_text_of(item, "plate"),
-               hqctl_text_of(item, "class"), hqctl_text_of(item, "category"),
-               (long long)hqctl_number_of(item, "priority"), hqctl_text_of(item, "case_number"),
-               hqctl_text_of(item, "reason"));
+        hqctl_line(stdout, "  + %lld  %s  class %s  %s  priority %lld  case %s  %s",
+                   (long long)hqctl_number_of(item, "id"), hqctl_text_of(item, "plate"),
+                   hqctl_text_of(item, "class"), hqctl_text_of(item, "category"),
+                   (long long)hqctl_number_of(item, "priority"), hqctl_text_of(item, "case_number"),
+                   hqctl_text_of(item, "reason"));
     }
     json_array_foreach(draft->withdrawn, index, item)
     {
-        printf("  - %lld  %s\n", (long long)hqctl_number_of(item, "id"),
-               hqctl_text_of(item, "plate"));
+        hqctl_line(stdout, "  - %lld  %s", (long long)hqctl_number_of(item, "id"),
+                   hqctl_text_of(item, "plate"));
     }
     return EXIT_OK;
 }
@@ -247,7 +248,7 @@ int hqctl_wanted_show(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_FOLDER, &spec);
     if (status >= 0)
         return status;
     int rc = wanted_keyset_load(&h, keyset, roots, &set, &err);
@@ -396,7 +397,7 @@ int hqctl_wanted_publish(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     int rc = wanted_file_open(path, &file, &err);

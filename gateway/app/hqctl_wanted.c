@@ -48,7 +48,7 @@ static int say_faults(const struct hqctl *h, const char *path, const struct impo
     for (size_t i = 0; i < kept; i++) {
         const struct import_fault *f = &result->faults[i];
         import_fault_format(path, f, &text);
-        fprintf(stderr, "%s\n", text.text);
+        hqctl_line(stderr, "%s", text.text);
         (void)json_array_append_new(
             rows, json_pack("{s:I,s:I,s:s,s:s,s:s}", "line", (json_int_t)f->line, "column",
                             (json_int_t)f->column, "field", f->field, "value", f->value, "reason",
@@ -97,7 +97,7 @@ static int save_import(const struct hqctl *h, const char *source, const char *ou
     if (h->json)
         return hqctl_print(json_pack(
             "{s:s,s:I,s:I,s:I}", "draft", out, "entries", (json_int_t)json_array_size(entries),
-            "priority_1", (json_int_t)top, "revision", (json_int_t)(head->list.revision + 1)));
+            "priority_1", (json_int_t)top, "revision", (json_int_t)head->list.revision + 1));
     printf("%zu entries (%zu of priority 1) in %s, for revision %" PRIu64 ".\n"
            "Sign it: hqctl wanted sign %s --key CLERK.key.pem%s\n",
            json_array_size(entries), top, out, head->list.revision + 1, out,
@@ -135,7 +135,7 @@ int hqctl_wanted_import(int argc, char **argv)
     struct hqctl h = {.passphrase_fd = -1};
     struct err_text err = {""};
     struct draft_head head;
-    const char *path = NULL;
+    const char *path = "";
     const char *out = NULL;
     const char *head_file = NULL;
     char name[HQCTL_PATH_SIZE];
@@ -159,7 +159,7 @@ int hqctl_wanted_import(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     int rc = out ? 0 : draft_name(path, name, &err);
@@ -222,9 +222,9 @@ static int match_entry(void *ctx, const json_t *item)
         }
     if (!taken)
         return 0;
-    fprintf(w->talk, "  - %" PRIu64 "  %s  class %s  priority %lld  case %s  %s\n", id, plate,
-            hqctl_text_of(entry, "class"), (long long)hqctl_number_of(entry, "priority"),
-            hqctl_text_of(entry, "case_number"), hqctl_text_of(entry, "reason"));
+    hqctl_line(w->talk, "  - %" PRIu64 "  %s  class %s  priority %lld  case %s  %s", id, plate,
+               hqctl_text_of(entry, "class"), (long long)hqctl_number_of(entry, "priority"),
+               hqctl_text_of(entry, "case_number"), hqctl_text_of(entry, "reason"));
     return json_array_append_new(w->rows,
                                  json_pack("{s:I,s:s}", "id", (json_int_t)id, "plate", plate)) == 0
                ? 0
@@ -296,7 +296,7 @@ int hqctl_wanted_withdraw(int argc, char **argv)
         .operands_max = WITHDRAW_OPERANDS_MAX,
         .operand = w->asked,
         .operands_count = &w->asked_count};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status < 0) {
         status = hqctl_connect(&h);
         if (status == 0)
@@ -338,7 +338,7 @@ static int rebase(struct hqctl *h, const char *path, const char *out)
         return hqctl_fail(h, rc, &err);
     if (h->json)
         return hqctl_print(
-            json_pack("{s:s,s:I}", "draft", out, "revision", (json_int_t)(head.list.revision + 1)));
+            json_pack("{s:s,s:I}", "draft", out, "revision", (json_int_t)head.list.revision + 1));
     printf("%s is a draft for revision %" PRIu64 " now; it must be signed anew.\n", out,
            head.list.revision + 1);
     return EXIT_OK;
@@ -366,7 +366,7 @@ int hqctl_wanted_rebase(int argc, char **argv)
                             .operands_min = 1,
                             .operands_max = 1,
                             .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     status = hqctl_connect(&h);
@@ -384,11 +384,11 @@ static int print_entry(void *ctx, const json_t *item)
     const json_t *entry = json_object_get(item, "entry");
     if (h->json)
         return hqctl_print(json_incref((json_t *)(uintptr_t)item)) == EXIT_OK ? 0 : ERR_IO;
-    printf("%8lld  %s  class %s  %s  priority %lld  case %s  until %s  %s\n",
-           (long long)hqctl_number_of(entry, "id"), hqctl_text_of(entry, "plate"),
-           hqctl_text_of(entry, "class"), hqctl_text_of(entry, "category"),
-           (long long)hqctl_number_of(entry, "priority"), hqctl_text_of(entry, "case_number"),
-           hqctl_text_of(entry, "valid_until"), hqctl_text_of(entry, "reason"));
+    hqctl_line(stdout, "%8lld  %s  class %s  %s  priority %lld  case %s  until %s  %s",
+               (long long)hqctl_number_of(entry, "id"), hqctl_text_of(entry, "plate"),
+               hqctl_text_of(entry, "class"), hqctl_text_of(entry, "category"),
+               (long long)hqctl_number_of(entry, "priority"), hqctl_text_of(entry, "case_number"),
+               hqctl_text_of(entry, "valid_until"), hqctl_text_of(entry, "reason"));
     return ferror(stdout) ? ERR_IO : 0;
 }
 
@@ -409,7 +409,7 @@ int hqctl_wanted_list(int argc, char **argv)
                             .text = "",
                             HQCTL_OPTIONS(options),
                             .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     status = hqctl_connect(&h);
@@ -433,7 +433,7 @@ int hqctl_wanted_head(int argc, char **argv)
                             .text = "DESCRIPTION\n  With --json: hqd's answer, which 'hqctl wanted "
                                     "import --head FILE' takes without a\n  network.\n",
                             .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, &spec);
+    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
     if (status >= 0)
         return status;
     status = hqctl_connect(&h);

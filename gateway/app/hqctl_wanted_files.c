@@ -96,15 +96,14 @@ static void show_item(FILE *to, const char *sign, const struct wanted_item *item
     json_t *entry = NULL;
     if (json_parse(item->text, item->record.text_size, &entry, NULL) != 0)
         return; /* it was parsed when the file was read; without memory the line is missing */
-    fprintf(to,
-            "  %s %" PRIu64 "  %s  class %s  %s  priority %u  case %s  %s\n"
-            "      applicant %s, reviewer %s, approver %s; %s to %s\n",
-            sign, item->record.id, hqctl_text_of(entry, "plate"), hqctl_text_of(entry, "class"),
-            hqctl_text_of(entry, "category"), item->record.priority,
-            hqctl_text_of(entry, "case_number"), hqctl_text_of(entry, "reason"),
-            hqctl_text_of(entry, "applicant"), hqctl_text_of(entry, "reviewer"),
-            hqctl_text_of(entry, "approver"), hqctl_text_of(entry, "valid_from"),
-            hqctl_text_of(entry, "valid_until"));
+    hqctl_line(to, "  %s %" PRIu64 "  %s  class %s  %s  priority %u  case %s  %s", sign,
+               item->record.id, hqctl_text_of(entry, "plate"), hqctl_text_of(entry, "class"),
+               hqctl_text_of(entry, "category"), item->record.priority,
+               hqctl_text_of(entry, "case_number"), hqctl_text_of(entry, "reason"));
+    hqctl_line(to, "      applicant %s, reviewer %s, approver %s; %s to %s",
+               hqctl_text_of(entry, "applicant"), hqctl_text_of(entry, "reviewer"),
+               hqctl_text_of(entry, "approver"), hqctl_text_of(entry, "valid_from"),
+               hqctl_text_of(entry, "valid_until"));
     json_decref(entry);
 }
 
@@ -148,7 +147,7 @@ void wanted_batches_show(FILE *to, const struct batch_file *batches, const struc
     for (size_t i = 0; i < batches->count; i++)
         show_batch(to, &batches->batches[i]);
     for (int i = 0; i < first->signature_count; i++)
-        fprintf(to, "Signed by %s\n", holder_of(keyset, first->signatures[i].key_id, hash));
+        hqctl_line(to, "Signed by %s", holder_of(keyset, first->signatures[i].key_id, hash));
     fprintf(to, "Needs %s.\n",
             batch_file_needs_two(batches) ? "two different clerks (priority 1)" : "one clerk");
 }

@@ -10,12 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "gateway/app/build_time.h"
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
 #include "gateway/base/rcu.h"
 
-enum { LIST_POLL_MS = 200, CLOCK_MS = 1000, THREADS_MAX = 5 };
+enum { LIST_POLL_MS = 200, LIST_FIRST_MS = 5, CLOCK_MS = 1000, THREADS_MAX = 5 };
 
 static const char help_text[] =
     "FILES\n"
@@ -49,7 +48,8 @@ void matchd_alarm(void *ctx, enum log_event_id event, bool active, const char *d
         }
     }
     if (state && (state->event != 0 || active) &&
-        (state->active != active || strncmp(state->detail, detail, sizeof(state->detail) - 1))) {
+        (state->active != active ||
+         strncmp(state->detail, detail, sizeof(state->detail) - 1) != 0)) {
         changed = state->active != active;
         state->event = (uint32_t)event;
         state->active = active;
@@ -84,6 +84,8 @@ static void publish(struct matchd *m, struct in_force *next, bool keep_index)
     free_in_force(old, !keep_index);
 }
 
+/* Observe entries stay out: with and without one, everything that leaves this program is the same.
+ */
 static int build_index(const struct wanted_list *list, struct match_index **out,
                        struct err_text *err)
 {
@@ -93,10 +95,13 @@ static int build_index(const struct wanted_list *list, struct match_index **out,
     if (!rows) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
+    size_t matched = 0;
     for (size_t i = 0; i < count; i++) {
-        rows[i] = (struct match_entry){&entries[i].record, entries[i].text};
+        if (entries[i].record.handling != HANDLING_OBSERVE) {
+            rows[matched++] = (struct match_entry){&entries[i].record, entries[i].text};
+        }
     }
-    int result = match_index_create(rows, count, out, err);
+    int result = match_index_create(rows, matched, out, err);
     free(rows);
     return result;
 }
@@ -120,9 +125,6 @@ static int list_changed(void *ctx, const struct wanted_list *list, const struct 
         return result;
     }
     publish(m, next, false);
-    if (status->signed_at.ms > 0) {
-        trusted_time_signed(&m->time, status->signed_at, &clock_system);
-    }
     return 0;
 }
 
@@ -142,17 +144,6 @@ static void status_changed(void *ctx, const struct list_status *status)
     publish(m, next, true);
 }
 
-static void look_at_clock(struct matchd *m)
-{
-    struct trusted_reading reading;
-    int64_t offset_ms = 0;
-    bool synchronised = time_sync_system(&offset_ms);
-    trusted_time_synchronised(&m->time, synchronised, offset_ms);
-    trusted_time_read(&m->time, &clock_system, &reading);
-    atomic_store_explicit(&m->time_offset_ms, reading.offset_ms, memory_order_relaxed);
-    atomic_store_explicit(&m->time_trusted, reading.trusted, memory_order_relaxed);
-}
-
 static struct wall_time trusted_wall(void *ctx)
 {
     bool trusted;
@@ -163,6 +154,14 @@ static struct mono_time system_mono(void *ctx)
 {
     (void)ctx;
     return clock_mono(&clock_system);
+}
+
+void matchd_wait_for_list(struct matchd *m, struct thread *self)
+{
+    while (!thread_stopping(self) && !atomic_load_explicit(&m->list_tried, memory_order_acquire)) {
+        thread_alive(self);
+        thread_wait_ms(self, LIST_FIRST_MS);
+    }
 }
 
 static void list_run(struct thread *self, void *arg)
@@ -188,13 +187,19 @@ static void list_run(struct thread *self, void *arg)
         struct mono_time now = clock_mono(&clock_system);
         thread_alive(self);
         if (!mono_before(now, clock_due)) {
-            look_at_clock(m);
+            matchd_clock_look(m);
             clock_due = mono_add_ms(now, CLOCK_MS);
+        }
+        if (reader) {
+            matchd_clock_signed(m, wanted_reader_list(reader));
         }
         int result = reader ? wanted_reader_poll(reader, LIST_POLL_MS)
                             : wanted_reader_open(&options, &reader, &err);
+        const char *why = reader ? err_name(result) : err.text;
+        atomic_store_explicit(&m->list_tried, true,
+                              memory_order_release); /* matchd_wait_for_list */
+        matchd_alarm(m, EVENT_WANTED_UNREADABLE, result != 0, result != 0 ? why : "");
         if (result != 0) {
-            matchd_alarm(m, EVENT_WANTED_INDEX_FAILED, true, reader ? err_name(result) : err.text);
             thread_wait_ms(self, CLOCK_MS);
         }
     }
@@ -224,10 +229,10 @@ static int make_pool(struct matchd *m, struct err_text *err)
 static int prepare(struct matchd *m, struct err_text *err)
 {
     struct receiver_options options = {.port_count = m->config.port_count,
+                                       .json = m->config.json,
                                        .accept_partial_checksum =
                                            m->config.accept_partial_checksum};
     memcpy(options.ports, m->config.ports, sizeof(options.ports));
-    json_fields_default(&options.json);
     int result = matchd_cameras_load(&m->config, &m->cameras, err);
     if (result == 0) {
         result = receiver_create(&options, m->cameras, &m->receiver, err);
@@ -284,6 +289,8 @@ static void destroy_all(struct matchd *m)
     queue_destroy(m->packets);
     queue_destroy(m->free_packets);
     free(m->pool);
+    pthread_mutex_destroy(&m->counter_lock);
+    pthread_mutex_destroy(&m->alarm_lock);
 }
 
 static void on_dump(void *ctx)
@@ -311,12 +318,9 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
     if (mkdir(m->config.state_dir, 0700) != 0 && errno != EEXIST) {
         return err_set(err, ERR_IO, "%s: %s", m->config.state_dir, strerror(errno));
     }
-    trusted_time_init(&m->time, (struct wall_time){BUILD_TIME_MS}, &clock_system);
-    look_at_clock(m);
+    matchd_clock_begin(m);
+    matchd_counters_load(m);
     int result = make_pool(m, err);
-    if (result == 0) {
-        result = matchd_counters_load(m, err);
-    }
     if (result == 0) {
         result = matchd_reads_listen(m, err);
     }
@@ -334,8 +338,7 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
 
 int main(int argc, char **argv)
 {
-    static struct matchd m = {.alarm_lock = PTHREAD_MUTEX_INITIALIZER,
-                              .counter_lock = PTHREAD_MUTEX_INITIALIZER};
+    static struct matchd m;
     struct service_args args;
     struct service service;
     struct err_text err = {{0}};
@@ -343,6 +346,8 @@ int main(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
+    thread_lock_init(&m.alarm_lock);
+    thread_lock_init(&m.counter_lock);
     int result = config_load(args.config_path, &matchd_section, &m.config, &err);
     bool loaded = result == 0;
     if (loaded) {

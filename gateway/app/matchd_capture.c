@@ -15,6 +15,7 @@ enum {
     POLL_ALONE_MS = 100, /* one source: it wakes us */
     POLL_SHARED_MS = 1,  /* several: each is asked in turn */
     REOPEN_MS = 1000,
+    TROUBLE_MS = 500,
     COUNTERS_MS = 100,
     KEEPER_MS = 200,
     COUNTERS_FILE_MAX = CAMERAS_MAX * 32
@@ -25,7 +26,8 @@ struct open_source {
     struct capture_source *source; /* NULL: closed */
     bool ended;                    /* a replay that is over */
     struct mono_time retry_at;
-    struct capture_stats closed; /* of the times it was open before */
+    char trouble[ALARM_DETAIL_SIZE]; /* "": it can be read */
+    struct capture_stats closed;     /* of the times it was open before */
 };
 
 /* ---- one read ---- */
@@ -78,6 +80,7 @@ static struct out_packet *take_packet(struct matchd *m, bool hit)
 void matchd_take_read(struct matchd *m, const struct plate_read *read)
 {
     struct match_result result = {.hit_count = 0};
+    bool undecoded = read->kind == PLATE_DECODE_ERROR;
     bool trusted;
     struct wall_time now = matchd_time(m, read->wall, &trusted);
     const struct in_force *in_force = rcu_load(&m->in_force);
@@ -85,7 +88,12 @@ void matchd_take_read(struct matchd *m, const struct plate_read *read)
     if (in_force && in_force->index) {
         match_find(in_force->index, read, now, trusted, &result);
     }
-    struct out_packet *packet = take_packet(m, result.hit_count > 0);
+    if (undecoded) {
+        atomic_fetch_add_explicit(&m->undecoded, 1, memory_order_relaxed);
+    }
+    /* A text that is no plate is no passage, unless the camera's candidates say what it was. */
+    bool wanted = !undecoded || result.hit_count > 0;
+    struct out_packet *packet = wanted ? take_packet(m, result.hit_count > 0) : NULL;
     if (packet) {
         memset(&packet->message, 0, sizeof(packet->message));
         packet->message.version = MATCH_MESSAGE_VERSION;
@@ -120,6 +128,35 @@ static void close_source(struct open_source *s)
     s->source = NULL;
 }
 
+static const char *source_name(const struct source_config *config)
+{
+    switch (config->kind) {
+    case SOURCE_PCAP:
+        return config->interface;
+    case SOURCE_DPDK:
+        return config->port[0] ? config->port : "dpdk";
+    case SOURCE_REPLAY:
+        return config->file;
+    }
+    return "";
+}
+
+/* One alarm for all sources: the first that cannot be read. */
+static void tell_trouble(struct matchd *m, struct open_source *sources, size_t count)
+{
+    const char *first = "";
+    for (size_t i = 0; i < count && first[0] == '\0'; i++) {
+        struct open_source *s = &sources[i];
+        const char *found = s->source ? capture_trouble(s->source) : NULL;
+        if (s->source) {
+            snprintf(s->trouble, sizeof(s->trouble), "%.100s%s%.50s",
+                     found ? source_name(s->config) : "", found ? ": " : "", found ? found : "");
+        }
+        first = s->trouble;
+    }
+    matchd_alarm(m, EVENT_CAPTURE_DOWN, first[0] != '\0', first);
+}
+
 static void open_when_due(struct matchd *m, struct open_source *s, struct mono_time now)
 {
     struct err_text err;
@@ -129,10 +166,23 @@ static void open_when_due(struct matchd *m, struct open_source *s, struct mono_t
     if (matchd_source_open(&m->config, s->config, &s->source, &err) != 0) {
         s->source = NULL;
         s->retry_at = mono_add_ms(now, REOPEN_MS);
-        matchd_alarm(m, EVENT_CAPTURE_DOWN, true, err.text);
+        snprintf(s->trouble, sizeof(s->trouble), "%.150s", err.text);
         return;
     }
-    matchd_alarm(m, EVENT_CAPTURE_DOWN, false, "");
+    s->trouble[0] = '\0';
+}
+
+static void lose_source(struct open_source *s, int code)
+{
+    close_source(s);
+    s->ended = code == ERR_STOPPED;
+    s->retry_at = mono_add_ms(clock_mono(&clock_system), REOPEN_MS);
+    if (s->ended) {
+        log_event(EVENT_REPLAY_ENDED, "file=%s", s->config->file);
+    } else {
+        snprintf(s->trouble, sizeof(s->trouble), "%.100s: %s", source_name(s->config),
+                 err_name(code));
+    }
 }
 
 static void poll_source(struct matchd *m, struct open_source *s, int timeout_ms)
@@ -140,12 +190,7 @@ static void poll_source(struct matchd *m, struct open_source *s, int timeout_ms)
     struct capture_frame frames[CAPTURE_BURST_MAX];
     int count = capture_poll(s->source, frames, CAPTURE_BURST_MAX, timeout_ms);
     if (count < 0) {
-        close_source(s);
-        s->ended = count == ERR_STOPPED;
-        s->retry_at = mono_add_ms(clock_mono(&clock_system), REOPEN_MS);
-        if (s->ended) {
-            log_event(EVENT_REPLAY_ENDED, "file=%s", s->config->file);
-        }
+        lose_source(s, count);
         return;
     }
     if (count > 0) {
@@ -155,10 +200,6 @@ static void poll_source(struct matchd *m, struct open_source *s, int timeout_ms)
         struct plate_read read;
         if (!receiver_take(m->receiver, frames[i].data, frames[i].size_bytes, frames[i].mono,
                            frames[i].wall, &read)) {
-            continue;
-        }
-        if (read.kind == PLATE_DECODE_ERROR) {
-            atomic_fetch_add_explicit(&m->undecoded, 1, memory_order_relaxed);
             continue;
         }
         matchd_take_read(m, &read);
@@ -203,11 +244,13 @@ void matchd_capture_run(struct thread *self, void *arg)
     size_t count = m->config.source_count;
     uint64_t counter_changes = camera_table_counter_changes(m->cameras);
     struct mono_time counters_due = {0};
+    struct mono_time trouble_due = {0};
     rcu_reader_register();
     rcu_reader_offline();
     for (size_t i = 0; i < count; i++) {
         sources[i].config = &m->config.sources[i];
     }
+    matchd_wait_for_list(m, self);
     while (!thread_stopping(self)) {
         struct mono_time now = clock_mono(&clock_system);
         bool any = false;
@@ -220,6 +263,10 @@ void matchd_capture_run(struct thread *self, void *arg)
                 poll_source(m, &sources[i], count == 1 ? POLL_ALONE_MS : POLL_SHARED_MS);
                 any = true;
             }
+        }
+        if (!mono_before(now, trouble_due)) {
+            tell_trouble(m, sources, count);
+            trouble_due = mono_add_ms(now, TROUBLE_MS);
         }
         if (!any) {
             thread_wait_ms(self, POLL_ALONE_MS);
@@ -244,29 +291,43 @@ static void counters_path(const struct matchd *m, char out[MATCHD_TEXT_SIZE + 16
     snprintf(out, MATCHD_TEXT_SIZE + 16, "%s/counters", m->config.state_dir);
 }
 
-int matchd_counters_load(struct matchd *m, struct err_text *err)
+static int parse_counters(struct matchd *m, const char *text, const char *path,
+                          struct err_text *err)
 {
-    char path[MATCHD_TEXT_SIZE + 16];
-    uint8_t *text = NULL;
-    size_t size = 0;
-    counters_path(m, path);
-    int result = file_read(path, COUNTERS_FILE_MAX, &text, &size, err);
-    if (result == ERR_NOT_FOUND) {
-        return 0;
-    }
-    for (char *line = (char *)text; result == 0 && line && *line;) {
-        unsigned camera;
-        unsigned long long high;
-        if (sscanf(line, "%u %llu", &camera, &high) != 2 || camera > CAMERA_ID_MAX) {
-            result = err_set(err, ERR_CORRUPT, "%s: expected lines '<camera> <counter>'", path);
-            break;
+    for (const char *line = text; line && *line;) {
+        char *end = NULL;
+        unsigned long camera = strtoul(line, &end, 10);
+        const char *second = end;
+        unsigned long long high = strtoull(second, &end, 10);
+        if (second == line || end == second || (*end != '\n' && *end != '\0') ||
+            camera > CAMERA_ID_MAX) {
+            return err_set(err, ERR_CORRUPT, "%s: expected lines '<camera> <counter>'", path);
         }
         camera_table_raise_counter(m->cameras, (struct camera_counter){(uint16_t)camera, high});
         line = strchr(line, '\n');
         line = line ? line + 1 : NULL;
     }
+    return 0;
+}
+
+void matchd_counters_load(struct matchd *m)
+{
+    char path[MATCHD_TEXT_SIZE + 16];
+    char aside[MATCHD_TEXT_SIZE + 32];
+    uint8_t *text = NULL;
+    size_t size = 0;
+    struct err_text err;
+    counters_path(m, path);
+    int result = file_read(path, COUNTERS_FILE_MAX, &text, &size, &err);
+    if (result == 0) {
+        result = parse_counters(m, (const char *)text, path, &err);
+    }
     free(text);
-    return result;
+    if (result != 0 && result != ERR_NOT_FOUND) {
+        snprintf(aside, sizeof(aside), "%s.refused", path);
+        (void)rename(path, aside); /* kept to be looked at; what stays is written over */
+        matchd_alarm(m, EVENT_COUNTERS_LOST, true, err.text);
+    }
 }
 
 static void save_counters(struct matchd *m)
@@ -302,6 +363,7 @@ void matchd_keeper_run(struct thread *self, void *arg)
     while (!thread_stopping(self)) {
         thread_alive(self);
         save_counters(m);
+        matchd_clock_keep(m);
         thread_wait_ms(self, KEEPER_MS);
     }
     save_counters(m);

@@ -2,6 +2,7 @@
 #include "gateway/app/matchd_config.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,33 @@ static const struct config_option port_rows[] = {
 static const struct config_section port_section = {CONFIG_ROWS(port_rows, struct receiver_port),
                                                    .unique = "port"};
 
+/* ---- names of the json format ---- */
+
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number) TEXT_OF_(number)
+#define JSON_ROW(field, key_, least, name_, help_)                                                 \
+    CONFIG_OPTION(struct json_fields, name[field], key_, CONFIG_STRING, .min = (least),            \
+                  .fallback = (name_), .help = (help_))
+
+static const struct config_option json_rows[] = {
+    JSON_ROW(JSON_FIELD_CAMERA, "camera", 1, JSON_NAME_CAMERA, "Device id or camera number."),
+    JSON_ROW(JSON_FIELD_LANE, "lane", 0, JSON_NAME_LANE, "Lane; empty: none is sent."),
+    JSON_ROW(JSON_FIELD_PLATE, "plate", 1, JSON_NAME_PLATE, "The plate."),
+    JSON_ROW(JSON_FIELD_HAS_PLATE, "has_plate", 0, JSON_NAME_HAS_PLATE, "0: no plate."),
+    JSON_ROW(JSON_FIELD_CLASS, "class", 0, JSON_NAME_CLASS, "Plate class of GA/T 16.7."),
+    JSON_ROW(JSON_FIELD_COLOUR, "colour", 0, JSON_NAME_COLOUR, "Plate colour of GA/T 1400."),
+    JSON_ROW(JSON_FIELD_TIME, "time", 0, JSON_NAME_TIME, "Time of passage."),
+    JSON_ROW(JSON_FIELD_SPEED, "speed", 0, JSON_NAME_SPEED, "Speed in km/h."),
+    JSON_ROW(JSON_FIELD_DIRECTION, "direction", 0, JSON_NAME_DIRECTION, "Direction of GA/T 1400."),
+    JSON_ROW(JSON_FIELD_CONFIDENCE, "confidence", 0, JSON_NAME_CONFIDENCE, "0 to 100."),
+    JSON_ROW(JSON_FIELD_CHAR_SCORES, "scores", 0, JSON_NAME_CHAR_SCORES,
+             "Confidence of each character."),
+    JSON_ROW(JSON_FIELD_EVENT, "event", 0, JSON_NAME_EVENT, "The camera's own event id."),
+    CONFIG_OPTION(struct json_fields, utc_offset_minutes, "utc_offset_minutes", CONFIG_INT,
+                  .min = -720, .max = 840, .fallback = TEXT_OF(JSON_UTC_OFFSET_MINUTES),
+                  .help = "Of times without a zone.")};
+static const struct config_section json_section = {CONFIG_ROWS(json_rows, struct json_fields)};
+
 /* ---- sources ---- */
 
 static const struct config_name source_kinds[] = {
@@ -36,7 +64,7 @@ static const struct config_option source_rows[] = {
     CONFIG_OPTION(struct source_config, kind, "kind", CONFIG_ENUM, .names = source_kinds,
                   .required = true, .help = "Live interface, DPDK port, or a capture file."),
     CONFIG_OPTION(struct source_config, interface, "interface", CONFIG_STRING, .fallback = "",
-                  .help = "pcap: the camera network's interface."),
+                  .max = IFNAMSIZ - 1, .help = "pcap: the camera network's interface."),
     CONFIG_OPTION(struct source_config, promiscuous, "promiscuous", CONFIG_BOOL,
                   .fallback = "false", .help = "pcap: only for a mirror port."),
     CONFIG_OPTION(struct source_config, file, "file", CONFIG_STRING, .fallback = "",
@@ -46,7 +74,10 @@ static const struct config_option source_rows[] = {
     CONFIG_OPTION(struct source_config, port, "device", CONFIG_STRING, .fallback = "",
                   .help = "dpdk: port or virtual device, the first when empty."),
     CONFIG_ARRAY(struct source_config, eal_args, eal_arg_count, "eal_args", .item = &eal_item,
-                 .max = MATCHD_EAL_ARGS_MAX, .help = "dpdk: arguments of its environment.")};
+                 .max = MATCHD_EAL_ARGS_MAX, .help = "dpdk: arguments of its environment."),
+    CONFIG_OPTION(struct source_config, idle_backoff_us, "idle_backoff_us", CONFIG_INT, .min = 1,
+                  .max = 10000, .unit = "us",
+                  .help = "dpdk: longest sleep between empty polls; not given: the driver's.")};
 
 static int check_source(void *section, const struct config_at *at, struct err_text *err)
 {
@@ -97,7 +128,8 @@ static const struct config_option camera_rows[] = {
     CONFIG_OPTION(struct camera_config, options.device_id, "device_id", CONFIG_STRING,
                   .fallback = "", .help = "json: the camera's own name."),
     CONFIG_OPTION(struct camera_config, options.dash, "dash", CONFIG_ENUM, .names = dash_names,
-                  .fallback = "auto", .help = "How it writes an unread character.")};
+                  CONFIG_SEEN(struct camera_config, dash_given), .fallback = "auto",
+                  .help = "What a '-' of it means; json without this: unread.")};
 
 static int check_camera(void *section, const struct config_at *at, struct err_text *err)
 {
@@ -109,7 +141,16 @@ static int check_camera(void *section, const struct config_at *at, struct err_te
     memcpy(binding->mac, camera->mac, sizeof(binding->mac));
     binding->family = camera->address.family;
     memcpy(binding->address, camera->address.bytes, sizeof(binding->address));
+    if (camera->options.format == WIRE_JSON && !camera->dash_given) {
+        camera->options.dash = PLATE_DASH_IS_UNREAD; /* GA/T 1400 */
+    }
     camera->options.auth_required = camera->auth == CAMERA_AUTH_REQUIRED;
+    if (camera->options.format == WIRE_JSON && camera->key_file[0] != '\0') {
+        return config_refuse(at, "key_file", err, "json datagrams carry no tag, expected none");
+    }
+    if (binding->mac_bound && (camera->mac[0] & 1)) {
+        return config_refuse(at, "mac", err, "a group address, which no camera sends from");
+    }
     if (camera->auth == CAMERA_AUTH_REQUIRED && camera->key_file[0] == '\0') {
         return config_refuse(at, "key_file", err, "missing, expected one with auth 'required'");
     }
@@ -144,12 +185,87 @@ static const struct config_option top_rows[] = {
     CONFIG_ARRAY(struct matchd_config, ports, port_count, "ports", .section = &port_section,
                  .min = 1, .max = FRAME_PORTS_MAX, .required = true,
                  .help = "UDP ports and their formats."),
+    TOP_ROW(json, "json", CONFIG_SECTION, .section = &json_section,
+            .help = "Field names of json datagrams, those of GA/T 1400 by default."),
     CONFIG_ARRAY(struct matchd_config, sources, source_count, "sources", .section = &source_section,
                  .max = MATCHD_SOURCES_MAX, .help = "Where frames come from."),
     CONFIG_ARRAY(struct matchd_config, cameras, camera_count, "cameras", .section = &camera_section,
-                 .min = 1, .max = MATCHD_CAMERAS_MAX, .required = true, .help = "The cameras.")};
+                 .max = MATCHD_CAMERAS_MAX,
+                 .help = "The cameras of the network; those on serial and Modbus lines stand in "
+                         "checkpointd.yaml.")};
 
-const struct config_section matchd_section = {CONFIG_ROWS(top_rows, struct matchd_config)};
+/* A camera nobody listens for would be silent for ever. */
+static int check_camera_port(const struct matchd_config *config, size_t i,
+                             const struct config_at *at, struct err_text *err)
+{
+    const struct camera_config *camera = &config->cameras[i];
+    char key[CONFIG_PATH_TEXT_SIZE];
+    for (size_t p = 0; p < config->port_count; p++) {
+        if (config->ports[p].port != camera->port) {
+            continue;
+        }
+        snprintf(key, sizeof(key), "cameras[%zu].format", i);
+        return config->ports[p].format == camera->options.format
+                   ? 0
+                   : config_refuse(at, key, err, "port %d carries another, expected '%s'",
+                                   camera->port, format_names[config->ports[p].format].name);
+    }
+    snprintf(key, sizeof(key), "cameras[%zu].port", i);
+    return config_refuse(at, key, err, "nobody listens there, expected one of 'ports'");
+}
+
+static bool same_eal_args(const struct source_config *a, const struct source_config *b)
+{
+    bool same = a->eal_arg_count == b->eal_arg_count;
+    for (size_t i = 0; same && i < a->eal_arg_count; i++) {
+        same = strcmp(a->eal_args[i], b->eal_args[i]) == 0;
+    }
+    return same;
+}
+
+static int check_two_sources(const struct matchd_config *config, size_t first, size_t second,
+                             const struct config_at *at, struct err_text *err)
+{
+    const struct source_config *a = &config->sources[first];
+    const struct source_config *b = &config->sources[second];
+    char key[CONFIG_PATH_TEXT_SIZE];
+    if (a->kind != b->kind) {
+        return 0;
+    }
+    if (a->kind == SOURCE_PCAP && strcmp(a->interface, b->interface) == 0) {
+        snprintf(key, sizeof(key), "sources[%zu].interface", second);
+        return config_refuse(at, key, err,
+                             "already given to sources[%zu]: every read would come "
+                             "twice",
+                             first);
+    }
+    if (a->kind == SOURCE_DPDK && !same_eal_args(a, b)) {
+        snprintf(key, sizeof(key), "sources[%zu].eal_args", second);
+        return config_refuse(at, key, err,
+                             "there is one environment, expected those of "
+                             "sources[%zu]",
+                             first);
+    }
+    return 0;
+}
+
+static int check_whole(void *section, const struct config_at *at, struct err_text *err)
+{
+    const struct matchd_config *config = section;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < config->camera_count; i++) {
+        result = check_camera_port(config, i, at, err);
+    }
+    for (size_t i = 1; result == 0 && i < config->source_count; i++) {
+        for (size_t k = 0; result == 0 && k < i; k++) {
+            result = check_two_sources(config, k, i, at, err);
+        }
+    }
+    return result;
+}
+
+const struct config_section matchd_section = {CONFIG_ROWS(top_rows, struct matchd_config),
+                                              .check = check_whole};
 
 /* ---- keys ---- */
 

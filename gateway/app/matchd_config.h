@@ -10,6 +10,7 @@ enum {
     MATCHD_SOURCES_MAX = 4,
     MATCHD_CAMERAS_MAX = CAMERAS_MAX,
     MATCHD_EAL_ARGS_MAX = 16,
+    MATCHD_EAL_ARG_SIZE = 256,
     MATCHD_TEXT_SIZE = 200
 };
 
@@ -22,8 +23,9 @@ struct source_config {
     char file[MATCHD_TEXT_SIZE]; /* replay */
     bool full_speed;
     char port[64]; /* dpdk: device name */
-    char eal_args[MATCHD_EAL_ARGS_MAX][96];
+    char eal_args[MATCHD_EAL_ARGS_MAX][MATCHD_EAL_ARG_SIZE];
     size_t eal_arg_count;
+    int idle_backoff_us;
 };
 
 struct camera_config {
@@ -34,6 +36,7 @@ struct camera_config {
     uint8_t mac[6];
     struct config_ip address;
     char key_file[MATCHD_TEXT_SIZE];
+    bool dash_given;
     enum { CAMERA_AUTH_NONE, CAMERA_AUTH_REQUIRED } auth;
 };
 
@@ -48,6 +51,7 @@ struct matchd_config {
     bool accept_partial_checksum;
     struct receiver_port ports[FRAME_PORTS_MAX];
     size_t port_count;
+    struct json_fields json;
     struct source_config sources[MATCHD_SOURCES_MAX];
     size_t source_count;
     struct camera_config cameras[MATCHD_CAMERAS_MAX];

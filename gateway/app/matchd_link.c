@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "gateway/app/matchd.h"
@@ -21,14 +20,17 @@ enum {
     ALIVE_MS = 250,
     WAIT_MS = 50,
     RECONNECT_MS = 100,
-    SEND_WAIT_MS = 500,
+    SEND_WAIT_MS = 100, /* between two signs of life while checkpointd is behind */
+    DRAIN_MAX = 64,
     STATS_MS = 1000,
     LATE_MS = 3000, /* older reads are no use at a lane */
+    BEHIND_ENDS_MS = 5000,
     READERS_MAX = 8
 };
 
 struct link_state {
     struct matchd *m;
+    struct thread *self;
     int fd; /* -1: not connected */
     uint64_t sequence;
     unsigned list_seen;
@@ -37,7 +39,10 @@ struct link_state {
     struct mono_time sent_at;
     struct mono_time retry_at;
     struct mono_time stats_due;
-    struct out_packet own; /* for messages of the link itself */
+    struct out_packet *pending; /* off the queue, not sent yet */
+    unsigned long long dropped_seen;
+    struct mono_time dropped_at; /* 0: no hit was dropped lately */
+    struct out_packet own;       /* for messages of the link itself */
 };
 
 /* ---- sending ---- */
@@ -51,17 +56,32 @@ static void lose(struct link_state *l, const char *why)
     l->retry_at = mono_add_ms(clock_mono(&clock_system), RECONNECT_MS);
 }
 
-static void send_packet(struct link_state *l, struct out_packet *packet)
+/* Waits while checkpointd is behind: capture then drops reads without a hit first. Only one that
+ * takes nothing at all is given up. False: the connection is gone, the packet not sent. */
+static bool send_packet(struct link_state *l, struct out_packet *packet)
 {
     struct iovec parts[] = {{&packet->message, sizeof(packet->message)},
                             {packet->texts, packet->size - sizeof(packet->message)}};
     struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
-    packet->message.sequence = ++l->sequence;
-    if (sendmsg(l->fd, &header, MSG_NOSIGNAL) < 0) {
-        lose(l, strerror(errno));
-        return;
+    struct pollfd room = {.fd = l->fd, .events = POLLOUT};
+    struct mono_time begun = clock_mono(&clock_system);
+    packet->message.sequence = l->sequence + 1;
+    while (sendmsg(l->fd, &header, MSG_NOSIGNAL) < 0) {
+        int error = errno;
+        thread_alive(l->self);
+        if (error != EAGAIN && error != EINTR) {
+            lose(l, strerror(error));
+            return false;
+        }
+        if (thread_stopping(l->self) || mono_diff_ms(clock_mono(&clock_system), begun) > LATE_MS) {
+            lose(l, "checkpointd takes nothing");
+            return false;
+        }
+        (void)poll(&room, 1, SEND_WAIT_MS); /* whatever it says, sending says it again */
     }
+    l->sequence++;
     l->sent_at = clock_mono(&clock_system);
+    return true;
 }
 
 static struct match_message *begin(struct link_state *l, enum match_message_type type)
@@ -79,7 +99,7 @@ static struct match_message *begin(struct link_state *l, enum match_message_type
 static void send_own(struct link_state *l)
 {
     if (l->fd >= 0) {
-        send_packet(l, &l->own);
+        (void)send_packet(l, &l->own); /* a lost connection starts with all of it again */
     }
 }
 
@@ -182,8 +202,8 @@ static void answer_search(struct link_state *l, const struct match_query *query)
     read->speed_kmh = UINT16_MAX;
     read->mono = clock_mono(&clock_system);
     read->wall = matchd_time(l->m, clock_wall(&clock_system), &trusted);
-    read->lane = l->m->config.cameras[0].options.lane; /* a read has one; a search has no passage */
-    read->camera = l->m->config.cameras[0].options.id;
+    read->lane = 1; /* a read has them; a search has no passage */
+    read->camera = 1;
     rcu_reader_online();
     const struct in_force *in_force = rcu_load(&l->m->in_force);
     if (in_force && in_force->index) {
@@ -225,7 +245,6 @@ static void connect_when_due(struct link_state *l)
 {
     char path[MATCHD_TEXT_SIZE + 16];
     struct err_text err;
-    struct timeval wait = {.tv_usec = SEND_WAIT_MS * 1000};
     if (mono_before(clock_mono(&clock_system), l->retry_at)) {
         return;
     }
@@ -233,10 +252,6 @@ static void connect_when_due(struct link_state *l)
     if (unix_connect(path, SOCK_SEQPACKET, &l->fd, &err) != 0) {
         l->fd = -1;
         l->retry_at = mono_add_ms(clock_mono(&clock_system), RECONNECT_MS);
-        return;
-    }
-    if (setsockopt(l->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) != 0) {
-        lose(l, strerror(errno));
         return;
     }
     l->sequence = 0;
@@ -251,25 +266,46 @@ static void give_back(struct matchd *m, struct out_packet *packet)
     (void)pushed;
 }
 
-/* Sends what waits. Without a connection reads are late sooner or later: counted and dropped. */
+/* Sends what waits, oldest first, some at a time: list changes and questions have their turn in a
+ * flood too. Without a connection it waits until it is too late to be of use; what a breaking
+ * connection refused is sent over the next one. */
 static void drain(struct link_state *l)
 {
-    struct out_packet *packet;
-    while (queue_pop(l->m->packets, &packet, 0) == 0) {
+    for (int i = 0; i < DRAIN_MAX; i++) {
+        if (!l->pending && queue_pop(l->m->packets, &l->pending, 0) != 0) {
+            return;
+        }
         struct mono_time now = clock_mono(&clock_system);
-        bool late = mono_diff_ms(now, packet->made) > LATE_MS;
-        if (l->fd >= 0 && !late) {
-            send_packet(l, packet);
-        } else {
+        bool late = mono_diff_ms(now, l->pending->made) > LATE_MS;
+        if (!late && (l->fd < 0 || !send_packet(l, l->pending))) {
+            return;
+        }
+        if (late) {
             atomic_fetch_add_explicit(&l->m->late, 1, memory_order_relaxed);
         }
-        give_back(l->m, packet);
+        give_back(l->m, l->pending);
+        l->pending = NULL;
+    }
+}
+
+/* MATCH_BEHIND ends when checkpointd takes packets again and no hit was dropped for a while. */
+static void end_behind(struct link_state *l)
+{
+    unsigned long long dropped = atomic_load_explicit(&l->m->dropped_hits, memory_order_relaxed);
+    struct mono_time now = clock_mono(&clock_system);
+    if (dropped != l->dropped_seen) {
+        l->dropped_seen = dropped;
+        l->dropped_at = now;
+    } else if (l->dropped_at.ns != 0 && l->fd >= 0 && !l->pending &&
+               mono_diff_ms(now, l->dropped_at) >= BEHIND_ENDS_MS) {
+        l->dropped_at = (struct mono_time){0};
+        matchd_alarm(l->m, EVENT_MATCH_BEHIND, false, "");
     }
 }
 
 static void wait_for_work(struct link_state *l)
 {
-    struct pollfd fds[2] = {{.fd = queue_fd(l->m->packets), .events = POLLIN},
+    struct pollfd fds[2] = {{.fd = l->pending ? -1 : queue_fd(l->m->packets), .events = POLLIN},
                             {.fd = l->fd, .events = POLLIN}}; /* -1 is passed over */
     if (poll(fds, 2, WAIT_MS) > 0 && fds[1].revents) {
         take_query(l);
@@ -280,6 +316,7 @@ void matchd_link_run(struct thread *self, void *arg)
 {
     static struct link_state l; /* one link thread; large */
     l.m = arg;
+    l.self = self;
     l.fd = -1;
     rcu_reader_register();
     rcu_reader_offline();
@@ -290,6 +327,7 @@ void matchd_link_run(struct thread *self, void *arg)
         }
         wait_for_work(&l);
         drain(&l);
+        end_behind(&l);
         if (l.fd >= 0) {
             send_list_change(&l);
         }
@@ -369,6 +407,7 @@ void matchd_reads_run(struct thread *self, void *arg)
     struct matchd *m = arg;
     rcu_reader_register();
     rcu_reader_offline();
+    matchd_wait_for_list(m, self);
     while (!thread_stopping(self)) {
         struct pollfd fds[READERS_MAX + 1] = {{.fd = readers.listen_fd, .events = POLLIN}};
         for (int i = 0; i < READERS_MAX; i++) {

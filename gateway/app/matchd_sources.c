@@ -25,7 +25,8 @@ static int open_live(const struct matchd_config *config, const struct source_con
 static int open_dpdk(const struct source_config *source, struct capture_source **out,
                      struct err_text *err)
 {
-    struct capture_dpdk_options options = {.port = source->port};
+    struct capture_dpdk_options options = {.port = source->port,
+                                           .idle_backoff_us = source->idle_backoff_us};
     for (size_t i = 0; i < source->eal_arg_count; i++) {
         options.eal_args[options.eal_arg_count++] = source->eal_args[i];
     }

@@ -195,9 +195,11 @@ int main(int argc, char **argv)
     if (status >= 0)
         return status;
     int rc = config_load(args.config_path, &uplinkd_section, &u.config, &err);
-    if (rc != 0 || args.check) {
-        printf("%s: %s\n", about.program, rc == 0 ? "configuration is good" : err.text);
-        return rc == 0 ? EXIT_OK : EXIT_CONFIG;
-    }
+    bool loaded = rc == 0;
+    if (loaded && args.check)
+        rc = uplinkd_files_check(&u.config, clock_wall(&clock_system), &err);
+    status = service_config_result(&about, &args, &uplinkd_section, loaded, rc, &err);
+    if (status >= 0)
+        return status;
     return enroll.wanted ? uplinkd_enroll_run(&u.config, &enroll) : serve(&u);
 }

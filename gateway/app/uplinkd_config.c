@@ -1,9 +1,15 @@
 /* See uplinkd_config.h. */
 #include "gateway/app/uplinkd_config.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "gateway/tls/pem.h"
 #include "gateway/uplink/outbox.h"
+#include "gateway/uplink/own_certificate.h"
+#include "gateway/wanted/list.h"
 
 #define TOP_ROW(member, key_, kind_, ...)                                                          \
     CONFIG_OPTION(struct uplinkd_config, member, key_, kind_, __VA_ARGS__)
@@ -68,7 +74,9 @@ static int check_top(void *section, const struct config_at *at, struct err_text 
     if (!tls_label_ok(config->fleet))
         return config_refuse(at, "fleet", err, "not a name, expected 1 to 64 of a-z 0-9 -");
     for (size_t i = 0; i < config->hq_count; i++) {
-        int rc = check_url(config->hq[i], "hq", at, err);
+        char key[32];
+        (void)snprintf(key, sizeof(key), "hq[%zu]", i); /* fits */
+        int rc = check_url(config->hq[i], key, at, err);
         if (rc != 0)
             return rc;
     }
@@ -77,3 +85,30 @@ static int check_top(void *section, const struct config_at *at, struct err_text 
 
 const struct config_section uplinkd_section = {CONFIG_ROWS(top_rows, struct uplinkd_config),
                                                .check = check_top};
+
+static int check_own(const struct uplinkd_config *config, struct wall_time now,
+                     struct err_text *err)
+{
+    const struct own_files files = {.certificate = config->certificate,
+                                    .key = config->key,
+                                    .box_root = config->box_root,
+                                    .checkpoint = config->checkpoint};
+    struct wall_time until;
+    if (access(config->certificate, F_OK) != 0)
+        return 0; /* not enrolled yet: no fault of the configuration */
+    return own_certificate_check(&files, now, &until, err);
+}
+
+int uplinkd_files_check(const struct uplinkd_config *config, struct wall_time now,
+                        struct err_text *err)
+{
+    struct root_keys roots;
+    STACK_OF(X509) *hq_root = NULL;
+    int rc = wanted_roots_load(config->roots, &roots, err);
+    if (rc == 0)
+        rc = tls_file_certificates(config->hq_root, &hq_root, err);
+    sk_X509_pop_free(hq_root, X509_free);
+    if (rc == 0 && config->redis_secret[0] && access(config->redis_secret, R_OK) != 0)
+        rc = err_set(err, ERR_IO, "%s: %s", config->redis_secret, strerror(errno));
+    return rc == 0 ? check_own(config, now, err) : rc;
+}

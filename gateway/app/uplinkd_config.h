@@ -29,3 +29,9 @@ struct uplinkd_config {
 };
 
 extern const struct config_section uplinkd_section;
+
+/* What only --check looks at: the program itself starts without these files, alarms and tries
+ * again. Root keys, HQ's root certificate, the Redis password, and our own certificate once it is
+ * there. Errors name key or path. */
+int uplinkd_files_check(const struct uplinkd_config *config, struct wall_time now,
+                        struct err_text *err) MUST_CHECK;

@@ -40,7 +40,8 @@ int hex_decode(const char *text, uint8_t *out, size_t size)
         }
     }
     for (size_t i = 0; i < size; i++) {
-        out[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+        out[i] =
+            (uint8_t)((unsigned)hex_digit(text[2 * i]) << 4 | (unsigned)hex_digit(text[2 * i + 1]));
     }
     return ERR_OK;
 }

@@ -63,7 +63,7 @@ static void cut_at_character(char *text)
     }
 }
 
-int err_set(struct err_text *err, int code, const char *fmt, ...)
+int(err_set)(struct err_text *err, int code, const char *fmt, ...)
 {
     if (err) {
         va_list args;
@@ -75,7 +75,7 @@ int err_set(struct err_text *err, int code, const char *fmt, ...)
     return code;
 }
 
-int err_prefix(struct err_text *err, int code, const char *fmt, ...)
+int(err_prefix)(struct err_text *err, int code, const char *fmt, ...)
 {
     if (err) {
         char prefix[sizeof(err->text)];

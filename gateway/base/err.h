@@ -39,3 +39,9 @@ int err_set(struct err_text *err, int code, const char *fmt, ...) PRINTF_LIKE(3,
 
 /* Puts "prefix: " before the text. `err` may be NULL. Returns `code`. */
 int err_prefix(struct err_text *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+#ifdef __clang_analyzer__
+/* The analyzer sees one file at a time: that a failing call does not return 0 it must be told. */
+#define err_set(err, code, ...) (err_set((err), (code), __VA_ARGS__), (code))
+#define err_prefix(err, code, ...) (err_prefix((err), (code), __VA_ARGS__), (code))
+#endif

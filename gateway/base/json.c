@@ -21,6 +21,7 @@ int json_parse(const char *text, size_t size, json_t **out, struct err_text *err
 }
 
 /* Bounded recursion: depth is jansson's own parse limit, or what our code built. */
+/* NOLINTNEXTLINE(misc-no-recursion): see above */
 static bool holds_real(const json_t *value)
 {
     const char *key;

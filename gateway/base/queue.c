@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gateway/base/thread.h"
+
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t arrived;
@@ -49,7 +51,7 @@ struct queue *queue_create(size_t capacity, size_t item_size_bytes)
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_mutex_init(&q->lock, NULL);
+    thread_lock_init(&q->lock);
     pthread_cond_init(&q->arrived, &attr);
     pthread_condattr_destroy(&attr);
     return q;

@@ -69,6 +69,7 @@ static size_t line_size(const char *text, size_t size, size_t columns, size_t *o
     size_t used = 0;
     size_t break_at = 0;
     size_t break_next = 0;
+    bool wide_before = false;
     while (at < size) {
         struct glyph glyph = glyph_at(text + at, size - at);
         if (used + glyph.columns > columns && at > 0) {
@@ -77,10 +78,11 @@ static size_t line_size(const char *text, size_t size, size_t columns, size_t *o
         if (text[at] == ' ') {
             break_at = at;
             break_next = at + 1;
-        } else if (glyph.wide && at > 0) {
+        } else if ((glyph.wide || wide_before) && at > 0) {
             break_at = at;
             break_next = at;
         }
+        wide_before = glyph.wide;
         used += glyph.columns;
         at += glyph.size;
     }
@@ -89,7 +91,7 @@ static size_t line_size(const char *text, size_t size, size_t columns, size_t *o
         return size;
     }
     bool wide_next = glyph_at(text + at, size - at).wide;
-    if (text[at] == ' ' || wide_next || break_at == 0) {
+    if (text[at] == ' ' || wide_next || wide_before || break_at == 0) {
         *out_next = text[at] == ' ' ? at + 1 : at;
         return at;
     }

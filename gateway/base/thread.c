@@ -3,6 +3,7 @@
  */
 #include "gateway/base/thread.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <string.h>
 #include <time.h>
@@ -47,6 +48,19 @@ int thread_start(struct thread *t, const struct thread_options *options,
     (void)pthread_setname_np(t->handle, options->name); /* a missing name harms nothing */
     apply_schedule(t);
     return ERR_OK;
+}
+
+void thread_lock_init(pthread_mutex_t *out)
+{
+    pthread_mutexattr_t attr;
+    int rc = pthread_mutexattr_init(&attr);
+    assert(rc == 0); /* Linux: cannot fail */
+    rc = pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+    assert(rc == 0); /* known to every Linux */
+    rc = pthread_mutex_init(out, &attr);
+    assert(rc == 0);
+    (void)rc;                               /* used by assert only in release builds */
+    (void)pthread_mutexattr_destroy(&attr); /* nothing in it */
 }
 
 void thread_stop(struct thread *t)

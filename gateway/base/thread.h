@@ -51,3 +51,8 @@ void thread_wait_ms(struct thread *t, int ms);
 bool thread_is_realtime(const struct thread *t);
 /* The first of `threads` that ended unasked or has not been alive for max_age_ms; NULL if none. */
 const struct thread *threads_stale(struct thread *const *threads, size_t count, int max_age_ms);
+
+/* A lock that threads of different priority share: who holds it runs at the priority of who waits,
+ * so that a lane never waits for a thread that others keep off the processor. Destroyed with
+ * pthread_mutex_destroy(). */
+void thread_lock_init(pthread_mutex_t *out);

@@ -44,6 +44,7 @@ static bool begins_with_value(const char *text, const struct scalar *value)
 }
 
 /* Depth is bounded by CONFIG_DEPTH_MAX when the document is opened. */
+/* NOLINTNEXTLINE(misc-no-recursion): see above */
 static bool find_value(const struct config_at *at, const char *text, about_fn is_about,
                        struct config_at *out)
 {

@@ -14,6 +14,8 @@
 #include "gateway/config/nearest.h"
 #include "gateway/config/scalar.h"
 
+/* NOLINTBEGIN(misc-no-recursion): as deep as the tables are, and a document is at most
+ * CONFIG_DEPTH_MAX */
 static int walk_section(const struct config_section *section, const struct config_at *at,
                         void *target, struct err_text *err);
 
@@ -275,6 +277,8 @@ static int walk_section(const struct config_section *section, const struct confi
     }
     return rc;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 int config_parse(const char *name, const char *text, size_t size,
                  const struct config_section *section, void *out, struct err_text *err)

@@ -90,7 +90,7 @@ static int send_all(struct control_client *client, const char *text, size_t size
             done += (size_t)n;
             continue;
         }
-        if (n < 0 && errno == EPIPE)
+        if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
             return err_set(err, ERR_STOPPED, "the connection was closed");
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return err_set(err, ERR_IO, "send: %s", strerror(errno));
@@ -144,7 +144,7 @@ static int read_more(struct control_client *client, struct mono_time deadline, s
     if (result != 0)
         return result;
     ssize_t n = recv(client->fd, client->data + client->size, READ_BYTES, 0);
-    if (n == 0)
+    if (n == 0 || (n < 0 && errno == ECONNRESET))
         return err_set(err, ERR_STOPPED, "the connection was closed");
     if (n < 0 && errno != EAGAIN && errno != EINTR)
         return err_set(err, ERR_IO, "receive: %s", strerror(errno));

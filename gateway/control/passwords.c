@@ -94,7 +94,7 @@ static int check_password(struct passwords *p, struct password_job *job)
     tries->last = now;
     if (mono_before(now, tries->until))
         return err_set(&job->err, ERR_BUSY, "too many wrong passwords: wait %lld s",
-                       (long long)(mono_diff_ms(tries->until, now) / 1000 + 1));
+                       (long long)mono_diff_ms(tries->until, now) / 1000 + 1);
     int result = accounts_check(p->accounts, job->name, job->password, &job->role);
     if (result == 0) {
         *tries = (struct tries){0};

@@ -1,16 +1,14 @@
-/*
- * "127.0.0.1:8443" or "[::1]:8443", as a listening end is configured.
- */
+/* Where a server listens, as text and as a bound socket. No state, any thread. */
 #pragma once
 
 #include <stdint.h>
 
 #include "gateway/base/err.h"
 
-enum { HQ_ADDRESS_SIZE = 128 };
+enum { HQ_ADDRESS_SIZE = 128 /* bytes of an address with its NUL */ };
 
-/* ERR_INVALID; `err` names the text and what was expected. */
-int hq_address_split(const char *text, char host[HQ_ADDRESS_SIZE], uint16_t *out_port,
+/* "127.0.0.1:8443" or "[::1]:8443"; port 0 takes a free one. ERR_INVALID quotes the text. */
+int hq_address_split(const char *text, char out_host[HQ_ADDRESS_SIZE], uint16_t *out_port,
                      struct err_text *err) MUST_CHECK;
-/* The port a listening socket has. ERR_IO. */
-int hq_address_port_of(int fd, uint16_t *out) MUST_CHECK;
+/* The port a socket is bound to. ERR_IO. */
+int hq_socket_port(int fd, uint16_t *out) MUST_CHECK;

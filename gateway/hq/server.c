@@ -405,7 +405,7 @@ static int open_end(struct hq_server *server, struct end *end, const char *liste
         return err_set(err, ERR_BUSY, "%s: cannot listen there", listen);
     end->listener = evhttp_bound_socket_get_listener(bound);
     evconnlistener_set_error_cb(end->listener, on_accept_error);
-    return hq_address_port_of(evhttp_bound_socket_get_fd(bound), &end->port);
+    return hq_socket_port(evhttp_bound_socket_get_fd(bound), &end->port);
 }
 
 static int make_tls(const struct hq_server_options *o, bool est, struct hq_server *server,
@@ -568,6 +568,7 @@ void hq_server_destroy(struct hq_server *server)
     if (!server)
         return;
     while (!TAILQ_EMPTY(&server->open))
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow TAILQ_REMOVE */
         free_call(TAILQ_FIRST(&server->open));
     if (server->hq && server->hq->wake_ctx == server)
         server->hq->wake = NULL;

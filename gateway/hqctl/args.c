@@ -133,12 +133,15 @@ static void print_wrapped(const char *text, FILE *to)
     size_t column = HELP_INDENT;
     while (*text) {
         size_t word = strcspn(text, " ");
-        if (column + word > HELP_WIDTH && column > HELP_INDENT) {
+        if (column > HELP_INDENT && column + 1 + word > HELP_WIDTH) {
             fprintf(to, "\n%*s", HELP_INDENT, "");
             column = HELP_INDENT;
+        } else if (column > HELP_INDENT) {
+            fputc(' ', to);
+            column++;
         }
-        fprintf(to, "%.*s ", (int)word, text);
-        column += word + 1;
+        fprintf(to, "%.*s", (int)word, text);
+        column += word;
         text += word + (text[word] == ' ');
     }
     fputc('\n', to);

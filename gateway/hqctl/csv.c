@@ -35,6 +35,7 @@ int csv_open(struct csv_reader *r, const char *name, const void *data, size_t si
     r->at = 0;
     r->line = r->column = 1;
     r->used = 0;
+    r->fault_reason[0] = '\0';
     if (size > CSV_FILE_MAX)
         return err_set(err, ERR_TOO_LARGE, "%s: %zu bytes, expected at most %d", name, size,
                        CSV_FILE_MAX);

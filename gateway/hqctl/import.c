@@ -423,7 +423,8 @@ int import_csv(const char *name, const void *data, size_t size, uint64_t first_i
     rc = csv_open(in.reader, name, data, size, &why);
     if (rc == 0)
         rc = read_all(&in, &why);
-    if (rc == ERR_INVALID && why.text[0]) { /* the reader's own: "name:line:column: reason" */
+    if (in.reader->fault_reason[0]) { /* the reader's own, behind which nothing can be read */
+        rc = ERR_INVALID;
         struct import_fault *fault = add_fault(&in, in.reader->fault_line, in.reader->fault_column);
         (void)snprintf(fault->reason, sizeof(fault->reason), "%s",
                        in.reader->fault_reason); /* fits */

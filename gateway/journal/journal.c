@@ -16,55 +16,14 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
 #include "gateway/base/json.h"
-#include "gateway/journal/seal.h"
-#include "gateway/journal/store.h"
+#include "gateway/base/trusted_time.h"
+#include "gateway/journal/private.h"
 
 enum { TAIL_CHECKED = 256, WALL_NAME_SIZE = 64 };
 
 static const char own_actor[] = "journal";
 
-struct journal {
-    struct journal_options options;
-    char path[STORE_PATH_SIZE];
-    char key_path[STORE_PATH_SIZE];
-    char next_key_path[STORE_PATH_SIZE];
-    char reserve_path[STORE_PATH_SIZE];
-    sqlite3 *db;
-    sqlite3_stmt *insert;
-    struct journal_head head;
-    uint8_t boot[JOURNAL_BOOT_ID_SIZE];
-    uint8_t seal_key[SEAL_KEY_SIZE]; /* private */
-    struct mono_time sealed_at;
-    struct wall_time last_wall;
-    uint64_t confirmed;
-    bool reserve_used;
-    bool failed; /* the last append did */
-};
-
 /* ---- files beside the database ---- */
-
-static int read_boot_id(uint8_t out[JOURNAL_BOOT_ID_SIZE], struct err_text *err)
-{
-    uint8_t *text;
-    size_t size;
-    char hex[2 * JOURNAL_BOOT_ID_SIZE + 1];
-    size_t digits = 0;
-    /* A file of /proc has no size, so it is read by hand. */
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    char raw[64];
-    ssize_t got = fd >= 0 ? read(fd, raw, sizeof raw) : -1;
-    if (fd >= 0)
-        close(fd);
-    text = (uint8_t *)raw;
-    size = got > 0 ? (size_t)got : 0;
-    for (size_t i = 0; i < size && digits < sizeof hex - 1; i++)
-        if (text[i] != '-' && text[i] != '\n')
-            hex[digits++] = (char)text[i];
-    hex[digits] = '\0';
-    if (hex_decode(hex, out, JOURNAL_BOOT_ID_SIZE) != 0)
-        return err_set(err, ERR_IO, "/proc/sys/kernel/random/boot_id: cannot be read");
-    return 0;
-}
 
 static int make_reserve(const struct journal *j)
 {
@@ -300,7 +259,6 @@ static int take_tail_row(struct journal *j, sqlite3_stmt *rows, bool first, stru
     if (result == 0 && memcmp(hash, j->head.hash, JOURNAL_HASH_SIZE) != 0)
         result = err_set(err, ERR_CORRUPT, "record %llu: its stored hash is another",
                          (unsigned long long)record.header.sequence);
-    j->last_wall = record.header.wall;
     return result == 0 ? 0 : ERR_CORRUPT;
 }
 
@@ -417,6 +375,10 @@ static int open_chain(struct journal *j, struct err_text *err)
         result = j->head.sequence == 0 ? begin_chain(j, err) : restore_key(j, err);
     if (result == 0)
         result = append_start(j, err);
+    if (result == ERR_FULL && j->head.sequence > 0) {
+        j->start_owed = true; /* a full disk must not keep the lanes from running */
+        result = 0;
+    }
     return result == 0 ? 0 : err_prefix(err, result, "%s", j->path);
 }
 
@@ -440,7 +402,7 @@ int journal_open(const struct journal_options *options, struct journal **out, st
         j->options.reserve_bytes = JOURNAL_RESERVE_DEFAULT_BYTES;
     int result = set_paths(j, err);
     if (result == 0)
-        result = read_boot_id(j->boot, err);
+        result = time_boot_id(j->boot) == 0 ? 0 : err_set(err, ERR_IO, "boot id: cannot be read");
     if (result == 0)
         j->reserve_used = make_reserve(j) != 0;
     if (result == 0)
@@ -450,6 +412,7 @@ int journal_open(const struct journal_options *options, struct journal **out, st
         return result;
     }
     j->sealed_at = clock_mono(j->options.clock);
+    j->log_holds_deleted = true; /* the run before may have ended between the two */
     *out = j;
     return 0;
 }
@@ -494,6 +457,12 @@ int journal_maintain(struct journal *j, struct err_text *err)
 {
     if (j->reserve_used && make_reserve(j) == 0)
         j->reserve_used = false;
+    if (j->start_owed) {
+        int result = append_start(j, err);
+        if (result != 0)
+            return result;
+        j->start_owed = false;
+    }
     struct mono_time due = mono_add_ms(j->sealed_at, j->options.seal_interval_ms);
     return mono_before(clock_mono(j->options.clock), due) ? 0 : append_seal(j, err);
 }
@@ -508,71 +477,7 @@ void journal_head_read(const struct journal *j, struct journal_head *out)
     *out = j->head;
 }
 
-struct wall_time journal_last_wall(const struct journal *j)
-{
-    return j->last_wall;
-}
-
 uint64_t journal_confirmed(const struct journal *j)
 {
     return j->confirmed;
-}
-
-/* ---- confirmed by headquarters ---- */
-
-static int check_hash(struct journal *j, const struct journal_head *head, struct err_text *err)
-{
-    sqlite3_stmt *query = NULL;
-    if (sqlite3_prepare_v2(j->db, "SELECT hash FROM record WHERE sequence = ?", -1, &query, NULL) !=
-        SQLITE_OK)
-        return store_error(j->db, "confirm", err);
-    sqlite3_bind_int64(query, 1, (sqlite3_int64)head->sequence);
-    int step = sqlite3_step(query);
-    int result = 0;
-    if (step == SQLITE_DONE)
-        result = err_set(err, ERR_NOT_FOUND, "no record %llu", (unsigned long long)head->sequence);
-    else if (step != SQLITE_ROW)
-        result = store_error(j->db, "confirm", err);
-    else if (sqlite3_column_bytes(query, 0) != JOURNAL_HASH_SIZE ||
-             memcmp(sqlite3_column_blob(query, 0), head->hash, JOURNAL_HASH_SIZE) != 0)
-        result = err_set(err, ERR_CORRUPT, "record %llu has another hash than the receipt says",
-                         (unsigned long long)head->sequence);
-    sqlite3_finalize(query);
-    return result;
-}
-
-static int store_confirmed(struct journal *j, uint64_t sequence, const char *receipt, size_t size,
-                           struct err_text *err)
-{
-    char text[24];
-    int digits = snprintf(text, sizeof text, "%llu", (unsigned long long)sequence);
-    int result = store_exec(j->db, "BEGIN IMMEDIATE", err);
-    if (result != 0)
-        return result;
-    result = store_meta_set(j->db, "receipt", receipt, size, err);
-    if (result == 0)
-        result = store_meta_set(j->db, "confirmed", text, (size_t)digits, err);
-    if (result == 0)
-        result = store_exec(j->db, "COMMIT", err);
-    if (result != 0) {
-        struct err_text ignored; /* the first error is the one to report */
-        int rolled_back = store_exec(j->db, "ROLLBACK", &ignored);
-        (void)rolled_back;
-    }
-    return result;
-}
-
-int journal_confirm(struct journal *j, const struct journal_head *head, const char *receipt,
-                    size_t receipt_size, struct err_text *err)
-{
-    if (memcmp(head->chain, j->head.chain, sizeof head->chain) != 0)
-        return err_set(err, ERR_CONFLICT, "the receipt is of another chain");
-    if (head->sequence <= j->confirmed)
-        return 0;
-    int result = check_hash(j, head, err);
-    if (result == 0)
-        result = store_confirmed(j, head->sequence, receipt, receipt_size, err);
-    if (result == 0)
-        j->confirmed = head->sequence;
-    return result;
 }

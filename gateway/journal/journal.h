@@ -24,15 +24,16 @@ enum {
 struct journal;
 
 struct journal_options {
-    const char *folder;       /* must exist */
-    const char *checkpoint;   /* "lu-hz-01": stands in the start record */
-    int64_t seal_interval_ms; /* 0 = default */
-    uint64_t reserve_bytes;   /* 0 = default */
-    const struct clock_source *clock;
+    const char *folder;               /* must exist */
+    const char *checkpoint;           /* "lu-hz-01": stands in the start record */
+    int64_t seal_interval_ms;         /* 0 = default */
+    uint64_t reserve_bytes;           /* 0 = default */
+    const struct clock_source *clock; /* `wall` should be trusted time; outlives the journal */
 };
 
 /* Opens the journal or begins a new one, checks its tail (the last records and the seal key), and
- * appends a start record. ERR_CORRUPT: the file or its tail is damaged, set it aside with
+ * appends a start record (later, by journal_maintain, while the disk is full: the journal is not
+ * healthy until then). ERR_CORRUPT: the file or its tail is damaged, set it aside with
  * journal_set_aside() and open again: that begins a new chain, which HQ quarantines until a person
  * accepts it. ERR_IO, ERR_FULL, ERR_NO_MEMORY. */
 int journal_open(const struct journal_options *options, struct journal **out,
@@ -64,8 +65,6 @@ int journal_maintain(struct journal *journal, struct err_text *err) MUST_CHECK;
 /* False while the reserve is in use or the last append failed: releasing acts are refused. */
 bool journal_healthy(const struct journal *journal);
 void journal_head_read(const struct journal *journal, struct journal_head *out);
-/* Wall time of the newest record before this run, ms = 0 for a new chain. */
-struct wall_time journal_last_wall(const struct journal *journal);
 
 /* Headquarters has everything up to `head`; `receipt` is its signed statement, verified by the
  * caller, kept as an anchor. The hash must be that of the record here. An older one than known
@@ -75,3 +74,25 @@ int journal_confirm(struct journal *journal, const struct journal_head *head, co
                     size_t receipt_size, struct err_text *err) MUST_CHECK;
 /* The newest sequence HQ has confirmed, 0 = none. */
 uint64_t journal_confirmed(const struct journal *journal);
+
+/* How long bodies are kept. Seals, starts, stops, lists, configuration and clock records name
+ * nobody and are kept for ever. */
+struct journal_retention {
+    int64_t age_ms[JOURNAL_KIND_COUNT]; /* by the record's wall time; 0 = kept for ever */
+    uint32_t on_box; /* JOURNAL_KIND_BITs: headquarters gets no body, so it is not waited for */
+};
+
+enum {
+    JOURNAL_RETAIN_MAX = 200,       /* bodies deleted in one transaction */
+    JOURNAL_AFTER_RECEIPT_DAYS = 30 /* hits, acts and barrier records stay this long after theirs */
+};
+
+/* Deletes bodies past their term, each with its salt: header and hash stay, the chain verifies, and
+ * nothing left tells what was in it. Of hits, decisions, orders, outcomes, acts and device records
+ * none goes sooner than JOURNAL_AFTER_RECEIPT_DAYS after headquarters confirmed it; a passage whose
+ * body headquarters gets, not before it was confirmed. At most JOURNAL_RETAIN_MAX bodies a call,
+ * *out_deleted says how many: call again soon when that many. `now` must be trusted time: do not
+ * call while the clock is not. ERR_FULL, ERR_IO, ERR_BUSY: nothing was deleted, or a reader keeps
+ * the write-ahead log from being emptied; the next call does it. */
+int journal_retain(struct journal *journal, const struct journal_retention *retention,
+                   struct wall_time now, size_t *out_deleted, struct err_text *err) MUST_CHECK;

@@ -43,6 +43,9 @@ enum journal_kind {
     JOURNAL_KIND_COUNT
 };
 
+/* One kind's bit, for masks of kinds. */
+#define JOURNAL_KIND_BIT(kind) (1u << (kind))
+
 /* "hit"; NULL when it is none. And back: 0 when no kind has that name. */
 const char *journal_kind_name(enum journal_kind kind);
 enum journal_kind journal_kind_parse(const char *name);

@@ -10,6 +10,9 @@ static const char schema[] =
     " sequence INTEGER PRIMARY KEY, kind INTEGER NOT NULL, wall INTEGER NOT NULL,"
     " header BLOB NOT NULL, salt BLOB, body BLOB, hash BLOB NOT NULL) STRICT;"
     "CREATE INDEX IF NOT EXISTS record_kind ON record (kind, wall);"
+    "CREATE INDEX IF NOT EXISTS record_body ON record (kind, wall) WHERE body IS NOT NULL;"
+    "CREATE TABLE IF NOT EXISTS confirmed (sequence INTEGER PRIMARY KEY, wall INTEGER NOT NULL)"
+    " STRICT;"
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;";
 
 int store_path(const char *folder, const char *name, char out[STORE_PATH_SIZE],

@@ -270,7 +270,8 @@ static void foreign_motion(struct lane_ctx *x, bool guard_acted)
 {
     set_alarm(x, EVENT_LANE_FOREIGN_MOTION, true, 0);
     (void)add_record(x, LANE_RECORD_FOREIGN_MOTION, LANE_CLASS_PROTECTIVE);
-    if (!guard_acted) { /* its raise takes a vehicle out of danger: no stop against it */
+    /* No stop against the guard's raise; one at a time, or a bouncing limit fills the bus. */
+    if (!guard_acted && x->s->stop_order == 0) {
         boom_stop(x, LANE_CAUSE_FOREIGN, 0);
     }
 }
@@ -288,9 +289,9 @@ static void check_coils(struct lane_ctx *x, bool guard_acted)
         if (!(x->s->coils & bit) || timer_running(x, coils[i].timer)) {
             continue;
         }
+        foreign_motion(x, guard_acted);
         coil_off(x, coils[i].output, LANE_CAUSE_FOREIGN);
         timer_set(x, coils[i].timer, x->c->order_life_ms + x->c->coil_grace_ms);
-        foreign_motion(x, guard_acted);
     }
 }
 
@@ -504,15 +505,15 @@ static bool withheld(const struct lane_ctx *x)
 {
     const struct lane_state *s = x->s;
     return s->hold_count > 0 || s->stopped || !s->journal_commits || !s->order_known ||
-           has_alarm(x, EVENT_LANE_FOREIGN_MOTION) || has_alarm(x, EVENT_LANE_RUN_THROUGH) ||
-           (s->blind && x->c->on_blind == LANE_FAIL_HOLD) ||
+           has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE) || has_alarm(x, EVENT_LANE_FOREIGN_MOTION) ||
+           has_alarm(x, EVENT_LANE_RUN_THROUGH) || (s->blind && x->c->on_blind == LANE_FAIL_HOLD) ||
            (!s->list_usable && x->c->on_no_list == LANE_FAIL_HOLD);
 }
 
 static bool is_cleared(const struct lane_vehicle *v)
 {
     return v->passage != 0 && v->cleared && v->authenticated && v->raise && !v->open_hit &&
-           !v->was_held;
+           !v->was_held && !v->doubtful;
 }
 
 static void decide_raise(struct lane_ctx *x)
@@ -552,7 +553,8 @@ static bool lowers_itself(const struct lane_ctx *x)
 static bool rule_7_holds(const struct lane_ctx *x)
 {
     return lowers_itself(x) && x->c->person_device && x->c->vehicle_detector &&
-           x->s->person_healthy && x->s->vehicle_healthy && timer_running(x, TIMER_GUIDED);
+           input_on(x, INPUT_PERSON_OK) && input_on(x, INPUT_DETECTOR_OK) &&
+           timer_running(x, TIMER_GUIDED);
 }
 
 bool boom_may_lower(const struct lane_ctx *x)

@@ -6,7 +6,8 @@
 
 enum {
     UNDER = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_OBSTACLE),
-    HANDS_OFF = INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_EMERGENCY_STOP)
+    HANDS_OFF = INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_EMERGENCY_STOP),
+    REPEAT_MS = 100 /* between two raises of the guard */
 };
 
 void guard_init(struct guard *guard, const struct lane_config *config)
@@ -26,12 +27,18 @@ static bool energised(const struct lane_scan *scan, enum lane_output output)
     return (scan->outputs & scan->outputs_wired & OUTPUT_BIT(output)) != 0;
 }
 
+/* Rule 7: a lower of ours needs both detectors, now. */
+static bool detectors_healthy(const struct lane_scan *scan)
+{
+    return active(scan, INPUT_PERSON_OK) && active(scan, INPUT_DETECTOR_OK);
+}
+
 /* A lower of ours runs, or somebody's coil is on. */
 static bool is_lowering(const struct guard *g, const struct lane_scan *scan)
 {
     bool down = active(scan, INPUT_LIMIT_CLOSED) && !active(scan, INPUT_LIMIT_OPEN);
     bool ours = mono_before(scan->at, g->lowering_until) && !down;
-    return ours || g->lower_on || energised(scan, OUTPUT_LOWER);
+    return ours || mono_before(scan->at, g->lower_until) || energised(scan, OUTPUT_LOWER);
 }
 
 static void add(struct lane_order out[GUARD_ORDERS_MAX], uint32_t *count, const struct guard *guard,
@@ -47,6 +54,14 @@ static void add(struct lane_order out[GUARD_ORDERS_MAX], uint32_t *count, const 
                             .pulse_ms = pulse_ms,
                             .emergency = true,
                             .expires = mono_add_ms(guard->latest.at, guard->config->order_life_ms)};
+}
+
+/* The guard's raise is over and the boom not up. */
+static bool must_repeat(const struct guard *g, const struct lane_scan *scan)
+{
+    return g->raising && mono_before(scan->at, g->raising_until) &&
+           !mono_before(scan->at, g->raise_again) && !energised(scan, OUTPUT_RAISE) &&
+           !energised(scan, OUTPUT_STOP);
 }
 
 uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
@@ -68,10 +83,19 @@ uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
     if (active(scan, INPUT_LIMIT_OPEN)) {
         g->raising = false;
     }
-    bool danger = under && is_lowering(g, scan);
+    bool danger = (under || !detectors_healthy(scan)) && is_lowering(g, scan);
     bool again = g->raising && g->raise_failed;
-    if ((!danger && !again) || (scan->active & scan->wired & HANDS_OFF) != 0) {
+    if ((scan->active & scan->wired & HANDS_OFF) != 0) {
         return 0;
+    }
+    if (!danger && !again) {
+        if (must_repeat(g, scan)) {
+            add(out, &count, g, OUTPUT_RAISE, true, g->config->pulse_ms);
+        }
+        return count;
+    }
+    if (!g->raising) {
+        g->raising_until = mono_add_ms(scan->at, 2 * (int64_t)g->config->travel_ms);
     }
     g->raising = true;
     g->raise_failed = false;
@@ -89,9 +113,10 @@ static bool veto(char reason[GUARD_REASON_SIZE], const char *why)
 }
 
 static bool allows_raise(const struct guard *g, const struct lane_order *order,
-                         const struct lane_scan *latest, char reason[GUARD_REASON_SIZE])
+                         const struct lane_scan *latest, struct mono_time now,
+                         char reason[GUARD_REASON_SIZE])
 {
-    if (g->lower_on || (energised(latest, OUTPUT_LOWER) && !g->raising)) {
+    if (mono_before(now, g->lower_until) || (energised(latest, OUTPUT_LOWER) && !g->raising)) {
         return veto(reason, "lower is energised");
     }
     if (active(latest, INPUT_FAULT) && !order->emergency) {
@@ -103,7 +128,13 @@ static bool allows_raise(const struct guard *g, const struct lane_order *order,
 static bool allows_lower(const struct guard *g, const struct lane_scan *latest,
                          struct mono_time now, char reason[GUARD_REASON_SIZE])
 {
-    if (g->raise_on || energised(latest, OUTPUT_RAISE) || g->raising) {
+    if (!g->config->lower_automatically) {
+        return veto(reason, "this lane declares no lowering by the gateway");
+    }
+    if (!detectors_healthy(latest)) {
+        return veto(reason, "a detector is not healthy");
+    }
+    if (mono_before(now, g->raise_until) || energised(latest, OUTPUT_RAISE) || g->raising) {
         return veto(reason, "raise is energised");
     }
     if ((latest->active & latest->wired & UNDER) != 0) {
@@ -145,26 +176,39 @@ bool guard_allows(void *ctx, const struct lane_order *order, const struct lane_s
     if (active(latest, INPUT_EMERGENCY_STOP)) {
         return veto(reason, "the emergency stop is pressed");
     }
-    return order->output == OUTPUT_RAISE ? allows_raise(g, order, latest, reason)
+    return order->output == OUTPUT_RAISE ? allows_raise(g, order, latest, now, reason)
                                          : allows_lower(g, latest, now, reason);
+}
+
+/* A write that failed may have acted all the same. */
+static void note_coil(struct mono_time *until, const struct guard *g,
+                      const struct lane_order *order, bool done, struct mono_time now)
+{
+    if (order->on && order->pulse_ms == 0) {
+        until->ns = INT64_MAX;
+    } else if (order->on) {
+        *until = mono_add_ms(now, (int64_t)order->pulse_ms + g->config->coil_grace_ms);
+    } else if (done) {
+        *until = now;
+    }
 }
 
 void guard_wrote(void *ctx, const struct lane_order *order, bool done, struct mono_time now)
 {
     struct guard *g = ctx;
     if (order->output == OUTPUT_LOWER) {
-        /* A write that failed may have acted all the same. */
-        g->lower_on = order->on || (g->lower_on && !done);
+        note_coil(&g->lower_until, g, order, done, now);
         if (order->on) {
             g->lowering_until = mono_add_ms(now, g->config->travel_ms);
         }
     } else if (order->output == OUTPUT_RAISE) {
-        g->raise_on = order->on || (g->raise_on && !done);
+        note_coil(&g->raise_until, g, order, done, now);
         if (order->on && done) {
             g->lowering_until = now;
         }
         if (order->on && g->raising) {
             g->raise_failed = !done;
+            g->raise_again = mono_add_ms(now, (int64_t)order->pulse_ms + REPEAT_MS);
         }
     } else if (order->output == OUTPUT_STOP && order->on && done) {
         g->lowering_until = now;

@@ -1,11 +1,12 @@
 /*
- * The guard of one lane's boom: safety rules 1 to 3 at the wire, in the bus thread, on the scan
- * that shows the danger. It vetoes what the lane's state machine (a queue away) could not know yet,
- * and stops and raises a boom that comes down on something. It never lowers. Pure: time comes with
- * each call; one owner, the bus thread.
+ * The guard of one lane's boom: safety rules 1 to 3 and 7 at the wire, in the bus thread, on the
+ * scan that shows the danger. It vetoes what the lane's state machine (a queue away) could not know
+ * yet, and stops and raises a boom that comes down on something. It never lowers. Pure: time comes
+ * with each call; one owner, the bus thread.
  *
- * Scan -> up to three orders: lower off, stop, raise. Software is never the safety function
- * (EN 12453, EN 12978 devices are); this is the second net.
+ * Scan -> up to three orders: lower off, stop, raise. The raise is repeated until the boom is up: a
+ * controller that heeds edges only ignores the first one, which meets the stop pulse. Software is
+ * never the safety function (EN 12453, EN 12978 devices are); this is the second net.
  */
 #pragma once
 
@@ -18,8 +19,12 @@ struct guard {
     struct mono_time lowering_until;  /* a lower of ours may still move the boom */
     bool raising;                     /* the guard has stopped the boom and raises it */
     bool raise_failed;                /* its raise was not acknowledged: asked again */
-    bool lower_on;                    /* lower written, its end not yet */
-    bool raise_on;
+    struct mono_time raising_until;   /* until then its raise is repeated */
+    struct mono_time raise_again;     /* not before this */
+    /* A coil counts as on until its pulse must be over, whoever ends it (the module's own timer
+     * tells nobody), or its end was written. Read-back counts besides. */
+    struct mono_time lower_until;
+    struct mono_time raise_until;
 };
 
 void guard_init(struct guard *guard, const struct lane_config *config);

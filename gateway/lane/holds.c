@@ -62,14 +62,33 @@ struct lane_hold *hold_find(struct lane_ctx *x, uint64_t id)
     return NULL;
 }
 
-bool hold_covers(const struct lane_ctx *x, uint64_t passage)
+struct lane_hold *hold_of(struct lane_ctx *x, uint64_t passage)
 {
     for (uint8_t i = 0; i < x->s->hold_count; i++) {
         if (x->s->holds[i].passage == passage) {
-            return true;
+            return &x->s->holds[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+void hold_join(struct lane_ctx *x, struct lane_hold *hold, const struct lane_hit *hits,
+               uint8_t count)
+{
+    bool joined = false;
+    for (uint8_t i = 0; i < count; i++) {
+        bool known = !hits[i].holds;
+        for (uint8_t k = 0; k < hold->hit_count; k++) {
+            known |= hold->hits[k].hit == hits[i].hit;
+        }
+        if (!known) {
+            hold_add_hits(hold, &hits[i], 1);
+            joined = true;
+        }
+    }
+    if (joined) {
+        hold_record(x, hold, LANE_RECORD_HOLD_JOINED, LANE_CLASS_PROTECTIVE);
+    }
 }
 
 void hold_activate(struct lane_ctx *x, const struct lane_hold *hold)

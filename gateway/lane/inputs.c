@@ -1,8 +1,8 @@
 /*
  * Scans: contact, debounce, the loops handed to the queue. What protects counts at once, what
  * releases must be stable for debounce_ms: presence, obstacle, local control, emergency stop, fault
- * and boom-off become active at once and inactive late; limits are left at once and reached late;
- * entry and exit loops change late both ways.
+ * and boom-off become active at once and inactive late; limits are left at once and reached late,
+ * and so is the health of detectors; entry and exit loops change late both ways.
  */
 #include "gateway/lane/private.h"
 
@@ -10,7 +10,8 @@ enum {
     ON_AT_ONCE = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_OBSTACLE) |
                  INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_EMERGENCY_STOP) |
                  INPUT_BIT(INPUT_FAULT) | INPUT_BIT(INPUT_BOOM_OFF),
-    OFF_AT_ONCE = INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_LIMIT_CLOSED)
+    OFF_AT_ONCE = INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_LIMIT_CLOSED) |
+                  INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK)
 };
 
 static void debounce(struct lane_ctx *x)
@@ -82,6 +83,7 @@ void inputs_scan(struct lane_ctx *x, const struct lane_scan *scan)
         debounce(x);
     }
     boom_scan(x, scan, raw_before);
+    queue_watch_held(x, s->raw & ~raw_before);
     follow_inputs(x, before);
 }
 

@@ -58,10 +58,9 @@ struct lane_config {
     uint32_t wired;         /* INPUT_BITs the devices have */
     uint32_t outputs_wired; /* OUTPUT_BITs */
     uint32_t camera_to_boom_m;
-    uint32_t transit_max_ms; /* camera to stop line at a crawl; later the order is lost */
-    /* After a start, lost contact or blindness: so long without a vehicle until the order counts as
-     * known again. Not used where the camera looks at the boom itself. */
-    uint32_t settle_ms;
+    /* Camera to stop line at a crawl; later the order is lost. Also how long after a start, lost
+     * contact or blindness nobody unseen may come until the order counts as known again. */
+    uint32_t transit_max_ms;
     uint32_t read_grace_ms;  /* a read may come this much after its vehicle at the stop line */
     uint32_t entry_gap_ms;   /* entry loop free this long: the next edge is another vehicle */
     uint32_t exit_gap_ms;    /* exit and presence free this long: the vehicle has left */
@@ -85,6 +84,7 @@ struct lane_config {
     bool lower_automatically;
     bool person_device;    /* an EN 12978 person-capable device is fitted, wired as obstacle */
     bool vehicle_detector; /* a vehicle detector that is no induction loop is fitted */
+    /* Their health are the inputs person_device_ok and vehicle_detector_ok. */
 };
 
 void lane_config_defaults(struct lane_config *out, uint8_t lane);
@@ -149,7 +149,6 @@ enum lane_event_kind {
     LANE_EVENT_MATCH_LOST,  /* its connection ended: blind at once */
     LANE_EVENT_LIST,        /* usable: there is one, not older than the lane's limit */
     LANE_EVENT_JOURNAL,     /* whether it can commit */
-    LANE_EVENT_DETECTORS,   /* health of the person device and the vehicle detector */
     LANE_EVENT_GUIDED_TEST, /* the recorded test showed the hardware stopping a lower */
     LANE_EVENT_RESTORE,
     LANE_EVENT_TICK /* at lane_next_deadline, or any time */
@@ -170,10 +169,6 @@ struct lane_event {
         } commit;
         bool list_usable;
         bool journal_commits;
-        struct {
-            bool person_healthy;
-            bool vehicle_healthy;
-        } detectors;
         int64_t guided_test_valid_ms; /* from now to 12 months after the test; <= 0: none */
         struct lane_restore_event restore;
     } u;
@@ -226,8 +221,9 @@ enum lane_record_kind {
     LANE_RECORD_ORDER_KNOWN,
     LANE_RECORD_FOREIGN_MOTION,
     LANE_RECORD_RUN_THROUGH,
-    LANE_RECORD_LEFT,     /* a passage's vehicle left the lane: the passage is complete */
-    LANE_RECORD_HOLD_KEPT /* a release came on record after it was refused: the hold goes on */
+    LANE_RECORD_LEFT,        /* a passage's vehicle left the lane: the passage is complete */
+    LANE_RECORD_HOLD_JOINED, /* further hits joined an open hold, waiting or active */
+    LANE_RECORD_HOLD_KEPT    /* a release came on record after it was refused: the hold goes on */
 };
 
 enum boom_state {
@@ -349,6 +345,7 @@ struct lane_vehicle {
     bool raise;     /* the rules would open for it */
     bool open_hit;  /* some hit, holding or not, not withdrawn or released */
     bool was_held;  /* never raised for automatically again */
+    bool doubtful;  /* its read came after it, from far: perhaps of the vehicle behind it */
     bool announced; /* siren and strobe given */
     bool siren;
     bool strobe;
@@ -403,8 +400,6 @@ struct lane_state {
     bool blind;
     bool list_usable;
     bool journal_commits;
-    bool person_healthy;
-    bool vehicle_healthy;
     /* vehicles */
     bool order_known;
     bool exit_seen;   /* the exit loop saw the vehicle at the boom */

@@ -132,6 +132,8 @@ static int check_lower(const struct lane_config *c, struct err_text *err)
         why = "a person-capable device (EN 12978), wired as 'obstacle'";
     } else if (!c->vehicle_detector) {
         why = "a vehicle detector that is no induction loop";
+    } else if (!wired(c, INPUT_PERSON_OK) || !wired(c, INPUT_DETECTOR_OK)) {
+        why = "the health contacts of both as inputs 'person_device_ok' and 'vehicle_detector_ok'";
     } else if (!moves(c, OUTPUT_LOWER)) {
         why = "output 'lower'";
     }

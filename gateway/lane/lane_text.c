@@ -12,7 +12,7 @@ static const char *const record_names[] = {
     "hold_waiting", "hold_active", "hold_dropped", "hold_release", "hold_withdraw",
     "hold_ended",   "raise",       "lower",        "act",          "refused",
     "boom",         "obstacle",    "order_lost",   "order_known",  "foreign_motion",
-    "run_through",  "left",        "hold_kept"};
+    "run_through",  "left",        "hold_joined",  "hold_kept"};
 static const char *const class_names[] = {"protective", "releasing", "routine"};
 static const char *const cause_names[] = {"state",   "cleared", "officer", "emergency",
                                           "foreign", "safety",  "lower"};

@@ -79,6 +79,8 @@ enum boom_state boom_state_of(const struct lane_ctx *x);
 bool queue_is_direct(const struct lane_ctx *x); /* the camera looks at the boom itself */
 void queue_passage(struct lane_ctx *x, const struct lane_passage_event *event);
 void queue_seen_at_boom(struct lane_ctx *x, uint64_t passage);
+/* Raw inputs that became active: a held vehicle past the exit is told on the scan that shows it. */
+void queue_watch_held(struct lane_ctx *x, uint32_t rose);
 /* `rose`, `fell`: debounced inputs that changed. */
 void queue_loops(struct lane_ctx *x, uint32_t rose, uint32_t fell);
 void queue_tick(struct lane_ctx *x);
@@ -98,12 +100,15 @@ void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event);
 void hold_by_officer(struct lane_ctx *x, uint64_t act);
 uint64_t hold_new_id(struct lane_ctx *x); /* of no other hold of any lane */
 void hold_add_hits(struct lane_hold *hold, const struct lane_hit *hits, uint8_t count);
+/* Holding hits that are new to an open hold; recorded. */
+void hold_join(struct lane_ctx *x, struct lane_hold *hold, const struct lane_hit *hits,
+               uint8_t count);
 void hold_record(struct lane_ctx *x, const struct lane_hold *hold, enum lane_record_kind kind,
                  enum lane_class class);
 /* The active or waiting hold of that id, NULL: none. */
 struct lane_hold *hold_find(struct lane_ctx *x, uint64_t id);
-/* Whether a vehicle of this passage, or of no known one, is held. */
-bool hold_covers(const struct lane_ctx *x, uint64_t passage);
+/* The active hold of this passage's vehicle; passage 0: of one nobody knows. NULL: none. */
+struct lane_hold *hold_of(struct lane_ctx *x, uint64_t passage);
 void hold_withdraw(struct lane_ctx *x, uint64_t entry);
 /* After the commit: the hold is over, its vehicle settled. Nothing moves by itself. */
 void hold_end(struct lane_ctx *x, uint64_t id, uint64_t act);

@@ -79,7 +79,12 @@ static void ask_to_confirm(struct lane_ctx *x, uint64_t passage)
 /* A vehicle whose hits hold: active at the boom, waiting before it, dropped when nobody knows. */
 static void place_hold(struct lane_ctx *x, struct lane_vehicle *v)
 {
-    if (!wants_hold(v) || hold_covers(x, v->passage)) {
+    struct lane_hold *active = hold_of(x, v->passage);
+    if (!wants_hold(v)) {
+        return;
+    }
+    if (active) {
+        hold_join(x, active, v->hits, v->hit_count);
         return;
     }
     struct lane_hold hold = make_hold(x, v);
@@ -270,7 +275,7 @@ static void turned_away(struct lane_ctx *x)
     struct lane_state *s = x->s;
     bool others = s->count > s->arrived;
     while (s->arrived > 0) {
-        if (hold_covers(x, s->queue[0].passage)) {
+        if (hold_of(x, s->queue[0].passage)) {
             set_alarm(x, EVENT_LANE_HELD_VEHICLE_GONE, true, s->queue[0].passage);
         }
         pop(x);
@@ -283,11 +288,12 @@ static void turned_away(struct lane_ctx *x)
 
 /* ---- loops ---- */
 
-static void past_exit(struct lane_ctx *x)
+/* An alarm that costs nobody anything does not wait for the loop to be stable. */
+void queue_watch_held(struct lane_ctx *x, uint32_t rose)
 {
     struct lane_state *s = x->s;
-    s->exit_seen = true;
-    if (s->hold_count > 0 && !has_alarm(x, EVENT_LANE_RUN_THROUGH)) {
+    if ((rose & INPUT_BIT(INPUT_EXIT_LOOP)) && s->hold_count > 0 &&
+        !has_alarm(x, EVENT_LANE_RUN_THROUGH)) {
         const struct lane_hold *hold = &s->holds[s->hold_count - 1];
         set_alarm(x, EVENT_LANE_RUN_THROUGH, true, hold->passage);
         hold_record(x, hold, LANE_RECORD_RUN_THROUGH, LANE_CLASS_PROTECTIVE);
@@ -337,10 +343,13 @@ void queue_loops(struct lane_ctx *x, uint32_t rose, uint32_t fell)
         x->s->was_present = true;
     }
     if (rose & INPUT_BIT(INPUT_EXIT_LOOP)) {
-        past_exit(x);
+        x->s->exit_seen = true;
     }
     watch_exit(x);
     watch_empty(x);
+    if (!x->s->order_known && !is_empty(x)) {
+        queue_settle(x); /* behind who stands there others may stand unread */
+    }
 }
 
 /* ---- reads ---- */
@@ -379,6 +388,30 @@ static void make_room(struct lane_ctx *x)
     }
 }
 
+/* A vehicle stands at the stop line unread, and a read could still be its own. */
+static bool is_late(const struct lane_ctx *x)
+{
+    const struct lane_state *s = x->s;
+    return s->order_known && timer_running(x, TIMER_GRACE) && s->arrived > 0 &&
+           s->arrived == s->count && s->queue[s->arrived - 1].passage == 0;
+}
+
+/* Another vehicle fits between the camera's read point and the stop line. */
+static bool is_far(const struct lane_ctx *x)
+{
+    return x->c->camera_to_boom_m > LANE_DIRECT_MAX_M;
+}
+
+static bool has_holding_hit(const struct lane_passage_event *event)
+{
+    for (uint8_t i = 0; i < event->hit_count; i++) {
+        if (event->hits[i].holds) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct lane_vehicle *new_vehicle(struct lane_ctx *x, uint64_t passage)
 {
     struct lane_state *s = x->s;
@@ -391,11 +424,10 @@ static struct lane_vehicle *new_vehicle(struct lane_ctx *x, uint64_t passage)
         queue_settle(x); /* anew: this one is on its way */
         return push(x, passage);
     }
-    bool late = timer_running(x, TIMER_GRACE) && s->arrived > 0 && s->arrived == s->count &&
-                s->queue[s->arrived - 1].passage == 0;
-    if (late) {
+    if (is_late(x)) {
         timer_off(x, TIMER_GRACE);
         s->queue[s->arrived - 1].passage = passage;
+        s->queue[s->arrived - 1].doubtful = is_far(x);
         return &s->queue[s->arrived - 1];
     }
     make_room(x);
@@ -412,15 +444,12 @@ static void late_hits(struct lane_ctx *x, const struct lane_passage_event *event
 {
     for (uint8_t h = 0; h < x->s->hold_count; h++) {
         if (x->s->holds[h].passage == event->passage) {
-            hold_add_hits(&x->s->holds[h], event->hits, event->hit_count);
+            hold_join(x, &x->s->holds[h], event->hits, event->hit_count);
             return;
         }
     }
-    for (uint8_t i = 0; i < event->hit_count; i++) {
-        if (event->hits[i].holds) {
-            set_alarm(x, EVENT_LANE_HELD_VEHICLE_GONE, true, event->passage);
-            return;
-        }
+    if (has_holding_hit(event)) {
+        set_alarm(x, EVENT_LANE_HELD_VEHICLE_GONE, true, event->passage);
     }
 }
 
@@ -432,11 +461,14 @@ void queue_passage(struct lane_ctx *x, const struct lane_passage_event *event)
         return;
     }
     if (!v) {
+        if (is_late(x) && is_far(x) && has_holding_hit(event)) {
+            queue_lose_order(x); /* this vehicle or the one behind it: an officer looks */
+        }
         v = new_vehicle(x, event->passage);
     }
     take_decision(x, v, event);
-    if (v->hold.id != 0) { /* waits already: the new hits join it */
-        hold_add_hits(&v->hold, event->hits, event->hit_count);
+    if (v->hold.id != 0) { /* waits already */
+        hold_join(x, &v->hold, event->hits, event->hit_count);
     } else {
         place_hold(x, v);
     }

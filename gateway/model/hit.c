@@ -33,8 +33,19 @@ static int check_entry(const struct wanted_record *entry, struct err_text *err)
     return 0;
 }
 
+/* A bool off a socket is any byte; using another than 0 and 1 as a bool is undefined. */
+static bool is_bool(const bool *value)
+{
+    uint8_t byte;
+    memcpy(&byte, value, sizeof byte);
+    return byte <= 1;
+}
+
 static int check_hit(const struct match_hit *hit, struct err_text *err)
 {
+    char text[PLATE_TEXT_SIZE];
+    if (!is_bool(&hit->expired) || plate_decode(hit->read_key, text) != 0)
+        return err_set(err, ERR_INVALID, "no truth value or no key of the read");
     if (!match_kind_name(hit->kind))
         return err_set(err, ERR_INVALID, "kind = '%d': unknown", (int)hit->kind);
     if ((int)hit->agreement < CLASS_AGREE || hit->agreement > CLASS_CONFLICT)
@@ -67,6 +78,8 @@ static int check_alarm(const struct match_message *m, struct err_text *err)
 {
     if (!memchr(m->u.alarm.detail, '\0', sizeof m->u.alarm.detail))
         return err_set(err, ERR_INVALID, "alarm detail without end");
+    if (!is_bool(&m->u.alarm.active))
+        return err_set(err, ERR_INVALID, "alarm active: no truth value");
     return 0;
 }
 

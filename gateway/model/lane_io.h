@@ -24,6 +24,8 @@ enum lane_input {
     INPUT_EMERGENCY_STOP, /* pressed */
     INPUT_FAULT,          /* the barrier's own fault contact */
     INPUT_BOOM_OFF,       /* boom broken off or swung out */
+    INPUT_PERSON_OK,      /* the person-capable device's own test says that it works */
+    INPUT_DETECTOR_OK,    /* the same of the vehicle detector */
     INPUT_COUNT
 };
 

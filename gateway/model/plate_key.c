@@ -340,6 +340,19 @@ bool plate_has_unread(plate_key key)
     return memchr(symbols, PLATE_SYMBOL_UNREAD, (size_t)count) != NULL;
 }
 
+uint64_t plate_known_mask(plate_key key)
+{
+    bool form2 = key & FORM2_FLAG;
+    int bits = form2 ? FORM2_BITS : FORM1_BITS;
+    uint64_t all = (UINT64_C(1) << bits) - 1;
+    uint64_t unread = form2 ? FORM2_UNREAD : PLATE_SYMBOL_UNREAD;
+    uint64_t mask = UINT64_MAX;
+    for (int shift = 0; shift < bits * (form2 ? FORM2_SYMBOLS : FORM1_SYMBOLS); shift += bits)
+        if ((key >> shift & all) == unread)
+            mask &= ~(all << shift);
+    return mask;
+}
+
 int plate_decode(plate_key key, char out[PLATE_TEXT_SIZE])
 {
     uint8_t symbols[PLATE_SYMBOLS_MAX];

@@ -56,3 +56,6 @@ int plate_symbols(plate_key key, uint8_t out[PLATE_SYMBOLS_MAX]);
 /* The key of `count` symbols; 0 when they fit no form. */
 plate_key plate_key_of_symbols(const uint8_t *symbols, int count);
 bool plate_has_unread(plate_key key);
+/* Bits of the symbols that were read: all ones for a key without '?'. Two keys may be one plate
+ * only if they are equal under both masks. */
+uint64_t plate_known_mask(plate_key key);

@@ -56,10 +56,10 @@ uint8_t plate_symbol_of(uint32_t c)
         return PLATE_SYMBOL_UNREAD;
     if (c < 0x80)
         return 0;
-    for (uint8_t i = 0; i < PROVINCES; i++)
+    for (int i = 0; i < PROVINCES; i++)
         if (code_point_of(provinces[i]) == c)
             return (uint8_t)(PLATE_SYMBOL_PROVINCE_FIRST + i);
-    for (uint8_t i = 0; i < SPECIALS; i++)
+    for (int i = 0; i < SPECIALS; i++)
         if (code_point_of(specials[i]) == c)
             return (uint8_t)(PLATE_SYMBOL_SPECIAL_FIRST + i);
     return 0;

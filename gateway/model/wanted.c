@@ -17,9 +17,9 @@ const char *wanted_category_name(uint16_t category)
 
 int wanted_category_parse(const char *name, uint16_t *out)
 {
-    for (uint16_t i = 0; i < CATEGORY_COUNT; i++) {
+    for (int i = 0; i < CATEGORY_COUNT; i++) {
         if (strcmp(name, category_names[i]) == 0) {
-            *out = i;
+            *out = (uint16_t)i;
             return ERR_OK;
         }
     }

@@ -121,9 +121,9 @@ static void record_lane(struct pipeline *p, struct lane_slot *slot,
         fact->actor = act->actor;
     if (record->kind == LANE_RECORD_HOLD_ACTIVE)
         p->stats.holds++;
-    fact->urgent = record->kind == LANE_RECORD_HOLD_ACTIVE ||
-                   record->kind == LANE_RECORD_RUN_THROUGH ||
-                   record->kind == LANE_RECORD_HOLD_ENDED;
+    fact->urgent =
+        record->kind == LANE_RECORD_HOLD_ACTIVE || record->kind == LANE_RECORD_HOLD_JOINED ||
+        record->kind == LANE_RECORD_RUN_THROUGH || record->kind == LANE_RECORD_HOLD_ENDED;
     if (send_fact(p) != 0 && record->commit != 0)
         answer_commit(p, slot, record->commit, false);
 }

@@ -458,6 +458,7 @@ static const char *lane_record_kind(const struct lane_record *record)
         return "act";
     case LANE_RECORD_HOLD_WAITING:
     case LANE_RECORD_HOLD_ACTIVE:
+    case LANE_RECORD_HOLD_JOINED:
     case LANE_RECORD_HOLD_DROPPED:
     case LANE_RECORD_HOLD_WITHDRAW:
     case LANE_RECORD_HOLD_ENDED:

@@ -36,7 +36,7 @@ int match_link_create(const char *path, uid_t user, const struct match_link_sink
     if (!link)
         return err_set(err, ERR_NO_MEMORY, "matches socket: no memory");
     *link = (struct match_link){.sink = *sink, .user = user, .listen_fd = -1, .peer_fd = -1};
-    pthread_mutex_init(&link->lock, NULL);
+    thread_lock_init(&link->lock);
     link->pool = calloc(MATCH_LINK_PACKETS, sizeof *link->pool);
     link->texts = malloc(MATCH_HITS_MAX * WANTED_TEXT_MAX);
     link->free = queue_create(MATCH_LINK_PACKETS, sizeof(struct match_packet *));
@@ -179,13 +179,14 @@ static int receive(struct match_link *link, struct match_packet *packet, struct 
     return result;
 }
 
-static void read_peer(struct match_link *link, struct thread *self)
+/* False: there may be more. */
+static bool read_peer(struct match_link *link, struct thread *self)
 {
     while (!thread_stopping(self) && link->peer_fd >= 0) {
         struct match_packet *packet;
         thread_alive(self);
         if (queue_pop(link->free, &packet, POLL_MS) != 0)
-            return;
+            return false;
         struct err_text err;
         int result = receive(link, packet, &err);
         if (result == 0) {
@@ -195,8 +196,9 @@ static void read_peer(struct match_link *link, struct thread *self)
         match_link_release(link, packet);
         if (result != ERR_TIMEOUT)
             lose_peer(link, err.text);
-        return;
+        return true;
     }
+    return true;
 }
 
 void match_link_run(struct thread *self, void *arg)
@@ -210,9 +212,9 @@ void match_link_run(struct thread *self, void *arg)
         thread_alive(self);
         if (poll(fds, 2, POLL_MS) <= 0)
             continue;
-        if (fds[1].revents)
-            read_peer(link, self);
-        if (fds[0].revents)
+        /* What an earlier connection brought is taken before a newer one replaces it. */
+        bool drained = !fds[1].revents || read_peer(link, self);
+        if (fds[0].revents && drained)
             accept_peer(link);
     }
     close_peer(link);

@@ -21,7 +21,7 @@ static void take_withdrawn(struct pipeline *p, const struct match_message *m)
 static void take_hello(struct pipeline *p, const struct match_message *m)
 {
     for (size_t i = 0; i < p->lane_count; i++) {
-        bool has_camera = false;
+        bool has_camera = p->lanes[i].options.own_camera;
         for (int k = 0; k < m->u.hello.lane_count && k < LANE_ID_MAX; k++)
             has_camera |= m->u.hello.lanes[k] == p->lanes[i].options.lane.lane;
         if (!has_camera)
@@ -34,12 +34,45 @@ static void take_hello(struct pipeline *p, const struct match_message *m)
                         "a camera of matchd.yaml names a lane checkpointd.yaml does not have");
 }
 
+static void take_matchd_alarm(struct pipeline *p, const struct match_message *m)
+{
+    struct matchd_alarm *place = NULL;
+    for (int i = 0; i < MATCHD_ALARMS_MAX; i++) {
+        struct matchd_alarm *alarm = &p->matchd_alarms[i];
+        if (alarm->event == m->u.alarm.event) {
+            place = alarm;
+            break;
+        }
+        if (!place && alarm->event == 0)
+            place = alarm;
+    }
+    if (place)
+        *place = (struct matchd_alarm){.event = m->u.alarm.active ? m->u.alarm.event : 0};
+    raise_alarm(p, 0, (enum log_event_id)m->u.alarm.event, m->u.alarm.active, 0, m->u.alarm.detail);
+}
+
+/* A matchd that was started anew does not know what an earlier one complained of: what it does not
+ * name right behind its hello has ended. */
+static void settle_matchd_alarms(struct pipeline *p, enum match_message_type type)
+{
+    for (int i = 0; i < MATCHD_ALARMS_MAX && type != MATCH_ALARM; i++) {
+        struct matchd_alarm *alarm = &p->matchd_alarms[i];
+        if (type == MATCH_HELLO) {
+            alarm->unconfirmed = alarm->event != 0;
+        } else if (alarm->unconfirmed) {
+            raise_alarm(p, 0, (enum log_event_id)alarm->event, false, 0, "");
+            *alarm = (struct matchd_alarm){0};
+        }
+    }
+}
+
 static void take_packet(struct pipeline *p, const struct match_packet *packet)
 {
     const struct match_message *m = &packet->message;
     struct lane_event alive = {.kind = LANE_EVENT_MATCH_ALIVE};
     step_all(p, &alive);
     take_list(p, &m->list);
+    settle_matchd_alarms(p, m->type);
     switch (m->type) {
     case MATCH_HELLO:
         take_hello(p, m);
@@ -54,8 +87,7 @@ static void take_packet(struct pipeline *p, const struct match_packet *packet)
         p->sinks.searched(p->sinks.ctx, m->u.read.read.event_id, packet);
         break;
     case MATCH_ALARM:
-        raise_alarm(p, 0, (enum log_event_id)m->u.alarm.event, m->u.alarm.active, 0,
-                    m->u.alarm.detail);
+        take_matchd_alarm(p, m);
         break;
     case MATCH_LIST:
     case MATCH_ALIVE:
@@ -78,7 +110,10 @@ static void take_link(struct pipeline *p, bool connected, const char *reason)
 /* Tells matchd which entries have an open hold, when that has changed. */
 static void update_watch(struct pipeline *p)
 {
-    struct match_query watch = {.version = MATCH_MESSAGE_VERSION, .type = QUERY_WATCH};
+    struct match_query watch;
+    memset(&watch, 0, sizeof watch); /* padding too: it is compared as bytes */
+    watch.version = MATCH_MESSAGE_VERSION;
+    watch.type = QUERY_WATCH;
     for (size_t l = 0; l < p->lane_count; l++) {
         const struct lane_state *state = &p->lanes[l].state;
         for (int h = 0; h < state->hold_count; h++)
@@ -90,6 +125,7 @@ static void update_watch(struct pipeline *p)
                 if (watch.u.watch.count < MATCH_WATCH_MAX)
                     watch.u.watch.entries[watch.u.watch.count++] = state->queue[v].hits[i].entry;
     }
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
     if (p->link_up && memcmp(&watch, &p->watch, sizeof watch) != 0 &&
         p->sinks.query(p->sinks.ctx, &watch) == 0)
         p->watch = watch;
@@ -220,6 +256,10 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
     case PIPELINE_SEARCH:
         take_search(p, event->u.search.number, event->u.search.key, event->u.search.class);
         break;
+    case PIPELINE_ALARM:
+        raise_alarm(p, event->u.alarm.lane, event->u.alarm.event, event->u.alarm.active, 0,
+                    event->u.alarm.detail);
+        break;
     }
     step_deferred(p);
     update_watch(p);
@@ -266,6 +306,7 @@ int pipeline_create(const struct pipeline_options *options, struct rule_set *rul
         return err_set(err, ERR_NO_MEMORY, "pipeline: no memory");
     p->sinks = *sinks;
     p->last_id = options->ids_after;
+    p->list_high = options->list_high;
     for (size_t i = 0; i < options->lane_count; i++) {
         const struct pipeline_lane *lane = &options->lanes[i];
         if (find_lane(p, lane->lane.lane)) {

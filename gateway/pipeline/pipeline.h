@@ -23,12 +23,17 @@ enum {
 struct pipeline_lane {
     struct lane_config lane;
     char name[64];         /* for people */
+    bool own_camera;       /* a serial or Modbus camera of this program: matchd.yaml needs none */
     int64_t list_grace_ms; /* how long the list may be used after HQ last vouched for it */
 };
 
 struct pipeline_options {
     struct pipeline_lane lanes[PIPELINE_LANES_MAX];
     size_t lane_count;
+    /* The highest revision the journal knows this box to have had, and its hash; state LIST_NONE:
+     * none yet. A list below it, or another one of the same revision, is alarmed and lets nobody
+     * through; its hits alert all the same. */
+    struct list_status list_high;
     /* Ids of passages, hits and holds count on from here; higher than any id ever given out. */
     uint64_t ids_after;
 };
@@ -54,7 +59,8 @@ enum pipeline_event_kind {
     PIPELINE_CLOCK,
     PIPELINE_RULES, /* a new rule set; the old one goes back through sinks.retire */
     PIPELINE_GUIDED_TEST,
-    PIPELINE_SEARCH /* an officer looks a plate up, with a reason */
+    PIPELINE_SEARCH, /* an officer looks a plate up, with a reason */
+    PIPELINE_ALARM   /* of a device that is no lane's module: raised or ended */
 };
 
 struct pipeline_event {
@@ -85,6 +91,12 @@ struct pipeline_event {
             plate_key key;
             plate_class class;
         } search;
+        struct {
+            uint8_t lane;
+            bool active;
+            enum log_event_id event;
+            char detail[FACT_DETAIL_SIZE];
+        } alarm;
     } u;
 };
 

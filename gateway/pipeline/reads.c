@@ -1,4 +1,6 @@
 /* From a match message to decisions: the list in force, rules, passages. See pipeline.h. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/pipeline/state.h"
@@ -17,7 +19,8 @@ static int64_t list_age_ms(const struct pipeline *p)
 static bool usable_for(const struct pipeline *p, const struct lane_slot *slot)
 {
     int64_t age = list_age_ms(p);
-    return p->list.state != LIST_NONE && age >= 0 && age <= slot->options.list_grace_ms;
+    return p->list.state != LIST_NONE && !p->rolled_back && !p->other_list && age >= 0 &&
+           age <= slot->options.list_grace_ms;
 }
 
 void update_usable(struct pipeline *p)
@@ -34,6 +37,27 @@ void update_usable(struct pipeline *p)
     }
 }
 
+/* matchd may have lost its state, or someone may have set it back: the journal remembers. */
+static void compare_with_high_water(struct pipeline *p)
+{
+    const struct list_status *high = &p->list_high;
+    bool any = p->list.state != LIST_NONE;
+    bool older = any && p->list.revision < high->revision;
+    bool other = any && high->state != LIST_NONE && p->list.revision == high->revision &&
+                 memcmp(p->list.hash, high->hash, sizeof high->hash) != 0;
+    char detail[FACT_DETAIL_SIZE];
+    snprintf(detail, sizeof detail, "in force %" PRIu64 ", highest %" PRIu64, p->list.revision,
+             high->revision);
+    if (older != p->rolled_back)
+        raise_alarm(p, 0, EVENT_WANTED_ROLLED_BACK, older, 0, detail);
+    if (other != p->other_list)
+        raise_alarm(p, 0, EVENT_WANTED_OTHER_LIST, other, 0, detail);
+    p->rolled_back = older;
+    p->other_list = other;
+    if (any && p->list.revision > high->revision)
+        p->list_high = p->list;
+}
+
 void take_list(struct pipeline *p, const struct list_status *list)
 {
     bool changed = list->revision != p->list.revision || list->state != p->list.state ||
@@ -43,6 +67,7 @@ void take_list(struct pipeline *p, const struct list_status *list)
         struct fact *fact = begin_fact(p, FACT_LIST, 0);
         fact->u.list = *list;
         (void)send_fact(p);
+        compare_with_high_water(p);
     }
     update_usable(p);
 }
@@ -172,7 +197,7 @@ static void record_hit(struct pipeline *p, struct lane_slot *slot, const struct 
     (void)send_fact(p);
 }
 
-/* ---- passages without a hit that nobody vouches for ---- */
+/* ---- reads without a new hit that nobody vouches for ---- */
 
 void flush_suppressed(struct pipeline *p, struct lane_slot *slot)
 {
@@ -188,7 +213,20 @@ void flush_suppressed(struct pipeline *p, struct lane_slot *slot)
     slot->minute_ends = (struct mono_time){0};
 }
 
-/* Whether this passage is only counted, design page "When to record". */
+/* Whether the read has a hit its passage (NULL: a new one) does not hold yet. */
+static bool has_new_hit(const struct passage *passage, const struct match_message *m)
+{
+    for (int i = 0; i < m->u.read.hit_count; i++) {
+        const struct match_hit *hit = &m->u.read.hits[i];
+        if (hit->entry.handling != HANDLING_OBSERVE &&
+            !(passage && passage_has_entry(passage, hit->entry.id)))
+            return true;
+    }
+    return false;
+}
+
+/* Whether this read is only counted, design page "When to record": more vehicles a second than a
+ * lane can have. Not told to the lane either, whose order the first ones have upset already. */
 static bool suppress(struct pipeline *p, struct lane_slot *slot, const struct plate_read *read)
 {
     if (!mono_before(p->now, slot->second_ends)) {
@@ -208,9 +246,6 @@ static bool suppress(struct pipeline *p, struct lane_slot *slot, const struct pl
 static void record_passage(struct pipeline *p, struct lane_slot *slot,
                            const struct plate_read *read, const struct read_result *result)
 {
-    if (read->authenticity == AUTH_NONE && result->passage->hit_count == 0 &&
-        suppress(p, slot, read))
-        return;
     struct fact *fact = begin_fact(p, FACT_PASSAGE, slot->options.lane.lane);
     fact->class = LANE_CLASS_ROUTINE;
     fact->u.passage.passage = result->passage->id;
@@ -232,6 +267,9 @@ void take_read(struct pipeline *p, const struct match_packet *packet)
         return;
     }
     struct read_result result = {.passage = passages_find(&slot->passages, read)};
+    if (read->authenticity == AUTH_NONE && !has_new_hit(result.passage, &packet->message) &&
+        suppress(p, slot, read))
+        return;
     result.repeated = result.passage != NULL;
     if (!result.passage)
         result.passage = passages_add(&slot->passages, read, ++p->last_id);

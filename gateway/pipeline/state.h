@@ -6,7 +6,13 @@
 #include "gateway/pipeline/passages.h"
 #include "gateway/pipeline/pipeline.h"
 
-enum { ACTS_OPEN_MAX = 32, DEFERRED_MAX = 64, SECOND_MS = 1000, MINUTE_MS = 60 * 1000 };
+enum {
+    MATCHD_ALARMS_MAX = 40,
+    ACTS_OPEN_MAX = 32,
+    DEFERRED_MAX = 64,
+    SECOND_MS = 1000,
+    MINUTE_MS = 60 * 1000
+};
 
 struct lane_slot {
     struct pipeline_lane options;
@@ -32,6 +38,12 @@ struct deferred {
     struct lane_event event;
 };
 
+/* An alarm matchd raised. After a new connection it names again those that still stand. */
+struct matchd_alarm {
+    uint32_t event; /* 0 = free */
+    bool unconfirmed;
+};
+
 struct pipeline {
     struct pipeline_sinks sinks;
     struct lane_slot lanes[PIPELINE_LANES_MAX];
@@ -39,8 +51,12 @@ struct pipeline {
     uint64_t last_id; /* of passages, hits and acts */
     struct rule_set *rules;
     struct list_status list;
+    struct list_status list_high; /* the highest revision ever in force here */
+    bool rolled_back;             /* the list in force is below it … */
+    bool other_list;              /* … or another one of that revision */
     struct fact_clock clock;
     bool link_up;
+    struct matchd_alarm matchd_alarms[MATCHD_ALARMS_MAX];
     struct open_act acts[ACTS_OPEN_MAX];
     struct match_query watch; /* as matchd knows it */
     struct pipeline_stats stats;

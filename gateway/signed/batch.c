@@ -261,7 +261,7 @@ int batch_verify(const struct keyset *set, const void *envelope, size_t size, st
                          "holds a priority 1 or observe entry, expected two different clerks");
     }
     envelope_fini(&e);
-    if (result < 0) {
+    if (result != ERR_OK) {
         batch_fini(&b);
         return err_prefix(err, result, "wanted batch");
     }
@@ -338,7 +338,7 @@ static int write_head(const struct batch_plan *plan, char **out, size_t *out_siz
     json_t *head =
         json_pack("{s:I,s:I,s:o,s:I,s:o,s:I}", "added", (json_int_t)plan->added_count, "changed",
                   (json_int_t)plan->changed_count, "prev", hash_json(plan->head.hash), "revision",
-                  (json_int_t)(plan->head.revision + 1), "time", time_json(plan->time), "withdrawn",
+                  (json_int_t)plan->head.revision + 1, "time", time_json(plan->time), "withdrawn",
                   (json_int_t)plan->withdrawn_count);
     int result = head ? json_canonical(head, out, out_size) : ERR_NO_MEMORY;
     json_decref(head);

@@ -147,7 +147,7 @@ static int parse_signatures(const json_t *object, struct envelope *e, struct err
     }
     json_array_foreach(list, index, item)
     {
-        struct envelope_signature s;
+        struct envelope_signature s = {.key_id = {0}};
         result = fields_check(item, names, err);
         if (result == ERR_OK) {
             result = field_hash(item, "key", s.key_id, err);

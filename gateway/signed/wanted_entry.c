@@ -179,7 +179,7 @@ static int check_kind(const json_t *entry, struct wanted_record *record, json_t 
     if (result == ERR_OK) {
         result = field_text(entry, "handling", 1, 16, &handling, err);
     }
-    if (result < 0) {
+    if (result != ERR_OK) {
         return result;
     }
     record->priority = (uint8_t)priority;

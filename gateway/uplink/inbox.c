@@ -308,6 +308,8 @@ void inbox_step(struct inbox *in)
         rc = poll_inbox(in, &err);
     if (rc == 0)
         channel_succeeded(&in->channel);
-    else if (rc != ERR_STOPPED)
+    else if (rc != ERR_STOPPED) {
+        in->look = true; /* a short request tells that the link is back, a long poll would not */
         channel_pause(&in->channel);
+    }
 }

@@ -26,6 +26,6 @@ int delta_add(struct link *link, uint64_t revision, const void *bytes, size_t si
  * (0: not at all). *out_count 0: none came. */
 int delta_read(struct link *link, uint64_t after, uint64_t after_minor, int wait_ms,
                struct delta *out, size_t max, size_t *out_count, struct err_text *err) MUST_CHECK;
-/* Whether wanted:meta holds this manifest. */
+/* Whether wanted:meta holds this manifest. `want` is heap memory and freed here. */
 int delta_same_manifest(struct link *link, uint8_t *want, size_t size, bool *out,
                         struct err_text *err) MUST_CHECK;

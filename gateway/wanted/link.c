@@ -204,7 +204,7 @@ int link_get(struct link *link, const char *key, size_t limit, uint8_t **out, si
     const struct link_arg args[] = {LINK_TEXT("GETRANGE"), LINK_TEXT(key), LINK_TEXT("0"),
                                     LINK_TEXT(last)};
     int result = link_call(link, args, 4, &reply, err);
-    if (result < 0) {
+    if (result != ERR_OK) {
         return err_prefix(err, result, "%s", key);
     }
     if (reply->type != REDIS_REPLY_STRING) {

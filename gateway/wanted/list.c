@@ -404,7 +404,7 @@ int wanted_list_set_freshness(struct wanted_list *list, const void *envelope, si
     if (result == ERR_OK) {
         result = freshness_verify(&list->keyset, envelope, size, &next, err);
     }
-    if (result < 0) {
+    if (result != ERR_OK) {
         return err_prefix(err, result, "still-current statement");
     }
     if (list->has_freshness && next.time.ms < list->freshness.time.ms) {

@@ -129,8 +129,8 @@ static int look_stream(struct wanted_store *store, struct look *look, struct err
     look->tail_good = look->reached == store->shelf.snapshot + look->length;
     if (look->length > 0 && look->tail_good && look->reached <= shelf_revision(&store->shelf)) {
         result = shelf_get_batch(&store->shelf, look->reached, &batch, &size, err);
-        look->tail_good =
-            result == ERR_OK && last.size == size && memcmp(last.bytes, batch, size) == 0;
+        look->tail_good = result == ERR_OK && last.bytes && last.size == size &&
+                          memcmp(last.bytes, batch, size) == 0;
     }
     free(batch);
     delta_free(&last);

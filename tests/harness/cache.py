@@ -1,20 +1,54 @@
 """A real redis-server on a unix socket, and the signed list written into it as uplinkd does."""
+import pathlib
+import subprocess
+
 import redis
 
 from harness.process import Program
 
+CONFIG = pathlib.Path(__file__).resolve().parents[2] / "systemd" / "config"
+
 
 class Redis:
-    """redis-server; starting it again after a kill finds an empty one."""
+    """redis-server; starting it again after a kill finds an empty one. With `product_users` it runs
+    under the product's own configuration and users, and the harness is one user more."""
 
-    def __init__(self, folder):
-        self.socket = str(folder / "redis.sock")
-        self.program = Program("redis", ["redis-server", "--port", "0", "--unixsocket", self.socket,
-                                         "--save", "", "--dir", folder], folder, ready=self._answers)
+    HARNESS = {"username": "harness", "password": "of-the-tests-alone"}
+
+    def __init__(self, folder, product_users=False):
+        self.folder = pathlib.Path(folder)
+        self.socket = str(self.folder / "redis.sock")
+        self.login, self.matchd_options = {}, {}
+        argv = ["redis-server", "--port", "0", "--save", ""]
+        if product_users:
+            argv = ["redis-server", self._make_config(), "--aclfile", self._make_users()]
+        self.program = Program("redis", [*argv, "--unixsocket", self.socket, "--dir", self.folder],
+                               self.folder, ready=self._answers)
+
+    def _make_config(self):
+        """The product's, but for folders this machine lacks: they are read before the arguments."""
+        text = (CONFIG / "redis.conf").read_text(encoding="utf-8")
+        for line in ("dir /var/lib/checkpoint/redis", "aclfile /etc/checkpoint/redis/users.acl"):
+            assert line in text
+            text = text.replace(line, "")
+        path = self.folder / "redis.conf"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def _make_users(self):
+        subprocess.run([CONFIG / "make-redis-users", CONFIG / "redis-users.acl.in", self.folder],
+                       check=True)
+        self.login = self.HARNESS
+        self.matchd_options = {"redis_user": "checkpoint-matchd",
+                               "redis_secret": str(self.folder / "matchd.secret")}
+        users = self.folder / "users.acl"
+        with open(users, "a", encoding="ascii") as file:
+            file.write(f"user harness on >{self.HARNESS['password']} ~* &* +@all\n")
+        return users
 
     def _answers(self):
         try:
-            return redis.Redis(unix_socket_path=self.socket).ping()
+            return self.client().ping()
         except redis.RedisError:
             return False
 
@@ -23,7 +57,12 @@ class Redis:
         return self
 
     def client(self):
-        return redis.Redis(unix_socket_path=self.socket)
+        return redis.Redis(unix_socket_path=self.socket, **self.login)
+
+    def client_of(self, program):
+        """With the credentials of "matchd" or "uplinkd"."""
+        return redis.Redis(unix_socket_path=self.socket, username=f"checkpoint-{program}",
+                           password=(self.folder / f"{program}.secret").read_text().strip())
 
     def stop(self):
         self.program.stop()
@@ -37,12 +76,12 @@ class Cache:
 
     def __init__(self, server, world):
         self.redis, self.world = server.client(), world
-        self.batches = {}
+        self.batches, self.keyset = {}, world.keyset()
         self.fill()
 
     def fill(self):
         """Everything anew, as uplinkd refills a Redis that lost it."""
-        self.redis.set("wanted:keyset", self.world.keyset())
+        self.redis.set("wanted:keyset", self.keyset)
         for revision, batch in self.batches.items():
             self.redis.xadd("wanted:delta", {"batch": batch}, id=f"{revision}-0")
         self.refresh()

@@ -92,7 +92,7 @@ class Camera:
     def __init__(self, destination, *, lane, camera, key=None, source=None):
         self.lane, self.camera, self.key = lane, camera, key
         self.sent_ns = {}
-        self._counter = 0
+        self.counter = 0
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         if source:
             self._socket.bind(source)
@@ -100,9 +100,9 @@ class Camera:
 
     def send(self, plate, event_id, **fields):
         wall_ms = time.time_ns() // 1_000_000
-        self._counter = max(self._counter + 1, wall_ms)
+        self.counter = max(self.counter + 1, wall_ms)
         datagram = encode_compact(self.lane, self.camera, plate, event_id=event_id,
-                                  wall_ms=wall_ms, key=self.key, counter=self._counter, **fields)
+                                  wall_ms=wall_ms, key=self.key, counter=self.counter, **fields)
         self.sent_ns[event_id] = time.monotonic_ns()
         self._socket.send(datagram)
         return datagram

@@ -155,6 +155,7 @@ class World:
         self.version = 1
         self.revision, self.hash, self.list_time = 0, NO_HASH, 0
         self.entries = {}
+        self.keyset_valid_ms = None  # (not before, not after) of every key; None: a day ago, a year
 
     @property
     def keys(self):
@@ -163,7 +164,7 @@ class World:
 
     def keyset(self, *, version=None, keys=None, signers=None, valid_ms=None):
         at = self.time_of()
-        begin, end = valid_ms or (at - DAY_MS, at + 365 * DAY_MS)
+        begin, end = valid_ms or self.keyset_valid_ms or (at - DAY_MS, at + 365 * DAY_MS)
         payload = canonical({
             "fleet": self.fleet, "version": version or self.version, "time": time_text(at),
             "keys": [{"alg": key.algorithm, "holder": key.holder, "id": key.id, "role": key.role,

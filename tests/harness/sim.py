@@ -83,3 +83,20 @@ class BarrierSim(Simulated):
 
     def state(self):
         return self.do("state")
+
+
+class CameraSim(Simulated):
+    """`kind`: "tcp" (registers, see .port), "rtu" (registers at .line), "serial" (text at .line)."""
+
+    script = "camera_sim.py"
+
+    def __init__(self, name, folder, kind, *arguments):
+        self.kind = kind
+        self.line = str(pathlib.Path(folder) / f"{name}.tty")
+        line = {"tcp": ["--listen", "127.0.0.1:0"], "rtu": ["--pty", self.line],
+                "serial": ["--serial", self.line]}[kind]
+        super().__init__(name, folder, *line, *arguments)
+
+    @property
+    def port(self):
+        return self.events("ready")[-1]["port"]

@@ -18,30 +18,35 @@ INNOCENT = "鲁H54321"
 class Site:
     """One checkpoint with two lanes, a camera each, and headquarters' list in Redis."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, product_users=False, serial=False):
+        """`serial`: lane 2 hangs on a line of its own, a pty. A busy machine delays those more than
+        a line would, so only tests that mean it ask for it."""
+        self.serial = serial
         self.box = Checkpoint(folder)
         self.world = World()
         self.world.write_roots(self.box.roots)
-        self.redis = Redis(self.box.folder)
+        self.redis = Redis(self.box.folder, product_users)
         self.events = None
         self.next_event = 1
         self.cameras = {number: self.camera(number) for number in (11, 12, 13)}
 
-    def start(self):
-        self.redis.start()
+    def start(self, **checkpointd):
+        """`checkpointd`: options of its configuration."""
+        if not self.redis.program.running:
+            self.redis.start()
         self.cache = Cache(self.redis, self.world)
         self.cache.add(entry(1, WANTED, priority=1), entry(2, SECOND, priority=2))
         self.configure()
-        self.checkpointd = self.box.start_checkpointd()
-        self.matchd = self.box.start_matchd(self.redis.socket)
+        self.checkpointd = self.box.start_checkpointd(**checkpointd)
+        self.matchd = self.box.start_matchd(self.redis.socket, **self.redis.matchd_options)
         self.sign_on()
         self.wait_ready()
 
     def configure(self):
-        """Lane 1 normally open over TCP, lane 2 normally closed over RTU; camera 13 has no key."""
+        """Lane 1 normally open, lane 2 normally closed; camera 13 has no key."""
         self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s")
-        self.box.add_rtu_lane(2, sim=["--auto-close", "loop"], auto_close="loop",
-                              transit_max="4s")
+        add_second = self.box.add_rtu_lane if self.serial else self.box.add_tcp_lane
+        add_second(2, sim=["--auto-close", "loop"], auto_close="loop", transit_max="4s")
         self.box.add_camera(11, 1, key=KEY)
         self.box.add_camera(12, 2, key=KEY)
         self.box.add_camera(13, 2)
@@ -52,7 +57,7 @@ class Site:
 
     def wait_ready(self):
         for lane in (1, 2):
-            wait_until(f"lane {lane} ready", lambda lane=lane: self.is_ready(lane))
+            wait_until(f"lane {lane} ready", lambda lane=lane: self.is_ready(lane), 60)
 
     def is_ready(self, lane):
         status = self.box.lane(lane)
@@ -122,11 +127,12 @@ class Site:
 
 
 @contextlib.contextmanager
-def running_site(**options):
-    """A site from start to stop, for a fixture of any scope."""
+def running_site(configure=lambda site: None, **options):
+    """A site from start to stop, for a fixture of any scope; `configure(site)` adds to it."""
     with short_folder() as folder:
         site = Site(folder, **options)
         try:
+            configure(site)
             site.start()
             yield site
         finally:

@@ -8,18 +8,22 @@ import tempfile
 import yaml
 
 from harness.process import SLOWNESS, Group, Program, wait_for
-from harness.sim import BarrierSim
+from harness.sim import BarrierSim, CameraSim
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("CHECKPOINT_BUILD", ROOT / "build" / "release"))
 INPUTS = {"limit_open": 0, "limit_closed": 1, "presence": 2, "obstacle": 3, "entry_loop": 4,
           "exit_loop": 5, "local_control": 6, "emergency_stop": 7, "fault": 8, "boom_off": 9}
 OUTPUTS = {"raise": 0, "lower": 1, "stop": 2, "red": 3, "yellow": 4, "green": 5, "siren": 6,
            "strobe": 7}
 
+# A simulator shares the machine with everything else: patience, where a module needs none.
+PATIENCE = "800ms"
+
 
 def program(name):
     """Path of a program of the build under test."""
-    return pathlib.Path(os.environ.get("CHECKPOINT_BUILD", ROOT / "build" / "release")) / "bin" / name
+    return BUILD / "bin" / name
 
 
 def short_folder():
@@ -94,7 +98,9 @@ class Checkpoint:
         for path in (self.run, self.state, self.etc, self.roots):
             path.mkdir(parents=True, exist_ok=True)
         self.lanes, self.buses, self.cameras, self.sims = [], [], [], {}
+        self.wired, self.camera_sims = [], {}
         self.port = free_udp_port()
+        self.ports = [{"port": self.port, "format": "compact"}]
         self.programs = Group()
 
     def add_tcp_lane(self, lane, sim=(), **options):
@@ -102,7 +108,8 @@ class Checkpoint:
         self.sims[lane] = BarrierSim(f"lane{lane}", self.folder, *sim).start()
         self.buses.append({"name": f"bus-{lane}", "kind": "modbus_tcp", "host": "127.0.0.1",
                            "port": self.sims[lane].port})
-        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module()], **options})
+        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout=PATIENCE)],
+                           **options})
 
     def add_rtu_lane(self, lane, sim=(), baud=115200, **options):
         """A lane whose module hangs on a serial line (a pty here)."""
@@ -110,7 +117,22 @@ class Checkpoint:
                                      pty=True).start()
         self.buses.append({"name": f"bus-{lane}", "kind": "modbus_rtu",
                            "line": self.sims[lane].pty, "baud": baud, "parity": "none"})
-        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module()], **options})
+        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout=PATIENCE)],
+                           **options})
+
+    def add_wired_camera(self, camera, lane, kind, **options):
+        """A camera of checkpointd.yaml: "tcp", "rtu" or "serial" with a simulator of its own,
+        "shared" on the line of the lane's bus (its simulator needs --camera-unit)."""
+        entry = {"id": camera, "lane": lane, **options}
+        if kind == "shared":
+            entry |= {"kind": "modbus_rtu", "bus": f"bus-{lane}"}
+        else:
+            sim = CameraSim(f"camera{camera}", self.folder, kind).start()
+            self.camera_sims[camera] = sim
+            entry |= {"tcp": lambda: {"kind": "modbus_tcp", "host": "127.0.0.1", "port": sim.port},
+                      "rtu": lambda: {"kind": "modbus_rtu", "line": sim.line, "baud": 9600},
+                      "serial": lambda: {"kind": "serial", "line": sim.line, "baud": 9600}}[kind]()
+        self.wired.append(entry)
 
     def write(self, name, content):
         path = self.etc / name
@@ -122,12 +144,18 @@ class Checkpoint:
             "checkpoint": self.name, "runtime_dir": str(self.run),
             "state_dir": str(self.state / "checkpointd"),
             "rules": str(ROOT / "rules" / "default" / "default.yaml"), "roots": str(self.roots),
-            "journal_reserve_bytes": 1 << 20, "buses": self.buses, "lanes": self.lanes, **more})
+            "journal_reserve_bytes": 1 << 20, "buses": self.buses, "lanes": self.lanes,
+            **({"cameras": self.wired} if self.wired else {}), **more})
 
     def start_checkpointd(self, **more):
         (self.state / "checkpointd").mkdir(exist_ok=True)
         path = self.write_checkpointd(**more)
         return self.start("checkpointd", path)
+
+    def add_port(self, format_name):
+        """One more port of matchd; its number."""
+        self.ports.append({"port": free_udp_port(), "format": format_name})
+        return self.ports[-1]["port"]
 
     def add_camera(self, camera, lane, key=None, **options):
         """A camera of matchd.yaml; `key` (16 bytes) makes its tag required."""
@@ -143,29 +171,29 @@ class Checkpoint:
         return self.write("matchd.yaml", {
             "runtime_dir": str(self.run), "state_dir": str(self.state / "matchd"),
             "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
-            "ports": [{"port": self.port, "format": "compact"}],
+            "ports": self.ports,
             "sources": [{"kind": "pcap", "interface": "lo"}] if sources is None else sources,
-            "cameras": self.cameras, **more})
+            **({"cameras": self.cameras} if self.cameras else {}), **more})
 
     def start_matchd(self, redis_socket, sources=None, **more):
         return self.start("checkpoint-matchd", self.write_matchd(redis_socket, sources, **more))
 
-    def write_uplinkd(self, hq, redis_socket, pair=None, **more):
+    def write_uplinkd(self, headquarters, redis_socket, pair=None, **more):
         """uplinkd.yaml for a Headquarters; `pair` is the box's certificate, a good one if None."""
-        pair = pair or hq.pki.box(self.name)
+        pair = pair or headquarters.pki.box(self.name)
         return self.write("uplinkd.yaml", {
-            "checkpoint": self.name, "fleet": hq.pki.fleet,
-            "hq": [f"https://127.0.0.1:{hq.port_of_restart or hq.port}"],
-            "hq_root": str(hq.pki.servers.pem), "box_root": str(hq.pki.boxes.pem),
+            "checkpoint": self.name, "fleet": headquarters.pki.fleet,
+            "hq": [f"https://127.0.0.1:{headquarters.port_of_restart or headquarters.port}"],
+            "hq_root": str(headquarters.pki.servers.pem), "box_root": str(headquarters.pki.boxes.pem),
             "certificate": str(pair.pem), "key": str(pair.key_path),
             "runtime_dir": str(self.run), "state_dir": str(self.state / "uplinkd"),
             "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
             "retry_max": "500ms", "poll_wait": "20s", **more})
 
-    def start_uplinkd(self, hq, redis_socket, pair=None, **more):
+    def start_uplinkd(self, headquarters, redis_socket, pair=None, **more):
         """The link to a Headquarters that knows the checkpoint (`hq.box(name)`)."""
         return self.start("checkpoint-uplinkd",
-                          self.write_uplinkd(hq, redis_socket, pair, **more))
+                          self.write_uplinkd(headquarters, redis_socket, pair, **more))
 
     def start(self, name, config):
         daemon = Program(name, [program(name), "--config", config], self.folder)
@@ -202,9 +230,9 @@ class Checkpoint:
         try:
             self.programs.stop()
         finally:
-            for sim in self.sims.values():
+            for sim in [*self.sims.values(), *self.camera_sims.values()]:
                 sim.stop()
-            self.sims = {}
+            self.sims, self.camera_sims = {}, {}
 
 
 def wait_until(what, check, timeout_s=15.0):

@@ -4,8 +4,9 @@
     barrier_sim.py --listen 127.0.0.1:0 --log L --control C
     barrier_sim.py --pty /tmp/lane2 --baud 38400 --log L --control C
 
-Log: one JSON object a line, each with `mono_ns` (CLOCK_MONOTONIC): kinds ready, coil, input, boom,
-vehicle, violation, fault. Control: a unix socket, one JSON object a line, answered by one:
+Log: one JSON object a line, each with `mono_ns` (CLOCK_MONOTONIC) and `requests`, the number of
+Modbus requests heard so far (by it a test counts scans, however slow the machine): kinds ready, coil,
+input, boom, vehicle, violation, fault. Control: a unix socket, one JSON object a line, answered by one:
     {"do":"vehicle","plate":"鲁H12345","length":4.5,"speed":6,"runs":false}
     {"do":"input","input":"obstacle","active":true|false|null}
     {"do":"fault","kind":"silence|exception|unit|garbage|short|crc|delay|function|twice|drop|none",
@@ -13,22 +14,22 @@ vehicle, violation, fault. Control: a unix socket, one JSON object a line, answe
     {"do":"refuse"} {"do":"listen"} (TCP) {"do":"vanish"} {"do":"return"} (pty)
     {"do":"power","on":false} {"do":"register","address":214,"value":1}
     {"do":"boom_off","off":true} {"do":"state"}
+    {"do":"read","plate":"鲁H12345"} of the camera on the same line (--camera-unit)
 Ready is told by sd_notify and by the log's first line (port, pty).
 """
 import argparse
 import asyncio
 import json
-import os
 import pathlib
 import signal
-import socket
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from sim.barrier_model import INPUTS, OUTPUTS, Barrier  # noqa: E402
+from sim.camera_model import RegisterCamera  # noqa: E402
 from sim.modbus_server import (EXCEPTION_ADDRESS, EXCEPTION_VALUE, ModbusError, RtuServer,  # noqa: E402
-                               TcpServer)
+                               TcpServer, notify)
 
 TICK_S = 0.005
 # What differs between modules, from their manuals: function and base of inputs, base of coils,
@@ -130,11 +131,14 @@ class Simulator:
             self.barriers[unit] = barrier
             self.modules[unit] = Module(barrier, PROFILES[options.profile],
                                         options.inputs, options.outputs)
+        if options.camera_unit:
+            self.modules[options.camera_unit] = RegisterCamera()
         self.server = None
 
     def log(self, kind, **fields):
-        self.log_file.write(json.dumps({"kind": kind, "mono_ns": time.monotonic_ns(), **fields},
-                                       ensure_ascii=False) + "\n")
+        requests = self.server.requests if self.server else 0
+        self.log_file.write(json.dumps({"kind": kind, "mono_ns": time.monotonic_ns(),
+                                        "requests": requests, **fields}, ensure_ascii=False) + "\n")
 
     async def tick(self):
         while True:
@@ -144,8 +148,12 @@ class Simulator:
 
     def act(self, command):
         do = command.pop("do")
+        if do == "read":
+            self.modules[self.options.camera_unit].read(**command)
+            self.log("read", **command)
+            return {}
         unit = command.get("unit") or self.options.unit[0]
-        barrier = self.barriers[unit]
+        barrier = self.barriers.get(unit)
         if do == "state":
             return barrier.state()
         if do == "fault":
@@ -222,13 +230,6 @@ class Simulator:
             ticking.result()
 
 
-def notify(text):
-    path = os.environ.get("NOTIFY_SOCKET")
-    if path:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-            out.sendto(text.encode(), ("\0" + path[1:]) if path[0] == "@" else path)
-
-
 def channel_map(names):
     def parse(text):
         out = {}
@@ -250,6 +251,7 @@ def parse_arguments():
     parser.add_argument("--char-bits", type=int, default=10)
     parser.add_argument("--answer-ms", type=float, default=1.0, help="RTU: thinking time")
     parser.add_argument("--unit", type=int, action="append")
+    parser.add_argument("--camera-unit", type=int, help="a register camera on the same line")
     parser.add_argument("--profile", choices=PROFILES, default="generic")
     parser.add_argument("--inputs", type=channel_map(INPUTS), default=dict(enumerate(INPUTS)),
                         help="presence=2,obstacle=3 … default: in order")

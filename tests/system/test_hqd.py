@@ -10,7 +10,6 @@ import signal
 import socket
 import sqlite3
 import ssl
-import struct
 import subprocess
 import threading
 import time

@@ -11,7 +11,7 @@ from harness.stack import wait_until
 
 @pytest.fixture
 def site():
-    with running_site() as site:
+    with running_site(serial=True) as site:
         yield site
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 
 import pytest
+import yaml
 
 from harness.hq import Headquarters
 from harness.process import wait_for
@@ -15,8 +16,8 @@ from harness.signing import World
 from harness.stack import ROOT, Checkpoint, program, short_folder
 
 EXAMPLES = ROOT / "systemd" / "config"
-DAEMONS = {"checkpointd": "checkpointd.yaml", "checkpoint-matchd": "matchd.yaml", "hqd": "hqd.yaml",
-           "hq-cad": "hq-cad.yaml"}
+DAEMONS = {"checkpointd": "checkpointd.yaml", "checkpoint-matchd": "matchd.yaml",
+           "checkpoint-uplinkd": "uplinkd.yaml", "hqd": "hqd.yaml", "hq-cad": "hq-cad.yaml"}
 
 
 @pytest.fixture
@@ -50,7 +51,8 @@ def files_of_hq(folder, etc):
                            (hq.folder / "receipt.key.pem", "hqd/receipt.key.pem"),
                            (hq.folder / "keyset.json", "hqd/keyset.json"),
                            (hq.pki.boxes.pem, "hq-cad/box-issuing.pem"),
-                           (hq.pki.boxes.key_path, "hq-cad/box-issuing.key.pem")):
+                           (hq.pki.boxes.key_path, "hq-cad/box-issuing.key.pem"),
+                           (hq.pki.servers.pem, "uplinkd/hq-root.pem")):
         copy(source, etc / target)
     hq.world.write_roots(etc / "roots")
     (etc / "hqd/broken.json").write_text("no key set\n")
@@ -63,7 +65,8 @@ def install_examples(folder):
     files_of_hq(folder, etc)
     copy(ROOT / "rules/default/default.yaml", etc / "rules.yaml")
     (etc / "redis").mkdir()
-    (etc / "redis/matchd.secret").write_text("secret\n")
+    for name in ("matchd", "uplinkd"):
+        (etc / f"redis/{name}.secret").write_text("secret\n")
     for camera in (11, 12):
         key = etc / f"cameras/{camera}.key"
         key.parent.mkdir(exist_ok=True)
@@ -109,6 +112,10 @@ WRONG = [
     ("hqd", "0.0.0.0:8442", "localhost", "listen = 'localhost'", "address:port"),
     ("hqd", "hqd/keyset.json", "hqd/broken.json", "keyset = '{etc}/hqd/broken.json'", "envelope"),
     ("hqd", "receipt.key.pem", "missing.pem", "receipt_key = '{etc}/hqd/missing.pem'", "No such file"),
+    ("checkpoint-uplinkd", "redis/uplinkd.secret", "redis/other.secret",
+     "redis_secret = '{etc}/redis/other.secret'", "No such file"),
+    ("checkpoint-uplinkd", "hq-root.pem", "missing.pem", "hq_root = '{etc}/uplinkd/missing.pem'", "No such file"),
+    ("checkpoint-uplinkd", "retry_max: 30s", "retry_max: 30", "retry_max = '30'", ""),
     ("hq-cad", "box-issuing.key.pem", "missing.pem", "key = '{etc}/hq-cad/missing.pem'", "No such file"),
 ]
 
@@ -196,6 +203,19 @@ class Manager:
         return wait_for(line, lambda: line in self.lines(), 15)
 
 
+def uplinkd_config(folder):
+    """Of a box that is not enrolled, without Redis and headquarters: what it must live through."""
+    World().write_roots(folder / "roots")
+    paths = {key: str(folder / name) for key, name in (
+        ("hq_root", "hq.pem"), ("box_root", "box-root.pem"), ("certificate", "box.pem"),
+        ("key", "box.key.pem"), ("runtime_dir", "run"), ("state_dir", "state"), ("roots", "roots"),
+        ("redis_socket", "redis.sock"))}
+    config = folder / "uplinkd.yaml"
+    config.write_text(yaml.safe_dump({"checkpoint": "lu-hz-01", "fleet": "lu-hz", "redis_user": "",
+                                      "hq": ["https://127.0.0.1:1"], **paths}))
+    return config
+
+
 def start(folder, name):
     """A daemon with real work to do. Returns (what to stop it with, its process, the manager)."""
     manager = Manager(folder)
@@ -206,6 +226,8 @@ def start(folder, name):
             hq = Headquarters(folder / "hq")
             argv = [program(name), "--config", hq.config if name == "hqd" else hq.cad_config]
             stop = lambda: None
+        elif name == "checkpoint-uplinkd":
+            argv, stop = [program(name), "--config", uplinkd_config(folder)], lambda: None
         else:
             box = Checkpoint(folder / "box")
             World().write_roots(box.roots)

@@ -30,6 +30,8 @@ struct bench {
     uint32_t active;
     uint32_t outputs;
     int scan_error;  /* of the next scans, ERR_OK = none */
+    int scan_errors; /* so many of them only; 0: all until scan_error changes */
+    uint64_t lost;   /* scans without contact handed up */
     int write_error; /* of the next writes */
     int open_error;
     bool self_ends;
@@ -95,6 +97,9 @@ static int device_scan(void *state, struct modbus_link *link, struct io_scan *ou
     out->active = b->active;
     out->outputs = b->outputs;
     int rc = b->scan_error;
+    if (rc != ERR_OK && b->scan_errors > 0 && --b->scan_errors == 0) {
+        b->scan_error = ERR_OK;
+    }
     pthread_mutex_unlock(&b->lock);
     return rc == ERR_OK ? rc : err_set(err, rc, "read inputs: no whole answer");
 }
@@ -180,6 +185,7 @@ static void sink_scan(void *ctx, const struct lane_scan *scan)
     struct bench *b = ctx;
     pthread_mutex_lock(&b->lock);
     b->scan = *scan;
+    b->lost += !scan->contact;
     b->guard_acted += scan->guard_acted;
     notify(b);
     pthread_mutex_unlock(&b->lock);
@@ -502,6 +508,48 @@ static void silence_is_lost_contact_and_orders_fail_with_the_cause(void **state)
     bench_end(&b);
 }
 
+/* `errors` scans in a row fail once contact is there; scans without contact handed up by then. */
+static uint64_t lost_after(struct bench *b, int errors)
+{
+    WAIT_FOR(b, b->scan.contact);
+    uint64_t before = PEEK(b, lost);
+    pthread_mutex_lock(&b->lock);
+    b->scan_errors = errors;
+    b->scan_error = ERR_CORRUPT;
+    pthread_mutex_unlock(&b->lock);
+    WAIT_FOR(b, b->scan_error == ERR_OK);
+    uint64_t number = PEEK(b, scan.number);
+    WAIT_FOR(b, b->scan.contact && b->scan.number > number);
+    return PEEK(b, lost) - before;
+}
+
+static void two_garbled_answers_are_noise_three_are_lost_contact(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    bench_create(&b);
+    bench_start(&b);
+    assert_int_equal(lost_after(&b, 2), 0);
+    assert_true(lost_after(&b, 3) > 0);
+    bench_end(&b);
+}
+
+static void one_garbled_answer_is_lost_contact_while_a_boom_comes_down(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    bench_create(&b);
+    bench_start(&b);
+    WAIT_FOR(&b, b.scan.contact);
+    submit(&b, 1, OUTPUT_LOWER, true, 100);
+    WAIT_FOR(&b, b.outcome_count == 1);
+    assert_int_equal(b.outcomes[0].result, ORDER_DONE);
+    assert_true(lost_after(&b, 1) > 0);
+    bench_end(&b);
+}
+
 static void a_raise_without_contact_forces_one_attempt(void **state)
 {
     (void)state;
@@ -616,6 +664,41 @@ static void the_worst_case_adds_up(void **state)
     assert_int_equal(worst_ms, 80);
 }
 
+static uint32_t poll_cost_us(const void *state, const struct io_timing *timing)
+{
+    assert_true(timing->char_ns > 0);
+    return *(const uint32_t *)state;
+}
+
+static void a_polled_device_is_part_of_the_worst_case(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    b.cost = (struct io_cost){.scan_us = 10000, .write_us = 5000, .timeout_us = 10000};
+    uint32_t cost_us = 40000;
+    struct bus_options options = {.name = "bus-t",
+                                  .kind = BUS_MODBUS_RTU,
+                                  .baud_bps = 115200,
+                                  .parity = 'N',
+                                  .stop_bits = 1,
+                                  .poll_count = 1,
+                                  .polls = {{&cost_us, "cam-9", poll_cost_us, NULL, NULL}}};
+    struct bus_lane lane = lane_on(&b, 1);
+    uint32_t worst_ms = 0;
+    struct err_text err = {""};
+    /* 5 write in between + 40 of the device + 10 scan + 3 x 5 writes */
+    assert_int_equal(bus_worst_case_ms(&options, &lane, 1, &worst_ms, &err), ERR_OK);
+    assert_int_equal(worst_ms, 70);
+    cost_us = 71000;
+    assert_int_equal(bus_worst_case_ms(&options, &lane, 1, &worst_ms, &err), ERR_INVALID);
+    assert_string_equal(err.text, "lane 1: from obstacle to raise 101 ms (pause 76 + scan 10 + 3 "
+                                  "writes of 5), expected at most 100 ms");
+    options.kind = BUS_MODBUS_TCP;
+    assert_int_equal(bus_worst_case_ms(&options, &lane, 1, &worst_ms, &err), ERR_INVALID);
+    assert_string_equal(err.text, "cam-9: polled on a bus that is no serial line");
+}
+
 static void a_bus_that_cannot_keep_rule_1_is_refused(void **state)
 {
     (void)state;
@@ -682,12 +765,15 @@ int main(void)
         cmocka_unit_test(a_pulse_of_the_module_is_left_to_it),
         cmocka_unit_test(a_failed_pulse_is_ended_all_the_same),
         cmocka_unit_test(silence_is_lost_contact_and_orders_fail_with_the_cause),
+        cmocka_unit_test(two_garbled_answers_are_noise_three_are_lost_contact),
+        cmocka_unit_test(one_garbled_answer_is_lost_contact_while_a_boom_comes_down),
         cmocka_unit_test(a_raise_without_contact_forces_one_attempt),
         cmocka_unit_test(a_wrong_setting_of_the_module_is_no_contact),
         cmocka_unit_test(a_stop_ends_pulses_and_lowering),
         cmocka_unit_test(every_order_gets_one_outcome_also_at_stop),
         cmocka_unit_test(orders_that_make_no_sense_are_refused),
         cmocka_unit_test(the_worst_case_adds_up),
+        cmocka_unit_test(a_polled_device_is_part_of_the_worst_case),
         cmocka_unit_test(a_bus_that_cannot_keep_rule_1_is_refused),
         cmocka_unit_test(lanes_and_wiring_are_checked),
     };

@@ -62,10 +62,6 @@ static struct capture_source *open_dpdk(void)
 static void both_sources_yield_the_same_frames_in_order(void **state)
 {
     (void)state;
-    int fd = mkstemp(pcap_path);
-    assert_true(fd >= 0);
-    close(fd);
-    write_frames();
     struct capture_pcap_replay_options replay = {pcap_path, true};
     struct capture_source *pcap = NULL;
     assert_int_equal(capture_pcap_open_replay(&replay, &pcap, NULL), 0);
@@ -91,10 +87,37 @@ static void both_sources_yield_the_same_frames_in_order(void **state)
     assert_int_equal(stats.dropped, 0);
     capture_close(dpdk);
     capture_close(pcap);
-    unlink(pcap_path);
 }
 
 /* Runs after the environment was started by the test above. */
+static void a_closed_port_opens_again(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        struct capture_frame frames[CAPTURE_BURST_MAX];
+        struct capture_source *source = open_dpdk();
+        assert_null(capture_trouble(source));
+        assert_true(capture_poll(source, frames, CAPTURE_BURST_MAX, 1000) > 0);
+        capture_close(source);
+    }
+}
+
+static void two_sources_cannot_share_a_port(void **state)
+{
+    (void)state;
+    struct capture_frame frames[CAPTURE_BURST_MAX];
+    struct capture_source *first = open_dpdk();
+    struct capture_source *second = NULL;
+    struct err_text err;
+    static char vdev[128];
+    snprintf(vdev, sizeof vdev, "--vdev=net_pcap0,rx_pcap=%s", pcap_path);
+    struct capture_dpdk_options options = options_with(vdev);
+    options.port = "";
+    assert_int_not_equal(capture_dpdk_open(&options, &second, &err), 0);
+    assert_true(capture_poll(first, frames, CAPTURE_BURST_MAX, 1000) > 0);
+    capture_close(first);
+}
+
 static void other_arguments_or_ports_are_refused(void **state)
 {
     (void)state;
@@ -111,11 +134,30 @@ static void other_arguments_or_ports_are_refused(void **state)
     assert_non_null(strstr(err.text, "no port 'net_none7'"));
 }
 
+static int setup(void **state)
+{
+    (void)state;
+    int fd = mkstemp(pcap_path);
+    if (fd < 0)
+        return -1;
+    close(fd);
+    write_frames();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return unlink(pcap_path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sources_yield_the_same_frames_in_order),
+        cmocka_unit_test(a_closed_port_opens_again),
+        cmocka_unit_test(two_sources_cannot_share_a_port),
         cmocka_unit_test(other_arguments_or_ports_are_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -23,10 +23,14 @@ struct file {
 static int setup(void **state)
 {
     struct file *f = calloc(1, sizeof *f);
-    snprintf(f->path, sizeof f->path, "/tmp/replay.XXXXXX");
-    int fd = f ? mkstemp(f->path) : -1;
-    if (fd < 0)
+    if (!f)
         return -1;
+    snprintf(f->path, sizeof f->path, "/tmp/replay.XXXXXX");
+    int fd = mkstemp(f->path);
+    if (fd < 0) {
+        free(f);
+        return -1;
+    }
     close(fd);
     *state = f;
     return 0;
@@ -97,12 +101,15 @@ static void recorded_pace_keeps_the_gaps(void **state)
     write_file(f->path, DLT_EN10MB, 4, FRAME_BYTES, 20);
     struct capture_source *source = open_replay(f->path, false);
     struct capture_frame frame;
-    struct mono_time at[4];
+    struct mono_time at[4] = {{0}};
     int seen = 0;
     int got;
-    while ((got = capture_poll(source, &frame, 1, 1000)) >= 0)
-        if (got == 1)
+    while ((got = capture_poll(source, &frame, 1, 1000)) >= 0) {
+        if (got == 1) {
+            assert_true(seen < 4);
             at[seen++] = frame.mono;
+        }
+    }
     assert_int_equal(seen, 4);
     assert_true(at[3].ns - at[0].ns >= INT64_C(60) * 1000000);
     capture_close(source);

@@ -23,9 +23,13 @@ struct place {
 static int setup(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
-    snprintf(p->folder, sizeof p->folder, "/tmp/unix_socket.XXXXXX");
-    if (!p || !mkdtemp(p->folder))
+    if (!p)
         return -1;
+    snprintf(p->folder, sizeof p->folder, "/tmp/unix_socket.XXXXXX");
+    if (!mkdtemp(p->folder)) {
+        free(p);
+        return -1;
+    }
     snprintf(p->path, sizeof p->path, "%s/socket", p->folder);
     *state = p;
     return 0;

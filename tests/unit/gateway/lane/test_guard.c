@@ -3,7 +3,10 @@
 #include "gateway/lane/guard.h"
 #include "lane_world.h"
 
+enum { HEALTHY = INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK) };
+
 struct bench {
+    uint32_t healthy; /* detectors that say so */
     struct lane_config config;
     struct guard guard;
     struct lane_order out[GUARD_ORDERS_MAX];
@@ -15,6 +18,9 @@ static void bench_init(struct bench *b)
 {
     memset(b, 0, sizeof(*b));
     b->config = world_config();
+    b->config.auto_close = AUTO_CLOSE_NONE;
+    b->config.lower_automatically = true;
+    b->healthy = HEALTHY;
     guard_init(&b->guard, &b->config);
     b->scan = (struct lane_scan){.lane = 1,
                                  .at = {1000000000},
@@ -28,7 +34,7 @@ static uint32_t scan_after(struct bench *b, int64_t ms, uint32_t active)
 {
     b->scan.number++;
     b->scan.at = mono_add_ms(b->scan.at, ms);
-    b->scan.active = active;
+    b->scan.active = active | b->healthy;
     return guard_scan(&b->guard, &b->scan, b->out);
 }
 
@@ -64,6 +70,12 @@ static void test_lower_only_after_clear_time(void **state)
     assert_false(allowed(&b, OUTPUT_LOWER, false));
     (void)scan_after(&b, 10, INPUT_BIT(INPUT_LIMIT_OPEN));
     assert_false(allowed(&b, OUTPUT_LOWER, false)); /* clear counts anew */
+    (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    b.scan.contact = false;
+    (void)scan_after(&b, 10, 0);
+    b.scan.contact = true;
+    (void)scan_after(&b, 10, INPUT_BIT(INPUT_LIMIT_OPEN));
+    assert_false(allowed(&b, OUTPUT_LOWER, false)); /* and after lost contact */
 }
 
 static void test_something_under_a_lowering_boom(void **state)
@@ -90,6 +102,53 @@ static void test_something_under_a_lowering_boom(void **state)
     }
 }
 
+/* The first raise meets the stop pulse: a controller that heeds edges ignores it. */
+static void test_raise_of_the_guard_is_repeated_until_the_boom_is_up(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    (void)scan_after(&b, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+    (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    assert_true(allowed(&b, OUTPUT_LOWER, false));
+    assert_int_equal(scan_after(&b, 50, INPUT_BIT(INPUT_PRESENCE)), 3);
+    for (int i = 0; i < 3; i++) {
+        guard_wrote(&b.guard, &b.out[i], true, b.scan.at);
+    }
+    b.scan.outputs = OUTPUT_BIT(OUTPUT_STOP) | OUTPUT_BIT(OUTPUT_RAISE);
+    assert_int_equal(scan_after(&b, 200, INPUT_BIT(INPUT_PRESENCE)), 0);
+    b.scan.outputs = 0;
+    assert_int_equal(scan_after(&b, 350, 0), 0); /* its pulse is not over for long enough */
+    assert_int_equal(scan_after(&b, 50, 0), 1);
+    assert_int_equal(b.out[0].output, OUTPUT_RAISE);
+    assert_true(b.out[0].on && b.out[0].emergency);
+    guard_wrote(&b.guard, &b.out[0], true, b.scan.at);
+    assert_int_equal(scan_after(&b, 700, INPUT_BIT(INPUT_LIMIT_OPEN)), 0); /* up */
+    assert_int_equal(scan_after(&b, 700, 0), 0);
+}
+
+/* A module that ends its pulses by itself tells nobody. */
+static void test_coil_of_a_module_timer_is_off_after_its_pulse(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    struct lane_order order = {.output = OUTPUT_LOWER, .on = true, .pulse_ms = 500};
+    (void)scan_after(&b, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+    (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    guard_wrote(&b.guard, &order, true, b.scan.at);
+    (void)scan_after(&b, 600, 0);
+    assert_false(allowed(&b, OUTPUT_RAISE, true));
+    (void)scan_after(&b, 500, 0);
+    assert_true(allowed(&b, OUTPUT_RAISE, true));
+    order.output = OUTPUT_RAISE;
+    (void)scan_after(&b, 10000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    guard_wrote(&b.guard, &order, true, b.scan.at);
+    assert_false(allowed(&b, OUTPUT_LOWER, false));
+    (void)scan_after(&b, 1100, INPUT_BIT(INPUT_LIMIT_OPEN));
+    assert_true(allowed(&b, OUTPUT_LOWER, false));
+}
+
 static void test_raise_of_the_guard_is_tried_again(void **state)
 {
     (void)state;
@@ -114,8 +173,12 @@ static void test_hands_off(void **state)
         (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
         assert_true(allowed(&b, OUTPUT_LOWER, false));
         assert_int_equal(scan_after(&b, 50, INPUT_BIT(inputs[i]) | INPUT_BIT(INPUT_PRESENCE)), 0);
+        const char *why = inputs[i] == INPUT_LOCAL_CONTROL ? "the barrier is under local control"
+                                                           : "the emergency stop is pressed";
         assert_false(allowed(&b, OUTPUT_RAISE, true));
+        assert_string_equal(b.reason, why);
         assert_false(allowed(&b, OUTPUT_LOWER, false));
+        assert_string_equal(b.reason, why);
         assert_true(allowed(&b, OUTPUT_STOP, false));
         assert_true(allowed(&b, OUTPUT_RED, false));
     }
@@ -158,15 +221,71 @@ static void test_late_and_without_contact(void **state)
     assert_false(allowed(&b, OUTPUT_RAISE, true));
 }
 
+static void test_no_lower_without_the_lane_declaring_it(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    b.config.lower_automatically = false;
+    (void)scan_after(&b, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+    (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    assert_false(allowed(&b, OUTPUT_LOWER, false));
+    assert_string_equal(b.reason, "this lane declares no lowering by the gateway");
+}
+
+static void test_a_detector_that_fails_stops_and_raises(void **state)
+{
+    (void)state;
+    for (int input = INPUT_PERSON_OK; input <= INPUT_DETECTOR_OK; input++) {
+        struct bench b;
+        bench_init(&b);
+        b.healthy = HEALTHY & ~INPUT_BIT(input);
+        (void)scan_after(&b, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+        (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+        assert_false(allowed(&b, OUTPUT_LOWER, false));
+        assert_string_equal(b.reason, "a detector is not healthy");
+        b.healthy = HEALTHY;
+        (void)scan_after(&b, 20, INPUT_BIT(INPUT_LIMIT_OPEN));
+        assert_true(allowed(&b, OUTPUT_LOWER, false));
+        b.healthy = HEALTHY & ~INPUT_BIT(input);
+        assert_int_equal(scan_after(&b, 50, 0), 3);
+    }
+}
+
+static void test_lower_only_from_fully_open_and_whole(void **state)
+{
+    (void)state;
+    static const enum lane_input bad[] = {INPUT_FAULT, INPUT_BOOM_OFF};
+    struct bench b;
+    bench_init(&b);
+    (void)scan_after(&b, 0, 0);
+    (void)scan_after(&b, 4000, 0);
+    assert_false(allowed(&b, OUTPUT_LOWER, false));
+    for (size_t i = 0; i < 2; i++) {
+        (void)scan_after(&b, 20, INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(bad[i]));
+        assert_false(allowed(&b, OUTPUT_LOWER, false));
+    }
+    (void)scan_after(&b, 20, INPUT_BIT(INPUT_LIMIT_OPEN));
+    assert_true(allowed(&b, OUTPUT_LOWER, false));
+    (void)scan_after(&b, 20000, INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_PRESENCE));
+    assert_false(allowed(&b, OUTPUT_LOWER, false));
+    assert_string_equal(b.reason, "something is under the boom");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lower_only_after_clear_time),
         cmocka_unit_test(test_something_under_a_lowering_boom),
+        cmocka_unit_test(test_raise_of_the_guard_is_repeated_until_the_boom_is_up),
+        cmocka_unit_test(test_coil_of_a_module_timer_is_off_after_its_pulse),
         cmocka_unit_test(test_raise_of_the_guard_is_tried_again),
         cmocka_unit_test(test_hands_off),
         cmocka_unit_test(test_fault_lets_only_emergency_raise_through),
         cmocka_unit_test(test_raise_and_lower_never_together),
+        cmocka_unit_test(test_no_lower_without_the_lane_declaring_it),
+        cmocka_unit_test(test_a_detector_that_fails_stops_and_raises),
+        cmocka_unit_test(test_lower_only_from_fully_open_and_whole),
         cmocka_unit_test(test_late_and_without_contact)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,6 @@
 /* The lane's ways one by one: opening, holding, releasing, withdrawing, restoring, faults. */
 #include "lane_world.h"
 
-static void arrives(struct world *w)
-{
-    world_inputs(w, INPUT_BIT(INPUT_ENTRY_LOOP), 0);
-    world_run(w, 200);
-}
-
 static void test_cleared_vehicle_opens(void **state)
 {
     (void)state;
@@ -16,7 +10,7 @@ static void test_cleared_vehicle_opens(void **state)
     assert_true(w.state.order_known);
     world_passage(&w, false, 3);
     assert_int_equal(w.raises, 0); /* not at the boom yet */
-    arrives(&w);
+    world_arrives(&w);
     assert_int_equal(w.raises, 1);
     world_boom_opens(&w);
     assert_int_equal(w.state.boom, BOOM_OPEN);
@@ -47,7 +41,7 @@ static void test_unauthenticated_or_uncleared_never_opens(void **state)
     event.u.passage.cleared = true;
     event.u.passage.authenticity = AUTH_NONE;
     world_take(&w, &event);
-    arrives(&w);
+    world_arrives(&w);
     world_run(&w, 3000);
     assert_int_equal(w.raises, 0);
 }
@@ -64,25 +58,17 @@ static void test_hold_waits_until_its_vehicle_arrives(void **state)
     assert_non_null(waiting);
     assert_int_equal(waiting->place, 1);
     assert_int_equal(w.state.hold_count, 0);
-    arrives(&w); /* the innocent one */
+    world_arrives(&w); /* the innocent one */
     assert_int_equal(w.state.hold_count, 0);
     assert_int_equal(w.raises, 1);
     world_boom_opens(&w);
     world_drives_through(&w);
     assert_int_equal(w.state.hold_count, 0);
-    arrives(&w);
+    world_arrives(&w);
     assert_int_equal(w.state.hold_count, 1);
     assert_true(world_alarm(&w, EVENT_LANE_HELD));
     world_run(&w, 5000);
     assert_int_equal(w.raises, 1); /* held by not raising */
-}
-
-static uint64_t hold_one(struct world *w, uint8_t priority)
-{
-    world_passage(w, true, priority);
-    arrives(w);
-    assert_int_equal(w->state.hold_count, 1);
-    return w->state.holds[0].id;
 }
 
 static void test_holds_of_two_lanes_never_share_an_id(void **state)
@@ -94,7 +80,7 @@ static void test_holds_of_two_lanes_never_share_an_id(void **state)
         struct lane_config config = world_config();
         config.lane = i == 0 ? 1 : 255;
         world_init(&lanes[i], &config);
-        ids[i][0] = hold_one(&lanes[i], 2);
+        ids[i][0] = world_hold_one(&lanes[i], 2);
         world_act(&lanes[i],
                   &(struct lane_act_event){.act = 1, .kind = LANE_ACT_HOLD, .named = true});
         assert_int_equal(lanes[i].state.hold_count, 2);
@@ -111,7 +97,7 @@ static void test_release_needs_name_second_person_and_commit(void **state)
     struct world w;
     struct lane_config config = world_config();
     world_init(&w, &config);
-    struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RELEASE, .hold = hold_one(&w, 1)};
+    struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RELEASE, .hold = world_hold_one(&w, 1)};
     world_act(&w, &act);
     assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_NOT_NAMED);
     act.named = true;
@@ -144,7 +130,7 @@ static void test_release_commit_that_fails_or_never_comes(void **state)
     struct lane_config config = world_config();
     world_init(&w, &config);
     struct lane_act_event act = {
-        .act = 1, .kind = LANE_ACT_RELEASE, .hold = hold_one(&w, 2), .named = true};
+        .act = 1, .kind = LANE_ACT_RELEASE, .hold = world_hold_one(&w, 2), .named = true};
     world_act(&w, &act);
     world_commit(&w, world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit, false);
     assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_JOURNAL);
@@ -170,7 +156,7 @@ static void test_withdrawal_ends_hold_and_moves_nothing(void **state)
     struct world w;
     struct lane_config config = world_config();
     world_init(&w, &config);
-    hold_one(&w, 1);
+    world_hold_one(&w, 1);
     world_withdraw(&w, w.state.holds[0].hits[0].entry);
     const struct lane_record *record = world_record(&w, LANE_RECORD_HOLD_WITHDRAW);
     assert_non_null(record);
@@ -190,7 +176,7 @@ static void test_raise_while_held_is_refused_emergency_works(void **state)
     struct world w;
     struct lane_config config = world_config();
     world_init(&w, &config);
-    hold_one(&w, 1);
+    world_hold_one(&w, 1);
     struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RAISE, .named = true};
     world_act(&w, &act);
     assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_HELD);
@@ -215,7 +201,7 @@ static void test_held_vehicle_past_exit_is_run_through(void **state)
     struct world w;
     struct lane_config config = world_config();
     world_init(&w, &config);
-    hold_one(&w, 2);
+    world_hold_one(&w, 2);
     world_drives_through(&w);
     assert_true(world_alarm(&w, EVENT_LANE_RUN_THROUGH));
     assert_int_equal(w.state.hold_count, 1); /* only an officer ends it */
@@ -236,7 +222,7 @@ static void test_foreign_motion_is_stopped_within_one_scan(void **state)
     world_inputs(&w, INPUT_BIT(INPUT_LIMIT_CLOSED), 0);
     world_run(&w, 2000);
     world_passage(&w, false, 3);
-    arrives(&w);
+    world_arrives(&w);
     assert_int_equal(w.raises, 0); /* until somebody has looked */
 }
 
@@ -269,7 +255,7 @@ static void test_lost_contact_forgets_position_and_order(void **state)
     assert_non_null(world_record(&w, LANE_RECORD_HOLD_DROPPED));
     assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
     world_run(&w, 500);
-    arrives(&w);
+    world_arrives(&w);
     assert_int_equal(w.state.hold_count, 0); /* nothing holds by hit alone */
     assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED));
 }
@@ -282,7 +268,7 @@ static void test_blind_and_no_list_follow_the_policy(void **state)
     world_init(&w, &config);
     world_passage(&w, false, 3);
     world_list(&w, false);
-    arrives(&w);
+    world_arrives(&w);
     world_run(&w, 1000);
     assert_int_equal(w.raises, 0);
     assert_true(world_alarm(&w, EVENT_LANE_LIST_UNUSABLE));
@@ -333,7 +319,7 @@ static void test_normally_open_holds_by_red_light_only(void **state)
     uint32_t moved = w.raises + w.lowers;
     world_passage(&w, true, 2);
     assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED)); /* in the same step */
-    arrives(&w);
+    world_arrives(&w);
     assert_int_equal(w.state.hold_count, 1);
     world_run(&w, 5000);
     assert_int_equal(w.raises + w.lowers, moved);
@@ -352,7 +338,7 @@ static struct lane_config lowering_config(void)
 static void pass_one(struct world *w)
 {
     world_passage(w, false, 3);
-    arrives(w);
+    world_arrives(w);
     world_boom_opens(w);
     world_drives_through(w);
 }
@@ -370,13 +356,11 @@ static void test_lowers_itself_only_with_everything_in_place(void **state)
 
     struct world v;
     world_init(&v, &config);
-    struct lane_event health = {.kind = LANE_EVENT_DETECTORS,
-                                .u.detectors = {.person_healthy = true, .vehicle_healthy = true}};
     struct lane_event test = {.kind = LANE_EVENT_GUIDED_TEST, .u.guided_test_valid_ms = 1000000};
-    world_take(&v, &health);
+    world_inputs(&v, INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK), 0);
     world_take(&v, &test);
     world_passage(&v, false, 3);
-    arrives(&v);
+    world_arrives(&v);
     world_boom_opens(&v);
     world_inputs(&v, INPUT_BIT(INPUT_EXIT_LOOP), INPUT_BIT(INPUT_ENTRY_LOOP));
     world_run(&v, 400);
@@ -423,6 +407,21 @@ static void test_direct_camera_holds_at_once(void **state)
     assert_int_equal(w.state.hold_count, 1);
 }
 
+static void test_bouncing_limit_orders_one_stop(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    for (int i = 0; i < 4; i++) {
+        world_inputs(&w, i % 2 ? INPUT_BIT(INPUT_LIMIT_CLOSED) : 0,
+                     i % 2 ? 0 : INPUT_BIT(INPUT_LIMIT_CLOSED));
+        w.now = mono_add_ms(w.now, STEP_MS);
+        world_scan(&w);
+    }
+    assert_int_equal(w.stops, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +442,7 @@ int main(void)
         cmocka_unit_test(test_normally_open_holds_by_red_light_only),
         cmocka_unit_test(test_lowers_itself_only_with_everything_in_place),
         cmocka_unit_test(test_config_refusals_name_the_key),
-        cmocka_unit_test(test_direct_camera_holds_at_once)};
+        cmocka_unit_test(test_direct_camera_holds_at_once),
+        cmocka_unit_test(test_bouncing_limit_orders_one_stop)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,6 +137,32 @@ static void test_partial(void **state)
     match_index_destroy(index);
 }
 
+/* Ten alphanumerics have a key form of their own. */
+static void test_partial_of_ten_symbols(void **state)
+{
+    (void)state;
+    struct wanted_record records[] = {record(1, "AB12CDE34F", PLATE_CLASS_ANY),
+                                      record(2, "AB12?DE34F", PLATE_CLASS_ANY),
+                                      record(3, "AB12CDE34", PLATE_CLASS_ANY)};
+    struct match_index *index = index_of(records, 3);
+    struct plate_read read = read_of("AB12CDE34F", 0);
+    struct match_result r = find(index, &read);
+    assert_int_equal(r.hit_count, 2);
+    assert_int_equal(r.hits[0].kind, MATCH_EXACT);
+    assert_int_equal(r.hits[1].entry.id, 2);
+    assert_int_equal(r.hits[1].kind, MATCH_PARTIAL);
+    read = read_of("AB12CDE3?F", 0);
+    r = find(index, &read);
+    assert_int_equal(r.hit_count, 2);
+    assert_int_equal(r.hits[0].entry.id, 1);
+    assert_int_equal(r.hits[0].kind, MATCH_PARTIAL);
+    read = read_of("AB12XDE34F", 0);
+    r = find(index, &read);
+    assert_int_equal(r.hit_count, 1);
+    assert_int_equal(r.hits[0].entry.id, 2);
+    match_index_destroy(index);
+}
+
 static void test_candidate_is_weaker_than_exact(void **state)
 {
     (void)state;
@@ -275,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact_and_class),
                                        cmocka_unit_test(test_validity),
                                        cmocka_unit_test(test_partial),
+                                       cmocka_unit_test(test_partial_of_ten_symbols),
                                        cmocka_unit_test(test_candidate_is_weaker_than_exact),
                                        cmocka_unit_test(test_more_hits_than_fit),
                                        cmocka_unit_test(test_refusals_and_lookup_by_id),

@@ -127,7 +127,8 @@ static struct match_message read_with_hit(const char *text)
     m.u.read.read.key = key_of("鲁H12345");
     m.u.read.hit_count = 1;
     struct match_hit *hit = &m.u.read.hits[0];
-    *hit = (struct match_hit){.kind = MATCH_EXACT, .agreement = CLASS_AGREE};
+    *hit = (struct match_hit){
+        .kind = MATCH_EXACT, .agreement = CLASS_AGREE, .read_key = m.u.read.read.key};
     hit->entry = (struct wanted_record){.id = 7,
                                         .key = m.u.read.read.key,
                                         .priority = 1,
@@ -181,9 +182,31 @@ static void what_breaks_the_contract_ends_the_connection(void **state)
     struct match_message key = read_with_hit("");
     key.u.read.read.key = 12345;
     assert_refused(b, &key, "read: key does not fit its kind");
+    struct match_message many = message(MATCH_STATS, 2);
+    many.u.stats.count = MATCH_COUNTERS_MAX + 1;
+    assert_refused(b, &many, "counters = '21': expected at most 20");
+    struct match_message name = message(MATCH_STATS, 2);
+    name.u.stats.count = 1;
+    snprintf(name.u.stats.counters[0].name, sizeof name.u.stats.counters[0].name, "a\"b");
+    assert_refused(b, &name, "counters[0]: a name of a-z, 0-9 and _ expected");
     struct match_message priority = read_with_hit("");
     priority.u.read.hits[0].entry.priority = 9;
     assert_refused(b, &priority, "hits[0]: entry priority = '9': expected 1 to 3");
+    struct match_message keyless = read_with_hit("");
+    keyless.u.read.hits[0].read_key = 0;
+    assert_refused(b, &keyless, "hits[0]: no truth value or no key of the read");
+    struct match_message truth = read_with_hit("");
+    memset(&truth.u.read.hits[0].expired, 2, sizeof(bool));
+    assert_refused(b, &truth, "hits[0]: no truth value or no key of the read");
+    struct match_message candidate = read_with_hit("");
+    candidate.u.read.read.candidate_count = 1;
+    assert_refused(b, &candidate, "read: candidates[0]: no key");
+    struct match_message score = read_with_hit("");
+    score.u.read.read.confidence = 101;
+    assert_refused(b, &score, "read: a confidence out of range, expected 0 to 100");
+    struct match_message alarm = message(MATCH_ALARM, 2);
+    memset(&alarm.u.alarm.active, 7, sizeof(bool));
+    assert_refused(b, &alarm, "alarm active: no truth value");
     struct match_message lane = read_with_hit("");
     lane.u.read.read.lane = 0;
     assert_refused(b, &lane, "read: lane = '0': expected 1 to 255");
@@ -257,6 +280,35 @@ static void a_full_pool_loses_nothing(void **state)
     close(fd);
 }
 
+/* What the older connection brought before it was replaced is not lost with it. */
+static void a_newer_matchd_waits_for_what_the_older_one_said(void **state)
+{
+    struct bench *b = *state;
+    int fd = hello(b);
+    struct match_packet *held[MATCH_LINK_PACKETS];
+    uint64_t sequence = 2;
+    for (int i = 0; i < MATCH_LINK_PACKETS; i++) {
+        struct match_message m = message(MATCH_ALIVE, sequence++);
+        send_message(fd, &m);
+        held[i] = next(b).packet;
+    }
+    struct match_message last = message(MATCH_ALIVE, sequence);
+    send_message(fd, &last);
+    int second = connect_peer(b);
+    struct seen seen;
+    assert_int_equal(queue_pop(b->seen, &seen, 500), ERR_TIMEOUT);
+    for (int i = 0; i < MATCH_LINK_PACKETS; i++)
+        match_link_release(b->link, held[i]);
+    seen = next(b);
+    assert_non_null(seen.packet);
+    assert_true(seen.packet->message.sequence == sequence);
+    match_link_release(b->link, seen.packet);
+    assert_string_equal(next(b).reason, "a newer matchd connected");
+    assert_true(next(b).connected);
+    close(fd);
+    close(second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +319,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_query_reaches_matchd_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(the_newest_matchd_wins, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_pool_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_newer_matchd_waits_for_what_the_older_one_said, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,140 @@
+"""Everything the demo starts: headquarters, one checkpoint, two lanes, cameras in a network of their own, two officers."""
+import itertools
+import json
+import os
+import socket
+import subprocess
+
+from camera_net import BOX, CAMERAS, PORT, CameraNet
+from watch import Watch
+
+from harness.fleet import Fleet
+from harness.process import wait_for
+from harness.signing import entry
+from harness.stack import program
+
+LEADER, SECOND = ("wang", "correct horse 1"), ("li", "second person 2")
+
+
+class DemoSite:
+    def __init__(self, folder, tell):
+        self.fleet, self.tell = Fleet(folder), tell
+        self.box, self.net = self.fleet.box, CameraNet()
+        self.modes = {1: "normally_open", 2: "normally_closed"}
+        self.cameras, self.watch, self.sink, self.control = {}, None, None, None
+        self._events = itertools.count(1)
+
+    # ---- start ----
+
+    def start(self, plan):
+        self.tell("hq", 0, "hqctl init: roots, key set, clerks; hqd and hq-cad start")
+        self.fleet.__enter__()
+        self.publish(plan)
+        self.add_lanes()
+        self.add_cameras()
+        self.tell("box", 0, "redis, checkpointd, uplinkd (enrols with a one-time token), matchd start")
+        self.fleet.start_box(sources=[{"kind": "pcap", "interface": self.net.interface}],
+                             matchd={"accept_partial_checksum": True,
+                                     "ports": [{"port": PORT, "format": "compact"}]})
+        self.sign_on()
+        self.watch = Watch(self.box.events(self.fleet.token), self.tell)
+        self.watch.start()
+        self.fleet.wait_ready()
+        self.tell("box", 0, f"both lanes ready, {len(plan.listed)} entries in force")
+
+    def publish(self, plan):
+        entries = [entry(number, plate, priority=priority, **{"class": plate_class})
+                   for number, (plate, plate_class, priority) in enumerate(plan.listed, 1)]
+        answer = self.fleet.publish(entries)
+        self.tell("hq", 0, f"wanted list of {len(entries)} vehicles imported, signed by two clerks, published "
+                           f"as revision {answer['revision']}")
+
+    def add_lanes(self):
+        # A barrier that stands open has nothing to close by itself; lane 2's controller closes when its loop clears.
+        self.box.add_tcp_lane(1, sim=["--start-open"], mode=self.modes[1], transit_max="6s",
+                              name="东向 east")
+        self.box.add_rtu_lane(2, sim=["--auto-close", "loop", "--travel-s", "1"], mode=self.modes[2],
+                              auto_close="loop", transit_max="6s", name="西向 west")
+
+    def add_cameras(self):
+        self.net.start()
+        self.sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sink.bind((BOX, PORT))  # so that the kernel does not answer the cameras with errors
+        self.box.port = PORT
+        for lane in (1, 2):
+            key = os.urandom(16)
+            self.box.add_camera(lane, lane, key=key, mac=self.net.camera_mac, address=CAMERAS)
+            self.cameras[lane] = self.net.camera(lane=lane, camera=lane, key=key)
+
+    def sign_on(self):
+        self.control = self.box.control()
+        answer = self.control.act("officer_add", self.fleet.token, officer=SECOND[0], password=SECOND[1],
+                                  role="officer")
+        if not answer["ok"]:
+            raise RuntimeError(f"officer_add: {answer}")
+
+    # ---- what the lanes' traffic asks for ----
+
+    def next_event_id(self):
+        return next(self._events)
+
+    def act(self, name, **args):
+        """One act on a connection of its own: two lanes ask at once."""
+        client = self.box.control()
+        try:
+            answer = client.act(name, self.fleet.token, **args)
+        finally:
+            client.close()
+        if not answer["ok"]:
+            raise RuntimeError(f"{name} {args}: {answer['error']}")
+
+    def release(self, lane, hold, vehicle):
+        second = {}
+        if vehicle.priority == 1:
+            second = {"second": {"officer": SECOND[0], "password": SECOND[1]}}
+        self.tell("officer", lane, f"officer {LEADER[0]}{' and ' + SECOND[0] if second else ''} checked "
+                                   f"{vehicle.plate} by eye and ends hold {hold}")
+        self.act("release", hold=hold, reason="已核对 checked by eye", **second)
+
+    def raise_boom(self, lane, vehicle):
+        self.act("raise", lane=lane, reason=f"已核对 {vehicle.plate}")
+
+    def wait_boom_closed(self, lane):
+        def closed():
+            status = self.box.lane(lane)
+            return status["boom"] == "closed" and status["vehicles"] == 0
+        wait_for(f"boom {lane} closed", closed, 20, interval_s=0.05)
+
+    # ---- what became of it ----
+
+    def hits_at_hq(self):
+        return set(self.fleet.hits_at_hq())
+
+    def audit(self):
+        """Both ends' own verification: the journal by checkpointctl, headquarters' copy by hqctl."""
+        box = subprocess.run([program("checkpointctl"), "audit", "verify", "--journal",
+                              self.box.state / "checkpointd" / "journal", "--json"],
+                             capture_output=True, text=True, check=False, timeout=120)
+        hq = self.fleet.hq.audit(self.box.name)
+        ok = box.returncode == 0 and hq["ok"]
+        if ok:
+            here, there = json.loads(box.stdout), hq["checkpoints"][0]
+            self.tell("audit", 0, f"journal of the box: chain {here['chain'][:8]} holds together, {here['bodies']} "
+                                  f"bodies; headquarters: {there['records']} records, verified")
+        else:
+            self.tell("audit", 0, f"FAILED: {box.stdout}{box.stderr} {hq}")
+        return ok
+
+    def stop(self):
+        try:
+            if self.watch:
+                self.watch.close()
+            if self.control:
+                self.control.close()
+            for camera in self.cameras.values():
+                camera.close()
+            if self.sink:
+                self.sink.close()
+            self.fleet.stop()
+        finally:
+            self.net.stop()

@@ -1,0 +1,217 @@
+/*
+ * Signed statements. The first byte chooses: 0 takes the rest as an envelope off the wire under a
+ * real key set; others take it as the payload of one statement type, signed here by the right keys,
+ * so that the fields behind the signature are reached. What verifies must keep what its header
+ * promises.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include "gateway/signed/batch.h"
+#include "gateway/signed/freshness.h"
+#include "gateway/signed/instruction.h"
+#include "gateway/signed/snapshot.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { KEYS = 7, SEED_SIZE = 32 };
+static const int64_t T0_MS = 1795392000000; /* 2026-11-23T00:00:00Z */
+
+static struct sign_key *keys[KEYS]; /* 0, 1 roots; 2, 3 clerks; the servers'; the duty officer's */
+static struct root_keys roots;
+static struct keyset set;
+static char *set_text;
+static size_t set_size;
+
+/* A key that is the same in every run and stands in no file. */
+static struct sign_key *fixed_key(int number)
+{
+    uint8_t seed[SEED_SIZE];
+    struct sign_key *key = NULL;
+    char *pem = NULL;
+    memset(seed, number + 1, sizeof(seed));
+    EVP_PKEY *raw = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
+    BIO *bio = BIO_new(BIO_s_mem());
+    int written = PEM_write_bio_PKCS8PrivateKey(bio, raw, NULL, NULL, 0, NULL, NULL);
+    assert(written == 1);
+    long length = BIO_get_mem_data(bio, &pem);
+    int result = sign_key_from_pem(pem, (size_t)length, NULL, &key);
+    assert(result == 0);
+    BIO_free(bio);
+    EVP_PKEY_free(raw);
+    return key;
+}
+
+static void add_key(enum key_role role, int number, const char *holder)
+{
+    struct keyset_key *key = &set.keys[set.key_count++];
+    *key = (struct keyset_key){.role = role, .alg = KEY_ALG_ED25519};
+    memcpy(key->id, sign_key_id(keys[number]), KEY_ID_SIZE);
+    memcpy(key->public_key, sign_key_public(keys[number]), PUBLIC_KEY_SIZE);
+    memcpy(key->holder, holder, strlen(holder) + 1);
+    key->not_before.ms = 0;
+    key->not_after.ms = 2 * T0_MS;
+}
+
+static void open_once(void)
+{
+    struct envelope e;
+    if (set_text)
+        return;
+    for (int i = 0; i < KEYS; i++)
+        keys[i] = fixed_key(i);
+    for (int i = 0; i < 2; i++) {
+        char *pem = NULL;
+        int result = public_key_to_pem(KEY_ALG_ED25519, sign_key_public(keys[i]), &pem);
+        result = result == 0 ? root_keys_add_pem(&roots, pem, strlen(pem)) : result;
+        assert(result == 0);
+        free(pem);
+    }
+    set = (struct keyset){.version = 1, .time = {T0_MS}, .fleet = "lu-hz"};
+    add_key(KEY_ROLE_LIST, 2, "clerk A");
+    add_key(KEY_ROLE_LIST, 3, "clerk B");
+    add_key(KEY_ROLE_FRESHNESS, 4, "hqd");
+    add_key(KEY_ROLE_RECEIPT, 5, "hqd");
+    add_key(KEY_ROLE_INSTRUCTION, 6, "duty officer");
+    int result = keyset_compose(&set, &e, NULL);
+    for (int i = 0; i < 2 && result == 0; i++)
+        result = envelope_sign(&e, keys[i]);
+    result = result == 0 ? envelope_write(&e, &set_text, &set_size) : result;
+    assert(result == 0);
+    envelope_fini(&e);
+    result = keyset_verify(&roots, set_text, set_size, &set, NULL);
+    assert(result == 0);
+}
+
+static void take_keyset(const void *text, size_t size)
+{
+    static struct keyset found;
+    struct err_text err = {""};
+    if (keyset_verify(&roots, text, size, &found, &err) != 0) {
+        assert(err.text[0]);
+        return;
+    }
+    assert(found.key_count >= 0 && found.key_count <= KEYSET_KEYS_MAX && found.version > 0);
+    for (int i = 0; i < found.key_count; i++)
+        assert(memchr(found.keys[i].holder, '\0', sizeof(found.keys[i].holder)));
+    int newer = keyset_check_newer(&set, &found, &err);
+    assert(newer == 0 || found.version <= set.version);
+}
+
+static void take_batch(const void *text, size_t size)
+{
+    struct batch batch;
+    struct err_text err = {""};
+    if (batch_verify(&set, text, size, &batch, &err) != 0) {
+        assert(err.text[0]);
+        return;
+    }
+    assert(batch.added_count + batch.changed_count <= BATCH_ENTRIES_MAX);
+    assert(batch.withdrawn_count <= BATCH_WITHDRAWN_MAX);
+    assert(!batch_needs_two(&batch) || batch.clerk_count >= 2);
+    for (size_t i = 0; i < batch.added_count + batch.changed_count; i++) {
+        const struct wanted_item *item = &batch.items[i];
+        const uint8_t *at = (const uint8_t *)item->text;
+        assert(at >= batch.payload &&
+               at + item->record.text_size <= batch.payload + batch.payload_size);
+    }
+    batch_fini(&batch);
+}
+
+static void take_snapshot(const void *text, size_t size)
+{
+    struct snapshot snapshot;
+    struct err_text err = {""};
+    if (snapshot_verify(&set, text, size, &snapshot, &err) != 0) {
+        assert(err.text[0]);
+        return;
+    }
+    assert(snapshot.chunk_count <= SNAPSHOT_CHUNKS_MAX);
+    for (size_t i = 0; i < snapshot.chunk_count; i++)
+        assert(snapshot.chunks[i].size_bytes <= SNAPSHOT_CHUNK_MAX &&
+               snapshot.chunks[i].raw_size_bytes <= SNAPSHOT_CHUNK_RAW_MAX);
+    snapshot_fini(&snapshot);
+}
+
+static void take_small(const void *text, size_t size)
+{
+    struct freshness freshness;
+    struct receipt receipt;
+    struct instruction instruction;
+    struct err_text err = {""};
+    if (freshness_verify(&set, text, size, &freshness, &err) == 0)
+        assert(freshness.valid_until.ms - freshness.time.ms <= FRESHNESS_VALID_MAX_MS);
+    if (receipt_verify(&set, text, size, &receipt, &err) == 0)
+        assert(checkpoint_id_good(receipt.checkpoint) && receipt.sequence > 0);
+    if (instruction_verify(&set, text, size, &instruction, &err) == 0) {
+        assert(json_is_object(instruction.body) && instruction.id > 0);
+        assert(memchr(instruction.kind, '\0', sizeof(instruction.kind)));
+        instruction_fini(&instruction);
+    }
+}
+
+static void take_all(const void *text, size_t size)
+{
+    take_keyset(text, size);
+    take_batch(text, size);
+    take_snapshot(text, size);
+    take_small(text, size);
+}
+
+static void take_envelope(const uint8_t *data, size_t size)
+{
+    struct envelope e;
+    struct envelope again;
+    char *text = NULL;
+    size_t text_size = 0;
+    if (envelope_parse(data, size, &e, NULL) != 0)
+        return;
+    int result = envelope_write(&e, &text, &text_size);
+    assert(result == 0);
+    result = envelope_parse(text, text_size, &again, NULL);
+    assert(result == 0 && again.payload_size == e.payload_size &&
+           memcmp(again.payload, e.payload, e.payload_size) == 0);
+    free(text);
+    envelope_fini(&again);
+    envelope_fini(&e);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct {
+        enum statement_type type;
+        int first;
+        int last;
+    } signers[] = {{STATEMENT_KEYSET, 0, 1},     {STATEMENT_BATCH, 2, 3},
+                   {STATEMENT_BATCH, 2, 2},      {STATEMENT_SNAPSHOT, 2, 3},
+                   {STATEMENT_FRESHNESS, 4, 4},  {STATEMENT_RECEIPT, 5, 5},
+                   {STATEMENT_INSTRUCTION, 6, 6}};
+    enum { WAYS = sizeof(signers) / sizeof(signers[0]) };
+    struct envelope e;
+    char *text = NULL;
+    size_t text_size = 0;
+    open_once();
+    if (size < 1)
+        return 0;
+    int way = data[0] % (WAYS + 1);
+    if (way == 0) {
+        take_envelope(data + 1, size - 1);
+        take_all(data + 1, size - 1);
+        return 0;
+    }
+    if (envelope_init(&e, signers[way - 1].type, data + 1, size - 1) != 0)
+        return 0;
+    int result = 0;
+    for (int i = signers[way - 1].first; i <= signers[way - 1].last && result == 0; i++)
+        result = envelope_sign(&e, keys[i]);
+    result = result == 0 ? envelope_write(&e, &text, &text_size) : result;
+    assert(result == 0);
+    take_all(text, text_size);
+    free(text);
+    envelope_fini(&e);
+    return 0;
+}
