@@ -18,6 +18,7 @@
 #include "gateway/app/key_files.h"
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
+#include "gateway/journal/reader.h"
 
 enum {
     TICK_MAX_MS = 100,
@@ -253,7 +254,7 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
                                       .checkpoint = c->config.checkpoint,
                                       .seal_interval_ms = c->config.seal_interval_ms,
                                       .reserve_bytes = (uint64_t)c->config.reserve_bytes,
-                                      .clock = &clock_system};
+                                      .clock = &c->clock};
     int result = make_folder(c->journal_dir, 0700, err);
     if (result == 0) {
         result = journal_open(&options, out, err);
@@ -262,18 +263,44 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
         return result;
     }
     log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
-    result = journal_set_aside(c->journal_dir, clock_wall(&clock_system), err);
+    result = journal_set_aside(c->journal_dir, clock_wall(&c->clock), err);
     return result == 0 ? journal_open(&options, out, err) : result;
 }
 
-/* Trusted time begins at what the journal last said. */
-static void begin_time(struct checkpointd *c, const struct journal *journal)
+static struct wall_time trusted_wall(void *ctx)
 {
+    struct checkpointd *c = ctx;
+    return (struct wall_time){clock_wall(&clock_system).ms -
+                              atomic_load_explicit(&c->clock_offset_ms, memory_order_relaxed)};
+}
+
+static struct mono_time system_mono(void *ctx)
+{
+    (void)ctx;
+    return clock_mono(&clock_system);
+}
+
+/* Trusted time begins at what the journal last said; its records carry no other time. A journal
+ * that is not there yet or cannot be read says nothing: opening it tells why. */
+static void begin_time(struct checkpointd *c)
+{
+    struct journal_reader *reader = NULL;
+    struct journal_header last;
+    struct trusted_reading reading;
+    uint8_t boot[TIME_BOOT_ID_SIZE];
+    int64_t offset_ms = 0;
+    bool synchronised = time_sync_system(&offset_ms);
     trusted_time_init(&c->time, (struct wall_time){BUILD_TIME_MS}, &clock_system);
-    struct wall_time last = journal_last_wall(journal);
-    if (last.ms > 0) {
-        trusted_time_journaled(&c->time, last, false, (struct mono_time){0}, &clock_system);
+    trusted_time_synchronised(&c->time, synchronised, offset_ms);
+    if (journal_reader_open(c->journal_dir, &reader, NULL) == 0 &&
+        journal_reader_last(reader, &last, NULL) == 0) {
+        bool same_boot = time_boot_id(boot) == 0 && memcmp(boot, last.boot, sizeof(boot)) == 0;
+        trusted_time_journaled(&c->time, last.wall, same_boot, last.mono, &clock_system);
     }
+    journal_reader_close(reader);
+    trusted_time_read(&c->time, &clock_system, &reading);
+    atomic_store_explicit(&c->clock_offset_ms, reading.offset_ms, memory_order_relaxed);
+    c->clock = (struct clock_source){.mono = system_mono, .wall = trusted_wall, .ctx = c};
 }
 
 static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err_text *err)
@@ -518,11 +545,11 @@ static int run(struct checkpointd *c, struct service *service, struct err_text *
         return err_set(err, ERR_NO_MEMORY, "queues: no memory");
     }
     c->draw_state |= 1;
+    begin_time(c);
     int result = open_journal(c, &journal, err);
     if (result != 0) {
         return result;
     }
-    begin_time(c, journal);
     atomic_store(&c->recorder.confirmed, journal_confirmed(journal));
     result = create_sockets(c, err);
     if (result == 0) {

@@ -168,6 +168,7 @@ struct checkpointd {
     struct thread password_thread;
     struct thread link_thread;
     struct trusted_time time;     /* lane thread */
+    struct clock_source clock;    /* system monotonic, trusted wall time; any thread */
     atomic_llong signed_time_ms;  /* newest time headquarters signed, for the lane thread */
     atomic_ullong scans_dropped;  /* lane queue full */
     atomic_ullong events_dropped; /* subscribers' queue full */

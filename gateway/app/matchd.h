@@ -76,8 +76,10 @@ struct matchd {
     struct receiver_stats receiver_copy; /* the capture thread's counters, for the others */
     struct capture_stats sources_copy;   /* sums over the sources */
 
-    struct trusted_time time;    /* list thread */
-    atomic_llong time_offset_ms; /* system clock minus trusted time */
+    struct trusted_time time;     /* list thread */
+    struct wall_time time_signed; /* newest taken; list thread */
+    struct mono_time time_kept;   /* when it was last written; keeper thread */
+    atomic_llong time_offset_ms;  /* system clock minus trusted time */
     atomic_bool time_trusted;
 
     struct thread capture_thread;
@@ -112,6 +114,14 @@ void matchd_stats_copy(struct matchd *m, const struct capture_stats *sources);
 /* Everything counted, in an order that never changes. Returns how many. Any thread. What
  * matched is not among it, so that no observe entry shows. */
 size_t matchd_stats_fill(struct matchd *m, struct match_counter out[MATCHD_COUNTERS_MAX]);
+
+/* List thread (matchd_clock.c): begins with what was kept on disk, looks again, hears what
+ * headquarters signed. */
+void matchd_clock_begin(struct matchd *m);
+void matchd_clock_look(struct matchd *m);
+void matchd_clock_signed(struct matchd *m, const struct wanted_list *list);
+/* Keeper thread: keeps a time that is trusted, so that a restart does not take the clock's word. */
+void matchd_clock_keep(struct matchd *m);
 
 /* Waits until the list of the last run is in force, or there is none. */
 void matchd_wait_for_list(struct matchd *m, struct thread *self);

@@ -363,6 +363,7 @@ void matchd_keeper_run(struct thread *self, void *arg)
     while (!thread_stopping(self)) {
         thread_alive(self);
         save_counters(m);
+        matchd_clock_keep(m);
         thread_wait_ms(self, KEEPER_MS);
     }
     save_counters(m);

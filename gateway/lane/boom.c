@@ -270,8 +270,7 @@ static void foreign_motion(struct lane_ctx *x, bool guard_acted)
 {
     set_alarm(x, EVENT_LANE_FOREIGN_MOTION, true, 0);
     (void)add_record(x, LANE_RECORD_FOREIGN_MOTION, LANE_CLASS_PROTECTIVE);
-    /* The guard's raise takes a vehicle out of danger: no stop against it. One stop at a time: a
-     * limit that bounces must not fill the bus with them. */
+    /* No stop against the guard's raise; one at a time, or a bouncing limit fills the bus. */
     if (!guard_acted && x->s->stop_order == 0) {
         boom_stop(x, LANE_CAUSE_FOREIGN, 0);
     }

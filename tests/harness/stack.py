@@ -11,15 +11,19 @@ from harness.process import SLOWNESS, Group, Program, wait_for
 from harness.sim import BarrierSim, CameraSim
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("CHECKPOINT_BUILD", ROOT / "build" / "release"))
 INPUTS = {"limit_open": 0, "limit_closed": 1, "presence": 2, "obstacle": 3, "entry_loop": 4,
           "exit_loop": 5, "local_control": 6, "emergency_stop": 7, "fault": 8, "boom_off": 9}
 OUTPUTS = {"raise": 0, "lower": 1, "stop": 2, "red": 3, "yellow": 4, "green": 5, "siren": 6,
            "strobe": 7}
 
+# A simulator shares the machine with everything else: patience, where a module needs none.
+PATIENCE = "800ms"
+
 
 def program(name):
     """Path of a program of the build under test."""
-    return pathlib.Path(os.environ.get("CHECKPOINT_BUILD", ROOT / "build" / "release")) / "bin" / name
+    return BUILD / "bin" / name
 
 
 def short_folder():
@@ -104,7 +108,8 @@ class Checkpoint:
         self.sims[lane] = BarrierSim(f"lane{lane}", self.folder, *sim).start()
         self.buses.append({"name": f"bus-{lane}", "kind": "modbus_tcp", "host": "127.0.0.1",
                            "port": self.sims[lane].port})
-        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module()], **options})
+        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout=PATIENCE)],
+                           **options})
 
     def add_rtu_lane(self, lane, sim=(), baud=115200, **options):
         """A lane whose module hangs on a serial line (a pty here)."""
@@ -112,8 +117,7 @@ class Checkpoint:
                                      pty=True).start()
         self.buses.append({"name": f"bus-{lane}", "kind": "modbus_rtu",
                            "line": self.sims[lane].pty, "baud": baud, "parity": "none"})
-        # The simulator paces its bytes and shares the machine: patience, where a module needs none.
-        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout="300ms")],
+        self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout=PATIENCE)],
                            **options})
 
     def add_wired_camera(self, camera, lane, kind, **options):

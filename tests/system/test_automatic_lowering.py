@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from harness.signing import World
-from harness.stack import INPUTS, Checkpoint, module, short_folder, wait_until
+from harness.stack import INPUTS, PATIENCE, Checkpoint, module, short_folder, wait_until
 
 # A scan is two requests, the guard's answer three; the rest is what was under way before it.
 SAME_SCAN = 8
@@ -22,8 +22,7 @@ class Lane:
         World().write_roots(self.box.roots)
         (self.box.add_tcp_lane if kind == "tcp" else self.box.add_rtu_lane)(
             1, lower_automatically=True, person_device=True, vehicle_detector=True, **TIMES)
-        timeout = {"timeout": "300ms"} if kind == "rtu" else {}
-        self.box.lanes[0]["devices"] = [module(inputs=WIRED, **timeout)]
+        self.box.lanes[0]["devices"] = [module(inputs=WIRED, timeout=PATIENCE)]
         self.sim = self.box.sims[1]
         self.path = self.box.state / "checkpointd" / "guided-tests.yaml"
 

@@ -3,9 +3,11 @@ that come late or vanish, connections that break and lists that were set back ar
 import json
 import os
 import pathlib
+import subprocess
 import time
 
 import pytest
+import yaml
 
 from harness import frames
 from harness.cache import Cache, Redis
@@ -416,3 +418,30 @@ def test_tag_counters_outlive_the_program_and_a_damaged_file_blinds_nobody(box, 
     box.matchd.stop()
     box.start_matchd()
     box.wait_no_alarm("COUNTERS_LOST")
+
+
+CAMERA = {"id": 1, "lane": 1}
+REFUSED = [
+    ({"cameras": [{**CAMERA, "port": 9999}]}, "cameras[0].port = '9999': nobody listens there, expected one of 'ports'"),
+    ({"cameras": [{**CAMERA, "port": JSON_PORT}]},
+     "cameras[0].format: port 9841 carries another, expected 'json'"),
+    ({"cameras": [{**CAMERA, "format": "json", "port": JSON_PORT, "key_file": "/k"}]},
+     "cameras[0].key_file = '/k': json datagrams carry no tag, expected none"),
+    ({"cameras": [{**CAMERA, "mac": "ff:ff:ff:ff:ff:ff"}]},
+     "cameras[0].mac = 'ff:ff:ff:ff:ff:ff': a group address, which no camera sends from"),
+    ({"sources": [{"kind": "pcap", "interface": "lo"}, {"kind": "pcap", "interface": "lo"}]},
+     "sources[1].interface = 'lo': already given to sources[0]: every read would come twice"),
+    ({"sources": [{"kind": "dpdk", "eal_args": ["--no-pci"]}, {"kind": "dpdk", "eal_args": ["--no-huge"]}]},
+     "sources[1].eal_args: there is one environment, expected those of sources[0]"),
+    ({"json": {"plate": ""}}, "json.plate = '': empty, expected text of 1 to 31 bytes"),
+]
+
+
+@pytest.mark.parametrize("change, reason", REFUSED, ids=[reason.split(":")[0] for _, reason in REFUSED])
+def test_what_could_never_work_is_refused(tmp_path, change, reason):
+    path = tmp_path / "matchd.yaml"
+    ports = [{"port": PORT}, {"port": JSON_PORT, "format": "json"}]
+    path.write_text(yaml.safe_dump({"ports": ports, "cameras": [CAMERA], **change}))
+    result = subprocess.run([program("checkpoint-matchd"), "--config", path, "--check"], capture_output=True, text=True)
+    assert result.returncode == 78
+    assert reason in result.stdout + result.stderr

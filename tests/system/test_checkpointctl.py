@@ -210,7 +210,7 @@ def test_status_names_every_part_and_what_to_do(ctl):
     whole = ctl("status", "--json").json
     assert {"checkpoint", "lanes", "buses", "matchd", "list", "journal", "clock", "alarms",
             "counters"} <= set(whole)
-    assert all(alarm["todo"] and alarm["zh"] for alarm in whole["alarms"])
+    assert all(alarm["what_to_do"] and alarm["zh"] for alarm in whole["alarms"])
     assert whole["journal"]["healthy"] is True and whole["matchd"]["connected"] is False
 
 

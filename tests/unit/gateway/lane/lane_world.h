@@ -211,3 +211,19 @@ static inline void world_drives_through(struct world *w)
     world_inputs(w, 0, INPUT_BIT(INPUT_EXIT_LOOP));
     world_run(w, 1500);
 }
+
+/* The next vehicle stops at the stop line. */
+static inline void world_arrives(struct world *w)
+{
+    world_inputs(w, INPUT_BIT(INPUT_ENTRY_LOOP), 0);
+    world_run(w, 200);
+}
+
+/* A wanted vehicle is held at the boom; returns the hold's id. */
+static inline uint64_t world_hold_one(struct world *w, uint8_t priority)
+{
+    world_passage(w, true, priority);
+    world_arrives(w);
+    assert_int_equal(w->state.hold_count, 1);
+    return w->state.holds[0].id;
+}

@@ -70,6 +70,12 @@ static void test_lower_only_after_clear_time(void **state)
     assert_false(allowed(&b, OUTPUT_LOWER, false));
     (void)scan_after(&b, 10, INPUT_BIT(INPUT_LIMIT_OPEN));
     assert_false(allowed(&b, OUTPUT_LOWER, false)); /* clear counts anew */
+    (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    b.scan.contact = false;
+    (void)scan_after(&b, 10, 0);
+    b.scan.contact = true;
+    (void)scan_after(&b, 10, INPUT_BIT(INPUT_LIMIT_OPEN));
+    assert_false(allowed(&b, OUTPUT_LOWER, false)); /* and after lost contact */
 }
 
 static void test_something_under_a_lowering_boom(void **state)
@@ -167,8 +173,12 @@ static void test_hands_off(void **state)
         (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
         assert_true(allowed(&b, OUTPUT_LOWER, false));
         assert_int_equal(scan_after(&b, 50, INPUT_BIT(inputs[i]) | INPUT_BIT(INPUT_PRESENCE)), 0);
+        const char *why = inputs[i] == INPUT_LOCAL_CONTROL ? "the barrier is under local control"
+                                                           : "the emergency stop is pressed";
         assert_false(allowed(&b, OUTPUT_RAISE, true));
+        assert_string_equal(b.reason, why);
         assert_false(allowed(&b, OUTPUT_LOWER, false));
+        assert_string_equal(b.reason, why);
         assert_true(allowed(&b, OUTPUT_STOP, false));
         assert_true(allowed(&b, OUTPUT_RED, false));
     }
@@ -257,6 +267,9 @@ static void test_lower_only_from_fully_open_and_whole(void **state)
     }
     (void)scan_after(&b, 20, INPUT_BIT(INPUT_LIMIT_OPEN));
     assert_true(allowed(&b, OUTPUT_LOWER, false));
+    (void)scan_after(&b, 20000, INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_PRESENCE));
+    assert_false(allowed(&b, OUTPUT_LOWER, false));
+    assert_string_equal(b.reason, "something is under the boom");
 }
 
 int main(void)

@@ -1,12 +1,6 @@
 /* The lane's ways one by one: opening, holding, releasing, withdrawing, restoring, faults. */
 #include "lane_world.h"
 
-static void arrives(struct world *w)
-{
-    world_inputs(w, INPUT_BIT(INPUT_ENTRY_LOOP), 0);
-    world_run(w, 200);
-}
-
 static void test_cleared_vehicle_opens(void **state)
 {
     (void)state;
@@ -16,7 +10,7 @@ static void test_cleared_vehicle_opens(void **state)
     assert_true(w.state.order_known);
     world_passage(&w, false, 3);
     assert_int_equal(w.raises, 0); /* not at the boom yet */
-    arrives(&w);
+    world_arrives(&w);
     assert_int_equal(w.raises, 1);
     world_boom_opens(&w);
     assert_int_equal(w.state.boom, BOOM_OPEN);
@@ -47,7 +41,7 @@ static void test_unauthenticated_or_uncleared_never_opens(void **state)
     event.u.passage.cleared = true;
     event.u.passage.authenticity = AUTH_NONE;
     world_take(&w, &event);
-    arrives(&w);
+    world_arrives(&w);
     world_run(&w, 3000);
     assert_int_equal(w.raises, 0);
 }
@@ -64,25 +58,17 @@ static void test_hold_waits_until_its_vehicle_arrives(void **state)
     assert_non_null(waiting);
     assert_int_equal(waiting->place, 1);
     assert_int_equal(w.state.hold_count, 0);
-    arrives(&w); /* the innocent one */
+    world_arrives(&w); /* the innocent one */
     assert_int_equal(w.state.hold_count, 0);
     assert_int_equal(w.raises, 1);
     world_boom_opens(&w);
     world_drives_through(&w);
     assert_int_equal(w.state.hold_count, 0);
-    arrives(&w);
+    world_arrives(&w);
     assert_int_equal(w.state.hold_count, 1);
     assert_true(world_alarm(&w, EVENT_LANE_HELD));
     world_run(&w, 5000);
     assert_int_equal(w.raises, 1); /* held by not raising */
-}
-
-static uint64_t hold_one(struct world *w, uint8_t priority)
-{
-    world_passage(w, true, priority);
-    arrives(w);
-    assert_int_equal(w->state.hold_count, 1);
-    return w->state.holds[0].id;
 }
 
 static void test_holds_of_two_lanes_never_share_an_id(void **state)
@@ -94,7 +80,7 @@ static void test_holds_of_two_lanes_never_share_an_id(void **state)
         struct lane_config config = world_config();
         config.lane = i == 0 ? 1 : 255;
         world_init(&lanes[i], &config);
-        ids[i][0] = hold_one(&lanes[i], 2);
+        ids[i][0] = world_hold_one(&lanes[i], 2);
         world_act(&lanes[i],
                   &(struct lane_act_event){.act = 1, .kind = LANE_ACT_HOLD, .named = true});
         assert_int_equal(lanes[i].state.hold_count, 2);
@@ -111,7 +97,7 @@ static void test_release_needs_name_second_person_and_commit(void **state)
     struct world w;
     struct lane_config config = world_config();
     world_init(&w, &config);
-    struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RELEASE, .hold = hold_one(&w, 1)};
+    struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RELEASE, .hold = world_hold_one(&w, 1)};
     world_act(&w, &act);
     assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_NOT_NAMED);
     act.named = true;
@@ -144,7 +130,7 @@ static void test_release_commit_that_fails_or_never_comes(void **state)
     struct lane_config config = world_config();
     world_init(&w, &config);
     struct lane_act_event act = {
-        .act = 1, .kind = LANE_ACT_RELEASE, .hold = hold_one(&w, 2), .named = true};
+        .act = 1, .kind = LANE_ACT_RELEASE, .hold = world_hold_one(&w, 2), .named = true};
     world_act(&w, &act);
     world_commit(&w, world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit, false);
     assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_JOURNAL);
@@ -170,7 +156,7 @@ static void test_withdrawal_ends_hold_and_moves_nothing(void **state)
     struct world w;
     struct lane_config config = world_config();
     world_init(&w, &config);
-    hold_one(&w, 1);
+    world_hold_one(&w, 1);
     world_withdraw(&w, w.state.holds[0].hits[0].entry);
     const struct lane_record *record = world_record(&w, LANE_RECORD_HOLD_WITHDRAW);
     assert_non_null(record);
@@ -190,7 +176,7 @@ static void test_raise_while_held_is_refused_emergency_works(void **state)
     struct world w;
     struct lane_config config = world_config();
     world_init(&w, &config);
-    hold_one(&w, 1);
+    world_hold_one(&w, 1);
     struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RAISE, .named = true};
     world_act(&w, &act);
     assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_HELD);
@@ -215,7 +201,7 @@ static void test_held_vehicle_past_exit_is_run_through(void **state)
     struct world w;
     struct lane_config config = world_config();
     world_init(&w, &config);
-    hold_one(&w, 2);
+    world_hold_one(&w, 2);
     world_drives_through(&w);
     assert_true(world_alarm(&w, EVENT_LANE_RUN_THROUGH));
     assert_int_equal(w.state.hold_count, 1); /* only an officer ends it */
@@ -236,7 +222,7 @@ static void test_foreign_motion_is_stopped_within_one_scan(void **state)
     world_inputs(&w, INPUT_BIT(INPUT_LIMIT_CLOSED), 0);
     world_run(&w, 2000);
     world_passage(&w, false, 3);
-    arrives(&w);
+    world_arrives(&w);
     assert_int_equal(w.raises, 0); /* until somebody has looked */
 }
 
@@ -269,7 +255,7 @@ static void test_lost_contact_forgets_position_and_order(void **state)
     assert_non_null(world_record(&w, LANE_RECORD_HOLD_DROPPED));
     assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
     world_run(&w, 500);
-    arrives(&w);
+    world_arrives(&w);
     assert_int_equal(w.state.hold_count, 0); /* nothing holds by hit alone */
     assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED));
 }
@@ -282,7 +268,7 @@ static void test_blind_and_no_list_follow_the_policy(void **state)
     world_init(&w, &config);
     world_passage(&w, false, 3);
     world_list(&w, false);
-    arrives(&w);
+    world_arrives(&w);
     world_run(&w, 1000);
     assert_int_equal(w.raises, 0);
     assert_true(world_alarm(&w, EVENT_LANE_LIST_UNUSABLE));
@@ -333,7 +319,7 @@ static void test_normally_open_holds_by_red_light_only(void **state)
     uint32_t moved = w.raises + w.lowers;
     world_passage(&w, true, 2);
     assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED)); /* in the same step */
-    arrives(&w);
+    world_arrives(&w);
     assert_int_equal(w.state.hold_count, 1);
     world_run(&w, 5000);
     assert_int_equal(w.raises + w.lowers, moved);
@@ -352,7 +338,7 @@ static struct lane_config lowering_config(void)
 static void pass_one(struct world *w)
 {
     world_passage(w, false, 3);
-    arrives(w);
+    world_arrives(w);
     world_boom_opens(w);
     world_drives_through(w);
 }
@@ -374,7 +360,7 @@ static void test_lowers_itself_only_with_everything_in_place(void **state)
     world_inputs(&v, INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK), 0);
     world_take(&v, &test);
     world_passage(&v, false, 3);
-    arrives(&v);
+    world_arrives(&v);
     world_boom_opens(&v);
     world_inputs(&v, INPUT_BIT(INPUT_EXIT_LOOP), INPUT_BIT(INPUT_ENTRY_LOOP));
     world_run(&v, 400);
@@ -421,172 +407,6 @@ static void test_direct_camera_holds_at_once(void **state)
     assert_int_equal(w.state.hold_count, 1);
 }
 
-/* ---- who stands there ---- */
-
-static struct lane_event passage_event(uint64_t passage)
-{
-    struct lane_event event = {.kind = LANE_EVENT_PASSAGE};
-    event.u.passage.passage = passage;
-    decision_init(&event.u.passage.decision);
-    event.u.passage.authenticity = AUTH_TAG;
-    return event;
-}
-
-static void add_hit(struct lane_event *event, uint64_t hit, uint8_t priority, bool holds)
-{
-    struct lane_passage_event *p = &event->u.passage;
-    p->hits[p->hit_count++] =
-        (struct lane_hit){.hit = hit, .entry = 9000 + hit, .priority = priority, .holds = holds};
-}
-
-/* A second read of the held vehicle brings another entry: the hold stands for both. */
-static void test_later_hit_joins_the_hold(void **state)
-{
-    (void)state;
-    struct world w;
-    struct lane_config config = world_config();
-    world_init(&w, &config);
-    uint64_t hold = hold_one(&w, 2);
-    uint64_t first = w.state.holds[0].hits[0].entry;
-    struct lane_event again = passage_event(w.passages);
-    add_hit(&again, 700, 1, true);
-    add_hit(&again, 701, 1, false); /* a suspicion holds nobody */
-    world_take(&w, &again);
-    const struct lane_record *joined = world_record(&w, LANE_RECORD_HOLD_JOINED);
-    assert_non_null(joined);
-    assert_int_equal(joined->hold, hold);
-    assert_int_equal(joined->hit_count, 2);
-    assert_int_equal(joined->priority, 1);
-    assert_int_equal(w.state.hold_count, 1);
-    struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RELEASE, .hold = hold, .named = true};
-    world_act(&w, &act);
-    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_SECOND_PERSON);
-    world_withdraw(&w, first);
-    assert_null(world_record(&w, LANE_RECORD_HOLD_WITHDRAW));
-    world_withdraw(&w, 9700);
-    assert_non_null(world_record(&w, LANE_RECORD_HOLD_WITHDRAW));
-}
-
-static void test_later_hit_joins_a_waiting_hold(void **state)
-{
-    (void)state;
-    struct world w;
-    struct lane_config config = world_config();
-    world_init(&w, &config);
-    world_passage(&w, true, 3);
-    struct lane_event again = passage_event(w.passages);
-    add_hit(&again, 700, 1, true);
-    world_take(&w, &again);
-    assert_non_null(world_record(&w, LANE_RECORD_HOLD_JOINED));
-    assert_null(world_record(&w, LANE_RECORD_HOLD_WAITING));
-    arrives(&w);
-    assert_int_equal(w.state.hold_count, 1);
-    assert_int_equal(w.state.holds[0].hit_count, 2);
-    assert_int_equal(w.state.holds[0].priority, 1);
-}
-
-/* A vehicle stands unread at the boom; the read that follows may be of the one behind it. */
-static void test_read_after_an_unread_vehicle_opens_nothing(void **state)
-{
-    (void)state;
-    struct world w;
-    struct lane_config config = world_config();
-    world_init(&w, &config);
-    arrives(&w);
-    world_passage(&w, false, 3);
-    world_run(&w, 3000);
-    assert_int_equal(w.raises, 0);
-    assert_true(w.state.order_known);
-    struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RAISE};
-    world_act(&w, &act);
-    assert_int_equal(w.raises, 1); /* an officer looked */
-}
-
-static void test_hit_after_an_unread_vehicle_is_for_an_officer(void **state)
-{
-    (void)state;
-    struct world w;
-    struct lane_config config = world_config();
-    world_init(&w, &config);
-    arrives(&w);
-    world_passage(&w, true, 2);
-    assert_int_equal(w.state.hold_count, 0);
-    assert_false(w.state.order_known);
-    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
-    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED));
-}
-
-static void test_near_camera_reads_who_stands_there(void **state)
-{
-    (void)state;
-    struct world w;
-    struct lane_config config = world_config();
-    config.camera_to_boom_m = LANE_DIRECT_MAX_M;
-    world_init(&w, &config);
-    arrives(&w);
-    world_passage(&w, false, 3);
-    world_run(&w, 200);
-    assert_int_equal(w.raises, 1);
-}
-
-/* Order lost while a queue stands before the boom: who is next is not known until it has gone. */
-static void test_standing_queue_does_not_make_the_order_known(void **state)
-{
-    (void)state;
-    struct world w;
-    struct lane_config config = world_config();
-    world_init(&w, &config);
-    arrives(&w);
-    world_event(&w, LANE_EVENT_MATCH_LOST);
-    assert_false(w.state.order_known);
-    world_run(&w, config.transit_max_ms * 3);
-    assert_false(w.state.order_known);
-    world_passage(&w, false, 3); /* the last of the queue */
-    world_drives_through(&w);    /* an officer let the first one go */
-    arrives(&w);                 /* the second one, unread */
-    world_run(&w, 1000);
-    assert_int_equal(w.raises, 0);
-    world_drives_through(&w);
-    world_run(&w, config.transit_max_ms + 500);
-    assert_true(w.state.order_known);
-}
-
-/* Somebody wanted is in the lane and nobody knows which one: nobody is let through by itself. */
-static void test_nothing_opens_before_the_vehicle_is_confirmed(void **state)
-{
-    (void)state;
-    struct world w;
-    struct lane_config config = world_config();
-    world_init(&w, &config);
-    world_passage(&w, true, 2);
-    world_run(&w, config.transit_max_ms + 100); /* it never came */
-    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
-    world_run(&w, config.transit_max_ms + 500);
-    assert_true(w.state.order_known);
-    world_passage(&w, false, 3);
-    arrives(&w);
-    world_run(&w, 1000);
-    assert_int_equal(w.raises, 0);
-    struct lane_act_event ack = {.act = 1, .kind = LANE_ACT_ACK};
-    world_act(&w, &ack);
-    world_run(&w, 100);
-    assert_int_equal(w.raises, 1);
-}
-
-static void test_held_vehicle_past_exit_is_told_on_the_same_scan(void **state)
-{
-    (void)state;
-    struct world w;
-    struct lane_config config = world_config();
-    world_init(&w, &config);
-    hold_one(&w, 2);
-    world_inputs(&w, INPUT_BIT(INPUT_EXIT_LOOP), 0);
-    w.now = mono_add_ms(w.now, STEP_MS);
-    world_scan(&w);
-    assert_true(world_alarm(&w, EVENT_LANE_RUN_THROUGH));
-    assert_non_null(world_record(&w, LANE_RECORD_RUN_THROUGH));
-}
-
 static void test_bouncing_limit_orders_one_stop(void **state)
 {
     (void)state;
@@ -623,14 +443,6 @@ int main(void)
         cmocka_unit_test(test_lowers_itself_only_with_everything_in_place),
         cmocka_unit_test(test_config_refusals_name_the_key),
         cmocka_unit_test(test_direct_camera_holds_at_once),
-        cmocka_unit_test(test_later_hit_joins_the_hold),
-        cmocka_unit_test(test_later_hit_joins_a_waiting_hold),
-        cmocka_unit_test(test_read_after_an_unread_vehicle_opens_nothing),
-        cmocka_unit_test(test_hit_after_an_unread_vehicle_is_for_an_officer),
-        cmocka_unit_test(test_near_camera_reads_who_stands_there),
-        cmocka_unit_test(test_standing_queue_does_not_make_the_order_known),
-        cmocka_unit_test(test_nothing_opens_before_the_vehicle_is_confirmed),
-        cmocka_unit_test(test_held_vehicle_past_exit_is_told_on_the_same_scan),
         cmocka_unit_test(test_bouncing_limit_orders_one_stop)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,340 @@
+/* Who stands at the boom: reads that come late, queues nobody has seen, hits that join a hold. */
+#include "lane_world.h"
+
+static struct lane_event passage_event(uint64_t passage)
+{
+    struct lane_event event = {.kind = LANE_EVENT_PASSAGE};
+    event.u.passage.passage = passage;
+    decision_init(&event.u.passage.decision);
+    event.u.passage.authenticity = AUTH_TAG;
+    return event;
+}
+
+static void add_hit(struct lane_event *event, uint64_t hit, uint8_t priority, bool holds)
+{
+    struct lane_passage_event *p = &event->u.passage;
+    p->hits[p->hit_count++] =
+        (struct lane_hit){.hit = hit, .entry = 9000 + hit, .priority = priority, .holds = holds};
+}
+
+/* A second read of the held vehicle brings another entry: the hold stands for both. */
+static void test_later_hit_joins_the_hold(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    uint64_t hold = world_hold_one(&w, 2);
+    uint64_t first = w.state.holds[0].hits[0].entry;
+    struct lane_event again = passage_event(w.passages);
+    add_hit(&again, 700, 1, true);
+    add_hit(&again, 701, 1, false); /* a suspicion holds nobody */
+    world_take(&w, &again);
+    const struct lane_record *joined = world_record(&w, LANE_RECORD_HOLD_JOINED);
+    assert_non_null(joined);
+    assert_int_equal(joined->hold, hold);
+    assert_int_equal(joined->hit_count, 2);
+    assert_int_equal(joined->priority, 1);
+    assert_int_equal(w.state.hold_count, 1);
+    struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RELEASE, .hold = hold, .named = true};
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_SECOND_PERSON);
+    world_withdraw(&w, first);
+    assert_null(world_record(&w, LANE_RECORD_HOLD_WITHDRAW));
+    world_withdraw(&w, 9700);
+    assert_non_null(world_record(&w, LANE_RECORD_HOLD_WITHDRAW));
+}
+
+static void test_later_hit_joins_a_waiting_hold(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_passage(&w, true, 3);
+    struct lane_event again = passage_event(w.passages);
+    add_hit(&again, 700, 1, true);
+    world_take(&w, &again);
+    assert_non_null(world_record(&w, LANE_RECORD_HOLD_JOINED));
+    assert_null(world_record(&w, LANE_RECORD_HOLD_WAITING));
+    world_arrives(&w);
+    assert_int_equal(w.state.hold_count, 1);
+    assert_int_equal(w.state.holds[0].hit_count, 2);
+    assert_int_equal(w.state.holds[0].priority, 1);
+}
+
+/* A vehicle stands unread at the boom; the read that follows may be of the one behind it. */
+static void test_read_after_an_unread_vehicle_opens_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_arrives(&w);
+    world_passage(&w, false, 3);
+    world_run(&w, 3000);
+    assert_int_equal(w.raises, 0);
+    assert_true(w.state.order_known);
+    struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RAISE};
+    world_act(&w, &act);
+    assert_int_equal(w.raises, 1); /* an officer looked */
+}
+
+static void test_hit_after_an_unread_vehicle_is_for_an_officer(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_arrives(&w);
+    world_passage(&w, true, 2);
+    assert_int_equal(w.state.hold_count, 0);
+    assert_false(w.state.order_known);
+    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
+    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED));
+}
+
+static void test_near_camera_reads_who_stands_there(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    config.camera_to_boom_m = LANE_DIRECT_MAX_M;
+    world_init(&w, &config);
+    world_arrives(&w);
+    world_passage(&w, false, 3);
+    world_run(&w, 200);
+    assert_int_equal(w.raises, 1);
+}
+
+/* Order lost while a queue stands before the boom: who is next is not known until it has gone. */
+static void test_standing_queue_does_not_make_the_order_known(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_arrives(&w);
+    world_event(&w, LANE_EVENT_MATCH_LOST);
+    assert_false(w.state.order_known);
+    world_run(&w, config.transit_max_ms * 3);
+    assert_false(w.state.order_known);
+    world_passage(&w, false, 3); /* the last of the queue */
+    world_drives_through(&w);    /* an officer let the first one go */
+    world_arrives(&w);           /* the second one, unread */
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 0);
+    world_drives_through(&w);
+    world_run(&w, config.transit_max_ms + 500);
+    assert_true(w.state.order_known);
+}
+
+/* Somebody wanted is in the lane and nobody knows which one: nobody is let through by itself. */
+static void test_nothing_opens_before_the_vehicle_is_confirmed(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_passage(&w, true, 2);
+    world_run(&w, config.transit_max_ms + 100); /* it never came */
+    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
+    world_run(&w, config.transit_max_ms + 500);
+    assert_true(w.state.order_known);
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 0);
+    struct lane_act_event ack = {.act = 1, .kind = LANE_ACT_ACK};
+    world_act(&w, &ack);
+    world_run(&w, 100);
+    assert_int_equal(w.raises, 1);
+}
+
+static void test_held_vehicle_past_exit_is_told_on_the_same_scan(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_hold_one(&w, 2);
+    world_inputs(&w, INPUT_BIT(INPUT_EXIT_LOOP), 0);
+    w.now = mono_add_ms(w.now, STEP_MS);
+    world_scan(&w);
+    assert_true(world_alarm(&w, EVENT_LANE_RUN_THROUGH));
+    assert_non_null(world_record(&w, LANE_RECORD_RUN_THROUGH));
+}
+
+/* ---- releasing raises ---- */
+
+static const struct lane_act_event raise_act = {.act = 1, .kind = LANE_ACT_RAISE, .named = true};
+
+/* A vehicle with a quiet hit stands at the boom and an officer raises; returns the commit. */
+static uint64_t raise_for_quiet_hit(struct world *w)
+{
+    struct lane_config config = world_config();
+    world_init(w, &config);
+    struct lane_event event = passage_event(++w->passages);
+    add_hit(&event, 600, 3, false);
+    world_take(w, &event);
+    world_arrives(w);
+    world_act(w, &raise_act);
+    assert_int_equal(w->out.replies[0].kind, LANE_REPLY_PENDING);
+    assert_int_equal(w->raises, 0);
+    return world_record(w, LANE_RECORD_RAISE)->commit;
+}
+
+static void test_raise_for_a_hit_is_recorded_first(void **state)
+{
+    (void)state;
+    struct world w;
+    uint64_t commit = raise_for_quiet_hit(&w);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.raises, 1);
+}
+
+static void test_raise_is_for_the_vehicle_the_officer_saw(void **state)
+{
+    (void)state;
+    struct world w;
+    uint64_t commit = raise_for_quiet_hit(&w);
+    world_drives_through(&w); /* somebody lifted the arm */
+    world_arrives(&w);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.raises, 0);
+    assert_int_equal(world_record(&w, LANE_RECORD_REFUSED)->refusal, LANE_REFUSAL_NOT_CLEAR);
+}
+
+static void test_raise_never_happens_late(void **state)
+{
+    (void)state;
+    struct world w;
+    uint64_t commit = raise_for_quiet_hit(&w);
+    world_run(&w, w.config.commit_wait_ms + 100);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.raises, 0);
+}
+
+static void test_raise_for_an_unconfirmed_vehicle_is_recorded_first(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_passage(&w, true, 2);
+    world_run(&w, config.transit_max_ms + 100);
+    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
+    world_act(&w, &raise_act);
+    assert_int_equal(w.out.replies[0].kind, LANE_REPLY_PENDING);
+    assert_int_equal(w.raises, 0);
+}
+
+static void test_boom_that_does_not_obey_is_not_tried_for_ever(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_passage(&w, false, 3);
+    world_inputs(&w, INPUT_BIT(INPUT_ENTRY_LOOP), 0);
+    for (int i = 0; i < 1000; i++) {
+        struct lane_event event = {.kind = LANE_EVENT_OUTCOME};
+        event.u.outcome = (struct lane_outcome){
+            .order_id = w.state.motion_order, .lane = 1, .result = ORDER_FAILED};
+        w.now = mono_add_ms(w.now, STEP_MS);
+        world_event(&w, LANE_EVENT_MATCH_ALIVE);
+        world_scan(&w);
+        world_take(&w, &event);
+    }
+    assert_int_equal(w.raises, LANE_RAISES_MAX);
+    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
+}
+
+/* ---- the order is lost ---- */
+
+static void test_scan_without_contact_loses_the_order(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    struct lane_event event = {.kind = LANE_EVENT_SCAN, .u.scan = {.lane = 1, .at = w.now}};
+    world_take(&w, &event);
+    assert_false(w.state.order_known);
+}
+
+static void test_second_vehicle_unread_loses_the_order(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_list(&w, false);
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_ENTRY_LOOP));
+    world_run(&w, config.entry_gap_ms + 200);
+    world_arrives(&w);
+    assert_int_equal(w.state.count, 2);
+    world_run(&w, config.read_grace_ms + 100);
+    assert_false(w.state.order_known);
+}
+
+static void test_waiting_hold_of_the_time_before_asks_an_officer(void **state)
+{
+    (void)state;
+    struct world w = {.config = world_config(), .now = {1000}};
+    lane_init(&w.config, &w.state, 100, w.now);
+    struct lane_event event = {.kind = LANE_EVENT_RESTORE};
+    event.u.restore = (struct lane_restore_event){
+        .hold = 77, .passage = 5, .active = false, .priority = 2, .hit_count = 1};
+    world_take(&w, &event);
+    assert_int_equal(w.state.hold_count, 0);
+    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
+}
+
+static void test_open_lane_shows_red_until_the_vehicle_is_confirmed(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    config.mode = LANE_NORMALLY_OPEN;
+    config.auto_close = AUTO_CLOSE_NONE;
+    world_init(&w, &config);
+    world_inputs(&w, INPUT_BIT(INPUT_LIMIT_OPEN), INPUT_BIT(INPUT_LIMIT_CLOSED));
+    struct lane_act_event ack = {.act = 1, .kind = LANE_ACT_ACK};
+    world_run(&w, 500);
+    world_act(&w, &ack);
+    world_run(&w, 100);
+    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_GREEN));
+    world_passage(&w, true, 2);
+    world_run(&w, config.transit_max_ms + 500); /* it never came: dropped */
+    assert_int_equal(w.state.hold_count, 0);
+    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED));
+    world_act(&w, &ack);
+    world_run(&w, 100);
+    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_GREEN));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_later_hit_joins_the_hold),
+        cmocka_unit_test(test_later_hit_joins_a_waiting_hold),
+        cmocka_unit_test(test_read_after_an_unread_vehicle_opens_nothing),
+        cmocka_unit_test(test_hit_after_an_unread_vehicle_is_for_an_officer),
+        cmocka_unit_test(test_near_camera_reads_who_stands_there),
+        cmocka_unit_test(test_standing_queue_does_not_make_the_order_known),
+        cmocka_unit_test(test_nothing_opens_before_the_vehicle_is_confirmed),
+        cmocka_unit_test(test_held_vehicle_past_exit_is_told_on_the_same_scan),
+        cmocka_unit_test(test_raise_for_a_hit_is_recorded_first),
+        cmocka_unit_test(test_raise_is_for_the_vehicle_the_officer_saw),
+        cmocka_unit_test(test_raise_never_happens_late),
+        cmocka_unit_test(test_raise_for_an_unconfirmed_vehicle_is_recorded_first),
+        cmocka_unit_test(test_boom_that_does_not_obey_is_not_tried_for_ever),
+        cmocka_unit_test(test_scan_without_contact_loses_the_order),
+        cmocka_unit_test(test_second_vehicle_unread_loses_the_order),
+        cmocka_unit_test(test_waiting_hold_of_the_time_before_asks_an_officer),
+        cmocka_unit_test(test_open_lane_shows_red_until_the_vehicle_is_confirmed)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

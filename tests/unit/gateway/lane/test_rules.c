@@ -1,0 +1,652 @@
+/* The safety rules one by one: for each guard of the lane the case in which it alone decides. */
+#include "lane_world.h"
+
+enum { HEALTHY = INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK) };
+
+/* ---- lowering (rules 1, 4, 7) ---- */
+
+static struct lane_config lowering_config(void)
+{
+    struct lane_config config = world_config();
+    config.auto_close = AUTO_CLOSE_NONE;
+    config.lower_automatically = true;
+    config.person_device = true;
+    config.vehicle_detector = true;
+    return config;
+}
+
+static void give_test(struct world *w, int64_t valid_ms)
+{
+    struct lane_event event = {.kind = LANE_EVENT_GUIDED_TEST, .u.guided_test_valid_ms = valid_ms};
+    world_take(w, &event);
+}
+
+static void begin(struct world *w, const struct lane_config *config)
+{
+    world_init(w, config);
+    world_inputs(w, HEALTHY, 0);
+    give_test(w, 1000000);
+    world_run(w, 200);
+}
+
+static void open_for_one(struct world *w)
+{
+    world_passage(w, false, 3);
+    world_arrives(w);
+    world_boom_opens(w);
+}
+
+/* The vehicle goes through; left, but the time to be clear is not over. */
+static void goes_through(struct world *w)
+{
+    world_inputs(w, INPUT_BIT(INPUT_PRESENCE), INPUT_BIT(INPUT_ENTRY_LOOP));
+    world_run(w, 200);
+    world_inputs(w, INPUT_BIT(INPUT_EXIT_LOOP), INPUT_BIT(INPUT_PRESENCE));
+    world_run(w, 200);
+    world_inputs(w, 0, INPUT_BIT(INPUT_EXIT_LOOP));
+    world_run(w, 1400);
+}
+
+static uint64_t asked(const struct world *w)
+{
+    for (int i = 0; i < LANE_COMMITS_MAX; i++) {
+        if (w->state.commits[i].kind == COMMIT_LOWER) {
+            return w->state.commits[i].id;
+        }
+    }
+    return 0;
+}
+
+/* Runs until a lower is asked for; the time it took, -1 when none was within 10 s. */
+static int64_t until_asked(struct world *w)
+{
+    for (int64_t ms = 0; ms < 10000; ms += STEP_MS) {
+        if (asked(w) != 0) {
+            return ms;
+        }
+        world_run(w, STEP_MS);
+    }
+    return -1;
+}
+
+static void test_lower_waits_until_clear(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = lowering_config();
+    begin(&w, &config);
+    open_for_one(&w);
+    goes_through(&w); /* free under the boom for 1600 ms of 3000 */
+    int64_t ms = until_asked(&w);
+    assert_in_range(ms, 1300, 1600);
+    assert_int_equal(w.lowers, 0);
+    world_commit(&w, asked(&w), true);
+    assert_int_equal(w.lowers, 1);
+}
+
+enum spoiler {
+    EXIT_BUSY,
+    PERSON_SICK,
+    DETECTOR_SICK,
+    TEST_OVER,
+    TEST_NONE,
+    LOST_CONTACT,
+    STOPPED,
+    SPOILERS
+};
+
+static void spoil(struct world *w, enum spoiler what)
+{
+    static const struct lane_act_event stop = {.act = 9, .kind = LANE_ACT_STOP};
+    switch (what) {
+    case EXIT_BUSY:
+        world_inputs(w, INPUT_BIT(INPUT_EXIT_LOOP), 0);
+        break;
+    case PERSON_SICK:
+        world_inputs(w, 0, INPUT_BIT(INPUT_PERSON_OK));
+        break;
+    case DETECTOR_SICK:
+        world_inputs(w, 0, INPUT_BIT(INPUT_DETECTOR_OK));
+        break;
+    case TEST_OVER:
+        give_test(w, 500);
+        break;
+    case TEST_NONE:
+        give_test(w, 0);
+        break;
+    case LOST_CONTACT:
+        w->now = mono_add_ms(w->now, w->config.scan_lost_ms + 1);
+        world_event(w, LANE_EVENT_TICK);
+        break;
+    case STOPPED:
+        world_act(w, &stop);
+        break;
+    case SPOILERS:
+        break;
+    }
+}
+
+static void test_each_condition_alone_prevents_a_lower(void **state)
+{
+    (void)state;
+    for (int what = 0; what < SPOILERS; what++) {
+        struct world w;
+        struct lane_config config = lowering_config();
+        begin(&w, &config);
+        open_for_one(&w);
+        goes_through(&w);
+        assert_int_equal(asked(&w), 0);
+        spoil(&w, (enum spoiler)what);
+        if (until_asked(&w) >= 0) {
+            fail_msg("a lower was asked for in case %d", what);
+        }
+    }
+}
+
+static void test_condition_lost_between_question_and_answer(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = lowering_config();
+    begin(&w, &config);
+    open_for_one(&w);
+    goes_through(&w);
+    assert_true(until_asked(&w) >= 0);
+    uint64_t commit = asked(&w);
+    world_inputs(&w, INPUT_BIT(INPUT_PRESENCE), 0);
+    world_scan(&w);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.lowers, 0);
+    assert_int_equal(world_record(&w, LANE_RECORD_REFUSED)->refusal, LANE_REFUSAL_NOT_CLEAR);
+}
+
+static void test_no_lower_in_a_lane_that_declares_none(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = lowering_config();
+    config.lower_automatically = false;
+    begin(&w, &config);
+    open_for_one(&w);
+    goes_through(&w);
+    assert_int_equal(until_asked(&w), -1);
+}
+
+static void test_no_lower_behind_nobody(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = lowering_config();
+    begin(&w, &config);
+    struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RAISE};
+    world_act(&w, &act);
+    world_done(&w);
+    world_boom_opens(&w);
+    assert_int_equal(w.state.boom, BOOM_OPEN);
+    assert_int_equal(until_asked(&w), -1);
+}
+
+/* Open for a vehicle that is then held: it has not passed, the boom stays up. */
+static void test_no_lower_before_the_vehicle_has_passed(void **state)
+{
+    (void)state;
+    static const struct lane_act_event hold = {.act = 1, .kind = LANE_ACT_HOLD};
+    struct world w;
+    struct lane_config config = lowering_config();
+    begin(&w, &config);
+    open_for_one(&w);
+    world_act(&w, &hold);
+    assert_int_equal(until_asked(&w), -1);
+}
+
+static void test_no_lower_of_a_boom_found_open_after_start(void **state)
+{
+    (void)state;
+    struct world w = {.config = lowering_config(), .now = {1000}};
+    lane_init(&w.config, &w.state, 100, w.now);
+    w.active = INPUT_BIT(INPUT_LIMIT_OPEN) | HEALTHY;
+    world_scan(&w);
+    world_list(&w, true);
+    give_test(&w, 1000000);
+    world_run(&w, w.config.transit_max_ms + 200);
+    goes_through(&w);
+    assert_int_equal(until_asked(&w), -1);
+}
+
+/* Open again after lost contact, and a vehicle goes through: its position is known, not how. */
+static void test_no_lower_after_lost_contact_until_raised_again(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = lowering_config();
+    begin(&w, &config);
+    open_for_one(&w);
+    spoil(&w, LOST_CONTACT);
+    world_run(&w, 500);
+    goes_through(&w);
+    assert_int_equal(until_asked(&w), -1);
+}
+
+static void test_no_lower_while_the_raise_coil_may_be_on(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = lowering_config();
+    config.clear_ms = 1000;
+    config.exit_gap_ms = 20;
+    config.order_life_ms = 5000;
+    begin(&w, &config);
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    struct mono_time raised = w.now;
+    world_inputs(&w, INPUT_BIT(INPUT_LIMIT_OPEN), INPUT_BIT(INPUT_LIMIT_CLOSED));
+    world_run(&w, 100);
+    goes_through(&w);
+    assert_true(until_asked(&w) >= 0);
+    assert_true(mono_diff_ms(w.now, raised) >= 5000); /* its order may come that late */
+}
+
+static void test_raise_switches_a_lower_off_first(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = lowering_config();
+    begin(&w, &config);
+    open_for_one(&w);
+    goes_through(&w);
+    assert_true(until_asked(&w) >= 0);
+    world_commit(&w, asked(&w), true);
+    struct lane_act_event act = {.act = 1, .kind = LANE_ACT_EMERGENCY_RAISE};
+    world_act(&w, &act);
+    assert_true(w.out.order_count >= 2);
+    assert_int_equal(w.out.orders[0].order.output, OUTPUT_LOWER);
+    assert_false(w.out.orders[0].order.on);
+    assert_int_equal(w.out.orders[w.out.order_count - 1].order.output, OUTPUT_RAISE);
+}
+
+static void refused_with(struct lane_config config, const char *words)
+{
+    struct err_text err = {{0}};
+    assert_int_equal(lane_config_check(&config, &err), ERR_INVALID);
+    if (!strstr(err.text, words)) {
+        fail_msg("'%s' does not say '%s'", err.text, words);
+    }
+}
+
+static void test_rule_7_in_the_configuration(void **state)
+{
+    (void)state;
+    struct lane_config config = lowering_config();
+    config.person_device = false;
+    refused_with(config, "person-capable");
+    config = lowering_config();
+    config.wired &= ~INPUT_BIT(INPUT_OBSTACLE);
+    refused_with(config, "person-capable");
+    config = lowering_config();
+    config.vehicle_detector = false;
+    refused_with(config, "no induction loop");
+    config = lowering_config();
+    config.wired &= ~INPUT_BIT(INPUT_DETECTOR_OK);
+    refused_with(config, "health contacts");
+    config = lowering_config();
+    config.auto_close = AUTO_CLOSE_LOOP;
+    refused_with(config, "two cannot close one boom");
+    config = lowering_config();
+    config.mode = LANE_NORMALLY_OPEN;
+    refused_with(config, "normally_closed");
+}
+
+/* ---- hands off, faults, lost contact (rules 3, 4) ---- */
+
+static enum lane_refusal refusal_of(struct world *w, enum lane_act_kind kind)
+{
+    struct lane_act_event act = {.act = 1, .kind = kind};
+    world_act(w, &act);
+    return w->out.replies[0].refusal;
+}
+
+static void whole(struct world *w)
+{
+    struct lane_config config = world_config();
+    config.wired = ALL_INPUTS;
+    world_init(w, &config);
+}
+
+static void test_raise_is_refused_for_its_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t inputs;
+        enum lane_refusal refusal;
+        bool emergency_too;
+    } cases[] = {{INPUT_BIT(INPUT_LOCAL_CONTROL), LANE_REFUSAL_LOCAL_CONTROL, true},
+                 {INPUT_BIT(INPUT_EMERGENCY_STOP), LANE_REFUSAL_EMERGENCY_STOP, true},
+                 {INPUT_BIT(INPUT_FAULT), LANE_REFUSAL_FAULT, false},
+                 {INPUT_BIT(INPUT_LIMIT_OPEN), LANE_REFUSAL_FAULT, false}, /* both limits */
+                 {INPUT_BIT(INPUT_BOOM_OFF), LANE_REFUSAL_NO_BOOM, false}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct world w;
+        whole(&w);
+        world_inputs(&w, cases[i].inputs, 0);
+        world_run(&w, 200);
+        assert_int_equal(refusal_of(&w, LANE_ACT_RAISE), cases[i].refusal);
+        assert_int_equal(w.raises, 0);
+        assert_int_equal(refusal_of(&w, LANE_ACT_EMERGENCY_RAISE),
+                         cases[i].emergency_too ? cases[i].refusal : LANE_REFUSAL_NONE);
+        assert_int_equal(w.raises, cases[i].emergency_too ? 0 : 1);
+    }
+}
+
+static void test_safety_inputs_stop_what_we_move(void **state)
+{
+    (void)state;
+    static const enum lane_input inputs[] = {INPUT_LOCAL_CONTROL, INPUT_EMERGENCY_STOP,
+                                             INPUT_FAULT};
+    for (size_t i = 0; i < 3; i++) {
+        struct world w;
+        whole(&w);
+        (void)refusal_of(&w, LANE_ACT_RAISE);
+        world_done(&w);
+        world_inputs(&w, INPUT_BIT(inputs[i]), INPUT_BIT(INPUT_LIMIT_CLOSED));
+        world_run(&w, STEP_MS);
+        assert_int_equal(w.stops, 1);
+        assert_int_equal(w.state.motion, MOTION_NONE);
+        whole(&w);
+        (void)refusal_of(&w, LANE_ACT_EMERGENCY_RAISE);
+        world_done(&w);
+        world_inputs(&w, INPUT_BIT(inputs[i]), INPUT_BIT(INPUT_LIMIT_CLOSED));
+        world_run(&w, STEP_MS);
+        assert_int_equal(w.stops, inputs[i] == INPUT_FAULT ? 0 : 1);
+    }
+}
+
+static void test_without_contact_only_emergency_raise_is_tried(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    spoil(&w, LOST_CONTACT);
+    assert_int_equal(refusal_of(&w, LANE_ACT_RAISE), LANE_REFUSAL_NO_CONTACT);
+    assert_int_equal(w.raises, 0);
+    assert_int_equal(refusal_of(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
+    assert_int_equal(w.raises, 1);
+}
+
+static void test_position_is_unknown_after_lost_contact(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    spoil(&w, LOST_CONTACT);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_CLOSED));
+    world_run(&w, 200);
+    assert_true(w.state.contact);
+    assert_int_equal(w.state.boom, BOOM_UNKNOWN);
+}
+
+/* ---- outcomes (rule 6) ---- */
+
+static void answer(struct world *w, uint64_t order, enum order_result result)
+{
+    struct lane_event event = {.kind = LANE_EVENT_OUTCOME};
+    event.u.outcome = (struct lane_outcome){.order_id = order, .lane = 1, .result = result};
+    world_take(w, &event);
+}
+
+static void run_unanswered(struct world *w, int64_t ms)
+{
+    for (int64_t t = 0; t < ms; t += STEP_MS) {
+        w->now = mono_add_ms(w->now, STEP_MS);
+        world_event(w, LANE_EVENT_MATCH_ALIVE);
+        world_scan(w);
+    }
+}
+
+static void test_motion_is_confirmed_or_a_fault(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    (void)refusal_of(&w, LANE_ACT_RAISE);
+    world_done(&w);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_CLOSED));
+    world_run(&w, w.config.travel_ms - 200);
+    assert_false(world_alarm(&w, EVENT_LANE_UNCONFIRMED));
+    world_run(&w, 400);
+    assert_true(world_alarm(&w, EVENT_LANE_UNCONFIRMED));
+}
+
+static void test_order_that_fails_is_a_fault(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    (void)refusal_of(&w, LANE_ACT_RAISE);
+    answer(&w, w.state.motion_order, ORDER_FAILED);
+    assert_true(world_alarm(&w, EVENT_LANE_ORDER_FAILED));
+    whole(&w);
+    (void)refusal_of(&w, LANE_ACT_RAISE);
+    run_unanswered(&w, w.config.order_life_ms + 1200);
+    assert_true(world_alarm(&w, EVENT_LANE_ORDER_FAILED));
+}
+
+static void test_stop_that_fails_is_tried_again(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    (void)refusal_of(&w, LANE_ACT_STOP);
+    assert_int_equal(w.stops, 1);
+    answer(&w, w.state.stop_order, ORDER_FAILED);
+    run_unanswered(&w, 200);
+    assert_int_equal(w.stops, 2);
+}
+
+static void test_stop_ends_the_motion(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    (void)refusal_of(&w, LANE_ACT_RAISE);
+    world_done(&w);
+    (void)refusal_of(&w, LANE_ACT_STOP);
+    assert_int_equal(w.state.motion, MOTION_NONE);
+}
+
+/* ---- motion nobody ordered, broken booms (rule 8) ---- */
+
+static void ack(struct world *w)
+{
+    (void)refusal_of(w, LANE_ACT_ACK);
+    world_run(w, 100);
+    assert_false(world_alarm(w, EVENT_LANE_FOREIGN_MOTION));
+}
+
+static void test_every_limit_change_without_an_order_is_foreign(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_CLOSED));
+    world_run(&w, 200);
+    assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION)); /* closed left */
+    ack(&w);
+    world_inputs(&w, INPUT_BIT(INPUT_LIMIT_OPEN), 0);
+    world_run(&w, 200);
+    assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION)); /* open reached */
+    ack(&w);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+    world_run(&w, 200); /* its controller may close only behind a vehicle */
+    assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION)); /* open left */
+    ack(&w);
+    world_inputs(&w, INPUT_BIT(INPUT_LIMIT_CLOSED), 0);
+    world_run(&w, 200);
+    assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION)); /* closed reached */
+}
+
+static void test_no_stop_against_the_guard(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    struct lane_event event = {.kind = LANE_EVENT_SCAN};
+    w.now = mono_add_ms(w.now, STEP_MS);
+    event.u.scan = (struct lane_scan){.lane = 1,
+                                      .number = ++w.scans,
+                                      .at = w.now,
+                                      .contact = true,
+                                      .wired = w.config.wired,
+                                      .active = INPUT_BIT(INPUT_PRESENCE),
+                                      .outputs = OUTPUT_BIT(OUTPUT_LOWER),
+                                      .outputs_wired = w.config.outputs_wired,
+                                      .guard_acted = true};
+    world_take(&w, &event);
+    assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
+    assert_int_equal(w.stops, 0);
+}
+
+static void test_broken_boom_is_run_through_until_acknowledged(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    world_inputs(&w, INPUT_BIT(INPUT_BOOM_OFF), 0);
+    world_run(&w, STEP_MS);
+    assert_true(world_alarm(&w, EVENT_LANE_RUN_THROUGH));
+    world_inputs(&w, 0, INPUT_BIT(INPUT_BOOM_OFF));
+    world_run(&w, 200);
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 0);
+}
+
+/* ---- opening for a cleared vehicle ---- */
+
+static struct lane_event cleared_passage(struct world *w)
+{
+    struct lane_event event = {.kind = LANE_EVENT_PASSAGE};
+    event.u.passage.passage = ++w->passages;
+    decision_init(&event.u.passage.decision);
+    event.u.passage.authenticity = AUTH_TAG;
+    event.u.passage.cleared = true;
+    event.u.passage.decision.raise = true;
+    return event;
+}
+
+enum obstacle {
+    NOTHING,
+    OFFICER_STOP,
+    JOURNAL_DOWN,
+    NO_RULE,
+    QUIET_HIT,
+    NOT_CLEARED,
+    NO_AUTH,
+    CASES
+};
+
+static void test_each_condition_alone_keeps_the_boom_down(void **state)
+{
+    (void)state;
+    for (int what = 0; what < CASES; what++) {
+        struct world w;
+        whole(&w);
+        struct lane_event event = cleared_passage(&w);
+        struct lane_event journal = {.kind = LANE_EVENT_JOURNAL, .u.journal_commits = false};
+        if (what == OFFICER_STOP) {
+            (void)refusal_of(&w, LANE_ACT_STOP);
+        } else if (what == JOURNAL_DOWN) {
+            world_take(&w, &journal);
+        } else if (what == QUIET_HIT) {
+            event.u.passage.hit_count = 1;
+            event.u.passage.hits[0] = (struct lane_hit){.hit = 5, .entry = 6, .priority = 3};
+        }
+        event.u.passage.decision.raise = what != NO_RULE;
+        event.u.passage.cleared = what != NOT_CLEARED;
+        event.u.passage.authenticity = what == NO_AUTH ? AUTH_NONE : AUTH_TAG;
+        world_take(&w, &event);
+        world_arrives(&w);
+        world_run(&w, 1000);
+        if (w.raises != (what == NOTHING ? 1u : 0u)) {
+            fail_msg("case %d: %u raises", what, w.raises);
+        }
+    }
+}
+
+static void test_vehicle_once_held_is_raised_for_by_an_officer(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    world_list(&w, false);
+    struct lane_event event = cleared_passage(&w);
+    world_take(&w, &event);
+    world_arrives(&w);
+    (void)refusal_of(&w, LANE_ACT_HOLD);
+    struct lane_act_event act = {
+        .act = 1, .kind = LANE_ACT_RELEASE, .hold = w.state.holds[0].id, .named = true};
+    world_act(&w, &act);
+    world_commit(&w, world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit, true);
+    world_list(&w, true);
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 0);
+}
+
+static void test_nobody_at_the_stop_line_nothing_opens(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    world_list(&w, false);
+    struct lane_event event = cleared_passage(&w);
+    world_take(&w, &event);
+    world_arrives(&w);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_ENTRY_LOOP)); /* it backs off */
+    world_run(&w, 200);
+    world_list(&w, true);
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 0);
+}
+
+static void test_officers_hold_is_not_withdrawn(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    (void)refusal_of(&w, LANE_ACT_HOLD);
+    world_withdraw(&w, 9001);
+    assert_null(world_record(&w, LANE_RECORD_HOLD_WITHDRAW));
+    assert_int_equal(w.state.hold_count, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lower_waits_until_clear),
+        cmocka_unit_test(test_each_condition_alone_prevents_a_lower),
+        cmocka_unit_test(test_condition_lost_between_question_and_answer),
+        cmocka_unit_test(test_no_lower_in_a_lane_that_declares_none),
+        cmocka_unit_test(test_no_lower_behind_nobody),
+        cmocka_unit_test(test_no_lower_before_the_vehicle_has_passed),
+        cmocka_unit_test(test_no_lower_of_a_boom_found_open_after_start),
+        cmocka_unit_test(test_no_lower_after_lost_contact_until_raised_again),
+        cmocka_unit_test(test_no_lower_while_the_raise_coil_may_be_on),
+        cmocka_unit_test(test_raise_switches_a_lower_off_first),
+        cmocka_unit_test(test_rule_7_in_the_configuration),
+        cmocka_unit_test(test_raise_is_refused_for_its_reason),
+        cmocka_unit_test(test_safety_inputs_stop_what_we_move),
+        cmocka_unit_test(test_without_contact_only_emergency_raise_is_tried),
+        cmocka_unit_test(test_position_is_unknown_after_lost_contact),
+        cmocka_unit_test(test_motion_is_confirmed_or_a_fault),
+        cmocka_unit_test(test_order_that_fails_is_a_fault),
+        cmocka_unit_test(test_stop_that_fails_is_tried_again),
+        cmocka_unit_test(test_stop_ends_the_motion),
+        cmocka_unit_test(test_every_limit_change_without_an_order_is_foreign),
+        cmocka_unit_test(test_no_stop_against_the_guard),
+        cmocka_unit_test(test_broken_boom_is_run_through_until_acknowledged),
+        cmocka_unit_test(test_each_condition_alone_keeps_the_boom_down),
+        cmocka_unit_test(test_vehicle_once_held_is_raised_for_by_an_officer),
+        cmocka_unit_test(test_nobody_at_the_stop_line_nothing_opens),
+        cmocka_unit_test(test_officers_hold_is_not_withdrawn)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
