@@ -152,6 +152,7 @@ static void enforce_hit(const struct rules_input *input, struct decision *d)
     bool valid = input->clock_trusted && !hit->expired;
     if (!certain || !valid) {
         d->hold = false;
+        d->lights = d->lights == DECISION_LIGHTS_RED ? DECISION_LIGHTS_YELLOW : d->lights;
         silence_outside(d, certain ? ALERT_SILENT : ALERT_QUIET);
     }
     if (hit->entry.risk) {

@@ -78,6 +78,19 @@ static const char *strong_fault(const struct rule *rule, const char **out_key)
     return NULL;
 }
 
+/* A red light holds a normally open lane. */
+static const char *red_fault(const struct rule *rule, const char **out_key)
+{
+    const struct rule_condition *when = &rule->when;
+    bool certain = only_exact(when) && only_agree(when) && when->clock_trusted == CHOICE_YES;
+    *out_key = "then.lights";
+    if (rule->then.lights != DECISION_LIGHTS_RED || !may_be_a_hit(when) || certain) {
+        return NULL;
+    }
+    return "red stops like a hold, so a hit needs 'match: exact', 'class: agree' and 'clock: "
+           "trusted' under when, expected yellow";
+}
+
 static const char *raise_fault(const struct rule *rule, const char **out_key)
 {
     const struct rule_condition *when = &rule->when;
@@ -134,6 +147,9 @@ const char *rule_fault(const struct rule *rule, const char **out_key)
     const char *fault = condition_fault(&rule->when, out_key);
     if (!fault) {
         fault = strong_fault(rule, out_key);
+    }
+    if (!fault) {
+        fault = red_fault(rule, out_key);
     }
     if (!fault) {
         fault = raise_fault(rule, out_key);

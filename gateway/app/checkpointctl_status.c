@@ -221,7 +221,7 @@ static void print_alarm(const struct ctl *ctl, const json_t *alarm, size_t colum
     char head[TEXT_SIZE];
     char lane[32] = "";
     const char *detail = text_of(alarm, "detail");
-    const char *todo = text_of(alarm, "todo");
+    const char *what_to_do = text_of(alarm, "what_to_do");
     const char *text = text_of(alarm, ctl->zh ? "zh" : "en");
     if (number_of(alarm, "lane") > 0) {
         snprintf(lane, sizeof(lane), ctl_say(ctl, "lane %lld: ", "车道 %lld："),
@@ -232,8 +232,8 @@ static void print_alarm(const struct ctl *ctl, const json_t *alarm, size_t colum
     printf("[%3lld] ", number_of(alarm, "alarm"));
     text_wrap(stdout, head, ALARM_INDENT, columns);
     putchar('\n');
-    if (todo) {
-        print_line(todo, columns);
+    if (what_to_do) {
+        print_line(what_to_do, columns);
     }
 }
 

@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "gateway/app/build_time.h"
 #include "gateway/app/key_files.h"
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
@@ -166,27 +165,6 @@ static void look_at_guided(struct checkpointd *c, struct mono_time now,
     }
 }
 
-static void look_at_clock(struct checkpointd *c, struct mono_time now, struct trusted_reading *out)
-{
-    int64_t offset_ms = 0;
-    bool synchronised = time_sync_system(&offset_ms);
-    struct wall_time signed_time = {atomic_load_explicit(&c->signed_time_ms, memory_order_relaxed)};
-    trusted_time_synchronised(&c->time, synchronised, offset_ms);
-    if (signed_time.ms > 0) {
-        trusted_time_signed(&c->time, signed_time, &clock_system);
-    }
-    trusted_time_read(&c->time, &clock_system, out);
-    atomic_store_explicit(&c->clock_offset_ms, out->offset_ms, memory_order_relaxed);
-    atomic_store_explicit(&c->clock_trusted, out->trusted, memory_order_relaxed);
-    struct pipeline_event event = {.kind = PIPELINE_CLOCK};
-    event.u.clock.trusted = out->trusted;
-    event.u.clock.offset_ms = out->offset_ms;
-    snprintf(event.u.clock.source, sizeof(event.u.clock.source), "%s",
-             time_source_name(out->source));
-    pipeline_handle(c->pipeline, &event, now, out->wall);
-    look_at_guided(c, now, out);
-}
-
 static void copy_stats(struct checkpointd *c)
 {
     struct pipeline_stats s;
@@ -219,7 +197,8 @@ static void lane_run(struct thread *self, void *arg)
         struct mono_time now = clock_mono(&clock_system);
         thread_alive(self);
         if (!mono_before(now, clock_due)) {
-            look_at_clock(c, now, &reading);
+            checkpointd_clock_look(c, now, &reading);
+            look_at_guided(c, now, &reading);
             read_at = now;
             clock_due = mono_add_ms(now, CLOCK_MS);
             copy_stats(c);
@@ -253,7 +232,7 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
                                       .checkpoint = c->config.checkpoint,
                                       .seal_interval_ms = c->config.seal_interval_ms,
                                       .reserve_bytes = (uint64_t)c->config.reserve_bytes,
-                                      .clock = &clock_system};
+                                      .clock = &c->clock};
     int result = make_folder(c->journal_dir, 0700, err);
     if (result == 0) {
         result = journal_open(&options, out, err);
@@ -262,18 +241,8 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
         return result;
     }
     log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
-    result = journal_set_aside(c->journal_dir, clock_wall(&clock_system), err);
+    result = journal_set_aside(c->journal_dir, clock_wall(&c->clock), err);
     return result == 0 ? journal_open(&options, out, err) : result;
-}
-
-/* Trusted time begins at what the journal last said. */
-static void begin_time(struct checkpointd *c, const struct journal *journal)
-{
-    trusted_time_init(&c->time, (struct wall_time){BUILD_TIME_MS}, &clock_system);
-    struct wall_time last = journal_last_wall(journal);
-    if (last.ms > 0) {
-        trusted_time_journaled(&c->time, last, false, (struct mono_time){0}, &clock_system);
-    }
 }
 
 static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err_text *err)
@@ -518,11 +487,11 @@ static int run(struct checkpointd *c, struct service *service, struct err_text *
         return err_set(err, ERR_NO_MEMORY, "queues: no memory");
     }
     c->draw_state |= 1;
+    checkpointd_clock_begin(c);
     int result = open_journal(c, &journal, err);
     if (result != 0) {
         return result;
     }
-    begin_time(c, journal);
     atomic_store(&c->recorder.confirmed, journal_confirmed(journal));
     result = create_sockets(c, err);
     if (result == 0) {

@@ -168,6 +168,7 @@ struct checkpointd {
     struct thread password_thread;
     struct thread link_thread;
     struct trusted_time time;     /* lane thread */
+    struct clock_source clock;    /* system monotonic, trusted wall time; any thread */
     atomic_llong signed_time_ms;  /* newest time headquarters signed, for the lane thread */
     atomic_ullong scans_dropped;  /* lane queue full */
     atomic_ullong events_dropped; /* subscribers' queue full */
@@ -210,6 +211,12 @@ void publish_run(struct thread *self, void *checkpointd);
 void publish_push(struct checkpointd *c, const struct fact *fact);
 /* Link thread: counters of checkpoint-matchd, a MATCH_STATS, for the board. */
 void board_take_counters(struct checkpointd *c, const struct match_message *message);
+
+/* Before the journal is opened. */
+void checkpointd_clock_begin(struct checkpointd *c);
+/* Lane thread: looks again and tells the pipeline. */
+void checkpointd_clock_look(struct checkpointd *c, struct mono_time now,
+                            struct trusted_reading *out);
 
 /* Once, before the threads. */
 void acts_init(void);

@@ -36,12 +36,12 @@ static void fill_actor(struct fact_actor *out, const struct control_actor *actor
     copy_text(out->reason, sizeof(out->reason), reason);
 }
 
-static void begin_fact(struct fact *fact, const struct control_actor *actor, const char *act,
-                       const char *reason)
+static void begin_fact(const struct checkpointd *c, struct fact *fact,
+                       const struct control_actor *actor, const char *act, const char *reason)
 {
     memset(fact, 0, sizeof(*fact));
     fact->kind = FACT_ACT;
-    fact->wall = clock_wall(&clock_system);
+    fact->wall = clock_wall(&c->clock);
     fact->mono = clock_mono(&clock_system);
     fact->to_journal = true;
     fact->to_events = true;
@@ -99,7 +99,7 @@ static json_t *alarms_of(const struct board *board)
         json_int_t event = json_integer_value(json_object_get(alarm, "alarm"));
         const struct log_event_def *def = log_event_find((enum log_event_id)event);
         if (def) {
-            json_object_set_new(copy, "todo", json_string(def->what_to_do));
+            json_object_set_new(copy, "what_to_do", json_string(def->what_to_do));
         }
         json_array_append_new(alarms, copy);
     }
@@ -434,7 +434,7 @@ static void run_check(void *ctx, struct control *control, const struct control_c
                "车牌格式不正确");
         return;
     }
-    begin_fact(&fact, &call->actor, "search", reason);
+    begin_fact(c, &fact, &call->actor, "search", reason);
     copy_text(fact.u.act.detail, sizeof(fact.u.act.detail), text);
     char canonical[PLATE_TEXT_SIZE];
     uint64_t number = atomic_fetch_add(&c->search_number, 1) + 1;
@@ -513,7 +513,7 @@ static void run_reload(void *ctx, struct control *control, const struct control_
     struct checkpointd *c = ctx;
     struct err_text err;
     static struct fact fact; /* control thread */
-    begin_fact(&fact, &call->actor, "reload", "");
+    begin_fact(c, &fact, &call->actor, "reload", "");
     if (recorder_push(c, &fact) != 0) {
         refuse(control, call, "journal", "the journal cannot record it now", "日志当前无法写入");
         return;
@@ -534,7 +534,7 @@ int acts_record(void *ctx, const struct control_actor *actor, const char *act,
     struct checkpointd *c = ctx;
     struct fact fact;
     char *text = json_dumps(details, JSON_COMPACT | JSON_SORT_KEYS);
-    begin_fact(&fact, actor, act, "");
+    begin_fact(c, &fact, actor, act, "");
     snprintf(fact.u.act.detail, sizeof(fact.u.act.detail), "%.*s", FACT_DETAIL_SIZE - 1,
              text ? text : "");
     free(text);

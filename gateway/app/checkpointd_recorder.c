@@ -104,14 +104,35 @@ static void append_singly(struct checkpointd *c, struct bodies *b, size_t count)
                          ? journal_append(c->recorder.journal, &b->entries[i], 1, &sequence, &err)
                          : ERR_NO_MEMORY;
         settle(c, &c->recorder.group[i], result, sequence);
+        thread_alive(&c->recorder.thread); /* each may have waited for the disk */
     }
 }
 
-static void append_group(struct checkpointd *c, size_t count)
+/* Another program has the file: those somebody waits for are refused, the others stay for the next
+ * try. Returns how many, at the front of the group. */
+static size_t keep_group(struct checkpointd *c, size_t count)
+{
+    struct job *group = c->recorder.group;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (group[i].waiter || group[i].fact.commit != 0) {
+            settle(c, &group[i], ERR_BUSY, 0);
+        } else if (i == kept++) {
+            continue;
+        } else {
+            group[kept - 1] = group[i];
+        }
+    }
+    return kept;
+}
+
+/* Returns how many wait at the front of the group for the next try. */
+static size_t append_group(struct checkpointd *c, size_t count)
 {
     static struct bodies b; /* the journal thread's own */
     struct err_text err;
     uint64_t sequence = 0;
+    size_t kept = 0;
     int result = 0;
     memset(&b, 0, sizeof(b));
     for (size_t i = 0; i < count; i++) { /* all: one that fails must not take others with it */
@@ -125,13 +146,16 @@ static void append_group(struct checkpointd *c, size_t count)
         for (size_t i = 0; i < count; i++) {
             settle(c, &c->recorder.group[i], 0, sequence + i);
         }
+    } else if (result == ERR_BUSY) {
+        kept = keep_group(c, count);
     } else {
         append_singly(c, &b, count);
     }
     for (size_t i = 0; i < count; i++) {
         free(b.texts[i]);
     }
-    tell_commits(c, journal_healthy(c->recorder.journal));
+    tell_commits(c, kept == 0 && journal_healthy(c->recorder.journal));
+    return kept;
 }
 
 /* ---- the gap ---- */
@@ -140,20 +164,26 @@ static void record_gap(struct checkpointd *c)
 {
     struct recorder *r = &c->recorder;
     struct job *job = &r->group[0];
+    uint64_t lost = r->lost;
+    struct wall_time first = r->lost_first;
+    struct wall_time last = r->lost_last;
     char from[WALL_TEXT_SIZE];
     char to[WALL_TEXT_SIZE];
-    wall_format(r->lost_first, from);
-    wall_format(r->lost_last, to);
+    wall_format(first, from);
+    wall_format(last, to);
     memset(job, 0, sizeof(*job));
     job->fact.kind = FACT_ALARM;
-    job->fact.wall = r->lost_last;
+    job->fact.wall = last;
     job->fact.mono = clock_mono(&clock_system);
     job->fact.u.alarm.event = EVENT_LANE_JOURNAL_DOWN;
     snprintf(job->fact.u.alarm.detail, sizeof(job->fact.u.alarm.detail),
-             "%llu records were not written between %s and %s", (unsigned long long)r->lost, from,
-             to);
-    r->lost = 0; /* counted anew when this one fails */
-    append_group(c, 1);
+             "%llu records were not written between %s and %s", (unsigned long long)lost, from, to);
+    r->lost = 0;
+    if (append_group(c, 1) != 0 || r->lost != 0) { /* said when it can be */
+        r->lost = lost;
+        r->lost_first = first;
+        r->lost_last = last;
+    }
 }
 
 /* ---- receipts ---- */
@@ -171,12 +201,13 @@ static void confirm(struct checkpointd *c, const struct receipt_job *receipt)
 
 /* ---- thread ---- */
 
-/* Takes what waits, up to a group; a receipt is done on the way. Returns the number of facts. */
-static size_t take_jobs(struct checkpointd *c)
+/* Takes what waits behind those kept, up to a group; a receipt is done on the way. Returns the
+ * number of facts. */
+static size_t take_jobs(struct checkpointd *c, size_t kept)
 {
     struct recorder *r = &c->recorder;
-    size_t count = 0;
-    int wait_ms = POP_WAIT_MS;
+    size_t count = kept;
+    int wait_ms = kept == 0 ? POP_WAIT_MS : 0;
     while (count < JOURNAL_GROUP_MAX && queue_pop(r->jobs, &r->group[count], wait_ms) == 0) {
         wait_ms = 0;
         if (r->group[count].kind == JOB_RECEIPT) {
@@ -200,6 +231,7 @@ static void count_turned_away(struct recorder *r)
     r->lost += count;
 }
 
+/* Not while the group holds what is to be tried again. */
 static void maintain(struct checkpointd *c)
 {
     struct err_text err;
@@ -236,19 +268,22 @@ static void retain(struct checkpointd *c)
 static void recorder_run(struct thread *self, void *arg)
 {
     struct checkpointd *c = arg;
+    size_t kept = 0;
     for (;;) {
         bool stopping = thread_stopping(self); /* before the pop: what came before stop is taken */
-        size_t count = take_jobs(c);
+        size_t count = take_jobs(c, kept);
+        bool more = count > kept;
         thread_alive(self);
-        if (count > 0) {
-            append_group(c, count);
+        kept = count > 0 ? append_group(c, count) : 0;
+        thread_alive(self);
+        if (kept == 0) {
+            maintain(c);
         }
-        maintain(c);
         if (count == 0 && !stopping) {
             retain(c);
         }
-        if (stopping && count == 0) {
-            return;
+        if (stopping && !more) {
+            return; /* what is still kept cannot be written: the file is another program's */
         }
     }
 }

@@ -174,7 +174,7 @@ static int show_draft(const struct hqctl *h, const struct draft *draft)
     size_t index;
     if (h->json)
         return hqctl_print(json_pack("{s:b,s:I,s:O,s:O}", "draft", 1, "revision",
-                                     (json_int_t)(draft->head.list.revision + 1), "added",
+                                     (json_int_t)draft->head.list.revision + 1, "added",
                                      draft->added, "withdrawn", draft->withdrawn));
     hqctl_line(stdout,
                "Draft for revision %" PRIu64 ", from %s: %zu added, %zu withdrawn; unsigned",

@@ -97,7 +97,7 @@ static int save_import(const struct hqctl *h, const char *source, const char *ou
     if (h->json)
         return hqctl_print(json_pack(
             "{s:s,s:I,s:I,s:I}", "draft", out, "entries", (json_int_t)json_array_size(entries),
-            "priority_1", (json_int_t)top, "revision", (json_int_t)(head->list.revision + 1)));
+            "priority_1", (json_int_t)top, "revision", (json_int_t)head->list.revision + 1));
     printf("%zu entries (%zu of priority 1) in %s, for revision %" PRIu64 ".\n"
            "Sign it: hqctl wanted sign %s --key CLERK.key.pem%s\n",
            json_array_size(entries), top, out, head->list.revision + 1, out,
@@ -135,7 +135,7 @@ int hqctl_wanted_import(int argc, char **argv)
     struct hqctl h = {.passphrase_fd = -1};
     struct err_text err = {""};
     struct draft_head head;
-    const char *path = NULL;
+    const char *path = "";
     const char *out = NULL;
     const char *head_file = NULL;
     char name[HQCTL_PATH_SIZE];
@@ -338,7 +338,7 @@ static int rebase(struct hqctl *h, const char *path, const char *out)
         return hqctl_fail(h, rc, &err);
     if (h->json)
         return hqctl_print(
-            json_pack("{s:s,s:I}", "draft", out, "revision", (json_int_t)(head.list.revision + 1)));
+            json_pack("{s:s,s:I}", "draft", out, "revision", (json_int_t)head.list.revision + 1));
     printf("%s is a draft for revision %" PRIu64 " now; it must be signed anew.\n", out,
            head.list.revision + 1);
     return EXIT_OK;

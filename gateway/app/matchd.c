@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "gateway/app/build_time.h"
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
 #include "gateway/base/rcu.h"
@@ -22,7 +21,8 @@ static const char help_text[] =
     "  <runtime_dir>/matches     where checkpointd listens\n"
     "  <runtime_dir>/reads       reads of checkpointd's and camerad's cameras come in here\n"
     "  <state_dir>/last-good/    the verified list, to start from without Redis\n"
-    "  <state_dir>/counters      the cameras' tag counters\n\n"
+    "  <state_dir>/counters      the cameras' tag counters\n"
+    "  <state_dir>/time          the time it last trusted\n\n"
     "SIGNALS\n"
     "  SIGUSR1  writes the counters to the log\n"
     "  SIGTERM  ends within 2 s\n"
@@ -126,9 +126,6 @@ static int list_changed(void *ctx, const struct wanted_list *list, const struct 
         return result;
     }
     publish(m, next, false);
-    if (status->signed_at.ms > 0) {
-        trusted_time_signed(&m->time, status->signed_at, &clock_system);
-    }
     return 0;
 }
 
@@ -146,17 +143,6 @@ static void status_changed(void *ctx, const struct list_status *status)
     }
     next->status = *status;
     publish(m, next, true);
-}
-
-static void look_at_clock(struct matchd *m)
-{
-    struct trusted_reading reading;
-    int64_t offset_ms = 0;
-    bool synchronised = time_sync_system(&offset_ms);
-    trusted_time_synchronised(&m->time, synchronised, offset_ms);
-    trusted_time_read(&m->time, &clock_system, &reading);
-    atomic_store_explicit(&m->time_offset_ms, reading.offset_ms, memory_order_relaxed);
-    atomic_store_explicit(&m->time_trusted, reading.trusted, memory_order_relaxed);
 }
 
 static struct wall_time trusted_wall(void *ctx)
@@ -202,8 +188,11 @@ static void list_run(struct thread *self, void *arg)
         struct mono_time now = clock_mono(&clock_system);
         thread_alive(self);
         if (!mono_before(now, clock_due)) {
-            look_at_clock(m);
+            matchd_clock_look(m);
             clock_due = mono_add_ms(now, CLOCK_MS);
+        }
+        if (reader) {
+            matchd_clock_signed(m, wanted_reader_list(reader));
         }
         int result = reader ? wanted_reader_poll(reader, LIST_POLL_MS)
                             : wanted_reader_open(&options, &reader, &err);
@@ -330,8 +319,7 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
     if (mkdir(m->config.state_dir, 0700) != 0 && errno != EEXIST) {
         return err_set(err, ERR_IO, "%s: %s", m->config.state_dir, strerror(errno));
     }
-    trusted_time_init(&m->time, (struct wall_time){BUILD_TIME_MS}, &clock_system);
-    look_at_clock(m);
+    matchd_clock_begin(m);
     matchd_counters_load(m);
     int result = make_pool(m, err);
     if (result == 0) {

@@ -30,7 +30,7 @@ enum {
     PACKETS_FOR_HITS = 64, /* kept free of reads without a hit */
     ALARMS_MAX = 40,
     ALARM_DETAIL_SIZE = 160,
-    MATCHD_COUNTERS_MAX = CAPTURE_COUNTERS_MAX + 8
+    MATCHD_COUNTERS_MAX = CAPTURE_COUNTERS_MAX + 9
 };
 
 /* A message on its way to checkpointd, its texts behind it. */
@@ -76,8 +76,10 @@ struct matchd {
     struct receiver_stats receiver_copy; /* the capture thread's counters, for the others */
     struct capture_stats sources_copy;   /* sums over the sources */
 
-    struct trusted_time time;    /* list thread */
-    atomic_llong time_offset_ms; /* system clock minus trusted time */
+    struct trusted_time time;     /* list thread */
+    struct wall_time time_signed; /* newest taken; list thread */
+    struct mono_time time_kept;   /* when it was last written; keeper thread */
+    atomic_llong time_offset_ms;  /* system clock minus trusted time */
     atomic_bool time_trusted;
 
     struct thread capture_thread;
@@ -87,12 +89,12 @@ struct matchd {
     struct thread keeper_thread;
 
     atomic_ullong reads;
-    atomic_ullong hits;
     atomic_ullong undecoded;    /* reads whose text is no plate */
     atomic_ullong dropped;      /* reads without a hit, no packet free */
     atomic_ullong dropped_hits; /* the same with a hit: alarmed */
     atomic_ullong late;         /* packets too old to send */
     atomic_ullong reads_refused;
+    atomic_ullong hits_left_out; /* beyond those a message has room for: always the weakest */
 };
 
 /* Trusted time now, for `system`. */
@@ -109,9 +111,17 @@ void matchd_fill_hits(const struct match_result *result, struct out_packet *pack
 
 /* Capture thread: a copy of its counters for matchd_stats_fill(). */
 void matchd_stats_copy(struct matchd *m, const struct capture_stats *sources);
-/* Everything counted, in an order that never changes. Returns how many. Any thread. What
- * matched is not among it, so that no observe entry shows. */
+/* Everything counted, in an order that never changes. Returns how many. Any thread. No
+ * observe entry shows in it: the index holds none. */
 size_t matchd_stats_fill(struct matchd *m, struct match_counter out[MATCHD_COUNTERS_MAX]);
+
+/* List thread (matchd_clock.c): begins with what was kept on disk, looks again, hears what
+ * headquarters signed. */
+void matchd_clock_begin(struct matchd *m);
+void matchd_clock_look(struct matchd *m);
+void matchd_clock_signed(struct matchd *m, const struct wanted_list *list);
+/* Keeper thread: keeps a time that is trusted, so that a restart does not take the clock's word. */
+void matchd_clock_keep(struct matchd *m);
 
 /* Waits until the list of the last run is in force, or there is none. */
 void matchd_wait_for_list(struct matchd *m, struct thread *self);

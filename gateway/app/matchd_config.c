@@ -2,6 +2,7 @@
 #include "gateway/app/matchd_config.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,7 @@ static const struct config_option source_rows[] = {
     CONFIG_OPTION(struct source_config, kind, "kind", CONFIG_ENUM, .names = source_kinds,
                   .required = true, .help = "Live interface, DPDK port, or a capture file."),
     CONFIG_OPTION(struct source_config, interface, "interface", CONFIG_STRING, .fallback = "",
-                  .help = "pcap: the camera network's interface."),
+                  .max = IFNAMSIZ - 1, .help = "pcap: the camera network's interface."),
     CONFIG_OPTION(struct source_config, promiscuous, "promiscuous", CONFIG_BOOL,
                   .fallback = "false", .help = "pcap: only for a mirror port."),
     CONFIG_OPTION(struct source_config, file, "file", CONFIG_STRING, .fallback = "",
@@ -144,6 +145,12 @@ static int check_camera(void *section, const struct config_at *at, struct err_te
         camera->options.dash = PLATE_DASH_IS_UNREAD; /* GA/T 1400 */
     }
     camera->options.auth_required = camera->auth == CAMERA_AUTH_REQUIRED;
+    if (camera->options.format == WIRE_JSON && camera->key_file[0] != '\0') {
+        return config_refuse(at, "key_file", err, "json datagrams carry no tag, expected none");
+    }
+    if (binding->mac_bound && (camera->mac[0] & 1)) {
+        return config_refuse(at, "mac", err, "a group address, which no camera sends from");
+    }
     if (camera->auth == CAMERA_AUTH_REQUIRED && camera->key_file[0] == '\0') {
         return config_refuse(at, "key_file", err, "missing, expected one with auth 'required'");
     }
@@ -173,8 +180,8 @@ static const struct config_option top_rows[] = {
             .help = "Redis user; empty: no sign-on."),
     TOP_ROW(redis_secret, "redis_secret", CONFIG_STRING, .fallback = "",
             .help = "File with that user's password."),
-    TOP_ROW(accept_partial_checksum, "accept_partial_checksum", CONFIG_BOOL, .fallback = "true",
-            .help = "Take checksums a local sender left to its card (lo, veth, tap)."),
+    TOP_ROW(accept_partial_checksum, "accept_partial_checksum", CONFIG_BOOL, .fallback = "false",
+            .help = "Take checksums a sender on this machine left to its card (lo, veth, tap)."),
     CONFIG_ARRAY(struct matchd_config, ports, port_count, "ports", .section = &port_section,
                  .min = 1, .max = FRAME_PORTS_MAX, .required = true,
                  .help = "UDP ports and their formats."),
@@ -187,7 +194,78 @@ static const struct config_option top_rows[] = {
                  .help = "The cameras of the network; those on serial and Modbus lines stand in "
                          "checkpointd.yaml.")};
 
-const struct config_section matchd_section = {CONFIG_ROWS(top_rows, struct matchd_config)};
+/* A camera nobody listens for would be silent for ever. */
+static int check_camera_port(const struct matchd_config *config, size_t i,
+                             const struct config_at *at, struct err_text *err)
+{
+    const struct camera_config *camera = &config->cameras[i];
+    char key[CONFIG_PATH_TEXT_SIZE];
+    for (size_t p = 0; p < config->port_count; p++) {
+        if (config->ports[p].port != camera->port) {
+            continue;
+        }
+        snprintf(key, sizeof(key), "cameras[%zu].format", i);
+        return config->ports[p].format == camera->options.format
+                   ? 0
+                   : config_refuse(at, key, err, "port %d carries another, expected '%s'",
+                                   camera->port, format_names[config->ports[p].format].name);
+    }
+    snprintf(key, sizeof(key), "cameras[%zu].port", i);
+    return config_refuse(at, key, err, "nobody listens there, expected one of 'ports'");
+}
+
+static bool same_eal_args(const struct source_config *a, const struct source_config *b)
+{
+    bool same = a->eal_arg_count == b->eal_arg_count;
+    for (size_t i = 0; same && i < a->eal_arg_count; i++) {
+        same = strcmp(a->eal_args[i], b->eal_args[i]) == 0;
+    }
+    return same;
+}
+
+static int check_two_sources(const struct matchd_config *config, size_t first, size_t second,
+                             const struct config_at *at, struct err_text *err)
+{
+    const struct source_config *a = &config->sources[first];
+    const struct source_config *b = &config->sources[second];
+    char key[CONFIG_PATH_TEXT_SIZE];
+    if (a->kind != b->kind) {
+        return 0;
+    }
+    if (a->kind == SOURCE_PCAP && strcmp(a->interface, b->interface) == 0) {
+        snprintf(key, sizeof(key), "sources[%zu].interface", second);
+        return config_refuse(at, key, err,
+                             "already given to sources[%zu]: every read would come "
+                             "twice",
+                             first);
+    }
+    if (a->kind == SOURCE_DPDK && !same_eal_args(a, b)) {
+        snprintf(key, sizeof(key), "sources[%zu].eal_args", second);
+        return config_refuse(at, key, err,
+                             "there is one environment, expected those of "
+                             "sources[%zu]",
+                             first);
+    }
+    return 0;
+}
+
+static int check_whole(void *section, const struct config_at *at, struct err_text *err)
+{
+    const struct matchd_config *config = section;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < config->camera_count; i++) {
+        result = check_camera_port(config, i, at, err);
+    }
+    for (size_t i = 1; result == 0 && i < config->source_count; i++) {
+        for (size_t k = 0; result == 0 && k < i; k++) {
+            result = check_two_sources(config, k, i, at, err);
+        }
+    }
+    return result;
+}
+
+const struct config_section matchd_section = {CONFIG_ROWS(top_rows, struct matchd_config),
+                                              .check = check_whole};
 
 /* ---- keys ---- */
 

@@ -49,6 +49,7 @@ static int tell_keyset(struct uplinkd *u, struct err_text *err)
 static int set_keyset(void *ctx, const void *envelope, size_t size, struct err_text *err)
 {
     struct uplinkd *u = ctx;
+    thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
     int rc = wanted_store_set_keyset(u->store, envelope, size, err);
     return rc == 0 ? tell_keyset(u, err) : rc;
 }
@@ -56,6 +57,7 @@ static int set_keyset(void *ctx, const void *envelope, size_t size, struct err_t
 static int add_batch(void *ctx, const void *envelope, size_t size, struct err_text *err)
 {
     struct uplinkd *u = ctx;
+    thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
     int rc = wanted_store_add_batch(u->store, envelope, size, err);
     box_tell_list(u->box, wanted_store_head(u->store));
     return rc;
@@ -64,6 +66,7 @@ static int add_batch(void *ctx, const void *envelope, size_t size, struct err_te
 static int set_freshness(void *ctx, const void *envelope, size_t size, struct err_text *err)
 {
     struct uplinkd *u = ctx;
+    thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
     return wanted_store_set_freshness(u->store, envelope, size, err);
 }
 
@@ -78,12 +81,14 @@ static int put_chunk(void *ctx, uint64_t revision, size_t index, const void *byt
                      struct err_text *err)
 {
     struct uplinkd *u = ctx;
+    thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
     return wanted_store_put_chunk(u->store, revision, index, bytes, size, err);
 }
 
 static int set_snapshot(void *ctx, const void *manifest, size_t size, struct err_text *err)
 {
     struct uplinkd *u = ctx;
+    thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
     int rc = wanted_store_set_snapshot(u->store, manifest, size, err);
     box_tell_list(u->box, wanted_store_head(u->store));
     return rc;

@@ -39,6 +39,12 @@ const struct log_event_def *log_event_find(enum log_event_id id)
     return NULL;
 }
 
+void log_message_id(const struct log_event_def *event, char out[LOG_MESSAGE_ID_SIZE])
+{
+    (void)snprintf(out, LOG_MESSAGE_ID_SIZE, "c4ec9017c0de4a7e8d000000%08x", /* fits */
+                   (unsigned)event->number);
+}
+
 void log_init(const char *program)
 {
     program_name = program;
@@ -49,6 +55,7 @@ void log_event(enum log_event_id id, const char *fmt, ...)
 {
     const struct log_event_def *event = log_event_find(id);
     char fields[1024];
+    char message_id[LOG_MESSAGE_ID_SIZE];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(fields, sizeof(fields), fmt, args); /* over-long fields are cut */
@@ -56,9 +63,9 @@ void log_event(enum log_event_id id, const char *fmt, ...)
     if (!event) {
         return; /* an id outside the enum: the compiler's warning, not ours */
     }
+    log_message_id(event, message_id);
     if (to_journal && sd_journal_send("MESSAGE=%s: %s %s", event->name, event->text_en, fields,
-                                      "MESSAGE_ID=c4ec9017c0de4a7e8d000000%08x",
-                                      (unsigned)event->number, "PRIORITY=%d", (int)event->level,
+                                      "MESSAGE_ID=%s", message_id, "PRIORITY=%d", (int)event->level,
                                       "CHECKPOINT_EVENT=%s", event->name, "CHECKPOINT_FIELDS=%s",
                                       fields, "SYSLOG_IDENTIFIER=%s", program_name, NULL) == 0) {
         return;

@@ -36,6 +36,10 @@ struct log_event_def {
 const struct log_event_def *log_event_table(size_t *out_count);
 const struct log_event_def *log_event_find(enum log_event_id id);
 
+enum { LOG_MESSAGE_ID_SIZE = 33 };
+/* The event's MESSAGE_ID in the journal and its catalogue, 32 hex digits: ours, then the number. */
+void log_message_id(const struct log_event_def *event, char out[LOG_MESSAGE_ID_SIZE]);
+
 /* Before the first event: the program's name stands in each line. */
 void log_init(const char *program);
 /* `fmt` gives the event's fields as key=value pairs separated by spaces, "" for none. */

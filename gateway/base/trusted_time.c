@@ -4,9 +4,12 @@
  */
 #include "gateway/base/trusted_time.h"
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <sys/timex.h>
+#include <unistd.h>
 
+#include "gateway/base/encode.h"
 #include "gateway/base/err.h"
 
 enum { US_PER_MS = 1000, NS_PER_US = 1000 };
@@ -54,10 +57,13 @@ void trusted_time_signed(struct trusted_time *t, struct wall_time wall,
                          const struct clock_source *clock)
 {
     struct mono_time now = clock_mono(clock);
-    if (wall.ms > carried(t, now).ms) {
+    int64_t ahead_ms = carried(t, now).ms - wall.ms;
+    bool doubtful = t->guessed && !t->synchronised && ahead_ms > TIME_JUMP_MAX_MS;
+    if (ahead_ms < 0 || doubtful) {
         set_floor(t, wall, now, TIME_HEADQUARTERS);
         t->referenced = true;
     }
+    t->guessed = false;
 }
 
 void trusted_time_synchronised(struct trusted_time *t, bool synchronised, int64_t offset_ms)
@@ -75,6 +81,7 @@ int trusted_time_confirm(struct trusted_time *t, const struct clock_source *cloc
     }
     set_floor(t, system, now, TIME_CONFIRMED);
     t->referenced = true;
+    t->guessed = false;
     return ERR_OK;
 }
 
@@ -106,6 +113,7 @@ void trusted_time_read(struct trusted_time *t, const struct clock_source *clock,
                  : t->floor_source == TIME_CONFIRMED ? TIME_CONFIRMED
                                                      : TIME_FREE_RUNNING;
         set_floor(t, wall, now, source);
+        t->guessed = (t->guessed || !t->referenced) && !t->synchronised;
         t->referenced = true;
     }
     *out = (struct trusted_reading){.wall = wall,
@@ -126,6 +134,26 @@ bool time_sync_system(int64_t *out_offset_ms)
     }
     *out_offset_ms = tx.offset / ((tx.status & STA_NANO) ? NS_PER_US * US_PER_MS : US_PER_MS);
     return true;
+}
+
+int time_boot_id(uint8_t out[TIME_BOOT_ID_SIZE])
+{
+    /* A file of /proc has no size, so it is read by hand. */
+    char raw[64];
+    char hex[2 * TIME_BOOT_ID_SIZE + 1];
+    size_t digits = 0;
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, raw, sizeof raw) : -1;
+    if (fd >= 0) {
+        close(fd);
+    }
+    for (ssize_t i = 0; i < got && digits < sizeof hex - 1; i++) {
+        if (raw[i] != '-' && raw[i] != '\n') {
+            hex[digits++] = raw[i];
+        }
+    }
+    hex[digits] = '\0';
+    return hex_decode(hex, out, TIME_BOOT_ID_SIZE) == 0 ? ERR_OK : ERR_IO;
 }
 
 const char *time_source_name(enum time_source source)

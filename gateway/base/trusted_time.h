@@ -46,6 +46,7 @@ struct trusted_time {
     struct wall_time floor; /* at floor_mono; carried on by the monotonic clock */
     struct mono_time floor_mono;
     enum time_source floor_source;
+    bool guessed;    /* only the system clock itself spoke for it so far */
     bool referenced; /* the floor says what time it is, not only what time has passed */
     bool synchronised;
     int64_t sync_offset_ms;
@@ -62,7 +63,8 @@ void trusted_time_journaled(struct trusted_time *t, struct wall_time wall, bool 
 /* A time headquarters signed (receipt, "still current" statement), when its signature was checked.
  * An older one than known changes nothing. It may have travelled long, so it lifts the floor and
  * vouches for a system clock at most 5 minutes ahead of it, but is not taken as the time itself
- * while the system clock agrees. */
+ * while the system clock agrees. A system clock that was believed before anything vouched for it
+ * gives way to it: a box that starts with a clock far ahead finds out by this. */
 void trusted_time_signed(struct trusted_time *t, struct wall_time wall,
                          const struct clock_source *clock);
 /* Whether a source disciplines the system clock now, with its estimated error. */
@@ -77,6 +79,10 @@ void trusted_time_read(struct trusted_time *t, const struct clock_source *clock,
 
 /* What the kernel says of the system clock (adjtimex): true when a source disciplines it. */
 bool time_sync_system(int64_t *out_offset_ms);
+
+enum { TIME_BOOT_ID_SIZE = 16 };
+/* Of this start of the machine: whether a monotonic time kept on disk still counts. ERR_IO. */
+__attribute__((warn_unused_result)) int time_boot_id(uint8_t out[TIME_BOOT_ID_SIZE]);
 
 /* "synchronised", "headquarters", …; NULL out of range. */
 const char *time_source_name(enum time_source source);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gateway/control/asking.h"
 #include "gateway/control/passwords.h"
 
 enum {
@@ -18,19 +19,9 @@ enum {
     SUBSCRIBERS_MAX = 32,
     SUBSCRIBERS_OF_ONE_MAX = 24,
     POST_TRIES_MAX = 5000, /* a millisecond each */
-    /* Of one officer: everything asked is recorded somewhere, and the journal's queue is for hits.
-     */
-    ASKED_AT_ONCE_MAX = 200,
-    ASKED_EVERY_MS = 50,
     OUTPUT_MAX_BYTES = 4 << 20,
     PATH_SIZE = 256,
     GROUPS_MAX = 64
-};
-
-/* How much an officer has asked lately: one less every ASKED_EVERY_MS. */
-struct asking {
-    char officer[OFFICER_NAME_MAX + 1]; /* "" = free */
-    struct mono_time done;              /* when nothing is left of it */
 };
 
 struct control {
@@ -38,7 +29,7 @@ struct control {
     struct line_server *server;
     struct passwords *passwords;
     struct tokens tokens;
-    struct asking asking[TOKENS_MAX]; /* more officers cannot be signed on */
+    struct asking asking;
     char control_path[PATH_SIZE];
     char events_path[PATH_SIZE];
     gid_t admin_gid;
@@ -389,32 +380,6 @@ static bool may(const struct control_act *act, const struct control_actor *actor
     return false;
 }
 
-/* Whether the officer asks faster than people do. */
-static bool asks_too_much(struct control *control, const char *officer)
-{
-    struct mono_time now = clock_mono(&clock_system);
-    struct asking *row = NULL;
-    for (int i = 0; i < TOKENS_MAX; i++) {
-        struct asking *other = &control->asking[i];
-        if (strcmp(other->officer, officer) == 0) {
-            row = other;
-            break;
-        }
-        if (!row && (other->officer[0] == '\0' || !mono_before(now, other->done)))
-            row = other;
-    }
-    if (!row)
-        return false;
-    if (strcmp(row->officer, officer) != 0 || mono_before(row->done, now)) {
-        *row = (struct asking){.done = now};
-        memcpy(row->officer, officer, strlen(officer) + 1);
-    }
-    if (mono_diff_ms(row->done, now) >= (int64_t)ASKED_AT_ONCE_MAX * ASKED_EVERY_MS)
-        return true;
-    row->done = mono_add_ms(row->done, ASKED_EVERY_MS);
-    return false;
-}
-
 static void run_with_second(struct control *control, const struct control_act *act,
                             const struct control_call *call, const json_t *second)
 {
@@ -450,7 +415,8 @@ static void run_request(struct control *control, struct session *session,
                        act->need == CONTROL_OFFICER ? "sign on first: checkpointctl login"
                                                     : "only for leaders and administrators",
                        act->need == CONTROL_OFFICER ? "请先登录" : "仅限带班领导或管理员");
-    else if (act->need == CONTROL_OFFICER && asks_too_much(control, call.actor.officer))
+    else if (act->need == CONTROL_OFFICER &&
+             asking_too_much(&control->asking, call.actor.officer, clock_mono(&clock_system)))
         control_refuse(control, ticket, "busy", "too many requests at once, wait a moment",
                        "请求过于频繁，请稍候");
     else if (second)

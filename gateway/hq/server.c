@@ -5,7 +5,6 @@
  */
 #include "gateway/hq/server.h"
 
-#include <arpa/inet.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>

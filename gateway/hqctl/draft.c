@@ -187,8 +187,8 @@ int draft_rebase(struct draft *draft, const struct draft_head *head, struct err_
                        head->list.revision, draft->head.list.revision);
     json_array_foreach(draft->added, index, item)
     {
-        if (json_object_set_new(item, "id", json_integer((json_int_t)(head->max_id + 1 + index))) !=
-            0)
+        if (json_object_set_new(
+                item, "id", json_integer((json_int_t)head->max_id + 1 + (json_int_t)index)) != 0)
             return ERR_NO_MEMORY;
     }
     draft->head = *head;

@@ -16,6 +16,7 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
 #include "gateway/base/json.h"
+#include "gateway/base/trusted_time.h"
 #include "gateway/journal/private.h"
 
 enum { TAIL_CHECKED = 256, WALL_NAME_SIZE = 64 };
@@ -23,29 +24,6 @@ enum { TAIL_CHECKED = 256, WALL_NAME_SIZE = 64 };
 static const char own_actor[] = "journal";
 
 /* ---- files beside the database ---- */
-
-static int read_boot_id(uint8_t out[JOURNAL_BOOT_ID_SIZE], struct err_text *err)
-{
-    uint8_t *text;
-    size_t size;
-    char hex[2 * JOURNAL_BOOT_ID_SIZE + 1];
-    size_t digits = 0;
-    /* A file of /proc has no size, so it is read by hand. */
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    char raw[64];
-    ssize_t got = fd >= 0 ? read(fd, raw, sizeof raw) : -1;
-    if (fd >= 0)
-        close(fd);
-    text = (uint8_t *)raw;
-    size = got > 0 ? (size_t)got : 0;
-    for (size_t i = 0; i < size && digits < sizeof hex - 1; i++)
-        if (text[i] != '-' && text[i] != '\n')
-            hex[digits++] = (char)text[i];
-    hex[digits] = '\0';
-    if (hex_decode(hex, out, JOURNAL_BOOT_ID_SIZE) != 0)
-        return err_set(err, ERR_IO, "/proc/sys/kernel/random/boot_id: cannot be read");
-    return 0;
-}
 
 static int make_reserve(const struct journal *j)
 {
@@ -281,7 +259,6 @@ static int take_tail_row(struct journal *j, sqlite3_stmt *rows, bool first, stru
     if (result == 0 && memcmp(hash, j->head.hash, JOURNAL_HASH_SIZE) != 0)
         result = err_set(err, ERR_CORRUPT, "record %llu: its stored hash is another",
                          (unsigned long long)record.header.sequence);
-    j->last_wall = record.header.wall;
     return result == 0 ? 0 : ERR_CORRUPT;
 }
 
@@ -425,7 +402,7 @@ int journal_open(const struct journal_options *options, struct journal **out, st
         j->options.reserve_bytes = JOURNAL_RESERVE_DEFAULT_BYTES;
     int result = set_paths(j, err);
     if (result == 0)
-        result = read_boot_id(j->boot, err);
+        result = time_boot_id(j->boot) == 0 ? 0 : err_set(err, ERR_IO, "boot id: cannot be read");
     if (result == 0)
         j->reserve_used = make_reserve(j) != 0;
     if (result == 0)
@@ -498,11 +475,6 @@ bool journal_healthy(const struct journal *j)
 void journal_head_read(const struct journal *j, struct journal_head *out)
 {
     *out = j->head;
-}
-
-struct wall_time journal_last_wall(const struct journal *j)
-{
-    return j->last_wall;
 }
 
 uint64_t journal_confirmed(const struct journal *j)

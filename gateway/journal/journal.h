@@ -24,11 +24,11 @@ enum {
 struct journal;
 
 struct journal_options {
-    const char *folder;       /* must exist */
-    const char *checkpoint;   /* "lu-hz-01": stands in the start record */
-    int64_t seal_interval_ms; /* 0 = default */
-    uint64_t reserve_bytes;   /* 0 = default */
-    const struct clock_source *clock;
+    const char *folder;               /* must exist */
+    const char *checkpoint;           /* "lu-hz-01": stands in the start record */
+    int64_t seal_interval_ms;         /* 0 = default */
+    uint64_t reserve_bytes;           /* 0 = default */
+    const struct clock_source *clock; /* `wall` should be trusted time; outlives the journal */
 };
 
 /* Opens the journal or begins a new one, checks its tail (the last records and the seal key), and
@@ -65,8 +65,6 @@ int journal_maintain(struct journal *journal, struct err_text *err) MUST_CHECK;
 /* False while the reserve is in use or the last append failed: releasing acts are refused. */
 bool journal_healthy(const struct journal *journal);
 void journal_head_read(const struct journal *journal, struct journal_head *out);
-/* Wall time of the newest record before this run, ms = 0 for a new chain. */
-struct wall_time journal_last_wall(const struct journal *journal);
 
 /* Headquarters has everything up to `head`; `receipt` is its signed statement, verified by the
  * caller, kept as an anchor. The hash must be that of the record here. An older one than known

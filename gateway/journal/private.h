@@ -19,7 +19,6 @@ struct journal {
     uint8_t boot[JOURNAL_BOOT_ID_SIZE];
     uint8_t seal_key[SEAL_KEY_SIZE]; /* private */
     struct mono_time sealed_at;
-    struct wall_time last_wall;
     uint64_t confirmed;
     bool reserve_used;
     bool failed;            /* the last append did */

@@ -36,6 +36,25 @@ void journal_reader_close(struct journal_reader *reader)
     free(reader);
 }
 
+int journal_reader_last(struct journal_reader *reader, struct journal_header *out,
+                        struct err_text *err)
+{
+    sqlite3_stmt *rows = NULL;
+    struct journal_record record;
+    if (sqlite3_prepare_v2(
+            reader->db, "SELECT " STORE_ROW_COLUMNS " FROM record ORDER BY sequence DESC LIMIT 1",
+            -1, &rows, NULL) != SQLITE_OK)
+        return store_error(reader->db, "journal reader", err);
+    int step = sqlite3_step(rows);
+    int result = step == SQLITE_ROW    ? store_row_record(rows, &record, NULL, err)
+                 : step == SQLITE_DONE ? err_set(err, ERR_NOT_FOUND, "the journal is empty")
+                                       : store_error(reader->db, "journal reader", err);
+    if (result == 0)
+        *out = record.header;
+    sqlite3_finalize(rows);
+    return result;
+}
+
 /* The statement for these kinds; numbers only, nothing from outside. */
 static int prepare(struct journal_reader *reader, uint32_t kinds, sqlite3_stmt **out,
                    struct err_text *err)

@@ -16,6 +16,10 @@ int journal_reader_open(const char *folder, struct journal_reader **out,
                         struct err_text *err) MUST_CHECK;
 void journal_reader_close(struct journal_reader *reader); /* NULL is fine */
 
+/* The newest record's header; ERR_NOT_FOUND in an empty journal, ERR_IO, ERR_CORRUPT. */
+int journal_reader_last(struct journal_reader *reader, struct journal_header *out,
+                        struct err_text *err) MUST_CHECK;
+
 /* Calls take() for up to `limit` (1 to JOURNAL_READ_MAX) records after sequence `after` whose kind
  * is in `kinds` (0 = all), rising. The record lives until take() returns; anything but 0 from it
  * ends the reading and is returned. *out_last: the last sequence taken, `after` if none.

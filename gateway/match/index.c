@@ -158,7 +158,7 @@ static int by_mask_and_key(const void *left, const void *right)
     uint64_t a_mask = plate_known_mask(a->key);
     uint64_t b_mask = plate_known_mask(b->key);
     if (a_mask != b_mask) {
-        return a_mask > b_mask ? -1 : 1; /* exact ones, all bits, first */
+        return a_mask > b_mask ? -1 : 1;
     }
     if (a->key != b->key) {
         return a->key < b->key ? -1 : 1;
@@ -173,22 +173,19 @@ static int by_id(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-static int copy_entries(struct match_index *index, const struct match_entry *entries,
-                        struct err_text *err)
+/* Ids rising, each with its place in `entries`. A list comes in that order, so it is not sorted
+ * again. */
+static int order_ids(struct match_index *index, const struct match_entry *entries,
+                     struct err_text *err)
 {
-    uint8_t symbols[PLATE_SYMBOLS_MAX];
+    bool rising = true;
     for (size_t i = 0; i < index->count; i++) {
-        if (plate_symbols(entries[i].record->key, symbols) == 0) {
-            return err_set(err, ERR_INVALID, "entry %llu: its plate key is none",
-                           (unsigned long long)entries[i].record->id);
-        }
-        index->entries[i] = (struct entry){*entries[i].record, entries[i].text};
+        index->ids[i] = (struct by_id){entries[i].record->id, (uint32_t)i};
+        rising = rising && (i == 0 || index->ids[i].id > index->ids[i - 1].id);
     }
-    qsort(index->entries, index->count, sizeof(index->entries[0]), by_mask_and_key);
-    for (size_t i = 0; i < index->count; i++) {
-        index->ids[i] = (struct by_id){index->entries[i].record.id, (uint32_t)i};
+    if (!rising) {
+        qsort(index->ids, index->count, sizeof(index->ids[0]), by_id);
     }
-    qsort(index->ids, index->count, sizeof(index->ids[0]), by_id);
     for (size_t i = 1; i < index->count; i++) {
         if (index->ids[i].id == index->ids[i - 1].id) {
             return err_set(err, ERR_INVALID, "entry %llu stands twice",
@@ -196,6 +193,90 @@ static int copy_entries(struct match_index *index, const struct match_entry *ent
         }
     }
     return 0;
+}
+
+/* A key and the row of index->ids it belongs to. */
+struct sorting {
+    uint64_t key;
+    uint32_t id_at;
+};
+
+/* Sorts by key, byte by byte from the lowest; equal keys keep their order. Bytes all keys share
+ * cost one pass over them. The result is in *items or *spare: they are exchanged. */
+static void sort_by_key(struct sorting **items, struct sorting **spare, size_t count)
+{
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        size_t start[257] = {0};
+        for (size_t i = 0; i < count; i++) {
+            start[((*items)[i].key >> shift & 0xFF) + 1]++;
+        }
+        if (count == 0 || start[((*items)[0].key >> shift & 0xFF) + 1] == count) {
+            continue;
+        }
+        for (int digit = 1; digit < 257; digit++) {
+            start[digit] += start[digit - 1];
+        }
+        for (size_t i = 0; i < count; i++) {
+            (*spare)[start[(*items)[i].key >> shift & 0xFF]++] = (*items)[i];
+        }
+        struct sorting *sorted = *spare;
+        *spare = *items;
+        *items = sorted;
+    }
+}
+
+static void put_entry(struct match_index *index, const struct match_entry *entries, size_t at,
+                      uint32_t id_at)
+{
+    const struct match_entry *from = &entries[index->ids[id_at].at];
+    index->entries[at] = (struct entry){*from->record, from->text};
+    index->ids[id_at].at = (uint32_t)at;
+}
+
+/* Exact entries by key and id, behind them the partial ones by mask, key and id. */
+static int place_entries(struct match_index *index, const struct match_entry *entries,
+                         struct sorting *items, struct sorting *spare, struct err_text *err)
+{
+    uint8_t symbols[PLATE_SYMBOLS_MAX];
+    size_t exact = 0;
+    size_t partial = index->count; /* first of them, from the back */
+    for (uint32_t i = 0; i < index->count; i++) {
+        plate_key key = entries[index->ids[i].at].record->key;
+        if (plate_symbols(key, symbols) == 0) {
+            return err_set(err, ERR_INVALID, "entry %llu: its plate key is none",
+                           (unsigned long long)index->ids[i].id);
+        }
+        if (plate_known_mask(key) == UINT64_MAX) {
+            items[exact++] = (struct sorting){key, i};
+        } else {
+            put_entry(index, entries, --partial, i);
+        }
+    }
+    sort_by_key(&items, &spare, exact);
+    for (size_t i = 0; i < exact; i++) {
+        put_entry(index, entries, i, items[i].id_at);
+    }
+    qsort(index->entries + exact, index->count - exact, sizeof(index->entries[0]), by_mask_and_key);
+    for (size_t i = exact; i < index->count; i++) {
+        const struct by_id wanted = {.id = index->entries[i].record.id};
+        struct by_id *found =
+            bsearch(&wanted, index->ids, index->count, sizeof(index->ids[0]), by_id);
+        found->at = (uint32_t)i;
+    }
+    return 0;
+}
+
+static int copy_entries(struct match_index *index, const struct match_entry *entries,
+                        struct err_text *err)
+{
+    struct sorting *room = calloc(2 * index->count + 1, sizeof(*room));
+    int result = room ? order_ids(index, entries, err)
+                      : err_set(err, ERR_NO_MEMORY, "match index: no memory");
+    if (result == 0) {
+        result = place_entries(index, entries, room, room + index->count, err);
+    }
+    free(room);
+    return result;
 }
 
 static int make_groups(struct match_index *index)

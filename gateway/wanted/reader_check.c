@@ -89,6 +89,12 @@ static int look_keyset(struct wanted_reader *r, struct err_text *err)
     return ERR_OK;
 }
 
+static void judge_current(struct wanted_reader *r, int result, const struct err_text *why)
+{
+    alarms_set(&r->alarms, EVENT_WANTED_CURRENT_REFUSED,
+               result < 0 && wanted_list_keyset(r->list) != NULL, why->text);
+}
+
 static int look_current(struct wanted_reader *r, struct err_text *err)
 {
     uint8_t *bytes = NULL;
@@ -101,6 +107,7 @@ static int look_current(struct wanted_reader *r, struct err_text *err)
     }
     if (result == ERR_OK && hash_bytes(bytes, size, hash) == ERR_OK) {
         if (memcmp(hash, r->current_hash, HASH_SIZE) == 0) {
+            judge_current(r, r->current_result, &r->current_why); /* what came between is gone */
             free(bytes);
             return ERR_OK;
         }
@@ -109,10 +116,11 @@ static int look_current(struct wanted_reader *r, struct err_text *err)
         if (result != ERR_INVALID && result != ERR_NOT_FOUND && result != ERR_DENIED) {
             /* those may pass later */
             memcpy(r->current_hash, hash, HASH_SIZE);
+            r->current_result = result;
+            r->current_why = why;
         }
     }
-    alarms_set(&r->alarms, EVENT_WANTED_CURRENT_REFUSED,
-               result < 0 && wanted_list_keyset(r->list) != NULL, why.text);
+    judge_current(r, result, &why);
     if (result == ERR_OK && shelf_put_current(&r->shelf, bytes, size, &why) < 0) {
         keep_failed(r, &why);
     }

@@ -34,7 +34,9 @@ struct wanted_reader {
     struct mono_time check_at;
     bool lagging; /* Redis promises more than it holds … */
     struct mono_time lagging_since;
-    uint8_t current_hash[HASH_SIZE]; /* of the last statement looked at */
+    uint8_t current_hash[HASH_SIZE]; /* of the last statement looked at … */
+    int current_result;              /* … and what was thought of it */
+    struct err_text current_why;
     /* findings of the check that runs */
     bool altered;
     bool forked;

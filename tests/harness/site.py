@@ -32,7 +32,8 @@ class Site:
 
     def start(self, **checkpointd):
         """`checkpointd`: options of its configuration."""
-        self.redis.start()
+        if not self.redis.program.running:
+            self.redis.start()
         self.cache = Cache(self.redis, self.world)
         self.cache.add(entry(1, WANTED, priority=1), entry(2, SECOND, priority=2))
         self.configure()

@@ -3,9 +3,11 @@ that come late or vanish, connections that break and lists that were set back ar
 import json
 import os
 import pathlib
+import subprocess
 import time
 
 import pytest
+import yaml
 
 from harness import frames
 from harness.cache import Cache, Redis
@@ -398,6 +400,18 @@ def test_a_list_that_was_set_back_is_alarmed_and_lets_nobody_through(box):
     box.events = box.box.events()
 
 
+def test_of_many_entries_of_one_plate_the_strongest_are_told(box, tmp_path):
+    """Ten of another class, one that agrees: an alert names it first; what finds no room is counted."""
+    more = [entry(number, "鲁H54321", **{"class": "01"}, priority=1) for number in range(2, 12)]
+    box.cache.add(*more, entry(12, "鲁H54321", **{"class": "02"}, priority=3))
+    know_list(box, 2)
+    box.start_matchd(replay(box, tmp_path, box.frame(plate_class="02")))
+    hits = [box.next("hit") for _ in range(8)]
+    assert [hit["entry"]["id"] for hit in hits] == [12, 2, 3, 4, 5, 6, 7, 8]
+    assert [hit["decision"]["level"] for hit in hits] == ["sounding"] + ["quiet"] * 7
+    wait_until("the others are counted", lambda: box.status()["matchd"]["counters"].get("hits_left_out") == 3)
+
+
 def test_tag_counters_outlive_the_program_and_a_damaged_file_blinds_nobody(box, tmp_path):
     sent = [box.frame()]
     counters = box.box.state / "matchd" / "counters"
@@ -416,3 +430,30 @@ def test_tag_counters_outlive_the_program_and_a_damaged_file_blinds_nobody(box, 
     box.matchd.stop()
     box.start_matchd()
     box.wait_no_alarm("COUNTERS_LOST")
+
+
+CAMERA = {"id": 1, "lane": 1}
+REFUSED = [
+    ({"cameras": [{**CAMERA, "port": 9999}]}, "cameras[0].port = '9999': nobody listens there, expected one of 'ports'"),
+    ({"cameras": [{**CAMERA, "port": JSON_PORT}]},
+     "cameras[0].format: port 9841 carries another, expected 'json'"),
+    ({"cameras": [{**CAMERA, "format": "json", "port": JSON_PORT, "key_file": "/k"}]},
+     "cameras[0].key_file = '/k': json datagrams carry no tag, expected none"),
+    ({"cameras": [{**CAMERA, "mac": "ff:ff:ff:ff:ff:ff"}]},
+     "cameras[0].mac = 'ff:ff:ff:ff:ff:ff': a group address, which no camera sends from"),
+    ({"sources": [{"kind": "pcap", "interface": "lo"}, {"kind": "pcap", "interface": "lo"}]},
+     "sources[1].interface = 'lo': already given to sources[0]: every read would come twice"),
+    ({"sources": [{"kind": "dpdk", "eal_args": ["--no-pci"]}, {"kind": "dpdk", "eal_args": ["--no-huge"]}]},
+     "sources[1].eal_args: there is one environment, expected those of sources[0]"),
+    ({"json": {"plate": ""}}, "json.plate = '': empty, expected text of 1 to 31 bytes"),
+]
+
+
+@pytest.mark.parametrize("change, reason", REFUSED, ids=[reason.split(":")[0] for _, reason in REFUSED])
+def test_what_could_never_work_is_refused(tmp_path, change, reason):
+    path = tmp_path / "matchd.yaml"
+    ports = [{"port": PORT}, {"port": JSON_PORT, "format": "json"}]
+    path.write_text(yaml.safe_dump({"ports": ports, "cameras": [CAMERA], **change}))
+    result = subprocess.run([program("checkpoint-matchd"), "--config", path, "--check"], capture_output=True, text=True)
+    assert result.returncode == 78
+    assert reason in result.stdout + result.stderr

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from harness.hq import Headquarters
 from harness.process import ProgramError, wait_for
 from harness.records import Journal
-from harness.signing import entry
+from harness.signing import entry, time_ms
 from harness.stack import short_folder
 from test_hqd import certificates_of, enroll, records_path, request_for, token_for, verify
 
@@ -445,3 +445,68 @@ def test_hq_cad_outlives_garbage_and_a_kill(hq):
     assert enroll(hq, "lu-hz-02", token, request_for()[1]).status == 503
     hq.cad.start()
     assert enroll(hq, "lu-hz-02", token, request_for()[1]).status == 200
+
+
+# HQ's clock
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+class Clock:
+    """hqd's wall clock; its own timers run on as they are."""
+
+    def __init__(self, hq):
+        self.path = hq.folder / "clock"
+        self.set("+0")
+        hq.hqd.env |= {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(self.path),
+                       "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def set(self, offset):
+        new = self.path.with_suffix(".new")
+        new.write_text(offset + "\n")
+        new.rename(self.path)
+
+
+def test_a_clock_that_jumps_leaves_statements_receipts_and_waits_alive(tmp_path):
+    hq = Headquarters(tmp_path)
+    clock = Clock(hq)
+    hq.start()
+    try:
+        box, zhang, journal = hq.box("lu-hz-01"), hq.operator(), Journal("lu-hz-01")
+        assert zhang.put("/v1/list/batches", hq.world.batch(added=[entry(1, "鲁H12345")])).status == 201
+
+        def freshness_ms():
+            head = zhang.get("/v1/list/head").json
+            fresh = verify(head["freshness"], hq.world.freshness_key)
+            assert (fresh["revision"], fresh["hash"]) == (1, head["hash"])
+            assert time_ms(fresh["valid_until"]) - time_ms(fresh["time"]) == 24 * 3600 * 1000
+            return time_ms(fresh["time"])
+
+        def receipt_ms():
+            answer = box.post(records_path("lu-hz-01"), journal.line("hit"))
+            assert answer.status == 200, answer.body
+            receipt = verify(answer.body, hq.world.receipt_key)
+            assert receipt["sequence"] == journal.sequence
+            return time_ms(receipt["time"])
+
+        begin, first = freshness_ms(), receipt_ms()
+        waiting = box.connect()
+        waiting.request("GET", "/v1/checkpoints/lu-hz-01/inbox?after=9&wait=4")
+        clock.set("+61m")  # an hour later: the statement is renewed by itself
+        wait_for("a new statement", lambda: freshness_ms() >= begin + 3600 * 1000)
+        assert receipt_ms() >= first + 3600 * 1000
+        clock.set("-30m")  # back: renewed at once, or it would speak of the future
+        wait_for("an earlier statement", lambda: freshness_ms() < begin)
+        assert receipt_ms() < first
+        assert json.loads(waiting.getresponse().read()) == {"messages": [], "next": 9}
+        waiting.close()
+        late = zhang.put("/v1/list/batches", hq.world.batch(added=[entry(2, "鲁H23456")], advance=False))
+        assert (late.status, late.code) == (422, "refused") and "ahead" in late.json["error"]["en"]
+        clock.set("+400d")  # every certificate has ended by then
+        wait_for("refusal", lambda: not box_answers(box))
+        clock.set("+0")
+        wait_for("an answer", lambda: box_answers(box))
+        assert receipt_ms() >= first and zhang.post("/v1/operator/audit/verify", {}).json["ok"]
+        assert len(zhang.get("/v1/operator/hits").json["hits"]) == journal.sequence
+    finally:
+        hq.stop()

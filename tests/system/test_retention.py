@@ -52,3 +52,4 @@ def test_an_old_passage_loses_its_body_and_a_young_one_does_not(site):
                                                for row in passages()))
     verified = Ctl(site.box.run, None)("audit", "verify", "--json").json
     assert verified["ok"] and verified["records"] > verified["bodies"]
+    assert any(record.sequence == sequence and record.body is None for record in site.verify_journal())

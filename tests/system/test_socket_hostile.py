@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 from harness import journal
@@ -299,6 +300,33 @@ def test_a_release_the_journal_did_not_take_in_time_does_not_happen_late(box):
     token = login(box, "wang", "correct horse 1")
     assert act(box, token, "release", hold=hold, reason="papers good")["ok"]
     wait_until("released", lambda: hold_of(box) is None)
+
+
+def test_a_journal_locked_for_long_stops_no_lane_and_loses_no_record(box):
+    """Somebody else's hand on the file: every commit fails after its two seconds."""
+    daemon = one_lane(box)
+    token = box.leader()
+    writer = sqlite3.connect(journal_path(box), isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    alarms = lambda: {a["name"] for a in act(box, None, "status")["result"]["alarms"]}
+    try:
+        for _ in range(10):
+            assert act(box, token, "ack", lane=1, reason="x")["ok"]
+        wait_until("the alarm", lambda: "LANE_JOURNAL_DOWN" in alarms(), 30)
+        assert act(box, token, "hold", lane=1, reason="driver fled")["ok"]
+        hold = wait_until("hold", lambda: hold_of(box))
+        assert code(act(box, token, "release", hold=hold, reason="papers good")) == "journal"
+        since = time.monotonic()
+        wait_until("longer than a thread may stand still", lambda: time.monotonic() - since > 7)
+        assert daemon.running and hold_of(box) == hold
+    finally:
+        writer.execute("ROLLBACK")
+        writer.close()
+    wait_until("the alarm to end", lambda: "LANE_JOURNAL_DOWN" not in alarms(), 30)
+    assert act(box, token, "release", hold=hold, reason="papers good")["ok"]
+    told = [r.body.get("what") for r in journal.verify(journal_path(box).parent)]
+    assert told.count("act") == 10 and told.count("hold_active") == 1
+    assert daemon.running
 
 
 def flood(box, token, count):

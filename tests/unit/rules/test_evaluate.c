@@ -341,6 +341,7 @@ static void check_bounds(const struct scene *s, const struct decision *d)
     bool exact = hit && hit->kind == MATCH_EXACT;
     bool outside = d->siren || d->strobe || d->level == ALERT_SOUNDING;
     assert_true(strong || !d->hold);
+    assert_true(strong || !hit || d->lights != DECISION_LIGHTS_RED);
     assert_true((strong && !risk) || !outside);
     assert_true(certain || d->level <= ALERT_QUIET);
     assert_true(!exact || d->level >= ALERT_QUIET);

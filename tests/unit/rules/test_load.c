@@ -53,6 +53,9 @@ static void nothing_but_a_certain_match_holds_or_sounds(void **state)
     rule_refused("match: exact, class: agree, clock: trusted", "alert: quiet, hold: true",
                  "r.yaml:5: rules[0].then.hold = 'true': a hold without a full alert, expected "
                  "'alert: silent' or 'alert: sounding'");
+    rule_refused("match: partial", "alert: quiet, lights: red",
+                 "r.yaml:5: rules[0].then.lights = 'red': red stops like a hold, so a hit needs "
+                 "'match: exact', 'class: agree' and 'clock: trusted' under when, expected yellow");
     rule_refused(
         "match: partial", "alert: silent",
         "r.yaml:5: rules[0].then.alert = 'silent': anything but an exact match with "

@@ -93,12 +93,22 @@ static void start_once(void)
     assert(thread_start(&server.passwords, &passwords, control_password_run, server.control) == 0);
 }
 
+/* libFuzzer's own alarm interrupts; a server that does not answer does not. */
+static void wait_ready(int fd, short events)
+{
+    struct pollfd ready = {.fd = fd, .events = events};
+    int result;
+    do {
+        result = poll(&ready, 1, WAIT_MS);
+    } while (result < 0 && errno == EINTR);
+    assert(result == 1);
+}
+
 static void send_all(int fd, const void *data, size_t size)
 {
     const char *at = data;
     while (size > 0) {
-        struct pollfd ready = {.fd = fd, .events = POLLOUT};
-        assert(poll(&ready, 1, WAIT_MS) == 1);
+        wait_ready(fd, POLLOUT);
         ssize_t n = send(fd, at, size, MSG_NOSIGNAL);
         if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
             return; /* ended by a line that was too long: seen when reading */
@@ -124,8 +134,7 @@ static bool read_answers(int fd)
     static char buffer[1 << 20];
     size_t size = 0;
     for (;;) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        assert(poll(&ready, 1, WAIT_MS) == 1);
+        wait_ready(fd, POLLIN);
         ssize_t n = recv(fd, buffer + size, sizeof buffer - size, 0);
         if (n == 0 || (n < 0 && errno == ECONNRESET))
             return false;

@@ -75,6 +75,40 @@ static void a_fresh_box_follows_its_clock(void **state)
     assert_int_equal(reading(&t, &f).wall.ms, today_ms + 3 * MINUTE_MS);
 }
 
+static void a_clock_believed_unvouched_gives_way_to_headquarters(void **state)
+{
+    (void)state;
+    struct fake f = {1000, today_ms + 400LL * DAY_MS};
+    struct trusted_time t = started(&f);
+    struct clock_source clock = clock_of(&f);
+    assert_true(reading(&t, &f).trusted); /* nothing contradicts it yet */
+    trusted_time_signed(&t, (struct wall_time){today_ms}, &clock);
+    struct trusted_reading r = reading(&t, &f);
+    assert_false(r.trusted);
+    assert_int_equal(r.wall.ms, today_ms);
+    assert_int_equal(r.doubt, TIME_JUMPED_FORWARD);
+    trusted_time_signed(&t, (struct wall_time){today_ms - DAY_MS}, &clock); /* an older one */
+    assert_int_equal(reading(&t, &f).wall.ms, today_ms);
+    f.wall_ms = today_ms + MINUTE_MS; /* somebody set it right */
+    r = reading(&t, &f);
+    assert_true(r.trusted);
+    assert_int_equal(r.wall.ms, today_ms + MINUTE_MS);
+}
+
+static void a_clock_that_agreed_with_headquarters_is_vouched_for(void **state)
+{
+    (void)state;
+    struct fake f = {1000, today_ms};
+    struct trusted_time t = started(&f);
+    struct clock_source clock = clock_of(&f);
+    (void)reading(&t, &f);
+    trusted_time_signed(&t, (struct wall_time){today_ms - MINUTE_MS}, &clock);
+    trusted_time_signed(&t, (struct wall_time){today_ms - 9 * DAY_MS}, &clock); /* late in coming */
+    struct trusted_reading r = reading(&t, &f);
+    assert_true(r.trusted);
+    assert_int_equal(r.wall.ms, today_ms);
+}
+
 static void a_clock_at_1970_gives_build_time_untrusted(void **state)
 {
     (void)state;
@@ -239,6 +273,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fresh_box_follows_its_clock),
+        cmocka_unit_test(a_clock_believed_unvouched_gives_way_to_headquarters),
+        cmocka_unit_test(a_clock_that_agreed_with_headquarters_is_vouched_for),
         cmocka_unit_test(a_clock_at_1970_gives_build_time_untrusted),
         cmocka_unit_test(the_clock_set_back_never_takes_time_back),
         cmocka_unit_test(a_forward_jump_is_untrusted_without_a_source),

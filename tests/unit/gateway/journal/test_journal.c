@@ -130,7 +130,7 @@ static void a_chain_goes_on_over_restarts_and_verifies(void **state)
     struct journal_head head = small_journal(b);
     assert_int_equal(head.sequence, 5);
     struct journal *journal = open_at(b->folder);
-    assert_int_equal(journal_last_wall(journal).ms > 1790000000000 - 1, 1);
+    journal_head_read(journal, &head);
     append(journal, "{\"hit\":4}");
     journal_close(journal);
     struct journal_report report = verify(b, NULL);

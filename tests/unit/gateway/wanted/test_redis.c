@@ -2,6 +2,8 @@
  * Store and reader over a real redis-server: the way of a batch, and every fault that somebody with
  * Redis in hand can make. The list in force never goes back and is never taken unverified.
  */
+#include <limits.h>
+
 #include "redis_fixture.h"
 
 static struct fixture *f;
@@ -197,6 +199,92 @@ static void test_planted_last_id_blocks_nobody(void **state)
     until(f, f->status.revision == f->chain.head.revision);
 }
 
+/* A connection with the rights of one of the two programs. */
+static redisContext *sign_on_as(const char *user, const char *secret_path)
+{
+    struct err_text err = {0};
+    uint8_t *secret = NULL;
+    size_t size = 0;
+    redisContext *c = redisConnectUnix(f->socket);
+    ok(file_read(secret_path, 256, &secret, &size, &err), &err);
+    secret[strcspn((char *)secret, "\n")] = '\0';
+    redisReply *reply = redisCommand(c, "AUTH %s %s", user, (char *)secret);
+    assert_int_equal(reply->type, REDIS_REPLY_STATUS);
+    freeReplyObject(reply);
+    free(secret);
+    return c;
+}
+
+static void assert_said(redisContext *c, bool allowed, const char *command)
+{
+    redisReply *reply = redisCommand(c, command);
+    assert_non_null(reply);
+    bool refused = reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOPERM", 6) == 0;
+    if (refused == allowed) {
+        fail_msg("%s: %s", command, refused ? reply->str : "was carried out");
+    }
+    freeReplyObject(reply);
+}
+
+static const enum log_event_id findings[] = {
+    EVENT_WANTED_ALTERED, EVENT_WANTED_CUT, EVENT_WANTED_KEYSET_REFUSED,
+    EVENT_WANTED_CURRENT_REFUSED, EVENT_WANTED_REDIS_EMPTY};
+
+static int findings_raised(void)
+{
+    int sum = 0;
+    for (size_t i = 0; i < sizeof(findings) / sizeof(findings[0]); i++) {
+        sum += times(&f->at_reader, findings[i]);
+    }
+    return sum;
+}
+
+static bool finding_stands(void)
+{
+    bool any = false;
+    for (size_t i = 0; i < sizeof(findings) / sizeof(findings[0]); i++) {
+        any |= stands(&f->at_reader, findings[i]);
+    }
+    return any;
+}
+
+/* Whoever has uplinkd's password can take the list out of Redis and put lies in, nothing else. */
+static void test_with_the_credentials_of_the_programs(void **state)
+{
+    static const char *const lies[] = {"HSET wanted:meta revision 99",
+                                       "HSET wanted:meta hash sha256:00 snapshot 99",
+                                       "XADD wanted:delta 50-0 batch x",
+                                       "SET wanted:keyset x",
+                                       "SET wanted:current x",
+                                       "UNLINK wanted:meta",
+                                       "UNLINK wanted:delta wanted:keyset wanted:current"};
+    static const char *const forbidden[] = {
+        "FLUSHALL",       "HDEL wanted:meta hash",  "XDEL wanted:delta 3-0",
+        "SET other x",    "CONFIG SET maxmemory 1", "EVAL x 0",
+        "SHUTDOWN NOSAVE"};
+    (void)state;
+    redisContext *uplinkd = sign_on_as("checkpoint-uplinkd", f->secrets[1]);
+    redisContext *matchd = sign_on_as("checkpoint-matchd", f->secrets[0]);
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+        assert_said(uplinkd, false, forbidden[i]);
+        assert_said(matchd, false, forbidden[i]);
+    }
+    assert_said(matchd, false, "HSET wanted:meta revision 1");
+    assert_said(matchd, false, "XADD wanted:delta 50-0 batch x");
+    for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+        int before = findings_raised();
+        assert_said(uplinkd, true, lies[i]);
+        until(f, findings_raised() > before);
+        assert_int_equal(f->status.revision, 3);
+        assert_int_equal(wanted_list_count(wanted_reader_list(f->reader)), 3);
+        store_sync(f);
+        until(f, !finding_stands());
+    }
+    redisFree(uplinkd);
+    redisFree(matchd);
+    still_follows();
+}
+
 static void test_keys_of_another_type(void **state)
 {
     (void)state;
@@ -341,10 +429,11 @@ static void test_redis_full(void **state)
 static void test_index_that_fails_is_tried_again(void **state)
 {
     (void)state;
-    f->refuse_lists = 1;
+    f->refuse_lists = INT_MAX;
     store_take(f, (struct step){.add = 4});
     until(f, stands(&f->at_reader, EVENT_WANTED_INDEX_FAILED));
     assert_int_equal(f->status.revision, 3);
+    f->refuse_lists = 0;
     mono_ahead_ms += 1000;
     until(f, f->status.revision == 4);
     assert_false(stands(&f->at_reader, EVENT_WANTED_INDEX_FAILED));
@@ -426,6 +515,7 @@ int main(void)
         FAULT(test_signed_fork),
         FAULT(test_held_batch_altered_at_rest),
         FAULT(test_planted_last_id_blocks_nobody),
+        FAULT(test_with_the_credentials_of_the_programs),
         FAULT(test_keys_of_another_type),
         FAULT(test_key_set_and_statement_altered),
         FAULT(test_key_set_rotation_and_rollback),

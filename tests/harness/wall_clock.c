@@ -1,0 +1,46 @@
+/*
+ * Preloaded into a program under test: its wall clock is wrong by WALL_CLOCK_OFFSET_S seconds,
+ * every other clock is true. libfaketime also bends waits on the monotonic clock, which stalls
+ * threads.
+ */
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static time_t offset_s(void)
+{
+    const char *text = getenv("WALL_CLOCK_OFFSET_S");
+    return text ? (time_t)strtoll(text, NULL, 10) : 0;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+    long rc = syscall(SYS_clock_gettime, clock, out);
+    if (rc == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
+        out->tv_sec += offset_s();
+    }
+    return (int)rc;
+}
+
+int gettimeofday(struct timeval *restrict out, void *restrict zone)
+{
+    struct timespec now;
+    (void)zone;
+    int rc = clock_gettime(CLOCK_REALTIME, &now);
+    *out = (struct timeval){now.tv_sec, now.tv_nsec / 1000};
+    return rc;
+}
+
+time_t time(time_t *out)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0) {
+        return -1;
+    }
+    if (out) {
+        *out = now.tv_sec;
+    }
+    return now.tv_sec;
+}

@@ -1,0 +1,119 @@
+"""checkpoint-uplinkd --enroll against a real hqd and hq-cad: the first certificate, refusals, an interrupted installation."""
+import os
+import subprocess
+
+import pytest
+
+from harness.pki import Root
+from harness.stack import program
+from harness.uplink_site import BOX, a_site
+
+
+@pytest.fixture
+def site():
+    yield from a_site()
+
+
+class Enrolment:
+    def __init__(self, site):
+        self.site = site
+        self.pem = site.box.etc / "box.pem"
+        self.key = site.box.etc / "box.key.pem"
+        self.root = site.box.etc / "box-root.pem"
+
+    def token(self, checkpoint=BOX):
+        answer = self.site.hq.operator().post("/v1/operator/enroll",
+                                              {"checkpoint": checkpoint, "name": "x"})
+        assert answer.status == 201, answer.body
+        return answer.json["token"]
+
+    def run(self, token, **more):
+        path = self.site.box.write_uplinkd(self.site.hq, self.site.redis.socket, **{
+            "certificate": str(self.pem), "key": str(self.key), "box_root": str(self.root),
+            "est_url": f"https://127.0.0.1:{self.site.hq.est_port}/.well-known/est", **more})
+        return subprocess.run([program("checkpoint-uplinkd"), "--enroll", "--config", path,
+                               "--token-fd", "0"], input=token + "\n", capture_output=True,
+                              text=True, timeout=60, check=False)
+
+    def nothing_installed(self):
+        return not self.pem.exists() and not self.key.exists()
+
+
+@pytest.fixture
+def enrolment(site):
+    return Enrolment(site)
+
+
+def test_enrolled_box_links_up(site, enrolment):
+    token = enrolment.token()
+    done = enrolment.run(token)
+    assert done.returncode == 0, done.stderr
+    assert f"enrolled {BOX}, certificate until " in done.stdout
+    assert token not in done.stdout + done.stderr
+    assert enrolment.key.stat().st_mode & 0o777 == 0o600
+    assert not list(site.box.etc.glob("*.new*"))
+    assert enrolment.root.read_bytes().strip() == site.hq.pki.boxes.pem.read_bytes().strip()
+    site.checkpointd()
+    site.link = site.box.start("checkpoint-uplinkd", site.box.etc / "uplinkd.yaml")
+    site.acts(1)
+    site.sync()
+    again = enrolment.run(token)
+    assert again.returncode == 1 and "the token was refused" in again.stderr
+    assert enrolment.run(enrolment.token()).returncode == 0
+    site.acts(1)
+    site.sync()  # the running link took the new certificate up
+
+
+def test_enrolment_refusals_install_nothing(site, enrolment):
+    pki = site.hq.pki
+    wrong = enrolment.run("not-the-token")
+    assert wrong.returncode == 1 and "the token was refused: wrong, used, expired" in wrong.stderr
+    assert enrolment.run("").returncode == 1
+    other = enrolment.run(enrolment.token("lu-hz-02"))
+    assert other.returncode == 1 and "the token was refused" in other.stderr
+    foreign = Root(pki.folder, "foreign-ca", "servers-ca")
+    done = enrolment.run(enrolment.token(), hq_root=str(foreign.pem))
+    assert done.returncode == 1 and "we refuse the server's certificate" in done.stderr
+    done = enrolment.run(enrolment.token(), fleet="other")
+    assert done.returncode == 1 and "not the HQ of our fleet" in done.stderr
+    enrolment.root.write_bytes(foreign.pem.read_bytes())
+    done = enrolment.run(enrolment.token())
+    assert done.returncode == 1 and "does not chain to the box root" in done.stderr
+    site.hq.hqd.stop()
+    done = enrolment.run("x")
+    assert done.returncode == 1 and "cannot connect" in done.stderr
+    assert enrolment.nothing_installed()
+
+
+def test_revoked_box_is_told_and_goes_on_once_enrolled_anew(site, enrolment):
+    assert enrolment.run(enrolment.token()).returncode == 0
+    site.checkpointd()
+    site.link = site.box.start("checkpoint-uplinkd", site.box.etc / "uplinkd.yaml")
+    before = site.sync()
+    answer = site.hq.operator().post("/v1/operator/revoke", {"checkpoint": BOX, "reason": "stolen"})
+    assert answer.status == 200, answer.body
+    site.acts(2)
+    site.wait_log("UPLINK_REFUSED")
+    journal = site.status()["journal"]
+    assert journal["confirmed"] < journal["head"]
+    assert enrolment.run(enrolment.token()).returncode == 0
+    assert site.sync() > before
+
+
+def test_interrupted_installation_is_completed(site, enrolment):
+    assert enrolment.run(enrolment.token()).returncode == 0
+    os.replace(enrolment.key, str(enrolment.key) + ".new")
+    enrolment.key.write_bytes(site.hq.pki.box(BOX, stem="old").key_path.read_bytes())
+    enrolment.key.chmod(0o600)
+    site.checkpointd()
+    site.link = site.box.start("checkpoint-uplinkd", site.box.etc / "uplinkd.yaml")
+    site.sync()
+    assert not list(site.box.etc.glob("*.new*"))
+
+
+@pytest.mark.parametrize("argv", [["--token-fd", "0"], ["--enroll", "--token-fd", "x"],
+                                  ["--enroll", "--token", "secret"]])
+def test_wrong_arguments(argv):
+    done = subprocess.run([program("checkpoint-uplinkd"), *argv], capture_output=True, timeout=20,
+                          check=False)
+    assert done.returncode == 2

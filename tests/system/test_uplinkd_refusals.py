@@ -1,0 +1,183 @@
+"""What checkpoint-uplinkd refuses: certificates on either side, a lying headquarters, answers that make no sense."""
+import json
+import os
+
+import pytest
+
+from harness.pki import DAY, Root, now
+from harness.signing import NO_HASH, Key, entry, hash_text
+from harness.stack import wait_until
+from harness.uplink_site import BOX, WANTED, a_site
+
+
+@pytest.fixture
+def site():
+    yield from a_site()
+
+
+@pytest.mark.parametrize("name", ["none", "expired", "foreign", "another", "other_key"])
+def test_unusable_certificate_is_named_and_nothing_is_sent(site, name):
+    pki = site.hq.pki
+    pair = pki.box(BOX, stem="bad")
+    if name == "none":
+        pair.pem.unlink()
+    elif name == "expired":
+        pair = pki.box(BOX, stem="bad", start=now() - 40 * DAY, end=now() - DAY)
+    elif name == "foreign":
+        pair = Root(pki.folder, "foreign-ca", "boxes-ca").issue("bad", f"urn:checkpoint:{BOX}")
+    elif name == "another":
+        pair = pki.box("lu-hz-02", stem="bad")
+    else:
+        pair.key_path = pki.box(BOX, stem="worse").key_path
+    site.checkpointd()
+    site.uplinkd(pair)
+    site.wait_log({"none": "bad.pem: No such file", "expired": "bad.pem: expired at ",
+                   "foreign": "does not chain to the box root: ",
+                   "another": "is of 'lu-hz-02', expected checkpoint 'lu-hz-01'",
+                   "other_key": "does not belong to the key"}[name])
+    assert site.logged("UPLINK_CERTIFICATE")
+    site.acts(2)
+    wait_until("link shown", lambda: "bad.pem" in site.status()["uplink"]["detail"])
+    assert site.seen_by_hq() == (None, [])
+    good = pki.box(BOX, stem="good")
+    os.replace(good.key_path, site.box.folder / "hq" / "pki" / "bad.key")
+    if name == "other_key":
+        os.replace(site.box.folder / "hq" / "pki" / "bad.key", pair.key_path)
+    os.replace(good.pem, pair.pem)
+    site.sync()
+
+
+def test_certificate_that_ends_soon_is_told(site):
+    site.uplinkd(site.hq.pki.box(BOX, stem="old", start=now() - 25 * DAY, end=now() + 5 * DAY))
+    site.wait_log("UPLINK_CERTIFICATE_ENDS")
+    assert site.logged("old.pem: 4 days left")
+
+
+@pytest.mark.parametrize("name", ["foreign", "expired", "other_fleet", "a_box"])
+def test_wrong_server_is_refused_and_nothing_is_sent(site, name):
+    pki = site.hq.pki
+    urn = f"urn:checkpoint-hq:{pki.fleet}"
+    pair = {"foreign": lambda: Root(pki.folder, "other-ca", "servers-ca").issue("s", urn, server=True),
+            "expired": lambda: pki.servers.issue("s", urn, server=True, start=now() - 9 * DAY,
+                                                 end=now() - DAY),
+            "other_fleet": lambda: pki.servers.issue("s", "urn:checkpoint-hq:other", server=True),
+            "a_box": lambda: pki.servers.issue("s", f"urn:checkpoint:{BOX}", server=True)}[name]()
+    fake = site.fake(lambda request: (200, {}), pair)
+    site.checkpointd()
+    site.uplinkd(hq=[f"https://127.0.0.1:{fake.port}"])
+    site.wait_log("UPLINK_SERVER_REFUSED")
+    site.acts(2)
+    wait_until("link shown", lambda: "we refuse" in site.status()["uplink"]["detail"])
+    assert not fake.requests
+
+
+def head_of(world, **fields):
+    return {"revision": world.revision, "hash": hash_text(world.hash), "time": None, "max_id": 0,
+            "entries": 0, "freshness": json.loads(world.freshness()), "keyset_version": world.version,
+            **fields}
+
+
+class Liar:
+    """A lying headquarters: the right certificate and key set, and whatever list it likes."""
+
+    def __init__(self, site):
+        self.world, self.batches, self.head = site.hq.world, [], {}
+        self.fake = site.fake(self.answer)
+        self.url = [f"https://127.0.0.1:{self.fake.port}"]
+
+    def answer(self, request):
+        path = request[1].split("?")[0]
+        if path == "/v1/keyset":
+            return 200, self.world.keyset()
+        if path == "/v1/list/head":
+            return 200, head_of(self.world, **self.head)
+        if path == "/v1/list/batches":
+            after = int(request[1].split("after=")[1].split("&")[0])
+            return 200, {"batches": [{"revision": n + 1, "hash": hash_text(NO_HASH),
+                                      "envelope": json.loads(batch)}
+                                     for n, batch in enumerate(self.batches) if n >= after],
+                         "next": len(self.batches)}
+        if path == "/v1/list/snapshot":
+            return 404, {"error": {"code": "not_found", "en": "none", "zh": "无"}}
+        if path.endswith("/inbox"):
+            self.fake.stopping.wait(0.2)
+            after = int(request[1].split("after=")[1].split("&")[0])
+            return 200, {"messages": [{"number": after + 1, "kind": "list", "expires": "",
+                                       "body": {}}], "next": after + 1}
+        return 503, {}
+
+
+@pytest.mark.parametrize("name", ["unsigned", "altered", "other_role", "stranger", "one_clerk",
+                                  "out_of_order"])
+def test_lying_headquarters_changes_no_list(site, name):
+    liar = Liar(site)
+    world = liar.world
+    liar.batches.append(world.batch(added=[entry(1, WANTED)]))
+    site.uplinkd(hq=liar.url)
+    wait_until("true list in Redis", lambda: site.revision() == 1)
+    before = site.redis.client().xrange("wanted:delta")
+    add = {"added": [entry(2, "鲁H66666")]}
+    if name == "unsigned":
+        bad = json.dumps({**json.loads(world.batch(**add)), "signatures": []}).encode()
+    elif name == "altered":
+        bad = world.batch(**add).replace(b'"payload":"', b'"payload":"AAAA')
+    elif name == "other_role":
+        bad = world.batch(**add, signers=[world.freshness_key])
+    elif name == "stranger":
+        bad = world.batch(**add, signers=[Key("list", "clerk-a"), Key("list", "clerk-b")])
+    elif name == "one_clerk":
+        bad = world.batch(added=[entry(2, "鲁H66666", priority=1)], signers=world.clerks[:1])
+    else:
+        world.batch(added=[entry(9, "鲁H99999")])
+        bad = world.batch(**add)
+        liar.head = {"revision": 2}
+    liar.batches.append(bad)
+    site.wait_log("UPLINK_LIST_REFUSED")
+    assert site.revision() == 1
+    assert site.redis.client().xrange("wanted:delta") == before
+    assert site.link.running
+
+
+@pytest.mark.parametrize("name", ["nonsense", "endless", "huge", "deep", "hang_up", "negative"])
+def test_answers_that_make_no_sense_are_cut_and_told(site, name):
+    good = []
+
+    def endless():
+        while not fake.stopping.is_set():
+            yield b"{" * 65536
+
+    def answer(request):
+        if good:
+            return liar.answer(request)
+        return {"nonsense": (200, "hello"), "endless": (200, endless()),
+                "huge": (200, b" " * (5 << 20)), "deep": (200, "[" * 100000), "hang_up": None,
+                "negative": (200, head_of(site.hq.world, revision=-1))}[name]
+
+    liar = Liar(site)
+    fake = site.fake(answer)
+    liar.batches.append(liar.world.batch(added=[entry(1, WANTED)]))
+    site.uplinkd(hq=[f"https://127.0.0.1:{fake.port}"])
+    site.wait_log({"endless": "answer too large, limit 4194304", "huge": "answer too large",
+                   "hang_up": "UPLINK_DOWN"}.get(name, "UPLINK_ANSWER_BAD"))
+    good.append(True)
+    wait_until("list in Redis", lambda: site.revision() == 1)
+
+
+def test_receipt_of_a_stranger_confirms_nothing(site):
+    liar = Liar(site)
+    good = liar.fake.answer
+
+    def answer(request):
+        if request[1].endswith("/records"):
+            first = json.loads(request[2].splitlines()[-1])
+            chain, sequence = first["id"].split(":")
+            return 200, liar.world.receipt(BOX, chain, int(sequence), bytes(32),
+                                           key=Key("receipt", "hqd"))
+        return good(request)
+
+    liar.fake.answer = answer
+    site.checkpointd()
+    site.uplinkd(hq=liar.url)
+    site.wait_log("UPLINK_RECEIPT_REFUSED")
+    assert site.status()["journal"]["confirmed"] == 0
+    wait_until("sent again", lambda: len(liar.fake.paths("/records")) > 1)
