@@ -19,7 +19,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LANE = ROOT / "gateway" / "lane"
-TESTS = ["test_guard", "test_rules", "test_lane", "test_queue", "test_lane_walk"]
+TESTS = ["test_guard", "test_rules", "test_lower", "test_lane", "test_queue", "test_lane_walk"]
 FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-O1", "-w", f"-I{ROOT}"]
 TIMEOUT_S, WALKS = 240, "400"
 

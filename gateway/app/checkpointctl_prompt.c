@@ -112,7 +112,9 @@ static void terminal_close(struct terminal *t)
     while (t->signals >= 0 && read(t->signals, &info, sizeof(info)) == sizeof(info)) {
         continue; /* answered by EXIT_INTERRUPTED */
     }
-    close(t->signals);
+    if (t->signals >= 0) {
+        close(t->signals);
+    }
     close(t->fd);
     (void)sigprocmask(SIG_SETMASK, &t->mask_before, NULL); /* cannot fail with these arguments */
 }

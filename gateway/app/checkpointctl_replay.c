@@ -43,7 +43,7 @@ static int prepare(struct replay *r, const char *file, struct err_text *err)
     options.port_count = config.port_count;
     options.accept_partial_checksum = config.accept_partial_checksum;
     memcpy(options.ports, config.ports, sizeof(options.ports));
-    json_fields_default(&options.json);
+    options.json = config.json;
     result = matchd_cameras_load(&config, &r->cameras, err);
     if (result == 0) {
         result = receiver_create(&options, r->cameras, &r->receiver, err);

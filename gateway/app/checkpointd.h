@@ -212,6 +212,12 @@ void publish_push(struct checkpointd *c, const struct fact *fact);
 /* Link thread: counters of checkpoint-matchd, a MATCH_STATS, for the board. */
 void board_take_counters(struct checkpointd *c, const struct match_message *message);
 
+/* Before the journal is opened. */
+void checkpointd_clock_begin(struct checkpointd *c);
+/* Lane thread: looks again and tells the pipeline. */
+void checkpointd_clock_look(struct checkpointd *c, struct mono_time now,
+                            struct trusted_reading *out);
+
 /* Once, before the threads. */
 void acts_init(void);
 extern const struct control_act checkpointd_acts[];

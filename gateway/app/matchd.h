@@ -30,7 +30,7 @@ enum {
     PACKETS_FOR_HITS = 64, /* kept free of reads without a hit */
     ALARMS_MAX = 40,
     ALARM_DETAIL_SIZE = 160,
-    MATCHD_COUNTERS_MAX = CAPTURE_COUNTERS_MAX + 8
+    MATCHD_COUNTERS_MAX = CAPTURE_COUNTERS_MAX + 9
 };
 
 /* A message on its way to checkpointd, its texts behind it. */
@@ -89,12 +89,12 @@ struct matchd {
     struct thread keeper_thread;
 
     atomic_ullong reads;
-    atomic_ullong hits;
     atomic_ullong undecoded;    /* reads whose text is no plate */
     atomic_ullong dropped;      /* reads without a hit, no packet free */
     atomic_ullong dropped_hits; /* the same with a hit: alarmed */
     atomic_ullong late;         /* packets too old to send */
     atomic_ullong reads_refused;
+    atomic_ullong hits_left_out; /* beyond those a message has room for: always the weakest */
 };
 
 /* Trusted time now, for `system`. */
@@ -111,8 +111,8 @@ void matchd_fill_hits(const struct match_result *result, struct out_packet *pack
 
 /* Capture thread: a copy of its counters for matchd_stats_fill(). */
 void matchd_stats_copy(struct matchd *m, const struct capture_stats *sources);
-/* Everything counted, in an order that never changes. Returns how many. Any thread. What
- * matched is not among it, so that no observe entry shows. */
+/* Everything counted, in an order that never changes. Returns how many. Any thread. No
+ * observe entry shows in it: the index holds none. */
 size_t matchd_stats_fill(struct matchd *m, struct match_counter out[MATCHD_COUNTERS_MAX]);
 
 /* List thread (matchd_clock.c): begins with what was kept on disk, looks again, hears what

@@ -88,6 +88,7 @@ void matchd_take_read(struct matchd *m, const struct plate_read *read)
     if (in_force && in_force->index) {
         match_find(in_force->index, read, now, trusted, &result);
     }
+    atomic_fetch_add_explicit(&m->hits_left_out, result.dropped, memory_order_relaxed);
     if (undecoded) {
         atomic_fetch_add_explicit(&m->undecoded, 1, memory_order_relaxed);
     }
@@ -105,7 +106,6 @@ void matchd_take_read(struct matchd *m, const struct plate_read *read)
         matchd_fill_hits(&result, packet);
         int pushed = queue_push(m->packets, &packet); /* as long as the pool: always room */
         (void)pushed;
-        atomic_fetch_add_explicit(&m->hits, result.hit_count, memory_order_relaxed);
     }
     rcu_reader_quiescent();
 }

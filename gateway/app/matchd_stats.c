@@ -35,6 +35,7 @@ size_t matchd_stats_fill(struct matchd *m, struct match_counter out[MATCHD_COUNT
     put(&out[at++], "undecoded", atomic_load(&m->undecoded));
     put(&out[at++], "dropped_behind", atomic_load(&m->dropped) + atomic_load(&m->dropped_hits));
     put(&out[at++], "dropped_late", atomic_load(&m->late));
+    put(&out[at++], "hits_left_out", atomic_load(&m->hits_left_out));
     put(&out[at++], "reads_refused", atomic_load(&m->reads_refused));
     return at;
 }

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -341,6 +342,25 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
     return remove(path);
 }
 
+/* Renames to the final name and makes that survive a power cut. */
+static int settle(const struct init_state *s, struct err_text *err)
+{
+    char parent[sizeof(s->final)];
+    memcpy(parent, s->final, sizeof(parent));
+    *(strrchr(parent, '/') == parent ? parent + 1 : strrchr(parent, '/')) = '\0';
+    if (rename(s->working, s->final) != 0)
+        return err_set(err, ERR_IO, "%s: cannot be renamed to %s: %s", s->working, s->final,
+                       strerror(errno));
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd >= 0 && fsync(fd) == 0
+                 ? 0
+                 : err_set(err, ERR_IO, "%s: made, but not synced to disk: %s", s->final,
+                           strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 static int make_all(const struct init_state *s, struct err_text *err)
 {
     int rc = make_folder(s, "", err);
@@ -353,9 +373,8 @@ static int make_all(const struct init_state *s, struct err_text *err)
         rc = init_make_certificates(s, err);
     if (rc == 0)
         rc = make_texts(s, err);
-    if (rc == 0 && rename(s->working, s->final) != 0)
-        rc = err_set(err, ERR_IO, "%s: cannot be renamed to %s: %s", s->working, s->final,
-                     strerror(errno));
+    if (rc == 0)
+        rc = settle(s, err);
     if (rc != 0 && nftw(s->working, remove_one, OPEN_FILES_MAX, FTW_DEPTH | FTW_PHYS) != 0 &&
         errno != ENOENT)
         rc = err_prefix(err, rc, "%s could not be removed (%s); nothing in it is in use",

@@ -171,7 +171,7 @@ class Checkpoint:
         return self.write("matchd.yaml", {
             "runtime_dir": str(self.run), "state_dir": str(self.state / "matchd"),
             "roots": str(self.roots), "redis_socket": str(redis_socket), "redis_user": "",
-            "ports": self.ports,
+            "ports": self.ports, "accept_partial_checksum": True,
             "sources": [{"kind": "pcap", "interface": "lo"}] if sources is None else sources,
             **({"cameras": self.cameras} if self.cameras else {}), **more})
 

@@ -105,6 +105,11 @@ class Site:
         return [row[0] for row in self.store(
             "SELECT sequence FROM records WHERE checkpoint = ? ORDER BY sequence", BOX)]
 
+    def whole_at_hq(self, head):
+        """Headquarters holds each record from the first to `head`, or further, once."""
+        held = self.sequences()
+        return len(held) >= head and held == list(range(1, len(held) + 1))
+
     def publish(self, *added, **options):
         answer = self.hq.operator().put("/v1/list/batches",
                                         self.hq.world.batch(added=added, **options))

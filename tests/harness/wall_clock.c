@@ -1,6 +1,7 @@
 /*
- * Preloaded into a program under test: its wall clock is wrong by WALL_CLOCK_OFFSET_S seconds, every
- * other clock is true. libfaketime also bends waits on the monotonic clock, which stalls threads.
+ * Preloaded into a program under test: its wall clock is wrong by WALL_CLOCK_OFFSET_S seconds,
+ * every other clock is true. libfaketime also bends waits on the monotonic clock, which stalls
+ * threads.
  */
 #include <stdlib.h>
 #include <sys/syscall.h>

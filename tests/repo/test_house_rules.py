@@ -9,11 +9,10 @@ PRODUCT = ("gateway", "drivers", "rules")
 BANNED = re.compile(r"\b(strcpy|strcat|stpcpy|sprintf|vsprintf|strtok|atoi|atol|atof|gets|alloca|system|popen|"
                     r"tmpnam|mktemp|setjmp|longjmp|volatile(?!(?: static)? sig_atomic_t))\b(?=\s*\(|\s+\w|\s*\*)")
 LINES_MAX = 600
-# Longer than LINES_MAX: what stands there and why.
+TESTS_LINES_MAX = 800  # one file a program or module: its fixtures serve every test
+# Longer: what stands there and why.
 LONG_FILES = {
-    "tests/system/test_hqctl.py": "one file a program: its fixtures serve every test",
-    "tests/system/test_hqd.py": "one file a program: its fixtures serve every test",
-    "tests/unit/drivers/bus/test_bus.c": "one bench serves every test of the bus",
+    "gateway/app/checkpointd.c": "9 over: the lane thread, its sinks and the wiring of one program",
 }
 TOP = {".ci", ".clang-format", ".clang-tidy", ".gitignore", "CMakeLists.txt", "CMakePresets.json", "README.md",
        "drivers", "gateway", "image", "rules", "systemd", "tests"}
@@ -71,7 +70,8 @@ def test_banned_calls_are_found_where_they_stand():
 
 def test_length_of_files():
     names = [name for name in tracked() if name.endswith((".c", ".h", ".py", ".sh")) or name == "CMakeLists.txt"]
-    long = {name for name in names if read(name).count("\n") > LINES_MAX}
+    long = {name for name in names
+            if read(name).count("\n") > (TESTS_LINES_MAX if name.startswith("tests/") else LINES_MAX)}
     assert long == set(LONG_FILES)
 
 

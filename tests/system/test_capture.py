@@ -400,6 +400,18 @@ def test_a_list_that_was_set_back_is_alarmed_and_lets_nobody_through(box):
     box.events = box.box.events()
 
 
+def test_of_many_entries_of_one_plate_the_strongest_are_told(box, tmp_path):
+    """Ten of another class, one that agrees: an alert names it first; what finds no room is counted."""
+    more = [entry(number, "鲁H54321", **{"class": "01"}, priority=1) for number in range(2, 12)]
+    box.cache.add(*more, entry(12, "鲁H54321", **{"class": "02"}, priority=3))
+    know_list(box, 2)
+    box.start_matchd(replay(box, tmp_path, box.frame(plate_class="02")))
+    hits = [box.next("hit") for _ in range(8)]
+    assert [hit["entry"]["id"] for hit in hits] == [12, 2, 3, 4, 5, 6, 7, 8]
+    assert [hit["decision"]["level"] for hit in hits] == ["sounding"] + ["quiet"] * 7
+    wait_until("the others are counted", lambda: box.status()["matchd"]["counters"].get("hits_left_out") == 3)
+
+
 def test_tag_counters_outlive_the_program_and_a_damaged_file_blinds_nobody(box, tmp_path):
     sent = [box.frame()]
     counters = box.box.state / "matchd" / "counters"

@@ -24,12 +24,21 @@ PLANT_EVERY_S = FLOOD_S / 50
 ALERT_MAX_S = 1.0
 
 
+def with_json_camera(site):
+    site.json_port = site.box.add_port("json")
+    site.box.add_camera(14, 2, port=site.json_port, format="json", device_id="cam-14")
+
+
 @pytest.fixture(scope="module")
 def site():
-    def configure(site):
-        site.json_port = site.box.add_port("json")
-        site.box.add_camera(14, 2, port=site.json_port, format="json", device_id="cam-14")
-    with running_site(configure) as site:
+    with running_site(with_json_camera) as site:
+        yield site
+
+
+@pytest.fixture
+def fresh_site():
+    """One whose lane 2 is empty."""
+    with running_site(with_json_camera) as site:
         yield site
 
 
@@ -152,7 +161,8 @@ def test_counter_outlives_a_restart_of_matchd(site):
     site.next_event += 1
     recorded = site.cameras[12].send(INNOCENT, site.next_event)
     kept = site.box.state / "matchd" / "counters"
-    wait_until("kept", lambda: f"12 {site.cameras[12].counter}\n" in kept.read_text())
+    wait_until("kept", lambda: kept.exists()
+               and f"12 {site.cameras[12].counter}\n" in kept.read_text())
     site.matchd.kill()
     site.matchd.start()
     wait_until("sees, and counts from 0", lambda: not site.box.lane(1)["blind"]
@@ -218,8 +228,9 @@ def test_fragments_are_counted(site):
         counted(site, "frame_fragment", 1, send)
 
 
-def test_innocent_json_read_does_not_open_a_closed_lane(site):
+def test_innocent_json_read_does_not_open_a_closed_lane(fresh_site):
     """Reads that nobody vouches for may alert; they raise nothing."""
+    site = fresh_site
     sim = site.box.sims[2]
     plate = "鲁H67890"
     to_matchd(site, f'{{"DeviceID":"cam-14","LaneNo":2,"PlateNo":"{plate}","PlateClass":"02"}}'.encode(),

@@ -56,7 +56,7 @@ def test_each_program_in_turn_while_a_vehicle_is_held(site):
     wait_until("blind", lambda: site.box.lane(2)["blind"])
     assert is_held(site, hold)
     site.matchd.start()
-    site.wait_ready()
+    wait_until("sees", lambda: not site.box.lane(2)["blind"] and site.box.lane(2)["list_usable"])
     alert_again(site)
 
     before = site.verify_journal()

@@ -75,7 +75,7 @@ def install_examples(folder):
     for example in EXAMPLES.glob("*.yaml"):
         # the defaults said aloud, so that they are checked too, and the machine's folders moved below ours
         header, _, options = example.read_text().partition("\n\n")
-        shown = header + "\n\n" + re.sub(r"^# (\w+: )", r"\1", options, flags=re.M)
+        shown = header + "\n\n" + re.sub(r"^# (\w+: +[^#\s])", r"\1", options, flags=re.M)
         for there in ("/etc/checkpoint", "/var/lib/checkpoint", "/run/checkpoint"):
             shown = shown.replace(f"{there}/", f"{folder}/{there.split('/')[1]}/")
         (etc / example.name).write_text(shown)

@@ -227,3 +227,9 @@ static inline uint64_t world_hold_one(struct world *w, uint8_t priority)
     assert_int_equal(w->state.hold_count, 1);
     return w->state.holds[0].id;
 }
+
+static inline void world_lose_contact(struct world *w)
+{
+    w->now = mono_add_ms(w->now, w->config.scan_lost_ms + 1);
+    world_event(w, LANE_EVENT_TICK);
+}
