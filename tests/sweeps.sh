@@ -4,8 +4,12 @@
 
 sweeps() {
     sweep asan suite asan
+    sweep asan_system system_suite asan
     sweep tsan suite tsan
+    sweep tsan_system system_suite tsan
     sweep tidy whole_tidy
+    sweep flood with_build release flood
+    sweep lane_mutants with_build release /usr/bin/python3 tests/mutate_lane.py
     sweep lane_walks with_build release env CHECKPOINT_WALKS=50000 build/release/tests/gateway_lane_test_lane_walk
     sweep fuzz_build build_preset fuzz --target fuzzers
     local target
@@ -23,10 +27,21 @@ build_preset() {
     cmake --build --preset "$@"
 }
 
-# suite PRESET: a sanitizer build and its unit and corpus tests. System tests belong to the release build: they have
-# deadlines, and the programs under them are many.
+# suite PRESET: a sanitizer build and its unit, corpus and contract tests.
 suite() {
     build_preset "$1" && ctest --preset "$1" -LE "system|repo|static" -j 2
+}
+
+# system_suite PRESET: the programs of a sanitizer build under every system test, one at a time: they are slow, and a
+# report in a program's log fails its test.
+system_suite() {
+    build_preset "$1" && ctest --preset "$1" -L system
+}
+
+# Ten minutes of garbage and of random plates; the quick tier has 20 s of it.
+flood() {
+    CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_faults_capture.py -k flood
 }
 
 # with_build PRESET COMMAND …

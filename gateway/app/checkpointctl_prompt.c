@@ -82,7 +82,7 @@ int ctl_password_new(const struct ctl *ctl, int64_t fd, char **out)
         return status;
     }
     status = ctl_password_read(ctl, fd, ctl_say(ctl, "Again: ", "再次输入："), &again);
-    if (status == 0 && strcmp(first, again) != 0) {
+    if (status == 0 && first && again && strcmp(first, again) != 0) {
         status = ctl_fail(ctl, EXIT_USAGE, "differs", "the two passwords differ",
                           "两次输入的密码不一致");
     }

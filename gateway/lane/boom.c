@@ -304,8 +304,7 @@ static bool may_close_itself(const struct lane_ctx *x)
 static void check_limits(struct lane_ctx *x, uint32_t before, bool guard_acted)
 {
     struct lane_state *s = x->s;
-    uint32_t left = before & ~s->raw;
-    uint32_t reached = s->raw & ~before;
+    uint32_t left = before & ~s->raw, reached = s->raw & ~before;
     bool coming_down = s->motion == MOTION_LOWER || s->motion == MOTION_OWN_CLOSE;
     bool foreign = false;
     if ((left & INPUT_BIT(INPUT_LIMIT_OPEN)) && s->motion == MOTION_NONE) {
@@ -381,8 +380,9 @@ static void follow_guard(struct lane_ctx *x)
 static void confirm(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
-    bool open = input_on(x, INPUT_LIMIT_OPEN);
-    bool closed = input_on(x, INPUT_LIMIT_CLOSED);
+    bool both = limits_impossible(x); /* confirms nothing: an emergency raise goes on */
+    bool open = input_on(x, INPUT_LIMIT_OPEN) && !both;
+    bool closed = input_on(x, INPUT_LIMIT_CLOSED) && !both;
     if (open != closed && s->motion == MOTION_NONE) {
         s->position_known = true;
     }

@@ -173,6 +173,7 @@ def test_contradicting_limits_are_a_fault_only_emergency_moves(site, lane):
     site.shows(lane, "fault")
     assert site.refused(lane) == "fault"
     site.emergency(lane)
+    wait_until("up", lambda: sim.state()["position"] == 1.0)  # before it the stuck limit lets go
     sim.do("input", input="limit_open", active=None)
     site.calm(lane, "LANE_BARRIER_FAULT")
     site.shows(lane, "open")

@@ -42,6 +42,23 @@ static void test_raise_is_refused_for_its_reason(void **state)
     }
 }
 
+/* A stuck limit must not make an emergency raise look done, and then foreign. */
+static void test_emergency_raise_goes_on_under_contradicting_limits(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    world_inputs(&w, INPUT_BIT(INPUT_LIMIT_OPEN), 0);
+    world_run(&w, 200);
+    (void)refusal_of(&w, LANE_ACT_ACK);
+    uint32_t stops = w.stops;
+    assert_int_equal(refusal_of(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
+    world_run(&w, 200);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_CLOSED));
+    world_run(&w, 200);
+    assert_int_equal(w.stops, stops);
+}
+
 static void test_safety_inputs_stop_what_we_move(void **state)
 {
     (void)state;
@@ -328,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_raise_is_refused_for_its_reason),
+        cmocka_unit_test(test_emergency_raise_goes_on_under_contradicting_limits),
         cmocka_unit_test(test_safety_inputs_stop_what_we_move),
         cmocka_unit_test(test_without_contact_only_emergency_raise_is_tried),
         cmocka_unit_test(test_position_is_unknown_after_lost_contact),
