@@ -206,11 +206,14 @@ def test_status_names_every_part_and_what_to_do(ctl):
     assert max(map(columns, status.out.splitlines())) <= 80
     chinese = Ctl(ctl.run, ctl.session, "zh_CN.UTF-8")("status")
     assert "检查站 lu-hz-01" in chinese.out and "车道失明：比对程序无响应" in chinese.out
+    assert "恢复之前，请对每辆车人工核查；查看 checkpoint-matchd。" in chinese.out
+    assert "Check every vehicle" not in chinese.out
     assert max(map(columns, chinese.out.splitlines())) <= 80
     whole = ctl("status", "--json").json
     assert {"checkpoint", "lanes", "buses", "matchd", "list", "journal", "clock", "alarms",
             "counters"} <= set(whole)
-    assert all(alarm["what_to_do"] and alarm["zh"] for alarm in whole["alarms"])
+    assert all(alarm["what_to_do"] and alarm["what_to_do_zh"] and alarm["zh"]
+               for alarm in whole["alarms"])
     assert whole["journal"]["healthy"] is True and whole["matchd"]["connected"] is False
 
 
