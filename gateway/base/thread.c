@@ -3,7 +3,6 @@
  */
 #include "gateway/base/thread.h"
 
-#include <assert.h>
 #include <sched.h>
 #include <string.h>
 #include <time.h>
