@@ -250,6 +250,12 @@ def know_list(box, revision):
     box.matchd.stop()
 
 
+def test_an_environment_of_dpdk_that_cannot_start_says_why(box):
+    box.start_matchd({"kind": "dpdk", "eal_args": ["--no-huge", "--no-shconf", "--no-pci", "-m", "99999999"]})
+    reason = "Cannot allocate memory; correct it and start the program anew"  # not that it was tried before
+    assert "-m 99999999" in box.wait_alarm("CAPTURE_DOWN", reason)
+
+
 def replay(box, tmp_path, *sent):
     path = tmp_path / f"replay-{box.event}.pcap"
     frames.write_pcap(path, sent, gap_us=100)
