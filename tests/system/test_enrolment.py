@@ -1,10 +1,10 @@
 """checkpoint-uplinkd --enroll against a real hqd and hq-cad: the first certificate, refusals, an interrupted installation."""
 import os
-import subprocess
 
 import pytest
 
 from harness.pki import Root
+from harness.process import run_program
 from harness.stack import program
 from harness.uplink_site import BOX, a_site
 
@@ -31,9 +31,8 @@ class Enrolment:
         path = self.site.box.write_uplinkd(self.site.hq, self.site.redis.socket, **{
             "certificate": str(self.pem), "key": str(self.key), "box_root": str(self.root),
             "est_url": f"https://127.0.0.1:{self.site.hq.est_port}/.well-known/est", **more})
-        return subprocess.run([program("checkpoint-uplinkd"), "--enroll", "--config", path,
-                               "--token-fd", "0"], input=token + "\n", capture_output=True,
-                              text=True, timeout=60, check=False)
+        return run_program([program("checkpoint-uplinkd"), "--enroll", "--config", path,
+                            "--token-fd", "0"], input=token + "\n", text=True, timeout_s=60)
 
     def nothing_installed(self):
         return not self.pem.exists() and not self.key.exists()
@@ -114,6 +113,5 @@ def test_interrupted_installation_is_completed(site, enrolment):
 @pytest.mark.parametrize("argv", [["--token-fd", "0"], ["--enroll", "--token-fd", "x"],
                                   ["--enroll", "--token", "secret"]])
 def test_wrong_arguments(argv):
-    done = subprocess.run([program("checkpoint-uplinkd"), *argv], capture_output=True, timeout=20,
-                          check=False)
+    done = run_program([program("checkpoint-uplinkd"), *argv])
     assert done.returncode == 2
