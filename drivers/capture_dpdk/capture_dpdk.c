@@ -4,6 +4,7 @@
  */
 #include "drivers/capture_dpdk/capture_dpdk.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <rte_dev.h>
@@ -57,13 +58,24 @@ static int join_args(const struct capture_dpdk_options *options, char out[ARGS_T
     size_t size = 0;
     out[0] = '\0';
     for (int i = 0; i < options->eal_arg_count; i++) {
-        int more = snprintf(out + size, ARGS_TEXT_SIZE - size, " %s", options->eal_args[i]);
+        int more = snprintf(out + size, ARGS_TEXT_SIZE - size, "%s%s", i > 0 ? " " : "",
+                            options->eal_args[i]);
         if (more < 0 || (size_t)more >= ARGS_TEXT_SIZE - size)
             return err_set(err, ERR_TOO_LARGE, "dpdk: EAL arguments longer than %d bytes",
                            ARGS_TEXT_SIZE);
         size += (size_t)more;
     }
     return 0;
+}
+
+/* An EAL that failed half-way cannot be tried again in this process: the first reason stands. */
+static int eal_failed(const char *args, int code, struct err_text *err)
+{
+    static int first_code; /* under eal_lock */
+    if (code != EALREADY)
+        first_code = code;
+    return err_set(err, ERR_IO, "dpdk: EAL refused '%s': %s%s", args, rte_strerror(first_code),
+                   code == EALREADY ? "; correct it and start the program anew" : "");
 }
 
 static int start_eal_locked(const struct capture_dpdk_options *options, const char *args,
@@ -88,7 +100,7 @@ static int start_eal_locked(const struct capture_dpdk_options *options, const ch
     if (known)
         (void)pthread_setaffinity_np(pthread_self(), sizeof cores, &cores); /* as it was before */
     if (result < 0)
-        return err_set(err, ERR_IO, "dpdk: EAL refused '%s': %s", args, rte_strerror(rte_errno));
+        return eal_failed(args, rte_errno, err);
     snprintf(eal_started, sizeof eal_started, "%s", args[0] ? args : " ");
     return 0;
 }

@@ -1,19 +1,13 @@
 /*
- * Passwords and short answers from the terminal or a file descriptor, never from arguments. While
- * the echo is off, signals are taken through a signalfd, so that the terminal is always put right.
+ * Passwords and short answers, asked by gateway/base/prompt and told about in both languages.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "gateway/app/checkpointctl.h"
+#include "gateway/base/prompt.h"
 #include "gateway/control/accounts.h"
 
 enum { LINE_SIZE = PASSWORD_MAX_BYTES + 2 };
@@ -28,124 +22,23 @@ void ctl_password_free(char *password)
 
 bool ctl_has_terminal(void)
 {
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (fd >= 0) {
-        close(fd);
+    int terminal = prompt_open_terminal();
+    if (terminal >= 0) {
+        close(terminal);
     }
-    return fd >= 0;
-}
-
-/* Takes a line out of `buffer`; one byte a read from a descriptor, so that what stands behind the
- * line stays there for the next reader. 0, ERR_TOO_LARGE, ERR_IO, ERR_NOT_FOUND (no byte at all).
- */
-static int read_line(int fd, char buffer[LINE_SIZE])
-{
-    size_t size = 0;
-    for (;;) {
-        char c;
-        ssize_t n = read(fd, &c, 1);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return ERR_IO;
-        }
-        if (n == 0 && size == 0) {
-            return ERR_NOT_FOUND;
-        }
-        if (n == 0 || c == '\n') {
-            buffer[size] = '\0';
-            return 0;
-        }
-        if (size == LINE_SIZE - 1 || c == '\0') {
-            return ERR_TOO_LARGE;
-        }
-        buffer[size++] = c;
-    }
-}
-
-/* ---- terminal ---- */
-
-struct terminal {
-    int fd;
-    int signals; /* signalfd */
-    sigset_t mask_before;
-    struct termios before;
-};
-
-static int terminal_open(struct terminal *t, bool echo)
-{
-    sigset_t set;
-    t->signals = -1;
-    t->fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (t->fd < 0) {
-        return ERR_NOT_FOUND;
-    }
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGQUIT);
-    sigaddset(&set, SIGTSTP); /* not while a password is typed */
-    if (tcgetattr(t->fd, &t->before) != 0 || sigprocmask(SIG_BLOCK, &set, &t->mask_before) != 0) {
-        close(t->fd);
-        return ERR_IO;
-    }
-    t->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    struct termios quiet = t->before;
-    if (!echo) {
-        quiet.c_lflag &= (tcflag_t) ~(tcflag_t)ECHO;
-        quiet.c_lflag |= ECHONL;
-    }
-    if (t->signals < 0 || tcsetattr(t->fd, TCSAFLUSH, &quiet) != 0) {
-        close(t->fd);
-        return ERR_IO;
-    }
-    return 0;
-}
-
-static void terminal_close(struct terminal *t)
-{
-    struct signalfd_siginfo info;
-    /* Fails only when the terminal has gone: then there is nothing to put right. */
-    (void)tcsetattr(t->fd, TCSADRAIN, &t->before);
-    while (t->signals >= 0 && read(t->signals, &info, sizeof(info)) == sizeof(info)) {
-        continue; /* answered by EXIT_INTERRUPTED */
-    }
-    if (t->signals >= 0) {
-        close(t->signals);
-    }
-    close(t->fd);
-    (void)sigprocmask(SIG_SETMASK, &t->mask_before, NULL); /* cannot fail with these arguments */
-}
-
-/* Waits for a line: the terminal hands out whole lines. ERR_STOPPED on a signal. */
-static int terminal_read(struct terminal *t, char buffer[LINE_SIZE])
-{
-    struct pollfd fds[2] = {{.fd = t->fd, .events = POLLIN}, {.fd = t->signals, .events = POLLIN}};
-    while (poll(fds, 2, -1) < 0) {
-        if (errno != EINTR) {
-            return ERR_IO;
-        }
-    }
-    return fds[1].revents ? ERR_STOPPED : read_line(t->fd, buffer);
+    return terminal >= 0;
 }
 
 static int ask(const char *prompt, bool echo, char buffer[LINE_SIZE])
 {
-    struct terminal t;
-    int result = terminal_open(&t, echo);
-    if (result != 0) {
-        return result;
+    int terminal = prompt_open_terminal();
+    if (terminal < 0) {
+        return terminal;
     }
-    /* A prompt that cannot be shown is no reason not to read. */
-    (void)!write(t.fd, prompt, strlen(prompt));
-    result = terminal_read(&t, buffer);
-    terminal_close(&t);
+    int result = prompt_ask(terminal, prompt, echo, buffer, LINE_SIZE, NULL);
+    close(terminal);
     return result;
 }
-
-/* ---- what commands call ---- */
 
 static int told(const struct ctl *ctl, int result, const char *buffer, char **out)
 {
@@ -172,7 +65,8 @@ static int told(const struct ctl *ctl, int result, const char *buffer, char **ou
 int ctl_password_read(const struct ctl *ctl, int64_t fd, const char *prompt, char **out)
 {
     char buffer[LINE_SIZE] = "";
-    int result = fd >= 0 ? read_line((int)fd, buffer) : ask(prompt, false, buffer);
+    int result =
+        fd >= 0 ? prompt_read_line((int)fd, buffer, sizeof(buffer)) : ask(prompt, false, buffer);
     int status = told(ctl, result, buffer, out);
     explicit_bzero(buffer, sizeof(buffer));
     return status;

@@ -212,6 +212,16 @@ void publish_push(struct checkpointd *c, const struct fact *fact);
 /* Link thread: counters of checkpoint-matchd, a MATCH_STATS, for the board. */
 void board_take_counters(struct checkpointd *c, const struct match_message *message);
 
+/* The pipeline, with the open holds of the journal. The recorder runs, the lane thread not yet. */
+int lanes_create(struct checkpointd *c, struct err_text *err) MUST_CHECK;
+/* Thread "lane". */
+void lanes_run(struct thread *self, void *checkpointd);
+/* What bus and link threads call. */
+struct bus_sinks lanes_bus_sinks(struct checkpointd *c);
+struct match_link_sink lanes_link_sink(struct checkpointd *c);
+/* To the lane thread; waits for room while the lanes are behind. Any thread but lane. */
+void lane_post(struct checkpointd *c, const struct pipeline_event *event);
+
 /* Before the journal is opened. */
 void checkpointd_clock_begin(struct checkpointd *c);
 /* Lane thread: looks again and tells the pipeline. */
@@ -231,8 +241,6 @@ void acts_searched(void *checkpointd, uint64_t number, const struct match_packet
 /* Reads the rule file again and hands the set to the lanes. ERR_… with the reason in `err`; the old
  * one stays in force. Any thread. */
 int checkpointd_reload(struct checkpointd *c, struct err_text *err) MUST_CHECK;
-/* To the lane thread; waits for room while the lanes are behind. Any thread but lane. */
-void lane_post(struct checkpointd *c, const struct pipeline_event *event);
 
 /* Reads the guided tests; without a good file there are none. Main thread, lanes running. */
 void guided_load(struct checkpointd *c);

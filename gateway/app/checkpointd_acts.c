@@ -549,7 +549,7 @@ const struct control_act checkpointd_acts[] = {
     {"status", CONTROL_ANYBODY, run_status},   {"lanes", CONTROL_ANYBODY, run_lanes},
     {"metrics", CONTROL_ANYBODY, run_metrics}, {"audit_head", CONTROL_ANYBODY, run_audit_head},
     {"hits", CONTROL_OFFICER, run_hits},       {"check", CONTROL_OFFICER, run_check},
-    {"ack", CONTROL_OFFICER, run_ack},         {"hold", CONTROL_OFFICER, run_hold},
-    {"stop", CONTROL_OFFICER, run_stop},       {"release", CONTROL_OFFICER, run_release},
-    {"raise", CONTROL_OFFICER, run_raise},     {"reload", CONTROL_ADMIN, run_reload}};
+    {"ack", CONTROL_OFFICER, run_ack},         {"hold", CONTROL_PROTECTIVE, run_hold},
+    {"stop", CONTROL_PROTECTIVE, run_stop},    {"release", CONTROL_OFFICER, run_release},
+    {"raise", CONTROL_RAISING, run_raise},     {"reload", CONTROL_ADMIN, run_reload}};
 const size_t checkpointd_act_count = sizeof(checkpointd_acts) / sizeof(checkpointd_acts[0]);

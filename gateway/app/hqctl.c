@@ -15,30 +15,34 @@
 
 #define HQCTL_VERSION "0.1.0"
 
-static const struct {
-    const char *words; /* "wanted import" */
-    const char *purpose;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"init", "make a new headquarters in a folder", hqctl_init},
-    {"clerk add", "give a further clerk a list key", hqctl_clerk_add},
-    {"keyset publish", "send a new key set to hqd", hqctl_keyset_publish},
-    {"whoami", "say whether my certificate works", hqctl_whoami},
-    {"enroll", "make a one-time token for a checkpoint", hqctl_enroll},
-    {"wanted import", "turn a CSV into a draft for the wanted list", hqctl_wanted_import},
-    {"wanted withdraw", "make a draft that takes entries off the list", hqctl_wanted_withdraw},
-    {"wanted sign", "add a clerk's signature to a draft (offline)", hqctl_wanted_sign},
-    {"wanted show", "show a draft or signed file and check its signatures", hqctl_wanted_show},
-    {"wanted publish", "send a signed file to hqd", hqctl_wanted_publish},
-    {"wanted rebase", "move a draft to the list's newest revision", hqctl_wanted_rebase},
-    {"wanted snapshot", "sign the whole list, for checkpoints that join", hqctl_wanted_snapshot},
-    {"wanted list", "show the entries in force", hqctl_wanted_list},
-    {"wanted head", "say where the list stands", hqctl_wanted_head},
-    {"checkpoints", "show the checkpoints and their state", hqctl_checkpoints},
-    {"hits", "show hits, as they come with --follow", hqctl_hits},
-    {"audit verify", "verify checkpoints' records as hqd holds them", hqctl_audit_verify},
-    {"accept-chain", "end a checkpoint's quarantine, with a reason", hqctl_accept_chain},
-    {"revoke", "shut a checkpoint out until it is enrolled again", hqctl_revoke},
+static const struct hqctl_command commands[] = {
+    {"init", "make a new headquarters in a folder", HQCTL_ALONE, hqctl_init},
+    {"clerk add", "give a further clerk a list key", HQCTL_ONLINE, hqctl_clerk_add},
+    {"keyset publish", "send a new key set to hqd", HQCTL_ONLINE, hqctl_keyset_publish},
+    {"whoami", "say whether my certificate works", HQCTL_ONLINE, hqctl_whoami},
+    {"enroll", "make a one-time token for a checkpoint", HQCTL_ONLINE, hqctl_enroll},
+    {"wanted import", "turn a CSV into a draft for the wanted list", HQCTL_ONLINE,
+     hqctl_wanted_import},
+    {"wanted withdraw", "make a draft that takes entries off the list", HQCTL_ONLINE,
+     hqctl_wanted_withdraw},
+    {"wanted sign", "add a clerk's signature to a draft (offline)", HQCTL_FOLDER,
+     hqctl_wanted_sign},
+    {"wanted show", "show a draft or signed file and check its signatures", HQCTL_FOLDER,
+     hqctl_wanted_show},
+    {"wanted publish", "send a signed file to hqd", HQCTL_ONLINE, hqctl_wanted_publish},
+    {"wanted rebase", "move a draft to the list's newest revision", HQCTL_ONLINE,
+     hqctl_wanted_rebase},
+    {"wanted snapshot", "sign the whole list, for checkpoints that join", HQCTL_ONLINE,
+     hqctl_wanted_snapshot},
+    {"wanted list", "show the entries in force", HQCTL_ONLINE, hqctl_wanted_list},
+    {"wanted head", "say where the list stands", HQCTL_ONLINE, hqctl_wanted_head},
+    {"checkpoints", "show the checkpoints and their state", HQCTL_ONLINE, hqctl_checkpoints},
+    {"hits", "show hits, as they come with --follow", HQCTL_ONLINE, hqctl_hits},
+    {"audit verify", "verify checkpoints' records as hqd holds them", HQCTL_ONLINE,
+     hqctl_audit_verify},
+    {"accept-chain", "end a checkpoint's quarantine, with a reason", HQCTL_ONLINE,
+     hqctl_accept_chain},
+    {"revoke", "shut a checkpoint out until it is enrolled again", HQCTL_ONLINE, hqctl_revoke},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -87,6 +91,14 @@ static bool print_group(const char *word)
     return found;
 }
 
+static int run(const struct hqctl_command *command, int argc, char **argv)
+{
+    struct hqctl h = {.command = command, .passphrase_fd = -1};
+    int status = command->run(&h, argc, argv);
+    hq_client_close(&h.client);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     /* A write that fails is told where it fails. */
@@ -99,7 +111,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; argc > 1 && i < COMMANDS; i++) {
         int words = matches(commands[i].words, argc - 1, argv + 1);
         if (words > 0)
-            return commands[i].run(argc - words, argv + words);
+            return run(&commands[i], argc - words, argv + words);
     }
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
@@ -119,8 +131,7 @@ int main(int argc, char **argv)
 
 /* ---- shared by the commands ---- */
 
-int hqctl_parse(struct hqctl *h, int argc, char **argv, enum hqctl_reach reach,
-                struct arg_spec *spec)
+int hqctl_parse(struct hqctl *h, int argc, char **argv, struct arg_spec *spec)
 {
     static const size_t counts[] = {[HQCTL_ALONE] = 1, [HQCTL_FOLDER] = 2, [HQCTL_ONLINE] = 5};
     const struct arg_option common[] = {
@@ -152,15 +163,28 @@ int hqctl_parse(struct hqctl *h, int argc, char **argv, enum hqctl_reach reach,
          .help = "Another address of headquarters than the configuration's, https://HOST:PORT."},
     };
     struct err_text err = {""};
+    char name[HQCTL_COMMAND_SIZE];
+    (void)snprintf(name, sizeof(name), "hqctl %s", h->command->words); /* fits */
+    spec->command = name;
+    spec->purpose = h->command->purpose;
     spec->common = common;
-    spec->common_count = counts[reach];
+    spec->common_count = counts[h->command->reach];
     enum args_outcome outcome = args_parse(argc, argv, spec, &err);
     if (outcome == ARGS_HELP)
         args_print_help(spec, stdout);
     if (outcome == ARGS_WRONG)
         fprintf(stderr, "%s: %s\nTry '%s --help'.\n", spec->command, err.text, spec->command);
-    spec->common = NULL; /* it ends with this function */
+    spec->command = NULL; /* they end with this function */
+    spec->common = NULL;
     return outcome == ARGS_RUN ? -1 : outcome == ARGS_HELP ? EXIT_OK : EXIT_USAGE;
+}
+
+int hqctl_open(struct hqctl *h, int argc, char **argv, struct arg_spec *spec)
+{
+    int status = hqctl_parse(h, argc, argv, spec);
+    if (status < 0 && hqctl_connect(h) != 0)
+        status = EXIT_CONFIG;
+    return status;
 }
 
 int hqctl_fail(const struct hqctl *h, int rc, const struct err_text *err)

@@ -14,14 +14,9 @@
 #include "gateway/hqctl/hq_client.h"
 #include "gateway/hqctl/passphrase.h"
 
-enum { HQCTL_PATH_SIZE = 4096, HQCTL_AUDIT_TIMEOUT_S = 3600 };
+enum { HQCTL_PATH_SIZE = 4096, HQCTL_COMMAND_SIZE = 64, HQCTL_AUDIT_TIMEOUT_S = 3600 };
 
-struct hqctl {
-    bool json;
-    struct hq_connection_choice choice;
-    int64_t passphrase_fd; /* -1: the terminal */
-    struct hq_client client;
-};
+struct hqctl;
 
 /* What a command works with, and so which common options it has. */
 enum hqctl_reach {
@@ -30,19 +25,35 @@ enum hqctl_reach {
     HQCTL_ONLINE  /* --config, --operator and --hq besides */
 };
 
-/* Parses a command's arguments with the common ones. Returns -1 to go on, else the status. */
-int hqctl_parse(struct hqctl *h, int argc, char **argv, enum hqctl_reach reach,
-                struct arg_spec *spec);
+/* A row of the table of commands; argv[0] is the last of its words. */
+struct hqctl_command {
+    const char *words; /* "wanted import" */
+    const char *purpose;
+    enum hqctl_reach reach;
+    int (*run)(struct hqctl *h, int argc, char **argv); /* returns the status */
+};
 
-#define HQCTL_OPTIONS(table) .options = (table), .option_count = sizeof(table) / sizeof((table)[0])
+/* One run of a command: main() makes it and closes the client. */
+struct hqctl {
+    const struct hqctl_command *command;
+    bool json;
+    struct hq_connection_choice choice;
+    int64_t passphrase_fd; /* -1: the terminal */
+    struct hq_client client;
+};
+
+/* Parses the command's arguments with the common ones; name and purpose of `spec` are the table's.
+ * Returns -1 to go on, else the status. */
+int hqctl_parse(struct hqctl *h, int argc, char **argv, struct arg_spec *spec);
+/* The same, and connects. */
+int hqctl_open(struct hqctl *h, int argc, char **argv, struct arg_spec *spec);
+
 /* The row of --passphrase-fd. */
 #define HQCTL_PASSPHRASE_FD(h, order)                                                              \
-    {                                                                                              \
-        .name = "passphrase-fd", .value = "N", .kind = ARG_NUMBER, .target = &(h)->passphrase_fd,  \
-        .min = 0, .max = 1023,                                                                     \
-        .help = "Read passphrases from this file descriptor, one a line, in this order: " order    \
-                ". Default: the terminal."                                                         \
-    }
+    ARG_OPTION_NUMBER(                                                                             \
+        "passphrase-fd", "N", &(h)->passphrase_fd, 0, 1023,                                        \
+        "Read passphrases from this file descriptor, one a line, in this order: " order            \
+        ". Default: the terminal.")
 
 /* Loads the configuration and opens the client. 0, or the status after saying why. */
 int hqctl_connect(struct hqctl *h);
@@ -64,23 +75,23 @@ int64_t hqctl_number_of(const json_t *object, const char *name);
 
 struct passphrase_source hqctl_passphrases(const struct hqctl *h);
 
-/* The sub-commands; argv[0] is the last word of the command. */
-int hqctl_init(int argc, char **argv);
-int hqctl_clerk_add(int argc, char **argv);
-int hqctl_keyset_publish(int argc, char **argv);
-int hqctl_whoami(int argc, char **argv);
-int hqctl_enroll(int argc, char **argv);
-int hqctl_checkpoints(int argc, char **argv);
-int hqctl_hits(int argc, char **argv);
-int hqctl_audit_verify(int argc, char **argv);
-int hqctl_accept_chain(int argc, char **argv);
-int hqctl_revoke(int argc, char **argv);
-int hqctl_wanted_head(int argc, char **argv);
-int hqctl_wanted_import(int argc, char **argv);
-int hqctl_wanted_list(int argc, char **argv);
-int hqctl_wanted_show(int argc, char **argv);
-int hqctl_wanted_sign(int argc, char **argv);
-int hqctl_wanted_publish(int argc, char **argv);
-int hqctl_wanted_rebase(int argc, char **argv);
-int hqctl_wanted_withdraw(int argc, char **argv);
-int hqctl_wanted_snapshot(int argc, char **argv);
+/* The sub-commands. */
+int hqctl_init(struct hqctl *h, int argc, char **argv);
+int hqctl_clerk_add(struct hqctl *h, int argc, char **argv);
+int hqctl_keyset_publish(struct hqctl *h, int argc, char **argv);
+int hqctl_whoami(struct hqctl *h, int argc, char **argv);
+int hqctl_enroll(struct hqctl *h, int argc, char **argv);
+int hqctl_checkpoints(struct hqctl *h, int argc, char **argv);
+int hqctl_hits(struct hqctl *h, int argc, char **argv);
+int hqctl_audit_verify(struct hqctl *h, int argc, char **argv);
+int hqctl_accept_chain(struct hqctl *h, int argc, char **argv);
+int hqctl_revoke(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_head(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_import(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_list(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_show(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_sign(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_publish(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_rebase(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_withdraw(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_snapshot(struct hqctl *h, int argc, char **argv);

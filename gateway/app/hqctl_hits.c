@@ -117,52 +117,34 @@ static int run(struct follow *f)
     }
 }
 
-int hqctl_hits(int argc, char **argv)
+int hqctl_hits(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
-    struct follow f = {.h = &h};
+    struct follow f = {.h = h};
     struct err_text err = {""};
     int64_t after = 0;
     const struct arg_option options[] = {
-        {.name = "follow",
-         .kind = ARG_FLAG,
-         .target = &f.follow,
-         .help = "Go on and print hits as they come, also over a restart of hqd."},
-        {.name = "checkpoint",
-         .value = "ID",
-         .kind = ARG_TEXT,
-         .target = &f.checkpoint,
-         .help = "Only this checkpoint's."},
-        {.name = "after",
-         .value = "N",
-         .kind = ARG_NUMBER,
-         .target = &after,
-         .min = 0,
-         .max = INT64_MAX,
-         .help = "Only hits with a number above this one. Default: 0, all."}};
+        ARG_OPTION_FLAG("follow", &f.follow,
+                        "Go on and print hits as they come, also over a restart of hqd."),
+        ARG_OPTION_TEXT("checkpoint", "ID", &f.checkpoint, "Only this checkpoint's."),
+        ARG_OPTION_NUMBER("after", "N", &after, 0, INT64_MAX,
+                          "Only hits with a number above this one. Default: 0, all.")};
     struct arg_spec spec = {
-        .command = "hqctl hits",
-        .purpose = "show hits, as they come with --follow",
         .text =
             "DESCRIPTION\n"
             "  One line a hit: number, time, checkpoint, lane, plate, kind of match, entry, "
             "decision. A\n  hit sent ahead of its chain is provisional; it comes again under a "
             "new number only if\n  its content changed. With --json hqd's object, one a line.\n",
-        HQCTL_OPTIONS(options),
-        .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+        ARG_OPTIONS(options)};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
     if (f.checkpoint && !tls_label_ok(f.checkpoint)) {
         (void)err_set(&err, ERR_INVALID, "--checkpoint = '%s': expected 1 to 64 of a-z 0-9 -",
-                      f.checkpoint);             /* told below */
-        (void)hqctl_fail(&h, ERR_INVALID, &err); /* the status is another */
+                      f.checkpoint);            /* told below */
+        (void)hqctl_fail(h, ERR_INVALID, &err); /* the status is another */
         return EXIT_USAGE;
     }
     f.after = (uint64_t)after;
-    status = hqctl_connect(&h);
-    if (status == 0)
-        status = run(&f);
-    hq_client_close(&h.client);
-    return status;
+    status = hqctl_connect(h);
+    return status == 0 ? run(&f) : status;
 }

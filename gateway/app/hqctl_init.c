@@ -41,82 +41,46 @@ static int say_made(const struct hqctl *h, const struct init_options *o)
     return EXIT_OK;
 }
 
-int hqctl_init(int argc, char **argv)
+int hqctl_init(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct init_options o = {0};
     struct err_text err = {""};
     size_t clerks = 0;
     const struct arg_option options[] = {
-        {.name = "fleet",
-         .value = "NAME",
-         .kind = ARG_TEXT,
-         .target = &o.fleet,
-         .required = true,
-         .help = "Name of the fleet: 1 to 64 of a-z 0-9 -. It stands in every certificate."},
-        {.name = "hq-address",
-         .value = "HOST[:PORT]",
-         .kind = ARG_TEXTS,
-         .target = o.addresses,
-         .max = TLS_HOSTS_MAX,
-         .count = &o.address_count,
-         .required = true,
-         .help = "Where hqd is reached, default port 8442. Further ones go into its certificate."},
-        {.name = "operator",
-         .value = "NAME",
-         .kind = ARG_TEXT,
-         .target = &o.operator_name,
-         .required = true,
-         .help = "The first operator: 1 to 64 of a-z 0-9 -."},
-        {.name = "clerk",
-         .value = "NAME",
-         .kind = ARG_TEXTS,
-         .target = o.clerks,
-         .max = INIT_CLERKS,
-         .count = &clerks,
-         .required = true,
-         .help = "A clerk who signs the wanted list; given twice, for two people."},
-        {.name = "listen",
-         .value = "ADDR:PORT",
-         .kind = ARG_TEXT,
-         .target = &o.listen,
-         .help = "Where hqd listens. Default: 0.0.0.0 and the port of the first --hq-address."},
-        {.name = "est-listen",
-         .value = "ADDR:PORT",
-         .kind = ARG_TEXT,
-         .target = &o.est_listen,
-         .help = "Where enrolment listens. Default: 0.0.0.0:8443."},
-        {.name = "state-dir",
-         .value = "PATH",
-         .kind = ARG_TEXT,
-         .target = &o.state_dir,
-         .help = "Where hqd keeps its database. Default: DIR/state."},
-        {.name = "runtime-dir",
-         .value = "PATH",
-         .kind = ARG_TEXT,
-         .target = &o.runtime_dir,
-         .help = "Where hqd and hq-cad meet. Default: DIR/run."},
-        HQCTL_PASSPHRASE_FD(&h, "root key 1, 2, 3; CA keys (box, HQ-server, console root); update "
-                                "root; stick root; first clerk; second clerk")};
-    struct arg_spec spec = {.command = "hqctl init",
-                            .purpose = "make a new headquarters in a folder",
-                            .text = init_text,
-                            HQCTL_OPTIONS(options),
-                            .operands = "DIR",
-                            .operands_min = 1,
-                            .operands_max = 1,
-                            .operand = &o.folder};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ALONE, &spec);
+        ARG_OPTION_TEXT_NEEDED(
+            "fleet", "NAME", &o.fleet,
+            "Name of the fleet: 1 to 64 of a-z 0-9 -. It stands in every certificate."),
+        ARG_OPTION_TEXTS_NEEDED(
+            "hq-address", "HOST[:PORT]", o.addresses, TLS_HOSTS_MAX, &o.address_count,
+            "Where hqd is reached, default port 8442. Further ones go into its certificate."),
+        ARG_OPTION_TEXT_NEEDED("operator", "NAME", &o.operator_name,
+                               "The first operator: 1 to 64 of a-z 0-9 -."),
+        ARG_OPTION_TEXTS_NEEDED("clerk", "NAME", o.clerks, INIT_CLERKS, &clerks,
+                                "A clerk who signs the wanted list; given twice, for two people."),
+        ARG_OPTION_TEXT(
+            "listen", "ADDR:PORT", &o.listen,
+            "Where hqd listens. Default: 0.0.0.0 and the port of the first --hq-address."),
+        ARG_OPTION_TEXT("est-listen", "ADDR:PORT", &o.est_listen,
+                        "Where enrolment listens. Default: 0.0.0.0:8443."),
+        ARG_OPTION_TEXT("state-dir", "PATH", &o.state_dir,
+                        "Where hqd keeps its database. Default: DIR/state."),
+        ARG_OPTION_TEXT("runtime-dir", "PATH", &o.runtime_dir,
+                        "Where hqd and hq-cad meet. Default: DIR/run."),
+        HQCTL_PASSPHRASE_FD(h, "root key 1, 2, 3; CA keys (box, HQ-server, console root); update "
+                               "root; stick root; first clerk; second clerk")};
+    struct arg_spec spec = {
+        .text = init_text, ARG_OPTIONS(options), ARG_OPERANDS("DIR", 1, &o.folder)};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
     if (clerks != INIT_CLERKS) {
         fprintf(stderr, "hqctl init: one --clerk, expected two people\n");
         return EXIT_USAGE;
     }
-    o.passphrases = hqctl_passphrases(&h);
+    o.passphrases = hqctl_passphrases(h);
     o.now = clock_wall(&clock_system);
     int rc = init_headquarters(&o, &err);
-    return rc == 0 ? say_made(&h, &o) : hqctl_fail(&h, rc, &err);
+    return rc == 0 ? say_made(h, &o) : hqctl_fail(h, rc, &err);
 }
 
 /* ---- the key set ---- */
@@ -134,36 +98,29 @@ static int publish_keyset(struct hqctl *h, const char *text, size_t size)
     return rc == 0 ? 0 : hqctl_fail(h, rc, &err);
 }
 
-int hqctl_keyset_publish(int argc, char **argv)
+int hqctl_keyset_publish(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct err_text err = {""};
     const char *path = NULL;
     uint8_t *text = NULL;
     size_t size = 0;
-    struct arg_spec spec = {.command = "hqctl keyset publish",
-                            .purpose = "send a new key set to hqd",
-                            .text = "DESCRIPTION\n"
+    struct arg_spec spec = {.text = "DESCRIPTION\n"
                                     "  FILE is the keyset.json that 'hqctl clerk add' wrote. hqd "
                                     "hands it to every\n  checkpoint. Versions only rise.\n",
-                            .operands = "FILE",
-                            .operands_min = 1,
-                            .operands_max = 1,
-                            .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+                            ARG_OPERANDS("FILE", 1, &path)};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
     int rc = file_read(path, ENVELOPE_SIZE_MAX, &text, &size, &err);
     if (rc != 0)
-        return hqctl_fail(&h, rc, &err);
-    status = hqctl_connect(&h);
+        return hqctl_fail(h, rc, &err);
+    status = hqctl_connect(h);
     if (status == 0)
-        status = publish_keyset(&h, (const char *)text, size);
-    hq_client_close(&h.client);
+        status = publish_keyset(h, (const char *)text, size);
     free(text);
     if (status == 0)
-        status = h.json ? hqctl_print(json_pack("{s:b}", "published", 1))
-                        : (puts("Key set published."), EXIT_OK);
+        status = h->json ? hqctl_print(json_pack("{s:b}", "published", 1))
+                         : (puts("Key set published."), EXIT_OK);
     return status;
 }
 
@@ -220,49 +177,37 @@ static int add_clerk(struct hqctl *h, struct clerk_options *o, bool publish)
     return status == 0 ? say_added(h, o, version, publish) : status;
 }
 
-int hqctl_clerk_add(int argc, char **argv)
+int hqctl_clerk_add(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct err_text err = {""};
     const char *operands[2] = {NULL, NULL};
     const char *roots = NULL;
     bool publish = false;
     const struct arg_option options[] = {
-        {.name = "roots",
-         .value = "A,B",
-         .kind = ARG_TEXT,
-         .target = &roots,
-         .help = "Which two of the three root holders sign. Default: 1,2."},
-        {.name = "publish",
-         .kind = ARG_FLAG,
-         .target = &publish,
-         .help = "Send the new key set to hqd at once. Default: it stays in DIR/keyset.json."},
-        HQCTL_PASSPHRASE_FD(&h, "first root key, second root key, the new clerk")};
-    struct arg_spec spec = {.command = "hqctl clerk add",
-                            .purpose = "give a further clerk a list key",
-                            .text = "DESCRIPTION\n"
+        ARG_OPTION_TEXT("roots", "A,B", &roots,
+                        "Which two of the three root holders sign. Default: 1,2."),
+        ARG_OPTION_FLAG(
+            "publish", &publish,
+            "Send the new key set to hqd at once. Default: it stays in DIR/keyset.json."),
+        HQCTL_PASSPHRASE_FD(h, "first root key, second root key, the new clerk")};
+    struct arg_spec spec = {.text = "DESCRIPTION\n"
                                     "  Makes DIR/clerks/NAME.key.pem and the next version of "
                                     "DIR/keyset.json, signed by two\n  root holders, whose keys "
                                     "must be in DIR/secret.\n",
-                            HQCTL_OPTIONS(options),
-                            .operands = "DIR NAME",
-                            .operands_min = 2,
-                            .operands_max = 2,
-                            .operand = operands};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+                            ARG_OPTIONS(options),
+                            ARG_OPERANDS("DIR NAME", 2, operands)};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
     struct clerk_options o = {.folder = operands[0],
                               .name = operands[1],
-                              .passphrases = hqctl_passphrases(&h),
+                              .passphrases = hqctl_passphrases(h),
                               .now = clock_wall(&clock_system)};
-    if (!h.choice.config && !h.choice.folder)
-        h.choice.folder = o.folder;
+    if (!h->choice.config && !h->choice.folder)
+        h->choice.folder = o.folder;
     if (parse_roots(roots ? roots : "1,2", o.root_numbers, &err) != 0) {
         fprintf(stderr, "hqctl clerk add: %s\n", err.text);
         return EXIT_USAGE;
     }
-    status = add_clerk(&h, &o, publish);
-    hq_client_close(&h.client);
-    return status;
+    return add_clerk(h, &o, publish);
 }

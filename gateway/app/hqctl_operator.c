@@ -8,7 +8,7 @@
 #include "gateway/app/hqctl.h"
 #include "gateway/base/text_table.h"
 
-/* Parses, connects, asks. 0 with the answer, or the status. `body` NULL: GET. */
+/* Connects, asks. 0 with the answer, or the status. `body` NULL: GET. */
 static int ask(struct hqctl *h, const char *path, json_t *body, struct hq_answer *out)
 {
     struct err_text err = {""};
@@ -20,7 +20,6 @@ static int ask(struct hqctl *h, const char *path, json_t *body, struct hq_answer
     }
     int rc = body ? hq_client_post(&h->client, path, body, HQCTL_AUDIT_TIMEOUT_S, out, &err)
                   : hq_client_get(&h->client, path, out, &err);
-    hq_client_close(&h->client);
     return rc == 0 ? 0 : hqctl_fail(h, rc, &err);
 }
 
@@ -30,19 +29,15 @@ static int no_memory(const struct hqctl *h)
     return hqctl_fail(h, ERR_NO_MEMORY, &err);
 }
 
-int hqctl_whoami(int argc, char **argv)
+int hqctl_whoami(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct hq_answer answer;
-    struct arg_spec spec = {.command = "hqctl whoami",
-                            .purpose = "say whether my certificate works",
-                            .text = "",
-                            .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+    struct arg_spec spec = {0};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    status = ask(&h, "/v1/operator/self", NULL, &answer);
-    if (status == 0 && h.json)
+    status = ask(h, "/v1/operator/self", NULL, &answer);
+    if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
         hqctl_line(stdout, "Operator %s of fleet %s; hqd's time %s, key set version %lld",
@@ -61,47 +56,32 @@ static void print_token(const json_t *value)
     hqctl_line(stdout, "Enrolment   %s", hqctl_text_of(value, "est_url"));
 }
 
-int hqctl_enroll(int argc, char **argv)
+int hqctl_enroll(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct hq_answer answer;
     const char *checkpoint = NULL;
     const char *name = NULL;
     int64_t minutes = 60;
     const struct arg_option options[] = {
-        {.name = "name",
-         .value = "TEXT",
-         .kind = ARG_TEXT,
-         .target = &name,
-         .help = "What people call it. Default: its id."},
-        {.name = "minutes",
-         .value = "N",
-         .kind = ARG_NUMBER,
-         .target = &minutes,
-         .min = 1,
-         .max = 10080,
-         .help = "How long the token is good, 1 to 10080. Default: 60."}};
+        ARG_OPTION_TEXT("name", "TEXT", &name, "What people call it. Default: its id."),
+        ARG_OPTION_NUMBER("minutes", "N", &minutes, 1, 10080,
+                          "How long the token is good, 1 to 10080. Default: 60.")};
     struct arg_spec spec = {
-        .command = "hqctl enroll",
-        .purpose = "make a one-time token for a checkpoint",
         .text = "DESCRIPTION\n"
                 "  The technician gives the token to the box, which gets its certificate with it. "
                 "It works\n  once and is shown once; a new one replaces an unused one. Enrolling a "
                 "checkpoint again\n  ends its earlier certificates.\n",
-        HQCTL_OPTIONS(options),
-        .operands = "CHECKPOINT",
-        .operands_min = 1,
-        .operands_max = 1,
-        .operand = &checkpoint};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+        ARG_OPTIONS(options),
+        ARG_OPERANDS("CHECKPOINT", 1, &checkpoint)};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
     json_t *body = json_pack("{s:s,s:s,s:I}", "checkpoint", checkpoint, "name",
                              name ? name : checkpoint, "valid_minutes", (json_int_t)minutes);
     if (!body)
-        return no_memory(&h);
-    status = ask(&h, "/v1/operator/enroll", body, &answer);
-    if (status == 0 && h.json)
+        return no_memory(h);
+    status = ask(h, "/v1/operator/enroll", body, &answer);
+    if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
         print_token(answer.value);
@@ -169,20 +149,16 @@ static int print_checkpoints(const struct hqctl *h, const json_t *rows)
     return rc == 0 ? EXIT_OK : no_memory(h);
 }
 
-int hqctl_checkpoints(int argc, char **argv)
+int hqctl_checkpoints(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct hq_answer answer;
-    struct arg_spec spec = {.command = "hqctl checkpoints",
-                            .purpose = "show the checkpoints and their state",
-                            .text = "",
-                            .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+    struct arg_spec spec = {0};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    status = ask(&h, "/v1/operator/checkpoints", NULL, &answer);
+    status = ask(h, "/v1/operator/checkpoints", NULL, &answer);
     if (status == 0)
-        status = print_checkpoints(&h, json_object_get(answer.value, "checkpoints"));
+        status = print_checkpoints(h, json_object_get(answer.value, "checkpoints"));
     hq_answer_fini(&answer);
     return status;
 }
@@ -205,17 +181,14 @@ static void print_verdict(const json_t *row)
                    hqctl_text_of(fault, "zh"));
 }
 
-int hqctl_audit_verify(int argc, char **argv)
+int hqctl_audit_verify(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct hq_answer answer;
     const char *checkpoint = NULL;
     size_t count = 0;
     const json_t *row;
     size_t index;
     struct arg_spec spec = {
-        .command = "hqctl audit verify",
-        .purpose = "verify checkpoints' records as hqd holds them",
         .text = "DESCRIPTION\n"
                 "  hqd reads every record of the checkpoint, or of all, and checks the chain of "
                 "hashes and\n  the bodies. Status 1 names the first fault of each.\n",
@@ -223,15 +196,15 @@ int hqctl_audit_verify(int argc, char **argv)
         .operands_max = 1,
         .operand = &checkpoint,
         .operands_count = &count};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
     json_t *body = count ? json_pack("{s:s}", "checkpoint", checkpoint) : json_object();
     if (!body)
-        return no_memory(&h);
-    status = ask(&h, "/v1/operator/audit/verify", body, &answer);
+        return no_memory(h);
+    status = ask(h, "/v1/operator/audit/verify", body, &answer);
     bool ok = json_is_true(json_object_get(answer.value, "ok"));
-    if (status == 0 && h.json) {
+    if (status == 0 && h->json) {
         status = hqctl_print(json_incref(answer.value));
     } else if (status == 0) {
         json_array_foreach(json_object_get(answer.value, "checkpoints"), index, row)
@@ -246,39 +219,29 @@ int hqctl_audit_verify(int argc, char **argv)
 
 /* ---- accept-chain and revoke ---- */
 
-int hqctl_accept_chain(int argc, char **argv)
+int hqctl_accept_chain(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct hq_answer answer;
     const char *operands[2] = {NULL, NULL};
     const char *reason = NULL;
-    const struct arg_option options[] = {{.name = "reason",
-                                          .value = "TEXT",
-                                          .kind = ARG_TEXT,
-                                          .target = &reason,
-                                          .required = true,
-                                          .help = "Why it is accepted; recorded with your name."}};
+    const struct arg_option options[] = {ARG_OPTION_TEXT_NEEDED(
+        "reason", "TEXT", &reason, "Why it is accepted; recorded with your name.")};
     struct arg_spec spec = {
-        .command = "hqctl accept-chain",
-        .purpose = "end a checkpoint's quarantine, with a reason",
         .text =
             "DESCRIPTION\n"
             "  A checkpoint whose records broke off or began anew is quarantined until somebody "
             "at HQ\n  knows why. 'hqctl checkpoints' shows the chain; look at the box first.\n",
-        HQCTL_OPTIONS(options),
-        .operands = "CHECKPOINT CHAIN",
-        .operands_min = 2,
-        .operands_max = 2,
-        .operand = operands};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+        ARG_OPTIONS(options),
+        ARG_OPERANDS("CHECKPOINT CHAIN", 2, operands)};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
     json_t *body = json_pack("{s:s,s:s,s:s}", "checkpoint", operands[0], "chain", operands[1],
                              "reason", reason);
     if (!body)
-        return no_memory(&h);
-    status = ask(&h, "/v1/operator/accept-chain", body, &answer);
-    if (status == 0 && h.json)
+        return no_memory(h);
+    status = ask(h, "/v1/operator/accept-chain", body, &answer);
+    if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
         hqctl_line(stdout, "Checkpoint %s is %s.", operands[0],
@@ -296,31 +259,20 @@ static bool confirmed(const char *checkpoint)
     return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
-int hqctl_revoke(int argc, char **argv)
+int hqctl_revoke(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct hq_answer answer;
     const char *checkpoint = NULL;
     const char *reason = NULL;
     bool yes = false;
     const struct arg_option options[] = {
-        {.name = "reason",
-         .value = "TEXT",
-         .kind = ARG_TEXT,
-         .target = &reason,
-         .required = true,
-         .help = "Why; recorded with your name."},
-        {.name = "yes", .kind = ARG_FLAG, .target = &yes, .help = "Do not ask."}};
-    struct arg_spec spec = {.command = "hqctl revoke",
-                            .purpose = "shut a checkpoint out until it is enrolled again",
-                            .text = "DESCRIPTION\n  For a box that is stolen or lost: hqd refuses "
+        ARG_OPTION_TEXT_NEEDED("reason", "TEXT", &reason, "Why; recorded with your name."),
+        ARG_OPTION_FLAG("yes", &yes, "Do not ask.")};
+    struct arg_spec spec = {.text = "DESCRIPTION\n  For a box that is stolen or lost: hqd refuses "
                                     "it from its next request on.\n",
-                            HQCTL_OPTIONS(options),
-                            .operands = "CHECKPOINT",
-                            .operands_min = 1,
-                            .operands_max = 1,
-                            .operand = &checkpoint};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+                            ARG_OPTIONS(options),
+                            ARG_OPERANDS("CHECKPOINT", 1, &checkpoint)};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
     if (!yes && !confirmed(checkpoint)) {
@@ -329,9 +281,9 @@ int hqctl_revoke(int argc, char **argv)
     }
     json_t *body = json_pack("{s:s,s:s}", "checkpoint", checkpoint, "reason", reason);
     if (!body)
-        return no_memory(&h);
-    status = ask(&h, "/v1/operator/revoke", body, &answer);
-    if (status == 0 && h.json)
+        return no_memory(h);
+    status = ask(h, "/v1/operator/revoke", body, &answer);
+    if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
         hqctl_line(stdout, "Checkpoint %s is %s.", checkpoint,

@@ -108,9 +108,8 @@ static int sign_file(const struct hqctl *h, const char *path, const char *key_pa
     return status;
 }
 
-int hqctl_wanted_sign(int argc, char **argv)
+int hqctl_wanted_sign(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct err_text err = {""};
     struct keyset *set = NULL;
     const char *path = NULL;
@@ -119,49 +118,31 @@ int hqctl_wanted_sign(int argc, char **argv)
     const char *keyset = NULL;
     const char *roots = NULL;
     const struct arg_option options[] = {
-        {.name = "key",
-         .value = "FILE",
-         .kind = ARG_TEXT,
-         .target = &key,
-         .required = true,
-         .help = "The clerk's list key, clerks/NAME.key.pem."},
-        {.name = "out",
-         .value = "FILE",
-         .kind = ARG_TEXT,
-         .target = &out,
-         .help = "Where the signed batches go. Default: FILE itself, so that one file goes from "
-                 "hand to hand."},
-        {.name = "keyset",
-         .value = "FILE",
-         .kind = ARG_TEXT,
-         .target = &keyset,
-         .help = "The key set, to name the clerks and refuse a key that is none; with --roots, or "
-                 "--dir for both."},
-        {.name = "roots",
-         .value = "FOLDER",
-         .kind = ARG_TEXT,
-         .target = &roots,
-         .help = "The root public keys, *.pem."},
-        HQCTL_PASSPHRASE_FD(&h, "the key's")};
+        ARG_OPTION_TEXT_NEEDED("key", "FILE", &key, "The clerk's list key, clerks/NAME.key.pem."),
+        ARG_OPTION_TEXT(
+            "out", "FILE", &out,
+            "Where the signed batches go. Default: FILE itself, so that one file goes from "
+            "hand to hand."),
+        ARG_OPTION_TEXT(
+            "keyset", "FILE", &keyset,
+            "The key set, to name the clerks and refuse a key that is none; with --roots, or "
+            "--dir for both."),
+        ARG_OPTION_TEXT("roots", "FOLDER", &roots, "The root public keys, *.pem."),
+        HQCTL_PASSPHRASE_FD(h, "the key's")};
     struct arg_spec spec = {
-        .command = "hqctl wanted sign",
-        .purpose = "add a clerk's signature to a draft (offline)",
         .text = "DESCRIPTION\n"
                 "  Shows what is signed: counts, every entry of priority 1, each entry of a small "
                 "draft;\n  then asks for the passphrase. The first signature turns the draft into "
                 "batches dated now;\n  a second clerk runs the same command on the same file. "
                 "Needs no network.\n  With stock openssl: gateway/hqctl/README.md shows how to "
                 "check a signature by hand.\n",
-        HQCTL_OPTIONS(options),
-        .operands = "FILE",
-        .operands_min = 1,
-        .operands_max = 1,
-        .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_FOLDER, &spec);
+        ARG_OPTIONS(options),
+        ARG_OPERANDS("FILE", 1, &path)};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    int rc = wanted_keyset_load(&h, keyset, roots, &set, &err);
-    status = rc == 0 ? sign_file(&h, path, key, out ? out : path, set) : hqctl_fail(&h, rc, &err);
+    int rc = wanted_keyset_load(h, keyset, roots, &set, &err);
+    status = rc == 0 ? sign_file(h, path, key, out ? out : path, set) : hqctl_fail(h, rc, &err);
     free(set);
     return status;
 }
@@ -217,9 +198,8 @@ static int show_batches(const struct hqctl *h, const struct batch_file *batches,
     return EXIT_OK;
 }
 
-int hqctl_wanted_show(int argc, char **argv)
+int hqctl_wanted_show(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct err_text err = {""};
     struct wanted_file file;
     struct keyset *set = NULL;
@@ -227,38 +207,26 @@ int hqctl_wanted_show(int argc, char **argv)
     const char *keyset = NULL;
     const char *roots = NULL;
     const struct arg_option options[] = {
-        {.name = "keyset",
-         .value = "FILE",
-         .kind = ARG_TEXT,
-         .target = &keyset,
-         .help = "The key set to verify against; with --roots, or --dir for both."},
-        {.name = "roots",
-         .value = "FOLDER",
-         .kind = ARG_TEXT,
-         .target = &roots,
-         .help = "The root public keys, *.pem."}};
-    struct arg_spec spec = {.command = "hqctl wanted show",
-                            .purpose = "show a draft or signed file and check its signatures",
-                            .text = "DESCRIPTION\n"
+        ARG_OPTION_TEXT("keyset", "FILE", &keyset,
+                        "The key set to verify against; with --roots, or --dir for both."),
+        ARG_OPTION_TEXT("roots", "FOLDER", &roots, "The root public keys, *.pem.")};
+    struct arg_spec spec = {.text = "DESCRIPTION\n"
                                     "  With a key set, verifies signed batches exactly as a "
                                     "checkpoint does before it takes\n  them, the two clerks of "
                                     "priority 1 included: status 1 when it would refuse.\n",
-                            HQCTL_OPTIONS(options),
-                            .operands = "FILE",
-                            .operands_min = 1,
-                            .operands_max = 1,
-                            .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_FOLDER, &spec);
+                            ARG_OPTIONS(options),
+                            ARG_OPERANDS("FILE", 1, &path)};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    int rc = wanted_keyset_load(&h, keyset, roots, &set, &err);
+    int rc = wanted_keyset_load(h, keyset, roots, &set, &err);
     if (rc == 0)
         rc = wanted_file_open(path, &file, &err);
     if (rc == 0) {
-        status = file.is_draft ? show_draft(&h, &file.draft) : show_batches(&h, &file.batches, set);
+        status = file.is_draft ? show_draft(h, &file.draft) : show_batches(h, &file.batches, set);
         wanted_file_close(&file);
     } else {
-        status = hqctl_fail(&h, rc, &err);
+        status = hqctl_fail(h, rc, &err);
     }
     free(set);
     return status;
@@ -380,39 +348,32 @@ static int publish(struct hqctl *h, const char *path, const struct batch_file *b
     return EXIT_OK;
 }
 
-int hqctl_wanted_publish(int argc, char **argv)
+int hqctl_wanted_publish(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct err_text err = {""};
     struct wanted_file file;
     const char *path = NULL;
-    struct arg_spec spec = {.command = "hqctl wanted publish",
-                            .purpose = "send a signed file to hqd",
-                            .text = "DESCRIPTION\n"
+    struct arg_spec spec = {.text = "DESCRIPTION\n"
                                     "  hqd verifies it as a checkpoint would and takes it only "
                                     "if it follows the newest\n  revision. If another clerk was "
                                     "first, says who and how to go on. Publishing the same\n  "
                                     "file once more changes nothing.\n",
-                            .operands = "FILE",
-                            .operands_min = 1,
-                            .operands_max = 1,
-                            .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+                            ARG_OPERANDS("FILE", 1, &path)};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
     int rc = wanted_file_open(path, &file, &err);
     if (rc != 0)
-        return hqctl_fail(&h, rc, &err);
+        return hqctl_fail(h, rc, &err);
     if (file.is_draft) {
         (void)err_set(&err, ERR_DENIED, "%s: is not signed yet: 'hqctl wanted sign' first",
                       path); /* told below */
-        status = hqctl_fail(&h, ERR_DENIED, &err);
+        status = hqctl_fail(h, ERR_DENIED, &err);
     } else {
-        status = hqctl_connect(&h);
+        status = hqctl_connect(h);
         if (status == 0)
-            status = publish(&h, path, &file.batches);
+            status = publish(h, path, &file.batches);
     }
-    hq_client_close(&h.client);
     wanted_file_close(&file);
     return status;
 }

@@ -331,50 +331,27 @@ static int make(struct hqctl *h, const struct asked *asked)
     return status;
 }
 
-int hqctl_wanted_snapshot(int argc, char **argv)
+int hqctl_wanted_snapshot(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct asked asked = {0};
     const struct arg_option options[] = {
-        {.name = "key",
-         .value = "FILE",
-         .kind = ARG_TEXTS,
-         .target = asked.keys,
-         .max = KEYS_MAX,
-         .count = &asked.key_count,
-         .required = true,
-         .help = "A clerk's list key; twice where both clerks are here."},
-        {.name = "out",
-         .value = "FILE",
-         .kind = ARG_TEXT,
-         .target = &asked.out,
-         .help = "Leave the signed manifest in FILE for the other clerk. Default: publish it."},
-        {.name = "add",
-         .value = "FILE",
-         .kind = ARG_TEXT,
-         .target = &asked.add,
-         .help = "Sign the manifest another clerk left, after building the same list again."},
-        {.name = "roots",
-         .value = "FOLDER",
-         .kind = ARG_TEXT,
-         .target = &asked.roots,
-         .help = "The root public keys, *.pem. Default: those of --dir."},
-        HQCTL_PASSPHRASE_FD(&h, "as the keys stand")};
+        ARG_OPTION_TEXTS_NEEDED("key", "FILE", asked.keys, KEYS_MAX, &asked.key_count,
+                                "A clerk's list key; twice where both clerks are here."),
+        ARG_OPTION_TEXT(
+            "out", "FILE", &asked.out,
+            "Leave the signed manifest in FILE for the other clerk. Default: publish it."),
+        ARG_OPTION_TEXT(
+            "add", "FILE", &asked.add,
+            "Sign the manifest another clerk left, after building the same list again."),
+        ARG_OPTION_TEXT("roots", "FOLDER", &asked.roots,
+                        "The root public keys, *.pem. Default: those of --dir."),
+        HQCTL_PASSPHRASE_FD(h, "as the keys stand")};
     struct arg_spec spec = {
-        .command = "hqctl wanted snapshot",
-        .purpose = "sign the whole list, for checkpoints that join",
         .text = "DESCRIPTION\n"
                 "  Fetches the newest snapshot and every batch since, verifies each as a "
                 "checkpoint does,\n  and publishes the list as chunks and one signed manifest. "
                 "Two clerks sign when any entry\n  is of priority 1.\n",
-        HQCTL_OPTIONS(options),
-        .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
-    if (status >= 0)
-        return status;
-    status = hqctl_connect(&h);
-    if (status == 0)
-        status = make(&h, &asked);
-    hq_client_close(&h.client);
-    return status;
+        ARG_OPTIONS(options)};
+    int status = hqctl_open(h, argc, argv, &spec);
+    return status >= 0 ? status : make(h, &asked);
 }

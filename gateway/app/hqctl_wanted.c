@@ -130,9 +130,8 @@ static int import_file(struct hqctl *h, const char *path, const char *out,
     return status;
 }
 
-int hqctl_wanted_import(int argc, char **argv)
+int hqctl_wanted_import(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct err_text err = {""};
     struct draft_head head;
     const char *path = "";
@@ -140,40 +139,28 @@ int hqctl_wanted_import(int argc, char **argv)
     const char *head_file = NULL;
     char name[HQCTL_PATH_SIZE];
     const struct arg_option options[] = {
-        {.name = "out",
-         .value = "FILE",
-         .kind = ARG_TEXT,
-         .target = &out,
-         .help = "The draft. Default: LIST.draft.json beside LIST.csv. An existing file is kept."},
-        {.name = "head",
-         .value = "FILE",
-         .kind = ARG_TEXT,
-         .target = &head_file,
-         .help = "Without a network: the head of the list as 'hqctl wanted head --json' printed "
-                 "it. Default: hqd is asked."}};
-    struct arg_spec spec = {.command = "hqctl wanted import",
-                            .purpose = "turn a CSV into a draft for the wanted list",
-                            .text = import_text,
-                            HQCTL_OPTIONS(options),
-                            .operands = "LIST.csv",
-                            .operands_min = 1,
-                            .operands_max = 1,
-                            .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+        ARG_OPTION_TEXT(
+            "out", "FILE", &out,
+            "The draft. Default: LIST.draft.json beside LIST.csv. An existing file is kept."),
+        ARG_OPTION_TEXT(
+            "head", "FILE", &head_file,
+            "Without a network: the head of the list as 'hqctl wanted head --json' printed "
+            "it. Default: hqd is asked.")};
+    struct arg_spec spec = {
+        .text = import_text, ARG_OPTIONS(options), ARG_OPERANDS("LIST.csv", 1, &path)};
+    int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
     int rc = out ? 0 : draft_name(path, name, &err);
     if (rc == 0 && head_file) {
         rc = wanted_head_read(head_file, &head, &err);
     } else if (rc == 0) {
-        status = hqctl_connect(&h);
+        status = hqctl_connect(h);
         if (status != 0)
             return status;
-        rc = wanted_head_get(&h, &head, &err);
+        rc = wanted_head_get(h, &head, &err);
     }
-    status = rc == 0 ? import_file(&h, path, out ? out : name, &head) : hqctl_fail(&h, rc, &err);
-    hq_client_close(&h.client);
-    return status;
+    return rc == 0 ? import_file(h, path, out ? out : name, &head) : hqctl_fail(h, rc, &err);
 }
 
 /* ---- withdraw ---- */
@@ -270,39 +257,28 @@ static int make_withdrawal(struct hqctl *h, struct withdrawal *w, const char *ou
     return EXIT_OK;
 }
 
-int hqctl_wanted_withdraw(int argc, char **argv)
+int hqctl_wanted_withdraw(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct withdrawal *w = calloc(1, sizeof(*w));
     const char *out = NULL;
     if (!w)
-        return hqctl_fail(&h, ERR_NO_MEMORY, &(struct err_text){"out of memory"});
-    const struct arg_option options[] = {
-        {.name = "out",
-         .value = "FILE",
-         .kind = ARG_TEXT,
-         .target = &out,
-         .help = "The draft. Default: withdraw.draft.json. An existing file is kept."}};
+        return hqctl_fail(h, ERR_NO_MEMORY, &(struct err_text){"out of memory"});
+    const struct arg_option options[] = {ARG_OPTION_TEXT(
+        "out", "FILE", &out, "The draft. Default: withdraw.draft.json. An existing file is kept.")};
     struct arg_spec spec = {
-        .command = "hqctl wanted withdraw",
-        .purpose = "make a draft that takes entries off the list",
         .text = "DESCRIPTION\n"
                 "  Names entries by id (digits only) or by plate; a plate takes every entry in "
                 "force that\n  has it. One clerk's signature is enough: a withdrawal must be "
                 "quick. 'hqctl wanted\n  sign' and 'publish' follow.\n",
-        HQCTL_OPTIONS(options),
+        ARG_OPTIONS(options),
         .operands = "ID|PLATE…",
         .operands_min = 1,
         .operands_max = WITHDRAW_OPERANDS_MAX,
         .operand = w->asked,
         .operands_count = &w->asked_count};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
-    if (status < 0) {
-        status = hqctl_connect(&h);
-        if (status == 0)
-            status = make_withdrawal(&h, w, out ? out : "withdraw.draft.json");
-        hq_client_close(&h.client);
-    }
+    int status = hqctl_open(h, argc, argv, &spec);
+    if (status < 0)
+        status = make_withdrawal(h, w, out ? out : "withdraw.draft.json");
     free(w);
     return status;
 }
@@ -344,36 +320,21 @@ static int rebase(struct hqctl *h, const char *path, const char *out)
     return EXIT_OK;
 }
 
-int hqctl_wanted_rebase(int argc, char **argv)
+int hqctl_wanted_rebase(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     const char *path = NULL;
     const char *out = NULL;
-    const struct arg_option options[] = {{.name = "out",
-                                          .value = "FILE",
-                                          .kind = ARG_TEXT,
-                                          .target = &out,
-                                          .help = "Where the draft goes. Default: FILE itself."}};
-    struct arg_spec spec = {.command = "hqctl wanted rebase",
-                            .purpose = "move a draft to the list's newest revision",
-                            .text = "DESCRIPTION\n"
+    const struct arg_option options[] = {
+        ARG_OPTION_TEXT("out", "FILE", &out, "Where the draft goes. Default: FILE itself.")};
+    struct arg_spec spec = {.text = "DESCRIPTION\n"
                                     "  After another clerk published first: FILE, a draft or "
                                     "signed batches, becomes a draft\n  that follows the newest "
                                     "revision, with new ids. Signatures are gone with it: they\n"
                                     "  spoke for another place in the list.\n",
-                            HQCTL_OPTIONS(options),
-                            .operands = "FILE",
-                            .operands_min = 1,
-                            .operands_max = 1,
-                            .operand = &path};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
-    if (status >= 0)
-        return status;
-    status = hqctl_connect(&h);
-    if (status == 0)
-        status = rebase(&h, path, out ? out : path);
-    hq_client_close(&h.client);
-    return status;
+                            ARG_OPTIONS(options),
+                            ARG_OPERANDS("FILE", 1, &path)};
+    int status = hqctl_open(h, argc, argv, &spec);
+    return status >= 0 ? status : rebase(h, path, out ? out : path);
 }
 
 /* ---- list and head ---- */
@@ -392,57 +353,35 @@ static int print_entry(void *ctx, const json_t *item)
     return ferror(stdout) ? ERR_IO : 0;
 }
 
-int hqctl_wanted_list(int argc, char **argv)
+int hqctl_wanted_list(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct err_text err = {""};
     int64_t after = 0;
-    const struct arg_option options[] = {{.name = "after",
-                                          .value = "ID",
-                                          .kind = ARG_NUMBER,
-                                          .target = &after,
-                                          .min = 0,
-                                          .max = INT64_MAX,
-                                          .help = "Only entries with an id above this one."}};
-    struct arg_spec spec = {.command = "hqctl wanted list",
-                            .purpose = "show the entries in force",
-                            .text = "",
-                            HQCTL_OPTIONS(options),
-                            .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+    const struct arg_option options[] = {ARG_OPTION_NUMBER(
+        "after", "ID", &after, 0, INT64_MAX, "Only entries with an id above this one.")};
+    struct arg_spec spec = {ARG_OPTIONS(options)};
+    int status = hqctl_open(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    status = hqctl_connect(&h);
-    if (status == 0) {
-        uint64_t cursor = (uint64_t)after;
-        int rc = hq_client_walk(&h.client, "/v1/list/entries?", "entries", &cursor, print_entry, &h,
-                                &err);
-        status = rc == 0 ? EXIT_OK : hqctl_fail(&h, rc, &err);
-    }
-    hq_client_close(&h.client);
-    return status;
+    uint64_t cursor = (uint64_t)after;
+    int rc =
+        hq_client_walk(&h->client, "/v1/list/entries?", "entries", &cursor, print_entry, h, &err);
+    return rc == 0 ? EXIT_OK : hqctl_fail(h, rc, &err);
 }
 
-int hqctl_wanted_head(int argc, char **argv)
+int hqctl_wanted_head(struct hqctl *h, int argc, char **argv)
 {
-    struct hqctl h = {.passphrase_fd = -1};
     struct err_text err = {""};
     struct hq_answer answer;
-    struct arg_spec spec = {.command = "hqctl wanted head",
-                            .purpose = "say where the list stands",
-                            .text = "DESCRIPTION\n  With --json: hqd's answer, which 'hqctl wanted "
-                                    "import --head FILE' takes without a\n  network.\n",
-                            .operands = ""};
-    int status = hqctl_parse(&h, argc, argv, HQCTL_ONLINE, &spec);
+    struct arg_spec spec = {.text = "DESCRIPTION\n  With --json: hqd's answer, which 'hqctl wanted "
+                                    "import --head FILE' takes without a\n  network.\n"};
+    int status = hqctl_open(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    status = hqctl_connect(&h);
-    if (status != 0)
-        return status;
-    int rc = hq_client_get(&h.client, "/v1/list/head", &answer, &err);
+    int rc = hq_client_get(&h->client, "/v1/list/head", &answer, &err);
     if (rc != 0)
-        status = hqctl_fail(&h, rc, &err);
-    else if (h.json)
+        status = hqctl_fail(h, rc, &err);
+    else if (h->json)
         status = hqctl_print(json_incref(answer.value));
     else
         printf("Revision %lld, %lld entries, highest id %lld, %s\n",
@@ -451,6 +390,5 @@ int hqctl_wanted_head(int argc, char **argv)
                (long long)hqctl_number_of(answer.value, "max_id"),
                hqctl_text_of(answer.value, "hash"));
     hq_answer_fini(&answer);
-    hq_client_close(&h.client);
     return status;
 }

@@ -4,15 +4,15 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "gateway/app/service.h"
 #include "gateway/app/uplinkd.h"
+#include "gateway/base/prompt.h"
 #include "gateway/uplink/enroll.h"
 
 static const char program[] = "checkpoint-uplinkd";
@@ -58,58 +58,46 @@ int uplinkd_enroll_args(int *argc, char **argv, struct uplinkd_enroll *out)
 
 /* ---- the token ---- */
 
-/* Up to the first newline or the end. */
-static int read_token(int fd, char token[ENROLL_TOKEN_MAX + 1], struct err_text *err)
+/* Room for a line's '\r' and the NUL. */
+enum { TOKEN_SIZE = ENROLL_TOKEN_MAX + 2 };
+
+/* What reading gave, as this part says it; cuts the token before a '\r'. */
+static int check_token(int rc, char token[TOKEN_SIZE], struct err_text *err)
 {
-    size_t used = 0;
-    for (;;) {
-        char byte;
-        ssize_t n = read(fd, &byte, 1);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_set(err, ERR_IO, "token: %s", strerror(errno));
-        if (n == 0 || byte == '\n' || byte == '\r')
-            break;
-        if (used == ENROLL_TOKEN_MAX || !isgraph((unsigned char)byte))
-            return err_set(err, ERR_INVALID, "token: expected at most %d visible characters",
-                           ENROLL_TOKEN_MAX);
-        token[used++] = byte;
-    }
-    token[used] = '\0';
-    return used ? 0 : err_set(err, ERR_INVALID, "token: empty");
+    bool visible = true;
+    if (rc == ERR_STOPPED)
+        return err_set(err, rc, "token: interrupted");
+    if (rc == ERR_IO)
+        return err_set(err, rc, "token: %s", strerror(errno));
+    token[strcspn(token, "\r")] = '\0';
+    for (const char *c = token; *c; c++)
+        visible = visible && isgraph((unsigned char)*c);
+    if (rc == ERR_TOO_LARGE || rc == ERR_INVALID || !visible || strlen(token) > ENROLL_TOKEN_MAX)
+        return err_set(err, ERR_INVALID, "token: expected at most %d visible characters",
+                       ENROLL_TOKEN_MAX);
+    return token[0] ? 0 : err_set(err, ERR_INVALID, "token: empty");
 }
 
-static int ask_terminal(const char *checkpoint, char token[ENROLL_TOKEN_MAX + 1],
-                        struct err_text *err)
+static int ask_terminal(const char *checkpoint, char token[TOKEN_SIZE], struct err_text *err)
 {
-    struct termios before;
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0 || tcgetattr(fd, &before) != 0) {
-        if (fd >= 0)
-            close(fd);
+    char text[128];
+    int number = 0;
+    int terminal = prompt_open_terminal();
+    if (terminal < 0)
         return err_set(err, ERR_NOT_FOUND, "token: no terminal to ask at, use --token-fd");
-    }
-    struct termios unseen = before;
-    unseen.c_lflag &= ~(tcflag_t)ECHO;
-    int rc = 0;
-    if (tcsetattr(fd, TCSAFLUSH, &unseen) != 0)
-        rc = err_set(err, ERR_IO, "token: the terminal cannot hide it: %s", strerror(errno));
-    if (rc == 0) {
-        (void)dprintf(fd,
-                      "One-time token of %s: ", checkpoint); /* a prompt nobody sees is no loss */
-        rc = read_token(fd, token, err);
-        (void)dprintf(fd, "\n"); /* likewise */
-        if (tcsetattr(fd, TCSAFLUSH, &before) != 0 && rc == 0)
-            rc = err_set(err, ERR_IO, "token: the terminal: %s", strerror(errno));
-    }
-    close(fd);
+    (void)snprintf(text, sizeof(text),
+                   "One-time token of %s: ", checkpoint); /* a cut prompt is still readable */
+    int rc = prompt_ask(terminal, text, false, token, TOKEN_SIZE, &number);
+    if (rc == ERR_STOPPED)
+        (void)raise(number); /* as if it came now; a handled one returns */
+    rc = check_token(rc, token, err);
+    close(terminal);
     return rc;
 }
 
 int uplinkd_enroll_run(const struct uplinkd_config *config, const struct uplinkd_enroll *options)
 {
-    char token[ENROLL_TOKEN_MAX + 1] = "";
+    char token[TOKEN_SIZE] = "";
     char until_text[WALL_TEXT_SIZE];
     struct err_text err = {{0}};
     struct wall_time until = {0};
@@ -118,8 +106,10 @@ int uplinkd_enroll_run(const struct uplinkd_config *config, const struct uplinkd
                 program);
         return EXIT_CONFIG;
     }
-    int rc = options->token_fd >= 0 ? read_token(options->token_fd, token, &err)
-                                    : ask_terminal(config->checkpoint, token, &err);
+    int rc =
+        options->token_fd >= 0
+            ? check_token(prompt_read_line(options->token_fd, token, sizeof(token)), token, &err)
+            : ask_terminal(config->checkpoint, token, &err);
     if (rc == 0) {
         struct enroll_options what = {.est_url = config->est_url,
                                       .hq_root = config->hq_root,

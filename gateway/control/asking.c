@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-bool asking_too_much(struct asking *asking, const char *officer, struct mono_time now)
+bool asking_too_much(struct asking *asking, const char *officer, int max, struct mono_time now)
 {
     int at = -1;
     for (int i = 0; i < TOKENS_MAX; i++) {
@@ -21,7 +21,7 @@ bool asking_too_much(struct asking *asking, const char *officer, struct mono_tim
         memcpy(asking->rows[at].officer, officer, strlen(officer) + 1);
         *done = now;
     }
-    if (mono_diff_ms(*done, now) > (int64_t)(ASKED_AT_ONCE_MAX - 1) * ASKED_EVERY_MS)
+    if (mono_diff_ms(*done, now) > (int64_t)(max - 1) * ASKED_EVERY_MS)
         return true;
     *done = mono_add_ms(*done, ASKED_EVERY_MS);
     return false;

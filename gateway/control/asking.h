@@ -12,7 +12,8 @@
 
 enum {
     ASKED_AT_ONCE_MAX = 200,
-    ASKED_EVERY_MS = 50 /* one more each */
+    ASKED_PROTECTIVE_MAX = 400, /* what protects is heard when all else is too much */
+    ASKED_EVERY_MS = 50         /* one more each */
 };
 
 struct asking {
@@ -22,5 +23,5 @@ struct asking {
     } rows[TOKENS_MAX];                     /* more officers cannot be signed on */
 };
 
-/* Counts one request; true: it is one too many. */
-bool asking_too_much(struct asking *asking, const char *officer, struct mono_time now);
+/* Counts one request unless it is one too many: above `max` (one of the two). */
+bool asking_too_much(struct asking *asking, const char *officer, int max, struct mono_time now);

@@ -336,7 +336,7 @@ static void act_logout(void *ctx, struct control *control, const struct control_
 
 static const struct control_act own_acts[] = {
     {"login", CONTROL_ANYBODY, act_login},
-    {"logout", CONTROL_OFFICER, act_logout},
+    {"logout", CONTROL_PROTECTIVE, act_logout},
     {"officer_add", CONTROL_ADMIN, act_officer_add},
     {"officer_disable", CONTROL_ADMIN, act_officer_disable},
     {"officer_passwd", CONTROL_ANYBODY, act_officer_passwd},
@@ -373,11 +373,26 @@ static bool may(const struct control_act *act, const struct control_actor *actor
     case CONTROL_ANYBODY:
         return true;
     case CONTROL_OFFICER:
+    case CONTROL_PROTECTIVE:
+    case CONTROL_RAISING:
         return actor->officer[0] != '\0';
     case CONTROL_ADMIN:
         return actor->admin || actor->role == OFFICER_ROLE_LEADER;
     }
     return false;
+}
+
+/* An officer's requests have a measure; an emergency raise has none. */
+static bool is_too_much(struct control *control, const struct control_act *act,
+                        const struct control_call *call)
+{
+    bool ordinary = act->need == CONTROL_OFFICER;
+    if (act->need == CONTROL_ANYBODY || act->need == CONTROL_ADMIN ||
+        (act->need == CONTROL_RAISING && json_is_true(json_object_get(call->args, "emergency"))))
+        return false;
+    return asking_too_much(&control->asking, call->actor.officer,
+                           ordinary ? ASKED_AT_ONCE_MAX : ASKED_PROTECTIVE_MAX,
+                           clock_mono(&clock_system));
 }
 
 static void run_with_second(struct control *control, const struct control_act *act,
@@ -412,11 +427,10 @@ static void run_request(struct control *control, struct session *session,
     const json_t *second = json_object_get(call.args, "second");
     if (!may(act, &call.actor))
         control_refuse(control, ticket, "denied",
-                       act->need == CONTROL_OFFICER ? "sign on first: checkpointctl login"
-                                                    : "only for leaders and administrators",
-                       act->need == CONTROL_OFFICER ? "请先登录" : "仅限带班领导或管理员");
-    else if (act->need == CONTROL_OFFICER &&
-             asking_too_much(&control->asking, call.actor.officer, clock_mono(&clock_system)))
+                       act->need == CONTROL_ADMIN ? "only for leaders and administrators"
+                                                  : "sign on first: checkpointctl login",
+                       act->need == CONTROL_ADMIN ? "仅限带班领导或管理员" : "请先登录");
+    else if (is_too_much(control, act, &call))
         control_refuse(control, ticket, "busy", "too many requests at once, wait a moment",
                        "请求过于频繁，请稍候");
     else if (second)

@@ -42,9 +42,11 @@ struct control_call {
 };
 
 enum control_need {
-    CONTROL_ANYBODY, /* whoever may open the socket: status without plates */
-    CONTROL_OFFICER, /* an officer's token: plates and acts */
-    CONTROL_ADMIN    /* group checkpoint-admin, or a leader's token: accounts, reload, replay */
+    CONTROL_ANYBODY,    /* whoever may open the socket: status without plates */
+    CONTROL_OFFICER,    /* an officer's token: plates and acts */
+    CONTROL_PROTECTIVE, /* the same, and heard though the officer asked too much else */
+    CONTROL_RAISING,    /* as protective; without a measure when args.emergency is true */
+    CONTROL_ADMIN       /* group checkpoint-admin, or a leader's token: accounts, reload, replay */
 };
 
 struct control_act {

@@ -15,7 +15,7 @@ enum {
     FREE_TRIES = 3,   /* wrong passwords before the first wait */
     WAIT_FIRST_S = 1, /* doubled with each further one */
     WAIT_MAX_S = 60,
-    REFUSALS_RECORDED = 10, /* in a minute one by one, more are counted */
+    REFUSALS_RECORDED = 10, /* of unknown names, in a minute one by one, more are counted */
     MINUTE_MS = 60 * 1000
 };
 
@@ -120,7 +120,8 @@ static int record(struct passwords *p, struct password_job *job, const char *act
     return 0;
 }
 
-/* A wrong password goes on record; of a flood of them a few a minute, the others as a number. */
+/* A wrong password goes on record; of names nobody has a few a minute, the others as a number.
+ * Officers' own are kept few by their waits. */
 static void record_refusal(struct passwords *p, struct password_job *job, const char *act)
 {
     struct mono_time now = clock_mono(&clock_system);
@@ -128,7 +129,7 @@ static void record_refusal(struct passwords *p, struct password_job *job, const 
         p->minute_ends = mono_add_ms(now, MINUTE_MS);
         p->refused = 0;
     }
-    if (p->refused++ >= REFUSALS_RECORDED) {
+    if (!accounts_find(p->accounts, job->name) && p->refused++ >= REFUSALS_RECORDED) {
         p->refused_untold++;
         return;
     }

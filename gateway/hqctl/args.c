@@ -163,13 +163,14 @@ void args_print_help(const struct arg_spec *spec, FILE *to)
     for (size_t i = 0; i < spec->option_count; i++)
         if (spec->options[i].required)
             fprintf(to, " --%s %s", spec->options[i].name, spec->options[i].value);
-    fprintf(to, " [options]%s%s\n\nOPTIONS\n", spec->operands[0] ? " " : "", spec->operands);
+    fprintf(to, " [options]%s%s\n\nOPTIONS\n", spec->operands ? " " : "",
+            spec->operands ? spec->operands : "");
     for (size_t i = 0; i < spec->option_count; i++)
         print_option(&spec->options[i], to);
     for (size_t i = 0; i < spec->common_count; i++)
         print_option(&spec->common[i], to);
     fprintf(to, "  --help                this text\n");
-    if (spec->text[0])
+    if (spec->text)
         fprintf(to, "\n%s", spec->text);
     fprintf(to, "\nEXIT STATUS\n"
                 "  0 done, 1 refused or failed, 2 wrong arguments, 78 wrong configuration\n");

@@ -32,20 +32,50 @@ struct arg_option {
     const char *help; /* one or two sentences, defaults included */
 };
 
+/* Rows of such a table. */
+#define ARG_OPTION_FLAG(option, to, text)                                                          \
+    {                                                                                              \
+        .name = (option), .kind = ARG_FLAG, .target = (to), .help = (text)                         \
+    }
+#define ARG_OPTION_TEXT(option, what, to, text)                                                    \
+    {                                                                                              \
+        .name = (option), .value = (what), .kind = ARG_TEXT, .target = (to), .help = (text)        \
+    }
+#define ARG_OPTION_TEXT_NEEDED(option, what, to, text)                                             \
+    {                                                                                              \
+        .name = (option), .value = (what), .kind = ARG_TEXT, .target = (to), .required = true,     \
+        .help = (text)                                                                             \
+    }
+#define ARG_OPTION_TEXTS_NEEDED(option, what, to, room, counter, text)                             \
+    {                                                                                              \
+        .name = (option), .value = (what), .kind = ARG_TEXTS, .target = (to), .max = (room),       \
+        .count = (counter), .required = true, .help = (text)                                       \
+    }
+#define ARG_OPTION_NUMBER(option, what, to, least, most, text)                                     \
+    {                                                                                              \
+        .name = (option), .value = (what), .kind = ARG_NUMBER, .target = (to), .min = (least),     \
+        .max = (most), .help = (text)                                                              \
+    }
+
 struct arg_spec {
     const char *command; /* "hqctl wanted import" */
     const char *purpose; /* one line */
-    const char *text;    /* manual text behind the options: DESCRIPTION, FILES, EXAMPLES; "" */
+    const char *text;    /* manual text behind the options: DESCRIPTION, FILES, EXAMPLES; or NULL */
     const struct arg_option *options;
     size_t option_count;
     const struct arg_option *common; /* options every command has */
     size_t common_count;
-    const char *operands; /* "LIST.csv", "[CHECKPOINT]"; "" for none */
+    const char *operands; /* "LIST.csv", "[CHECKPOINT]"; NULL for none */
     size_t operands_min;
     size_t operands_max;
     const char **operand;   /* room for operands_max */
     size_t *operands_count; /* may be NULL */
 };
+
+/* Members of a spec: its table, `number` operands that must be there. */
+#define ARG_OPTIONS(table) .options = (table), .option_count = sizeof(table) / sizeof((table)[0])
+#define ARG_OPERANDS(names, number, to)                                                            \
+    .operands = (names), .operands_min = (number), .operands_max = (number), .operand = (to)
 
 enum args_outcome { ARGS_RUN, ARGS_HELP, ARGS_WRONG };
 

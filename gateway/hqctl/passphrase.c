@@ -1,81 +1,52 @@
 /*
- * See passphrase.h. The one piece of state is the signal that came while the echo was off.
+ * See passphrase.h. Reading is gateway/base/prompt's; what a passphrase must be stands here.
  */
 #include "gateway/hqctl/passphrase.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught; /* written by the handler, read by the same thread */
+#include "gateway/base/prompt.h"
 
-static void note_signal(int number)
+static bool has_control(const char *text)
 {
-    caught = number;
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7F)
+            return true;
+    return false;
 }
 
-/* One line without its end, byte by byte: what follows it is the next reader's. */
-static int read_line(int fd, const char *whose, char out[PASSPHRASE_SIZE], struct err_text *err)
+/* What reading gave, as this part says it. */
+static int told(int rc, const char *whose, const char *line, struct err_text *err)
 {
-    size_t size = 0;
-    for (;;) {
-        char c;
-        ssize_t n = read(fd, &c, 1);
-        if (n < 0 && errno == EINTR && !caught)
-            continue;
-        if (n < 0)
-            return err_set(err, caught ? ERR_STOPPED : ERR_IO, "passphrase of the %s: %s", whose,
-                           strerror(errno));
-        if (n == 0 && size == 0)
-            return err_set(err, ERR_NOT_FOUND, "passphrase of the %s: no line left to read", whose);
-        if (n == 0 || c == '\n')
-            break;
-        if ((unsigned char)c < ' ' || c == 0x7F)
-            return err_set(err, ERR_INVALID, "passphrase of the %s: control character", whose);
-        if (size + 1 >= PASSPHRASE_SIZE)
-            return err_set(err, ERR_INVALID, "passphrase of the %s: above %d bytes", whose,
-                           PASSPHRASE_SIZE - 1);
-        out[size++] = c;
+    switch (rc == 0 && has_control(line) ? ERR_INVALID : rc) {
+    case 0:
+        return line[0] ? 0 : err_set(err, ERR_INVALID, "passphrase of the %s: empty", whose);
+    case ERR_INVALID:
+        return err_set(err, ERR_INVALID, "passphrase of the %s: control character", whose);
+    case ERR_TOO_LARGE:
+        return err_set(err, ERR_INVALID, "passphrase of the %s: above %d bytes", whose,
+                       PASSPHRASE_SIZE - 1);
+    case ERR_NOT_FOUND:
+        return err_set(err, rc, "passphrase of the %s: no line left to read", whose);
+    case ERR_STOPPED:
+        return err_set(err, rc, "passphrase of the %s: interrupted", whose);
+    default:
+        return err_set(err, ERR_IO, "passphrase of the %s: %s", whose, strerror(errno));
     }
-    out[size] = '\0';
-    return size > 0 ? 0 : err_set(err, ERR_INVALID, "passphrase of the %s: empty", whose);
 }
-
-static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
-enum { SIGNAL_COUNT = sizeof(signals) / sizeof(signals[0]) };
 
 static int ask(int tty, const char *prompt, const char *whose, char out[PASSPHRASE_SIZE],
                struct err_text *err)
 {
-    struct sigaction old[SIGNAL_COUNT];
-    struct sigaction handler = {.sa_handler = note_signal}; /* no SA_RESTART: read() returns */
-    struct termios shown;
-    if (tcgetattr(tty, &shown) != 0)
-        return err_set(err, ERR_IO, "/dev/tty: %s", strerror(errno));
-    struct termios hidden = shown;
-    hidden.c_lflag &= ~(tcflag_t)ECHO;
-    caught = 0;
-    sigemptyset(&handler.sa_mask);
-    for (int i = 0; i < SIGNAL_COUNT; i++)
-        (void)sigaction(signals[i], &handler, &old[i]); /* fails only for a bad number */
-    int rc = tcsetattr(tty, TCSAFLUSH, &hidden) == 0
-                 ? 0
-                 : err_set(err, ERR_IO, "/dev/tty: %s", strerror(errno));
-    if (rc == 0) {
-        dprintf(tty, "%s: ", prompt);
-        rc = read_line(tty, whose, out, err);
-        dprintf(tty, "\n");
-    }
-    (void)tcsetattr(tty, TCSAFLUSH, &shown); /* nothing more can be done for the terminal */
-    for (int i = 0; i < SIGNAL_COUNT; i++)
-        (void)sigaction(signals[i], &old[i], NULL); /* as above */
-    if (caught)
-        (void)raise(caught); /* as if it came now; a handled or ignored one returns */
-    return rc;
+    int number = 0;
+    int rc = prompt_ask(tty, prompt, false, out, PASSPHRASE_SIZE, &number);
+    if (rc == ERR_STOPPED)
+        (void)raise(number); /* as if it came now; a handled one returns */
+    return told(rc, whose, out, err);
 }
 
 static int ask_terminal(const char *whose, bool is_new, char out[PASSPHRASE_SIZE],
@@ -83,13 +54,13 @@ static int ask_terminal(const char *whose, bool is_new, char out[PASSPHRASE_SIZE
 {
     char prompt[256];
     char again[PASSPHRASE_SIZE] = "";
-    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    int tty = prompt_open_terminal();
     if (tty < 0)
         return err_set(err, ERR_NOT_FOUND,
                        "passphrase of the %s: no terminal, expected one or --passphrase-fd", whose);
     int rc = ERR_INVALID;
     for (int tries = 0; tries < PASSPHRASE_TRIES && rc == ERR_INVALID; tries++) {
-        (void)snprintf(prompt, sizeof(prompt), "%s passphrase of the %s", is_new ? "New" : "The",
+        (void)snprintf(prompt, sizeof(prompt), "%s passphrase of the %s: ", is_new ? "New" : "The",
                        whose); /* a cut prompt is still readable */
         rc = ask(tty, prompt, whose, out, err);
         if (rc != 0 || !is_new)
@@ -100,7 +71,7 @@ static int ask_terminal(const char *whose, bool is_new, char out[PASSPHRASE_SIZE
             dprintf(tty, "At least %d characters, please.\n", PASSPHRASE_NEW_MIN);
             continue;
         }
-        rc = ask(tty, "Once more", whose, again, err);
+        rc = ask(tty, "Once more: ", whose, again, err);
         if (rc == 0 && strcmp(out, again) != 0) {
             rc = err_set(err, ERR_INVALID, "passphrase of the %s: typed differently", whose);
             dprintf(tty, "They differ.\n");
@@ -118,8 +89,7 @@ static int get(const struct passphrase_source *source, const char *whose, bool i
     if (source->fd < 0) {
         rc = ask_terminal(whose, is_new, out, err);
     } else {
-        caught = 0;
-        rc = read_line(source->fd, whose, out, err);
+        rc = told(prompt_read_line(source->fd, out, PASSPHRASE_SIZE), whose, out, err);
         if (rc == 0 && is_new && strlen(out) < PASSPHRASE_NEW_MIN)
             rc = err_set(err, ERR_INVALID, "passphrase of the %s: %zu bytes, expected at least %d",
                          whose, strlen(out), PASSPHRASE_NEW_MIN);

@@ -1,7 +1,7 @@
 /*
  * Passphrases: from the terminal without echo, or one line each from a file descriptor. Never from
  * arguments or the environment, which other users can read. The caller wipes what it got. Main
- * thread: while a passphrase is typed, signals restore the terminal first.
+ * thread: a signal while one is typed takes its effect once the terminal is put right.
  */
 #pragma once
 

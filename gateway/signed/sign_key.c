@@ -6,13 +6,14 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/pkcs12.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/encode.h"
+#include "gateway/base/key_pem.h"
+
+_Static_assert((int)PASSPHRASE_MAX == (int)KEY_PASSPHRASE_MAX, "one limit, whoever wrote the key");
 
 struct sign_key {
     EVP_PKEY *pkey;
@@ -221,62 +222,12 @@ int sign_key_create(enum key_alg alg, struct sign_key **out)
     return good ? sign_key_wrap(pkey, out) : ERR_NO_MEMORY;
 }
 
-struct passphrase {
-    const char *text; /* NULL: none given */
-    bool asked;
-};
-
-static int passphrase_give(char *buffer, int size, int writing, void *ctx)
-{
-    struct passphrase *passphrase = ctx;
-    (void)writing; /* reading only */
-    passphrase->asked = true;
-    size_t length = passphrase->text ? strlen(passphrase->text) : 0;
-    if (length == 0 || length > (size_t)size) {
-        return -1;
-    }
-    memcpy(buffer, passphrase->text, length);
-    return (int)length;
-}
-
 int sign_key_from_pem(const char *pem, size_t size, const char *passphrase, struct sign_key **out)
 {
-    struct passphrase ask = {.text = passphrase};
-    BIO *bio = memory_bio(pem, size);
-    EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, passphrase_give, &ask) : NULL;
-    BIO_free(bio);
+    EVP_PKEY *pkey = NULL;
+    int result = key_pem_read(pem, size, passphrase, &pkey);
     ERR_clear_error();
-    if (!pkey) {
-        return ask.asked ? ERR_DENIED : ERR_INVALID;
-    }
-    return sign_key_wrap(pkey, out);
-}
-
-enum { SCRYPT_N = 16384, SCRYPT_R = 8, SCRYPT_P = 1, SALT_SIZE = 16, AES_IV_SIZE = 16 };
-
-static int write_encrypted(BIO *bio, const EVP_PKEY *pkey, const char *passphrase)
-{
-    uint8_t salt[SALT_SIZE];
-    uint8_t iv[AES_IV_SIZE];
-    X509_ALGOR *scheme = NULL;
-    X509_SIG *sealed = NULL;
-    PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
-    int result = ERR_NO_MEMORY;
-    if (info && RAND_bytes(salt, sizeof(salt)) == 1 && RAND_bytes(iv, sizeof(iv)) == 1) {
-        scheme = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), salt, sizeof(salt), iv, SCRYPT_N,
-                                       SCRYPT_R, SCRYPT_P);
-    }
-    if (scheme) {
-        sealed = PKCS8_set0_pbe(passphrase, (int)strlen(passphrase), info, scheme);
-    }
-    if (sealed) {
-        scheme = NULL; /* owned by `sealed` now */
-        result = PEM_write_bio_PKCS8(bio, sealed) == 1 ? ERR_OK : ERR_NO_MEMORY;
-    }
-    X509_SIG_free(sealed);
-    X509_ALGOR_free(scheme);
-    PKCS8_PRIV_KEY_INFO_free(info);
-    return result;
+    return result == 0 ? sign_key_wrap(pkey, out) : result;
 }
 
 int sign_key_to_pem(const struct sign_key *key, const char *passphrase, char **out,
@@ -289,7 +240,7 @@ int sign_key_to_pem(const struct sign_key *key, const char *passphrase, char **o
     BIO *bio = BIO_new(BIO_s_secmem());
     int result = ERR_NO_MEMORY;
     if (bio && passphrase) {
-        result = write_encrypted(bio, key->pkey, passphrase);
+        result = key_pem_write_locked(bio, key->pkey, passphrase);
     } else if (bio && PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL)) {
         result = ERR_OK;
     }

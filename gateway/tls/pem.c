@@ -9,8 +9,6 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/pkcs12.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,8 +24,6 @@ int tls_error(struct err_text *err, int code, const char *what)
     ERR_clear_error();
     return code;
 }
-
-enum { SCRYPT_N = 16384, SCRYPT_R = 8, SCRYPT_P = 1, SALT_SIZE = 16, AES_IV_SIZE = 16 };
 
 /* A passphrase is never asked for at a terminal. */
 static int no_passphrase(char *buffer, int size, int rwflag, void *ctx)
@@ -150,27 +146,6 @@ out:
     return rc;
 }
 
-/* PKCS#8 under PBES2; EVP_PKEY2PKCS8 copies the key, so that it is wiped with `info`. */
-static bool write_locked(BIO *bio, const EVP_PKEY *key, const char *passphrase)
-{
-    uint8_t salt[SALT_SIZE];
-    uint8_t iv[AES_IV_SIZE];
-    X509_ALGOR *scheme = NULL;
-    X509_SIG *sealed = NULL;
-    PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
-    if (info && RAND_bytes(salt, sizeof(salt)) == 1 && RAND_bytes(iv, sizeof(iv)) == 1)
-        scheme = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), salt, sizeof(salt), iv, SCRYPT_N,
-                                       SCRYPT_R, SCRYPT_P);
-    if (scheme)
-        sealed = PKCS8_set0_pbe(passphrase, (int)strlen(passphrase), info, scheme);
-    if (!sealed)
-        X509_ALGOR_free(scheme); /* otherwise `sealed` owns it */
-    bool written = sealed && PEM_write_bio_PKCS8(bio, sealed) == 1;
-    X509_SIG_free(sealed);
-    PKCS8_PRIV_KEY_INFO_free(info);
-    return written;
-}
-
 int tls_key_file_write_locked(const char *path, const EVP_PKEY *key, const char *passphrase,
                               struct err_text *err)
 {
@@ -181,7 +156,7 @@ int tls_key_file_write_locked(const char *path, const EVP_PKEY *key, const char 
     if (length == 0 || length > TLS_PASSPHRASE_MAX) {
         rc = err_set(err, ERR_INVALID, "%s: passphrase of %zu bytes, expected 1 to %d", path,
                      length, TLS_PASSPHRASE_MAX);
-    } else if (!bio || !write_locked(bio, key, passphrase)) {
+    } else if (!bio || key_pem_write_locked(bio, key, passphrase) != 0) {
         rc = tls_error(err, ERR_NO_MEMORY, path);
     } else {
         long size = BIO_get_mem_data(bio, &data);
@@ -208,27 +183,9 @@ int tls_key_file_check(const char *path, struct err_text *err)
     return 0;
 }
 
-struct passphrase {
-    const char *text; /* NULL: none given */
-    bool asked;
-};
-
-static int give_passphrase(char *buffer, int size, int rwflag, void *ctx)
-{
-    struct passphrase *passphrase = ctx;
-    (void)rwflag; /* reading only */
-    size_t length = passphrase->text ? strlen(passphrase->text) : 0;
-    passphrase->asked = true;
-    if (length == 0 || length > (size_t)size)
-        return -1;
-    memcpy(buffer, passphrase->text, length);
-    return (int)length;
-}
-
 int tls_key_file_read_locked(const char *path, const char *passphrase, EVP_PKEY **out,
                              struct err_text *err)
 {
-    struct passphrase ask = {.text = passphrase};
     uint8_t *text = NULL;
     size_t size = 0;
     int rc = tls_key_file_check(path, err);
@@ -236,21 +193,12 @@ int tls_key_file_read_locked(const char *path, const char *passphrase, EVP_PKEY 
         rc = file_read(path, TLS_CERT_FILE_MAX, &text, &size, err);
     if (rc != 0)
         return rc;
-    BIO *bio = BIO_new_mem_buf(text, (int)size);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &ask) : NULL;
-    BIO_free(bio);
+    rc = key_pem_read(text, size, passphrase, out);
     OPENSSL_cleanse(text, size);
     free(text);
-    if (!key && ask.asked) {
-        ERR_clear_error();
-        return err_set(err, ERR_DENIED, "%s: %s passphrase", path,
-                       passphrase ? "wrong" : "needs a");
-    }
-    if (!key)
-        return tls_error(err, ERR_INVALID, path);
-    ERR_clear_error();
-    *out = key;
-    return 0;
+    if (rc == ERR_DENIED)
+        return err_set(err, rc, "%s: %s passphrase", path, passphrase ? "wrong" : "needs a");
+    return rc == 0 ? 0 : tls_error(err, rc, path);
 }
 
 int tls_key_file_read(const char *path, EVP_PKEY **out, struct err_text *err)

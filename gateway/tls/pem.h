@@ -9,8 +9,9 @@
 #include <stddef.h>
 
 #include "gateway/base/err.h"
+#include "gateway/base/key_pem.h"
 
-enum { TLS_PASSPHRASE_MAX = 1024 /* bytes */ };
+enum { TLS_PASSPHRASE_MAX = KEY_PASSPHRASE_MAX };
 
 /* Sets `err` to "what: reason" with OpenSSL's newest reason and empties its queue. Returns code. */
 int tls_error(struct err_text *err, int code, const char *what) MUST_CHECK;

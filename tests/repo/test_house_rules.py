@@ -7,13 +7,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PRODUCT = ("gateway", "drivers", "rules")
 
 BANNED = re.compile(r"\b(strcpy|strcat|stpcpy|sprintf|vsprintf|strtok|atoi|atol|atof|gets|alloca|system|popen|"
-                    r"tmpnam|mktemp|setjmp|longjmp|volatile(?!(?: static)? sig_atomic_t))\b(?=\s*\(|\s+\w|\s*\*)")
+                    r"tmpnam|mktemp|setjmp|longjmp|volatile)\b(?=\s*\(|\s+\w|\s*\*)")
 LINES_MAX = 600
 TESTS_LINES_MAX = 800  # one file a program or module: its fixtures serve every test
-# Longer: what stands there and why.
-LONG_FILES = {
-    "gateway/app/checkpointd.c": "9 over: the lane thread, its sinks and the wiring of one program",
-}
 TOP = {".ci", ".clang-format", ".clang-tidy", ".gitignore", "CMakeLists.txt", "CMakePresets.json", "README.md",
        "drivers", "gateway", "image", "rules", "systemd", "tests"}
 # Folders of somebody's machine, and keys. Ours are /etc, /var/lib, /run, /dev, /usr, and /tmp in tests.
@@ -64,15 +60,15 @@ def test_banned_calls():
 
 def test_banned_calls_are_found_where_they_stand():
     assert banned_calls('/* strcpy(a, b) */\nint f(void) { return atoi("gets(x)"); }\nstrcat (a, b);\n'
-                        "volatile int x;\nstrtok_r(a, b, c); my_system(1);\n") == [
-        (2, "atoi"), (3, "strcat"), (4, "volatile")]
+                        "volatile int x;\nstatic volatile sig_atomic_t y;\nstrtok_r(a, b, c); my_system(1);\n") == [
+        (2, "atoi"), (3, "strcat"), (4, "volatile"), (5, "volatile")]
 
 
 def test_length_of_files():
     names = [name for name in tracked() if name.endswith((".c", ".h", ".py", ".sh")) or name == "CMakeLists.txt"]
     long = {name for name in names
             if read(name).count("\n") > (TESTS_LINES_MAX if name.startswith("tests/") else LINES_MAX)}
-    assert long == set(LONG_FILES)
+    assert long == set()
 
 
 def test_top_level():

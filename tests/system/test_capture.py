@@ -249,6 +249,12 @@ def know_list(box, revision):
     box.matchd.stop()
 
 
+def test_an_environment_of_dpdk_that_cannot_start_says_why(box):
+    box.start_matchd({"kind": "dpdk", "eal_args": ["--no-huge", "--no-shconf", "--no-pci", "-m", "99999999"]})
+    reason = "Cannot allocate memory; correct it and start the program anew"  # not that it was tried before
+    assert "-m 99999999" in box.wait_alarm("CAPTURE_DOWN", reason)
+
+
 def replay(box, tmp_path, *sent):
     path = tmp_path / f"replay-{box.event}.pcap"
     frames.write_pcap(path, sent, gap_us=100)
@@ -276,15 +282,17 @@ def test_reads_wait_for_checkpointd(box, tmp_path):
 
 def test_field_names_of_json_by_configuration(box, tmp_path):
     texts = [{"cam": 4, "no": "鲁H-12345", "id": 1}, {"cam": "37080000001211000004", "no": "鲁H1-345", "id": "2"},
-             {"DeviceID": 4, "PlateNo": WANTED, "EventID": 3}]
+             {"cam": 5, "no": "鲁H-12345", "id": 3}, {"DeviceID": 4, "PlateNo": WANTED, "EventID": 4}]
     sent = [frames.udp_frame(json.dumps(text).encode(), port=JSON_PORT) for text in texts]
     sent.append(box.frame())
     camera = {"id": 4, "lane": 1, "format": "json", "port": JSON_PORT, "device_id": "37080000001211000004", "dash": "auto"}
+    gat1400 = {"id": 5, "lane": 1, "format": "json", "port": JSON_PORT}
     key = {"id": 1, "lane": 1, "auth": "required", "key_file": str(box.box.etc / "a.key")}
-    box.start_matchd(replay(box, tmp_path, *sent), cameras=[key, camera],
+    box.start_matchd(replay(box, tmp_path, *sent), cameras=[key, camera, gat1400],
                      json={"camera": "cam", "plate": "no", "event": "id", "lane": ""})
-    plates = [box.next("read")["read"]["plate"] for _ in range(3)]
-    assert plates == [WANTED, "鲁H1?345", "鲁H54321"]  # '-' is a separator there, an unread symbol here
+    plates = [box.next("read")["read"]["plate"] for _ in range(4)]
+    # '-' is a separator, an unread symbol, and always one from a camera of the standard
+    assert plates == [WANTED, "鲁H1?345", "鲁H?12345", "鲁H54321"]
     wait_until("the refusal", lambda: box.status()["matchd"]["counters"]["json_no_camera"] == 1)
 
 

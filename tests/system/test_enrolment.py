@@ -1,8 +1,10 @@
 """checkpoint-uplinkd --enroll against a real hqd and hq-cad: the first certificate, refusals, an interrupted installation."""
 import os
+import signal
 
 import pytest
 
+from harness.ctl import Terminal
 from harness.pki import Root
 from harness.process import run_program
 from harness.stack import program
@@ -27,12 +29,21 @@ class Enrolment:
         assert answer.status == 201, answer.body
         return answer.json["token"]
 
-    def run(self, token, **more):
-        path = self.site.box.write_uplinkd(self.site.hq, self.site.redis.socket, **{
+    def config(self, **more):
+        return self.site.box.write_uplinkd(self.site.hq, self.site.redis.socket, **{
             "certificate": str(self.pem), "key": str(self.key), "box_root": str(self.root),
             "est_url": f"https://127.0.0.1:{self.site.hq.est_port}/.well-known/est", **more})
-        return run_program([program("checkpoint-uplinkd"), "--enroll", "--config", path,
-                            "--token-fd", "0"], input=token + "\n", text=True, timeout_s=60)
+
+    def run(self, token, **more):
+        return run_program([program("checkpoint-uplinkd"), "--enroll", "--config",
+                            self.config(**more), "--token-fd", "0"], input=token + "\n",
+                           text=True, timeout_s=60)
+
+    def at_terminal(self):
+        terminal = Terminal([program("checkpoint-uplinkd"), "--enroll", "--config", self.config()],
+                            os.environ)
+        terminal.wait(f"One-time token of {BOX}: ")
+        return terminal
 
     def nothing_installed(self):
         return not self.pem.exists() and not self.key.exists()
@@ -81,6 +92,23 @@ def test_enrolment_refusals_install_nothing(site, enrolment):
     site.hq.hqd.stop()
     done = enrolment.run("x")
     assert done.returncode == 1 and "cannot connect" in done.stderr
+    assert enrolment.nothing_installed()
+
+
+def test_the_terminal_is_asked_without_echo(enrolment):
+    token = enrolment.token()
+    terminal = enrolment.at_terminal()
+    terminal.type(token + "\n")
+    done = terminal.finish()
+    assert done.status == 0 and f"enrolled {BOX}, certificate until " in done.out
+    assert token not in done.out
+
+
+def test_interrupted_at_the_terminal(enrolment):
+    terminal = enrolment.at_terminal()
+    terminal.type("half\x03")
+    done = terminal.finish()
+    assert done.status == -signal.SIGINT and "half" not in done.out
     assert enrolment.nothing_installed()
 
 

@@ -349,12 +349,15 @@ def test_an_officer_who_floods_pushes_nothing_out_of_the_journal(box):
     li = login(box, "li", "second person 2")
     told = flood(box, token, 2000)
     assert told["busy"] > 0 and told["ok"] >= 200, told
+    for protective in (("stop", {}), ("raise", {"emergency": True})):  # their own too, when it protects
+        answer = act(box, token, protective[0], lane=1, reason="x", **protective[1])
+        assert answer["ok"], answer
     assert act(box, li, "hold", lane=1, reason="driver fled")["ok"]  # others are heard
     hold = wait_until("hold", lambda: hold_of(box))
     wait_until("the hold to be on record", lambda: any(
         r.body.get("hold") == hold for r in journal.verify(journal_path(box).parent)))
     acts = [r for r in journal.verify(journal_path(box).parent) if r.body.get("what") == "act"]
-    assert len([r for r in acts if r.body["by"]["officer"] == "wang"]) == told["ok"]
+    assert len([r for r in acts if r.body["by"]["officer"] == "wang"]) == told["ok"] + 2
     assert act(box, None, "metrics")["result"]["counters"]["facts_lost"] == 0
 
 

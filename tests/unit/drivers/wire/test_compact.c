@@ -318,9 +318,9 @@ static void candidates_are_bounded_and_distinct(void **state)
     assert_int_equal(read.candidate_count, 1);
     assert_int_equal(read.candidates[0].confidence, 50);
     assert_int_equal(info.values_ignored, 0);
-    for (char c = 'A'; c < 'A' + 12; c++) {
+    for (int c = 'A'; c < 'A' + 12; c++) {
         char value[11] = "\x32鲁K1234";
-        value[9] = c;
+        value[9] = (char)c;
         put_tlv(&d, 7, value, 10);
     }
     assert_int_equal(decode(&d, &read, &info), COMPACT_OK);

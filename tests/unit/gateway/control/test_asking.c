@@ -15,7 +15,7 @@ static int ask_times(struct asking *a, const char *officer, int times, struct mo
 {
     int heard = 0;
     for (int i = 0; i < times; i++)
-        heard += !asking_too_much(a, officer, now);
+        heard += !asking_too_much(a, officer, ASKED_AT_ONCE_MAX, now);
     return heard;
 }
 
@@ -25,6 +25,17 @@ static void an_officer_has_a_measure_of_their_own(void **state)
     struct asking a = {0};
     assert_int_equal(ask_times(&a, "wang", 1000, begin), ASKED_AT_ONCE_MAX);
     assert_int_equal(ask_times(&a, "li", 1000, begin), ASKED_AT_ONCE_MAX);
+}
+
+static void what_protects_is_heard_beyond_it(void **state)
+{
+    (void)state;
+    struct asking a = {0};
+    int heard = 0;
+    assert_int_equal(ask_times(&a, "wang", 1000, begin), ASKED_AT_ONCE_MAX);
+    for (int i = 0; i < 1000; i++)
+        heard += !asking_too_much(&a, "wang", ASKED_PROTECTIVE_MAX, begin);
+    assert_int_equal(heard, ASKED_PROTECTIVE_MAX - ASKED_AT_ONCE_MAX);
 }
 
 static void it_fills_again_with_time(void **state)
@@ -55,6 +66,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_officer_has_a_measure_of_their_own),
+        cmocka_unit_test(what_protects_is_heard_beyond_it),
         cmocka_unit_test(it_fills_again_with_time),
         cmocka_unit_test(officers_long_gone_give_way),
     };
