@@ -197,6 +197,11 @@ uint16_t camera_table_find_device(const struct camera_table *table, const char *
     return 0;
 }
 
+uint16_t camera_table_row(const struct camera_table *table, uint16_t camera)
+{
+    return table->row_of[camera];
+}
+
 enum plate_dash camera_table_dash(const struct camera_table *table, uint16_t camera)
 {
     const struct camera_row *row = find_row(table, camera);

@@ -79,6 +79,8 @@ enum camera_cause camera_table_admit(struct camera_table *table, enum wire_forma
 
 /* The camera id with this device id, 0 when there is none. */
 uint16_t camera_table_find_device(const struct camera_table *table, const char *device_id);
+/* 1 + the camera's place in camera_table_at(), 0 when there is none. */
+uint16_t camera_table_row(const struct camera_table *table, uint16_t camera);
 /* How that camera writes an unread symbol; PLATE_DASH_AUTO for an unknown one. */
 enum plate_dash camera_table_dash(const struct camera_table *table, uint16_t camera);
 

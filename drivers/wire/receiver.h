@@ -13,6 +13,7 @@
 #include "drivers/wire/compact.h"
 #include "drivers/wire/frame.h"
 #include "drivers/wire/json_read.h"
+#include "drivers/wire/refusals.h"
 
 struct receiver_port {
     uint16_t port;
@@ -46,6 +47,10 @@ int receiver_create(const struct receiver_options *options, struct camera_table 
 void receiver_destroy(struct receiver *receiver); /* NULL is fine */
 /* After a reload, by the capture thread: the old table is no longer used when this returns. */
 void receiver_set_cameras(struct receiver *receiver, struct camera_table *cameras);
+
+/* What is refused from now on is noted there too; the caller's, NULL: nowhere. Frames of other
+ * traffic (no IP, no UDP, a foreign port) are no refusals. */
+void receiver_note_refusals(struct receiver *receiver, struct refusals *refusals);
 
 /* Takes one frame (from the destination MAC on, without FCS) with its time of arrival. True when
  * `out` holds an admitted read; its kind may still be PLATE_DECODE_ERROR. */

@@ -23,9 +23,14 @@ static const char *camera_name(int cause)
     return camera_cause_name((enum camera_cause)cause);
 }
 
+static void name_into(char out[MATCH_COUNTER_NAME_SIZE], const char *stage, const char *name)
+{
+    snprintf(out, MATCH_COUNTER_NAME_SIZE, "%s%s%s", stage, stage[0] ? "_" : "", name);
+}
+
 static void put(struct match_counter *out, const char *stage, const char *name, uint64_t value)
 {
-    snprintf(out->name, sizeof(out->name), "%s%s%s", stage, stage[0] ? "_" : "", name);
+    name_into(out->name, stage, name);
     out->value = value;
 }
 
@@ -50,4 +55,22 @@ size_t capture_counters_fill(const struct receiver_stats *s, struct match_counte
     at += put_causes(&out[at], "json", s->json, JSON_CAUSE_COUNT, json_name);
     at += put_causes(&out[at], "camera", s->camera, CAMERA_CAUSE_COUNT, camera_name);
     return at;
+}
+
+void capture_refusal_name(const struct refusal *refusal, char out[MATCH_COUNTER_NAME_SIZE])
+{
+    switch (refusal->stage) {
+    case REFUSAL_FRAME:
+        name_into(out, "frame", frame_name(refusal->cause));
+        break;
+    case REFUSAL_COMPACT:
+        name_into(out, "compact", compact_name(refusal->cause));
+        break;
+    case REFUSAL_JSON:
+        name_into(out, "json", json_name(refusal->cause));
+        break;
+    case REFUSAL_CAMERA:
+        name_into(out, "camera", camera_name(refusal->cause));
+        break;
+    }
 }

@@ -13,3 +13,5 @@ enum {
 /* Fills `out` (CAPTURE_COUNTERS_MAX rows) in an order that never changes, the totals first, then
  * what was refused, by cause. Returns how many. */
 size_t capture_counters_fill(const struct receiver_stats *stats, struct match_counter *out);
+/* The same name for a refusal: that of the counter it is in. */
+void capture_refusal_name(const struct refusal *refusal, char out[MATCH_COUNTER_NAME_SIZE]);

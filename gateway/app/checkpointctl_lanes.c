@@ -267,6 +267,10 @@ static void describe(const struct ctl *ctl, const json_t *event, char *out, size
         snprintf(out, size, "%s %s", ctl_word(ctl, text_of(event, "output")),
                  ctl_word(ctl, text_of(event, "result") ? text_of(event, "result")
                                                         : text_of(event, "cause")));
+    } else if (strcmp(name, "camera_errors") == 0) {
+        snprintf(out, size, "%s %lld  %s ×%lld", ctl_say(ctl, "camera", "摄像机"),
+                 number_of(event, "camera"), or_dash(text_of(event, "cause")),
+                 number_of(event, "count"));
     } else if (strcmp(name, "list") == 0) {
         const json_t *list = json_object_get(event, "list");
         snprintf(out, size, "%s %lld  %s", ctl_say(ctl, "revision", "版本"),

@@ -127,6 +127,13 @@ struct camera_alarm {
     char detail[CAMERA_REASON_SIZE + 32];
 };
 
+/* Garbage of a camera that no record tells of yet. */
+struct camera_garbage {
+    uint32_t count;
+    struct mono_time due; /* of the record */
+    char first[CAMERA_REASON_SIZE];
+};
+
 struct cameras {
     pthread_mutex_t lock; /* of notes */
     struct camera_note notes[CONFIG_CAMERAS_MAX];
@@ -136,6 +143,7 @@ struct cameras {
     int fd; /* socket `reads`, -1: not connected */
     struct mono_time retry_at;
     struct camera_alarm alarms[CONFIG_CAMERAS_MAX][CAMERA_ALARM_COUNT];
+    struct camera_garbage garbage[CONFIG_CAMERAS_MAX];
     uint64_t dropped_told;
     bool dropping; /* alarmed */
     struct thread thread;

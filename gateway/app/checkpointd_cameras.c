@@ -149,6 +149,30 @@ static void follow(struct checkpointd *c, size_t camera, int kind, bool faulty, 
     }
 }
 
+/* One record a camera and minute, however much there is. */
+static void follow_garbage(struct checkpointd *c, size_t camera, const struct camera_note *note)
+{
+    struct camera_garbage *garbage = &c->cameras.garbage[camera];
+    struct pipeline_event event = {.kind = PIPELINE_REFUSED};
+    struct fact_refused *refused = &event.u.refused.refused;
+    struct mono_time now = clock_mono(&clock_system);
+    if (garbage->count == 0 && note->bad > 0) {
+        garbage->due = mono_add_ms(now, c->config.error_report_ms);
+        snprintf(garbage->first, sizeof(garbage->first), "%s", note->why_bad);
+    }
+    garbage->count += note->bad;
+    if (garbage->count == 0 || mono_before(now, garbage->due)) {
+        return;
+    }
+    event.u.refused.lane = c->config.cameras[camera].lane;
+    refused->camera = c->config.cameras[camera].id;
+    refused->count = garbage->count;
+    snprintf(refused->cause, sizeof(refused->cause), "line_garbled");
+    snprintf(refused->first, sizeof(refused->first), "%s", garbage->first);
+    garbage->count = 0;
+    lane_post(c, &event);
+}
+
 static void look_at_notes(struct checkpointd *c)
 {
     for (size_t i = 0; i < c->config.camera_count; i++) {
@@ -160,6 +184,7 @@ static void look_at_notes(struct checkpointd *c)
         follow(c, i, CAMERA_ALARM_LOST, note.lost, note.why_lost);
         follow(c, i, CAMERA_ALARM_GARBLED, note.bad > 0, note.why_bad);
         follow(c, i, CAMERA_ALARM_MISSED, note.missed > 0, note.why_missed);
+        follow_garbage(c, i, &note);
     }
 }
 

@@ -336,6 +336,8 @@ static const struct config_option top_rows[] = {
             .max = 24LL * 3600 * 1000, .help = "Between two seals of the journal."),
     TOP_ROW(token_life_ms, "token_life", CONFIG_DURATION, .fallback = "12h", .min = 60000,
             .max = 24LL * 3600 * 1000, .help = "An officer's sign-on ends after this."),
+    TOP_ROW(error_report_ms, "error_report", CONFIG_DURATION, .fallback = "60s", .min = 1000,
+            .max = 3600000, .help = "How long garbage of a camera is counted for one record."),
     TOP_ROW(reserve_bytes, "journal_reserve_bytes", CONFIG_INT, .fallback = "16777216",
             .min = 65536, .max = 1LL << 32, .help = "Freed when the disk is full."),
     TOP_ROW(keep_on_box, "keep_on_box", CONFIG_FLAGS, .names = keep_names, .fallback = "passage",

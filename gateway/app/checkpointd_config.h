@@ -81,6 +81,7 @@ struct checkpointd_config {
     char records_group[33];
     uint32_t seal_interval_ms;
     int64_t token_life_ms;
+    int64_t error_report_ms;
     int64_t reserve_bytes;
     uint32_t keep_on_box; /* bits of enum journal_kind: body and salt are not sent to HQ */
     struct journal_retention retention; /* on_box is keep_on_box again */

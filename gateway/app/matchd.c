@@ -236,6 +236,9 @@ static int prepare(struct matchd *m, struct err_text *err)
     if (result == 0) {
         result = receiver_create(&options, m->cameras, &m->receiver, err);
     }
+    if (result == 0) {
+        result = matchd_refusals_create(m, err);
+    }
     return result;
 }
 
@@ -284,6 +287,7 @@ static void destroy_all(struct matchd *m)
 {
     free_in_force(m->in_force, true);
     receiver_destroy(m->receiver);
+    matchd_refusals_destroy(m);
     camera_table_destroy(m->cameras);
     queue_destroy(m->packets);
     queue_destroy(m->free_packets);

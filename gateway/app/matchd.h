@@ -4,6 +4,7 @@
  * name     policy   input                      output                   when the output is full
  * capture  FIFO 20  the sources                packets (256) -> link    reads without a hit dropped
  *                                                                       first, all counted, alarmed
+ *                                              refused rows -> link     counted on, sent later
  * reads    FIFO 20  socket `reads`             packets -> link          the same
  * link     FIFO 20  packets, queries           socket `matches`         packets wait, then capture
  * drops list     normal   Redis, last-good shelf     index (RCU), alarms      - keeper   normal
@@ -30,6 +31,7 @@ enum {
     PACKETS_FOR_HITS = 64, /* kept free of reads without a hit */
     ALARMS_MAX = 40,
     ALARM_DETAIL_SIZE = 160,
+    MATCHD_LEDGERS = 2,
     MATCHD_COUNTERS_MAX = CAPTURE_COUNTERS_MAX + 9
 };
 
@@ -76,6 +78,11 @@ struct matchd {
     struct receiver_stats receiver_copy; /* the capture thread's counters, for the others */
     struct capture_stats sources_copy;   /* sums over the sources */
 
+    struct refusals *refusals[MATCHD_LEDGERS]; /* matchd_refusals.c */
+    int refusals_filling;                      /* capture thread's */
+    struct mono_time refusals_due;             /* when it is handed over; capture thread */
+    atomic_int refusals_to_send;               /* link thread's until it is sent, -1: none */
+
     struct trusted_time time;     /* list thread */
     struct wall_time time_signed; /* newest taken; list thread */
     struct mono_time time_kept;   /* when it was last written; keeper thread */
@@ -114,6 +121,16 @@ void matchd_stats_copy(struct matchd *m, const struct capture_stats *sources);
 /* Everything counted, in an order that never changes. Returns how many. Any thread. No
  * observe entry shows in it: the index holds none. */
 size_t matchd_stats_fill(struct matchd *m, struct match_counter out[MATCHD_COUNTERS_MAX]);
+
+/* matchd_refusals.c. Main thread; the receiver must be there. */
+int matchd_refusals_create(struct matchd *m, struct err_text *err) MUST_CHECK;
+void matchd_refusals_destroy(struct matchd *m);
+/* Capture thread: what was refused goes to the link thread when its time is over. */
+void matchd_refusals_hand_over(struct matchd *m, struct mono_time now);
+/* Link thread: the row to be sent, NULL behind the last one; all of them were sent. */
+const struct refusal *matchd_refusals_get(struct matchd *m, size_t index);
+void matchd_refusals_sent(struct matchd *m);
+void matchd_refusals_fill(const struct refusal *refusal, struct match_message *message);
 
 /* List thread (matchd_clock.c): begins with what was kept on disk, looks again, hears what
  * headquarters signed. */

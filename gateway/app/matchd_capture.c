@@ -274,6 +274,7 @@ void matchd_capture_run(struct thread *self, void *arg)
         if (!mono_before(now, counters_due)) {
             copy_counters(m, &counter_changes);
             copy_stats(m, sources, count);
+            matchd_refusals_hand_over(m, now);
             counters_due = mono_add_ms(now, COUNTERS_MS);
         }
     }

@@ -49,6 +49,7 @@ struct matchd_config {
     char redis_user[64];
     char redis_secret[MATCHD_TEXT_SIZE];
     bool accept_partial_checksum;
+    int64_t error_report_ms;
     struct receiver_port ports[FRAME_PORTS_MAX];
     size_t port_count;
     struct json_fields json;

@@ -23,7 +23,8 @@ enum {
     SEND_WAIT_MS = 100, /* between two signs of life while checkpointd is behind */
     DRAIN_MAX = 64,
     STATS_MS = 1000,
-    LATE_MS = 3000, /* older reads are no use at a lane */
+    REFUSED_MAX = 16, /* sent in one turn */
+    LATE_MS = 3000,   /* older reads are no use at a lane */
     BEHIND_ENDS_MS = 5000,
     READERS_MAX = 8
 };
@@ -39,6 +40,7 @@ struct link_state {
     struct mono_time sent_at;
     struct mono_time retry_at;
     struct mono_time stats_due;
+    size_t refused_sent;        /* of those there are to send */
     struct out_packet *pending; /* off the queue, not sent yet */
     unsigned long long dropped_seen;
     struct mono_time dropped_at; /* 0: no hit was dropped lately */
@@ -183,6 +185,24 @@ static void send_stats(struct link_state *l)
         message->u.stats.count = (uint32_t)part;
         at += part;
         send_own(l);
+    }
+}
+
+/* A row the connection broke under is sent over the next one. */
+static void send_refused(struct link_state *l)
+{
+    const struct refusal *refusal = NULL;
+    for (int i = 0; i < REFUSED_MAX && l->fd >= 0; i++) {
+        refusal = matchd_refusals_get(l->m, l->refused_sent);
+        if (!refusal) {
+            matchd_refusals_sent(l->m);
+            l->refused_sent = 0;
+            return;
+        }
+        matchd_refusals_fill(refusal, begin(l, MATCH_REFUSED));
+        if (send_packet(l, &l->own)) {
+            l->refused_sent++;
+        }
     }
 }
 
@@ -333,6 +353,7 @@ void matchd_link_run(struct thread *self, void *arg)
         }
         send_alarms(&l, false);
         send_stats(&l);
+        send_refused(&l);
         if (l.fd >= 0 && mono_diff_ms(clock_mono(&clock_system), l.sent_at) >= ALIVE_MS) {
             (void)begin(&l, MATCH_ALIVE);
             send_own(&l);

@@ -102,6 +102,23 @@ static int check_stats(const struct match_message *m, struct err_text *err)
     return 0;
 }
 
+/* The source becomes text of a record: an address and a port, nothing else. */
+static int check_refused(const struct match_message *m, struct err_text *err)
+{
+    size_t size = strnlen(m->u.refused.source, MATCH_REFUSED_SOURCE_SIZE);
+    if (m->u.refused.count == 0)
+        return err_set(err, ERR_INVALID, "refused count = '0': expected at least 1");
+    if (!counter_name_good(m->u.refused.cause))
+        return err_set(err, ERR_INVALID, "refused cause: a name of a-z, 0-9 and _ expected");
+    if (size == MATCH_REFUSED_SOURCE_SIZE ||
+        strspn(m->u.refused.source, "0123456789abcdef.:[]") != size)
+        return err_set(err, ERR_INVALID, "refused source: an address and a port expected");
+    if (m->u.refused.size > MATCH_REFUSED_BYTES_MAX)
+        return err_set(err, ERR_INVALID, "refused bytes = '%u': expected at most %d",
+                       m->u.refused.size, MATCH_REFUSED_BYTES_MAX);
+    return 0;
+}
+
 int match_message_check(const struct match_message *m, size_t size, struct err_text *err)
 {
     if (size < sizeof *m)
@@ -133,6 +150,8 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
         return check_alarm(m, err);
     case MATCH_STATS:
         return check_stats(m, err);
+    case MATCH_REFUSED:
+        return check_refused(m, err);
     }
     return err_set(err, ERR_INVALID, "type = '%d': unknown", (int)m->type);
 }

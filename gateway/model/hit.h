@@ -29,11 +29,13 @@ struct match_hit {
 };
 
 enum {
-    MATCH_MESSAGE_VERSION = 2,
+    MATCH_MESSAGE_VERSION = 3,
     MATCH_HITS_MAX = 8,
     MATCH_WATCH_MAX = 64,
     MATCH_COUNTERS_MAX = 20, /* of one message; there may be several */
-    MATCH_COUNTER_NAME_SIZE = 32
+    MATCH_COUNTER_NAME_SIZE = 32,
+    MATCH_REFUSED_SOURCE_SIZE = 56, /* "[2001:db8::1]:40000" */
+    MATCH_REFUSED_BYTES_MAX = 48
 };
 
 enum match_message_type {
@@ -45,7 +47,8 @@ enum match_message_type {
     MATCH_WITHDRAWN =
         6,              /* watched entries that are in the list no more (expiry is no withdrawal) */
     MATCH_SEARCHED = 7, /* answer to a search: like a read, of no passage */
-    MATCH_STATS = 8     /* counters of capture and matching since start, for status and metrics */
+    MATCH_STATS = 8,    /* counters of capture and matching since start, for status and metrics */
+    MATCH_REFUSED = 9   /* what of a camera was refused for one cause in a minute */
 };
 
 enum list_state {
@@ -97,6 +100,16 @@ struct match_message {
             uint32_t count;
             struct match_counter counters[MATCH_COUNTERS_MAX];
         } stats;
+        struct {
+            uint16_t camera;                     /* 0: none of matchd.yaml */
+            uint8_t lane;                        /* of that camera; 0 with camera 0 */
+            uint32_t count;                      /* > 0 */
+            char cause[MATCH_COUNTER_NAME_SIZE]; /* the counter's name */
+            /* The first one. */
+            char source[MATCH_REFUSED_SOURCE_SIZE]; /* address and port, "": not known */
+            uint8_t size;
+            uint8_t bytes[MATCH_REFUSED_BYTES_MAX]; /* its first bytes, none of a plate */
+        } refused;
     } u;
     /* MATCH_READ and MATCH_SEARCHED: the JSON texts of the hits' entries follow, each
      * entry.text_size bytes, in order. */

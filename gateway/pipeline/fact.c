@@ -393,6 +393,17 @@ static void suppressed_into(json_t *body, const struct fact *fact)
     json_object_set_new(body, "first", read_body(&fact->u.suppressed.first));
 }
 
+static void refused_into(json_t *body, const struct fact *fact)
+{
+    const struct fact_refused *refused = &fact->u.refused;
+    put_text(body, "what", "camera_errors");
+    put_id(body, "camera", refused->camera);
+    put_text(body, "cause", refused->cause);
+    put_int(body, "count", refused->count);
+    put_text(body, "source", refused->source);
+    put_text(body, "first", refused->first);
+}
+
 json_t *fact_body(const struct fact *fact)
 {
     json_t *body = json_object();
@@ -430,6 +441,9 @@ json_t *fact_body(const struct fact *fact)
         break;
     case FACT_SUPPRESSED:
         suppressed_into(body, fact);
+        break;
+    case FACT_REFUSED:
+        refused_into(body, fact);
         break;
     case FACT_STATUS:
         status_into(body, fact);
@@ -487,6 +501,7 @@ const char *fact_record_kind(const struct fact *fact)
     case FACT_ACT:
         return "act";
     case FACT_ALARM:
+    case FACT_REFUSED:
         return "device";
     case FACT_LIST:
         return "list";
@@ -515,6 +530,8 @@ static const char *event_name(const struct fact *fact)
         return "act";
     case FACT_ALARM:
         return "alarm";
+    case FACT_REFUSED:
+        return "camera_errors";
     case FACT_LIST:
         return "list";
     case FACT_CLOCK:

@@ -14,7 +14,13 @@
 #include "gateway/model/decision.h"
 #include "gateway/model/hit.h"
 
-enum { FACT_NAME_SIZE = 32, FACT_ORIGIN_SIZE = 64, FACT_REASON_SIZE = 201, FACT_DETAIL_SIZE = 200 };
+enum {
+    FACT_NAME_SIZE = 32,
+    FACT_ORIGIN_SIZE = 64,
+    FACT_REASON_SIZE = 201,
+    FACT_DETAIL_SIZE = 200,
+    FACT_SOURCE_SIZE = 56
+};
 
 enum fact_kind {
     FACT_PASSAGE,    /* a vehicle's read */
@@ -27,6 +33,7 @@ enum fact_kind {
     FACT_LIST,       /* the list in force changed */
     FACT_CLOCK,      /* trust in the clock changed */
     FACT_SUPPRESSED, /* unauthenticated passages of a minute that were only counted */
+    FACT_REFUSED,    /* what of a camera was refused for one cause in a minute */
     FACT_STATUS      /* what the lane looks like now: events only */
 };
 
@@ -52,6 +59,15 @@ struct fact_held {
     uint64_t hit;
     uint64_t entry;
     uint8_t priority;
+};
+
+/* Refused reads of a camera; the first of them as an example. */
+struct fact_refused {
+    uint16_t camera; /* 0 = none that is known */
+    uint32_t count;
+    char cause[FACT_NAME_SIZE];
+    char source[FACT_SOURCE_SIZE]; /* address and port, "" = a line, or not known */
+    char first[FACT_DETAIL_SIZE];  /* its bytes in hex, or what was wrong with it; no plate */
 };
 
 struct fact {
@@ -105,6 +121,7 @@ struct fact {
             uint32_t count;
             struct plate_read first; /* an example */
         } suppressed;
+        struct fact_refused refused;
         struct lane_status status;
     } u;
     char text[WANTED_TEXT_MAX + 1]; /* FACT_HIT: the entry's JSON text for the card */

@@ -1,9 +1,11 @@
 /* See pipeline.h. */
 #include "gateway/pipeline/pipeline.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/encode.h"
 #include "gateway/pipeline/state.h"
 
 /* ---- matchd ---- */
@@ -66,6 +68,23 @@ static void settle_matchd_alarms(struct pipeline *p, enum match_message_type typ
     }
 }
 
+static void record_refused(struct pipeline *p, uint8_t lane, const struct fact_refused *refused)
+{
+    struct fact *fact = begin_fact(p, FACT_REFUSED, lane);
+    fact->class = LANE_CLASS_ROUTINE;
+    fact->u.refused = *refused;
+    (void)send_fact(p); /* counted; nobody waits for it */
+}
+
+static void take_refused(struct pipeline *p, const struct match_message *m)
+{
+    struct fact_refused refused = {.camera = m->u.refused.camera, .count = m->u.refused.count};
+    snprintf(refused.cause, sizeof refused.cause, "%s", m->u.refused.cause);
+    snprintf(refused.source, sizeof refused.source, "%s", m->u.refused.source);
+    hex_encode(m->u.refused.bytes, m->u.refused.size, refused.first);
+    record_refused(p, m->u.refused.lane, &refused);
+}
+
 static void take_packet(struct pipeline *p, const struct match_packet *packet)
 {
     const struct match_message *m = &packet->message;
@@ -88,6 +107,9 @@ static void take_packet(struct pipeline *p, const struct match_packet *packet)
         break;
     case MATCH_ALARM:
         take_matchd_alarm(p, m);
+        break;
+    case MATCH_REFUSED:
+        take_refused(p, m);
         break;
     case MATCH_LIST:
     case MATCH_ALIVE:
@@ -259,6 +281,9 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
     case PIPELINE_ALARM:
         raise_alarm(p, event->u.alarm.lane, event->u.alarm.event, event->u.alarm.active, 0,
                     event->u.alarm.detail);
+        break;
+    case PIPELINE_REFUSED:
+        record_refused(p, event->u.refused.lane, &event->u.refused.refused);
         break;
     }
     step_deferred(p);

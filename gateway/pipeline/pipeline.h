@@ -60,7 +60,8 @@ enum pipeline_event_kind {
     PIPELINE_RULES, /* a new rule set; the old one goes back through sinks.retire */
     PIPELINE_GUIDED_TEST,
     PIPELINE_SEARCH, /* an officer looks a plate up, with a reason */
-    PIPELINE_ALARM   /* of a device that is no lane's module: raised or ended */
+    PIPELINE_ALARM,  /* of a device that is no lane's module: raised or ended */
+    PIPELINE_REFUSED /* garbage of a camera of this program, counted */
 };
 
 struct pipeline_event {
@@ -97,6 +98,10 @@ struct pipeline_event {
             enum log_event_id event;
             char detail[FACT_DETAIL_SIZE];
         } alarm;
+        struct {
+            uint8_t lane;
+            struct fact_refused refused;
+        } refused;
     } u;
 };
 

@@ -158,8 +158,9 @@ class Checkpoint:
         return self.ports[-1]["port"]
 
     def add_camera(self, camera, lane, key=None, **options):
-        """A camera of matchd.yaml; `key` (16 bytes) makes its tag required."""
-        entry = {"id": camera, "lane": lane, "port": self.port, **options}
+        """A camera of matchd.yaml, on this machine unless `address` says where; `key` (16 bytes) makes its tag
+        required."""
+        entry = {"id": camera, "lane": lane, "port": self.port, "address": "127.0.0.1", **options}
         if key:
             path = self.etc / f"camera-{camera}.key"
             path.write_text(key.hex() + "\n")

@@ -67,8 +67,9 @@ class Box:
                  "mac": "02:00:00:00:00:07", "address": "10.9.0.7"},
                 {"id": 2, "lane": 1, "auth": "required", "key_file": str(self.box.etc / "b.key"), "vlans": [12],
                  "address": "fd00::7"},
-                {"id": 3, "lane": 1, "vlans": [100, 12]},
-                {"id": 4, "lane": 1, "format": "json", "port": JSON_PORT, "device_id": "37080000001211000004"}], **more})
+                {"id": 3, "lane": 1, "vlans": [100, 12], "address": "10.9.0.7"},
+                {"id": 4, "lane": 1, "format": "json", "port": JSON_PORT, "device_id": "37080000001211000004",
+                 "address": "fd00::7"}], **more})
         argv = [program("checkpoint-matchd"), "--config", path]
         prefix = self.namespace.prefix() if self.namespace else []
         self.matchd = Program("checkpoint-matchd", [*prefix, *argv], self.box.folder)
@@ -285,9 +286,10 @@ def test_field_names_of_json_by_configuration(box, tmp_path):
              {"cam": 5, "no": "鲁H-12345", "id": 3}, {"DeviceID": 4, "PlateNo": WANTED, "EventID": 4}]
     sent = [frames.udp_frame(json.dumps(text).encode(), port=JSON_PORT) for text in texts]
     sent.append(box.frame())
-    camera = {"id": 4, "lane": 1, "format": "json", "port": JSON_PORT, "device_id": "37080000001211000004", "dash": "auto"}
-    gat1400 = {"id": 5, "lane": 1, "format": "json", "port": JSON_PORT}
-    key = {"id": 1, "lane": 1, "auth": "required", "key_file": str(box.box.etc / "a.key")}
+    camera = {"id": 4, "lane": 1, "address": "10.9.0.7", "format": "json", "port": JSON_PORT,
+              "device_id": "37080000001211000004", "dash": "auto"}
+    gat1400 = {"id": 5, "lane": 1, "address": "10.9.0.7", "format": "json", "port": JSON_PORT}
+    key = {"id": 1, "lane": 1, "address": "10.9.0.7", "auth": "required", "key_file": str(box.box.etc / "a.key")}
     box.start_matchd(replay(box, tmp_path, *sent), cameras=[key, camera, gat1400],
                      json={"camera": "cam", "plate": "no", "event": "id", "lane": ""})
     plates = [box.next("read")["read"]["plate"] for _ in range(4)]
@@ -439,7 +441,7 @@ def test_tag_counters_outlive_the_program_and_a_damaged_file_blinds_nobody(box, 
     box.wait_no_alarm("COUNTERS_LOST")
 
 
-CAMERA = {"id": 1, "lane": 1}
+CAMERA = {"id": 1, "lane": 1, "address": "10.9.0.7"}
 REFUSED = [
     ({"cameras": [{**CAMERA, "port": 9999}]}, "cameras[0].port = '9999': nobody listens there, expected one of 'ports'"),
     ({"cameras": [{**CAMERA, "port": JSON_PORT}]},
@@ -448,6 +450,7 @@ REFUSED = [
      "cameras[0].key_file = '/k': json datagrams carry no tag, expected none"),
     ({"cameras": [{**CAMERA, "mac": "ff:ff:ff:ff:ff:ff"}]},
      "cameras[0].mac = 'ff:ff:ff:ff:ff:ff': a group address, which no camera sends from"),
+    ({"cameras": [{"id": 1, "lane": 1}]}, "matchd.yaml:2: cameras[0].address: missing, expected "),
     ({"sources": [{"kind": "pcap", "interface": "lo"}, {"kind": "pcap", "interface": "lo"}]},
      "sources[1].interface = 'lo': already given to sources[0]: every read would come twice"),
     ({"sources": [{"kind": "dpdk", "eal_args": ["--no-pci"]}, {"kind": "dpdk", "eal_args": ["--no-huge"]}]},
@@ -460,7 +463,7 @@ REFUSED = [
 def test_what_could_never_work_is_refused(tmp_path, change, reason):
     path = tmp_path / "matchd.yaml"
     ports = [{"port": PORT}, {"port": JSON_PORT, "format": "json"}]
-    path.write_text(yaml.safe_dump({"ports": ports, "cameras": [CAMERA], **change}))
+    path.write_text(yaml.safe_dump({"cameras": [CAMERA], "ports": ports, **change}, sort_keys=False))
     result = run_program([program("checkpoint-matchd"), "--config", path, "--check"], text=True)
     assert result.returncode == 78
     assert reason in result.stdout + result.stderr

@@ -383,9 +383,9 @@ def test_hits_check_and_replay(site, tmp_path):
 
 def replay_is_a_dry_run(site, ctl, tmp_path):
     frames = [udp_frame(encode_compact(2, 12, plate, key=KEY, counter=10 + at), source_mac=bytes(6),
-                        port=site.box.port)
+                        source="127.0.0.1", port=site.box.port)
               for at, plate in enumerate([WANTED, INNOCENT, WANTED])]
-    frames.append(udp_frame(encode_compact(2, 12, WANTED), port=site.box.port))  # untagged
+    frames.append(udp_frame(encode_compact(2, 12, WANTED), source="127.0.0.1", port=site.box.port))  # untagged
     frames.append(frames[0][:30])
     path = tmp_path / "morning.pcap"
     write_pcap(path, frames)

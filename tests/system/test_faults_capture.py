@@ -1,5 +1,6 @@
 """Whatever arrives at capture: refused and counted by its cause, nothing crashes, a planted wanted
 vehicle still alerts, and what nobody vouches for moves no boom."""
+import collections
 import os
 import random
 import socket
@@ -23,9 +24,11 @@ FLOOD_S = 600 if os.environ.get("CHECKPOINT_FULL") else 20
 JOURNAL_GROWTH_MAX_BYTES = 10_000_000
 PLANT_EVERY_S = FLOOD_S / 50
 ALERT_MAX_S = 1.0 * SLOWNESS
+REPORT_S = 1  # a minute in the field: one record a camera and cause in that time
 
 
 def with_json_camera(site):
+    site.redis.matchd_options["error_report"] = f"{REPORT_S}s"
     site.json_port = site.box.add_port("json")
     site.box.add_camera(14, 2, port=site.json_port, format="json", device_id="cam-14")
 
@@ -148,6 +151,41 @@ def test_stranger_is_counted_by_its_cause(site, cause):
     counted(site, cause, len(STRANGERS[cause]), lambda: to_matchd(site, *STRANGERS[cause]))
 
 
+def error_records(site):
+    return [record for record in site.verify_journal() if (record.body or {}).get("what") == "camera_errors"]
+
+
+def test_refused_datagrams_are_recorded_by_camera_and_cause_with_the_first(fresh_site):
+    """However many: seen by who is not signed on too, since no plate is in it."""
+    site = fresh_site
+    events = site.box.events()
+    forged = [tagged(COUNTER + i, key=bytes(16)) for i in range(400)]
+    strange = [compact(WANTED, camera=999)] * 300
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for datagram in forged + strange:
+            sender.sendto(datagram, ("127.0.0.1", site.box.port))
+        source = f"127.0.0.1:{sender.getsockname()[1]}"
+    told = {}
+    while sum(event["count"] for event in told.values()) < len(forged) + len(strange):
+        event = events.receive()
+        if event["event"] == "camera_errors":
+            assert (event.get("lane", 0), event.get("camera", 0)) in ((2, 12), (0, 0)) and event["source"] == source
+            known = told.setdefault(event["cause"], {"count": 0, "first": event["first"], "events": 0})
+            known["count"] += event["count"]
+            known["events"] += 1
+    events.close()
+    assert {cause: known["count"] for cause, known in told.items()} == {"camera_bad_tag": 400, "camera_unknown": 300}
+    assert told["camera_bad_tag"]["first"] == forged[0][:8].hex()  # the plate is behind it
+    assert told["camera_unknown"]["first"] == strange[0][:8].hex()
+    assert all(known["events"] <= 2 for known in told.values())  # the time may end between two datagrams
+    told_count = sum(known["events"] for known in told.values())
+    wait_until("recorded", lambda: len(error_records(site)) >= told_count)
+    records = error_records(site)
+    assert len(records) == told_count
+    assert {(r.kind, r.body["cause"], r.body["source"]) for r in records} == {
+        ("device", "camera_bad_tag", source), ("device", "camera_unknown", source)}
+
+
 def test_replayed_read_is_counted_and_not_seen_twice(site):
     site.next_event += 1
     recorded = site.cameras[12].send(INNOCENT, site.next_event)
@@ -257,7 +295,7 @@ def test_flood_of_garbage_and_of_random_plates(site):
     the boom stays where it is."""
     sim = site.box.sims[2]
     moved = len(sim.events("coil", coil="raise", on=True)) + len(sim.events("coil", coil="lower", on=True))
-    before = size_bytes(site.journal)
+    before, known = size_bytes(site.journal), len(error_records(site))
     rng = random.Random(20)
     garbage = [rng.randbytes(rng.randrange(1, 1400)) for _ in range(200)]
     plates = [compact(plate, event_id=rng.getrandbits(60), plate_class=plate_class)
@@ -272,6 +310,8 @@ def test_flood_of_garbage_and_of_random_plates(site):
     print(f"{flood.sent} datagrams in {flood.seconds:.1f} s, {planted} planted, slowest alert {slowest:.3f} s")
     assert planted >= 10 and slowest < ALERT_MAX_S
     assert size_bytes(site.journal) - before < JOURNAL_GROWTH_MAX_BYTES
+    rows = collections.Counter((r.body.get("camera"), r.body["cause"]) for r in error_records(site)[known:])
+    assert rows and max(rows.values()) <= flood.seconds / REPORT_S + 2, rows
     assert moved == len(sim.events("coil", coil="raise", on=True)) + len(
         sim.events("coil", coil="lower", on=True))
     assert not sim.events("violation")

@@ -8,6 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static struct refusals *refusals;
+
 static struct receiver *create_receiver(void)
 {
     static const struct camera_options cameras[2] = {
@@ -22,6 +24,8 @@ static struct receiver *create_receiver(void)
     if (camera_table_create(cameras, 2, &table, NULL) != 0 ||
         receiver_create(&options, table, &receiver, NULL) != 0)
         abort();
+    refusals = refusals_create();
+    receiver_note_refusals(receiver, refusals);
     return receiver;
 }
 
@@ -40,5 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (receiver_take(receiver, data, size, (struct mono_time){1}, (struct wall_time){1}, &read))
         assert(plate_read_check(&read, NULL) == 0);
+    for (size_t i = 0; i < refusals_count(refusals); i++)
+        assert(refusals_get(refusals, i)->size <= REFUSAL_BYTES_MAX);
+    refusals_clear(refusals);
     return 0;
 }

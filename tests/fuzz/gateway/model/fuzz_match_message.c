@@ -58,6 +58,9 @@ static void take_message(const uint8_t *data, size_t size)
     }
     if (message.type == MATCH_ALARM)
         seen += message.u.alarm.active;
+    if (message.type == MATCH_REFUSED)
+        assert(memchr(message.u.refused.source, 0, MATCH_REFUSED_SOURCE_SIZE) &&
+               message.u.refused.size <= MATCH_REFUSED_BYTES_MAX);
     if (message.type == MATCH_WITHDRAWN)
         assert(message.u.withdrawn.count <= MATCH_WATCH_MAX);
 }

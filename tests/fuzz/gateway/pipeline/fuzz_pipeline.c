@@ -119,7 +119,7 @@ static void good_message(struct match_message *m, uint8_t type, uint64_t sequenc
 {
     memset(m, 0, sizeof(*m));
     m->version = MATCH_MESSAGE_VERSION;
-    m->type = (enum match_message_type)(type % 8);
+    m->type = (enum match_message_type)(type & 0x0f);
     m->sequence = sequence;
     m->list = (struct list_status){.revision = 3, .state = LIST_CURRENT};
     m->list.current_until.ms = INT64_MAX / 2;
@@ -127,6 +127,11 @@ static void good_message(struct match_message *m, uint8_t type, uint64_t sequenc
         m->u.hello.lane_count = 1;
         m->u.hello.lanes[0] = 1;
         m->u.hello.cameras[0] = 11;
+    }
+    if (m->type == MATCH_REFUSED) {
+        m->u.refused.count = 3;
+        memcpy(m->u.refused.cause, "camera_bad_tag", sizeof("camera_bad_tag"));
+        m->u.refused.size = MATCH_REFUSED_BYTES_MAX;
     }
     if (m->type == MATCH_READ || m->type == MATCH_SEARCHED) {
         m->u.read.read = (struct plate_read){.lane = 1,
@@ -234,6 +239,7 @@ static void take_small(struct pipeline *p, struct byte_reader *r, uint8_t kind,
     case PIPELINE_RULES:
     case PIPELINE_GUIDED_TEST:
     case PIPELINE_ALARM:
+    case PIPELINE_REFUSED:
         return;
     }
     pipeline_handle(p, &event, now, wall);

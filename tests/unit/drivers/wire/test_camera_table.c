@@ -131,6 +131,20 @@ static void what_is_not_bound_is_not_looked_at(void **state)
     camera_table_destroy(table);
 }
 
+static void a_camera_without_vlans_speaks_untagged_alone(void **state)
+{
+    (void)state;
+    struct camera_options c = camera(7);
+    c.binding.vlan_count = 0;
+    struct camera_table *table = table_of(&c, 1);
+    struct plate_read read;
+    struct frame_info f = frame();
+    assert_int_equal(send(table, &f, 7, 3, KEY, 100, &read), CAMERA_VLAN);
+    f.vlan_count = 0;
+    assert_int_equal(send(table, &f, 7, 3, KEY, 100, &read), CAMERA_OK);
+    camera_table_destroy(table);
+}
+
 static void required_auth_refuses_what_has_no_valid_tag(void **state)
 {
     (void)state;
@@ -291,6 +305,7 @@ int main(void)
         cmocka_unit_test(a_tagged_read_from_its_place_is_admitted),
         cmocka_unit_test(what_does_not_fit_the_binding_is_refused),
         cmocka_unit_test(what_is_not_bound_is_not_looked_at),
+        cmocka_unit_test(a_camera_without_vlans_speaks_untagged_alone),
         cmocka_unit_test(required_auth_refuses_what_has_no_valid_tag),
         cmocka_unit_test(the_counter_only_goes_up),
         cmocka_unit_test(a_replay_fails_after_a_restart),

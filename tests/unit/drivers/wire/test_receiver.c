@@ -127,6 +127,94 @@ static void each_stage_counts_its_refusals(void **state)
     assert_int_equal(stats->camera[CAMERA_OK], 1);
 }
 
+static const struct refusal *find(const struct refusals *refusals, uint16_t camera,
+                                  enum refusal_stage stage, int cause)
+{
+    for (size_t i = 0; i < refusals_count(refusals); i++) {
+        const struct refusal *r = refusals_get(refusals, i);
+        if (r->camera == camera && r->stage == stage && r->cause == cause)
+            return r;
+    }
+    fail_msg("no refusal of camera %d, stage %d, cause %d", camera, (int)stage, cause);
+    return NULL;
+}
+
+static void refusals_are_noted_by_camera_and_cause_with_the_first(void **state)
+{
+    struct receiver_test *t = *state;
+    struct refusals *refusals = refusals_create();
+    struct plate_read read;
+    uint8_t bytes[256];
+    size_t size = tagged(5, "鲁H12345", bytes);
+    receiver_note_refusals(t->receiver, refusals);
+    assert_false(take(t, 9842, bytes, size, &read)); /* other traffic is none */
+    for (int i = 0; i < 1000; i++) {
+        bytes[size - 1] = (uint8_t)(i & 1);
+        bytes[6] = (uint8_t)(i % 100); /* confidence: the first one's is kept */
+        assert_false(take(t, 9840, bytes, size, &read));
+        assert_false(take(t, 9840, "garbage!!", 9, &read));
+    }
+    bytes[5] = 99; /* a camera nobody knows */
+    assert_false(take(t, 9840, bytes, size, &read));
+    assert_int_equal(refusals_count(refusals), 3);
+    const struct refusal *tag = find(refusals, 7, REFUSAL_CAMERA, CAMERA_BAD_TAG);
+    assert_int_equal(tag->count, 1000);
+    assert_int_equal(tag->lane, 3);
+    assert_int_equal(tag->family, 4);
+    assert_memory_equal(tag->bytes, "PR\1\3\0\7\0\11", COMPACT_HEADER_SIZE);
+    assert_int_equal(tag->size, COMPACT_HEADER_SIZE); /* the plate is behind it */
+    const struct refusal *magic = find(refusals, 0, REFUSAL_COMPACT, COMPACT_BAD_MAGIC);
+    assert_int_equal(magic->count, 1000);
+    assert_int_equal(magic->lane, 0);
+    assert_memory_equal(magic->bytes, "garbage!!", 9);
+    assert_int_equal(magic->size, 9);
+    assert_int_equal(find(refusals, 0, REFUSAL_CAMERA, CAMERA_UNKNOWN)->count, 1);
+    refusals_clear(refusals);
+    assert_int_equal(refusals_count(refusals), 0);
+    assert_false(take(t, 9840, "other", 5, &read));
+    assert_int_equal(refusals_count(refusals), 1);
+    assert_int_equal(refusals_get(refusals, 0)->count, 1); /* counted anew */
+    receiver_note_refusals(t->receiver, NULL);
+    assert_false(take(t, 9840, "other", 5, &read));
+    assert_int_equal(refusals_get(refusals, 0)->count, 1);
+    refusals_destroy(refusals);
+}
+
+static void an_example_of_json_ends_before_the_plate(void **state)
+{
+    struct receiver_test *t = *state;
+    struct refusals *refusals = refusals_create();
+    struct plate_read read;
+    static const char text[] = "{\"DeviceID\":9,\"PlateNo\":\"鲁H12345\"}";
+    static const char before[] = "{\"DeviceID\":9,\"";
+    receiver_note_refusals(t->receiver, refusals);
+    assert_false(take(t, 9841, text, sizeof text - 2, &read)); /* cut */
+    assert_false(take(t, 9841, text, sizeof text - 1, &read)); /* an unknown camera */
+    assert_int_equal(refusals_count(refusals), 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(refusals_get(refusals, i)->size, sizeof before - 1);
+        assert_memory_equal(refusals_get(refusals, i)->bytes, before, sizeof before - 1);
+    }
+    refusals_destroy(refusals);
+}
+
+static void an_example_of_a_frame_is_its_headers(void **state)
+{
+    struct receiver_test *t = *state;
+    struct refusals *refusals = refusals_create();
+    struct plate_read read;
+    struct frame_builder b;
+    fb_link(&b, 0, 0, 0x0800);
+    fb_ipv4(&b, 9840, "鲁H12345 and more behind it", 29);
+    receiver_note_refusals(t->receiver, refusals);
+    assert_false(receiver_take(t->receiver, b.bytes, b.size - 1, (struct mono_time){0},
+                               (struct wall_time){0}, &read));
+    const struct refusal *cut = find(refusals, 0, REFUSAL_FRAME, FRAME_TRUNCATED);
+    assert_int_equal(cut->size, 14 + 20 + 8);
+    assert_int_equal(cut->family, 0);
+    refusals_destroy(refusals);
+}
+
 static void a_new_table_is_used_at_once(void **state)
 {
     struct receiver_test *t = *state;
@@ -195,6 +283,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_tagged_datagram_becomes_a_read, setup, teardown),
         cmocka_unit_test_setup_teardown(a_json_datagram_becomes_a_read, setup, teardown),
         cmocka_unit_test_setup_teardown(each_stage_counts_its_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(refusals_are_noted_by_camera_and_cause_with_the_first,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(an_example_of_json_ends_before_the_plate, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_example_of_a_frame_is_its_headers, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_table_is_used_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(noise_is_never_a_read, setup, teardown),
         cmocka_unit_test(ports_are_checked),
