@@ -30,6 +30,8 @@ def rule_of(folder, allowed):
         return allowed[folder]
     if folder.startswith("drivers/"):
         return allowed["drivers/*"]
+    if folder.startswith("gateway/app/"):  # a folder a program
+        return allowed["gateway/app"]
     raise KeyError(folder)
 
 

@@ -122,7 +122,7 @@ def test_users_groups_and_folders(tmp_path):
 
 def test_defaults_of_the_programs_name_users_and_groups_that_are_made():
     made = set(re.findall(r"^[ug] (\S+)", (SYSTEMD / "checkpoint.sysusers").read_text(), re.M))
-    sources = [path.read_text() for path in (ROOT / "gateway/app").glob("*.c")]
+    sources = [path.read_text() for path in (ROOT / "gateway/app").rglob("*.c")]
     named = {name for text in sources for name in re.findall(
         r'"\w+_(?:user|group)",\s*CONFIG_STRING,(?:\s*\.min = 1,)?\s*\.fallback = "([^"]+)"', text)}
     assert len(named) >= 7 and named <= made, named - made
@@ -130,5 +130,5 @@ def test_defaults_of_the_programs_name_users_and_groups_that_are_made():
 
 def test_redis_users_are_those_of_the_programs():
     users = set(re.findall(r"^user (\S+) on", (SYSTEMD / "config/redis-users.acl.in").read_text(), re.M))
-    text = (ROOT / "gateway/app/matchd_config.c").read_text()
+    text = (ROOT / "gateway/app/matchd/config.c").read_text()
     assert re.search(r'"redis_user", CONFIG_STRING, \.fallback = "([^"]+)"', text).group(1) in users

@@ -1,0 +1,128 @@
+/* The commands: one row each. Adding one: a row here, a function in checkpointctl.h. */
+#include "gateway/app/checkpointctl/checkpointctl.h"
+
+const struct ctl_command ctl_commands[] = {
+    {"status", "", 0, 0, 0, CTL_TOKEN_NONE, ctl_status, "every part at a glance, and what to do",
+     "全部部件状态及处置建议",
+     "Shows lanes, buses, checkpoint-matchd with what capture refused by cause, the wanted list, "
+     "the journal, the clock and every active alarm with what to do about it. No plates.",
+     "显示车道、总线、比对程序（含按原因统计的拒收）、布控名单、日志、时钟，以及所有当前告警和处置"
+     "建议。"
+     "不显示车牌。"},
+    {"lanes", "", 0, 0, 0, CTL_TOKEN_NONE, ctl_lanes, "lanes, booms and open holds",
+     "车道、栏杆和未解除的拦截",
+     "One row a lane, then one row an open hold. The hold's number is what 'release' needs.",
+     "每条车道一行，其后每个未解除的拦截一行。release 命令需要拦截号。"},
+    {"hits", "", 0, 0, CTL_LIMIT, CTL_TOKEN_NEEDED, ctl_hits, "the last hits", "最近的命中",
+     "The newest hits first, at most 256 since checkpointd started; older ones stand in the "
+     "journal.",
+     "按时间倒序显示自启动以来的命中，最多 256 条；更早的在日志中。"},
+    {"watch", "", 0, 0, 0, CTL_TOKEN_IF_ANY, ctl_watch, "follow events as they come",
+     "实时显示事件",
+     "One line an event until interrupted. Reads and hits are shown only to an officer who is "
+     "signed on.",
+     "每个事件一行，直到中断。只有已登录的民警能看到读牌和命中。"},
+    {"ack", "LANE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_ack, "acknowledge a lane's alert",
+     "确认车道告警",
+     "Tells the lane that somebody has seen its alert or fault: the siren ends, a fault that is "
+     "over "
+     "is cleared.",
+     "告知车道告警或故障已有人处理：停止警报，清除已恢复的故障。"},
+    {"hold", "LANE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_hold, "hold the vehicle at the boom",
+     "拦停栏杆前的车辆",
+     "Red light, the boom is not raised, until the hold is released. Takes effect at once and is "
+     "recorded.",
+     "红灯、不抬杆，直到解除拦截。立即生效并记录。"},
+    {"release", "HOLD", 1, 1, CTL_REASON | CTL_SECOND | CTL_SECOND_FD, CTL_TOKEN_NEEDED,
+     ctl_release, "end a hold, with a reason", "解除拦截（须填理由）",
+     "Ends a hold by the number that 'lanes' shows. Needs a reason, asked for at the terminal; "
+     "recorded before it takes effect.\n"
+     "A hold of priority 1 needs a second officer: the command asks for that officer's number and "
+     "password at the terminal, unless --second and --second-fd give them.",
+     "按 lanes 显示的拦截号解除拦截。须填理由（可在终端输入），先记录后生效。\n"
+     "一级布控须由第二名民警确认：在终端输入其警号和密码，或用 --second 和 --second-fd 给出。"},
+    {"raise", "LANE", 1, 1, CTL_REASON | CTL_EMERGENCY, CTL_TOKEN_NEEDED, ctl_raise,
+     "raise the boom", "抬杆",
+     "Refused while a hold is active. With --emergency the boom is raised whatever else is gone "
+     "(list, headquarters, journal); local control and the emergency stop still stand above it.\n"
+     "Nobody lowers a boom from here.",
+     "有拦截时拒绝。--emergency 在名单、总部、日志均不可用时仍可抬杆，但不越过本地控制和急停。\n"
+     "此命令不能落杆。"},
+    {"stop", "LANE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_stop, "stop the boom at once",
+     "立即停止栏杆", "Stops a moving boom; 'raise' ends the stop.",
+     "停止运动中的栏杆；抬杆后结束停止状态。"},
+    {"check", "PLATE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_check,
+     "look a plate up, with a reason", "查询车牌（须填理由）",
+     "Looks the plate up in the wanted list as if it had been read now. Every search is recorded "
+     "with officer and reason; the reason is asked for at the terminal.",
+     "按即时读牌方式在布控名单中查询。每次查询均记录民警和理由；理由可在终端输入。"},
+    {"reload", "", 0, 0, 0, CTL_TOKEN_IF_ANY, ctl_reload, "read the rule file again",
+     "重新加载规则文件",
+     "Checks the rule file with its examples and puts it in force; a bad one is refused with file, "
+     "line and reason, the old one stays in force.",
+     "检查规则文件及其示例后生效；有误则给出文件、行号和原因并拒绝，原规则继续有效。"},
+    {"replay", "FILE.pcap", 1, 1, CTL_CONFIG | CTL_REASON, CTL_TOKEN_NONE, ctl_replay,
+     "dry run of a capture file", "试运行抓包文件",
+     "Parses a capture file with matchd.yaml's ports and cameras, prints each read and what was "
+     "refused, by cause. A dry run: no lane is touched, no alert is given, the running programs do "
+     "not hear of it.\n"
+     "With --reason (and an officer signed on) each different plate is also looked up, as 'check' "
+     "does; each of these searches is recorded.",
+     "按 matchd.yaml "
+     "的端口和摄像机解析抓包文件，列出每次读牌和按原因统计的拒收。仅为试运行：不触发车道"
+     "动作和告警，运行中的程序不受影响。\n"
+     "给出 --reason 且已登录时，对每个不同车牌另行查询（同 check），每次查询均记录。"},
+    {"audit verify", "", 0, 0, CTL_JOURNAL | CTL_RECEIPT | CTL_SEAL | CTL_KEYSET | CTL_ROOTS,
+     CTL_TOKEN_NONE, ctl_audit_verify, "verify the journal's chain", "校验日志记录链",
+     "Reads the whole journal, read-only, with checkpointd running or not, and finds any record "
+     "that "
+     "was changed, removed or put elsewhere. A tail that was cut off shows only against an anchor "
+     "from outside; the answer says which one was used and how far it reaches. Exit status 1 and "
+     "the "
+     "record's number on a fault.\n"
+     "Needs the right to read the journal's folder: root or checkpointd's user.",
+     "只读方式读取整个日志（checkpointd "
+     "运行与否均可），发现任何被修改、删除或调换的记录。尾部截断只能对照"
+     "外部锚点发现；结果说明所用锚点及其覆盖范围。发现问题时退出状态为 1 并给出记录号。\n"
+     "需要日志目录读取权限：root 或 checkpointd 用户。"},
+    {"audit seal", "", 0, 0, CTL_JOURNAL, CTL_TOKEN_NONE, ctl_audit_seal,
+     "export the last seal as an anchor", "导出最近封签作为锚点",
+     "Prints where the chain stood at its last seal, one JSON object. Kept elsewhere, it shows "
+     "later "
+     "whether anything up to there was cut off: audit verify --seal FILE.",
+     "以 JSON 输出最近封签时的链位置。另行保存后，可用 audit verify --seal 文件 "
+     "检查其前的记录是否被截断。"},
+    {"metrics", "", 0, 0, 0, CTL_TOKEN_NONE, ctl_metrics, "numbers for a monitoring system",
+     "监控指标", "Prometheus text format; with --json as checkpointd gives them. No plates.",
+     "Prometheus 文本格式；--json 为 checkpointd 原始数据。不含车牌。"},
+    {"login", "[OFFICER]", 0, 1, CTL_PASSWORD_FD, CTL_TOKEN_NONE, ctl_login,
+     "sign on as an officer", "民警登录",
+     "Asks for number and password at the terminal. The token lasts one shift and lies, readable "
+     "by "
+     "you alone, in $XDG_RUNTIME_DIR/checkpoint/token. Three wrong passwords make the next try "
+     "wait, "
+     "longer each time.",
+     "在终端输入警号和密码。令牌有效期为一个班次，保存在 "
+     "$XDG_RUNTIME_DIR/checkpoint/token，仅本人可读。"
+     "密码错误三次后须等待，且逐次延长。"},
+    {"logout", "", 0, 0, 0, CTL_TOKEN_IF_ANY, ctl_logout, "sign off everywhere", "退出全部登录",
+     "Ends every sign-on of the officer and wipes the token's file.",
+     "结束该民警的全部登录并清除令牌文件。"},
+    {"officer add", "NAME", 1, 1, CTL_ROLE | CTL_PASSWORD_FD, CTL_TOKEN_IF_ANY, ctl_officer_add,
+     "make an account", "建立账户",
+     "NAME: a-z, 0-9, '.', '_', '-', a letter first. While there is no leader, exactly one thing "
+     "is "
+     "allowed, to root and group checkpoint-admin: the first leader (--role leader).",
+     "姓名由 a-z、0-9、“.”、“_”、“-”组成，首位为字母。尚无带班领导时，root 或 checkpoint-admin "
+     "组只能建立首个"
+     "带班领导（--role leader）。"},
+    {"officer disable", "NAME", 1, 1, 0, CTL_TOKEN_IF_ANY, ctl_officer_disable, "close an account",
+     "停用账户", "Ends the account's sign-ons too. The last leader cannot be disabled.",
+     "同时结束该账户的登录。最后一名带班领导不能停用。"},
+    {"officer passwd", "NAME", 1, 1, CTL_PASSWORD_FD, CTL_TOKEN_IF_ANY, ctl_officer_passwd,
+     "change a password", "修改密码",
+     "Your own, or as a leader or administrator anybody's. At least 8 bytes. Ends the account's "
+     "sign-ons.",
+     "本人密码；带班领导和管理员可修改他人密码。至少 8 字节。结束该账户的登录。"},
+};
+const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);

@@ -1,0 +1,351 @@
+/*
+ * Lanes and their holds, the last hits, events as they come: tables for a terminal of 80 columns,
+ * with --json what checkpointd said.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/app/checkpointctl/checkpointctl.h"
+
+enum { CELL_SIZE = 128, PATH_SIZE = 256 };
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static int no_memory(const struct ctl *ctl)
+{
+    return ctl_fail(ctl, EXIT_RUN, "no_memory", "no memory", "内存不足");
+}
+
+/* ---- lanes ---- */
+
+/* The words of an array of names, separated by spaces; "-" for none. */
+static const char *join_words(const struct ctl *ctl, const json_t *names, char out[CELL_SIZE])
+{
+    size_t size = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < json_array_size(names) && size < CELL_SIZE; i++) {
+        size += (size_t)snprintf(out + size, CELL_SIZE - size, "%s%s", i > 0 ? " " : "",
+                                 ctl_word(ctl, json_string_value(json_array_get(names, i))));
+    }
+    return out[0] ? out : "-";
+}
+
+/* What is wrong with the lane, "-" when nothing is. */
+static const char *lane_state(const struct ctl *ctl, const json_t *lane, char out[CELL_SIZE])
+{
+    const struct {
+        bool wrong;
+        const char *en;
+        const char *zh;
+    } faults[] = {
+        {!json_is_true(json_object_get(lane, "contact")), "no contact", "失联"},
+        {json_is_true(json_object_get(lane, "blind")), "blind", "失明"},
+        {!json_is_true(json_object_get(lane, "list_usable")), "no list", "无名单"},
+        {json_is_false(json_object_get(lane, "order_known")), "order lost", "次序不明"},
+        {json_is_true(json_object_get(lane, "stopped")), "stopped", "已停止"},
+    };
+    size_t size = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        if (faults[i].wrong) {
+            size += (size_t)snprintf(out + size, CELL_SIZE - size, "%s%s", size > 0 ? ", " : "",
+                                     ctl_say(ctl, faults[i].en, faults[i].zh));
+        }
+    }
+    return out[0] ? out : ctl_say(ctl, "good", "正常");
+}
+
+static int add_lane(const struct ctl *ctl, struct text_table *table, const json_t *lane)
+{
+    char number[8];
+    char lights[CELL_SIZE];
+    char state[CELL_SIZE];
+    char vehicles[24];
+    char holds[24];
+    snprintf(number, sizeof(number), "%lld", number_of(lane, "lane"));
+    snprintf(vehicles, sizeof(vehicles), "%lld", number_of(lane, "vehicles"));
+    snprintf(holds, sizeof(holds), "%zu", json_array_size(json_object_get(lane, "holds")));
+    const char *cells[] = {number,
+                           text_of(lane, "name"),
+                           ctl_word(ctl, text_of(lane, "mode")),
+                           ctl_word(ctl, text_of(lane, "boom")),
+                           join_words(ctl, json_object_get(lane, "lights"), lights),
+                           vehicles,
+                           holds,
+                           lane_state(ctl, lane, state)};
+    return text_table_add(table, cells);
+}
+
+int ctl_print_lanes(const struct ctl *ctl, const json_t *lanes)
+{
+    const char *titles[] = {ctl_say(ctl, ">LANE", ">车道"),   ctl_say(ctl, "NAME", "名称"),
+                            ctl_say(ctl, "MODE", "模式"),     ctl_say(ctl, "BOOM", "栏杆"),
+                            ctl_say(ctl, "LIGHTS", "信号灯"), ctl_say(ctl, ">CARS", ">车辆"),
+                            ctl_say(ctl, ">HOLDS", ">拦截"),  ctl_say(ctl, "STATE", "状态")};
+    struct text_table *table = NULL;
+    int result = text_table_create(titles, 8, &table);
+    for (size_t i = 0; result == 0 && i < json_array_size(lanes); i++) {
+        result = add_lane(ctl, table, json_array_get(lanes, i));
+    }
+    if (result == 0) {
+        text_table_print(table, stdout, text_screen_columns(stdout));
+    }
+    text_table_destroy(table);
+    return result == 0 ? EXIT_OK : no_memory(ctl);
+}
+
+static int add_hold(const struct ctl *ctl, struct text_table *table, const json_t *lane,
+                    const json_t *hold, bool active)
+{
+    char number[24];
+    char lane_text[8];
+    char priority[8] = "-";
+    char place[96];
+    snprintf(number, sizeof(number), "%lld", number_of(hold, "hold"));
+    snprintf(lane_text, sizeof(lane_text), "%lld", number_of(lane, "lane"));
+    if (number_of(hold, "priority") > 0) {
+        snprintf(priority, sizeof(priority), "%lld", number_of(hold, "priority"));
+    }
+    if (active) {
+        snprintf(place, sizeof(place), "%s", ctl_say(ctl, "at the boom", "栏杆前"));
+    } else {
+        snprintf(place, sizeof(place), ctl_say(ctl, "%lld vehicles ahead", "前方还有 %lld 辆"),
+                 number_of(hold, "place"));
+    }
+    const char *cells[] = {number, lane_text, priority,
+                           json_is_true(json_object_get(hold, "by_officer"))
+                               ? ctl_say(ctl, "officer", "民警")
+                               : ctl_say(ctl, "hit", "命中"),
+                           place};
+    return text_table_add(table, cells);
+}
+
+/* The table of open holds; nothing when there is none. */
+static int print_holds(const struct ctl *ctl, const json_t *lanes)
+{
+    const char *titles[] = {ctl_say(ctl, ">HOLD", ">拦截号"), ctl_say(ctl, ">LANE", ">车道"),
+                            ctl_say(ctl, ">PRIORITY", ">级别"), ctl_say(ctl, "BY", "来源"),
+                            ctl_say(ctl, "WHERE", "位置")};
+    struct text_table *table = NULL;
+    size_t count = 0;
+    int result = text_table_create(titles, 5, &table);
+    for (size_t i = 0; i < json_array_size(lanes); i++) {
+        const json_t *lane = json_array_get(lanes, i);
+        for (int active = 1; active >= 0; active--) {
+            const json_t *holds = json_object_get(lane, active ? "holds" : "waiting");
+            for (size_t h = 0; result == 0 && h < json_array_size(holds); h++, count++) {
+                result = add_hold(ctl, table, lane, json_array_get(holds, h), active);
+            }
+        }
+    }
+    if (result == 0 && count > 0) {
+        putchar('\n');
+        text_table_print(table, stdout, text_screen_columns(stdout));
+    }
+    text_table_destroy(table);
+    return result == 0 ? EXIT_OK : no_memory(ctl);
+}
+
+int ctl_lanes(struct ctl *ctl)
+{
+    json_t *result = NULL;
+    int status = ctl_ask(ctl, "lanes", NULL, &result);
+    if (status != 0) {
+        return status;
+    }
+    const json_t *lanes = json_object_get(result, "lanes");
+    if (ctl->json) {
+        ctl_print_json(result);
+    } else {
+        status = ctl_print_lanes(ctl, lanes);
+        status = status == 0 ? print_holds(ctl, lanes) : status;
+    }
+    json_decref(result);
+    return status;
+}
+
+/* ---- hits ---- */
+
+static const char *or_dash(const char *text)
+{
+    return text && text[0] ? text : "-";
+}
+
+static int add_hit(const struct ctl *ctl, struct text_table *table, const json_t *hit)
+{
+    char time[32];
+    char lane[24];
+    char priority[24];
+    const json_t *entry = json_object_get(hit, "entry");
+    const json_t *decision = json_object_get(hit, "decision");
+    snprintf(lane, sizeof(lane), "%lld", number_of(hit, "lane"));
+    snprintf(priority, sizeof(priority), "%lld", number_of(entry, "priority"));
+    const char *cells[] = {ctl_time(text_of(hit, "time"), time),
+                           lane,
+                           or_dash(text_of(entry, "plate")),
+                           ctl_word(ctl, text_of(hit, "match")),
+                           ctl_word(ctl, text_of(entry, "category")),
+                           priority,
+                           json_is_true(json_object_get(decision, "hold"))
+                               ? ctl_say(ctl, "hold", "拦截")
+                               : ctl_word(ctl, text_of(decision, "level")),
+                           or_dash(ctl->zh ? text_of(hit, "marks_zh")
+                                           : text_of(json_object_get(hit, "card"), "reason"))};
+    return text_table_add(table, cells);
+}
+
+static int print_hits(const struct ctl *ctl, const json_t *hits)
+{
+    const char *titles[] = {ctl_say(ctl, "TIME", "时间"),       ctl_say(ctl, ">LANE", ">车道"),
+                            ctl_say(ctl, "WANTED", "布控车牌"), ctl_say(ctl, "MATCH", "匹配"),
+                            ctl_say(ctl, "CATEGORY", "类别"),   ctl_say(ctl, ">PRIO", ">级别"),
+                            ctl_say(ctl, "ALERT", "告警"),      ctl_say(ctl, "REASON", "标注")};
+    struct text_table *table = NULL;
+    int result = text_table_create(titles, 8, &table);
+    for (size_t i = 0; result == 0 && i < json_array_size(hits); i++) {
+        result = add_hit(ctl, table, json_array_get(hits, i));
+    }
+    if (result == 0) {
+        text_table_print(table, stdout, text_screen_columns(stdout));
+    }
+    text_table_destroy(table);
+    return result == 0 ? EXIT_OK : no_memory(ctl);
+}
+
+int ctl_hits(struct ctl *ctl)
+{
+    json_t *result = NULL;
+    json_t *args = ctl->limit > 0 ? json_pack("{s:I}", "limit", (json_int_t)ctl->limit) : NULL;
+    int status = ctl_ask(ctl, "hits", args, &result);
+    if (status != 0) {
+        return status;
+    }
+    const json_t *hits = json_object_get(result, "hits");
+    if (ctl->json) {
+        ctl_print_json(result);
+    } else if (json_array_size(hits) == 0) {
+        puts(ctl_say(ctl, "No hits since checkpointd started.", "自启动以来没有命中。"));
+    } else {
+        status = print_hits(ctl, hits);
+    }
+    json_decref(result);
+    return status;
+}
+
+/* ---- events ---- */
+
+/* What an event says, beside its time, lane and name. */
+static void describe(const struct ctl *ctl, const json_t *event, char *out, size_t size)
+{
+    const char *name = text_of(event, "event");
+    const json_t *read = json_object_get(event, "read");
+    if (strcmp(name, "read") == 0) {
+        const char *plate = text_of(read, "plate");
+        snprintf(out, size, "%s", plate ? plate : ctl_word(ctl, text_of(read, "kind")));
+    } else if (strcmp(name, "hit") == 0) {
+        const json_t *entry = json_object_get(event, "entry");
+        snprintf(out, size, "%s  %s  %s  %s %lld  %s", or_dash(text_of(entry, "plate")),
+                 ctl_word(ctl, text_of(event, "match")), ctl_word(ctl, text_of(entry, "category")),
+                 ctl_say(ctl, "priority", "级别"), number_of(entry, "priority"),
+                 text_of(event, "marks_zh") ? text_of(event, "marks_zh") : "");
+    } else if (strcmp(name, "alarm") == 0) {
+        bool active = json_is_true(json_object_get(event, "active"));
+        snprintf(out, size, "[%lld] %s%s  %s", number_of(event, "alarm"),
+                 active ? "" : ctl_say(ctl, "ended: ", "已恢复："),
+                 or_dash(ctl_say(ctl, text_of(event, "en"), text_of(event, "zh"))),
+                 text_of(event, "detail") ? text_of(event, "detail") : "");
+    } else if (strcmp(name, "boom") == 0) {
+        snprintf(out, size, "%s %s", ctl_word(ctl, text_of(event, "output")),
+                 ctl_word(ctl, text_of(event, "result") ? text_of(event, "result")
+                                                        : text_of(event, "cause")));
+    } else if (strcmp(name, "camera_errors") == 0) {
+        snprintf(out, size, "%s %lld  %s ×%lld", ctl_say(ctl, "camera", "摄像机"),
+                 number_of(event, "camera"), or_dash(text_of(event, "cause")),
+                 number_of(event, "count"));
+    } else if (strcmp(name, "list") == 0) {
+        const json_t *list = json_object_get(event, "list");
+        snprintf(out, size, "%s %lld  %s", ctl_say(ctl, "revision", "版本"),
+                 number_of(list, "revision"), ctl_word(ctl, text_of(list, "state")));
+    } else {
+        const char *boom = text_of(event, "boom");
+        snprintf(out, size, "%s%s%s  %s", ctl_word(ctl, text_of(event, "what")), boom ? " " : "",
+                 boom ? ctl_word(ctl, boom) : "",
+                 text_of(json_object_get(event, "by"), "officer")
+                     ? text_of(json_object_get(event, "by"), "officer")
+                     : "");
+    }
+}
+
+static void show_event(const struct ctl *ctl, const json_t *event)
+{
+    char time[32];
+    char text[512];
+    const char *name = text_of(event, "event");
+    if (ctl->json) {
+        ctl_print_json(event);
+    } else if (name && strcmp(name, "status") != 0) {
+        describe(ctl, event, text, sizeof(text));
+        printf("%s  %2lld  %-5s  ", ctl_time(text_of(event, "time"), time),
+               number_of(event, "lane"), name);
+        text_print(stdout, text, strlen(text));
+        putchar('\n');
+    }
+    fflush(stdout); /* who follows sees each line at once; a broken pipe ends the program */
+}
+
+static int subscribe(const struct ctl *ctl, struct control_client *client)
+{
+    struct err_text err;
+    json_t *answer = NULL;
+    json_t *request = json_pack("{s:s}", "do", "subscribe");
+    if (ctl->token) {
+        json_object_set_new(request, "token", json_string(ctl->token));
+    }
+    int result = control_client_send(client, request, CONTROL_CLIENT_WAIT_MS, &err);
+    if (result == 0) {
+        result = control_client_receive(client, CONTROL_CLIENT_WAIT_MS, &answer, &err);
+    }
+    json_decref(request);
+    if (result != 0) {
+        return ctl_fail_err(ctl, EXIT_UNAVAILABLE, result, &err);
+    }
+    json_t *ignored = NULL;
+    int status = ctl_result(ctl, answer, &ignored); /* it has no result: NULL */
+    json_decref(ignored);
+    return status;
+}
+
+int ctl_watch(struct ctl *ctl)
+{
+    char path[PATH_SIZE];
+    struct err_text err;
+    struct control_client *client = NULL;
+    int result = snprintf(path, sizeof(path), "%s/events", ctl->runtime_dir) < (int)sizeof(path)
+                     ? control_client_open(path, &client, &err)
+                     : err_set(&err, ERR_INVALID, "--runtime-dir: path too long");
+    if (result != 0) {
+        return ctl_fail_err(ctl, EXIT_UNAVAILABLE, result, &err);
+    }
+    int status = subscribe(ctl, client);
+    while (status == 0) {
+        json_t *event = NULL;
+        result = control_client_receive(client, -1, &event, &err);
+        if (result != 0) {
+            status = ctl_fail_err(ctl, EXIT_UNAVAILABLE, result, &err);
+            break;
+        }
+        show_event(ctl, event);
+        json_decref(event);
+    }
+    control_client_close(client);
+    return status;
+}

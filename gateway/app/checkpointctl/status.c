@@ -1,0 +1,391 @@
+/*
+ * The checkpoint at a glance: every part with its state, alarms with what to do. And the same
+ * numbers for a monitoring system, in the Prometheus text format 0.0.4.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/app/checkpointctl/checkpointctl.h"
+
+enum { TEXT_SIZE = 512 };
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(object, key));
+}
+
+/* ---- one row a part ---- */
+
+struct part {
+    const char *name;
+    const char *state;
+    char text[TEXT_SIZE];
+};
+
+static const char *good(const struct ctl *ctl, bool is_good)
+{
+    return is_good ? ctl_say(ctl, "good", "正常") : ctl_say(ctl, "LOOK", "异常");
+}
+
+static void describe_bus(const struct ctl *ctl, const json_t *bus, struct part *part)
+{
+    part->name = text_of(bus, "bus");
+    part->state = good(ctl, number_of(bus, "scans") > number_of(bus, "scans_failed"));
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl,
+                     "%lld scans, %lld failed, %lld late, longest %lld us; orders %lld done, "
+                     "%lld failed, %lld vetoed",
+                     "扫描 %lld，失败 %lld，迟到 %lld，最长 %lld 微秒；指令完成 %lld，失败 %lld，"
+                     "否决 %lld"),
+             number_of(bus, "scans"), number_of(bus, "scans_failed"), number_of(bus, "late_scans"),
+             number_of(bus, "scan_us_max"), number_of(bus, "orders_done"),
+             number_of(bus, "orders_failed"), number_of(bus, "orders_vetoed"));
+}
+
+/* A counter of what was refused or lost: capture's causes, the system's drops. */
+static bool is_drop(const char *name)
+{
+    static const char *const prefixes[] = {"frame_",        "compact_",  "json_",
+                                           "camera_",       "dropped_",  "source_dropped",
+                                           "source_errors", "undecoded", "reads_refused"};
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void describe_matchd(const struct ctl *ctl, const json_t *matchd, struct part *part)
+{
+    json_t *counters = json_object_get(matchd, "counters");
+    const char *name;
+    json_t *value;
+    size_t size = 0;
+    part->name = ctl_say(ctl, "matchd", "比对程序");
+    part->state = good(ctl, json_is_true(json_object_get(matchd, "connected")));
+    size += (size_t)snprintf(part->text, sizeof(part->text),
+                             ctl_say(ctl, "%lld frames, %lld reads; refused or lost:",
+                                     "帧 %lld，读牌 %lld；拒收或丢失："),
+                             number_of(counters, "frames"), number_of(counters, "reads"));
+    size_t before = size;
+    json_object_foreach(counters, name, value)
+    {
+        if (is_drop(name) && json_integer_value(value) > 0 && size < sizeof(part->text)) {
+            size += (size_t)snprintf(part->text + size, sizeof(part->text) - size, " %s %lld", name,
+                                     (long long)json_integer_value(value));
+        }
+    }
+    if (size == before) {
+        (void)snprintf(part->text + size, sizeof(part->text) - size, " %s",
+                       ctl_say(ctl, "none", "无"));
+    }
+}
+
+static void describe_list(const struct ctl *ctl, const json_t *status, struct part *part)
+{
+    const json_t *list = json_object_get(status, "list");
+    const json_t *lanes = json_object_get(status, "lanes");
+    char signed_at[32];
+    char until[32];
+    size_t usable = 0;
+    for (size_t i = 0; i < json_array_size(lanes); i++) {
+        usable += json_is_true(json_object_get(json_array_get(lanes, i), "list_usable"));
+    }
+    part->name = ctl_say(ctl, "list", "布控名单");
+    part->state = good(ctl, usable == json_array_size(lanes) && json_is_object(list));
+    if (!json_is_object(list)) {
+        snprintf(part->text, sizeof(part->text), "%s", ctl_say(ctl, "no list", "没有名单"));
+        return;
+    }
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl,
+                     "revision %lld, %s, signed %s, vouched for until %s; usable in %zu of "
+                     "%zu lanes",
+                     "版本 %lld，%s，签发于 %s，总部确认有效至 %s；%zu/%zu 条车道可用"),
+             number_of(list, "revision"), ctl_word(ctl, text_of(list, "state")),
+             ctl_time(text_of(list, "signed_at"), signed_at),
+             ctl_time(text_of(list, "current_until"), until), usable, json_array_size(lanes));
+}
+
+static void describe_journal(const struct ctl *ctl, const json_t *status, struct part *part)
+{
+    const json_t *journal = json_object_get(status, "journal");
+    part->name = ctl_say(ctl, "journal", "日志");
+    part->state = good(ctl, json_is_true(json_object_get(journal, "healthy")));
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl, "head %lld, confirmed by headquarters %lld, records lost %lld",
+                     "最新记录 %lld，总部已确认 %lld，丢失记录 %lld"),
+             number_of(journal, "head"), number_of(journal, "confirmed"),
+             number_of(json_object_get(status, "counters"), "records_lost"));
+}
+
+static void describe_clock(const struct ctl *ctl, const json_t *status, struct part *part)
+{
+    const json_t *clock = json_object_get(status, "clock");
+    const char *source = text_of(clock, "source");
+    part->name = ctl_say(ctl, "clock", "时钟");
+    part->state = good(ctl, json_is_true(json_object_get(clock, "trusted")));
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl, "source %s, offset %lld ms", "来源 %s，偏差 %lld 毫秒"),
+             source ? source : "-", number_of(clock, "offset_ms"));
+}
+
+static void describe_uplink(const struct ctl *ctl, const json_t *uplink, struct part *part)
+{
+    const char *detail = text_of(uplink, "detail");
+    bool connected = json_is_true(json_object_get(uplink, "connected"));
+    part->name = ctl_say(ctl, "uplink", "总部链路");
+    part->state = good(ctl, connected);
+    snprintf(part->text, sizeof(part->text), "%s%s%s",
+             connected ? ctl_say(ctl, "headquarters answers", "总部已连接")
+                       : ctl_say(ctl, "headquarters does not answer", "总部未连接"),
+             detail && detail[0] ? "; " : "", detail ? detail : "");
+}
+
+static int add_part(struct text_table *table, const struct part *part)
+{
+    const char *cells[] = {part->name, part->state, part->text};
+    return text_table_add(table, cells);
+}
+
+static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_table *table)
+{
+    struct part part;
+    const json_t *buses = json_object_get(status, "buses");
+    const json_t *uplink = json_object_get(status, "uplink");
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < json_array_size(buses); i++) {
+        describe_bus(ctl, json_array_get(buses, i), &part);
+        result = add_part(table, &part);
+    }
+    if (result == 0) {
+        describe_matchd(ctl, json_object_get(status, "matchd"), &part);
+        result = add_part(table, &part);
+    }
+    if (result == 0) {
+        describe_list(ctl, status, &part);
+        result = add_part(table, &part);
+    }
+    if (result == 0) {
+        describe_journal(ctl, status, &part);
+        result = add_part(table, &part);
+    }
+    if (result == 0) {
+        describe_clock(ctl, status, &part);
+        result = add_part(table, &part);
+    }
+    if (result == 0 && json_is_object(uplink)) {
+        describe_uplink(ctl, uplink, &part);
+        result = add_part(table, &part);
+    }
+    return result;
+}
+
+static int print_parts(const struct ctl *ctl, const json_t *status)
+{
+    const char *titles[] = {ctl_say(ctl, "PART", "部件"), ctl_say(ctl, "STATE", "状态"),
+                            ctl_say(ctl, "DETAIL", "说明")};
+    struct text_table *table = NULL;
+    int result = text_table_create(titles, 3, &table);
+    if (result == 0) {
+        result = fill_parts(ctl, status, table);
+    }
+    if (result == 0) {
+        text_table_print(table, stdout, text_screen_columns(stdout));
+    }
+    text_table_destroy(table);
+    return result == 0 ? EXIT_OK : ctl_fail(ctl, EXIT_RUN, "no_memory", "no memory", "内存不足");
+}
+
+/* ---- alarms ---- */
+
+enum { ALARM_INDENT = 6 };
+
+static void print_line(const char *text, size_t columns)
+{
+    printf("%*s", ALARM_INDENT, "");
+    text_wrap(stdout, text, ALARM_INDENT, columns);
+    putchar('\n');
+}
+
+static void print_alarm(const struct ctl *ctl, const json_t *alarm, size_t columns)
+{
+    char head[TEXT_SIZE];
+    char lane[32] = "";
+    const char *detail = text_of(alarm, "detail");
+    const char *what_to_do = text_of(alarm, ctl->zh ? "what_to_do_zh" : "what_to_do");
+    const char *text = text_of(alarm, ctl->zh ? "zh" : "en");
+    if (number_of(alarm, "lane") > 0) {
+        snprintf(lane, sizeof(lane), ctl_say(ctl, "lane %lld: ", "车道 %lld："),
+                 number_of(alarm, "lane"));
+    }
+    snprintf(head, sizeof(head), "%s%s%s%s", lane, text ? text : "-", detail ? " — " : "",
+             detail ? detail : "");
+    printf("[%3lld] ", number_of(alarm, "alarm"));
+    text_wrap(stdout, head, ALARM_INDENT, columns);
+    putchar('\n');
+    if (what_to_do) {
+        print_line(what_to_do, columns);
+    }
+}
+
+static void print_alarms(const struct ctl *ctl, const json_t *alarms)
+{
+    size_t columns = text_screen_columns(stdout) - ALARM_INDENT;
+    size_t count = json_array_size(alarms);
+    if (count == 0) {
+        printf("\n%s\n", ctl_say(ctl, "No alarms.", "没有告警。"));
+        return;
+    }
+    printf(ctl_say(ctl, "\nALARMS (%zu)\n", "\n告警（%zu）\n"), count);
+    for (size_t i = 0; i < count; i++) {
+        print_alarm(ctl, json_array_get(alarms, i), columns);
+    }
+}
+
+static void print_session(const struct ctl *ctl)
+{
+    char life[48];
+    json_t *about = ctl_token_about(ctl);
+    if (about) {
+        printf(ctl_say(ctl, "Signed on: %s, %s left\n", "已登录：%s，剩余 %s\n"),
+               text_of(about, "officer"),
+               ctl_duration(ctl, number_of(about, "expires_in_s"), life));
+    }
+    json_decref(about);
+}
+
+int ctl_status(struct ctl *ctl)
+{
+    json_t *status = NULL;
+    int result = ctl_ask(ctl, "status", NULL, &status);
+    if (result != 0) {
+        return result;
+    }
+    if (ctl->json) {
+        ctl_print_json(status);
+    } else {
+        printf("%s %s\n", ctl_say(ctl, "Checkpoint", "检查站"), text_of(status, "checkpoint"));
+        print_session(ctl);
+        putchar('\n');
+        result = ctl_print_lanes(ctl, json_object_get(status, "lanes"));
+        putchar('\n');
+        result = result == 0 ? print_parts(ctl, status) : result;
+        print_alarms(ctl, json_object_get(status, "alarms"));
+    }
+    json_decref(status);
+    return result;
+}
+
+/* ---- metrics ---- */
+
+/* Totals: one row a counter of checkpointd; the others are told by label. */
+static const struct {
+    const char *key;
+    const char *name;
+    const char *help;
+} totals[] = {
+    {"reads", "reads_total", "Plate reads taken by checkpointd."},
+    {"unread", "unread_total", "Of these, without a plate that could be read."},
+    {"hits", "hits_total", "Hits of entries to be stopped."},
+    {"alerts_quiet", "alerts_quiet_total", "Alerts that only stand in a list."},
+    {"alerts_sounding", "alerts_sounding_total", "Alerts that sounded, or were silent on purpose."},
+    {"holds", "holds_total", "Holds that became active."},
+    {"suppressed", "suppressed_total", "Unauthenticated passages only counted."},
+    {"facts_lost", "facts_lost_total", "Routine records the journal's queue had no room for."},
+    {"records_lost", "records_lost_total", "Routine records that could not be written."},
+    {"events_dropped", "events_dropped_total", "Events subscribers did not get."},
+    {"scans_dropped", "scans_dropped_total", "Scans of devices the lanes had no room for."},
+};
+
+static const struct {
+    const char *key;
+    const char *name;
+    const char *type;
+    const char *help;
+} bus_rows[] = {
+    {"scans", "bus_scans_total", "counter", "Scans of a bus's lanes."},
+    {"scans_failed", "bus_scans_failed_total", "counter", "Scans without an answer."},
+    {"late_scans", "bus_scans_late_total", "counter", "Scans later than the promised worst case."},
+    {"orders_done", "bus_orders_done_total", "counter", "Orders carried out."},
+    {"orders_vetoed", "bus_orders_vetoed_total", "counter", "Orders the guard vetoed."},
+    {"orders_failed", "bus_orders_failed_total", "counter", "Orders that failed."},
+    {"guard_writes", "bus_guard_writes_total", "counter", "Writes of the guard itself."},
+    {"connects", "bus_connects_total", "counter", "Connections made."},
+    {"scan_us_max", "bus_scan_longest_microseconds", "gauge", "Longest scan of one lane."},
+};
+
+static void print_head(const char *name, const char *type, const char *help)
+{
+    printf("# HELP checkpoint_%s %s\n# TYPE checkpoint_%s %s\n", name, help, name, type);
+}
+
+static void print_buses(const json_t *buses)
+{
+    for (size_t r = 0; r < sizeof(bus_rows) / sizeof(bus_rows[0]); r++) {
+        print_head(bus_rows[r].name, bus_rows[r].type, bus_rows[r].help);
+        for (size_t i = 0; i < json_array_size(buses); i++) {
+            const json_t *bus = json_array_get(buses, i);
+            printf("checkpoint_%s{bus=\"%s\"} %lld\n", bus_rows[r].name, text_of(bus, "bus"),
+                   number_of(bus, bus_rows[r].key));
+        }
+    }
+}
+
+static void print_matchd(json_t *matchd)
+{
+    json_t *counters = json_object_get(matchd, "counters");
+    const char *name;
+    json_t *value;
+    print_head("matchd_connected", "gauge", "1 while checkpoint-matchd is connected.");
+    printf("checkpoint_matchd_connected %d\n", json_is_true(json_object_get(matchd, "connected")));
+    print_head("capture_total", "counter",
+               "What checkpoint-matchd counted, refused reads and frames by cause.");
+    json_object_foreach(counters, name, value)
+    {
+        printf("checkpoint_capture_total{what=\"%s\"} %lld\n", name,
+               (long long)json_integer_value(value));
+    }
+}
+
+static void print_metrics(const json_t *metrics)
+{
+    const json_t *counters = json_object_get(metrics, "counters");
+    const json_t *journal = json_object_get(metrics, "journal");
+    for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {
+        print_head(totals[i].name, "counter", totals[i].help);
+        printf("checkpoint_%s %lld\n", totals[i].name, number_of(counters, totals[i].key));
+    }
+    print_head("journal_head", "gauge", "Sequence of the newest record.");
+    printf("checkpoint_journal_head %lld\n", number_of(journal, "head"));
+    print_head("journal_confirmed", "gauge", "Newest sequence headquarters has confirmed.");
+    printf("checkpoint_journal_confirmed %lld\n", number_of(journal, "confirmed"));
+    print_head("journal_healthy", "gauge", "1 while the journal can commit.");
+    printf("checkpoint_journal_healthy %d\n", json_is_true(json_object_get(journal, "healthy")));
+    print_buses(json_object_get(metrics, "buses"));
+    print_matchd(json_object_get(metrics, "matchd"));
+}
+
+int ctl_metrics(struct ctl *ctl)
+{
+    json_t *metrics = NULL;
+    int status = ctl_ask(ctl, "metrics", NULL, &metrics);
+    if (status != 0) {
+        return status;
+    }
+    if (ctl->json) {
+        ctl_print_json(metrics);
+    } else {
+        print_metrics(metrics);
+    }
+    json_decref(metrics);
+    return EXIT_OK;
+}

@@ -1,0 +1,556 @@
+/*
+ * What commands and consoles may ask of checkpointd, beside the accounts that gateway/control
+ * keeps: one row an act. Control thread, except the answers of the lanes.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/base/encode.h"
+#include "gateway/base/log.h"
+#include "gateway/model/plate_key.h"
+
+enum { HITS_DEFAULT = 20, REASON_MAX = FACT_REASON_SIZE - 1 };
+
+static void refuse(struct control *control, const struct control_call *call, const char *code,
+                   const char *en, const char *zh)
+{
+    control_refuse(control, call->ticket, code, en, zh);
+}
+
+static void copy_text(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text ? text : ""); /* every field is as wide as what it takes */
+}
+
+static void fill_actor(struct fact_actor *out, const struct control_actor *actor,
+                       const char *reason)
+{
+    copy_text(out->program, sizeof(out->program), actor->program);
+    out->uid = actor->peer.uid;
+    copy_text(out->officer, sizeof(out->officer), actor->officer);
+    copy_text(out->second, sizeof(out->second), actor->second);
+    copy_text(out->origin, sizeof(out->origin), actor->origin);
+    copy_text(out->reason, sizeof(out->reason), reason);
+}
+
+static void begin_fact(const struct checkpointd *c, struct fact *fact,
+                       const struct control_actor *actor, const char *act, const char *reason)
+{
+    memset(fact, 0, sizeof(*fact));
+    fact->kind = FACT_ACT;
+    fact->wall = clock_wall(&c->clock);
+    fact->mono = clock_mono(&clock_system);
+    fact->to_journal = true;
+    fact->to_events = true;
+    fill_actor(&fact->actor, actor, reason);
+    copy_text(fact->u.act.act, sizeof(fact->u.act.act), act);
+}
+
+/* ---- arguments ---- */
+
+/* A lane number that is configured, or 0 when it was refused. */
+static uint8_t lane_of(struct checkpointd *c, struct control *control,
+                       const struct control_call *call)
+{
+    const json_t *value = json_object_get(call->args, "lane");
+    json_int_t lane = json_integer_value(value);
+    if (!json_is_integer(value) || lane < 1 || lane > 255 || !c->devices.bus_of_lane[lane]) {
+        refuse(control, call, "not_found", "lane: no such lane, expected the number of one",
+               "没有该车道");
+        return 0;
+    }
+    return (uint8_t)lane;
+}
+
+/* The reason, "" when not given, NULL when it was refused. */
+static const char *reason_of(struct control *control, const struct control_call *call, bool needed)
+{
+    const char *reason = json_string_value(json_object_get(call->args, "reason"));
+    size_t size = reason ? strlen(reason) : 0;
+    if (size > REASON_MAX) {
+        refuse(control, call, "too_large", "reason: longer than 200 bytes", "理由过长");
+        return NULL;
+    }
+    if (needed && size == 0) {
+        refuse(control, call, "invalid", "reason: missing", "缺少理由");
+        return NULL;
+    }
+    return reason ? reason : "";
+}
+
+/* ---- looking ---- */
+
+static json_t *or_null(json_t *value)
+{
+    return value ? json_incref(value) : json_null();
+}
+
+static json_t *alarms_of(const struct board *board)
+{
+    json_t *alarms = json_array();
+    const char *key;
+    json_t *alarm;
+    json_object_foreach(board->alarms, key, alarm)
+    {
+        json_t *copy = json_copy(alarm);
+        json_int_t event = json_integer_value(json_object_get(alarm, "alarm"));
+        const struct log_event_def *def = log_event_find((enum log_event_id)event);
+        if (def) {
+            json_object_set_new(copy, "what_to_do", json_string(def->what_to_do));
+            json_object_set_new(copy, "what_to_do_zh", json_string(log_event_what_to_do_zh(def)));
+        }
+        json_array_append_new(alarms, copy);
+    }
+    return alarms;
+}
+
+static json_t *counters_of(const struct checkpointd *c)
+{
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "reads",
+                     (json_int_t)atomic_load(&c->stat_reads), "unread",
+                     (json_int_t)atomic_load(&c->stat_unread), "hits",
+                     (json_int_t)atomic_load(&c->stat_hits), "alerts_quiet",
+                     (json_int_t)atomic_load(&c->stat_quiet), "alerts_sounding",
+                     (json_int_t)atomic_load(&c->stat_sounding), "holds",
+                     (json_int_t)atomic_load(&c->stat_holds), "suppressed",
+                     (json_int_t)atomic_load(&c->stat_suppressed), "facts_lost",
+                     (json_int_t)atomic_load(&c->stat_lost), "records_lost",
+                     (json_int_t)atomic_load(&c->recorder.lost_total), "events_dropped",
+                     (json_int_t)atomic_load(&c->events_dropped), "scans_dropped",
+                     (json_int_t)atomic_load(&c->scans_dropped));
+}
+
+static json_t *journal_of(const struct checkpointd *c)
+{
+    return json_pack("{s:I,s:I,s:b}", "head", (json_int_t)atomic_load(&c->recorder.recorded),
+                     "confirmed", (json_int_t)atomic_load(&c->recorder.confirmed), "healthy",
+                     (int)atomic_load(&c->recorder.healthy));
+}
+
+static json_t *buses_of(const struct checkpointd *c)
+{
+    json_t *buses = json_array();
+    for (size_t i = 0; i < c->devices.bus_count; i++) {
+        struct bus_stats s;
+        bus_stats_read(c->devices.buses[i], &s);
+        json_array_append_new(
+            buses,
+            json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "bus",
+                      bus_name(c->devices.buses[i]), "scans", (json_int_t)s.scans, "scans_failed",
+                      (json_int_t)s.scans_failed, "late_scans", (json_int_t)s.late_scans,
+                      "orders_done", (json_int_t)s.orders_done, "orders_vetoed",
+                      (json_int_t)s.orders_vetoed, "orders_failed", (json_int_t)s.orders_failed,
+                      "guard_writes", (json_int_t)s.guard_writes, "connects",
+                      (json_int_t)s.connects, "scan_us_max", (json_int_t)s.scan_us_max));
+    }
+    return buses;
+}
+
+static json_t *matchd_of(const struct checkpointd *c)
+{
+    return json_pack("{s:b,s:O}", "connected", (int)atomic_load(&c->matchd_connected), "counters",
+                     c->board.matchd);
+}
+
+/* What was said when trust last changed, with the offset of now. */
+static json_t *clock_of(const struct checkpointd *c)
+{
+    if (!c->board.clock) {
+        return json_null();
+    }
+    json_t *clock = json_copy(c->board.clock);
+    json_object_set_new(clock, "offset_ms",
+                        json_integer((json_int_t)atomic_load(&c->clock_offset_ms)));
+    return clock;
+}
+
+static json_t *lane_json(const struct checkpointd *c, const struct config_lane *lane)
+{
+    char key[8];
+    snprintf(key, sizeof(key), "%u", lane->lane.lane.lane);
+    json_t *status = json_object_get(c->board.lanes, key);
+    json_t *result = status ? json_copy(status) : json_object();
+    json_object_set_new(result, "lane", json_integer(lane->lane.lane.lane));
+    json_object_set_new(result, "name", json_string(lane->lane.name));
+    json_object_set_new(result, "mode",
+                        json_string(lane->lane.lane.mode == LANE_NORMALLY_OPEN
+                                        ? "normally_open"
+                                        : "normally_closed"));
+    return result;
+}
+
+static json_t *lanes_of(const struct checkpointd *c)
+{
+    json_t *lanes = json_array();
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        json_array_append_new(lanes, lane_json(c, &c->config.lanes[i]));
+    }
+    return lanes;
+}
+
+static void run_status(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct checkpointd *c = ctx;
+    json_t *result = json_pack(
+        "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "checkpoint", c->config.checkpoint, "alarms",
+        alarms_of(&c->board), "list", or_null(c->board.list), "clock", clock_of(c), "uplink",
+        or_null(c->board.uplink), "journal", journal_of(c), "counters", counters_of(c), "lanes",
+        lanes_of(c), "buses", buses_of(c), "matchd", matchd_of(c));
+    control_answer(control, call->ticket, result);
+}
+
+static void run_lanes(void *ctx, struct control *control, const struct control_call *call)
+{
+    control_answer(control, call->ticket, json_pack("{s:o}", "lanes", lanes_of(ctx)));
+}
+
+static void run_hits(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct checkpointd *c = ctx;
+    const json_t *limit_value = json_object_get(call->args, "limit");
+    json_int_t limit = limit_value ? json_integer_value(limit_value) : HITS_DEFAULT;
+    if (limit < 1 || limit > BOARD_HITS_MAX) {
+        refuse(control, call, "invalid", "limit: expected 1 to 256", "limit 应为 1 到 256");
+        return;
+    }
+    size_t count = json_array_size(c->board.hits);
+    json_t *hits = json_array();
+    for (size_t i = 0; i < count && i < (size_t)limit; i++) {
+        json_array_append(hits, json_array_get(c->board.hits, count - 1 - i));
+    }
+    control_answer(control, call->ticket, json_pack("{s:o}", "hits", hits));
+}
+
+static json_t *sockets_of(const struct checkpointd *c)
+{
+    struct line_stats s;
+    line_server_stats(control_server(c->control), &s);
+    return json_pack("{s:I,s:I,s:I,s:I,s:I}", "clients", (json_int_t)s.clients, "refused",
+                     (json_int_t)s.refused, "slow_dropped", (json_int_t)s.slow_dropped, "lines_bad",
+                     (json_int_t)s.lines_bad, "posts_dropped", (json_int_t)s.posts_dropped);
+}
+
+static void run_metrics(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct checkpointd *c = ctx;
+    control_answer(control, call->ticket,
+                   json_pack("{s:o,s:o,s:o,s:o,s:o}", "counters", counters_of(c), "buses",
+                             buses_of(c), "journal", journal_of(c), "matchd", matchd_of(c),
+                             "sockets", sockets_of(c)));
+}
+
+static void run_audit_head(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct checkpointd *c = ctx;
+    json_t *result = journal_of(c);
+    json_object_set_new(result, "folder", json_string(c->journal_dir));
+    control_answer(control, call->ticket, result);
+}
+
+/* ---- acts on lanes ---- */
+
+static void act_on_lane(struct checkpointd *c, struct control *control,
+                        const struct control_call *call, enum lane_act_kind kind, uint8_t lane,
+                        uint64_t hold, const char *reason)
+{
+    struct pipeline_event event = {.kind = PIPELINE_ACT};
+    (void)control;
+    event.u.act.client = call->ticket.client;
+    event.u.act.request = call->ticket.id;
+    event.u.act.lane = lane;
+    event.u.act.kind = kind;
+    event.u.act.hold = hold;
+    fill_actor(&event.u.act.actor, &call->actor, reason);
+    lane_post(c, &event);
+}
+
+static void act_with_lane(void *ctx, struct control *control, const struct control_call *call,
+                          enum lane_act_kind kind)
+{
+    struct checkpointd *c = ctx;
+    const char *reason = reason_of(control, call, false);
+    uint8_t lane = reason ? lane_of(c, control, call) : 0;
+    if (lane != 0) {
+        act_on_lane(c, control, call, kind, lane, 0, reason);
+    }
+}
+
+static void run_ack(void *ctx, struct control *control, const struct control_call *call)
+{
+    act_with_lane(ctx, control, call, LANE_ACT_ACK);
+}
+
+static void run_hold(void *ctx, struct control *control, const struct control_call *call)
+{
+    act_with_lane(ctx, control, call, LANE_ACT_HOLD);
+}
+
+static void run_stop(void *ctx, struct control *control, const struct control_call *call)
+{
+    act_with_lane(ctx, control, call, LANE_ACT_STOP);
+}
+
+static void run_raise(void *ctx, struct control *control, const struct control_call *call)
+{
+    bool emergency = json_is_true(json_object_get(call->args, "emergency"));
+    act_with_lane(ctx, control, call, emergency ? LANE_ACT_EMERGENCY_RAISE : LANE_ACT_RAISE);
+}
+
+/* The lane of an open hold; 0: none. */
+static uint8_t lane_of_hold(const struct checkpointd *c, json_int_t hold)
+{
+    static const char *const lists[] = {"holds", "waiting"};
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        char key[8];
+        snprintf(key, sizeof(key), "%u", c->config.lanes[i].lane.lane.lane);
+        for (size_t l = 0; l < 2; l++) {
+            json_t *open = json_object_get(json_object_get(c->board.lanes, key), lists[l]);
+            for (size_t h = 0; h < json_array_size(open); h++) {
+                json_t *id = json_object_get(json_array_get(open, h), "hold");
+                if (json_integer_value(id) == hold) {
+                    return c->config.lanes[i].lane.lane.lane;
+                }
+            }
+        }
+    }
+    return 0;
+}
+
+static void run_release(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct checkpointd *c = ctx;
+    json_int_t hold = json_integer_value(json_object_get(call->args, "hold"));
+    const char *reason = reason_of(control, call, true);
+    if (!reason) {
+        return;
+    }
+    uint8_t lane = lane_of_hold(c, hold);
+    if (lane == 0) {
+        refuse(control, call, lane_refusal_name(LANE_REFUSAL_NO_SUCH_HOLD),
+               lane_refusal_text_en(LANE_REFUSAL_NO_SUCH_HOLD),
+               lane_refusal_text_zh(LANE_REFUSAL_NO_SUCH_HOLD));
+        return;
+    }
+    act_on_lane(c, control, call, LANE_ACT_RELEASE, lane, (uint64_t)hold, reason);
+}
+
+void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind kind,
+                enum lane_refusal refusal)
+{
+    struct checkpointd *c = ctx;
+    struct control_ticket ticket = {act->client, act->request};
+    if (kind == LANE_REPLY_DONE) {
+        control_answer(c->control, ticket,
+                       json_pack("{s:i,s:s}", "lane", act->lane, "act", lane_act_name(act->kind)));
+    } else if (kind == LANE_REPLY_REFUSED) {
+        control_refuse(c->control, ticket, lane_refusal_name(refusal),
+                       lane_refusal_text_en(refusal), lane_refusal_text_zh(refusal));
+    } /* pending: DONE or REFUSED follows */
+}
+
+/* ---- searches ---- */
+
+enum { SEARCHES_MAX = 16, SEARCH_WAIT_MS = 5000 };
+
+/* Searches that wait for matchd: asked in the control thread, answered in the lane thread. */
+static struct searches {
+    pthread_mutex_t lock;
+    struct search {
+        uint64_t number; /* 0 = free */
+        struct mono_time expires;
+        struct control_ticket ticket;
+        char plate[PLATE_TEXT_SIZE];
+    } open[SEARCHES_MAX];
+} searches;
+
+void acts_init(void)
+{
+    thread_lock_init(&searches.lock);
+}
+
+static void refuse_search(struct control *control, struct control_ticket ticket)
+{
+    control_refuse(control, ticket, "no_match_service", "checkpoint-matchd does not answer",
+                   "比对程序无响应");
+}
+
+/* Takes a free place, or that of a search nobody answered. ERR_BUSY. */
+static int keep_search(struct control *control, uint64_t number, struct control_ticket ticket,
+                       const char *plate)
+{
+    struct mono_time now = clock_mono(&clock_system);
+    int result = ERR_BUSY;
+    pthread_mutex_lock(&searches.lock);
+    for (int i = 0; i < SEARCHES_MAX && result != 0; i++) {
+        struct search *search = &searches.open[i];
+        if (search->number != 0 && mono_before(now, search->expires)) {
+            continue;
+        }
+        if (search->number != 0) {
+            refuse_search(control, search->ticket);
+        }
+        *search = (struct search){
+            .number = number, .expires = mono_add_ms(now, SEARCH_WAIT_MS), .ticket = ticket};
+        copy_text(search->plate, sizeof(search->plate), plate);
+        result = 0;
+    }
+    pthread_mutex_unlock(&searches.lock);
+    return result;
+}
+
+/* False: nobody waits for it any more. */
+static bool take_search(uint64_t number, struct search *out)
+{
+    bool found = false;
+    pthread_mutex_lock(&searches.lock);
+    for (int i = 0; i < SEARCHES_MAX && !found; i++) {
+        if (searches.open[i].number == number) {
+            *out = searches.open[i];
+            searches.open[i].number = 0;
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&searches.lock);
+    return found;
+}
+
+static void run_check(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct checkpointd *c = ctx;
+    const char *text = json_string_value(json_object_get(call->args, "plate"));
+    const char *reason = reason_of(control, call, true);
+    struct plate_text plate = {.kind = PLATE_DECODE_ERROR};
+    static struct fact fact; /* control thread */
+    if (!reason) {
+        return;
+    }
+    if (text) {
+        plate_encode(text, strlen(text), PLATE_DASH_AUTO, &plate);
+    }
+    if (plate.kind != PLATE_KEY) {
+        refuse(control, call, "invalid", "plate: not a plate, expected one like 鲁H12345",
+               "车牌格式不正确");
+        return;
+    }
+    begin_fact(c, &fact, &call->actor, "search", reason);
+    copy_text(fact.u.act.detail, sizeof(fact.u.act.detail), text);
+    char canonical[PLATE_TEXT_SIZE];
+    uint64_t number = atomic_fetch_add(&c->search_number, 1) + 1;
+    if (plate_decode(plate.key, canonical) != 0) {
+        refuse(control, call, "invalid", "plate: cannot be written", "车牌格式不正确");
+        return;
+    }
+    if (recorder_push(c, &fact) != 0) { /* every search has its reason on record */
+        refuse(control, call, "journal", "the journal cannot record the search now",
+               "日志当前无法写入");
+        return;
+    }
+    if (keep_search(control, number, call->ticket, canonical) != 0) {
+        refuse(control, call, "busy", "other searches still wait", "其他查询尚未完成");
+        return;
+    }
+    struct pipeline_event event = {.kind = PIPELINE_SEARCH};
+    event.u.search.number = number;
+    event.u.search.key = plate.key;
+    event.u.search.class = PLATE_CLASS_UNKNOWN;
+    lane_post(c, &event);
+}
+
+static json_t *match_json(const struct match_hit *hit, const char *text)
+{
+    char plate[PLATE_TEXT_SIZE] = "";
+    if (plate_decode(hit->entry.key, plate) != 0) {
+        return json_object(); /* checked at the socket */
+    }
+    json_t *card = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    return json_pack("{s:I,s:s,s:s,s:s,s:i,s:b,s:o}", "entry", (json_int_t)hit->entry.id, "plate",
+                     plate, "match", match_kind_name(hit->kind), "category",
+                     wanted_category_name(hit->entry.category), "priority", hit->entry.priority,
+                     "expired", hit->expired, "card", card ? card : json_null());
+}
+
+void acts_searched(void *ctx, uint64_t number, const struct match_packet *packet)
+{
+    struct checkpointd *c = ctx;
+    struct search search;
+    if (!take_search(number, &search)) {
+        return;
+    }
+    if (!packet) {
+        refuse_search(c->control, search.ticket);
+        return;
+    }
+    json_t *hits = json_array();
+    for (int h = 0; h < packet->message.u.read.hit_count; h++) {
+        const struct match_hit *hit = &packet->message.u.read.hits[h];
+        if (hit->entry.handling != HANDLING_OBSERVE) {
+            json_array_append_new(hits, match_json(hit, packet->texts[h]));
+        }
+    }
+    control_answer(c->control, search.ticket,
+                   json_pack("{s:s,s:o}", "plate", search.plate, "hits", hits));
+}
+
+/* ---- rules ---- */
+
+int checkpointd_reload(struct checkpointd *c, struct err_text *err)
+{
+    struct rule_set *rules = NULL;
+    int result = rules_load(c->config.rules, &rules, err);
+    if (result != 0) {
+        log_event(EVENT_CONFIG_REFUSED, "detail=\"%s\"", err->text);
+        return result;
+    }
+    log_event(EVENT_RULES_LOADED, "title=\"%s\" rules=%zu", rules_title(rules), rules_count(rules));
+    lane_post(c, &(struct pipeline_event){.kind = PIPELINE_RULES, .u.rules = rules});
+    return 0;
+}
+
+static void run_reload(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct checkpointd *c = ctx;
+    struct err_text err;
+    static struct fact fact; /* control thread */
+    begin_fact(c, &fact, &call->actor, "reload", "");
+    if (recorder_push(c, &fact) != 0) {
+        refuse(control, call, "journal", "the journal cannot record it now", "日志当前无法写入");
+        return;
+    }
+    publish_push(c, &fact);
+    if (checkpointd_reload(c, &err) != 0) {
+        refuse(control, call, "invalid", err.text, "规则文件被拒绝，原规则继续有效");
+        return;
+    }
+    control_answer(control, call->ticket, json_pack("{s:s}", "rules", c->config.rules));
+}
+
+/* ---- accounts ---- */
+
+int acts_record(void *ctx, const struct control_actor *actor, const char *act,
+                const json_t *details)
+{
+    struct checkpointd *c = ctx;
+    struct fact fact;
+    char *text = json_dumps(details, JSON_COMPACT | JSON_SORT_KEYS);
+    begin_fact(c, &fact, actor, act, "");
+    snprintf(fact.u.act.detail, sizeof(fact.u.act.detail), "%.*s", FACT_DETAIL_SIZE - 1,
+             text ? text : "");
+    free(text);
+    int result = recorder_record_and_wait(c, &fact);
+    if (result == 0) {
+        publish_push(c, &fact);
+    }
+    return result;
+}
+
+const struct control_act checkpointd_acts[] = {
+    {"status", CONTROL_ANYBODY, run_status},   {"lanes", CONTROL_ANYBODY, run_lanes},
+    {"metrics", CONTROL_ANYBODY, run_metrics}, {"audit_head", CONTROL_ANYBODY, run_audit_head},
+    {"hits", CONTROL_OFFICER, run_hits},       {"check", CONTROL_OFFICER, run_check},
+    {"ack", CONTROL_OFFICER, run_ack},         {"hold", CONTROL_PROTECTIVE, run_hold},
+    {"stop", CONTROL_PROTECTIVE, run_stop},    {"release", CONTROL_OFFICER, run_release},
+    {"raise", CONTROL_RAISING, run_raise},     {"reload", CONTROL_ADMIN, run_reload}};
+const size_t checkpointd_act_count = sizeof(checkpointd_acts) / sizeof(checkpointd_acts[0]);

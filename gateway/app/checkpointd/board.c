@@ -1,0 +1,185 @@
+/*
+ * Thread "publish": facts to events, for the operator's log, the subscribers, and the board that
+ * commands read. Making JSON and sending it costs the lane thread nothing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/base/log.h"
+
+enum { POP_WAIT_MS = 200 };
+
+struct published {
+    struct checkpointd *c;
+    json_t *event;
+    bool shows_plate;
+    enum fact_kind kind;
+    uint8_t lane;
+    uint32_t alarm;
+    bool active;
+};
+
+void board_init(struct board *board)
+{
+    board->lanes = json_object();
+    board->alarms = json_object();
+    board->hits = json_array();
+    board->list = NULL;
+    board->clock = NULL;
+    board->uplink = NULL;
+    board_set_uplink(board, false, "checkpoint-uplinkd is not connected");
+    board->matchd = json_object();
+}
+
+void board_free(struct board *board)
+{
+    json_decref(board->lanes);
+    json_decref(board->alarms);
+    json_decref(board->hits);
+    json_decref(board->list);
+    json_decref(board->clock);
+    json_decref(board->uplink);
+    json_decref(board->matchd);
+}
+
+void board_set_uplink(struct board *board, bool connected, const char *detail)
+{
+    json_decref(board->uplink);
+    board->uplink = json_pack("{s:b,s:s}", "connected", connected, "detail", detail);
+}
+
+static void replace(json_t **place, json_t *value)
+{
+    json_decref(*place);
+    *place = json_incref(value);
+}
+
+static void take(struct board *board, const struct published *p)
+{
+    char key[32];
+    switch (p->kind) {
+    case FACT_STATUS:
+        snprintf(key, sizeof(key), "%u", p->lane);
+        json_object_set(board->lanes, key, p->event);
+        break;
+    case FACT_ALARM:
+        snprintf(key, sizeof(key), "%u:%u", p->alarm, p->lane);
+        if (p->active) {
+            json_object_set(board->alarms, key, p->event);
+        } else {
+            json_object_del(board->alarms, key);
+        }
+        break;
+    case FACT_HIT:
+        json_array_append(board->hits, p->event);
+        if (json_array_size(board->hits) > BOARD_HITS_MAX) {
+            json_array_remove(board->hits, 0);
+        }
+        break;
+    case FACT_LIST:
+        replace(&board->list, json_object_get(p->event, "list"));
+        break;
+    case FACT_CLOCK:
+        replace(&board->clock, json_object_get(p->event, "clock"));
+        break;
+    case FACT_PASSAGE:
+    case FACT_LANE:
+    case FACT_ORDER:
+    case FACT_OUTCOME:
+    case FACT_ACT:
+    case FACT_SUPPRESSED:
+    case FACT_REFUSED:
+        break;
+    }
+}
+
+static void publish_in_control(void *ctx, void *item)
+{
+    struct published *p = item;
+    (void)ctx;
+    take(&p->c->board, p);
+    control_publish(p->c->control, p->event, p->shows_plate);
+    free(p);
+}
+
+struct counters {
+    struct board *board;
+    json_t *values;
+};
+
+static void keep_counters(void *ctx, void *item)
+{
+    struct counters *counters = item;
+    (void)ctx;
+    json_object_update(counters->board->matchd, counters->values);
+    json_decref(counters->values);
+    free(counters);
+}
+
+void board_take_counters(struct checkpointd *c, const struct match_message *message)
+{
+    struct counters *counters = malloc(sizeof(*counters));
+    json_t *values = json_object();
+    for (uint32_t i = 0; i < message->u.stats.count; i++) {
+        const struct match_counter *counter = &message->u.stats.counters[i];
+        json_object_set_new(values, counter->name, json_integer((json_int_t)counter->value));
+    }
+    if (counters && values) {
+        *counters = (struct counters){&c->board, values};
+        if (line_server_post(control_server(c->control), keep_counters, NULL, counters) == 0) {
+            return;
+        }
+    }
+    json_decref(values); /* said again in a second */
+    free(counters);
+}
+
+static void log_fact(const struct fact *fact)
+{
+    if (fact->kind == FACT_ALARM) {
+        log_event(fact->u.alarm.event, "lane=%u active=%d detail=\"%s\"", fact->lane,
+                  fact->u.alarm.active, fact->u.alarm.detail);
+    }
+}
+
+static void publish(struct checkpointd *c, const struct fact *fact)
+{
+    struct published *p = malloc(sizeof(*p));
+    json_t *event = fact_event(fact);
+    log_fact(fact);
+    if (p && event) {
+        *p = (struct published){.c = c,
+                                .event = event,
+                                .shows_plate = fact_shows_plate(fact),
+                                .kind = fact->kind,
+                                .lane = fact->lane,
+                                .alarm = fact->kind == FACT_ALARM ? fact->u.alarm.event : 0,
+                                .active = fact->kind == FACT_ALARM && fact->u.alarm.active};
+        if (line_server_post(control_server(c->control), publish_in_control, NULL, p) == 0) {
+            return;
+        }
+    }
+    atomic_fetch_add_explicit(&c->events_dropped, 1, memory_order_relaxed);
+    json_decref(event);
+    free(p);
+}
+
+void publish_run(struct thread *self, void *arg)
+{
+    struct checkpointd *c = arg;
+    static struct fact fact; /* the publish thread's own */
+    while (!thread_stopping(self)) {
+        thread_alive(self);
+        if (queue_pop(c->facts, &fact, POP_WAIT_MS) == 0) {
+            publish(c, &fact);
+        }
+    }
+}
+
+void publish_push(struct checkpointd *c, const struct fact *fact)
+{
+    if (queue_push(c->facts, fact) != 0) {
+        atomic_fetch_add_explicit(&c->events_dropped, 1, memory_order_relaxed);
+    }
+}

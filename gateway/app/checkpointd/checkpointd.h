@@ -1,0 +1,283 @@
+/* clang-format off */
+/*
+ * What the files of checkpointd share. Its threads:
+ *
+ * name      policy    input                     output                     when the input is full
+ * bus-…     FIFO 40   orders (64)               scans, outcomes -> lane;   order refused, lane alarms
+ *                     a camera on its line      reads -> cameras
+ * lane      FIFO 35   events (1024)             orders, facts              scans dropped and counted,
+ *                                                                          others wait
+ * journal   FIFO 30   jobs (1024)               commits -> lane, head      routine refused at 3/4,
+ *                                                                          then all: facts_lost
+ * link      FIFO 20   socket `matches`          packets -> lane            reading stops, matchd counts
+ * cam-…     normal    one camera's line         reads -> cameras           the camera's own buffer
+ * cameras   FIFO 20   reads (64), faults        socket `reads`,            read dropped, counted,
+ *                                               alarms -> lane             alarmed
+ * publish   normal    facts (1024)              events -> control          counted, the journal has it
+ * control   normal    sockets control, events,  acts -> lane, jobs         clients wait
+ *                     records
+ * password  normal    sign-ons                  answers -> control         refused: busy
+ */
+/* clang-format on */
+#pragma once
+
+#include <jansson.h>
+#include <stdatomic.h>
+
+#include "gateway/app/checkpointd/config.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/queue.h"
+#include "gateway/base/thread.h"
+#include "gateway/base/trusted_time.h"
+#include "gateway/control/control.h"
+#include "gateway/journal/journal.h"
+#include "gateway/pipeline/pipeline.h"
+
+enum {
+    LANE_EVENTS_MAX = 1024,
+    JOBS_MAX = 1024,
+    JOBS_ROUTINE_MAX = JOBS_MAX * 3 / 4, /* routine records leave room for the others */
+    FACTS_MAX = 1024,
+    CAMERA_READS_MAX = 64,
+    ID_SHIFT = 20 /* ids of a run begin at the journal's head shifted by this */
+};
+
+/* ---- journal thread (recorder.c) ---- */
+
+enum job_kind {
+    JOB_FACT,   /* to be recorded; a commit is answered to the lane */
+    JOB_WAIT,   /* the same, somebody waits in recorder_record_and_wait() */
+    JOB_RECEIPT /* headquarters confirmed */
+};
+
+struct receipt_job {
+    uint64_t client; /* of the records socket */
+    struct journal_head head;
+    char *text; /* the receipt, heap; freed by the recorder */
+    size_t size;
+};
+
+struct record_waiter; /* on the stack of who waits */
+
+struct job {
+    enum job_kind kind;
+    struct fact fact;
+    struct record_waiter *waiter;
+    struct receipt_job receipt;
+};
+
+struct recorder {
+    struct queue *jobs;
+    struct journal *journal; /* the thread's own after start */
+    struct thread thread;
+    bool commits;        /* what the lanes were last told */
+    atomic_bool healthy; /* the same, for status */
+    uint64_t lost;       /* routine records that could not be written, not yet on record */
+    struct wall_time lost_first;
+    struct wall_time lost_last;
+    atomic_ullong recorded; /* sequence of the newest record */
+    atomic_ullong confirmed;
+    atomic_ullong lost_total;
+    struct mono_time retain_due;
+    int retain_failures;       /* one after the other */
+    atomic_ullong turned_away; /* found the queue full, not yet on record */
+    struct job group[JOURNAL_GROUP_MAX];
+};
+
+/* ---- what control and commands show (board.c); control thread only ---- */
+
+enum { BOARD_HITS_MAX = 256 };
+
+struct board {
+    json_t *lanes;  /* {"1": status event} */
+    json_t *alarms; /* {"501:1": alarm event}, active ones */
+    json_t *hits;   /* array, newest last */
+    json_t *list;
+    json_t *clock;
+    json_t *uplink; /* {"connected","detail"}: the link to headquarters */
+    json_t *matchd; /* {"frames": 12}: what checkpoint-matchd counts */
+};
+
+/* ---- cameras on serial and Modbus lines (cameras.c) ---- */
+
+enum camera_alarm_kind {
+    CAMERA_ALARM_LOST,
+    CAMERA_ALARM_GARBLED,
+    CAMERA_ALARM_MISSED,
+    CAMERA_ALARM_COUNT
+};
+enum { CAMERA_REASON_SIZE = 96 };
+
+/* What a camera's thread noted since the last look. */
+struct camera_note {
+    bool lost;
+    unsigned bad;
+    unsigned missed;
+    char why_lost[CAMERA_REASON_SIZE];
+    char why_bad[CAMERA_REASON_SIZE];
+    char why_missed[CAMERA_REASON_SIZE];
+};
+
+struct camera_alarm {
+    bool active;
+    struct mono_time minute; /* since when raises are counted */
+    unsigned raises;
+    struct mono_time last; /* faulty then */
+    int calm_ms;           /* good for so long ends it */
+    char detail[CAMERA_REASON_SIZE + 32];
+};
+
+/* Garbage of a camera that no record tells of yet. */
+struct camera_garbage {
+    uint32_t count;
+    struct mono_time due; /* of the record */
+    char first[CAMERA_REASON_SIZE];
+};
+
+struct cameras {
+    pthread_mutex_t lock; /* of notes */
+    struct camera_note notes[CONFIG_CAMERAS_MAX];
+    struct queue *reads;   /* struct plate_read -> cameras */
+    atomic_ullong dropped; /* reads nobody could be given */
+    /* thread "cameras" */
+    int fd; /* socket `reads`, -1: not connected */
+    struct mono_time retry_at;
+    struct camera_alarm alarms[CONFIG_CAMERAS_MAX][CAMERA_ALARM_COUNT];
+    struct camera_garbage garbage[CONFIG_CAMERAS_MAX];
+    uint64_t dropped_told;
+    bool dropping; /* alarmed */
+    struct thread thread;
+};
+
+/* ---- the records socket (records.c); control thread only ---- */
+
+struct records;
+
+/* ---- all ---- */
+
+struct checkpointd {
+    struct checkpointd_config config;
+    const char *config_path;
+    char journal_dir[256];
+    struct checkpointd_devices devices;
+    struct pipeline *pipeline;
+    struct rule_set *rules; /* until the pipeline takes them over */
+    struct queue *events;   /* struct pipeline_event -> lane */
+    struct queue *facts;    /* struct fact -> publish */
+    struct recorder recorder;
+    struct control *control;
+    struct match_link *link;
+    struct records *records;
+    struct board board;
+    struct cameras cameras;
+    struct thread lane_thread;
+    struct thread publish_thread;
+    struct thread control_thread;
+    struct thread password_thread;
+    struct thread link_thread;
+    struct trusted_time time;     /* lane thread */
+    struct clock_source clock;    /* system monotonic, trusted wall time; any thread */
+    atomic_llong signed_time_ms;  /* newest time headquarters signed, for the lane thread */
+    atomic_ullong scans_dropped;  /* lane queue full */
+    atomic_ullong events_dropped; /* subscribers' queue full */
+    atomic_ullong search_number;
+    atomic_llong clock_offset_ms; /* copies for status and the journal thread */
+    atomic_bool clock_trusted;
+    atomic_bool matchd_connected;
+    atomic_ullong stat_reads; /* copies of the pipeline's totals, for status */
+    atomic_ullong stat_unread;
+    atomic_ullong stat_hits;
+    atomic_ullong stat_quiet;
+    atomic_ullong stat_sounding;
+    atomic_ullong stat_holds;
+    atomic_ullong stat_suppressed;
+    atomic_ullong stat_lost;
+    uint64_t draw_state; /* lane thread */
+    /* By lane: when its newest guided test was, ms since 1970, 0 = none; main thread to lane. */
+    atomic_llong guided_ms[LANE_ID_MAX + 1];
+    bool guided_refused; /* alarmed; main thread */
+};
+
+/* Takes journal and starts the thread. */
+int recorder_start(struct checkpointd *c, struct journal *journal, struct err_text *err) MUST_CHECK;
+/* Writes what is queued, closes the journal. */
+void recorder_stop(struct checkpointd *c);
+/* Queues a fact. ERR_FULL. Any thread. */
+int recorder_push(struct checkpointd *c, const struct fact *fact) MUST_CHECK;
+/* Queues a fact and waits until it is committed, or cannot be. Any thread but lane and journal. */
+int recorder_record_and_wait(struct checkpointd *c, const struct fact *fact) MUST_CHECK;
+/* Takes over job->receipt.text on success. ERR_FULL. */
+int recorder_receipt(struct checkpointd *c, const struct receipt_job *receipt) MUST_CHECK;
+
+void board_init(struct board *board);
+void board_free(struct board *board);
+/* What uplinkd said last of its link, or that it is not there. */
+void board_set_uplink(struct board *board, bool connected, const char *detail);
+/* Thread "publish": facts to events, to the log, to the board and the subscribers. */
+void publish_run(struct thread *self, void *checkpointd);
+/* Any thread: for subscribers and the board. A full queue is counted. */
+void publish_push(struct checkpointd *c, const struct fact *fact);
+/* Link thread: counters of checkpoint-matchd, a MATCH_STATS, for the board. */
+void board_take_counters(struct checkpointd *c, const struct match_message *message);
+
+/* The pipeline, with the open holds of the journal. The recorder runs, the lane thread not yet. */
+int lanes_create(struct checkpointd *c, struct err_text *err) MUST_CHECK;
+/* Thread "lane". */
+void lanes_run(struct thread *self, void *checkpointd);
+/* What bus and link threads call. */
+struct bus_sinks lanes_bus_sinks(struct checkpointd *c);
+struct match_link_sink lanes_link_sink(struct checkpointd *c);
+/* To the lane thread; waits for room while the lanes are behind. Any thread but lane. */
+void lane_post(struct checkpointd *c, const struct pipeline_event *event);
+
+/* Before the journal is opened. */
+void checkpointd_clock_begin(struct checkpointd *c);
+/* Lane thread: looks again and tells the pipeline. */
+void checkpointd_clock_look(struct checkpointd *c, struct mono_time now,
+                            struct trusted_reading *out);
+
+/* Once, before the threads. */
+void acts_init(void);
+extern const struct control_act checkpointd_acts[];
+extern const size_t checkpointd_act_count;
+int acts_record(void *checkpointd, const struct control_actor *actor, const char *act,
+                const json_t *details);
+/* Pipeline's answers; lane thread. */
+void acts_reply(void *checkpointd, const struct pipeline_act *act, enum lane_reply_kind kind,
+                enum lane_refusal refusal);
+void acts_searched(void *checkpointd, uint64_t number, const struct match_packet *packet);
+/* Reads the rule file again and hands the set to the lanes. ERR_… with the reason in `err`; the old
+ * one stays in force. Any thread. */
+int checkpointd_reload(struct checkpointd *c, struct err_text *err) MUST_CHECK;
+
+/* Reads the guided tests; without a good file there are none. Main thread, lanes running. */
+void guided_load(struct checkpointd *c);
+/* How long the lane's test is good for from `now`; <= 0: not at all. Lane thread. */
+int64_t guided_valid_ms(const struct checkpointd *c, uint8_t lane, struct wall_time now,
+                        bool trusted);
+
+/* Before the devices are made. ERR_NO_MEMORY. */
+int cameras_init(struct checkpointd *c, struct err_text *err) MUST_CHECK;
+struct camera_sink cameras_sink(struct checkpointd *c);
+/* Thread "cameras". */
+void cameras_run(struct thread *self, void *checkpointd);
+int cameras_start(struct checkpointd *c, struct err_text *err) MUST_CHECK;
+void cameras_stop(struct checkpointd *c);
+/* Adds up to CONFIG_CAMERAS_MAX threads; returns how many. */
+size_t cameras_threads(struct checkpointd *c, struct thread **out);
+
+int records_create(struct checkpointd *c, struct records **out, struct err_text *err) MUST_CHECK;
+void records_destroy(struct records *records);
+/* Any thread: there are new records; one of them is urgent (0: none). */
+void records_wake(struct checkpointd *c, uint64_t urgent);
+/* Journal thread: the answer to a receipt. `result` 0 or an error. */
+void records_confirmed(struct checkpointd *c, uint64_t client, int result,
+                       const struct err_text *err);
+
+/* Open holds of the journal, given to the pipeline; *out_ids_after: the highest id given out. */
+int restore_find(const char *journal_dir, struct lane_restore_event *holds, uint8_t *lanes,
+                 size_t max, size_t *out_count, uint64_t *out_highest,
+                 struct err_text *err) MUST_CHECK;
+/* The highest revision of the wanted list the journal knows of; state LIST_NONE: none. */
+int restore_list_high(const char *journal_dir, struct list_status *out,
+                      struct err_text *err) MUST_CHECK;

@@ -1,0 +1,250 @@
+/*
+ * The lanes of checkpointd: the pipeline, what it is given by bus and link threads, where its
+ * orders and facts go. The lane thread owns the pipeline once it runs.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/base/log.h"
+
+enum {
+    TICK_MAX_MS = 100,
+    CLOCK_MS = 1000,
+    HOLDS_MAX = PIPELINE_LANES_MAX * (LANE_HOLDS_MAX + LANE_QUEUE_MAX)
+};
+
+/* ---- sinks of the pipeline (lane thread) ---- */
+
+static int sink_order(void *ctx, const struct lane_order *order)
+{
+    const struct checkpointd *c = ctx;
+    struct bus *bus = c->devices.bus_of_lane[order->lane];
+    return bus ? bus_submit(bus, order) : ERR_NOT_FOUND;
+}
+
+static int sink_fact(void *ctx, const struct fact *fact)
+{
+    struct checkpointd *c = ctx;
+    int result = fact->to_journal ? recorder_push(c, fact) : 0;
+    if (fact->to_events) {
+        publish_push(c, fact);
+    }
+    return result;
+}
+
+static int sink_query(void *ctx, const struct match_query *query)
+{
+    struct checkpointd *c = ctx;
+    return match_link_send(c->link, query);
+}
+
+static void sink_release(void *ctx, struct match_packet *packet)
+{
+    struct checkpointd *c = ctx;
+    match_link_release(c->link, packet);
+}
+
+static void sink_retire(void *ctx, struct rule_set *rules)
+{
+    (void)ctx;
+    rules_destroy(rules);
+}
+
+/* xorshift64*; seeded by the kernel: who is picked for inspection must not be foreseeable from
+ * outside, more it need not be. */
+static uint16_t sink_draw(void *ctx)
+{
+    struct checkpointd *c = ctx;
+    c->draw_state ^= c->draw_state >> 12;
+    c->draw_state ^= c->draw_state << 25;
+    c->draw_state ^= c->draw_state >> 27;
+    return (uint16_t)((c->draw_state * 0x2545F4914F6CDD1Du >> 33) % RULES_DRAW_END);
+}
+
+static void sink_local_time(void *ctx, struct wall_time wall, uint16_t *out_minute,
+                            uint8_t *out_weekday)
+{
+    time_t seconds = (time_t)(wall.ms / 1000);
+    struct tm local = {.tm_hour = 0};
+    (void)ctx;
+    (void)localtime_r(&seconds, &local); /* fails only beyond year 2^31: midnight then */
+    *out_minute = (uint16_t)(local.tm_hour * 60 + local.tm_min);
+    *out_weekday = (uint8_t)(local.tm_wday == 0 ? 7 : local.tm_wday);
+}
+
+/* ---- sinks of bus and link threads ---- */
+
+static void bus_scan(void *ctx, const struct lane_scan *scan)
+{
+    struct checkpointd *c = ctx;
+    struct pipeline_event event = {.kind = PIPELINE_SCAN, .u.scan = *scan};
+    if (queue_push(c->events, &event) != 0) { /* the next scan says it again */
+        atomic_fetch_add_explicit(&c->scans_dropped, 1, memory_order_relaxed);
+    }
+}
+
+static void bus_outcome(void *ctx, const struct lane_outcome *outcome)
+{
+    lane_post(ctx, &(struct pipeline_event){.kind = PIPELINE_OUTCOME, .u.outcome = *outcome});
+}
+
+static void link_packet(void *ctx, struct match_packet *packet)
+{
+    if (packet->message.type == MATCH_STATS) {
+        board_take_counters(ctx, &packet->message);
+    }
+    lane_post(ctx, &(struct pipeline_event){.kind = PIPELINE_PACKET, .u.packet = packet});
+}
+
+static void link_state(void *ctx, bool connected, const char *reason)
+{
+    struct checkpointd *c = ctx;
+    struct pipeline_event event = {.kind = PIPELINE_LINK};
+    event.u.link.connected = connected;
+    atomic_store_explicit(&c->matchd_connected, connected, memory_order_relaxed);
+    snprintf(event.u.link.reason, sizeof(event.u.link.reason), "%s", reason ? reason : "");
+    lane_post(ctx, &event);
+}
+
+struct bus_sinks lanes_bus_sinks(struct checkpointd *c)
+{
+    return (struct bus_sinks){.ctx = c, .scan = bus_scan, .outcome = bus_outcome};
+}
+
+struct match_link_sink lanes_link_sink(struct checkpointd *c)
+{
+    return (struct match_link_sink){.ctx = c, .packet = link_packet, .state = link_state};
+}
+
+void lane_post(struct checkpointd *c, const struct pipeline_event *event)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    while (queue_push(c->events, event) == ERR_FULL) {
+        nanosleep(&pause, NULL); /* the lanes are behind: back-pressure, nothing is lost */
+    }
+}
+
+/* ---- lane thread ---- */
+
+/* By the clock of now: a corrected or distrusted clock counts at once. */
+static void look_at_guided(struct checkpointd *c, struct mono_time now,
+                           const struct trusted_reading *time)
+{
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        const struct lane_config *lane = &c->config.lanes[i].lane.lane;
+        struct pipeline_event event = {.kind = PIPELINE_GUIDED_TEST};
+        if (!lane->lower_automatically) {
+            continue;
+        }
+        event.u.guided_test.lane = lane->lane;
+        event.u.guided_test.valid_ms = guided_valid_ms(c, lane->lane, time->wall, time->trusted);
+        pipeline_handle(c->pipeline, &event, now, time->wall);
+    }
+}
+
+static void copy_stats(struct checkpointd *c)
+{
+    struct pipeline_stats s;
+    pipeline_stats_read(c->pipeline, &s);
+    atomic_store_explicit(&c->stat_reads, s.reads, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_unread, s.unread, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_hits, s.hits, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_quiet, s.alerts_quiet, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_sounding, s.alerts_sounding, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_holds, s.holds, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_suppressed, s.suppressed, memory_order_relaxed);
+    atomic_store_explicit(&c->stat_lost, s.facts_lost, memory_order_relaxed);
+}
+
+static int wait_ms(const struct checkpointd *c, struct mono_time now)
+{
+    struct mono_time next = pipeline_next_deadline(c->pipeline);
+    int64_t ms = next.ns == INT64_MAX ? TICK_MAX_MS : mono_diff_ms(next, now) + 1;
+    return (int)(ms < 0 ? 0 : ms > TICK_MAX_MS ? TICK_MAX_MS : ms);
+}
+
+void lanes_run(struct thread *self, void *arg)
+{
+    struct checkpointd *c = arg;
+    struct mono_time clock_due = {0};
+    struct trusted_reading reading = {.wall = {0}};
+    struct mono_time read_at = {0};
+    while (!thread_stopping(self)) {
+        struct pipeline_event event;
+        struct mono_time now = clock_mono(&clock_system);
+        thread_alive(self);
+        if (!mono_before(now, clock_due)) {
+            checkpointd_clock_look(c, now, &reading);
+            look_at_guided(c, now, &reading);
+            read_at = now;
+            clock_due = mono_add_ms(now, CLOCK_MS);
+            copy_stats(c);
+        }
+        int result = queue_pop(c->events, &event, wait_ms(c, now));
+        now = clock_mono(&clock_system);
+        struct wall_time wall = {reading.wall.ms + mono_diff_ms(now, read_at)};
+        if (result == 0) {
+            pipeline_handle(c->pipeline, &event, now, wall);
+        }
+        if (!mono_before(now, pipeline_next_deadline(c->pipeline))) {
+            pipeline_tick(c->pipeline, now, wall);
+        }
+    }
+    copy_stats(c);
+}
+
+/* ---- setting up ---- */
+
+static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err_text *err)
+{
+    static struct pipeline_options options; /* large */
+    const struct pipeline_sinks sinks = {.ctx = c,
+                                         .order = sink_order,
+                                         .fact = sink_fact,
+                                         .reply = acts_reply,
+                                         .query = sink_query,
+                                         .searched = acts_searched,
+                                         .release = sink_release,
+                                         .retire = sink_retire,
+                                         .draw = sink_draw,
+                                         .local_time = sink_local_time};
+    options.ids_after = ids_after;
+    int result = restore_list_high(c->journal_dir, &options.list_high, err);
+    if (result != 0) {
+        return result;
+    }
+    options.lane_count = c->config.lane_count;
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        options.lanes[i] = c->config.lanes[i].lane;
+    }
+    result =
+        pipeline_create(&options, c->rules, &sinks, clock_mono(&clock_system), &c->pipeline, err);
+    if (result == 0) {
+        c->rules = NULL;
+    }
+    return result;
+}
+
+int lanes_create(struct checkpointd *c, struct err_text *err)
+{
+    static struct lane_restore_event holds[HOLDS_MAX];
+    static uint8_t lanes[HOLDS_MAX];
+    size_t count = 0;
+    uint64_t highest = 0;
+    int result = restore_find(c->journal_dir, holds, lanes, HOLDS_MAX, &count, &highest, err);
+    if (result != 0) {
+        return result;
+    }
+    uint64_t after = (uint64_t)atomic_load(&c->recorder.recorded) << ID_SHIFT;
+    result = create_pipeline(c, after > highest ? after : highest, err);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        /* A lane that was taken out of the configuration has no hold any more. */
+        int known = pipeline_restore(c->pipeline, lanes[i], &holds[i], clock_mono(&clock_system));
+        (void)known;
+    }
+    if (count > 0) {
+        log_event(EVENT_HOLDS_RESTORED, "count=%zu", count);
+    }
+    return result;
+}

@@ -1,0 +1,325 @@
+/*
+ * checkpointd: rules, lanes, bus drivers, journal, officers' accounts. checkpointd.h has its thread
+ * table; main() and the wiring stand here.
+ */
+#include "gateway/app/checkpointd/checkpointd.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gateway/app/key_files.h"
+#include "gateway/app/service.h"
+#include "gateway/base/log.h"
+
+enum { THREADS_MAX = 8 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX };
+
+static const char help_text[] =
+    "FILES\n"
+    "  <runtime_dir>/control  acts: checkpointctl, consoles\n"
+    "  <runtime_dir>/events   subscribers\n"
+    "  <runtime_dir>/records  checkpoint-uplinkd\n"
+    "  <runtime_dir>/matches  checkpoint-matchd\n"
+    "  <state_dir>/journal/   the journal and its seal key\n"
+    "  <state_dir>/accounts.json, keyset.json\n"
+    "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n\n"
+    "SIGNALS\n"
+    "  SIGHUP   reads the rule file and the guided tests again; a bad rule file is refused, the\n"
+    "           old one stays in force; without a good file of tests nothing is lowered\n"
+    "  SIGUSR1  writes the counters to the log\n"
+    "  SIGTERM  ends within 2 s: running pulses are ended, nothing is lowered, red stays red\n";
+
+static const struct service_about about = {.program = "checkpointd",
+                                           .purpose =
+                                               "lanes, rules, devices and journal of a checkpoint",
+                                           .default_config = "/etc/checkpoint/checkpointd.yaml",
+                                           .help = help_text};
+
+/* ---- setting up ---- */
+
+static int make_folder(const char *path, mode_t mode, struct err_text *err)
+{
+    if (mkdir(path, mode) == 0 || errno == EEXIST) {
+        return 0;
+    }
+    return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+}
+
+static int open_journal(struct checkpointd *c, struct journal **out, struct err_text *err)
+{
+    struct journal_options options = {.folder = c->journal_dir,
+                                      .checkpoint = c->config.checkpoint,
+                                      .seal_interval_ms = c->config.seal_interval_ms,
+                                      .reserve_bytes = (uint64_t)c->config.reserve_bytes,
+                                      .clock = &c->clock};
+    int result = make_folder(c->journal_dir, 0700, err);
+    if (result == 0) {
+        result = journal_open(&options, out, err);
+    }
+    if (result != ERR_CORRUPT) {
+        return result;
+    }
+    log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
+    result = journal_set_aside(c->journal_dir, clock_wall(&c->clock), err);
+    return result == 0 ? journal_open(&options, out, err) : result;
+}
+
+static uid_t user_of(const char *name)
+{
+    const struct passwd *user = getpwnam(name);
+    return user ? user->pw_uid : getuid(); /* one user for all: tests, demo */
+}
+
+static int create_sockets(struct checkpointd *c, struct err_text *err)
+{
+    static char accounts[256];
+    static char matches[256];
+    struct control_options options = {.runtime_dir = c->config.runtime_dir,
+                                      .accounts_path = accounts,
+                                      .admin_group = c->config.admin_group,
+                                      .control_group = c->config.control_group,
+                                      .events_group = c->config.events_group,
+                                      .token_life_s = c->config.token_life_ms / 1000,
+                                      .acts = checkpointd_acts,
+                                      .act_count = checkpointd_act_count,
+                                      .ctx = c,
+                                      .record = acts_record};
+    const struct match_link_sink sink = lanes_link_sink(c);
+    acts_init();
+    snprintf(accounts, sizeof(accounts), "%s/accounts.json", c->config.state_dir);
+    snprintf(matches, sizeof(matches), "%s/matches", c->config.runtime_dir);
+    int result = control_create(&options, &c->control, err);
+    if (result == 0) {
+        result = records_create(c, &c->records, err);
+    }
+    if (result == 0) {
+        result = match_link_create(matches, user_of(c->config.matchd_user), &sink, &c->link, err);
+    }
+    return result;
+}
+
+/* ---- threads ---- */
+
+static int start(struct thread *t, const char *name, int priority,
+                 void (*run)(struct thread *, void *), void *arg, struct err_text *err)
+{
+    struct thread_options options = {.name = name,
+                                     .core = -1,
+                                     .policy = priority ? THREAD_FIFO : THREAD_NORMAL,
+                                     .priority = priority};
+    int result = thread_start(t, &options, run, arg);
+    return result == 0 ? 0 : err_set(err, result, "thread %s: cannot start", name);
+}
+
+static int start_threads(struct checkpointd *c, struct err_text *err)
+{
+    int result = start(&c->lane_thread, "lane", 35, lanes_run, c, err);
+    if (result == 0) {
+        result = start(&c->publish_thread, "publish", 0, publish_run, c, err);
+    }
+    if (result == 0) {
+        result = start(&c->control_thread, "control", 0, control_run, c->control, err);
+    }
+    if (result == 0) {
+        result = start(&c->password_thread, "password", 0, control_password_run, c->control, err);
+    }
+    if (result == 0) {
+        result = start(&c->link_thread, "link", 20, match_link_run, c->link, err);
+    }
+    if (result == 0 && c->config.camera_count > 0) {
+        result = start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
+    }
+    if (result == 0) {
+        result = cameras_start(c, err);
+    }
+    for (size_t i = 0; result == 0 && i < c->devices.bus_count; i++) {
+        result = bus_start(c->devices.buses[i]);
+        if (result != 0) {
+            return err_set(err, result, "bus %s: cannot start", bus_name(c->devices.buses[i]));
+        }
+    }
+    return result;
+}
+
+static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX])
+{
+    size_t count = 0;
+    out[count++] = &c->lane_thread;
+    out[count++] = &c->publish_thread;
+    out[count++] = &c->control_thread;
+    out[count++] = &c->password_thread;
+    out[count++] = &c->link_thread;
+    out[count++] = &c->recorder.thread;
+    if (c->config.camera_count > 0) {
+        out[count++] = &c->cameras.thread;
+    }
+    count += cameras_threads(c, out + count);
+    for (size_t i = 0; i < c->devices.bus_count; i++) {
+        out[count++] = bus_thread(c->devices.buses[i]);
+    }
+    return count;
+}
+
+static void stop_thread(struct thread *t)
+{
+    thread_stop(t);
+    thread_join(t);
+}
+
+/* Inputs first, so that what they said is still carried out and recorded. */
+static void stop_all(struct checkpointd *c)
+{
+    stop_thread(&c->link_thread);
+    cameras_stop(c);
+    stop_thread(&c->cameras.thread);
+    for (size_t i = 0; i < c->devices.bus_count; i++) {
+        bus_stop(c->devices.buses[i]); /* a bus that never started: nothing */
+    }
+    thread_stop(&c->lane_thread);
+    thread_stop(&c->password_thread);
+    thread_join(&c->password_thread); /* may wait for the journal: that still runs */
+    thread_join(&c->lane_thread);
+    stop_thread(&c->publish_thread);
+    if (c->recorder.journal) {
+        recorder_stop(c);
+    }
+    stop_thread(&c->control_thread);
+}
+
+static void destroy_all(struct checkpointd *c)
+{
+    pipeline_destroy(c->pipeline);
+    rules_destroy(c->rules);
+    match_link_destroy(c->link);
+    control_destroy(c->control); /* tells the records socket that its clients have gone */
+    records_destroy(c->records);
+    checkpointd_devices_destroy(&c->devices);
+    queue_destroy(c->cameras.reads);
+    queue_destroy(c->events);
+    queue_destroy(c->facts);
+    board_free(&c->board);
+}
+
+/* ---- service ---- */
+
+static void on_reload(void *ctx)
+{
+    struct err_text err;
+    /* Refused: said in the log, the old one stays in force. */
+    int result = checkpointd_reload(ctx, &err);
+    (void)result;
+    guided_load(ctx);
+}
+
+static void on_dump(void *ctx)
+{
+    struct checkpointd *c = ctx;
+    log_event(EVENT_PROGRAM_STARTED, "reads=%llu hits=%llu holds=%llu recorded=%llu confirmed=%llu",
+              (unsigned long long)atomic_load(&c->stat_reads),
+              (unsigned long long)atomic_load(&c->stat_hits),
+              (unsigned long long)atomic_load(&c->stat_holds),
+              (unsigned long long)atomic_load(&c->recorder.recorded),
+              (unsigned long long)atomic_load(&c->recorder.confirmed));
+}
+
+static int prepare(struct checkpointd *c, struct err_text *err)
+{
+    const struct bus_sinks sinks = lanes_bus_sinks(c);
+    const struct camera_sink reads = cameras_sink(c);
+    snprintf(c->journal_dir, sizeof(c->journal_dir), "%s/journal", c->config.state_dir);
+    struct root_keys roots;
+    int result = rules_load(c->config.rules, &c->rules, err);
+    if (result == 0) {
+        result = root_keys_load(c->config.roots, &roots, err);
+    }
+    if (result == 0) {
+        result = cameras_init(c, err);
+    }
+    if (result == 0) {
+        result = checkpointd_devices_create(&c->config, &sinks, &reads, &c->devices, err);
+    }
+    return result;
+}
+
+static int run(struct checkpointd *c, struct service *service, struct err_text *err)
+{
+    struct journal *journal = NULL;
+    struct thread *threads[THREADS_MAX];
+    const struct service_hooks hooks = {.ctx = c, .reload = on_reload, .dump = on_dump};
+    c->events = queue_create(LANE_EVENTS_MAX, sizeof(struct pipeline_event));
+    c->facts = queue_create(FACTS_MAX, sizeof(struct fact));
+    if (!c->events || !c->facts ||
+        getrandom(&c->draw_state, sizeof(c->draw_state), 0) != sizeof(c->draw_state)) {
+        return err_set(err, ERR_NO_MEMORY, "queues: no memory");
+    }
+    c->draw_state |= 1;
+    int result = service_take_state(service, c->config.state_dir, err);
+    if (result == 0) {
+        checkpointd_clock_begin(c);
+        result = open_journal(c, &journal, err);
+    }
+    if (result != 0) {
+        return result;
+    }
+    atomic_store(&c->recorder.confirmed, journal_confirmed(journal));
+    result = create_sockets(c, err);
+    if (result == 0) {
+        result = recorder_start(c, journal, err);
+    }
+    if (result == 0) {
+        result = lanes_create(c, err);
+    } else {
+        journal_close(journal);
+    }
+    if (result == 0) {
+        result = start_threads(c, err);
+    }
+    if (result == 0) {
+        guided_load(c);
+        service_ready(c->config.checkpoint);
+        result = service_run(service, threads, list_threads(c, threads), &hooks);
+        stop_all(c);
+        return result == EXIT_OK ? 0 : err_set(err, ERR_STOPPED, "a thread ended");
+    }
+    stop_all(c);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    static struct checkpointd c;
+    struct service_args args;
+    struct service service;
+    struct err_text err = {{0}};
+    int status = service_args_parse(argc, argv, &about, &args);
+    if (status >= 0) {
+        return status;
+    }
+    board_init(&c.board);
+    c.config_path = args.config_path;
+    int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
+    bool loaded = result == 0;
+    if (loaded) {
+        result = prepare(&c, &err);
+    }
+    status = service_config_result(&about, &args, &checkpointd_section, loaded, result, &err);
+    if (status >= 0) {
+        destroy_all(&c);
+        return status;
+    }
+    result = service_open(&service, about.program, &err);
+    if (result == 0) {
+        result = run(&c, &service, &err);
+        service_close(&service);
+    }
+    if (result != 0) {
+        fprintf(stderr, "%s: %s\n", about.program, err.text);
+    }
+    destroy_all(&c);
+    return result == 0 ? EXIT_OK : EXIT_RUN;
+}

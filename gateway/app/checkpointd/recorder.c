@@ -1,0 +1,360 @@
+/*
+ * Thread "journal": facts become records, up to JOURNAL_GROUP_MAX in one commit. While the journal
+ * cannot commit, protective records use its reserve, releasing ones are answered "not committed",
+ * routine ones are counted and the gap goes on record as soon as one can be written again.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/base/json.h"
+#include "gateway/base/log.h"
+
+enum { POP_WAIT_MS = 200, RETAIN_MS = 60 * 1000, RETAIN_FAILURES_TOLD = 10 };
+
+struct record_waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t done_signal;
+    bool done;
+    int result;
+};
+
+static void wake_waiter(struct record_waiter *waiter, int result)
+{
+    pthread_mutex_lock(&waiter->lock);
+    waiter->done = true;
+    waiter->result = result;
+    pthread_cond_signal(&waiter->done_signal);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+/* ---- what became of a job ---- */
+
+static void tell_commits(struct checkpointd *c, bool commits)
+{
+    if (c->recorder.commits == commits) {
+        return;
+    }
+    c->recorder.commits = commits;
+    atomic_store_explicit(&c->recorder.healthy, commits, memory_order_relaxed);
+    lane_post(c, &(struct pipeline_event){.kind = PIPELINE_JOURNAL, .u.journal_commits = commits});
+}
+
+static void settle(struct checkpointd *c, const struct job *job, int result, uint64_t sequence)
+{
+    struct recorder *r = &c->recorder;
+    if (job->waiter) {
+        wake_waiter(job->waiter, result);
+    }
+    if (job->fact.commit != 0) {
+        struct pipeline_event event = {.kind = PIPELINE_COMMIT};
+        event.u.commit.lane = job->fact.lane;
+        event.u.commit.commit = job->fact.commit;
+        event.u.commit.done = result == 0;
+        lane_post(c, &event);
+    } else if (result != 0 && !job->waiter) {
+        if (r->lost++ == 0) {
+            r->lost_first = job->fact.wall;
+        }
+        r->lost_last = job->fact.wall;
+        atomic_fetch_add_explicit(&r->lost_total, 1, memory_order_relaxed);
+    }
+    if (result == 0) {
+        atomic_store_explicit(&r->recorded, sequence, memory_order_relaxed);
+        records_wake(c, job->fact.urgent ? sequence : 0);
+    }
+}
+
+/* ---- a group ---- */
+
+struct bodies {
+    struct journal_entry entries[JOURNAL_GROUP_MAX];
+    char actors[JOURNAL_GROUP_MAX][FACT_NAME_SIZE + 16];
+    char *texts[JOURNAL_GROUP_MAX];
+};
+
+static int fill_entry(const struct job *job, struct bodies *b, size_t i)
+{
+    json_t *object = fact_body(&job->fact);
+    int result =
+        object ? json_canonical(object, &b->texts[i], &b->entries[i].body_size) : ERR_NO_MEMORY;
+    json_decref(object);
+    if (result != 0) {
+        return result;
+    }
+    fact_actor_text(&job->fact, b->actors[i]);
+    b->entries[i].kind = journal_kind_parse(fact_record_kind(&job->fact));
+    b->entries[i].actor = b->actors[i];
+    b->entries[i].body = b->texts[i];
+    b->entries[i].wall = job->fact.wall;
+    b->entries[i].mono = job->fact.mono;
+    b->entries[i].essential = job->fact.class == LANE_CLASS_PROTECTIVE;
+    return 0;
+}
+
+/* One by one: what can be written is, the rest is settled as not written. */
+static void append_singly(struct checkpointd *c, struct bodies *b, size_t count)
+{
+    struct err_text err;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t sequence = 0;
+        int result = b->texts[i]
+                         ? journal_append(c->recorder.journal, &b->entries[i], 1, &sequence, &err)
+                         : ERR_NO_MEMORY;
+        settle(c, &c->recorder.group[i], result, sequence);
+        thread_alive(&c->recorder.thread); /* each may have waited for the disk */
+    }
+}
+
+/* Another program has the file: those somebody waits for are refused, the others stay for the next
+ * try. Returns how many, at the front of the group. */
+static size_t keep_group(struct checkpointd *c, size_t count)
+{
+    struct job *group = c->recorder.group;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (group[i].waiter || group[i].fact.commit != 0) {
+            settle(c, &group[i], ERR_BUSY, 0);
+        } else if (i == kept++) {
+            continue;
+        } else {
+            group[kept - 1] = group[i];
+        }
+    }
+    return kept;
+}
+
+/* Returns how many wait at the front of the group for the next try. */
+static size_t append_group(struct checkpointd *c, size_t count)
+{
+    static struct bodies b; /* the journal thread's own */
+    struct err_text err;
+    uint64_t sequence = 0;
+    size_t kept = 0;
+    int result = 0;
+    memset(&b, 0, sizeof(b));
+    for (size_t i = 0; i < count; i++) { /* all: one that fails must not take others with it */
+        int filled = fill_entry(&c->recorder.group[i], &b, i);
+        result = result == 0 ? filled : result;
+    }
+    if (result == 0) {
+        result = journal_append(c->recorder.journal, b.entries, count, &sequence, &err);
+    }
+    if (result == 0) {
+        for (size_t i = 0; i < count; i++) {
+            settle(c, &c->recorder.group[i], 0, sequence + i);
+        }
+    } else if (result == ERR_BUSY) {
+        kept = keep_group(c, count);
+    } else {
+        append_singly(c, &b, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        free(b.texts[i]);
+    }
+    tell_commits(c, kept == 0 && journal_healthy(c->recorder.journal));
+    return kept;
+}
+
+/* ---- the gap ---- */
+
+static void record_gap(struct checkpointd *c)
+{
+    struct recorder *r = &c->recorder;
+    struct job *job = &r->group[0];
+    uint64_t lost = r->lost;
+    struct wall_time first = r->lost_first;
+    struct wall_time last = r->lost_last;
+    char from[WALL_TEXT_SIZE];
+    char to[WALL_TEXT_SIZE];
+    wall_format(first, from);
+    wall_format(last, to);
+    memset(job, 0, sizeof(*job));
+    job->fact.kind = FACT_ALARM;
+    job->fact.wall = last;
+    job->fact.mono = clock_mono(&clock_system);
+    job->fact.u.alarm.event = EVENT_LANE_JOURNAL_DOWN;
+    snprintf(job->fact.u.alarm.detail, sizeof(job->fact.u.alarm.detail),
+             "%llu records were not written between %s and %s", (unsigned long long)lost, from, to);
+    r->lost = 0;
+    if (append_group(c, 1) != 0 || r->lost != 0) { /* said when it can be */
+        r->lost = lost;
+        r->lost_first = first;
+        r->lost_last = last;
+    }
+}
+
+/* ---- receipts ---- */
+
+static void confirm(struct checkpointd *c, const struct receipt_job *receipt)
+{
+    struct err_text err = {{0}};
+    int result =
+        journal_confirm(c->recorder.journal, &receipt->head, receipt->text, receipt->size, &err);
+    atomic_store_explicit(&c->recorder.confirmed, journal_confirmed(c->recorder.journal),
+                          memory_order_relaxed);
+    records_confirmed(c, receipt->client, result, &err);
+    free(receipt->text);
+}
+
+/* ---- thread ---- */
+
+/* Takes what waits behind those kept, up to a group; a receipt is done on the way. Returns the
+ * number of facts. */
+static size_t take_jobs(struct checkpointd *c, size_t kept)
+{
+    struct recorder *r = &c->recorder;
+    size_t count = kept;
+    int wait_ms = kept == 0 ? POP_WAIT_MS : 0;
+    while (count < JOURNAL_GROUP_MAX && queue_pop(r->jobs, &r->group[count], wait_ms) == 0) {
+        wait_ms = 0;
+        if (r->group[count].kind == JOB_RECEIPT) {
+            confirm(c, &r->group[count].receipt);
+        } else {
+            count++;
+        }
+    }
+    return count;
+}
+
+/* What found the queue full is part of the gap. */
+static void count_turned_away(struct recorder *r)
+{
+    uint64_t count = atomic_exchange_explicit(&r->turned_away, 0, memory_order_relaxed);
+    if (count == 0) {
+        return;
+    }
+    r->lost_last = clock_wall(&clock_system);
+    r->lost_first = r->lost == 0 ? r->lost_last : r->lost_first;
+    r->lost += count;
+}
+
+/* Not while the group holds what is to be tried again. */
+static void maintain(struct checkpointd *c)
+{
+    struct err_text err;
+    count_turned_away(&c->recorder);
+    int result = journal_maintain(c->recorder.journal, &err);
+    tell_commits(c, result == 0 && journal_healthy(c->recorder.journal));
+    if (c->recorder.lost > 0 && c->recorder.commits) {
+        record_gap(c);
+    }
+}
+
+/* Bodies past their term, a few at a time while nothing else waits; never by a clock that is not
+ * trusted, which could throw everything away at once. */
+static void retain(struct checkpointd *c)
+{
+    struct recorder *r = &c->recorder;
+    struct mono_time now = clock_mono(&clock_system);
+    struct wall_time wall = clock_wall(&clock_system);
+    struct err_text err;
+    size_t deleted = 0;
+    if (mono_before(now, r->retain_due) ||
+        !atomic_load_explicit(&c->clock_trusted, memory_order_relaxed)) {
+        return;
+    }
+    wall.ms -= atomic_load_explicit(&c->clock_offset_ms, memory_order_relaxed);
+    int result = journal_retain(r->journal, &c->config.retention, wall, &deleted, &err);
+    r->retain_due = deleted == JOURNAL_RETAIN_MAX ? now : mono_add_ms(now, RETAIN_MS);
+    r->retain_failures = result == 0 ? 0 : r->retain_failures + 1;
+    if (r->retain_failures == RETAIN_FAILURES_TOLD) {
+        log_event(EVENT_RETENTION_BEHIND, "detail=\"%s\"", err.text);
+    }
+}
+
+static void recorder_run(struct thread *self, void *arg)
+{
+    struct checkpointd *c = arg;
+    size_t kept = 0;
+    for (;;) {
+        bool stopping = thread_stopping(self); /* before the pop: what came before stop is taken */
+        size_t count = take_jobs(c, kept);
+        bool more = count > kept;
+        thread_alive(self);
+        kept = count > 0 ? append_group(c, count) : 0;
+        thread_alive(self);
+        if (kept == 0) {
+            maintain(c);
+        }
+        if (count == 0 && !stopping) {
+            retain(c);
+        }
+        if (stopping && !more) {
+            return; /* what is still kept cannot be written: the file is another program's */
+        }
+    }
+}
+
+int recorder_start(struct checkpointd *c, struct journal *journal, struct err_text *err)
+{
+    struct recorder *r = &c->recorder;
+    struct journal_head head;
+    struct thread_options options = {
+        .name = "journal", .core = -1, .policy = THREAD_FIFO, .priority = 30};
+    journal_head_read(journal, &head);
+    r->journal = journal;
+    r->commits = true;
+    atomic_store(&r->healthy, true);
+    atomic_store(&r->recorded, head.sequence);
+    atomic_store(&r->confirmed, journal_confirmed(journal));
+    r->jobs = queue_create(JOBS_MAX, sizeof(struct job));
+    if (!r->jobs) {
+        return err_set(err, ERR_NO_MEMORY, "journal queue: no memory");
+    }
+    int rc = thread_start(&r->thread, &options, recorder_run, c);
+    return rc == 0 ? 0 : err_set(err, rc, "thread journal: cannot start");
+}
+
+void recorder_stop(struct checkpointd *c)
+{
+    struct recorder *r = &c->recorder;
+    thread_stop(&r->thread);
+    thread_join(&r->thread);
+    journal_close(r->journal);
+    r->journal = NULL;
+    queue_destroy(r->jobs);
+    r->jobs = NULL;
+}
+
+/* ---- the other threads' side ---- */
+
+static int push_job(struct checkpointd *c, const struct job *job)
+{
+    return queue_push(c->recorder.jobs, job);
+}
+
+int recorder_push(struct checkpointd *c, const struct fact *fact)
+{
+    bool routine = fact->class == LANE_CLASS_ROUTINE;
+    int result = routine && queue_length(c->recorder.jobs) > JOBS_ROUTINE_MAX
+                     ? ERR_FULL
+                     : push_job(c, &(struct job){.kind = JOB_FACT, .fact = *fact});
+    if (result != 0 && fact->commit == 0) { /* a releasing one is refused instead */
+        atomic_fetch_add_explicit(&c->recorder.turned_away, 1, memory_order_relaxed);
+    }
+    return result;
+}
+
+int recorder_record_and_wait(struct checkpointd *c, const struct fact *fact)
+{
+    struct record_waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                                   .done_signal = PTHREAD_COND_INITIALIZER};
+    int rc = push_job(c, &(struct job){.kind = JOB_WAIT, .fact = *fact, .waiter = &waiter});
+    if (rc != 0) {
+        return rc;
+    }
+    pthread_mutex_lock(&waiter.lock);
+    while (!waiter.done) {
+        pthread_cond_wait(&waiter.done_signal, &waiter.lock);
+    }
+    pthread_mutex_unlock(&waiter.lock);
+    return waiter.result;
+}
+
+int recorder_receipt(struct checkpointd *c, const struct receipt_job *receipt)
+{
+    return push_job(c, &(struct job){.kind = JOB_RECEIPT, .receipt = *receipt});
+}

@@ -1,0 +1,444 @@
+/*
+ * The socket `records`: the journal's way to headquarters through checkpoint-uplinkd, which never
+ * sees the file. One JSON object a line; the client says how many records it can take.
+ *
+ *   -> {"do":"credit","n":64}             <- {"record":{CloudEvent}} in sequence, {"urgent":{…}}
+ *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n} or {"error":{code,en,zh}}
+ *   -> {"do":"keyset","keyset":{…}}       <- {"ok":true,"version":n}
+ *   -> {"do":"list","revision":n,"hash"}  <- {"ok":true}
+ *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`
+ *   on connect and after receipts         <- {"status":{"chain","checkpoint","confirmed","head"}}
+ *
+ * Control thread, except records_wake and records_confirmed.
+ */
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/app/key_files.h"
+#include "gateway/base/encode.h"
+#include "gateway/base/file.h"
+#include "gateway/base/json.h"
+#include "gateway/base/log.h"
+#include "gateway/journal/reader.h"
+#include "gateway/signed/receipt.h"
+
+enum {
+    CLIENTS_MAX = 4,
+    LINE_MAX_BYTES = 512 * 1024, /* a key set of 128 keys */
+    OUTPUT_MAX_BYTES = 16 << 20,
+    CREDIT_MAX = 1000,
+    URGENT_MAX = 64
+};
+
+struct records {
+    struct checkpointd *c;
+    char path[256];
+    char keyset_path[256];
+    char source[100]; /* "urn:checkpoint:lu-hz-01" */
+    uid_t user;
+    struct journal_reader *reader;
+    struct root_keys roots;
+    struct keyset *keyset; /* NULL: none yet */
+    atomic_bool wake_posted;
+    struct line_ops ops;
+};
+
+struct records_client {
+    struct line_client *line;
+    uint64_t sent; /* sequence */
+    uint32_t credit;
+};
+
+/* ---- records out ---- */
+
+struct sending {
+    struct records *records;
+    struct records_client *client; /* NULL: to all */
+    const char *name;              /* "record" or "urgent" */
+    char *text;                    /* of the last one */
+    size_t size;
+};
+
+/* {"name":<event>} as one line; *out is heap memory. */
+static int wrap(const struct records *r, const char *name, const struct journal_record *record,
+                char **out, size_t *out_size)
+{
+    char *event = NULL;
+    size_t size = 0;
+    bool with_body = (r->c->config.keep_on_box & (1u << record->header.kind)) == 0;
+    int result = journal_wire_write(record, r->source, with_body, &event, &size);
+    if (result != 0) {
+        return result;
+    }
+    *out = malloc(size + 32);
+    if (*out) {
+        int head = snprintf(*out, 32, "{\"%s\":", name);
+        memcpy(*out + head, event, size);
+        (*out)[(size_t)head + size] = '}';
+        *out_size = (size_t)head + size + 1;
+    }
+    free(event);
+    return *out ? 0 : ERR_NO_MEMORY;
+}
+
+static int send_one(void *ctx, const struct journal_record *record)
+{
+    struct sending *s = ctx;
+    char *text = NULL;
+    size_t size = 0;
+    int result = wrap(s->records, s->name, record, &text, &size);
+    if (result != 0) {
+        return result;
+    }
+    if (s->client) {
+        line_client_send(s->client->line, text, size);
+        s->client->sent = record->header.sequence;
+        s->client->credit--;
+        free(text);
+    } else {
+        s->text = text;
+        s->size = size;
+    }
+    return 0;
+}
+
+static void pump(struct records *r, struct records_client *client)
+{
+    struct err_text err;
+    uint64_t last = 0;
+    struct sending sending = {.records = r, .client = client, .name = "record"};
+    if (client->credit == 0) {
+        return;
+    }
+    int result = journal_reader_read(r->reader, client->sent, 0, client->credit, send_one, &sending,
+                                     &last, &err);
+    if (result != 0 && result != ERR_BUSY) { /* busy: with the next wake */
+        log_event(EVENT_RECORDS_UNREADABLE, "detail=\"%s\"", err.text);
+    }
+}
+
+static void send_status(const struct records *r, struct line_client *line)
+{
+    const struct checkpointd *c = r->c;
+    json_int_t recorded = (json_int_t)atomic_load(&c->recorder.recorded);
+    json_int_t confirmed = (json_int_t)atomic_load(&c->recorder.confirmed);
+    line_client_send_json(line, json_pack("{s:{s:s,s:I,s:I}}", "status", "checkpoint",
+                                          c->config.checkpoint, "confirmed", confirmed, "head",
+                                          recorded));
+}
+
+static void pump_one(void *ctx, struct line_client *line)
+{
+    pump(ctx, line_client_data(line));
+}
+
+static void wake_in_control(void *ctx, void *item)
+{
+    struct records *r = ctx;
+    (void)item;
+    atomic_store_explicit(&r->wake_posted, false, memory_order_seq_cst);
+    line_server_each(control_server(r->c->control), &r->ops, pump_one, r);
+}
+
+struct urgent {
+    uint64_t sequence;
+};
+
+static void send_text(void *ctx, struct line_client *line)
+{
+    const struct sending *s = ctx;
+    line_client_send(line, s->text, s->size);
+}
+
+static void urgent_in_control(void *ctx, void *item)
+{
+    struct records *r = ctx;
+    struct urgent *urgent = item;
+    struct err_text err;
+    uint64_t last = 0;
+    struct sending sending = {.records = r, .name = "urgent"};
+    /* One that cannot be read now still comes in its turn. */
+    if (journal_reader_read(r->reader, urgent->sequence - 1, 0, 1, send_one, &sending, &last,
+                            &err) == 0 &&
+        sending.text) {
+        line_server_each(control_server(r->c->control), &r->ops, send_text, &sending);
+    }
+    free(sending.text);
+    free(urgent);
+}
+
+void records_wake(struct checkpointd *c, uint64_t urgent)
+{
+    struct records *r = c->records;
+    if (!r) {
+        return;
+    }
+    struct line_server *server = control_server(c->control);
+    struct urgent *item = urgent ? malloc(sizeof(*item)) : NULL;
+    if (item) {
+        item->sequence = urgent;
+        if (line_server_post(server, urgent_in_control, r, item) != 0) {
+            free(item); /* counted by the server; it comes in its turn */
+        }
+    }
+    if (!atomic_exchange_explicit(&r->wake_posted, true, memory_order_seq_cst) &&
+        line_server_post(server, wake_in_control, r, NULL) != 0) {
+        atomic_store_explicit(&r->wake_posted, false, memory_order_seq_cst);
+    }
+}
+
+/* ---- requests ---- */
+
+static void answer_error(struct line_client *line, const char *code, const char *en, const char *zh)
+{
+    line_client_send_json(line, line_error(code, en, zh));
+}
+
+static void do_credit(struct records *r, struct line_client *line, const json_t *object)
+{
+    struct records_client *client = line_client_data(line);
+    json_int_t n = json_integer_value(json_object_get(object, "n"));
+    if (n < 1 || n > CREDIT_MAX) {
+        answer_error(line, "invalid", "n: expected 1 to 1000", "n：应为 1 到 1000");
+        return;
+    }
+    client->credit += (uint32_t)n;
+    if (client->credit > CREDIT_MAX) {
+        client->credit = CREDIT_MAX;
+    }
+    pump(r, client);
+}
+
+static void do_receipt(struct records *r, struct line_client *line, const json_t *object)
+{
+    struct receipt receipt;
+    struct err_text err = {{0}};
+    struct receipt_job job = {.client = line_client_id(line)};
+    job.text = json_dumps(json_object_get(object, "receipt"), JSON_COMPACT | JSON_ENCODE_ANY);
+    if (!job.text) {
+        answer_error(line, "invalid", "receipt: missing", "缺少回执");
+        return;
+    }
+    job.size = strlen(job.text);
+    int result = r->keyset ? receipt_verify(r->keyset, job.text, job.size, &receipt, &err)
+                           : err_set(&err, ERR_DENIED, "no key set yet");
+    if (result == 0 && strcmp(receipt.checkpoint, r->c->config.checkpoint) != 0) {
+        result = err_set(&err, ERR_DENIED, "the receipt is of checkpoint '%s'", receipt.checkpoint);
+    }
+    if (result == 0) {
+        memcpy(job.head.chain, receipt.chain, sizeof(job.head.chain));
+        memcpy(job.head.hash, receipt.head, sizeof(job.head.hash));
+        job.head.sequence = receipt.sequence;
+        atomic_store_explicit(&r->c->signed_time_ms, receipt.time.ms, memory_order_relaxed);
+        result = recorder_receipt(r->c, &job);
+    }
+    if (result != 0) {
+        free(job.text);
+        log_event(EVENT_RECEIPT_REFUSED, "detail=\"%s\"", err.text);
+        answer_error(line, err_name(result), err.text, "回执被拒绝");
+    }
+}
+
+struct confirmed {
+    uint64_t client;
+    int result;
+    struct err_text err;
+};
+
+static void confirmed_in_control(void *ctx, void *item)
+{
+    struct records *r = ctx;
+    struct confirmed *confirmed = item;
+    struct line_client *line = line_client_find(control_server(r->c->control), confirmed->client);
+    if (line && confirmed->result == 0) {
+        line_client_send_json(line, json_pack("{s:b,s:I}", "ok", 1, "confirmed",
+                                              (json_int_t)atomic_load(&r->c->recorder.confirmed)));
+    } else if (line) {
+        answer_error(line, err_name(confirmed->result), confirmed->err.text, "回执与本机日志不符");
+    }
+    free(confirmed);
+}
+
+void records_confirmed(struct checkpointd *c, uint64_t client, int result,
+                       const struct err_text *err)
+{
+    struct confirmed *item = malloc(sizeof(*item));
+    if (result != 0) {
+        log_event(EVENT_RECEIPT_REFUSED, "detail=\"%s\"", err->text);
+    }
+    if (!item) {
+        return;
+    }
+    *item = (struct confirmed){client, result, *err};
+    if (line_server_post(control_server(c->control), confirmed_in_control, c->records, item) != 0) {
+        free(item); /* counted; the client sees it in the next status */
+    }
+}
+
+static void do_keyset(struct records *r, struct line_client *line, const json_t *object)
+{
+    struct err_text err = {{0}};
+    char *text = json_dumps(json_object_get(object, "keyset"), JSON_COMPACT | JSON_ENCODE_ANY);
+    struct keyset *next = malloc(sizeof(*next));
+    int result = text && next ? keyset_verify(&r->roots, text, strlen(text), next, &err)
+                              : err_set(&err, ERR_INVALID, "keyset: missing");
+    if (result == 0) {
+        result = keyset_check_newer(r->keyset, next, &err);
+        bool same =
+            result == ERR_CONFLICT && memcmp(r->keyset->hash, next->hash, sizeof(next->hash)) == 0;
+        if (result == 0) {
+            result = file_write_atomic(r->keyset_path, text, strlen(text), 0600, &err);
+        }
+        if (result == 0) {
+            struct keyset *old = r->keyset;
+            r->keyset = next;
+            next = old;
+        } else if (same) {
+            result = 0;
+        }
+    }
+    if (result == 0) {
+        line_client_send_json(
+            line, json_pack("{s:b,s:I}", "ok", 1, "version", (json_int_t)r->keyset->version));
+    } else {
+        log_event(EVENT_KEYSET_REFUSED, "detail=\"%s\"", err.text);
+        answer_error(line, err_name(result), err.text, "密钥集被拒绝");
+    }
+    free(next);
+    free(text);
+}
+
+/* What uplinkd says of its link to headquarters, for the act `status`. */
+static void do_link(struct records *r, struct line_client *line, const json_t *object)
+{
+    const json_t *connected = json_object_get(object, "connected");
+    const char *detail = json_string_value(json_object_get(object, "detail"));
+    if (!json_is_boolean(connected) || !detail) {
+        answer_error(line, "invalid", "link: expected connected and detail", "缺少链路状态");
+        return;
+    }
+    board_set_uplink(&r->c->board, json_is_true(connected), detail);
+    line_client_send_json(line, json_pack("{s:b}", "ok", 1));
+}
+
+static int client_open(void *ctx, struct line_client *line, const struct unix_peer *peer,
+                       void **out_data)
+{
+    struct records *r = ctx;
+    struct records_client *client = calloc(1, sizeof(*client));
+    if (!client || !unix_peer_is(peer, r->user)) {
+        free(client);
+        return ERR_DENIED;
+    }
+    client->line = line;
+    client->sent = atomic_load(&r->c->recorder.confirmed);
+    *out_data = client;
+    send_status(r, line);
+    return 0;
+}
+
+static void client_line(void *ctx, struct line_client *line, const json_t *object)
+{
+    struct records *r = ctx;
+    const char *act = json_string_value(json_object_get(object, "do"));
+    if (act && strcmp(act, "credit") == 0) {
+        do_credit(r, line, object);
+    } else if (act && strcmp(act, "receipt") == 0) {
+        do_receipt(r, line, object);
+    } else if (act && strcmp(act, "keyset") == 0) {
+        do_keyset(r, line, object);
+    } else if (act && strcmp(act, "list") == 0) {
+        line_client_send_json(line, json_pack("{s:b}", "ok", 1));
+    } else if (act && strcmp(act, "link") == 0) {
+        do_link(r, line, object);
+    } else {
+        answer_error(line, "invalid", "do: expected credit, receipt, keyset, list or link",
+                     "未知请求");
+    }
+}
+
+static void client_closed(void *ctx, struct line_client *line)
+{
+    struct records *r = ctx;
+    board_set_uplink(&r->c->board, false, "checkpoint-uplinkd is not connected");
+    free(line_client_data(line));
+}
+
+/* ---- life ---- */
+
+static void load_keyset(struct records *r)
+{
+    uint8_t *text = NULL;
+    size_t size = 0;
+    struct err_text err;
+    int result = file_read(r->keyset_path, LINE_MAX_BYTES, &text, &size, &err);
+    if (result == ERR_NOT_FOUND) {
+        return; /* the first comes from headquarters */
+    }
+    r->keyset = malloc(sizeof(*r->keyset));
+    if (result == 0 && r->keyset) {
+        result = keyset_verify(&r->roots, text, size, r->keyset, &err);
+    }
+    if (result != 0) {
+        log_event(EVENT_KEYSET_REFUSED, "detail=\"%s\"", err.text);
+        free(r->keyset);
+        r->keyset = NULL;
+    }
+    free(text);
+}
+
+static int listen_records(struct records *r, struct err_text *err)
+{
+    struct line_listener listener = {.path = r->path,
+                                     .mode = 0660,
+                                     .group = r->c->config.records_group,
+                                     .ops = &r->ops,
+                                     .ctx = r,
+                                     .clients_max = CLIENTS_MAX,
+                                     .line_max_bytes = LINE_MAX_BYTES,
+                                     .output_max_bytes = OUTPUT_MAX_BYTES};
+    return line_server_listen(control_server(r->c->control), &listener, err);
+}
+
+int records_create(struct checkpointd *c, struct records **out, struct err_text *err)
+{
+    struct records *r = calloc(1, sizeof(*r));
+    const struct passwd *user = getpwnam(c->config.uplinkd_user);
+    if (!r) {
+        return err_set(err, ERR_NO_MEMORY, "records: no memory");
+    }
+    r->c = c;
+    r->user = user ? user->pw_uid : getuid();
+    r->ops = (struct line_ops){client_open, client_line, client_closed};
+    snprintf(r->path, sizeof(r->path), "%s/records", c->config.runtime_dir);
+    snprintf(r->keyset_path, sizeof(r->keyset_path), "%s/keyset.json", c->config.state_dir);
+    snprintf(r->source, sizeof(r->source), "urn:checkpoint:%s", c->config.checkpoint);
+    int result = root_keys_load(c->config.roots, &r->roots, err);
+    if (result == 0) {
+        load_keyset(r);
+        result = journal_reader_open(c->journal_dir, &r->reader, err);
+    }
+    if (result == 0) {
+        result = listen_records(r, err);
+    }
+    if (result != 0) {
+        records_destroy(r);
+        return result;
+    }
+    *out = r;
+    return 0;
+}
+
+void records_destroy(struct records *r)
+{
+    if (!r) {
+        return;
+    }
+    journal_reader_close(r->reader);
+    free(r->keyset);
+    free(r);
+}

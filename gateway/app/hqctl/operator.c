@@ -1,0 +1,293 @@
+/*
+ * hqctl whoami, enroll, checkpoints, audit verify, accept-chain, revoke: one request each.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/app/hqctl/hqctl.h"
+#include "gateway/base/text_table.h"
+
+/* Connects, asks. 0 with the answer, or the status. `body` NULL: GET. */
+static int ask(struct hqctl *h, const char *path, json_t *body, struct hq_answer *out)
+{
+    struct err_text err = {""};
+    *out = (struct hq_answer){0};
+    int status = hqctl_connect(h);
+    if (status != 0) {
+        json_decref(body);
+        return status;
+    }
+    int rc = body ? hq_client_post(&h->client, path, body, HQCTL_AUDIT_TIMEOUT_S, out, &err)
+                  : hq_client_get(&h->client, path, out, &err);
+    return rc == 0 ? 0 : hqctl_fail(h, rc, &err);
+}
+
+static int no_memory(const struct hqctl *h)
+{
+    struct err_text err = {"out of memory"};
+    return hqctl_fail(h, ERR_NO_MEMORY, &err);
+}
+
+int hqctl_whoami(struct hqctl *h, int argc, char **argv)
+{
+    struct hq_answer answer;
+    struct arg_spec spec = {0};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    status = ask(h, "/v1/operator/self", NULL, &answer);
+    if (status == 0 && h->json)
+        status = hqctl_print(json_incref(answer.value));
+    else if (status == 0)
+        hqctl_line(stdout, "Operator %s of fleet %s; hqd's time %s, key set version %lld",
+                   hqctl_text_of(answer.value, "operator"), hqctl_text_of(answer.value, "fleet"),
+                   hqctl_text_of(answer.value, "time"),
+                   (long long)hqctl_number_of(answer.value, "keyset_version"));
+    hq_answer_fini(&answer);
+    return status;
+}
+
+static void print_token(const json_t *value)
+{
+    hqctl_line(stdout, "Checkpoint  %s", hqctl_text_of(value, "checkpoint"));
+    hqctl_line(stdout, "Token       %s", hqctl_text_of(value, "token"));
+    hqctl_line(stdout, "Expires     %s", hqctl_text_of(value, "expires"));
+    hqctl_line(stdout, "Enrolment   %s", hqctl_text_of(value, "est_url"));
+}
+
+int hqctl_enroll(struct hqctl *h, int argc, char **argv)
+{
+    struct hq_answer answer;
+    const char *checkpoint = NULL;
+    const char *name = NULL;
+    int64_t minutes = 60;
+    const struct arg_option options[] = {
+        ARG_OPTION_TEXT("name", "TEXT", &name, "What people call it. Default: its id."),
+        ARG_OPTION_NUMBER("minutes", "N", &minutes, 1, 10080,
+                          "How long the token is good, 1 to 10080. Default: 60.")};
+    struct arg_spec spec = {
+        .text = "DESCRIPTION\n"
+                "  The technician gives the token to the box, which gets its certificate with it. "
+                "It works\n  once and is shown once; a new one replaces an unused one. Enrolling a "
+                "checkpoint again\n  ends its earlier certificates.\n",
+        ARG_OPTIONS(options),
+        ARG_OPERANDS("CHECKPOINT", 1, &checkpoint)};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    json_t *body = json_pack("{s:s,s:s,s:I}", "checkpoint", checkpoint, "name",
+                             name ? name : checkpoint, "valid_minutes", (json_int_t)minutes);
+    if (!body)
+        return no_memory(h);
+    status = ask(h, "/v1/operator/enroll", body, &answer);
+    if (status == 0 && h->json)
+        status = hqctl_print(json_incref(answer.value));
+    else if (status == 0)
+        print_token(answer.value);
+    if (answer.text)
+        explicit_bzero(answer.text, answer.size);
+    hq_answer_fini(&answer);
+    return status;
+}
+
+/* ---- checkpoints ---- */
+
+static const char *or_dash(const char *text)
+{
+    return text[0] ? text : "-";
+}
+
+static const char *const checkpoint_titles[] = {"CHECKPOINT", "STATE",     ">LIST",
+                                                ">CONFIRMED", "SEEN",      "CERTIFICATE UNTIL",
+                                                "NAME",       "QUARANTINE"};
+
+enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
+
+/* Adds one checkpoint to the table. */
+static int add_checkpoint(struct text_table *table, const json_t *row)
+{
+    char list[24];
+    char confirmed[24];
+    (void)snprintf(list, sizeof(list), "%lld",
+                   (long long)hqctl_number_of(row, "list_revision")); /* fits */
+    (void)snprintf(confirmed, sizeof(confirmed), "%lld",
+                   (long long)hqctl_number_of(row, "confirmed")); /* fits */
+    const char *cells[] = {hqctl_text_of(row, "id"),
+                           hqctl_text_of(row, "state"),
+                           list,
+                           confirmed,
+                           or_dash(hqctl_text_of(row, "last_seen")),
+                           or_dash(hqctl_text_of(row, "certificate_until")),
+                           hqctl_text_of(row, "name"),
+                           hqctl_text_of(row, "quarantine")};
+    return text_table_add(table, cells);
+}
+
+static int print_checkpoints(const struct hqctl *h, const json_t *rows)
+{
+    struct text_table *table = NULL;
+    const json_t *row;
+    size_t index;
+    int status = EXIT_OK;
+    json_array_foreach(rows, index, row)
+    {
+        if (h->json && status == EXIT_OK)
+            status = hqctl_print(json_incref((json_t *)(uintptr_t)row));
+    }
+    if (h->json)
+        return status;
+    int rc = text_table_create(checkpoint_titles, CHECKPOINT_COLUMNS, &table);
+    json_array_foreach(rows, index, row)
+    {
+        if (rc == 0)
+            rc = add_checkpoint(table, row);
+    }
+    if (rc == 0)
+        text_table_print(table, stdout, text_screen_columns(stdout));
+    text_table_destroy(table);
+    return rc == 0 ? EXIT_OK : no_memory(h);
+}
+
+int hqctl_checkpoints(struct hqctl *h, int argc, char **argv)
+{
+    struct hq_answer answer;
+    struct arg_spec spec = {0};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    status = ask(h, "/v1/operator/checkpoints", NULL, &answer);
+    if (status == 0)
+        status = print_checkpoints(h, json_object_get(answer.value, "checkpoints"));
+    hq_answer_fini(&answer);
+    return status;
+}
+
+/* ---- audit ---- */
+
+static void print_verdict(const json_t *row)
+{
+    const json_t *fault = json_object_get(row, "fault");
+    bool ok = json_is_true(json_object_get(row, "ok"));
+    hqctl_line(stdout, "%-20s %s  %lld records, %lld to %lld, chain %s, %s",
+               hqctl_text_of(row, "id"), ok ? "ok   " : "FAULT",
+               (long long)hqctl_number_of(row, "records"), (long long)hqctl_number_of(row, "first"),
+               (long long)hqctl_number_of(row, "last"), or_dash(hqctl_text_of(row, "chain")),
+               json_is_object(json_object_get(row, "receipt")) ? "anchored by a receipt"
+                                                               : "no receipt yet");
+    if (json_is_object(fault))
+        hqctl_line(stdout, "    at record %lld: %s %s",
+                   (long long)hqctl_number_of(fault, "sequence"), hqctl_text_of(fault, "en"),
+                   hqctl_text_of(fault, "zh"));
+}
+
+int hqctl_audit_verify(struct hqctl *h, int argc, char **argv)
+{
+    struct hq_answer answer;
+    const char *checkpoint = NULL;
+    size_t count = 0;
+    const json_t *row;
+    size_t index;
+    struct arg_spec spec = {
+        .text = "DESCRIPTION\n"
+                "  hqd reads every record of the checkpoint, or of all, and checks the chain of "
+                "hashes and\n  the bodies. Status 1 names the first fault of each.\n",
+        .operands = "[CHECKPOINT]",
+        .operands_max = 1,
+        .operand = &checkpoint,
+        .operands_count = &count};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    json_t *body = count ? json_pack("{s:s}", "checkpoint", checkpoint) : json_object();
+    if (!body)
+        return no_memory(h);
+    status = ask(h, "/v1/operator/audit/verify", body, &answer);
+    bool ok = json_is_true(json_object_get(answer.value, "ok"));
+    if (status == 0 && h->json) {
+        status = hqctl_print(json_incref(answer.value));
+    } else if (status == 0) {
+        json_array_foreach(json_object_get(answer.value, "checkpoints"), index, row)
+        {
+            print_verdict(row);
+        }
+        puts(ok ? "Audit ok." : "Audit found faults.");
+    }
+    hq_answer_fini(&answer);
+    return status == 0 && !ok ? EXIT_RUN : status;
+}
+
+/* ---- accept-chain and revoke ---- */
+
+int hqctl_accept_chain(struct hqctl *h, int argc, char **argv)
+{
+    struct hq_answer answer;
+    const char *operands[2] = {NULL, NULL};
+    const char *reason = NULL;
+    const struct arg_option options[] = {ARG_OPTION_TEXT_NEEDED(
+        "reason", "TEXT", &reason, "Why it is accepted; recorded with your name.")};
+    struct arg_spec spec = {
+        .text =
+            "DESCRIPTION\n"
+            "  A checkpoint whose records broke off or began anew is quarantined until somebody "
+            "at HQ\n  knows why. 'hqctl checkpoints' shows the chain; look at the box first.\n",
+        ARG_OPTIONS(options),
+        ARG_OPERANDS("CHECKPOINT CHAIN", 2, operands)};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    json_t *body = json_pack("{s:s,s:s,s:s}", "checkpoint", operands[0], "chain", operands[1],
+                             "reason", reason);
+    if (!body)
+        return no_memory(h);
+    status = ask(h, "/v1/operator/accept-chain", body, &answer);
+    if (status == 0 && h->json)
+        status = hqctl_print(json_incref(answer.value));
+    else if (status == 0)
+        hqctl_line(stdout, "Checkpoint %s is %s.", operands[0],
+                   hqctl_text_of(answer.value, "state"));
+    hq_answer_fini(&answer);
+    return status;
+}
+
+/* Asks at a terminal. Without one, --yes must have said it. */
+static bool confirmed(const char *checkpoint)
+{
+    char line[8] = "";
+    fprintf(stderr, "Checkpoint %s will be shut out until it is enrolled again. Go on? [y/N] ",
+            checkpoint);
+    return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
+}
+
+int hqctl_revoke(struct hqctl *h, int argc, char **argv)
+{
+    struct hq_answer answer;
+    const char *checkpoint = NULL;
+    const char *reason = NULL;
+    bool yes = false;
+    const struct arg_option options[] = {
+        ARG_OPTION_TEXT_NEEDED("reason", "TEXT", &reason, "Why; recorded with your name."),
+        ARG_OPTION_FLAG("yes", &yes, "Do not ask.")};
+    struct arg_spec spec = {.text = "DESCRIPTION\n  For a box that is stolen or lost: hqd refuses "
+                                    "it from its next request on.\n",
+                            ARG_OPTIONS(options),
+                            ARG_OPERANDS("CHECKPOINT", 1, &checkpoint)};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    if (!yes && !confirmed(checkpoint)) {
+        fprintf(stderr, "hqctl: nothing done\n");
+        return EXIT_RUN;
+    }
+    json_t *body = json_pack("{s:s,s:s}", "checkpoint", checkpoint, "reason", reason);
+    if (!body)
+        return no_memory(h);
+    status = ask(h, "/v1/operator/revoke", body, &answer);
+    if (status == 0 && h->json)
+        status = hqctl_print(json_incref(answer.value));
+    else if (status == 0)
+        hqctl_line(stdout, "Checkpoint %s is %s.", checkpoint,
+                   hqctl_text_of(answer.value, "state"));
+    hq_answer_fini(&answer);
+    return status;
+}

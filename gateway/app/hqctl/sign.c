@@ -1,0 +1,379 @@
+/*
+ * hqctl wanted sign, show, publish: from a draft to the list.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/app/hqctl/wanted_files.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/json.h"
+#include "gateway/hqctl/key_store.h"
+
+/* ---- sign ---- */
+
+/* With a key set at hand: the key is a clerk's, valid, and of nobody who signed already. */
+static int check_signer(const struct batch_file *batches, const struct keyset *set,
+                        const struct sign_key *key, const char *path, struct err_text *err)
+{
+    const struct keyset_key *found = set ? keyset_find(set, KEY_ROLE_LIST, sign_key_id(key)) : NULL;
+    if (!set)
+        return 0;
+    if (!found)
+        return err_set(err, ERR_DENIED, "%s: is no clerk's list key in key set version %" PRIu64,
+                       path, set->version);
+    if (!keyset_key_valid(found, batches->batches[0].time)) {
+        char until[WALL_TEXT_SIZE];
+        wall_format(found->not_after, until);
+        return err_set(err, ERR_DENIED, "%s: key of clerk %s is valid until %s", path,
+                       found->holder, until);
+    }
+    for (int i = 0; i < batches->envelopes[0].signature_count; i++) {
+        const struct keyset_key *other =
+            keyset_find(set, KEY_ROLE_LIST, batches->envelopes[0].signatures[i].key_id);
+        if (other && strcmp(other->holder, found->holder) == 0)
+            return err_set(err, ERR_CONFLICT,
+                           "clerk %s has signed it already, expected another clerk", found->holder);
+    }
+    return 0;
+}
+
+static int say_signed(const struct hqctl *h, const char *out, const struct batch_file *batches,
+                      const struct keyset *set)
+{
+    int count = batches->envelopes[0].signature_count;
+    int needed = batch_file_needs_two(batches) ? 2 : 1;
+    if (h->json) {
+        json_t *value = wanted_batches_json(batches, set);
+        if (value && json_object_set_new(value, "file", json_string(out)) != 0) {
+            json_decref(value);
+            value = NULL;
+        }
+        return hqctl_print(value);
+    }
+    printf("Signed: %s has %d signature%s of %d needed.\n%s%s\n", out, count, count == 1 ? "" : "s",
+           needed,
+           count < needed ? "Another clerk signs it: hqctl wanted sign "
+                          : "Publish it: hqctl wanted publish ",
+           out);
+    return EXIT_OK;
+}
+
+/* The batches of `file`, made now from a draft or those that came. */
+static int take_batches(struct wanted_file *file, struct batch_file *out, struct err_text *err)
+{
+    if (file->is_draft)
+        return batch_file_compose(&file->draft, clock_wall(&clock_system), out, err);
+    *out = file->batches;
+    file->batches = (struct batch_file){0};
+    return 0;
+}
+
+static int sign_batches(const struct hqctl *h, const char *key_path, const char *out,
+                        struct batch_file *batches, const struct keyset *set, struct err_text *err)
+{
+    const struct passphrase_source source = hqctl_passphrases(h);
+    struct sign_key *key = NULL;
+    wanted_batches_show(hqctl_talk(h), batches, set);
+    (void)fflush(hqctl_talk(h)); /* before the passphrase is asked; a broken one shows later */
+    int rc = key_store_open(key_path, &source, key_path, &key, err);
+    if (rc == 0)
+        rc = check_signer(batches, set, key, key_path, err);
+    if (rc == 0)
+        rc = batch_file_sign(batches, key, err);
+    if (rc == 0)
+        rc = wanted_batches_save(out, batches, err);
+    sign_key_free(key);
+    return rc;
+}
+
+static int sign_file(const struct hqctl *h, const char *path, const char *key_path, const char *out,
+                     const struct keyset *set)
+{
+    struct err_text err = {""};
+    struct wanted_file file;
+    struct batch_file batches = {0};
+    int rc = wanted_file_open(path, &file, &err);
+    if (rc != 0)
+        return hqctl_fail(h, rc, &err);
+    rc = take_batches(&file, &batches, &err);
+    if (rc != 0)
+        rc = err_prefix(&err, rc, "%s", path);
+    else
+        rc = sign_batches(h, key_path, out, &batches, set, &err);
+    int status = rc == 0 ? say_signed(h, out, &batches, set) : hqctl_fail(h, rc, &err);
+    batch_file_fini(&batches);
+    wanted_file_close(&file);
+    return status;
+}
+
+int hqctl_wanted_sign(struct hqctl *h, int argc, char **argv)
+{
+    struct err_text err = {""};
+    struct keyset *set = NULL;
+    const char *path = NULL;
+    const char *key = NULL;
+    const char *out = NULL;
+    const char *keyset = NULL;
+    const char *roots = NULL;
+    const struct arg_option options[] = {
+        ARG_OPTION_TEXT_NEEDED("key", "FILE", &key, "The clerk's list key, clerks/NAME.key.pem."),
+        ARG_OPTION_TEXT(
+            "out", "FILE", &out,
+            "Where the signed batches go. Default: FILE itself, so that one file goes from "
+            "hand to hand."),
+        ARG_OPTION_TEXT(
+            "keyset", "FILE", &keyset,
+            "The key set, to name the clerks and refuse a key that is none; with --roots, or "
+            "--dir for both."),
+        ARG_OPTION_TEXT("roots", "FOLDER", &roots, "The root public keys, *.pem."),
+        HQCTL_PASSPHRASE_FD(h, "the key's")};
+    struct arg_spec spec = {
+        .text = "DESCRIPTION\n"
+                "  Shows what is signed: counts, every entry of priority 1, each entry of a small "
+                "draft;\n  then asks for the passphrase. The first signature turns the draft into "
+                "batches dated now;\n  a second clerk runs the same command on the same file. "
+                "Needs no network.\n  With stock openssl: gateway/hqctl/README.md shows how to "
+                "check a signature by hand.\n",
+        ARG_OPTIONS(options),
+        ARG_OPERANDS("FILE", 1, &path)};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    int rc = wanted_keyset_load(h, keyset, roots, &set, &err);
+    status = rc == 0 ? sign_file(h, path, key, out ? out : path, set) : hqctl_fail(h, rc, &err);
+    free(set);
+    return status;
+}
+
+/* ---- show ---- */
+
+static int show_draft(const struct hqctl *h, const struct draft *draft)
+{
+    const json_t *item;
+    size_t index;
+    if (h->json)
+        return hqctl_print(json_pack("{s:b,s:I,s:O,s:O}", "draft", 1, "revision",
+                                     (json_int_t)draft->head.list.revision + 1, "added",
+                                     draft->added, "withdrawn", draft->withdrawn));
+    hqctl_line(stdout,
+               "Draft for revision %" PRIu64 ", from %s: %zu added, %zu withdrawn; unsigned",
+               draft->head.list.revision + 1, draft->source, json_array_size(draft->added),
+               json_array_size(draft->withdrawn));
+    json_array_foreach(draft->added, index, item)
+    {
+        hqctl_line(stdout, "  + %lld  %s  class %s  %s  priority %lld  case %s  %s",
+                   (long long)hqctl_number_of(item, "id"), hqctl_text_of(item, "plate"),
+                   hqctl_text_of(item, "class"), hqctl_text_of(item, "category"),
+                   (long long)hqctl_number_of(item, "priority"), hqctl_text_of(item, "case_number"),
+                   hqctl_text_of(item, "reason"));
+    }
+    json_array_foreach(draft->withdrawn, index, item)
+    {
+        hqctl_line(stdout, "  - %lld  %s", (long long)hqctl_number_of(item, "id"),
+                   hqctl_text_of(item, "plate"));
+    }
+    return EXIT_OK;
+}
+
+static int show_batches(const struct hqctl *h, const struct batch_file *batches,
+                        const struct keyset *set)
+{
+    struct err_text err = {""};
+    int rc = set ? batch_file_verify(batches, set, &err) : 0;
+    if (h->json && rc == 0) {
+        json_t *value = wanted_batches_json(batches, set);
+        if (value && json_object_set_new(value, "verified", json_boolean(set != NULL)) != 0) {
+            json_decref(value);
+            value = NULL;
+        }
+        return hqctl_print(value);
+    }
+    wanted_batches_show(hqctl_talk(h), batches, set);
+    if (rc != 0)
+        return hqctl_fail(h, rc, &err);
+    puts(set ? "A box would take it: signatures and clerks verified."
+             : "Not verified: give --dir, or --keyset and --roots.");
+    return EXIT_OK;
+}
+
+int hqctl_wanted_show(struct hqctl *h, int argc, char **argv)
+{
+    struct err_text err = {""};
+    struct wanted_file file;
+    struct keyset *set = NULL;
+    const char *path = NULL;
+    const char *keyset = NULL;
+    const char *roots = NULL;
+    const struct arg_option options[] = {
+        ARG_OPTION_TEXT("keyset", "FILE", &keyset,
+                        "The key set to verify against; with --roots, or --dir for both."),
+        ARG_OPTION_TEXT("roots", "FOLDER", &roots, "The root public keys, *.pem.")};
+    struct arg_spec spec = {.text = "DESCRIPTION\n"
+                                    "  With a key set, verifies signed batches exactly as a "
+                                    "checkpoint does before it takes\n  them, the two clerks of "
+                                    "priority 1 included: status 1 when it would refuse.\n",
+                            ARG_OPTIONS(options),
+                            ARG_OPERANDS("FILE", 1, &path)};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    int rc = wanted_keyset_load(h, keyset, roots, &set, &err);
+    if (rc == 0)
+        rc = wanted_file_open(path, &file, &err);
+    if (rc == 0) {
+        status = file.is_draft ? show_draft(h, &file.draft) : show_batches(h, &file.batches, set);
+        wanted_file_close(&file);
+    } else {
+        status = hqctl_fail(h, rc, &err);
+    }
+    free(set);
+    return status;
+}
+
+/* ---- publish ---- */
+
+/* "zhang, li": holders of an envelope's signatures by hqd's key set. Only told, so not verified. */
+static void name_signers(const json_t *envelope, const json_t *keys, char *out, size_t size)
+{
+    const json_t *signature;
+    const json_t *key;
+    size_t i;
+    size_t k;
+    size_t used = 0;
+    out[0] = '\0';
+    json_array_foreach(json_object_get(envelope, "signatures"), i, signature)
+    {
+        const char *id = hqctl_text_of(signature, "key");
+        const char *name = id;
+        json_array_foreach(keys, k, key)
+        {
+            if (strcmp(hqctl_text_of(key, "id"), id) == 0)
+                name = hqctl_text_of(key, "holder");
+        }
+        int more = snprintf(out + used, size - used, "%s%s", i ? ", " : "", name);
+        used += more > 0 && (size_t)more < size - used ? (size_t)more : 0;
+    }
+}
+
+/* The keys of hqd's key set; new reference, NULL when it cannot be had. */
+static json_t *get_keys(struct hqctl *h)
+{
+    struct hq_answer answer;
+    struct envelope envelope = {0};
+    json_t *payload = NULL;
+    json_t *keys = NULL;
+    if (hq_client_get(&h->client, "/v1/keyset", &answer, NULL) == 0 &&
+        envelope_parse(answer.text, answer.size, &envelope, NULL) == 0 &&
+        json_parse((const char *)envelope.payload, envelope.payload_size, &payload, NULL) == 0)
+        keys = json_incref(json_object_get(payload, "keys"));
+    json_decref(payload);
+    envelope_fini(&envelope);
+    hq_answer_fini(&answer);
+    return keys;
+}
+
+/* Who published the revision we wanted: behind the error. */
+static int explain_conflict(struct hqctl *h, const struct batch *batch, const char *path,
+                            const struct hq_answer *refusal, struct err_text *err)
+{
+    char query[96];
+    char names[256] = "";
+    struct hq_answer answer;
+    const json_t *head = json_object_get(refusal->value, "head");
+    (void)snprintf(query, sizeof(query), "/v1/list/batches?after=%" PRIu64 "&limit=1",
+                   batch->revision - 1); /* fits */
+    json_t *keys = get_keys(h);
+    if (hq_client_get(&h->client, query, &answer, NULL) == 0)
+        name_signers(json_object_get(json_array_get(json_object_get(answer.value, "batches"), 0),
+                                     "envelope"),
+                     keys, names, sizeof(names));
+    hq_answer_fini(&answer);
+    json_decref(keys);
+    return err_set(err, ERR_CONFLICT,
+                   "revision %" PRIu64 " was published before yours%s%s (the list is at %lld since "
+                   "%s): run 'hqctl wanted rebase %.160s', then sign it again",
+                   batch->revision, names[0] ? ", signed by " : "", names,
+                   (long long)hqctl_number_of(head, "revision"), hqctl_text_of(head, "time"), path);
+}
+
+/* The first batch not yet on the list: a broken publish goes on where it ended. */
+static size_t first_missing(struct hqctl *h, const struct batch_file *batches)
+{
+    struct draft_head head;
+    if (batches->count < 2 || wanted_head_get(h, &head, NULL) != 0)
+        return 0;
+    for (size_t i = 0; i + 1 < batches->count; i++)
+        if (batches->batches[i].revision == head.list.revision &&
+            memcmp(batches->batches[i].hash, head.list.hash, HASH_SIZE) == 0)
+            return i + 1;
+    return 0;
+}
+
+static int publish_one(struct hqctl *h, const struct batch_file *batches, size_t index,
+                       const char *path, struct err_text *err)
+{
+    struct hq_answer answer = {0};
+    char *text = NULL;
+    size_t size = 0;
+    int rc = envelope_write(&batches->envelopes[index], &text, &size);
+    if (rc == 0)
+        rc = hq_client_ask(&h->client, "PUT", "/v1/list/batches", text, size, 0, &answer, err);
+    if (rc == ERR_CONFLICT && batches->batches[index].revision > 0)
+        rc = explain_conflict(h, &batches->batches[index], path, &answer, err);
+    hq_answer_fini(&answer);
+    free(text);
+    return rc;
+}
+
+static int publish(struct hqctl *h, const char *path, const struct batch_file *batches)
+{
+    struct err_text err = {""};
+    for (size_t i = first_missing(h, batches); i < batches->count; i++) {
+        int rc = publish_one(h, batches, i, path, &err);
+        if (rc != 0)
+            return hqctl_fail(h, rc, &err);
+        if (batches->count > 1)
+            fprintf(stderr, "revision %" PRIu64 " published (%zu of %zu)\n",
+                    batches->batches[i].revision, i + 1, batches->count);
+    }
+    const struct batch *last = &batches->batches[batches->count - 1];
+    char hash[HASH_TEXT_SIZE];
+    hash_format(last->hash, hash);
+    if (h->json)
+        return hqctl_print(
+            json_pack("{s:I,s:s}", "revision", (json_int_t)last->revision, "hash", hash));
+    printf("Published: the list is at revision %" PRIu64 ".\n", last->revision);
+    return EXIT_OK;
+}
+
+int hqctl_wanted_publish(struct hqctl *h, int argc, char **argv)
+{
+    struct err_text err = {""};
+    struct wanted_file file;
+    const char *path = NULL;
+    struct arg_spec spec = {.text = "DESCRIPTION\n"
+                                    "  hqd verifies it as a checkpoint would and takes it only "
+                                    "if it follows the newest\n  revision. If another clerk was "
+                                    "first, says who and how to go on. Publishing the same\n  "
+                                    "file once more changes nothing.\n",
+                            ARG_OPERANDS("FILE", 1, &path)};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    int rc = wanted_file_open(path, &file, &err);
+    if (rc != 0)
+        return hqctl_fail(h, rc, &err);
+    if (file.is_draft) {
+        (void)err_set(&err, ERR_DENIED, "%s: is not signed yet: 'hqctl wanted sign' first",
+                      path); /* told below */
+        status = hqctl_fail(h, ERR_DENIED, &err);
+    } else {
+        status = hqctl_connect(h);
+        if (status == 0)
+            status = publish(h, path, &file.batches);
+    }
+    wanted_file_close(&file);
+    return status;
+}

@@ -1,0 +1,234 @@
+/*
+ * See wanted_files.h.
+ */
+#include "gateway/app/hqctl/wanted_files.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/base/file.h"
+#include "gateway/base/json.h"
+#include "gateway/hqctl/key_store.h"
+
+enum { SHOWN_SMALL = 20, SHOWN_TOP_MAX = 200, HEAD_FILE_MAX = 1 << 20 };
+
+/* ---- reading and saving ---- */
+
+static int read_text(const char *text, size_t size, struct wanted_file *out, struct err_text *err)
+{
+    static const char batch_type[] = "\"wanted-batch/1\"";
+    out->is_draft = memmem(text, size, batch_type, sizeof(batch_type) - 1) == NULL ||
+                    memmem(text, size, "\"wanted-draft/1\"", sizeof("\"wanted-draft/1\"") - 1);
+    return out->is_draft ? draft_read(text, size, &out->draft, err)
+                         : batch_file_read(text, size, &out->batches, err);
+}
+
+int wanted_file_open(const char *path, struct wanted_file *out, struct err_text *err)
+{
+    struct wanted_file file = {0};
+    uint8_t *text = NULL;
+    size_t size = 0;
+    int rc = file_read(path, DRAFT_FILE_MAX, &text, &size, err);
+    if (rc != 0)
+        return rc;
+    rc = read_text((const char *)text, size, &file, err);
+    free(text);
+    if (rc != 0)
+        return err_prefix(err, rc, "%s", path);
+    *out = file;
+    return 0;
+}
+
+void wanted_file_close(struct wanted_file *file)
+{
+    if (file->is_draft)
+        draft_fini(&file->draft);
+    batch_file_fini(&file->batches);
+}
+
+int wanted_file_save(const char *path, const char *text, size_t size, bool replace,
+                     struct err_text *err)
+{
+    if (!replace && access(path, F_OK) == 0)
+        return err_set(err, ERR_CONFLICT, "%s: is there already; remove it or choose another --out",
+                       path);
+    return file_write_atomic(path, text, size, 0600, err);
+}
+
+int wanted_draft_save(const char *path, const struct draft *draft, bool replace,
+                      struct err_text *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int rc = draft_write(draft, &text, &size);
+    if (rc == 0)
+        rc = wanted_file_save(path, text, size, replace, err);
+    free(text);
+    return rc;
+}
+
+int wanted_batches_save(const char *path, const struct batch_file *batches, struct err_text *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int rc = batch_file_write(batches, &text, &size);
+    if (rc == 0)
+        rc = wanted_file_save(path, text, size, true, err);
+    free(text);
+    return rc;
+}
+
+/* ---- showing ---- */
+
+static size_t count_top(const struct batch *batch)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < batch->added_count + batch->changed_count; i++)
+        count += batch->items[i].record.priority == 1;
+    return count;
+}
+
+static void show_item(FILE *to, const char *sign, const struct wanted_item *item)
+{
+    json_t *entry = NULL;
+    if (json_parse(item->text, item->record.text_size, &entry, NULL) != 0)
+        return; /* it was parsed when the file was read; without memory the line is missing */
+    hqctl_line(to, "  %s %" PRIu64 "  %s  class %s  %s  priority %u  case %s  %s", sign,
+               item->record.id, hqctl_text_of(entry, "plate"), hqctl_text_of(entry, "class"),
+               hqctl_text_of(entry, "category"), item->record.priority,
+               hqctl_text_of(entry, "case_number"), hqctl_text_of(entry, "reason"));
+    hqctl_line(to, "      applicant %s, reviewer %s, approver %s; %s to %s",
+               hqctl_text_of(entry, "applicant"), hqctl_text_of(entry, "reviewer"),
+               hqctl_text_of(entry, "approver"), hqctl_text_of(entry, "valid_from"),
+               hqctl_text_of(entry, "valid_until"));
+    json_decref(entry);
+}
+
+static void show_batch(FILE *to, const struct batch *batch)
+{
+    char hash[HASH_TEXT_SIZE];
+    char time[WALL_TEXT_SIZE];
+    size_t items = batch->added_count + batch->changed_count;
+    size_t shown = 0;
+    bool small = items + batch->withdrawn_count <= SHOWN_SMALL;
+    hash_format(batch->prev, hash);
+    wall_format(batch->time, time);
+    fprintf(to,
+            "Revision %" PRIu64 ", after %.19s…, dated %s: %zu added, %zu changed, %zu withdrawn; "
+            "priority 1: %zu\n",
+            batch->revision, hash, time, batch->added_count, batch->changed_count,
+            batch->withdrawn_count, count_top(batch));
+    for (size_t i = 0; i < items && shown < SHOWN_TOP_MAX; i++)
+        if (small || batch->items[i].record.priority == 1) {
+            show_item(to, i < batch->added_count ? "+" : "~", &batch->items[i]);
+            shown++;
+        }
+    for (size_t i = 0; i < batch->withdrawn_count && small; i++)
+        fprintf(to, "  - %" PRIu64 "\n", batch->withdrawn[i]);
+    if (shown == SHOWN_TOP_MAX)
+        fprintf(to, "  … and more of priority 1\n");
+}
+
+static const char *holder_of(const struct keyset *keyset, const uint8_t id[KEY_ID_SIZE],
+                             char hash[HASH_TEXT_SIZE])
+{
+    const struct keyset_key *key = keyset ? keyset_find(keyset, KEY_ROLE_LIST, id) : NULL;
+    hash_format(id, hash);
+    return key ? key->holder : hash;
+}
+
+void wanted_batches_show(FILE *to, const struct batch_file *batches, const struct keyset *keyset)
+{
+    const struct envelope *first = &batches->envelopes[0];
+    char hash[HASH_TEXT_SIZE];
+    for (size_t i = 0; i < batches->count; i++)
+        show_batch(to, &batches->batches[i]);
+    for (int i = 0; i < first->signature_count; i++)
+        hqctl_line(to, "Signed by %s", holder_of(keyset, first->signatures[i].key_id, hash));
+    fprintf(to, "Needs %s.\n",
+            batch_file_needs_two(batches) ? "two different clerks (priority 1)" : "one clerk");
+}
+
+json_t *wanted_batches_json(const struct batch_file *batches, const struct keyset *keyset)
+{
+    json_t *rows = json_array();
+    json_t *signers = json_array();
+    const struct envelope *first = &batches->envelopes[0];
+    char hash[HASH_TEXT_SIZE];
+    for (size_t i = 0; i < batches->count; i++) {
+        const struct batch *b = &batches->batches[i];
+        hash_format(b->hash, hash);
+        (void)json_array_append_new(
+            rows, json_pack("{s:I,s:s,s:I,s:I,s:I,s:I}", "revision", (json_int_t)b->revision,
+                            "hash", hash, "added", (json_int_t)b->added_count, "changed",
+                            (json_int_t)b->changed_count, "withdrawn",
+                            (json_int_t)b->withdrawn_count, "priority_1",
+                            (json_int_t)count_top(b))); /* without memory the row is missing */
+    }
+    for (int i = 0; i < first->signature_count; i++)
+        (void)json_array_append_new(
+            signers, json_string(holder_of(keyset, first->signatures[i].key_id, hash))); /* same */
+    return json_pack("{s:o,s:o,s:i}", "batches", rows, "signed_by", signers, "clerks_needed",
+                     batch_file_needs_two(batches) ? 2 : 1);
+}
+
+/* ---- key set and head ---- */
+
+int wanted_keyset_load(const struct hqctl *h, const char *keyset, const char *roots,
+                       struct keyset **out, struct err_text *err)
+{
+    char keyset_path[KEY_STORE_PATH_SIZE];
+    char roots_path[KEY_STORE_PATH_SIZE];
+    struct root_keys keys;
+    int rc = 0;
+    *out = NULL;
+    if (!keyset && !roots && !h->choice.folder)
+        return 0;
+    if ((!keyset || !roots) && !h->choice.folder)
+        return err_set(err, ERR_INVALID, "--keyset and --roots: expected both, or --dir");
+    if (!roots && (rc = key_store_path(roots_path, h->choice.folder, "roots", err)) != 0)
+        return rc;
+    if (!keyset && (rc = key_store_path(keyset_path, h->choice.folder, "keyset.json", err)) != 0)
+        return rc;
+    rc = key_store_read_roots(roots ? roots : roots_path, &keys, err);
+    struct keyset *set = calloc(1, sizeof(*set));
+    if (!set)
+        return ERR_NO_MEMORY;
+    if (rc == 0)
+        rc = key_store_read_keyset(keyset ? keyset : keyset_path, &keys, set, err);
+    if (rc != 0) {
+        free(set);
+        return rc;
+    }
+    *out = set;
+    return 0;
+}
+
+int wanted_head_get(struct hqctl *h, struct draft_head *out, struct err_text *err)
+{
+    struct hq_answer answer;
+    int rc = hq_client_get(&h->client, "/v1/list/head", &answer, err);
+    if (rc == 0)
+        rc = draft_head_read(answer.value, out, err);
+    hq_answer_fini(&answer);
+    return rc;
+}
+
+int wanted_head_read(const char *path, struct draft_head *out, struct err_text *err)
+{
+    uint8_t *text = NULL;
+    size_t size = 0;
+    json_t *value = NULL;
+    int rc = file_read(path, HEAD_FILE_MAX, &text, &size, err);
+    if (rc != 0)
+        return rc;
+    rc = json_parse((const char *)text, size, &value, err);
+    if (rc == 0)
+        rc = draft_head_read(value, out, err);
+    json_decref(value);
+    free(text);
+    return rc == 0 ? 0 : err_prefix(err, rc, "%s", path);
+}

@@ -1,0 +1,151 @@
+/*
+ * What the files of checkpoint-matchd share. Its threads:
+ *
+ * name     policy   input                      output                   when the output is full
+ * capture  FIFO 20  the sources                packets (256) -> link    reads without a hit dropped
+ *                                                                       first, all counted, alarmed
+ *                                              refused rows -> link     counted on, sent later
+ * reads    FIFO 20  socket `reads`             packets -> link          the same
+ * link     FIFO 20  packets, queries           socket `matches`         packets wait, then capture
+ * drops list     normal   Redis, last-good shelf     index (RCU), alarms      - keeper   normal
+ * counters of the cameras    counters.bin             -
+ *
+ * The list in force is one immutable object behind an RCU pointer: capture, reads and link look
+ * things up in it, the list thread alone replaces it.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "gateway/app/capture_counters.h"
+#include "gateway/app/matchd/config.h"
+#include "gateway/base/queue.h"
+#include "gateway/base/thread.h"
+#include "gateway/base/trusted_time.h"
+#include "gateway/match/index.h"
+#include "gateway/wanted/reader.h"
+
+enum {
+    PACKETS_MAX = 256,
+    PACKETS_FOR_HITS = 64, /* kept free of reads without a hit */
+    ALARMS_MAX = 40,
+    ALARM_DETAIL_SIZE = 160,
+    MATCHD_LEDGERS = 2,
+    MATCHD_COUNTERS_MAX = CAPTURE_COUNTERS_MAX + 9
+};
+
+/* A message on its way to checkpointd, its texts behind it. */
+struct out_packet {
+    size_t size; /* bytes of message and texts */
+    struct mono_time made;
+    struct match_message message;
+    char texts[MATCH_HITS_MAX * WANTED_TEXT_MAX];
+};
+
+/* What reads are matched against. */
+struct in_force {
+    struct match_index *index; /* NULL: no list */
+    struct wanted_list *list;  /* owns the texts */
+    struct list_status status;
+};
+
+struct alarm_state {
+    uint32_t event; /* 0 = free */
+    bool active;
+    bool told; /* checkpointd knows */
+    char detail[ALARM_DETAIL_SIZE];
+};
+
+struct matchd {
+    struct matchd_config config;
+    struct receiver *receiver; /* capture thread */
+    struct camera_table *cameras;
+    struct queue *free_packets; /* struct out_packet * */
+    struct queue *packets;
+    struct out_packet *pool;
+    void *in_force; /* struct in_force *, RCU */
+    atomic_uint list_changes;
+    atomic_bool list_tried; /* the list of the last run was looked for: reads may be matched */
+
+    pthread_mutex_t alarm_lock;
+    struct alarm_state alarms[ALARMS_MAX];
+
+    pthread_mutex_t counter_lock;
+    struct camera_counter counters[CAMERAS_MAX]; /* copy for the keeper */
+    size_t counter_count;
+    bool counters_changed;
+    struct receiver_stats receiver_copy; /* the capture thread's counters, for the others */
+    struct capture_stats sources_copy;   /* sums over the sources */
+
+    struct refusals *refusals[MATCHD_LEDGERS]; /* refusals.c */
+    int refusals_filling;                      /* capture thread's */
+    struct mono_time refusals_due;             /* when it is handed over; capture thread */
+    atomic_int refusals_to_send;               /* link thread's until it is sent, -1: none */
+
+    struct trusted_time time;     /* list thread */
+    struct wall_time time_signed; /* newest taken; list thread */
+    struct mono_time time_kept;   /* when it was last written; keeper thread */
+    atomic_llong time_offset_ms;  /* system clock minus trusted time */
+    atomic_bool time_trusted;
+
+    struct thread capture_thread;
+    struct thread reads_thread;
+    struct thread link_thread;
+    struct thread list_thread;
+    struct thread keeper_thread;
+
+    atomic_ullong reads;
+    atomic_ullong undecoded;    /* reads whose text is no plate */
+    atomic_ullong dropped;      /* reads without a hit, no packet free */
+    atomic_ullong dropped_hits; /* the same with a hit: alarmed */
+    atomic_ullong late;         /* packets too old to send */
+    atomic_ullong reads_refused;
+    atomic_ullong hits_left_out; /* beyond those a message has room for: always the weakest */
+};
+
+/* Trusted time now, for `system`. */
+struct wall_time matchd_time(const struct matchd *m, struct wall_time system, bool *out_trusted);
+/* Matches one read and queues it. The thread is a registered, online RCU reader; it passes a
+ * quiescent state itself. */
+void matchd_take_read(struct matchd *m, const struct plate_read *read);
+/* Raises or ends a named alarm; told to checkpointd and logged when it changes. Any thread. */
+void matchd_alarm(void *matchd, enum log_event_id event, bool active, const char *detail);
+/* The statement `in_force` as the message's list. */
+void matchd_fill_list(const struct in_force *in_force, struct match_message *out);
+/* Puts the result's hits and texts into a packet. Sets its size. */
+void matchd_fill_hits(const struct match_result *result, struct out_packet *packet);
+
+/* Capture thread: a copy of its counters for matchd_stats_fill(). */
+void matchd_stats_copy(struct matchd *m, const struct capture_stats *sources);
+/* Everything counted, in an order that never changes. Returns how many. Any thread. No
+ * observe entry shows in it: the index holds none. */
+size_t matchd_stats_fill(struct matchd *m, struct match_counter out[MATCHD_COUNTERS_MAX]);
+
+/* refusals.c. Main thread; the receiver must be there. */
+int matchd_refusals_create(struct matchd *m, struct err_text *err) MUST_CHECK;
+void matchd_refusals_destroy(struct matchd *m);
+/* Capture thread: what was refused goes to the link thread when its time is over. */
+void matchd_refusals_hand_over(struct matchd *m, struct mono_time now);
+/* Link thread: the row to be sent, NULL behind the last one; all of them were sent. */
+const struct refusal *matchd_refusals_get(struct matchd *m, size_t index);
+void matchd_refusals_sent(struct matchd *m);
+void matchd_refusals_fill(const struct refusal *refusal, struct match_message *message);
+
+/* List thread (clock.c): begins with what was kept on disk, looks again, hears what
+ * headquarters signed. */
+void matchd_clock_begin(struct matchd *m);
+void matchd_clock_look(struct matchd *m);
+void matchd_clock_signed(struct matchd *m, const struct wanted_list *list);
+/* Keeper thread: keeps a time that is trusted, so that a restart does not take the clock's word. */
+void matchd_clock_keep(struct matchd *m);
+
+/* Waits until the list of the last run is in force, or there is none. */
+void matchd_wait_for_list(struct matchd *m, struct thread *self);
+void matchd_capture_run(struct thread *self, void *matchd);
+void matchd_keeper_run(struct thread *self, void *matchd);
+/* A file that cannot be used is alarmed and set aside: a lane is not blinded for it. */
+void matchd_counters_load(struct matchd *m);
+void matchd_reads_run(struct thread *self, void *matchd);
+int matchd_reads_listen(struct matchd *m, struct err_text *err) MUST_CHECK;
+void matchd_link_run(struct thread *self, void *matchd);

@@ -1,0 +1,238 @@
+/*
+ * Thread "inbox" of checkpoint-uplinkd: gateway/uplink asks headquarters, gateway/wanted verifies,
+ * keeps and writes to Redis; the two meet here. Between, once a second, Redis is compared with the
+ * shelf, also while a request waits.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gateway/app/uplinkd/uplinkd.h"
+#include "gateway/base/file.h"
+
+enum {
+    SYNC_MS = 1000,
+    NUMBER_FILE_MAX = 32,    /* bytes */
+    MESSAGES_KEPT_MAX = 256, /* the oldest gives way */
+    MESSAGE_PATH_SIZE = 512
+};
+
+/* ---- the store behind the inbox ---- */
+
+static const struct list_head *head(void *ctx)
+{
+    const struct uplinkd *u = ctx;
+    return wanted_store_head(u->store);
+}
+
+static uint64_t keyset_version(void *ctx)
+{
+    const struct uplinkd *u = ctx;
+    struct wanted_store_status status;
+    wanted_store_status(u->store, &status);
+    return status.keyset_version;
+}
+
+static int tell_keyset(struct uplinkd *u, struct err_text *err)
+{
+    size_t size = 0;
+    const void *keyset = wanted_store_keyset(u->store, &size);
+    int rc = keyset ? box_tell_keyset(u->box, keyset, size) : 0;
+    return rc == 0 ? 0 : err_set(err, rc, "key set: no memory");
+}
+
+static int set_keyset(void *ctx, const void *envelope, size_t size, struct err_text *err)
+{
+    struct uplinkd *u = ctx;
+    thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
+    int rc = wanted_store_set_keyset(u->store, envelope, size, err);
+    return rc == 0 ? tell_keyset(u, err) : rc;
+}
+
+static int add_batch(void *ctx, const void *envelope, size_t size, struct err_text *err)
+{
+    struct uplinkd *u = ctx;
+    thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
+    int rc = wanted_store_add_batch(u->store, envelope, size, err);
+    box_tell_list(u->box, wanted_store_head(u->store));
+    return rc;
+}
+
+static int set_freshness(void *ctx, const void *envelope, size_t size, struct err_text *err)
+{
+    struct uplinkd *u = ctx;
+    thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
+    return wanted_store_set_freshness(u->store, envelope, size, err);
+}
+
+static int read_snapshot(void *ctx, const void *manifest, size_t size, struct snapshot *out,
+                         struct err_text *err)
+{
+    const struct uplinkd *u = ctx;
+    return wanted_store_read_snapshot(u->store, manifest, size, out, err);
+}
+
+static int put_chunk(void *ctx, uint64_t revision, size_t index, const void *bytes, size_t size,
+                     struct err_text *err)
+{
+    struct uplinkd *u = ctx;
+    thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
+    return wanted_store_put_chunk(u->store, revision, index, bytes, size, err);
+}
+
+static int set_snapshot(void *ctx, const void *manifest, size_t size, struct err_text *err)
+{
+    struct uplinkd *u = ctx;
+    thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
+    int rc = wanted_store_set_snapshot(u->store, manifest, size, err);
+    box_tell_list(u->box, wanted_store_head(u->store));
+    return rc;
+}
+
+/* ---- what else the inbox keeps ---- */
+
+static void number_path(const struct uplinkd *u, char out[MESSAGE_PATH_SIZE])
+{
+    (void)snprintf(out, MESSAGE_PATH_SIZE, "%s/inbox.number", u->config.state_dir); /* fits */
+}
+
+static int keep_number(void *ctx, uint64_t number, struct err_text *err)
+{
+    const struct uplinkd *u = ctx;
+    char path[MESSAGE_PATH_SIZE];
+    char text[NUMBER_FILE_MAX];
+    int size = snprintf(text, sizeof(text), "%" PRIu64 "\n", number);
+    number_path(u, path);
+    return file_write_atomic(path, text, (size_t)size, 0600, err);
+}
+
+/* 0 without a file or with a damaged one: headquarters then tells again what it still has. */
+static uint64_t load_number(const struct uplinkd *u)
+{
+    char path[MESSAGE_PATH_SIZE];
+    uint8_t *text = NULL;
+    size_t size = 0;
+    char *end = NULL;
+    struct err_text err;
+    number_path(u, path);
+    int rc = file_read(path, NUMBER_FILE_MAX, &text, &size, &err);
+    if (rc == ERR_NOT_FOUND)
+        return 0;
+    unsigned long long number = rc == 0 ? strtoull((const char *)text, &end, 10) : 0;
+    if (rc != 0 || end == (const char *)text || *end != '\n' || number > INT64_MAX) {
+        log_event(EVENT_UPLINK_STATE_UNWRITTEN, "detail=\"%s: %s\"", path,
+                  rc != 0 ? err.text : "damaged, headquarters is asked from the start");
+        number = 0;
+    }
+    free(text);
+    return number;
+}
+
+static int is_message(const struct dirent *entry)
+{
+    return strstr(entry->d_name, ".json") != NULL;
+}
+
+/* Names have leading zeros, so the first is the oldest. */
+static void make_room(const char *folder)
+{
+    struct dirent **names = NULL;
+    char path[MESSAGE_PATH_SIZE];
+    int count = scandir(folder, &names, is_message, alphasort);
+    for (int i = 0; i < count; i++) {
+        if (i + MESSAGES_KEPT_MAX <= count &&
+            snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name) < (int)sizeof(path))
+            (void)unlink(path); /* one that stays is tried again with the next message */
+        free(names[i]);
+    }
+    free(names);
+}
+
+static int keep_message(void *ctx, const struct inbox_message *message, struct err_text *err)
+{
+    const struct uplinkd *u = ctx;
+    char folder[MESSAGE_PATH_SIZE / 2];
+    char path[MESSAGE_PATH_SIZE];
+    (void)snprintf(folder, sizeof(folder), "%s/messages", u->config.state_dir); /* fits */
+    (void)snprintf(path, sizeof(path), "%s/%020" PRIu64 ".json", folder,
+                   message->number); /* fits */
+    if (access(path, F_OK) == 0)
+        return 0; /* kept and told before */
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return err_set(err, ERR_IO, "%s: %s", folder, strerror(errno));
+    make_room(folder);
+    int rc = file_write_atomic(path, message->text, message->size, 0600, err);
+    if (rc == 0)
+        log_event(EVENT_UPLINK_MESSAGE_KEPT, "number=%" PRIu64 " kind=%s", message->number,
+                  message->kind);
+    return rc;
+}
+
+/* ---- thread ---- */
+
+static bool go_on(void *ctx)
+{
+    struct uplinkd *u = ctx;
+    struct err_text err;
+    struct mono_time now = clock_mono(&clock_system);
+    if (!uplinkd_go_on(&u->inbox_thread))
+        return false;
+    if (!mono_before(now, u->sync_due)) {
+        u->sync_due = mono_add_ms(now, SYNC_MS);
+        /* Its faults are alarms of the store's own; it is tried again in a second. */
+        (void)!wanted_store_sync(u->store, &err);
+        box_tell_list(u->box, wanted_store_head(u->store)); /* a sync may take news from Redis */
+        thread_alive(&u->inbox_thread);
+    }
+    return true;
+}
+
+int uplinkd_store_open(struct uplinkd *u, struct err_text *err)
+{
+    char folder[UPLINKD_TEXT_SIZE + 16];
+    (void)snprintf(folder, sizeof(folder), "%s/list", u->config.state_dir); /* fits */
+    const struct wanted_store_options options = {
+        .folder = folder,
+        .roots_folder = u->config.roots,
+        .redis = {.socket_path = u->config.redis_socket,
+                  .user = u->config.redis_user,
+                  .secret_path = u->config.redis_secret},
+        .clock = &clock_system,
+        .alarm = uplinkd_report,
+        .alarm_ctx = u,
+    };
+    int rc = wanted_store_open(&options, &u->store, err);
+    if (rc == 0)
+        rc = tell_keyset(u, err);
+    if (rc == 0)
+        box_tell_list(u->box, wanted_store_head(u->store));
+    return rc;
+}
+
+void uplinkd_inbox_run(struct thread *self, void *uplinkd)
+{
+    struct uplinkd *u = uplinkd;
+    struct inbox inbox;
+    const struct uplink_wait wait = {go_on, u};
+    u->list = (struct inbox_list){.ctx = u,
+                                  .head = head,
+                                  .keyset_version = keyset_version,
+                                  .set_keyset = set_keyset,
+                                  .add_batch = add_batch,
+                                  .set_freshness = set_freshness,
+                                  .read_snapshot = read_snapshot,
+                                  .put_chunk = put_chunk,
+                                  .set_snapshot = set_snapshot,
+                                  .keep_message = keep_message,
+                                  .keep_number = keep_number};
+    inbox_init(&inbox, &u->site, CHANNEL_INBOX, &u->list, load_number(u),
+               u->config.poll_wait_ms / 1000, &wait);
+    while (!thread_stopping(self) && go_on(u))
+        inbox_step(&inbox);
+    inbox_fini(&inbox);
+}

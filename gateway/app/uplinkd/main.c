@@ -1,0 +1,203 @@
+/*
+ * checkpoint-uplinkd: the box's link to headquarters. uplinkd.h has its thread table; the wiring
+ * and the small threads stand here.
+ */
+#include "gateway/app/uplinkd/uplinkd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/app/service.h"
+#include "gateway/base/log.h"
+
+enum { THREADS_MAX = 4, URGENT_WAIT_MS = 200 };
+
+static const char help_text[] =
+    "ENROLMENT\n"
+    "  --enroll        gets this box's certificate from headquarters and ends. The one-time\n"
+    "                  token is asked for at the terminal, or\n"
+    "  --token-fd N    read from file descriptor N\n\n"
+    "FILES\n"
+    "  <runtime_dir>/records       checkpointd's records come from here\n"
+    "  <state_dir>/list/           the verified wanted list, to refill Redis without headquarters\n"
+    "  <state_dir>/inbox.number    the last message of headquarters dealt with\n"
+    "  <state_dir>/messages/       messages this version keeps but does not carry out\n\n"
+    "SIGNALS\n"
+    "  SIGTERM  ends within 2 s; nothing is lost\n"
+    "  SIGHUP   nothing: restart to read the configuration again\n";
+
+static const struct service_about about = {.program = "checkpoint-uplinkd",
+                                           .purpose =
+                                               "records to headquarters, wanted lists from it",
+                                           .default_config = "/etc/checkpoint/uplinkd.yaml",
+                                           .help = help_text};
+
+bool uplinkd_go_on(void *thread)
+{
+    struct thread *self = thread;
+    thread_alive(self);
+    return !thread_stopping(self);
+}
+
+void uplinkd_report(void *ctx, enum log_event_id event, bool active, const char *detail)
+{
+    (void)ctx; /* the log is the program's */
+    if (event == EVENT_UPLINK_LIST_TAKEN && !active)
+        return; /* an event, not a state */
+    log_event(event, "active=%d detail=\"%s\"", active, detail);
+}
+
+/* ---- threads ---- */
+
+static void box_run(struct thread *self, void *uplinkd)
+{
+    const struct uplinkd *u = uplinkd;
+    while (uplinkd_go_on(self))
+        box_step(u->box);
+}
+
+static void records_run(struct thread *self, void *uplinkd)
+{
+    const struct uplinkd *u = uplinkd;
+    static struct records records; /* this thread's own, too large for its stack */
+    const struct uplink_wait wait = {uplinkd_go_on, self};
+    records_init(&records, &u->site, CHANNEL_RECORDS, box_records(u->box),
+                 (size_t)u->config.batch_records, &wait);
+    while (uplinkd_go_on(self))
+        records_step(&records);
+    records_fini(&records);
+}
+
+static void urgent_run(struct thread *self, void *uplinkd)
+{
+    const struct uplinkd *u = uplinkd;
+    const struct uplink_wait wait = {uplinkd_go_on, self};
+    struct channel channel;
+    channel_init(&channel, &u->site, CHANNEL_URGENT, &wait);
+    while (uplinkd_go_on(self)) {
+        char *text = NULL;
+        size_t size = 0;
+        if (box_take_urgent(u->box, URGENT_WAIT_MS, &text, &size) == 0) {
+            /* Not delivered: stopping, or refused and alarmed. Either way it comes in its turn. */
+            (void)!records_send_urgent(&channel, text, size);
+            free(text);
+        }
+    }
+    channel_fini(&channel);
+}
+
+/* ---- setting up ---- */
+
+static void fill_site(struct uplinkd *u)
+{
+    const struct uplinkd_config *c = &u->config;
+    u->site = (struct uplink_site){.fleet = c->fleet,
+                                   .server_count = c->hq_count,
+                                   .hq_root = c->hq_root,
+                                   .own = {.certificate = c->certificate,
+                                           .key = c->key,
+                                           .box_root = c->box_root,
+                                           .checkpoint = c->checkpoint},
+                                   .retry_max_ms = c->retry_max_ms,
+                                   .alarms = &u->alarms,
+                                   .clock = &clock_system};
+    for (size_t i = 0; i < c->hq_count; i++)
+        u->site.servers[i] = c->hq[i];
+}
+
+static int prepare(struct uplinkd *u, struct err_text *err)
+{
+    (void)snprintf(u->records_path, sizeof(u->records_path), "%s/records",
+                   u->config.runtime_dir); /* fits */
+    fill_site(u);
+    struct box_options options = {.path = u->records_path,
+                                  .checkpoint = u->config.checkpoint,
+                                  .alarms = &u->alarms,
+                                  .alarm_channel = CHANNEL_BOX,
+                                  .clock = &clock_system};
+    int rc = box_create(&options, &u->box, err);
+    return rc == 0 ? uplinkd_store_open(u, err) : rc;
+}
+
+static int start(struct thread *t, const char *name, void (*run)(struct thread *, void *),
+                 struct uplinkd *u, struct err_text *err)
+{
+    struct thread_options options = {.name = name, .core = -1, .policy = THREAD_NORMAL};
+    int rc = thread_start(t, &options, run, u);
+    return rc == 0 ? 0 : err_set(err, rc, "thread %s: cannot start", name);
+}
+
+static int start_threads(struct uplinkd *u, struct err_text *err)
+{
+    int rc = start(&u->box_thread, "box", box_run, u, err);
+    if (rc == 0)
+        rc = start(&u->records_thread, "records", records_run, u, err);
+    if (rc == 0)
+        rc = start(&u->urgent_thread, "urgent", urgent_run, u, err);
+    if (rc == 0)
+        rc = start(&u->inbox_thread, "inbox", uplinkd_inbox_run, u, err);
+    return rc;
+}
+
+static int run(struct uplinkd *u, struct service *service, struct err_text *err)
+{
+    const struct service_hooks hooks = {.ctx = u};
+    struct thread *threads[THREADS_MAX] = {&u->box_thread, &u->records_thread, &u->urgent_thread,
+                                           &u->inbox_thread};
+    int rc = service_take_state(service, u->config.state_dir, err);
+    if (rc == 0)
+        rc = prepare(u, err);
+    if (rc == 0)
+        rc = start_threads(u, err);
+    if (rc == 0) {
+        service_ready("link to headquarters running");
+        rc = service_run(service, threads, THREADS_MAX, &hooks) == EXIT_OK
+                 ? 0
+                 : err_set(err, ERR_STOPPED, "a thread ended");
+    }
+    for (int i = 0; i < THREADS_MAX; i++)
+        thread_stop(threads[i]);
+    for (int i = 0; i < THREADS_MAX; i++)
+        thread_join(threads[i]);
+    return rc;
+}
+
+static int serve(struct uplinkd *u)
+{
+    struct service service;
+    struct err_text err = {{0}};
+    uplink_alarms_init(&u->alarms, uplinkd_report, u);
+    int rc = service_open(&service, about.program, &err);
+    if (rc == 0) {
+        rc = run(u, &service, &err);
+        service_close(&service);
+    }
+    if (rc != 0)
+        fprintf(stderr, "%s: %s\n", about.program, err.text);
+    wanted_store_close(u->store);
+    box_destroy(u->box);
+    uplink_alarms_fini(&u->alarms);
+    return rc == 0 ? EXIT_OK : EXIT_RUN;
+}
+
+int main(int argc, char **argv)
+{
+    static struct uplinkd u;
+    struct service_args args;
+    struct uplinkd_enroll enroll;
+    struct err_text err = {{0}};
+    int status = uplinkd_enroll_args(&argc, argv, &enroll);
+    if (status < 0)
+        status = service_args_parse(argc, argv, &about, &args);
+    if (status >= 0)
+        return status;
+    int rc = config_load(args.config_path, &uplinkd_section, &u.config, &err);
+    bool loaded = rc == 0;
+    if (loaded && args.check)
+        rc = uplinkd_files_check(&u.config, clock_wall(&clock_system), &err);
+    status = service_config_result(&about, &args, &uplinkd_section, loaded, rc, &err);
+    if (status >= 0)
+        return status;
+    return enroll.wanted ? uplinkd_enroll_run(&u.config, &enroll) : serve(&u);
+}

@@ -1,0 +1,59 @@
+/*
+ * What the files of checkpoint-uplinkd share. Its threads:
+ *
+ * name     policy  input                       output                    when the input is full
+ * box      normal  socket `records`, requests  records (256), urgents    no credit is given; of
+ *                  (16)                        (64), socket              urgents the oldest go in
+ *                                                                        their turn, alarmed
+ * records  normal  records, credit-bound       POST records, receipts    checkpointd waits
+ * urgent   normal  urgents                     POST urgent               see box
+ * inbox    normal  HQ's inbox and list         shelf, Redis; key set     HQ waits
+ *                                              and list -> box
+ *
+ * The inbox thread owns the list's store; each of the last three has a connection to HQ of its own.
+ */
+#pragma once
+
+#include "gateway/app/uplinkd/config.h"
+#include "gateway/base/thread.h"
+#include "gateway/uplink/box.h"
+#include "gateway/uplink/inbox.h"
+#include "gateway/wanted/store.h"
+
+enum uplinkd_channel { CHANNEL_RECORDS, CHANNEL_URGENT, CHANNEL_INBOX, CHANNEL_BOX };
+
+struct uplinkd {
+    struct uplinkd_config config;
+    struct uplink_alarms alarms;
+    struct uplink_site site;
+    struct box *box;
+    char records_path[UPLINKD_TEXT_SIZE + 16];
+    struct thread box_thread;
+    struct thread records_thread;
+    struct thread urgent_thread;
+    struct thread inbox_thread;
+
+    /* inbox thread */
+    struct wanted_store *store;
+    struct inbox_list list;
+    struct mono_time sync_due;
+};
+
+/* A wait of a thread: its sign of life, and whether it shall go on. `ctx` is the struct thread. */
+bool uplinkd_go_on(void *thread);
+/* Logs an alarm's begin or end. Any thread. */
+void uplinkd_report(void *ctx, enum log_event_id event, bool active, const char *detail);
+
+/* Thread "inbox" (list.c). The store is opened before, so that its faults end the start. */
+int uplinkd_store_open(struct uplinkd *u, struct err_text *err) MUST_CHECK;
+void uplinkd_inbox_run(struct thread *self, void *uplinkd);
+
+/* `--enroll` and `--token-fd N`, taken out of argv (enroll.c). */
+struct uplinkd_enroll {
+    bool wanted;
+    int token_fd; /* -1: the terminal */
+};
+/* -1 to go on, otherwise the exit status; what is wrong has been printed. */
+int uplinkd_enroll_args(int *argc, char **argv, struct uplinkd_enroll *out);
+/* Runs the enrolment; returns the exit status, everything has been printed. */
+int uplinkd_enroll_run(const struct uplinkd_config *config, const struct uplinkd_enroll *enroll);
