@@ -8,6 +8,7 @@ import subprocess
 import time
 import unicodedata
 
+from harness.process import SANITIZER_OPTIONS, SLOWNESS, check_report, run_program
 from harness.stack import program
 
 
@@ -47,7 +48,7 @@ class Ctl:
 
     def _env(self):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "XDG_"))}
-        env |= {"LANG": self.lang, "TZ": "Asia/Shanghai"}
+        env |= {**SANITIZER_OPTIONS, "LANG": self.lang, "TZ": "Asia/Shanghai"}
         if self.session:
             env["XDG_RUNTIME_DIR"] = str(self.session)
         return env
@@ -63,9 +64,9 @@ class Ctl:
                 ends.append(read_end)
                 options += [option, read_end]
         try:
-            done = subprocess.run(self._argv([*args, *options]), env=self._env(), pass_fds=ends,
-                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s,
-                                  start_new_session=True, user=user)
+            done = run_program(self._argv([*args, *options]), env=self._env(), pass_fds=ends,
+                               stdin=subprocess.DEVNULL, timeout_s=timeout_s, start_new_session=True,
+                               user=user)
         finally:
             for end in ends:
                 os.close(end)
@@ -105,7 +106,7 @@ class Terminal:
 
     def wait(self, text, timeout_s=15):
         """Until `text` stands on the screen, behind what an earlier wait found."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + timeout_s * SLOWNESS
         while text not in self.screen[self.seen:]:
             if not self._more(deadline):
                 raise EOFError(f"the program ended, the screen:\n{self.screen}")
@@ -115,7 +116,7 @@ class Terminal:
         os.write(self.fd, text.encode())
 
     def finish(self, timeout_s=30):
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + timeout_s * SLOWNESS
         try:
             while self._more(deadline):
                 pass
@@ -125,4 +126,5 @@ class Terminal:
         finally:
             os.close(self.fd)
             _, status = os.waitpid(self.pid, 0)
+        check_report("the program at the terminal", self.screen)
         return Result(os.waitstatus_to_exitcode(status), self.screen.replace("\r\n", "\n"))

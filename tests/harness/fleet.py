@@ -13,7 +13,7 @@ import subprocess
 
 from harness.cache import Redis
 from harness.hqctl import Hqctl
-from harness.process import Program
+from harness.process import Program, run_program
 from harness.stack import ROOT, Checkpoint, program, wait_until
 
 CONFIG = ROOT / "systemd" / "config"
@@ -110,9 +110,8 @@ class Fleet:
         os.write(writer, token.encode())
         os.close(writer)
         try:
-            subprocess.run([program("checkpoint-uplinkd"), "--config", config, "--enroll",
-                            "--token-fd", str(reader)], pass_fds=(reader,), check=True,
-                           stdout=subprocess.DEVNULL, timeout=60)
+            run_program([program("checkpoint-uplinkd"), "--config", config, "--enroll",
+                         "--token-fd", reader], pass_fds=(reader,), timeout_s=60).check_returncode()
         finally:
             os.close(reader)
 

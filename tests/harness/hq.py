@@ -6,7 +6,7 @@ import pathlib
 import ssl
 
 from harness.pki import Pki, write_key
-from harness.process import Program
+from harness.process import SLOWNESS, Program
 from harness.signing import World
 
 BIN = pathlib.Path(os.environ.get("CHECKPOINT_BUILD", "build/release")) / "bin"
@@ -31,7 +31,7 @@ class Peer:
     """Somebody who talks to hqd: a certificate pair, or None, and a connection a request."""
 
     def __init__(self, port, pki, pair=None, timeout_s=15):
-        self.port, self.timeout_s = port, timeout_s
+        self.port, self.timeout_s = port, timeout_s * SLOWNESS
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_3
         self.context.load_verify_locations(pki.servers.pem)

@@ -15,7 +15,7 @@ import pathlib
 import subprocess
 
 from harness.hq import BIN
-from harness.process import Program
+from harness.process import SANITIZER_OPTIONS, Program, run_program
 
 COLUMNS = ["plate", "class", "category", "priority", "handling", "officer_risk", "reason", "authority",
            "case_number", "applicant", "reviewer", "approver", "contact", "valid_from", "valid_until",
@@ -72,8 +72,8 @@ class Hqctl:
             argv += ["--passphrase-fd", str(reader)]
             fds = (reader,)
         try:
-            return subprocess.run(argv, capture_output=True, text=text, pass_fds=fds, timeout=120,
-                                  stdin=subprocess.DEVNULL, check=False, **options)
+            return run_program(argv, text=text, pass_fds=fds, timeout_s=120, stdin=subprocess.DEVNULL,
+                               **options)
         finally:
             if reader is not None:
                 os.close(reader)
@@ -177,8 +177,8 @@ class Hqctl:
     def follow(self, after=0):
         """A running 'hits --follow --json'; read .stdout line by line, then terminate() and wait()."""
         return subprocess.Popen(self.argv("hits", "--follow", "--json", "--after", after, *self.online),
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)
+                                env={**SANITIZER_OPTIONS, **os.environ}, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def checkpoints(self):
         return self.json("checkpoints", *self.online)

@@ -1,7 +1,8 @@
 """Programs under test: started, waited for by sd_notify, stopped by pid, their logs kept in files.
 
 A program that ends by itself, ends with another status than 0, or leaves a sanitizer's report in its
-log fails the test that stops it. Deadlines are multiplied by CHECKPOINT_SLOWNESS (sanitizer builds
+log fails the test that stops it; so does one that is run to its end and whose report could else pass
+for the refusal a test expects. Deadlines are multiplied by CHECKPOINT_SLOWNESS (sanitizer builds
 set it, a loaded machine may).
 """
 import os
@@ -16,6 +17,8 @@ import time
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 SLOWNESS = float(os.environ.get("CHECKPOINT_SLOWNESS", "1"))
+# A sanitizer keeps freed blocks and a shadow of the rest: what is resident then says nothing of the program.
+SANITIZED = bool(os.environ.get("CHECKPOINT_SANITIZE"))
 SANITIZER_REPORT = re.compile(r"(ERROR|WARNING): \w+Sanitizer|SUMMARY: \w+Sanitizer|: runtime error: ")
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "strict_string_checks=1:detect_stack_use_after_return=1",
@@ -41,6 +44,24 @@ def wait_for(what, check, timeout_s=10.0, interval_s=0.005):
         if time.monotonic() > deadline:
             raise ProgramError(f"{what}: not within {timeout_s} s")
         idle.poll(interval_s * 1000)
+
+
+def check_report(name, text):
+    """ProgramError when a sanitizer reported in what a program wrote."""
+    report = SANITIZER_REPORT.search(text)
+    if report:
+        raise ProgramError(f"{name}: a sanitizer reported:\n"
+                           f"{text[max(0, report.start() - 200):report.start() + 8000]}")
+
+
+def run_program(argv, *, timeout_s=30.0, env=None, **options):
+    """subprocess.run of a program of this build, its output captured and looked through for reports."""
+    argv = [str(a) for a in argv]
+    done = subprocess.run(argv, capture_output=True, timeout=timeout_s * SLOWNESS, check=False,
+                          env={**SANITIZER_OPTIONS, **(os.environ if env is None else env)}, **options)
+    for output in (done.stdout, done.stderr):
+        check_report(argv[0], output if isinstance(output, str) else output.decode(errors="replace"))
+    return done
 
 
 class Program:
@@ -132,11 +153,7 @@ class Program:
         self._check_sanitizers()
 
     def _check_sanitizers(self):
-        text = self.log_path.read_text(encoding="utf-8", errors="replace")
-        report = SANITIZER_REPORT.search(text)
-        if report:
-            raise ProgramError(f"{self.name}: a sanitizer reported:\n"
-                               f"{text[max(0, report.start() - 200):report.start() + 8000]}")
+        check_report(self.name, self.log_path.read_text(encoding="utf-8", errors="replace"))
 
     def _close(self):
         if self._notify:

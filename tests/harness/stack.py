@@ -235,5 +235,13 @@ class Checkpoint:
             self.sims, self.camera_sims = {}, {}
 
 
+def preload_clock(daemon, **options):
+    """A wrong wall clock from the next start on; WALL_CLOCK_… options of wall_clock.c say how wrong."""
+    library = BUILD / "tests" / "wall_clock.so"
+    assert library.exists(), library
+    daemon.env |= {"LD_PRELOAD": str(library), **{name: str(value) for name, value in options.items()},
+                   "ASAN_OPTIONS": daemon.env["ASAN_OPTIONS"] + ":verify_asan_link_order=0"}
+
+
 def wait_until(what, check, timeout_s=15.0):
     return wait_for(what, check, timeout_s, interval_s=0.02)

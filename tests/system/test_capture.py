@@ -3,7 +3,6 @@ that come late or vanish, connections that break and lists that were set back ar
 import json
 import os
 import pathlib
-import subprocess
 import time
 
 import pytest
@@ -13,7 +12,7 @@ from harness import frames
 from harness.cache import Cache, Redis
 from harness.camera import encode_compact
 from harness.netns import Namespace
-from harness.process import Program
+from harness.process import Program, run_program
 from harness.signing import World, entry
 from harness.stack import Checkpoint, program, short_folder, wait_until
 
@@ -462,6 +461,6 @@ def test_what_could_never_work_is_refused(tmp_path, change, reason):
     path = tmp_path / "matchd.yaml"
     ports = [{"port": PORT}, {"port": JSON_PORT, "format": "json"}]
     path.write_text(yaml.safe_dump({"ports": ports, "cameras": [CAMERA], **change}))
-    result = subprocess.run([program("checkpoint-matchd"), "--config", path, "--check"], capture_output=True, text=True)
+    result = run_program([program("checkpoint-matchd"), "--config", path, "--check"], text=True)
     assert result.returncode == 78
     assert reason in result.stdout + result.stderr

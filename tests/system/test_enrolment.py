@@ -2,12 +2,12 @@
 import os
 import signal
 import shutil
-import subprocess
 
 import pytest
 
 from harness.ctl import Terminal
 from harness.pki import Root
+from harness.process import run_program
 from harness.stack import program
 from harness.uplink_site import BOX, a_site
 
@@ -36,9 +36,9 @@ class Enrolment:
             "est_url": f"https://127.0.0.1:{self.site.hq.est_port}/.well-known/est", **more})
 
     def run(self, token, **more):
-        return subprocess.run([program("checkpoint-uplinkd"), "--enroll", "--config",
-                               self.config(**more), "--token-fd", "0"], input=token + "\n",
-                              capture_output=True, text=True, timeout=60, check=False)
+        return run_program([program("checkpoint-uplinkd"), "--enroll", "--config",
+                            self.config(**more), "--token-fd", "0"], input=token + "\n",
+                           text=True, timeout_s=60)
 
     def at_terminal(self):
         terminal = Terminal([program("checkpoint-uplinkd"), "--enroll", "--config", self.config()],
@@ -170,6 +170,5 @@ def test_interrupted_installation_is_completed(site, enrolment):
 @pytest.mark.parametrize("argv", [["--token-fd", "0"], ["--enroll", "--token-fd", "x"],
                                   ["--enroll", "--token", "secret"]])
 def test_wrong_arguments(argv):
-    done = subprocess.run([program("checkpoint-uplinkd"), *argv], capture_output=True, timeout=20,
-                          check=False)
+    done = run_program([program("checkpoint-uplinkd"), *argv])
     assert done.returncode == 2

@@ -12,6 +12,7 @@ from harness.camera import Camera, encode_compact, siphash24
 from harness.flood import Flood
 from harness.journal import size_bytes
 from harness.plates import generate
+from harness.process import SLOWNESS
 from harness.site import INNOCENT, KEY, WANTED, running_site
 from harness.stack import wait_until
 
@@ -21,7 +22,7 @@ COUNTER = 1 << 40  # far above the clock: later tags of the same camera need a g
 FLOOD_S = 600 if os.environ.get("CHECKPOINT_FULL") else 20
 JOURNAL_GROWTH_MAX_BYTES = 10_000_000
 PLANT_EVERY_S = FLOOD_S / 50
-ALERT_MAX_S = 1.0
+ALERT_MAX_S = 1.0 * SLOWNESS
 
 
 def with_json_camera(site):

@@ -7,7 +7,7 @@ import pytest
 
 from harness.signing import entry, now_ms, time_text
 from harness.site import WANTED, Site
-from harness.stack import BUILD, short_folder, wait_until
+from harness.stack import preload_clock, short_folder, wait_until
 
 EXPIRED = "豫C11111"
 HOUR_MS, DAY_S = 3600 * 1000, 24 * 3600
@@ -30,10 +30,7 @@ def site():
 
 def set_clock(daemon, offset_s):
     """The program's wall clock from its next start on; the monotonic one stays true."""
-    library = BUILD / "tests" / "wall_clock.so"
-    assert library.exists(), library
-    daemon.env |= {"LD_PRELOAD": str(library), "WALL_CLOCK_OFFSET_S": str(offset_s),
-                   "ASAN_OPTIONS": daemon.env["ASAN_OPTIONS"] + ":verify_asan_link_order=0"}
+    preload_clock(daemon, WALL_CLOCK_OFFSET_S=offset_s)
 
 
 def start_true(site):

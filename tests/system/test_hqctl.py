@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from harness.hq import Peer
 from harness.hqctl import COLUMNS, ROOTS, Hqctl, HqctlError, write_csv
-from harness.process import wait_for
+from harness.process import SLOWNESS, check_report, wait_for
 from harness.signing import canonical, entry, list_bytes, payload_of, time_text, now_ms
 from harness.records import Journal
 
 NO_ZEROS = "sha256:" + "0" * 64
-DEADLINE_S = 20
+DEADLINE_S = 20 * SLOWNESS
 
 
 @pytest.fixture(scope="module")
@@ -677,7 +677,7 @@ def test_hits_are_listed_and_followed_over_a_restart_of_hqd(hq):
         assert third["record"]["plate"] == "鲁H34567"
     finally:
         follower.terminate()
-        follower.communicate(timeout=DEADLINE_S)
+        check_report("hqctl", follower.communicate(timeout=DEADLINE_S)[1])
     assert [h["number"] for h in hq.hits()] == [1, 2, 3]
     assert [h["number"] for h in hq.hits(after=2)] == [3]
     assert hq.hits(checkpoint="lu-hz-02") == []

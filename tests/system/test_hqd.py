@@ -10,7 +10,6 @@ import signal
 import socket
 import sqlite3
 import ssl
-import subprocess
 import threading
 import time
 
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 from harness.hq import BIN, Headquarters, Peer
 from harness.pki import Pair, Root, now
-from harness.process import wait_for
+from harness.process import SLOWNESS, run_program, wait_for
 from harness.records import Journal
 from harness.signing import Key, World, entry, now_ms, payload_of, time_text
 
@@ -510,7 +509,7 @@ def test_without_hq_cad_enrolment_says_so_and_keeps_the_token(hq):
 def test_hq_cad_signs_nothing_but_boxes(hq):
     def ask(line):
         with socket.socket(socket.AF_UNIX) as plain:
-            plain.settimeout(10)
+            plain.settimeout(10 * SLOWNESS)
             plain.connect(str(hq.runtime / "issue"))
             plain.sendall(line + b"\n")
             return json.loads(plain.makefile().readline())
@@ -561,7 +560,7 @@ def test_garbage_ends_one_connection_and_nothing_else(hq):
     for port in (hq.port, hq.est_port):
         with socket.create_connection(("127.0.0.1", port)) as plain:
             plain.sendall(b"GET /v1/list/head HTTP/1.1\r\nHost: x\r\n\r\n")
-            plain.settimeout(5)
+            plain.settimeout(5 * SLOWNESS)
             assert b"revision" not in plain.recv(4096)
     assert hq.hqd.running
 
@@ -638,13 +637,12 @@ def test_it_ends_within_two_seconds_with_requests_waiting(hq):
     connection.request("GET", "/v1/operator/hits?wait=60")
     zhang.get("/v1/operator/self")
     status, seconds = hq.hqd.stop()
-    assert status == 0 and seconds < 2
+    assert status == 0 and seconds < 2 * SLOWNESS
     connection.close()
 
 
 def check(program, config):
-    return subprocess.run([BIN / program, "--config", config, "--check"], capture_output=True, text=True,
-                          timeout=20, check=False)
+    return run_program([BIN / program, "--config", config, "--check"], text=True)
 
 
 def test_check_names_what_is_wrong(tmp_path):
@@ -680,7 +678,7 @@ def test_many_boxes_hear_of_a_batch_within_a_second(hq):
     for connection in boxes:
         assert json.loads(connection.getresponse().read())["messages"][0]["body"]["revision"] == 1
         connection.close()
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 1 * SLOWNESS
 
 
 def test_without_a_descriptor_left_it_waits_and_goes_on(tmp_path):

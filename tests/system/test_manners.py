@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from harness.hq import Headquarters
-from harness.process import wait_for
+from harness.process import SLOWNESS, run_program, wait_for
 from harness.signing import World
 from harness.stack import ROOT, Checkpoint, program, short_folder
 
@@ -27,8 +27,7 @@ def folder():
 
 
 def run(name, *argv):
-    return subprocess.run([program(name), *map(str, argv)], capture_output=True, text=True, timeout=30,
-                          check=False)
+    return run_program([program(name), *argv], text=True)
 
 
 def check(name, config):
@@ -257,7 +256,7 @@ def test_readiness_watchdog_and_end_within_two_seconds(folder, name):
         wait_for("watchdog fed", lambda: manager.lines().count("WATCHDOG=1") >= 2, 10)
         assert "STOPPING=1" not in manager.seen
         process.terminate()
-        status = process.wait(2)
+        status = process.wait(2 * SLOWNESS)
         assert status == 0, (folder / "log").read_text()
         assert "STOPPING=1" in manager.lines()
     finally:

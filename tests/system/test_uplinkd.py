@@ -1,9 +1,9 @@
 """checkpoint-uplinkd between a real checkpointd, Redis and hqd: records up, lists down, whatever fails between."""
 import json
-import subprocess
 
 import pytest
 
+from harness.process import SLOWNESS, run_program
 from harness.signing import entry, payload_of
 from harness.stack import program, wait_until
 from harness.uplink_site import BOX, WANTED, a_site
@@ -228,7 +228,7 @@ def test_sigterm_ends_within_two_seconds_while_headquarters_hangs(site):
     site.uplinkd(hq=[f"https://127.0.0.1:{fake.port}"])
     wait_until("requests hang", lambda: fake.paths("/records") and fake.paths("/head"))
     status, seconds = site.link.stop()
-    assert status == 0 and seconds < 2.0
+    assert status == 0 and seconds < 2.0 * SLOWNESS
 
 
 def test_second_server_serves_when_the_first_is_down(site):
@@ -245,6 +245,5 @@ def test_second_server_serves_when_the_first_is_down(site):
     ("nonsense", 1, "nonsense")])
 def test_bad_configuration_names_file_line_and_key(site, field, value, text):
     path = site.box.write_uplinkd(site.hq, site.redis.socket, **{field: value})
-    done = subprocess.run([program("checkpoint-uplinkd"), "--config", path, "--check"],
-                          capture_output=True, text=True, timeout=20, check=False)
+    done = run_program([program("checkpoint-uplinkd"), "--config", path, "--check"], text=True)
     assert done.returncode == 78 and "uplinkd.yaml:" in done.stderr and text in done.stderr

@@ -1,9 +1,8 @@
 """Cameras on serial and Modbus lines: read, alert, held barrier; every fault of them named."""
-import subprocess
-
 import pytest
 
 from harness.cache import Cache, Redis
+from harness.process import run_program
 from harness.signing import World, entry
 from harness.stack import Checkpoint, program, short_folder, wait_until
 
@@ -315,8 +314,7 @@ def test_camera_that_cannot_be_is_refused(change, words):
         try:
             box.wired.append({"id": 5, "lane": 1, **change})
             path = box.write_checkpointd()
-            result = subprocess.run([program("checkpointd"), "--config", path, "--check"],
-                                    capture_output=True, text=True, timeout=20)
+            result = run_program([program("checkpointd"), "--config", path, "--check"], text=True)
             assert result.returncode != 0 and words in result.stdout, result.stdout
         finally:
             box.stop()

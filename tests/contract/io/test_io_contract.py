@@ -1,10 +1,11 @@
 """The contract of the role io: every module profile, over Modbus TCP and RTU, behaves the same."""
 import json
+import os
 import subprocess
 
 import pytest
 
-from harness.process import wait_for
+from harness.process import SANITIZER_OPTIONS, SLOWNESS, wait_for
 from harness.sim import BarrierSim
 from harness.stack import program, short_folder
 
@@ -25,7 +26,7 @@ class Device:
         where = self.sim.pty if transport == "rtu" else str(self.sim.port)
         self.probe = subprocess.Popen(
             [PROBE, profile, str(self.inputs), str(self.outputs), transport, where],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            env={**SANITIZER_OPTIONS, **os.environ}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def do(self, command):
         self.probe.stdin.write(command + "\n")
@@ -39,8 +40,9 @@ class Device:
 
     def stop(self):
         self.probe.stdin.close()
-        self.probe.wait(10)
+        status = self.probe.wait(10 * SLOWNESS)
         self.sim.stop()
+        assert status == 0  # 0 also says that no sanitizer reported
 
 
 @pytest.fixture(params=[(p, t) for p in PROFILES for t in ("tcp", "rtu")],
