@@ -225,6 +225,16 @@ def test_status_names_every_part_and_what_to_do(ctl):
     assert whole["journal"]["healthy"] is True and whole["matchd"]["connected"] is False
 
 
+def test_status_says_why_a_lanes_devices_do_not_answer(box):
+    box.add_tcp_lane(1)
+    box.sims[1].stop()
+    box.start_checkpointd()
+    shown = wait_until("alarm", lambda: [a for a in ctl_of(box)("status", "--json").json["alarms"]
+                                         if a["name"] == "LANE_CONTACT_LOST"])
+    assert [alarm["detail"] for alarm in shown] == ["cannot connect: Connection refused"]
+    assert 'active=1 detail="cannot connect: Connection refused"' in (box.folder / "checkpointd.log").read_text()
+
+
 def column_starts(line):
     """Columns at which words begin that stand behind two spaces or more."""
     return {columns(line[:match.start()]) for match in re.finditer(r"(?<=  )\S", line)} | {0}

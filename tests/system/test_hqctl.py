@@ -224,6 +224,15 @@ def test_import_gives_new_ids_above_the_head(made, tmp_path):
     assert said == f"hqctl: {tmp_path}/list.draft.json: is there already; remove it or choose another --out\n"
 
 
+def test_a_plate_of_no_known_form_is_imported_but_pointed_at(made, tmp_path):
+    path = write_csv(tmp_path / "list.csv", [entry(0, plate, case_number=f"C{at}") for at, plate in enumerate(
+        ("鲁H12345", "鲁H1234", "鲁HD12345", "ABC123", "鲁H1234567"))])
+    result = made.try_run("wanted", "import", path, "--head", head_file(tmp_path))
+    assert result.returncode == 0 and result.stdout.startswith("5 entries (0 of priority 1) in ")
+    assert result.stderr == ("hqctl: plate '鲁H1234', case C1: fits no known form; is it complete?\n"
+                             "hqctl: plate '鲁H1234567', case C4: fits no known form; is it complete?\n")
+
+
 ROW = {**entry(0, "鲁H12345"), "valid_from": "2026-11-01T00:00:00Z", "valid_until": "2099-05-01T00:00:00Z"}
 
 
@@ -483,6 +492,13 @@ def test_publish_list_withdraw(hq):
     assert hq.withdraw(2, clerk="li")["revision"] == 3
     assert hq.entries() == []
     head = hq.json("wanted", "head", *hq.online)[0]
+    told = hq.run("wanted", "head", *hq.online)
+    assert told.startswith(f"Revision {head['revision']}, {head['entries']} entries, ")
+    for command in (("wanted", "head"), ("hits", "--help")):
+        with open("/dev/full", "w") as full:
+            broken = subprocess.run(hq.argv(*command, *hq.online), stdout=full, stderr=subprocess.PIPE, text=True,
+                                    timeout=60, check=False)
+        assert (broken.returncode, broken.stderr) == (1, "hqctl: the answer could not be written\n"), command
     assert (head["revision"], head["max_id"], head["entries"]) == (3, 2, 0)
     assert hq.publish([entry(0, "鲁H12345")])["revision"] == 4
     assert [e["id"] for e in hq.entries()] == [3]
@@ -679,6 +695,8 @@ def test_audit_is_ok_until_a_record_is_altered_in_the_database(hq):
     assert report["ok"] and [(c["id"], c["records"]) for c in report["checkpoints"]] == [
         ("lu-hz-01", 5), ("lu-hz-02", 1)]
     assert hq.run("audit", "verify", *hq.online).splitlines()[-1] == "Audit ok."
+    said = refused(hq, "audit", "verify", "nobody", *hq.online)
+    assert said == "hqctl: nobody: hqd has no record of such a checkpoint\n"
     db = sqlite3.connect(hq.dir / "state/hqd.sqlite")
     where = "WHERE checkpoint = 'lu-hz-01' AND sequence = 4"
     event = json.loads(db.execute(f"SELECT line FROM records {where}").fetchone()[0])

@@ -84,6 +84,13 @@ struct recorder {
     struct job group[JOURNAL_GROUP_MAX];
 };
 
+/* Why a lane's devices do not answer: the buses' threads say it, the publish thread adds it to the
+ * alarm, whose own words are the lane's and know no device. */
+struct lane_reasons {
+    pthread_mutex_t lock;
+    char text[LANE_ID_MAX + 1][FACT_DETAIL_SIZE];
+};
+
 /* ---- what control and commands show (board.c); control thread only ---- */
 
 enum { BOARD_HITS_MAX = 256 };
@@ -170,6 +177,7 @@ struct checkpointd {
     struct records *records;
     struct board board;
     struct cameras cameras;
+    struct lane_reasons reasons;
     struct thread lane_thread;
     struct thread publish_thread;
     struct thread control_thread;
@@ -227,6 +235,8 @@ void lanes_run(struct thread *self, void *checkpointd);
 /* What bus and link threads call. */
 struct bus_sinks lanes_bus_sinks(struct checkpointd *c);
 struct match_link_sink lanes_link_sink(struct checkpointd *c);
+/* To an alarm of lost contact: what the bus said of it. */
+void lanes_add_reason(struct checkpointd *c, struct fact *fact);
 /* To the lane thread; waits for room while the lanes are behind. Any thread but lane. */
 void lane_post(struct checkpointd *c, const struct pipeline_event *event);
 

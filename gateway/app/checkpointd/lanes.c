@@ -3,6 +3,7 @@
  * orders and facts go. The lane thread owns the pipeline once it runs.
  */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
@@ -89,6 +90,26 @@ static void bus_outcome(void *ctx, const struct lane_outcome *outcome)
     lane_post(ctx, &(struct pipeline_event){.kind = PIPELINE_OUTCOME, .u.outcome = *outcome});
 }
 
+static void bus_contact(void *ctx, uint8_t lane, bool contact, const char *reason)
+{
+    struct checkpointd *c = ctx;
+    (void)contact; /* the scans say that; regained, the reason is "" */
+    pthread_mutex_lock(&c->reasons.lock);
+    snprintf(c->reasons.text[lane], sizeof(c->reasons.text[lane]), "%s", reason);
+    pthread_mutex_unlock(&c->reasons.lock);
+}
+
+void lanes_add_reason(struct checkpointd *c, struct fact *fact)
+{
+    if (fact->kind != FACT_ALARM || fact->u.alarm.event != EVENT_LANE_CONTACT_LOST ||
+        !fact->u.alarm.active || fact->u.alarm.detail[0] != '\0') {
+        return;
+    }
+    pthread_mutex_lock(&c->reasons.lock);
+    memcpy(fact->u.alarm.detail, c->reasons.text[fact->lane], sizeof(fact->u.alarm.detail));
+    pthread_mutex_unlock(&c->reasons.lock);
+}
+
 static void link_packet(void *ctx, struct match_packet *packet)
 {
     if (packet->message.type == MATCH_STATS) {
@@ -109,7 +130,8 @@ static void link_state(void *ctx, bool connected, const char *reason)
 
 struct bus_sinks lanes_bus_sinks(struct checkpointd *c)
 {
-    return (struct bus_sinks){.ctx = c, .scan = bus_scan, .outcome = bus_outcome};
+    return (struct bus_sinks){
+        .ctx = c, .scan = bus_scan, .outcome = bus_outcome, .contact = bus_contact};
 }
 
 struct match_link_sink lanes_link_sink(struct checkpointd *c)

@@ -301,6 +301,7 @@ int main(int argc, char **argv)
         return status;
     }
     board_init(&c.board);
+    thread_lock_init(&c.reasons.lock);
     c.config_path = args.config_path;
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
     bool loaded = result == 0;

@@ -37,7 +37,7 @@ static int print_hit(const struct hqctl *h, const json_t *hit)
                (long long)hqctl_number_of(entry, "priority"), hqctl_text_of(decision, "level"),
                json_is_true(json_object_get(decision, "hold")) ? ", hold" : "",
                json_is_true(json_object_get(hit, "provisional")) ? "  (provisional)" : "");
-    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_OK : EXIT_RUN;
+    return hqctl_written();
 }
 
 /* One page. 0 with the count of hits, or an error; *status is not EXIT_OK when printing failed. */

@@ -96,7 +96,7 @@ static int run(const struct hqctl_command *command, int argc, char **argv)
     struct hqctl h = {.command = command, .passphrase_fd = -1};
     int status = command->run(&h, argc, argv);
     hq_client_close(&h.client);
-    return status;
+    return status == EXIT_OK ? hqctl_written() : status;
 }
 
 int main(int argc, char **argv)
@@ -214,15 +214,23 @@ int hqctl_connect(struct hqctl *h)
     return rc == 0 ? 0 : hqctl_fail_config(h, rc, &err);
 }
 
+static int say_not_written(void)
+{
+    fprintf(stderr, "hqctl: the answer could not be written\n");
+    return EXIT_RUN;
+}
+
+int hqctl_written(void)
+{
+    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_OK : say_not_written();
+}
+
 int hqctl_print(json_t *value)
 {
     bool good = value && json_dumpf(value, stdout, JSON_COMPACT | JSON_SORT_KEYS) == 0 &&
                 fputc('\n', stdout) != EOF && fflush(stdout) == 0;
     json_decref(value);
-    if (good)
-        return EXIT_OK;
-    fprintf(stderr, "hqctl: the answer could not be written\n");
-    return EXIT_RUN;
+    return good ? EXIT_OK : say_not_written();
 }
 
 void hqctl_line(FILE *to, const char *fmt, ...)

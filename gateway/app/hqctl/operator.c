@@ -181,13 +181,29 @@ static void print_verdict(const json_t *row)
                    hqctl_text_of(fault, "zh"));
 }
 
+static int print_verdicts(const struct hqctl *h, json_t *answer)
+{
+    bool ok = json_is_true(json_object_get(answer, "ok"));
+    const json_t *row;
+    size_t index;
+    if (h->json) {
+        int status = hqctl_print(json_incref(answer));
+        return status == 0 && !ok ? EXIT_RUN : status;
+    }
+    json_array_foreach(json_object_get(answer, "checkpoints"), index, row)
+    {
+        print_verdict(row);
+    }
+    puts(ok ? "Audit ok." : "Audit found faults.");
+    return ok ? EXIT_OK : EXIT_RUN;
+}
+
 int hqctl_audit_verify(struct hqctl *h, int argc, char **argv)
 {
     struct hq_answer answer;
+    struct err_text err = {""};
     const char *checkpoint = NULL;
     size_t count = 0;
-    const json_t *row;
-    size_t index;
     struct arg_spec spec = {
         .text = "DESCRIPTION\n"
                 "  hqd reads every record of the checkpoint, or of all, and checks the chain of "
@@ -203,18 +219,16 @@ int hqctl_audit_verify(struct hqctl *h, int argc, char **argv)
     if (!body)
         return no_memory(h);
     status = ask(h, "/v1/operator/audit/verify", body, &answer);
-    bool ok = json_is_true(json_object_get(answer.value, "ok"));
-    if (status == 0 && h->json) {
-        status = hqctl_print(json_incref(answer.value));
+    if (status == 0 && count > 0 &&
+        json_array_size(json_object_get(answer.value, "checkpoints")) == 0) {
+        (void)err_set(&err, ERR_NOT_FOUND, "%s: hqd has no record of such a checkpoint",
+                      checkpoint); /* told here: nothing verified is no 'ok' */
+        status = hqctl_fail(h, ERR_NOT_FOUND, &err);
     } else if (status == 0) {
-        json_array_foreach(json_object_get(answer.value, "checkpoints"), index, row)
-        {
-            print_verdict(row);
-        }
-        puts(ok ? "Audit ok." : "Audit found faults.");
+        status = print_verdicts(h, answer.value);
     }
     hq_answer_fini(&answer);
-    return status == 0 && !ok ? EXIT_RUN : status;
+    return status;
 }
 
 /* ---- accept-chain and revoke ---- */

@@ -11,8 +11,10 @@
 #include "gateway/base/file.h"
 #include "gateway/hqctl/csv.h"
 #include "gateway/hqctl/import.h"
+#include "gateway/model/plate_forms.h"
+#include "gateway/model/plate_key.h"
 
-enum { WITHDRAW_OPERANDS_MAX = 256 };
+enum { WITHDRAW_OPERANDS_MAX = 256, UNUSUAL_SHOWN_MAX = 20 };
 
 /* ---- import ---- */
 
@@ -77,6 +79,33 @@ static int draft_name(const char *path, char out[HQCTL_PATH_SIZE], struct err_te
     return used < HQCTL_PATH_SIZE ? 0 : err_set(err, ERR_TOO_LARGE, "%.100s…: path too long", path);
 }
 
+/* A mainland plate with a symbol too few or too many: no camera will ever read it. */
+static bool is_unusual(const char *plate)
+{
+    struct plate_text text;
+    uint8_t symbols[PLATE_SYMBOLS_MAX];
+    plate_encode(plate, strlen(plate), PLATE_DASH_AUTO, &text);
+    int count = text.kind == PLATE_KEY ? plate_symbols(text.key, symbols) : 0;
+    return count > 0 && plate_serial_start(symbols, count) >= 0 && !plate_form_find(symbols, count);
+}
+
+/* Not refused: new kinds of plates come sooner than new programs. */
+static void say_unusual(const json_t *entries)
+{
+    const json_t *entry;
+    size_t index;
+    size_t count = 0;
+    json_array_foreach(entries, index, entry)
+    {
+        const char *plate = hqctl_text_of(entry, "plate");
+        if (is_unusual(plate) && count++ < UNUSUAL_SHOWN_MAX)
+            hqctl_line(stderr, "hqctl: plate '%s', case %s: fits no known form; is it complete?",
+                       plate, hqctl_text_of(entry, "case_number"));
+    }
+    if (count > UNUSUAL_SHOWN_MAX)
+        fprintf(stderr, "… and %zu more\n", count - UNUSUAL_SHOWN_MAX);
+}
+
 static int save_import(const struct hqctl *h, const char *source, const char *out,
                        const struct draft_head *head, json_t *entries)
 {
@@ -94,14 +123,15 @@ static int save_import(const struct hqctl *h, const char *source, const char *ou
     json_decref(draft.withdrawn);
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
+    say_unusual(entries);
     if (h->json)
         return hqctl_print(json_pack(
             "{s:s,s:I,s:I,s:I}", "draft", out, "entries", (json_int_t)json_array_size(entries),
             "priority_1", (json_int_t)top, "revision", (json_int_t)head->list.revision + 1));
-    printf("%zu entries (%zu of priority 1) in %s, for revision %" PRIu64 ".\n"
+    printf("%zu %s (%zu of priority 1) in %s, for revision %" PRIu64 ".\n"
            "Sign it: hqctl wanted sign %s --key CLERK.key.pem%s\n",
-           json_array_size(entries), top, out, head->list.revision + 1, out,
-           top ? "  (two different clerks)" : "");
+           json_array_size(entries), json_array_size(entries) == 1 ? "entry" : "entries", top, out,
+           head->list.revision + 1, out, top ? "  (two different clerks)" : "");
     return EXIT_OK;
 }
 
@@ -251,9 +281,9 @@ static int make_withdrawal(struct hqctl *h, struct withdrawal *w, const char *ou
     if (h->json)
         return hqctl_print(json_pack("{s:s,s:I,s:I}", "draft", out, "withdrawn", (json_int_t)count,
                                      "revision", (json_int_t)revision));
-    printf("%zu withdrawals in %s, for revision %" PRIu64 ".\n"
+    printf("%zu withdrawal%s in %s, for revision %" PRIu64 ".\n"
            "Sign it: hqctl wanted sign %s --key CLERK.key.pem\n",
-           count, out, revision, out);
+           count, count == 1 ? "" : "s", out, revision, out);
     return EXIT_OK;
 }
 
@@ -379,11 +409,10 @@ int hqctl_wanted_head(struct hqctl *h, int argc, char **argv)
     if (status >= 0)
         return status;
     int rc = hq_client_get(&h->client, "/v1/list/head", &answer, &err);
-    if (rc != 0)
-        status = hqctl_fail(h, rc, &err);
-    else if (h->json)
+    status = rc == 0 ? EXIT_OK : hqctl_fail(h, rc, &err);
+    if (rc == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
-    else
+    else if (rc == 0)
         printf("Revision %lld, %lld entries, highest id %lld, %s\n",
                (long long)hqctl_number_of(answer.value, "revision"),
                (long long)hqctl_number_of(answer.value, "entries"),
