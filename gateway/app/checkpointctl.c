@@ -190,6 +190,9 @@ static int check_command(const struct ctl *ctl, unsigned seen)
             return bad_option(ctl, option_rows[i].name, "", NULL);
         }
     }
+    if (ctl->lang && strcmp(ctl->lang, "en") != 0 && strcmp(ctl->lang, "zh") != 0) {
+        return fail_usage(ctl, "--lang: expected en or zh", "--lang：应为 en 或 zh");
+    }
     if (ctl->operand_count < command->operand_min || ctl->operand_count > command->operand_max) {
         char en[160];
         char zh[160];
@@ -390,7 +393,9 @@ int main(int argc, char **argv)
     }
     control_client_close(ctl.client);
     ctl_password_free(ctl.token);
+    free(ctl.asked_reason);
     if (fflush(stdout) != 0 && status == EXIT_OK) {
+        fprintf(stderr, "checkpointctl: standard output: %s\n", strerror(errno));
         status = EXIT_RUN;
     }
     return status;

@@ -77,6 +77,7 @@ struct ctl {
     const char *lang;
     const char *runtime_dir;
     const char *reason;
+    char *asked_reason; /* heap: `reason` when it was asked for */
     const char *second;
     const char *role;
     const char *journal;

@@ -35,6 +35,18 @@ static int number_operand(const struct ctl *ctl, const char *what_en, const char
     return ctl_fail(ctl, EXIT_USAGE, "usage", en, zh);
 }
 
+/* What needs a reason asks for it where there is somebody to answer; elsewhere checkpointd refuses.
+ */
+static int ask_reason(struct ctl *ctl)
+{
+    if (ctl->reason || !ctl_has_terminal()) {
+        return 0;
+    }
+    int status = ctl_line_read(ctl, ctl_say(ctl, "Reason: ", "理由："), &ctl->asked_reason);
+    ctl->reason = ctl->asked_reason;
+    return status;
+}
+
 static void put_reason(const struct ctl *ctl, json_t *args)
 {
     if (ctl->reason) {
@@ -153,6 +165,10 @@ int ctl_release(struct ctl *ctl)
     if (status != 0) {
         return status;
     }
+    status = ask_reason(ctl);
+    if (status != 0) {
+        return status;
+    }
     json_t *args = json_pack("{s:I}", "hold", (json_int_t)hold);
     put_reason(ctl, args);
     if (ctl->second) {
@@ -210,8 +226,11 @@ static int show_hits(const struct ctl *ctl, const json_t *result)
 int ctl_check(struct ctl *ctl)
 {
     json_t *result = NULL;
+    int status = ask_reason(ctl);
+    if (status != 0) {
+        return status;
+    }
     json_t *args = json_pack("{s:s}", "plate", ctl->operands[0]);
-    int status = EXIT_OK;
     if (!args) {
         return ctl_fail(ctl, EXIT_USAGE, "invalid", "plate: not UTF-8",
                         "车牌不是有效的 UTF-8 文本");

@@ -110,9 +110,10 @@ static int load_seal(const char *path, struct journal_anchor *out, struct err_te
     const char *hash = NULL;
     json_int_t sequence = 0;
     int result = file_read(path, FILE_MAX_BYTES, &text, &size, err);
-    if (result == 0) {
-        result = json_parse((const char *)text, size, &seal, err);
+    if (result != 0) {
+        return result; /* it names the file itself */
     }
+    result = json_parse((const char *)text, size, &seal, err);
     if (result == 0 && (json_unpack(seal, "{s:s,s:s,s:s,s:I}", "type", &type, "chain", &chain,
                                     "hash", &hash, "sequence", &sequence) != 0 ||
                         strcmp(type, seal_type) != 0 || sequence < 1 ||

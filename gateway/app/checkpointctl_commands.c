@@ -35,11 +35,11 @@ const struct ctl_command ctl_commands[] = {
      "红灯、不抬杆，直到解除拦截。立即生效并记录。"},
     {"release", "HOLD", 1, 1, CTL_REASON | CTL_SECOND | CTL_SECOND_FD, CTL_TOKEN_NEEDED,
      ctl_release, "end a hold, with a reason", "解除拦截（须填理由）",
-     "Ends a hold by the number that 'lanes' shows. Needs a reason; recorded before it takes "
-     "effect.\n"
+     "Ends a hold by the number that 'lanes' shows. Needs a reason, asked for at the terminal; "
+     "recorded before it takes effect.\n"
      "A hold of priority 1 needs a second officer: the command asks for that officer's number and "
      "password at the terminal, unless --second and --second-fd give them.",
-     "按 lanes 显示的拦截号解除拦截。须填理由，先记录后生效。\n"
+     "按 lanes 显示的拦截号解除拦截。须填理由（可在终端输入），先记录后生效。\n"
      "一级布控须由第二名民警确认：在终端输入其警号和密码，或用 --second 和 --second-fd 给出。"},
     {"raise", "LANE", 1, 1, CTL_REASON | CTL_EMERGENCY, CTL_TOKEN_NEEDED, ctl_raise,
      "raise the boom", "抬杆",
@@ -54,8 +54,8 @@ const struct ctl_command ctl_commands[] = {
     {"check", "PLATE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_check,
      "look a plate up, with a reason", "查询车牌（须填理由）",
      "Looks the plate up in the wanted list as if it had been read now. Every search is recorded "
-     "with officer and reason.",
-     "按即时读牌方式在布控名单中查询。每次查询均记录民警和理由。"},
+     "with officer and reason; the reason is asked for at the terminal.",
+     "按即时读牌方式在布控名单中查询。每次查询均记录民警和理由；理由可在终端输入。"},
     {"reload", "", 0, 0, 0, CTL_TOKEN_IF_ANY, ctl_reload, "read the rule file again",
      "重新加载规则文件",
      "Checks the rule file with its examples and puts it in force; a bad one is refused with file, "

@@ -104,6 +104,10 @@ static int change(struct ctl *ctl, const char *act, json_t *args, const char *en
 int ctl_officer_add(struct ctl *ctl)
 {
     char *password = NULL;
+    if (ctl->role && strcmp(ctl->role, "officer") != 0 && strcmp(ctl->role, "leader") != 0) {
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--role: expected officer or leader",
+                        "--role：应为 officer（民警）或 leader（带班领导）");
+    }
     int status = ctl_password_new(ctl, ctl->password_fd, &password);
     if (status == 0) {
         status = change(ctl, "officer_add",

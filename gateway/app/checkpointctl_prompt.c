@@ -81,6 +81,11 @@ int ctl_password_new(const struct ctl *ctl, int64_t fd, char **out)
         *out = first;
         return status;
     }
+    if (first && strlen(first) < PASSWORD_MIN_BYTES) {
+        ctl_password_free(first);
+        return ctl_fail(ctl, EXIT_USAGE, "invalid", "password: expected 8 to 128 bytes",
+                        "密码：应为 8 至 128 字节");
+    }
     status = ctl_password_read(ctl, fd, ctl_say(ctl, "Again: ", "再次输入："), &again);
     if (status == 0 && first && again && strcmp(first, again) != 0) {
         status = ctl_fail(ctl, EXIT_USAGE, "differs", "the two passwords differ",
@@ -98,5 +103,9 @@ int ctl_password_new(const struct ctl *ctl, int64_t fd, char **out)
 int ctl_line_read(const struct ctl *ctl, const char *prompt, char **out)
 {
     char buffer[LINE_SIZE] = "";
-    return told(ctl, ask(prompt, true, buffer), buffer, out);
+    int result = ask(prompt, true, buffer);
+    if (result == ERR_NOT_FOUND && ctl_has_terminal()) {
+        return ctl_fail(ctl, EXIT_USAGE, "no_answer", "no answer", "没有输入");
+    }
+    return told(ctl, result, buffer, out);
 }

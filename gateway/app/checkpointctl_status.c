@@ -221,7 +221,7 @@ static void print_alarm(const struct ctl *ctl, const json_t *alarm, size_t colum
     char head[TEXT_SIZE];
     char lane[32] = "";
     const char *detail = text_of(alarm, "detail");
-    const char *what_to_do = text_of(alarm, "what_to_do");
+    const char *what_to_do = text_of(alarm, ctl->zh ? "what_to_do_zh" : "what_to_do");
     const char *text = text_of(alarm, ctl->zh ? "zh" : "en");
     if (number_of(alarm, "lane") > 0) {
         snprintf(lane, sizeof(lane), ctl_say(ctl, "lane %lld: ", "车道 %lld："),

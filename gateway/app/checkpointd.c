@@ -258,8 +258,11 @@ static int run(struct checkpointd *c, struct service *service, struct err_text *
         return err_set(err, ERR_NO_MEMORY, "queues: no memory");
     }
     c->draw_state |= 1;
-    checkpointd_clock_begin(c);
-    int result = open_journal(c, &journal, err);
+    int result = service_take_state(service, c->config.state_dir, err);
+    if (result == 0) {
+        checkpointd_clock_begin(c);
+        result = open_journal(c, &journal, err);
+    }
     if (result != 0) {
         return result;
     }

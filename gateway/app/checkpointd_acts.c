@@ -100,6 +100,7 @@ static json_t *alarms_of(const struct board *board)
         const struct log_event_def *def = log_event_find((enum log_event_id)event);
         if (def) {
             json_object_set_new(copy, "what_to_do", json_string(def->what_to_do));
+            json_object_set_new(copy, "what_to_do_zh", json_string(log_event_what_to_do_zh(def)));
         }
         json_array_append_new(alarms, copy);
     }

@@ -2,12 +2,10 @@
  * hqd: the HQ end. The main thread waits for signals; one thread runs the HTTPS server and owns the
  * database.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "gateway/app/service.h"
 #include "gateway/base/clock.h"
@@ -184,8 +182,6 @@ static int start(struct program *p, struct err_text *err)
     static const struct thread_options thread = {.name = "hq-server", .core = -1};
     const struct hqd_options hqd = hqd_options_of(p);
     const struct hq_server_options server = server_options_of(p);
-    if (mkdir(p->config->state_dir, 0700) != 0 && errno != EEXIST)
-        return err_set(err, ERR_IO, "%s: %s", p->config->state_dir, strerror(errno));
     raise_descriptor_limit();
     int rc = hqd_open(&hqd, &p->hq, err);
     if (rc == 0)
@@ -244,7 +240,9 @@ static int run(struct program *p, struct err_text *err)
     int rc = service_open(&service, about.program, err);
     if (rc != 0)
         return EXIT_RUN;
-    rc = start(p, err);
+    rc = service_take_state(&service, p->config->state_dir, err);
+    if (rc == 0)
+        rc = start(p, err);
     if (rc == 0) {
         (void)snprintf(status, sizeof(status), "port=%u est_port=%u",
                        (unsigned)hq_server_port(p->server),

@@ -4,11 +4,9 @@
  */
 #include "gateway/app/matchd.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
@@ -320,12 +318,13 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
     const struct service_hooks hooks = {.ctx = m, .dump = on_dump};
     struct thread *threads[THREADS_MAX] = {&m->list_thread, &m->link_thread, &m->reads_thread,
                                            &m->keeper_thread, &m->capture_thread};
-    if (mkdir(m->config.state_dir, 0700) != 0 && errno != EEXIST) {
-        return err_set(err, ERR_IO, "%s: %s", m->config.state_dir, strerror(errno));
+    int result = service_take_state(service, m->config.state_dir, err);
+    if (result != 0) {
+        return result;
     }
     matchd_clock_begin(m);
     matchd_counters_load(m);
-    int result = make_pool(m, err);
+    result = make_pool(m, err);
     if (result == 0) {
         result = matchd_reads_listen(m, err);
     }

@@ -8,24 +8,6 @@
 
 #include "gateway/base/log.h"
 
-static const struct {
-    enum log_event_id id;
-    const char *what_to_do;
-} chinese[] = {
-#define EVENT_ZH(name, what_to_do) {EVENT_##name, (what_to_do)},
-#include "gateway/base/events_zh.def"
-#undef EVENT_ZH
-};
-
-static const char *chinese_of(const struct log_event_def *event)
-{
-    for (size_t i = 0; i < sizeof(chinese) / sizeof(chinese[0]); i++) {
-        if ((int)chinese[i].id == event->number)
-            return chinese[i].what_to_do;
-    }
-    return event->what_to_do;
-}
-
 /* One entry; @FIELD@ is filled in by journalctl. */
 static void print_event(const struct log_event_def *event, bool zh)
 {
@@ -36,7 +18,7 @@ static void print_event(const struct log_event_def *event, bool zh)
            "Defined-By: checkpoint\n\n"
            "%s\n\n@CHECKPOINT_FIELDS@\n\n",
            id, event->name, event->number, zh ? event->text_zh : event->text_en,
-           zh ? chinese_of(event) : event->what_to_do);
+           zh ? log_event_what_to_do_zh(event) : event->what_to_do);
 }
 
 int main(int argc, char **argv)

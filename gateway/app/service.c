@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "gateway/base/log.h"
+#include "gateway/base/state_folder.h"
 #include "gateway/config/config.h"
 
 static void print_help(const struct service_about *about)
@@ -98,13 +99,22 @@ int service_open(struct service *service, const char *program, struct err_text *
     if (fd < 0)
         return err_set(err, ERR_IO, "signalfd: %s", strerror(errno));
     service->signal_fd = fd;
+    service->state_fd = -1;
     return 0;
+}
+
+int service_take_state(struct service *service, const char *path, struct err_text *err)
+{
+    return state_folder_take(path, &service->state_fd, err);
 }
 
 void service_close(struct service *service)
 {
     close(service->signal_fd);
     service->signal_fd = -1;
+    if (service->state_fd >= 0)
+        close(service->state_fd);
+    service->state_fd = -1;
 }
 
 void service_ready(const char *status)

@@ -58,11 +58,15 @@ enum { SERVICE_TICK_MS = 250, SERVICE_STALE_MS = 5000 };
 
 struct service {
     int signal_fd;
+    int state_fd; /* holds the state folder; -1: none taken */
 };
 
 /* Blocks the signals in this and every later thread: call before any thread starts. SIGPIPE is
  * ignored. ERR_IO. */
 int service_open(struct service *service, const char *program, struct err_text *err) MUST_CHECK;
+/* Makes the program's state folder and takes it for itself until service_close(). ERR_BUSY: a second
+ * one of the program works there. */
+int service_take_state(struct service *service, const char *path, struct err_text *err) MUST_CHECK;
 /* Tells the service manager that the program is ready; `status` is shown by it. */
 void service_ready(const char *status);
 /* Waits for SIGTERM or SIGINT (returns EXIT_OK) while every thread lives: a thread without a sign

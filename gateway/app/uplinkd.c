@@ -4,11 +4,9 @@
  */
 #include "gateway/app/uplinkd.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
@@ -110,8 +108,6 @@ static void fill_site(struct uplinkd *u)
 
 static int prepare(struct uplinkd *u, struct err_text *err)
 {
-    if (mkdir(u->config.state_dir, 0700) != 0 && errno != EEXIST)
-        return err_set(err, ERR_IO, "%s: %s", u->config.state_dir, strerror(errno));
     (void)snprintf(u->records_path, sizeof(u->records_path), "%s/records",
                    u->config.runtime_dir); /* fits */
     fill_site(u);
@@ -149,7 +145,9 @@ static int run(struct uplinkd *u, struct service *service, struct err_text *err)
     const struct service_hooks hooks = {.ctx = u};
     struct thread *threads[THREADS_MAX] = {&u->box_thread, &u->records_thread, &u->urgent_thread,
                                            &u->inbox_thread};
-    int rc = prepare(u, err);
+    int rc = service_take_state(service, u->config.state_dir, err);
+    if (rc == 0)
+        rc = prepare(u, err);
     if (rc == 0)
         rc = start_threads(u, err);
     if (rc == 0) {

@@ -4,10 +4,12 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/app/service.h"
@@ -95,6 +97,56 @@ static int ask_terminal(const char *checkpoint, char token[TOKEN_SIZE], struct e
     return rc;
 }
 
+static int folder_of(const char *path, char out[UPLINKD_TEXT_SIZE], struct err_text *err)
+{
+    const char *slash = strrchr(path, '/');
+    size_t size = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    if (size >= UPLINKD_TEXT_SIZE)
+        return err_set(err, ERR_TOO_LARGE, "%s: path too long", path);
+    (void)snprintf(out, UPLINKD_TEXT_SIZE, "%.*s", (int)size, path); /* fits */
+    return 0;
+}
+
+/* Run by root, what is installed shall still be the daemon's: becomes whose folder it is. */
+static int become_owner_of(const char *folder, struct err_text *err)
+{
+    struct stat st;
+    if (geteuid() != 0)
+        return 0;
+    if (stat(folder, &st) != 0)
+        return err_set(err, ERR_IO, "%s: %s", folder, strerror(errno));
+    if (st.st_uid != 0 &&
+        (setgroups(0, NULL) != 0 || setgid(st.st_gid) != 0 || setuid(st.st_uid) != 0))
+        return err_set(err, ERR_IO, "%s: cannot become its owner: %s", folder, strerror(errno));
+    return 0;
+}
+
+/* A token works once: that its certificate can be put in place is found out before it is used. */
+static int check_places(const struct uplinkd_config *config, struct err_text *err)
+{
+    const char *const files[] = {config->key, config->certificate, config->box_root};
+    char folder[UPLINKD_TEXT_SIZE];
+    int rc = folder_of(config->key, folder, err);
+    if (rc == 0)
+        rc = become_owner_of(folder[0] ? folder : ".", err);
+    for (size_t i = 0; rc == 0 && i < sizeof(files) / sizeof(files[0]); i++) {
+        rc = folder_of(files[i], folder, err);
+        if (rc == 0 && access(folder[0] ? folder : ".", W_OK | X_OK) != 0)
+            rc = err_set(err, ERR_IO,
+                         "%s: cannot be installed: %s: %s, expected a folder of this user",
+                         files[i], folder[0] ? folder : ".", strerror(errno));
+    }
+    return rc;
+}
+
+static int read_token(const struct uplinkd_config *config, const struct uplinkd_enroll *options,
+                      char token[TOKEN_SIZE], struct err_text *err)
+{
+    if (options->token_fd < 0)
+        return ask_terminal(config->checkpoint, token, err);
+    return check_token(prompt_read_line(options->token_fd, token, TOKEN_SIZE), token, err);
+}
+
 int uplinkd_enroll_run(const struct uplinkd_config *config, const struct uplinkd_enroll *options)
 {
     char token[TOKEN_SIZE] = "";
@@ -106,10 +158,9 @@ int uplinkd_enroll_run(const struct uplinkd_config *config, const struct uplinkd
                 program);
         return EXIT_CONFIG;
     }
-    int rc =
-        options->token_fd >= 0
-            ? check_token(prompt_read_line(options->token_fd, token, sizeof(token)), token, &err)
-            : ask_terminal(config->checkpoint, token, &err);
+    int rc = check_places(config, &err);
+    if (rc == 0)
+        rc = read_token(config, options, token, &err);
     if (rc == 0) {
         struct enroll_options what = {.est_url = config->est_url,
                                       .hq_root = config->hq_root,

@@ -81,6 +81,7 @@ int base64_decode(const char *text, uint8_t **out, size_t *out_size)
         free(data);
         return ERR_INVALID;
     }
+    data[written] = '\0'; /* text that comes so ends with its zero, like any other */
     *out = data;
     *out_size = (size_t)written - padding;
     return ERR_OK;

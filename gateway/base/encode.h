@@ -17,5 +17,6 @@ int hex_decode(const char *text, uint8_t *out, size_t size) MUST_CHECK;
 /* RFC 4648 section 4. Returns a NUL-terminated heap string the caller frees, NULL without memory.
  */
 char *base64_encode(const uint8_t *data, size_t size);
-/* *out is heap memory the caller frees. ERR_INVALID, ERR_NO_MEMORY. Empty text gives size 0. */
+/* *out is heap memory the caller frees, a zero behind its *out_size bytes. ERR_INVALID,
+ * ERR_NO_MEMORY. Empty text gives size 0. */
 int base64_decode(const char *text, uint8_t **out, size_t *out_size) MUST_CHECK;

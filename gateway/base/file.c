@@ -35,7 +35,7 @@ int file_read(const char *path, size_t limit_bytes, uint8_t **out, size_t *out_s
     uint8_t *buffer = NULL;
     struct stat st;
     int rc;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe has no writer to wait for */
     if (fd < 0) {
         return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path,
                        strerror(errno));

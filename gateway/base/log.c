@@ -20,6 +20,15 @@ static const struct log_event_def events[] = {
 #undef EVENT
 };
 
+static const struct {
+    enum log_event_id id;
+    const char *what_to_do;
+} chinese[] = {
+#define EVENT_ZH(name, what_to_do) {EVENT_##name, (what_to_do)},
+#include "gateway/base/events_zh.def"
+#undef EVENT_ZH
+};
+
 static const char *program_name = "checkpoint";
 static bool to_journal;
 
@@ -37,6 +46,16 @@ const struct log_event_def *log_event_find(enum log_event_id id)
         }
     }
     return NULL;
+}
+
+const char *log_event_what_to_do_zh(const struct log_event_def *event)
+{
+    for (size_t i = 0; i < sizeof(chinese) / sizeof(chinese[0]); i++) {
+        if ((int)chinese[i].id == event->number) {
+            return chinese[i].what_to_do;
+        }
+    }
+    return event->what_to_do;
 }
 
 void log_message_id(const struct log_event_def *event, char out[LOG_MESSAGE_ID_SIZE])

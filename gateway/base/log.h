@@ -29,12 +29,14 @@ struct log_event_def {
     enum log_level level;
     const char *text_en;
     const char *text_zh;
-    const char *what_to_do; /* English, for the technician */
+    const char *what_to_do; /* English */
 };
 
 /* The whole catalogue, ordered as in events.def. */
 const struct log_event_def *log_event_table(size_t *out_count);
 const struct log_event_def *log_event_find(enum log_event_id id);
+/* What to do in Chinese (events_zh.def); English where no row says it. */
+const char *log_event_what_to_do_zh(const struct log_event_def *event);
 
 enum { LOG_MESSAGE_ID_SIZE = 33 };
 /* The event's MESSAGE_ID in the journal and its catalogue, 32 hex digits: ours, then the number. */

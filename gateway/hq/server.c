@@ -5,6 +5,7 @@
  */
 #include "gateway/hq/server.h"
 
+#include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
@@ -402,7 +403,7 @@ static int open_end(struct hq_server *server, struct end *end, const char *liste
     evhttp_set_timeout(end->http, HQ_IDLE_S);
     struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(end->http, host, port);
     if (!bound)
-        return err_set(err, ERR_BUSY, "%s: cannot listen there", listen);
+        return err_set(err, ERR_BUSY, "%s: cannot listen there: %s", listen, strerror(errno));
     end->listener = evhttp_bound_socket_get_listener(bound);
     evconnlistener_set_error_cb(end->listener, on_accept_error);
     return hq_socket_port(evhttp_bound_socket_get_fd(bound), &end->port);

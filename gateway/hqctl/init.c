@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,19 +192,27 @@ int init_put(const struct init_state *s, const char *name, const void *data, siz
     return rc == 0 ? file_write_atomic(path, data, size, mode, err) : rc;
 }
 
+/* What goes to the boxes is public and read there by several users: copied, it keeps its mode. */
+static mode_t folder_mode(const char *name)
+{
+    bool is_for_boxes = strncmp(name, "box", 3) == 0 && (name[3] == '\0' || name[3] == '/');
+    return is_for_boxes ? 0755 : 0700;
+}
+
 static int make_folder(const struct init_state *s, const char *name, struct err_text *err)
 {
     char path[KEY_STORE_PATH_SIZE];
+    mode_t mode = folder_mode(name);
     int rc = key_store_path(path, s->working, name, err);
-    if (rc == 0 && mkdir(path, 0700) != 0)
+    if (rc == 0 && (mkdir(path, 0700) != 0 || chmod(path, mode) != 0)) /* whatever the umask */
         rc = err_set(err, errno == ENOSPC ? ERR_FULL : ERR_IO, "%s: %s", path, strerror(errno));
     return rc;
 }
 
 static int make_folders(const struct init_state *s, struct err_text *err)
 {
-    static const char *const names[] = {"roots",  "ca",        "hqd", "clerks",
-                                        "secret", "operators", "box", "box/roots"};
+    static const char *const names[] = {"roots",     "ca",  "hqd",       "clerks",     "secret",
+                                        "operators", "box", "box/roots", "box/uplinkd"};
     char name[128];
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof(names) / sizeof(names[0]); i++)

@@ -195,7 +195,7 @@ static int make_box_authorities(const struct init_state *s, struct err_text *err
                    s->options->fleet); /* fits */
     int rc = make_root(s, "box", INIT_PASS_CA, &root, err);
     if (rc == 0)
-        rc = put_certificate(s, "box/box-root.pem", root.certificate, err);
+        rc = put_certificate(s, "box/uplinkd/box-root.pem", root.certificate, err);
     if (rc == 0)
         rc = tls_key_create(&issuing.key, err);
     if (rc == 0)
@@ -221,7 +221,7 @@ static int make_server(const struct init_state *s, struct err_text *err)
         request.hosts[i] = s->hosts[i];
     int rc = make_root(s, "hq", INIT_PASS_CA, &root, err);
     if (rc == 0)
-        rc = put_certificate(s, "box/hq-root.pem", root.certificate, err);
+        rc = put_certificate(s, "box/uplinkd/hq-root.pem", root.certificate, err);
     if (rc == 0)
         rc = make_leaf(s, &root, &request, "hqd/server.pem", "hqd/server.key.pem", err);
     authority_fini(&root);

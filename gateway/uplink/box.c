@@ -133,6 +133,17 @@ static int wait_for_answer(struct box *box, unsigned number, const struct uplink
     return ERR_TIMEOUT;
 }
 
+/* What comes from others is bytes with a size: a zero at its end is not to be counted on. */
+static char *text_of(const void *bytes, size_t size)
+{
+    char *text = malloc(size + 1);
+    if (text) {
+        memcpy(text, bytes, size);
+        text[size] = '\0';
+    }
+    return text;
+}
+
 static int give_receipt(void *ctx, unsigned epoch, const char *text, size_t size,
                         const struct uplink_wait *wait, uint64_t *out_confirmed,
                         struct err_text *err)
@@ -143,7 +154,7 @@ static int give_receipt(void *ctx, unsigned epoch, const char *text, size_t size
         .kind = REQUEST_RECEIPT,
         .epoch = epoch,
         .number = atomic_fetch_add_explicit(&box->receipts, 1, memory_order_relaxed) + 1,
-        .text = strndup(text, size)};
+        .text = text_of(text, size)};
     if (!request.text)
         return err_set(err, ERR_NO_MEMORY, "receipt: no memory");
     int rc = queue_push(box->requests, &request);
@@ -181,7 +192,7 @@ int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_s
 
 int box_tell_keyset(struct box *box, const void *envelope, size_t size)
 {
-    char *copy = strndup(envelope, size);
+    char *copy = text_of(envelope, size);
     if (!copy)
         return ERR_NO_MEMORY;
     pthread_mutex_lock(&box->lock);

@@ -207,7 +207,7 @@ int link_get(struct link *link, const char *key, size_t limit, uint8_t **out, si
     if (result != ERR_OK) {
         return err_prefix(err, result, "%s", key);
     }
-    if (reply->type != REDIS_REPLY_STRING) {
+    if (!reply || reply->type != REDIS_REPLY_STRING) {
         result = err_set(err, ERR_CORRUPT, "%s: not a string", key);
     } else if (reply->len == 0) {
         result = err_set(err, ERR_NOT_FOUND, "%s: missing", key);

@@ -48,6 +48,7 @@ static int keep(uint8_t **slot, size_t *slot_size, const void *bytes, size_t siz
         return ERR_NO_MEMORY;
     }
     memcpy(copy, bytes, size);
+    copy[size] = '\0'; /* text, for whoever reads it as such */
     free(*slot);
     *slot = copy;
     *slot_size = size;

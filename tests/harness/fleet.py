@@ -66,7 +66,7 @@ class Fleet:
             self.hq.keep_port()
             shutil.copytree(self.hq.box / "roots", self.box.roots, dirs_exist_ok=True)
             for name in ("hq-root.pem", "box-root.pem"):
-                shutil.copy(self.hq.box / name, self.box.etc / name)
+                shutil.copy(self.hq.box / "uplinkd" / name, self.box.etc / name)
         except BaseException:
             self.stop()
             raise

@@ -83,6 +83,21 @@ class Site:
                 return event
         raise ProgramError(f"no such event '{kind}' within {timeout_s} s")
 
+    def wait_capture(self):
+        """Until a datagram that is no read is counted: a matching that has just started sees the network."""
+        def counted():
+            client = self.box.control()
+            status = client.act("status")["result"]
+            client.close()
+            return (status.get("matchd") or {}).get("counters", {}).get("compact_too_short", 0)
+
+        def one_more():
+            self.cameras[11].send_bytes(b"hello")
+            return counted() > before
+
+        before = counted()
+        wait_until("a datagram counted", one_more)
+
     def hit(self, plate):
         return self.next("hit", lambda event: event["matched"] == plate)
 

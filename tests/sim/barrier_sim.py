@@ -135,10 +135,12 @@ class Simulator:
             self.modules[options.camera_unit] = RegisterCamera()
         self.server = None
 
+    def requests(self):
+        return self.server.requests if self.server else 0
+
     def log(self, kind, **fields):
-        requests = self.server.requests if self.server else 0
         self.log_file.write(json.dumps({"kind": kind, "mono_ns": time.monotonic_ns(),
-                                        "requests": requests, **fields}, ensure_ascii=False) + "\n")
+                                        "requests": self.requests(), **fields}, ensure_ascii=False) + "\n")
 
     async def tick(self):
         while True:
@@ -155,7 +157,7 @@ class Simulator:
         unit = command.get("unit") or self.options.unit[0]
         barrier = self.barriers.get(unit)
         if do == "state":
-            return barrier.state()
+            return {**barrier.state(), "requests": self.requests()}
         if do == "fault":
             self.server.faults.set(**command)
             self.log("fault", fault=command["kind"])

@@ -11,6 +11,7 @@ import pytest
 from harness.ctl import Ctl, columns
 from harness.frames import udp_frame, write_pcap
 from harness.camera import encode_compact
+from harness.process import SLOWNESS
 from harness.signing import World
 from harness.site import INNOCENT, KEY, WANTED, running_site
 from harness.stack import ROOT, Checkpoint, short_folder, wait_until
@@ -95,6 +96,9 @@ def test_wrong_command_lines_are_told_in_both_languages(tmp_path):
                    "--limit 'many': expected a number from 1 to 256")
     assert refused(ctl("officer", "disable"), 2, "usage",
                    "expected: checkpointctl officer disable NAME")
+    assert refused(ctl("status", "--lang", "fr"), 2, "usage", "--lang: expected en or zh", "--lang：应为 en 或 zh")
+    assert refused(ctl("officer", "add", "li", "--role", "boss", password=SECOND), 2, "usage",
+                   "--role: expected officer or leader")
     assert ctl().status == 2
     error = ctl("fly", "--json")
     assert error.status == 2 and error.json["error"]["code"] == "usage" and not error.err
@@ -124,6 +128,8 @@ def test_sign_on_at_the_terminal(box):
     made = ctl.at_terminal("officer", "add", "wang", "--role", "leader",
                            answers=[("New password: ", PASSWORD), ("Again: ", "another one")])
     assert made.status == 2 and "the two passwords differ" in made.out
+    made = ctl.at_terminal("officer", "add", "wang", "--role", "leader", answers=[("New password: ", "short")])
+    assert made.status == 2 and "password: expected 8 to 128 bytes" in made.out and "Again" not in made.out
     made = ctl.at_terminal("officer", "add", "wang", "--role", "leader",
                            answers=[("New password: ", PASSWORD), ("Again: ", PASSWORD)])
     assert made.status == 0 and "wang: account made" in made.out
@@ -167,9 +173,11 @@ def test_sign_on_needs_a_session_folder_and_a_password_from_somewhere(box):
 
 def test_wrong_passwords_wait(ctl):
     ctl("logout")
-    for _ in range(3):
-        assert refused(ctl("login", "wang", password="not this one"), 77, "denied",
-                       "wrong name or password", "被拒绝：姓名、密码或权限不符")
+    wrong = lambda: ctl("login", "wang", password="not this one")
+    # From the third on each doubles the wait, which begins at a second: it has to outlast a slow checkpointctl.
+    for _ in range(3 if SLOWNESS == 1 else 6):
+        heard = wait_until("heard again", lambda: (told := wrong()).status != 3 and told)
+        assert refused(heard, 77, "denied", "wrong name or password", "被拒绝：姓名、密码或权限不符")
     assert refused(ctl("login", "wang", password=PASSWORD), 3, "busy",
                    "too many wrong passwords: wait", "密码错误次数过多")
     assert not ctl.token_file.exists()
@@ -206,11 +214,14 @@ def test_status_names_every_part_and_what_to_do(ctl):
     assert max(map(columns, status.out.splitlines())) <= 80
     chinese = Ctl(ctl.run, ctl.session, "zh_CN.UTF-8")("status")
     assert "检查站 lu-hz-01" in chinese.out and "车道失明：比对程序无响应" in chinese.out
+    assert "恢复之前，请对每辆车人工核查；查看 checkpoint-matchd。" in chinese.out
+    assert "Check every vehicle" not in chinese.out
     assert max(map(columns, chinese.out.splitlines())) <= 80
     whole = ctl("status", "--json").json
     assert {"checkpoint", "lanes", "buses", "matchd", "list", "journal", "clock", "alarms",
             "counters"} <= set(whole)
-    assert all(alarm["what_to_do"] and alarm["zh"] for alarm in whole["alarms"])
+    assert all(alarm["what_to_do"] and alarm["what_to_do_zh"] and alarm["zh"]
+               for alarm in whole["alarms"])
     assert whole["journal"]["healthy"] is True and whole["matchd"]["connected"] is False
 
 
@@ -260,7 +271,9 @@ def test_hold_raise_release(ctl, box):
     assert refused(ctl("release", hold), 3, "invalid", "reason: missing", "缺少理由")
     assert refused(ctl("release", hold + 1, "--reason", "x"), 3, "no_such_hold", "没有该拦截")
     assert refused(ctl("release", "first", "--reason", "x"), 2, "usage", "'first': expected the number")
-    assert ctl("release", hold, "--reason", "checked, not him").status == 0
+    nothing = ctl.at_terminal("release", hold, answers=[("Reason: ", "")])
+    assert nothing.status == 3 and "reason: " in nothing.out
+    assert ctl.at_terminal("release", hold, answers=[("Reason: ", "checked, not him")]).status == 0
     wait_until("released", lambda: not box.lane(1)["holds"])
     assert ctl("raise", 1, "--reason", "ambulance").status == 0
     wait_until("open", lambda: box.lane(1)["boom"] == "open")
@@ -358,6 +371,8 @@ def test_hits_check_and_replay(site, tmp_path):
     assert "被盗抢" in chinese("hits").out and "stolen" in ctl("hits").out
     assert refused(ctl("check", WANTED), 3, "invalid", "reason: missing")
     assert refused(ctl("check", "nonsense!", "--reason", "x"), 3, "invalid", "not a plate")
+    asked = ctl.at_terminal("check", WANTED, answers=[("Reason: ", "complaint")])
+    assert asked.status == 0 and "stolen" in asked.out
     found = ctl("check", WANTED, "--reason", "complaint")
     assert found.status == 0 and WANTED in found.out and "stolen" in found.out
     assert "not in the wanted list" in ctl("check", INNOCENT, "--reason", "complaint").out
@@ -452,6 +467,8 @@ def test_audit_finds_what_was_done_to_the_journal(ctl, box, tmp_path):
     assert whole.status == 0, whole
     assert f"Anchor: HQ receipt. Nothing up to record {last}" in whole.out
     assert "Anchor: exported seal." in verify(journal_of(box), "--seal", seal).out
+    missing = verify(journal_of(box), "--seal", tmp_path / "none.json", "--json")
+    assert missing.status == 1 and missing.json["error"]["en"] == f"{tmp_path}/none.json: No such file or directory"
     report = verify(journal_of(box), "--seal", seal, "--json").json
     assert report["ok"] and report["anchored_to"] == last and report["anchor"] == "exported seal"
 

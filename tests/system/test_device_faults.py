@@ -122,6 +122,8 @@ def test_bus_fault_is_lost_contact_and_ends_by_itself(site, lane, kind):
 def test_one_lost_answer_is_survived(site, lane):
     sim = site.box.sims[lane]
     sim.do("fault", kind="silence", count=1)
+    before = sim.events("fault", fault="silence")[-1]["requests"]
+    wait_until("whole scans since", lambda: sim.state()["requests"] > before + 10)
     wait_until("contact again", lambda: site.lane(lane)["contact"]
                and site.lane(lane)["boom"] == "closed")
     sim.do("fault", kind="delay", value=5, count=5)

@@ -1,6 +1,7 @@
 """checkpoint-uplinkd --enroll against a real hqd and hq-cad: the first certificate, refusals, an interrupted installation."""
 import os
 import signal
+import shutil
 
 import pytest
 
@@ -72,6 +73,34 @@ def test_enrolled_box_links_up(site, enrolment):
     assert enrolment.run(enrolment.token()).returncode == 0
     site.acts(1)
     site.sync()  # the running link took the new certificate up
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_token_is_used(site, enrolment):
+    token = enrolment.token()
+    missing = site.box.etc / "not-there"
+    refused = enrolment.run(token, key=str(missing / "box.key.pem"))
+    assert refused.returncode == 1
+    assert f"not enrolled: {missing}" in refused.stderr and "No such file or directory" in refused.stderr
+    refused = enrolment.run(token, certificate=str(missing / "box.pem"))
+    assert refused.stderr.endswith(f"not enrolled: {missing}/box.pem: cannot be installed: {missing}: No such file or "
+                                   "directory, expected a folder of this user\n")
+    assert enrolment.run(token).returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_enrolled_by_root_the_certificate_is_the_daemons(site, enrolment):
+    nobody = 65534
+    place = site.box.etc / "uplinkd"
+    place.mkdir()
+    shutil.copy(site.hq.pki.servers.pem, place / "hq-root.pem")
+    os.chown(place, nobody, nobody)
+    for folder in (site.box.folder, site.box.etc):
+        folder.chmod(0o711)
+    done = enrolment.run(enrolment.token(), hq_root=str(place / "hq-root.pem"), key=str(place / "box.key.pem"),
+                         certificate=str(place / "box.pem"), box_root=str(place / "box-root.pem"))
+    assert done.returncode == 0, done.stderr
+    for name in ("box.key.pem", "box.pem", "box-root.pem"):
+        assert (place / name).stat().st_uid == nobody
 
 
 def test_enrolment_refusals_install_nothing(site, enrolment):

@@ -57,6 +57,7 @@ def test_each_program_in_turn_while_a_vehicle_is_held(site):
     assert is_held(site, hold)
     site.matchd.start()
     wait_until("sees", lambda: not site.box.lane(2)["blind"] and site.box.lane(2)["list_usable"])
+    site.wait_capture()
     alert_again(site)
 
     before = site.verify_journal()
@@ -110,6 +111,7 @@ def test_all_at_once_as_by_a_power_cut(site):
     sign_on_again(site)
     wait_until("sees", lambda: not site.box.lane(1).get("blind", True))
     site.wait_alarm("WANTED_REDIS_DOWN")
+    site.wait_capture()
     alert_again(site)
     assert [r.body["hit"] for r in site.verify_journal() if r.kind == "hit"][:len(hits)] == hits
     assert not site.box.sims[2].events("coil", coil="raise", on=True)

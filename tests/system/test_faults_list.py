@@ -151,8 +151,8 @@ def test_flushed_redis(site):
 
 def test_redis_put_back_to_an_older_list(site):
     site.cache.add(entry(70, "豫A70707"))
-    wait_until("news", lambda: is_wanted(site, "豫A70707"))
     newest = site.world.revision
+    wait_until("news", lambda: is_wanted(site, "豫A70707") and in_force(site) == newest)
 
     def roll_back():
         older = site.world.revision, site.world.hash

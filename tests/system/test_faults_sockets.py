@@ -73,7 +73,8 @@ def test_garbage_is_answered_or_closed(site, name, what):
     with connect(site, name) as client:
         client.sendall(GARBAGE[what])
         for answer in answers(client):
-            assert "error" in answer or "status" in answer, answer
+            if not (name == "records" and "urgent" in answer):  # hits come by themselves there
+                assert "error" in answer or "status" in answer, answer
 
 
 @pytest.mark.parametrize("name", LINE_SOCKETS)

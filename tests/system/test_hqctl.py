@@ -101,14 +101,15 @@ def test_init_leaves_what_the_contract_lists(made):
                  "hqd/server.key.pem", "hqd/freshness.key.pem", "hqd/receipt.key.pem",
                  "operators/zhang/cert.pem", "operators/zhang/key.pem", "clerks/zhang.key.pem",
                  "clerks/li.key.pem", "secret/root-1.key.pem", "secret/box-root.key.pem", "hqd.yaml",
-                 "hq-cad.yaml", "box/roots/root-1.pub.pem", "box/hq-root.pem", "box/box-root.pem",
-                 "box/keyset.json"):
+                 "hq-cad.yaml", "box/roots/root-1.pub.pem", "box/uplinkd/hq-root.pem",
+                 "box/uplinkd/box-root.pem", "box/keyset.json"):
         assert name in files, name
     for name, mode in files.items():
         if name.endswith(("key.pem", ".yaml")):
             assert mode == 0o600, name
     for folder in (made.dir, *[p for p in made.dir.rglob("*") if p.is_dir()]):
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
+        for_boxes = made.dir / "box" in (folder, *folder.parents)
+        assert stat.S_IMODE(folder.stat().st_mode) == (0o755 if for_boxes else 0o700), folder
     assert not made.dir.with_name("hq.new").exists()
 
 
@@ -615,7 +616,7 @@ def enrolled(hq, checkpoint):
                          check=True, capture_output=True).stdout
     csr.write_bytes(base64.b64encode(der))
     url = f"https://127.0.0.1:{hq.est_port}/.well-known/est"
-    curl = ["curl", "-sS", "--fail", "--noproxy", "*", "--cacert", hq.box / "hq-root.pem"]
+    curl = ["curl", "-sS", "--fail", "--noproxy", "*", "--cacert", hq.box / "uplinkd" / "hq-root.pem"]
     subprocess.run([*curl, "-u", f"{checkpoint}:{token}", "-H", "Content-Type: application/pkcs10",
                     "-H", "Content-Transfer-Encoding: base64", "--data-binary", f"@{csr}", "-o", answer,
                     f"{url}/simpleenroll"], check=True)
@@ -623,9 +624,9 @@ def enrolled(hq, checkpoint):
     certificates = subprocess.run(["openssl", "pkcs7", "-inform", "DER", "-print_certs"], input=p7, check=True,
                                   capture_output=True).stdout
     pem.write_bytes(certificates)
-    subprocess.run(["openssl", "verify", "-CAfile", hq.box / "box-root.pem", "-untrusted", pem, pem],
+    subprocess.run(["openssl", "verify", "-CAfile", hq.box / "uplinkd" / "box-root.pem", "-untrusted", pem, pem],
                    check=True, capture_output=True)
-    return Peer(hq.port, BoxPki(hq.box / "hq-root.pem"), PemPair(pem, key))
+    return Peer(hq.port, BoxPki(hq.box / "uplinkd" / "hq-root.pem"), PemPair(pem, key))
 
 
 def test_a_box_enrols_with_curl_and_openssl_and_shows_up(hq):

@@ -98,6 +98,7 @@ def test_matchd_killed_lanes_go_blind_and_come_back(site):
     wait_until("red", lambda: site.box.lane(1)["lights"] == ["red"])
     site.matchd.start()
     wait_until("sees", lambda: site.is_ready(1))
+    site.wait_capture()
     site.read(11, WANTED, plate_class="02")
     assert site.hit(WANTED)["decision"]["level"] == "sounding"
 
@@ -120,6 +121,7 @@ def test_redis_killed_matching_goes_on(site):
     site.matchd.kill()
     site.matchd.start()  # from its last-good list
     wait_until("sees", lambda: site.is_ready(1))
+    site.wait_capture()
     site.read(11, WANTED, plate_class="02")
     assert site.hit(WANTED)["match"] == "exact"
 

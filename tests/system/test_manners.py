@@ -264,3 +264,41 @@ def test_readiness_watchdog_and_end_within_two_seconds(folder, name):
             process.kill()
             process.wait(5)
         stop()
+
+
+@pytest.mark.parametrize("name", [name for name in DAEMONS if name != "hq-cad"])  # it keeps no state
+def test_a_second_one_on_the_same_state_is_refused_and_the_first_goes_on(folder, name):
+    stop, process, manager = start(folder, name)
+    try:
+        manager.wait("READY=1")
+        options = yaml.safe_load(pathlib.Path(process.args[2]).read_text())
+        elsewhere = folder / "elsewhere"
+        elsewhere.mkdir()
+        second = folder / "second.yaml"
+        second.write_text(yaml.safe_dump({**options, "runtime_dir": str(elsewhere)}))
+        result = run(name, "--config", second)
+        assert result.returncode == 1
+        assert result.stderr.endswith(f"{name}: {options['state_dir']}: another program works there, expected one of "
+                                      "a kind: stop it, or give this one a 'state_dir' of its own\n")
+        assert list(elsewhere.iterdir()) == [] and process.poll() is None
+        process.kill()
+        process.wait(5)
+        again = subprocess.Popen([str(a) for a in process.args], stderr=subprocess.PIPE, text=True)
+        first_line = again.stderr.readline()  # what was held ends with its holder, however that ended
+        again.kill()
+        again.communicate(timeout=5)
+        assert "another program" not in first_line
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(5)
+        stop()
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_a_configuration_that_is_no_file_is_refused_at_once(folder, name):
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, folder, "/dev/zero"):
+        result = check(name, path)
+        assert (result.returncode, result.stderr) == (78, f"{name}: {path}: not a regular file\n")

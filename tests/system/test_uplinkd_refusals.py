@@ -115,7 +115,7 @@ def test_lying_headquarters_changes_no_list(site, name):
     liar.batches.append(world.batch(added=[entry(1, WANTED)]))
     site.uplinkd(hq=liar.url)
     wait_until("true list in Redis", lambda: site.revision() == 1)
-    before = site.redis.client().xrange("wanted:delta")
+    before = wait_until("its batch", lambda: site.redis.client().xrange("wanted:delta"))
     add = {"added": [entry(2, "鲁H66666")]}
     if name == "unsigned":
         bad = json.dumps({**json.loads(world.batch(**add)), "signatures": []}).encode()

@@ -261,7 +261,7 @@ static struct pipeline *create(struct mono_time now)
     struct pipeline *p = NULL;
     struct err_text err = {""};
     options.lane_count = LANES;
-    for (uint8_t i = 0; i < LANES; i++) {
+    for (int i = 0; i < LANES; i++) {
         struct lane_config *lane = &options.lanes[i].lane;
         lane_config_defaults(lane, (uint8_t)(i + 1));
         lane->wired = ((1u << INPUT_COUNT) - 1) & ~INPUT_BIT(INPUT_BOOM_OFF);
