@@ -41,8 +41,8 @@ struct refusals;
 /* Heap memory for refusals_destroy(), NULL without memory. */
 struct refusals *refusals_create(void);
 void refusals_destroy(struct refusals *refusals); /* NULL is fine */
-/* The row of this camera's cause; `row` is camera_table_row(). What the caller finds with count 0
- * it fills in as the example, then counts. */
+/* The row of this camera's cause; `row` is camera_table_row(). With count 0 it is a
+ * new one, whose example the caller fills in. */
 struct refusal *refusals_at(struct refusals *refusals, uint16_t row, enum refusal_stage stage,
                             int cause);
 /* Rows with a count, in the order they came up. */

@@ -38,7 +38,7 @@ class Site:
             else:
                 self.box.add_tcp_lane(lane, sim=sim, **times)
             self.box.add_wired_camera(camera, lane, kind, **more)
-        self.checkpointd = self.box.start_checkpointd()
+        self.checkpointd = self.box.start_checkpointd(error_report="1s")
         self.matchd = self.box.start_matchd(self.redis.socket, sources=[])
         self.token = self.box.leader()
         self.events = self.box.events(self.token)
@@ -264,6 +264,8 @@ def test_damaged_message_is_named_and_costs_no_other(site, damage, cause):
 def test_noise_on_the_serial_line_is_named(site):
     site.sim(3).do("bytes", hex="5a" * 200)
     assert "garbage" in site.wait_alarm("CAMERA_GARBLED", 3)["detail"]
+    error = site.next("camera_errors", lambda e: e["camera"] == LANES[3][0] and e["first"] == "garbage")
+    assert (error["lane"], error["cause"]) == (3, "line_garbled") and error["count"] > 0
     site.wait_calm("CAMERA_GARBLED", 3)
     wait_until("read again", lambda: heard(site, 3))
     settle(site, 3)

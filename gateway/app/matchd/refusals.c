@@ -2,6 +2,7 @@
  * Refused datagrams from the capture thread to checkpointd: of two ledgers capture fills one while
  * the link thread sends the rows of the other, some at a time so that reads do not wait. While
  * checkpointd is away its rows wait, and capture goes on counting in its own.
+ * What is not handed over when the program ends stands in its last counters alone.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
