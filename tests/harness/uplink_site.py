@@ -1,4 +1,5 @@
 """A checkpoint and its headquarters with the link between: for the tests of checkpoint-uplinkd."""
+import contextlib
 import sqlite3
 
 from harness.cache import Redis
@@ -133,11 +134,12 @@ class Site:
         if self.events:
             self.events.close()
             self.camera.close()
-        self.box.stop()
-        for other in self.others:
-            other.stop()
-        self.hq.stop()
-        self.redis.stop()
+        with contextlib.ExitStack() as last_first:  # each is stopped, whatever another one's stop tells
+            last_first.callback(self.redis.stop)
+            last_first.callback(self.hq.stop)
+            for other in self.others:
+                last_first.callback(other.stop)
+            last_first.callback(self.box.stop)
 
 
 def a_site():
