@@ -61,7 +61,9 @@ def test_scan_says_what_the_module_has_and_write_moves_it(device):
     before = device.good("scan")
     assert before["outputs"] == []
     if device.inputs:
-        assert "limit_closed" in before["active"] and "presence" not in before["active"]
+        assert "presence" not in before["active"]
+        wait_for("the limit switch has stopped bouncing",
+                 lambda: "limit_closed" in device.good("scan")["active"])
         device.sim.do("input", input="presence", active=True)
         assert "presence" in device.good("scan")["active"]
     device.good("on red")
