@@ -78,7 +78,10 @@ int prompt_read_line(int fd, char *line, size_t size)
 int prompt_open_terminal(void)
 {
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    return fd >= 0 ? fd : ERR_NOT_FOUND;
+    if (fd < 0) {
+        return ERR_NOT_FOUND;
+    }
+    return fd;
 }
 
 struct session {

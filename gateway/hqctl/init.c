@@ -195,7 +195,7 @@ int init_put(const struct init_state *s, const char *name, const void *data, siz
 /* What goes to the boxes is public and read there by several users: copied, it keeps its mode. */
 static mode_t folder_mode(const char *name)
 {
-    bool is_for_boxes = strncmp(name, "box", 3) == 0 && (name[3] == '\0' || name[3] == '/');
+    bool is_for_boxes = strcmp(name, "box") == 0 || strncmp(name, "box/", 4) == 0;
     return is_for_boxes ? 0755 : 0700;
 }
 

@@ -223,7 +223,7 @@ static bool wants_chinese(const struct ctl *ctl)
 /* Where the person sits: the terminal's name, as far as it is known. */
 static void put_origin(json_t *request)
 {
-    char name[64];
+    char name[64] = "";
     if (ttyname_r(STDIN_FILENO, name, sizeof(name)) == 0) {
         json_object_set_new(request, "origin", json_string(name));
     }
