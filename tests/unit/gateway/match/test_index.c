@@ -229,7 +229,11 @@ static void random_plate(char *out, uint32_t unread_of_10)
     memcpy(out, draw(2) ? "鲁H" : "豫A", 4);
     size = 4;
     for (int i = 0; i < 5; i++) {
-        out[size++] = draw(10) < unread_of_10 ? '?' : alphabet[draw(i < 3 ? 2 : 4)];
+        char read = alphabet[draw(i < 3 ? 2 : 4)];
+        if (draw(10) < unread_of_10) {
+            read = '?';
+        }
+        out[size++] = read;
     }
     out[size] = '\0';
 }
