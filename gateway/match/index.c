@@ -352,6 +352,7 @@ struct look {
     const struct plate_read *read;
     struct wall_time now;
     bool trusted;
+    const struct match_judge *judge;
     struct match_result *out;
 };
 
@@ -428,8 +429,11 @@ static void offer(struct look *l, const struct entry *entry, plate_key key, enum
                             .agreement = plate_class_agree(l->read->class, record->class),
                             .read_key = key,
                             .differing = (uint8_t)unread,
+                            .odds_db = MATCH_ODDS_NONE,
                             .expired = expired};
-    insert_hit(l->out, &hit, entry->text);
+    if (match_judge_hit(l->judge, l->read, l->index->count, &hit)) {
+        insert_hit(l->out, &hit, entry->text);
+    }
 }
 
 static void offer_slot(struct look *l, const struct slot *slot, plate_key key, enum match_kind kind)
@@ -466,10 +470,11 @@ static void find_for_partial_read(struct look *l)
     }
 }
 
-void match_find(const struct match_index *index, const struct plate_read *read,
-                struct wall_time now, bool clock_trusted, struct match_result *out)
+void match_find(const struct match_index *index, const struct match_judge *judge,
+                const struct plate_read *read, struct wall_time now, bool clock_trusted,
+                struct match_result *out)
 {
-    struct look l = {index, read, now, clock_trusted, out};
+    struct look l = {index, read, now, clock_trusted, judge, out};
     out->hit_count = 0;
     out->dropped = 0;
     if (read->kind == PLATE_KEY && plate_has_unread(read->key)) {

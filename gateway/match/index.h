@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+#include "gateway/match/judge.h"
 #include "gateway/model/hit.h"
 
 enum {
@@ -39,10 +40,12 @@ struct match_result {
     const char *texts[MATCH_HITS_MAX];     /* of the entries */
 };
 
-/* What `read` may mean at `now` (trusted time). With an untrusted clock entries outside their
- * validity are found too, marked `expired`. */
-void match_find(const struct match_index *index, const struct plate_read *read,
-                struct wall_time now, bool clock_trusted, struct match_result *out);
+/* What `read` may mean at `now` (trusted time), as far as `judge` lets it be told (NULL: all of it,
+ * without odds). With an untrusted clock entries outside their validity are found too, marked
+ * `expired`. */
+void match_find(const struct match_index *index, const struct match_judge *judge,
+                const struct plate_read *read, struct wall_time now, bool clock_trusted,
+                struct match_result *out);
 /* NULL: no such entry. */
 const struct wanted_record *match_index_entry(const struct match_index *index, uint64_t id);
 size_t match_index_count(const struct match_index *index);

@@ -50,6 +50,12 @@ static int check_hit(const struct match_hit *hit, struct err_text *err)
         return err_set(err, ERR_INVALID, "kind = '%d': unknown", (int)hit->kind);
     if ((int)hit->agreement < CLASS_AGREE || hit->agreement > CLASS_CONFLICT)
         return err_set(err, ERR_INVALID, "agreement = '%d': unknown", (int)hit->agreement);
+    if (hit->odds_db != MATCH_ODDS_NONE &&
+        (hit->odds_db < -MATCH_ODDS_MAX_DB || hit->odds_db > MATCH_ODDS_MAX_DB))
+        return err_set(err, ERR_INVALID, "odds = '%d' dB: expected -%d to %d", hit->odds_db,
+                       MATCH_ODDS_MAX_DB, MATCH_ODDS_MAX_DB);
+    if (hit->differs >> PLATE_SYMBOLS_MAX != 0)
+        return err_set(err, ERR_INVALID, "differs: expected at most %d bits", PLATE_SYMBOLS_MAX);
     return check_entry(&hit->entry, err);
 }
 

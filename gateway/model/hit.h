@@ -24,12 +24,17 @@ struct match_hit {
     enum match_kind kind;
     enum class_agreement agreement;
     plate_key read_key; /* the key that matched: best read or candidate */
-    uint8_t differing;  /* symbols that differ or are unread */
+    uint8_t differing;  /* symbols of read_key that differ from the entry's or are unread */
+    uint16_t differs;   /* bit i: the best read does not say symbol i of the entry's plate */
+    int16_t odds_db;    /* 10 log10 of the odds that the vehicle carries this plate;
+                           MATCH_ODDS_NONE: not computed */
     bool expired;       /* outside its validity by the clock; only while time is untrusted */
 };
 
 enum {
-    MATCH_MESSAGE_VERSION = 3,
+    MATCH_MESSAGE_VERSION = 4,
+    MATCH_ODDS_NONE = INT16_MIN,
+    MATCH_ODDS_MAX_DB = 300, /* computed odds lie within plus and minus this */
     MATCH_HITS_MAX = 8,
     MATCH_WATCH_MAX = 64,
     MATCH_COUNTERS_MAX = 20, /* of one message; there may be several */

@@ -85,7 +85,7 @@ static uint64_t look_ns(const struct match_index *index, int looks, bool unread)
     }
     uint64_t begun = now_ns();
     for (int i = 0; i < looks; i++) {
-        match_find(index, &reads[i], (struct wall_time){1}, true, &result);
+        match_find(index, NULL, &reads[i], (struct wall_time){1}, true, &result);
         hits += result.hit_count;
     }
     uint64_t took = now_ns() - begun;

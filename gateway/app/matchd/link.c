@@ -227,7 +227,7 @@ static void answer_search(struct link_state *l, const struct match_query *query)
     rcu_reader_online();
     const struct in_force *in_force = rcu_load(&l->m->in_force);
     if (in_force && in_force->index) {
-        match_find(in_force->index, read, read->wall, trusted, &result);
+        match_find(in_force->index, NULL, read, read->wall, trusted, &result);
     }
     matchd_fill_hits(&result, &l->own);
     rcu_reader_offline();

@@ -64,7 +64,7 @@ static struct plate_read read_of(const char *plate, plate_class class)
 static struct match_result find(const struct match_index *index, const struct plate_read *read)
 {
     struct match_result result;
-    match_find(index, read, (struct wall_time){NOW}, true, &result);
+    match_find(index, NULL, read, (struct wall_time){NOW}, true, &result);
     return result;
 }
 
@@ -105,7 +105,7 @@ static void test_validity(void **state)
     struct match_index *index = index_of(records, 2);
     struct plate_read read = read_of("鲁H12345", 0);
     assert_int_equal(find(index, &read).hit_count, 0);
-    match_find(index, &read, (struct wall_time){NOW}, false, &r);
+    match_find(index, NULL, &read, (struct wall_time){NOW}, false, &r);
     assert_int_equal(r.hit_count, 1);
     assert_true(r.hits[0].expired);
     read = read_of("鲁H12346", 0);

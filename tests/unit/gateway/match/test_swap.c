@@ -80,7 +80,7 @@ static void look(unsigned i)
     const struct generation *g = rcu_load(&in_force);
     const struct plate_read read = {.kind = PLATE_KEY, .key = key_number(i % 7)};
     struct match_result result;
-    match_find(g->index, &read, (struct wall_time){1}, true, &result);
+    match_find(g->index, NULL, &read, (struct wall_time){1}, true, &result);
     assert(result.hit_count == 1);
     assert((result.hits[0].entry.id - 1) / ENTRIES == g->number);
     assert(strtoul(result.texts[0], NULL, 10) == g->number);
