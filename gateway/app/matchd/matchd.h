@@ -10,8 +10,8 @@
  * drops list     normal   Redis, last-good shelf     index (RCU), alarms      - keeper   normal
  * counters of the cameras    counters.bin             -
  *
- * The list in force is one immutable object behind an RCU pointer: capture, reads and link look
- * things up in it, the list thread alone replaces it.
+ * What reads are matched against is one small object behind an RCU pointer (struct in_force):
+ * capture, reads and link look things up in it, the list thread alone changes it (list.c).
  */
 #pragma once
 
@@ -32,7 +32,7 @@ enum {
     ALARMS_MAX = 40,
     ALARM_DETAIL_SIZE = 160,
     MATCHD_LEDGERS = 2,
-    MATCHD_COUNTERS_MAX = CAPTURE_COUNTERS_MAX + 9
+    MATCHD_COUNTERS_MAX = CAPTURE_COUNTERS_MAX + 11
 };
 
 /* A message on its way to checkpointd, its texts behind it. */
@@ -43,11 +43,11 @@ struct out_packet {
     char texts[MATCH_HITS_MAX * WANTED_TEXT_MAX];
 };
 
-/* What reads are matched against. */
+/* What reads are matched against. Each part is replaced without the others. */
 struct in_force {
-    struct match_index *index; /* NULL: no list */
-    struct wanted_list *list;  /* owns the texts */
-    struct list_status status;
+    struct match_index *index; /* NULL: no list; its entries are the reader's */
+    struct match_judge *judge; /* NULL: none signed yet */
+    struct list_status status; /* see list.c for what a read that carries it was matched against */
 };
 
 struct alarm_state {
@@ -57,6 +57,19 @@ struct alarm_state {
     char detail[ALARM_DETAIL_SIZE];
 };
 
+/* Entries with an open hold, asked for by the link thread, looked up by the list thread. */
+struct watched {
+    pthread_mutex_t lock;
+    uint64_t question; /* number of the set, 0: none */
+    size_t count;
+    uint64_t entries[MATCH_WATCH_MAX];
+    uint64_t answer;   /* rises with each one */
+    uint64_t answered; /* the question it is to */
+    size_t gone_count;
+    uint64_t gone[MATCH_WATCH_MAX]; /* of them, in the list no more */
+    uint64_t looked_revision;       /* list thread: what the answer was looked up in */
+};
+
 struct matchd {
     struct matchd_config config;
     struct receiver *receiver; /* capture thread */
@@ -64,7 +77,12 @@ struct matchd {
     struct queue *free_packets; /* struct out_packet * */
     struct queue *packets;
     struct out_packet *pool;
-    void *in_force; /* struct in_force *, RCU */
+    void *in_force;               /* struct in_force *, RCU */
+    struct clock_source clock;    /* trusted time, the reader's */
+    struct wanted_reader *reader; /* list thread; closed behind it, with the entries */
+    struct watched watched;       /* watched.c */
+    atomic_ullong index_updates;  /* batches (some in one) brought into the running index */
+    atomic_ullong index_rebuilds; /* indexes built anew, the first one too */
     atomic_uint list_changes;
     atomic_bool list_tried; /* the list of the last run was looked for: reads may be matched */
 
@@ -140,8 +158,30 @@ void matchd_clock_signed(struct matchd *m, const struct wanted_list *list);
 /* Keeper thread: keeps a time that is trusted, so that a restart does not take the clock's word. */
 void matchd_clock_keep(struct matchd *m);
 
+/* list.c */
+
 /* Waits until the list of the last run is in force, or there is none. */
 void matchd_wait_for_list(struct matchd *m, struct thread *self);
+void matchd_list_run(struct thread *self, void *matchd);
+/* List thread: a copy of what is in force, to be altered and published. NULL: no memory. */
+struct in_force *matchd_next_in_force(const struct matchd *m);
+/* List thread: puts `next` in force, waits until no reader has the one before and destroys what of
+ * that is not in `next`. */
+void matchd_publish(struct matchd *m, struct in_force *next);
+/* Main thread, all others joined. */
+void matchd_list_close(struct matchd *m);
+
+/* watched.c */
+
+/* Link thread: watches these from now on, in place of the ones before. */
+void matchd_watch(struct matchd *m, const uint64_t *entries, size_t count);
+/* Link thread: whether there is an answer behind number `*seen` to the set watched now; takes it
+ * over. */
+bool matchd_watched_gone(struct matchd *m, uint64_t *seen, uint64_t out[MATCH_WATCH_MAX],
+                         size_t *out_count);
+/* List thread: answers, when the set or the list is another one than at the last look. */
+void matchd_watched_look(struct matchd *m, const struct wanted_list *list);
+
 void matchd_capture_run(struct thread *self, void *matchd);
 void matchd_keeper_run(struct thread *self, void *matchd);
 /* A file that cannot be used is alarmed and set aside: a lane is not blinded for it. */
