@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "gateway/match/index.h"
 #include "gateway/model/hit.h"
 #include "gateway/signed/batch.h"
 #include "gateway/signed/freshness.h"
@@ -24,12 +25,9 @@ enum { FRESHNESS_AHEAD_MAX_MS = 5 * 60 * 1000 };
 struct wanted_list;
 
 struct wanted_entry {
-    struct {
-        struct wanted_record record;
-        const char *text; /* record.text_size bytes of canonical JSON, not NUL-terminated */
-    } match;
-    uint16_t place; /* internal */
-    uint32_t noted; /* internal */
+    struct match_entry match; /* text: canonical JSON, not NUL-terminated */
+    uint16_t place;           /* internal */
+    uint32_t noted;           /* internal */
 };
 
 /* Zeroed: before the first entry. */

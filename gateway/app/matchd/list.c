@@ -54,7 +54,7 @@ static bool is_matched(const struct wanted_entry *entry)
 static int build_index(const struct wanted_list *list, struct match_index **out,
                        struct err_text *err)
 {
-    struct match_entry *rows = calloc(wanted_list_count(list) + 1, sizeof(*rows));
+    const struct match_entry **rows = malloc((wanted_list_count(list) + 1) * sizeof(*rows));
     struct wanted_cursor cursor = {0};
     const struct wanted_entry *entry;
     size_t count = 0;
@@ -63,10 +63,10 @@ static int build_index(const struct wanted_list *list, struct match_index **out,
     }
     while ((entry = wanted_list_next(list, &cursor))) {
         if (is_matched(entry)) {
-            rows[count++] = (struct match_entry){&entry->match.record, entry->match.text};
+            rows[count++] = &entry->match;
         }
     }
-    int result = match_index_create(rows, count, out, err);
+    int result = match_index_create(rows, count, NULL, out, err);
     free(rows);
     return result;
 }
