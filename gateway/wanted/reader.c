@@ -31,13 +31,14 @@ static void tell_list(struct wanted_reader *r, const struct list_status *now)
         return;
     }
     struct wanted_changes changes;
+    struct err_text why = {{0}};
     wanted_list_changes(r->list, &changes);
-    int result = r->options.list_changed(r->options.ctx, r->list, &changes, now);
+    int result = r->options.list_changed(r->options.ctx, r->list, &changes, now, &why);
     if (result < 0 && !changes.whole) {
         changes = (struct wanted_changes){.whole = true};
-        result = r->options.list_changed(r->options.ctx, r->list, &changes, now);
+        result = r->options.list_changed(r->options.ctx, r->list, &changes, now, &why);
     }
-    alarms_set(&r->alarms, EVENT_WANTED_INDEX_FAILED, result < 0, err_name(result));
+    alarms_set(&r->alarms, EVENT_WANTED_INDEX_FAILED, result < 0, why.text);
     r->owes_index = result < 0;
     r->index_at = mono_add_ms(mono, READER_CHECK_MS);
     if (result == ERR_OK) {

@@ -27,7 +27,8 @@ struct wanted_reader_options {
      * whole, and if that fails too the old index stays (WANTED_INDEX_FAILED), tried again a second
      * later with what came meanwhile. */
     int (*list_changed)(void *ctx, const struct wanted_list *list,
-                        const struct wanted_changes *changes, const struct list_status *status);
+                        const struct wanted_changes *changes, const struct list_status *status,
+                        struct err_text *err);
     /* State or current_until changed without a new revision. May be NULL. */
     void (*status_changed)(void *ctx, const struct list_status *status);
     /* A sign of life while a shelf or snapshot is loaded: `done` of its chunks and batches are.

@@ -1,94 +1,50 @@
 /*
- * Thread "list": follows the wanted list and keeps what reads are matched against. It alone changes
- * struct in_force and the index behind it, while the others match.
- *
- * A batch is brought into the running index: first what it adds, then away with what it withdraws
- * or changed, then the new revision is published, and after a grace period the old entries' slots
- * and memory are free. A whole list (start, snapshot) and an index that is full or worn take a new
- * index, which is swapped in. So a read that carries revision r
- *   - was offered every entry of r that r itself or the batches being brought in next leave in
- *     force; for a changed one the old version or the new, never neither,
- *   - was offered no entry that r or an earlier revision withdrew,
- *   - may have been offered entries of the revision that comes into force at that moment.
- * After a swap it is exactly r's.
- *
- * Observe entries stay out: with and without one, everything that leaves this program is the same.
+ * Thread "list": follows the wanted list and keeps what reads are matched against (in_force.h).
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "gateway/app/matchd/matchd.h"
 #include "gateway/base/log.h"
-#include "gateway/base/rcu.h"
 
-enum { LIST_POLL_MS = 200, LIST_FIRST_MS = 5, CLOCK_MS = 1000 };
+enum {
+    LIST_POLL_MS = 200,
+    LIST_FIRST_MS = 5,
+    CLOCK_MS = 1000,
+    LOADING_MS = 2000 /* between two lines that say how far it is */
+};
 
-/* ---- what is in force ---- */
+/* ---- what the reader tells ---- */
 
-struct in_force *matchd_next_in_force(const struct matchd *m)
+static void note_changed(struct matchd *m)
 {
-    struct in_force *next = calloc(1, sizeof(*next));
-    const struct in_force *now = m->in_force; /* this thread alone replaces it */
-    if (next && now) {
-        *next = *now;
-    }
-    return next;
-}
-
-void matchd_publish(struct matchd *m, struct in_force *next)
-{
-    struct in_force *old = rcu_publish(&m->in_force, next);
     atomic_fetch_add_explicit(&m->list_changes, 1, memory_order_release);
-    rcu_wait();
-    if (old && old->index != next->index) {
-        match_index_destroy(old->index);
-    }
-    free(old);
 }
 
-static bool is_matched(const struct wanted_entry *entry)
-{
-    return entry->match.record.handling != HANDLING_OBSERVE;
-}
-
-static int build_index(const struct wanted_list *list, struct match_index **out,
-                       struct err_text *err)
-{
-    const struct match_entry **rows = malloc((wanted_list_count(list) + 1) * sizeof(*rows));
-    struct wanted_cursor cursor = {0};
-    const struct wanted_entry *entry;
-    size_t count = 0;
-    if (!rows) {
-        return err_set(err, ERR_NO_MEMORY, "index: no memory");
-    }
-    while ((entry = wanted_list_next(list, &cursor))) {
-        if (is_matched(entry)) {
-            rows[count++] = &entry->match;
-        }
-    }
-    int result = match_index_create(rows, count, NULL, out, err);
-    free(rows);
-    return result;
-}
-
+/* A change is counted whether it touches an entry that is matched or not: what is missing in the
+ * count would show that there is an observe entry. */
 static int list_changed(void *ctx, const struct wanted_list *list,
-                        const struct wanted_changes *changes, const struct list_status *status)
+                        const struct wanted_changes *changes, const struct list_status *status,
+                        struct err_text *err)
 {
     struct matchd *m = ctx;
-    struct err_text err;
-    struct in_force *next = matchd_next_in_force(m);
-    if (!next) {
-        return ERR_NO_MEMORY;
-    }
-    (void)changes;
-    next->status = *status;
-    int result = build_index(list, &next->index, &err);
+    struct mono_time begun = clock_mono(&clock_system);
+    bool rebuilt = false;
+    int result = in_force_change(&m->in_force, list, changes, status, &rebuilt, err);
     if (result != 0) {
-        free(next);
         return result;
     }
-    matchd_publish(m, next);
-    atomic_fetch_add_explicit(&m->index_rebuilds, 1, memory_order_relaxed);
+    note_changed(m);
+    if (!changes->whole) {
+        atomic_fetch_add_explicit(&m->index_updates, 1, memory_order_relaxed);
+    }
+    if (rebuilt) {
+        const struct match_index *index = ((const struct in_force *)m->in_force)->index;
+        atomic_fetch_add_explicit(&m->index_rebuilds, 1, memory_order_relaxed);
+        log_event(EVENT_WANTED_INDEXED, "revision=%llu entries=%zu bytes=%zu took_ms=%lld",
+                  (unsigned long long)status->revision, match_index_count(index),
+                  match_index_bytes(index),
+                  (long long)mono_diff_ms(clock_mono(&clock_system), begun));
+    }
     return 0;
 }
 
@@ -96,12 +52,27 @@ static int list_changed(void *ctx, const struct wanted_list *list,
 static void status_changed(void *ctx, const struct list_status *status)
 {
     struct matchd *m = ctx;
-    struct in_force *next = matchd_next_in_force(m);
+    struct in_force *next = in_force_next(&m->in_force);
     if (!next) {
         return; /* said again with the next look */
     }
     next->status = *status;
-    matchd_publish(m, next);
+    in_force_publish(&m->in_force, next);
+    note_changed(m);
+}
+
+/* A list of millions is loaded for longer than a thread may be silent. */
+static void loading(void *ctx, size_t done)
+{
+    struct matchd *m = ctx;
+    struct mono_time now = clock_mono(&clock_system);
+    thread_alive(&m->list_thread);
+    if (done <= 1) {
+        m->loading_told = now;
+    } else if (mono_diff_ms(now, m->loading_told) >= LOADING_MS) {
+        m->loading_told = now;
+        log_event(EVENT_WANTED_LOADING, "chunks_and_batches=%zu", done);
+    }
 }
 
 /* ---- the thread ---- */
@@ -137,6 +108,7 @@ static int open_reader(struct matchd *m, struct err_text *err)
                                                   .clock = &m->clock,
                                                   .list_changed = list_changed,
                                                   .status_changed = status_changed,
+                                                  .loading = loading,
                                                   .alarm = matchd_alarm,
                                                   .ctx = m};
     snprintf(folder, sizeof(folder), "%s/last-good", m->config.state_dir);
@@ -175,10 +147,6 @@ void matchd_list_run(struct thread *self, void *arg)
 
 void matchd_list_close(struct matchd *m)
 {
-    struct in_force *in_force = m->in_force;
-    if (in_force) {
-        match_index_destroy(in_force->index);
-    }
-    free(in_force);
+    in_force_destroy(&m->in_force);
     wanted_reader_close(m->reader);
 }

@@ -11,7 +11,7 @@
  * counters of the cameras    counters.bin             -
  *
  * What reads are matched against is one small object behind an RCU pointer (struct in_force):
- * capture, reads and link look things up in it, the list thread alone changes it (list.c).
+ * capture, reads and link look things up in it, the list thread alone changes it.
  */
 #pragma once
 
@@ -20,10 +20,10 @@
 
 #include "gateway/app/capture_counters.h"
 #include "gateway/app/matchd/config.h"
+#include "gateway/app/matchd/in_force.h"
 #include "gateway/base/queue.h"
 #include "gateway/base/thread.h"
 #include "gateway/base/trusted_time.h"
-#include "gateway/match/index.h"
 #include "gateway/wanted/reader.h"
 
 enum {
@@ -41,13 +41,6 @@ struct out_packet {
     struct mono_time made;
     struct match_message message;
     char texts[MATCH_HITS_MAX * WANTED_TEXT_MAX];
-};
-
-/* What reads are matched against. Each part is replaced without the others. */
-struct in_force {
-    struct match_index *index; /* NULL: no list; its entries are the reader's */
-    struct match_judge *judge; /* NULL: none signed yet */
-    struct list_status status; /* see list.c for what a read that carries it was matched against */
 };
 
 struct alarm_state {
@@ -77,12 +70,13 @@ struct matchd {
     struct queue *free_packets; /* struct out_packet * */
     struct queue *packets;
     struct out_packet *pool;
-    void *in_force;               /* struct in_force *, RCU */
-    struct clock_source clock;    /* trusted time, the reader's */
-    struct wanted_reader *reader; /* list thread; closed behind it, with the entries */
-    struct watched watched;       /* watched.c */
-    atomic_ullong index_updates;  /* batches (some in one) brought into the running index */
-    atomic_ullong index_rebuilds; /* indexes built anew, the first one too */
+    void *in_force;                /* struct in_force *, RCU */
+    struct clock_source clock;     /* trusted time, the reader's */
+    struct mono_time loading_told; /* list thread: when it last said how far it is */
+    struct wanted_reader *reader;  /* list thread; closed behind it, with the entries */
+    struct watched watched;        /* watched.c */
+    atomic_ullong index_updates;   /* batches (some in one) brought into the running index */
+    atomic_ullong index_rebuilds;  /* indexes built anew, the first one too */
     atomic_uint list_changes;
     atomic_bool list_tried; /* the list of the last run was looked for: reads may be matched */
 
@@ -163,11 +157,6 @@ void matchd_clock_keep(struct matchd *m);
 /* Waits until the list of the last run is in force, or there is none. */
 void matchd_wait_for_list(struct matchd *m, struct thread *self);
 void matchd_list_run(struct thread *self, void *matchd);
-/* List thread: a copy of what is in force, to be altered and published. NULL: no memory. */
-struct in_force *matchd_next_in_force(const struct matchd *m);
-/* List thread: puts `next` in force, waits until no reader has the one before and destroys what of
- * that is not in `next`. */
-void matchd_publish(struct matchd *m, struct in_force *next);
 /* Main thread, all others joined. */
 void matchd_list_close(struct matchd *m);
 

@@ -120,18 +120,19 @@ static void model_take(struct fixture *f, const struct wanted_list *list,
 }
 
 static int reader_list(void *ctx, const struct wanted_list *list,
-                       const struct wanted_changes *changes, const struct list_status *status)
+                       const struct wanted_changes *changes, const struct list_status *status,
+                       struct err_text *err)
 {
     struct fixture *f = ctx;
     assert_int_equal(wanted_list_head(list)->revision, status->revision);
     assert_true(status->revision >= f->status.revision); /* never older */
     if (f->refuse_changes > 0 && !changes->whole) {
         f->refuse_changes--;
-        return ERR_FULL;
+        return err_set(err, ERR_FULL, "no room for it");
     }
     if (f->refuse_lists > 0) {
         f->refuse_lists--;
-        return ERR_NO_MEMORY;
+        return err_set(err, ERR_NO_MEMORY, "no memory for it");
     }
     model_take(f, list, changes);
     f->lists++;
@@ -290,6 +291,11 @@ static UNUSED_OK void reader_reopen(struct fixture *f, bool forget)
 static UNUSED_OK bool stands(const struct watcher *w, enum log_event_id event)
 {
     return w->active[(int)event - EVENTS_FIRST];
+}
+
+static UNUSED_OK const char *detail_of(const struct watcher *w, enum log_event_id event)
+{
+    return w->detail[(int)event - EVENTS_FIRST];
 }
 
 static UNUSED_OK int times(const struct watcher *w, enum log_event_id event)

@@ -491,6 +491,7 @@ static void test_index_that_fails_is_tried_again(void **state)
     f->refuse_lists = INT_MAX;
     store_take(f, (struct step){.add = 4});
     until(f, stands(&f->at_reader, EVENT_WANTED_INDEX_FAILED));
+    assert_string_equal(detail_of(&f->at_reader, EVENT_WANTED_INDEX_FAILED), "no memory for it");
     assert_int_equal(f->status.revision, 3);
     f->refuse_lists = 0;
     mono_ahead_ms += 1000;

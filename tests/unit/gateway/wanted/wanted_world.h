@@ -139,7 +139,7 @@ static UNUSED_OK struct shot shot_of(const struct world *w, const struct wanted_
     struct snapshot s = {.revision = wanted_list_head(list)->revision,
                          .time = {T0_MS + 5000},
                          .entry_count = count,
-                         .max_id = 1000,
+                         .max_id = 1000 * 1000,
                          .chunk_count = 1,
                          .chunks = &row};
     memcpy(s.hash, wanted_list_head(list)->hash, HASH_SIZE);
