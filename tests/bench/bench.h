@@ -63,6 +63,16 @@ void bench_keys_destroy(struct bench_keys *keys);
 /* How many of the queries [first, first + count) are listed. */
 size_t bench_keys_hits(const struct bench_keys *keys, size_t first, size_t count);
 
+/* The text of a plate: `size` bytes of UTF-8 and a NUL. */
+struct bench_text {
+    char utf8[15];
+    uint8_t size;
+};
+
+/* The texts of `count` keys, in order. Never NULL; fails the benchmark on a key that has none. */
+struct bench_text *bench_texts_create(const plate_key *keys, size_t count);
+void bench_texts_destroy(struct bench_text *texts); /* NULL is fine */
+
 /* ---- the last line ---- */
 
 struct bench_json {

@@ -3,6 +3,7 @@
  * are listed is told by a plain open-addressed set, so that no table that is measured is believed.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/model/plate_symbols.h"
 #include "tests/bench/bench.h"
@@ -179,4 +180,25 @@ size_t bench_keys_hits(const struct bench_keys *keys, size_t first, size_t count
         hits += keys->query_listed[i];
     }
     return hits;
+}
+
+struct bench_text *bench_texts_create(const plate_key *keys, size_t count)
+{
+    struct bench_text *texts = room_for(count, sizeof(texts[0]));
+    for (size_t i = 0; i < count; i++) {
+        char text[PLATE_TEXT_SIZE];
+        size_t size = plate_decode(keys[i], text) == 0 ? strlen(text) : 0;
+        if (size == 0 || size >= sizeof(texts[i].utf8)) {
+            bench_fail("key %016llx has no text of 1 to %zu bytes", (unsigned long long)keys[i],
+                       sizeof(texts[i].utf8) - 1);
+        }
+        memcpy(texts[i].utf8, text, size + 1);
+        texts[i].size = (uint8_t)size;
+    }
+    return texts;
+}
+
+void bench_texts_destroy(struct bench_text *texts)
+{
+    free(texts);
 }
