@@ -30,7 +30,7 @@ enum {
     LIST_SIZE_MAX = 4 * 1000 * 1000,
     HALVES_MAX = 1000,
     DRAWS_MAX = 10 * 1000,
-    DRAWS_ENTRIES = 5 * 1000 * 1000, /* of all draws of a list together, unless --draws */
+    DRAWS_ENTRIES = 2 * 1000 * 1000, /* of all draws of a list together, unless --draws */
     PARTS = 4,                       /* of a half: each judged by a channel of the other three */
     BOOTSTRAPS = 4000,
     ODDS_NEVER = MATCH_ODDS_MAX_DB + 1,
