@@ -80,7 +80,7 @@ static inline void plate_quick_put(struct plate_quick *q, size_t at, const uint8
         ascii = plate_quick_load64(text + size - 8) >> (LONG - size) * 8 & ~UINT64_C(0xFF);
         ascii = good ? ascii : 0;
         fixed = good ? province : 0;
-        wanted = good ? (uint8_t)(0xFE >> (LONG - size) & 0xFE) : 0;
+        wanted = (uint8_t)(good ? 0xFE >> (LONG - size) & 0xFE : 0);
         mainland = 0xFF;
     } else if (size >= SHORT_MIN && size <= PLATE_QUICK_SYMBOLS) {
         ascii = plate_quick_load64(text + size - 8) >> (PLATE_QUICK_SYMBOLS - size) * 8;
