@@ -12,7 +12,7 @@
 
 #include "drivers/api/capture.h"
 #include "drivers/wire/frame.h"
-#include "gateway/model/plate_key.h"
+#include "gateway/model/plate_quick.h"
 
 enum { LOOK_EXTRA_MAX = 512 /* candidates of a burst; frames with more are asked in full */ };
 
@@ -31,3 +31,6 @@ struct looked {
 /* `count` is at most CAPTURE_BURST_MAX. */
 void capture_look(const struct look_ports *ports, const struct capture_frame *frames, size_t count,
                   struct looked *out);
+/* The same by a kernel of choice, for tests; AVX2 and scalar are one. */
+void capture_look_by(enum plate_quick_kernel kernel, const struct look_ports *ports,
+                     const struct capture_frame *frames, size_t count, struct looked *out);

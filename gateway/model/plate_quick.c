@@ -1,5 +1,5 @@
 /* See plate_quick.h: the table of three-byte characters, the kernel for any processor, the choice
- * among kernels, and the words that are no plates. */
+ * among kernels. */
 #include "gateway/model/plate_quick.h"
 
 #include <assert.h>
@@ -8,13 +8,13 @@
 #include "gateway/model/plate_symbols.h"
 
 #define CODE(b0, b1, b2) ((uint32_t)(b0) | (uint32_t)(b1) << 8 | (uint32_t)(b2) << 16)
-#define PLACE(code) ((uint32_t)((code)*PLATE_QUICK_MULTIPLIER) >> (32 - PLATE_QUICK_TABLE_BITS))
+#define PLACE(code) ((uint32_t)((code)*QUICK_MULTIPLIER) >> (32 - QUICK_TABLE_BITS))
 #define ROW(b0, b1, b2, symbol)                                                                    \
     [PLACE(CODE(b0, b1, b2))] = CODE(b0, b1, b2) | (uint32_t)(symbol) << 24
 #define PROVINCE(b0, b1, b2, n) ROW(b0, b1, b2, PLATE_SYMBOL_PROVINCE_FIRST + (n))
 #define SUFFIX(b0, b1, b2, n) ROW(b0, b1, b2, PLATE_SYMBOL_SPECIAL_FIRST + (n))
 
-const uint32_t plate_quick_table[1 << PLATE_QUICK_TABLE_BITS] = {
+const uint32_t plate_quick_table[1 << QUICK_TABLE_BITS] = {
     PROVINCE(0xE4, 0xBA, 0xAC, 0),  /* 京 */
     PROVINCE(0xE6, 0xB4, 0xA5, 1),  /* 津 */
     PROVINCE(0xE5, 0x86, 0x80, 2),  /* 冀 */
@@ -78,45 +78,69 @@ static inline uint64_t all_of(uint64_t marks) /* 0x80 to 0xFF */
     return (marks >> 7) * 0xFF;
 }
 
+static inline bool is_word(uint64_t text)
+{
+    return text == QUICK_WORD_NOPLATE || text == QUICK_WORD_UNKNOWN || text == QUICK_WORD_ZEROS7 ||
+           text == QUICK_WORD_ZEROS8;
+}
+
+struct spelled {
+    uint64_t text;  /* digits and letters at the places of their symbols */
+    uint64_t fixed; /* symbols of the other characters */
+};
+
+/* False: a character that is not of the table, or a word. */
+static inline bool spell(const struct plate_quick *q, size_t at, struct spelled *out)
+{
+    static const int8_t shift[] = {QUICK_SHIFT};
+    uint64_t tail = q->tail[at];
+    out->text = tail >> shift[q->size[at]];
+    out->fixed = 0;
+    if (q->size[at] <= QUICK_SHORT_MAX)
+        return !is_word(out->text);
+    uint8_t province = plate_quick_symbol(q->head[at] & 0xFFFFFF);
+    out->text &= ~UINT64_C(0xFF);
+    out->fixed = province;
+    if (q->size[at] == QUICK_WITH_SUFFIX) {
+        uint64_t suffix = plate_quick_symbol((uint32_t)(tail >> 40));
+        out->text = tail << 8 & UINT64_C(0xFFFFFFFFFF00);
+        out->fixed |= suffix << 8 * QUICK_SUFFIX_AT;
+        if (suffix < PLATE_SYMBOL_SPECIAL_FIRST)
+            return false;
+    }
+    return plate_symbol_is_province(province);
+}
+
 static plate_key encode_one(const struct plate_quick *q, size_t at)
 {
-    uint64_t text = q->text[at];
-    uint64_t mainland = q->mainland[at] * EACH(1);
-    uint64_t plain = text & EACH(0x7F);
+    static const int8_t wanted[] = {QUICK_WANTED};
+    static const int8_t mainlands[] = {QUICK_MAINLAND};
+    struct spelled s;
+    if (q->size[at] == 0 || !spell(q, at, &s))
+        return 0;
+    uint64_t mainland = mainlands[q->size[at]] ? UINT64_MAX : 0;
+    uint64_t plain = s.text & EACH(0x7F);
     uint64_t digits = bytes_within(plain, '0', '9');
     uint64_t letters = bytes_within(plain, 'A', 'Z');
     uint64_t io = bytes_within(plain, 'I', 'I') | bytes_within(plain, 'O', 'O');
-    uint64_t bad = (text & EACH(0x80)) | ((digits | letters) ^ spread(q->wanted[at])) |
+    uint64_t bad = (s.text & EACH(0x80)) |
+                   ((digits | letters) ^ spread((uint8_t)wanted[q->size[at]])) |
                    (mainland & 0x8000 & ~letters) | (mainland & UINT64_C(0x8080808080800000) & io);
-    uint64_t symbols = text - (all_of(digits) & EACH('0' - PLATE_SYMBOL_DIGIT_0)) -
+    if (bad)
+        return 0;
+    uint64_t symbols = s.text - (all_of(digits) & EACH('0' - PLATE_SYMBOL_DIGIT_0)) -
                        (all_of(letters) & EACH('A' - PLATE_SYMBOL_LETTER_A));
-    uint64_t x = __builtin_bswap64(symbols | q->fixed[at]);
+    uint64_t x = __builtin_bswap64(symbols | s.fixed);
     x = (x & UINT64_C(0x7F007F007F007F00)) >> 1 | (x & UINT64_C(0x007F007F007F007F));
     x = (x & UINT64_C(0x3FFF00003FFF0000)) >> 2 | (x & UINT64_C(0x00003FFF00003FFF));
     x = (x & UINT64_C(0x0FFFFFFF00000000)) >> 4 | (x & UINT64_C(0x000000000FFFFFFF));
-    return bad ? 0 : x << 7;
+    return x << 7;
 }
 
 static void encode_scalar(const struct plate_quick *q, size_t count, plate_key *out)
 {
     for (size_t i = 0; i < count; i++)
         out[i] = encode_one(q, i);
-}
-
-/* ---- words ---- */
-
-#define SYMBOL(character, at)                                                                      \
-    ((uint64_t)((character) - 'A' + PLATE_SYMBOL_LETTER_A) << (56 - 7 * (at)))
-#define ZEROS(count) (UINT64_C(0x0102040810204081) >> 7 * (9 - (count)) << 7 * (9 - (count)))
-
-/* NOPLATE, UNKNOWN, and a camera's zeros. */
-static inline bool is_word(plate_key key)
-{
-    const plate_key no_plate = SYMBOL('N', 0) | SYMBOL('O', 1) | SYMBOL('P', 2) | SYMBOL('L', 3) |
-                               SYMBOL('A', 4) | SYMBOL('T', 5) | SYMBOL('E', 6);
-    const plate_key unknown = SYMBOL('U', 0) | SYMBOL('N', 1) | SYMBOL('K', 2) | SYMBOL('N', 3) |
-                              SYMBOL('O', 4) | SYMBOL('W', 5) | SYMBOL('N', 6);
-    return key == no_plate || key == unknown || key == ZEROS(7) || key == ZEROS(8);
 }
 
 /* ---- choice ---- */
@@ -127,7 +151,9 @@ bool plate_quick_has(enum plate_quick_kernel kernel)
 {
 #if PLATE_QUICK_X86
     if (kernel == PLATE_QUICK_AVX512)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("bmi2");
     if (kernel == PLATE_QUICK_AVX2)
         return __builtin_cpu_supports("avx2");
 #endif
@@ -157,8 +183,6 @@ void plate_quick_encode_by(enum plate_quick_kernel kernel, const struct plate_qu
 {
     assert(count <= PLATE_QUICK_MAX && plate_quick_has(kernel));
     kernel_of(kernel == PLATE_QUICK_BEST ? best() : kernel)(q, count, out);
-    for (size_t i = 0; i < count; i++)
-        out[i] = is_word(out[i]) ? 0 : out[i];
 }
 
 void plate_quick_encode(const struct plate_quick *q, size_t count, plate_key *out)
@@ -174,15 +198,14 @@ const char *plate_quick_kernel_name(enum plate_quick_kernel kernel)
 
 bool plate_encode_quick(const uint8_t *text, size_t size, plate_key *out)
 {
-    enum { SIZE_MAX_QUICK = 11 };
-    uint8_t copy[PLATE_QUICK_BYTES_BEFORE + SIZE_MAX_QUICK + 1] = {0};
+    uint8_t copy[PLATE_QUICK_BYTES_BEFORE + PLATE_QUICK_SIZE_MAX + 1] = {0};
     struct plate_quick q;
-    if (size > SIZE_MAX_QUICK)
+    if (size > PLATE_QUICK_SIZE_MAX)
         return false;
     memcpy(copy + PLATE_QUICK_BYTES_BEFORE, text, size);
     plate_quick_put(&q, 0, copy + PLATE_QUICK_BYTES_BEFORE, size);
     plate_key key = encode_one(&q, 0);
-    if (key == 0 || is_word(key))
+    if (key == 0)
         return false;
     *out = key;
     return true;

@@ -37,6 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(copy, b.bytes, size);
     const struct capture_frame frame = {.data = copy, .size_bytes = (uint32_t)size};
     capture_look(&ports, &frame, 1, &looked);
+    static struct looked plain;
+    capture_look_by(PLATE_QUICK_SCALAR, &ports, &frame, 1, &plain);
+    assert(plain.key_count == looked.key_count && plain.keys[0] == looked.keys[0]);
     (void)look_check(&frame, 0, 1, &looked); /* whether it decodes is the bytes' say */
     free(copy);
     return 0;

@@ -118,8 +118,14 @@ static void look_at(struct frame_builder *built, size_t count, struct looked *lo
         frames[i].data = copy;
         frames[i].size_bytes = (uint32_t)built[i].size;
     }
+    static struct looked plain;
     memset(looked, 0xA5, sizeof *looked);
+    capture_look_by(PLATE_QUICK_SCALAR, &ports, frames, count, &plain);
     capture_look(&ports, frames, count, looked);
+    assert_int_equal(looked->key_count, plain.key_count); /* kernels agree */
+    assert_memory_equal(looked->keys, plain.keys, looked->key_count * sizeof plain.keys[0]);
+    assert_memory_equal(looked->owners, plain.owners,
+                        (looked->key_count - count) * sizeof plain.owners[0]);
     for (size_t i = 0; i < count; i++)
         *out_decoded += look_check(frames, i, count, looked);
     for (size_t i = 0; i < count; i++)

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "gateway/model/plate_quick.h"
+#include "gateway/model/plate_quick_kernels.h"
 #include "gateway/model/plate_symbols.h"
 
 enum { ROUNDS = 200 * 1000, TEXT_ROOM = PLATE_QUICK_BYTES_BEFORE + 64 };
@@ -181,6 +181,10 @@ static void a_nul_inside_is_no_end(void **state)
     (void)state;
     put(&t, "鲁H12345");
     t.room[PLATE_QUICK_BYTES_BEFORE + 6] = 0;
+    assert_int_equal(check_batch(&t, 1), 0);
+    t = (struct text){.size = 0};
+    put(&t, "鲁H12345");
+    memset(t.room + PLATE_QUICK_BYTES_BEFORE, 0, 3); /* no character of the table */
     assert_int_equal(check_batch(&t, 1), 0);
 }
 
