@@ -73,22 +73,6 @@ static bool is_marked(const struct capture_sift *sift, size_t frame)
     return sift->full[frame / WORD_BITS] >> (frame % WORD_BITS) & 1;
 }
 
-static size_t match_scan(const struct match_index *index, const plate_key *keys, size_t count,
-                         uint32_t *out_at)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct match_result result;
-        struct plate_read read = {.kind = PLATE_KEY, .key = keys[i]};
-        if (keys[i] == 0)
-            continue;
-        match_find(index, NULL, &read, (struct wall_time){0}, false, &result);
-        if (result.hit_count > 0)
-            out_at[found++] = (uint32_t)i;
-    }
-    return found;
-}
-
 /* Marks what must be asked in full: what may be a hit, and what the look did not understand. */
 static void find_survivors(struct capture_sift *sift, const struct capture_view *view,
                            const struct capture_frame *frames, size_t count)

@@ -22,7 +22,6 @@
 #include "drivers/capture_pcap/capture_pcap.h"
 #include "gateway/base/rcu.h"
 #include "gateway/capture/sift.h"
-#include "gateway/model/plate_quick.h"
 #include "tests/bench/bench_frames.h"
 #include "tests/bench/bench_pages.h"
 
@@ -51,7 +50,7 @@ struct bench {
     struct options options;
     struct bench_keys keys;
     struct bench_frames frames;
-    struct wanted_record *records;
+    struct match_entry *entries;
     struct match_index *all;
     struct match_index *exact;
     struct receiver_options receiver_options;
@@ -132,33 +131,31 @@ static plate_key partial_plate(uint64_t *state)
     return plate_key_of_symbols(symbols, count);
 }
 
-static void fill_record(struct wanted_record *record, size_t at, plate_key key)
-{
-    *record = (struct wanted_record){.id = at + 1,
-                                     .key = key,
-                                     .valid_until = {INT64_MAX},
-                                     .class = PLATE_CLASS_ANY,
-                                     .priority = 2,
-                                     .handling = HANDLING_STOP};
-}
-
 static void create_indexes(struct bench *b)
 {
     uint64_t state = b->options.seed + 1;
+    const struct match_options exact_only = {.look_alike_max = 0};
     size_t whole = b->keys.listed_count;
-    struct match_entry *entries = calloc(whole + PARTIALS, sizeof *entries);
-    b->records = calloc(whole + PARTIALS, sizeof *b->records);
-    if (!entries || !b->records)
+    const struct match_entry **addresses = calloc(whole + PARTIALS, sizeof *addresses);
+    b->entries = calloc(whole + PARTIALS, sizeof *b->entries);
+    if (!addresses || !b->entries)
         bench_fail("no memory for %zu entries", whole);
     for (size_t i = 0; i < whole + PARTIALS; i++) {
-        fill_record(&b->records[i], i, i < whole ? b->keys.listed[i] : partial_plate(&state));
-        entries[i] = (struct match_entry){&b->records[i], ""};
+        b->entries[i] = (struct match_entry){
+            .record = {.id = i + 1,
+                       .key = i < whole ? b->keys.listed[i] : partial_plate(&state),
+                       .valid_until = {INT64_MAX},
+                       .class = PLATE_CLASS_ANY,
+                       .priority = 2,
+                       .handling = HANDLING_STOP},
+            .text = ""};
+        addresses[i] = &b->entries[i];
     }
     struct err_text err;
-    if (match_index_create(entries, whole + PARTIALS, &b->all, &err) != 0 ||
-        match_index_create(entries, whole, &b->exact, &err) != 0)
+    if (match_index_create(addresses, whole + PARTIALS, NULL, &b->all, &err) != 0 ||
+        match_index_create(addresses, whole, &exact_only, &b->exact, &err) != 0)
         bench_fail("%s", err.text);
-    free(entries);
+    free(addresses);
 }
 
 /* ---- where reads go ---- */
@@ -277,7 +274,8 @@ static void print_line(struct bench *b, double *all, double *exact, double *look
     bench_json_integer(&json, "drops", b->drops);
     bench_json_integer(&json, "hits", b->hits);
     bench_json_integer(&json, "runs", b->options.runs);
-    bench_json_text(&json, "kernel", plate_quick_kernel_name(PLATE_QUICK_BEST));
+    bench_json_text(&json, "pages", match_index_pages(b->all));
+    bench_json_text(&json, "kernel", match_kernel_name(match_index_kernel(b->all)));
     bench_json_end(&json);
 }
 
@@ -326,7 +324,7 @@ static void tear_down(struct bench *b)
     camera_table_destroy(b->cameras);
     match_index_destroy(b->all);
     match_index_destroy(b->exact);
-    free(b->records);
+    free(b->entries);
     bench_frames_destroy(&b->frames);
     bench_keys_destroy(&b->keys);
 }

@@ -58,20 +58,19 @@ static bool take(void *ctx, const struct plate_read *read, const struct match_re
 
 static struct match_index *create_index(void)
 {
-    static struct wanted_record records[2];
     static struct match_entry entries[2];
+    static const struct match_entry *const addresses[2] = {&entries[0], &entries[1]};
     static const char *const plates[2] = {"鲁H12345", "京B77?77"};
     struct match_index *index = NULL;
-    for (size_t i = 0; i < 2; i++) {
-        records[i] = (struct wanted_record){.id = i + 1,
-                                            .key = key_of(plates[i]),
-                                            .valid_until = {2 * NOW},
-                                            .class = PLATE_CLASS_ANY,
-                                            .priority = 2,
-                                            .handling = HANDLING_STOP};
-        entries[i] = (struct match_entry){&records[i], "{}"};
-    }
-    assert_int_equal(match_index_create(entries, 2, &index, NULL), 0);
+    for (size_t i = 0; i < 2; i++)
+        entries[i] = (struct match_entry){.record = {.id = i + 1,
+                                                     .key = key_of(plates[i]),
+                                                     .valid_until = {2 * NOW},
+                                                     .class = PLATE_CLASS_ANY,
+                                                     .priority = 2,
+                                                     .handling = HANDLING_STOP},
+                                          .text = ""};
+    assert_int_equal(match_index_create(addresses, 2, NULL, &index, NULL), 0);
     return index;
 }
 
