@@ -45,8 +45,9 @@ struct out_packet {
 
 /* What reads are matched against. */
 struct in_force {
-    struct match_index *index; /* NULL: no list */
-    struct wanted_list *list;  /* owns the texts */
+    struct match_index *index;   /* NULL: no list */
+    struct match_entry *entries; /* of the index */
+    struct wanted_list *list;    /* owns the texts */
     struct list_status status;
 };
 
