@@ -18,7 +18,11 @@ enum {
     HOUR_MS = 3600 * 1000,
     TEXT_SIZE = 12,
     SWEPT_A_BATCH = 200, /* persons looked at for having expired */
-    ROOM_SHARE = 16      /* an index has room for so small a part more: it fills up now and then */
+    ROOM_SHARE = 16,     /* an index has room for so small a part more: it fills up now and then */
+    /* Persons of one plate, so that looking for it walks a long chain that changes under the
+     * reader: in the first slots from now on, in the others not for a day. */
+    CROWD_SLOTS = 256,
+    CROWD_VALID = 4
 };
 
 /* "From the moment it is KEPT to the moment it is ENDED, reads of this plate at a time in
@@ -109,17 +113,26 @@ static struct owned *own(struct day *d, const struct wanted_record *record)
     return owned;
 }
 
-static struct wanted_record draw_record(struct day *d, uint64_t id)
+static int64_t draw_from(struct day *d, size_t slot)
+{
+    int64_t now = day_now(d);
+    if (slot < CROWD_SLOTS) {
+        return slot < CROWD_VALID ? now : now + DAY_MS;
+    }
+    return day_one_in(&d->random, 8) ? now + day_below(&d->random, HOUR_MS) : now;
+}
+
+static struct wanted_record draw_record(struct day *d, size_t slot, uint64_t id)
 {
     static const plate_class classes[] = {PLATE_CLASS_ANY, '0' << 8 | '2', '0' << 8 | '1'};
-    int64_t now = day_now(d);
-    int64_t from = day_one_in(&d->random, 8) ? now + day_below(&d->random, HOUR_MS) : now;
+    int64_t from = draw_from(d, slot);
     int64_t until = from + 1 + day_below(&d->random, 8 * HOUR_MS);
     if (day_one_in(&d->random, 2)) { /* many expire together, at the hour */
         until = (until / HOUR_MS + 1) * HOUR_MS;
     }
     return (struct wanted_record){.id = id,
-                                  .key = day_plate(&d->random),
+                                  .key = slot < CROWD_SLOTS ? day_crowded_plate()
+                                                            : day_plate(&d->random),
                                   .valid_from = {from},
                                   .valid_until = {until},
                                   .class = classes[day_below(&d->random, 3)],
@@ -239,7 +252,7 @@ static void swap_list(struct day *d)
             left[count++] = person->owned;
             person->owned = own(d, &record);
         } else if (!person->owned && day_one_in(&d->random, 4)) {
-            struct wanted_record record = draw_record(d, d->promise_count + 1);
+            struct wanted_record record = draw_record(d, i, d->promise_count + 1);
             *person = (struct person){promise(d, &record), own(d, &record)};
             came[i] = 1;
             d->live++;
@@ -282,7 +295,7 @@ static void take_from_index(struct day *d, struct owned *owned)
 
 static void add_person(struct day *d, size_t slot)
 {
-    struct wanted_record record = draw_record(d, d->promise_count + 1);
+    struct wanted_record record = draw_record(d, slot, d->promise_count + 1);
     struct owned *owned = own(d, &record);
     add_to_index(d, owned);
     d->persons[slot] = (struct person){promise(d, &record), owned};
@@ -322,7 +335,7 @@ static void change_person(struct day *d, size_t slot)
 {
     struct person *person = &d->persons[slot];
     struct owned *old = person->owned;
-    struct wanted_record record = draw_record(d, old->entry.record.id);
+    struct wanted_record record = draw_record(d, slot, old->entry.record.id);
     struct owned *owned = own(d, &record);
     end(person);
     add_to_index(d, owned);
@@ -334,7 +347,8 @@ static void change_person(struct day *d, size_t slot)
 
 static void update(struct day *d)
 {
-    size_t slot = day_below(&d->random, (uint32_t)d->slots);
+    bool crowd = day_one_in(&d->random, 4);
+    size_t slot = day_below(&d->random, crowd ? CROWD_SLOTS : (uint32_t)d->slots);
     if (!d->persons[slot].owned) {
         add_person(d, slot);
         return;

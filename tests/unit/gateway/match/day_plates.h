@@ -57,6 +57,15 @@ static plate_key day_plate(uint64_t *state)
     return plate.key;
 }
 
+/* Nothing looks like it, and day_plate() never draws it. */
+static plate_key day_crowded_plate(void)
+{
+    static const char text[] = "鲁H77777";
+    struct plate_text plate;
+    plate_encode(text, strlen(text), PLATE_DASH_AUTO, &plate);
+    return plate.key;
+}
+
 static const char *day_group(uint8_t symbol)
 {
     static const char *const groups[] = {"0ODQ", "1I", "2Z", "5S", "8B", "6G"};

@@ -85,10 +85,11 @@ static void about(struct reader *r, struct question *q, const struct promise *pr
 static void ask(struct reader *r, struct question *q)
 {
     static const plate_class classes[] = {PLATE_CLASS_UNKNOWN, '0' << 8 | '2', '0' << 8 | '1'};
-    size_t slot = day_below(&r->random, SLOTS);
+    bool crowd = day_one_in(&r->random, 8);
+    size_t slot = day_below(&r->random, crowd ? CROWD_VALID : SLOTS);
     const struct promise *promise =
         atomic_load_explicit(&r->day->directory[slot], memory_order_acquire);
-    *q = (struct question){.trusted = !day_one_in(&r->random, 16)};
+    *q = (struct question){.trusted = crowd || !day_one_in(&r->random, 16)};
     q->read.kind = PLATE_KEY;
     q->read.class = classes[day_below(&r->random, 3)];
     if (promise && !day_one_in(&r->random, 8)) {
