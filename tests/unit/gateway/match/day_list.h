@@ -54,7 +54,8 @@ struct owned {
 
 struct person {
     struct promise *promise;
-    struct owned *owned; /* NULL: nobody */
+    struct owned *owned;    /* NULL: nobody */
+    struct owned *replaced; /* the version before, still in the index; NULL: none */
 };
 
 struct day {
@@ -69,6 +70,8 @@ struct day {
     size_t promise_count;
     struct owned **retired; /* withdrawn, readers may still be on them */
     size_t retired_count;
+    size_t *replacing; /* slots that have a replaced version, all of this batch */
+    size_t replacing_count;
     size_t live;
     size_t sweep_at;
     void *in_force; /* struct match_index *, RCU */
@@ -175,6 +178,20 @@ static void note_withdrawn(struct day *d, const struct owned *owned)
     atomic_store_explicit(&d->stamp, next, memory_order_release);
 }
 
+/* The versions that were replaced are in the index no more. */
+static void note_replaced(struct day *d)
+{
+    while (d->replacing_count > 0) {
+        struct person *person = &d->persons[d->replacing[--d->replacing_count]];
+        note_withdrawn(d, person->replaced);
+        d->retired[d->retired_count++] = person->replaced;
+        person->replaced = NULL;
+        /* Release: who sees the longer time sees the entry that has it. */
+        atomic_store_explicit(&person->promise->until_ms,
+                              person->owned->entry.record.valid_until.ms, memory_order_release);
+    }
+}
+
 static void give_back(struct owned *owned)
 {
     memset(owned, 0xA5, sizeof(*owned)); /* whoever is still on it shall see nonsense */
@@ -217,6 +234,7 @@ static void publish(struct day *d, struct owned **left, size_t count)
     for (size_t i = 0; i < count; i++) {
         note_withdrawn(d, left[i]);
     }
+    note_replaced(d);
     rcu_wait();
     match_index_destroy(old);
     for (size_t i = 0; i < count; i++) {
@@ -253,7 +271,7 @@ static void swap_list(struct day *d)
             person->owned = own(d, &record);
         } else if (!person->owned && day_one_in(&d->random, 4)) {
             struct wanted_record record = draw_record(d, i, d->promise_count + 1);
-            *person = (struct person){promise(d, &record), own(d, &record)};
+            *person = (struct person){promise(d, &record), own(d, &record), NULL};
             came[i] = 1;
             d->live++;
         }
@@ -284,11 +302,16 @@ static void add_to_index(struct day *d, const struct owned *owned)
     }
 }
 
-static void take_from_index(struct day *d, struct owned *owned)
+static void remove_from_index(struct day *d, const struct owned *owned)
 {
     if (match_index_withdraw(d->in_force, &owned->entry) != 0) {
         day_fail("an entry of the index cannot be withdrawn");
     }
+}
+
+static void take_from_index(struct day *d, struct owned *owned)
+{
+    remove_from_index(d, owned);
     note_withdrawn(d, owned);
     d->retired[d->retired_count++] = owned;
 }
@@ -298,7 +321,7 @@ static void add_person(struct day *d, size_t slot)
     struct wanted_record record = draw_record(d, slot, d->promise_count + 1);
     struct owned *owned = own(d, &record);
     add_to_index(d, owned);
-    d->persons[slot] = (struct person){promise(d, &record), owned};
+    d->persons[slot] = (struct person){promise(d, &record), owned, NULL};
     keep(d, slot);
     d->live++;
     d->added++;
@@ -317,17 +340,28 @@ static void withdraw_person(struct day *d, size_t slot)
 static void renew_person(struct day *d, size_t slot)
 {
     struct person *person = &d->persons[slot];
-    struct owned *old = person->owned;
-    struct wanted_record record = old->entry.record;
+    struct wanted_record record = person->owned->entry.record;
     record.valid_until.ms += 1 + day_below(&d->random, HOUR_MS);
     record.priority = (uint8_t)(1 + day_below(&d->random, 3));
     struct owned *owned = own(d, &record);
     add_to_index(d, owned);
+    person->replaced = person->owned;
     person->owned = owned;
-    take_from_index(d, old);
-    /* Release: who sees the longer time sees the entry that has it. */
-    atomic_store_explicit(&person->promise->until_ms, record.valid_until.ms, memory_order_release);
+    d->replacing[d->replacing_count++] = slot;
     d->renewed++;
+}
+
+/* A reader that began before the new versions came may still be on its way to the old ones: they go
+ * only when it has ended. */
+static void finish_renewing(struct day *d)
+{
+    if (d->replacing_count > 0) {
+        rcu_wait();
+    }
+    for (size_t i = 0; i < d->replacing_count; i++) {
+        remove_from_index(d, d->persons[d->replacing[i]].replaced);
+    }
+    note_replaced(d);
 }
 
 /* Another plate, class or time under the same id. */
@@ -339,7 +373,7 @@ static void change_person(struct day *d, size_t slot)
     struct owned *owned = own(d, &record);
     end(person);
     add_to_index(d, owned);
-    *person = (struct person){promise(d, &record), owned};
+    *person = (struct person){promise(d, &record), owned, NULL};
     take_from_index(d, old);
     keep(d, slot);
     d->changed++;
@@ -352,6 +386,9 @@ static void update(struct day *d)
     if (!d->persons[slot].owned) {
         add_person(d, slot);
         return;
+    }
+    if (d->persons[slot].replaced) {
+        return; /* one change of a person a batch */
     }
     switch (day_below(&d->random, 4)) {
     case 0:
@@ -386,6 +423,7 @@ static void batch(struct day *d, size_t count)
     for (size_t i = 0; i < count; i++) {
         update(d);
     }
+    finish_renewing(d);
     sweep(d);
     if (match_index_worn(d->in_force)) {
         rebuild(d);
@@ -408,6 +446,7 @@ static void day_open(struct day *d, uint64_t seed, size_t slots, size_t updates)
     d->versions = day_room(d->version_max, sizeof(*d->versions));
     d->promises = day_room(d->version_max, sizeof(*d->promises));
     d->retired = day_room(4 * slots, sizeof(struct owned *));
+    d->replacing = day_room(slots, sizeof(*d->replacing));
     publish(d, NULL, 0);
     for (size_t i = 0; i < slots / 2; i++) {
         add_person(d, i);
@@ -428,4 +467,5 @@ static void day_close(struct day *d)
     free(d->versions);
     free(d->promises);
     free(d->retired);
+    free(d->replacing);
 }
