@@ -21,7 +21,7 @@ enum {
     ROOM_SHARE = 16,     /* an index has room for so small a part more: it fills up now and then */
     /* Persons of one plate, so that looking for it walks a long chain that changes under the
      * reader: in the first slots from now on, in the others not for a day. */
-    CROWD_SLOTS = 256,
+    CROWD_SLOTS = 64,
     CROWD_VALID = 4
 };
 
@@ -209,7 +209,7 @@ static void give_back_retired(struct day *d)
 
 static struct match_index *build(struct day *d)
 {
-    const struct match_entry **entries = day_room(d->slots, sizeof(*entries));
+    const struct match_entry **entries = day_room(d->slots, sizeof(const struct match_entry *));
     const struct match_options options = {.look_alike_max = 1, .room = d->slots / ROOM_SHARE};
     struct match_index *index = NULL;
     struct err_text err;
@@ -381,7 +381,7 @@ static void change_person(struct day *d, size_t slot)
 
 static void update(struct day *d)
 {
-    bool crowd = day_one_in(&d->random, 4);
+    bool crowd = day_one_in(&d->random, 3);
     size_t slot = day_below(&d->random, crowd ? CROWD_SLOTS : (uint32_t)d->slots);
     if (!d->persons[slot].owned) {
         add_person(d, slot);

@@ -82,10 +82,9 @@ static void about(struct reader *r, struct question *q, const struct promise *pr
     }
 }
 
-static void ask(struct reader *r, struct question *q)
+static void ask(struct reader *r, struct question *q, bool crowd)
 {
     static const plate_class classes[] = {PLATE_CLASS_UNKNOWN, '0' << 8 | '2', '0' << 8 | '1'};
-    bool crowd = day_one_in(&r->random, 8);
     size_t slot = day_below(&r->random, crowd ? CROWD_VALID : SLOTS);
     const struct promise *promise =
         atomic_load_explicit(&r->day->directory[slot], memory_order_acquire);
@@ -200,8 +199,9 @@ static void scan(struct reader *r, const struct match_index *index)
 static void read_burst(struct reader *r)
 {
     struct day *d = r->day;
+    bool crowd = day_one_in(&r->random, 2);
     for (int i = 0; i < BURST; i++) {
-        ask(r, &r->questions[i]);
+        ask(r, &r->questions[i], crowd);
     }
     /* Acquire: what was withdrawn by this stamp is gone from the index that is loaded next. */
     uint64_t stamp = atomic_load_explicit(&d->stamp, memory_order_acquire);
