@@ -146,6 +146,20 @@ enum { MATCH_MESSAGE_SIZE_MAX = sizeof(struct match_message) + MATCH_HITS_MAX * 
 
 /* "exact", "look_alike", "candidate", "partial"; NULL when it is none. */
 const char *match_kind_name(enum match_kind kind);
+/* What the odds of a hit mean to an officer: "almost certainly this plate" … "possible: check by
+ * eye"; for MATCH_ODDS_NONE what its kind says by itself. Never NULL. */
+const char *match_odds_words(int16_t odds_db, enum match_kind kind);
+const char *match_odds_words_zh(int16_t odds_db, enum match_kind kind);
+
+enum { MATCH_DIFFERS_TEXT_SIZE = 640 };
+/* How the best read (its key, 0: none) differs from the entry's plate, `differs` as in the hit:
+ * "O read for 0 at position 3; 5 not read at position 7; 1 read before position 1", "" when it does
+ * not. */
+void match_differs_text(plate_key entry, plate_key best_read, uint16_t differs,
+                        char out[MATCH_DIFFERS_TEXT_SIZE]);
+void match_differs_text_zh(plate_key entry, plate_key best_read, uint16_t differs,
+                           char out[MATCH_DIFFERS_TEXT_SIZE]);
+
 /* Checks a query of `size` bytes as it came off the socket. Errors as match_message_check. */
 int match_query_check(const struct match_query *query, size_t size,
                       struct err_text *err) MUST_CHECK;
