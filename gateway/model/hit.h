@@ -40,7 +40,8 @@ enum {
     MATCH_COUNTERS_MAX = 20, /* of one message; there may be several */
     MATCH_COUNTER_NAME_SIZE = 32,
     MATCH_REFUSED_SOURCE_SIZE = 56, /* "[2001:db8::1]:40000" */
-    MATCH_REFUSED_BYTES_MAX = 48
+    MATCH_REFUSED_BYTES_MAX = 48,
+    MATCH_CHANNELS_SIZE = 64
 };
 
 enum match_message_type {
@@ -53,7 +54,8 @@ enum match_message_type {
         6,              /* watched entries that are in the list no more (expiry is no withdrawal) */
     MATCH_SEARCHED = 7, /* answer to a search: like a read, of no passage */
     MATCH_STATS = 8,    /* counters of capture and matching since start, for status and metrics */
-    MATCH_REFUSED = 9   /* what of a camera was refused for one cause in a minute */
+    MATCH_REFUSED = 9,  /* what of a camera was refused for one cause in a minute */
+    MATCH_POLICY = 10   /* by what judgement goes: once a connection, then when it changes */
 };
 
 enum list_state {
@@ -68,6 +70,18 @@ struct list_status {
     struct wall_time signed_at;     /* time in that batch */
     struct wall_time current_until; /* of the freshness statement, 0 = none */
     enum list_state state;
+};
+
+/* By what judgement goes: the signed match policy in force, or what is built in without one. */
+struct policy_status {
+    uint64_t version;           /* 0: built in */
+    uint8_t hash[32];           /* of the policy's payload; zeros: built in */
+    struct wall_time signed_at; /* 0: built in */
+    uint32_t false_alerts;      /* operating point: false alerts a shift of 8 h */
+    uint32_t traffic;           /* vehicles a shift it is measured by */
+    bool traffic_stated;        /* by the policy; otherwise from the box's own count */
+    uint8_t look_alike_max;
+    char channels[MATCH_CHANNELS_SIZE]; /* alphabets with a channel, "latin mainland"; "": none */
 };
 
 struct match_counter {
@@ -115,6 +129,7 @@ struct match_message {
             uint8_t size;
             uint8_t bytes[MATCH_REFUSED_BYTES_MAX]; /* its first bytes, none of a plate */
         } refused;
+        struct policy_status policy;
     } u;
     /* MATCH_READ and MATCH_SEARCHED: the JSON texts of the hits' entries follow, each
      * entry.text_size bytes, in order. */

@@ -182,6 +182,34 @@ static json_t *list_body(const struct list_status *list)
     return body;
 }
 
+/* "latin mainland" as a list. */
+static json_t *channels_body(const char *names)
+{
+    json_t *list = json_array();
+    for (const char *at = names; *at; at += strspn(at, " ")) {
+        size_t size = strcspn(at, " ");
+        json_array_append_new(list, json_stringn(at, size));
+        at += size;
+    }
+    return list;
+}
+
+static json_t *policy_body(const struct policy_status *policy)
+{
+    char hash[65];
+    json_t *body = json_object();
+    hex_encode(policy->hash, sizeof policy->hash, hash);
+    put_int(body, "version", (int64_t)policy->version);
+    put_text(body, "hash", policy->version == 0 ? "" : hash);
+    put_time(body, "signed_at", policy->signed_at);
+    put_int(body, "false_alerts", policy->false_alerts);
+    put_int(body, "traffic", policy->traffic);
+    json_object_set_new(body, "traffic_stated", json_boolean(policy->traffic_stated));
+    put_int(body, "look_alike", policy->look_alike_max);
+    json_object_set_new(body, "channels", channels_body(policy->channels));
+    return body;
+}
+
 static json_t *clock_body(const struct fact_clock *clock)
 {
     json_t *body = json_object();
@@ -436,6 +464,9 @@ json_t *fact_body(const struct fact *fact)
     case FACT_LIST:
         json_object_set_new(body, "list", list_body(&fact->u.list));
         break;
+    case FACT_POLICY:
+        json_object_set_new(body, "policy", policy_body(&fact->u.policy));
+        break;
     case FACT_CLOCK:
         json_object_set_new(body, "clock", clock_body(&fact->u.clock));
         break;
@@ -504,6 +535,7 @@ const char *fact_record_kind(const struct fact *fact)
     case FACT_REFUSED:
         return "device";
     case FACT_LIST:
+    case FACT_POLICY:
         return "list";
     case FACT_CLOCK:
         return "clock";
@@ -534,6 +566,8 @@ static const char *event_name(const struct fact *fact)
         return "camera_errors";
     case FACT_LIST:
         return "list";
+    case FACT_POLICY:
+        return "policy";
     case FACT_CLOCK:
         return "clock";
     case FACT_STATUS:

@@ -31,6 +31,7 @@ enum fact_kind {
     FACT_ACT,        /* an officer's or administrator's act outside the lane */
     FACT_ALARM,      /* raised or ended; by event id */
     FACT_LIST,       /* the list in force changed */
+    FACT_POLICY,     /* by what matches are judged changed */
     FACT_CLOCK,      /* trust in the clock changed */
     FACT_SUPPRESSED, /* unauthenticated passages of a minute that were only counted */
     FACT_REFUSED,    /* what of a camera was refused for one cause in a minute */
@@ -116,6 +117,7 @@ struct fact {
             char detail[FACT_DETAIL_SIZE];
         } alarm;
         struct list_status list;
+        struct policy_status policy;
         struct fact_clock clock;
         struct {
             uint32_t count;

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "gateway/signed/match_policy.h"
 #include "gateway/wanted/link.h"
 #include "gateway/wanted/list.h"
 #include "gateway/wanted/store.h" /* wanted_alarm */
@@ -25,6 +26,10 @@ struct wanted_reader_options {
                         const struct list_status *status);
     /* State or current_until changed without a new revision. May be NULL. */
     void (*status_changed)(void *ctx, const struct list_status *status);
+    /* Another match policy came into force (also at start, from the last-good shelf); borrowed,
+     * valid until the next call. Never called: there is none. An error (no memory) is tried again.
+     * May be NULL. */
+    int (*policy_changed)(void *ctx, const struct match_policy *policy);
     wanted_alarm alarm; /* may be NULL */
     void *ctx;
 };

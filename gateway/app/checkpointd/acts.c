@@ -194,11 +194,12 @@ static json_t *lanes_of(const struct checkpointd *c)
 static void run_status(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
-    json_t *result = json_pack(
-        "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "checkpoint", c->config.checkpoint, "alarms",
-        alarms_of(&c->board), "list", or_null(c->board.list), "clock", clock_of(c), "uplink",
-        or_null(c->board.uplink), "journal", journal_of(c), "counters", counters_of(c), "lanes",
-        lanes_of(c), "buses", buses_of(c), "matchd", matchd_of(c));
+    json_t *result = json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "checkpoint",
+                               c->config.checkpoint, "alarms", alarms_of(&c->board), "list",
+                               or_null(c->board.list), "policy", or_null(c->board.policy), "clock",
+                               clock_of(c), "uplink", or_null(c->board.uplink), "journal",
+                               journal_of(c), "counters", counters_of(c), "lanes", lanes_of(c),
+                               "buses", buses_of(c), "matchd", matchd_of(c));
     control_answer(control, call->ticket, result);
 }
 

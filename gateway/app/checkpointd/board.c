@@ -26,6 +26,7 @@ void board_init(struct board *board)
     board->alarms = json_object();
     board->hits = json_array();
     board->list = NULL;
+    board->policy = NULL;
     board->clock = NULL;
     board->uplink = NULL;
     board_set_uplink(board, false, "checkpoint-uplinkd is not connected");
@@ -38,6 +39,7 @@ void board_free(struct board *board)
     json_decref(board->alarms);
     json_decref(board->hits);
     json_decref(board->list);
+    json_decref(board->policy);
     json_decref(board->clock);
     json_decref(board->uplink);
     json_decref(board->matchd);
@@ -79,6 +81,9 @@ static void take(struct board *board, const struct published *p)
         break;
     case FACT_LIST:
         replace(&board->list, json_object_get(p->event, "list"));
+        break;
+    case FACT_POLICY:
+        replace(&board->policy, json_object_get(p->event, "policy"));
         break;
     case FACT_CLOCK:
         replace(&board->clock, json_object_get(p->event, "clock"));

@@ -100,6 +100,7 @@ struct board {
     json_t *alarms; /* {"501:1": alarm event}, active ones */
     json_t *hits;   /* array, newest last */
     json_t *list;
+    json_t *policy; /* by what matchd judges */
     json_t *clock;
     json_t *uplink; /* {"connected","detail"}: the link to headquarters */
     json_t *matchd; /* {"frames": 12}: what checkpoint-matchd counts */
@@ -288,6 +289,7 @@ void records_confirmed(struct checkpointd *c, uint64_t client, int result,
 int restore_find(const char *journal_dir, struct lane_restore_event *holds, uint8_t *lanes,
                  size_t max, size_t *out_count, uint64_t *out_highest,
                  struct err_text *err) MUST_CHECK;
-/* The highest revision of the wanted list the journal knows of; state LIST_NONE: none. */
-int restore_list_high(const char *journal_dir, struct list_status *out,
-                      struct err_text *err) MUST_CHECK;
+/* The highest revision of the wanted list the journal knows of (state LIST_NONE: none) and the
+ * newest match policy (version 0: none). */
+int restore_list_high(const char *journal_dir, struct list_status *out_list,
+                      struct policy_status *out_policy, struct err_text *err) MUST_CHECK;

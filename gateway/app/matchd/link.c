@@ -35,6 +35,7 @@ struct link_state {
     int fd; /* -1: not connected */
     uint64_t sequence;
     unsigned list_seen;
+    unsigned policy_seen; /* 0: to be told anew */
     struct match_query watch;
     bool watching;
     struct mono_time sent_at;
@@ -169,6 +170,19 @@ static void send_list_change(struct link_state *l)
     }
 }
 
+/* Not before the policy of the last run was looked for: what is built in would look like a loss. */
+static void send_policy_change(struct link_state *l)
+{
+    unsigned changes = atomic_load_explicit(&l->m->policy_changes, memory_order_acquire);
+    if (l->fd < 0 || changes == l->policy_seen ||
+        !atomic_load_explicit(&l->m->list_tried, memory_order_acquire)) {
+        return;
+    }
+    l->policy_seen = changes;
+    matchd_judge_fill(l->m, &begin(l, MATCH_POLICY)->u.policy);
+    send_own(l);
+}
+
 static void send_stats(struct link_state *l)
 {
     struct match_counter counters[MATCHD_COUNTERS_MAX];
@@ -227,7 +241,7 @@ static void answer_search(struct link_state *l, const struct match_query *query)
     rcu_reader_online();
     const struct in_force *in_force = rcu_load(&l->m->in_force);
     if (in_force && in_force->index) {
-        match_find(in_force->index, NULL, read, read->wall, trusted, &result);
+        match_find(in_force->index, in_force->judge, read, read->wall, trusted, &result);
     }
     matchd_fill_hits(&result, &l->own);
     rcu_reader_offline();
@@ -276,6 +290,7 @@ static void connect_when_due(struct link_state *l)
     }
     l->sequence = 0;
     l->list_seen = atomic_load_explicit(&l->m->list_changes, memory_order_acquire);
+    l->policy_seen = 0;
     send_hello(l);
     send_alarms(l, true);
 }
@@ -350,6 +365,7 @@ void matchd_link_run(struct thread *self, void *arg)
         end_behind(&l);
         if (l.fd >= 0) {
             send_list_change(&l);
+            send_policy_change(&l);
         }
         send_alarms(&l, false);
         send_stats(&l);

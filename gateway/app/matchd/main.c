@@ -63,24 +63,31 @@ void matchd_alarm(void *ctx, enum log_event_id event, bool active, const char *d
 
 /* ---- the list in force ---- */
 
-static void free_in_force(struct in_force *in_force, bool with_index)
+struct in_force *matchd_next_in_force(const struct matchd *m)
 {
-    if (!in_force) {
-        return;
+    struct in_force *next = calloc(1, sizeof(*next));
+    const struct in_force *now = m->in_force; /* this thread alone replaces it */
+    if (next && now) {
+        *next = *now;
     }
-    if (with_index) {
+    return next;
+}
+
+static void free_in_force(struct in_force *in_force, const struct in_force *next)
+{
+    if (in_force && (!next || in_force->index != next->index)) {
         match_index_destroy(in_force->index);
         wanted_list_destroy(in_force->list);
     }
     free(in_force);
 }
 
-static void publish(struct matchd *m, struct in_force *next, bool keep_index)
+void matchd_publish(struct matchd *m, struct in_force *next)
 {
     struct in_force *old = rcu_publish(&m->in_force, next);
     atomic_fetch_add_explicit(&m->list_changes, 1, memory_order_release);
     rcu_wait();
-    free_in_force(old, !keep_index);
+    free_in_force(old, next);
 }
 
 /* Observe entries stay out: with and without one, everything that leaves this program is the same.
@@ -110,20 +117,22 @@ static int list_changed(void *ctx, const struct wanted_list *list, const struct 
 {
     struct matchd *m = ctx;
     struct err_text err;
-    struct in_force *next = calloc(1, sizeof(*next));
+    struct in_force *next = matchd_next_in_force(m);
     if (!next) {
         return ERR_NO_MEMORY;
     }
     next->status = *status;
+    next->index = NULL;
+    next->list = NULL;
     int result = wanted_list_share(list, &next->list);
     if (result == 0) {
         result = build_index(next->list, &next->index, &err);
     }
     if (result != 0) {
-        free_in_force(next, true);
+        free_in_force(next, NULL);
         return result;
     }
-    publish(m, next, false);
+    matchd_publish(m, next);
     return 0;
 }
 
@@ -131,16 +140,12 @@ static int list_changed(void *ctx, const struct wanted_list *list, const struct 
 static void status_changed(void *ctx, const struct list_status *status)
 {
     struct matchd *m = ctx;
-    const struct in_force *old = m->in_force; /* this thread alone replaces it */
-    struct in_force *next = calloc(1, sizeof(*next));
+    struct in_force *next = matchd_next_in_force(m);
     if (!next) {
         return; /* said again with the next look */
     }
-    if (old) {
-        *next = *old;
-    }
     next->status = *status;
-    publish(m, next, true);
+    matchd_publish(m, next);
 }
 
 static struct wall_time trusted_wall(void *ctx)
@@ -176,6 +181,7 @@ static void list_run(struct thread *self, void *arg)
                                             .clock = &clock,
                                             .list_changed = list_changed,
                                             .status_changed = status_changed,
+                                            .policy_changed = matchd_judge_policy,
                                             .alarm = matchd_alarm,
                                             .ctx = m};
     struct wanted_reader *reader = NULL;
@@ -188,6 +194,7 @@ static void list_run(struct thread *self, void *arg)
         if (!mono_before(now, clock_due)) {
             matchd_clock_look(m);
             clock_due = mono_add_ms(now, CLOCK_MS);
+            matchd_judge_look(m, now);
         }
         if (reader) {
             matchd_clock_signed(m, wanted_reader_list(reader));
@@ -285,7 +292,8 @@ static void stop_all(struct matchd *m)
 
 static void destroy_all(struct matchd *m)
 {
-    free_in_force(m->in_force, true);
+    matchd_judge_end(m);
+    free_in_force(m->in_force, NULL);
     receiver_destroy(m->receiver);
     matchd_refusals_destroy(m);
     camera_table_destroy(m->cameras);
@@ -324,7 +332,10 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
     }
     matchd_clock_begin(m);
     matchd_counters_load(m);
-    result = make_pool(m, err);
+    result = matchd_judge_begin(m, err);
+    if (result == 0) {
+        result = make_pool(m, err);
+    }
     if (result == 0) {
         result = matchd_reads_listen(m, err);
     }

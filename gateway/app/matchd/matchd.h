@@ -24,6 +24,7 @@
 #include "gateway/base/thread.h"
 #include "gateway/base/trusted_time.h"
 #include "gateway/match/index.h"
+#include "gateway/match/judge.h"
 #include "gateway/wanted/reader.h"
 
 enum {
@@ -47,7 +48,22 @@ struct out_packet {
 struct in_force {
     struct match_index *index; /* NULL: no list */
     struct wanted_list *list;  /* owns the texts */
+    struct match_judge *judge; /* the policy's or what is built in */
     struct list_status status;
+};
+
+enum { TRAFFIC_HOURS = 8 /* of a shift */ };
+
+/* By what matches are judged; the list thread's. */
+struct judging {
+    struct policy_status status; /* as it was last told; under counter_lock for others */
+    struct match_channel *channels[CHANNEL_ALPHABETS];
+    size_t channel_count;
+    uint32_t stated;               /* vehicles a shift the policy states, 0: none */
+    uint32_t hours[TRAFFIC_HOURS]; /* reads of the last whole hours, a ring */
+    size_t hour;
+    unsigned long long hour_reads; /* `reads` when the hour began */
+    struct mono_time hour_ends;
 };
 
 struct alarm_state {
@@ -65,6 +81,8 @@ struct matchd {
     struct queue *packets;
     struct out_packet *pool;
     void *in_force; /* struct in_force *, RCU */
+    struct judging judging;
+    atomic_uint policy_changes;
     atomic_uint list_changes;
     atomic_bool list_tried; /* the list of the last run was looked for: reads may be matched */
 
@@ -139,6 +157,21 @@ void matchd_clock_look(struct matchd *m);
 void matchd_clock_signed(struct matchd *m, const struct wanted_list *list);
 /* Keeper thread: keeps a time that is trusted, so that a restart does not take the clock's word. */
 void matchd_clock_keep(struct matchd *m);
+
+/* judge.c. List thread: begins with what is built in; takes a match policy (a reader's
+ * policy_changed: its errors are tried again); looks at the traffic, once a second or so; ends. */
+int matchd_judge_begin(struct matchd *m, struct err_text *err) MUST_CHECK;
+int matchd_judge_policy(void *matchd, const struct match_policy *policy) MUST_CHECK;
+void matchd_judge_look(struct matchd *m, struct mono_time now);
+void matchd_judge_end(struct matchd *m);
+/* Any thread. */
+void matchd_judge_fill(struct matchd *m, struct policy_status *out);
+
+/* List thread: a copy of what is in force, to be altered and published. NULL: no memory. */
+struct in_force *matchd_next_in_force(const struct matchd *m);
+/* List thread: puts `next` in force and waits until no reader has the one before, whose index and
+ * list end unless they go on in `next`; its judge is the caller's to end. */
+void matchd_publish(struct matchd *m, struct in_force *next);
 
 /* Waits until the list of the last run is in force, or there is none. */
 void matchd_wait_for_list(struct matchd *m, struct thread *self);
