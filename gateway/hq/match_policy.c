@@ -8,6 +8,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/match/channel.h"
 #include "gateway/signed/match_policy.h"
 
 static const char kind_name[] = "match-policy";
@@ -89,12 +90,27 @@ static enum hq_step take(struct hq_call *call, const struct match_policy *policy
     return answer_version(call, 201, held + 1);
 }
 
+/* As a box would: signatures, then whether its channels can be read. */
+static int verify(struct hq_call *call, struct match_policy *out, struct err_text *err)
+{
+    int rc = match_policy_verify(call->hq->keyset, call->body, call->size, out, err);
+    for (size_t i = 0; rc == 0 && i < out->channel_count; i++) {
+        const struct match_policy_channel *row = &out->channels[i];
+        rc = channel_check(row->alphabet, row->text, row->size_bytes, err);
+        if (rc != 0) {
+            (void)err_prefix(err, rc, "channel %s", row->alphabet); /* told with rc */
+            match_policy_fini(out);
+        }
+    }
+    return rc;
+}
+
 enum hq_step hq_put_match_policy(struct hq_call *call)
 {
     struct err_text err = {""};
     struct match_policy policy = {0};
     enum hq_step step;
-    int rc = match_policy_verify(call->hq->keyset, call->body, call->size, &policy, &err);
+    int rc = verify(call, &policy, &err);
     if (rc != 0)
         return hq_answer_error(call, rc == ERR_NO_MEMORY ? 503 : 422, "%s",
                                err.text[0] ? err.text : err_name(rc));

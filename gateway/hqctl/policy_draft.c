@@ -29,7 +29,7 @@ int policy_draft_set_channel(struct policy_draft *draft, const char *text, size_
     int rc = channel_parse(text, size, &channel, err);
     if (rc != 0)
         return rc;
-    enum channel_alphabet alphabet = channel_alphabet(channel);
+    enum channel_alphabet alphabet = channel->alphabet;
     rc = channel_write(channel, &canonical, &canonical_size);
     channel_destroy(channel);
     if (rc != 0)

@@ -18,6 +18,14 @@ const char *match_kind_name(enum match_kind kind)
     return NULL;
 }
 
+enum match_kind match_kind_parse(const char *name)
+{
+    for (int kind = MATCH_EXACT; kind <= MATCH_PARTIAL; kind++)
+        if (strcmp(match_kind_name((enum match_kind)kind), name) == 0)
+            return (enum match_kind)kind;
+    return (enum match_kind)0;
+}
+
 static int check_entry(const struct wanted_record *entry, struct err_text *err)
 {
     char text[PLATE_TEXT_SIZE];

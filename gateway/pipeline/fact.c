@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "gateway/base/encode.h"
+#include "gateway/pipeline/policy.h"
+#include "gateway/pipeline/why.h"
 
 /* ---- building ---- */
 
@@ -182,34 +184,6 @@ static json_t *list_body(const struct list_status *list)
     return body;
 }
 
-/* "latin mainland" as a list. */
-static json_t *channels_body(const char *names)
-{
-    json_t *list = json_array();
-    for (const char *at = names; *at; at += strspn(at, " ")) {
-        size_t size = strcspn(at, " ");
-        json_array_append_new(list, json_stringn(at, size));
-        at += size;
-    }
-    return list;
-}
-
-static json_t *policy_body(const struct policy_status *policy)
-{
-    char hash[65];
-    json_t *body = json_object();
-    hex_encode(policy->hash, sizeof policy->hash, hash);
-    put_int(body, "version", (int64_t)policy->version);
-    put_text(body, "hash", policy->version == 0 ? "" : hash);
-    put_time(body, "signed_at", policy->signed_at);
-    put_int(body, "false_alerts", policy->false_alerts);
-    put_int(body, "traffic", policy->traffic);
-    json_object_set_new(body, "traffic_stated", json_boolean(policy->traffic_stated));
-    put_int(body, "look_alike", policy->look_alike_max);
-    json_object_set_new(body, "channels", channels_body(policy->channels));
-    return body;
-}
-
 static json_t *clock_body(const struct fact_clock *clock)
 {
     json_t *body = json_object();
@@ -264,6 +238,7 @@ static void hit_into(json_t *body, const struct fact *fact)
     put_text(body, "class_agreement", agreement_name(match->agreement));
     put_plate(body, "matched", match->read_key);
     put_id(body, "differing", match->differing);
+    why_into(body, match, &fact->u.hit.read);
     put_true(body, "expired", match->expired);
     json_object_set_new(body, "read", read_body(&fact->u.hit.read));
     json_object_set_new(body, "entry", entry_body(&match->entry));
@@ -465,7 +440,7 @@ json_t *fact_body(const struct fact *fact)
         json_object_set_new(body, "list", list_body(&fact->u.list));
         break;
     case FACT_POLICY:
-        json_object_set_new(body, "policy", policy_body(&fact->u.policy));
+        policy_into(body, &fact->u.policy);
         break;
     case FACT_CLOCK:
         json_object_set_new(body, "clock", clock_body(&fact->u.clock));
@@ -605,6 +580,7 @@ json_t *fact_event(const struct fact *fact)
         char marks[DECISION_MARKS_TEXT_SIZE];
         decision_marks_format(fact->u.hit.decision.marks, marks);
         put_text(event, "marks_zh", marks);
+        why_words_into(event, &fact->u.hit.match, &fact->u.hit.read);
         json_t *card = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
         if (card)
             json_object_set_new(event, "card", card);

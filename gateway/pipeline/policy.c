@@ -1,10 +1,42 @@
 /* By what matchd judges: on record when it changes, held against the newest this box has had. See
- * pipeline.h. */
+ * pipeline.h and policy.h. */
+#include "gateway/pipeline/policy.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/base/encode.h"
 #include "gateway/pipeline/state.h"
+
+/* "latin mainland" as a list. */
+static json_t *channels_body(const char *names)
+{
+    json_t *list = json_array();
+    for (const char *at = names; *at; at += strspn(at, " ")) {
+        size_t size = strcspn(at, " ");
+        json_array_append_new(list, json_stringn(at, size));
+        at += size;
+    }
+    return list;
+}
+
+void policy_into(json_t *body, const struct policy_status *policy)
+{
+    char text[2 * sizeof policy->hash + WALL_TEXT_SIZE];
+    json_t *value = json_pack("{s:I,s:I,s:I,s:b,s:I,s:o}", "version", (json_int_t)policy->version,
+                              "false_alerts", (json_int_t)policy->false_alerts, "traffic",
+                              (json_int_t)policy->traffic, "traffic_stated", policy->traffic_stated,
+                              "look_alike", (json_int_t)policy->look_alike_max, "channels",
+                              channels_body(policy->channels));
+    if (policy->version > 0) {
+        hex_encode(policy->hash, sizeof policy->hash, text);
+        json_object_set_new(value, "hash", json_string(text));
+        wall_format(policy->signed_at, text);
+        json_object_set_new(value, "signed_at", json_string(text));
+    }
+    json_object_set_new(body, "policy", value);
+}
 
 static bool same_hash(const struct policy_status *a, const struct policy_status *b)
 {

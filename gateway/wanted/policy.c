@@ -37,14 +37,7 @@ static int check_channels(const struct match_policy *policy, struct err_text *er
 {
     for (size_t i = 0; i < policy->channel_count; i++) {
         const struct match_policy_channel *row = &policy->channels[i];
-        struct match_channel *channel = NULL;
-        int result = channel_parse(row->text, row->size_bytes, &channel, err);
-        if (result == ERR_OK &&
-            strcmp(channel_alphabet_name(channel_alphabet(channel)), row->alphabet) != 0) {
-            result = err_set(err, ERR_INVALID, "is of alphabet %s",
-                             channel_alphabet_name(channel_alphabet(channel)));
-        }
-        channel_destroy(channel);
+        int result = channel_check(row->alphabet, row->text, row->size_bytes, err);
         if (result < 0) {
             return err_prefix(err, result, "match policy: channel %s", row->alphabet);
         }

@@ -11,6 +11,7 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/log.h"
 #include "gateway/model/plate_key.h"
+#include "gateway/pipeline/why.h"
 
 enum { HITS_DEFAULT = 20, REASON_MAX = FACT_REASON_SIZE - 1 };
 
@@ -460,17 +461,22 @@ static void run_check(void *ctx, struct control *control, const struct control_c
     lane_post(c, &event);
 }
 
-static json_t *match_json(const struct match_hit *hit, const char *text)
+static json_t *match_json(const struct match_hit *hit, const struct plate_read *read,
+                          const char *text)
 {
     char plate[PLATE_TEXT_SIZE] = "";
     if (plate_decode(hit->entry.key, plate) != 0) {
         return json_object(); /* checked at the socket */
     }
     json_t *card = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    return json_pack("{s:I,s:s,s:s,s:s,s:i,s:b,s:o}", "entry", (json_int_t)hit->entry.id, "plate",
-                     plate, "match", match_kind_name(hit->kind), "category",
-                     wanted_category_name(hit->entry.category), "priority", hit->entry.priority,
-                     "expired", hit->expired, "card", card ? card : json_null());
+    json_t *row =
+        json_pack("{s:I,s:s,s:s,s:s,s:i,s:b,s:o}", "entry", (json_int_t)hit->entry.id, "plate",
+                  plate, "match", match_kind_name(hit->kind), "category",
+                  wanted_category_name(hit->entry.category), "priority", hit->entry.priority,
+                  "expired", hit->expired, "card", card ? card : json_null());
+    why_into(row, hit, read);
+    why_words_into(row, hit, read);
+    return row;
 }
 
 void acts_searched(void *ctx, uint64_t number, const struct match_packet *packet)
@@ -488,7 +494,8 @@ void acts_searched(void *ctx, uint64_t number, const struct match_packet *packet
     for (int h = 0; h < packet->message.u.read.hit_count; h++) {
         const struct match_hit *hit = &packet->message.u.read.hits[h];
         if (hit->entry.handling != HANDLING_OBSERVE) {
-            json_array_append_new(hits, match_json(hit, packet->texts[h]));
+            json_array_append_new(hits,
+                                  match_json(hit, &packet->message.u.read.read, packet->texts[h]));
         }
     }
     control_answer(c->control, search.ticket,

@@ -3,33 +3,15 @@
  * without one, and made anew when the traffic it is measured by has changed. The list thread alone
  * replaces it; capture, reads and link judge by it under RCU.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/app/matchd/matchd.h"
 
-enum {
-    HOUR_MS = 3600 * 1000,
-    /* An hour nobody has counted yet, as after a start, is one of ordinary traffic. */
-    UNKNOWN_HOUR = MATCH_VEHICLES_DEFAULT / TRAFFIC_HOURS,
-    /* A quiet night must not loosen judgement until every read of the morning is told. */
-    TRAFFIC_MIN = 500
-};
-
 static uint32_t traffic_of(const struct judging *j)
 {
-    uint64_t sum = 0;
-    if (j->stated > 0) {
-        return j->stated;
-    }
-    for (size_t i = 0; i < TRAFFIC_HOURS; i++) {
-        sum += j->hours[i];
-    }
-    return sum < TRAFFIC_MIN                ? TRAFFIC_MIN
-           : sum > MATCH_POLICY_TRAFFIC_MAX ? MATCH_POLICY_TRAFFIC_MAX
-                                            : (uint32_t)sum;
+    return j->stated > 0 ? j->stated : traffic_of_shift(&j->traffic);
 }
 
 static int make_judge(const struct judging *j, const struct policy_status *status,
@@ -70,40 +52,42 @@ int matchd_judge_begin(struct matchd *m, struct err_text *err)
     struct judging *j = &m->judging;
     struct policy_status built_in = {.false_alerts = MATCH_POLICY_FALSE_ALERTS_DEFAULT,
                                      .look_alike_max = MATCH_POLICY_LOOK_ALIKE_DEFAULT};
-    for (size_t i = 0; i < TRAFFIC_HOURS; i++) {
-        j->hours[i] = UNKNOWN_HOUR;
-    }
-    j->hour_ends = mono_add_ms(clock_mono(&clock_system), HOUR_MS);
+    traffic_init(&j->traffic, 0, clock_mono(&clock_system));
     return put_in_force(m, &built_in, err);
 }
 
 /* ---- a policy ---- */
 
-static void free_channels(struct judging *j)
+static void free_channels(struct match_channel **channels, size_t count)
 {
-    for (size_t i = 0; i < j->channel_count; i++) {
-        channel_destroy(j->channels[i]);
+    for (size_t i = 0; i < count; i++) {
+        channel_destroy(channels[i]);
     }
-    j->channel_count = 0;
 }
 
-/* The reader has parsed them once: what fails now is memory. */
+/* Takes the policy's channels in place of those held, all or none. The reader has parsed them once:
+ * what fails now is memory. */
 static int take_channels(struct judging *j, const struct match_policy *policy,
                          struct policy_status *status, struct err_text *err)
 {
+    struct match_channel *channels[CHANNEL_ALPHABETS];
+    size_t count = 0;
     size_t used = 0;
-    free_channels(j);
-    for (size_t i = 0; i < policy->channel_count && j->channel_count < CHANNEL_ALPHABETS; i++) {
+    for (size_t i = 0; i < policy->channel_count && count < CHANNEL_ALPHABETS; i++) {
         const struct match_policy_channel *row = &policy->channels[i];
-        int result = channel_parse(row->text, row->size_bytes, &j->channels[j->channel_count], err);
+        int result = channel_parse(row->text, row->size_bytes, &channels[count], err);
         if (result != 0) {
+            free_channels(channels, count);
             return result;
         }
-        j->channel_count++;
+        count++;
         int more = snprintf(status->channels + used, sizeof(status->channels) - used, "%s%s",
                             used > 0 ? " " : "", row->alphabet);
         used += more > 0 && (size_t)more < sizeof(status->channels) - used ? (size_t)more : 0;
     }
+    free_channels(j->channels, j->channel_count);
+    memcpy(j->channels, channels, count * sizeof(channels[0]));
+    j->channel_count = count;
     return 0;
 }
 
@@ -137,19 +121,10 @@ void matchd_judge_look(struct matchd *m, struct mono_time now)
 {
     struct judging *j = &m->judging;
     struct err_text err;
-    unsigned long long reads = atomic_load_explicit(&m->reads, memory_order_relaxed);
-    if (mono_before(now, j->hour_ends)) {
-        return;
-    }
-    unsigned long long count = reads - j->hour_reads;
-    j->hours[j->hour] =
-        count > MATCH_POLICY_TRAFFIC_MAX ? MATCH_POLICY_TRAFFIC_MAX : (uint32_t)count;
-    j->hour = (j->hour + 1) % TRAFFIC_HOURS;
-    j->hour_reads = reads;
-    j->hour_ends = mono_add_ms(now, HOUR_MS);
     struct policy_status status = j->status; /* this thread alone writes it */
+    traffic_look(&j->traffic, atomic_load_explicit(&m->reads, memory_order_relaxed), now);
     if (moved(status.traffic, traffic_of(j))) {
-        /* Without memory the old one stays in force; the next hour tries again. */
+        /* Without memory the old one stays in force and the next look tries again. */
         (void)!put_in_force(m, &status, &err);
     }
 }
@@ -165,5 +140,5 @@ void matchd_judge_end(struct matchd *m)
 {
     const struct in_force *in_force = m->in_force;
     match_judge_destroy(in_force ? in_force->judge : NULL);
-    free_channels(&m->judging);
+    free_channels(m->judging.channels, m->judging.channel_count);
 }

@@ -25,6 +25,7 @@
 #include "gateway/base/trusted_time.h"
 #include "gateway/match/index.h"
 #include "gateway/match/judge.h"
+#include "gateway/model/traffic.h"
 #include "gateway/wanted/reader.h"
 
 enum {
@@ -52,18 +53,13 @@ struct in_force {
     struct list_status status;
 };
 
-enum { TRAFFIC_HOURS = 8 /* of a shift */ };
-
 /* By what matches are judged; the list thread's. */
 struct judging {
     struct policy_status status; /* as it was last told; under counter_lock for others */
     struct match_channel *channels[CHANNEL_ALPHABETS];
     size_t channel_count;
-    uint32_t stated;               /* vehicles a shift the policy states, 0: none */
-    uint32_t hours[TRAFFIC_HOURS]; /* reads of the last whole hours, a ring */
-    size_t hour;
-    unsigned long long hour_reads; /* `reads` when the hour began */
-    struct mono_time hour_ends;
+    uint32_t stated;        /* vehicles a shift the policy states, 0: none */
+    struct traffic traffic; /* by `reads` */
 };
 
 struct alarm_state {
