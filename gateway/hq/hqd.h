@@ -118,6 +118,7 @@ enum hq_step hq_box_records(struct hq_call *call);
 enum hq_step hq_box_urgent(struct hq_call *call);
 enum hq_step hq_box_inbox(struct hq_call *call);
 enum hq_step hq_operator_hits(struct hq_call *call);
+enum hq_step hq_operator_answers(struct hq_call *call);
 enum hq_step hq_operator_checkpoints(struct hq_call *call);
 enum hq_step hq_operator_enroll(struct hq_call *call);
 enum hq_step hq_operator_revoke(struct hq_call *call);

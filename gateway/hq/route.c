@@ -28,6 +28,7 @@ static const struct hq_route routes[] = {
     {"POST", "/v1/checkpoints/{}/urgent", HQ_WHO_BOX, true, hq_box_urgent},
     {"GET", "/v1/checkpoints/{}/inbox", HQ_WHO_BOX, true, hq_box_inbox},
     {"GET", "/v1/operator/hits", HQ_WHO_OPERATOR, false, hq_operator_hits},
+    {"GET", "/v1/operator/answers", HQ_WHO_OPERATOR, false, hq_operator_answers},
     {"GET", "/v1/operator/checkpoints", HQ_WHO_OPERATOR, false, hq_operator_checkpoints},
     {"POST", "/v1/operator/enroll", HQ_WHO_OPERATOR, false, hq_operator_enroll},
     {"POST", "/v1/operator/revoke", HQ_WHO_OPERATOR, false, hq_operator_revoke},

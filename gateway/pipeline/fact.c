@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/base/encode.h"
+#include "gateway/pipeline/answer.h"
 #include "gateway/pipeline/policy.h"
 #include "gateway/pipeline/why.h"
 
@@ -433,6 +434,9 @@ json_t *fact_body(const struct fact *fact)
     case FACT_ACT:
         act_into(body, fact);
         break;
+    case FACT_ANSWER:
+        answer_into(body, &fact->u.answer, fact->text);
+        break;
     case FACT_ALARM:
         alarm_into(body, fact);
         break;
@@ -506,6 +510,8 @@ const char *fact_record_kind(const struct fact *fact)
         return "outcome";
     case FACT_ACT:
         return "act";
+    case FACT_ANSWER:
+        return "hit_answer";
     case FACT_ALARM:
     case FACT_REFUSED:
         return "device";
@@ -535,6 +541,8 @@ static const char *event_name(const struct fact *fact)
         return "boom";
     case FACT_ACT:
         return "act";
+    case FACT_ANSWER:
+        return "hit_answer";
     case FACT_ALARM:
         return "alarm";
     case FACT_REFUSED:
@@ -565,7 +573,7 @@ void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16])
 bool fact_shows_plate(const struct fact *fact)
 {
     return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_SUPPRESSED ||
-           fact->kind == FACT_ACT;
+           fact->kind == FACT_ACT || fact->kind == FACT_ANSWER;
 }
 
 json_t *fact_event(const struct fact *fact)

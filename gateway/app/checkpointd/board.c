@@ -57,6 +57,33 @@ static void replace(json_t **place, json_t *value)
     *place = json_incref(value);
 }
 
+/* The latest answer stands with its hit; all of them are on record. */
+static void keep_answer(struct board *board, const json_t *event)
+{
+    json_int_t id = json_integer_value(json_object_get(event, "hit"));
+    json_t *hit = board_find_hit(board, id);
+    const char *officer =
+        json_string_value(json_object_get(json_object_get(event, "by"), "officer"));
+    json_t *answer =
+        json_pack("{s:s*,s:s*,s:s*}", "answer", json_string_value(json_object_get(event, "answer")),
+                  "plate", json_string_value(json_object_get(event, "plate")), "officer", officer);
+    if (hit && answer) {
+        json_object_set(hit, "answer", answer);
+    }
+    json_decref(answer);
+}
+
+json_t *board_find_hit(const struct board *board, json_int_t id)
+{
+    for (size_t i = json_array_size(board->hits); i-- > 0;) {
+        json_t *hit = json_array_get(board->hits, i);
+        if (json_integer_value(json_object_get(hit, "hit")) == id) {
+            return hit;
+        }
+    }
+    return NULL;
+}
+
 static void take(struct board *board, const struct published *p)
 {
     char key[32];
@@ -78,6 +105,9 @@ static void take(struct board *board, const struct published *p)
         if (json_array_size(board->hits) > BOARD_HITS_MAX) {
             json_array_remove(board->hits, 0);
         }
+        break;
+    case FACT_ANSWER:
+        keep_answer(board, p->event);
         break;
     case FACT_LIST:
         replace(&board->list, json_object_get(p->event, "list"));

@@ -221,6 +221,8 @@ int recorder_receipt(struct checkpointd *c, const struct receipt_job *receipt) M
 void board_init(struct board *board);
 void board_free(struct board *board);
 /* What uplinkd said last of its link, or that it is not there. */
+/* The hit of that number among those the board keeps; NULL. */
+json_t *board_find_hit(const struct board *board, json_int_t id);
 void board_set_uplink(struct board *board, bool connected, const char *detail);
 /* Thread "publish": facts to events, to the log, to the board and the subscribers. */
 void publish_run(struct thread *self, void *checkpointd);
@@ -249,6 +251,13 @@ void checkpointd_clock_look(struct checkpointd *c, struct mono_time now,
 
 /* Once, before the threads. */
 void acts_init(void);
+/* A fact by an actor, for record and events. */
+void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
+                     const struct control_actor *actor, enum fact_kind kind, const char *reason);
+/* The call's reason, "" when not given, NULL when it was refused. */
+const char *acts_reason(struct control *control, const struct control_call *call, bool needed);
+void acts_hit_answer(void *checkpointd, struct control *control,
+                     const struct control_call *call); /* answers.c */
 extern const struct control_act checkpointd_acts[];
 extern const size_t checkpointd_act_count;
 int acts_record(void *checkpointd, const struct control_actor *actor, const char *act,
