@@ -128,7 +128,8 @@ static void send_withdrawn(struct link_state *l)
     const struct in_force *in_force = rcu_load(&l->m->in_force);
     for (uint32_t i = 0; in_force && in_force->index && i < l->watch.u.watch.count; i++) {
         uint64_t id = l->watch.u.watch.entries[i];
-        if (!match_index_entry(in_force->index, id)) {
+        const struct wanted_entry *entry = wanted_list_find(in_force->list, id);
+        if (!entry || entry->record.handling == HANDLING_OBSERVE) {
             message->u.withdrawn.entries[message->u.withdrawn.count++] = id;
         }
     }

@@ -77,6 +77,7 @@ static void free_in_force(struct in_force *in_force, const struct in_force *next
 {
     if (in_force && (!next || in_force->index != next->index)) {
         match_index_destroy(in_force->index);
+        free(in_force->entries);
         wanted_list_destroy(in_force->list);
     }
     free(in_force);
@@ -92,23 +93,26 @@ void matchd_publish(struct matchd *m, struct in_force *next)
 
 /* Observe entries stay out: with and without one, everything that leaves this program is the same.
  */
-static int build_index(const struct wanted_list *list, struct match_index **out,
-                       struct err_text *err)
+static int build_index(struct in_force *next, struct err_text *err)
 {
-    size_t count = wanted_list_count(list);
-    const struct wanted_entry *entries = wanted_list_entries(list);
-    struct match_entry *rows = calloc(count + 1, sizeof(*rows));
-    if (!rows) {
+    size_t count = wanted_list_count(next->list);
+    const struct wanted_entry *entries = wanted_list_entries(next->list);
+    const struct match_entry **matched = calloc(count + 1, sizeof(*matched));
+    next->entries = calloc(count + 1, sizeof(*next->entries));
+    if (!matched || !next->entries) {
+        free(matched);
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
-    size_t matched = 0;
+    size_t used = 0;
     for (size_t i = 0; i < count; i++) {
         if (entries[i].record.handling != HANDLING_OBSERVE) {
-            rows[matched++] = (struct match_entry){&entries[i].record, entries[i].text};
+            next->entries[used] = (struct match_entry){entries[i].record, entries[i].text};
+            matched[used] = &next->entries[used];
+            used++;
         }
     }
-    int result = match_index_create(rows, matched, out, err);
-    free(rows);
+    int result = match_index_create(matched, used, NULL, &next->index, err);
+    free(matched);
     return result;
 }
 
@@ -123,10 +127,11 @@ static int list_changed(void *ctx, const struct wanted_list *list, const struct 
     }
     next->status = *status;
     next->index = NULL;
+    next->entries = NULL;
     next->list = NULL;
     int result = wanted_list_share(list, &next->list);
     if (result == 0) {
-        result = build_index(next->list, &next->index, &err);
+        result = build_index(next, &err);
     }
     if (result != 0) {
         free_in_force(next, NULL);

@@ -47,9 +47,10 @@ struct out_packet {
 
 /* What reads are matched against. */
 struct in_force {
-    struct match_index *index; /* NULL: no list */
-    struct wanted_list *list;  /* owns the texts */
-    struct match_judge *judge; /* the policy's or what is built in */
+    struct match_index *index;   /* NULL: no list */
+    struct match_entry *entries; /* of the index */
+    struct wanted_list *list;    /* owns the texts */
+    struct match_judge *judge;   /* the policy's or what is built in */
     struct list_status status;
 };
 
