@@ -31,6 +31,9 @@ void in_force_publish(void **slot, struct in_force *next)
     if (old && old->index != next->index) {
         match_index_destroy(old->index);
     }
+    if (old && old->judge != next->judge) {
+        match_judge_destroy(old->judge);
+    }
     free(old);
 }
 
@@ -39,6 +42,7 @@ void in_force_destroy(void **slot)
     struct in_force *now = *slot;
     if (now) {
         match_index_destroy(now->index);
+        match_judge_destroy(now->judge);
     }
     free(now);
     *slot = NULL;
