@@ -22,7 +22,7 @@
 /* Each part is replaced without the others. */
 struct in_force {
     struct match_index *index; /* NULL: no list; its entries are the list's */
-    struct match_judge *judge; /* judge.c's */
+    struct match_judge *judge; /* NULL: everything is told */
     uint8_t look_alike_max;    /* symbols a look-alike may be apart: the index is built for it */
     struct list_status status; /* the revision a read carries */
 };

@@ -49,10 +49,9 @@ struct judging {
     struct policy_status status; /* as it was last told; under counter_lock for others */
     struct match_channel *channels[CHANNEL_ALPHABETS];
     size_t channel_count;
-    struct match_judge *judge; /* in force */
-    bool index_failed;         /* no index for the policy's look-alikes: alarmed */
-    uint32_t stated;           /* vehicles a shift the policy states, 0: none */
-    struct traffic traffic;    /* by `reads` */
+    bool index_failed;      /* no index for the policy's look-alikes: alarmed */
+    uint32_t stated;        /* vehicles a shift the policy states, 0: none */
+    struct traffic traffic; /* by `reads` */
 };
 
 struct alarm_state {
