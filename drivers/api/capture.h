@@ -13,7 +13,7 @@
 #include "gateway/base/err.h"
 
 enum {
-    CAPTURE_BURST_MAX = 32,       /* frames of one poll */
+    CAPTURE_BURST_MAX = 256,      /* frames of one poll */
     CAPTURE_FRAME_SIZE_MAX = 2048 /* bytes kept of a frame; longer ones are truncated */
 };
 

@@ -328,8 +328,9 @@ static int setup_port(struct dpdk_source *source, const struct capture_dpdk_opti
     int socket = rte_eth_dev_socket_id(source->port);
     char name[32];
     snprintf(name, sizeof name, "capture_%u", source->port);
-    source->pool =
-        rte_pktmbuf_pool_create(name, mbufs, MBUF_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, socket);
+    uint16_t room = (uint16_t)(options->data_room_bytes > 0 ? options->data_room_bytes
+                                                            : RTE_MBUF_DEFAULT_BUF_SIZE);
+    source->pool = rte_pktmbuf_pool_create(name, mbufs, MBUF_CACHE, 0, room, socket);
     if (!source->pool)
         return err_set(err, ERR_NO_MEMORY, "dpdk: pool of %u mbufs: %s", mbufs,
                        rte_strerror(rte_errno));

@@ -18,9 +18,10 @@ struct capture_dpdk_options {
     /* EAL arguments without the program name: "--no-huge", "--no-pci", "--vdev=net_pcap0,…" */
     const char *eal_args[CAPTURE_DPDK_EAL_ARGS_MAX];
     int eal_arg_count;
-    const char *port; /* device name, "net_pcap0" or "0000:03:00.0"; "" = the first port */
-    int descriptors;  /* of the receive ring, 0 = 1024 */
-    int mbufs;        /* of the pool, 0 = 8191 */
+    const char *port;    /* device name, "net_pcap0" or "0000:03:00.0"; "" = the first port */
+    int descriptors;     /* of the receive ring, 0 = 1024 */
+    int mbufs;           /* of the pool, 0 = 8191 */
+    int data_room_bytes; /* of an mbuf, its 128 bytes of headroom too; 0 = 2176 */
     /* Longest sleep between empty polls, 0 = CAPTURE_DPDK_BACKOFF_US; busy polling below 50 empty
      * polls. */
     int idle_backoff_us;
