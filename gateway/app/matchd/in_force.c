@@ -120,6 +120,9 @@ static int bring_in(struct match_index *index, const struct wanted_changes *chan
         result = is_matched(entry) ? match_index_add(index, &entry->match, err) : 0;
         added += result == 0;
     }
+    if (result == 0 && added > 0 && changes->withdrawn_count > 0) {
+        rcu_wait(); /* a changed entry: nobody looks who has not been offered the new version */
+    }
     for (size_t i = 0; i < changes->withdrawn_count && result == 0; i++) {
         const struct wanted_entry *entry = changes->withdrawn[i];
         if (is_matched(entry) && match_index_withdraw(index, &entry->match) != 0) {
