@@ -141,6 +141,7 @@ static void stop_all(struct matchd *m)
 static void destroy_all(struct matchd *m)
 {
     matchd_list_close(m);
+    matchd_judge_end(m);
     receiver_destroy(m->receiver);
     matchd_refusals_destroy(m);
     camera_table_destroy(m->cameras);
@@ -180,7 +181,10 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
     }
     matchd_clock_begin(m);
     matchd_counters_load(m);
-    result = make_pool(m, err);
+    result = matchd_judge_begin(m, err);
+    if (result == 0) {
+        result = make_pool(m, err);
+    }
     if (result == 0) {
         result = matchd_reads_listen(m, err);
     }

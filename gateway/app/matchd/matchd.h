@@ -24,6 +24,7 @@
 #include "gateway/base/queue.h"
 #include "gateway/base/thread.h"
 #include "gateway/base/trusted_time.h"
+#include "gateway/model/traffic.h"
 #include "gateway/wanted/reader.h"
 
 enum {
@@ -41,6 +42,17 @@ struct out_packet {
     struct mono_time made;
     struct match_message message;
     char texts[MATCH_HITS_MAX * WANTED_TEXT_MAX];
+};
+
+/* By what matches are judged; the list thread's. */
+struct judging {
+    struct policy_status status; /* as it was last told; under counter_lock for others */
+    struct match_channel *channels[CHANNEL_ALPHABETS];
+    size_t channel_count;
+    struct match_judge *judge; /* in force */
+    bool index_failed;         /* no index for the policy's look-alikes: alarmed */
+    uint32_t stated;           /* vehicles a shift the policy states, 0: none */
+    struct traffic traffic;    /* by `reads` */
 };
 
 struct alarm_state {
@@ -77,6 +89,8 @@ struct matchd {
     struct watched watched;        /* watched.c */
     atomic_ullong index_updates;   /* batches (some in one) brought into the running index */
     atomic_ullong index_rebuilds;  /* indexes built anew, the first one too */
+    struct judging judging;
+    atomic_uint policy_changes;
     atomic_uint list_changes;
     atomic_bool list_tried; /* the list of the last run was looked for: reads may be matched */
 
@@ -151,6 +165,15 @@ void matchd_clock_look(struct matchd *m);
 void matchd_clock_signed(struct matchd *m, const struct wanted_list *list);
 /* Keeper thread: keeps a time that is trusted, so that a restart does not take the clock's word. */
 void matchd_clock_keep(struct matchd *m);
+
+/* judge.c. List thread: begins with what is built in; takes a match policy (a reader's
+ * policy_changed: its errors are tried again); looks at the traffic, once a second or so; ends. */
+int matchd_judge_begin(struct matchd *m, struct err_text *err) MUST_CHECK;
+int matchd_judge_policy(void *matchd, const struct match_policy *policy) MUST_CHECK;
+void matchd_judge_look(struct matchd *m, struct mono_time now);
+void matchd_judge_end(struct matchd *m);
+/* Any thread. */
+void matchd_judge_fill(struct matchd *m, struct policy_status *out);
 
 /* list.c */
 
