@@ -36,8 +36,9 @@ enum {
     MATCH_ODDS_NONE = INT16_MIN,
     MATCH_ODDS_MAX_DB = 300, /* computed odds lie within plus and minus this */
     MATCH_HITS_MAX = 8,
-    MATCH_WATCH_MAX = 64,
-    MATCH_COUNTERS_MAX = 20, /* of one message; there may be several */
+    MATCH_WATCH_MAX = 1536, /* 16 lanes, 4 holds and 8 vehicles each, 8 hits each: all there are */
+    MATCH_WITHDRAWN_MAX = 64, /* of one message; there may be several */
+    MATCH_COUNTERS_MAX = 20,  /* of one message; there may be several */
     MATCH_COUNTER_NAME_SIZE = 32,
     MATCH_REFUSED_SOURCE_SIZE = 56, /* "[2001:db8::1]:40000" */
     MATCH_REFUSED_BYTES_MAX = 48
@@ -94,7 +95,7 @@ struct match_message {
         } read; /* MATCH_SEARCHED too, with the search's number as event_id */
         struct {
             uint32_t count;
-            uint64_t entries[MATCH_WATCH_MAX];
+            uint64_t entries[MATCH_WITHDRAWN_MAX];
         } withdrawn;
         struct {
             uint32_t event; /* enum log_event_id of the named alarm */
@@ -131,7 +132,8 @@ struct match_query {
     enum match_query_type type;
     union {
         struct {
-            uint32_t count; /* matchd answers with MATCH_WITHDRAWN at once and after each change */
+            uint32_t count; /* matchd answers with MATCH_WITHDRAWN, soon and after each change of
+                               the list, unless all of them are in it */
             uint64_t entries[MATCH_WATCH_MAX];
         } watch;
         struct {
@@ -146,6 +148,20 @@ enum { MATCH_MESSAGE_SIZE_MAX = sizeof(struct match_message) + MATCH_HITS_MAX * 
 
 /* "exact", "look_alike", "candidate", "partial"; NULL when it is none. */
 const char *match_kind_name(enum match_kind kind);
+/* What the odds of a hit mean to an officer: "almost certainly this plate" … "possible: check by
+ * eye"; for MATCH_ODDS_NONE what its kind says by itself. Never NULL. */
+const char *match_odds_words(int16_t odds_db, enum match_kind kind);
+const char *match_odds_words_zh(int16_t odds_db, enum match_kind kind);
+
+enum { MATCH_DIFFERS_TEXT_SIZE = 640 };
+/* How the best read (its key, 0: none) differs from the entry's plate, `differs` as in the hit:
+ * "O read for 0 at position 3; 5 not read at position 7; 1 read before position 1", "" when it does
+ * not. */
+void match_differs_text(plate_key entry, plate_key best_read, uint16_t differs,
+                        char out[MATCH_DIFFERS_TEXT_SIZE]);
+void match_differs_text_zh(plate_key entry, plate_key best_read, uint16_t differs,
+                           char out[MATCH_DIFFERS_TEXT_SIZE]);
+
 /* Checks a query of `size` bytes as it came off the socket. Errors as match_message_check. */
 int match_query_check(const struct match_query *query, size_t size,
                       struct err_text *err) MUST_CHECK;

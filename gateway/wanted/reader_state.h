@@ -52,5 +52,7 @@ int reader_take_deltas(struct wanted_reader *r, int wait_ms, size_t *out_count,
 int reader_check(struct wanted_reader *r, struct err_text *err) MUST_CHECK;
 /* The cheap look of every poll: whether meta changed (then a check is due), and the statement. */
 int reader_glance(struct wanted_reader *r, struct err_text *err) MUST_CHECK;
+/* Tells that `done` parts of what is being loaded are. */
+void reader_step(struct wanted_reader *r, size_t done);
 /* Writes what waits for the disk; a fault is an alarm. */
 void reader_flush(struct wanted_reader *r);

@@ -65,6 +65,15 @@ uint64_t bench_draw(uint64_t *state)
 
 /* ---- memory ---- */
 
+void *bench_room(size_t count, size_t size)
+{
+    void *memory = calloc(count ? count : 1, size);
+    if (!memory) {
+        bench_fail("no memory for %zu times %zu bytes", count, size);
+    }
+    return memory;
+}
+
 static size_t whole_pages(size_t bytes)
 {
     return (bytes + BENCH_PAGE_SIZE - 1) / BENCH_PAGE_SIZE * BENCH_PAGE_SIZE;
@@ -86,13 +95,13 @@ void *bench_pages_create(size_t bytes)
     /* Cut to a page of 2 MB: what the kernel cannot make large stays as it is. */
     size_t before = (BENCH_PAGE_SIZE - (uintptr_t)wide % BENCH_PAGE_SIZE) % BENCH_PAGE_SIZE;
     size_t after = BENCH_PAGE_SIZE - before;
-    if ((before > 0 && munmap(wide, before) != 0) ||
-        (after > 0 && munmap(wide + before + size, after) != 0)) {
+    uint8_t *aligned = wide + before;
+    if ((before > 0 && munmap(wide, before) != 0) || munmap(aligned + size, after) != 0) {
         bench_fail("munmap");
     }
-    (void)madvise(wide + before, size, MADV_HUGEPAGE); /* a kernel without: small pages serve */
-    memset(wide + before, 0, size);
-    return wide + before;
+    (void)madvise(aligned, size, MADV_HUGEPAGE); /* a kernel without: small pages serve */
+    memset(aligned, 0, size);
+    return aligned;
 }
 
 void bench_pages_destroy(void *memory, size_t bytes)

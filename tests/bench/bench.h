@@ -30,6 +30,9 @@ double bench_median(double *values, size_t count);
 /* The next number of a sequence (splitmix64); any start is a seed. */
 uint64_t bench_draw(uint64_t *state);
 
+/* calloc that is never NULL; for free(). */
+void *bench_room(size_t count, size_t size);
+
 /* Zeroed memory on pages of 2 MB: reserved ones where there are enough, else as the kernel can.
  * Never NULL. */
 void *bench_pages_create(size_t bytes);

@@ -21,22 +21,13 @@ static size_t draw_below(uint64_t *state, size_t bound)
     return (size_t)(((unsigned __int128)bench_draw(state) * bound) >> 64);
 }
 
-static void *room_for(size_t count, size_t size)
-{
-    void *memory = calloc(count ? count : 1, size);
-    if (!memory) {
-        bench_fail("no memory for %zu plates", count);
-    }
-    return memory;
-}
-
 static void set_init(struct key_set *set, size_t count)
 {
     size_t slots = 16;
     while (slots < 2 * count) {
         slots *= 2;
     }
-    set->slots = room_for(slots, sizeof(set->slots[0]));
+    set->slots = bench_room(slots, sizeof(set->slots[0]));
     set->mask = slots - 1;
 }
 
@@ -78,17 +69,15 @@ static const char *group_of(uint8_t symbol)
     return NULL;
 }
 
+/* Another character of its group. */
 static uint8_t other_of(const char *group, uint8_t symbol, uint64_t *state)
 {
-    uint8_t others[4];
-    size_t count = 0;
-    for (const char *c = group; *c; c++) {
-        uint8_t other = plate_symbol_of((uint32_t)*c);
-        if (other != symbol) {
-            others[count++] = other;
-        }
+    size_t size = strlen(group);
+    size_t at = 0;
+    while (at < size - 1 && plate_symbol_of((uint32_t)group[at]) != symbol) {
+        at++;
     }
-    return others[draw_below(state, count)];
+    return plate_symbol_of((uint32_t)group[(at + 1 + draw_below(state, size - 1)) % size]);
 }
 
 plate_key bench_look_alike(plate_key key, uint64_t *state)
@@ -145,10 +134,10 @@ void bench_keys_create(const struct bench_plan *plan, struct bench_keys *out)
     uint64_t state = plan->seed;
     check_plan(plan);
     set_init(&set, plan->listed_count);
-    *out = (struct bench_keys){.listed = room_for(plan->listed_count, sizeof(out->listed[0])),
-                               .queries = room_for(plan->query_count, sizeof(out->queries[0])),
+    *out = (struct bench_keys){.listed = bench_room(plan->listed_count, sizeof(out->listed[0])),
+                               .queries = bench_room(plan->query_count, sizeof(out->queries[0])),
                                .query_listed =
-                                   room_for(plan->query_count, sizeof(out->query_listed[0]))};
+                                   bench_room(plan->query_count, sizeof(out->query_listed[0]))};
     while (out->listed_count < plan->listed_count) {
         plate_key key = bench_random_plate(&state);
         size_t at = set_at(&set, key);
@@ -184,7 +173,7 @@ size_t bench_keys_hits(const struct bench_keys *keys, size_t first, size_t count
 
 struct bench_text *bench_texts_create(const plate_key *keys, size_t count)
 {
-    struct bench_text *texts = room_for(count, sizeof(texts[0]));
+    struct bench_text *texts = bench_room(count, sizeof(texts[0]));
     for (size_t i = 0; i < count; i++) {
         char text[PLATE_TEXT_SIZE];
         size_t size = plate_decode(keys[i], text) == 0 ? strlen(text) : 0;

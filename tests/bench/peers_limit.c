@@ -20,9 +20,9 @@ struct bench_limit {
 
 struct bench_limit *bench_limit_create(size_t bytes)
 {
-    struct bench_limit *limit = calloc(1, sizeof(*limit));
+    struct bench_limit *limit = bench_room(1, sizeof(*limit));
     size_t lines = (bytes + LINE_SIZE - 1) / LINE_SIZE;
-    if (!limit || lines == 0 || lines > UINT32_MAX) {
+    if (lines == 0 || lines > UINT32_MAX) {
         bench_fail("limit: a table of %zu bytes: expected 1 to %zu", bytes,
                    (size_t)UINT32_MAX * LINE_SIZE);
     }

@@ -186,20 +186,19 @@ static void fill(struct redis_peer *peer, const struct bench_keys *keys)
 }
 
 /* The questions are made beforehand: what is timed is sending, answering and reading. */
-static int prepare(struct redis_peer *peer, const struct bench_keys *keys, struct err_text *err)
+static void prepare(struct redis_peer *peer, const struct bench_keys *keys)
 {
     struct bench_text *texts = bench_texts_create(keys->queries, keys->query_count);
     peer->query_count = keys->query_count;
     peer->command_count = (keys->query_count + MEMBERS_ASKED - 1) / MEMBERS_ASKED;
-    peer->commands = calloc(peer->command_count, sizeof(peer->commands[0]));
-    for (size_t i = 0; peer->commands && i < peer->command_count; i++) {
+    peer->commands = bench_room(peer->command_count, sizeof(peer->commands[0]));
+    for (size_t i = 0; i < peer->command_count; i++) {
         size_t first = i * MEMBERS_ASKED;
         size_t rest = keys->query_count - first;
         peer->commands[i] =
             command_of("SMISMEMBER", &texts[first], rest < MEMBERS_ASKED ? rest : MEMBERS_ASKED);
     }
     bench_texts_destroy(texts);
-    return peer->commands ? 0 : err_set(err, ERR_NO_MEMORY, "no memory");
 }
 
 static void close_peer(void *self)
@@ -210,7 +209,7 @@ static void close_peer(void *self)
     }
     redisFree(peer->connection);
     stop_server(peer);
-    for (size_t i = 0; i < peer->command_count && peer->commands; i++) {
+    for (size_t i = 0; i < peer->command_count; i++) {
         redisFreeCommand(peer->commands[i].bytes);
     }
     free(peer->commands);
@@ -219,22 +218,17 @@ static void close_peer(void *self)
 
 static int open_peer(const struct bench_keys *keys, void **out, struct err_text *err)
 {
-    struct redis_peer *peer = calloc(1, sizeof(*peer));
+    struct redis_peer *peer = bench_room(1, sizeof(*peer));
     *out = NULL;
-    if (!peer) {
-        return err_set(err, ERR_NO_MEMORY, "no memory");
-    }
     int result = start_server(peer, err);
     if (result == 0) {
         fill(peer, keys);
-        result = prepare(peer, keys, err);
-    }
-    if (result != 0) {
+        prepare(peer, keys);
+        *out = peer;
+    } else {
         close_peer(peer);
-        return result;
     }
-    *out = peer;
-    return 0;
+    return result;
 }
 
 static size_t hits_of_next(struct redis_peer *peer)

@@ -72,11 +72,8 @@ static int fill(sqlite3 *db, const struct bench_keys *keys, struct err_text *err
 static int open_peer(const struct bench_keys *keys, void **out, struct err_text *err)
 {
     static const char select[] = "SELECT 1 FROM wanted WHERE plate = ?1";
-    struct sqlite_peer *peer = calloc(1, sizeof(*peer));
+    struct sqlite_peer *peer = bench_room(1, sizeof(*peer));
     *out = NULL;
-    if (!peer) {
-        return err_set(err, ERR_NO_MEMORY, "no memory");
-    }
     int result = 0;
     if (sqlite3_open(":memory:", &peer->db) != SQLITE_OK) {
         result = db_error(err, peer->db);

@@ -62,7 +62,7 @@ static void take_message(const uint8_t *data, size_t size)
         assert(memchr(message.u.refused.source, 0, MATCH_REFUSED_SOURCE_SIZE) &&
                message.u.refused.size <= MATCH_REFUSED_BYTES_MAX);
     if (message.type == MATCH_WITHDRAWN)
-        assert(message.u.withdrawn.count <= MATCH_WATCH_MAX);
+        assert(message.u.withdrawn.count <= MATCH_WITHDRAWN_MAX);
 }
 
 static void take_query(const uint8_t *data, size_t size)
