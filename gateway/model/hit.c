@@ -166,10 +166,10 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
     case MATCH_SEARCHED:
         break;
     case MATCH_WITHDRAWN:
-        if (m->u.withdrawn.count <= MATCH_WATCH_MAX)
+        if (m->u.withdrawn.count <= MATCH_WITHDRAWN_MAX)
             return 0;
         return err_set(err, ERR_INVALID, "withdrawn count = '%u': expected at most %d",
-                       m->u.withdrawn.count, MATCH_WATCH_MAX);
+                       m->u.withdrawn.count, MATCH_WITHDRAWN_MAX);
     case MATCH_HELLO:
     case MATCH_LIST:
     case MATCH_ALIVE:

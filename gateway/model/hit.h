@@ -36,8 +36,9 @@ enum {
     MATCH_ODDS_NONE = INT16_MIN,
     MATCH_ODDS_MAX_DB = 300, /* computed odds lie within plus and minus this */
     MATCH_HITS_MAX = 8,
-    MATCH_WATCH_MAX = 64,
-    MATCH_COUNTERS_MAX = 20, /* of one message; there may be several */
+    MATCH_WATCH_MAX = 1536, /* 16 lanes, 4 holds and 8 vehicles each, 8 hits each: all there are */
+    MATCH_WITHDRAWN_MAX = 64, /* of one message; there may be several */
+    MATCH_COUNTERS_MAX = 20,  /* of one message; there may be several */
     MATCH_COUNTER_NAME_SIZE = 32,
     MATCH_REFUSED_SOURCE_SIZE = 56, /* "[2001:db8::1]:40000" */
     MATCH_REFUSED_BYTES_MAX = 48,
@@ -108,7 +109,7 @@ struct match_message {
         } read; /* MATCH_SEARCHED too, with the search's number as event_id */
         struct {
             uint32_t count;
-            uint64_t entries[MATCH_WATCH_MAX];
+            uint64_t entries[MATCH_WITHDRAWN_MAX];
         } withdrawn;
         struct {
             uint32_t event; /* enum log_event_id of the named alarm */
@@ -146,7 +147,8 @@ struct match_query {
     enum match_query_type type;
     union {
         struct {
-            uint32_t count; /* matchd answers with MATCH_WITHDRAWN at once and after each change */
+            uint32_t count; /* matchd answers with MATCH_WITHDRAWN, soon and after each change of
+                               the list, unless all of them are in it */
             uint64_t entries[MATCH_WATCH_MAX];
         } watch;
         struct {

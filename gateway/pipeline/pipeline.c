@@ -132,6 +132,10 @@ static void take_link(struct pipeline *p, bool connected, const char *reason)
     step_all(p, &lost);
 }
 
+_Static_assert(PIPELINE_LANES_MAX *(LANE_HOLDS_MAX + LANE_QUEUE_MAX) * LANE_HITS_MAX <=
+                   MATCH_WATCH_MAX,
+               "every open hit is watched");
+
 /* Tells matchd which entries have an open hold, when that has changed. */
 static void update_watch(struct pipeline *p)
 {

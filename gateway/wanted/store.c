@@ -94,7 +94,7 @@ static int load(struct wanted_store *store, const struct wanted_store_options *o
     if (result < 0) {
         return result;
     }
-    result = shelf_load(&store->shelf, store->list, clock_wall(options->clock), &why);
+    result = shelf_load(&store->shelf, store->list, clock_wall(options->clock), NULL, &why);
     if (result == ERR_NO_MEMORY || result == ERR_IO) {
         return err_set(err, result, "%s", why.text);
     }
@@ -260,7 +260,7 @@ int wanted_store_set_snapshot(struct wanted_store *store, const void *manifest, 
                               struct err_text *err)
 {
     struct wanted_list *next = NULL;
-    int result = wanted_list_share(store->list, &next);
+    int result = wanted_list_create_beside(store->list, &next);
     if (result == ERR_OK) {
         result =
             wanted_list_load_snapshot(next, manifest, size, shelf_get_chunk, &store->shelf, err);

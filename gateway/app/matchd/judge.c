@@ -27,7 +27,7 @@ static int make_judge(const struct judging *j, const struct policy_status *statu
 static int put_in_force(struct matchd *m, struct policy_status *status, struct err_text *err)
 {
     struct judging *j = &m->judging;
-    struct in_force *next = matchd_next_in_force(m);
+    struct in_force *next = in_force_next(&m->in_force);
     struct match_judge *old = next ? next->judge : NULL;
     status->traffic = traffic_of(j);
     status->traffic_stated = j->stated > 0;
@@ -37,7 +37,8 @@ static int put_in_force(struct matchd *m, struct policy_status *status, struct e
         free(next);
         return result;
     }
-    matchd_publish(m, next);
+    next->look_alike_max = status->look_alike_max;
+    in_force_publish(&m->in_force, next);
     match_judge_destroy(old);
     pthread_mutex_lock(&m->counter_lock);
     j->status = *status;

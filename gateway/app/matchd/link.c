@@ -36,8 +36,8 @@ struct link_state {
     uint64_t sequence;
     unsigned list_seen;
     unsigned policy_seen; /* 0: to be told anew */
-    struct match_query watch;
     bool watching;
+    uint64_t gone_seen; /* answers about the watched entries */
     struct mono_time sent_at;
     struct mono_time retry_at;
     struct mono_time stats_due;
@@ -121,20 +121,21 @@ static void send_hello(struct link_state *l)
     send_own(l);
 }
 
+/* What the list thread says of the watched entries, as many messages as it takes. */
 static void send_withdrawn(struct link_state *l)
 {
-    struct match_message *message = begin(l, MATCH_WITHDRAWN);
-    rcu_reader_online();
-    const struct in_force *in_force = rcu_load(&l->m->in_force);
-    for (uint32_t i = 0; in_force && in_force->index && i < l->watch.u.watch.count; i++) {
-        uint64_t id = l->watch.u.watch.entries[i];
-        const struct wanted_entry *entry = wanted_list_find(in_force->list, id);
-        if (!entry || entry->record.handling == HANDLING_OBSERVE) {
-            message->u.withdrawn.entries[message->u.withdrawn.count++] = id;
-        }
+    uint64_t gone[MATCH_WATCH_MAX];
+    size_t count = 0;
+    if (!l->watching || !matchd_watched_gone(l->m, &l->gone_seen, gone, &count)) {
+        return;
     }
-    rcu_reader_offline();
-    send_own(l);
+    for (size_t at = 0; at < count && l->fd >= 0; at += MATCH_WITHDRAWN_MAX) {
+        struct match_message *message = begin(l, MATCH_WITHDRAWN);
+        size_t part = count - at < MATCH_WITHDRAWN_MAX ? count - at : MATCH_WITHDRAWN_MAX;
+        memcpy(message->u.withdrawn.entries, gone + at, part * sizeof(gone[0]));
+        message->u.withdrawn.count = (uint32_t)part;
+        send_own(l);
+    }
 }
 
 static void send_alarms(struct link_state *l, bool all)
@@ -166,9 +167,6 @@ static void send_list_change(struct link_state *l)
     l->list_seen = changes;
     (void)begin(l, MATCH_LIST);
     send_own(l);
-    if (l->watching && l->fd >= 0) {
-        send_withdrawn(l);
-    }
 }
 
 /* Not before the policy of the last run was looked for: what is built in would look like a loss. */
@@ -266,9 +264,8 @@ static void take_query(struct link_state *l)
         return;
     }
     if (query.type == QUERY_WATCH) {
-        l->watch = query;
         l->watching = true;
-        send_withdrawn(l);
+        matchd_watch(l->m, query.u.watch.entries, query.u.watch.count);
     } else {
         answer_search(l, &query);
     }
@@ -366,6 +363,7 @@ void matchd_link_run(struct thread *self, void *arg)
         end_behind(&l);
         if (l.fd >= 0) {
             send_list_change(&l);
+            send_withdrawn(&l);
             send_policy_change(&l);
         }
         send_alarms(&l, false);

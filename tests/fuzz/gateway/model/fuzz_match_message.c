@@ -66,7 +66,7 @@ static void take_message(const uint8_t *data, size_t size)
         seen += message.u.policy.traffic_stated;
     }
     if (message.type == MATCH_WITHDRAWN)
-        assert(message.u.withdrawn.count <= MATCH_WATCH_MAX);
+        assert(message.u.withdrawn.count <= MATCH_WITHDRAWN_MAX);
 }
 
 static void take_query(const uint8_t *data, size_t size)
