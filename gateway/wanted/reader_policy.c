@@ -26,7 +26,8 @@ void reader_tell_policy(struct wanted_reader *r)
     /* Which look-alikes an index finds it knows when it is built. */
     if (!r->owes_policy && r->policy.policy.look_alike_max != r->look_alike_max) {
         r->look_alike_max = r->policy.policy.look_alike_max;
-        r->owes_index = r->told.revision > 0;
+        r->owes_whole = r->told.revision > 0;
+        r->owes_index |= r->owes_whole;
     }
 }
 

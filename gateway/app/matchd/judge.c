@@ -36,6 +36,7 @@ static int put_in_force(struct matchd *m, struct policy_status *status, struct e
         free(next);
         return result;
     }
+    next->look_alike_max = status->look_alike_max;
     in_force_publish(&m->in_force, next);
     pthread_mutex_lock(&m->counter_lock);
     j->status = *status;

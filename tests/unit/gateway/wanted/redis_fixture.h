@@ -49,8 +49,8 @@ struct fixture {
     struct wanted_changes changes;               /* told last; numbers only */
     const struct wanted_entry *model[MODEL_IDS]; /* what was taken over, by id */
     struct list_status status;                   /* told last */
-    int policies;              /* policy_changed calls */
-    uint64_t policy;           /* version told last */
+    int policies;                                /* policy_changed calls */
+    uint64_t policy;                             /* version told last */
 };
 
 /* ---- time: the wall stands still, the monotonic clock may jump ---- */
