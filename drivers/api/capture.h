@@ -26,9 +26,11 @@ struct capture_frame {
 };
 
 struct capture_stats {
-    uint64_t frames;  /* handed out */
-    uint64_t dropped; /* lost before us: no buffer, by the system's or the card's count */
-    uint64_t errors;  /* received broken, by the card's count */
+    uint64_t frames;    /* handed out */
+    uint64_t missed;    /* lost before us: the card's or the kernel's ring was full */
+    uint64_t no_buffer; /* lost before us: the pool was empty */
+    uint64_t errors;    /* received broken, by the card's count */
+    uint64_t sleeps;    /* while nothing came; 0 for a source that is woken */
 };
 
 struct capture_source;

@@ -111,6 +111,9 @@ static void take_packet(struct pipeline *p, const struct match_packet *packet)
     case MATCH_REFUSED:
         take_refused(p, m);
         break;
+    case MATCH_POLICY:
+        take_policy(p, &m->u.policy);
+        break;
     case MATCH_LIST:
     case MATCH_ALIVE:
     case MATCH_STATS:
@@ -336,6 +339,7 @@ int pipeline_create(const struct pipeline_options *options, struct rule_set *rul
     p->sinks = *sinks;
     p->last_id = options->ids_after;
     p->list_high = options->list_high;
+    p->policy_high = options->policy_high;
     for (size_t i = 0; i < options->lane_count; i++) {
         const struct pipeline_lane *lane = &options->lanes[i];
         if (find_lane(p, lane->lane.lane)) {

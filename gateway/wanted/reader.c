@@ -33,6 +33,9 @@ static void tell_list(struct wanted_reader *r, const struct list_status *now)
     struct wanted_changes changes;
     struct err_text why = {{0}};
     wanted_list_changes(r->list, &changes);
+    if (r->owes_whole) {
+        changes = (struct wanted_changes){.whole = true};
+    }
     int result = r->options.list_changed(r->options.ctx, r->list, &changes, now, &why);
     if (result < 0 && !changes.whole) {
         changes = (struct wanted_changes){.whole = true};
@@ -42,6 +45,7 @@ static void tell_list(struct wanted_reader *r, const struct list_status *now)
     r->owes_index = result < 0;
     r->index_at = mono_add_ms(mono, READER_CHECK_MS);
     if (result == ERR_OK) {
+        r->owes_whole = false;
         wanted_list_settle(r->list);
         r->told = *now;
     }
@@ -50,6 +54,7 @@ static void tell_list(struct wanted_reader *r, const struct list_status *now)
 static void tell(struct wanted_reader *r)
 {
     struct list_status now;
+    reader_tell_policy(r); /* first: a list is indexed for it */
     wanted_list_status(r->list, clock_wall(r->options.clock), &now);
     if (r->owes_index || now.revision != r->told.revision) {
         tell_list(r, &now);
@@ -99,6 +104,7 @@ static int open_parts(struct wanted_reader *r, struct err_text *err)
         return err_set(err, result, "%s", why.text);
     }
     alarms_set(&r->alarms, EVENT_WANTED_FILE_DAMAGED, result < 0, why.text);
+    reader_load_policy(r, &roots);
     return ERR_OK;
 }
 
@@ -112,6 +118,7 @@ int wanted_reader_open(const struct wanted_reader_options *options, struct wante
     r->options = *options;
     r->alarms = (struct alarms){.report = options->alarm, .ctx = options->ctx};
     r->check_at = clock_mono(options->clock);
+    r->look_alike_max = MATCH_POLICY_LOOK_ALIKE_DEFAULT;
     int result = open_parts(r, err);
     if (result < 0) {
         wanted_reader_close(r);
@@ -130,6 +137,7 @@ void wanted_reader_close(struct wanted_reader *reader)
     }
     link_close(&reader->link);
     shelf_close(&reader->shelf);
+    policy_fini(&reader->policy);
     wanted_list_destroy(reader->list);
     free(reader);
 }

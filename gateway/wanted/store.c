@@ -29,6 +29,9 @@ void store_flush(struct wanted_store *store)
         result = shelf_put_current(&store->shelf, store->current, store->current_size, &why);
         store->current_on_disk = result == ERR_OK;
     }
+    if (result == ERR_OK) {
+        result = policy_keep(&store->policy, &store->shelf, &why);
+    }
     note_disk(store, result, &why);
 }
 
@@ -118,6 +121,10 @@ static int load(struct wanted_store *store, const struct wanted_store_options *o
     if (result < 0) {
         alarms_raise(&store->alarms, EVENT_WANTED_FILE_DAMAGED, why.text);
     }
+    result = policy_load(&store->policy, &store->shelf, &roots, &why);
+    if (result < 0) {
+        alarms_raise(&store->alarms, EVENT_WANTED_POLICY_REFUSED, why.text);
+    }
     return keep_loaded(store);
 }
 
@@ -149,6 +156,7 @@ void wanted_store_close(struct wanted_store *store)
     link_close(&store->link);
     shelf_close(&store->shelf);
     wanted_list_destroy(store->list);
+    policy_fini(&store->policy);
     free(store->keyset);
     free(store->current);
     free(store);
@@ -219,6 +227,20 @@ int wanted_store_set_freshness(struct wanted_store *store, const void *envelope,
     result = keep(&store->current, &store->current_size, envelope, size);
     if (result == ERR_OK) {
         store->current_on_disk = false;
+        store_flush(store);
+        push(store);
+    }
+    return result;
+}
+
+int wanted_store_set_policy(struct wanted_store *store, const void *envelope, size_t size,
+                            struct err_text *err)
+{
+    bool taken = false;
+    int result =
+        policy_take(&store->policy, wanted_list_keyset(store->list), envelope, size, &taken, err);
+    alarms_set(&store->alarms, EVENT_WANTED_POLICY_REFUSED, result < 0, err ? err->text : "");
+    if (taken) {
         store_flush(store);
         push(store);
     }
@@ -297,6 +319,8 @@ void wanted_store_status(const struct wanted_store *store, struct wanted_store_s
     *out = (struct wanted_store_status){.keyset_version = set ? set->version : 0,
                                         .snapshot = store->shelf.snapshot,
                                         .entry_count = wanted_list_count(store->list),
+                                        .policy_version =
+                                            store->policy.held ? store->policy.policy.version : 0,
                                         .redis_current = store->redis_current,
                                         .refills = store->refills};
     wanted_list_status(store->list, clock_wall(store->clock), &out->list);

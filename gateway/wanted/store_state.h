@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gateway/wanted/alarms.h"
+#include "gateway/wanted/policy.h"
 #include "gateway/wanted/shelf.h"
 #include "gateway/wanted/store.h"
 
@@ -20,6 +21,7 @@ struct wanted_store {
     uint8_t *current;        /* newest statement, as signed; NULL: none */
     size_t current_size;
     bool current_on_disk;
+    struct held_policy policy;
     bool redis_current;
     uint64_t refills;
     bool new_snapshot; /* Redis is written anew for our own reason */

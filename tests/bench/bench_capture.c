@@ -244,7 +244,7 @@ static double run_mps(struct bench *b, const struct match_index *index)
     uint64_t ns = bench_cpu_ns() - from;
     struct capture_stats stats;
     capture_stats(source, &stats);
-    b->drops = stats.dropped;
+    b->drops = stats.missed + stats.no_buffer;
     if (source != b->source)
         capture_close(source);
     if (done < left)

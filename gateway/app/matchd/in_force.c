@@ -18,6 +18,8 @@ struct in_force *in_force_next(void *const *slot)
     const struct in_force *now = *slot; /* this thread alone replaces it */
     if (next && now) {
         *next = *now;
+    } else if (next) {
+        next->look_alike_max = MATCH_LOOK_ALIKE_DEFAULT;
     }
     return next;
 }
@@ -60,7 +62,8 @@ static size_t room_for(size_t count)
     return room < left ? room : left;
 }
 
-static int build(const struct wanted_list *list, struct match_index **out, struct err_text *err)
+static int build(const struct wanted_list *list, uint8_t look_alike_max, struct match_index **out,
+                 struct err_text *err)
 {
     const struct match_entry **rows = malloc((wanted_list_count(list) + 1) * sizeof(*rows));
     struct wanted_cursor cursor = {0};
@@ -74,7 +77,7 @@ static int build(const struct wanted_list *list, struct match_index **out, struc
             rows[count++] = &entry->match;
         }
     }
-    const struct match_options options = {.look_alike_max = MATCH_LOOK_ALIKE_DEFAULT,
+    const struct match_options options = {.look_alike_max = look_alike_max,
                                           .room = room_for(count)};
     int result = match_index_create(rows, count, &options, out, err);
     free(rows);
@@ -88,7 +91,7 @@ static int rebuild(void **slot, const struct wanted_list *list, const struct lis
     if (!next) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
-    int result = build(list, &next->index, err);
+    int result = build(list, next->look_alike_max, &next->index, err);
     if (result != 0) {
         free(next);
         return result;
@@ -123,6 +126,9 @@ static int bring_in(struct match_index *index, const struct wanted_changes *chan
         const struct wanted_entry *entry = changes->added[added];
         result = is_matched(entry) ? match_index_add(index, &entry->match, err) : 0;
         added += result == 0;
+    }
+    if (result == 0 && changes->added_count > 0 && changes->withdrawn_count > 0) {
+        rcu_wait(); /* else a reader might pass by both versions of a changed entry */
     }
     for (size_t i = 0; i < changes->withdrawn_count && result == 0; i++) {
         const struct wanted_entry *entry = changes->withdrawn[i];

@@ -108,6 +108,7 @@ static int open_reader(struct matchd *m, struct err_text *err)
                                                   .clock = &m->clock,
                                                   .list_changed = list_changed,
                                                   .status_changed = status_changed,
+                                                  .policy_changed = matchd_judge_policy,
                                                   .loading = loading,
                                                   .alarm = matchd_alarm,
                                                   .ctx = m};
@@ -126,6 +127,7 @@ void matchd_list_run(struct thread *self, void *arg)
         thread_alive(self);
         if (!mono_before(now, clock_due)) {
             matchd_clock_look(m);
+            matchd_judge_look(m, now);
             clock_due = mono_add_ms(now, CLOCK_MS);
         }
         if (m->reader) {

@@ -49,6 +49,8 @@ struct fixture {
     struct wanted_changes changes;               /* told last; numbers only */
     const struct wanted_entry *model[MODEL_IDS]; /* what was taken over, by id */
     struct list_status status;                   /* told last */
+    int policies;                                /* policy_changed calls */
+    uint64_t policy;                             /* version told last */
 };
 
 /* ---- time: the wall stands still, the monotonic clock may jump ---- */
@@ -141,6 +143,15 @@ static int reader_list(void *ctx, const struct wanted_list *list,
     f->wholes += changes->whole;
     f->changes = *changes;
     f->status = *status;
+    return ERR_OK;
+}
+
+static int reader_policy(void *ctx, const struct match_policy *policy)
+{
+    struct fixture *f = ctx;
+    assert_true(policy->version > f->policy); /* never older, never twice */
+    f->policies++;
+    f->policy = policy->version;
     return ERR_OK;
 }
 
@@ -281,6 +292,7 @@ static UNUSED_OK void reader_open(struct fixture *f)
         .clock = &fake_clock,
         .list_changed = reader_list,
         .status_changed = reader_status,
+        .policy_changed = reader_policy,
         .loading = reader_loading,
         .alarm = reader_alarm,
         .ctx = f};
@@ -289,6 +301,8 @@ static UNUSED_OK void reader_open(struct fixture *f)
     f->wholes = 0;
     f->loaded = 0;
     memset(f->model, 0, sizeof(f->model));
+    f->policies = 0;
+    f->policy = 0;
     f->at_reader = (struct watcher){0};
     ok(wanted_reader_open(&options, &f->reader, &err), &err);
 }
