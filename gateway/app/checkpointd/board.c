@@ -26,6 +26,7 @@ void board_init(struct board *board)
     board->alarms = json_object();
     board->hits = json_array();
     board->list = NULL;
+    board->policy = NULL;
     board->clock = NULL;
     board->uplink = NULL;
     board_set_uplink(board, false, "checkpoint-uplinkd is not connected");
@@ -38,6 +39,7 @@ void board_free(struct board *board)
     json_decref(board->alarms);
     json_decref(board->hits);
     json_decref(board->list);
+    json_decref(board->policy);
     json_decref(board->clock);
     json_decref(board->uplink);
     json_decref(board->matchd);
@@ -53,6 +55,33 @@ static void replace(json_t **place, json_t *value)
 {
     json_decref(*place);
     *place = json_incref(value);
+}
+
+/* The latest answer stands with its hit; all of them are on record. */
+static void keep_answer(struct board *board, const json_t *event)
+{
+    json_int_t id = json_integer_value(json_object_get(event, "hit"));
+    json_t *hit = board_find_hit(board, id);
+    const char *officer =
+        json_string_value(json_object_get(json_object_get(event, "by"), "officer"));
+    json_t *answer =
+        json_pack("{s:s*,s:s*,s:s*}", "answer", json_string_value(json_object_get(event, "answer")),
+                  "plate", json_string_value(json_object_get(event, "plate")), "officer", officer);
+    if (hit && answer) {
+        json_object_set(hit, "answer", answer);
+    }
+    json_decref(answer);
+}
+
+json_t *board_find_hit(const struct board *board, json_int_t id)
+{
+    for (size_t i = json_array_size(board->hits); i-- > 0;) {
+        json_t *hit = json_array_get(board->hits, i);
+        if (json_integer_value(json_object_get(hit, "hit")) == id) {
+            return hit;
+        }
+    }
+    return NULL;
 }
 
 static void take(struct board *board, const struct published *p)
@@ -77,8 +106,14 @@ static void take(struct board *board, const struct published *p)
             json_array_remove(board->hits, 0);
         }
         break;
+    case FACT_ANSWER:
+        keep_answer(board, p->event);
+        break;
     case FACT_LIST:
         replace(&board->list, json_object_get(p->event, "list"));
+        break;
+    case FACT_POLICY:
+        replace(&board->policy, json_object_get(p->event, "policy"));
         break;
     case FACT_CLOCK:
         replace(&board->clock, json_object_get(p->event, "clock"));

@@ -86,7 +86,7 @@ void matchd_take_read(struct matchd *m, const struct plate_read *read)
     const struct in_force *in_force = rcu_load(&m->in_force);
     atomic_fetch_add_explicit(&m->reads, 1, memory_order_relaxed);
     if (in_force && in_force->index) {
-        match_find(in_force->index, NULL, read, now, trusted, &result);
+        match_find(in_force->index, in_force->judge, read, now, trusted, &result);
     }
     atomic_fetch_add_explicit(&m->hits_left_out, result.dropped, memory_order_relaxed);
     if (undecoded) {

@@ -1,6 +1,6 @@
 /*
  * checkpoint-matchd: plate reads in, matched against the wanted list, out to checkpointd. matchd.h
- * has its thread table; the list thread and the wiring stand here.
+ * has its thread table; alarms and the wiring stand here.
  */
 #include "gateway/app/matchd/matchd.h"
 
@@ -10,9 +10,8 @@
 
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
-#include "gateway/base/rcu.h"
 
-enum { LIST_POLL_MS = 200, LIST_FIRST_MS = 5, CLOCK_MS = 1000, THREADS_MAX = 5 };
+enum { THREADS_MAX = 5 };
 
 static const char help_text[] =
     "FILES\n"
@@ -59,154 +58,6 @@ void matchd_alarm(void *ctx, enum log_event_id event, bool active, const char *d
     if (changed) {
         log_event(event, "active=%d detail=\"%s\"", active, detail);
     }
-}
-
-/* ---- the list in force ---- */
-
-static void free_in_force(struct in_force *in_force, bool with_index)
-{
-    if (!in_force) {
-        return;
-    }
-    if (with_index) {
-        match_index_destroy(in_force->index);
-        free(in_force->entries);
-        wanted_list_destroy(in_force->list);
-    }
-    free(in_force);
-}
-
-static void publish(struct matchd *m, struct in_force *next, bool keep_index)
-{
-    struct in_force *old = rcu_publish(&m->in_force, next);
-    atomic_fetch_add_explicit(&m->list_changes, 1, memory_order_release);
-    rcu_wait();
-    free_in_force(old, !keep_index);
-}
-
-/* Observe entries stay out: with and without one, everything that leaves this program is the same.
- */
-static int build_index(struct in_force *next, struct err_text *err)
-{
-    size_t count = wanted_list_count(next->list);
-    const struct wanted_entry *entries = wanted_list_entries(next->list);
-    const struct match_entry **matched = calloc(count + 1, sizeof(*matched));
-    next->entries = calloc(count + 1, sizeof(*next->entries));
-    if (!matched || !next->entries) {
-        free(matched);
-        return err_set(err, ERR_NO_MEMORY, "index: no memory");
-    }
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (entries[i].record.handling != HANDLING_OBSERVE) {
-            next->entries[used] = (struct match_entry){entries[i].record, entries[i].text};
-            matched[used] = &next->entries[used];
-            used++;
-        }
-    }
-    int result = match_index_create(matched, used, NULL, &next->index, err);
-    free(matched);
-    return result;
-}
-
-/* List thread. */
-static int list_changed(void *ctx, const struct wanted_list *list, const struct list_status *status)
-{
-    struct matchd *m = ctx;
-    struct err_text err;
-    struct in_force *next = calloc(1, sizeof(*next));
-    if (!next) {
-        return ERR_NO_MEMORY;
-    }
-    next->status = *status;
-    int result = wanted_list_share(list, &next->list);
-    if (result == 0) {
-        result = build_index(next, &err);
-    }
-    if (result != 0) {
-        free_in_force(next, true);
-        return result;
-    }
-    publish(m, next, false);
-    return 0;
-}
-
-/* List thread: the same index under another status. */
-static void status_changed(void *ctx, const struct list_status *status)
-{
-    struct matchd *m = ctx;
-    const struct in_force *old = m->in_force; /* this thread alone replaces it */
-    struct in_force *next = calloc(1, sizeof(*next));
-    if (!next) {
-        return; /* said again with the next look */
-    }
-    if (old) {
-        *next = *old;
-    }
-    next->status = *status;
-    publish(m, next, true);
-}
-
-static struct wall_time trusted_wall(void *ctx)
-{
-    bool trusted;
-    return matchd_time(ctx, clock_wall(&clock_system), &trusted);
-}
-
-static struct mono_time system_mono(void *ctx)
-{
-    (void)ctx;
-    return clock_mono(&clock_system);
-}
-
-void matchd_wait_for_list(struct matchd *m, struct thread *self)
-{
-    while (!thread_stopping(self) && !atomic_load_explicit(&m->list_tried, memory_order_acquire)) {
-        thread_alive(self);
-        thread_wait_ms(self, LIST_FIRST_MS);
-    }
-}
-
-static void list_run(struct thread *self, void *arg)
-{
-    struct matchd *m = arg;
-    char folder[MATCHD_TEXT_SIZE + 16];
-    const struct clock_source clock = {.mono = system_mono, .wall = trusted_wall, .ctx = m};
-    struct wanted_reader_options options = {.folder = folder,
-                                            .roots_folder = m->config.roots,
-                                            .redis = {.socket_path = m->config.redis_socket,
-                                                      .user = m->config.redis_user,
-                                                      .secret_path = m->config.redis_secret},
-                                            .clock = &clock,
-                                            .list_changed = list_changed,
-                                            .status_changed = status_changed,
-                                            .alarm = matchd_alarm,
-                                            .ctx = m};
-    struct wanted_reader *reader = NULL;
-    struct err_text err;
-    struct mono_time clock_due = {0};
-    snprintf(folder, sizeof(folder), "%s/last-good", m->config.state_dir);
-    while (!thread_stopping(self)) {
-        struct mono_time now = clock_mono(&clock_system);
-        thread_alive(self);
-        if (!mono_before(now, clock_due)) {
-            matchd_clock_look(m);
-            clock_due = mono_add_ms(now, CLOCK_MS);
-        }
-        if (reader) {
-            matchd_clock_signed(m, wanted_reader_list(reader));
-        }
-        int result = reader ? wanted_reader_poll(reader, LIST_POLL_MS)
-                            : wanted_reader_open(&options, &reader, &err);
-        const char *why = reader ? err_name(result) : err.text;
-        atomic_store_explicit(&m->list_tried, true,
-                              memory_order_release); /* matchd_wait_for_list */
-        matchd_alarm(m, EVENT_WANTED_UNREADABLE, result != 0, result != 0 ? why : "");
-        if (result != 0) {
-            thread_wait_ms(self, CLOCK_MS);
-        }
-    }
-    wanted_reader_close(reader);
 }
 
 /* ---- setting up ---- */
@@ -259,7 +110,7 @@ static int start(struct thread *t, const char *name, int priority,
 
 static int start_threads(struct matchd *m, struct err_text *err)
 {
-    int result = start(&m->list_thread, "list", 0, list_run, m, err);
+    int result = start(&m->list_thread, "list", 0, matchd_list_run, m, err);
     if (result == 0) {
         result = start(&m->link_thread, "link", 20, matchd_link_run, m, err);
     }
@@ -289,13 +140,15 @@ static void stop_all(struct matchd *m)
 
 static void destroy_all(struct matchd *m)
 {
-    free_in_force(m->in_force, true);
+    matchd_list_close(m);
+    matchd_judge_end(m);
     receiver_destroy(m->receiver);
     matchd_refusals_destroy(m);
     camera_table_destroy(m->cameras);
     queue_destroy(m->packets);
     queue_destroy(m->free_packets);
     free(m->pool);
+    pthread_mutex_destroy(&m->watched.lock);
     pthread_mutex_destroy(&m->counter_lock);
     pthread_mutex_destroy(&m->alarm_lock);
 }
@@ -328,7 +181,10 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
     }
     matchd_clock_begin(m);
     matchd_counters_load(m);
-    result = make_pool(m, err);
+    result = matchd_judge_begin(m, err);
+    if (result == 0) {
+        result = make_pool(m, err);
+    }
     if (result == 0) {
         result = matchd_reads_listen(m, err);
     }
@@ -356,6 +212,7 @@ int main(int argc, char **argv)
     }
     thread_lock_init(&m.alarm_lock);
     thread_lock_init(&m.counter_lock);
+    thread_lock_init(&m.watched.lock);
     int result = config_load(args.config_path, &matchd_section, &m.config, &err);
     bool loaded = result == 0;
     if (loaded) {

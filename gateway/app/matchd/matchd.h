@@ -10,8 +10,8 @@
  * drops list     normal   Redis, last-good shelf     index (RCU), alarms      - keeper   normal
  * counters of the cameras    counters.bin             -
  *
- * The list in force is one immutable object behind an RCU pointer: capture, reads and link look
- * things up in it, the list thread alone replaces it.
+ * What reads are matched against is one small object behind an RCU pointer (struct in_force):
+ * capture, reads and link look things up in it, the list thread alone changes it.
  */
 #pragma once
 
@@ -20,10 +20,11 @@
 
 #include "gateway/app/capture_counters.h"
 #include "gateway/app/matchd/config.h"
+#include "gateway/app/matchd/in_force.h"
 #include "gateway/base/queue.h"
 #include "gateway/base/thread.h"
 #include "gateway/base/trusted_time.h"
-#include "gateway/match/index.h"
+#include "gateway/model/traffic.h"
 #include "gateway/wanted/reader.h"
 
 enum {
@@ -32,7 +33,7 @@ enum {
     ALARMS_MAX = 40,
     ALARM_DETAIL_SIZE = 160,
     MATCHD_LEDGERS = 2,
-    MATCHD_COUNTERS_MAX = CAPTURE_COUNTERS_MAX + 9
+    MATCHD_COUNTERS_MAX = CAPTURE_COUNTERS_MAX + 11
 };
 
 /* A message on its way to checkpointd, its texts behind it. */
@@ -43,12 +44,13 @@ struct out_packet {
     char texts[MATCH_HITS_MAX * WANTED_TEXT_MAX];
 };
 
-/* What reads are matched against. */
-struct in_force {
-    struct match_index *index;   /* NULL: no list */
-    struct match_entry *entries; /* of the index */
-    struct wanted_list *list;    /* owns the texts */
-    struct list_status status;
+/* By what matches are judged; the list thread's. */
+struct judging {
+    struct policy_status status; /* as it was last told; under counter_lock for others */
+    struct match_channel *channels[CHANNEL_ALPHABETS];
+    size_t channel_count;
+    uint32_t stated;        /* vehicles a shift the policy states, 0: none */
+    struct traffic traffic; /* by `reads` */
 };
 
 struct alarm_state {
@@ -58,6 +60,19 @@ struct alarm_state {
     char detail[ALARM_DETAIL_SIZE];
 };
 
+/* Entries with an open hold, asked for by the link thread, looked up by the list thread. */
+struct watched {
+    pthread_mutex_t lock;
+    uint64_t question; /* number of the set, 0: none */
+    size_t count;
+    uint64_t entries[MATCH_WATCH_MAX];
+    uint64_t answer;   /* rises with each one */
+    uint64_t answered; /* the question it is to */
+    size_t gone_count;
+    uint64_t gone[MATCH_WATCH_MAX]; /* of them, in the list no more */
+    uint64_t looked_revision;       /* list thread: what the answer was looked up in */
+};
+
 struct matchd {
     struct matchd_config config;
     struct receiver *receiver; /* capture thread */
@@ -65,7 +80,15 @@ struct matchd {
     struct queue *free_packets; /* struct out_packet * */
     struct queue *packets;
     struct out_packet *pool;
-    void *in_force; /* struct in_force *, RCU */
+    void *in_force;                /* struct in_force *, RCU */
+    struct judging judging;        /* judge.c */
+    atomic_uint policy_changes;    /* of judging.status */
+    struct clock_source clock;     /* trusted time, the reader's */
+    struct mono_time loading_told; /* list thread: when it last said how far it is */
+    struct wanted_reader *reader;  /* list thread; closed behind it, with the entries */
+    struct watched watched;        /* watched.c */
+    atomic_ullong index_updates;   /* batches (some in one) brought into the running index */
+    atomic_ullong index_rebuilds;  /* indexes built anew, the first one too */
     atomic_uint list_changes;
     atomic_bool list_tried; /* the list of the last run was looked for: reads may be matched */
 
@@ -141,8 +164,34 @@ void matchd_clock_signed(struct matchd *m, const struct wanted_list *list);
 /* Keeper thread: keeps a time that is trusted, so that a restart does not take the clock's word. */
 void matchd_clock_keep(struct matchd *m);
 
+/* judge.c. List thread: begins with what is built in; takes a match policy (a reader's
+ * policy_changed: its errors are tried again); looks at the traffic, once a second or so; ends. */
+int matchd_judge_begin(struct matchd *m, struct err_text *err) MUST_CHECK;
+int matchd_judge_policy(void *matchd, const struct match_policy *policy) MUST_CHECK;
+void matchd_judge_look(struct matchd *m, struct mono_time now);
+void matchd_judge_end(struct matchd *m);
+/* Any thread. */
+void matchd_judge_fill(struct matchd *m, struct policy_status *out);
+
+/* list.c */
+
 /* Waits until the list of the last run is in force, or there is none. */
 void matchd_wait_for_list(struct matchd *m, struct thread *self);
+void matchd_list_run(struct thread *self, void *matchd);
+/* Main thread, all others joined. */
+void matchd_list_close(struct matchd *m);
+
+/* watched.c */
+
+/* Link thread: watches these from now on, in place of the ones before. */
+void matchd_watch(struct matchd *m, const uint64_t *entries, size_t count);
+/* Link thread: whether there is an answer behind number `*seen` to the set watched now; takes it
+ * over. */
+bool matchd_watched_gone(struct matchd *m, uint64_t *seen, uint64_t out[MATCH_WATCH_MAX],
+                         size_t *out_count);
+/* List thread: answers, when the set or the list is another one than at the last look. */
+void matchd_watched_look(struct matchd *m, const struct wanted_list *list);
+
 void matchd_capture_run(struct thread *self, void *matchd);
 void matchd_keeper_run(struct thread *self, void *matchd);
 /* A file that cannot be used is alarmed and set aside: a lane is not blinded for it. */

@@ -37,5 +37,7 @@ size_t matchd_stats_fill(struct matchd *m, struct match_counter out[MATCHD_COUNT
     put(&out[at++], "dropped_late", atomic_load(&m->late));
     put(&out[at++], "hits_left_out", atomic_load(&m->hits_left_out));
     put(&out[at++], "reads_refused", atomic_load(&m->reads_refused));
+    put(&out[at++], "index_updates", atomic_load(&m->index_updates));
+    put(&out[at++], "index_rebuilds", atomic_load(&m->index_rebuilds));
     return at;
 }
