@@ -32,13 +32,13 @@ struct wanted_reader_options {
                         struct err_text *err);
     /* State or current_until changed without a new revision. May be NULL. */
     void (*status_changed)(void *ctx, const struct list_status *status);
+    /* A sign of life while a shelf or snapshot is loaded: `done` of its chunks and batches are.
+     * May be NULL. */
+    void (*loading)(void *ctx, size_t done);
     /* Another match policy came into force (also at start, from the last-good shelf); borrowed,
      * valid until the next call. Never called: there is none. An error (no memory) is tried again.
      * May be NULL. */
     int (*policy_changed)(void *ctx, const struct match_policy *policy);
-    /* A sign of life while a shelf or snapshot is loaded: `done` of its chunks and batches are.
-     * May be NULL. */
-    void (*loading)(void *ctx, size_t done);
     wanted_alarm alarm; /* may be NULL */
     void *ctx;
 };

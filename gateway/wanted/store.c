@@ -35,6 +35,25 @@ void store_flush(struct wanted_store *store)
     note_disk(store, result, &why);
 }
 
+static void no_step(void *ctx, size_t done)
+{
+    (void)ctx;
+    (void)done;
+}
+
+void store_step(struct wanted_store *store, size_t done)
+{
+    store->steps.step(store->steps.ctx, done);
+}
+
+static int load_chunk(void *ctx, uint64_t revision, size_t index, uint8_t **out, size_t *out_size,
+                      struct err_text *err)
+{
+    struct wanted_store *store = ctx;
+    store_step(store, index);
+    return shelf_get_chunk(&store->shelf, revision, index, out, out_size, err);
+}
+
 /* Redis' fault is alarmed inside and made up for by the next sync. */
 static void push(struct wanted_store *store)
 {
@@ -94,7 +113,8 @@ static int load(struct wanted_store *store, const struct wanted_store_options *o
     if (result < 0) {
         return result;
     }
-    result = shelf_load(&store->shelf, store->list, clock_wall(options->clock), NULL, &why);
+    result =
+        shelf_load(&store->shelf, store->list, clock_wall(options->clock), &store->steps, &why);
     if (result == ERR_NO_MEMORY || result == ERR_IO) {
         return err_set(err, result, "%s", why.text);
     }
@@ -117,6 +137,8 @@ int wanted_store_open(const struct wanted_store_options *options, struct wanted_
     }
     store->clock = options->clock;
     store->alarms = (struct alarms){.report = options->alarm, .ctx = options->alarm_ctx};
+    store->steps = (struct shelf_steps){.step = options->working ? options->working : no_step,
+                                        .ctx = options->alarm_ctx};
     int result = load(store, options, err);
     if (result < 0) {
         wanted_store_close(store);
@@ -262,8 +284,7 @@ int wanted_store_set_snapshot(struct wanted_store *store, const void *manifest, 
     struct wanted_list *next = NULL;
     int result = wanted_list_create_beside(store->list, &next);
     if (result == ERR_OK) {
-        result =
-            wanted_list_load_snapshot(next, manifest, size, shelf_get_chunk, &store->shelf, err);
+        result = wanted_list_load_snapshot(next, manifest, size, load_chunk, store, err);
     }
     if (result == ERR_OK) {
         result = shelf_put_snapshot(&store->shelf, wanted_list_head(next)->revision,

@@ -25,6 +25,9 @@ struct wanted_store_options {
     const struct clock_source *clock; /* lives as long as the store */
     wanted_alarm alarm;               /* may be NULL */
     void *alarm_ctx;
+    /* A sign of life for each chunk and batch of a long list that is loaded or written to Redis;
+     * `alarm_ctx` too. May be NULL. */
+    void (*working)(void *ctx, size_t done);
 };
 
 struct wanted_store_status {

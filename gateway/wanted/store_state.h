@@ -11,6 +11,7 @@
 struct wanted_store {
     const struct clock_source *clock;
     struct alarms alarms;
+    struct shelf_steps steps;
     struct shelf shelf;
     struct wanted_list *list;
     struct link link;
@@ -29,3 +30,5 @@ struct wanted_store {
 
 /* Writes what waits for the disk; a fault is an alarm. */
 void store_flush(struct wanted_store *store);
+/* Says that one more part of something long is done. */
+void store_step(struct wanted_store *store, size_t done);

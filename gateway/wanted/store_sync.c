@@ -198,6 +198,7 @@ static int write_chunks(struct wanted_store *store, struct err_text *err)
         uint8_t *bytes = NULL;
         size_t size = 0;
         (void)snprintf(key, sizeof(key), CHUNK_KEY_FORM, store->shelf.snapshot, i); /* fits */
+        store_step(store, i);
         result = shelf_get_chunk(&store->shelf, store->shelf.snapshot, i, &bytes, &size, err);
         if (result == ERR_OK) {
             result = set_string(store, key, bytes, size, err);
@@ -213,6 +214,7 @@ static int write_batches(struct wanted_store *store, uint64_t after, struct err_
     for (uint64_t r = after + 1; r <= shelf_revision(&store->shelf) && result == ERR_OK; r++) {
         uint8_t *bytes = NULL;
         size_t size = 0;
+        store_step(store, r - after);
         result = shelf_get_batch(&store->shelf, r, &bytes, &size, err);
         if (result == ERR_OK) {
             result = delta_add(&store->link, r, bytes, size, err);

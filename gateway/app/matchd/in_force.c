@@ -31,6 +31,9 @@ void in_force_publish(void **slot, struct in_force *next)
     if (old && old->index != next->index) {
         match_index_destroy(old->index);
     }
+    if (old && old->judge != next->judge) {
+        match_judge_destroy(old->judge);
+    }
     free(old);
 }
 
@@ -39,6 +42,7 @@ void in_force_destroy(void **slot)
     struct in_force *now = *slot;
     if (now) {
         match_index_destroy(now->index);
+        match_judge_destroy(now->judge);
     }
     free(now);
     *slot = NULL;
@@ -80,6 +84,19 @@ static int build(const struct wanted_list *list, uint8_t look_alike_max, struct 
     return result;
 }
 
+/* Takes `next` over: published with a new index, or freed. */
+static int publish_rebuilt(void **slot, const struct wanted_list *list, struct in_force *next,
+                           struct err_text *err)
+{
+    int result = build(list, next->look_alike_max, &next->index, err);
+    if (result != 0) {
+        free(next);
+        return result;
+    }
+    in_force_publish(slot, next);
+    return 0;
+}
+
 static int rebuild(void **slot, const struct wanted_list *list, const struct list_status *status,
                    struct err_text *err)
 {
@@ -87,13 +104,27 @@ static int rebuild(void **slot, const struct wanted_list *list, const struct lis
     if (!next) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
-    int result = build(list, next->look_alike_max, &next->index, err);
-    if (result != 0) {
-        free(next);
-        return result;
-    }
     next->status = *status;
-    in_force_publish(slot, next);
+    return publish_rebuilt(slot, list, next, err);
+}
+
+int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t look_alike_max,
+                        struct err_text *err)
+{
+    struct in_force *next = in_force_next(slot);
+    if (!next) {
+        return err_set(err, ERR_NO_MEMORY, "index: no memory");
+    }
+    bool same = next->look_alike_max == look_alike_max;
+    next->look_alike_max = look_alike_max;
+    if (!same && next->index) {
+        return publish_rebuilt(slot, list, next, err);
+    }
+    if (same) {
+        free(next);
+    } else {
+        in_force_publish(slot, next);
+    }
     return 0;
 }
 
@@ -122,6 +153,9 @@ static int bring_in(struct match_index *index, const struct wanted_changes *chan
         const struct wanted_entry *entry = changes->added[added];
         result = is_matched(entry) ? match_index_add(index, &entry->match, err) : 0;
         added += result == 0;
+    }
+    if (result == 0 && changes->added_count > 0 && changes->withdrawn_count > 0) {
+        rcu_wait(); /* else a reader might pass by both versions of a changed entry */
     }
     for (size_t i = 0; i < changes->withdrawn_count && result == 0; i++) {
         const struct wanted_entry *entry = changes->withdrawn[i];

@@ -28,7 +28,6 @@ static int put_in_force(struct matchd *m, struct policy_status *status, struct e
 {
     struct judging *j = &m->judging;
     struct in_force *next = in_force_next(&m->in_force);
-    struct match_judge *old = next ? next->judge : NULL;
     status->traffic = traffic_of(j);
     status->traffic_stated = j->stated > 0;
     int result = next ? make_judge(j, status, &next->judge, err)
@@ -37,9 +36,7 @@ static int put_in_force(struct matchd *m, struct policy_status *status, struct e
         free(next);
         return result;
     }
-    next->look_alike_max = status->look_alike_max;
     in_force_publish(&m->in_force, next);
-    match_judge_destroy(old);
     pthread_mutex_lock(&m->counter_lock);
     j->status = *status;
     pthread_mutex_unlock(&m->counter_lock);
@@ -139,7 +136,5 @@ void matchd_judge_fill(struct matchd *m, struct policy_status *out)
 
 void matchd_judge_end(struct matchd *m)
 {
-    const struct in_force *in_force = m->in_force;
-    match_judge_destroy(in_force ? in_force->judge : NULL);
     free_channels(m->judging.channels, m->judging.channel_count);
 }

@@ -140,8 +140,8 @@ static void stop_all(struct matchd *m)
 
 static void destroy_all(struct matchd *m)
 {
-    matchd_judge_end(m);
     matchd_list_close(m);
+    matchd_judge_end(m);
     receiver_destroy(m->receiver);
     matchd_refusals_destroy(m);
     camera_table_destroy(m->cameras);

@@ -207,6 +207,14 @@ static bool go_on(void *ctx)
     return true;
 }
 
+/* A list of millions takes longer than a thread may be silent. */
+static void working(void *ctx, size_t done)
+{
+    struct uplinkd *u = ctx;
+    (void)done;
+    thread_alive(&u->inbox_thread);
+}
+
 int uplinkd_store_open(struct uplinkd *u, struct err_text *err)
 {
     char folder[UPLINKD_TEXT_SIZE + 16];
@@ -220,6 +228,7 @@ int uplinkd_store_open(struct uplinkd *u, struct err_text *err)
         .clock = &clock_system,
         .alarm = uplinkd_report,
         .alarm_ctx = u,
+        .working = working,
     };
     int rc = wanted_store_open(&options, &u->store, err);
     if (rc == 0)
