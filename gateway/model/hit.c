@@ -105,14 +105,27 @@ static bool counter_name_good(const char name[MATCH_COUNTER_NAME_SIZE])
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == size;
 }
 
+/* A source becomes a label: text that can be printed. */
+static bool counter_source_good(const char source[MATCH_COUNTER_SOURCE_SIZE])
+{
+    size_t size = strnlen(source, MATCH_COUNTER_SOURCE_SIZE);
+    for (size_t i = 0; i < size; i++)
+        if (source[i] < ' ' || source[i] > '~')
+            return false;
+    return size < MATCH_COUNTER_SOURCE_SIZE;
+}
+
 static int check_stats(const struct match_message *m, struct err_text *err)
 {
     if (m->u.stats.count > MATCH_COUNTERS_MAX)
         return err_set(err, ERR_INVALID, "counters = '%u': expected at most %d", m->u.stats.count,
                        MATCH_COUNTERS_MAX);
-    for (uint32_t i = 0; i < m->u.stats.count; i++)
+    for (uint32_t i = 0; i < m->u.stats.count; i++) {
         if (!counter_name_good(m->u.stats.counters[i].name))
             return err_set(err, ERR_INVALID, "counters[%u]: a name of a-z, 0-9 and _ expected", i);
+        if (!counter_source_good(m->u.stats.counters[i].source))
+            return err_set(err, ERR_INVALID, "counters[%u]: a source of printed ASCII expected", i);
+    }
     return 0;
 }
 

@@ -40,6 +40,7 @@ enum {
     MATCH_WITHDRAWN_MAX = 64, /* of one message; there may be several */
     MATCH_COUNTERS_MAX = 20,  /* of one message; there may be several */
     MATCH_COUNTER_NAME_SIZE = 32,
+    MATCH_COUNTER_SOURCE_SIZE = 32,
     MATCH_REFUSED_SOURCE_SIZE = 56, /* "[2001:db8::1]:40000" */
     MATCH_REFUSED_BYTES_MAX = 48,
     MATCH_CHANNELS_SIZE = 64
@@ -86,7 +87,9 @@ struct policy_status {
 };
 
 struct match_counter {
-    char name[MATCH_COUNTER_NAME_SIZE]; /* "frame_truncated": a-z, 0-9, _ */
+    char name[MATCH_COUNTER_NAME_SIZE];     /* "frame_truncated": a-z, 0-9, _ */
+    char source[MATCH_COUNTER_SOURCE_SIZE]; /* capture source it is of, "": of the whole program */
+    uint16_t queue;                         /* of that source */
     uint64_t value;
 };
 

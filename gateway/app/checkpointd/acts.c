@@ -157,8 +157,15 @@ static json_t *buses_of(const struct checkpointd *c)
 
 static json_t *matchd_of(const struct checkpointd *c)
 {
-    return json_pack("{s:b,s:O}", "connected", (int)atomic_load(&c->matchd_connected), "counters",
-                     c->board.matchd);
+    json_t *sources = json_array();
+    const char *key;
+    json_t *source;
+    json_object_foreach(c->board.sources, key, source)
+    {
+        json_array_append_new(sources, json_deep_copy(source));
+    }
+    return json_pack("{s:b,s:O,s:o}", "connected", (int)atomic_load(&c->matchd_connected),
+                     "counters", c->board.matchd, "sources", sources);
 }
 
 /* What was said when trust last changed, with the offset of now. */

@@ -37,9 +37,9 @@ static int put_in_force(struct matchd *m, struct policy_status *status, struct e
         return result;
     }
     in_force_publish(&m->in_force, next);
-    pthread_mutex_lock(&m->counter_lock);
+    pthread_mutex_lock(&m->judging.lock);
     j->status = *status;
-    pthread_mutex_unlock(&m->counter_lock);
+    pthread_mutex_unlock(&m->judging.lock);
     /* Pairs with the load of send_policy_change(). */
     atomic_fetch_add_explicit(&m->policy_changes, 1, memory_order_release);
     return 0;
@@ -129,9 +129,9 @@ void matchd_judge_look(struct matchd *m, struct mono_time now)
 
 void matchd_judge_fill(struct matchd *m, struct policy_status *out)
 {
-    pthread_mutex_lock(&m->counter_lock);
+    pthread_mutex_lock(&m->judging.lock);
     *out = m->judging.status;
-    pthread_mutex_unlock(&m->counter_lock);
+    pthread_mutex_unlock(&m->judging.lock);
 }
 
 void matchd_judge_end(struct matchd *m)

@@ -184,7 +184,7 @@ static void send_policy_change(struct link_state *l)
 
 static void send_stats(struct link_state *l)
 {
-    struct match_counter counters[MATCHD_COUNTERS_MAX];
+    static struct match_counter counters[MATCHD_COUNTERS_MAX]; /* the link thread's */
     struct mono_time now = clock_mono(&clock_system);
     if (l->fd < 0 || mono_before(now, l->stats_due)) {
         return;
@@ -315,6 +315,9 @@ static void drain(struct link_state *l)
         }
         if (late) {
             atomic_fetch_add_explicit(&l->m->late, 1, memory_order_relaxed);
+            if (l->pending->from) {
+                atomic_fetch_add_explicit(&l->pending->from->late, 1, memory_order_relaxed);
+            }
         }
         give_back(l->m, l->pending);
         l->pending = NULL;

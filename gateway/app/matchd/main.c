@@ -11,7 +11,7 @@
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
 
-enum { THREADS_MAX = 5 };
+enum { THREADS_MAX = MATCHD_CAPTURERS_MAX + 4 };
 
 static const char help_text[] =
     "FILES\n"
@@ -62,34 +62,11 @@ void matchd_alarm(void *ctx, enum log_event_id event, bool active, const char *d
 
 /* ---- setting up ---- */
 
-static int make_pool(struct matchd *m, struct err_text *err)
-{
-    m->pool = calloc(PACKETS_MAX, sizeof(m->pool[0]));
-    m->free_packets = queue_create(PACKETS_MAX, sizeof(struct out_packet *));
-    m->packets = queue_create(PACKETS_MAX, sizeof(struct out_packet *));
-    if (!m->pool || !m->free_packets || !m->packets) {
-        return err_set(err, ERR_NO_MEMORY, "packets: no memory");
-    }
-    for (int i = 0; i < PACKETS_MAX; i++) {
-        struct out_packet *packet = &m->pool[i];
-        int result = queue_push(m->free_packets, &packet);
-        if (result != 0) {
-            return err_set(err, result, "packets");
-        }
-    }
-    return 0;
-}
-
 static int prepare(struct matchd *m, struct err_text *err)
 {
-    struct receiver_options options = {.port_count = m->config.port_count,
-                                       .json = m->config.json,
-                                       .accept_partial_checksum =
-                                           m->config.accept_partial_checksum};
-    memcpy(options.ports, m->config.ports, sizeof(options.ports));
     int result = matchd_cameras_load(&m->config, &m->cameras, err);
     if (result == 0) {
-        result = receiver_create(&options, m->cameras, &m->receiver, err);
+        result = matchd_capturers_create(m, err);
     }
     if (result == 0) {
         result = matchd_refusals_create(m, err);
@@ -121,19 +98,33 @@ static int start_threads(struct matchd *m, struct err_text *err)
         result = start(&m->keeper_thread, "keeper", 0, matchd_keeper_run, m, err);
     }
     if (result == 0) {
-        result = start(&m->capture_thread, "capture", 20, matchd_capture_run, m, err);
+        result = matchd_capturers_start(m, err);
     }
     return result;
 }
 
+/* The order in which they are told to stop: what makes packets first. Returns how many. */
+static size_t list_threads(struct matchd *m, struct thread *out[THREADS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < m->capturer_count; i++) {
+        out[count++] = &m->capturers[i].thread;
+    }
+    out[count++] = &m->reads_thread;
+    out[count++] = &m->link_thread;
+    out[count++] = &m->keeper_thread;
+    out[count++] = &m->list_thread;
+    return count;
+}
+
 static void stop_all(struct matchd *m)
 {
-    struct thread *threads[THREADS_MAX] = {&m->capture_thread, &m->reads_thread, &m->link_thread,
-                                           &m->keeper_thread, &m->list_thread};
-    for (int i = 0; i < THREADS_MAX; i++) {
+    struct thread *threads[THREADS_MAX];
+    size_t count = list_threads(m, threads);
+    for (size_t i = 0; i < count; i++) {
         thread_stop(threads[i]);
     }
-    for (int i = 0; i < THREADS_MAX; i++) {
+    for (size_t i = 0; i < count; i++) {
         thread_join(threads[i]);
     }
 }
@@ -142,26 +133,24 @@ static void destroy_all(struct matchd *m)
 {
     matchd_list_close(m);
     matchd_judge_end(m);
-    receiver_destroy(m->receiver);
+    matchd_capturers_destroy(m);
     matchd_refusals_destroy(m);
     camera_table_destroy(m->cameras);
-    queue_destroy(m->packets);
-    queue_destroy(m->free_packets);
-    free(m->pool);
+    matchd_packets_destroy(m);
+    pthread_mutex_destroy(&m->judging.lock);
     pthread_mutex_destroy(&m->watched.lock);
-    pthread_mutex_destroy(&m->counter_lock);
     pthread_mutex_destroy(&m->alarm_lock);
 }
 
 static void on_dump(void *ctx)
 {
-    struct match_counter counters[MATCHD_COUNTERS_MAX];
+    static struct match_counter counters[MATCHD_COUNTERS_MAX]; /* the main thread's */
     char text[1024]; /* counters at 0 are left out; more than fit are too */
     size_t size = 0;
     size_t count = matchd_stats_fill(ctx, counters);
     text[0] = '\0';
     for (size_t i = 0; i < count && size < sizeof(text); i++) {
-        if (counters[i].value > 0) {
+        if (counters[i].value > 0 && counters[i].source[0] == '\0') {
             size +=
                 (size_t)snprintf(text + size, sizeof(text) - size, "%s%s=%llu", size > 0 ? " " : "",
                                  counters[i].name, (unsigned long long)counters[i].value);
@@ -173,8 +162,8 @@ static void on_dump(void *ctx)
 static int run(struct matchd *m, struct service *service, struct err_text *err)
 {
     const struct service_hooks hooks = {.ctx = m, .dump = on_dump};
-    struct thread *threads[THREADS_MAX] = {&m->list_thread, &m->link_thread, &m->reads_thread,
-                                           &m->keeper_thread, &m->capture_thread};
+    struct thread *threads[THREADS_MAX];
+    size_t thread_count = list_threads(m, threads);
     int result = service_take_state(service, m->config.state_dir, err);
     if (result != 0) {
         return result;
@@ -183,7 +172,7 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
     matchd_counters_load(m);
     result = matchd_judge_begin(m, err);
     if (result == 0) {
-        result = make_pool(m, err);
+        result = matchd_packets_create(m, err);
     }
     if (result == 0) {
         result = matchd_reads_listen(m, err);
@@ -193,7 +182,7 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
     }
     if (result == 0) {
         service_ready("matching");
-        result = service_run(service, threads, THREADS_MAX, &hooks);
+        result = service_run(service, threads, thread_count, &hooks);
         result = result == EXIT_OK ? 0 : err_set(err, ERR_STOPPED, "a thread ended");
     }
     stop_all(m);
@@ -211,8 +200,8 @@ int main(int argc, char **argv)
         return status;
     }
     thread_lock_init(&m.alarm_lock);
-    thread_lock_init(&m.counter_lock);
     thread_lock_init(&m.watched.lock);
+    thread_lock_init(&m.judging.lock);
     int result = config_load(args.config_path, &matchd_section, &m.config, &err);
     bool loaded = result == 0;
     if (loaded) {
