@@ -23,12 +23,6 @@ void reader_tell_policy(struct wanted_reader *r)
     }
     /* Out of memory: tried again with the next look. */
     r->owes_policy = r->options.policy_changed(r->options.ctx, &r->policy.policy) < 0;
-    /* Which look-alikes an index finds it knows when it is built. */
-    if (!r->owes_policy && r->policy.policy.look_alike_max != r->look_alike_max) {
-        r->look_alike_max = r->policy.policy.look_alike_max;
-        r->owes_whole = r->told.revision > 0;
-        r->owes_index |= r->owes_whole;
-    }
 }
 
 void reader_load_policy(struct wanted_reader *r, const struct root_keys *roots)

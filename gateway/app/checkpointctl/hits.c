@@ -74,20 +74,20 @@ static int add_hit(const struct ctl *ctl, struct text_table *table, const json_t
     char number[24];
     char time[32];
     char lane[24];
-    char priority[24];
+    char category[64]; /* and its priority: seven columns leave the last one room in 80 */
     char why[CELL_SIZE];
     const json_t *entry = json_object_get(hit, "entry");
     const json_t *decision = json_object_get(hit, "decision");
     snprintf(number, sizeof(number), "%lld", number_of(hit, "hit"));
     snprintf(lane, sizeof(lane), "%lld", number_of(hit, "lane"));
-    snprintf(priority, sizeof(priority), "%lld", number_of(entry, "priority"));
+    snprintf(category, sizeof(category), "%.40s %lld", ctl_word(ctl, text_of(entry, "category")),
+             number_of(entry, "priority"));
     describe_why(ctl, hit, why, sizeof(why));
     const char *cells[] = {number,
                            ctl_time(text_of(hit, "time"), time),
                            lane,
                            or_dash(text_of(entry, "plate")),
-                           ctl_word(ctl, text_of(entry, "category")),
-                           priority,
+                           category,
                            json_is_true(json_object_get(decision, "hold"))
                                ? ctl_say(ctl, "hold", "拦截")
                                : ctl_word(ctl, text_of(decision, "level")),
@@ -97,12 +97,13 @@ static int add_hit(const struct ctl *ctl, struct text_table *table, const json_t
 
 static int print_hits(const struct ctl *ctl, const json_t *hits)
 {
-    const char *titles[] = {ctl_say(ctl, ">HIT", ">命中号"),  ctl_say(ctl, "TIME", "时间"),
-                            ctl_say(ctl, ">LANE", ">车道"),   ctl_say(ctl, "WANTED", "布控车牌"),
-                            ctl_say(ctl, "CATEGORY", "类别"), ctl_say(ctl, ">PRIO", ">级别"),
-                            ctl_say(ctl, "ALERT", "告警"),    ctl_say(ctl, "WHY", "依据")};
+    const char *titles[] = {
+        ctl_say(ctl, ">HIT", ">命中号"),      ctl_say(ctl, "TIME", "时间"),
+        ctl_say(ctl, ">LANE", ">车道"),       ctl_say(ctl, "WANTED", "布控车牌"),
+        ctl_say(ctl, "CATEGORY", "类别级别"), ctl_say(ctl, "ALERT", "告警"),
+        ctl_say(ctl, "WHY", "依据")};
     struct text_table *table = NULL;
-    int result = text_table_create(titles, 8, &table);
+    int result = text_table_create(titles, 7, &table);
     for (size_t i = 0; result == 0 && i < json_array_size(hits); i++) {
         result = add_hit(ctl, table, json_array_get(hits, i));
     }
