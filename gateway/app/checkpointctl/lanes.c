@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/app/checkpointctl/checkpointctl.h"
+#include "gateway/model/plate_key.h"
 
 enum { CELL_SIZE = 128, PATH_SIZE = 256 };
 
@@ -180,11 +181,28 @@ static const char *or_dash(const char *text)
     return text && text[0] ? text : "-";
 }
 
+/* Two plates of one vehicle come before whatever else is to be said of it. */
+static const char *remark_of(const struct ctl *ctl, const json_t *hit, char *out, size_t size)
+{
+    const json_t *plates = json_object_get(hit, "conflict");
+    const char *remark =
+        ctl->zh ? text_of(hit, "marks_zh") : text_of(json_object_get(hit, "card"), "reason");
+    const char *first = json_string_value(json_array_get(plates, 0));
+    const char *second = json_string_value(json_array_get(plates, 1));
+    if (!first || !second) {
+        return or_dash(remark);
+    }
+    snprintf(out, size, "%s %s / %s", ctl_say(ctl, "two plates read:", "车牌冲突："), first,
+             second);
+    return out;
+}
+
 static int add_hit(const struct ctl *ctl, struct text_table *table, const json_t *hit)
 {
     char time[32];
     char lane[24];
     char priority[24];
+    char remark[2 * PLATE_TEXT_SIZE + 48];
     const json_t *entry = json_object_get(hit, "entry");
     const json_t *decision = json_object_get(hit, "decision");
     snprintf(lane, sizeof(lane), "%lld", number_of(hit, "lane"));
@@ -198,8 +216,7 @@ static int add_hit(const struct ctl *ctl, struct text_table *table, const json_t
                            json_is_true(json_object_get(decision, "hold"))
                                ? ctl_say(ctl, "hold", "拦截")
                                : ctl_word(ctl, text_of(decision, "level")),
-                           or_dash(ctl->zh ? text_of(hit, "marks_zh")
-                                           : text_of(json_object_get(hit, "card"), "reason"))};
+                           remark_of(ctl, hit, remark, sizeof(remark))};
     return text_table_add(table, cells);
 }
 
@@ -263,6 +280,12 @@ static void describe(const struct ctl *ctl, const json_t *event, char *out, size
                  active ? "" : ctl_say(ctl, "ended: ", "已恢复："),
                  or_dash(ctl_say(ctl, text_of(event, "en"), text_of(event, "zh"))),
                  text_of(event, "detail") ? text_of(event, "detail") : "");
+    } else if (strcmp(name, "plate_conflict") == 0) {
+        const json_t *plates = json_object_get(event, "conflict");
+        snprintf(out, size, "%s: %s / %s",
+                 or_dash(ctl_say(ctl, text_of(event, "en"), text_of(event, "zh"))),
+                 or_dash(json_string_value(json_array_get(plates, 0))),
+                 or_dash(json_string_value(json_array_get(plates, 1))));
     } else if (strcmp(name, "boom") == 0) {
         snprintf(out, size, "%s %s", ctl_word(ctl, text_of(event, "output")),
                  ctl_word(ctl, text_of(event, "result") ? text_of(event, "result")
