@@ -6,45 +6,45 @@
 
 #include "gateway/base/encode.h"
 #include "gateway/pipeline/answer.h"
+#include "gateway/pipeline/fact_json.h"
 #include "gateway/pipeline/policy.h"
 #include "gateway/pipeline/why.h"
 
 /* ---- building ---- */
 
-static void put_int(json_t *object, const char *key, int64_t value)
+void put_int(json_t *object, const char *key, int64_t value)
 {
     json_object_set_new(object, key, json_integer(value));
 }
 
-static void put_id(json_t *object, const char *key, uint64_t id)
+void put_id(json_t *object, const char *key, uint64_t id)
 {
     if (id != 0)
         put_int(object, key, (int64_t)id);
 }
 
-/* A camera's own event id may use all 64 bits, which a JSON integer has not: it stays text. */
-static void put_event_id(json_t *object, uint64_t id)
+void put_event_id(json_t *object, const char *key, uint64_t id)
 {
     char text[24];
     if (id == 0)
         return;
     snprintf(text, sizeof text, "%llu", (unsigned long long)id);
-    json_object_set_new(object, "event_id", json_string(text));
+    json_object_set_new(object, key, json_string(text));
 }
 
-static void put_text(json_t *object, const char *key, const char *text)
+void put_text(json_t *object, const char *key, const char *text)
 {
     if (text && text[0] != '\0')
         json_object_set_new(object, key, json_string(text));
 }
 
-static void put_true(json_t *object, const char *key, bool value)
+void put_true(json_t *object, const char *key, bool value)
 {
     if (value)
         json_object_set_new(object, key, json_true());
 }
 
-static void put_plate(json_t *object, const char *key, plate_key plate)
+void put_plate(json_t *object, const char *key, plate_key plate)
 {
     char text[PLATE_TEXT_SIZE];
     if (plate != 0 && plate_decode(plate, text) == 0)
@@ -58,7 +58,7 @@ static void put_class(json_t *object, plate_class class)
     put_text(object, "class", text);
 }
 
-static void put_time(json_t *object, const char *key, struct wall_time time)
+void put_time(json_t *object, const char *key, struct wall_time time)
 {
     char text[WALL_TEXT_SIZE];
     if (time.ms == 0)
@@ -67,7 +67,7 @@ static void put_time(json_t *object, const char *key, struct wall_time time)
     put_text(object, key, text);
 }
 
-static const char *read_kind_name(enum plate_text_kind kind)
+const char *read_kind_name(enum plate_text_kind kind)
 {
     switch (kind) {
     case PLATE_KEY:
@@ -82,7 +82,7 @@ static const char *read_kind_name(enum plate_text_kind kind)
     return NULL;
 }
 
-static const char *authenticity_name(enum read_authenticity authenticity)
+const char *authenticity_name(enum read_authenticity authenticity)
 {
     switch (authenticity) {
     case AUTH_NONE:
@@ -140,7 +140,7 @@ static json_t *read_body(const struct plate_read *read)
 {
     json_t *body = json_object();
     put_int(body, "camera", read->camera);
-    put_event_id(body, read->event_id);
+    put_event_id(body, "event_id", read->event_id);
     put_text(body, "kind", read_kind_name(read->kind));
     put_plate(body, "plate", read->key);
     put_text(body, "raw", read->raw);
@@ -226,8 +226,13 @@ static void passage_into(json_t *body, const struct fact *fact)
     put_id(body, "passage", fact->u.passage.passage);
     put_true(body, "repeated", fact->u.passage.repeated);
     put_true(body, "cleared", fact->u.passage.cleared);
+    put_true(body, "in_doubt", fact->u.passage.in_doubt);
+    put_id(body, "perhaps", fact->u.passage.perhaps);
+    put_true(body, "plate_conflict", fact->u.passage.conflict);
     put_id(body, "hits", fact->u.passage.hits);
+    put_id(body, "hits_dropped", fact->u.passage.hits_dropped);
     json_object_set_new(body, "read", read_body(&fact->u.passage.read));
+    put_evidence(body, &fact->evidence);
 }
 
 static void hit_into(json_t *body, const struct fact *fact)
@@ -246,6 +251,7 @@ static void hit_into(json_t *body, const struct fact *fact)
     json_object_set_new(body, "decision", decision_body(&fact->u.hit.decision));
     json_object_set_new(body, "list", list_body(&fact->u.hit.list));
     json_object_set_new(body, "clock", clock_body(&fact->u.hit.clock));
+    put_evidence(body, &fact->evidence);
 }
 
 static void lane_into(json_t *body, const struct fact *fact)
@@ -262,6 +268,7 @@ static void lane_into(json_t *body, const struct fact *fact)
         put_text(body, "boom", boom_state_name(record->boom));
     if (record->refusal != LANE_REFUSAL_NONE)
         put_text(body, "refusal", lane_refusal_name(record->refusal));
+    put_evidence(body, &fact->evidence);
     if (fact->u.lane.held_count == 0)
         return;
     json_t *held = json_array();
@@ -352,6 +359,7 @@ static void status_into(json_t *body, const struct fact *fact)
     json_object_set_new(body, "blind", json_boolean(status->blind));
     json_object_set_new(body, "list_usable", json_boolean(status->list_usable));
     json_object_set_new(body, "order_known", json_boolean(status->order_known));
+    put_true(body, "doubtful", status->doubtful);
     put_true(body, "stopped", status->stopped);
     put_int(body, "vehicles", status->vehicle_count);
     put_int(body, "at_boom", status->at_boom);
@@ -421,6 +429,9 @@ json_t *fact_body(const struct fact *fact)
         break;
     case FACT_HIT:
         hit_into(body, fact);
+        break;
+    case FACT_CONFLICT:
+        conflict_into(body, fact);
         break;
     case FACT_LANE:
         lane_into(body, fact);
@@ -502,6 +513,8 @@ const char *fact_record_kind(const struct fact *fact)
         return "passage";
     case FACT_HIT:
         return "hit";
+    case FACT_CONFLICT:
+        return "decision";
     case FACT_LANE:
         return lane_record_kind(&fact->u.lane.record);
     case FACT_ORDER:
@@ -534,6 +547,8 @@ static const char *event_name(const struct fact *fact)
         return "read";
     case FACT_HIT:
         return "hit";
+    case FACT_CONFLICT:
+        return "plate_conflict";
     case FACT_LANE:
         return fact->u.lane.record.hold ? "hold" : "lane";
     case FACT_ORDER:
@@ -572,8 +587,9 @@ void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16])
 
 bool fact_shows_plate(const struct fact *fact)
 {
-    return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_SUPPRESSED ||
-           fact->kind == FACT_ACT || fact->kind == FACT_ANSWER;
+    return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
+           fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT || fact->kind == FACT_ANSWER ||
+           (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
 }
 
 json_t *fact_event(const struct fact *fact)

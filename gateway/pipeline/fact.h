@@ -13,6 +13,7 @@
 #include "gateway/lane/lane.h"
 #include "gateway/model/decision.h"
 #include "gateway/model/hit.h"
+#include "gateway/pipeline/vehicles.h"
 
 enum {
     FACT_NAME_SIZE = 32,
@@ -25,6 +26,7 @@ enum {
 enum fact_kind {
     FACT_PASSAGE,    /* a vehicle's read */
     FACT_HIT,        /* one entry it matched, with the decision */
+    FACT_CONFLICT,   /* two sure plates were read of one vehicle */
     FACT_LANE,       /* a record of the lane: holds, boom, refusals */
     FACT_ORDER,      /* an order for the boom */
     FACT_OUTCOME,    /* what became of it */
@@ -73,6 +75,14 @@ struct fact_answer {
     plate_key seen;   /* misread: the plate seen by eye, 0: not said */
 };
 
+/* What a passage rests on: its reads and the plates they say. */
+struct fact_evidence {
+    plate_key plates[PLATE_PLACES]; /* best estimates, 0 = not read */
+    uint8_t read_count;
+    uint32_t reads_dropped; /* different ones beyond those */
+    struct vehicle_read reads[VEHICLE_READS_MAX];
+};
+
 /* Refused reads of a camera; the first of them as an example. */
 struct fact_refused {
     uint16_t camera; /* 0 = none that is known */
@@ -98,7 +108,11 @@ struct fact {
             uint64_t passage;
             bool repeated; /* another read of the same passage */
             bool cleared;
+            bool in_doubt;    /* perhaps another passage's vehicle … */
+            uint64_t perhaps; /* … this one's, 0 = of several */
+            bool conflict;
             uint8_t hits; /* stop entries only */
+            uint32_t hits_dropped;
             struct plate_read read;
         } passage;
         struct {
@@ -110,6 +124,10 @@ struct fact {
             struct list_status list;
             struct fact_clock clock;
         } hit;
+        struct {
+            uint64_t passage;
+            plate_key plates[VEHICLE_SURE_MAX];
+        } conflict;
         struct {
             struct lane_record record;
             uint8_t held_count;
@@ -138,6 +156,7 @@ struct fact {
         struct fact_refused refused;
         struct lane_status status;
     } u;
+    struct fact_evidence evidence; /* FACT_PASSAGE, FACT_HIT, FACT_CONFLICT, a vehicle that left */
     /* FACT_HIT: the entry's JSON text for the card; FACT_ANSWER: of the hit's read, as recorded */
     char text[WANTED_TEXT_MAX + 1];
 };

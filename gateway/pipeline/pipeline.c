@@ -235,6 +235,16 @@ static void take_lane_event(struct pipeline *p, uint8_t lane, const struct lane_
         step(p, slot, event);
 }
 
+static void take_scan(struct pipeline *p, const struct lane_event *scan)
+{
+    struct lane_slot *slot = find_lane(p, scan->u.scan.lane);
+    struct lane_status status;
+    if (!slot)
+        return;
+    step(p, slot, scan);
+    follow_vehicles(p, slot, &status);
+}
+
 void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, struct mono_time now,
                      struct wall_time wall)
 {
@@ -244,7 +254,7 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
     switch (event->kind) {
     case PIPELINE_SCAN:
         lane = (struct lane_event){.kind = LANE_EVENT_SCAN, .u.scan = event->u.scan};
-        take_lane_event(p, event->u.scan.lane, &lane);
+        take_scan(p, &lane);
         break;
     case PIPELINE_OUTCOME:
         take_outcome(p, &event->u.outcome);
@@ -347,6 +357,9 @@ int pipeline_create(const struct pipeline_options *options, struct rule_set *rul
             return err_set(err, ERR_INVALID, "lane %u twice", lane->lane.lane);
         }
         p->lanes[i].options = *lane;
+        p->lanes[i].options.vehicles.wired = lane->lane.wired;
+        p->lanes[i].options.vehicles.clear_ms = lane->lane.exit_gap_ms;
+        p->lanes[i].options.vehicles.near = lane->lane.camera_to_boom_m <= LANE_DIRECT_MAX_M;
         lane_init(&lane->lane, &p->lanes[i].state, options->ids_after, now);
         p->lane_count++;
     }

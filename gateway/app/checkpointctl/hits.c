@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/app/checkpointctl/checkpointctl.h"
+#include "gateway/model/plate_key.h"
 
 enum { CELL_SIZE = 2048 };
 
@@ -51,14 +52,30 @@ static void describe_answer(const struct ctl *ctl, const json_t *hit, char *out,
     }
 }
 
-/* Why, the answer, the entry's reason or the marks: what there is, apart by a dash. */
+/* Both plates read of one vehicle, "" when it was one. */
+static void describe_conflict(const struct ctl *ctl, const json_t *hit, char *out, size_t size)
+{
+    const json_t *plates = json_object_get(hit, "conflict");
+    const char *first = json_string_value(json_array_get(plates, 0));
+    const char *second = json_string_value(json_array_get(plates, 1));
+    out[0] = '\0';
+    if (first && second) {
+        snprintf(out, size, ctl_say(ctl, "two plates read: %s / %s", "车牌冲突：%s / %s"), first,
+                 second);
+    }
+}
+
+/* Two plates of one vehicle before all else; why, the answer, the entry's reason or the marks: what
+ * there is, apart by a dash. */
 static void describe_why(const struct ctl *ctl, const json_t *hit, char *out, size_t size)
 {
+    char conflict[2 * PLATE_TEXT_SIZE + 48];
     char answer[CELL_SIZE / 4];
     const char *more =
         ctl->zh ? text_of(hit, "marks_zh") : text_of(json_object_get(hit, "card"), "reason");
+    describe_conflict(ctl, hit, conflict, sizeof(conflict));
     describe_answer(ctl, hit, answer, sizeof(answer));
-    const char *parts[] = {ctl_why(ctl, hit), answer, more ? more : ""};
+    const char *parts[] = {conflict, ctl_why(ctl, hit), answer, more ? more : ""};
     size_t used = 0;
     out[0] = '\0';
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && used < size; i++) {

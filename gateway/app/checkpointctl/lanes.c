@@ -206,6 +206,12 @@ static void describe(const struct ctl *ctl, const json_t *event, char *out, size
                  active ? "" : ctl_say(ctl, "ended: ", "已恢复："),
                  or_dash(ctl_say(ctl, text_of(event, "en"), text_of(event, "zh"))),
                  text_of(event, "detail") ? text_of(event, "detail") : "");
+    } else if (strcmp(name, "plate_conflict") == 0) {
+        const json_t *plates = json_object_get(event, "conflict");
+        snprintf(out, size, "%s: %s / %s",
+                 or_dash(ctl_say(ctl, text_of(event, "en"), text_of(event, "zh"))),
+                 or_dash(json_string_value(json_array_get(plates, 0))),
+                 or_dash(json_string_value(json_array_get(plates, 1))));
     } else if (strcmp(name, "boom") == 0) {
         snprintf(out, size, "%s %s", ctl_word(ctl, text_of(event, "output")),
                  ctl_word(ctl, text_of(event, "result") ? text_of(event, "result")

@@ -80,6 +80,7 @@ static const struct {
     {"hold_ended", "hold ended", "拦截结束"},
     {"hold_kept", "release came too late, still held", "放行逾期作废，继续拦截"},
     {"left", "vehicle left", "车辆已离开"},
+    {"plate_conflict", "plate conflict", "车牌冲突"},
     {"refused", "refused", "被拒绝"},
     {"boom", "boom", "栏杆"},
     {"done", "done", "已完成"},

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/base/log.h"
@@ -86,6 +87,26 @@ json_t *board_find_hit(const struct board *board, json_int_t id)
     return NULL;
 }
 
+/* The hits shown of that passage get both plates and the mark too. */
+static void mark_conflict(struct board *board, const json_t *conflict)
+{
+    json_int_t passage = json_integer_value(json_object_get(conflict, "passage"));
+    const char *mark = json_string_value(json_object_get(conflict, "zh"));
+    for (size_t i = 0; i < json_array_size(board->hits); i++) {
+        json_t *hit = json_array_get(board->hits, i);
+        const char *marks = json_string_value(json_object_get(hit, "marks_zh"));
+        char text[DECISION_MARKS_TEXT_SIZE];
+        if (json_integer_value(json_object_get(hit, "passage")) != passage) {
+            continue;
+        }
+        json_object_set(hit, "conflict", json_object_get(conflict, "conflict"));
+        if (!marks || !strstr(marks, mark)) {
+            snprintf(text, sizeof(text), "%s%s%s", marks ? marks : "", marks ? " " : "", mark);
+            json_object_set_new(hit, "marks_zh", json_string(text));
+        }
+    }
+}
+
 static void take(struct board *board, const struct published *p)
 {
     char key[32];
@@ -119,6 +140,9 @@ static void take(struct board *board, const struct published *p)
         break;
     case FACT_CLOCK:
         replace(&board->clock, json_object_get(p->event, "clock"));
+        break;
+    case FACT_CONFLICT:
+        mark_conflict(board, p->event);
         break;
     case FACT_PASSAGE:
     case FACT_LANE:
