@@ -320,9 +320,9 @@ static bool is_due(const struct look *l, const struct vehicle *v)
     return l->place != PLATE_TRAILER || may_tow(v);
 }
 
-/* Rows 6 and 7: a camera that sees vehicles after the front camera has. With several it could be of,
- * nobody says. The front camera is the first to see a vehicle: what it reads joins no earlier one
- * but by its plate. */
+/* Rows 6 and 7: a camera that sees vehicles after the front camera has. With several it could be
+ * of, nobody says. The front camera is the first to see a vehicle: what it reads joins no earlier
+ * one but by its plate. */
 static struct vehicle *by_turn(struct look *l)
 {
     struct vehicle *only = NULL;

@@ -10,9 +10,8 @@
 #include "gateway/wanted/shelf.h"
 
 struct held_policy {
-    bool held;
-    struct match_policy policy;
-    uint8_t *bytes; /* heap: the envelope as signed */
+    struct match_policy *policy; /* heap; NULL: none */
+    uint8_t *bytes;              /* heap: the envelope as signed */
     size_t size;
     uint64_t keyset; /* version that judged it */
     bool on_disk;

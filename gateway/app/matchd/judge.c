@@ -90,8 +90,9 @@ static int take_channels(struct judging *j, const struct match_policy *policy,
         used += more > 0 && (size_t)more < sizeof(status->channels) - used ? (size_t)more : 0;
     }
     free_channels(j->channels, j->channel_count);
-    memcpy(j->channels, channels, count * sizeof(channels[0]));
-    j->channel_count = count;
+    for (j->channel_count = 0; j->channel_count < count; j->channel_count++) {
+        j->channels[j->channel_count] = channels[j->channel_count];
+    }
     return 0;
 }
 
