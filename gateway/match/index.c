@@ -1,516 +1,335 @@
-/* See index.h. */
-#include "gateway/match/index.h"
-
+/*
+ * The writer's side of the index: building, adding, withdrawing. See index.h; what readers may see
+ * at any moment is told in table.h, chain.h and partial.h.
+ */
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/model/plate_symbols.h"
+#include "gateway/match/index_state.h"
 
-/* Places that '?' can take: 2^9 in the first form of key, 2^10 in the second; the key's top bit,
- * which tells the forms apart, is part of every mask. */
-enum { GROUPS_MAX = 512 + 1024 };
-
-struct entry {
-    struct wanted_record record;
-    const char *text;
+enum {
+    BUILD_RECORDS_AHEAD = 32, /* entries whose record is being fetched */
+    BUILD_BUCKETS_AHEAD = 16, /* entries whose bucket is */
+    BUILD_TRIES = 4,          /* each with a larger table and another hash */
+    NODES_SPARE = 4096        /* of withdrawn entries that wait for a grace period */
 };
 
-/* Entries with one masked key stand together: `count` of them from `first`. key 0 = free. */
-struct slot {
-    uint64_t key;
-    uint32_t first;
-    uint32_t count;
-};
+/* ---- one entry ---- */
 
-struct table {
-    struct slot *slots;
-    unsigned shift; /* 64 - log2(slots) */
-    size_t mask;
-};
-
-/* Entries whose unread symbols stand in the same places. */
-struct group {
-    uint64_t mask; /* bits of the known symbols */
-    uint32_t first;
-    uint32_t count;
-    struct table table;
-};
-
-struct match_index {
-    struct entry *entries; /* exact ones by key, then partial ones by mask and masked key */
-    size_t count;
-    size_t exact_count;
-    struct table exact;
-    struct group *groups;
-    size_t group_count;
-    struct by_id {
-        uint64_t id;
-        uint32_t at;
-    } * ids; /* rising */
-};
-
-/* ---- keys ---- */
-
-static int unread_symbols(plate_key key)
+static uint64_t folded_slot(const struct match_index *index, plate_key key)
 {
-    uint8_t symbols[PLATE_SYMBOLS_MAX];
-    int count = plate_symbols(key, symbols);
-    int unread = 0;
-    for (int i = 0; i < count; i++) {
-        unread += symbols[i] == PLATE_SYMBOL_UNREAD;
-    }
-    return unread;
+    return key_slot(look_alike_fold(&index->view.look_alike, key));
 }
 
-/* The last word on every hit, symbol by symbol: -1 when the two cannot be the same plate, else how
- * many symbols one side has unread. `known`: symbols both sides read. */
-static int compare_symbols(plate_key a, plate_key b, int *known)
+static int known_symbols(plate_key key)
 {
-    uint8_t left[PLATE_SYMBOLS_MAX];
-    uint8_t right[PLATE_SYMBOLS_MAX];
-    int count = plate_symbols(a, left);
-    int unread = 0;
-    *known = 0;
-    if (count == 0 || count != plate_symbols(b, right)) {
-        return -1;
+    int form = key_form(key);
+    int known = 0;
+    for (int i = 0; i < key_places(form); i++) {
+        unsigned field = key_field(key, i);
+        known += field != PLATE_SYMBOL_END && field != key_unread_field(form);
     }
-    for (int i = 0; i < count; i++) {
-        if (left[i] == PLATE_SYMBOL_UNREAD || right[i] == PLATE_SYMBOL_UNREAD) {
-            unread++;
-        } else if (left[i] != right[i]) {
-            return -1;
-        } else {
-            (*known)++;
+    return known;
+}
+
+/* Before the key can be found: who finds it may ask for the symbols around it. */
+static void note_symbols(struct match_index *index, plate_key key)
+{
+    plate_key folded = look_alike_fold(&index->view.look_alike, key);
+    int form = key_form(key);
+    for (int i = 0; i < key_places(form); i++) {
+        unsigned field = key_field(folded, i);
+        struct symbol_set *set = &index->occurring[form][i];
+        if (!symbol_set_has(set, field)) {
+            atomic_fetch_or_explicit(&set->words[field / 64], UINT64_C(1) << field % 64,
+                                     memory_order_relaxed);
         }
     }
-    return unread;
 }
 
-/* ---- tables ---- */
-
-static size_t place(const struct table *t, uint64_t key)
+static int add_full(struct match_index *index, const struct match_entry *entry)
 {
-    return (size_t)((key * 0x9E3779B97F4A7C15u) >> t->shift);
-}
-
-static int table_create(struct table *t, size_t keys)
-{
-    size_t slots = 4;
-    t->shift = 62;
-    while (slots < 2 * keys) {
-        slots *= 2;
-        t->shift--;
-    }
-    t->slots = calloc(slots, sizeof(t->slots[0]));
-    t->mask = slots - 1;
-    return t->slots ? 0 : ERR_NO_MEMORY;
-}
-
-static void table_put(struct table *t, uint64_t key, uint32_t first, uint32_t count)
-{
-    size_t at = place(t, key);
-    while (t->slots[at].key != 0) {
-        at = (at + 1) & t->mask;
-    }
-    t->slots[at] = (struct slot){key, first, count};
-}
-
-static const struct slot *table_find(const struct table *t, uint64_t key)
-{
-    for (size_t at = place(t, key); t->slots[at].key != 0; at = (at + 1) & t->mask) {
-        if (t->slots[at].key == key) {
-            return &t->slots[at];
-        }
-    }
-    return NULL;
-}
-
-/* Runs of equal masked keys in sorted entries become slots. */
-static int table_fill(struct table *t, const struct entry *entries, uint32_t first, uint32_t count,
-                      uint64_t mask)
-{
-    size_t runs = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        runs += i == 0 ||
-                ((entries[first + i].record.key ^ entries[first + i - 1].record.key) & mask) != 0;
-    }
-    if (table_create(t, runs) != 0) {
-        return ERR_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < count;) {
-        uint64_t key = entries[first + i].record.key & mask;
-        uint32_t end = i + 1;
-        while (end < count && (entries[first + end].record.key & mask) == key) {
-            end++;
-        }
-        table_put(t, key, first + i, end - i);
-        i = end;
-    }
-    return 0;
-}
-
-/* ---- building ---- */
-
-static int by_mask_and_key(const void *left, const void *right)
-{
-    const struct wanted_record *a = &((const struct entry *)left)->record;
-    const struct wanted_record *b = &((const struct entry *)right)->record;
-    uint64_t a_mask = plate_known_mask(a->key);
-    uint64_t b_mask = plate_known_mask(b->key);
-    if (a_mask != b_mask) {
-        return a_mask > b_mask ? -1 : 1;
-    }
-    if (a->key != b->key) {
-        return a->key < b->key ? -1 : 1;
-    }
-    return a->id < b->id ? -1 : a->id > b->id;
-}
-
-static int by_id(const void *left, const void *right)
-{
-    uint64_t a = ((const struct by_id *)left)->id;
-    uint64_t b = ((const struct by_id *)right)->id;
-    return a < b ? -1 : a > b;
-}
-
-/* Ids rising, each with its place in `entries`. A list comes in that order, so it is not sorted
- * again. */
-static int order_ids(struct match_index *index, const struct match_entry *entries,
-                     struct err_text *err)
-{
-    bool rising = true;
-    for (size_t i = 0; i < index->count; i++) {
-        index->ids[i] = (struct by_id){entries[i].record->id, (uint32_t)i};
-        rising = rising && (i == 0 || index->ids[i].id > index->ids[i - 1].id);
-    }
-    if (!rising) {
-        qsort(index->ids, index->count, sizeof(index->ids[0]), by_id);
-    }
-    for (size_t i = 1; i < index->count; i++) {
-        if (index->ids[i].id == index->ids[i - 1].id) {
-            return err_set(err, ERR_INVALID, "entry %llu stands twice",
-                           (unsigned long long)index->ids[i].id);
-        }
-    }
-    return 0;
-}
-
-/* A key and the row of index->ids it belongs to. */
-struct sorting {
-    uint64_t key;
-    uint32_t id_at;
-};
-
-/* Sorts by key, byte by byte from the lowest; equal keys keep their order. Bytes all keys share
- * cost one pass over them. The result is in *items or *spare: they are exchanged. */
-static void sort_by_key(struct sorting **items, struct sorting **spare, size_t count)
-{
-    for (unsigned shift = 0; shift < 64; shift += 8) {
-        size_t start[257] = {0};
-        for (size_t i = 0; i < count; i++) {
-            start[((*items)[i].key >> shift & 0xFF) + 1]++;
-        }
-        if (count == 0 || start[((*items)[0].key >> shift & 0xFF) + 1] == count) {
-            continue;
-        }
-        for (int digit = 1; digit < 257; digit++) {
-            start[digit] += start[digit - 1];
-        }
-        for (size_t i = 0; i < count; i++) {
-            (*spare)[start[(*items)[i].key >> shift & 0xFF]++] = (*items)[i];
-        }
-        struct sorting *sorted = *spare;
-        *spare = *items;
-        *items = sorted;
-    }
-}
-
-static void put_entry(struct match_index *index, const struct match_entry *entries, size_t at,
-                      uint32_t id_at)
-{
-    const struct match_entry *from = &entries[index->ids[id_at].at];
-    index->entries[at] = (struct entry){*from->record, from->text};
-    index->ids[id_at].at = (uint32_t)at;
-}
-
-/* Exact entries by key and id, behind them the partial ones by mask, key and id. */
-static int place_entries(struct match_index *index, const struct match_entry *entries,
-                         struct sorting *items, struct sorting *spare, struct err_text *err)
-{
-    uint8_t symbols[PLATE_SYMBOLS_MAX];
-    size_t exact = 0;
-    size_t partial = index->count; /* first of them, from the back */
-    for (uint32_t i = 0; i < index->count; i++) {
-        plate_key key = entries[index->ids[i].at].record->key;
-        if (plate_symbols(key, symbols) == 0) {
-            return err_set(err, ERR_INVALID, "entry %llu: its plate key is none",
-                           (unsigned long long)index->ids[i].id);
-        }
-        if (plate_known_mask(key) == UINT64_MAX) {
-            items[exact++] = (struct sorting){key, i};
-        } else {
-            put_entry(index, entries, --partial, i);
-        }
-    }
-    sort_by_key(&items, &spare, exact);
-    for (size_t i = 0; i < exact; i++) {
-        put_entry(index, entries, i, items[i].id_at);
-    }
-    qsort(index->entries + exact, index->count - exact, sizeof(index->entries[0]), by_mask_and_key);
-    for (size_t i = exact; i < index->count; i++) {
-        const struct by_id wanted = {.id = index->entries[i].record.id};
-        struct by_id *found =
-            bsearch(&wanted, index->ids, index->count, sizeof(index->ids[0]), by_id);
-        found->at = (uint32_t)i;
-    }
-    return 0;
-}
-
-static int copy_entries(struct match_index *index, const struct match_entry *entries,
-                        struct err_text *err)
-{
-    struct sorting *room = calloc(2 * index->count + 1, sizeof(*room));
-    int result = room ? order_ids(index, entries, err)
-                      : err_set(err, ERR_NO_MEMORY, "match index: no memory");
+    struct table *table = &index->view.table;
+    uint64_t key = folded_slot(index, entry->record.key);
+    struct table_place place = table_place(table, key);
+    size_t slot = table_find(table, key, place);
+    bool fresh = slot == TABLE_NO_SLOT;
+    int result = fresh ? table_reserve(table, place, &slot) : 0;
     if (result == 0) {
-        result = place_entries(index, entries, room, room + index->count, err);
+        note_symbols(index, entry->record.key);
+        result = chain_add(&index->chains, &table->values[slot], entry, MATCH_SAME_PLATE_MAX);
     }
-    free(room);
-    return result;
-}
-
-static int make_groups(struct match_index *index)
-{
-    uint32_t at = 0;
-    while (at < index->count && plate_known_mask(index->entries[at].record.key) == UINT64_MAX) {
-        at++;
-    }
-    index->exact_count = at;
-    int result = table_fill(&index->exact, index->entries, 0, at, UINT64_MAX);
-    while (result == 0 && at < index->count) {
-        struct group *group = &index->groups[index->group_count++];
-        group->mask = plate_known_mask(index->entries[at].record.key);
-        group->first = at;
-        while (at < index->count &&
-               plate_known_mask(index->entries[at].record.key) == group->mask) {
-            at++;
-        }
-        group->count = at - group->first;
-        result = table_fill(&group->table, index->entries, group->first, group->count, group->mask);
+    if (result == 0 && fresh) {
+        table_publish(table, slot, key);
     }
     return result;
 }
 
-int match_index_create(const struct match_entry *entries, size_t count, struct match_index **out,
-                       struct err_text *err)
+/* An entry that knows too few symbols is never told; it is counted, not kept. */
+static int add_partial(struct match_index *index, const struct match_entry *entry)
 {
-    if (count > MATCH_ENTRIES_MAX) {
-        return err_set(err, ERR_TOO_LARGE, "%zu entries, expected at most %d", count,
-                       MATCH_ENTRIES_MAX);
+    plate_key key = entry->record.key;
+    if (known_symbols(key) < MATCH_PARTIAL_KNOWN_MIN) {
+        index->untold++;
+        return 0;
     }
-    struct match_index *index = calloc(1, sizeof(*index));
-    if (!index) {
-        return err_set(err, ERR_NO_MEMORY, "match index: no memory");
+    return partial_add(&index->view.partial[key_form(key)], key, entry);
+}
+
+static int explain(int result, const struct match_entry *entry, struct err_text *err)
+{
+    unsigned long long id = entry->record.id;
+    bool partial = key_has_unread(entry->record.key);
+    switch (result) {
+    case ERR_INVALID:
+        return err_set(err, result, "entry %llu: its plate key is none", id);
+    case ERR_TOO_LARGE:
+        return partial ? err_set(err, result,
+                                 "entry %llu: more partial plates than %d, the limit of an index",
+                                 id, MATCH_PARTIAL_MAX)
+                       : err_set(err, result,
+                                 "entry %llu: its plate and those that look like it have more "
+                                 "than %d entries, the limit of an index",
+                                 id, MATCH_SAME_PLATE_MAX);
+    case ERR_FULL:
+        return err_set(err, result, "entry %llu: the index has no room for it", id);
+    default:
+        return err_set(err, result, "match index: no memory");
     }
-    index->count = count;
-    index->entries = calloc(count + 1, sizeof(index->entries[0]));
-    index->ids = calloc(count + 1, sizeof(index->ids[0]));
-    index->groups = calloc(GROUPS_MAX, sizeof(index->groups[0])); /* 2^9 places at most */
-    int result = index->entries && index->ids && index->groups
-                     ? copy_entries(index, entries, err)
-                     : err_set(err, ERR_NO_MEMORY, "match index: no memory");
-    if (result == 0 && make_groups(index) != 0) {
-        result = err_set(err, ERR_NO_MEMORY, "match index: no memory");
+}
+
+/* Without the limit on their number. */
+static int add_entry(struct match_index *index, const struct match_entry *entry)
+{
+    if (!key_is_valid(entry->record.key)) {
+        return ERR_INVALID;
     }
+    return key_has_unread(entry->record.key) ? add_partial(index, entry) : add_full(index, entry);
+}
+
+static void count_entries(struct match_index *index, size_t count)
+{
+    atomic_store_explicit(&index->count, count, memory_order_relaxed);
+}
+
+int match_index_add(struct match_index *index, const struct match_entry *entry,
+                    struct err_text *err)
+{
+    size_t count = match_index_count(index);
+    int result = count < index->capacity ? add_entry(index, entry) : ERR_FULL;
     if (result != 0) {
-        match_index_destroy(index);
-        return result;
+        return explain(result, entry, err);
     }
-    *out = index;
+    count_entries(index, count + 1);
     return 0;
+}
+
+static int remove_full(struct match_index *index, const struct match_entry *entry)
+{
+    struct table *table = &index->view.table;
+    uint64_t key = folded_slot(index, entry->record.key);
+    size_t slot = table_find(table, key, table_place(table, key));
+    if (slot == TABLE_NO_SLOT) {
+        return ERR_NOT_FOUND;
+    }
+    int result = chain_remove(&index->chains, &table->values[slot], entry);
+    if (result == 0 && chain_is_empty(&table->values[slot])) {
+        table_remove(table, slot);
+    }
+    return result;
+}
+
+static int remove_partial(struct match_index *index, const struct match_entry *entry)
+{
+    plate_key key = entry->record.key;
+    if (known_symbols(key) >= MATCH_PARTIAL_KNOWN_MIN) {
+        return partial_remove(&index->view.partial[key_form(key)], key, entry);
+    }
+    if (index->untold == 0) {
+        return ERR_NOT_FOUND;
+    }
+    index->untold--;
+    return 0;
+}
+
+int match_index_withdraw(struct match_index *index, const struct match_entry *entry)
+{
+    int result = key_has_unread(entry->record.key) ? remove_partial(index, entry)
+                                                   : remove_full(index, entry);
+    if (result == 0) {
+        count_entries(index, match_index_count(index) - 1);
+        index->withdrawn++;
+    }
+    return result;
+}
+
+void match_index_prefetch(const struct match_index *index, const struct match_entry *entry)
+{
+    const struct table *table = &index->view.table;
+    table_prefetch(table, table_place(table, folded_slot(index, entry->record.key)));
+}
+
+size_t match_index_retire_count(const struct match_index *index)
+{
+    return index->withdrawn;
+}
+
+void match_index_reclaim(struct match_index *index)
+{
+    chain_reclaim(&index->chains);
+    index->withdrawn = 0;
+}
+
+bool match_index_worn(const struct match_index *index)
+{
+    return table_worn(&index->view.table);
+}
+
+/* ---- the whole ---- */
+
+static void empty(struct match_index *index)
+{
+    table_fini(&index->view.table);
+    chain_pool_fini(&index->chains);
+    for (int form = 0; form < KEY_FORMS; form++) {
+        partial_fini(&index->view.partial[form]);
+    }
 }
 
 void match_index_destroy(struct match_index *index)
 {
+    if (index) {
+        empty(index);
+        free(index);
+    }
+}
+
+/* Adds all entries, their memory fetched ahead in two steps: records, then buckets. `*out_at` is
+ * the one that could not be added. */
+static int add_all(struct match_index *index, const struct match_entry *const *entries,
+                   size_t count, size_t *out_at)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i + BUILD_RECORDS_AHEAD < count) {
+            __builtin_prefetch(&entries[i + BUILD_RECORDS_AHEAD]->record.key);
+        }
+        if (i + BUILD_BUCKETS_AHEAD < count) {
+            match_index_prefetch(index, entries[i + BUILD_BUCKETS_AHEAD]);
+        }
+        int result = add_entry(index, entries[i]);
+        if (result != 0) {
+            *out_at = i;
+            return result;
+        }
+    }
+    return 0;
+}
+
+/* One try at a table with room for `keys`. */
+static int build(struct match_index *index, const struct match_entry *const *entries, size_t count,
+                 size_t keys, uint64_t seed, struct err_text *err)
+{
+    size_t at = 0;
+    int result = table_init(&index->view.table, keys, seed);
+    if (result == 0) {
+        result = chain_pool_init(&index->chains, index->capacity + NODES_SPARE);
+    }
+    if (result != 0) {
+        return err_set(err, result,
+                       result == ERR_IO ? "match index: no random number"
+                                        : "match index: no memory");
+    }
+    result = add_all(index, entries, count, &at);
+    return result == 0 ? 0 : explain(result, entries[at], err);
+}
+
+/* A key that finds all its buckets full is a matter of chance: another hash is tried. */
+static int build_until_it_fits(struct match_index *index, const struct match_entry *const *entries,
+                               size_t count, uint64_t seed, struct err_text *err)
+{
+    size_t keys = index->capacity;
+    int result = ERR_FULL;
+    for (int i = 0; i < BUILD_TRIES && result == ERR_FULL; i++) {
+        empty(index);
+        result = build(index, entries, count, keys, seed, err);
+        keys += keys / 4;
+        seed += seed != 0;
+    }
+    return result;
+}
+
+static int check_options(const struct match_options *options, size_t count, struct err_text *err)
+{
+    if (count > MATCH_ENTRIES_MAX || options->room > MATCH_ENTRIES_MAX - count) {
+        return err_set(err, ERR_TOO_LARGE, "%zu entries and room for %zu, expected at most %d",
+                       count, options->room, MATCH_ENTRIES_MAX);
+    }
+    if (options->look_alike_max > MATCH_LOOK_ALIKE_MAX) {
+        return err_set(err, ERR_INVALID, "look-alike symbols %u, expected at most %d",
+                       options->look_alike_max, MATCH_LOOK_ALIKE_MAX);
+    }
+    if (!kernel_find(options->kernel)) {
+        return err_set(err, ERR_UNSUPPORTED, "match kernel '%s': this machine does not run it",
+                       match_kernel_name(options->kernel));
+    }
+    return 0;
+}
+
+int match_index_create(const struct match_entry *const *entries, size_t count,
+                       const struct match_options *options, struct match_index **out,
+                       struct err_text *err)
+{
+    static const struct match_options defaults = {.look_alike_max = MATCH_LOOK_ALIKE_DEFAULT};
+    options = options ? options : &defaults;
+    int result = check_options(options, count, err);
+    if (result != 0) {
+        return result;
+    }
+    struct match_index *index = aligned_alloc(64, sizeof(*index));
     if (!index) {
-        return;
+        return err_set(err, ERR_NO_MEMORY, "match index: no memory");
     }
-    for (size_t i = 0; i < index->group_count; i++) {
-        free(index->groups[i].table.slots);
+    memset(index, 0, sizeof(*index));
+    index->kernel = kernel_find(options->kernel);
+    index->look_alike_max = options->look_alike_max;
+    index->capacity = count + options->room;
+    look_alike_init(&index->view.look_alike, options->look_alike_max > 0);
+    result = build_until_it_fits(index, entries, count, options->seed, err);
+    if (result != 0) {
+        match_index_destroy(index);
+        return result;
     }
-    free(index->exact.slots);
-    free(index->groups);
-    free(index->entries);
-    free(index->ids);
-    free(index);
-}
-
-/* ---- looking ---- */
-
-struct look {
-    const struct match_index *index;
-    const struct plate_read *read;
-    struct wall_time now;
-    bool trusted;
-    const struct match_judge *judge;
-    struct match_result *out;
-};
-
-static int strength(const struct match_hit *a, const struct match_hit *b)
-{
-    if (a->kind != b->kind) {
-        return (int)a->kind - (int)b->kind;
-    }
-    if (a->agreement != b->agreement) {
-        return (int)a->agreement - (int)b->agreement;
-    }
-    if (a->entry.priority != b->entry.priority) {
-        return a->entry.priority - b->entry.priority;
-    }
-    return a->entry.id < b->entry.id ? -1 : a->entry.id > b->entry.id;
-}
-
-static void remove_hit(struct match_result *out, int at)
-{
-    out->hit_count--;
-    for (int i = at; i < out->hit_count; i++) {
-        out->hits[i] = out->hits[i + 1];
-        out->texts[i] = out->texts[i + 1];
-    }
-}
-
-static void insert_hit(struct match_result *out, const struct match_hit *hit, const char *text)
-{
-    for (int i = 0; i < out->hit_count; i++) {
-        if (out->hits[i].entry.id != hit->entry.id) {
-            continue;
-        }
-        if (strength(&out->hits[i], hit) <= 0) {
-            return; /* found already, at least as strong */
-        }
-        remove_hit(out, i);
-        break;
-    }
-    int at = out->hit_count;
-    while (at > 0 && strength(hit, &out->hits[at - 1]) < 0) {
-        at--;
-    }
-    if (out->hit_count == MATCH_HITS_MAX) {
-        if (out->dropped < UINT8_MAX) {
-            out->dropped++;
-        }
-        if (at == MATCH_HITS_MAX) {
-            return;
-        }
-        out->hit_count--;
-    }
-    for (int i = out->hit_count; i > at; i--) {
-        out->hits[i] = out->hits[i - 1];
-        out->texts[i] = out->texts[i - 1];
-    }
-    out->hits[at] = *hit;
-    out->texts[at] = text;
-    out->hit_count++;
-}
-
-static void offer(struct look *l, const struct entry *entry, plate_key key, enum match_kind kind)
-{
-    const struct wanted_record *record = &entry->record;
-    bool expired = l->now.ms < record->valid_from.ms || l->now.ms >= record->valid_until.ms;
-    int known;
-    int unread = compare_symbols(key, record->key, &known);
-    bool partial = kind == MATCH_PARTIAL;
-    if ((expired && l->trusted) || unread < 0 || (unread > 0) != partial ||
-        (partial && known < MATCH_PARTIAL_KNOWN_MIN)) {
-        return;
-    }
-    struct match_hit hit = {.entry = *record,
-                            .kind = kind,
-                            .agreement = plate_class_agree(l->read->class, record->class),
-                            .read_key = key,
-                            .differing = (uint8_t)unread,
-                            .odds_db = MATCH_ODDS_NONE,
-                            .expired = expired};
-    if (match_judge_hit(l->judge, l->read, l->index->count, &hit)) {
-        insert_hit(l->out, &hit, entry->text);
-    }
-}
-
-static void offer_slot(struct look *l, const struct slot *slot, plate_key key, enum match_kind kind)
-{
-    for (uint32_t i = 0; slot && i < slot->count; i++) {
-        offer(l, &l->index->entries[slot->first + i], key, kind);
-    }
-}
-
-/* A read without '?' against partial entries: one look a group. */
-static void find_partial_entries(struct look *l)
-{
-    for (size_t g = 0; g < l->index->group_count; g++) {
-        const struct group *group = &l->index->groups[g];
-        offer_slot(l, table_find(&group->table, l->read->key & group->mask), l->read->key,
-                   MATCH_PARTIAL);
-    }
-}
-
-/* A read with '?': every entry is looked at, one masked comparison each. */
-static void find_for_partial_read(struct look *l)
-{
-    uint64_t mask = plate_known_mask(l->read->key);
-    if (unread_symbols(l->read->key) > MATCH_READ_UNREAD_MAX) {
-        return;
-    }
-    for (size_t i = 0; i < l->index->exact_count; i++) {
-        if (((l->index->entries[i].record.key ^ l->read->key) & mask) == 0) {
-            offer(l, &l->index->entries[i], l->read->key, MATCH_PARTIAL);
-        }
-    }
-    for (size_t i = l->index->exact_count; i < l->index->count; i++) {
-        offer(l, &l->index->entries[i], l->read->key, MATCH_PARTIAL);
-    }
-}
-
-void match_find(const struct match_index *index, const struct match_judge *judge,
-                const struct plate_read *read, struct wall_time now, bool clock_trusted,
-                struct match_result *out)
-{
-    struct look l = {index, read, now, clock_trusted, judge, out};
-    out->hit_count = 0;
-    out->dropped = 0;
-    if (read->kind == PLATE_KEY && plate_has_unread(read->key)) {
-        find_for_partial_read(&l);
-    } else if (read->kind == PLATE_KEY) {
-        offer_slot(&l, table_find(&index->exact, read->key), read->key, MATCH_EXACT);
-        find_partial_entries(&l);
-    }
-    for (int i = 0; i < read->candidate_count; i++) {
-        plate_key key = read->candidates[i].key;
-        if (key != 0 && !plate_has_unread(key)) {
-            offer_slot(&l, table_find(&index->exact, key), key, MATCH_CANDIDATE);
-        }
-    }
-}
-
-const struct wanted_record *match_index_entry(const struct match_index *index, uint64_t id)
-{
-    const struct by_id wanted = {.id = id};
-    const struct by_id *found =
-        bsearch(&wanted, index->ids, index->count, sizeof(index->ids[0]), by_id);
-    return found ? &index->entries[found->at].record : NULL;
+    count_entries(index, count);
+    *out = index;
+    return 0;
 }
 
 size_t match_index_count(const struct match_index *index)
 {
-    return index->count;
+    return atomic_load_explicit(&index->count, memory_order_relaxed);
 }
 
 size_t match_index_bytes(const struct match_index *index)
 {
-    size_t slots = index->exact.mask + 1;
-    for (size_t i = 0; i < index->group_count; i++) {
-        slots += index->groups[i].table.mask + 1;
+    size_t bytes = sizeof(*index) + table_bytes(&index->view.table);
+    for (int form = 0; form < KEY_FORMS; form++) {
+        bytes += partial_bytes(&index->view.partial[form]);
     }
-    return slots * sizeof(struct slot) +
-           index->count * (sizeof(struct entry) + sizeof(struct by_id)) +
-           GROUPS_MAX * sizeof(struct group);
+    return bytes + chain_pool_bytes(&index->chains);
+}
+
+const char *match_kernel_name(enum match_kernel kernel)
+{
+    static const char *const names[MATCH_KERNELS] = {"best", "scalar", "avx2", "avx512"};
+    return kernel < MATCH_KERNELS ? names[kernel] : "none";
+}
+
+enum match_kernel match_index_kernel(const struct match_index *index)
+{
+    return index->kernel->number;
+}
+
+const char *match_index_pages(const struct match_index *index)
+{
+    return pages_name(index->view.table.pages.kind);
 }

@@ -1,11 +1,14 @@
 /*
- * The wanted index: which entries a read may mean. Built whole from verified entries, never changed
- * afterwards: any number of threads look into it, the caller swaps the pointer under RCU. Looking
- * takes no lock, no allocation, no clock.
+ * The wanted index: which entries a read may mean, exactly, by look-alike characters, by the
+ * camera's candidates, or by the symbols that entry and read both know. Looking takes no lock, no
+ * allocation, no clock; one thread may add and withdraw entries meanwhile. match_scan filters keys
+ * at line rate; match_find has the last word on one read.
  *
- * Exact and candidate: one open-addressed table of keys, 16 bytes a slot, half full at most, so one
- * or two cache lines a key. Partial entries ('?' in the plate): grouped by which symbols are known,
- * one such table a group. Every hit is compared again, symbol by symbol, with the entry it names.
+ * Entries are the caller's: the index keeps their addresses. An entry must stay where it is and as
+ * it is until the index is destroyed or, withdrawn, until match_index_reclaim. To change one, its
+ * new version is added, a grace period (rcu_wait) passes, and only then the old one is withdrawn: a
+ * reader that began before the new one came may reach the old one's place last. So one of the two
+ * is always found, and never both: of entries with one id the strongest hit is told.
  */
 #pragma once
 
@@ -15,23 +18,69 @@
 #include "gateway/model/hit.h"
 
 enum {
-    MATCH_ENTRIES_MAX = 4 * 1000 * 1000,
+    /* Limits of a list; what is past one is refused. */
+    MATCH_ENTRIES_MAX = 16 * 1000 * 1000,
+    MATCH_PARTIAL_MAX = 16384,   /* partial entries of 9 symbols or fewer; again of 10 */
+    MATCH_SAME_PLATE_MAX = 4096, /* entries of one plate and its look-alikes: they are walked */
     MATCH_PARTIAL_KNOWN_MIN = 4, /* symbols both sides know and agree on */
-    MATCH_READ_UNREAD_MAX = 2    /* unread symbols of a read; more say too little */
+    MATCH_READ_UNREAD_MAX = 2,   /* unread symbols of a read; more say too little */
+    MATCH_LOOK_ALIKE_MAX = 3,    /* symbols that may be a look-alike apart, at most */
+    MATCH_LOOK_ALIKE_DEFAULT = 1
 };
 
 struct match_entry {
-    const struct wanted_record *record; /* copied */
-    const char *text;                   /* record->text_size bytes; must outlive the index */
+    struct wanted_record record;
+    const char *text; /* record.text_size bytes */
+};
+
+enum match_kernel {
+    MATCH_KERNEL_BEST = 0, /* that this machine runs */
+    MATCH_KERNEL_SCALAR,
+    MATCH_KERNEL_AVX2,
+    MATCH_KERNEL_AVX512,
+    MATCH_KERNELS
+};
+
+struct match_options {
+    uint8_t look_alike_max;   /* 0 none, at most MATCH_LOOK_ALIKE_MAX */
+    size_t room;              /* entries that may be added to those at the start */
+    enum match_kernel kernel; /* BEST but in tests */
+    uint64_t seed;            /* of the table's hash; 0 but in tests: random */
 };
 
 struct match_index;
 
-/* Any order, ids unique. *out is heap memory for match_index_destroy(). ERR_TOO_LARGE, ERR_INVALID
- * (an id twice, a key that is none), ERR_NO_MEMORY. */
-int match_index_create(const struct match_entry *entries, size_t count, struct match_index **out,
+/* Any order. options NULL: MATCH_LOOK_ALIKE_DEFAULT, no room. *out is for match_index_destroy().
+ * ERR_TOO_LARGE (a limit above), ERR_INVALID (a key that is none, an option), ERR_NO_MEMORY,
+ * ERR_UNSUPPORTED (the kernel), ERR_IO (no randomness). */
+int match_index_create(const struct match_entry *const *entries, size_t count,
+                       const struct match_options *options, struct match_index **out,
                        struct err_text *err) MUST_CHECK;
 void match_index_destroy(struct match_index *index); /* NULL is fine */
+
+/* ---- one writer ---- */
+
+/* ERR_FULL: no room, build anew with more; ERR_TOO_LARGE, ERR_INVALID, ERR_NO_MEMORY as above. */
+int match_index_add(struct match_index *index, const struct match_entry *entry,
+                    struct err_text *err) MUST_CHECK;
+/* The entry at this address. ERR_NOT_FOUND. */
+int match_index_withdraw(struct match_index *index, const struct match_entry *entry) MUST_CHECK;
+/* Optional, some entries ahead of adding or withdrawing: brings the memory that will be touched. */
+void match_index_prefetch(const struct match_index *index, const struct match_entry *entry);
+/* Entries withdrawn since the last match_index_reclaim: a reader may still tell them. */
+size_t match_index_retire_count(const struct match_index *index);
+/* A grace period (rcu_wait) has passed since the last withdrawal: nobody tells them any more. */
+void match_index_reclaim(struct match_index *index);
+/* Additions and withdrawals have made looking slower: building anew is due. */
+bool match_index_worn(const struct match_index *index);
+
+/* ---- any number of readers ---- */
+
+/* Which of `count` (< 2^32) keys may have a hit, exact, look-alike or partial: none that has one is
+ * left out. Their positions, rising, to out_at, which has room for `count`; returns how many. A
+ * key of 0 has none; a key with unread symbols always may. */
+size_t match_scan(const struct match_index *index, const plate_key *keys, size_t count,
+                  uint32_t *out_at);
 
 struct match_result {
     uint8_t hit_count;
@@ -42,11 +91,14 @@ struct match_result {
 
 /* What `read` may mean at `now` (trusted time), as far as `judge` lets it be told (NULL: all of it,
  * without odds). With an untrusted clock entries outside their validity are found too, marked
- * `expired`. */
+ * `expired`. Every hit was compared with the entry it names. */
 void match_find(const struct match_index *index, const struct match_judge *judge,
                 const struct plate_read *read, struct wall_time now, bool clock_trusted,
                 struct match_result *out);
-/* NULL: no such entry. */
-const struct wanted_record *match_index_entry(const struct match_index *index, uint64_t id);
+
 size_t match_index_count(const struct match_index *index);
-size_t match_index_bytes(const struct match_index *index); /* heap it takes, texts not counted */
+size_t match_index_bytes(const struct match_index *index); /* entries and texts not counted */
+/* How it is laid out: "avx512", "avx2", "scalar"; "hugetlb", "transparent", "small". */
+const char *match_kernel_name(enum match_kernel kernel);
+enum match_kernel match_index_kernel(const struct match_index *index);
+const char *match_index_pages(const struct match_index *index);

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "gateway/base/encode.h"
+#include "gateway/pipeline/answer.h"
 #include "gateway/pipeline/fact_json.h"
+#include "gateway/pipeline/policy.h"
+#include "gateway/pipeline/why.h"
 
 /* ---- building ---- */
 
@@ -133,7 +136,7 @@ static json_t *candidates_body(const struct plate_read *read)
     return list;
 }
 
-static json_t *read_body(const struct plate_read *read)
+json_t *read_body(const struct plate_read *read)
 {
     json_t *body = json_object();
     put_int(body, "camera", read->camera);
@@ -218,20 +221,6 @@ static json_t *decision_body(const struct decision *decision)
 
 /* ---- one body a kind ---- */
 
-static void passage_into(json_t *body, const struct fact *fact)
-{
-    put_id(body, "passage", fact->u.passage.passage);
-    put_true(body, "repeated", fact->u.passage.repeated);
-    put_true(body, "cleared", fact->u.passage.cleared);
-    put_true(body, "in_doubt", fact->u.passage.in_doubt);
-    put_id(body, "perhaps", fact->u.passage.perhaps);
-    put_true(body, "plate_conflict", fact->u.passage.conflict);
-    put_id(body, "hits", fact->u.passage.hits);
-    put_id(body, "hits_dropped", fact->u.passage.hits_dropped);
-    json_object_set_new(body, "read", read_body(&fact->u.passage.read));
-    put_evidence(body, &fact->evidence);
-}
-
 static void hit_into(json_t *body, const struct fact *fact)
 {
     const struct match_hit *match = &fact->u.hit.match;
@@ -241,6 +230,7 @@ static void hit_into(json_t *body, const struct fact *fact)
     put_text(body, "class_agreement", agreement_name(match->agreement));
     put_plate(body, "matched", match->read_key);
     put_id(body, "differing", match->differing);
+    why_into(body, match, &fact->u.hit.read);
     put_true(body, "expired", match->expired);
     json_object_set_new(body, "read", read_body(&fact->u.hit.read));
     json_object_set_new(body, "entry", entry_body(&match->entry));
@@ -441,11 +431,17 @@ json_t *fact_body(const struct fact *fact)
     case FACT_ACT:
         act_into(body, fact);
         break;
+    case FACT_ANSWER:
+        answer_into(body, &fact->u.answer, fact->text);
+        break;
     case FACT_ALARM:
         alarm_into(body, fact);
         break;
     case FACT_LIST:
         json_object_set_new(body, "list", list_body(&fact->u.list));
+        break;
+    case FACT_POLICY:
+        policy_into(body, &fact->u.policy);
         break;
     case FACT_CLOCK:
         json_object_set_new(body, "clock", clock_body(&fact->u.clock));
@@ -513,10 +509,13 @@ const char *fact_record_kind(const struct fact *fact)
         return "outcome";
     case FACT_ACT:
         return "act";
+    case FACT_ANSWER:
+        return "hit_answer";
     case FACT_ALARM:
     case FACT_REFUSED:
         return "device";
     case FACT_LIST:
+    case FACT_POLICY:
         return "list";
     case FACT_CLOCK:
         return "clock";
@@ -543,12 +542,16 @@ static const char *event_name(const struct fact *fact)
         return "boom";
     case FACT_ACT:
         return "act";
+    case FACT_ANSWER:
+        return "hit_answer";
     case FACT_ALARM:
         return "alarm";
     case FACT_REFUSED:
         return "camera_errors";
     case FACT_LIST:
         return "list";
+    case FACT_POLICY:
+        return "policy";
     case FACT_CLOCK:
         return "clock";
     case FACT_STATUS:
@@ -571,7 +574,7 @@ void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16])
 bool fact_shows_plate(const struct fact *fact)
 {
     return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
-           fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT ||
+           fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT || fact->kind == FACT_ANSWER ||
            (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
 }
 
@@ -587,6 +590,7 @@ json_t *fact_event(const struct fact *fact)
         char marks[DECISION_MARKS_TEXT_SIZE];
         decision_marks_format(fact->u.hit.decision.marks, marks);
         put_text(event, "marks_zh", marks);
+        why_words_into(event, &fact->u.hit.match, &fact->u.hit.read);
         json_t *card = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
         if (card)
             json_object_set_new(event, "card", card);

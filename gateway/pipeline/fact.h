@@ -31,8 +31,10 @@ enum fact_kind {
     FACT_ORDER,      /* an order for the boom */
     FACT_OUTCOME,    /* what became of it */
     FACT_ACT,        /* an officer's or administrator's act outside the lane */
+    FACT_ANSWER,     /* what an officer saw by eye of a hit's vehicle */
     FACT_ALARM,      /* raised or ended; by event id */
     FACT_LIST,       /* the list in force changed */
+    FACT_POLICY,     /* by what matches are judged changed */
     FACT_CLOCK,      /* trust in the clock changed */
     FACT_SUPPRESSED, /* unauthenticated passages of a minute that were only counted */
     FACT_REFUSED,    /* what of a camera was refused for one cause in a minute */
@@ -69,6 +71,16 @@ struct fact_evidence {
     uint8_t read_count;
     uint32_t reads_dropped; /* different ones beyond those */
     struct vehicle_read reads[VEHICLE_READS_MAX];
+};
+
+/* An officer's answer to a hit. It ends nothing and mutes nothing: headquarters learns from it. */
+struct fact_answer {
+    uint64_t hit;
+    uint64_t passage;
+    uint64_t entry;
+    bool confirmed;   /* the vehicle carries the listed plate; otherwise it was misread */
+    plate_key listed; /* the entry's plate */
+    plate_key seen;   /* misread: the plate seen by eye, 0: not said */
 };
 
 /* Refused reads of a camera; the first of them as an example. */
@@ -127,6 +139,7 @@ struct fact {
             char act[FACT_NAME_SIZE];
             char detail[FACT_DETAIL_SIZE];
         } act;
+        struct fact_answer answer;
         struct {
             enum log_event_id event;
             bool active;
@@ -134,6 +147,7 @@ struct fact {
             char detail[FACT_DETAIL_SIZE];
         } alarm;
         struct list_status list;
+        struct policy_status policy;
         struct fact_clock clock;
         struct {
             uint32_t count;
@@ -142,12 +156,13 @@ struct fact {
         struct fact_refused refused;
         struct lane_status status;
     } u;
-    struct fact_evidence evidence;  /* FACT_PASSAGE, FACT_HIT, FACT_CONFLICT, a vehicle that left */
-    char text[WANTED_TEXT_MAX + 1]; /* FACT_HIT: the entry's JSON text for the card */
+    struct fact_evidence evidence; /* FACT_PASSAGE, FACT_HIT, FACT_CONFLICT, a vehicle that left */
+    /* FACT_HIT: the entry's JSON text for the card; FACT_ANSWER: of the hit's read, as recorded */
+    char text[WANTED_TEXT_MAX + 1];
 };
 
 /* Name of the journal's record kind ("passage", "hit", "decision", "order", "outcome", "act",
- * "list", "device", "clock"); NULL when the fact is not recorded. */
+ * "hit_answer", "list", "device", "clock"); NULL when the fact is not recorded. */
 const char *fact_record_kind(const struct fact *fact);
 /* "officer:wang", "program:checkpointctl" or "lane": the record's actor. */
 void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16]);

@@ -111,6 +111,9 @@ static void take_packet(struct pipeline *p, const struct match_packet *packet)
     case MATCH_REFUSED:
         take_refused(p, m);
         break;
+    case MATCH_POLICY:
+        take_policy(p, &m->u.policy);
+        break;
     case MATCH_LIST:
     case MATCH_ALIVE:
     case MATCH_STATS:
@@ -128,6 +131,10 @@ static void take_link(struct pipeline *p, bool connected, const char *reason)
     struct lane_event lost = {.kind = LANE_EVENT_MATCH_LOST};
     step_all(p, &lost);
 }
+
+_Static_assert(PIPELINE_LANES_MAX *(LANE_HOLDS_MAX + LANE_QUEUE_MAX) * LANE_HITS_MAX <=
+                   MATCH_WATCH_MAX,
+               "every open hit is watched");
 
 /* Tells matchd which entries have an open hold, when that has changed. */
 static void update_watch(struct pipeline *p)
@@ -342,6 +349,7 @@ int pipeline_create(const struct pipeline_options *options, struct rule_set *rul
     p->sinks = *sinks;
     p->last_id = options->ids_after;
     p->list_high = options->list_high;
+    p->policy_high = options->policy_high;
     for (size_t i = 0; i < options->lane_count; i++) {
         const struct pipeline_lane *lane = &options->lanes[i];
         if (find_lane(p, lane->lane.lane)) {
@@ -349,6 +357,7 @@ int pipeline_create(const struct pipeline_options *options, struct rule_set *rul
             return err_set(err, ERR_INVALID, "lane %u twice", lane->lane.lane);
         }
         p->lanes[i].options = *lane;
+        vehicles_init(&p->lanes[i].vehicles);
         p->lanes[i].options.vehicles.wired = lane->lane.wired;
         p->lanes[i].options.vehicles.clear_ms = lane->lane.exit_gap_ms;
         p->lanes[i].options.vehicles.near = lane->lane.camera_to_boom_m <= LANE_DIRECT_MAX_M;

@@ -36,6 +36,9 @@ struct pipeline_options {
      * none yet. A list below it, or another one of the same revision, is alarmed and lets nobody
      * through; its hits alert all the same. */
     struct list_status list_high;
+    /* The newest match policy the journal knows this box to have had; version 0: none. One below
+     * it, or another of its version, is alarmed; matching goes on by it. */
+    struct policy_status policy_high;
     /* Ids of passages, hits and holds count on from here; higher than any id ever given out. */
     uint64_t ids_after;
 };

@@ -54,6 +54,10 @@ struct pipeline {
     struct list_status list_high; /* the highest revision ever in force here */
     bool rolled_back;             /* the list in force is below it … */
     bool other_list;              /* … or another one of that revision */
+    struct policy_status policy;
+    bool policy_known;                /* matchd said it */
+    struct policy_status policy_high; /* the newest ever in force here */
+    bool policy_rolled_back;
     struct fact_clock clock;
     bool link_up;
     struct matchd_alarm matchd_alarms[MATCHD_ALARMS_MAX];
@@ -88,6 +92,10 @@ void step(struct pipeline *p, struct lane_slot *slot, const struct lane_event *e
 void step_all(struct pipeline *p, const struct lane_event *event);
 /* Gives the lanes what earlier steps deferred; each answer may defer another, up to a bound. */
 void step_deferred(struct pipeline *p);
+
+/* policy.c */
+
+void take_policy(struct pipeline *p, const struct policy_status *policy);
 
 /* reads.c */
 

@@ -58,18 +58,19 @@ static plate_key random_key(bool unread)
     return plate.key;
 }
 
-static struct wanted_record *make_records(size_t count)
+static struct match_entry *make_entries(size_t count)
 {
-    struct wanted_record *records = calloc(count, sizeof(*records));
-    for (size_t i = 0; records && i < count; i++) {
-        records[i] = (struct wanted_record){.id = i + 1,
-                                            .key = random_key(i % 1000 == 0),
-                                            .valid_until = {INT64_MAX},
-                                            .class = PLATE_CLASS_ANY,
-                                            .priority = 2,
-                                            .handling = HANDLING_STOP};
+    struct match_entry *entries = calloc(count, sizeof(*entries));
+    for (size_t i = 0; entries && i < count; i++) {
+        entries[i].text = "";
+        entries[i].record = (struct wanted_record){.id = i + 1,
+                                                   .key = random_key(i % 1000 == 0),
+                                                   .valid_until = {INT64_MAX},
+                                                   .class = PLATE_CLASS_ANY,
+                                                   .priority = 2,
+                                                   .handling = HANDLING_STOP};
     }
-    return records;
+    return entries;
 }
 
 static uint64_t look_ns(const struct match_index *index, int looks, bool unread)
@@ -98,21 +99,21 @@ static uint64_t look_ns(const struct match_index *index, int looks, bool unread)
 
 static void measure(size_t count, bool last)
 {
-    struct wanted_record *records = make_records(count);
-    struct match_entry *entries = calloc(count, sizeof(*entries));
+    struct match_entry *entries = make_entries(count);
+    const struct match_entry **pointers = calloc(count, sizeof(*pointers));
     uint64_t build[RUNS];
     uint64_t swap[RUNS];
     uint64_t look[RUNS];
     uint64_t partial[RUNS];
     size_t bytes = 0;
-    for (size_t i = 0; records && entries && i < count; i++) {
-        entries[i] = (struct match_entry){&records[i], ""};
+    for (size_t i = 0; entries && pointers && i < count; i++) {
+        pointers[i] = &entries[i];
     }
     for (int run = 0; run < RUNS; run++) {
         struct match_index *index = NULL;
         struct err_text err;
         uint64_t begun = now_ns();
-        if (!entries || match_index_create(entries, count, &index, &err) != 0) {
+        if (!entries || !pointers || match_index_create(pointers, count, NULL, &index, &err) != 0) {
             exit(1);
         }
         uint64_t built = now_ns();
@@ -134,8 +135,8 @@ static void measure(size_t count, bool last)
                count, (double)median(build) / 1e6, (double)median(swap) / 1e6,
                (unsigned long long)median(look), (double)median(partial) / 1e3, bytes);
     }
-    free(records);
-    free(entries);
+    free(pointers);
+    free(entries); /* of the index in force, which is looked into no more */
 }
 
 int main(void)

@@ -10,6 +10,7 @@ code rather than repeating it. Typical use:
 """
 import base64
 import calendar
+import functools
 import hashlib
 import json
 import pathlib
@@ -37,6 +38,7 @@ def time_text(ms):
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:03d}Z"
 
 
+@functools.lru_cache
 def time_ms(text):
     whole, _, rest = text.rstrip("Z").partition(".")
     return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) * 1000 + int(rest or 0)

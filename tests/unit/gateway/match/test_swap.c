@@ -26,7 +26,7 @@ enum { READERS = 3, SWAPS = 300, ENTRIES = 64, BURST = 8, TEXT_SIZE = 16 };
 struct generation {
     uint32_t number;
     struct match_index *index;
-    struct wanted_record records[ENTRIES];
+    struct match_entry entries[ENTRIES];
     char texts[ENTRIES][TEXT_SIZE];
 };
 
@@ -47,22 +47,23 @@ static plate_key key_number(unsigned i)
 static struct generation *generation_create(uint32_t number)
 {
     struct generation *g = calloc(1, sizeof(*g));
-    struct match_entry entries[ENTRIES];
+    const struct match_entry *entries[ENTRIES];
     struct err_text err;
     assert(g);
     g->number = number;
     for (unsigned i = 0; i < ENTRIES; i++) {
-        g->records[i] = (struct wanted_record){.id = (uint64_t)number * ENTRIES + i + 1,
-                                               .key = key_number(i),
-                                               .valid_until = {INT64_MAX},
-                                               .class = PLATE_CLASS_ANY,
-                                               .priority = 2,
-                                               .handling = HANDLING_STOP,
-                                               .text_size = TEXT_SIZE};
+        g->entries[i].record = (struct wanted_record){.id = (uint64_t)number * ENTRIES + i + 1,
+                                                      .key = key_number(i),
+                                                      .valid_until = {INT64_MAX},
+                                                      .class = PLATE_CLASS_ANY,
+                                                      .priority = 2,
+                                                      .handling = HANDLING_STOP,
+                                                      .text_size = TEXT_SIZE};
         snprintf(g->texts[i], TEXT_SIZE, "%u", number);
-        entries[i] = (struct match_entry){&g->records[i], g->texts[i]};
+        g->entries[i].text = g->texts[i];
+        entries[i] = &g->entries[i];
     }
-    int result = match_index_create(entries, ENTRIES, &g->index, &err);
+    int result = match_index_create(entries, ENTRIES, NULL, &g->index, &err);
     assert(result == 0);
     atomic_fetch_add(&made, 1);
     return g;

@@ -1,0 +1,30 @@
+/*
+ * What an index is made of, shared by its two files: index.c, the writer's, and find.c, the
+ * readers'. Internal to gateway/match.
+ */
+#pragma once
+
+#include "gateway/match/chain.h"
+#include "gateway/match/kernel.h"
+
+/* Symbols that occur at a place, by folded field value; they only become more. */
+struct symbol_set {
+    _Atomic uint64_t words[2];
+};
+
+struct match_index {
+    struct kernel_view view; /* first: its beginning is what a scan reads */
+    const struct kernel *kernel;
+    uint8_t look_alike_max;
+    struct chain_pool chains;
+    struct symbol_set occurring[KEY_FORMS][KEY_SYMBOLS_2];
+    _Atomic size_t count;
+    size_t capacity;  /* the writer's */
+    size_t untold;    /* partial entries that know too few symbols; the writer's */
+    size_t withdrawn; /* since the last match_index_reclaim; the writer's */
+};
+
+static inline bool symbol_set_has(const struct symbol_set *set, unsigned symbol)
+{
+    return atomic_load_explicit(&set->words[symbol / 64], memory_order_relaxed) >> symbol % 64 & 1;
+}
