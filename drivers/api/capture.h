@@ -13,7 +13,7 @@
 #include "gateway/base/err.h"
 
 enum {
-    CAPTURE_BURST_MAX = 32,       /* frames of one poll */
+    CAPTURE_BURST_MAX = 256,      /* frames of one poll */
     CAPTURE_FRAME_SIZE_MAX = 2048 /* bytes kept of a frame; longer ones are truncated */
 };
 
@@ -26,9 +26,11 @@ struct capture_frame {
 };
 
 struct capture_stats {
-    uint64_t frames;  /* handed out */
-    uint64_t dropped; /* lost before us: no buffer, by the system's or the card's count */
-    uint64_t errors;  /* received broken, by the card's count */
+    uint64_t frames;    /* handed out */
+    uint64_t missed;    /* lost before us: the card's or the kernel's ring was full */
+    uint64_t no_buffer; /* lost before us: the pool was empty */
+    uint64_t errors;    /* received broken, by the card's count */
+    uint64_t sleeps;    /* while nothing came; 0 for a source that is woken */
 };
 
 struct capture_source;

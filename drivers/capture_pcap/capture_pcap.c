@@ -18,51 +18,74 @@ enum {
     LIVE_BUFFER_BYTES = 8 << 20,
     LIVE_TIMEOUT_MS = 1, /* immediate mode does not wait for it */
     REPLAY_GAP_MAX_MS = 60 * 1000,
-    FILTER_SIZE = 2048
+    FILTER_SIZE = 2048,
+    BURST_BYTES = CAPTURE_BURST_MAX * 512, /* a burst of longer frames has fewer */
+    FRAME_ALIGN = 64
 };
 
 struct pcap_source {
     struct capture_source base;
     pcap_t *pcap;
     uint64_t frames;
-    char interface[IFNAMSIZ]; /* live only */
-    uint8_t burst[CAPTURE_BURST_MAX][CAPTURE_FRAME_SIZE_MAX];
+    char interface[IFNAMSIZ];   /* live only */
+    uint8_t burst[BURST_BYTES]; /* the frames handed out, side by side */
+    size_t burst_size;
     /* replay only */
     bool full_speed;
     bool ended;
     bool broken;      /* the file ends in the middle of a packet */
-    bool has_pending; /* burst[0] holds a frame whose time has not come */
+    bool has_pending; /* the burst holds a frame whose time has not come */
     struct capture_frame pending;
     int64_t recorded_ms;  /* of the frame before, -1 = none yet */
     struct mono_time due; /* when the next frame is due */
 };
 
-static void keep(struct pcap_source *source, int slot, const struct pcap_pkthdr *header,
-                 const uint8_t *data, struct capture_frame *out)
+static bool has_room(const struct pcap_source *source)
 {
-    uint32_t size = header->caplen;
-    if (size > CAPTURE_FRAME_SIZE_MAX)
-        size = CAPTURE_FRAME_SIZE_MAX;
-    memcpy(source->burst[slot], data, size);
-    *out = (struct capture_frame){
-        .data = source->burst[slot], .size_bytes = size, .wire_size_bytes = header->len};
+    return source->burst_size + CAPTURE_FRAME_SIZE_MAX <= BURST_BYTES;
 }
 
-static void stamp(struct capture_frame *frame)
+/* Copies a frame behind those of the burst, which has room for it. */
+static void keep(struct pcap_source *source, const struct pcap_pkthdr *header, const uint8_t *data,
+                 struct capture_frame *out)
 {
-    frame->mono = clock_mono(&clock_system);
-    frame->wall = clock_wall(&clock_system);
+    uint32_t size = header->caplen;
+    uint8_t *to = source->burst + source->burst_size;
+    if (size > CAPTURE_FRAME_SIZE_MAX)
+        size = CAPTURE_FRAME_SIZE_MAX;
+    memcpy(to, data, size);
+    source->burst_size += (size + FRAME_ALIGN - 1) / FRAME_ALIGN * FRAME_ALIGN;
+    *out = (struct capture_frame){.data = to, .size_bytes = size, .wire_size_bytes = header->len};
+}
+
+struct stamp {
+    struct mono_time mono;
+    struct wall_time wall;
+    int64_t wall_ns;
+};
+
+static struct stamp stamp_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (struct stamp){clock_mono(&clock_system), clock_wall(&clock_system),
+                          now.tv_sec * INT64_C(1000000000) + now.tv_nsec};
+}
+
+static void put_stamp(struct capture_frame *frame, const struct stamp *now)
+{
+    frame->mono = now->mono;
+    frame->wall = now->wall;
 }
 
 /* The kernel's time stamp says how long the frame has waited for us. */
-static void stamp_waited(struct capture_frame *frame, const struct timeval *at)
+static void put_waited_stamp(struct capture_frame *frame, const struct stamp *now,
+                             const struct timeval *at)
 {
     enum { WAITED_MAX_MS = 10 * 1000 };
-    stamp(frame);
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     int64_t waited_ns =
-        (now.tv_sec - at->tv_sec) * INT64_C(1000000000) + now.tv_nsec - at->tv_usec * INT64_C(1000);
+        now->wall_ns - at->tv_sec * INT64_C(1000000000) - at->tv_usec * INT64_C(1000);
+    put_stamp(frame, now);
     /* A clock step in between must not move the read by hours. */
     if (waited_ns > 0 && waited_ns < WAITED_MAX_MS * INT64_C(1000000))
         frame->mono.ns -= waited_ns;
@@ -83,8 +106,10 @@ static int poll_live(struct capture_source *base, struct capture_frame *frames, 
 {
     struct pcap_source *source = (struct pcap_source *)base;
     int count = 0;
+    source->burst_size = 0;
     for (;;) {
-        while (count < max) {
+        struct stamp now = {.wall_ns = 0};
+        while (count < max && has_room(source)) {
             struct pcap_pkthdr *header;
             const uint8_t *data;
             int got = pcap_next_ex(source->pcap, &header, &data);
@@ -92,8 +117,10 @@ static int poll_live(struct capture_source *base, struct capture_frame *frames, 
                 return ERR_IO;
             if (got <= 0)
                 break;
-            keep(source, count, header, data, &frames[count]);
-            stamp_waited(&frames[count], &header->ts);
+            if (count == 0)
+                now = stamp_now();
+            keep(source, header, data, &frames[count]);
+            put_waited_stamp(&frames[count], &now, &header->ts);
             count++;
         }
         if (count > 0 || timeout_ms == 0)
@@ -117,7 +144,7 @@ static void stats_live(struct capture_source *base, struct capture_stats *out)
     /* Without the kernel's counters ours still stand. */
     bool known = pcap_stats(source->pcap, &totals) == 0;
     *out = (struct capture_stats){.frames = source->frames,
-                                  .dropped = known ? totals.ps_drop + totals.ps_ifdrop : 0};
+                                  .missed = known ? totals.ps_drop + totals.ps_ifdrop : 0};
 }
 
 static const char *trouble_live(struct capture_source *base)
@@ -260,8 +287,8 @@ static void set_due(struct pcap_source *source, const struct pcap_pkthdr *header
     source->recorded_ms = at;
 }
 
-/* Reads the next frame of the file into `slot`. False at the end. */
-static bool next_recorded(struct pcap_source *source, int slot, struct capture_frame *out)
+/* Reads the next frame of the file behind those of the burst. False at the end. */
+static bool next_recorded(struct pcap_source *source, struct capture_frame *out)
 {
     struct pcap_pkthdr *header;
     const uint8_t *data;
@@ -271,23 +298,27 @@ static bool next_recorded(struct pcap_source *source, int slot, struct capture_f
         source->ended = true;
         return false;
     }
-    keep(source, slot, header, data, out);
-    set_due(source, header);
+    keep(source, header, data, out);
+    if (!source->full_speed)
+        set_due(source, header);
     return true;
 }
 
 static int replay_full_speed(struct pcap_source *source, struct capture_frame *frames, int max)
 {
     int count = 0;
-    while (count < max && next_recorded(source, count, &frames[count]))
-        stamp(&frames[count++]);
+    const struct stamp now = stamp_now();
+    source->burst_size = 0;
+    while (count < max && has_room(source) && next_recorded(source, &frames[count]))
+        put_stamp(&frames[count++], &now);
     return count > 0 ? count : ERR_STOPPED;
 }
 
 static int replay_recorded(struct pcap_source *source, struct capture_frame *frame, int timeout_ms)
 {
     if (!source->has_pending) {
-        if (!next_recorded(source, 0, &source->pending))
+        source->burst_size = 0;
+        if (!next_recorded(source, &source->pending))
             return ERR_STOPPED;
         source->has_pending = true;
     }
@@ -301,8 +332,9 @@ static int replay_recorded(struct pcap_source *source, struct capture_frame *fra
     }
     if (mono_before(clock_mono(&clock_system), source->due))
         return 0;
+    const struct stamp stamp = stamp_now();
     *frame = source->pending;
-    stamp(frame);
+    put_stamp(frame, &stamp);
     source->has_pending = false;
     return 1;
 }

@@ -1,22 +1,23 @@
 /*
- * Admission of camera reads: a sorted array and an index over all camera ids. Owned by the capture
- * thread.
+ * Admission of camera reads: a sorted array and an index over all camera ids, both fixed; what
+ * changes are numbers. All atomics here are relaxed: each number stands for itself.
  */
 #include "drivers/wire/camera_table.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct camera_row {
     struct camera_options options;
-    uint64_t counter_high;
-    uint64_t counts[CAMERA_CAUSE_COUNT];
+    atomic_ullong counter_high;
+    atomic_ullong counts[CAMERA_CAUSE_COUNT];
 };
 
 struct camera_table {
     size_t count;
-    uint64_t unknown;
-    uint64_t counter_changes;
+    atomic_ullong unknown;
+    atomic_ullong counter_changes;
     uint16_t row_of[CAMERA_ID_MAX + 1]; /* 1 + index, 0 = none */
     struct camera_row rows[];           /* ordered by id */
 };
@@ -131,9 +132,28 @@ static enum camera_cause check_binding(const struct camera_binding *b, const str
     return CAMERA_OK;
 }
 
-/* Tag and counter; *out says what the read is worth. */
-static enum camera_cause check_tag(const struct camera_row *row, const uint8_t *datagram,
-                                   const struct compact_info *info, enum read_authenticity *out)
+static void add_one(atomic_ullong *number)
+{
+    atomic_fetch_add_explicit(number, 1, memory_order_relaxed);
+}
+
+/* False: it is that high already. Of two threads with one counter one alone raises it. */
+static bool raise_counter(struct camera_table *table, struct camera_row *row, uint64_t counter)
+{
+    unsigned long long high = atomic_load_explicit(&row->counter_high, memory_order_relaxed);
+    do {
+        if (counter <= high)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&row->counter_high, &high, counter,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    add_one(&table->counter_changes);
+    return true;
+}
+
+/* Tag and counter, which moves up; *out says what the read is worth. */
+static enum camera_cause check_tag(struct camera_table *table, struct camera_row *row,
+                                   const uint8_t *datagram, const struct compact_info *info,
+                                   enum read_authenticity *out)
 {
     const struct camera_options *c = &row->options;
     if (!c->has_key || !info || !info->tagged) {
@@ -142,15 +162,15 @@ static enum camera_cause check_tag(const struct camera_row *row, const uint8_t *
     }
     if (!compact_tag_valid(datagram, info, c->key))
         return CAMERA_BAD_TAG;
-    if (info->counter <= row->counter_high)
+    if (!raise_counter(table, row, info->counter))
         return CAMERA_REPLAY;
     *out = AUTH_TAG;
     return CAMERA_OK;
 }
 
-static enum camera_cause check_camera_read(const struct camera_row *row, enum wire_format format,
-                                           const struct frame_info *frame, const uint8_t *datagram,
-                                           const struct compact_info *info,
+static enum camera_cause check_camera_read(struct camera_table *table, struct camera_row *row,
+                                           enum wire_format format, const struct frame_info *frame,
+                                           const uint8_t *datagram, const struct compact_info *info,
                                            const struct plate_read *read,
                                            enum read_authenticity *out)
 {
@@ -161,7 +181,7 @@ static enum camera_cause check_camera_read(const struct camera_row *row, enum wi
         return cause;
     if (read->lane != row->options.lane && !(format == WIRE_JSON && read->lane == 0))
         return CAMERA_LANE;
-    return check_tag(row, datagram, info, out);
+    return check_tag(table, row, datagram, info, out);
 }
 
 enum camera_cause camera_table_admit(struct camera_table *table, enum wire_format format,
@@ -170,22 +190,18 @@ enum camera_cause camera_table_admit(struct camera_table *table, enum wire_forma
 {
     uint16_t at = table->row_of[read->camera];
     if (at == 0) {
-        table->unknown++;
+        add_one(&table->unknown);
         return CAMERA_UNKNOWN;
     }
     struct camera_row *row = &table->rows[at - 1];
     enum read_authenticity authenticity = AUTH_NONE;
     enum camera_cause cause =
-        check_camera_read(row, format, frame, datagram, info, read, &authenticity);
-    row->counts[cause]++;
+        check_camera_read(table, row, format, frame, datagram, info, read, &authenticity);
+    add_one(&row->counts[cause]);
     if (cause != CAMERA_OK)
         return cause;
     read->lane = row->options.lane;
     read->authenticity = authenticity;
-    if (authenticity == AUTH_TAG) {
-        row->counter_high = info->counter;
-        table->counter_changes++;
-    }
     return CAMERA_OK;
 }
 
@@ -212,25 +228,24 @@ size_t camera_table_counters(const struct camera_table *table, struct camera_cou
                              size_t room)
 {
     size_t count = 0;
-    for (size_t i = 0; i < table->count && count < room; i++)
-        if (table->rows[i].counter_high != 0)
-            out[count++] =
-                (struct camera_counter){table->rows[i].options.id, table->rows[i].counter_high};
+    for (size_t i = 0; i < table->count && count < room; i++) {
+        uint64_t high = atomic_load_explicit(&table->rows[i].counter_high, memory_order_relaxed);
+        if (high != 0)
+            out[count++] = (struct camera_counter){table->rows[i].options.id, high};
+    }
     return count;
 }
 
 void camera_table_raise_counter(struct camera_table *table, struct camera_counter counter)
 {
     uint16_t at = table->row_of[counter.camera];
-    if (at == 0 || table->rows[at - 1].counter_high >= counter.high)
-        return;
-    table->rows[at - 1].counter_high = counter.high;
-    table->counter_changes++;
+    if (at != 0)
+        (void)raise_counter(table, &table->rows[at - 1], counter.high); /* as high: nothing to do */
 }
 
 uint64_t camera_table_counter_changes(const struct camera_table *table)
 {
-    return table->counter_changes;
+    return atomic_load_explicit(&table->counter_changes, memory_order_relaxed);
 }
 
 uint64_t camera_table_count(const struct camera_table *table, uint16_t camera,
@@ -240,8 +255,9 @@ uint64_t camera_table_count(const struct camera_table *table, uint16_t camera,
     if ((unsigned)cause >= CAMERA_CAUSE_COUNT)
         return 0;
     if (camera == 0)
-        return cause == CAMERA_UNKNOWN ? table->unknown : 0;
-    return row ? row->counts[cause] : 0;
+        return cause == CAMERA_UNKNOWN ? atomic_load_explicit(&table->unknown, memory_order_relaxed)
+                                       : 0;
+    return row ? atomic_load_explicit(&row->counts[cause], memory_order_relaxed) : 0;
 }
 
 size_t camera_table_size(const struct camera_table *table)

@@ -1,8 +1,8 @@
 /*
  * The cameras of the camera net: which may speak, from where, for which lane, with which key. A
  * decoded read is admitted here or refused with a named cause, counted for each camera. The table
- * is built before capture starts (it allocates then and never again) and belongs to the capture
- * thread; other threads look at copies.
+ * is built before capture starts (it allocates then and never again); any number of threads admit
+ * reads at once, without a lock.
  */
 #pragma once
 
@@ -68,7 +68,8 @@ void camera_table_destroy(struct camera_table *table); /* wipes the keys; NULL i
 
 /* Whether a frame is who it says it is. Checks in this order: known, format, binding, lane, tag,
  * counter. On CAMERA_OK `read` gets its authenticity (AUTH_TAG with a verified tag, otherwise
- * AUTH_NONE), a read without lane gets the camera's, and the counter's high water moves up; any
+ * AUTH_NONE), a read without lane gets the camera's, and the counter's high water moves up (of one
+ * counter in two threads one alone is admitted); any
  * other cause changes nothing but the counters. `datagram` and `info` belong to a compact read;
  * `info` is NULL for json. A tag of a camera without key cannot be checked: the read is AUTH_NONE.
  */

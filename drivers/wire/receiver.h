@@ -1,7 +1,7 @@
 /*
  * The way from a captured frame to an admitted read: frame, format of its port, camera. One object
- * owned by the capture thread; what is refused is counted by stage and cause. No allocation after
- * create, no I/O.
+ * a capture thread, over a camera table that they may share; what is refused is counted by stage
+ * and cause. No allocation after create, no I/O.
  */
 #pragma once
 

@@ -56,3 +56,18 @@ void refusals_clear(struct refusals *refusals)
         refusals->rows[refusals->used[i]].cause = 0;
     refusals->used_count = 0;
 }
+
+void refusals_add(struct refusals *refusals, const struct refusals *more)
+{
+    for (size_t i = 0; i < more->used_count; i++) {
+        uint16_t at = more->used[i];
+        const struct refusal *from = &more->rows[at];
+        struct refusal *to = &refusals->rows[at];
+        if (to->cause == 0) {
+            *to = *from;
+            refusals->used[refusals->used_count++] = at;
+        } else {
+            to->count = to->count > UINT32_MAX - from->count ? UINT32_MAX : to->count + from->count;
+        }
+    }
+}

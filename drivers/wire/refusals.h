@@ -49,3 +49,5 @@ struct refusal *refusals_at(struct refusals *refusals, uint16_t row, enum refusa
 size_t refusals_count(const struct refusals *refusals);
 const struct refusal *refusals_get(const struct refusals *refusals, size_t index);
 void refusals_clear(struct refusals *refusals);
+/* Adds the rows of another ledger, whose examples count where there is none yet. */
+void refusals_add(struct refusals *refusals, const struct refusals *more);

@@ -6,8 +6,9 @@
 #include "gateway/model/hit.h"
 
 enum {
-    CAPTURE_COUNTERS_MAX =
-        3 + FRAME_CAUSE_COUNT + COMPACT_CAUSE_COUNT + JSON_CAUSE_COUNT + CAMERA_CAUSE_COUNT
+    CAPTURE_COUNTERS_TOTALS = 3, /* rows before the first cause */
+    CAPTURE_COUNTERS_MAX = CAPTURE_COUNTERS_TOTALS + FRAME_CAUSE_COUNT + COMPACT_CAUSE_COUNT +
+                           JSON_CAUSE_COUNT + CAMERA_CAUSE_COUNT
 };
 
 /* Fills `out` (CAPTURE_COUNTERS_MAX rows) in an order that never changes, the totals first, then

@@ -6,8 +6,9 @@
  *
  * Entries are the caller's: the index keeps their addresses. An entry must stay where it is and as
  * it is until the index is destroyed or, withdrawn, until match_index_reclaim. To change one, its
- * new version is added before the old one is withdrawn; in between either of them is found, never
- * both.
+ * new version is added, a grace period (rcu_wait) passes, and only then the old one is withdrawn: a
+ * reader that began before the new one came may reach the old one's place last. So one of the two
+ * is always found, and never both: of entries with one id the strongest hit is told.
  */
 #pragma once
 

@@ -18,6 +18,14 @@ const char *match_kind_name(enum match_kind kind)
     return NULL;
 }
 
+enum match_kind match_kind_parse(const char *name)
+{
+    for (int kind = MATCH_EXACT; kind <= MATCH_PARTIAL; kind++)
+        if (strcmp(match_kind_name((enum match_kind)kind), name) == 0)
+            return (enum match_kind)kind;
+    return (enum match_kind)0;
+}
+
 static int check_entry(const struct wanted_record *entry, struct err_text *err)
 {
     char text[PLATE_TEXT_SIZE];
@@ -97,14 +105,27 @@ static bool counter_name_good(const char name[MATCH_COUNTER_NAME_SIZE])
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == size;
 }
 
+/* A source becomes a label: text that can be printed. */
+static bool counter_source_good(const char source[MATCH_COUNTER_SOURCE_SIZE])
+{
+    size_t size = strnlen(source, MATCH_COUNTER_SOURCE_SIZE);
+    for (size_t i = 0; i < size; i++)
+        if (source[i] < ' ' || source[i] > '~')
+            return false;
+    return size < MATCH_COUNTER_SOURCE_SIZE;
+}
+
 static int check_stats(const struct match_message *m, struct err_text *err)
 {
     if (m->u.stats.count > MATCH_COUNTERS_MAX)
         return err_set(err, ERR_INVALID, "counters = '%u': expected at most %d", m->u.stats.count,
                        MATCH_COUNTERS_MAX);
-    for (uint32_t i = 0; i < m->u.stats.count; i++)
+    for (uint32_t i = 0; i < m->u.stats.count; i++) {
         if (!counter_name_good(m->u.stats.counters[i].name))
             return err_set(err, ERR_INVALID, "counters[%u]: a name of a-z, 0-9 and _ expected", i);
+        if (!counter_source_good(m->u.stats.counters[i].source))
+            return err_set(err, ERR_INVALID, "counters[%u]: a source of printed ASCII expected", i);
+    }
     return 0;
 }
 
@@ -123,6 +144,20 @@ static int check_refused(const struct match_message *m, struct err_text *err)
         return err_set(err, ERR_INVALID, "refused bytes = '%u': expected at most %d",
                        m->u.refused.size, MATCH_REFUSED_BYTES_MAX);
     return 0;
+}
+
+/* The channels' names become text of a record. */
+static int check_policy(const struct policy_status *policy, struct err_text *err)
+{
+    size_t size = strnlen(policy->channels, sizeof policy->channels);
+    if (size == sizeof policy->channels ||
+        strspn(policy->channels, "abcdefghijklmnopqrstuvwxyz0123456789-_ ") != size)
+        return err_set(err, ERR_INVALID, "policy channels: names of a-z, 0-9, - and _ expected");
+    if (policy->version > INT64_MAX || policy->false_alerts == 0 || policy->traffic == 0)
+        return err_set(err, ERR_INVALID, "policy numbers: out of range");
+    return is_bool(&policy->traffic_stated)
+               ? 0
+               : err_set(err, ERR_INVALID, "policy traffic_stated: no truth value");
 }
 
 int match_message_check(const struct match_message *m, size_t size, struct err_text *err)
@@ -144,10 +179,10 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
     case MATCH_SEARCHED:
         break;
     case MATCH_WITHDRAWN:
-        if (m->u.withdrawn.count <= MATCH_WATCH_MAX)
+        if (m->u.withdrawn.count <= MATCH_WITHDRAWN_MAX)
             return 0;
         return err_set(err, ERR_INVALID, "withdrawn count = '%u': expected at most %d",
-                       m->u.withdrawn.count, MATCH_WATCH_MAX);
+                       m->u.withdrawn.count, MATCH_WITHDRAWN_MAX);
     case MATCH_HELLO:
     case MATCH_LIST:
     case MATCH_ALIVE:
@@ -158,6 +193,8 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
         return check_stats(m, err);
     case MATCH_REFUSED:
         return check_refused(m, err);
+    case MATCH_POLICY:
+        return check_policy(&m->u.policy, err);
     }
     return err_set(err, ERR_INVALID, "type = '%d': unknown", (int)m->type);
 }

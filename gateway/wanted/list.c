@@ -1,31 +1,13 @@
 /*
- * The list in memory. Entries lie sorted by id in one array; their texts stay in the bytes they
- * came in (a block a batch or chunk, counted), which shares keep alive.
+ * The list in memory: what may come into it, and where it stands. Its entries: entries.c.
  */
 #include "gateway/wanted/list.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct text_block {
-    atomic_uint references; /* by lists; acq_rel on the way down, so the last one sees all uses */
-    uint8_t *bytes;
-};
-
-struct block_slot {
-    struct text_block *block; /* NULL: free */
-    size_t live;              /* entries of this list whose text lies in it */
-};
-
-struct contents {
-    struct wanted_entry *entries;
-    size_t count;
-    size_t capacity;
-    struct block_slot *slots;
-    size_t slot_count;
-};
+#include "gateway/wanted/entries.h"
 
 struct wanted_list {
     struct root_keys roots;
@@ -34,100 +16,11 @@ struct wanted_list {
     struct list_head head;
     bool from_snapshot; /* head.time is the snapshot's, which may be later than the next batch's */
     size_t snapshot_chunks;
-    struct contents contents;
+    struct entries entries;
     struct freshness freshness;
     bool has_freshness;
     struct wall_time covered_until; /* 0 = no statement has covered this chain */
 };
-
-static void block_release(struct text_block *block)
-{
-    if (atomic_fetch_sub_explicit(&block->references, 1, memory_order_acq_rel) == 1) {
-        free(block->bytes);
-        free(block);
-    }
-}
-
-static void contents_fini(struct contents *c)
-{
-    for (size_t i = 0; i < c->slot_count; i++) {
-        if (c->slots[i].block) {
-            block_release(c->slots[i].block);
-        }
-    }
-    free(c->slots);
-    free(c->entries);
-    *c = (struct contents){0};
-}
-
-/* Room for `more` entries. */
-static int contents_reserve(struct contents *c, size_t more)
-{
-    if (c->capacity - c->count >= more) {
-        return ERR_OK;
-    }
-    size_t capacity = c->capacity + c->capacity / 2;
-    capacity = capacity < c->count + more ? c->count + more : capacity;
-    struct wanted_entry *entries = realloc(c->entries, capacity * sizeof(*entries));
-    if (!entries) {
-        return ERR_NO_MEMORY;
-    }
-    c->entries = entries;
-    c->capacity = capacity;
-    return ERR_OK;
-}
-
-/* A slot around `bytes`, which it takes over on success only. */
-static int contents_add_block(struct contents *c, uint8_t *bytes, uint32_t *out_slot)
-{
-    size_t slot = 0;
-    while (slot < c->slot_count && c->slots[slot].block) {
-        slot++;
-    }
-    if (slot == c->slot_count) {
-        struct block_slot *slots = realloc(c->slots, (slot + 1) * sizeof(*slots));
-        if (!slots) {
-            return ERR_NO_MEMORY;
-        }
-        c->slots = slots;
-        c->slots[slot] = (struct block_slot){0};
-        c->slot_count++;
-    }
-    struct text_block *block = malloc(sizeof(*block));
-    if (!block) {
-        return ERR_NO_MEMORY;
-    }
-    atomic_init(&block->references, 1);
-    block->bytes = bytes;
-    c->slots[slot] = (struct block_slot){.block = block};
-    *out_slot = (uint32_t)slot;
-    return ERR_OK;
-}
-
-static void contents_drop_text(struct contents *c, const struct wanted_entry *entry)
-{
-    struct block_slot *slot = &c->slots[entry->block];
-    if (--slot->live == 0) {
-        block_release(slot->block);
-        slot->block = NULL;
-    }
-}
-
-/* Index of the first entry whose id is not below `id`. */
-static size_t contents_lower_bound(const struct contents *c, uint64_t id)
-{
-    size_t low = 0;
-    size_t high = c->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (c->entries[middle].record.id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
 
 int wanted_list_create(const struct root_keys *roots, struct wanted_list **out)
 {
@@ -143,39 +36,20 @@ int wanted_list_create(const struct root_keys *roots, struct wanted_list **out)
 void wanted_list_destroy(struct wanted_list *list)
 {
     if (list) {
-        contents_fini(&list->contents);
+        entries_fini(&list->entries);
         free(list);
     }
 }
 
-int wanted_list_share(const struct wanted_list *list, struct wanted_list **out)
+int wanted_list_create_beside(const struct wanted_list *list, struct wanted_list **out)
 {
-    const struct contents *from = &list->contents;
-    struct wanted_list *copy = malloc(sizeof(*copy));
-    struct wanted_entry *entries = malloc((from->count + 1) * sizeof(*entries));
-    struct block_slot *slots = malloc((from->slot_count + 1) * sizeof(*slots));
-    if (!copy || !entries || !slots) {
-        free(copy);
-        free(entries);
-        free(slots);
+    struct wanted_list *beside = malloc(sizeof(*beside));
+    if (!beside) {
         return ERR_NO_MEMORY;
     }
-    *copy = *list;
-    if (from->count > 0) {
-        memcpy(entries, from->entries, from->count * sizeof(*entries));
-    }
-    for (size_t i = 0; i < from->slot_count; i++) {
-        slots[i] = from->slots[i];
-        if (slots[i].block) {
-            atomic_fetch_add_explicit(&slots[i].block->references, 1, memory_order_relaxed);
-        }
-    }
-    copy->contents = (struct contents){.entries = entries,
-                                       .count = from->count,
-                                       .capacity = from->count + 1,
-                                       .slots = slots,
-                                       .slot_count = from->slot_count};
-    *out = copy;
+    *beside = *list;
+    beside->entries = (struct entries){0};
+    *out = beside;
     return ERR_OK;
 }
 
@@ -222,72 +96,7 @@ static void update_cover(struct wanted_list *list)
 static const struct wanted_record *find_record(void *ctx, uint64_t id)
 {
     const struct wanted_entry *entry = wanted_list_find(ctx, id);
-    return entry ? &entry->record : NULL;
-}
-
-static struct wanted_entry entry_of(const struct wanted_item *item, uint32_t slot)
-{
-    return (struct wanted_entry){.record = item->record, .text = item->text, .block = slot};
-}
-
-static void withdraw_all(struct contents *c, const uint64_t *ids, size_t count)
-{
-    if (count == 0) {
-        return;
-    }
-    size_t to = contents_lower_bound(c, ids[0]);
-    size_t next = 0;
-    for (size_t from = to; from < c->count; from++) {
-        if (next < count && c->entries[from].record.id == ids[next]) {
-            contents_drop_text(c, &c->entries[from]);
-            next++;
-        } else {
-            c->entries[to++] = c->entries[from];
-        }
-    }
-    c->count = to;
-}
-
-/* Merges from the back, so that entries with new, highest ids (the rule) move nothing. */
-static void add_all(struct contents *c, const struct wanted_item *items, size_t count,
-                    uint32_t slot)
-{
-    size_t from = c->count;
-    size_t to = c->count + count;
-    while (count > 0) {
-        if (from > 0 && c->entries[from - 1].record.id > items[count - 1].record.id) {
-            c->entries[--to] = c->entries[--from];
-        } else {
-            c->entries[--to] = entry_of(&items[--count], slot);
-        }
-    }
-}
-
-/* Nothing in here can fail half-way: memory is taken first. */
-static int contents_apply(struct contents *c, struct batch *batch)
-{
-    size_t items = batch->added_count + batch->changed_count;
-    uint32_t slot = 0;
-    int result = contents_reserve(c, batch->added_count);
-    if (result == ERR_OK && items > 0) {
-        result = contents_add_block(c, batch->payload, &slot);
-    }
-    if (result < 0) {
-        return result;
-    }
-    if (items > 0) {
-        batch->payload = NULL; /* the block's now */
-        c->slots[slot].live = items;
-    }
-    for (size_t i = batch->added_count; i < items; i++) {
-        size_t at = contents_lower_bound(c, batch->items[i].record.id);
-        contents_drop_text(c, &c->entries[at]);
-        c->entries[at] = entry_of(&batch->items[i], slot);
-    }
-    withdraw_all(c, batch->withdrawn, batch->withdrawn_count);
-    add_all(c, batch->items, batch->added_count, slot);
-    c->count += batch->added_count;
-    return ERR_OK;
+    return entry ? &entry->match.record : NULL;
 }
 
 int wanted_list_apply_batch(struct wanted_list *list, const void *envelope, size_t size,
@@ -307,7 +116,7 @@ int wanted_list_apply_batch(struct wanted_list *list, const void *envelope, size
         result = batch_check_list(&batch, find_record, list, err);
     }
     if (result == ERR_OK) {
-        result = contents_apply(&list->contents, &batch);
+        result = entries_apply(&list->entries, &batch);
         if (result < 0) {
             (void)err_set(err, result, "batch %" PRIu64 ": out of memory", batch.revision);
         }
@@ -323,27 +132,8 @@ int wanted_list_apply_batch(struct wanted_list *list, const void *envelope, size
     return result;
 }
 
-/* Takes over the part's raw bytes on success. */
-static int contents_append(struct contents *c, struct snapshot_part *part)
-{
-    uint32_t slot = 0;
-    int result = contents_reserve(c, part->count);
-    if (result == ERR_OK) {
-        result = contents_add_block(c, part->raw, &slot);
-    }
-    if (result < 0) {
-        return result;
-    }
-    part->raw = NULL;
-    c->slots[slot].live = part->count;
-    for (size_t i = 0; i < part->count; i++) {
-        c->entries[c->count++] = entry_of(&part->items[i], slot);
-    }
-    return ERR_OK;
-}
-
 static int read_chunks(const struct snapshot *snapshot, wanted_chunk_source source, void *ctx,
-                       struct contents *out, struct err_text *err)
+                       struct entries *out, struct err_text *err)
 {
     struct snapshot_reader reader;
     int result = ERR_OK;
@@ -357,7 +147,7 @@ static int read_chunks(const struct snapshot *snapshot, wanted_chunk_source sour
             result = snapshot_read_chunk(&reader, stored, size, false, &part, err);
         }
         if (result == ERR_OK) {
-            result = contents_append(out, &part);
+            result = entries_append(out, part.items, part.count);
         }
         snapshot_part_fini(&part);
         free(stored);
@@ -369,7 +159,7 @@ int wanted_list_load_snapshot(struct wanted_list *list, const void *manifest, si
                               wanted_chunk_source source, void *ctx, struct err_text *err)
 {
     struct snapshot snapshot = {0};
-    struct contents contents = {0};
+    struct entries entries = {0};
     int result = require_keyset(list, err);
     if (result == ERR_OK) {
         result = snapshot_verify(&list->keyset, manifest, size, &snapshot, err);
@@ -378,20 +168,18 @@ int wanted_list_load_snapshot(struct wanted_list *list, const void *manifest, si
         result = snapshot_check_newer(&snapshot, &list->head, err);
     }
     if (result == ERR_OK) {
-        result = read_chunks(&snapshot, source, ctx, &contents, err);
+        result = read_chunks(&snapshot, source, ctx, &entries, err);
     }
     if (result == ERR_OK) {
-        contents_fini(&list->contents);
-        list->contents = contents;
+        entries_replace(&list->entries, &entries);
         list->head.revision = snapshot.revision;
         memcpy(list->head.hash, snapshot.hash, HASH_SIZE);
         list->head.time = snapshot.time;
         list->from_snapshot = true;
         list->snapshot_chunks = snapshot.chunk_count;
         update_cover(list);
-    } else {
-        contents_fini(&contents);
     }
+    entries_fini(&entries);
     snapshot_fini(&snapshot);
     return result;
 }
@@ -468,18 +256,35 @@ size_t wanted_list_snapshot_chunks(const struct wanted_list *list)
 
 size_t wanted_list_count(const struct wanted_list *list)
 {
-    return list->contents.count;
+    return list->entries.order.count;
 }
 
-const struct wanted_entry *wanted_list_entries(const struct wanted_list *list)
+const struct wanted_entry *wanted_list_next(const struct wanted_list *list,
+                                            struct wanted_cursor *cursor)
 {
-    return list->contents.entries;
+    return order_next(&list->entries.order, cursor);
 }
 
 const struct wanted_entry *wanted_list_find(const struct wanted_list *list, uint64_t id)
 {
-    size_t at = contents_lower_bound(&list->contents, id);
-    return at < list->contents.count && list->contents.entries[at].record.id == id
-               ? &list->contents.entries[at]
-               : NULL;
+    struct wanted_entry **slot = order_find(&list->entries.order, id);
+    return slot ? *slot : NULL;
+}
+
+void wanted_list_changes(const struct wanted_list *list, struct wanted_changes *out)
+{
+    const struct entries *e = &list->entries;
+    *out = (struct wanted_changes){.whole = true};
+    if (e->noting) {
+        *out = (struct wanted_changes){
+            .added = (const struct wanted_entry *const *)e->added.entries,
+            .added_count = e->added.count,
+            .withdrawn = (const struct wanted_entry *const *)e->withdrawn.entries,
+            .withdrawn_count = e->withdrawn.count};
+    }
+}
+
+void wanted_list_settle(struct wanted_list *list)
+{
+    entries_settle(&list->entries);
 }

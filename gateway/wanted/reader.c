@@ -30,11 +30,19 @@ static void tell_list(struct wanted_reader *r, const struct list_status *now)
     if (alarms_active(&r->alarms, EVENT_WANTED_INDEX_FAILED) && mono_before(mono, r->index_at)) {
         return;
     }
-    int result = r->options.list_changed(r->options.ctx, r->list, now);
-    alarms_set(&r->alarms, EVENT_WANTED_INDEX_FAILED, result < 0, err_name(result));
+    struct wanted_changes changes;
+    struct err_text why = {{0}};
+    wanted_list_changes(r->list, &changes);
+    int result = r->options.list_changed(r->options.ctx, r->list, &changes, now, &why);
+    if (result < 0 && !changes.whole) {
+        changes = (struct wanted_changes){.whole = true};
+        result = r->options.list_changed(r->options.ctx, r->list, &changes, now, &why);
+    }
+    alarms_set(&r->alarms, EVENT_WANTED_INDEX_FAILED, result < 0, why.text);
     r->owes_index = result < 0;
     r->index_at = mono_add_ms(mono, READER_CHECK_MS);
     if (result == ERR_OK) {
+        wanted_list_settle(r->list);
         r->told = *now;
     }
 }
@@ -42,6 +50,7 @@ static void tell_list(struct wanted_reader *r, const struct list_status *now)
 static void tell(struct wanted_reader *r)
 {
     struct list_status now;
+    reader_tell_policy(r); /* first: a list is indexed for it */
     wanted_list_status(r->list, clock_wall(r->options.clock), &now);
     if (r->owes_index || now.revision != r->told.revision) {
         tell_list(r, &now);
@@ -54,6 +63,18 @@ static void tell(struct wanted_reader *r)
     alarms_set(&r->alarms, EVENT_WANTED_NO_LIST, now.state == LIST_NONE, "");
     alarms_set(&r->alarms, EVENT_WANTED_STALE, now.state == LIST_STALE, "");
     alarms_set(&r->alarms, EVENT_WANTED_NO_KEYSET, wanted_list_keyset(r->list) == NULL, "");
+}
+
+static void shelf_step(void *ctx, size_t done)
+{
+    reader_step(ctx, done);
+}
+
+void reader_step(struct wanted_reader *r, size_t done)
+{
+    if (r->options.loading) {
+        r->options.loading(r->options.ctx, done);
+    }
 }
 
 static int open_parts(struct wanted_reader *r, struct err_text *err)
@@ -73,11 +94,13 @@ static int open_parts(struct wanted_reader *r, struct err_text *err)
     if (result < 0) {
         return result;
     }
-    result = shelf_load(&r->shelf, r->list, clock_wall(r->options.clock), &why);
+    struct shelf_steps steps = {.step = shelf_step, .ctx = r};
+    result = shelf_load(&r->shelf, r->list, clock_wall(r->options.clock), &steps, &why);
     if (result == ERR_NO_MEMORY || result == ERR_IO) {
         return err_set(err, result, "%s", why.text);
     }
     alarms_set(&r->alarms, EVENT_WANTED_FILE_DAMAGED, result < 0, why.text);
+    reader_load_policy(r, &roots);
     return ERR_OK;
 }
 
@@ -109,6 +132,7 @@ void wanted_reader_close(struct wanted_reader *reader)
     }
     link_close(&reader->link);
     shelf_close(&reader->shelf);
+    policy_fini(&reader->policy);
     wanted_list_destroy(reader->list);
     free(reader);
 }

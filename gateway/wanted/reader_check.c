@@ -189,6 +189,7 @@ static int fetch_chunk(void *ctx, uint64_t revision, size_t index, uint8_t **out
     struct err_text why = {{0}};
     char key[CHUNK_KEY_SIZE];
     (void)snprintf(key, sizeof(key), CHUNK_KEY_FORM, revision, index); /* fits */
+    reader_step(path->reader, index);
     int result = link_get(&path->reader->link, key, SNAPSHOT_CHUNK_MAX, out, out_size, err);
     if (is_link_fault(result)) {
         path->link_fault = result;
@@ -448,6 +449,9 @@ int reader_check(struct wanted_reader *r, struct err_text *err)
     r->altered = r->forked = r->incomplete = false;
     r->finding = (struct err_text){{0}};
     int result = look_keyset(r, err);
+    if (result == ERR_OK) {
+        result = reader_look_policy(r, err);
+    }
     if (result == ERR_OK) {
         result = read_meta(r, &r->meta, err);
     }

@@ -215,9 +215,27 @@ struct loading {
     struct shelf *shelf;
     struct wanted_list *list;
     struct listing files;
+    const struct shelf_steps *steps; /* may be NULL */
+    size_t done;
     int fault; /* first one, with its text */
     struct err_text *err;
 };
+
+static void step(struct loading *l)
+{
+    l->done++;
+    if (l->steps) {
+        l->steps->step(l->steps->ctx, l->done);
+    }
+}
+
+static int load_chunk(void *ctx, uint64_t revision, size_t index, uint8_t **out, size_t *out_size,
+                      struct err_text *err)
+{
+    struct loading *l = ctx;
+    step(l);
+    return shelf_get_chunk(l->shelf, revision, index, out, out_size, err);
+}
 
 static void refuse(struct loading *l, const struct file_name *name, int code,
                    const struct err_text *why)
@@ -275,8 +293,7 @@ static void load_snapshot(struct loading *l)
         use_keyset(l, name->second);
         int result = get(l->shelf, name, ENVELOPE_SIZE_MAX, &bytes, &size, &why);
         if (result == ERR_OK) {
-            result =
-                wanted_list_load_snapshot(l->list, bytes, size, shelf_get_chunk, l->shelf, &why);
+            result = wanted_list_load_snapshot(l->list, bytes, size, load_chunk, l, &why);
         }
         free(bytes);
         if (result == ERR_OK) {
@@ -315,6 +332,7 @@ static int load_batch(struct loading *l, const struct file_name *name)
         return ERR_OK;
     }
     use_keyset(l, name->second);
+    step(l);
     int result = get(l->shelf, name, ENVELOPE_SIZE_MAX, &bytes, &size, &why);
     if (result == ERR_OK) {
         result = wanted_list_apply_batch(l->list, bytes, size, &why);
@@ -351,9 +369,9 @@ static void load_current(struct loading *l, struct wall_time now)
 }
 
 int shelf_load(struct shelf *shelf, struct wanted_list *list, struct wall_time now,
-               struct err_text *err)
+               const struct shelf_steps *steps, struct err_text *err)
 {
-    struct loading l = {.shelf = shelf, .list = list, .err = err};
+    struct loading l = {.shelf = shelf, .list = list, .steps = steps, .err = err};
     int result = listing_read(shelf, &l.files, err);
     if (result < 0) {
         return result;

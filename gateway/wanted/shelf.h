@@ -43,11 +43,18 @@ struct shelf {
 /* Makes the folder (0750) when missing. ERR_IO, ERR_INVALID (path too long). */
 int shelf_open(struct shelf *shelf, const char *folder, struct err_text *err) MUST_CHECK;
 void shelf_close(struct shelf *shelf);
+/* Called while a shelf is loaded, with the number of chunks and batches that are. */
+struct shelf_steps {
+    void (*step)(void *ctx, size_t done);
+    void *ctx;
+};
+
 /* Replays everything into an empty list, verifying all of it. A file that is missing, cut, altered
  * or does not verify ends the way there: what lies before it is in the list (ERR_CORRUPT, `err`
- * says which file and why), refused files are renamed to <name>.refused. ERR_NO_MEMORY, ERR_IO. */
+ * says which file and why), refused files are renamed to <name>.refused. `steps` may be NULL.
+ * ERR_NO_MEMORY, ERR_IO. */
 int shelf_load(struct shelf *shelf, struct wanted_list *list, struct wall_time now,
-               struct err_text *err) MUST_CHECK;
+               const struct shelf_steps *steps, struct err_text *err) MUST_CHECK;
 
 /* Each stores verified bytes: the caller's list took them just before. ERR_IO, ERR_FULL. */
 int shelf_put_keyset(struct shelf *shelf, uint64_t version, const void *bytes, size_t size,

@@ -1,7 +1,4 @@
-/*
- * The checkpoint at a glance: every part with its state, alarms with what to do. And the same
- * numbers for a monitoring system, in the Prometheus text format 0.0.4.
- */
+/* The checkpoint at a glance: every part with its state, alarms with what to do. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,9 +49,9 @@ static void describe_bus(const struct ctl *ctl, const json_t *bus, struct part *
 /* A counter of what was refused or lost: capture's causes, the system's drops. */
 static bool is_drop(const char *name)
 {
-    static const char *const prefixes[] = {"frame_",        "compact_",  "json_",
-                                           "camera_",       "dropped_",  "source_dropped",
-                                           "source_errors", "undecoded", "reads_refused"};
+    static const char *const prefixes[] = {"frame_",    "compact_",     "json_",
+                                           "camera_",   "dropped_",     "source_errors",
+                                           "undecoded", "reads_refused"};
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) {
             return true;
@@ -63,18 +60,11 @@ static bool is_drop(const char *name)
     return false;
 }
 
-static void describe_matchd(const struct ctl *ctl, const json_t *matchd, struct part *part)
+/* What was counted of refusals and losses, behind the `size` bytes of text there are. */
+static void describe_drops(const struct ctl *ctl, json_t *counters, struct part *part, size_t size)
 {
-    json_t *counters = json_object_get(matchd, "counters");
     const char *name;
     json_t *value;
-    size_t size = 0;
-    part->name = ctl_say(ctl, "matchd", "比对程序");
-    part->state = good(ctl, json_is_true(json_object_get(matchd, "connected")));
-    size += (size_t)snprintf(part->text, sizeof(part->text),
-                             ctl_say(ctl, "%lld frames, %lld reads; refused or lost:",
-                                     "帧 %lld，读牌 %lld；拒收或丢失："),
-                             number_of(counters, "frames"), number_of(counters, "reads"));
     size_t before = size;
     json_object_foreach(counters, name, value)
     {
@@ -87,6 +77,34 @@ static void describe_matchd(const struct ctl *ctl, const json_t *matchd, struct 
         (void)snprintf(part->text + size, sizeof(part->text) - size, " %s",
                        ctl_say(ctl, "none", "无"));
     }
+}
+
+static void describe_matchd(const struct ctl *ctl, const json_t *matchd, struct part *part)
+{
+    json_t *counters = json_object_get(matchd, "counters");
+    part->name = ctl_say(ctl, "matchd", "比对程序");
+    part->state = good(ctl, json_is_true(json_object_get(matchd, "connected")));
+    size_t size = (size_t)snprintf(part->text, sizeof(part->text),
+                                   ctl_say(ctl, "%lld frames, %lld reads; refused or lost:",
+                                           "帧 %lld，读牌 %lld；拒收或丢失："),
+                                   number_of(counters, "frames"), number_of(counters, "reads"));
+    describe_drops(ctl, counters, part, size);
+}
+
+/* One queue of a capture source. What is against it now is an alarm. */
+static void describe_source(const struct ctl *ctl, const json_t *source, const char *state,
+                            struct part *part)
+{
+    json_t *counters = json_object_get(source, "counters");
+    part->name = text_of(source, "source");
+    part->state = state;
+    size_t size =
+        (size_t)snprintf(part->text, sizeof(part->text),
+                         ctl_say(ctl, "queue %lld: %lld frames, %lld reads; refused or lost:",
+                                 "队列 %lld：帧 %lld，读牌 %lld；拒收或丢失："),
+                         number_of(source, "queue"), number_of(counters, "frames"),
+                         number_of(counters, "frames_with_read"));
+    describe_drops(ctl, counters, part, size);
 }
 
 static void describe_list(const struct ctl *ctl, const json_t *status, struct part *part)
@@ -113,6 +131,53 @@ static void describe_list(const struct ctl *ctl, const json_t *status, struct pa
              number_of(list, "revision"), ctl_word(ctl, text_of(list, "state")),
              ctl_time(text_of(list, "signed_at"), signed_at),
              ctl_time(text_of(list, "current_until"), until), usable, json_array_size(lanes));
+}
+
+/* The names of an array, "none" without any. */
+static const char *join_names(const struct ctl *ctl, const json_t *names, char out[TEXT_SIZE])
+{
+    size_t size = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < json_array_size(names) && size < TEXT_SIZE; i++) {
+        size += (size_t)snprintf(out + size, TEXT_SIZE - size, "%s%s", i > 0 ? ", " : "",
+                                 ctl_word(ctl, json_string_value(json_array_get(names, i))));
+    }
+    return out[0] ? out : ctl_say(ctl, "none, look-alike rule only", "无，仅按形近规则");
+}
+
+/* Without a signed policy the built-in one is no fault: headquarters need not have made one. */
+static void describe_policy(const struct ctl *ctl, const json_t *policy, struct part *part)
+{
+    char head[96];
+    char time[32];
+    char channels[TEXT_SIZE];
+    long long version = number_of(policy, "version");
+    part->name = ctl_say(ctl, "policy", "比对策略");
+    part->state = good(ctl, json_is_object(policy));
+    if (!json_is_object(policy)) {
+        snprintf(part->text, sizeof(part->text), "%s",
+                 ctl_say(ctl, "not told by matchd yet", "比对程序尚未报告"));
+        return;
+    }
+    if (version == 0) {
+        snprintf(head, sizeof(head), "%s",
+                 ctl_say(ctl, "none of headquarters, built-in values", "总部未下发，用内置值"));
+    } else {
+        snprintf(head, sizeof(head),
+                 ctl_say(ctl, "version %lld, signed %s", "版本 %lld，签发于 %s"), version,
+                 ctl_time(text_of(policy, "signed_at"), time));
+    }
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl,
+                     "%s: %lld false alerts a shift at %lld vehicles (%s), look-alike %lld, "
+                     "channels: %s",
+                     "%s：每班次误报 %lld 次、车流 %lld 辆（%s），形近字 %lld 个，识读模型：%s"),
+             head, number_of(policy, "false_alerts"), number_of(policy, "traffic"),
+             json_is_true(json_object_get(policy, "traffic_stated"))
+                 ? ctl_say(ctl, "stated", "总部给定")
+                 : ctl_say(ctl, "own count", "本站统计"),
+             number_of(policy, "look_alike"),
+             join_names(ctl, json_object_get(policy, "channels"), channels));
 }
 
 static void describe_journal(const struct ctl *ctl, const json_t *status, struct part *part)
@@ -158,20 +223,31 @@ static int add_part(struct text_table *table, const struct part *part)
 
 static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_table *table)
 {
-    struct part part;
+    struct part part = {.state = ""};
     const json_t *buses = json_object_get(status, "buses");
     const json_t *uplink = json_object_get(status, "uplink");
+    const json_t *matchd = json_object_get(status, "matchd");
+    const json_t *sources = json_object_get(matchd, "sources");
     int result = 0;
     for (size_t i = 0; result == 0 && i < json_array_size(buses); i++) {
         describe_bus(ctl, json_array_get(buses, i), &part);
         result = add_part(table, &part);
     }
     if (result == 0) {
-        describe_matchd(ctl, json_object_get(status, "matchd"), &part);
+        describe_matchd(ctl, matchd, &part);
+        result = add_part(table, &part);
+    }
+    const char *state = part.state; /* as matchd's: its sources have no say of their own */
+    for (size_t i = 0; result == 0 && i < json_array_size(sources); i++) {
+        describe_source(ctl, json_array_get(sources, i), state, &part);
         result = add_part(table, &part);
     }
     if (result == 0) {
         describe_list(ctl, status, &part);
+        result = add_part(table, &part);
+    }
+    if (result == 0) {
+        describe_policy(ctl, json_object_get(status, "policy"), &part);
         result = add_part(table, &part);
     }
     if (result == 0) {
@@ -283,109 +359,4 @@ int ctl_status(struct ctl *ctl)
     }
     json_decref(status);
     return result;
-}
-
-/* ---- metrics ---- */
-
-/* Totals: one row a counter of checkpointd; the others are told by label. */
-static const struct {
-    const char *key;
-    const char *name;
-    const char *help;
-} totals[] = {
-    {"reads", "reads_total", "Plate reads taken by checkpointd."},
-    {"unread", "unread_total", "Of these, without a plate that could be read."},
-    {"hits", "hits_total", "Hits of entries to be stopped."},
-    {"alerts_quiet", "alerts_quiet_total", "Alerts that only stand in a list."},
-    {"alerts_sounding", "alerts_sounding_total", "Alerts that sounded, or were silent on purpose."},
-    {"holds", "holds_total", "Holds that became active."},
-    {"suppressed", "suppressed_total", "Unauthenticated passages only counted."},
-    {"facts_lost", "facts_lost_total", "Routine records the journal's queue had no room for."},
-    {"records_lost", "records_lost_total", "Routine records that could not be written."},
-    {"events_dropped", "events_dropped_total", "Events subscribers did not get."},
-    {"scans_dropped", "scans_dropped_total", "Scans of devices the lanes had no room for."},
-};
-
-static const struct {
-    const char *key;
-    const char *name;
-    const char *type;
-    const char *help;
-} bus_rows[] = {
-    {"scans", "bus_scans_total", "counter", "Scans of a bus's lanes."},
-    {"scans_failed", "bus_scans_failed_total", "counter", "Scans without an answer."},
-    {"late_scans", "bus_scans_late_total", "counter", "Scans later than the promised worst case."},
-    {"orders_done", "bus_orders_done_total", "counter", "Orders carried out."},
-    {"orders_vetoed", "bus_orders_vetoed_total", "counter", "Orders the guard vetoed."},
-    {"orders_failed", "bus_orders_failed_total", "counter", "Orders that failed."},
-    {"guard_writes", "bus_guard_writes_total", "counter", "Writes of the guard itself."},
-    {"connects", "bus_connects_total", "counter", "Connections made."},
-    {"scan_us_max", "bus_scan_longest_microseconds", "gauge", "Longest scan of one lane."},
-};
-
-static void print_head(const char *name, const char *type, const char *help)
-{
-    printf("# HELP checkpoint_%s %s\n# TYPE checkpoint_%s %s\n", name, help, name, type);
-}
-
-static void print_buses(const json_t *buses)
-{
-    for (size_t r = 0; r < sizeof(bus_rows) / sizeof(bus_rows[0]); r++) {
-        print_head(bus_rows[r].name, bus_rows[r].type, bus_rows[r].help);
-        for (size_t i = 0; i < json_array_size(buses); i++) {
-            const json_t *bus = json_array_get(buses, i);
-            printf("checkpoint_%s{bus=\"%s\"} %lld\n", bus_rows[r].name, text_of(bus, "bus"),
-                   number_of(bus, bus_rows[r].key));
-        }
-    }
-}
-
-static void print_matchd(json_t *matchd)
-{
-    json_t *counters = json_object_get(matchd, "counters");
-    const char *name;
-    json_t *value;
-    print_head("matchd_connected", "gauge", "1 while checkpoint-matchd is connected.");
-    printf("checkpoint_matchd_connected %d\n", json_is_true(json_object_get(matchd, "connected")));
-    print_head("capture_total", "counter",
-               "What checkpoint-matchd counted, refused reads and frames by cause.");
-    json_object_foreach(counters, name, value)
-    {
-        printf("checkpoint_capture_total{what=\"%s\"} %lld\n", name,
-               (long long)json_integer_value(value));
-    }
-}
-
-static void print_metrics(const json_t *metrics)
-{
-    const json_t *counters = json_object_get(metrics, "counters");
-    const json_t *journal = json_object_get(metrics, "journal");
-    for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {
-        print_head(totals[i].name, "counter", totals[i].help);
-        printf("checkpoint_%s %lld\n", totals[i].name, number_of(counters, totals[i].key));
-    }
-    print_head("journal_head", "gauge", "Sequence of the newest record.");
-    printf("checkpoint_journal_head %lld\n", number_of(journal, "head"));
-    print_head("journal_confirmed", "gauge", "Newest sequence headquarters has confirmed.");
-    printf("checkpoint_journal_confirmed %lld\n", number_of(journal, "confirmed"));
-    print_head("journal_healthy", "gauge", "1 while the journal can commit.");
-    printf("checkpoint_journal_healthy %d\n", json_is_true(json_object_get(journal, "healthy")));
-    print_buses(json_object_get(metrics, "buses"));
-    print_matchd(json_object_get(metrics, "matchd"));
-}
-
-int ctl_metrics(struct ctl *ctl)
-{
-    json_t *metrics = NULL;
-    int status = ctl_ask(ctl, "metrics", NULL, &metrics);
-    if (status != 0) {
-        return status;
-    }
-    if (ctl->json) {
-        ctl_print_json(metrics);
-    } else {
-        print_metrics(metrics);
-    }
-    json_decref(metrics);
-    return EXIT_OK;
 }

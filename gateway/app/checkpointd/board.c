@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/base/log.h"
@@ -26,10 +27,12 @@ void board_init(struct board *board)
     board->alarms = json_object();
     board->hits = json_array();
     board->list = NULL;
+    board->policy = NULL;
     board->clock = NULL;
     board->uplink = NULL;
     board_set_uplink(board, false, "checkpoint-uplinkd is not connected");
     board->matchd = json_object();
+    board->sources = json_object();
 }
 
 void board_free(struct board *board)
@@ -38,9 +41,11 @@ void board_free(struct board *board)
     json_decref(board->alarms);
     json_decref(board->hits);
     json_decref(board->list);
+    json_decref(board->policy);
     json_decref(board->clock);
     json_decref(board->uplink);
     json_decref(board->matchd);
+    json_decref(board->sources);
 }
 
 void board_set_uplink(struct board *board, bool connected, const char *detail)
@@ -53,6 +58,53 @@ static void replace(json_t **place, json_t *value)
 {
     json_decref(*place);
     *place = json_incref(value);
+}
+
+/* The latest answer stands with its hit; all of them are on record. */
+static void keep_answer(struct board *board, const json_t *event)
+{
+    json_int_t id = json_integer_value(json_object_get(event, "hit"));
+    json_t *hit = board_find_hit(board, id);
+    const char *officer =
+        json_string_value(json_object_get(json_object_get(event, "by"), "officer"));
+    json_t *answer =
+        json_pack("{s:s*,s:s*,s:s*}", "answer", json_string_value(json_object_get(event, "answer")),
+                  "plate", json_string_value(json_object_get(event, "plate")), "officer", officer);
+    if (hit && answer) {
+        json_object_set(hit, "answer", answer);
+    }
+    json_decref(answer);
+}
+
+json_t *board_find_hit(const struct board *board, json_int_t id)
+{
+    for (size_t i = json_array_size(board->hits); i-- > 0;) {
+        json_t *hit = json_array_get(board->hits, i);
+        if (json_integer_value(json_object_get(hit, "hit")) == id) {
+            return hit;
+        }
+    }
+    return NULL;
+}
+
+/* The hits shown of that passage get both plates and the mark too. */
+static void mark_conflict(struct board *board, const json_t *conflict)
+{
+    json_int_t passage = json_integer_value(json_object_get(conflict, "passage"));
+    const char *mark = json_string_value(json_object_get(conflict, "zh"));
+    for (size_t i = 0; i < json_array_size(board->hits); i++) {
+        json_t *hit = json_array_get(board->hits, i);
+        const char *marks = json_string_value(json_object_get(hit, "marks_zh"));
+        char text[DECISION_MARKS_TEXT_SIZE];
+        if (json_integer_value(json_object_get(hit, "passage")) != passage) {
+            continue;
+        }
+        json_object_set(hit, "conflict", json_object_get(conflict, "conflict"));
+        if (!marks || !strstr(marks, mark)) {
+            snprintf(text, sizeof(text), "%s%s%s", marks ? marks : "", marks ? " " : "", mark);
+            json_object_set_new(hit, "marks_zh", json_string(text));
+        }
+    }
 }
 
 static void take(struct board *board, const struct published *p)
@@ -77,11 +129,20 @@ static void take(struct board *board, const struct published *p)
             json_array_remove(board->hits, 0);
         }
         break;
+    case FACT_ANSWER:
+        keep_answer(board, p->event);
+        break;
     case FACT_LIST:
         replace(&board->list, json_object_get(p->event, "list"));
         break;
+    case FACT_POLICY:
+        replace(&board->policy, json_object_get(p->event, "policy"));
+        break;
     case FACT_CLOCK:
         replace(&board->clock, json_object_get(p->event, "clock"));
+        break;
+    case FACT_CONFLICT:
+        mark_conflict(board, p->event);
         break;
     case FACT_PASSAGE:
     case FACT_LANE:
@@ -106,33 +167,59 @@ static void publish_in_control(void *ctx, void *item)
 struct counters {
     struct board *board;
     json_t *values;
+    json_t *sources;
 };
+
+static void free_counters(struct counters *counters)
+{
+    json_decref(counters->values);
+    json_decref(counters->sources);
+    free(counters);
+}
 
 static void keep_counters(void *ctx, void *item)
 {
     struct counters *counters = item;
     (void)ctx;
     json_object_update(counters->board->matchd, counters->values);
-    json_decref(counters->values);
-    free(counters);
+    json_object_update_recursive(counters->board->sources, counters->sources);
+    free_counters(counters);
+}
+
+/* Of a source's queue: {"eth1 0": {"source": "eth1", "queue": 0, "counters": {"frames": 12}}}. */
+static void put_source_counter(json_t *sources, const struct match_counter *counter)
+{
+    char key[MATCH_COUNTER_SOURCE_SIZE + 8];
+    snprintf(key, sizeof(key), "%s %u", counter->source, counter->queue);
+    json_t *source = json_object_get(sources, key);
+    if (!source) {
+        source = json_pack("{s:s,s:i,s:{}}", "source", counter->source, "queue",
+                           (int)counter->queue, "counters");
+        json_object_set_new(sources, key, source);
+    }
+    json_object_set_new(json_object_get(source, "counters"), counter->name,
+                        json_integer((json_int_t)counter->value));
 }
 
 void board_take_counters(struct checkpointd *c, const struct match_message *message)
 {
     struct counters *counters = malloc(sizeof(*counters));
-    json_t *values = json_object();
+    if (!counters) {
+        return; /* said again in a second */
+    }
+    *counters = (struct counters){&c->board, json_object(), json_object()};
     for (uint32_t i = 0; i < message->u.stats.count; i++) {
         const struct match_counter *counter = &message->u.stats.counters[i];
-        json_object_set_new(values, counter->name, json_integer((json_int_t)counter->value));
-    }
-    if (counters && values) {
-        *counters = (struct counters){&c->board, values};
-        if (line_server_post(control_server(c->control), keep_counters, NULL, counters) == 0) {
-            return;
+        if (counter->source[0] != '\0') {
+            put_source_counter(counters->sources, counter);
+        } else {
+            json_object_set_new(counters->values, counter->name,
+                                json_integer((json_int_t)counter->value));
         }
     }
-    json_decref(values); /* said again in a second */
-    free(counters);
+    if (line_server_post(control_server(c->control), keep_counters, NULL, counters) != 0) {
+        free_counters(counters); /* the same */
+    }
 }
 
 static void log_fact(const struct fact *fact)

@@ -165,12 +165,13 @@ static int add_chunk(struct building *b, const struct snapshot_chunk *chunk, con
 static struct wanted_item *items_of(const struct wanted_list *list, bool *out_needs_two)
 {
     size_t count = wanted_list_count(list);
-    const struct wanted_entry *entries = wanted_list_entries(list);
+    struct wanted_cursor cursor = {0};
     struct wanted_item *items = calloc(count + 1, sizeof(*items));
     for (size_t i = 0; items && i < count; i++) {
-        items[i] = (struct wanted_item){.record = entries[i].record, .text = entries[i].text};
+        const struct wanted_entry *entry = wanted_list_next(list, &cursor);
+        items[i] = (struct wanted_item){.record = entry->match.record, .text = entry->match.text};
         *out_needs_two |=
-            entries[i].record.priority == 1 || entries[i].record.handling == HANDLING_OBSERVE;
+            items[i].record.priority == 1 || items[i].record.handling == HANDLING_OBSERVE;
     }
     return items;
 }

@@ -11,7 +11,7 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
 
-enum { KEY_FILE_MAX_BYTES = 256 };
+enum { KEY_FILE_MAX_BYTES = 256, CORE_MAX = 1023 };
 
 /* ---- ports ---- */
 
@@ -60,6 +60,9 @@ static const struct config_name source_kinds[] = {
 static const struct config_option eal_item = {
     .kind = CONFIG_STRING, .size = sizeof(((struct source_config *)0)->eal_args[0]), .min = 1};
 
+static const struct config_option core_item = {
+    .kind = CONFIG_INT, .size = sizeof(uint16_t), .max = CORE_MAX};
+
 static const struct config_option source_rows[] = {
     CONFIG_OPTION(struct source_config, kind, "kind", CONFIG_ENUM, .names = source_kinds,
                   .required = true, .help = "Live interface, DPDK port, or a capture file."),
@@ -77,7 +80,15 @@ static const struct config_option source_rows[] = {
                  .max = MATCHD_EAL_ARGS_MAX, .help = "dpdk: arguments of its environment."),
     CONFIG_OPTION(struct source_config, idle_backoff_us, "idle_backoff_us", CONFIG_INT, .min = 1,
                   .max = 10000, .unit = "us",
-                  .help = "dpdk: longest sleep between empty polls; not given: the driver's.")};
+                  .help = "dpdk: longest sleep between empty polls; not given: half of what the "
+                          "ring takes at the line's rate."),
+    CONFIG_OPTION(struct source_config, descriptors, "descriptors", CONFIG_INT, .min = 64,
+                  .max = 32768, .help = "dpdk: frames a queue's ring holds; not given: 4096."),
+    CONFIG_OPTION(struct source_config, queues, "queues", CONFIG_INT, .fallback = "1", .min = 1,
+                  .max = MATCHD_QUEUES_MAX, .help = "dpdk: receive queues, a thread each."),
+    CONFIG_ARRAY(struct source_config, cores, core_count, "cores", .item = &core_item,
+                 .max = MATCHD_QUEUES_MAX,
+                 .help = "Processor cores of those threads, one each; none: any.")};
 
 static int check_source(void *section, const struct config_at *at, struct err_text *err)
 {
@@ -89,6 +100,13 @@ static int check_source(void *section, const struct config_at *at, struct err_te
     }
     if (source->kind == SOURCE_REPLAY && source->file[0] == '\0') {
         return config_refuse(at, "file", err, "missing, expected the file of a replay source");
+    }
+    if (source->kind != SOURCE_DPDK && source->queues > 1) {
+        return config_refuse(at, "queues", err, "only a dpdk source has more than one");
+    }
+    if (source->core_count > 0 && source->core_count != source->queues) {
+        return config_refuse(at, "cores", err, "%zu of them, expected %u, one a queue",
+                             source->core_count, source->queues);
     }
     return 0;
 }
@@ -227,12 +245,41 @@ static bool same_eal_args(const struct source_config *a, const struct source_con
     return same;
 }
 
+static bool share_core(const struct source_config *a, const struct source_config *b)
+{
+    for (size_t i = 0; i < a->core_count; i++) {
+        for (size_t k = 0; k < b->core_count; k++) {
+            if (a->cores[i] == b->cores[k]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int check_queues(const struct matchd_config *config, const struct config_at *at,
+                        struct err_text *err)
+{
+    size_t queues = 0;
+    for (size_t i = 0; i < config->source_count; i++) {
+        queues += config->sources[i].queues;
+    }
+    return queues <= MATCHD_CAPTURERS_MAX
+               ? 0
+               : config_refuse(at, "sources", err, "%zu queues in all, expected at most %d", queues,
+                               MATCHD_CAPTURERS_MAX);
+}
+
 static int check_two_sources(const struct matchd_config *config, size_t first, size_t second,
                              const struct config_at *at, struct err_text *err)
 {
     const struct source_config *a = &config->sources[first];
     const struct source_config *b = &config->sources[second];
     char key[CONFIG_PATH_TEXT_SIZE];
+    if (share_core(a, b)) {
+        snprintf(key, sizeof(key), "sources[%zu].cores", second);
+        return config_refuse(at, key, err, "one of them is given to sources[%zu] already", first);
+    }
     if (a->kind != b->kind) {
         return 0;
     }
@@ -250,13 +297,18 @@ static int check_two_sources(const struct matchd_config *config, size_t first, s
                              "sources[%zu]",
                              first);
     }
+    if (a->kind == SOURCE_DPDK && strcmp(a->port, b->port) == 0) {
+        snprintf(key, sizeof(key), "sources[%zu].device", second);
+        return config_refuse(at, key, err, "already given to sources[%zu], expected another",
+                             first);
+    }
     return 0;
 }
 
 static int check_whole(void *section, const struct config_at *at, struct err_text *err)
 {
     const struct matchd_config *config = section;
-    int result = 0;
+    int result = check_queues(config, at, err);
     for (size_t i = 0; result == 0 && i < config->camera_count; i++) {
         result = check_camera_port(config, i, at, err);
     }

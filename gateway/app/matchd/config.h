@@ -8,6 +8,8 @@
 
 enum {
     MATCHD_SOURCES_MAX = 4,
+    MATCHD_QUEUES_MAX = 16,    /* of a source */
+    MATCHD_CAPTURERS_MAX = 16, /* queues of all sources, a thread each */
     MATCHD_CAMERAS_MAX = CAMERAS_MAX,
     MATCHD_EAL_ARGS_MAX = 16,
     MATCHD_EAL_ARG_SIZE = 256,
@@ -26,6 +28,10 @@ struct source_config {
     char eal_args[MATCHD_EAL_ARGS_MAX][MATCHD_EAL_ARG_SIZE];
     size_t eal_arg_count;
     int idle_backoff_us;
+    int descriptors;
+    uint16_t queues;
+    uint16_t cores[MATCHD_QUEUES_MAX]; /* of its queues' threads */
+    size_t core_count;                 /* 0: any core */
 };
 
 struct camera_config {
@@ -68,6 +74,7 @@ int matchd_cameras_load(const struct matchd_config *config, struct camera_table 
 /* What only --check looks at: the program itself starts without these files, alarms and tries
  * again. Root keys, the Redis password, files to replay. Errors name key or path. */
 int matchd_files_check(const struct matchd_config *config, struct err_text *err) MUST_CHECK;
-/* Opens one source. Errors of the driver. */
+/* Opens one queue of a source. Errors of the driver. */
 int matchd_source_open(const struct matchd_config *config, const struct source_config *source,
-                       struct capture_source **out, struct err_text *err) MUST_CHECK;
+                       uint16_t queue, struct capture_source **out,
+                       struct err_text *err) MUST_CHECK;

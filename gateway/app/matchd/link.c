@@ -35,8 +35,9 @@ struct link_state {
     int fd; /* -1: not connected */
     uint64_t sequence;
     unsigned list_seen;
-    struct match_query watch;
+    unsigned policy_seen; /* 0: to be told anew */
     bool watching;
+    uint64_t gone_seen; /* answers about the watched entries */
     struct mono_time sent_at;
     struct mono_time retry_at;
     struct mono_time stats_due;
@@ -120,20 +121,21 @@ static void send_hello(struct link_state *l)
     send_own(l);
 }
 
+/* What the list thread says of the watched entries, as many messages as it takes. */
 static void send_withdrawn(struct link_state *l)
 {
-    struct match_message *message = begin(l, MATCH_WITHDRAWN);
-    rcu_reader_online();
-    const struct in_force *in_force = rcu_load(&l->m->in_force);
-    for (uint32_t i = 0; in_force && in_force->index && i < l->watch.u.watch.count; i++) {
-        uint64_t id = l->watch.u.watch.entries[i];
-        const struct wanted_entry *entry = wanted_list_find(in_force->list, id);
-        if (!entry || entry->record.handling == HANDLING_OBSERVE) {
-            message->u.withdrawn.entries[message->u.withdrawn.count++] = id;
-        }
+    uint64_t gone[MATCH_WATCH_MAX];
+    size_t count = 0;
+    if (!l->watching || !matchd_watched_gone(l->m, &l->gone_seen, gone, &count)) {
+        return;
     }
-    rcu_reader_offline();
-    send_own(l);
+    for (size_t at = 0; at < count && l->fd >= 0; at += MATCH_WITHDRAWN_MAX) {
+        struct match_message *message = begin(l, MATCH_WITHDRAWN);
+        size_t part = count - at < MATCH_WITHDRAWN_MAX ? count - at : MATCH_WITHDRAWN_MAX;
+        memcpy(message->u.withdrawn.entries, gone + at, part * sizeof(gone[0]));
+        message->u.withdrawn.count = (uint32_t)part;
+        send_own(l);
+    }
 }
 
 static void send_alarms(struct link_state *l, bool all)
@@ -165,14 +167,24 @@ static void send_list_change(struct link_state *l)
     l->list_seen = changes;
     (void)begin(l, MATCH_LIST);
     send_own(l);
-    if (l->watching && l->fd >= 0) {
-        send_withdrawn(l);
+}
+
+/* Not before the policy of the last run was looked for: what is built in would look like a loss. */
+static void send_policy_change(struct link_state *l)
+{
+    unsigned changes = atomic_load_explicit(&l->m->policy_changes, memory_order_acquire);
+    if (l->fd < 0 || changes == l->policy_seen ||
+        !atomic_load_explicit(&l->m->list_tried, memory_order_acquire)) {
+        return;
     }
+    l->policy_seen = changes;
+    matchd_judge_fill(l->m, &begin(l, MATCH_POLICY)->u.policy);
+    send_own(l);
 }
 
 static void send_stats(struct link_state *l)
 {
-    struct match_counter counters[MATCHD_COUNTERS_MAX];
+    static struct match_counter counters[MATCHD_COUNTERS_MAX]; /* the link thread's */
     struct mono_time now = clock_mono(&clock_system);
     if (l->fd < 0 || mono_before(now, l->stats_due)) {
         return;
@@ -228,7 +240,7 @@ static void answer_search(struct link_state *l, const struct match_query *query)
     rcu_reader_online();
     const struct in_force *in_force = rcu_load(&l->m->in_force);
     if (in_force && in_force->index) {
-        match_find(in_force->index, NULL, read, read->wall, trusted, &result);
+        match_find(in_force->index, in_force->judge, read, read->wall, trusted, &result);
     }
     matchd_fill_hits(&result, &l->own);
     rcu_reader_offline();
@@ -252,9 +264,8 @@ static void take_query(struct link_state *l)
         return;
     }
     if (query.type == QUERY_WATCH) {
-        l->watch = query;
         l->watching = true;
-        send_withdrawn(l);
+        matchd_watch(l->m, query.u.watch.entries, query.u.watch.count);
     } else {
         answer_search(l, &query);
     }
@@ -277,6 +288,7 @@ static void connect_when_due(struct link_state *l)
     }
     l->sequence = 0;
     l->list_seen = atomic_load_explicit(&l->m->list_changes, memory_order_acquire);
+    l->policy_seen = 0;
     send_hello(l);
     send_alarms(l, true);
 }
@@ -303,6 +315,9 @@ static void drain(struct link_state *l)
         }
         if (late) {
             atomic_fetch_add_explicit(&l->m->late, 1, memory_order_relaxed);
+            if (l->pending->from) {
+                atomic_fetch_add_explicit(&l->pending->from->late, 1, memory_order_relaxed);
+            }
         }
         give_back(l->m, l->pending);
         l->pending = NULL;
@@ -351,6 +366,8 @@ void matchd_link_run(struct thread *self, void *arg)
         end_behind(&l);
         if (l.fd >= 0) {
             send_list_change(&l);
+            send_withdrawn(&l);
+            send_policy_change(&l);
         }
         send_alarms(&l, false);
         send_stats(&l);

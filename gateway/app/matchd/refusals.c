@@ -1,8 +1,9 @@
 /*
- * Refused datagrams from the capture thread to checkpointd: of two ledgers capture fills one while
- * the link thread sends the rows of the other, some at a time so that reads do not wait. While
- * checkpointd is away its rows wait, and capture goes on counting in its own.
- * What is not handed over when the program ends stands in its last counters alone.
+ * Refused datagrams from the capture threads to checkpointd, one row a camera and cause in a time:
+ * the link thread asks, each capturer goes on in its other ledger and hands the full one over, and
+ * when all have, the link adds them up and sends the rows, some at a time so that reads do not
+ * wait. While checkpointd is away its rows wait, and the capturers go on counting. What is not
+ * handed over when the program ends stands in its last counters alone.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -10,66 +11,80 @@
 
 #include "gateway/app/matchd/matchd.h"
 
-enum { NONE = -1 };
-
 int matchd_refusals_create(struct matchd *m, struct err_text *err)
 {
-    atomic_init(&m->refusals_to_send, NONE);
-    for (int i = 0; i < MATCHD_LEDGERS; i++) {
-        m->refusals[i] = refusals_create();
-        if (!m->refusals[i]) {
-            return err_set(err, ERR_NO_MEMORY, "refused datagrams: no memory");
-        }
-    }
-    receiver_note_refusals(m->receiver, m->refusals[0]);
-    return 0;
+    m->refusals = refusals_create();
+    return m->refusals ? 0 : err_set(err, ERR_NO_MEMORY, "refused datagrams: no memory");
 }
 
 void matchd_refusals_destroy(struct matchd *m)
 {
-    for (int i = 0; i < MATCHD_LEDGERS; i++) {
-        refusals_destroy(m->refusals[i]);
-    }
+    refusals_destroy(m->refusals);
 }
 
-void matchd_refusals_hand_over(struct matchd *m, struct mono_time now)
+void matchd_refusals_hand_over(struct capturer *c)
 {
+    /* Pairs with the store of collect(): the ledger handed over before is empty again. */
+    unsigned asked = atomic_load_explicit(&c->m->refusals_asked, memory_order_acquire);
+    if (asked == atomic_load_explicit(&c->refusals_handed, memory_order_relaxed)) {
+        return;
+    }
+    c->filling = (c->filling + 1) % CAPTURER_LEDGERS;
+    receiver_note_refusals(c->receiver, c->refusals[c->filling]);
+    /* Pairs with the load of all_handed(). */
+    atomic_store_explicit(&c->refusals_handed, asked, memory_order_release);
+}
+
+static bool all_handed(struct matchd *m)
+{
+    unsigned asked = atomic_load_explicit(&m->refusals_asked, memory_order_relaxed);
+    for (size_t i = 0; i < m->capturer_count; i++) {
+        if (atomic_load_explicit(&m->capturers[i].refusals_handed, memory_order_acquire) != asked) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Link thread, with nothing left to send: asks when it is time, adds up what was handed over. */
+static void collect(struct matchd *m)
+{
+    struct mono_time now = clock_mono(&clock_system);
     if (m->refusals_due.ns == 0) {
         m->refusals_due = mono_add_ms(now, m->config.error_report_ms);
     }
-    /* Pairs with the store of matchd_refusals_sent(): that ledger is empty again. */
-    if (mono_before(now, m->refusals_due) ||
-        atomic_load_explicit(&m->refusals_to_send, memory_order_acquire) != NONE) {
+    if (!m->refusals_awaited) {
+        if (!mono_before(now, m->refusals_due)) {
+            m->refusals_due = mono_add_ms(now, m->config.error_report_ms);
+            m->refusals_awaited = true;
+            atomic_fetch_add_explicit(&m->refusals_asked, 1, memory_order_release);
+        }
         return;
     }
-    m->refusals_due = mono_add_ms(now, m->config.error_report_ms);
-    if (refusals_count(m->refusals[m->refusals_filling]) == 0) {
+    if (!all_handed(m)) {
         return;
     }
-    int full = m->refusals_filling;
-    m->refusals_filling = (full + 1) % MATCHD_LEDGERS;
-    receiver_note_refusals(m->receiver, m->refusals[m->refusals_filling]);
-    /* Pairs with the load of matchd_refusals_get(). */
-    atomic_store_explicit(&m->refusals_to_send, full, memory_order_release);
+    /* A capturer begins with its first ledger and goes to the other with each question. */
+    unsigned asked = atomic_load_explicit(&m->refusals_asked, memory_order_relaxed);
+    for (size_t i = 0; i < m->capturer_count; i++) {
+        struct refusals *full = m->capturers[i].refusals[(asked + 1) % CAPTURER_LEDGERS];
+        refusals_add(m->refusals, full);
+        refusals_clear(full);
+    }
+    m->refusals_awaited = false;
 }
 
 const struct refusal *matchd_refusals_get(struct matchd *m, size_t index)
 {
-    int full = atomic_load_explicit(&m->refusals_to_send, memory_order_acquire);
-    if (full == NONE) {
-        return NULL;
+    if (refusals_count(m->refusals) == 0) {
+        collect(m);
     }
-    return index < refusals_count(m->refusals[full]) ? refusals_get(m->refusals[full], index)
-                                                     : NULL;
+    return index < refusals_count(m->refusals) ? refusals_get(m->refusals, index) : NULL;
 }
 
 void matchd_refusals_sent(struct matchd *m)
 {
-    int full = atomic_load_explicit(&m->refusals_to_send, memory_order_relaxed);
-    if (full != NONE) {
-        refusals_clear(m->refusals[full]);
-        atomic_store_explicit(&m->refusals_to_send, NONE, memory_order_release);
-    }
+    refusals_clear(m->refusals);
 }
 
 void matchd_refusals_fill(const struct refusal *refusal, struct match_message *message)

@@ -22,10 +22,13 @@ static int open_live(const struct matchd_config *config, const struct source_con
     return capture_pcap_open_live(&options, out, err);
 }
 
-static int open_dpdk(const struct source_config *source, struct capture_source **out,
-                     struct err_text *err)
+static int open_dpdk(const struct source_config *source, uint16_t queue,
+                     struct capture_source **out, struct err_text *err)
 {
     struct capture_dpdk_options options = {.port = source->port,
+                                           .queue = queue,
+                                           .queue_count = source->queues,
+                                           .descriptors = source->descriptors,
                                            .idle_backoff_us = source->idle_backoff_us};
     for (size_t i = 0; i < source->eal_arg_count; i++) {
         options.eal_args[options.eal_arg_count++] = source->eal_args[i];
@@ -34,13 +37,13 @@ static int open_dpdk(const struct source_config *source, struct capture_source *
 }
 
 int matchd_source_open(const struct matchd_config *config, const struct source_config *source,
-                       struct capture_source **out, struct err_text *err)
+                       uint16_t queue, struct capture_source **out, struct err_text *err)
 {
     switch (source->kind) {
     case SOURCE_PCAP:
         return open_live(config, source, out, err);
     case SOURCE_DPDK:
-        return open_dpdk(source, out, err);
+        return open_dpdk(source, queue, out, err);
     case SOURCE_REPLAY:
         return capture_pcap_open_replay(
             &(struct capture_pcap_replay_options){source->file, source->full_speed}, out, err);

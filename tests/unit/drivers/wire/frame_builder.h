@@ -1,6 +1,7 @@
 /* Builds Ethernet frames for tests, checksums included. Everything by hand from the RFCs. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

@@ -19,7 +19,7 @@
 
 extern char **environ;
 
-enum { EVENTS_FIRST = 300, EVENTS_COUNT = 32, WAIT_MS = 10000 };
+enum { EVENTS_FIRST = 300, EVENTS_COUNT = 32, WAIT_MS = 10000, MODEL_IDS = 1024 };
 
 struct watcher {
     bool active[EVENTS_COUNT];
@@ -40,9 +40,17 @@ struct fixture {
     struct wanted_reader *reader;
     struct watcher at_store;
     struct watcher at_reader;
-    int lists; /* list_changed calls */
+    int lists;     /* list_changed calls */
+    int wholes;    /* … of them asked for the whole */
+    size_t loaded; /* parts of the last shelf or snapshot */
+    int worked;    /* signs of life of the store */
     int refuse_lists;
-    struct list_status status; /* told last */
+    int refuse_changes;
+    struct wanted_changes changes;               /* told last; numbers only */
+    const struct wanted_entry *model[MODEL_IDS]; /* what was taken over, by id */
+    struct list_status status;                   /* told last */
+    int policies;                                /* policy_changed calls */
+    uint64_t policy;                             /* version told last */
 };
 
 /* ---- time: the wall stands still, the monotonic clock may jump ---- */
@@ -85,18 +93,77 @@ static void reader_alarm(void *ctx, enum log_event_id event, bool active, const 
     watch(&((struct fixture *)ctx)->at_reader, event, active, detail);
 }
 
-static int reader_list(void *ctx, const struct wanted_list *list, const struct list_status *status)
+/* Keeps ids and addresses of what it took over, as an index would, and checks every change by it.
+ */
+static void model_take(struct fixture *f, const struct wanted_list *list,
+                       const struct wanted_changes *changes)
+{
+    struct wanted_cursor cursor = {0};
+    for (size_t i = 0; i < changes->withdrawn_count; i++) {
+        const struct wanted_entry *old = changes->withdrawn[i];
+        assert_in_range(old->match.record.id, 0, MODEL_IDS - 1); /* readable still */
+        assert_ptr_equal(f->model[old->match.record.id], old);
+        f->model[old->match.record.id] = NULL;
+    }
+    for (size_t i = 0; i < changes->added_count; i++) {
+        uint64_t id = changes->added[i]->match.record.id;
+        assert_in_range(id, 0, MODEL_IDS - 1);
+        assert_null(f->model[id]);
+        f->model[id] = changes->added[i];
+    }
+    if (changes->whole) {
+        const struct wanted_entry *entry;
+        memset(f->model, 0, sizeof(f->model));
+        while ((entry = wanted_list_next(list, &cursor))) {
+            f->model[entry->match.record.id] = entry;
+        }
+    }
+    for (uint64_t id = 0; id < MODEL_IDS; id++) {
+        assert_ptr_equal(f->model[id], wanted_list_find(list, id));
+    }
+}
+
+static int reader_list(void *ctx, const struct wanted_list *list,
+                       const struct wanted_changes *changes, const struct list_status *status,
+                       struct err_text *err)
 {
     struct fixture *f = ctx;
     assert_int_equal(wanted_list_head(list)->revision, status->revision);
     assert_true(status->revision >= f->status.revision); /* never older */
+    if (f->refuse_changes > 0 && !changes->whole) {
+        f->refuse_changes--;
+        return err_set(err, ERR_FULL, "no room for it");
+    }
     if (f->refuse_lists > 0) {
         f->refuse_lists--;
-        return ERR_NO_MEMORY;
+        return err_set(err, ERR_NO_MEMORY, "no memory for it");
     }
+    model_take(f, list, changes);
     f->lists++;
+    f->wholes += changes->whole;
+    f->changes = *changes;
     f->status = *status;
     return ERR_OK;
+}
+
+static int reader_policy(void *ctx, const struct match_policy *policy)
+{
+    struct fixture *f = ctx;
+    assert_true(policy->version > f->policy); /* never older, never twice */
+    f->policies++;
+    f->policy = policy->version;
+    return ERR_OK;
+}
+
+static void reader_loading(void *ctx, size_t done)
+{
+    ((struct fixture *)ctx)->loaded = done;
+}
+
+static void store_working(void *ctx, size_t done)
+{
+    (void)done;
+    ((struct fixture *)ctx)->worked++;
 }
 
 static void reader_status(void *ctx, const struct list_status *status)
@@ -208,7 +275,8 @@ static UNUSED_OK void store_open(struct fixture *f)
         .redis = {f->socket, "checkpoint-uplinkd", f->secrets[1]},
         .clock = &fake_clock,
         .alarm = store_alarm,
-        .alarm_ctx = f};
+        .alarm_ctx = f,
+        .working = store_working};
     ok(wanted_store_open(&options, &f->store, &err), &err);
 }
 
@@ -224,10 +292,17 @@ static UNUSED_OK void reader_open(struct fixture *f)
         .clock = &fake_clock,
         .list_changed = reader_list,
         .status_changed = reader_status,
+        .policy_changed = reader_policy,
+        .loading = reader_loading,
         .alarm = reader_alarm,
         .ctx = f};
     f->status = (struct list_status){0};
     f->lists = 0;
+    f->wholes = 0;
+    f->loaded = 0;
+    memset(f->model, 0, sizeof(f->model));
+    f->policies = 0;
+    f->policy = 0;
     f->at_reader = (struct watcher){0};
     ok(wanted_reader_open(&options, &f->reader, &err), &err);
 }
@@ -246,6 +321,11 @@ static UNUSED_OK void reader_reopen(struct fixture *f, bool forget)
 static UNUSED_OK bool stands(const struct watcher *w, enum log_event_id event)
 {
     return w->active[(int)event - EVENTS_FIRST];
+}
+
+static UNUSED_OK const char *detail_of(const struct watcher *w, enum log_event_id event)
+{
+    return w->detail[(int)event - EVENTS_FIRST];
 }
 
 static UNUSED_OK int times(const struct watcher *w, enum log_event_id event)

@@ -31,6 +31,13 @@ static void refused(struct wanted_list *list, struct text text, int code)
     text_free(&text);
 }
 
+static void check_text(const struct wanted_entry *entry)
+{
+    struct err_text err = {0};
+    const struct wanted_record *record = &entry->match.record;
+    ok(wanted_entry_check_text(record, entry->match.text, record->text_size, &err), &err);
+}
+
 static void test_adds_changes_withdraws(void **state)
 {
     (void)state;
@@ -41,17 +48,16 @@ static void test_adds_changes_withdraws(void **state)
     list_take(list, chain_next(&c, (struct step){.add = 20})); /* a lower id later */
     list_take(list, chain_next(&c, (struct step){.change = 20, .withdraw = 10}));
     assert_int_equal(wanted_list_count(list), 2);
-    const struct wanted_entry *entries = wanted_list_entries(list);
-    assert_int_equal(entries[0].record.id, 20);
-    assert_int_equal(entries[0].record.priority, 3);
-    assert_int_equal(entries[1].record.id, 30);
+    struct wanted_cursor cursor = {0};
+    const struct wanted_entry *entry = wanted_list_next(list, &cursor);
+    assert_int_equal(entry->match.record.id, 20);
+    assert_int_equal(entry->match.record.priority, 3);
+    check_text(entry);
+    entry = wanted_list_next(list, &cursor);
+    assert_int_equal(entry->match.record.id, 30);
+    check_text(entry);
+    assert_null(wanted_list_next(list, &cursor));
     assert_null(wanted_list_find(list, 10));
-    for (size_t i = 0; i < 2; i++) {
-        struct err_text err = {0};
-        ok(wanted_entry_check_text(&entries[i].record, entries[i].text, entries[i].record.text_size,
-                                   &err),
-           &err);
-    }
     assert_memory_equal(wanted_list_head(list)->hash, c.head.hash, HASH_SIZE);
     wanted_list_destroy(list);
 }
@@ -165,23 +171,99 @@ static void test_removed_clerk_keeps_list_but_signs_no_more(void **state)
     wanted_list_destroy(list);
 }
 
-static void test_share_stays_as_it_was(void **state)
+static size_t added_of(const struct wanted_list *list)
+{
+    struct wanted_changes changes;
+    wanted_list_changes(list, &changes);
+    assert_false(changes.whole);
+    return changes.added_count;
+}
+
+static void test_changes_until_settled(void **state)
 {
     (void)state;
     struct chain c = {.world = world};
+    struct wanted_changes changes;
     struct wanted_list *list = list_with_keys(world);
-    struct wanted_list *share = NULL;
-    struct err_text err = {0};
     list_take(list, chain_next(&c, (struct step){.add = 1}));
     list_take(list, chain_next(&c, (struct step){.add = 2}));
-    assert_int_equal(wanted_list_share(list, &share), 0);
-    list_take(list, chain_next(&c, (struct step){.change = 2, .withdraw = 1}));
+    wanted_list_changes(list, &changes);
+    assert_true(changes.whole && changes.added_count == 0 && changes.withdrawn_count == 0);
+    wanted_list_settle(list);
+    assert_int_equal(added_of(list), 0);
+    const struct wanted_entry *first = wanted_list_find(list, 1);
+    const struct wanted_entry *second = wanted_list_find(list, 2);
+    list_take(list, chain_next(&c, (struct step){.add = 3, .change = 2, .withdraw = 1}));
+    wanted_list_changes(list, &changes);
+    assert_int_equal(changes.added_count, 2);
+    assert_ptr_equal(changes.added[0], wanted_list_find(list, 3));
+    assert_ptr_equal(changes.added[1], wanted_list_find(list, 2));
+    assert_int_equal(changes.withdrawn_count, 2);
+    assert_ptr_equal(changes.withdrawn[0], second);
+    assert_ptr_equal(changes.withdrawn[1], first);
+    assert_int_equal(second->match.record.priority, 2); /* as it was, and its text with it */
+    check_text(first);
+    check_text(second);
+    wanted_list_settle(list);
+    assert_int_equal(added_of(list), 0);
+    assert_int_equal(wanted_list_find(list, 2)->match.record.priority, 3);
     wanted_list_destroy(list);
-    assert_int_equal(wanted_list_count(share), 2);
-    const struct wanted_entry *entry = wanted_list_find(share, 1);
-    ok(wanted_entry_check_text(&entry->record, entry->text, entry->record.text_size, &err), &err);
-    assert_int_equal(wanted_list_find(share, 2)->record.priority, 2);
-    wanted_list_destroy(share);
+}
+
+static void test_what_came_and_went_is_no_change(void **state)
+{
+    (void)state;
+    struct chain c = {.world = world};
+    struct wanted_changes changes;
+    struct wanted_list *list = list_with_keys(world);
+    wanted_list_settle(list);
+    list_take(list, chain_next(&c, (struct step){.add = 1}));
+    list_take(list, chain_next(&c, (struct step){.add = 2}));
+    list_take(list, chain_next(&c, (struct step){.change = 2})); /* of one never told */
+    list_take(list, chain_next(&c, (struct step){.add = 3, .withdraw = 1}));
+    wanted_list_changes(list, &changes);
+    assert_int_equal(changes.added_count, 2);
+    assert_int_equal(changes.withdrawn_count, 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_ptr_equal(changes.added[i],
+                         wanted_list_find(list, changes.added[i]->match.record.id));
+    }
+    wanted_list_destroy(list);
+}
+
+static void test_a_snapshot_keeps_what_was_told(void **state)
+{
+    (void)state;
+    struct err_text err = {0};
+    struct chain c = {.world = world};
+    struct wanted_changes changes;
+    struct wanted_list *source = list_with_keys(world);
+    struct wanted_list *list = list_with_keys(world);
+    struct text text = chain_next(&c, (struct step){.add = 1});
+    ok(wanted_list_apply_batch(list, text.data, text.size, &err), &err);
+    list_take(source, text);
+    wanted_list_settle(list);
+    const struct wanted_entry *held = wanted_list_find(list, 1);
+    for (uint64_t id = 2; id <= 3; id++) { /* two of them before anybody takes one over */
+        list_take(source, chain_next(&c, (struct step){.add = id}));
+        struct shot shot = shot_of(world, source);
+        ok(wanted_list_load_snapshot(list, shot.manifest.data, shot.manifest.size, shot_source,
+                                     &shot, &err),
+           &err);
+        shot_free(&shot);
+        wanted_list_changes(list, &changes);
+        assert_true(changes.whole);
+        assert_ptr_not_equal(wanted_list_find(list, 1), held);
+        check_text(held);
+    }
+    struct text more = chain_next(&c, (struct step){.withdraw = 1});
+    list_take(list, more);
+    check_text(held);
+    wanted_list_settle(list);
+    assert_int_equal(added_of(list), 0);
+    assert_int_equal(wanted_list_count(list), 2);
+    wanted_list_destroy(source);
+    wanted_list_destroy(list);
 }
 
 static enum list_state state_at(const struct wanted_list *list, int64_t ms)
@@ -267,7 +349,7 @@ static void test_snapshot_then_batches(void **state)
                      ERR_STALE);
     /* the batch is dated before the snapshot was made */
     list_take(box, chain_next(&c, (struct step){.change = 1, .at_ms = T0_MS + 1}));
-    assert_int_equal(wanted_list_find(box, 1)->record.priority, 3);
+    assert_int_equal(wanted_list_find(box, 1)->match.record.priority, 3);
     shot_free(&shot);
     wanted_list_destroy(list);
     wanted_list_destroy(box);
@@ -334,7 +416,9 @@ int main(void)
         cmocka_unit_test(test_without_key_set_takes_nothing),
         cmocka_unit_test(test_key_sets_only_rise),
         cmocka_unit_test(test_removed_clerk_keeps_list_but_signs_no_more),
-        cmocka_unit_test(test_share_stays_as_it_was),
+        cmocka_unit_test(test_changes_until_settled),
+        cmocka_unit_test(test_what_came_and_went_is_no_change),
+        cmocka_unit_test(test_a_snapshot_keeps_what_was_told),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_refuses_statements),
         cmocka_unit_test(test_snapshot_then_batches),

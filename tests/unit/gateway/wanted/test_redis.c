@@ -64,6 +64,65 @@ static void test_a_change_is_taken_within_100_ms(void **state)
     assert_in_range(best, 0, 100);
 }
 
+static void test_a_batch_is_told_as_what_it_changes(void **state)
+{
+    (void)state;
+    int wholes = f->wholes;
+    const struct wanted_entry *first = f->model[1];
+    store_take(f, (struct step){.add = 4, .change = 3, .withdraw = 2});
+    until(f, f->status.revision == 4);
+    assert_int_equal(f->wholes, wholes);
+    assert_int_equal(f->changes.added_count, 2);
+    assert_int_equal(f->changes.withdrawn_count, 2);
+    assert_ptr_equal(f->model[1], first); /* stays where it was */
+    assert_int_equal(f->model[3]->match.record.priority, 3);
+    for (uint64_t id = 5; id <= 8; id++) { /* between two polls: one change */
+        store_take(f, (struct step){.add = id, .withdraw = id == 8 ? 5 : 0});
+    }
+    int lists = f->lists;
+    until(f, f->status.revision == 8);
+    assert_int_equal(f->lists, lists + 1);
+    assert_int_equal(f->changes.added_count, 3); /* 5 came and went */
+    assert_int_equal(f->changes.withdrawn_count, 0);
+}
+
+static void test_a_refused_change_is_told_as_a_whole(void **state)
+{
+    (void)state;
+    int wholes = f->wholes;
+    f->refuse_changes = 1;
+    store_take(f, (struct step){.add = 4, .withdraw = 1});
+    until(f, f->status.revision == 4);
+    assert_int_equal(f->refuse_changes, 0);
+    assert_int_equal(f->wholes, wholes + 1);
+    assert_false(stands(&f->at_reader, EVENT_WANTED_INDEX_FAILED));
+    store_take(f, (struct step){.add = 5});
+    until(f, f->status.revision == 5);
+    assert_int_equal(f->wholes, wholes + 1); /* changes again from here on */
+}
+
+static void test_the_old_entries_stay_while_nothing_is_taken_over(void **state)
+{
+    (void)state;
+    struct err_text err = {0};
+    const struct wanted_entry *held[] = {f->model[1], f->model[2], f->model[3]};
+    f->refuse_lists = INT_MAX; /* as changes and as a whole */
+    store_take(f, (struct step){.add = 4, .withdraw = 1});
+    until(f, stands(&f->at_reader, EVENT_WANTED_INDEX_FAILED));
+    store_take(f, (struct step){.change = 2});
+    until(f, wanted_list_head(wanted_reader_list(f->reader))->revision == 5);
+    for (size_t i = 0; i < 3; i++) { /* what the old index names */
+        const struct wanted_record *record = &held[i]->match.record;
+        assert_int_equal(record->id, i + 1);
+        ok(wanted_entry_check_text(record, held[i]->match.text, record->text_size, &err), &err);
+    }
+    assert_int_equal(f->status.revision, 3);
+    f->refuse_lists = 0;
+    mono_ahead_ms += READER_CHECK_MS;
+    until(f, f->status.revision == 5);
+    assert_false(stands(&f->at_reader, EVENT_WANTED_INDEX_FAILED));
+}
+
 static void test_killed_and_restarted(void **state)
 {
     (void)state;
@@ -432,6 +491,7 @@ static void test_index_that_fails_is_tried_again(void **state)
     f->refuse_lists = INT_MAX;
     store_take(f, (struct step){.add = 4});
     until(f, stands(&f->at_reader, EVENT_WANTED_INDEX_FAILED));
+    assert_string_equal(detail_of(&f->at_reader, EVENT_WANTED_INDEX_FAILED), "no memory for it");
     assert_int_equal(f->status.revision, 3);
     f->refuse_lists = 0;
     mono_ahead_ms += 1000;
@@ -461,7 +521,9 @@ static struct shot snapshot_to_store(void)
 static void test_snapshot_reaches_a_new_reader(void **state)
 {
     (void)state;
+    int worked = f->worked;
     struct shot shot = snapshot_to_store();
+    assert_int_equal(f->worked, worked + 2); /* the chunk verified, the chunk to Redis */
     store_take(f, (struct step){.add = 4});
     reader_reopen(f, true);
     until(f, f->status.revision == 4);
@@ -469,6 +531,7 @@ static void test_snapshot_reaches_a_new_reader(void **state)
     redis_kill(f);
     reader_reopen(f, false); /* snapshot and batch lie in the last-good copy */
     assert_int_equal(f->status.revision, 4);
+    assert_int_equal(f->loaded, 2); /* the chunk, the batch */
     assert_false(stands(&f->at_reader, EVENT_WANTED_FILE_DAMAGED));
     shot_free(&shot);
 }
@@ -506,6 +569,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FAULT(test_batch_withdrawal_and_statement_arrive),
         FAULT(test_a_change_is_taken_within_100_ms),
+        FAULT(test_a_batch_is_told_as_what_it_changes),
+        FAULT(test_a_refused_change_is_told_as_a_whole),
+        FAULT(test_the_old_entries_stay_while_nothing_is_taken_over),
         FAULT(test_killed_and_restarted),
         FAULT(test_flushed),
         FAULT(test_flushed_under_a_reader_that_knows_nothing),

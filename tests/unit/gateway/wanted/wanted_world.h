@@ -125,11 +125,13 @@ static UNUSED_OK struct shot shot_of(const struct world *w, const struct wanted_
     struct snapshot_chunk row = {0};
     size_t count = wanted_list_count(list);
     size_t used = 0;
-    const struct wanted_entry *entries = wanted_list_entries(list);
+    struct wanted_cursor cursor = {0};
     struct wanted_item *items = calloc(count + 1, sizeof(*items));
     assert_non_null(items);
     for (size_t i = 0; i < count; i++) {
-        items[i] = (struct wanted_item){entries[i].record, entries[i].text};
+        const struct wanted_entry *entry = wanted_list_next(list, &cursor);
+        assert_non_null(entry);
+        items[i] = (struct wanted_item){entry->match.record, entry->match.text};
     }
     assert_int_equal(snapshot_write_chunk(items, count, CHUNK_ZSTD, &row, &out.chunk, &used), 0);
     assert_int_equal(used, count);
@@ -137,7 +139,7 @@ static UNUSED_OK struct shot shot_of(const struct world *w, const struct wanted_
     struct snapshot s = {.revision = wanted_list_head(list)->revision,
                          .time = {T0_MS + 5000},
                          .entry_count = count,
-                         .max_id = 1000,
+                         .max_id = 1000 * 1000,
                          .chunk_count = 1,
                          .chunks = &row};
     memcpy(s.hash, wanted_list_head(list)->hash, HASH_SIZE);

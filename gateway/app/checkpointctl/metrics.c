@@ -1,0 +1,209 @@
+/* The checkpoint's numbers for a monitoring system, in the Prometheus text format 0.0.4. */
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/app/checkpointctl/checkpointctl.h"
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(object, key));
+}
+
+/* Totals: one row a counter of checkpointd; the others are told by label. */
+static const struct {
+    const char *key;
+    const char *name;
+    const char *help;
+} totals[] = {
+    {"reads", "reads_total", "Plate reads taken by checkpointd."},
+    {"unread", "unread_total", "Of these, without a plate that could be read."},
+    {"hits", "hits_total", "Hits of entries to be stopped."},
+    {"alerts_quiet", "alerts_quiet_total", "Alerts that only stand in a list."},
+    {"alerts_sounding", "alerts_sounding_total", "Alerts that sounded, or were silent on purpose."},
+    {"holds", "holds_total", "Holds that became active."},
+    {"suppressed", "suppressed_total", "Unauthenticated passages only counted."},
+    {"facts_lost", "facts_lost_total", "Routine records the journal's queue had no room for."},
+    {"records_lost", "records_lost_total", "Routine records that could not be written."},
+    {"events_dropped", "events_dropped_total", "Events subscribers did not get."},
+    {"scans_dropped", "scans_dropped_total", "Scans of devices the lanes had no room for."},
+};
+
+static const struct {
+    const char *key;
+    const char *name;
+    const char *type;
+    const char *help;
+} bus_rows[] = {
+    {"scans", "bus_scans_total", "counter", "Scans of a bus's lanes."},
+    {"scans_failed", "bus_scans_failed_total", "counter", "Scans without an answer."},
+    {"late_scans", "bus_scans_late_total", "counter", "Scans later than the promised worst case."},
+    {"orders_done", "bus_orders_done_total", "counter", "Orders carried out."},
+    {"orders_vetoed", "bus_orders_vetoed_total", "counter", "Orders the guard vetoed."},
+    {"orders_failed", "bus_orders_failed_total", "counter", "Orders that failed."},
+    {"guard_writes", "bus_guard_writes_total", "counter", "Writes of the guard itself."},
+    {"connects", "bus_connects_total", "counter", "Connections made."},
+    {"scan_us_max", "bus_scan_longest_microseconds", "gauge", "Longest scan of one lane."},
+};
+
+static void print_head(const char *name, const char *type, const char *help)
+{
+    printf("# HELP checkpoint_%s %s\n# TYPE checkpoint_%s %s\n", name, help, name, type);
+}
+
+/* A label's value: backslash, quote and line feed escaped. */
+static void print_label(const char *name, const char *value, const char *before)
+{
+    printf("%s%s=\"", before, name);
+    for (; value && *value; value++) {
+        if (*value == '\\' || *value == '"') {
+            putchar('\\');
+        }
+        if (*value == '\n') {
+            printf("\\n");
+        } else {
+            putchar(*value);
+        }
+    }
+    putchar('"');
+}
+
+static void print_buses(const json_t *buses)
+{
+    for (size_t r = 0; r < sizeof(bus_rows) / sizeof(bus_rows[0]); r++) {
+        print_head(bus_rows[r].name, bus_rows[r].type, bus_rows[r].help);
+        for (size_t i = 0; i < json_array_size(buses); i++) {
+            const json_t *bus = json_array_get(buses, i);
+            printf("checkpoint_%s", bus_rows[r].name);
+            print_label("bus", text_of(bus, "bus"), "{");
+            printf("} %lld\n", number_of(bus, bus_rows[r].key));
+        }
+    }
+}
+
+/* ---- capture ---- */
+
+static const struct {
+    const char *key;
+    const char *name;
+    const char *help;
+} source_rows[] = {
+    {"frames", "capture_source_frames_total", "Frames a capture source handed over."},
+    {"frames_with_read", "capture_source_reads_total", "Of these, reads that were admitted."},
+    {"source_errors", "capture_source_errors_total", "Frames received broken, by its own count."},
+};
+
+/* Why a frame became no passage: lost before us, left out, or refused. NULL: it is none of it. */
+static const char *cause_of(const char *counter)
+{
+    static const char *const stages[] = {"frame_", "compact_", "json_", "camera_"};
+    static const char lost[] = "dropped_";
+    if (strncmp(counter, lost, sizeof(lost) - 1) == 0) {
+        return counter + sizeof(lost) - 1;
+    }
+    for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+        if (strncmp(counter, stages[i], strlen(stages[i])) == 0) {
+            return counter;
+        }
+    }
+    return NULL;
+}
+
+static void print_source_labels(const json_t *source, const char *name)
+{
+    printf("checkpoint_%s", name);
+    print_label("source", text_of(source, "source"), "{");
+    printf(",queue=\"%lld\"", number_of(source, "queue"));
+}
+
+static void print_drops(const json_t *source)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(source, "counters"), name, value)
+    {
+        const char *cause = cause_of(name);
+        if (cause) {
+            print_source_labels(source, "capture_dropped_total");
+            print_label("cause", cause, ",");
+            printf("} %lld\n", (long long)json_integer_value(value));
+        }
+    }
+}
+
+static void print_sources(const json_t *sources)
+{
+    size_t count = json_array_size(sources);
+    for (size_t r = 0; count > 0 && r < sizeof(source_rows) / sizeof(source_rows[0]); r++) {
+        print_head(source_rows[r].name, "counter", source_rows[r].help);
+        for (size_t i = 0; i < count; i++) {
+            const json_t *source = json_array_get(sources, i);
+            print_source_labels(source, source_rows[r].name);
+            printf("} %lld\n", number_of(json_object_get(source, "counters"), source_rows[r].key));
+        }
+    }
+    if (count > 0) {
+        print_head(
+            "capture_dropped_total", "counter",
+            "Frames that became no passage: nic and pool were lost before checkpoint-matchd, "
+            "ring and late by it; the rest was refused.");
+    }
+    for (size_t i = 0; i < count; i++) {
+        print_drops(json_array_get(sources, i));
+    }
+}
+
+static void print_matchd(const json_t *matchd)
+{
+    const char *name;
+    json_t *value;
+    print_head("matchd_connected", "gauge", "1 while checkpoint-matchd is connected.");
+    printf("checkpoint_matchd_connected %d\n", json_is_true(json_object_get(matchd, "connected")));
+    print_head("capture_total", "counter",
+               "What checkpoint-matchd counted in all, refused reads and frames by cause.");
+    json_object_foreach(json_object_get(matchd, "counters"), name, value)
+    {
+        printf("checkpoint_capture_total");
+        print_label("what", name, "{");
+        printf("} %lld\n", (long long)json_integer_value(value));
+    }
+    print_sources(json_object_get(matchd, "sources"));
+}
+
+static void print_metrics(const json_t *metrics)
+{
+    const json_t *counters = json_object_get(metrics, "counters");
+    const json_t *journal = json_object_get(metrics, "journal");
+    for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {
+        print_head(totals[i].name, "counter", totals[i].help);
+        printf("checkpoint_%s %lld\n", totals[i].name, number_of(counters, totals[i].key));
+    }
+    print_head("journal_head", "gauge", "Sequence of the newest record.");
+    printf("checkpoint_journal_head %lld\n", number_of(journal, "head"));
+    print_head("journal_confirmed", "gauge", "Newest sequence headquarters has confirmed.");
+    printf("checkpoint_journal_confirmed %lld\n", number_of(journal, "confirmed"));
+    print_head("journal_healthy", "gauge", "1 while the journal can commit.");
+    printf("checkpoint_journal_healthy %d\n", json_is_true(json_object_get(journal, "healthy")));
+    print_buses(json_object_get(metrics, "buses"));
+    print_matchd(json_object_get(metrics, "matchd"));
+}
+
+int ctl_metrics(struct ctl *ctl)
+{
+    json_t *metrics = NULL;
+    int status = ctl_ask(ctl, "metrics", NULL, &metrics);
+    if (status != 0) {
+        return status;
+    }
+    if (ctl->json) {
+        ctl_print_json(metrics);
+    } else {
+        print_metrics(metrics);
+    }
+    json_decref(metrics);
+    return EXIT_OK;
+}

@@ -1,0 +1,206 @@
+/*
+ * See in_force.h. State: the object behind the slot.
+ */
+#include "gateway/app/matchd/in_force.h"
+
+#include <stdlib.h>
+
+#include "gateway/base/rcu.h"
+
+enum {
+    ROOM_MIN = 16384, /* entries a list may grow by before its index is built anew … */
+    ROOM_PART = 8     /* … or this part of it */
+};
+
+struct in_force *in_force_next(void *const *slot)
+{
+    struct in_force *next = calloc(1, sizeof(*next));
+    const struct in_force *now = *slot; /* this thread alone replaces it */
+    if (next && now) {
+        *next = *now;
+    } else if (next) {
+        next->look_alike_max = MATCH_LOOK_ALIKE_DEFAULT;
+    }
+    return next;
+}
+
+void in_force_publish(void **slot, struct in_force *next)
+{
+    struct in_force *old = rcu_publish(slot, next);
+    rcu_wait();
+    if (old && old->index != next->index) {
+        match_index_destroy(old->index);
+    }
+    if (old && old->judge != next->judge) {
+        match_judge_destroy(old->judge);
+    }
+    free(old);
+}
+
+void in_force_destroy(void **slot)
+{
+    struct in_force *now = *slot;
+    if (now) {
+        match_index_destroy(now->index);
+        match_judge_destroy(now->judge);
+    }
+    free(now);
+    *slot = NULL;
+}
+
+static bool is_matched(const struct wanted_entry *entry)
+{
+    return entry->match.record.handling != HANDLING_OBSERVE;
+}
+
+/* ---- a new index ---- */
+
+static size_t room_for(size_t count)
+{
+    size_t room = count / ROOM_PART > ROOM_MIN ? count / ROOM_PART : ROOM_MIN;
+    size_t left = count < MATCH_ENTRIES_MAX ? MATCH_ENTRIES_MAX - count : 0;
+    return room < left ? room : left;
+}
+
+static int build(const struct wanted_list *list, uint8_t look_alike_max, struct match_index **out,
+                 struct err_text *err)
+{
+    const struct match_entry **rows =
+        malloc((wanted_list_count(list) + 1) * sizeof(const struct match_entry *));
+    struct wanted_cursor cursor = {0};
+    const struct wanted_entry *entry;
+    size_t count = 0;
+    if (!rows) {
+        return err_set(err, ERR_NO_MEMORY, "index: no memory");
+    }
+    while ((entry = wanted_list_next(list, &cursor))) {
+        if (is_matched(entry)) {
+            rows[count++] = &entry->match;
+        }
+    }
+    const struct match_options options = {.look_alike_max = look_alike_max,
+                                          .room = room_for(count)};
+    int result = match_index_create(rows, count, &options, out, err);
+    free(rows);
+    return result;
+}
+
+/* Takes `next` over: published with a new index, or freed. */
+static int publish_rebuilt(void **slot, const struct wanted_list *list, struct in_force *next,
+                           struct err_text *err)
+{
+    int result = build(list, next->look_alike_max, &next->index, err);
+    if (result != 0) {
+        free(next);
+        return result;
+    }
+    in_force_publish(slot, next);
+    return 0;
+}
+
+static int rebuild(void **slot, const struct wanted_list *list, const struct list_status *status,
+                   struct err_text *err)
+{
+    struct in_force *next = in_force_next(slot);
+    if (!next) {
+        return err_set(err, ERR_NO_MEMORY, "index: no memory");
+    }
+    next->status = *status;
+    return publish_rebuilt(slot, list, next, err);
+}
+
+int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t look_alike_max,
+                        struct err_text *err)
+{
+    struct in_force *next = in_force_next(slot);
+    if (!next) {
+        return err_set(err, ERR_NO_MEMORY, "index: no memory");
+    }
+    bool same = next->look_alike_max == look_alike_max;
+    next->look_alike_max = look_alike_max;
+    if (!same && next->index) {
+        return publish_rebuilt(slot, list, next, err);
+    }
+    if (same) {
+        free(next);
+    } else {
+        in_force_publish(slot, next);
+    }
+    return 0;
+}
+
+/* ---- the running index ---- */
+
+/* Of `count` entries that were added, none stays. */
+static void take_back(struct match_index *index, const struct wanted_entry *const *added,
+                      size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_matched(added[i])) {
+            int taken = match_index_withdraw(index, &added[i]->match); /* just added: it is there */
+            (void)taken;
+        }
+    }
+    rcu_wait();
+    match_index_reclaim(index);
+}
+
+static int bring_in(struct match_index *index, const struct wanted_changes *changes,
+                    struct err_text *err)
+{
+    size_t added = 0;
+    int result = 0;
+    while (added < changes->added_count && result == 0) {
+        const struct wanted_entry *entry = changes->added[added];
+        result = is_matched(entry) ? match_index_add(index, &entry->match, err) : 0;
+        added += result == 0;
+    }
+    if (result == 0 && changes->added_count > 0 && changes->withdrawn_count > 0) {
+        rcu_wait(); /* else a reader might pass by both versions of a changed entry */
+    }
+    for (size_t i = 0; i < changes->withdrawn_count && result == 0; i++) {
+        const struct wanted_entry *entry = changes->withdrawn[i];
+        if (is_matched(entry) && match_index_withdraw(index, &entry->match) != 0) {
+            result = err_set(err, ERR_NOT_FOUND, "index: entry %llu is not in it",
+                             (unsigned long long)entry->match.record.id);
+        }
+    }
+    if (result != 0) {
+        take_back(index, changes->added, added);
+    }
+    return result;
+}
+
+static int update(void **slot, const struct wanted_changes *changes,
+                  const struct list_status *status, struct err_text *err)
+{
+    struct in_force *next = in_force_next(slot);
+    if (!next) {
+        return err_set(err, ERR_NO_MEMORY, "index: no memory");
+    }
+    int result = next->index ? bring_in(next->index, changes, err)
+                             : err_set(err, ERR_NOT_FOUND, "index: none to change");
+    if (result != 0) {
+        free(next);
+        return result;
+    }
+    next->status = *status;
+    in_force_publish(slot, next);
+    match_index_reclaim(next->index);
+    return 0;
+}
+
+int in_force_change(void **slot, const struct wanted_list *list,
+                    const struct wanted_changes *changes, const struct list_status *status,
+                    bool *out_rebuilt, struct err_text *err)
+{
+    int result =
+        changes->whole ? rebuild(slot, list, status, err) : update(slot, changes, status, err);
+    *out_rebuilt = changes->whole;
+    if (result == 0 && !changes->whole &&
+        match_index_worn(((const struct in_force *)*slot)->index)) {
+        /* The worn one is right, only slower: without memory it goes on, until the next change. */
+        *out_rebuilt = rebuild(slot, list, status, NULL) == 0;
+    }
+    return result;
+}

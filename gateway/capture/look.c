@@ -1,0 +1,88 @@
+/* See look.h. Lengths are checked against the bytes at hand as drivers/wire does; the order of the
+ * checks is that of the usual frame. */
+#include "gateway/capture/look.h"
+
+#include <assert.h>
+
+#include "gateway/capture/look_body.h"
+
+/* Adds the candidates of frame `owner`. False: one of them is not plain, or there are too many. */
+static bool add_candidates(const struct datagram *d, uint16_t owner, size_t count,
+                           struct looked *out)
+{
+    size_t at = COMPACT_HEADER_SIZE + (size_t)d->data[PLATE_SIZE_AT];
+    for (; at + 2 <= d->size; at += 2u + d->data[at + 1]) {
+        size_t size = d->data[at + 1];
+        size_t extra = out->key_count - count;
+        bool whole = size >= CANDIDATE_MIN && size <= CANDIDATE_MAX && at + 2 + size <= d->size;
+        if (d->data[at] != CANDIDATE_TYPE || !whole) /* the receiver refuses what is broken */
+            continue;
+        if (extra == LOOK_EXTRA_MAX ||
+            !plate_encode_quick(d->data + at + 3, size - 1, &out->keys[out->key_count]))
+            return false;
+        out->owners[extra] = owner;
+        out->key_count++;
+    }
+    return true;
+}
+
+static uint64_t look_at_batch(const struct look_ports *ports, const struct capture_frame *frames,
+                              size_t count, size_t left, plate_key *keys)
+{
+    struct plate_quick q;
+    uint64_t candidates = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i + AHEAD < left)
+            fetch(&frames[i + AHEAD]);
+        candidates |= look_at_one(ports, frames, i, &q);
+    }
+    plate_quick_encode(&q, count, keys);
+    return candidates;
+}
+
+typedef uint64_t look_kernel(const struct look_ports *ports, const struct capture_frame *frames,
+                             size_t count, size_t left, plate_key *keys);
+
+static look_kernel *kernel_of(enum plate_quick_kernel kernel)
+{
+#if LOOK_X86
+    bool wide = kernel == PLATE_QUICK_AVX512 || kernel == PLATE_QUICK_BEST;
+    if (wide && plate_quick_has(PLATE_QUICK_AVX512))
+        return look_at_batch_avx512;
+#endif
+    (void)kernel; /* the others differ in how plates are encoded */
+    return look_at_batch;
+}
+
+_Static_assert(PLATE_QUICK_MAX == 64 && (int)PLATE_QUICK_BYTES_BEFORE <= (int)COMPACT_HEADER_SIZE,
+               "a batch has a bit each, and a head stands before each plate");
+_Static_assert((int)LOOK_EXTRA_MAX >= (int)PLATE_QUICK_MAX, "the last batch writes whole");
+
+void capture_look(const struct look_ports *ports, const struct capture_frame *frames, size_t count,
+                  struct looked *out)
+{
+    capture_look_by(PLATE_QUICK_BEST, ports, frames, count, out);
+}
+
+void capture_look_by(enum plate_quick_kernel kernel, const struct look_ports *ports,
+                     const struct capture_frame *frames, size_t count, struct looked *out)
+{
+    look_kernel *look = kernel_of(kernel);
+    assert(count <= CAPTURE_BURST_MAX);
+    uint64_t candidates[CAPTURE_BURST_MAX / PLATE_QUICK_MAX + 1] = {0};
+    for (size_t at = 0; at < count; at += PLATE_QUICK_MAX) {
+        size_t batch = count - at < PLATE_QUICK_MAX ? count - at : PLATE_QUICK_MAX;
+        candidates[at / PLATE_QUICK_MAX] =
+            look(ports, frames + at, batch, count - at, out->keys + at);
+    }
+    out->key_count = count;
+    for (size_t at = 0; at < count; at += PLATE_QUICK_MAX) {
+        for (uint64_t left = candidates[at / PLATE_QUICK_MAX]; left != 0; left &= left - 1) {
+            size_t frame = at + (size_t)__builtin_ctzll(left);
+            struct datagram d;
+            bool plain = out->keys[frame] != 0 && find_datagram(ports, &frames[frame], &d) &&
+                         add_candidates(&d, (uint16_t)frame, count, out);
+            out->keys[frame] = plain ? out->keys[frame] : 0;
+        }
+    }
+}

@@ -1,0 +1,215 @@
+/* A hit in words an officer understands: its odds, and how the read differs from the plate. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/model/hit.h"
+#include "gateway/model/plate_symbols.h"
+
+/* ---- odds ---- */
+
+struct odds_words {
+    int16_t from_db; /* 20: a hundred to one */
+    const char *en;
+    const char *zh;
+};
+
+static const struct odds_words *words_of(int16_t odds_db)
+{
+    static const struct odds_words table[] = {
+        {20, "almost certainly this plate", "几乎可以肯定是此车牌"},
+        {7, "very likely this plate", "很可能是此车牌"},
+        {0, "more likely than not: check by eye", "较可能是此车牌，请目视核对"},
+        {-10, "possible: check by eye", "有可能，请目视核对"},
+        {INT16_MIN, "unlikely: check by eye", "可能性小，请目视核对"},
+    };
+    size_t i = 0;
+    while (odds_db < table[i].from_db) {
+        i++;
+    }
+    return &table[i];
+}
+
+const char *match_odds_words(int16_t odds_db, enum match_kind kind)
+{
+    if (odds_db != MATCH_ODDS_NONE) {
+        return words_of(odds_db)->en;
+    }
+    return kind == MATCH_EXACT ? "odds not judged" : "odds not judged: check by eye";
+}
+
+const char *match_odds_words_zh(int16_t odds_db, enum match_kind kind)
+{
+    if (odds_db != MATCH_ODDS_NONE) {
+        return words_of(odds_db)->zh;
+    }
+    return kind == MATCH_EXACT ? "未评估可能性" : "未评估可能性，请目视核对";
+}
+
+/* ---- differing symbols ---- */
+
+struct writer {
+    bool zh;
+    char *out; /* MATCH_DIFFERS_TEXT_SIZE bytes */
+    size_t size;
+};
+
+/* What does not fit whole is left out, so that no character is cut. */
+PRINTF_LIKE(2, 3) static void add(struct writer *w, const char *fmt, ...)
+{
+    const char *between = w->size == 0 ? "" : w->zh ? "；" : "; ";
+    char text[96];
+    va_list args;
+    va_start(args, fmt);
+    int size = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    size_t needed = strlen(between) + (size_t)size;
+    if (size < 0 || (size_t)size >= sizeof text || w->size + needed >= MATCH_DIFFERS_TEXT_SIZE)
+        return;
+    memcpy(w->out + w->size, between, strlen(between));
+    memcpy(w->out + w->size + strlen(between), text, (size_t)size + 1);
+    w->size += needed;
+}
+
+static void add_other(struct writer *w, const struct match_difference *d)
+{
+    const char *listed = plate_symbol_text(d->listed);
+    const char *read = plate_symbol_text(d->read);
+    if (d->read == PLATE_SYMBOL_UNREAD && w->zh)
+        add(w, "第%d位：%s 未读出", d->position, listed);
+    else if (d->read == PLATE_SYMBOL_UNREAD)
+        add(w, "%s not read at position %d", listed, d->position);
+    else if (w->zh)
+        add(w, "第%d位：读作 %s，名单为 %s", d->position, read, listed);
+    else
+        add(w, "%s read for %s at position %d", read, listed, d->position);
+}
+
+static void add_extra(struct writer *w, const struct match_difference *d, int last)
+{
+    const char *text = plate_symbol_text(d->read);
+    if (d->position > last && w->zh)
+        add(w, "末位之后多读出 %s", text);
+    else if (d->position > last)
+        add(w, "%s read behind the last", text);
+    else if (w->zh)
+        add(w, "第%d位之前多读出 %s", d->position, text);
+    else
+        add(w, "%s read before position %d", text, d->position);
+}
+
+struct stretches {
+    const uint8_t *listed;
+    const uint8_t *read;
+    struct match_difference *out;
+    int count;
+};
+
+static void note(struct stretches *s, int position, uint8_t listed, uint8_t read)
+{
+    if (s->count < MATCH_DIFFERENCES_MAX)
+        s->out[s->count++] = (struct match_difference){(uint8_t)position, listed, read};
+}
+
+/* Listed symbols `from` .. `to` that the read does not say, against the symbols read in their
+ * place: one for one from the right, as most of what is invented stands in front. */
+static void note_stretch(struct stretches *s, int from, int to, int read_from, int read_to)
+{
+    int extra = (read_to - read_from) - (to - from);
+    int lost = extra < 0 ? -extra : 0;
+    for (int i = 0; i < extra; i++)
+        note(s, from + 1, 0, s->read[read_from++]);
+    for (int i = from; i < to; i++)
+        note(s, i + 1, s->listed[i],
+             i < from + lost ? PLATE_SYMBOL_UNREAD : s->read[read_from + i - from - lost]);
+}
+
+static bool is_said(const uint8_t *listed, int i, uint8_t read)
+{
+    return listed[i] == read || listed[i] == PLATE_SYMBOL_UNREAD;
+}
+
+/* The symbols that are said stand in both in the same order: each is looked for from where the
+ * one before was found. */
+int match_differences(plate_key entry, plate_key best_read, uint16_t differs,
+                      struct match_difference out[MATCH_DIFFERENCES_MAX])
+{
+    uint8_t listed[PLATE_SYMBOLS_MAX];
+    uint8_t read[PLATE_SYMBOLS_MAX];
+    struct stretches s = {.listed = listed, .read = read, .out = out};
+    int count = plate_symbols(entry, listed);
+    int read_count = plate_symbols(best_read, read);
+    int from = 0;      /* listed symbols not yet accounted for */
+    int read_from = 0; /* the same of the read */
+    for (int i = 0; i <= count; i++) {
+        int at = i == count ? read_count : read_from;
+        if (i < count && (differs >> i & 1) != 0)
+            continue;
+        while (i < count && at < read_count && !is_said(listed, i, read[at]))
+            at++;
+        if (i < count && at == read_count)
+            continue; /* `differs` is not of this read: as if it were not said */
+        note_stretch(&s, from, i, read_from, at);
+        from = i + 1;
+        read_from = at + 1;
+    }
+    return s.count;
+}
+
+static void write_differs(struct writer *w, plate_key entry, plate_key best_read, uint16_t differs)
+{
+    struct match_difference rows[MATCH_DIFFERENCES_MAX];
+    uint8_t listed[PLATE_SYMBOLS_MAX];
+    int last = plate_symbols(entry, listed);
+    int count = match_differences(entry, best_read, differs, rows);
+    w->out[0] = '\0';
+    for (int i = 0; i < count; i++) {
+        if (rows[i].listed == 0)
+            add_extra(w, &rows[i], last);
+        else
+            add_other(w, &rows[i]);
+    }
+}
+
+void match_differs_text(plate_key entry, plate_key best_read, uint16_t differs,
+                        char out[MATCH_DIFFERS_TEXT_SIZE])
+{
+    struct writer w = {.zh = false, .out = out};
+    write_differs(&w, entry, best_read, differs);
+}
+
+void match_differs_text_zh(plate_key entry, plate_key best_read, uint16_t differs,
+                           char out[MATCH_DIFFERS_TEXT_SIZE])
+{
+    struct writer w = {.zh = true, .out = out};
+    write_differs(&w, entry, best_read, differs);
+}
+
+/* ---- why ---- */
+
+static const struct kind_words {
+    const char *en;
+    const char *zh;
+} kind_words[] = {[MATCH_EXACT] = {"exact", "精确匹配"},
+                  [MATCH_LOOK_ALIKE] = {"look-alike", "形近字匹配"},
+                  [MATCH_CANDIDATE] = {"a candidate of the camera", "摄像机候选匹配"},
+                  [MATCH_PARTIAL] = {"partial plate", "部分号牌匹配"}};
+
+void match_why_text(enum match_kind kind, plate_key entry, plate_key best_read, uint16_t differs,
+                    int16_t odds_db, char out[MATCH_WHY_TEXT_SIZE])
+{
+    char how[MATCH_DIFFERS_TEXT_SIZE];
+    match_differs_text(entry, best_read, differs, how);
+    (void)snprintf(out, MATCH_WHY_TEXT_SIZE, "%s%s%s; %s", kind_words[kind].en, how[0] ? ": " : "",
+                   how, match_odds_words(odds_db, kind)); /* has room for all of them */
+}
+
+void match_why_text_zh(enum match_kind kind, plate_key entry, plate_key best_read, uint16_t differs,
+                       int16_t odds_db, char out[MATCH_WHY_TEXT_SIZE])
+{
+    char how[MATCH_DIFFERS_TEXT_SIZE];
+    match_differs_text_zh(entry, best_read, differs, how);
+    (void)snprintf(out, MATCH_WHY_TEXT_SIZE, "%s%s%s；%s", kind_words[kind].zh, how[0] ? "：" : "",
+                   how, match_odds_words_zh(odds_db, kind)); /* the same */
+}
