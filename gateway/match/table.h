@@ -102,8 +102,8 @@ void table_remove(struct table *table, size_t slot);
 /* Brings the lines that looking, adding or removing touches. */
 static inline void table_prefetch(const struct table *table, struct table_place place)
 {
-    __builtin_prefetch((const uint8_t *)table->slots + place.mark);
-    __builtin_prefetch((const uint8_t *)table->values + place.mark);
+    __builtin_prefetch((const uint8_t *)table->slots + place.mark, 1);
+    __builtin_prefetch((const uint8_t *)table->values + place.mark, 1);
 }
 
 /* So many marks that looks often go to a second bucket: a new table is due. */
