@@ -83,13 +83,12 @@ static inline const struct match_entry *chain_next(struct chain_walk *walk)
     return atomic_load_explicit(&node->entry, memory_order_relaxed);
 }
 
-/* Brings the first entry, or the node that leads to it. */
-static inline void chain_prefetch(const struct chain_walk *walk)
+/* Brings the only entry that a value leads to; of several, the first look at the value must do. */
+static inline void chain_prefetch(chain_value *value)
 {
-    if (walk->value & 1) {
-        __builtin_prefetch(&walk->pool->nodes[walk->value >> 1]);
-    } else if (walk->value != 0) {
-        __builtin_prefetch((const void *)(uintptr_t)walk->value);
-        __builtin_prefetch((const uint8_t *)(uintptr_t)walk->value + CHAIN_ENTRY_BYTES - 1);
+    uint64_t held = atomic_load_explicit(value, memory_order_relaxed);
+    if (held != 0 && (held & 1) == 0) {
+        __builtin_prefetch((const void *)(uintptr_t)held);
+        __builtin_prefetch((const uint8_t *)(uintptr_t)held + CHAIN_ENTRY_BYTES - 1);
     }
 }

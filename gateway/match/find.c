@@ -5,10 +5,7 @@
  */
 #include "gateway/match/index_state.h"
 
-enum {
-    VARIANTS_AT_ONCE = 256,
-    FETCHED_MAX = 64 /* survivors whose entries are fetched ahead; more would push each other out */
-};
+enum { VARIANTS_AT_ONCE = 256 };
 
 struct look {
     const struct match_index *index;
@@ -167,34 +164,12 @@ static size_t slot_of(const struct match_index *index, plate_key key)
     return table_find(table, folded, table_place(table, folded));
 }
 
-/* What match_find touches of this key, all at once instead of one after the other. */
-static void fetch_entries(const struct match_index *index, const plate_key *keys,
-                          const uint32_t *at, size_t count)
-{
-    size_t slots[FETCHED_MAX];
-    for (size_t i = 0; i < count; i++) {
-        slots[i] = slot_of(index, keys[at[i]]);
-        if (slots[i] != TABLE_NO_SLOT) {
-            __builtin_prefetch(&index->view.table.values[slots[i]]);
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (slots[i] != TABLE_NO_SLOT) {
-            struct chain_walk walk =
-                chain_begin(&index->chains, &index->view.table.values[slots[i]]);
-            chain_prefetch(&walk);
-        }
-    }
-}
-
 _Static_assert(sizeof(struct match_entry) == CHAIN_ENTRY_BYTES, "what chain_prefetch fetches");
 
 size_t match_scan(const struct match_index *index, const plate_key *keys, size_t count,
                   uint32_t *out_at)
 {
-    size_t found = index->kernel->scan(&index->view, keys, count, out_at);
-    fetch_entries(index, keys, out_at, found < FETCHED_MAX ? found : FETCHED_MAX);
-    return found;
+    return index->kernel->scan(&index->view, keys, count, out_at);
 }
 
 /* Entries whose folded key is that of `at`. */
@@ -232,6 +207,7 @@ static void offer_partial(struct look *l, plate_key key)
 /* Plates that a read with unread symbols may stand for, a block of them at a time. */
 struct variants {
     struct look *look;
+    int last; /* place of the second unread symbol */
     size_t count;
     plate_key keys[VARIANTS_AT_ONCE];
 };
@@ -246,25 +222,30 @@ static void look_at_variants(struct variants *v)
     v->count = 0;
 }
 
-/* Every symbol that occurs at `place` in turn, and at `next` as well if it is a place. Folded
- * symbols are enough: the table holds folded keys. */
-static void fill_in(struct variants *v, plate_key key, int place, int next)
+/* Calls `next` with every symbol that occurs at a place put there in turn. Folded symbols are
+ * enough: the table holds folded keys. */
+static void fill_in(struct variants *v, plate_key key, int place,
+                    void (*next)(struct variants *, plate_key))
 {
     const struct symbol_set *set = &v->look->index->occurring[key_form(key)][place];
     for (unsigned symbol = PLATE_SYMBOL_END + 1; symbol < LOOK_ALIKE_SYMBOLS; symbol++) {
-        if (!symbol_set_has(set, symbol)) {
-            continue;
-        }
-        plate_key filled = key_with_field(key, place, symbol);
-        if (next >= 0) {
-            fill_in(v, filled, next, -1);
-            continue;
-        }
-        v->keys[v->count++] = filled;
-        if (v->count == VARIANTS_AT_ONCE) {
-            look_at_variants(v);
+        if (symbol_set_has(set, symbol)) {
+            next(v, key_with_field(key, place, symbol));
         }
     }
+}
+
+static void take_variant(struct variants *v, plate_key key)
+{
+    v->keys[v->count++] = key;
+    if (v->count == VARIANTS_AT_ONCE) {
+        look_at_variants(v);
+    }
+}
+
+static void fill_in_last(struct variants *v, plate_key key)
+{
+    fill_in(v, key, v->last, take_variant);
 }
 
 /* A read with unread symbols against full entries. */
@@ -272,7 +253,7 @@ static void offer_for_unread(struct look *l)
 {
     plate_key key = l->read->key;
     int form = key_form(key);
-    int unread[MATCH_READ_UNREAD_MAX + 1] = {-1, -1, -1};
+    int unread[MATCH_READ_UNREAD_MAX + 1];
     int count = 0;
     for (int i = 0; i < key_places(form) && count <= MATCH_READ_UNREAD_MAX; i++) {
         if (key_field(key, i) == key_unread_field(form)) {
@@ -283,7 +264,12 @@ static void offer_for_unread(struct look *l)
         return;
     }
     struct variants v = {.look = l};
-    fill_in(&v, key, unread[0], unread[1]);
+    if (count == MATCH_READ_UNREAD_MAX) {
+        v.last = unread[1];
+        fill_in(&v, key, unread[0], fill_in_last);
+    } else {
+        fill_in(&v, key, unread[0], take_variant);
+    }
     look_at_variants(&v);
     offer_partial(l, key);
 }

@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "gateway/match/chain.h"
 #include "gateway/match/kernel.h"
 
 enum {
@@ -29,6 +30,8 @@ struct scan {
     const struct kernel_view *view;
     uint32_t *out_at;
     size_t found;
+    const _Atomic uint64_t *fetching; /* bucket of the last key found, NULL: none; and the key */
+    uint64_t fetching_key;
     size_t put_off;
     struct {
         uint64_t key;
@@ -69,6 +72,24 @@ static __attribute__((noinline)) void scan_put_off(struct scan *s, uint64_t key,
     s->later[s->put_off++].at = at;
 }
 
+/* match_find comes next for every key found. The line of its value is fetched at once, its entry
+ * when the next key is found: neither is waited for. */
+static void scan_fetch(struct scan *s, const _Atomic uint64_t *bucket, uint64_t key)
+{
+    const struct table *table = &s->view->table;
+    for (int i = 0; s->fetching && i < TABLE_BUCKET_SLOTS; i++) {
+        uint64_t held = atomic_load_explicit(&s->fetching[i], memory_order_relaxed);
+        if ((held & KEY_SLOT_MASK) == s->fetching_key) {
+            chain_prefetch(&table->values[s->fetching - table->slots + i]);
+        }
+    }
+    s->fetching = bucket;
+    s->fetching_key = key;
+    if (bucket) {
+        __builtin_prefetch(&table->values[bucket - table->slots]);
+    }
+}
+
 /* Key i of a block, without haste. */
 static __attribute__((noinline)) void
 scan_compare_one(struct scan *s, const struct scan_block *block, unsigned i, uint32_t at)
@@ -79,8 +100,11 @@ scan_compare_one(struct scan *s, const struct scan_block *block, unsigned i, uin
     if (!sure && key == KEY_SLOT_NONE) {
         return;
     }
-    if (sure || kernel_bucket_has((const uint8_t *)block->buckets[i], key)) {
+    if (sure) {
         s->out_at[s->found++] = at + i;
+    } else if (kernel_bucket_has((const uint8_t *)block->buckets[i], key)) {
+        s->out_at[s->found++] = at + i;
+        scan_fetch(s, (const _Atomic uint64_t *)block->buckets[i], key);
     } else if (atomic_load_explicit(mark, memory_order_relaxed) & TABLE_PASSED) {
         scan_put_off(s, key, at + i);
     }
@@ -177,6 +201,7 @@ KERNEL_INLINE size_t scan_run(const struct kernel_view *view, const plate_key *k
     s.view = view;
     s.out_at = out_at;
     s.found = 0;
+    s.fetching = NULL;
     s.put_off = 0;
     for (; head < whole && head < SCAN_AHEAD; head += SCAN_BLOCK) {
         scan_put_in(&hand, keys + head, folds, sets, &ring[head / SCAN_BLOCK]);
@@ -199,6 +224,7 @@ KERNEL_INLINE size_t scan_run(const struct kernel_view *view, const plate_key *k
         scan_put_in(&hand, last, folds, sets, &ring[0]);
         scan_compare_each(&s, &ring[0], (uint32_t)whole);
     }
+    scan_fetch(&s, NULL, 0);
     scan_settle(&s);
     return s.found;
 }

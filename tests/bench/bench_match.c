@@ -102,7 +102,7 @@ static void make_entries(struct bench *b)
     uint64_t state = b->options.seed + 1;
     size_t full = b->options.entries;
     b->entries = bench_room(full + PARTIAL_ENTRIES, sizeof(b->entries[0]));
-    b->pointers = bench_room(full + PARTIAL_ENTRIES, sizeof(b->pointers[0]));
+    b->pointers = bench_room(full + PARTIAL_ENTRIES, sizeof(const struct match_entry *));
     for (size_t i = 0; i < full + PARTIAL_ENTRIES; i++) {
         int unread = 1 + (int)(i % PARTIAL_UNREAD_MAX);
         b->entries[i].text = "";

@@ -45,7 +45,7 @@ static inline struct naive_plate naive_plate_of(plate_key key)
 static inline int naive_group(uint8_t symbol)
 {
     static const char *const groups[] = {"0ODQ", "1I", "2Z", "5S", "8B", "6G"};
-    static int8_t known[UINT8_MAX + 1]; /* group + 1 */
+    static int known[UINT8_MAX + 1]; /* group + 1 */
     if (known[symbol] == 0) {
         known[symbol] = 1;
         for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {

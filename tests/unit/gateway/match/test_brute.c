@@ -49,6 +49,7 @@ static uint32_t draw(uint32_t below)
     uint64_t z = random_state;
     z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    assert(below > 0);
     return (uint32_t)((z ^ z >> 31) >> 32) % below;
 }
 
@@ -276,7 +277,7 @@ static void test_small_lists_against_a_scan(void **state)
         enum drawing drawing = (enum drawing)(list % DRAWINGS);
         check_list(drawing == DRAW_REAL && real_count == 0 ? DRAW_EVEN : drawing);
     }
-    assert_true(hits_seen > reads_done / 10); /* the lists were dense enough to say something */
+    assert_true(hits_seen > reads_done / 20); /* the lists were dense enough to say something */
     printf("{\"queries\":%" PRIu64 ",\"hits\":%" PRIu64 "}\n", reads_done, hits_seen);
 }
 
@@ -314,7 +315,7 @@ static void check_large(const struct match_index *index, const uint64_t *folded,
 static void test_large_list_against_sorted_keys(void **state)
 {
     struct match_entry *large = calloc(2 * LARGE, sizeof(*large));
-    const struct match_entry **pointers = calloc(2 * LARGE, sizeof(*pointers));
+    const struct match_entry **pointers = calloc(2 * LARGE, sizeof(const struct match_entry *));
     uint64_t *folded = calloc(LARGE, sizeof(*folded));
     struct err_text err;
     (void)state;
