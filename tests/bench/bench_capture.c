@@ -180,9 +180,8 @@ static void write_file(struct bench *b)
 {
     (void)snprintf(b->path, sizeof b->path, "/tmp/bench_capture_XXXXXX"); /* fits */
     int fd = mkostemp(b->path, O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0 || close(fd) != 0) /* it is written by its name */
         bench_fail("%s: %s", b->path, strerror(errno));
-    (void)close(fd); /* written by its name */
     bench_frames_write(&b->frames, b->path);
 }
 
@@ -199,7 +198,7 @@ static struct capture_source *open_file(const struct bench *b)
 /* The file goes into the pool whole: one buffer a frame, small ones so that they lie apart. */
 static struct capture_source *open_dpdk(const struct bench *b)
 {
-    enum { SPARE_MBUFS = 16384, DATA_ROOM = 128 + 160 };
+    enum { SPARE_MBUFS = 16384, DATA_ROOM = 128 + 128 };
     static char device[128];
     struct capture_source *source = NULL;
     struct err_text err;
