@@ -14,6 +14,7 @@ static const struct config_name mark_names[] = {{"suspected", MARK_SUSPECTED},
                                                 {"officer_risk", MARK_OFFICER_RISK},
                                                 {"class_conflict", MARK_CLASS_CONFLICT},
                                                 {"list_stale", MARK_LIST_STALE},
+                                                {"plate_conflict", MARK_PLATE_CONFLICT},
                                                 {NULL, 0}};
 
 #define HIT(member, key, kind, ...)                                                                \

@@ -11,6 +11,7 @@ sweeps() {
     sweep flood with_build release flood
     sweep lane_mutants with_build release /usr/bin/python3 tests/mutate_lane.py
     sweep lane_walks with_build release env CHECKPOINT_WALKS=50000 build/release/tests/gateway_lane_test_lane_walk
+    sweep day with_build release env CHECKPOINT_UPDATES=1000000 build/release/tests/gateway_match_test_day
     sweep plate_quick with_build release env CHECKPOINT_ROUNDS=100000000 build/release/tests/gateway_model_test_plate_quick
     sweep fuzz_build build_preset fuzz --target fuzzers
     local target

@@ -139,6 +139,11 @@ static void note_box(struct hq_call *call)
             "UPDATE checkpoints SET list_revision = $2, list_hash = $3 WHERE id = $1"
             " AND (list_revision IS NULL OR list_revision <> $2 OR list_hash <> $3)",
             HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->revision), hq_text(q->hash)), &err);
+    if (rc == 0 && q->has_policy)
+        rc = hq_db_exec(&call->hq->db,
+                        "UPDATE checkpoints SET policy_version = $2 WHERE id = $1"
+                        " AND (policy_version IS NULL OR policy_version <> $2)",
+                        HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->policy)), &err);
     hqd_noted(call->hq, rc, &err);
 }
 

@@ -38,7 +38,9 @@ struct hq_query {
     int wait_s;     /* 0 .. HQ_WAIT_MAX_S */
     bool has_revision;
     uint64_t revision;
-    char hash[HASH_TEXT_SIZE];       /* "" when not given */
+    char hash[HASH_TEXT_SIZE]; /* "" when not given */
+    bool has_policy;
+    uint64_t policy;
     char checkpoint[TLS_LABEL_SIZE]; /* "" when not given */
 };
 

@@ -10,7 +10,7 @@
 #include "gateway/hq/db.h"
 
 /* The application id ("CPHQ") keeps another program's database from being written to. */
-enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 1, APPLICATION_ID = 0x43504851 };
+enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 2, APPLICATION_ID = 0x43504851 };
 
 struct sqlite_db {
     sqlite3 *db;
@@ -21,7 +21,7 @@ struct sqlite_db {
     } cache[STATEMENTS_MAX];
 };
 
-static const char schema[] =
+static const char schema_1[] =
     "CREATE TABLE batches(revision INTEGER PRIMARY KEY, hash BLOB NOT NULL, time_ms INTEGER NOT "
     "NULL,"
     " envelope BLOB NOT NULL, operator TEXT NOT NULL) STRICT;"
@@ -71,6 +71,14 @@ static const char schema[] =
     "CREATE INDEX hits_of ON hits(checkpoint, number);"
     "CREATE INDEX hits_at ON hits(checkpoint, chain, sequence);"
     "CREATE INDEX chains_newest ON chains(checkpoint, opened_ms);";
+
+/* What version 2 adds: officers' answers to hits, the match policy in force at a box. */
+static const char schema_2[] =
+    "ALTER TABLE checkpoints ADD COLUMN policy_version INTEGER;"
+    "CREATE TABLE answers(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,"
+    " chain BLOB NOT NULL, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
+    " received_ms INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
+    "CREATE INDEX answers_of ON answers(checkpoint, number);";
 
 static int code_of(sqlite3 *db)
 {
@@ -284,8 +292,10 @@ static int bring_up(struct sqlite_db *s, struct err_text *err)
     if (rc != 0 || version == SCHEMA_VERSION)
         return rc;
     rc = sqlite_begin(s, err);
+    if (rc == 0 && version < 1)
+        rc = run_text(s, schema_1, err);
     if (rc == 0)
-        rc = run_text(s, schema, err);
+        rc = run_text(s, schema_2, err);
     if (rc == 0)
         rc = run_text(s, mark, err);
     if (rc == 0)

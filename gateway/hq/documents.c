@@ -12,7 +12,7 @@
 
 static const int64_t year_ms = (int64_t)366 * 24 * 3600 * 1000;
 
-static enum hq_step answer_newest(struct hq_call *call, const char *kind)
+enum hq_step hq_document_newest(struct hq_call *call, const char *kind)
 {
     struct err_text err = {""};
     char *text = NULL;
@@ -31,16 +31,16 @@ static enum hq_step answer_newest(struct hq_call *call, const char *kind)
 
 enum hq_step hq_list_snapshot(struct hq_call *call)
 {
-    return answer_newest(call, "snapshot");
+    return hq_document_newest(call, "snapshot");
 }
 
 enum hq_step hq_keyset(struct hq_call *call)
 {
-    return answer_newest(call, "keyset");
+    return hq_document_newest(call, "keyset");
 }
 
-static int put_document(struct hqd *hq, const char *kind, uint64_t version, const char *body,
-                        size_t size, struct err_text *err)
+int hq_document_put(struct hqd *hq, const char *kind, uint64_t version, const char *body,
+                    size_t size, struct err_text *err)
 {
     return hq_db_exec(&hq->db,
                       "INSERT INTO documents(kind, version, body) VALUES($1, $2, $3)"
@@ -99,7 +99,7 @@ static enum hq_step take_snapshot(struct hq_call *call, const struct snapshot *s
     if (rc == ERR_DENIED)
         return hq_answer_error(call, 422, "%s", err.text);
     if (rc == 0)
-        rc = put_document(hq, "snapshot", s->revision, call->body, call->size, &err);
+        rc = hq_document_put(hq, "snapshot", s->revision, call->body, call->size, &err);
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
     return hq_answer_json(call, 201, json_pack("{s:I}", "revision", (json_int_t)s->revision));
@@ -174,7 +174,7 @@ static int store_keyset(struct hq_call *call, const struct keyset *next, struct 
                    (unsigned long long)next->version); /* fits */
     int rc = hq_db_begin(&hq->db, err);
     if (rc == 0)
-        rc = put_document(hq, "keyset", next->version, call->body, call->size, err);
+        rc = hq_document_put(hq, "keyset", next->version, call->body, call->size, err);
     if (rc == 0)
         rc = hqd_post(hq, NULL, "keyset", message, strlen(message), call->now,
                       (struct wall_time){call->now.ms + year_ms}, err);

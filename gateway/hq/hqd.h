@@ -80,6 +80,14 @@ int hqd_post(struct hqd *hq, const char *checkpoint, const char *kind, const cha
 int hqd_sign(struct envelope *e, const struct sign_key *key, char **out,
              size_t *out_size) MUST_CHECK;
 
+/* A signed document: the newest of a kind as the answer (404: none yet); one kept verbatim, inside
+ * the caller's transaction where there is one. */
+enum hq_step hq_document_newest(struct hq_call *call, const char *kind);
+int hq_document_put(struct hqd *hq, const char *kind, uint64_t version, const char *body,
+                    size_t size, struct err_text *err) MUST_CHECK;
+/* The match policy's version, 0 when there is none. */
+int hq_policy_version(struct hqd *hq, int64_t *out, struct err_text *err) MUST_CHECK;
+
 /* Whether the peer of `call` may speak: known, not revoked, its certificate neither expired nor
  * superseded. Answers 403 and returns HQ_DONE when not, HQ_AGAIN when it may go on. */
 enum hq_step hq_peer_check(struct hq_call *call);
@@ -104,10 +112,13 @@ enum hq_step hq_list_chunk(struct hq_call *call);
 enum hq_step hq_list_put_chunk(struct hq_call *call);
 enum hq_step hq_keyset(struct hq_call *call);
 enum hq_step hq_put_keyset(struct hq_call *call);
+enum hq_step hq_match_policy(struct hq_call *call);
+enum hq_step hq_put_match_policy(struct hq_call *call);
 enum hq_step hq_box_records(struct hq_call *call);
 enum hq_step hq_box_urgent(struct hq_call *call);
 enum hq_step hq_box_inbox(struct hq_call *call);
 enum hq_step hq_operator_hits(struct hq_call *call);
+enum hq_step hq_operator_answers(struct hq_call *call);
 enum hq_step hq_operator_checkpoints(struct hq_call *call);
 enum hq_step hq_operator_enroll(struct hq_call *call);
 enum hq_step hq_operator_revoke(struct hq_call *call);

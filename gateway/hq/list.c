@@ -48,7 +48,10 @@ enum hq_step hq_list_head(struct hq_call *call)
     struct counts counts = {0};
     char hash[HASH_TEXT_SIZE];
     char time[WALL_TEXT_SIZE];
+    int64_t policy_version = 0;
     int rc = read_counts(hq, &counts, &err);
+    if (rc == 0)
+        rc = hq_policy_version(hq, &policy_version, &err);
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
     hash_format(hq->head.hash, hash);
@@ -56,12 +59,13 @@ enum hq_step hq_list_head(struct hq_call *call)
     hq_answer_begin(call, 200);
     if (evbuffer_add_printf(call->answer.body,
                             "{\"revision\":%llu,\"hash\":\"%s\",\"time\":%s%s%s,\"max_id\":%lld,"
-                            "\"entries\":%lld,\"freshness\":%s,\"keyset_version\":%llu}",
+                            "\"entries\":%lld,\"freshness\":%s,\"keyset_version\":%llu,"
+                            "\"policy_version\":%lld}",
                             (unsigned long long)hq->head.revision, hash,
                             hq->head.revision ? "\"" : "", hq->head.revision ? time : "null",
                             hq->head.revision ? "\"" : "", (long long)counts.max_id,
                             (long long)counts.entries, hq->freshness ? hq->freshness : "null",
-                            (unsigned long long)hq->keyset->version) < 0)
+                            (unsigned long long)hq->keyset->version, (long long)policy_version) < 0)
         return hq_answer_error(call, 503, "out of memory");
     return HQ_DONE;
 }

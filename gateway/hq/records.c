@@ -151,19 +151,33 @@ static int check_repeat(struct ingest *in, const struct journal_record *r, struc
     return same > 0 ? 0 : quarantine(in, "another record under a sequence held", err);
 }
 
+/* An officer's answer to a hit; the chain brings each once. */
+static int put_answer(struct ingest *in, const struct journal_record *r, struct err_text *err)
+{
+    return hq_db_exec(in->db,
+                      "INSERT INTO answers(checkpoint, chain, sequence, time_ms, received_ms, body)"
+                      " VALUES($1, $2, $3, $4, $5, $6)",
+                      HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
+                                hq_int((int64_t)r->header.sequence), hq_int(r->header.wall.ms),
+                                hq_int(in->now.ms), hq_blob(r->body, r->body_size)),
+                      err);
+}
+
 static int store_record(struct ingest *in, const struct journal_record *r, const char *line,
                         size_t size, struct err_text *err)
 {
     in->out->stored++;
-    return hq_db_exec(in->db,
-                      "INSERT INTO records(checkpoint, chain, sequence, hash, kind, time_ms,"
-                      " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
-                      HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
-                                hq_int((int64_t)r->header.sequence),
-                                hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE),
-                                hq_text(journal_kind_name(r->header.kind)),
-                                hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_blob(line, size)),
-                      err);
+    int rc = hq_db_exec(
+        in->db,
+        "INSERT INTO records(checkpoint, chain, sequence, hash, kind, time_ms,"
+        " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
+        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int((int64_t)r->header.sequence),
+                  hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE),
+                  hq_text(journal_kind_name(r->header.kind)), hq_int(r->header.wall.ms),
+                  hq_int(in->now.ms), hq_blob(line, size)),
+        err);
+    return rc == 0 && r->header.kind == JOURNAL_HIT_ANSWER && r->has_body ? put_answer(in, r, err)
+                                                                          : rc;
 }
 
 static int take_record(struct ingest *in, const struct journal_record *r, const char *line,

@@ -22,10 +22,13 @@ static const struct hq_route routes[] = {
     {"PUT", "/v1/list/chunks/{}", HQ_WHO_OPERATOR, false, hq_list_put_chunk},
     {"GET", "/v1/keyset", BOTH, false, hq_keyset},
     {"PUT", "/v1/keyset", HQ_WHO_OPERATOR, false, hq_put_keyset},
+    {"GET", "/v1/match-policy", BOTH, false, hq_match_policy},
+    {"PUT", "/v1/match-policy", HQ_WHO_OPERATOR, false, hq_put_match_policy},
     {"POST", "/v1/checkpoints/{}/records", HQ_WHO_BOX, true, hq_box_records},
     {"POST", "/v1/checkpoints/{}/urgent", HQ_WHO_BOX, true, hq_box_urgent},
     {"GET", "/v1/checkpoints/{}/inbox", HQ_WHO_BOX, true, hq_box_inbox},
     {"GET", "/v1/operator/hits", HQ_WHO_OPERATOR, false, hq_operator_hits},
+    {"GET", "/v1/operator/answers", HQ_WHO_OPERATOR, false, hq_operator_answers},
     {"GET", "/v1/operator/checkpoints", HQ_WHO_OPERATOR, false, hq_operator_checkpoints},
     {"POST", "/v1/operator/enroll", HQ_WHO_OPERATOR, false, hq_operator_enroll},
     {"POST", "/v1/operator/revoke", HQ_WHO_OPERATOR, false, hq_operator_revoke},
@@ -99,10 +102,11 @@ enum query_key {
     KEY_REVISION,
     KEY_HASH,
     KEY_CHECKPOINT,
+    KEY_POLICY,
     KEY_COUNT
 };
-static const char *const key_names[KEY_COUNT] = {"after",    "limit", "wait",
-                                                 "revision", "hash",  "checkpoint"};
+static const char *const key_names[KEY_COUNT] = {"after", "limit",      "wait",  "revision",
+                                                 "hash",  "checkpoint", "policy"};
 
 /* NULL, or what was expected. */
 static const char *take_value(enum query_key key, const char *value, struct hq_query *q)
@@ -135,6 +139,9 @@ static const char *take_value(enum query_key key, const char *value, struct hq_q
             return "a checkpoint id";
         memcpy(q->checkpoint, value, strlen(value) + 1);
         return NULL;
+    case KEY_POLICY:
+        q->has_policy = true;
+        return number_of(value, 0, INT64_MAX, &q->policy) ? NULL : "a number";
     case KEY_COUNT:
         break;
     }

@@ -40,6 +40,7 @@ enum journal_kind {
     JOURNAL_DEVICE = 11,
     JOURNAL_CLOCK = 12,
     JOURNAL_SEAL = 13,
+    JOURNAL_HIT_ANSWER = 14, /* what an officer saw by eye of a hit's vehicle */
     JOURNAL_KIND_COUNT
 };
 

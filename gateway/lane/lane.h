@@ -106,6 +106,14 @@ struct lane_passage_event {
     struct decision decision; /* folded over the hits */
     bool cleared; /* completed authenticated read, no open hit, list fresh, no inspection due */
     enum read_authenticity authenticity;
+    /* Read anew: the vehicle is there, even if the lane follows it no more. Then with all its hits,
+     * otherwise with those that are new. */
+    bool again;
+    /* It may be one that is queued already: it is not queued as one more, and a hit of it that
+     * holds loses the order. */
+    bool unplaced;
+    /* Or it is one more, ahead of all that are read from now on: where they are is in doubt. */
+    bool perhaps_more;
     uint8_t hit_count;
     struct lane_hit hits[LANE_HITS_MAX];
 };
@@ -316,6 +324,7 @@ enum lane_timer {
     TIMER_EMPTY,     /* all loops free long enough */
     TIMER_GRACE,     /* a vehicle at the stop line waits for its read */
     TIMER_TRANSIT,   /* the first vehicle on its way must have arrived */
+    TIMER_DOUBT,     /* nobody who may be one more is on the way any longer */
     TIMER_APPROACH,  /* nobody unseen can be between camera and boom any more */
     TIMER_ORDER,     /* the outcome of the boom order must have come */
     TIMER_STOP,      /* the outcome of the stop order must have come, or it is tried again */
@@ -345,7 +354,8 @@ struct lane_vehicle {
     bool raise;     /* the rules would open for it */
     bool open_hit;  /* some hit, holding or not, not withdrawn or released */
     bool was_held;  /* never raised for automatically again */
-    bool doubtful;  /* its read came after it, from far: perhaps of the vehicle behind it */
+    bool doubtful;  /* it may be one place further back: a read came late, from far, or one before
+                       it may have been of another vehicle */
     bool announced; /* siren and strobe given */
     bool siren;
     bool strobe;
@@ -402,9 +412,10 @@ struct lane_state {
     bool journal_commits;
     /* vehicles */
     bool order_known;
-    bool exit_seen;   /* the exit loop saw the vehicle at the boom */
-    bool was_present; /* the presence loop saw it */
-    uint8_t arrived;  /* vehicles of the queue that reached the stop line */
+    bool perhaps_more; /* one more vehicle than are queued may be on its way */
+    bool exit_seen;    /* the exit loop saw the vehicle at the boom */
+    bool was_present;  /* the presence loop saw it */
+    uint8_t arrived;   /* vehicles of the queue that reached the stop line */
     uint8_t count;
     struct lane_vehicle queue[LANE_QUEUE_MAX];
     uint8_t hold_count;
@@ -423,6 +434,7 @@ struct lane_status {
     bool list_usable;
     bool order_known;
     bool stopped;
+    bool doubtful; /* the vehicles may each be one place further back than told */
     uint32_t inputs;
     uint8_t vehicle_count;             /* in the queue */
     uint64_t vehicles[LANE_QUEUE_MAX]; /* passage ids, first at the boom; 0 = unread */

@@ -132,6 +132,7 @@ void queue_lose_order(struct lane_ctx *x)
     timer_off(x, TIMER_EXIT_GAP);
     timer_off(x, TIMER_EMPTY);
     timer_off(x, TIMER_APPROACH);
+    s->perhaps_more = false;
     if (s->order_known) {
         s->order_known = false;
         (void)add_record(x, LANE_RECORD_ORDER_LOST, LANE_CLASS_PROTECTIVE);
@@ -158,7 +159,7 @@ static struct lane_vehicle *push(struct lane_ctx *x, uint64_t passage)
         queue_lose_order(x);
     }
     struct lane_vehicle *v = &s->queue[s->count++];
-    *v = (struct lane_vehicle){.passage = passage};
+    *v = (struct lane_vehicle){.passage = passage, .doubtful = s->perhaps_more};
     return v;
 }
 
@@ -185,6 +186,7 @@ static void arrive(struct lane_ctx *x)
         return;
     }
     if (s->arrived == s->count) {
+        s->perhaps_more = false; /* here it is */
         (void)push(x, 0);
         if (!s->order_known) { /* one too many: push lost it */
             return;
@@ -359,11 +361,32 @@ static void refresh_open_hit(struct lane_vehicle *v)
     v->open_hit = (v->withdrawn ^ ((1u << v->hit_count) - 1u)) != 0;
 }
 
+/* With all places taken a hit that holds takes that of one that does not. */
+static void take_hit(struct lane_vehicle *v, const struct lane_hit *hit)
+{
+    for (uint8_t i = 0; i < v->hit_count; i++) {
+        if (v->hits[i].hit == hit->hit) {
+            return;
+        }
+    }
+    if (v->hit_count < LANE_HITS_MAX) {
+        v->hits[v->hit_count++] = *hit;
+        return;
+    }
+    for (uint8_t i = 0; i < LANE_HITS_MAX && hit->holds; i++) {
+        if (!v->hits[i].holds) {
+            v->hits[i] = *hit;
+            v->withdrawn &= (uint8_t) ~(1u << i);
+            return;
+        }
+    }
+}
+
 static void take_decision(struct lane_ctx *x, struct lane_vehicle *v,
                           const struct lane_passage_event *event)
 {
-    for (uint8_t i = 0; i < event->hit_count && v->hit_count < LANE_HITS_MAX; i++) {
-        v->hits[v->hit_count++] = event->hits[i];
+    for (uint8_t i = 0; i < event->hit_count; i++) {
+        take_hit(v, &event->hits[i]);
     }
     refresh_open_hit(v);
     v->cleared = event->cleared;
@@ -415,7 +438,7 @@ static bool has_holding_hit(const struct lane_passage_event *event)
 static struct lane_vehicle *new_vehicle(struct lane_ctx *x, uint64_t passage)
 {
     struct lane_state *s = x->s;
-    s->last_passage = passage;
+    s->last_passage = passage > s->last_passage ? passage : s->last_passage;
     if (!s->order_known) {
         if (s->count == LANE_QUEUE_MAX) { /* the oldest of unknown order go */
             s->count--;
@@ -427,7 +450,7 @@ static struct lane_vehicle *new_vehicle(struct lane_ctx *x, uint64_t passage)
     if (is_late(x)) {
         timer_off(x, TIMER_GRACE);
         s->queue[s->arrived - 1].passage = passage;
-        s->queue[s->arrived - 1].doubtful = is_far(x);
+        s->queue[s->arrived - 1].doubtful |= is_far(x);
         return &s->queue[s->arrived - 1];
     }
     make_room(x);
@@ -453,10 +476,37 @@ static void late_hits(struct lane_ctx *x, const struct lane_passage_event *event
     }
 }
 
+/* One of those that are queued, or one more: where it is nobody can say. */
+static void take_unplaced(struct lane_ctx *x, const struct lane_passage_event *event)
+{
+    if (event->perhaps_more && x->s->order_known) {
+        x->s->perhaps_more = true;
+        timer_set(x, TIMER_DOUBT, x->c->transit_max_ms);
+    }
+    if (!has_holding_hit(event)) {
+        return;
+    }
+    if (x->s->order_known) {
+        queue_lose_order(x);
+    }
+    ask_to_confirm(x, event->passage);
+}
+
+/* A vehicle the lane gave up is there again where that says something: at a camera that looks at
+ * the boom itself, or as one more of unknown order, which is not known while it is on its way. */
+static bool is_back(const struct lane_ctx *x, const struct lane_passage_event *event)
+{
+    return event->again && (queue_is_direct(x) || !x->s->order_known);
+}
+
 void queue_passage(struct lane_ctx *x, const struct lane_passage_event *event)
 {
     struct lane_vehicle *v = find_vehicle(x, event->passage);
-    if (!v && event->passage <= x->s->last_passage) {
+    if (!v && event->unplaced) {
+        take_unplaced(x, event);
+        return;
+    }
+    if (!v && event->passage <= x->s->last_passage && !is_back(x, event)) {
         late_hits(x, event);
         return;
     }
@@ -535,6 +585,11 @@ void queue_tick(struct lane_ctx *x)
     }
     if (timer_take(x, TIMER_TRANSIT)) {
         queue_lose_order(x);
+    }
+    if (s->count > 0 && s->perhaps_more) { /* behind them it may wait for long */
+        timer_set(x, TIMER_DOUBT, x->c->transit_max_ms);
+    } else if (timer_take(x, TIMER_DOUBT)) {
+        s->perhaps_more = false;
     }
     if (timer_take(x, TIMER_APPROACH) && !s->order_known && s->contact && !s->blind) {
         know_order(x);

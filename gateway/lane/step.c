@@ -259,6 +259,7 @@ void lane_status_of(const struct lane_config *config, const struct lane_state *s
     out->blind = state->blind;
     out->list_usable = state->list_usable;
     out->order_known = state->order_known;
+    out->doubtful = state->perhaps_more || (state->count > 0 && state->queue[0].doubtful);
     out->stopped = state->stopped;
     out->inputs = state->inputs;
     out->vehicle_count = state->count;

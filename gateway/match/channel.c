@@ -122,3 +122,16 @@ void channel_destroy(struct match_channel *channel)
 {
     free(channel);
 }
+
+int channel_check(const char *alphabet, const char *text, size_t size, struct err_text *err)
+{
+    struct match_channel *channel = NULL;
+    int result = channel_parse(text, size, &channel, err);
+    if (result < 0)
+        return result;
+    const char *name = channel_alphabet_name(channel->alphabet);
+    if (strcmp(name, alphabet) != 0)
+        result = err_set(err, ERR_INVALID, "alphabet = '%s': expected '%.32s'", name, alphabet);
+    channel_destroy(channel);
+    return result;
+}

@@ -130,3 +130,7 @@ int channel_parse(const char *text, size_t size, struct match_channel **out,
 int channel_write(const struct match_channel *channel, char **out_text,
                   size_t *out_size) MUST_CHECK;
 void channel_destroy(struct match_channel *channel); /* NULL is fine */
+/* Whether a channel file can be read and is of the alphabet named. Errors of channel_parse;
+ * ERR_INVALID: of another one. */
+int channel_check(const char *alphabet, const char *text, size_t size,
+                  struct err_text *err) MUST_CHECK;

@@ -285,7 +285,7 @@ int match_index_create(const struct match_entry *const *entries, size_t count,
     if (result != 0) {
         return result;
     }
-    struct match_index *index = aligned_alloc(64, sizeof(*index));
+    struct match_index *index = aligned_alloc(64, (sizeof(*index) + 63) / 64 * 64);
     if (!index) {
         return err_set(err, ERR_NO_MEMORY, "match index: no memory");
     }

@@ -20,6 +20,7 @@ static const struct {
     {"officer_risk", "注意安全"},
     {"class_conflict", "种类不符"},
     {"list_stale", "名单过期"},
+    {"plate_conflict", "车牌冲突"},
 };
 
 void decision_init(struct decision *out)
@@ -42,6 +43,7 @@ void decision_merge(struct decision *into, const struct decision *other)
         memcpy(into->rule, other->rule, sizeof(into->rule));
     }
     uint32_t risk = (into->marks | other->marks) & MARK_OFFICER_RISK;
+    uint32_t conflict = (into->marks | other->marks) & MARK_PLATE_CONFLICT;
     if (other->level > into->level) {
         into->level = other->level;
         into->marks = other->marks;
@@ -58,7 +60,7 @@ void decision_merge(struct decision *into, const struct decision *other)
     if (other->forward > into->forward) {
         into->forward = other->forward;
     }
-    into->marks |= risk;
+    into->marks |= risk | conflict;
     if (risk) {
         into->siren = false;
         into->strobe = false;

@@ -44,7 +44,8 @@ enum decision_mark {
     MARK_OFFICER_RISK = 16,    /* 注意安全: armed, violent or several people */
     MARK_CLASS_CONFLICT = 32,  /* 种类不符: both classes known and different */
     MARK_LIST_STALE = 64,      /* 名单过期: the list is older than the lane's limit */
-    MARK_COUNT = 7             /* number of bits above, not a bit */
+    MARK_PLATE_CONFLICT = 128, /* 车牌冲突: two sure plates were read of this one vehicle */
+    MARK_COUNT = 8             /* number of bits above, not a bit */
 };
 
 struct decision {
@@ -66,7 +67,7 @@ void decision_init(struct decision *out);
 /* Folds the decision of another hit of the same passage into `into`. The stronger alert gives
  * level, rule and marks, every hold and call for backup stays, `raise` stays only if both say so,
  * and one officer-risk decision silences the outside of all: its mark stays, sounding becomes
- * silent. */
+ * silent. So does the mark of a plate conflict, which is the vehicle's. */
 void decision_merge(struct decision *into, const struct decision *other);
 
 /* Stable names for journal and JSON ("sounding", "red", "urgent"); NULL out of range. */

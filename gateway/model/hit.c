@@ -18,6 +18,14 @@ const char *match_kind_name(enum match_kind kind)
     return NULL;
 }
 
+enum match_kind match_kind_parse(const char *name)
+{
+    for (int kind = MATCH_EXACT; kind <= MATCH_PARTIAL; kind++)
+        if (strcmp(match_kind_name((enum match_kind)kind), name) == 0)
+            return (enum match_kind)kind;
+    return (enum match_kind)0;
+}
+
 static int check_entry(const struct wanted_record *entry, struct err_text *err)
 {
     char text[PLATE_TEXT_SIZE];
@@ -138,6 +146,20 @@ static int check_refused(const struct match_message *m, struct err_text *err)
     return 0;
 }
 
+/* The channels' names become text of a record. */
+static int check_policy(const struct policy_status *policy, struct err_text *err)
+{
+    size_t size = strnlen(policy->channels, sizeof policy->channels);
+    if (size == sizeof policy->channels ||
+        strspn(policy->channels, "abcdefghijklmnopqrstuvwxyz0123456789-_ ") != size)
+        return err_set(err, ERR_INVALID, "policy channels: names of a-z, 0-9, - and _ expected");
+    if (policy->version > INT64_MAX || policy->false_alerts == 0 || policy->traffic == 0)
+        return err_set(err, ERR_INVALID, "policy numbers: out of range");
+    return is_bool(&policy->traffic_stated)
+               ? 0
+               : err_set(err, ERR_INVALID, "policy traffic_stated: no truth value");
+}
+
 int match_message_check(const struct match_message *m, size_t size, struct err_text *err)
 {
     if (size < sizeof *m)
@@ -171,6 +193,8 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
         return check_stats(m, err);
     case MATCH_REFUSED:
         return check_refused(m, err);
+    case MATCH_POLICY:
+        return check_policy(&m->u.policy, err);
     }
     return err_set(err, ERR_INVALID, "type = '%d': unknown", (int)m->type);
 }

@@ -42,7 +42,8 @@ enum {
     MATCH_COUNTER_NAME_SIZE = 32,
     MATCH_COUNTER_SOURCE_SIZE = 32,
     MATCH_REFUSED_SOURCE_SIZE = 56, /* "[2001:db8::1]:40000" */
-    MATCH_REFUSED_BYTES_MAX = 48
+    MATCH_REFUSED_BYTES_MAX = 48,
+    MATCH_CHANNELS_SIZE = 64
 };
 
 enum match_message_type {
@@ -55,7 +56,8 @@ enum match_message_type {
         6,              /* watched entries that are in the list no more (expiry is no withdrawal) */
     MATCH_SEARCHED = 7, /* answer to a search: like a read, of no passage */
     MATCH_STATS = 8,    /* counters of capture and matching since start, for status and metrics */
-    MATCH_REFUSED = 9   /* what of a camera was refused for one cause in a minute */
+    MATCH_REFUSED = 9,  /* what of a camera was refused for one cause in a minute */
+    MATCH_POLICY = 10   /* by what judgement goes: once a connection, then when it changes */
 };
 
 enum list_state {
@@ -70,6 +72,18 @@ struct list_status {
     struct wall_time signed_at;     /* time in that batch */
     struct wall_time current_until; /* of the freshness statement, 0 = none */
     enum list_state state;
+};
+
+/* By what judgement goes: the signed match policy in force, or what is built in without one. */
+struct policy_status {
+    uint64_t version;           /* 0: built in */
+    uint8_t hash[32];           /* of the policy's payload; zeros: built in */
+    struct wall_time signed_at; /* 0: built in */
+    uint32_t false_alerts;      /* operating point: false alerts a shift of 8 h */
+    uint32_t traffic;           /* vehicles a shift it is measured by */
+    bool traffic_stated;        /* by the policy; otherwise from the box's own count */
+    uint8_t look_alike_max;
+    char channels[MATCH_CHANNELS_SIZE]; /* alphabets with a channel, "latin mainland"; "": none */
 };
 
 struct match_counter {
@@ -119,6 +133,7 @@ struct match_message {
             uint8_t size;
             uint8_t bytes[MATCH_REFUSED_BYTES_MAX]; /* its first bytes, none of a plate */
         } refused;
+        struct policy_status policy;
     } u;
     /* MATCH_READ and MATCH_SEARCHED: the JSON texts of the hits' entries follow, each
      * entry.text_size bytes, in order. */
@@ -151,12 +166,29 @@ enum { MATCH_MESSAGE_SIZE_MAX = sizeof(struct match_message) + MATCH_HITS_MAX * 
 
 /* "exact", "look_alike", "candidate", "partial"; NULL when it is none. */
 const char *match_kind_name(enum match_kind kind);
+/* And back; 0 when no kind has that name. */
+enum match_kind match_kind_parse(const char *name);
 /* What the odds of a hit mean to an officer: "almost certainly this plate" … "possible: check by
  * eye"; for MATCH_ODDS_NONE what its kind says by itself. Never NULL. */
 const char *match_odds_words(int16_t odds_db, enum match_kind kind);
 const char *match_odds_words_zh(int16_t odds_db, enum match_kind kind);
 
-enum { MATCH_DIFFERS_TEXT_SIZE = 640 };
+/* One place where the best read says something else than the entry's plate. */
+struct match_difference {
+    uint8_t position; /* of the plate's symbols, from 1 */
+    uint8_t listed;   /* the plate's symbol; 0: something was read before that position that the
+                         plate does not have (a position above the last: behind it) */
+    uint8_t read;     /* the symbol read; PLATE_SYMBOL_UNREAD: not read */
+};
+enum {
+    MATCH_DIFFERENCES_MAX = 2 * PLATE_SYMBOLS_MAX,
+    MATCH_DIFFERS_TEXT_SIZE = 640,
+    MATCH_WHY_TEXT_SIZE = MATCH_DIFFERS_TEXT_SIZE + 128
+};
+/* Where the best read (its key, 0: none) differs, `differs` as in the hit, positions rising.
+ * Returns how many. */
+int match_differences(plate_key entry, plate_key best_read, uint16_t differs,
+                      struct match_difference out[MATCH_DIFFERENCES_MAX]);
 /* How the best read (its key, 0: none) differs from the entry's plate, `differs` as in the hit:
  * "O read for 0 at position 3; 5 not read at position 7; 1 read before position 1", "" when it does
  * not. */
@@ -164,6 +196,12 @@ void match_differs_text(plate_key entry, plate_key best_read, uint16_t differs,
                         char out[MATCH_DIFFERS_TEXT_SIZE]);
 void match_differs_text_zh(plate_key entry, plate_key best_read, uint16_t differs,
                            char out[MATCH_DIFFERS_TEXT_SIZE]);
+/* Why this is a hit, for an officer: its kind, how the read differs, what the odds mean:
+ * "look-alike: O read for 0 at position 3; very likely this plate". */
+void match_why_text(enum match_kind kind, plate_key entry, plate_key best_read, uint16_t differs,
+                    int16_t odds_db, char out[MATCH_WHY_TEXT_SIZE]);
+void match_why_text_zh(enum match_kind kind, plate_key entry, plate_key best_read, uint16_t differs,
+                       int16_t odds_db, char out[MATCH_WHY_TEXT_SIZE]);
 
 /* Checks a query of `size` bytes as it came off the socket. Errors as match_message_check. */
 int match_query_check(const struct match_query *query, size_t size,

@@ -72,45 +72,57 @@ PRINTF_LIKE(2, 3) static void add(struct writer *w, const char *fmt, ...)
     w->size += needed;
 }
 
-static void add_other(struct writer *w, int position, uint8_t listed, uint8_t read)
+static void add_other(struct writer *w, const struct match_difference *d)
 {
-    const char *listed_text = plate_symbol_text(listed);
-    const char *read_text = plate_symbol_text(read);
-    if (read == PLATE_SYMBOL_UNREAD && w->zh)
-        add(w, "第%d位：%s 未读出", position, listed_text);
-    else if (read == PLATE_SYMBOL_UNREAD)
-        add(w, "%s not read at position %d", listed_text, position);
+    const char *listed = plate_symbol_text(d->listed);
+    const char *read = plate_symbol_text(d->read);
+    if (d->read == PLATE_SYMBOL_UNREAD && w->zh)
+        add(w, "第%d位：%s 未读出", d->position, listed);
+    else if (d->read == PLATE_SYMBOL_UNREAD)
+        add(w, "%s not read at position %d", listed, d->position);
     else if (w->zh)
-        add(w, "第%d位：读作 %s，名单为 %s", position, read_text, listed_text);
+        add(w, "第%d位：读作 %s，名单为 %s", d->position, read, listed);
     else
-        add(w, "%s read for %s at position %d", read_text, listed_text, position);
+        add(w, "%s read for %s at position %d", read, listed, d->position);
 }
 
-static void add_extra(struct writer *w, int position, int last, uint8_t read)
+static void add_extra(struct writer *w, const struct match_difference *d, int last)
 {
-    const char *text = plate_symbol_text(read);
-    if (position > last && w->zh)
+    const char *text = plate_symbol_text(d->read);
+    if (d->position > last && w->zh)
         add(w, "末位之后多读出 %s", text);
-    else if (position > last)
+    else if (d->position > last)
         add(w, "%s read behind the last", text);
     else if (w->zh)
-        add(w, "第%d位之前多读出 %s", position, text);
+        add(w, "第%d位之前多读出 %s", d->position, text);
     else
-        add(w, "%s read before position %d", text, position);
+        add(w, "%s read before position %d", text, d->position);
+}
+
+struct stretches {
+    const uint8_t *listed;
+    const uint8_t *read;
+    struct match_difference *out;
+    int count;
+};
+
+static void note(struct stretches *s, int position, uint8_t listed, uint8_t read)
+{
+    if (s->count < MATCH_DIFFERENCES_MAX)
+        s->out[s->count++] = (struct match_difference){(uint8_t)position, listed, read};
 }
 
 /* Listed symbols `from` .. `to` that the read does not say, against the symbols read in their
  * place: one for one from the right, as most of what is invented stands in front. */
-static void add_stretch(struct writer *w, const uint8_t *listed, int from, int to, int last,
-                        const uint8_t *read, int read_from, int read_to)
+static void note_stretch(struct stretches *s, int from, int to, int read_from, int read_to)
 {
     int extra = (read_to - read_from) - (to - from);
     int lost = extra < 0 ? -extra : 0;
     for (int i = 0; i < extra; i++)
-        add_extra(w, from + 1, last, read[read_from++]);
+        note(s, from + 1, 0, s->read[read_from++]);
     for (int i = from; i < to; i++)
-        add_other(w, i + 1, listed[i],
-                  i < from + lost ? PLATE_SYMBOL_UNREAD : read[read_from + i - from - lost]);
+        note(s, i + 1, s->listed[i],
+             i < from + lost ? PLATE_SYMBOL_UNREAD : s->read[read_from + i - from - lost]);
 }
 
 static bool is_said(const uint8_t *listed, int i, uint8_t read)
@@ -120,15 +132,16 @@ static bool is_said(const uint8_t *listed, int i, uint8_t read)
 
 /* The symbols that are said stand in both in the same order: each is looked for from where the
  * one before was found. */
-static void write_differs(struct writer *w, plate_key entry, plate_key best_read, uint16_t differs)
+int match_differences(plate_key entry, plate_key best_read, uint16_t differs,
+                      struct match_difference out[MATCH_DIFFERENCES_MAX])
 {
     uint8_t listed[PLATE_SYMBOLS_MAX];
     uint8_t read[PLATE_SYMBOLS_MAX];
+    struct stretches s = {.listed = listed, .read = read, .out = out};
     int count = plate_symbols(entry, listed);
     int read_count = plate_symbols(best_read, read);
     int from = 0;      /* listed symbols not yet accounted for */
     int read_from = 0; /* the same of the read */
-    w->out[0] = '\0';
     for (int i = 0; i <= count; i++) {
         int at = i == count ? read_count : read_from;
         if (i < count && (differs >> i & 1) != 0)
@@ -137,9 +150,25 @@ static void write_differs(struct writer *w, plate_key entry, plate_key best_read
             at++;
         if (i < count && at == read_count)
             continue; /* `differs` is not of this read: as if it were not said */
-        add_stretch(w, listed, from, i, count, read, read_from, at);
+        note_stretch(&s, from, i, read_from, at);
         from = i + 1;
         read_from = at + 1;
+    }
+    return s.count;
+}
+
+static void write_differs(struct writer *w, plate_key entry, plate_key best_read, uint16_t differs)
+{
+    struct match_difference rows[MATCH_DIFFERENCES_MAX];
+    uint8_t listed[PLATE_SYMBOLS_MAX];
+    int last = plate_symbols(entry, listed);
+    int count = match_differences(entry, best_read, differs, rows);
+    w->out[0] = '\0';
+    for (int i = 0; i < count; i++) {
+        if (rows[i].listed == 0)
+            add_extra(w, &rows[i], last);
+        else
+            add_other(w, &rows[i]);
     }
 }
 
@@ -155,4 +184,32 @@ void match_differs_text_zh(plate_key entry, plate_key best_read, uint16_t differ
 {
     struct writer w = {.zh = true, .out = out};
     write_differs(&w, entry, best_read, differs);
+}
+
+/* ---- why ---- */
+
+static const struct kind_words {
+    const char *en;
+    const char *zh;
+} kind_words[] = {[MATCH_EXACT] = {"exact", "精确匹配"},
+                  [MATCH_LOOK_ALIKE] = {"look-alike", "形近字匹配"},
+                  [MATCH_CANDIDATE] = {"a candidate of the camera", "摄像机候选匹配"},
+                  [MATCH_PARTIAL] = {"partial plate", "部分号牌匹配"}};
+
+void match_why_text(enum match_kind kind, plate_key entry, plate_key best_read, uint16_t differs,
+                    int16_t odds_db, char out[MATCH_WHY_TEXT_SIZE])
+{
+    char how[MATCH_DIFFERS_TEXT_SIZE];
+    match_differs_text(entry, best_read, differs, how);
+    (void)snprintf(out, MATCH_WHY_TEXT_SIZE, "%s%s%s; %s", kind_words[kind].en, how[0] ? ": " : "",
+                   how, match_odds_words(odds_db, kind)); /* has room for all of them */
+}
+
+void match_why_text_zh(enum match_kind kind, plate_key entry, plate_key best_read, uint16_t differs,
+                       int16_t odds_db, char out[MATCH_WHY_TEXT_SIZE])
+{
+    char how[MATCH_DIFFERS_TEXT_SIZE];
+    match_differs_text_zh(entry, best_read, differs, how);
+    (void)snprintf(out, MATCH_WHY_TEXT_SIZE, "%s%s%s；%s", kind_words[kind].zh, how[0] ? "：" : "",
+                   how, match_odds_words_zh(odds_db, kind)); /* the same */
 }

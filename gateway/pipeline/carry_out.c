@@ -84,13 +84,14 @@ static void record_order(struct pipeline *p, const struct lane_command *command)
     (void)send_fact(p); /* counted; nobody waits for it */
 }
 
-/* The hits of a hold, from the lane itself or from the latest passages. */
+/* The hits of a hold, from the lane itself or from the latest vehicles. */
 static void fill_held(struct lane_slot *slot, const struct lane_record *record, struct fact *fact)
 {
     for (int i = 0; i < record->hit_count; i++) {
-        const struct fact_held *held = passages_find_hit(&slot->passages, record->hits[i]);
+        const struct vehicle_hit *held = vehicles_find_hit(&slot->vehicles, record->hits[i]);
         struct fact_held *out = &fact->u.lane.held[fact->u.lane.held_count];
-        *out = held ? *held : (struct fact_held){.hit = record->hits[i]};
+        *out = held ? (struct fact_held){held->hit, held->entry, held->priority}
+                    : (struct fact_held){.hit = record->hits[i]};
         for (int h = 0; !held && h < slot->state.hold_count; h++)
             for (int k = 0; k < slot->state.holds[h].hit_count; k++)
                 if (slot->state.holds[h].hits[k].hit == record->hits[i])
@@ -108,6 +109,30 @@ static void answer_commit(struct pipeline *p, struct lane_slot *slot, uint64_t c
     defer(p, slot, &event);
 }
 
+void fill_evidence(struct fact *fact, const struct vehicle *vehicle)
+{
+    struct fact_evidence *out = &fact->evidence;
+    for (int i = 0; i < PLATE_PLACES; i++)
+        out->plates[i] = vehicle->plates[i].key;
+    out->read_count = vehicle->read_count;
+    out->reads_dropped = vehicle->reads_dropped;
+    memcpy(out->reads, vehicle->reads, sizeof out->reads);
+}
+
+/* What the lane says of its vehicles ends what is remembered of them. */
+static void tell_vehicles(struct lane_slot *slot, const struct lane_record *record,
+                          struct fact *fact)
+{
+    const struct vehicle *vehicle = vehicles_find_id(&slot->vehicles, record->passage);
+    if (record->kind == LANE_RECORD_HOLD_ENDED)
+        vehicles_settled(&slot->vehicles, record->passage);
+    if (record->kind != LANE_RECORD_LEFT)
+        return;
+    vehicles_left(&slot->vehicles, record->passage);
+    if (vehicle)
+        fill_evidence(fact, vehicle);
+}
+
 static void record_lane(struct pipeline *p, struct lane_slot *slot,
                         const struct lane_record *record)
 {
@@ -117,6 +142,7 @@ static void record_lane(struct pipeline *p, struct lane_slot *slot,
     fact->commit = record->commit;
     fact->u.lane.record = *record;
     fill_held(slot, record, fact);
+    tell_vehicles(slot, record, fact);
     if (act)
         fact->actor = act->actor;
     if (record->kind == LANE_RECORD_HOLD_ACTIVE)

@@ -5,43 +5,44 @@
 #include <string.h>
 
 #include "gateway/base/encode.h"
+#include "gateway/pipeline/fact_json.h"
+#include "gateway/pipeline/why.h"
 
 /* ---- building ---- */
 
-static void put_int(json_t *object, const char *key, int64_t value)
+void put_int(json_t *object, const char *key, int64_t value)
 {
     json_object_set_new(object, key, json_integer(value));
 }
 
-static void put_id(json_t *object, const char *key, uint64_t id)
+void put_id(json_t *object, const char *key, uint64_t id)
 {
     if (id != 0)
         put_int(object, key, (int64_t)id);
 }
 
-/* A camera's own event id may use all 64 bits, which a JSON integer has not: it stays text. */
-static void put_event_id(json_t *object, uint64_t id)
+void put_event_id(json_t *object, const char *key, uint64_t id)
 {
     char text[24];
     if (id == 0)
         return;
     snprintf(text, sizeof text, "%llu", (unsigned long long)id);
-    json_object_set_new(object, "event_id", json_string(text));
+    json_object_set_new(object, key, json_string(text));
 }
 
-static void put_text(json_t *object, const char *key, const char *text)
+void put_text(json_t *object, const char *key, const char *text)
 {
     if (text && text[0] != '\0')
         json_object_set_new(object, key, json_string(text));
 }
 
-static void put_true(json_t *object, const char *key, bool value)
+void put_true(json_t *object, const char *key, bool value)
 {
     if (value)
         json_object_set_new(object, key, json_true());
 }
 
-static void put_plate(json_t *object, const char *key, plate_key plate)
+void put_plate(json_t *object, const char *key, plate_key plate)
 {
     char text[PLATE_TEXT_SIZE];
     if (plate != 0 && plate_decode(plate, text) == 0)
@@ -55,7 +56,7 @@ static void put_class(json_t *object, plate_class class)
     put_text(object, "class", text);
 }
 
-static void put_time(json_t *object, const char *key, struct wall_time time)
+void put_time(json_t *object, const char *key, struct wall_time time)
 {
     char text[WALL_TEXT_SIZE];
     if (time.ms == 0)
@@ -64,7 +65,7 @@ static void put_time(json_t *object, const char *key, struct wall_time time)
     put_text(object, key, text);
 }
 
-static const char *read_kind_name(enum plate_text_kind kind)
+const char *read_kind_name(enum plate_text_kind kind)
 {
     switch (kind) {
     case PLATE_KEY:
@@ -79,7 +80,7 @@ static const char *read_kind_name(enum plate_text_kind kind)
     return NULL;
 }
 
-static const char *authenticity_name(enum read_authenticity authenticity)
+const char *authenticity_name(enum read_authenticity authenticity)
 {
     switch (authenticity) {
     case AUTH_NONE:
@@ -133,11 +134,11 @@ static json_t *candidates_body(const struct plate_read *read)
     return list;
 }
 
-static json_t *read_body(const struct plate_read *read)
+json_t *read_body(const struct plate_read *read)
 {
     json_t *body = json_object();
     put_int(body, "camera", read->camera);
-    put_event_id(body, read->event_id);
+    put_event_id(body, "event_id", read->event_id);
     put_text(body, "kind", read_kind_name(read->kind));
     put_plate(body, "plate", read->key);
     put_text(body, "raw", read->raw);
@@ -218,15 +219,6 @@ static json_t *decision_body(const struct decision *decision)
 
 /* ---- one body a kind ---- */
 
-static void passage_into(json_t *body, const struct fact *fact)
-{
-    put_id(body, "passage", fact->u.passage.passage);
-    put_true(body, "repeated", fact->u.passage.repeated);
-    put_true(body, "cleared", fact->u.passage.cleared);
-    put_id(body, "hits", fact->u.passage.hits);
-    json_object_set_new(body, "read", read_body(&fact->u.passage.read));
-}
-
 static void hit_into(json_t *body, const struct fact *fact)
 {
     const struct match_hit *match = &fact->u.hit.match;
@@ -236,12 +228,14 @@ static void hit_into(json_t *body, const struct fact *fact)
     put_text(body, "class_agreement", agreement_name(match->agreement));
     put_plate(body, "matched", match->read_key);
     put_id(body, "differing", match->differing);
+    why_into(body, match, &fact->u.hit.read);
     put_true(body, "expired", match->expired);
     json_object_set_new(body, "read", read_body(&fact->u.hit.read));
     json_object_set_new(body, "entry", entry_body(&match->entry));
     json_object_set_new(body, "decision", decision_body(&fact->u.hit.decision));
     json_object_set_new(body, "list", list_body(&fact->u.hit.list));
     json_object_set_new(body, "clock", clock_body(&fact->u.hit.clock));
+    put_evidence(body, &fact->evidence);
 }
 
 static void lane_into(json_t *body, const struct fact *fact)
@@ -258,6 +252,7 @@ static void lane_into(json_t *body, const struct fact *fact)
         put_text(body, "boom", boom_state_name(record->boom));
     if (record->refusal != LANE_REFUSAL_NONE)
         put_text(body, "refusal", lane_refusal_name(record->refusal));
+    put_evidence(body, &fact->evidence);
     if (fact->u.lane.held_count == 0)
         return;
     json_t *held = json_array();
@@ -305,65 +300,6 @@ static void alarm_into(json_t *body, const struct fact *fact)
     put_text(body, "name", def->name);
     put_text(body, "en", def->text_en);
     put_text(body, "zh", def->text_zh);
-}
-
-static json_t *hold_body(const struct lane_hold *hold)
-{
-    json_t *body = json_object();
-    put_id(body, "hold", hold->id);
-    put_id(body, "passage", hold->passage);
-    put_id(body, "priority", hold->priority);
-    put_true(body, "by_officer", hold->by_officer);
-    put_id(body, "hits", hold->hit_count);
-    return body;
-}
-
-static json_t *names_of_bits(uint32_t bits, int count, const char *(*name)(int))
-{
-    json_t *names = json_array();
-    for (int i = 0; i < count; i++)
-        if (bits & (1u << i))
-            json_array_append_new(names, json_string(name(i)));
-    return names;
-}
-
-static const char *output_name(int output)
-{
-    return lane_output_name((enum lane_output)output);
-}
-
-static const char *input_name(int input)
-{
-    return lane_input_name((enum lane_input)input);
-}
-
-static void status_into(json_t *body, const struct fact *fact)
-{
-    const struct lane_status *status = &fact->u.status;
-    json_t *holds = json_array();
-    json_t *waiting = json_array();
-    put_text(body, "boom", boom_state_name(status->boom));
-    put_text(body, "boom_zh", boom_state_text(status->boom));
-    json_object_set_new(body, "contact", json_boolean(status->contact));
-    json_object_set_new(body, "blind", json_boolean(status->blind));
-    json_object_set_new(body, "list_usable", json_boolean(status->list_usable));
-    json_object_set_new(body, "order_known", json_boolean(status->order_known));
-    put_true(body, "stopped", status->stopped);
-    put_int(body, "vehicles", status->vehicle_count);
-    put_int(body, "at_boom", status->at_boom);
-    for (int i = 0; i < status->hold_count; i++)
-        json_array_append_new(holds, hold_body(&status->holds[i]));
-    for (int i = 0; i < status->waiting_count; i++) {
-        json_t *hold = json_object();
-        put_id(hold, "hold", status->waiting[i].hold);
-        put_id(hold, "passage", status->waiting[i].passage);
-        put_int(hold, "place", status->waiting[i].place);
-        json_array_append_new(waiting, hold);
-    }
-    json_object_set_new(body, "holds", holds);
-    json_object_set_new(body, "waiting", waiting);
-    json_object_set_new(body, "lights", names_of_bits(status->lights, OUTPUT_COUNT, output_name));
-    json_object_set_new(body, "inputs", names_of_bits(status->inputs, INPUT_COUNT, input_name));
 }
 
 static void actor_into(json_t *body, const struct fact *fact)
@@ -418,6 +354,9 @@ json_t *fact_body(const struct fact *fact)
     case FACT_HIT:
         hit_into(body, fact);
         break;
+    case FACT_CONFLICT:
+        conflict_into(body, fact);
+        break;
     case FACT_LANE:
         lane_into(body, fact);
         break;
@@ -430,11 +369,17 @@ json_t *fact_body(const struct fact *fact)
     case FACT_ACT:
         act_into(body, fact);
         break;
+    case FACT_ANSWER:
+        answer_into(body, fact);
+        break;
     case FACT_ALARM:
         alarm_into(body, fact);
         break;
     case FACT_LIST:
         json_object_set_new(body, "list", list_body(&fact->u.list));
+        break;
+    case FACT_POLICY:
+        policy_into(body, &fact->u.policy);
         break;
     case FACT_CLOCK:
         json_object_set_new(body, "clock", clock_body(&fact->u.clock));
@@ -492,6 +437,8 @@ const char *fact_record_kind(const struct fact *fact)
         return "passage";
     case FACT_HIT:
         return "hit";
+    case FACT_CONFLICT:
+        return "decision";
     case FACT_LANE:
         return lane_record_kind(&fact->u.lane.record);
     case FACT_ORDER:
@@ -500,10 +447,13 @@ const char *fact_record_kind(const struct fact *fact)
         return "outcome";
     case FACT_ACT:
         return "act";
+    case FACT_ANSWER:
+        return "hit_answer";
     case FACT_ALARM:
     case FACT_REFUSED:
         return "device";
     case FACT_LIST:
+    case FACT_POLICY:
         return "list";
     case FACT_CLOCK:
         return "clock";
@@ -521,6 +471,8 @@ static const char *event_name(const struct fact *fact)
         return "read";
     case FACT_HIT:
         return "hit";
+    case FACT_CONFLICT:
+        return "plate_conflict";
     case FACT_LANE:
         return fact->u.lane.record.hold ? "hold" : "lane";
     case FACT_ORDER:
@@ -528,12 +480,16 @@ static const char *event_name(const struct fact *fact)
         return "boom";
     case FACT_ACT:
         return "act";
+    case FACT_ANSWER:
+        return "hit_answer";
     case FACT_ALARM:
         return "alarm";
     case FACT_REFUSED:
         return "camera_errors";
     case FACT_LIST:
         return "list";
+    case FACT_POLICY:
+        return "policy";
     case FACT_CLOCK:
         return "clock";
     case FACT_STATUS:
@@ -555,8 +511,9 @@ void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16])
 
 bool fact_shows_plate(const struct fact *fact)
 {
-    return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_SUPPRESSED ||
-           fact->kind == FACT_ACT;
+    return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
+           fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT || fact->kind == FACT_ANSWER ||
+           (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
 }
 
 json_t *fact_event(const struct fact *fact)
@@ -571,6 +528,7 @@ json_t *fact_event(const struct fact *fact)
         char marks[DECISION_MARKS_TEXT_SIZE];
         decision_marks_format(fact->u.hit.decision.marks, marks);
         put_text(event, "marks_zh", marks);
+        why_words_into(event, &fact->u.hit.match, &fact->u.hit.read);
         json_t *card = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
         if (card)
             json_object_set_new(event, "card", card);

@@ -13,6 +13,7 @@
 #include "gateway/lane/lane.h"
 #include "gateway/model/decision.h"
 #include "gateway/model/hit.h"
+#include "gateway/pipeline/vehicles.h"
 
 enum {
     FACT_NAME_SIZE = 32,
@@ -25,12 +26,15 @@ enum {
 enum fact_kind {
     FACT_PASSAGE,    /* a vehicle's read */
     FACT_HIT,        /* one entry it matched, with the decision */
+    FACT_CONFLICT,   /* two sure plates were read of one vehicle */
     FACT_LANE,       /* a record of the lane: holds, boom, refusals */
     FACT_ORDER,      /* an order for the boom */
     FACT_OUTCOME,    /* what became of it */
     FACT_ACT,        /* an officer's or administrator's act outside the lane */
+    FACT_ANSWER,     /* what an officer saw by eye of a hit's vehicle */
     FACT_ALARM,      /* raised or ended; by event id */
     FACT_LIST,       /* the list in force changed */
+    FACT_POLICY,     /* by what matches are judged changed */
     FACT_CLOCK,      /* trust in the clock changed */
     FACT_SUPPRESSED, /* unauthenticated passages of a minute that were only counted */
     FACT_REFUSED,    /* what of a camera was refused for one cause in a minute */
@@ -61,6 +65,24 @@ struct fact_held {
     uint8_t priority;
 };
 
+/* An officer's answer to a hit. It ends nothing and mutes nothing: headquarters learns from it. */
+struct fact_answer {
+    uint64_t hit;
+    uint64_t passage;
+    uint64_t entry;
+    bool confirmed;   /* the vehicle carries the listed plate; otherwise it was misread */
+    plate_key listed; /* the entry's plate */
+    plate_key seen;   /* misread: the plate seen by eye, 0: not said */
+};
+
+/* What a passage rests on: its reads and the plates they say. */
+struct fact_evidence {
+    plate_key plates[PLATE_PLACES]; /* best estimates, 0 = not read */
+    uint8_t read_count;
+    uint32_t reads_dropped; /* different ones beyond those */
+    struct vehicle_read reads[VEHICLE_READS_MAX];
+};
+
 /* Refused reads of a camera; the first of them as an example. */
 struct fact_refused {
     uint16_t camera; /* 0 = none that is known */
@@ -86,7 +108,11 @@ struct fact {
             uint64_t passage;
             bool repeated; /* another read of the same passage */
             bool cleared;
+            bool in_doubt;    /* perhaps another passage's vehicle … */
+            uint64_t perhaps; /* … this one's, 0 = of several */
+            bool conflict;
             uint8_t hits; /* stop entries only */
+            uint32_t hits_dropped;
             struct plate_read read;
         } passage;
         struct {
@@ -99,6 +125,10 @@ struct fact {
             struct fact_clock clock;
         } hit;
         struct {
+            uint64_t passage;
+            plate_key plates[VEHICLE_SURE_MAX];
+        } conflict;
+        struct {
             struct lane_record record;
             uint8_t held_count;
             struct fact_held held[LANE_HITS_MAX];
@@ -109,6 +139,7 @@ struct fact {
             char act[FACT_NAME_SIZE];
             char detail[FACT_DETAIL_SIZE];
         } act;
+        struct fact_answer answer;
         struct {
             enum log_event_id event;
             bool active;
@@ -116,6 +147,7 @@ struct fact {
             char detail[FACT_DETAIL_SIZE];
         } alarm;
         struct list_status list;
+        struct policy_status policy;
         struct fact_clock clock;
         struct {
             uint32_t count;
@@ -124,11 +156,13 @@ struct fact {
         struct fact_refused refused;
         struct lane_status status;
     } u;
-    char text[WANTED_TEXT_MAX + 1]; /* FACT_HIT: the entry's JSON text for the card */
+    struct fact_evidence evidence; /* FACT_PASSAGE, FACT_HIT, FACT_CONFLICT, a vehicle that left */
+    /* FACT_HIT: the entry's JSON text for the card; FACT_ANSWER: of the hit's read, as recorded */
+    char text[WANTED_TEXT_MAX + 1];
 };
 
 /* Name of the journal's record kind ("passage", "hit", "decision", "order", "outcome", "act",
- * "list", "device", "clock"); NULL when the fact is not recorded. */
+ * "hit_answer", "list", "device", "clock"); NULL when the fact is not recorded. */
 const char *fact_record_kind(const struct fact *fact);
 /* "officer:wang", "program:checkpointctl" or "lane": the record's actor. */
 void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16]);

@@ -111,6 +111,9 @@ static void take_packet(struct pipeline *p, const struct match_packet *packet)
     case MATCH_REFUSED:
         take_refused(p, m);
         break;
+    case MATCH_POLICY:
+        take_policy(p, &m->u.policy);
+        break;
     case MATCH_LIST:
     case MATCH_ALIVE:
     case MATCH_STATS:
@@ -232,6 +235,16 @@ static void take_lane_event(struct pipeline *p, uint8_t lane, const struct lane_
         step(p, slot, event);
 }
 
+static void take_scan(struct pipeline *p, const struct lane_event *scan)
+{
+    struct lane_slot *slot = find_lane(p, scan->u.scan.lane);
+    struct lane_status status;
+    if (!slot)
+        return;
+    step(p, slot, scan);
+    follow_vehicles(p, slot, &status);
+}
+
 void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, struct mono_time now,
                      struct wall_time wall)
 {
@@ -241,7 +254,7 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
     switch (event->kind) {
     case PIPELINE_SCAN:
         lane = (struct lane_event){.kind = LANE_EVENT_SCAN, .u.scan = event->u.scan};
-        take_lane_event(p, event->u.scan.lane, &lane);
+        take_scan(p, &lane);
         break;
     case PIPELINE_OUTCOME:
         take_outcome(p, &event->u.outcome);
@@ -336,6 +349,7 @@ int pipeline_create(const struct pipeline_options *options, struct rule_set *rul
     p->sinks = *sinks;
     p->last_id = options->ids_after;
     p->list_high = options->list_high;
+    p->policy_high = options->policy_high;
     for (size_t i = 0; i < options->lane_count; i++) {
         const struct pipeline_lane *lane = &options->lanes[i];
         if (find_lane(p, lane->lane.lane)) {
@@ -343,6 +357,10 @@ int pipeline_create(const struct pipeline_options *options, struct rule_set *rul
             return err_set(err, ERR_INVALID, "lane %u twice", lane->lane.lane);
         }
         p->lanes[i].options = *lane;
+        vehicles_init(&p->lanes[i].vehicles);
+        p->lanes[i].options.vehicles.wired = lane->lane.wired;
+        p->lanes[i].options.vehicles.clear_ms = lane->lane.exit_gap_ms;
+        p->lanes[i].options.vehicles.near = lane->lane.camera_to_boom_m <= LANE_DIRECT_MAX_M;
         lane_init(&lane->lane, &p->lanes[i].state, options->ids_after, now);
         p->lane_count++;
     }

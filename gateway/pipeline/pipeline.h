@@ -12,6 +12,7 @@
 #include "gateway/lane/lane.h"
 #include "gateway/pipeline/fact.h"
 #include "gateway/pipeline/match_link.h"
+#include "gateway/pipeline/vehicles.h"
 #include "rules/rules.h"
 
 enum {
@@ -25,6 +26,7 @@ struct pipeline_lane {
     char name[64];         /* for people */
     bool own_camera;       /* a serial or Modbus camera of this program: matchd.yaml needs none */
     int64_t list_grace_ms; /* how long the list may be used after HQ last vouched for it */
+    struct vehicle_options vehicles; /* wired, clear_ms and near are filled in from `lane` */
 };
 
 struct pipeline_options {
@@ -34,6 +36,9 @@ struct pipeline_options {
      * none yet. A list below it, or another one of the same revision, is alarmed and lets nobody
      * through; its hits alert all the same. */
     struct list_status list_high;
+    /* The newest match policy the journal knows this box to have had; version 0: none. One below
+     * it, or another of its version, is alarmed; matching goes on by it. */
+    struct policy_status policy_high;
     /* Ids of passages, hits and holds count on from here; higher than any id ever given out. */
     uint64_t ids_after;
 };

@@ -74,6 +74,29 @@ void take_list(struct pipeline *p, const struct list_status *list)
 
 /* ---- reads ---- */
 
+/* A hit that says more than its vehicle's hits so far. */
+struct new_hit {
+    const struct match_hit *match;
+    const char *text;
+    uint64_t id;
+    struct decision decision;
+};
+
+/* What becomes of one read. */
+struct read_result {
+    const struct match_packet *packet;
+    const struct plate_read *read;
+    struct lane_status status; /* as the read came */
+    struct vehicle_finding finding;
+    struct vehicle *vehicle; /* NULL: none yet */
+    struct rules_input input;
+    struct vehicle_news news;
+    bool first;
+    bool cleared;
+    int hit_count;
+    struct new_hit hits[MATCH_HITS_MAX];
+};
+
 static bool read_is_complete(const struct plate_read *read)
 {
     return read->kind == PLATE_KEY && !plate_has_unread(read->key) &&
@@ -81,17 +104,19 @@ static bool read_is_complete(const struct plate_read *read)
 }
 
 static void fill_rules_input(struct pipeline *p, const struct lane_slot *slot,
-                             const struct match_message *message, struct rules_input *out)
+                             struct read_result *r)
 {
-    *out = (struct rules_input){.read = &message->u.read.read,
-                                .odds_db = RULES_ODDS_NONE,
-                                .list = message->list,
-                                .list_age_ms = list_age_ms(p),
-                                .list_too_old = !slot->list_usable,
-                                .clock_trusted = p->clock.trusted};
-    p->sinks.local_time(p->sinks.ctx, p->wall, &out->minute, &out->weekday);
-    for (int i = 0; i < RULES_DRAWS; i++)
-        out->draws[i] = p->sinks.draw(p->sinks.ctx);
+    r->input = (struct rules_input){.read = r->read,
+                                    .odds_db = RULES_ODDS_NONE,
+                                    .list = r->packet->message.list,
+                                    .list_age_ms = list_age_ms(p),
+                                    .list_too_old = !slot->list_usable,
+                                    .clock_trusted = p->clock.trusted};
+    p->sinks.local_time(p->sinks.ctx, p->wall, &r->input.minute, &r->input.weekday);
+    if (r->vehicle) /* drawn once a vehicle */
+        memcpy(r->input.draws, r->vehicle->draws, sizeof r->input.draws);
+    for (int i = 0; !r->vehicle && i < RULES_DRAWS; i++)
+        r->input.draws[i] = p->sinks.draw(p->sinks.ctx);
 }
 
 static void evaluate(const struct pipeline *p, const struct rules_input *input,
@@ -102,73 +127,178 @@ static void evaluate(const struct pipeline *p, const struct rules_input *input,
     (void)result;
 }
 
-/* What became of one read: the new hits, in the order they came. */
-struct read_result {
-    struct passage *passage;
-    bool repeated;
-    bool cleared;
-    int hit_count;
-    struct {
-        const struct match_hit *match;
-        const char *text;
-        uint64_t id;
-        struct decision decision;
-    } hits[MATCH_HITS_MAX];
-};
-
-static void decide(struct pipeline *p, struct lane_slot *slot, const struct match_packet *packet,
-                   struct read_result *out)
+/* The hits that say something new, each with its decision. */
+static void judge_hits(struct pipeline *p, struct read_result *r)
 {
-    const struct match_message *m = &packet->message;
-    struct passage *passage = out->passage;
-    struct rules_input input;
-    fill_rules_input(p, slot, m, &input);
+    const struct match_message *m = &r->packet->message;
     for (int i = 0; i < m->u.read.hit_count; i++) {
         const struct match_hit *match = &m->u.read.hits[i];
-        if (match->entry.handling == HANDLING_OBSERVE || passage->hit_count == PASSAGE_HITS_MAX ||
-            passage_has_entry(passage, match->entry.id))
+        struct new_hit hit = {.match = match, .text = r->packet->texts[i]};
+        if (match->entry.handling == HANDLING_OBSERVE)
             continue;
-        uint64_t id = ++p->last_id;
-        struct decision decision;
-        input.hit = match;
-        evaluate(p, &input, &decision);
-        if (passage->hit_count == 0)
-            passage->decision = decision;
-        else
-            decision_merge(&passage->decision, &decision);
-        passage->hits[passage->hit_count++] =
-            (struct fact_held){id, match->entry.id, match->entry.priority};
-        out->hits[out->hit_count].match = match;
-        out->hits[out->hit_count].text = packet->texts[i];
-        out->hits[out->hit_count].id = id;
-        out->hits[out->hit_count++].decision = decision;
+        r->input.hit = match;
+        r->input.odds_db = match->odds_db;
+        evaluate(p, &r->input, &hit.decision);
+        if (!r->vehicle || vehicle_hit_is_new(r->vehicle, match->entry.id, &hit.decision))
+            r->hits[r->hit_count++] = hit;
     }
-    passage->complete |= read_is_complete(&m->u.read.read);
-    out->cleared = passage->hit_count == 0 && passage->complete && slot->list_usable;
-    if (passage->hit_count == 0) {
-        input.hit = NULL;
-        input.cleared = out->cleared;
-        evaluate(p, &input, &passage->decision);
-    }
+    r->input.hit = NULL;
+    r->input.odds_db = RULES_ODDS_NONE;
 }
 
-static void step_passage(struct pipeline *p, struct lane_slot *slot, const struct plate_read *read,
-                         const struct read_result *result)
+/* What stands stays, whatever a later read says; only the opening is the later one's to give. */
+static void fold_decision(struct decision *into, const struct decision *later)
+{
+    struct decision folded = *later;
+    decision_merge(&folded, into);
+    folded.raise = later->raise && !into->hold;
+    *into = folded;
+}
+
+static void take_hits(struct pipeline *p, struct read_result *r)
+{
+    struct vehicle *v = r->vehicle;
+    int kept = 0;
+    for (int i = 0; i < r->hit_count; i++) {
+        struct new_hit hit = r->hits[i];
+        const struct wanted_record *entry = &hit.match->entry;
+        hit.id = p->last_id + 1;
+        if (!vehicle_take_hit(v, &(struct vehicle_hit){.hit = hit.id,
+                                                       .entry = entry->id,
+                                                       .priority = entry->priority,
+                                                       .level = hit.decision.level,
+                                                       .holds = hit.decision.hold}))
+            continue;
+        p->last_id = hit.id;
+        if (vehicle_in_conflict(v))
+            hit.decision.marks |= MARK_PLATE_CONFLICT;
+        fold_decision(&v->decision, &hit.decision);
+        r->hits[kept++] = hit;
+    }
+    r->hit_count = kept;
+}
+
+/* A vehicle without a hit: cleared once, a poorer read of it does not take that back. */
+static void decide_without_hit(struct pipeline *p, struct lane_slot *slot, struct read_result *r)
+{
+    struct vehicle *v = r->vehicle;
+    r->cleared =
+        v->complete && !v->doubted && !v->unplaced && !vehicle_in_conflict(v) && slot->list_usable;
+    bool forged = v->proven && r->read->authenticity == AUTH_NONE;
+    bool poorer = forged || (v->decision.raise && !read_is_complete(r->read));
+    if (!poorer) {
+        struct decision decision;
+        r->input.cleared = r->cleared;
+        evaluate(p, &r->input, &decision);
+        fold_decision(&v->decision, &decision);
+    }
+    v->decision.raise = v->decision.raise && r->cleared;
+}
+
+static void decide(struct pipeline *p, struct lane_slot *slot, struct read_result *r)
+{
+    struct vehicle *v = r->vehicle;
+    take_hits(p, r);
+    if (v->hit_count == 0)
+        decide_without_hit(p, slot, r);
+    else
+        v->decision.raise = false;
+    if (vehicle_in_conflict(v))
+        v->decision.marks |= MARK_PLATE_CONFLICT;
+}
+
+/* ---- the lane ---- */
+
+static bool lane_follows(const struct lane_status *status, uint64_t passage)
+{
+    for (int i = 0; i < status->vehicle_count; i++)
+        if (status->vehicles[i] == passage)
+            return true;
+    return false;
+}
+
+/* Those that are new; all that still hold when the lane has lost sight of it meanwhile. */
+static void fill_lane_hits(const struct read_result *r, struct lane_passage_event *out)
+{
+    const struct vehicle *v = r->vehicle;
+    bool all = r->finding.again && !lane_follows(&r->status, v->id);
+    for (int i = 0; all && i < v->hit_count; i++)
+        if (!v->hits[i].settled)
+            out->hits[out->hit_count++] = (struct lane_hit){.hit = v->hits[i].hit,
+                                                            .entry = v->hits[i].entry,
+                                                            .priority = v->hits[i].priority,
+                                                            .holds = v->hits[i].holds};
+    for (int i = 0; !all && i < r->hit_count; i++)
+        out->hits[out->hit_count++] =
+            (struct lane_hit){.hit = r->hits[i].id,
+                              .entry = r->hits[i].match->entry.id,
+                              .priority = r->hits[i].match->entry.priority,
+                              .holds = r->hits[i].decision.hold};
+}
+
+/* A camera at the boom names the vehicle there: where the lane does not know better. */
+static void step_at_boom(struct pipeline *p, struct lane_slot *slot, const struct read_result *r)
+{
+    const struct lane_status *s = &r->status;
+    uint32_t at_line = INPUT_BIT(INPUT_ENTRY_LOOP) | INPUT_BIT(INPUT_PRESENCE);
+    bool unread_there = s->at_boom > 0 && s->vehicles[0] == 0;
+    if (!r->finding.at_boom || (s->order_known && !unread_there) || (s->inputs & at_line) == 0)
+        return;
+    struct lane_event event = {.kind = LANE_EVENT_SEEN_AT_BOOM, .u.seen_at_boom = r->vehicle->id};
+    step(p, slot, &event);
+}
+
+static void step_passage(struct pipeline *p, struct lane_slot *slot, const struct read_result *r)
 {
     struct lane_event event = {.kind = LANE_EVENT_PASSAGE};
     struct lane_passage_event *out = &event.u.passage;
-    out->passage = result->passage->id;
-    out->decision = result->passage->decision;
-    out->cleared = result->cleared;
-    out->authenticity = read->authenticity;
-    for (int i = 0; i < result->hit_count; i++)
-        out->hits[out->hit_count++] =
-            (struct lane_hit){.hit = result->hits[i].id,
-                              .entry = result->hits[i].match->entry.id,
-                              .priority = result->hits[i].match->entry.priority,
-                              .holds = result->hits[i].decision.hold};
+    out->passage = r->vehicle->id;
+    out->decision = r->vehicle->decision;
+    out->cleared = r->cleared;
+    out->authenticity = r->read->authenticity;
+    out->again = r->finding.again;
+    out->unplaced = r->vehicle->unplaced;
+    out->perhaps_more = r->vehicle->perhaps_more;
+    fill_lane_hits(r, out);
     step(p, slot, &event);
+    step_at_boom(p, slot, r);
 }
+
+/* Whether what was read in doubt speaks against letting this vehicle through: a hit, which may be
+ * any one's that is there, or a sure plate at the stop line that is not its own. */
+static bool is_doubted(const struct lane_slot *slot, const struct read_result *r,
+                       const struct vehicle *v)
+{
+    enum camera_role role = vehicle_camera_role(&slot->options.vehicles, r->read->camera);
+    bool at_line = r->status.at_boom > 0 && r->status.vehicles[0] == v->id;
+    if (v == r->vehicle || v->id == 0 || v->over || (v->proven && !r->vehicle->proven))
+        return false;
+    return r->hit_count > 0 || (role >= ROLE_BOOM && at_line && vehicle_read_is_sure(r->read));
+}
+
+static void doubt_others(struct pipeline *p, struct lane_slot *slot, const struct read_result *r)
+{
+    for (int i = 0; r->vehicle->unplaced && i < VEHICLES_KEPT; i++) {
+        struct vehicle *v = &slot->vehicles.kept[i];
+        struct lane_event event = {.kind = LANE_EVENT_PASSAGE};
+        if (!is_doubted(slot, r, v))
+            continue;
+        v->doubted = true;
+        v->decision.raise = false;
+        event.u.passage.passage = v->id;
+        event.u.passage.decision = v->decision;
+        if (lane_follows(&r->status, v->id))
+            step(p, slot, &event);
+    }
+}
+
+void follow_vehicles(struct pipeline *p, struct lane_slot *slot, struct lane_status *out_status)
+{
+    lane_status_of(&slot->options.lane, &slot->state, out_status);
+    vehicles_follow(&slot->vehicles, &slot->options.vehicles, out_status, p->now);
+}
+
+/* ---- on record ---- */
 
 static void count_level(struct pipeline *p, enum alert_level level)
 {
@@ -179,22 +309,60 @@ static void count_level(struct pipeline *p, enum alert_level level)
         p->stats.alerts_sounding++;
 }
 
-static void record_hit(struct pipeline *p, struct lane_slot *slot, const struct plate_read *read,
-                       const struct read_result *result, int i)
+static void record_hit(struct pipeline *p, struct lane_slot *slot, const struct read_result *r,
+                       const struct new_hit *hit)
 {
     struct fact *fact = begin_fact(p, FACT_HIT, slot->options.lane.lane);
-    fact->u.hit.hit = result->hits[i].id;
-    fact->u.hit.passage = result->passage->id;
-    fact->u.hit.read = *read;
-    fact->u.hit.match = *result->hits[i].match;
-    fact->u.hit.decision = result->hits[i].decision;
+    fact->u.hit.hit = hit->id;
+    fact->u.hit.passage = r->vehicle->id;
+    fact->u.hit.read = *r->read;
+    fact->u.hit.match = *hit->match;
+    fact->u.hit.decision = hit->decision;
     fact->u.hit.list = p->list;
     fact->u.hit.clock = p->clock;
-    fact->urgent = result->hits[i].decision.forward == FORWARD_URGENT;
-    fact->to_events = result->hits[i].decision.level != ALERT_NONE;
-    memcpy(fact->text, result->hits[i].text, strlen(result->hits[i].text) + 1);
-    count_level(p, result->hits[i].decision.level);
-    (void)send_fact(p);
+    fact->urgent = hit->decision.forward == FORWARD_URGENT;
+    fact->to_events = hit->decision.level != ALERT_NONE;
+    memcpy(fact->text, hit->text, strlen(hit->text) + 1);
+    fill_evidence(fact, r->vehicle);
+    count_level(p, hit->decision.level);
+    (void)send_fact(p); /* counted; nobody waits for it */
+}
+
+static void record_conflict(struct pipeline *p, struct lane_slot *slot, const struct read_result *r)
+{
+    const struct vehicle *v = r->vehicle;
+    struct fact *fact = begin_fact(p, FACT_CONFLICT, slot->options.lane.lane);
+    int which = v->sure_count[0] > 1 ? 0 : 1;
+    fact->u.conflict.passage = v->id;
+    memcpy(fact->u.conflict.plates, v->sure[which], sizeof fact->u.conflict.plates);
+    fill_evidence(fact, v);
+    (void)send_fact(p); /* counted; nobody waits for it */
+}
+
+/* What the camera calls another event is on record, all that is known of the vehicle only when that
+ * has changed; pictures without an event of their own that show nothing new once a minute. */
+static void record_passage(struct pipeline *p, struct lane_slot *slot, const struct read_result *r)
+{
+    struct vehicle *v = r->vehicle;
+    struct fact *fact = begin_fact(p, FACT_PASSAGE, slot->options.lane.lane);
+    bool whole = r->first || r->news.evidence || r->hit_count > 0 ||
+                 mono_diff_ms(p->now, v->last_told) >= MINUTE_MS;
+    fact->class = LANE_CLASS_ROUTINE;
+    fact->u.passage.passage = v->id;
+    fact->u.passage.repeated = !r->first;
+    fact->u.passage.cleared = r->cleared;
+    fact->u.passage.in_doubt = v->unplaced;
+    fact->u.passage.perhaps = v->perhaps;
+    fact->u.passage.conflict = vehicle_in_conflict(v);
+    fact->u.passage.hits = v->hit_count;
+    fact->u.passage.hits_dropped = v->hits_dropped;
+    fact->u.passage.read = *r->read;
+    fact->to_journal = whole || (r->finding.again && r->read->event_id != 0);
+    if (whole) {
+        fill_evidence(fact, v);
+        v->last_told = p->now;
+    }
+    (void)send_fact(p); /* counted; nobody waits for it */
 }
 
 /* ---- reads without a new hit that nobody vouches for ---- */
@@ -211,18 +379,6 @@ void flush_suppressed(struct pipeline *p, struct lane_slot *slot)
     }
     slot->suppressed = 0;
     slot->minute_ends = (struct mono_time){0};
-}
-
-/* Whether the read has a hit its passage (NULL: a new one) does not hold yet. */
-static bool has_new_hit(const struct passage *passage, const struct match_message *m)
-{
-    for (int i = 0; i < m->u.read.hit_count; i++) {
-        const struct match_hit *hit = &m->u.read.hits[i];
-        if (hit->entry.handling != HANDLING_OBSERVE &&
-            !(passage && passage_has_entry(passage, hit->entry.id)))
-            return true;
-    }
-    return false;
 }
 
 /* Whether this read is only counted, design page "When to record": more vehicles a second than a
@@ -243,39 +399,51 @@ static bool suppress(struct pipeline *p, struct lane_slot *slot, const struct pl
     return true;
 }
 
-static void record_passage(struct pipeline *p, struct lane_slot *slot,
-                           const struct plate_read *read, const struct read_result *result)
+static void add_vehicle(struct pipeline *p, struct lane_slot *slot, struct read_result *r)
 {
-    struct fact *fact = begin_fact(p, FACT_PASSAGE, slot->options.lane.lane);
-    fact->class = LANE_CLASS_ROUTINE;
-    fact->u.passage.passage = result->passage->id;
-    fact->u.passage.repeated = result->repeated;
-    fact->u.passage.cleared = result->cleared;
-    fact->u.passage.hits = result->passage->hit_count;
-    fact->u.passage.read = *read;
-    (void)send_fact(p);
+    uint64_t perhaps = r->finding.perhaps;
+    bool one = perhaps != 0 && (perhaps & (perhaps - 1)) == 0;
+    uint64_t other = one ? slot->vehicles.kept[__builtin_ctzll(perhaps)].id : 0;
+    struct vehicle *v = vehicles_add(&slot->vehicles, r->read, ++p->last_id, p->now);
+    v->unplaced = r->finding.verdict == VEHICLE_DOUBT;
+    v->perhaps = other;
+    v->perhaps_more = v->unplaced && vehicle_comes_in(&slot->options.vehicles, r->read->camera);
+    memcpy(v->draws, r->input.draws, sizeof v->draws);
+    r->vehicle = v;
+    r->first = true;
+}
+
+static void take_lane_read(struct pipeline *p, struct lane_slot *slot, struct read_result *r)
+{
+    follow_vehicles(p, slot, &r->status);
+    r->finding =
+        vehicles_find(&slot->vehicles, &slot->options.vehicles, &r->status, r->read, p->now);
+    r->vehicle = r->finding.vehicle;
+    fill_rules_input(p, slot, r);
+    judge_hits(p, r);
+    if (r->read->authenticity == AUTH_NONE && r->hit_count == 0 && suppress(p, slot, r->read))
+        return;
+    if (!r->vehicle)
+        add_vehicle(p, slot, r);
+    r->news = vehicle_take_read(r->vehicle, &slot->options.vehicles, r->read, p->now);
+    decide(p, slot, r);
+    step_passage(p, slot, r);
+    doubt_others(p, slot, r);
+    for (int i = 0; i < r->hit_count; i++)
+        record_hit(p, slot, r, &r->hits[i]);
+    if (r->news.conflict)
+        record_conflict(p, slot, r);
+    record_passage(p, slot, r);
 }
 
 void take_read(struct pipeline *p, const struct match_packet *packet)
 {
-    const struct plate_read *read = &packet->message.u.read.read;
-    struct lane_slot *slot = find_lane(p, read->lane);
+    struct read_result r = {.packet = packet, .read = &packet->message.u.read.read};
+    struct lane_slot *slot = find_lane(p, r.read->lane);
     p->stats.reads++;
-    p->stats.unread += read->kind != PLATE_KEY;
-    if (!slot) {
+    p->stats.unread += r.read->kind != PLATE_KEY;
+    if (slot)
+        take_lane_read(p, slot, &r);
+    else
         p->stats.unknown_lane++;
-        return;
-    }
-    struct read_result result = {.passage = passages_find(&slot->passages, read)};
-    if (read->authenticity == AUTH_NONE && !has_new_hit(result.passage, &packet->message) &&
-        suppress(p, slot, read))
-        return;
-    result.repeated = result.passage != NULL;
-    if (!result.passage)
-        result.passage = passages_add(&slot->passages, read, ++p->last_id);
-    decide(p, slot, packet, &result);
-    step_passage(p, slot, read, &result);
-    for (int i = 0; i < result.hit_count; i++)
-        record_hit(p, slot, read, &result, i);
-    record_passage(p, slot, read, &result);
 }

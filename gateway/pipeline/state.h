@@ -3,8 +3,8 @@
  */
 #pragma once
 
-#include "gateway/pipeline/passages.h"
 #include "gateway/pipeline/pipeline.h"
+#include "gateway/pipeline/vehicles.h"
 
 enum {
     MATCHD_ALARMS_MAX = 40,
@@ -17,7 +17,7 @@ enum {
 struct lane_slot {
     struct pipeline_lane options;
     struct lane_state state;
-    struct passages passages;
+    struct vehicles vehicles;
     bool list_usable;
     bool list_told; /* the lane was told, even that there is none */
     /* Unauthenticated passages without a hit. */
@@ -54,6 +54,10 @@ struct pipeline {
     struct list_status list_high; /* the highest revision ever in force here */
     bool rolled_back;             /* the list in force is below it … */
     bool other_list;              /* … or another one of that revision */
+    struct policy_status policy;
+    bool policy_known;                /* matchd said it */
+    struct policy_status policy_high; /* the newest ever in force here */
+    bool policy_rolled_back;
     struct fact_clock clock;
     bool link_up;
     struct matchd_alarm matchd_alarms[MATCHD_ALARMS_MAX];
@@ -80,6 +84,8 @@ void raise_alarm(struct pipeline *p, uint8_t lane, enum log_event_id event, bool
                  uint64_t passage, const char *detail);
 /* Raise, lower, stop: always recorded; lights are not, one by one. */
 bool is_boom(enum lane_output output);
+/* The vehicle's reads and plates into the fact being built. */
+void fill_evidence(struct fact *fact, const struct vehicle *vehicle);
 struct lane_slot *find_lane(struct pipeline *p, uint8_t lane);
 /* One event of one lane: orders leave before anything is recorded. */
 void step(struct pipeline *p, struct lane_slot *slot, const struct lane_event *event);
@@ -87,10 +93,16 @@ void step_all(struct pipeline *p, const struct lane_event *event);
 /* Gives the lanes what earlier steps deferred; each answer may defer another, up to a bound. */
 void step_deferred(struct pipeline *p);
 
+/* policy.c */
+
+void take_policy(struct pipeline *p, const struct policy_status *policy);
+
 /* reads.c */
 
 void take_list(struct pipeline *p, const struct list_status *list);
 /* Tells the lanes when the list became usable or too old for them. */
 void update_usable(struct pipeline *p);
+/* Loops and boom of the lane as they are now, for the vehicles. */
+void follow_vehicles(struct pipeline *p, struct lane_slot *slot, struct lane_status *out_status);
 void take_read(struct pipeline *p, const struct match_packet *packet);
 void flush_suppressed(struct pipeline *p, struct lane_slot *slot);

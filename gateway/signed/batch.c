@@ -226,20 +226,6 @@ bool batch_needs_two(const struct batch *batch)
     return false;
 }
 
-static void note_clerks(struct batch *b, const struct signers *signers)
-{
-    for (int i = 0; i < signers->count; i++) {
-        int known = 0;
-        while (known < b->clerk_count && strcmp(b->clerks[known], signers->keys[i]->holder) != 0) {
-            known++;
-        }
-        if (known == b->clerk_count) {
-            memcpy(b->clerks[b->clerk_count++], signers->keys[i]->holder,
-                   sizeof(signers->keys[i]->holder));
-        }
-    }
-}
-
 int batch_verify(const struct keyset *set, const void *envelope, size_t size, struct batch *out,
                  struct err_text *err)
 {
@@ -265,7 +251,7 @@ int batch_verify(const struct keyset *set, const void *envelope, size_t size, st
         batch_fini(&b);
         return err_prefix(err, result, "wanted batch");
     }
-    note_clerks(&b, &signers);
+    b.clerk_count = signers_holders(&signers, b.clerks);
     *out = b;
     return ERR_OK;
 }

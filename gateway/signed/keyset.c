@@ -38,7 +38,7 @@ int root_keys_add_pem(struct root_keys *roots, const char *pem, size_t size)
     return ERR_OK;
 }
 
-static bool fleet_name_good(const char *fleet)
+bool fleet_name_good(const char *fleet)
 {
     size_t size = strlen(fleet);
     return size > 0 && size <= FLEET_NAME_MAX &&
@@ -349,13 +349,22 @@ int signers_check_time(const struct signers *signers, struct wall_time time, str
 
 int signers_distinct(const struct signers *signers)
 {
-    int distinct = 0;
+    char holders[ENVELOPE_SIGNATURES_MAX][KEY_HOLDER_MAX + 1];
+    return signers_holders(signers, holders);
+}
+
+int signers_holders(const struct signers *signers,
+                    char out[ENVELOPE_SIGNATURES_MAX][KEY_HOLDER_MAX + 1])
+{
+    int count = 0;
     for (int i = 0; i < signers->count; i++) {
-        int before = 0;
-        while (before < i && strcmp(signers->keys[before]->holder, signers->keys[i]->holder) != 0) {
-            before++;
+        int known = 0;
+        while (known < count && strcmp(out[known], signers->keys[i]->holder) != 0) {
+            known++;
         }
-        distinct += before == i;
+        if (known == count) {
+            memcpy(out[count++], signers->keys[i]->holder, sizeof(out[0]));
+        }
     }
-    return distinct;
+    return count;
 }

@@ -88,3 +88,8 @@ int signers_check_time(const struct signers *signers, struct wall_time time,
                        struct err_text *err) MUST_CHECK;
 /* Different holders among the signers: two keys of one person are one. */
 int signers_distinct(const struct signers *signers);
+/* The same, with their names. */
+int signers_holders(const struct signers *signers,
+                    char out[ENVELOPE_SIGNATURES_MAX][KEY_HOLDER_MAX + 1]);
+/* 1 .. FLEET_NAME_MAX bytes of a-z, 0-9 and '-'. */
+bool fleet_name_good(const char *fleet);

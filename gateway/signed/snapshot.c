@@ -269,14 +269,15 @@ void snapshot_part_fini(struct snapshot_part *part)
     *part = (struct snapshot_part){0};
 }
 
-/* How many items fit: identity must fit the stored limit, zstd its worst case must. */
-static size_t fitting(const struct wanted_item *items, size_t count, size_t *out_raw_size)
+/* How many items are `limit` bytes at most, decoded. */
+static size_t fitting(const struct wanted_item *items, size_t count, size_t limit,
+                      size_t *out_raw_size)
 {
     size_t used = 0;
     size_t raw_size = 0;
     while (used < count) {
         size_t next = raw_size + WANTED_RECORD_SIZE + items[used].record.text_size;
-        if (ZSTD_compressBound(next) > SNAPSHOT_CHUNK_MAX) {
+        if (next > limit) {
             break;
         }
         raw_size = next;
@@ -286,38 +287,50 @@ static size_t fitting(const struct wanted_item *items, size_t count, size_t *out
     return used;
 }
 
+/* Records, then texts; returns what is stored of them. 0: more than SNAPSHOT_CHUNK_MAX bytes. */
+static size_t encode(const struct wanted_item *items, size_t used, enum chunk_encoding encoding,
+                     uint8_t *raw, size_t raw_size, uint8_t *stored)
+{
+    struct byte_writer w;
+    byte_writer_init(&w, raw, raw_size);
+    for (size_t i = 0; i < used; i++) {
+        wanted_record_write(&w, &items[i].record);
+    }
+    for (size_t i = 0; i < used; i++) {
+        byte_write_bytes(&w, items[i].text, items[i].record.text_size);
+    }
+    if (encoding == CHUNK_ZSTD) {
+        size_t size = ZSTD_compress(stored, SNAPSHOT_CHUNK_MAX, raw, raw_size, ZSTD_LEVEL);
+        return ZSTD_isError(size) ? 0 : size;
+    }
+    memcpy(stored, raw, raw_size);
+    return raw_size;
+}
+
 int snapshot_write_chunk(const struct wanted_item *items, size_t count,
                          enum chunk_encoding encoding, struct snapshot_chunk *out,
                          uint8_t **out_stored, size_t *out_used)
 {
+    size_t limit = encoding == CHUNK_ZSTD ? SNAPSHOT_CHUNK_RAW_MAX : SNAPSHOT_CHUNK_MAX;
     size_t raw_size = 0;
-    size_t used = fitting(items, count, &raw_size);
+    size_t used = fitting(items, count, limit, &raw_size);
     if (used == 0) {
         return ERR_INVALID;
     }
     uint8_t *raw = malloc(raw_size);
     uint8_t *stored = malloc(SNAPSHOT_CHUNK_MAX);
-    struct snapshot_chunk chunk = {
-        .raw_size_bytes = (uint32_t)raw_size, .entry_count = (uint32_t)used, .encoding = encoding};
-    int result = raw && stored ? ERR_OK : ERR_NO_MEMORY;
-    if (result == ERR_OK) {
-        struct byte_writer w;
-        byte_writer_init(&w, raw, raw_size);
-        for (size_t i = 0; i < used; i++) {
-            wanted_record_write(&w, &items[i].record);
-        }
-        for (size_t i = 0; i < used; i++) {
-            byte_write_bytes(&w, items[i].text, items[i].record.text_size);
-        }
-        size_t size = raw_size;
-        if (encoding == CHUNK_ZSTD) {
-            size = ZSTD_compress(stored, SNAPSHOT_CHUNK_MAX, raw, raw_size, ZSTD_LEVEL);
-        } else {
-            memcpy(stored, raw, raw_size);
-        }
-        chunk.size_bytes = (uint32_t)size;
-        result = ZSTD_isError(size) ? ERR_NO_MEMORY : hash_bytes(stored, size, chunk.hash);
+    size_t size = raw && stored ? encode(items, used, encoding, raw, raw_size, stored) : 0;
+    /* What does not shrink enough: half of it, until even its worst case fits. */
+    while (raw && stored && size == 0 && ZSTD_compressBound(limit) > SNAPSHOT_CHUNK_MAX) {
+        limit /= 2;
+        used = fitting(items, count, limit, &raw_size);
+        size = encode(items, used, encoding, raw, raw_size, stored);
     }
+    struct snapshot_chunk chunk = {.raw_size_bytes = (uint32_t)raw_size,
+                                   .size_bytes = (uint32_t)size,
+                                   .entry_count = (uint32_t)used,
+                                   .encoding = encoding};
+    int result = size > 0 ? hash_bytes(stored, size, chunk.hash) : ERR_NO_MEMORY;
     free(raw);
     if (result < 0) {
         free(stored);

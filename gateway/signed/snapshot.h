@@ -16,7 +16,7 @@
 enum {
     SNAPSHOT_CHUNK_MAX = 1 << 20,     /* bytes stored */
     SNAPSHOT_CHUNK_RAW_MAX = 4 << 20, /* bytes decoded */
-    SNAPSHOT_CHUNKS_MAX = 4096,
+    SNAPSHOT_CHUNKS_MAX = 4096,       /* 16 GB decoded: 30 million entries with 500 bytes of text */
     SNAPSHOT_CHUNK_ENTRIES_MAX = SNAPSHOT_CHUNK_RAW_MAX / WANTED_RECORD_SIZE
 };
 
@@ -76,8 +76,8 @@ int snapshot_read_chunk(struct snapshot_reader *reader, const void *stored, size
 int snapshot_read_end(const struct snapshot_reader *reader, struct err_text *err) MUST_CHECK;
 void snapshot_part_fini(struct snapshot_part *part);
 
-/* Encodes as many of the items as fit one chunk, *out_used of `count`; *out_stored is heap memory
- * the caller frees. ERR_NO_MEMORY. */
+/* Encodes as many of the items as fit one chunk, both its limits kept, *out_used of `count`;
+ * *out_stored is heap memory the caller frees. ERR_NO_MEMORY. */
 int snapshot_write_chunk(const struct wanted_item *items, size_t count,
                          enum chunk_encoding encoding, struct snapshot_chunk *out,
                          uint8_t **out_stored, size_t *out_used) MUST_CHECK;

@@ -134,6 +134,9 @@ int head_answer_read(const char *text, size_t size, struct head_answer *out, str
         rc = get_number(root, "revision", &answer.revision, err);
     if (rc == 0)
         rc = get_number(root, "keyset_version", &answer.keyset_version, err);
+    answer.has_policy = json_object_get(root, "policy_version") != NULL;
+    if (rc == 0 && answer.has_policy)
+        rc = get_number(root, "policy_version", &answer.policy_version, err);
     if (rc == 0 && (!hash || hash_parse(hash, answer.hash) != 0))
         rc = err_set(err, ERR_INVALID, "hash: expected sha256:<64 hex>");
     if (rc == 0 && !freshness)

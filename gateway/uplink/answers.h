@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,7 +40,9 @@ struct head_answer {
     uint64_t revision;
     uint8_t hash[HASH_SIZE];
     uint64_t keyset_version;
-    char *freshness; /* heap: envelope; NULL: none */
+    bool has_policy;         /* false: a headquarters that knows no match policies yet */
+    uint64_t policy_version; /* 0: none */
+    char *freshness;         /* heap: envelope; NULL: none */
     size_t freshness_size;
 };
 

@@ -55,23 +55,25 @@ static int bad_answer(struct inbox *in, const char *path, int rc, struct err_tex
     return rc;
 }
 
-/* ---- key set ---- */
+/* ---- key set and match policy ---- */
 
-static int fetch_keyset(struct inbox *in, struct err_text *err)
+static int fetch_statement(struct inbox *in, const char *path, size_t size_max,
+                           int (*take)(void *ctx, const void *envelope, size_t size,
+                                       struct err_text *err),
+                           struct err_text *err)
 {
     struct https_answer answer = {0};
     char *text = NULL;
     size_t size = 0;
-    int rc = get(in, "/v1/keyset", 0, &answer, err);
+    int rc = get(in, path, 0, &answer, err);
     if (rc != 0)
         return rc;
-    rc = answer.size > KEYSET_SIZE_MAX
-             ? err_set(err, ERR_TOO_LARGE, "%zu bytes", answer.size)
-             : object_answer_read(answer.body, answer.size, &text, &size, err);
+    rc = answer.size > size_max ? err_set(err, ERR_TOO_LARGE, "%zu bytes", answer.size)
+                                : object_answer_read(answer.body, answer.size, &text, &size, err);
     https_answer_free(&answer);
     if (rc != 0)
-        return bad_answer(in, "/v1/keyset", rc, err);
-    rc = in->list->set_keyset(in->list->ctx, text, size, err);
+        return bad_answer(in, path, rc, err);
+    rc = take(in->list->ctx, text, size, err);
     free(text);
     return rc;
 }
@@ -212,7 +214,19 @@ static void list_told(struct inbox *in)
     in->list_taken = false;
 }
 
-/* Brings key set, list and statement up to headquarters' head. */
+/* One that is refused holds up neither the list nor the news: it is alarmed by the one who judges
+ * it, and asked for again with the next look. */
+static int fetch_policy(struct inbox *in, const struct head_answer *head, struct err_text *err)
+{
+    struct err_text why = {{0}};
+    in->tell_policy = head->has_policy;
+    if (head->policy_version <= in->list->policy_version(in->list->ctx))
+        return 0;
+    int rc = fetch_statement(in, "/v1/match-policy", ENVELOPE_SIZE_MAX, in->list->set_policy, &why);
+    return rc == 0 || rc == ERR_STALE || is_refusal(rc) ? 0 : err_set(err, rc, "%s", why.text);
+}
+
+/* Brings key set, list, statement and match policy up to headquarters' head. */
 static int look(struct inbox *in, struct err_text *err)
 {
     struct https_answer answer = {0};
@@ -225,9 +239,11 @@ static int look(struct inbox *in, struct err_text *err)
     if (rc != 0)
         return bad_answer(in, "/v1/list/head", rc, err);
     if (head.keyset_version > in->list->keyset_version(in->list->ctx))
-        rc = fetch_keyset(in, err);
+        rc = fetch_statement(in, "/v1/keyset", KEYSET_SIZE_MAX, in->list->set_keyset, err);
     if (rc == 0)
         rc = fetch_list(in, &head, err);
+    if (rc == 0)
+        rc = fetch_policy(in, &head, err);
     list_told(in);
     if (rc == 0 && head.freshness) {
         struct err_text why = {{0}};
@@ -247,7 +263,8 @@ static int look(struct inbox *in, struct err_text *err)
 
 static int keep(struct inbox *in, const struct inbox_message *message, struct err_text *err)
 {
-    if (strcmp(message->kind, "list") == 0 || strcmp(message->kind, "keyset") == 0) {
+    if (strcmp(message->kind, "list") == 0 || strcmp(message->kind, "keyset") == 0 ||
+        strcmp(message->kind, "policy") == 0) {
         in->look = true;
         return 0;
     }
@@ -276,14 +293,19 @@ static int poll_inbox(struct inbox *in, struct err_text *err)
 {
     char path[UPLINK_PATH_SIZE];
     char hash[HASH_TEXT_SIZE];
+    char policy[40] = "";
     struct https_answer answer = {0};
     struct inbox_answer inbox = {0};
     const struct list_head *head = in->list->head(in->list->ctx);
     hash_format(head->hash, hash);
-    (void)snprintf(
-        path, sizeof(path),
-        "/v1/checkpoints/%s/inbox?after=%" PRIu64 "&wait=%d&revision=%" PRIu64 "&hash=%s",
-        in->channel.site->own.checkpoint, in->after, in->wait_s, head->revision, hash); /* fits */
+    if (in->tell_policy)
+        (void)snprintf(policy, sizeof(policy), "&policy=%" PRIu64,
+                       in->list->policy_version(in->list->ctx)); /* fits */
+    (void)snprintf(path, sizeof(path),
+                   "/v1/checkpoints/%s/inbox?after=%" PRIu64 "&wait=%d&revision=%" PRIu64
+                   "&hash=%s%s",
+                   in->channel.site->own.checkpoint, in->after, in->wait_s, head->revision, hash,
+                   policy); /* fits */
     int rc = get(in, path, in->wait_s * 1000 + POLL_GRACE_MS, &answer, err);
     if (rc != 0)
         return rc;

@@ -20,7 +20,9 @@ struct inbox_list {
     void *ctx;
     const struct list_head *(*head)(void *ctx);
     uint64_t (*keyset_version)(void *ctx); /* 0: none */
+    uint64_t (*policy_version)(void *ctx); /* of the match policy, 0: none */
     int (*set_keyset)(void *ctx, const void *envelope, size_t size, struct err_text *err);
+    int (*set_policy)(void *ctx, const void *envelope, size_t size, struct err_text *err);
     int (*add_batch)(void *ctx, const void *envelope, size_t size, struct err_text *err);
     int (*set_freshness)(void *ctx, const void *envelope, size_t size, struct err_text *err);
     /* Verifies a manifest before its chunks are fetched; snapshot_fini is the caller's. */
@@ -38,10 +40,11 @@ struct inbox_list {
 struct inbox {
     struct channel channel;
     const struct inbox_list *list;
-    int wait_s;      /* of a long poll */
-    uint64_t after;  /* acknowledged */
-    bool look;       /* the head is to be asked for */
-    bool list_taken; /* batches or a snapshot were taken since the last look */
+    int wait_s;       /* of a long poll */
+    uint64_t after;   /* acknowledged */
+    bool look;        /* the head is to be asked for */
+    bool list_taken;  /* batches or a snapshot were taken since the last look */
+    bool tell_policy; /* headquarters knows match policies: it is told the version in force */
     struct mono_time looked;
 };
 

@@ -8,6 +8,7 @@
  *   wanted:delta              stream: id <revision>-0, field "batch" = envelope
  *   wanted:keyset             string: envelope of the newest key set
  *   wanted:current            string: envelope of the newest "still current" statement
+ *   wanted:policy             string: envelope of the newest match policy; missing: none yet
  */
 #pragma once
 
@@ -15,6 +16,7 @@
 #define KEY_DELTA "wanted:delta"
 #define KEY_KEYSET "wanted:keyset"
 #define KEY_CURRENT "wanted:current"
+#define KEY_POLICY "wanted:policy"
 #define KEY_ALL "wanted:*"
 #define META_FORMAT "1"
 #define DELTA_FIELD "batch"

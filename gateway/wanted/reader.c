@@ -50,6 +50,7 @@ static void tell_list(struct wanted_reader *r, const struct list_status *now)
 static void tell(struct wanted_reader *r)
 {
     struct list_status now;
+    reader_tell_policy(r); /* first: a list is indexed for it */
     wanted_list_status(r->list, clock_wall(r->options.clock), &now);
     if (r->owes_index || now.revision != r->told.revision) {
         tell_list(r, &now);
@@ -99,6 +100,7 @@ static int open_parts(struct wanted_reader *r, struct err_text *err)
         return err_set(err, result, "%s", why.text);
     }
     alarms_set(&r->alarms, EVENT_WANTED_FILE_DAMAGED, result < 0, why.text);
+    reader_load_policy(r, &roots);
     return ERR_OK;
 }
 
@@ -130,6 +132,7 @@ void wanted_reader_close(struct wanted_reader *reader)
     }
     link_close(&reader->link);
     shelf_close(&reader->shelf);
+    policy_fini(&reader->policy);
     wanted_list_destroy(reader->list);
     free(reader);
 }

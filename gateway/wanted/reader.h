@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "gateway/signed/match_policy.h"
 #include "gateway/wanted/link.h"
 #include "gateway/wanted/list.h"
 #include "gateway/wanted/store.h" /* wanted_alarm */
@@ -34,6 +35,10 @@ struct wanted_reader_options {
     /* A sign of life while a shelf or snapshot is loaded: `done` of its chunks and batches are.
      * May be NULL. */
     void (*loading)(void *ctx, size_t done);
+    /* Another match policy came into force (also at start, from the last-good shelf); borrowed,
+     * valid until the next call. Never called: there is none. An error (no memory) is tried again.
+     * May be NULL. */
+    int (*policy_changed)(void *ctx, const struct match_policy *policy);
     wanted_alarm alarm; /* may be NULL */
     void *ctx;
 };

@@ -450,6 +450,9 @@ int reader_check(struct wanted_reader *r, struct err_text *err)
     r->finding = (struct err_text){{0}};
     int result = look_keyset(r, err);
     if (result == ERR_OK) {
+        result = reader_look_policy(r, err);
+    }
+    if (result == ERR_OK) {
         result = read_meta(r, &r->meta, err);
     }
     if (result == ERR_OK) {

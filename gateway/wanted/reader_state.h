@@ -5,6 +5,7 @@
 
 #include "gateway/wanted/alarms.h"
 #include "gateway/wanted/delta.h"
+#include "gateway/wanted/policy.h"
 #include "gateway/wanted/reader.h"
 #include "gateway/wanted/shelf.h"
 
@@ -28,6 +29,8 @@ struct wanted_reader {
     struct list_status told; /* what the caller knows */
     bool owes_index;         /* list_changed has not succeeded since the list changed */
     struct mono_time index_at;
+    struct held_policy policy;
+    bool owes_policy; /* policy_changed has not succeeded since it changed */
     struct reader_meta meta;
     uint64_t cursor; /* id of the last stream item looked at */
     uint64_t cursor_minor;
@@ -56,3 +59,12 @@ int reader_glance(struct wanted_reader *r, struct err_text *err) MUST_CHECK;
 void reader_step(struct wanted_reader *r, size_t done);
 /* Writes what waits for the disk; a fault is an alarm. */
 void reader_flush(struct wanted_reader *r);
+
+/* reader_policy.c */
+
+/* At open: the shelf's, damage is an alarm. */
+void reader_load_policy(struct wanted_reader *r, const struct root_keys *roots);
+/* Part of reader_check. Link errors. */
+int reader_look_policy(struct wanted_reader *r, struct err_text *err) MUST_CHECK;
+/* Hands over a policy that changed. */
+void reader_tell_policy(struct wanted_reader *r);

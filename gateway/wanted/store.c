@@ -29,7 +29,29 @@ void store_flush(struct wanted_store *store)
         result = shelf_put_current(&store->shelf, store->current, store->current_size, &why);
         store->current_on_disk = result == ERR_OK;
     }
+    if (result == ERR_OK) {
+        result = policy_keep(&store->policy, &store->shelf, &why);
+    }
     note_disk(store, result, &why);
+}
+
+static void no_step(void *ctx, size_t done)
+{
+    (void)ctx;
+    (void)done;
+}
+
+void store_step(struct wanted_store *store, size_t done)
+{
+    store->steps.step(store->steps.ctx, done);
+}
+
+static int load_chunk(void *ctx, uint64_t revision, size_t index, uint8_t **out, size_t *out_size,
+                      struct err_text *err)
+{
+    struct wanted_store *store = ctx;
+    store_step(store, index);
+    return shelf_get_chunk(&store->shelf, revision, index, out, out_size, err);
 }
 
 /* Redis' fault is alarmed inside and made up for by the next sync. */
@@ -91,12 +113,17 @@ static int load(struct wanted_store *store, const struct wanted_store_options *o
     if (result < 0) {
         return result;
     }
-    result = shelf_load(&store->shelf, store->list, clock_wall(options->clock), NULL, &why);
+    result =
+        shelf_load(&store->shelf, store->list, clock_wall(options->clock), &store->steps, &why);
     if (result == ERR_NO_MEMORY || result == ERR_IO) {
         return err_set(err, result, "%s", why.text);
     }
     if (result < 0) {
         alarms_raise(&store->alarms, EVENT_WANTED_FILE_DAMAGED, why.text);
+    }
+    result = policy_load(&store->policy, &store->shelf, &roots, &why);
+    if (result < 0) {
+        alarms_raise(&store->alarms, EVENT_WANTED_POLICY_REFUSED, why.text);
     }
     return keep_loaded(store);
 }
@@ -110,6 +137,8 @@ int wanted_store_open(const struct wanted_store_options *options, struct wanted_
     }
     store->clock = options->clock;
     store->alarms = (struct alarms){.report = options->alarm, .ctx = options->alarm_ctx};
+    store->steps = (struct shelf_steps){.step = options->working ? options->working : no_step,
+                                        .ctx = options->alarm_ctx};
     int result = load(store, options, err);
     if (result < 0) {
         wanted_store_close(store);
@@ -127,6 +156,7 @@ void wanted_store_close(struct wanted_store *store)
     link_close(&store->link);
     shelf_close(&store->shelf);
     wanted_list_destroy(store->list);
+    policy_fini(&store->policy);
     free(store->keyset);
     free(store->current);
     free(store);
@@ -203,6 +233,20 @@ int wanted_store_set_freshness(struct wanted_store *store, const void *envelope,
     return result;
 }
 
+int wanted_store_set_policy(struct wanted_store *store, const void *envelope, size_t size,
+                            struct err_text *err)
+{
+    bool taken = false;
+    int result =
+        policy_take(&store->policy, wanted_list_keyset(store->list), envelope, size, &taken, err);
+    alarms_set(&store->alarms, EVENT_WANTED_POLICY_REFUSED, result < 0, err ? err->text : "");
+    if (taken) {
+        store_flush(store);
+        push(store);
+    }
+    return result;
+}
+
 int wanted_store_put_chunk(struct wanted_store *store, uint64_t revision, size_t index,
                            const void *bytes, size_t size, struct err_text *err)
 {
@@ -240,8 +284,7 @@ int wanted_store_set_snapshot(struct wanted_store *store, const void *manifest, 
     struct wanted_list *next = NULL;
     int result = wanted_list_create_beside(store->list, &next);
     if (result == ERR_OK) {
-        result =
-            wanted_list_load_snapshot(next, manifest, size, shelf_get_chunk, &store->shelf, err);
+        result = wanted_list_load_snapshot(next, manifest, size, load_chunk, store, err);
     }
     if (result == ERR_OK) {
         result = shelf_put_snapshot(&store->shelf, wanted_list_head(next)->revision,
@@ -273,10 +316,12 @@ const struct list_head *wanted_store_head(const struct wanted_store *store)
 void wanted_store_status(const struct wanted_store *store, struct wanted_store_status *out)
 {
     const struct keyset *set = wanted_list_keyset(store->list);
-    *out = (struct wanted_store_status){.keyset_version = set ? set->version : 0,
-                                        .snapshot = store->shelf.snapshot,
-                                        .entry_count = wanted_list_count(store->list),
-                                        .redis_current = store->redis_current,
-                                        .refills = store->refills};
+    *out = (struct wanted_store_status){
+        .keyset_version = set ? set->version : 0,
+        .snapshot = store->shelf.snapshot,
+        .entry_count = wanted_list_count(store->list),
+        .policy_version = store->policy.policy ? store->policy.policy->version : 0,
+        .redis_current = store->redis_current,
+        .refills = store->refills};
     wanted_list_status(store->list, clock_wall(store->clock), &out->list);
 }

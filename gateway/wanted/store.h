@@ -25,6 +25,9 @@ struct wanted_store_options {
     const struct clock_source *clock; /* lives as long as the store */
     wanted_alarm alarm;               /* may be NULL */
     void *alarm_ctx;
+    /* A sign of life for each chunk and batch of a long list that is loaded or written to Redis;
+     * `alarm_ctx` too. May be NULL. */
+    void (*working)(void *ctx, size_t done);
 };
 
 struct wanted_store_status {
@@ -32,8 +35,9 @@ struct wanted_store_status {
     uint64_t keyset_version; /* 0 = none */
     uint64_t snapshot;       /* revision the shelf starts with, 0 = none */
     size_t entry_count;
-    bool redis_current; /* Redis held all of it at the last look */
-    uint64_t refills;   /* since open */
+    uint64_t policy_version; /* 0 = none */
+    bool redis_current;      /* Redis held all of it at the last look */
+    uint64_t refills;        /* since open */
 };
 
 /* Loads and verifies the shelf; damage ends the list there and is alarmed (WANTED_FILE_DAMAGED), it
@@ -51,6 +55,11 @@ int wanted_store_add_batch(struct wanted_store *store, const void *envelope, siz
 /* Errors as wanted_list_set_freshness. */
 int wanted_store_set_freshness(struct wanted_store *store, const void *envelope, size_t size,
                                struct err_text *err) MUST_CHECK;
+/* A match policy. ERR_OK for the one held already; ERR_STALE: older; ERR_CONFLICT: another of the
+ * version held; ERR_NOT_FOUND: no key set yet; otherwise as match_policy_verify, ERR_INVALID for a
+ * channel that cannot be read. */
+int wanted_store_set_policy(struct wanted_store *store, const void *envelope, size_t size,
+                            struct err_text *err) MUST_CHECK;
 /* Keeps one chunk of a snapshot to come on disk, unverified until wanted_store_set_snapshot.
  * ERR_CONFLICT: of the snapshot in force. */
 int wanted_store_put_chunk(struct wanted_store *store, uint64_t revision, size_t index,

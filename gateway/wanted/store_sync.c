@@ -34,6 +34,7 @@ struct look {
     bool meta_good; /* revision, hash and key set too */
     bool keyset_good;
     bool current_good;
+    bool policy_good;
     uint64_t length;  /* of the stream */
     uint64_t reached; /* revision of the stream's last batch */
     bool tail_good;   /* that batch stands there as signed, where it belongs */
@@ -149,6 +150,10 @@ static int look_at_redis(struct wanted_store *store, struct look *look, struct e
         result = look_string(store, KEY_CURRENT, store->current, store->current_size,
                              &look->current_good, err);
     }
+    if (result == ERR_OK) {
+        result = look_string(store, KEY_POLICY, store->policy.bytes, store->policy.size,
+                             &look->policy_good, err);
+    }
     return result == ERR_OK ? look_stream(store, look, err) : result;
 }
 
@@ -193,6 +198,7 @@ static int write_chunks(struct wanted_store *store, struct err_text *err)
         uint8_t *bytes = NULL;
         size_t size = 0;
         (void)snprintf(key, sizeof(key), CHUNK_KEY_FORM, store->shelf.snapshot, i); /* fits */
+        store_step(store, i);
         result = shelf_get_chunk(&store->shelf, store->shelf.snapshot, i, &bytes, &size, err);
         if (result == ERR_OK) {
             result = set_string(store, key, bytes, size, err);
@@ -208,6 +214,7 @@ static int write_batches(struct wanted_store *store, uint64_t after, struct err_
     for (uint64_t r = after + 1; r <= shelf_revision(&store->shelf) && result == ERR_OK; r++) {
         uint8_t *bytes = NULL;
         size_t size = 0;
+        store_step(store, r - after);
         result = shelf_get_batch(&store->shelf, r, &bytes, &size, err);
         if (result == ERR_OK) {
             result = delta_add(&store->link, r, bytes, size, err);
@@ -221,7 +228,8 @@ static bool stays(const redisReply *key)
 {
     return same_bytes(key, KEY_META, strlen(KEY_META)) ||
            same_bytes(key, KEY_KEYSET, strlen(KEY_KEYSET)) ||
-           same_bytes(key, KEY_CURRENT, strlen(KEY_CURRENT));
+           same_bytes(key, KEY_CURRENT, strlen(KEY_CURRENT)) ||
+           same_bytes(key, KEY_POLICY, strlen(KEY_POLICY));
 }
 
 static int remove_page(struct wanted_store *store, const redisReply *keys, struct err_text *err)
@@ -237,7 +245,7 @@ static int remove_page(struct wanted_store *store, const redisReply *keys, struc
     return result;
 }
 
-/* Everything but the three keys that are written over. */
+/* Everything but the four keys that are written over. */
 static int remove_rest(struct wanted_store *store, struct err_text *err)
 {
     char cursor[NUMBER_SIZE] = "0";
@@ -285,6 +293,9 @@ static int write_all(struct wanted_store *store, struct err_text *err)
     if (result == ERR_OK) {
         result = write_batches(store, store->shelf.snapshot, err);
     }
+    if (result == ERR_OK) {
+        result = set_string(store, KEY_POLICY, store->policy.bytes, store->policy.size, err);
+    }
     return result == ERR_OK
                ? set_string(store, KEY_CURRENT, store->current, store->current_size, err)
                : result;
@@ -306,7 +317,10 @@ static int refill(struct wanted_store *store, const char *why, struct err_text *
 static int add_missing(struct wanted_store *store, const struct look *look, struct err_text *err)
 {
     int result = ERR_OK;
-    if (!look->keyset_good) {
+    if (!look->policy_good) {
+        result = set_string(store, KEY_POLICY, store->policy.bytes, store->policy.size, err);
+    }
+    if (result == ERR_OK && !look->keyset_good) {
         result = set_string(store, KEY_KEYSET, store->keyset, store->keyset_size, err);
     }
     if (result == ERR_OK && !look->meta_good) {

@@ -187,11 +187,30 @@ static void for_lines(struct eval_data *data, const char *path,
     fclose(file);
 }
 
+static void take_form(const struct eval_data *data, plate_key plate, struct eval_form *out)
+{
+    uint8_t symbols[PLATE_SYMBOLS_MAX];
+    char shape[PLATE_SYMBOLS_MAX + 1];
+    out->count = plate_symbols(plate, symbols);
+    for (int i = 0; i < out->count; i++) {
+        out->kinds[i] = channel_kind_at(symbols, i);
+    }
+    shape_of(plate, shape);
+    out->shape = find_shape(data, shape);
+}
+
 void eval_data_read(struct eval_data *out, const char *reads_path, const char *plates_path)
 {
     *out = (struct eval_data){.read_count = 0};
     for_lines(out, reads_path, take_line);
     for_lines(out, plates_path, take_plate);
+    out->forms = calloc(out->plate_count + 1, sizeof(*out->forms));
+    if (!out->forms) {
+        stop("no memory");
+    }
+    for (size_t i = 0; i < out->plate_count; i++) {
+        take_form(out, out->plates[i], &out->forms[i]);
+    }
 }
 
 void eval_data_free(struct eval_data *data)
@@ -201,6 +220,7 @@ void eval_data_free(struct eval_data *data)
     }
     free(data->shapes);
     free(data->plates);
+    free(data->forms);
     free(data->reads);
 }
 
@@ -253,26 +273,19 @@ static uint8_t any_symbol(enum channel_kind kind, struct eval_random *random)
                      (int)eval_random_below(random, (uint64_t)ranges[kind].count));
 }
 
-static plate_key make_distractor(const struct eval_data *data, plate_key like,
-                                 struct eval_random *random)
+static plate_key make_distractor(const struct eval_form *form, struct eval_random *random)
 {
-    uint8_t symbols[PLATE_SYMBOLS_MAX];
-    uint8_t from[PLATE_SYMBOLS_MAX];
-    char shape_text[PLATE_SYMBOLS_MAX + 1];
-    int count = plate_symbols(like, symbols);
-    shape_of(like, shape_text);
-    const struct eval_shape *shape = find_shape(data, shape_text);
-    for (int i = 0; i < count; i++) {
-        if (!shape) {
-            from[i] = any_symbol(channel_kind_at(symbols, i), random);
+    uint8_t symbols[PLATE_SYMBOLS_MAX] = {0};
+    for (int i = 0; i < form->count; i++) {
+        if (!form->shape) {
+            symbols[i] = any_symbol(form->kinds[i], random);
         } else if (i == 0 || i >= PREFIX_SYMBOLS) {
-            uint8_t other[PLATE_SYMBOLS_MAX];
-            if (plate_symbols(shape->keys[eval_random_below(random, shape->count)], other) > i) {
-                memcpy(&from[i], &other[i], (size_t)(count - i));
-            }
+            uint8_t other[PLATE_SYMBOLS_MAX] = {0};
+            plate_symbols(form->shape->keys[eval_random_below(random, form->shape->count)], other);
+            memcpy(&symbols[i], &other[i], (size_t)(form->count - i));
         }
     }
-    return plate_key_of_symbols(from, count);
+    return plate_key_of_symbols(symbols, form->count);
 }
 
 static void put_entry(struct eval_list *list, size_t at, plate_key key)
@@ -302,8 +315,8 @@ static size_t fill_list(struct eval_list *list, const struct eval_data *data, co
         count++;
     }
     while (count < size && tries-- > 0) {
-        plate_key key = data->plates[like[eval_random_below(random, like_count)]];
-        key = make_distractor(data, key, random);
+        const struct eval_form *form = &data->forms[like[eval_random_below(random, like_count)]];
+        plate_key key = make_distractor(form, random);
         if (key_set_add(&taken, key)) {
             put_entry(list, count++, key);
         }

@@ -26,13 +26,21 @@ struct eval_shape {
     plate_key *keys;
 };
 
+/* How plates like one are made. */
+struct eval_form {
+    int count;
+    enum channel_kind kinds[PLATE_SYMBOLS_MAX];
+    const struct eval_shape *shape; /* NULL: none in the plates file */
+};
+
 struct eval_data {
     size_t read_count;
     struct eval_read *reads;
     size_t unread;  /* lines without a read: nothing to match */
     size_t skipped; /* lines whose truth is no plate */
     size_t plate_count;
-    plate_key *plates; /* distinct truths */
+    plate_key *plates;       /* distinct truths */
+    struct eval_form *forms; /* of each */
     size_t shape_count;
     struct eval_shape *shapes;
 };

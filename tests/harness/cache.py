@@ -77,11 +77,14 @@ class Cache:
     def __init__(self, server, world):
         self.redis, self.world = server.client(), world
         self.batches, self.keyset = {}, world.keyset()
+        self.snapshot = None  # (revision, manifest, chunks)
         self.fill()
 
     def fill(self):
         """Everything anew, as uplinkd refills a Redis that lost it."""
         self.redis.set("wanted:keyset", self.keyset)
+        if self.snapshot:
+            self._write_snapshot()
         for revision, batch in self.batches.items():
             self.redis.xadd("wanted:delta", {"batch": batch}, id=f"{revision}-0")
         self.refresh()
@@ -90,7 +93,22 @@ class Cache:
         world = self.world
         self.redis.hset("wanted:meta", mapping={
             "format": "1", "revision": world.revision, "hash": f"sha256:{world.hash.hex()}",
-            "keyset": world.version, "snapshot": 0, "chunks": 0})
+            "keyset": world.version, "snapshot": self.snapshot[0] if self.snapshot else 0,
+            "chunks": len(self.snapshot[2]) if self.snapshot else 0})
+
+    def _write_snapshot(self):
+        revision, manifest, chunks = self.snapshot
+        for number, chunk in enumerate(chunks):
+            self.redis.set(f"wanted:chunk:{revision}:{number}", chunk)
+        self.redis.hset("wanted:meta", "manifest", manifest)
+
+    def take_snapshot(self):
+        """The whole list as one, in place of the batches that led to it."""
+        self.redis.delete("wanted:delta")
+        self.batches.clear()
+        self.snapshot = (self.world.revision, *self.world.snapshot())
+        self._write_snapshot()
+        self.refresh()
 
     def refresh(self):
         self.redis.set("wanted:current", self.world.freshness())

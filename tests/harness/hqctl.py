@@ -162,6 +162,25 @@ class Hqctl:
         self.sign(path, clerk or self.clerks[0])
         return self.publish_file(path)
 
+    def draft_policy(self, *options):
+        """A draft of the match policy behind the one in force."""
+        self.count += 1
+        path = self.folder / f"policy-{self.count}.json"
+        self.run("match", "policy", "draft", "--out", path, *options, *self.online)
+        return path
+
+    def sign_policy(self, path, clerk):
+        self.run("match", "policy", "sign", path, "--key", self.clerk_key(clerk), "--dir", self.dir,
+                 passphrases=[self.passphrases[clerk]])
+        return path
+
+    def publish_policy(self, *options):
+        """Drafts, has both clerks sign, publishes; the version."""
+        path = self.draft_policy(*options)
+        for clerk in self.clerks[:2]:
+            self.sign_policy(path, clerk)
+        return self.json("match", "policy", "publish", path, *self.online)[0]["version"]
+
     def entries(self):
         return [row["entry"] for row in self.json("wanted", "list", *self.online)]
 

@@ -10,6 +10,7 @@ code rather than repeating it. Typical use:
 """
 import base64
 import calendar
+import functools
 import hashlib
 import json
 import pathlib
@@ -37,6 +38,7 @@ def time_text(ms):
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:03d}Z"
 
 
+@functools.lru_cache
 def time_ms(text):
     whole, _, rest = text.rstrip("Z").partition(".")
     return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) * 1000 + int(rest or 0)
@@ -200,6 +202,16 @@ class World:
             for number in withdrawn:
                 self.entries.pop(number, None)
         return envelope("wanted-batch/1", payload, self.clerks if signers is None else signers)
+
+    def policy(self, version=1, *, signers=None, channels=(), **head):
+        """A match policy, signed by both clerks unless told; `channels` are (alphabet, text) pairs."""
+        texts = [text.encode() for _, text in channels]
+        fields = {"version": version, "fleet": self.fleet, "time": time_text(self.time_of()), "false_alerts": 3,
+                  "look_alike": 1, "traffic": 0,
+                  "channels": [{"alphabet": name, "bytes": len(text)} for (name, _), text in zip(channels, texts)],
+                  **head}
+        return envelope("match-policy/1", canonical(fields) + b"\n" + b"".join(texts),
+                        self.clerks if signers is None else signers)
 
     def snapshot(self, *, chunk_entries=1000, signers=None, **fields):
         """(manifest envelope, [chunk bytes]) of the list as it stands, chunks as they are."""

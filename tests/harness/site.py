@@ -13,6 +13,7 @@ KEY = bytes(range(16))
 WANTED = "鲁H12345"
 SECOND = "鲁H22222"
 INNOCENT = "鲁H54321"
+PLANTS = 40
 
 
 class Site:
@@ -28,6 +29,7 @@ class Site:
         self.redis = Redis(self.box.folder, product_users)
         self.events = None
         self.next_event = 1
+        self.plants = []
         self.cameras = {number: self.camera(number) for number in (11, 12, 13)}
 
     def start(self, **checkpointd):
@@ -43,10 +45,13 @@ class Site:
         self.wait_ready()
 
     def configure(self):
-        """Lane 1 normally open, lane 2 normally closed; camera 13 has no key."""
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s")
+        """Lane 1 normally open, lane 2 normally closed; camera 13 has no key. A plate read again is
+        another vehicle's once the lane has given up the first one, which no loop sees."""
+        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s",
+                              vehicle_silence="0s")
         add_second = self.box.add_rtu_lane if self.serial else self.box.add_tcp_lane
-        add_second(2, sim=["--auto-close", "loop"], auto_close="loop", transit_max="4s")
+        add_second(2, sim=["--auto-close", "loop"], auto_close="loop", transit_max="4s",
+                   vehicle_silence="0s")
         self.box.add_camera(11, 1, key=KEY)
         self.box.add_camera(12, 2, key=KEY)
         self.box.add_camera(13, 2)
@@ -97,6 +102,16 @@ class Site:
 
         before = counted()
         wait_until("a datagram counted", one_more)
+
+    def planted(self):
+        """A wanted plate nobody read for a while: one vehicle after the other that alerts."""
+        if not self.plants:
+            self.plants = [f"鲁P{number:05}" for number in range(PLANTS)]
+            self.cache.add(*(entry(1000 + number, plate) for number, plate in enumerate(self.plants)))
+            wait_until("the planted are listed", lambda: self.act(
+                "check", plate=self.plants[-1], reason="test").get("result", {}).get("hits"))
+        self.plants.append(self.plants.pop(0))
+        return self.plants[-1]
 
     def hit(self, plate):
         return self.next("hit", lambda event: event["matched"] == plate)

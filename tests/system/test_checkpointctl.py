@@ -18,7 +18,7 @@ from harness.stack import ROOT, Checkpoint, short_folder, wait_until
 
 PASSWORD = "correct horse 1"
 SECOND = "second person 2"
-COMMANDS = ["status", "lanes", "hits", "watch", "ack", "hold", "release", "raise", "stop", "check",
+COMMANDS = ["status", "lanes", "hits", "hit confirm", "hit misread", "watch", "ack", "hold", "release", "raise", "stop", "check",
             "reload", "replay", "audit verify", "audit seal", "metrics", "login", "logout",
             "officer add", "officer disable", "officer passwd"]
 

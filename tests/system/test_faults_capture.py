@@ -48,7 +48,7 @@ def fresh_site():
 
 def alert(site):
     """A planted vehicle at lane 1, alerted; its event id. What came before it has been handled."""
-    event = site.read(11, WANTED, plate_class="02")
+    event = site.read(11, site.planted(), plate_class="02")
     site.next("hit", lambda hit: hit["read"]["event_id"] == str(event))
     return event
 

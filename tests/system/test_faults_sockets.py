@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from harness.site import SECOND, WANTED, running_site
+from harness.site import SECOND, running_site
 from harness.stack import LineClient, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="capture on lo needs root")
@@ -28,7 +28,7 @@ def site():
 def others_are_served(site):
     yield
     assert site.act("status")["ok"]
-    event = site.read(11, WANTED, plate_class="02")
+    event = site.read(11, site.planted(), plate_class="02")
     site.next("hit", lambda hit: hit["read"]["event_id"] == str(event))
     assert not site.box.lane(1)["blind"] and site.matchd.running and site.checkpointd.running
 
@@ -110,7 +110,7 @@ def test_subscriber_that_does_not_read_is_dropped_alone(site):
         assert other.receive()["ok"]
         other.close()
     for _ in range(20):
-        event = site.read(11, WANTED, plate_class="02")
+        event = site.read(11, site.planted(), plate_class="02")
         site.next("hit", lambda hit: hit["read"]["event_id"] == str(event))
     slow.close()
 

@@ -50,7 +50,7 @@ def signatures(path):
 
 def test_every_command_has_a_manual(made):
     overview = made.run("--help")
-    commands = [line[2:20].strip() for line in overview.splitlines() if line.startswith("  ") and line[2].isalpha()
+    commands = [line[2:24].strip() for line in overview.splitlines() if line.startswith("  ") and line[2].isalpha()
                 and not line.startswith("  ~")]
     assert {"init", "clerk add", "enroll", "wanted import", "wanted sign", "wanted publish", "wanted withdraw",
             "hits", "checkpoints", "audit verify", "accept-chain", "revoke"} <= set(commands)

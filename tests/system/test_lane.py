@@ -122,8 +122,8 @@ def test_redis_killed_matching_goes_on(site):
     site.matchd.start()  # from its last-good list
     wait_until("sees", lambda: site.is_ready(1))
     site.wait_capture()
-    site.read(11, WANTED, plate_class="02")
-    assert site.hit(WANTED)["match"] == "exact"
+    site.read(11, SECOND, plate_class="02")
+    assert site.hit(SECOND)["match"] == "exact"
 
 
 def test_no_plate_leaks_without_a_token(site):

@@ -28,7 +28,7 @@ class Site:
         self.redis.start()
         self.cache = Cache(self.redis, self.world)
         self.cache.add(*(entry(n, plate) for n, plate in WANTED.items()))
-        times = {"transit_max": "2s", "empty": "1s", "auto_close": "loop"}
+        times = {"transit_max": "2s", "empty": "1s", "auto_close": "loop", "vehicle_silence": "0s"}
         for lane, (camera, kind, wired) in LANES.items():
             sim = ["--auto-close", "loop"]
             more = {"wired": True} if wired else {}

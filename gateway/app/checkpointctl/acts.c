@@ -9,6 +9,8 @@
 
 #include "gateway/app/checkpointctl/checkpointctl.h"
 
+enum { WHY_SIZE = 4096 };
+
 /* A number among the operands; false when it is none. */
 static bool parse_number(const char *text, int64_t *out)
 {
@@ -22,8 +24,8 @@ static bool parse_number(const char *text, int64_t *out)
     return true;
 }
 
-static int number_operand(const struct ctl *ctl, const char *what_en, const char *what_zh,
-                          int64_t *out)
+int ctl_number_operand(const struct ctl *ctl, const char *what_en, const char *what_zh,
+                       int64_t *out)
 {
     char en[160];
     char zh[160];
@@ -35,9 +37,7 @@ static int number_operand(const struct ctl *ctl, const char *what_en, const char
     return ctl_fail(ctl, EXIT_USAGE, "usage", en, zh);
 }
 
-/* What needs a reason asks for it where there is somebody to answer; elsewhere checkpointd refuses.
- */
-static int ask_reason(struct ctl *ctl)
+int ctl_reason_ask(struct ctl *ctl)
 {
     if (ctl->reason || !ctl_has_terminal()) {
         return 0;
@@ -71,7 +71,7 @@ static int act_on_lane(struct ctl *ctl, const char *act)
 {
     int64_t lane = 0;
     json_t *result = NULL;
-    int status = number_operand(ctl, "lane", "车道", &lane);
+    int status = ctl_number_operand(ctl, "lane", "车道", &lane);
     if (status != 0) {
         return status;
     }
@@ -161,11 +161,11 @@ int ctl_release(struct ctl *ctl)
     int64_t hold = 0;
     json_t *answer = NULL;
     json_t *result = NULL;
-    int status = number_operand(ctl, "hold, see 'checkpointctl lanes'", "拦截", &hold);
+    int status = ctl_number_operand(ctl, "hold, see 'checkpointctl lanes'", "拦截", &hold);
     if (status != 0) {
         return status;
     }
-    status = ask_reason(ctl);
+    status = ctl_reason_ask(ctl);
     if (status != 0) {
         return status;
     }
@@ -193,9 +193,10 @@ int ctl_release(struct ctl *ctl)
 
 static int show_hits(const struct ctl *ctl, const json_t *result)
 {
-    const char *titles[] = {ctl_say(ctl, "ENTRY", "条目"),      ctl_say(ctl, "PLATE", "车牌"),
-                            ctl_say(ctl, "MATCH", "匹配"),      ctl_say(ctl, "CATEGORY", "类别"),
-                            ctl_say(ctl, ">PRIORITY", ">级别"), ctl_say(ctl, "REASON", "事由")};
+    const char *titles[] = {
+        ctl_say(ctl, "ENTRY", "条目"),      ctl_say(ctl, "PLATE", "车牌"),
+        ctl_say(ctl, "MATCH", "匹配"),      ctl_say(ctl, "CATEGORY", "类别"),
+        ctl_say(ctl, ">PRIORITY", ">级别"), ctl_say(ctl, "WHY, REASON", "依据、事由")};
     struct text_table *table = NULL;
     const json_t *hits = json_object_get(result, "hits");
     int status = text_table_create(titles, 6, &table);
@@ -207,13 +208,17 @@ static int show_hits(const struct ctl *ctl, const json_t *result)
                  (long long)json_integer_value(json_object_get(hit, "entry")));
         snprintf(priority, sizeof(priority), "%d",
                  (int)json_integer_value(json_object_get(hit, "priority")));
-        const json_t *card = json_object_get(hit, "card");
+        const char *reason =
+            json_string_value(json_object_get(json_object_get(hit, "card"), "reason"));
+        char why[WHY_SIZE];
+        snprintf(why, sizeof(why), "%s%s%s", ctl_why(ctl, hit), reason ? " — " : "",
+                 reason ? reason : "");
         const char *cells[] = {entry,
                                json_string_value(json_object_get(hit, "plate")),
                                ctl_word(ctl, json_string_value(json_object_get(hit, "match"))),
                                ctl_word(ctl, json_string_value(json_object_get(hit, "category"))),
                                priority,
-                               json_string_value(json_object_get(card, "reason"))};
+                               why};
         status = text_table_add(table, cells);
     }
     if (status == 0) {
@@ -226,7 +231,7 @@ static int show_hits(const struct ctl *ctl, const json_t *result)
 int ctl_check(struct ctl *ctl)
 {
     json_t *result = NULL;
-    int status = ask_reason(ctl);
+    int status = ctl_reason_ask(ctl);
     if (status != 0) {
         return status;
     }

@@ -42,7 +42,8 @@ enum ctl_option_bit {
     CTL_KEYSET = 1u << 14,
     CTL_ROOTS = 1u << 15,
     CTL_CONFIG = 1u << 16,
-    CTL_VERSION = 1u << 17
+    CTL_VERSION = 1u << 17,
+    CTL_PLATE = 1u << 18
 };
 
 enum ctl_token {
@@ -86,6 +87,7 @@ struct ctl {
     const char *keyset;
     const char *roots;
     const char *config;
+    const char *plate;
     int64_t password_fd; /* -1: ask at the terminal */
     int64_t second_fd;
     int64_t limit;
@@ -163,6 +165,12 @@ int ctl_officer_disable(struct ctl *ctl);
 int ctl_officer_passwd(struct ctl *ctl);
 
 int ctl_ack(struct ctl *ctl); /* acts.c */
+/* What needs a reason asks for it where there is somebody to answer; elsewhere checkpointd refuses.
+ * Returns an exit status. */
+int ctl_reason_ask(struct ctl *ctl);
+/* The first operand as a number; `what` is of what. Returns an exit status. */
+int ctl_number_operand(const struct ctl *ctl, const char *what_en, const char *what_zh,
+                       int64_t *out);
 int ctl_hold(struct ctl *ctl);
 int ctl_release(struct ctl *ctl);
 int ctl_raise(struct ctl *ctl);
@@ -176,7 +184,13 @@ int ctl_metrics(struct ctl *ctl);
 int ctl_lanes(struct ctl *ctl); /* lanes.c */
 /* The table of lanes, for status too. Returns an exit status. */
 int ctl_print_lanes(const struct ctl *ctl, const json_t *lanes);
-int ctl_hits(struct ctl *ctl);
+int ctl_hits(struct ctl *ctl); /* hits.c */
+int ctl_hit_confirm(struct ctl *ctl);
+int ctl_hit_misread(struct ctl *ctl);
+/* One line of a hit event, beside its time and lane. */
+void ctl_describe_hit(const struct ctl *ctl, const json_t *event, char *out, size_t size);
+/* Why a hit is one, in the reader's language; "" when checkpointd did not say. */
+const char *ctl_why(const struct ctl *ctl, const json_t *hit);
 int ctl_watch(struct ctl *ctl);
 
 int ctl_audit_verify(struct ctl *ctl); /* audit.c */

@@ -17,6 +17,22 @@ const struct ctl_command ctl_commands[] = {
      "The newest hits first, at most 256 since checkpointd started; older ones stand in the "
      "journal.",
      "按时间倒序显示自启动以来的命中，最多 256 条；更早的在日志中。"},
+    {"hit confirm", "HIT", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_hit_confirm,
+     "say that the vehicle carries the listed plate", "确认车辆悬挂布控车牌",
+     "Answers a hit, by the number that 'hits' shows, once you have seen the plate by eye. Needs a "
+     "reason, asked for at the terminal. It goes on record and to headquarters, where matching "
+     "learns from it; it releases no hold and silences nothing. A second answer stands beside the "
+     "first, the later one counts.",
+     "目视核对车牌后，按 hits "
+     "显示的命中号答复。须填理由（可在终端输入）。答复写入记录并送总部，用于"
+     "改进比对；不解除拦截，也不屏蔽以后的告警。可再次答复，两次均保留，以后一次为准。"},
+    {"hit misread", "HIT", 1, 1, CTL_REASON | CTL_PLATE, CTL_TOKEN_NEEDED, ctl_hit_misread,
+     "say that the vehicle carries another plate", "说明车辆悬挂其他车牌（误读）",
+     "As 'hit confirm', for a vehicle that does not carry the listed plate. Give the plate you see "
+     "with --plate: matching learns most from that. A hold stays until it is released.",
+     "同 hit confirm，用于车辆并非悬挂布控车牌的情形。请用 --plate "
+     "填写看到的车牌，对改进比对最有用。"
+     "拦截仍须另行解除。"},
     {"watch", "", 0, 0, 0, CTL_TOKEN_IF_ANY, ctl_watch, "follow events as they come",
      "实时显示事件",
      "One line an event until interrupted. Reads and hits are shown only to an officer who is "

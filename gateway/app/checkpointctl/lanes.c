@@ -1,5 +1,5 @@
 /*
- * Lanes and their holds, the last hits, events as they come: tables for a terminal of 80 columns,
+ * Lanes and their holds, events as they come: tables for a terminal of 80 columns,
  * with --json what checkpointd said.
  */
 #include <stdio.h>
@@ -173,72 +173,9 @@ int ctl_lanes(struct ctl *ctl)
     return status;
 }
 
-/* ---- hits ---- */
-
 static const char *or_dash(const char *text)
 {
     return text && text[0] ? text : "-";
-}
-
-static int add_hit(const struct ctl *ctl, struct text_table *table, const json_t *hit)
-{
-    char time[32];
-    char lane[24];
-    char priority[24];
-    const json_t *entry = json_object_get(hit, "entry");
-    const json_t *decision = json_object_get(hit, "decision");
-    snprintf(lane, sizeof(lane), "%lld", number_of(hit, "lane"));
-    snprintf(priority, sizeof(priority), "%lld", number_of(entry, "priority"));
-    const char *cells[] = {ctl_time(text_of(hit, "time"), time),
-                           lane,
-                           or_dash(text_of(entry, "plate")),
-                           ctl_word(ctl, text_of(hit, "match")),
-                           ctl_word(ctl, text_of(entry, "category")),
-                           priority,
-                           json_is_true(json_object_get(decision, "hold"))
-                               ? ctl_say(ctl, "hold", "拦截")
-                               : ctl_word(ctl, text_of(decision, "level")),
-                           or_dash(ctl->zh ? text_of(hit, "marks_zh")
-                                           : text_of(json_object_get(hit, "card"), "reason"))};
-    return text_table_add(table, cells);
-}
-
-static int print_hits(const struct ctl *ctl, const json_t *hits)
-{
-    const char *titles[] = {ctl_say(ctl, "TIME", "时间"),       ctl_say(ctl, ">LANE", ">车道"),
-                            ctl_say(ctl, "WANTED", "布控车牌"), ctl_say(ctl, "MATCH", "匹配"),
-                            ctl_say(ctl, "CATEGORY", "类别"),   ctl_say(ctl, ">PRIO", ">级别"),
-                            ctl_say(ctl, "ALERT", "告警"),      ctl_say(ctl, "REASON", "标注")};
-    struct text_table *table = NULL;
-    int result = text_table_create(titles, 8, &table);
-    for (size_t i = 0; result == 0 && i < json_array_size(hits); i++) {
-        result = add_hit(ctl, table, json_array_get(hits, i));
-    }
-    if (result == 0) {
-        text_table_print(table, stdout, text_screen_columns(stdout));
-    }
-    text_table_destroy(table);
-    return result == 0 ? EXIT_OK : no_memory(ctl);
-}
-
-int ctl_hits(struct ctl *ctl)
-{
-    json_t *result = NULL;
-    json_t *args = ctl->limit > 0 ? json_pack("{s:I}", "limit", (json_int_t)ctl->limit) : NULL;
-    int status = ctl_ask(ctl, "hits", args, &result);
-    if (status != 0) {
-        return status;
-    }
-    const json_t *hits = json_object_get(result, "hits");
-    if (ctl->json) {
-        ctl_print_json(result);
-    } else if (json_array_size(hits) == 0) {
-        puts(ctl_say(ctl, "No hits since checkpointd started.", "自启动以来没有命中。"));
-    } else {
-        status = print_hits(ctl, hits);
-    }
-    json_decref(result);
-    return status;
 }
 
 /* ---- events ---- */
@@ -252,17 +189,29 @@ static void describe(const struct ctl *ctl, const json_t *event, char *out, size
         const char *plate = text_of(read, "plate");
         snprintf(out, size, "%s", plate ? plate : ctl_word(ctl, text_of(read, "kind")));
     } else if (strcmp(name, "hit") == 0) {
-        const json_t *entry = json_object_get(event, "entry");
-        snprintf(out, size, "%s  %s  %s  %s %lld  %s", or_dash(text_of(entry, "plate")),
-                 ctl_word(ctl, text_of(event, "match")), ctl_word(ctl, text_of(entry, "category")),
-                 ctl_say(ctl, "priority", "级别"), number_of(entry, "priority"),
-                 text_of(event, "marks_zh") ? text_of(event, "marks_zh") : "");
+        ctl_describe_hit(ctl, event, out, size);
+    } else if (strcmp(name, "hit_answer") == 0) {
+        const char *plate = text_of(event, "plate");
+        snprintf(out, size, "%s %lld  %s  %s%s%s  %s", ctl_say(ctl, "hit", "命中"),
+                 number_of(event, "hit"), or_dash(text_of(event, "listed")),
+                 ctl_word(ctl, text_of(event, "answer")), plate ? " " : "", plate ? plate : "",
+                 or_dash(text_of(json_object_get(event, "by"), "officer")));
+    } else if (strcmp(name, "policy") == 0) {
+        const json_t *policy = json_object_get(event, "policy");
+        snprintf(out, size, "%s %lld", ctl_say(ctl, "version", "版本"),
+                 number_of(policy, "version"));
     } else if (strcmp(name, "alarm") == 0) {
         bool active = json_is_true(json_object_get(event, "active"));
         snprintf(out, size, "[%lld] %s%s  %s", number_of(event, "alarm"),
                  active ? "" : ctl_say(ctl, "ended: ", "已恢复："),
                  or_dash(ctl_say(ctl, text_of(event, "en"), text_of(event, "zh"))),
                  text_of(event, "detail") ? text_of(event, "detail") : "");
+    } else if (strcmp(name, "plate_conflict") == 0) {
+        const json_t *plates = json_object_get(event, "conflict");
+        snprintf(out, size, "%s: %s / %s",
+                 or_dash(ctl_say(ctl, text_of(event, "en"), text_of(event, "zh"))),
+                 or_dash(json_string_value(json_array_get(plates, 0))),
+                 or_dash(json_string_value(json_array_get(plates, 1))));
     } else if (strcmp(name, "boom") == 0) {
         snprintf(out, size, "%s %s", ctl_word(ctl, text_of(event, "output")),
                  ctl_word(ctl, text_of(event, "result") ? text_of(event, "result")
@@ -288,7 +237,7 @@ static void describe(const struct ctl *ctl, const json_t *event, char *out, size
 static void show_event(const struct ctl *ctl, const json_t *event)
 {
     char time[32];
-    char text[512];
+    char text[1024];
     const char *name = text_of(event, "event");
     if (ctl->json) {
         ctl_print_json(event);

@@ -59,7 +59,8 @@ static const struct option_row option_rows[] = {
     TEXT("seal", CTL_SEAL, seal),
     TEXT("keyset", CTL_KEYSET, keyset),
     TEXT("roots", CTL_ROOTS, roots),
-    TEXT("config", CTL_CONFIG, config)};
+    TEXT("config", CTL_CONFIG, config),
+    TEXT("plate", CTL_PLATE, plate)};
 
 enum { OPTION_COUNT = sizeof(option_rows) / sizeof(option_rows[0]), OPTION_VALUE_BASE = 256 };
 

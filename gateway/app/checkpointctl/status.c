@@ -133,6 +133,53 @@ static void describe_list(const struct ctl *ctl, const json_t *status, struct pa
              ctl_time(text_of(list, "current_until"), until), usable, json_array_size(lanes));
 }
 
+/* The names of an array, "none" without any. */
+static const char *join_names(const struct ctl *ctl, const json_t *names, char out[TEXT_SIZE])
+{
+    size_t size = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < json_array_size(names) && size < TEXT_SIZE; i++) {
+        size += (size_t)snprintf(out + size, TEXT_SIZE - size, "%s%s", i > 0 ? ", " : "",
+                                 ctl_word(ctl, json_string_value(json_array_get(names, i))));
+    }
+    return out[0] ? out : ctl_say(ctl, "none, look-alike rule only", "无，仅按形近规则");
+}
+
+/* Without a signed policy the built-in one is no fault: headquarters need not have made one. */
+static void describe_policy(const struct ctl *ctl, const json_t *policy, struct part *part)
+{
+    char head[96];
+    char time[32];
+    char channels[TEXT_SIZE];
+    long long version = number_of(policy, "version");
+    part->name = ctl_say(ctl, "policy", "比对策略");
+    part->state = good(ctl, json_is_object(policy));
+    if (!json_is_object(policy)) {
+        snprintf(part->text, sizeof(part->text), "%s",
+                 ctl_say(ctl, "not told by matchd yet", "比对程序尚未报告"));
+        return;
+    }
+    if (version == 0) {
+        snprintf(head, sizeof(head), "%s",
+                 ctl_say(ctl, "none of headquarters, built-in values", "总部未下发，用内置值"));
+    } else {
+        snprintf(head, sizeof(head),
+                 ctl_say(ctl, "version %lld, signed %s", "版本 %lld，签发于 %s"), version,
+                 ctl_time(text_of(policy, "signed_at"), time));
+    }
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl,
+                     "%s: %lld false alerts a shift at %lld vehicles (%s), look-alike %lld, "
+                     "channels: %s",
+                     "%s：每班次误报 %lld 次、车流 %lld 辆（%s），形近字 %lld 个，识读模型：%s"),
+             head, number_of(policy, "false_alerts"), number_of(policy, "traffic"),
+             json_is_true(json_object_get(policy, "traffic_stated"))
+                 ? ctl_say(ctl, "stated", "总部给定")
+                 : ctl_say(ctl, "own count", "本站统计"),
+             number_of(policy, "look_alike"),
+             join_names(ctl, json_object_get(policy, "channels"), channels));
+}
+
 static void describe_journal(const struct ctl *ctl, const json_t *status, struct part *part)
 {
     const json_t *journal = json_object_get(status, "journal");
@@ -197,6 +244,10 @@ static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_t
     }
     if (result == 0) {
         describe_list(ctl, status, &part);
+        result = add_part(table, &part);
+    }
+    if (result == 0) {
+        describe_policy(ctl, json_object_get(status, "policy"), &part);
         result = add_part(table, &part);
     }
     if (result == 0) {

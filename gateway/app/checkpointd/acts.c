@@ -11,6 +11,7 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/log.h"
 #include "gateway/model/plate_key.h"
+#include "gateway/pipeline/why.h"
 
 enum { HITS_DEFAULT = 20, REASON_MAX = FACT_REASON_SIZE - 1 };
 
@@ -36,16 +37,22 @@ static void fill_actor(struct fact_actor *out, const struct control_actor *actor
     copy_text(out->reason, sizeof(out->reason), reason);
 }
 
-static void begin_fact(const struct checkpointd *c, struct fact *fact,
-                       const struct control_actor *actor, const char *act, const char *reason)
+void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
+                     const struct control_actor *actor, enum fact_kind kind, const char *reason)
 {
     memset(fact, 0, sizeof(*fact));
-    fact->kind = FACT_ACT;
+    fact->kind = kind;
     fact->wall = clock_wall(&c->clock);
     fact->mono = clock_mono(&clock_system);
     fact->to_journal = true;
     fact->to_events = true;
     fill_actor(&fact->actor, actor, reason);
+}
+
+static void begin_act(const struct checkpointd *c, struct fact *fact,
+                      const struct control_actor *actor, const char *act, const char *reason)
+{
+    acts_begin_fact(c, fact, actor, FACT_ACT, reason);
     copy_text(fact->u.act.act, sizeof(fact->u.act.act), act);
 }
 
@@ -65,8 +72,7 @@ static uint8_t lane_of(struct checkpointd *c, struct control *control,
     return (uint8_t)lane;
 }
 
-/* The reason, "" when not given, NULL when it was refused. */
-static const char *reason_of(struct control *control, const struct control_call *call, bool needed)
+const char *acts_reason(struct control *control, const struct control_call *call, bool needed)
 {
     const char *reason = json_string_value(json_object_get(call->args, "reason"));
     size_t size = reason ? strlen(reason) : 0;
@@ -201,11 +207,12 @@ static json_t *lanes_of(const struct checkpointd *c)
 static void run_status(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
-    json_t *result = json_pack(
-        "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "checkpoint", c->config.checkpoint, "alarms",
-        alarms_of(&c->board), "list", or_null(c->board.list), "clock", clock_of(c), "uplink",
-        or_null(c->board.uplink), "journal", journal_of(c), "counters", counters_of(c), "lanes",
-        lanes_of(c), "buses", buses_of(c), "matchd", matchd_of(c));
+    json_t *result = json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "checkpoint",
+                               c->config.checkpoint, "alarms", alarms_of(&c->board), "list",
+                               or_null(c->board.list), "policy", or_null(c->board.policy), "clock",
+                               clock_of(c), "uplink", or_null(c->board.uplink), "journal",
+                               journal_of(c), "counters", counters_of(c), "lanes", lanes_of(c),
+                               "buses", buses_of(c), "matchd", matchd_of(c));
     control_answer(control, call->ticket, result);
 }
 
@@ -278,7 +285,7 @@ static void act_with_lane(void *ctx, struct control *control, const struct contr
                           enum lane_act_kind kind)
 {
     struct checkpointd *c = ctx;
-    const char *reason = reason_of(control, call, false);
+    const char *reason = acts_reason(control, call, false);
     uint8_t lane = reason ? lane_of(c, control, call) : 0;
     if (lane != 0) {
         act_on_lane(c, control, call, kind, lane, 0, reason);
@@ -330,7 +337,7 @@ static void run_release(void *ctx, struct control *control, const struct control
 {
     struct checkpointd *c = ctx;
     json_int_t hold = json_integer_value(json_object_get(call->args, "hold"));
-    const char *reason = reason_of(control, call, true);
+    const char *reason = acts_reason(control, call, true);
     if (!reason) {
         return;
     }
@@ -428,7 +435,7 @@ static void run_check(void *ctx, struct control *control, const struct control_c
 {
     struct checkpointd *c = ctx;
     const char *text = json_string_value(json_object_get(call->args, "plate"));
-    const char *reason = reason_of(control, call, true);
+    const char *reason = acts_reason(control, call, true);
     struct plate_text plate = {.kind = PLATE_DECODE_ERROR};
     static struct fact fact; /* control thread */
     if (!reason) {
@@ -442,7 +449,7 @@ static void run_check(void *ctx, struct control *control, const struct control_c
                "车牌格式不正确");
         return;
     }
-    begin_fact(c, &fact, &call->actor, "search", reason);
+    begin_act(c, &fact, &call->actor, "search", reason);
     copy_text(fact.u.act.detail, sizeof(fact.u.act.detail), text);
     char canonical[PLATE_TEXT_SIZE];
     uint64_t number = atomic_fetch_add(&c->search_number, 1) + 1;
@@ -466,17 +473,22 @@ static void run_check(void *ctx, struct control *control, const struct control_c
     lane_post(c, &event);
 }
 
-static json_t *match_json(const struct match_hit *hit, const char *text)
+static json_t *match_json(const struct match_hit *hit, const struct plate_read *read,
+                          const char *text)
 {
     char plate[PLATE_TEXT_SIZE] = "";
     if (plate_decode(hit->entry.key, plate) != 0) {
         return json_object(); /* checked at the socket */
     }
     json_t *card = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    return json_pack("{s:I,s:s,s:s,s:s,s:i,s:b,s:o}", "entry", (json_int_t)hit->entry.id, "plate",
-                     plate, "match", match_kind_name(hit->kind), "category",
-                     wanted_category_name(hit->entry.category), "priority", hit->entry.priority,
-                     "expired", hit->expired, "card", card ? card : json_null());
+    json_t *row =
+        json_pack("{s:I,s:s,s:s,s:s,s:i,s:b,s:o}", "entry", (json_int_t)hit->entry.id, "plate",
+                  plate, "match", match_kind_name(hit->kind), "category",
+                  wanted_category_name(hit->entry.category), "priority", hit->entry.priority,
+                  "expired", hit->expired, "card", card ? card : json_null());
+    why_into(row, hit, read);
+    why_words_into(row, hit, read);
+    return row;
 }
 
 void acts_searched(void *ctx, uint64_t number, const struct match_packet *packet)
@@ -494,7 +506,8 @@ void acts_searched(void *ctx, uint64_t number, const struct match_packet *packet
     for (int h = 0; h < packet->message.u.read.hit_count; h++) {
         const struct match_hit *hit = &packet->message.u.read.hits[h];
         if (hit->entry.handling != HANDLING_OBSERVE) {
-            json_array_append_new(hits, match_json(hit, packet->texts[h]));
+            json_array_append_new(hits,
+                                  match_json(hit, &packet->message.u.read.read, packet->texts[h]));
         }
     }
     control_answer(c->control, search.ticket,
@@ -521,7 +534,7 @@ static void run_reload(void *ctx, struct control *control, const struct control_
     struct checkpointd *c = ctx;
     struct err_text err;
     static struct fact fact; /* control thread */
-    begin_fact(c, &fact, &call->actor, "reload", "");
+    begin_act(c, &fact, &call->actor, "reload", "");
     if (recorder_push(c, &fact) != 0) {
         refuse(control, call, "journal", "the journal cannot record it now", "日志当前无法写入");
         return;
@@ -542,7 +555,7 @@ int acts_record(void *ctx, const struct control_actor *actor, const char *act,
     struct checkpointd *c = ctx;
     struct fact fact;
     char *text = json_dumps(details, JSON_COMPACT | JSON_SORT_KEYS);
-    begin_fact(c, &fact, actor, act, "");
+    begin_act(c, &fact, actor, act, "");
     snprintf(fact.u.act.detail, sizeof(fact.u.act.detail), "%.*s", FACT_DETAIL_SIZE - 1,
              text ? text : "");
     free(text);
@@ -556,8 +569,9 @@ int acts_record(void *ctx, const struct control_actor *actor, const char *act,
 const struct control_act checkpointd_acts[] = {
     {"status", CONTROL_ANYBODY, run_status},   {"lanes", CONTROL_ANYBODY, run_lanes},
     {"metrics", CONTROL_ANYBODY, run_metrics}, {"audit_head", CONTROL_ANYBODY, run_audit_head},
-    {"hits", CONTROL_OFFICER, run_hits},       {"check", CONTROL_OFFICER, run_check},
-    {"ack", CONTROL_OFFICER, run_ack},         {"hold", CONTROL_PROTECTIVE, run_hold},
-    {"stop", CONTROL_PROTECTIVE, run_stop},    {"release", CONTROL_OFFICER, run_release},
-    {"raise", CONTROL_RAISING, run_raise},     {"reload", CONTROL_ADMIN, run_reload}};
+    {"hits", CONTROL_OFFICER, run_hits},       {"hit_answer", CONTROL_OFFICER, acts_hit_answer},
+    {"check", CONTROL_OFFICER, run_check},     {"ack", CONTROL_OFFICER, run_ack},
+    {"hold", CONTROL_PROTECTIVE, run_hold},    {"stop", CONTROL_PROTECTIVE, run_stop},
+    {"release", CONTROL_OFFICER, run_release}, {"raise", CONTROL_RAISING, run_raise},
+    {"reload", CONTROL_ADMIN, run_reload}};
 const size_t checkpointd_act_count = sizeof(checkpointd_acts) / sizeof(checkpointd_acts[0]);

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/base/log.h"
@@ -26,6 +27,7 @@ void board_init(struct board *board)
     board->alarms = json_object();
     board->hits = json_array();
     board->list = NULL;
+    board->policy = NULL;
     board->clock = NULL;
     board->uplink = NULL;
     board_set_uplink(board, false, "checkpoint-uplinkd is not connected");
@@ -39,6 +41,7 @@ void board_free(struct board *board)
     json_decref(board->alarms);
     json_decref(board->hits);
     json_decref(board->list);
+    json_decref(board->policy);
     json_decref(board->clock);
     json_decref(board->uplink);
     json_decref(board->matchd);
@@ -55,6 +58,53 @@ static void replace(json_t **place, json_t *value)
 {
     json_decref(*place);
     *place = json_incref(value);
+}
+
+/* The latest answer stands with its hit; all of them are on record. */
+static void keep_answer(struct board *board, const json_t *event)
+{
+    json_int_t id = json_integer_value(json_object_get(event, "hit"));
+    json_t *hit = board_find_hit(board, id);
+    const char *officer =
+        json_string_value(json_object_get(json_object_get(event, "by"), "officer"));
+    json_t *answer =
+        json_pack("{s:s*,s:s*,s:s*}", "answer", json_string_value(json_object_get(event, "answer")),
+                  "plate", json_string_value(json_object_get(event, "plate")), "officer", officer);
+    if (hit && answer) {
+        json_object_set(hit, "answer", answer);
+    }
+    json_decref(answer);
+}
+
+json_t *board_find_hit(const struct board *board, json_int_t id)
+{
+    for (size_t i = json_array_size(board->hits); i-- > 0;) {
+        json_t *hit = json_array_get(board->hits, i);
+        if (json_integer_value(json_object_get(hit, "hit")) == id) {
+            return hit;
+        }
+    }
+    return NULL;
+}
+
+/* The hits shown of that passage get both plates and the mark too. */
+static void mark_conflict(struct board *board, const json_t *conflict)
+{
+    json_int_t passage = json_integer_value(json_object_get(conflict, "passage"));
+    const char *mark = json_string_value(json_object_get(conflict, "zh"));
+    for (size_t i = 0; i < json_array_size(board->hits); i++) {
+        json_t *hit = json_array_get(board->hits, i);
+        const char *marks = json_string_value(json_object_get(hit, "marks_zh"));
+        char text[DECISION_MARKS_TEXT_SIZE];
+        if (json_integer_value(json_object_get(hit, "passage")) != passage) {
+            continue;
+        }
+        json_object_set(hit, "conflict", json_object_get(conflict, "conflict"));
+        if (!marks || !strstr(marks, mark)) {
+            snprintf(text, sizeof(text), "%s%s%s", marks ? marks : "", marks ? " " : "", mark);
+            json_object_set_new(hit, "marks_zh", json_string(text));
+        }
+    }
 }
 
 static void take(struct board *board, const struct published *p)
@@ -79,11 +129,20 @@ static void take(struct board *board, const struct published *p)
             json_array_remove(board->hits, 0);
         }
         break;
+    case FACT_ANSWER:
+        keep_answer(board, p->event);
+        break;
     case FACT_LIST:
         replace(&board->list, json_object_get(p->event, "list"));
         break;
+    case FACT_POLICY:
+        replace(&board->policy, json_object_get(p->event, "policy"));
+        break;
     case FACT_CLOCK:
         replace(&board->clock, json_object_get(p->event, "clock"));
+        break;
+    case FACT_CONFLICT:
+        mark_conflict(board, p->event);
         break;
     case FACT_PASSAGE:
     case FACT_LANE:

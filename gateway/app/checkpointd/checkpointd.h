@@ -100,6 +100,7 @@ struct board {
     json_t *alarms; /* {"501:1": alarm event}, active ones */
     json_t *hits;   /* array, newest last */
     json_t *list;
+    json_t *policy; /* by what matchd judges */
     json_t *clock;
     json_t *uplink;  /* {"connected","detail"}: the link to headquarters */
     json_t *matchd;  /* {"frames": 12}: what checkpoint-matchd counts */
@@ -221,6 +222,8 @@ int recorder_receipt(struct checkpointd *c, const struct receipt_job *receipt) M
 void board_init(struct board *board);
 void board_free(struct board *board);
 /* What uplinkd said last of its link, or that it is not there. */
+/* The hit of that number among those the board keeps; NULL. */
+json_t *board_find_hit(const struct board *board, json_int_t id);
 void board_set_uplink(struct board *board, bool connected, const char *detail);
 /* Thread "publish": facts to events, to the log, to the board and the subscribers. */
 void publish_run(struct thread *self, void *checkpointd);
@@ -249,6 +252,13 @@ void checkpointd_clock_look(struct checkpointd *c, struct mono_time now,
 
 /* Once, before the threads. */
 void acts_init(void);
+/* A fact by an actor, for record and events. */
+void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
+                     const struct control_actor *actor, enum fact_kind kind, const char *reason);
+/* The call's reason, "" when not given, NULL when it was refused. */
+const char *acts_reason(struct control *control, const struct control_call *call, bool needed);
+void acts_hit_answer(void *checkpointd, struct control *control,
+                     const struct control_call *call); /* answers.c */
 extern const struct control_act checkpointd_acts[];
 extern const size_t checkpointd_act_count;
 int acts_record(void *checkpointd, const struct control_actor *actor, const char *act,
@@ -289,6 +299,7 @@ void records_confirmed(struct checkpointd *c, uint64_t client, int result,
 int restore_find(const char *journal_dir, struct lane_restore_event *holds, uint8_t *lanes,
                  size_t max, size_t *out_count, uint64_t *out_highest,
                  struct err_text *err) MUST_CHECK;
-/* The highest revision of the wanted list the journal knows of; state LIST_NONE: none. */
-int restore_list_high(const char *journal_dir, struct list_status *out,
-                      struct err_text *err) MUST_CHECK;
+/* The highest revision of the wanted list the journal knows of (state LIST_NONE: none) and the
+ * newest match policy (version 0: none). */
+int restore_list_high(const char *journal_dir, struct list_status *out_list,
+                      struct policy_status *out_policy, struct err_text *err) MUST_CHECK;

@@ -102,6 +102,22 @@ static const struct config_name auto_close_names[] = {
 #define LANE_TIME(member, key_, default_, text)                                                    \
     LANE_ROW(member, key_, CONFIG_DURATION, .fallback = (default_), .help = (text))
 
+static const struct config_name role_names[] = {{"front", ROLE_FRONT},
+                                                {"rear", ROLE_REAR},
+                                                {"boom", ROLE_BOOM},
+                                                {"boom_rear", ROLE_BOOM_REAR},
+                                                {NULL, 0}};
+
+static const struct config_option lane_camera_rows[] = {
+    CONFIG_OPTION(struct vehicle_camera, id, "id", CONFIG_INT, .required = true, .min = 1,
+                  .max = CAMERA_ID_MAX, .help = "Its number in matchd.yaml or 'cameras' below."),
+    CONFIG_OPTION(struct vehicle_camera, role, "role", CONFIG_ENUM, .names = role_names,
+                  .required = true,
+                  .help = "It reads front or rear on the way to the boom, or at the stop line.")};
+
+static const struct config_section lane_camera_section = {
+    CONFIG_ROWS(lane_camera_rows, struct vehicle_camera), .unique = "id"};
+
 static const struct config_option lane_rows[] = {
     LANE_ROW(lane, "id", CONFIG_INT, .required = true, .min = 1, .max = 255,
              .help = "Lane number, the one matchd.yaml names."),
@@ -146,6 +162,15 @@ static const struct config_option lane_rows[] = {
              .help = "An EN 12978 person-capable device is wired as obstacle."),
     LANE_ROW(vehicle_detector, "vehicle_detector", CONFIG_BOOL, .fallback = "false",
              .help = "A vehicle detector that is no induction loop is fitted."),
+    CONFIG_OPTION(struct config_lane, lane.vehicles.silence_ms, "vehicle_silence", CONFIG_DURATION,
+                  .fallback = "30s", .min = 0, .max = 3600 * 1000,
+                  .help = "Not read for so long, and no loop to see it: the vehicle has gone."),
+    CONFIG_OPTION(struct config_lane, lane.vehicles.fuse_ms, "front_to_rear", CONFIG_DURATION,
+                  .fallback = "10s", .min = 0, .max = 600 * 1000,
+                  .help = "From the front camera's read of a vehicle to the rear camera's."),
+    CONFIG_ARRAY(struct config_lane, lane.vehicles.cameras, lane.vehicles.camera_count, "cameras",
+                 .section = &lane_camera_section, .max = VEHICLE_CAMERAS_MAX,
+                 .help = "Which camera sees what, where a lane has several."),
     CONFIG_ARRAY(struct config_lane, devices, device_count, "devices", .section = &device_section,
                  .min = 1, .max = CONFIG_DEVICES_MAX, .required = true,
                  .help = "The lane's modules.")};
@@ -297,6 +322,7 @@ static const struct config_name keep_names[] = {{"passage", JOURNAL_PASSAGE},
 static const struct config_option retention_rows[] = {
     RETENTION_ROW(JOURNAL_PASSAGE, "passage", "30d"),
     RETENTION_ROW(JOURNAL_HIT, "hit", "180d"),
+    RETENTION_ROW(JOURNAL_HIT_ANSWER, "hit_answer", "180d"),
     RETENTION_ROW(JOURNAL_DECISION, "decision", "180d"),
     RETENTION_ROW(JOURNAL_ORDER, "order", "180d"),
     RETENTION_ROW(JOURNAL_OUTCOME, "outcome", "180d"),
@@ -417,6 +443,45 @@ static int check_cameras(struct checkpointd_config *config, const struct config_
     return 0;
 }
 
+/* Which other lane names this camera, -1: none. */
+static int other_lane_of(const struct checkpointd_config *config, size_t lane, uint16_t camera)
+{
+    for (size_t i = 0; i < config->camera_count; i++) {
+        if (config->cameras[i].id == camera &&
+            config->cameras[i].lane != config->lanes[lane].lane.lane.lane) {
+            return config->cameras[i].lane;
+        }
+    }
+    for (size_t i = 0; i < lane; i++) {
+        const struct vehicle_options *other = &config->lanes[i].lane.vehicles;
+        for (size_t k = 0; k < other->camera_count; k++) {
+            if (other->cameras[k].id == camera) {
+                return config->lanes[i].lane.lane.lane;
+            }
+        }
+    }
+    return -1;
+}
+
+static int check_roles(const struct checkpointd_config *config, const struct config_at *at,
+                       struct err_text *err)
+{
+    for (size_t i = 0; i < config->lane_count; i++) {
+        const struct vehicle_options *options = &config->lanes[i].lane.vehicles;
+        for (size_t k = 0; k < options->camera_count; k++) {
+            int other = other_lane_of(config, i, options->cameras[k].id);
+            char key[48];
+            if (other >= 0) {
+                snprintf(key, sizeof(key), "lanes[%zu].cameras[%zu].id", i, k);
+                return config_refuse(at, key, err,
+                                     "a camera of lane %d, expected one that looks at this lane",
+                                     other);
+            }
+        }
+    }
+    return 0;
+}
+
 static int check_top(void *section, const struct config_at *at, struct err_text *err)
 {
     struct checkpointd_config *config = section;
@@ -428,7 +493,8 @@ static int check_top(void *section, const struct config_at *at, struct err_text 
             return config_refuse(at, key, err, "no such bus, expected the name of one in 'buses'");
         }
     }
-    return check_cameras(config, at, err);
+    int result = check_cameras(config, at, err);
+    return result == 0 ? check_roles(config, at, err) : result;
 }
 
 const struct config_section checkpointd_section = {CONFIG_ROWS(top_rows, struct checkpointd_config),

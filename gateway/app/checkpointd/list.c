@@ -1,6 +1,6 @@
 /*
- * The high-water revision of the wanted list, read back from the journal at start: matchd's own
- * memory of it, and Redis', may be lost or set back.
+ * The high-water revision of the wanted list and version of the match policy, read back from the
+ * journal at start: matchd's own memory of them, and Redis', may be lost or set back.
  */
 #include <string.h>
 
@@ -9,7 +9,12 @@
 #include "gateway/base/json.h"
 #include "gateway/journal/reader.h"
 
-static void take_body(struct list_status *high, const json_t *body)
+struct high {
+    struct list_status list;
+    struct policy_status policy;
+};
+
+static void take_list_body(struct list_status *high, const json_t *body)
 {
     const json_t *list = json_object_get(body, "list");
     const char *hash = json_string_value(json_object_get(list, "hash"));
@@ -22,20 +27,36 @@ static void take_body(struct list_status *high, const json_t *body)
     }
 }
 
+/* The same of a policy's version. */
+static void take_policy_body(struct policy_status *high, const json_t *body)
+{
+    const json_t *policy = json_object_get(body, "policy");
+    const char *hash = json_string_value(json_object_get(policy, "hash"));
+    json_int_t version = json_integer_value(json_object_get(policy, "version"));
+    struct policy_status found = {.version = (uint64_t)version};
+    if (version > 0 && found.version > high->version && hash &&
+        hex_decode(hash, found.hash, sizeof(found.hash)) == 0) {
+        *high = found;
+    }
+}
+
 static int take_record(void *ctx, const struct journal_record *record)
 {
+    struct high *high = ctx;
     json_t *body = NULL;
     if (!record->has_body || json_parse(record->body, record->body_size, &body, NULL) != 0) {
         return 0; /* past its retention; every start records the list again */
     }
-    take_body(ctx, body);
+    take_list_body(&high->list, body);
+    take_policy_body(&high->policy, body);
     json_decref(body);
     return 0;
 }
 
-int restore_list_high(const char *journal_dir, struct list_status *out, struct err_text *err)
+int restore_list_high(const char *journal_dir, struct list_status *out_list,
+                      struct policy_status *out_policy, struct err_text *err)
 {
-    struct list_status high = {.state = LIST_NONE};
+    struct high high = {.list.state = LIST_NONE};
     struct journal_reader *reader = NULL;
     uint64_t after = 0;
     uint64_t last = 0;
@@ -50,7 +71,8 @@ int restore_list_high(const char *journal_dir, struct list_status *out, struct e
     }
     journal_reader_close(reader);
     if (result == 0) {
-        *out = high;
+        *out_list = high.list;
+        *out_policy = high.policy;
     }
     return result;
 }

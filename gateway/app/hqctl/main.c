@@ -36,6 +36,16 @@ static const struct hqctl_command commands[] = {
      hqctl_wanted_snapshot},
     {"wanted list", "show the entries in force", HQCTL_ONLINE, hqctl_wanted_list},
     {"wanted head", "say where the list stands", HQCTL_ONLINE, hqctl_wanted_head},
+    {"match answers", "show officers' answers to hits", HQCTL_ONLINE, hqctl_match_answers},
+    {"match learn", "make channel files out of officers' answers", HQCTL_ONLINE, hqctl_match_learn},
+    {"match policy draft", "begin a new match policy from the one in force", HQCTL_ONLINE,
+     hqctl_policy_draft},
+    {"match policy sign", "add a clerk's signature to a match policy (offline)", HQCTL_FOLDER,
+     hqctl_policy_sign},
+    {"match policy show", "show a match policy and check its signatures", HQCTL_ONLINE,
+     hqctl_policy_show},
+    {"match policy publish", "send a signed match policy to hqd", HQCTL_ONLINE,
+     hqctl_policy_publish},
     {"checkpoints", "show the checkpoints and their state", HQCTL_ONLINE, hqctl_checkpoints},
     {"hits", "show hits, as they come with --follow", HQCTL_ONLINE, hqctl_hits},
     {"audit verify", "verify checkpoints' records as hqd holds them", HQCTL_ONLINE,
@@ -52,7 +62,7 @@ static void print_overview(FILE *to)
     fputs("hqctl - headquarters' command line\n\nusage: hqctl COMMAND [options] [arguments]\n\n",
           to);
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(to, "  %-18s%s\n", commands[i].words, commands[i].purpose);
+        fprintf(to, "  %-22s%s\n", commands[i].words, commands[i].purpose);
     fputs(
         "\n'hqctl COMMAND --help' is that command's manual. Every command takes --json.\n\n"
         "FILES\n"
@@ -84,7 +94,7 @@ static bool print_group(const char *word)
     size_t size = strlen(word);
     for (size_t i = 0; i < COMMANDS; i++)
         if (strncmp(commands[i].words, word, size) == 0 && commands[i].words[size] == ' ') {
-            fprintf(stderr, "%shqctl %-18s%s\n", found ? "  " : "Commands:\n  ", commands[i].words,
+            fprintf(stderr, "%shqctl %-22s%s\n", found ? "  " : "Commands:\n  ", commands[i].words,
                     commands[i].purpose);
             found = true;
         }

@@ -98,9 +98,9 @@ static const char *or_dash(const char *text)
     return text[0] ? text : "-";
 }
 
-static const char *const checkpoint_titles[] = {"CHECKPOINT", "STATE",     ">LIST",
-                                                ">CONFIRMED", "SEEN",      "CERTIFICATE UNTIL",
-                                                "NAME",       "QUARANTINE"};
+static const char *const checkpoint_titles[] = {"CHECKPOINT",        "STATE",   ">LIST",
+                                                ">CONFIRMED",        ">POLICY", "SEEN",
+                                                "CERTIFICATE UNTIL", "NAME",    "QUARANTINE"};
 
 enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
 
@@ -109,6 +109,9 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
 {
     char list[24];
     char confirmed[24];
+    char policy[24];
+    (void)snprintf(policy, sizeof(policy), "%lld",
+                   (long long)hqctl_number_of(row, "policy_version")); /* fits */
     (void)snprintf(list, sizeof(list), "%lld",
                    (long long)hqctl_number_of(row, "list_revision")); /* fits */
     (void)snprintf(confirmed, sizeof(confirmed), "%lld",
@@ -117,6 +120,7 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
                            hqctl_text_of(row, "state"),
                            list,
                            confirmed,
+                           policy,
                            or_dash(hqctl_text_of(row, "last_seen")),
                            or_dash(hqctl_text_of(row, "certificate_until")),
                            hqctl_text_of(row, "name"),

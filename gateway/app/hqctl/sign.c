@@ -13,32 +13,6 @@
 
 /* ---- sign ---- */
 
-/* With a key set at hand: the key is a clerk's, valid, and of nobody who signed already. */
-static int check_signer(const struct batch_file *batches, const struct keyset *set,
-                        const struct sign_key *key, const char *path, struct err_text *err)
-{
-    const struct keyset_key *found = set ? keyset_find(set, KEY_ROLE_LIST, sign_key_id(key)) : NULL;
-    if (!set)
-        return 0;
-    if (!found)
-        return err_set(err, ERR_DENIED, "%s: is no clerk's list key in key set version %" PRIu64,
-                       path, set->version);
-    if (!keyset_key_valid(found, batches->batches[0].time)) {
-        char until[WALL_TEXT_SIZE];
-        wall_format(found->not_after, until);
-        return err_set(err, ERR_DENIED, "%s: key of clerk %s is valid until %s", path,
-                       found->holder, until);
-    }
-    for (int i = 0; i < batches->envelopes[0].signature_count; i++) {
-        const struct keyset_key *other =
-            keyset_find(set, KEY_ROLE_LIST, batches->envelopes[0].signatures[i].key_id);
-        if (other && strcmp(other->holder, found->holder) == 0)
-            return err_set(err, ERR_CONFLICT,
-                           "clerk %s has signed it already, expected another clerk", found->holder);
-    }
-    return 0;
-}
-
 static int say_signed(const struct hqctl *h, const char *out, const struct batch_file *batches,
                       const struct keyset *set)
 {
@@ -79,7 +53,8 @@ static int sign_batches(const struct hqctl *h, const char *key_path, const char 
     (void)fflush(hqctl_talk(h)); /* before the passphrase is asked; a broken one shows later */
     int rc = key_store_open(key_path, &source, key_path, &key, err);
     if (rc == 0)
-        rc = check_signer(batches, set, key, key_path, err);
+        rc = wanted_signer_check(set, key, batches->batches[0].time, &batches->envelopes[0],
+                                 key_path, err);
     if (rc == 0)
         rc = batch_file_sign(batches, key, err);
     if (rc == 0)
@@ -234,7 +209,6 @@ int hqctl_wanted_show(struct hqctl *h, int argc, char **argv)
 
 /* ---- publish ---- */
 
-/* "zhang, li": holders of an envelope's signatures by hqd's key set. Only told, so not verified. */
 static void name_signers(const json_t *envelope, const json_t *keys, char *out, size_t size)
 {
     const json_t *signature;
@@ -274,6 +248,13 @@ static json_t *get_keys(struct hqctl *h)
     return keys;
 }
 
+void wanted_signers_name(struct hqctl *h, const json_t *envelope, char *out, size_t size)
+{
+    json_t *keys = get_keys(h);
+    name_signers(envelope, keys, out, size);
+    json_decref(keys);
+}
+
 /* Who published the revision we wanted: behind the error. */
 static int explain_conflict(struct hqctl *h, const struct batch *batch, const char *path,
                             const struct hq_answer *refusal, struct err_text *err)
@@ -284,13 +265,13 @@ static int explain_conflict(struct hqctl *h, const struct batch *batch, const ch
     const json_t *head = json_object_get(refusal->value, "head");
     (void)snprintf(query, sizeof(query), "/v1/list/batches?after=%" PRIu64 "&limit=1",
                    batch->revision - 1); /* fits */
-    json_t *keys = get_keys(h);
     if (hq_client_get(&h->client, query, &answer, NULL) == 0)
-        name_signers(json_object_get(json_array_get(json_object_get(answer.value, "batches"), 0),
-                                     "envelope"),
-                     keys, names, sizeof(names));
+        wanted_signers_name(
+            h,
+            json_object_get(json_array_get(json_object_get(answer.value, "batches"), 0),
+                            "envelope"),
+            names, sizeof(names));
     hq_answer_fini(&answer);
-    json_decref(keys);
     return err_set(err, ERR_CONFLICT,
                    "revision %" PRIu64 " was published before yours%s%s (the list is at %lld since "
                    "%s): run 'hqctl wanted rebase %.160s', then sign it again",

@@ -132,12 +132,37 @@ static void show_batch(FILE *to, const struct batch *batch)
         fprintf(to, "  … and more of priority 1\n");
 }
 
-static const char *holder_of(const struct keyset *keyset, const uint8_t id[KEY_ID_SIZE],
+const char *wanted_holder_of(const struct keyset *keyset, const uint8_t id[KEY_ID_SIZE],
                              char hash[HASH_TEXT_SIZE])
 {
     const struct keyset_key *key = keyset ? keyset_find(keyset, KEY_ROLE_LIST, id) : NULL;
     hash_format(id, hash);
     return key ? key->holder : hash;
+}
+
+int wanted_signer_check(const struct keyset *set, const struct sign_key *key, struct wall_time time,
+                        const struct envelope *envelope, const char *path, struct err_text *err)
+{
+    const struct keyset_key *found = set ? keyset_find(set, KEY_ROLE_LIST, sign_key_id(key)) : NULL;
+    if (!set)
+        return 0;
+    if (!found)
+        return err_set(err, ERR_DENIED, "%s: is no clerk's list key in key set version %" PRIu64,
+                       path, set->version);
+    if (!keyset_key_valid(found, time)) {
+        char until[WALL_TEXT_SIZE];
+        wall_format(found->not_after, until);
+        return err_set(err, ERR_DENIED, "%s: key of clerk %s is valid until %s", path,
+                       found->holder, until);
+    }
+    for (int i = 0; i < envelope->signature_count; i++) {
+        const struct keyset_key *other =
+            keyset_find(set, KEY_ROLE_LIST, envelope->signatures[i].key_id);
+        if (other && strcmp(other->holder, found->holder) == 0)
+            return err_set(err, ERR_CONFLICT,
+                           "clerk %s has signed it already, expected another clerk", found->holder);
+    }
+    return 0;
 }
 
 void wanted_batches_show(FILE *to, const struct batch_file *batches, const struct keyset *keyset)
@@ -147,7 +172,7 @@ void wanted_batches_show(FILE *to, const struct batch_file *batches, const struc
     for (size_t i = 0; i < batches->count; i++)
         show_batch(to, &batches->batches[i]);
     for (int i = 0; i < first->signature_count; i++)
-        hqctl_line(to, "Signed by %s", holder_of(keyset, first->signatures[i].key_id, hash));
+        hqctl_line(to, "Signed by %s", wanted_holder_of(keyset, first->signatures[i].key_id, hash));
     fprintf(to, "Needs %s.\n",
             batch_file_needs_two(batches) ? "two different clerks (priority 1)" : "one clerk");
 }
@@ -170,7 +195,8 @@ json_t *wanted_batches_json(const struct batch_file *batches, const struct keyse
     }
     for (int i = 0; i < first->signature_count; i++)
         (void)json_array_append_new(
-            signers, json_string(holder_of(keyset, first->signatures[i].key_id, hash))); /* same */
+            signers,
+            json_string(wanted_holder_of(keyset, first->signatures[i].key_id, hash))); /* same */
     return json_pack("{s:o,s:o,s:i}", "batches", rows, "signed_by", signers, "clerks_needed",
                      batch_file_needs_two(batches) ? 2 : 1);
 }

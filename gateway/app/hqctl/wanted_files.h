@@ -27,6 +27,16 @@ int wanted_batches_save(const char *path, const struct batch_file *batches,
  * `keyset` NULL: signers are shown by key id. */
 void wanted_batches_show(FILE *to, const struct batch_file *batches, const struct keyset *keyset);
 json_t *wanted_batches_json(const struct batch_file *batches, const struct keyset *keyset);
+/* The holder of a list key by the key set; without one, or without the key in it, the key id. */
+const char *wanted_holder_of(const struct keyset *keyset, const uint8_t id[KEY_ID_SIZE],
+                             char hash[HASH_TEXT_SIZE]);
+/* With a key set at hand: the key is a clerk's, valid at `time`, and of nobody who signed the
+ * envelope already. ERR_DENIED, ERR_CONFLICT; `err` names `path`. */
+int wanted_signer_check(const struct keyset *set, const struct sign_key *key, struct wall_time time,
+                        const struct envelope *envelope, const char *path,
+                        struct err_text *err) MUST_CHECK;
+/* "zhang, li": holders of an envelope's signatures by hqd's key set; only told, so not verified. */
+void wanted_signers_name(struct hqctl *h, const json_t *envelope, char *out, size_t size);
 /* The key set that names the clerks: --keyset FILE with --roots FOLDER, or those of --dir. *out is
  * NULL when neither is given; heap, the caller frees. */
 int wanted_keyset_load(const struct hqctl *h, const char *keyset, const char *roots,

@@ -18,6 +18,8 @@ struct in_force *in_force_next(void *const *slot)
     const struct in_force *now = *slot; /* this thread alone replaces it */
     if (next && now) {
         *next = *now;
+    } else if (next) {
+        next->look_alike_max = MATCH_LOOK_ALIKE_DEFAULT;
     }
     return next;
 }
@@ -29,6 +31,9 @@ void in_force_publish(void **slot, struct in_force *next)
     if (old && old->index != next->index) {
         match_index_destroy(old->index);
     }
+    if (old && old->judge != next->judge) {
+        match_judge_destroy(old->judge);
+    }
     free(old);
 }
 
@@ -37,6 +42,7 @@ void in_force_destroy(void **slot)
     struct in_force *now = *slot;
     if (now) {
         match_index_destroy(now->index);
+        match_judge_destroy(now->judge);
     }
     free(now);
     *slot = NULL;
@@ -56,9 +62,11 @@ static size_t room_for(size_t count)
     return room < left ? room : left;
 }
 
-static int build(const struct wanted_list *list, struct match_index **out, struct err_text *err)
+static int build(const struct wanted_list *list, uint8_t look_alike_max, struct match_index **out,
+                 struct err_text *err)
 {
-    const struct match_entry **rows = malloc((wanted_list_count(list) + 1) * sizeof(*rows));
+    const struct match_entry **rows =
+        malloc((wanted_list_count(list) + 1) * sizeof(const struct match_entry *));
     struct wanted_cursor cursor = {0};
     const struct wanted_entry *entry;
     size_t count = 0;
@@ -70,11 +78,24 @@ static int build(const struct wanted_list *list, struct match_index **out, struc
             rows[count++] = &entry->match;
         }
     }
-    const struct match_options options = {.look_alike_max = MATCH_LOOK_ALIKE_DEFAULT,
+    const struct match_options options = {.look_alike_max = look_alike_max,
                                           .room = room_for(count)};
     int result = match_index_create(rows, count, &options, out, err);
     free(rows);
     return result;
+}
+
+/* Takes `next` over: published with a new index, or freed. */
+static int publish_rebuilt(void **slot, const struct wanted_list *list, struct in_force *next,
+                           struct err_text *err)
+{
+    int result = build(list, next->look_alike_max, &next->index, err);
+    if (result != 0) {
+        free(next);
+        return result;
+    }
+    in_force_publish(slot, next);
+    return 0;
 }
 
 static int rebuild(void **slot, const struct wanted_list *list, const struct list_status *status,
@@ -84,13 +105,27 @@ static int rebuild(void **slot, const struct wanted_list *list, const struct lis
     if (!next) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
-    int result = build(list, &next->index, err);
-    if (result != 0) {
-        free(next);
-        return result;
-    }
     next->status = *status;
-    in_force_publish(slot, next);
+    return publish_rebuilt(slot, list, next, err);
+}
+
+int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t look_alike_max,
+                        struct err_text *err)
+{
+    struct in_force *next = in_force_next(slot);
+    if (!next) {
+        return err_set(err, ERR_NO_MEMORY, "index: no memory");
+    }
+    bool same = next->look_alike_max == look_alike_max;
+    next->look_alike_max = look_alike_max;
+    if (!same && next->index) {
+        return publish_rebuilt(slot, list, next, err);
+    }
+    if (same) {
+        free(next);
+    } else {
+        in_force_publish(slot, next);
+    }
     return 0;
 }
 
@@ -119,6 +154,9 @@ static int bring_in(struct match_index *index, const struct wanted_changes *chan
         const struct wanted_entry *entry = changes->added[added];
         result = is_matched(entry) ? match_index_add(index, &entry->match, err) : 0;
         added += result == 0;
+    }
+    if (result == 0 && changes->added_count > 0 && changes->withdrawn_count > 0) {
+        rcu_wait(); /* else a reader might pass by both versions of a changed entry */
     }
     for (size_t i = 0; i < changes->withdrawn_count && result == 0; i++) {
         const struct wanted_entry *entry = changes->withdrawn[i];

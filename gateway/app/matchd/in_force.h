@@ -2,10 +2,10 @@
  * What reads are matched against, behind an RCU pointer, and how the list thread alters it while
  * the others match.
  *
- * A batch is brought into the running index: first what it adds, then away with what it withdraws
- * or changed, then the new revision is published; after a grace period the old slots are free. A
- * whole list (start, snapshot), and an index that has become full or worn, take a new index, which
- * is swapped in. So a read that carries revision r
+ * A batch is brought into the running index: first what it adds, a grace period later away with
+ * what it withdraws or changed, then the new revision is published; after one more grace period the
+ * old slots are free. A whole list (start, snapshot), and an index that has become full or worn,
+ * take a new index, which is swapped in. So a read that carries revision r
  *   - was offered every entry of r but those that the change being brought in withdraws, of a
  *     changed one the old version or the new: never neither, never both,
  *   - was offered no entry that r or an earlier revision withdrew,
@@ -22,7 +22,8 @@
 /* Each part is replaced without the others. */
 struct in_force {
     struct match_index *index; /* NULL: no list; its entries are the list's */
-    struct match_judge *judge; /* NULL: none signed yet */
+    struct match_judge *judge; /* NULL: everything is told */
+    uint8_t look_alike_max;    /* symbols a look-alike may be apart: the index is built for it */
     struct list_status status; /* the revision a read carries */
 };
 
@@ -39,5 +40,10 @@ void in_force_publish(void **slot, struct in_force *next);
 int in_force_change(void **slot, const struct wanted_list *list,
                     const struct wanted_changes *changes, const struct list_status *status,
                     bool *out_rebuilt, struct err_text *err) MUST_CHECK;
+/* Look-alikes of up to that many symbols from now on; an index built for another number is built
+ * anew over `list` (not looked at without an index). Errors of match_index_create: all is as
+ * before. */
+int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t look_alike_max,
+                        struct err_text *err) MUST_CHECK;
 /* When nobody reads any more. */
 void in_force_destroy(void **slot);

@@ -35,6 +35,7 @@ struct link_state {
     int fd; /* -1: not connected */
     uint64_t sequence;
     unsigned list_seen;
+    unsigned policy_seen; /* 0: to be told anew */
     bool watching;
     uint64_t gone_seen; /* answers about the watched entries */
     struct mono_time sent_at;
@@ -168,6 +169,19 @@ static void send_list_change(struct link_state *l)
     send_own(l);
 }
 
+/* Not before the policy of the last run was looked for: what is built in would look like a loss. */
+static void send_policy_change(struct link_state *l)
+{
+    unsigned changes = atomic_load_explicit(&l->m->policy_changes, memory_order_acquire);
+    if (l->fd < 0 || changes == l->policy_seen ||
+        !atomic_load_explicit(&l->m->list_tried, memory_order_acquire)) {
+        return;
+    }
+    l->policy_seen = changes;
+    matchd_judge_fill(l->m, &begin(l, MATCH_POLICY)->u.policy);
+    send_own(l);
+}
+
 static void send_stats(struct link_state *l)
 {
     static struct match_counter counters[MATCHD_COUNTERS_MAX]; /* the link thread's */
@@ -274,6 +288,7 @@ static void connect_when_due(struct link_state *l)
     }
     l->sequence = 0;
     l->list_seen = atomic_load_explicit(&l->m->list_changes, memory_order_acquire);
+    l->policy_seen = 0;
     send_hello(l);
     send_alarms(l, true);
 }
@@ -352,6 +367,7 @@ void matchd_link_run(struct thread *self, void *arg)
         if (l.fd >= 0) {
             send_list_change(&l);
             send_withdrawn(&l);
+            send_policy_change(&l);
         }
         send_alarms(&l, false);
         send_stats(&l);

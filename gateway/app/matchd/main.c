@@ -132,10 +132,12 @@ static void stop_all(struct matchd *m)
 static void destroy_all(struct matchd *m)
 {
     matchd_list_close(m);
+    matchd_judge_end(m);
     matchd_capturers_destroy(m);
     matchd_refusals_destroy(m);
     camera_table_destroy(m->cameras);
     matchd_packets_destroy(m);
+    pthread_mutex_destroy(&m->judging.lock);
     pthread_mutex_destroy(&m->watched.lock);
     pthread_mutex_destroy(&m->alarm_lock);
 }
@@ -168,7 +170,10 @@ static int run(struct matchd *m, struct service *service, struct err_text *err)
     }
     matchd_clock_begin(m);
     matchd_counters_load(m);
-    result = matchd_packets_create(m, err);
+    result = matchd_judge_begin(m, err);
+    if (result == 0) {
+        result = matchd_packets_create(m, err);
+    }
     if (result == 0) {
         result = matchd_reads_listen(m, err);
     }
@@ -196,6 +201,7 @@ int main(int argc, char **argv)
     }
     thread_lock_init(&m.alarm_lock);
     thread_lock_init(&m.watched.lock);
+    thread_lock_init(&m.judging.lock);
     int result = config_load(args.config_path, &matchd_section, &m.config, &err);
     bool loaded = result == 0;
     if (loaded) {

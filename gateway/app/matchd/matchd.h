@@ -22,6 +22,7 @@
 #include "gateway/base/queue.h"
 #include "gateway/base/thread.h"
 #include "gateway/base/trusted_time.h"
+#include "gateway/model/traffic.h"
 #include "gateway/wanted/reader.h"
 
 enum {
@@ -43,6 +44,17 @@ struct out_packet {
     struct capturer *from; /* NULL: it came over the socket `reads` */
     struct match_message message;
     char texts[MATCH_HITS_MAX * WANTED_TEXT_MAX];
+};
+
+/* By what matches are judged; the list thread's. */
+struct judging {
+    pthread_mutex_t lock;        /* of status, for the other threads */
+    struct policy_status status; /* as it was last told */
+    struct match_channel *channels[CHANNEL_ALPHABETS];
+    size_t channel_count;
+    bool index_failed;      /* no index for the policy's look-alikes: alarmed */
+    uint32_t stated;        /* vehicles a shift the policy states, 0: none */
+    struct traffic traffic; /* by `reads` */
 };
 
 struct alarm_state {
@@ -80,6 +92,8 @@ struct matchd {
     struct watched watched;        /* watched.c */
     atomic_ullong index_updates;   /* batches (some in one) brought into the running index */
     atomic_ullong index_rebuilds;  /* indexes built anew, the first one too */
+    struct judging judging;
+    atomic_uint policy_changes;
     atomic_uint list_changes;
     atomic_bool list_tried; /* the list of the last run was looked for: reads may be matched */
 
@@ -163,6 +177,15 @@ void matchd_clock_look(struct matchd *m);
 void matchd_clock_signed(struct matchd *m, const struct wanted_list *list);
 /* Keeper thread: keeps a time that is trusted, so that a restart does not take the clock's word. */
 void matchd_clock_keep(struct matchd *m);
+
+/* judge.c. List thread: begins with what is built in; takes a match policy (a reader's
+ * policy_changed: its errors are tried again); looks at the traffic, once a second or so; ends. */
+int matchd_judge_begin(struct matchd *m, struct err_text *err) MUST_CHECK;
+int matchd_judge_policy(void *matchd, const struct match_policy *policy) MUST_CHECK;
+void matchd_judge_look(struct matchd *m, struct mono_time now);
+void matchd_judge_end(struct matchd *m);
+/* Any thread. */
+void matchd_judge_fill(struct matchd *m, struct policy_status *out);
 
 /* list.c */
 

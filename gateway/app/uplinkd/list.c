@@ -38,6 +38,14 @@ static uint64_t keyset_version(void *ctx)
     return status.keyset_version;
 }
 
+static uint64_t policy_version(void *ctx)
+{
+    const struct uplinkd *u = ctx;
+    struct wanted_store_status status;
+    wanted_store_status(u->store, &status);
+    return status.policy_version;
+}
+
 static int tell_keyset(struct uplinkd *u, struct err_text *err)
 {
     size_t size = 0;
@@ -52,6 +60,13 @@ static int set_keyset(void *ctx, const void *envelope, size_t size, struct err_t
     thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
     int rc = wanted_store_set_keyset(u->store, envelope, size, err);
     return rc == 0 ? tell_keyset(u, err) : rc;
+}
+
+static int set_policy(void *ctx, const void *envelope, size_t size, struct err_text *err)
+{
+    struct uplinkd *u = ctx;
+    thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
+    return wanted_store_set_policy(u->store, envelope, size, err);
 }
 
 static int add_batch(void *ctx, const void *envelope, size_t size, struct err_text *err)
@@ -192,6 +207,14 @@ static bool go_on(void *ctx)
     return true;
 }
 
+/* A list of millions takes longer than a thread may be silent. */
+static void working(void *ctx, size_t done)
+{
+    struct uplinkd *u = ctx;
+    (void)done;
+    thread_alive(&u->inbox_thread);
+}
+
 int uplinkd_store_open(struct uplinkd *u, struct err_text *err)
 {
     char folder[UPLINKD_TEXT_SIZE + 16];
@@ -205,6 +228,7 @@ int uplinkd_store_open(struct uplinkd *u, struct err_text *err)
         .clock = &clock_system,
         .alarm = uplinkd_report,
         .alarm_ctx = u,
+        .working = working,
     };
     int rc = wanted_store_open(&options, &u->store, err);
     if (rc == 0)
@@ -222,7 +246,9 @@ void uplinkd_inbox_run(struct thread *self, void *uplinkd)
     u->list = (struct inbox_list){.ctx = u,
                                   .head = head,
                                   .keyset_version = keyset_version,
+                                  .policy_version = policy_version,
                                   .set_keyset = set_keyset,
+                                  .set_policy = set_policy,
                                   .add_batch = add_batch,
                                   .set_freshness = set_freshness,
                                   .read_snapshot = read_snapshot,

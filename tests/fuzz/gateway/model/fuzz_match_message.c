@@ -61,6 +61,10 @@ static void take_message(const uint8_t *data, size_t size)
     if (message.type == MATCH_REFUSED)
         assert(memchr(message.u.refused.source, 0, MATCH_REFUSED_SOURCE_SIZE) &&
                message.u.refused.size <= MATCH_REFUSED_BYTES_MAX);
+    if (message.type == MATCH_POLICY) {
+        assert(memchr(message.u.policy.channels, 0, MATCH_CHANNELS_SIZE));
+        seen += message.u.policy.traffic_stated;
+    }
     if (message.type == MATCH_WITHDRAWN)
         assert(message.u.withdrawn.count <= MATCH_WITHDRAWN_MAX);
 }

@@ -14,6 +14,7 @@
 #include "gateway/signed/batch.h"
 #include "gateway/signed/freshness.h"
 #include "gateway/signed/instruction.h"
+#include "gateway/signed/match_policy.h"
 #include "gateway/signed/snapshot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -154,12 +155,31 @@ static void take_small(const void *text, size_t size)
     }
 }
 
+static void take_policy(const void *text, size_t size)
+{
+    struct match_policy policy;
+    struct err_text err = {""};
+    if (match_policy_verify(&set, text, size, &policy, &err) != 0) {
+        assert(err.text[0]);
+        return;
+    }
+    assert(policy.version > 0 && policy.false_alerts > 0 && policy.clerk_count >= 2);
+    assert(policy.look_alike_max <= MATCH_POLICY_LOOK_ALIKE_MAX);
+    for (size_t i = 0; i < policy.channel_count; i++) {
+        const uint8_t *at = (const uint8_t *)policy.channels[i].text;
+        assert(at >= policy.payload &&
+               at + policy.channels[i].size_bytes <= policy.payload + policy.payload_size);
+    }
+    match_policy_fini(&policy);
+}
+
 static void take_all(const void *text, size_t size)
 {
     take_keyset(text, size);
     take_batch(text, size);
     take_snapshot(text, size);
     take_small(text, size);
+    take_policy(text, size);
 }
 
 static void take_envelope(const uint8_t *data, size_t size)
@@ -186,10 +206,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         enum statement_type type;
         int first;
         int last;
-    } signers[] = {{STATEMENT_KEYSET, 0, 1},     {STATEMENT_BATCH, 2, 3},
-                   {STATEMENT_BATCH, 2, 2},      {STATEMENT_SNAPSHOT, 2, 3},
-                   {STATEMENT_FRESHNESS, 4, 4},  {STATEMENT_RECEIPT, 5, 5},
-                   {STATEMENT_INSTRUCTION, 6, 6}};
+    } signers[] = {{STATEMENT_KEYSET, 0, 1},      {STATEMENT_BATCH, 2, 3},
+                   {STATEMENT_BATCH, 2, 2},       {STATEMENT_SNAPSHOT, 2, 3},
+                   {STATEMENT_FRESHNESS, 4, 4},   {STATEMENT_RECEIPT, 5, 5},
+                   {STATEMENT_INSTRUCTION, 6, 6}, {STATEMENT_MATCH_POLICY, 2, 3}};
     enum { WAYS = sizeof(signers) / sizeof(signers[0]) };
     struct envelope e;
     char *text = NULL;

@@ -130,6 +130,41 @@ static void another_programs_database_is_refused_untouched(void **state)
     assert_int_equal(unlink(other), 0);
 }
 
+/* What version 1 wrote stays, and what version 2 has is there. */
+static void a_database_of_version_1_is_brought_up(void **state)
+{
+    (void)state;
+    struct hq_db db;
+    struct err_text err = {""};
+    char old[80];
+    sqlite3 *plain = NULL;
+    int64_t number = 0;
+    (void)snprintf(old, sizeof(old), "%s/old", folder); /* fits */
+    assert_int_equal(hq_db_open_sqlite(old, &db, &err), 0);
+    hq_db_close(&db);
+    assert_int_equal(sqlite3_open(old, &plain), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(plain,
+                     "DROP TABLE answers;"
+                     "ALTER TABLE checkpoints DROP COLUMN policy_version;"
+                     "INSERT INTO checkpoints(id, name, created_ms) VALUES('n', 'N', 7);"
+                     "PRAGMA user_version=1",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_close(plain), SQLITE_OK);
+    assert_int_equal(hq_db_open_sqlite(old, &db, &err), 0);
+    assert_int_equal(hq_db_number(&db,
+                                  "SELECT created_ms FROM checkpoints WHERE policy_version IS NULL",
+                                  NULL, 0, -1, &number, &err),
+                     0);
+    assert_int_equal(number, 7);
+    assert_int_equal(hq_db_number(&db, "SELECT count(*) FROM answers", NULL, 0, -1, &number, &err),
+                     0);
+    assert_int_equal(number, 0);
+    hq_db_close(&db);
+    assert_int_equal(unlink(old), 0);
+}
+
 /* ERR_CORRUPT is the word for what a peer sent: a box must not be blamed for our own disk. */
 static void a_damaged_page_is_our_own_fault(void **state)
 {
@@ -162,6 +197,7 @@ int main(void)
         cmocka_unit_test(bytes_come_back_whole),
         cmocka_unit_test(a_file_that_is_no_database_is_refused),
         cmocka_unit_test(another_programs_database_is_refused_untouched),
+        cmocka_unit_test(a_database_of_version_1_is_brought_up),
         cmocka_unit_test(a_damaged_page_is_our_own_fault),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

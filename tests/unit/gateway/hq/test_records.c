@@ -211,10 +211,43 @@ static void a_body_that_is_no_json_object_is_no_record(void **state)
     assert_int_equal(count("SELECT count(*) FROM chains"), 0);
 }
 
+/* Every answer stands, in the order the chain brings them; a repeat is none, a quarantined chain's
+ * come when it is accepted. */
+static void answers_to_hits_are_kept_once_each(void **state)
+{
+    (void)state;
+    static char body[8192];
+    struct hq_ingest got;
+    struct journal_head head = {.chain = {1}};
+    struct journal_head other = {.chain = {2}};
+    body[0] = '\0';
+    add(&head, JOURNAL_START, body);
+    add_text(&head, JOURNAL_HIT_ANSWER, "{\"answer\":\"misread\",\"hit\":7}", body);
+    add_text(&head, JOURNAL_HIT_ANSWER, "{\"answer\":\"confirm\",\"hit\":7}", body);
+    assert_int_equal(send_as("north-1", body, &got), 0);
+    assert_int_equal(send_as("north-1", body, &got), 0);
+    assert_int_equal(got.repeated, 3);
+    assert_int_equal(count("SELECT count(*) FROM answers"), 2);
+    assert_int_equal(count("SELECT count(*) FROM answers WHERE number = 2 AND sequence = 3 AND"
+                           " body = CAST('{\"answer\":\"confirm\",\"hit\":7}' AS BLOB)"),
+                     1);
+    body[0] = '\0';
+    add(&other, JOURNAL_START, body);
+    add_text(&other, JOURNAL_HIT_ANSWER, "{\"answer\":\"confirm\",\"hit\":1}", body);
+    assert_int_equal(send_as("north-1", body, &got), 0);
+    assert_true(got.quarantined);
+    assert_int_equal(count("SELECT count(*) FROM answers"), 2);
+    assert_int_equal(hq_records_accept(&db, "north-1", other.chain, "zhang", "new disk", now, NULL),
+                     0);
+    assert_int_equal(send_as("north-1", body, &got), 0);
+    assert_int_equal(count("SELECT count(*) FROM answers"), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(same_record_twice_is_stored_once, open_db, close_db),
+        cmocka_unit_test_setup_teardown(answers_to_hits_are_kept_once_each, open_db, close_db),
         cmocka_unit_test_setup_teardown(gap_is_quarantined_and_its_hit_flows_on, open_db, close_db),
         cmocka_unit_test_setup_teardown(new_chain_waits_for_an_operator, open_db, close_db),
         cmocka_unit_test_setup_teardown(hits_of_a_fork_stand_beside_those_held, open_db, close_db),

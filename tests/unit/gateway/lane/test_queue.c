@@ -316,9 +316,140 @@ static void test_open_lane_shows_red_until_the_vehicle_is_confirmed(void **state
     assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_GREEN));
 }
 
+/* A read that may be of a vehicle that is queued already. */
+static struct lane_event unplaced_event(uint64_t passage, bool perhaps_more)
+{
+    struct lane_event event = passage_event(passage);
+    event.u.passage.unplaced = true;
+    event.u.passage.perhaps_more = perhaps_more;
+    return event;
+}
+
+static void test_a_read_in_doubt_is_no_vehicle_more(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_passage(&w, false, 3);
+    struct lane_event doubt = unplaced_event(++w.passages, false);
+    add_hit(&doubt, 700, 3, false); /* a suspicion */
+    world_take(&w, &doubt);
+    assert_int_equal(w.state.count, 1);
+    assert_true(w.state.order_known);
+    world_arrives(&w);
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 1);
+}
+
+static void test_a_holding_hit_in_doubt_asks_an_officer(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_passage(&w, false, 3);
+    struct lane_event doubt = unplaced_event(++w.passages, false);
+    add_hit(&doubt, 700, 3, true);
+    world_take(&w, &doubt);
+    assert_false(w.state.order_known);
+    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
+    world_arrives(&w);
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 0);
+}
+
+static void test_who_is_read_behind_one_that_may_be_more_is_not_let_through(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    struct lane_event doubt = unplaced_event(++w.passages, true);
+    world_take(&w, &doubt);
+    world_passage(&w, false, 3);
+    world_arrives(&w); /* this one, or the other */
+    world_run(&w, 3000);
+    assert_int_equal(w.raises, 0);
+    assert_int_equal(w.state.count, 1);
+    struct lane_status status;
+    lane_status_of(&w.config, &w.state, &status);
+    assert_true(status.doubtful);
+    world_drives_through(&w);
+    world_run(&w, config.transit_max_ms + 100); /* nobody else came */
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 1);
+}
+
+static void test_one_more_that_arrives_ends_the_doubt(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    struct lane_event doubt = unplaced_event(++w.passages, true);
+    world_take(&w, &doubt);
+    world_arrives(&w);
+    world_run(&w, config.read_grace_ms + 100);
+    assert_int_equal(w.state.count, 1);
+    assert_int_equal(w.state.queue[0].passage, 0);
+    world_passage(&w, false, 3);
+    assert_false(w.state.queue[1].doubtful);
+}
+
+/* Its hits come with it: a camera at the boom may name it there. */
+static void test_a_vehicle_read_again_is_followed_again_where_the_order_is_lost(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_passage(&w, true, 2);
+    world_event(&w, LANE_EVENT_MATCH_LOST);
+    world_event(&w, LANE_EVENT_MATCH_ALIVE);
+    assert_int_equal(w.state.count, 0);
+    struct lane_event again = passage_event(w.passages);
+    add_hit(&again, 501, 2, true);
+    world_take(&w, &again); /* no more than a late word of it */
+    assert_int_equal(w.state.count, 0);
+    again.u.passage.again = true;
+    world_take(&w, &again);
+    assert_int_equal(w.state.count, 1);
+    struct lane_event there = {.kind = LANE_EVENT_SEEN_AT_BOOM, .u.seen_at_boom = w.passages};
+    world_take(&w, &there);
+    assert_true(w.state.order_known);
+    assert_int_equal(w.state.hold_count, 1);
+}
+
+static void test_a_holding_hit_finds_room_among_suspicions(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    struct lane_event event = passage_event(++w.passages);
+    for (uint64_t i = 0; i < LANE_HITS_MAX; i++)
+        add_hit(&event, 700 + i, 3, false);
+    world_take(&w, &event);
+    struct lane_event again = passage_event(w.passages);
+    add_hit(&again, 800, 1, true);
+    world_take(&w, &again);
+    world_arrives(&w);
+    assert_int_equal(w.state.hold_count, 1);
+    assert_int_equal(w.state.holds[0].hits[0].hit, 800);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_read_in_doubt_is_no_vehicle_more),
+        cmocka_unit_test(test_a_holding_hit_in_doubt_asks_an_officer),
+        cmocka_unit_test(test_who_is_read_behind_one_that_may_be_more_is_not_let_through),
+        cmocka_unit_test(test_one_more_that_arrives_ends_the_doubt),
+        cmocka_unit_test(test_a_vehicle_read_again_is_followed_again_where_the_order_is_lost),
+        cmocka_unit_test(test_a_holding_hit_finds_room_among_suspicions),
         cmocka_unit_test(test_later_hit_joins_the_hold),
         cmocka_unit_test(test_later_hit_joins_a_waiting_hold),
         cmocka_unit_test(test_read_after_an_unread_vehicle_opens_nothing),

@@ -207,21 +207,36 @@ static void give_back_retired(struct day *d)
 
 /* ---- whole lists ---- */
 
+/* With any kernel that this machine runs. */
+static struct match_index *create_index(struct day *d, const struct match_entry *const *entries,
+                                        size_t count)
+{
+    const uint32_t others = MATCH_KERNELS - MATCH_KERNEL_SCALAR;
+    struct match_options options = {.look_alike_max = 1, .room = d->slots / ROOM_SHARE};
+    struct match_index *index = NULL;
+    struct err_text err;
+    options.kernel = (enum match_kernel)(MATCH_KERNEL_SCALAR + day_below(&d->random, others));
+    int result = match_index_create(entries, count, &options, &index, &err);
+    if (result == ERR_UNSUPPORTED) {
+        options.kernel = MATCH_KERNEL_BEST;
+        result = match_index_create(entries, count, &options, &index, &err);
+    }
+    if (result != 0) {
+        day_fail(err.text);
+    }
+    return index;
+}
+
 static struct match_index *build(struct day *d)
 {
     const struct match_entry **entries = day_room(d->slots, sizeof(const struct match_entry *));
-    const struct match_options options = {.look_alike_max = 1, .room = d->slots / ROOM_SHARE};
-    struct match_index *index = NULL;
-    struct err_text err;
     size_t count = 0;
     for (size_t i = 0; i < d->slots; i++) {
         if (d->persons[i].owned) {
             entries[count++] = &d->persons[i].owned->entry;
         }
     }
-    if (match_index_create(entries, count, &options, &index, &err) != 0) {
-        day_fail(err.text);
-    }
+    struct match_index *index = create_index(d, entries, count);
     free(entries);
     return index;
 }

@@ -53,9 +53,23 @@ static inline plate_key pairs_plate(struct pairs_random *random, enum channel_al
     return plate_key_of_symbols(symbols, count);
 }
 
-/* Of 100: 8 read as B 20, 0 as O 10 (not in a mainland serial, which has no O); the first symbol
- * lost 4; a 1 invented before it 6. */
-enum { PAIRS_8_B = 20, PAIRS_0_O = 10, PAIRS_LOST_FIRST = 4, PAIRS_ONE_BEFORE = 6 };
+/* Of 100: 8 read as B 20, 0 as O 10 (not in a mainland serial, which has no O), 3 as 9 10; the
+ * first symbol lost 4; a 1 invented before it 6. */
+enum { PAIRS_8_B = 20, PAIRS_0_O = 10, PAIRS_3_9 = 10, PAIRS_LOST_FIRST = 4, PAIRS_ONE_BEFORE = 6 };
+
+static inline uint8_t pairs_misread_symbol(struct pairs_random *random, uint8_t s, bool has_o)
+{
+    if (s == PLATE_SYMBOL_DIGIT_0 + 8 && pairs_chance(random, PAIRS_8_B)) {
+        return PLATE_SYMBOL_LETTER_A + 1;
+    }
+    if (s == PLATE_SYMBOL_DIGIT_0 && has_o && pairs_chance(random, PAIRS_0_O)) {
+        return PLATE_SYMBOL_LETTER_A + 14;
+    }
+    if (s == PLATE_SYMBOL_DIGIT_0 + 3 && pairs_chance(random, PAIRS_3_9)) {
+        return PLATE_SYMBOL_DIGIT_0 + 9;
+    }
+    return s;
+}
 
 static inline plate_key pairs_misread(struct pairs_random *random, plate_key truth)
 {
@@ -67,18 +81,25 @@ static inline plate_key pairs_misread(struct pairs_random *random, plate_key tru
         read[size++] = PLATE_SYMBOL_DIGIT_0 + 1;
     }
     for (int i = 0; i < count; i++) {
-        uint8_t s = was[i];
-        if (i == 0 && pairs_chance(random, PAIRS_LOST_FIRST)) {
-            continue;
+        if (i > 0 || !pairs_chance(random, PAIRS_LOST_FIRST)) {
+            read[size++] = pairs_misread_symbol(random, was[i], count == 6);
         }
-        if (s == PLATE_SYMBOL_DIGIT_0 + 8 && pairs_chance(random, PAIRS_8_B)) {
-            s = PLATE_SYMBOL_LETTER_A + 1;
-        } else if (s == PLATE_SYMBOL_DIGIT_0 && count == 6 && pairs_chance(random, PAIRS_0_O)) {
-            s = PLATE_SYMBOL_LETTER_A + 14;
-        }
-        read[size++] = s;
     }
     return plate_key_of_symbols(read, size);
+}
+
+/* The plate with its first 9 a 3, which might have been read so; any plate if it has none. */
+static inline plate_key pairs_other(struct pairs_random *random, enum channel_alphabet alphabet,
+                                    plate_key key)
+{
+    uint8_t symbols[PLATE_SYMBOLS_MAX];
+    int count = plate_symbols(key, symbols);
+    uint8_t *nine = (uint8_t *)memchr(symbols, PLATE_SYMBOL_DIGIT_0 + 9, (size_t)count);
+    if (!nine) {
+        return pairs_plate(random, alphabet);
+    }
+    *nine = PLATE_SYMBOL_DIGIT_0 + 3;
+    return plate_key_of_symbols(symbols, count);
 }
 
 /* The camera gives the true plate as a close second of most misreads, and some plate that it is
@@ -95,7 +116,7 @@ static inline void pairs_make(struct pairs_random *random, enum channel_alphabet
         read->candidates[read->candidate_count++] =
             (struct read_candidate){out->truth, (uint8_t)(90 - pairs_below(random, 4))};
     }
-    plate_key other = pairs_misread(random, pairs_plate(random, alphabet));
+    plate_key other = pairs_other(random, alphabet, read->key);
     if (other != read->key && other != out->truth) {
         read->candidates[read->candidate_count++] =
             (struct read_candidate){other, (uint8_t)(85 - pairs_below(random, 20))};

@@ -62,7 +62,8 @@ static char *changed(const char *text, size_t size, const char *path, const char
     at = object;
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(path, '/')) {
         snprintf(name, sizeof(name), "%.*s", (int)(slash - path), path);
-        at = json_is_array(at) ? json_array_get(at, (size_t)atol(name)) : json_object_get(at, name);
+        at = json_is_array(at) ? json_array_get(at, strtoul(name, NULL, 10))
+                               : json_object_get(at, name);
         assert_non_null(at);
         path = slash + 1;
     }
@@ -70,7 +71,7 @@ static char *changed(const char *text, size_t size, const char *path, const char
     if (!value) {
         assert_int_equal(json_object_del(at, path), 0);
     } else if (json_is_array(at)) {
-        assert_int_equal(json_array_set_new(at, (size_t)atol(path), put), 0);
+        assert_int_equal(json_array_set_new(at, strtoul(path, NULL, 10), put), 0);
     } else {
         assert_int_equal(json_object_set_new(at, path, put), 0);
     }

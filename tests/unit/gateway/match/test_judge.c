@@ -177,9 +177,6 @@ static void test_more_confidence_never_lowers_the_odds(void **state)
             before = hit.odds_db;
             told_before = told;
         }
-        own->confidence = READ_CONFIDENCE_NONE;
-        match_judge_hit(judge, read, 1000, &hit);
-        assert_true(hit.odds_db <= before);
     }
 }
 
@@ -204,37 +201,50 @@ static void test_a_bigger_list_never_raises_the_odds(void **state)
     }
 }
 
-/* Of innocent vehicles against lists of random plates, no more false matches are told than the
- * operating point says. */
+/* Plates of the shape the camera sees. */
+enum { SPACE = 26 * 26 * 26 * 1000 };
+
+/* False matches that are told of an innocent vehicle, as expected against a list of `entries`
+ * random plates. */
+static double expected_false(const struct match_judge *of, const struct match_pair *pair,
+                             size_t entries)
+{
+    double told = 0;
+    for (int c = 0; c < pair->read.candidate_count; c++) {
+        struct match_hit hit = {.entry = {.key = pair->read.candidates[c].key},
+                                .kind = MATCH_CANDIDATE,
+                                .read_key = pair->read.candidates[c].key};
+        uint8_t symbols[PLATE_SYMBOLS_MAX];
+        bool listable = hit.entry.key != pair->truth && plate_symbols(hit.entry.key, symbols) == 6;
+        if (listable && match_judge_hit(of, &pair->read, entries, &hit)) {
+            told += (double)entries / SPACE;
+        }
+    }
+    return told;
+}
+
+/* No more false matches are told than the operating point says, which without a threshold would be
+ * exceeded; and some are, or it would hide true ones too. */
 static void test_operating_point_is_kept(void **state)
 {
     (void)state;
-    enum { VEHICLES = 20 * 1000, FALSE_ALERTS = 40, ENTRIES = 30 * 1000 };
+    enum { VEHICLES = 20 * 1000, ENTRIES = 300 * 1000, FALSE_ALERTS = 25 };
     struct pairs_random random = {23};
-    struct match_judge *lax = judge_of(FALSE_ALERTS, VEHICLES);
-    const int space = 26 * 26 * 26 * 1000;
-    struct look_alike like;
-    unsigned matches = 0;
+    struct match_judge *point = judge_of(FALSE_ALERTS, VEHICLES);
+    struct match_judge *lax = judge_of(UINT32_MAX, 1);
     double told = 0;
-    look_alike_init(&like, true);
+    double all = 0;
     for (int i = 0; i < VEHICLES; i++) {
         struct match_pair pair;
         pairs_make(&random, CHANNEL_LATIN, &pair);
-        for (int c = 0; c < pair.read.candidate_count; c++) {
-            struct match_hit hit = {.entry = {.key = pair.read.candidates[c].key},
-                                    .kind = MATCH_CANDIDATE,
-                                    .read_key = pair.read.candidates[c].key};
-            uint8_t symbols[PLATE_SYMBOLS_MAX];
-            if (hit.entry.key == pair.truth || plate_symbols(hit.entry.key, symbols) != 6) {
-                continue;
-            }
-            /* The chance that it is on the list. */
-            matches++;
-            told += match_judge_hit(lax, &pair.read, ENTRIES, &hit) ? (double)ENTRIES / space : 0;
-        }
+        told += expected_false(point, &pair, ENTRIES);
+        all += expected_false(lax, &pair, ENTRIES);
     }
-    assert_true(matches > 1000);
-    assert_true(told <= FALSE_ALERTS);
+    print_message("false matches told %.1f, allowed %d, without a threshold %.1f\n", told,
+                  FALSE_ALERTS, all);
+    assert_true(all > 2 * FALSE_ALERTS);
+    assert_true(told > 1 && told <= FALSE_ALERTS);
+    match_judge_destroy(point);
     match_judge_destroy(lax);
 }
 

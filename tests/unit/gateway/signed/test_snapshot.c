@@ -101,6 +101,45 @@ static void test_a_list_goes_through_and_comes_back(void **state)
     }
 }
 
+/* Of `count` items with texts of `spread` different characters. */
+static size_t fitting_of(size_t count, int spread, struct snapshot_chunk *out)
+{
+    uint8_t *stored = NULL;
+    size_t used = 0;
+    uint32_t random = 1;
+    struct wanted_item *items = calloc(count, sizeof(*items));
+    char *texts = malloc(count * WANTED_TEXT_MAX);
+    assert_non_null(items);
+    assert_non_null(texts);
+    for (size_t i = 0; i < count * WANTED_TEXT_MAX; i++) {
+        random = random * 1664525 + 1013904223;
+        texts[i] = (char)((random >> 16) % (uint32_t)spread);
+    }
+    for (size_t i = 0; i < count; i++)
+        items[i] = (struct wanted_item){
+            .record = {.id = i + 1, .text_size = WANTED_TEXT_MAX},
+            .text = texts + i * WANTED_TEXT_MAX,
+        };
+    assert_int_equal(snapshot_write_chunk(items, count, CHUNK_ZSTD, out, &stored, &used), 0);
+    free(stored);
+    free(texts);
+    free(items);
+    return used;
+}
+
+static void test_a_chunk_is_filled_up_to_either_limit(void **state)
+{
+    (void)state;
+    enum { MANY = 1500, ITEM = WANTED_RECORD_SIZE + WANTED_TEXT_MAX };
+    struct snapshot_chunk chunk;
+    /* shrinks well: as much as may be decoded */
+    assert_int_equal(fitting_of(MANY, 1, &chunk), SNAPSHOT_CHUNK_RAW_MAX / ITEM);
+    assert_in_range(chunk.raw_size_bytes, SNAPSHOT_CHUNK_RAW_MAX - ITEM, SNAPSHOT_CHUNK_RAW_MAX);
+    /* hardly shrinks: what is stored sets the limit */
+    assert_in_range(fitting_of(MANY, 256, &chunk), 100, SNAPSHOT_CHUNK_MAX / ITEM + 1);
+    assert_in_range(chunk.size_bytes, 1, SNAPSHOT_CHUNK_MAX);
+}
+
 static void test_priority_1_needs_two_clerks(void **state)
 {
     (void)state;
@@ -143,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_list_goes_through_and_comes_back),
+        cmocka_unit_test(test_a_chunk_is_filled_up_to_either_limit),
         cmocka_unit_test(test_priority_1_needs_two_clerks),
         cmocka_unit_test(test_every_damaged_byte_of_a_chunk_is_refused),
         cmocka_unit_test(test_a_missing_chunk_is_noticed_at_the_end),

@@ -40,13 +40,17 @@ struct fixture {
     struct wanted_reader *reader;
     struct watcher at_store;
     struct watcher at_reader;
-    int lists;  /* list_changed calls */
-    int wholes; /* … of them asked for the whole */
+    int lists;     /* list_changed calls */
+    int wholes;    /* … of them asked for the whole */
+    size_t loaded; /* parts of the last shelf or snapshot */
+    int worked;    /* signs of life of the store */
     int refuse_lists;
     int refuse_changes;
     struct wanted_changes changes;               /* told last; numbers only */
     const struct wanted_entry *model[MODEL_IDS]; /* what was taken over, by id */
     struct list_status status;                   /* told last */
+    int policies;                                /* policy_changed calls */
+    uint64_t policy;                             /* version told last */
 };
 
 /* ---- time: the wall stands still, the monotonic clock may jump ---- */
@@ -140,6 +144,26 @@ static int reader_list(void *ctx, const struct wanted_list *list,
     f->changes = *changes;
     f->status = *status;
     return ERR_OK;
+}
+
+static int reader_policy(void *ctx, const struct match_policy *policy)
+{
+    struct fixture *f = ctx;
+    assert_true(policy->version > f->policy); /* never older, never twice */
+    f->policies++;
+    f->policy = policy->version;
+    return ERR_OK;
+}
+
+static void reader_loading(void *ctx, size_t done)
+{
+    ((struct fixture *)ctx)->loaded = done;
+}
+
+static void store_working(void *ctx, size_t done)
+{
+    (void)done;
+    ((struct fixture *)ctx)->worked++;
 }
 
 static void reader_status(void *ctx, const struct list_status *status)
@@ -251,7 +275,8 @@ static UNUSED_OK void store_open(struct fixture *f)
         .redis = {f->socket, "checkpoint-uplinkd", f->secrets[1]},
         .clock = &fake_clock,
         .alarm = store_alarm,
-        .alarm_ctx = f};
+        .alarm_ctx = f,
+        .working = store_working};
     ok(wanted_store_open(&options, &f->store, &err), &err);
 }
 
@@ -267,12 +292,17 @@ static UNUSED_OK void reader_open(struct fixture *f)
         .clock = &fake_clock,
         .list_changed = reader_list,
         .status_changed = reader_status,
+        .policy_changed = reader_policy,
+        .loading = reader_loading,
         .alarm = reader_alarm,
         .ctx = f};
     f->status = (struct list_status){0};
     f->lists = 0;
     f->wholes = 0;
+    f->loaded = 0;
     memset(f->model, 0, sizeof(f->model));
+    f->policies = 0;
+    f->policy = 0;
     f->at_reader = (struct watcher){0};
     ok(wanted_reader_open(&options, &f->reader, &err), &err);
 }

@@ -521,7 +521,9 @@ static struct shot snapshot_to_store(void)
 static void test_snapshot_reaches_a_new_reader(void **state)
 {
     (void)state;
+    int worked = f->worked;
     struct shot shot = snapshot_to_store();
+    assert_int_equal(f->worked, worked + 2); /* the chunk verified, the chunk to Redis */
     store_take(f, (struct step){.add = 4});
     reader_reopen(f, true);
     until(f, f->status.revision == 4);
@@ -529,6 +531,7 @@ static void test_snapshot_reaches_a_new_reader(void **state)
     redis_kill(f);
     reader_reopen(f, false); /* snapshot and batch lie in the last-good copy */
     assert_int_equal(f->status.revision, 4);
+    assert_int_equal(f->loaded, 2); /* the chunk, the batch */
     assert_false(stands(&f->at_reader, EVENT_WANTED_FILE_DAMAGED));
     shot_free(&shot);
 }

@@ -1,0 +1,182 @@
+/*
+ * The act "hit_answer": an officer says of a hit whether the vehicle carries the listed plate, or
+ * which one it carries. On record before it is answered, told to headquarters with the chain, from
+ * where judgement is learned. It ends no hold and mutes no later passage; every answer stands, the
+ * latest counts. Control thread.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/base/json.h"
+#include "gateway/journal/reader.h"
+#include "gateway/model/plate_key.h"
+
+/* ---- the hit ---- */
+
+struct hit_search {
+    char mark[40]; /* how its body begins to name it */
+    json_int_t id;
+    json_t *found;
+};
+
+static int look_at(void *ctx, const struct journal_record *record)
+{
+    struct hit_search *search = ctx;
+    json_t *body = NULL;
+    /* Most bodies are not it: they are not parsed. */
+    if (!record->has_body ||
+        !memmem(record->body, record->body_size, search->mark, strlen(search->mark)) ||
+        json_parse(record->body, record->body_size, &body, NULL) != 0) {
+        return 0;
+    }
+    if (json_integer_value(json_object_get(body, "hit")) == search->id) {
+        search->found = body;
+        return ERR_STOPPED;
+    }
+    json_decref(body);
+    return 0;
+}
+
+/* One of an earlier run. New reference; NULL: the journal has none of that number any more. */
+static json_t *find_in_journal(const struct checkpointd *c, json_int_t id)
+{
+    struct hit_search search = {.id = id};
+    struct journal_reader *reader = NULL;
+    struct err_text err;
+    uint64_t after = 0;
+    uint64_t last = 0;
+    snprintf(search.mark, sizeof(search.mark), "\"hit\":%" JSON_INTEGER_FORMAT, id);
+    int result = journal_reader_open(c->journal_dir, &reader, &err);
+    while (result == 0) {
+        result = journal_reader_read(reader, after, JOURNAL_KIND_BIT(JOURNAL_HIT), JOURNAL_READ_MAX,
+                                     look_at, &search, &last, &err);
+        if (last == after) {
+            break;
+        }
+        after = last;
+    }
+    journal_reader_close(reader);
+    return search.found;
+}
+
+/* New reference. */
+static json_t *find_hit(const struct checkpointd *c, json_int_t id)
+{
+    json_t *hit = id > 0 ? board_find_hit(&c->board, id) : NULL;
+    return hit ? json_incref(hit) : id > 0 ? find_in_journal(c, id) : NULL;
+}
+
+static uint64_t number_of(const json_t *object, const char *name)
+{
+    return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
+/* The plate of a text, 0 when it is none whole. */
+static plate_key whole_plate(const char *text)
+{
+    struct plate_text plate = {.kind = PLATE_DECODE_ERROR};
+    if (text) {
+        plate_encode(text, strlen(text), PLATE_DASH_AUTO, &plate);
+    }
+    return plate.kind == PLATE_KEY && !plate_has_unread(plate.key) ? plate.key : 0;
+}
+
+/* ---- the act ---- */
+
+/* Fills in what was seen; false: refused. */
+static bool take_seen(struct control *control, const struct control_call *call,
+                      struct fact_answer *answer)
+{
+    const char *text = json_string_value(json_object_get(call->args, "plate"));
+    if (!text) {
+        return true;
+    }
+    answer->seen = whole_plate(text);
+    if (answer->confirmed || answer->seen == 0) {
+        control_refuse(control, call->ticket, "invalid",
+                       answer->confirmed ? "plate: only with misread"
+                                         : "plate: not a whole plate, expected one like 鲁H12345",
+                       answer->confirmed ? "仅误读时填写车牌" : "车牌格式不正确或不完整");
+        return false;
+    }
+    if (answer->seen == answer->listed) {
+        control_refuse(control, call->ticket, "invalid",
+                       "plate: that is the listed plate: confirm the hit instead",
+                       "该车牌即布控车牌，请改为确认命中");
+        return false;
+    }
+    return true;
+}
+
+/* False: refused. */
+static bool take_answer(struct control *control, const struct control_call *call,
+                        struct fact_answer *answer)
+{
+    const char *text = json_string_value(json_object_get(call->args, "answer"));
+    answer->confirmed = text && strcmp(text, "confirm") == 0;
+    if (!answer->confirmed && (!text || strcmp(text, "misread") != 0)) {
+        control_refuse(control, call->ticket, "invalid", "answer: expected confirm or misread",
+                       "answer 应为 confirm 或 misread");
+        return false;
+    }
+    return take_seen(control, call, answer);
+}
+
+static void fill_answer(const json_t *hit, struct fact *fact)
+{
+    const json_t *entry = json_object_get(hit, "entry");
+    struct fact_answer *answer = &fact->u.answer;
+    struct plate_text plate = {.kind = PLATE_DECODE_ERROR};
+    const char *listed = json_string_value(json_object_get(entry, "plate"));
+    if (listed) { /* of a partial entry too */
+        plate_encode(listed, strlen(listed), PLATE_DASH_AUTO, &plate);
+    }
+    fact->lane = (uint8_t)number_of(hit, "lane");
+    answer->hit = number_of(hit, "hit");
+    answer->passage = number_of(hit, "passage");
+    answer->entry = number_of(entry, "id");
+    answer->listed = plate.kind == PLATE_KEY ? plate.key : 0;
+    /* One that does not fit, which no camera's does, would be left out. */
+    size_t size = json_dumpb(json_object_get(hit, "read"), fact->text, sizeof(fact->text) - 1,
+                             JSON_COMPACT | JSON_SORT_KEYS);
+    fact->text[size < sizeof(fact->text) ? size : 0] = '\0';
+}
+
+static void record(struct checkpointd *c, struct control *control, const struct control_call *call,
+                   const struct fact *fact)
+{
+    if (recorder_record_and_wait(c, fact) != 0) {
+        control_refuse(control, call->ticket, "journal", "the journal cannot record it now",
+                       "日志当前无法写入");
+        return;
+    }
+    publish_push(c, fact);
+    control_answer(control, call->ticket,
+                   json_pack("{s:I,s:s}", "hit", (json_int_t)fact->u.answer.hit, "answer",
+                             fact->u.answer.confirmed ? "confirm" : "misread"));
+}
+
+void acts_hit_answer(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct checkpointd *c = ctx;
+    static struct fact fact; /* control thread */
+    const char *reason = acts_reason(control, call, true);
+    if (!reason) {
+        return;
+    }
+    json_t *hit = find_hit(c, json_integer_value(json_object_get(call->args, "hit")));
+    if (!hit) {
+        control_refuse(control, call->ticket, "not_found",
+                       "hit: no such hit, expected a number that 'checkpointctl hits' shows",
+                       "没有该命中");
+        return;
+    }
+    acts_begin_fact(c, &fact, &call->actor, FACT_ANSWER, reason);
+    fill_answer(hit, &fact);
+    json_decref(hit);
+    if (take_answer(control, call, &fact.u.answer)) {
+        record(c, control, call, &fact);
+    }
+}

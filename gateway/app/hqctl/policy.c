@@ -1,0 +1,392 @@
+/*
+ * hqctl match policy draft, sign, show, publish: from a draft to every checkpoint.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/app/hqctl/policy_file.h"
+#include "gateway/app/hqctl/wanted_files.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/file.h"
+#include "gateway/hqctl/key_store.h"
+
+enum { NOT_GIVEN = -1 };
+
+/* Adds a member and prints the object. */
+static int print_with(json_t *value, const char *name, json_t *member)
+{
+    if (!value || json_object_set_new(value, name, member) != 0) {
+        json_decref(value);
+        value = NULL;
+    }
+    return hqctl_print(value);
+}
+
+/* ---- draft ---- */
+
+struct drafting {
+    const char *out;
+    const char *channels[CHANNEL_ALPHABETS];
+    size_t channel_count;
+    bool no_channels;
+    int64_t false_alerts; /* these three: NOT_GIVEN, as in the policy in force */
+    int64_t look_alike;
+    int64_t traffic;
+};
+
+static int start_draft(struct hqctl *h, struct policy_draft *draft, struct err_text *err)
+{
+    struct policy_file in_force;
+    int rc = policy_file_get(h, &in_force, err);
+    if (rc == ERR_NOT_FOUND) {
+        policy_draft_init(draft, h->client.connection.fleet);
+        return 0;
+    }
+    if (rc == 0) {
+        rc = policy_draft_after(draft, &in_force.policy, err);
+        policy_file_close(&in_force);
+    }
+    return rc;
+}
+
+static int add_channels(const struct drafting *d, struct policy_draft *draft, struct err_text *err)
+{
+    int rc = 0;
+    if (d->no_channels)
+        policy_draft_drop_channels(draft);
+    for (size_t i = 0; rc == 0 && i < d->channel_count; i++) {
+        uint8_t *text = NULL;
+        size_t size = 0;
+        rc = file_read(d->channels[i], CHANNEL_TEXT_MAX, &text, &size, err);
+        if (rc != 0)
+            return rc;
+        rc = policy_draft_set_channel(draft, (const char *)text, size, err);
+        free(text);
+        if (rc != 0)
+            return err_prefix(err, rc, "%s", d->channels[i]);
+    }
+    return rc;
+}
+
+static int say_draft(const struct hqctl *h, const char *out, struct policy_file *file)
+{
+    struct err_text err = {""};
+    /* Shown as it will be signed; the file stays the draft. */
+    int rc = policy_file_compose(file, clock_wall(&clock_system), &err);
+    if (rc != 0)
+        return hqctl_fail(h, rc, &err);
+    if (h->json)
+        return print_with(policy_json(&file->policy, &file->envelope, NULL), "file",
+                          json_string(out));
+    policy_show(stdout, &file->policy, &file->envelope, NULL);
+    printf("Draft: %s. Two clerks sign it: hqctl match policy sign %s\n", out, out);
+    return EXIT_OK;
+}
+
+static int draft_policy(struct hqctl *h, const struct drafting *d)
+{
+    struct err_text err = {""};
+    struct policy_file file = {.is_draft = true};
+    struct policy_draft *draft = &file.draft;
+    int rc = start_draft(h, draft, &err);
+    if (rc == 0 && d->false_alerts != NOT_GIVEN)
+        draft->false_alerts = (uint32_t)d->false_alerts;
+    if (rc == 0 && d->look_alike != NOT_GIVEN)
+        draft->look_alike_max = (uint8_t)d->look_alike;
+    if (rc == 0 && d->traffic != NOT_GIVEN)
+        draft->traffic = (uint32_t)d->traffic;
+    if (rc == 0)
+        rc = add_channels(d, draft, &err);
+    if (rc == 0)
+        rc = policy_file_save(d->out, &file, &err);
+    int status = rc == 0 ? say_draft(h, d->out, &file) : hqctl_fail(h, rc, &err);
+    policy_file_close(&file);
+    return status;
+}
+
+int hqctl_policy_draft(struct hqctl *h, int argc, char **argv)
+{
+    struct drafting d = {.false_alerts = NOT_GIVEN, .look_alike = NOT_GIVEN, .traffic = NOT_GIVEN};
+    const struct arg_option options[] = {
+        ARG_OPTION_TEXT_NEEDED("out", "FILE", &d.out, "Where the draft goes; must not be there."),
+        {.name = "channel",
+         .value = "FILE",
+         .kind = ARG_TEXTS,
+         .target = d.channels,
+         .max = CHANNEL_ALPHABETS,
+         .count = &d.channel_count,
+         .help = "A channel file of 'hqctl match learn', in place of its alphabet's; may be given "
+                 "once an alphabet."},
+        ARG_OPTION_FLAG("no-channels", &d.no_channels,
+                        "Leave out the channels in force: look-alike rule alone, but for those "
+                        "given by --channel."),
+        ARG_OPTION_NUMBER("false-alerts", "N", &d.false_alerts, 1, MATCH_POLICY_FALSE_ALERTS_MAX,
+                          "Operating point: at most so many false alerts a shift of 8 hours at "
+                          "one checkpoint. Without a policy in force: 3."),
+        ARG_OPTION_NUMBER("look-alike", "K", &d.look_alike, 0, MATCH_POLICY_LOOK_ALIKE_MAX,
+                          "A look-alike match may be at most so many characters apart. Without "
+                          "a policy in force: 1."),
+        ARG_OPTION_NUMBER("traffic", "N", &d.traffic, 0, MATCH_POLICY_TRAFFIC_MAX,
+                          "Vehicles a shift at a checkpoint; 0: each goes by its own count. "
+                          "Without a policy in force: 0.")};
+    struct arg_spec spec = {
+        .text = "DESCRIPTION\n"
+                "  What is not given stays as in the policy in force, which hqd is asked for. The\n"
+                "  draft is the version behind it; two different clerks sign it offline.\n\n"
+                "EXAMPLE\n"
+                "  hqctl match learn --out channels\n"
+                "  hqctl match policy draft --channel channels/latin.json --false-alerts 3 --out "
+                "policy.json\n"
+                "  hqctl match policy sign policy.json --key zhang.key.pem\n"
+                "  hqctl match policy sign policy.json --key li.key.pem\n"
+                "  hqctl match policy publish policy.json\n",
+        ARG_OPTIONS(options)};
+    int status = hqctl_open(h, argc, argv, &spec);
+    return status < 0 ? draft_policy(h, &d) : status;
+}
+
+/* ---- sign ---- */
+
+static int sign_policy(const struct hqctl *h, struct policy_file *file, const char *key_path,
+                       const struct keyset *set, struct err_text *err)
+{
+    const struct passphrase_source source = hqctl_passphrases(h);
+    struct sign_key *key = NULL;
+    policy_show(hqctl_talk(h), &file->policy, &file->envelope, set);
+    (void)fflush(hqctl_talk(h)); /* before the passphrase is asked; a broken one shows later */
+    int rc = key_store_open(key_path, &source, key_path, &key, err);
+    if (rc == 0)
+        rc = wanted_signer_check(set, key, file->policy.time, &file->envelope, key_path, err);
+    if (rc == 0) {
+        rc = envelope_sign(&file->envelope, key);
+        if (rc != 0)
+            (void)err_set(err, rc, "%s: %s", key_path,
+                          rc == ERR_CONFLICT ? "this key has signed it already"
+                                             : err_name(rc)); /* told with rc */
+    }
+    sign_key_free(key);
+    return rc;
+}
+
+static int say_signed(const struct hqctl *h, const char *out, const struct policy_file *file,
+                      const struct keyset *set)
+{
+    int count = file->envelope.signature_count;
+    if (h->json)
+        return print_with(policy_json(&file->policy, &file->envelope, set), "file",
+                          json_string(out));
+    printf("Signed: %s has %d signature%s of %d needed.\n%s%s\n", out, count, count == 1 ? "" : "s",
+           MATCH_POLICY_CLERKS,
+           count < MATCH_POLICY_CLERKS ? "Another clerk signs it: hqctl match policy sign "
+                                       : "Publish it: hqctl match policy publish ",
+           out);
+    return EXIT_OK;
+}
+
+static int sign_file(const struct hqctl *h, const char *path, const char *key, const char *out,
+                     const struct keyset *set)
+{
+    struct err_text err = {""};
+    struct policy_file file;
+    int rc = policy_file_open(path, &file, &err);
+    if (rc != 0)
+        return hqctl_fail(h, rc, &err);
+    rc = policy_file_compose(&file, clock_wall(&clock_system), &err);
+    if (rc == 0)
+        rc = sign_policy(h, &file, key, set, &err);
+    if (rc == 0)
+        rc = policy_file_save(out, &file, &err);
+    int status = rc == 0 ? say_signed(h, out, &file, set) : hqctl_fail(h, rc, &err);
+    policy_file_close(&file);
+    return status;
+}
+
+int hqctl_policy_sign(struct hqctl *h, int argc, char **argv)
+{
+    struct err_text err = {""};
+    struct keyset *set = NULL;
+    const char *path = NULL;
+    const char *key = NULL;
+    const char *out = NULL;
+    const char *keyset = NULL;
+    const char *roots = NULL;
+    const struct arg_option options[] = {
+        ARG_OPTION_TEXT_NEEDED("key", "FILE", &key, "The clerk's list key, clerks/NAME.key.pem."),
+        ARG_OPTION_TEXT("out", "FILE", &out,
+                        "Where the signed policy goes. Default: FILE itself, so that one file "
+                        "goes from hand to hand."),
+        ARG_OPTION_TEXT("keyset", "FILE", &keyset,
+                        "The key set, to name the clerks and refuse a key that is none; with "
+                        "--roots, or --dir for both."),
+        ARG_OPTION_TEXT("roots", "FOLDER", &roots, "The root public keys, *.pem."),
+        HQCTL_PASSPHRASE_FD(h, "the key's")};
+    struct arg_spec spec = {
+        .text = "DESCRIPTION\n"
+                "  Shows what is signed, then asks for the passphrase. The first signature dates "
+                "the\n  policy; a second clerk runs the same command on the same file. Needs no "
+                "network.\n  gateway/signed/README.md shows how stock openssl checks a "
+                "signature.\n",
+        ARG_OPTIONS(options),
+        ARG_OPERANDS("FILE", 1, &path)};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    int rc = wanted_keyset_load(h, keyset, roots, &set, &err);
+    status = rc == 0 ? sign_file(h, path, key, out ? out : path, set) : hqctl_fail(h, rc, &err);
+    free(set);
+    return status;
+}
+
+/* ---- show ---- */
+
+/* As a box would; 0 without a key set to do so. */
+static int verify(const struct policy_file *file, const struct keyset *set, struct err_text *err)
+{
+    struct match_policy policy;
+    char *text = NULL;
+    size_t size = 0;
+    if (!set)
+        return 0;
+    int rc = envelope_write(&file->envelope, &text, &size);
+    if (rc == 0)
+        rc = match_policy_verify(set, text, size, &policy, err);
+    if (rc == 0)
+        match_policy_fini(&policy);
+    free(text);
+    return rc;
+}
+
+static int show_file(const struct hqctl *h, struct policy_file *file, const struct keyset *set)
+{
+    struct err_text err = {""};
+    bool was_draft = file->is_draft;
+    int rc = policy_file_compose(file, clock_wall(&clock_system), &err);
+    if (rc == 0 && !was_draft)
+        rc = verify(file, set, &err);
+    if (h->json && rc == 0)
+        return print_with(policy_json(&file->policy, &file->envelope, set), "verified",
+                          json_boolean(set && !was_draft));
+    if (!file->is_draft)
+        policy_show(hqctl_talk(h), &file->policy, &file->envelope, set);
+    if (rc != 0)
+        return hqctl_fail(h, rc, &err);
+    puts(was_draft ? "Not signed yet."
+         : set     ? "A box would take it: signatures and clerks verified."
+                   : "Not verified: give --dir, or --keyset and --roots.");
+    return EXIT_OK;
+}
+
+static int open_for_show(struct hqctl *h, const char *path, struct policy_file *out)
+{
+    struct err_text err = {""};
+    int status = path ? 0 : hqctl_connect(h);
+    if (status != 0)
+        return status;
+    int rc = path ? policy_file_open(path, out, &err) : policy_file_get(h, out, &err);
+    return rc == 0 ? 0 : hqctl_fail(h, rc, &err);
+}
+
+int hqctl_policy_show(struct hqctl *h, int argc, char **argv)
+{
+    struct err_text err = {""};
+    struct policy_file file;
+    struct keyset *set = NULL;
+    const char *path = NULL;
+    const char *keyset = NULL;
+    const char *roots = NULL;
+    const struct arg_option options[] = {
+        ARG_OPTION_TEXT("keyset", "FILE", &keyset,
+                        "The key set to verify against; with --roots, or --dir for both."),
+        ARG_OPTION_TEXT("roots", "FOLDER", &roots, "The root public keys, *.pem.")};
+    struct arg_spec spec = {
+        .text = "DESCRIPTION\n"
+                "  Without FILE the policy in force, as hqd has it. With a key set, "
+                "verifies it exactly as\n  a checkpoint does before it takes it: "
+                "status 1 when it would refuse.\n",
+        ARG_OPTIONS(options),
+        .operands = "[FILE]",
+        .operands_max = 1,
+        .operand = &path};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    int rc = wanted_keyset_load(h, keyset, roots, &set, &err);
+    status = rc == 0 ? open_for_show(h, path, &file) : hqctl_fail(h, rc, &err);
+    if (status == 0) {
+        status = show_file(h, &file, set);
+        policy_file_close(&file);
+    }
+    free(set);
+    return status;
+}
+
+/* ---- publish ---- */
+
+/* Who published the version we wanted: behind the error. */
+static int explain_conflict(struct hqctl *h, uint64_t version, const struct hq_answer *refusal,
+                            struct err_text *err)
+{
+    char names[256] = "";
+    struct hq_answer answer;
+    long long held = (long long)hqctl_number_of(refusal->value, "version");
+    if (hq_client_get(&h->client, POLICY_PATH, &answer, NULL) == 0)
+        wanted_signers_name(h, answer.value, names, sizeof(names));
+    hq_answer_fini(&answer);
+    return err_set(err, ERR_CONFLICT,
+                   "version %" PRIu64 " does not follow the policy in force, version %lld%s%s: run "
+                   "'hqctl match policy draft' again and have it signed",
+                   version, held, names[0] ? ", signed by " : "", names);
+}
+
+static int publish(struct hqctl *h, const struct policy_file *file)
+{
+    struct err_text err = {""};
+    struct hq_answer answer = {0};
+    char *text = NULL;
+    size_t size = 0;
+    int rc = envelope_write(&file->envelope, &text, &size);
+    if (rc == 0)
+        rc = hq_client_ask(&h->client, "PUT", POLICY_PATH, text, size, 0, &answer, &err);
+    if (rc == ERR_CONFLICT)
+        rc = explain_conflict(h, file->policy.version, &answer, &err);
+    hq_answer_fini(&answer);
+    free(text);
+    if (rc != 0)
+        return hqctl_fail(h, rc, &err);
+    if (h->json)
+        return hqctl_print(json_pack("{s:I}", "version", (json_int_t)file->policy.version));
+    printf("Published: match policy version %" PRIu64 ". 'hqctl checkpoints' shows who has it.\n",
+           file->policy.version);
+    return EXIT_OK;
+}
+
+int hqctl_policy_publish(struct hqctl *h, int argc, char **argv)
+{
+    struct err_text err = {""};
+    struct policy_file file;
+    const char *path = NULL;
+    struct arg_spec spec = {.text = "DESCRIPTION\n"
+                                    "  hqd verifies it as a checkpoint would and takes it only if "
+                                    "it follows the version in\n  force. Publishing the same file "
+                                    "once more changes nothing.\n",
+                            ARG_OPERANDS("FILE", 1, &path)};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    int rc = policy_file_open(path, &file, &err);
+    if (rc != 0)
+        return hqctl_fail(h, rc, &err);
+    if (file.is_draft) {
+        (void)err_set(&err, ERR_DENIED, "%s: is not signed yet: 'hqctl match policy sign' first",
+                      path); /* told below */
+        status = hqctl_fail(h, ERR_DENIED, &err);
+    } else {
+        status = hqctl_connect(h);
+        if (status == 0)
+            status = publish(h, &file);
+    }
+    policy_file_close(&file);
+    return status;
+}

@@ -1,0 +1,169 @@
+/*
+ * See policy_file.h.
+ */
+#include "gateway/app/hqctl/policy_file.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/app/hqctl/wanted_files.h"
+#include "gateway/base/file.h"
+
+/* ---- reading and saving ---- */
+
+int policy_file_read_signed(const char *text, size_t size, struct policy_file *out,
+                            struct err_text *err)
+{
+    struct policy_file file = {.is_draft = false};
+    int rc = envelope_parse(text, size, &file.envelope, err);
+    if (rc == 0 && file.envelope.type != STATEMENT_MATCH_POLICY)
+        rc = err_set(err, ERR_INVALID, "is a %s, expected %s",
+                     statement_type_name(file.envelope.type),
+                     statement_type_name(STATEMENT_MATCH_POLICY));
+    if (rc == 0)
+        rc = match_policy_parse(file.envelope.payload, file.envelope.payload_size, &file.policy,
+                                err);
+    if (rc != 0) {
+        policy_file_close(&file);
+        return rc;
+    }
+    *out = file;
+    return 0;
+}
+
+int policy_file_open(const char *path, struct policy_file *out, struct err_text *err)
+{
+    static const char signed_type[] = "\"match-policy/1\"";
+    struct policy_file file = {.is_draft = true};
+    uint8_t *text = NULL;
+    size_t size = 0;
+    int rc = file_read(path, POLICY_FILE_MAX, &text, &size, err);
+    if (rc != 0)
+        return rc;
+    file.is_draft = memmem(text, size, signed_type, sizeof(signed_type) - 1) == NULL;
+    rc = file.is_draft ? policy_draft_read((const char *)text, size, &file.draft, err)
+                       : policy_file_read_signed((const char *)text, size, &file, err);
+    free(text);
+    if (rc != 0)
+        return err_prefix(err, rc, "%s", path);
+    *out = file;
+    return 0;
+}
+
+int policy_file_get(struct hqctl *h, struct policy_file *out, struct err_text *err)
+{
+    struct hq_answer answer;
+    int rc = hq_client_get(&h->client, POLICY_PATH, &answer, err);
+    if (rc == 0)
+        rc = policy_file_read_signed(answer.text, answer.size, out, err);
+    hq_answer_fini(&answer);
+    return rc;
+}
+
+int policy_file_compose(struct policy_file *file, struct wall_time now, struct err_text *err)
+{
+    if (!file->is_draft)
+        return 0;
+    int rc = policy_draft_compose(&file->draft, now, &file->envelope, err);
+    if (rc == 0)
+        rc = match_policy_parse(file->envelope.payload, file->envelope.payload_size, &file->policy,
+                                err);
+    file->is_draft = rc != 0;
+    return rc;
+}
+
+int policy_file_save(const char *path, const struct policy_file *file, struct err_text *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int rc = file->is_draft ? policy_draft_write(&file->draft, &text, &size)
+                            : envelope_write(&file->envelope, &text, &size);
+    if (rc == 0)
+        rc = wanted_file_save(path, text, size, !file->is_draft, err);
+    free(text);
+    return rc;
+}
+
+void policy_file_close(struct policy_file *file)
+{
+    policy_draft_fini(&file->draft);
+    envelope_fini(&file->envelope);
+    match_policy_fini(&file->policy);
+}
+
+/* ---- showing ---- */
+
+static void show_channel(FILE *to, const struct match_policy_channel *row)
+{
+    struct match_channel *channel = NULL;
+    struct err_text err = {""};
+    char time[WALL_TEXT_SIZE];
+    char hash[HASH_TEXT_SIZE];
+    uint8_t digest[HASH_SIZE] = {0};
+    if (hash_bytes(row->text, row->size_bytes, digest) != 0 ||
+        channel_parse(row->text, row->size_bytes, &channel, &err) != 0) {
+        hqctl_line(to, "  channel %s: CANNOT BE READ, no box takes it: %s", row->alphabet,
+                   err.text);
+        return;
+    }
+    wall_format(channel->learned_at, time);
+    hash_format(digest, hash);
+    hqctl_line(to,
+               "  channel %s: version %" PRIu64 ", learned %s from %" PRIu64
+               " confirmed pairs, %.19s…",
+               row->alphabet, channel->version, time, channel->pairs, hash);
+    channel_destroy(channel);
+}
+
+void policy_show(FILE *to, const struct match_policy *policy, const struct envelope *envelope,
+                 const struct keyset *keyset)
+{
+    char time[WALL_TEXT_SIZE];
+    char name[HASH_TEXT_SIZE];
+    wall_format(policy->time, time);
+    hqctl_line(to, "Match policy version %" PRIu64 " of fleet %s, dated %s:", policy->version,
+               policy->fleet, time);
+    hqctl_line(to, "  at most %u false alert%s a shift of 8 hours", policy->false_alerts,
+               policy->false_alerts == 1 ? "" : "s");
+    if (policy->traffic > 0)
+        hqctl_line(to, "  at %u vehicles a shift", policy->traffic);
+    else
+        hqctl_line(to, "  at the traffic each checkpoint counts");
+    hqctl_line(to, "  look-alike characters apart: at most %u", policy->look_alike_max);
+    for (size_t i = 0; i < policy->channel_count; i++)
+        show_channel(to, &policy->channels[i]);
+    if (policy->channel_count == 0)
+        hqctl_line(to, "  no channel: matches are told by the look-alike rule alone");
+    for (int i = 0; i < envelope->signature_count; i++)
+        hqctl_line(to, "Signed by %s",
+                   wanted_holder_of(keyset, envelope->signatures[i].key_id, name));
+    fprintf(to, "Needs two different clerks.\n");
+}
+
+json_t *policy_json(const struct match_policy *policy, const struct envelope *envelope,
+                    const struct keyset *keyset)
+{
+    char time[WALL_TEXT_SIZE];
+    char hash[HASH_TEXT_SIZE];
+    char name[HASH_TEXT_SIZE];
+    json_t *channels = json_array();
+    json_t *signers = json_array();
+    wall_format(policy->time, time);
+    hash_format(policy->hash, hash);
+    for (size_t i = 0; i < policy->channel_count; i++)
+        (void)json_array_append_new(
+            channels, json_pack("{s:s,s:I}", "alphabet", policy->channels[i].alphabet, "bytes",
+                                (json_int_t)policy->channels[i]
+                                    .size_bytes)); /* without memory the row is missing */
+    for (int i = 0; i < envelope->signature_count; i++)
+        (void)json_array_append_new(
+            signers,
+            json_string(wanted_holder_of(keyset, envelope->signatures[i].key_id, name))); /* same */
+    return json_pack("{s:I,s:s,s:s,s:s,s:I,s:I,s:I,s:o,s:o,s:i}", "version",
+                     (json_int_t)policy->version, "fleet", policy->fleet, "time", time, "hash",
+                     hash, "false_alerts", (json_int_t)policy->false_alerts, "look_alike",
+                     (json_int_t)policy->look_alike_max, "traffic", (json_int_t)policy->traffic,
+                     "channels", channels, "signed_by", signers, "clerks_needed",
+                     MATCH_POLICY_CLERKS);
+}

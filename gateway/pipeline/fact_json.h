@@ -1,0 +1,32 @@
+/*
+ * What the files that make facts' bodies share: one key each, left out when it has nothing to say.
+ * Internal to gateway/pipeline.
+ */
+#pragma once
+
+#include "gateway/pipeline/fact.h"
+
+void put_int(json_t *object, const char *key, int64_t value);
+void put_id(json_t *object, const char *key, uint64_t id);
+/* A camera's own event id may use all 64 bits, which a JSON integer has not: it stays text. */
+void put_event_id(json_t *object, const char *key, uint64_t id);
+void put_text(json_t *object, const char *key, const char *text);
+void put_true(json_t *object, const char *key, bool value);
+void put_plate(json_t *object, const char *key, plate_key plate);
+void put_time(json_t *object, const char *key, struct wall_time time);
+const char *read_kind_name(enum plate_text_kind kind);
+const char *authenticity_name(enum read_authenticity authenticity);
+json_t *read_body(const struct plate_read *read);
+
+/* fact_evidence.c: "plates" and "reads" of a passage. */
+void put_evidence(json_t *object, const struct fact_evidence *evidence);
+void conflict_into(json_t *body, const struct fact *fact);
+
+/* fact_status.c, fact_answer.c */
+void status_into(json_t *body, const struct fact *fact);
+/* Carries the hit's read, so that headquarters learns from this record alone. */
+void answer_into(json_t *body, const struct fact *fact);
+
+/* policy.c: "policy", its "hash" and "signed_at" left out for what is built in (version 0). */
+void policy_into(json_t *body, const struct policy_status *policy);
+void passage_into(json_t *body, const struct fact *fact);
