@@ -55,3 +55,17 @@ void conflict_into(json_t *body, const struct fact *fact)
     json_object_set_new(body, "conflict", plates);
     put_evidence(body, &fact->evidence);
 }
+
+void passage_into(json_t *body, const struct fact *fact)
+{
+    put_id(body, "passage", fact->u.passage.passage);
+    put_true(body, "repeated", fact->u.passage.repeated);
+    put_true(body, "cleared", fact->u.passage.cleared);
+    put_true(body, "in_doubt", fact->u.passage.in_doubt);
+    put_id(body, "perhaps", fact->u.passage.perhaps);
+    put_true(body, "plate_conflict", fact->u.passage.conflict);
+    put_id(body, "hits", fact->u.passage.hits);
+    put_id(body, "hits_dropped", fact->u.passage.hits_dropped);
+    json_object_set_new(body, "read", read_body(&fact->u.passage.read));
+    put_evidence(body, &fact->evidence);
+}

@@ -16,6 +16,7 @@ void put_plate(json_t *object, const char *key, plate_key plate);
 void put_time(json_t *object, const char *key, struct wall_time time);
 const char *read_kind_name(enum plate_text_kind kind);
 const char *authenticity_name(enum read_authenticity authenticity);
+json_t *read_body(const struct plate_read *read);
 
 /* fact_evidence.c: "plates" and "reads" of a passage. */
 void put_evidence(json_t *object, const struct fact_evidence *evidence);
@@ -28,3 +29,4 @@ void answer_into(json_t *body, const struct fact *fact);
 
 /* policy.c: "policy", its "hash" and "signed_at" left out for what is built in (version 0). */
 void policy_into(json_t *body, const struct policy_status *policy);
+void passage_into(json_t *body, const struct fact *fact);

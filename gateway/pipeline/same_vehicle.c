@@ -24,38 +24,36 @@ struct look {
 
 /* ---- two plates ---- */
 
-/* The confusable group of a symbol, itself when it is in none. */
-static uint8_t group_of(uint8_t symbol)
-{
-    static const char groups[][5] = {"0ODQ", "1I", "2Z", "5S", "6G", "8B"};
-    for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
-        for (const char *c = groups[g]; *c; c++)
-            if (plate_symbol_of((uint32_t)*c) == symbol)
-                return plate_symbol_of((uint32_t)groups[g][0]);
-    return symbol;
-}
-
-bool plates_are_alike(plate_key a, plate_key b)
+/* The same symbols apart from confusable ones, where both were read; out: how many of those are the
+ * same and how many are not. */
+static bool compare(const struct look_alike *fold, plate_key a, plate_key b, int *out_same,
+                    int *out_apart)
 {
     uint8_t left[PLATE_SYMBOLS_MAX];
     uint8_t right[PLATE_SYMBOLS_MAX];
     int count = plate_symbols(a, left);
-    int known = 0;
-    int apart = 0;
     if (count != plate_symbols(b, right))
         return false;
     for (int i = 0; i < count; i++) {
         if (left[i] == PLATE_SYMBOL_UNREAD || right[i] == PLATE_SYMBOL_UNREAD)
             continue;
-        if (group_of(left[i]) != group_of(right[i]))
+        if (fold->symbols[left[i]] != fold->symbols[right[i]])
             return false;
-        known += left[i] == right[i];
-        apart += left[i] != right[i];
+        *out_same += left[i] == right[i];
+        *out_apart += left[i] != right[i];
     }
-    return apart <= 1 && known >= ALIKE_KNOWN_MIN;
+    return true;
 }
 
-static bool is_alike(const struct vehicle_plate *plate, const struct plate_read *read)
+bool plates_are_alike(const struct look_alike *fold, plate_key a, plate_key b)
+{
+    int same = 0;
+    int apart = 0;
+    return compare(fold, a, b, &same, &apart) && apart <= 1 && same >= ALIKE_KNOWN_MIN;
+}
+
+static bool is_alike(const struct look_alike *fold, const struct vehicle_plate *plate,
+                     const struct plate_read *read)
 {
     if (plate->key == 0 || read->kind != PLATE_KEY)
         return false;
@@ -65,7 +63,7 @@ static bool is_alike(const struct vehicle_plate *plate, const struct plate_read 
     for (int i = 0; i < read->candidate_count; i++)
         if (read->candidates[i].key == plate->key)
             return true;
-    return plates_are_alike(plate->key, read->key);
+    return plates_are_alike(fold, plate->key, read->key);
 }
 
 /* The same text under another class is another vehicle; a class that is not known says nothing. */
@@ -106,9 +104,11 @@ static bool says_its_plate(const struct look *l, const struct vehicle *v)
 /* Front and rear carry the same plate, a trailer its own. */
 static bool is_near_its_plate(const struct look *l, const struct vehicle *v)
 {
+    const struct look_alike *fold = &l->vehicles->look_alike;
     if (l->place == PLATE_TRAILER)
-        return is_alike(&v->plates[PLATE_TRAILER], l->read);
-    return is_alike(&v->plates[PLATE_FRONT], l->read) || is_alike(&v->plates[PLATE_REAR], l->read);
+        return is_alike(fold, &v->plates[PLATE_TRAILER], l->read);
+    return is_alike(fold, &v->plates[PLATE_FRONT], l->read) ||
+           is_alike(fold, &v->plates[PLATE_REAR], l->read);
 }
 
 /* Both sure of what they say, and it is not the same. */

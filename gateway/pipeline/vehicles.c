@@ -63,6 +63,12 @@ bool vehicle_read_is_sure(const struct plate_read *read)
 
 /* ---- places ---- */
 
+void vehicles_init(struct vehicles *vehicles)
+{
+    memset(vehicles, 0, sizeof *vehicles);
+    look_alike_init(&vehicles->look_alike, true);
+}
+
 static struct vehicle *oldest(struct vehicles *vehicles, int from, int to)
 {
     struct vehicle *found = &vehicles->kept[from];
@@ -142,13 +148,14 @@ void vehicles_follow(struct vehicles *vehicles, const struct vehicle_options *op
         vehicles->cleared = all->free_since;
 }
 
-static bool may_be_misread(const struct vehicle *a, const struct vehicle *b)
+static bool may_be_misread(const struct look_alike *fold, const struct vehicle *a,
+                           const struct vehicle *b)
 {
     bool any = false;
     for (int i = 0; i < PLATE_PLACES; i++)
         for (int k = 0; k < PLATE_PLACES; k++) {
             any |= a->plates[i].key != 0;
-            if (a->plates[i].key != 0 && plates_are_alike(a->plates[i].key, b->plates[k].key))
+            if (a->plates[i].key != 0 && plates_are_alike(fold, a->plates[i].key, b->plates[k].key))
                 return true;
         }
     return !any;
@@ -160,7 +167,8 @@ static void doubt_queue(struct vehicles *vehicles, const struct vehicle *gone)
 {
     for (int i = 0; i < VEHICLES_KEPT; i++) {
         struct vehicle *v = &vehicles->kept[i];
-        v->unvouched |= v != gone && v->id != 0 && (!gone || may_be_misread(gone, v)) &&
+        v->unvouched |= v != gone && v->id != 0 &&
+                        (!gone || may_be_misread(&vehicles->look_alike, gone, v)) &&
                         mono_before(v->last, vehicles->loops.last);
     }
 }

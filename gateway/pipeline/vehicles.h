@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "gateway/lane/lane.h"
+#include "gateway/match/look_alike.h"
 #include "gateway/model/decision.h"
 #include "gateway/model/plate_read.h"
 #include "rules/rules.h"
@@ -138,6 +139,7 @@ struct loop_watch {
 };
 
 struct vehicles {
+    struct look_alike look_alike;
     struct vehicle kept[VEHICLES_KEPT];
     struct loop_watch loops;     /* all of the lane's */
     struct loop_watch way_out;   /* the last one a vehicle passes */
@@ -161,6 +163,7 @@ struct vehicle_news {
     bool conflict; /* a second sure plate at one place, the first time */
 };
 
+void vehicles_init(struct vehicles *vehicles);
 /* Whose read this is, table in README.md. `status`: the lane's, as of now. */
 struct vehicle_finding vehicles_find(struct vehicles *vehicles,
                                      const struct vehicle_options *options,
@@ -201,7 +204,7 @@ const struct vehicle_hit *vehicles_find_hit(const struct vehicles *vehicles, uin
 
 /* One may be the other misread: as long, at most one symbol apart within its confusable group; an
  * unread symbol speaks against nothing. */
-bool plates_are_alike(plate_key a, plate_key b);
+bool plates_are_alike(const struct look_alike *fold, plate_key a, plate_key b);
 bool vehicle_in_conflict(const struct vehicle *vehicle);
 enum camera_role vehicle_camera_role(const struct vehicle_options *options, uint16_t camera);
 /* Whether vehicles come into the lane before this camera: one that reads them later adds none. */

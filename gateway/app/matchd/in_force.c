@@ -65,7 +65,8 @@ static size_t room_for(size_t count)
 static int build(const struct wanted_list *list, uint8_t look_alike_max, struct match_index **out,
                  struct err_text *err)
 {
-    const struct match_entry **rows = malloc((wanted_list_count(list) + 1) * sizeof(*rows));
+    const struct match_entry **rows =
+        malloc((wanted_list_count(list) + 1) * sizeof(const struct match_entry *));
     struct wanted_cursor cursor = {0};
     const struct wanted_entry *entry;
     size_t count = 0;
