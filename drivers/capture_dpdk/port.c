@@ -277,15 +277,15 @@ void dpdk_port_release(struct dpdk_port *port, uint16_t queue)
 static long interface_speed(const char *name)
 {
     char path[64];
-    long speed = 0;
+    char text[16] = "";
     snprintf(path, sizeof path, "/sys/class/net/%s/speed", name);
     FILE *file = fopen(path, "re");
     if (!file)
         return 0;
-    if (fscanf(file, "%ld", &speed) != 1 || speed < 0)
-        speed = 0;
+    bool known = fgets(text, sizeof text, file) != NULL;
     (void)fclose(file); /* it was only read */
-    return speed;
+    long speed = known ? strtol(text, NULL, 10) : 0;
+    return speed > 0 ? speed : 0;
 }
 
 int64_t dpdk_port_ring_us(const struct dpdk_port *port)

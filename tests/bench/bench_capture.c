@@ -30,6 +30,7 @@ enum {
     HITS_PER_MILLION = 1000,
     RUN_FRAMES = 1 << 20,
     FILE_FRAMES = 1 << 18,
+    DPDK_ROUNDS = 16,      /* of the file, in a run */
     EMPTY_POLLS_MAX = 1000 /* in a row: the source gives nothing any more */
 };
 
@@ -125,7 +126,7 @@ static void create_indexes(struct bench *b)
     uint64_t state = b->options.seed + 1;
     const struct match_options exact_only = {.look_alike_max = 0};
     size_t whole = b->keys.listed_count;
-    const struct match_entry **addresses = calloc(whole + PARTIALS, sizeof *addresses);
+    const struct match_entry **addresses = calloc(whole + PARTIALS, sizeof(void *));
     b->entries = calloc(whole + PARTIALS, sizeof *b->entries);
     if (!addresses || !b->entries)
         bench_fail("no memory for %zu entries", whole);
@@ -216,7 +217,8 @@ static double run_mps(struct bench *b, const struct match_index *index)
     struct capture_frame frames[CAPTURE_BURST_MAX];
     const struct capture_view view = {.index = index, .clock_trusted = true};
     struct capture_source *source = b->source ? b->source : open_file(b);
-    uint64_t left = b->options.source == SOURCE_DPDK ? 16 * b->frames.count : b->frames.count;
+    const uint64_t rounds = b->options.source == SOURCE_DPDK ? DPDK_ROUNDS : 1;
+    const uint64_t left = rounds * b->frames.count;
     uint64_t done = 0;
     int empty = 0;
     b->hits = 0;
@@ -237,7 +239,7 @@ static double run_mps(struct bench *b, const struct match_index *index)
         capture_close(source);
     if (done < left)
         bench_fail("%llu frames of %llu came", (unsigned long long)done, (unsigned long long)left);
-    uint64_t planted = bench_keys_hits(&b->keys, 0, b->keys.query_count) * (done / b->frames.count);
+    uint64_t planted = bench_keys_hits(&b->keys, 0, b->keys.query_count) * rounds;
     if (index && b->hits < planted)
         bench_fail("%llu hits, %llu were planted", (unsigned long long)b->hits,
                    (unsigned long long)planted);

@@ -12,14 +12,13 @@ static long before = NOT_CHANGED;
 
 static long read_number(const char *path)
 {
-    long value = -1;
+    char text[32] = "";
     FILE *file = fopen(path, "re");
     if (!file)
         return -1;
-    if (fscanf(file, "%ld", &value) != 1)
-        value = -1;
+    bool known = fgets(text, sizeof text, file) != NULL;
     (void)fclose(file); /* it was only read */
-    return value;
+    return known ? strtol(text, NULL, 10) : -1;
 }
 
 static bool write_number(const char *path, long value)
