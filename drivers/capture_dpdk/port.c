@@ -17,9 +17,9 @@ enum {
     PORTS_MAX = 8,
     DESCRIPTORS = 4096,
     MBUFS = 8191, /* of a queue: its ring, a burst being held, and some */
-    MBUF_CACHE = 256,
-    AF_PACKET_FRAMES = 512,   /* of net_af_packet's ring, without framecnt= */
-    SMALLEST_FRAME_BITS = 672 /* 64 bytes, preamble and gap */
+    MBUF_CACHE = RTE_MEMPOOL_CACHE_MAX_SIZE, /* above a burst: its mbufs come again while warm */
+    AF_PACKET_FRAMES = 512,                  /* of net_af_packet's ring, without framecnt= */
+    SMALLEST_FRAME_BITS = 672                /* 64 bytes, preamble and gap */
 };
 
 static pthread_mutex_t ports_lock = PTHREAD_MUTEX_INITIALIZER;

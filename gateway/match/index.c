@@ -318,6 +318,11 @@ size_t match_index_bytes(const struct match_index *index)
     return bytes + chain_pool_bytes(&index->chains);
 }
 
+size_t match_index_key_bytes(const struct match_index *index)
+{
+    return (size_t)index->view.table.bucket_count * TABLE_BUCKET_BYTES;
+}
+
 const char *match_kernel_name(enum match_kernel kernel)
 {
     static const char *const names[MATCH_KERNELS] = {"best", "scalar", "avx2", "avx512"};

@@ -306,13 +306,13 @@ static bool may_tow(const struct vehicle *v)
            plate->class != LIGHT_MOTORCYCLE && plate->colour != COLOUR_BLUE;
 }
 
-/* Whether it was read on its way here and a camera like this one has still to read it. One that may
- * have left meanwhile counts too, for a while: it may not have. */
+/* Whether it was read on its way here and a camera like this one has still to read it. One that the
+ * lane has lost sight of counts too, for a while. */
 static bool is_due(const struct look *l, const struct vehicle *v)
 {
     enum camera_role before = (enum camera_role)(l->role - 1);
     bool has_it = !v->unplaced && read_by_roles(l, v, l->role, l->role);
-    if (v->id == 0 || v->proven != is_proven(l) || has_it ||
+    if (v->id == 0 || v->over || v->proven != is_proven(l) || has_it ||
         !read_by_roles(l, v, ROLE_FRONT, before))
         return false;
     if (!is_present(l, v) && mono_diff_ms(l->now, v->last) > VEHICLE_LINGERS_MS)

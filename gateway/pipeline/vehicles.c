@@ -207,8 +207,10 @@ bool vehicle_is_present(const struct vehicles *vehicles, const struct vehicle_op
     int64_t silent_ms = mono_diff_ms(now, v->last);
     if (v->id == 0 || v->over || (v->unvouched && !queued))
         return false;
-    /* Without an entry loop the queue keeps the latest one for ever: only a loop vouches for it. */
-    if (queued && !v->unvouched && (entry || vehicles->loops.occupied))
+    /* Without an entry loop the queue keeps the latest one for ever: only a loop vouches for it.
+     * Whom a camera saw at the stop line is the next to leave, whatever the queue says. */
+    bool passed = v->at_line && mono_before(v->last, vehicles->cleared);
+    if (queued && !v->unvouched && !passed && (entry || vehicles->loops.occupied))
         return true;
     if (mono_before(v->last, vehicles->cleared))
         return false; /* somebody has left: perhaps this one */
@@ -334,6 +336,7 @@ struct vehicle_news vehicle_take_read(struct vehicle *v, const struct vehicle_op
         return news; /* evidence, but nothing that anybody could have sent tells more of it */
     v->last = now;
     v->unvouched = false;
+    v->at_line = vehicle_camera_role(options, read->camera) >= ROLE_BOOM;
     if (read->kind != PLATE_KEY)
         return news;
     news.evidence |= note_plate(&v->plates[place], read);

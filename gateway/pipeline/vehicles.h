@@ -106,6 +106,7 @@ struct vehicle {
     bool proven;       /* made by an authenticated read; only those touch what is known of it */
     bool over;         /* the loops cleared behind it, or it left */
     bool unvouched;    /* one that may have been it has left: the lane's queue proves nothing */
+    bool at_line;      /* last read at the stop line */
     bool unplaced;     /* may be one of the others: not queued at the boom as one more … */
     bool perhaps_more; /* … though it may be one more, read where vehicles come in */
     uint64_t perhaps;  /* … that one, 0 = none alone */

@@ -17,6 +17,7 @@ enum {
 /* Metres along the lane; the stop line is 0. */
 #define READ_POINT (-15.0)
 #define SPEED_M_S 5.0
+#define TURN_S 20.0 /* to come round again */
 #define CLEAR_S 1.5 /* the exit loop is behind it by then, and free for exit_gap */
 #define STEP_S (WORLD_STEP_MS / 1000.0)
 
@@ -231,10 +232,12 @@ static void read_at_the_boom(struct sim *s, struct car *car)
 
 /* ---- traffic ---- */
 
+/* Some car of this plate is there, or has left too short a while ago to be back. */
 static bool is_here(const struct sim *s, plate_key plate)
 {
+    double now_s = (double)s->w->now.ns / 1e9;
     for (int i = 0; i < s->next; i++)
-        if (s->cars[i].here && s->cars[i].plate == plate)
+        if (s->cars[i].plate == plate && (s->cars[i].here || s->cars[i].gone_s + TURN_S > now_s))
             return true;
     return false;
 }
@@ -412,37 +415,39 @@ static bool shares_a_text(const struct sim *s, uint64_t passage, int car)
     return false;
 }
 
-/* When the car was first put to the passage. */
-static double came_to(const struct sim *s, uint64_t passage, int car)
+/* The read of that passage before this one that says a plate, if it is another car's; NULL: there
+ * is none, or this car has been there before. */
+static const struct one_read *joined(const struct sim *s, size_t at)
 {
-    for (size_t i = 0; i < s->read_count; i++)
-        if (s->reads[i].passage == passage && s->reads[i].car == car)
-            return s->reads[i].at_s;
-    return 0;
+    const struct one_read *before = NULL;
+    for (size_t i = 0; i < at; i++) {
+        if (s->reads[i].passage != s->reads[at].passage || s->reads[i].key == 0)
+            continue;
+        if (s->reads[i].car == s->reads[at].car)
+            return NULL;
+        before = &s->reads[i];
+    }
+    return before;
 }
 
 /* A passage with reads of two cars: only where a misread says exactly what the neighbour's plate is
- * read as, which no camera can tell, and never once the loop has cleared between them. */
+ * read as, which no camera can tell, and never once the loop has cleared between them. What says no
+ * plate can hide none. */
 static int check_merges(const struct sim *s)
 {
     int excused = 0;
-    for (size_t a = 0; a < s->read_count; a++) {
-        const struct one_read *first = &s->reads[a];
-        for (size_t b = a + 1; b < s->read_count; b++) {
-            const struct one_read *read = &s->reads[b];
-            if (read->passage != first->passage || read->car == first->car || first->key == 0 ||
-                read->key == 0) /* what says no plate can hide none */
-                continue;
-            bool apart = s->cars[first->car].plate != s->cars[read->car].plate;
-            bool loop_between =
-                s->cars[first->car].gone_s + CLEAR_S < came_to(s, read->passage, read->car);
-            if (!apart || loop_between || !shares_a_text(s, read->passage, first->car) ||
-                !shares_a_text(s, read->passage, read->car)) {
-                tell_reads(s, read->passage);
-                fail();
-            }
-            excused++;
+    for (size_t i = 0; i < s->read_count; i++) {
+        const struct one_read *read = &s->reads[i];
+        const struct one_read *before = read->key != 0 ? joined(s, i) : NULL;
+        if (!before)
+            continue;
+        bool apart = s->cars[before->car].plate != s->cars[read->car].plate;
+        bool loop_between = s->cars[before->car].gone_s + CLEAR_S < read->at_s;
+        if (!apart || loop_between || !shares_a_text(s, read->passage, read->car)) {
+            tell_reads(s, read->passage);
+            fail();
         }
+        excused++;
     }
     return excused;
 }
@@ -540,7 +545,8 @@ static void traffic_is_told_apart_and_every_wanted_vehicle_alerts(void **state)
     print_message("seed %llu, %llu runs\n", (unsigned long long)seed, (unsigned long long)runs);
     for (uint64_t i = 0; i < runs; i++)
         one_run(seed + i, &merged, &reads, &passages);
-    print_message("%d reads, %d of pairs indistinguishable by plate\n", reads, merged);
+    print_message("%d reads, %d times a neighbour was read as exactly the plate before it\n", reads,
+                  merged);
     assert_true(reads > (int)runs * VEHICLES);
 }
 
