@@ -315,7 +315,10 @@ static bool is_due(const struct look *l, const struct vehicle *v)
     if (v->id == 0 || v->over || v->proven != is_proven(l) || has_it ||
         !read_by_roles(l, v, ROLE_FRONT, before))
         return false;
-    if (!is_present(l, v) && mono_diff_ms(l->now, v->last) > VEHICLE_LINGERS_MS)
+    const struct vehicle *other = vehicles_find_id(l->vehicles, v->perhaps);
+    bool lingers = mono_diff_ms(l->now, v->last) <= VEHICLE_LINGERS_MS ||
+                   (other && is_present(l, other)); /* one behind the other, or the same */
+    if (!is_present(l, v) && !lingers)
         return false;
     return l->place != PLATE_TRAILER || may_tow(v);
 }
