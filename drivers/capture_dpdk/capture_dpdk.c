@@ -4,8 +4,6 @@
  */
 #include "drivers/capture_dpdk/capture_dpdk.h"
 
-#include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_interrupts.h>
@@ -15,7 +13,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "drivers/capture_dpdk/bell.h"
 #include "drivers/capture_dpdk/environment.h"
 #include "drivers/capture_dpdk/port.h"
 #include "gateway/base/interface.h"
@@ -38,8 +38,9 @@ struct dpdk_source {
     /* Idling: */
     bool known_thread;      /* the polling thread has what polling needs */
     bool registered_thread; /* with DPDK, by us */
-    bool wakes;             /* an interrupt ends a sleep */
-    bool armed;             /* it is on */
+    int bell;               /* ends a sleep, or -1; bell.h */
+    bool interrupts;        /* the same, of the queue */
+    bool armed;             /* what wakes is on */
     unsigned empty;         /* polls in a row that brought nothing */
     int64_t sleep_us;       /* of the next sleep */
     int64_t sleep_max_us;
@@ -99,7 +100,7 @@ static void set_sleep_max(struct dpdk_source *source)
     source->sleep_max_us = source->idle_backoff_us > 0 ? source->idle_backoff_us : us;
 }
 
-/* By the thread that polls: mbufs' cache, exact sleeps, its queue's interrupt. Without any of them
+/* By the thread that polls: mbufs' cache, exact sleeps, what wakes it. Without any of them
  * polling works, only dearer. */
 static void know_thread(struct dpdk_source *source)
 {
@@ -109,33 +110,56 @@ static void know_thread(struct dpdk_source *source)
     if (rte_lcore_id() == LCORE_ID_ANY)
         source->registered_thread = rte_thread_register() == 0;
     (void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS); /* sleeps are then up to 50 us longer */
-    source->wakes = source->port->interrupts &&
-                    rte_eth_dev_rx_intr_ctl_q(source->port->id, source->queue, RTE_EPOLL_PER_THREAD,
-                                              RTE_INTR_EVENT_ADD, NULL) == 0;
+    if (source->port->interface[0] != '\0')
+        source->bell = bell_open(source->port->interface);
+    source->interrupts =
+        source->bell < 0 && source->port->interrupts &&
+        rte_eth_dev_rx_intr_ctl_q(source->port->id, source->queue, RTE_EPOLL_PER_THREAD,
+                                  RTE_INTR_EVENT_ADD, NULL) == 0;
+}
+
+static void close_bell(struct dpdk_source *source)
+{
+    if (source->bell >= 0)
+        (void)close(source->bell); /* nothing is in it */
+    source->bell = -1;
 }
 
 static void disarm(struct dpdk_source *source)
 {
-    if (source->armed) /* refused: it wakes too often, no more */
-        (void)rte_eth_dev_rx_intr_disable(source->port->id, source->queue);
+    if (!source->armed)
+        return;
     source->armed = false;
+    if (source->bell >= 0 && !bell_disarm(source->bell))
+        close_bell(source);
+    if (source->interrupts) /* refused: it wakes too often, no more */
+        (void)rte_eth_dev_rx_intr_disable(source->port->id, source->queue);
 }
 
-/* Sleeps until a frame comes, at most `timeout_ms`; the first time it only switches the interrupt
- * on, for what came before that does not wake and is polled for once more. False: the port has no
- * such interrupt. */
+static bool arm(struct dpdk_source *source)
+{
+    if (source->bell >= 0 && !bell_arm(source->bell))
+        close_bell(source);
+    if (source->bell < 0 && source->interrupts)
+        source->interrupts = rte_eth_dev_rx_intr_enable(source->port->id, source->queue) == 0;
+    source->armed = source->bell >= 0 || source->interrupts;
+    return source->armed;
+}
+
+/* Sleeps until a frame comes, at most `timeout_ms`; the first time it only arms what wakes it, for
+ * what came before that does not wake and is polled for once more. False: nothing can wake it. */
 static bool wait_for_frame(struct dpdk_source *source, int timeout_ms)
 {
     struct rte_epoll_event event;
-    if (!source->wakes || timeout_ms < 1)
+    if (timeout_ms < 1)
         return false;
-    if (!source->armed) {
-        source->wakes = rte_eth_dev_rx_intr_enable(source->port->id, source->queue) == 0;
-        source->armed = source->wakes;
-        return source->wakes;
-    }
+    if (!source->armed)
+        return arm(source);
     source->sleeps++;
-    (void)rte_epoll_wait(RTE_EPOLL_PER_THREAD, &event, 1, timeout_ms); /* polled next anyway */
+    if (source->bell >= 0 && !bell_wait(source->bell, timeout_ms))
+        close_bell(source);
+    else if (source->bell < 0)
+        (void)rte_epoll_wait(RTE_EPOLL_PER_THREAD, &event, 1, timeout_ms); /* polled next anyway */
     disarm(source);
     return true;
 }
@@ -249,7 +273,8 @@ static void close_source(struct capture_source *base)
     if (source->port) {
         release_held(source);
         disarm(source);
-        if (source->wakes)
+        close_bell(source);
+        if (source->interrupts)
             (void)rte_eth_dev_rx_intr_ctl_q(source->port->id, source->queue, RTE_EPOLL_PER_THREAD,
                                             RTE_INTR_EVENT_DEL, NULL); /* the queue goes now */
         dpdk_port_release(source->port, source->queue);
@@ -272,6 +297,7 @@ int capture_dpdk_open(const struct capture_dpdk_options *options, struct capture
     if (!source)
         return err_set(err, ERR_NO_MEMORY, "dpdk: no memory");
     source->base.ops = &dpdk_ops;
+    source->bell = -1;
     source->queue = options->queue;
     source->idle_backoff_us = options->idle_backoff_us;
     result = dpdk_port_take(options, &source->port, err);

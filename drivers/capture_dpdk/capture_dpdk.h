@@ -11,9 +11,11 @@
 enum {
     CAPTURE_DPDK_EAL_ARGS_MAX = 24,
     CAPTURE_DPDK_QUEUES_MAX = 16,
-    /* Between empty polls a source sleeps no longer than half the time its ring takes frames at the
-     * line's rate, within these two. 4096 frames are 2.75 ms of the smallest at 1 Gbit/s and 275 us
-     * at 10 Gbit/s; a ring below 400 us is smaller than idle sleeping needs. */
+    /* An idle source sleeps until a frame comes, where the port has receive interrupts or is a
+     * virtual device over an interface of the system. Elsewhere it sleeps between empty polls, no
+     * longer than half the time its ring takes frames at the line's rate, within these two. 4096
+     * frames are 2.75 ms of the smallest at 1 Gbit/s and 275 us at 10 Gbit/s; a ring below 400 us
+     * is smaller than idle sleeping needs. */
     CAPTURE_DPDK_SLEEP_MIN_US = 200,
     CAPTURE_DPDK_SLEEP_MAX_US = 1000
 };

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ARGS_TEXT_SIZE = 2048 };
 
@@ -40,6 +41,31 @@ static int eal_failed(const char *args, int code, struct err_text *err)
                    code == EALREADY ? "; correct it and start the program anew" : "");
 }
 
+/* rte_eal_init() with the calling thread on any core and without priority: it waits, hardly
+ * sleeping, for threads it starts where it runs itself, which would never get there. Afterwards the
+ * thread is what it was before, for the EAL pins it to its main core: where threads run is the
+ * program's say. */
+static int init_unbound(int argc, char **argv)
+{
+    const struct sched_param none = {0};
+    struct sched_param param;
+    cpu_set_t cores;
+    cpu_set_t all;
+    int policy;
+    bool known = pthread_getaffinity_np(pthread_self(), sizeof cores, &cores) == 0 &&
+                 pthread_getschedparam(pthread_self(), &policy, &param) == 0;
+    if (known && sched_getaffinity(getpid(), sizeof all, &all) == 0) {   /* of the first thread */
+        (void)pthread_setschedparam(pthread_self(), SCHED_OTHER, &none); /* always allowed */
+        (void)pthread_setaffinity_np(pthread_self(), sizeof all, &all);  /* the same */
+    }
+    int result = rte_eal_init(argc, argv);
+    if (known) { /* as it was allowed before */
+        (void)pthread_setaffinity_np(pthread_self(), sizeof cores, &cores);
+        (void)pthread_setschedparam(pthread_self(), policy, &param);
+    }
+    return result;
+}
+
 static int start_eal_locked(const struct capture_dpdk_options *options, const char *args,
                             struct err_text *err)
 {
@@ -55,12 +81,7 @@ static int start_eal_locked(const struct capture_dpdk_options *options, const ch
         size += bytes;
     }
     argv[options->eal_arg_count + 1] = NULL;
-    /* The EAL pins the calling thread to its main core: where threads run is the program's say. */
-    cpu_set_t cores;
-    bool known = pthread_getaffinity_np(pthread_self(), sizeof cores, &cores) == 0;
-    int result = rte_eal_init(options->eal_arg_count + 1, argv);
-    if (known)
-        (void)pthread_setaffinity_np(pthread_self(), sizeof cores, &cores); /* as it was before */
+    int result = init_unbound(options->eal_arg_count + 1, argv);
     if (result < 0)
         return eal_failed(args, rte_errno, err);
     snprintf(eal_started, sizeof eal_started, "%s", args[0] ? args : " ");
@@ -73,7 +94,8 @@ int dpdk_environment_start(const struct capture_dpdk_options *options, struct er
     int result = join_args(options, args, err);
     if (result != 0)
         return result;
-    pthread_mutex_lock(&eal_lock);
+    if (pthread_mutex_trylock(&eal_lock) != 0)
+        return err_set(err, ERR_BUSY, "dpdk: another source starts the environment");
     if (eal_started[0] == '\0')
         result = start_eal_locked(options, args, err);
     else if (strcmp(eal_started, args[0] ? args : " ") != 0)

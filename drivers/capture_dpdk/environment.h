@@ -6,7 +6,8 @@
 
 #include "drivers/capture_dpdk/capture_dpdk.h"
 
-/* ERR_CONFLICT: it runs with other arguments; ERR_IO, ERR_TOO_LARGE. */
+/* ERR_CONFLICT: it runs with other arguments; ERR_BUSY: it is being started by another thread;
+ * ERR_IO, ERR_TOO_LARGE. */
 int dpdk_environment_start(const struct capture_dpdk_options *options,
                            struct err_text *err) MUST_CHECK;
 

@@ -17,9 +17,9 @@ enum {
     PORTS_MAX = 8,
     DESCRIPTORS = 4096,
     MBUFS = 8191, /* of a queue: its ring, a burst being held, and some */
-    MBUF_CACHE = 256,
-    AF_PACKET_FRAMES = 512,   /* of net_af_packet's ring, without framecnt= */
-    SMALLEST_FRAME_BITS = 672 /* 64 bytes, preamble and gap */
+    MBUF_CACHE = RTE_MEMPOOL_CACHE_MAX_SIZE, /* above a burst: its mbufs come again while warm */
+    AF_PACKET_FRAMES = 512,                  /* of net_af_packet's ring, without framecnt= */
+    SMALLEST_FRAME_BITS = 672                /* 64 bytes, preamble and gap */
 };
 
 static pthread_mutex_t ports_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -226,6 +226,8 @@ static int take_locked(const struct capture_dpdk_options *options, struct dpdk_p
     if (queue_count > CAPTURE_DPDK_QUEUES_MAX || options->queue >= queue_count)
         return err_set(err, ERR_INVALID, "dpdk: queue %u of %u: expected at most %d queues",
                        options->queue, queue_count, CAPTURE_DPDK_QUEUES_MAX);
+    if (options->queue > 0 && (!have_port(options->port, &id) || !open_port(id)))
+        return err_set(err, ERR_BUSY, "dpdk: port '%s' waits for its first queue", options->port);
     int result = find_port(options, &id, err);
     if (result != 0)
         return result;
@@ -252,7 +254,9 @@ static int take_locked(const struct capture_dpdk_options *options, struct dpdk_p
 int dpdk_port_take(const struct capture_dpdk_options *options, struct dpdk_port **out,
                    struct err_text *err)
 {
-    pthread_mutex_lock(&ports_lock);
+    /* Setting up takes a while: who would wait for it comes again instead. */
+    if (pthread_mutex_trylock(&ports_lock) != 0)
+        return err_set(err, ERR_BUSY, "dpdk: another source is being opened");
     int result = take_locked(options, out, err);
     pthread_mutex_unlock(&ports_lock);
     return result;

@@ -26,7 +26,8 @@ struct dpdk_port {
 };
 
 /* Takes queue options->queue. ERR_NOT_FOUND (no such port, no such queue), ERR_CONFLICT (the queue
- * is taken, or the port open with other queues), ERR_NO_MEMORY, ERR_IO. */
+ * is taken, or the port open with other queues), ERR_BUSY (another one has to be opened first,
+ * or is just being), ERR_NO_MEMORY, ERR_IO. */
 int dpdk_port_take(const struct capture_dpdk_options *options, struct dpdk_port **out,
                    struct err_text *err) MUST_CHECK;
 /* With the last queue the device goes too: a closed port is never given out again. */

@@ -9,14 +9,15 @@
 #include <string.h>
 
 #include "gateway/base/json.h"
+#include "gateway/match/index.h"
 
 static const char draft_type[] = "match-policy-draft/1";
 
 void policy_draft_init(struct policy_draft *draft, const char *fleet)
 {
     *draft = (struct policy_draft){.version = 1,
-                                   .false_alerts = MATCH_POLICY_FALSE_ALERTS_DEFAULT,
-                                   .look_alike_max = MATCH_POLICY_LOOK_ALIKE_DEFAULT};
+                                   .false_alerts = MATCH_FALSE_ALERTS_DEFAULT,
+                                   .look_alike_max = MATCH_LOOK_ALIKE_DEFAULT};
     (void)snprintf(draft->fleet, sizeof(draft->fleet), "%s", fleet); /* checked when composed */
 }
 

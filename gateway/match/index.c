@@ -285,7 +285,7 @@ int match_index_create(const struct match_entry *const *entries, size_t count,
     if (result != 0) {
         return result;
     }
-    struct match_index *index = aligned_alloc(64, sizeof(*index));
+    struct match_index *index = aligned_alloc(64, (sizeof(*index) + 63) / 64 * 64);
     if (!index) {
         return err_set(err, ERR_NO_MEMORY, "match index: no memory");
     }
@@ -316,6 +316,11 @@ size_t match_index_bytes(const struct match_index *index)
         bytes += partial_bytes(&index->view.partial[form]);
     }
     return bytes + chain_pool_bytes(&index->chains);
+}
+
+size_t match_index_key_bytes(const struct match_index *index)
+{
+    return (size_t)index->view.table.bucket_count * TABLE_BUCKET_BYTES;
 }
 
 const char *match_kernel_name(enum match_kernel kernel)

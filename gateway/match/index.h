@@ -97,7 +97,8 @@ void match_find(const struct match_index *index, const struct match_judge *judge
                 struct match_result *out);
 
 size_t match_index_count(const struct match_index *index);
-size_t match_index_bytes(const struct match_index *index); /* entries and texts not counted */
+size_t match_index_bytes(const struct match_index *index);     /* entries and texts not counted */
+size_t match_index_key_bytes(const struct match_index *index); /* of these: what a scan reads */
 /* How it is laid out: "avx512", "avx2", "scalar"; "hugetlb", "transparent", "small". */
 const char *match_kernel_name(enum match_kernel kernel);
 enum match_kernel match_index_kernel(const struct match_index *index);

@@ -13,7 +13,7 @@ struct symbol_set {
 };
 
 struct match_index {
-    struct kernel_view view; /* first: its beginning is what a scan reads */
+    _Alignas(64) struct kernel_view view; /* first: its beginning is what a scan reads */
     const struct kernel *kernel;
     uint8_t look_alike_max;
     struct chain_pool chains;

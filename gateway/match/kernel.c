@@ -3,6 +3,10 @@
 
 /* Best first. */
 static const struct kernel *const kernels[] = {
+#if KERNEL_VECTOR
+    &kernel_avx512,
+    &kernel_avx2,
+#endif
     &kernel_scalar,
 };
 

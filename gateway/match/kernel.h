@@ -23,6 +23,19 @@ struct kernel_view {
     struct partial partial[KEY_FORMS];
 };
 
+/* The hot loop is one function for each way to scan. */
+#define KERNEL_INLINE static inline __attribute__((always_inline))
+
+enum { SCAN_BLOCK = 8 };
+
+/* Keys on their way through a scan. */
+struct scan_block {
+    _Alignas(64) uint64_t keys[SCAN_BLOCK]; /* folded, in slot form; KEY_SLOT_NONE: no key */
+    uint64_t marks[SCAN_BLOCK];             /* struct table_place */
+    unsigned sure;        /* bit i: key i may have a hit whatever the table says */
+    unsigned second_form; /* bit i: key i is of the second form */
+};
+
 struct kernel {
     enum match_kernel number;
     /* See match_scan. */

@@ -1,14 +1,24 @@
 /* The kernel that runs everywhere, with nothing but atomic loads. See kernel.h. */
-#include "gateway/match/kernel_scan.h"
+#include "gateway/match/kernel.h"
 
-static inline void kernel_prepare(const struct kernel_view *view, const plate_key *keys,
+struct kernel_hand {
+    const struct kernel_view *view;
+};
+
+KERNEL_INLINE struct kernel_hand kernel_take(const struct kernel_view *view)
+{
+    return (struct kernel_hand){view};
+}
+
+KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_key *keys, bool folds,
                                   struct scan_block *out)
 {
+    const struct kernel_view *view = hand->view;
     out->sure = 0;
     out->second_form = 0;
     for (unsigned i = 0; i < SCAN_BLOCK; i++) {
-        uint64_t key = key_slot(look_alike_fold(&view->look_alike, keys[i]));
-        out->keys[i] = keys[i] ? key : KEY_SLOT_NONE;
+        plate_key key = folds ? look_alike_fold(&view->look_alike, keys[i]) : keys[i];
+        out->keys[i] = keys[i] ? key_slot(key) : KEY_SLOT_NONE;
         out->marks[i] = table_mark_of(&view->table, table_hash(&view->table, out->keys[i]));
         out->sure |= (unsigned)key_has_unread(keys[i]) << i;
         out->second_form |= (unsigned)key_form(keys[i]) << i;
@@ -16,25 +26,39 @@ static inline void kernel_prepare(const struct kernel_view *view, const plate_ke
     }
 }
 
-static inline unsigned kernel_partial(const struct partial *partial, uint32_t block_count,
-                                      const plate_key *keys)
+KERNEL_INLINE bool kernel_partial(const struct partial_block *block, plate_key key)
 {
-    unsigned bits = 0;
-    for (unsigned i = 0; i < SCAN_BLOCK; i++) {
-        bits |= (unsigned)scan_partial_word_by_word(partial, block_count, keys[i]) << i;
+    uint64_t any = 0;
+    for (int word = 0; word < PARTIAL_BLOCK_WORDS; word++) {
+        any |= partial_word(block, key, word);
     }
-    return bits;
+    return any != 0;
 }
 
-static inline bool kernel_bucket_has(const struct table *table, uint64_t mark, uint64_t key)
+KERNEL_INLINE bool kernel_bucket_has(const uint8_t *bucket, uint64_t key)
 {
-    const _Atomic uint64_t *slot = &table->slots[table_first_slot(mark)];
+    const _Atomic uint64_t *slots = (const _Atomic uint64_t *)bucket;
     bool has = false;
     for (int i = 0; i < TABLE_BUCKET_SLOTS; i++) {
-        has |= ((atomic_load_explicit(&slot[i], memory_order_relaxed) ^ key) & KEY_SLOT_MASK) == 0;
+        has |= ((atomic_load_explicit(&slots[i], memory_order_relaxed) ^ key) & KEY_SLOT_MASK) == 0;
     }
     return has;
 }
+
+KERNEL_INLINE bool kernel_pair_has(const struct kernel_hand *hand, const uint64_t *marks,
+                                   const uint64_t *keys)
+{
+    const struct table *table = &hand->view->table;
+    bool has = false;
+    for (int i = 0; i < 2; i++) {
+        has |=
+            table_is_marked(table, marks[i]) ||
+            kernel_bucket_has((const uint8_t *)table->slots + (marks[i] & ~UINT64_C(63)), keys[i]);
+    }
+    return has;
+}
+
+#include "gateway/match/kernel_scan.h"
 
 static bool runs_here(void)
 {

@@ -1,51 +1,28 @@
 /*
- * The filter's pipeline, which every kernel file compiles for its instructions: it defines the
- * three functions declared first and then has kernel_scan(). Eight keys at a time go in at the head
- * (fold, hash, prefetch, partial sets) and are compared SCAN_AHEAD keys later, when their lines
- * have come: a ring that never drains keeps the memory busy all the time. A key whose bucket was
- * passed by is put off, so that its second line comes while others are compared.
+ * The filter's pipeline, compiled by every kernel file for its instructions. Before it includes
+ * this, the file defines
+ *
+ *   struct kernel_hand            what it wants at hand, copied from the view once a scan
+ *   kernel_take(view)             makes it
+ *   kernel_prepare(hand, keys, folds, out)     eight keys: folds (if so) and hashes them,
+ * prefetches their buckets; keys with unread symbols are sure kernel_bucket_has(bucket, key)
+ *   kernel_partial(block, key)    some pattern of the block may match a key of the first form
+ *
+ * and afterwards it has kernel_scan(). Keys go in at the head and are compared SCAN_AHEAD keys
+ * later, when their lines have come: a ring that never drains keeps the memory busy all the time. A
+ * key whose bucket was passed by is put off, so that its second line comes while others are
+ * compared. Everything is inlined into one loop for each way to scan.
  */
 #pragma once
 
 #include "gateway/match/kernel.h"
 
 enum {
-    SCAN_BLOCK = 8,
     SCAN_AHEAD = 128, /* keys; measured: fewer leave memory idle, more do not help */
-    SCAN_RING = SCAN_AHEAD + SCAN_BLOCK,
+    SCAN_BLOCKS = SCAN_AHEAD / SCAN_BLOCK,
+    SCAN_KEYS_AHEAD = 256, /* the stream of keys itself, which the processor fetches too late */
     SCAN_PUT_OFF = 64
 };
-
-struct scan_block {
-    uint64_t keys[SCAN_BLOCK];  /* folded, in slot form; KEY_SLOT_NONE: no key */
-    uint64_t marks[SCAN_BLOCK]; /* struct table_place */
-    unsigned sure;              /* bit i: key i may have a hit whatever the table says */
-    unsigned second_form;       /* bit i: key i is of the second form */
-};
-
-/* The sets word by word, as every kernel does it for the few keys of the second form. */
-static inline bool scan_partial_word_by_word(const struct partial *partial, uint32_t block_count,
-                                             plate_key key)
-{
-    uint64_t any = 0;
-    for (uint32_t b = 0; any == 0 && b < block_count; b++) {
-        const struct partial_block *block = partial_block(partial, b);
-        for (int word = 0; any == 0 && word < PARTIAL_BLOCK_WORDS; word++) {
-            any = partial_word(block, key, word);
-        }
-    }
-    return any != 0;
-}
-
-/* Fills in a block from SCAN_BLOCK keys and prefetches their buckets. Keys with unread symbols are
- * sure. */
-static inline void kernel_prepare(const struct kernel_view *view, const plate_key *keys,
-                                  struct scan_block *out);
-/* Bits of the keys of the first form that a partial entry of that form may match; those of keys of
- * the second form say nothing. */
-static inline unsigned kernel_partial(const struct partial *partial, uint32_t block_count,
-                                      const plate_key *keys);
-static inline bool kernel_bucket_has(const struct table *table, uint64_t mark, uint64_t key);
 
 struct scan {
     const struct kernel_view *view;
@@ -79,108 +56,163 @@ static void scan_settle(struct scan *s)
     }
 }
 
-static void scan_put_off(struct scan *s, uint64_t key, uint32_t at)
+static __attribute__((noinline)) void scan_put_off(struct scan *s, uint64_t key, uint32_t at)
 {
-    struct table_place place = table_place(&s->view->table, key);
+    const struct table *table = &s->view->table;
     if (key == KEY_SLOT_NONE) {
         return;
     }
     if (s->put_off == SCAN_PUT_OFF) {
         scan_settle(s);
     }
-    __builtin_prefetch((const uint8_t *)s->view->table.slots +
-                       table_next_mark(&s->view->table, place));
+    uint64_t mark = table_next_mark(table, table_place(table, key));
+    __builtin_prefetch((const uint8_t *)table->slots + mark);
     s->later[s->put_off].key = key;
     s->later[s->put_off++].at = at;
 }
 
-static inline void scan_compare(struct scan *s, const struct scan_block *block, uint32_t at)
+/* Key i of a block, without haste. */
+static __attribute__((noinline)) void
+scan_compare_one(struct scan *s, const struct scan_block *block, unsigned i, uint32_t at)
 {
     const struct table *table = &s->view->table;
+    uint64_t mark = block->marks[i];
+    if (block->sure >> i & 1 ||
+        kernel_bucket_has((const uint8_t *)table->slots + (mark & ~UINT64_C(63)), block->keys[i])) {
+        s->out_at[s->found++] = at + i;
+    } else if (table_is_marked(table, mark)) {
+        scan_put_off(s, block->keys[i], at + i);
+    }
+}
+
+static __attribute__((noinline)) void scan_compare_each(struct scan *s,
+                                                        const struct scan_block *block, uint32_t at)
+{
     for (unsigned i = 0; i < SCAN_BLOCK; i++) {
-        if (__builtin_expect(kernel_bucket_has(table, block->marks[i], block->keys[i]), 0)) {
-            s->out_at[s->found++] = at + i;
-        } else if (__builtin_expect(table_is_marked(table, block->marks[i]), 0)) {
-            scan_put_off(s, block->keys[i], at + i);
+        scan_compare_one(s, block, i, at);
+    }
+}
+
+/* Two keys at once: nearly always both are in no list. */
+KERNEL_INLINE void scan_compare_pair(struct scan *s, const struct kernel_hand *hand,
+                                     const struct scan_block *block, unsigned i, uint32_t at)
+{
+    if (__builtin_expect(kernel_pair_has(hand, block->marks + i, block->keys + i), 0)) {
+        scan_compare_one(s, block, i, at);
+        scan_compare_one(s, block, i + 1, at);
+    }
+}
+
+KERNEL_INLINE void scan_compare(struct scan *s, const struct kernel_hand *hand,
+                                const struct scan_block *block, uint32_t at)
+{
+    if (__builtin_expect(block->sure != 0, 0)) {
+        scan_compare_each(s, block, at);
+        return;
+    }
+    scan_compare_pair(s, hand, block, 0, at);
+    scan_compare_pair(s, hand, block, 2, at);
+    scan_compare_pair(s, hand, block, 4, at);
+    scan_compare_pair(s, hand, block, 6, at);
+}
+
+/* ---- partial entries ---- */
+
+static bool scan_partial_2(const struct partial *partial, plate_key key)
+{
+    uint64_t any = 0;
+    for (uint32_t b = 0; any == 0 && b < partial_block_count(partial); b++) {
+        for (int word = 0; any == 0 && word < PARTIAL_BLOCK_WORDS; word++) {
+            any = partial_word(partial_block(partial, b), key, word);
+        }
+    }
+    return any != 0;
+}
+
+/* Keys of the second form are few. */
+static __attribute__((noinline)) void scan_sets_2(const struct partial *partial,
+                                                  const plate_key *keys, struct scan_block *out)
+{
+    for (unsigned i = 0; i < SCAN_BLOCK; i++) {
+        if (out->second_form >> i & 1) {
+            out->sure |= (unsigned)scan_partial_2(partial, keys[i]) << i;
         }
     }
 }
 
-/* The same for a block with sure keys. */
-static void scan_compare_sure(struct scan *s, const struct scan_block *block, uint32_t at)
+KERNEL_INLINE void scan_sets(const struct partial *partial, const plate_key *keys,
+                             struct scan_block *out)
 {
-    const struct table *table = &s->view->table;
-    for (unsigned i = 0; i < SCAN_BLOCK; i++) {
-        if ((block->sure >> i & 1) || kernel_bucket_has(table, block->marks[i], block->keys[i])) {
-            s->out_at[s->found++] = at + i;
-        } else if (table_is_marked(table, block->marks[i])) {
-            scan_put_off(s, block->keys[i], at + i);
-        }
-    }
-}
-
-static unsigned scan_partial_2(const struct partial *partial, uint32_t block_count,
-                               const plate_key *keys)
-{
+    uint32_t blocks = partial_block_count(&partial[0]);
     unsigned bits = 0;
-    for (unsigned i = 0; i < SCAN_BLOCK; i++) {
-        bool any =
-            key_form(keys[i]) == 1 && scan_partial_word_by_word(partial, block_count, keys[i]);
-        bits |= (unsigned)any << i;
+    for (uint32_t b = 0; b < blocks; b++) {
+        const struct partial_block *block = partial_block(&partial[0], b);
+        for (unsigned i = 0; i < SCAN_BLOCK; i++) {
+            bits |= (unsigned)kernel_partial(block, keys[i]) << i;
+        }
     }
-    return bits;
-}
-
-static inline void scan_prepare(const struct kernel_view *view, const plate_key *keys,
-                                struct scan_block *out)
-{
-    uint32_t blocks_1 = partial_block_count(&view->partial[0]);
-    uint32_t blocks_2 = partial_block_count(&view->partial[1]);
-    kernel_prepare(view, keys, out);
-    if (blocks_1 > 0) {
-        out->sure |= kernel_partial(&view->partial[0], blocks_1, keys) & ~out->second_form;
-    }
-    if (blocks_2 > 0 && out->second_form != 0) {
-        out->sure |= scan_partial_2(&view->partial[1], blocks_2, keys);
+    out->sure |= bits & ~out->second_form;
+    if (__builtin_expect(out->second_form != 0, 0)) {
+        scan_sets_2(&partial[1], keys, out);
     }
 }
 
-/* The last keys, fewer than a block, are made one with zeroes. */
-static void scan_prepare_last(const struct kernel_view *view, const plate_key *keys, size_t count,
-                              struct scan_block *out)
+/* ---- the pipeline ---- */
+
+KERNEL_INLINE void scan_put_in(const struct kernel_hand *hand, const plate_key *keys, bool folds,
+                               bool sets, struct scan_block *out)
 {
-    plate_key padded[SCAN_BLOCK] = {0};
-    for (size_t i = 0; i < count; i++) {
-        padded[i] = keys[i];
+    kernel_prepare(hand, keys, folds, out);
+    if (sets) {
+        scan_sets(hand->view->partial, keys, out);
     }
-    scan_prepare(view, padded, out);
+}
+
+KERNEL_INLINE size_t scan_run(const struct kernel_view *view, const plate_key *keys, size_t count,
+                              uint32_t *out_at, bool folds, bool sets)
+{
+    struct scan_block ring[SCAN_BLOCKS];
+    const struct kernel_hand hand = kernel_take(view);
+    struct scan s;
+    size_t whole = count / SCAN_BLOCK * SCAN_BLOCK;
+    size_t head = 0;
+    s.view = view;
+    s.out_at = out_at;
+    s.found = 0;
+    s.put_off = 0;
+    for (; head < whole && head < SCAN_AHEAD; head += SCAN_BLOCK) {
+        scan_put_in(&hand, keys + head, folds, sets, &ring[head / SCAN_BLOCK]);
+    }
+    for (; head < whole; head += SCAN_BLOCK) {
+        struct scan_block *block = &ring[head / SCAN_BLOCK % SCAN_BLOCKS];
+        uint32_t at = (uint32_t)(head - SCAN_AHEAD);
+        scan_compare(&s, &hand, block, at);
+        __builtin_prefetch(keys + head + SCAN_KEYS_AHEAD);
+        scan_put_in(&hand, keys + head, folds, sets, block);
+    }
+    for (size_t at = whole > SCAN_AHEAD ? whole - SCAN_AHEAD : 0; at < whole; at += SCAN_BLOCK) {
+        scan_compare(&s, &hand, &ring[at / SCAN_BLOCK % SCAN_BLOCKS], (uint32_t)at);
+    }
+    if (whole < count) {
+        plate_key last[SCAN_BLOCK] = {0}; /* fewer keys than a block, filled up with none */
+        for (size_t i = whole; i < count; i++) {
+            last[i - whole] = keys[i];
+        }
+        scan_put_in(&hand, last, folds, sets, &ring[0]);
+        scan_compare_each(&s, &ring[0], (uint32_t)whole);
+    }
+    scan_settle(&s);
+    return s.found;
 }
 
 static size_t kernel_scan(const struct kernel_view *view, const plate_key *keys, size_t count,
                           uint32_t *out_at)
 {
-    enum { BLOCKS = SCAN_RING / SCAN_BLOCK };
-    struct scan_block ring[BLOCKS];
-    struct scan s = {.view = view, .out_at = out_at};
-    size_t head = 0; /* next key to go in */
-    size_t in = 0;   /* its block in the ring, and that of the next one to come out */
-    size_t out = 0;
-    for (size_t at = 0; at < count; at += SCAN_BLOCK) {
-        for (; head < count && head <= at + SCAN_AHEAD; head += SCAN_BLOCK) {
-            if (count - head >= SCAN_BLOCK) {
-                scan_prepare(view, keys + head, &ring[in]);
-            } else {
-                scan_prepare_last(view, keys + head, count - head, &ring[in]);
-            }
-            in = in + 1 == BLOCKS ? 0 : in + 1;
-        }
-        if (__builtin_expect(ring[out].sure == 0, 1)) {
-            scan_compare(&s, &ring[out], (uint32_t)at);
-        } else {
-            scan_compare_sure(&s, &ring[out], (uint32_t)at);
-        }
-        out = out + 1 == BLOCKS ? 0 : out + 1;
+    bool sets = partial_block_count(&view->partial[0]) + partial_block_count(&view->partial[1]) > 0;
+    if (view->look_alike.folds) {
+        return sets ? scan_run(view, keys, count, out_at, true, true)
+                    : scan_run(view, keys, count, out_at, true, false);
     }
-    scan_settle(&s);
-    return s.found;
+    return sets ? scan_run(view, keys, count, out_at, false, true)
+                : scan_run(view, keys, count, out_at, false, false);
 }

@@ -29,6 +29,7 @@ struct fold {
 
 struct learning {
     const struct learn_options *options;
+    struct look_alike groups;
     struct learn_pairs all;
     struct fold folds[FOLDS];
     double expected[CHANNEL_ROWS];
@@ -103,14 +104,14 @@ static void add_related(struct related *r, plate_key key)
 }
 
 /* One symbol of a look-alike group apart, as matching finds them. */
-static void add_look_alikes(struct related *r, plate_key key)
+static void add_look_alikes(const struct look_alike *groups, struct related *r, plate_key key)
 {
     uint8_t symbols[PLATE_SYMBOLS_MAX];
     int count = plate_symbols(key, symbols);
     for (int at = 0; at < count; at++) {
         uint8_t was = symbols[at];
         for (int s = 1; s <= PLATE_SYMBOL_ALNUM_LAST && plate_symbol_is_alnum(was); s++) {
-            if (s != was && learn_alike(was, (uint8_t)s)) {
+            if (s != was && learn_alike(groups, was, (uint8_t)s)) {
                 symbols[at] = (uint8_t)s;
                 add_related(r, plate_key_of_symbols(symbols, count));
             }
@@ -119,14 +120,15 @@ static void add_look_alikes(struct related *r, plate_key key)
     }
 }
 
-static void find_related(const struct plate_read *read, struct related *out)
+static void find_related(const struct look_alike *groups, const struct plate_read *read,
+                         struct related *out)
 {
     out->count = 0;
     add_related(out, read->key);
     for (int i = 0; i < read->candidate_count; i++) {
         add_related(out, read->candidates[i].key);
     }
-    add_look_alikes(out, read->key);
+    add_look_alikes(groups, out, read->key);
 }
 
 /* ---- evidence ---- */
@@ -138,7 +140,7 @@ static void weigh_read(struct learning *g, const struct likelihood *l,
     struct related related;
     struct likelihood_plate read = likelihood_plate_of(pair->read.key);
     double innocent = likelihood_innocent(l, &read);
-    find_related(&pair->read, &related);
+    find_related(&g->groups, &pair->read, &related);
     for (int i = 0; i < related.count; i++) {
         int row = likelihood_evidence_row(&pair->read, pair->read.key, related.keys[i]);
         if (row < 0) {
@@ -204,7 +206,7 @@ static void count_innocent(struct learning *g, const struct likelihood *l,
     if (pair->read.candidate_count == 0) {
         return;
     }
-    find_related(&pair->read, &related);
+    find_related(&g->groups, &pair->read, &related);
     for (int i = 1; i < related.count; i++) {
         if (related.keys[i] == pair->truth) {
             continue;
@@ -317,6 +319,7 @@ int channel_learn(const struct match_pair *pairs, size_t count, const struct lea
     if (result != 0) {
         return result;
     }
+    look_alike_init(&g.groups, true);
     struct match_channel *channel = calloc(1, sizeof(*channel));
     result = channel ? learn(&g, pairs, count, channel, err)
                      : err_set(err, ERR_NO_MEMORY, "learning: no memory");

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "gateway/match/likelihood.h"
-#include "gateway/match/look_alike.h"
 
 /* What is taken for true before any pair is seen: of 100 symbols 5 are misread, 78 % of those
  * within their group (measured on real reads), and a plate's edge in front invents most. */
@@ -28,22 +27,21 @@ struct counts {
 struct fit {
     struct likelihood *l;
     struct counts *counts;
+    struct look_alike groups;
     double prior[CHANNEL_SYMBOLS][CHANNEL_SYMBOLS];
     int symbols; /* of the alphabet */
     double smoothing;
 };
 
-bool learn_alike(uint8_t a, uint8_t b)
+bool learn_alike(const struct look_alike *groups, uint8_t a, uint8_t b)
 {
-    struct look_alike like;
     if (plate_symbol_is_province(a) || plate_symbol_is_province(b)) {
         return plate_symbol_is_province(a) && plate_symbol_is_province(b);
     }
     if (!plate_symbol_is_alnum(a) || !plate_symbol_is_alnum(b)) {
         return !plate_symbol_is_alnum(a) && !plate_symbol_is_alnum(b);
     }
-    look_alike_init(&like, true);
-    return like.symbols[a] == like.symbols[b];
+    return groups->symbols[a] == groups->symbols[b];
 }
 
 /* ---- before any pair ---- */
@@ -53,7 +51,7 @@ static void prior_row(struct fit *f, uint8_t truth)
     int alike = 0;
     for (int s = 1; s < CHANNEL_SYMBOLS; s++) {
         alike += s != truth && channel_alphabet_has(f->l->alphabet, (uint8_t)s) &&
-                 learn_alike(truth, (uint8_t)s);
+                 learn_alike(&f->groups, truth, (uint8_t)s);
     }
     double far_part = misread_part * (alike > 0 ? 1 - alike_part : 1);
     for (int s = 1; s < CHANNEL_SYMBOLS; s++) {
@@ -62,7 +60,7 @@ static void prior_row(struct fit *f, uint8_t truth)
         }
         if (s == truth) {
             f->prior[truth][s] = 1 - misread_part;
-        } else if (learn_alike(truth, (uint8_t)s)) {
+        } else if (learn_alike(&f->groups, truth, (uint8_t)s)) {
             f->prior[truth][s] = misread_part * alike_part / alike;
         } else {
             f->prior[truth][s] = far_part / (f->symbols - 1 - alike);
@@ -72,6 +70,7 @@ static void prior_row(struct fit *f, uint8_t truth)
 
 static void start(struct fit *f)
 {
+    look_alike_init(&f->groups, true);
     for (int s = 1; s < CHANNEL_SYMBOLS; s++) {
         f->symbols += channel_alphabet_has(f->l->alphabet, (uint8_t)s);
     }
@@ -245,7 +244,7 @@ static void write_symbol(const struct fit *f, int truth, struct match_channel *o
 {
     struct channel_row *row = &out->read[truth];
     for (int s = 1; s < CHANNEL_SYMBOLS; s++) {
-        bool listed = s == truth || learn_alike((uint8_t)truth, (uint8_t)s) ||
+        bool listed = s == truth || learn_alike(&f->groups, (uint8_t)truth, (uint8_t)s) ||
                       f->counts->say[truth][s] >= listed_from;
         if (listed && channel_alphabet_has(out->alphabet, (uint8_t)s)) {
             row->ppm[s] = ppm_of(f->l->read[truth][s], CHANNEL_PPM);

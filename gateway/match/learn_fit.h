@@ -6,6 +6,7 @@
 #pragma once
 
 #include "gateway/match/learn.h"
+#include "gateway/match/look_alike.h"
 
 /* Pairs that are used, in the caller's order. */
 struct learn_pairs {
@@ -16,6 +17,6 @@ struct learn_pairs {
 /* Everything of *out but its evidence and innocent masses. ERR_NO_MEMORY. */
 int learn_fit(const struct learn_pairs *pairs, const struct learn_options *options,
               struct match_channel *out) MUST_CHECK;
-/* Symbols cameras take for one another: a group of look_alike.h, the provinces, the special
+/* Symbols cameras take for one another: of a look-alike group, the provinces, the special
  * characters. */
-bool learn_alike(uint8_t a, uint8_t b);
+bool learn_alike(const struct look_alike *groups, uint8_t a, uint8_t b);

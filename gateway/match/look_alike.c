@@ -18,15 +18,13 @@ void look_alike_init(struct look_alike *look_alike, bool folds)
             look_alike->symbols[plate_symbol_of((uint8_t)*c)] = first;
         }
     }
-    look_alike->symbols[PLATE_SYMBOL_UNREAD] |= 0x80;
 }
 
-/* The mark of an unread symbol is cut off again: it folds to itself. */
 static plate_key fold_1(const struct look_alike *look_alike, plate_key key)
 {
     plate_key folded = 0;
     for (int shift = 0; shift < KEY_BITS_1 * KEY_SYMBOLS_1; shift += KEY_BITS_1) {
-        folded |= (plate_key)(look_alike->symbols[key >> shift & 0x7F] & 0x7F) << shift;
+        folded |= (plate_key)look_alike->symbols[key >> shift & 0x7F] << shift;
     }
     return folded;
 }
@@ -35,7 +33,7 @@ static plate_key fold_2(const struct look_alike *look_alike, plate_key key)
 {
     plate_key folded = key & UINT64_C(15) << 60;
     for (int shift = 0; shift < KEY_BITS_2 * KEY_SYMBOLS_2; shift += KEY_BITS_2) {
-        folded |= (plate_key)(look_alike->symbols[key >> shift & 0x3F] & 0x3F) << shift;
+        folded |= (plate_key)look_alike->symbols[key >> shift & 0x3F] << shift;
     }
     return folded;
 }

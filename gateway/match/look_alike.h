@@ -10,12 +10,9 @@
 
 enum { LOOK_ALIKE_SYMBOLS = 128 };
 
-/* Folds symbols: the first of their group, themselves when they have none. A table of zeroes and
- * `folds` false: nothing is like anything else. */
 struct look_alike {
-    bool folds;
-    /* By symbol. What is no symbol or unread has its top bit set, so that kernels see it. */
-    uint8_t symbols[LOOK_ALIKE_SYMBOLS];
+    bool folds; /* false: nothing is like anything else, every key folds to itself */
+    uint8_t symbols[LOOK_ALIKE_SYMBOLS]; /* what each folds to: itself when it has no group */
 };
 
 void look_alike_init(struct look_alike *look_alike, bool folds);

@@ -9,7 +9,7 @@ void partial_fini(struct partial *partial)
     for (uint32_t i = 0; i < PARTIAL_BLOCKS_MAX; i++) {
         free(atomic_load_explicit(&partial->blocks[i], memory_order_relaxed));
     }
-    *partial = (struct partial){0};
+    memset(partial, 0, sizeof(*partial));
 }
 
 static void put_bit(struct partial_set *set, int pattern, bool on)

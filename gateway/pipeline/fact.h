@@ -65,14 +65,6 @@ struct fact_held {
     uint8_t priority;
 };
 
-/* What a passage rests on: its reads and the plates they say. */
-struct fact_evidence {
-    plate_key plates[PLATE_PLACES]; /* best estimates, 0 = not read */
-    uint8_t read_count;
-    uint32_t reads_dropped; /* different ones beyond those */
-    struct vehicle_read reads[VEHICLE_READS_MAX];
-};
-
 /* An officer's answer to a hit. It ends nothing and mutes nothing: headquarters learns from it. */
 struct fact_answer {
     uint64_t hit;
@@ -81,6 +73,14 @@ struct fact_answer {
     bool confirmed;   /* the vehicle carries the listed plate; otherwise it was misread */
     plate_key listed; /* the entry's plate */
     plate_key seen;   /* misread: the plate seen by eye, 0: not said */
+};
+
+/* What a passage rests on: its reads and the plates they say. */
+struct fact_evidence {
+    plate_key plates[PLATE_PLACES]; /* best estimates, 0 = not read */
+    uint8_t read_count;
+    uint32_t reads_dropped; /* different ones beyond those */
+    struct vehicle_read reads[VEHICLE_READS_MAX];
 };
 
 /* Refused reads of a camera; the first of them as an example. */

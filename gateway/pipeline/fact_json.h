@@ -21,4 +21,12 @@ json_t *read_body(const struct plate_read *read);
 /* fact_evidence.c: "plates" and "reads" of a passage. */
 void put_evidence(json_t *object, const struct fact_evidence *evidence);
 void conflict_into(json_t *body, const struct fact *fact);
+
+/* fact_status.c, fact_answer.c */
+void status_into(json_t *body, const struct fact *fact);
+/* Carries the hit's read, so that headquarters learns from this record alone. */
+void answer_into(json_t *body, const struct fact *fact);
+
+/* policy.c: "policy", its "hash" and "signed_at" left out for what is built in (version 0). */
+void policy_into(json_t *body, const struct policy_status *policy);
 void passage_into(json_t *body, const struct fact *fact);

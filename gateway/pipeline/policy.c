@@ -1,12 +1,11 @@
 /* By what matchd judges: on record when it changes, held against the newest this box has had. See
- * pipeline.h and policy.h. */
-#include "gateway/pipeline/policy.h"
-
+ * pipeline.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "gateway/base/encode.h"
+#include "gateway/pipeline/fact_json.h"
 #include "gateway/pipeline/state.h"
 
 /* "latin mainland" as a list. */
@@ -23,18 +22,17 @@ static json_t *channels_body(const char *names)
 
 void policy_into(json_t *body, const struct policy_status *policy)
 {
-    char text[2 * sizeof policy->hash + WALL_TEXT_SIZE];
-    json_t *value = json_pack("{s:I,s:I,s:I,s:b,s:I,s:o}", "version", (json_int_t)policy->version,
-                              "false_alerts", (json_int_t)policy->false_alerts, "traffic",
-                              (json_int_t)policy->traffic, "traffic_stated", policy->traffic_stated,
-                              "look_alike", (json_int_t)policy->look_alike_max, "channels",
-                              channels_body(policy->channels));
-    if (policy->version > 0) {
-        hex_encode(policy->hash, sizeof policy->hash, text);
-        json_object_set_new(value, "hash", json_string(text));
-        wall_format(policy->signed_at, text);
-        json_object_set_new(value, "signed_at", json_string(text));
-    }
+    char hash[2 * sizeof policy->hash + 1];
+    json_t *value = json_object();
+    hex_encode(policy->hash, sizeof policy->hash, hash);
+    put_int(value, "version", (int64_t)policy->version);
+    put_text(value, "hash", policy->version == 0 ? "" : hash);
+    put_time(value, "signed_at", policy->signed_at);
+    put_int(value, "false_alerts", policy->false_alerts);
+    put_int(value, "traffic", policy->traffic);
+    json_object_set_new(value, "traffic_stated", json_boolean(policy->traffic_stated));
+    put_int(value, "look_alike", policy->look_alike_max);
+    json_object_set_new(value, "channels", channels_body(policy->channels));
     json_object_set_new(body, "policy", value);
 }
 

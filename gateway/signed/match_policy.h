@@ -28,10 +28,7 @@ enum {
     MATCH_POLICY_LOOK_ALIKE_MAX = 3,
     MATCH_POLICY_FALSE_ALERTS_MAX = 1000,
     MATCH_POLICY_TRAFFIC_MAX = 1000 * 1000,
-    MATCH_POLICY_CLERKS = 2,
-    /* What a box without a policy does. */
-    MATCH_POLICY_LOOK_ALIKE_DEFAULT = 1,
-    MATCH_POLICY_FALSE_ALERTS_DEFAULT = 3
+    MATCH_POLICY_CLERKS = 2
 };
 
 /* Confusion probabilities of one alphabet, a text a person can read. */

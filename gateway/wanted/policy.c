@@ -23,9 +23,10 @@ struct policy_file {
 
 void policy_fini(struct held_policy *held)
 {
-    if (held->held) {
-        match_policy_fini(&held->policy);
+    if (held->policy) {
+        match_policy_fini(held->policy);
     }
+    free(held->policy);
     free(held->bytes);
     *held = (struct held_policy){0};
 }
@@ -45,18 +46,24 @@ static int check_channels(const struct match_policy *policy, struct err_text *er
     return ERR_OK;
 }
 
-static int replace(struct held_policy *held, struct match_policy *policy, const void *bytes,
+/* Takes over what `next` holds; on failure that stays the caller's. */
+static int replace(struct held_policy *held, const struct match_policy *next, const void *bytes,
                    size_t size, uint64_t keyset)
 {
-    uint8_t *copy = malloc(size + 1);
-    if (!copy) {
+    struct held_policy now = {.policy = malloc(sizeof(*now.policy)),
+                              .bytes = malloc(size + 1),
+                              .size = size,
+                              .keyset = keyset};
+    if (!now.policy || !now.bytes) {
+        free(now.policy);
+        free(now.bytes);
         return ERR_NO_MEMORY;
     }
-    memcpy(copy, bytes, size);
-    copy[size] = '\0'; /* text, for whoever reads it as such */
+    *now.policy = *next;
+    memcpy(now.bytes, bytes, size);
+    now.bytes[size] = '\0'; /* text, for whoever reads it as such */
     policy_fini(held);
-    *held = (struct held_policy){
-        .held = true, .policy = *policy, .bytes = copy, .size = size, .keyset = keyset};
+    *held = now;
     return ERR_OK;
 }
 
@@ -65,7 +72,7 @@ int policy_take(struct held_policy *held, const struct keyset *set, const void *
 {
     struct match_policy next = {0};
     *out_new = false;
-    if (held->held && held->size == size && memcmp(held->bytes, bytes, size) == 0) {
+    if (held->policy && held->size == size && memcmp(held->bytes, bytes, size) == 0) {
         return ERR_OK;
     }
     if (!set) {
@@ -75,7 +82,7 @@ int policy_take(struct held_policy *held, const struct keyset *set, const void *
     if (result < 0) {
         return result;
     }
-    result = match_policy_check_newer(held->held ? &held->policy : NULL, &next, err);
+    result = match_policy_check_newer(held->policy, &next, err);
     bool same = result == ERR_NOT_FOUND; /* signed once more, perhaps; what it says is held */
     if (result == ERR_OK) {
         result = check_channels(&next, err);
@@ -174,6 +181,7 @@ static int load_keyset(const struct shelf *shelf, const struct root_keys *roots,
     return ERR_OK;
 }
 
+/* `held` holds nothing yet. */
 static int load_file(struct held_policy *held, const struct shelf *shelf,
                      const struct root_keys *roots, const struct policy_file *file,
                      struct err_text *err)
@@ -185,19 +193,22 @@ static int load_file(struct held_policy *held, const struct shelf *shelf,
     uint8_t *bytes = NULL;
     size_t size = 0;
     bool taken = false;
+    struct held_policy loaded = {.policy = NULL};
     path_of(shelf, file, path);
     int result = load_keyset(shelf, roots, file->keyset, &set, &why);
     if (result == ERR_OK) {
         result = file_read(path, ENVELOPE_SIZE_MAX, &bytes, &size, &why);
     }
     if (result == ERR_OK) {
-        result = policy_take(held, set, bytes, size, &taken, &why);
+        result = policy_take(&loaded, set, bytes, size, &taken, &why);
     }
-    if (result == ERR_OK && held->policy.version != file->version) {
-        policy_fini(held);
+    if (taken && loaded.policy->version == file->version) {
+        loaded.on_disk = true;
+        *held = loaded;
+    } else if (taken) {
+        policy_fini(&loaded);
         result = err_set(&why, ERR_CORRUPT, "holds another version than its name says");
     }
-    held->on_disk = held->held;
     free(bytes);
     free(set);
     if (result == ERR_OK || result == ERR_NO_MEMORY || result == ERR_IO) {
@@ -215,7 +226,7 @@ int policy_load(struct held_policy *held, const struct shelf *shelf, const struc
     size_t count = 0;
     int first = ERR_OK;
     int result = list_files(shelf, files, &count, err);
-    for (size_t i = 0; result == ERR_OK && i < count && !held->held; i++) {
+    for (size_t i = 0; result == ERR_OK && i < count && !held->policy; i++) {
         struct err_text why = {{0}};
         int loaded = load_file(held, shelf, roots, &files[i], &why);
         if (loaded < 0 && first == ERR_OK) {
@@ -227,13 +238,13 @@ int policy_load(struct held_policy *held, const struct shelf *shelf, const struc
 
 int policy_keep(struct held_policy *held, const struct shelf *shelf, struct err_text *err)
 {
-    struct policy_file own = {held->policy.version, held->keyset};
     struct policy_file files[POLICY_FILES_MAX];
     size_t count = 0;
     char path[SHELF_PATH_SIZE];
-    if (!held->held || held->on_disk) {
+    if (!held->policy || held->on_disk) {
         return ERR_OK;
     }
+    const struct policy_file own = {held->policy->version, held->keyset};
     path_of(shelf, &own, path);
     int result = file_write_atomic(path, held->bytes, held->size, POLICY_FILE_MODE, err);
     held->on_disk = result == ERR_OK;

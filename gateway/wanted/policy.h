@@ -1,8 +1,8 @@
 /*
  * The match policy a side of the local cache holds: verified, its version never going back, one
  * file on the shelf (policy-<version>-<k>.json, k the version of the key set that judged it and
- * judges it again on every load). Store and reader hold one each. Internal to gateway/wanted but
- * for struct match_policy. One owner thread; blocks on the disk.
+ * judges it again on every load). Store and reader hold one each. Internal to gateway/wanted. One
+ * owner thread; blocks on the disk.
  */
 #pragma once
 
@@ -10,9 +10,8 @@
 #include "gateway/wanted/shelf.h"
 
 struct held_policy {
-    bool held;
-    struct match_policy policy;
-    uint8_t *bytes; /* heap: the envelope as signed */
+    struct match_policy *policy; /* heap; NULL: none */
+    uint8_t *bytes;              /* heap: the envelope as signed */
     size_t size;
     uint64_t keyset; /* version that judged it */
     bool on_disk;

@@ -33,9 +33,6 @@ static void tell_list(struct wanted_reader *r, const struct list_status *now)
     struct wanted_changes changes;
     struct err_text why = {{0}};
     wanted_list_changes(r->list, &changes);
-    if (r->owes_whole) {
-        changes = (struct wanted_changes){.whole = true};
-    }
     int result = r->options.list_changed(r->options.ctx, r->list, &changes, now, &why);
     if (result < 0 && !changes.whole) {
         changes = (struct wanted_changes){.whole = true};
@@ -45,7 +42,6 @@ static void tell_list(struct wanted_reader *r, const struct list_status *now)
     r->owes_index = result < 0;
     r->index_at = mono_add_ms(mono, READER_CHECK_MS);
     if (result == ERR_OK) {
-        r->owes_whole = false;
         wanted_list_settle(r->list);
         r->told = *now;
     }
@@ -118,7 +114,6 @@ int wanted_reader_open(const struct wanted_reader_options *options, struct wante
     r->options = *options;
     r->alarms = (struct alarms){.report = options->alarm, .ctx = options->ctx};
     r->check_at = clock_mono(options->clock);
-    r->look_alike_max = MATCH_POLICY_LOOK_ALIKE_DEFAULT;
     int result = open_parts(r, err);
     if (result < 0) {
         wanted_reader_close(r);

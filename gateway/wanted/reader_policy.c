@@ -18,17 +18,11 @@ static void keep(struct wanted_reader *r)
 
 void reader_tell_policy(struct wanted_reader *r)
 {
-    if (!r->policy.held || !r->owes_policy || !r->options.policy_changed) {
+    if (!r->policy.policy || !r->owes_policy || !r->options.policy_changed) {
         return;
     }
     /* Out of memory: tried again with the next look. */
-    r->owes_policy = r->options.policy_changed(r->options.ctx, &r->policy.policy) < 0;
-    /* Which look-alikes an index finds it knows when it is built. */
-    if (!r->owes_policy && r->policy.policy.look_alike_max != r->look_alike_max) {
-        r->look_alike_max = r->policy.policy.look_alike_max;
-        r->owes_whole = r->told.revision > 0;
-        r->owes_index |= r->owes_whole;
-    }
+    r->owes_policy = r->options.policy_changed(r->options.ctx, r->policy.policy) < 0;
 }
 
 void reader_load_policy(struct wanted_reader *r, const struct root_keys *roots)
@@ -36,7 +30,7 @@ void reader_load_policy(struct wanted_reader *r, const struct root_keys *roots)
     struct err_text why = {{0}};
     int result = policy_load(&r->policy, &r->shelf, roots, &why);
     alarms_set(&r->alarms, EVENT_WANTED_POLICY_REFUSED, result < 0, why.text);
-    r->owes_policy = r->policy.held;
+    r->owes_policy = r->policy.policy != NULL;
 }
 
 int reader_look_policy(struct wanted_reader *r, struct err_text *err)

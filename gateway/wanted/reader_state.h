@@ -30,9 +30,7 @@ struct wanted_reader {
     bool owes_index;         /* list_changed has not succeeded since the list changed */
     struct mono_time index_at;
     struct held_policy policy;
-    bool owes_whole;        /* not as changes: the index is to be built for another rule */
-    uint8_t look_alike_max; /* the caller's indexes are built for */
-    bool owes_policy;       /* policy_changed has not succeeded since it changed */
+    bool owes_policy; /* policy_changed has not succeeded since it changed */
     struct reader_meta meta;
     uint64_t cursor; /* id of the last stream item looked at */
     uint64_t cursor_minor;

@@ -316,12 +316,12 @@ const struct list_head *wanted_store_head(const struct wanted_store *store)
 void wanted_store_status(const struct wanted_store *store, struct wanted_store_status *out)
 {
     const struct keyset *set = wanted_list_keyset(store->list);
-    *out = (struct wanted_store_status){.keyset_version = set ? set->version : 0,
-                                        .snapshot = store->shelf.snapshot,
-                                        .entry_count = wanted_list_count(store->list),
-                                        .policy_version =
-                                            store->policy.held ? store->policy.policy.version : 0,
-                                        .redis_current = store->redis_current,
-                                        .refills = store->refills};
+    *out = (struct wanted_store_status){
+        .keyset_version = set ? set->version : 0,
+        .snapshot = store->shelf.snapshot,
+        .entry_count = wanted_list_count(store->list),
+        .policy_version = store->policy.policy ? store->policy.policy->version : 0,
+        .redis_current = store->redis_current,
+        .refills = store->refills};
     wanted_list_status(store->list, clock_wall(store->clock), &out->list);
 }

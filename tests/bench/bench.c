@@ -3,6 +3,7 @@
  */
 #include "tests/bench/bench.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -20,6 +21,17 @@ void bench_fail(const char *fmt, ...)
     (void)fputc('\n', stderr);
     va_end(args);
     exit(1);
+}
+
+uint64_t bench_number(const char *option, const char *text, uint64_t most)
+{
+    char *end = NULL;
+    errno = 0;
+    uint64_t value = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || *text == '-' || value == 0 || value > most) {
+        bench_fail("--%s = '%s': expected a number of 1 to %" PRIu64, option, text, most);
+    }
+    return value;
 }
 
 static uint64_t clock_ns(clockid_t clock)

@@ -19,6 +19,9 @@ enum { BENCH_RUNS_MAX = 99, BENCH_PAGE_SIZE = 2 * 1024 * 1024 };
 /* Says what failed on stderr and ends the program with status 1. */
 _Noreturn void bench_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
+/* The number of 1 to `most` that an option's text says; ends the program on any other. */
+uint64_t bench_number(const char *option, const char *text, uint64_t most);
+
 /* CPU time of this thread, which neighbours on the machine disturb least. */
 uint64_t bench_cpu_ns(void);
 /* Time of the wall, for work that another process or thread does. */

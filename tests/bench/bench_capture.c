@@ -65,17 +65,6 @@ struct bench {
 
 /* ---- arguments ---- */
 
-static uint64_t number_of(const char *name, const char *text, uint64_t most)
-{
-    char *end = NULL;
-    errno = 0;
-    uint64_t value = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || *text == '-' || value == 0 || value > most)
-        bench_fail("--%s = '%s': expected a number of 1 to %llu", name, text,
-                   (unsigned long long)most);
-    return value;
-}
-
 static enum source_kind source_of(const char *text)
 {
     for (int i = SOURCE_MEMORY; i <= SOURCE_DPDK; i++)
@@ -97,17 +86,17 @@ static struct options parse(int argc, char **argv)
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (option == 'e')
-            o.entries = number_of("entries", optarg, 50 * 1000 * 1000);
+            o.entries = bench_number("entries", optarg, 50 * 1000 * 1000);
         else if (option == 'o')
             o.source = source_of(optarg);
         else if (option == 'b')
-            o.frame_bytes = (uint32_t)number_of("frame-bytes", optarg, 100);
+            o.frame_bytes = (uint32_t)bench_number("frame-bytes", optarg, 100);
         else if (option == 'f')
-            o.frames = number_of("frames", optarg, 16 << 20);
+            o.frames = bench_number("frames", optarg, 16 << 20);
         else if (option == 'r')
-            o.runs = number_of("runs", optarg, BENCH_RUNS_MAX);
+            o.runs = bench_number("runs", optarg, BENCH_RUNS_MAX);
         else if (option == 's')
-            o.seed = number_of("seed", optarg, UINT64_MAX);
+            o.seed = bench_number("seed", optarg, UINT64_MAX);
         else
             bench_fail("see the head of bench_capture.c for the options");
     }
@@ -180,9 +169,8 @@ static void write_file(struct bench *b)
 {
     (void)snprintf(b->path, sizeof b->path, "/tmp/bench_capture_XXXXXX"); /* fits */
     int fd = mkostemp(b->path, O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0 || close(fd) != 0) /* it is written by its name */
         bench_fail("%s: %s", b->path, strerror(errno));
-    (void)close(fd); /* written by its name */
     bench_frames_write(&b->frames, b->path);
 }
 
@@ -199,7 +187,7 @@ static struct capture_source *open_file(const struct bench *b)
 /* The file goes into the pool whole: one buffer a frame, small ones so that they lie apart. */
 static struct capture_source *open_dpdk(const struct bench *b)
 {
-    enum { SPARE_MBUFS = 16384, DATA_ROOM = 128 + 160 };
+    enum { SPARE_MBUFS = 16384, DATA_ROOM = 128 + 128 };
     static char device[128];
     struct capture_source *source = NULL;
     struct err_text err;

@@ -4,7 +4,6 @@
  *
  * bench_peers [--entries N] [--queries N] [--runs N] [--seed N]
  */
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 
@@ -22,18 +21,6 @@ struct options {
     uint64_t seed;
 };
 
-static uint64_t number_of(const char *name, const char *text, uint64_t most)
-{
-    char *end = NULL;
-    errno = 0;
-    uint64_t value = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || *text == '-' || value == 0 || value > most) {
-        bench_fail("--%s = '%s': expected a number of 1 to %llu", name, text,
-                   (unsigned long long)most);
-    }
-    return value;
-}
-
 static struct options parse(int argc, char **argv)
 {
     static const struct option names[] = {{"entries", required_argument, NULL, 'e'},
@@ -46,13 +33,13 @@ static struct options parse(int argc, char **argv)
     int option;
     while ((option = getopt_long(argc, argv, "", names, &at)) != -1) {
         if (option == 'e') {
-            options.entries = number_of("entries", optarg, 100000000);
+            options.entries = bench_number("entries", optarg, 100000000);
         } else if (option == 'q') {
-            options.queries = number_of("queries", optarg, 100000000);
+            options.queries = bench_number("queries", optarg, 100000000);
         } else if (option == 'r') {
-            options.runs = number_of("runs", optarg, BENCH_RUNS_MAX);
+            options.runs = bench_number("runs", optarg, BENCH_RUNS_MAX);
         } else if (option == 's') {
-            options.seed = number_of("seed", optarg, UINT64_MAX);
+            options.seed = bench_number("seed", optarg, UINT64_MAX);
         } else {
             bench_fail("expected --entries, --queries, --runs or --seed");
         }

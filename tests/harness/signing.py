@@ -203,6 +203,16 @@ class World:
                 self.entries.pop(number, None)
         return envelope("wanted-batch/1", payload, self.clerks if signers is None else signers)
 
+    def policy(self, version=1, *, signers=None, channels=(), **head):
+        """A match policy, signed by both clerks unless told; `channels` are (alphabet, text) pairs."""
+        texts = [text.encode() for _, text in channels]
+        fields = {"version": version, "fleet": self.fleet, "time": time_text(self.time_of()), "false_alerts": 3,
+                  "look_alike": 1, "traffic": 0,
+                  "channels": [{"alphabet": name, "bytes": len(text)} for (name, _), text in zip(channels, texts)],
+                  **head}
+        return envelope("match-policy/1", canonical(fields) + b"\n" + b"".join(texts),
+                        self.clerks if signers is None else signers)
+
     def snapshot(self, *, chunk_entries=1000, signers=None, **fields):
         """(manifest envelope, [chunk bytes]) of the list as it stands, chunks as they are."""
         entries = [self.entries[number] for number in sorted(self.entries)]

@@ -25,7 +25,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces an
 
 
 def eal(vdev):
-    return ["--no-huge", "--no-shconf", "--no-pci", "-m", "64", "--no-telemetry", "--log-level=3", f"--vdev={vdev}"]
+    return ["--no-huge", "--no-shconf", "--no-pci", "-m", "128", "--no-telemetry", "--log-level=3", f"--vdev={vdev}"]
 
 
 class Box:

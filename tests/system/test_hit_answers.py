@@ -6,6 +6,7 @@ from harness.camera import Camera
 from harness.ctl import Ctl
 from harness.fleet import Fleet
 from harness.signing import entry
+from harness.site import SECOND, running_site
 from harness.stack import short_folder, wait_until
 
 KEY = bytes(range(16))
@@ -112,17 +113,24 @@ def test_answers_stand_on_record_and_reach_headquarters(fleet):
     assert {row["checkpoint"] for row in at_hq} == {"lu-hz-01"}
 
 
-def test_an_answer_releases_nothing_and_silences_nothing(fleet):
-    hit = fleet.hit(WANTED)
-    hold = fleet.next("hold")["hold"]
-    assert hit["decision"]["hold"]
-    assert fleet.ctl("hit", "misread", hit["hit"], "--reason", "not it").status == 0
-    fleet.next("hit_answer")
-    wait_until("still to be held", lambda: any(
-        h["hold"] == hold for name in ("holds", "waiting") for h in fleet.box.lane(1)[name]))
-    fleet.box.sims[1].do("vehicle", plate=WANTED)  # it drives on; the next of that plate is a new passage
-    released = fleet.ctl("release", hold, "--reason", "not it")
-    assert released.status != 0 or "done" in released.out  # a rule 5 act, whatever the answer said
+def test_an_answer_releases_nothing_and_silences_nothing():
+    with running_site() as site:
+        def holds():
+            return [hold["hold"] for hold in site.box.lane(2)["holds"]]
+
+        site.read(12, SECOND, plate_class="02")
+        hit = site.hit(SECOND)
+        site.box.sims[2].do("vehicle", plate=SECOND)
+        hold, = wait_until("hold", holds)
+        answer = site.act("hit_answer", hit=hit["hit"], answer="misread", plate=OTHER, reason="not it")
+        assert answer == {"id": answer["id"], "ok": True, "result": {"hit": hit["hit"], "answer": "misread"}}
+        site.next("hit_answer")
+        assert holds() == [hold]
+        site.read(11, SECOND, plate_class="02")  # the same plate at the other lane: another passage
+        assert site.hit(SECOND)["decision"]["level"] == "sounding"
+        assert holds() == [hold]
+        assert site.act("release", hold=hold, reason="not it")["ok"]
+        wait_until("released", lambda: not holds())
 
 
 def test_what_is_no_answer_is_refused(fleet):

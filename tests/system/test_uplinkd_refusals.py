@@ -81,7 +81,7 @@ class Liar:
     """A lying headquarters: the right certificate and key set, and whatever list it likes."""
 
     def __init__(self, site):
-        self.world, self.batches, self.head = site.hq.world, [], {}
+        self.world, self.batches, self.head, self.policy = site.hq.world, [], {}, None
         self.fake = site.fake(self.answer)
         self.url = [f"https://127.0.0.1:{self.fake.port}"]
 
@@ -89,6 +89,8 @@ class Liar:
         path = request[1].split("?")[0]
         if path == "/v1/keyset":
             return 200, self.world.keyset()
+        if path == "/v1/match-policy":
+            return 200, self.policy
         if path == "/v1/list/head":
             return 200, head_of(self.world, **self.head)
         if path == "/v1/list/batches":
@@ -136,6 +138,30 @@ def test_lying_headquarters_changes_no_list(site, name):
     assert site.revision() == 1
     assert site.redis.client().xrange("wanted:delta") == before
     assert site.link.running
+
+
+@pytest.mark.parametrize("name", ["one_clerk", "other_role", "altered", "older", "fork", "other_fleet", "channel"])
+def test_a_policy_that_is_refused_holds_up_no_list(site, name):
+    liar = Liar(site)
+    world = liar.world
+    liar.head, liar.policy = {"policy_version": 2}, world.policy(2)
+    site.uplinkd(hq=liar.url)
+    held = wait_until("true policy in Redis", lambda: site.redis.client().get("wanted:policy"))
+    assert json.loads(held) == json.loads(liar.policy)  # signed in Python, verified in C
+    liar.policy = {
+        "one_clerk": lambda: world.policy(3, signers=world.clerks[:1]),
+        "other_role": lambda: world.policy(3, signers=[world.clerks[0], world.instruction_key]),
+        "altered": lambda: world.policy(3).replace(b'"payload":"', b'"payload":"AAAA'),
+        "older": lambda: world.policy(1), "fork": lambda: world.policy(2, false_alerts=30),
+        "other_fleet": lambda: world.policy(3, fleet="yu-zz"),
+        "channel": lambda: world.policy(3, channels=[("latin", "{}")])}[name]()
+    liar.head = {"policy_version": 3}
+    site.wait_log("WANTED_POLICY_REFUSED")
+    liar.batches.append(world.batch(added=[entry(1, WANTED)]))
+    wait_until("list in Redis", lambda: site.revision() == 1)
+    assert site.redis.client().get("wanted:policy") == held
+    liar.policy = world.policy(3)
+    wait_until("the next policy in Redis", lambda: site.redis.client().get("wanted:policy") != held)
 
 
 @pytest.mark.parametrize("name", ["nonsense", "endless", "huge", "deep", "hang_up", "negative"])

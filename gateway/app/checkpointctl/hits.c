@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/app/checkpointctl/checkpointctl.h"
+#include "gateway/model/plate_key.h"
 
 enum { CELL_SIZE = 2048 };
 
@@ -51,7 +52,7 @@ static void describe_answer(const struct ctl *ctl, const json_t *hit, char *out,
     }
 }
 
-/* Two sure plates of the vehicle, "" when there are not. */
+/* Both plates read of one vehicle, "" when it was one. */
 static void describe_conflict(const struct ctl *ctl, const json_t *hit, char *out, size_t size)
 {
     const json_t *plates = json_object_get(hit, "conflict");
@@ -59,20 +60,21 @@ static void describe_conflict(const struct ctl *ctl, const json_t *hit, char *ou
     const char *second = json_string_value(json_array_get(plates, 1));
     out[0] = '\0';
     if (first && second) {
-        snprintf(out, size, "%s %s / %s", ctl_say(ctl, "two plates read:", "车牌冲突："), first,
+        snprintf(out, size, ctl_say(ctl, "two plates read: %s / %s", "车牌冲突：%s / %s"), first,
                  second);
     }
 }
 
-/* Two plates, why, the answer, the entry's reason or the marks: what there is, apart by a dash. */
+/* Two plates of one vehicle before all else; why, the answer, the entry's reason or the marks: what
+ * there is, apart by a dash. */
 static void describe_why(const struct ctl *ctl, const json_t *hit, char *out, size_t size)
 {
+    char conflict[2 * PLATE_TEXT_SIZE + 48];
     char answer[CELL_SIZE / 4];
     const char *more =
         ctl->zh ? text_of(hit, "marks_zh") : text_of(json_object_get(hit, "card"), "reason");
-    char conflict[CELL_SIZE / 4];
-    describe_answer(ctl, hit, answer, sizeof(answer));
     describe_conflict(ctl, hit, conflict, sizeof(conflict));
+    describe_answer(ctl, hit, answer, sizeof(answer));
     const char *parts[] = {conflict, ctl_why(ctl, hit), answer, more ? more : ""};
     size_t used = 0;
     out[0] = '\0';
@@ -89,20 +91,20 @@ static int add_hit(const struct ctl *ctl, struct text_table *table, const json_t
     char number[24];
     char time[32];
     char lane[24];
-    char priority[24];
+    char category[64]; /* and its priority: seven columns leave the last one room in 80 */
     char why[CELL_SIZE];
     const json_t *entry = json_object_get(hit, "entry");
     const json_t *decision = json_object_get(hit, "decision");
     snprintf(number, sizeof(number), "%lld", number_of(hit, "hit"));
     snprintf(lane, sizeof(lane), "%lld", number_of(hit, "lane"));
-    snprintf(priority, sizeof(priority), "%lld", number_of(entry, "priority"));
+    snprintf(category, sizeof(category), "%.40s %lld", ctl_word(ctl, text_of(entry, "category")),
+             number_of(entry, "priority"));
     describe_why(ctl, hit, why, sizeof(why));
     const char *cells[] = {number,
                            ctl_time(text_of(hit, "time"), time),
                            lane,
                            or_dash(text_of(entry, "plate")),
-                           ctl_word(ctl, text_of(entry, "category")),
-                           priority,
+                           category,
                            json_is_true(json_object_get(decision, "hold"))
                                ? ctl_say(ctl, "hold", "拦截")
                                : ctl_word(ctl, text_of(decision, "level")),
@@ -112,12 +114,13 @@ static int add_hit(const struct ctl *ctl, struct text_table *table, const json_t
 
 static int print_hits(const struct ctl *ctl, const json_t *hits)
 {
-    const char *titles[] = {ctl_say(ctl, ">HIT", ">命中号"),  ctl_say(ctl, "TIME", "时间"),
-                            ctl_say(ctl, ">LANE", ">车道"),   ctl_say(ctl, "WANTED", "布控车牌"),
-                            ctl_say(ctl, "CATEGORY", "类别"), ctl_say(ctl, ">PRIO", ">级别"),
-                            ctl_say(ctl, "ALERT", "告警"),    ctl_say(ctl, "WHY", "依据")};
+    const char *titles[] = {
+        ctl_say(ctl, ">HIT", ">命中号"),      ctl_say(ctl, "TIME", "时间"),
+        ctl_say(ctl, ">LANE", ">车道"),       ctl_say(ctl, "WANTED", "布控车牌"),
+        ctl_say(ctl, "CATEGORY", "类别级别"), ctl_say(ctl, "ALERT", "告警"),
+        ctl_say(ctl, "WHY", "依据")};
     struct text_table *table = NULL;
-    int result = text_table_create(titles, 8, &table);
+    int result = text_table_create(titles, 7, &table);
     for (size_t i = 0; result == 0 && i < json_array_size(hits); i++) {
         result = add_hit(ctl, table, json_array_get(hits, i));
     }

@@ -60,26 +60,6 @@ static void replace(json_t **place, json_t *value)
     *place = json_incref(value);
 }
 
-/* The hits shown of that passage get both plates and the mark too. */
-static void mark_conflict(struct board *board, const json_t *conflict)
-{
-    json_int_t passage = json_integer_value(json_object_get(conflict, "passage"));
-    const char *mark = json_string_value(json_object_get(conflict, "zh"));
-    for (size_t i = 0; i < json_array_size(board->hits); i++) {
-        json_t *hit = json_array_get(board->hits, i);
-        const char *marks = json_string_value(json_object_get(hit, "marks_zh"));
-        char text[DECISION_MARKS_TEXT_SIZE];
-        if (json_integer_value(json_object_get(hit, "passage")) != passage) {
-            continue;
-        }
-        json_object_set(hit, "conflict", json_object_get(conflict, "conflict"));
-        if (!marks || !strstr(marks, mark)) {
-            snprintf(text, sizeof(text), "%s%s%s", marks ? marks : "", marks ? " " : "", mark);
-            json_object_set_new(hit, "marks_zh", json_string(text));
-        }
-    }
-}
-
 /* The latest answer stands with its hit; all of them are on record. */
 static void keep_answer(struct board *board, const json_t *event)
 {
@@ -105,6 +85,26 @@ json_t *board_find_hit(const struct board *board, json_int_t id)
         }
     }
     return NULL;
+}
+
+/* The hits shown of that passage get both plates and the mark too. */
+static void mark_conflict(struct board *board, const json_t *conflict)
+{
+    json_int_t passage = json_integer_value(json_object_get(conflict, "passage"));
+    const char *mark = json_string_value(json_object_get(conflict, "zh"));
+    for (size_t i = 0; i < json_array_size(board->hits); i++) {
+        json_t *hit = json_array_get(board->hits, i);
+        const char *marks = json_string_value(json_object_get(hit, "marks_zh"));
+        char text[DECISION_MARKS_TEXT_SIZE];
+        if (json_integer_value(json_object_get(hit, "passage")) != passage) {
+            continue;
+        }
+        json_object_set(hit, "conflict", json_object_get(conflict, "conflict"));
+        if (!marks || !strstr(marks, mark)) {
+            snprintf(text, sizeof(text), "%s%s%s", marks ? marks : "", marks ? " " : "", mark);
+            json_object_set_new(hit, "marks_zh", json_string(text));
+        }
+    }
 }
 
 static void take(struct board *board, const struct published *p)

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "gateway/app/hqctl/hqctl.h"
+#include "gateway/hqctl/hit_record.h"
 
 enum { WAIT_S = 50, WAIT_SLACK_S = 15, BACKOFF_FIRST_S = 1, BACKOFF_MAX_S = 30, QUERY_SIZE = 256 };
 
@@ -20,19 +21,22 @@ struct follow {
     bool lost; /* hqd could not be reached the last time; told once */
 };
 
-/* "2026-11-24T03:46:48.123Z  lu-hz-01  lane 1  鲁H12345  exact  entry 7 priority 1  alarm, hold" */
+/* "17  2026-11-24T03:46:48.123Z  lu-hz-01  lane 1  鲁H12345  exact; very likely this plate  entry 7
+ * priority 1  sounding, hold" */
 static int print_hit(const struct hqctl *h, const json_t *hit)
 {
     const json_t *record = json_object_get(hit, "record");
     const json_t *entry = json_object_get(record, "entry");
     const json_t *decision = json_object_get(record, "decision");
     const char *plate = hqctl_text_of(json_object_get(record, "read"), "plate");
+    char why[MATCH_WHY_TEXT_SIZE];
+    hit_record_why(record, why);
     if (h->json)
         return hqctl_print(json_incref((json_t *)(uintptr_t)hit));
     hqctl_line(stdout, "%lld  %s  %s  lane %lld  %s  %s  entry %lld priority %lld  %s%s%s",
                (long long)hqctl_number_of(hit, "number"), hqctl_text_of(hit, "time"),
                hqctl_text_of(hit, "checkpoint"), (long long)hqctl_number_of(record, "lane"),
-               plate[0] ? plate : hqctl_text_of(record, "plate"), hqctl_text_of(record, "match"),
+               plate[0] ? plate : hqctl_text_of(record, "plate"), why,
                (long long)hqctl_number_of(entry, "id"),
                (long long)hqctl_number_of(entry, "priority"), hqctl_text_of(decision, "level"),
                json_is_true(json_object_get(decision, "hold")) ? ", hold" : "",
@@ -131,7 +135,7 @@ int hqctl_hits(struct hqctl *h, int argc, char **argv)
     struct arg_spec spec = {
         .text =
             "DESCRIPTION\n"
-            "  One line a hit: number, time, checkpoint, lane, plate, kind of match, entry, "
+            "  One line a hit: number, time, checkpoint, lane, plate, why it matched, entry, "
             "decision. A\n  hit sent ahead of its chain is provisional; it comes again under a "
             "new number only if\n  its content changed. With --json hqd's object, one a line.\n",
         ARG_OPTIONS(options)};

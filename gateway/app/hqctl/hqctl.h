@@ -88,6 +88,8 @@ int hqctl_hits(struct hqctl *h, int argc, char **argv);
 int hqctl_audit_verify(struct hqctl *h, int argc, char **argv);
 int hqctl_accept_chain(struct hqctl *h, int argc, char **argv);
 int hqctl_revoke(struct hqctl *h, int argc, char **argv);
+int hqctl_match_answers(struct hqctl *h, int argc, char **argv);
+int hqctl_match_learn(struct hqctl *h, int argc, char **argv);
 int hqctl_policy_draft(struct hqctl *h, int argc, char **argv);
 int hqctl_policy_sign(struct hqctl *h, int argc, char **argv);
 int hqctl_policy_show(struct hqctl *h, int argc, char **argv);

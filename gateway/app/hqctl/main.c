@@ -36,6 +36,8 @@ static const struct hqctl_command commands[] = {
      hqctl_wanted_snapshot},
     {"wanted list", "show the entries in force", HQCTL_ONLINE, hqctl_wanted_list},
     {"wanted head", "say where the list stands", HQCTL_ONLINE, hqctl_wanted_head},
+    {"match answers", "show officers' answers to hits", HQCTL_ONLINE, hqctl_match_answers},
+    {"match learn", "make channel files out of officers' answers", HQCTL_ONLINE, hqctl_match_learn},
     {"match policy draft", "begin a new match policy from the one in force", HQCTL_ONLINE,
      hqctl_policy_draft},
     {"match policy sign", "add a clerk's signature to a match policy (offline)", HQCTL_FOLDER,

@@ -12,20 +12,7 @@
 #include "gateway/base/file.h"
 #include "gateway/hqctl/key_store.h"
 
-static const char policy_path[] = "/v1/match-policy";
-
 enum { NOT_GIVEN = -1 };
-
-/* The policy in force as hqd has it; ERR_NOT_FOUND: none yet. */
-static int get_policy(struct hqctl *h, struct policy_file *out, struct err_text *err)
-{
-    struct hq_answer answer;
-    int rc = hq_client_get(&h->client, policy_path, &answer, err);
-    if (rc == 0)
-        rc = policy_file_read_signed(answer.text, answer.size, out, err);
-    hq_answer_fini(&answer);
-    return rc;
-}
 
 /* Adds a member and prints the object. */
 static int print_with(json_t *value, const char *name, json_t *member)
@@ -52,7 +39,7 @@ struct drafting {
 static int start_draft(struct hqctl *h, struct policy_draft *draft, struct err_text *err)
 {
     struct policy_file in_force;
-    int rc = get_policy(h, &in_force, err);
+    int rc = policy_file_get(h, &in_force, err);
     if (rc == ERR_NOT_FOUND) {
         policy_draft_init(draft, h->client.connection.fleet);
         return 0;
@@ -297,14 +284,14 @@ static int open_for_show(struct hqctl *h, const char *path, struct policy_file *
     int status = path ? 0 : hqctl_connect(h);
     if (status != 0)
         return status;
-    int rc = path ? policy_file_open(path, out, &err) : get_policy(h, out, &err);
+    int rc = path ? policy_file_open(path, out, &err) : policy_file_get(h, out, &err);
     return rc == 0 ? 0 : hqctl_fail(h, rc, &err);
 }
 
 int hqctl_policy_show(struct hqctl *h, int argc, char **argv)
 {
     struct err_text err = {""};
-    struct policy_file file;
+    struct policy_file file = {.is_draft = false};
     struct keyset *set = NULL;
     const char *path = NULL;
     const char *keyset = NULL;
@@ -344,7 +331,7 @@ static int explain_conflict(struct hqctl *h, uint64_t version, const struct hq_a
     char names[256] = "";
     struct hq_answer answer;
     long long held = (long long)hqctl_number_of(refusal->value, "version");
-    if (hq_client_get(&h->client, policy_path, &answer, NULL) == 0)
+    if (hq_client_get(&h->client, POLICY_PATH, &answer, NULL) == 0)
         wanted_signers_name(h, answer.value, names, sizeof(names));
     hq_answer_fini(&answer);
     return err_set(err, ERR_CONFLICT,
@@ -361,7 +348,7 @@ static int publish(struct hqctl *h, const struct policy_file *file)
     size_t size = 0;
     int rc = envelope_write(&file->envelope, &text, &size);
     if (rc == 0)
-        rc = hq_client_ask(&h->client, "PUT", policy_path, text, size, 0, &answer, &err);
+        rc = hq_client_ask(&h->client, "PUT", POLICY_PATH, text, size, 0, &answer, &err);
     if (rc == ERR_CONFLICT)
         rc = explain_conflict(h, file->policy.version, &answer, &err);
     hq_answer_fini(&answer);

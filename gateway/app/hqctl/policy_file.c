@@ -51,6 +51,16 @@ int policy_file_open(const char *path, struct policy_file *out, struct err_text 
     return 0;
 }
 
+int policy_file_get(struct hqctl *h, struct policy_file *out, struct err_text *err)
+{
+    struct hq_answer answer;
+    int rc = hq_client_get(&h->client, POLICY_PATH, &answer, err);
+    if (rc == 0)
+        rc = policy_file_read_signed(answer.text, answer.size, out, err);
+    hq_answer_fini(&answer);
+    return rc;
+}
+
 int policy_file_compose(struct policy_file *file, struct wall_time now, struct err_text *err)
 {
     if (!file->is_draft)

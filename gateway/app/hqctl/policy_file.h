@@ -7,6 +7,8 @@
 #include "gateway/app/hqctl/hqctl.h"
 #include "gateway/hqctl/policy_draft.h"
 
+#define POLICY_PATH "/v1/match-policy"
+
 /* A draft, or a signed policy: its envelope and what it holds, parsed and checked. */
 struct policy_file {
     bool is_draft;
@@ -19,6 +21,8 @@ int policy_file_open(const char *path, struct policy_file *out, struct err_text 
 /* The same of an envelope's text. */
 int policy_file_read_signed(const char *text, size_t size, struct policy_file *out,
                             struct err_text *err) MUST_CHECK;
+/* The policy in force as hqd has it; ERR_NOT_FOUND: none yet. */
+int policy_file_get(struct hqctl *h, struct policy_file *out, struct err_text *err) MUST_CHECK;
 /* Turns a draft into an unsigned policy dated `now`; a signed one stays. */
 int policy_file_compose(struct policy_file *file, struct wall_time now,
                         struct err_text *err) MUST_CHECK;

@@ -13,6 +13,7 @@
 enum {
     POLL_MS = 100,
     REOPEN_MS = 1000,
+    JOIN_MS = 50, /* another has to be opened first */
     TROUBLE_MS = 500,
     COUNTERS_MS = 100,
     HURRIED_MS = 1000 /* after the source lost a frame */
@@ -102,9 +103,10 @@ static void open_when_due(struct capturer *c, struct mono_time now)
     if (c->source || c->ended || mono_before(now, c->retry_at)) {
         return;
     }
-    if (matchd_source_open(&c->m->config, c->config, c->queue, &c->source, &err) != 0) {
+    int result = matchd_source_open(&c->m->config, c->config, c->queue, &c->source, &err);
+    if (result != 0) {
         c->source = NULL;
-        c->retry_at = mono_add_ms(now, REOPEN_MS);
+        c->retry_at = mono_add_ms(now, result == ERR_BUSY ? JOIN_MS : REOPEN_MS);
         pthread_mutex_lock(&c->lock);
         snprintf(c->trouble, sizeof(c->trouble), "%.150s", err.text);
         pthread_mutex_unlock(&c->lock);

@@ -65,7 +65,8 @@ static size_t room_for(size_t count)
 static int build(const struct wanted_list *list, uint8_t look_alike_max, struct match_index **out,
                  struct err_text *err)
 {
-    const struct match_entry **rows = malloc((wanted_list_count(list) + 1) * sizeof(*rows));
+    const struct match_entry **rows =
+        malloc((wanted_list_count(list) + 1) * sizeof(const struct match_entry *));
     struct wanted_cursor cursor = {0};
     const struct wanted_entry *entry;
     size_t count = 0;
@@ -84,6 +85,19 @@ static int build(const struct wanted_list *list, uint8_t look_alike_max, struct 
     return result;
 }
 
+/* Takes `next` over: published with a new index, or freed. */
+static int publish_rebuilt(void **slot, const struct wanted_list *list, struct in_force *next,
+                           struct err_text *err)
+{
+    int result = build(list, next->look_alike_max, &next->index, err);
+    if (result != 0) {
+        free(next);
+        return result;
+    }
+    in_force_publish(slot, next);
+    return 0;
+}
+
 static int rebuild(void **slot, const struct wanted_list *list, const struct list_status *status,
                    struct err_text *err)
 {
@@ -91,13 +105,27 @@ static int rebuild(void **slot, const struct wanted_list *list, const struct lis
     if (!next) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
-    int result = build(list, next->look_alike_max, &next->index, err);
-    if (result != 0) {
-        free(next);
-        return result;
-    }
     next->status = *status;
-    in_force_publish(slot, next);
+    return publish_rebuilt(slot, list, next, err);
+}
+
+int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t look_alike_max,
+                        struct err_text *err)
+{
+    struct in_force *next = in_force_next(slot);
+    if (!next) {
+        return err_set(err, ERR_NO_MEMORY, "index: no memory");
+    }
+    bool same = next->look_alike_max == look_alike_max;
+    next->look_alike_max = look_alike_max;
+    if (!same && next->index) {
+        return publish_rebuilt(slot, list, next, err);
+    }
+    if (same) {
+        free(next);
+    } else {
+        in_force_publish(slot, next);
+    }
     return 0;
 }
 

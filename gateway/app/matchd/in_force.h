@@ -23,7 +23,7 @@
 struct in_force {
     struct match_index *index; /* NULL: no list; its entries are the list's */
     struct match_judge *judge; /* NULL: everything is told */
-    uint8_t look_alike_max;    /* an index is built for; another takes a whole list anew */
+    uint8_t look_alike_max;    /* symbols a look-alike may be apart: the index is built for it */
     struct list_status status; /* the revision a read carries */
 };
 
@@ -40,5 +40,10 @@ void in_force_publish(void **slot, struct in_force *next);
 int in_force_change(void **slot, const struct wanted_list *list,
                     const struct wanted_changes *changes, const struct list_status *status,
                     bool *out_rebuilt, struct err_text *err) MUST_CHECK;
+/* Look-alikes of up to that many symbols from now on; an index built for another number is built
+ * anew over `list` (not looked at without an index). Errors of match_index_create: all is as
+ * before. */
+int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t look_alike_max,
+                        struct err_text *err) MUST_CHECK;
 /* When nobody reads any more. */
 void in_force_destroy(void **slot);

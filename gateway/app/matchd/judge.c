@@ -9,6 +9,9 @@
 
 #include "gateway/app/matchd/matchd.h"
 
+_Static_assert((int)TRAFFIC_HOURS *(int)TRAFFIC_HOUR_ORDINARY == (int)MATCH_VEHICLES_DEFAULT,
+               "ordinary traffic is what judgement takes for it");
+
 static uint32_t traffic_of(const struct judging *j)
 {
     return j->stated > 0 ? j->stated : traffic_of_shift(&j->traffic);
@@ -36,7 +39,9 @@ static int put_in_force(struct matchd *m, struct policy_status *status, struct e
         free(next);
         return result;
     }
-    next->look_alike_max = status->look_alike_max;
+    if (!next->index) { /* one that is there is built anew by the list's next look */
+        next->look_alike_max = status->look_alike_max;
+    }
     in_force_publish(&m->in_force, next);
     pthread_mutex_lock(&m->judging.lock);
     j->status = *status;
@@ -49,8 +54,8 @@ static int put_in_force(struct matchd *m, struct policy_status *status, struct e
 int matchd_judge_begin(struct matchd *m, struct err_text *err)
 {
     struct judging *j = &m->judging;
-    struct policy_status built_in = {.false_alerts = MATCH_POLICY_FALSE_ALERTS_DEFAULT,
-                                     .look_alike_max = MATCH_POLICY_LOOK_ALIKE_DEFAULT};
+    struct policy_status built_in = {.false_alerts = MATCH_FALSE_ALERTS_DEFAULT,
+                                     .look_alike_max = MATCH_LOOK_ALIKE_DEFAULT};
     traffic_init(&j->traffic, 0, clock_mono(&clock_system));
     return put_in_force(m, &built_in, err);
 }
@@ -85,8 +90,9 @@ static int take_channels(struct judging *j, const struct match_policy *policy,
         used += more > 0 && (size_t)more < sizeof(status->channels) - used ? (size_t)more : 0;
     }
     free_channels(j->channels, j->channel_count);
-    memcpy(j->channels, channels, count * sizeof(channels[0]));
-    j->channel_count = count;
+    for (j->channel_count = 0; j->channel_count < count; j->channel_count++) {
+        j->channels[j->channel_count] = channels[j->channel_count];
+    }
     return 0;
 }
 

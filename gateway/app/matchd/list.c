@@ -116,6 +116,19 @@ static int open_reader(struct matchd *m, struct err_text *err)
     return wanted_reader_open(&options, &m->reader, err);
 }
 
+/* The policy says how far apart a look-alike may be; an index that cannot be built for it stays as
+ * it is and is tried again with the next look. */
+static void look_alike_look(struct matchd *m)
+{
+    struct err_text err;
+    int result = in_force_look_alike(&m->in_force, wanted_reader_list(m->reader),
+                                     m->judging.status.look_alike_max, &err);
+    if (result != 0 || m->judging.index_failed) {
+        m->judging.index_failed = result != 0;
+        matchd_alarm(m, EVENT_WANTED_INDEX_FAILED, result != 0, result != 0 ? err.text : "");
+    }
+}
+
 void matchd_list_run(struct thread *self, void *arg)
 {
     struct matchd *m = arg;
@@ -136,6 +149,7 @@ void matchd_list_run(struct thread *self, void *arg)
         int result = m->reader ? wanted_reader_poll(m->reader, LIST_POLL_MS) : open_reader(m, &err);
         const char *why = m->reader ? err_name(result) : err.text;
         if (m->reader) {
+            look_alike_look(m);
             matchd_watched_look(m, wanted_reader_list(m->reader));
         }
         atomic_store_explicit(&m->list_tried, true,

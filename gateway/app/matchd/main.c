@@ -137,8 +137,8 @@ static void destroy_all(struct matchd *m)
     matchd_refusals_destroy(m);
     camera_table_destroy(m->cameras);
     matchd_packets_destroy(m);
-    pthread_mutex_destroy(&m->watched.lock);
     pthread_mutex_destroy(&m->judging.lock);
+    pthread_mutex_destroy(&m->watched.lock);
     pthread_mutex_destroy(&m->alarm_lock);
 }
 

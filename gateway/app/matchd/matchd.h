@@ -48,10 +48,11 @@ struct out_packet {
 
 /* By what matches are judged; the list thread's. */
 struct judging {
-    pthread_mutex_t lock;        /* of status, for other threads */
+    pthread_mutex_t lock;        /* of status, for the other threads */
     struct policy_status status; /* as it was last told */
     struct match_channel *channels[CHANNEL_ALPHABETS];
     size_t channel_count;
+    bool index_failed;      /* no index for the policy's look-alikes: alarmed */
     uint32_t stated;        /* vehicles a shift the policy states, 0: none */
     struct traffic traffic; /* by `reads` */
 };
@@ -85,14 +86,14 @@ struct matchd {
     struct queue *packets;
     struct out_packet *pool;
     void *in_force;                /* struct in_force *, RCU */
-    struct judging judging;        /* judge.c */
-    atomic_uint policy_changes;    /* of judging.status */
     struct clock_source clock;     /* trusted time, the reader's */
     struct mono_time loading_told; /* list thread: when it last said how far it is */
     struct wanted_reader *reader;  /* list thread; closed behind it, with the entries */
     struct watched watched;        /* watched.c */
     atomic_ullong index_updates;   /* batches (some in one) brought into the running index */
     atomic_ullong index_rebuilds;  /* indexes built anew, the first one too */
+    struct judging judging;
+    atomic_uint policy_changes;
     atomic_uint list_changes;
     atomic_bool list_tried; /* the list of the last run was looked for: reads may be matched */
 

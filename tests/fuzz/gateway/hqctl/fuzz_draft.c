@@ -1,5 +1,6 @@
 /*
- * A draft or a file of signed batches of any bytes, as hqctl opens them. A draft that reads writes
+ * A draft (of the list or of a match policy), a file of signed batches or a line to learn from, of
+ * any bytes, as hqctl opens them. A draft that reads writes
  * to a file that reads the same; one that composes makes batches that follow one another.
  */
 #include <assert.h>
@@ -7,6 +8,8 @@
 #include <string.h>
 
 #include "gateway/hqctl/batch_file.h"
+#include "gateway/hqctl/pairs.h"
+#include "gateway/hqctl/policy_draft.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,10 +32,50 @@ static void use_draft(struct draft *draft)
     free(text);
 }
 
+static void take_policy(const char *data, size_t size)
+{
+    struct err_text err = {""};
+    struct policy_draft draft;
+    struct policy_draft again;
+    struct envelope envelope;
+    char *text = NULL;
+    size_t text_size = 0;
+    if (policy_draft_read(data, size, &draft, &err) != 0) {
+        assert(err.text[0]);
+        return;
+    }
+    assert(policy_draft_write(&draft, &text, &text_size) == 0);
+    assert(policy_draft_read(text, text_size, &again, &err) == 0);
+    assert(draft.version == again.version && draft.traffic == again.traffic);
+    for (int i = 0; i < CHANNEL_ALPHABETS; i++)
+        assert(draft.channels[i].size_bytes == again.channels[i].size_bytes);
+    if (policy_draft_compose(&draft, (struct wall_time){1795392000000}, &envelope, &err) == 0)
+        envelope_fini(&envelope);
+    policy_draft_fini(&again);
+    policy_draft_fini(&draft);
+    free(text);
+}
+
+static void take_pairs(const char *data, size_t size)
+{
+    struct pairs pairs;
+    struct err_text err = {""};
+    assert(pairs_init(&pairs) == 0);
+    if (pairs_add_line(&pairs, data, size, &err) != 0)
+        assert(err.text[0]);
+    pairs_settle(&pairs);
+    for (size_t i = 0; i < pairs.count; i++)
+        assert(pairs.pairs[i].truth != 0 && !plate_has_unread(pairs.pairs[i].truth) &&
+               pairs.pairs[i].read.candidate_count <= READ_CANDIDATES_MAX);
+    pairs_fini(&pairs);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct err_text err = {""};
     struct draft draft;
+    take_policy((const char *)data, size);
+    take_pairs((const char *)data, size);
     struct batch_file file;
     if (draft_read((const char *)data, size, &draft, &err) == 0) {
         use_draft(&draft);

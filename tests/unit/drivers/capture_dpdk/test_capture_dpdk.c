@@ -102,6 +102,46 @@ static void a_closed_port_opens_again(void **state)
     }
 }
 
+/* A port that nothing wakes: its sleeps grow to their longest, and then there are few. */
+static void an_idle_port_sleeps(void **state)
+{
+    enum { IDLE_MS = 1000, FIRST_SLEEPS = 10 };
+    (void)state;
+    struct capture_frame frames[CAPTURE_BURST_MAX];
+    struct capture_source *source = open_dpdk();
+    struct capture_stats before;
+    struct capture_stats after;
+    int seen = 0;
+    while (seen < FRAMES)
+        seen += capture_poll(source, frames, CAPTURE_BURST_MAX, IDLE_MS);
+    assert_int_equal(capture_poll(source, frames, CAPTURE_BURST_MAX, IDLE_MS / 10), 0);
+    capture_stats(source, &before);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(capture_poll(source, frames, CAPTURE_BURST_MAX, IDLE_MS / 10), 0);
+    capture_stats(source, &after);
+    assert_in_range(after.sleeps - before.sleeps, 1,
+                    IDLE_MS * 1000 / CAPTURE_DPDK_SLEEP_MIN_US + FIRST_SLEEPS);
+    capture_close(source);
+}
+
+static void a_queue_waits_for_the_first_and_no_port_has_more_than_it_has(void **state)
+{
+    (void)state;
+    static char vdev[128];
+    snprintf(vdev, sizeof vdev, "--vdev=net_pcap0,rx_pcap=%s", pcap_path);
+    struct capture_dpdk_options options = options_with(vdev);
+    struct capture_source *source = NULL;
+    struct err_text err;
+    options.queue_count = 2;
+    options.queue = 1;
+    assert_int_equal(capture_dpdk_open(&options, &source, &err), ERR_BUSY);
+    options.queue = 0;
+    assert_int_equal(capture_dpdk_open(&options, &source, &err), ERR_NOT_FOUND);
+    assert_non_null(strstr(err.text, "queues = '2': it has 1 receive queues"));
+    options.queue = 2;
+    assert_int_equal(capture_dpdk_open(&options, &source, &err), ERR_INVALID);
+}
+
 static void two_sources_cannot_share_a_port(void **state)
 {
     (void)state;
@@ -156,7 +196,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sources_yield_the_same_frames_in_order),
         cmocka_unit_test(a_closed_port_opens_again),
+        cmocka_unit_test(an_idle_port_sleeps),
         cmocka_unit_test(two_sources_cannot_share_a_port),
+        cmocka_unit_test(a_queue_waits_for_the_first_and_no_port_has_more_than_it_has),
         cmocka_unit_test(other_arguments_or_ports_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,4 +1,5 @@
 /* Which camera may speak: binding, lane, tag, counter, each with its cause. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -286,6 +287,51 @@ static void options_are_checked(void **state)
     refused(c, 2, "camera 8: device_id = 'same': camera 7 has it");
 }
 
+enum { THREADS = 4, TRIES = 5000 };
+
+struct sender {
+    pthread_t thread;
+    struct camera_table *table;
+    uint64_t admitted;
+};
+
+/* Each sends the same counters, as of a frame that came to two queues. */
+static void *send_counters(void *arg)
+{
+    struct sender *s = arg;
+    const struct frame_info f = frame();
+    for (uint64_t counter = 1; counter <= TRIES; counter++) {
+        struct plate_read read;
+        s->admitted += send(s->table, &f, 7, 3, KEY, counter, &read) == CAMERA_OK;
+    }
+    return NULL;
+}
+
+static void of_one_counter_in_several_threads_one_is_admitted(void **state)
+{
+    (void)state;
+    const struct camera_options options = camera(7);
+    struct camera_table *table = table_of(&options, 1);
+    struct sender senders[THREADS] = {{.table = NULL}};
+    struct camera_counter kept;
+    uint64_t admitted = 0;
+    for (int i = 0; i < THREADS; i++) {
+        senders[i].table = table;
+        assert_int_equal(pthread_create(&senders[i].thread, NULL, send_counters, &senders[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(senders[i].thread, NULL);
+        admitted += senders[i].admitted;
+    }
+    assert_in_range(admitted, 1, TRIES);
+    assert_int_equal(camera_table_counters(table, &kept, 1), 1);
+    assert_int_equal(kept.high, TRIES);
+    assert_int_equal(camera_table_counter_changes(table), admitted);
+    assert_int_equal(camera_table_count(table, 7, CAMERA_OK), admitted);
+    assert_int_equal(camera_table_count(table, 7, CAMERA_REPLAY), THREADS * TRIES - admitted);
+    camera_table_destroy(table);
+}
+
 static void an_empty_table_knows_nobody(void **state)
 {
     (void)state;
@@ -312,6 +358,7 @@ int main(void)
         cmocka_unit_test(without_a_checked_tag_a_read_is_worth_less),
         cmocka_unit_test(json_cameras_have_their_own_format),
         cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(of_one_counter_in_several_threads_one_is_admitted),
         cmocka_unit_test(an_empty_table_knows_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

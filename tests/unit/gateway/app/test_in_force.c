@@ -467,10 +467,49 @@ static void test_readers_while_the_list_changes(void **state)
     wanted_list_destroy(list);
 }
 
+static void test_the_judge_stays_over_every_change_of_the_list(void **state)
+{
+    (void)state;
+    struct err_text err = {0};
+    struct wanted_list *list = list_with_keys(plan.world);
+    struct match_judge *judge = NULL;
+    const struct match_operating_point point = {MATCH_FALSE_ALERTS_DEFAULT, MATCH_VEHICLES_DEFAULT};
+    const struct in_force *now = NULL;
+    int rebuilds = 0;
+    adds_until_full = -1;
+    always_worn = creates_fail = false;
+    ok(match_judge_create(NULL, 0, &point, &judge, &err), &err);
+    struct in_force *next = in_force_next(&slot);
+    assert_non_null(next);
+    next->judge = judge;
+    in_force_publish(&slot, next); /* before any list */
+    for (uint64_t revision = 1; revision <= 3; revision++) {
+        struct stage *stage = &plan.stages[revision];
+        ok(wanted_list_apply_batch(list, stage->batch.data, stage->batch.size, &err), &err);
+        assert_int_equal(bring_into_force(list, &rebuilds), 0);
+        wanted_list_settle(list);
+        now = slot;
+        assert_ptr_equal(now->judge, judge);
+        assert_int_equal(now->status.revision, revision);
+    }
+    assert_int_equal(rebuilds, 1);
+    const struct match_index *index = now->index;
+    next = in_force_next(&slot);
+    assert_non_null(next);
+    assert_int_equal(match_judge_create(NULL, 0, &point, &next->judge, &err), 0);
+    in_force_publish(&slot, next); /* the one before is destroyed, the index is not */
+    now = slot;
+    assert_ptr_equal(now->index, index);
+    assert_ptr_not_equal(now->judge, judge);
+    in_force_destroy(&slot);
+    wanted_list_destroy(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readers_while_the_list_changes),
+        cmocka_unit_test(test_the_judge_stays_over_every_change_of_the_list),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

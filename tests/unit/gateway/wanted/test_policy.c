@@ -246,21 +246,6 @@ static void test_a_clerk_who_left(void **state)
     assert_int_equal(f->policy, 0);
 }
 
-static void test_another_look_alike_rule_takes_a_new_index(void **state)
-{
-    (void)state;
-    struct match_policy policy = policy_make(1);
-    int before = f->lists;
-    store_policy(1); /* k as built in */
-    until(f, f->policy == 1);
-    assert_int_equal(f->lists, before);
-    policy.version = 2;
-    policy.look_alike_max = 2;
-    plant(text_of(&policy, WORLD_CLERK_A, WORLD_CLERK_B));
-    until(f, f->policy == 2 && f->lists == before + 1);
-    assert_int_equal(f->status.revision, 3);
-}
-
 static void test_a_channel_nobody_can_read_is_refused_whole(void **state)
 {
     (void)state;
@@ -291,7 +276,6 @@ int main(void)
         WITH_REDIS(test_a_damaged_file_is_set_aside_and_fetched_again),
         WITH_REDIS(test_only_the_newest_file_stays),
         WITH_REDIS(test_a_clerk_who_left),
-        WITH_REDIS(test_another_look_alike_rule_takes_a_new_index),
         WITH_REDIS(test_a_channel_nobody_can_read_is_refused_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

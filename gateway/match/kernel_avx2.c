@@ -1,0 +1,87 @@
+/* The kernel for AVX2: buckets and sets by halves of 32 bytes, keys one by one. See kernel.h. */
+#include "gateway/match/kernel.h"
+
+#if KERNEL_VECTOR
+
+#include <immintrin.h>
+
+struct kernel_hand {
+    const struct kernel_view *view;
+};
+
+KERNEL_INLINE struct kernel_hand kernel_take(const struct kernel_view *view)
+{
+    return (struct kernel_hand){view};
+}
+
+KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_key *keys, bool folds,
+                                  struct scan_block *out)
+{
+    const struct kernel_view *view = hand->view;
+    out->sure = 0;
+    out->second_form = 0;
+    for (unsigned i = 0; i < SCAN_BLOCK; i++) {
+        plate_key key = folds ? look_alike_fold(&view->look_alike, keys[i]) : keys[i];
+        out->keys[i] = keys[i] ? key_slot(key) : KEY_SLOT_NONE;
+        out->marks[i] = table_mark_of(&view->table, table_hash(&view->table, out->keys[i]));
+        out->sure |= (unsigned)key_has_unread(keys[i]) << i;
+        out->second_form |= (unsigned)key_form(keys[i]) << i;
+        __builtin_prefetch((const uint8_t *)view->table.slots + out->marks[i]);
+    }
+}
+
+KERNEL_INLINE bool kernel_partial(const struct partial_block *block, plate_key key)
+{
+    __m256i low = _mm256_set1_epi64x(-1);
+    __m256i high = low;
+    for (int place = 0; place < KEY_SYMBOLS_1; place++) {
+        unsigned symbol = key >> (KEY_BITS_1 * (KEY_SYMBOLS_1 - 1 - place)) & 0x7F;
+        const __m256i *set = (const __m256i *)&block->sets[place][symbol];
+        low = _mm256_and_si256(low, _mm256_load_si256(set));
+        high = _mm256_and_si256(high, _mm256_load_si256(set + 1));
+    }
+    __m256i any = _mm256_or_si256(low, high);
+    return !_mm256_testz_si256(any, any);
+}
+
+KERNEL_INLINE bool kernel_bucket_has(const uint8_t *bucket, uint64_t key)
+{
+    const __m256i *halves = (const __m256i *)bucket;
+    __m256i wanted = _mm256_set1_epi64x((long long)key);
+    __m256i low = _mm256_xor_si256(_mm256_load_si256(halves), wanted);
+    __m256i high = _mm256_xor_si256(_mm256_load_si256(halves + 1), wanted);
+    /* Doubling shifts the mark, bit 63, out. */
+    low = _mm256_cmpeq_epi64(_mm256_add_epi64(low, low), _mm256_setzero_si256());
+    high = _mm256_cmpeq_epi64(_mm256_add_epi64(high, high), _mm256_setzero_si256());
+    __m256i any = _mm256_or_si256(low, high);
+    return !_mm256_testz_si256(any, any);
+}
+
+KERNEL_INLINE bool kernel_pair_has(const struct kernel_hand *hand, const uint64_t *marks,
+                                   const uint64_t *keys)
+{
+    const struct table *table = &hand->view->table;
+    bool has = false;
+    for (int i = 0; i < 2; i++) {
+        has |=
+            table_is_marked(table, marks[i]) ||
+            kernel_bucket_has((const uint8_t *)table->slots + (marks[i] & ~UINT64_C(63)), keys[i]);
+    }
+    return has;
+}
+
+#include "gateway/match/kernel_scan.h"
+
+static bool runs_here(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+}
+
+const struct kernel kernel_avx2 = {
+    .number = MATCH_KERNEL_AVX2, .scan = kernel_scan, .runs_here = runs_here};
+
+#else
+
+typedef int kernel_avx2_is_not_built;
+
+#endif

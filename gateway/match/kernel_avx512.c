@@ -1,0 +1,167 @@
+/*
+ * The kernel for AVX-512 with byte permutes: eight keys are folded, hashed and compared at once. A
+ * key's nine fields of 7 bits become bytes (eight by one shift of its own for each byte, the ninth
+ * is the lowest), the bytes are looked up in a table of 128, and packed again. See kernel.h.
+ */
+#include "gateway/match/kernel.h"
+
+#if KERNEL_VECTOR
+
+#include <immintrin.h>
+
+struct kernel_hand {
+    const struct kernel_view *view;
+    const uint8_t *slots;
+    __m512i low; /* symbols 0-63 and 64-127 folded */
+    __m512i high;
+    __m512i seed[3];
+    __m512i bucket_count;
+    __m512i key_mask; /* of a slot */
+};
+
+/* Keeps a constant in its register, where the compiler would make it anew for every key. */
+KERNEL_INLINE __m512i opaque(__m512i value)
+{
+    __asm__("" : "+v"(value));
+    return value;
+}
+
+KERNEL_INLINE struct kernel_hand kernel_take(const struct kernel_view *view)
+{
+    const struct table *table = &view->table;
+    return (struct kernel_hand){.view = view,
+                                .slots = (const uint8_t *)table->slots,
+                                .low = _mm512_loadu_si512(view->look_alike.symbols),
+                                .high = _mm512_loadu_si512(view->look_alike.symbols + 64),
+                                .seed = {_mm512_set1_epi64((long long)table->seed[0]),
+                                         _mm512_set1_epi64((long long)table->seed[1]),
+                                         _mm512_set1_epi64((long long)table->seed[2])},
+                                .bucket_count = _mm512_set1_epi64(table->bucket_count),
+                                .key_mask = opaque(_mm512_set1_epi64(INT64_MAX))};
+}
+
+/* Bits of the keys that have a field of seven ones: see key_unread_1. */
+KERNEL_INLINE unsigned unread_bits(__m512i keys)
+{
+    __m512i two = _mm512_and_si512(keys, _mm512_srli_epi64(keys, 1));
+    __m512i four = _mm512_and_si512(two, _mm512_srli_epi64(two, 2));
+    __m512i seven = _mm512_and_si512(four, _mm512_srli_epi64(four, 3));
+    return (unsigned)_mm512_test_epi64_mask(seven, _mm512_set1_epi64(0x0102040810204081));
+}
+
+/* Folds keys of the first form. */
+KERNEL_INLINE __m512i fold(const struct kernel_hand *hand, __m512i keys)
+{
+    /* Ternary logic: bits of the second operand where the first has ones, else of the third. */
+    enum { SELECT = 0xCA };
+    const __m512i offsets = _mm512_set1_epi64(0x38312A231C150E07);
+    __m512i eight = _mm512_multishift_epi64_epi8(offsets, keys);
+    __m512i ninth = _mm512_permutex2var_epi8(hand->low, keys, hand->high);
+    eight = _mm512_permutex2var_epi8(hand->low, eight, hand->high);
+    /* Times 1 and 128, then 1 and 16384: two fields become 14 bits, four become 28. */
+    __m512i pairs = _mm512_maddubs_epi16(_mm512_set1_epi16((short)0x8001), eight);
+    __m512i fours = _mm512_madd_epi16(pairs, _mm512_set1_epi32(0x40000001));
+    __m512i packed = _mm512_ternarylogic_epi64(_mm512_set1_epi64((1 << 28) - 1), fours,
+                                               _mm512_srli_epi64(fours, 4), SELECT);
+    return _mm512_ternarylogic_epi64(_mm512_set1_epi64(0x7F), ninth, _mm512_slli_epi64(packed, 7),
+                                     SELECT);
+}
+
+/* Keys of the second form and with unread symbols are few: one by one. */
+static __attribute__((noinline)) void prepare_one_by_one(const struct look_alike *look_alike,
+                                                         const plate_key *keys,
+                                                         struct scan_block *out)
+{
+    for (unsigned i = 0; i < SCAN_BLOCK; i++) {
+        out->keys[i] = keys[i] ? key_slot(look_alike_fold(look_alike, keys[i])) : 0;
+        out->sure |= (unsigned)key_has_unread(keys[i]) << i;
+    }
+}
+
+/* table_mark_of(table_hash()) of eight keys. */
+KERNEL_INLINE __m512i marks_of(const struct kernel_hand *hand, __m512i keys)
+{
+    __m512i left =
+        _mm512_add_epi64(hand->seed[0], _mm512_and_si512(keys, _mm512_set1_epi64(UINT32_MAX)));
+    __m512i right = _mm512_add_epi64(hand->seed[1], _mm512_srli_epi64(keys, 32));
+    __m512i hash = _mm512_add_epi64(_mm512_mullo_epi64(left, right), hand->seed[2]);
+    __m512i spread = _mm512_mul_epu32(_mm512_srli_epi64(hash, 32), hand->bucket_count);
+    return _mm512_andnot_si512(_mm512_set1_epi64(7), _mm512_srli_epi64(spread, 26));
+}
+
+KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_key *keys, bool folds,
+                                  struct scan_block *out)
+{
+    __m512i given = _mm512_loadu_si512(keys);
+    __m512i folded = folds ? fold(hand, given) : given;
+    unsigned second_form = (unsigned)_mm512_movepi64_mask(given);
+    out->second_form = second_form;
+    out->sure = unread_bits(given) & ~second_form;
+    if (__builtin_expect((second_form | out->sure) != 0, 0)) {
+        prepare_one_by_one(&hand->view->look_alike, keys, out);
+        folded = _mm512_load_si512(out->keys);
+    }
+    folded = _mm512_mask_blend_epi64(_mm512_test_epi64_mask(given, given),
+                                     _mm512_set1_epi64((long long)KEY_SLOT_NONE), folded);
+    __m512i marks = marks_of(hand, folded);
+    _mm512_store_si512(out->keys, folded);
+    _mm512_store_si512(out->marks, marks);
+    for (int i = 0; i < SCAN_BLOCK; i++) {
+        __builtin_prefetch(hand->slots + out->marks[i], 0, 2);
+    }
+}
+
+KERNEL_INLINE bool kernel_partial(const struct partial_block *block, plate_key key)
+{
+    __m512i left = _mm512_load_si512(&block->sets[0][key >> 56 & 0x7F]);
+    for (int place = 1; place < KEY_SYMBOLS_1; place++) {
+        unsigned symbol = key >> (KEY_BITS_1 * (KEY_SYMBOLS_1 - 1 - place)) & 0x7F;
+        left = _mm512_and_si512(left, _mm512_load_si512(&block->sets[place][symbol]));
+    }
+    return _mm512_test_epi64_mask(left, left) != 0;
+}
+
+KERNEL_INLINE bool kernel_bucket_has(const uint8_t *bucket, uint64_t key)
+{
+    __m512i differing =
+        _mm512_xor_si512(_mm512_load_si512(bucket), _mm512_set1_epi64((long long)key));
+    return _mm512_testn_epi64_mask(differing, _mm512_set1_epi64(INT64_MAX)) != 0;
+}
+
+KERNEL_INLINE __mmask8 differing(const struct kernel_hand *hand, const uint8_t *slot, uint64_t key)
+{
+    const uint8_t *bucket = (const uint8_t *)((uintptr_t)slot & ~(uintptr_t)63);
+    __m512i different =
+        _mm512_xor_si512(_mm512_load_si512(bucket), _mm512_set1_epi64((long long)key));
+    return _mm512_testn_epi64_mask(different, hand->key_mask);
+}
+
+KERNEL_INLINE bool kernel_pair_has(const struct kernel_hand *hand, const uint64_t *marks,
+                                   const uint64_t *keys)
+{
+    const uint8_t *first = hand->slots + marks[0];
+    const uint8_t *second = hand->slots + marks[1];
+    __mmask8 equal_1 = differing(hand, first, keys[0]);
+    __mmask8 equal_2 = differing(hand, second, keys[1]);
+    int64_t passed = *(const int64_t *)first | *(const int64_t *)second;
+    return __builtin_expect(!_kortestz_mask8_u8(equal_1, equal_2), 0) ||
+           __builtin_expect(passed < 0, 0);
+}
+
+#include "gateway/match/kernel_scan.h"
+
+static bool runs_here(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vbmi");
+}
+
+const struct kernel kernel_avx512 = {
+    .number = MATCH_KERNEL_AVX512, .scan = kernel_scan, .runs_here = runs_here};
+
+#else
+
+typedef int kernel_avx512_is_not_built;
+
+#endif

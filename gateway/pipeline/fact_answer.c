@@ -1,0 +1,16 @@
+/* An officer's answer to a hit, as JSON. See fact.h. */
+#include "gateway/pipeline/fact_json.h"
+
+void answer_into(json_t *body, const struct fact *fact)
+{
+    const struct fact_answer *answer = &fact->u.answer;
+    put_id(body, "hit", answer->hit);
+    put_id(body, "passage", answer->passage);
+    put_id(body, "entry", answer->entry);
+    put_text(body, "answer", answer->confirmed ? "confirm" : "misread");
+    put_plate(body, "listed", answer->listed);
+    put_plate(body, "plate", answer->seen);
+    json_t *read = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
+    if (read)
+        json_object_set_new(body, "read", read);
+}
