@@ -209,19 +209,11 @@ static void decide(struct pipeline *p, struct lane_slot *slot, struct read_resul
 
 /* ---- the lane ---- */
 
-static bool lane_follows(const struct lane_status *status, uint64_t passage)
-{
-    for (int i = 0; i < status->vehicle_count; i++)
-        if (status->vehicles[i] == passage)
-            return true;
-    return false;
-}
-
 /* Those that are new; all that still hold when the lane has lost sight of it meanwhile. */
 static void fill_lane_hits(const struct read_result *r, struct lane_passage_event *out)
 {
     const struct vehicle *v = r->vehicle;
-    bool all = r->finding.again && !lane_follows(&r->status, v->id);
+    bool all = r->finding.again && !vehicle_is_queued(&r->status, v->id);
     for (int i = 0; all && i < v->hit_count; i++)
         if (!v->hits[i].settled)
             out->hits[out->hit_count++] = (struct lane_hit){.hit = v->hits[i].hit,
@@ -290,7 +282,7 @@ static void doubt_others(struct pipeline *p, struct lane_slot *slot, const struc
         v->decision.raise = false;
         event.u.passage.passage = v->id;
         event.u.passage.decision = v->decision;
-        if (lane_follows(&r->status, v->id))
+        if (vehicle_is_queued(&r->status, v->id))
             step(p, slot, &event);
     }
 }

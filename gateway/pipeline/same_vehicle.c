@@ -154,10 +154,7 @@ static bool read_by_roles(const struct look *l, const struct vehicle *v, enum ca
 
 static bool is_in_queue(const struct look *l, const struct vehicle *v)
 {
-    for (int i = 0; l->status->order_known && i < l->status->vehicle_count; i++)
-        if (l->status->vehicles[i] == v->id)
-            return true;
-    return false;
+    return l->status->order_known && vehicle_is_queued(l->status, v->id);
 }
 
 static struct vehicle_finding same(struct vehicle *v, bool again)

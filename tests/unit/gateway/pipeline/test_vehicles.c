@@ -199,10 +199,10 @@ static void a_lane_without_loops_forgets_after_the_silence(void **state)
     world_want(w, WANTED);
     uint64_t passage = SEE(w, .camera = FRONT, .plate = WANTED);
     for (int i = 0; i < 10; i++) {
-        world_run(w, VEHICLE_SILENCE_DEFAULT_MS - 1000);
+        world_run(w, WORLD_SILENCE_MS - 1000);
         assert_int_equal(SEE(w, .camera = FRONT, .plate = WANTED), passage);
     }
-    world_run(w, VEHICLE_SILENCE_DEFAULT_MS);
+    world_run(w, WORLD_SILENCE_MS);
     assert_true(SEE(w, .camera = FRONT, .plate = WANTED) != passage);
     assert_int_equal(world_alerts(w), 2);
     world_destroy(w);
