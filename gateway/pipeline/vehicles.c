@@ -190,7 +190,7 @@ void vehicles_settled(struct vehicles *vehicles, uint64_t passage)
         v->hits[i].settled = true;
 }
 
-static bool is_queued(const struct lane_status *status, uint64_t passage)
+bool vehicle_is_queued(const struct lane_status *status, uint64_t passage)
 {
     for (int i = 0; i < status->vehicle_count; i++)
         if (status->vehicles[i] == passage)
@@ -203,7 +203,7 @@ bool vehicle_is_present(const struct vehicles *vehicles, const struct vehicle_op
                         struct mono_time now)
 {
     bool entry = (options->wired & INPUT_BIT(INPUT_ENTRY_LOOP)) != 0;
-    bool queued = status->order_known && is_queued(status, v->id);
+    bool queued = status->order_known && vehicle_is_queued(status, v->id);
     int64_t silent_ms = mono_diff_ms(now, v->last);
     if (v->id == 0 || v->over || (v->unvouched && !queued))
         return false;
@@ -251,8 +251,7 @@ static bool note_plate(struct vehicle_plate *plate, const struct plate_read *rea
         .class =
             read->class != PLATE_CLASS_UNKNOWN || plate->key != read->key ? read->class : class,
         .colour = read->colour,
-        .confidence = read->confidence,
-        .authenticity = read->authenticity};
+        .confidence = read->confidence};
     for (int i = 0; i < read->candidate_count; i++)
         plate->candidates[plate->candidate_count++] = read->candidates[i].key;
     return true;

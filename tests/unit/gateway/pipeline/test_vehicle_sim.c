@@ -55,6 +55,7 @@ struct one_read {
     uint16_t camera;
     uint8_t confidence;
     double at_s;
+    double wrong_s; /* when the lane last had another passage at the stop line */
 };
 
 struct sim {
@@ -66,6 +67,8 @@ struct sim {
     int last_car; /* behind which the next one drives */
     double next_in_s;
     struct car cars[VEHICLES];
+    double wrong_s;
+    int misled; /* reads put to another car's passage while the lane was wrong */
     size_t read_count;
     struct one_read reads[READS_MAX];
 };
@@ -183,7 +186,8 @@ static void read_car(struct sim *s, struct car *car, uint16_t camera, uint64_t e
                           .car = (int)(car - s->cars),
                           .camera = camera,
                           .confidence = read.confidence,
-                          .at_s = (double)w->now.ns / 1e9};
+                          .at_s = (double)w->now.ns / 1e9,
+                          .wrong_s = s->wrong_s};
 }
 
 static bool stands(const struct car *car, double before)
@@ -350,6 +354,23 @@ static void move_car(struct sim *s, int i)
     }
 }
 
+/* The lane, sure of the order, has a passage at the stop line no read of which is of the car that
+ * stands there: a misread was queued as a vehicle of its own, and the rest moved up. */
+static bool lane_is_wrong(const struct sim *s)
+{
+    const struct lane_state *lane = &world_slot(s->w)->state;
+    uint64_t passage = lane->order_known && lane->arrived > 0 ? lane->queue[0].passage : 0;
+    for (int i = 0; passage != 0 && i < s->next; i++) {
+        if (!covers(&s->cars[i], -0.5, 0.5) || s->cars[i].stood_s < 0.5)
+            continue;
+        for (size_t r = 0; r < s->read_count; r++)
+            if (s->reads[r].passage == passage && s->reads[r].car == i)
+                return false;
+        return true;
+    }
+    return false;
+}
+
 static bool lane_is_empty(const struct sim *s)
 {
     for (int i = 0; i < s->next; i++)
@@ -371,6 +392,8 @@ static void run_traffic(struct sim *s)
             move_car(s, i);
         s->w->active = (s->w->active & INPUT_BIT(INPUT_LIMIT_CLOSED)) | loops_of(s);
         world_run(s->w, WORLD_STEP_MS);
+        if (lane_is_wrong(s))
+            s->wrong_s = (double)s->w->now.ns / 1e9;
     }
 }
 
@@ -430,10 +453,10 @@ static const struct one_read *joined(const struct sim *s, size_t at)
     return before;
 }
 
-/* A passage with reads of two cars: only where a misread says exactly what the neighbour's plate is
- * read as, which no camera can tell, and never once the loop has cleared between them. What says no
- * plate can hide none. */
-static int check_merges(const struct sim *s)
+/* A passage with reads of two cars, while the lane has the order right: only where a misread says
+ * exactly what the neighbour's plate is read as, which no camera can tell, and never once the loop
+ * has cleared between them. What says no plate can hide none. */
+static int check_merges(struct sim *s)
 {
     int excused = 0;
     for (size_t i = 0; i < s->read_count; i++) {
@@ -441,6 +464,10 @@ static int check_merges(const struct sim *s)
         const struct one_read *before = read->key != 0 ? joined(s, i) : NULL;
         if (!before)
             continue;
+        if (read->wrong_s > before->at_s) {
+            s->misled++;
+            continue;
+        }
         bool apart = s->cars[before->car].plate != s->cars[read->car].plate;
         bool loop_between = s->cars[before->car].gone_s + CLEAR_S < read->at_s;
         if (!apart || loop_between || !shares_a_text(s, read->passage, read->car)) {
@@ -510,7 +537,7 @@ static void check_bound(const struct sim *s)
     }
 }
 
-static void one_run(uint64_t seed, int *out_merged, int *out_reads, int *out_passages)
+static void one_run(uint64_t seed, int *out_merged, int *out_reads, int *out_misled)
 {
     struct sim *s = calloc(1, sizeof *s);
     assert_non_null(s);
@@ -523,7 +550,7 @@ static void one_run(uint64_t seed, int *out_merged, int *out_reads, int *out_pas
     check_alerts(s);
     check_bound(s);
     *out_reads += (int)s->read_count;
-    *out_passages += world_count(s->w, FACT_PASSAGE, 0);
+    *out_misled += s->misled;
     world_destroy(s->w);
     free(s);
 }
@@ -541,12 +568,15 @@ static void traffic_is_told_apart_and_every_wanted_vehicle_alerts(void **state)
     uint64_t runs = setting("CHECKPOINT_RUNS", RUNS_DEFAULT);
     int merged = 0;
     int reads = 0;
-    int passages = 0;
+    int misled = 0;
     print_message("seed %llu, %llu runs\n", (unsigned long long)seed, (unsigned long long)runs);
     for (uint64_t i = 0; i < runs; i++)
-        one_run(seed + i, &merged, &reads, &passages);
-    print_message("%d reads, %d times a neighbour was read as exactly the plate before it\n", reads,
-                  merged);
+        one_run(seed + i, &merged, &reads, &misled);
+    print_message(
+        "%d reads; %d times a neighbour was read as exactly the plate before it, %d times "
+        "the lane had the order wrong\n",
+        reads, merged, misled);
+    assert_true(misled * 400 < reads); /* what is not judged is next to nothing */
     assert_true(reads > (int)runs * VEHICLES);
 }
 
