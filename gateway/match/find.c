@@ -256,16 +256,17 @@ void match_find(const struct match_index *index, const struct match_judge *judge
     struct look l = {index, read, now, clock_trusted, judge, out};
     out->hit_count = 0;
     out->dropped = 0;
-    if (read->kind == PLATE_KEY && key_has_unread(read->key)) {
+    bool key = read->kind == PLATE_KEY && key_is_valid(read->key);
+    if (key && key_has_unread(read->key)) {
         offer_for_unread(&l);
-    } else if (read->kind == PLATE_KEY) {
+    } else if (key) {
         offer_plate(&l, read->key, read->key, false);
         offer_partial(&l, read->key);
     }
     for (int i = 0; i < read->candidate_count; i++) {
-        plate_key key = read->candidates[i].key;
-        if (key != 0 && !key_has_unread(key)) {
-            offer_plate(&l, key, key, true);
+        plate_key candidate = read->candidates[i].key;
+        if (candidate != 0 && !key_has_unread(candidate)) {
+            offer_plate(&l, candidate, candidate, true);
         }
     }
 }

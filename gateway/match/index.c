@@ -21,7 +21,9 @@ static uint64_t folded_slot(const struct match_index *index, plate_key key)
     return key_slot(look_alike_fold(&index->view.look_alike, key));
 }
 
-static int known_symbols(plate_key key)
+/* A pattern that can be told. One that knows too few symbols stands in the table under its own key,
+ * which no read asks for: so it can be withdrawn again and costs a read nothing. */
+static bool is_pattern(plate_key key)
 {
     int form = key_form(key);
     int known = 0;
@@ -29,7 +31,7 @@ static int known_symbols(plate_key key)
         unsigned field = key_field(key, i);
         known += field != PLATE_SYMBOL_END && field != key_unread_field(form);
     }
-    return known;
+    return key_has_unread(key) && known >= MATCH_PARTIAL_KNOWN_MIN;
 }
 
 /* Before the key can be found: who finds it may ask for the symbols around it. */
@@ -56,7 +58,9 @@ static int add_full(struct match_index *index, const struct match_entry *entry)
     bool fresh = slot == TABLE_NO_SLOT;
     int result = fresh ? table_reserve(table, place, &slot) : 0;
     if (result == 0) {
-        note_symbols(index, entry->record.key);
+        if (!key_has_unread(entry->record.key)) {
+            note_symbols(index, entry->record.key);
+        }
         result = chain_add(&index->chains, &table->values[slot], entry, MATCH_SAME_PLATE_MAX);
     }
     if (result == 0 && fresh) {
@@ -65,21 +69,10 @@ static int add_full(struct match_index *index, const struct match_entry *entry)
     return result;
 }
 
-/* An entry that knows too few symbols is never told; it is counted, not kept. */
-static int add_partial(struct match_index *index, const struct match_entry *entry)
-{
-    plate_key key = entry->record.key;
-    if (known_symbols(key) < MATCH_PARTIAL_KNOWN_MIN) {
-        index->untold++;
-        return 0;
-    }
-    return partial_add(&index->view.partial[key_form(key)], key, entry);
-}
-
 static int explain(int result, const struct match_entry *entry, struct err_text *err)
 {
     unsigned long long id = entry->record.id;
-    bool partial = key_has_unread(entry->record.key);
+    bool partial = is_pattern(entry->record.key);
     switch (result) {
     case ERR_INVALID:
         return err_set(err, result, "entry %llu: its plate key is none", id);
@@ -104,7 +97,10 @@ static int add_entry(struct match_index *index, const struct match_entry *entry)
     if (!key_is_valid(entry->record.key)) {
         return ERR_INVALID;
     }
-    return key_has_unread(entry->record.key) ? add_partial(index, entry) : add_full(index, entry);
+    return is_pattern(entry->record.key)
+               ? partial_add(&index->view.partial[key_form(entry->record.key)], entry->record.key,
+                             entry)
+               : add_full(index, entry);
 }
 
 static void count_entries(struct match_index *index, size_t count)
@@ -139,23 +135,11 @@ static int remove_full(struct match_index *index, const struct match_entry *entr
     return result;
 }
 
-static int remove_partial(struct match_index *index, const struct match_entry *entry)
-{
-    plate_key key = entry->record.key;
-    if (known_symbols(key) >= MATCH_PARTIAL_KNOWN_MIN) {
-        return partial_remove(&index->view.partial[key_form(key)], key, entry);
-    }
-    if (index->untold == 0) {
-        return ERR_NOT_FOUND;
-    }
-    index->untold--;
-    return 0;
-}
-
 int match_index_withdraw(struct match_index *index, const struct match_entry *entry)
 {
-    int result = key_has_unread(entry->record.key) ? remove_partial(index, entry)
-                                                   : remove_full(index, entry);
+    plate_key key = entry->record.key;
+    int result = is_pattern(key) ? partial_remove(&index->view.partial[key_form(key)], key, entry)
+                                 : remove_full(index, entry);
     if (result == 0) {
         count_entries(index, match_index_count(index) - 1);
         index->withdrawn++;
@@ -261,8 +245,9 @@ static int build_until_it_fits(struct match_index *index, const struct match_ent
 static int check_options(const struct match_options *options, size_t count, struct err_text *err)
 {
     if (count > MATCH_ENTRIES_MAX || options->room > MATCH_ENTRIES_MAX - count) {
-        return err_set(err, ERR_TOO_LARGE, "%zu entries and room for %zu, expected at most %d",
-                       count, options->room, MATCH_ENTRIES_MAX);
+        return err_set(err, ERR_TOO_LARGE,
+                       "%zu entries and room for %zu, expected at most %d in all", count,
+                       options->room, MATCH_ENTRIES_MAX);
     }
     if (options->look_alike_max > MATCH_LOOK_ALIKE_MAX) {
         return err_set(err, ERR_INVALID, "look-alike symbols %u, expected at most %d",

@@ -20,7 +20,6 @@ struct match_index {
     struct symbol_set occurring[KEY_FORMS][KEY_SYMBOLS_2];
     _Atomic size_t count;
     size_t capacity;  /* the writer's */
-    size_t untold;    /* partial entries that know too few symbols; the writer's */
     size_t withdrawn; /* since the last match_index_reclaim; the writer's */
 };
 

@@ -158,16 +158,20 @@ bool match_judge_hit(const struct match_judge *judge, const struct plate_read *r
 {
     plate_key plate = hit->entry.key;
     plate_key best = read->kind == PLATE_KEY ? read->key : hit->read_key;
-    enum channel_alphabet alphabet = channel_alphabet_of(plate);
-    const struct likelihood *l = judge ? judge->likelihood[alphabet] : NULL;
-    hit->differs = differing_symbols(plate, best);
+    bool exact = hit->kind == MATCH_EXACT; /* nearly every hit: nothing to align */
+    hit->differs = exact ? 0 : differing_symbols(plate, best);
     hit->odds_db = MATCH_ODDS_NONE;
-    if (!l || entry_count == 0) {
+    if (!judge || entry_count == 0) {
+        return true;
+    }
+    enum channel_alphabet alphabet = channel_alphabet_of(plate);
+    const struct likelihood *l = judge->likelihood[alphabet];
+    if (!l) {
         return true;
     }
     double ratio_db = likelihood_ratio_db(l, read, best, plate);
     hit->odds_db = odds_of(ratio_db, entry_count);
-    if (hit->kind == MATCH_EXACT || read->candidate_count == 0 || plate_has_unread(plate)) {
+    if (exact || read->candidate_count == 0 || plate_has_unread(plate)) {
         return true;
     }
     return ratio_db >= threshold_db(judge, alphabet, entry_count);

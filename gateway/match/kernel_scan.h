@@ -59,9 +59,6 @@ static void scan_settle(struct scan *s)
 static __attribute__((noinline)) void scan_put_off(struct scan *s, uint64_t key, uint32_t at)
 {
     const struct table *table = &s->view->table;
-    if (key == KEY_SLOT_NONE) {
-        return;
-    }
     if (s->put_off == SCAN_PUT_OFF) {
         scan_settle(s);
     }
@@ -77,11 +74,16 @@ scan_compare_one(struct scan *s, const struct scan_block *block, unsigned i, uin
 {
     const struct table *table = &s->view->table;
     uint64_t mark = block->marks[i];
-    if (block->sure >> i & 1 ||
-        kernel_bucket_has((const uint8_t *)table->slots + (mark & ~UINT64_C(63)), block->keys[i])) {
+    uint64_t key = block->keys[i];
+    if (block->sure >> i & 1) {
         s->out_at[s->found++] = at + i;
+    } else if (key == KEY_SLOT_NONE) {
+        return;
+    } else if (kernel_bucket_has((const uint8_t *)table->slots + (mark & ~UINT64_C(63)), key)) {
+        s->out_at[s->found++] = at + i;
+        __builtin_prefetch((const uint8_t *)table->values + mark); /* match_find comes next */
     } else if (table_is_marked(table, mark)) {
-        scan_put_off(s, block->keys[i], at + i);
+        scan_put_off(s, key, at + i);
     }
 }
 

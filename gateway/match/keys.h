@@ -23,7 +23,8 @@ enum {
 #define KEY_FORM_2 (UINT64_C(1) << 63)
 /* Bit 63 of a slot is the table's own. */
 #define KEY_SLOT_MASK (~(UINT64_C(1) << 63))
-/* Nine unread symbols: the slot form of no key that stands in a table. */
+/* Nine unread symbols: the slot form that stands for "no key" in a scan, where a key with unread
+ * symbols is never compared. */
 #define KEY_SLOT_NONE KEY_SLOT_MASK
 
 /* The 63 bits by which a table knows a key. Keys of the second form, whose bits 62..60 are 0, get

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sys/random.h>
 
-enum { BUCKETS_MIN = 16, SEED_WORDS = 3, WORN_ONE_IN = 16 };
+enum { BUCKETS_MIN = 17, SEED_WORDS = 3, WORN_ONE_IN = 16 };
 
 static int make_seed(uint64_t seed, uint64_t out[SEED_WORDS])
 {
@@ -27,9 +27,29 @@ static int make_seed(uint64_t seed, uint64_t out[SEED_WORDS])
     return 0;
 }
 
-int table_init(struct table *table, size_t keys, uint64_t seed)
+static bool is_prime(size_t number)
+{
+    for (size_t divisor = 2; divisor * divisor <= number; divisor++) {
+        if (number % divisor == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A prime: whatever its step, a probe sequence comes to another bucket each time. */
+static size_t bucket_count_for(size_t keys)
 {
     size_t buckets = keys * 100 / (TABLE_LOAD_PERCENT * TABLE_BUCKET_SLOTS) + BUCKETS_MIN;
+    while (!is_prime(buckets)) {
+        buckets++;
+    }
+    return buckets;
+}
+
+int table_init(struct table *table, size_t keys, uint64_t seed)
+{
+    size_t buckets = bucket_count_for(keys);
     *table = (struct table){.bucket_count = (uint32_t)buckets};
     int result = buckets > INT32_MAX ? ERR_NO_MEMORY : make_seed(seed, table->seed);
     if (result == 0) {

@@ -22,7 +22,7 @@
 enum {
     TABLE_BUCKET_SLOTS = 8,
     TABLE_BUCKET_BYTES = 64,
-    TABLE_PROBES_MAX = 8, /* buckets a key may be in */
+    TABLE_PROBES_MAX = 16, /* buckets a key may be in, all different */
     TABLE_LOAD_PERCENT = 60
 };
 #define TABLE_PASSED (UINT64_C(1) << 63)
@@ -31,10 +31,10 @@ enum {
 struct table {
     _Atomic uint64_t *slots;  /* bucket_count * TABLE_BUCKET_SLOTS, key and mark */
     _Atomic uint64_t *values; /* of the slots */
-    uint32_t bucket_count;
-    uint64_t seed[3]; /* of the hash: a list made by an enemy cannot aim at a bucket */
-    size_t used;      /* the writer's */
-    size_t marks;     /* the writer's */
+    uint32_t bucket_count;    /* a prime */
+    uint64_t seed[3];         /* of the hash: a list made by an enemy cannot aim at a bucket */
+    size_t used;              /* the writer's */
+    size_t marks;             /* the writer's */
     struct pages pages;
 };
 

@@ -154,10 +154,7 @@ static bool read_by_roles(const struct look *l, const struct vehicle *v, enum ca
 
 static bool is_in_queue(const struct look *l, const struct vehicle *v)
 {
-    for (int i = 0; l->status->order_known && i < l->status->vehicle_count; i++)
-        if (l->status->vehicles[i] == v->id)
-            return true;
-    return false;
+    return l->status->order_known && vehicle_is_queued(l->status, v->id);
 }
 
 static struct vehicle_finding same(struct vehicle *v, bool again)
@@ -306,16 +303,19 @@ static bool may_tow(const struct vehicle *v)
            plate->class != LIGHT_MOTORCYCLE && plate->colour != COLOUR_BLUE;
 }
 
-/* Whether it was read on its way here and a camera like this one has still to read it. One that may
- * have left meanwhile counts too, for a while: it may not have. */
+/* Whether it was read on its way here and a camera like this one has still to read it. One that the
+ * lane has lost sight of counts too, for a while. */
 static bool is_due(const struct look *l, const struct vehicle *v)
 {
     enum camera_role before = (enum camera_role)(l->role - 1);
     bool has_it = !v->unplaced && read_by_roles(l, v, l->role, l->role);
-    if (v->id == 0 || v->proven != is_proven(l) || has_it ||
+    if (v->id == 0 || v->over || v->proven != is_proven(l) || has_it ||
         !read_by_roles(l, v, ROLE_FRONT, before))
         return false;
-    if (!is_present(l, v) && mono_diff_ms(l->now, v->last) > VEHICLE_LINGERS_MS)
+    const struct vehicle *other = vehicles_find_id(l->vehicles, v->perhaps);
+    bool lingers = mono_diff_ms(l->now, v->last) <= VEHICLE_LINGERS_MS ||
+                   (other && is_present(l, other)); /* one behind the other, or the same */
+    if (!is_present(l, v) && !lingers)
         return false;
     return l->place != PLATE_TRAILER || may_tow(v);
 }

@@ -190,7 +190,7 @@ void vehicles_settled(struct vehicles *vehicles, uint64_t passage)
         v->hits[i].settled = true;
 }
 
-static bool is_queued(const struct lane_status *status, uint64_t passage)
+bool vehicle_is_queued(const struct lane_status *status, uint64_t passage)
 {
     for (int i = 0; i < status->vehicle_count; i++)
         if (status->vehicles[i] == passage)
@@ -203,12 +203,14 @@ bool vehicle_is_present(const struct vehicles *vehicles, const struct vehicle_op
                         struct mono_time now)
 {
     bool entry = (options->wired & INPUT_BIT(INPUT_ENTRY_LOOP)) != 0;
-    bool queued = status->order_known && is_queued(status, v->id);
+    bool queued = status->order_known && vehicle_is_queued(status, v->id);
     int64_t silent_ms = mono_diff_ms(now, v->last);
     if (v->id == 0 || v->over || (v->unvouched && !queued))
         return false;
-    /* Without an entry loop the queue keeps the latest one for ever: only a loop vouches for it. */
-    if (queued && !v->unvouched && (entry || vehicles->loops.occupied))
+    /* Without an entry loop the queue keeps the latest one for ever: only a loop vouches for it.
+     * Whom a camera saw at the stop line is the next to leave, whatever the queue says. */
+    bool passed = v->at_line && mono_before(v->last, vehicles->cleared);
+    if (queued && !v->unvouched && !passed && (entry || vehicles->loops.occupied))
         return true;
     if (mono_before(v->last, vehicles->cleared))
         return false; /* somebody has left: perhaps this one */
@@ -249,8 +251,7 @@ static bool note_plate(struct vehicle_plate *plate, const struct plate_read *rea
         .class =
             read->class != PLATE_CLASS_UNKNOWN || plate->key != read->key ? read->class : class,
         .colour = read->colour,
-        .confidence = read->confidence,
-        .authenticity = read->authenticity};
+        .confidence = read->confidence};
     for (int i = 0; i < read->candidate_count; i++)
         plate->candidates[plate->candidate_count++] = read->candidates[i].key;
     return true;
@@ -334,6 +335,7 @@ struct vehicle_news vehicle_take_read(struct vehicle *v, const struct vehicle_op
         return news; /* evidence, but nothing that anybody could have sent tells more of it */
     v->last = now;
     v->unvouched = false;
+    v->at_line = vehicle_camera_role(options, read->camera) >= ROLE_BOOM;
     if (read->kind != PLATE_KEY)
         return news;
     news.evidence |= note_plate(&v->plates[place], read);

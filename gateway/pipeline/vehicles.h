@@ -32,9 +32,7 @@ enum {
     VEHICLE_EVENT_MS = 60 * 1000, /* a camera says more of an event within this, then it is new */
     VEHICLE_LINGERS_MS =
         120 * 1000, /* one thought gone makes others' rear reads doubtful so long */
-    VEHICLE_STANDS_MAX_MS = 3600 * 1000, /* a loop alone vouches for a vehicle not longer */
-    VEHICLE_SILENCE_DEFAULT_MS = 30 * 1000,
-    VEHICLE_FUSE_DEFAULT_MS = 10 * 1000
+    VEHICLE_STANDS_MAX_MS = 3600 * 1000 /* a loop alone vouches for a vehicle not longer */
 };
 
 /* Where a camera reads, and which end of the vehicle. */
@@ -86,7 +84,6 @@ struct vehicle_plate {
     plate_class class;
     uint8_t colour;
     uint8_t confidence;
-    enum read_authenticity authenticity;
     uint8_t candidate_count;
     plate_key candidates[READ_CANDIDATES_MAX];
 };
@@ -106,6 +103,7 @@ struct vehicle {
     bool proven;       /* made by an authenticated read; only those touch what is known of it */
     bool over;         /* the loops cleared behind it, or it left */
     bool unvouched;    /* one that may have been it has left: the lane's queue proves nothing */
+    bool at_line;      /* last read at the stop line */
     bool unplaced;     /* may be one of the others: not queued at the boom as one more … */
     bool perhaps_more; /* … though it may be one more, read where vehicles come in */
     uint64_t perhaps;  /* … that one, 0 = none alone */
@@ -119,7 +117,6 @@ struct vehicle {
     /* Different sure plates at one place: front and rear carry the same, a trailer its own. */
     uint8_t sure_count[2];
     plate_key sure[2][VEHICLE_SURE_MAX];
-    bool drawn;
     uint16_t draws[RULES_DRAWS]; /* of random rules: once a vehicle */
     struct decision decision;    /* folded over all hits */
     uint8_t hit_count;
@@ -184,6 +181,8 @@ void vehicles_follow(struct vehicles *vehicles, const struct vehicle_options *op
 void vehicles_left(struct vehicles *vehicles, uint64_t passage);
 /* The hold of this passage ended: its hits hold it no more, should the lane see it again. */
 void vehicles_settled(struct vehicles *vehicles, uint64_t passage);
+/* Whether the lane has it among its vehicles, the order known or not. */
+bool vehicle_is_queued(const struct lane_status *status, uint64_t passage);
 /* Whether it is still there: in the lane's queue, on a loop, or read a short while ago. */
 bool vehicle_is_present(const struct vehicles *vehicles, const struct vehicle_options *options,
                         const struct lane_status *status, const struct vehicle *vehicle,
