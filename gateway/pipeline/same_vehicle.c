@@ -177,7 +177,8 @@ static struct vehicle *by_event(const struct look *l)
     struct vehicle *found = NULL;
     for (int i = 0; l->read->event_id != 0 && i < VEHICLES_KEPT; i++) {
         struct vehicle *v = &l->vehicles->kept[i];
-        bool began = v->id != 0 && v->read_count > 0 && is_of_event(l, &v->reads[0]);
+        bool began = v->id != 0 && v->read_count > 0 && v->reads[0].camera == l->read->camera &&
+                     v->reads[0].first_event == l->read->event_id;
         bool of_it = began;
         for (int k = 0; v->id != 0 && k < v->read_count; k++)
             of_it |= is_of_event(l, &v->reads[k]);
