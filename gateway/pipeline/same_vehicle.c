@@ -314,7 +314,7 @@ static bool is_due(const struct look *l, const struct vehicle *v)
         !read_by_roles(l, v, ROLE_FRONT, before))
         return false;
     const struct vehicle *other = vehicles_find_id(l->vehicles, v->perhaps);
-    bool lingers = mono_diff_ms(l->now, v->last) <= VEHICLE_LINGERS_MS ||
+    bool lingers = mono_diff_ms(l->now, v->last) <= VEHICLE_LINGERS_MS || is_in_queue(l, v) ||
                    (other && is_present(l, other)); /* one behind the other, or the same */
     if (!is_present(l, v) && !lingers)
         return false;
