@@ -177,7 +177,8 @@ static struct vehicle *by_event(const struct look *l)
     struct vehicle *found = NULL;
     for (int i = 0; l->read->event_id != 0 && i < VEHICLES_KEPT; i++) {
         struct vehicle *v = &l->vehicles->kept[i];
-        bool began = v->id != 0 && v->read_count > 0 && is_of_event(l, &v->reads[0]);
+        bool began = v->id != 0 && v->read_count > 0 && v->reads[0].camera == l->read->camera &&
+                     v->reads[0].first_event == l->read->event_id;
         bool of_it = began;
         for (int k = 0; v->id != 0 && k < v->read_count; k++)
             of_it |= is_of_event(l, &v->reads[k]);
@@ -313,7 +314,7 @@ static bool is_due(const struct look *l, const struct vehicle *v)
         !read_by_roles(l, v, ROLE_FRONT, before))
         return false;
     const struct vehicle *other = vehicles_find_id(l->vehicles, v->perhaps);
-    bool lingers = mono_diff_ms(l->now, v->last) <= VEHICLE_LINGERS_MS ||
+    bool lingers = mono_diff_ms(l->now, v->last) <= VEHICLE_LINGERS_MS || is_in_queue(l, v) ||
                    (other && is_present(l, other)); /* one behind the other, or the same */
     if (!is_present(l, v) && !lingers)
         return false;
