@@ -44,6 +44,7 @@ static bool faulty_worn(const struct match_index *index)
 #define match_index_add faulty_add
 #define match_index_create faulty_create
 #define match_index_worn faulty_worn
+/* NOLINTNEXTLINE(bugprone-suspicious-include): compiled in with faults of its surroundings */
 #include "gateway/app/matchd/in_force.c"
 #undef match_index_add
 #undef match_index_create
