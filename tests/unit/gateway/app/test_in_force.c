@@ -231,9 +231,9 @@ static void make_plan(void)
 static int setup(void **state)
 {
     (void)state;
-    const char *given = getenv("SEED");
+    const char *given = getenv("CHECKPOINT_SEED");
     seed = given ? strtoull(given, NULL, 0) : 20261126;
-    print_message("SEED=%llu\n", (unsigned long long)seed);
+    print_message("CHECKPOINT_SEED=%llu\n", (unsigned long long)seed);
     plan.world = world_create();
     make_plan();
     return 0;
