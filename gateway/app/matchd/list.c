@@ -29,7 +29,8 @@ static int list_changed(void *ctx, const struct wanted_list *list,
     struct matchd *m = ctx;
     struct mono_time begun = clock_mono(&clock_system);
     bool rebuilt = false;
-    int result = in_force_change(&m->in_force, list, changes, status, &rebuilt, err);
+    int result = in_force_change(&m->in_force, list, changes, status,
+                                 m->judging.status.look_alike_max, &rebuilt, err);
     if (result != 0) {
         return result;
     }
