@@ -99,13 +99,14 @@ static int publish_rebuilt(void **slot, const struct wanted_list *list, struct i
 }
 
 static int rebuild(void **slot, const struct wanted_list *list, const struct list_status *status,
-                   struct err_text *err)
+                   uint8_t look_alike_max, struct err_text *err)
 {
     struct in_force *next = in_force_next(slot);
     if (!next) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
     next->status = *status;
+    next->look_alike_max = look_alike_max;
     return publish_rebuilt(slot, list, next, err);
 }
 
@@ -116,7 +117,9 @@ int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t loo
     if (!next) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
-    bool same = next->look_alike_max == look_alike_max;
+    /* Of changes that are not settled the list frees an added entry without asking. */
+    bool same = next->look_alike_max == look_alike_max ||
+                (next->index && next->status.revision != wanted_list_head(list)->revision);
     next->look_alike_max = look_alike_max;
     if (!same && next->index) {
         return publish_rebuilt(slot, list, next, err);
@@ -192,15 +195,15 @@ static int update(void **slot, const struct wanted_changes *changes,
 
 int in_force_change(void **slot, const struct wanted_list *list,
                     const struct wanted_changes *changes, const struct list_status *status,
-                    bool *out_rebuilt, struct err_text *err)
+                    uint8_t look_alike_max, bool *out_rebuilt, struct err_text *err)
 {
-    int result =
-        changes->whole ? rebuild(slot, list, status, err) : update(slot, changes, status, err);
+    int result = changes->whole ? rebuild(slot, list, status, look_alike_max, err)
+                                : update(slot, changes, status, err);
     *out_rebuilt = changes->whole;
     if (result == 0 && !changes->whole &&
         match_index_worn(((const struct in_force *)*slot)->index)) {
         /* The worn one is right, only slower: without memory it goes on, until the next change. */
-        *out_rebuilt = rebuild(slot, list, status, NULL) == 0;
+        *out_rebuilt = rebuild(slot, list, status, look_alike_max, NULL) == 0;
     }
     return result;
 }

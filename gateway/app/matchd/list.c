@@ -32,7 +32,8 @@ static int list_changed(void *ctx, const struct wanted_list *list,
     bool rebuilt = false;
     /* No sign of life comes from inside an index that is being built. */
     thread_silent_ms(&m->list_thread, (int)(wanted_list_count(list) / INDEXED_A_MS));
-    int result = in_force_change(&m->in_force, list, changes, status, &rebuilt, err);
+    int result = in_force_change(&m->in_force, list, changes, status,
+                                 m->judging.status.look_alike_max, &rebuilt, err);
     thread_alive(&m->list_thread);
     if (result != 0) {
         return result;

@@ -17,6 +17,7 @@
 static int adds_until_full = -1; /* -1: never */
 static bool creates_fail;
 static bool always_worn;
+static uint8_t look_alikes = MATCH_LOOK_ALIKE_DEFAULT;
 
 static int faulty_add(struct match_index *index, const struct match_entry *entry,
                       struct err_text *err)
@@ -390,11 +391,11 @@ static int bring_into_force(struct wanted_list *list, int *rebuilds)
     bool rebuilt = false;
     wanted_list_changes(list, &changes);
     wanted_list_status(list, at_ms(T0_MS), &status);
-    int result = in_force_change(&slot, list, &changes, &status, &rebuilt, &err);
+    int result = in_force_change(&slot, list, &changes, &status, look_alikes, &rebuilt, &err);
     if (result < 0) {
         assert_true(err.text[0] != '\0');
         changes = (struct wanted_changes){.whole = true};
-        result = in_force_change(&slot, list, &changes, &status, &rebuilt, &err);
+        result = in_force_change(&slot, list, &changes, &status, look_alikes, &rebuilt, &err);
     }
     *rebuilds += result == 0 && rebuilt;
     return result;
@@ -506,11 +507,71 @@ static void test_the_judge_stays_over_every_change_of_the_list(void **state)
     wanted_list_destroy(list);
 }
 
+static void apply(struct wanted_list *list, uint64_t revision)
+{
+    struct err_text err = {0};
+    const struct text *batch = &plan.stages[revision].batch;
+    ok(wanted_list_apply_batch(list, batch->data, batch->size, &err), &err);
+}
+
+static size_t matched_on(const struct wanted_list *list)
+{
+    size_t matched = 0;
+    struct wanted_cursor cursor = {0};
+    for (const struct wanted_entry *entry; (entry = wanted_list_next(list, &cursor));) {
+        matched += is_matched(entry);
+    }
+    return matched;
+}
+
+static void check_in_force(size_t count, uint8_t look_alike)
+{
+    const struct in_force *now = slot;
+    assert_int_equal(match_index_count(now->index), count);
+    assert_int_equal(now->look_alike_max, look_alike);
+}
+
+/* The policy asks for other look-alikes while a change of the list could not be brought in: the
+ * list frees what it added without asking as soon as a later batch withdraws it. */
+static void test_other_look_alikes_hold_no_entry_that_is_not_in_force(void **state)
+{
+    (void)state;
+    struct err_text err = {0};
+    struct wanted_list *list = list_with_keys(plan.world);
+    int rebuilds = 0;
+    adds_until_full = -1;
+    always_worn = creates_fail = false;
+    apply(list, 1);
+    assert_int_equal(bring_into_force(list, &rebuilds), 0);
+    wanted_list_settle(list);
+    size_t before = matched_on(list);
+    apply(list, 2);
+    adds_until_full = 0;
+    creates_fail = true;
+    assert_int_equal(bring_into_force(list, &rebuilds), ERR_NO_MEMORY);
+    creates_fail = false;
+    ok(in_force_look_alike(&slot, list, 3, &err), &err);
+    check_in_force(before, MATCH_LOOK_ALIKE_DEFAULT);
+    for (uint64_t revision = 3; revision <= REVISIONS; revision++) {
+        apply(list, revision);
+    }
+    look_alikes = 3; /* the change, which finds the index full, brings them with it */
+    assert_int_equal(bring_into_force(list, &rebuilds), 0);
+    wanted_list_settle(list);
+    check_in_force(matched_on(list), 3);
+    look_alikes = MATCH_LOOK_ALIKE_DEFAULT;
+    ok(in_force_look_alike(&slot, list, look_alikes, &err), &err);
+    check_in_force(matched_on(list), MATCH_LOOK_ALIKE_DEFAULT);
+    in_force_destroy(&slot);
+    wanted_list_destroy(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readers_while_the_list_changes),
         cmocka_unit_test(test_the_judge_stays_over_every_change_of_the_list),
+        cmocka_unit_test(test_other_look_alikes_hold_no_entry_that_is_not_in_force),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
