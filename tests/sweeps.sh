@@ -14,7 +14,8 @@ sweeps() {
     sweep day with_build release env CHECKPOINT_UPDATES=1000000 build/release/tests/gateway_match_test_day
     sweep match_brute with_build release env CHECKPOINT_QUERIES=100000000 build/release/tests/gateway_match_test_brute
     sweep plate_quick with_build release env CHECKPOINT_ROUNDS=100000000 build/release/tests/gateway_model_test_plate_quick
-    sweep vehicle_traffic with_build release env CHECKPOINT_RUNS=5000 build/release/tests/gateway_pipeline_test_vehicle_sim
+    sweep look with_build release env CHECKPOINT_ROUNDS=20000000 build/release/tests/gateway_capture_test_look
+    sweep vehicle_traffic with_build release env CHECKPOINT_RUNS=1000 build/release/tests/gateway_pipeline_test_vehicle_sim
     sweep fuzz_build build_preset fuzz --target fuzzers
     local target
     for target in $(fuzz_targets); do

@@ -193,7 +193,7 @@ static struct event_trace trace_event(const struct look *l, const struct vehicle
     for (int k = 0; v->id != 0 && k < v->read_count; k++) {
         if (!is_of_event(l, &v->reads[k]))
             continue;
-        trace.began |= k == 0;
+        trace.began |= k == 0 && v->reads[0].first_event == l->read->event_id;
         trace.any = true;
         trace.fresh |= mono_diff_ms(l->now, v->reads[k].seen) <= VEHICLE_EVENT_MS;
     }
@@ -348,7 +348,7 @@ static bool is_due(const struct look *l, const struct vehicle *v)
         !read_by_roles(l, v, ROLE_FRONT, before))
         return false;
     const struct vehicle *other = vehicles_find_id(l->vehicles, v->perhaps);
-    bool lingers = mono_diff_ms(l->now, v->last) <= VEHICLE_LINGERS_MS ||
+    bool lingers = mono_diff_ms(l->now, v->last) <= VEHICLE_LINGERS_MS || is_in_queue(l, v) ||
                    (other && is_present(l, other)); /* one behind the other, or the same */
     if (!is_present(l, v) && !lingers)
         return false;
