@@ -163,11 +163,13 @@ static void take_hits(struct pipeline *p, struct read_result *r)
         struct new_hit hit = r->hits[i];
         const struct wanted_record *entry = &hit.match->entry;
         hit.id = p->last_id + 1;
-        if (!vehicle_take_hit(v, &(struct vehicle_hit){.hit = hit.id,
-                                                       .entry = entry->id,
-                                                       .priority = entry->priority,
-                                                       .level = hit.decision.level,
-                                                       .holds = hit.decision.hold}))
+        if (!vehicle_take_hit(v,
+                              &(struct vehicle_hit){.hit = hit.id,
+                                                    .entry = entry->id,
+                                                    .priority = entry->priority,
+                                                    .level = hit.decision.level,
+                                                    .holds = hit.decision.hold,
+                                                    .vouched = r->read->authenticity != AUTH_NONE}))
             continue;
         p->last_id = hit.id;
         if (vehicle_in_conflict(v))

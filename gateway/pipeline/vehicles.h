@@ -75,6 +75,7 @@ struct vehicle_read {
     enum read_authenticity authenticity;
     struct wall_time first;
     struct wall_time last;
+    struct mono_time seen; /* last said */
     uint32_t times;
 };
 
@@ -96,6 +97,7 @@ struct vehicle_hit {
     enum alert_level level;
     bool holds;
     bool settled; /* its hold was ended by an officer or by withdrawal */
+    bool vouched; /* by an authenticated read */
 };
 
 struct vehicle {
@@ -108,7 +110,8 @@ struct vehicle {
     bool perhaps_more; /* … though it may be one more, read where vehicles come in */
     uint64_t perhaps;  /* … that one, 0 = none alone */
     bool doubted;      /* a hit in doubt may be its own: never cleared */
-    bool complete;     /* an authenticated read had every symbol */
+    bool complete;     /* an authenticated read had every symbol; a trailer's own plate counts
+                          only where no camera looks for the one in front */
     struct mono_time first;
     struct mono_time last; /* read that counts for its presence */
     struct mono_time
@@ -142,6 +145,7 @@ struct vehicles {
     struct loop_watch way_out;   /* the last one a vehicle passes */
     struct mono_time cleared;    /* one of them last cleared: somebody left */
     struct mono_time boom_moved; /* the boom was last seen not closed */
+    struct mono_time unseen;     /* nobody has seen the loops since; ns = 0: they are seen */
 };
 
 enum vehicle_verdict { VEHICLE_SAME, VEHICLE_OTHER, VEHICLE_DOUBT };
@@ -179,6 +183,9 @@ void vehicles_follow(struct vehicles *vehicles, const struct vehicle_options *op
                      const struct lane_status *status, struct mono_time now);
 /* The lane says that the vehicle of this passage has left; 0: one that was never read. */
 void vehicles_left(struct vehicles *vehicles, uint64_t passage);
+/* The entry was withdrawn: its hits hold nobody any more, and it alerts anew should it come back.
+ */
+void vehicles_withdrawn(struct vehicles *vehicles, uint64_t entry);
 /* The hold of this passage ended: its hits hold it no more, should the lane see it again. */
 void vehicles_settled(struct vehicles *vehicles, uint64_t passage);
 /* Whether the lane has it among its vehicles, the order known or not. */
@@ -193,7 +200,8 @@ struct vehicle_hit *vehicle_hit_of(struct vehicle *vehicle, uint64_t entry);
 /* Whether `decision` says more than the hit on that entry did: else it alerts nobody again. */
 bool vehicle_hit_is_new(const struct vehicle *vehicle, uint64_t entry,
                         const struct decision *decision);
-/* Takes a new or stronger hit; past VEHICLE_HITS_MAX the weakest gives way to a stronger one.
+/* Takes a new or stronger hit; past VEHICLE_HITS_MAX the weakest gives way to a stronger one,
+ * and one that only forged reads may have made to one that is vouched for.
  * False: weaker than all, counted. */
 bool vehicle_take_hit(struct vehicle *vehicle, const struct vehicle_hit *hit);
 /* NULL: none of that id, or too old. */

@@ -231,6 +231,25 @@ static void two_adjacent_cars_one_look_alike_apart_are_never_merged(void **state
     world_destroy(w);
 }
 
+static void an_event_that_takes_its_plate_back_was_of_the_car_behind(void **state)
+{
+    (void)state;
+    struct vehicle_world *w = world_create();
+    world_want(w, NEAR_WANTED);
+    uint64_t first = SEE_AS(w, .camera = FRONT, .plate = WANTED, .event = 1, .confidence = 95);
+    world_run(w, 800);
+    assert_int_equal(SEE_AS(w, .camera = FRONT, .plate = WANTED, .event = 2, .confidence = 60),
+                     first); /* misread */
+    uint64_t second =
+        SEE_AS(w, .camera = FRONT, .plate = NEAR_WANTED, .event = 2, .confidence = 95);
+    assert_true(second != first);
+    assert_int_equal(w->last[FACT_HIT].u.hit.passage, second);
+    assert_int_equal(w->last[FACT_HIT].u.hit.decision.level, ALERT_SOUNDING);
+    assert_int_equal(world_queued(w), 2);
+    assert_int_equal(world_count(w, FACT_CONFLICT, 0), 0);
+    world_destroy(w);
+}
+
 static void what_may_be_another_opens_nothing_for_the_one_before(void **state)
 {
     (void)state;
@@ -547,6 +566,7 @@ int main(void)
         cmocka_unit_test(deduplication_ends_when_the_loop_clears_though_the_order_is_lost),
         cmocka_unit_test(a_lane_without_loops_forgets_after_the_silence),
         cmocka_unit_test(two_adjacent_cars_one_look_alike_apart_are_never_merged),
+        cmocka_unit_test(an_event_that_takes_its_plate_back_was_of_the_car_behind),
         cmocka_unit_test(what_may_be_another_opens_nothing_for_the_one_before),
         cmocka_unit_test(a_later_read_improves_the_estimate_and_lowers_nothing),
         cmocka_unit_test(a_vehicle_cleared_once_is_not_uncleared_by_a_poorer_read),
