@@ -37,7 +37,8 @@ void in_force_publish(void **slot, struct in_force *next);
 /* Brings the changes in force with their status, or all of the list with changes->whole. When it
  * returns 0 nobody holds a withdrawn entry any more. *out_rebuilt: with a new index, for
  * look-alikes of `look_alike_max` symbols; a running one stays as it was built. Errors of
- * match_index_create and match_index_add, ERR_NO_MEMORY: nobody holds an added entry. */
+ * match_index_create and match_index_add, ERR_NO_MEMORY: nobody holds an added entry, and when the
+ * whole could not be brought in, nobody finds an entry that batches withdrew. */
 int in_force_change(void **slot, const struct wanted_list *list,
                     const struct wanted_changes *changes, const struct list_status *status,
                     uint8_t look_alike_max, bool *out_rebuilt, struct err_text *err) MUST_CHECK;
