@@ -36,6 +36,8 @@ struct chain_pool {
 
 #define CHAIN_END UINT32_MAX
 
+enum { CHAIN_ENTRY_BYTES = 56 }; /* of an entry, which may lie across two cache lines */
+
 /* ERR_NO_MEMORY. */
 int chain_pool_init(struct chain_pool *pool, size_t capacity) MUST_CHECK;
 void chain_pool_fini(struct chain_pool *pool); /* zeroes are fine */
@@ -79,4 +81,15 @@ static inline const struct match_entry *chain_next(struct chain_walk *walk)
     uint32_t next = atomic_load_explicit(&node->next, memory_order_acquire);
     walk->value = next == CHAIN_END ? 0 : (uint64_t)next << 1 | 1;
     return atomic_load_explicit(&node->entry, memory_order_relaxed);
+}
+
+/* Brings the first entry, or the node that leads to it. */
+static inline void chain_prefetch(const struct chain_walk *walk)
+{
+    if (walk->value & 1) {
+        __builtin_prefetch(&walk->pool->nodes[walk->value >> 1]);
+    } else if (walk->value != 0) {
+        __builtin_prefetch((const void *)(uintptr_t)walk->value);
+        __builtin_prefetch((const uint8_t *)(uintptr_t)walk->value + CHAIN_ENTRY_BYTES - 1);
+    }
 }

@@ -5,7 +5,10 @@
  */
 #include "gateway/match/index_state.h"
 
-enum { VARIANTS_AT_ONCE = 256 };
+enum {
+    VARIANTS_AT_ONCE = 256,
+    FETCHED_MAX = 64 /* survivors whose entries are fetched ahead; more would push each other out */
+};
 
 struct look {
     const struct match_index *index;
@@ -15,12 +18,6 @@ struct look {
     const struct match_judge *judge;
     struct match_result *out;
 };
-
-size_t match_scan(const struct match_index *index, const plate_key *keys, size_t count,
-                  uint32_t *out_at)
-{
-    return index->kernel->scan(&index->view, keys, count, out_at);
-}
 
 /* ---- hits ---- */
 
@@ -141,14 +138,20 @@ static bool relate(const struct match_index *index, plate_key key, bool candidat
 static void offer(struct look *l, const struct match_entry *entry, plate_key key, bool candidate)
 {
     const struct wanted_record *record = &entry->record;
-    struct match_hit hit = {.read_key = key, .odds_db = MATCH_ODDS_NONE};
-    hit.expired = l->now.ms < record->valid_from.ms || l->now.ms >= record->valid_until.ms;
-    if ((hit.expired && l->trusted) ||
-        !relate(l->index, key, candidate, record->key, &hit.kind, &hit.differing)) {
+    bool expired = l->now.ms < record->valid_from.ms || l->now.ms >= record->valid_until.ms;
+    enum match_kind kind;
+    uint8_t differing;
+    if ((expired && l->trusted) ||
+        !relate(l->index, key, candidate, record->key, &kind, &differing)) {
         return;
     }
-    hit.entry = *record;
-    hit.agreement = plate_class_agree(l->read->class, record->class);
+    struct match_hit hit = {.entry = *record,
+                            .kind = kind,
+                            .agreement = plate_class_agree(l->read->class, record->class),
+                            .read_key = key,
+                            .differing = differing,
+                            .odds_db = MATCH_ODDS_NONE,
+                            .expired = expired};
     if (match_judge_hit(l->judge, l->read, match_index_count(l->index), &hit)) {
         insert_hit(l->out, &hit, entry->text);
     }
@@ -156,17 +159,53 @@ static void offer(struct look *l, const struct match_entry *entry, plate_key key
 
 /* ---- looking ---- */
 
+/* Slot of the entries whose folded key is that of `key`, TABLE_NO_SLOT: none. */
+static size_t slot_of(const struct match_index *index, plate_key key)
+{
+    const struct table *table = &index->view.table;
+    uint64_t folded = key_slot(look_alike_fold(&index->view.look_alike, key));
+    return table_find(table, folded, table_place(table, folded));
+}
+
+/* What match_find touches of this key, all at once instead of one after the other. */
+static void fetch_entries(const struct match_index *index, const plate_key *keys,
+                          const uint32_t *at, size_t count)
+{
+    size_t slots[FETCHED_MAX];
+    for (size_t i = 0; i < count; i++) {
+        slots[i] = slot_of(index, keys[at[i]]);
+        if (slots[i] != TABLE_NO_SLOT) {
+            __builtin_prefetch(&index->view.table.values[slots[i]]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (slots[i] != TABLE_NO_SLOT) {
+            struct chain_walk walk =
+                chain_begin(&index->chains, &index->view.table.values[slots[i]]);
+            chain_prefetch(&walk);
+        }
+    }
+}
+
+_Static_assert(sizeof(struct match_entry) == CHAIN_ENTRY_BYTES, "what chain_prefetch fetches");
+
+size_t match_scan(const struct match_index *index, const plate_key *keys, size_t count,
+                  uint32_t *out_at)
+{
+    size_t found = index->kernel->scan(&index->view, keys, count, out_at);
+    fetch_entries(index, keys, out_at, found < FETCHED_MAX ? found : FETCHED_MAX);
+    return found;
+}
+
 /* Entries whose folded key is that of `at`. */
 static void offer_plate(struct look *l, plate_key at, plate_key key, bool candidate)
 {
     const struct match_index *index = l->index;
-    const struct table *table = &index->view.table;
-    uint64_t folded = key_slot(look_alike_fold(&index->view.look_alike, at));
-    size_t slot = table_find(table, folded, table_place(table, folded));
+    size_t slot = slot_of(index, at);
     if (slot == TABLE_NO_SLOT) {
         return;
     }
-    struct chain_walk walk = chain_begin(&index->chains, &table->values[slot]);
+    struct chain_walk walk = chain_begin(&index->chains, &index->view.table.values[slot]);
     for (const struct match_entry *entry = chain_next(&walk); entry; entry = chain_next(&walk)) {
         offer(l, entry, key, candidate);
     }
@@ -249,6 +288,18 @@ static void offer_for_unread(struct look *l)
     offer_partial(l, key);
 }
 
+/* Cameras name the best read among the candidates too: what was offered is not offered again, or
+ * what had no room would be counted twice. */
+static bool is_offered(const struct plate_read *read, int candidate)
+{
+    plate_key key = read->candidates[candidate].key;
+    bool offered = read->kind == PLATE_KEY && read->key == key;
+    for (int i = 0; i < candidate && !offered; i++) {
+        offered = read->candidates[i].key == key;
+    }
+    return offered;
+}
+
 void match_find(const struct match_index *index, const struct match_judge *judge,
                 const struct plate_read *read, struct wall_time now, bool clock_trusted,
                 struct match_result *out)
@@ -265,7 +316,7 @@ void match_find(const struct match_index *index, const struct match_judge *judge
     }
     for (int i = 0; i < read->candidate_count; i++) {
         plate_key candidate = read->candidates[i].key;
-        if (candidate != 0 && !key_has_unread(candidate)) {
+        if (candidate != 0 && !key_has_unread(candidate) && !is_offered(read, i)) {
             offer_plate(&l, candidate, candidate, true);
         }
     }

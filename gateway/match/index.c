@@ -16,9 +16,16 @@ enum {
 
 /* ---- one entry ---- */
 
-static uint64_t folded_slot(const struct match_index *index, plate_key key)
+/* A key and where the table keeps it. */
+struct located {
+    plate_key folded;
+    struct table_place place;
+};
+
+static struct located locate(const struct match_index *index, plate_key key)
 {
-    return key_slot(look_alike_fold(&index->view.look_alike, key));
+    plate_key folded = look_alike_fold(&index->view.look_alike, key);
+    return (struct located){folded, table_place(&index->view.table, key_slot(folded))};
 }
 
 /* A pattern that can be told. One that knows too few symbols stands in the table under its own key,
@@ -27,40 +34,45 @@ static bool is_pattern(plate_key key)
 {
     int form = key_form(key);
     int known = 0;
+    if (!key_has_unread(key)) {
+        return false;
+    }
     for (int i = 0; i < key_places(form); i++) {
         unsigned field = key_field(key, i);
         known += field != PLATE_SYMBOL_END && field != key_unread_field(form);
     }
-    return key_has_unread(key) && known >= MATCH_PARTIAL_KNOWN_MIN;
+    return known >= MATCH_PARTIAL_KNOWN_MIN;
+}
+
+/* Every symbol of the key has occurred at its place in a full plate. */
+static bool symbols_occurred(const struct match_index *index, plate_key folded)
+{
+    int form = key_form(folded);
+    bool known = true;
+    for (int i = 0; i < key_places(form); i++) {
+        known &= symbol_set_has(&index->occurring[form][i], key_field(folded, i));
+    }
+    return known;
 }
 
 /* Before the key can be found: who finds it may ask for the symbols around it. */
-static void note_symbols(struct match_index *index, plate_key key)
+static void note_symbols(struct match_index *index, plate_key folded)
 {
-    plate_key folded = look_alike_fold(&index->view.look_alike, key);
-    int form = key_form(key);
+    int form = key_form(folded);
     for (int i = 0; i < key_places(form); i++) {
-        unsigned field = key_field(folded, i);
-        struct symbol_set *set = &index->occurring[form][i];
-        if (!symbol_set_has(set, field)) {
-            atomic_fetch_or_explicit(&set->words[field / 64], UINT64_C(1) << field % 64,
-                                     memory_order_relaxed);
-        }
+        symbol_set_add(&index->occurring[form][i], key_field(folded, i));
     }
 }
 
-static int add_full(struct match_index *index, const struct match_entry *entry)
+static int add_full(struct match_index *index, const struct match_entry *entry,
+                    const struct located *at)
 {
     struct table *table = &index->view.table;
-    uint64_t key = folded_slot(index, entry->record.key);
-    struct table_place place = table_place(table, key);
-    size_t slot = table_find(table, key, place);
+    uint64_t key = key_slot(at->folded);
+    size_t slot = table_find(table, key, at->place);
     bool fresh = slot == TABLE_NO_SLOT;
-    int result = fresh ? table_reserve(table, place, &slot) : 0;
+    int result = fresh ? table_reserve(table, at->place, &slot) : 0;
     if (result == 0) {
-        if (!key_has_unread(entry->record.key)) {
-            note_symbols(index, entry->record.key);
-        }
         result = chain_add(&index->chains, &table->values[slot], entry, MATCH_SAME_PLATE_MAX);
     }
     if (result == 0 && fresh) {
@@ -91,16 +103,23 @@ static int explain(int result, const struct match_entry *entry, struct err_text 
     }
 }
 
-/* Without the limit on their number. */
-static int add_entry(struct match_index *index, const struct match_entry *entry)
+/* Without the limit on their number. A key of symbols that all occurred at their places is checked
+ * by its shape alone: that is most of the cost of checking, and nearly every key. */
+static int add_entry(struct match_index *index, const struct match_entry *entry,
+                     const struct located *at)
 {
-    if (!key_is_valid(entry->record.key)) {
+    plate_key key = entry->record.key;
+    bool occurred = symbols_occurred(index, at->folded);
+    if (!(occurred && key_has_shape(key)) && !key_is_valid(key)) {
         return ERR_INVALID;
     }
-    return is_pattern(entry->record.key)
-               ? partial_add(&index->view.partial[key_form(entry->record.key)], entry->record.key,
-                             entry)
-               : add_full(index, entry);
+    if (is_pattern(key)) {
+        return partial_add(&index->view.partial[key_form(key)], key, entry);
+    }
+    if (!occurred && !key_has_unread(key)) {
+        note_symbols(index, at->folded);
+    }
+    return add_full(index, entry, at);
 }
 
 static void count_entries(struct match_index *index, size_t count)
@@ -112,7 +131,8 @@ int match_index_add(struct match_index *index, const struct match_entry *entry,
                     struct err_text *err)
 {
     size_t count = match_index_count(index);
-    int result = count < index->capacity ? add_entry(index, entry) : ERR_FULL;
+    struct located at = locate(index, entry->record.key);
+    int result = count < index->capacity ? add_entry(index, entry, &at) : ERR_FULL;
     if (result != 0) {
         return explain(result, entry, err);
     }
@@ -123,8 +143,8 @@ int match_index_add(struct match_index *index, const struct match_entry *entry,
 static int remove_full(struct match_index *index, const struct match_entry *entry)
 {
     struct table *table = &index->view.table;
-    uint64_t key = folded_slot(index, entry->record.key);
-    size_t slot = table_find(table, key, table_place(table, key));
+    struct located at = locate(index, entry->record.key);
+    size_t slot = table_find(table, key_slot(at.folded), at.place);
     if (slot == TABLE_NO_SLOT) {
         return ERR_NOT_FOUND;
     }
@@ -149,8 +169,7 @@ int match_index_withdraw(struct match_index *index, const struct match_entry *en
 
 void match_index_prefetch(const struct match_index *index, const struct match_entry *entry)
 {
-    const struct table *table = &index->view.table;
-    table_prefetch(table, table_place(table, folded_slot(index, entry->record.key)));
+    table_prefetch(&index->view.table, locate(index, entry->record.key).place);
 }
 
 size_t match_index_retire_count(const struct match_index *index)
@@ -193,17 +212,21 @@ void match_index_destroy(struct match_index *index)
 static int add_all(struct match_index *index, const struct match_entry *const *entries,
                    size_t count, size_t *out_at)
 {
-    for (size_t i = 0; i < count; i++) {
+    struct located ring[BUILD_BUCKETS_AHEAD];
+    for (size_t i = 0; i < count + BUILD_BUCKETS_AHEAD; i++) {
+        struct located *at = &ring[i % BUILD_BUCKETS_AHEAD];
         if (i + BUILD_RECORDS_AHEAD < count) {
             __builtin_prefetch(&entries[i + BUILD_RECORDS_AHEAD]->record.key);
         }
-        if (i + BUILD_BUCKETS_AHEAD < count) {
-            match_index_prefetch(index, entries[i + BUILD_BUCKETS_AHEAD]);
-        }
-        int result = add_entry(index, entries[i]);
+        int result =
+            i < BUILD_BUCKETS_AHEAD ? 0 : add_entry(index, entries[i - BUILD_BUCKETS_AHEAD], at);
         if (result != 0) {
-            *out_at = i;
+            *out_at = i - BUILD_BUCKETS_AHEAD;
             return result;
+        }
+        if (i < count) {
+            *at = locate(index, entries[i]->record.key);
+            table_prefetch(&index->view.table, at->place);
         }
     }
     return 0;

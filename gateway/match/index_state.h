@@ -27,3 +27,9 @@ static inline bool symbol_set_has(const struct symbol_set *set, unsigned symbol)
 {
     return atomic_load_explicit(&set->words[symbol / 64], memory_order_relaxed) >> symbol % 64 & 1;
 }
+
+static inline void symbol_set_add(struct symbol_set *set, unsigned symbol)
+{
+    atomic_fetch_or_explicit(&set->words[symbol / 64], UINT64_C(1) << symbol % 64,
+                             memory_order_relaxed);
+}

@@ -31,7 +31,8 @@ enum { SCAN_BLOCK = 8 };
 /* Keys on their way through a scan. */
 struct scan_block {
     _Alignas(64) uint64_t keys[SCAN_BLOCK]; /* folded, in slot form; KEY_SLOT_NONE: no key */
-    uint64_t marks[SCAN_BLOCK];             /* struct table_place */
+    uintptr_t buckets[SCAN_BLOCK];          /* addresses of their first buckets … */
+    uintptr_t marks[SCAN_BLOCK];            /* … and of the slots whose marks tell of more */
     unsigned sure;        /* bit i: key i may have a hit whatever the table says */
     unsigned second_form; /* bit i: key i is of the second form */
 };

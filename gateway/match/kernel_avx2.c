@@ -23,10 +23,12 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
     for (unsigned i = 0; i < SCAN_BLOCK; i++) {
         plate_key key = folds ? look_alike_fold(&view->look_alike, keys[i]) : keys[i];
         out->keys[i] = keys[i] ? key_slot(key) : KEY_SLOT_NONE;
-        out->marks[i] = table_mark_of(&view->table, table_hash(&view->table, out->keys[i]));
+        uint64_t mark = table_mark_of(&view->table, table_hash(&view->table, out->keys[i]));
+        out->marks[i] = (uintptr_t)view->table.slots + mark;
+        out->buckets[i] = out->marks[i] & ~(uintptr_t)(TABLE_BUCKET_BYTES - 1);
         out->sure |= (unsigned)key_has_unread(keys[i]) << i;
         out->second_form |= (unsigned)key_form(keys[i]) << i;
-        __builtin_prefetch((const uint8_t *)view->table.slots + out->marks[i]);
+        __builtin_prefetch((const void *)out->buckets[i]);
     }
 }
 
@@ -57,17 +59,17 @@ KERNEL_INLINE bool kernel_bucket_has(const uint8_t *bucket, uint64_t key)
     return !_mm256_testz_si256(any, any);
 }
 
-KERNEL_INLINE bool kernel_pair_has(const struct kernel_hand *hand, const uint64_t *marks,
-                                   const uint64_t *keys)
+KERNEL_INLINE bool kernel_pair_has(const struct kernel_hand *hand, const struct scan_block *block,
+                                   unsigned i)
 {
-    const struct table *table = &hand->view->table;
-    bool has = false;
-    for (int i = 0; i < 2; i++) {
-        has |=
-            table_is_marked(table, marks[i]) ||
-            kernel_bucket_has((const uint8_t *)table->slots + (marks[i] & ~UINT64_C(63)), keys[i]);
-    }
-    return has;
+    const _Atomic uint64_t *first = (const _Atomic uint64_t *)block->marks[i];
+    const _Atomic uint64_t *second = (const _Atomic uint64_t *)block->marks[i + 1];
+    (void)hand;
+    return kernel_bucket_has((const uint8_t *)block->buckets[i], block->keys[i]) ||
+           kernel_bucket_has((const uint8_t *)block->buckets[i + 1], block->keys[i + 1]) ||
+           ((atomic_load_explicit(first, memory_order_relaxed) |
+             atomic_load_explicit(second, memory_order_relaxed)) &
+            TABLE_PASSED) != 0;
 }
 
 #include "gateway/match/kernel_scan.h"

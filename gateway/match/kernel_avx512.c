@@ -9,10 +9,13 @@
 
 #include <immintrin.h>
 
+/* Into the second level of the cache: there is more room on the way to it than to the first. */
+enum { SCAN_CACHE_LEVEL = 2 };
+
 struct kernel_hand {
     const struct kernel_view *view;
-    const uint8_t *slots;
-    __m512i low; /* symbols 0-63 and 64-127 folded */
+    __m512i slots; /* address */
+    __m512i low;   /* symbols 0-63 and 64-127 folded */
     __m512i high;
     __m512i seed[3];
     __m512i bucket_count;
@@ -30,7 +33,7 @@ KERNEL_INLINE struct kernel_hand kernel_take(const struct kernel_view *view)
 {
     const struct table *table = &view->table;
     return (struct kernel_hand){.view = view,
-                                .slots = (const uint8_t *)table->slots,
+                                .slots = _mm512_set1_epi64((long long)(uintptr_t)table->slots),
                                 .low = _mm512_loadu_si512(view->look_alike.symbols),
                                 .high = _mm512_loadu_si512(view->look_alike.symbols + 64),
                                 .seed = {_mm512_set1_epi64((long long)table->seed[0]),
@@ -103,11 +106,13 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
     }
     folded = _mm512_mask_blend_epi64(_mm512_test_epi64_mask(given, given),
                                      _mm512_set1_epi64((long long)KEY_SLOT_NONE), folded);
-    __m512i marks = marks_of(hand, folded);
+    __m512i marks = _mm512_add_epi64(hand->slots, marks_of(hand, folded));
+    __m512i buckets = _mm512_andnot_si512(_mm512_set1_epi64(TABLE_BUCKET_BYTES - 1), marks);
     _mm512_store_si512(out->keys, folded);
+    _mm512_store_si512(out->buckets, buckets);
     _mm512_store_si512(out->marks, marks);
     for (int i = 0; i < SCAN_BLOCK; i++) {
-        __builtin_prefetch(hand->slots + out->marks[i], 0, 2);
+        __builtin_prefetch((const void *)out->buckets[i], 0, SCAN_CACHE_LEVEL);
     }
 }
 
@@ -128,23 +133,21 @@ KERNEL_INLINE bool kernel_bucket_has(const uint8_t *bucket, uint64_t key)
     return _mm512_testn_epi64_mask(differing, _mm512_set1_epi64(INT64_MAX)) != 0;
 }
 
-KERNEL_INLINE __mmask8 differing(const struct kernel_hand *hand, const uint8_t *slot, uint64_t key)
+/* Bits of the slots that hold the key. */
+KERNEL_INLINE __mmask8 slots_with(const struct kernel_hand *hand, uintptr_t bucket, uint64_t key)
 {
-    const uint8_t *bucket = (const uint8_t *)((uintptr_t)slot & ~(uintptr_t)63);
-    __m512i different =
-        _mm512_xor_si512(_mm512_load_si512(bucket), _mm512_set1_epi64((long long)key));
-    return _mm512_testn_epi64_mask(different, hand->key_mask);
+    __m512i differing = _mm512_xor_si512(_mm512_load_si512((const void *)bucket),
+                                         _mm512_set1_epi64((long long)key));
+    return _mm512_testn_epi64_mask(differing, hand->key_mask);
 }
 
-KERNEL_INLINE bool kernel_pair_has(const struct kernel_hand *hand, const uint64_t *marks,
-                                   const uint64_t *keys)
+KERNEL_INLINE bool kernel_pair_has(const struct kernel_hand *hand, const struct scan_block *block,
+                                   unsigned i)
 {
-    const uint8_t *first = hand->slots + marks[0];
-    const uint8_t *second = hand->slots + marks[1];
-    __mmask8 equal_1 = differing(hand, first, keys[0]);
-    __mmask8 equal_2 = differing(hand, second, keys[1]);
-    int64_t passed = *(const int64_t *)first | *(const int64_t *)second;
-    return __builtin_expect(!_kortestz_mask8_u8(equal_1, equal_2), 0) ||
+    __mmask8 first = slots_with(hand, block->buckets[i], block->keys[i]);
+    __mmask8 second = slots_with(hand, block->buckets[i + 1], block->keys[i + 1]);
+    int64_t passed = *(const int64_t *)block->marks[i] | *(const int64_t *)block->marks[i + 1];
+    return __builtin_expect(!_kortestz_mask8_u8(first, second), 0) ||
            __builtin_expect(passed < 0, 0);
 }
 

@@ -72,17 +72,15 @@ static __attribute__((noinline)) void scan_put_off(struct scan *s, uint64_t key,
 static __attribute__((noinline)) void
 scan_compare_one(struct scan *s, const struct scan_block *block, unsigned i, uint32_t at)
 {
-    const struct table *table = &s->view->table;
-    uint64_t mark = block->marks[i];
+    const _Atomic uint64_t *mark = (const _Atomic uint64_t *)block->marks[i];
     uint64_t key = block->keys[i];
-    if (block->sure >> i & 1) {
-        s->out_at[s->found++] = at + i;
-    } else if (key == KEY_SLOT_NONE) {
+    bool sure = block->sure >> i & 1;
+    if (!sure && key == KEY_SLOT_NONE) {
         return;
-    } else if (kernel_bucket_has((const uint8_t *)table->slots + (mark & ~UINT64_C(63)), key)) {
+    }
+    if (sure || kernel_bucket_has((const uint8_t *)block->buckets[i], key)) {
         s->out_at[s->found++] = at + i;
-        __builtin_prefetch((const uint8_t *)table->values + mark); /* match_find comes next */
-    } else if (table_is_marked(table, mark)) {
+    } else if (atomic_load_explicit(mark, memory_order_relaxed) & TABLE_PASSED) {
         scan_put_off(s, key, at + i);
     }
 }
@@ -99,7 +97,7 @@ static __attribute__((noinline)) void scan_compare_each(struct scan *s,
 KERNEL_INLINE void scan_compare_pair(struct scan *s, const struct kernel_hand *hand,
                                      const struct scan_block *block, unsigned i, uint32_t at)
 {
-    if (__builtin_expect(kernel_pair_has(hand, block->marks + i, block->keys + i), 0)) {
+    if (__builtin_expect(kernel_pair_has(hand, block, i), 0)) {
         scan_compare_one(s, block, i, at);
         scan_compare_one(s, block, i + 1, at);
     }

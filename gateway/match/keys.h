@@ -87,6 +87,16 @@ static inline unsigned key_unread_field(int form)
     return form ? KEY_UNREAD_2 : PLATE_SYMBOL_UNREAD;
 }
 
+/* No field behind the end of the plate, and no bit beside the fields, is set. */
+static inline bool key_has_shape(plate_key key)
+{
+    uint64_t any = key | key >> 1;
+    any |= any >> 2;
+    any |= any >> 3; /* a field's lowest bit: whether any of its seven is set */
+    uint64_t ends = ~any & UINT64_C(0x0102040810204081);
+    return key & KEY_FORM_2 ? (key >> 60 & 7) == 0 : (ends >> KEY_BITS_1 & ~ends) == 0;
+}
+
 /* The key stands for symbols of the alphabet and nothing besides. */
 static inline bool key_is_valid(plate_key key)
 {

@@ -9,7 +9,7 @@
  * bench_capture [--entries N] [--source memory|pcap|dpdk] [--frame-bytes 64|100] [--frames N]
  *               [--runs N] [--seed N]
  *
- * pcap and dpdk (net_pcap, infinite_rx) read a file that is written first and removed again.
+ * pcap and dpdk (net_pcap, infinite_rx) read a file that is written first.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -166,12 +166,14 @@ static bool take(void *ctx, const struct plate_read *read, const struct match_re
 
 /* ---- sources ---- */
 
+/* A file without a name, gone with the program however it ends. */
 static void write_file(struct bench *b)
 {
-    (void)snprintf(b->path, sizeof b->path, "/tmp/bench_capture_XXXXXX"); /* fits */
-    int fd = mkostemp(b->path, O_CLOEXEC);
-    if (fd < 0 || close(fd) != 0) /* it is written by its name */
-        bench_fail("%s: %s", b->path, strerror(errno));
+    char name[] = "/tmp/bench_capture_XXXXXX";
+    int fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0 || unlink(name) != 0)
+        bench_fail("%s: %s", name, strerror(errno));
+    (void)snprintf(b->path, sizeof b->path, "/proc/self/fd/%d", fd); /* fits */
     bench_frames_write(&b->frames, b->path);
 }
 
@@ -307,8 +309,6 @@ static void set_up(struct bench *b)
 static void tear_down(struct bench *b)
 {
     capture_close(b->source);
-    if (b->path[0] != '\0')
-        (void)unlink(b->path); /* gone already: as well */
     capture_sift_destroy(b->sift);
     receiver_destroy(b->receiver);
     camera_table_destroy(b->cameras);

@@ -10,7 +10,8 @@ enum {
     LIST_POLL_MS = 200,
     LIST_FIRST_MS = 5,
     CLOCK_MS = 1000,
-    LOADING_MS = 2000 /* between two lines that say how far it is */
+    LOADING_MS = 2000, /* between two lines that say how far it is */
+    INDEXED_A_MS = 200 /* entries, even by a slow machine under load */
 };
 
 /* ---- what the reader tells ---- */
@@ -29,7 +30,11 @@ static int list_changed(void *ctx, const struct wanted_list *list,
     struct matchd *m = ctx;
     struct mono_time begun = clock_mono(&clock_system);
     bool rebuilt = false;
-    int result = in_force_change(&m->in_force, list, changes, status, &rebuilt, err);
+    /* No sign of life comes from inside an index that is being built. */
+    thread_silent_ms(&m->list_thread, (int)(wanted_list_count(list) / INDEXED_A_MS));
+    int result = in_force_change(&m->in_force, list, changes, status,
+                                 m->judging.status.look_alike_max, &rebuilt, err);
+    thread_alive(&m->list_thread);
     if (result != 0) {
         return result;
     }
