@@ -13,7 +13,11 @@ sweeps() {
     sweep lane_walks with_build release env CHECKPOINT_WALKS=50000 build/release/tests/gateway_lane_test_lane_walk
     sweep day with_build release env CHECKPOINT_UPDATES=1000000 build/release/tests/gateway_match_test_day
     sweep match_brute with_build release env CHECKPOINT_QUERIES=100000000 build/release/tests/gateway_match_test_brute
+    sweep list_changes with_build tsan seeds 40 build/tsan/tests/gateway_app_test_in_force
+    sweep list_entries with_build asan seeds 40 build/asan/tests/gateway_wanted_test_entries
     sweep plate_quick with_build release env CHECKPOINT_ROUNDS=100000000 build/release/tests/gateway_model_test_plate_quick
+    sweep look with_build release env CHECKPOINT_ROUNDS=20000000 build/release/tests/gateway_capture_test_look
+    sweep vehicle_traffic with_build release env CHECKPOINT_RUNS=1000 build/release/tests/gateway_pipeline_test_vehicle_sim
     sweep fuzz_build build_preset fuzz --target fuzzers
     local target
     for target in $(fuzz_targets); do
@@ -50,6 +54,17 @@ flood() {
 # with_build PRESET COMMAND …
 with_build() {
     build_preset "$1" && "${@:2}"
+}
+
+# seeds COUNT COMMAND …: the command with so many seeds, from CHECKPOINT_SEED on.
+seeds() {
+    local seed=${CHECKPOINT_SEED:-1} last
+    last=$((seed + $1))
+    shift
+    while [ "$seed" -lt "$last" ]; do
+        CHECKPOINT_SEED=$seed "$@" || return 1
+        seed=$((seed + 1))
+    done
 }
 
 # clang-tidy over every file; the quick tier takes a sample.

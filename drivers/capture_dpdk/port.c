@@ -17,9 +17,9 @@ enum {
     PORTS_MAX = 8,
     DESCRIPTORS = 4096,
     MBUFS = 8191, /* of a queue: its ring, a burst being held, and some */
-    MBUF_CACHE = 256,
-    AF_PACKET_FRAMES = 512,   /* of net_af_packet's ring, without framecnt= */
-    SMALLEST_FRAME_BITS = 672 /* 64 bytes, preamble and gap */
+    MBUF_CACHE = RTE_MEMPOOL_CACHE_MAX_SIZE, /* above a burst: its mbufs come again while warm */
+    AF_PACKET_FRAMES = 512,                  /* of net_af_packet's ring, without framecnt= */
+    SMALLEST_FRAME_BITS = 672                /* 64 bytes, preamble and gap */
 };
 
 static pthread_mutex_t ports_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -277,15 +277,15 @@ void dpdk_port_release(struct dpdk_port *port, uint16_t queue)
 static long interface_speed(const char *name)
 {
     char path[64];
-    long speed = 0;
+    char text[16] = "";
     snprintf(path, sizeof path, "/sys/class/net/%s/speed", name);
     FILE *file = fopen(path, "re");
     if (!file)
         return 0;
-    if (fscanf(file, "%ld", &speed) != 1 || speed < 0)
-        speed = 0;
+    bool known = fgets(text, sizeof text, file) != NULL;
     (void)fclose(file); /* it was only read */
-    return speed;
+    long speed = known ? strtol(text, NULL, 10) : 0;
+    return speed > 0 ? speed : 0;
 }
 
 int64_t dpdk_port_ring_us(const struct dpdk_port *port)

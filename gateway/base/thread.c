@@ -83,6 +83,12 @@ void thread_alive(struct thread *t)
     atomic_store_explicit(&t->alive_ns, clock_mono(&clock_system).ns, memory_order_relaxed);
 }
 
+void thread_silent_ms(struct thread *t, int ms)
+{
+    struct mono_time until = mono_add_ms(clock_mono(&clock_system), ms);
+    atomic_store_explicit(&t->alive_ns, until.ns, memory_order_relaxed);
+}
+
 bool thread_is_realtime(const struct thread *t)
 {
     return t->realtime;

@@ -46,6 +46,9 @@ void thread_stop(struct thread *t); /* asks; any thread */
 bool thread_stopping(const struct thread *t);
 void thread_join(struct thread *t);  /* no-op when never started */
 void thread_alive(struct thread *t); /* by the thread itself */
+/* By the thread itself, before work that cannot say that it goes on: it may be silent for `ms` more
+ * than others. The next thread_alive() ends it. */
+void thread_silent_ms(struct thread *t, int ms);
 /* Waits, by the thread itself; ends soon after a stop was asked for. */
 void thread_wait_ms(struct thread *t, int ms);
 bool thread_is_realtime(const struct thread *t);

@@ -3,6 +3,7 @@
 #include "gateway/capture/look.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "gateway/capture/look_body.h"
 
@@ -69,6 +70,11 @@ void capture_look_by(enum plate_quick_kernel kernel, const struct look_ports *po
 {
     look_kernel *look = kernel_of(kernel);
     assert(count <= CAPTURE_BURST_MAX);
+    if (ports->count == 0) { /* a port that carries no compact datagram is asked in full */
+        memset(out->keys, 0, count * sizeof out->keys[0]);
+        out->key_count = count;
+        return;
+    }
     uint64_t candidates[CAPTURE_BURST_MAX / PLATE_QUICK_MAX + 1] = {0};
     for (size_t at = 0; at < count; at += PLATE_QUICK_MAX) {
         size_t batch = count - at < PLATE_QUICK_MAX ? count - at : PLATE_QUICK_MAX;

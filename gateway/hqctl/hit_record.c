@@ -1,6 +1,7 @@
 /* See hit_record.h. */
 #include "gateway/hqctl/hit_record.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,23 +29,28 @@ static uint16_t differing_bits(const json_t *record)
     return bits;
 }
 
+static int16_t odds_of(const json_t *record)
+{
+    const json_t *odds = json_object_get(record, "odds_db");
+    long long db = json_integer_value(odds);
+    if (!json_is_integer(odds) || db < -MATCH_ODDS_MAX_DB || db > MATCH_ODDS_MAX_DB)
+        return MATCH_ODDS_NONE;
+    return (int16_t)db;
+}
+
 void hit_record_why(const json_t *record, char out[MATCH_WHY_TEXT_SIZE])
 {
     const char *name = json_string_value(json_object_get(record, "match"));
     enum match_kind kind = name ? match_kind_parse(name) : (enum match_kind)0;
     plate_key listed = hit_record_plate(json_object_get(record, "entry"), "plate");
     plate_key read = hit_record_plate(json_object_get(record, "read"), "plate");
-    const json_t *odds = json_object_get(record, "odds_db");
-    json_int_t odds_db = json_integer_value(odds);
-    bool judged =
-        json_is_integer(odds) && odds_db >= -MATCH_ODDS_MAX_DB && odds_db <= MATCH_ODDS_MAX_DB;
+    int16_t odds_db = odds_of(record);
     if (!match_kind_name(kind) || listed == 0) {
         (void)snprintf(out, MATCH_WHY_TEXT_SIZE, "%s", name ? name : ""); /* shown only */
         return;
     }
     read = read ? read : hit_record_plate(record, "matched");
-    match_why_text(kind, listed, read, differing_bits(record),
-                   judged ? (int16_t)odds_db : (int16_t)MATCH_ODDS_NONE, out);
+    match_why_text(kind, listed, read, differing_bits(record), odds_db, out);
 }
 
 /* 0 .. 100, rounded; READ_CONFIDENCE_NONE when it is none. */
@@ -52,7 +58,7 @@ static uint8_t confidence_of(const json_t *object)
 {
     const json_t *value = json_object_get(object, "confidence");
     double number = json_number_value(value);
-    return json_is_number(value) && number >= 0 && number <= 100 ? (uint8_t)(number + 0.5)
+    return json_is_number(value) && number >= 0 && number <= 100 ? (uint8_t)lround(number)
                                                                  : READ_CONFIDENCE_NONE;
 }
 

@@ -31,8 +31,10 @@ void pairs_fini(struct pairs *pairs)
 static int make_room(struct pairs *p, size_t capacity, struct err_text *err)
 {
     struct match_pair *more = realloc(p->pairs, capacity * sizeof(*more));
-    p->pairs = more ? more : p->pairs;
-    uint8_t *said = more ? realloc(p->said, capacity) : NULL;
+    if (!more)
+        return err_set(err, ERR_NO_MEMORY, "pairs: out of memory");
+    p->pairs = more;
+    uint8_t *said = realloc(p->said, capacity);
     if (!said)
         return err_set(err, ERR_NO_MEMORY, "pairs: out of memory");
     p->said = said;

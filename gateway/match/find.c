@@ -274,6 +274,18 @@ static void offer_for_unread(struct look *l)
     offer_partial(l, key);
 }
 
+/* Cameras name the best read among the candidates too: what was offered is not offered again, or
+ * what had no room would be counted twice. */
+static bool is_offered(const struct plate_read *read, int candidate)
+{
+    plate_key key = read->candidates[candidate].key;
+    bool offered = read->kind == PLATE_KEY && read->key == key;
+    for (int i = 0; i < candidate && !offered; i++) {
+        offered = read->candidates[i].key == key;
+    }
+    return offered;
+}
+
 void match_find(const struct match_index *index, const struct match_judge *judge,
                 const struct plate_read *read, struct wall_time now, bool clock_trusted,
                 struct match_result *out)
@@ -290,7 +302,7 @@ void match_find(const struct match_index *index, const struct match_judge *judge
     }
     for (int i = 0; i < read->candidate_count; i++) {
         plate_key candidate = read->candidates[i].key;
-        if (candidate != 0 && !key_has_unread(candidate)) {
+        if (candidate != 0 && !key_has_unread(candidate) && !is_offered(read, i)) {
             offer_plate(&l, candidate, candidate, true);
         }
     }

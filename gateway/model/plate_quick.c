@@ -10,7 +10,7 @@
 #define CODE(b0, b1, b2) ((uint32_t)(b0) | (uint32_t)(b1) << 8 | (uint32_t)(b2) << 16)
 #define PLACE(code) ((uint32_t)((code)*QUICK_MULTIPLIER) >> (32 - QUICK_TABLE_BITS))
 #define ROW(b0, b1, b2, symbol)                                                                    \
-    [PLACE(CODE(b0, b1, b2))] = CODE(b0, b1, b2) | (uint32_t)(symbol) << 24
+    [PLACE(CODE(b0, b1, b2))] = (CODE(b0, b1, b2) | (uint32_t)(symbol) << 24)
 #define PROVINCE(b0, b1, b2, n) ROW(b0, b1, b2, PLATE_SYMBOL_PROVINCE_FIRST + (n))
 #define SUFFIX(b0, b1, b2, n) ROW(b0, b1, b2, PLATE_SYMBOL_SPECIAL_FIRST + (n))
 

@@ -16,6 +16,8 @@ static void take_withdrawn(struct pipeline *p, const struct match_message *m)
         struct lane_event event = {.kind = LANE_EVENT_WITHDRAWAL,
                                    .u.withdrawn_entry = m->u.withdrawn.entries[i]};
         step_all(p, &event);
+        for (size_t k = 0; k < p->lane_count; k++)
+            vehicles_withdrawn(&p->lanes[k].vehicles, m->u.withdrawn.entries[i]);
     }
 }
 

@@ -163,11 +163,13 @@ static void take_hits(struct pipeline *p, struct read_result *r)
         struct new_hit hit = r->hits[i];
         const struct wanted_record *entry = &hit.match->entry;
         hit.id = p->last_id + 1;
-        if (!vehicle_take_hit(v, &(struct vehicle_hit){.hit = hit.id,
-                                                       .entry = entry->id,
-                                                       .priority = entry->priority,
-                                                       .level = hit.decision.level,
-                                                       .holds = hit.decision.hold}))
+        if (!vehicle_take_hit(v,
+                              &(struct vehicle_hit){.hit = hit.id,
+                                                    .entry = entry->id,
+                                                    .priority = entry->priority,
+                                                    .level = hit.decision.level,
+                                                    .holds = hit.decision.hold,
+                                                    .vouched = r->read->authenticity != AUTH_NONE}))
             continue;
         p->last_id = hit.id;
         if (vehicle_in_conflict(v))
@@ -209,19 +211,11 @@ static void decide(struct pipeline *p, struct lane_slot *slot, struct read_resul
 
 /* ---- the lane ---- */
 
-static bool lane_follows(const struct lane_status *status, uint64_t passage)
-{
-    for (int i = 0; i < status->vehicle_count; i++)
-        if (status->vehicles[i] == passage)
-            return true;
-    return false;
-}
-
 /* Those that are new; all that still hold when the lane has lost sight of it meanwhile. */
 static void fill_lane_hits(const struct read_result *r, struct lane_passage_event *out)
 {
     const struct vehicle *v = r->vehicle;
-    bool all = r->finding.again && !lane_follows(&r->status, v->id);
+    bool all = r->finding.again && !vehicle_is_queued(&r->status, v->id);
     for (int i = 0; all && i < v->hit_count; i++)
         if (!v->hits[i].settled)
             out->hits[out->hit_count++] = (struct lane_hit){.hit = v->hits[i].hit,
@@ -264,30 +258,33 @@ static void step_passage(struct pipeline *p, struct lane_slot *slot, const struc
     step_at_boom(p, slot, r);
 }
 
-/* Whether what was read in doubt speaks against letting this vehicle through: a hit, which may be
- * any one's that is there, or a sure plate at the stop line that is not its own. */
-static bool is_doubted(const struct lane_slot *slot, const struct read_result *r,
-                       const struct vehicle *v)
+/* A camera at the boom surely reads another plate where the lane says this vehicle is. */
+static bool is_not_there(const struct lane_slot *slot, const struct read_result *r,
+                         const struct vehicle *v)
 {
     enum camera_role role = vehicle_camera_role(&slot->options.vehicles, r->read->camera);
-    bool at_line = r->status.at_boom > 0 && r->status.vehicles[0] == v->id;
-    if (v == r->vehicle || v->id == 0 || v->over || (v->proven && !r->vehicle->proven))
-        return false;
-    return r->hit_count > 0 || (role >= ROLE_BOOM && at_line && vehicle_read_is_sure(r->read));
+    return role >= ROLE_BOOM && vehicle_read_is_sure(r->read) && r->status.at_boom > 0 &&
+           r->status.vehicles[0] == v->id;
 }
 
+/* What was read in doubt speaks against letting a vehicle through: a hit, which may be any one's
+ * that is there, or another plate at the stop line. */
 static void doubt_others(struct pipeline *p, struct lane_slot *slot, const struct read_result *r)
 {
     for (int i = 0; r->vehicle->unplaced && i < VEHICLES_KEPT; i++) {
         struct vehicle *v = &slot->vehicles.kept[i];
         struct lane_event event = {.kind = LANE_EVENT_PASSAGE};
-        if (!is_doubted(slot, r, v))
+        if (v == r->vehicle || v->id == 0 || v->over || (v->proven && !r->vehicle->proven))
             continue;
+        bool not_there = is_not_there(slot, r, v);
+        if (!not_there && r->hit_count == 0)
+            continue;
+        v->unvouched |= not_there;
         v->doubted = true;
         v->decision.raise = false;
         event.u.passage.passage = v->id;
         event.u.passage.decision = v->decision;
-        if (lane_follows(&r->status, v->id))
+        if (vehicle_is_queued(&r->status, v->id))
             step(p, slot, &event);
     }
 }
@@ -404,7 +401,8 @@ static void add_vehicle(struct pipeline *p, struct lane_slot *slot, struct read_
     uint64_t perhaps = r->finding.perhaps;
     bool one = perhaps != 0 && (perhaps & (perhaps - 1)) == 0;
     uint64_t other = one ? slot->vehicles.kept[__builtin_ctzll(perhaps)].id : 0;
-    struct vehicle *v = vehicles_add(&slot->vehicles, r->read, ++p->last_id, p->now);
+    struct vehicle *v = vehicles_add(&slot->vehicles, &slot->options.vehicles, &r->status, r->read,
+                                     ++p->last_id, p->now);
     v->unplaced = r->finding.verdict == VEHICLE_DOUBT;
     v->perhaps = other;
     v->perhaps_more = v->unplaced && vehicle_comes_in(&slot->options.vehicles, r->read->camera);

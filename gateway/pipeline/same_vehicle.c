@@ -124,18 +124,28 @@ static bool contradicts(const struct look *l, const struct vehicle *v)
     return false;
 }
 
+/* What nobody vouches for tells an authenticated read nothing of a vehicle. */
+static bool counts(const struct look *l, const struct vehicle_read *reading)
+{
+    return !is_proven(l) || reading->authenticity != AUTH_NONE;
+}
+
+/* What this camera said of it last. */
 static const struct vehicle_read *reading_of(const struct vehicle *v, const struct look *l)
 {
-    for (int i = v->read_count - 1; i >= 0; i--)
-        if (v->reads[i].camera == l->read->camera)
-            return &v->reads[i];
-    return NULL;
+    const struct vehicle_read *found = NULL;
+    for (int i = 0; i < v->read_count; i++)
+        if (v->reads[i].camera == l->read->camera && counts(l, &v->reads[i]) &&
+            (!found || !mono_before(v->reads[i].seen, found->seen)))
+            found = &v->reads[i];
+    return found;
 }
 
 static bool this_camera_said_it(const struct look *l, const struct vehicle *v)
 {
     for (int i = 0; i < v->read_count; i++)
-        if (v->reads[i].camera == l->read->camera && v->reads[i].key == l->read->key)
+        if (v->reads[i].camera == l->read->camera && v->reads[i].key == l->read->key &&
+            counts(l, &v->reads[i]))
             return true;
     return false;
 }
@@ -146,7 +156,7 @@ static bool read_by_roles(const struct look *l, const struct vehicle *v, enum ca
 {
     for (int i = 0; i < v->read_count; i++) {
         enum camera_role role = vehicle_camera_role(l->options, v->reads[i].camera);
-        if (role >= from && role <= to)
+        if (role >= from && role <= to && counts(l, &v->reads[i]))
             return true;
     }
     return false;
@@ -154,10 +164,7 @@ static bool read_by_roles(const struct look *l, const struct vehicle *v, enum ca
 
 static bool is_in_queue(const struct look *l, const struct vehicle *v)
 {
-    for (int i = 0; l->status->order_known && i < l->status->vehicle_count; i++)
-        if (l->status->vehicles[i] == v->id)
-            return true;
-    return false;
+    return l->status->order_known && vehicle_is_queued(l->status, v->id);
 }
 
 static struct vehicle_finding same(struct vehicle *v, bool again)
@@ -169,30 +176,55 @@ static struct vehicle_finding same(struct vehicle *v, bool again)
 
 static bool is_of_event(const struct look *l, const struct vehicle_read *reading)
 {
-    return reading->camera == l->read->camera &&
+    return reading->camera == l->read->camera && counts(l, reading) &&
            (reading->last_event == l->read->event_id || reading->first_event == l->read->event_id);
 }
 
+/* Which of its readings are of the event read, and how lately the camera spoke of it. */
+struct event_trace {
+    bool began; /* the vehicle itself */
+    bool any;
+    bool fresh;
+};
+
+static struct event_trace trace_event(const struct look *l, const struct vehicle *v)
+{
+    struct event_trace trace = {.any = false};
+    for (int k = 0; v->id != 0 && k < v->read_count; k++) {
+        if (!is_of_event(l, &v->reads[k]))
+            continue;
+        trace.began |= k == 0 && v->reads[0].first_event == l->read->event_id;
+        trace.any = true;
+        trace.fresh |= mono_diff_ms(l->now, v->reads[k].seen) <= VEHICLE_EVENT_MS;
+    }
+    return trace;
+}
+
+/* Whether the event's vehicle, not there any more, is the one the read is of: a camera that uses
+ * its numbers again means another. */
+static bool is_late_word(const struct look *l, const struct vehicle *v)
+{
+    return mono_diff_ms(l->now, v->last) <= VEHICLE_EVENT_MS && !contradicts(l, v) &&
+           (l->read->kind != PLATE_KEY || says_its_plate(l, v) || is_near_its_plate(l, v));
+}
+
 /* Row 1: the camera itself says that it is still the same. An event that joined a vehicle by a
- * plate which it then takes back was another's. */
+ * plate which it then takes back was another's, and so is one long over that comes up again. */
 static struct vehicle *by_event(const struct look *l)
 {
     struct vehicle *found = NULL;
     for (int i = 0; l->read->event_id != 0 && i < VEHICLES_KEPT; i++) {
         struct vehicle *v = &l->vehicles->kept[i];
-        bool began = v->id != 0 && v->read_count > 0 && is_of_event(l, &v->reads[0]);
-        bool of_it = began;
-        for (int k = 0; v->id != 0 && k < v->read_count; k++)
-            of_it |= is_of_event(l, &v->reads[k]);
-        if (!of_it || (v->proven != is_proven(l) && (is_proven(l) || !says_its_plate(l, v))))
+        struct event_trace trace = trace_event(l, v);
+        if (!trace.any || (v->proven != is_proven(l) && (is_proven(l) || !says_its_plate(l, v))))
             continue;
-        began |= l->role > ROLE_FRONT && is_present(l, v); /* it sees what has come in before */
-        bool late = mono_diff_ms(l->now, v->last) <= VEHICLE_EVENT_MS;
-        if (!(began && is_present(l, v)) && !((is_present(l, v) || late) && !contradicts(l, v)))
-            continue;
-        if (began)
+        bool present = is_present(l, v);
+        /* A camera further on sees what has come in before. */
+        bool began = trace.began || (l->role > ROLE_FRONT && present);
+        bool its_own = present ? (began && trace.fresh) || !contradicts(l, v) : is_late_word(l, v);
+        if (its_own && began)
             return v;
-        found = v;
+        found = its_own ? v : found;
     }
     return found;
 }
@@ -274,7 +306,7 @@ static bool is_next_frame(const struct look *l, const struct vehicle *v)
 {
     const struct vehicle_read *before = reading_of(v, l);
     return l->read->event_id == 0 && before->last_event == 0 &&
-           mono_diff_ms(l->now, v->last) <= VEHICLE_FRAME_MS;
+           mono_diff_ms(l->now, before->seen) <= VEHICLE_FRAME_MS;
 }
 
 /* Rows 4 and 5: the same camera reads what could be the same plate. */
@@ -306,16 +338,26 @@ static bool may_tow(const struct vehicle *v)
            plate->class != LIGHT_MOTORCYCLE && plate->colour != COLOUR_BLUE;
 }
 
-/* Whether it was read on its way here and a camera like this one has still to read it. One that may
- * have left meanwhile counts too, for a while: it may not have. */
+/* A camera that has not read a plate at its end yet may still read the trailer's. */
+static bool is_done_there(const struct look *l, const struct vehicle *v)
+{
+    return l->place != PLATE_TRAILER || v->plates[PLATE_REAR].key != 0 ||
+           v->plates[PLATE_TRAILER].key != 0;
+}
+
+/* Whether it was read on its way here and a camera like this one has still to read it. One that the
+ * lane has lost sight of counts too, for a while. */
 static bool is_due(const struct look *l, const struct vehicle *v)
 {
     enum camera_role before = (enum camera_role)(l->role - 1);
-    bool has_it = !v->unplaced && read_by_roles(l, v, l->role, l->role);
-    if (v->id == 0 || v->proven != is_proven(l) || has_it ||
+    bool has_it = !v->unplaced && read_by_roles(l, v, l->role, l->role) && is_done_there(l, v);
+    if (v->id == 0 || v->over || v->proven != is_proven(l) || has_it ||
         !read_by_roles(l, v, ROLE_FRONT, before))
         return false;
-    if (!is_present(l, v) && mono_diff_ms(l->now, v->last) > VEHICLE_LINGERS_MS)
+    const struct vehicle *other = vehicles_find_id(l->vehicles, v->perhaps);
+    bool lingers = mono_diff_ms(l->now, v->last) <= VEHICLE_LINGERS_MS || is_in_queue(l, v) ||
+                   (other && is_present(l, other)); /* one behind the other, or the same */
+    if (!is_present(l, v) && !lingers)
         return false;
     return l->place != PLATE_TRAILER || may_tow(v);
 }

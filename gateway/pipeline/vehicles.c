@@ -69,30 +69,6 @@ void vehicles_init(struct vehicles *vehicles)
     look_alike_init(&vehicles->look_alike, true);
 }
 
-static struct vehicle *oldest(struct vehicles *vehicles, int from, int to)
-{
-    struct vehicle *found = &vehicles->kept[from];
-    for (int i = from; i < to; i++) {
-        struct vehicle *v = &vehicles->kept[i];
-        if (v->id == 0)
-            return v;
-        if (v->over != found->over ? v->over : mono_before(v->last, found->last))
-            found = v;
-    }
-    return found;
-}
-
-struct vehicle *vehicles_add(struct vehicles *vehicles, const struct plate_read *read, uint64_t id,
-                             struct mono_time now)
-{
-    bool proven = read->authenticity != AUTH_NONE;
-    struct vehicle *v = proven ? oldest(vehicles, 0, VEHICLES_PROVEN)
-                               : oldest(vehicles, VEHICLES_PROVEN, VEHICLES_KEPT);
-    *v = (struct vehicle){.id = id, .proven = proven, .first = now, .last = now};
-    decision_init(&v->decision);
-    return v;
-}
-
 struct vehicle *vehicles_find_id(struct vehicles *vehicles, uint64_t id)
 {
     for (int i = 0; id != 0 && i < VEHICLES_KEPT; i++)
@@ -131,6 +107,17 @@ static uint32_t way_out(const struct vehicle_options *options)
     return 0;
 }
 
+/* The loops are seen again: who was not read for long meanwhile may have left. */
+static void look_again(struct vehicles *vehicles, const struct vehicle_options *options,
+                       struct mono_time now)
+{
+    struct mono_time silent = mono_add_ms(now, -(int64_t)options->silence_ms);
+    if (vehicles->unseen.ns != 0 && mono_before(vehicles->unseen, silent) &&
+        mono_before(vehicles->cleared, silent))
+        vehicles->cleared = silent;
+    vehicles->unseen = (struct mono_time){0};
+}
+
 void vehicles_follow(struct vehicles *vehicles, const struct vehicle_options *options,
                      const struct lane_status *status, struct mono_time now)
 {
@@ -138,8 +125,11 @@ void vehicles_follow(struct vehicles *vehicles, const struct vehicle_options *op
     struct loop_watch *all = &vehicles->loops;
     if (status->boom != BOOM_CLOSED)
         vehicles->boom_moved = now;
-    if (!status->contact)
-        return; /* nobody sees the loops */
+    if (!status->contact) { /* nobody sees the loops */
+        vehicles->unseen = vehicles->unseen.ns ? vehicles->unseen : now;
+        return;
+    }
+    look_again(vehicles, options, now);
     bool left = watch_loop(out, status->inputs & way_out(options), options->clear_ms, now);
     bool empty = watch_loop(all, status->inputs & LOOPS, options->clear_ms, now);
     if (left)
@@ -183,6 +173,18 @@ void vehicles_left(struct vehicles *vehicles, uint64_t passage)
     doubt_queue(vehicles, v);
 }
 
+void vehicles_withdrawn(struct vehicles *vehicles, uint64_t entry)
+{
+    for (int i = 0; i < VEHICLES_KEPT; i++) {
+        struct vehicle_hit *hit = vehicle_hit_of(&vehicles->kept[i], entry);
+        if (!hit)
+            continue;
+        hit->settled = true;
+        hit->level = ALERT_NONE;
+        hit->holds = false;
+    }
+}
+
 void vehicles_settled(struct vehicles *vehicles, uint64_t passage)
 {
     struct vehicle *v = vehicles_find_id(vehicles, passage);
@@ -190,7 +192,7 @@ void vehicles_settled(struct vehicles *vehicles, uint64_t passage)
         v->hits[i].settled = true;
 }
 
-static bool is_queued(const struct lane_status *status, uint64_t passage)
+bool vehicle_is_queued(const struct lane_status *status, uint64_t passage)
 {
     for (int i = 0; i < status->vehicle_count; i++)
         if (status->vehicles[i] == passage)
@@ -203,18 +205,55 @@ bool vehicle_is_present(const struct vehicles *vehicles, const struct vehicle_op
                         struct mono_time now)
 {
     bool entry = (options->wired & INPUT_BIT(INPUT_ENTRY_LOOP)) != 0;
-    bool queued = status->order_known && is_queued(status, v->id);
+    bool queued = status->order_known && vehicle_is_queued(status, v->id);
     int64_t silent_ms = mono_diff_ms(now, v->last);
     if (v->id == 0 || v->over || (v->unvouched && !queued))
         return false;
-    /* Without an entry loop the queue keeps the latest one for ever: only a loop vouches for it. */
-    if (queued && !v->unvouched && (entry || vehicles->loops.occupied))
+    /* Without an entry loop the queue keeps the latest one for ever: only a loop vouches for it.
+     * Whom a camera saw at the stop line is the next to leave, whatever the queue says. */
+    bool passed = v->at_line && mono_before(v->last, vehicles->cleared);
+    if (queued && !v->unvouched && !passed && (entry || vehicles->loops.occupied))
         return true;
     if (mono_before(v->last, vehicles->cleared))
         return false; /* somebody has left: perhaps this one */
-    if (!v->unvouched && vehicles->loops.occupied)
+    if (!v->unvouched && status->contact && vehicles->loops.occupied)
         return silent_ms <= VEHICLE_STANDS_MAX_MS;
     return silent_ms < options->silence_ms;
+}
+
+/* ---- places ---- */
+
+/* Who is not there any more gives way first, the longest gone of them: one that has just left is
+ * still asked for. */
+static struct vehicle *place_of(struct vehicles *vehicles, const struct vehicle_options *options,
+                                const struct lane_status *status, bool proven, struct mono_time now)
+{
+    int from = proven ? 0 : VEHICLES_PROVEN;
+    int to = proven ? VEHICLES_PROVEN : VEHICLES_KEPT;
+    struct vehicle *found = NULL;
+    bool found_present = true;
+    for (int i = from; i < to; i++) {
+        struct vehicle *v = &vehicles->kept[i];
+        if (v->id == 0)
+            return v;
+        bool present = vehicle_is_present(vehicles, options, status, v, now);
+        if (!found || (present != found_present ? !present : mono_before(v->last, found->last))) {
+            found = v;
+            found_present = present;
+        }
+    }
+    return found;
+}
+
+struct vehicle *vehicles_add(struct vehicles *vehicles, const struct vehicle_options *options,
+                             const struct lane_status *status, const struct plate_read *read,
+                             uint64_t id, struct mono_time now)
+{
+    bool proven = read->authenticity != AUTH_NONE;
+    struct vehicle *v = place_of(vehicles, options, status, proven, now);
+    *v = (struct vehicle){.id = id, .proven = proven, .first = now, .last = now};
+    decision_init(&v->decision);
+    return v;
 }
 
 /* ---- plates ---- */
@@ -249,8 +288,7 @@ static bool note_plate(struct vehicle_plate *plate, const struct plate_read *rea
         .class =
             read->class != PLATE_CLASS_UNKNOWN || plate->key != read->key ? read->class : class,
         .colour = read->colour,
-        .confidence = read->confidence,
-        .authenticity = read->authenticity};
+        .confidence = read->confidence};
     for (int i = 0; i < read->candidate_count; i++)
         plate->candidates[plate->candidate_count++] = read->candidates[i].key;
     return true;
@@ -284,6 +322,15 @@ static struct vehicle_read *same_reading(struct vehicle *v, const struct plate_r
     return NULL;
 }
 
+/* Then a trailer's plate says nothing of the vehicle that tows it: that one's was missed. */
+static bool fronts_are_read(const struct vehicle_options *options)
+{
+    for (size_t i = 0; i < options->camera_count; i++)
+        if (options->cameras[i].role == ROLE_FRONT || options->cameras[i].role == ROLE_BOOM)
+            return true;
+    return false;
+}
+
 /* A free place, or that of a read nobody vouches for when this one is better. */
 static struct vehicle_read *place_for(struct vehicle *v, const struct plate_read *read)
 {
@@ -296,12 +343,14 @@ static struct vehicle_read *place_for(struct vehicle *v, const struct plate_read
     return NULL;
 }
 
-static bool note_reading(struct vehicle *v, enum plate_place place, const struct plate_read *read)
+static bool note_reading(struct vehicle *v, enum plate_place place, const struct plate_read *read,
+                         struct mono_time now)
 {
     struct vehicle_read *known = same_reading(v, read);
     if (known) {
         known->last_event = read->event_id;
         known->last = read->wall;
+        known->seen = now;
         known->times++;
         bool better = confidence_of(read->confidence) > confidence_of(known->confidence);
         known->confidence = better ? read->confidence : known->confidence;
@@ -320,6 +369,7 @@ static bool note_reading(struct vehicle *v, enum plate_place place, const struct
                                    .authenticity = read->authenticity,
                                    .first = read->wall,
                                    .last = read->wall,
+                                   .seen = now,
                                    .times = 1};
     memcpy(fresh->raw, read->raw, sizeof fresh->raw);
     return true;
@@ -329,17 +379,19 @@ struct vehicle_news vehicle_take_read(struct vehicle *v, const struct vehicle_op
                                       const struct plate_read *read, struct mono_time now)
 {
     enum plate_place place = vehicle_place_of(options, read);
-    struct vehicle_news news = {.evidence = note_reading(v, place, read)};
+    struct vehicle_news news = {.evidence = note_reading(v, place, read, now)};
     if (v->proven && read->authenticity == AUTH_NONE)
         return news; /* evidence, but nothing that anybody could have sent tells more of it */
     v->last = now;
     v->unvouched = false;
+    v->at_line = vehicle_camera_role(options, read->camera) >= ROLE_BOOM;
     if (read->kind != PLATE_KEY)
         return news;
     news.evidence |= note_plate(&v->plates[place], read);
     if (vehicle_read_is_sure(read))
         news.conflict = note_sure(v, place == PLATE_TRAILER ? SURE_TRAILER : SURE_OWN, read->key);
-    v->complete |= read->authenticity != AUTH_NONE && !plate_has_unread(read->key);
+    v->complete |= read->authenticity != AUTH_NONE && !plate_has_unread(read->key) &&
+                   (place != PLATE_TRAILER || !fronts_are_read(options));
     return news;
 }
 
@@ -363,7 +415,9 @@ bool vehicle_hit_is_new(const struct vehicle *v, uint64_t entry, const struct de
 
 static bool is_weaker(const struct vehicle_hit *a, const struct vehicle_hit *b)
 {
-    return a->holds != b->holds ? b->holds : a->level < b->level;
+    if (a->holds != b->holds)
+        return b->holds;
+    return a->level != b->level ? a->level < b->level : b->vouched && !a->vouched;
 }
 
 bool vehicle_take_hit(struct vehicle *v, const struct vehicle_hit *hit)

@@ -32,9 +32,7 @@ enum {
     VEHICLE_EVENT_MS = 60 * 1000, /* a camera says more of an event within this, then it is new */
     VEHICLE_LINGERS_MS =
         120 * 1000, /* one thought gone makes others' rear reads doubtful so long */
-    VEHICLE_STANDS_MAX_MS = 3600 * 1000, /* a loop alone vouches for a vehicle not longer */
-    VEHICLE_SILENCE_DEFAULT_MS = 30 * 1000,
-    VEHICLE_FUSE_DEFAULT_MS = 10 * 1000
+    VEHICLE_STANDS_MAX_MS = 3600 * 1000 /* a loop alone vouches for a vehicle not longer */
 };
 
 /* Where a camera reads, and which end of the vehicle. */
@@ -77,6 +75,7 @@ struct vehicle_read {
     enum read_authenticity authenticity;
     struct wall_time first;
     struct wall_time last;
+    struct mono_time seen; /* last said */
     uint32_t times;
 };
 
@@ -86,7 +85,6 @@ struct vehicle_plate {
     plate_class class;
     uint8_t colour;
     uint8_t confidence;
-    enum read_authenticity authenticity;
     uint8_t candidate_count;
     plate_key candidates[READ_CANDIDATES_MAX];
 };
@@ -99,6 +97,7 @@ struct vehicle_hit {
     enum alert_level level;
     bool holds;
     bool settled; /* its hold was ended by an officer or by withdrawal */
+    bool vouched; /* by an authenticated read */
 };
 
 struct vehicle {
@@ -106,11 +105,13 @@ struct vehicle {
     bool proven;       /* made by an authenticated read; only those touch what is known of it */
     bool over;         /* the loops cleared behind it, or it left */
     bool unvouched;    /* one that may have been it has left: the lane's queue proves nothing */
+    bool at_line;      /* last read at the stop line */
     bool unplaced;     /* may be one of the others: not queued at the boom as one more … */
     bool perhaps_more; /* … though it may be one more, read where vehicles come in */
     uint64_t perhaps;  /* … that one, 0 = none alone */
     bool doubted;      /* a hit in doubt may be its own: never cleared */
-    bool complete;     /* an authenticated read had every symbol */
+    bool complete;     /* an authenticated read had every symbol; a trailer's own plate counts
+                          only where no camera looks for the one in front */
     struct mono_time first;
     struct mono_time last; /* read that counts for its presence */
     struct mono_time
@@ -119,7 +120,6 @@ struct vehicle {
     /* Different sure plates at one place: front and rear carry the same, a trailer its own. */
     uint8_t sure_count[2];
     plate_key sure[2][VEHICLE_SURE_MAX];
-    bool drawn;
     uint16_t draws[RULES_DRAWS]; /* of random rules: once a vehicle */
     struct decision decision;    /* folded over all hits */
     uint8_t hit_count;
@@ -145,6 +145,7 @@ struct vehicles {
     struct loop_watch way_out;   /* the last one a vehicle passes */
     struct mono_time cleared;    /* one of them last cleared: somebody left */
     struct mono_time boom_moved; /* the boom was last seen not closed */
+    struct mono_time unseen;     /* nobody has seen the loops since; ns = 0: they are seen */
 };
 
 enum vehicle_verdict { VEHICLE_SAME, VEHICLE_OTHER, VEHICLE_DOUBT };
@@ -169,9 +170,10 @@ struct vehicle_finding vehicles_find(struct vehicles *vehicles,
                                      const struct vehicle_options *options,
                                      const struct lane_status *status,
                                      const struct plate_read *read, struct mono_time now);
-/* Takes a place for a new vehicle, made by `read`: of one that is over, else the oldest's. */
-struct vehicle *vehicles_add(struct vehicles *vehicles, const struct plate_read *read, uint64_t id,
-                             struct mono_time now);
+/* Takes a place for a new vehicle, made by `read`: of the one gone longest, else the oldest's. */
+struct vehicle *vehicles_add(struct vehicles *vehicles, const struct vehicle_options *options,
+                             const struct lane_status *status, const struct plate_read *read,
+                             uint64_t id, struct mono_time now);
 /* The read as evidence of this vehicle. */
 struct vehicle_news vehicle_take_read(struct vehicle *vehicle,
                                       const struct vehicle_options *options,
@@ -182,8 +184,13 @@ void vehicles_follow(struct vehicles *vehicles, const struct vehicle_options *op
                      const struct lane_status *status, struct mono_time now);
 /* The lane says that the vehicle of this passage has left; 0: one that was never read. */
 void vehicles_left(struct vehicles *vehicles, uint64_t passage);
+/* The entry was withdrawn: its hits hold nobody any more, and it alerts anew should it come back.
+ */
+void vehicles_withdrawn(struct vehicles *vehicles, uint64_t entry);
 /* The hold of this passage ended: its hits hold it no more, should the lane see it again. */
 void vehicles_settled(struct vehicles *vehicles, uint64_t passage);
+/* Whether the lane has it among its vehicles, the order known or not. */
+bool vehicle_is_queued(const struct lane_status *status, uint64_t passage);
 /* Whether it is still there: in the lane's queue, on a loop, or read a short while ago. */
 bool vehicle_is_present(const struct vehicles *vehicles, const struct vehicle_options *options,
                         const struct lane_status *status, const struct vehicle *vehicle,
@@ -194,7 +201,8 @@ struct vehicle_hit *vehicle_hit_of(struct vehicle *vehicle, uint64_t entry);
 /* Whether `decision` says more than the hit on that entry did: else it alerts nobody again. */
 bool vehicle_hit_is_new(const struct vehicle *vehicle, uint64_t entry,
                         const struct decision *decision);
-/* Takes a new or stronger hit; past VEHICLE_HITS_MAX the weakest gives way to a stronger one.
+/* Takes a new or stronger hit; past VEHICLE_HITS_MAX the weakest gives way to a stronger one,
+ * and one that only forged reads may have made to one that is vouched for.
  * False: weaker than all, counted. */
 bool vehicle_take_hit(struct vehicle *vehicle, const struct vehicle_hit *hit);
 /* NULL: none of that id, or too old. */

@@ -1,7 +1,8 @@
 /*
- * What headquarters has for the box: the long poll that wakes it, and the wanted list, key set and
- * "still current" statements fetched then. Statements are handed to whoever verifies and stores
- * them; nothing is judged here. Blocks; one owner thread, which calls inbox_step again and again.
+ * What headquarters has for the box: the long poll that wakes it, and the wanted list, key set,
+ * "still current" statements and match policy fetched then. All are handed to whoever verifies and
+ * stores them; nothing is judged here. Blocks; one owner thread, which calls inbox_step again and
+ * again.
  */
 #pragma once
 

@@ -101,7 +101,7 @@ static int split(struct order *order, size_t *row, size_t *place, uint64_t id)
     if (!behind) {
         struct order_leaf *upper = order->rows[*row + 1].leaf;
         upper->count = ORDER_LEAF_MAX - half;
-        memcpy(upper->entries, &full->entries[half], upper->count * sizeof(full->entries[0]));
+        memcpy(upper->entries, &full->entries[half], upper->count * sizeof(struct wanted_entry *));
         full->count = half;
     }
     if (behind || *place > half) {
@@ -128,7 +128,7 @@ int order_add(struct order *order, struct wanted_entry *entry)
     }
     struct order_leaf *leaf = order->rows[row].leaf;
     memmove(&leaf->entries[place + 1], &leaf->entries[place],
-            (leaf->count - place) * sizeof(leaf->entries[0]));
+            (leaf->count - place) * sizeof(struct wanted_entry *));
     leaf->entries[place] = entry;
     leaf->count++;
     order->count++;
@@ -158,7 +158,8 @@ static void merge(struct order *order, size_t at)
     struct order_leaf *leaf = order->rows[at].leaf;
     const struct order_leaf *next = order->rows[at + 1].leaf;
     if (leaf->count + next->count <= ORDER_LEAF_MAX / 2) {
-        memcpy(&leaf->entries[leaf->count], next->entries, next->count * sizeof(leaf->entries[0]));
+        memcpy(&leaf->entries[leaf->count], next->entries,
+               next->count * sizeof(struct wanted_entry *));
         leaf->count += next->count;
         drop_row(order, at + 1);
     }
@@ -175,7 +176,7 @@ struct wanted_entry *order_remove(struct order *order, uint64_t id)
     struct order_leaf *leaf = order->rows[row].leaf;
     size_t place = (size_t)(slot - leaf->entries);
     leaf->count--;
-    memmove(slot, slot + 1, (leaf->count - place) * sizeof(*slot));
+    memmove(slot, slot + 1, (leaf->count - place) * sizeof(struct wanted_entry *));
     order->count--;
     if (leaf->count == 0) {
         drop_row(order, row);

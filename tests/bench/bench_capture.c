@@ -9,7 +9,7 @@
  * bench_capture [--entries N] [--source memory|pcap|dpdk] [--frame-bytes 64|100] [--frames N]
  *               [--runs N] [--seed N]
  *
- * pcap and dpdk (net_pcap, infinite_rx) read a file that is written first and removed again.
+ * pcap and dpdk (net_pcap, infinite_rx) read a file that is written first.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +30,7 @@ enum {
     HITS_PER_MILLION = 1000,
     RUN_FRAMES = 1 << 20,
     FILE_FRAMES = 1 << 18,
+    DPDK_ROUNDS = 16,      /* of the file, in a run */
     EMPTY_POLLS_MAX = 1000 /* in a row: the source gives nothing any more */
 };
 
@@ -125,7 +126,7 @@ static void create_indexes(struct bench *b)
     uint64_t state = b->options.seed + 1;
     const struct match_options exact_only = {.look_alike_max = 0};
     size_t whole = b->keys.listed_count;
-    const struct match_entry **addresses = calloc(whole + PARTIALS, sizeof *addresses);
+    const struct match_entry **addresses = calloc(whole + PARTIALS, sizeof(void *));
     b->entries = calloc(whole + PARTIALS, sizeof *b->entries);
     if (!addresses || !b->entries)
         bench_fail("no memory for %zu entries", whole);
@@ -165,13 +166,14 @@ static bool take(void *ctx, const struct plate_read *read, const struct match_re
 
 /* ---- sources ---- */
 
+/* A file without a name, gone with the program however it ends. */
 static void write_file(struct bench *b)
 {
-    (void)snprintf(b->path, sizeof b->path, "/tmp/bench_capture_XXXXXX"); /* fits */
-    int fd = mkostemp(b->path, O_CLOEXEC);
-    if (fd < 0)
-        bench_fail("%s: %s", b->path, strerror(errno));
-    (void)close(fd); /* written by its name */
+    char name[] = "/tmp/bench_capture_XXXXXX";
+    int fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0 || unlink(name) != 0)
+        bench_fail("%s: %s", name, strerror(errno));
+    (void)snprintf(b->path, sizeof b->path, "/proc/self/fd/%d", fd); /* fits */
     bench_frames_write(&b->frames, b->path);
 }
 
@@ -188,7 +190,7 @@ static struct capture_source *open_file(const struct bench *b)
 /* The file goes into the pool whole: one buffer a frame, small ones so that they lie apart. */
 static struct capture_source *open_dpdk(const struct bench *b)
 {
-    enum { SPARE_MBUFS = 16384, DATA_ROOM = 128 + 160 };
+    enum { SPARE_MBUFS = 16384, DATA_ROOM = 128 + 128 };
     static char device[128];
     struct capture_source *source = NULL;
     struct err_text err;
@@ -217,7 +219,8 @@ static double run_mps(struct bench *b, const struct match_index *index)
     struct capture_frame frames[CAPTURE_BURST_MAX];
     const struct capture_view view = {.index = index, .clock_trusted = true};
     struct capture_source *source = b->source ? b->source : open_file(b);
-    uint64_t left = b->options.source == SOURCE_DPDK ? 16 * b->frames.count : b->frames.count;
+    const uint64_t rounds = b->options.source == SOURCE_DPDK ? DPDK_ROUNDS : 1;
+    const uint64_t left = rounds * b->frames.count;
     uint64_t done = 0;
     int empty = 0;
     b->hits = 0;
@@ -238,7 +241,7 @@ static double run_mps(struct bench *b, const struct match_index *index)
         capture_close(source);
     if (done < left)
         bench_fail("%llu frames of %llu came", (unsigned long long)done, (unsigned long long)left);
-    uint64_t planted = bench_keys_hits(&b->keys, 0, b->keys.query_count) * (done / b->frames.count);
+    uint64_t planted = bench_keys_hits(&b->keys, 0, b->keys.query_count) * rounds;
     if (index && b->hits < planted)
         bench_fail("%llu hits, %llu were planted", (unsigned long long)b->hits,
                    (unsigned long long)planted);
@@ -306,8 +309,6 @@ static void set_up(struct bench *b)
 static void tear_down(struct bench *b)
 {
     capture_close(b->source);
-    if (b->path[0] != '\0')
-        (void)unlink(b->path); /* gone already: as well */
     capture_sift_destroy(b->sift);
     receiver_destroy(b->receiver);
     camera_table_destroy(b->cameras);

@@ -24,7 +24,7 @@ void bench_frames_destroy(struct bench_frames *frames);
 /* Writes a capture file of nanosecond stamps, all 0. */
 void bench_frames_write(const struct bench_frames *frames, const char *path);
 
-/* A source that hands out the frames in turn, for ever. The frames must outlive it. */
+/* The one source that hands out frames in turn, for ever. They must outlive it. */
 struct capture_source *bench_frames_source(const struct bench_frames *frames);
 
 /* What takes those frames: their port and their camera. */

@@ -1,40 +1,62 @@
 /* See bench_pages.h. */
 #include "tests/bench/bench_pages.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define FOLDER "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 
-enum { LARGE_PAGE = 2 << 20, NOT_CHANGED = -1 };
+enum { LARGE_PAGE = 2 << 20 };
 
-static long before = NOT_CHANGED;
+static char before[32]; /* "": not changed */
 
 static long read_number(const char *path)
 {
-    long value = -1;
+    char text[32] = "";
     FILE *file = fopen(path, "re");
     if (!file)
         return -1;
-    if (fscanf(file, "%ld", &value) != 1)
-        value = -1;
+    bool known = fgets(text, sizeof text, file) != NULL;
     (void)fclose(file); /* it was only read */
-    return value;
+    return known ? strtol(text, NULL, 10) : -1;
 }
 
-static bool write_number(const char *path, long value)
+/* By calls that are allowed in a signal's handler. */
+static bool write_text(const char *text)
 {
-    FILE *file = fopen(path, "we");
-    if (!file)
+    int fd = open(FOLDER "nr_hugepages", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
         return false;
-    bool good = fprintf(file, "%ld\n", value) > 0;
-    return fclose(file) == 0 && good;
+    size_t size = strlen(text);
+    bool good = write(fd, text, size) == (ssize_t)size;
+    return close(fd) == 0 && good;
 }
 
 static void give_back(void)
 {
-    if (!write_number(FOLDER "nr_hugepages", before))
-        fprintf(stderr, "%s: not set back to %ld\n", FOLDER "nr_hugepages", before);
+    if (!write_text(before))
+        fprintf(stderr, "%s: not set back to %s", FOLDER "nr_hugepages", before);
+}
+
+static void give_back_and_end(int signal_number)
+{
+    (void)write_text(before); /* nobody is left to tell */
+    _exit(128 + signal_number);
+}
+
+/* Remembers what there is, to be set again however the program ends. */
+static bool remember(long pages)
+{
+    const struct sigaction act = {.sa_handler = give_back_and_end};
+    if (before[0] != '\0')
+        return true;
+    (void)snprintf(before, sizeof before, "%ld\n", pages); /* fits */
+    return atexit(give_back) == 0 && sigaction(SIGTERM, &act, NULL) == 0 &&
+           sigaction(SIGINT, &act, NULL) == 0;
 }
 
 bool bench_pages_reserve(size_t bytes)
@@ -46,11 +68,7 @@ bool bench_pages_reserve(size_t bytes)
         return false;
     if (free_pages >= wanted)
         return true;
-    if (before == NOT_CHANGED) {
-        before = all;
-        if (atexit(give_back) != 0)
-            return false;
-    }
-    return write_number(FOLDER "nr_hugepages", all + wanted - free_pages) &&
-           read_number(FOLDER "free_hugepages") >= wanted;
+    char text[32];
+    (void)snprintf(text, sizeof text, "%ld\n", all + wanted - free_pages); /* fits */
+    return remember(all) && write_text(text) && read_number(FOLDER "free_hugepages") >= wanted;
 }

@@ -165,6 +165,20 @@ def test_what_is_told_is_good_prometheus_text_and_every_frame_has_one_end(box, t
     assert "queue 0: 6 frames, 2 reads" in row
 
 
+@needs_root
+def test_what_an_earlier_matchd_counted_is_not_told_as_this_ones(box, tmp_path):
+    refused, good = tmp_path / "refused.pcap", tmp_path / "good.pcap"
+    frames.write_pcap(refused, [frames.udp_frame(b"x")] * 3, gap_us=1)
+    frames.write_pcap(good, [box.frame()], gap_us=1)
+    box.start_matchd({"kind": "replay", "file": str(refused), "full_speed": True})
+    wait_until("refused", lambda: total(box) == 3)
+    box.matchd.stop()
+    assert total(box) == 3  # the last word on what was lost
+    box.start_matchd({"kind": "replay", "file": str(good), "full_speed": True})
+    wait_until("read", lambda: total(box, "frames_with_read") == 1)
+    assert of_sources(box, "compact_too_short") == {("replay", 0): 0}
+
+
 @pytest.mark.parametrize("change, reason", [
     ({"queues": 17}, "queues = '17'"),
     ({"queues": 0}, "queues = '0'"),

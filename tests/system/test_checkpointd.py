@@ -130,6 +130,19 @@ def test_bad_configuration_names_file_line_and_key(box):
     assert "checkpointd.yaml:" in text and "transit_max_ms" in text and "78" in text
 
 
+def test_a_camera_looks_at_one_lane(box):
+    box.add_tcp_lane(1, cameras=[{"id": 11, "role": "front"}])
+    box.add_tcp_lane(2, cameras=[{"id": 12, "role": "front"}, {"id": 11, "role": "rear"}])
+    with pytest.raises(ProgramError) as error:
+        box.start_checkpointd()
+    assert ("lanes[1].cameras[1].id = '11': a camera of lane 1, expected one that looks at this lane"
+            in str(error.value)), error.value
+    box.lanes[1]["cameras"] = [{"id": 12, "role": "side"}]
+    with pytest.raises(ProgramError) as error:
+        box.start_checkpointd()
+    assert "lanes[1].cameras[0].role = 'side'" in str(error.value)
+
+
 def test_reload_keeps_the_old_rules_when_the_new_are_bad(box, tmp_path):
     rules = tmp_path / "rules.yaml"
     rules.write_text((ROOT / "rules" / "default" / "default.yaml").read_text())

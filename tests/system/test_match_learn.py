@@ -135,6 +135,13 @@ def test_answers_of_officers_become_a_channel_in_force(fleet):
     assert same["old_ppm"] == same["new_ppm"] == channel["read"]["8"]["ppm"]["B"]
 
 
+def told_of(fleet):
+    """What those who sign are told of the policy in force: percent of misread plates shown, by size of list."""
+    channel = fleet.hq.json("match", "policy", "show", *fleet.hq.online)[0]["channels"][0]
+    assert [row["entries"] for row in channel["told"]] == [10_000, 100_000, 1_000_000]
+    return [row["percent"] for row in channel["told"]]
+
+
 def test_a_policy_decides_which_candidates_are_told(fleet):
     rng = random.Random(SEED + 1)
     print(f"seed {SEED + 1}")
@@ -153,6 +160,8 @@ def test_a_policy_decides_which_candidates_are_told(fleet):
     assert hit["decision"]["level"] == "quiet"
 
     fleet.put_in_force("--channel", out / "latin.json", "--false-alerts", "1", "--traffic", "1000000")
+    strict = told_of(fleet)
+    assert "WARNING: hides most misread plates" in fleet.hq.run("match", "policy", "show", *fleet.hq.online)
     assert doubtful(wanted[1]) is None
     near = fleet.read(misread(wanted[2]), confidence=90, candidates=[(wanted[2], 84)])
     assert near and near["odds_db"] > 0 and near["why"].endswith("this plate"), near
@@ -160,6 +169,9 @@ def test_a_policy_decides_which_candidates_are_told(fleet):
     assert exact and exact["match"] == "exact" and exact["decision"]["level"] == "sounding"
 
     fleet.put_in_force("--false-alerts", "1000", "--traffic", "1")
+    assert all(few < many for few, many in zip(strict, told_of(fleet)))
+    shown = fleet.hq.run("match", "policy", "show", *fleet.hq.online)
+    assert "officers are told of" in shown and "WARNING" not in shown
     lax = doubtful(wanted[4])
     assert lax and lax["match"] == "candidate" and lax["odds_db"] < near["odds_db"], lax
 

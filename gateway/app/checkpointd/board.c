@@ -186,6 +186,20 @@ static void keep_counters(void *ctx, void *item)
     free_counters(counters);
 }
 
+static void drop_counters(void *ctx, void *item)
+{
+    struct board *board = item;
+    (void)ctx;
+    json_object_clear(board->matchd);
+    json_object_clear(board->sources);
+}
+
+void board_forget_counters(struct checkpointd *c)
+{
+    int posted = line_server_post(control_server(c->control), drop_counters, NULL, &c->board);
+    (void)posted; /* refused: what an earlier matchd counted stays until this one counts the same */
+}
+
 /* Of a source's queue: {"eth1 0": {"source": "eth1", "queue": 0, "counters": {"frames": 12}}}. */
 static void put_source_counter(json_t *sources, const struct match_counter *counter)
 {

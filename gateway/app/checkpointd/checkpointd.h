@@ -231,6 +231,8 @@ void publish_run(struct thread *self, void *checkpointd);
 void publish_push(struct checkpointd *c, const struct fact *fact);
 /* Link thread: counters of checkpoint-matchd, a MATCH_STATS, for the board. */
 void board_take_counters(struct checkpointd *c, const struct match_message *message);
+/* Link thread: another checkpoint-matchd says hello; it counts from the start. */
+void board_forget_counters(struct checkpointd *c);
 
 /* The pipeline, with the open holds of the journal. The recorder runs, the lane thread not yet. */
 int lanes_create(struct checkpointd *c, struct err_text *err) MUST_CHECK;

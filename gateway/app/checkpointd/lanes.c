@@ -112,7 +112,9 @@ void lanes_add_reason(struct checkpointd *c, struct fact *fact)
 
 static void link_packet(void *ctx, struct match_packet *packet)
 {
-    if (packet->message.type == MATCH_STATS) {
+    if (packet->message.type == MATCH_HELLO) {
+        board_forget_counters(ctx);
+    } else if (packet->message.type == MATCH_STATS) {
         board_take_counters(ctx, &packet->message);
     }
     lane_post(ctx, &(struct pipeline_event){.kind = PIPELINE_PACKET, .u.packet = packet});

@@ -291,7 +291,7 @@ static int open_for_show(struct hqctl *h, const char *path, struct policy_file *
 int hqctl_policy_show(struct hqctl *h, int argc, char **argv)
 {
     struct err_text err = {""};
-    struct policy_file file;
+    struct policy_file file = {.is_draft = false};
     struct keyset *set = NULL;
     const char *path = NULL;
     const char *keyset = NULL;

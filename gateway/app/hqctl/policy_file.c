@@ -9,6 +9,7 @@
 
 #include "gateway/app/hqctl/wanted_files.h"
 #include "gateway/base/file.h"
+#include "gateway/match/strictness.h"
 
 /* ---- reading and saving ---- */
 
@@ -94,7 +95,42 @@ void policy_file_close(struct policy_file *file)
 
 /* ---- showing ---- */
 
-static void show_channel(FILE *to, const struct match_policy_channel *row)
+/* Sizes of list for which it is said what the operating point hides. */
+static const size_t told_entries[] = {10 * 1000, 100 * 1000, 1000 * 1000};
+enum { TOLD_SIZES = sizeof(told_entries) / sizeof(told_entries[0]), TOLD_FEW_PERCENT = 50 };
+
+static int count_told(const struct match_policy *policy, const struct match_channel *channel,
+                      int out_percent[TOLD_SIZES], struct err_text *err)
+{
+    const struct match_operating_point point = {policy->false_alerts, policy->traffic};
+    int rc = 0;
+    for (size_t i = 0; i < TOLD_SIZES && rc == 0; i++)
+        rc = match_told_percent(channel, &point, told_entries[i], &out_percent[i], err);
+    return rc;
+}
+
+/* Who signs a policy knows what it keeps from officers. */
+static void show_told(FILE *to, const struct match_policy *policy,
+                      const struct match_channel *channel)
+{
+    struct err_text err = {""};
+    int percent[TOLD_SIZES];
+    if (count_told(policy, channel, percent, &err) != 0) {
+        hqctl_line(to, "    what it hides is not known: %s", err.text);
+        return;
+    }
+    hqctl_line(to, "    of wanted plates misread in one symbol and named second by the camera,");
+    hqctl_line(to,
+               "    officers are told of %d %% at 10,000 entries, %d %% at 100,000, %d %% at "
+               "1,000,000",
+               percent[0], percent[1], percent[2]);
+    if (percent[1] < TOLD_FEW_PERCENT)
+        hqctl_line(to, "    WARNING: hides most misread plates, of priority 1 too; more false "
+                       "alerts would show them");
+}
+
+static void show_channel(FILE *to, const struct match_policy *policy,
+                         const struct match_policy_channel *row)
 {
     struct match_channel *channel = NULL;
     struct err_text err = {""};
@@ -113,6 +149,7 @@ static void show_channel(FILE *to, const struct match_policy_channel *row)
                "  channel %s: version %" PRIu64 ", learned %s from %" PRIu64
                " confirmed pairs, %.19s…",
                row->alphabet, channel->version, time, channel->pairs, hash);
+    show_told(to, policy, channel);
     channel_destroy(channel);
 }
 
@@ -132,13 +169,34 @@ void policy_show(FILE *to, const struct match_policy *policy, const struct envel
         hqctl_line(to, "  at the traffic each checkpoint counts");
     hqctl_line(to, "  look-alike characters apart: at most %u", policy->look_alike_max);
     for (size_t i = 0; i < policy->channel_count; i++)
-        show_channel(to, &policy->channels[i]);
+        show_channel(to, policy, &policy->channels[i]);
+    if (policy->channel_count > 0 && policy->look_alike_max > 1)
+        hqctl_line(to,
+                   "  channels know false alerts of look-alikes 1 character apart: with %u "
+                   "there may be more",
+                   policy->look_alike_max);
     if (policy->channel_count == 0)
         hqctl_line(to, "  no channel: matches are told by the look-alike rule alone");
     for (int i = 0; i < envelope->signature_count; i++)
         hqctl_line(to, "Signed by %s",
                    wanted_holder_of(keyset, envelope->signatures[i].key_id, name));
     fprintf(to, "Needs two different clerks.\n");
+}
+
+static json_t *told_json(const struct match_policy *policy, const struct match_policy_channel *row)
+{
+    struct match_channel *channel = NULL;
+    int percent[TOLD_SIZES];
+    json_t *told = json_array();
+    int rc = channel_parse(row->text, row->size_bytes, &channel, NULL);
+    if (rc == 0)
+        rc = count_told(policy, channel, percent, NULL);
+    for (size_t i = 0; i < TOLD_SIZES && rc == 0; i++)
+        (void)json_array_append_new(
+            told, json_pack("{s:I,s:i}", "entries", (json_int_t)told_entries[i], "percent",
+                            percent[i])); /* without memory the row is missing */
+    channel_destroy(channel);
+    return told;
 }
 
 json_t *policy_json(const struct match_policy *policy, const struct envelope *envelope,
@@ -153,9 +211,11 @@ json_t *policy_json(const struct match_policy *policy, const struct envelope *en
     hash_format(policy->hash, hash);
     for (size_t i = 0; i < policy->channel_count; i++)
         (void)json_array_append_new(
-            channels, json_pack("{s:s,s:I}", "alphabet", policy->channels[i].alphabet, "bytes",
-                                (json_int_t)policy->channels[i]
-                                    .size_bytes)); /* without memory the row is missing */
+            channels,
+            json_pack(
+                "{s:s,s:I,s:o}", "alphabet", policy->channels[i].alphabet, "bytes",
+                (json_int_t)policy->channels[i].size_bytes, "told",
+                told_json(policy, &policy->channels[i]))); /* without memory the row is missing */
     for (int i = 0; i < envelope->signature_count; i++)
         (void)json_array_append_new(
             signers,

@@ -99,13 +99,14 @@ static int publish_rebuilt(void **slot, const struct wanted_list *list, struct i
 }
 
 static int rebuild(void **slot, const struct wanted_list *list, const struct list_status *status,
-                   struct err_text *err)
+                   uint8_t look_alike_max, struct err_text *err)
 {
     struct in_force *next = in_force_next(slot);
     if (!next) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
     next->status = *status;
+    next->look_alike_max = look_alike_max;
     return publish_rebuilt(slot, list, next, err);
 }
 
@@ -115,6 +116,10 @@ int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t loo
     struct in_force *next = in_force_next(slot);
     if (!next) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
+    }
+    if (next->index && next->status.revision != wanted_list_head(list)->revision) {
+        free(next); /* of changes that are not settled the list frees an added entry any time */
+        return err_set(err, ERR_BUSY, "index: the list has changes that are not in force");
     }
     bool same = next->look_alike_max == look_alike_max;
     next->look_alike_max = look_alike_max;
@@ -131,15 +136,21 @@ int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t loo
 
 /* ---- the running index ---- */
 
+/* One that is there no more went with an earlier try: see withdraw_gone. */
+static void withdraw(struct match_index *index, const struct wanted_entry *entry)
+{
+    if (is_matched(entry)) {
+        int taken = match_index_withdraw(index, &entry->match);
+        (void)taken;
+    }
+}
+
 /* Of `count` entries that were added, none stays. */
 static void take_back(struct match_index *index, const struct wanted_entry *const *added,
                       size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (is_matched(added[i])) {
-            int taken = match_index_withdraw(index, &added[i]->match); /* just added: it is there */
-            (void)taken;
-        }
+        withdraw(index, added[i]);
     }
     rcu_wait();
     match_index_reclaim(index);
@@ -159,11 +170,7 @@ static int bring_in(struct match_index *index, const struct wanted_changes *chan
         rcu_wait(); /* else a reader might pass by both versions of a changed entry */
     }
     for (size_t i = 0; i < changes->withdrawn_count && result == 0; i++) {
-        const struct wanted_entry *entry = changes->withdrawn[i];
-        if (is_matched(entry) && match_index_withdraw(index, &entry->match) != 0) {
-            result = err_set(err, ERR_NOT_FOUND, "index: entry %llu is not in it",
-                             (unsigned long long)entry->match.record.id);
-        }
+        withdraw(index, changes->withdrawn[i]);
     }
     if (result != 0) {
         take_back(index, changes->added, added);
@@ -190,17 +197,40 @@ static int update(void **slot, const struct wanted_changes *changes,
     return 0;
 }
 
+/* Whoever headquarters withdrew is stopped by nobody, also while what came with it cannot be
+ * brought in. The old version of a changed entry stays until the new one is there. */
+static void withdraw_gone(void *const *slot, const struct wanted_list *list)
+{
+    const struct in_force *now = *slot;
+    struct wanted_changes changes;
+    wanted_list_changes(list, &changes);
+    for (size_t i = 0; now && now->index && !changes.whole && i < changes.withdrawn_count; i++) {
+        const struct wanted_entry *old = changes.withdrawn[i];
+        const struct wanted_entry *next = wanted_list_find(list, old->match.record.id);
+        if (!next || !is_matched(next)) {
+            withdraw(now->index, old);
+        }
+    }
+    if (now && now->index && match_index_retire_count(now->index) > 0) {
+        rcu_wait();
+        match_index_reclaim(now->index);
+    }
+}
+
 int in_force_change(void **slot, const struct wanted_list *list,
                     const struct wanted_changes *changes, const struct list_status *status,
-                    bool *out_rebuilt, struct err_text *err)
+                    uint8_t look_alike_max, bool *out_rebuilt, struct err_text *err)
 {
-    int result =
-        changes->whole ? rebuild(slot, list, status, err) : update(slot, changes, status, err);
+    int result = changes->whole ? rebuild(slot, list, status, look_alike_max, err)
+                                : update(slot, changes, status, err);
     *out_rebuilt = changes->whole;
+    if (result != 0 && changes->whole) {
+        withdraw_gone(slot, list);
+    }
     if (result == 0 && !changes->whole &&
         match_index_worn(((const struct in_force *)*slot)->index)) {
         /* The worn one is right, only slower: without memory it goes on, until the next change. */
-        *out_rebuilt = rebuild(slot, list, status, NULL) == 0;
+        *out_rebuilt = rebuild(slot, list, status, look_alike_max, NULL) == 0;
     }
     return result;
 }

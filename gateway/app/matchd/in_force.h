@@ -35,14 +35,17 @@ struct in_force *in_force_next(void *const *slot);
  * in `next`. */
 void in_force_publish(void **slot, struct in_force *next);
 /* Brings the changes in force with their status, or all of the list with changes->whole. When it
- * returns 0 nobody holds a withdrawn entry any more. *out_rebuilt: with a new index. Errors of
- * match_index_create and match_index_add, ERR_NO_MEMORY: nobody holds an added entry. */
+ * returns 0 nobody holds a withdrawn entry any more. *out_rebuilt: with a new index, for
+ * look-alikes of `look_alike_max` symbols; a running one stays as it was built. Errors of
+ * match_index_create and match_index_add, ERR_NO_MEMORY: nobody holds an added entry, and when the
+ * whole could not be brought in, nobody finds an entry that batches withdrew. */
 int in_force_change(void **slot, const struct wanted_list *list,
                     const struct wanted_changes *changes, const struct list_status *status,
-                    bool *out_rebuilt, struct err_text *err) MUST_CHECK;
+                    uint8_t look_alike_max, bool *out_rebuilt, struct err_text *err) MUST_CHECK;
 /* Look-alikes of up to that many symbols from now on; an index built for another number is built
- * anew over `list` (not looked at without an index). Errors of match_index_create: all is as
- * before. */
+ * anew over `list` (not looked at without an index). ERR_BUSY: the list has changes that are not in
+ * force and brings the number with them, as nobody may hold their entries before. Errors of
+ * match_index_create. After an error all is as before. */
 int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t look_alike_max,
                         struct err_text *err) MUST_CHECK;
 /* When nobody reads any more. */

@@ -10,7 +10,8 @@ enum {
     LIST_POLL_MS = 200,
     LIST_FIRST_MS = 5,
     CLOCK_MS = 1000,
-    LOADING_MS = 2000 /* between two lines that say how far it is */
+    LOADING_MS = 2000, /* between two lines that say how far it is */
+    INDEXED_A_MS = 200 /* entries, even by a slow machine under load */
 };
 
 /* ---- what the reader tells ---- */
@@ -18,6 +19,12 @@ enum {
 static void note_changed(struct matchd *m)
 {
     atomic_fetch_add_explicit(&m->list_changes, 1, memory_order_release);
+}
+
+/* No sign of life comes from inside an index that is being built. */
+static void be_silent(struct matchd *m, const struct wanted_list *list)
+{
+    thread_silent_ms(&m->list_thread, (int)(wanted_list_count(list) / INDEXED_A_MS));
 }
 
 /* A change is counted whether it touches an entry that is matched or not: what is missing in the
@@ -29,7 +36,10 @@ static int list_changed(void *ctx, const struct wanted_list *list,
     struct matchd *m = ctx;
     struct mono_time begun = clock_mono(&clock_system);
     bool rebuilt = false;
-    int result = in_force_change(&m->in_force, list, changes, status, &rebuilt, err);
+    be_silent(m, list);
+    int result = in_force_change(&m->in_force, list, changes, status,
+                                 m->judging.status.look_alike_max, &rebuilt, err);
+    thread_alive(&m->list_thread);
     if (result != 0) {
         return result;
     }
@@ -121,8 +131,13 @@ static int open_reader(struct matchd *m, struct err_text *err)
 static void look_alike_look(struct matchd *m)
 {
     struct err_text err;
-    int result = in_force_look_alike(&m->in_force, wanted_reader_list(m->reader),
-                                     m->judging.status.look_alike_max, &err);
+    const struct wanted_list *list = wanted_reader_list(m->reader);
+    be_silent(m, list);
+    int result = in_force_look_alike(&m->in_force, list, m->judging.status.look_alike_max, &err);
+    thread_alive(&m->list_thread);
+    if (result == ERR_BUSY) {
+        return; /* the reader brings the change in, or raises the same alarm */
+    }
     if (result != 0 || m->judging.index_failed) {
         m->judging.index_failed = result != 0;
         matchd_alarm(m, EVENT_WANTED_INDEX_FAILED, result != 0, result != 0 ? err.text : "");

@@ -1,17 +1,20 @@
+/* clang-format off */
 /*
  * What the files of checkpoint-matchd share. Its threads:
  *
- * name     policy   input                      output                   when the output is full
- * capture1… FIFO 20 a source or queue each     packets (256) -> link    reads without a hit left
- * out (16)              (cores as configured)                               first, all counted,
- * alarmed refused rows -> link     counted on, sent later reads    FIFO 20  socket `reads` packets
- * -> link          the same link     FIFO 20  packets, queries           socket `matches` packets
- * wait, then capture drops list     normal   Redis, last-good shelf     index (RCU), alarms      -
- * keeper   normal counters of the cameras    counters.bin             -
+ * name      policy   input                     output                  when the output is full
+ * capture1… FIFO 20  a source or queue each,   packets (256) -> link   reads without a hit left out first,
+ *           (16)     its core as configured                            all counted, lost hits alarmed
+ *                                              refused rows -> link    counted on, sent later
+ * reads     FIFO 20  socket `reads`            packets -> link         the same
+ * link      FIFO 20  packets, queries          socket `matches`        packets wait, then capture drops
+ * list      normal   Redis, last-good shelf    index (RCU), alarms     -
+ * keeper    normal   counters of the cameras   file `counters`         -
  *
  * What reads are matched against is one small object behind an RCU pointer (struct in_force):
  * capture, reads and link look things up in it, the list thread alone changes it.
  */
+/* clang-format on */
 #pragma once
 
 #include <pthread.h>

@@ -93,7 +93,7 @@ static void add_counts(struct capturer_counts *sum, const struct capturer_counts
 size_t matchd_stats_fill(struct matchd *m, struct match_counter out[MATCHD_COUNTERS_MAX])
 {
     struct filling f = {.out = out};
-    struct capturer_counts counts[MATCHD_CAPTURERS_MAX];
+    struct capturer_counts counts[MATCHD_CAPTURERS_MAX] = {{.no_packet = 0}};
     struct capturer_counts sum = {.no_packet = 0};
     memset(out, 0, sizeof(out[0]) * MATCHD_COUNTERS_MAX);
     for (size_t i = 0; i < m->capturer_count; i++) {

@@ -135,8 +135,8 @@ static void good_message(struct match_message *m, uint8_t type, uint64_t sequenc
     }
     if (m->type == MATCH_READ || m->type == MATCH_SEARCHED) {
         m->u.read.read = (struct plate_read){.lane = 1,
-                                             .camera = 11,
-                                             .event_id = sequence,
+                                             .camera = (uint16_t)(11 + sequence % 5),
+                                             .event_id = sequence % 3,
                                              .kind = PLATE_KEY,
                                              .key = plate(),
                                              .raw = "鲁H12345",

@@ -17,6 +17,7 @@
 static int adds_until_full = -1; /* -1: never */
 static bool creates_fail;
 static bool always_worn;
+static uint8_t look_alikes = MATCH_LOOK_ALIKE_DEFAULT;
 
 static int faulty_add(struct match_index *index, const struct match_entry *entry,
                       struct err_text *err)
@@ -44,6 +45,7 @@ static bool faulty_worn(const struct match_index *index)
 #define match_index_add faulty_add
 #define match_index_create faulty_create
 #define match_index_worn faulty_worn
+/* NOLINTNEXTLINE(bugprone-suspicious-include): compiled in with faults of its surroundings */
 #include "gateway/app/matchd/in_force.c"
 #undef match_index_add
 #undef match_index_create
@@ -230,9 +232,9 @@ static void make_plan(void)
 static int setup(void **state)
 {
     (void)state;
-    const char *given = getenv("SEED");
+    const char *given = getenv("CHECKPOINT_SEED");
     seed = given ? strtoull(given, NULL, 0) : 20261126;
-    print_message("SEED=%llu\n", (unsigned long long)seed);
+    print_message("CHECKPOINT_SEED=%llu\n", (unsigned long long)seed);
     plan.world = world_create();
     make_plan();
     return 0;
@@ -304,13 +306,14 @@ static bool holds_id(const struct match_result *result, uint64_t id)
     return count == 1;
 }
 
-/* Whether an entry that has this version at `r` must be found while `next` comes into force. */
+/* Whether an entry that has this version at `r` must be found while `next` comes into force. One
+ * that is for observing between them goes when a try at that fails. */
 static bool must_be_found(const struct version *v, uint64_t r, uint64_t next)
 {
     if (v->from > r || v->until <= r || is_observe(v)) {
         return false;
     }
-    while (v->until <= next && v->successor >= 0) {
+    while (v->until <= next && v->successor >= 0 && !is_observe(v)) {
         v = &plan.versions[v->successor];
     }
     return v->until > next && !is_observe(v);
@@ -389,11 +392,11 @@ static int bring_into_force(struct wanted_list *list, int *rebuilds)
     bool rebuilt = false;
     wanted_list_changes(list, &changes);
     wanted_list_status(list, at_ms(T0_MS), &status);
-    int result = in_force_change(&slot, list, &changes, &status, &rebuilt, &err);
+    int result = in_force_change(&slot, list, &changes, &status, look_alikes, &rebuilt, &err);
     if (result < 0) {
         assert_true(err.text[0] != '\0');
         changes = (struct wanted_changes){.whole = true};
-        result = in_force_change(&slot, list, &changes, &status, &rebuilt, &err);
+        result = in_force_change(&slot, list, &changes, &status, look_alikes, &rebuilt, &err);
     }
     *rebuilds += result == 0 && rebuilt;
     return result;
@@ -505,11 +508,125 @@ static void test_the_judge_stays_over_every_change_of_the_list(void **state)
     wanted_list_destroy(list);
 }
 
+static void apply(struct wanted_list *list, uint64_t revision)
+{
+    struct err_text err = {0};
+    const struct text *batch = &plan.stages[revision].batch;
+    ok(wanted_list_apply_batch(list, batch->data, batch->size, &err), &err);
+}
+
+static size_t matched_on(const struct wanted_list *list)
+{
+    size_t matched = 0;
+    struct wanted_cursor cursor = {0};
+    for (const struct wanted_entry *entry; (entry = wanted_list_next(list, &cursor));) {
+        matched += is_matched(entry);
+    }
+    return matched;
+}
+
+static void check_in_force(size_t count, uint8_t look_alike)
+{
+    const struct in_force *now = slot;
+    assert_int_equal(match_index_count(now->index), count);
+    assert_int_equal(now->look_alike_max, look_alike);
+}
+
+/* The policy asks for other look-alikes while a change of the list could not be brought in: the
+ * list frees what it added without asking as soon as a later batch withdraws it. */
+static void test_other_look_alikes_hold_no_entry_that_is_not_in_force(void **state)
+{
+    (void)state;
+    struct err_text err = {0};
+    struct wanted_list *list = list_with_keys(plan.world);
+    int rebuilds = 0;
+    adds_until_full = -1;
+    always_worn = creates_fail = false;
+    apply(list, 1);
+    assert_int_equal(bring_into_force(list, &rebuilds), 0);
+    wanted_list_settle(list);
+    for (uint64_t revision = 2; revision <= REVISIONS / 2; revision++) {
+        apply(list, revision);
+    }
+    adds_until_full = 0;
+    creates_fail = true;
+    assert_int_equal(bring_into_force(list, &rebuilds), ERR_NO_MEMORY);
+    creates_fail = false;
+    size_t before = match_index_count(((struct in_force *)slot)->index);
+    assert_true(before < matched_on(list));
+    assert_int_equal(in_force_look_alike(&slot, list, 3, &err), ERR_BUSY);
+    check_in_force(before, MATCH_LOOK_ALIKE_DEFAULT);
+    for (uint64_t revision = REVISIONS / 2 + 1; revision <= REVISIONS; revision++) {
+        apply(list, revision);
+    }
+    look_alikes = 3; /* the change, which finds the index full, brings them with it */
+    assert_int_equal(bring_into_force(list, &rebuilds), 0);
+    wanted_list_settle(list);
+    check_in_force(matched_on(list), 3);
+    look_alikes = MATCH_LOOK_ALIKE_DEFAULT;
+    ok(in_force_look_alike(&slot, list, look_alikes, &err), &err);
+    check_in_force(matched_on(list), MATCH_LOOK_ALIKE_DEFAULT);
+    in_force_destroy(&slot);
+    wanted_list_destroy(list);
+}
+
+/* Ids of before that are matched on the list as it is now. */
+static size_t still_matched(const struct wanted_list *list, const bool *before)
+{
+    size_t count = 0;
+    for (uint64_t id = 0; id < IDS; id++) {
+        const struct wanted_entry *entry = before[id] ? wanted_list_find(list, id) : NULL;
+        count += entry && is_matched(entry);
+    }
+    return count;
+}
+
+/* What else came with it cannot be brought in, for want of memory or past a limit. */
+static void test_what_is_withdrawn_is_found_no_more_whatever_fails(void **state)
+{
+    (void)state;
+    static bool before[IDS];
+    struct wanted_list *list = list_with_keys(plan.world);
+    struct wanted_cursor cursor = {0};
+    int rebuilds = 0;
+    adds_until_full = -1;
+    always_worn = creates_fail = false;
+    memset(before, 0, sizeof(before));
+    for (uint64_t revision = 1; revision <= REVISIONS / 2; revision++) {
+        apply(list, revision);
+    }
+    assert_int_equal(bring_into_force(list, &rebuilds), 0);
+    wanted_list_settle(list);
+    for (const struct wanted_entry *entry; (entry = wanted_list_next(list, &cursor));) {
+        before[entry->match.record.id] = is_matched(entry);
+    }
+    for (uint64_t revision = REVISIONS / 2 + 1; revision <= REVISIONS; revision++) {
+        apply(list, revision);
+    }
+    size_t left = still_matched(list, before);
+    assert_true(left < match_index_count(((struct in_force *)slot)->index));
+    adds_until_full = 0;
+    creates_fail = true;
+    for (int try = 0; try < 2; try++) {
+        assert_int_equal(bring_into_force(list, &rebuilds), ERR_NO_MEMORY);
+        check_in_force(left, MATCH_LOOK_ALIKE_DEFAULT);
+    }
+    adds_until_full = -1;
+    creates_fail = false;
+    assert_int_equal(bring_into_force(list, &rebuilds), 0);
+    wanted_list_settle(list);
+    check_in_force(matched_on(list), MATCH_LOOK_ALIKE_DEFAULT);
+    in_force_destroy(&slot);
+    wanted_list_destroy(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readers_while_the_list_changes),
         cmocka_unit_test(test_the_judge_stays_over_every_change_of_the_list),
+        cmocka_unit_test(test_other_look_alikes_hold_no_entry_that_is_not_in_force),
+        cmocka_unit_test(test_what_is_withdrawn_is_found_no_more_whatever_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/gateway/wanted/wanted_world.h"
 
+/* NOLINTNEXTLINE(bugprone-suspicious-include): in no library, so compiled in */
 #include "gateway/app/matchd/watched.c"
 
 static struct matchd m;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -17,6 +18,7 @@
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
 #include "gateway/base/queue.h"
+#include "gateway/base/thread.h"
 
 static void err_prefix_puts_its_object_first(void **state)
 {
@@ -188,6 +190,39 @@ static void event_numbers_are_unique(void **state)
     }
 }
 
+/* Silent until it is stopped, after saying for how long. */
+static void be_silent(struct thread *self, void *ms)
+{
+    thread_silent_ms(self, *(const int *)ms);
+    while (!thread_stopping(self)) {
+        const struct timespec pause = {.tv_nsec = 1000000};
+        (void)nanosleep(&pause, NULL); /* a signal: it looks again */
+    }
+}
+
+static void a_thread_may_say_that_it_will_be_silent(void **state)
+{
+    (void)state;
+    enum { LONG_MS = 600 * 1000, MAX_AGE_MS = 50, DEADLINE_MS = 10000 };
+    int silent_ms[] = {LONG_MS, 0};
+    struct thread threads[2] = {{0}};
+    struct thread *both[] = {&threads[0], &threads[1]};
+    const struct thread_options options = {.name = "silent", .core = -1};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(thread_start(&threads[i], &options, be_silent, &silent_ms[i]), 0);
+    }
+    struct mono_time begun = clock_mono(&clock_system);
+    /* The first has said it: by its word it was alive in the future. The second said no time. */
+    while (threads_stale(&both[0], 1, -LONG_MS / 2) || !threads_stale(&both[1], 1, MAX_AGE_MS)) {
+        assert_true(mono_diff_ms(clock_mono(&clock_system), begun) < DEADLINE_MS);
+    }
+    assert_ptr_equal(threads_stale(both, 2, MAX_AGE_MS), &threads[1]);
+    for (int i = 0; i < 2; i++) {
+        thread_stop(&threads[i]);
+        thread_join(&threads[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +236,7 @@ int main(void)
         cmocka_unit_test(canonical_json_sorts_and_refuses_reals),
         cmocka_unit_test(queue_refuses_when_full_and_keeps_order),
         cmocka_unit_test(event_numbers_are_unique),
+        cmocka_unit_test(a_thread_may_say_that_it_will_be_silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

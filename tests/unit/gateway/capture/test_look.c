@@ -195,6 +195,20 @@ static void plain_frames_are_understood(void **state)
     assert_int_equal(looked.owners[0], 2);
 }
 
+static void without_a_compact_port_nothing_is(void **state)
+{
+    static const struct look_ports none = {.count = 0};
+    static struct looked looked;
+    struct frame_builder b;
+    (void)state;
+    put_plain(&b, "鲁H12345", NULL, false);
+    fb_set16(&b, b.udp_at + 2, 0); /* port 0 is none either */
+    const struct capture_frame frame = {.data = b.bytes, .size_bytes = (uint32_t)b.size};
+    capture_look(&none, &frame, 1, &looked);
+    assert_int_equal(looked.key_count, 1);
+    assert_true(looked.keys[0] == 0);
+}
+
 /* More candidates than there is room for: those frames are asked in full. */
 static void too_many_candidates_are_asked_in_full(void **state)
 {
@@ -229,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_never_disagrees_with_the_full_decode),
         cmocka_unit_test(plain_frames_are_understood),
+        cmocka_unit_test(without_a_compact_port_nothing_is),
         cmocka_unit_test(too_many_candidates_are_asked_in_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

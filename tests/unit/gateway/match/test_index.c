@@ -197,6 +197,18 @@ static void test_more_hits_than_fit(void **state)
     assert_int_equal(r.hit_count, MATCH_HITS_MAX);
     assert_int_equal(r.dropped, 20 - MATCH_HITS_MAX);
     assert_int_equal(r.hits[0].entry.id, 20); /* the top priority is never the one dropped */
+    /* The best read is among the candidates, as cameras send it. */
+    read.candidate_count = 3;
+    read.candidates[0] = (struct read_candidate){.key = read.key, .confidence = 90};
+    read.candidates[1] = (struct read_candidate){.key = key_of("鲁H12346"), .confidence = 50};
+    read.candidates[2] = read.candidates[0];
+    r = find(index, &read);
+    assert_int_equal(r.hit_count, MATCH_HITS_MAX);
+    assert_int_equal(r.dropped, 20 - MATCH_HITS_MAX);
+    read.kind = PLATE_UNREAD; /* nothing but candidates, one of them twice */
+    r = find(index, &read);
+    assert_int_equal(r.dropped, 20 - MATCH_HITS_MAX);
+    assert_int_equal(r.hits[0].kind, MATCH_CANDIDATE);
     match_index_destroy(index);
 }
 

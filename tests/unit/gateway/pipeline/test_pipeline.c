@@ -62,10 +62,10 @@ static int setup(void **state)
         .ctx = b, .order = take_order, .fact = take_fact, .query = query, .release = release};
     struct rule_set *rules = NULL;
     lane_config_defaults(&options.lanes[0].lane, 2);
+    *state = b;
     if (!b || rules_parse("test", rules_text, sizeof rules_text - 1, &rules, NULL) != 0 ||
         pipeline_create(&options, rules, &sinks, (struct mono_time){1}, &b->pipeline, NULL) != 0)
         return -1;
-    *state = b;
     return 0;
 }
 

@@ -17,6 +17,7 @@ enum {
 /* Metres along the lane; the stop line is 0. */
 #define READ_POINT (-15.0)
 #define SPEED_M_S 5.0
+#define TURN_S 20.0 /* to come round again */
 #define CLEAR_S 1.5 /* the exit loop is behind it by then, and free for exit_gap */
 #define STEP_S (WORLD_STEP_MS / 1000.0)
 
@@ -54,6 +55,7 @@ struct one_read {
     uint16_t camera;
     uint8_t confidence;
     double at_s;
+    double wrong_s; /* when the lane last had another passage at the stop line */
 };
 
 struct sim {
@@ -65,6 +67,8 @@ struct sim {
     int last_car; /* behind which the next one drives */
     double next_in_s;
     struct car cars[VEHICLES];
+    double wrong_s;
+    int misled; /* reads put to another car's passage while the lane was wrong */
     size_t read_count;
     struct one_read reads[READS_MAX];
 };
@@ -182,7 +186,8 @@ static void read_car(struct sim *s, struct car *car, uint16_t camera, uint64_t e
                           .car = (int)(car - s->cars),
                           .camera = camera,
                           .confidence = read.confidence,
-                          .at_s = (double)w->now.ns / 1e9};
+                          .at_s = (double)w->now.ns / 1e9,
+                          .wrong_s = s->wrong_s};
 }
 
 static bool stands(const struct car *car, double before)
@@ -231,10 +236,12 @@ static void read_at_the_boom(struct sim *s, struct car *car)
 
 /* ---- traffic ---- */
 
+/* Some car of this plate is there, or has left too short a while ago to be back. */
 static bool is_here(const struct sim *s, plate_key plate)
 {
+    double now_s = (double)s->w->now.ns / 1e9;
     for (int i = 0; i < s->next; i++)
-        if (s->cars[i].here && s->cars[i].plate == plate)
+        if (s->cars[i].plate == plate && (s->cars[i].here || s->cars[i].gone_s + TURN_S > now_s))
             return true;
     return false;
 }
@@ -347,6 +354,23 @@ static void move_car(struct sim *s, int i)
     }
 }
 
+/* The lane, sure of the order, has a passage at the stop line no read of which is of the car that
+ * stands there: a misread was queued as a vehicle of its own, and the rest moved up. */
+static bool lane_is_wrong(const struct sim *s)
+{
+    const struct lane_state *lane = &world_slot(s->w)->state;
+    uint64_t passage = lane->order_known && lane->arrived > 0 ? lane->queue[0].passage : 0;
+    for (int i = 0; passage != 0 && i < s->next; i++) {
+        if (!covers(&s->cars[i], -0.5, 0.5) || s->cars[i].stood_s < 0.5)
+            continue;
+        for (size_t r = 0; r < s->read_count; r++)
+            if (s->reads[r].passage == passage && s->reads[r].car == i)
+                return false;
+        return true;
+    }
+    return false;
+}
+
 static bool lane_is_empty(const struct sim *s)
 {
     for (int i = 0; i < s->next; i++)
@@ -368,6 +392,8 @@ static void run_traffic(struct sim *s)
             move_car(s, i);
         s->w->active = (s->w->active & INPUT_BIT(INPUT_LIMIT_CLOSED)) | loops_of(s);
         world_run(s->w, WORLD_STEP_MS);
+        if (lane_is_wrong(s))
+            s->wrong_s = (double)s->w->now.ns / 1e9;
     }
 }
 
@@ -412,37 +438,43 @@ static bool shares_a_text(const struct sim *s, uint64_t passage, int car)
     return false;
 }
 
-/* When the car was first put to the passage. */
-static double came_to(const struct sim *s, uint64_t passage, int car)
+/* The read of that passage before this one that says a plate, if it is another car's; NULL: there
+ * is none, or this car has been there before. */
+static const struct one_read *joined(const struct sim *s, size_t at)
 {
-    for (size_t i = 0; i < s->read_count; i++)
-        if (s->reads[i].passage == passage && s->reads[i].car == car)
-            return s->reads[i].at_s;
-    return 0;
+    const struct one_read *before = NULL;
+    for (size_t i = 0; i < at; i++) {
+        if (s->reads[i].passage != s->reads[at].passage || s->reads[i].key == 0)
+            continue;
+        if (s->reads[i].car == s->reads[at].car)
+            return NULL;
+        before = &s->reads[i];
+    }
+    return before;
 }
 
-/* A passage with reads of two cars: only where a misread says exactly what the neighbour's plate is
- * read as, which no camera can tell, and never once the loop has cleared between them. */
-static int check_merges(const struct sim *s)
+/* A passage with reads of two cars, while the lane has the order right: only where a misread says
+ * exactly what the neighbour's plate is read as, which no camera can tell, and never once the loop
+ * has cleared between them. What says no plate can hide none. */
+static int check_merges(struct sim *s)
 {
     int excused = 0;
-    for (size_t a = 0; a < s->read_count; a++) {
-        const struct one_read *first = &s->reads[a];
-        for (size_t b = a + 1; b < s->read_count; b++) {
-            const struct one_read *read = &s->reads[b];
-            if (read->passage != first->passage || read->car == first->car || first->key == 0 ||
-                read->key == 0) /* what says no plate can hide none */
-                continue;
-            bool apart = s->cars[first->car].plate != s->cars[read->car].plate;
-            bool loop_between =
-                s->cars[first->car].gone_s + CLEAR_S < came_to(s, read->passage, read->car);
-            if (!apart || loop_between || !shares_a_text(s, read->passage, first->car) ||
-                !shares_a_text(s, read->passage, read->car)) {
-                tell_reads(s, read->passage);
-                fail();
-            }
-            excused++;
+    for (size_t i = 0; i < s->read_count; i++) {
+        const struct one_read *read = &s->reads[i];
+        const struct one_read *before = read->key != 0 ? joined(s, i) : NULL;
+        if (!before)
+            continue;
+        if (read->wrong_s > before->at_s) {
+            s->misled++;
+            continue;
         }
+        bool apart = s->cars[before->car].plate != s->cars[read->car].plate;
+        bool loop_between = s->cars[before->car].gone_s + CLEAR_S < read->at_s;
+        if (!apart || loop_between || !shares_a_text(s, read->passage, read->car)) {
+            tell_reads(s, read->passage);
+            fail();
+        }
+        excused++;
     }
     return excused;
 }
@@ -505,7 +537,7 @@ static void check_bound(const struct sim *s)
     }
 }
 
-static void one_run(uint64_t seed, int *out_merged, int *out_reads, int *out_passages)
+static void one_run(uint64_t seed, int *out_merged, int *out_reads, int *out_misled)
 {
     struct sim *s = calloc(1, sizeof *s);
     assert_non_null(s);
@@ -518,7 +550,7 @@ static void one_run(uint64_t seed, int *out_merged, int *out_reads, int *out_pas
     check_alerts(s);
     check_bound(s);
     *out_reads += (int)s->read_count;
-    *out_passages += world_count(s->w, FACT_PASSAGE, 0);
+    *out_misled += s->misled;
     world_destroy(s->w);
     free(s);
 }
@@ -536,11 +568,15 @@ static void traffic_is_told_apart_and_every_wanted_vehicle_alerts(void **state)
     uint64_t runs = setting("CHECKPOINT_RUNS", RUNS_DEFAULT);
     int merged = 0;
     int reads = 0;
-    int passages = 0;
+    int misled = 0;
     print_message("seed %llu, %llu runs\n", (unsigned long long)seed, (unsigned long long)runs);
     for (uint64_t i = 0; i < runs; i++)
-        one_run(seed + i, &merged, &reads, &passages);
-    print_message("%d reads, %d of pairs indistinguishable by plate\n", reads, merged);
+        one_run(seed + i, &merged, &reads, &misled);
+    print_message(
+        "%d reads; %d times a neighbour was read as exactly the plate before it, %d times "
+        "the lane had the order wrong\n",
+        reads, merged, misled);
+    assert_true(misled * 400 < reads); /* what is not judged is next to nothing */
     assert_true(reads > (int)runs * VEHICLES);
 }
 

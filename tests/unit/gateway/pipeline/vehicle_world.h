@@ -27,6 +27,8 @@ enum {
     WORLD_WANTED_MAX = 64,
     WORLD_FACTS_MAX = 4096,
     WORLD_STEP_MS = 50,
+    WORLD_SILENCE_MS = 30 * 1000,
+    WORLD_FUSE_MS = 10 * 1000,
     ENTRY_LOOP = INPUT_BIT(INPUT_ENTRY_LOOP),
     PRESENCE = INPUT_BIT(INPUT_PRESENCE),
     EXIT_LOOP = INPUT_BIT(INPUT_EXIT_LOOP)
@@ -382,8 +384,8 @@ static inline struct vehicle_world *world_create_with(uint32_t wired, uint32_t c
     lane->lane.camera_to_boom_m = camera_to_boom_m;
     lane->list_grace_ms = 3600 * 1000;
     lane->vehicles = (struct vehicle_options){
-        .silence_ms = VEHICLE_SILENCE_DEFAULT_MS,
-        .fuse_ms = VEHICLE_FUSE_DEFAULT_MS,
+        .silence_ms = WORLD_SILENCE_MS,
+        .fuse_ms = WORLD_FUSE_MS,
         .camera_count = 3,
         .cameras = {{FRONT, ROLE_FRONT}, {REAR, ROLE_REAR}, {BOOM, ROLE_BOOM}}};
     w->now.ns = 1000000000;

@@ -27,8 +27,10 @@ static void *failing_realloc(void *old, size_t size)
 
 #define malloc(size) failing_realloc(NULL, size)
 #define realloc(old, size) failing_realloc(old, size)
+/* NOLINTBEGIN(bugprone-suspicious-include): see above */
 #include "gateway/wanted/entries.c"
 #include "gateway/wanted/order.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 #undef malloc
 #undef realloc
 
@@ -55,9 +57,9 @@ static uint64_t random_below(uint64_t bound)
 static int setup(void **state)
 {
     (void)state;
-    const char *given = getenv("SEED");
+    const char *given = getenv("CHECKPOINT_SEED");
     seed = given ? strtoull(given, NULL, 0) : 20261126;
-    print_message("SEED=%llu\n", (unsigned long long)seed);
+    print_message("CHECKPOINT_SEED=%llu\n", (unsigned long long)seed);
     return 0;
 }
 
@@ -122,7 +124,7 @@ static size_t pick(struct plan *p, const struct model *m, bool in_list, size_t m
 
 static void make_plan(struct plan *p, struct model *m)
 {
-    uint64_t ids[BATCH_MOST];
+    uint64_t ids[BATCH_MOST] = {0};
     memset(p, 0, sizeof(*p));
     struct batch *b = &p->batch;
     b->items = p->items;

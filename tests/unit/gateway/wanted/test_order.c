@@ -27,9 +27,9 @@ static uint64_t random_below(uint64_t bound)
 static int setup(void **state)
 {
     (void)state;
-    const char *given = getenv("SEED");
+    const char *given = getenv("CHECKPOINT_SEED");
     seed = given ? strtoull(given, NULL, 0) : 20261126;
-    print_message("SEED=%llu\n", (unsigned long long)seed);
+    print_message("CHECKPOINT_SEED=%llu\n", (unsigned long long)seed);
     for (uint64_t id = 0; id < IDS; id++) {
         entries[id].match.record.id = id;
     }
