@@ -246,23 +246,33 @@ static void look_at_variants(struct variants *v)
     v->count = 0;
 }
 
-/* Every symbol that occurs at `place` in turn, and at `next` as well if it is a place. Folded
- * symbols are enough: the table holds folded keys. */
-static void fill_in(struct variants *v, plate_key key, int place, int next)
+static void add_variant(struct variants *v, plate_key key)
+{
+    v->keys[v->count++] = key;
+    if (v->count == VARIANTS_AT_ONCE) {
+        look_at_variants(v);
+    }
+}
+
+/* Every symbol that occurs at `place` in turn. Folded symbols are enough: the table holds folded
+ * keys. */
+static void fill_in(struct variants *v, plate_key key, int place)
 {
     const struct symbol_set *set = &v->look->index->occurring[key_form(key)][place];
     for (unsigned symbol = PLATE_SYMBOL_END + 1; symbol < LOOK_ALIKE_SYMBOLS; symbol++) {
-        if (!symbol_set_has(set, symbol)) {
-            continue;
+        if (symbol_set_has(set, symbol)) {
+            add_variant(v, key_with_field(key, place, symbol));
         }
-        plate_key filled = key_with_field(key, place, symbol);
-        if (next >= 0) {
-            fill_in(v, filled, next, -1);
-            continue;
-        }
-        v->keys[v->count++] = filled;
-        if (v->count == VARIANTS_AT_ONCE) {
-            look_at_variants(v);
+    }
+}
+
+/* The same at two places. */
+static void fill_in_two(struct variants *v, plate_key key, int place, int next)
+{
+    const struct symbol_set *set = &v->look->index->occurring[key_form(key)][place];
+    for (unsigned symbol = PLATE_SYMBOL_END + 1; symbol < LOOK_ALIKE_SYMBOLS; symbol++) {
+        if (symbol_set_has(set, symbol)) {
+            fill_in(v, key_with_field(key, place, symbol), next);
         }
     }
 }
@@ -272,7 +282,7 @@ static void offer_for_unread(struct look *l)
 {
     plate_key key = l->read->key;
     int form = key_form(key);
-    int unread[MATCH_READ_UNREAD_MAX + 1] = {-1, -1, -1};
+    int unread[MATCH_READ_UNREAD_MAX + 1] = {0};
     int count = 0;
     for (int i = 0; i < key_places(form) && count <= MATCH_READ_UNREAD_MAX; i++) {
         if (key_field(key, i) == key_unread_field(form)) {
@@ -282,8 +292,13 @@ static void offer_for_unread(struct look *l)
     if (count > MATCH_READ_UNREAD_MAX) {
         return;
     }
+    _Static_assert(MATCH_READ_UNREAD_MAX == 2, "filled in are one place or two");
     struct variants v = {.look = l};
-    fill_in(&v, key, unread[0], unread[1]);
+    if (count == MATCH_READ_UNREAD_MAX) {
+        fill_in_two(&v, key, unread[0], unread[1]);
+    } else {
+        fill_in(&v, key, unread[0]);
+    }
     look_at_variants(&v);
     offer_partial(l, key);
 }
