@@ -401,7 +401,8 @@ static void add_vehicle(struct pipeline *p, struct lane_slot *slot, struct read_
     uint64_t perhaps = r->finding.perhaps;
     bool one = perhaps != 0 && (perhaps & (perhaps - 1)) == 0;
     uint64_t other = one ? slot->vehicles.kept[__builtin_ctzll(perhaps)].id : 0;
-    struct vehicle *v = vehicles_add(&slot->vehicles, r->read, ++p->last_id, p->now);
+    struct vehicle *v = vehicles_add(&slot->vehicles, &slot->options.vehicles, &r->status, r->read,
+                                     ++p->last_id, p->now);
     v->unplaced = r->finding.verdict == VEHICLE_DOUBT;
     v->perhaps = other;
     v->perhaps_more = v->unplaced && vehicle_comes_in(&slot->options.vehicles, r->read->camera);

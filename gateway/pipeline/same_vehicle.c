@@ -338,12 +338,19 @@ static bool may_tow(const struct vehicle *v)
            plate->class != LIGHT_MOTORCYCLE && plate->colour != COLOUR_BLUE;
 }
 
+/* A camera that has not read a plate at its end yet may still read the trailer's. */
+static bool is_done_there(const struct look *l, const struct vehicle *v)
+{
+    return l->place != PLATE_TRAILER || v->plates[PLATE_REAR].key != 0 ||
+           v->plates[PLATE_TRAILER].key != 0;
+}
+
 /* Whether it was read on its way here and a camera like this one has still to read it. One that the
  * lane has lost sight of counts too, for a while. */
 static bool is_due(const struct look *l, const struct vehicle *v)
 {
     enum camera_role before = (enum camera_role)(l->role - 1);
-    bool has_it = !v->unplaced && read_by_roles(l, v, l->role, l->role);
+    bool has_it = !v->unplaced && read_by_roles(l, v, l->role, l->role) && is_done_there(l, v);
     if (v->id == 0 || v->over || v->proven != is_proven(l) || has_it ||
         !read_by_roles(l, v, ROLE_FRONT, before))
         return false;

@@ -69,30 +69,6 @@ void vehicles_init(struct vehicles *vehicles)
     look_alike_init(&vehicles->look_alike, true);
 }
 
-static struct vehicle *oldest(struct vehicles *vehicles, int from, int to)
-{
-    struct vehicle *found = &vehicles->kept[from];
-    for (int i = from; i < to; i++) {
-        struct vehicle *v = &vehicles->kept[i];
-        if (v->id == 0)
-            return v;
-        if (v->over != found->over ? v->over : mono_before(v->last, found->last))
-            found = v;
-    }
-    return found;
-}
-
-struct vehicle *vehicles_add(struct vehicles *vehicles, const struct plate_read *read, uint64_t id,
-                             struct mono_time now)
-{
-    bool proven = read->authenticity != AUTH_NONE;
-    struct vehicle *v = proven ? oldest(vehicles, 0, VEHICLES_PROVEN)
-                               : oldest(vehicles, VEHICLES_PROVEN, VEHICLES_KEPT);
-    *v = (struct vehicle){.id = id, .proven = proven, .first = now, .last = now};
-    decision_init(&v->decision);
-    return v;
-}
-
 struct vehicle *vehicles_find_id(struct vehicles *vehicles, uint64_t id)
 {
     for (int i = 0; id != 0 && i < VEHICLES_KEPT; i++)
@@ -243,6 +219,41 @@ bool vehicle_is_present(const struct vehicles *vehicles, const struct vehicle_op
     if (!v->unvouched && status->contact && vehicles->loops.occupied)
         return silent_ms <= VEHICLE_STANDS_MAX_MS;
     return silent_ms < options->silence_ms;
+}
+
+/* ---- places ---- */
+
+/* Who is not there any more gives way first, the longest gone of them: one that has just left is
+ * still asked for. */
+static struct vehicle *place_of(struct vehicles *vehicles, const struct vehicle_options *options,
+                                const struct lane_status *status, bool proven, struct mono_time now)
+{
+    int from = proven ? 0 : VEHICLES_PROVEN;
+    int to = proven ? VEHICLES_PROVEN : VEHICLES_KEPT;
+    struct vehicle *found = NULL;
+    bool found_present = true;
+    for (int i = from; i < to; i++) {
+        struct vehicle *v = &vehicles->kept[i];
+        if (v->id == 0)
+            return v;
+        bool present = vehicle_is_present(vehicles, options, status, v, now);
+        if (!found || (present != found_present ? !present : mono_before(v->last, found->last))) {
+            found = v;
+            found_present = present;
+        }
+    }
+    return found;
+}
+
+struct vehicle *vehicles_add(struct vehicles *vehicles, const struct vehicle_options *options,
+                             const struct lane_status *status, const struct plate_read *read,
+                             uint64_t id, struct mono_time now)
+{
+    bool proven = read->authenticity != AUTH_NONE;
+    struct vehicle *v = place_of(vehicles, options, status, proven, now);
+    *v = (struct vehicle){.id = id, .proven = proven, .first = now, .last = now};
+    decision_init(&v->decision);
+    return v;
 }
 
 /* ---- plates ---- */

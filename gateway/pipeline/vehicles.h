@@ -170,9 +170,10 @@ struct vehicle_finding vehicles_find(struct vehicles *vehicles,
                                      const struct vehicle_options *options,
                                      const struct lane_status *status,
                                      const struct plate_read *read, struct mono_time now);
-/* Takes a place for a new vehicle, made by `read`: of one that is over, else the oldest's. */
-struct vehicle *vehicles_add(struct vehicles *vehicles, const struct plate_read *read, uint64_t id,
-                             struct mono_time now);
+/* Takes a place for a new vehicle, made by `read`: of the one gone longest, else the oldest's. */
+struct vehicle *vehicles_add(struct vehicles *vehicles, const struct vehicle_options *options,
+                             const struct lane_status *status, const struct plate_read *read,
+                             uint64_t id, struct mono_time now);
 /* The read as evidence of this vehicle. */
 struct vehicle_news vehicle_take_read(struct vehicle *vehicle,
                                       const struct vehicle_options *options,

@@ -19,7 +19,7 @@ from harness.stack import Checkpoint, program, short_folder, wait_until
 KEY = bytes(range(16))
 PORT, JSON_PORT = 9840, 9841
 WANTED = "鲁H12345"
-BURST = 200  # frames; fewer than checkpoint-matchd keeps while nobody takes them
+BURST = 180  # frames; fewer than checkpoint-matchd keeps while nobody takes them
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces and raw sockets need root")
 

@@ -92,6 +92,24 @@ static void the_next_picture_is_the_same_cameras(void **state)
     world_destroy(w);
 }
 
+static void a_trailer_read_late_is_not_put_to_the_car_behind_its_rig(void **state)
+{
+    (void)state;
+    struct vehicle_world *w = world_create();
+    world_want(w, TRAILER);
+    uint64_t rig = SEE(w, .camera = FRONT, .plate = OTHER, .class = "01");
+    world_run(w, 1500);
+    assert_int_equal(SEE(w, .camera = REAR), rig); /* not read in the first pictures */
+    world_run(w, 500);
+    uint64_t car = SEE(w, .camera = FRONT, .plate = INNOCENT);
+    world_run(w, 500);
+    uint64_t trailer = SEE(w, .camera = REAR, .plate = TRAILER);
+    assert_int_not_equal(trailer, car);
+    assert_int_equal(world_vehicle(w, car)->hit_count, 0);
+    assert_int_equal(w->last[FACT_HIT].u.hit.passage, trailer);
+    world_destroy(w);
+}
+
 /* A box's inputs are lost while somebody stands on the loop. */
 static void lose_contact(struct vehicle_world *w, int64_t ms)
 {
@@ -195,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_trailer_behind_a_tractor_that_was_read_is_cleared),
         cmocka_unit_test(a_forged_event_id_joins_nobody_to_an_authenticated_vehicle),
         cmocka_unit_test(a_forged_rear_read_keeps_no_trailer_from_its_tractor),
+        cmocka_unit_test(a_trailer_read_late_is_not_put_to_the_car_behind_its_rig),
         cmocka_unit_test(the_next_picture_is_the_same_cameras),
         cmocka_unit_test(a_loop_nobody_sees_keeps_no_vehicle_present),
         cmocka_unit_test(forged_hits_take_no_room_from_an_authenticated_one),
