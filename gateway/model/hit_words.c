@@ -99,62 +99,88 @@ static void add_extra(struct writer *w, const struct match_difference *d, int la
         add(w, "%s read before position %d", text, d->position);
 }
 
-struct stretches {
+/* How the read came of the plate with the fewest differences, given which symbols it says: for the
+ * first i listed symbols and the first j read, how many. */
+struct alignment {
     const uint8_t *listed;
     const uint8_t *read;
-    struct match_difference *out;
-    int count;
+    uint16_t differs;
+    uint8_t fewest[PLATE_SYMBOLS_MAX + 1][PLATE_SYMBOLS_MAX + 1];
 };
 
-static void note(struct stretches *s, int position, uint8_t listed, uint8_t read)
+/* Against `differs`: dearer than any number of differences, so only when it is not of this read. */
+enum { CONTRADICTION = 1 + PLATE_SYMBOLS_MAX };
+
+static bool is_marked(const struct alignment *a, int i)
 {
-    if (s->count < MATCH_DIFFERENCES_MAX)
-        s->out[s->count++] = (struct match_difference){(uint8_t)position, listed, read};
+    return (a->differs >> i & 1) != 0;
 }
 
-/* Listed symbols `from` .. `to` that the read does not say, against the symbols read in their
- * place: one for one from the right, as most of what is invented stands in front. */
-static void note_stretch(struct stretches *s, int from, int to, int read_from, int read_to)
+static bool is_said(const struct alignment *a, int i, int j)
 {
-    int extra = (read_to - read_from) - (to - from);
-    int lost = extra < 0 ? -extra : 0;
-    for (int i = 0; i < extra; i++)
-        note(s, from + 1, 0, s->read[read_from++]);
-    for (int i = from; i < to; i++)
-        note(s, i + 1, s->listed[i],
-             i < from + lost ? PLATE_SYMBOL_UNREAD : s->read[read_from + i - from - lost]);
+    return a->listed[i] == a->read[j] || a->listed[i] == PLATE_SYMBOL_UNREAD;
 }
 
-static bool is_said(const uint8_t *listed, int i, uint8_t read)
+static int cost_of_read(const struct alignment *a, int i, int j)
 {
-    return listed[i] == read || listed[i] == PLATE_SYMBOL_UNREAD;
+    if (is_said(a, i, j))
+        return is_marked(a, i) ? CONTRADICTION : 0;
+    return is_marked(a, i) ? 1 : CONTRADICTION;
 }
 
-/* The symbols that are said stand in both in the same order: each is looked for from where the
- * one before was found. */
+static int cost_of_lost(const struct alignment *a, int i)
+{
+    return is_marked(a, i) ? 1 : CONTRADICTION;
+}
+
+static void align(struct alignment *a, int count, int read_count)
+{
+    for (int i = 0; i <= count; i++) {
+        for (int j = 0; j <= read_count; j++) {
+            int fewest = i == 0 && j == 0 ? 0 : UINT8_MAX;
+            int read = i > 0 && j > 0 ? a->fewest[i - 1][j - 1] + cost_of_read(a, i - 1, j - 1)
+                                      : UINT8_MAX;
+            int lost = i > 0 ? a->fewest[i - 1][j] + cost_of_lost(a, i - 1) : UINT8_MAX;
+            int extra = j > 0 ? a->fewest[i][j - 1] + 1 : UINT8_MAX;
+            fewest = read < fewest ? read : fewest;
+            fewest = lost < fewest ? lost : fewest;
+            a->fewest[i][j] = (uint8_t)(extra < fewest ? extra : fewest);
+        }
+    }
+}
+
+/* From the right, symbols one for one as long as it costs nothing more: most of what is invented
+ * stands in front. */
 int match_differences(plate_key entry, plate_key best_read, uint16_t differs,
                       struct match_difference out[MATCH_DIFFERENCES_MAX])
 {
     uint8_t listed[PLATE_SYMBOLS_MAX];
     uint8_t read[PLATE_SYMBOLS_MAX];
-    struct stretches s = {.listed = listed, .read = read, .out = out};
-    int count = plate_symbols(entry, listed);
-    int read_count = plate_symbols(best_read, read);
-    int from = 0;      /* listed symbols not yet accounted for */
-    int read_from = 0; /* the same of the read */
-    for (int i = 0; i <= count; i++) {
-        int at = i == count ? read_count : read_from;
-        if (i < count && (differs >> i & 1) != 0)
-            continue;
-        while (i < count && at < read_count && !is_said(listed, i, read[at]))
-            at++;
-        if (i < count && at == read_count)
-            continue; /* `differs` is not of this read: as if it were not said */
-        note_stretch(&s, from, i, read_from, at);
-        from = i + 1;
-        read_from = at + 1;
+    struct match_difference from_right[MATCH_DIFFERENCES_MAX];
+    struct alignment a = {.listed = listed, .read = read, .differs = differs};
+    int rows = 0;
+    int i = plate_symbols(entry, listed);
+    int j = plate_symbols(best_read, read);
+    align(&a, i, j);
+    while (i > 0 || j > 0) {
+        int here = a.fewest[i][j];
+        if (i > 0 && j > 0 && here == a.fewest[i - 1][j - 1] + cost_of_read(&a, i - 1, j - 1)) {
+            i--;
+            j--;
+            if (!is_said(&a, i, j))
+                from_right[rows++] =
+                    (struct match_difference){(uint8_t)(i + 1), listed[i], read[j]};
+        } else if (j > 0 && here == a.fewest[i][j - 1] + 1) {
+            from_right[rows++] = (struct match_difference){(uint8_t)(i + 1), 0, read[--j]};
+        } else {
+            i--;
+            from_right[rows++] =
+                (struct match_difference){(uint8_t)(i + 1), listed[i], PLATE_SYMBOL_UNREAD};
+        }
     }
-    return s.count;
+    for (int row = 0; row < rows; row++)
+        out[row] = from_right[rows - 1 - row];
+    return rows;
 }
 
 static void write_differs(struct writer *w, plate_key entry, plate_key best_read, uint16_t differs)

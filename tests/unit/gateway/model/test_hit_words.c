@@ -71,6 +71,12 @@ static void test_differs(void **state)
          "第2位之前多读出 1；第2位：读作 8，名单为 B"},
         {"云A12345", "京A12345", 1 << 0, "京 read for 云 at position 1",
          "第1位：读作 京，名单为 云"},
+        /* The symbol read in place of one that stands next to it as well. */
+        {"鲁H8B888", "鲁H88888", 1 << 3, "8 read for B at position 4", "第4位：读作 8，名单为 B"},
+        {"B10B", "110B", 1 << 0, "1 read for B at position 1", "第1位：读作 1，名单为 B"},
+        {"111BB1AB", "111BBAAB", 1 << 5, "A read for 1 at position 6", "第6位：读作 A，名单为 1"},
+        {"ABC100", "ABC1000", 0, "0 read before position 5", "第5位之前多读出 0"},
+        {"ABC100", "ABC10", 1 << 4, "0 not read at position 5", "第5位：0 未读出"},
         {"A?C103", "AXC108", 1 << 5, "8 read for 3 at position 6", "第6位：读作 8，名单为 3"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
