@@ -159,7 +159,7 @@ static void doubt_queue(struct vehicles *vehicles, const struct vehicle *gone)
     for (int i = 0; i < VEHICLES_KEPT; i++) {
         struct vehicle *v = &vehicles->kept[i];
         v->unvouched |= v != gone && v->id != 0 &&
-                        (!gone || (v->proven && !gone->proven) ||
+                        (!gone || gone->unvouched || (v->proven && !gone->proven) ||
                          may_be_misread(&vehicles->look_alike, gone, v)) &&
                         mono_before(v->last, vehicles->loops.last);
     }
