@@ -116,14 +116,35 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
     }
 }
 
-KERNEL_INLINE bool kernel_partial(const struct partial_block *block, plate_key key)
+/* Bytes from a place's first set to that of the key's symbol there: the field, times 64. */
+#define SET_OFFSET(key, shift)                                                                     \
+    (((shift) >= 6 ? (key) >> ((shift) >= 6 ? (shift)-6 : 0)                                       \
+                   : (key) << ((shift) < 6 ? 6 - (shift) : 0)) &                                   \
+     UINT64_C(0x1FC0))
+#define SET(place) _mm512_load_si512((const uint8_t *)block->sets[place] + at_##place)
+
+KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks, plate_key key)
 {
-    __m512i left = _mm512_load_si512(&block->sets[0][key >> 56 & 0x7F]);
-    for (int place = 1; place < KEY_SYMBOLS_1; place++) {
-        unsigned symbol = key >> (KEY_BITS_1 * (KEY_SYMBOLS_1 - 1 - place)) & 0x7F;
-        left = _mm512_and_si512(left, _mm512_load_si512(&block->sets[place][symbol]));
+    enum { ALL_THREE = 0x80 }; /* ternary logic: and */
+    uint64_t at_0 = SET_OFFSET(key, 56);
+    uint64_t at_1 = SET_OFFSET(key, 49);
+    uint64_t at_2 = SET_OFFSET(key, 42);
+    uint64_t at_3 = SET_OFFSET(key, 35);
+    uint64_t at_4 = SET_OFFSET(key, 28);
+    uint64_t at_5 = SET_OFFSET(key, 21);
+    uint64_t at_6 = SET_OFFSET(key, 14);
+    uint64_t at_7 = SET_OFFSET(key, 7);
+    uint64_t at_8 = SET_OFFSET(key, 0);
+    __m512i any = _mm512_setzero_si512();
+    for (uint32_t b = 0; b < blocks; b++) {
+        const struct partial_block *block = partial_block(partial, b);
+        __m512i left = _mm512_ternarylogic_epi64(SET(0), SET(1), SET(2), ALL_THREE);
+        left = _mm512_ternarylogic_epi64(left, SET(3), SET(4), ALL_THREE);
+        left = _mm512_ternarylogic_epi64(left, SET(5), SET(6), ALL_THREE);
+        left = _mm512_ternarylogic_epi64(left, SET(7), SET(8), ALL_THREE);
+        any = _mm512_or_si512(any, left);
     }
-    return _mm512_test_epi64_mask(left, left) != 0;
+    return _mm512_test_epi64_mask(any, any) != 0;
 }
 
 KERNEL_INLINE bool kernel_bucket_has(const uint8_t *bucket, uint64_t key)

@@ -28,11 +28,13 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
     }
 }
 
-KERNEL_INLINE bool kernel_partial(const struct partial_block *block, plate_key key)
+KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks, plate_key key)
 {
     uint64_t any = 0;
-    for (int word = 0; word < PARTIAL_BLOCK_WORDS; word++) {
-        any |= partial_word(block, key, word);
+    for (uint32_t b = 0; any == 0 && b < blocks; b++) {
+        for (int word = 0; word < PARTIAL_BLOCK_WORDS; word++) {
+            any |= partial_word(partial_block(partial, b), key, word);
+        }
     }
     return any != 0;
 }

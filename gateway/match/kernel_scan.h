@@ -6,7 +6,8 @@
  *   kernel_take(view)             makes it
  *   kernel_prepare(hand, keys, folds, out)     eight keys: folds (if so) and hashes them,
  * prefetches their buckets; keys with unread symbols are sure kernel_bucket_has(bucket, key)
- *   kernel_partial(block, key)    some pattern of the block may match a key of the first form
+ *   kernel_partial(partial, blocks, key)   some pattern of so many blocks may match a key of the
+ *                                 first form
  *
  * and afterwards it has kernel_scan(). Keys go in at the head and are compared SCAN_AHEAD keys
  * later, when their lines have come: a ring that never drains keeps the memory busy all the time. A
@@ -145,11 +146,8 @@ KERNEL_INLINE void scan_sets(const struct partial *partial, const plate_key *key
 {
     uint32_t blocks = partial_block_count(&partial[0]);
     unsigned bits = 0;
-    for (uint32_t b = 0; b < blocks; b++) {
-        const struct partial_block *block = partial_block(&partial[0], b);
-        for (unsigned i = 0; i < SCAN_BLOCK; i++) {
-            bits |= (unsigned)kernel_partial(block, keys[i]) << i;
-        }
+    for (unsigned i = 0; i < SCAN_BLOCK; i++) {
+        bits |= (unsigned)kernel_partial(&partial[0], blocks, keys[i]) << i;
     }
     out->sure |= bits & ~out->second_form;
     if (__builtin_expect(out->second_form != 0, 0)) {

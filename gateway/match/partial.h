@@ -21,7 +21,10 @@ enum {
     PARTIAL_BLOCK_WORDS = PARTIAL_BLOCK_PATTERNS / 64,
     PARTIAL_BLOCKS_MAX = 32,
     PARTIAL_PATTERNS_MAX = PARTIAL_BLOCK_PATTERNS * PARTIAL_BLOCKS_MAX, /* of a form of key */
-    PARTIAL_SYMBOLS = 128 /* field values of a place; the second form uses half of them */
+    PARTIAL_SYMBOLS = 128, /* field values of a place; the second form uses half of them */
+    /* Sets from one place to the next: not a power of two, so that the few dozen symbols in use at
+     * every place do not all fall into the same sets of the processor's first cache. */
+    PARTIAL_STRIDE = PARTIAL_SYMBOLS + 37
 };
 
 struct partial_set {
@@ -30,7 +33,7 @@ struct partial_set {
 
 struct partial_block {
     _Atomic(const struct match_entry *) entries[PARTIAL_BLOCK_PATTERNS];
-    struct partial_set sets[KEY_SYMBOLS_2][PARTIAL_SYMBOLS];
+    struct partial_set sets[KEY_SYMBOLS_2][PARTIAL_STRIDE];
 };
 
 /* Patterns of one form of key. */

@@ -145,15 +145,24 @@ static size_t find_survivors(struct bench *b, const struct match_index *index,
     return hits;
 }
 
-static double index_mps(struct bench *b, int which, size_t first)
+static size_t find_slice(struct bench *b, int which, size_t first)
 {
     size_t hits = 0;
-    uint64_t begun = bench_cpu_ns();
     for (size_t at = 0; at < b->options.queries; at += SCAN) {
         size_t left = b->options.queries - at;
         hits += find_survivors(b, b->indexes[which], b->keys.queries + first + at,
                                left < SCAN ? left : SCAN);
     }
+    return hits;
+}
+
+/* The table is as it is when nothing else is looked into, as the limit's is: another slice of the
+ * queries goes before, untimed. */
+static double index_mps(struct bench *b, int which, size_t first)
+{
+    (void)find_slice(b, which, (first + b->options.queries) % b->keys.query_count);
+    uint64_t begun = bench_cpu_ns();
+    size_t hits = find_slice(b, which, first);
     uint64_t took = bench_cpu_ns() - begun;
     size_t expected = bench_keys_hits(&b->keys, first, b->options.queries);
     if (hits < expected || (which == INDEX_EXACT && hits != expected)) {
@@ -171,7 +180,7 @@ static double build_ms(const struct bench *b)
     return took;
 }
 
-/* A read with two unread symbols against the whole list, µs. */
+/* A read with up to two unread symbols against the whole list, µs. */
 static double unread_us(const struct bench *b)
 {
     uint64_t state = b->options.seed + 2;

@@ -117,9 +117,11 @@ int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t loo
     if (!next) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
-    /* Of changes that are not settled the list frees an added entry without asking. */
-    bool same = next->look_alike_max == look_alike_max ||
-                (next->index && next->status.revision != wanted_list_head(list)->revision);
+    if (next->index && next->status.revision != wanted_list_head(list)->revision) {
+        free(next); /* of changes that are not settled the list frees an added entry any time */
+        return err_set(err, ERR_BUSY, "index: the list has changes that are not in force");
+    }
+    bool same = next->look_alike_max == look_alike_max;
     next->look_alike_max = look_alike_max;
     if (!same && next->index) {
         return publish_rebuilt(slot, list, next, err);

@@ -43,9 +43,9 @@ int in_force_change(void **slot, const struct wanted_list *list,
                     const struct wanted_changes *changes, const struct list_status *status,
                     uint8_t look_alike_max, bool *out_rebuilt, struct err_text *err) MUST_CHECK;
 /* Look-alikes of up to that many symbols from now on; an index built for another number is built
- * anew over `list` (not looked at without an index). A list that has changes which are not in force
- * is left to in_force_change: nobody may hold their entries before. Errors of match_index_create:
- * all is as before. */
+ * anew over `list` (not looked at without an index). ERR_BUSY: the list has changes that are not in
+ * force and brings the number with them, as nobody may hold their entries before. Errors of
+ * match_index_create. After an error all is as before. */
 int in_force_look_alike(void **slot, const struct wanted_list *list, uint8_t look_alike_max,
                         struct err_text *err) MUST_CHECK;
 /* When nobody reads any more. */

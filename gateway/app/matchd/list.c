@@ -21,6 +21,12 @@ static void note_changed(struct matchd *m)
     atomic_fetch_add_explicit(&m->list_changes, 1, memory_order_release);
 }
 
+/* No sign of life comes from inside an index that is being built. */
+static void be_silent(struct matchd *m, const struct wanted_list *list)
+{
+    thread_silent_ms(&m->list_thread, (int)(wanted_list_count(list) / INDEXED_A_MS));
+}
+
 /* A change is counted whether it touches an entry that is matched or not: what is missing in the
  * count would show that there is an observe entry. */
 static int list_changed(void *ctx, const struct wanted_list *list,
@@ -30,8 +36,7 @@ static int list_changed(void *ctx, const struct wanted_list *list,
     struct matchd *m = ctx;
     struct mono_time begun = clock_mono(&clock_system);
     bool rebuilt = false;
-    /* No sign of life comes from inside an index that is being built. */
-    thread_silent_ms(&m->list_thread, (int)(wanted_list_count(list) / INDEXED_A_MS));
+    be_silent(m, list);
     int result = in_force_change(&m->in_force, list, changes, status,
                                  m->judging.status.look_alike_max, &rebuilt, err);
     thread_alive(&m->list_thread);
@@ -126,8 +131,13 @@ static int open_reader(struct matchd *m, struct err_text *err)
 static void look_alike_look(struct matchd *m)
 {
     struct err_text err;
-    int result = in_force_look_alike(&m->in_force, wanted_reader_list(m->reader),
-                                     m->judging.status.look_alike_max, &err);
+    const struct wanted_list *list = wanted_reader_list(m->reader);
+    be_silent(m, list);
+    int result = in_force_look_alike(&m->in_force, list, m->judging.status.look_alike_max, &err);
+    thread_alive(&m->list_thread);
+    if (result == ERR_BUSY) {
+        return; /* the reader brings the change in, or raises the same alarm */
+    }
     if (result != 0 || m->judging.index_failed) {
         m->judging.index_failed = result != 0;
         matchd_alarm(m, EVENT_WANTED_INDEX_FAILED, result != 0, result != 0 ? err.text : "");

@@ -554,7 +554,7 @@ static void test_other_look_alikes_hold_no_entry_that_is_not_in_force(void **sta
     creates_fail = false;
     size_t before = match_index_count(((struct in_force *)slot)->index);
     assert_true(before < matched_on(list));
-    ok(in_force_look_alike(&slot, list, 3, &err), &err);
+    assert_int_equal(in_force_look_alike(&slot, list, 3, &err), ERR_BUSY);
     check_in_force(before, MATCH_LOOK_ALIKE_DEFAULT);
     for (uint64_t revision = REVISIONS / 2 + 1; revision <= REVISIONS; revision++) {
         apply(list, revision);

@@ -25,6 +25,8 @@ enum {
     NOW = 1000,
     ROWS_MAX = 400,
     QUERIES = 20000, /* of a list */
+    STRETCHES = 60,
+    STRETCH_MAX = 400,
     QUERIES_DEFAULT = 400000,
     REAL_MAX = 70000,
     LARGE = 150000,
@@ -214,6 +216,34 @@ static size_t scan_by_all(struct match_index *const *indexes)
     return first;
 }
 
+/* Any stretch of the queries, whatever its length and where it begins, has the survivors of the
+ * whole, and nothing behind the room for them is written. */
+static void scan_stretches(struct match_index *const *indexes, size_t found)
+{
+    static uint32_t part[STRETCH_MAX + 1];
+    const uint32_t *all = survivors[MATCH_KERNEL_SCALAR];
+    for (int i = 0; i < STRETCHES; i++) {
+        const struct match_index *index = indexes[MATCH_KERNEL_SCALAR + i % (MATCH_KERNELS - 1)];
+        size_t begin = draw(QUERIES - STRETCH_MAX);
+        size_t count = draw(draw(2) ? STRETCH_MAX + 1 : 20);
+        size_t next = 0;
+        while (next < found && all[next] < begin) {
+            next++;
+        }
+        if (!index) {
+            continue;
+        }
+        part[count] = UINT32_MAX;
+        size_t of_part = match_scan(index, queries + begin, count, part);
+        assert_int_equal(part[count], UINT32_MAX);
+        for (size_t at = 0; at < of_part; at++, next++) {
+            assert_true(next < found);
+            assert_int_equal(begin + part[at], all[next]);
+        }
+        assert_true(next == found || all[next] >= begin + count);
+    }
+}
+
 static void check_list(enum drawing drawing)
 {
     struct match_index *indexes[MATCH_KERNELS] = {0};
@@ -228,6 +258,7 @@ static void check_list(enum drawing drawing)
     }
     size_t found = scan_by_all(indexes);
     size_t next = 0;
+    scan_stretches(indexes, found);
     for (size_t i = 0; i < QUERIES; i++) {
         bool passed = next < found && survivors[MATCH_KERNEL_SCALAR][next] == i;
         bool must = must_pass(queries[i], count, most);
