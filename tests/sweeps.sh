@@ -18,6 +18,7 @@ sweeps() {
     sweep plate_quick with_build release env CHECKPOINT_ROUNDS=100000000 build/release/tests/gateway_model_test_plate_quick
     sweep look with_build release env CHECKPOINT_ROUNDS=20000000 build/release/tests/gateway_capture_test_look
     sweep vehicle_traffic with_build release env CHECKPOINT_RUNS=1000 build/release/tests/gateway_pipeline_test_vehicle_sim
+    sweep forged_reads with_build release env CHECKPOINT_RUNS=3000 build/release/tests/gateway_pipeline_test_vehicle_attacks
     sweep fuzz_build build_preset fuzz --target fuzzers
     local target
     for target in $(fuzz_targets); do

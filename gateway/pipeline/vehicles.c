@@ -152,13 +152,15 @@ static bool may_be_misread(const struct look_alike *fold, const struct vehicle *
 }
 
 /* A misread under an event of its own is queued as one more: when that one leaves, the vehicle
- * itself may have gone, whatever the queue says. */
+ * itself may have gone, whatever the queue says; so may any when one leaves that nobody vouches
+ * for. */
 static void doubt_queue(struct vehicles *vehicles, const struct vehicle *gone)
 {
     for (int i = 0; i < VEHICLES_KEPT; i++) {
         struct vehicle *v = &vehicles->kept[i];
         v->unvouched |= v != gone && v->id != 0 &&
-                        (!gone || may_be_misread(&vehicles->look_alike, gone, v)) &&
+                        (!gone || gone->unvouched || (v->proven && !gone->proven) ||
+                         may_be_misread(&vehicles->look_alike, gone, v)) &&
                         mono_before(v->last, vehicles->loops.last);
     }
 }
