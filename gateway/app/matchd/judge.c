@@ -127,7 +127,7 @@ void matchd_judge_look(struct matchd *m, struct mono_time now)
     struct judging *j = &m->judging;
     struct err_text err;
     struct policy_status status = j->status; /* this thread alone writes it */
-    traffic_look(&j->traffic, atomic_load_explicit(&m->reads, memory_order_relaxed), now);
+    traffic_look(&j->traffic, atomic_load_explicit(&m->reads_vouched, memory_order_relaxed), now);
     if (moved(status.traffic, traffic_of(j))) {
         /* Without memory the old one stays in force and the next look tries again. */
         (void)!put_in_force(m, &status, &err);

@@ -57,7 +57,7 @@ struct judging {
     size_t channel_count;
     bool index_failed;      /* no index for the policy's look-alikes: alarmed */
     uint32_t stated;        /* vehicles a shift the policy states, 0: none */
-    struct traffic traffic; /* by `reads` */
+    struct traffic traffic; /* by `reads_vouched` */
 };
 
 struct alarm_state {
@@ -120,10 +120,12 @@ struct matchd {
     struct thread keeper_thread;
 
     atomic_ullong reads;
-    atomic_ullong undecoded;    /* reads whose text is no plate */
-    atomic_ullong dropped;      /* reads without a hit, no packet free */
-    atomic_ullong dropped_hits; /* the same with a hit: alarmed */
-    atomic_ullong late;         /* packets too old to send */
+    atomic_ullong reads_vouched; /* of them with a tag, a wire or a session: the traffic judged by,
+                                    which nobody may flood to have misread plates kept back */
+    atomic_ullong undecoded;     /* reads whose text is no plate */
+    atomic_ullong dropped;       /* reads without a hit, no packet free */
+    atomic_ullong dropped_hits;  /* the same with a hit: alarmed */
+    atomic_ullong late;          /* packets too old to send */
     atomic_ullong reads_refused;
     atomic_ullong hits_left_out; /* beyond those a message has room for: always the weakest */
 };

@@ -91,6 +91,9 @@ enum give_end matchd_give_read(struct matchd *m, const struct in_force *in_force
 {
     bool trusted;
     atomic_fetch_add_explicit(&m->reads, 1, memory_order_relaxed);
+    if (read->authenticity != AUTH_NONE) {
+        atomic_fetch_add_explicit(&m->reads_vouched, 1, memory_order_relaxed);
+    }
     atomic_fetch_add_explicit(&m->hits_left_out, result->dropped, memory_order_relaxed);
     /* A text that is no plate is no passage, unless the camera's candidates say what it was. */
     if (read->kind == PLATE_DECODE_ERROR) {
