@@ -83,6 +83,8 @@ def hold_at_boom(site):
 def test_holds_and_alerts_go_on_and_releases_are_refused(site):
     sim = site.box.sims[2]
     full(site)
+    # The car read meanwhile is queued first, so that it cannot come in before the one that is to be held.
+    wait_until("queued", lambda: site.box.lane(2)["vehicles"] or not site.box.lane(2)["order_known"])
     wait_until("order", lambda: site.box.lane(2)["order_known"] and not site.box.lane(2)["vehicles"], 40)
     moved = len(sim.events("coil", coil="raise", on=True))
 
