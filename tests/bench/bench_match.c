@@ -101,7 +101,8 @@ static void make_entries(struct bench *b)
 {
     uint64_t state = b->options.seed + 1;
     size_t full = b->options.entries;
-    b->entries = bench_room(full + PARTIAL_ENTRIES, sizeof(b->entries[0]));
+    /* On large pages, as the list's are: checkpoint-matchd.service has glibc ask for them. */
+    b->entries = bench_pages_create((full + PARTIAL_ENTRIES) * sizeof(b->entries[0]));
     b->pointers = bench_room(full + PARTIAL_ENTRIES, sizeof(const struct match_entry *));
     for (size_t i = 0; i < full + PARTIAL_ENTRIES; i++) {
         int unread = 1 + (int)(i % PARTIAL_UNREAD_MAX);
@@ -311,7 +312,7 @@ static void close_bench(struct bench *b)
     }
     bench_keys_destroy(&b->keys);
     free(b->pointers);
-    free(b->entries);
+    bench_pages_destroy(b->entries, (b->options.entries + PARTIAL_ENTRIES) * sizeof(b->entries[0]));
     free(b);
 }
 
