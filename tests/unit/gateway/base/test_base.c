@@ -190,26 +190,33 @@ static void event_numbers_are_unique(void **state)
     }
 }
 
-/* Silent until it is stopped, after saying for how long. */
-static void be_silent(struct thread *self, void *ms)
+struct silence {
+    int ms;              /* that it says */
+    struct queue *ended; /* stopped when it is to end */
+    int result;          /* of waiting for that */
+};
+
+/* Gives no sign of life, after saying for how long, until it is told to end. */
+static void be_silent(struct thread *self, void *ctx)
 {
-    thread_silent_ms(self, *(const int *)ms);
-    while (!thread_stopping(self)) {
-        const struct timespec pause = {.tv_nsec = 1000000};
-        (void)nanosleep(&pause, NULL); /* a signal: it looks again */
-    }
+    enum { DEADLINE_MS = 60 * 1000 };
+    struct silence *silence = ctx;
+    int item;
+    thread_silent_ms(self, silence->ms);
+    silence->result = queue_pop(silence->ended, &item, DEADLINE_MS);
 }
 
 static void a_thread_may_say_that_it_will_be_silent(void **state)
 {
     (void)state;
     enum { LONG_MS = 600 * 1000, MAX_AGE_MS = 50, DEADLINE_MS = 10000 };
-    int silent_ms[] = {LONG_MS, 0};
+    struct queue *ended = queue_create(1, sizeof(int));
+    struct silence silences[] = {{LONG_MS, ended, 0}, {0, ended, 0}};
     struct thread threads[2] = {{0}};
     struct thread *both[] = {&threads[0], &threads[1]};
     const struct thread_options options = {.name = "silent", .core = -1};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(thread_start(&threads[i], &options, be_silent, &silent_ms[i]), 0);
+        assert_int_equal(thread_start(&threads[i], &options, be_silent, &silences[i]), 0);
     }
     struct mono_time begun = clock_mono(&clock_system);
     /* The first has said it: by its word it was alive in the future. The second said no time. */
@@ -217,10 +224,13 @@ static void a_thread_may_say_that_it_will_be_silent(void **state)
         assert_true(mono_diff_ms(clock_mono(&clock_system), begun) < DEADLINE_MS);
     }
     assert_ptr_equal(threads_stale(both, 2, MAX_AGE_MS), &threads[1]);
+    queue_stop(ended);
     for (int i = 0; i < 2; i++) {
         thread_stop(&threads[i]);
         thread_join(&threads[i]);
+        assert_int_equal(silences[i].result, ERR_STOPPED);
     }
+    queue_destroy(ended);
 }
 
 int main(void)
