@@ -10,7 +10,6 @@
 #include "gateway/app/hqctl/wanted_files.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/file.h"
-#include "gateway/hqctl/key_store.h"
 
 enum { NOT_GIVEN = -1 };
 
@@ -152,13 +151,9 @@ int hqctl_policy_draft(struct hqctl *h, int argc, char **argv)
 static int sign_policy(const struct hqctl *h, struct policy_file *file, const char *key_path,
                        const struct keyset *set, struct err_text *err)
 {
-    const struct passphrase_source source = hqctl_passphrases(h);
     struct sign_key *key = NULL;
     policy_show(hqctl_talk(h), &file->policy, &file->envelope, set);
-    (void)fflush(hqctl_talk(h)); /* before the passphrase is asked; a broken one shows later */
-    int rc = key_store_open(key_path, &source, key_path, &key, err);
-    if (rc == 0)
-        rc = wanted_signer_check(set, key, file->policy.time, &file->envelope, key_path, err);
+    int rc = wanted_signer_open(h, key_path, set, file->policy.time, &file->envelope, &key, err);
     if (rc == 0) {
         rc = envelope_sign(&file->envelope, key);
         if (rc != 0)
@@ -177,11 +172,7 @@ static int say_signed(const struct hqctl *h, const char *out, const struct polic
     if (h->json)
         return print_with(policy_json(&file->policy, &file->envelope, set), "file",
                           json_string(out));
-    printf("Signed: %s has %d signature%s of %d needed.\n%s%s\n", out, count, count == 1 ? "" : "s",
-           MATCH_POLICY_CLERKS,
-           count < MATCH_POLICY_CLERKS ? "Another clerk signs it: hqctl match policy sign "
-                                       : "Publish it: hqctl match policy publish ",
-           out);
+    wanted_signed_tell(out, count, MATCH_POLICY_CLERKS, "match policy");
     return EXIT_OK;
 }
 

@@ -9,7 +9,6 @@
 #include "gateway/app/hqctl/wanted_files.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/json.h"
-#include "gateway/hqctl/key_store.h"
 
 /* ---- sign ---- */
 
@@ -26,11 +25,7 @@ static int say_signed(const struct hqctl *h, const char *out, const struct batch
         }
         return hqctl_print(value);
     }
-    printf("Signed: %s has %d signature%s of %d needed.\n%s%s\n", out, count, count == 1 ? "" : "s",
-           needed,
-           count < needed ? "Another clerk signs it: hqctl wanted sign "
-                          : "Publish it: hqctl wanted publish ",
-           out);
+    wanted_signed_tell(out, count, needed, "wanted");
     return EXIT_OK;
 }
 
@@ -47,14 +42,10 @@ static int take_batches(struct wanted_file *file, struct batch_file *out, struct
 static int sign_batches(const struct hqctl *h, const char *key_path, const char *out,
                         struct batch_file *batches, const struct keyset *set, struct err_text *err)
 {
-    const struct passphrase_source source = hqctl_passphrases(h);
     struct sign_key *key = NULL;
     wanted_batches_show(hqctl_talk(h), batches, set);
-    (void)fflush(hqctl_talk(h)); /* before the passphrase is asked; a broken one shows later */
-    int rc = key_store_open(key_path, &source, key_path, &key, err);
-    if (rc == 0)
-        rc = wanted_signer_check(set, key, batches->batches[0].time, &batches->envelopes[0],
-                                 key_path, err);
+    int rc = wanted_signer_open(h, key_path, set, batches->batches[0].time, &batches->envelopes[0],
+                                &key, err);
     if (rc == 0)
         rc = batch_file_sign(batches, key, err);
     if (rc == 0)

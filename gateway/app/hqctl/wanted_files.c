@@ -165,6 +165,32 @@ int wanted_signer_check(const struct keyset *set, const struct sign_key *key, st
     return 0;
 }
 
+int wanted_signer_open(const struct hqctl *h, const char *path, const struct keyset *set,
+                       struct wall_time time, const struct envelope *envelope,
+                       struct sign_key **out, struct err_text *err)
+{
+    const struct passphrase_source source = hqctl_passphrases(h);
+    struct sign_key *key = NULL;
+    (void)fflush(hqctl_talk(h)); /* before the passphrase is asked; a broken one shows later */
+    int rc = key_store_open(path, &source, path, &key, err);
+    if (rc == 0)
+        rc = wanted_signer_check(set, key, time, envelope, path, err);
+    if (rc != 0) {
+        sign_key_free(key);
+        return rc;
+    }
+    *out = key;
+    return 0;
+}
+
+void wanted_signed_tell(const char *file, int count, int needed, const char *command)
+{
+    bool more = count < needed;
+    printf("Signed: %s has %d signature%s of %d needed.\n%s: hqctl %s %s %s\n", file, count,
+           count == 1 ? "" : "s", needed, more ? "Another clerk signs it" : "Publish it", command,
+           more ? "sign" : "publish", file);
+}
+
 void wanted_batches_show(FILE *to, const struct batch_file *batches, const struct keyset *keyset)
 {
     const struct envelope *first = &batches->envelopes[0];

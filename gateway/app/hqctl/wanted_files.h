@@ -35,6 +35,13 @@ const char *wanted_holder_of(const struct keyset *keyset, const uint8_t id[KEY_I
 int wanted_signer_check(const struct keyset *set, const struct sign_key *key, struct wall_time time,
                         const struct envelope *envelope, const char *path,
                         struct err_text *err) MUST_CHECK;
+/* Opens the key at `path`, asking for its passphrase when what is signed was shown, and checks it
+ * as above. *out is for sign_key_free(). */
+int wanted_signer_open(const struct hqctl *h, const char *path, const struct keyset *set,
+                       struct wall_time time, const struct envelope *envelope,
+                       struct sign_key **out, struct err_text *err) MUST_CHECK;
+/* For a person: how many signatures `file` has, and what comes next; `command`: "wanted". */
+void wanted_signed_tell(const char *file, int count, int needed, const char *command);
 /* "zhang, li": holders of an envelope's signatures by hqd's key set; only told, so not verified. */
 void wanted_signers_name(struct hqctl *h, const json_t *envelope, char *out, size_t size);
 /* The key set that names the clerks: --keyset FILE with --roots FOLDER, or those of --dir. *out is
