@@ -302,8 +302,11 @@ static int publish_one(struct hqctl *h, const struct batch_file *batches, size_t
 static int publish(struct hqctl *h, const char *path, const struct batch_file *batches)
 {
     struct err_text err = {""};
+    int rc = batch_file_check_crowds(batches, &err); /* else some of them would be published */
+    if (rc != 0)
+        return hqctl_fail(h, rc, &err);
     for (size_t i = first_missing(h, batches); i < batches->count; i++) {
-        int rc = publish_one(h, batches, i, path, &err);
+        rc = publish_one(h, batches, i, path, &err);
         if (rc != 0)
             return hqctl_fail(h, rc, &err);
         if (batches->count > 1)
