@@ -85,7 +85,9 @@ static int take_hold(struct restore *r, const json_t *body, bool active)
     return 0;
 }
 
-static int take_body(struct restore *r, const json_t *body)
+/* A record of a kind this build does not know can make a hold, by the words known here, but ends
+ * none: who cannot read it all keeps the vehicle. */
+static int take_body(struct restore *r, const json_t *body, bool may_end)
 {
     const char *what = json_string_value(json_object_get(body, "what"));
     uint64_t hold = id_of(body, "hold");
@@ -103,10 +105,10 @@ static int take_body(struct restore *r, const json_t *body)
         strcmp(what, lane_record_name(LANE_RECORD_HOLD_JOINED)) == 0) {
         return take_hold(r, body, false);
     }
-    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_DROPPED)) == 0 ||
-        strcmp(what, lane_record_name(LANE_RECORD_HOLD_RELEASE)) == 0 ||
-        strcmp(what, lane_record_name(LANE_RECORD_HOLD_WITHDRAW)) == 0 ||
-        strcmp(what, lane_record_name(LANE_RECORD_HOLD_ENDED)) == 0) {
+    if (may_end && (strcmp(what, lane_record_name(LANE_RECORD_HOLD_DROPPED)) == 0 ||
+                    strcmp(what, lane_record_name(LANE_RECORD_HOLD_RELEASE)) == 0 ||
+                    strcmp(what, lane_record_name(LANE_RECORD_HOLD_WITHDRAW)) == 0 ||
+                    strcmp(what, lane_record_name(LANE_RECORD_HOLD_ENDED)) == 0)) {
         drop_hold(r, id_of(body, "lane"), hold);
     }
     return 0;
@@ -118,7 +120,7 @@ static int take_record(void *ctx, const struct journal_record *record)
     if (!record->has_body || json_parse(record->body, record->body_size, &body, NULL) != 0) {
         return 0; /* past its retention: then no hold hangs on it */
     }
-    int result = take_body(ctx, body);
+    int result = take_body(ctx, body, journal_kind_name(record->header.kind) != NULL);
     json_decref(body);
     return result;
 }
@@ -129,7 +131,7 @@ int restore_find(const char *journal_dir, struct lane_restore_event *holds, uint
     struct restore restore = {.holds = holds, .lanes = lanes, .max = max};
     struct journal_reader *reader = NULL;
     uint32_t kinds = JOURNAL_KIND_BIT(JOURNAL_DECISION) | JOURNAL_KIND_BIT(JOURNAL_ACT) |
-                     JOURNAL_KIND_BIT(JOURNAL_HIT);
+                     JOURNAL_KIND_BIT(JOURNAL_HIT) | JOURNAL_KINDS_UNKNOWN;
     uint64_t after = 0;
     uint64_t last = 0;
     int result = journal_reader_open(journal_dir, &reader, err);
