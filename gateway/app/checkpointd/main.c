@@ -65,6 +65,7 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
         return result;
     }
     log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
+    rescue_keep(c, err->text);
     result = journal_set_aside(c->journal_dir, clock_wall(&c->clock), err);
     return result == 0 ? journal_open(&options, out, err) : result;
 }

@@ -373,6 +373,61 @@ static void kinds_of_a_newer_build_are_carried(void **state)
     assert_faulty(b, NULL, 8, "record kind 0, flags 0: expected 1 to 255, 0");
 }
 
+struct salvaged {
+    uint64_t verified_to;
+    int records;
+};
+
+static void salvage_one(void *ctx, const struct journal_record *record, bool verified)
+{
+    struct salvaged *salvaged = ctx;
+    salvaged->records++;
+    if (verified)
+        salvaged->verified_to = record->header.sequence;
+}
+
+static struct salvaged salvage(struct bench *b, struct journal_report *report)
+{
+    struct salvaged salvaged = {0};
+    struct err_text err;
+    if (journal_salvage(b->folder, salvage_one, &salvaged, report, &err) != 0)
+        fail_msg("%s", err.text);
+    return salvaged;
+}
+
+static void what_can_be_read_of_a_damaged_journal_is(void **state)
+{
+    struct bench *b = *state;
+    struct journal_report report;
+    small_journal(b);
+    struct salvaged all = salvage(b, &report);
+    assert_true(report.ok);
+    assert_int_equal(all.records, 7);
+    assert_int_equal(all.verified_to, 7);
+    /* An altered body: read, as all behind it, but nothing from there on is verified. */
+    sql(b, "UPDATE record SET body = CAST('{\"hit\":9}' AS BLOB) WHERE sequence = 4");
+    all = salvage(b, &report);
+    assert_false(report.ok);
+    assert_int_equal(report.fault_at, 4);
+    assert_string_equal(report.fault.text, "record 4: the body is not the one recorded");
+    assert_int_equal(all.records, 7);
+    assert_int_equal(all.verified_to, 3);
+    /* A row that is none: passed over. */
+    sql(b, "UPDATE record SET header = x'00' WHERE sequence = 4");
+    all = salvage(b, &report);
+    assert_int_equal(report.fault_at, 4);
+    assert_int_equal(all.records, 6);
+    assert_int_equal(all.verified_to, 3);
+    /* No database any more. */
+    sql(b, "PRAGMA journal_mode=DELETE");
+    FILE *file = fopen(b->path, "r+e");
+    assert_non_null(file);
+    assert_true(fputs("no database, no database", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    struct err_text err;
+    assert_int_equal(journal_salvage(b->folder, salvage_one, &all, &report, &err), ERR_CORRUPT);
+}
+
 static void what_was_committed_survives_a_kill(void **state)
 {
     struct bench *b = *state;
@@ -538,6 +593,7 @@ int main(void)
         CASE(another_journal_under_the_anchor_is_found),
         CASE(a_damaged_tail_is_refused_and_set_aside),
         CASE(kinds_of_a_newer_build_are_carried),
+        CASE(what_can_be_read_of_a_damaged_journal_is),
         CASE(what_was_committed_survives_a_kill),
         CASE(a_full_disk_still_takes_holds_and_acts),
         cmocka_unit_test(the_wire_form_round_trips_and_refuses_changes),
