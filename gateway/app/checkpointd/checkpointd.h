@@ -233,7 +233,7 @@ struct checkpointd {
     bool guided_refused; /* alarmed; main thread */
 };
 
-/* Takes journal and starts the thread. */
+/* Takes the journal, also when it fails: recorder_stop() closes it; and starts the thread. */
 int recorder_start(struct checkpointd *c, struct journal *journal, struct err_text *err) MUST_CHECK;
 /* Writes what is queued, closes the journal. */
 void recorder_stop(struct checkpointd *c);

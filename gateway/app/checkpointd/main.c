@@ -266,7 +266,7 @@ static int run(void *ctx, struct service *service, struct err_text *err)
     }
     if (result == 0) {
         result = lanes_create(c, err);
-    } else {
+    } else if (!c->recorder.journal) { /* else stop_all closes it */
         journal_close(journal);
     }
     if (result == 0) {
