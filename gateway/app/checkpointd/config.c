@@ -27,6 +27,10 @@ static const struct config_name input_names[] = {{"limit_open", INPUT_LIMIT_OPEN
                                                  {"boom_off", INPUT_BOOM_OFF},
                                                  {"person_device_ok", INPUT_PERSON_OK},
                                                  {"vehicle_detector_ok", INPUT_DETECTOR_OK},
+                                                 {"fire_raise", INPUT_FIRE_RAISE},
+                                                 {"panic", INPUT_PANIC},
+                                                 {"cabinet_door", INPUT_CABINET_DOOR},
+                                                 {"mains_ok", INPUT_MAINS_OK},
                                                  {NULL, 0}};
 static const struct config_name output_names[] = {
     {"raise", OUTPUT_RAISE}, {"lower", OUTPUT_LOWER},   {"stop", OUTPUT_STOP},
@@ -46,6 +50,10 @@ static const struct config_option input_rows[] = {
     INPUT_ROW(INPUT_BOOM_OFF, "boom_off", "Boom broken off or swung out."),
     INPUT_ROW(INPUT_PERSON_OK, "person_device_ok", "Health contact of the person device."),
     INPUT_ROW(INPUT_DETECTOR_OK, "vehicle_detector_ok", "Health contact of the detector."),
+    INPUT_ROW(INPUT_FIRE_RAISE, "fire_raise", "Fire alarm or emergency raise button."),
+    INPUT_ROW(INPUT_PANIC, "panic", "An officer's call for help."),
+    INPUT_ROW(INPUT_CABINET_DOOR, "cabinet_door", "Cabinet door open."),
+    INPUT_ROW(INPUT_MAINS_OK, "mains_ok", "Mains present; inactive on battery."),
     CONFIG_OPTION(struct input_channels, active_low, "active_low", CONFIG_FLAGS,
                   .names = input_names,
                   .help = "Inputs whose contact opens when the thing is so.")};
