@@ -304,6 +304,17 @@ int batch_file_to_draft(const struct batch_file *file, struct draft *out, struct
     return 0;
 }
 
+void batch_file_drop(struct batch_file *file, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        envelope_fini(&file->envelopes[i]);
+        batch_fini(&file->batches[i]);
+    }
+    file->count -= count;
+    memmove(file->envelopes, file->envelopes + count, file->count * sizeof(*file->envelopes));
+    memmove(file->batches, file->batches + count, file->count * sizeof(*file->batches));
+}
+
 void batch_file_fini(struct batch_file *file)
 {
     for (size_t i = 0; i < file->count; i++) {

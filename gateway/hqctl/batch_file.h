@@ -41,4 +41,6 @@ bool batch_file_needs_two(const struct batch_file *file);
 /* The draft it was made from, at its own head; the plates of withdrawn entries are not in it. */
 int batch_file_to_draft(const struct batch_file *file, struct draft *out,
                         struct err_text *err) MUST_CHECK;
+/* Forgets the first batches; `count` is less than all. */
+void batch_file_drop(struct batch_file *file, size_t count);
 void batch_file_fini(struct batch_file *file);

@@ -542,6 +542,22 @@ def test_a_large_file_is_published_in_steps_and_goes_on_after_a_break(hq):
     assert len(hq.entries()) == 3000
 
 
+def test_what_is_left_of_a_broken_publish_is_rebased_alone(hq):
+    """Between the first batch and the others another clerk was quicker."""
+    path = hq.import_entries([entry(0, f"京A{n:05d}") for n in range(3000)])
+    hq.sign(path, "li")
+    first = path.with_name("first.json")
+    first.write_text(path.read_text().splitlines()[0] + "\n")
+    hq.publish_file(first)
+    hq.withdraw("1", clerk="zhang")
+    assert "revision 2 was published before yours" in refused(hq, "wanted", "publish", path, *hq.online)
+    hq.run("wanted", "rebase", path, *hq.online)
+    hq.sign(path, "li")
+    hq.publish_file(path)
+    assert sorted(e["plate"] for e in hq.entries()) == [f"京A{n:05d}" for n in range(1, 3000)]
+    assert refused(hq, "wanted", "rebase", path, *hq.online) == "hqctl: all of it is on the list already\n"
+
+
 def look_alikes(count):
     """Entries of one plate and those that look like it."""
     return [entry(0, "鲁H" + "".join("0DQO"[n >> 2 * at & 3] for at in range(5)), case_number=f"C{n}")

@@ -160,37 +160,18 @@ int hqctl_wanted_show(struct hqctl *h, int argc, char **argv)
 static int explain_conflict(struct hqctl *h, const struct batch *batch, const char *path,
                             const struct hq_answer *refusal, struct err_text *err)
 {
-    char query[96];
     char names[256] = "";
     struct hq_answer answer;
     const json_t *head = json_object_get(refusal->value, "head");
-    (void)snprintf(query, sizeof(query), "/v1/list/batches?after=%" PRIu64 "&limit=1",
-                   batch->revision - 1); /* fits */
-    if (hq_client_get(&h->client, query, &answer, NULL) == 0)
-        signed_file_name_signers(
-            h,
-            json_object_get(json_array_get(json_object_get(answer.value, "batches"), 0),
-                            "envelope"),
-            names, sizeof(names));
+    const json_t *row = wanted_batch_get(h, batch->revision, &answer);
+    if (row)
+        signed_file_name_signers(h, json_object_get(row, "envelope"), names, sizeof(names));
     hq_answer_fini(&answer);
     return err_set(err, ERR_CONFLICT,
                    "revision %" PRIu64 " was published before yours%s%s (the list is at %lld since "
                    "%s): run 'hqctl wanted rebase %.160s', then sign it again",
                    batch->revision, names[0] ? ", signed by " : "", names,
                    (long long)hqctl_number_of(head, "revision"), hqctl_text_of(head, "time"), path);
-}
-
-/* The first batch not yet on the list: a broken publish goes on where it ended. */
-static size_t first_missing(struct hqctl *h, const struct batch_file *batches)
-{
-    struct draft_head head;
-    if (batches->count < 2 || wanted_head_get(h, &head, NULL) != 0)
-        return 0;
-    for (size_t i = 0; i + 1 < batches->count; i++)
-        if (batches->batches[i].revision == head.list.revision &&
-            memcmp(batches->batches[i].hash, head.list.hash, HASH_SIZE) == 0)
-            return i + 1;
-    return 0;
 }
 
 static int publish_one(struct hqctl *h, const struct batch_file *batches, size_t index,
@@ -215,7 +196,10 @@ static int publish(struct hqctl *h, const char *path, const struct batch_file *b
     int rc = batch_file_check_crowds(batches, &err); /* else some of them would be published */
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
-    for (size_t i = first_missing(h, batches); i < batches->count; i++) {
+    size_t first = batches->count > 1 ? wanted_batches_published(h, batches) : 0;
+    if (first == batches->count)
+        first--; /* hqd says that nothing changes */
+    for (size_t i = first; i < batches->count; i++) {
         rc = publish_one(h, batches, i, path, &err);
         if (rc != 0)
             return hqctl_fail(h, rc, &err);

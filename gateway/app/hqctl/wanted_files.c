@@ -176,3 +176,30 @@ int wanted_head_read(const char *path, struct draft_head *out, struct err_text *
     free(text);
     return rc == 0 ? 0 : err_prefix(err, rc, "%s", path);
 }
+
+/* ---- what is published ---- */
+
+const json_t *wanted_batch_get(struct hqctl *h, uint64_t revision, struct hq_answer *answer)
+{
+    char query[96];
+    (void)snprintf(query, sizeof(query), "/v1/list/batches?after=%" PRIu64 "&limit=1",
+                   revision - 1); /* fits */
+    *answer = (struct hq_answer){0};
+    if (hq_client_get(&h->client, query, answer, NULL) != 0)
+        return NULL;
+    return json_array_get(json_object_get(answer->value, "batches"), 0);
+}
+
+size_t wanted_batches_published(struct hqctl *h, const struct batch_file *batches)
+{
+    size_t count = 0;
+    for (bool same = true; same && count < batches->count; count += same) {
+        char hash[HASH_TEXT_SIZE];
+        struct hq_answer answer;
+        hash_format(batches->batches[count].hash, hash);
+        const json_t *row = wanted_batch_get(h, batches->batches[count].revision, &answer);
+        same = row && strcmp(hqctl_text_of(row, "hash"), hash) == 0;
+        hq_answer_fini(&answer);
+    }
+    return count;
+}

@@ -27,3 +27,8 @@ json_t *wanted_batches_json(const struct batch_file *batches, const struct keyse
 /* The head of the list, asked of hqd or read from a file. */
 int wanted_head_get(struct hqctl *h, struct draft_head *out, struct err_text *err) MUST_CHECK;
 int wanted_head_read(const char *path, struct draft_head *out, struct err_text *err) MUST_CHECK;
+/* What hqd has under a revision, NULL: nothing, or it cannot be had; lives as long as *answer,
+ * which is for hq_answer_fini() in any case. */
+const json_t *wanted_batch_get(struct hqctl *h, uint64_t revision, struct hq_answer *answer);
+/* How many of the file's first batches are on the list: a publish that broke off. */
+size_t wanted_batches_published(struct hqctl *h, const struct batch_file *batches);
