@@ -374,11 +374,11 @@ int modbus_link_exchange(struct modbus_link *link, const struct modbus_request *
 uint32_t modbus_exchange_us(const struct io_timing *timing, const struct modbus_request *request,
                             uint32_t answer_us)
 {
-    enum { REQUEST_SIZE = 6 };
     if (timing->char_ns == 0) {
         return answer_us;
     }
-    uint64_t chars = REQUEST_SIZE + CRC_SIZE + modbus_answer_size(request) + CRC_SIZE;
+    uint64_t chars =
+        modbus_request_size(request) + CRC_SIZE + modbus_answer_size(request) + CRC_SIZE;
     uint64_t line_us = chars * timing->char_ns / NS_PER_US + 1;
     return (uint32_t)(line_us + 2ull * timing->gap_us + answer_us);
 }
