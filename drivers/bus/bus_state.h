@@ -1,12 +1,13 @@
 /*
- * State of one bus, shared by bus.c (create, submit, stop) and bus_run.c (the thread). Everything
- * without a comment belongs to the bus thread once it runs.
+ * State of one bus, shared by bus.c (create, submit, stop) and the thread (bus_run.c,
+ * bus_orders.c). Everything without a comment belongs to the bus thread once it runs.
  */
 #pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "drivers/bus/bus.h"
 #include "drivers/bus/modbus_link.h"
@@ -70,6 +71,41 @@ struct bus {
 
 /* The bus thread. */
 void bus_run(struct thread *self, void *arg);
+
+/* --- bus_run.c for bus_orders.c --- */
+
+/* The lane has lost contact; after ERR_IO every lane of the link has. */
+void bus_after_failure(struct bus *bus, struct bus_lane_state *lane, int rc,
+                       const struct err_text *err);
+
+/* --- bus_orders.c for bus_run.c --- */
+
+/* True when the guard wanted anything done on the latest scan. What it could not write is left in
+ * guard_failure: the scan goes up first, then the contact is lost. */
+bool bus_run_guard(struct bus *bus, struct bus_lane_state *lane);
+void bus_run_order(struct bus *bus, const struct lane_order *order, bool retried);
+/* Ends the first overdue pulse; true when it wrote. */
+bool bus_end_one_pulse(struct bus *bus, struct mono_time now);
+/* When the first running pulse must be ended, `latest` when none does before. */
+struct mono_time bus_first_pulse_end(const struct bus *bus, struct mono_time latest);
+/* At stop: waiting orders fail; no pulse and no lowering boom is left behind. */
+void bus_leave(struct bus *bus);
+
+static inline struct mono_time bus_now(void)
+{
+    return clock_mono(&clock_system);
+}
+
+static inline void bus_keep_reason(char out[80], const char *text)
+{
+    (void)snprintf(out, 80, "%.79s", text);
+}
+
+/* Errors after which nothing is known of the device any more; an exception or veto is none. */
+static inline bool bus_costs_contact(int rc)
+{
+    return rc == ERR_TIMEOUT || rc == ERR_CORRUPT || rc == ERR_IO;
+}
 
 static inline void bus_count(atomic_ullong *counter)
 {
