@@ -1,8 +1,9 @@
 /*
- * The bus thread: one step is at most one write (the end of a pulse, otherwise the first order) and
- * at most one lane's scan with its guard, or one polled device. That bounds what a lane waits for
- * its next scan, which bus_cost.c adds up. Owner of everything in struct bus while it runs. Never
- * blocks but in a link's exchange, its connect, or the wait for the next due moment.
+ * The bus thread: one step is at most one write (the end of a pulse, otherwise the first order,
+ * otherwise a tool's exchange) and at most one lane's scan with its guard; or one polled device.
+ * That bounds what a lane waits for its next scan, which bus_cost.c adds up. Owner of everything in
+ * struct bus while it runs. Never blocks but in a link's exchange, its connect, or the wait for the
+ * next due moment.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -146,14 +147,15 @@ static int scan_devices(struct bus *bus, struct bus_lane_state *lane, struct io_
 }
 
 /* A lost or garbled frame now and then is everyday noise on a line: what was known a moment ago
- * stands, and the lane is scanned again at once. Not while a boom of ours may be coming down: there
- * nothing protects but the answer itself. */
+ * stands, and the lane is scanned again at once, as long as one more miss is not too late. Not
+ * while a boom of ours may be coming down: there nothing protects but the answer itself. */
 static bool forgives_miss(const struct bus_lane_state *lane, int rc, struct mono_time now)
 {
     bool noise = rc == ERR_TIMEOUT || rc == ERR_CORRUPT;
     bool lowering = mono_before(now, lane->watched_until) ||
                     (lane->latest.outputs & OUTPUT_BIT(OUTPUT_LOWER)) != 0;
-    return noise && !lowering && lane->latest.contact && lane->misses < SCAN_MISSES_MAX;
+    bool in_time = mono_diff_ms(now, lane->latest.at) + lane->miss_ms <= BUS_LOST_NOTICE_MS;
+    return noise && !lowering && in_time && lane->latest.contact && lane->misses < SCAN_MISSES_MAX;
 }
 
 static void note_time(struct bus *bus, const struct bus_lane_state *lane, struct mono_time begin)
@@ -256,6 +258,83 @@ static void run_poll(struct bus *bus, struct bus_poll_state *poll)
     poll->next = mono_add_ms(bus_now(), next_ms);
 }
 
+/* --- exchanges for tools --- */
+
+/* Once between two scans of every lane that is in contact. */
+static bool exchange_due(const struct bus *bus)
+{
+    if (!exchange_desk_waits(&bus->desk)) {
+        return false;
+    }
+    for (size_t i = 0; i < bus->lane_count; i++) {
+        const struct lane_scan *latest = &bus->lanes[i].latest;
+        if (latest->contact && !mono_before(bus->exchanged, latest->at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void take_values(const struct bus_request *from, const struct modbus_answer *answer,
+                        struct bus_reply *reply)
+{
+    bool bits = from->function == MODBUS_READ_COILS || from->function == MODBUS_READ_DISCRETE;
+    reply->count = modbus_function_writes(from->function) ? 0 : from->count;
+    for (size_t i = 0; i < reply->count; i++) {
+        reply->values[i] = bits ? (uint16_t)(answer->bits >> i & 1) : answer->registers[i];
+    }
+}
+
+static int run_exchange(struct bus *bus, const struct bus_request *from, struct bus_reply *reply)
+{
+    enum { US_PER_MS = 1000, ANSWER_MIN_US = 2000, COIL_ON = 0xFF00 };
+    struct io_timing timing;
+    bool coil = from->function == MODBUS_WRITE_COIL;
+    const struct modbus_request request = {
+        .unit = from->unit,
+        .function = from->function,
+        .address = from->address,
+        .count = from->count,
+        .value = coil && from->values[0] ? COIL_ON : from->values[0],
+        .values = from->values,
+    };
+    modbus_link_timing(bus->link, &timing);
+    uint32_t wire_us = modbus_exchange_us(&timing, &request, 0);
+    if (modbus_request_size(&request) > 0 && wire_us + ANSWER_MIN_US > bus->room_us) {
+        return err_set(&reply->err, ERR_INVALID,
+                       "no room on this line: %u us needed, safety rule 1 leaves %u us between two "
+                       "scans; ask for less at a time",
+                       wire_us + ANSWER_MIN_US, bus->room_us);
+    }
+    uint32_t timeout_us = from->timeout_ms < bus->room_us / US_PER_MS && from->timeout_ms > 0
+                              ? from->timeout_ms * US_PER_MS
+                              : bus->room_us;
+    struct modbus_answer answer = {0};
+    if (!open_link(bus, &reply->err)) {
+        return ERR_IO;
+    }
+    struct mono_time begin = bus_now();
+    int rc = modbus_link_exchange(bus->link, &request, timeout_us, &answer, &reply->err);
+    reply->round_trip_us = (uint32_t)((bus_now().ns - begin.ns) / NS_PER_US);
+    reply->exception = answer.exception;
+    if (rc == ERR_OK) {
+        take_values(from, &answer, reply);
+    }
+    return rc;
+}
+
+static bool serve_desk(struct bus *bus)
+{
+    struct bus_request request;
+    struct bus_reply reply = {0};
+    if (!exchange_due(bus) || !exchange_desk_take(&bus->desk, &request)) {
+        return false;
+    }
+    exchange_desk_answer(&bus->desk, run_exchange(bus, &request, &reply), &reply);
+    bus->exchanged = bus_now();
+    return true;
+}
+
 /* --- the loop --- */
 
 static void wait_until(struct bus *bus, struct mono_time when)
@@ -281,10 +360,11 @@ static void step(struct bus *bus)
         bus_run_order(bus, &order, retried);
         wrote = true;
     }
+    wrote = wrote || serve_desk(bus);
     struct bus_lane_state *lane = most_due(bus);
     now = bus_now();
     struct bus_poll_state *polled = poll_due(bus, now);
-    if (polled && mono_before(polled->next, lane->next_scan)) {
+    if (polled && !wrote && mono_before(polled->next, lane->next_scan)) {
         run_poll(bus, polled);
     } else if (!mono_before(now, lane->next_scan)) {
         struct mono_time planned = lane->next_scan;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "drivers/bus/bus.h"
+#include "drivers/bus/exchange_desk.h"
 #include "drivers/bus/modbus_link.h"
 #include "drivers/bus/order_book.h"
 #include "gateway/base/thread.h"
@@ -35,6 +36,7 @@ struct bus_lane_state {
     bool contact_told;      /* the contact sink was called at least once */
     int guard_failure;      /* of the scan being published: an enum err_code */
     uint32_t late_limit_ms; /* two scans further apart than this are late */
+    uint32_t miss_ms;       /* longest time of one more scan that nobody answers */
 };
 
 struct bus_poll_state {
@@ -50,6 +52,16 @@ struct bus_counters {
     atomic_uint scan_us_max;
 };
 
+/* What the bus's parts may take. */
+struct bus_cost {
+    uint32_t worst_ms;               /* bus_worst_case_ms */
+    uint32_t room_us;                /* for one exchange of a tool between two scans of any lane */
+    uint32_t miss_ms[BUS_LANES_MAX]; /* last good scan to the end of one that nobody answers */
+};
+
+int bus_cost_add_up(const struct bus_options *options, const struct bus_lane *lanes, size_t count,
+                    struct bus_cost *out, struct err_text *err) MUST_CHECK;
+
 struct bus {
     struct bus_options options;
     struct bus_sinks sinks;
@@ -62,8 +74,11 @@ struct bus {
     struct mono_time link_next_try;
     uint32_t link_retry_ms;
     char link_reason[80];
-    struct order_book book; /* any thread, locked inside */
-    int wake_fd;            /* eventfd: an order waits or stop was asked for; any thread writes */
+    struct order_book book;    /* any thread, locked inside */
+    struct exchange_desk desk; /* any thread, locked inside */
+    uint32_t room_us;
+    struct mono_time exchanged; /* end of the last exchange for a tool */
+    int wake_fd; /* eventfd: an order waits or stop was asked for; any thread writes */
     struct bus_counters counters;
     struct thread thread;
     bool started; /* main thread */
