@@ -238,6 +238,36 @@ void bus_stats_read(const struct bus *bus, struct bus_stats *out)
     };
 }
 
+size_t bus_devices_read(const struct bus *bus, struct bus_device *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < bus->lane_count; i++) {
+        const struct bus_lane_state *lane = &bus->lanes[i];
+        for (size_t d = 0; d < lane->config.device_count; d++) {
+            struct bus_device *device = &out[count++];
+            *device = (struct bus_device){
+                .lane = lane->config.lane,
+                .contact = atomic_load_explicit(&lane->contact, memory_order_relaxed)};
+            memcpy(device->name, lane->config.devices[d].name, sizeof(device->name));
+            device_health_read(&lane->health[d], &device->health);
+        }
+    }
+    for (size_t i = 0; i < bus->poll_count; i++) {
+        struct bus_device *device = &out[count++];
+        *device = (struct bus_device){.lane = 0};
+        memcpy(device->name, bus->polls[i].device.name, sizeof(device->name));
+        device_health_read(&bus->polls[i].health, &device->health);
+        device->contact = device->health.last_good.ns > 0 &&
+                          mono_diff_ms(bus_now(), device->health.last_good) < BUS_LOST_NOTICE_MS;
+    }
+    return count;
+}
+
+enum bus_cause bus_cause_read(const struct bus *bus)
+{
+    return (enum bus_cause)atomic_load_explicit(&bus->cause, memory_order_relaxed);
+}
+
 struct thread *bus_thread(struct bus *bus)
 {
     return &bus->thread;

@@ -1,8 +1,7 @@
 /*
  * The bus engine: one thread owns one Modbus TCP connection or one RTU line and every device on it.
  * It scans each lane at a fixed interval, runs the lane's guard on each scan, carries out orders by
- * rank (stop, raise, lower, lights), ends pulses, and reconnects by itself. Modbus link: libmodbus
- * with its own recovery off.
+ * rank (stop, raise, lower, lights), ends pulses, and reconnects by itself.
  *
  * Owner of all state: the bus thread. Other threads only submit orders (bounded, never blocks for
  * longer than the copy) and read counters. Nothing is allocated after bus_create.
@@ -15,6 +14,8 @@
 
 #include "drivers/api/io.h"
 #include "drivers/api/poll.h"
+#include "drivers/bus/device_health.h"
+#include "drivers/bus/line_watch.h"
 #include "drivers/bus/modbus_pdu.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/err.h"
@@ -69,12 +70,15 @@ struct bus_lane {
 
 /* Called by the bus thread; must return at once (push into a queue, count what does not fit). Every
  * order gets exactly one outcome, except the guard's own (id 0). Scans without contact come too, at
- * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained). */
+ * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained); `cause`,
+ * of each lane, when what is likely wrong with the line changes. */
 struct bus_sinks {
     void *ctx;
     void (*scan)(void *ctx, const struct lane_scan *scan);
     void (*outcome)(void *ctx, const struct lane_outcome *outcome);
     void (*contact)(void *ctx, uint8_t lane, bool contact, const char *reason); /* may be NULL */
+    void (*cause)(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
+                  const char *bus); /* may be NULL */
 };
 
 /* Since start; each counter on its own is exact, together they are a snapshot. */
@@ -148,6 +152,20 @@ int bus_exchange(struct bus *bus, const struct bus_request *request,
 void bus_stop(struct bus *bus);
 void bus_destroy(struct bus *bus); /* stopped or never started; NULL is fine */
 
+/* One device of the bus, a polled one with lane 0. */
+struct bus_device {
+    uint8_t lane;
+    char name[32];
+    bool contact; /* of its lane; a polled one: it answered within BUS_LOST_NOTICE_MS */
+    struct device_health_view health;
+};
+
+enum { BUS_DEVICES_MAX = BUS_LANES_MAX * IO_DEVICES_MAX + POLL_DEVICES_MAX };
+
+/* How many there are; `out` has BUS_DEVICES_MAX. Any thread. */
+size_t bus_devices_read(const struct bus *bus, struct bus_device *out);
+/* What is likely wrong with the line. Any thread. */
+enum bus_cause bus_cause_read(const struct bus *bus);
 void bus_stats_read(const struct bus *bus, struct bus_stats *out); /* any thread */
 /* For the program's thread table and watchdog. */
 struct thread *bus_thread(struct bus *bus);

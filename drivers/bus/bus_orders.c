@@ -13,18 +13,18 @@ enum {
 
 /* --- writes --- */
 
-static const struct io_device *device_with(const struct bus_lane_state *lane,
-                                           enum lane_output output)
+/* Index of the lane's device that moves the output, device_count when none does. */
+static size_t device_with(const struct bus_lane_state *lane, enum lane_output output)
 {
     for (size_t i = 0; i < lane->config.device_count; i++) {
         const struct io_device *device = &lane->config.devices[i];
         struct io_scan wiring = {0};
         device->driver->wiring(device->state, &wiring);
         if (wiring.outputs_wired & OUTPUT_BIT(output)) {
-            return device;
+            return i;
         }
     }
-    return NULL;
+    return lane->config.device_count;
 }
 
 /* One write, told to the guard, its pulse noted. A write that failed may have acted all the same,
@@ -32,13 +32,16 @@ static const struct io_device *device_with(const struct bus_lane_state *lane,
 static int write_output(struct bus *bus, struct bus_lane_state *lane,
                         const struct lane_order *order, struct err_text *err)
 {
-    const struct io_device *device = device_with(lane, order->output);
-    if (!device || order->pulse_ms > IO_PULSE_MAX_MS) {
+    size_t index = device_with(lane, order->output);
+    if (index == lane->config.device_count || order->pulse_ms > IO_PULSE_MAX_MS) {
         return err_set(err, ERR_INVALID, "output not wired or pulse too long");
     }
+    const struct io_device *device = &lane->config.devices[index];
     bool self_ends = false;
+    struct mono_time begin = bus_call_begin(bus, &lane->health[index]);
     int rc = device->driver->write(device->state, bus->link, order->output, order->on,
                                    order->pulse_ms, &self_ends, err);
+    bus_call_end(bus, &lane->health[index], rc, begin);
     struct mono_time now = bus_now();
     struct bus_pulse *pulse = &lane->pulses[order->output];
     if (order->output == OUTPUT_LOWER && order->on) {

@@ -23,6 +23,40 @@ static uint32_t doubled(uint32_t retry_ms)
     return retry_ms * 2 > BUS_RETRY_LAST_MS ? BUS_RETRY_LAST_MS : retry_ms * 2;
 }
 
+/* --- health --- */
+
+struct mono_time bus_call_begin(struct bus *bus, struct device_health *health)
+{
+    if (bus->link) {
+        modbus_link_count_for(bus->link, health);
+    }
+    return bus_now();
+}
+
+/* A link counts its exchanges; of a device with a link of its own the whole call is one. */
+void bus_call_end(struct bus *bus, struct device_health *health, int rc, struct mono_time begin)
+{
+    if (bus->link) {
+        modbus_link_count_for(bus->link, NULL);
+    } else {
+        device_health_note(health, rc, begin, bus_now());
+    }
+}
+
+static void tell_cause(struct bus *bus)
+{
+    enum bus_cause before = (enum bus_cause)atomic_load_explicit(&bus->cause, memory_order_relaxed);
+    enum bus_cause cause = bus->link ? modbus_link_cause(bus->link) : BUS_CAUSE_NONE;
+    if (cause == before) {
+        return;
+    }
+    atomic_store_explicit(&bus->cause, cause, memory_order_relaxed);
+    for (size_t i = 0; bus->sinks.cause && i < bus->lane_count; i++) {
+        bus->sinks.cause(bus->sinks.ctx, bus->lanes[i].config.lane, before, cause,
+                         bus->options.name);
+    }
+}
+
 /* --- contact --- */
 
 static void tell_contact(struct bus *bus, struct bus_lane_state *lane, bool contact)
@@ -45,6 +79,7 @@ static void publish_scan(struct bus *bus, struct bus_lane_state *lane, const str
     lane->latest.number++;
     lane->latest.at = at;
     lane->latest.contact = contact;
+    atomic_store_explicit(&lane->contact, contact, memory_order_relaxed);
     lane->latest.active = contact ? found->active : 0;
     lane->latest.outputs = contact ? found->outputs : 0;
     lane->latest.guard_acted = false;
@@ -119,7 +154,9 @@ static int open_devices(struct bus *bus, struct bus_lane_state *lane, struct err
     }
     for (size_t i = 0; i < lane->config.device_count; i++) {
         const struct io_device *device = &lane->config.devices[i];
+        struct mono_time begin = bus_call_begin(bus, &lane->health[i]);
         int rc = device->driver->open(device->state, bus->link, err);
+        bus_call_end(bus, &lane->health[i], rc, begin);
         if (rc != ERR_OK) {
             return err_prefix(err, rc, "%s", device->name);
         }
@@ -136,7 +173,9 @@ static int scan_devices(struct bus *bus, struct bus_lane_state *lane, struct io_
     for (size_t i = 0; i < lane->config.device_count; i++) {
         const struct io_device *device = &lane->config.devices[i];
         struct io_scan one = {0};
+        struct mono_time begin = bus_call_begin(bus, &lane->health[i]);
         int rc = device->driver->scan(device->state, bus->link, &one, err);
+        bus_call_end(bus, &lane->health[i], rc, begin);
         if (rc != ERR_OK) {
             return err_prefix(err, rc, "%s", device->name);
         }
@@ -250,7 +289,9 @@ static void run_poll(struct bus *bus, struct bus_poll_state *poll)
     struct err_text err = {""};
     uint32_t next_ms = BUS_LOST_SCAN_MS;
     if (open_link(bus, &err)) {
+        modbus_link_count_for(bus->link, &poll->health); /* polled only where there is a link */
         next_ms = poll->device.poll(poll->device.state, bus->link);
+        modbus_link_count_for(bus->link, NULL);
         bus_count(&bus->counters.polls);
     } else {
         poll->device.lost(poll->device.state, err.text);
@@ -369,6 +410,7 @@ static void step(struct bus *bus)
     } else if (!mono_before(now, lane->next_scan)) {
         struct mono_time planned = lane->next_scan;
         scan_lane(bus, lane);
+        tell_cause(bus);
         plan_next(bus, lane, planned);
     } else if (!wrote) {
         struct mono_time when = mono_add_ms(now, WAIT_MAX_MS);

@@ -32,15 +32,18 @@ struct bus_lane_state {
     struct mono_time watched_until; /* a lower of ours may still be running */
     uint64_t opened;                /* link generation the devices were opened on, 0 = none */
     struct bus_pulse pulses[OUTPUT_COUNT];
-    char reason[80];        /* why there is no contact */
-    bool contact_told;      /* the contact sink was called at least once */
-    int guard_failure;      /* of the scan being published: an enum err_code */
-    uint32_t late_limit_ms; /* two scans further apart than this are late */
-    uint32_t miss_ms;       /* longest time of one more scan that nobody answers */
+    struct device_health health[IO_DEVICES_MAX]; /* any thread reads */
+    atomic_bool contact;                         /* latest.contact, for other threads; relaxed */
+    char reason[80];                             /* why there is no contact */
+    bool contact_told;                           /* the contact sink was called at least once */
+    int guard_failure;                           /* of the scan being published: an enum err_code */
+    uint32_t late_limit_ms;                      /* two scans further apart than this are late */
+    uint32_t miss_ms; /* longest time of one more scan that nobody answers */
 };
 
 struct bus_poll_state {
     struct poll_device device;
+    struct device_health health; /* any thread reads */
     struct mono_time next;
 };
 
@@ -77,6 +80,7 @@ struct bus {
     struct order_book book;    /* any thread, locked inside */
     struct exchange_desk desk; /* any thread, locked inside */
     uint32_t room_us;
+    atomic_int cause;           /* enum bus_cause as told; relaxed, any thread reads */
     struct mono_time exchanged; /* end of the last exchange for a tool */
     int wake_fd; /* eventfd: an order waits or stop was asked for; any thread writes */
     struct bus_counters counters;
@@ -92,6 +96,10 @@ void bus_run(struct thread *self, void *arg);
 /* The lane has lost contact; after ERR_IO every lane of the link has. */
 void bus_after_failure(struct bus *bus, struct bus_lane_state *lane, int rc,
                        const struct err_text *err);
+
+/* Around each call of a driver: its exchanges count for that device. */
+struct mono_time bus_call_begin(struct bus *bus, struct device_health *health);
+void bus_call_end(struct bus *bus, struct device_health *health, int rc, struct mono_time begin);
 
 /* --- bus_orders.c for bus_run.c --- */
 
