@@ -322,7 +322,8 @@ static void take_values(const struct bus_request *from, const struct modbus_answ
     bool bits = from->function == MODBUS_READ_COILS || from->function == MODBUS_READ_DISCRETE;
     reply->count = modbus_function_writes(from->function) ? 0 : from->count;
     for (size_t i = 0; i < reply->count; i++) {
-        reply->values[i] = bits ? (uint16_t)(answer->bits >> i & 1) : answer->registers[i];
+        uint16_t bit = answer->bits >> i & 1;
+        reply->values[i] = bits ? bit : answer->registers[i];
     }
 }
 
@@ -336,7 +337,7 @@ static int run_exchange(struct bus *bus, const struct bus_request *from, struct 
         .function = from->function,
         .address = from->address,
         .count = from->count,
-        .value = coil && from->values[0] ? COIL_ON : from->values[0],
+        .value = coil && from->values[0] ? (uint16_t)COIL_ON : from->values[0],
         .values = from->values,
     };
     modbus_link_timing(bus->link, &timing);

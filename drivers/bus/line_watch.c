@@ -102,32 +102,22 @@ void line_watch_init(struct line_watch *watch)
     *watch = (struct line_watch){0};
 }
 
-static void fade_share(struct line_share *share)
-{
-    share->good /= 2;
-    share->garbled /= 2;
-}
-
 static void fade(struct line_symptoms *s)
 {
-    uint32_t *const counts[] = {&s->exchanges, &s->silent, &s->breaks,  &s->echoes,
-                                &s->foreign,   &s->twice,  &s->trailing};
+    uint32_t *const counts[] = {&s->exchanges, &s->silent, &s->breaks,
+                                &s->echoes,    &s->twice,  &s->trailing};
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         *counts[i] /= 2;
     }
-    fade_share(&s->short_answers);
-    fade_share(&s->long_answers);
-    for (size_t i = 0; i < LINE_WATCH_UNITS; i++) {
-        struct line_share *share = &s->units[i].share;
-        fade_share(share);
-        if (share->good == 0 && share->garbled == 0) {
-            s->units[i].unit = 0;
-        }
-    }
 }
 
+/* Of its own pace: a unit that fails is asked seldom, and long answers may be few. */
 static void count_share(struct line_share *share, const struct line_exchange *exchange)
 {
+    if (share->good + share->garbled >= LINE_WATCH_FADE) {
+        share->good /= 2;
+        share->garbled /= 2;
+    }
     share->good += exchange->good;
     share->garbled += exchange->heard && !exchange->good;
 }
@@ -154,6 +144,10 @@ void line_watch_note(struct line_watch *watch, const struct line_exchange *excha
     struct line_symptoms *s = &watch->symptoms;
     if (s->exchanges >= LINE_WATCH_FADE) {
         fade(s);
+    }
+    if (mono_diff_ms(now, watch->foreign_faded) >= LINE_WATCH_FOREIGN_MS) {
+        s->foreign /= 2; /* by time: another master may ask seldom */
+        watch->foreign_faded = now;
     }
     s->exchanges++;
     s->silent += !exchange->heard;

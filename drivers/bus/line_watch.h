@@ -23,9 +23,10 @@ enum bus_cause {
 };
 
 enum {
-    LINE_WATCH_UNITS = 8,      /* told apart; further ones are not */
-    LINE_WATCH_FADE = 256,     /* exchanges until all counts are halved */
-    LINE_WATCH_HOLD_MS = 10000 /* a cause is told for so long after it last showed */
+    LINE_WATCH_UNITS = 8,          /* told apart; further ones are not */
+    LINE_WATCH_FADE = 256,         /* exchanges until their counts are halved */
+    LINE_WATCH_FOREIGN_MS = 60000, /* strange requests are counted over so long */
+    LINE_WATCH_HOLD_MS = 10000     /* a cause is told for so long after it last showed */
 };
 
 struct line_share {
@@ -71,6 +72,7 @@ struct line_watch {
     bool last_good;
     uint8_t last_unit;
     uint8_t last_function;
+    struct mono_time foreign_faded;
     enum bus_cause cause;
     struct mono_time shown; /* when the cause was last judged */
 };
