@@ -13,6 +13,7 @@ enum {
     /* Below these numbers chance explains it. */
     FEW = 3,
     SEVERAL = 8,
+    MANY = 24,
     PERCENT = 100
 };
 
@@ -83,7 +84,7 @@ enum bus_cause line_symptoms_judge(const struct line_symptoms *s)
     if (s->twice >= FEW) {
         return BUS_CAUSE_TWO_ON_ADDRESS;
     }
-    if (s->frames == 0 && garbled + s->breaks >= SEVERAL) {
+    if ((s->frames == 0 && garbled + s->breaks >= SEVERAL) || s->row >= MANY) {
         return BUS_CAUSE_SWAPPED;
     }
     if (one_unit_is_garbled(s)) {
@@ -145,15 +146,16 @@ void line_watch_note(struct line_watch *watch, const struct line_exchange *excha
     if (s->exchanges >= LINE_WATCH_FADE) {
         fade(s);
     }
-    if (mono_diff_ms(now, watch->foreign_faded) >= LINE_WATCH_FOREIGN_MS) {
-        s->foreign /= 2; /* by time: another master may ask seldom */
-        watch->foreign_faded = now;
+    if (s->foreign > 0 && mono_diff_ms(now, watch->foreign_first) >= LINE_WATCH_FOREIGN_MS) {
+        s->foreign = 0; /* by time: another master may ask seldom */
     }
     s->exchanges++;
     s->silent += !exchange->heard;
     s->echoes += exchange->echoed;
     s->breaks += exchange->breaks;
-    s->frames += exchange->good && s->frames < UINT32_MAX;
+    bool frame = exchange->good || exchange->recognised;
+    s->frames += frame && s->frames < UINT32_MAX;
+    s->row = frame ? 0 : s->row + exchange->heard;
     count_share(exchange->answer_size > LINE_WATCH_SHORT ? &s->long_answers : &s->short_answers,
                 exchange);
     count_unit(s, exchange);
@@ -199,27 +201,30 @@ static bool is_request(const uint8_t *frame, size_t size)
            (many && size > REQUEST_SIZE && size == (size_t)frame[6] + 9);
 }
 
-static void count_frame(struct line_watch *watch, const uint8_t *frame, size_t size)
+static void count_frame(struct line_watch *watch, const uint8_t *frame, size_t size,
+                        struct mono_time now)
 {
     struct line_symptoms *s = &watch->symptoms;
     bool of_last = frame[0] == watch->last_unit && (frame[1] & 0x7F) == watch->last_function;
     bool answers = !is_request(frame, size) || modbus_function_writes(frame[1]);
     s->frames += s->frames < UINT32_MAX;
+    s->row = 0;
     if (of_last && answers) {
         s->twice += watch->last_good; /* otherwise it is late, not second */
     } else if (is_request(frame, size)) {
-        s->foreign++;
+        watch->foreign_first = s->foreign++ == 0 ? now : watch->foreign_first;
     }
 }
 
-void line_watch_stray(struct line_watch *watch, const uint8_t *data, size_t size)
+void line_watch_stray(struct line_watch *watch, const uint8_t *data, size_t size,
+                      struct mono_time now)
 {
     size_t frames = 0;
     size = size > STRAY_MAX ? STRAY_MAX : size;
     for (size_t at = 0; at < size;) {
         size_t frame = frame_at(data + at, size - at);
         if (frame > 0) {
-            count_frame(watch, data + at, frame);
+            count_frame(watch, data + at, frame, now);
             frames++;
         }
         at += frame > 0 ? frame : 1;

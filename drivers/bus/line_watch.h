@@ -25,7 +25,7 @@ enum bus_cause {
 enum {
     LINE_WATCH_UNITS = 8,          /* told apart; further ones are not */
     LINE_WATCH_FADE = 256,         /* exchanges until their counts are halved */
-    LINE_WATCH_FOREIGN_MS = 60000, /* strange requests are counted over so long */
+    LINE_WATCH_FOREIGN_MS = 15000, /* strange requests are counted for so long, then anew */
     LINE_WATCH_HOLD_MS = 10000     /* a cause is told for so long after it last showed */
 };
 
@@ -42,7 +42,8 @@ struct line_symptoms {
     uint32_t foreign;  /* requests on the line that are not ours */
     uint32_t twice;    /* a second answer of the unit just asked */
     uint32_t trailing; /* bytes right behind a good answer that are no frame */
-    uint32_t frames;   /* whole frames of any kind since the line was opened; never fades */
+    uint32_t frames;   /* whole or recognised ones since the line was opened; never fades */
+    uint32_t row;      /* exchanges with bytes, none of them a frame, since the last one with */
     struct line_share short_answers; /* up to LINE_WATCH_SHORT bytes */
     struct line_share long_answers;
     struct {
@@ -62,6 +63,7 @@ struct line_exchange {
     size_t answer_size; /* expected, with CRC */
     bool good;          /* a whole frame of that unit came, exceptions too */
     bool heard;         /* any byte came, an echo not counted */
+    bool recognised;    /* what came begins with that unit and function */
     bool echoed;
     uint32_t breaks;
 };
@@ -72,7 +74,7 @@ struct line_watch {
     bool last_good;
     uint8_t last_unit;
     uint8_t last_function;
-    struct mono_time foreign_faded;
+    struct mono_time foreign_first; /* of those counted */
     enum bus_cause cause;
     struct mono_time shown; /* when the cause was last judged */
 };
@@ -81,7 +83,8 @@ void line_watch_init(struct line_watch *watch); /* also each time the line is op
 void line_watch_note(struct line_watch *watch, const struct line_exchange *exchange,
                      uint8_t function, struct mono_time now);
 /* Bytes heard that belong to no exchange, or to one that failed. */
-void line_watch_stray(struct line_watch *watch, const uint8_t *data, size_t size);
+void line_watch_stray(struct line_watch *watch, const uint8_t *data, size_t size,
+                      struct mono_time now);
 /* The cause told now. */
 enum bus_cause line_watch_cause(const struct line_watch *watch, struct mono_time now);
 

@@ -89,7 +89,7 @@ static bool drain(struct rtu_line *line)
     uint8_t waste[MODBUS_ADU_MAX];
     ssize_t got = read(line->fd, waste, sizeof(waste));
     if (got > 0) {
-        line_watch_stray(&line->watch, waste, (size_t)got);
+        line_watch_stray(&line->watch, waste, (size_t)got, clock_mono(&clock_system));
     }
     return got > 0;
 }
@@ -232,6 +232,8 @@ static void note(struct rtu_line *line, const struct exchange *x, size_t skip, b
         .answer_size = x->answer_size,
         .good = good,
         .heard = x->heard.size > skip,
+        .recognised = x->heard.size >= skip + 2 && x->heard.data[skip] == x->request->unit &&
+                      (x->heard.data[skip + 1] & 0x7F) == x->request->function,
         .echoed = skip > 0,
         .breaks = breaks - line->breaks,
     };
@@ -241,7 +243,7 @@ static void note(struct rtu_line *line, const struct exchange *x, size_t skip, b
     }
     line_watch_note(&line->watch, &exchange, x->request->function, line->quiet_from);
     size_t done = good ? needed(x, skip) : skip;
-    line_watch_stray(&line->watch, x->heard.data + done, x->heard.size - done);
+    line_watch_stray(&line->watch, x->heard.data + done, x->heard.size - done, line->quiet_from);
 }
 
 int rtu_line_exchange(struct rtu_line *line, const struct modbus_request *request,

@@ -47,6 +47,8 @@ static void symptoms_have_their_cause(void **state)
         {{.exchanges = 8, .silent = 8, .breaks = 8}, BUS_CAUSE_SWAPPED},
         {{.exchanges = 8, .short_answers = {0, 7}}, BUS_CAUSE_NONE},
         {{.exchanges = 9, .short_answers = {0, 8}, .frames = 1}, BUS_CAUSE_NONE},
+        {{.exchanges = 99, .short_answers = {75, 23}, .frames = 75, .row = 23}, BUS_CAUSE_NONE},
+        {{.exchanges = 99, .short_answers = {75, 24}, .frames = 75, .row = 24}, BUS_CAUSE_SWAPPED},
         /* one unit garbled, its neighbour well: two modules answer to that address */
         {{.exchanges = 60,
           .frames = 50,
@@ -109,22 +111,23 @@ static void stray_bytes_are_told_apart(void **state)
     const struct line_exchange good = good_answer();
     line_watch_init(&watch);
     note(&watch, &good);
-    line_watch_stray(&watch, again, seal(again, 4));
+    line_watch_stray(&watch, again, seal(again, 4), start);
     assert_int_equal(watch.symptoms.twice, 1);
-    line_watch_stray(&watch, strange, seal(strange, 6));
-    line_watch_stray(&watch, strange_many, seal(strange_many, 9));
+    line_watch_stray(&watch, strange, seal(strange, 6), start);
+    line_watch_stray(&watch, strange_many, seal(strange_many, 9), start);
     assert_int_equal(watch.symptoms.foreign, 2);
-    line_watch_stray(&watch, answer_of_other, seal(answer_of_other, 5)); /* follows its request */
+    line_watch_stray(&watch, answer_of_other, seal(answer_of_other, 5),
+                     start); /* follows its request */
     assert_int_equal(watch.symptoms.foreign, 2);
     assert_int_equal(watch.symptoms.trailing, 0);
-    line_watch_stray(&watch, (const uint8_t *)"\x80\x00\xFE", 3);
+    line_watch_stray(&watch, (const uint8_t *)"\x80\x00\xFE", 3, start);
     assert_int_equal(watch.symptoms.trailing, 1);
     memcpy(both + 1, again, sizeof(again)); /* behind a byte of noise */
     memcpy(both + 1 + sizeof(again), strange, sizeof(strange));
-    line_watch_stray(&watch, both, sizeof(both));
+    line_watch_stray(&watch, both, sizeof(both), start);
     assert_int_equal(watch.symptoms.twice, 2);
     assert_int_equal(watch.symptoms.foreign, 3);
-    line_watch_stray(&watch, NULL, 0);
+    line_watch_stray(&watch, NULL, 0, start);
     assert_int_equal(watch.symptoms.trailing, 1);
 }
 
@@ -137,7 +140,7 @@ static void a_late_answer_is_no_second_one(void **state)
     line_watch_init(&watch);
     for (int i = 0; i < 5; i++) {
         note(&watch, &silent);
-        line_watch_stray(&watch, late, seal(late, 4));
+        line_watch_stray(&watch, late, seal(late, 4), start);
     }
     assert_int_equal(watch.symptoms.twice, 0);
     assert_int_equal(watch.symptoms.foreign, 0);
@@ -167,6 +170,37 @@ static void counts_fade_and_a_cause_is_held_a_while(void **state)
                      BUS_CAUSE_NONE);
 }
 
+/* Another master may ask once in a few seconds only, while we ask hundreds of times. */
+static void seldom_requests_of_another_master_are_noticed(void **state)
+{
+    (void)state;
+    struct line_watch watch;
+    uint8_t strange[] = {9, 3, 0, 0, 0, 2, 0, 0};
+    const struct line_exchange good = good_answer();
+    const size_t size = seal(strange, 6);
+    struct mono_time now = start;
+    line_watch_init(&watch);
+    for (int i = 0; i < 3; i++) {
+        now = mono_add_ms(now, 4000);
+        line_watch_stray(&watch, strange, size, now);
+        for (int j = 0; j < 2 * LINE_WATCH_FADE; j++) {
+            line_watch_note(&watch, &good, MODBUS_READ_DISCRETE, now);
+        }
+        assert_int_equal(line_watch_cause(&watch, now),
+                         i < 2 ? BUS_CAUSE_NONE : BUS_CAUSE_SECOND_MASTER);
+    }
+    now = mono_add_ms(now, LINE_WATCH_FOREIGN_MS); /* gone */
+    line_watch_note(&watch, &good, MODBUS_READ_DISCRETE, now);
+    assert_int_equal(line_watch_cause(&watch, now), BUS_CAUSE_NONE);
+    line_watch_stray(&watch, strange, size, now);
+    line_watch_stray(&watch, strange, size, now);
+    line_watch_note(&watch, &good, MODBUS_READ_DISCRETE, mono_add_ms(now, LINE_WATCH_FOREIGN_MS));
+    line_watch_stray(&watch, strange, size, mono_add_ms(now, LINE_WATCH_FOREIGN_MS));
+    line_watch_note(&watch, &good, MODBUS_READ_DISCRETE, mono_add_ms(now, LINE_WATCH_FOREIGN_MS));
+    assert_int_equal(line_watch_cause(&watch, mono_add_ms(now, LINE_WATCH_FOREIGN_MS)),
+                     BUS_CAUSE_NONE);
+}
+
 static void units_that_were_heard_are_told_apart(void **state)
 {
     (void)state;
@@ -190,6 +224,26 @@ static void units_that_were_heard_are_told_apart(void **state)
     assert_int_equal(line_watch_cause(&watch, start), BUS_CAUSE_TWO_ON_ADDRESS);
 }
 
+/* Answers that are garbled but begin right come over wires that are right. */
+static void what_begins_right_is_no_swapped_line(void **state)
+{
+    (void)state;
+    struct line_watch watch;
+    struct line_exchange garbled = {.unit = 1, .answer_size = 6, .heard = true, .recognised = true};
+    line_watch_init(&watch);
+    for (int i = 0; i < 100; i++) {
+        note(&watch, &garbled);
+    }
+    assert_int_equal(line_watch_cause(&watch, start), BUS_CAUSE_NONE);
+    garbled.recognised = false;
+    for (int i = 0; i < 23; i++) {
+        note(&watch, &garbled);
+    }
+    assert_int_equal(line_watch_cause(&watch, start), BUS_CAUSE_NONE);
+    note(&watch, &garbled);
+    assert_int_equal(line_watch_cause(&watch, start), BUS_CAUSE_SWAPPED);
+}
+
 static void every_cause_has_a_name(void **state)
 {
     (void)state;
@@ -207,7 +261,9 @@ int main(void)
         cmocka_unit_test(stray_bytes_are_told_apart),
         cmocka_unit_test(a_late_answer_is_no_second_one),
         cmocka_unit_test(counts_fade_and_a_cause_is_held_a_while),
+        cmocka_unit_test(seldom_requests_of_another_master_are_noticed),
         cmocka_unit_test(units_that_were_heard_are_told_apart),
+        cmocka_unit_test(what_begins_right_is_no_swapped_line),
         cmocka_unit_test(every_cause_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
