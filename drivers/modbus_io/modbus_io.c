@@ -110,14 +110,14 @@ void modbus_io_map_in_order(struct modbus_io_options *options)
     bool lowers = profile->fail_safe.outputs == OUTPUTS_HOLD ||
                   profile->fail_safe.outputs == OUTPUTS_OFF ||
                   profile->fail_safe.outputs == OUTPUTS_SET;
-    for (uint8_t i = 0; i < INPUT_COUNT; i++) {
+    for (unsigned i = 0; i < INPUT_COUNT; i++) {
         options->inputs.given[i] = i < profile_inputs_count(profile);
-        options->inputs.channel[i] = i;
+        options->inputs.channel[i] = (uint8_t)i;
     }
-    for (uint8_t i = 0; i < OUTPUT_COUNT; i++) {
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
         options->outputs.given[i] =
             i < profile_outputs_count(profile) && (lowers || i != OUTPUT_LOWER);
-        options->outputs.channel[i] = i;
+        options->outputs.channel[i] = (uint8_t)i;
     }
 }
 

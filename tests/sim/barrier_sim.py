@@ -124,13 +124,25 @@ class Simulator:
             await writer.drain()
         writer.close()
 
+    async def start_pymodbus(self, ready):
+        from sim.pymodbus_server import PymodbusRtu, PymodbusTcp  # a second to load, for those who ask for it
+        if self.options.pty or self.options.serial_line:
+            self.server = PymodbusRtu(self.modules, self.options.pty, self.options.serial_line, self.options.baud)
+            await self.server.start()
+        else:
+            host, _, port = self.options.listen.rpartition(":")
+            self.server = PymodbusTcp(self.modules)
+            ready["port"] = await self.server.start(host.strip("[]"), int(port))
+
     async def run(self):
         loop = asyncio.get_running_loop()
         done = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: done.done() or done.set_result(None))
         ready = {"units": self.options.unit}
-        if self.options.pty:
+        if self.options.stack == "pymodbus":
+            await self.start_pymodbus(ready)
+        elif self.options.pty:
             self.server = RtuServer(self.modules, self.options.pty, self.options.baud,
                                     self.options.answer_ms, self.options.char_bits)
             self.server.open()
@@ -166,6 +178,8 @@ def parse_arguments():
     line = parser.add_mutually_exclusive_group(required=True)
     line.add_argument("--listen", help="host:port, port 0 = any (see the log's first line)")
     line.add_argument("--pty", help="path of a symbolic link to the RTU line")
+    line.add_argument("--serial-line", help="path of an RTU line that is there (--stack pymodbus)")
+    parser.add_argument("--stack", choices=["own", "pymodbus"], default="own", help="whose Modbus it speaks")
     parser.add_argument("--baud", type=int, default=38400)
     parser.add_argument("--char-bits", type=int, default=10)
     parser.add_argument("--answer-ms", type=float, default=1.0, help="RTU: thinking time")

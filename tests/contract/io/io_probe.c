@@ -5,6 +5,7 @@
  * file.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "drivers/bus/modbus_link.h"
@@ -64,14 +65,19 @@ static int run(const struct io_device *device, struct modbus_link *link, char *l
     if (strcmp(line, "scan") == 0) {
         return device->driver->scan(device->state, link, scan, err);
     }
+    char *length = name ? strchr(name + 1, ' ') : NULL;
+    if (length) {
+        *length++ = '\0';
+    }
     int output = name ? lane_output_parse(name + 1) : -1;
     if (output < 0) {
         return err_set(err, ERR_NOT_FOUND, "no such command");
     }
     bool pulse = strncmp(line, "pulse ", 6) == 0;
     bool on = pulse || strncmp(line, "on ", 3) == 0;
+    uint32_t pulse_ms = length ? (uint32_t)strtoul(length, NULL, 10) : PULSE_MS;
     return device->driver->write(device->state, link, (enum lane_output)output, on,
-                                 pulse ? PULSE_MS : 0, self_ends, err);
+                                 pulse ? pulse_ms : 0, self_ends, err);
 }
 
 static void print_answer(int rc, const struct err_text *err, const struct io_scan *scan,

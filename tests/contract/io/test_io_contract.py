@@ -18,6 +18,8 @@ from sim.barrier_model import OUTPUTS
 PROBE = program("x").parents[1] / "tests" / "io_probe"
 OURS = pathlib.Path(__file__).parent / "profiles"  # a technician's, so to speak
 PROFILES = {path.stem: path for folder in (SHIPPED, OURS) for path in sorted(folder.glob("*.yaml"))}
+# The simulator's own Modbus and somebody else's.
+STACKS = os.environ.get("CHECKPOINT_IO_STACKS", "own pymodbus").split()
 
 
 def wiring(profile):
@@ -37,10 +39,11 @@ def wiring(profile):
 class Device:
     """The driver on a link to a simulated module."""
 
-    def __init__(self, folder, profile, transport):
+    def __init__(self, folder, profile, transport, stack):
         self.profile = profile
         rtu = ["--baud", "115200"] if transport == "rtu" else []
-        self.sim = BarrierSim("io", folder, "--profile", profile, *rtu, *wiring(profile), pty=transport == "rtu")
+        self.sim = BarrierSim("io", folder, "--profile", profile, "--stack", stack, *rtu, *wiring(profile),
+                              pty=transport == "rtu")
         self.sim.start()
         where = self.sim.pty if transport == "rtu" else str(self.sim.port)
         self.probe = subprocess.Popen(
@@ -90,7 +93,7 @@ class Device:
         assert status == 0  # 0 also says that no sanitizer reported
 
 
-@pytest.fixture(scope="module", params=[(p, t) for p in PROFILES for t in ("tcp", "rtu")],
+@pytest.fixture(scope="module", params=[(p, t, s) for p in PROFILES for t in ("tcp", "rtu") for s in STACKS],
                 ids=lambda value: "-".join(value))
 def running(request):
     with short_folder() as folder:
