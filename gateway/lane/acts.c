@@ -82,6 +82,7 @@ static void committed(struct lane_ctx *x, const struct lane_commit *commit)
             refuse(x, 0, LANE_REFUSAL_NOT_CLEAR);
         }
         break;
+    case COMMIT_CONVOY:
     case COMMIT_NONE:
         break;
     }
@@ -322,6 +323,17 @@ void act_take(struct lane_ctx *x, const struct lane_act_event *act)
         break;
     case LANE_ACT_ACK:
         act_ack(x, act);
+        break;
+    case LANE_ACT_INSPECTED:
+    case LANE_ACT_CONVOY:
+    case LANE_ACT_CONVOY_END:
+    case LANE_ACT_OUT_OF_SERVICE:
+    case LANE_ACT_IN_SERVICE:
+    case LANE_ACT_TEST_RAISE:
+    case LANE_ACT_TEST_STOP:
+    case LANE_ACT_TEST_LOWER:
+    case LANE_ACT_COUNT:
+        refuse(x, act->act, LANE_REFUSAL_NO_BOOM);
         break;
     }
 }

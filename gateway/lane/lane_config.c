@@ -29,6 +29,8 @@ void lane_config_defaults(struct lane_config *out, uint8_t lane)
                                 .blind_ms = 1000,
                                 .commit_wait_ms = 3000,
                                 .withdraw_retry_ms = 5000,
+                                .read_missing_ms = 3000,
+                                .feedback = FEEDBACK_BOTH,
                                 .auto_close = AUTO_CLOSE_NONE,
                                 .auto_close_ms = 10000};
 }
@@ -68,6 +70,7 @@ static int check_times(const struct lane_config *c, struct err_text *err)
                   {"blind_ms", c->blind_ms, 300, 10000},
                   {"commit_wait_ms", c->commit_wait_ms, 100, 60000},
                   {"withdraw_retry_ms", c->withdraw_retry_ms, 100, 600000},
+                  {"read_missing_ms", c->read_missing_ms, 500, 60000},
                   {"auto_close_ms", c->auto_close_ms, 0, 600000}};
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         int rc = check_range(ranges[i].key, ranges[i].value, ranges[i].low, ranges[i].high, err);

@@ -211,6 +211,7 @@ static void take_event(struct lane_ctx *x, const struct lane_event *event)
     case LANE_EVENT_RESTORE:
         hold_restore(x, &event->u.restore);
         break;
+    case LANE_EVENT_RESTORE_SERVICE:
     case LANE_EVENT_TICK:
         break;
     }
