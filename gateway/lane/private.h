@@ -56,7 +56,14 @@ static inline bool has_boom(const struct lane_ctx *x)
 void inputs_scan(struct lane_ctx *x, const struct lane_scan *scan);
 void inputs_tick(struct lane_ctx *x);
 
-/* ---- boom.c ---- */
+/* ---- boom.c, boom_watch.c, boom_decide.c ---- */
+
+bool boom_limits_contradict(const struct lane_ctx *x);
+bool boom_at_fault(const struct lane_ctx *x);
+bool boom_is_emergency(enum lane_cause cause); /* goes through under a fault (rule 3) */
+void boom_coil_off(struct lane_ctx *x, enum lane_output output, enum lane_cause cause);
+/* No motion of ours is going on any more. */
+void boom_motion_over(struct lane_ctx *x);
 
 void boom_contact_gained(struct lane_ctx *x);
 void boom_contact_lost(struct lane_ctx *x);
@@ -74,7 +81,7 @@ bool boom_may_lower(const struct lane_ctx *x);
 void boom_lower(struct lane_ctx *x);
 enum boom_state boom_state_of(const struct lane_ctx *x);
 
-/* ---- queue.c: vehicles between camera and exit ---- */
+/* ---- queue.c, passage.c: vehicles between camera and exit ---- */
 
 bool queue_is_direct(const struct lane_ctx *x); /* the camera looks at the boom itself */
 void queue_passage(struct lane_ctx *x, const struct lane_passage_event *event);
@@ -92,6 +99,20 @@ void queue_confirm(struct lane_ctx *x);
 void queue_withdraw(struct lane_ctx *x, uint64_t entry);
 /* The vehicle at the stop line, NULL when none is known there. */
 struct lane_vehicle *queue_at_boom(const struct lane_ctx *x);
+
+/* What passage.c needs of it. */
+
+enum { AT_THE_BOOM = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_EXIT_LOOP) };
+
+struct lane_vehicle *queue_find(const struct lane_ctx *x, uint64_t passage); /* NULL: none */
+struct lane_vehicle *queue_push(struct lane_ctx *x, uint64_t passage);
+void queue_pop(struct lane_ctx *x);
+void queue_first_at_boom(struct lane_ctx *x);
+void queue_watch_transit(struct lane_ctx *x);
+bool vehicle_wants_hold(const struct lane_vehicle *v);
+void queue_place_hold(struct lane_ctx *x, struct lane_vehicle *v);
+void queue_drop_hold(struct lane_ctx *x, struct lane_vehicle *v);
+void queue_ask_to_confirm(struct lane_ctx *x, uint64_t passage);
 
 /* ---- holds.c ---- */
 
