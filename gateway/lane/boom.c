@@ -23,6 +23,18 @@ bool boom_at_fault(const struct lane_ctx *x)
     return input_on(x, INPUT_FAULT) || boom_limits_contradict(x);
 }
 
+/* The limit switch the barrier has for it says so; elsewhere travel time does. */
+static bool has_open_limit(const struct lane_ctx *x)
+{
+    return x->c->feedback == FEEDBACK_BOTH || x->c->feedback == FEEDBACK_OPEN;
+}
+
+bool boom_is_up(const struct lane_ctx *x)
+{
+    return has_open_limit(x) ? input_on(x, INPUT_LIMIT_OPEN) && !boom_limits_contradict(x)
+                             : x->s->presumed == PRESUMED_OPEN;
+}
+
 static enum boom_state position_of(const struct lane_ctx *x)
 {
     switch (x->s->motion) {
@@ -107,24 +119,30 @@ void boom_motion_over(struct lane_ctx *x)
 
 bool boom_is_emergency(enum lane_cause cause)
 {
-    return cause == LANE_CAUSE_EMERGENCY || cause == LANE_CAUSE_SAFETY;
+    return cause == LANE_CAUSE_EMERGENCY || cause == LANE_CAUSE_FIRE || cause == LANE_CAUSE_SAFETY;
+}
+
+/* Nobody waits for it: after a failure it is decided anew. */
+static bool is_routine(enum lane_cause cause)
+{
+    return cause == LANE_CAUSE_CLEARED || cause == LANE_CAUSE_CONVOY;
 }
 
 static void order_motion(struct lane_ctx *x, enum lane_output output, uint64_t passage)
 {
     enum lane_cause cause = x->s->motion_cause;
     bool raise = output == OUTPUT_RAISE;
-    x->s->motion_order = give_order(
-        x, &(struct lane_command){.order = {.output = output,
-                                            .on = true,
-                                            .pulse_ms = x->c->pulse_ms,
-                                            .emergency = boom_is_emergency(cause)},
-                                  .cause = cause,
-                                  .class = cause == LANE_CAUSE_CLEARED ? LANE_CLASS_ROUTINE
-                                           : raise                     ? LANE_CLASS_PROTECTIVE
-                                                                       : LANE_CLASS_RELEASING,
-                                  .passage = passage,
-                                  .act = x->s->motion_act});
+    x->s->motion_order =
+        give_order(x, &(struct lane_command){.order = {.output = output,
+                                                       .on = true,
+                                                       .pulse_ms = x->c->pulse_ms,
+                                                       .emergency = boom_is_emergency(cause)},
+                                             .cause = cause,
+                                             .class = is_routine(cause) ? LANE_CLASS_ROUTINE
+                                                      : raise           ? LANE_CLASS_PROTECTIVE
+                                                                        : LANE_CLASS_RELEASING,
+                                             .passage = passage,
+                                             .act = x->s->motion_act});
     timer_set(x, TIMER_ORDER, x->c->order_life_ms + OUTCOME_GRACE_MS);
     timer_set(x, raise ? TIMER_COIL_RAISE : TIMER_COIL_LOWER,
               x->c->order_life_ms + x->c->pulse_ms + x->c->coil_grace_ms);
@@ -153,7 +171,7 @@ void boom_raise(struct lane_ctx *x, enum lane_cause cause, uint64_t passage, uin
     timer_off(x, TIMER_STOP);
     timer_off(x, TIMER_RETRY);
     timer_set(x, TIMER_MOTION, x->c->travel_ms);
-    if (cause == LANE_CAUSE_OFFICER || cause == LANE_CAUSE_EMERGENCY) {
+    if (cause == LANE_CAUSE_OFFICER || cause == LANE_CAUSE_EMERGENCY || cause == LANE_CAUSE_FIRE) {
         s->stopped = false;
         set_alarm(x, EVENT_LANE_STOPPED, false, 0);
     }
@@ -213,7 +231,7 @@ static void motion_failed(struct lane_ctx *x)
     x->s->motion_order = 0;
     timer_off(x, TIMER_ORDER);
     set_alarm(x, EVENT_LANE_ORDER_FAILED, true, 0);
-    bool again = x->s->motion == MOTION_RAISE && x->s->motion_cause != LANE_CAUSE_CLEARED;
+    bool again = x->s->motion == MOTION_RAISE && !is_routine(x->s->motion_cause);
     if (again) {
         timer_set(x, TIMER_RETRY, RETRY_URGENT_MS); /* until TIMER_MOTION ends it */
         return;
@@ -264,6 +282,9 @@ static void motion_late(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
     set_alarm(x, EVENT_LANE_UNCONFIRMED, true, 0);
+    if (s->motion == MOTION_RAISE && s->motion_cause == LANE_CAUSE_CONVOY) {
+        convoy_end(x, 0); /* it does not go up: an officer looks */
+    }
     boom_motion_over(x);
     s->position_known = false;
     s->lower_blocked = true;
@@ -276,6 +297,7 @@ void boom_tick(struct lane_ctx *x)
     (void)timer_take(x, TIMER_COIL_RAISE);
     (void)timer_take(x, TIMER_COIL_LOWER);
     (void)timer_take(x, TIMER_COIL_STOP);
+    (void)timer_take(x, TIMER_BY_HAND);
     if (timer_take(x, TIMER_MOTION)) {
         motion_late(x);
     }

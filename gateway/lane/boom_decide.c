@@ -7,30 +7,37 @@
 static bool withheld(const struct lane_ctx *x)
 {
     const struct lane_state *s = x->s;
-    return s->hold_count > 0 || s->stopped || !s->journal_commits || !s->order_known ||
-           has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE) || has_alarm(x, EVENT_LANE_FOREIGN_MOTION) ||
-           has_alarm(x, EVENT_LANE_RUN_THROUGH) || (s->blind && x->c->on_blind == LANE_FAIL_HOLD) ||
+    if (s->hold_count > 0 || s->stopped || s->out_of_service || !s->journal_commits ||
+        !s->order_known) {
+        return true;
+    }
+    if (has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE) || has_alarm(x, EVENT_LANE_FOREIGN_MOTION) ||
+        has_alarm(x, EVENT_LANE_RUN_THROUGH)) {
+        return true;
+    }
+    return (s->blind && x->c->on_blind == LANE_FAIL_HOLD) ||
            (!s->list_usable && x->c->on_no_list == LANE_FAIL_HOLD);
 }
 
-static bool is_cleared(const struct lane_vehicle *v)
+static bool is_cleared(const struct lane_ctx *x, const struct lane_vehicle *v)
 {
-    return v->passage != 0 && v->cleared && v->authenticated && v->raise && !v->open_hit &&
-           !v->was_held && !v->doubtful;
+    bool allowed = v->exempt || (v->cleared && v->raise);
+    return v->passage != 0 && allowed && v->authenticated && !v->open_hit && !v->was_held &&
+           !v->doubtful && !inspection_due(x, v);
 }
 
 static void decide_raise(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
     struct lane_vehicle *v = queue_at_boom(x);
-    if (!v || !is_cleared(v) || withheld(x) || s->motion == MOTION_RAISE ||
+    if (!v || !is_cleared(x, v) || convoy_on(x) || withheld(x) || s->motion == MOTION_RAISE ||
         boom_cannot_raise(x, false) != LANE_REFUSAL_NONE) {
         return;
     }
     if (is_wired(x, INPUT_ENTRY_LOOP) && !input_on(x, INPUT_ENTRY_LOOP)) {
         return;
     }
-    if (s->motion == MOTION_NONE && input_on(x, INPUT_LIMIT_OPEN)) {
+    if (s->motion == MOTION_NONE && boom_is_up(x)) {
         s->go = true; /* still open behind the vehicle before */
         return;
     }
@@ -66,8 +73,8 @@ bool boom_may_lower(const struct lane_ctx *x)
     uint32_t occupied = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_OBSTACLE) |
                         INPUT_BIT(INPUT_EXIT_LOOP) | INPUT_BIT(INPUT_LIMIT_CLOSED);
     return rule_7_holds(x) && s->left_open && s->contact && s->position_known &&
-           !s->lower_blocked && !s->stopped && !s->go && s->motion == MOTION_NONE &&
-           s->stop_order == 0 && input_on(x, INPUT_LIMIT_OPEN) &&
+           !s->lower_blocked && !s->stopped && !s->out_of_service && !mains_lost(x) && !s->go &&
+           s->motion == MOTION_NONE && s->stop_order == 0 && input_on(x, INPUT_LIMIT_OPEN) &&
            ((s->inputs | s->raw) & occupied) == 0 && !timer_running(x, TIMER_CLEAR) &&
            !timer_running(x, TIMER_COIL_RAISE) && !has_alarm(x, EVENT_LANE_FOREIGN_MOTION) &&
            !has_alarm(x, EVENT_LANE_RUN_THROUGH) && !has_alarm(x, EVENT_LANE_OBSTACLE) &&
@@ -98,6 +105,8 @@ void boom_decide(struct lane_ctx *x)
     if (!has_boom(x)) {
         return;
     }
+    fire_decide(x);
+    convoy_decide(x);
     decide_raise(x);
     decide_lower(x);
 }

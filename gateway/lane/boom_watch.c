@@ -42,8 +42,12 @@ static void check_coils(struct lane_ctx *x, bool guard_acted)
     }
 }
 
+/* Declared as its controller's function, or done by the technician of a guided test. */
 static bool may_close_itself(const struct lane_ctx *x)
 {
+    if (x->s->out_of_service && timer_running(x, TIMER_BY_HAND)) {
+        return true;
+    }
     return x->c->auto_close == AUTO_CLOSE_LOOP && timer_running(x, TIMER_AUTO_CLOSE);
 }
 

@@ -27,6 +27,13 @@ static bool energised(const struct lane_scan *scan, enum lane_output output)
     return (scan->outputs & scan->outputs_wired & OUTPUT_BIT(output)) != 0;
 }
 
+/* Limits that contradict each other are a fault of the barrier like any other. */
+static bool at_fault(const struct lane_scan *scan)
+{
+    return active(scan, INPUT_FAULT) ||
+           (active(scan, INPUT_LIMIT_OPEN) && active(scan, INPUT_LIMIT_CLOSED));
+}
+
 /* Rule 7: a lower of ours needs both detectors, now. */
 static bool detectors_healthy(const struct lane_scan *scan)
 {
@@ -119,7 +126,7 @@ static bool allows_raise(const struct guard *g, const struct lane_order *order,
     if (mono_before(now, g->lower_until) || (energised(latest, OUTPUT_LOWER) && !g->raising)) {
         return veto(reason, "lower is energised");
     }
-    if (active(latest, INPUT_FAULT) && !order->emergency) {
+    if (at_fault(latest) && !order->emergency) {
         return veto(reason, "the barrier reports a fault");
     }
     return true;
@@ -130,6 +137,9 @@ static bool allows_lower(const struct guard *g, const struct lane_scan *latest,
 {
     if (!g->config->lower_automatically) {
         return veto(reason, "this lane declares no lowering by the gateway");
+    }
+    if ((latest->wired & ~latest->active & INPUT_BIT(INPUT_MAINS_OK)) != 0) {
+        return veto(reason, "the mains are lost");
     }
     if (!detectors_healthy(latest)) {
         return veto(reason, "a detector is not healthy");
@@ -144,7 +154,7 @@ static bool allows_lower(const struct guard *g, const struct lane_scan *latest,
         mono_diff_ms(now, g->free_since) < (int64_t)g->config->clear_ms) {
         return veto(reason, "not clear under the boom for long enough");
     }
-    if (active(latest, INPUT_FAULT) || active(latest, INPUT_BOOM_OFF)) {
+    if (at_fault(latest) || active(latest, INPUT_BOOM_OFF)) {
         return veto(reason, "the barrier reports a fault");
     }
     if (!active(latest, INPUT_LIMIT_OPEN)) {

@@ -136,7 +136,7 @@ struct lane_passage_event {
     /* A completed authenticated read of a vehicle on the signed exempt list that is valid now. It
      * opens without `cleared` and decision.raise, and is due for no inspection; nothing else is
      * waived: no open hit, order, officer's hold, doubt or fail policy. */
-    bool exempt;
+    bool exempt; /* of several events the last counts, as with `cleared` */
     enum read_authenticity authenticity;
     /* Read anew: the vehicle is there, even if the lane follows it no more. Then with all its hits,
      * otherwise with those that are new. */
@@ -347,6 +347,7 @@ enum lane_refusal {
     LANE_REFUSAL_IN_SERVICE,     /* a test needs the lane out of service */
     LANE_REFUSAL_FIRE,           /* the fire raise is not acknowledged yet */
     LANE_REFUSAL_ALARM,          /* foreign motion or run-through is not acknowledged yet */
+    LANE_REFUSAL_STOPPED,        /* an officer's stop holds: an officer's raise ends it */
     LANE_REFUSAL_COUNT
 };
 
@@ -524,7 +525,8 @@ struct lane_state {
     uint64_t convoy_act; /* the act behind the convoy of TIMER_CONVOY */
     /* vehicles */
     enum lane_unread unread;
-    uint64_t blocked; /* the exempt vehicle EVENT_LANE_BLOCKED_EXEMPT names, 0 = none */
+    uint64_t inspecting; /* the vehicle EVENT_LANE_INSPECTION names */
+    uint64_t blocked;    /* the exempt vehicle EVENT_LANE_BLOCKED_EXEMPT names, 0 = none */
     bool order_known;
     bool perhaps_more; /* one more vehicle than are queued may be on its way */
     bool exit_seen;    /* the exit loop saw the vehicle at the boom */

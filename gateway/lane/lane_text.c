@@ -63,6 +63,8 @@ static const struct {
     [LANE_REFUSAL_IN_SERVICE] = {"in_service", "take the lane out of service first",
                                  "请先停用车道"},
     [LANE_REFUSAL_FIRE] = {"fire_raise", "acknowledge the fire raise first", "请先确认消防抬杆"},
+    [LANE_REFUSAL_STOPPED] = {"stopped", "stopped by an officer: an officer's raise ends it",
+                              "已被民警停止，须由民警抬杆解除"},
     [LANE_REFUSAL_ALARM] = {"alarm", "acknowledge foreign motion or run-through first",
                             "请先确认栏杆异动或闯岗告警"},
 };

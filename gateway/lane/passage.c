@@ -40,6 +40,10 @@ static void take_decision(struct lane_ctx *x, struct lane_vehicle *v,
     }
     refresh_open_hit(v);
     v->cleared = event->cleared;
+    v->exempt = event->exempt && event->authenticity != AUTH_NONE;
+    if (event->inspect > v->inspect) {
+        v->inspect = event->inspect;
+    }
     v->authenticated |= event->authenticity != AUTH_NONE;
     v->raise = event->decision.raise;
     v->siren = event->decision.siren;

@@ -62,6 +62,8 @@ bool boom_limits_contradict(const struct lane_ctx *x);
 bool boom_at_fault(const struct lane_ctx *x);
 bool boom_is_emergency(enum lane_cause cause); /* goes through under a fault (rule 3) */
 void boom_coil_off(struct lane_ctx *x, enum lane_output output, enum lane_cause cause);
+/* Fully open, by its limit switch or, where it has none, by travel time. */
+bool boom_is_up(const struct lane_ctx *x);
 /* No motion of ours is going on any more. */
 void boom_motion_over(struct lane_ctx *x);
 
@@ -147,6 +149,66 @@ bool commit_pending(const struct lane_ctx *x, enum lane_commit_kind kind, uint64
 bool commit_free(const struct lane_ctx *x);
 void commit_take(struct lane_ctx *x, uint64_t id, bool done);
 void commit_tick(struct lane_ctx *x);
+
+/* An officer's act on record; the vehicle at the boom goes with it. */
+struct lane_record *act_record(struct lane_ctx *x, const struct lane_act_event *act,
+                               enum lane_record_kind kind, enum lane_class class);
+void act_done(struct lane_ctx *x, const struct lane_act_event *act);
+void act_refuse(struct lane_ctx *x, const struct lane_act_event *act, enum lane_refusal refusal);
+enum lane_refusal act_cannot_commit(const struct lane_ctx *x);
+/* Puts the hits of the vehicle at the boom on a releasing record. */
+void act_name_hits(const struct lane_ctx *x, struct lane_record *record);
+/* Asks the journal and replies: pending, or refused when the table is full. */
+void act_ask(struct lane_ctx *x, const struct lane_commit *commit, struct lane_record *record);
+/* A raise now would let go a vehicle with an open hit, or one nobody knows while an alert is open.
+ */
+bool act_raise_releases(const struct lane_ctx *x);
+
+/* ---- convoy.c ---- */
+
+static inline bool convoy_on(const struct lane_ctx *x)
+{
+    return x->s->convoy_act != 0;
+}
+void convoy_act(struct lane_ctx *x, const struct lane_act_event *act);
+void convoy_committed(struct lane_ctx *x, const struct lane_commit *commit);
+void convoy_end_act(struct lane_ctx *x, const struct lane_act_event *act);
+/* `act` 0: the lane ends it. Without a convoy nothing. */
+void convoy_end(struct lane_ctx *x, uint64_t act);
+void convoy_tick(struct lane_ctx *x);
+/* Keeps the boom up, or ends the convoy when something says so. */
+void convoy_decide(struct lane_ctx *x);
+/* Tells of a vehicle that would be held. */
+void convoy_hit(struct lane_ctx *x, struct lane_vehicle *v);
+
+/* ---- service.c: out of service, guided test ---- */
+
+void service_act(struct lane_ctx *x, const struct lane_act_event *act);
+void service_restore(struct lane_ctx *x, const struct lane_restore_service_event *event);
+
+/* ---- inspection.c ---- */
+
+bool inspection_due(const struct lane_ctx *x, const struct lane_vehicle *v); /* v may be NULL */
+void inspection_act(struct lane_ctx *x, const struct lane_act_event *act);
+/* An officer let it through: that ends the inspection. */
+void inspection_over(struct lane_ctx *x, struct lane_vehicle *v, uint64_t act);
+void inspection_decide(struct lane_ctx *x);
+
+/* ---- safety_inputs.c: fire raise, panic, cabinet, mains ---- */
+
+/* `rose`: debounced inputs that became active. */
+void safety_inputs_follow(struct lane_ctx *x, uint32_t rose);
+void safety_inputs_ack(struct lane_ctx *x);
+void fire_decide(struct lane_ctx *x);
+static inline bool mains_lost(const struct lane_ctx *x)
+{
+    return x->s->contact && is_wired(x, INPUT_MAINS_OK) && !input_on(x, INPUT_MAINS_OK);
+}
+
+/* ---- unread.c: who stands here unread, who is blocked ---- */
+
+void unread_tick(struct lane_ctx *x);
+void unread_decide(struct lane_ctx *x);
 
 /* ---- lights.c ---- */
 

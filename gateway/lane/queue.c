@@ -85,6 +85,10 @@ void queue_place_hold(struct lane_ctx *x, struct lane_vehicle *v)
         hold_join(x, active, v->hits, v->hit_count);
         return;
     }
+    if (convoy_on(x)) {
+        convoy_hit(x, v);
+        return;
+    }
     struct lane_hold hold = make_hold(x, v);
     v->was_held = true;
     if (!x->s->order_known) {
@@ -240,6 +244,8 @@ void queue_pop(struct lane_ctx *x)
     s->count--;
     memmove(&s->queue[0], &s->queue[1], s->count * sizeof(s->queue[0]));
     s->queue[s->count] = (struct lane_vehicle){0};
+    s->unread = UNREAD_NOBODY; /* the next one is asked for anew */
+    timer_off(x, TIMER_UNREAD);
     if (s->arrived > 0) {
         s->arrived--;
     }
@@ -292,11 +298,17 @@ static void turned_away(struct lane_ctx *x)
 void queue_watch_held(struct lane_ctx *x, uint32_t rose)
 {
     struct lane_state *s = x->s;
-    if ((rose & INPUT_BIT(INPUT_EXIT_LOOP)) && s->hold_count > 0 &&
-        !has_alarm(x, EVENT_LANE_RUN_THROUGH)) {
+    if (!(rose & INPUT_BIT(INPUT_EXIT_LOOP)) || has_alarm(x, EVENT_LANE_RUN_THROUGH)) {
+        return;
+    }
+    const struct lane_vehicle *v = queue_at_boom(x);
+    if (s->hold_count > 0) {
         const struct lane_hold *hold = &s->holds[s->hold_count - 1];
         set_alarm(x, EVENT_LANE_RUN_THROUGH, true, hold->passage);
         hold_record(x, hold, LANE_RECORD_RUN_THROUGH, LANE_CLASS_PROTECTIVE);
+    } else if (inspection_due(x, v) && !s->go && !input_on(x, INPUT_LOCAL_CONTROL)) {
+        set_alarm(x, EVENT_LANE_RUN_THROUGH, true, v->passage);
+        add_record(x, LANE_RECORD_RUN_THROUGH, LANE_CLASS_PROTECTIVE)->passage = v->passage;
     }
 }
 
