@@ -82,6 +82,8 @@ static void committed(struct lane_ctx *x, const struct lane_commit *commit)
     case COMMIT_LOWER:
         if (boom_may_lower(x)) {
             boom_lower(x);
+        } else if (maintained_may_let_go(x)) {
+            maintained_let_go(x);
         } else {
             refuse(x, 0, LANE_REFUSAL_NOT_CLEAR);
         }

@@ -23,20 +23,32 @@ bool boom_at_fault(const struct lane_ctx *x)
     return input_on(x, INPUT_FAULT) || boom_limits_contradict(x);
 }
 
-/* The limit switch the barrier has for it says so; elsewhere travel time does. */
-static bool has_open_limit(const struct lane_ctx *x)
+bool boom_has_open_limit(const struct lane_ctx *x)
 {
     return x->c->feedback == FEEDBACK_BOTH || x->c->feedback == FEEDBACK_OPEN;
 }
 
+bool boom_has_closed_limit(const struct lane_ctx *x)
+{
+    return x->c->feedback == FEEDBACK_BOTH || x->c->feedback == FEEDBACK_CLOSED;
+}
+
 bool boom_is_up(const struct lane_ctx *x)
 {
-    return has_open_limit(x) ? input_on(x, INPUT_LIMIT_OPEN) && !boom_limits_contradict(x)
-                             : x->s->presumed == PRESUMED_OPEN;
+    return boom_has_open_limit(x) ? input_on(x, INPUT_LIMIT_OPEN) && !boom_limits_contradict(x)
+                                  : x->s->presumed == PRESUMED_OPEN;
+}
+
+bool boom_stays_up(const struct lane_ctx *x)
+{
+    return boom_is_up(x) && (!x->c->raise_maintained || x->s->raise_held);
 }
 
 static enum boom_state position_of(const struct lane_ctx *x)
 {
+    if (x->c->feedback == FEEDBACK_NONE) {
+        return BOOM_UNKNOWN;
+    }
     switch (x->s->motion) {
     case MOTION_RAISE:
         return BOOM_RAISING;
@@ -51,6 +63,9 @@ static enum boom_state position_of(const struct lane_ctx *x)
     }
     if (input_on(x, INPUT_LIMIT_CLOSED)) {
         return BOOM_CLOSED;
+    }
+    if (x->s->presumed != PRESUMED_NOTHING) {
+        return x->s->presumed == PRESUMED_OPEN ? BOOM_OPEN : BOOM_CLOSED;
     }
     return x->s->position_known ? BOOM_STOPPED : BOOM_UNKNOWN;
 }
@@ -132,10 +147,12 @@ static void order_motion(struct lane_ctx *x, enum lane_output output, uint64_t p
 {
     enum lane_cause cause = x->s->motion_cause;
     bool raise = output == OUTPUT_RAISE;
+    bool keep = raise && x->c->raise_maintained;
+    x->s->raise_held |= keep;
     x->s->motion_order =
         give_order(x, &(struct lane_command){.order = {.output = output,
                                                        .on = true,
-                                                       .pulse_ms = x->c->pulse_ms,
+                                                       .pulse_ms = keep ? 0 : x->c->pulse_ms,
                                                        .emergency = boom_is_emergency(cause)},
                                              .cause = cause,
                                              .class = is_routine(cause) ? LANE_CLASS_ROUTINE
@@ -167,6 +184,8 @@ void boom_raise(struct lane_ctx *x, enum lane_cause cause, uint64_t passage, uin
     s->motion_act = act;
     s->go = true;
     s->left_open = false;
+    s->presumed = PRESUMED_NOTHING;
+    s->let_go_order = 0;
     s->stop_order = 0;
     timer_off(x, TIMER_STOP);
     timer_off(x, TIMER_RETRY);
@@ -215,9 +234,12 @@ void boom_stop(struct lane_ctx *x, enum lane_cause cause, uint64_t act)
     if (timer_running(x, TIMER_COIL_LOWER)) {
         boom_coil_off(x, OUTPUT_LOWER, cause);
     }
-    if (timer_running(x, TIMER_COIL_RAISE)) {
+    if (x->c->raise_maintained) { /* letting go would be a lower: the boom goes on up */
+        s->position_known &= s->motion != MOTION_RAISE;
+    } else if (timer_running(x, TIMER_COIL_RAISE)) {
         boom_coil_off(x, OUTPUT_RAISE, cause);
     }
+    s->presumed = PRESUMED_NOTHING;
     boom_motion_over(x);
     s->stop_tries = STOP_TRIES;
     s->stop_hard = cause != LANE_CAUSE_FOREIGN;
@@ -228,6 +250,9 @@ void boom_stop(struct lane_ctx *x, enum lane_cause cause, uint64_t act)
 
 static void motion_failed(struct lane_ctx *x)
 {
+    if (x->s->motion == MOTION_RAISE) {
+        x->s->raise_held &= (x->s->coils & OUTPUT_BIT(OUTPUT_RAISE)) != 0;
+    }
     x->s->motion_order = 0;
     timer_off(x, TIMER_ORDER);
     set_alarm(x, EVENT_LANE_ORDER_FAILED, true, 0);
@@ -255,7 +280,7 @@ void boom_outcome(struct lane_ctx *x, const struct lane_outcome *outcome)
 {
     struct lane_state *s = x->s;
     bool done = outcome->result == ORDER_DONE;
-    if (outcome->order_id == 0) {
+    if (outcome->order_id == 0 || maintained_outcome(x, outcome)) {
         return;
     }
     if (outcome->order_id == s->motion_order) {
@@ -278,9 +303,50 @@ void boom_outcome(struct lane_ctx *x, const struct lane_outcome *outcome)
 
 /* ---- time ---- */
 
+void boom_may_close_from_now(struct lane_ctx *x)
+{
+    if (x->c->auto_close == AUTO_CLOSE_NONE || x->s->raise_held) {
+        return;
+    }
+    /* Without the upper limit the closing shows only where it ends. */
+    timer_set(x, TIMER_AUTO_CLOSE,
+              x->c->auto_close_ms + (boom_has_open_limit(x) ? 0 : x->c->travel_ms));
+}
+
+/* The travel time is over where no limit switch could say so: the one there is does not speak
+ * against it. */
+static bool done_by_time(const struct lane_ctx *x)
+{
+    const struct lane_state *s = x->s;
+    if (s->motion == MOTION_RAISE) {
+        return !boom_has_open_limit(x) && s->motion_order == 0 && !input_on(x, INPUT_LIMIT_CLOSED);
+    }
+    return s->motion == MOTION_OWN_CLOSE && !boom_has_closed_limit(x) &&
+           !input_on(x, INPUT_LIMIT_OPEN);
+}
+
+static void presume(struct lane_ctx *x)
+{
+    struct lane_state *s = x->s;
+    bool open = s->motion == MOTION_RAISE;
+    s->presumed = open ? PRESUMED_OPEN : PRESUMED_CLOSED;
+    s->position_known = x->c->feedback != FEEDBACK_NONE;
+    s->go &= open;
+    s->left_open &= open;
+    boom_motion_over(x);
+    set_alarm(x, EVENT_LANE_UNCONFIRMED, false, 0);
+    if (open && x->c->auto_close == AUTO_CLOSE_TIMER) {
+        boom_may_close_from_now(x);
+    }
+}
+
 static void motion_late(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
+    if (done_by_time(x)) {
+        presume(x);
+        return;
+    }
     set_alarm(x, EVENT_LANE_UNCONFIRMED, true, 0);
     if (s->motion == MOTION_RAISE && s->motion_cause == LANE_CAUSE_CONVOY) {
         convoy_end(x, 0); /* it does not go up: an officer looks */
@@ -298,6 +364,7 @@ void boom_tick(struct lane_ctx *x)
     (void)timer_take(x, TIMER_COIL_LOWER);
     (void)timer_take(x, TIMER_COIL_STOP);
     (void)timer_take(x, TIMER_BY_HAND);
+    (void)timer_take(x, TIMER_BOUNCE);
     if (timer_take(x, TIMER_MOTION)) {
         motion_late(x);
     }
@@ -318,8 +385,8 @@ void boom_tick(struct lane_ctx *x)
             order_stop(x, LANE_CAUSE_SAFETY, 0);
         }
     }
-    if (timer_take(x, TIMER_AUTO_CLOSE) && s->motion == MOTION_NONE && s->left_open &&
-        input_on(x, INPUT_LIMIT_OPEN)) {
+    bool still_up = boom_is_up(x) || (boom_has_closed_limit(x) && !input_on(x, INPUT_LIMIT_CLOSED));
+    if (timer_take(x, TIMER_AUTO_CLOSE) && s->motion == MOTION_NONE && s->left_open && still_up) {
         set_alarm(x, EVENT_LANE_BOOM_LEFT_OPEN, true, 0);
     }
 }

@@ -37,7 +37,7 @@ static void decide_raise(struct lane_ctx *x)
     if (is_wired(x, INPUT_ENTRY_LOOP) && !input_on(x, INPUT_ENTRY_LOOP)) {
         return;
     }
-    if (s->motion == MOTION_NONE && boom_is_up(x)) {
+    if (s->motion == MOTION_NONE && boom_stays_up(x)) {
         s->go = true; /* still open behind the vehicle before */
         return;
     }
@@ -56,8 +56,9 @@ static void decide_raise(struct lane_ctx *x)
 
 static bool lowers_itself(const struct lane_ctx *x)
 {
-    return x->c->lower_automatically && x->c->mode == LANE_NORMALLY_CLOSED &&
-           x->c->auto_close == AUTO_CLOSE_NONE && output_wired(x, OUTPUT_LOWER);
+    return x->c->lower_automatically && x->c->mode != LANE_NORMALLY_OPEN &&
+           x->c->feedback == FEEDBACK_BOTH && x->c->auto_close == AUTO_CLOSE_NONE &&
+           output_wired(x, OUTPUT_LOWER);
 }
 
 static bool rule_7_holds(const struct lane_ctx *x)
@@ -67,32 +68,50 @@ static bool rule_7_holds(const struct lane_ctx *x)
            timer_running(x, TIMER_GUIDED);
 }
 
-bool boom_may_lower(const struct lane_ctx *x)
+bool boom_may_come_down(const struct lane_ctx *x)
 {
     const struct lane_state *s = x->s;
     uint32_t occupied = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_OBSTACLE) |
                         INPUT_BIT(INPUT_EXIT_LOOP) | INPUT_BIT(INPUT_LIMIT_CLOSED);
-    return rule_7_holds(x) && s->left_open && s->contact && s->position_known &&
-           !s->lower_blocked && !s->stopped && !s->out_of_service && !mains_lost(x) && !s->go &&
-           s->motion == MOTION_NONE && s->stop_order == 0 && input_on(x, INPUT_LIMIT_OPEN) &&
+    return s->left_open && s->contact && s->position_known && !s->lower_blocked && !s->stopped &&
+           !s->out_of_service && !mains_lost(x) && !s->go && s->motion == MOTION_NONE &&
+           s->stop_order == 0 && input_on(x, INPUT_LIMIT_OPEN) &&
            ((s->inputs | s->raw) & occupied) == 0 && !timer_running(x, TIMER_CLEAR) &&
            !timer_running(x, TIMER_COIL_RAISE) && !has_alarm(x, EVENT_LANE_FOREIGN_MOTION) &&
            !has_alarm(x, EVENT_LANE_RUN_THROUGH) && !has_alarm(x, EVENT_LANE_OBSTACLE) &&
            boom_cannot_raise(x, false) == LANE_REFUSAL_NONE;
 }
 
+bool boom_may_lower(const struct lane_ctx *x)
+{
+    return rule_7_holds(x) && boom_may_come_down(x);
+}
+
+/* Open behind a vehicle, and it stays so until somebody lowers it. */
+static bool left_open_for_good(const struct lane_ctx *x)
+{
+    const struct lane_state *s = x->s;
+    if (!s->left_open || s->motion != MOTION_NONE || !boom_is_up(x) ||
+        x->c->mode == LANE_NORMALLY_OPEN) {
+        return false;
+    }
+    if (x->c->raise_maintained) {
+        return s->raise_held && s->lower_blocked;
+    }
+    return x->c->auto_close == AUTO_CLOSE_NONE &&
+           (!lowers_itself(x) || !rule_7_holds(x) || s->lower_blocked);
+}
+
 static void decide_lower(struct lane_ctx *x)
 {
-    struct lane_state *s = x->s;
-    bool open_behind = s->left_open && s->motion == MOTION_NONE && input_on(x, INPUT_LIMIT_OPEN);
     if (lowers_itself(x)) {
         set_alarm(x, EVENT_LANE_PERSON_DEVICE, !rule_7_holds(x), 0);
     }
-    if (open_behind && x->c->mode == LANE_NORMALLY_CLOSED && x->c->auto_close == AUTO_CLOSE_NONE &&
-        (!lowers_itself(x) || !rule_7_holds(x) || s->lower_blocked)) {
+    if (left_open_for_good(x)) {
         set_alarm(x, EVENT_LANE_BOOM_LEFT_OPEN, true, 0);
     }
-    if (!boom_may_lower(x) || !s->journal_commits || timer_running(x, TIMER_RETRY) ||
+    bool may = boom_may_lower(x) || maintained_may_let_go(x);
+    if (!may || !x->s->journal_commits || timer_running(x, TIMER_RETRY) ||
         commit_pending(x, COMMIT_LOWER, 0) || !commit_free(x)) {
         return;
     }

@@ -13,7 +13,7 @@ static bool is_busy(const struct lane_ctx *x)
 
 /* ---- motion nobody ordered (rule 8) ---- */
 
-static void foreign_motion(struct lane_ctx *x, bool guard_acted)
+void boom_foreign_motion(struct lane_ctx *x, bool guard_acted)
 {
     set_alarm(x, EVENT_LANE_FOREIGN_MOTION, true, 0);
     (void)add_record(x, LANE_RECORD_FOREIGN_MOTION, LANE_CLASS_PROTECTIVE);
@@ -33,10 +33,14 @@ static void check_coils(struct lane_ctx *x, bool guard_acted)
                  {OUTPUT_STOP, TIMER_COIL_STOP}};
     for (size_t i = 0; i < sizeof(coils) / sizeof(coils[0]); i++) {
         uint32_t bit = OUTPUT_BIT(coils[i].output) & x->c->outputs_wired;
+        if (coils[i].output == OUTPUT_RAISE && x->c->raise_maintained) {
+            maintained_watch(x, guard_acted);
+            continue;
+        }
         if (!(x->s->coils & bit) || timer_running(x, coils[i].timer)) {
             continue;
         }
-        foreign_motion(x, guard_acted);
+        boom_foreign_motion(x, guard_acted);
         boom_coil_off(x, coils[i].output, LANE_CAUSE_FOREIGN);
         timer_set(x, coils[i].timer, x->c->order_life_ms + x->c->coil_grace_ms);
     }
@@ -48,35 +52,60 @@ static bool may_close_itself(const struct lane_ctx *x)
     if (x->s->out_of_service && timer_running(x, TIMER_BY_HAND)) {
         return true;
     }
-    return x->c->auto_close == AUTO_CLOSE_LOOP && timer_running(x, TIMER_AUTO_CLOSE);
+    return x->c->auto_close != AUTO_CLOSE_NONE && timer_running(x, TIMER_AUTO_CLOSE) &&
+           !x->s->raise_held;
 }
 
-/* Limits as the wire says them, without debounce: what protects does not wait. */
-static void check_limits(struct lane_ctx *x, uint32_t before, bool guard_acted)
+/* A limit left or reached while nothing of ours moves the boom; without the upper limit its own
+ * closing shows only where it ends. */
+static bool left_foreign(struct lane_ctx *x, uint32_t left)
 {
     struct lane_state *s = x->s;
-    uint32_t left = before & ~s->raw, reached = s->raw & ~before;
-    bool coming_down = s->motion == MOTION_LOWER || s->motion == MOTION_OWN_CLOSE;
-    bool foreign = false;
-    if ((left & INPUT_BIT(INPUT_LIMIT_OPEN)) && s->motion == MOTION_NONE) {
-        if (may_close_itself(x)) {
-            s->motion = MOTION_OWN_CLOSE;
-            timer_set(x, TIMER_MOTION, x->c->travel_ms);
-        } else {
-            foreign = true;
+    if (s->motion != MOTION_NONE) {
+        return false;
+    }
+    if (left & INPUT_BIT(INPUT_LIMIT_OPEN)) {
+        if (!may_close_itself(x)) {
+            return true;
         }
+        s->motion = MOTION_OWN_CLOSE;
+        timer_set(x, TIMER_MOTION, x->c->travel_ms);
     }
-    if ((left & INPUT_BIT(INPUT_LIMIT_CLOSED)) && s->motion == MOTION_NONE) {
-        foreign = true;
-    }
+    return (left & INPUT_BIT(INPUT_LIMIT_CLOSED)) != 0;
+}
+
+static bool reached_foreign(const struct lane_ctx *x, uint32_t reached)
+{
+    const struct lane_state *s = x->s;
+    bool coming_down = s->motion == MOTION_LOWER || s->motion == MOTION_OWN_CLOSE;
+    bool bounces = s->motion == MOTION_RAISE && timer_running(x, TIMER_BOUNCE);
+    bool closed_unseen = s->motion == MOTION_NONE && !boom_has_open_limit(x) && may_close_itself(x);
     if ((reached & INPUT_BIT(INPUT_LIMIT_OPEN)) && s->motion == MOTION_NONE && s->position_known) {
-        foreign = true;
+        return true;
     }
-    if ((reached & INPUT_BIT(INPUT_LIMIT_CLOSED)) && !coming_down && s->position_known) {
-        foreign = true;
+    return (reached & INPUT_BIT(INPUT_LIMIT_CLOSED)) && !coming_down && s->position_known &&
+           !bounces && !closed_unseen;
+}
+
+/* Limits as the wire says them, without debounce: what protects does not wait. Two that contradict
+ * each other are a fault and say nothing of a motion, neither when that begins nor when it ends. */
+static void check_limits(struct lane_ctx *x, uint32_t before, bool guard_acted)
+{
+    const uint32_t both = INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_LIMIT_CLOSED);
+    uint32_t left = before & ~x->s->raw & both, reached = x->s->raw & ~before & both;
+    left = (before & both) == both ? 0 : left;
+    reached = (x->s->raw & both) == both ? 0 : reached;
+    if (reached != 0) {
+        x->s->presumed = PRESUMED_NOTHING;
+    }
+    bool foreign = left_foreign(x, left);
+    foreign |= reached_foreign(x, reached);
+    if ((left & INPUT_BIT(INPUT_LIMIT_CLOSED)) && x->s->motion == MOTION_RAISE) {
+        timer_set(x, TIMER_BOUNCE, x->c->debounce_ms);
     }
     if (foreign) {
-        foreign_motion(x, guard_acted);
+        x->s->presumed = PRESUMED_NOTHING;
+        boom_foreign_motion(x, guard_acted);
     }
 }
 
@@ -90,6 +119,7 @@ void boom_contact_gained(struct lane_ctx *x)
     timer_set(x, TIMER_COIL_LOWER, ms);
     timer_set(x, TIMER_COIL_STOP, ms);
     timer_set(x, TIMER_CLEAR, x->c->clear_ms);
+    x->s->raise_held = x->c->raise_maintained && (x->s->coils & OUTPUT_BIT(OUTPUT_RAISE)) != 0;
     x->s->lights_known = false;
     x->s->seen = true;
 }
@@ -101,6 +131,7 @@ void boom_contact_lost(struct lane_ctx *x)
     s->position_known = false;
     s->lower_blocked = true;
     s->left_open = false;
+    s->presumed = PRESUMED_NOTHING;
     timer_off(x, TIMER_AUTO_CLOSE);
     if (!trying) { /* an emergency raise goes on trying until its time is over */
         boom_motion_over(x);
@@ -120,6 +151,8 @@ static void follow_guard(struct lane_ctx *x)
     s->motion_cause = LANE_CAUSE_SAFETY;
     s->motion_act = 0;
     s->motion_order = 0;
+    s->raise_held |= x->c->raise_maintained;
+    s->presumed = PRESUMED_NOTHING;
     timer_off(x, TIMER_ORDER);
     timer_off(x, TIMER_RETRY);
     timer_set(x, TIMER_MOTION, 2 * x->c->travel_ms);
@@ -170,7 +203,11 @@ static void heed_safety_inputs(struct lane_ctx *x)
     if (ours && (hands_off || (broken && !may_go_on))) {
         boom_stop(x, LANE_CAUSE_SAFETY, 0);
     }
+    if (hands_off) {
+        maintained_hands_off(x);
+    }
     if (hands_off || broken) {
+        s->presumed = PRESUMED_NOTHING;
         s->position_known = false;
         s->go = false;
         if (s->motion == MOTION_OWN_CLOSE) {

@@ -132,7 +132,7 @@ void convoy_decide(struct lane_ctx *x)
         return;
     }
     s->left_open = false;
-    if (s->motion == MOTION_RAISE || boom_is_up(x) || !s->journal_commits ||
+    if (s->motion == MOTION_RAISE || boom_stays_up(x) || !s->journal_commits ||
         timer_running(x, TIMER_RETRY) || boom_cannot_raise(x, false) != LANE_REFUSAL_NONE) {
         return;
     }

@@ -55,12 +55,22 @@ static void lose_contact(struct lane_ctx *x)
     }
 }
 
+/* A barrier with a timer of its own counts from being open, and anew when its loop clears. */
+static void follow_timer(struct lane_ctx *x, uint32_t rose, uint32_t fell)
+{
+    bool counts = (rose & INPUT_BIT(INPUT_LIMIT_OPEN)) || (fell & AT_THE_BOOM);
+    if (x->c->auto_close == AUTO_CLOSE_TIMER && counts && (x->s->inputs & AT_THE_BOOM) == 0) {
+        boom_may_close_from_now(x);
+    }
+}
+
 /* After the debounced inputs may have changed. */
 static void follow_inputs(struct lane_ctx *x, uint32_t before)
 {
     uint32_t now = x->s->inputs;
     safety_inputs_follow(x, now & ~before);
     queue_loops(x, now & ~before, before & ~now);
+    follow_timer(x, now & ~before, before & ~now);
 }
 
 void inputs_scan(struct lane_ctx *x, const struct lane_scan *scan)

@@ -420,6 +420,7 @@ enum lane_timer {
     TIMER_GUIDED,    /* guided test valid until */
     TIMER_CONVOY,    /* the convoy ends */
     TIMER_UNREAD,    /* somebody stands here unread: the next step is due */
+    TIMER_BOUNCE,    /* a limit just left may still bounce */
     TIMER_BY_HAND,   /* guided test: until then a closing is the technician's */
     TIMER_COMMIT,    /* + LANE_COMMITS_MAX */
     TIMER_WITHDRAW = TIMER_COMMIT + LANE_COMMITS_MAX,
@@ -514,7 +515,8 @@ struct lane_state {
     bool go;            /* the boom is up, or going up, for the vehicle at it */
     bool lights_known;  /* every lamp was ordered since contact came back */
     enum lane_presumed presumed;
-    bool raise_held; /* raise_maintained: ordered, and its release was not */
+    bool raise_held;       /* raise_maintained: ordered, and its release was not */
+    uint64_t let_go_order; /* that release, until its outcome comes; 0 = none */
     enum boom_state boom;
     /* knowledge */
     bool blind;
@@ -591,6 +593,7 @@ void lane_status_of(const struct lane_config *config, const struct lane_state *s
                     struct lane_status *out);
 
 /* Stable names for configuration, journal and JSON; NULL out of range. */
+const char *lane_mode_name(enum lane_mode mode);
 const char *lane_record_name(enum lane_record_kind kind);
 const char *lane_class_name(enum lane_class class);
 const char *lane_cause_name(enum lane_cause cause);

@@ -8,6 +8,7 @@
 #define NAME_AT(table, index)                                                                      \
     ((size_t)(index) < sizeof(table) / sizeof((table)[0]) ? (table)[index] : NULL)
 
+static const char *const mode_names[] = {"normally_closed", "normally_open", "check_point"};
 static const char *const record_names[LANE_RECORD_COUNT] = {
     "hold_waiting", "hold_active", "hold_dropped",   "hold_release", "hold_withdraw",
     "hold_ended",   "raise",       "lower",          "act",          "refused",
@@ -68,6 +69,11 @@ static const struct {
     [LANE_REFUSAL_ALARM] = {"alarm", "acknowledge foreign motion or run-through first",
                             "请先确认栏杆异动或闯岗告警"},
 };
+
+const char *lane_mode_name(enum lane_mode mode)
+{
+    return NAME_AT(mode_names, mode);
+}
 
 const char *lane_record_name(enum lane_record_kind kind)
 {

@@ -40,6 +40,9 @@ static bool one_waits(const struct lane_ctx *x)
 static bool way_open(const struct lane_ctx *x)
 {
     enum boom_state boom = x->s->boom;
+    if (x->c->feedback == FEEDBACK_NONE && boom == BOOM_UNKNOWN) { /* raised, by travel time */
+        return (x->s->go || convoy_on(x)) && boom_is_up(x);
+    }
     if (x->c->mode == LANE_NORMALLY_OPEN || convoy_on(x)) {
         return boom == BOOM_OPEN || boom == BOOM_NONE;
     }

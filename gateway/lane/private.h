@@ -62,8 +62,16 @@ bool boom_limits_contradict(const struct lane_ctx *x);
 bool boom_at_fault(const struct lane_ctx *x);
 bool boom_is_emergency(enum lane_cause cause); /* goes through under a fault (rule 3) */
 void boom_coil_off(struct lane_ctx *x, enum lane_output output, enum lane_cause cause);
+bool boom_has_open_limit(const struct lane_ctx *x);
+bool boom_has_closed_limit(const struct lane_ctx *x);
 /* Fully open, by its limit switch or, where it has none, by travel time. */
 bool boom_is_up(const struct lane_ctx *x);
+/* Up, and nothing of ours is needed to keep it so. */
+bool boom_stays_up(const struct lane_ctx *x);
+/* From now on its own controller may begin to close it, for the declared time. */
+void boom_may_close_from_now(struct lane_ctx *x);
+/* Something moved or was energised without an order: alarm, record, stop (rule 8). */
+void boom_foreign_motion(struct lane_ctx *x, bool guard_acted);
 /* No motion of ours is going on any more. */
 void boom_motion_over(struct lane_ctx *x);
 
@@ -80,8 +88,21 @@ enum lane_refusal boom_cannot_raise(const struct lane_ctx *x, bool emergency);
 /* Opens for a cleared vehicle, asks to lower behind one (rule 7), when everything says so. */
 void boom_decide(struct lane_ctx *x);
 bool boom_may_lower(const struct lane_ctx *x);
+/* The way under it is known to be clear and nothing stands against a closing; rule 7 apart. */
+bool boom_may_come_down(const struct lane_ctx *x);
 void boom_lower(struct lane_ctx *x);
 enum boom_state boom_state_of(const struct lane_ctx *x);
+
+/* ---- maintained.c: a raise contact that is kept energised ---- */
+
+/* The contact as read back, against what was ordered. */
+void maintained_watch(struct lane_ctx *x, bool guard_acted);
+/* Emergency stop and local control: the barrier's own hardware holds the boom. */
+void maintained_hands_off(struct lane_ctx *x);
+bool maintained_may_let_go(const struct lane_ctx *x);
+void maintained_let_go(struct lane_ctx *x); /* after the commit */
+/* True when it was the outcome of a release. */
+bool maintained_outcome(struct lane_ctx *x, const struct lane_outcome *outcome);
 
 /* ---- queue.c, passage.c: vehicles between camera and exit ---- */
 

@@ -259,6 +259,10 @@ static void leave(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
     s->left_open = has_boom(x) && !input_on(x, INPUT_LIMIT_CLOSED);
+    bool may_have_closed = x->c->auto_close != AUTO_CLOSE_NONE || x->c->feedback == FEEDBACK_NONE;
+    if (may_have_closed && !s->raise_held) {
+        s->presumed = PRESUMED_NOTHING;
+    }
     if (!s->order_known || s->count == 0) {
         s->go = false;
         s->exit_seen = false;
@@ -321,9 +325,7 @@ static void watch_exit(struct lane_ctx *x)
         timer_off(x, TIMER_EXIT_GAP);
     } else if (s->timer[TIMER_EXIT_GAP].ns == INT64_MAX) {
         timer_set(x, TIMER_EXIT_GAP, x->c->exit_gap_ms);
-        if (x->c->auto_close == AUTO_CLOSE_LOOP) { /* its controller counts from here too */
-            timer_set(x, TIMER_AUTO_CLOSE, x->c->auto_close_ms);
-        }
+        boom_may_close_from_now(x); /* its controller counts from here too */
     }
     if (!free) {
         timer_off(x, TIMER_AUTO_CLOSE); /* a closing onto somebody is never its function */

@@ -79,7 +79,7 @@ void fire_decide(struct lane_ctx *x)
     s->left_open = false; /* its end lowers nothing */
     bool trying = s->motion == MOTION_RAISE && boom_is_emergency(s->motion_cause);
     bool closes_unseen = x->c->feedback == FEEDBACK_NONE && x->c->auto_close != AUTO_CLOSE_NONE;
-    if (trying || (boom_is_up(x) && !closes_unseen) || s->stopped || !s->contact ||
+    if (trying || (boom_stays_up(x) && !closes_unseen) || s->stopped || !s->contact ||
         boom_cannot_raise(x, true) != LANE_REFUSAL_NONE) {
         return;
     }

@@ -279,6 +279,9 @@ void lane_status_of(const struct lane_config *config, const struct lane_state *s
     out->panic = is_active(state, EVENT_LANE_PANIC);
     out->mains_lost = is_active(state, EVENT_LANE_MAINS_LOST);
     out->raise_held = state->raise_held;
+    out->boom_presumed =
+        (state->boom == BOOM_OPEN && !(state->inputs & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
+        (state->boom == BOOM_CLOSED && !(state->inputs & INPUT_BIT(INPUT_LIMIT_CLOSED)));
     out->convoy_until.ns = state->convoy_act != 0 ? state->timer[TIMER_CONVOY].ns : 0;
     out->blocked_exempt = state->blocked;
     out->inputs = state->inputs;

@@ -169,6 +169,24 @@ static void test_past_the_exit_while_due_is_run_through(void **state)
     assert_false(world_alarm(&w, EVENT_LANE_RUN_THROUGH));
 }
 
+/* Where the boom stands open the light alone says it. */
+static void test_due_vehicle_sees_red_at_an_open_boom(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    config.mode = LANE_NORMALLY_OPEN;
+    config.auto_close = AUTO_CLOSE_NONE;
+    world_init(&w, &config);
+    (void)world_named(&w, LANE_ACT_RAISE);
+    world_done(&w);
+    world_boom_opens(&w);
+    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_GREEN));
+    (void)reads(&w, LANE_INSPECT_DUE, false);
+    world_arrives(&w);
+    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED));
+}
+
 /* ---- exempt vehicles ---- */
 
 enum exemption {
@@ -219,6 +237,23 @@ static void test_last_event_says_whether_exempt(void **state)
     uint64_t passage = reads(&w, LANE_INSPECT_UNSAID, true);
     struct lane_event event = passage_of(&w);
     event.u.passage.passage = passage;
+    world_take(&w, &event);
+    world_arrives(&w);
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 0);
+}
+
+/* The plate of an exempt vehicle in a frame nobody vouches for. */
+static void test_forged_read_does_not_exempt_a_known_vehicle(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_event event;
+    whole(&w, LANE_CHECK_POINT);
+    event = passage_of(&w);
+    world_take(&w, &event);
+    event.u.passage.exempt = true;
+    event.u.passage.authenticity = AUTH_NONE;
     world_take(&w, &event);
     world_arrives(&w);
     world_run(&w, 1000);
@@ -542,8 +577,10 @@ int main(void)
         cmocka_unit_test(test_unread_vehicle_in_a_check_point),
         cmocka_unit_test(test_a_draw_is_not_taken_back),
         cmocka_unit_test(test_past_the_exit_while_due_is_run_through),
+        cmocka_unit_test(test_due_vehicle_sees_red_at_an_open_boom),
         cmocka_unit_test(test_exempt_vehicle_opens_and_hides_no_hit),
         cmocka_unit_test(test_last_event_says_whether_exempt),
+        cmocka_unit_test(test_forged_read_does_not_exempt_a_known_vehicle),
         cmocka_unit_test(test_convoy_needs_name_time_and_journal),
         cmocka_unit_test(test_convoy_committed_too_late_does_not_begin),
         cmocka_unit_test(test_what_a_convoy_does_not_begin_against),
