@@ -28,22 +28,6 @@ static struct located locate(const struct match_index *index, plate_key key)
     return (struct located){folded, table_place(&index->view.table, key_slot(folded))};
 }
 
-/* A pattern that can be told. One that knows too few symbols stands in the table under its own key,
- * which no read asks for: so it can be withdrawn again and costs a read nothing. */
-static bool is_pattern(plate_key key)
-{
-    int form = key_form(key);
-    int known = 0;
-    if (!key_has_unread(key)) {
-        return false;
-    }
-    for (int i = 0; i < key_places(form); i++) {
-        unsigned field = key_field(key, i);
-        known += field != PLATE_SYMBOL_END && field != key_unread_field(form);
-    }
-    return known >= MATCH_PARTIAL_KNOWN_MIN;
-}
-
 /* Every symbol of the key has occurred at its place in a full plate. */
 static bool symbols_occurred(const struct match_index *index, plate_key folded)
 {
@@ -84,18 +68,12 @@ static int add_full(struct match_index *index, const struct match_entry *entry,
 static int explain(int result, const struct match_entry *entry, struct err_text *err)
 {
     unsigned long long id = entry->record.id;
-    bool partial = is_pattern(entry->record.key);
+    uint64_t crowd = match_crowd_of(entry->record.key);
     switch (result) {
     case ERR_INVALID:
         return err_set(err, result, "entry %llu: its plate key is none", id);
     case ERR_TOO_LARGE:
-        return partial ? err_set(err, result,
-                                 "entry %llu: more partial plates than %d, the limit of an index",
-                                 id, MATCH_PARTIAL_MAX)
-                       : err_set(err, result,
-                                 "entry %llu: its plate and those that look like it have more "
-                                 "than %d entries, the limit of an index",
-                                 id, MATCH_SAME_PLATE_MAX);
+        return match_crowd_check(crowd, match_crowd_max(crowd) + 1, id, err);
     case ERR_FULL:
         return err_set(err, result, "entry %llu: the index has no room for it", id);
     default:
@@ -113,7 +91,7 @@ static int add_entry(struct match_index *index, const struct match_entry *entry,
     if (!(occurred && key_has_shape(key)) && !key_is_valid(key)) {
         return ERR_INVALID;
     }
-    if (is_pattern(key)) {
+    if (match_is_pattern(key)) {
         return partial_add(&index->view.partial[key_form(key)], key, entry);
     }
     if (!occurred && !key_has_unread(key)) {
@@ -158,8 +136,9 @@ static int remove_full(struct match_index *index, const struct match_entry *entr
 int match_index_withdraw(struct match_index *index, const struct match_entry *entry)
 {
     plate_key key = entry->record.key;
-    int result = is_pattern(key) ? partial_remove(&index->view.partial[key_form(key)], key, entry)
-                                 : remove_full(index, entry);
+    int result = match_is_pattern(key)
+                     ? partial_remove(&index->view.partial[key_form(key)], key, entry)
+                     : remove_full(index, entry);
     if (result == 0) {
         count_entries(index, match_index_count(index) - 1);
         index->withdrawn++;

@@ -9,7 +9,8 @@
 static const char *const input_names[INPUT_COUNT] = {
     "limit_open", "limit_closed", "presence",         "obstacle",
     "entry_loop", "exit_loop",    "local_control",    "emergency_stop",
-    "fault",      "boom_off",     "person_device_ok", "vehicle_detector_ok"};
+    "fault",      "boom_off",     "person_device_ok", "vehicle_detector_ok",
+    "fire_raise", "panic",        "cabinet_door",     "mains_ok"};
 static const char *const output_names[OUTPUT_COUNT] = {"raise",  "lower", "stop",  "red",
                                                        "yellow", "green", "siren", "strobe"};
 static const char *const result_names[] = {"done", "expired", "vetoed", "failed"};

@@ -26,6 +26,10 @@ enum lane_input {
     INPUT_BOOM_OFF,       /* boom broken off or swung out */
     INPUT_PERSON_OK,      /* the person-capable device's own test says that it works */
     INPUT_DETECTOR_OK,    /* the same of the vehicle detector */
+    INPUT_FIRE_RAISE,     /* the fire alarm, or the emergency raise button, asks for an open boom */
+    INPUT_PANIC,          /* an officer at the lane asks for help */
+    INPUT_CABINET_DOOR,   /* the cabinet stands open */
+    INPUT_MAINS_OK,       /* the mains feed the cabinet; inactive: it runs on its battery */
     INPUT_COUNT
 };
 

@@ -6,7 +6,7 @@ position is 0 closed, 1 open. Coils and inputs have the product's names.
 
 INPUTS = ["limit_open", "limit_closed", "presence", "obstacle", "entry_loop", "exit_loop",
           "local_control", "emergency_stop", "fault", "boom_off", "person_device_ok",
-          "vehicle_detector_ok"]
+          "vehicle_detector_ok", "fire_raise", "panic", "cabinet_door", "mains_ok"]
 OUTPUTS = ["raise", "lower", "stop", "red", "yellow", "green", "siren", "strobe"]
 ENTRY_LOOP, PRESENCE_LOOP, EXIT_LOOP = (-5.0, -2.0), (-1.5, 1.5), (3.0, 5.0)
 STOP_LINE, GONE, SPAWN, GAP = -2.0, 12.0, -20.0, 1.5
@@ -92,6 +92,7 @@ class Barrier:
             "entry_loop": any(v.over(ENTRY_LOOP) for v in self.vehicles),
             "exit_loop": any(v.over(EXIT_LOOP) for v in self.vehicles),
             "boom_off": self.boom_off, "person_device_ok": True, "vehicle_detector_ok": True,
+            "mains_ok": True,
         }
         for name in INPUTS:
             active = self.forced.get(name, facts.get(name, False))
