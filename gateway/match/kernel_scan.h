@@ -102,7 +102,7 @@ scan_compare_one(struct scan *s, const struct scan_block *block, unsigned i, uin
     }
     if (sure) {
         s->out_at[s->found++] = at + i;
-    } else if (kernel_bucket_has((const uint8_t *)block->buckets[i], key)) {
+    } else if (kernel_slots_with((const uint8_t *)block->buckets[i], key) != 0) {
         s->out_at[s->found++] = at + i;
         scan_fetch(s, (const _Atomic uint64_t *)block->buckets[i], key);
     } else if (atomic_load_explicit(mark, memory_order_relaxed) & TABLE_PASSED) {
@@ -239,4 +239,39 @@ static size_t kernel_scan(const struct kernel_view *view, const plate_key *keys,
     }
     return sets ? scan_run(view, keys, count, out_at, false, true)
                 : scan_run(view, keys, count, out_at, false, false);
+}
+
+/* ---- building: see struct kernel ---- */
+
+static void kernel_locate(const struct kernel_view *view, const plate_key *keys,
+                          struct scan_block *out)
+{
+    const struct table *table = &view->table;
+    const struct kernel_hand hand = kernel_take(view);
+    kernel_prepare(&hand, keys, view->look_alike.folds, out);
+    for (unsigned i = 0; i < SCAN_BLOCK; i++) {
+        const uint8_t *values = (const uint8_t *)table->values;
+        __builtin_prefetch(values + (out->buckets[i] - (uintptr_t)table->slots), 1, 2);
+    }
+}
+
+static unsigned kernel_put(struct table *table, const struct scan_block *block,
+                           const uint64_t *values, unsigned which)
+{
+    unsigned left = 0;
+    for (unsigned i = 0; i < SCAN_BLOCK; i++) {
+        const uint8_t *bucket = (const uint8_t *)block->buckets[i];
+        unsigned same = kernel_slots_with(bucket, block->keys[i]);
+        unsigned empty = kernel_slots_with(bucket, 0);
+        if ((which >> i & 1) == 0 || same != 0 || empty == 0) {
+            left |= 1u << i;
+            continue;
+        }
+        size_t slot = (size_t)((const _Atomic uint64_t *)bucket - table->slots) +
+                      (unsigned)__builtin_ctz(empty);
+        /* Ordered by table_publish. */
+        atomic_store_explicit(&table->values[slot], values[i], memory_order_relaxed);
+        table_publish(table, slot, block->keys[i]);
+    }
+    return left;
 }
