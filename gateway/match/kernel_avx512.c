@@ -111,9 +111,6 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
     _mm512_store_si512(out->keys, folded);
     _mm512_store_si512(out->buckets, buckets);
     _mm512_store_si512(out->marks, marks);
-    for (int i = 0; i < SCAN_BLOCK; i++) {
-        __builtin_prefetch((const void *)out->buckets[i], 0, SCAN_CACHE_LEVEL);
-    }
 }
 
 /* Bytes from a place's first set to that of the key's symbol there: the field, times 64. */

@@ -1,6 +1,8 @@
 /* The kernel that runs everywhere, with nothing but atomic loads. See kernel.h. */
 #include "gateway/match/kernel.h"
 
+enum { SCAN_CACHE_LEVEL = 3 };
+
 struct kernel_hand {
     const struct kernel_view *view;
 };
@@ -24,7 +26,6 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
         out->buckets[i] = out->marks[i] & ~(uintptr_t)(TABLE_BUCKET_BYTES - 1);
         out->sure |= (unsigned)key_has_unread(keys[i]) << i;
         out->second_form |= (unsigned)key_form(keys[i]) << i;
-        __builtin_prefetch((const void *)out->buckets[i]);
     }
 }
 
