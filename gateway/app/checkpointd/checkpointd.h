@@ -265,6 +265,13 @@ int lanes_create(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 void lanes_run(struct thread *self, void *checkpointd);
 /* What bus and link threads call. */
 struct bus_sinks lanes_bus_sinks(struct checkpointd *c);
+
+/* ---- what is likely wrong with a line, and how its devices are (buses.c) ---- */
+
+/* Sink of the buses (bus threads): the alarms of a lane follow its line's likely cause. */
+void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
+                      const char *bus);
+json_t *buses_json(const struct checkpointd *c);
 struct match_link_sink lanes_link_sink(struct checkpointd *c);
 /* To an alarm of lost contact: what the bus said of it. */
 void lanes_add_reason(struct checkpointd *c, struct fact *fact);

@@ -128,8 +128,11 @@ static void link_state(void *ctx, bool connected, const char *reason)
 
 struct bus_sinks lanes_bus_sinks(struct checkpointd *c)
 {
-    return (struct bus_sinks){
-        .ctx = c, .scan = bus_scan, .outcome = bus_outcome, .contact = bus_contact};
+    return (struct bus_sinks){.ctx = c,
+                              .scan = bus_scan,
+                              .outcome = bus_outcome,
+                              .contact = bus_contact,
+                              .cause = buses_take_cause};
 }
 
 struct match_link_sink lanes_link_sink(struct checkpointd *c)
