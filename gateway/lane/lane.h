@@ -128,7 +128,7 @@ enum lane_inspect { LANE_INSPECT_UNSAID, LANE_INSPECT_NOT, LANE_INSPECT_DUE };
 struct lane_passage_event {
     uint64_t passage;         /* id, > 0; a second event of the same id adds to the first */
     struct decision decision; /* folded over the hits */
-    bool cleared; /* completed authenticated read, no open hit, list fresh, no inspection due */
+    bool cleared;             /* completed authenticated read, no open hit, list fresh */
     /* What the rules say of an inspection, drawn once a passage. Of several events the highest
      * counts; LANE_INSPECT_UNSAID is due in a check_point lane and not due elsewhere. The lane
      * judges it apart from `cleared`, which need not be taken back for it. */

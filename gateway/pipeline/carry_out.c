@@ -149,9 +149,19 @@ static void record_lane(struct pipeline *p, struct lane_slot *slot,
         p->stats.holds++;
     fact->urgent =
         record->kind == LANE_RECORD_HOLD_ACTIVE || record->kind == LANE_RECORD_HOLD_JOINED ||
-        record->kind == LANE_RECORD_RUN_THROUGH || record->kind == LANE_RECORD_HOLD_ENDED;
+        record->kind == LANE_RECORD_RUN_THROUGH || record->kind == LANE_RECORD_FOREIGN_MOTION ||
+        record->kind == LANE_RECORD_CONVOY_HIT || record->kind == LANE_RECORD_FIRE_RAISE ||
+        record->kind == LANE_RECORD_HOLD_ENDED;
     if (send_fact(p) != 0 && record->commit != 0)
         answer_commit(p, slot, record->commit, false);
+}
+
+/* What headquarters hears of ahead of the backlog: somebody needs help, or gets away, or is about
+ * to lose the lane. That of a lane's record (foreign motion, …) goes with the record. */
+static bool is_urgent_alarm(enum log_event_id event)
+{
+    return event == EVENT_LANE_PANIC || event == EVENT_LANE_CABINET_DOOR ||
+           event == EVENT_LANE_MAINS_LOST || event == EVENT_LANE_HELD_VEHICLE_GONE;
 }
 
 void raise_alarm(struct pipeline *p, uint8_t lane, enum log_event_id event, bool active,
@@ -161,6 +171,7 @@ void raise_alarm(struct pipeline *p, uint8_t lane, enum log_event_id event, bool
     fact->u.alarm.event = event;
     fact->u.alarm.active = active;
     fact->u.alarm.passage = passage;
+    fact->urgent = active && is_urgent_alarm(event);
     if (detail)
         memcpy(fact->u.alarm.detail, detail, strnlen(detail, FACT_DETAIL_SIZE - 1));
     (void)send_fact(p); /* counted; nobody waits for it */

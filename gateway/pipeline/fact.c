@@ -203,6 +203,7 @@ static json_t *decision_body(const struct decision *decision)
     put_true(body, "strobe", decision->strobe);
     put_true(body, "backup", decision->backup);
     put_text(body, "lights", decision_lights_name(decision->lights));
+    put_text(body, "inspect", decision_inspect_name(decision->inspect));
     put_text(body, "forward", decision_forward_name(decision->forward));
     if (decision->escalate_after_ms != DECISION_NEVER_MS)
         put_int(body, "escalate_after_ms", decision->escalate_after_ms);

@@ -113,6 +113,8 @@ struct fact {
             bool conflict;
             uint8_t hits; /* stop entries only */
             uint32_t hits_dropped;
+            enum decision_inspect inspect;
+            char inspect_rule[DECISION_RULE_MAX + 1];
             struct plate_read read;
         } passage;
         struct {

@@ -120,8 +120,9 @@ struct vehicle {
     /* Different sure plates at one place: front and rear carry the same, a trailer its own. */
     uint8_t sure_count[2];
     plate_key sure[2][VEHICLE_SURE_MAX];
-    uint16_t draws[RULES_DRAWS]; /* of random rules: once a vehicle */
-    struct decision decision;    /* folded over all hits */
+    uint16_t draws[RULES_DRAWS];              /* of random rules: once a vehicle */
+    char inspect_rule[DECISION_RULE_MAX + 1]; /* which says decision.inspect, "" = none does */
+    struct decision decision;                 /* folded over all hits */
     uint8_t hit_count;
     struct vehicle_hit hits[VEHICLE_HITS_MAX];
     uint32_t hits_dropped;
