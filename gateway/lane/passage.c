@@ -60,7 +60,7 @@ static void make_room(struct lane_ctx *x)
     bool passing = (s->inputs & AT_THE_BOOM) != 0 || timer_running(x, TIMER_EXIT_GAP);
     if (queue_is_direct(x) && !passing) {
         while (s->count > 0) {
-            queue_pop(x);
+            queue_drop_first(x);
         }
     }
 }
@@ -99,7 +99,7 @@ static struct lane_vehicle *new_vehicle(struct lane_ctx *x, uint64_t passage)
             memmove(&s->queue[0], &s->queue[1], s->count * sizeof(s->queue[0]));
         }
         queue_settle(x); /* anew: this one is on its way */
-        return queue_push(x, passage);
+        return queue_add(x, passage);
     }
     if (is_late(x)) {
         timer_off(x, TIMER_GRACE);
@@ -108,7 +108,7 @@ static struct lane_vehicle *new_vehicle(struct lane_ctx *x, uint64_t passage)
         return &s->queue[s->arrived - 1];
     }
     make_room(x);
-    struct lane_vehicle *v = queue_push(x, passage);
+    struct lane_vehicle *v = queue_add(x, passage);
     if (queue_is_direct(x) && s->count == 1 && s->order_known) {
         s->arrived = 1;
         queue_first_at_boom(x);
@@ -188,7 +188,7 @@ void queue_seen_at_boom(struct lane_ctx *x, uint64_t passage)
     }
     bool known_before = s->order_known;
     while (s->queue[0].passage != passage) {
-        queue_pop(x);
+        queue_drop_first(x);
     }
     s->order_known = true;
     s->arrived = 1;

@@ -128,8 +128,8 @@ struct lane_vehicle *queue_at_boom(const struct lane_ctx *x);
 enum { AT_THE_BOOM = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_EXIT_LOOP) };
 
 struct lane_vehicle *queue_find(const struct lane_ctx *x, uint64_t passage); /* NULL: none */
-struct lane_vehicle *queue_push(struct lane_ctx *x, uint64_t passage);
-void queue_pop(struct lane_ctx *x);
+struct lane_vehicle *queue_add(struct lane_ctx *x, uint64_t passage);
+void queue_drop_first(struct lane_ctx *x);
 void queue_first_at_boom(struct lane_ctx *x);
 void queue_watch_transit(struct lane_ctx *x);
 bool vehicle_wants_hold(const struct lane_vehicle *v);

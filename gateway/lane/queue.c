@@ -154,7 +154,7 @@ void queue_watch_transit(struct lane_ctx *x)
     }
 }
 
-struct lane_vehicle *queue_push(struct lane_ctx *x, uint64_t passage)
+struct lane_vehicle *queue_add(struct lane_ctx *x, uint64_t passage)
 {
     struct lane_state *s = x->s;
     if (s->count == LANE_QUEUE_MAX) {
@@ -189,8 +189,8 @@ static void arrive(struct lane_ctx *x)
     }
     if (s->arrived == s->count) {
         s->perhaps_more = false; /* here it is */
-        (void)queue_push(x, 0);
-        if (!s->order_known) { /* one too many: push lost it */
+        (void)queue_add(x, 0);
+        if (!s->order_known) { /* one too many: that lost it */
             return;
         }
         timer_set(x, TIMER_GRACE, x->c->read_grace_ms);
@@ -211,7 +211,7 @@ static void know_order(struct lane_ctx *x)
     s->order_known = true;
     (void)add_record(x, LANE_RECORD_ORDER_KNOWN, LANE_CLASS_ROUTINE);
     if (!is_empty(x)) {
-        (void)queue_push(x, 0); /* whoever stands there was not read */
+        (void)queue_add(x, 0); /* whoever stands there was not read */
         s->arrived = 1;
         queue_first_at_boom(x);
     }
@@ -236,7 +236,7 @@ static void note_gone(struct lane_ctx *x, const struct lane_vehicle *v)
     }
 }
 
-void queue_pop(struct lane_ctx *x)
+void queue_drop_first(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
     note_gone(x, &s->queue[0]);
@@ -269,7 +269,7 @@ static void leave(struct lane_ctx *x)
         s->was_present = false;
         return;
     }
-    queue_pop(x);
+    queue_drop_first(x);
     bool next_there = queue_is_direct(x) || input_on(x, INPUT_ENTRY_LOOP);
     if (s->arrived > 0) {
         queue_first_at_boom(x);
@@ -288,7 +288,7 @@ static void turned_away(struct lane_ctx *x)
         if (hold_of(x, s->queue[0].passage)) {
             set_alarm(x, EVENT_LANE_HELD_VEHICLE_GONE, true, s->queue[0].passage);
         }
-        queue_pop(x);
+        queue_drop_first(x);
     }
     if (others) {
         queue_lose_order(x); /* one of them may have turned too */
