@@ -1,6 +1,6 @@
 /*
  * Profile files as rows of a configuration. What a row cannot say stands in the checks; what needs
- * the wiring of a site (does a fail-safe value lower its boom?) in modbus_io.c. No state.
+ * the wiring of a site (does a fail-safe value lower its boom?) in arm.c. No state.
  */
 #include "drivers/modbus_io/profile.h"
 
