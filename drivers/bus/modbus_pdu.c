@@ -5,7 +5,7 @@
 
 #include "gateway/base/bytes.h"
 
-enum { EXCEPTION_FLAG = 0x80, UNIT_MAX = 247, UNIT_TCP_NONE = 255, BITS_A_BYTE = 8 };
+enum { EXCEPTION_FLAG = 0x80, UNIT_MAX = 247, UNIT_TCP_NONE = 255, BITS_A_BYTE = 8, MASK_SIZE = 8 };
 
 static bool reads_bits(uint8_t function)
 {
@@ -29,7 +29,7 @@ static bool writes_many(uint8_t function)
 
 bool modbus_function_writes(uint8_t function)
 {
-    return writes_one(function) || writes_many(function);
+    return writes_one(function) || writes_many(function) || function == MODBUS_MASK_REGISTER;
 }
 
 static bool concerns_bits(uint8_t function)
@@ -42,7 +42,7 @@ static bool request_is_good(const struct modbus_request *r)
     if (r->unit == 0 || (r->unit > UNIT_MAX && r->unit != UNIT_TCP_NONE)) {
         return false;
     }
-    if (writes_one(r->function)) {
+    if (writes_one(r->function) || r->function == MODBUS_MASK_REGISTER) {
         return true;
     }
     bool many = writes_many(r->function);
@@ -88,6 +88,11 @@ size_t modbus_request_write(const struct modbus_request *request, uint8_t *out)
     byte_write_u8(&w, request->unit);
     byte_write_u8(&w, request->function);
     byte_write_be16(&w, request->address);
+    if (request->function == MODBUS_MASK_REGISTER) {
+        byte_write_be16(&w, request->mask);
+        byte_write_be16(&w, request->value);
+        return w.at;
+    }
     byte_write_be16(&w, writes_one(request->function) ? request->value : request->count);
     if (writes_many(request->function)) {
         write_data(request, &w);
@@ -100,13 +105,18 @@ size_t modbus_request_size(const struct modbus_request *request)
     if (!request_is_good(request)) {
         return 0;
     }
-    return writes_many(request->function) ? 7 + data_size(request) : 6;
+    return writes_many(request->function)              ? 7 + data_size(request)
+           : request->function == MODBUS_MASK_REGISTER ? MASK_SIZE
+                                                       : 6;
 }
 
 size_t modbus_answer_size(const struct modbus_request *request)
 {
     if (!request_is_good(request)) {
         return 0;
+    }
+    if (request->function == MODBUS_MASK_REGISTER) {
+        return MASK_SIZE; /* its echo */
     }
     return modbus_function_writes(request->function) ? 6 : 3 + data_size(request);
 }
@@ -150,7 +160,17 @@ static int read_body(const struct modbus_request *request, struct byte_reader *r
                      struct modbus_answer *out, struct err_text *err)
 {
     struct modbus_answer answer = {0};
-    if (modbus_function_writes(request->function)) {
+    if (request->function == MODBUS_MASK_REGISTER) {
+        uint16_t address = byte_read_be16(r);
+        uint16_t mask = byte_read_be16(r);
+        uint16_t value = byte_read_be16(r);
+        if (!r->failed &&
+            (address != request->address || mask != request->mask || value != request->value)) {
+            return err_set(err, ERR_CORRUPT,
+                           "echo of address %u masks %04X %04X, expected %u %04X %04X", address,
+                           mask, value, request->address, request->mask, request->value);
+        }
+    } else if (modbus_function_writes(request->function)) {
         uint16_t expected = writes_one(request->function) ? request->value : request->count;
         uint16_t address = byte_read_be16(r);
         uint16_t value = byte_read_be16(r);

@@ -26,7 +26,8 @@ enum modbus_function {
     MODBUS_WRITE_COIL = 5, /* value as on the wire: FF00 on, 0000 off, or a module's own */
     MODBUS_WRITE_REGISTER = 6,
     MODBUS_WRITE_COILS = 15,
-    MODBUS_WRITE_REGISTERS = 16
+    MODBUS_WRITE_REGISTERS = 16,
+    MODBUS_MASK_REGISTER = 22 /* the device does (register AND mask) OR (value AND NOT mask) */
 };
 
 struct modbus_request {
@@ -35,6 +36,7 @@ struct modbus_request {
     uint16_t address;       /* as on the wire, from 0 */
     uint16_t count;         /* reads and writes of many: bits or registers */
     uint16_t value;         /* writes of one */
+    uint16_t mask;          /* MODBUS_MASK_REGISTER: the bits that stay */
     const uint16_t *values; /* writes of many: `count` registers, or 0 and 1 for coils */
 };
 

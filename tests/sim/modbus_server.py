@@ -13,7 +13,7 @@ import time
 import tty
 
 EXCEPTION_FUNCTION, EXCEPTION_ADDRESS, EXCEPTION_VALUE = 1, 2, 3
-READS_BITS, READS_REGISTERS = (1, 2), (3, 4)
+READS_BITS, READS_REGISTERS, MASK_REGISTER = (1, 2), (3, 4), 22
 RATES = {getattr(termios, f"B{n}"): n for n in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200,
                                                 230400)}
 
@@ -44,9 +44,12 @@ def crc16(data):
 
 
 def answer_pdu(device, pdu):
-    """The answer of `device` (read_bits, read_registers, write_coil, write_register) to one PDU."""
+    """The answer of `device` (read_bits, read_registers, write_coil, write_register, mask_register) to one PDU."""
     function = pdu[0]
     try:
+        if function == MASK_REGISTER and len(pdu) == 7:
+            device.mask_register(*struct.unpack("!HHH", pdu[1:]))
+            return pdu
         if len(pdu) != 5 or function not in (1, 2, 3, 4, 5, 6):
             raise ModbusError(EXCEPTION_FUNCTION)
         address, value = struct.unpack("!HH", pdu[1:])

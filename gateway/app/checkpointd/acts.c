@@ -169,10 +169,7 @@ static json_t *lane_json(const struct checkpointd *c, const struct config_lane *
     json_t *result = status ? json_copy(status) : json_object();
     json_object_set_new(result, "lane", json_integer(lane->lane.lane.lane));
     json_object_set_new(result, "name", json_string(lane->lane.name));
-    json_object_set_new(result, "mode",
-                        json_string(lane->lane.lane.mode == LANE_NORMALLY_OPEN
-                                        ? "normally_open"
-                                        : "normally_closed"));
+    json_object_set_new(result, "mode", json_string(lane_mode_name(lane->lane.lane.mode)));
     return result;
 }
 
@@ -275,7 +272,11 @@ static void act_with_lane(void *ctx, struct control *control, const struct contr
 
 static void run_ack(void *ctx, struct control *control, const struct control_call *call)
 {
+    json_int_t lane = json_integer_value(json_object_get(call->args, "lane"));
     act_with_lane(ctx, control, call, LANE_ACT_ACK);
+    if (lane > 0 && lane <= LANE_ID_MAX) {
+        rescue_acknowledged(ctx, (uint8_t)lane);
+    }
 }
 
 static void run_hold(void *ctx, struct control *control, const struct control_call *call)

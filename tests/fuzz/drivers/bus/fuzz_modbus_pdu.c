@@ -30,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                            .address = pair(data + 2),
                                            .count = pair(data + 4),
                                            .value = pair(data + 6),
+                                           .mask = pair(data + 4),
                                            .values = values};
     size_t written = modbus_request_write(&request, bytes);
     size_t expected = modbus_answer_size(&request);

@@ -54,6 +54,30 @@ static void writes_of_many_are_the_bytes_of_the_standard(void **state)
         ERR_CORRUPT);
 }
 
+/* The example of MODBUS Application Protocol 1.1b3, 6.16. */
+static void a_masked_write_is_the_bytes_of_the_standard(void **state)
+{
+    (void)state;
+    static const uint8_t example[] = "\x01\x16\x00\x04\x00\xF2\x00\x25";
+    const struct modbus_request r = {
+        .unit = 1, .function = 22, .address = 4, .mask = 0x00F2, .value = 0x0025};
+    uint8_t out[MODBUS_REQUEST_MAX];
+    struct modbus_answer answer;
+    struct err_text err;
+    assert_int_equal(modbus_request_write(&r, out), 8);
+    assert_int_equal(modbus_request_size(&r), 8);
+    assert_int_equal(modbus_answer_size(&r), 8);
+    assert_memory_equal(out, example, 8);
+    assert_int_equal(modbus_answer_read(&r, out, 8, &answer, NULL), ERR_OK);
+    assert_int_equal(modbus_answer_read(&r, out, 6, &answer, NULL), ERR_CORRUPT);
+    for (size_t i = 3; i < 8; i++) { /* an echo that differs anywhere */
+        memcpy(out, example, 8);
+        out[i] ^= 0x10;
+        assert_int_equal(modbus_answer_read(&r, out, 8, &answer, &err), ERR_CORRUPT);
+        assert_non_null(strstr(err.text, "expected 4 00F2 0025"));
+    }
+}
+
 static void requests_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -140,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_the_bytes_of_the_manual),
         cmocka_unit_test(writes_of_many_are_the_bytes_of_the_standard),
+        cmocka_unit_test(a_masked_write_is_the_bytes_of_the_standard),
         cmocka_unit_test(requests_out_of_range_are_refused),
         cmocka_unit_test(bits_come_lowest_address_first_without_padding),
         cmocka_unit_test(registers_are_big_endian),
