@@ -261,6 +261,7 @@ static void take_scan(struct pipeline *p, const struct lane_event *scan)
         return;
     step(p, slot, scan);
     follow_vehicles(p, slot, &status);
+    count_leaving(p, slot);
 }
 
 void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, struct mono_time now,
@@ -335,6 +336,8 @@ void pipeline_tick(struct pipeline *p, struct mono_time now, struct wall_time wa
         struct lane_slot *slot = &p->lanes[i];
         if (slot->minute_ends.ns != 0 && !mono_before(now, slot->minute_ends))
             flush_suppressed(p, slot);
+        if (slot->hour_ends.ns != 0 && !mono_before(now, slot->hour_ends))
+            end_capture_hour(p, slot);
         if (!mono_before(now, lane_next_deadline(&slot->state)))
             step(p, slot, &tick);
     }
@@ -351,6 +354,8 @@ struct mono_time pipeline_next_deadline(const struct pipeline *p)
             next = lane;
         if (p->lanes[i].minute_ends.ns != 0 && mono_before(p->lanes[i].minute_ends, next))
             next = p->lanes[i].minute_ends;
+        if (p->lanes[i].hour_ends.ns != 0 && mono_before(p->lanes[i].hour_ends, next))
+            next = p->lanes[i].hour_ends;
     }
     return next;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "gateway/lane/lane.h"
+#include "gateway/pipeline/captures.h"
 #include "gateway/pipeline/fact.h"
 #include "gateway/pipeline/match_link.h"
 #include "gateway/pipeline/vehicles.h"
@@ -26,6 +27,7 @@ struct pipeline_lane {
     char name[64];         /* for people */
     bool own_camera;       /* a serial or Modbus camera of this program: matchd.yaml needs none */
     int64_t list_grace_ms; /* how long the list may be used after HQ last vouched for it */
+    struct capture_options captures;
     struct vehicle_options vehicles; /* wired, clear_ms and near are filled in from `lane` */
 };
 

@@ -443,6 +443,7 @@ static void take_lane_read(struct pipeline *p, struct lane_slot *slot, struct re
     if (!r->vehicle)
         add_vehicle(p, slot, r);
     r->news = vehicle_take_read(r->vehicle, &slot->options.vehicles, r->read, p->now);
+    count_captured(p, slot, r->vehicle);
     decide(p, slot, r);
     step_passage(p, slot, r);
     doubt_others(p, slot, r);

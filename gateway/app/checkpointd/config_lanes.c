@@ -22,6 +22,10 @@ static const struct config_name feedback_names[] = {{"both", FEEDBACK_BOTH},
 #define LANE_TIME(member, key_, default_, text)                                                    \
     LANE_ROW(member, key_, CONFIG_DURATION, .fallback = (default_), .help = (text))
 
+#define CAPTURE_ROW(member, key_, default_, min_, max_, text)                                      \
+    CONFIG_OPTION(struct config_lane, lane.captures.member, key_, CONFIG_INT,                      \
+                  .fallback = (default_), .min = (min_), .max = (max_), .help = (text))
+
 static const struct config_name role_names[] = {{"front", ROLE_FRONT},
                                                 {"rear", ROLE_REAR},
                                                 {"boom", ROLE_BOOM},
@@ -99,6 +103,13 @@ static const struct config_option lane_rows[] = {
     CONFIG_OPTION(struct config_lane, lane.vehicles.fuse_ms, "front_to_rear", CONFIG_DURATION,
                   .fallback = "10s", .min = 0, .max = 600 * 1000,
                   .help = "From the front camera's read of a vehicle to the rear camera's."),
+    CAPTURE_ROW(day_percent, "capture_day", "95", 0, 100,
+                "Fewer of 100 vehicles read by day: alarm. 0: never."),
+    CAPTURE_ROW(night_percent, "capture_night", "80", 0, 100, "The same by night."),
+    CAPTURE_ROW(day_from_h, "day_from", "6", 0, 23, "Local hour at which day begins …"),
+    CAPTURE_ROW(day_until_h, "day_until", "19", 0, 23, "… and night."),
+    CAPTURE_ROW(count_min, "capture_count", "20", 1, 10000,
+                "Vehicles of an hour before its reads are judged."),
     CONFIG_ARRAY(struct config_lane, lane.vehicles.cameras, lane.vehicles.camera_count, "cameras",
                  .section = &lane_camera_section, .max = VEHICLE_CAMERAS_MAX,
                  .help = "Which camera sees what, where a lane has several."),
