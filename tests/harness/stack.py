@@ -144,6 +144,7 @@ class Checkpoint:
             "checkpoint": self.name, "runtime_dir": str(self.run),
             "state_dir": str(self.state / "checkpointd"),
             "rules": str(ROOT / "rules" / "default" / "default.yaml"), "roots": str(self.roots),
+            "profiles": str(ROOT / "drivers" / "profiles"),
             "journal_reserve_bytes": 1 << 20, "buses": self.buses, "lanes": self.lanes,
             **({"cameras": self.wired} if self.wired else {}), **more})
 

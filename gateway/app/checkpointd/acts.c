@@ -213,6 +213,7 @@ static void run_status(void *ctx, struct control *control, const struct control_
                                clock_of(c), "uplink", or_null(c->board.uplink), "journal",
                                journal_of(c), "counters", counters_of(c), "lanes", lanes_of(c),
                                "buses", buses_of(c), "matchd", matchd_of(c));
+    json_object_set_new(result, "displays", displays_json(c));
     control_answer(control, call->ticket, result);
 }
 

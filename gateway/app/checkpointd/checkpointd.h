@@ -13,6 +13,7 @@
  * cam-…     normal    one camera's line         reads -> cameras           the camera's own buffer
  * cameras   FIFO 20   reads (64), faults        socket `reads`,            read dropped, counted,
  *                                               alarms -> lane             alarmed
+ * sign-…    normal    newest message            its line, alarms -> lane   the older one is not shown
  * publish   normal    facts (1024)              events -> control          counted, the journal has it
  * control   normal    sockets control, events,  acts -> lane, jobs         clients wait
  *                     records
@@ -288,6 +289,16 @@ int cameras_start(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 void cameras_stop(struct checkpointd *c);
 /* Adds up to CONFIG_CAMERAS_MAX threads; returns how many. */
 size_t cameras_threads(struct checkpointd *c, struct thread **out);
+
+/* What the sign of that lane shall say from now on. ERR_NOT_FOUND: the lane has none; ERR_INVALID
+ * as of its driver. Returns at once. Any thread. */
+int displays_show(struct checkpointd *c, uint8_t lane, const struct display_show *show) MUST_CHECK;
+struct display_sink displays_sink(struct checkpointd *c);
+json_t *displays_json(const struct checkpointd *c);
+int displays_start(struct checkpointd *c, struct err_text *err) MUST_CHECK;
+void displays_stop(struct checkpointd *c);
+/* Adds up to CONFIG_DISPLAYS_MAX threads; returns how many. */
+size_t displays_threads(struct checkpointd *c, struct thread **out);
 
 int records_create(struct checkpointd *c, struct records **out, struct err_text *err) MUST_CHECK;
 void records_destroy(struct records *records);

@@ -1,5 +1,5 @@
 /* checkpointd.yaml as a whole. See config.h; its parts stand in config_devices.c, config_lanes.c,
- * config_cameras.c. */
+ * config_cameras.c, config_displays.c. */
 #include "gateway/app/checkpointd/config_parts.h"
 
 #include <stdio.h>
@@ -44,6 +44,8 @@ static const struct config_option top_rows[] = {
             .help = "The rule file."),
     TOP_ROW(roots, "roots", CONFIG_PATH, .fallback = "/etc/checkpoint/roots",
             .help = "Folder of the root public keys."),
+    TOP_ROW(profiles, "profiles", CONFIG_PATH, .fallback = "/usr/share/checkpoint/profiles",
+            .help = "Folder of the device profiles."),
     TOP_ROW(matchd_user, "matchd_user", CONFIG_STRING, .fallback = "checkpoint-matchd",
             .help = "User of checkpoint-matchd."),
     TOP_ROW(uplinkd_user, "uplinkd_user", CONFIG_STRING, .fallback = "checkpoint-uplinkd",
@@ -77,7 +79,17 @@ static const struct config_option top_rows[] = {
                  .required = true, .help = "The lanes."),
     CONFIG_ARRAY(struct checkpointd_config, cameras, camera_count, "cameras",
                  .section = &config_camera_section, .max = CONFIG_CAMERAS_MAX,
-                 .help = "Cameras on serial and Modbus lines; others stand in matchd.yaml.")};
+                 .help = "Cameras on serial and Modbus lines; others stand in matchd.yaml."),
+    CONFIG_ARRAY(struct checkpointd_config, displays, display_count, "displays",
+                 .section = &config_display_section, .max = CONFIG_DISPLAYS_MAX,
+                 .help = "Signs that drivers read, one a lane.")};
+
+bool config_profile_name_valid(const char *name)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    return name[0] != '\0' && name[strspn(name, allowed)] == '\0';
+}
 
 int checkpointd_bus_index(const struct checkpointd_config *config, const char *name)
 {
@@ -101,6 +113,9 @@ static int check_top(void *section, const struct config_at *at, struct err_text 
         }
     }
     int result = config_check_cameras(config, at, err);
+    if (result == 0) {
+        result = config_check_displays(config, at, err);
+    }
     return result == 0 ? config_check_roles(config, at, err) : result;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "drivers/bus/bus.h"
+#include "drivers/led_display/led_display.h"
 #include "drivers/modbus_camera/modbus_camera.h"
 #include "drivers/modbus_io/modbus_io.h"
 #include "drivers/serial_camera/serial_camera.h"
@@ -13,7 +14,13 @@
 #include "gateway/lane/guard.h"
 #include "gateway/pipeline/pipeline.h"
 
-enum { CONFIG_BUSES_MAX = 8, CONFIG_DEVICES_MAX = IO_DEVICES_MAX, CONFIG_CAMERAS_MAX = 8 };
+enum {
+    CONFIG_BUSES_MAX = 8,
+    CONFIG_DEVICES_MAX = IO_DEVICES_MAX,
+    CONFIG_CAMERAS_MAX = 8,
+    CONFIG_DISPLAYS_MAX = 8,
+    CONFIG_PROFILE_NAME_SIZE = 32
+};
 
 /* Which channel of a module carries what. */
 struct input_channels {
@@ -67,12 +74,21 @@ struct config_camera {
     uint32_t silence_ms;
 };
 
+/* A sign that the drivers of a lane read. */
+struct config_display {
+    uint8_t lane;
+    char profile[CONFIG_PROFILE_NAME_SIZE];
+    struct serial_settings line;
+    uint8_t address;
+};
+
 struct checkpointd_config {
     char checkpoint[65];
     char runtime_dir[200];
     char state_dir[200];
     char rules[200];
     char roots[200];
+    char profiles[200]; /* folder of the device profiles: display/, serial/ */
     char matchd_user[33];
     char uplinkd_user[33];
     char admin_group[33];
@@ -91,6 +107,8 @@ struct checkpointd_config {
     size_t lane_count;
     struct config_camera cameras[CONFIG_CAMERAS_MAX];
     size_t camera_count;
+    struct config_display displays[CONFIG_DISPLAYS_MAX];
+    size_t display_count;
 };
 
 extern const struct config_section checkpointd_section;
@@ -113,13 +131,16 @@ struct checkpointd_devices {
     struct bus *bus_of_lane[256]; /* by lane number; NULL: no such lane */
     struct wired_camera cameras[CONFIG_CAMERAS_MAX];
     size_t camera_count;
+    struct display displays[CONFIG_DISPLAYS_MAX];
+    size_t display_count;
 };
 
-/* Makes devices, guards, cameras and buses; starts nothing. `config` and `out` must stay where they
- * are. Refuses a bus that cannot keep safety rule 1. ERR_INVALID, ERR_NO_MEMORY: free what is
- * there. */
+/* Makes devices, guards, cameras, displays and buses; starts nothing. `config` and `out` must stay
+ * where they are. Refuses a bus that cannot keep safety rule 1. ERR_INVALID, ERR_NO_MEMORY: free
+ * what is there; ERR_NOT_FOUND, ERR_IO: the same, of a profile's file. */
 int checkpointd_devices_create(const struct checkpointd_config *config,
                                const struct bus_sinks *sinks, const struct camera_sink *reads,
-                               struct checkpointd_devices *out, struct err_text *err) MUST_CHECK;
+                               const struct display_sink *signs, struct checkpointd_devices *out,
+                               struct err_text *err) MUST_CHECK;
 /* After bus_stop and the cameras' stop; a device set that was never created fully is fine. */
 void checkpointd_devices_destroy(struct checkpointd_devices *devices);

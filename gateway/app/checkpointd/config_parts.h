@@ -6,15 +6,22 @@
 
 #include "gateway/app/checkpointd/config.h"
 
-extern const struct config_name config_parities[];        /* "none" 'N', "even" 'E', "odd" 'O' */
-extern const struct config_section config_bus_section;    /* struct bus_options */
-extern const struct config_section config_device_section; /* struct config_device */
-extern const struct config_section config_lane_section;   /* struct config_lane */
-extern const struct config_section config_camera_section; /* struct config_camera */
+extern const struct config_name config_parities[];         /* "none" 'N', "even" 'E', "odd" 'O' */
+extern const struct config_section config_bus_section;     /* struct bus_options */
+extern const struct config_section config_device_section;  /* struct config_device */
+extern const struct config_section config_lane_section;    /* struct config_lane */
+extern const struct config_section config_camera_section;  /* struct config_camera */
+extern const struct config_section config_display_section; /* struct config_display */
 
 /* Each camera's lane, bus and line. Notes the lanes that have a camera of their own. */
 int config_check_cameras(struct checkpointd_config *config, const struct config_at *at,
                          struct err_text *err) MUST_CHECK;
+/* Each display's lane and line. */
+int config_check_displays(const struct checkpointd_config *config, const struct config_at *at,
+                          struct err_text *err) MUST_CHECK;
+/* A profile is named, not addressed: a file of that name in the folder of its kind. */
+bool config_profile_name_valid(const char *name);
+#define CONFIG_PROFILE_EXPECTED "expected the name of a profile: letters, digits, '_' and '-'"
 /* No camera looks at two lanes. */
 int config_check_roles(const struct checkpointd_config *config, const struct config_at *at,
                        struct err_text *err) MUST_CHECK;

@@ -1,5 +1,5 @@
 /*
- * The lanes' devices, guards, buses and cameras, made from the configuration. See
+ * The lanes' devices, guards, buses, cameras and displays, made from the configuration. See
  * config.h.
  */
 #include <stdio.h>
@@ -128,6 +128,28 @@ static int add_polls(const struct checkpointd_config *config, size_t bus,
     return 0;
 }
 
+/* ---- displays ---- */
+
+static int create_displays(const struct checkpointd_config *config,
+                           const struct display_sink *signs, struct checkpointd_devices *devices,
+                           struct err_text *err)
+{
+    for (size_t i = 0; i < config->display_count; i++) {
+        const struct config_display *from = &config->displays[i];
+        struct led_display_options options = {
+            .lane = from->lane, .address = from->address, .port = from->line};
+        snprintf(options.name, sizeof(options.name), "sign-%u", from->lane);
+        snprintf(options.profile, sizeof(options.profile), "%s/display/%s.yaml", config->profiles,
+                 from->profile);
+        int rc = led_display_create(&options, signs, &devices->displays[i], err);
+        if (rc != 0) {
+            return err_prefix(err, rc, "displays[%zu]", i);
+        }
+        devices->display_count = i + 1;
+    }
+    return 0;
+}
+
 /* ---- buses ---- */
 
 static int create_bus(const struct checkpointd_config *config, size_t bus,
@@ -168,10 +190,14 @@ static int create_bus(const struct checkpointd_config *config, size_t bus,
 
 int checkpointd_devices_create(const struct checkpointd_config *config,
                                const struct bus_sinks *sinks, const struct camera_sink *reads,
-                               struct checkpointd_devices *out, struct err_text *err)
+                               const struct display_sink *signs, struct checkpointd_devices *out,
+                               struct err_text *err)
 {
     memset(out, 0, sizeof(*out));
     int rc = create_cameras(config, reads, out, err);
+    if (rc == 0) {
+        rc = create_displays(config, signs, out, err);
+    }
     for (size_t bus = 0; rc == 0 && bus < config->bus_count; bus++) {
         rc = create_bus(config, bus, sinks, out, err);
     }
@@ -186,6 +212,9 @@ void checkpointd_devices_destroy(struct checkpointd_devices *devices)
     for (size_t i = 0; i < devices->camera_count; i++) {
         modbus_camera_destroy(devices->cameras[i].modbus);
         serial_camera_destroy(devices->cameras[i].serial);
+    }
+    for (size_t i = 0; i < devices->display_count; i++) {
+        devices->displays[i].driver->destroy(devices->displays[i].state);
     }
     for (size_t i = 0; i < PIPELINE_LANES_MAX; i++) {
         for (size_t d = 0; d < CONFIG_DEVICES_MAX; d++) {
