@@ -8,6 +8,7 @@
 #include "drivers/led_display/led_display.h"
 #include "drivers/modbus_camera/modbus_camera.h"
 #include "drivers/modbus_io/modbus_io.h"
+#include "drivers/serial_camera/profile.h"
 #include "drivers/serial_camera/serial_camera.h"
 #include "gateway/config/config.h"
 #include "gateway/journal/journal.h"
@@ -52,6 +53,9 @@ struct config_lane {
     size_t device_count;
 };
 
+/* Of a camera's text: as its profile or its registers say, or stated. */
+enum config_encoding { ENCODING_AUTO, ENCODING_UTF8, ENCODING_GBK };
+
 enum config_camera_kind { CAMERA_MODBUS_TCP, CAMERA_MODBUS_RTU, CAMERA_SERIAL };
 
 /* A camera on a serial or Modbus line; those of the camera network stand in matchd.yaml. */
@@ -70,8 +74,11 @@ struct config_camera {
     uint32_t timeout_ms;
     uint32_t answer_ms;
     enum plate_dash dash;
+    enum config_encoding encoding;
+    char profile[CONFIG_PROFILE_NAME_SIZE]; /* serial */
     bool acknowledge;
     uint32_t silence_ms;
+    uint32_t clock_limit_ms; /* 0 = its clock is not looked at */
 };
 
 /* A sign that the drivers of a lane read. */

@@ -9,6 +9,8 @@ static const struct config_name camera_kinds[] = {{"modbus_tcp", CAMERA_MODBUS_T
                                                   {"modbus_rtu", CAMERA_MODBUS_RTU},
                                                   {"serial", CAMERA_SERIAL},
                                                   {NULL, 0}};
+static const struct config_name encoding_names[] = {
+    {"auto", ENCODING_AUTO}, {"utf-8", ENCODING_UTF8}, {"gbk", ENCODING_GBK}, {NULL, 0}};
 static const struct config_name dash_names[] = {
     {"auto", PLATE_DASH_AUTO}, {"unread", PLATE_DASH_IS_UNREAD}, {NULL, 0}};
 
@@ -49,11 +51,20 @@ static const struct config_option camera_rows[] = {
                .help = "Shared line: it answers within this, later is silence."),
     CAMERA_ROW(dash, "dash", CONFIG_ENUM, .names = dash_names, .fallback = "auto",
                .help = "How it writes an unread character."),
-    CAMERA_ROW(acknowledge, "acknowledge", CONFIG_BOOL, .fallback = "true",
-               .help = "serial: answer each message; the camera repeats until then."),
+    CAMERA_ROW(encoding, "encoding", CONFIG_ENUM, .names = encoding_names, .fallback = "auto",
+               .help = "Of its text; auto = as its profile or its registers say."),
+    CAMERA_ROW(clock_limit_ms, "clock_limit", CONFIG_DURATION, .fallback = "2s", .min = 0,
+               .max = 24LL * 3600 * 1000,
+               .help = "Its clock may be so far from ours; more is alarmed, 0 = never."),
+    CAMERA_ROW(profile, "profile", CONFIG_STRING, .fallback = "nedap_protocolled", .min = 1,
+               .help = "serial: how it speaks, NAME of <profiles>/serial/NAME.yaml."),
+    CAMERA_ROW(
+        acknowledge, "acknowledge", CONFIG_BOOL, .fallback = "true",
+        .help = "serial, nedap_protocolled: answer each message; the camera repeats until then."),
     CAMERA_ROW(silence_ms, "silence", CONFIG_DURATION, .fallback = "0ms", .min = 0,
                .max = 24LL * 3600 * 1000,
-               .help = "serial: silent for so long is lost; 0 = a quiet night is no fault.")};
+               .help =
+                   "serial: silent for so long is lost; 0 = as its profile says, mostly never.")};
 
 static int check_camera(void *section, const struct config_at *at, struct err_text *err)
 {
@@ -72,6 +83,9 @@ static int check_camera(void *section, const struct config_at *at, struct err_te
     }
     if (!tcp && !shared && camera->line.line[0] != '/') {
         return config_refuse(at, "line", err, "expected the path of a serial device");
+    }
+    if (!config_profile_name_valid(camera->profile)) {
+        return config_refuse(at, "profile", err, CONFIG_PROFILE_EXPECTED);
     }
     return 0;
 }

@@ -77,19 +77,39 @@ static struct modbus_camera_options modbus_options(const struct config_camera *f
     return o;
 }
 
-static int create_camera(const struct config_camera *from, const struct camera_sink *reads,
-                         struct wired_camera *out, struct err_text *err)
+static int create_serial(const struct checkpointd_config *config, const struct config_camera *from,
+                         const struct camera_identity *identity, const struct camera_sink *reads,
+                         struct serial_camera **out, struct err_text *err)
+{
+    struct serial_profile profile;
+    char path[sizeof(config->profiles) + sizeof(from->profile) + 16];
+    snprintf(path, sizeof(path), "%s/serial/%s.yaml", config->profiles, from->profile);
+    int rc = serial_profile_load(path, &profile, err);
+    if (rc != 0) {
+        return rc;
+    }
+    struct serial_camera_options options = {.identity = *identity,
+                                            .port = from->line,
+                                            .format = profile.format,
+                                            .answer = from->acknowledge,
+                                            .silence_ms = from->silence_ms ? from->silence_ms
+                                                                           : profile.silence_ms};
+    options.format.form.dash = from->dash;
+    if (from->encoding != ENCODING_AUTO) {
+        options.format.encoding = from->encoding == ENCODING_GBK ? TEXT_GBK : TEXT_UTF8;
+    }
+    return serial_camera_create(&options, reads, out, err);
+}
+
+static int create_camera(const struct checkpointd_config *config, const struct config_camera *from,
+                         const struct camera_sink *reads, struct wired_camera *out,
+                         struct err_text *err)
 {
     struct camera_identity identity = {
         .lane = from->lane, .camera = from->id, .wired = from->wired};
     snprintf(identity.name, sizeof(identity.name), "cam-%u", from->id);
     if (from->kind == CAMERA_SERIAL) {
-        struct serial_camera_options options = {.identity = identity,
-                                                .port = from->line,
-                                                .dash = from->dash,
-                                                .answer = from->acknowledge,
-                                                .silence_ms = from->silence_ms};
-        return serial_camera_create(&options, reads, &out->serial, err);
+        return create_serial(config, from, &identity, reads, &out->serial, err);
     }
     struct modbus_camera_options options = modbus_options(from);
     options.identity = identity;
@@ -100,7 +120,7 @@ static int create_cameras(const struct checkpointd_config *config, const struct 
                           struct checkpointd_devices *devices, struct err_text *err)
 {
     for (size_t i = 0; i < config->camera_count; i++) {
-        int rc = create_camera(&config->cameras[i], reads, &devices->cameras[i], err);
+        int rc = create_camera(config, &config->cameras[i], reads, &devices->cameras[i], err);
         if (rc != 0) {
             return err_prefix(err, rc, "cameras[%zu]", i);
         }
