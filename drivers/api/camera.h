@@ -16,8 +16,9 @@
 #include "gateway/model/plate_read.h"
 
 enum camera_fault {
-    CAMERA_FAULT_BAD,   /* what it sent breaks its format; a vehicle may have passed unread */
-    CAMERA_FAULT_MISSED /* its own counter says that reads were not seen */
+    CAMERA_FAULT_BAD,    /* what it sent breaks its format; a vehicle may have passed unread */
+    CAMERA_FAULT_MISSED, /* its own counter says that reads were not seen */
+    CAMERA_FAULT_ORDER   /* what we asked of it was not done: a trigger, a light */
 };
 
 /* Called by the thread that runs the camera; must return at once. */

@@ -78,6 +78,14 @@ static void close_line(struct serial_camera *c)
     }
 }
 
+/* A camera that may be silent is in contact when the next message will be taken. */
+static void note_open(struct serial_camera *c)
+{
+    if (c->options.silence_ms == 0 && !serial_line_inside(&c->line)) {
+        tell_contact(c, true, "");
+    }
+}
+
 static bool open_line(struct serial_camera *c)
 {
     struct err_text err = {""};
@@ -91,9 +99,7 @@ static bool open_line(struct serial_camera *c)
     serial_line_restart(&c->line);
     c->heard = now_mono();
     count(&c->connects, 1);
-    if (c->options.silence_ms == 0) {
-        tell_contact(c, true, "");
-    }
+    note_open(c);
     return true;
 }
 
@@ -253,6 +259,7 @@ static void serve_line(struct serial_camera *c)
     if (ready == 0 && inside) {
         serial_line_quiet(&c->line);
         take_messages(c);
+        note_open(c);
     }
     if (ready > 0 && p[0].revents != 0 && !read_bytes(c)) {
         close_line(c);

@@ -40,7 +40,7 @@ void serial_line_fini(struct serial_line *line)
 void serial_line_restart(struct serial_line *line)
 {
     line->used = 0;
-    line->skipping = false;
+    line->skipping = line->format->framing == SERIAL_LINES;
 }
 
 size_t serial_line_feed(struct serial_line *line, const uint8_t *bytes, size_t size_bytes)

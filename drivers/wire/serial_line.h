@@ -72,7 +72,7 @@ struct serial_line {
     struct text_converter converter;
     uint8_t buffer[SERIAL_BUFFER_SIZE];
     size_t used;   /* bytes */
-    bool skipping; /* SERIAL_LINES: up to the end of a line that is too long */
+    bool skipping; /* SERIAL_LINES: up to the end of a line that is too long or began unheard */
     uint64_t counts[SERIAL_CAUSE_COUNT];
 };
 
@@ -90,7 +90,8 @@ struct serial_message {
 int serial_line_init(struct serial_line *line, const struct serial_format *format,
                      struct err_text *err) MUST_CHECK;
 void serial_line_fini(struct serial_line *line); /* one that is all zero is fine */
-/* Forgets the bytes at hand: the line was opened anew. */
+/* Forgets the bytes at hand: the line was opened anew. SERIAL_LINES: what comes up to the next line
+ * end or silence may be the end of a line, which would be another plate, and is dropped. */
 void serial_line_restart(struct serial_line *line);
 /* Takes bytes from the wire; returns how many found room. Call serial_line_next until it finds
  * nothing more, then feed the rest: then there is always room for at least one byte. */

@@ -79,6 +79,15 @@ struct config_camera {
     bool acknowledge;
     uint32_t silence_ms;
     uint32_t clock_limit_ms; /* 0 = its clock is not looked at */
+    bool candidates;         /* modbus, this and what follows */
+    uint32_t heartbeat_ms;
+    uint16_t trigger_coil;
+    bool has_trigger;
+    uint16_t light_coils[CAMERA_LIGHTS_MAX];
+    size_t light_count;
+    enum camera_light_plan light;
+    uint16_t light_from; /* minutes of the local day */
+    uint16_t light_until;
 };
 
 /* A sign that the drivers of a lane read. */

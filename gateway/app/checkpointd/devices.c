@@ -63,6 +63,9 @@ static int create_lane(const struct checkpointd_config *config, size_t index,
 
 static struct modbus_camera_options modbus_options(const struct config_camera *from)
 {
+    static const enum registers_encoding encodings[] = {[ENCODING_AUTO] = REGISTERS_ENCODING_TOLD,
+                                                        [ENCODING_UTF8] = REGISTERS_ENCODING_UTF8,
+                                                        [ENCODING_GBK] = REGISTERS_ENCODING_GBK};
     struct modbus_camera_options o = {.shared = from->bus[0] != '\0',
                                       .rtu = from->kind == CAMERA_MODBUS_RTU,
                                       .tcp_port = from->port,
@@ -72,8 +75,18 @@ static struct modbus_camera_options modbus_options(const struct config_camera *f
                                       .poll_ms = from->poll_ms,
                                       .timeout_ms = from->timeout_ms,
                                       .answer_ms = from->answer_ms,
-                                      .dash = from->dash};
+                                      .dash = from->dash,
+                                      .encoding = encodings[from->encoding],
+                                      .candidates = from->candidates,
+                                      .heartbeat_ms = from->heartbeat_ms,
+                                      .orders = {.has_trigger = from->has_trigger,
+                                                 .trigger_coil = from->trigger_coil,
+                                                 .light_count = (uint8_t)from->light_count,
+                                                 .plan = from->light,
+                                                 .from_minute = from->light_from,
+                                                 .until_minute = from->light_until}};
     memcpy(o.host, from->host, sizeof(o.host));
+    memcpy(o.orders.light_coils, from->light_coils, sizeof(o.orders.light_coils));
     return o;
 }
 

@@ -446,6 +446,22 @@ static void silence_ends_what_has_begun(void **state)
     assert_int_equal(feed_text(&line, "鲁K54321\n", 8, &read), 1);
 }
 
+static void the_end_of_a_line_that_began_unheard_is_no_line(void **state)
+{
+    (void)state;
+    for (size_t step = 1; step <= 20; step++) {
+        struct serial_line line;
+        struct plate_read read;
+        begin(&line, lines());
+        serial_line_restart(&line);
+        assert_int_equal(feed_text(&line, "H12345\r\n鲁K54321\r\n", step, &read), 1);
+        assert_string_equal(read.raw, "鲁K54321");
+        serial_line_restart(&line);
+        serial_line_quiet(&line);
+        assert_int_equal(feed_text(&line, "豫A1\n", step, &read), 1);
+    }
+}
+
 /* The second byte of 畖 is '|' in GBK: a separator only where it is a character. */
 static void gbk_is_read_before_it_is_taken_apart(void **state)
 {
@@ -483,6 +499,7 @@ int main(void)
         cmocka_unit_test(a_bad_line_costs_no_other),
         cmocka_unit_test(a_line_too_long_is_skipped_to_its_end),
         cmocka_unit_test(silence_ends_what_has_begun),
+        cmocka_unit_test(the_end_of_a_line_that_began_unheard_is_no_line),
         cmocka_unit_test(gbk_is_read_before_it_is_taken_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
