@@ -23,7 +23,7 @@ struct led_display_options {
     uint8_t lane;
     uint8_t address; /* of profiles that have one */
     struct serial_settings port;
-    char profile[256]; /* path of the profile file */
+    char profile[320]; /* path of the profile file */
 };
 
 /* Reads the profile, opens nothing else yet; the sink must outlive the display. Shows

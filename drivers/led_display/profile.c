@@ -44,8 +44,6 @@ static const struct config_option colour_rows[] = {
 static const struct config_section colours_section = {CONFIG_ROWS(colour_rows, struct led_colours)};
 
 static const struct config_option profile_rows[] = {
-    PROFILE_ROW(name, "name", CONFIG_STRING, .required = true, .min = 1,
-                .help = "Name of the profile, as its file's."),
     PROFILE_ROW(source, "source", CONFIG_STRING, .fallback = "",
                 .help = "The document it was written from."),
     PROFILE_ROW(encoding, "encoding", CONFIG_ENUM, .names = encodings, .fallback = "gbk",

@@ -37,7 +37,6 @@ struct led_colours {
 };
 
 struct led_profile {
-    char name[32];
     char source[128]; /* the document it was written from */
     enum text_encoding encoding;
     uint8_t columns; /* of a line; a Chinese character takes two */

@@ -37,8 +37,6 @@ static const char *parse_offset(const char *text, void *member)
     CONFIG_OPTION(struct serial_profile, member, key_, kind_, __VA_ARGS__)
 
 static const struct config_option profile_rows[] = {
-    PROFILE_ROW(name, "name", CONFIG_STRING, .required = true, .min = 1,
-                .help = "Name of the profile, as its file's."),
     PROFILE_ROW(source, "source", CONFIG_STRING, .fallback = "",
                 .help = "The document it was written from."),
     PROFILE_ROW(format.framing, "framing", CONFIG_ENUM, .names = framings, .required = true,

@@ -11,7 +11,6 @@
 #include "gateway/config/config.h"
 
 struct serial_profile {
-    char name[32];
     char source[128]; /* the document it was written from */
     char template[256];
     struct serial_format format; /* complete after a load */

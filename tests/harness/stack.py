@@ -86,6 +86,9 @@ class LineClient:
         self.socket.close()
 
 
+PROFILES = ROOT / "drivers" / "profiles"
+
+
 class Checkpoint:
     """One box: its folders, its lanes' simulators, checkpointd."""
 
@@ -153,7 +156,7 @@ class Checkpoint:
             "checkpoint": self.name, "runtime_dir": str(self.run),
             "state_dir": str(self.state / "checkpointd"),
             "rules": str(ROOT / "rules" / "default" / "default.yaml"), "roots": str(self.roots),
-            "profiles": str(ROOT / "drivers" / "profiles"),
+            "shipped_profiles": str(PROFILES), "profiles": str(self.etc / "profiles"),
             "journal_reserve_bytes": 1 << 20, "buses": self.buses, "lanes": self.lanes,
             **({"cameras": self.wired} if self.wired else {}),
             **({"displays": self.displays} if self.displays else {}), **more})

@@ -152,14 +152,16 @@ def test_sign_says_slow_down_and_heals_when_its_line_is_back(site):
     wait_until("end of the alarm", lambda: not site.alarm("DISPLAY_LOST", 1))
 
 
-PROFILE = "name: bad\nframing: line\ntemplate: \"{plat}\"\nencoding: gbk\n"
-SIGN = "name: bad\ncolumns: 10\n"
+PROFILE = "source: none\nframing: line\ntemplate: \"{plat}\"\nencoding: gbk\n"
+SIGN = "source: none\ncolumns: 10\n"
 
 
 @pytest.mark.parametrize("cameras,displays,words", [
     ([{"kind": "serial", "line": "/dev/ttyS9", "profile": "bad"}], [],
      "cameras[0]: {profiles}/serial/bad.yaml:3: template = '{{plat}}': a field in it is unknown"),
-    ([{"kind": "serial", "line": "/dev/ttyS9", "profile": "none"}], [], "{profiles}/serial/none.yaml"),
+    ([{"kind": "serial", "line": "/dev/ttyS9", "profile": "none"}], [],
+     "cameras[0].profile = 'none': unknown, expected serial/none.yaml in "),
+    ([{"kind": "serial", "line": "/dev/ttyS9", "profile": "line"}], [], "expected another name for the site's"),
     ([{"kind": "serial", "line": "/dev/ttyS9", "profile": "../x"}], [], "expected the name of a profile"),
     ([{"kind": "serial", "line": "/dev/ttyS9", "trigger_coil": 5}], [], "only a camera with registers has coils"),
     ([{"kind": "modbus_tcp", "host": "127.0.0.1", "light_from": "24:00"}], [],
@@ -172,10 +174,7 @@ SIGN = "name: bad\ncolumns: 10\n"
     ([{"kind": "serial", "line": "/dev/ttyS9"}], [{"lane": 1, "profile": "generic", "line": "/dev/ttyS9"}],
      "a camera has this line")])
 def test_profile_or_display_that_cannot_be_is_refused_by_place(tmp_path, cameras, displays, words):
-    for kind, name, text in (("serial", "bad", PROFILE), ("display", "bad", SIGN),
-                             ("serial", "nedap_protocolled",
-                              "{name: n, framing: nedap_protocolled, template: \"{plate}\", encoding: gbk}"),
-                             ("display", "generic", "{name: g, columns: 16}")):
+    for kind, name, text in (("serial", "bad", PROFILE), ("display", "bad", SIGN), ("serial", "line", PROFILE)):
         (tmp_path / kind).mkdir(exist_ok=True)
         (tmp_path / kind / f"{name}.yaml").write_text(text)
     with short_folder() as folder:

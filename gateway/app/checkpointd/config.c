@@ -44,8 +44,11 @@ static const struct config_option top_rows[] = {
             .help = "The rule file."),
     TOP_ROW(roots, "roots", CONFIG_PATH, .fallback = "/etc/checkpoint/roots",
             .help = "Folder of the root public keys."),
-    TOP_ROW(profiles, "profiles", CONFIG_PATH, .fallback = "/usr/share/checkpoint/profiles",
-            .help = "Folder of the device profiles."),
+    TOP_ROW(shipped_profiles, "shipped_profiles", CONFIG_PATH,
+            .fallback = "/usr/share/checkpoint/profiles",
+            .help = "Folder of the device profiles that came with the program."),
+    TOP_ROW(profiles, "profiles", CONFIG_PATH, .fallback = "/etc/checkpoint/profiles",
+            .help = "Folder of the site's own device profiles, looked into after that."),
     TOP_ROW(matchd_user, "matchd_user", CONFIG_STRING, .fallback = "checkpoint-matchd",
             .help = "User of checkpoint-matchd."),
     TOP_ROW(uplinkd_user, "uplinkd_user", CONFIG_STRING, .fallback = "checkpoint-uplinkd",
@@ -84,13 +87,6 @@ static const struct config_option top_rows[] = {
                  .section = &config_display_section, .max = CONFIG_DISPLAYS_MAX,
                  .help = "Signs that drivers read, one a lane.")};
 
-bool config_profile_name_valid(const char *name)
-{
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-    return name[0] != '\0' && name[strspn(name, allowed)] == '\0';
-}
-
 int checkpointd_bus_index(const struct checkpointd_config *config, const char *name)
 {
     for (size_t i = 0; i < config->bus_count; i++) {
@@ -115,6 +111,9 @@ static int check_top(void *section, const struct config_at *at, struct err_text 
     int result = config_check_cameras(config, at, err);
     if (result == 0) {
         result = config_check_displays(config, at, err);
+    }
+    if (result == 0) {
+        result = config_check_profile_files(config, at, err);
     }
     return result == 0 ? config_check_roles(config, at, err) : result;
 }

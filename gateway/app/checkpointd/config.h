@@ -20,7 +20,8 @@ enum {
     CONFIG_DEVICES_MAX = IO_DEVICES_MAX,
     CONFIG_CAMERAS_MAX = 8,
     CONFIG_DISPLAYS_MAX = 8,
-    CONFIG_PROFILE_NAME_SIZE = 32
+    CONFIG_PROFILE_NAME_SIZE = 32,
+    CONFIG_PROFILE_PATH_SIZE = 320
 };
 
 /* Which channel of a module carries what. */
@@ -104,7 +105,8 @@ struct checkpointd_config {
     char state_dir[200];
     char rules[200];
     char roots[200];
-    char profiles[200]; /* folder of the device profiles: display/, serial/ */
+    char shipped_profiles[200];
+    char profiles[200]; /* of the site */
     char matchd_user[33];
     char uplinkd_user[33];
     char admin_group[33];
@@ -130,6 +132,14 @@ struct checkpointd_config {
 extern const struct config_section checkpointd_section;
 /* Index of the bus of that name, -1: none. */
 int checkpointd_bus_index(const struct checkpointd_config *config, const char *name);
+
+/* Subfolders of a folder of profiles. */
+#define CONFIG_PROFILE_SERIAL "serial"
+#define CONFIG_PROFILE_DISPLAY "display"
+/* Path of the profile of that kind: the product's, or the site's. ERR_INVALID (no name),
+ * ERR_NOT_FOUND, ERR_CONFLICT (in both); `err` is a reason as a config error says it. */
+int config_profile_path(const struct checkpointd_config *config, const char *kind, const char *name,
+                        char out[CONFIG_PROFILE_PATH_SIZE], struct err_text *err) MUST_CHECK;
 
 /* One of the two. */
 struct wired_camera {

@@ -95,8 +95,10 @@ static const struct config_option camera_rows[] = {
     CAMERA_ROW(clock_limit_ms, "clock_limit", CONFIG_DURATION, .fallback = "2s", .min = 0,
                .max = 24LL * 3600 * 1000,
                .help = "Its clock may be so far from ours; more is alarmed, 0 = never."),
-    CAMERA_ROW(profile, "profile", CONFIG_STRING, .fallback = "nedap_protocolled", .min = 1,
-               .help = "serial: how it speaks, NAME of <profiles>/serial/NAME.yaml."),
+    CAMERA_ROW(
+        profile, "profile", CONFIG_STRING, .fallback = "nedap_protocolled", .min = 1,
+        .help = "serial: how it speaks, a file of serial/ in shipped_profiles or profiles, without "
+                ".yaml."),
     CAMERA_ROW(
         acknowledge, "acknowledge", CONFIG_BOOL, .fallback = "true",
         .help = "serial, nedap_protocolled: answer each message; the camera repeats until then."),
@@ -128,9 +130,6 @@ static int check_camera(void *section, const struct config_at *at, struct err_te
     }
     if (camera->kind == CAMERA_SERIAL && camera->light_count > 0) {
         return config_refuse(at, "light_coils", err, "only a camera with registers has coils");
-    }
-    if (!config_profile_name_valid(camera->profile)) {
-        return config_refuse(at, "profile", err, CONFIG_PROFILE_EXPECTED);
     }
     return 0;
 }

@@ -10,8 +10,10 @@
 static const struct config_option display_rows[] = {
     DISPLAY_ROW(lane, "lane", CONFIG_INT, .required = true, .min = 1, .max = LANE_ID_MAX,
                 .help = "The lane whose drivers read it."),
-    DISPLAY_ROW(profile, "profile", CONFIG_STRING, .required = true, .min = 1,
-                .help = "How it is spoken to: NAME of <profiles>/display/NAME.yaml."),
+    DISPLAY_ROW(
+        profile, "profile", CONFIG_STRING, .required = true, .min = 1,
+        .help = "How it is spoken to: a file of display/ in shipped_profiles or profiles, without "
+                ".yaml."),
     DISPLAY_ROW(line.line, "line", CONFIG_STRING, .required = true, .min = 1,
                 .help = "Its serial device, a line of its own."),
     DISPLAY_ROW(line.baud_bps, "baud", CONFIG_INT, .fallback = "9600",
@@ -29,9 +31,6 @@ static int check_display(void *section, const struct config_at *at, struct err_t
     const struct config_display *display = section;
     if (display->line.line[0] != '/') {
         return config_refuse(at, "line", err, "expected the path of a serial device");
-    }
-    if (!config_profile_name_valid(display->profile)) {
-        return config_refuse(at, "profile", err, CONFIG_PROFILE_EXPECTED);
     }
     return 0;
 }

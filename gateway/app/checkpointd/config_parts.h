@@ -19,9 +19,9 @@ int config_check_cameras(struct checkpointd_config *config, const struct config_
 /* Each display's lane and line. */
 int config_check_displays(const struct checkpointd_config *config, const struct config_at *at,
                           struct err_text *err) MUST_CHECK;
-/* A profile is named, not addressed: a file of that name in the folder of its kind. */
-bool config_profile_name_valid(const char *name);
-#define CONFIG_PROFILE_EXPECTED "expected the name of a profile: letters, digits, '_' and '-'"
+/* That each profile file named by a camera or a display is there. */
+int config_check_profile_files(const struct checkpointd_config *config, const struct config_at *at,
+                               struct err_text *err) MUST_CHECK;
 /* No camera looks at two lanes. */
 int config_check_roles(const struct checkpointd_config *config, const struct config_at *at,
                        struct err_text *err) MUST_CHECK;

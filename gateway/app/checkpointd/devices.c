@@ -95,9 +95,11 @@ static int create_serial(const struct checkpointd_config *config, const struct c
                          struct serial_camera **out, struct err_text *err)
 {
     struct serial_profile profile;
-    char path[sizeof(config->profiles) + sizeof(from->profile) + 16];
-    snprintf(path, sizeof(path), "%s/serial/%s.yaml", config->profiles, from->profile);
-    int rc = serial_profile_load(path, &profile, err);
+    char path[CONFIG_PROFILE_PATH_SIZE];
+    int rc = config_profile_path(config, CONFIG_PROFILE_SERIAL, from->profile, path, err);
+    if (rc == 0) {
+        rc = serial_profile_load(path, &profile, err);
+    }
     if (rc != 0) {
         return rc;
     }
@@ -172,9 +174,11 @@ static int create_displays(const struct checkpointd_config *config,
         struct led_display_options options = {
             .lane = from->lane, .address = from->address, .port = from->line};
         snprintf(options.name, sizeof(options.name), "sign-%u", from->lane);
-        snprintf(options.profile, sizeof(options.profile), "%s/display/%s.yaml", config->profiles,
-                 from->profile);
-        int rc = led_display_create(&options, signs, &devices->displays[i], err);
+        int rc = config_profile_path(config, CONFIG_PROFILE_DISPLAY, from->profile, options.profile,
+                                     err);
+        if (rc == 0) {
+            rc = led_display_create(&options, signs, &devices->displays[i], err);
+        }
         if (rc != 0) {
             return err_prefix(err, rc, "displays[%zu]", i);
         }

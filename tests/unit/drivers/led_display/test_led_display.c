@@ -106,7 +106,7 @@ static void write_profile(const struct sign *s, const char *gap, const char *rep
 {
     FILE *f = fopen(s->profile, "we");
     assert_non_null(f);
-    fprintf(f, "{name: test, columns: 16, suffix: 0d0a, gap: %s, repeat: %s}\n", gap, repeat);
+    fprintf(f, "{columns: 16, suffix: 0d0a, gap: %s, repeat: %s}\n", gap, repeat);
     assert_int_equal(fclose(f), 0);
 }
 

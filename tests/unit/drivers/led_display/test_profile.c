@@ -44,7 +44,6 @@ static void every_message_of_the_shipped_profile_is_text_and_line_end(void **sta
     struct err_text err = {""};
     if (led_profile_load(shipped, &p, &err) != 0)
         fail_msg("%s", err.text);
-    assert_string_equal(p.name, "generic");
     assert_string_equal(frame(&p, DISPLAY_PLATE, "鲁H12345"), "c2b34831323334350d0a");
     assert_string_equal(frame(&p, DISPLAY_WELCOME, ""), "bcf5cbd9c2fdd0d00d0a");
     assert_string_equal(frame(&p, DISPLAY_PLEASE_WAIT, ""), "c7ebc9d4baf20d0a");
@@ -57,7 +56,7 @@ static void every_part_of_a_frame_stands_where_it_belongs(void **state)
     (void)state;
     struct led_profile p;
     assert_int_equal(
-        parse("{name: x, encoding: utf-8, columns: 8, prefix: aa55, suffix: \"0d\", line_break: "
+        parse("{encoding: utf-8, columns: 8, prefix: aa55, suffix: \"0d\", line_break: "
               "\"0a\", "
               "address: true, checksum: xor, colours: {plate: 1c32, please_stop: 1c31}}",
               &p, NULL),
@@ -72,8 +71,7 @@ static void a_plate_too_wide_for_a_line_is_broken_in_two(void **state)
 {
     (void)state;
     struct led_profile p;
-    assert_int_equal(parse("{name: x, encoding: gbk, columns: 8, line_break: \"0a\"}", &p, NULL),
-                     0);
+    assert_int_equal(parse("{encoding: gbk, columns: 8, line_break: \"0a\"}", &p, NULL), 0);
     assert_string_equal(frame(&p, DISPLAY_PLATE, "鲁H12345"), "c2b3483132333435");
     assert_string_equal(frame(&p, DISPLAY_PLATE, "鲁HD12345"), "c2b3480a443132333435");
 }
@@ -117,21 +115,21 @@ static void a_wrong_profile_is_refused_by_line(void **state)
         const char *text;
         const char *error;
     } rows[] = {
-        {"name: x\ncolumns: 14\n",
+        {"source: x\ncolumns: 14\n",
          "sign.yaml:2: columns = '14': too narrow for the message 'please_stop', expected at least "
          "15, or a line_break"},
-        {"name: x\ncolumns: 7\n", "sign.yaml:2: columns = '7': out of range, expected 8 to 64"},
-        {"name: x\ncolumns: 16\nprefix: \"0\"\n",
+        {"source: x\ncolumns: 7\n", "sign.yaml:2: columns = '7': out of range, expected 8 to 64"},
+        {"source: x\ncolumns: 16\nprefix: \"0\"\n",
          "sign.yaml:3: prefix = '0': not bytes in hex, expected 1 to 16 of them like 0d0a"},
-        {"name: x\ncolumns: 16\nprefix: 0001020304050607080910111213141516\n",
+        {"source: x\ncolumns: 16\nprefix: 0001020304050607080910111213141516\n",
          "sign.yaml:3: prefix = '0001020304050607080910111213141516': not bytes in hex, expected 1 "
          "to 16 of them like 0d0a"},
-        {"name: x\ncolumns: 16\ncolours:\n  hit: aa\n",
+        {"source: x\ncolumns: 16\ncolours:\n  hit: aa\n",
          "sign.yaml:4: colours.hit: unknown key, expected one of welcome, plate, please_wait, "
          "please_stop, lane_closed"},
-        {"name: x\ncolumns: 16\nchecksum: sum\n",
+        {"source: x\ncolumns: 16\nchecksum: sum\n",
          "sign.yaml:3: checksum = 'sum': not a known name, expected one of none, xor"},
-        {"columns: 16\n", "sign.yaml:1: name: missing, expected text of 1 to 31 bytes"}};
+        {"source: x\n", "sign.yaml:1: columns: missing, expected 8 to 64"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct led_profile p;
         struct err_text err = {""};

@@ -22,7 +22,6 @@ static struct serial_message read_by(const char *name, const void *bytes, size_t
     (void)snprintf(path, sizeof path, "drivers/profiles/serial/%s.yaml", name);
     if (serial_profile_load(path, &profile, &err) != 0)
         fail_msg("%s", err.text);
-    assert_string_equal(profile.name, name);
     assert_int_equal(serial_line_init(&line, &profile.format, NULL), 0);
     assert_int_equal(serial_line_feed(&line, bytes, size), size);
     assert_int_equal(serial_line_next(&line, &message), 0);
@@ -81,21 +80,21 @@ static void a_wrong_profile_is_refused_by_line(void **state)
         const char *text;
         const char *error;
     } rows[] = {
-        {"name: x\nframing: lines\ntemplate: a\nencoding: gbk\n",
+        {"source: x\nframing: lines\ntemplate: a\nencoding: gbk\n",
          "cam.yaml:2: framing = 'lines': not a known name, expected one of nedap_protocolled, "
          "stx_etx, line"},
-        {"name: x\nframing: line\ntemplate: \"{plate}\"\n",
+        {"source: x\nframing: line\ntemplate: \"{plate}\"\n",
          "cam.yaml:1: encoding: missing, expected one of utf-8, gbk"},
-        {"name: x\nframing: line\ntemplate: \"{plate}{class}\"\nencoding: gbk\n",
+        {"source: x\nframing: line\ntemplate: \"{plate}{class}\"\nencoding: gbk\n",
          "cam.yaml:3: template = '{plate}{class}': two fields stand side by side, expected a "
          "literal between them or a width"},
-        {"name: x\nframing: line\ntemplate: \"{plate}\"\nencoding: gbk\nheartbeat: A\n",
+        {"source: x\nframing: line\ntemplate: \"{plate}\"\nencoding: gbk\nheartbeat: A\n",
          "cam.yaml:1: silence: a heartbeat nobody waits for, expected the time without one after "
          "which the camera is lost"},
-        {"name: x\nframing: line\ntemplate: \"{plate}\"\nencoding: gbk\nutc_offset: \"+8:00\"\n",
+        {"source: x\nframing: line\ntemplate: \"{plate}\"\nencoding: gbk\nutc_offset: \"+8:00\"\n",
          "cam.yaml:5: utc_offset = '+8:00': not an offset from UTC, expected like +08:00, within "
          "14 hours"},
-        {"name: x\nframing: line\ntemplate: \"{plate}\"\nencoding: gbk\nutc_offset: \"+14:01\"\n",
+        {"source: x\nframing: line\ntemplate: \"{plate}\"\nencoding: gbk\nutc_offset: \"+14:01\"\n",
          "cam.yaml:5: utc_offset = '+14:01': not an offset from UTC, expected like +08:00, within "
          "14 hours"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -112,7 +111,7 @@ static void the_offset_from_utc_may_be_west(void **state)
 {
     (void)state;
     static const char text[] =
-        "{name: x, framing: line, template: \"{plate};{time}\", encoding: gbk, utc_offset: "
+        "{framing: line, template: \"{plate};{time}\", encoding: gbk, utc_offset: "
         "\"-09:30\"}";
     struct serial_profile profile;
     assert_int_equal(
