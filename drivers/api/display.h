@@ -54,7 +54,7 @@ struct display_driver {
     int (*show)(void *state, const struct display_show *show);
     void (*stats)(const void *state, struct display_stats *out);
     int (*start)(void *state); /* ERR_IO */
-    void (*stop)(void *state); /* ends the thread within a second */
+    void (*stop)(void *state); /* ends the thread within 200 ms */
     struct thread *(*thread)(void *state);
     void (*destroy)(void *state); /* stopped; NULL is fine */
 };

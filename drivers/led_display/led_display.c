@@ -18,7 +18,8 @@
 
 enum {
     WAIT_MAX_MS = 500,
-    LAST_WRITE_MS = 200,
+    LAST_WRITE_MS = 100,
+    STOP_LOOK_MS = 50, /* a write that waits hears stop within this */
     /* A line that is back counts as good when it stayed so long; twice as long after each loss
      * within a minute, so that a loose plug does not fill the journal. */
     STEADY_FIRST_MS = 500,
@@ -92,6 +93,9 @@ static void lose_line(struct led_display *d, const char *reason)
         close(d->fd);
         d->fd = -1;
     }
+    if (thread_stopping(&d->thread)) {
+        return; /* a write cut short by stop is no news of the line */
+    }
     count(&d->errors);
     if (atomic_load_explicit(&d->contact, memory_order_relaxed)) {
         bool calm = mono_diff_ms(now_mono(), d->opened) > STEADY_LAST_MS;
@@ -135,9 +139,11 @@ static bool write_frame(struct led_display *d, const uint8_t *frame, size_t size
             continue;
         }
         int64_t left_ms = mono_diff_ms(deadline, now_mono());
+        int wait_ms = (int)(left_ms < STOP_LOOK_MS ? left_ms : STOP_LOOK_MS);
         struct pollfd p = {.fd = d->fd, .events = POLLOUT};
         if ((done < 0 && errno != EAGAIN && errno != EINTR) || left_ms <= 0 ||
-            (poll(&p, 1, (int)left_ms) > 0 && (p.revents & (POLLERR | POLLHUP | POLLNVAL)))) {
+            (poll(&p, 1, wait_ms) > 0 && (p.revents & (POLLERR | POLLHUP | POLLNVAL))) ||
+            (thread_stopping(&d->thread) && limit_ms > LAST_WRITE_MS)) {
             return false;
         }
     }

@@ -164,6 +164,7 @@ SIGN = "source: none\ncolumns: 10\n"
     ([{"kind": "serial", "line": "/dev/ttyS9", "profile": "line"}], [], "expected another name for the site's"),
     ([{"kind": "serial", "line": "/dev/ttyS9", "profile": "../x"}], [], "expected the name of a profile"),
     ([{"kind": "serial", "line": "/dev/ttyS9", "trigger_coil": 5}], [], "only a camera with registers has coils"),
+    ([{"kind": "modbus_tcp", "host": "127.0.0.1", "light": "always"}], [], "no light_coils"),
     ([{"kind": "modbus_tcp", "host": "127.0.0.1", "light_from": "24:00"}], [],
      "cameras[0].light_from = '24:00': not a time of day, expected like 22:30"),
     ([], [{"lane": 1, "profile": "bad", "line": "/dev/ttyS9"}],

@@ -164,7 +164,7 @@ static void stats_of(const struct wired_camera *camera, struct camera_stats *out
 }
 
 /* A clock that is off puts the camera's reads in the wrong order, and its records at a wrong time.
- */
+ * While ours is not trusted nothing is said of another. */
 static void follow_clock(struct checkpointd *c, size_t camera)
 {
     uint32_t limit_ms = c->config.cameras[camera].clock_limit_ms;
@@ -172,7 +172,8 @@ static void follow_clock(struct checkpointd *c, size_t camera)
     char reason[CAMERA_REASON_SIZE];
     stats_of(&c->devices.cameras[camera], &s);
     int64_t off_ms = s.clock_offset_ms < 0 ? -s.clock_offset_ms : s.clock_offset_ms;
-    bool off = limit_ms > 0 && s.clock_known && off_ms > (int64_t)limit_ms + s.clock_error_ms;
+    bool off = limit_ms > 0 && s.clock_known && off_ms > (int64_t)limit_ms + s.clock_error_ms &&
+               atomic_load_explicit(&c->clock_trusted, memory_order_relaxed);
     snprintf(reason, sizeof(reason), "its clock is %lld ms %s ours, +-%u ms", (long long)off_ms,
              s.clock_offset_ms < 0 ? "behind" : "ahead of", s.clock_error_ms);
     follow(c, camera, CAMERA_ALARM_CLOCK, off, reason);

@@ -14,8 +14,10 @@ static const struct config_name encoding_names[] = {
 static const struct config_name dash_names[] = {
     {"auto", PLATE_DASH_AUTO}, {"unread", PLATE_DASH_IS_UNREAD}, {NULL, 0}};
 
-static const struct config_name light_names[] = {
-    {"off", CAMERA_LIGHT_OFF}, {"on", CAMERA_LIGHT_ON}, {"window", CAMERA_LIGHT_WINDOW}, {NULL, 0}};
+static const struct config_name light_names[] = {{"never", CAMERA_LIGHT_OFF},
+                                                 {"always", CAMERA_LIGHT_ON},
+                                                 {"window", CAMERA_LIGHT_WINDOW},
+                                                 {NULL, 0}};
 
 static const char *parse_minute(const char *text, void *member)
 {
@@ -84,8 +86,9 @@ static const struct config_option camera_rows[] = {
                .help = "Modbus: the coil that makes it read now; not given = it has none."),
     CONFIG_ARRAY(struct config_camera, light_coils, light_count, "light_coils", .item = &coil_item,
                  .max = CAMERA_LIGHTS_MAX, .help = "Modbus: the coils of its lights."),
-    CAMERA_ROW(light, "light", CONFIG_ENUM, .names = light_names, .fallback = "off",
-               .help = "Modbus: its lights are off, on, or on from light_from to light_until."),
+    CAMERA_ROW(light, "light", CONFIG_ENUM, .names = light_names, .fallback = "never",
+               .help =
+                   "Modbus: its lights are on never, always, or from light_from to light_until."),
     CAMERA_ROW(light_from, "light_from", CONFIG_CUSTOM, .parse = parse_minute,
                .what = "a time of day like 22:30", .fallback = "18:00", .help = "Local time."),
     CAMERA_ROW(light_until, "light_until", CONFIG_CUSTOM, .parse = parse_minute,
@@ -124,6 +127,9 @@ static int check_camera(void *section, const struct config_at *at, struct err_te
     }
     if (!tcp && !shared && camera->line.line[0] != '/') {
         return config_refuse(at, "line", err, "expected the path of a serial device");
+    }
+    if (camera->light != CAMERA_LIGHT_OFF && camera->light_count == 0) {
+        return config_refuse(at, "light", err, "no light_coils, expected the coils of its lights");
     }
     if (camera->kind == CAMERA_SERIAL && camera->has_trigger) {
         return config_refuse(at, "trigger_coil", err, "only a camera with registers has coils");
