@@ -123,7 +123,9 @@ void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event)
         s->last_passage = event->passage;
     }
     if (!event->active) { /* where its vehicle is now nobody knows */
-        hold_record(x, &hold, LANE_RECORD_HOLD_DROPPED, LANE_CLASS_PROTECTIVE);
+        if (hold.id != 0) {
+            hold_record(x, &hold, LANE_RECORD_HOLD_DROPPED, LANE_CLASS_PROTECTIVE);
+        }
         set_alarm(x, EVENT_LANE_CONFIRM_VEHICLE, true, event->passage);
         return;
     }
@@ -251,7 +253,7 @@ static void pulse(struct lane_ctx *x, enum lane_output output)
 
 void hold_announce(struct lane_ctx *x, struct lane_vehicle *v)
 {
-    if (v->announced || (!v->siren && !v->strobe)) {
+    if (v->announced || (!v->siren && !v->strobe) || x->s->out_of_service) {
         return;
     }
     v->announced = true;

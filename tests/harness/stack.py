@@ -43,6 +43,25 @@ def free_udp_port():
 _sinks = []
 
 
+PROFILES = ROOT / "drivers" / "profiles"
+# Inputs whose polarity a device must state; the simulators' contacts close.
+SAFETY_INPUTS = ["presence", "obstacle", "local_control", "emergency_stop", "person_device_ok",
+                 "vehicle_detector_ok", "fire_raise"]
+
+
+def with_polarity(lane):
+    """The lane, its safety inputs active high unless it says otherwise."""
+    devices = []
+    for device in lane["devices"]:
+        inputs = dict(device.get("inputs", {}))
+        said = set(inputs.get("active_low", [])) | set(inputs.get("active_high", []))
+        silent = [name for name in SAFETY_INPUTS if name in inputs and name not in said]
+        if silent:
+            inputs["active_high"] = list(inputs.get("active_high", [])) + silent
+        devices.append({**device, **({"inputs": inputs} if inputs else {})})
+    return {**lane, "devices": devices}
+
+
 def module(**more):
     return {"name": "module", "profile": "generic", "unit": 1, "inputs": dict(INPUTS),
             "outputs": dict(OUTPUTS), **more}
@@ -84,9 +103,6 @@ class LineClient:
 
     def close(self):
         self.socket.close()
-
-
-PROFILES = ROOT / "drivers" / "profiles"
 
 
 class Checkpoint:
@@ -157,7 +173,8 @@ class Checkpoint:
             "state_dir": str(self.state / "checkpointd"),
             "rules": str(ROOT / "rules" / "default" / "default.yaml"), "roots": str(self.roots),
             "shipped_profiles": str(PROFILES), "profiles": str(self.etc / "profiles"),
-            "journal_reserve_bytes": 1 << 20, "buses": self.buses, "lanes": self.lanes,
+            "journal_reserve_bytes": 1 << 20, "buses": self.buses,
+            "lanes": [with_polarity(lane) for lane in self.lanes],
             **({"cameras": self.wired} if self.wired else {}),
             **({"displays": self.displays} if self.displays else {}), **more})
 

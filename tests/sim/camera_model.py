@@ -104,8 +104,10 @@ class RegisterCamera:
         else:
             raise ModbusError(EXCEPTION_ADDRESS)
 
-    def write_register(self, address, value):
+    def write_register(self, address, *values):
         raise ModbusError(EXCEPTION_ADDRESS)
+
+    mask_register = write_register
 
 
 def serial_message(number, data):

@@ -136,25 +136,6 @@ static json_t *journal_of(const struct checkpointd *c)
                      (int)atomic_load(&c->recorder.healthy));
 }
 
-static json_t *buses_of(const struct checkpointd *c)
-{
-    json_t *buses = json_array();
-    for (size_t i = 0; i < c->devices.bus_count; i++) {
-        struct bus_stats s;
-        bus_stats_read(c->devices.buses[i], &s);
-        json_array_append_new(
-            buses,
-            json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "bus",
-                      bus_name(c->devices.buses[i]), "scans", (json_int_t)s.scans, "scans_failed",
-                      (json_int_t)s.scans_failed, "late_scans", (json_int_t)s.late_scans,
-                      "orders_done", (json_int_t)s.orders_done, "orders_vetoed",
-                      (json_int_t)s.orders_vetoed, "orders_failed", (json_int_t)s.orders_failed,
-                      "guard_writes", (json_int_t)s.guard_writes, "connects",
-                      (json_int_t)s.connects, "scan_us_max", (json_int_t)s.scan_us_max));
-    }
-    return buses;
-}
-
 static json_t *matchd_of(const struct checkpointd *c)
 {
     json_t *sources = json_array();
@@ -188,10 +169,7 @@ static json_t *lane_json(const struct checkpointd *c, const struct config_lane *
     json_t *result = status ? json_copy(status) : json_object();
     json_object_set_new(result, "lane", json_integer(lane->lane.lane.lane));
     json_object_set_new(result, "name", json_string(lane->lane.name));
-    json_object_set_new(result, "mode",
-                        json_string(lane->lane.lane.mode == LANE_NORMALLY_OPEN
-                                        ? "normally_open"
-                                        : "normally_closed"));
+    json_object_set_new(result, "mode", json_string(lane_mode_name(lane->lane.lane.mode)));
     return result;
 }
 
@@ -212,7 +190,7 @@ static void run_status(void *ctx, struct control *control, const struct control_
                                or_null(c->board.list), "policy", or_null(c->board.policy), "clock",
                                clock_of(c), "uplink", or_null(c->board.uplink), "journal",
                                journal_of(c), "counters", counters_of(c), "lanes", lanes_of(c),
-                               "buses", buses_of(c), "matchd", matchd_of(c));
+                               "buses", buses_json(c), "matchd", matchd_of(c));
     json_object_set_new(result, "cameras", cameras_json(c));
     json_object_set_new(result, "displays", displays_json(c));
     control_answer(control, call->ticket, result);
@@ -254,7 +232,7 @@ static void run_metrics(void *ctx, struct control *control, const struct control
     struct checkpointd *c = ctx;
     control_answer(control, call->ticket,
                    json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "counters", counters_of(c), "buses",
-                             buses_of(c), "journal", journal_of(c), "matchd", matchd_of(c),
+                             buses_json(c), "journal", journal_of(c), "matchd", matchd_of(c),
                              "sockets", sockets_of(c), "cameras", cameras_json(c), "displays",
                              displays_json(c)));
 }
@@ -297,7 +275,11 @@ static void act_with_lane(void *ctx, struct control *control, const struct contr
 
 static void run_ack(void *ctx, struct control *control, const struct control_call *call)
 {
+    json_int_t lane = json_integer_value(json_object_get(call->args, "lane"));
     act_with_lane(ctx, control, call, LANE_ACT_ACK);
+    if (lane > 0 && lane <= LANE_ID_MAX) {
+        rescue_acknowledged(ctx, (uint8_t)lane);
+    }
 }
 
 static void run_hold(void *ctx, struct control *control, const struct control_call *call)

@@ -108,7 +108,13 @@ static int check_top(void *section, const struct config_at *at, struct err_text 
             return config_refuse(at, key, err, "no such bus, expected the name of one in 'buses'");
         }
     }
-    int result = config_check_cameras(config, at, err);
+    int result = config_find_profiles(config, at, err);
+    if (result == 0) {
+        result = config_check_lanes(config, at, err);
+    }
+    if (result == 0) {
+        result = config_check_cameras(config, at, err);
+    }
     if (result == 0) {
         result = config_check_displays(config, at, err);
     }
