@@ -31,6 +31,7 @@ struct modbus_camera {
     uint16_t sequence;          /* 0 = the camera had none */
     uint16_t version;           /* of its map, 0 = not seen yet */
     unsigned torn;              /* looks one after the other that met the camera writing */
+    unsigned status_torn;       /* the same of the status */
     struct mono_time last_poll; /* the last good look at the read */
     struct mono_time read_due;
     struct mono_time status_due;
@@ -42,7 +43,7 @@ struct modbus_camera {
     struct camera_clock clock;
     atomic_ullong reads, bad, errors, missed, connects, torn_looks; /* relaxed: each stands alone */
     atomic_llong life_ns;                                           /* 0 = none */
-    atomic_llong offset_ms;                                         /* CLOCK_UNKNOWN */
+    atomic_llong offset_ms;                                         /* CAMERA_CLOCK_UNKNOWN */
     atomic_uint offset_error_ms;
     struct thread thread;
     bool started; /* owner's thread */

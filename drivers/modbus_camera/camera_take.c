@@ -211,9 +211,13 @@ void camera_take_status(struct modbus_camera *c, const uint16_t *registers, stru
     c->status_due = mono_add_ms(asked, MODBUS_CAMERA_STATUS_MS);
     if (camera_status_decode(registers, CAMERA_STATUS_COUNT, &status) != REGISTERS_OK) {
         count(&c->torn_looks, 1);
-        c->status_due = now; /* it wrote for a moment: nothing is lost by asking again */
+        if (++c->status_torn <= MODBUS_CAMERA_TORN_AGAIN_MAX) {
+            c->status_due = now;
+        }
+        note_life(c, asked);
         return;
     }
+    c->status_torn = 0;
     if (!c->know_heartbeat || status.heartbeat != c->heartbeat) {
         c->beat = asked;
         atomic_store_explicit(&c->life_ns, asked.ns, memory_order_relaxed);

@@ -164,6 +164,17 @@ def test_camera_that_never_finishes_writing_is_named_and_not_polled_without_paus
     assert c.next("read")["plate"] == "鲁H12345"
 
 
+def test_status_that_is_never_finished_is_no_heartbeat_and_does_not_fill_the_line(registers):
+    c = registers("tcp-2", "heartbeat=1000", "poll=20")
+    torn, requests = c.ask("stats")["torn"], c.sim.do("state")["requests"]
+    c.sim.do("tear", count=1000000, block="status")
+    assert c.next("contact", contact=False)["reason"] == "its heartbeat stands still for 1000 ms"
+    torn, requests = c.ask("stats")["torn"] - torn, c.sim.do("state")["requests"] - requests
+    assert 4 <= torn < requests / 2  # most exchanges look at the read
+    c.sim.do("read", plate="鲁H12345")
+    assert c.next("read")["plate"] == "鲁H12345"
+
+
 def test_candidates_that_cannot_be_had_do_not_keep_a_vehicle(registers):
     c = registers("tcp-2", "candidates")
     c.sim.do("tear", count=1000000, block="candidates")
