@@ -16,10 +16,10 @@
 #include "gateway/pipeline/pipeline.h"
 
 enum {
-    CONFIG_BUSES_MAX = 8,
+    CONFIG_BUSES_MAX = 32,
     CONFIG_DEVICES_MAX = IO_DEVICES_MAX,
-    CONFIG_CAMERAS_MAX = 8,
-    CONFIG_DISPLAYS_MAX = 8,
+    CONFIG_CAMERAS_MAX = 32,
+    CONFIG_DISPLAYS_MAX = 32,
     CONFIG_PROFILE_NAME_SIZE = 32,
     CONFIG_PROFILE_PATH_SIZE = 320
 };
@@ -40,7 +40,11 @@ struct config_device {
 };
 
 struct config_lane {
-    struct pipeline_lane lane; /* wired masks are filled in from the devices */
+    struct pipeline_lane
+        lane;            /* wired masks and what profiles know are filled in from the devices */
+    bool feedback_given; /* by the lane itself or by a profile */
+    bool auto_close_given;
+    bool raise_given;
     char bus[16];
     struct config_device devices[CONFIG_DEVICES_MAX];
     size_t device_count;
