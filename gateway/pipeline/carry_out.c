@@ -147,6 +147,8 @@ static void record_lane(struct pipeline *p, struct lane_slot *slot,
         fact->actor = act->actor;
     if (record->kind == LANE_RECORD_HOLD_ACTIVE)
         p->stats.holds++;
+    if (record->kind == LANE_RECORD_RETRIGGER && p->sinks.retrigger)
+        p->sinks.retrigger(p->sinks.ctx, slot->options.lane.lane);
     fact->urgent =
         record->kind == LANE_RECORD_HOLD_ACTIVE || record->kind == LANE_RECORD_HOLD_JOINED ||
         record->kind == LANE_RECORD_RUN_THROUGH || record->kind == LANE_RECORD_FOREIGN_MOTION ||
@@ -197,6 +199,33 @@ static void tell_status(struct pipeline *p, struct lane_slot *slot)
     (void)send_fact(p); /* counted; nobody waits for it */
 }
 
+/* What the pipeline knows of the vehicle at the boom. */
+static struct sign_vehicle first_of(struct lane_slot *slot, const struct lane_status *status)
+{
+    struct sign_vehicle first = {.let_through = false};
+    const struct vehicle *v = status->at_boom > 0 && status->vehicles[0] != 0
+                                  ? vehicles_find_id(&slot->vehicles, status->vehicles[0])
+                                  : NULL;
+    if (v) {
+        plate_key front = v->plates[PLATE_FRONT].key;
+        first.let_through = v->decision.raise;
+        first.plate = front != 0 ? front : v->plates[PLATE_REAR].key;
+    }
+    return first;
+}
+
+static void show_sign(struct pipeline *p, struct lane_slot *slot)
+{
+    struct sign before = slot->sign;
+    struct lane_status status;
+    lane_status_of(&slot->options.lane, &slot->state, &status);
+    struct sign_vehicle first = first_of(slot, &status);
+    sign_decide(&slot->options.lane, &status, &first, &slot->sign);
+    bool same = slot->sign.message == before.message && slot->sign.plate == before.plate;
+    if (!same && p->sinks.show)
+        p->sinks.show(p->sinks.ctx, slot->options.lane.lane, slot->sign.message, slot->sign.plate);
+}
+
 void step(struct pipeline *p, struct lane_slot *slot, const struct lane_event *event)
 {
     struct lane_actions *actions = &p->actions;
@@ -218,6 +247,8 @@ void step(struct pipeline *p, struct lane_slot *slot, const struct lane_event *e
         reply_act(p, &actions->replies[i]);
     if (actions->status_changed)
         tell_status(p, slot);
+    if (actions->status_changed || event->kind == LANE_EVENT_PASSAGE)
+        show_sign(p, slot);
 }
 
 void step_all(struct pipeline *p, const struct lane_event *event)

@@ -13,6 +13,7 @@
 #include "gateway/pipeline/captures.h"
 #include "gateway/pipeline/fact.h"
 #include "gateway/pipeline/match_link.h"
+#include "gateway/pipeline/sign.h"
 #include "gateway/pipeline/vehicles.h"
 #include "rules/rules.h"
 
@@ -132,6 +133,11 @@ struct pipeline_sinks {
     void (*retire)(void *ctx, struct rule_set *rules);
     /* A number 0 .. RULES_DRAW_END - 1 for rules with `random`. */
     uint16_t (*draw)(void *ctx);
+    /* What the lane's sign says from now on; `plate` with DISPLAY_PLATE. NULL: there are no signs.
+     */
+    void (*show)(void *ctx, uint8_t lane, enum display_message message, plate_key plate);
+    /* The lane's cameras shall look again: somebody stands there unread. NULL: none can. */
+    void (*retrigger)(void *ctx, uint8_t lane);
     /* Local minute of the day (0-1439) and weekday (1 Monday - 7) at `wall`. */
     void (*local_time)(void *ctx, struct wall_time wall, uint16_t *out_minute,
                        uint8_t *out_weekday);

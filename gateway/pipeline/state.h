@@ -19,6 +19,7 @@ struct lane_slot {
     struct lane_state state;
     struct vehicles vehicles;
     struct captures captures;
+    struct sign sign;
     struct mono_time hour_ends; /* of captures; ns = 0: none runs */
     bool list_usable;
     bool list_told; /* the lane was told, even that there is none */
