@@ -303,6 +303,7 @@ MUTANTS = [
      "        (void)hold;\n    } else {"),
     ("restore_waiting", "order", "holds.c",
      "set_alarm(x, EVENT_LANE_CONFIRM_VEHICLE, true, event->passage);", ""),
+    ("restore_none", "holds", "holds.c", "if (hold.id != 0) {", "if (true) {"),
     ("held_red", "holds", "convoy.c", "return s->stopped || s->hold_count > 0 ||", "return s->stopped ||"),
     ("waiting_red", "holds", "lights.c", "x->c->mode == LANE_NORMALLY_OPEN && one_waits(x);", "false;"),
     ("confirm_red", "order", "lights.c", "has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE) ||", "false ||"),

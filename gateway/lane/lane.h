@@ -189,7 +189,7 @@ struct lane_act_event {
 
 /* A hold rebuilt from the journal; all of them before the first scan. */
 struct lane_restore_event {
-    uint64_t hold;
+    uint64_t hold; /* 0, not active: one may be missing, 请人工确认车辆 */
     uint64_t passage;
     bool active; /* its vehicle had reached the boom; a waiting one becomes 请人工确认车辆 */
     uint8_t priority;

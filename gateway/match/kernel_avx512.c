@@ -111,9 +111,6 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
     _mm512_store_si512(out->keys, folded);
     _mm512_store_si512(out->buckets, buckets);
     _mm512_store_si512(out->marks, marks);
-    for (int i = 0; i < SCAN_BLOCK; i++) {
-        __builtin_prefetch((const void *)out->buckets[i], 0, SCAN_CACHE_LEVEL);
-    }
 }
 
 /* Bytes from a place's first set to that of the key's symbol there: the field, times 64. */
@@ -123,7 +120,7 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
      UINT64_C(0x1FC0))
 #define SET(place) _mm512_load_si512((const uint8_t *)block->sets[place] + at_##place)
 
-KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks, plate_key key)
+KERNEL_INLINE bool kernel_partial(const struct partial *partial, plate_key key)
 {
     enum { ALL_THREE = 0x80 }; /* ternary logic: and */
     uint64_t at_0 = SET_OFFSET(key, 56);
@@ -136,8 +133,9 @@ KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks
     uint64_t at_7 = SET_OFFSET(key, 7);
     uint64_t at_8 = SET_OFFSET(key, 0);
     __m512i any = _mm512_setzero_si512();
-    for (uint32_t b = 0; b < blocks; b++) {
-        const struct partial_block *block = partial_block(partial, b);
+    for (uint32_t blocks = partial_leads(partial, key_field_1(key, 0)); blocks != 0;
+         blocks &= blocks - 1) {
+        const struct partial_block *block = partial_block(partial, (uint32_t)__builtin_ctz(blocks));
         __m512i left = _mm512_ternarylogic_epi64(SET(0), SET(1), SET(2), ALL_THREE);
         left = _mm512_ternarylogic_epi64(left, SET(3), SET(4), ALL_THREE);
         left = _mm512_ternarylogic_epi64(left, SET(5), SET(6), ALL_THREE);
@@ -147,11 +145,11 @@ KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks
     return _mm512_test_epi64_mask(any, any) != 0;
 }
 
-KERNEL_INLINE bool kernel_bucket_has(const uint8_t *bucket, uint64_t key)
+KERNEL_INLINE unsigned kernel_slots_with(const uint8_t *bucket, uint64_t key)
 {
     __m512i differing =
         _mm512_xor_si512(_mm512_load_si512(bucket), _mm512_set1_epi64((long long)key));
-    return _mm512_testn_epi64_mask(differing, _mm512_set1_epi64(INT64_MAX)) != 0;
+    return _mm512_testn_epi64_mask(differing, _mm512_set1_epi64(INT64_MAX));
 }
 
 /* Bits of the slots that hold the key. */
@@ -181,8 +179,11 @@ static bool runs_here(void)
            __builtin_cpu_supports("avx512vbmi");
 }
 
-const struct kernel kernel_avx512 = {
-    .number = MATCH_KERNEL_AVX512, .scan = kernel_scan, .runs_here = runs_here};
+const struct kernel kernel_avx512 = {.number = MATCH_KERNEL_AVX512,
+                                     .scan = kernel_scan,
+                                     .locate = kernel_locate,
+                                     .put = kernel_put,
+                                     .runs_here = runs_here};
 
 #else
 

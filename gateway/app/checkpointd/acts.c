@@ -272,7 +272,11 @@ static void act_with_lane(void *ctx, struct control *control, const struct contr
 
 static void run_ack(void *ctx, struct control *control, const struct control_call *call)
 {
+    json_int_t lane = json_integer_value(json_object_get(call->args, "lane"));
     act_with_lane(ctx, control, call, LANE_ACT_ACK);
+    if (lane > 0 && lane <= LANE_ID_MAX) {
+        rescue_acknowledged(ctx, (uint8_t)lane);
+    }
 }
 
 static void run_hold(void *ctx, struct control *control, const struct control_call *call)
