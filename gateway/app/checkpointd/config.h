@@ -13,7 +13,7 @@
 #include "gateway/lane/guard.h"
 #include "gateway/pipeline/pipeline.h"
 
-enum { CONFIG_BUSES_MAX = 8, CONFIG_DEVICES_MAX = IO_DEVICES_MAX, CONFIG_CAMERAS_MAX = 8 };
+enum { CONFIG_BUSES_MAX = 32, CONFIG_DEVICES_MAX = IO_DEVICES_MAX, CONFIG_CAMERAS_MAX = 8 };
 enum { CONFIG_PROFILES_MAX = 16 }; /* different ones that the devices name */
 
 struct config_device {
