@@ -49,7 +49,7 @@ static int create_lane(const struct checkpointd_config *config, size_t index,
                              .device_count = lane->device_count,
                              .guard = &devices->guard_hooks[index],
                              .off_at_stop = OUTPUT_BIT(OUTPUT_SIREN) | OUTPUT_BIT(OUTPUT_STROBE)};
-    if (lane->lane.lane.mode == LANE_NORMALLY_CLOSED) {
+    if (lane->lane.lane.mode != LANE_NORMALLY_OPEN) {
         out->off_at_stop |= OUTPUT_BIT(OUTPUT_GREEN);
     }
     for (size_t d = 0; d < lane->device_count; d++) {
