@@ -412,3 +412,22 @@ int profile_parse(const char *name, const char *text, size_t size, struct module
 {
     return config_parse(name, text, size, &module_profile_section, out, err);
 }
+
+int profile_load(const char *path, struct module_profile *out, struct err_text *err)
+{
+    struct module_profile profile;
+    int rc = config_load(path, &module_profile_section, &profile, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    const char *slash = strrchr(path, '/');
+    const char *file = slash ? slash + 1 : path;
+    size_t length = strlen(profile.name);
+    if (strncmp(file, profile.name, length) != 0 || strcmp(file + length, ".yaml") != 0) {
+        return err_set(err, ERR_INVALID,
+                       "%s: name = '%s': not the file's, expected a file '%s.yaml'", path,
+                       profile.name, profile.name);
+    }
+    *out = profile;
+    return ERR_OK;
+}

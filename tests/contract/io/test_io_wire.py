@@ -14,13 +14,14 @@ import yaml
 
 from harness.process import SANITIZER_OPTIONS, SLOWNESS, wait_for
 from harness.sim import BarrierSim
-from harness.stack import PROFILES as SHIPPED
+from harness.stack import PROFILES as FOLDERS
 from harness.stack import program, short_folder
 from harness.wire_tap import ConnectionTap, LineTap
 from sim.barrier_model import INPUTS
 from sim.modbus_server import crc16
 from sim.module_model import MODULES
 
+SHIPPED = FOLDERS / "module"
 TESTS = program("x").parents[1] / "tests"
 FRAMES = pathlib.Path(__file__).parent / "frames"
 PROFILES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
