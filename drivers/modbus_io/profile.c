@@ -278,12 +278,12 @@ static const struct config_option point_rows[] = {
                   .help = "Output channels.")};
 
 static const struct config_name raise_names[] = {{"pulse", false}, {"maintained", true}, {NULL, 0}};
-static const struct config_name feedback_names[] = {{"none", FEEDBACK_NONE},
-                                                    {"open", FEEDBACK_OPEN},
-                                                    {"closed", FEEDBACK_CLOSED},
-                                                    {"both", FEEDBACK_BOTH},
-                                                    {NULL, 0}};
-static const struct config_name auto_close_names[] = {
+const struct config_name profile_feedback_names[] = {{"none", FEEDBACK_NONE},
+                                                     {"open", FEEDBACK_OPEN},
+                                                     {"closed", FEEDBACK_CLOSED},
+                                                     {"both", FEEDBACK_BOTH},
+                                                     {NULL, 0}};
+const struct config_name profile_auto_close_names[] = {
     {"none", AUTO_CLOSE_NONE}, {"timer", AUTO_CLOSE_TIMER}, {"loop", AUTO_CLOSE_LOOP}, {NULL, 0}};
 static const struct config_name master_names[] = {
     {"camera", MASTER_CAMERA}, {"remote_fob", MASTER_REMOTE_FOB}, {NULL, 0}};
@@ -293,10 +293,12 @@ static const struct config_option barrier_rows[] = {
                   .names = raise_names, CONFIG_SEEN(struct profile_barrier, raise_given),
                   .help = "A pulse raises, or the level is held while the boom shall be up."),
     CONFIG_OPTION(struct profile_barrier, feedback, "feedback", CONFIG_ENUM,
-                  .names = feedback_names, CONFIG_SEEN(struct profile_barrier, feedback_given),
+                  .names = profile_feedback_names,
+                  CONFIG_SEEN(struct profile_barrier, feedback_given),
                   .help = "Which limit switches it reports."),
     CONFIG_OPTION(struct profile_barrier, auto_close, "auto_close", CONFIG_ENUM,
-                  .names = auto_close_names, CONFIG_SEEN(struct profile_barrier, auto_close_given),
+                  .names = profile_auto_close_names,
+                  CONFIG_SEEN(struct profile_barrier, auto_close_given),
                   .help = "Whether its own controller closes, and by what."),
     CONFIG_OPTION(struct profile_barrier, other_masters, "other_masters", CONFIG_FLAGS,
                   .names = master_names, .help = "Who else may move it.")};

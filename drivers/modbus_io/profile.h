@@ -149,6 +149,9 @@ struct module_profile {
 };
 
 extern const struct config_section module_profile_section; /* struct module_profile */
+/* Shared with the lane's own keys. */
+extern const struct config_name profile_feedback_names[];
+extern const struct config_name profile_auto_close_names[];
 
 unsigned profile_inputs_count(const struct module_profile *profile);  /* channels */
 unsigned profile_outputs_count(const struct module_profile *profile); /* channels */

@@ -294,6 +294,29 @@ static void a_module_that_could_lower_by_itself_gets_no_lower(void **state)
     }
 }
 
+/* A raise that is maintained lowers when it is released. */
+static void a_maintained_raise_wants_a_module_that_holds_it(void **state)
+{
+    (void)state;
+    static const char *const outputs[] = {"hold", "off", "on", "unknown"};
+    for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+        char text[1024];
+        char line[64];
+        struct module_profile profile;
+        struct io_device device = {0};
+        struct err_text err = {""};
+        (void)snprintf(line, sizeof(line), "fail_safe: {outputs: %s}", outputs[i]);
+        edit(6, line, text);
+        assert_int_equal(profile_parse("f", text, strlen(text), &profile, &err), ERR_OK);
+        struct modbus_io_options options = {
+            .name = "m", .profile = &profile, .unit = 1, .raise_maintained = true};
+        options.outputs.given[OUTPUT_RAISE] = true;
+        assert_int_equal(modbus_io_create(&options, &device, &err), i == 0 ? ERR_OK : ERR_INVALID);
+        assert_true(i == 0 || strstr(err.text, "could release a raise that is maintained"));
+        modbus_io_destroy(&device);
+    }
+}
+
 static void options_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -386,6 +409,7 @@ int main(void)
         cmocka_unit_test(a_profile_without_any_channel_or_key_is_refused),
         cmocka_unit_test(a_file_bears_its_profiles_name),
         cmocka_unit_test(a_module_that_could_lower_by_itself_gets_no_lower),
+        cmocka_unit_test(a_maintained_raise_wants_a_module_that_holds_it),
         cmocka_unit_test(options_out_of_range_are_refused),
         cmocka_unit_test(every_exchange_is_in_the_costs),
         cmocka_unit_test(a_masked_write_costs_its_longer_frames),
