@@ -31,7 +31,11 @@ struct config_device {
 };
 
 struct config_lane {
-    struct pipeline_lane lane; /* wired masks are filled in from the devices */
+    struct pipeline_lane
+        lane;            /* wired masks and what profiles know are filled in from the devices */
+    bool feedback_given; /* by the lane itself or by a profile */
+    bool auto_close_given;
+    bool raise_given;
     char bus[16];
     struct config_device devices[CONFIG_DEVICES_MAX];
     size_t device_count;
