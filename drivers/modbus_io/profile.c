@@ -1,6 +1,6 @@
 /*
  * Profile files as rows of a configuration. What a row cannot say stands in the checks; what needs
- * the wiring of a site (does a fail-safe value lower its boom?) in modbus_io.c. No state.
+ * the wiring of a site (does a fail-safe value lower its boom?) in arm.c. No state.
  */
 #include "drivers/modbus_io/profile.h"
 
@@ -278,13 +278,13 @@ static const struct config_option point_rows[] = {
                   .help = "Output channels.")};
 
 static const struct config_name raise_names[] = {{"pulse", false}, {"maintained", true}, {NULL, 0}};
-static const struct config_name feedback_names[] = {{"none", FEEDBACK_OF_NONE},
-                                                    {"open", FEEDBACK_OF_OPEN},
-                                                    {"closed", FEEDBACK_OF_CLOSED},
-                                                    {"both", FEEDBACK_OF_BOTH},
+static const struct config_name feedback_names[] = {{"none", FEEDBACK_NONE},
+                                                    {"open", FEEDBACK_OPEN},
+                                                    {"closed", FEEDBACK_CLOSED},
+                                                    {"both", FEEDBACK_BOTH},
                                                     {NULL, 0}};
 static const struct config_name auto_close_names[] = {
-    {"none", CLOSES_NOT}, {"timer", CLOSES_BY_TIMER}, {"loop", CLOSES_BY_LOOP}, {NULL, 0}};
+    {"none", AUTO_CLOSE_NONE}, {"timer", AUTO_CLOSE_TIMER}, {"loop", AUTO_CLOSE_LOOP}, {NULL, 0}};
 static const struct config_name master_names[] = {
     {"camera", MASTER_CAMERA}, {"remote_fob", MASTER_REMOTE_FOB}, {NULL, 0}};
 

@@ -12,6 +12,7 @@
 #include "drivers/modbus_io/wiring.h"
 #include "gateway/base/err.h"
 #include "gateway/config/config.h"
+#include "gateway/lane/lane.h"
 
 enum {
     PROFILE_NAME_SIZE = 32,
@@ -105,8 +106,6 @@ struct profile_fail_safe {
     bool write;       /* by us, each wired output to rest; the same table by FC05 or FC06 */
 };
 
-enum profile_feedback { FEEDBACK_OF_NONE, FEEDBACK_OF_OPEN, FEEDBACK_OF_CLOSED, FEEDBACK_OF_BOTH };
-enum profile_auto_close { CLOSES_NOT, CLOSES_BY_TIMER, CLOSES_BY_LOOP };
 enum profile_master { MASTER_CAMERA, MASTER_REMOTE_FOB };
 
 /* The barrier behind the module, where the profile is of one. */
@@ -114,9 +113,9 @@ struct profile_barrier {
     bool raise_given;
     bool raise_maintained;
     bool feedback_given;
-    enum profile_feedback feedback;
+    enum lane_feedback feedback;
     bool auto_close_given;
-    enum profile_auto_close auto_close;
+    enum lane_auto_close auto_close;
     uint32_t other_masters; /* 1 << enum profile_master: who may move the boom besides us */
 };
 

@@ -13,7 +13,7 @@
 #include "gateway/lane/guard.h"
 #include "gateway/pipeline/pipeline.h"
 
-enum { CONFIG_BUSES_MAX = 8, CONFIG_DEVICES_MAX = IO_DEVICES_MAX, CONFIG_CAMERAS_MAX = 8 };
+enum { CONFIG_BUSES_MAX = 32, CONFIG_DEVICES_MAX = IO_DEVICES_MAX, CONFIG_CAMERAS_MAX = 8 };
 enum { CONFIG_PROFILES_MAX = 16 }; /* different ones that the devices name */
 
 struct config_device {
@@ -31,7 +31,11 @@ struct config_device {
 };
 
 struct config_lane {
-    struct pipeline_lane lane; /* wired masks are filled in from the devices */
+    struct pipeline_lane
+        lane;            /* wired masks and what profiles know are filled in from the devices */
+    bool feedback_given; /* by the lane itself or by a profile */
+    bool auto_close_given;
+    bool raise_given;
     char bus[16];
     struct config_device devices[CONFIG_DEVICES_MAX];
     size_t device_count;
