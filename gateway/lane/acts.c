@@ -46,8 +46,11 @@ bool commit_ask(struct lane_ctx *x, const struct lane_commit *commit, struct lan
 
 static void raise_committed(struct lane_ctx *x, const struct lane_commit *commit)
 {
-    const struct lane_vehicle *v = queue_at_boom(x);
+    struct lane_vehicle *v = queue_at_boom(x);
     enum lane_refusal refusal = boom_cannot_raise(x, false);
+    if (refusal == LANE_REFUSAL_NONE && x->s->out_of_service) {
+        refusal = LANE_REFUSAL_OUT_OF_SERVICE;
+    }
     if (refusal == LANE_REFUSAL_NONE && x->s->hold_count > 0) {
         refusal = LANE_REFUSAL_HELD;
     }
@@ -58,6 +61,7 @@ static void raise_committed(struct lane_ctx *x, const struct lane_commit *commit
         refuse(x, commit->act, refusal);
         return;
     }
+    inspection_over(x, v, commit->act);
     boom_raise(x, LANE_CAUSE_OFFICER, commit->passage, commit->act);
     reply(x, commit->act, LANE_REPLY_DONE, LANE_REFUSAL_NONE);
 }
@@ -78,9 +82,14 @@ static void committed(struct lane_ctx *x, const struct lane_commit *commit)
     case COMMIT_LOWER:
         if (boom_may_lower(x)) {
             boom_lower(x);
+        } else if (maintained_may_let_go(x)) {
+            maintained_let_go(x);
         } else {
             refuse(x, 0, LANE_REFUSAL_NOT_CLEAR);
         }
+        break;
+    case COMMIT_CONVOY:
+        convoy_committed(x, commit);
         break;
     case COMMIT_NONE:
         break;
@@ -143,7 +152,8 @@ void commit_tick(struct lane_ctx *x)
         /* The slot of a hold waits for what the journal still writes; a motion does not happen
          * late. */
         slot->act = 0;
-        if (slot->kind == COMMIT_RAISE || slot->kind == COMMIT_LOWER) {
+        if (slot->kind == COMMIT_RAISE || slot->kind == COMMIT_LOWER ||
+            slot->kind == COMMIT_CONVOY) {
             *slot = (struct lane_commit){0};
         }
     }
@@ -154,22 +164,23 @@ void commit_tick(struct lane_ctx *x)
 
 /* ---- acts ---- */
 
-static struct lane_record *record_act(struct lane_ctx *x, const struct lane_act_event *act,
-                                      enum lane_class class)
+struct lane_record *act_record(struct lane_ctx *x, const struct lane_act_event *act,
+                               enum lane_record_kind kind, enum lane_class class)
 {
-    struct lane_record *record = add_record(x, LANE_RECORD_ACT, class);
+    struct lane_record *record = add_record(x, kind, class);
     const struct lane_vehicle *v = queue_at_boom(x);
     record->act = act->act;
+    record->act_kind = act->kind;
     record->passage = v ? v->passage : 0;
     return record;
 }
 
-static void done(struct lane_ctx *x, const struct lane_act_event *act)
+void act_done(struct lane_ctx *x, const struct lane_act_event *act)
 {
     reply(x, act->act, LANE_REPLY_DONE, LANE_REFUSAL_NONE);
 }
 
-static enum lane_refusal cannot_commit(const struct lane_ctx *x)
+enum lane_refusal act_cannot_commit(const struct lane_ctx *x)
 {
     return !x->s->journal_commits ? LANE_REFUSAL_JOURNAL
            : !commit_free(x)      ? LANE_REFUSAL_BUSY
@@ -191,16 +202,33 @@ static enum lane_refusal cannot_release(const struct lane_ctx *x, const struct l
     if (commit_pending(x, COMMIT_RELEASE, hold->id)) {
         return LANE_REFUSAL_BUSY;
     }
-    return cannot_commit(x);
+    return act_cannot_commit(x);
 }
 
-static void refuse_act(struct lane_ctx *x, const struct lane_act_event *act,
-                       enum lane_refusal refusal)
+void act_refuse(struct lane_ctx *x, const struct lane_act_event *act, enum lane_refusal refusal)
 {
     if (refusal == LANE_REFUSAL_JOURNAL) {
         set_alarm(x, EVENT_LANE_COMMIT_REFUSED, true, 0);
     }
     refuse(x, act->act, refusal);
+    x->out->records[x->out->record_count - 1].act_kind = act->kind;
+}
+
+void act_name_hits(const struct lane_ctx *x, struct lane_record *record)
+{
+    const struct lane_vehicle *v = queue_at_boom(x);
+    record->passage = v ? v->passage : 0;
+    record->hit_count = v ? v->hit_count : 0;
+    for (uint8_t i = 0; i < record->hit_count; i++) {
+        record->hits[i] = v->hits[i].hit;
+    }
+}
+
+void act_ask(struct lane_ctx *x, const struct lane_commit *commit, struct lane_record *record)
+{
+    bool asked = commit_ask(x, commit, record);
+    reply(x, commit->act, asked ? LANE_REPLY_PENDING : LANE_REPLY_REFUSED,
+          asked ? LANE_REFUSAL_NONE : LANE_REFUSAL_BUSY);
 }
 
 static void act_release(struct lane_ctx *x, const struct lane_act_event *act)
@@ -208,77 +236,80 @@ static void act_release(struct lane_ctx *x, const struct lane_act_event *act)
     const struct lane_hold *hold = hold_find(x, act->hold);
     enum lane_refusal refusal = cannot_release(x, hold, act);
     if (refusal != LANE_REFUSAL_NONE) {
-        refuse_act(x, act, refusal);
+        act_refuse(x, act, refusal);
         return;
     }
     hold_record(x, hold, LANE_RECORD_HOLD_RELEASE, LANE_CLASS_RELEASING);
     struct lane_commit commit = {.kind = COMMIT_RELEASE, .act = act->act, .hold = hold->id};
-    bool asked = commit_ask(x, &commit, &x->out->records[x->out->record_count - 1]);
-    reply(x, act->act, asked ? LANE_REPLY_PENDING : LANE_REPLY_REFUSED,
-          asked ? LANE_REFUSAL_NONE : LANE_REFUSAL_BUSY);
+    act_ask(x, &commit, &x->out->records[x->out->record_count - 1]);
 }
 
-/* A raise for a vehicle with an open hit, or for one nobody knows while an alert is open. */
-static bool raise_releases(const struct lane_ctx *x)
+bool act_raise_releases(const struct lane_ctx *x)
 {
     const struct lane_vehicle *v = queue_at_boom(x);
     return v ? v->open_hit : has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE);
 }
 
-static void act_raise(struct lane_ctx *x, const struct lane_act_event *act)
+static enum lane_refusal cannot_raise(const struct lane_ctx *x, const struct lane_act_event *act)
 {
     enum lane_refusal refusal = boom_cannot_raise(x, false);
-    bool releases = raise_releases(x);
+    if (refusal == LANE_REFUSAL_NONE && x->s->out_of_service) {
+        refusal = LANE_REFUSAL_OUT_OF_SERVICE; /* somebody may work at the barrier */
+    }
     if (refusal == LANE_REFUSAL_NONE && x->s->hold_count > 0) {
         refusal = LANE_REFUSAL_HELD;
     }
-    if (refusal == LANE_REFUSAL_NONE && releases) {
-        refusal = act->named ? cannot_commit(x) : LANE_REFUSAL_NOT_NAMED;
+    if (refusal == LANE_REFUSAL_NONE && inspection_due(x, queue_at_boom(x)) && !act->named) {
+        refusal = LANE_REFUSAL_NOT_NAMED;
     }
+    if (refusal == LANE_REFUSAL_NONE && act_raise_releases(x)) {
+        refusal = act->named ? act_cannot_commit(x) : LANE_REFUSAL_NOT_NAMED;
+    }
+    return refusal;
+}
+
+static void act_raise(struct lane_ctx *x, const struct lane_act_event *act)
+{
+    enum lane_refusal refusal = cannot_raise(x, act);
     if (refusal != LANE_REFUSAL_NONE) {
-        refuse_act(x, act, refusal);
+        act_refuse(x, act, refusal);
         return;
     }
-    const struct lane_vehicle *v = queue_at_boom(x);
+    struct lane_vehicle *v = queue_at_boom(x);
     uint64_t passage = v ? v->passage : 0;
-    if (!releases) {
-        (void)record_act(x, act, LANE_CLASS_ROUTINE);
+    if (!act_raise_releases(x)) {
+        (void)act_record(x, act, LANE_RECORD_ACT, LANE_CLASS_ROUTINE);
+        inspection_over(x, v, act->act);
         boom_raise(x, LANE_CAUSE_OFFICER, passage, act->act);
-        done(x, act);
+        act_done(x, act);
         return;
     }
-    struct lane_record *record = add_record(x, LANE_RECORD_RAISE, LANE_CLASS_RELEASING);
-    record->passage = passage;
-    record->hit_count = v ? v->hit_count : 0;
-    for (uint8_t i = 0; i < record->hit_count; i++) {
-        record->hits[i] = v->hits[i].hit;
-    }
+    struct lane_record *record = act_record(x, act, LANE_RECORD_RAISE, LANE_CLASS_RELEASING);
+    act_name_hits(x, record);
     struct lane_commit commit = {.kind = COMMIT_RAISE, .act = act->act, .passage = passage};
-    bool asked = commit_ask(x, &commit, record);
-    reply(x, act->act, asked ? LANE_REPLY_PENDING : LANE_REPLY_REFUSED,
-          asked ? LANE_REFUSAL_NONE : LANE_REFUSAL_BUSY);
+    act_ask(x, &commit, record);
 }
 
 static void act_emergency_raise(struct lane_ctx *x, const struct lane_act_event *act)
 {
     enum lane_refusal refusal = boom_cannot_raise(x, true);
     if (refusal != LANE_REFUSAL_NONE) {
-        refuse_act(x, act, refusal);
+        act_refuse(x, act, refusal);
         return;
     }
-    (void)record_act(x, act, LANE_CLASS_PROTECTIVE);
+    (void)act_record(x, act, LANE_RECORD_ACT, LANE_CLASS_PROTECTIVE);
     boom_raise(x, LANE_CAUSE_EMERGENCY, 0, act->act);
-    done(x, act);
+    act_done(x, act);
 }
 
 static void act_stop(struct lane_ctx *x, const struct lane_act_event *act)
 {
-    (void)record_act(x, act, LANE_CLASS_PROTECTIVE);
+    (void)act_record(x, act, LANE_RECORD_ACT, LANE_CLASS_PROTECTIVE);
     x->s->stopped = true;
     x->s->go = false;
     set_alarm(x, EVENT_LANE_STOPPED, true, 0);
     boom_stop(x, LANE_CAUSE_OFFICER, act->act);
-    done(x, act);
+    act_done(x, act);
 }
 
 /* Alarms that stay until somebody has looked. */
@@ -286,8 +317,9 @@ static void act_ack(struct lane_ctx *x, const struct lane_act_event *act)
 {
     static const enum log_event_id latched[] = {
         EVENT_LANE_CONFIRM_VEHICLE, EVENT_LANE_FOREIGN_MOTION,    EVENT_LANE_ORDER_FAILED,
-        EVENT_LANE_UNCONFIRMED,     EVENT_LANE_HELD_VEHICLE_GONE, EVENT_LANE_COMMIT_REFUSED};
-    (void)record_act(x, act, LANE_CLASS_PROTECTIVE);
+        EVENT_LANE_UNCONFIRMED,     EVENT_LANE_HELD_VEHICLE_GONE, EVENT_LANE_COMMIT_REFUSED,
+        EVENT_LANE_CONVOY_HIT};
+    (void)act_record(x, act, LANE_RECORD_ACT, LANE_CLASS_PROTECTIVE);
     for (size_t i = 0; i < sizeof(latched) / sizeof(latched[0]); i++) {
         set_alarm(x, latched[i], false, 0);
     }
@@ -297,9 +329,10 @@ static void act_ack(struct lane_ctx *x, const struct lane_act_event *act)
     if (!input_on(x, INPUT_BOOM_OFF)) {
         set_alarm(x, EVENT_LANE_RUN_THROUGH, false, 0);
     }
+    safety_inputs_ack(x);
     sirens_off(x);
     queue_confirm(x);
-    done(x, act);
+    act_done(x, act);
 }
 
 void act_take(struct lane_ctx *x, const struct lane_act_event *act)
@@ -307,7 +340,7 @@ void act_take(struct lane_ctx *x, const struct lane_act_event *act)
     switch (act->kind) {
     case LANE_ACT_HOLD:
         hold_by_officer(x, act->act);
-        done(x, act);
+        act_done(x, act);
         break;
     case LANE_ACT_RELEASE:
         act_release(x, act);
@@ -323,6 +356,24 @@ void act_take(struct lane_ctx *x, const struct lane_act_event *act)
         break;
     case LANE_ACT_ACK:
         act_ack(x, act);
+        break;
+    case LANE_ACT_INSPECTED:
+        inspection_act(x, act);
+        break;
+    case LANE_ACT_CONVOY:
+        convoy_act(x, act);
+        break;
+    case LANE_ACT_CONVOY_END:
+        convoy_end_act(x, act);
+        break;
+    case LANE_ACT_OUT_OF_SERVICE:
+    case LANE_ACT_IN_SERVICE:
+    case LANE_ACT_TEST_RAISE:
+    case LANE_ACT_TEST_STOP:
+    case LANE_ACT_TEST_LOWER:
+        service_act(x, act);
+        break;
+    case LANE_ACT_COUNT:
         break;
     }
 }

@@ -27,13 +27,20 @@ static bool energised(const struct lane_scan *scan, enum lane_output output)
     return (scan->outputs & scan->outputs_wired & OUTPUT_BIT(output)) != 0;
 }
 
+/* Limits that contradict each other are a fault of the barrier like any other. */
+static bool at_fault(const struct lane_scan *scan)
+{
+    return active(scan, INPUT_FAULT) ||
+           (active(scan, INPUT_LIMIT_OPEN) && active(scan, INPUT_LIMIT_CLOSED));
+}
+
 /* Rule 7: a lower of ours needs both detectors, now. */
 static bool detectors_healthy(const struct lane_scan *scan)
 {
     return active(scan, INPUT_PERSON_OK) && active(scan, INPUT_DETECTOR_OK);
 }
 
-/* A lower of ours runs, or somebody's coil is on. */
+/* A lower of ours runs, a raise contact was let go of, or somebody's coil is on. */
 static bool is_lowering(const struct guard *g, const struct lane_scan *scan)
 {
     bool down = active(scan, INPUT_LIMIT_CLOSED) && !active(scan, INPUT_LIMIT_OPEN);
@@ -54,6 +61,12 @@ static void add(struct lane_order out[GUARD_ORDERS_MAX], uint32_t *count, const 
                             .pulse_ms = pulse_ms,
                             .emergency = true,
                             .expires = mono_add_ms(guard->latest.at, guard->config->order_life_ms)};
+}
+
+/* Ordered raises of such a lane are kept, so are the guard's. */
+static uint32_t raise_pulse_ms(const struct guard *g)
+{
+    return g->config->raise_maintained ? 0 : g->config->pulse_ms;
 }
 
 /* The guard's raise is over and the boom not up. */
@@ -83,14 +96,15 @@ uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
     if (active(scan, INPUT_LIMIT_OPEN)) {
         g->raising = false;
     }
-    bool danger = (under || !detectors_healthy(scan)) && is_lowering(g, scan);
+    bool unsafe = under || (!g->config->raise_maintained && !detectors_healthy(scan));
+    bool danger = unsafe && is_lowering(g, scan);
     bool again = g->raising && g->raise_failed;
     if ((scan->active & scan->wired & HANDS_OFF) != 0) {
         return 0;
     }
     if (!danger && !again) {
         if (must_repeat(g, scan)) {
-            add(out, &count, g, OUTPUT_RAISE, true, g->config->pulse_ms);
+            add(out, &count, g, OUTPUT_RAISE, true, raise_pulse_ms(g));
         }
         return count;
     }
@@ -102,7 +116,7 @@ uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
     g->lowering_until = scan->at;
     add(out, &count, g, OUTPUT_LOWER, false, 0);
     add(out, &count, g, OUTPUT_STOP, true, g->config->stop_pulse_ms);
-    add(out, &count, g, OUTPUT_RAISE, true, g->config->pulse_ms);
+    add(out, &count, g, OUTPUT_RAISE, true, raise_pulse_ms(g));
     return count;
 }
 
@@ -119,8 +133,31 @@ static bool allows_raise(const struct guard *g, const struct lane_order *order,
     if (mono_before(now, g->lower_until) || (energised(latest, OUTPUT_LOWER) && !g->raising)) {
         return veto(reason, "lower is energised");
     }
-    if (active(latest, INPUT_FAULT) && !order->emergency) {
+    if (at_fault(latest) && !order->emergency) {
         return veto(reason, "the barrier reports a fault");
+    }
+    return true;
+}
+
+/* Rules 1, 3 and 4 for all that makes the boom come down. */
+static bool way_is_clear(const struct guard *g, const struct lane_scan *latest,
+                         struct mono_time now, char reason[GUARD_REASON_SIZE])
+{
+    if ((latest->wired & ~latest->active & INPUT_BIT(INPUT_MAINS_OK)) != 0) {
+        return veto(reason, "the mains are lost");
+    }
+    if ((latest->active & latest->wired & UNDER) != 0) {
+        return veto(reason, "something is under the boom");
+    }
+    if (g->free_since.ns == INT64_MAX ||
+        mono_diff_ms(now, g->free_since) < (int64_t)g->config->clear_ms) {
+        return veto(reason, "not clear under the boom for long enough");
+    }
+    if (at_fault(latest) || active(latest, INPUT_BOOM_OFF)) {
+        return veto(reason, "the barrier reports a fault");
+    }
+    if (!active(latest, INPUT_LIMIT_OPEN)) {
+        return veto(reason, "the boom is not fully open");
     }
     return true;
 }
@@ -131,26 +168,38 @@ static bool allows_lower(const struct guard *g, const struct lane_scan *latest,
     if (!g->config->lower_automatically) {
         return veto(reason, "this lane declares no lowering by the gateway");
     }
+    if (g->config->feedback != FEEDBACK_BOTH || g->config->raise_maintained) {
+        return veto(reason, "this barrier is not lowered by an output");
+    }
     if (!detectors_healthy(latest)) {
         return veto(reason, "a detector is not healthy");
     }
     if (mono_before(now, g->raise_until) || energised(latest, OUTPUT_RAISE) || g->raising) {
         return veto(reason, "raise is energised");
     }
-    if ((latest->active & latest->wired & UNDER) != 0) {
-        return veto(reason, "something is under the boom");
+    return way_is_clear(g, latest, now, reason);
+}
+
+/* Letting go of a maintained raise is a lower. Under emergency stop and local control the barrier's
+ * own hardware holds the boom, and our order must not go on when the key is turned back. */
+static bool allows_off(const struct guard *g, const struct lane_order *order,
+                       const struct lane_scan *latest, struct mono_time now,
+                       char reason[GUARD_REASON_SIZE])
+{
+    if (order->output != OUTPUT_RAISE || !g->config->raise_maintained) {
+        return true;
     }
-    if (g->free_since.ns == INT64_MAX ||
-        mono_diff_ms(now, g->free_since) < (int64_t)g->config->clear_ms) {
-        return veto(reason, "not clear under the boom for long enough");
+    if (order->id != 0 && mono_before(order->expires, now)) {
+        return veto(reason, "the order came too late");
     }
-    if (active(latest, INPUT_FAULT) || active(latest, INPUT_BOOM_OFF)) {
-        return veto(reason, "the barrier reports a fault");
+    if (!latest->contact) {
+        return veto(reason, "no contact with the lane's devices");
     }
-    if (!active(latest, INPUT_LIMIT_OPEN)) {
-        return veto(reason, "the boom is not fully open");
+    if ((latest->active & latest->wired & HANDS_OFF) != 0) {
+        return true;
     }
-    return true;
+    return g->raising ? veto(reason, "the guard keeps the boom up")
+                      : way_is_clear(g, latest, now, reason);
 }
 
 bool guard_allows(void *ctx, const struct lane_order *order, const struct lane_scan *latest,
@@ -159,7 +208,7 @@ bool guard_allows(void *ctx, const struct lane_order *order, const struct lane_s
     const struct guard *g = ctx;
     bool motion = order->output == OUTPUT_RAISE || order->output == OUTPUT_LOWER;
     if (!order->on) {
-        return true;
+        return allows_off(g, order, latest, now, reason);
     }
     if (mono_before(order->expires, now)) {
         return veto(reason, "the order came too late");
@@ -203,6 +252,10 @@ void guard_wrote(void *ctx, const struct lane_order *order, bool done, struct mo
         }
     } else if (order->output == OUTPUT_RAISE) {
         note_coil(&g->raise_until, g, order, done, now);
+        if (!order->on && g->config->raise_maintained) { /* it closes by itself from here */
+            g->lowering_until =
+                mono_add_ms(now, (int64_t)g->config->auto_close_ms + g->config->travel_ms);
+        }
         if (order->on && done) {
             g->lowering_until = now;
         }

@@ -1,7 +1,8 @@
 /*
  * The guard of one lane's boom: safety rules 1 to 3 and 7 at the wire, in the bus thread, on the
  * scan that shows the danger. It vetoes what the lane's state machine (a queue away) could not know
- * yet, and stops and raises a boom that comes down on something. It never lowers. Pure: time comes
+ * yet, and stops and raises a boom that comes down on something. It never lowers. Letting go of a
+ * maintained raise counts as a lower. Pure: time comes
  * with each call; one owner, the bus thread.
  *
  * Scan -> up to three orders: lower off, stop, raise. The raise is repeated until the boom is up: a

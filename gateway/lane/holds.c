@@ -255,7 +255,7 @@ static void pulse(struct lane_ctx *x, enum lane_output output)
 
 void hold_announce(struct lane_ctx *x, struct lane_vehicle *v)
 {
-    if (v->announced || (!v->siren && !v->strobe)) {
+    if (v->announced || (!v->siren && !v->strobe) || x->s->out_of_service) {
         return;
     }
     v->announced = true;

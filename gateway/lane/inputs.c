@@ -1,17 +1,20 @@
 /*
  * Scans: contact, debounce, the loops handed to the queue. What protects counts at once, what
- * releases must be stable for debounce_ms: presence, obstacle, local control, emergency stop, fault
- * and boom-off become active at once and inactive late; limits are left at once and reached late,
- * and so is the health of detectors; entry and exit loops change late both ways.
+ * releases must be stable for debounce_ms: presence, obstacle, local control, emergency stop,
+ * fault, boom-off, fire raise and panic become active at once and inactive late; limits are left at
+ * once and reached late, and so is the health of detectors and mains; entry and exit loops change
+ * late both ways.
  */
 #include "gateway/lane/private.h"
 
 enum {
     ON_AT_ONCE = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_OBSTACLE) |
                  INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_EMERGENCY_STOP) |
-                 INPUT_BIT(INPUT_FAULT) | INPUT_BIT(INPUT_BOOM_OFF),
+                 INPUT_BIT(INPUT_FAULT) | INPUT_BIT(INPUT_BOOM_OFF) | INPUT_BIT(INPUT_FIRE_RAISE) |
+                 INPUT_BIT(INPUT_PANIC),
     OFF_AT_ONCE = INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_LIMIT_CLOSED) |
-                  INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK)
+                  INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK) |
+                  INPUT_BIT(INPUT_MAINS_OK)
 };
 
 static void debounce(struct lane_ctx *x)
@@ -52,11 +55,22 @@ static void lose_contact(struct lane_ctx *x)
     }
 }
 
+/* A barrier with a timer of its own counts from being open, and anew when its loop clears. */
+static void follow_timer(struct lane_ctx *x, uint32_t rose, uint32_t fell)
+{
+    bool counts = (rose & INPUT_BIT(INPUT_LIMIT_OPEN)) || (fell & AT_THE_BOOM);
+    if (x->c->auto_close == AUTO_CLOSE_TIMER && counts && (x->s->inputs & AT_THE_BOOM) == 0) {
+        boom_may_close_from_now(x);
+    }
+}
+
 /* After the debounced inputs may have changed. */
 static void follow_inputs(struct lane_ctx *x, uint32_t before)
 {
     uint32_t now = x->s->inputs;
+    safety_inputs_follow(x, now & ~before);
     queue_loops(x, now & ~before, before & ~now);
+    follow_timer(x, now & ~before, before & ~now);
 }
 
 void inputs_scan(struct lane_ctx *x, const struct lane_scan *scan)

@@ -29,17 +29,20 @@ enum {
     LANE_COMMITS_MAX = 4,  /* releasing acts waiting for the journal */
     LANE_DIRECT_MAX_M = 8, /* without an entry loop the camera must look at the boom itself */
     LANE_ORDERS_MAX = 16,  /* of one step */
-    LANE_RECORDS_MAX = 24, /* of one step */
-    LANE_ALARMS_MAX = 24,  /* of one step */
+    LANE_RECORDS_MAX = 32, /* of one step */
+    LANE_ALARMS_MAX = 48,  /* of one step */
     LANE_REPLIES_MAX = 6,  /* of one step */
-    LANE_RAISES_MAX = 3    /* automatic raises for one vehicle, then an officer is asked */
+    LANE_RAISES_MAX = 3,   /* automatic raises for one vehicle, then an officer is asked */
+    LANE_CONVOY_MAX_MS = 2 * 3600 * 1000,
+    LANE_HAND_LOWER_MS = 60000 /* guided test: the technician lowers within this */
 };
 
 /* ---- configuration ---- */
 
 enum lane_mode {
     LANE_NORMALLY_CLOSED, /* raises for a cleared vehicle, holds by not raising */
-    LANE_NORMALLY_OPEN    /* holds by red light only */
+    LANE_NORMALLY_OPEN,   /* holds by red light only */
+    LANE_CHECK_POINT      /* as normally closed; every vehicle is due unless the rules say not */
 };
 
 enum lane_fail_policy {
@@ -47,7 +50,16 @@ enum lane_fail_policy {
     LANE_FAIL_ALARM /* alarm and yellow only; a closed boom still opens for cleared vehicles only */
 };
 
-enum lane_auto_close { AUTO_CLOSE_NONE, AUTO_CLOSE_LOOP /* barrier closes when its loop clears */ };
+enum lane_auto_close {
+    AUTO_CLOSE_NONE,
+    AUTO_CLOSE_LOOP, /* barrier closes when its loop clears */
+    AUTO_CLOSE_TIMER /* barrier closes by its own timer, counted from open and from its loop clear
+                      */
+};
+
+/* Which limit switches the barrier reports. What they do not say is judged by travel time and shown
+ * as presumed; with none the position stays unknown: raise only, holds by red light only. */
+enum lane_feedback { FEEDBACK_BOTH, FEEDBACK_OPEN, FEEDBACK_CLOSED, FEEDBACK_NONE };
 
 /* lane_config_defaults fills every field; times in ms. */
 struct lane_config {
@@ -77,8 +89,18 @@ struct lane_config {
     uint32_t blind_ms;       /* matchd silent for so long: blind */
     uint32_t commit_wait_ms; /* releasing act refused when its commit takes longer */
     uint32_t withdraw_retry_ms; /* a withdrawal whose commit failed is tried again after this */
+    uint32_t
+        read_missing_ms; /* somebody stands here unread: camera triggered, then officer asked */
+    enum lane_feedback feedback;
     enum lane_auto_close auto_close;
-    uint32_t auto_close_ms; /* declared: the barrier begins to close within this of its loop free */
+    /* Declared: the barrier begins to close within this of its loop free, or of being open (timer).
+     * A closing that begins then, over nobody, is its maker's function and not foreign_motion. */
+    uint32_t auto_close_ms;
+    /* The barrier is up as long as its raise contact is energised and closes by itself once that is
+     * released. Releasing it is a lower: after a vehicle left, clear for clear_ms, committed first,
+     * the guard agreeing; with auto_close and without an output `lower` only. Emergency stop and
+     * local control alone release it at once: there the barrier's own hardware holds the boom. */
+    bool raise_maintained;
     /* Rule 7. All must be true, both detectors healthy and the guided test recent, or nothing is
      * lowered automatically. Never with auto_close loop, never in a normally open lane. */
     bool lower_automatically;
@@ -101,10 +123,20 @@ struct lane_hit {
     bool holds; /* the rules let this hit hold */
 };
 
+enum lane_inspect { LANE_INSPECT_UNSAID, LANE_INSPECT_NOT, LANE_INSPECT_DUE };
+
 struct lane_passage_event {
     uint64_t passage;         /* id, > 0; a second event of the same id adds to the first */
     struct decision decision; /* folded over the hits */
     bool cleared; /* completed authenticated read, no open hit, list fresh, no inspection due */
+    /* What the rules say of an inspection, drawn once a passage. Of several events the highest
+     * counts; LANE_INSPECT_UNSAID is due in a check_point lane and not due elsewhere. The lane
+     * judges it apart from `cleared`, which need not be taken back for it. */
+    enum lane_inspect inspect;
+    /* A completed authenticated read of a vehicle on the signed exempt list that is valid now. It
+     * opens without `cleared` and decision.raise, and is due for no inspection; nothing else is
+     * waived: no open hit, order, officer's hold, doubt or fail policy. */
+    bool exempt; /* of several events the last counts, as with `cleared` */
     enum read_authenticity authenticity;
     /* Read anew: the vehicle is there, even if the lane follows it no more. Then with all its hits,
      * otherwise with those that are new. */
@@ -124,13 +156,33 @@ enum lane_act_kind {
     LANE_ACT_RAISE,           /* releasing when the vehicle has an open hit, else routine */
     LANE_ACT_EMERGENCY_RAISE, /* now; only local control and emergency stop withstand it */
     LANE_ACT_STOP,            /* now, and until the next raise by an officer */
-    LANE_ACT_ACK              /* latched alarms end; the order counts again if nobody is unseen */
+    LANE_ACT_ACK,             /* latched alarms end; the order counts again if nobody is unseen */
+    /* The vehicle `passage` was inspected: routine, named. It opens then if it is cleared
+     * otherwise; a named raise says the same of the vehicle at the boom. */
+    LANE_ACT_INSPECTED,
+    /* Open for everybody, `for_ms` long at most LANE_CONVOY_MAX_MS; releasing, named. Ended by
+     * time, LANE_ACT_CONVOY_END (named), an officer's hold or stop, emergency stop, local control,
+     * fault, fire raise, foreign motion, run-through, out of service. Its end lowers nothing. */
+    LANE_ACT_CONVOY,
+    LANE_ACT_CONVOY_END,
+    /* Nothing automatic any more, red; holds stay open, emergency raise and stop work. Named. */
+    LANE_ACT_OUT_OF_SERVICE,
+    LANE_ACT_IN_SERVICE, /* named */
+    /* The guided barrier test, out of service only. The gateway itself never lowers in it: for
+     * LANE_ACT_TEST_LOWER the technician lowers with the barrier's own key or fob within
+     * LANE_HAND_LOWER_MS, and that closing is not foreign_motion. */
+    LANE_ACT_TEST_RAISE,
+    LANE_ACT_TEST_STOP,
+    LANE_ACT_TEST_LOWER,
+    LANE_ACT_COUNT
 };
 
 struct lane_act_event {
     uint64_t act; /* the caller's number, > 0: stands in records and the reply */
     enum lane_act_kind kind;
     uint64_t hold;      /* LANE_ACT_RELEASE: hold id */
+    uint64_t passage;   /* LANE_ACT_INSPECTED: which vehicle; 0 = the unread one at the boom */
+    uint32_t for_ms;    /* LANE_ACT_CONVOY: how long */
     bool named;         /* a named officer with a reason: without it a release is refused */
     bool second_person; /* checked by the caller: another officer confirmed (priority 1) */
 };
@@ -143,6 +195,15 @@ struct lane_restore_event {
     uint8_t priority;
     uint8_t hit_count; /* 0: an officer's own hold */
     struct lane_hit hits[LANE_HITS_MAX];
+};
+
+/* What else the journal says of a lane, before the first scan; once a lane that has something to
+ * restore. From LANE_RECORD_OUT_OF_SERVICE without a later LANE_RECORD_IN_SERVICE: it stays out.
+ * From LANE_RECORD_CONVOY without a later LANE_RECORD_CONVOY_ENDED: it has ended with the program;
+ * the lane records that end. */
+struct lane_restore_service_event {
+    bool out_of_service;
+    bool convoy;
 };
 
 enum lane_event_kind {
@@ -159,6 +220,7 @@ enum lane_event_kind {
     LANE_EVENT_JOURNAL,     /* whether it can commit */
     LANE_EVENT_GUIDED_TEST, /* the recorded test showed the hardware stopping a lower */
     LANE_EVENT_RESTORE,
+    LANE_EVENT_RESTORE_SERVICE,
     LANE_EVENT_TICK /* at lane_next_deadline, or any time */
 };
 
@@ -179,6 +241,7 @@ struct lane_event {
         bool journal_commits;
         int64_t guided_test_valid_ms; /* from now to 12 months after the test; <= 0: none */
         struct lane_restore_event restore;
+        struct lane_restore_service_event restore_service;
     } u;
 };
 
@@ -199,7 +262,10 @@ enum lane_cause {
     LANE_CAUSE_EMERGENCY, /* emergency raise */
     LANE_CAUSE_FOREIGN,   /* stop on foreign motion */
     LANE_CAUSE_SAFETY,    /* obstacle, local control, emergency stop, fault */
-    LANE_CAUSE_LOWER      /* automatic lowering after a vehicle left (rule 7) */
+    LANE_CAUSE_LOWER,     /* automatic lowering after a vehicle left (rule 7) */
+    LANE_CAUSE_CONVOY,    /* an officer's convoy keeps the boom up */
+    LANE_CAUSE_FIRE,      /* fire raise input */
+    LANE_CAUSE_TEST       /* guided barrier test */
 };
 
 /* Boom orders (raise, lower, stop) are journaled by the caller as `order`, with their outcome;
@@ -231,7 +297,18 @@ enum lane_record_kind {
     LANE_RECORD_RUN_THROUGH,
     LANE_RECORD_LEFT,        /* a passage's vehicle left the lane: the passage is complete */
     LANE_RECORD_HOLD_JOINED, /* further hits joined an open hold, waiting or active */
-    LANE_RECORD_HOLD_KEPT    /* a release came on record after it was refused: the hold goes on */
+    LANE_RECORD_HOLD_KEPT,   /* a release came on record after it was refused: the hold goes on */
+    LANE_RECORD_CONVOY, /* releasing: an officer's convoy, for_ms long; in force once committed */
+    LANE_RECORD_CONVOY_ENDED,
+    LANE_RECORD_CONVOY_HIT, /* a vehicle that would be held passes in a convoy: passage, hits */
+    LANE_RECORD_OUT_OF_SERVICE,
+    LANE_RECORD_IN_SERVICE,
+    LANE_RECORD_INSPECTED, /* an officer's inspection of `passage` is over */
+    LANE_RECORD_FIRE_RAISE,
+    LANE_RECORD_MAINS_LOST,
+    LANE_RECORD_MAINS_BACK,
+    LANE_RECORD_RETRIGGER, /* somebody stands unread: the app triggers the lane's cameras */
+    LANE_RECORD_COUNT
 };
 
 enum boom_state {
@@ -262,19 +339,29 @@ enum lane_refusal {
     LANE_REFUSAL_FAULT,
     LANE_REFUSAL_NO_CONTACT,
     LANE_REFUSAL_NO_BOOM,
-    LANE_REFUSAL_NOT_CLEAR, /* lower: presence, obstacle, detector, test, … */
+    LANE_REFUSAL_NOT_CLEAR,      /* lower: presence, obstacle, detector, test, … */
+    LANE_REFUSAL_NO_INSPECTION,  /* that vehicle is not here, or not due */
+    LANE_REFUSAL_CONVOY_TIME,    /* none, or longer than LANE_CONVOY_MAX_MS */
+    LANE_REFUSAL_NO_CONVOY,      /* there is none to end */
+    LANE_REFUSAL_OUT_OF_SERVICE, /* the lane is out of service */
+    LANE_REFUSAL_IN_SERVICE,     /* a test needs the lane out of service */
+    LANE_REFUSAL_FIRE,           /* the fire raise is not acknowledged yet */
+    LANE_REFUSAL_ALARM,          /* foreign motion or run-through is not acknowledged yet */
+    LANE_REFUSAL_STOPPED,        /* an officer's stop holds: an officer's raise ends it */
     LANE_REFUSAL_COUNT
 };
 
 struct lane_record {
     enum lane_record_kind kind;
     enum lane_class class;
-    uint64_t commit;  /* > 0: answer with LANE_EVENT_COMMIT */
-    uint64_t hold;    /* 0 = none */
-    uint64_t passage; /* 0 = none */
-    uint64_t act;     /* 0 = none: the lane itself */
-    uint8_t place;    /* HOLD_WAITING: vehicles ahead */
-    uint8_t priority; /* of the hold */
+    uint64_t commit;             /* > 0: answer with LANE_EVENT_COMMIT */
+    uint64_t hold;               /* 0 = none */
+    uint64_t passage;            /* 0 = none */
+    uint64_t act;                /* 0 = none: the lane itself */
+    enum lane_act_kind act_kind; /* ACT, and REFUSED with an act: which */
+    uint32_t for_ms;             /* CONVOY */
+    uint8_t place;               /* HOLD_WAITING: vehicles ahead */
+    uint8_t priority;            /* of the hold */
     uint8_t hit_count;
     uint64_t hits[LANE_HITS_MAX]; /* journal hit ids of the hold or raise */
     enum boom_state boom;
@@ -331,6 +418,10 @@ enum lane_timer {
     TIMER_RETRY,     /* next attempt at a raise */
     TIMER_LIGHTS,    /* lights must read back as ordered */
     TIMER_GUIDED,    /* guided test valid until */
+    TIMER_CONVOY,    /* the convoy ends */
+    TIMER_UNREAD,    /* somebody stands here unread: the next step is due */
+    TIMER_BOUNCE,    /* a limit just left may still bounce */
+    TIMER_BY_HAND,   /* guided test: until then a closing is the technician's */
     TIMER_COMMIT,    /* + LANE_COMMITS_MAX */
     TIMER_WITHDRAW = TIMER_COMMIT + LANE_COMMITS_MAX,
     TIMER_DEBOUNCE, /* + INPUT_COUNT */
@@ -351,12 +442,16 @@ struct lane_vehicle {
     uint64_t passage; /* 0: seen by a loop only */
     bool cleared;
     bool authenticated;
-    bool raise;     /* the rules would open for it */
-    bool open_hit;  /* some hit, holding or not, not withdrawn or released */
-    bool was_held;  /* never raised for automatically again */
-    bool doubtful;  /* it may be one place further back: a read came late, from far, or one before
-                       it may have been of another vehicle */
-    bool announced; /* siren and strobe given */
+    bool raise;    /* the rules would open for it */
+    bool open_hit; /* some hit, holding or not, not withdrawn or released */
+    bool was_held; /* never raised for automatically again */
+    enum lane_inspect inspect;
+    bool inspected; /* an officer has inspected it */
+    bool exempt;
+    bool convoy_hit; /* its hits were told as those of a convoy */
+    bool doubtful;   /* it may be one place further back: a read came late, from far, or one before
+                        it may have been of another vehicle */
+    bool announced;  /* siren and strobe given */
     bool siren;
     bool strobe;
     enum decision_lights lights;
@@ -367,7 +462,14 @@ struct lane_vehicle {
     struct lane_hold hold; /* waiting; id 0 = none */
 };
 
-enum lane_commit_kind { COMMIT_NONE, COMMIT_RELEASE, COMMIT_WITHDRAW, COMMIT_RAISE, COMMIT_LOWER };
+enum lane_commit_kind {
+    COMMIT_NONE,
+    COMMIT_RELEASE,
+    COMMIT_WITHDRAW,
+    COMMIT_RAISE,
+    COMMIT_LOWER,
+    COMMIT_CONVOY
+};
 
 struct lane_commit {
     enum lane_commit_kind kind;
@@ -375,7 +477,14 @@ struct lane_commit {
     uint64_t act;
     uint64_t hold;
     uint64_t passage;
+    uint32_t for_ms;
 };
+
+/* Where the boom is by travel time alone, where no limit switch says it. */
+enum lane_presumed { PRESUMED_NOTHING, PRESUMED_OPEN, PRESUMED_CLOSED };
+
+/* Somebody stands at the boom and was not read. */
+enum lane_unread { UNREAD_NOBODY, UNREAD_WAITS, UNREAD_RETRIGGERED, UNREAD_ASKED };
 
 enum lane_motion { MOTION_NONE, MOTION_RAISE, MOTION_LOWER, MOTION_OWN_CLOSE };
 
@@ -405,12 +514,21 @@ struct lane_state {
     bool left_open;     /* vehicle has passed, boom should have come down */
     bool go;            /* the boom is up, or going up, for the vehicle at it */
     bool lights_known;  /* every lamp was ordered since contact came back */
+    enum lane_presumed presumed;
+    bool raise_held;       /* raise_maintained: ordered, and its release was not */
+    uint64_t let_go_order; /* that release, until its outcome comes; 0 = none */
     enum boom_state boom;
     /* knowledge */
     bool blind;
     bool list_usable;
     bool journal_commits;
+    /* officers and technicians */
+    bool out_of_service;
+    uint64_t convoy_act; /* the act behind the convoy of TIMER_CONVOY */
     /* vehicles */
+    enum lane_unread unread;
+    uint64_t inspecting; /* the vehicle EVENT_LANE_INSPECTION names */
+    uint64_t blocked;    /* the exempt vehicle EVENT_LANE_BLOCKED_EXEMPT names, 0 = none */
     bool order_known;
     bool perhaps_more; /* one more vehicle than are queued may be on its way */
     bool exit_seen;    /* the exit loop saw the vehicle at the boom */
@@ -434,7 +552,16 @@ struct lane_status {
     bool list_usable;
     bool order_known;
     bool stopped;
-    bool doubtful; /* the vehicles may each be one place further back than told */
+    bool doubtful;      /* the vehicles may each be one place further back than told */
+    bool boom_presumed; /* by travel time: no limit switch says where the boom is */
+    bool out_of_service;
+    bool inspection_due; /* the vehicle at the boom waits for its inspection */
+    bool fire_raise;     /* asked for, or not yet acknowledged */
+    bool panic;          /* not yet acknowledged; for officers' eyes, nothing outside shows it */
+    bool mains_lost;
+    bool raise_held;               /* the raise contact is kept energised (raise_maintained) */
+    struct mono_time convoy_until; /* ns = 0: no convoy */
+    uint64_t blocked_exempt;       /* exempt vehicle behind one that blocks the lane, 0 = none */
     uint32_t inputs;
     uint8_t vehicle_count;             /* in the queue */
     uint64_t vehicles[LANE_QUEUE_MAX]; /* passage ids, first at the boom; 0 = unread */
@@ -466,6 +593,7 @@ void lane_status_of(const struct lane_config *config, const struct lane_state *s
                     struct lane_status *out);
 
 /* Stable names for configuration, journal and JSON; NULL out of range. */
+const char *lane_mode_name(enum lane_mode mode);
 const char *lane_record_name(enum lane_record_kind kind);
 const char *lane_class_name(enum lane_class class);
 const char *lane_cause_name(enum lane_cause cause);

@@ -29,6 +29,8 @@ void lane_config_defaults(struct lane_config *out, uint8_t lane)
                                 .blind_ms = 1000,
                                 .commit_wait_ms = 3000,
                                 .withdraw_retry_ms = 5000,
+                                .read_missing_ms = 3000,
+                                .feedback = FEEDBACK_BOTH,
                                 .auto_close = AUTO_CLOSE_NONE,
                                 .auto_close_ms = 10000};
 }
@@ -68,6 +70,7 @@ static int check_times(const struct lane_config *c, struct err_text *err)
                   {"blind_ms", c->blind_ms, 300, 10000},
                   {"commit_wait_ms", c->commit_wait_ms, 100, 60000},
                   {"withdraw_retry_ms", c->withdraw_retry_ms, 100, 600000},
+                  {"read_missing_ms", c->read_missing_ms, 500, 60000},
                   {"auto_close_ms", c->auto_close_ms, 0, 600000}};
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         int rc = check_range(ranges[i].key, ranges[i].value, ranges[i].low, ranges[i].high, err);
@@ -94,6 +97,68 @@ static bool moves(const struct lane_config *c, enum lane_output output)
     return (c->outputs_wired & OUTPUT_BIT(output)) != 0;
 }
 
+/* A boom that nobody sees come down cannot hold by staying down. */
+static int check_unseen(const struct lane_config *c, struct err_text *err)
+{
+    if (c->mode != LANE_NORMALLY_OPEN) {
+        return err_set(
+            err, ERR_INVALID,
+            "feedback = 'none': the boom's position is unknown, so the lane cannot hold by "
+            "not raising, expected mode 'normally_open' (holds by red light only)");
+    }
+    if (moves(c, OUTPUT_LOWER)) {
+        return err_set(err, ERR_INVALID,
+                       "feedback = 'none': raise only, expected no output 'lower'");
+    }
+    return ERR_OK;
+}
+
+static int check_feedback(const struct lane_config *c, struct err_text *err)
+{
+    static const struct {
+        const char *name;
+        bool open;
+        bool closed;
+        const char *expected;
+    } kinds[] = {[FEEDBACK_BOTH] = {"both", true, true, "'limit_open' and 'limit_closed'"},
+                 [FEEDBACK_OPEN] = {"open", true, false, "'limit_open' alone of the limits"},
+                 [FEEDBACK_CLOSED] = {"closed", false, true, "'limit_closed' alone of the limits"},
+                 [FEEDBACK_NONE] = {"none", false, false, "no limit"}};
+    if ((unsigned)c->feedback > FEEDBACK_NONE) {
+        return err_set(err, ERR_INVALID, "feedback = '%u': expected both, open, closed or none",
+                       (unsigned)c->feedback);
+    }
+    if (wired(c, INPUT_LIMIT_OPEN) != kinds[c->feedback].open ||
+        wired(c, INPUT_LIMIT_CLOSED) != kinds[c->feedback].closed) {
+        return err_set(err, ERR_INVALID,
+                       "inputs: not the limit switches of feedback '%s', without which a motion "
+                       "cannot be confirmed, expected %s",
+                       kinds[c->feedback].name, kinds[c->feedback].expected);
+    }
+    return c->feedback == FEEDBACK_NONE ? check_unseen(c, err) : ERR_OK;
+}
+
+/* Letting go of the raise contact is a lower, done by the barrier's own controller. */
+static int check_maintained(const struct lane_config *c, struct err_text *err)
+{
+    if (!c->raise_maintained) {
+        return ERR_OK;
+    }
+    const char *why = NULL;
+    if (c->auto_close == AUTO_CLOSE_NONE) {
+        why = "auto_close 'loop' or 'timer': the barrier closes when the contact is let go";
+    } else if (moves(c, OUTPUT_LOWER)) {
+        why = "no output 'lower'";
+    } else if (!wired(c, INPUT_PRESENCE)) {
+        why = "input 'presence': nothing is let go onto a vehicle";
+    } else if (!wired(c, INPUT_LIMIT_OPEN)) {
+        why = "input 'limit_open' (feedback 'both' or 'open')";
+    }
+    return why ? err_set(err, ERR_INVALID,
+                         "raise_maintained = 'true': not allowed here, expected %s", why)
+               : ERR_OK;
+}
+
 static int check_boom(const struct lane_config *c, struct err_text *err)
 {
     if (!moves(c, OUTPUT_RAISE)) {
@@ -103,10 +168,9 @@ static int check_boom(const struct lane_config *c, struct err_text *err)
         }
         return ERR_OK;
     }
-    if (!wired(c, INPUT_LIMIT_OPEN) || !wired(c, INPUT_LIMIT_CLOSED)) {
-        return err_set(err, ERR_INVALID,
-                       "inputs: a boom without limit switches cannot be confirmed, expected "
-                       "'limit_open' and 'limit_closed'");
+    int rc = check_feedback(c, err);
+    if (rc != 0) {
+        return rc;
     }
     if (moves(c, OUTPUT_LOWER) && !wired(c, INPUT_PRESENCE)) {
         return err_set(err, ERR_INVALID,
@@ -115,7 +179,7 @@ static int check_boom(const struct lane_config *c, struct err_text *err)
     if (moves(c, OUTPUT_LOWER) && !moves(c, OUTPUT_STOP)) {
         return err_set(err, ERR_INVALID, "outputs: 'lower' without 'stop', expected both");
     }
-    return ERR_OK;
+    return check_maintained(c, err);
 }
 
 static int check_lower(const struct lane_config *c, struct err_text *err)
@@ -124,8 +188,10 @@ static int check_lower(const struct lane_config *c, struct err_text *err)
         return ERR_OK;
     }
     const char *why = NULL;
-    if (c->mode != LANE_NORMALLY_CLOSED) {
-        why = "mode 'normally_closed'";
+    if (c->mode == LANE_NORMALLY_OPEN) {
+        why = "mode 'normally_closed' or 'check_point'";
+    } else if (c->feedback != FEEDBACK_BOTH) {
+        why = "feedback 'both': a lower is confirmed by its limit";
     } else if (c->auto_close != AUTO_CLOSE_NONE) {
         why = "auto_close 'none': two cannot close one boom";
     } else if (!c->person_device || !wired(c, INPUT_OBSTACLE)) {

@@ -8,16 +8,21 @@
 #define NAME_AT(table, index)                                                                      \
     ((size_t)(index) < sizeof(table) / sizeof((table)[0]) ? (table)[index] : NULL)
 
-static const char *const record_names[] = {
-    "hold_waiting", "hold_active", "hold_dropped", "hold_release", "hold_withdraw",
-    "hold_ended",   "raise",       "lower",        "act",          "refused",
-    "boom",         "obstacle",    "order_lost",   "order_known",  "foreign_motion",
-    "run_through",  "left",        "hold_joined",  "hold_kept"};
+static const char *const mode_names[] = {"normally_closed", "normally_open", "check_point"};
+static const char *const record_names[LANE_RECORD_COUNT] = {
+    "hold_waiting", "hold_active", "hold_dropped",   "hold_release", "hold_withdraw",
+    "hold_ended",   "raise",       "lower",          "act",          "refused",
+    "boom",         "obstacle",    "order_lost",     "order_known",  "foreign_motion",
+    "run_through",  "left",        "hold_joined",    "hold_kept",    "convoy",
+    "convoy_ended", "convoy_hit",  "out_of_service", "in_service",   "inspected",
+    "fire_raise",   "mains_lost",  "mains_back",     "retrigger"};
 static const char *const class_names[] = {"protective", "releasing", "routine"};
-static const char *const cause_names[] = {"state",   "cleared", "officer", "emergency",
-                                          "foreign", "safety",  "lower"};
-static const char *const act_names[] = {"hold", "release", "raise", "emergency_raise",
-                                        "stop", "ack"};
+static const char *const cause_names[] = {"state",  "cleared", "officer", "emergency", "foreign",
+                                          "safety", "lower",   "convoy",  "fire",      "test"};
+static const char *const act_names[LANE_ACT_COUNT] = {
+    "hold",       "release",    "raise",     "emergency_raise", "stop",
+    "ack",        "inspected",  "convoy",    "convoy_end",      "out_of_service",
+    "in_service", "test_raise", "test_stop", "test_lower"};
 static const char *const boom_names[BOOM_STATE_COUNT] = {
     "none",    "unknown", "open",          "closed",         "raising", "lowering",
     "stopped", "fault",   "local_control", "emergency_stop", "broken"};
@@ -50,7 +55,25 @@ static const struct {
                               "车道无栏杆或栏杆断裂"},
     [LANE_REFUSAL_NOT_CLEAR] = {"not_clear", "the way under the boom is not known to be clear",
                                 "无法确认栏杆下方净空"},
+    [LANE_REFUSAL_NO_INSPECTION] = {"no_inspection", "no such vehicle waits for an inspection",
+                                    "没有待检查的该车辆"},
+    [LANE_REFUSAL_CONVOY_TIME] = {"convoy_time", "a convoy lasts at most two hours",
+                                  "车队放行须注明时长，最长两小时"},
+    [LANE_REFUSAL_NO_CONVOY] = {"no_convoy", "there is no convoy to end", "当前没有车队放行"},
+    [LANE_REFUSAL_OUT_OF_SERVICE] = {"out_of_service", "the lane is out of service", "车道已停用"},
+    [LANE_REFUSAL_IN_SERVICE] = {"in_service", "take the lane out of service first",
+                                 "请先停用车道"},
+    [LANE_REFUSAL_FIRE] = {"fire_raise", "acknowledge the fire raise first", "请先确认消防抬杆"},
+    [LANE_REFUSAL_STOPPED] = {"stopped", "stopped by an officer: an officer's raise ends it",
+                              "已被民警停止，须由民警抬杆解除"},
+    [LANE_REFUSAL_ALARM] = {"alarm", "acknowledge foreign motion or run-through first",
+                            "请先确认栏杆异动或闯岗告警"},
 };
+
+const char *lane_mode_name(enum lane_mode mode)
+{
+    return NAME_AT(mode_names, mode);
+}
 
 const char *lane_record_name(enum lane_record_kind kind)
 {

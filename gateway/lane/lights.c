@@ -14,8 +14,14 @@ enum {
 static bool must_stop(const struct lane_ctx *x)
 {
     const struct lane_state *s = x->s;
-    return s->stopped || s->hold_count > 0 || has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE) ||
-           has_alarm(x, EVENT_LANE_FOREIGN_MOTION) || has_alarm(x, EVENT_LANE_RUN_THROUGH) ||
+    if (s->stopped || s->hold_count > 0 || s->out_of_service ||
+        has_alarm(x, EVENT_LANE_FOREIGN_MOTION) || has_alarm(x, EVENT_LANE_RUN_THROUGH)) {
+        return true;
+    }
+    if (convoy_on(x)) {
+        return false;
+    }
+    return has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE) || inspection_due(x, queue_at_boom(x)) ||
            (s->blind && x->c->on_blind == LANE_FAIL_HOLD) ||
            (!s->list_usable && x->c->on_no_list == LANE_FAIL_HOLD);
 }
@@ -34,7 +40,10 @@ static bool one_waits(const struct lane_ctx *x)
 static bool way_open(const struct lane_ctx *x)
 {
     enum boom_state boom = x->s->boom;
-    if (x->c->mode == LANE_NORMALLY_OPEN) {
+    if (x->c->feedback == FEEDBACK_NONE && boom == BOOM_UNKNOWN) { /* raised, by travel time */
+        return (x->s->go || convoy_on(x)) && boom_is_up(x);
+    }
+    if (x->c->mode == LANE_NORMALLY_OPEN || convoy_on(x)) {
         return boom == BOOM_OPEN || boom == BOOM_NONE;
     }
     return x->s->go && boom == BOOM_OPEN;
@@ -43,12 +52,12 @@ static bool way_open(const struct lane_ctx *x)
 static uint32_t wanted_lamps(const struct lane_ctx *x)
 {
     const struct lane_vehicle *v = queue_at_boom(x);
-    enum decision_lights asked = v ? v->lights : DECISION_LIGHTS_UNCHANGED;
+    enum decision_lights asked = v && !convoy_on(x) ? v->lights : DECISION_LIGHTS_UNCHANGED;
     bool before_boom = x->c->mode == LANE_NORMALLY_OPEN && one_waits(x);
     if (must_stop(x) || before_boom || asked == DECISION_LIGHTS_RED || !way_open(x)) {
         return RED;
     }
-    if (asked == DECISION_LIGHTS_YELLOW || x->s->blind || !x->s->list_usable) {
+    if (asked == DECISION_LIGHTS_YELLOW || (!convoy_on(x) && (x->s->blind || !x->s->list_usable))) {
         return YELLOW & x->c->outputs_wired ? YELLOW : RED;
     }
     return GREEN;

@@ -56,7 +56,24 @@ static inline bool has_boom(const struct lane_ctx *x)
 void inputs_scan(struct lane_ctx *x, const struct lane_scan *scan);
 void inputs_tick(struct lane_ctx *x);
 
-/* ---- boom.c ---- */
+/* ---- boom.c, boom_watch.c, boom_decide.c ---- */
+
+bool boom_limits_contradict(const struct lane_ctx *x);
+bool boom_at_fault(const struct lane_ctx *x);
+bool boom_is_emergency(enum lane_cause cause); /* goes through under a fault (rule 3) */
+void boom_coil_off(struct lane_ctx *x, enum lane_output output, enum lane_cause cause);
+bool boom_has_open_limit(const struct lane_ctx *x);
+bool boom_has_closed_limit(const struct lane_ctx *x);
+/* Fully open, by its limit switch or, where it has none, by travel time. */
+bool boom_is_up(const struct lane_ctx *x);
+/* Up, and nothing of ours is needed to keep it so. */
+bool boom_stays_up(const struct lane_ctx *x);
+/* From now on its own controller may begin to close it, for the declared time. */
+void boom_may_close_from_now(struct lane_ctx *x);
+/* Something moved or was energised without an order: alarm, record, stop (rule 8). */
+void boom_foreign_motion(struct lane_ctx *x, bool guard_acted);
+/* No motion of ours is going on any more. */
+void boom_motion_over(struct lane_ctx *x);
 
 void boom_contact_gained(struct lane_ctx *x);
 void boom_contact_lost(struct lane_ctx *x);
@@ -71,10 +88,23 @@ enum lane_refusal boom_cannot_raise(const struct lane_ctx *x, bool emergency);
 /* Opens for a cleared vehicle, asks to lower behind one (rule 7), when everything says so. */
 void boom_decide(struct lane_ctx *x);
 bool boom_may_lower(const struct lane_ctx *x);
+/* The way under it is known to be clear and nothing stands against a closing; rule 7 apart. */
+bool boom_may_come_down(const struct lane_ctx *x);
 void boom_lower(struct lane_ctx *x);
 enum boom_state boom_state_of(const struct lane_ctx *x);
 
-/* ---- queue.c: vehicles between camera and exit ---- */
+/* ---- maintained.c: a raise contact that is kept energised ---- */
+
+/* The contact as read back, against what was ordered. */
+void maintained_watch(struct lane_ctx *x, bool guard_acted);
+/* Emergency stop and local control: the barrier's own hardware holds the boom. */
+void maintained_hands_off(struct lane_ctx *x);
+bool maintained_may_let_go(const struct lane_ctx *x);
+void maintained_let_go(struct lane_ctx *x); /* after the commit */
+/* True when it was the outcome of a release. */
+bool maintained_outcome(struct lane_ctx *x, const struct lane_outcome *outcome);
+
+/* ---- queue.c, passage.c: vehicles between camera and exit ---- */
 
 bool queue_is_direct(const struct lane_ctx *x); /* the camera looks at the boom itself */
 void queue_passage(struct lane_ctx *x, const struct lane_passage_event *event);
@@ -92,6 +122,20 @@ void queue_confirm(struct lane_ctx *x);
 void queue_withdraw(struct lane_ctx *x, uint64_t entry);
 /* The vehicle at the stop line, NULL when none is known there. */
 struct lane_vehicle *queue_at_boom(const struct lane_ctx *x);
+
+/* What passage.c needs of it. */
+
+enum { AT_THE_BOOM = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_EXIT_LOOP) };
+
+struct lane_vehicle *queue_find(const struct lane_ctx *x, uint64_t passage); /* NULL: none */
+struct lane_vehicle *queue_add(struct lane_ctx *x, uint64_t passage);
+void queue_drop_first(struct lane_ctx *x);
+void queue_first_at_boom(struct lane_ctx *x);
+void queue_watch_transit(struct lane_ctx *x);
+bool vehicle_wants_hold(const struct lane_vehicle *v);
+void queue_place_hold(struct lane_ctx *x, struct lane_vehicle *v);
+void queue_drop_hold(struct lane_ctx *x, struct lane_vehicle *v);
+void queue_ask_to_confirm(struct lane_ctx *x, uint64_t passage);
 
 /* ---- holds.c ---- */
 
@@ -126,6 +170,66 @@ bool commit_pending(const struct lane_ctx *x, enum lane_commit_kind kind, uint64
 bool commit_free(const struct lane_ctx *x);
 void commit_take(struct lane_ctx *x, uint64_t id, bool done);
 void commit_tick(struct lane_ctx *x);
+
+/* An officer's act on record; the vehicle at the boom goes with it. */
+struct lane_record *act_record(struct lane_ctx *x, const struct lane_act_event *act,
+                               enum lane_record_kind kind, enum lane_class class);
+void act_done(struct lane_ctx *x, const struct lane_act_event *act);
+void act_refuse(struct lane_ctx *x, const struct lane_act_event *act, enum lane_refusal refusal);
+enum lane_refusal act_cannot_commit(const struct lane_ctx *x);
+/* Puts the hits of the vehicle at the boom on a releasing record. */
+void act_name_hits(const struct lane_ctx *x, struct lane_record *record);
+/* Asks the journal and replies: pending, or refused when the table is full. */
+void act_ask(struct lane_ctx *x, const struct lane_commit *commit, struct lane_record *record);
+/* A raise now would let go a vehicle with an open hit, or one nobody knows while an alert is open.
+ */
+bool act_raise_releases(const struct lane_ctx *x);
+
+/* ---- convoy.c ---- */
+
+static inline bool convoy_on(const struct lane_ctx *x)
+{
+    return x->s->convoy_act != 0;
+}
+void convoy_act(struct lane_ctx *x, const struct lane_act_event *act);
+void convoy_committed(struct lane_ctx *x, const struct lane_commit *commit);
+void convoy_end_act(struct lane_ctx *x, const struct lane_act_event *act);
+/* `act` 0: the lane ends it. Without a convoy nothing. */
+void convoy_end(struct lane_ctx *x, uint64_t act);
+void convoy_tick(struct lane_ctx *x);
+/* Keeps the boom up, or ends the convoy when something says so. */
+void convoy_decide(struct lane_ctx *x);
+/* Tells of a vehicle that would be held. */
+void convoy_hit(struct lane_ctx *x, struct lane_vehicle *v);
+
+/* ---- service.c: out of service, guided test ---- */
+
+void service_act(struct lane_ctx *x, const struct lane_act_event *act);
+void service_restore(struct lane_ctx *x, const struct lane_restore_service_event *event);
+
+/* ---- inspection.c ---- */
+
+bool inspection_due(const struct lane_ctx *x, const struct lane_vehicle *v); /* v may be NULL */
+void inspection_act(struct lane_ctx *x, const struct lane_act_event *act);
+/* An officer let it through: that ends the inspection. */
+void inspection_over(struct lane_ctx *x, struct lane_vehicle *v, uint64_t act);
+void inspection_decide(struct lane_ctx *x);
+
+/* ---- safety_inputs.c: fire raise, panic, cabinet, mains ---- */
+
+/* `rose`: debounced inputs that became active. */
+void safety_inputs_follow(struct lane_ctx *x, uint32_t rose);
+void safety_inputs_ack(struct lane_ctx *x);
+void fire_decide(struct lane_ctx *x);
+static inline bool mains_lost(const struct lane_ctx *x)
+{
+    return x->s->contact && is_wired(x, INPUT_MAINS_OK) && !input_on(x, INPUT_MAINS_OK);
+}
+
+/* ---- unread.c: who stands here unread, who is blocked ---- */
+
+void unread_tick(struct lane_ctx *x);
+void unread_decide(struct lane_ctx *x);
 
 /* ---- lights.c ---- */
 

@@ -8,8 +8,6 @@
 
 #include "gateway/lane/private.h"
 
-enum { AT_THE_BOOM = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_EXIT_LOOP) };
-
 bool queue_is_direct(const struct lane_ctx *x)
 {
     return !is_wired(x, INPUT_ENTRY_LOOP);
@@ -25,7 +23,7 @@ static bool is_empty(const struct lane_ctx *x)
     return ((x->s->inputs | x->s->raw) & (AT_THE_BOOM | INPUT_BIT(INPUT_ENTRY_LOOP))) == 0;
 }
 
-static struct lane_vehicle *find_vehicle(const struct lane_ctx *x, uint64_t passage)
+struct lane_vehicle *queue_find(const struct lane_ctx *x, uint64_t passage)
 {
     for (uint8_t i = 0; passage != 0 && i < x->s->count; i++) {
         if (x->s->queue[i].passage == passage) {
@@ -37,7 +35,7 @@ static struct lane_vehicle *find_vehicle(const struct lane_ctx *x, uint64_t pass
 
 /* ---- holds on their way ---- */
 
-static void drop_hold(struct lane_ctx *x, struct lane_vehicle *v)
+void queue_drop_hold(struct lane_ctx *x, struct lane_vehicle *v)
 {
     if (v->hold.id == 0) {
         return;
@@ -46,7 +44,7 @@ static void drop_hold(struct lane_ctx *x, struct lane_vehicle *v)
     v->hold = (struct lane_hold){0};
 }
 
-static bool wants_hold(const struct lane_vehicle *v)
+bool vehicle_wants_hold(const struct lane_vehicle *v)
 {
     for (uint8_t i = 0; i < v->hit_count; i++) {
         if (v->hits[i].holds && !(v->withdrawn & (1u << i))) {
@@ -71,28 +69,32 @@ static struct lane_hold make_hold(struct lane_ctx *x, const struct lane_vehicle 
     return hold;
 }
 
-static void ask_to_confirm(struct lane_ctx *x, uint64_t passage)
+void queue_ask_to_confirm(struct lane_ctx *x, uint64_t passage)
 {
     set_alarm(x, EVENT_LANE_CONFIRM_VEHICLE, true, passage);
 }
 
 /* A vehicle whose hits hold: active at the boom, waiting before it, dropped when nobody knows. */
-static void place_hold(struct lane_ctx *x, struct lane_vehicle *v)
+void queue_place_hold(struct lane_ctx *x, struct lane_vehicle *v)
 {
     struct lane_hold *active = hold_of(x, v->passage);
     v->was_held |= active != NULL; /* rebuilt after a start, and read again now */
-    if (!wants_hold(v)) {
+    if (!vehicle_wants_hold(v)) {
         return;
     }
     if (active) {
         hold_join(x, active, v->hits, v->hit_count);
         return;
     }
+    if (convoy_on(x)) {
+        convoy_hit(x, v);
+        return;
+    }
     struct lane_hold hold = make_hold(x, v);
     v->was_held = true;
     if (!x->s->order_known) {
         hold_record(x, &hold, LANE_RECORD_HOLD_DROPPED, LANE_CLASS_PROTECTIVE);
-        ask_to_confirm(x, v->passage);
+        queue_ask_to_confirm(x, v->passage);
         return;
     }
     if (v == queue_at_boom(x)) {
@@ -120,9 +122,9 @@ void queue_lose_order(struct lane_ctx *x)
     struct lane_state *s = x->s;
     for (uint8_t i = 0; i < s->count; i++) {
         if (s->queue[i].hold.id != 0) {
-            ask_to_confirm(x, s->queue[i].passage);
+            queue_ask_to_confirm(x, s->queue[i].passage);
         }
-        drop_hold(x, &s->queue[i]);
+        queue_drop_hold(x, &s->queue[i]);
     }
     s->count = 0;
     s->arrived = 0;
@@ -142,7 +144,7 @@ void queue_lose_order(struct lane_ctx *x)
 }
 
 /* While vehicles are on their way and nobody stands before them, the first must come in time. */
-static void watch_transit(struct lane_ctx *x)
+void queue_watch_transit(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
     bool waits = s->order_known && s->arrived == 0 && s->count > 0;
@@ -153,7 +155,7 @@ static void watch_transit(struct lane_ctx *x)
     }
 }
 
-static struct lane_vehicle *push(struct lane_ctx *x, uint64_t passage)
+struct lane_vehicle *queue_add(struct lane_ctx *x, uint64_t passage)
 {
     struct lane_state *s = x->s;
     if (s->count == LANE_QUEUE_MAX) {
@@ -165,7 +167,7 @@ static struct lane_vehicle *push(struct lane_ctx *x, uint64_t passage)
 }
 
 /* The first vehicle of the queue now stands at the boom. */
-static void first_at_boom(struct lane_ctx *x)
+void queue_first_at_boom(struct lane_ctx *x)
 {
     struct lane_vehicle *v = queue_at_boom(x);
     if (!v) {
@@ -188,17 +190,17 @@ static void arrive(struct lane_ctx *x)
     }
     if (s->arrived == s->count) {
         s->perhaps_more = false; /* here it is */
-        (void)push(x, 0);
-        if (!s->order_known) { /* one too many: push lost it */
+        (void)queue_add(x, 0);
+        if (!s->order_known) { /* one too many: that lost it */
             return;
         }
         timer_set(x, TIMER_GRACE, x->c->read_grace_ms);
     }
     s->arrived++;
     if (s->arrived == 1) {
-        first_at_boom(x);
+        queue_first_at_boom(x);
     }
-    watch_transit(x);
+    queue_watch_transit(x);
 }
 
 /* Where nobody unseen can be between camera and boom, the order starts anew. */
@@ -210,9 +212,9 @@ static void know_order(struct lane_ctx *x)
     s->order_known = true;
     (void)add_record(x, LANE_RECORD_ORDER_KNOWN, LANE_CLASS_ROUTINE);
     if (!is_empty(x)) {
-        (void)push(x, 0); /* whoever stands there was not read */
+        (void)queue_add(x, 0); /* whoever stands there was not read */
         s->arrived = 1;
-        first_at_boom(x);
+        queue_first_at_boom(x);
     }
 }
 
@@ -235,14 +237,16 @@ static void note_gone(struct lane_ctx *x, const struct lane_vehicle *v)
     }
 }
 
-static void pop(struct lane_ctx *x)
+void queue_drop_first(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
     note_gone(x, &s->queue[0]);
-    drop_hold(x, &s->queue[0]);
+    queue_drop_hold(x, &s->queue[0]);
     s->count--;
     memmove(&s->queue[0], &s->queue[1], s->count * sizeof(s->queue[0]));
     s->queue[s->count] = (struct lane_vehicle){0};
+    s->unread = UNREAD_NOBODY; /* the next one is asked for anew */
+    timer_off(x, TIMER_UNREAD);
     if (s->arrived > 0) {
         s->arrived--;
     }
@@ -256,20 +260,24 @@ static void leave(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
     s->left_open = has_boom(x) && !input_on(x, INPUT_LIMIT_CLOSED);
+    bool may_have_closed = x->c->auto_close != AUTO_CLOSE_NONE || x->c->feedback == FEEDBACK_NONE;
+    if (may_have_closed && !s->raise_held) {
+        s->presumed = PRESUMED_NOTHING;
+    }
     if (!s->order_known || s->count == 0) {
         s->go = false;
         s->exit_seen = false;
         s->was_present = false;
         return;
     }
-    pop(x);
+    queue_drop_first(x);
     bool next_there = queue_is_direct(x) || input_on(x, INPUT_ENTRY_LOOP);
     if (s->arrived > 0) {
-        first_at_boom(x);
+        queue_first_at_boom(x);
     } else if (s->count > 0 && next_there) {
         arrive(x);
     }
-    watch_transit(x);
+    queue_watch_transit(x);
 }
 
 /* All loops free for long: whoever stood at the boom turned away. */
@@ -281,12 +289,12 @@ static void turned_away(struct lane_ctx *x)
         if (hold_of(x, s->queue[0].passage)) {
             set_alarm(x, EVENT_LANE_HELD_VEHICLE_GONE, true, s->queue[0].passage);
         }
-        pop(x);
+        queue_drop_first(x);
     }
     if (others) {
         queue_lose_order(x); /* one of them may have turned too */
     }
-    watch_transit(x);
+    queue_watch_transit(x);
 }
 
 /* ---- loops ---- */
@@ -295,11 +303,17 @@ static void turned_away(struct lane_ctx *x)
 void queue_watch_held(struct lane_ctx *x, uint32_t rose)
 {
     struct lane_state *s = x->s;
-    if ((rose & INPUT_BIT(INPUT_EXIT_LOOP)) && s->hold_count > 0 &&
-        !has_alarm(x, EVENT_LANE_RUN_THROUGH)) {
+    if (!(rose & INPUT_BIT(INPUT_EXIT_LOOP)) || has_alarm(x, EVENT_LANE_RUN_THROUGH)) {
+        return;
+    }
+    const struct lane_vehicle *v = queue_at_boom(x);
+    if (s->hold_count > 0) {
         const struct lane_hold *hold = &s->holds[s->hold_count - 1];
         set_alarm(x, EVENT_LANE_RUN_THROUGH, true, hold->passage);
         hold_record(x, hold, LANE_RECORD_RUN_THROUGH, LANE_CLASS_PROTECTIVE);
+    } else if (inspection_due(x, v) && !s->go && !input_on(x, INPUT_LOCAL_CONTROL)) {
+        set_alarm(x, EVENT_LANE_RUN_THROUGH, true, v->passage);
+        add_record(x, LANE_RECORD_RUN_THROUGH, LANE_CLASS_PROTECTIVE)->passage = v->passage;
     }
 }
 
@@ -312,9 +326,7 @@ static void watch_exit(struct lane_ctx *x)
         timer_off(x, TIMER_EXIT_GAP);
     } else if (s->timer[TIMER_EXIT_GAP].ns == INT64_MAX) {
         timer_set(x, TIMER_EXIT_GAP, x->c->exit_gap_ms);
-        if (x->c->auto_close == AUTO_CLOSE_LOOP) { /* its controller counts from here too */
-            timer_set(x, TIMER_AUTO_CLOSE, x->c->auto_close_ms);
-        }
+        boom_may_close_from_now(x); /* its controller counts from here too */
     }
     if (!free) {
         timer_off(x, TIMER_AUTO_CLOSE); /* a closing onto somebody is never its function */
@@ -352,220 +364,6 @@ void queue_loops(struct lane_ctx *x, uint32_t rose, uint32_t fell)
     watch_empty(x);
     if (!x->s->order_known && !is_empty(x)) {
         queue_settle(x); /* behind who stands there others may stand unread */
-    }
-}
-
-/* ---- reads ---- */
-
-static void refresh_open_hit(struct lane_vehicle *v)
-{
-    v->open_hit = (v->withdrawn ^ ((1u << v->hit_count) - 1u)) != 0;
-}
-
-/* With all places taken a hit that holds takes that of one that does not. */
-static void take_hit(struct lane_vehicle *v, const struct lane_hit *hit)
-{
-    for (uint8_t i = 0; i < v->hit_count; i++) {
-        if (v->hits[i].hit == hit->hit) {
-            return;
-        }
-    }
-    if (v->hit_count < LANE_HITS_MAX) {
-        v->hits[v->hit_count++] = *hit;
-        return;
-    }
-    for (uint8_t i = 0; i < LANE_HITS_MAX && hit->holds; i++) {
-        if (!v->hits[i].holds) {
-            v->hits[i] = *hit;
-            v->withdrawn &= (uint8_t) ~(1u << i);
-            return;
-        }
-    }
-}
-
-static void take_decision(struct lane_ctx *x, struct lane_vehicle *v,
-                          const struct lane_passage_event *event)
-{
-    for (uint8_t i = 0; i < event->hit_count; i++) {
-        take_hit(v, &event->hits[i]);
-    }
-    refresh_open_hit(v);
-    v->cleared = event->cleared;
-    v->authenticated |= event->authenticity != AUTH_NONE;
-    v->raise = event->decision.raise;
-    v->siren = event->decision.siren;
-    v->strobe = event->decision.strobe;
-    v->lights = event->decision.lights;
-    hold_announce(x, v);
-}
-
-/* The camera looks at the boom itself: whoever is read stands there, unless the one before is just
- * passing under it. */
-static void make_room(struct lane_ctx *x)
-{
-    struct lane_state *s = x->s;
-    bool passing = (s->inputs & AT_THE_BOOM) != 0 || timer_running(x, TIMER_EXIT_GAP);
-    if (queue_is_direct(x) && !passing) {
-        while (s->count > 0) {
-            pop(x);
-        }
-    }
-}
-
-/* A vehicle stands at the stop line unread, and a read could still be its own. */
-static bool is_late(const struct lane_ctx *x)
-{
-    const struct lane_state *s = x->s;
-    return s->order_known && timer_running(x, TIMER_GRACE) && s->arrived > 0 &&
-           s->arrived == s->count && s->queue[s->arrived - 1].passage == 0;
-}
-
-/* Another vehicle fits between the camera's read point and the stop line. */
-static bool is_far(const struct lane_ctx *x)
-{
-    return x->c->camera_to_boom_m > LANE_DIRECT_MAX_M;
-}
-
-static bool has_holding_hit(const struct lane_passage_event *event)
-{
-    for (uint8_t i = 0; i < event->hit_count; i++) {
-        if (event->hits[i].holds) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct lane_vehicle *new_vehicle(struct lane_ctx *x, uint64_t passage)
-{
-    struct lane_state *s = x->s;
-    s->last_passage = passage > s->last_passage ? passage : s->last_passage;
-    if (!s->order_known) {
-        if (s->count == LANE_QUEUE_MAX) { /* the oldest of unknown order go */
-            s->count--;
-            memmove(&s->queue[0], &s->queue[1], s->count * sizeof(s->queue[0]));
-        }
-        queue_settle(x); /* anew: this one is on its way */
-        return push(x, passage);
-    }
-    if (is_late(x)) {
-        timer_off(x, TIMER_GRACE);
-        s->queue[s->arrived - 1].passage = passage;
-        s->queue[s->arrived - 1].doubtful |= is_far(x);
-        return &s->queue[s->arrived - 1];
-    }
-    make_room(x);
-    struct lane_vehicle *v = push(x, passage);
-    if (queue_is_direct(x) && s->count == 1 && s->order_known) {
-        s->arrived = 1;
-        first_at_boom(x);
-    }
-    return v;
-}
-
-/* More of a vehicle that is not followed any more. */
-static void late_hits(struct lane_ctx *x, const struct lane_passage_event *event)
-{
-    for (uint8_t h = 0; h < x->s->hold_count; h++) {
-        if (x->s->holds[h].passage == event->passage) {
-            hold_join(x, &x->s->holds[h], event->hits, event->hit_count);
-            return;
-        }
-    }
-    if (has_holding_hit(event)) {
-        set_alarm(x, EVENT_LANE_HELD_VEHICLE_GONE, true, event->passage);
-    }
-}
-
-/* One of those that are queued, or one more: where it is nobody can say. */
-static void take_unplaced(struct lane_ctx *x, const struct lane_passage_event *event)
-{
-    if (event->perhaps_more && x->s->order_known) {
-        x->s->perhaps_more = true;
-        timer_set(x, TIMER_DOUBT, x->c->transit_max_ms);
-    }
-    if (!has_holding_hit(event)) {
-        return;
-    }
-    if (x->s->order_known) {
-        queue_lose_order(x);
-    }
-    ask_to_confirm(x, event->passage);
-}
-
-/* A vehicle the lane gave up is there again where that says something: at a camera that looks at
- * the boom itself, or as one more of unknown order, which is not known while it is on its way. */
-static bool is_back(const struct lane_ctx *x, const struct lane_passage_event *event)
-{
-    return event->again && (queue_is_direct(x) || !x->s->order_known);
-}
-
-void queue_passage(struct lane_ctx *x, const struct lane_passage_event *event)
-{
-    struct lane_vehicle *v = find_vehicle(x, event->passage);
-    if (!v && event->unplaced) {
-        take_unplaced(x, event);
-        return;
-    }
-    if (!v && event->passage <= x->s->last_passage && !is_back(x, event)) {
-        late_hits(x, event);
-        return;
-    }
-    if (!v) {
-        if (is_late(x) && is_far(x) && has_holding_hit(event)) {
-            queue_lose_order(x); /* this vehicle or the one behind it: an officer looks */
-        }
-        v = new_vehicle(x, event->passage);
-    }
-    take_decision(x, v, event);
-    if (v->hold.id != 0) { /* waits already */
-        hold_join(x, &v->hold, event->hits, event->hit_count);
-    } else {
-        place_hold(x, v);
-    }
-    watch_transit(x);
-}
-
-void queue_seen_at_boom(struct lane_ctx *x, uint64_t passage)
-{
-    struct lane_state *s = x->s;
-    struct lane_vehicle *v = find_vehicle(x, passage);
-    if (!v || (s->order_known && v == queue_at_boom(x))) {
-        return;
-    }
-    bool known_before = s->order_known;
-    while (s->queue[0].passage != passage) {
-        pop(x);
-    }
-    s->order_known = true;
-    s->arrived = 1;
-    timer_off(x, TIMER_APPROACH);
-    if (!known_before) {
-        (void)add_record(x, LANE_RECORD_ORDER_KNOWN, LANE_CLASS_ROUTINE);
-    }
-    first_at_boom(x);
-    for (uint8_t i = 0; i < s->count; i++) {
-        if (s->queue[i].hold.id == 0) {
-            place_hold(x, &s->queue[i]);
-        }
-    }
-    watch_transit(x);
-}
-
-void queue_withdraw(struct lane_ctx *x, uint64_t entry)
-{
-    struct lane_state *s = x->s;
-    for (uint8_t i = 0; i < s->count; i++) {
-        struct lane_vehicle *v = &s->queue[i];
-        for (uint8_t k = 0; k < v->hit_count; k++) {
-            if (v->hits[k].entry == entry) {
-                v->withdrawn |= (uint8_t)(1u << k);
-            }
-        }
-        refresh_open_hit(v);
-        if (v->hold.id != 0 && !wants_hold(v)) {
-            drop_hold(x, v);
-        }
     }
 }
 

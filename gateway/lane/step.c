@@ -74,9 +74,14 @@ static uint32_t alarm_bit(enum log_event_id event)
     return 1u << ((unsigned)event - (unsigned)EVENT_LANE_CONTACT_LOST);
 }
 
+static bool is_active(const struct lane_state *state, enum log_event_id event)
+{
+    return (state->alarms & alarm_bit(event)) != 0;
+}
+
 bool has_alarm(const struct lane_ctx *x, enum log_event_id event)
 {
-    return (x->s->alarms & alarm_bit(event)) != 0;
+    return is_active(x->s, event);
 }
 
 void set_alarm(struct lane_ctx *x, enum log_event_id event, bool active, uint64_t passage)
@@ -159,6 +164,8 @@ static void tick(struct lane_ctx *x)
     boom_tick(x);
     queue_tick(x);
     commit_tick(x);
+    convoy_tick(x);
+    unread_tick(x);
     lights_tick(x);
     (void)timer_take(x, TIMER_GUIDED); /* its running is what counts */
     if (timer_take(x, TIMER_MATCH)) {
@@ -211,6 +218,9 @@ static void take_event(struct lane_ctx *x, const struct lane_event *event)
     case LANE_EVENT_RESTORE:
         hold_restore(x, &event->u.restore);
         break;
+    case LANE_EVENT_RESTORE_SERVICE:
+        service_restore(x, &event->u.restore_service);
+        break;
     case LANE_EVENT_TICK:
         break;
     }
@@ -240,6 +250,8 @@ void lane_step(const struct lane_config *config, struct lane_state *state,
     take_event(&x, event);
     tick(&x);
     boom_decide(&x);
+    inspection_decide(&x);
+    unread_decide(&x);
     note_boom(&x);
     lights_decide(&x);
     lane_status_of(config, state, &after);
@@ -261,6 +273,17 @@ void lane_status_of(const struct lane_config *config, const struct lane_state *s
     out->order_known = state->order_known;
     out->doubtful = state->perhaps_more || (state->count > 0 && state->queue[0].doubtful);
     out->stopped = state->stopped;
+    out->out_of_service = state->out_of_service;
+    out->inspection_due = is_active(state, EVENT_LANE_INSPECTION);
+    out->fire_raise = is_active(state, EVENT_LANE_FIRE_RAISE);
+    out->panic = is_active(state, EVENT_LANE_PANIC);
+    out->mains_lost = is_active(state, EVENT_LANE_MAINS_LOST);
+    out->raise_held = state->raise_held;
+    out->boom_presumed =
+        (state->boom == BOOM_OPEN && !(state->inputs & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
+        (state->boom == BOOM_CLOSED && !(state->inputs & INPUT_BIT(INPUT_LIMIT_CLOSED)));
+    out->convoy_until.ns = state->convoy_act != 0 ? state->timer[TIMER_CONVOY].ns : 0;
+    out->blocked_exempt = state->blocked;
     out->inputs = state->inputs;
     out->vehicle_count = state->count;
     out->at_boom = state->arrived;

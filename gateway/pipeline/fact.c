@@ -408,12 +408,21 @@ static const char *lane_record_kind(const struct lane_record *record)
     case LANE_RECORD_ORDER_KNOWN:
     case LANE_RECORD_FOREIGN_MOTION:
     case LANE_RECORD_RUN_THROUGH:
+    case LANE_RECORD_FIRE_RAISE:
+    case LANE_RECORD_MAINS_LOST:
+    case LANE_RECORD_MAINS_BACK:
+    case LANE_RECORD_RETRIGGER:
         return "device";
     case LANE_RECORD_LEFT:
         return "passage";
     case LANE_RECORD_HOLD_RELEASE:
     case LANE_RECORD_RAISE:
     case LANE_RECORD_ACT:
+    case LANE_RECORD_CONVOY:
+    case LANE_RECORD_CONVOY_ENDED:
+    case LANE_RECORD_OUT_OF_SERVICE:
+    case LANE_RECORD_IN_SERVICE:
+    case LANE_RECORD_INSPECTED:
         return "act";
     case LANE_RECORD_HOLD_WAITING:
     case LANE_RECORD_HOLD_ACTIVE:
@@ -424,7 +433,10 @@ static const char *lane_record_kind(const struct lane_record *record)
     case LANE_RECORD_HOLD_KEPT:
     case LANE_RECORD_LOWER:
     case LANE_RECORD_REFUSED:
+    case LANE_RECORD_CONVOY_HIT:
         return "decision";
+    case LANE_RECORD_COUNT:
+        return NULL;
     }
     return NULL;
 }

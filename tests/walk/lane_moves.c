@@ -7,10 +7,12 @@
 enum {
     HANDS_OFF = INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_EMERGENCY_STOP),
     BOOM_COILS = OUTPUT_BIT(OUTPUT_RAISE) | OUTPUT_BIT(OUTPUT_LOWER) | OUTPUT_BIT(OUTPUT_STOP),
+    OLD_ORDER = 9,
     REGAIN_ALL = 6, /* so many inputs or fewer: any combination when contact comes back */
     SIGN_NAMED = 1, /* of a release */
     SIGN_SECOND = 2,
     SIGN_COUNT = 4,
+    TOO_LONG = 4,   /* of a convoy */
     AGAIN = 1 << 4, /* of a read's `b`: more than its kind */
     UNPLACED = 1 << 5,
     PERHAPS_MORE = 1 << 6,
@@ -147,8 +149,12 @@ static void read_event(const struct lane_state *s, const struct move *m,
     p->perhaps_more = (m->b & PERHAPS_MORE) != 0;
     decision_init(&p->decision);
     p->authenticity = kind & READ_UNAUTHENTICATED ? AUTH_NONE : AUTH_TAG;
-    p->cleared = (kind & (READ_UNCLEARED | READ_TOP | READ_SECOND | READ_BOTH)) == 0;
-    p->decision.raise = (kind & READ_NOT_RAISED) == 0;
+    p->cleared = (kind & (READ_UNCLEARED | READ_TOP | READ_SECOND | READ_BOTH | READ_EXEMPT)) == 0;
+    p->decision.raise = (kind & (READ_NOT_RAISED | READ_EXEMPT)) == 0;
+    p->exempt = (kind & READ_EXEMPT) != 0;
+    p->inspect = kind & READ_DUE       ? LANE_INSPECT_DUE
+                 : kind & READ_NOT_DUE ? LANE_INSPECT_NOT
+                                       : LANE_INSPECT_UNSAID;
     p->decision.lights = kind & READ_YELLOW ? DECISION_LIGHTS_YELLOW : DECISION_LIGHTS_UNCHANGED;
     if (kind & READ_TOP) {
         add_hit(p, WALK_ENTRY_TOP);
@@ -172,15 +178,32 @@ static void acts(const struct family *f, const struct lane_state *s, struct list
     } all[] = {{WALK_EMERGENCY, LANE_ACT_EMERGENCY_RAISE},
                {WALK_STOP, LANE_ACT_STOP},
                {WALK_ACK, LANE_ACT_ACK},
-               {WALK_HOLD, LANE_ACT_HOLD}};
+               {WALK_HOLD, LANE_ACT_HOLD},
+               {WALK_CONVOY, LANE_ACT_CONVOY},
+               {WALK_CONVOY, LANE_ACT_CONVOY_END},
+               {WALK_SERVICE, LANE_ACT_OUT_OF_SERVICE},
+               {WALK_SERVICE, LANE_ACT_IN_SERVICE},
+               {WALK_TEST, LANE_ACT_TEST_RAISE},
+               {WALK_TEST, LANE_ACT_TEST_STOP},
+               {WALK_TEST, LANE_ACT_TEST_LOWER}};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (f->events & all[i].bit) {
             put_event(l, LANE_EVENT_ACT, (int)all[i].act, SIGN_NAMED);
+            if (all[i].bit & (WALK_CONVOY | WALK_SERVICE)) {
+                put_event(l, LANE_EVENT_ACT, (int)all[i].act, 0);
+            }
         }
     }
     if (f->events & WALK_RAISE) {
         put_event(l, LANE_EVENT_ACT, LANE_ACT_RAISE, SIGN_NAMED);
         put_event(l, LANE_EVENT_ACT, LANE_ACT_RAISE, 0);
+    }
+    if (f->events & WALK_CONVOY) {
+        put_event(l, LANE_EVENT_ACT, LANE_ACT_CONVOY, SIGN_NAMED | TOO_LONG);
+    }
+    for (int i = 0; (f->events & WALK_INSPECT) && i <= s->count; i++) { /* 0: the unread one */
+        put_event(l, LANE_EVENT_ACT, LANE_ACT_INSPECTED, SIGN_NAMED | i << 2);
+        put_event(l, LANE_EVENT_ACT, LANE_ACT_INSPECTED, i << 2);
     }
     if (!(f->events & WALK_RELEASE)) {
         return;
@@ -217,9 +240,12 @@ static void answers(const struct family *f, const struct lane_state *s, struct l
         if (s->stop_order != 0) {
             put_event(l, LANE_EVENT_OUTCOME, 2, result);
         }
+        if (s->let_go_order != 0) {
+            put_event(l, LANE_EVENT_OUTCOME, 3, result);
+        }
     }
-    put_event(l, LANE_EVENT_OUTCOME, 3, ORDER_DONE); /* of an order of long ago */
-    put_event(l, LANE_EVENT_OUTCOME, 3, ORDER_FAILED);
+    put_event(l, LANE_EVENT_OUTCOME, 4, ORDER_DONE); /* of an order of long ago */
+    put_event(l, LANE_EVENT_OUTCOME, 4, ORDER_FAILED);
 }
 
 static void knowledge(const struct family *f, const struct lane_state *s, struct list *l)
@@ -247,6 +273,10 @@ static void knowledge(const struct family *f, const struct lane_state *s, struct
         if (s->queue[i].passage != 0) {
             put_event(l, LANE_EVENT_SEEN_AT_BOOM, i, 0);
         }
+    }
+    if ((f->events & WALK_SERVICE) && !s->seen) {
+        put_event(l, LANE_EVENT_RESTORE_SERVICE, true, false);
+        put_event(l, LANE_EVENT_RESTORE_SERVICE, false, true);
     }
     if ((f->events & WALK_RESTORE) && !s->seen && s->hold_count < f->holds) {
         for (int entry = 0; entry <= WALK_ENTRY_SECOND; entry++) { /* 0: an officer's hold */
@@ -331,6 +361,22 @@ static void restore_event(const struct lane_state *s, const struct move *m,
     }
 }
 
+static void act_event(const struct lane_state *s, const struct move *m, struct lane_act_event *out)
+{
+    int at = m->b >> 2;
+    *out = (struct lane_act_event){.act = 1,
+                                   .kind = (enum lane_act_kind)m->a,
+                                   .named = (m->b & SIGN_NAMED) != 0,
+                                   .second_person = (m->b & SIGN_SECOND) != 0};
+    if (m->a == LANE_ACT_RELEASE) {
+        out->hold = hold_at(s, at);
+    } else if (m->a == LANE_ACT_INSPECTED && at > 0) {
+        out->passage = s->queue[at - 1].passage;
+    } else if (m->a == LANE_ACT_CONVOY) {
+        out->for_ms = m->b & TOO_LONG ? LANE_CONVOY_MAX_MS + 1 : LANE_CONVOY_MAX_MS;
+    }
+}
+
 void move_event(const struct family *family, const struct lane_config *config,
                 const struct node *node, const struct move *m, struct lane_event *out)
 {
@@ -349,15 +395,14 @@ void move_event(const struct family *family, const struct lane_config *config,
         out->u.seen_at_boom = s->queue[m->a].passage;
         break;
     case LANE_EVENT_OUTCOME:
-        out->u.outcome.order_id = m->a == 1 ? s->motion_order : m->a == 2 ? s->stop_order : 3;
+        out->u.outcome.order_id = m->a == 1   ? s->motion_order
+                                  : m->a == 2 ? s->stop_order
+                                  : m->a == 3 ? s->let_go_order
+                                              : OLD_ORDER;
         out->u.outcome.result = (enum order_result)m->b;
         break;
     case LANE_EVENT_ACT:
-        out->u.act = (struct lane_act_event){.act = 1,
-                                             .kind = (enum lane_act_kind)m->a,
-                                             .hold = hold_at(s, m->b >> 2),
-                                             .named = (m->b & SIGN_NAMED) != 0,
-                                             .second_person = (m->b & SIGN_SECOND) != 0};
+        act_event(s, m, &out->u.act);
         break;
     case LANE_EVENT_WITHDRAWAL:
         out->u.withdrawn_entry = m->a;
@@ -378,6 +423,10 @@ void move_event(const struct family *family, const struct lane_config *config,
     case LANE_EVENT_RESTORE:
         restore_event(s, m, &out->u.restore);
         break;
+    case LANE_EVENT_RESTORE_SERVICE:
+        out->u.restore_service.out_of_service = m->a;
+        out->u.restore_service.convoy = m->b;
+        break;
     case LANE_EVENT_MATCH_ALIVE:
     case LANE_EVENT_MATCH_LOST:
     case LANE_EVENT_TICK:
@@ -386,8 +435,9 @@ void move_event(const struct family *family, const struct lane_config *config,
 }
 
 static const char *const event_names[] = {
-    "scan",        "read",       "seen_at_boom", "outcome", "act",         "withdrawal", "commit",
-    "match_alive", "match_lost", "list",         "journal", "guided_test", "restore",    "tick"};
+    "scan",       "read",        "seen_at_boom", "outcome",         "act",
+    "withdrawal", "commit",      "match_alive",  "match_lost",      "list",
+    "journal",    "guided_test", "restore",      "restore_service", "tick"};
 
 void move_print(const struct move *m, const struct lane_event *event)
 {

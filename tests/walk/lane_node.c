@@ -10,6 +10,7 @@ enum {
     STOP_TRIES = 20, /* as the machine begins; only "some left" and "none left" differ */
     MOTION_ORDER = 1,
     STOP_ORDER = 2,
+    LET_GO_ORDER = 3,
     LANE_SHIFT = 48
 };
 
@@ -47,6 +48,13 @@ static int compare(const void *a, const void *b)
     return *left < *right ? -1 : *left > *right;
 }
 
+/* One that only an alarm names: what it is called does not matter once nobody else bears it. */
+static uint64_t passage_of(const struct labels *l, uint64_t id)
+{
+    uint64_t label = label_of(l, id);
+    return id == 0 ? 0 : label == 0 ? WALK_OLD_PASSAGE : PASSAGE_STEP * label;
+}
+
 /* Passages keep their order: the machine compares them with the last. */
 static void relabel_passages(struct lane_state *s)
 {
@@ -72,6 +80,8 @@ static void relabel_passages(struct lane_state *s)
     for (int i = 0; i < LANE_COMMITS_MAX; i++) {
         s->commits[i].passage = PASSAGE_STEP * label_of(&l, s->commits[i].passage);
     }
+    s->inspecting = passage_of(&l, s->inspecting);
+    s->blocked = passage_of(&l, s->blocked);
     s->last_passage = (uint64_t)PASSAGE_STEP * (uint64_t)l.count + PASSAGE_STEP / 2;
 }
 
@@ -107,8 +117,10 @@ static void relabel_orders(const struct lane_config *config, struct lane_state *
     uint64_t lane = (uint64_t)config->lane << LANE_SHIFT;
     s->motion_order = s->motion_order ? lane | MOTION_ORDER : 0;
     s->stop_order = s->stop_order ? lane | STOP_ORDER : 0;
-    s->last_order = STOP_ORDER;
+    s->let_go_order = s->let_go_order ? lane | LET_GO_ORDER : 0;
+    s->last_order = LET_GO_ORDER;
     s->motion_act = s->motion_act != 0;
+    s->convoy_act = s->convoy_act != 0;
     for (int i = 0; i < LANE_COMMITS_MAX; i++) {
         s->commits[i].act = s->commits[i].act != 0;
         s->commits[i].id = s->commits[i].kind == COMMIT_NONE ? 0 : (uint64_t)i + 1;

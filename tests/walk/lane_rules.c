@@ -44,7 +44,7 @@ static bool wired(const struct walk_step *w, enum lane_output output)
 
 static bool is_urgent(enum lane_cause cause)
 {
-    return cause == LANE_CAUSE_EMERGENCY || cause == LANE_CAUSE_SAFETY;
+    return cause == LANE_CAUSE_EMERGENCY || cause == LANE_CAUSE_SAFETY || cause == LANE_CAUSE_FIRE;
 }
 
 static bool both_limits(const struct lane_state *s)
@@ -119,6 +119,19 @@ static const char *raise_caused(const struct walk_step *w, const struct lane_com
     case LANE_CAUSE_CLEARED:
         RULE(!w->next->stopped, "rule 3: opened after an officer's stop");
         RULE(w->event->kind != LANE_EVENT_COMMIT, "rule 5: something moves when a hold ends");
+        return NULL;
+    case LANE_CAUSE_CONVOY:
+        RULE(b->convoy_act != 0 && w->after->convoy_act != 0, "a raise for a convoy that is none");
+        RULE(!w->next->stopped || answered(w, COMMIT_CONVOY), "rule 3: a convoy after a stop");
+        RULE(w->after->hold_count == 0, "rule 5: a convoy while one is held");
+        RULE(w->after->journal_commits, "a convoy that the journal cannot record");
+        return NULL;
+    case LANE_CAUSE_FIRE:
+        RULE(alarm_on(w->after, EVENT_LANE_FIRE_RAISE), "a fire raise without a fire alarm");
+        return NULL;
+    case LANE_CAUSE_TEST:
+        RULE(again || is_act(w, LANE_ACT_TEST_RAISE), "a test nobody asked for");
+        RULE(w->after->out_of_service && w->after->hold_count == 0, "rule 5: a test in service");
         return NULL;
     case LANE_CAUSE_STATE:
     case LANE_CAUSE_FOREIGN:
@@ -328,14 +341,25 @@ static const char *contact(const struct walk_step *w)
         RULE(alarm_on(a, EVENT_LANE_CONTACT_LOST), "rule 4: lost contact without an alarm");
         RULE(!a->order_known, "the order survives lost contact");
     }
-    RULE(a->boom != BOOM_STOPPED || w->next->known, "rule 4: a position nobody confirmed");
-    if (a->contact && a->motion == MOTION_NONE && !(a->inputs & (HANDS_OFF | BROKEN)) && boom) {
+    bool seen = w->config->feedback == FEEDBACK_BOTH;
+    RULE(a->boom != BOOM_STOPPED || w->next->known || !seen, "rule 4: a position nobody confirmed");
+    if (a->contact && a->motion == MOTION_NONE && !(a->inputs & (HANDS_OFF | BROKEN)) && boom &&
+        seen) {
         RULE(a->boom != BOOM_OPEN || (a->inputs & INPUT_BIT(INPUT_LIMIT_OPEN)), "open: no limit");
         RULE(a->boom != BOOM_CLOSED || (a->inputs & INPUT_BIT(INPUT_LIMIT_CLOSED)),
              "closed: no limit");
         RULE(!both_limits(a) || a->boom == BOOM_FAULT, "rule 3: both limits and no fault");
     }
     return NULL;
+}
+
+/* Its own controller's closing, declared; or the technician's in a guided test. */
+static bool may_close_itself(const struct walk_step *w)
+{
+    const struct lane_state *b = w->before;
+    bool by_hand = b->out_of_service && timer_runs(b, TIMER_BY_HAND);
+    return by_hand || (w->config->auto_close != AUTO_CLOSE_NONE && !b->raise_held &&
+                       timer_runs(b, TIMER_AUTO_CLOSE));
 }
 
 /* ---- rule 6: every motion is confirmed, ended or alarmed ---- */
@@ -370,9 +394,7 @@ static const char *motion(const struct walk_step *w)
         RULE(count_on(w->out, OUTPUT_LOWER) > 0, "lowering, not ordered");
     }
     if (a->motion == MOTION_OWN_CLOSE && b->motion != MOTION_OWN_CLOSE) {
-        RULE(w->config->auto_close == AUTO_CLOSE_LOOP && is_scan(w) &&
-                 timer_runs(b, TIMER_AUTO_CLOSE),
-             "rule 7: closes itself outside the declared time");
+        RULE(is_scan(w) && may_close_itself(w), "rule 7: closes itself outside the declared time");
         RULE(!(a->inputs & LOOPS), "rule 7: closes itself onto somebody");
     }
     if (b->motion != MOTION_NONE && a->motion == MOTION_NONE) {
@@ -441,18 +463,21 @@ static bool coil_is_foreign(const struct walk_step *w)
     return false;
 }
 
+/* Two limits at once are a fault and tell of no motion. */
 static bool limit_is_foreign(const struct walk_step *w)
 {
     const struct lane_state *b = w->before;
-    uint32_t left = b->raw & ~w->after->raw, reached = w->after->raw & ~b->raw;
-    bool own_close = w->config->auto_close == AUTO_CLOSE_LOOP && timer_runs(b, TIMER_AUTO_CLOSE);
-    bool still = b->motion == MOTION_NONE, down = b->motion == MOTION_LOWER;
+    uint32_t was = b->raw & LIMITS, is = w->after->raw & LIMITS;
+    uint32_t left = was == LIMITS ? 0 : was & ~is, reached = is == LIMITS ? 0 : is & ~was;
+    bool own_close = may_close_itself(w);
+    bool still = b->motion == MOTION_NONE;
+    bool up = b->motion == MOTION_RAISE && !timer_runs(b, TIMER_BOUNCE);
     bool known = b->position_known && w->shadow->known;
-    return b->contact && ((still && !own_close && (left & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
-                          (still && (left & INPUT_BIT(INPUT_LIMIT_CLOSED))) ||
-                          (still && known && (reached & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
-                          (!down && b->motion != MOTION_OWN_CLOSE && known && !own_close &&
-                           (reached & INPUT_BIT(INPUT_LIMIT_CLOSED))));
+    return b->contact &&
+           ((still && !own_close && (left & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
+            (still && (left & INPUT_BIT(INPUT_LIMIT_CLOSED))) ||
+            (still && known && (reached & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
+            ((still || up) && known && !own_close && (reached & INPUT_BIT(INPUT_LIMIT_CLOSED))));
 }
 
 static const char *foreign(const struct walk_step *w)

@@ -46,7 +46,11 @@ enum walk_event_bit {
     WALK_SEEN = 1 << 16,     /* a second camera at the boom */
     WALK_UNPLACED = 1 << 17, /* reads in doubt */
     WALK_AGAIN = 1 << 18,    /* a read of one that is known already */
-    WALK_LAMP_FAULT = 1 << 19
+    WALK_LAMP_FAULT = 1 << 19,
+    WALK_CONVOY = 1 << 20,
+    WALK_SERVICE = 1 << 21, /* out of service and back */
+    WALK_TEST = 1 << 22,    /* the guided barrier test */
+    WALK_INSPECT = 1 << 23
 };
 
 /* Kinds of read a family has. */
@@ -60,7 +64,10 @@ enum walk_read_bit {
     READ_QUIET = 1 << 6,      /* a hit that does not hold, of a read that counts as cleared */
     READ_BOTH = 1 << 7,       /* one that holds, one that does not */
     READ_YELLOW = 1 << 8,     /* cleared; the rules ask for yellow */
-    READ_KINDS = 9
+    READ_DUE = 1 << 9,        /* cleared, and due for an inspection */
+    READ_NOT_DUE = 1 << 10,   /* cleared, and not due */
+    READ_EXEMPT = 1 << 11,    /* exempt, neither cleared nor opened for by the rules */
+    READ_KINDS = 12
 };
 
 struct family {

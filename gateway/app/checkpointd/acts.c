@@ -188,10 +188,7 @@ static json_t *lane_json(const struct checkpointd *c, const struct config_lane *
     json_t *result = status ? json_copy(status) : json_object();
     json_object_set_new(result, "lane", json_integer(lane->lane.lane.lane));
     json_object_set_new(result, "name", json_string(lane->lane.name));
-    json_object_set_new(result, "mode",
-                        json_string(lane->lane.lane.mode == LANE_NORMALLY_OPEN
-                                        ? "normally_open"
-                                        : "normally_closed"));
+    json_object_set_new(result, "mode", json_string(lane_mode_name(lane->lane.lane.mode)));
     return result;
 }
 

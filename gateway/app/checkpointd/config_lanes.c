@@ -1,12 +1,19 @@
 /* checkpointd.yaml: lanes. See config.h. */
 #include "gateway/app/checkpointd/config_parts.h"
 
-static const struct config_name mode_names[] = {
-    {"normally_closed", LANE_NORMALLY_CLOSED}, {"normally_open", LANE_NORMALLY_OPEN}, {NULL, 0}};
+static const struct config_name mode_names[] = {{"normally_closed", LANE_NORMALLY_CLOSED},
+                                                {"normally_open", LANE_NORMALLY_OPEN},
+                                                {"check_point", LANE_CHECK_POINT},
+                                                {NULL, 0}};
 static const struct config_name policy_names[] = {
     {"hold", LANE_FAIL_HOLD}, {"alarm", LANE_FAIL_ALARM}, {NULL, 0}};
 static const struct config_name auto_close_names[] = {
-    {"none", AUTO_CLOSE_NONE}, {"loop", AUTO_CLOSE_LOOP}, {NULL, 0}};
+    {"none", AUTO_CLOSE_NONE}, {"loop", AUTO_CLOSE_LOOP}, {"timer", AUTO_CLOSE_TIMER}, {NULL, 0}};
+static const struct config_name feedback_names[] = {{"both", FEEDBACK_BOTH},
+                                                    {"open", FEEDBACK_OPEN},
+                                                    {"closed", FEEDBACK_CLOSED},
+                                                    {"none", FEEDBACK_NONE},
+                                                    {NULL, 0}};
 
 #define LANE_ROW(member, key_, kind_, ...)                                                         \
     CONFIG_OPTION(struct config_lane, lane.lane.member, key_, kind_, __VA_ARGS__)
@@ -37,7 +44,8 @@ static const struct config_option lane_rows[] = {
     CONFIG_OPTION(struct config_lane, bus, "bus", CONFIG_STRING, .required = true, .min = 1,
                   .help = "The bus all its devices hang on."),
     LANE_ROW(mode, "mode", CONFIG_ENUM, .names = mode_names, .fallback = "normally_closed",
-             .help = "Closed: raises for a cleared vehicle. Open: holds by red light only."),
+             .help = "Closed: raises for a cleared vehicle. Open: holds by red light only. Check "
+                     "point: as closed, and every vehicle is inspected unless the rules say not."),
     LANE_ROW(on_blind, "on_blind", CONFIG_ENUM, .names = policy_names, .fallback = "hold",
              .help = "When matching is silent: hold everybody, or alarm and yellow."),
     LANE_ROW(on_no_list, "on_no_list", CONFIG_ENUM, .names = policy_names, .fallback = "hold",
@@ -52,6 +60,8 @@ static const struct config_option lane_rows[] = {
     LANE_TIME(entry_gap_ms, "entry_gap", "500ms", "Entry loop free this long: another vehicle."),
     LANE_TIME(exit_gap_ms, "exit_gap", "1s", "Exit and presence free this long: it has left."),
     LANE_TIME(empty_ms, "empty", "5s", "All loops free this long: nobody is at the boom."),
+    LANE_TIME(read_missing_ms, "read_missing", "3s",
+              "Somebody stands unread: camera triggered, after as long again an officer is asked."),
     LANE_TIME(debounce_ms, "debounce", "60ms", "Inputs count as inactive when stable so long."),
     LANE_TIME(travel_ms, "travel", "8s", "A full raise or lower, with reserve."),
     LANE_TIME(pulse_ms, "pulse", "500ms", "Raise and lower pulses."),
@@ -65,8 +75,13 @@ static const struct config_option lane_rows[] = {
     LANE_TIME(commit_wait_ms, "commit_wait", "3s", "A releasing act waits for the journal."),
     LANE_TIME(withdraw_retry_ms, "withdraw_retry", "5s", "Next try of a withdrawal's record."),
     LANE_ROW(auto_close, "auto_close", CONFIG_ENUM, .names = auto_close_names, .fallback = "none",
-             .help = "loop: the barrier's own controller closes behind a vehicle."),
+             .help = "The barrier's own controller closes: loop, behind a vehicle; timer, a while "
+                     "after it opened."),
     LANE_TIME(auto_close_ms, "auto_close_within", "10s", "It begins to within this."),
+    LANE_ROW(feedback, "feedback", CONFIG_ENUM, .names = feedback_names, .fallback = "both",
+             .help = "Limit switches the barrier has. none: raise only, normally_open only."),
+    LANE_ROW(raise_maintained, "raise_maintained", CONFIG_BOOL, .fallback = "false",
+             .help = "Up as long as raise is energised; closes by itself after that."),
     LANE_ROW(lower_automatically, "lower_automatically", CONFIG_BOOL, .fallback = "false",
              .help = "Safety rule 7: only with both devices below and a guided test."),
     LANE_ROW(person_device, "person_device", CONFIG_BOOL, .fallback = "false",

@@ -205,11 +205,10 @@ static void take_small(struct pipeline *p, struct byte_reader *r, uint8_t kind,
         event.u.link.connected = value & 1;
         break;
     case PIPELINE_ACT:
-        event.u.act =
-            (struct pipeline_act){.lane = lane,
-                                  .kind = (enum lane_act_kind)(value % (LANE_ACT_ACK + 1)),
-                                  .hold = byte_read_u8(r),
-                                  .actor = {.officer = "wang", .reason = "x"}};
+        event.u.act = (struct pipeline_act){.lane = lane,
+                                            .kind = (enum lane_act_kind)(value % (LANE_ACT_COUNT)),
+                                            .hold = byte_read_u8(r),
+                                            .actor = {.officer = "wang", .reason = "x"}};
         break;
     case PIPELINE_COMMIT:
         event.u.commit.lane = lane;

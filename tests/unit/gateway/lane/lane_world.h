@@ -115,7 +115,7 @@ static inline void world_init(struct world *w, const struct lane_config *config)
     w->config = *config;
     assert_int_equal(lane_config_check(config, &err), 0);
     w->now.ns = 1000000000;
-    w->active = INPUT_BIT(INPUT_LIMIT_CLOSED);
+    w->active = INPUT_BIT(INPUT_LIMIT_CLOSED) | INPUT_BIT(INPUT_MAINS_OK);
     lane_init(&w->config, &w->state, 100, w->now);
     world_scan(w);
     world_list(w, true);
@@ -160,6 +160,14 @@ static inline void world_act(struct world *w, const struct lane_act_event *act)
 {
     struct lane_event event = {.kind = LANE_EVENT_ACT, .u.act = *act};
     world_take(w, &event);
+}
+
+/* A named officer's act; the first reply's refusal. */
+static inline enum lane_refusal world_named(struct world *w, enum lane_act_kind kind)
+{
+    struct lane_act_event act = {.act = 1, .kind = kind, .named = true};
+    world_act(w, &act);
+    return w->out.replies[0].refusal;
 }
 
 static inline void world_commit(struct world *w, uint64_t commit, bool done)

@@ -3,10 +3,12 @@
 #include "gateway/lane/guard.h"
 #include "lane_world.h"
 
-enum { HEALTHY = INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK) };
+enum {
+    HEALTHY = INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK) | INPUT_BIT(INPUT_MAINS_OK)
+};
 
 struct bench {
-    uint32_t healthy; /* detectors that say so */
+    uint32_t healthy; /* detectors and mains that say so */
     struct lane_config config;
     struct guard guard;
     struct lane_order out[GUARD_ORDERS_MAX];
@@ -252,16 +254,43 @@ static void test_a_detector_that_fails_stops_and_raises(void **state)
     }
 }
 
+static void test_no_lower_on_the_battery(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    b.healthy = HEALTHY & ~INPUT_BIT(INPUT_MAINS_OK);
+    (void)scan_after(&b, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+    (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    assert_false(allowed(&b, OUTPUT_LOWER, false));
+    assert_string_equal(b.reason, "the mains are lost");
+    assert_true(allowed(&b, OUTPUT_RAISE, false));
+    b.scan.wired &= ~INPUT_BIT(INPUT_MAINS_OK); /* nobody tells it */
+    (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    assert_true(allowed(&b, OUTPUT_LOWER, false));
+}
+
+static void test_contradicting_limits_are_a_fault(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    (void)scan_after(&b, 0, INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_LIMIT_CLOSED));
+    assert_false(allowed(&b, OUTPUT_RAISE, false));
+    assert_string_equal(b.reason, "the barrier reports a fault");
+    assert_true(allowed(&b, OUTPUT_RAISE, true));
+}
+
 static void test_lower_only_from_fully_open_and_whole(void **state)
 {
     (void)state;
-    static const enum lane_input bad[] = {INPUT_FAULT, INPUT_BOOM_OFF};
+    static const enum lane_input bad[] = {INPUT_FAULT, INPUT_BOOM_OFF, INPUT_LIMIT_CLOSED};
     struct bench b;
     bench_init(&b);
     (void)scan_after(&b, 0, 0);
     (void)scan_after(&b, 4000, 0);
     assert_false(allowed(&b, OUTPUT_LOWER, false));
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         (void)scan_after(&b, 20, INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(bad[i]));
         assert_false(allowed(&b, OUTPUT_LOWER, false));
     }
@@ -285,6 +314,8 @@ int main(void)
         cmocka_unit_test(test_raise_and_lower_never_together),
         cmocka_unit_test(test_no_lower_without_the_lane_declaring_it),
         cmocka_unit_test(test_a_detector_that_fails_stops_and_raises),
+        cmocka_unit_test(test_no_lower_on_the_battery),
+        cmocka_unit_test(test_contradicting_limits_are_a_fault),
         cmocka_unit_test(test_lower_only_from_fully_open_and_whole),
         cmocka_unit_test(test_late_and_without_contact)};
     return cmocka_run_group_tests(tests, NULL, NULL);

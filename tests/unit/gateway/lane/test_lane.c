@@ -291,7 +291,7 @@ static void test_restored_hold_stands_before_anything_is_known(void **state)
     world_take(&w, &event);
     assert_int_equal(w.out.order_count, 0);
     assert_int_equal(w.state.hold_count, 1);
-    w.active = INPUT_BIT(INPUT_LIMIT_CLOSED);
+    w.active = INPUT_BIT(INPUT_LIMIT_CLOSED) | INPUT_BIT(INPUT_MAINS_OK);
     w.passages = 10;
     world_list(&w, true);
     world_run(&w, w.config.transit_max_ms + 500);

@@ -8,7 +8,7 @@
 
 #include "lane_world.h"
 
-enum { WALKS_DEFAULT = 1500, WALK_STEPS = 4000, CONFIGS = 5 };
+enum { WALKS_DEFAULT = 1500, WALK_STEPS = 4000, CONFIGS = 6 };
 
 static uint64_t rng_state;
 
@@ -37,6 +37,9 @@ static struct lane_config config_of(int i)
         config.wired &= ~(INPUT_BIT(INPUT_ENTRY_LOOP) | INPUT_BIT(INPUT_EXIT_LOOP));
         config.camera_to_boom_m = 4;
         config.on_no_list = LANE_FAIL_ALARM;
+    } else if (i == 5) {
+        config.mode = LANE_CHECK_POINT;
+        config.auto_close = AUTO_CLOSE_TIMER;
     } else if (i == 4) {
         config.auto_close = AUTO_CLOSE_NONE;
         config.outputs_wired &=
@@ -62,6 +65,8 @@ static struct lane_event random_scan(struct world *w)
     if (draw(12) == 0) { /* mostly calm: safety inputs off again */
         w->active &= INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_LIMIT_CLOSED) |
                      INPUT_BIT(INPUT_ENTRY_LOOP);
+        w->active |=
+            INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK) | INPUT_BIT(INPUT_MAINS_OK);
     }
     if (draw(40) == 0) {
         w->active ^= INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_LIMIT_CLOSED);
@@ -92,6 +97,8 @@ static struct lane_event random_passage(struct world *w)
     p->hit_count = (uint8_t)(draw(3) == 0 ? 1 + draw(2) : 0);
     p->cleared = p->hit_count == 0 && draw(2);
     p->decision.raise = draw(2);
+    p->inspect = (enum lane_inspect)draw(3);
+    p->exempt = draw(4) == 0;
     p->decision.siren = draw(2);
     p->decision.lights = (enum decision_lights)draw(3);
     for (uint8_t i = 0; i < p->hit_count; i++) {
@@ -107,7 +114,9 @@ static struct lane_event random_act(struct world *w)
 {
     struct lane_event event = {.kind = LANE_EVENT_ACT};
     event.u.act.act = 1 + w->scans;
-    event.u.act.kind = (enum lane_act_kind)draw(LANE_ACT_ACK + 1);
+    event.u.act.kind = (enum lane_act_kind)draw(LANE_ACT_COUNT);
+    event.u.act.passage = w->state.count ? w->state.queue[0].passage : 0;
+    event.u.act.for_ms = draw(60000);
     event.u.act.hold = w->state.hold_count ? w->state.holds[draw(w->state.hold_count)].id : draw(9);
     event.u.act.named = draw(4) != 0;
     event.u.act.second_person = draw(2);
@@ -221,6 +230,13 @@ static bool is_held_after(const struct lane_state *s, uint64_t id)
     return false;
 }
 
+static bool inspection_waits(const struct world *w, const struct lane_vehicle *v)
+{
+    bool due = w->config.mode == LANE_CHECK_POINT ? v->inspect != LANE_INSPECT_NOT
+                                                  : v->inspect == LANE_INSPECT_DUE;
+    return due && !v->inspected && !v->exempt;
+}
+
 static void check_orders(const struct world *w, const struct lane_state *before,
                          const struct ledger *l, uint64_t seed, int at)
 {
@@ -249,14 +265,19 @@ static void check_orders(const struct world *w, const struct lane_state *before,
             RULE(before->contact && (before->raw & healthy) == healthy,
                  "a lower without healthy detectors");
             RULE(before->timer[TIMER_GUIDED].ns != INT64_MAX, "a lower without a guided test");
+            RULE(!before->out_of_service && before->convoy_act == 0, "a lower in convoy or test");
+            RULE(before->raw & INPUT_BIT(INPUT_MAINS_OK), "a lower on the battery");
         } else if (c->cause == LANE_CAUSE_CLEARED) {
             const struct lane_vehicle *v = &before->queue[0];
             (void)v;
             RULE(w->state.hold_count == 0, "opened for a cleared vehicle while one is held");
             RULE(w->state.order_known && w->state.arrived > 0, "opened for nobody");
-            RULE(w->state.queue[0].authenticated && w->state.queue[0].cleared &&
+            RULE(w->state.queue[0].authenticated &&
+                     (w->state.queue[0].cleared || w->state.queue[0].exempt) &&
                      !w->state.queue[0].open_hit,
                  "opened for an uncleared vehicle");
+            RULE(!inspection_waits(w, &w->state.queue[0]), "opened for one due for inspection");
+            RULE(!w->state.out_of_service, "opened out of service");
             RULE(w->state.journal_commits && w->state.list_usable ? true
                  : !w->state.journal_commits                      ? false
                                              : w->config.on_no_list == LANE_FAIL_ALARM,
@@ -278,7 +299,7 @@ static void check_holds(const struct world *w, const struct lane_state *before,
         const struct lane_record *r = &w->out.records[i];
         bool releasing = r->kind == LANE_RECORD_HOLD_RELEASE ||
                          r->kind == LANE_RECORD_HOLD_WITHDRAW || r->kind == LANE_RECORD_RAISE ||
-                         r->kind == LANE_RECORD_LOWER;
+                         r->kind == LANE_RECORD_LOWER || r->kind == LANE_RECORD_CONVOY;
         RULE(releasing == (r->commit != 0), "a releasing record without a commit, or the reverse");
         RULE(!releasing || before->journal_commits || w->state.journal_commits,
              "a releasing record while the journal cannot commit");

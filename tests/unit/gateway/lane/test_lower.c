@@ -201,7 +201,7 @@ static void test_no_lower_of_a_boom_found_open_after_start(void **state)
     (void)state;
     struct world w = {.config = lowering_config(), .now = {1000}};
     lane_init(&w.config, &w.state, 100, w.now);
-    w.active = INPUT_BIT(INPUT_LIMIT_OPEN) | HEALTHY;
+    w.active = INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_MAINS_OK) | HEALTHY;
     world_scan(&w);
     world_list(&w, true);
     give_test(&w, 1000000);
