@@ -199,8 +199,8 @@ MUTANTS = [
     ("bounce", 8, "boom_watch.c", "           !bounces && !closed_unseen;", "           !closed_unseen;"),
     ("bounce_for_ever", 8, "boom_watch.c", "s->motion == MOTION_RAISE && timer_running(x, TIMER_BOUNCE);", "s->motion == MOTION_RAISE;"),
     # feedback by one limit or none
-    ("presume_closed_limit", 6, "boom.c", "s->motion_order == 0 && !input_on(x, INPUT_LIMIT_CLOSED);", "s->motion_order == 0;"),
-    ("presume_open_limit", 6, "boom.c", "return !boom_has_open_limit(x) && s->motion_order == 0", "return s->motion_order == 0"),
+    ("presume_closed_limit", 6, "boom.c", "&& ordered && !input_on(x, INPUT_LIMIT_CLOSED);", "s->motion_order == 0;"),
+    ("presume_open_limit", 6, "boom.c", "return !boom_has_open_limit(x) && ordered", "return s->motion_order == 0"),
     ("presume_contact", 4, "boom_watch.c", "    s->left_open = false;\n    s->presumed = PRESUMED_NOTHING;\n", "    s->left_open = false;\n"),
     ("presume_hands_off", 3, "boom_watch.c", "    if (hands_off || broken) {\n        s->presumed = PRESUMED_NOTHING;\n", "    if (hands_off || broken) {\n"),
     ("presume_mains", 4, "safety_inputs.c", "    x->s->presumed = PRESUMED_NOTHING;\n", ""),

@@ -72,6 +72,98 @@ static void direct(struct lane_config *c)
     c->wired |= IN(PRESENCE);
 }
 
+static void with_fire(struct lane_config *c)
+{
+    boom(c);
+    c->wired |= IN(FIRE_RAISE) | IN(EMERGENCY_STOP) | IN(PANIC);
+}
+
+static void lower_fire(struct lane_config *c)
+{
+    lower(c);
+    c->wired |= IN(FIRE_RAISE);
+}
+
+static void lower_mains(struct lane_config *c)
+{
+    lower(c);
+    c->wired |= IN(MAINS_OK);
+}
+
+static void direct_safety(struct lane_config *c)
+{
+    direct(c);
+    c->wired |= IN(EMERGENCY_STOP) | IN(FAULT);
+}
+
+/* Every vehicle is inspected here. */
+static void check_point(struct lane_config *c)
+{
+    direct(c);
+    c->wired |= IN(EXIT_LOOP);
+    c->outputs_wired |= LAMP_OUTPUTS;
+    c->mode = LANE_CHECK_POINT;
+}
+
+static void check_loops(struct lane_config *c)
+{
+    c->wired = IN(ENTRY_LOOP) | IN(EXIT_LOOP);
+    c->outputs_wired = LAMP_OUTPUTS;
+    c->mode = LANE_CHECK_POINT;
+}
+
+static void feedback_open(struct lane_config *c)
+{
+    boom(c);
+    c->wired = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(EMERGENCY_STOP) | IN(MAINS_OK);
+    c->feedback = FEEDBACK_OPEN;
+    c->auto_close = AUTO_CLOSE_TIMER;
+}
+
+static void feedback_closed(struct lane_config *c)
+{
+    feedback_open(c);
+    c->wired ^= LIMITS;
+    c->feedback = FEEDBACK_CLOSED;
+}
+
+static void feedback_none(struct lane_config *c)
+{
+    feedback_open(c);
+    c->wired ^= IN(LIMIT_OPEN);
+    c->feedback = FEEDBACK_NONE;
+    c->mode = LANE_NORMALLY_OPEN;
+}
+
+static void kept(struct lane_config *c)
+{
+    boom(c);
+    c->wired |= IN(PRESENCE) | IN(EMERGENCY_STOP);
+    c->raise_maintained = true;
+    c->auto_close = AUTO_CLOSE_LOOP;
+}
+
+static void loops_boom(struct lane_config *c)
+{
+    boom(c);
+    c->wired |= IN(ENTRY_LOOP);
+    c->camera_to_boom_m = 15;
+}
+
+/* Loops and nothing else: who stands where. */
+static void loops(struct lane_config *c)
+{
+    c->wired = IN(ENTRY_LOOP) | IN(EXIT_LOOP);
+    c->outputs_wired = 0;
+    c->camera_to_boom_m = 15;
+}
+
+static void loops_siren(struct lane_config *c)
+{
+    loops(c);
+    c->outputs_wired = OUT(SIREN) | LAMP_OUTPUTS;
+}
+
 /* A lane with an entry loop, its camera far from the boom. */
 static void queue(struct lane_config *c)
 {
@@ -86,14 +178,6 @@ static void queue_lights(struct lane_config *c)
     c->wired = IN(ENTRY_LOOP) | IN(EXIT_LOOP);
     c->outputs_wired = LAMP_OUTPUTS;
     c->mode = LANE_NORMALLY_OPEN;
-}
-
-/* Loops and nothing else: who stands where. */
-static void loops(struct lane_config *c)
-{
-    c->wired = IN(ENTRY_LOOP) | IN(EXIT_LOOP);
-    c->outputs_wired = 0;
-    c->camera_to_boom_m = 15;
 }
 
 const struct family lane_families[] = {
@@ -267,6 +351,128 @@ const struct family lane_families[] = {
      .holds = 1,
      .frozen = FROZEN(CLEAR) | COILS,
      .quick = true},
+    {.name = "fire",
+     .configure = with_fire,
+     .inputs = LIMITS | IN(FIRE_RAISE) | IN(EMERGENCY_STOP) | IN(PANIC),
+     .events = WALK_STOP | WALK_ACK | WALK_RAISE,
+     .frozen = CALM | COILS},
+    {.name = "fire_lower",
+     .configure = lower_fire,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(FIRE_RAISE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED | WALK_ACK,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "mains_lower",
+     .configure = lower_mains,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(MAINS_OK),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "convoy",
+     .configure = direct,
+     .inputs = IN(LIMIT_OPEN),
+     .events = WALK_CONVOY | WALK_COMMIT | WALK_HOLD | WALK_STOP | WALK_JOURNAL | WALK_ACK,
+     .reads = READ_SECOND,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS},
+    {.name = "convoy_waiting",
+     .configure = loops_boom,
+     .inputs = IN(ENTRY_LOOP),
+     .always = IN(LIMIT_CLOSED),
+     .events = WALK_CONVOY | WALK_COMMIT,
+     .reads = READ_SECOND,
+     .vehicles = 2,
+     .holds = 1,
+     .frozen = CALM | COILS},
+    {.name = "convoy_safety",
+     .configure = direct_safety,
+     .inputs = IN(LIMIT_OPEN) | IN(EMERGENCY_STOP) | IN(FAULT),
+     .events = WALK_CONVOY | WALK_COMMIT | WALK_ACK,
+     .frozen = CALM | COILS},
+    {.name = "convoy_lower",
+     .configure = lower,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED | WALK_CONVOY,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "service",
+     .configure = direct,
+     .inputs = IN(LIMIT_OPEN) | IN(LIMIT_CLOSED),
+     .events = WALK_SERVICE | WALK_TEST | WALK_RAISE | WALK_STOP | WALK_CONVOY | WALK_COMMIT,
+     .reads = 0,
+     .frozen = CALM | COILS},
+    {.name = "service_vehicles",
+     .configure = direct,
+     .inputs = IN(LIMIT_OPEN),
+     .events = WALK_SERVICE | WALK_TEST | WALK_RAISE | WALK_COMMIT | WALK_HOLD,
+     .reads = READ_CLEARED | READ_QUIET,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS},
+    {.name = "service_lower",
+     .configure = lower,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED | WALK_SERVICE,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "service_loops",
+     .configure = loops_siren,
+     .inputs = IN(ENTRY_LOOP),
+     .events = WALK_SERVICE,
+     .reads = READ_CLEARED | READ_TOP,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM},
+    {.name = "check_point",
+     .configure = check_point,
+     .inputs = IN(LIMIT_OPEN) | IN(EXIT_LOOP),
+     .events = WALK_INSPECT | WALK_RAISE,
+     .reads = READ_CLEARED | READ_DUE | READ_NOT_DUE | READ_EXEMPT,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS},
+    {.name = "check_drawn",
+     .configure = check_loops,
+     .inputs = IN(ENTRY_LOOP),
+     .events = WALK_INSPECT | WALK_AGAIN,
+     .reads = READ_CLEARED | READ_DUE | READ_NOT_DUE | READ_EXEMPT | READ_EXEMPT_UNAUTHENTICATED,
+     .vehicles = 2,
+     .holds = 1,
+     .frozen = CALM},
+    {.name = "feedback_open",
+     .configure = feedback_open,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(EMERGENCY_STOP) | IN(MAINS_OK),
+     .events = WALK_RAISE | WALK_STOP | WALK_NO_CONTACT,
+     .frozen = FROZEN(MATCH) | FROZEN(CLEAR) | COILS},
+    {.name = "feedback_closed",
+     .configure = feedback_closed,
+     .inputs = IN(LIMIT_CLOSED) | IN(PRESENCE) | IN(EMERGENCY_STOP) | IN(MAINS_OK),
+     .events = WALK_RAISE | WALK_STOP | WALK_NO_CONTACT,
+     .frozen = FROZEN(MATCH) | FROZEN(CLEAR) | COILS},
+    {.name = "feedback_none",
+     .configure = feedback_none,
+     .inputs = IN(PRESENCE) | IN(EMERGENCY_STOP) | IN(MAINS_OK),
+     .events = WALK_RAISE | WALK_STOP | WALK_NO_CONTACT,
+     .frozen = FROZEN(MATCH) | FROZEN(CLEAR) | COILS},
+    {.name = "kept",
+     .configure = kept,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .coils = true,
+     .events = WALK_RAISE | WALK_COMMIT | WALK_OUTCOME,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN)},
+    {.name = "kept_safety",
+     .configure = kept,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(EMERGENCY_STOP),
+     .events = WALK_RAISE | WALK_STOP | WALK_COMMIT | WALK_GUARD_ACTED,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN)},
+    {.name = "kept_next",
+     .configure = kept,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .events = WALK_COMMIT,
+     .reads = READ_CLEARED,
+     .vehicles = 1,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN)},
 };
 
 const int lane_family_count = sizeof(lane_families) / sizeof(lane_families[0]);

@@ -148,10 +148,11 @@ static void read_event(const struct lane_state *s, const struct move *m,
     p->unplaced = (m->b & UNPLACED) != 0;
     p->perhaps_more = (m->b & PERHAPS_MORE) != 0;
     decision_init(&p->decision);
-    p->authenticity = kind & READ_UNAUTHENTICATED ? AUTH_NONE : AUTH_TAG;
+    p->authenticity =
+        kind & (READ_UNAUTHENTICATED | READ_EXEMPT_UNAUTHENTICATED) ? AUTH_NONE : AUTH_TAG;
     p->cleared = (kind & (READ_UNCLEARED | READ_TOP | READ_SECOND | READ_BOTH | READ_EXEMPT)) == 0;
-    p->decision.raise = (kind & (READ_NOT_RAISED | READ_EXEMPT)) == 0;
-    p->exempt = (kind & READ_EXEMPT) != 0;
+    p->decision.raise = (kind & (READ_NOT_RAISED | READ_EXEMPT | READ_EXEMPT_UNAUTHENTICATED)) == 0;
+    p->exempt = (kind & (READ_EXEMPT | READ_EXEMPT_UNAUTHENTICATED)) != 0;
     p->inspect = kind & READ_DUE       ? LANE_INSPECT_DUE
                  : kind & READ_NOT_DUE ? LANE_INSPECT_NOT
                                        : LANE_INSPECT_UNSAID;

@@ -79,11 +79,13 @@ static const char *lower_ordered(const struct walk_step *w, const struct lane_co
     RULE(!(a->inputs & INPUT_BIT(INPUT_LIMIT_CLOSED)), "a lower of a boom that is closed");
     RULE(!(w->next->pulse & OUTPUT_BIT(OUTPUT_RAISE)), "rule 2: a lower while raise may be on");
     RULE(!((a->raw | a->inputs) & BROKEN), "rule 3: a lower under a fault");
+    RULE(c->feedback == FEEDBACK_BOTH, "rule 6: a lower that nothing confirms");
+    RULE(!a->out_of_service, "rule 7: a lower out of service");
     RULE(w->next->raised, "rule 4: a lower, and nothing was raised since contact was lost");
     RULE(!w->next->stopped, "rule 3: a lower after a stop");
     RULE(c->lower_automatically && c->person_device && c->vehicle_detector,
          "rule 7: a lower in a lane that does not declare it");
-    RULE(c->mode == LANE_NORMALLY_CLOSED && c->auto_close == AUTO_CLOSE_NONE,
+    RULE(c->mode != LANE_NORMALLY_OPEN && c->auto_close == AUTO_CLOSE_NONE,
          "rule 7: a lower in a lane that something else closes");
     RULE((a->raw & HEALTHY) == HEALTHY && (a->inputs & HEALTHY) == HEALTHY,
          "rule 7: a lower without both detectors healthy");
@@ -112,6 +114,8 @@ static const char *raise_caused(const struct walk_step *w, const struct lane_com
     case LANE_CAUSE_OFFICER:
         RULE(again || is_act(w, LANE_ACT_RAISE) || answered(w, COMMIT_RAISE),
              "rule 5: an officer's raise nobody asked for");
+        RULE(w->after->hold_count == 0, "rule 5: raised while one is held");
+        RULE(!w->after->out_of_service, "raised by an officer out of service");
         return NULL;
     case LANE_CAUSE_SAFETY:
         RULE(again, "a safety raise of the lane's own");
@@ -121,13 +125,16 @@ static const char *raise_caused(const struct walk_step *w, const struct lane_com
         RULE(w->event->kind != LANE_EVENT_COMMIT, "rule 5: something moves when a hold ends");
         return NULL;
     case LANE_CAUSE_CONVOY:
-        RULE(b->convoy_act != 0 && w->after->convoy_act != 0, "a raise for a convoy that is none");
+        RULE((b->convoy_act != 0 || answered(w, COMMIT_CONVOY)) && w->after->convoy_act != 0,
+             "a raise for a convoy that is none");
         RULE(!w->next->stopped || answered(w, COMMIT_CONVOY), "rule 3: a convoy after a stop");
         RULE(w->after->hold_count == 0, "rule 5: a convoy while one is held");
         RULE(w->after->journal_commits, "a convoy that the journal cannot record");
         return NULL;
     case LANE_CAUSE_FIRE:
-        RULE(alarm_on(w->after, EVENT_LANE_FIRE_RAISE), "a fire raise without a fire alarm");
+        RULE(again || alarm_on(w->after, EVENT_LANE_FIRE_RAISE),
+             "a fire raise without a fire alarm");
+        RULE(!w->next->stopped, "rule 3: a fire raise after an officer's stop");
         return NULL;
     case LANE_CAUSE_TEST:
         RULE(again || is_act(w, LANE_ACT_TEST_RAISE), "a test nobody asked for");
@@ -159,7 +166,8 @@ static const char *raise_ordered(const struct walk_step *w, const struct lane_co
 /* A stop ends what may still pull: its coils go off first. */
 static const char *stop_ordered(const struct walk_step *w, const struct lane_command *order)
 {
-    RULE(!(w->next->pulse & (OUTPUT_BIT(OUTPUT_RAISE) | OUTPUT_BIT(OUTPUT_LOWER))),
+    uint8_t kept = w->config->raise_maintained ? OUTPUT_BIT(OUTPUT_RAISE) : 0;
+    RULE(!(w->next->pulse & (OUTPUT_BIT(OUTPUT_RAISE) | OUTPUT_BIT(OUTPUT_LOWER)) & (uint8_t)~kept),
          "rule 3: a stop while a raise or lower may be on");
     RULE(!guard_acted(w) || (w->after->raw & INPUT_BIT(INPUT_BOOM_OFF)),
          "rule 8: a stop against the guard's raise");
@@ -181,7 +189,9 @@ static const char *order_given(const struct walk_step *w, const struct lane_comm
     RULE(o->expires.ns > WALK_NOW_NS && o->expires.ns <= WALK_NOW_NS + life_ns,
          "rule 6: an order without its expiry");
     bool lamp = o->output >= OUTPUT_RED && o->output <= OUTPUT_GREEN;
-    RULE(lamp || !o->on || (o->pulse_ms > 0 && o->pulse_ms <= PULSE_MAX_MS),
+    bool kept = o->output == OUTPUT_RAISE && w->config->raise_maintained;
+    RULE(!kept || !o->on || o->pulse_ms == 0, "a kept contact in a pulse");
+    RULE(lamp || kept || !o->on || (o->pulse_ms > 0 && o->pulse_ms <= PULSE_MAX_MS),
          "rule 2: a pulse without a bound");
     if (lamp) {
         uint8_t bit = (uint8_t)(1u << (o->output - LAMPS_SHIFT));
@@ -198,6 +208,11 @@ static const char *order_given(const struct walk_step *w, const struct lane_comm
     const char *violation = o->output == OUTPUT_LOWER   ? lower_ordered(w, command)
                             : o->output == OUTPUT_RAISE ? raise_ordered(w, command)
                                                         : stop_ordered(w, command);
+    if (o->output == OUTPUT_RAISE &&
+        (command->cause == LANE_CAUSE_OFFICER || command->cause == LANE_CAUSE_EMERGENCY ||
+         command->cause == LANE_CAUSE_CONVOY)) {
+        w->next->stopped = 0;
+    }
     w->next->pulse |= bit;
     w->next->paired |= bit; /* taken back below where its timer was not set */
     if (!timer_was_set(w->after, TIMER_COIL_RAISE + (int)o->output)) {
@@ -257,6 +272,20 @@ static void shadow_inputs(const struct walk_step *w)
         h->unclear = 1;
         h->covered = timer_was_set(a, TIMER_CLEAR);
     }
+    uint32_t mains = INPUT_BIT(INPUT_MAINS_OK) & w->config->wired;
+    if ((b->contact && ((a->inputs ^ b->inputs) & mains)) ||
+        (gained && !(a->inputs & mains) && mains)) {
+        h->raised = h->known = 0; /* with or without what powers it, it may have moved */
+    }
+    if (a->inputs & ~b->inputs & INPUT_BIT(INPUT_FIRE_RAISE)) {
+        h->stopped = 0;
+    }
+    if (b->convoy_act != 0 || alarm_on(b, EVENT_LANE_FIRE_RAISE)) {
+        h->passed = 0; /* their end lowers nothing */
+    }
+    if (b->out_of_service && !a->out_of_service) {
+        h->raised = h->passed = 0;
+    }
     bool broken = (a->inputs & BROKEN) || (is_scan(w) && both_limits(a));
     if ((a->inputs & HANDS_OFF) || broken) {
         h->raised = h->known = 0;
@@ -280,9 +309,6 @@ static void shadow_acts(const struct walk_step *w)
         if (!c->order.on || c->order.output != OUTPUT_RAISE) {
             continue;
         }
-        if (c->cause == LANE_CAUSE_OFFICER || c->cause == LANE_CAUSE_EMERGENCY) {
-            h->stopped = 0;
-        }
         bool again = is_due(w, TIMER_RETRY) && w->before->motion == MOTION_RAISE;
         if (!again && !timer_runs(w->after, TIMER_EXIT_GAP)) { /* else for the one that leaves */
             h->passed = 0;
@@ -293,6 +319,9 @@ static void shadow_acts(const struct walk_step *w)
     }
     if (is_act(w, LANE_ACT_STOP)) {
         h->stopped = 1;
+    }
+    if (answered(w, COMMIT_CONVOY) && w->after->convoy_act != 0) {
+        h->stopped = 0;
     }
 }
 
@@ -314,7 +343,8 @@ static const char *hands_off(const struct walk_step *w)
     if (is_act(w, LANE_ACT_STOP) && (w->config->outputs_wired & OUTPUT_BIT(OUTPUT_RAISE))) {
         RULE(stop && a->stopped && a->motion == MOTION_NONE, "rule 3: an officer's stop not done");
     }
-    if (count_on(w->out, OUTPUT_STOP) > 0 && a->motion != MOTION_OWN_CLOSE) {
+    bool fire = a->motion == MOTION_RAISE && a->motion_cause == LANE_CAUSE_FIRE;
+    if (count_on(w->out, OUTPUT_STOP) > 0 && a->motion != MOTION_OWN_CLOSE && !fire) {
         RULE(a->motion == MOTION_NONE, "rule 3: a motion goes on after a stop");
     }
     for (uint32_t i = 0; i < w->out->order_count; i++) {
@@ -376,8 +406,9 @@ static const char *motion_ended(const struct walk_step *w)
                 (b->contact && !a->contact) || (a->inputs & (HANDS_OFF | BROKEN)) ||
                 both_limits(a) || alarm_on(a, EVENT_LANE_UNCONFIRMED) ||
                 alarm_on(a, EVENT_LANE_ORDER_FAILED);
-    RULE(confirmed || opened_again || told, "rule 6: a motion ends and nobody is told");
-    RULE(!is_due(w, TIMER_MOTION) || confirmed || stopped || !a->contact ||
+    bool by_time = is_due(w, TIMER_MOTION) && a->presumed != PRESUMED_NOTHING;
+    RULE(confirmed || opened_again || told || by_time, "rule 6: a motion ends and nobody is told");
+    RULE(!is_due(w, TIMER_MOTION) || confirmed || by_time || stopped || !a->contact ||
              (a->inputs & (HANDS_OFF | BROKEN)) || opened_again ||
              alarm_on(a, EVENT_LANE_UNCONFIRMED),
          "rule 6: a motion not confirmed in time, without an alarm");
@@ -454,6 +485,9 @@ static bool coil_is_foreign(const struct walk_step *w)
 {
     for (int i = 0; i < WALK_PULSES; i++) {
         uint32_t bit = OUTPUT_BIT(OUTPUT_RAISE + i);
+        if (i == OUTPUT_RAISE && w->config->raise_maintained) {
+            continue; /* lane_rules_modes.c */
+        }
         bool ours = timer_runs(w->before, TIMER_COIL_RAISE + i) || !w->before->contact;
         bool guards = guard_acted(w) && i != OUTPUT_LOWER;
         if ((w->event->u.scan.outputs & bit & w->config->outputs_wired) && !ours && !guards) {
@@ -480,6 +514,15 @@ static bool limit_is_foreign(const struct walk_step *w)
             ((still || up) && known && !own_close && (reached & INPUT_BIT(INPUT_LIMIT_CLOSED))));
 }
 
+/* Some limit changes while nothing of ours would do that, whether or not it was known before. */
+static bool limit_moves(const struct walk_step *w)
+{
+    const struct lane_state *b = w->before;
+    uint32_t was = b->raw & LIMITS, is = w->after->raw & LIMITS;
+    bool bounces = b->motion == MOTION_RAISE && timer_runs(b, TIMER_BOUNCE);
+    return was != is && was != LIMITS && is != LIMITS && !bounces;
+}
+
 static const char *foreign(const struct walk_step *w)
 {
     const struct lane_state *b = w->before, *a = w->after;
@@ -495,6 +538,8 @@ static const char *foreign(const struct walk_step *w)
         return foreign_told(w);
     }
     if (record_of(w->out, LANE_RECORD_FOREIGN_MOTION)) {
+        RULE(limit_moves(w) || coil_is_foreign(w) || w->config->raise_maintained,
+             "rule 8: told of a motion that is none");
         return foreign_told(w);
     }
     if (guard_acted(w) && !(a->inputs & (HANDS_OFF | INPUT_BIT(INPUT_BOOM_OFF)))) {
@@ -512,7 +557,9 @@ static const char *foreign(const struct walk_step *w)
 static const char *inputs(const struct walk_step *w)
 {
     const struct lane_state *a = w->after;
-    uint32_t at_once = UNDER | HANDS_OFF | BROKEN, late = LIMITS | HEALTHY;
+    uint32_t at_once =
+        UNDER | HANDS_OFF | BROKEN | INPUT_BIT(INPUT_FIRE_RAISE) | INPUT_BIT(INPUT_PANIC);
+    uint32_t late = LIMITS | HEALTHY | INPUT_BIT(INPUT_MAINS_OK);
     RULE((a->raw & at_once & ~a->inputs) == 0, "an input that protects waits");
     RULE((a->inputs & late & ~a->raw) == 0, "a limit or detector that is gone still counts");
     for (int i = 0; a->contact && i < INPUT_COUNT; i++) {
@@ -540,8 +587,8 @@ static const char *no_one_waits(const struct walk_step *w)
 const char *lane_rules_check(const struct walk_step *step)
 {
     static const char *(*const rules[])(const struct walk_step *) = {
-        orders,  hands_off, contact,      motion,           outcomes,
-        foreign, inputs,    no_one_waits, lane_rules_holds, lane_rules_order};
+        orders, hands_off,    contact,          motion,           outcomes,        foreign,
+        inputs, no_one_waits, lane_rules_holds, lane_rules_order, lane_rules_modes};
     shadow_time(step);
     shadow_inputs(step);
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {

@@ -116,10 +116,13 @@ static const char *may_ask(const struct walk_step *w, const struct lane_record *
         RULE(is_act(w, LANE_ACT_RAISE) && act->named, "rule 5: a raise without a named officer");
         return NULL;
     case LANE_RECORD_LOWER:
-        RULE(w->next->passed && w->next->guided && w->next->raised && !w->next->unclear,
+        RULE(w->next->passed && w->next->raised && !w->next->unclear,
              "rule 7: a lower is asked for that may not be");
-        RULE(w->config->lower_automatically, "rule 7: a lower is asked for, not declared");
+        RULE(w->config->raise_maintained || (w->config->lower_automatically && w->next->guided),
+             "rule 7: a lower is asked for, not declared");
         return NULL;
+    case LANE_RECORD_CONVOY:
+        return NULL; /* lane_rules_modes.c */
     default:
         return "a record that needs no commit has one";
     }
@@ -141,7 +144,7 @@ static const char *questions(const struct walk_step *w)
         const struct lane_record *r = &w->out->records[i];
         bool releasing = r->kind == LANE_RECORD_HOLD_RELEASE ||
                          r->kind == LANE_RECORD_HOLD_WITHDRAW || r->kind == LANE_RECORD_RAISE ||
-                         r->kind == LANE_RECORD_LOWER;
+                         r->kind == LANE_RECORD_LOWER || r->kind == LANE_RECORD_CONVOY;
         RULE(releasing == (r->commit != 0), "rule 5: a releasing record without its commit");
         RULE(releasing == (r->class == LANE_CLASS_RELEASING), "a record's class");
         if (!releasing) {
@@ -190,7 +193,7 @@ static const char *hold_begins(const struct walk_step *w, const struct lane_hold
 {
     const struct lane_state *a = w->after;
     if (is_act(w, LANE_ACT_HOLD)) {
-        RULE(hold->by_officer && hold->priority == 3, "an officer's hold");
+        RULE(hold->by_officer, "an officer's hold is another's");
         return NULL;
     }
     if (w->event->kind == LANE_EVENT_RESTORE) {
@@ -267,7 +270,9 @@ static const char *read_holds(const struct walk_step *w)
     }
     bool is_new = v && !vehicle_of(b, p->passage);
     if (any && is_new) {
-        RULE(hold || alarm_on(a, EVENT_LANE_CONFIRM_VEHICLE), "a hit that holds does not hold");
+        bool convoy = a->convoy_act != 0 && alarm_on(a, EVENT_LANE_CONVOY_HIT);
+        RULE(hold || convoy || alarm_on(a, EVENT_LANE_CONFIRM_VEHICLE),
+             "a hit that holds does not hold");
         RULE(!hold || a->order_known || active_hold(b, hold->id), "a hold of unknown order");
     }
     if (any && !v && !hold) {
@@ -299,7 +304,8 @@ static const char *moves(const struct walk_step *w)
     bool boom = (w->config->outputs_wired & OUTPUT_BIT(OUTPUT_RAISE)) != 0;
     bool raises = count_on(w->out, OUTPUT_RAISE) > 0;
     if (w->event->kind == LANE_EVENT_COMMIT) {
-        RULE(!raises || (yes && yes->kind == COMMIT_RAISE), "rule 5: a raise that was refused");
+        RULE(!raises || (yes && (yes->kind == COMMIT_RAISE || yes->kind == COMMIT_CONVOY)),
+             "rule 5: a raise that was refused");
     }
     if (is_act(w, LANE_ACT_EMERGENCY_RAISE) && boom && !(b->inputs & HANDS_OFF)) {
         bool first = w->out->order_count > 0 && count_on(w->out, OUTPUT_RAISE) == 1;
@@ -333,9 +339,9 @@ static const char *opens_for(const struct walk_step *w, const struct lane_vehicl
     RULE(!alarm_on(a, EVENT_LANE_CONFIRM_VEHICLE), "opened while an officer must look");
     RULE(!alarm_on(a, EVENT_LANE_FOREIGN_MOTION), "rule 8: opened after foreign motion");
     RULE(!alarm_on(a, EVENT_LANE_RUN_THROUGH), "rule 8: opened after a run-through");
-    RULE(v->passage != 0 && v->cleared, "opened for an uncleared vehicle");
+    RULE(v->passage != 0 && (v->cleared || v->exempt), "opened for an uncleared vehicle");
     RULE(v->authenticated, "opened by an unauthenticated read");
-    RULE(v->raise, "opened against the rules");
+    RULE(v->raise || v->exempt, "opened against the rules");
     RULE(!has_open_hit(v), "opened for a vehicle with a hit");
     RULE(!v->was_held, "opened for a vehicle that was held");
     RULE(!v->doubtful, "opened for a vehicle that may be another");
@@ -477,11 +483,18 @@ static const char *lamps(const struct walk_step *w)
     for (int i = 0; i < a->count; i++) {
         waits |= a->queue[i].hold.id != 0;
     }
+    const struct lane_vehicle *v = at_boom(a);
+    bool due = v && !v->inspected && !v->exempt &&
+               (v->inspect == LANE_INSPECT_DUE ||
+                (v->inspect == LANE_INSPECT_UNSAID && c->mode == LANE_CHECK_POINT));
+    bool convoy = a->convoy_act != 0;
     bool red = a->hold_count > 0 || w->next->stopped || is_act(w, LANE_ACT_STOP) ||
-               alarm_on(a, EVENT_LANE_CONFIRM_VEHICLE) || alarm_on(a, EVENT_LANE_FOREIGN_MOTION) ||
-               alarm_on(a, EVENT_LANE_RUN_THROUGH) || (a->blind && c->on_blind == LANE_FAIL_HOLD) ||
-               (!a->list_usable && c->on_no_list == LANE_FAIL_HOLD) ||
-               (waits && c->mode == LANE_NORMALLY_OPEN);
+               a->out_of_service || alarm_on(a, EVENT_LANE_FOREIGN_MOTION) ||
+               alarm_on(a, EVENT_LANE_RUN_THROUGH);
+    red |= !convoy && (due || alarm_on(a, EVENT_LANE_CONFIRM_VEHICLE) ||
+                       (a->blind && c->on_blind == LANE_FAIL_HOLD) ||
+                       (!a->list_usable && c->on_no_list == LANE_FAIL_HOLD) ||
+                       (waits && c->mode == LANE_NORMALLY_OPEN));
     bool raised = count_on(w->out, OUTPUT_RAISE) > 0; /* an officer's, in this step */
     RULE(!red || raised || w->next->lamps == (LAMP_RED & c->outputs_wired >> OUTPUT_RED),
          "no red, and somebody must stop");

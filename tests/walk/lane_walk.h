@@ -67,7 +67,8 @@ enum walk_read_bit {
     READ_DUE = 1 << 9,        /* cleared, and due for an inspection */
     READ_NOT_DUE = 1 << 10,   /* cleared, and not due */
     READ_EXEMPT = 1 << 11,    /* exempt, neither cleared nor opened for by the rules */
-    READ_KINDS = 12
+    READ_EXEMPT_UNAUTHENTICATED = 1 << 12,
+    READ_KINDS = 13
 };
 
 struct family {
@@ -154,12 +155,13 @@ void move_event(const struct family *family, const struct lane_config *config,
 uint64_t move_due(const struct move *move);
 void move_print(const struct move *move, const struct lane_event *event);
 
-/* ---- lane_rules.c, lane_rules_holds.c ---- */
+/* ---- lane_rules.c, lane_rules_holds.c, lane_rules_modes.c ---- */
 
 /* Every rule over one step; NULL: all hold. Fills step->next. */
 const char *lane_rules_check(const struct walk_step *step);
 const char *lane_rules_holds(const struct walk_step *step);
 const char *lane_rules_order(const struct walk_step *step);
+const char *lane_rules_modes(const struct walk_step *step);
 
 /* ---- lane_walk.c ---- */
 
