@@ -10,7 +10,7 @@
 #include "lane_walk.h"
 
 enum {
-    BITS = 16,
+    BITS = 19,
     LOWERS = 1 << 0,
     PERSON = 1 << 1,
     DETECTOR = 1 << 2,
@@ -26,7 +26,9 @@ enum {
     OUT_RAISE = 1 << 12,
     OUT_LOWER = 1 << 13,
     OUT_STOP = 1 << 14,
-    FAR = 1 << 15
+    FAR = 1 << 15,
+    KEPT = 1 << 16,
+    FEEDBACK_SHIFT = 17 /* two bits: enum lane_feedback */
 };
 
 static bool has(uint32_t bits, uint32_t wanted)
@@ -55,7 +57,26 @@ static void build(uint32_t bits, struct lane_config *c)
     c->vehicle_detector = has(bits, DETECTOR);
     c->mode = has(bits, OPEN_MODE) ? LANE_NORMALLY_OPEN : LANE_NORMALLY_CLOSED;
     c->auto_close = has(bits, CLOSES_ITSELF) ? AUTO_CLOSE_LOOP : AUTO_CLOSE_NONE;
+    c->raise_maintained = has(bits, KEPT);
+    c->feedback = (enum lane_feedback)(bits >> FEEDBACK_SHIFT);
     c->camera_to_boom_m = has(bits, FAR) ? LANE_DIRECT_MAX_M + 1 : LANE_DIRECT_MAX_M;
+}
+
+/* Limits as declared, and what a lane without them may not do. */
+static bool feedback_fits(uint32_t bits)
+{
+    enum lane_feedback f = (enum lane_feedback)(bits >> FEEDBACK_SHIFT);
+    bool open = f == FEEDBACK_BOTH || f == FEEDBACK_OPEN;
+    bool closed = f == FEEDBACK_BOTH || f == FEEDBACK_CLOSED;
+    if (has(bits, IN_OPEN) != open || has(bits, IN_CLOSED) != closed) {
+        return false; /* rule 6: confirmed by what it has */
+    }
+    if (f == FEEDBACK_NONE && (has(bits, OUT_LOWER) || !has(bits, OPEN_MODE))) {
+        return false; /* raise only; nobody knows whether it holds */
+    }
+    /* A contact that is kept: let go of as a lower is, closed by its own controller. */
+    return !has(bits, KEPT) ||
+           (has(bits, CLOSES_ITSELF | IN_PRESENCE | IN_OPEN) && !has(bits, OUT_LOWER));
 }
 
 /* Rule 7 and what the other rules need to be kept at all. */
@@ -64,15 +85,16 @@ static bool allowed(uint32_t bits)
     if (has(bits, LOWERS)) {
         uint32_t needs = PERSON | DETECTOR | IN_OBSTACLE | IN_PERSON_OK | IN_DETECTOR_OK |
                          IN_PRESENCE | OUT_LOWER | OUT_STOP | OUT_RAISE;
-        if (!has(bits, needs) || has(bits, OPEN_MODE) || has(bits, CLOSES_ITSELF)) {
+        if (!has(bits, needs) || bits >> FEEDBACK_SHIFT != FEEDBACK_BOTH || has(bits, OPEN_MODE) ||
+            has(bits, CLOSES_ITSELF)) {
             return false;
         }
     }
     if ((bits & (OUT_LOWER | OUT_STOP)) && !has(bits, OUT_RAISE)) {
         return false; /* what can come down can be raised */
     }
-    if (has(bits, OUT_RAISE) && !has(bits, IN_OPEN | IN_CLOSED)) {
-        return false; /* rule 6: confirmed by its limits */
+    if (has(bits, OUT_RAISE) && !feedback_fits(bits)) {
+        return false;
     }
     if (has(bits, OUT_LOWER) && !has(bits, IN_PRESENCE | OUT_STOP)) {
         return false; /* rule 1: seen, and stopped */

@@ -59,7 +59,7 @@ enum guard_move_kind {
     GUARD_TIME   /* a: what runs out */
 };
 
-enum { ON = 1, URGENT = 2, LATE = 4, NO_CONTACT = 128 };
+enum { ON = 1, URGENT = 2, LATE = 4, UNDER_NOW = 8, KINDS_OF_ORDER = 16, NO_CONTACT = 128 };
 
 enum guard_time {
     TIME_CLEAR,
@@ -123,35 +123,63 @@ static void from_guard(const struct guard *g, struct guard_node *n)
 
 /* ---- a write ---- */
 
-static const char *may_lower(const struct guard *g, const struct at_wire *w)
+static bool is_broken(uint32_t active)
 {
-    uint32_t active = g->latest.active & g->latest.wired;
-    RULE(g->config->lower_automatically, "rule 7: a lower in a lane that declares none");
-    RULE((active & HEALTHY) == HEALTHY, "rule 7: a lower without both detectors healthy");
+    uint32_t limits = INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_LIMIT_CLOSED);
+    return (active & INPUT_BIT(INPUT_FAULT)) || (active & limits) == limits;
+}
+
+/* Rules 1, 3 and 4 for all that makes the boom come down. */
+static const char *may_come_down(const struct at_wire *w, const struct lane_scan *latest)
+{
+    uint32_t active = latest->active & latest->wired;
     RULE(!(active & UNDER), "rule 1: a lower onto something");
     RULE(w->clear == 2, "rule 1: a lower before the way was clear for the set time");
-    RULE(!w->raise_on && !(g->latest.outputs & OUTPUT_BIT(OUTPUT_RAISE)),
-         "rule 2: a lower while raise is on");
     RULE(!w->raising, "rule 2: a lower while the guard raises");
-    RULE(!(active & (INPUT_BIT(INPUT_FAULT) | INPUT_BIT(INPUT_BOOM_OFF))),
+    RULE(!is_broken(active) && !(active & INPUT_BIT(INPUT_BOOM_OFF)),
          "rule 3: a lower under a fault");
+    RULE(!(latest->wired & INPUT_BIT(INPUT_MAINS_OK)) || (active & INPUT_BIT(INPUT_MAINS_OK)),
+         "rule 4: a lower on the battery");
     RULE(active & INPUT_BIT(INPUT_LIMIT_OPEN), "a lower of a boom that is not open");
     return NULL;
 }
 
-static const char *may_move(const struct guard *g, const struct at_wire *w,
-                            const struct lane_order *o)
+/* A kept raise contact: letting go of it is a lower. */
+static const char *may_let_go(const struct guard *g, const struct at_wire *w,
+                              const struct lane_scan *latest, const struct lane_order *o)
 {
-    uint32_t active = g->latest.active & g->latest.wired;
-    RULE(g->latest.contact, "rule 4: a motion without contact");
+    (void)g;
+    RULE(latest->contact, "rule 4: let go of without contact");
+    RULE(o->id == 0 || o->expires.ns >= WALK_NOW_NS, "rule 6: let go of too late");
+    return latest->active & latest->wired & HANDS_OFF ? NULL : may_come_down(w, latest);
+}
+
+static const char *may_lower(const struct guard *g, const struct at_wire *w,
+                             const struct lane_scan *latest)
+{
+    uint32_t active = latest->active & latest->wired;
+    RULE(g->config->feedback == FEEDBACK_BOTH && !g->config->raise_maintained,
+         "rule 6: a lower that nothing confirms");
+    RULE(g->config->lower_automatically, "rule 7: a lower in a lane that declares none");
+    RULE((active & HEALTHY) == HEALTHY, "rule 7: a lower without both detectors healthy");
+    RULE(!w->raise_on && !(latest->outputs & OUTPUT_BIT(OUTPUT_RAISE)),
+         "rule 2: a lower while raise is on");
+    return may_come_down(w, latest);
+}
+
+static const char *may_move(const struct guard *g, const struct at_wire *w,
+                            const struct lane_scan *latest, const struct lane_order *o)
+{
+    uint32_t active = latest->active & latest->wired;
+    RULE(latest->contact, "rule 4: a motion without contact");
     RULE(!(active & HANDS_OFF), "rule 3: a motion under local control or emergency stop");
     if (o->output == OUTPUT_LOWER) {
-        return may_lower(g, w);
+        return may_lower(g, w, latest);
     }
     RULE(!w->lower_on, "rule 2: a raise while lower is on");
-    RULE(!(g->latest.outputs & OUTPUT_BIT(OUTPUT_LOWER)) || w->raising,
+    RULE(!(latest->outputs & OUTPUT_BIT(OUTPUT_LOWER)) || w->raising,
          "rule 2: a raise while lower is read back");
-    RULE(o->emergency || !(active & INPUT_BIT(INPUT_FAULT)), "rule 3: a raise under a fault");
+    RULE(o->emergency || !is_broken(active), "rule 3: a raise under a fault");
     return NULL;
 }
 
@@ -161,18 +189,20 @@ static bool must_pass(const struct guard *g, const struct at_wire *w, const stru
     uint32_t active = g->latest.active & g->latest.wired;
     bool late = o->expires.ns < WALK_NOW_NS;
     bool lower = w->lower_on || (g->latest.outputs & OUTPUT_BIT(OUTPUT_LOWER)) != 0;
-    return !o->on || (!late && o->output == OUTPUT_STOP) ||
-           (!late && o->output == OUTPUT_RAISE && o->emergency && g->latest.contact &&
+    bool lets_go = o->output == OUTPUT_RAISE && g->config->raise_maintained;
+    return (!o->on && !lets_go) || (o->on && !late && o->output == OUTPUT_STOP) ||
+           (o->on && !late && o->output == OUTPUT_RAISE && o->emergency && g->latest.contact &&
             !(active & HANDS_OFF) && !lower);
 }
 
-static void note_write(struct at_wire *w, const struct lane_order *o, bool done)
+static void note_write(struct at_wire *w, const struct lane_order *o, bool done, bool kept)
 {
     if (o->output == OUTPUT_LOWER) {
         w->lower_on = o->on || (w->lower_on && !done);
         w->lowering |= o->on;
     } else if (o->output == OUTPUT_RAISE) {
         w->raise_on = o->on || (w->raise_on && !done);
+        w->lowering |= !o->on && kept; /* from here it closes by itself */
         w->lowering &= !(o->on && done);
         w->failed = o->on && w->raising ? !done : w->failed;
         w->wait |= o->on && w->raising;
@@ -181,24 +211,26 @@ static void note_write(struct at_wire *w, const struct lane_order *o, bool done)
     }
 }
 
+/* `latest`: the newest scan, which the guard need not have seen yet. */
 static const char *write_order(struct guard *g, struct at_wire *w, const struct lane_order *o,
-                               bool done)
+                               const struct lane_scan *latest, bool done)
 {
     char reason[GUARD_REASON_SIZE];
-    bool allowed = guard_allows(g, o, &g->latest, now, reason);
+    bool allowed = guard_allows(g, o, latest, now, reason);
     if (!allowed) {
         RULE(!must_pass(g, w, o), "an order that protects is refused");
         return NULL;
     }
     RULE(!o->on || o->expires.ns >= WALK_NOW_NS, "rule 6: a late order is written");
-    if (o->on && o->output != OUTPUT_STOP) {
-        const char *violation = may_move(g, w, o);
+    bool lets_go = !o->on && o->output == OUTPUT_RAISE && g->config->raise_maintained;
+    if (lets_go || (o->on && o->output != OUTPUT_STOP)) {
+        const char *violation = lets_go ? may_let_go(g, w, latest, o) : may_move(g, w, latest, o);
         if (violation) {
             return violation;
         }
     }
     guard_wrote(g, o, done, now);
-    note_write(w, o, done);
+    note_write(w, o, done, g->config->raise_maintained);
     return NULL;
 }
 
@@ -208,30 +240,27 @@ static void note_scan(const struct lane_scan *s, struct at_wire *w)
 {
     uint32_t active = s->active & s->wired;
     bool open = (active & INPUT_BIT(INPUT_LIMIT_OPEN)) != 0;
-    bool down = (active & INPUT_BIT(INPUT_LIMIT_CLOSED)) && !open;
     if (!s->contact) {
         w->clear = 0;
         return;
     }
     w->clear = active & UNDER ? 0 : w->clear == 0 ? 1 : w->clear;
     w->raising &= !open;
-    (void)down;
 }
 
 /* Rule 1: stop and raise on this very scan. */
-static const char *must_act(const struct lane_scan *s, const struct at_wire *w, bool *out_all,
-                            bool *out_raise)
+static void must_act(const struct lane_scan *s, const struct at_wire *w, bool kept, bool *out_all,
+                     bool *out_raise)
 {
     uint32_t active = s->active & s->wired;
     bool down = (active & INPUT_BIT(INPUT_LIMIT_CLOSED)) && !(active & INPUT_BIT(INPUT_LIMIT_OPEN));
     bool coming =
         (w->lowering && !down) || w->lower_on || (s->outputs & OUTPUT_BIT(OUTPUT_LOWER)) != 0;
-    bool danger = (active & UNDER) || (active & HEALTHY) != HEALTHY;
+    bool danger = (active & UNDER) || (!kept && (active & HEALTHY) != HEALTHY);
     bool may = s->contact && !(active & HANDS_OFF);
     uint32_t busy = OUTPUT_BIT(OUTPUT_RAISE) | OUTPUT_BIT(OUTPUT_STOP);
     *out_all = may && ((coming && danger) || (w->raising && w->failed));
     *out_raise = may && w->raising && !w->give_up && !w->wait && !(s->outputs & busy);
-    return NULL;
 }
 
 static const char *check_orders(const struct guard *g, const struct lane_order *orders,
@@ -241,8 +270,9 @@ static const char *check_orders(const struct guard *g, const struct lane_order *
     for (uint32_t i = 0; i < count; i++) {
         RULE(orders[i].output <= OUTPUT_STOP && orders[i].emergency, "what the guard orders");
         RULE(!orders[i].on || orders[i].output != OUTPUT_LOWER, "the guard lowers");
-        RULE(!orders[i].on || (orders[i].pulse_ms > 0 && orders[i].pulse_ms <= 5000),
-             "rule 2: a pulse without a bound");
+        bool kept = orders[i].output == OUTPUT_RAISE && g->config->raise_maintained;
+        RULE(!orders[i].on || kept == (orders[i].pulse_ms == 0), "rule 2: a pulse without a bound");
+        RULE(orders[i].pulse_ms <= 5000, "rule 2: a pulse without a bound");
         RULE(orders[i].expires.ns > WALK_NOW_NS, "rule 6: the guard's order is late");
     }
     RULE(!(g->latest.active & g->latest.wired & HANDS_OFF) || count == 0,
@@ -275,11 +305,11 @@ static const char *take_scan(struct guard *g, struct at_wire *w, const struct la
                              .contact = (m->b & NO_CONTACT) == 0,
                              .wired = config->wired,
                              .active = m->a,
-                             .outputs = m->b & COILS,
+                             .outputs = m->b & COILS & config->outputs_wired,
                              .outputs_wired = config->outputs_wired};
     bool all, raise;
     note_scan(&scan, w);
-    (void)must_act(&scan, w, &all, &raise); /* only fills */
+    must_act(&scan, w, config->raise_maintained, &all, &raise);
     uint32_t count = guard_scan(g, &scan, orders);
     const char *violation = check_orders(g, orders, count, all, raise);
     if (all) {
@@ -289,7 +319,7 @@ static const char *take_scan(struct guard *g, struct at_wire *w, const struct la
         w->lowering = 0;
     }
     for (uint32_t i = 0; !violation && i < count; i++) {
-        violation = write_order(g, w, &orders[i], (m->c >> i & 1) != 0);
+        violation = write_order(g, w, &orders[i], &g->latest, (m->c >> i & 1) != 0);
     }
     return violation;
 }
@@ -297,14 +327,18 @@ static const char *take_scan(struct guard *g, struct at_wire *w, const struct la
 static const char *take_order(struct guard *g, struct at_wire *w, const struct lane_config *config,
                               const struct guard_move *m)
 {
-    struct lane_order order = {.id = 1,
-                               .lane = config->lane,
-                               .output = (enum lane_output)m->a,
-                               .on = (m->b & ON) != 0,
-                               .pulse_ms = m->b & ON ? config->pulse_ms : 0,
-                               .emergency = (m->b & URGENT) != 0,
-                               .expires = {WALK_NOW_NS + (m->b & LATE ? -1 : 1)}};
-    return write_order(g, w, &order, m->c);
+    bool kept = config->raise_maintained;
+    struct lane_scan latest = g->latest;
+    latest.active |= m->b & UNDER_NOW ? config->wired & UNDER : 0;
+    struct lane_order order = {
+        .id = 1,
+        .lane = config->lane,
+        .output = (enum lane_output)m->a,
+        .on = (m->b & ON) != 0,
+        .pulse_ms = m->b & ON && !(kept && m->a == OUTPUT_RAISE) ? config->pulse_ms : 0,
+        .emergency = (m->b & URGENT) != 0,
+        .expires = {WALK_NOW_NS + (m->b & LATE ? -1 : 1)}};
+    return write_order(g, w, &order, &latest, m->c);
 }
 
 /* What the guard reckons runs out, and with it what it stands for at the wire, which is shorter. */
@@ -392,7 +426,7 @@ static void guard_moves(const struct guard_family *f, const struct guard_node *n
     m->count = 0;
     scans(f, n, m);
     for (uint32_t output = OUTPUT_RAISE; output <= OUTPUT_STOP; output++) {
-        for (uint32_t kind = 0; kind < 2 * LATE; kind++) {
+        for (uint32_t kind = 0; kind < KINDS_OF_ORDER; kind++) {
             put(m, GUARD_ORDER, output, kind, true);
             put(m, GUARD_ORDER, output, kind, false);
         }
@@ -445,7 +479,7 @@ static void add(struct state_set *set, const struct guard_node *node, uint32_t p
     uint64_t code;
     _Static_assert(sizeof(*move) == sizeof(code), "a move is kept as one word");
     memcpy(&code, move, sizeof(code));
-    size_t size = state_pack(node, sizeof(*node), packed);
+    size_t size = state_pack(node, sizeof(*node), NULL, 0, packed);
     (void)state_set_add(set, packed, size, parent, code); /* new or not: both are right */
 }
 
@@ -457,6 +491,12 @@ static void configure(const struct guard_family *f, struct lane_config *config)
     config->lower_automatically = f->declared;
     config->person_device = true;
     config->vehicle_detector = true;
+    config->raise_maintained = f->kept;
+    config->feedback = f->feedback;
+    if (f->kept) {
+        config->auto_close = AUTO_CLOSE_LOOP;
+        config->outputs_wired ^= OUTPUT_BIT(OUTPUT_LOWER);
+    }
 }
 
 void guard_walk(const struct guard_family *f, uint32_t states_max, struct walk_result *out)
@@ -516,6 +556,19 @@ const struct guard_family guard_families[] = {
      .coils = true,
      .declared = true,
      .large = true},
+    {.name = "guard_mains",
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(MAINS_OK),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .declared = true},
+    {.name = "guard_feedback",
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .feedback = FEEDBACK_OPEN,
+     .declared = true},
+    {.name = "guard_kept",
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(LOCAL_CONTROL) | IN(FAULT),
+     .coils = true,
+     .kept = true},
     {.name = "guard_undeclared",
      .inputs = IN(LIMIT_OPEN) | IN(OBSTACLE),
      .always = IN(PERSON_OK) | IN(DETECTOR_OK)},

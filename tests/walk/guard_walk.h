@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gateway/lane/lane.h"
+
 struct walk_result;
 
 struct guard_family {
@@ -12,7 +14,9 @@ struct guard_family {
     uint32_t always; /* INPUT_BITs that stay active */
     bool coils;      /* read back on and off; else off */
     bool declared;   /* lower_automatically */
-    bool large;      /* in the full tier only */
+    bool kept;       /* raise_maintained */
+    enum lane_feedback feedback;
+    bool large; /* in the full tier only */
 };
 
 extern const struct guard_family guard_families[];

@@ -1,8 +1,10 @@
 /* The canonical form of a lane's state. See lane_walk.h. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lane_walk.h"
+#include "state_set.h"
 
 enum {
     PASSAGE_STEP = 10, /* between two canonical passage ids */
@@ -128,24 +130,30 @@ static void relabel_orders(const struct lane_config *config, struct lane_state *
     s->last_commit = LANE_COMMITS_MAX;
 }
 
-/* What nobody reads any more. (Between the fields stands zero, from lane_init on. Were it not so,
- * states would count more than once: right, but slower.) */
-static void clear_rest(struct lane_state *s)
+/* What nobody reads any more does not count. (Between the fields stands zero, from lane_init on.
+ * Were it not so, states would count more than once: right, but slower.) */
+size_t node_pack(const struct node *node, uint8_t *packed)
 {
-    for (int i = s->count; i < LANE_QUEUE_MAX; i++) {
-        memset(&s->queue[i], 0, sizeof(s->queue[i]));
-    }
-    for (int i = s->hold_count; i < LANE_HOLDS_MAX; i++) {
-        memset(&s->holds[i], 0, sizeof(s->holds[i]));
-    }
+    const struct lane_state *s = &node->s;
+    _Static_assert(offsetof(struct lane_state, queue) < offsetof(struct lane_state, holds),
+                   "dead spans ascend");
+    _Static_assert(offsetof(struct lane_state, queue) % 8 == 0 && sizeof(s->queue[0]) % 8 == 0 &&
+                       offsetof(struct lane_state, holds) % 8 == 0 && sizeof(s->holds[0]) % 8 == 0,
+                   "dead spans are whole words");
+    size_t queue = offsetof(struct node, s) + offsetof(struct lane_state, queue);
+    size_t holds = offsetof(struct node, s) + offsetof(struct lane_state, holds);
+    struct state_span dead[] = {
+        {queue + s->count * sizeof(s->queue[0]), queue + sizeof(s->queue)},
+        {holds + s->hold_count * sizeof(s->holds[0]), holds + sizeof(s->holds)}};
+    return state_pack(node, sizeof(*node), dead, 2, packed);
 }
 
 void node_init(struct node *node, const struct lane_config *config)
 {
-    struct lane_state state;
-    struct shadow shadow = {.unclear = 1, .pulse = 0};
-    lane_init(config, &state, 0, (struct mono_time){WALK_NOW_NS});
-    (void)node_close(config, &state, &shadow, node); /* nothing is due before the first step */
+    memset(node, 0, sizeof(*node));
+    node->h.unclear = 1;
+    lane_init(config, &node->s, 0, (struct mono_time){WALK_NOW_NS});
+    (void)node_close(config, &node->s); /* nothing is due before the first step */
 }
 
 void node_open(const struct node *node, uint64_t due, struct lane_state *out)
@@ -159,27 +167,22 @@ void node_open(const struct node *node, uint64_t due, struct lane_state *out)
     }
 }
 
-int node_close(const struct lane_config *config, const struct lane_state *state,
-               const struct shadow *shadow, struct node *out)
+int node_close(const struct lane_config *config, struct lane_state *state)
 {
     int due = -1;
-    memset(out, 0, sizeof(*out));
-    out->s = *state;
-    out->h = *shadow;
     for (int i = 0; i < TIMER_COUNT; i++) {
         int64_t ns = state->timer[i].ns;
         if (ns <= WALK_NOW_NS) {
             due = i;
         }
-        out->s.timer[i].ns = ns != INT64_MAX;
+        state->timer[i].ns = ns != INT64_MAX;
     }
-    relabel_passages(&out->s);
-    relabel_holds(config, &out->s);
-    relabel_orders(config, &out->s);
-    if (out->s.stop_tries > 0) {
-        out->s.stop_tries = STOP_TRIES;
+    relabel_passages(state);
+    relabel_holds(config, state);
+    relabel_orders(config, state);
+    if (state->stop_tries > 0) {
+        state->stop_tries = STOP_TRIES;
     }
-    clear_rest(&out->s);
     return due;
 }
 

@@ -22,25 +22,24 @@ static const char *take(struct walk *w, const struct node *from, const struct mo
 {
     struct lane_event event;
     struct lane_state before;
-    struct lane_state after;
-    struct shadow next = from->h;
     uint64_t due = move_due(move);
     move_event(w->family, &w->config, from, move, &event);
     node_open(from, due, &before);
-    after = before;
-    lane_step(&w->config, &after, &event, (struct mono_time){WALK_NOW_NS}, actions);
+    out->s = before;
+    out->h = from->h;
+    lane_step(&w->config, &out->s, &event, (struct mono_time){WALK_NOW_NS}, actions);
     struct walk_step step = {.family = w->family,
                              .config = &w->config,
                              .event = &event,
                              .before = &before,
-                             .after = &after,
+                             .after = &out->s,
                              .out = actions,
                              .shadow = &from->h,
-                             .next = &next,
+                             .next = &out->h,
                              .due = due};
     const char *violation = lane_rules_check(&step);
-    int still_due = node_close(&w->config, &after, &next, out);
-    w->tried = after.stop_tries + 1 == before.stop_tries;
+    w->tried = out->s.stop_tries + 1 == before.stop_tries;
+    int still_due = node_close(&w->config, &out->s);
     if (move->last_try) {
         out->s.stop_tries = 0;
     }
@@ -125,7 +124,7 @@ static void add(struct walk *w, const struct node *node, uint32_t parent, const 
     uint64_t code;
     _Static_assert(sizeof(*move) == sizeof(code), "a move is kept as one word");
     memcpy(&code, move, sizeof(code));
-    size_t size = state_pack(node, sizeof(*node), packed);
+    size_t size = node_pack(node, packed);
     (void)state_set_add(&w->set, packed, size, parent, code); /* new or not: both are right */
 }
 

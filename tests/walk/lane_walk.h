@@ -140,9 +140,10 @@ struct walk_step {
 void node_init(struct node *node, const struct lane_config *config);
 /* Timers of a canonical node as times; those of `due` at WALK_NOW_NS. */
 void node_open(const struct node *node, uint64_t due, struct lane_state *out);
-/* The canonical form of a state after a step. Returns the timer that is due still, -1: none. */
-int node_close(const struct lane_config *config, const struct lane_state *state,
-               const struct shadow *shadow, struct node *out);
+/* Brings a state after a step into its canonical form. Returns the timer that is due still, -1:
+ * none. */
+int node_close(const struct lane_config *config, struct lane_state *state);
+size_t node_pack(const struct node *node, uint8_t *packed);    /* of STATE_PACKED_MAX bytes */
 bool timer_runs(const struct lane_state *state, int timer);    /* and is not due */
 bool timer_was_set(const struct lane_state *after, int timer); /* in this step */
 

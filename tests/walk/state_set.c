@@ -167,11 +167,20 @@ bool state_set_next(struct state_set *set, uint8_t packed[STATE_PACKED_MAX], siz
 
 /* A word: how many of zero stand before it (two bytes, little endian), which of its bytes are not
  * zero (one bit each), those bytes. */
-size_t state_pack(const void *state, size_t size, uint8_t packed[STATE_PACKED_MAX])
+size_t state_pack(const void *state, size_t size, const struct state_span *dead, int dead_count,
+                  uint8_t packed[STATE_PACKED_MAX])
 {
     size_t used = 0, zeros = 0;
+    int next = 0;
     for (size_t at = 0; at < size; at += WORD) {
         uint64_t word;
+        if (next < dead_count && at == dead[next].begin) {
+            zeros += (dead[next].end - at) / WORD;
+            at = dead[next++].end;
+        }
+        if (at >= size) {
+            break;
+        }
         memcpy(&word, (const uint8_t *)state + at, sizeof(word));
         if (word == 0) {
             zeros++;

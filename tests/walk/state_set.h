@@ -32,7 +32,14 @@ bool state_set_add(struct state_set *set, const uint8_t *packed, size_t size, ui
 bool state_set_next(struct state_set *set, uint8_t packed[STATE_PACKED_MAX], size_t *size,
                     uint32_t *id);
 
+/* Bytes of a state that mean nothing: packed as zero. Multiples of 8. */
+struct state_span {
+    size_t begin;
+    size_t end;
+};
+
 /* Words that are not zero, each with its place; returns the size, at most STATE_PACKED_MAX. `size`
- * is a multiple of 8. */
-size_t state_pack(const void *state, size_t size, uint8_t packed[STATE_PACKED_MAX]);
+ * is a multiple of 8; `dead` in ascending order. */
+size_t state_pack(const void *state, size_t size, const struct state_span *dead, int dead_count,
+                  uint8_t packed[STATE_PACKED_MAX]);
 void state_unpack(const uint8_t *packed, size_t packed_size, void *out_state, size_t size);
