@@ -36,7 +36,7 @@ static int join_wiring(struct bus_lane_state *lane, struct err_text *err)
 }
 
 static int take_lanes(struct bus *bus, const struct bus_lane *lanes, size_t count,
-                      uint32_t late_limit_ms, struct err_text *err)
+                      const struct bus_cost *cost, struct err_text *err)
 {
     for (size_t i = 0; i < count; i++) {
         struct bus_lane_state *lane = &bus->lanes[i];
@@ -46,7 +46,8 @@ static int take_lanes(struct bus *bus, const struct bus_lane *lanes, size_t coun
             }
         }
         lane->config = lanes[i];
-        lane->late_limit_ms = late_limit_ms;
+        lane->late_limit_ms = cost->worst_ms;
+        lane->miss_ms = cost->miss_ms[i];
         lane->retry_ms = BUS_RETRY_FIRST_MS;
         (void)snprintf(lane->reason, sizeof(lane->reason), "not started");
         int rc = join_wiring(lane, err);
@@ -88,8 +89,8 @@ static int create_link(struct bus *bus, struct err_text *err)
 int bus_create(const struct bus_options *options, const struct bus_lane *lanes, size_t count,
                const struct bus_sinks *sinks, struct bus **out, struct err_text *err)
 {
-    uint32_t worst_ms = 0;
-    int rc = bus_worst_case_ms(options, lanes, count, &worst_ms, err);
+    struct bus_cost cost;
+    int rc = bus_cost_add_up(options, lanes, count, &cost, err);
     if (rc != ERR_OK) {
         return err_prefix(err, rc, "bus %s", options->name);
     }
@@ -102,13 +103,15 @@ int bus_create(const struct bus_options *options, const struct bus_lane *lanes, 
     if (options->scan_interval_ms == 0 && options->kind != BUS_MODBUS_RTU) {
         bus->options.scan_interval_ms = BUS_SCAN_INTERVAL_TCP_MS;
     }
+    exchange_desk_init(&bus->desk);
+    bus->room_us = cost.room_us;
     bus->sinks = *sinks;
     bus->link_retry_ms = BUS_RETRY_FIRST_MS;
     bus->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (bus->wake_fd < 0) {
         rc = err_set(err, ERR_IO, "bus %s: eventfd: %s", options->name, strerror(errno));
     }
-    rc = rc == ERR_OK ? take_lanes(bus, lanes, count, worst_ms, err) : rc;
+    rc = rc == ERR_OK ? take_lanes(bus, lanes, count, &cost, err) : rc;
     rc = rc == ERR_OK ? create_link(bus, err) : rc;
     take_polls(bus, options);
     if (rc != ERR_OK) {
@@ -169,9 +172,25 @@ int bus_submit(struct bus *bus, const struct lane_order *order)
     return rc;
 }
 
+int bus_exchange(struct bus *bus, const struct bus_request *request, struct bus_reply *reply)
+{
+    *reply = (struct bus_reply){0};
+    if (!bus->link) {
+        return err_set(&reply->err, ERR_INVALID, "bus %s is no Modbus bus", bus->options.name);
+    }
+    if (!request->may_write && modbus_function_writes(request->function)) {
+        return err_set(&reply->err, ERR_INVALID,
+                       "function %u writes: only while every lane of the bus is out of service",
+                       request->function);
+    }
+    return exchange_desk_ask(&bus->desk, request, mono_add_ms(bus_now(), BUS_EXCHANGE_WAIT_MS),
+                             wake, bus, reply);
+}
+
 void bus_stop(struct bus *bus)
 {
     order_book_close(&bus->book);
+    exchange_desk_close(&bus->desk);
     if (bus->started) {
         thread_stop(&bus->thread);
         wake(bus);
@@ -190,6 +209,7 @@ void bus_destroy(struct bus *bus)
         close(bus->wake_fd);
     }
     order_book_fini(&bus->book);
+    exchange_desk_fini(&bus->desk);
     free(bus);
 }
 
@@ -216,6 +236,36 @@ void bus_stats_read(const struct bus *bus, struct bus_stats *out)
         .polls = load(&c->polls),
         .scan_us_max = atomic_load_explicit(&c->scan_us_max, memory_order_relaxed),
     };
+}
+
+size_t bus_devices_read(const struct bus *bus, struct bus_device *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < bus->lane_count; i++) {
+        const struct bus_lane_state *lane = &bus->lanes[i];
+        for (size_t d = 0; d < lane->config.device_count; d++) {
+            struct bus_device *device = &out[count++];
+            *device = (struct bus_device){
+                .lane = lane->config.lane,
+                .contact = atomic_load_explicit(&lane->contact, memory_order_relaxed)};
+            memcpy(device->name, lane->config.devices[d].name, sizeof(device->name));
+            device_health_read(&lane->health[d], &device->health);
+        }
+    }
+    for (size_t i = 0; i < bus->poll_count; i++) {
+        struct bus_device *device = &out[count++];
+        *device = (struct bus_device){.lane = 0};
+        memcpy(device->name, bus->polls[i].device.name, sizeof(device->name));
+        device_health_read(&bus->polls[i].health, &device->health);
+        device->contact = device->health.last_good.ns > 0 &&
+                          mono_diff_ms(bus_now(), device->health.last_good) < BUS_LOST_NOTICE_MS;
+    }
+    return count;
+}
+
+enum bus_cause bus_cause_read(const struct bus *bus)
+{
+    return (enum bus_cause)atomic_load_explicit(&bus->cause, memory_order_relaxed);
 }
 
 struct thread *bus_thread(struct bus *bus)

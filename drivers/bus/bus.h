@@ -1,8 +1,7 @@
 /*
  * The bus engine: one thread owns one Modbus TCP connection or one RTU line and every device on it.
  * It scans each lane at a fixed interval, runs the lane's guard on each scan, carries out orders by
- * rank (stop, raise, lower, lights), ends pulses, and reconnects by itself. Modbus link: libmodbus
- * with its own recovery off.
+ * rank (stop, raise, lower, lights), ends pulses, and reconnects by itself.
  *
  * Owner of all state: the bus thread. Other threads only submit orders (bounded, never blocks for
  * longer than the copy) and read counters. Nothing is allocated after bus_create.
@@ -15,6 +14,9 @@
 
 #include "drivers/api/io.h"
 #include "drivers/api/poll.h"
+#include "drivers/bus/device_health.h"
+#include "drivers/bus/line_watch.h"
+#include "drivers/bus/modbus_pdu.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/err.h"
 #include "gateway/base/thread.h"
@@ -26,10 +28,12 @@ enum {
     BUS_LIGHTS_ORDERS_MAX = 32, /* of these, lights and siren: motion always finds room */
     BUS_SCAN_INTERVAL_TCP_MS = 20,
     BUS_TIMEOUT_TCP_MS = 200,
-    BUS_LOST_SCAN_MS = 100,  /* pace of scans without contact */
-    BUS_RETRY_FIRST_MS = 50, /* back-off of a lost link or device: doubles up to … */
+    BUS_LOST_SCAN_MS = 100,    /* pace of scans without contact */
+    BUS_LOST_NOTICE_MS = 1000, /* lost contact is told no later */
+    BUS_RETRY_FIRST_MS = 50,   /* back-off of a lost link or device: doubles up to … */
     BUS_RETRY_LAST_MS = 800,
-    BUS_CONNECT_TIMEOUT_MS = 500
+    BUS_CONNECT_TIMEOUT_MS = 500,
+    BUS_EXCHANGE_WAIT_MS = 3000 /* for a turn on the line, and for other tools */
 };
 
 enum bus_kind {
@@ -66,12 +70,15 @@ struct bus_lane {
 
 /* Called by the bus thread; must return at once (push into a queue, count what does not fit). Every
  * order gets exactly one outcome, except the guard's own (id 0). Scans without contact come too, at
- * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained). */
+ * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained); `cause`,
+ * of each lane, when what is likely wrong with the line changes. */
 struct bus_sinks {
     void *ctx;
     void (*scan)(void *ctx, const struct lane_scan *scan);
     void (*outcome)(void *ctx, const struct lane_outcome *outcome);
     void (*contact)(void *ctx, uint8_t lane, bool contact, const char *reason); /* may be NULL */
+    void (*cause)(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
+                  const char *bus); /* may be NULL */
 };
 
 /* Since start; each counter on its own is exact, together they are a snapshot. */
@@ -91,14 +98,33 @@ struct bus_stats {
     uint32_t scan_us_max; /* longest successful scan of one lane */
 };
 
+/* One raw Modbus request of a technician's tool. */
+struct bus_request {
+    uint8_t unit;
+    uint8_t function;                      /* 1-6, 15, 16 */
+    uint16_t address;                      /* as on the wire, from 0 */
+    uint16_t count;                        /* bits or registers; functions 5 and 6: 1 */
+    uint16_t values[MODBUS_REGISTERS_MAX]; /* writes: registers, or 0 and 1 for coils */
+    bool may_write;      /* the caller has seen to it that no lane of the bus is in service */
+    uint32_t timeout_ms; /* 0 = as long as a silent unit may take here */
+};
+
+struct bus_reply {
+    uint16_t count;
+    uint16_t values[MODBUS_REGISTERS_MAX]; /* reads: registers, or 0 and 1 for bits */
+    uint8_t exception;                     /* with ERR_DENIED; 0 otherwise */
+    uint32_t round_trip_us;
+    struct err_text err;
+};
+
 struct bus;
 
 /* Longest time in ms from an input becoming active to the guard's raise being written, over all
  * lanes of the bus (safety rule 1): one pause between two scans of the lane, with everything else
  * the bus may be doing then (a write, the other lanes' scans and guard acts, or their silence, one
  * exchange of each polled device), its scan, GUARD_REACTION_WRITES writes. ERR_INVALID with the
- * parts in `err` for bad options or above GUARD_REACTION_MAX_MS; *out_ms is set in that last case
- * too. */
+ * parts in `err` for bad options, above GUARD_REACTION_MAX_MS, and when a silent device is noticed
+ * later than BUS_LOST_NOTICE_MS; *out_ms is set in the last two cases too. */
 int bus_worst_case_ms(const struct bus_options *options, const struct bus_lane *lanes, size_t count,
                       uint32_t *out_ms, struct err_text *err) MUST_CHECK;
 
@@ -112,12 +138,34 @@ int bus_start(struct bus *bus) MUST_CHECK;
  * ERR_NOT_FOUND (no such lane), ERR_INVALID (output not wired, pulse too long, no id or
  * expiry), ERR_STOPPED. */
 int bus_submit(struct bus *bus, const struct lane_order *order) MUST_CHECK;
+/* Carries out one request between two scans, where rule 1's worst case leaves room for it: in place
+ * of an order's write, behind waiting orders, once between two scans of every lane. Writes pass by
+ * the guard. Any thread; waits at most BUS_EXCHANGE_WAIT_MS. Only on Modbus buses. ERR_INVALID (bad
+ * request, a write without may_write, no room on this line), ERR_TIMEOUT (nobody answered, or no
+ * turn came), ERR_DENIED (exception), ERR_CORRUPT, ERR_IO, ERR_STOPPED; the reason is in
+ * reply->err. Every caller must be back before bus_destroy. */
+int bus_exchange(struct bus *bus, const struct bus_request *request,
+                 struct bus_reply *reply) MUST_CHECK;
 /* Ends the thread within one exchange or connect. Running pulses are ended first, then lower and
  * off_at_stop; other levels stay as they are (a stopping gateway must not drop a red light). Orders
  * still waiting get ORDER_FAILED. By the thread that started it; a second call does nothing. */
 void bus_stop(struct bus *bus);
 void bus_destroy(struct bus *bus); /* stopped or never started; NULL is fine */
 
+/* One device of the bus, a polled one with lane 0. */
+struct bus_device {
+    uint8_t lane;
+    char name[32];
+    bool contact; /* of its lane; a polled one: it answered within BUS_LOST_NOTICE_MS */
+    struct device_health_view health;
+};
+
+enum { BUS_DEVICES_MAX = BUS_LANES_MAX * IO_DEVICES_MAX + POLL_DEVICES_MAX };
+
+/* How many there are; `out` has BUS_DEVICES_MAX. Any thread. */
+size_t bus_devices_read(const struct bus *bus, struct bus_device *out);
+/* What is likely wrong with the line. Any thread. */
+enum bus_cause bus_cause_read(const struct bus *bus);
 void bus_stats_read(const struct bus *bus, struct bus_stats *out); /* any thread */
 /* For the program's thread table and watchdog. */
 struct thread *bus_thread(struct bus *bus);

@@ -1,14 +1,16 @@
 /*
- * State of one bus, shared by bus.c (create, submit, stop) and bus_run.c (the thread). Everything
- * without a comment belongs to the bus thread once it runs.
+ * State of one bus, shared by bus.c (create, submit, stop) and the thread (bus_run.c,
+ * bus_orders.c). Everything without a comment belongs to the bus thread once it runs.
  */
 #pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "drivers/bus/bus.h"
+#include "drivers/bus/exchange_desk.h"
 #include "drivers/bus/modbus_link.h"
 #include "drivers/bus/order_book.h"
 #include "gateway/base/thread.h"
@@ -30,14 +32,18 @@ struct bus_lane_state {
     struct mono_time watched_until; /* a lower of ours may still be running */
     uint64_t opened;                /* link generation the devices were opened on, 0 = none */
     struct bus_pulse pulses[OUTPUT_COUNT];
-    char reason[80];        /* why there is no contact */
-    bool contact_told;      /* the contact sink was called at least once */
-    int guard_failure;      /* of the scan being published: an enum err_code */
-    uint32_t late_limit_ms; /* two scans further apart than this are late */
+    struct device_health health[IO_DEVICES_MAX]; /* any thread reads */
+    atomic_bool contact;                         /* latest.contact, for other threads; relaxed */
+    char reason[80];                             /* why there is no contact */
+    bool contact_told;                           /* the contact sink was called at least once */
+    int guard_failure;                           /* of the scan being published: an enum err_code */
+    uint32_t late_limit_ms;                      /* two scans further apart than this are late */
+    uint32_t miss_ms; /* longest time of one more scan that nobody answers */
 };
 
 struct bus_poll_state {
     struct poll_device device;
+    struct device_health health; /* any thread reads */
     struct mono_time next;
 };
 
@@ -48,6 +54,16 @@ struct bus_counters {
     atomic_ullong guard_writes, pulses_ended, connects, polls;
     atomic_uint scan_us_max;
 };
+
+/* What the bus's parts may take. */
+struct bus_cost {
+    uint32_t worst_ms;               /* bus_worst_case_ms */
+    uint32_t room_us;                /* for one exchange of a tool between two scans of any lane */
+    uint32_t miss_ms[BUS_LANES_MAX]; /* last good scan to the end of one that nobody answers */
+};
+
+int bus_cost_add_up(const struct bus_options *options, const struct bus_lane *lanes, size_t count,
+                    struct bus_cost *out, struct err_text *err) MUST_CHECK;
 
 struct bus {
     struct bus_options options;
@@ -61,8 +77,12 @@ struct bus {
     struct mono_time link_next_try;
     uint32_t link_retry_ms;
     char link_reason[80];
-    struct order_book book; /* any thread, locked inside */
-    int wake_fd;            /* eventfd: an order waits or stop was asked for; any thread writes */
+    struct order_book book;    /* any thread, locked inside */
+    struct exchange_desk desk; /* any thread, locked inside */
+    uint32_t room_us;
+    atomic_int cause;           /* enum bus_cause as told; relaxed, any thread reads */
+    struct mono_time exchanged; /* end of the last exchange for a tool */
+    int wake_fd; /* eventfd: an order waits or stop was asked for; any thread writes */
     struct bus_counters counters;
     struct thread thread;
     bool started; /* main thread */
@@ -70,6 +90,45 @@ struct bus {
 
 /* The bus thread. */
 void bus_run(struct thread *self, void *arg);
+
+/* --- bus_run.c for bus_orders.c --- */
+
+/* The lane has lost contact; after ERR_IO every lane of the link has. */
+void bus_after_failure(struct bus *bus, struct bus_lane_state *lane, int rc,
+                       const struct err_text *err);
+
+/* Around each call of a driver: its exchanges count for that device. */
+struct mono_time bus_call_begin(struct bus *bus, struct device_health *health);
+void bus_call_end(struct bus *bus, struct device_health *health, int rc, struct mono_time begin);
+
+/* --- bus_orders.c for bus_run.c --- */
+
+/* True when the guard wanted anything done on the latest scan. What it could not write is left in
+ * guard_failure: the scan goes up first, then the contact is lost. */
+bool bus_run_guard(struct bus *bus, struct bus_lane_state *lane);
+void bus_run_order(struct bus *bus, const struct lane_order *order, bool retried);
+/* Ends the first overdue pulse; true when it wrote. */
+bool bus_end_one_pulse(struct bus *bus, struct mono_time now);
+/* When the first running pulse must be ended, `latest` when none does before. */
+struct mono_time bus_first_pulse_end(const struct bus *bus, struct mono_time latest);
+/* At stop: waiting orders fail; no pulse and no lowering boom is left behind. */
+void bus_leave(struct bus *bus);
+
+static inline struct mono_time bus_now(void)
+{
+    return clock_mono(&clock_system);
+}
+
+static inline void bus_keep_reason(char out[80], const char *text)
+{
+    (void)snprintf(out, 80, "%.79s", text);
+}
+
+/* Errors after which nothing is known of the device any more; an exception or veto is none. */
+static inline bool bus_costs_contact(int rc)
+{
+    return rc == ERR_TIMEOUT || rc == ERR_CORRUPT || rc == ERR_IO;
+}
 
 static inline void bus_count(atomic_ullong *counter)
 {

@@ -1,8 +1,8 @@
 /*
- * One Modbus transport: a TCP connection or an RTU line, over a libmodbus context with its own
- * recovery off. Used by one thread. Each exchange has a deadline; after anything that could leave a
- * late answer on the way (silence, garbage) a TCP link closes itself and an RTU link drains the
- * line, so that no answer is ever taken for another's. Nothing is allocated after create.
+ * One Modbus transport: a TCP connection (a libmodbus context with its own recovery off) or an RTU
+ * line (rtu_line.h). Used by one thread. Each exchange has a deadline; after anything that could
+ * leave a late answer on the way (silence, garbage) a TCP link closes itself and an RTU link drains
+ * the line, so that no answer is ever taken for another's. Nothing is allocated after create.
  */
 #pragma once
 
@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "drivers/api/io.h"
+#include "drivers/bus/device_health.h"
+#include "drivers/bus/line_watch.h"
 #include "drivers/bus/modbus_pdu.h"
 #include "gateway/base/err.h"
 
@@ -29,6 +31,11 @@ int modbus_link_open(struct modbus_link *link, uint32_t timeout_ms,
 void modbus_link_close(struct modbus_link *link); /* no-op when closed */
 bool modbus_link_is_open(const struct modbus_link *link);
 void modbus_link_timing(const struct modbus_link *link, struct io_timing *out);
+
+/* Whose exchanges the next ones are: counted there until another is named. NULL: nobody's. */
+void modbus_link_count_for(struct modbus_link *link, struct device_health *health);
+/* What is likely wrong with an RTU line, by what it was heard to do. */
+enum bus_cause modbus_link_cause(const struct modbus_link *link);
 
 /* One request and its answer within timeout_us, the wait for the line's silence before it included.
  * ERR_TIMEOUT, ERR_CORRUPT, ERR_DENIED (exception; the link stays good), ERR_IO; ERR_STALE when the

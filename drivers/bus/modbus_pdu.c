@@ -5,7 +5,7 @@
 
 #include "gateway/base/bytes.h"
 
-enum { EXCEPTION_FLAG = 0x80, UNIT_MAX = 247, UNIT_TCP_NONE = 255, BITS_A_BYTE = 8 };
+enum { EXCEPTION_FLAG = 0x80, UNIT_MAX = 247, UNIT_TCP_NONE = 255, BITS_A_BYTE = 8, MASK_SIZE = 8 };
 
 static bool reads_bits(uint8_t function)
 {
@@ -17,9 +17,24 @@ static bool reads_registers(uint8_t function)
     return function == MODBUS_READ_HOLDING || function == MODBUS_READ_INPUT;
 }
 
-static bool writes(uint8_t function)
+static bool writes_one(uint8_t function)
 {
     return function == MODBUS_WRITE_COIL || function == MODBUS_WRITE_REGISTER;
+}
+
+static bool writes_many(uint8_t function)
+{
+    return function == MODBUS_WRITE_COILS || function == MODBUS_WRITE_REGISTERS;
+}
+
+bool modbus_function_writes(uint8_t function)
+{
+    return writes_one(function) || writes_many(function) || function == MODBUS_MASK_REGISTER;
+}
+
+static bool concerns_bits(uint8_t function)
+{
+    return reads_bits(function) || function == MODBUS_WRITE_COILS;
 }
 
 static bool request_is_good(const struct modbus_request *r)
@@ -27,20 +42,40 @@ static bool request_is_good(const struct modbus_request *r)
     if (r->unit == 0 || (r->unit > UNIT_MAX && r->unit != UNIT_TCP_NONE)) {
         return false;
     }
-    if (writes(r->function)) {
+    if (writes_one(r->function) || r->function == MODBUS_MASK_REGISTER) {
         return true;
     }
-    uint32_t limit = reads_bits(r->function)        ? MODBUS_BITS_MAX
-                     : reads_registers(r->function) ? MODBUS_REGISTERS_MAX
-                                                    : 0;
-    return r->count > 0 && r->count <= limit && (uint32_t)r->address + r->count <= 0x10000;
+    bool many = writes_many(r->function);
+    uint32_t limit = concerns_bits(r->function)             ? MODBUS_BITS_MAX
+                     : reads_registers(r->function) || many ? MODBUS_REGISTERS_MAX
+                                                            : 0;
+    return (!many || r->values) && r->count > 0 && r->count <= limit &&
+           (uint32_t)r->address + r->count <= 0x10000;
 }
 
-/* Bytes of data behind the byte count of a read's answer. */
+/* Bytes of data behind the byte count of a read's answer or of a request that writes many. */
 static size_t data_size(const struct modbus_request *r)
 {
-    return reads_bits(r->function) ? (size_t)(r->count + BITS_A_BYTE - 1) / BITS_A_BYTE
-                                   : (size_t)r->count * 2;
+    return concerns_bits(r->function) ? (size_t)(r->count + BITS_A_BYTE - 1) / BITS_A_BYTE
+                                      : (size_t)r->count * 2;
+}
+
+static void write_data(const struct modbus_request *r, struct byte_writer *w)
+{
+    byte_write_u8(w, (uint8_t)data_size(r));
+    if (!concerns_bits(r->function)) {
+        for (size_t i = 0; i < r->count; i++) {
+            byte_write_be16(w, r->values[i]);
+        }
+        return;
+    }
+    for (size_t first = 0; first < r->count; first += BITS_A_BYTE) {
+        uint8_t byte = 0;
+        for (size_t i = first; i < r->count && i < first + BITS_A_BYTE; i++) {
+            byte |= (uint8_t)((r->values[i] != 0) << (i - first));
+        }
+        byte_write_u8(w, byte);
+    }
 }
 
 size_t modbus_request_write(const struct modbus_request *request, uint8_t *out)
@@ -53,8 +88,26 @@ size_t modbus_request_write(const struct modbus_request *request, uint8_t *out)
     byte_write_u8(&w, request->unit);
     byte_write_u8(&w, request->function);
     byte_write_be16(&w, request->address);
-    byte_write_be16(&w, writes(request->function) ? request->value : request->count);
+    if (request->function == MODBUS_MASK_REGISTER) {
+        byte_write_be16(&w, request->mask);
+        byte_write_be16(&w, request->value);
+        return w.at;
+    }
+    byte_write_be16(&w, writes_one(request->function) ? request->value : request->count);
+    if (writes_many(request->function)) {
+        write_data(request, &w);
+    }
     return w.at;
+}
+
+size_t modbus_request_size(const struct modbus_request *request)
+{
+    if (!request_is_good(request)) {
+        return 0;
+    }
+    return writes_many(request->function)              ? 7 + data_size(request)
+           : request->function == MODBUS_MASK_REGISTER ? MASK_SIZE
+                                                       : 6;
 }
 
 size_t modbus_answer_size(const struct modbus_request *request)
@@ -62,7 +115,10 @@ size_t modbus_answer_size(const struct modbus_request *request)
     if (!request_is_good(request)) {
         return 0;
     }
-    return writes(request->function) ? 6 : 3 + data_size(request);
+    if (request->function == MODBUS_MASK_REGISTER) {
+        return MASK_SIZE; /* its echo */
+    }
+    return modbus_function_writes(request->function) ? 6 : 3 + data_size(request);
 }
 
 const char *modbus_exception_name(uint8_t code)
@@ -104,12 +160,23 @@ static int read_body(const struct modbus_request *request, struct byte_reader *r
                      struct modbus_answer *out, struct err_text *err)
 {
     struct modbus_answer answer = {0};
-    if (writes(request->function)) {
+    if (request->function == MODBUS_MASK_REGISTER) {
+        uint16_t address = byte_read_be16(r);
+        uint16_t mask = byte_read_be16(r);
+        uint16_t value = byte_read_be16(r);
+        if (!r->failed &&
+            (address != request->address || mask != request->mask || value != request->value)) {
+            return err_set(err, ERR_CORRUPT,
+                           "echo of address %u masks %04X %04X, expected %u %04X %04X", address,
+                           mask, value, request->address, request->mask, request->value);
+        }
+    } else if (modbus_function_writes(request->function)) {
+        uint16_t expected = writes_one(request->function) ? request->value : request->count;
         uint16_t address = byte_read_be16(r);
         uint16_t value = byte_read_be16(r);
-        if (!r->failed && (address != request->address || value != request->value)) {
+        if (!r->failed && (address != request->address || value != expected)) {
             return err_set(err, ERR_CORRUPT, "echo of address %u value %04X, expected %u %04X",
-                           address, value, request->address, request->value);
+                           address, value, request->address, expected);
         }
     } else {
         uint8_t bytes = byte_read_u8(r);
@@ -146,6 +213,7 @@ int modbus_answer_read(const struct modbus_request *request, const uint8_t *data
         if (!byte_reader_done(&r)) {
             return err_set(err, ERR_CORRUPT, "exception answer of %zu bytes, expected 3", size);
         }
+        *out = (struct modbus_answer){.exception = code};
         return err_set(err, ERR_DENIED, "exception %u (%s)", code, modbus_exception_name(code));
     }
     if (function != request->function) {

@@ -86,3 +86,9 @@ int serial_port_open(const struct serial_settings *settings, int *out_fd, struct
     *out_fd = fd;
     return ERR_OK;
 }
+
+void serial_port_close(int fd)
+{
+    (void)ioctl(fd, TIOCNXCL); /* a line that is gone refuses nobody */
+    close(fd);
+}

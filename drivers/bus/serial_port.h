@@ -1,7 +1,6 @@
 /*
  * A serial line as a file descriptor: raw, 8 data bits, no flow control, not the controlling
- * terminal, refused to other programs while open. For drivers with a line of their own; Modbus RTU
- * lines are opened by modbus_link.h. No state.
+ * terminal, refused to other programs while open. No state.
  */
 #pragma once
 
@@ -21,6 +20,8 @@ struct serial_settings {
 bool serial_rate_is_standard(uint32_t baud_bps);
 /* Opens nothing. ERR_INVALID with the setting that is wrong. */
 int serial_settings_check(const struct serial_settings *settings, struct err_text *err) MUST_CHECK;
-/* Non-blocking, close-on-exec; the caller closes. ERR_IO with the reason. */
+/* Non-blocking, close-on-exec; ends with serial_port_close. ERR_IO with the reason. */
 int serial_port_open(const struct serial_settings *settings, int *out_fd,
                      struct err_text *err) MUST_CHECK;
+/* Lets other programs in again, which a line that stays open elsewhere would not do by itself. */
+void serial_port_close(int fd);

@@ -95,7 +95,6 @@ static int prepare(struct program *p, struct err_text *err)
 
 static int start(struct program *p, struct err_text *err)
 {
-    static const struct thread_options thread = {.name = "issue", .core = -1};
     const struct line_listener listener = {
         .path = p->socket,
         .mode = 0660,
@@ -110,7 +109,7 @@ static int start(struct program *p, struct err_text *err)
     if (rc == 0)
         rc = line_server_listen(p->server, &listener, err);
     if (rc == 0)
-        rc = thread_start(&p->thread, &thread, line_server_run, p->server);
+        rc = service_thread_start(&p->thread, "issue", 0, line_server_run, p->server, err);
     return rc;
 }
 

@@ -179,7 +179,6 @@ static void raise_descriptor_limit(void)
 
 static int start(struct program *p, struct err_text *err)
 {
-    static const struct thread_options thread = {.name = "hq-server", .core = -1};
     const struct hqd_options hqd = hqd_options_of(p);
     const struct hq_server_options server = server_options_of(p);
     raise_descriptor_limit();
@@ -187,7 +186,7 @@ static int start(struct program *p, struct err_text *err)
     if (rc == 0)
         rc = hq_server_create(&server, &p->hq, &p->server, err);
     if (rc == 0)
-        rc = thread_start(&p->thread, &thread, hq_server_run, p->server);
+        rc = service_thread_start(&p->thread, "hq-server", 0, hq_server_run, p->server, err);
     if (rc == 0)
         rc = write_port(p->config, "hqd.port", hq_server_port(p->server), err);
     if (rc == 0)

@@ -170,3 +170,30 @@ int service_run(struct service *service, struct thread *const *threads, size_t c
     log_event(EVENT_PROGRAM_STOPPING, "%s", "");
     return status;
 }
+
+int service_serve(const struct service_about *about,
+                  int (*run)(void *ctx, struct service *service, struct err_text *err), void *ctx)
+{
+    struct service service;
+    struct err_text err = {""};
+    int rc = service_open(&service, about->program, &err);
+    if (rc == 0) {
+        rc = run(ctx, &service, &err);
+        service_close(&service);
+    }
+    if (rc != 0)
+        fprintf(stderr, "%s: %s\n", about->program, err.text);
+    return rc == 0 ? EXIT_OK : EXIT_RUN;
+}
+
+int service_thread_start(struct thread *thread, const char *name, int priority,
+                         void (*run)(struct thread *self, void *arg), void *arg,
+                         struct err_text *err)
+{
+    const struct thread_options options = {.name = name,
+                                           .core = -1,
+                                           .policy = priority ? THREAD_FIFO : THREAD_NORMAL,
+                                           .priority = priority};
+    int rc = thread_start(thread, &options, run, arg);
+    return rc == 0 ? 0 : err_set(err, rc, "thread %s: cannot start", name);
+}

@@ -75,3 +75,12 @@ void service_ready(const char *status);
 int service_run(struct service *service, struct thread *const *threads, size_t count,
                 const struct service_hooks *hooks);
 void service_close(struct service *service);
+/* All of it: opens the service, runs, closes, says on stderr what went wrong. Returns the status to
+ * exit with. */
+int service_serve(const struct service_about *about,
+                  int (*run)(void *ctx, struct service *service, struct err_text *err), void *ctx);
+
+/* A thread on any core: FIFO with that priority, 0: a normal one. ERR_…, `err` names it. */
+int service_thread_start(struct thread *thread, const char *name, int priority,
+                         void (*run)(struct thread *self, void *arg), void *arg,
+                         struct err_text *err) MUST_CHECK;

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "gateway/hq/db.h"
+#include "gateway/match/crowd.h"
+#include "gateway/model/wanted.h"
 
 /* The application id ("CPHQ") keeps another program's database from being written to. */
-enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 2, APPLICATION_ID = 0x43504851 };
+enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 3, APPLICATION_ID = 0x43504851 };
 
 struct sqlite_db {
     sqlite3 *db;
@@ -79,6 +81,11 @@ static const char schema_2[] =
     " chain BLOB NOT NULL, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
     " received_ms INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
     "CREATE INDEX answers_of ON answers(checkpoint, number);";
+
+/* What version 3 adds: which entries crowd one another in an index, of those that are there too. */
+static const char schema_3[] = "ALTER TABLE entries ADD COLUMN crowd INTEGER NOT NULL DEFAULT 0;"
+                               "UPDATE entries SET crowd = crowd_of(record);"
+                               "CREATE INDEX entries_of_crowd ON entries(crowd);";
 
 static int code_of(sqlite3 *db)
 {
@@ -277,6 +284,31 @@ static int check_owner(struct sqlite_db *s, int64_t *out_version, struct err_tex
     return rc;
 }
 
+/* crowd_of(record) in SQL, for the entries an older hqd wrote. */
+static void crowd_of(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct wanted_record record;
+    struct byte_reader r;
+    int size = count == 1 ? sqlite3_value_bytes(values[0]) : 0;
+    byte_reader_init(&r, sqlite3_value_blob(values[0]), (size_t)size);
+    if (wanted_record_read(&r, &record, NULL) != 0)
+        sqlite3_result_error(context, "an entry's record cannot be read", -1);
+    else
+        sqlite3_result_int64(context, (sqlite3_int64)match_crowd_of(record.key));
+}
+
+static int raise_schema(struct sqlite_db *s, int64_t from, struct err_text *err)
+{
+    static const char *const steps[SCHEMA_VERSION] = {schema_1, schema_2, schema_3};
+    int rc = sqlite3_create_function(s->db, "crowd_of", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                                     crowd_of, NULL, NULL) == SQLITE_OK
+                 ? 0
+                 : fail(s, err);
+    for (int64_t step = from; rc == 0 && step < SCHEMA_VERSION; step++)
+        rc = run_text(s, steps[step], err);
+    return rc;
+}
+
 static int bring_up(struct sqlite_db *s, struct err_text *err)
 {
     char mark[80];
@@ -292,10 +324,8 @@ static int bring_up(struct sqlite_db *s, struct err_text *err)
     if (rc != 0 || version == SCHEMA_VERSION)
         return rc;
     rc = sqlite_begin(s, err);
-    if (rc == 0 && version < 1)
-        rc = run_text(s, schema_1, err);
     if (rc == 0)
-        rc = run_text(s, schema_2, err);
+        rc = raise_schema(s, version, err);
     if (rc == 0)
         rc = run_text(s, mark, err);
     if (rc == 0)

@@ -1,5 +1,6 @@
 /*
- * The list: its head, the chain of batches (compare-and-swap), entries in force.
+ * The list: its head, the chain of batches (compare-and-swap), entries in force. What an index of a
+ * box could not hold is refused here, before any box hears of it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/match/crowd.h"
 #include "gateway/signed/wanted_entry.h"
 
 static const int64_t year_ms = (int64_t)366 * 24 * 3600 * 1000;
@@ -75,6 +77,8 @@ struct publish {
     struct hqd *hq;
     struct wanted_record found; /* find_entry's answer */
     struct counts counts;
+    struct match_crowd *grown; /* heap: entries that their crowd did not have before */
+    size_t grown_count;
     struct err_text *err;
     int rc; /* of find_entry */
 };
@@ -107,12 +111,46 @@ static int put_entry(struct publish *p, const struct batch *batch, const struct 
     byte_writer_init(&w, bytes, sizeof(bytes));
     wanted_record_write(&w, &item->record);
     return hq_db_exec(&p->hq->db,
-                      "INSERT INTO entries(id, revision, record, body) VALUES($1, $2, $3, $4)"
-                      " ON CONFLICT(id) DO UPDATE SET revision = $2, record = $3, body = $4",
+                      "INSERT INTO entries(id, revision, record, body, crowd)"
+                      " VALUES($1, $2, $3, $4, $5)"
+                      " ON CONFLICT(id) DO UPDATE"
+                      " SET revision = $2, record = $3, body = $4, crowd = $5",
                       HQ_PARAMS(hq_int((int64_t)item->record.id), hq_int((int64_t)batch->revision),
                                 hq_blob(bytes, sizeof(bytes)),
-                                hq_blob(item->text, item->record.text_size)),
+                                hq_blob(item->text, item->record.text_size),
+                                hq_int((int64_t)match_crowd_of(item->record.key))),
                       p->err);
+}
+
+/* `held`: the entry before the batch, NULL: there was none. */
+static void note_crowd(struct publish *p, const struct wanted_record *next,
+                       const struct wanted_record *held)
+{
+    uint64_t crowd = match_crowd_of(next->key);
+    if (!held || match_crowd_of(held->key) != crowd)
+        p->grown[p->grown_count++] = (struct match_crowd){crowd, next->id};
+}
+
+/* With the batch applied: withdrawals have made room for what came with them. Who is in a crowd
+ * that was too large before and leaves it as it is may pass: every step back must be open. */
+static int check_crowds(struct publish *p, const struct batch *batch)
+{
+    int rc = batch->added_count == 0
+                 ? 0
+                 : match_entries_check((uint64_t)p->counts.entries,
+                                       batch->items[batch->added_count - 1].record.id, p->err);
+    match_crowds_sort(p->grown, p->grown_count);
+    for (size_t i = 0; rc == 0 && i < p->grown_count; i++) {
+        const struct match_crowd *last = &p->grown[i];
+        int64_t count = 0;
+        if (i + 1 < p->grown_count && p->grown[i + 1].crowd == last->crowd)
+            continue;
+        rc = hq_db_number(&p->hq->db, "SELECT count(*) FROM entries WHERE crowd = $1",
+                          HQ_PARAMS(hq_int((int64_t)last->crowd)), 0, &count, p->err);
+        if (rc == 0)
+            rc = match_crowd_check(last->crowd, (size_t)count, last->id, p->err);
+    }
+    return rc;
 }
 
 static int withdraw_entry(struct publish *p, uint64_t id)
@@ -135,6 +173,7 @@ static int apply_batch(struct publish *p, const struct batch *batch)
             i < batch->added_count ? NULL : find_entry(p, item->record.id);
         p->counts.need_two +=
             wanted_record_needs_two(&item->record) - (held ? wanted_record_needs_two(held) : 0);
+        note_crowd(p, &item->record, held);
         if (i < batch->added_count && (int64_t)item->record.id > p->counts.max_id)
             p->counts.max_id = (int64_t)item->record.id;
         rc = put_entry(p, batch, item);
@@ -150,12 +189,10 @@ static int store_batch(struct publish *p, const struct hq_call *call, const stru
     struct hqd *hq = p->hq;
     char hash[HASH_TEXT_SIZE];
     char message[160];
-    int rc = apply_batch(p, batch);
-    if (rc == 0)
-        rc = hq_db_exec(&hq->db, "UPDATE ids SET max_id = $1, entries = $2, need_two = $3",
-                        HQ_PARAMS(hq_int(p->counts.max_id), hq_int(p->counts.entries),
-                                  hq_int(p->counts.need_two)),
-                        p->err);
+    int rc = hq_db_exec(
+        &hq->db, "UPDATE ids SET max_id = $1, entries = $2, need_two = $3",
+        HQ_PARAMS(hq_int(p->counts.max_id), hq_int(p->counts.entries), hq_int(p->counts.need_two)),
+        p->err);
     if (rc == 0)
         rc = hq_db_exec(&hq->db,
                         "INSERT INTO batches(revision, hash, time_ms, envelope, operator)"
@@ -213,6 +250,12 @@ static int check_ids_new(const struct publish *p, const struct batch *batch)
     return 0;
 }
 
+static int refuse(struct hq_call *call, int rc, const struct err_text *err)
+{
+    hq_answer_error(call, 422, "%s", err->text);
+    return rc;
+}
+
 /* Inside the transaction. Answers unless the batch was stored. */
 static int publish_batch(struct publish *p, struct hq_call *call, const struct batch *batch)
 {
@@ -237,11 +280,14 @@ static int publish_batch(struct publish *p, struct hq_call *call, const struct b
         rc = check_ids_new(p, batch);
     if (p->rc != 0)
         return p->rc;
-    if (rc != 0) {
-        hq_answer_error(call, 422, "%s", p->err->text);
-        return rc;
-    }
-    return store_batch(p, call, batch);
+    if (rc != 0)
+        return refuse(call, rc, p->err);
+    rc = apply_batch(p, batch);
+    if (rc == 0)
+        rc = check_crowds(p, batch);
+    if (rc == ERR_TOO_LARGE)
+        return refuse(call, rc, p->err);
+    return rc == 0 ? store_batch(p, call, batch) : rc;
 }
 
 static enum hq_step take_batch(struct hq_call *call, const struct batch *batch)
@@ -249,12 +295,14 @@ static enum hq_step take_batch(struct hq_call *call, const struct batch *batch)
     struct hqd *hq = call->hq;
     struct err_text err = {""};
     struct publish p = {.hq = hq, .err = &err};
-    int rc = hq_db_begin(&hq->db, &err);
+    p.grown = calloc(batch->added_count + batch->changed_count + 1, sizeof(*p.grown));
+    int rc = p.grown ? hq_db_begin(&hq->db, &err) : ERR_NO_MEMORY;
     if (rc == 0)
         rc = publish_batch(&p, call, batch);
     if (rc == 0)
         rc = hq_db_commit(&hq->db, &err);
     hq_db_rollback(&hq->db);
+    free(p.grown);
     if (rc != 0)
         return call->answer.status ? HQ_DONE : hq_answer_failure(call, rc, &err);
     hq->head = (struct list_head){.revision = batch->revision, .time = batch->time};

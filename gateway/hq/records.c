@@ -166,15 +166,16 @@ static int put_answer(struct ingest *in, const struct journal_record *r, struct 
 static int store_record(struct ingest *in, const struct journal_record *r, const char *line,
                         size_t size, struct err_text *err)
 {
+    char kind[JOURNAL_KIND_TEXT_SIZE];
+    journal_kind_text(r->header.kind, kind);
     in->out->stored++;
     int rc = hq_db_exec(
         in->db,
         "INSERT INTO records(checkpoint, chain, sequence, hash, kind, time_ms,"
         " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
         HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int((int64_t)r->header.sequence),
-                  hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE),
-                  hq_text(journal_kind_name(r->header.kind)), hq_int(r->header.wall.ms),
-                  hq_int(in->now.ms), hq_blob(line, size)),
+                  hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE), hq_text(kind),
+                  hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_blob(line, size)),
         err);
     return rc == 0 && r->header.kind == JOURNAL_HIT_ANSWER && r->has_body ? put_answer(in, r, err)
                                                                           : rc;
@@ -293,16 +294,18 @@ int hq_records_accept(struct hq_db *db, const char *checkpoint,
 static int take_urgent(struct ingest *in, const struct journal_record *r, const char *line,
                        size_t size, bool *out_new, struct err_text *err)
 {
+    char kind[JOURNAL_KIND_TEXT_SIZE];
+    journal_kind_text(r->header.kind, kind);
     memcpy(in->out->head.chain, r->header.chain, JOURNAL_CHAIN_ID_SIZE);
-    int rc = hq_db_exec(
-        in->db,
-        "INSERT INTO urgents(checkpoint, chain, sequence, kind, time_ms,"
-        " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7)"
-        " ON CONFLICT DO NOTHING",
-        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int((int64_t)r->header.sequence),
-                  hq_text(journal_kind_name(r->header.kind)), hq_int(r->header.wall.ms),
-                  hq_int(in->now.ms), hq_blob(line, size)),
-        err);
+    int rc =
+        hq_db_exec(in->db,
+                   "INSERT INTO urgents(checkpoint, chain, sequence, kind, time_ms,"
+                   " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7)"
+                   " ON CONFLICT DO NOTHING",
+                   HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
+                             hq_int((int64_t)r->header.sequence), hq_text(kind),
+                             hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_blob(line, size)),
+                   err);
     *out_new = rc == 0 && hq_db_changed(in->db) > 0;
     if (rc == 0 && r->header.kind == JOURNAL_HIT && r->has_body)
         rc = put_hit(in, r, true, err);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gateway/base/json.h"
+#include "gateway/match/crowd.h"
 #include "gateway/signed/wanted_entry.h"
 
 /* The items of a draft while they are cut into batches. */
@@ -118,6 +119,25 @@ static int append(struct batch_file *file, struct envelope *envelope, struct err
     return 0;
 }
 
+int batch_file_check_crowds(const struct batch_file *file, struct err_text *err)
+{
+    size_t count = 0;
+    size_t at = 0;
+    for (size_t i = 0; i < file->count; i++)
+        count += file->batches[i].added_count;
+    struct match_crowd *entries = calloc(count + 1, sizeof(*entries));
+    if (!entries)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < file->count; i++)
+        for (size_t k = 0; k < file->batches[i].added_count; k++) {
+            const struct wanted_record *record = &file->batches[i].items[k].record;
+            entries[at++] = (struct match_crowd){match_crowd_of(record->key), record->id};
+        }
+    int rc = match_crowds_check(entries, count, err);
+    free(entries);
+    return rc;
+}
+
 int batch_file_compose(const struct draft *draft, struct wall_time now, struct batch_file *out,
                        struct err_text *err)
 {
@@ -139,6 +159,8 @@ int batch_file_compose(const struct draft *draft, struct wall_time now, struct b
         }
     }
     cutting_fini(&c);
+    if (rc == 0)
+        rc = batch_file_check_crowds(&file, err);
     if (rc != 0) {
         batch_file_fini(&file);
         return rc;
@@ -231,7 +253,7 @@ int batch_file_verify(const struct batch_file *file, const struct keyset *set, s
         if (rc != 0)
             return err_prefix(err, rc, "revision %" PRIu64, file->batches[i].revision);
     }
-    return 0;
+    return batch_file_check_crowds(file, err);
 }
 
 bool batch_file_needs_two(const struct batch_file *file)
@@ -280,6 +302,17 @@ int batch_file_to_draft(const struct batch_file *file, struct draft *out, struct
     memcpy(draft.head.list.hash, file->batches[0].prev, HASH_SIZE);
     *out = draft;
     return 0;
+}
+
+void batch_file_drop(struct batch_file *file, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        envelope_fini(&file->envelopes[i]);
+        batch_fini(&file->batches[i]);
+    }
+    file->count -= count;
+    memmove(file->envelopes, file->envelopes + count, file->count * sizeof(*file->envelopes));
+    memmove(file->batches, file->batches + count, file->count * sizeof(*file->batches));
 }
 
 void batch_file_fini(struct batch_file *file)

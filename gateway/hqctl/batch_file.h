@@ -17,7 +17,7 @@ struct batch_file {
 };
 
 /* Turns a draft into unsigned batches dated `now`, never before its head. ERR_INVALID: an entry,
- * named by id; ERR_TOO_LARGE. batch_file_fini frees. */
+ * named by id; ERR_TOO_LARGE, also as batch_file_check_crowds. batch_file_fini frees. */
 int batch_file_compose(const struct draft *draft, struct wall_time now, struct batch_file *out,
                        struct err_text *err) MUST_CHECK;
 /* Reads a signed file; signatures are not verified. ERR_INVALID with the line, ERR_TOO_LARGE. */
@@ -28,7 +28,12 @@ int batch_file_sign(struct batch_file *file, const struct sign_key *key,
                     struct err_text *err) MUST_CHECK;
 /* Heap, NUL-terminated; the caller frees. ERR_NO_MEMORY. */
 int batch_file_write(const struct batch_file *file, char **out, size_t *out_size) MUST_CHECK;
-/* Verifies signatures and clerks of every batch, as a box does. The errors of batch_verify. */
+/* Whether what the file adds is by itself within the limits of an index (gateway/match/crowd.h):
+ * what is on the list already is known to hqd alone, which asks the same. ERR_TOO_LARGE with the
+ * entry, ERR_NO_MEMORY. */
+int batch_file_check_crowds(const struct batch_file *file, struct err_text *err) MUST_CHECK;
+/* Verifies signatures and clerks of every batch, as a box does. The errors of batch_verify, and of
+ * batch_file_check_crowds. */
 int batch_file_verify(const struct batch_file *file, const struct keyset *set,
                       struct err_text *err) MUST_CHECK;
 /* Whether any of the batches needs two clerks. */
@@ -36,4 +41,6 @@ bool batch_file_needs_two(const struct batch_file *file);
 /* The draft it was made from, at its own head; the plates of withdrawn entries are not in it. */
 int batch_file_to_draft(const struct batch_file *file, struct draft *out,
                         struct err_text *err) MUST_CHECK;
+/* Forgets the first batches; `count` is less than all. */
+void batch_file_drop(struct batch_file *file, size_t count);
 void batch_file_fini(struct batch_file *file);

@@ -428,14 +428,16 @@ void journal_close(struct journal *j)
     free_journal(j);
 }
 
-static int rename_aside(const char *folder, const char *name, struct wall_time now,
-                        struct err_text *err)
+static int rename_aside(const char *folder, const char *name, const char *ending,
+                        struct wall_time now, struct err_text *err)
 {
+    char from_name[WALL_NAME_SIZE];
     char from[STORE_PATH_SIZE];
     char to_name[WALL_NAME_SIZE];
     char to[STORE_PATH_SIZE];
-    snprintf(to_name, sizeof to_name, "%s.damaged-%" PRId64, name, now.ms);
-    int result = store_path(folder, name, from, err);
+    snprintf(from_name, sizeof from_name, "%s%s", name, ending);
+    snprintf(to_name, sizeof to_name, "%s.damaged-%" PRId64 "%s", name, now.ms, ending);
+    int result = store_path(folder, from_name, from, err);
     if (result == 0)
         result = store_path(folder, to_name, to, err);
     if (result == 0 && rename(from, to) != 0 && errno != ENOENT)
@@ -445,11 +447,15 @@ static int rename_aside(const char *folder, const char *name, struct wall_time n
 
 int journal_set_aside(const char *folder, struct wall_time now, struct err_text *err)
 {
-    static const char *const names[] = {"journal.sqlite", "journal.sqlite-wal",
-                                        "journal.sqlite-shm", "seal.key", "seal.key.next"};
+    /* The endings stay behind, so that SQLite still finds the write-ahead log of the file. */
+    static const char *const names[][2] = {{"journal.sqlite", ""},
+                                           {"journal.sqlite", "-wal"},
+                                           {"journal.sqlite", "-shm"},
+                                           {"seal.key", ""},
+                                           {"seal.key.next", ""}};
     int result = 0;
     for (size_t i = 0; result == 0 && i < sizeof names / sizeof names[0]; i++)
-        result = rename_aside(folder, names[i], now, err);
+        result = rename_aside(folder, names[i][0], names[i][1], now, err);
     return result;
 }
 

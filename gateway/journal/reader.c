@@ -55,21 +55,23 @@ int journal_reader_last(struct journal_reader *reader, struct journal_header *ou
     return result;
 }
 
+enum { SQL_SIZE = 160 + 4 * JOURNAL_KIND_MAX };
+
 /* The statement for these kinds; numbers only, nothing from outside. */
 static int prepare(struct journal_reader *reader, uint32_t kinds, sqlite3_stmt **out,
                    struct err_text *err)
 {
-    char sql[320];
+    char sql[SQL_SIZE];
+    const char *before = " AND kind IN (";
     size_t size = (size_t)snprintf(sql, sizeof sql,
                                    "SELECT " STORE_ROW_COLUMNS " FROM record WHERE sequence > ?");
-    for (int kind = 1; kinds != 0 && kind < JOURNAL_KIND_COUNT; kind++) {
-        bool first = (kinds & ((1u << kind) - 2u)) == 0;
-        if (kinds & JOURNAL_KIND_BIT(kind))
-            size += (size_t)snprintf(sql + size, sizeof sql - size, "%s%d",
-                                     first ? " AND kind IN (" : ",", kind);
-    }
+    for (int kind = 1; kinds != 0 && kind <= JOURNAL_KIND_MAX; kind++)
+        if (kinds & JOURNAL_KIND_BIT(kind)) {
+            size += (size_t)snprintf(sql + size, sizeof sql - size, "%s%d", before, kind);
+            before = ",";
+        }
     (void)snprintf(sql + size, sizeof sql - size, "%s ORDER BY sequence LIMIT ?",
-                   kinds ? ")" : ""); /* at most 13 kinds: it fits */
+                   kinds ? ")" : ""); /* four characters a kind: it fits */
     if (sqlite3_prepare_v2(reader->db, sql, -1, out, NULL) != SQLITE_OK)
         return store_error(reader->db, "journal reader", err);
     return 0;

@@ -21,9 +21,9 @@ int journal_reader_last(struct journal_reader *reader, struct journal_header *ou
                         struct err_text *err) MUST_CHECK;
 
 /* Calls take() for up to `limit` (1 to JOURNAL_READ_MAX) records after sequence `after` whose kind
- * is in `kinds` (0 = all), rising. The record lives until take() returns; anything but 0 from it
- * ends the reading and is returned. *out_last: the last sequence taken, `after` if none.
- * ERR_CORRUPT names the record, ERR_IO, ERR_BUSY. */
+ * is in `kinds` (0 = all; JOURNAL_KINDS_UNKNOWN: all of newer builds), rising. The record lives
+ * until take() returns; anything but 0 from it ends the reading and is returned. *out_last: the
+ * last sequence taken, `after` if none. ERR_CORRUPT names the record, ERR_IO, ERR_BUSY. */
 int journal_reader_read(struct journal_reader *reader, uint64_t after, uint32_t kinds, size_t limit,
                         int (*take)(void *ctx, const struct journal_record *record), void *ctx,
                         uint64_t *out_last, struct err_text *err) MUST_CHECK;

@@ -2,6 +2,7 @@
 #include "gateway/journal/record.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,15 @@ enum journal_kind journal_kind_parse(const char *name)
         if (strcmp(kind_names[k], name) == 0)
             return (enum journal_kind)k;
     return (enum journal_kind)0;
+}
+
+void journal_kind_text(enum journal_kind kind, char out[JOURNAL_KIND_TEXT_SIZE])
+{
+    const char *name = journal_kind_name(kind);
+    if (name)
+        (void)snprintf(out, JOURNAL_KIND_TEXT_SIZE, "%s", name); /* fits */
+    else
+        (void)snprintf(out, JOURNAL_KIND_TEXT_SIZE, "kind_%u", (unsigned)kind); /* fits */
 }
 
 void journal_header_write(const struct journal_header *header, uint8_t out[JOURNAL_HEADER_SIZE])
@@ -92,8 +102,9 @@ int journal_header_read(const uint8_t bytes[JOURNAL_HEADER_SIZE], struct journal
     if (version != HEADER_VERSION || algorithm != HASH_SHA256)
         return err_set(err, ERR_UNSUPPORTED, "record version %u, hash %u: expected 1, 1 (SHA-256)",
                        version, algorithm);
-    if (kind < JOURNAL_START || kind >= JOURNAL_KIND_COUNT || flags != 0)
-        return err_set(err, ERR_INVALID, "record kind %u, flags %u: unknown", kind, flags);
+    if (kind == 0 || flags != 0)
+        return err_set(err, ERR_INVALID, "record kind %u, flags %u: expected 1 to %d, 0", kind,
+                       flags, JOURNAL_KIND_MAX);
     h.kind = (enum journal_kind)kind;
     read_into(&r, h.chain, sizeof h.chain);
     h.sequence = byte_read_be64(&r);

@@ -25,7 +25,9 @@ enum {
     JOURNAL_WIRE_MAX = 2 * JOURNAL_BODY_MAX /* bytes of one line */
 };
 
-/* Numbers stand on disk and on the wire: never reused. */
+/* Numbers stand on disk and on the wire: never reused. A number this build does not know (up to
+ * JOURNAL_KIND_MAX) is a newer build's: such records are part of the chain, verified, kept and
+ * forwarded like any other, only never written. */
 enum journal_kind {
     JOURNAL_START = 1, /* first record of a chain (sequence 1) and of each run */
     JOURNAL_STOP = 2,
@@ -41,15 +43,21 @@ enum journal_kind {
     JOURNAL_CLOCK = 12,
     JOURNAL_SEAL = 13,
     JOURNAL_HIT_ANSWER = 14, /* what an officer saw by eye of a hit's vehicle */
-    JOURNAL_KIND_COUNT
+    JOURNAL_KIND_COUNT,
+    JOURNAL_KIND_MAX = 255
 };
 
-/* One kind's bit, for masks of kinds. */
-#define JOURNAL_KIND_BIT(kind) (1u << (kind))
+/* One kind's bit, for masks of kinds; of one that is not known that of them all. */
+#define JOURNAL_KIND_BIT(kind) (1u << ((kind) < JOURNAL_KIND_COUNT ? (unsigned)(kind) : 31u))
+#define JOURNAL_KINDS_UNKNOWN (1u << 31)
+
+enum { JOURNAL_KIND_TEXT_SIZE = 32 };
 
 /* "hit"; NULL when it is none. And back: 0 when no kind has that name. */
 const char *journal_kind_name(enum journal_kind kind);
 enum journal_kind journal_kind_parse(const char *name);
+/* "hit", of one that is not known "kind_200". */
+void journal_kind_text(enum journal_kind kind, char out[JOURNAL_KIND_TEXT_SIZE]);
 
 struct journal_header {
     uint8_t chain[JOURNAL_CHAIN_ID_SIZE];
@@ -74,7 +82,8 @@ struct journal_record {
 };
 
 void journal_header_write(const struct journal_header *header, uint8_t out[JOURNAL_HEADER_SIZE]);
-/* ERR_INVALID (magic, kind, actor, sequence 0), ERR_UNSUPPORTED (version, hash algorithm). */
+/* ERR_INVALID (magic, kind 0, flags, actor, sequence 0), ERR_UNSUPPORTED (version, hash algorithm).
+ */
 int journal_header_read(const uint8_t bytes[JOURNAL_HEADER_SIZE], struct journal_header *out,
                         struct err_text *err) MUST_CHECK;
 /* ERR_NO_MEMORY is OpenSSL's only reason to fail. */
@@ -99,8 +108,8 @@ int journal_head_follow(struct journal_head *head, const struct journal_record *
                         struct err_text *err) MUST_CHECK;
 
 /* One line of NDJSON, a CloudEvents 1.0 event in JSON without '\n': id "<chain>:<sequence>", source
- * `source` ("urn:checkpoint:lu-hz-01"), type "checkpoint.<kind>", extension attributes `header`
- * (base64) and, with a body, `salt` (hex) beside data_base64, the body's bytes verbatim.
+ * `source` ("urn:checkpoint:lu-hz-01"), type "checkpoint.<journal_kind_text>", extension attributes
+ * `header` (base64) and, with a body, `salt` (hex) beside data_base64, the body's bytes verbatim.
  * *out is heap memory the caller frees. ERR_NO_MEMORY. */
 int journal_wire_write(const struct journal_record *record, const char *source, bool with_body,
                        char **out, size_t *out_size) MUST_CHECK;
@@ -109,8 +118,10 @@ struct journal_wire {
     struct journal_record record; /* body: heap, freed by journal_wire_free */
     char source[128];
 };
-/* Checks form, attributes against the header, and the digest of a body. ERR_INVALID,
- * ERR_UNSUPPORTED, ERR_TOO_LARGE, ERR_CORRUPT (digest), ERR_NO_MEMORY. */
+/* Checks form, attributes against the header, and the digest of a body. The two ends may be of
+ * different builds: a kind's number may stand in the type for its name, and any name is taken for a
+ * kind that is not known here. ERR_INVALID, ERR_UNSUPPORTED, ERR_TOO_LARGE, ERR_CORRUPT (digest),
+ * ERR_NO_MEMORY. */
 int journal_wire_read(const char *line, size_t size, struct journal_wire *out,
                       struct err_text *err) MUST_CHECK;
 void journal_wire_free(struct journal_wire *wire);

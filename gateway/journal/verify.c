@@ -139,21 +139,28 @@ static void check_tail(struct walk *walk)
     }
 }
 
+/* The journal read-only, and its rows behind a sequence. */
+static int open_rows(const char *folder, sqlite3 **db, sqlite3_stmt **rows, struct err_text *err)
+{
+    char path[STORE_PATH_SIZE];
+    int result = store_path(folder, "journal.sqlite", path, err);
+    if (result == 0)
+        result = store_open(path, true, db, err);
+    if (result == 0 && sqlite3_prepare_v2(*db,
+                                          "SELECT " STORE_ROW_COLUMNS
+                                          " FROM record WHERE sequence > ? ORDER BY sequence",
+                                          -1, rows, NULL) != SQLITE_OK)
+        result = store_error(*db, path, err);
+    return result;
+}
+
 int journal_verify(const char *folder, const struct journal_anchor *anchors, size_t anchor_count,
                    struct journal_report *out, struct err_text *err)
 {
-    char path[STORE_PATH_SIZE];
     sqlite3 *db = NULL;
     sqlite3_stmt *rows = NULL;
     struct walk walk = {.anchors = anchors, .anchor_count = anchor_count};
-    int result = store_path(folder, "journal.sqlite", path, err);
-    if (result == 0)
-        result = store_open(path, true, &db, err);
-    if (result == 0 && sqlite3_prepare_v2(db,
-                                          "SELECT " STORE_ROW_COLUMNS
-                                          " FROM record WHERE sequence > ? ORDER BY sequence",
-                                          -1, &rows, NULL) != SQLITE_OK)
-        result = store_error(db, path, err);
+    int result = open_rows(folder, &db, &rows, err);
     while (result == 0)
         result = take_rows(&walk, db, rows, err);
     sqlite3_finalize(rows);
@@ -163,5 +170,47 @@ int journal_verify(const char *folder, const struct journal_anchor *anchors, siz
     check_tail(&walk);
     walk.report.ok = walk.report.fault_at == 0;
     *out = walk.report;
+    return 0;
+}
+
+int journal_salvage(const char *folder,
+                    void (*take)(void *ctx, const struct journal_record *record, bool verified),
+                    void *ctx, struct journal_report *out, struct err_text *err)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *rows = NULL;
+    struct walk walk = {0};
+    struct journal_report *report = &walk.report;
+    uint64_t at = 0;
+    int result = open_rows(folder, &db, &rows, err);
+    if (result == 0)
+        sqlite3_bind_int64(rows, 1, 0);
+    int step = result == 0 ? sqlite3_step(rows) : SQLITE_DONE; /* nobody writes: one transaction */
+    for (; step == SQLITE_ROW; step = sqlite3_step(rows)) {
+        struct journal_record record;
+        struct err_text why = {""};
+        const uint8_t *stored_hash;
+        at = (uint64_t)sqlite3_column_int64(rows, 0);
+        bool readable = store_row_record(rows, &record, &stored_hash, &why) == 0;
+        if (report->fault_at == 0 &&
+            (!readable || take_record(&walk, &record, stored_hash, &why) != 0)) {
+            report->fault = why;
+            fault(&walk, at);
+        }
+        if (readable)
+            take(ctx, &record, report->fault_at == 0);
+    }
+    if (result == 0 && step != SQLITE_DONE && report->fault_at == 0) {
+        int unread = store_error(db, "read", &report->fault);
+        (void)unread; /* what was read before counts; the report says that there was more */
+        fault(&walk, at + 1);
+    }
+    sqlite3_finalize(rows);
+    sqlite3_close(db);
+    if (result != 0)
+        return result;
+    check_tail(&walk);
+    report->ok = report->fault_at == 0;
+    *out = *report;
     return 0;
 }

@@ -29,3 +29,11 @@ struct journal_report {
  * checked each. Returns 0 when it could be read (report->ok says the rest), otherwise why not. */
 int journal_verify(const char *folder, const struct journal_anchor *anchors, size_t anchor_count,
                    struct journal_report *out, struct err_text *err) MUST_CHECK;
+
+/* What can still be read of a journal that journal_open() refused, before it is set aside: take()
+ * for every readable record, rising; `verified`: it and all before it hold together. A row that
+ * cannot be read is passed over. out->ok: all of it was verified. ERR_CORRUPT, ERR_IO: the file
+ * cannot be opened at all. */
+int journal_salvage(const char *folder,
+                    void (*take)(void *ctx, const struct journal_record *record, bool verified),
+                    void *ctx, struct journal_report *out, struct err_text *err) MUST_CHECK;

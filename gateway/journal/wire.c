@@ -9,7 +9,9 @@
 #include "gateway/base/json.h"
 #include "gateway/journal/record.h"
 
-enum { ID_SIZE = 2 * JOURNAL_CHAIN_ID_SIZE + 24, TYPE_SIZE = 40 };
+enum { ID_SIZE = 2 * JOURNAL_CHAIN_ID_SIZE + 24, TYPE_SIZE = JOURNAL_KIND_TEXT_SIZE + 16 };
+
+static const char type_prefix[] = "checkpoint.";
 
 static void id_of(const struct journal_header *header, char out[ID_SIZE])
 {
@@ -20,7 +22,9 @@ static void id_of(const struct journal_header *header, char out[ID_SIZE])
 
 static void type_of(const struct journal_header *header, char out[TYPE_SIZE])
 {
-    snprintf(out, TYPE_SIZE, "checkpoint.%s", journal_kind_name(header->kind));
+    char kind[JOURNAL_KIND_TEXT_SIZE];
+    journal_kind_text(header->kind, kind);
+    snprintf(out, TYPE_SIZE, "%s%s", type_prefix, kind);
 }
 
 static int put_base64(json_t *event, const char *key, const void *data, size_t size)
@@ -128,20 +132,44 @@ static int read_body(const json_t *event, struct journal_record *record, struct 
     return 0;
 }
 
+/* "checkpoint." and letters of a name. */
+static bool is_type(const char *text)
+{
+    const char *name = text + sizeof type_prefix - 1;
+    return strncmp(text, type_prefix, sizeof type_prefix - 1) == 0 && name[0] != '\0' &&
+           strlen(name) < JOURNAL_KIND_TEXT_SIZE &&
+           name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+}
+
+/* By number whoever does not know the name, by name whoever does. */
+static int check_type(const json_t *event, const struct journal_header *header,
+                      struct err_text *err)
+{
+    const char *text;
+    char type[TYPE_SIZE];
+    char numbered[TYPE_SIZE];
+    type_of(header, type);
+    snprintf(numbered, sizeof numbered, "%skind_%u", type_prefix, (unsigned)header->kind);
+    int result = get_text(event, "type", &text, err);
+    bool known = journal_kind_name(header->kind) != NULL;
+    if (result == 0 && strcmp(text, numbered) != 0 &&
+        (known ? strcmp(text, type) != 0 : !is_type(text)))
+        result = err_set(err, ERR_INVALID, "type = '%.80s': expected %s", text, type);
+    return result;
+}
+
 static int check_attributes(const json_t *event, const struct journal_header *header,
                             struct err_text *err)
 {
     char id[ID_SIZE];
-    char type[TYPE_SIZE];
     char time[WALL_TEXT_SIZE];
     id_of(header, id);
-    type_of(header, type);
     wall_format(header->wall, time);
     int result = check_attribute(event, "specversion", "1.0", err);
     if (result == 0)
         result = check_attribute(event, "id", id, err);
     if (result == 0)
-        result = check_attribute(event, "type", type, err);
+        result = check_type(event, header, err);
     if (result == 0)
         result = check_attribute(event, "time", time, err);
     return result;

@@ -52,8 +52,7 @@ static bool may_close_itself(const struct lane_ctx *x)
     if (x->s->out_of_service && timer_running(x, TIMER_BY_HAND)) {
         return true;
     }
-    return x->c->auto_close != AUTO_CLOSE_NONE && timer_running(x, TIMER_AUTO_CLOSE) &&
-           !x->s->raise_held;
+    return timer_running(x, TIMER_AUTO_CLOSE) && !x->s->raise_held;
 }
 
 /* A limit left or reached while nothing of ours moves the boom; without the upper limit its own

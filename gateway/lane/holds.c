@@ -123,7 +123,9 @@ void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event)
         s->last_passage = event->passage;
     }
     if (!event->active) { /* where its vehicle is now nobody knows */
-        hold_record(x, &hold, LANE_RECORD_HOLD_DROPPED, LANE_CLASS_PROTECTIVE);
+        if (hold.id != 0) {
+            hold_record(x, &hold, LANE_RECORD_HOLD_DROPPED, LANE_CLASS_PROTECTIVE);
+        }
         set_alarm(x, EVENT_LANE_CONFIRM_VEHICLE, true, event->passage);
         return;
     }

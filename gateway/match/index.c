@@ -8,10 +8,8 @@
 #include "gateway/match/index_state.h"
 
 enum {
-    BUILD_RECORDS_AHEAD = 32, /* entries whose record is being fetched */
-    BUILD_BUCKETS_AHEAD = 16, /* entries whose bucket is */
-    BUILD_TRIES = 4,          /* each with a larger table and another hash */
-    NODES_SPARE = 4096        /* of withdrawn entries that wait for a grace period */
+    BUILD_TRIES = 4,   /* each with a larger table and another hash */
+    NODES_SPARE = 4096 /* of withdrawn entries that wait for a grace period */
 };
 
 /* ---- one entry ---- */
@@ -26,22 +24,6 @@ static struct located locate(const struct match_index *index, plate_key key)
 {
     plate_key folded = look_alike_fold(&index->view.look_alike, key);
     return (struct located){folded, table_place(&index->view.table, key_slot(folded))};
-}
-
-/* A pattern that can be told. One that knows too few symbols stands in the table under its own key,
- * which no read asks for: so it can be withdrawn again and costs a read nothing. */
-static bool is_pattern(plate_key key)
-{
-    int form = key_form(key);
-    int known = 0;
-    if (!key_has_unread(key)) {
-        return false;
-    }
-    for (int i = 0; i < key_places(form); i++) {
-        unsigned field = key_field(key, i);
-        known += field != PLATE_SYMBOL_END && field != key_unread_field(form);
-    }
-    return known >= MATCH_PARTIAL_KNOWN_MIN;
 }
 
 /* Every symbol of the key has occurred at its place in a full plate. */
@@ -84,18 +66,12 @@ static int add_full(struct match_index *index, const struct match_entry *entry,
 static int explain(int result, const struct match_entry *entry, struct err_text *err)
 {
     unsigned long long id = entry->record.id;
-    bool partial = is_pattern(entry->record.key);
+    uint64_t crowd = match_crowd_of(entry->record.key);
     switch (result) {
     case ERR_INVALID:
         return err_set(err, result, "entry %llu: its plate key is none", id);
     case ERR_TOO_LARGE:
-        return partial ? err_set(err, result,
-                                 "entry %llu: more partial plates than %d, the limit of an index",
-                                 id, MATCH_PARTIAL_MAX)
-                       : err_set(err, result,
-                                 "entry %llu: its plate and those that look like it have more "
-                                 "than %d entries, the limit of an index",
-                                 id, MATCH_SAME_PLATE_MAX);
+        return match_crowd_check(crowd, match_crowd_max(crowd) + 1, id, err);
     case ERR_FULL:
         return err_set(err, result, "entry %llu: the index has no room for it", id);
     default:
@@ -103,23 +79,23 @@ static int explain(int result, const struct match_entry *entry, struct err_text 
     }
 }
 
-/* Without the limit on their number. A key of symbols that all occurred at their places is checked
- * by its shape alone: that is most of the cost of checking, and nearly every key. */
-static int add_entry(struct match_index *index, const struct match_entry *entry,
-                     const struct located *at)
+/* A key of symbols that all occurred at their places is checked by its shape alone: that is most of
+ * the cost of checking, and nearly every key. */
+int index_add_entry(struct match_index *index, const struct match_entry *entry)
 {
     plate_key key = entry->record.key;
-    bool occurred = symbols_occurred(index, at->folded);
+    struct located at = locate(index, key);
+    bool occurred = symbols_occurred(index, at.folded);
     if (!(occurred && key_has_shape(key)) && !key_is_valid(key)) {
         return ERR_INVALID;
     }
-    if (is_pattern(key)) {
+    if (match_is_pattern(key)) {
         return partial_add(&index->view.partial[key_form(key)], key, entry);
     }
     if (!occurred && !key_has_unread(key)) {
-        note_symbols(index, at->folded);
+        note_symbols(index, at.folded);
     }
-    return add_full(index, entry, at);
+    return add_full(index, entry, &at);
 }
 
 static void count_entries(struct match_index *index, size_t count)
@@ -131,8 +107,7 @@ int match_index_add(struct match_index *index, const struct match_entry *entry,
                     struct err_text *err)
 {
     size_t count = match_index_count(index);
-    struct located at = locate(index, entry->record.key);
-    int result = count < index->capacity ? add_entry(index, entry, &at) : ERR_FULL;
+    int result = count < index->capacity ? index_add_entry(index, entry) : ERR_FULL;
     if (result != 0) {
         return explain(result, entry, err);
     }
@@ -158,8 +133,9 @@ static int remove_full(struct match_index *index, const struct match_entry *entr
 int match_index_withdraw(struct match_index *index, const struct match_entry *entry)
 {
     plate_key key = entry->record.key;
-    int result = is_pattern(key) ? partial_remove(&index->view.partial[key_form(key)], key, entry)
-                                 : remove_full(index, entry);
+    int result = match_is_pattern(key)
+                     ? partial_remove(&index->view.partial[key_form(key)], key, entry)
+                     : remove_full(index, entry);
     if (result == 0) {
         count_entries(index, match_index_count(index) - 1);
         index->withdrawn++;
@@ -207,31 +183,6 @@ void match_index_destroy(struct match_index *index)
     }
 }
 
-/* Adds all entries, their memory fetched ahead in two steps: records, then buckets. `*out_at` is
- * the one that could not be added. */
-static int add_all(struct match_index *index, const struct match_entry *const *entries,
-                   size_t count, size_t *out_at)
-{
-    struct located ring[BUILD_BUCKETS_AHEAD];
-    for (size_t i = 0; i < count + BUILD_BUCKETS_AHEAD; i++) {
-        struct located *at = &ring[i % BUILD_BUCKETS_AHEAD];
-        if (i + BUILD_RECORDS_AHEAD < count) {
-            __builtin_prefetch(&entries[i + BUILD_RECORDS_AHEAD]->record.key);
-        }
-        int result =
-            i < BUILD_BUCKETS_AHEAD ? 0 : add_entry(index, entries[i - BUILD_BUCKETS_AHEAD], at);
-        if (result != 0) {
-            *out_at = i - BUILD_BUCKETS_AHEAD;
-            return result;
-        }
-        if (i < count) {
-            *at = locate(index, entries[i]->record.key);
-            table_prefetch(&index->view.table, at->place);
-        }
-    }
-    return 0;
-}
-
 /* One try at a table with room for `keys`. */
 static int build(struct match_index *index, const struct match_entry *const *entries, size_t count,
                  size_t keys, uint64_t seed, struct err_text *err)
@@ -246,7 +197,7 @@ static int build(struct match_index *index, const struct match_entry *const *ent
                        result == ERR_IO ? "match index: no random number"
                                         : "match index: no memory");
     }
-    result = add_all(index, entries, count, &at);
+    result = index_fill(index, entries, count, &at);
     return result == 0 ? 0 : explain(result, entries[at], err);
 }
 

@@ -14,17 +14,13 @@
 
 #include <stddef.h>
 
+#include "gateway/match/crowd.h"
 #include "gateway/match/judge.h"
 #include "gateway/model/hit.h"
 
 enum {
-    /* Limits of a list; what is past one is refused. */
-    MATCH_ENTRIES_MAX = 16 * 1000 * 1000,
-    MATCH_PARTIAL_MAX = 16384,   /* partial entries of 9 symbols or fewer; again of 10 */
-    MATCH_SAME_PLATE_MAX = 4096, /* entries of one plate and its look-alikes: they are walked */
-    MATCH_PARTIAL_KNOWN_MIN = 4, /* symbols both sides know and agree on */
-    MATCH_READ_UNREAD_MAX = 2,   /* unread symbols of a read; more say too little */
-    MATCH_LOOK_ALIKE_MAX = 3,    /* symbols that may be a look-alike apart, at most */
+    MATCH_READ_UNREAD_MAX = 2, /* unread symbols of a read; more say too little */
+    MATCH_LOOK_ALIKE_MAX = 3,  /* symbols that may be a look-alike apart, at most */
     MATCH_LOOK_ALIKE_DEFAULT = 1
 };
 
@@ -51,7 +47,7 @@ struct match_options {
 struct match_index;
 
 /* Any order. options NULL: MATCH_LOOK_ALIKE_DEFAULT, no room. *out is for match_index_destroy().
- * ERR_TOO_LARGE (a limit above), ERR_INVALID (a key that is none, an option), ERR_NO_MEMORY,
+ * ERR_TOO_LARGE (a limit of crowd.h), ERR_INVALID (a key that is none, an option), ERR_NO_MEMORY,
  * ERR_UNSUPPORTED (the kernel), ERR_IO (no randomness). */
 int match_index_create(const struct match_entry *const *entries, size_t count,
                        const struct match_options *options, struct match_index **out,

@@ -1,6 +1,6 @@
 /*
- * What an index is made of, shared by its two files: index.c, the writer's, and find.c, the
- * readers'. Internal to gateway/match.
+ * What an index is made of, shared by its files: index.c, the writer's, build.c, which fills a new
+ * one, and find.c, the readers'. Internal to gateway/match.
  */
 #pragma once
 
@@ -33,3 +33,9 @@ static inline void symbol_set_add(struct symbol_set *set, unsigned symbol)
     atomic_fetch_or_explicit(&set->words[symbol / 64], UINT64_C(1) << symbol % 64,
                              memory_order_relaxed);
 }
+
+/* index.c: without the limit on their number. Errors of match_index_add. */
+int index_add_entry(struct match_index *index, const struct match_entry *entry) MUST_CHECK;
+/* build.c: all entries, into an index without any. `*out_at` is the one that could not be added. */
+int index_fill(struct match_index *index, const struct match_entry *const *entries, size_t count,
+               size_t *out_at) MUST_CHECK;

@@ -42,6 +42,12 @@ struct kernel {
     /* See match_scan. */
     size_t (*scan)(const struct kernel_view *view, const plate_key *keys, size_t count,
                    uint32_t *out_at);
+    /* For building: SCAN_BLOCK keys made ready, what adding them touches is fetched … */
+    void (*locate)(const struct kernel_view *view, const plate_key *keys, struct scan_block *out);
+    /* … and, some blocks later, those of `which` that the table has not and whose first bucket has
+     * room get their value there. Bits of those that remain: they are added one by one. */
+    unsigned (*put)(struct table *table, const struct scan_block *block, const uint64_t *values,
+                    unsigned which);
     bool (*runs_here)(void);
 };
 

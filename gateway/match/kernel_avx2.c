@@ -5,6 +5,8 @@
 
 #include <immintrin.h>
 
+enum { SCAN_CACHE_LEVEL = 3 };
+
 struct kernel_hand {
     const struct kernel_view *view;
 };
@@ -28,7 +30,6 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
         out->buckets[i] = out->marks[i] & ~(uintptr_t)(TABLE_BUCKET_BYTES - 1);
         out->sure |= (unsigned)key_has_unread(keys[i]) << i;
         out->second_form |= (unsigned)key_form(keys[i]) << i;
-        __builtin_prefetch((const void *)out->buckets[i]);
     }
 }
 
@@ -50,7 +51,7 @@ KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks
     return !_mm256_testz_si256(any, any);
 }
 
-KERNEL_INLINE bool kernel_bucket_has(const uint8_t *bucket, uint64_t key)
+KERNEL_INLINE unsigned kernel_slots_with(const uint8_t *bucket, uint64_t key)
 {
     const __m256i *halves = (const __m256i *)bucket;
     __m256i wanted = _mm256_set1_epi64x((long long)key);
@@ -59,8 +60,8 @@ KERNEL_INLINE bool kernel_bucket_has(const uint8_t *bucket, uint64_t key)
     /* Doubling shifts the mark, bit 63, out. */
     low = _mm256_cmpeq_epi64(_mm256_add_epi64(low, low), _mm256_setzero_si256());
     high = _mm256_cmpeq_epi64(_mm256_add_epi64(high, high), _mm256_setzero_si256());
-    __m256i any = _mm256_or_si256(low, high);
-    return !_mm256_testz_si256(any, any);
+    return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(low)) |
+           (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(high)) << TABLE_BUCKET_SLOTS / 2;
 }
 
 KERNEL_INLINE bool kernel_pair_has(const struct kernel_hand *hand, const struct scan_block *block,
@@ -69,8 +70,8 @@ KERNEL_INLINE bool kernel_pair_has(const struct kernel_hand *hand, const struct 
     const _Atomic uint64_t *first = (const _Atomic uint64_t *)block->marks[i];
     const _Atomic uint64_t *second = (const _Atomic uint64_t *)block->marks[i + 1];
     (void)hand;
-    return kernel_bucket_has((const uint8_t *)block->buckets[i], block->keys[i]) ||
-           kernel_bucket_has((const uint8_t *)block->buckets[i + 1], block->keys[i + 1]) ||
+    return kernel_slots_with((const uint8_t *)block->buckets[i], block->keys[i]) != 0 ||
+           kernel_slots_with((const uint8_t *)block->buckets[i + 1], block->keys[i + 1]) != 0 ||
            ((atomic_load_explicit(first, memory_order_relaxed) |
              atomic_load_explicit(second, memory_order_relaxed)) &
             TABLE_PASSED) != 0;
@@ -83,8 +84,11 @@ static bool runs_here(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
 }
 
-const struct kernel kernel_avx2 = {
-    .number = MATCH_KERNEL_AVX2, .scan = kernel_scan, .runs_here = runs_here};
+const struct kernel kernel_avx2 = {.number = MATCH_KERNEL_AVX2,
+                                   .scan = kernel_scan,
+                                   .locate = kernel_locate,
+                                   .put = kernel_put,
+                                   .runs_here = runs_here};
 
 #else
 

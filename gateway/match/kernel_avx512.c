@@ -111,9 +111,6 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
     _mm512_store_si512(out->keys, folded);
     _mm512_store_si512(out->buckets, buckets);
     _mm512_store_si512(out->marks, marks);
-    for (int i = 0; i < SCAN_BLOCK; i++) {
-        __builtin_prefetch((const void *)out->buckets[i], 0, SCAN_CACHE_LEVEL);
-    }
 }
 
 /* Bytes from a place's first set to that of the key's symbol there: the field, times 64. */
@@ -147,11 +144,11 @@ KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks
     return _mm512_test_epi64_mask(any, any) != 0;
 }
 
-KERNEL_INLINE bool kernel_bucket_has(const uint8_t *bucket, uint64_t key)
+KERNEL_INLINE unsigned kernel_slots_with(const uint8_t *bucket, uint64_t key)
 {
     __m512i differing =
         _mm512_xor_si512(_mm512_load_si512(bucket), _mm512_set1_epi64((long long)key));
-    return _mm512_testn_epi64_mask(differing, _mm512_set1_epi64(INT64_MAX)) != 0;
+    return _mm512_testn_epi64_mask(differing, _mm512_set1_epi64(INT64_MAX));
 }
 
 /* Bits of the slots that hold the key. */
@@ -181,8 +178,11 @@ static bool runs_here(void)
            __builtin_cpu_supports("avx512vbmi");
 }
 
-const struct kernel kernel_avx512 = {
-    .number = MATCH_KERNEL_AVX512, .scan = kernel_scan, .runs_here = runs_here};
+const struct kernel kernel_avx512 = {.number = MATCH_KERNEL_AVX512,
+                                     .scan = kernel_scan,
+                                     .locate = kernel_locate,
+                                     .put = kernel_put,
+                                     .runs_here = runs_here};
 
 #else
 

@@ -1,6 +1,8 @@
 /* The kernel that runs everywhere, with nothing but atomic loads. See kernel.h. */
 #include "gateway/match/kernel.h"
 
+enum { SCAN_CACHE_LEVEL = 3 };
+
 struct kernel_hand {
     const struct kernel_view *view;
 };
@@ -24,7 +26,6 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
         out->buckets[i] = out->marks[i] & ~(uintptr_t)(TABLE_BUCKET_BYTES - 1);
         out->sure |= (unsigned)key_has_unread(keys[i]) << i;
         out->second_form |= (unsigned)key_form(keys[i]) << i;
-        __builtin_prefetch((const void *)out->buckets[i]);
     }
 }
 
@@ -39,14 +40,15 @@ KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks
     return any != 0;
 }
 
-KERNEL_INLINE bool kernel_bucket_has(const uint8_t *bucket, uint64_t key)
+KERNEL_INLINE unsigned kernel_slots_with(const uint8_t *bucket, uint64_t key)
 {
     const _Atomic uint64_t *slots = (const _Atomic uint64_t *)bucket;
-    bool has = false;
-    for (int i = 0; i < TABLE_BUCKET_SLOTS; i++) {
-        has |= ((atomic_load_explicit(&slots[i], memory_order_relaxed) ^ key) & KEY_SLOT_MASK) == 0;
+    unsigned bits = 0;
+    for (unsigned i = 0; i < TABLE_BUCKET_SLOTS; i++) {
+        uint64_t differing = atomic_load_explicit(&slots[i], memory_order_relaxed) ^ key;
+        bits |= (unsigned)((differing & KEY_SLOT_MASK) == 0) << i;
     }
-    return has;
+    return bits;
 }
 
 KERNEL_INLINE bool kernel_pair_has(const struct kernel_hand *hand, const struct scan_block *block,
@@ -55,8 +57,8 @@ KERNEL_INLINE bool kernel_pair_has(const struct kernel_hand *hand, const struct 
     const _Atomic uint64_t *first = (const _Atomic uint64_t *)block->marks[i];
     const _Atomic uint64_t *second = (const _Atomic uint64_t *)block->marks[i + 1];
     (void)hand;
-    return kernel_bucket_has((const uint8_t *)block->buckets[i], block->keys[i]) ||
-           kernel_bucket_has((const uint8_t *)block->buckets[i + 1], block->keys[i + 1]) ||
+    return kernel_slots_with((const uint8_t *)block->buckets[i], block->keys[i]) != 0 ||
+           kernel_slots_with((const uint8_t *)block->buckets[i + 1], block->keys[i + 1]) != 0 ||
            ((atomic_load_explicit(first, memory_order_relaxed) |
              atomic_load_explicit(second, memory_order_relaxed)) &
             TABLE_PASSED) != 0;
@@ -69,5 +71,8 @@ static bool runs_here(void)
     return true;
 }
 
-const struct kernel kernel_scalar = {
-    .number = MATCH_KERNEL_SCALAR, .scan = kernel_scan, .runs_here = runs_here};
+const struct kernel kernel_scalar = {.number = MATCH_KERNEL_SCALAR,
+                                     .scan = kernel_scan,
+                                     .locate = kernel_locate,
+                                     .put = kernel_put,
+                                     .runs_here = runs_here};

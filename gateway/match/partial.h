@@ -12,15 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "gateway/match/keys.h"
+#include "gateway/match/crowd.h"
 
 struct match_entry;
 
 enum {
     PARTIAL_BLOCK_PATTERNS = 512,
     PARTIAL_BLOCK_WORDS = PARTIAL_BLOCK_PATTERNS / 64,
-    PARTIAL_BLOCKS_MAX = 32,
-    PARTIAL_PATTERNS_MAX = PARTIAL_BLOCK_PATTERNS * PARTIAL_BLOCKS_MAX, /* of a form of key */
+    PARTIAL_PATTERNS_MAX = MATCH_PARTIAL_MAX, /* of a form of key */
+    PARTIAL_BLOCKS_MAX = PARTIAL_PATTERNS_MAX / PARTIAL_BLOCK_PATTERNS,
     PARTIAL_SYMBOLS = 128, /* field values of a place; the second form uses half of them */
     /* Sets from one place to the next: not a power of two, so that the few dozen symbols in use at
      * every place do not all fall into the same sets of the processor's first cache. */

@@ -74,7 +74,8 @@ class BarrierSim(Simulated):
 
     def __init__(self, name, folder, *arguments, pty=False):
         self.pty = str(pathlib.Path(folder) / f"{name}.tty") if pty else None
-        line = ["--pty", self.pty] if pty else ["--listen", "127.0.0.1:0"]
+        elsewhere = "--serial-line" in arguments
+        line = [] if elsewhere else ["--pty", self.pty] if pty else ["--listen", "127.0.0.1:0"]
         super().__init__(name, folder, *line, *arguments)
 
     @property

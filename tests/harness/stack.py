@@ -42,6 +42,25 @@ def free_udp_port():
 _sinks = []
 
 
+PROFILES = ROOT / "drivers" / "profiles"
+# Inputs whose polarity a device must state; the simulators' contacts close.
+SAFETY_INPUTS = ["presence", "obstacle", "local_control", "emergency_stop", "person_device_ok",
+                 "vehicle_detector_ok", "fire_raise"]
+
+
+def with_polarity(lane):
+    """The lane, its safety inputs active high unless it says otherwise."""
+    devices = []
+    for device in lane["devices"]:
+        inputs = dict(device.get("inputs", {}))
+        said = set(inputs.get("active_low", [])) | set(inputs.get("active_high", []))
+        silent = [name for name in SAFETY_INPUTS if name in inputs and name not in said]
+        if silent:
+            inputs["active_high"] = list(inputs.get("active_high", [])) + silent
+        devices.append({**device, **({"inputs": inputs} if inputs else {})})
+    return {**lane, "devices": devices}
+
+
 def module(**more):
     return {"name": "module", "profile": "generic", "unit": 1, "inputs": dict(INPUTS),
             "outputs": dict(OUTPUTS), **more}
@@ -144,7 +163,9 @@ class Checkpoint:
             "checkpoint": self.name, "runtime_dir": str(self.run),
             "state_dir": str(self.state / "checkpointd"),
             "rules": str(ROOT / "rules" / "default" / "default.yaml"), "roots": str(self.roots),
-            "journal_reserve_bytes": 1 << 20, "buses": self.buses, "lanes": self.lanes,
+            "shipped_profiles": str(PROFILES), "profiles": str(self.etc / "profiles"),
+            "journal_reserve_bytes": 1 << 20, "buses": self.buses,
+            "lanes": [with_polarity(lane) for lane in self.lanes],
             **({"cameras": self.wired} if self.wired else {}), **more})
 
     def start_checkpointd(self, **more):

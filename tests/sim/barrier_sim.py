@@ -12,7 +12,7 @@ input, boom, vehicle, violation, fault. Control: a unix socket, one JSON object 
     {"do":"fault","kind":"silence|exception|unit|garbage|short|crc|delay|function|twice|drop|none",
      "value":N,"count":N,"functions":[2],"unit":N}
     {"do":"refuse"} {"do":"listen"} (TCP) {"do":"vanish"} {"do":"return"} (pty)
-    {"do":"power","on":false} {"do":"register","address":214,"value":1}
+    {"do":"power","on":false} {"do":"register","function":3,"address":214,"value":1}
     {"do":"boom_off","off":true} {"do":"state"}
     {"do":"read","plate":"鲁H12345"} of the camera on the same line (--camera-unit)
 Ready is told by sd_notify and by the log's first line (port, pty).
@@ -28,93 +28,10 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from sim.barrier_model import INPUTS, OUTPUTS, Barrier  # noqa: E402
 from sim.camera_model import RegisterCamera  # noqa: E402
-from sim.modbus_server import (EXCEPTION_ADDRESS, EXCEPTION_VALUE, ModbusError, RtuServer,  # noqa: E402
-                               TcpServer, notify)
+from sim.modbus_server import RtuServer, TcpServer, notify  # noqa: E402
+from sim.module_model import MODULES, Module  # noqa: E402
 
 TICK_S = 0.005
-# What differs between modules, from their manuals: function and base of inputs, base of coils,
-# timed flash-on (base, unit in s), settings that can be read.
-PROFILES = {
-    "generic": {"input": (2, 0, 16), "coil": (0, 16)},
-    "waveshare_rtu_relay": {"input": (2, 0, 8), "coil": (0, 8), "flash": (0x0200, 0.1)},
-    "iologik_e1214": {"input": (2, 0, 6), "coil": (0, 6), "flags": {0x1020: 0}},
-    "adam_6060": {"input": (1, 0, 6), "coil": (0x0010, 6)},
-    "adam_4056so": {"input": (2, 0, 0), "coil": (0x0010, 12), "registers": {214: 1}},
-}
-
-
-class Module:
-    """The remote I/O module between the Modbus server and the lane's wires."""
-
-    def __init__(self, barrier, profile, input_map, output_map):
-        self.barrier, self.input_map, self.output_map = barrier, input_map, output_map
-        self.input_function, self.input_base, self.input_count = profile["input"]
-        self.coil_base, self.coil_count = profile["coil"]
-        self.flash = profile.get("flash")
-        self.flags = dict(profile.get("flags", {}))
-        self.registers = dict(profile.get("registers", {}))
-        self.timers = {}
-
-    @property
-    def powered(self):
-        return self.barrier.powered
-
-    def one_bit(self, function, address):
-        channel = address - self.coil_base
-        if function == 1 and 0 <= channel < self.coil_count:
-            name = self.output_map.get(channel)
-            return self.barrier.coils[name] if name else False
-        channel = address - self.input_base
-        if function == self.input_function and 0 <= channel < self.input_count:
-            name = self.input_map.get(channel)
-            return self.barrier.level(name) if name else False
-        if function == 2 and address in self.flags:
-            return bool(self.flags[address])
-        raise ModbusError(EXCEPTION_ADDRESS)
-
-    def read_bits(self, function, address, count):
-        if not 1 <= count <= 2000:
-            raise ModbusError(EXCEPTION_VALUE)
-        return [self.one_bit(function, address + at) for at in range(count)]
-
-    def read_registers(self, function, address, count):
-        if not 1 <= count <= 125:
-            raise ModbusError(EXCEPTION_VALUE)
-        try:
-            return [self.registers[address + at] for at in range(count)]
-        except KeyError as error:
-            raise ModbusError(EXCEPTION_ADDRESS) from error
-
-    def write_register(self, address, value):
-        if address not in self.registers:
-            raise ModbusError(EXCEPTION_ADDRESS)
-        self.registers[address] = value
-
-    def write_coil(self, address, value):
-        if self.flash and self.flash[0] <= address < self.flash[0] + self.coil_count:
-            self.start_flash(address - self.flash[0], value)
-            return
-        channel = address - self.coil_base
-        if not 0 <= channel < self.coil_count:
-            raise ModbusError(EXCEPTION_ADDRESS)
-        if value not in (0xFF00, 0x0000):
-            raise ModbusError(EXCEPTION_VALUE)
-        self.set_channel(channel, value == 0xFF00, "write")
-
-    def start_flash(self, channel, units):
-        if not 1 <= units <= 0x7FFF:
-            raise ModbusError(EXCEPTION_VALUE)
-        self.set_channel(channel, True, "flash")
-        self.timers[channel] = asyncio.get_running_loop().call_later(
-            units * self.flash[1], self.set_channel, channel, False, "timer")
-
-    def set_channel(self, channel, on, by):
-        timer = self.timers.pop(channel, None)
-        if timer:
-            timer.cancel()
-        name = self.output_map.get(channel)
-        if name:
-            self.barrier.set_coil(name, on, by)
 
 
 class Simulator:
@@ -129,8 +46,8 @@ class Simulator:
                               one_per_opening=options.one_per_opening,
                               position=1.0 if options.start_open else 0.0)
             self.barriers[unit] = barrier
-            self.modules[unit] = Module(barrier, PROFILES[options.profile],
-                                        options.inputs, options.outputs)
+            self.modules[unit] = Module(barrier, MODULES[options.profile],
+                                        options.inputs, options.outputs, options.low_outputs)
         if options.camera_unit:
             self.modules[options.camera_unit] = RegisterCamera()
         self.server = None
@@ -167,9 +84,9 @@ class Simulator:
         elif do == "input":
             barrier.force(command["input"], command["active"])
         elif do == "register":
-            module = self.modules[unit]
-            (module.flags if command["address"] in module.flags
-             else module.registers)[command["address"]] = command["value"]
+            self.modules[unit].set(**{k: v for k, v in command.items() if k != "unit"})
+        elif do == "registers":
+            return {"value": self.modules[unit].tables[command["function"]].get(command["address"])}
         elif do == "power":
             barrier.powered = command["on"]
             if not command["on"]:
@@ -207,13 +124,25 @@ class Simulator:
             await writer.drain()
         writer.close()
 
+    async def start_pymodbus(self, ready):
+        from sim.pymodbus_server import PymodbusRtu, PymodbusTcp  # a second to load, for those who ask for it
+        if self.options.pty or self.options.serial_line:
+            self.server = PymodbusRtu(self.modules, self.options.pty, self.options.serial_line, self.options.baud)
+            await self.server.start()
+        else:
+            host, _, port = self.options.listen.rpartition(":")
+            self.server = PymodbusTcp(self.modules)
+            ready["port"] = await self.server.start(host.strip("[]"), int(port))
+
     async def run(self):
         loop = asyncio.get_running_loop()
         done = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: done.done() or done.set_result(None))
         ready = {"units": self.options.unit}
-        if self.options.pty:
+        if self.options.stack == "pymodbus":
+            await self.start_pymodbus(ready)
+        elif self.options.pty:
             self.server = RtuServer(self.modules, self.options.pty, self.options.baud,
                                     self.options.answer_ms, self.options.char_bits)
             self.server.open()
@@ -249,17 +178,21 @@ def parse_arguments():
     line = parser.add_mutually_exclusive_group(required=True)
     line.add_argument("--listen", help="host:port, port 0 = any (see the log's first line)")
     line.add_argument("--pty", help="path of a symbolic link to the RTU line")
+    line.add_argument("--serial-line", help="path of an RTU line that is there (--stack pymodbus)")
+    parser.add_argument("--stack", choices=["own", "pymodbus"], default="own", help="whose Modbus it speaks")
     parser.add_argument("--baud", type=int, default=38400)
     parser.add_argument("--char-bits", type=int, default=10)
     parser.add_argument("--answer-ms", type=float, default=1.0, help="RTU: thinking time")
     parser.add_argument("--unit", type=int, action="append")
     parser.add_argument("--camera-unit", type=int, help="a register camera on the same line")
-    parser.add_argument("--profile", choices=PROFILES, default="generic")
+    parser.add_argument("--profile", choices=MODULES, default="generic")
     parser.add_argument("--inputs", type=channel_map(INPUTS), default=dict(enumerate(INPUTS)),
                         help="presence=2,obstacle=3 … default: in order")
     parser.add_argument("--outputs", type=channel_map(OUTPUTS), default=dict(enumerate(OUTPUTS)))
     parser.add_argument("--low", type=lambda text: text.split(","), default=[],
                         help="inputs wired normally closed")
+    parser.add_argument("--low-outputs", type=lambda text: text.split(","), default=[],
+                        help="outputs that act when de-energised")
     parser.add_argument("--travel-s", type=float, default=1.5)
     parser.add_argument("--bounce-ms", type=float, default=12)
     parser.add_argument("--auto-close", choices=["none", "loop"], default="none")

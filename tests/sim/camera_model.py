@@ -48,10 +48,10 @@ class RegisterCamera:
             words[20] ^= 0x0101
         return words[first:first + count]
 
-    def write_coil(self, address, value):
+    def write_coil(self, address, *values):
         raise ModbusError(EXCEPTION_ADDRESS)
 
-    write_register = write_coil
+    write_register = mask_register = write_coil
 
 
 def serial_message(number, data):

@@ -13,7 +13,7 @@ import time
 import tty
 
 EXCEPTION_FUNCTION, EXCEPTION_ADDRESS, EXCEPTION_VALUE = 1, 2, 3
-READS_BITS, READS_REGISTERS = (1, 2), (3, 4)
+READS_BITS, READS_REGISTERS, MASK_REGISTER = (1, 2), (3, 4), 22
 RATES = {getattr(termios, f"B{n}"): n for n in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200,
                                                 230400)}
 
@@ -44,9 +44,12 @@ def crc16(data):
 
 
 def answer_pdu(device, pdu):
-    """The answer of `device` (read_bits, read_registers, write_coil, write_register) to one PDU."""
+    """The answer of `device` (read_bits, read_registers, write_coil, write_register, mask_register) to one PDU."""
     function = pdu[0]
     try:
+        if function == MASK_REGISTER and len(pdu) == 7:
+            device.mask_register(*struct.unpack("!HHH", pdu[1:]))
+            return pdu
         if len(pdu) != 5 or function not in (1, 2, 3, 4, 5, 6):
             raise ModbusError(EXCEPTION_FUNCTION)
         address, value = struct.unpack("!HH", pdu[1:])
@@ -70,10 +73,12 @@ def answer_pdu(device, pdu):
 
 class Faults:
     """How the next requests are answered. Kinds: silence, exception, unit, garbage, short, crc,
-    delay, function, twice, drop. Each for `count` requests (None: until "none") of `functions`."""
+    delay, function, twice, drop; on a serial line also what is wrong with it: echo (an adapter hands
+    each request back), master (another one asks behind each answer), swapped (A and B), reflection (no
+    termination). Each for `count` requests (None: until "none") of `functions`."""
 
     KINDS = ("none", "silence", "exception", "unit", "garbage", "short", "crc", "delay", "function",
-             "twice", "drop")
+             "twice", "drop", "echo", "master", "swapped", "reflection")
 
     def __init__(self, seed=1):
         self.kind, self.value, self.count, self.functions = "none", 0, None, None
@@ -255,6 +260,8 @@ class RtuServer(Server):
         # A device acts when it has heard the frame and the silence behind it.
         await self.until(arrived + self.gap_s)
         kind, answer = self.answer(frame[0], frame[1:])
+        if kind == "echo":
+            os.write(self.master, frame + crc16(frame))
         if answer is None or kind == "drop":
             return
         begin = time.monotonic() + self.answer_s
@@ -268,7 +275,14 @@ class RtuServer(Server):
             out = out[:-3]
         elif kind == "twice":
             out += out
+        elif kind == "master":
+            strange = bytes([99, 3, 0, 0, 0, 2])
+            out += strange + crc16(strange)
+        elif kind == "swapped":
+            out = bytes([0x00, 0xFE, 0x80, 0x00, 0xF8, 0xC0, 0x00])
         await self.send(out, begin)
+        if kind == "reflection":
+            os.write(self.master, bytes([0x00, 0xFE, 0x80]))
 
     async def until(self, when):
         delay = when - time.monotonic()

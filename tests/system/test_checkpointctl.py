@@ -261,9 +261,11 @@ def test_metrics_are_prometheus_text(ctl):
             assert kind in ("counter", "gauge") and name not in seen
             seen.add(name)
         else:
-            match = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[^"]+"\})? (\d+)', line)
+            match = re.fullmatch(r'([a-z_0-9]+)(\{[a-z]+="[^"]+"(?:,[a-z]+="[^"]+")*\})? (\d+)', line)
             assert match and match[1] in seen, line
     assert 'checkpoint_bus_scans_total{bus="bus-1"}' in text
+    assert 'checkpoint_device_answers_total{bus="bus-1",lane="1",device="module"}' in text
+    assert 'checkpoint_bus_line_cause{bus="bus-1",cause="none"} 1' in text
     assert "checkpoint_journal_healthy 1" in text
     assert {"counters", "buses", "journal", "matchd"} <= set(ctl("metrics", "--json").json)
 

@@ -3,6 +3,7 @@ import signal
 
 import pytest
 
+from harness import journal
 from harness.process import SLOWNESS, ProgramError
 from harness.signing import World
 from harness.stack import ROOT, Checkpoint, LineClient, short_folder, wait_until
@@ -88,6 +89,31 @@ def test_hold_outlives_a_kill_and_ends_by_release(box):
     daemon.start()
     wait_until("lane up", lambda: box.lane(1).get("boom") == "closed")
     assert hold_of(box, 1) is None
+
+
+def test_a_journal_of_a_newer_build_goes_on_with_its_holds(box):
+    """Kinds of records not known here are carried and forwarded; what they say of holds in words known here
+    makes holds, but ends none."""
+    daemon = two_lanes(box)
+    assert act(box, box.leader(), "hold", lane=1, reason="driver fled")["ok"]
+    hold = wait_until("hold", lambda: hold_of(box, 1))
+    daemon.kill()
+    folder = box.state / "checkpointd" / "journal"
+    chain = [r.sequence for r in journal.verify(folder)]
+    journal.append(folder, 200, {"what": "hold_ended", "lane": 1, "hold": hold})
+    journal.append(folder, 201, {"what": "hold_active", "lane": 2, "hold": hold + 256, "passage": 7, "priority": 2})
+    daemon.start()
+    wait_until("holds restored", lambda: hold_of(box, 1) == hold and hold_of(box, 2) == hold + 256)
+    assert not list(folder.glob("*damaged*"))
+    records = journal.verify(folder)
+    assert [r.sequence for r in records[:len(chain)]] == chain
+    assert [r.kind for r in records[len(chain):len(chain) + 2]] == ["kind_200", "kind_201"]
+    client = LineClient(box.run / "records")
+    client.receive()
+    client.send(do="credit", n=len(chain) + 2)
+    types = [client.receive()["record"]["type"] for _ in range(len(chain) + 2)]
+    client.close()
+    assert types[-2:] == ["checkpoint.kind_200", "checkpoint.kind_201"]
 
 
 def test_records_come_in_sequence_for_credit(box):

@@ -542,6 +542,52 @@ def test_a_large_file_is_published_in_steps_and_goes_on_after_a_break(hq):
     assert len(hq.entries()) == 3000
 
 
+def test_what_is_left_of_a_broken_publish_is_rebased_alone(hq):
+    """Between the first batch and the others another clerk was quicker."""
+    path = hq.import_entries([entry(0, f"京A{n:05d}") for n in range(3000)])
+    hq.sign(path, "li")
+    first = path.with_name("first.json")
+    first.write_text(path.read_text().splitlines()[0] + "\n")
+    hq.publish_file(first)
+    hq.withdraw("1", clerk="zhang")
+    assert "revision 2 was published before yours" in refused(hq, "wanted", "publish", path, *hq.online)
+    hq.run("wanted", "rebase", path, *hq.online)
+    hq.sign(path, "li")
+    hq.publish_file(path)
+    assert sorted(e["plate"] for e in hq.entries()) == [f"京A{n:05d}" for n in range(1, 3000)]
+    assert refused(hq, "wanted", "rebase", path, *hq.online) == "hqctl: all of it is on the list already\n"
+
+
+def look_alikes(count):
+    """Entries of one plate and those that look like it."""
+    return [entry(0, "鲁H" + "".join("0DQO"[n >> 2 * at & 3] for at in range(5)), case_number=f"C{n}")
+            for n in range(count)]
+
+
+def test_a_list_past_what_an_index_holds_is_refused_before_any_box_hears_of_it(hq):
+    hq.publish(look_alikes(4096), clerks=["li"])
+    revision, entries = hq.json("wanted", "head", *hq.online)[0]["revision"], len(hq.entries())
+    path = hq.import_entries([entry(0, "鲁H1234?"), entry(0, "鲁HDDDDD", case_number="one more")])
+    hq.sign(path, "li")  # a clerk offline knows the file alone
+    said = refused(hq, "wanted", "publish", path, *hq.online)
+    assert said.endswith("/v1/list/batches: HTTP 422 refused: entry 4098: makes 4097 entries of its plate and those "
+                         "that look like it, expected at most 4096\n")
+    assert (hq.json("wanted", "head", *hq.online)[0]["revision"], len(hq.entries())) == (revision, entries)
+    hq.withdraw("1", clerk="li")
+    hq.run("wanted", "rebase", path, *hq.online)
+    hq.sign(path, "li")
+    assert hq.publish_file(path)["revision"] == revision + 2
+
+
+def test_a_file_past_what_an_index_holds_is_refused_to_its_clerk(made, tmp_path):
+    path = draft_of(made, tmp_path, *look_alikes(4097))
+    said = refused(made, "wanted", "sign", path, "--key", made.clerk_key("li"),
+                   passphrases=[made.passphrases["li"]])
+    assert said == (f"hqctl: {path}: entry 4097: makes 4097 entries of its plate and those that look like it, "
+                    "expected at most 4096\n")
+    assert json.loads(path.read_text())["type"] == "wanted-draft/1"
+
+
 def test_withdrawing_what_is_not_listed_is_refused(hq):
     hq.publish([entry(0, "鲁H12345")])
     out = hq.folder / "w.json"

@@ -63,6 +63,7 @@ def install_examples(folder):
     etc.mkdir()
     files_of_hq(folder, etc)
     copy(ROOT / "rules/default/default.yaml", etc / "rules.yaml")
+    shutil.copytree(ROOT / "drivers/profiles", folder / "usr/profiles")
     (etc / "redis").mkdir()
     for name in ("matchd", "uplinkd"):
         (etc / f"redis/{name}.secret").write_text("secret\n")
@@ -75,7 +76,7 @@ def install_examples(folder):
         # the defaults said aloud, so that they are checked too, and the machine's folders moved below ours
         header, _, options = example.read_text().partition("\n\n")
         shown = header + "\n\n" + re.sub(r"^# (\w+: +[^#\s])", r"\1", options, flags=re.M)
-        for there in ("/etc/checkpoint", "/var/lib/checkpoint", "/run/checkpoint"):
+        for there in ("/etc/checkpoint", "/var/lib/checkpoint", "/run/checkpoint", "/usr/share/checkpoint"):
             shown = shown.replace(f"{there}/", f"{folder}/{there.split('/')[1]}/")
         (etc / example.name).write_text(shown)
     return etc
@@ -96,6 +97,10 @@ WRONG = [
     ("checkpointd", "host: 192.168.10.11", "host: barrier.local", "buses[0].host = 'barrier.local'",
      "numeric address"),
     ("checkpointd", "profile: generic", "profile: genric", "lanes[0].devices[0].profile = 'genric'", "unknown"),
+    ("checkpointd", "exit_loop: 5,\n                 active_low: [obstacle], ", "exit_loop: 5,\n                 ",
+     "lanes[1].devices[0].inputs.obstacle = '3'", "a safety input without polarity"),
+    ("checkpointd", "active_high: [presence, local_control]", "active_high: [presence, obstacle, local_control]",
+     "lanes[0].devices[0].inputs.active_high", "'obstacle' also stands in 'active_low'"),
     ("checkpointd", "presence: 2", "presence: 1", "lanes[0].devices[0]", "already taken"),
     ("checkpointd", "bus: lane-2", "bus: lane-3", "lanes[1].bus = 'lane-3'", "no such bus"),
     ("checkpointd", "rules.yaml", "missing.yaml", "rules = '{etc}/missing.yaml'", "No such file"),

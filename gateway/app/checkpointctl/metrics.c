@@ -85,6 +85,57 @@ static void print_buses(const json_t *buses)
     }
 }
 
+static const struct {
+    const char *key;
+    const char *name;
+    const char *type;
+    const char *help;
+} device_rows[] = {
+    {"good", "device_answers_total", "counter", "Exchanges a device answered well."},
+    {"timeouts", "device_timeouts_total", "counter", "Exchanges without a whole answer in time."},
+    {"corrupt", "device_garbled_total", "counter", "Exchanges answered garbled or wrong."},
+    {"denied", "device_refused_total", "counter", "Exchanges answered with an exception."},
+    {"broken", "device_broken_total", "counter", "Exchanges in which the link broke."},
+    {"median_us", "device_round_trip_median_microseconds", "gauge", "Median of late round trips."},
+    {"p99_us", "device_round_trip_p99_microseconds", "gauge", "99th percentile of these."},
+};
+
+static void print_device(const json_t *bus, const json_t *device, size_t row)
+{
+    printf("checkpoint_%s", device_rows[row].name);
+    print_label("bus", text_of(bus, "bus"), "{");
+    printf(",lane=\"%lld\"", number_of(device, "lane"));
+    print_label("device", text_of(device, "device"), ",");
+    printf("} %lld\n", number_of(device, device_rows[row].key));
+}
+
+static void print_devices(const json_t *buses)
+{
+    for (size_t r = 0; r < sizeof(device_rows) / sizeof(device_rows[0]); r++) {
+        print_head(device_rows[r].name, device_rows[r].type, device_rows[r].help);
+        for (size_t i = 0; i < json_array_size(buses); i++) {
+            const json_t *bus = json_array_get(buses, i);
+            const json_t *devices = json_object_get(bus, "devices");
+            for (size_t d = 0; d < json_array_size(devices); d++) {
+                print_device(bus, json_array_get(devices, d), r);
+            }
+        }
+    }
+}
+
+static void print_causes(const json_t *buses)
+{
+    print_head("bus_line_cause", "gauge", "1 for what is likely wrong with a serial line.");
+    for (size_t i = 0; i < json_array_size(buses); i++) {
+        const json_t *bus = json_array_get(buses, i);
+        const char *cause = text_of(json_object_get(bus, "cause"), "name");
+        printf("checkpoint_bus_line_cause");
+        print_label("bus", text_of(bus, "bus"), "{");
+        print_label("cause", cause ? cause : "none", ",");
+        printf("} 1\n");
+    }
+}
+
 /* ---- capture ---- */
 
 static const struct {
@@ -163,9 +214,12 @@ static void print_matchd(const json_t *matchd)
     json_t *value;
     print_head("matchd_connected", "gauge", "1 while checkpoint-matchd is connected.");
     printf("checkpoint_matchd_connected %d\n", json_is_true(json_object_get(matchd, "connected")));
-    print_head("capture_total", "counter",
-               "What checkpoint-matchd counted in all, refused reads and frames by cause.");
-    json_object_foreach(json_object_get(matchd, "counters"), name, value)
+    json_t *counters = json_object_get(matchd, "counters");
+    if (json_object_size(counters) > 0) {
+        print_head("capture_total", "counter",
+                   "What checkpoint-matchd counted in all, refused reads and frames by cause.");
+    }
+    json_object_foreach(counters, name, value)
     {
         printf("checkpoint_capture_total");
         print_label("what", name, "{");
@@ -189,6 +243,8 @@ static void print_metrics(const json_t *metrics)
     print_head("journal_healthy", "gauge", "1 while the journal can commit.");
     printf("checkpoint_journal_healthy %d\n", json_is_true(json_object_get(journal, "healthy")));
     print_buses(json_object_get(metrics, "buses"));
+    print_devices(json_object_get(metrics, "buses"));
+    print_causes(json_object_get(metrics, "buses"));
     print_matchd(json_object_get(metrics, "matchd"));
 }
 

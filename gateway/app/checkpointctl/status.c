@@ -31,19 +31,56 @@ static const char *good(const struct ctl *ctl, bool is_good)
     return is_good ? ctl_say(ctl, "good", "正常") : ctl_say(ctl, "LOOK", "异常");
 }
 
+/* A line is good while nothing is known against it and every device on it answers. */
+static bool bus_is_good(const json_t *bus)
+{
+    const json_t *devices = json_object_get(bus, "devices");
+    bool is_good = !json_is_object(json_object_get(bus, "cause"));
+    for (size_t i = 0; i < json_array_size(devices); i++) {
+        is_good = is_good && json_is_true(json_object_get(json_array_get(devices, i), "contact"));
+    }
+    return is_good;
+}
+
 static void describe_bus(const struct ctl *ctl, const json_t *bus, struct part *part)
 {
+    const char *cause = text_of(json_object_get(bus, "cause"), ctl->zh ? "zh" : "en");
     part->name = text_of(bus, "bus");
-    part->state = good(ctl, number_of(bus, "scans") > number_of(bus, "scans_failed"));
+    part->state = good(ctl, bus_is_good(bus));
+    snprintf(
+        part->text, sizeof(part->text),
+        ctl_say(ctl,
+                "%s%s%lld scans, %lld failed, %lld late, longest %lld us; orders %lld done, "
+                "%lld failed, %lld vetoed",
+                "%s%s扫描 %lld，失败 %lld，迟到 %lld，最长 %lld 微秒；指令完成 %lld，失败 %lld，"
+                "否决 %lld"),
+        cause ? cause : "", cause ? "; " : "", number_of(bus, "scans"),
+        number_of(bus, "scans_failed"), number_of(bus, "late_scans"), number_of(bus, "scan_us_max"),
+        number_of(bus, "orders_done"), number_of(bus, "orders_failed"),
+        number_of(bus, "orders_vetoed"));
+}
+
+/* One device of a bus; a camera on a lane's line has no lane of its own here. */
+static void describe_device(const struct ctl *ctl, const json_t *device, struct part *part)
+{
+    const json_t *last = json_object_get(device, "last_good_ms_ago");
+    char answered[64];
+    char life[48];
+    part->name = text_of(device, "device");
+    part->state = good(ctl, json_is_true(json_object_get(device, "contact")));
+    snprintf(answered, sizeof(answered), "%s",
+             json_is_integer(last) ? ctl_duration(ctl, json_integer_value(last) / 1000, life)
+                                   : "-");
     snprintf(part->text, sizeof(part->text),
              ctl_say(ctl,
-                     "%lld scans, %lld failed, %lld late, longest %lld us; orders %lld done, "
-                     "%lld failed, %lld vetoed",
-                     "扫描 %lld，失败 %lld，迟到 %lld，最长 %lld 微秒；指令完成 %lld，失败 %lld，"
-                     "否决 %lld"),
-             number_of(bus, "scans"), number_of(bus, "scans_failed"), number_of(bus, "late_scans"),
-             number_of(bus, "scan_us_max"), number_of(bus, "orders_done"),
-             number_of(bus, "orders_failed"), number_of(bus, "orders_vetoed"));
+                     "lane %lld: round trip %lld us, p99 %lld us; last answer %s ago; %lld "
+                     "answers, %lld silent, %lld garbled, %lld refused, %lld broken off",
+                     "车道 %lld：往返 %lld 微秒，p99 %lld 微秒；上次应答 %s前；应答 %lld，无应答 "
+                     "%lld，乱码 %lld，拒绝 %lld，中断 %lld"),
+             number_of(device, "lane"), number_of(device, "median_us"), number_of(device, "p99_us"),
+             answered, number_of(device, "good"), number_of(device, "timeouts"),
+             number_of(device, "corrupt"), number_of(device, "denied"),
+             number_of(device, "broken"));
 }
 
 /* A counter of what was refused or lost: capture's causes, the system's drops. */
@@ -221,6 +258,19 @@ static int add_part(struct text_table *table, const struct part *part)
     return text_table_add(table, cells);
 }
 
+static int add_bus(const struct ctl *ctl, const json_t *bus, struct text_table *table)
+{
+    struct part part = {.state = ""};
+    const json_t *devices = json_object_get(bus, "devices");
+    describe_bus(ctl, bus, &part);
+    int result = add_part(table, &part);
+    for (size_t i = 0; result == 0 && i < json_array_size(devices); i++) {
+        describe_device(ctl, json_array_get(devices, i), &part);
+        result = add_part(table, &part);
+    }
+    return result;
+}
+
 static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_table *table)
 {
     struct part part = {.state = ""};
@@ -230,8 +280,7 @@ static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_t
     const json_t *sources = json_object_get(matchd, "sources");
     int result = 0;
     for (size_t i = 0; result == 0 && i < json_array_size(buses); i++) {
-        describe_bus(ctl, json_array_get(buses, i), &part);
-        result = add_part(table, &part);
+        result = add_bus(ctl, json_array_get(buses, i), table);
     }
     if (result == 0) {
         describe_matchd(ctl, matchd, &part);

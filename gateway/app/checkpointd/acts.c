@@ -136,25 +136,6 @@ static json_t *journal_of(const struct checkpointd *c)
                      (int)atomic_load(&c->recorder.healthy));
 }
 
-static json_t *buses_of(const struct checkpointd *c)
-{
-    json_t *buses = json_array();
-    for (size_t i = 0; i < c->devices.bus_count; i++) {
-        struct bus_stats s;
-        bus_stats_read(c->devices.buses[i], &s);
-        json_array_append_new(
-            buses,
-            json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "bus",
-                      bus_name(c->devices.buses[i]), "scans", (json_int_t)s.scans, "scans_failed",
-                      (json_int_t)s.scans_failed, "late_scans", (json_int_t)s.late_scans,
-                      "orders_done", (json_int_t)s.orders_done, "orders_vetoed",
-                      (json_int_t)s.orders_vetoed, "orders_failed", (json_int_t)s.orders_failed,
-                      "guard_writes", (json_int_t)s.guard_writes, "connects",
-                      (json_int_t)s.connects, "scan_us_max", (json_int_t)s.scan_us_max));
-    }
-    return buses;
-}
-
 static json_t *matchd_of(const struct checkpointd *c)
 {
     json_t *sources = json_array();
@@ -209,7 +190,7 @@ static void run_status(void *ctx, struct control *control, const struct control_
                                or_null(c->board.list), "policy", or_null(c->board.policy), "clock",
                                clock_of(c), "uplink", or_null(c->board.uplink), "journal",
                                journal_of(c), "counters", counters_of(c), "lanes", lanes_of(c),
-                               "buses", buses_of(c), "matchd", matchd_of(c));
+                               "buses", buses_json(c), "matchd", matchd_of(c));
     control_answer(control, call->ticket, result);
 }
 
@@ -249,7 +230,7 @@ static void run_metrics(void *ctx, struct control *control, const struct control
     struct checkpointd *c = ctx;
     control_answer(control, call->ticket,
                    json_pack("{s:o,s:o,s:o,s:o,s:o}", "counters", counters_of(c), "buses",
-                             buses_of(c), "journal", journal_of(c), "matchd", matchd_of(c),
+                             buses_json(c), "journal", journal_of(c), "matchd", matchd_of(c),
                              "sockets", sockets_of(c)));
 }
 
@@ -291,7 +272,11 @@ static void act_with_lane(void *ctx, struct control *control, const struct contr
 
 static void run_ack(void *ctx, struct control *control, const struct control_call *call)
 {
+    json_int_t lane = json_integer_value(json_object_get(call->args, "lane"));
     act_with_lane(ctx, control, call, LANE_ACT_ACK);
+    if (lane > 0 && lane <= LANE_ID_MAX) {
+        rescue_acknowledged(ctx, (uint8_t)lane);
+    }
 }
 
 static void run_hold(void *ctx, struct control *control, const struct control_call *call)

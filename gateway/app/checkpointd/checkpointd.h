@@ -39,6 +39,7 @@ enum {
     JOBS_ROUTINE_MAX = JOBS_MAX * 3 / 4, /* routine records leave room for the others */
     FACTS_MAX = 1024,
     CAMERA_READS_MAX = 64,
+    HOLDS_MAX = PIPELINE_LANES_MAX * (LANE_HOLDS_MAX + LANE_QUEUE_MAX),
     ID_SHIFT = 20 /* ids of a run begin at the journal's head shifted by this */
 };
 
@@ -162,6 +163,28 @@ struct cameras {
 
 struct records;
 
+/* ---- holds that were open when the program ended (restore.c, rescue.c); main thread ---- */
+
+struct open_hold {
+    uint8_t lane;
+    bool verified;  /* false: of a damaged journal's part that does not hold together */
+    bool on_record; /* in the journal now in use */
+    struct lane_restore_event event;
+};
+
+struct open_holds {
+    size_t count;
+    uint64_t highest; /* of the ids given out to hits, passages and holds */
+    struct open_hold holds[HOLDS_MAX];
+};
+
+/* What a journal that had to be set aside said of them. */
+struct rescue {
+    bool whole; /* all of it was read and verified: no hold can be missing */
+    char why[FACT_DETAIL_SIZE];
+    struct open_holds open;
+};
+
 /* ---- all ---- */
 
 struct checkpointd {
@@ -180,6 +203,8 @@ struct checkpointd {
     struct board board;
     struct cameras cameras;
     struct lane_reasons reasons;
+    struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
+    atomic_bool taken_over[LANE_ID_MAX + 1]; /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
     struct thread lane_thread;
     struct thread publish_thread;
     struct thread control_thread;
@@ -208,7 +233,7 @@ struct checkpointd {
     bool guided_refused; /* alarmed; main thread */
 };
 
-/* Takes journal and starts the thread. */
+/* Takes the journal, also when it fails: recorder_stop() closes it; and starts the thread. */
 int recorder_start(struct checkpointd *c, struct journal *journal, struct err_text *err) MUST_CHECK;
 /* Writes what is queued, closes the journal. */
 void recorder_stop(struct checkpointd *c);
@@ -240,6 +265,13 @@ int lanes_create(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 void lanes_run(struct thread *self, void *checkpointd);
 /* What bus and link threads call. */
 struct bus_sinks lanes_bus_sinks(struct checkpointd *c);
+
+/* ---- what is likely wrong with a line, and how its devices are (buses.c) ---- */
+
+/* Sink of the buses (bus threads): the alarms of a lane follow its line's likely cause. */
+void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
+                      const char *bus);
+json_t *buses_json(const struct checkpointd *c);
 struct match_link_sink lanes_link_sink(struct checkpointd *c);
 /* To an alarm of lost contact: what the bus said of it. */
 void lanes_add_reason(struct checkpointd *c, struct fact *fact);
@@ -297,11 +329,27 @@ void records_wake(struct checkpointd *c, uint64_t urgent);
 void records_confirmed(struct checkpointd *c, uint64_t client, int result,
                        const struct err_text *err);
 
-/* Open holds of the journal, given to the pipeline; *out_ids_after: the highest id given out. */
-int restore_find(const char *journal_dir, struct lane_restore_event *holds, uint8_t *lanes,
-                 size_t max, size_t *out_count, uint64_t *out_highest,
-                 struct err_text *err) MUST_CHECK;
+/* The hold of a lane; NULL. */
+struct open_hold *open_holds_find(struct open_holds *open, uint8_t lane, uint64_t id);
+/* A hold as a body says it. ERR_FULL. */
+int open_holds_take(struct open_holds *open, const json_t *body, bool active) MUST_CHECK;
+/* What a record does to the open holds. ERR_FULL. */
+int open_holds_apply(struct open_holds *open, const struct journal_record *record) MUST_CHECK;
+/* What the records of the journal do to those in `open`, which may be empty. */
+int restore_find(const char *journal_dir, struct open_holds *open, struct err_text *err) MUST_CHECK;
 /* The highest revision of the wanted list the journal knows of (state LIST_NONE: none) and the
  * newest match policy (version 0: none). */
 int restore_list_high(const char *journal_dir, struct list_status *out_list,
                       struct policy_status *out_policy, struct err_text *err) MUST_CHECK;
+
+/* Before a damaged journal is set aside for `why`: keeps what it says of open holds, in memory and
+ * in a file beside it, until they are on record again. Never fails: what cannot be read makes
+ * every lane ask for confirmation. */
+void rescue_keep(struct checkpointd *c, const char *why);
+/* At every start: what an earlier one kept and did not bring on record any more. */
+void rescue_load(struct checkpointd *c);
+/* The holds are in the lanes and the recorder runs: puts them on record in the new journal, alarms,
+ * has every lane confirmed that may miss one, and forgets what was kept. */
+void rescue_settle(struct checkpointd *c, const struct open_holds *open);
+/* An officer has looked at the lane: its alarm ends. Control thread. */
+void rescue_acknowledged(struct checkpointd *c, uint8_t lane);

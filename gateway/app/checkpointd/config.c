@@ -44,6 +44,11 @@ static const struct config_option top_rows[] = {
             .help = "The rule file."),
     TOP_ROW(roots, "roots", CONFIG_PATH, .fallback = "/etc/checkpoint/roots",
             .help = "Folder of the root public keys."),
+    TOP_ROW(shipped_profiles, "shipped_profiles", CONFIG_PATH,
+            .fallback = "/usr/share/checkpoint/profiles",
+            .help = "Folder of the device profiles that came with the program."),
+    TOP_ROW(profiles, "profiles", CONFIG_PATH, .fallback = "/etc/checkpoint/profiles",
+            .help = "Folder of the site's own device profiles, looked into after that."),
     TOP_ROW(matchd_user, "matchd_user", CONFIG_STRING, .fallback = "checkpoint-matchd",
             .help = "User of checkpoint-matchd."),
     TOP_ROW(uplinkd_user, "uplinkd_user", CONFIG_STRING, .fallback = "checkpoint-uplinkd",
@@ -100,7 +105,13 @@ static int check_top(void *section, const struct config_at *at, struct err_text 
             return config_refuse(at, key, err, "no such bus, expected the name of one in 'buses'");
         }
     }
-    int result = config_check_cameras(config, at, err);
+    int result = config_find_profiles(config, at, err);
+    if (result == 0) {
+        result = config_check_lanes(config, at, err);
+    }
+    if (result == 0) {
+        result = config_check_cameras(config, at, err);
+    }
     return result == 0 ? config_check_roles(config, at, err) : result;
 }
 

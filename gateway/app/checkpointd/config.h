@@ -14,28 +14,20 @@
 #include "gateway/pipeline/pipeline.h"
 
 enum { CONFIG_BUSES_MAX = 8, CONFIG_DEVICES_MAX = IO_DEVICES_MAX, CONFIG_CAMERAS_MAX = 8 };
-
-/* Which channel of a module carries what. */
-struct input_channels {
-    uint8_t channel[INPUT_COUNT];
-    bool given[INPUT_COUNT];
-    uint32_t active_low; /* INPUT_BITs */
-};
-
-struct output_channels {
-    uint8_t channel[OUTPUT_COUNT];
-    bool given[OUTPUT_COUNT];
-    uint32_t active_low; /* OUTPUT_BITs */
-};
+enum { CONFIG_PROFILES_MAX = 16 }; /* different ones that the devices name */
 
 struct config_device {
     char name[32];
-    char profile[32];
+    char profile[PROFILE_NAME_SIZE];
+    size_t profile_index; /* in checkpointd_config */
     uint8_t unit;
     uint32_t timeout_ms;
     uint16_t answer_ms;
-    struct input_channels inputs;
+    bool has_inputs;
+    struct input_channels inputs; /* without: the profile's points */
+    bool has_outputs;
     struct output_channels outputs;
+    char flash[OUTPUT_COUNT][16]; /* names of the profile's coil values; "" = steady */
 };
 
 struct config_lane {
@@ -73,6 +65,8 @@ struct checkpointd_config {
     char state_dir[200];
     char rules[200];
     char roots[200];
+    char shipped_profiles[200];
+    char profiles[200]; /* of the site */
     char matchd_user[33];
     char uplinkd_user[33];
     char admin_group[33];
@@ -84,7 +78,9 @@ struct checkpointd_config {
     int64_t error_report_ms;
     int64_t reserve_bytes;
     uint32_t keep_on_box; /* bits of enum journal_kind: body and salt are not sent to HQ */
-    struct journal_retention retention; /* on_box is keep_on_box again */
+    struct journal_retention retention;                         /* on_box is keep_on_box again */
+    struct module_profile module_profiles[CONFIG_PROFILES_MAX]; /* filled in from the files */
+    size_t module_profile_count;
     struct bus_options buses[CONFIG_BUSES_MAX];
     size_t bus_count;
     struct config_lane lanes[PIPELINE_LANES_MAX];

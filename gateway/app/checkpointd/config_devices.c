@@ -1,5 +1,8 @@
-/* checkpointd.yaml: buses, and the modules on them. See config.h. */
+/* checkpointd.yaml: buses, and the modules on them with their profiles. See config.h. */
 #include "gateway/app/checkpointd/config_parts.h"
+
+#include <stdio.h>
+#include <string.h>
 
 /* ---- buses ---- */
 
@@ -37,81 +40,26 @@ static const struct config_option bus_rows[] = {
 const struct config_section config_bus_section = {CONFIG_ROWS(bus_rows, struct bus_options),
                                                   .unique = "name"};
 
-/* ---- channels of a module ---- */
-
-#define INPUT_ROW(input, key_, text)                                                               \
-    CONFIG_OPTION(struct input_channels, channel[input], key_, CONFIG_INT, .min = 0, .max = 63,    \
-                  CONFIG_SEEN(struct input_channels, given[input]), .help = (text))
-#define OUTPUT_ROW(output, key_, text)                                                             \
-    CONFIG_OPTION(struct output_channels, channel[output], key_, CONFIG_INT, .min = 0, .max = 63,  \
-                  CONFIG_SEEN(struct output_channels, given[output]), .help = (text))
-
-static const struct config_name input_names[] = {{"limit_open", INPUT_LIMIT_OPEN},
-                                                 {"limit_closed", INPUT_LIMIT_CLOSED},
-                                                 {"presence", INPUT_PRESENCE},
-                                                 {"obstacle", INPUT_OBSTACLE},
-                                                 {"entry_loop", INPUT_ENTRY_LOOP},
-                                                 {"exit_loop", INPUT_EXIT_LOOP},
-                                                 {"local_control", INPUT_LOCAL_CONTROL},
-                                                 {"emergency_stop", INPUT_EMERGENCY_STOP},
-                                                 {"fault", INPUT_FAULT},
-                                                 {"boom_off", INPUT_BOOM_OFF},
-                                                 {"person_device_ok", INPUT_PERSON_OK},
-                                                 {"vehicle_detector_ok", INPUT_DETECTOR_OK},
-                                                 {"fire_raise", INPUT_FIRE_RAISE},
-                                                 {"panic", INPUT_PANIC},
-                                                 {"cabinet_door", INPUT_CABINET_DOOR},
-                                                 {"mains_ok", INPUT_MAINS_OK},
-                                                 {NULL, 0}};
-static const struct config_name output_names[] = {
-    {"raise", OUTPUT_RAISE}, {"lower", OUTPUT_LOWER},   {"stop", OUTPUT_STOP},
-    {"red", OUTPUT_RED},     {"yellow", OUTPUT_YELLOW}, {"green", OUTPUT_GREEN},
-    {"siren", OUTPUT_SIREN}, {"strobe", OUTPUT_STROBE}, {NULL, 0}};
-
-static const struct config_option input_rows[] = {
-    INPUT_ROW(INPUT_LIMIT_OPEN, "limit_open", "Boom fully raised."),
-    INPUT_ROW(INPUT_LIMIT_CLOSED, "limit_closed", "Boom fully lowered."),
-    INPUT_ROW(INPUT_PRESENCE, "presence", "Vehicle under the boom."),
-    INPUT_ROW(INPUT_OBSTACLE, "obstacle", "Safety edge or photo eye."),
-    INPUT_ROW(INPUT_ENTRY_LOOP, "entry_loop", "Vehicle at the stop line."),
-    INPUT_ROW(INPUT_EXIT_LOOP, "exit_loop", "Vehicle behind the boom."),
-    INPUT_ROW(INPUT_LOCAL_CONTROL, "local_control", "Key switch at the barrier."),
-    INPUT_ROW(INPUT_EMERGENCY_STOP, "emergency_stop", "Emergency stop pressed."),
-    INPUT_ROW(INPUT_FAULT, "fault", "The barrier's fault contact."),
-    INPUT_ROW(INPUT_BOOM_OFF, "boom_off", "Boom broken off or swung out."),
-    INPUT_ROW(INPUT_PERSON_OK, "person_device_ok", "Health contact of the person device."),
-    INPUT_ROW(INPUT_DETECTOR_OK, "vehicle_detector_ok", "Health contact of the detector."),
-    INPUT_ROW(INPUT_FIRE_RAISE, "fire_raise", "Fire alarm or emergency raise button."),
-    INPUT_ROW(INPUT_PANIC, "panic", "An officer's call for help."),
-    INPUT_ROW(INPUT_CABINET_DOOR, "cabinet_door", "Cabinet door open."),
-    INPUT_ROW(INPUT_MAINS_OK, "mains_ok", "Mains present; inactive on battery."),
-    CONFIG_OPTION(struct input_channels, active_low, "active_low", CONFIG_FLAGS,
-                  .names = input_names,
-                  .help = "Inputs whose contact opens when the thing is so.")};
-static const struct config_option output_rows[] = {
-    OUTPUT_ROW(OUTPUT_RAISE, "raise", "Raise coil."),
-    OUTPUT_ROW(OUTPUT_LOWER, "lower", "Lower coil."),
-    OUTPUT_ROW(OUTPUT_STOP, "stop", "Stop coil."),
-    OUTPUT_ROW(OUTPUT_RED, "red", "Red light."),
-    OUTPUT_ROW(OUTPUT_YELLOW, "yellow", "Yellow light."),
-    OUTPUT_ROW(OUTPUT_GREEN, "green", "Green light."),
-    OUTPUT_ROW(OUTPUT_SIREN, "siren", "Siren."),
-    OUTPUT_ROW(OUTPUT_STROBE, "strobe", "Strobe."),
-    CONFIG_OPTION(struct output_channels, active_low, "active_low", CONFIG_FLAGS,
-                  .names = output_names, .help = "Outputs that act when de-energised.")};
-
-static const struct config_section inputs_section = {
-    CONFIG_ROWS(input_rows, struct input_channels)};
-static const struct config_section outputs_section = {
-    CONFIG_ROWS(output_rows, struct output_channels)};
-
 /* ---- devices ---- */
+
+#define FLASH_ROW(output, key_)                                                                    \
+    CONFIG_OPTION(struct config_device, flash[output], key_, CONFIG_STRING, .fallback = "",        \
+                  .help = "Name of one of the profile's coil values; without: steady.")
+
+static const struct config_option flash_rows[] = {
+    FLASH_ROW(OUTPUT_RED, "red"),       FLASH_ROW(OUTPUT_YELLOW, "yellow"),
+    FLASH_ROW(OUTPUT_GREEN, "green"),   FLASH_ROW(OUTPUT_SIREN, "siren"),
+    FLASH_ROW(OUTPUT_STROBE, "strobe"),
+};
+/* Its rows lie in the device itself. */
+static const struct config_section flash_section = {CONFIG_ROWS(flash_rows, struct config_device)};
 
 static const struct config_option device_rows[] = {
     CONFIG_OPTION(struct config_device, name, "name", CONFIG_STRING, .required = true, .min = 1,
                   .help = "Name in alarms: barrier, lights."),
     CONFIG_OPTION(struct config_device, profile, "profile", CONFIG_STRING, .required = true,
-                  .min = 1, .help = "Module type, a row of drivers/modbus_io/profiles.c."),
+                  .min = 1,
+                  .help = "Module type: a file of shipped_profiles or profiles, without .yaml."),
     CONFIG_OPTION(struct config_device, unit, "unit", CONFIG_INT, .fallback = "1", .min = 1,
                   .max = 255, .help = "Modbus unit (slave) address."),
     CONFIG_OPTION(struct config_device, timeout_ms, "timeout", CONFIG_DURATION, .fallback = "0ms",
@@ -120,9 +68,104 @@ static const struct config_option device_rows[] = {
                   .min = 0, .max = 1000, .unit = "ms",
                   .help = "Longest answer time this module was measured with; 0 = its profile's."),
     CONFIG_OPTION(struct config_device, inputs, "inputs", CONFIG_SECTION,
-                  .section = &inputs_section, .help = "Input channels, from 0."),
+                  .section = &module_inputs_section, CONFIG_SEEN(struct config_device, has_inputs),
+                  .help = "Input channels, from 0; without: the profile's points."),
     CONFIG_OPTION(struct config_device, outputs, "outputs", CONFIG_SECTION,
-                  .section = &outputs_section, .help = "Output channels, from 0.")};
+                  .section = &module_outputs_section,
+                  CONFIG_SEEN(struct config_device, has_outputs),
+                  .help = "Output channels, from 0; without: the profile's points."),
+    {.key = "flash",
+     .kind = CONFIG_SECTION,
+     .size = sizeof(struct config_device),
+     .section = &flash_section,
+     .help = "Lights that flash by themselves when they are on."}};
 
 const struct config_section config_device_section = {CONFIG_ROWS(device_rows, struct config_device),
                                                      .unique = "name"};
+
+/* ---- profiles ---- */
+
+enum { KEY_SIZE = 64 };
+
+static const char *device_key(char out[KEY_SIZE], size_t lane, size_t device, const char *member)
+{
+    (void)snprintf(out, KEY_SIZE, "lanes[%zu].devices[%zu].%s", lane, device, member); /* fits */
+    return out;
+}
+
+/* Each profile is read once. */
+static int find_profile(struct checkpointd_config *config, struct config_device *device,
+                        struct err_text *err)
+{
+    size_t i = 0;
+    while (i < config->module_profile_count &&
+           strcmp(config->module_profiles[i].name, device->profile) != 0) {
+        i++;
+    }
+    device->profile_index = i;
+    if (i < config->module_profile_count) {
+        return 0;
+    }
+    if (i == CONFIG_PROFILES_MAX) {
+        return err_set(err, ERR_INVALID, "one profile more than the %d there may be",
+                       CONFIG_PROFILES_MAX);
+    }
+    int result = profile_find(config->shipped_profiles, config->profiles, device->profile,
+                              &config->module_profiles[i], err);
+    config->module_profile_count += result == 0;
+    return result;
+}
+
+static bool has_flash(const struct module_profile *profile, const char *name)
+{
+    size_t i = 0;
+    while (i < profile->flash_count && strcmp(profile->flashes[i].name, name) != 0) {
+        i++;
+    }
+    return name[0] == '\0' || i < profile->flash_count;
+}
+
+static int check_flash(const struct config_device *device, const struct module_profile *profile,
+                       const struct config_at *at, size_t l, size_t d, struct err_text *err)
+{
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        char key[KEY_SIZE];
+        char member[32];
+        (void)snprintf(member, sizeof(member), "flash.%s", lane_output_name(i)); /* fits */
+        if (!has_flash(profile, device->flash[i])) {
+            return config_refuse(at, device_key(key, l, d, member), err,
+                                 "unknown to profile '%s', expected a name of its 'flash'",
+                                 profile->name);
+        }
+        if (device->flash[i][0] != '\0' && !device->outputs.given[i]) {
+            return config_refuse(at, device_key(key, l, d, member), err,
+                                 "not wired on this device, expected a channel for it");
+        }
+    }
+    return 0;
+}
+
+int config_find_profiles(struct checkpointd_config *config, const struct config_at *at,
+                         struct err_text *err)
+{
+    for (size_t l = 0; l < config->lane_count; l++) {
+        for (size_t d = 0; d < config->lanes[l].device_count; d++) {
+            struct config_device *device = &config->lanes[l].devices[d];
+            char key[KEY_SIZE];
+            struct err_text why;
+            if (find_profile(config, device, &why) != 0) {
+                return config_refuse(at, device_key(key, l, d, "profile"), err, "%s", why.text);
+            }
+            const struct module_profile *profile = &config->module_profiles[device->profile_index];
+            if (!device->has_inputs && !device->has_outputs) {
+                device->inputs = profile->inputs_wired;
+                device->outputs = profile->outputs_wired;
+            }
+            int result = check_flash(device, profile, at, l, d, err);
+            if (result != 0) {
+                return result;
+            }
+        }
+    }
+    return 0;
+}

@@ -1,6 +1,8 @@
 /* checkpointd.yaml: lanes. See config.h. */
 #include "gateway/app/checkpointd/config_parts.h"
 
+#include <stdio.h>
+
 static const struct config_name mode_names[] = {{"normally_closed", LANE_NORMALLY_CLOSED},
                                                 {"normally_open", LANE_NORMALLY_OPEN},
                                                 {"check_point", LANE_CHECK_POINT},
@@ -101,23 +103,24 @@ static const struct config_option lane_rows[] = {
                  .section = &config_device_section, .min = 1, .max = CONFIG_DEVICES_MAX,
                  .required = true, .help = "The lane's modules.")};
 
-static int check_lane(void *section, const struct config_at *at, struct err_text *err)
+int config_check_lanes(struct checkpointd_config *config, const struct config_at *at,
+                       struct err_text *err)
 {
-    struct config_lane *lane = section;
-    struct err_text why;
-    for (size_t d = 0; d < lane->device_count; d++) {
-        for (int i = 0; i < INPUT_COUNT; i++) {
-            lane->lane.lane.wired |= lane->devices[d].inputs.given[i] ? INPUT_BIT(i) : 0;
+    for (size_t i = 0; i < config->lane_count; i++) {
+        struct config_lane *lane = &config->lanes[i];
+        char key[24];
+        struct err_text why;
+        for (size_t d = 0; d < lane->device_count; d++) {
+            lane->lane.lane.wired |= input_channels_wired(&lane->devices[d].inputs);
+            lane->lane.lane.outputs_wired |= output_channels_wired(&lane->devices[d].outputs);
         }
-        for (int i = 0; i < OUTPUT_COUNT; i++) {
-            lane->lane.lane.outputs_wired |= lane->devices[d].outputs.given[i] ? OUTPUT_BIT(i) : 0;
+        if (lane_config_check(&lane->lane.lane, &why) != 0) {
+            (void)snprintf(key, sizeof(key), "lanes[%zu]", i); /* fits */
+            return config_refuse(at, key, err, "%s", why.text);
         }
-    }
-    if (lane_config_check(&lane->lane.lane, &why) != 0) {
-        return config_refuse(at, "", err, "%s", why.text);
     }
     return 0;
 }
 
 const struct config_section config_lane_section = {CONFIG_ROWS(lane_rows, struct config_lane),
-                                                   .unique = "id", .check = check_lane};
+                                                   .unique = "id"};

@@ -12,6 +12,12 @@ extern const struct config_section config_device_section; /* struct config_devic
 extern const struct config_section config_lane_section;   /* struct config_lane */
 extern const struct config_section config_camera_section; /* struct config_camera */
 
+/* Reads the profiles the devices name, and gives a device without wiring that of its profile. */
+int config_find_profiles(struct checkpointd_config *config, const struct config_at *at,
+                         struct err_text *err) MUST_CHECK;
+/* What a lane can do with the devices it has. */
+int config_check_lanes(struct checkpointd_config *config, const struct config_at *at,
+                       struct err_text *err) MUST_CHECK;
 /* Each camera's lane, bus and line. Notes the lanes that have a camera of their own. */
 int config_check_cameras(struct checkpointd_config *config, const struct config_at *at,
                          struct err_text *err) MUST_CHECK;

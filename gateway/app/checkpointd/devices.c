@@ -9,28 +9,29 @@
 
 /* ---- modules of the lanes ---- */
 
-static void fill_channels(const struct config_device *from, struct modbus_io_options *to)
+static uint16_t flash_value(const struct module_profile *profile, const char *name)
 {
-    for (int i = 0; i < INPUT_COUNT; i++) {
-        to->inputs[i].wired = from->inputs.given[i];
-        to->inputs[i].channel = from->inputs.channel[i];
-        to->inputs[i].active_low = (from->inputs.active_low & INPUT_BIT(i)) != 0;
+    for (size_t i = 0; i < profile->flash_count; i++) {
+        if (strcmp(profile->flashes[i].name, name) == 0) {
+            return profile->flashes[i].value;
+        }
     }
-    for (int i = 0; i < OUTPUT_COUNT; i++) {
-        to->outputs[i].wired = from->outputs.given[i];
-        to->outputs[i].channel = from->outputs.channel[i];
-        to->outputs[i].active_low = (from->outputs.active_low & OUTPUT_BIT(i)) != 0;
-    }
+    return 0;
 }
 
-static int create_device(const struct config_device *from, struct io_device *out,
-                         struct err_text *err)
+static int create_device(const struct checkpointd_config *config, const struct config_device *from,
+                         struct io_device *out, struct err_text *err)
 {
-    struct modbus_io_options options = {
-        .unit = from->unit, .timeout_ms = from->timeout_ms, .answer_ms = from->answer_ms};
+    struct modbus_io_options options = {.profile = &config->module_profiles[from->profile_index],
+                                        .unit = from->unit,
+                                        .timeout_ms = from->timeout_ms,
+                                        .answer_ms = from->answer_ms,
+                                        .inputs = from->inputs,
+                                        .outputs = from->outputs};
     memcpy(options.name, from->name, sizeof(options.name));
-    memcpy(options.profile, from->profile, sizeof(options.profile));
-    fill_channels(from, &options);
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        options.flash[i] = flash_value(options.profile, from->flash[i]);
+    }
     return modbus_io_create(&options, out, err);
 }
 
@@ -46,11 +47,11 @@ static int create_lane(const struct checkpointd_config *config, size_t index,
                              .device_count = lane->device_count,
                              .guard = &devices->guard_hooks[index],
                              .off_at_stop = OUTPUT_BIT(OUTPUT_SIREN) | OUTPUT_BIT(OUTPUT_STROBE)};
-    if (lane->lane.lane.mode == LANE_NORMALLY_CLOSED) {
+    if (lane->lane.lane.mode != LANE_NORMALLY_OPEN) {
         out->off_at_stop |= OUTPUT_BIT(OUTPUT_GREEN);
     }
     for (size_t d = 0; d < lane->device_count; d++) {
-        int rc = create_device(&lane->devices[d], &devices->io[index][d], err);
+        int rc = create_device(config, &lane->devices[d], &devices->io[index][d], err);
         if (rc != 0) {
             return err_prefix(err, rc, "lanes[%zu].devices[%zu]", index, d);
         }

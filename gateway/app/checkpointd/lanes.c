@@ -9,11 +9,7 @@
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/base/log.h"
 
-enum {
-    TICK_MAX_MS = 100,
-    CLOCK_MS = 1000,
-    HOLDS_MAX = PIPELINE_LANES_MAX * (LANE_HOLDS_MAX + LANE_QUEUE_MAX)
-};
+enum { TICK_MAX_MS = 100, CLOCK_MS = 1000 };
 
 /* ---- sinks of the pipeline (lane thread) ---- */
 
@@ -132,8 +128,11 @@ static void link_state(void *ctx, bool connected, const char *reason)
 
 struct bus_sinks lanes_bus_sinks(struct checkpointd *c)
 {
-    return (struct bus_sinks){
-        .ctx = c, .scan = bus_scan, .outcome = bus_outcome, .contact = bus_contact};
+    return (struct bus_sinks){.ctx = c,
+                              .scan = bus_scan,
+                              .outcome = bus_outcome,
+                              .contact = bus_contact,
+                              .cause = buses_take_cause};
 }
 
 struct match_link_sink lanes_link_sink(struct checkpointd *c)
@@ -252,23 +251,30 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
 
 int lanes_create(struct checkpointd *c, struct err_text *err)
 {
-    static struct lane_restore_event holds[HOLDS_MAX];
-    static uint8_t lanes[HOLDS_MAX];
-    size_t count = 0;
-    uint64_t highest = 0;
-    int result = restore_find(c->journal_dir, holds, lanes, HOLDS_MAX, &count, &highest, err);
+    static struct open_holds open; /* large */
+    if (!c->rescue) {
+        rescue_load(c);
+    }
+    if (c->rescue) { /* before anything that the journal says */
+        open = c->rescue->open;
+    }
+    int result = restore_find(c->journal_dir, &open, err);
     if (result != 0) {
         return result;
     }
     uint64_t after = (uint64_t)atomic_load(&c->recorder.recorded) << ID_SHIFT;
-    result = create_pipeline(c, after > highest ? after : highest, err);
-    for (size_t i = 0; result == 0 && i < count; i++) {
+    result = create_pipeline(c, after > open.highest ? after : open.highest, err);
+    for (size_t i = 0; result == 0 && i < open.count; i++) {
         /* A lane that was taken out of the configuration has no hold any more. */
-        int known = pipeline_restore(c->pipeline, lanes[i], &holds[i], clock_mono(&clock_system));
+        int known = pipeline_restore(c->pipeline, open.holds[i].lane, &open.holds[i].event,
+                                     clock_mono(&clock_system));
         (void)known;
     }
-    if (count > 0) {
-        log_event(EVENT_HOLDS_RESTORED, "count=%zu", count);
+    if (open.count > 0) {
+        log_event(EVENT_HOLDS_RESTORED, "count=%zu", open.count);
+    }
+    if (result == 0) {
+        rescue_settle(c, &open);
     }
     return result;
 }

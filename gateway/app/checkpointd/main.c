@@ -65,6 +65,7 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
         return result;
     }
     log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
+    rescue_keep(c, err->text);
     result = journal_set_aside(c->journal_dir, clock_wall(&c->clock), err);
     return result == 0 ? journal_open(&options, out, err) : result;
 }
@@ -105,34 +106,25 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
 
 /* ---- threads ---- */
 
-static int start(struct thread *t, const char *name, int priority,
-                 void (*run)(struct thread *, void *), void *arg, struct err_text *err)
-{
-    struct thread_options options = {.name = name,
-                                     .core = -1,
-                                     .policy = priority ? THREAD_FIFO : THREAD_NORMAL,
-                                     .priority = priority};
-    int result = thread_start(t, &options, run, arg);
-    return result == 0 ? 0 : err_set(err, result, "thread %s: cannot start", name);
-}
-
 static int start_threads(struct checkpointd *c, struct err_text *err)
 {
-    int result = start(&c->lane_thread, "lane", 35, lanes_run, c, err);
+    int result = service_thread_start(&c->lane_thread, "lane", 35, lanes_run, c, err);
     if (result == 0) {
-        result = start(&c->publish_thread, "publish", 0, publish_run, c, err);
+        result = service_thread_start(&c->publish_thread, "publish", 0, publish_run, c, err);
     }
     if (result == 0) {
-        result = start(&c->control_thread, "control", 0, control_run, c->control, err);
+        result =
+            service_thread_start(&c->control_thread, "control", 0, control_run, c->control, err);
     }
     if (result == 0) {
-        result = start(&c->password_thread, "password", 0, control_password_run, c->control, err);
+        result = service_thread_start(&c->password_thread, "password", 0, control_password_run,
+                                      c->control, err);
     }
     if (result == 0) {
-        result = start(&c->link_thread, "link", 20, match_link_run, c->link, err);
+        result = service_thread_start(&c->link_thread, "link", 20, match_link_run, c->link, err);
     }
     if (result == 0 && c->config.camera_count > 0) {
-        result = start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
+        result = service_thread_start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
     }
     if (result == 0) {
         result = cameras_start(c, err);
@@ -246,8 +238,9 @@ static int prepare(struct checkpointd *c, struct err_text *err)
     return result;
 }
 
-static int run(struct checkpointd *c, struct service *service, struct err_text *err)
+static int run(void *ctx, struct service *service, struct err_text *err)
 {
+    struct checkpointd *c = ctx;
     struct journal *journal = NULL;
     struct thread *threads[THREADS_MAX];
     const struct service_hooks hooks = {.ctx = c, .reload = on_reload, .dump = on_dump};
@@ -273,7 +266,7 @@ static int run(struct checkpointd *c, struct service *service, struct err_text *
     }
     if (result == 0) {
         result = lanes_create(c, err);
-    } else {
+    } else if (!c->recorder.journal) { /* else stop_all closes it */
         journal_close(journal);
     }
     if (result == 0) {
@@ -294,7 +287,6 @@ int main(int argc, char **argv)
 {
     static struct checkpointd c;
     struct service_args args;
-    struct service service;
     struct err_text err = {{0}};
     int status = service_args_parse(argc, argv, &about, &args);
     if (status >= 0) {
@@ -313,14 +305,7 @@ int main(int argc, char **argv)
         destroy_all(&c);
         return status;
     }
-    result = service_open(&service, about.program, &err);
-    if (result == 0) {
-        result = run(&c, &service, &err);
-        service_close(&service);
-    }
-    if (result != 0) {
-        fprintf(stderr, "%s: %s\n", about.program, err.text);
-    }
+    status = service_serve(&about, run, &c);
     destroy_all(&c);
-    return result == 0 ? EXIT_OK : EXIT_RUN;
+    return status;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/app/service.h"
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
 
@@ -292,8 +293,6 @@ int recorder_start(struct checkpointd *c, struct journal *journal, struct err_te
 {
     struct recorder *r = &c->recorder;
     struct journal_head head;
-    struct thread_options options = {
-        .name = "journal", .core = -1, .policy = THREAD_FIFO, .priority = 30};
     journal_head_read(journal, &head);
     r->journal = journal;
     r->commits = true;
@@ -304,8 +303,7 @@ int recorder_start(struct checkpointd *c, struct journal *journal, struct err_te
     if (!r->jobs) {
         return err_set(err, ERR_NO_MEMORY, "journal queue: no memory");
     }
-    int rc = thread_start(&r->thread, &options, recorder_run, c);
-    return rc == 0 ? 0 : err_set(err, rc, "thread journal: cannot start");
+    return service_thread_start(&r->thread, "journal", 30, recorder_run, c, err);
 }
 
 void recorder_stop(struct checkpointd *c)

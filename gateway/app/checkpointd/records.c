@@ -69,7 +69,7 @@ static int wrap(const struct records *r, const char *name, const struct journal_
 {
     char *event = NULL;
     size_t size = 0;
-    bool with_body = (r->c->config.keep_on_box & (1u << record->header.kind)) == 0;
+    bool with_body = (r->c->config.keep_on_box & JOURNAL_KIND_BIT(record->header.kind)) == 0;
     int result = journal_wire_write(record, r->source, with_body, &event, &size);
     if (result != 0) {
         return result;

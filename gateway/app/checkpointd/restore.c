@@ -10,13 +10,9 @@
 #include "gateway/base/json.h"
 #include "gateway/journal/reader.h"
 
-struct restore {
-    struct lane_restore_event *holds;
-    uint8_t *lanes;
-    size_t max;
-    size_t count;
-    uint64_t highest;
-};
+static const uint32_t restore_kinds = JOURNAL_KIND_BIT(JOURNAL_DECISION) |
+                                      JOURNAL_KIND_BIT(JOURNAL_ACT) |
+                                      JOURNAL_KIND_BIT(JOURNAL_HIT) | JOURNAL_KINDS_UNKNOWN;
 
 static uint64_t id_of(const json_t *body, const char *key)
 {
@@ -24,33 +20,32 @@ static uint64_t id_of(const json_t *body, const char *key)
     return value > 0 ? (uint64_t)value : 0;
 }
 
-static void note_id(struct restore *r, uint64_t id)
+static void note_id(struct open_holds *open, uint64_t id)
 {
-    if (id > r->highest) {
-        r->highest = id;
+    if (id > open->highest) {
+        open->highest = id;
     }
 }
 
-static struct lane_restore_event *find_hold(struct restore *r, uint64_t lane, uint64_t id)
+struct open_hold *open_holds_find(struct open_holds *open, uint8_t lane, uint64_t id)
 {
-    for (size_t i = 0; i < r->count; i++) {
-        if (r->holds[i].hold == id && r->lanes[i] == lane) {
-            return &r->holds[i];
+    for (size_t i = 0; i < open->count; i++) {
+        if (open->holds[i].event.hold == id && open->holds[i].lane == lane) {
+            return &open->holds[i];
         }
     }
     return NULL;
 }
 
-static void drop_hold(struct restore *r, uint64_t lane, uint64_t id)
+static void drop_hold(struct open_holds *open, uint8_t lane, uint64_t id)
 {
-    struct lane_restore_event *hold = find_hold(r, lane, id);
+    struct open_hold *hold = open_holds_find(open, lane, id);
     if (!hold) {
         return;
     }
-    size_t at = (size_t)(hold - r->holds);
-    r->count--;
-    memmove(&r->holds[at], &r->holds[at + 1], (r->count - at) * sizeof(r->holds[0]));
-    memmove(&r->lanes[at], &r->lanes[at + 1], r->count - at);
+    size_t at = (size_t)(hold - open->holds);
+    open->count--;
+    memmove(hold, hold + 1, (open->count - at) * sizeof(*hold));
 }
 
 static void fill_hits(const json_t *held, struct lane_restore_event *out)
@@ -65,84 +60,87 @@ static void fill_hits(const json_t *held, struct lane_restore_event *out)
     }
 }
 
-static int take_hold(struct restore *r, const json_t *body, bool active)
+int open_holds_take(struct open_holds *open, const json_t *body, bool active)
 {
     uint64_t id = id_of(body, "hold");
-    struct lane_restore_event *hold = find_hold(r, id_of(body, "lane"), id);
+    uint8_t lane = (uint8_t)id_of(body, "lane");
+    struct open_hold *hold = open_holds_find(open, lane, id);
     if (!hold) {
-        if (r->count == r->max) {
+        if (open->count == HOLDS_MAX) {
             return ERR_FULL;
         }
-        r->lanes[r->count] = (uint8_t)id_of(body, "lane");
-        hold = &r->holds[r->count++];
-        memset(hold, 0, sizeof(*hold));
-        hold->hold = id;
+        hold = &open->holds[open->count++];
+        *hold = (struct open_hold){.lane = lane, .verified = true, .event.hold = id};
     }
-    hold->active |= active;
-    hold->passage = id_of(body, "passage");
-    hold->priority = (uint8_t)id_of(body, "priority");
-    fill_hits(json_object_get(body, "held"), hold);
+    hold->on_record = true;
+    hold->event.active |= active;
+    hold->event.passage = id_of(body, "passage");
+    hold->event.priority = (uint8_t)id_of(body, "priority");
+    fill_hits(json_object_get(body, "held"), &hold->event);
     return 0;
 }
 
-static int take_body(struct restore *r, const json_t *body)
+/* A record of a kind this build does not know can make a hold, by the words known here, but ends
+ * none: who cannot read it all keeps the vehicle. */
+static int take_body(struct open_holds *open, const json_t *body, bool may_end)
 {
     const char *what = json_string_value(json_object_get(body, "what"));
     uint64_t hold = id_of(body, "hold");
-    note_id(r, id_of(body, "hit"));
-    note_id(r, id_of(body, "passage"));
-    note_id(r, hold);
+    note_id(open, id_of(body, "hit"));
+    note_id(open, id_of(body, "passage"));
+    note_id(open, hold);
     if (!what || hold == 0) {
         return 0;
     }
     if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_ACTIVE)) == 0 ||
         strcmp(what, lane_record_name(LANE_RECORD_HOLD_KEPT)) == 0) {
-        return take_hold(r, body, true);
+        return open_holds_take(open, body, true);
     }
     if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_WAITING)) == 0 ||
         strcmp(what, lane_record_name(LANE_RECORD_HOLD_JOINED)) == 0) {
-        return take_hold(r, body, false);
+        return open_holds_take(open, body, false);
     }
-    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_DROPPED)) == 0 ||
-        strcmp(what, lane_record_name(LANE_RECORD_HOLD_RELEASE)) == 0 ||
-        strcmp(what, lane_record_name(LANE_RECORD_HOLD_WITHDRAW)) == 0 ||
-        strcmp(what, lane_record_name(LANE_RECORD_HOLD_ENDED)) == 0) {
-        drop_hold(r, id_of(body, "lane"), hold);
+    if (may_end && (strcmp(what, lane_record_name(LANE_RECORD_HOLD_DROPPED)) == 0 ||
+                    strcmp(what, lane_record_name(LANE_RECORD_HOLD_RELEASE)) == 0 ||
+                    strcmp(what, lane_record_name(LANE_RECORD_HOLD_WITHDRAW)) == 0 ||
+                    strcmp(what, lane_record_name(LANE_RECORD_HOLD_ENDED)) == 0)) {
+        drop_hold(open, (uint8_t)id_of(body, "lane"), hold);
     }
     return 0;
 }
 
-static int take_record(void *ctx, const struct journal_record *record)
+int open_holds_apply(struct open_holds *open, const struct journal_record *record)
 {
     json_t *body = NULL;
-    if (!record->has_body || json_parse(record->body, record->body_size, &body, NULL) != 0) {
+    if ((restore_kinds & JOURNAL_KIND_BIT(record->header.kind)) == 0 || !record->has_body ||
+        json_parse(record->body, record->body_size, &body, NULL) != 0) {
         return 0; /* past its retention: then no hold hangs on it */
     }
-    int result = take_body(ctx, body);
+    int result = take_body(open, body, journal_kind_name(record->header.kind) != NULL);
     json_decref(body);
     return result;
 }
 
-int restore_find(const char *journal_dir, struct lane_restore_event *holds, uint8_t *lanes,
-                 size_t max, size_t *out_count, uint64_t *out_highest, struct err_text *err)
+static int take_record(void *ctx, const struct journal_record *record)
 {
-    struct restore restore = {.holds = holds, .lanes = lanes, .max = max};
+    return open_holds_apply(ctx, record);
+}
+
+int restore_find(const char *journal_dir, struct open_holds *open, struct err_text *err)
+{
     struct journal_reader *reader = NULL;
-    uint32_t kinds = JOURNAL_KIND_BIT(JOURNAL_DECISION) | JOURNAL_KIND_BIT(JOURNAL_ACT) |
-                     JOURNAL_KIND_BIT(JOURNAL_HIT);
     uint64_t after = 0;
     uint64_t last = 0;
     int result = journal_reader_open(journal_dir, &reader, err);
     while (result == 0) {
-        result = journal_reader_read(reader, after, kinds, JOURNAL_READ_MAX, take_record, &restore,
-                                     &last, err);
+        result = journal_reader_read(reader, after, restore_kinds, JOURNAL_READ_MAX, take_record,
+                                     open, &last, err);
         if (last == after) {
             break;
         }
         after = last;
     }
     journal_reader_close(reader);
-    *out_count = restore.count;
-    *out_highest = restore.highest;
-    return result == ERR_FULL ? err_set(err, ERR_FULL, "more than %zu open holds", max) : result;
+    return result == ERR_FULL ? err_set(err, ERR_FULL, "more than %d open holds", HOLDS_MAX)
+                              : result;
 }

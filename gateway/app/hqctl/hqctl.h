@@ -64,6 +64,8 @@ int hqctl_fail_config(const struct hqctl *h, int rc, const struct err_text *err)
 /* Prints one object as a line and frees it; NULL says there was no memory. Returns EXIT_OK, or
  * EXIT_RUN when standard output is broken. */
 int hqctl_print(json_t *value);
+/* The same with one member more, whose reference is taken over. */
+int hqctl_print_with(json_t *value, const char *name, json_t *member);
 /* EXIT_OK when all of standard output so far was written; EXIT_RUN after saying that it was not. */
 int hqctl_written(void);
 /* One line for a person, its end added. What hqd, a box or a file said may stand in it: control

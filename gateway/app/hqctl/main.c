@@ -243,6 +243,15 @@ int hqctl_print(json_t *value)
     return good ? EXIT_OK : say_not_written();
 }
 
+int hqctl_print_with(json_t *value, const char *name, json_t *member)
+{
+    if (json_object_set_new(value, name, member) != 0) {
+        json_decref(value);
+        value = NULL;
+    }
+    return hqctl_print(value);
+}
+
 void hqctl_line(FILE *to, const char *fmt, ...)
 {
     char *text = NULL;

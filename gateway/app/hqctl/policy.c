@@ -7,21 +7,11 @@
 #include <string.h>
 
 #include "gateway/app/hqctl/policy_file.h"
-#include "gateway/app/hqctl/wanted_files.h"
+#include "gateway/app/hqctl/signed_file.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/file.h"
 
 enum { NOT_GIVEN = -1 };
-
-/* Adds a member and prints the object. */
-static int print_with(json_t *value, const char *name, json_t *member)
-{
-    if (!value || json_object_set_new(value, name, member) != 0) {
-        json_decref(value);
-        value = NULL;
-    }
-    return hqctl_print(value);
-}
 
 /* ---- draft ---- */
 
@@ -77,8 +67,8 @@ static int say_draft(const struct hqctl *h, const char *out, struct policy_file 
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
     if (h->json)
-        return print_with(policy_json(&file->policy, &file->envelope, NULL), "file",
-                          json_string(out));
+        return hqctl_print_with(policy_json(&file->policy, &file->envelope, NULL), "file",
+                                json_string(out));
     policy_show(stdout, &file->policy, &file->envelope, NULL);
     printf("Draft: %s. Two clerks sign it: hqctl match policy sign %s\n", out, out);
     return EXIT_OK;
@@ -148,16 +138,17 @@ int hqctl_policy_draft(struct hqctl *h, int argc, char **argv)
 
 /* ---- sign ---- */
 
-static int sign_policy(const struct hqctl *h, struct policy_file *file, const char *key_path,
-                       const struct keyset *set, struct err_text *err)
+static int sign_policy(const struct hqctl *h, struct policy_file *file,
+                       const struct signed_file_args *args, struct err_text *err)
 {
     struct sign_key *key = NULL;
-    policy_show(hqctl_talk(h), &file->policy, &file->envelope, set);
-    int rc = wanted_signer_open(h, key_path, set, file->policy.time, &file->envelope, &key, err);
+    policy_show(hqctl_talk(h), &file->policy, &file->envelope, args->set);
+    int rc = signed_file_open_key(h, args->key, args->set, file->policy.time, &file->envelope, &key,
+                                  err);
     if (rc == 0) {
         rc = envelope_sign(&file->envelope, key);
         if (rc != 0)
-            (void)err_set(err, rc, "%s: %s", key_path,
+            (void)err_set(err, rc, "%s: %s", args->key,
                           rc == ERR_CONFLICT ? "this key has signed it already"
                                              : err_name(rc)); /* told with rc */
     }
@@ -165,68 +156,47 @@ static int sign_policy(const struct hqctl *h, struct policy_file *file, const ch
     return rc;
 }
 
-static int say_signed(const struct hqctl *h, const char *out, const struct policy_file *file,
-                      const struct keyset *set)
+static int say_signed(const struct hqctl *h, const struct signed_file_args *args,
+                      const struct policy_file *file)
 {
-    int count = file->envelope.signature_count;
     if (h->json)
-        return print_with(policy_json(&file->policy, &file->envelope, set), "file",
-                          json_string(out));
-    wanted_signed_tell(out, count, MATCH_POLICY_CLERKS, "match policy");
+        return hqctl_print_with(policy_json(&file->policy, &file->envelope, args->set), "file",
+                                json_string(args->out));
+    signed_file_tell(args->out, file->envelope.signature_count, MATCH_POLICY_CLERKS,
+                     "match policy");
     return EXIT_OK;
 }
 
-static int sign_file(const struct hqctl *h, const char *path, const char *key, const char *out,
-                     const struct keyset *set)
+static int sign_file(const struct hqctl *h, const struct signed_file_args *args)
 {
     struct err_text err = {""};
     struct policy_file file;
-    int rc = policy_file_open(path, &file, &err);
+    int rc = policy_file_open(args->path, &file, &err);
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
     rc = policy_file_compose(&file, clock_wall(&clock_system), &err);
     if (rc == 0)
-        rc = sign_policy(h, &file, key, set, &err);
+        rc = sign_policy(h, &file, args, &err);
     if (rc == 0)
-        rc = policy_file_save(out, &file, &err);
-    int status = rc == 0 ? say_signed(h, out, &file, set) : hqctl_fail(h, rc, &err);
+        rc = policy_file_save(args->out, &file, &err);
+    int status = rc == 0 ? say_signed(h, args, &file) : hqctl_fail(h, rc, &err);
     policy_file_close(&file);
     return status;
 }
 
 int hqctl_policy_sign(struct hqctl *h, int argc, char **argv)
 {
-    struct err_text err = {""};
-    struct keyset *set = NULL;
-    const char *path = NULL;
-    const char *key = NULL;
-    const char *out = NULL;
-    const char *keyset = NULL;
-    const char *roots = NULL;
-    const struct arg_option options[] = {
-        ARG_OPTION_TEXT_NEEDED("key", "FILE", &key, "The clerk's list key, clerks/NAME.key.pem."),
-        ARG_OPTION_TEXT("out", "FILE", &out,
-                        "Where the signed policy goes. Default: FILE itself, so that one file "
-                        "goes from hand to hand."),
-        ARG_OPTION_TEXT("keyset", "FILE", &keyset,
-                        "The key set, to name the clerks and refuse a key that is none; with "
-                        "--roots, or --dir for both."),
-        ARG_OPTION_TEXT("roots", "FOLDER", &roots, "The root public keys, *.pem."),
-        HQCTL_PASSPHRASE_FD(h, "the key's")};
-    struct arg_spec spec = {
-        .text = "DESCRIPTION\n"
-                "  Shows what is signed, then asks for the passphrase. The first signature dates "
-                "the\n  policy; a second clerk runs the same command on the same file. Needs no "
-                "network.\n  gateway/signed/README.md shows how stock openssl checks a "
-                "signature.\n",
-        ARG_OPTIONS(options),
-        ARG_OPERANDS("FILE", 1, &path)};
-    int status = hqctl_parse(h, argc, argv, &spec);
+    static const char text[] =
+        "DESCRIPTION\n"
+        "  Shows what is signed, then asks for the passphrase. The first signature dates the\n"
+        "  policy; a second clerk runs the same command on the same file. Needs no network.\n"
+        "  gateway/signed/README.md shows how stock openssl checks a signature.\n";
+    struct signed_file_args args;
+    int status = signed_file_sign_args(h, argc, argv, text, &args);
     if (status >= 0)
         return status;
-    int rc = wanted_keyset_load(h, keyset, roots, &set, &err);
-    status = rc == 0 ? sign_file(h, path, key, out ? out : path, set) : hqctl_fail(h, rc, &err);
-    free(set);
+    status = sign_file(h, &args);
+    free(args.set);
     return status;
 }
 
@@ -257,8 +227,8 @@ static int show_file(const struct hqctl *h, struct policy_file *file, const stru
     if (rc == 0 && !was_draft)
         rc = verify(file, set, &err);
     if (h->json && rc == 0)
-        return print_with(policy_json(&file->policy, &file->envelope, set), "verified",
-                          json_boolean(set && !was_draft));
+        return hqctl_print_with(policy_json(&file->policy, &file->envelope, set), "verified",
+                                json_boolean(set && !was_draft));
     if (!file->is_draft)
         policy_show(hqctl_talk(h), &file->policy, &file->envelope, set);
     if (rc != 0)
@@ -281,35 +251,22 @@ static int open_for_show(struct hqctl *h, const char *path, struct policy_file *
 
 int hqctl_policy_show(struct hqctl *h, int argc, char **argv)
 {
-    struct err_text err = {""};
+    static const char text[] =
+        "DESCRIPTION\n"
+        "  Without FILE the policy in force, as hqd has it. With a key set, verifies it exactly "
+        "as\n"
+        "  a checkpoint does before it takes it: status 1 when it would refuse.\n";
     struct policy_file file = {.is_draft = false};
-    struct keyset *set = NULL;
-    const char *path = NULL;
-    const char *keyset = NULL;
-    const char *roots = NULL;
-    const struct arg_option options[] = {
-        ARG_OPTION_TEXT("keyset", "FILE", &keyset,
-                        "The key set to verify against; with --roots, or --dir for both."),
-        ARG_OPTION_TEXT("roots", "FOLDER", &roots, "The root public keys, *.pem.")};
-    struct arg_spec spec = {
-        .text = "DESCRIPTION\n"
-                "  Without FILE the policy in force, as hqd has it. With a key set, "
-                "verifies it exactly as\n  a checkpoint does before it takes it: "
-                "status 1 when it would refuse.\n",
-        ARG_OPTIONS(options),
-        .operands = "[FILE]",
-        .operands_max = 1,
-        .operand = &path};
-    int status = hqctl_parse(h, argc, argv, &spec);
+    struct signed_file_args args;
+    int status = signed_file_show_args(h, argc, argv, text, "[FILE]", &args);
     if (status >= 0)
         return status;
-    int rc = wanted_keyset_load(h, keyset, roots, &set, &err);
-    status = rc == 0 ? open_for_show(h, path, &file) : hqctl_fail(h, rc, &err);
+    status = open_for_show(h, args.path, &file);
     if (status == 0) {
-        status = show_file(h, &file, set);
+        status = show_file(h, &file, args.set);
         policy_file_close(&file);
     }
-    free(set);
+    free(args.set);
     return status;
 }
 
@@ -323,7 +280,7 @@ static int explain_conflict(struct hqctl *h, uint64_t version, const struct hq_a
     struct hq_answer answer;
     long long held = (long long)hqctl_number_of(refusal->value, "version");
     if (hq_client_get(&h->client, POLICY_PATH, &answer, NULL) == 0)
-        wanted_signers_name(h, answer.value, names, sizeof(names));
+        signed_file_name_signers(h, answer.value, names, sizeof(names));
     hq_answer_fini(&answer);
     return err_set(err, ERR_CONFLICT,
                    "version %" PRIu64 " does not follow the policy in force, version %lld%s%s: run "
@@ -369,15 +326,9 @@ int hqctl_policy_publish(struct hqctl *h, int argc, char **argv)
     int rc = policy_file_open(path, &file, &err);
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
-    if (file.is_draft) {
-        (void)err_set(&err, ERR_DENIED, "%s: is not signed yet: 'hqctl match policy sign' first",
-                      path); /* told below */
-        status = hqctl_fail(h, ERR_DENIED, &err);
-    } else {
-        status = hqctl_connect(h);
-        if (status == 0)
-            status = publish(h, &file);
-    }
+    status = signed_file_connect(h, path, file.is_draft, "match policy");
+    if (status == 0)
+        status = publish(h, &file);
     policy_file_close(&file);
     return status;
 }

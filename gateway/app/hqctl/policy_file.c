@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/app/hqctl/wanted_files.h"
+#include "gateway/app/hqctl/signed_file.h"
 #include "gateway/base/file.h"
 #include "gateway/match/strictness.h"
 
@@ -81,7 +81,7 @@ int policy_file_save(const char *path, const struct policy_file *file, struct er
     int rc = file->is_draft ? policy_draft_write(&file->draft, &text, &size)
                             : envelope_write(&file->envelope, &text, &size);
     if (rc == 0)
-        rc = wanted_file_save(path, text, size, !file->is_draft, err);
+        rc = signed_file_save(path, text, size, !file->is_draft, err);
     free(text);
     return rc;
 }
@@ -157,7 +157,6 @@ void policy_show(FILE *to, const struct match_policy *policy, const struct envel
                  const struct keyset *keyset)
 {
     char time[WALL_TEXT_SIZE];
-    char name[HASH_TEXT_SIZE];
     wall_format(policy->time, time);
     hqctl_line(to, "Match policy version %" PRIu64 " of fleet %s, dated %s:", policy->version,
                policy->fleet, time);
@@ -177,9 +176,7 @@ void policy_show(FILE *to, const struct match_policy *policy, const struct envel
                    policy->look_alike_max);
     if (policy->channel_count == 0)
         hqctl_line(to, "  no channel: matches are told by the look-alike rule alone");
-    for (int i = 0; i < envelope->signature_count; i++)
-        hqctl_line(to, "Signed by %s",
-                   wanted_holder_of(keyset, envelope->signatures[i].key_id, name));
+    signed_file_show_signers(to, envelope, keyset);
     fprintf(to, "Needs two different clerks.\n");
 }
 
@@ -204,9 +201,7 @@ json_t *policy_json(const struct match_policy *policy, const struct envelope *en
 {
     char time[WALL_TEXT_SIZE];
     char hash[HASH_TEXT_SIZE];
-    char name[HASH_TEXT_SIZE];
     json_t *channels = json_array();
-    json_t *signers = json_array();
     wall_format(policy->time, time);
     hash_format(policy->hash, hash);
     for (size_t i = 0; i < policy->channel_count; i++)
@@ -216,14 +211,10 @@ json_t *policy_json(const struct match_policy *policy, const struct envelope *en
                 "{s:s,s:I,s:o}", "alphabet", policy->channels[i].alphabet, "bytes",
                 (json_int_t)policy->channels[i].size_bytes, "told",
                 told_json(policy, &policy->channels[i]))); /* without memory the row is missing */
-    for (int i = 0; i < envelope->signature_count; i++)
-        (void)json_array_append_new(
-            signers,
-            json_string(wanted_holder_of(keyset, envelope->signatures[i].key_id, name))); /* same */
     return json_pack("{s:I,s:s,s:s,s:s,s:I,s:I,s:I,s:o,s:o,s:i}", "version",
                      (json_int_t)policy->version, "fleet", policy->fleet, "time", time, "hash",
                      hash, "false_alerts", (json_int_t)policy->false_alerts, "look_alike",
                      (json_int_t)policy->look_alike_max, "traffic", (json_int_t)policy->traffic,
-                     "channels", channels, "signed_by", signers, "clerks_needed",
-                     MATCH_POLICY_CLERKS);
+                     "channels", channels, "signed_by", signed_file_signers_json(envelope, keyset),
+                     "clerks_needed", MATCH_POLICY_CLERKS);
 }

@@ -17,15 +17,9 @@ static int say_signed(const struct hqctl *h, const char *out, const struct batch
 {
     int count = batches->envelopes[0].signature_count;
     int needed = batch_file_needs_two(batches) ? 2 : 1;
-    if (h->json) {
-        json_t *value = wanted_batches_json(batches, set);
-        if (value && json_object_set_new(value, "file", json_string(out)) != 0) {
-            json_decref(value);
-            value = NULL;
-        }
-        return hqctl_print(value);
-    }
-    wanted_signed_tell(out, count, needed, "wanted");
+    if (h->json)
+        return hqctl_print_with(wanted_batches_json(batches, set), "file", json_string(out));
+    signed_file_tell(out, count, needed, "wanted");
     return EXIT_OK;
 }
 
@@ -39,36 +33,35 @@ static int take_batches(struct wanted_file *file, struct batch_file *out, struct
     return 0;
 }
 
-static int sign_batches(const struct hqctl *h, const char *key_path, const char *out,
-                        struct batch_file *batches, const struct keyset *set, struct err_text *err)
+static int sign_batches(const struct hqctl *h, const struct signed_file_args *args,
+                        struct batch_file *batches, struct err_text *err)
 {
     struct sign_key *key = NULL;
-    wanted_batches_show(hqctl_talk(h), batches, set);
-    int rc = wanted_signer_open(h, key_path, set, batches->batches[0].time, &batches->envelopes[0],
-                                &key, err);
+    wanted_batches_show(hqctl_talk(h), batches, args->set);
+    int rc = signed_file_open_key(h, args->key, args->set, batches->batches[0].time,
+                                  &batches->envelopes[0], &key, err);
     if (rc == 0)
         rc = batch_file_sign(batches, key, err);
     if (rc == 0)
-        rc = wanted_batches_save(out, batches, err);
+        rc = wanted_batches_save(args->out, batches, err);
     sign_key_free(key);
     return rc;
 }
 
-static int sign_file(const struct hqctl *h, const char *path, const char *key_path, const char *out,
-                     const struct keyset *set)
+static int sign_file(const struct hqctl *h, const struct signed_file_args *args)
 {
     struct err_text err = {""};
     struct wanted_file file;
     struct batch_file batches = {0};
-    int rc = wanted_file_open(path, &file, &err);
+    int rc = wanted_file_open(args->path, &file, &err);
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
     rc = take_batches(&file, &batches, &err);
     if (rc != 0)
-        rc = err_prefix(&err, rc, "%s", path);
+        rc = err_prefix(&err, rc, "%s", args->path);
     else
-        rc = sign_batches(h, key_path, out, &batches, set, &err);
-    int status = rc == 0 ? say_signed(h, out, &batches, set) : hqctl_fail(h, rc, &err);
+        rc = sign_batches(h, args, &batches, &err);
+    int status = rc == 0 ? say_signed(h, args->out, &batches, args->set) : hqctl_fail(h, rc, &err);
     batch_file_fini(&batches);
     wanted_file_close(&file);
     return status;
@@ -76,40 +69,18 @@ static int sign_file(const struct hqctl *h, const char *path, const char *key_pa
 
 int hqctl_wanted_sign(struct hqctl *h, int argc, char **argv)
 {
-    struct err_text err = {""};
-    struct keyset *set = NULL;
-    const char *path = NULL;
-    const char *key = NULL;
-    const char *out = NULL;
-    const char *keyset = NULL;
-    const char *roots = NULL;
-    const struct arg_option options[] = {
-        ARG_OPTION_TEXT_NEEDED("key", "FILE", &key, "The clerk's list key, clerks/NAME.key.pem."),
-        ARG_OPTION_TEXT(
-            "out", "FILE", &out,
-            "Where the signed batches go. Default: FILE itself, so that one file goes from "
-            "hand to hand."),
-        ARG_OPTION_TEXT(
-            "keyset", "FILE", &keyset,
-            "The key set, to name the clerks and refuse a key that is none; with --roots, or "
-            "--dir for both."),
-        ARG_OPTION_TEXT("roots", "FOLDER", &roots, "The root public keys, *.pem."),
-        HQCTL_PASSPHRASE_FD(h, "the key's")};
-    struct arg_spec spec = {
-        .text = "DESCRIPTION\n"
-                "  Shows what is signed: counts, every entry of priority 1, each entry of a small "
-                "draft;\n  then asks for the passphrase. The first signature turns the draft into "
-                "batches dated now;\n  a second clerk runs the same command on the same file. "
-                "Needs no network.\n  With stock openssl: gateway/hqctl/README.md shows how to "
-                "check a signature by hand.\n",
-        ARG_OPTIONS(options),
-        ARG_OPERANDS("FILE", 1, &path)};
-    int status = hqctl_parse(h, argc, argv, &spec);
+    static const char text[] =
+        "DESCRIPTION\n"
+        "  Shows what is signed: counts, every entry of priority 1, each entry of a small draft;\n"
+        "  then asks for the passphrase. The first signature turns the draft into batches dated "
+        "now;\n  a second clerk runs the same command on the same file. Needs no network.\n"
+        "  With stock openssl: gateway/hqctl/README.md shows how to check a signature by hand.\n";
+    struct signed_file_args args;
+    int status = signed_file_sign_args(h, argc, argv, text, &args);
     if (status >= 0)
         return status;
-    int rc = wanted_keyset_load(h, keyset, roots, &set, &err);
-    status = rc == 0 ? sign_file(h, path, key, out ? out : path, set) : hqctl_fail(h, rc, &err);
-    free(set);
+    status = sign_file(h, &args);
+    free(args.set);
     return status;
 }
 
@@ -148,14 +119,9 @@ static int show_batches(const struct hqctl *h, const struct batch_file *batches,
 {
     struct err_text err = {""};
     int rc = set ? batch_file_verify(batches, set, &err) : 0;
-    if (h->json && rc == 0) {
-        json_t *value = wanted_batches_json(batches, set);
-        if (value && json_object_set_new(value, "verified", json_boolean(set != NULL)) != 0) {
-            json_decref(value);
-            value = NULL;
-        }
-        return hqctl_print(value);
-    }
+    if (h->json && rc == 0)
+        return hqctl_print_with(wanted_batches_json(batches, set), "verified",
+                                json_boolean(set != NULL));
     wanted_batches_show(hqctl_talk(h), batches, set);
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
@@ -166,121 +132,46 @@ static int show_batches(const struct hqctl *h, const struct batch_file *batches,
 
 int hqctl_wanted_show(struct hqctl *h, int argc, char **argv)
 {
+    static const char text[] =
+        "DESCRIPTION\n"
+        "  With a key set, verifies signed batches exactly as a checkpoint does before it takes\n"
+        "  them, the two clerks of priority 1 included: status 1 when it would refuse.\n";
     struct err_text err = {""};
     struct wanted_file file;
-    struct keyset *set = NULL;
-    const char *path = NULL;
-    const char *keyset = NULL;
-    const char *roots = NULL;
-    const struct arg_option options[] = {
-        ARG_OPTION_TEXT("keyset", "FILE", &keyset,
-                        "The key set to verify against; with --roots, or --dir for both."),
-        ARG_OPTION_TEXT("roots", "FOLDER", &roots, "The root public keys, *.pem.")};
-    struct arg_spec spec = {.text = "DESCRIPTION\n"
-                                    "  With a key set, verifies signed batches exactly as a "
-                                    "checkpoint does before it takes\n  them, the two clerks of "
-                                    "priority 1 included: status 1 when it would refuse.\n",
-                            ARG_OPTIONS(options),
-                            ARG_OPERANDS("FILE", 1, &path)};
-    int status = hqctl_parse(h, argc, argv, &spec);
+    struct signed_file_args args;
+    int status = signed_file_show_args(h, argc, argv, text, "FILE", &args);
     if (status >= 0)
         return status;
-    int rc = wanted_keyset_load(h, keyset, roots, &set, &err);
-    if (rc == 0)
-        rc = wanted_file_open(path, &file, &err);
+    int rc = wanted_file_open(args.path, &file, &err);
     if (rc == 0) {
-        status = file.is_draft ? show_draft(h, &file.draft) : show_batches(h, &file.batches, set);
+        status =
+            file.is_draft ? show_draft(h, &file.draft) : show_batches(h, &file.batches, args.set);
         wanted_file_close(&file);
     } else {
         status = hqctl_fail(h, rc, &err);
     }
-    free(set);
+    free(args.set);
     return status;
 }
 
 /* ---- publish ---- */
 
-static void name_signers(const json_t *envelope, const json_t *keys, char *out, size_t size)
-{
-    const json_t *signature;
-    const json_t *key;
-    size_t i;
-    size_t k;
-    size_t used = 0;
-    out[0] = '\0';
-    json_array_foreach(json_object_get(envelope, "signatures"), i, signature)
-    {
-        const char *id = hqctl_text_of(signature, "key");
-        const char *name = id;
-        json_array_foreach(keys, k, key)
-        {
-            if (strcmp(hqctl_text_of(key, "id"), id) == 0)
-                name = hqctl_text_of(key, "holder");
-        }
-        int more = snprintf(out + used, size - used, "%s%s", i ? ", " : "", name);
-        used += more > 0 && (size_t)more < size - used ? (size_t)more : 0;
-    }
-}
-
-/* The keys of hqd's key set; new reference, NULL when it cannot be had. */
-static json_t *get_keys(struct hqctl *h)
-{
-    struct hq_answer answer;
-    struct envelope envelope = {0};
-    json_t *payload = NULL;
-    json_t *keys = NULL;
-    if (hq_client_get(&h->client, "/v1/keyset", &answer, NULL) == 0 &&
-        envelope_parse(answer.text, answer.size, &envelope, NULL) == 0 &&
-        json_parse((const char *)envelope.payload, envelope.payload_size, &payload, NULL) == 0)
-        keys = json_incref(json_object_get(payload, "keys"));
-    json_decref(payload);
-    envelope_fini(&envelope);
-    hq_answer_fini(&answer);
-    return keys;
-}
-
-void wanted_signers_name(struct hqctl *h, const json_t *envelope, char *out, size_t size)
-{
-    json_t *keys = get_keys(h);
-    name_signers(envelope, keys, out, size);
-    json_decref(keys);
-}
-
 /* Who published the revision we wanted: behind the error. */
 static int explain_conflict(struct hqctl *h, const struct batch *batch, const char *path,
                             const struct hq_answer *refusal, struct err_text *err)
 {
-    char query[96];
     char names[256] = "";
     struct hq_answer answer;
     const json_t *head = json_object_get(refusal->value, "head");
-    (void)snprintf(query, sizeof(query), "/v1/list/batches?after=%" PRIu64 "&limit=1",
-                   batch->revision - 1); /* fits */
-    if (hq_client_get(&h->client, query, &answer, NULL) == 0)
-        wanted_signers_name(
-            h,
-            json_object_get(json_array_get(json_object_get(answer.value, "batches"), 0),
-                            "envelope"),
-            names, sizeof(names));
+    const json_t *row = wanted_batch_get(h, batch->revision, &answer);
+    if (row)
+        signed_file_name_signers(h, json_object_get(row, "envelope"), names, sizeof(names));
     hq_answer_fini(&answer);
     return err_set(err, ERR_CONFLICT,
                    "revision %" PRIu64 " was published before yours%s%s (the list is at %lld since "
                    "%s): run 'hqctl wanted rebase %.160s', then sign it again",
                    batch->revision, names[0] ? ", signed by " : "", names,
                    (long long)hqctl_number_of(head, "revision"), hqctl_text_of(head, "time"), path);
-}
-
-/* The first batch not yet on the list: a broken publish goes on where it ended. */
-static size_t first_missing(struct hqctl *h, const struct batch_file *batches)
-{
-    struct draft_head head;
-    if (batches->count < 2 || wanted_head_get(h, &head, NULL) != 0)
-        return 0;
-    for (size_t i = 0; i + 1 < batches->count; i++)
-        if (batches->batches[i].revision == head.list.revision &&
-            memcmp(batches->batches[i].hash, head.list.hash, HASH_SIZE) == 0)
-            return i + 1;
-    return 0;
 }
 
 static int publish_one(struct hqctl *h, const struct batch_file *batches, size_t index,
@@ -302,8 +193,14 @@ static int publish_one(struct hqctl *h, const struct batch_file *batches, size_t
 static int publish(struct hqctl *h, const char *path, const struct batch_file *batches)
 {
     struct err_text err = {""};
-    for (size_t i = first_missing(h, batches); i < batches->count; i++) {
-        int rc = publish_one(h, batches, i, path, &err);
+    int rc = batch_file_check_crowds(batches, &err); /* else some of them would be published */
+    if (rc != 0)
+        return hqctl_fail(h, rc, &err);
+    size_t first = batches->count > 1 ? wanted_batches_published(h, batches) : 0;
+    if (first == batches->count)
+        first--; /* hqd says that nothing changes */
+    for (size_t i = first; i < batches->count; i++) {
+        rc = publish_one(h, batches, i, path, &err);
         if (rc != 0)
             return hqctl_fail(h, rc, &err);
         if (batches->count > 1)
@@ -337,15 +234,9 @@ int hqctl_wanted_publish(struct hqctl *h, int argc, char **argv)
     int rc = wanted_file_open(path, &file, &err);
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
-    if (file.is_draft) {
-        (void)err_set(&err, ERR_DENIED, "%s: is not signed yet: 'hqctl wanted sign' first",
-                      path); /* told below */
-        status = hqctl_fail(h, ERR_DENIED, &err);
-    } else {
-        status = hqctl_connect(h);
-        if (status == 0)
-            status = publish(h, path, &file.batches);
-    }
+    status = signed_file_connect(h, path, file.is_draft, "wanted");
+    if (status == 0)
+        status = publish(h, path, &file.batches);
     wanted_file_close(&file);
     return status;
 }

@@ -300,7 +300,7 @@ static int finish(struct building *b, const struct asked *asked, bool *out_publi
         rc = envelope_write(&manifest, &text, &size);
     *out_published = !asked->out;
     if (rc == 0)
-        rc = asked->out ? wanted_file_save(asked->out, text, size, false, b->err)
+        rc = asked->out ? signed_file_save(asked->out, text, size, false, b->err)
                         : publish_manifest(b, text, size);
     free(text);
     envelope_fini(&manifest);

@@ -315,6 +315,17 @@ int hqctl_wanted_withdraw(struct hqctl *h, int argc, char **argv)
 
 /* ---- rebase ---- */
 
+/* The draft that signed batches were made from, without those that are on the list already. */
+static int draft_again(struct hqctl *h, struct batch_file *batches, struct draft *out,
+                       struct err_text *err)
+{
+    size_t published = wanted_batches_published(h, batches);
+    if (published == batches->count)
+        return err_set(err, ERR_CONFLICT, "all of it is on the list already");
+    batch_file_drop(batches, published);
+    return batch_file_to_draft(batches, out, err);
+}
+
 static int rebase(struct hqctl *h, const char *path, const char *out)
 {
     struct err_text err = {""};
@@ -329,7 +340,7 @@ static int rebase(struct hqctl *h, const char *path, const char *out)
                                .added = json_incref(file.draft.added),
                                .withdrawn = json_incref(file.draft.withdrawn)};
     else
-        rc = batch_file_to_draft(&file.batches, &draft, &err);
+        rc = draft_again(h, &file.batches, &draft, &err);
     (void)snprintf(draft.source, sizeof(draft.source), "%s",
                    file.is_draft ? file.draft.source : path); /* shown only */
     if (rc == 0)
@@ -360,7 +371,8 @@ int hqctl_wanted_rebase(struct hqctl *h, int argc, char **argv)
                                     "  After another clerk published first: FILE, a draft or "
                                     "signed batches, becomes a draft\n  that follows the newest "
                                     "revision, with new ids. Signatures are gone with it: they\n"
-                                    "  spoke for another place in the list.\n",
+                                    "  spoke for another place in the list. Batches that were "
+                                    "published are left out.\n",
                             ARG_OPTIONS(options),
                             ARG_OPERANDS("FILE", 1, &path)};
     int status = hqctl_open(h, argc, argv, &spec);

@@ -7,11 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "gateway/base/file.h"
 #include "gateway/base/json.h"
-#include "gateway/hqctl/key_store.h"
 
 enum { SHOWN_SMALL = 20, SHOWN_TOP_MAX = 200, HEAD_FILE_MAX = 1 << 20 };
 
@@ -49,15 +47,6 @@ void wanted_file_close(struct wanted_file *file)
     batch_file_fini(&file->batches);
 }
 
-int wanted_file_save(const char *path, const char *text, size_t size, bool replace,
-                     struct err_text *err)
-{
-    if (!replace && access(path, F_OK) == 0)
-        return err_set(err, ERR_CONFLICT, "%s: is there already; remove it or choose another --out",
-                       path);
-    return file_write_atomic(path, text, size, 0600, err);
-}
-
 int wanted_draft_save(const char *path, const struct draft *draft, bool replace,
                       struct err_text *err)
 {
@@ -65,7 +54,7 @@ int wanted_draft_save(const char *path, const struct draft *draft, bool replace,
     size_t size = 0;
     int rc = draft_write(draft, &text, &size);
     if (rc == 0)
-        rc = wanted_file_save(path, text, size, replace, err);
+        rc = signed_file_save(path, text, size, replace, err);
     free(text);
     return rc;
 }
@@ -76,7 +65,7 @@ int wanted_batches_save(const char *path, const struct batch_file *batches, stru
     size_t size = 0;
     int rc = batch_file_write(batches, &text, &size);
     if (rc == 0)
-        rc = wanted_file_save(path, text, size, true, err);
+        rc = signed_file_save(path, text, size, true, err);
     free(text);
     return rc;
 }
@@ -132,73 +121,11 @@ static void show_batch(FILE *to, const struct batch *batch)
         fprintf(to, "  … and more of priority 1\n");
 }
 
-const char *wanted_holder_of(const struct keyset *keyset, const uint8_t id[KEY_ID_SIZE],
-                             char hash[HASH_TEXT_SIZE])
-{
-    const struct keyset_key *key = keyset ? keyset_find(keyset, KEY_ROLE_LIST, id) : NULL;
-    hash_format(id, hash);
-    return key ? key->holder : hash;
-}
-
-int wanted_signer_check(const struct keyset *set, const struct sign_key *key, struct wall_time time,
-                        const struct envelope *envelope, const char *path, struct err_text *err)
-{
-    const struct keyset_key *found = set ? keyset_find(set, KEY_ROLE_LIST, sign_key_id(key)) : NULL;
-    if (!set)
-        return 0;
-    if (!found)
-        return err_set(err, ERR_DENIED, "%s: is no clerk's list key in key set version %" PRIu64,
-                       path, set->version);
-    if (!keyset_key_valid(found, time)) {
-        char until[WALL_TEXT_SIZE];
-        wall_format(found->not_after, until);
-        return err_set(err, ERR_DENIED, "%s: key of clerk %s is valid until %s", path,
-                       found->holder, until);
-    }
-    for (int i = 0; i < envelope->signature_count; i++) {
-        const struct keyset_key *other =
-            keyset_find(set, KEY_ROLE_LIST, envelope->signatures[i].key_id);
-        if (other && strcmp(other->holder, found->holder) == 0)
-            return err_set(err, ERR_CONFLICT,
-                           "clerk %s has signed it already, expected another clerk", found->holder);
-    }
-    return 0;
-}
-
-int wanted_signer_open(const struct hqctl *h, const char *path, const struct keyset *set,
-                       struct wall_time time, const struct envelope *envelope,
-                       struct sign_key **out, struct err_text *err)
-{
-    const struct passphrase_source source = hqctl_passphrases(h);
-    struct sign_key *key = NULL;
-    (void)fflush(hqctl_talk(h)); /* before the passphrase is asked; a broken one shows later */
-    int rc = key_store_open(path, &source, path, &key, err);
-    if (rc == 0)
-        rc = wanted_signer_check(set, key, time, envelope, path, err);
-    if (rc != 0) {
-        sign_key_free(key);
-        return rc;
-    }
-    *out = key;
-    return 0;
-}
-
-void wanted_signed_tell(const char *file, int count, int needed, const char *command)
-{
-    bool more = count < needed;
-    printf("Signed: %s has %d signature%s of %d needed.\n%s: hqctl %s %s %s\n", file, count,
-           count == 1 ? "" : "s", needed, more ? "Another clerk signs it" : "Publish it", command,
-           more ? "sign" : "publish", file);
-}
-
 void wanted_batches_show(FILE *to, const struct batch_file *batches, const struct keyset *keyset)
 {
-    const struct envelope *first = &batches->envelopes[0];
-    char hash[HASH_TEXT_SIZE];
     for (size_t i = 0; i < batches->count; i++)
         show_batch(to, &batches->batches[i]);
-    for (int i = 0; i < first->signature_count; i++)
-        hqctl_line(to, "Signed by %s", wanted_holder_of(keyset, first->signatures[i].key_id, hash));
+    signed_file_show_signers(to, &batches->envelopes[0], keyset);
     fprintf(to, "Needs %s.\n",
             batch_file_needs_two(batches) ? "two different clerks (priority 1)" : "one clerk");
 }
@@ -206,8 +133,6 @@ void wanted_batches_show(FILE *to, const struct batch_file *batches, const struc
 json_t *wanted_batches_json(const struct batch_file *batches, const struct keyset *keyset)
 {
     json_t *rows = json_array();
-    json_t *signers = json_array();
-    const struct envelope *first = &batches->envelopes[0];
     char hash[HASH_TEXT_SIZE];
     for (size_t i = 0; i < batches->count; i++) {
         const struct batch *b = &batches->batches[i];
@@ -219,45 +144,12 @@ json_t *wanted_batches_json(const struct batch_file *batches, const struct keyse
                             (json_int_t)b->withdrawn_count, "priority_1",
                             (json_int_t)count_top(b))); /* without memory the row is missing */
     }
-    for (int i = 0; i < first->signature_count; i++)
-        (void)json_array_append_new(
-            signers,
-            json_string(wanted_holder_of(keyset, first->signatures[i].key_id, hash))); /* same */
-    return json_pack("{s:o,s:o,s:i}", "batches", rows, "signed_by", signers, "clerks_needed",
+    return json_pack("{s:o,s:o,s:i}", "batches", rows, "signed_by",
+                     signed_file_signers_json(&batches->envelopes[0], keyset), "clerks_needed",
                      batch_file_needs_two(batches) ? 2 : 1);
 }
 
-/* ---- key set and head ---- */
-
-int wanted_keyset_load(const struct hqctl *h, const char *keyset, const char *roots,
-                       struct keyset **out, struct err_text *err)
-{
-    char keyset_path[KEY_STORE_PATH_SIZE];
-    char roots_path[KEY_STORE_PATH_SIZE];
-    struct root_keys keys;
-    int rc = 0;
-    *out = NULL;
-    if (!keyset && !roots && !h->choice.folder)
-        return 0;
-    if ((!keyset || !roots) && !h->choice.folder)
-        return err_set(err, ERR_INVALID, "--keyset and --roots: expected both, or --dir");
-    if (!roots && (rc = key_store_path(roots_path, h->choice.folder, "roots", err)) != 0)
-        return rc;
-    if (!keyset && (rc = key_store_path(keyset_path, h->choice.folder, "keyset.json", err)) != 0)
-        return rc;
-    rc = key_store_read_roots(roots ? roots : roots_path, &keys, err);
-    struct keyset *set = calloc(1, sizeof(*set));
-    if (!set)
-        return ERR_NO_MEMORY;
-    if (rc == 0)
-        rc = key_store_read_keyset(keyset ? keyset : keyset_path, &keys, set, err);
-    if (rc != 0) {
-        free(set);
-        return rc;
-    }
-    *out = set;
-    return 0;
-}
+/* ---- head ---- */
 
 int wanted_head_get(struct hqctl *h, struct draft_head *out, struct err_text *err)
 {
@@ -283,4 +175,31 @@ int wanted_head_read(const char *path, struct draft_head *out, struct err_text *
     json_decref(value);
     free(text);
     return rc == 0 ? 0 : err_prefix(err, rc, "%s", path);
+}
+
+/* ---- what is published ---- */
+
+const json_t *wanted_batch_get(struct hqctl *h, uint64_t revision, struct hq_answer *answer)
+{
+    char query[96];
+    (void)snprintf(query, sizeof(query), "/v1/list/batches?after=%" PRIu64 "&limit=1",
+                   revision - 1); /* fits */
+    *answer = (struct hq_answer){0};
+    if (hq_client_get(&h->client, query, answer, NULL) != 0)
+        return NULL;
+    return json_array_get(json_object_get(answer->value, "batches"), 0);
+}
+
+size_t wanted_batches_published(struct hqctl *h, const struct batch_file *batches)
+{
+    size_t count = 0;
+    for (bool same = true; same && count < batches->count; count += same) {
+        char hash[HASH_TEXT_SIZE];
+        struct hq_answer answer;
+        hash_format(batches->batches[count].hash, hash);
+        const json_t *row = wanted_batch_get(h, batches->batches[count].revision, &answer);
+        same = row && strcmp(hqctl_text_of(row, "hash"), hash) == 0;
+        hq_answer_fini(&answer);
+    }
+    return count;
 }

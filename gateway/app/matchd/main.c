@@ -74,28 +74,17 @@ static int prepare(struct matchd *m, struct err_text *err)
     return result;
 }
 
-static int start(struct thread *t, const char *name, int priority,
-                 void (*run)(struct thread *, void *), struct matchd *m, struct err_text *err)
-{
-    struct thread_options options = {.name = name,
-                                     .core = -1,
-                                     .policy = priority ? THREAD_FIFO : THREAD_NORMAL,
-                                     .priority = priority};
-    int result = thread_start(t, &options, run, m);
-    return result == 0 ? 0 : err_set(err, result, "thread %s: cannot start", name);
-}
-
 static int start_threads(struct matchd *m, struct err_text *err)
 {
-    int result = start(&m->list_thread, "list", 0, matchd_list_run, m, err);
+    int result = service_thread_start(&m->list_thread, "list", 0, matchd_list_run, m, err);
     if (result == 0) {
-        result = start(&m->link_thread, "link", 20, matchd_link_run, m, err);
+        result = service_thread_start(&m->link_thread, "link", 20, matchd_link_run, m, err);
     }
     if (result == 0) {
-        result = start(&m->reads_thread, "reads", 20, matchd_reads_run, m, err);
+        result = service_thread_start(&m->reads_thread, "reads", 20, matchd_reads_run, m, err);
     }
     if (result == 0) {
-        result = start(&m->keeper_thread, "keeper", 0, matchd_keeper_run, m, err);
+        result = service_thread_start(&m->keeper_thread, "keeper", 0, matchd_keeper_run, m, err);
     }
     if (result == 0) {
         result = matchd_capturers_start(m, err);
@@ -159,8 +148,9 @@ static void on_dump(void *ctx)
     log_event(EVENT_PROGRAM_STARTED, "%s", text);
 }
 
-static int run(struct matchd *m, struct service *service, struct err_text *err)
+static int run(void *ctx, struct service *service, struct err_text *err)
 {
+    struct matchd *m = ctx;
     const struct service_hooks hooks = {.ctx = m, .dump = on_dump};
     struct thread *threads[THREADS_MAX];
     size_t thread_count = list_threads(m, threads);
@@ -193,7 +183,6 @@ int main(int argc, char **argv)
 {
     static struct matchd m;
     struct service_args args;
-    struct service service;
     struct err_text err = {{0}};
     int status = service_args_parse(argc, argv, &about, &args);
     if (status >= 0) {
@@ -215,14 +204,7 @@ int main(int argc, char **argv)
         destroy_all(&m);
         return status;
     }
-    result = service_open(&service, about.program, &err);
-    if (result == 0) {
-        result = run(&m, &service, &err);
-        service_close(&service);
-    }
-    if (result != 0) {
-        fprintf(stderr, "%s: %s\n", about.program, err.text);
-    }
+    status = service_serve(&about, run, &m);
     destroy_all(&m);
-    return result == 0 ? EXIT_OK : EXIT_RUN;
+    return status;
 }

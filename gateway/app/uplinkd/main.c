@@ -122,28 +122,21 @@ static int prepare(struct uplinkd *u, struct err_text *err)
     return rc == 0 ? uplinkd_store_open(u, err) : rc;
 }
 
-static int start(struct thread *t, const char *name, void (*run)(struct thread *, void *),
-                 struct uplinkd *u, struct err_text *err)
-{
-    struct thread_options options = {.name = name, .core = -1, .policy = THREAD_NORMAL};
-    int rc = thread_start(t, &options, run, u);
-    return rc == 0 ? 0 : err_set(err, rc, "thread %s: cannot start", name);
-}
-
 static int start_threads(struct uplinkd *u, struct err_text *err)
 {
-    int rc = start(&u->box_thread, "box", box_run, u, err);
+    int rc = service_thread_start(&u->box_thread, "box", 0, box_run, u, err);
     if (rc == 0)
-        rc = start(&u->records_thread, "records", records_run, u, err);
+        rc = service_thread_start(&u->records_thread, "records", 0, records_run, u, err);
     if (rc == 0)
-        rc = start(&u->urgent_thread, "urgent", urgent_run, u, err);
+        rc = service_thread_start(&u->urgent_thread, "urgent", 0, urgent_run, u, err);
     if (rc == 0)
-        rc = start(&u->inbox_thread, "inbox", uplinkd_inbox_run, u, err);
+        rc = service_thread_start(&u->inbox_thread, "inbox", 0, uplinkd_inbox_run, u, err);
     return rc;
 }
 
-static int run(struct uplinkd *u, struct service *service, struct err_text *err)
+static int run(void *ctx, struct service *service, struct err_text *err)
 {
+    struct uplinkd *u = ctx;
     const struct service_hooks hooks = {.ctx = u};
     struct thread *threads[THREADS_MAX] = {&u->box_thread, &u->records_thread, &u->urgent_thread,
                                            &u->inbox_thread};
@@ -167,20 +160,12 @@ static int run(struct uplinkd *u, struct service *service, struct err_text *err)
 
 static int serve(struct uplinkd *u)
 {
-    struct service service;
-    struct err_text err = {{0}};
     uplink_alarms_init(&u->alarms, uplinkd_report, u);
-    int rc = service_open(&service, about.program, &err);
-    if (rc == 0) {
-        rc = run(u, &service, &err);
-        service_close(&service);
-    }
-    if (rc != 0)
-        fprintf(stderr, "%s: %s\n", about.program, err.text);
+    int status = service_serve(&about, run, u);
     wanted_store_close(u->store);
     box_destroy(u->box);
     uplink_alarms_fini(&u->alarms);
-    return rc == 0 ? EXIT_OK : EXIT_RUN;
+    return status;
 }
 
 int main(int argc, char **argv)

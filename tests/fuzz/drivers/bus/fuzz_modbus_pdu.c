@@ -18,6 +18,7 @@ static uint16_t pair(const uint8_t *at)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const uint16_t values[MODBUS_REGISTERS_MAX] = {1, 0, 0xFFFF};
     uint8_t bytes[MODBUS_REQUEST_MAX];
     struct modbus_answer answer;
     struct modbus_answer before;
@@ -28,10 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                            .function = data[1],
                                            .address = pair(data + 2),
                                            .count = pair(data + 4),
-                                           .value = pair(data + 6)};
+                                           .value = pair(data + 6),
+                                           .mask = pair(data + 4),
+                                           .values = values};
     size_t written = modbus_request_write(&request, bytes);
     size_t expected = modbus_answer_size(&request);
     assert(written <= sizeof(bytes) && (written == 0) == (expected == 0));
+    assert(written == modbus_request_size(&request));
     if (written == 0)
         return 0;
     assert(expected <= MODBUS_ADU_MAX && bytes[0] == request.unit && bytes[1] == request.function);
@@ -39,8 +43,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     before = answer;
     const uint8_t *got = data + HEAD_SIZE;
     size -= HEAD_SIZE;
-    if (modbus_answer_read(&request, got, size, &answer, &err) == 0) {
+    int rc = modbus_answer_read(&request, got, size, &answer, &err);
+    if (rc == 0) {
         assert(size == expected && got[0] == request.unit && got[1] == request.function);
+    } else if (rc == ERR_DENIED) {
+        assert(err.text[0] && size == 3 && answer.exception == got[2] && answer.bits == 0);
     } else {
         assert(err.text[0] && memcmp(&answer, &before, sizeof(answer)) == 0);
     }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "gateway/hq/db.h"
+#include "gateway/match/crowd.h"
 
 static char folder[32];
 static char path[64];
@@ -130,6 +131,70 @@ static void another_programs_database_is_refused_untouched(void **state)
     assert_int_equal(unlink(other), 0);
 }
 
+/* A database as version 2 left it, then `sql`. */
+static void make_old(const char *file, const char *sql)
+{
+    static const char to_version_2[] = "DROP INDEX entries_of_crowd;"
+                                       "ALTER TABLE entries DROP COLUMN crowd;"
+                                       "PRAGMA user_version=2";
+    struct hq_db db;
+    sqlite3 *plain = NULL;
+    assert_int_equal(hq_db_open_sqlite(file, &db, NULL), 0);
+    hq_db_close(&db);
+    assert_int_equal(sqlite3_open(file, &plain), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(plain, to_version_2, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(plain, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(plain), SQLITE_OK);
+}
+
+/* Entries of version 2 know nothing of crowds: theirs are reckoned from their records. */
+static void a_database_of_version_2_is_brought_up(void **state)
+{
+    (void)state;
+    struct hq_db db;
+    struct err_text err = {""};
+    struct plate_text plate;
+    char old[80];
+    char sql[512];
+    int64_t number = 0;
+    /* id 5, 鲁H10345, from 0 until 1 ms, class any, other, priority 2, stop */
+    plate_encode("鲁H10345", strlen("鲁H10345"), PLATE_DASH_AUTO, &plate);
+    (void)snprintf(sql, sizeof(sql),
+                   "INSERT INTO entries VALUES(5, 1, x'0500000000000000%016llx"
+                   "00000000000000000100000000000000ffff0000020100000000000000000000"
+                   "00000000000000000000000000000000', x'7b7d')",
+                   (unsigned long long)__builtin_bswap64(plate.key)); /* fits */
+    (void)snprintf(old, sizeof(old), "%s/old2", folder);              /* fits */
+    make_old(old, sql);
+    assert_int_equal(hq_db_open_sqlite(old, &db, &err), 0);
+    assert_int_equal(
+        hq_db_number(&db, "SELECT crowd FROM entries WHERE id = 5", NULL, 0, -1, &number, &err), 0);
+    plate_encode("鲁HIQ34S", strlen("鲁HIQ34S"), PLATE_DASH_AUTO, &plate);
+    assert_int_equal(number, match_crowd_of(plate.key));
+    assert_int_not_equal(number, plate.key);
+    hq_db_close(&db);
+    assert_int_equal(unlink(old), 0);
+}
+
+/* Not half: what cannot be brought up stays what it was. */
+static void a_record_that_cannot_be_read_stops_the_bringing_up(void **state)
+{
+    (void)state;
+    struct hq_db db;
+    struct err_text err = {""};
+    char old[80];
+    sqlite3 *plain = NULL;
+    (void)snprintf(old, sizeof(old), "%s/old3", folder); /* fits */
+    make_old(old, "INSERT INTO entries VALUES(5, 1, x'05', x'7b7d')");
+    assert_int_not_equal(hq_db_open_sqlite(old, &db, &err), 0);
+    assert_non_null(strstr(err.text, "an entry's record cannot be read"));
+    assert_int_equal(sqlite3_open(old, &plain), SQLITE_OK);
+    assert_int_not_equal(sqlite3_exec(plain, "SELECT crowd FROM entries", NULL, NULL, NULL),
+                         SQLITE_OK);
+    assert_int_equal(sqlite3_close(plain), SQLITE_OK);
+    assert_int_equal(unlink(old), 0);
+}
+
 /* What version 1 wrote stays, and what version 2 has is there. */
 static void a_database_of_version_1_is_brought_up(void **state)
 {
@@ -137,21 +202,12 @@ static void a_database_of_version_1_is_brought_up(void **state)
     struct hq_db db;
     struct err_text err = {""};
     char old[80];
-    sqlite3 *plain = NULL;
     int64_t number = 0;
     (void)snprintf(old, sizeof(old), "%s/old", folder); /* fits */
-    assert_int_equal(hq_db_open_sqlite(old, &db, &err), 0);
-    hq_db_close(&db);
-    assert_int_equal(sqlite3_open(old, &plain), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_exec(plain,
-                     "DROP TABLE answers;"
-                     "ALTER TABLE checkpoints DROP COLUMN policy_version;"
-                     "INSERT INTO checkpoints(id, name, created_ms) VALUES('n', 'N', 7);"
-                     "PRAGMA user_version=1",
-                     NULL, NULL, NULL),
-        SQLITE_OK);
-    assert_int_equal(sqlite3_close(plain), SQLITE_OK);
+    make_old(old, "DROP TABLE answers;"
+                  "ALTER TABLE checkpoints DROP COLUMN policy_version;"
+                  "INSERT INTO checkpoints(id, name, created_ms) VALUES('n', 'N', 7);"
+                  "PRAGMA user_version=1");
     assert_int_equal(hq_db_open_sqlite(old, &db, &err), 0);
     assert_int_equal(hq_db_number(&db,
                                   "SELECT created_ms FROM checkpoints WHERE policy_version IS NULL",
@@ -198,6 +254,8 @@ int main(void)
         cmocka_unit_test(a_file_that_is_no_database_is_refused),
         cmocka_unit_test(another_programs_database_is_refused_untouched),
         cmocka_unit_test(a_database_of_version_1_is_brought_up),
+        cmocka_unit_test(a_database_of_version_2_is_brought_up),
+        cmocka_unit_test(a_record_that_cannot_be_read_stops_the_bringing_up),
         cmocka_unit_test(a_damaged_page_is_our_own_fault),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -87,6 +87,30 @@ static void same_record_twice_is_stored_once(void **state)
     assert_int_equal(send_as("south-1", body, &got), ERR_INVALID);
 }
 
+/* A box of a newer build is a link of the fleet all the same. */
+static void a_kind_not_known_here_is_stored_by_its_number(void **state)
+{
+    (void)state;
+    static char body[8192];
+    struct hq_ingest got;
+    struct journal_head head = {.chain = {1}};
+    body[0] = '\0';
+    add(&head, JOURNAL_START, body);
+    add(&head, (enum journal_kind)200, body);
+    add(&head, JOURNAL_HIT, body);
+    assert_int_equal(send_as("north-1", body, &got), 0);
+    assert_int_equal(got.stored, 3);
+    assert_false(got.quarantined);
+    assert_memory_equal(&got.head, &head, sizeof(head));
+    assert_int_equal(count("SELECT count(*) FROM records WHERE kind = 'kind_200'"), 1);
+    bool is_new = false;
+    body[0] = '\0';
+    add(&head, (enum journal_kind)200, body);
+    assert_int_equal(hq_records_urgent(&db, "north-1", body, strlen(body), now, &is_new, NULL), 0);
+    assert_true(is_new);
+    assert_int_equal(count("SELECT count(*) FROM urgents WHERE kind = 'kind_200'"), 1);
+}
+
 static void gap_is_quarantined_and_its_hit_flows_on(void **state)
 {
     (void)state;
@@ -247,6 +271,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(same_record_twice_is_stored_once, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_kind_not_known_here_is_stored_by_its_number, open_db,
+                                        close_db),
         cmocka_unit_test_setup_teardown(answers_to_hits_are_kept_once_each, open_db, close_db),
         cmocka_unit_test_setup_teardown(gap_is_quarantined_and_its_hit_flows_on, open_db, close_db),
         cmocka_unit_test_setup_teardown(new_chain_waits_for_an_operator, open_db, close_db),

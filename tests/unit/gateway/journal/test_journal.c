@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "gateway/journal/journal.h"
+#include "gateway/journal/reader.h"
 #include "gateway/journal/verify.h"
 
 enum { RESERVE_BYTES = 256 * 1024, CHILD_SKIPPED = 77 };
@@ -264,6 +265,169 @@ static void a_damaged_tail_is_refused_and_set_aside(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* What a build that knows more kinds appends; the program is not running. */
+static void append_foreign(struct bench *b, int kind, const char *body)
+{
+    struct journal_record record = {.has_body = true, .body = body, .body_size = strlen(body)};
+    struct journal_header *h = &record.header;
+    uint8_t hash[JOURNAL_HASH_SIZE];
+    sqlite3 *db;
+    sqlite3_stmt *last, *insert;
+    assert_int_equal(sqlite3_open(b->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT header, hash FROM record ORDER BY sequence DESC",
+                                        -1, &last, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(last), SQLITE_ROW);
+    assert_int_equal(journal_header_read(sqlite3_column_blob(last, 0), h, NULL), 0);
+    memcpy(h->previous, sqlite3_column_blob(last, 1), sizeof h->previous);
+    sqlite3_finalize(last);
+    h->sequence++;
+    h->kind = (enum journal_kind)kind;
+    assert_int_equal(journal_digest(record.salt, body, record.body_size, h->digest), 0);
+    journal_header_write(h, record.bytes);
+    assert_int_equal(journal_hash(record.bytes, hash), 0);
+    assert_int_equal(sqlite3_prepare_v2(db, "INSERT INTO record VALUES (?, ?, 0, ?, ?, ?, ?)", -1,
+                                        &insert, NULL),
+                     SQLITE_OK);
+    sqlite3_bind_int64(insert, 1, (sqlite3_int64)h->sequence);
+    sqlite3_bind_int(insert, 2, kind);
+    sqlite3_bind_blob(insert, 3, record.bytes, sizeof record.bytes, SQLITE_STATIC);
+    sqlite3_bind_blob(insert, 4, record.salt, sizeof record.salt, SQLITE_STATIC);
+    sqlite3_bind_blob(insert, 5, body, (int)record.body_size, SQLITE_STATIC);
+    sqlite3_bind_blob(insert, 6, hash, sizeof hash, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(insert), SQLITE_DONE);
+    sqlite3_finalize(insert);
+    sqlite3_close(db);
+}
+
+struct seen {
+    int records;
+    int foreign;
+};
+
+static int see(void *ctx, const struct journal_record *record)
+{
+    struct seen *seen = ctx;
+    seen->records++;
+    if (record->header.kind == 200) {
+        struct journal_wire wire;
+        char *line;
+        size_t size;
+        seen->foreign++;
+        assert_memory_equal(record->body, "{\"new\":1}", record->body_size);
+        assert_int_equal(journal_wire_write(record, "urn:checkpoint:a", true, &line, &size), 0);
+        assert_non_null(strstr(line, "\"type\":\"checkpoint.kind_200\""));
+        assert_int_equal(journal_wire_read(line, size, &wire, NULL), 0);
+        assert_memory_equal(wire.record.bytes, record->bytes, sizeof record->bytes);
+        journal_wire_free(&wire);
+        free(line);
+    }
+    return 0;
+}
+
+static struct seen read_kinds(struct bench *b, uint32_t kinds)
+{
+    struct journal_reader *reader;
+    struct seen seen = {0};
+    uint64_t last;
+    assert_int_equal(journal_reader_open(b->folder, &reader, NULL), 0);
+    assert_int_equal(journal_reader_read(reader, 0, kinds, 1000, see, &seen, &last, NULL), 0);
+    journal_reader_close(reader);
+    return seen;
+}
+
+/* Back from a newer build: its records are links of the chain like any other. */
+static void kinds_of_a_newer_build_are_carried(void **state)
+{
+    struct bench *b = *state;
+    small_journal(b);
+    append_foreign(b, 200, "{\"new\":1}");
+    append_foreign(b, JOURNAL_HIT, "{\"hit\":4}");
+    append_foreign(b, JOURNAL_KIND_MAX, "{\"newer\":1}");
+    struct journal *journal = open_at(b->folder);
+    append(journal, "{\"hit\":5}");
+    struct journal_entry one = entry((enum journal_kind)200, "{}");
+    uint64_t sequence;
+    assert_int_equal(journal_append(journal, &one, 1, &sequence, NULL), ERR_INVALID);
+    journal_close(journal);
+    struct journal_report report = verify(b, NULL);
+    assert_true(report.ok);
+    assert_int_equal(report.records, 14);
+    assert_int_equal(report.sealed_to, 14);
+    struct seen seen = read_kinds(b, 0);
+    assert_int_equal(seen.records, 14);
+    assert_int_equal(seen.foreign, 1);
+    assert_int_equal(read_kinds(b, JOURNAL_KIND_BIT(JOURNAL_HIT)).records, 5);
+    assert_int_equal(read_kinds(b, JOURNAL_KINDS_UNKNOWN).records, 2);
+    assert_int_equal(read_kinds(b, JOURNAL_KINDS_UNKNOWN | JOURNAL_KIND_BIT(JOURNAL_HIT)).records,
+                     7);
+    /* They are verified too, and only they may have any kind but 0. */
+    sql(b, "UPDATE record SET body = CAST('{\"new\":2}' AS BLOB) WHERE sequence = 8");
+    assert_faulty(b, NULL, 8, "record 8: the body is not the one recorded");
+    sql(b, "UPDATE record SET body = CAST('{\"new\":1}' AS BLOB) WHERE sequence = 8");
+    assert_true(verify(b, NULL).ok);
+    sql(b, "UPDATE record SET header = CAST(substr(header, 1, 6) || x'00' || substr(header, 8) AS "
+           "BLOB)"
+           " WHERE sequence = 8");
+    assert_faulty(b, NULL, 8, "record kind 0, flags 0: expected 1 to 255, 0");
+}
+
+struct salvaged {
+    uint64_t verified_to;
+    int records;
+};
+
+static void salvage_one(void *ctx, const struct journal_record *record, bool verified)
+{
+    struct salvaged *salvaged = ctx;
+    salvaged->records++;
+    if (verified)
+        salvaged->verified_to = record->header.sequence;
+}
+
+static struct salvaged salvage(struct bench *b, struct journal_report *report)
+{
+    struct salvaged salvaged = {0};
+    struct err_text err;
+    if (journal_salvage(b->folder, salvage_one, &salvaged, report, &err) != 0)
+        fail_msg("%s", err.text);
+    return salvaged;
+}
+
+static void what_can_be_read_of_a_damaged_journal_is(void **state)
+{
+    struct bench *b = *state;
+    struct journal_report report;
+    small_journal(b);
+    struct salvaged all = salvage(b, &report);
+    assert_true(report.ok);
+    assert_int_equal(all.records, 7);
+    assert_int_equal(all.verified_to, 7);
+    /* An altered body: read, as all behind it, but nothing from there on is verified. */
+    sql(b, "UPDATE record SET body = CAST('{\"hit\":9}' AS BLOB) WHERE sequence = 4");
+    all = salvage(b, &report);
+    assert_false(report.ok);
+    assert_int_equal(report.fault_at, 4);
+    assert_string_equal(report.fault.text, "record 4: the body is not the one recorded");
+    assert_int_equal(all.records, 7);
+    assert_int_equal(all.verified_to, 3);
+    /* A row that is none: passed over. */
+    sql(b, "UPDATE record SET header = x'00' WHERE sequence = 4");
+    all = salvage(b, &report);
+    assert_int_equal(report.fault_at, 4);
+    assert_int_equal(all.records, 6);
+    assert_int_equal(all.verified_to, 3);
+    /* No database any more. */
+    sql(b, "PRAGMA journal_mode=DELETE");
+    FILE *file = fopen(b->path, "r+e");
+    assert_non_null(file);
+    assert_true(fputs("no database, no database", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    struct err_text err;
+    assert_int_equal(journal_salvage(b->folder, salvage_one, &all, &report, &err), ERR_CORRUPT);
+}
+
 static void what_was_committed_survives_a_kill(void **state)
 {
     struct bench *b = *state;
@@ -371,6 +535,51 @@ static void the_wire_form_round_trips_and_refuses_changes(void **state)
     free(line);
 }
 
+/* A line of `record` with another type; what journal_wire_read says to it. */
+static int read_typed(const struct journal_record *record, const char *type)
+{
+    struct journal_wire wire;
+    char line[2048];
+    char *text;
+    size_t size;
+    assert_int_equal(journal_wire_write(record, "urn:checkpoint:a", true, &text, &size), 0);
+    char *at = strstr(text, "\"type\":\"");
+    assert_non_null(at);
+    at += strlen("\"type\":\"");
+    const char *end = strchr(at, '"');
+    snprintf(line, sizeof line, "%.*s%s%s", (int)(at - text), text, type, end);
+    free(text);
+    int result = journal_wire_read(line, strlen(line), &wire, NULL);
+    if (result == 0)
+        journal_wire_free(&wire);
+    return result;
+}
+
+/* Box and headquarters may be of different builds, whichever is newer. */
+static void a_type_says_the_kind_by_name_or_number(void **state)
+{
+    (void)state;
+    struct journal_record record = {.has_body = true, .body = "{}", .body_size = 2};
+    record.header = (struct journal_header){
+        .sequence = 3, .kind = JOURNAL_HIT, .wall = {1790000000123}, .actor = "lane"};
+    assert_int_equal(journal_digest(record.salt, record.body, 2, record.header.digest), 0);
+    journal_header_write(&record.header, record.bytes);
+    assert_int_equal(read_typed(&record, "checkpoint.hit"), 0);
+    assert_int_equal(read_typed(&record, "checkpoint.kind_4"), 0);
+    assert_int_equal(read_typed(&record, "checkpoint.kind_5"), ERR_INVALID);
+    assert_int_equal(read_typed(&record, "checkpoint.act"), ERR_INVALID);
+    record.header.kind = (enum journal_kind)200;
+    journal_header_write(&record.header, record.bytes);
+    assert_int_equal(read_typed(&record, "checkpoint.kind_200"), 0);
+    assert_int_equal(read_typed(&record, "checkpoint.what_comes_2"), 0);
+    assert_int_equal(read_typed(&record, "checkpoint."), ERR_INVALID);
+    assert_int_equal(read_typed(&record, "checkpoint.A"), ERR_INVALID);
+    assert_int_equal(read_typed(&record, "checkpoint.a b"), ERR_INVALID);
+    assert_int_equal(read_typed(&record, "other.kind_200"), ERR_INVALID);
+    assert_int_equal(read_typed(&record, "checkpoint.abcdefghijklmnopqrstuvwxyz0123456"),
+                     ERR_INVALID);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -383,9 +592,12 @@ int main(void)
         CASE(a_cut_tail_is_found_by_an_anchor),
         CASE(another_journal_under_the_anchor_is_found),
         CASE(a_damaged_tail_is_refused_and_set_aside),
+        CASE(kinds_of_a_newer_build_are_carried),
+        CASE(what_can_be_read_of_a_damaged_journal_is),
         CASE(what_was_committed_survives_a_kill),
         CASE(a_full_disk_still_takes_holds_and_acts),
         cmocka_unit_test(the_wire_form_round_trips_and_refuses_changes),
+        cmocka_unit_test(a_type_says_the_kind_by_name_or_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

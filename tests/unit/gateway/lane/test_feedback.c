@@ -308,6 +308,18 @@ static void test_timer_never_closes_onto_somebody(void **state)
     assert_true(closes_foreign(&w));
 }
 
+static void test_barrier_that_declares_no_closing_does_none(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w, FEEDBACK_BOTH, AUTO_CLOSE_NONE);
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    world_boom_opens(&w);
+    world_drives_through(&w);
+    assert_true(closes_foreign(&w));
+}
+
 /* Seen closing only where it ends. */
 static void test_timer_with_the_closed_limit_alone(void **state)
 {
@@ -388,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_timer_closes_within_its_time_from_open),
         cmocka_unit_test(test_timer_counts_anew_when_its_loop_clears),
         cmocka_unit_test(test_timer_never_closes_onto_somebody),
+        cmocka_unit_test(test_barrier_that_declares_no_closing_does_none),
         cmocka_unit_test(test_timer_with_the_closed_limit_alone),
         cmocka_unit_test(test_timer_lane_does_not_lower_besides),
         cmocka_unit_test(test_limit_that_bounces_when_left_is_no_motion),

@@ -278,6 +278,28 @@ static void test_blind_and_no_list_follow_the_policy(void **state)
     assert_true(world_alarm(&w, EVENT_LANE_BLIND));
 }
 
+/* A journal that could not be read whole: no hold is known, none is told, and nobody is let through
+ * before an officer has looked. */
+static void test_a_hold_that_may_be_missing_is_confirmed_by_an_officer(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_take(&w, &(struct lane_event){.kind = LANE_EVENT_RESTORE});
+    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
+    assert_null(world_record(&w, LANE_RECORD_HOLD_DROPPED));
+    assert_int_equal(w.state.hold_count, 0);
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 0);
+    struct lane_event ack = {.kind = LANE_EVENT_ACT, .u.act = {.act = 1, .kind = LANE_ACT_ACK}};
+    world_take(&w, &ack);
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 1);
+}
+
 static void test_restored_hold_stands_before_anything_is_known(void **state)
 {
     (void)state;
@@ -438,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_foreign_coil_is_an_alarm),
         cmocka_unit_test(test_lost_contact_forgets_position_and_order),
         cmocka_unit_test(test_blind_and_no_list_follow_the_policy),
+        cmocka_unit_test(test_a_hold_that_may_be_missing_is_confirmed_by_an_officer),
         cmocka_unit_test(test_restored_hold_stands_before_anything_is_known),
         cmocka_unit_test(test_normally_open_holds_by_red_light_only),
         cmocka_unit_test(test_lowers_itself_only_with_everything_in_place),

@@ -1,0 +1,414 @@
+/*
+ * Profile files as rows of a configuration. What a row cannot say stands in the checks; what needs
+ * the wiring of a site (does a fail-safe value lower its boom?) in modbus_io.c. No state.
+ */
+#include "drivers/modbus_io/profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/bus/modbus_pdu.h"
+
+/* ---- addresses and values ---- */
+
+/* 0x1020 as manuals print it, or 4128. */
+static const char *parse_word(const char *text, void *member)
+{
+    static const char reason[] = "not a 16-bit number, expected 0 to 65535 or 0x0000 to 0xFFFF";
+    bool hex = strncmp(text, "0x", 2) == 0;
+    const char *digits = hex ? text + 2 : text;
+    size_t length = strlen(digits);
+    const char *allowed = hex ? "0123456789abcdefABCDEF" : "0123456789";
+    bool padded = !hex && length > 1 && digits[0] == '0';
+    if (length == 0 || length > (hex ? 4 : 5) || strspn(digits, allowed) != length || padded) {
+        return reason;
+    }
+    unsigned long value = strtoul(digits, NULL, hex ? 16 : 10);
+    if (value > UINT16_MAX) {
+        return reason;
+    }
+    *(uint16_t *)member = (uint16_t)value;
+    return NULL;
+}
+
+#define WORD_ROW(type, member, key_, ...)                                                          \
+    CONFIG_OPTION(type, member, key_, CONFIG_CUSTOM, .parse = parse_word,                          \
+                  .what = "0 to 65535 or 0x0000 to 0xFFFF", __VA_ARGS__)
+
+static const struct config_name read_names[] = {{"coils", MODBUS_READ_COILS},
+                                                {"discrete_inputs", MODBUS_READ_DISCRETE},
+                                                {"holding_registers", MODBUS_READ_HOLDING},
+                                                {"input_registers", MODBUS_READ_INPUT},
+                                                {NULL, 0}};
+static const struct config_name write_names[] = {{"coil", PROFILE_WRITE_COIL},
+                                                 {"register", PROFILE_WRITE_REGISTER},
+                                                 {"bit", PROFILE_WRITE_BIT},
+                                                 {NULL, 0}};
+
+/* Addresses end at 0xFFFF. */
+static int check_end(const struct config_at *at, uint16_t address, unsigned count,
+                     struct err_text *err)
+{
+    return address + count > UINT16_MAX + 1u
+               ? config_refuse(at, "address", err, "with %u of them beyond the last address 65535",
+                               count)
+               : 0;
+}
+
+static unsigned words_of_bits(unsigned bits)
+{
+    enum { WORD_BITS = 16 };
+    return (bits + WORD_BITS - 1) / WORD_BITS;
+}
+
+/* ---- banks ---- */
+
+static const struct config_option input_bank_rows[] = {
+    CONFIG_OPTION(struct profile_input_bank, read, "read", CONFIG_ENUM, .names = read_names,
+                  .required = true, .help = "Where their levels are read."),
+    WORD_ROW(struct profile_input_bank, address, "address", .required = true,
+             .help = "Of the first, as on the wire (from 0)."),
+    CONFIG_OPTION(struct profile_input_bank, count, "count", CONFIG_INT, .min = 1,
+                  .max = MODULE_CHANNELS_MAX, .required = true,
+                  .help = "Channels; of registers each is one bit, bit 0 first.")};
+
+static int check_input_bank(void *section, const struct config_at *at, struct err_text *err)
+{
+    const struct profile_input_bank *bank = section;
+    bool bits = bank->read == MODBUS_READ_COILS || bank->read == MODBUS_READ_DISCRETE;
+    return check_end(at, bank->address, bits ? bank->count : words_of_bits(bank->count), err);
+}
+
+static const struct config_section input_bank_section = {
+    CONFIG_ROWS(input_bank_rows, struct profile_input_bank), .check = check_input_bank};
+
+static const struct config_option output_bank_rows[] = {
+    CONFIG_OPTION(struct profile_output_bank, write, "write", CONFIG_ENUM, .names = write_names,
+                  .required = true,
+                  .help = "coil (FC05), register (FC06, one a channel) or bit (FC22)."),
+    WORD_ROW(struct profile_output_bank, address, "address", .required = true,
+             .help = "Of the first, as on the wire (from 0)."),
+    CONFIG_OPTION(struct profile_output_bank, count, "count", CONFIG_INT, .min = 1,
+                  .max = MODULE_CHANNELS_MAX, .required = true, .help = "Channels."),
+    WORD_ROW(struct profile_output_bank, on, "on", .fallback = "1",
+             .help = "write: register: its value when energised."),
+    WORD_ROW(struct profile_output_bank, off, "off", .fallback = "0",
+             .help = "The same when not.")};
+
+static int check_output_bank(void *section, const struct config_at *at, struct err_text *err)
+{
+    const struct profile_output_bank *bank = section;
+    if (bank->on == bank->off) {
+        return config_refuse(at, "on", err, "the same as 'off', expected another value");
+    }
+    if (bank->write != PROFILE_WRITE_REGISTER && (bank->on != 1 || bank->off != 0)) {
+        return config_refuse(at, bank->on != 1 ? "on" : "off", err,
+                             "a value of registers, expected it with write: register only");
+    }
+    return check_end(at, bank->address,
+                     bank->write == PROFILE_WRITE_BIT ? words_of_bits(bank->count) : bank->count,
+                     err);
+}
+
+static const struct config_section output_bank_section = {
+    CONFIG_ROWS(output_bank_rows, struct profile_output_bank), .check = check_output_bank};
+
+/* ---- timer and flashing ---- */
+
+static const struct config_option pulse_rows[] = {
+    WORD_ROW(struct profile_pulse, address, "address", .required = true,
+             .help = "FC05 here + channel, its value the pulse in units."),
+    CONFIG_OPTION(struct profile_pulse, unit_ms, "unit", CONFIG_DURATION, .min = 1, .max = 60000,
+                  .required = true, .help = "One unit."),
+    CONFIG_OPTION(struct profile_pulse, units_max, "units_max", CONFIG_INT, .min = 1, .max = 65535,
+                  .required = true, .help = "Longest pulse in units; longer ones the bus ends.")};
+static const struct config_section pulse_section = {CONFIG_ROWS(pulse_rows, struct profile_pulse)};
+
+static const struct config_option flash_rows[] = {
+    CONFIG_OPTION(struct profile_flash, name, "name", CONFIG_STRING, .min = 1, .required = true,
+                  .help = "Name for 'flash' of a device in checkpointd.yaml."),
+    WORD_ROW(struct profile_flash, value, "value", .required = true,
+             .help = "FC05 with this value switches on, flashing.")};
+static const struct config_section flash_section = {CONFIG_ROWS(flash_rows, struct profile_flash),
+                                                    .unique = "name"};
+
+/* ---- settings, watchdog, identification ---- */
+
+#define WRITE_ROWS(type, member)                                                                   \
+    CONFIG_OPTION(type, member write, "write", CONFIG_ENUM, .names = write_names,                  \
+                  .required = true, .help = "coil (FC05) or register (FC06)."),                    \
+        WORD_ROW(type, member address, "address", .required = true,                                \
+                 .help = "Of the first, as on the wire (from 0)."),                                \
+        WORD_ROW(type, member value, "value", .required = true,                                    \
+                 .help = "What is written; to a coil 0 or 1.")
+
+static int check_write(const struct profile_write_to *to, const struct config_at *at,
+                       struct err_text *err)
+{
+    if (to->write == PROFILE_WRITE_BIT) {
+        return config_refuse(at, "write", err, "not possible here, expected coil or register");
+    }
+    return to->write == PROFILE_WRITE_COIL && to->value > 1
+               ? config_refuse(at, "value", err, "out of range for a coil, expected 0 or 1")
+               : 0;
+}
+
+static int check_write_section(void *section, const struct config_at *at, struct err_text *err)
+{
+    return check_write(section, at, err);
+}
+
+static const struct config_option write_rows[] = {WRITE_ROWS(struct profile_write_to, )};
+static const struct config_section write_section = {
+    CONFIG_ROWS(write_rows, struct profile_write_to), .check = check_write_section};
+
+static const struct config_option keep_alive_rows[] = {
+    WRITE_ROWS(struct profile_keep_alive, to.),
+    CONFIG_OPTION(struct profile_keep_alive, every_ms, "every", CONFIG_DURATION, .min = 20,
+                  .max = 60000, .required = true, .help = "Less than the watchdog's time.")};
+
+static int check_keep_alive(void *section, const struct config_at *at, struct err_text *err)
+{
+    return check_write(&((struct profile_keep_alive *)section)->to, at, err);
+}
+
+static const struct config_section keep_alive_section = {
+    CONFIG_ROWS(keep_alive_rows, struct profile_keep_alive), .check = check_keep_alive};
+
+static const struct config_option setting_rows[] = {
+    CONFIG_OPTION(struct profile_setting, what, "what", CONFIG_STRING, .min = 1, .required = true,
+                  .help = "Its name in errors, with the manual's number."),
+    CONFIG_OPTION(struct profile_setting, read, "read", CONFIG_ENUM, .names = read_names,
+                  .required = true, .help = "Where it is read."),
+    WORD_ROW(struct profile_setting, address, "address", .required = true,
+             .help = "Of the first, as on the wire (from 0)."),
+    CONFIG_OPTION(struct profile_setting, count, "count", CONFIG_INT, .min = 1,
+                  .max = PROFILE_VALUES_MAX, .fallback = "1", .help = "So many, each the same."),
+    WORD_ROW(struct profile_setting, value, "value", .required = true,
+             .help = "What each must be."),
+    CONFIG_OPTION(struct profile_setting, write, "write", CONFIG_SECTION, .section = &write_section,
+                  CONFIG_SEEN(struct profile_setting, writes),
+                  .help = "Written when it is not so, then read again. Without: refused.")};
+
+static int check_setting(void *section, const struct config_at *at, struct err_text *err)
+{
+    const struct profile_setting *setting = section;
+    bool bits = setting->read == MODBUS_READ_COILS || setting->read == MODBUS_READ_DISCRETE;
+    if (bits && setting->value > 1) {
+        return config_refuse(at, "value", err, "out of range for one bit, expected 0 or 1");
+    }
+    if (setting->writes && setting->write.address + setting->count > UINT16_MAX + 1u) {
+        return config_refuse(at, "write.address", err,
+                             "with %u of them beyond the last address 65535", setting->count);
+    }
+    return check_end(at, setting->address, setting->count, err);
+}
+
+static const struct config_section setting_section = {
+    CONFIG_ROWS(setting_rows, struct profile_setting), .check = check_setting};
+
+static const struct config_name answer_names[] = {
+    {"value", PROBE_VALUE}, {"any", PROBE_ANY}, {"refused", PROBE_REFUSED}, {NULL, 0}};
+
+static const struct config_option probe_rows[] = {
+    CONFIG_OPTION(struct profile_probe, what, "what", CONFIG_STRING, .min = 1, .required = true,
+                  .help = "Its name in the alarm, with the manual's number."),
+    CONFIG_OPTION(struct profile_probe, read, "read", CONFIG_ENUM, .names = read_names,
+                  .required = true, .help = "Where it is read."),
+    WORD_ROW(struct profile_probe, address, "address", .required = true,
+             .help = "As on the wire (from 0)."),
+    CONFIG_OPTION(struct profile_probe, answer, "answer", CONFIG_ENUM, .names = answer_names,
+                  .fallback = "value",
+                  .help = "The value below; any value at all; refused: an exception."),
+    WORD_ROW(struct profile_probe, value, "value", .fallback = "0",
+             .help = "What this model answers.")};
+static const struct config_section probe_section = {CONFIG_ROWS(probe_rows, struct profile_probe)};
+
+/* ---- what outputs do without us ---- */
+
+static const struct config_name outputs_names[] = {
+    {"unknown", OUTPUTS_UNKNOWN}, {"hold", OUTPUTS_HOLD}, {"off", OUTPUTS_OFF},
+    {"on", OUTPUTS_ON},           {"set", OUTPUTS_SET},   {NULL, 0}};
+static const struct config_name power_up_names[] = {{"unknown", OUTPUTS_UNKNOWN},
+                                                    {"hold", OUTPUTS_HOLD},
+                                                    {"off", OUTPUTS_OFF},
+                                                    {"on", OUTPUTS_ON},
+                                                    {NULL, 0}};
+
+static const struct config_option fail_safe_rows[] = {
+    CONFIG_OPTION(struct profile_fail_safe, outputs, "outputs", CONFIG_ENUM, .names = outputs_names,
+                  .required = true,
+                  .help = "What outputs do when the module hears nobody; set: read below."),
+    CONFIG_OPTION(struct profile_fail_safe, read, "read", CONFIG_ENUM, .names = read_names,
+                  .help = "outputs: set: where the values are read."),
+    WORD_ROW(struct profile_fail_safe, address, "address", .fallback = "0",
+             .help = "Of channel 0; one bit or register a channel, not 0 = energised."),
+    CONFIG_OPTION(struct profile_fail_safe, write, "write", CONFIG_BOOL, .fallback = "false",
+                  .help = "We write them first: every wired output at rest.")};
+
+static int check_fail_safe(void *section, const struct config_at *at, struct err_text *err)
+{
+    const struct profile_fail_safe *fail_safe = section;
+    bool set = fail_safe->outputs == OUTPUTS_SET;
+    if (set != (fail_safe->read != 0)) {
+        return config_refuse(at, "read", err,
+                             set ? "missing, expected where 'outputs: set' is read"
+                                 : "without 'outputs: set', expected both or none");
+    }
+    bool fixed = fail_safe->read == MODBUS_READ_DISCRETE || fail_safe->read == MODBUS_READ_INPUT;
+    if (fail_safe->write && (!set || fixed)) {
+        return config_refuse(at, "write", err,
+                             "nothing to write to, expected read: coils or holding_registers");
+    }
+    return 0;
+}
+
+static const struct config_section fail_safe_section = {
+    CONFIG_ROWS(fail_safe_rows, struct profile_fail_safe), .check = check_fail_safe};
+
+/* ---- wiring and barrier ---- */
+
+static const struct config_option point_rows[] = {
+    CONFIG_OPTION(struct module_profile, inputs_wired, "inputs", CONFIG_SECTION,
+                  .section = &module_inputs_section,
+                  CONFIG_SEEN(struct module_profile, has_inputs_wired), .help = "Input channels."),
+    CONFIG_OPTION(struct module_profile, outputs_wired, "outputs", CONFIG_SECTION,
+                  .section = &module_outputs_section,
+                  CONFIG_SEEN(struct module_profile, has_outputs_wired),
+                  .help = "Output channels.")};
+
+static const struct config_name raise_names[] = {{"pulse", false}, {"maintained", true}, {NULL, 0}};
+static const struct config_name feedback_names[] = {{"none", FEEDBACK_OF_NONE},
+                                                    {"open", FEEDBACK_OF_OPEN},
+                                                    {"closed", FEEDBACK_OF_CLOSED},
+                                                    {"both", FEEDBACK_OF_BOTH},
+                                                    {NULL, 0}};
+static const struct config_name auto_close_names[] = {
+    {"none", CLOSES_NOT}, {"timer", CLOSES_BY_TIMER}, {"loop", CLOSES_BY_LOOP}, {NULL, 0}};
+static const struct config_name master_names[] = {
+    {"camera", MASTER_CAMERA}, {"remote_fob", MASTER_REMOTE_FOB}, {NULL, 0}};
+
+static const struct config_option barrier_rows[] = {
+    CONFIG_OPTION(struct profile_barrier, raise_maintained, "raise", CONFIG_ENUM,
+                  .names = raise_names, CONFIG_SEEN(struct profile_barrier, raise_given),
+                  .help = "A pulse raises, or the level is held while the boom shall be up."),
+    CONFIG_OPTION(struct profile_barrier, feedback, "feedback", CONFIG_ENUM,
+                  .names = feedback_names, CONFIG_SEEN(struct profile_barrier, feedback_given),
+                  .help = "Which limit switches it reports."),
+    CONFIG_OPTION(struct profile_barrier, auto_close, "auto_close", CONFIG_ENUM,
+                  .names = auto_close_names, CONFIG_SEEN(struct profile_barrier, auto_close_given),
+                  .help = "Whether its own controller closes, and by what."),
+    CONFIG_OPTION(struct profile_barrier, other_masters, "other_masters", CONFIG_FLAGS,
+                  .names = master_names, .help = "Who else may move it.")};
+static const struct config_section barrier_section = {
+    CONFIG_ROWS(barrier_rows, struct profile_barrier)};
+
+/* ---- the whole ---- */
+
+#define TOP_ROW(member, key_, kind_, ...)                                                          \
+    CONFIG_OPTION(struct module_profile, member, key_, kind_, __VA_ARGS__)
+
+static const struct config_option profile_rows[] = {
+    TOP_ROW(name, "name", CONFIG_STRING, .min = 1, .required = true,
+            .help = "The file's name without .yaml; devices in checkpointd.yaml name it."),
+    TOP_ROW(model, "model", CONFIG_STRING, .min = 1, .required = true,
+            .help = "Maker and model, for people and alarms."),
+    TOP_ROW(answer_ms, "answer", CONFIG_DURATION, .min = 1, .max = 1000, .required = true,
+            .help = "Longest time to its answer, line time not included."),
+    CONFIG_ARRAY(struct module_profile, inputs, input_bank_count, "inputs",
+                 .section = &input_bank_section, .help = "Banks of inputs."),
+    CONFIG_ARRAY(struct module_profile, outputs, output_bank_count, "outputs",
+                 .section = &output_bank_section, .help = "Banks of outputs."),
+    TOP_ROW(pulse, "pulse", CONFIG_SECTION, .section = &pulse_section,
+            CONFIG_SEEN(struct module_profile, has_pulse), .help = "Its own timer for pulses."),
+    CONFIG_ARRAY(struct module_profile, flashes, flash_count, "flash", .section = &flash_section,
+                 .help = "Coil values that flash."),
+    CONFIG_ARRAY(struct module_profile, identify, identify_count, "identify",
+                 .section = &probe_section, .help = "What tells this model from another."),
+    CONFIG_ARRAY(struct module_profile, settings, setting_count, "settings",
+                 .section = &setting_section, .help = "What must be so before any output moves."),
+    CONFIG_ARRAY(struct module_profile, watchdog, watchdog_count, "watchdog",
+                 .section = &setting_section, .help = "The same, of its communication watchdog."),
+    TOP_ROW(keep_alive, "keep_alive", CONFIG_SECTION, .section = &keep_alive_section,
+            CONFIG_SEEN(struct module_profile, has_keep_alive),
+            .help = "A write that keeps its watchdog quiet, where reading does not."),
+    TOP_ROW(fail_safe, "fail_safe", CONFIG_SECTION, .section = &fail_safe_section, .required = true,
+            .help = "What outputs do when it hears nobody."),
+    TOP_ROW(on_power_up, "on_power_up", CONFIG_ENUM, .names = power_up_names, .required = true,
+            .help = "What outputs do when its power comes back."),
+    {.key = "points",
+     .kind = CONFIG_SECTION,
+     .size = sizeof(struct module_profile),
+     .section = &(const struct config_section){CONFIG_ROWS(point_rows, struct module_profile)},
+     .help = "Its wiring, where the maker fixed it."},
+    TOP_ROW(barrier, "barrier", CONFIG_SECTION, .section = &barrier_section,
+            .help = "The barrier it drives, where the profile is of one.")};
+
+unsigned profile_inputs_count(const struct module_profile *profile)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < profile->input_bank_count; i++) {
+        count += profile->inputs[i].count;
+    }
+    return count;
+}
+
+unsigned profile_outputs_count(const struct module_profile *profile)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < profile->output_bank_count; i++) {
+        count += profile->outputs[i].count;
+    }
+    return count;
+}
+
+static int check_timer(const struct module_profile *profile, const struct config_at *at,
+                       struct err_text *err)
+{
+    bool coils = profile->output_bank_count > 0;
+    for (size_t i = 0; i < profile->output_bank_count; i++) {
+        coils &= profile->outputs[i].write == PROFILE_WRITE_COIL;
+    }
+    unsigned outputs = profile_outputs_count(profile);
+    if (profile->has_pulse && !coils) {
+        return config_refuse(at, "pulse", err, "a timer of coils, expected outputs of coils only");
+    }
+    if (profile->flash_count > 0 && !coils) {
+        return config_refuse(at, "flash", err, "values of coils, expected outputs of coils only");
+    }
+    return profile->has_pulse && profile->pulse.address + outputs > UINT16_MAX + 1u
+               ? config_refuse(at, "pulse.address", err,
+                               "with %u channels beyond the last address 65535", outputs)
+               : 0;
+}
+
+static int check_profile(void *section, const struct config_at *at, struct err_text *err)
+{
+    const struct module_profile *profile = section;
+    unsigned inputs = profile_inputs_count(profile);
+    unsigned outputs = profile_outputs_count(profile);
+    if (inputs == 0 && outputs == 0) {
+        return config_refuse(at, "", err, "neither inputs nor outputs, expected a bank of one");
+    }
+    if (inputs > MODULE_CHANNELS_MAX || outputs > MODULE_CHANNELS_MAX) {
+        bool many_inputs = inputs > MODULE_CHANNELS_MAX;
+        return config_refuse(at, many_inputs ? "inputs" : "outputs", err,
+                             "%u channels, expected at most %d", many_inputs ? inputs : outputs,
+                             MODULE_CHANNELS_MAX);
+    }
+    const struct profile_fail_safe *fail_safe = &profile->fail_safe;
+    if (fail_safe->outputs == OUTPUTS_SET && fail_safe->address + outputs > UINT16_MAX + 1u) {
+        return config_refuse(at, "fail_safe.address", err,
+                             "with %u channels beyond the last address 65535", outputs);
+    }
+    return check_timer(profile, at, err);
+}
+
+const struct config_section module_profile_section = {
+    CONFIG_ROWS(profile_rows, struct module_profile), .check = check_profile};
+
+int profile_parse(const char *name, const char *text, size_t size, struct module_profile *out,
+                  struct err_text *err)
+{
+    return config_parse(name, text, size, &module_profile_section, out, err);
+}

@@ -1,0 +1,95 @@
+/*
+ * What the buses tell beside scans and outcomes: what is likely wrong with a line, as an alarm of
+ * each of its lanes, and the health of line and devices, for status and metrics. The alarms come
+ * from the bus threads, the rest is read by the control thread.
+ */
+#include <stdio.h>
+
+#include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/base/log.h"
+
+static const enum log_event_id cause_events[BUS_CAUSE_COUNT] = {
+    [BUS_CAUSE_ECHO] = EVENT_BUS_ECHO,
+    [BUS_CAUSE_SECOND_MASTER] = EVENT_BUS_SECOND_MASTER,
+    [BUS_CAUSE_TWO_ON_ADDRESS] = EVENT_BUS_TWO_ON_ADDRESS,
+    [BUS_CAUSE_SWAPPED] = EVENT_BUS_SWAPPED,
+    [BUS_CAUSE_TERMINATION] = EVENT_BUS_TERMINATION};
+
+static void tell(struct checkpointd *c, uint8_t lane, enum bus_cause cause, bool active,
+                 const char *bus)
+{
+    struct pipeline_event event = {.kind = PIPELINE_ALARM};
+    if (cause == BUS_CAUSE_NONE) {
+        return;
+    }
+    event.u.alarm.lane = lane;
+    event.u.alarm.event = cause_events[cause];
+    event.u.alarm.active = active;
+    snprintf(event.u.alarm.detail, sizeof(event.u.alarm.detail), "%s", bus);
+    lane_post(c, &event);
+}
+
+void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
+                      const char *bus)
+{
+    tell(ctx, lane, before, false, bus);
+    tell(ctx, lane, now, true, bus);
+}
+
+/* ---- for status and metrics ---- */
+
+/* {"name","en","zh"} of what is likely wrong; null when nothing is. */
+static json_t *cause_json(enum bus_cause cause)
+{
+    if (cause == BUS_CAUSE_NONE) {
+        return json_null();
+    }
+    const struct log_event_def *event = log_event_find(cause_events[cause]);
+    return json_pack("{s:s,s:s,s:s}", "name", bus_cause_name(cause), "en", event->text_en, "zh",
+                     event->text_zh);
+}
+
+static json_t *device_json(const struct bus_device *device)
+{
+    const struct device_health_view *h = &device->health;
+    json_int_t age_ms = mono_diff_ms(clock_mono(&clock_system), h->last_good);
+    json_t *last = h->last_good.ns > 0 ? json_integer(age_ms) : json_null();
+    return json_pack("{s:i,s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I}", "lane", (int)device->lane,
+                     "device", device->name, "contact", (int)device->contact, "good",
+                     (json_int_t)h->good, "timeouts", (json_int_t)h->timeouts, "corrupt",
+                     (json_int_t)h->corrupt, "denied", (json_int_t)h->denied, "broken",
+                     (json_int_t)h->broken, "last_good_ms_ago", last, "median_us",
+                     (json_int_t)h->median_us, "p99_us", (json_int_t)h->p99_us);
+}
+
+static json_t *devices_json(const struct bus *bus)
+{
+    struct bus_device devices[BUS_DEVICES_MAX];
+    size_t count = bus_devices_read(bus, devices);
+    json_t *all = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(all, device_json(&devices[i]));
+    }
+    return all;
+}
+
+json_t *buses_json(const struct checkpointd *c)
+{
+    json_t *buses = json_array();
+    for (size_t i = 0; i < c->devices.bus_count; i++) {
+        const struct bus *bus = c->devices.buses[i];
+        struct bus_stats s;
+        bus_stats_read(bus, &s);
+        json_array_append_new(
+            buses,
+            json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "bus", bus_name(bus),
+                      "scans", (json_int_t)s.scans, "scans_failed", (json_int_t)s.scans_failed,
+                      "late_scans", (json_int_t)s.late_scans, "orders_done",
+                      (json_int_t)s.orders_done, "orders_vetoed", (json_int_t)s.orders_vetoed,
+                      "orders_failed", (json_int_t)s.orders_failed, "guard_writes",
+                      (json_int_t)s.guard_writes, "connects", (json_int_t)s.connects, "scan_us_max",
+                      (json_int_t)s.scan_us_max, "cause", cause_json(bus_cause_read(bus)),
+                      "devices", devices_json(bus)));
+    }
+    return buses;
+}

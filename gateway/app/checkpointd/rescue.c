@@ -1,0 +1,327 @@
+/*
+ * Open holds of a journal that had to be set aside. What it says of them is read before it is
+ * renamed and kept in a file until the new journal has them on record, so that a power cut at any
+ * point loses none. Taken over are the holds that its verified part shows open, and, marked, those
+ * that are open by all of it that could be read: a vehicle is held for nothing rather than let go.
+ * Where anything may be missing, every lane asks for the vehicle to be confirmed. Main thread,
+ * before the lanes run; rescue_acknowledged: control thread.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/base/file.h"
+#include "gateway/base/json.h"
+#include "gateway/base/log.h"
+#include "gateway/journal/verify.h"
+
+enum { KEPT_FILE_MAX = 1 << 20 };
+
+static int kept_path(const struct checkpointd *c, char out[sizeof(c->journal_dir) + 32])
+{
+    return snprintf(out, sizeof(c->journal_dir) + 32, "%s/open-holds.json", c->journal_dir);
+}
+
+/* ---- the file ---- */
+
+static json_t *hold_json(const struct open_hold *hold)
+{
+    const struct lane_restore_event *event = &hold->event;
+    json_t *held = json_array();
+    for (int i = 0; held && i < event->hit_count; i++) {
+        const struct lane_hit *hit = &event->hits[i];
+        if (json_array_append_new(held, json_pack("{s:I,s:I,s:i}", "hit", (json_int_t)hit->hit,
+                                                  "entry", (json_int_t)hit->entry, "priority",
+                                                  (int)hit->priority)) != 0) {
+            json_decref(held);
+            return NULL;
+        }
+    }
+    return json_pack("{s:i,s:I,s:I,s:b,s:b,s:i,s:o}", "lane", (int)hold->lane, "hold",
+                     (json_int_t)event->hold, "passage", (json_int_t)event->passage, "active",
+                     (int)event->active, "verified", (int)hold->verified, "priority",
+                     (int)event->priority, "held", held);
+}
+
+static int save(const struct checkpointd *c, const struct rescue *rescue, struct err_text *err)
+{
+    char path[sizeof(c->journal_dir) + 32];
+    char *text = NULL;
+    size_t size = 0;
+    json_t *holds = json_array();
+    int result = holds ? 0 : ERR_NO_MEMORY;
+    for (size_t i = 0; result == 0 && i < rescue->open.count; i++) {
+        if (json_array_append_new(holds, hold_json(&rescue->open.holds[i])) != 0) {
+            result = ERR_NO_MEMORY;
+        }
+    }
+    json_t *value = json_pack("{s:b,s:s,s:I,s:O?}", "whole", (int)rescue->whole, "why", rescue->why,
+                              "highest", (json_int_t)rescue->open.highest, "holds", holds);
+    if (result == 0) {
+        result = value ? json_canonical(value, &text, &size) : ERR_NO_MEMORY;
+    }
+    (void)kept_path(c, path); /* fits */
+    if (result == 0) {
+        result = file_write_atomic(path, text, size, 0600, err);
+    } else {
+        (void)err_set(err, result, "%s", err_name(result)); /* returned */
+    }
+    free(text);
+    json_decref(holds);
+    json_decref(value);
+    return result;
+}
+
+static int parse_kept(const char *text, size_t size, struct rescue *out, struct err_text *err)
+{
+    json_t *value = NULL;
+    const json_t *row;
+    size_t index;
+    int result = json_parse(text, size, &value, err);
+    json_int_t highest = json_integer_value(json_object_get(value, "highest"));
+    const char *why = json_string_value(json_object_get(value, "why"));
+    out->whole = json_is_true(json_object_get(value, "whole"));
+    out->open.highest = highest > 0 ? (uint64_t)highest : 0;
+    snprintf(out->why, sizeof(out->why), "%s", why ? why : "");
+    json_array_foreach(json_object_get(value, "holds"), index, row)
+    {
+        bool active = json_is_true(json_object_get(row, "active"));
+        if (result == 0) {
+            result = open_holds_take(&out->open, row, active);
+        }
+        if (result == 0) {
+            out->open.holds[out->open.count - 1].verified =
+                json_is_true(json_object_get(row, "verified"));
+        }
+    }
+    json_decref(value);
+    return result;
+}
+
+static void forget_record(struct open_holds *open)
+{
+    for (size_t i = 0; i < open->count; i++) {
+        open->holds[i].on_record = false;
+    }
+}
+
+void rescue_load(struct checkpointd *c)
+{
+    static struct rescue kept; /* large */
+    char path[sizeof(c->journal_dir) + 32];
+    uint8_t *text = NULL;
+    size_t size = 0;
+    struct err_text err = {""};
+    (void)kept_path(c, path); /* fits */
+    int result = file_read(path, KEPT_FILE_MAX, &text, &size, &err);
+    if (result == ERR_NOT_FOUND) {
+        return;
+    }
+    memset(&kept, 0, sizeof(kept));
+    if (result == 0) {
+        result = parse_kept((const char *)text, size, &kept, &err);
+        if (result != 0) {
+            result = err_prefix(&err, result, "%s", path);
+        }
+    }
+    free(text);
+    if (result != 0) { /* then nobody knows what it said */
+        kept.whole = false;
+        snprintf(kept.why, sizeof(kept.why), "%.190s", err.text);
+    }
+    forget_record(&kept.open);
+    c->rescue = &kept;
+}
+
+/* ---- reading a damaged journal ---- */
+
+struct reading {
+    struct open_holds sound; /* by the part that holds together */
+    struct open_holds all;   /* by all that could be read */
+    bool crowded;
+};
+
+static void take_record(void *ctx, const struct journal_record *record, bool verified)
+{
+    struct reading *r = ctx;
+    int sound = verified ? open_holds_apply(&r->sound, record) : 0;
+    int all = open_holds_apply(&r->all, record);
+    r->crowded |= sound != 0 || all != 0;
+}
+
+/* An end that does not verify ends nothing, a hold that does not verify is one all the same. */
+static bool unite(struct reading *r, struct open_holds *out)
+{
+    bool room = true;
+    *out = r->sound;
+    out->highest = r->all.highest > out->highest ? r->all.highest : out->highest;
+    for (size_t i = 0; i < r->all.count; i++) {
+        const struct open_hold *hold = &r->all.holds[i];
+        struct open_hold *there = open_holds_find(out, hold->lane, hold->event.hold);
+        if (there) {
+            there->event.active |= hold->event.active;
+        } else if (out->count < HOLDS_MAX) {
+            out->holds[out->count] = *hold;
+            out->holds[out->count++].verified = false;
+        } else {
+            room = false;
+        }
+    }
+    forget_record(out);
+    return room;
+}
+
+void rescue_keep(struct checkpointd *c, const char *why)
+{
+    static struct rescue rescue; /* large */
+    static struct reading reading;
+    struct journal_report report = {.ok = false};
+    struct err_text err = {""};
+    rescue_load(c); /* of an earlier journal, still not on record */
+    bool whole = !c->rescue || c->rescue->whole;
+    memset(&reading, 0, sizeof(reading));
+    memset(&rescue, 0, sizeof(rescue));
+    if (c->rescue) {
+        reading.sound = c->rescue->open;
+        reading.all = c->rescue->open;
+    }
+    int result = journal_salvage(c->journal_dir, take_record, &reading, &report, &err);
+    snprintf(rescue.why, sizeof(rescue.why), "%s", why);
+    bool room = unite(&reading, &rescue.open);
+    rescue.whole = whole && result == 0 && report.ok && room && !reading.crowded;
+    c->rescue = &rescue;
+    if (save(c, &rescue, &err) != 0) { /* in memory they still are */
+        log_event(EVENT_HOLDS_UNKEPT, "detail=\"%s\"", err.text);
+    }
+}
+
+/* ---- the lanes ---- */
+
+static void begin_fact(const struct checkpointd *c, struct fact *fact, enum fact_kind kind,
+                       uint8_t lane)
+{
+    memset(fact, 0, sizeof(*fact));
+    fact->kind = kind;
+    fact->lane = lane;
+    fact->wall = clock_wall(&c->clock);
+    fact->mono = clock_mono(&clock_system);
+    fact->class = LANE_CLASS_PROTECTIVE;
+    fact->to_journal = true;
+    fact->to_events = true;
+    snprintf(fact->actor.program, sizeof(fact->actor.program), "checkpointd");
+}
+
+static bool record(struct checkpointd *c, const struct fact *fact)
+{
+    publish_push(c, fact);
+    return recorder_record_and_wait(c, fact) == 0;
+}
+
+static bool record_hold(struct checkpointd *c, const struct open_hold *hold)
+{
+    static struct fact fact; /* large */
+    const struct lane_restore_event *event = &hold->event;
+    begin_fact(c, &fact, FACT_LANE, hold->lane);
+    snprintf(fact.actor.reason, sizeof(fact.actor.reason),
+             "open in the journal that was set aside%s",
+             hold->verified ? "" : ", in a part that does not verify");
+    fact.u.lane.record = (struct lane_record){.kind = LANE_RECORD_HOLD_KEPT,
+                                              .class = LANE_CLASS_PROTECTIVE,
+                                              .hold = event->hold,
+                                              .passage = event->passage,
+                                              .priority = event->priority};
+    for (int i = 0; i < event->hit_count; i++) {
+        const struct lane_hit *hit = &event->hits[i];
+        fact.u.lane.held[fact.u.lane.held_count++] =
+            (struct fact_held){hit->hit, hit->entry, hit->priority};
+    }
+    return record(c, &fact);
+}
+
+/* "hold 5 of passage 3; hold 9 of passage 7 not verified; the journal …"; returns whether there is
+ * anything to say of the lane. */
+static bool describe(const struct checkpointd *c, const struct open_holds *open, uint8_t lane,
+                     char out[FACT_DETAIL_SIZE])
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < c->rescue->open.count; i++) {
+        const struct open_hold *hold = &c->rescue->open.holds[i];
+        bool is_open = false;
+        for (size_t k = 0; k < open->count; k++) {
+            is_open |= open->holds[k].lane == lane && open->holds[k].event.hold == hold->event.hold;
+        }
+        if (hold->lane == lane && is_open && used < FACT_DETAIL_SIZE) {
+            used += (size_t)snprintf(
+                out + used, FACT_DETAIL_SIZE - used, "hold %llu of passage %llu%s; ",
+                (unsigned long long)hold->event.hold, (unsigned long long)hold->event.passage,
+                hold->verified ? "" : " not verified");
+        }
+    }
+    if (used == 0 && c->rescue->whole) {
+        return false;
+    }
+    if (used < FACT_DETAIL_SIZE) {
+        (void)snprintf(out + used, FACT_DETAIL_SIZE - used, "%s%.120s",
+                       c->rescue->whole ? "" : "others may be missing; ", c->rescue->why); /* cut */
+    }
+    return true;
+}
+
+/* Every lane whose holds are taken over, or may be missing. */
+static bool settle_lane(struct checkpointd *c, const struct open_holds *open, uint8_t lane)
+{
+    static struct fact fact; /* large */
+    const struct lane_restore_event unknown = {.hold = 0};
+    begin_fact(c, &fact, FACT_ALARM, lane);
+    fact.u.alarm.event = EVENT_HOLDS_TAKEN_OVER;
+    fact.u.alarm.active = true;
+    if (!describe(c, open, lane, fact.u.alarm.detail)) {
+        return true;
+    }
+    if (!c->rescue->whole &&
+        pipeline_restore(c->pipeline, lane, &unknown, clock_mono(&clock_system)) != 0) {
+        return false; /* the lane is configured: it is there */
+    }
+    atomic_store(&c->taken_over[lane], true);
+    return record(c, &fact);
+}
+
+void rescue_settle(struct checkpointd *c, const struct open_holds *open)
+{
+    char path[sizeof(c->journal_dir) + 32];
+    bool done = true;
+    if (!c->rescue) {
+        return;
+    }
+    for (size_t i = 0; i < open->count; i++) {
+        const struct open_hold *hold = &open->holds[i];
+        if (!hold->on_record && hold->event.active && c->devices.bus_of_lane[hold->lane]) {
+            done &= record_hold(c, hold);
+        }
+    }
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        done &= settle_lane(c, open, c->config.lanes[i].lane.lane.lane);
+    }
+    (void)kept_path(c, path); /* fits */
+    if (!done) {
+        log_event(EVENT_HOLDS_UNKEPT, "detail=\"not on record yet: %s stays\"", path);
+    } else if (unlink(path) != 0 && errno != ENOENT) {
+        log_event(EVENT_HOLDS_UNKEPT, "detail=\"%s: %s\"", path, strerror(errno));
+    }
+    c->rescue = NULL;
+}
+
+void rescue_acknowledged(struct checkpointd *c, uint8_t lane)
+{
+    struct pipeline_event event = {.kind = PIPELINE_ALARM};
+    if (!atomic_exchange(&c->taken_over[lane], false)) {
+        return;
+    }
+    event.u.alarm.lane = lane;
+    event.u.alarm.event = EVENT_HOLDS_TAKEN_OVER;
+    lane_post(c, &event);
+}
