@@ -133,7 +133,8 @@ void commit_take(struct lane_ctx *x, uint64_t id, bool done)
             release_too_late(x, commit.hold);
         } else if (done) {
             committed(x, &commit);
-        } else if (!refused_before) {
+        } else if (!refused_before ||
+                   commit.kind == COMMIT_WITHDRAW) { /* that one is tried again */
             not_committed(x, &commit);
         }
         return;
