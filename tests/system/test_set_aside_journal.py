@@ -161,3 +161,20 @@ def test_what_a_power_cut_left_between_the_two_journals_is_taken_up(site):
     site.restart()
     assert site.holds(2) == [ended + 256] and sorted(site.alarms("LANE_CONFIRM_VEHICLE")) == [1, 2]
     assert not kept.exists()
+
+
+def test_a_lane_out_of_service_stays_so_and_is_on_record_anew(site):
+    assert site.act("service_out", lane=2, reason="new loop")["ok"]
+    out = site.last(what="out_of_service", lane=2)
+    damaged = site.last(what="hold_active", hold=site.hold(1))
+    site.daemon.kill()
+    site.alter(damaged)
+    site.restart()
+    assert site.set_aside() and out < damaged
+    for _ in range(2):  # the second time from the new journal alone
+        wait_until("out of service", lambda: site.box.lane(2).get("out_of_service"))
+        assert not site.box.lane(1).get("out_of_service")
+        site.last(what="out_of_service", lane=2, reason="out of service in the journal that was set aside")
+        site.daemon.kill()
+        site.restart()
+    assert site.act("service_in", lane=2, reason="done")["ok"]
