@@ -30,15 +30,13 @@ void sign_decide(const struct lane_config *config, const struct lane_status *sta
                  const struct sign_vehicle *first, struct sign *sign)
 {
     bool through = config->mode == LANE_NORMALLY_OPEN || status->convoy_until.ns != 0;
+    bool somebody = status->at_boom > 0 || status->hold_count > 0;
+    sign->message = DISPLAY_WELCOME;
     if (status->out_of_service)
         sign->message = DISPLAY_LANE_CLOSED;
-    else if (status->fire_raise)
-        sign->message = DISPLAY_WELCOME;
-    else if (through)
+    else if (through && !status->fire_raise)
         sign->message = say_open(status);
-    else if (status->at_boom == 0 && status->hold_count == 0)
-        sign->message = DISPLAY_WELCOME;
-    else
+    else if (somebody && !status->fire_raise)
         sign->message = say_closed(status, first, sign->stopped);
     sign->plate = sign->message == DISPLAY_PLATE ? first->plate : 0;
     if (sign->message == DISPLAY_PLEASE_STOP && status->at_boom > 0)

@@ -152,7 +152,7 @@ static int convoy_on(struct ctl *ctl, int64_t lane)
  * refusal is the exit status. */
 int ctl_convoy(struct ctl *ctl)
 {
-    int64_t lanes[CTL_LANES_MAX];
+    int64_t lanes[CTL_LANES_MAX] = {0};
     if (ctl->minutes == 0) {
         return ctl_fail(ctl, EXIT_USAGE, "usage", "--minutes N: missing, 1 to 120",
                         "缺少 --minutes N（1 到 120）");

@@ -6,7 +6,7 @@
 
 enum { SHOWS_MAX = 64, OUTCOMES_MAX = 16, TRAVEL_MS = 1000 };
 
-static const char *const plate = "鲁H12345";
+static const char *const its_plate = "鲁H12345";
 
 /* Who drives in direction 3 is due for an inspection: the read tells the cases apart. */
 static const char sign_rules[] =
@@ -112,13 +112,13 @@ static void read(enum why why)
 {
     struct vehicle_world *w = stage.w;
     struct plate_read r =
-        world_read(w, &(struct sight){.camera = FRONT, .plate = plate, .event = ++w->events});
+        world_read(w, &(struct sight){.camera = FRONT, .plate = its_plate, .event = ++w->events});
     r.direction = why == INSPECTION ? 3 : 0;
     memset(&w->packet, 0, sizeof w->packet);
     w->packet.message.u.read.read = r;
     if (why == HIT || why == RISK || why == QUIET_HIT) {
         w->wanted_count = 0;
-        world_want(w, why == QUIET_HIT ? "鲁H1234S" : plate);
+        world_want(w, why == QUIET_HIT ? "鲁H1234S" : its_plate);
         world_match(w, &r);
         assert_int_equal(w->packet.message.u.read.hit_count, 1);
         w->packet.message.u.read.hits[0].entry.risk = why == RISK ? RISK_ARMED : 0;
