@@ -370,6 +370,39 @@ static void a_tool_exchanges_over_tcp(void **state)
     site_end(&s);
 }
 
+static void a_second_answer_over_tcp_meets_no_request(void **state)
+{
+    (void)state;
+    struct site s;
+    struct bus_stats stats;
+    site_init(&s);
+    show(&s, PARTNER_TWICE, 0);
+    assert_true(partner_start_tcp(&s.partner));
+    site_start(&s, BUS_MODBUS_TCP, 1);
+    WAIT_FOR(&s, s.scans[1].contact && s.scans[1].number > 50);
+    bus_stats_read(s.bus, &stats);
+    assert_int_equal(stats.scans_failed, 0);
+    assert_int_equal(stats.connects, 1);
+    site_end(&s);
+}
+
+static void a_timeout_that_hides_lost_contact_is_refused(void **state)
+{
+    (void)state;
+    struct line_module module = {
+        .unit = 1, .inputs = 8, .coils = 8, .answer_us = 3000, .timeout_us = 895000};
+    const struct bus_options options = {.name = "bus-t", .kind = BUS_MODBUS_TCP};
+    struct bus_lane lane = {.lane = 3, .device_count = 1};
+    lane.devices[0] = (struct io_device){.driver = &line_module_driver, .state = &module};
+    struct err_text err = {""};
+    uint32_t worst_ms = 0;
+    assert_int_equal(bus_worst_case_ms(&options, &lane, 1, &worst_ms, &err), ERR_INVALID);
+    assert_string_equal(err.text, "lane 3: lost contact noticed after 1001 ms (pause 100 + silence "
+                                  "901), expected at most 1000 ms: shorten the timeout");
+    module.timeout_us = 894000;
+    assert_int_equal(bus_worst_case_ms(&options, &lane, 1, &worst_ms, &err), ERR_OK);
+}
+
 static void a_request_too_long_for_rule_1_is_refused(void **state)
 {
     (void)state;
@@ -409,6 +442,8 @@ int main(void)
         cmocka_unit_test(health_of_each_device_is_told),
         cmocka_unit_test(a_tool_exchanges_over_rtu),
         cmocka_unit_test(a_tool_exchanges_over_tcp),
+        cmocka_unit_test(a_second_answer_over_tcp_meets_no_request),
+        cmocka_unit_test(a_timeout_that_hides_lost_contact_is_refused),
         cmocka_unit_test(a_request_too_long_for_rule_1_is_refused),
         cmocka_unit_test(a_tool_hears_that_the_bus_stops),
     };
