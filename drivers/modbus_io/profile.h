@@ -1,7 +1,7 @@
 /*
- * A device profile: what one type of Modbus module is, read from a YAML file (drivers/profiles/,
- * and a folder of the site). Addresses are as on the wire, from 0. Plain values, constant after the
- * load; every key is documented in drivers/profiles/README.md.
+ * A device profile: what one type of Modbus module is, read from a YAML file (drivers/profiles/
+ * module/, and a folder of the site). Addresses are as on the wire, from 0. Plain values, constant
+ * after the load; every key is documented in drivers/profiles/README.md.
  */
 #pragma once
 
@@ -149,6 +149,9 @@ struct module_profile {
 };
 
 extern const struct config_section module_profile_section; /* struct module_profile */
+/* Shared with the lane's own keys. */
+extern const struct config_name profile_feedback_names[];
+extern const struct config_name profile_auto_close_names[];
 
 unsigned profile_inputs_count(const struct module_profile *profile);  /* channels */
 unsigned profile_outputs_count(const struct module_profile *profile); /* channels */
@@ -159,7 +162,3 @@ int profile_load(const char *path, struct module_profile *out, struct err_text *
 /* Text in memory; `name` stands for the file in errors. */
 int profile_parse(const char *name, const char *text, size_t size, struct module_profile *out,
                   struct err_text *err) MUST_CHECK;
-/* Finds profile `name` in `shipped`, then in `site` (may be missing). ERR_NOT_FOUND "unknown, …";
- * ERR_CONFLICT when both have it; otherwise as profile_load. */
-int profile_find(const char *shipped, const char *site, const char *name,
-                 struct module_profile *out, struct err_text *err) MUST_CHECK;

@@ -283,7 +283,7 @@ struct lane_record {
     uint64_t hold;               /* 0 = none */
     uint64_t passage;            /* 0 = none */
     uint64_t act;                /* 0 = none: the lane itself */
-    enum lane_act_kind act_kind; /* ACT, and REFUSED with an act: which */
+    enum lane_act_kind act_kind; /* ACT: which */
     uint32_t for_ms;             /* CONVOY */
     uint8_t place;               /* HOLD_WAITING: vehicles ahead */
     uint8_t priority;            /* of the hold */

@@ -8,7 +8,7 @@ from harness.process import run_program
 from harness.signing import World
 from harness.stack import PATIENCE, PROFILES, ROOT, Checkpoint, program, short_folder, wait_until
 
-GENERIC = (PROFILES / "generic.yaml").read_text()
+GENERIC = (PROFILES / "module" / "generic.yaml").read_text()
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def box():
     with short_folder() as folder:
         box = Checkpoint(folder)
         World().write_roots(box.roots)
-        (box.etc / "profiles").mkdir()
+        (box.etc / "profiles" / "module").mkdir(parents=True)
         try:
             yield box
         finally:
@@ -31,7 +31,7 @@ def write_profile(box, name, text=GENERIC, **replaced):
         assert found == 1 or not text.endswith("\n" + line), key
         if not found:
             text += line + "\n"
-    path = box.etc / "profiles" / f"{name}.yaml"
+    path = box.etc / "profiles" / "module" / f"{name}.yaml"
     path.write_text(text)
     return path
 
@@ -80,7 +80,9 @@ def test_a_sites_profile_is_found_and_its_bad_line_named(box):
 
 def test_a_profile_nobody_wrote_and_one_written_twice_are_refused(box):
     lane(box, {"profile": "gaet"})
-    refused(box, "lanes[0].devices[0].profile = 'gaet': unknown, expected gaet.yaml in ", str(box.etc / "profiles"))
+    refused(box, "lanes[0].devices[0].profile = 'gaet': unknown, expected module/gaet.yaml in ", str(box.etc / "profiles"))
+    lane(box, {"profile": "../module/generic"})
+    refused(box, "lanes[0].devices[0].profile = '../module/generic': expected the name of a profile")
     write_profile(box, "generic")
     lane(box, {"profile": "generic"})
     refused(box, "lanes[0].devices[0].profile = 'generic': both in ", "expected another name for the site's")
@@ -131,7 +133,7 @@ def test_a_light_flashes_by_a_name_of_its_profile(box):
 
 def test_rule_one_counts_every_exchange_of_a_profile(box):
     """At 38400 bit/s with an answer of 5 ms the controller's three reads and writes a scan just fit; at 7 not."""
-    text = (PROFILES / "barrier_registers.yaml").read_text()
+    text = (PROFILES / "module" / "barrier_registers.yaml").read_text()
     for answer, good in (("5ms", True), ("7ms", False)):
         write_profile(box, "gate", text, answer=f"answer: {answer}")
         lane(box, {"profile": "gate", "inputs": None, "outputs": None})
@@ -173,6 +175,6 @@ def test_a_controller_with_registers_is_driven_and_another_on_its_address_named(
 def test_example_of_the_manual_is_a_good_profile(box):
     manual = (ROOT / "drivers" / "profiles" / "README.md").read_text()
     text = manual.partition("```yaml\n")[2].partition("```")[0]
-    (box.etc / "profiles" / "adam_6060_gate3.yaml").write_text(text)
+    (box.etc / "profiles" / "module" / "adam_6060_gate3.yaml").write_text(text)
     lane(box, {"profile": "adam_6060_gate3", "outputs": {"raise": 0, "lower": 1, "stop": 2, "red": 3}})
     accepted(box)

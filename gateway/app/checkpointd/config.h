@@ -27,7 +27,7 @@ enum { CONFIG_PROFILES_MAX = 16 }; /* different ones that the devices name */
 
 struct config_device {
     char name[32];
-    char profile[PROFILE_NAME_SIZE];
+    char profile[CONFIG_PROFILE_NAME_SIZE];
     size_t profile_index; /* in checkpointd_config */
     uint8_t unit;
     uint32_t timeout_ms;
@@ -132,6 +132,7 @@ extern const struct config_section checkpointd_section;
 int checkpointd_bus_index(const struct checkpointd_config *config, const char *name);
 
 /* Subfolders of a folder of profiles. */
+#define CONFIG_PROFILE_MODULE "module"
 #define CONFIG_PROFILE_SERIAL "serial"
 #define CONFIG_PROFILE_DISPLAY "display"
 /* Path of the profile of that kind: the product's, or the site's. ERR_INVALID (no name),

@@ -9,13 +9,6 @@ static const struct config_name mode_names[] = {{"normally_closed", LANE_NORMALL
                                                 {NULL, 0}};
 static const struct config_name policy_names[] = {
     {"hold", LANE_FAIL_HOLD}, {"alarm", LANE_FAIL_ALARM}, {NULL, 0}};
-static const struct config_name auto_close_names[] = {
-    {"none", AUTO_CLOSE_NONE}, {"loop", AUTO_CLOSE_LOOP}, {"timer", AUTO_CLOSE_TIMER}, {NULL, 0}};
-static const struct config_name feedback_names[] = {{"both", FEEDBACK_BOTH},
-                                                    {"open", FEEDBACK_OPEN},
-                                                    {"closed", FEEDBACK_CLOSED},
-                                                    {"none", FEEDBACK_NONE},
-                                                    {NULL, 0}};
 
 #define LANE_ROW(member, key_, kind_, ...)                                                         \
     CONFIG_OPTION(struct config_lane, lane.lane.member, key_, kind_, __VA_ARGS__)
@@ -76,12 +69,12 @@ static const struct config_option lane_rows[] = {
     LANE_TIME(blind_ms, "blind", "1s", "Matching silent for so long: blind."),
     LANE_TIME(commit_wait_ms, "commit_wait", "3s", "A releasing act waits for the journal."),
     LANE_TIME(withdraw_retry_ms, "withdraw_retry", "5s", "Next try of a withdrawal's record."),
-    LANE_ROW(auto_close, "auto_close", CONFIG_ENUM, .names = auto_close_names, .fallback = "none",
-             CONFIG_SEEN(struct config_lane, auto_close_given),
+    LANE_ROW(auto_close, "auto_close", CONFIG_ENUM, .names = profile_auto_close_names,
+             .fallback = "none", CONFIG_SEEN(struct config_lane, auto_close_given),
              .help = "The barrier's own controller closes: loop, behind a vehicle; timer, a while "
                      "after it opened."),
     LANE_TIME(auto_close_ms, "auto_close_within", "10s", "It begins to within this."),
-    LANE_ROW(feedback, "feedback", CONFIG_ENUM, .names = feedback_names, .fallback = "both",
+    LANE_ROW(feedback, "feedback", CONFIG_ENUM, .names = profile_feedback_names, .fallback = "both",
              CONFIG_SEEN(struct config_lane, feedback_given),
              .help = "Limit switches the barrier has. none: raise only, normally_open only."),
     LANE_ROW(raise_maintained, "raise_maintained", CONFIG_BOOL, .fallback = "false",
@@ -145,12 +138,12 @@ static int take_barrier(struct config_lane *lane, size_t index,
     int64_t raise = config->raise_maintained;
     int result = 0;
     if (barrier->feedback_given) {
-        result = join(at, index, "feedback", feedback_names, profile, barrier->feedback,
+        result = join(at, index, "feedback", profile_feedback_names, profile, barrier->feedback,
                       &lane->feedback_given, &feedback, err);
     }
     if (result == 0 && barrier->auto_close_given) {
-        result = join(at, index, "auto_close", auto_close_names, profile, barrier->auto_close,
-                      &lane->auto_close_given, &auto_close, err);
+        result = join(at, index, "auto_close", profile_auto_close_names, profile,
+                      barrier->auto_close, &lane->auto_close_given, &auto_close, err);
     }
     if (result == 0 && barrier->raise_given) {
         result = join(at, index, "raise_maintained", raise_names, profile,

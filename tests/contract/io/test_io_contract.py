@@ -11,10 +11,11 @@ import yaml
 
 from harness.process import SANITIZER_OPTIONS, SLOWNESS, wait_for
 from harness.sim import BarrierSim
-from harness.stack import PROFILES as SHIPPED
+from harness.stack import PROFILES as FOLDERS
 from harness.stack import program, short_folder
 from sim.barrier_model import OUTPUTS
 
+SHIPPED = FOLDERS / "module"
 PROBE = program("x").parents[1] / "tests" / "io_probe"
 OURS = pathlib.Path(__file__).parent / "profiles"  # a technician's, so to speak
 PROFILES = {path.stem: path for folder in (SHIPPED, OURS) for path in sorted(folder.glob("*.yaml"))}
