@@ -242,6 +242,7 @@ MUTANTS = [
     ("guard_lower_feedback", 6, "guard.c", "    if (g->config->feedback != FEEDBACK_BOTH || g->config->raise_maintained) {", "    if (false) {"),
     ("run_through_exit", 8, "queue.c", "    if (s->hold_count > 0) {\n        const struct lane_hold *hold = &s->holds",
      "    if (false) {\n        const struct lane_hold *hold = &s->holds"),
+    ("foreign_broken", 8, "boom_watch.c", "    if (!local) {\n        check_coils", "    if (!local && !input_on(x, INPUT_BOOM_OFF)) {\n        check_coils"),
     ("run_through_broken", 8, "boom_watch.c",
      "if (!has_alarm(x, EVENT_LANE_RUN_THROUGH)) {\n            set_alarm(x, EVENT_LANE_RUN_THROUGH, true, 0);",
      "if (false) {\n            set_alarm(x, EVENT_LANE_RUN_THROUGH, true, 0);"),
