@@ -267,6 +267,7 @@ MUTANTS = [
     ("open_doubtful", "order", "boom_decide.c", "!v->doubtful && !inspection_due", "!inspection_due"),
     ("open_entry_loop", "order", "boom_decide.c",
      "if (is_wired(x, INPUT_ENTRY_LOOP) && !input_on(x, INPUT_ENTRY_LOOP)) {", "if (false) {"),
+    ("open_passed", "order", "boom_decide.c", "    if (queue_has_passed(x)) {", "    if (false) {"),
     ("open_for_ever", "order", "boom_decide.c", "if (v->raises == LANE_RAISES_MAX) {", "if (false) {"),
     ("raise_held", "holds", "acts.c",
      "    if (refusal == LANE_REFUSAL_NONE && x->s->hold_count > 0) {\n        refusal = LANE_REFUSAL_HELD;\n    }\n    if (refusal == LANE_REFUSAL_NONE && inspection",

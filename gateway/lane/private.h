@@ -122,6 +122,8 @@ void queue_confirm(struct lane_ctx *x);
 void queue_withdraw(struct lane_ctx *x, uint64_t entry);
 /* The vehicle at the stop line, NULL when none is known there. */
 struct lane_vehicle *queue_at_boom(const struct lane_ctx *x);
+/* The vehicle at the boom was seen behind it; the one at the stop line may be the next. */
+bool queue_has_passed(const struct lane_ctx *x);
 
 /* What passage.c needs of it. */
 
