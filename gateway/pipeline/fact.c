@@ -245,6 +245,9 @@ static void lane_into(json_t *body, const struct fact *fact)
     put_id(body, "hold", record->hold);
     put_id(body, "passage", record->passage);
     put_id(body, "act", record->act);
+    if (record->kind == LANE_RECORD_ACT)
+        put_text(body, "act_kind", lane_act_name(record->act_kind));
+    put_id(body, "for_ms", record->for_ms);
     if (record->kind == LANE_RECORD_HOLD_WAITING)
         put_int(body, "place", record->place);
     put_id(body, "priority", record->priority);
