@@ -40,6 +40,9 @@ static void decide_raise(struct lane_ctx *x)
     if (is_wired(x, INPUT_ENTRY_LOOP) && !input_on(x, INPUT_ENTRY_LOOP)) {
         return;
     }
+    if (naming_due(x)) {
+        return;
+    }
     if (s->motion == MOTION_NONE && boom_stays_up(x)) {
         s->go = true; /* still open behind the vehicle before */
         return;

@@ -13,6 +13,11 @@ bool queue_is_direct(const struct lane_ctx *x)
     return !is_wired(x, INPUT_ENTRY_LOOP);
 }
 
+bool queue_is_far(const struct lane_ctx *x)
+{
+    return x->c->camera_to_boom_m > LANE_DIRECT_MAX_M;
+}
+
 struct lane_vehicle *queue_at_boom(const struct lane_ctx *x)
 {
     return x->s->order_known && x->s->arrived > 0 ? &x->s->queue[0] : NULL;

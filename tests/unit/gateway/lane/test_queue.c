@@ -258,6 +258,7 @@ static void test_boom_is_not_raised_again_for_one_who_has_passed(void **state)
     struct world w;
     struct lane_config config = world_config();
     config.exit_gap_ms = 2000;
+    config.camera_to_boom_m = LANE_DIRECT_MAX_M; /* who stands there needs no name */
     world_init(&w, &config);
     world_passage(&w, false, 3);
     world_passage(&w, true, 3);
