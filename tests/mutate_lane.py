@@ -294,6 +294,7 @@ MUTANTS = [
     ("open_entry_loop", "order", "boom_decide.c",
      "if (is_wired(x, INPUT_ENTRY_LOOP) && !input_on(x, INPUT_ENTRY_LOOP)) {", "if (false) {"),
     ("open_unnamed", "order", "boom_decide.c", "    if (naming_due(x)) {", "    if (false) {"),
+    ("red_behind", "holds", "lights.c", "(x->c->mode == LANE_NORMALLY_OPEN || under)", "x->c->mode == LANE_NORMALLY_OPEN"),
     ("name_unasked", "order", "naming.c", "        queue_ask_to_confirm(x, v->passage);\n", ""),
     ("name_raise_routine", "order", "acts.c", "v->open_hit || naming_due(x)", "v->open_hit"),
     ("open_passed", "order", "boom_decide.c", "    if (queue_has_passed(x)) {", "    if (false) {"),
@@ -341,7 +342,7 @@ MUTANTS = [
      "set_alarm(x, EVENT_LANE_CONFIRM_VEHICLE, true, event->passage);", ""),
     ("restore_none", "holds", "holds.c", "if (hold.id != 0) {", "if (true) {"),
     ("held_red", "holds", "convoy.c", "return s->stopped || s->hold_count > 0 ||", "return s->stopped ||"),
-    ("waiting_red", "holds", "lights.c", "x->c->mode == LANE_NORMALLY_OPEN && one_waits(x);", "false;"),
+    ("waiting_red", "holds", "lights.c", "bool before_boom = one_waits(x) && (x->c->mode == LANE_NORMALLY_OPEN || under);", "bool before_boom = one_waits(x) && under;"),
     ("confirm_red", "order", "lights.c", "has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE) ||", "false ||"),
     # inspections, exempt vehicles
     ("open_inspection", "holds", "boom_decide.c", "!v->doubtful && !inspection_due(x, v);", "!v->doubtful;"),
