@@ -19,6 +19,7 @@ void monitor_init(struct monitor *m, const struct monitor_options *options)
     m->o = *options;
     m->under_last = m->inputs_at = m->coils_at = m->stop_done = m->guard_until = NEVER;
     m->contact_since = m->convoy_until = m->late_at = m->local_last = m->fire_last = NEVER;
+    m->exit_last = m->closed_since = NEVER;
     for (int i = 0; i < 8; i++) {
         m->on_at[i] = m->off_at[i] = m->done_at[i] = m->module_on[i] = NEVER;
         m->off_done[i] = NEVER;
@@ -212,6 +213,34 @@ static uint32_t bits_of(const struct monitor *m, const uint8_t *bytes, size_t si
     return (count < 32 ? bits & (BIT(count) - 1) : bits) << m->asked_address;
 }
 
+/* Rule 8: a held vehicle reaches the exit loop. A loop that was free for less than the debounce
+ * counts as never free. */
+static void look_for_run_through(struct monitor *m, int64_t now)
+{
+    if (!sees(m, CONTACT_EXIT)) {
+        return;
+    }
+    bool rose = !within(now, m->exit_last, m->o.debounce_ms + SCANS_MS);
+    m->run_through_due |= rose && m->contact && monitor_holds(m);
+    m->exit_last = now;
+}
+
+/* Rule 8: the closed boom opens, and no order of ours is behind it. A limit that was not there for
+ * longer than the debounce may be the end of a motion of ours that bounces. */
+static void look_for_opening(struct monitor *m, int64_t now)
+{
+    bool closed = sees(m, CONTACT_CLOSED) && !sees(m, CONTACT_OPEN);
+    int64_t travel_ms = m->o.travel_ms + 1000;
+    bool stood =
+        m->closed_since > NEVER && !within(now, m->closed_since, m->o.debounce_ms + SCANS_MS);
+    bool ours = within(now, m->on_at[COIL_RAISE], travel_ms) || raise_is_justified(m, now);
+    if (!sees(m, CONTACT_CLOSED) && stood && !ours && m->contact && !sees(m, CONTACT_LOCAL) &&
+        !sees(m, CONTACT_BOOM_OFF)) {
+        m->foreign_due = true;
+    }
+    m->closed_since = !closed ? NEVER : m->closed_since > NEVER ? m->closed_since : now;
+}
+
 static void take_inputs(struct monitor *m, int64_t now, uint32_t inputs)
 {
     m->inputs = inputs ^ BIT(CONTACT_STOP_BUTTON);
@@ -221,6 +250,8 @@ static void take_inputs(struct monitor *m, int64_t now, uint32_t inputs)
     m->fire_last = sees(m, CONTACT_FIRE) ? now : m->fire_last;
     m->fire |= sees(m, CONTACT_FIRE);
     m->raised_known |= m->raise_written && sees(m, CONTACT_OPEN);
+    look_for_run_through(m, now);
+    look_for_opening(m, now);
     look_for_danger(m, now);
 }
 
@@ -290,6 +321,8 @@ void monitor_scan(struct monitor *m, int64_t now, bool contact)
     m->scans++;
     if (!contact) {
         m->contact = m->have_inputs = m->have_coils = m->danger = m->foreign_due = false;
+        m->run_through_due = false;
+        m->closed_since = NEVER;
         m->raised_known = m->raise_written = false;
         m->under_last = now;
         return;

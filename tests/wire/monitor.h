@@ -50,11 +50,13 @@ struct monitor {
     uint16_t asked_address, asked_value;
     bool contact;
     int64_t contact_since;
-    int64_t under_last; /* presence or obstacle was last seen, or could not be seen */
-    int64_t local_last; /* the last frame that showed local control */
-    bool fire;          /* a frame showed it, and nobody has acknowledged it since */
-    int64_t fire_last;  /* the last frame that showed it */
-    bool raised_known;  /* since contact: a raise of ours was followed by the open limit */
+    int64_t under_last;   /* presence or obstacle was last seen, or could not be seen */
+    int64_t local_last;   /* the last frame that showed local control */
+    bool fire;            /* a frame showed it, and nobody has acknowledged it since */
+    int64_t fire_last;    /* the last frame that showed it */
+    int64_t exit_last;    /* the last frame with somebody on the exit loop */
+    int64_t closed_since; /* frames show the boom closed, and nothing else, since */
+    bool raised_known;    /* since contact: a raise of ours was followed by the open limit */
     bool raise_written;
     /* our writes; INT64_MIN: never */
     int64_t on_at[8], off_at[8]; /* last attempt */
