@@ -270,6 +270,7 @@ void site_withdraw(struct site *site, uint64_t entry)
 {
     site->withdrawn[site->withdrawn_count++ % SITE_PASSAGES] = entry;
     site->passages[entry % SITE_PASSAGES].freed = true;
+    tell_who_stands(site); /* as above */
     struct lane_event event = {.kind = LANE_EVENT_WITHDRAWAL, .u.withdrawn_entry = entry};
     site_tell(site, &event);
 }
