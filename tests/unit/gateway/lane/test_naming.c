@@ -16,6 +16,7 @@ static void seen(struct world *w, uint64_t passage)
 {
     struct lane_event event = {.kind = LANE_EVENT_SEEN_AT_BOOM, .u.seen_at_boom = passage};
     world_take(w, &event);
+    world_done(w);
 }
 
 static void officer_raises(struct world *w)
@@ -99,6 +100,21 @@ static void test_the_officers_raise_is_recorded_first(void **state)
     officer_raises(&w);
 }
 
+/* Whoever comes behind the one that goes through may be the one to be held. */
+static void test_red_behind_the_one_that_goes_through(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    two_come(&w, &config);
+    seen(&w, 1);
+    world_boom_opens(&w);
+    assert_true(w.state.lights == OUTPUT_BIT(OUTPUT_GREEN));
+    world_inputs(&w, INPUT_BIT(INPUT_PRESENCE), 0);
+    world_run(&w, 200);
+    assert_true(w.state.lights == OUTPUT_BIT(OUTPUT_RED));
+}
+
 /* Open still behind the vehicle before: no green light either. */
 static void test_an_open_boom_shows_red_to_the_unnamed(void **state)
 {
@@ -128,6 +144,7 @@ int main(void)
         cmocka_unit_test(test_a_boom_camera_that_sees_the_wanted_one_holds_it),
         cmocka_unit_test(test_a_near_camera_needs_nobody),
         cmocka_unit_test(test_the_officers_raise_is_recorded_first),
+        cmocka_unit_test(test_red_behind_the_one_that_goes_through),
         cmocka_unit_test(test_an_open_boom_shows_red_to_the_unnamed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
