@@ -400,14 +400,14 @@ static const char *motion_ended(const struct walk_step *w)
     bool confirmed = (a->inputs & limit) && !both_limits(a);
     bool opened_again = b->motion == MOTION_OWN_CLOSE && (a->raw & INPUT_BIT(INPUT_LIMIT_OPEN));
     bool stopped = count_on(w->out, OUTPUT_STOP) > 0 || is_act(w, LANE_ACT_STOP);
-    bool told = stopped || record_of(w->out, LANE_RECORD_FOREIGN_MOTION) ||
+    bool told = stopped || guard_acted(w) || record_of(w->out, LANE_RECORD_FOREIGN_MOTION) ||
                 (b->contact && !a->contact) || (a->inputs & (HANDS_OFF | BROKEN)) ||
                 both_limits(a) || alarm_on(a, EVENT_LANE_UNCONFIRMED) ||
                 alarm_on(a, EVENT_LANE_ORDER_FAILED);
     bool by_time = is_due(w, TIMER_MOTION) && a->presumed != PRESUMED_NOTHING;
     RULE(confirmed || opened_again || told || by_time, "rule 6: a motion ends and nobody is told");
-    RULE(!is_due(w, TIMER_MOTION) || confirmed || by_time || stopped || !a->contact ||
-             (a->inputs & (HANDS_OFF | BROKEN)) || opened_again ||
+    RULE(!is_due(w, TIMER_MOTION) || confirmed || by_time || guard_acted(w) || stopped ||
+             !a->contact || (a->inputs & (HANDS_OFF | BROKEN)) || opened_again ||
              alarm_on(a, EVENT_LANE_UNCONFIRMED),
          "rule 6: a motion not confirmed in time, without an alarm");
     return NULL;
