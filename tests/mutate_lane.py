@@ -233,6 +233,7 @@ MUTANTS = [
     ("presume_stop", 3, "boom.c", "    s->presumed = PRESUMED_NOTHING;\n    boom_motion_over(x);", "    boom_motion_over(x);"),
     ("presume_left", 6, "queue.c", "        s->presumed = PRESUMED_NOTHING;\n", ""),
     ("unseen_position", 6, "boom.c", "    if (x->c->feedback == FEEDBACK_NONE) {\n        return BOOM_UNKNOWN;\n    }\n", ""),
+    ("unseen_stopped", 6, "boom.c", "x->s->position_known && x->c->feedback == FEEDBACK_BOTH;", "x->s->position_known;"),
     ("config_limits", 6, "lane_config.c", "    if (wired(c, INPUT_LIMIT_OPEN) != kinds[c->feedback].open ||\n        wired(c, INPUT_LIMIT_CLOSED) != kinds[c->feedback].closed) {",
      "    if (false) {"),
     ("config_unseen_hold", "holds", "lane_config.c", "static int check_unseen(const struct lane_config *c, struct err_text *err)\n{\n    if (c->mode != LANE_NORMALLY_OPEN) {",

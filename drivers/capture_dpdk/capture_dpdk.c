@@ -33,6 +33,7 @@ struct dpdk_source {
     uint16_t queue;
     struct rte_mbuf *held[CAPTURE_BURST_MAX];
     unsigned held_count;
+    bool held_plain; /* all of them: whole buffers of our pool that nobody else holds */
     const char *trouble;
     struct mono_time link_look; /* when to look again */
     /* Idling: */
@@ -52,9 +53,18 @@ struct dpdk_source {
 
 /* ---- frames ---- */
 
+static struct rte_mempool *own_pool(const struct dpdk_source *source)
+{
+    return source->port->pools[source->queue];
+}
+
+/* Plain buffers go back in one piece, without each being looked at once more. */
 static void release_held(struct dpdk_source *source)
 {
-    rte_pktmbuf_free_bulk(source->held, source->held_count);
+    if (source->held_plain)
+        rte_mempool_put_bulk(own_pool(source), (void **)source->held, source->held_count);
+    else
+        rte_pktmbuf_free_bulk(source->held, source->held_count);
     source->held_count = 0;
 }
 
@@ -68,24 +78,49 @@ static void put_tag_back(struct rte_mbuf **mbuf)
         (*mbuf)->ol_flags &= ~(uint64_t)RTE_MBUF_F_RX_VLAN_STRIPPED;
 }
 
+/* As the pool gave it, so that rte_mbuf_raw_free() would take it, and with a frame that needs
+ * nothing done to it. */
+static inline bool is_plain(const struct rte_mbuf *mbuf, const struct rte_mempool *pool)
+{
+    const uint64_t odd = RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
+    return mbuf->nb_segs == 1 && rte_mbuf_refcnt_read(mbuf) == 1 && mbuf->pool == pool &&
+           !(mbuf->ol_flags & odd) && mbuf->data_len <= CAPTURE_FRAME_SIZE_MAX;
+}
+
+static __attribute__((noinline)) void fill_odd(struct dpdk_source *source, unsigned at,
+                                               struct capture_frame *out)
+{
+    put_tag_back(&source->held[at]);
+    const struct rte_mbuf *mbuf = source->held[at];
+    uint32_t wire = rte_pktmbuf_pkt_len(mbuf);
+    uint32_t size = wire < CAPTURE_FRAME_SIZE_MAX ? wire : CAPTURE_FRAME_SIZE_MAX;
+    out->data = rte_pktmbuf_read(mbuf, 0, size, source->joined[at]);
+    out->size_bytes = size;
+    out->wire_size_bytes = wire;
+}
+
 /* All frames of a burst have the time it was taken over. */
 static void fill_frames(struct dpdk_source *source, struct capture_frame *out)
 {
     const struct mono_time mono = clock_mono(&clock_system);
     const struct wall_time wall = clock_wall(&clock_system);
-    for (unsigned i = 0; i < source->held_count; i++) {
-        put_tag_back(&source->held[i]);
+    const struct rte_mempool *pool = own_pool(source);
+    const unsigned count = source->held_count;
+    unsigned plain = 0;
+    for (unsigned i = 0; i < count; i++) {
         const struct rte_mbuf *mbuf = source->held[i];
-        uint32_t wire = rte_pktmbuf_pkt_len(mbuf);
-        uint32_t size = wire < CAPTURE_FRAME_SIZE_MAX ? wire : CAPTURE_FRAME_SIZE_MAX;
-        out[i] = (struct capture_frame){
-            .data = rte_pktmbuf_read(mbuf, 0, size, source->joined[i]),
-            .size_bytes = size,
-            .wire_size_bytes = wire,
-            .mono = mono,
-            .wall = wall,
-        };
+        out[i].mono = mono;
+        out[i].wall = wall;
+        if (!is_plain(mbuf, pool)) {
+            fill_odd(source, i, &out[i]);
+            continue;
+        }
+        out[i].data = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+        out[i].size_bytes = mbuf->data_len;
+        out[i].wire_size_bytes = mbuf->data_len;
+        plain++;
     }
+    source->held_plain = plain == count;
 }
 
 /* ---- idling ---- */

@@ -27,22 +27,26 @@ static bool add_candidates(const struct datagram *d, uint16_t owner, size_t coun
     return true;
 }
 
-static uint64_t look_at_batch(const struct look_ports *ports, const struct capture_frame *frames,
-                              size_t count, size_t left, plate_key *keys)
+static struct look_bits look_at_batch(const struct look_ports *ports,
+                                      const struct capture_frame *frames, size_t count, size_t left,
+                                      plate_key *keys)
 {
-    struct plate_quick q;
-    uint64_t candidates = 0;
+    struct plate_quick q = {.size = {0}};
+    struct look_bits bits = {0, 0};
     for (size_t i = 0; i < count; i++) {
         if (i + AHEAD < left)
             fetch(&frames[i + AHEAD]);
-        candidates |= look_at_one(ports, frames, i, &q);
+        bits.candidates |= look_at_one(ports, frames, i, &q);
     }
     plate_quick_encode(&q, count, keys);
-    return candidates;
+    for (size_t i = 0; i < count; i++)
+        bits.asked |= (uint64_t)(keys[i] == 0) << i;
+    return bits;
 }
 
-typedef uint64_t look_kernel(const struct look_ports *ports, const struct capture_frame *frames,
-                             size_t count, size_t left, plate_key *keys);
+typedef struct look_bits look_kernel(const struct look_ports *ports,
+                                     const struct capture_frame *frames, size_t count, size_t left,
+                                     plate_key *keys);
 
 static look_kernel *kernel_of(enum plate_quick_kernel kernel)
 {
@@ -57,6 +61,9 @@ static look_kernel *kernel_of(enum plate_quick_kernel kernel)
 
 _Static_assert(PLATE_QUICK_MAX == 64 && (int)PLATE_QUICK_BYTES_BEFORE <= (int)COMPACT_HEADER_SIZE,
                "a batch has a bit each, and a head stands before each plate");
+_Static_assert((int)LOOK_WORD_BITS == (int)PLATE_QUICK_MAX &&
+                   CAPTURE_BURST_MAX % LOOK_WORD_BITS == 0,
+               "a word for each batch of a burst");
 _Static_assert((int)LOOK_EXTRA_MAX >= (int)PLATE_QUICK_MAX, "the last batch writes whole");
 
 void capture_look(const struct look_ports *ports, const struct capture_frame *frames, size_t count,
@@ -65,30 +72,48 @@ void capture_look(const struct look_ports *ports, const struct capture_frame *fr
     capture_look_by(PLATE_QUICK_BEST, ports, frames, count, out);
 }
 
+/* The candidates of the frames of one batch that may carry some. */
+static void look_for_candidates(const struct look_ports *ports, const struct capture_frame *frames,
+                                size_t count, size_t word, uint64_t may, struct looked *out)
+{
+    for (uint64_t left = may; left != 0; left &= left - 1) {
+        unsigned bit = (unsigned)__builtin_ctzll(left);
+        size_t frame = word * LOOK_WORD_BITS + bit;
+        struct datagram d;
+        if (out->keys[frame] != 0 && find_datagram(ports, &frames[frame], &d) &&
+            add_candidates(&d, (uint16_t)frame, count, out))
+            continue;
+        out->keys[frame] = 0;
+        out->asked[word] |= UINT64_C(1) << bit;
+    }
+}
+
+/* A port that carries no compact datagram is asked in full. */
+static void ask_all(size_t count, struct looked *out)
+{
+    memset(out->keys, 0, count * sizeof out->keys[0]);
+    for (size_t i = 0; i < count; i++)
+        out->asked[i / LOOK_WORD_BITS] |= UINT64_C(1) << (i % LOOK_WORD_BITS);
+}
+
 void capture_look_by(enum plate_quick_kernel kernel, const struct look_ports *ports,
                      const struct capture_frame *frames, size_t count, struct looked *out)
 {
     look_kernel *look = kernel_of(kernel);
+    uint64_t candidates[LOOK_WORDS] = {0};
     assert(count <= CAPTURE_BURST_MAX);
-    if (ports->count == 0) { /* a port that carries no compact datagram is asked in full */
-        memset(out->keys, 0, count * sizeof out->keys[0]);
-        out->key_count = count;
+    memset(out->asked, 0, sizeof out->asked);
+    out->key_count = count;
+    if (ports->count == 0) {
+        ask_all(count, out);
         return;
     }
-    uint64_t candidates[CAPTURE_BURST_MAX / PLATE_QUICK_MAX + 1] = {0};
     for (size_t at = 0; at < count; at += PLATE_QUICK_MAX) {
         size_t batch = count - at < PLATE_QUICK_MAX ? count - at : PLATE_QUICK_MAX;
-        candidates[at / PLATE_QUICK_MAX] =
-            look(ports, frames + at, batch, count - at, out->keys + at);
+        struct look_bits bits = look(ports, frames + at, batch, count - at, out->keys + at);
+        candidates[at / LOOK_WORD_BITS] = bits.candidates;
+        out->asked[at / LOOK_WORD_BITS] = bits.asked;
     }
-    out->key_count = count;
-    for (size_t at = 0; at < count; at += PLATE_QUICK_MAX) {
-        for (uint64_t left = candidates[at / PLATE_QUICK_MAX]; left != 0; left &= left - 1) {
-            size_t frame = at + (size_t)__builtin_ctzll(left);
-            struct datagram d;
-            bool plain = out->keys[frame] != 0 && find_datagram(ports, &frames[frame], &d) &&
-                         add_candidates(&d, (uint16_t)frame, count, out);
-            out->keys[frame] = plain ? out->keys[frame] : 0;
-        }
-    }
+    for (size_t word = 0; word < LOOK_WORDS; word++)
+        look_for_candidates(ports, frames, count, word, candidates[word], out);
 }

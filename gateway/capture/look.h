@@ -14,7 +14,11 @@
 #include "drivers/wire/frame.h"
 #include "gateway/model/plate_quick.h"
 
-enum { LOOK_EXTRA_MAX = 512 /* candidates of a burst; frames with more are asked in full */ };
+enum {
+    LOOK_EXTRA_MAX = 512, /* candidates of a burst; frames with more are asked in full */
+    LOOK_WORD_BITS = 64,
+    LOOK_WORDS = CAPTURE_BURST_MAX / LOOK_WORD_BITS
+};
 
 struct look_ports {
     uint16_t ports[FRAME_PORTS_MAX]; /* those that carry compact datagrams */
@@ -26,6 +30,7 @@ struct looked {
     plate_key keys[CAPTURE_BURST_MAX + LOOK_EXTRA_MAX];
     size_t key_count;
     uint16_t owners[LOOK_EXTRA_MAX]; /* the frame of a candidate */
+    uint64_t asked[LOOK_WORDS];      /* frames without a key, by bit */
 };
 
 /* `count` is at most CAPTURE_BURST_MAX. */

@@ -163,9 +163,15 @@ static inline uint64_t look_at_one(const struct look_ports *ports,
     return (uint64_t)may_have_candidates(&d, COMPACT_HEADER_SIZE + plate) << at;
 }
 
-/* One batch of at most PLATE_QUICK_MAX frames; `left` of them and behind them are the burst's.
- * Returns those that may carry candidates, by bit. */
+/* Frames of a batch, by bit. */
+struct look_bits {
+    uint64_t candidates; /* they may carry some */
+    uint64_t asked;      /* in full: without a key */
+};
+
+/* One batch of at most PLATE_QUICK_MAX frames; `left` of them and behind them are the burst's. */
 #if LOOK_X86
-uint64_t look_at_batch_avx512(const struct look_ports *ports, const struct capture_frame *frames,
-                              size_t count, size_t left, plate_key *keys);
+struct look_bits look_at_batch_avx512(const struct look_ports *ports,
+                                      const struct capture_frame *frames, size_t count, size_t left,
+                                      plate_key *keys);
 #endif

@@ -7,8 +7,6 @@
 
 #include "gateway/capture/look.h"
 
-enum { WORD_BITS = 64, WORDS = CAPTURE_BURST_MAX / WORD_BITS };
-
 struct capture_sift {
     struct receiver *receiver;
     struct capture_taker taker;
@@ -16,10 +14,8 @@ struct capture_sift {
     struct capture_sift_stats stats;
     struct looked looked;
     uint32_t survivors[CAPTURE_BURST_MAX + LOOK_EXTRA_MAX];
-    uint64_t full[WORDS]; /* frames that may be hits, or are not understood, by bit */
+    uint64_t full[LOOK_WORDS]; /* frames that may be hits, or are not understood, by bit */
 };
-
-_Static_assert(CAPTURE_BURST_MAX % WORD_BITS == 0, "a burst fills its words");
 
 int capture_sift_create(const struct receiver_options *options, struct receiver *receiver,
                         const struct capture_taker *taker, struct capture_sift **out,
@@ -65,12 +61,12 @@ static bool take_frame(struct capture_sift *sift, const struct capture_view *vie
 
 static void mark(struct capture_sift *sift, size_t frame)
 {
-    sift->full[frame / WORD_BITS] |= UINT64_C(1) << (frame % WORD_BITS);
+    sift->full[frame / LOOK_WORD_BITS] |= UINT64_C(1) << (frame % LOOK_WORD_BITS);
 }
 
 static bool is_marked(const struct capture_sift *sift, size_t frame)
 {
-    return sift->full[frame / WORD_BITS] >> (frame % WORD_BITS) & 1;
+    return sift->full[frame / LOOK_WORD_BITS] >> (frame % LOOK_WORD_BITS) & 1;
 }
 
 /* Marks what must be asked in full: what may be a hit, and what the look did not understand. */
@@ -78,10 +74,8 @@ static void find_survivors(struct capture_sift *sift, const struct capture_view 
                            const struct capture_frame *frames, size_t count)
 {
     struct looked *looked = &sift->looked;
-    memset(sift->full, 0, sizeof sift->full);
     capture_look(&sift->ports, frames, count, looked);
-    for (size_t i = 0; i < count; i++)
-        sift->full[i / WORD_BITS] |= (uint64_t)(looked->keys[i] == 0) << (i % WORD_BITS);
+    memcpy(sift->full, looked->asked, sizeof sift->full);
     size_t found =
         view->index ? match_scan(view->index, looked->keys, looked->key_count, sift->survivors) : 0;
     for (size_t i = 0; i < found; i++) {
@@ -93,7 +87,7 @@ static void find_survivors(struct capture_sift *sift, const struct capture_view 
 static size_t count_marked(const struct capture_sift *sift)
 {
     size_t count = 0;
-    for (size_t i = 0; i < WORDS; i++)
+    for (size_t i = 0; i < LOOK_WORDS; i++)
         count += (size_t)__builtin_popcountll(sift->full[i]);
     return count;
 }
@@ -120,10 +114,10 @@ static void take_some(struct capture_sift *sift, const struct capture_view *view
 static void take_marked(struct capture_sift *sift, const struct capture_view *view,
                         const struct capture_frame *frames, size_t count)
 {
-    for (size_t word = 0; word < WORDS; word++)
+    for (size_t word = 0; word < LOOK_WORDS; word++)
         for (uint64_t left = sift->full[word]; left != 0; left &= left - 1)
             (void)take_frame(sift, view, /* room is for the others to count */
-                             &frames[word * WORD_BITS + (size_t)__builtin_ctzll(left)]);
+                             &frames[word * LOOK_WORD_BITS + (size_t)__builtin_ctzll(left)]);
     sift->stats.left_out += count - count_marked(sift);
 }
 

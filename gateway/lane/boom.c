@@ -67,7 +67,8 @@ static enum boom_state position_of(const struct lane_ctx *x)
     if (x->s->presumed != PRESUMED_NOTHING) {
         return x->s->presumed == PRESUMED_OPEN ? BOOM_OPEN : BOOM_CLOSED;
     }
-    return x->s->position_known ? BOOM_STOPPED : BOOM_UNKNOWN;
+    bool between = x->s->position_known && x->c->feedback == FEEDBACK_BOTH;
+    return between ? BOOM_STOPPED : BOOM_UNKNOWN;
 }
 
 enum boom_state boom_state_of(const struct lane_ctx *x)

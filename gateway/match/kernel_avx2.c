@@ -33,16 +33,16 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
     }
 }
 
-KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks, plate_key key)
+KERNEL_INLINE bool kernel_partial(const struct partial *partial, plate_key key)
 {
     __m256i any = _mm256_setzero_si256();
-    for (uint32_t b = 0; b < blocks; b++) {
-        const struct partial_block *block = partial_block(partial, b);
+    for (uint32_t blocks = partial_leads(partial, key_field_1(key, 0)); blocks != 0;
+         blocks &= blocks - 1) {
+        const struct partial_block *block = partial_block(partial, (uint32_t)__builtin_ctz(blocks));
         __m256i low = _mm256_set1_epi64x(-1);
         __m256i high = low;
         for (int place = 0; place < KEY_SYMBOLS_1; place++) {
-            unsigned symbol = key >> (KEY_BITS_1 * (KEY_SYMBOLS_1 - 1 - place)) & 0x7F;
-            const __m256i *set = (const __m256i *)&block->sets[place][symbol];
+            const __m256i *set = (const __m256i *)&block->sets[place][key_field_1(key, place)];
             low = _mm256_and_si256(low, _mm256_load_si256(set));
             high = _mm256_and_si256(high, _mm256_load_si256(set + 1));
         }

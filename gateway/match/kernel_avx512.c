@@ -120,7 +120,7 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
      UINT64_C(0x1FC0))
 #define SET(place) _mm512_load_si512((const uint8_t *)block->sets[place] + at_##place)
 
-KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks, plate_key key)
+KERNEL_INLINE bool kernel_partial(const struct partial *partial, plate_key key)
 {
     enum { ALL_THREE = 0x80 }; /* ternary logic: and */
     uint64_t at_0 = SET_OFFSET(key, 56);
@@ -133,8 +133,9 @@ KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks
     uint64_t at_7 = SET_OFFSET(key, 7);
     uint64_t at_8 = SET_OFFSET(key, 0);
     __m512i any = _mm512_setzero_si512();
-    for (uint32_t b = 0; b < blocks; b++) {
-        const struct partial_block *block = partial_block(partial, b);
+    for (uint32_t blocks = partial_leads(partial, key_field_1(key, 0)); blocks != 0;
+         blocks &= blocks - 1) {
+        const struct partial_block *block = partial_block(partial, (uint32_t)__builtin_ctz(blocks));
         __m512i left = _mm512_ternarylogic_epi64(SET(0), SET(1), SET(2), ALL_THREE);
         left = _mm512_ternarylogic_epi64(left, SET(3), SET(4), ALL_THREE);
         left = _mm512_ternarylogic_epi64(left, SET(5), SET(6), ALL_THREE);

@@ -29,12 +29,14 @@ KERNEL_INLINE void kernel_prepare(const struct kernel_hand *hand, const plate_ke
     }
 }
 
-KERNEL_INLINE bool kernel_partial(const struct partial *partial, uint32_t blocks, plate_key key)
+KERNEL_INLINE bool kernel_partial(const struct partial *partial, plate_key key)
 {
     uint64_t any = 0;
-    for (uint32_t b = 0; any == 0 && b < blocks; b++) {
+    for (uint32_t blocks = partial_leads(partial, key_field(key, 0)); any == 0 && blocks != 0;
+         blocks &= blocks - 1) {
+        const struct partial_block *block = partial_block(partial, (uint32_t)__builtin_ctz(blocks));
         for (int word = 0; word < PARTIAL_BLOCK_WORDS; word++) {
-            any |= partial_word(partial_block(partial, b), key, word);
+            any |= partial_word(block, key, word);
         }
     }
     return any != 0;

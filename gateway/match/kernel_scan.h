@@ -9,8 +9,7 @@
  *                                 eight keys: folds (if so) and hashes them; unread ones are sure
  *   kernel_slots_with(bucket, key)       bits of the slots that hold the key; 0: of the empty ones
  *   kernel_pair_has(hand, block, i)      key i or the one behind it may be in the table
- *   kernel_partial(partial, blocks, key) some pattern of so many blocks may match a key of the
- *                                 first form
+ *   kernel_partial(partial, key)  some pattern may match a key of the first form
  *
  * and afterwards it has kernel_scan(). Keys go in at the head and are compared SCAN_AHEAD keys
  * later, when their lines have come: a ring that never drains keeps the memory busy all the time. A
@@ -174,9 +173,11 @@ KERNEL_INLINE void scan_compare(struct scan *s, const struct kernel_hand *hand,
 static bool scan_partial_2(const struct partial *partial, plate_key key)
 {
     uint64_t any = 0;
-    for (uint32_t b = 0; any == 0 && b < partial_block_count(partial); b++) {
+    for (uint32_t blocks = partial_leads(partial, key_field(key, 0)); any == 0 && blocks != 0;
+         blocks &= blocks - 1) {
+        const struct partial_block *block = partial_block(partial, (uint32_t)__builtin_ctz(blocks));
         for (int word = 0; any == 0 && word < PARTIAL_BLOCK_WORDS; word++) {
-            any = partial_word(partial_block(partial, b), key, word);
+            any = partial_word(block, key, word);
         }
     }
     return any != 0;
@@ -196,10 +197,9 @@ static __attribute__((noinline)) void scan_sets_2(const struct partial *partial,
 KERNEL_INLINE void scan_sets(const struct partial *partial, const plate_key *keys,
                              struct scan_block *out)
 {
-    uint32_t blocks = partial_block_count(&partial[0]);
     unsigned bits = 0;
     for (unsigned i = 0; i < SCAN_BLOCK; i++) {
-        bits |= (unsigned)kernel_partial(&partial[0], blocks, keys[i]) << i;
+        bits |= (unsigned)kernel_partial(&partial[0], keys[i]) << i;
     }
     out->sure |= bits & ~out->second_form;
     if (__builtin_expect(out->second_form != 0, 0)) {

@@ -67,11 +67,17 @@ static inline int key_places(int form)
     return form ? KEY_SYMBOLS_2 : KEY_SYMBOLS_1;
 }
 
+/* Of a key of the first form: see key_field. */
+static inline unsigned key_field_1(plate_key key, int place)
+{
+    return (unsigned)(key >> (KEY_BITS_1 * (KEY_SYMBOLS_1 - 1 - place)) & 0x7F);
+}
+
 /* Symbol at a place (0 the first) as its field holds it; behind the last one 0. */
 static inline unsigned key_field(plate_key key, int place)
 {
     return key & KEY_FORM_2 ? (unsigned)(key >> (KEY_BITS_2 * (KEY_SYMBOLS_2 - 1 - place)) & 0x3F)
-                            : (unsigned)(key >> (KEY_BITS_1 * (KEY_SYMBOLS_1 - 1 - place)) & 0x7F);
+                            : key_field_1(key, place);
 }
 
 static inline plate_key key_with_field(plate_key key, int place, unsigned field)

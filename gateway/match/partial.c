@@ -43,50 +43,96 @@ static void put_pattern(struct partial_block *block, plate_key key, int pattern,
     }
 }
 
-static struct partial_block *block_of(const struct partial *partial, size_t pattern)
+static bool is_empty(const struct partial_set *set)
 {
-    return atomic_load_explicit(&partial->blocks[pattern / PARTIAL_BLOCK_PATTERNS],
-                                memory_order_relaxed);
+    uint64_t any = 0;
+    for (int word = 0; word < PARTIAL_BLOCK_WORDS; word++) {
+        any |= atomic_load_explicit(&set->words[word], memory_order_relaxed);
+    }
+    return any == 0;
 }
 
-static const struct match_entry *entry_of(const struct partial *partial, size_t pattern)
+/* Whether symbols of the first place lead to the block, after its patterns have changed. */
+static void put_leads(struct partial *partial, uint32_t number)
 {
-    const struct partial_block *block = block_of(partial, pattern);
-    return block ? partial_entry(block, (int)(pattern % PARTIAL_BLOCK_PATTERNS)) : NULL;
+    const struct partial_block *block = partial_block(partial, number);
+    const uint32_t bit = UINT32_C(1) << number;
+    for (unsigned s = 0; s < PARTIAL_SYMBOLS; s++) {
+        uint32_t held = atomic_load_explicit(&partial->leads[s], memory_order_relaxed);
+        uint32_t next = is_empty(&block->sets[0][s]) ? held & ~bit : held | bit;
+        if (next != held) {
+            /* Pairs with the acquire in partial_leads. */
+            atomic_store_explicit(&partial->leads[s], next, memory_order_release);
+        }
+    }
 }
 
-static int make_block(struct partial *partial, size_t pattern)
+/* ---- room ---- */
+
+static uint8_t party_of(plate_key pattern)
 {
-    uint32_t number = (uint32_t)(pattern / PARTIAL_BLOCK_PATTERNS);
+    unsigned first = key_field(pattern, 0);
+    bool any = first == key_unread_field(key_form(pattern));
+    return any ? PARTIAL_PARTIES - 1 : (uint8_t)(first % (PARTIAL_PARTIES - 1));
+}
+
+static int make_block(struct partial *partial, uint8_t party, uint32_t *out)
+{
+    uint32_t number = partial_block_count(partial);
     struct partial_block *block = aligned_alloc(64, sizeof(*block));
     if (!block) {
         return ERR_NO_MEMORY;
     }
     memset(block, 0, sizeof(*block));
+    partial->party[number] = party;
     atomic_store_explicit(&partial->blocks[number], block, memory_order_relaxed);
     /* Pairs with the acquire in partial_block_count. */
     atomic_store_explicit(&partial->block_count, number + 1, memory_order_release);
+    *out = number;
     return 0;
+}
+
+/* A block with room: of the pattern's own party, or a new one, or when there can be none, any. */
+static int find_block(struct partial *partial, plate_key pattern, uint32_t *out)
+{
+    const uint8_t party = party_of(pattern);
+    const uint32_t count = partial_block_count(partial);
+    uint32_t other = PARTIAL_BLOCKS_MAX;
+    for (uint32_t b = 0; b < count; b++) {
+        if (partial->used[b] == PARTIAL_BLOCK_PATTERNS) {
+            continue;
+        }
+        if (partial->party[b] == party) {
+            *out = b;
+            return 0;
+        }
+        other = b;
+    }
+    if (count < PARTIAL_BLOCKS_MAX) {
+        return make_block(partial, party, out);
+    }
+    *out = other;
+    return other < PARTIAL_BLOCKS_MAX ? 0 : ERR_TOO_LARGE;
 }
 
 int partial_add(struct partial *partial, plate_key pattern, const struct match_entry *entry)
 {
-    size_t at = partial->first_free;
-    while (at < PARTIAL_PATTERNS_MAX && entry_of(partial, at)) {
-        at++;
+    uint32_t number;
+    int result = find_block(partial, pattern, &number);
+    if (result != 0) {
+        return result;
     }
-    if (at == PARTIAL_PATTERNS_MAX) {
-        return ERR_TOO_LARGE;
+    struct partial_block *block =
+        atomic_load_explicit(&partial->blocks[number], memory_order_relaxed);
+    int bit = 0;
+    while (partial_entry(block, bit)) { /* it has room */
+        bit++;
     }
-    if (!block_of(partial, at) && make_block(partial, at) != 0) {
-        return ERR_NO_MEMORY;
-    }
-    struct partial_block *block = block_of(partial, at);
-    int bit = (int)(at % PARTIAL_BLOCK_PATTERNS);
     /* Pairs with the acquire in partial_entry. */
     atomic_store_explicit(&block->entries[bit], entry, memory_order_release);
     put_pattern(block, pattern, bit, true);
-    partial->first_free = at + 1;
+    put_leads(partial, number);
+    partial->used[number]++;
     partial->count++;
     return 0;
 }
@@ -116,11 +162,14 @@ int partial_remove(struct partial *partial, plate_key pattern, const struct matc
     if (at == PARTIAL_PATTERNS_MAX) {
         return ERR_NOT_FOUND;
     }
-    struct partial_block *block = block_of(partial, at);
+    uint32_t number = (uint32_t)(at / PARTIAL_BLOCK_PATTERNS);
+    struct partial_block *block =
+        atomic_load_explicit(&partial->blocks[number], memory_order_relaxed);
     int bit = (int)(at % PARTIAL_BLOCK_PATTERNS);
     put_pattern(block, pattern, bit, false);
     atomic_store_explicit(&block->entries[bit], NULL, memory_order_release);
-    partial->first_free = at < partial->first_free ? at : partial->first_free;
+    put_leads(partial, number);
+    partial->used[number]--;
     partial->count--;
     return 0;
 }

@@ -2,8 +2,10 @@
  * Partial entries ('?' in the plate) as sets of bits: for each place and symbol the patterns that
  * allow that symbol there; what is in all the sets a read's symbols name is what the read matches.
  * Patterns of any shape cost the same. Blocks of 512 patterns, one cache line a set, made as the
- * list needs them. One writer, readers without a lock: bits come and go one by one, so a pattern
- * found is only a guess until the entry itself was compared.
+ * list needs them. Patterns with the same first symbol keep together as far as there is room, so
+ * that a read looks into few blocks: those its own first symbol leads to. One writer, readers
+ * without a lock: bits come and go one by one, so a pattern found is only a guess until the entry
+ * itself was compared.
  */
 #pragma once
 
@@ -22,6 +24,9 @@ enum {
     PARTIAL_PATTERNS_MAX = MATCH_PARTIAL_MAX, /* of a form of key */
     PARTIAL_BLOCKS_MAX = PARTIAL_PATTERNS_MAX / PARTIAL_BLOCK_PATTERNS,
     PARTIAL_SYMBOLS = 128, /* field values of a place; the second form uses half of them */
+    /* Parties of patterns, each with blocks of its own: by the first symbol (three, so that a
+     * thousand patterns fill one block each), and those that begin with '?'. */
+    PARTIAL_PARTIES = 4,
     /* Sets from one place to the next: not a power of two, so that the few dozen symbols in use at
      * every place do not all fall into the same sets of the processor's first cache. */
     PARTIAL_STRIDE = PARTIAL_SYMBOLS + 37
@@ -40,9 +45,15 @@ struct partial_block {
 struct partial {
     _Atomic(struct partial_block *) blocks[PARTIAL_BLOCKS_MAX];
     _Atomic uint32_t block_count;
-    size_t count;      /* the writer's */
-    size_t first_free; /* the writer's: no free pattern before */
+    /* Blocks, by bit, with a pattern that allows the symbol at the first place. */
+    _Atomic uint32_t leads[PARTIAL_SYMBOLS];
+    /* The writer's: */
+    size_t count;
+    uint16_t used[PARTIAL_BLOCKS_MAX]; /* patterns of a block */
+    uint8_t party[PARTIAL_BLOCKS_MAX]; /* for which a block was made */
 };
+
+_Static_assert(PARTIAL_BLOCKS_MAX == 32, "a bit each");
 
 /* Zeroes are an empty one. */
 void partial_fini(struct partial *partial);
@@ -64,6 +75,13 @@ static inline const struct partial_block *partial_block(const struct partial *pa
                                                         uint32_t block)
 {
     return atomic_load_explicit(&partial->blocks[block], memory_order_relaxed);
+}
+
+/* Of the blocks, by bit, those that may have a pattern for a key whose first field is `first`.
+ * Pairs with the release in partial.c: they are there. */
+static inline uint32_t partial_leads(const struct partial *partial, unsigned first)
+{
+    return atomic_load_explicit(&partial->leads[first], memory_order_acquire);
 }
 
 /* 64 patterns of a block: bits of those that the key may match. An unread symbol of the key meets

@@ -16,7 +16,7 @@
 #include "rules/rules.h"
 
 enum {
-    PIPELINE_LANES_MAX = 16,
+    PIPELINE_LANES_MAX = 32,
     PIPELINE_UNAUTHENTICATED_MAX = 10, /* passages of a lane recorded one by one in a second */
     PIPELINE_LIST_GRACE_DEFAULT_MS = 24 * 3600 * 1000
 };

@@ -3,13 +3,17 @@
  * look-alike, 1,000 partial plates), and the full way for what may be a hit. No passage has room,
  * as when more frames come than can be kept: reads without a hit are told apart and counted, hits
  * are received, matched and handed over, and each run must hand over every hit that was planted.
- * Beside it, in turn, the same with an index of exact plates alone. Medians; last line: one JSON
- * object.
+ * Beside it, in turn: with an index of exact plates alone, with the look alone, and frames taken
+ * and given back without a look, which is what the source leaves to the rest. Medians; last line:
+ * one JSON object.
  *
  * bench_capture [--entries N] [--source memory|pcap|dpdk] [--frame-bytes 64|100] [--frames N]
  *               [--runs N] [--seed N]
  *
- * pcap and dpdk (net_pcap, infinite_rx) read a file that is written first.
+ * pcap and dpdk (net_pcap, infinite_rx) read a file that is written first. net_pcap copies each
+ * frame out of memory of its own, where a card would have put it into the cache: its file is small
+ * enough to stay there (--frames 262144 shows what it costs when it is not). So that plates do not
+ * find their way warm from the round before, each round meets another table of the same list.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +26,7 @@
 #include "drivers/capture_pcap/capture_pcap.h"
 #include "gateway/base/rcu.h"
 #include "gateway/capture/sift.h"
+#include "tests/bench/bench_bare.h"
 #include "tests/bench/bench_frames.h"
 #include "tests/bench/bench_pages.h"
 
@@ -30,13 +35,20 @@ enum {
     HITS_PER_MILLION = 1000,
     RUN_FRAMES = 1 << 20,
     FILE_FRAMES = 1 << 18,
-    DPDK_ROUNDS = 16,      /* of the file, in a run */
+    DPDK_FRAMES = 1 << 16,
+    DPDK_ROUNDS = 16, /* of the file, in a run */
+    DPDK_TABLES = 4,  /* in turn, a round each */
+    DPDK_PLATES = DPDK_TABLES * DPDK_FRAMES,
     EMPTY_POLLS_MAX = 1000 /* in a row: the source gives nothing any more */
 };
 
 enum source_kind { SOURCE_MEMORY, SOURCE_PCAP, SOURCE_DPDK };
 
 static const char *const source_names[] = {"memory", "pcap", "dpdk"};
+static const char dpdk_port[] = "net_pcap0";
+
+/* How much is done with a frame. */
+enum stage { STAGE_RECEIVE, STAGE_LOOK, STAGE_EXACT, STAGE_ALL, STAGES };
 
 struct options {
     uint64_t entries;
@@ -52,8 +64,8 @@ struct bench {
     struct bench_keys keys;
     struct bench_frames frames;
     struct match_entry *entries;
-    struct match_index *all;
-    struct match_index *exact;
+    struct match_index *tables[STAGES][DPDK_TABLES]; /* NULL: matched against nothing */
+    size_t table_count;
     struct receiver_options receiver_options;
     struct camera_table *cameras;
     struct receiver *receiver;
@@ -83,6 +95,7 @@ static struct options parse(int argc, char **argv)
                                           {"runs", required_argument, NULL, 'r'},
                                           {"seed", required_argument, NULL, 's'},
                                           {NULL, 0, NULL, 0}};
+    static const uint64_t default_frames[] = {RUN_FRAMES, FILE_FRAMES, DPDK_FRAMES};
     struct options o = {.entries = 1000000, .runs = 9, .seed = 20261126, .frame_bytes = 100};
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -104,7 +117,7 @@ static struct options parse(int argc, char **argv)
     if (optind < argc)
         bench_fail("'%s': expected an option", argv[optind]);
     if (o.frames == 0)
-        o.frames = o.source == SOURCE_MEMORY ? RUN_FRAMES : FILE_FRAMES;
+        o.frames = default_frames[o.source];
     return o;
 }
 
@@ -141,10 +154,12 @@ static void create_indexes(struct bench *b)
             .text = ""};
         addresses[i] = &b->entries[i];
     }
-    struct err_text err;
-    if (match_index_create(addresses, whole + PARTIALS, NULL, &b->all, &err) != 0 ||
-        match_index_create(addresses, whole, &exact_only, &b->exact, &err) != 0)
-        bench_fail("%s", err.text);
+    for (size_t i = 0; i < b->table_count; i++) {
+        struct err_text err;
+        if (match_index_create(addresses, whole + PARTIALS, NULL, &b->tables[STAGE_ALL][i], &err) ||
+            match_index_create(addresses, whole, &exact_only, &b->tables[STAGE_EXACT][i], &err))
+            bench_fail("%s", err.text);
+    }
     free(addresses);
 }
 
@@ -194,13 +209,13 @@ static struct capture_source *open_dpdk(const struct bench *b)
     static char device[128];
     struct capture_source *source = NULL;
     struct err_text err;
-    struct capture_dpdk_options options = {.port = "net_pcap0",
+    struct capture_dpdk_options options = {.port = dpdk_port,
                                            .mbufs = (int)b->frames.count + SPARE_MBUFS,
                                            .data_room_bytes = DATA_ROOM};
     bool large = bench_pages_reserve((b->frames.count + SPARE_MBUFS) * 1024 + (64 << 20));
     const char *const args[] = {"--no-pci", "--no-telemetry", "--no-shconf", device,
                                 large ? "--in-memory" : "--no-huge"};
-    (void)snprintf(device, sizeof device, "--vdev=net_pcap0,rx_pcap=%s,infinite_rx=1", b->path);
+    (void)snprintf(device, sizeof device, "--vdev=%s,rx_pcap=%s,infinite_rx=1", dpdk_port, b->path);
     for (size_t i = 0; i < sizeof args / sizeof args[0]; i++)
         options.eal_args[options.eal_arg_count++] = args[i];
     if (!large) {
@@ -214,10 +229,23 @@ static struct capture_source *open_dpdk(const struct bench *b)
 
 /* ---- measuring ---- */
 
-static double run_mps(struct bench *b, const struct match_index *index)
+/* One burst; how many frames it had. */
+static int take_burst(struct bench *b, struct capture_source *source, enum stage stage,
+                      size_t round)
 {
     struct capture_frame frames[CAPTURE_BURST_MAX];
-    const struct capture_view view = {.index = index, .clock_trusted = true};
+    const struct capture_view view = {.index = b->tables[stage][round % b->table_count],
+                                      .clock_trusted = true};
+    if (stage == STAGE_RECEIVE && b->options.source == SOURCE_DPDK)
+        return bench_bare_receive(dpdk_port);
+    int count = capture_poll(source, frames, CAPTURE_BURST_MAX, 0);
+    if (stage != STAGE_RECEIVE && count > 0)
+        capture_sift_burst(b->sift, &view, frames, (size_t)count);
+    return count;
+}
+
+static double run_mps(struct bench *b, enum stage stage)
+{
     struct capture_source *source = b->source ? b->source : open_file(b);
     const uint64_t rounds = b->options.source == SOURCE_DPDK ? DPDK_ROUNDS : 1;
     const uint64_t left = rounds * b->frames.count;
@@ -226,11 +254,10 @@ static double run_mps(struct bench *b, const struct match_index *index)
     b->hits = 0;
     uint64_t from = bench_cpu_ns();
     while (done < left && empty < EMPTY_POLLS_MAX) {
-        int count = capture_poll(source, frames, CAPTURE_BURST_MAX, 0);
+        int count = take_burst(b, source, stage, done / b->frames.count);
         if (count < 0)
             break;
         empty = count == 0 ? empty + 1 : 0;
-        capture_sift_burst(b->sift, &view, frames, (size_t)count);
         done += (uint64_t)count;
     }
     uint64_t ns = bench_cpu_ns() - from;
@@ -242,47 +269,65 @@ static double run_mps(struct bench *b, const struct match_index *index)
     if (done < left)
         bench_fail("%llu frames of %llu came", (unsigned long long)done, (unsigned long long)left);
     uint64_t planted = bench_keys_hits(&b->keys, 0, b->keys.query_count) * rounds;
-    if (index && b->hits < planted)
+    if (b->tables[stage][0] && b->hits < planted)
         bench_fail("%llu hits, %llu were planted", (unsigned long long)b->hits,
                    (unsigned long long)planted);
     return (double)done * 1e3 / (double)ns;
 }
 
-static void print_line(struct bench *b, double *all, double *exact, double *look)
+/* The median of the ratios, each of one and the same repetition. */
+static double ratio(size_t runs, const double *over, const double *under)
 {
-    struct bench_json json;
-    size_t runs = (size_t)b->options.runs;
     double ratios[BENCH_RUNS_MAX];
     for (size_t i = 0; i < runs; i++)
-        ratios[i] = all[i] / exact[i]; /* of one and the same repetition */
+        ratios[i] = over[i] / under[i];
+    return bench_median(ratios, runs);
+}
+
+static void print_line(struct bench *b, double mpps[STAGES][BENCH_RUNS_MAX])
+{
+    struct bench_json json;
+    const struct match_index *all = b->tables[STAGE_ALL][0];
+    size_t runs = (size_t)b->options.runs;
+    double over_exact = ratio(runs, mpps[STAGE_ALL], mpps[STAGE_EXACT]); /* medians sort */
+    double over_receive = ratio(runs, mpps[STAGE_ALL], mpps[STAGE_RECEIVE]);
     bench_json_begin(&json, stdout);
     bench_json_integer(&json, "entries", b->options.entries);
     bench_json_text(&json, "source", source_names[b->options.source]);
     bench_json_integer(&json, "frame_bytes", b->options.frame_bytes);
-    bench_json_number(&json, "mpps", bench_median(all, runs), 2);
-    bench_json_number(&json, "exact_only_mpps", bench_median(exact, runs), 2);
-    bench_json_number(&json, "look_only_mpps", bench_median(look, runs), 2);
-    bench_json_number(&json, "all_over_exact", bench_median(ratios, runs), 3);
+    bench_json_number(&json, "mpps", bench_median(mpps[STAGE_ALL], runs), 2);
+    bench_json_number(&json, "exact_only_mpps", bench_median(mpps[STAGE_EXACT], runs), 2);
+    bench_json_number(&json, "rx_look_mpps", bench_median(mpps[STAGE_LOOK], runs), 2);
+    bench_json_number(&json, "rx_only_mpps", bench_median(mpps[STAGE_RECEIVE], runs), 2);
+    bench_json_number(&json, "all_over_exact", over_exact, 3);
+    bench_json_number(&json, "all_over_rx_only", over_receive, 3);
     bench_json_integer(&json, "drops", b->drops);
     bench_json_integer(&json, "hits", b->hits);
+    bench_json_integer(&json, "frames", b->frames.count);
+    bench_json_integer(&json, "tables", b->table_count);
     bench_json_integer(&json, "runs", b->options.runs);
-    bench_json_text(&json, "pages", match_index_pages(b->all));
-    bench_json_text(&json, "kernel", match_kernel_name(match_index_kernel(b->all)));
+    bench_json_text(&json, "pages", match_index_pages(all));
+    bench_json_text(&json, "kernel", match_kernel_name(match_index_kernel(all)));
     bench_json_end(&json);
 }
 
 static void measure(struct bench *b)
 {
-    double all[BENCH_RUNS_MAX];
-    double exact[BENCH_RUNS_MAX];
-    double look[BENCH_RUNS_MAX];
-    (void)run_mps(b, b->all); /* warm */
-    for (uint64_t r = 0; r < b->options.runs; r++) {
-        exact[r] = run_mps(b, b->exact);
-        look[r] = run_mps(b, NULL);
-        all[r] = run_mps(b, b->all);
-    }
-    print_line(b, all, exact, look);
+    static double mpps[STAGES][BENCH_RUNS_MAX];
+    (void)run_mps(b, STAGE_ALL); /* warm */
+    for (uint64_t r = 0; r < b->options.runs; r++)
+        for (enum stage stage = STAGE_RECEIVE; stage < STAGES; stage++)
+            mpps[stage][r] = run_mps(b, stage);
+    print_line(b, mpps);
+}
+
+/* As many plates come before one comes again to the same table, whatever the file's size. */
+static size_t table_count(const struct options *o)
+{
+    uint64_t files = DPDK_PLATES / o->frames;
+    if (o->source != SOURCE_DPDK || files < 1)
+        return 1;
+    return files < DPDK_TABLES ? (size_t)files : DPDK_TABLES;
 }
 
 static void set_up(struct bench *b)
@@ -292,6 +337,7 @@ static void set_up(struct bench *b)
                                     .hits_per_million = HITS_PER_MILLION,
                                     .seed = b->options.seed};
     const struct capture_taker taker = {no_room, take, b};
+    b->table_count = table_count(&b->options);
     bench_keys_create(&plan, &b->keys);
     bench_frames_create(b->keys.queries, b->keys.query_count, b->options.frame_bytes, &b->frames);
     create_indexes(b);
@@ -312,8 +358,10 @@ static void tear_down(struct bench *b)
     capture_sift_destroy(b->sift);
     receiver_destroy(b->receiver);
     camera_table_destroy(b->cameras);
-    match_index_destroy(b->all);
-    match_index_destroy(b->exact);
+    for (size_t i = 0; i < b->table_count; i++) {
+        match_index_destroy(b->tables[STAGE_ALL][i]);
+        match_index_destroy(b->tables[STAGE_EXACT][i]);
+    }
     free(b->entries);
     bench_frames_destroy(&b->frames);
     bench_keys_destroy(&b->keys);

@@ -544,16 +544,13 @@ def test_a_large_file_is_published_in_steps_and_goes_on_after_a_break(hq):
 
 def test_what_is_left_of_a_broken_publish_is_rebased_alone(hq):
     """Between the first batch and the others another clerk was quicker."""
-    path = hq.import_entries([entry(0, f"京A{n:05d}") for n in range(3000)])
-    hq.sign(path, "li")
-    first = path.with_name("first.json")
-    first.write_text(path.read_text().splitlines()[0] + "\n")
-    hq.publish_file(first)
+    path = hq.sign(hq.import_entries([entry(0, f"京A{n:05d}") for n in range(3000)]), "li")
+    (path.parent / "first.json").write_text(path.read_text().splitlines()[0] + "\n")
+    hq.publish_file(path.parent / "first.json")
     hq.withdraw("1", clerk="zhang")
     assert "revision 2 was published before yours" in refused(hq, "wanted", "publish", path, *hq.online)
     hq.run("wanted", "rebase", path, *hq.online)
-    hq.sign(path, "li")
-    hq.publish_file(path)
+    hq.publish_file(hq.sign(path, "li"))
     assert sorted(e["plate"] for e in hq.entries()) == [f"京A{n:05d}" for n in range(1, 3000)]
     assert refused(hq, "wanted", "rebase", path, *hq.online) == "hqctl: all of it is on the list already\n"
 
@@ -575,8 +572,7 @@ def test_a_list_past_what_an_index_holds_is_refused_before_any_box_hears_of_it(h
     assert (hq.json("wanted", "head", *hq.online)[0]["revision"], len(hq.entries())) == (revision, entries)
     hq.withdraw("1", clerk="li")
     hq.run("wanted", "rebase", path, *hq.online)
-    hq.sign(path, "li")
-    assert hq.publish_file(path)["revision"] == revision + 2
+    assert hq.publish_file(hq.sign(path, "li"))["revision"] == revision + 2
 
 
 def test_a_file_past_what_an_index_holds_is_refused_to_its_clerk(made, tmp_path):

@@ -47,11 +47,12 @@ static struct capture_dpdk_options options_with(const char *vdev)
     };
 }
 
-static struct capture_source *open_dpdk(void)
+static struct capture_source *open_dpdk_of_room(int data_room_bytes)
 {
     static char vdev[128];
     snprintf(vdev, sizeof vdev, "--vdev=net_pcap0,rx_pcap=%s", pcap_path);
     struct capture_dpdk_options options = options_with(vdev);
+    options.data_room_bytes = data_room_bytes;
     struct capture_source *source = NULL;
     struct err_text err;
     if (capture_dpdk_open(&options, &source, &err) != 0)
@@ -59,13 +60,16 @@ static struct capture_source *open_dpdk(void)
     return source;
 }
 
-static void both_sources_yield_the_same_frames_in_order(void **state)
+static struct capture_source *open_dpdk(void)
 {
-    (void)state;
+    return open_dpdk_of_room(0);
+}
+
+static void check_frames(struct capture_source *dpdk)
+{
     struct capture_pcap_replay_options replay = {pcap_path, true};
     struct capture_source *pcap = NULL;
     assert_int_equal(capture_pcap_open_replay(&replay, &pcap, NULL), 0);
-    struct capture_source *dpdk = open_dpdk();
     struct capture_frame expected;
     struct capture_frame frames[CAPTURE_BURST_MAX];
     int seen = 0;
@@ -87,6 +91,20 @@ static void both_sources_yield_the_same_frames_in_order(void **state)
     assert_int_equal(stats.missed + stats.no_buffer, 0);
     capture_close(dpdk);
     capture_close(pcap);
+}
+
+static void both_sources_yield_the_same_frames_in_order(void **state)
+{
+    (void)state;
+    check_frames(open_dpdk());
+}
+
+/* Some frames fit in one buffer, the others are joined, in one burst. */
+static void so_do_frames_of_several_buffers(void **state)
+{
+    enum { ROOM = 128 + 384 };
+    (void)state;
+    check_frames(open_dpdk_of_room(ROOM));
 }
 
 /* Runs after the environment was started by the test above. */
@@ -195,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sources_yield_the_same_frames_in_order),
+        cmocka_unit_test(so_do_frames_of_several_buffers),
         cmocka_unit_test(a_closed_port_opens_again),
         cmocka_unit_test(an_idle_port_sleeps),
         cmocka_unit_test(two_sources_cannot_share_a_port),

@@ -126,6 +126,10 @@ static void look_at(struct frame_builder *built, size_t count, struct looked *lo
     assert_memory_equal(looked->keys, plain.keys, looked->key_count * sizeof plain.keys[0]);
     assert_memory_equal(looked->owners, plain.owners,
                         (looked->key_count - count) * sizeof plain.owners[0]);
+    assert_memory_equal(looked->asked, plain.asked, sizeof plain.asked);
+    for (size_t i = 0; i < CAPTURE_BURST_MAX; i++)
+        assert_int_equal(looked->asked[i / LOOK_WORD_BITS] >> (i % LOOK_WORD_BITS) & 1,
+                         i < count && looked->keys[i] == 0);
     for (size_t i = 0; i < count; i++)
         *out_decoded += look_check(frames, i, count, looked);
     for (size_t i = 0; i < count; i++)

@@ -123,7 +123,7 @@ static void expect_an_index_holds_it(void)
 {
     size_t count = (size_t)count_entries();
     struct match_entry *entries = calloc(count, sizeof(*entries));
-    const struct match_entry **rows = calloc(count, sizeof(*rows));
+    const struct match_entry **rows = calloc(count, sizeof(const struct match_entry *));
     struct match_entry *next = entries;
     struct err_text err = {""};
     assert_true(entries && rows);
@@ -131,8 +131,8 @@ static void expect_an_index_holds_it(void)
         hq_db_query(&hq.db, "SELECT record FROM entries", NULL, 0, take_record, &next, NULL), 0);
     for (size_t i = 0; i < count; i++)
         rows[i] = &entries[i];
-    for (uint8_t k = 0; k <= MATCH_LOOK_ALIKE_MAX; k++) {
-        const struct match_options options = {.look_alike_max = k};
+    for (int k = 0; k <= MATCH_LOOK_ALIKE_MAX; k++) {
+        const struct match_options options = {.look_alike_max = (uint8_t)k};
         struct match_index *index = NULL;
         ok(match_index_create(rows, count, &options, &index, &err), &err);
         match_index_destroy(index);

@@ -64,6 +64,22 @@ static void test_closed_limit_alone_confirms_a_raise_by_time(void **state)
     assert_int_equal(w.raises, 1);
 }
 
+static void test_closed_limit_alone_knows_nothing_of_its_own_closing(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w, FEEDBACK_CLOSED, AUTO_CLOSE_LOOP);
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    world_inputs(&w, 0, CLOSED);
+    world_run(&w, w.config.travel_ms + 200);
+    world_drives_through(&w);
+    assert_int_equal(w.state.boom, BOOM_UNKNOWN);
+    world_passage(&w, false, 3); /* raised for anew: it may be half down */
+    world_arrives(&w);
+    assert_int_equal(w.raises, 2);
+}
+
 static void test_boom_that_stays_closed_is_unconfirmed(void **state)
 {
     (void)state;
@@ -388,6 +404,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_closed_limit_alone_confirms_a_raise_by_time),
+        cmocka_unit_test(test_closed_limit_alone_knows_nothing_of_its_own_closing),
         cmocka_unit_test(test_boom_that_stays_closed_is_unconfirmed),
         cmocka_unit_test(test_open_limit_alone_confirms_a_raise),
         cmocka_unit_test(test_open_limit_alone_presumes_closed),

@@ -163,7 +163,9 @@ static void test_one_province(void **state)
     for (size_t i = 0; i < MANY; i++) {
         char text[] = "鲁H00000";
         for (size_t at = 4; at < 9; at++) {
-            text[at] = draw() % 5 ? (char)('0' + draw() % 10) : letters[draw() % 24];
+            bool digit = draw() % 5;
+            const char *from = digit ? "0123456789" : letters;
+            text[at] = from[draw() % (digit ? 10 : 24)];
         }
         list.entries[i] = entry(i + 1, key_of(text));
     }
