@@ -32,10 +32,13 @@ WIRE_EVENTS = "20000"
 WALK_FIRST = [
     ("guard_", ["guard", "guard_coils", "guard_safety", "guard_mains", "guard_feedback", "guard_kept", "guard_undeclared"]),
     ("config_", ["configurations"]),
-    ("rule_7_|lower_|clear_", ["lower_undeclared", "lower_contact", "lower_exit", "lower_guided", "lower_held", "lower_safety",
-                               "lower_guard", "lower"]),
-    ("raise_|fault_|hands_|stop_|contact_|failed_|missing_|unconfirmed_|foreign_|emergency_|bounce|contradiction_",
-     ["boom_limits", "boom_contact", "boom_guard", "boom_coils", "boom_safety", "lower"]),
+    ("raise_lower_off|lower_pulse|foreign_against", ["boom_guard", "lower"]),
+    ("rule_7_declared", ["lower_undeclared"]),
+    ("rule_7_|lower_|clear_", ["lower_contact", "lower_guided", "lower_guard", "lower_held", "lower_exit", "lower_safety"]),
+    ("raise_held|raise_hit|raise_confirm|raise_other|raise_late|raise_boom|emergency_while|emergency_journal",
+     ["holding", "restore", "boom_safety"]),
+    ("raise_|fault_|hands_|stop_|contact_|start_|failed_order|failed_stop|missing_|unconfirmed_|foreign_|emergency_|bounce|"
+     "contradiction_|order_expiry|run_through_broken", ["boom_limits", "boom_contact", "boom_guard", "boom_safety", "boom_coils"]),
     ("own_close", ["own_close", "feedback_open", "kept"]),
     ("presume_|unseen_", ["feedback_none", "feedback_closed", "feedback_open"]),
     ("keep_", ["kept_next", "kept_safety", "kept"]),

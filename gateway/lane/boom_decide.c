@@ -81,11 +81,11 @@ bool boom_may_come_down(const struct lane_ctx *x)
                         INPUT_BIT(INPUT_EXIT_LOOP) | INPUT_BIT(INPUT_LIMIT_CLOSED);
     return s->left_open && s->contact && s->position_known && !s->lower_blocked && !s->stopped &&
            !s->out_of_service && !mains_lost(x) && !s->go && s->motion == MOTION_NONE &&
-           s->stop_order == 0 && input_on(x, INPUT_LIMIT_OPEN) &&
-           ((s->inputs | s->raw) & occupied) == 0 && !timer_running(x, TIMER_CLEAR) &&
-           !timer_running(x, TIMER_COIL_RAISE) && !has_alarm(x, EVENT_LANE_FOREIGN_MOTION) &&
-           !has_alarm(x, EVENT_LANE_RUN_THROUGH) && !has_alarm(x, EVENT_LANE_OBSTACLE) &&
-           boom_cannot_raise(x, false) == LANE_REFUSAL_NONE;
+           s->stop_order == 0 && s->timer[TIMER_STOP].ns == INT64_MAX &&
+           input_on(x, INPUT_LIMIT_OPEN) && ((s->inputs | s->raw) & occupied) == 0 &&
+           !timer_running(x, TIMER_CLEAR) && !timer_running(x, TIMER_COIL_RAISE) &&
+           !has_alarm(x, EVENT_LANE_FOREIGN_MOTION) && !has_alarm(x, EVENT_LANE_RUN_THROUGH) &&
+           !has_alarm(x, EVENT_LANE_OBSTACLE) && boom_cannot_raise(x, false) == LANE_REFUSAL_NONE;
 }
 
 bool boom_may_lower(const struct lane_ctx *x)
