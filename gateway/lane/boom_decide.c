@@ -34,7 +34,13 @@ static void decide_raise(struct lane_ctx *x)
         boom_cannot_raise(x, false) != LANE_REFUSAL_NONE) {
         return;
     }
+    if (queue_has_passed(x)) {
+        return; /* the boom comes down behind it: raised again it would open for the next one */
+    }
     if (is_wired(x, INPUT_ENTRY_LOOP) && !input_on(x, INPUT_ENTRY_LOOP)) {
+        return;
+    }
+    if (naming_due(x)) {
         return;
     }
     if (s->motion == MOTION_NONE && boom_stays_up(x)) {
@@ -75,11 +81,11 @@ bool boom_may_come_down(const struct lane_ctx *x)
                         INPUT_BIT(INPUT_EXIT_LOOP) | INPUT_BIT(INPUT_LIMIT_CLOSED);
     return s->left_open && s->contact && s->position_known && !s->lower_blocked && !s->stopped &&
            !s->out_of_service && !mains_lost(x) && !s->go && s->motion == MOTION_NONE &&
-           s->stop_order == 0 && input_on(x, INPUT_LIMIT_OPEN) &&
-           ((s->inputs | s->raw) & occupied) == 0 && !timer_running(x, TIMER_CLEAR) &&
-           !timer_running(x, TIMER_COIL_RAISE) && !has_alarm(x, EVENT_LANE_FOREIGN_MOTION) &&
-           !has_alarm(x, EVENT_LANE_RUN_THROUGH) && !has_alarm(x, EVENT_LANE_OBSTACLE) &&
-           boom_cannot_raise(x, false) == LANE_REFUSAL_NONE;
+           s->stop_order == 0 && s->timer[TIMER_STOP].ns == INT64_MAX &&
+           input_on(x, INPUT_LIMIT_OPEN) && ((s->inputs | s->raw) & occupied) == 0 &&
+           !timer_running(x, TIMER_CLEAR) && !timer_running(x, TIMER_COIL_RAISE) &&
+           !has_alarm(x, EVENT_LANE_FOREIGN_MOTION) && !has_alarm(x, EVENT_LANE_RUN_THROUGH) &&
+           !has_alarm(x, EVENT_LANE_OBSTACLE) && boom_cannot_raise(x, false) == LANE_REFUSAL_NONE;
 }
 
 bool boom_may_lower(const struct lane_ctx *x)

@@ -54,7 +54,9 @@ static uint32_t wanted_lamps(const struct lane_ctx *x)
 {
     const struct lane_vehicle *v = queue_at_boom(x);
     enum decision_lights asked = v && !convoy_on(x) ? v->lights : DECISION_LIGHTS_UNCHANGED;
-    bool before_boom = x->c->mode == LANE_NORMALLY_OPEN && one_waits(x);
+    /* The one under the boom sees it no more; who is to be held may be the next already. */
+    bool under = x->s->was_present || x->s->exit_seen;
+    bool before_boom = one_waits(x) && (x->c->mode == LANE_NORMALLY_OPEN || under);
     if (must_stop(x) || before_boom || asked == DECISION_LIGHTS_RED || !way_open(x)) {
         return RED;
     }

@@ -259,7 +259,7 @@ static void must_act(const struct lane_scan *s, const struct at_wire *w, bool ke
     bool danger = (active & UNDER) || (!kept && (active & HEALTHY) != HEALTHY);
     bool may = s->contact && !(active & HANDS_OFF);
     uint32_t busy = OUTPUT_BIT(OUTPUT_RAISE) | OUTPUT_BIT(OUTPUT_STOP);
-    *out_all = may && ((coming && danger) || (w->raising && w->failed));
+    *out_all = may && ((coming && danger) || (w->raising && w->failed && !w->give_up));
     *out_raise = may && w->raising && !w->give_up && !w->wait && !(s->outputs & busy);
 }
 
@@ -313,7 +313,7 @@ static const char *take_scan(struct guard *g, struct at_wire *w, const struct la
     uint32_t count = guard_scan(g, &scan, orders);
     const char *violation = check_orders(g, orders, count, all, raise);
     if (all) {
-        w->give_up = w->raising ? w->give_up : 0;
+        w->give_up = 0;
         w->raising = 1;
         w->failed = 0;
         w->lowering = 0;

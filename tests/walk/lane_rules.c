@@ -280,8 +280,9 @@ static void shadow_inputs(const struct walk_step *w)
     if (a->inputs & ~b->inputs & INPUT_BIT(INPUT_FIRE_RAISE)) {
         h->stopped = 0;
     }
-    if (b->convoy_act != 0 || alarm_on(b, EVENT_LANE_FIRE_RAISE)) {
-        h->passed = 0; /* their end lowers nothing */
+    bool open_for_all = b->convoy_act != 0 || alarm_on(b, EVENT_LANE_FIRE_RAISE);
+    if (open_for_all && !timer_runs(a, TIMER_EXIT_GAP)) {
+        h->passed = 0; /* their end lowers nothing, but behind the one that just leaves */
     }
     if (b->out_of_service && !a->out_of_service) {
         h->raised = h->passed = 0;
@@ -293,7 +294,7 @@ static void shadow_inputs(const struct walk_step *w)
         h->known = 1;
     }
     bool open = (a->inputs & INPUT_BIT(INPUT_LIMIT_OPEN)) && !both_limits(a);
-    if (open && b->motion == MOTION_RAISE) {
+    if (open && (b->motion == MOTION_RAISE || guard_acted(w))) {
         h->raised = 1;
     }
     if ((b->inputs & LOOPS) && !(a->inputs & LOOPS)) {
@@ -313,9 +314,6 @@ static void shadow_acts(const struct walk_step *w)
         if (!again && !timer_runs(w->after, TIMER_EXIT_GAP)) { /* else for the one that leaves */
             h->passed = 0;
         }
-    }
-    if (count_on(w->out, OUTPUT_LOWER) > 0) {
-        h->passed = 0;
     }
     if (is_act(w, LANE_ACT_STOP)) {
         h->stopped = 1;
@@ -402,14 +400,14 @@ static const char *motion_ended(const struct walk_step *w)
     bool confirmed = (a->inputs & limit) && !both_limits(a);
     bool opened_again = b->motion == MOTION_OWN_CLOSE && (a->raw & INPUT_BIT(INPUT_LIMIT_OPEN));
     bool stopped = count_on(w->out, OUTPUT_STOP) > 0 || is_act(w, LANE_ACT_STOP);
-    bool told = stopped || record_of(w->out, LANE_RECORD_FOREIGN_MOTION) ||
+    bool told = stopped || guard_acted(w) || record_of(w->out, LANE_RECORD_FOREIGN_MOTION) ||
                 (b->contact && !a->contact) || (a->inputs & (HANDS_OFF | BROKEN)) ||
                 both_limits(a) || alarm_on(a, EVENT_LANE_UNCONFIRMED) ||
                 alarm_on(a, EVENT_LANE_ORDER_FAILED);
     bool by_time = is_due(w, TIMER_MOTION) && a->presumed != PRESUMED_NOTHING;
     RULE(confirmed || opened_again || told || by_time, "rule 6: a motion ends and nobody is told");
-    RULE(!is_due(w, TIMER_MOTION) || confirmed || by_time || stopped || !a->contact ||
-             (a->inputs & (HANDS_OFF | BROKEN)) || opened_again ||
+    RULE(!is_due(w, TIMER_MOTION) || confirmed || by_time || guard_acted(w) || stopped ||
+             !a->contact || (a->inputs & (HANDS_OFF | BROKEN)) || opened_again ||
              alarm_on(a, EVENT_LANE_UNCONFIRMED),
          "rule 6: a motion not confirmed in time, without an alarm");
     return NULL;

@@ -137,6 +137,9 @@ static void expand(struct walk *w, const struct node *node, uint32_t id)
     for (int i = 0; i < count; i++) {
         const char *violation = take(w, node, &moves[i], &next, &actions);
         w->result->transitions++;
+        for (uint32_t k = 0; k < actions.order_count; k++) {
+            w->result->ordered[actions.orders[k].order.output] += actions.orders[k].order.on;
+        }
         if (violation) {
             w->result->violation = violation;
             printf("%s: %s\n", w->family->name, violation);
@@ -183,5 +186,10 @@ void lane_walk(const struct family *family, uint32_t states_max, struct walk_res
     }
     out->states = w.set.count;
     out->closed = !out->violation && w.set.waiting == 0;
+    for (int i = 0; out->closed && i < OUTPUT_COUNT; i++) {
+        if ((family->expects & OUTPUT_BIT(i)) && out->ordered[i] == 0) {
+            out->violation = "nothing of what the family is for ever happens";
+        }
+    }
     state_set_fini(&w.set);
 }

@@ -82,6 +82,7 @@ struct family {
     uint32_t events;  /* walk_event_bit */
     uint32_t reads;   /* walk_read_bit */
     uint64_t frozen;  /* bit per timer that does not come due here */
+    uint32_t expects; /* OUTPUT_BITs ordered on somewhere: where not, the family shows nothing */
     uint8_t vehicles; /* more are not followed: the step is checked, the state not expanded */
     uint8_t holds;
     bool quick; /* small: in the quick tier too */
@@ -170,6 +171,7 @@ struct walk_result {
     uint32_t states;
     uint64_t transitions;
     uint64_t cut; /* steps into states with more vehicles or holds than the family follows */
+    uint64_t ordered[OUTPUT_COUNT]; /* steps in which it was ordered on */
     bool closed;
     const char *violation; /* NULL: none; the trace is printed */
 };

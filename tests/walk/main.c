@@ -3,7 +3,7 @@
  * transitions, steps cut off, whether it closed. Ends at the first violation with status 1; 3: a
  * family was not closed within the bound; 0: all closed, nothing violated. See lane_walk.h.
  *
- *     walk_lane [--quick | FAMILY …] [--states-max N]
+ *     walk_lane [--states-max N] [--quick | FAMILY …]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,32 +16,17 @@
 
 enum { STATES_MAX = 40000000 };
 
-struct options {
-    int argc;
-    char **argv;
-    bool quick;
-    bool named;
-    uint32_t states_max;
-};
-
-static bool is_chosen(const struct options *o, const char *name, bool quick)
-{
-    for (int i = 1; o->named && i < o->argc; i++) {
-        if (strcmp(o->argv[i], name) == 0) {
-            return true;
-        }
-    }
-    return !o->named && (quick || !o->quick);
-}
-
-enum { CLOSED = 0, VIOLATED = 1, LEFT_OPEN = 3 };
+enum { CLOSED = 0, VIOLATED = 1, USAGE = 2, LEFT_OPEN = 3 };
 
 static int told(const char *name, const struct walk_result *r, clock_t start)
 {
     printf("{\"sweep\": \"lane_states\", \"family\": \"%s\", \"states\": %u, "
-           "\"transitions\": %llu, \"cut\": %llu, \"closed\": %s, \"cpu_s\": %.1f",
+           "\"transitions\": %llu, \"cut\": %llu, \"closed\": %s, "
+           "\"raises\": %llu, \"lowers\": %llu, \"stops\": %llu, \"cpu_s\": %.1f",
            name, r->states, (unsigned long long)r->transitions, (unsigned long long)r->cut,
-           r->closed ? "true" : "false", (double)(clock() - start) / CLOCKS_PER_SEC);
+           r->closed ? "true" : "false", (unsigned long long)r->ordered[OUTPUT_RAISE],
+           (unsigned long long)r->ordered[OUTPUT_LOWER],
+           (unsigned long long)r->ordered[OUTPUT_STOP], (double)(clock() - start) / CLOCKS_PER_SEC);
     if (r->violation) {
         printf(", \"violation\": \"%s\"", r->violation);
     }
@@ -50,61 +35,86 @@ static int told(const char *name, const struct walk_result *r, clock_t start)
     return r->violation ? VIOLATED : r->closed ? CLOSED : LEFT_OPEN;
 }
 
-/* One family by its place in the three tables, if it is chosen and as large as asked; -1: not. */
-static int walk_one(const struct options *o, int at, bool large)
+enum { FAMILIES_BEFORE = 1 }; /* the configurations */
+
+static int family_count(void)
+{
+    return FAMILIES_BEFORE + guard_family_count + lane_family_count;
+}
+
+/* By its place in the three tables. */
+static const char *name_of(int at)
+{
+    return at == 0                    ? "configurations"
+           : at <= guard_family_count ? guard_families[at - 1].name
+                                      : lane_families[at - 1 - guard_family_count].name;
+}
+
+static bool is_large(int at)
+{
+    return at == 0                    ? false
+           : at <= guard_family_count ? guard_families[at - 1].large
+                                      : !lane_families[at - 1 - guard_family_count].quick;
+}
+
+static int walk_one(int at, uint32_t states_max)
 {
     struct walk_result r;
     clock_t start = clock();
     if (at == 0) {
-        if (large || !is_chosen(o, "configurations", true)) {
-            return -1;
-        }
         config_walk(&r);
-        return told("configurations", &r, start);
+    } else if (at <= guard_family_count) {
+        guard_walk(&guard_families[at - 1], states_max, &r);
+    } else {
+        lane_walk(&lane_families[at - 1 - guard_family_count], states_max, &r);
     }
-    if (at <= guard_family_count) {
-        const struct guard_family *f = &guard_families[at - 1];
-        if (large != f->large || !is_chosen(o, f->name, !f->large)) {
-            return -1;
-        }
-        guard_walk(f, o->states_max, &r);
-        return told(f->name, &r, start);
-    }
-    const struct family *f = &lane_families[at - 1 - guard_family_count];
-    if (large == f->quick || !is_chosen(o, f->name, f->quick)) {
-        return -1;
-    }
-    lane_walk(f, o->states_max, &r);
-    return told(f->name, &r, start);
+    return told(name_of(at), &r, start);
+}
+
+static int worse(int a, int b)
+{
+    return a == VIOLATED || b == VIOLATED ? VIOLATED : a > b ? a : b;
 }
 
 /* The small families first: what is wrong shows early. */
-static int walk_all(const struct options *o)
+static int walk_all(bool quick, uint32_t states_max)
 {
-    int status = -1, count = 1 + guard_family_count + lane_family_count;
-    for (int i = 0; i < 2 * count && status != VIOLATED; i++) {
-        int one = walk_one(o, i % count, i >= count);
-        status = one == VIOLATED || one > status ? one : status;
+    int status = CLOSED;
+    for (int large = 0; large <= !quick; large++) {
+        for (int at = 0; at < family_count() && status != VIOLATED; at++) {
+            if (is_large(at) == (large != 0)) {
+                status = worse(status, walk_one(at, states_max));
+            }
+        }
     }
     return status;
+}
+
+static int walk_named(const char *name, uint32_t states_max)
+{
+    for (int at = 0; at < family_count(); at++) {
+        if (strcmp(name_of(at), name) == 0) {
+            return walk_one(at, states_max);
+        }
+    }
+    fprintf(stderr, "no family '%s'\n", name);
+    return USAGE;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = {.argc = argc, .argv = argv, .states_max = STATES_MAX};
-    for (int i = 1; i < argc; i++) {
+    uint32_t states_max = STATES_MAX;
+    int status = CLOSED;
+    bool quick = false, named = false;
+    for (int i = 1; i < argc && status != VIOLATED; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
-            o.quick = true;
+            quick = true;
         } else if (strcmp(argv[i], "--states-max") == 0 && i + 1 < argc) {
-            o.states_max = (uint32_t)strtoul(argv[++i], NULL, 10);
+            states_max = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else {
-            o.named = true;
+            named = true;
+            status = worse(status, walk_named(argv[i], states_max));
         }
     }
-    int status = walk_all(&o);
-    if (status < 0) {
-        fprintf(stderr, "no such family\n");
-        return 2;
-    }
-    return status;
+    return named ? status : walk_all(quick, states_max);
 }

@@ -354,7 +354,7 @@ static void waiting_orders_leave_by_rank(void **state)
     submit(&b, 1, OUTPUT_SIREN, true, 0); /* the bus is stuck in this one */
     WAIT_FOR(&b, true);
     submit(&b, 2, OUTPUT_RED, true, 0);
-    submit(&b, 3, OUTPUT_LOWER, false, 0);
+    submit(&b, 3, OUTPUT_LOWER, true, 0);
     submit(&b, 4, OUTPUT_RAISE, true, 0);
     submit(&b, 5, OUTPUT_STOP, true, 0);
     SET(&b, hold_writes, false);

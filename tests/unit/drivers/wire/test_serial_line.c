@@ -114,7 +114,7 @@ static void every_field_is_decoded(void **state)
 {
     (void)state;
     struct serial_line line;
-    struct plate_read read;
+    struct plate_read read = {0};
     uint32_t id = 0;
     struct message m = message_of(9, "鲁H12345;97;02;3;4711");
     begin(&line, nedap());
@@ -138,7 +138,7 @@ static void fields_behind_the_plate_may_be_missing(void **state)
                                         "鲁H12345;101;0203;10;"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct serial_line line;
-        struct plate_read read;
+        struct plate_read read = {0};
         uint32_t id;
         struct message m = message_of(1, texts[i]);
         begin(&line, nedap());
@@ -154,7 +154,7 @@ static void an_empty_message_is_an_unread_plate(void **state)
 {
     (void)state;
     struct serial_line line;
-    struct plate_read read;
+    struct plate_read read = {0};
     uint32_t id;
     struct message m = message_of(1, "");
     begin(&line, nedap());
@@ -166,7 +166,7 @@ static void bytes_may_come_one_by_one(void **state)
 {
     (void)state;
     struct serial_line line;
-    struct plate_read read;
+    struct plate_read read = {0};
     uint32_t id;
     begin(&line, nedap());
     for (uint32_t i = 1; i <= 20; i++) {
@@ -190,7 +190,7 @@ static void each_refusal_has_its_cause(void **state)
                 {"鲁\x1b[2J", SERIAL_BAD_TEXT},
                 {"123456789012345678901234567890123", SERIAL_PLATE_TEXT}};
     struct message good = message_of(2, "鲁H12345");
-    struct plate_read read;
+    struct plate_read read = {0};
     uint32_t id;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct serial_line line;
@@ -210,7 +210,7 @@ static void a_flipped_bit_costs_one_message(void **state)
     struct message second = message_of(2, "鲁K54321;50");
     for (size_t bit = 0; bit < first.size * 8; bit++) {
         struct serial_line line;
-        struct plate_read read;
+        struct plate_read read = {0};
         uint32_t id = 0;
         struct message broken = first;
         broken.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -232,7 +232,7 @@ static void a_cut_message_costs_one_message(void **state)
     for (size_t from = 0; from < first.size; from++) {
         for (size_t size = 1; from + size <= first.size; size++) {
             struct serial_line line;
-            struct plate_read read;
+            struct plate_read read = {0};
             uint8_t bytes[2 * SERIAL_MESSAGE_MAX];
             uint32_t id = 0;
             memcpy(bytes, first.bytes, from);
@@ -253,7 +253,7 @@ static void a_start_inside_a_message_is_a_new_one(void **state)
 {
     (void)state;
     struct serial_line line;
-    struct plate_read read;
+    struct plate_read read = {0};
     uint32_t id = 0;
     struct message first = message_of(1, "鲁H12345;97;02;3;4711");
     struct message second = message_of(2, "鲁K54321;50");
@@ -269,7 +269,7 @@ static void a_huge_length_is_not_waited_for(void **state)
 {
     (void)state;
     struct serial_line line;
-    struct plate_read read;
+    struct plate_read read = {0};
     uint32_t id;
     struct message m = message_of(1, "鲁H12345");
     begin(&line, nedap());
@@ -283,7 +283,7 @@ static void garbage_of_any_length_is_dropped(void **state)
 {
     (void)state;
     struct serial_line line;
-    struct plate_read read;
+    struct plate_read read = {0};
     uint32_t id = 0;
     struct message m = message_of(7, "鲁H12345");
     uint32_t seed = 20261124;
@@ -319,7 +319,7 @@ static void a_message_between_stx_and_etx_is_read_with_its_time(void **state)
     (void)state;
     for (size_t step = 1; step <= 40; step++) {
         struct serial_line line;
-        struct plate_read read;
+        struct plate_read read = {0};
         begin(&line, stx_etx());
         assert_int_equal(feed_text(&line, STX_MESSAGE("2026112613030107鲁H12345"), step, &read), 1);
         assert_string_equal(read.raw, "鲁H12345");
@@ -349,7 +349,7 @@ static void garbage_around_stx_and_etx_costs_nothing(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (size_t step = 1; step <= 9; step += 4) {
             struct serial_line line;
-            struct plate_read read;
+            struct plate_read read = {0};
             begin(&line, stx_etx());
             assert_int_equal(feed_text(&line, rows[i].before, step, &read), 0);
             assert_int_equal(
@@ -367,7 +367,7 @@ static void a_line_ends_with_either_or_both(void **state)
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         for (size_t step = 1; step <= 30; step++) {
             struct serial_line line;
-            struct plate_read read;
+            struct plate_read read = {0};
             char text[128];
             begin(&line, lines());
             (void)snprintf(text, sizeof text, "鲁H12345;97;02;3;4711%s豫A1;5%sALIVE%s", ends[i],
@@ -396,7 +396,7 @@ static void a_bad_line_costs_no_other(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (size_t step = 1; step <= 9; step += 4) {
             struct serial_line line;
-            struct plate_read read;
+            struct plate_read read = {0};
             begin(&line, lines());
             assert_int_equal(feed_text(&line, rows[i].line, step, &read), 0);
             assert_int_equal(feed_text(&line, "\r\n鲁K54321\r\n", step, &read), 1);
@@ -413,7 +413,7 @@ static void a_line_too_long_is_skipped_to_its_end(void **state)
     for (size_t size = SERIAL_DATA_MAX - 1; size <= SERIAL_BUFFER_SIZE + 2; size++) {
         for (size_t step = 1; step <= 600; step += 97) {
             struct serial_line line;
-            struct plate_read read;
+            struct plate_read read = {0};
             char text[SERIAL_BUFFER_SIZE + 64];
             begin(&line, lines());
             memset(text, 'A', size);
@@ -429,7 +429,7 @@ static void silence_ends_what_has_begun(void **state)
 {
     (void)state;
     struct serial_line line;
-    struct plate_read read;
+    struct plate_read read = {0};
     begin(&line, lines());
     assert_int_equal(feed_text(&line, "noise", 8, &read), 0);
     assert_true(serial_line_inside(&line));
@@ -451,7 +451,7 @@ static void the_end_of_a_line_that_began_unheard_is_no_line(void **state)
     (void)state;
     for (size_t step = 1; step <= 20; step++) {
         struct serial_line line;
-        struct plate_read read;
+        struct plate_read read = {0};
         begin(&line, lines());
         serial_line_restart(&line);
         assert_int_equal(feed_text(&line, "H12345\r\n鲁K54321\r\n", step, &read), 1);
@@ -469,7 +469,7 @@ static void gbk_is_read_before_it_is_taken_apart(void **state)
     static const uint8_t bytes[] = {0xC2, 0xB3, 'H', '1', 0xAE, 0x7C, '|', '9', '\n'};
     for (size_t step = 1; step <= sizeof bytes; step++) {
         struct serial_line line;
-        struct plate_read read;
+        struct plate_read read = {0};
         uint32_t number;
         begin(&line, gbk_lines());
         assert_int_equal(feed(&line, bytes, sizeof bytes, step, &read, &number), 1);

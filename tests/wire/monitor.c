@@ -1,0 +1,399 @@
+/* See monitor.h. Bits and addresses are those of plant.h, written on the module's terminals. */
+#include "monitor.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plant.h"
+
+static const int64_t MS = 1000000;
+static const int64_t NEVER = INT64_MIN / 4;
+static const int64_t SCANS_MS = 60; /* a few scans */
+
+enum { READ_COILS = 1, READ_INPUTS = 2, WRITE_COIL = 5, ON_VALUE = 0xFF00 };
+
+void monitor_init(struct monitor *m, const struct monitor_options *options)
+{
+    memset(m, 0, sizeof(*m));
+    m->o = *options;
+    m->under_last = m->inputs_at = m->coils_at = m->stop_done = m->guard_until = NEVER;
+    m->contact_since = m->convoy_until = m->late_at = m->local_last = m->fire_last = NEVER;
+    m->exit_last = m->closed_since = NEVER;
+    for (int i = 0; i < 8; i++) {
+        m->on_at[i] = m->off_at[i] = m->done_at[i] = m->module_on[i] = NEVER;
+        m->off_done[i] = NEVER;
+    }
+    for (int i = 0; i < FACT_COUNT; i++) {
+        m->fact_at[i] = NEVER;
+    }
+}
+
+static void violated(struct monitor *m, int64_t now, int rule, const char *what)
+{
+    if (m->trace) {
+        printf("%9.3f s  VIOLATION rule %d: %s\n", (double)now / 1e9, rule, what);
+    }
+    if (m->violations++ == 0) {
+        (void)snprintf(m->first, sizeof(m->first), "rule %d at %" PRId64 " ms: %s", rule, now / MS,
+                       what);
+    }
+}
+
+static void check(struct monitor *m, int64_t now, int rule, bool holds, const char *what)
+{
+    m->checks[rule]++;
+    if (!holds) {
+        violated(m, now, rule, what);
+    }
+}
+
+static bool within(int64_t now, int64_t since, int64_t ms)
+{
+    return since > NEVER && now - since <= ms * MS;
+}
+
+static bool sees(const struct monitor *m, enum plant_contact contact)
+{
+    return m->have_inputs && (m->inputs & BIT(contact)) != 0;
+}
+
+static bool hands_off(const struct monitor *m)
+{
+    return sees(m, CONTACT_LOCAL) || sees(m, CONTACT_STOP_BUTTON);
+}
+
+static bool healthy(const struct monitor *m)
+{
+    return sees(m, CONTACT_PERSON_OK) && sees(m, CONTACT_DETECTOR_OK);
+}
+
+/* ---- rules at a write ---- */
+
+static bool is_emergency(const struct monitor *m, int64_t now)
+{
+    return within(now, m->fact_at[FACT_EMERGENCY_ASKED], m->o.travel_ms + 10000) || m->fire ||
+           now <= m->guard_until;
+}
+
+static bool raise_is_justified(const struct monitor *m, int64_t now)
+{
+    int64_t life = m->o.order_life_ms + m->o.reaction_ms;
+    return is_emergency(m, now) ||
+           within(now, m->fact_at[FACT_RAISE_ASKED], life + m->o.travel_ms) ||
+           now <= m->convoy_until;
+}
+
+static void check_raise(struct monitor *m, int64_t now)
+{
+    check(m, now, 3, !sees(m, CONTACT_FAULT) || is_emergency(m, now), "raise under fault");
+    check(m, now, 5, !monitor_holds(m) || raise_is_justified(m, now),
+          "raise in a lane with an open hold, and nobody asked");
+    check(m, now, 5, !m->wanted_at_line || raise_is_justified(m, now),
+          "raise for a wanted vehicle, and nobody asked");
+    check(m, now, 6, raise_is_justified(m, now) || within(now, m->fact_at[FACT_CLEARED], 600000),
+          "raise for nobody");
+}
+
+static void check_lower(struct monitor *m, int64_t now)
+{
+    m->lowers++;
+    check(m, now, 7, m->o.may_lower, "lower in a lane that declares none");
+    check(m, now, 7, m->guided, "lower without a guided test");
+    check(m, now, 7, healthy(m), "lower with a detector that is not healthy");
+    check(m, now, 6, within(now, m->fact_at[FACT_LOWER_COMMITTED], m->o.order_life_ms),
+          "lower that is late, or not in the journal");
+    check(m, now, 1, !sees(m, CONTACT_PRESENCE) && !sees(m, CONTACT_OBSTACLE),
+          "lower onto somebody");
+    check(m, now, 1, m->under_last == NEVER || now - m->under_last >= m->o.clear_ms * MS,
+          "lower before the way was clear for long enough");
+    check(m, now, 3, !sees(m, CONTACT_FAULT) && !sees(m, CONTACT_BOOM_OFF), "lower under fault");
+    check(m, now, 4, m->raised_known, "lower of a boom whose state is unknown");
+}
+
+static void check_motion(struct monitor *m, int64_t now, int coil)
+{
+    m->motions++;
+    check(m, now, 4, m->have_inputs, "motion without contact");
+    check(m, now, 3, !sees(m, CONTACT_LOCAL), "motion under local control");
+    check(m, now, 3, !sees(m, CONTACT_STOP_BUTTON), "motion under emergency stop");
+    int other = coil == COIL_RAISE ? COIL_LOWER : COIL_RAISE;
+    check(m, now, 2, (m->module & BIT(other)) == 0 || m->danger,
+          "raise and lower, one asked for while the other is energised");
+    coil == COIL_RAISE ? check_raise(m, now) : check_lower(m, now);
+}
+
+/* ---- rule 1 at a frame ---- */
+
+/* A lower of ours may still be moving the boom, or its coil is on. */
+static bool is_lowering(const struct monitor *m, int64_t now)
+{
+    bool down = sees(m, CONTACT_CLOSED) && !sees(m, CONTACT_OPEN);
+    int64_t begun = m->on_at[COIL_LOWER];
+    bool ended = m->stop_done > begun || m->done_at[COIL_RAISE] > begun || down;
+    return (within(now, begun, m->o.travel_ms - 20) && !ended) ||
+           (m->have_coils && m->coils_at >= m->inputs_at && (m->coils & BIT(COIL_LOWER)) != 0);
+}
+
+static void look_for_danger(struct monitor *m, int64_t now)
+{
+    bool under = sees(m, CONTACT_PRESENCE) || sees(m, CONTACT_OBSTACLE);
+    if (under) {
+        m->under_last = m->inputs_at;
+    }
+    if ((under || !healthy(m)) && is_lowering(m, now) && !hands_off(m)) {
+        m->danger = true;
+        m->danger_at = m->inputs_at;
+        m->stop_after = m->raise_after = false;
+        m->guard_until = now + (2 * m->o.travel_ms + 1000) * MS;
+        m->guard_acts++;
+    }
+}
+
+static void check_danger_answered(struct monitor *m, int64_t now)
+{
+    if (!m->danger) {
+        return;
+    }
+    m->danger = false;
+    check(m, now, 1, m->stop_after && m->raise_after,
+          "boom comes down on somebody: no stop and raise before the next look");
+    check(m, now, 1, now - m->danger_at <= m->o.reaction_ms * MS || m->late_at >= m->danger_at,
+          "boom comes down on somebody: answered later than 100 ms");
+}
+
+/* ---- the wire ---- */
+
+static void note_write(struct monitor *m, int64_t now, uint16_t coil, bool on)
+{
+    if (coil >= 8) {
+        violated(m, now, 2, "a write to a coil that is not wired");
+        return;
+    }
+    if (!on) {
+        m->off_at[coil] = now;
+        return;
+    }
+    if (coil == COIL_RAISE || coil == COIL_LOWER) {
+        check_motion(m, now, coil);
+    }
+    m->on_at[coil] = now;
+    m->stop_after |= coil == COIL_STOP;
+    m->raise_after |= coil == COIL_RAISE;
+    m->raise_written |= coil == COIL_RAISE;
+}
+
+void monitor_request(struct monitor *m, int64_t now, const uint8_t *bytes, size_t size)
+{
+    m->requests++;
+    if (size < 6) {
+        violated(m, now, 6, "a request that is none");
+        return;
+    }
+    m->asked_at = now;
+    m->asked_function = bytes[1];
+    m->asked_address = (uint16_t)(bytes[2] << 8 | bytes[3]);
+    m->asked_value = (uint16_t)(bytes[4] << 8 | bytes[5]);
+    if (m->asked_function == READ_INPUTS) {
+        check_danger_answered(m, now);
+    } else if (m->asked_function == WRITE_COIL) {
+        note_write(m, now, m->asked_address, m->asked_value == ON_VALUE);
+    } else {
+        check(m, now, 2, m->asked_function == READ_COILS, "a function the module has no use for");
+    }
+}
+
+static uint32_t bits_of(const struct monitor *m, const uint8_t *bytes, size_t size)
+{
+    uint32_t bits = 0;
+    for (size_t i = 3; i < size && i < 7; i++) {
+        bits |= (uint32_t)bytes[i] << 8 * (i - 3);
+    }
+    uint32_t count = m->asked_value;
+    return (count < 32 ? bits & (BIT(count) - 1) : bits) << m->asked_address;
+}
+
+/* Rule 8: a held vehicle reaches the exit loop. A loop that was free for less than the debounce
+ * counts as never free. */
+static void look_for_run_through(struct monitor *m, int64_t now)
+{
+    if (!sees(m, CONTACT_EXIT)) {
+        return;
+    }
+    bool rose = !within(now, m->exit_last, m->o.debounce_ms + SCANS_MS);
+    m->run_through_due |= rose && m->contact && monitor_holds(m);
+    m->exit_last = now;
+}
+
+/* Rule 8: the closed boom opens, and no order of ours is behind it. A limit that was not there for
+ * longer than the debounce may be the end of a motion of ours that bounces. */
+static void look_for_opening(struct monitor *m, int64_t now)
+{
+    bool closed = sees(m, CONTACT_CLOSED) && !sees(m, CONTACT_OPEN);
+    int64_t travel_ms = m->o.travel_ms + 1000;
+    bool stood =
+        m->closed_since > NEVER && !within(now, m->closed_since, m->o.debounce_ms + SCANS_MS);
+    bool ours = within(now, m->on_at[COIL_RAISE], travel_ms) || raise_is_justified(m, now);
+    if (!sees(m, CONTACT_CLOSED) && stood && !ours && m->contact && !sees(m, CONTACT_LOCAL) &&
+        !sees(m, CONTACT_BOOM_OFF)) {
+        m->foreign_due = true;
+    }
+    m->closed_since = !closed ? NEVER : m->closed_since > NEVER ? m->closed_since : now;
+}
+
+static void take_inputs(struct monitor *m, int64_t now, uint32_t inputs)
+{
+    m->inputs = inputs ^ BIT(CONTACT_STOP_BUTTON);
+    m->inputs_at = m->asked_at;
+    m->have_inputs = true;
+    m->local_last = sees(m, CONTACT_LOCAL) ? now : m->local_last;
+    m->fire_last = sees(m, CONTACT_FIRE) ? now : m->fire_last;
+    m->fire |= sees(m, CONTACT_FIRE);
+    m->raised_known |= m->raise_written && sees(m, CONTACT_OPEN);
+    look_for_run_through(m, now);
+    look_for_opening(m, now);
+    look_for_danger(m, now);
+}
+
+/* Rule 8: a coil that is on and was not ours. A pulse may be ending, of before the contact was lost
+ * too. */
+static void take_coils(struct monitor *m, int64_t now, uint32_t coils)
+{
+    m->coils = coils;
+    m->coils_at = m->asked_at;
+    m->have_coils = true;
+    for (int coil = COIL_RAISE; coil <= COIL_STOP; coil++) {
+        int64_t life = m->o.pulse_ms + m->o.grace_ms + m->o.order_life_ms + 1000;
+        bool settled = m->contact && !within(now, m->contact_since, life) &&
+                       !within(now, m->local_last, life) && /* there others move it */
+                       !within(now, m->fact_at[FACT_ACKNOWLEDGED], life);
+        if ((coils & BIT(coil)) != 0 && settled && !within(now, m->on_at[coil], life)) {
+            m->foreign_due = true;
+        }
+    }
+    look_for_danger(m, now);
+}
+
+void monitor_answer(struct monitor *m, int64_t now, const uint8_t *bytes, size_t size)
+{
+    if (now - m->asked_at > m->o.answer_ms * MS) {
+        m->late_at = now;
+    }
+    if (m->asked_function == READ_INPUTS) {
+        take_inputs(m, now, bits_of(m, bytes, size));
+    } else if (m->asked_function == READ_COILS) {
+        take_coils(m, now, bits_of(m, bytes, size));
+    } else if (m->asked_function == WRITE_COIL && m->asked_address < 8) {
+        bool on = m->asked_value == ON_VALUE;
+        *(on ? &m->done_at[m->asked_address] : &m->off_done[m->asked_address]) = now;
+        m->stop_done = on && m->asked_address == COIL_STOP ? now : m->stop_done;
+    }
+}
+
+void monitor_module(struct monitor *m, int64_t now, uint32_t coils)
+{
+    for (int i = 0; i < 8; i++) {
+        bool on = (coils & BIT(i)) != 0;
+        m->module_on[i] = !on ? NEVER : (m->module & BIT(i)) != 0 ? m->module_on[i] : now;
+    }
+    m->module = coils;
+    check(m, now, 2,
+          (coils & (BIT(COIL_RAISE) | BIT(COIL_LOWER))) != (BIT(COIL_RAISE) | BIT(COIL_LOWER)),
+          "raise and lower energised together");
+}
+
+static void check_pulses(struct monitor *m, int64_t now)
+{
+    for (int coil = COIL_RAISE; coil <= COIL_STOP; coil++) {
+        bool ours = m->on_at[coil] > NEVER && m->module_on[coil] > NEVER &&
+                    m->module_on[coil] - m->on_at[coil] <= 300 * MS;
+        int64_t from =
+            m->module_on[coil] > m->contact_since ? m->module_on[coil] : m->contact_since;
+        from = m->on_at[coil] > from ? m->on_at[coil] : from;
+        bool ended = m->off_done[coil] > m->on_at[coil]; /* a relay that is welded stays on */
+        check(m, now, 2, !ours || ended || now - from <= (m->o.pulse_ms + 1500) * MS,
+              "a pulse without an end");
+    }
+}
+
+void monitor_scan(struct monitor *m, int64_t now, bool contact)
+{
+    m->scans++;
+    if (!contact) {
+        m->contact = m->have_inputs = m->have_coils = m->danger = m->foreign_due = false;
+        m->run_through_due = false;
+        m->closed_since = NEVER;
+        m->raised_known = m->raise_written = false;
+        m->under_last = now;
+        return;
+    }
+    if (!m->contact) {
+        m->contact = true;
+        m->contact_since = now;
+        m->under_last = m->inputs_at;
+    }
+    check(m, now, 8, !m->foreign_due || m->foreign_told,
+          "a coil that nobody ordered, and no alarm on the scan that shows it");
+    check(m, now, 8, !m->run_through_due || m->run_through_told,
+          "a held vehicle on the exit loop, and no alarm on the scan that shows it");
+    m->foreign_due = m->run_through_due = false;
+    check_pulses(m, now);
+}
+
+/* ---- outside ---- */
+
+void monitor_fact(struct monitor *m, int64_t now, enum monitor_fact fact)
+{
+    m->fact_at[fact] = now;
+    if (fact == FACT_ACKNOWLEDGED && !within(now, m->fire_last, m->o.debounce_ms + SCANS_MS)) {
+        m->fire = false; /* bouncing still it may count as on, and is not acknowledged */
+    }
+}
+
+void monitor_hold_made(struct monitor *m, uint64_t id, bool top)
+{
+    struct monitor_hold *place = NULL;
+    for (int i = 0; i < MONITOR_HOLDS; i++) {
+        if (m->holds[i].id == id) {
+            return;
+        }
+        place = m->holds[i].id == 0 && !place ? &m->holds[i] : place;
+    }
+    if (place) {
+        *place = (struct monitor_hold){.id = id, .top = top};
+    } else {
+        violated(m, 0, 5, "more holds than a lane can have");
+    }
+}
+
+void monitor_hold_may_end(struct monitor *m, uint64_t id)
+{
+    for (int i = 0; i < MONITOR_HOLDS; i++) {
+        m->holds[i].may_end |= id != 0 && m->holds[i].id == id;
+    }
+}
+
+void monitor_hold_over(struct monitor *m, int64_t now, uint64_t id)
+{
+    for (int i = 0; i < MONITOR_HOLDS; i++) {
+        if (id != 0 && m->holds[i].id == id) {
+            check(m, now, 5, m->holds[i].may_end, "a hold ended, and nobody ended it");
+            m->holds[i] = (struct monitor_hold){.id = 0};
+        }
+    }
+}
+
+bool monitor_holds(const struct monitor *m)
+{
+    for (int i = 0; i < MONITOR_HOLDS; i++) {
+        if (m->holds[i].id != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void monitor_harm(struct monitor *m, int64_t now)
+{
+    violated(m, now, 1, "the gateway brought the boom down on somebody");
+}
