@@ -16,8 +16,9 @@
 #include "gateway/model/plate_read.h"
 
 enum camera_fault {
-    CAMERA_FAULT_BAD,   /* what it sent breaks its format; a vehicle may have passed unread */
-    CAMERA_FAULT_MISSED /* its own counter says that reads were not seen */
+    CAMERA_FAULT_BAD,    /* what it sent breaks its format; a vehicle may have passed unread */
+    CAMERA_FAULT_MISSED, /* its own counter says that reads were not seen */
+    CAMERA_FAULT_ORDER   /* what we asked of it was not done: a trigger, a light */
 };
 
 /* Called by the thread that runs the camera; must return at once. */
@@ -46,4 +47,13 @@ struct camera_stats {
     uint64_t errors; /* failed exchanges, lost lines */
     uint64_t missed; /* reads the camera's own counter says we did not see */
     uint64_t connects;
+    uint64_t torn;             /* looks that met the camera writing, and were repeated */
+    uint64_t triggers;         /* asked for by us and written */
+    uint64_t trigger_failures; /* asked for and not written in time */
+    bool contact;
+    bool heard; /* a sign of life came since start, the last one at `heard_at` */
+    struct mono_time heard_at;
+    bool clock_known; /* the camera says its time, `clock_offset_ms` ahead of ours (behind: < 0), */
+    int64_t clock_offset_ms; /* good to `clock_error_ms` either way */
+    uint32_t clock_error_ms;
 };

@@ -1,7 +1,7 @@
 /*
  * A camera's registers, polled. Owner of all state: its thread, or the bus thread that polls it;
- * other threads stop it and read the counters. Waits in the link's exchange (with its deadline) and
- * in poll for stop.
+ * other threads stop it, read the counters and leave orders. Waits in the link's exchange (with its
+ * deadline) and in poll for stop. One exchange at a time: what is due is decided before each.
  */
 #include "drivers/modbus_camera/modbus_camera.h"
 
@@ -12,33 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "drivers/bus/modbus_link.h"
-#include "drivers/wire/camera_registers.h"
+#include "drivers/modbus_camera/camera_state.h"
 
-enum { US_PER_MS = 1000, TORN_AGAIN_MS = 5, WAIT_MAX_MS = 500, SEQUENCE_AT = 2 };
+enum { US_PER_MS = 1000, MS_PER_S = 1000, WAIT_MAX_MS = 500, COIL_ON = 0xFF00 };
 
-_Static_assert((int)CAMERA_REGISTERS_COUNT <= (int)MODBUS_REGISTERS_MAX,
-               "the map is read in one exchange");
-_Static_assert((int)CAMERA_REGISTERS_COUNT == (int)MODBUS_CAMERA_REGISTERS, "one map");
+_Static_assert((int)CAMERA_REGISTERS_COUNT <= (int)MODBUS_REGISTERS_MAX &&
+                   (int)CAMERA_CANDIDATES_COUNT <= (int)MODBUS_REGISTERS_MAX,
+               "each block of the map is read in one exchange");
 
-struct modbus_camera {
-    struct modbus_camera_options options;
-    struct camera_sink sink;
-    struct modbus_link *link;
-    int wake_fd; /* written by stop */
-    uint32_t retry_ms;
-    struct mono_time heard; /* the last exchange that succeeded */
-    bool contact;
-    bool contact_told;
-    bool know_sequence;         /* false: the next read found is only remembered */
-    uint16_t sequence;          /* 0 = the camera had none */
-    struct mono_time last_poll; /* the last good one */
-    atomic_ullong reads, bad, errors, missed, connects; /* relaxed: each stands alone */
-    struct thread thread;
-    bool started; /* owner's thread */
-};
+enum exchange { EXCHANGE_READ, EXCHANGE_STATUS, EXCHANGE_CANDIDATES, EXCHANGE_ORDER };
 
 static struct mono_time now_mono(void)
 {
@@ -50,34 +36,22 @@ static void count(atomic_ullong *counter, uint64_t by)
     atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
 }
 
-static void tell_contact(struct modbus_camera *c, bool contact, const char *reason)
+static void wake(struct modbus_camera *c)
 {
-    if (c->contact_told && c->contact == contact) {
-        return;
-    }
-    c->contact = contact;
-    c->contact_told = true;
-    if (c->sink.contact) {
-        c->sink.contact(c->sink.ctx, c->options.identity.camera, contact, reason);
-    }
+    uint64_t one = 1;
+    ssize_t done = write(c->wake_fd, &one, sizeof(one));
+    (void)done; /* full means that it is awake already; its waits end by themselves anyway */
 }
 
-static void tell_fault(struct modbus_camera *c, enum camera_fault fault, const char *detail)
-{
-    if (c->sink.fault) {
-        c->sink.fault(c->sink.ctx, c->options.identity.camera, fault, detail);
-    }
-}
-
+/* Or until a trigger or stop. */
 static void wait_ms(struct modbus_camera *c, uint32_t ms)
 {
     struct pollfd p = {.fd = c->wake_fd, .events = POLLIN};
-    (void)poll(&p, 1, (int)(ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS)); /* or until stop */
-}
-
-static uint32_t poll_ms(const struct modbus_camera *c)
-{
-    return c->options.poll_ms ? c->options.poll_ms : MODBUS_CAMERA_POLL_MS;
+    uint64_t count_of;
+    if (poll(&p, 1, (int)(ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS)) > 0) {
+        ssize_t got = read(c->wake_fd, &count_of, sizeof(count_of));
+        (void)got; /* nothing to read: nobody woke it */
+    }
 }
 
 static uint32_t timeout_ms(const struct modbus_camera *c)
@@ -85,104 +59,128 @@ static uint32_t timeout_ms(const struct modbus_camera *c)
     return c->options.timeout_ms ? c->options.timeout_ms : MODBUS_CAMERA_TIMEOUT_MS;
 }
 
-static void hand_on(struct modbus_camera *c, struct plate_read *read, struct mono_time asked)
+/* ---- orders ---- */
+
+/* Asked only where it matters: the first call reads the time zone from the disk. */
+static uint16_t minute_of_day(const struct modbus_camera *c)
 {
-    read->lane = c->options.identity.lane;
-    read->camera = c->options.identity.camera;
-    bool line = c->options.rtu || c->options.shared;
-    read->authenticity = line && c->options.identity.wired ? AUTH_WIRED : AUTH_NONE;
-    read->mono = asked;
-    read->wall = clock_wall(&clock_system);
-    count(&c->reads, 1);
-    c->sink.read(c->sink.ctx, read);
+    if (c->options.orders.plan != CAMERA_LIGHT_WINDOW) {
+        return 0;
+    }
+    time_t now = (time_t)(clock_wall(&clock_system).ms / MS_PER_S);
+    struct tm local = {0};
+    (void)localtime_r(&now, &local); /* fails only for a year that does not fit an int */
+    return (uint16_t)(local.tm_hour * 60 + local.tm_min);
 }
 
-static void take_sequence(struct modbus_camera *c, struct plate_read *read, uint16_t sequence,
-                          struct mono_time asked)
+static void take_order_result(struct modbus_camera *c, const struct camera_order *order, int result,
+                              const char *reason)
 {
-    if (c->know_sequence && sequence != c->sequence) {
-        uint16_t lost = c->sequence ? camera_registers_lost(c->sequence, sequence) : 0;
-        if (lost > 0) {
-            char detail[48];
-            (void)snprintf(detail, sizeof(detail), "%u reads between two polls", lost);
-            count(&c->missed, lost);
-            tell_fault(c, CAMERA_FAULT_MISSED, detail);
-        }
-        hand_on(c, read, asked);
+    camera_orders_done(&c->orders, order, result, now_mono());
+    if (result != ERR_OK) {
+        char detail[96];
+        (void)snprintf(detail, sizeof(detail), "%s, coil %u: %.60s",
+                       order->trigger ? "trigger" : "light", order->coil, reason);
+        camera_tell_fault(c, CAMERA_FAULT_ORDER, detail);
     }
-    c->know_sequence = true;
-    c->sequence = sequence;
 }
 
-/* Returns how long to wait before the next poll, in ms. */
-static uint32_t take_registers(struct modbus_camera *c, const uint16_t *registers,
-                               struct mono_time asked)
+static void drop_old_trigger(struct modbus_camera *c)
 {
-    struct plate_read read;
-    uint16_t sequence = 0;
-    enum registers_cause cause = camera_registers_decode(registers, CAMERA_REGISTERS_COUNT,
-                                                         c->options.dash, &read, &sequence);
-    if (cause == REGISTERS_TORN) {
-        return TORN_AGAIN_MS;
+    if (camera_orders_expire(&c->orders, now_mono())) {
+        camera_tell_fault(c, CAMERA_FAULT_ORDER, "trigger: the camera could not be asked in time");
     }
-    if (mono_diff_ms(asked, c->last_poll) > MODBUS_CAMERA_STALE_MS) {
-        c->know_sequence = false;
-    }
-    c->last_poll = asked;
-    switch (cause) {
-    case REGISTERS_OK:
-        take_sequence(c, &read, sequence, asked);
-        break;
-    case REGISTERS_EMPTY:
-        c->know_sequence = true;
-        c->sequence = 0;
-        break;
-    case REGISTERS_PLATE_LENGTH:
-    case REGISTERS_PLATE_TEXT:
-        /* A vehicle passed and its text is broken: counted once, not polled for ever. */
-        if (!c->know_sequence || registers[SEQUENCE_AT] != c->sequence) {
-            count(&c->bad, 1);
-            tell_fault(c, CAMERA_FAULT_BAD, registers_cause_name(cause));
-        }
-        c->know_sequence = true;
-        c->sequence = registers[SEQUENCE_AT];
-        break;
-    case REGISTERS_TOO_FEW:
-    case REGISTERS_BAD_MAGIC:
-    case REGISTERS_BAD_VERSION:
-    case REGISTERS_TORN:
-    case REGISTERS_CAUSE_COUNT: {
-        char reason[64];
-        (void)snprintf(reason, sizeof(reason), "register map: %s", registers_cause_name(cause));
-        count(&c->errors, 1);
-        tell_contact(c, false, reason);
-        return MODBUS_CAMERA_RETRY_LAST_MS;
-    }
-    }
-    tell_contact(c, true, "");
-    return poll_ms(c);
 }
 
-static struct modbus_request request_of(const struct modbus_camera *c)
+/* ---- exchanges ---- */
+
+/* What is due first; *out_order with EXCHANGE_ORDER. Only a camera in contact is given orders. */
+static enum exchange next_exchange(const struct modbus_camera *c, struct camera_order *out_order)
 {
-    return (struct modbus_request){.unit = c->options.unit,
-                                   .function = MODBUS_READ_INPUT,
-                                   .address = c->options.base,
-                                   .count = CAMERA_REGISTERS_COUNT};
+    struct mono_time now = now_mono();
+    if (camera_in_contact(c) && camera_orders_next(&c->orders, now, minute_of_day(c), out_order)) {
+        return EXCHANGE_ORDER;
+    }
+    if (c->waiting) {
+        return EXCHANGE_CANDIDATES;
+    }
+    /* The one that waited longest: on a slow line a look at the read is always due. */
+    bool status = c->version > 1 && !mono_before(now, c->status_due);
+    return status && mono_before(c->status_due, c->read_due) ? EXCHANGE_STATUS : EXCHANGE_READ;
 }
 
-/* One exchange on an open link; *out_wait_ms until the next. */
+static struct modbus_request request_of(const struct modbus_camera *c, enum exchange kind,
+                                        const struct camera_order *order)
+{
+    struct modbus_request request = {.unit = c->options.unit,
+                                     .function = MODBUS_READ_INPUT,
+                                     .address = c->options.base,
+                                     .count = CAMERA_REGISTERS_COUNT};
+    if (kind == EXCHANGE_STATUS) {
+        request.address = (uint16_t)(request.address + CAMERA_STATUS_AT);
+        request.count = CAMERA_STATUS_COUNT;
+    } else if (kind == EXCHANGE_CANDIDATES) {
+        request.address = (uint16_t)(request.address + CAMERA_CANDIDATES_AT);
+        request.count = CAMERA_CANDIDATES_COUNT;
+    } else if (kind == EXCHANGE_ORDER) {
+        request = (struct modbus_request){.unit = c->options.unit,
+                                          .function = MODBUS_WRITE_COIL,
+                                          .address = order->coil,
+                                          .value = order->on ? COIL_ON : 0};
+    }
+    return request;
+}
+
+/* In how many ms something is due. */
+static uint32_t wait_of(const struct modbus_camera *c)
+{
+    struct camera_order order;
+    struct mono_time now = now_mono();
+    if (c->waiting ||
+        (camera_in_contact(c) && camera_orders_next(&c->orders, now, minute_of_day(c), &order))) {
+        return 0;
+    }
+    struct mono_time due = c->read_due;
+    if (c->version > 1 && mono_before(c->status_due, due)) {
+        due = c->status_due;
+    }
+    int64_t ms = mono_before(now, due) ? mono_diff_ms(due, now) + 1 : 0;
+    return (uint32_t)(ms < MODBUS_CAMERA_RETRY_LAST_MS ? ms : MODBUS_CAMERA_RETRY_LAST_MS);
+}
+
+/* One exchange on an open link; *out_wait_ms until the next. An exception is an answer: only a
+ * look at the read that fails speaks against the camera. */
 static int exchange(struct modbus_camera *c, struct modbus_link *link, uint32_t timeout_us,
                     uint32_t *out_wait_ms, struct err_text *err)
 {
-    const struct modbus_request request = request_of(c);
+    struct camera_order order = {0};
+    enum exchange kind = next_exchange(c, &order);
+    const struct modbus_request request = request_of(c, kind, &order);
     struct modbus_answer answer;
     struct mono_time asked = now_mono();
     int rc = modbus_link_exchange(link, &request, timeout_us, &answer, err);
+    if (kind == EXCHANGE_ORDER) {
+        take_order_result(c, &order, rc, err->text);
+    } else if (kind == EXCHANGE_CANDIDATES && rc == ERR_OK) {
+        camera_take_candidates(c, answer.registers);
+    } else if (kind == EXCHANGE_STATUS && rc == ERR_OK) {
+        camera_take_status(c, answer.registers, asked);
+    } else if (rc == ERR_OK) {
+        c->read_due = mono_add_ms(asked, camera_take_registers(c, answer.registers, asked));
+    }
+    if (rc != ERR_OK && kind == EXCHANGE_CANDIDATES) {
+        camera_take_no_candidates(c);
+    } else if (rc != ERR_OK && kind == EXCHANGE_STATUS) {
+        camera_take_no_status(c, asked);
+    }
+    if (rc == ERR_DENIED && kind != EXCHANGE_READ) {
+        count(&c->errors, 1);
+        rc = ERR_OK;
+    }
     if (rc == ERR_OK) {
         c->heard = asked;
         c->retry_ms = MODBUS_CAMERA_RETRY_FIRST_MS;
-        *out_wait_ms = take_registers(c, answer.registers, asked);
+        *out_wait_ms = wait_of(c);
     }
     return rc;
 }
@@ -192,10 +190,11 @@ static uint32_t missed_poll(struct modbus_camera *c, const char *reason)
 {
     uint32_t wait = c->retry_ms;
     count(&c->errors, 1);
-    if (c->contact && mono_diff_ms(now_mono(), c->heard) < MODBUS_CAMERA_LOST_MS) {
+    camera_take_no_candidates(c); /* a vehicle does not wait for a line */
+    if (camera_in_contact(c) && mono_diff_ms(now_mono(), c->heard) < MODBUS_CAMERA_LOST_MS) {
         return wait;
     }
-    tell_contact(c, false, reason);
+    camera_tell_contact(c, false, reason);
     c->retry_ms = wait * 2 > MODBUS_CAMERA_RETRY_LAST_MS ? MODBUS_CAMERA_RETRY_LAST_MS : wait * 2;
     return wait;
 }
@@ -214,12 +213,20 @@ static int poll_once(struct modbus_camera *c, uint32_t *out_wait_ms, struct err_
 
 /* ---- on a shared line ---- */
 
+static uint32_t cost_us(const struct modbus_camera *c, const struct io_timing *timing,
+                        enum exchange kind)
+{
+    const struct camera_order order = {0};
+    const struct modbus_request request = request_of(c, kind, &order);
+    uint32_t answer_ms = c->options.answer_ms ? c->options.answer_ms : MODBUS_CAMERA_ANSWER_MS;
+    return modbus_exchange_us(timing, &request, answer_ms * US_PER_MS);
+}
+
+/* The longest of its exchanges. */
 static uint32_t shared_cost_us(const void *state, const struct io_timing *timing)
 {
     const struct modbus_camera *c = state;
-    const struct modbus_request request = request_of(c);
-    uint32_t answer_ms = c->options.answer_ms ? c->options.answer_ms : MODBUS_CAMERA_ANSWER_MS;
-    return modbus_exchange_us(timing, &request, answer_ms * US_PER_MS);
+    return cost_us(c, timing, c->options.candidates ? EXCHANGE_CANDIDATES : EXCHANGE_READ);
 }
 
 static uint32_t shared_poll(void *state, struct modbus_link *link)
@@ -229,13 +236,15 @@ static uint32_t shared_poll(void *state, struct modbus_link *link)
     struct err_text err = {""};
     uint32_t next_ms = 0;
     modbus_link_timing(link, &timing);
+    drop_old_trigger(c);
     int rc = exchange(c, link, shared_cost_us(c, &timing), &next_ms, &err);
-    return rc == ERR_OK ? next_ms : missed_poll(c, err.text);
+    return rc != ERR_OK ? missed_poll(c, err.text) : next_ms > 0 ? next_ms : 1;
 }
 
 static void shared_lost(void *state, const char *reason)
 {
     struct modbus_camera *c = state;
+    drop_old_trigger(c);
     (void)missed_poll(c, reason); /* the bus has its own pace for a line that is gone */
 }
 
@@ -255,6 +264,7 @@ static void run(struct thread *self, void *arg)
         struct err_text err = {""};
         uint32_t next_ms = 0;
         thread_alive(self);
+        drop_old_trigger(c);
         if (poll_once(c, &next_ms, &err) != ERR_OK) {
             next_ms = missed_poll(c, err.text);
         }
@@ -289,9 +299,14 @@ int modbus_camera_create(const struct modbus_camera_options *options,
     c->options = *options;
     c->sink = *sink;
     c->retry_ms = MODBUS_CAMERA_RETRY_FIRST_MS;
+    camera_orders_init(&c->orders, &options->orders);
+    atomic_store(&c->offset_ms, CAMERA_CLOCK_UNKNOWN);
     c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int rc =
-        c->wake_fd < 0 ? err_set(err, ERR_IO, "eventfd: %s", strerror(errno)) : create_link(c, err);
+    int rc = c->wake_fd < 0 ? err_set(err, ERR_IO, "eventfd: %s", strerror(errno))
+                            : registers_form_open(&c->form, options->dash, options->encoding, err);
+    if (rc == ERR_OK) {
+        rc = create_link(c, err);
+    }
     if (rc != ERR_OK) {
         rc = err_prefix(err, rc, "camera %u", options->identity.camera);
         modbus_camera_destroy(c);
@@ -318,10 +333,8 @@ void modbus_camera_stop(struct modbus_camera *c)
     if (!c->started) {
         return;
     }
-    uint64_t one = 1;
     thread_stop(&c->thread);
-    ssize_t done = write(c->wake_fd, &one, sizeof(one));
-    (void)done; /* cannot fail on a fresh eventfd; the wait ends by itself anyway */
+    wake(c);
     thread_join(&c->thread);
     c->started = false;
 }
@@ -332,6 +345,7 @@ void modbus_camera_destroy(struct modbus_camera *c)
         return;
     }
     modbus_link_destroy(c->link);
+    registers_form_close(&c->form);
     if (c->wake_fd >= 0) {
         close(c->wake_fd);
     }
@@ -343,13 +357,45 @@ static uint64_t load(const atomic_ullong *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+int modbus_camera_trigger(struct modbus_camera *c)
+{
+    int rc = camera_orders_trigger(&c->orders, now_mono());
+    if (rc == ERR_OK) {
+        wake(c);
+    }
+    return rc;
+}
+
+int modbus_camera_light(struct modbus_camera *c, enum camera_light light)
+{
+    int rc = camera_orders_light(&c->orders, light);
+    if (rc == ERR_OK) {
+        wake(c);
+    }
+    return rc;
+}
+
 void modbus_camera_stats(const struct modbus_camera *c, struct camera_stats *out)
 {
-    *out = (struct camera_stats){.reads = load(&c->reads),
-                                 .bad = load(&c->bad),
-                                 .errors = load(&c->errors),
-                                 .missed = load(&c->missed),
-                                 .connects = load(&c->connects)};
+    int64_t life_ns = atomic_load_explicit(&c->life_ns, memory_order_relaxed);
+    int64_t offset_ms = atomic_load_explicit(&c->offset_ms, memory_order_relaxed);
+    bool known = offset_ms != CAMERA_CLOCK_UNKNOWN;
+    *out = (struct camera_stats){
+        .reads = load(&c->reads),
+        .bad = load(&c->bad),
+        .errors = load(&c->errors),
+        .missed = load(&c->missed),
+        .connects = load(&c->connects),
+        .torn = load(&c->torn_looks),
+        .triggers = load(&c->orders.triggers),
+        .trigger_failures = load(&c->orders.trigger_failures),
+        .contact = camera_in_contact(c),
+        .heard = life_ns != 0,
+        .heard_at = {life_ns},
+        .clock_known = known,
+        .clock_offset_ms = known ? offset_ms : 0,
+        .clock_error_ms =
+            known ? atomic_load_explicit(&c->offset_error_ms, memory_order_relaxed) : 0};
 }
 
 struct thread *modbus_camera_thread(struct modbus_camera *c)

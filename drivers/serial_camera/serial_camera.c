@@ -13,9 +13,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "drivers/wire/serial_line.h"
+#include "drivers/wire/camera_clock.h"
 
-enum { WAIT_MAX_MS = 500, READ_SIZE = 256, GARBAGE_FAULT_BYTES = 64 };
+enum { WAIT_MAX_MS = 500, READ_SIZE = 256, GARBAGE_FAULT_BYTES = 64, MS_PER_S = 1000 };
+#define CLOCK_UNKNOWN INT64_MIN
 
 struct serial_camera {
     struct serial_camera_options options;
@@ -24,14 +25,18 @@ struct serial_camera {
     int fd;      /* -1 = closed */
     int wake_fd; /* written by stop */
     uint32_t retry_ms;
-    bool contact;
     bool contact_told;
+    atomic_bool contact;               /* its own thread writes it */
     struct mono_time heard;            /* the last good message, or the opening of the line */
     struct mono_time begun;            /* first byte of the message at hand */
     uint32_t last_id;                  /* 0 = none yet */
     struct plate_read last;            /* of that message */
     uint64_t seen[SERIAL_CAUSE_COUNT]; /* the line's counts at the last look */
+    struct camera_clock clock;
     atomic_ullong reads, bad, errors, missed, connects; /* relaxed: each stands alone */
+    atomic_llong life_ns;                               /* of the last good message, 0 = none */
+    atomic_llong offset_ms;                             /* CLOCK_UNKNOWN */
+    atomic_uint offset_error_ms;
     struct thread thread;
     bool started; /* owner's thread */
 };
@@ -48,10 +53,10 @@ static void count(atomic_ullong *counter, uint64_t by)
 
 static void tell_contact(struct serial_camera *c, bool contact, const char *reason)
 {
-    if (c->contact_told && c->contact == contact) {
+    if (c->contact_told && atomic_load_explicit(&c->contact, memory_order_relaxed) == contact) {
         return;
     }
-    c->contact = contact;
+    atomic_store_explicit(&c->contact, contact, memory_order_relaxed);
     c->contact_told = true;
     if (c->sink.contact) {
         c->sink.contact(c->sink.ctx, c->options.identity.camera, contact, reason);
@@ -73,6 +78,14 @@ static void close_line(struct serial_camera *c)
     }
 }
 
+/* A camera that may be silent is in contact when the next message will be taken. */
+static void note_open(struct serial_camera *c)
+{
+    if (c->options.silence_ms == 0 && !serial_line_inside(&c->line)) {
+        tell_contact(c, true, "");
+    }
+}
+
 static bool open_line(struct serial_camera *c)
 {
     struct err_text err = {""};
@@ -83,20 +96,18 @@ static bool open_line(struct serial_camera *c)
         return false;
     }
     c->retry_ms = SERIAL_CAMERA_RETRY_FIRST_MS;
-    c->line.used = 0;
+    serial_line_restart(&c->line);
     c->heard = now_mono();
     count(&c->connects, 1);
-    if (c->options.silence_ms == 0) {
-        tell_contact(c, true, "");
-    }
+    note_open(c);
     return true;
 }
 
 /* The camera repeats a message it saw no answer to; a restarted camera begins with id 1 again. */
 static bool is_repetition(const struct serial_camera *c, uint32_t id, const struct plate_read *read)
 {
-    return c->last_id == id && strcmp(c->last.raw, read->raw) == 0 &&
-           c->last.event_id == read->event_id &&
+    return c->options.format.framing == SERIAL_PROTOCOLLED && c->last_id == id &&
+           strcmp(c->last.raw, read->raw) == 0 && c->last.event_id == read->event_id &&
            mono_diff_ms(now_mono(), c->last.mono) < SERIAL_CAMERA_REPEAT_MS;
 }
 
@@ -120,27 +131,50 @@ static void tell_missed(struct serial_camera *c, uint32_t missed)
     tell_fault(c, CAMERA_FAULT_MISSED, detail);
 }
 
-static void take_read(struct serial_camera *c, struct plate_read *read, uint32_t id)
+/* A sign of life: a read or a heartbeat. */
+static void take_life(struct serial_camera *c, const struct serial_message *message)
 {
-    struct mono_time now = now_mono();
+    c->heard = now_mono();
+    atomic_store_explicit(&c->life_ns, c->heard.ns, memory_order_relaxed);
+    tell_contact(c, true, "");
+    if (c->options.answer && c->options.format.framing == SERIAL_PROTOCOLLED) {
+        send_answer(c, message->number);
+    }
+}
+
+static void measure_clock(struct serial_camera *c, const struct serial_message *message)
+{
+    const struct plate_read *read = &message->read;
+    int64_t offset_ms = 0;
+    uint32_t error_ms = 0;
+    if (read->camera_time.ms == 0) {
+        return;
+    }
+    camera_clock_said(&c->clock, read->camera_time.ms, read->wall.ms,
+                      message->time_in_seconds ? MS_PER_S : 1);
+    if (camera_clock_offset(&c->clock, &offset_ms, &error_ms)) {
+        atomic_store_explicit(&c->offset_error_ms, error_ms, memory_order_relaxed);
+        atomic_store_explicit(&c->offset_ms, offset_ms, memory_order_relaxed);
+    }
+}
+
+static void take_read(struct serial_camera *c, struct serial_message *message)
+{
+    struct plate_read *read = &message->read;
     read->lane = c->options.identity.lane;
     read->camera = c->options.identity.camera;
     read->authenticity = c->options.identity.wired ? AUTH_WIRED : AUTH_NONE;
     read->mono = c->begun;
-    read->wall.ms = clock_wall(&clock_system).ms - mono_diff_ms(now, c->begun);
-    c->heard = now;
-    tell_contact(c, true, "");
-    if (c->options.answer) {
-        send_answer(c, id);
-    }
-    if (is_repetition(c, id, read)) {
+    read->wall.ms = clock_wall(&clock_system).ms - mono_diff_ms(c->heard, c->begun);
+    if (message->has_number && is_repetition(c, message->number, read)) {
         return;
     }
-    if (c->last_id != 0 && id > c->last_id) {
-        tell_missed(c, id - c->last_id - 1);
+    if (message->has_number && c->last_id != 0 && message->number > c->last_id) {
+        tell_missed(c, message->number - c->last_id - 1);
     }
-    c->last_id = id;
+    c->last_id = message->number;
     c->last = *read;
+    measure_clock(c, message);
     count(&c->reads, 1);
     c->sink.read(c->sink.ctx, read);
 }
@@ -168,14 +202,18 @@ static void note_bad(struct serial_camera *c)
 
 static void take_messages(struct serial_camera *c)
 {
-    struct plate_read read;
-    uint32_t id;
+    struct serial_message message;
     int rc;
     do {
-        rc = serial_line_next(&c->line, &read, &id);
+        rc = serial_line_next(&c->line, &message);
         note_bad(c);
         if (rc == ERR_OK) {
-            take_read(c, &read, id);
+            take_life(c, &message);
+        }
+        if (rc == ERR_OK && !message.heartbeat) {
+            take_read(c, &message);
+        } else if (rc == ERR_OK && message.has_number) {
+            c->last_id = message.number;
         }
     } while (rc == ERR_OK);
 }
@@ -191,7 +229,7 @@ static bool read_bytes(struct serial_camera *c)
     if (got <= 0) {
         return false;
     }
-    if (c->line.used == 0) {
+    if (!serial_line_inside(&c->line)) {
         c->begun = now_mono();
     }
     for (size_t at = 0; at < (size_t)got;) {
@@ -215,11 +253,13 @@ static void check_silence(struct serial_camera *c)
 static void serve_line(struct serial_camera *c)
 {
     struct pollfd p[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = c->wake_fd, .events = POLLIN}};
-    int timeout_ms = c->line.used > 0 ? SERIAL_QUIET_MS : WAIT_MAX_MS;
+    bool inside = serial_line_inside(&c->line);
+    int timeout_ms = inside ? SERIAL_QUIET_MS : WAIT_MAX_MS;
     int ready = poll(p, 2, timeout_ms);
-    if (ready == 0 && c->line.used > 0) {
+    if (ready == 0 && inside) {
         serial_line_quiet(&c->line);
         take_messages(c);
+        note_open(c);
     }
     if (ready > 0 && p[0].revents != 0 && !read_bytes(c)) {
         close_line(c);
@@ -268,12 +308,16 @@ int serial_camera_create(const struct serial_camera_options *options,
     c->sink = *sink;
     c->fd = -1;
     c->retry_ms = SERIAL_CAMERA_RETRY_FIRST_MS;
-    serial_line_init(&c->line, options->dash);
+    atomic_store(&c->offset_ms, CLOCK_UNKNOWN);
     c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (c->wake_fd < 0) {
-        free(c);
-        return err_set(err, ERR_IO, "camera %u: eventfd: %s", options->identity.camera,
-                       strerror(errno));
+        rc = err_set(err, ERR_IO, "eventfd: %s", strerror(errno));
+    } else {
+        rc = serial_line_init(&c->line, &c->options.format, err);
+    }
+    if (rc != ERR_OK) {
+        serial_camera_destroy(c);
+        return err_prefix(err, rc, "camera %u", options->identity.camera);
     }
     *out = c;
     return ERR_OK;
@@ -303,10 +347,14 @@ void serial_camera_stop(struct serial_camera *c)
 
 void serial_camera_destroy(struct serial_camera *c)
 {
-    if (c) {
-        close(c->wake_fd);
-        free(c);
+    if (!c) {
+        return;
     }
+    serial_line_fini(&c->line);
+    if (c->wake_fd >= 0) {
+        close(c->wake_fd);
+    }
+    free(c);
 }
 
 static uint64_t load(const atomic_ullong *counter)
@@ -316,11 +364,22 @@ static uint64_t load(const atomic_ullong *counter)
 
 void serial_camera_stats(const struct serial_camera *c, struct camera_stats *out)
 {
-    *out = (struct camera_stats){.reads = load(&c->reads),
-                                 .bad = load(&c->bad),
-                                 .errors = load(&c->errors),
-                                 .missed = load(&c->missed),
-                                 .connects = load(&c->connects)};
+    int64_t life_ns = atomic_load_explicit(&c->life_ns, memory_order_relaxed);
+    int64_t offset_ms = atomic_load_explicit(&c->offset_ms, memory_order_relaxed);
+    bool known = offset_ms != CLOCK_UNKNOWN;
+    *out = (struct camera_stats){
+        .reads = load(&c->reads),
+        .bad = load(&c->bad),
+        .errors = load(&c->errors),
+        .missed = load(&c->missed),
+        .connects = load(&c->connects),
+        .contact = atomic_load_explicit(&c->contact, memory_order_relaxed),
+        .heard = life_ns != 0,
+        .heard_at = {life_ns},
+        .clock_known = known,
+        .clock_offset_ms = known ? offset_ms : 0,
+        .clock_error_ms =
+            known ? atomic_load_explicit(&c->offset_error_ms, memory_order_relaxed) : 0};
 }
 
 struct thread *serial_camera_thread(struct serial_camera *c)

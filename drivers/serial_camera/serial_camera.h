@@ -1,7 +1,7 @@
 /*
- * Driver `serial_camera`: an ANPR camera that sends its reads over a serial line in the framed text
- * of drivers/wire/serial_line.h (Nedap PROTOCOLLED). One thread a line. A line that vanishes is
- * opened again with a back-off.
+ * Driver `serial_camera`: an ANPR camera that sends its reads over a serial line in one of the
+ * framings of drivers/wire/serial_line.h, as a profile file says (profile.h). One thread a line. A
+ * line that vanishes is opened again with a back-off.
  */
 #pragma once
 
@@ -10,6 +10,7 @@
 
 #include "drivers/api/camera.h"
 #include "drivers/bus/serial_port.h"
+#include "drivers/wire/serial_line.h"
 #include "gateway/base/err.h"
 #include "gateway/model/plate_read.h"
 
@@ -22,15 +23,16 @@ enum {
 struct serial_camera_options {
     struct camera_identity identity;
     struct serial_settings port;
-    enum plate_dash dash;
-    bool answer;         /* acknowledge each message (the camera repeats until then) */
+    struct serial_format format;
+    bool answer;         /* SERIAL_PROTOCOLLED: acknowledge each message (it repeats until then) */
     uint32_t silence_ms; /* contact is lost when no good message came for so long; 0 = never */
 };
 
 struct serial_camera;
 
 /* Reads are AUTH_WIRED when identity.wired, otherwise AUTH_NONE. Opens nothing yet; the sink must
- * outlive the camera. ERR_INVALID, ERR_NO_MEMORY, ERR_IO (eventfd). */
+ * outlive the camera. ERR_INVALID, ERR_NO_MEMORY, ERR_IO (eventfd), ERR_UNSUPPORTED
+ * (the system lacks its encoding). */
 int serial_camera_create(const struct serial_camera_options *options,
                          const struct camera_sink *sink, struct serial_camera **out,
                          struct err_text *err) MUST_CHECK;

@@ -3,6 +3,7 @@
  */
 #include "drivers/wire/camera_registers.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "drivers/wire/read_fields.h"
@@ -20,8 +21,20 @@ enum register_at {
     AT_WALL = 12,
     AT_PLATE_SIZE = 16,
     AT_PLATE = 17,
-    AT_SEQUENCE_AGAIN = 33
+    AT_SEQUENCE_AGAIN = 33,
+    /* in the block of the status */
+    AT_NOW = 1,
+    AT_HEARTBEAT_AGAIN = 5,
+    /* in the block of the candidates */
+    AT_CANDIDATE_COUNT = 1,
+    AT_CANDIDATES = 2,
+    AT_CANDIDATES_SEQUENCE_AGAIN = 47,
+    CANDIDATE_REGISTERS = 9
 };
+
+_Static_assert(AT_CANDIDATES + CAMERA_CANDIDATES_MAX * CANDIDATE_REGISTERS ==
+                   AT_CANDIDATES_SEQUENCE_AGAIN,
+               "the block as the table says");
 
 static uint64_t get_u64(const uint16_t *r)
 {
@@ -34,19 +47,73 @@ static void put_u64(uint16_t *r, uint64_t value)
         r[i] = (uint16_t)(value >> (48 - 16 * i));
 }
 
+int registers_form_open(struct registers_form *out, enum plate_dash dash,
+                        enum registers_encoding encoding, struct err_text *err)
+{
+    struct registers_form form = {.dash = dash, .encoding = encoding};
+    int rc = text_converter_open(&form.utf8, TEXT_UTF8, TEXT_FROM_DEVICE, err);
+    if (rc == ERR_OK)
+        rc = text_converter_open(&form.gbk, TEXT_GBK, TEXT_FROM_DEVICE, err);
+    if (rc == ERR_OK)
+        *out = form;
+    return rc;
+}
+
+void registers_form_close(struct registers_form *form)
+{
+    text_converter_close(&form->utf8);
+    text_converter_close(&form->gbk);
+}
+
+uint16_t camera_registers_version(const uint16_t *r, size_t count)
+{
+    bool map = count >= CAMERA_REGISTERS_COUNT && r[AT_MAGIC] == CAMERA_REGISTERS_MAGIC;
+    return map && r[AT_VERSION] <= CAMERA_REGISTERS_VERSION_MAX ? r[AT_VERSION] : 0;
+}
+
+static uint16_t plate_size(const uint16_t *r)
+{
+    return r[AT_VERSION] == 1 ? r[AT_PLATE_SIZE] : r[AT_PLATE_SIZE] & 0xFF;
+}
+
 static enum registers_cause check_head(const uint16_t *r, size_t count)
 {
     if (count < CAMERA_REGISTERS_COUNT)
         return REGISTERS_TOO_FEW;
     if (r[AT_MAGIC] != CAMERA_REGISTERS_MAGIC)
         return REGISTERS_BAD_MAGIC;
-    if (r[AT_VERSION] != CAMERA_REGISTERS_VERSION)
+    if (camera_registers_version(r, count) == 0)
         return REGISTERS_BAD_VERSION;
     if (r[AT_SEQUENCE] != r[AT_SEQUENCE_AGAIN])
         return REGISTERS_TORN;
     if (r[AT_SEQUENCE] == 0)
         return REGISTERS_EMPTY;
-    return r[AT_PLATE_SIZE] > PLATE_TEXT_MAX ? REGISTERS_PLATE_LENGTH : REGISTERS_OK;
+    if (plate_size(r) > PLATE_TEXT_MAX)
+        return REGISTERS_PLATE_LENGTH;
+    return r[AT_VERSION] > 1 && r[AT_PLATE_SIZE] >> 8 > TEXT_GBK ? REGISTERS_ENCODING
+                                                                 : REGISTERS_OK;
+}
+
+static enum text_encoding encoding_of(const uint16_t *r, const struct registers_form *form)
+{
+    if (form->encoding != REGISTERS_ENCODING_TOLD)
+        return form->encoding == REGISTERS_ENCODING_GBK ? TEXT_GBK : TEXT_UTF8;
+    return r[AT_VERSION] > 1 && r[AT_PLATE_SIZE] >> 8 == TEXT_GBK ? TEXT_GBK : TEXT_UTF8;
+}
+
+static struct text_converter *converter_of(struct registers_form *form, enum text_encoding encoding)
+{
+    return encoding == TEXT_GBK ? &form->gbk : &form->utf8;
+}
+
+/* `size` bytes of text in registers, as UTF-8. */
+static int take_text(const uint16_t *r, size_t size, struct text_converter *converter,
+                     uint8_t out[PLATE_TEXT_MAX], size_t *out_size)
+{
+    uint8_t text[PLATE_TEXT_MAX];
+    for (size_t i = 0; i < size; i++)
+        text[i] = (uint8_t)(r[i / 2] >> (i % 2 ? 0 : 8));
+    return text_convert(converter, text, size, out, PLATE_TEXT_MAX, out_size);
 }
 
 /* A value out of range is treated as not given: the results are of no further use. */
@@ -63,22 +130,59 @@ static void keep_values(const uint16_t *r, struct plate_read *read)
 }
 
 enum registers_cause camera_registers_decode(const uint16_t *registers, size_t count,
-                                             enum plate_dash dash, struct plate_read *out,
-                                             uint16_t *out_sequence)
+                                             struct registers_form *form,
+                                             struct registers_read *out)
 {
     enum registers_cause cause = check_head(registers, count);
     if (cause != REGISTERS_OK)
         return cause;
-    struct plate_read read;
+    struct registers_read found = {.sequence = registers[AT_SEQUENCE],
+                                   .version = registers[AT_VERSION],
+                                   .encoding = encoding_of(registers, form)};
     uint8_t text[PLATE_TEXT_MAX];
-    for (size_t i = 0; i < PLATE_TEXT_MAX; i++)
-        text[i] = (uint8_t)(registers[AT_PLATE + i / 2] >> (i % 2 ? 0 : 8));
-    read_fields_init(&read);
-    keep_values(registers, &read);
-    if (read_fields_set_plate(&read, text, registers[AT_PLATE_SIZE], dash) != 0)
+    size_t size = 0;
+    read_fields_init(&found.read);
+    keep_values(registers, &found.read);
+    if (take_text(registers + AT_PLATE, plate_size(registers), converter_of(form, found.encoding),
+                  text, &size) != 0 ||
+        read_fields_set_plate(&found.read, text, size, form->dash) != 0)
         return REGISTERS_PLATE_TEXT;
-    *out = read;
-    *out_sequence = registers[AT_SEQUENCE];
+    *out = found;
+    return REGISTERS_OK;
+}
+
+enum registers_cause camera_status_decode(const uint16_t *registers, size_t count,
+                                          struct registers_status *out)
+{
+    if (count < CAMERA_STATUS_COUNT)
+        return REGISTERS_TOO_FEW;
+    if (registers[0] != registers[AT_HEARTBEAT_AGAIN])
+        return REGISTERS_TORN;
+    uint64_t now_ms = get_u64(registers + AT_NOW);
+    *out = (struct registers_status){
+        .heartbeat = registers[0],
+        .now_ms = now_ms > (uint64_t)READ_CAMERA_TIME_MAX_MS ? 0 : (int64_t)now_ms};
+    return REGISTERS_OK;
+}
+
+enum registers_cause camera_candidates_decode(const uint16_t *registers, size_t count,
+                                              struct registers_form *form,
+                                              struct registers_read *read)
+{
+    struct text_converter *converter = converter_of(form, read->encoding);
+    if (count < CAMERA_CANDIDATES_COUNT)
+        return REGISTERS_TOO_FEW;
+    if (registers[0] != registers[AT_CANDIDATES_SEQUENCE_AGAIN] || registers[0] != read->sequence)
+        return REGISTERS_TORN;
+    for (size_t i = 0; i < registers[AT_CANDIDATE_COUNT] && i < CAMERA_CANDIDATES_MAX; i++) {
+        const uint16_t *candidate = registers + AT_CANDIDATES + i * CANDIDATE_REGISTERS;
+        size_t size = candidate[0] >> 8;
+        uint8_t text[PLATE_TEXT_MAX];
+        if (size <= CAMERA_CANDIDATE_TEXT_MAX &&
+            take_text(candidate + 1, size, converter, text, &size) == 0)
+            (void)read_fields_add_candidate(&read->read, (uint8_t)candidate[0], text, size,
+                                            form->dash); /* there is room for all five */
+    }
     return REGISTERS_OK;
 }
 
@@ -88,7 +192,7 @@ void camera_registers_encode(const struct plate_read *read, uint16_t sequence,
     size_t size = strnlen(read->raw, PLATE_TEXT_MAX);
     memset(out, 0, CAMERA_REGISTERS_COUNT * sizeof out[0]);
     out[AT_MAGIC] = CAMERA_REGISTERS_MAGIC;
-    out[AT_VERSION] = CAMERA_REGISTERS_VERSION;
+    out[AT_VERSION] = 1;
     out[AT_SEQUENCE] = out[AT_SEQUENCE_AGAIN] = sequence;
     out[AT_CONFIDENCE] = read->confidence;
     out[AT_CLASS] = read->class;
@@ -120,6 +224,7 @@ uint16_t camera_registers_lost(uint16_t before, uint16_t now)
 const char *registers_cause_name(enum registers_cause cause)
 {
     static const char *const names[REGISTERS_CAUSE_COUNT] = {
-        "ok", "empty", "too_few", "bad_magic", "bad_version", "torn", "plate_length", "plate_text"};
+        "ok",   "empty",        "too_few",  "bad_magic", "bad_version",
+        "torn", "plate_length", "encoding", "plate_text"};
     return (unsigned)cause < REGISTERS_CAUSE_COUNT ? names[cause] : "unknown";
 }

@@ -4,20 +4,43 @@
  */
 #include "drivers/wire/serial_line.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-#include "drivers/wire/read_fields.h"
 #include "gateway/base/bytes.h"
 
-enum { MARK_SIZE = 4, HEAD_SIZE = 12, FIELDS_MAX = 5, NUMBER_DIGITS_MAX = 20 };
+enum { MARK_SIZE = 4, HEAD_SIZE = 12, STX = 0x02, ETX = 0x03, TEXT_SIZE = 2 * SERIAL_DATA_MAX };
 
 static const uint8_t start_mark[MARK_SIZE] = {0x89, 0xAB, 0xCD, 0xEF};
 static const uint8_t end_mark[MARK_SIZE] = {0x12, 0x34, 0x56, 0x78};
+static const uint8_t stx_mark[] = {STX};
 
-void serial_line_init(struct serial_line *line, enum plate_dash dash)
+/* What stands at the front of the buffer. */
+struct frame {
+    enum { FRAME_MORE, FRAME_REFUSED, FRAME_EMPTY, FRAME_TEXT } kind;
+    enum serial_cause cause; /* FRAME_REFUSED */
+    size_t text_at;          /* FRAME_TEXT */
+    size_t text_size;        /* bytes */
+    size_t size;             /* FRAME_TEXT, FRAME_EMPTY: bytes of the whole */
+    bool has_number;
+    uint32_t number;
+};
+
+int serial_line_init(struct serial_line *line, const struct serial_format *format,
+                     struct err_text *err)
 {
-    *line = (struct serial_line){.dash = dash};
+    *line = (struct serial_line){.format = format};
+    return text_converter_open(&line->converter, format->encoding, TEXT_FROM_DEVICE, err);
+}
+
+void serial_line_fini(struct serial_line *line)
+{
+    text_converter_close(&line->converter);
+}
+
+void serial_line_restart(struct serial_line *line)
+{
+    line->used = 0;
+    line->skipping = line->format->framing == SERIAL_LINES;
 }
 
 size_t serial_line_feed(struct serial_line *line, const uint8_t *bytes, size_t size_bytes)
@@ -30,29 +53,63 @@ size_t serial_line_feed(struct serial_line *line, const uint8_t *bytes, size_t s
     return taken;
 }
 
+bool serial_line_inside(const struct serial_line *line)
+{
+    return line->used > 0 || line->skipping;
+}
+
 static void drop_front(struct serial_line *line, size_t count)
 {
     line->used -= count;
     memmove(line->buffer, line->buffer + count, line->used);
 }
 
+/* ---- where messages begin ---- */
+
 /* Where the bytes from `from` on may begin a message: a start, or the beginning of one at the end.
- */
+ * Any byte may begin a line. */
 static size_t find_start(const struct serial_line *line, size_t from)
 {
+    bool protocolled = line->format->framing == SERIAL_PROTOCOLLED;
+    const uint8_t *mark = protocolled ? start_mark : stx_mark;
+    size_t mark_size = protocolled ? MARK_SIZE : sizeof stx_mark;
+    if (line->format->framing == SERIAL_LINES)
+        return from;
     for (size_t at = from; at < line->used; at++) {
         size_t left = line->used - at;
-        if (memcmp(line->buffer + at, start_mark, left < MARK_SIZE ? left : MARK_SIZE) == 0)
+        if (memcmp(line->buffer + at, mark, left < mark_size ? left : mark_size) == 0)
             return at;
     }
     return line->used;
 }
 
+static void drop_garbage(struct serial_line *line)
+{
+    size_t start = 0;
+    if (line->skipping) {
+        while (start < line->used && line->buffer[start] != '\r' && line->buffer[start] != '\n')
+            start++;
+        line->skipping = start == line->used;
+    } else {
+        start = find_start(line, 0);
+        line->counts[SERIAL_GARBAGE] += start;
+    }
+    drop_front(line, start);
+}
+
 static void refuse_message(struct serial_line *line, enum serial_cause cause)
 {
     line->counts[cause]++;
-    drop_front(line, find_start(line, 1));
+    if (line->format->framing != SERIAL_LINES) {
+        drop_front(line, find_start(line, 1));
+    } else if (cause == SERIAL_TOO_LONG) {
+        line->skipping = true; /* its rest is no line */
+    } else {
+        line->used = 0;
+    }
 }
+
+/* ---- the three framings ---- */
 
 static uint8_t xor_of(const uint8_t *bytes, size_t size)
 {
@@ -62,125 +119,138 @@ static uint8_t xor_of(const uint8_t *bytes, size_t size)
     return value;
 }
 
-/* Decimal, no sign; an empty field leaves *out alone. */
-static bool parse_number(const uint8_t *text, size_t size, uint64_t *out)
+static struct frame refused(enum serial_cause cause)
 {
-    uint64_t value = 0;
-    if (size > NUMBER_DIGITS_MAX)
-        return false;
-    for (size_t i = 0; i < size; i++) {
-        uint64_t digit = (uint64_t)text[i] - '0';
-        if (digit > 9 || value > (UINT64_MAX - digit) / 10)
-            return false;
-        value = value * 10 + digit;
-    }
-    if (size > 0)
-        *out = value;
-    return true;
+    return (struct frame){.kind = FRAME_REFUSED, .cause = cause};
 }
 
-struct field {
-    const uint8_t *text;
-    size_t size;
-};
-
-static bool split_fields(const uint8_t *data, size_t size, struct field out[FIELDS_MAX])
+static struct frame look_at_protocolled(const struct serial_line *line)
 {
-    int count = 0;
-    out[0] = (struct field){data, 0};
-    for (size_t i = 0; i < size; i++) {
-        if (data[i] != ';') {
-            out[count].size++;
-            continue;
-        }
-        if (++count == FIELDS_MAX)
-            return false;
-        out[count] = (struct field){data + i + 1, 0};
-    }
-    return true;
-}
-
-static enum serial_cause decode_data(const struct serial_line *line, const uint8_t *data,
-                                     size_t size, struct plate_read *out)
-{
-    struct field fields[FIELDS_MAX] = {{0}};
-    struct plate_read read;
-    uint64_t confidence = READ_CONFIDENCE_NONE;
-    uint64_t direction = DIRECTION_NONE;
-    read_fields_init(&read);
-    if (!split_fields(data, size, fields) ||
-        !parse_number(fields[1].text, fields[1].size, &confidence) ||
-        !parse_number(fields[3].text, fields[3].size, &direction) ||
-        !parse_number(fields[4].text, fields[4].size, &read.event_id))
-        return SERIAL_BAD_FIELDS;
-    if (read_fields_set_plate(&read, fields[0].text, fields[0].size, line->dash) != 0)
-        return SERIAL_PLATE_TEXT;
-    /* Out of range is treated as not given: the results are of no further use. */
-    (void)read_fields_set_confidence(&read, confidence);
-    (void)read_fields_set_direction(&read, direction);
-    if (fields[2].size == 2)
-        (void)read_fields_set_class(&read, fields[2].text);
-    *out = read;
-    return SERIAL_OK;
-}
-
-/* Looks at the message at the front. Returns true when it was used up or refused: look again. */
-static bool take_message(struct serial_line *line, struct plate_read *out, uint32_t *out_id,
-                         bool *out_found)
-{
+    const struct frame more = {.kind = FRAME_MORE};
     struct byte_reader r;
     byte_reader_init(&r, line->buffer, line->used);
     (void)byte_read_bytes(&r, MARK_SIZE);
     uint32_t id = byte_read_be32(&r);
     size_t size = byte_read_be32(&r);
     if (r.failed)
-        return false;
-    if (size > SERIAL_DATA_MAX) {
-        refuse_message(line, SERIAL_TOO_LONG);
-        return true;
-    }
+        return more;
+    if (size > SERIAL_DATA_MAX)
+        return refused(SERIAL_TOO_LONG);
     const uint8_t *data = line->buffer + HEAD_SIZE;
     if (line->used < size + SERIAL_OVERHEAD) {
+        /* Text cannot hold a start: with one inside, this message was cut short. */
         size_t next = find_start(line, HEAD_SIZE);
-        if (line->used - next < MARK_SIZE)
-            return false;
-        refuse_message(line, SERIAL_CUT); /* text cannot hold a start: this one was cut short */
-        return true;
+        return line->used - next < MARK_SIZE ? more : refused(SERIAL_CUT);
     }
-    if (memcmp(data + size + 1, end_mark, MARK_SIZE) != 0) {
-        refuse_message(line, SERIAL_BAD_END);
-        return true;
-    }
-    if (xor_of(line->buffer + MARK_SIZE, HEAD_SIZE - MARK_SIZE + size) != data[size]) {
-        refuse_message(line, SERIAL_BAD_CHECK);
-        return true;
-    }
-    enum serial_cause cause = decode_data(line, data, size, out);
-    line->counts[cause]++;
-    *out_found = cause == SERIAL_OK;
-    if (*out_found)
-        *out_id = id;
-    drop_front(line, size + SERIAL_OVERHEAD);
-    return true;
+    if (memcmp(data + size + 1, end_mark, MARK_SIZE) != 0)
+        return refused(SERIAL_BAD_END);
+    if (xor_of(line->buffer + MARK_SIZE, HEAD_SIZE - MARK_SIZE + size) != data[size])
+        return refused(SERIAL_BAD_CHECK);
+    return (struct frame){.kind = FRAME_TEXT,
+                          .text_at = HEAD_SIZE,
+                          .text_size = size,
+                          .size = size + SERIAL_OVERHEAD,
+                          .has_number = true,
+                          .number = id};
 }
 
-int serial_line_next(struct serial_line *line, struct plate_read *out, uint32_t *out_id)
+static struct frame look_at_stx_etx(const struct serial_line *line)
 {
-    bool found = false;
-    bool again = true;
-    while (again && !found) {
-        size_t start = find_start(line, 0);
-        line->counts[SERIAL_GARBAGE] += start;
-        drop_front(line, start);
-        again = take_message(line, out, out_id, &found);
+    for (size_t at = 1; at < line->used; at++) {
+        if (line->buffer[at] == STX)
+            return refused(SERIAL_CUT);
+        if (line->buffer[at] == ETX)
+            return (struct frame){
+                .kind = FRAME_TEXT, .text_at = 1, .text_size = at - 1, .size = at + 1};
+        if (at > SERIAL_DATA_MAX)
+            return refused(SERIAL_TOO_LONG);
     }
-    return found ? ERR_OK : ERR_NOT_FOUND;
+    return (struct frame){.kind = FRAME_MORE};
+}
+
+static struct frame look_at_line(const struct serial_line *line)
+{
+    for (size_t at = 0; at < line->used; at++) {
+        if (line->buffer[at] == '\r' || line->buffer[at] == '\n')
+            return (struct frame){
+                .kind = at == 0 ? FRAME_EMPTY : FRAME_TEXT, .text_size = at, .size = at + 1};
+        if (at == SERIAL_DATA_MAX)
+            return refused(SERIAL_TOO_LONG);
+    }
+    return (struct frame){.kind = FRAME_MORE};
+}
+
+static struct frame look(const struct serial_line *line)
+{
+    switch (line->format->framing) {
+    case SERIAL_PROTOCOLLED:
+        return look_at_protocolled(line);
+    case SERIAL_STX_ETX:
+        return look_at_stx_etx(line);
+    case SERIAL_LINES:
+        return look_at_line(line);
+    }
+    return (struct frame){.kind = FRAME_MORE};
+}
+
+/* ---- the text inside ---- */
+
+static enum serial_cause decode_text(struct serial_line *line, const struct frame *frame,
+                                     struct serial_message *out)
+{
+    const struct serial_format *format = line->format;
+    struct serial_message message = {.has_number = frame->has_number, .number = frame->number};
+    struct template_extra extra = {0};
+    uint8_t text[TEXT_SIZE];
+    size_t size = 0;
+    if (text_convert(&line->converter, line->buffer + frame->text_at, frame->text_size, text,
+                     sizeof text, &size) != 0)
+        return SERIAL_BAD_TEXT;
+    size_t heartbeat = strlen(format->heartbeat);
+    if (heartbeat > 0 && size == heartbeat && memcmp(text, format->heartbeat, size) == 0) {
+        message.heartbeat = true;
+        *out = message;
+        return SERIAL_HEARTBEAT;
+    }
+    enum template_result result =
+        text_template_read(&format->form, text, size, &message.read, &extra);
+    if (result != TEMPLATE_OK)
+        return result == TEMPLATE_BAD_PLATE ? SERIAL_PLATE_TEXT : SERIAL_BAD_FIELDS;
+    if (extra.has_number) {
+        message.has_number = true;
+        message.number = extra.number;
+    }
+    message.time_in_seconds = extra.time_in_seconds;
+    *out = message;
+    return SERIAL_OK;
+}
+
+int serial_line_next(struct serial_line *line, struct serial_message *out)
+{
+    for (;;) {
+        drop_garbage(line);
+        struct frame frame = look(line);
+        if (frame.kind == FRAME_MORE)
+            return ERR_NOT_FOUND;
+        if (frame.kind == FRAME_REFUSED) {
+            refuse_message(line, frame.cause);
+            continue;
+        }
+        enum serial_cause cause =
+            frame.kind == FRAME_TEXT ? decode_text(line, &frame, out) : SERIAL_CAUSE_COUNT;
+        drop_front(line, frame.size);
+        if (cause != SERIAL_CAUSE_COUNT)
+            line->counts[cause]++;
+        if (cause == SERIAL_OK || cause == SERIAL_HEARTBEAT)
+            return ERR_OK;
+    }
 }
 
 void serial_line_quiet(struct serial_line *line)
 {
     if (line->used > 0)
         refuse_message(line, SERIAL_CUT);
+    line->skipping = false;
 }
 
 size_t serial_line_encode(uint32_t id, const void *data, size_t size_bytes,
@@ -202,6 +272,7 @@ size_t serial_line_encode(uint32_t id, const void *data, size_t size_bytes,
 const char *serial_cause_name(enum serial_cause cause)
 {
     static const char *const names[SERIAL_CAUSE_COUNT] = {
-        "ok", "garbage", "cut", "too_long", "bad_end", "bad_check", "bad_fields", "plate_text"};
+        "ok",      "heartbeat", "garbage",  "cut",        "too_long",
+        "bad_end", "bad_check", "bad_text", "bad_fields", "plate_text"};
     return (unsigned)cause < SERIAL_CAUSE_COUNT ? names[cause] : "unknown";
 }

@@ -8,6 +8,7 @@ import tempfile
 import yaml
 
 from harness.process import SLOWNESS, Group, Program, wait_for
+from harness.sign import Sign
 from harness.sim import BarrierSim, CameraSim
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -118,6 +119,7 @@ class Checkpoint:
             path.mkdir(parents=True, exist_ok=True)
         self.lanes, self.buses, self.cameras, self.sims = [], [], [], {}
         self.wired, self.camera_sims = [], {}
+        self.displays, self.signs = [], {}
         self.port = free_udp_port()
         self.ports = [{"port": self.port, "format": "compact"}]
         self.programs = Group()
@@ -139,19 +141,26 @@ class Checkpoint:
         self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout=PATIENCE)],
                            **options})
 
-    def add_wired_camera(self, camera, lane, kind, **options):
-        """A camera of checkpointd.yaml: "tcp", "rtu" or "serial" with a simulator of its own,
-        "shared" on the line of the lane's bus (its simulator needs --camera-unit)."""
+    def add_wired_camera(self, camera, lane, kind, sim=(), **options):
+        """A camera of checkpointd.yaml: "tcp", "rtu" or "serial" with a simulator of its own (`sim`: its
+        arguments), "shared" on the line of the lane's bus (its simulator needs --camera-unit)."""
         entry = {"id": camera, "lane": lane, **options}
         if kind == "shared":
             entry |= {"kind": "modbus_rtu", "bus": f"bus-{lane}"}
         else:
-            sim = CameraSim(f"camera{camera}", self.folder, kind).start()
+            sim = CameraSim(f"camera{camera}", self.folder, kind, *(str(a) for a in sim)).start()
             self.camera_sims[camera] = sim
             entry |= {"tcp": lambda: {"kind": "modbus_tcp", "host": "127.0.0.1", "port": sim.port},
                       "rtu": lambda: {"kind": "modbus_rtu", "line": sim.line, "baud": 9600},
                       "serial": lambda: {"kind": "serial", "line": sim.line, "baud": 9600}}[kind]()
         self.wired.append(entry)
+
+    def add_display(self, lane, **options):
+        """A sign of a lane in checkpointd.yaml."""
+        sign = Sign(self.folder / f"sign{lane}.tty")
+        self.signs[lane] = sign
+        self.displays.append({"lane": lane, "profile": "generic", "line": sign.line, **options})
+        return sign
 
     def write(self, name, content):
         path = self.etc / name
@@ -166,7 +175,8 @@ class Checkpoint:
             "shipped_profiles": str(PROFILES), "profiles": str(self.etc / "profiles"),
             "journal_reserve_bytes": 1 << 20, "buses": self.buses,
             "lanes": [with_polarity(lane) for lane in self.lanes],
-            **({"cameras": self.wired} if self.wired else {}), **more})
+            **({"cameras": self.wired} if self.wired else {}),
+            **({"displays": self.displays} if self.displays else {}), **more})
 
     def start_checkpointd(self, **more):
         (self.state / "checkpointd").mkdir(exist_ok=True)
@@ -254,7 +264,9 @@ class Checkpoint:
         finally:
             for sim in [*self.sims.values(), *self.camera_sims.values()]:
                 sim.stop()
-            self.sims, self.camera_sims = {}, {}
+            for sign in self.signs.values():
+                sign.pull_out()
+            self.sims, self.camera_sims, self.signs = {}, {}, {}
 
 
 def preload_clock(daemon, **options):

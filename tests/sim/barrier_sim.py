@@ -49,7 +49,7 @@ class Simulator:
             self.modules[unit] = Module(barrier, MODULES[options.profile],
                                         options.inputs, options.outputs, options.low_outputs)
         if options.camera_unit:
-            self.modules[options.camera_unit] = RegisterCamera()
+            self.modules[options.camera_unit] = RegisterCamera(version=options.camera_map)
         self.server = None
 
     def requests(self):
@@ -185,6 +185,7 @@ def parse_arguments():
     parser.add_argument("--answer-ms", type=float, default=1.0, help="RTU: thinking time")
     parser.add_argument("--unit", type=int, action="append")
     parser.add_argument("--camera-unit", type=int, help="a register camera on the same line")
+    parser.add_argument("--camera-map", type=int, default=1, help="version of its register map")
     parser.add_argument("--profile", choices=MODULES, default="generic")
     parser.add_argument("--inputs", type=channel_map(INPUTS), default=dict(enumerate(INPUTS)),
                         help="presence=2,obstacle=3 … default: in order")

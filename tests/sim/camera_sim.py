@@ -1,17 +1,23 @@
 #!/usr/bin/python3
-"""Camera simulator: register map over Modbus TCP or an RTU pty, or framed text on a serial pty.
+"""Camera simulator: register map over Modbus TCP or an RTU pty, or text on a serial pty.
 
     camera_sim.py --listen 127.0.0.1:0 --log L --control C     registers over TCP
     camera_sim.py --pty P --baud 9600 --log L --control C      registers over RTU
-    camera_sim.py --serial P --baud 9600 --log L --control C   framed text, bytes paced to the baud
+    camera_sim.py --serial P --baud 9600 --log L --control C   text, bytes paced to the baud
+    registers: --map 1|2 --encoding utf-8|gbk --trigger COIL --light COIL …
+    text: --framing nedap_protocolled|stx_etx|line --encoding utf-8|gbk
 
-Log: one JSON object a line with `mono_ns`: kinds ready, read, answer, fault. Control, as of the
-barrier simulator:
+Log: one JSON object a line with `mono_ns`: kinds ready, read, answer, fault, trigger, light. Control, as
+of the barrier simulator:
     {"do":"read","plate":"鲁H12345","confidence":97,"plate_class":"02","event":7}
-        registers also: "skip":N reads overwritten, "text":"ff…" raw bytes for the plate
-        serial also: "damage":"check|cut|end|long|fields", "number":N of the message
-    {"do":"tear","count":N} registers: the next N polls find half a read
-    {"do":"fault",…} of the Modbus server; {"do":"bytes","hex":"…"} serial: anything
+        registers also: "skip":N reads overwritten, "text":"ff…" raw bytes for the plate,
+            "candidates":[["鲁H1234S",40]], "wall_ms":N or null for the camera's clock
+        text also: "damage":"check|cut|end|long|fields|text", "number":N of the message
+    {"do":"tear","count":N,"block":"read|status|candidates"} registers: the next N looks find half a block
+    {"do":"on_trigger","read":{…}} registers: what a trigger reads
+    {"do":"heartbeat","on":false} registers; {"do":"say","text":"ALIVE"} text: a message of that text
+    {"do":"clock","offset":S} seconds ahead of ours
+    {"do":"fault",…} of the Modbus server; {"do":"bytes","hex":"…"} text: anything
     {"do":"refuse"} {"do":"listen"} (TCP) {"do":"vanish"} {"do":"return"} (pty)
 """
 import argparse
@@ -25,7 +31,8 @@ import time
 import tty
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from sim.camera_model import RegisterCamera, serial_message, serial_text  # noqa: E402
+from sim.camera_model import (ETX, STX, Clock, RegisterCamera, serial_message, serial_text,  # noqa: E402
+                              stx_etx_text)
 from sim.modbus_server import RtuServer, TcpServer, notify  # noqa: E402
 
 ANSWER_SIZE, REPEAT_S, REPEATS = 17, 0.5, 3
@@ -34,8 +41,9 @@ ANSWER_SIZE, REPEAT_S, REPEATS = 17, 0.5, 3
 class SerialLine:
     """The camera's end of a pty: sends paced, repeats a message until it is answered."""
 
-    def __init__(self, link, baud, log):
+    def __init__(self, link, baud, framing, encoding, log):
         self.link, self.char_s, self.log = link, 10 / baud, log
+        self.framing, self.encoding, self.clock = framing, encoding, Clock()
         self.number, self.heard, self.answered = 0, b"", set()
         self.lock = asyncio.Lock()
         self.tasks = set()
@@ -89,11 +97,30 @@ class SerialLine:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
+    def say(self, text):
+        """A message of that text, once."""
+        data = text.encode(self.encoding)
+        self.start(self.send({"line": data + b"\r\n", "stx_etx": STX + data + ETX,
+                              "nedap_protocolled": serial_message(self.number, data)}[self.framing]))
+
     def read(self, plate, damage=None, number=None, repeat=True, **fields):
+        if self.framing == "nedap_protocolled":
+            self.read_protocolled(plate, damage, number, repeat, fields)
+            return
+        begin, end = (STX, ETX) if self.framing == "stx_etx" else (b"", b"\r\n")
+        text = stx_etx_text(self.clock, plate) if self.framing == "stx_etx" else serial_text(plate, **fields)
+        data = text.encode(self.encoding)
+        data = {None: data, "cut": data[:len(data) // 2], "long": data + b"A" * 300,
+                "fields": b"x;y;z" + data + b";;;;;;", "text": data + b"\xff\xff"}[damage]
+        self.start(self.send(begin + data + (b"" if damage == "cut" else end)))
+
+    def read_protocolled(self, plate, damage, number, repeat, fields):
         self.number = number or self.number + 1
-        text = serial_text(plate, **fields)
+        text = serial_text(plate, **fields).encode(self.encoding)
         if damage == "fields":
             text += b";;;;;;"
+        if damage == "text":
+            text += b"\xff\xff"
         data = serial_message(self.number, text)
         if damage == "check":
             data = data[:-5] + bytes([data[-5] ^ 0x40]) + data[-4:]
@@ -113,8 +140,11 @@ class Simulator:
     def __init__(self, options):
         self.options = options
         self.log_file = open(options.log, "a", buffering=1, encoding="utf-8")
-        self.camera = None if options.serial else RegisterCamera(options.base)
+        self.camera = None if options.serial else RegisterCamera(
+            options.base, options.map, options.encoding, options.trigger, options.light, self.log)
         self.server = None
+        if self.camera:
+            self.camera.clock.offset = options.offset
 
     def log(self, kind, **fields):
         self.log_file.write(json.dumps({"kind": kind, "mono_ns": time.monotonic_ns(), **fields},
@@ -126,7 +156,15 @@ class Simulator:
             (self.camera or self.server).read(**command)
             self.log("read", **command)
         elif do == "tear":
-            self.camera.tear_left = command["count"]
+            self.camera.tear_left[command.get("block", "read")] = command["count"]
+        elif do == "on_trigger":
+            self.camera.on_trigger = command["read"]
+        elif do == "heartbeat":
+            self.camera.beating = command["on"]
+        elif do == "clock":
+            (self.camera or self.server).clock.offset = command["offset"]
+        elif do == "say":
+            self.server.say(command["text"])
         elif do == "fault":
             self.server.faults.set(**command)
             self.log("fault", fault=command["kind"])
@@ -142,7 +180,8 @@ class Simulator:
             self.server.open()
         elif do == "state":
             return {"requests": getattr(self.server, "requests", 0),
-                    "torn_left": self.camera.tear_left if self.camera else 0}
+                    "torn_left": sum(self.camera.tear_left.values()) if self.camera else 0,
+                    "lights": [*self.camera.lights.values()] if self.camera else []}
         else:
             raise ValueError(f"do {do!r}: unknown")
         return {}
@@ -160,7 +199,7 @@ class Simulator:
     async def open_line(self):
         o = self.options
         if o.serial:
-            self.server = SerialLine(o.serial, o.baud, self.log)
+            self.server = SerialLine(o.serial, o.baud, o.framing, o.encoding, self.log)
             self.server.open()
             return {"pty": o.serial}
         if o.pty:
@@ -192,6 +231,12 @@ def parse_arguments():
     parser.add_argument("--baud", type=int, default=9600)
     parser.add_argument("--unit", type=int, default=1)
     parser.add_argument("--base", type=int, default=0)
+    parser.add_argument("--map", type=int, default=1)
+    parser.add_argument("--offset", type=float, default=0.0, help="seconds its clock is ahead of ours")
+    parser.add_argument("--encoding", default="utf-8")
+    parser.add_argument("--framing", default="nedap_protocolled")
+    parser.add_argument("--trigger", type=int)
+    parser.add_argument("--light", type=int, nargs="*", default=[])
     parser.add_argument("--log", required=True)
     parser.add_argument("--control", required=True)
     return parser.parse_args()

@@ -136,6 +136,70 @@ static void print_causes(const json_t *buses)
     }
 }
 
+/* ---- cameras on wires, displays ---- */
+
+struct wired_row {
+    const char *key;
+    const char *name;
+    const char *type;
+    const char *help;
+};
+
+static const struct wired_row camera_rows[] = {
+    {"contact", "camera_contact", "gauge", "1 while a camera on a wire answers."},
+    {"silent_ms", "camera_silent_milliseconds", "gauge", "Since its last sign of life."},
+    {"clock_offset_ms", "camera_clock_offset_milliseconds", "gauge",
+     "How far its clock is ahead of the box's, where it says it."},
+    {"reads", "camera_reads_total", "counter", "Reads of a camera on a wire."},
+    {"bad", "camera_garbled_total", "counter", "Messages that broke their format."},
+    {"missed", "camera_reads_missed_total", "counter", "Reads that were not seen, by its count."},
+    {"errors", "camera_errors_total", "counter", "Failed exchanges and lost lines."},
+    {"torn", "camera_torn_total", "counter", "Looks that met it writing, repeated."},
+    {"triggers", "camera_triggers_total", "counter", "Reads it was asked for."},
+    {"trigger_failures", "camera_trigger_failures_total", "counter",
+     "Reads it could not be asked for."},
+};
+
+static const struct wired_row display_rows[] = {
+    {"contact", "display_contact", "gauge", "1 while a display can be written to."},
+    {"shown", "display_messages_total", "counter", "Messages written."},
+    {"replaced", "display_messages_replaced_total", "counter",
+     "Messages not written, because a newer one came."},
+    {"errors", "display_errors_total", "counter", "Lines that could not be opened or written."},
+};
+
+static bool has_value(const json_t *devices, const char *key)
+{
+    for (size_t i = 0; i < json_array_size(devices); i++) {
+        if (!json_is_null(json_object_get(json_array_get(devices, i), key))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `label` names a device: the key it is told apart by. What is not known is left out. */
+static void print_wired(const json_t *devices, const struct wired_row *rows, size_t row_count,
+                        const char *label)
+{
+    for (size_t r = 0; r < row_count; r++) {
+        if (!has_value(devices, rows[r].key)) {
+            continue;
+        }
+        print_head(rows[r].name, rows[r].type, rows[r].help);
+        for (size_t i = 0; i < json_array_size(devices); i++) {
+            const json_t *device = json_array_get(devices, i);
+            const json_t *value = json_object_get(device, rows[r].key);
+            if (!json_is_null(value)) {
+                printf("checkpoint_%s{%s=\"%lld\"} %lld\n", rows[r].name, label,
+                       number_of(device, label),
+                       json_is_boolean(value) ? (long long)json_is_true(value)
+                                              : (long long)json_integer_value(value));
+            }
+        }
+    }
+}
+
 /* ---- capture ---- */
 
 static const struct {
@@ -245,6 +309,10 @@ static void print_metrics(const json_t *metrics)
     print_buses(json_object_get(metrics, "buses"));
     print_devices(json_object_get(metrics, "buses"));
     print_causes(json_object_get(metrics, "buses"));
+    print_wired(json_object_get(metrics, "cameras"), camera_rows,
+                sizeof(camera_rows) / sizeof(camera_rows[0]), "camera");
+    print_wired(json_object_get(metrics, "displays"), display_rows,
+                sizeof(display_rows) / sizeof(display_rows[0]), "lane");
     print_matchd(json_object_get(metrics, "matchd"));
 }
 

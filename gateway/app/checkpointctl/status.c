@@ -83,6 +83,50 @@ static void describe_device(const struct ctl *ctl, const json_t *device, struct 
              number_of(device, "broken"));
 }
 
+/* A camera on a wire: when it was heard, how far its clock is off, what it lost. */
+static void describe_camera(const struct ctl *ctl, const json_t *camera, char name[32],
+                            struct part *part)
+{
+    const json_t *silent = json_object_get(camera, "silent_ms");
+    const json_t *offset = json_object_get(camera, "clock_offset_ms");
+    char heard[64];
+    char clock[96];
+    snprintf(name, 32, ctl_say(ctl, "camera %lld", "摄像机 %lld"), number_of(camera, "camera"));
+    part->name = name;
+    part->state = good(ctl, json_is_true(json_object_get(camera, "contact")));
+    snprintf(heard, sizeof(heard),
+             json_is_null(silent) ? ctl_say(ctl, "never heard", "从未收到")
+                                  : ctl_say(ctl, "heard %lld s ago", "%lld 秒前收到"),
+             (long long)json_integer_value(silent) / 1000);
+    snprintf(clock, sizeof(clock),
+             json_is_null(offset)
+                 ? ctl_say(ctl, "clock unknown", "时钟未知")
+                 : ctl_say(ctl, "clock %+lld ms (+-%lld)", "时钟 %+lld 毫秒（±%lld）"),
+             (long long)json_integer_value(offset), number_of(camera, "clock_error_ms"));
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl,
+                     "lane %lld, %s, %s; %lld reads, %lld garbled, %lld missed, %lld errors; "
+                     "triggers %lld, failed %lld",
+                     "车道 %lld，%s，%s；读牌 %lld，无法解析 %lld，遗漏 %lld，错误 %lld；"
+                     "触发 %lld，失败 %lld"),
+             number_of(camera, "lane"), heard, clock, number_of(camera, "reads"),
+             number_of(camera, "bad"), number_of(camera, "missed"), number_of(camera, "errors"),
+             number_of(camera, "triggers"), number_of(camera, "trigger_failures"));
+}
+
+static void describe_display(const struct ctl *ctl, const json_t *display, char name[32],
+                             struct part *part)
+{
+    snprintf(name, 32, ctl_say(ctl, "display %lld", "显示屏 %lld"), number_of(display, "lane"));
+    part->name = name;
+    part->state = good(ctl, json_is_true(json_object_get(display, "contact")));
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl, "lane %lld; %lld messages written, %lld replaced, %lld errors",
+                     "车道 %lld；写入 %lld 条，被替换 %lld 条，错误 %lld"),
+             number_of(display, "lane"), number_of(display, "shown"),
+             number_of(display, "replaced"), number_of(display, "errors"));
+}
+
 /* A counter of what was refused or lost: capture's causes, the system's drops. */
 static bool is_drop(const char *name)
 {
@@ -258,6 +302,24 @@ static int add_part(struct text_table *table, const struct part *part)
     return text_table_add(table, cells);
 }
 
+static int fill_wired(const struct ctl *ctl, const json_t *status, struct text_table *table)
+{
+    const json_t *cameras = json_object_get(status, "cameras");
+    const json_t *displays = json_object_get(status, "displays");
+    struct part part = {.state = ""};
+    char name[32];
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < json_array_size(cameras); i++) {
+        describe_camera(ctl, json_array_get(cameras, i), name, &part);
+        result = add_part(table, &part);
+    }
+    for (size_t i = 0; result == 0 && i < json_array_size(displays); i++) {
+        describe_display(ctl, json_array_get(displays, i), name, &part);
+        result = add_part(table, &part);
+    }
+    return result;
+}
+
 static int add_bus(const struct ctl *ctl, const json_t *bus, struct text_table *table)
 {
     struct part part = {.state = ""};
@@ -281,6 +343,9 @@ static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_t
     int result = 0;
     for (size_t i = 0; result == 0 && i < json_array_size(buses); i++) {
         result = add_bus(ctl, json_array_get(buses, i), table);
+    }
+    if (result == 0) {
+        result = fill_wired(ctl, status, table);
     }
     if (result == 0) {
         describe_matchd(ctl, matchd, &part);

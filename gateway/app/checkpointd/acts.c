@@ -191,6 +191,8 @@ static void run_status(void *ctx, struct control *control, const struct control_
                                clock_of(c), "uplink", or_null(c->board.uplink), "journal",
                                journal_of(c), "counters", counters_of(c), "lanes", lanes_of(c),
                                "buses", buses_json(c), "matchd", matchd_of(c));
+    json_object_set_new(result, "cameras", cameras_json(c));
+    json_object_set_new(result, "displays", displays_json(c));
     control_answer(control, call->ticket, result);
 }
 
@@ -229,9 +231,10 @@ static void run_metrics(void *ctx, struct control *control, const struct control
 {
     struct checkpointd *c = ctx;
     control_answer(control, call->ticket,
-                   json_pack("{s:o,s:o,s:o,s:o,s:o}", "counters", counters_of(c), "buses",
+                   json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "counters", counters_of(c), "buses",
                              buses_json(c), "journal", journal_of(c), "matchd", matchd_of(c),
-                             "sockets", sockets_of(c)));
+                             "sockets", sockets_of(c), "cameras", cameras_json(c), "displays",
+                             displays_json(c)));
 }
 
 static void run_audit_head(void *ctx, struct control *control, const struct control_call *call)

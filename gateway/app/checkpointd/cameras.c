@@ -29,7 +29,9 @@ enum {
 static const enum log_event_id camera_events[CAMERA_ALARM_COUNT] = {
     [CAMERA_ALARM_LOST] = EVENT_CAMERA_LOST,
     [CAMERA_ALARM_GARBLED] = EVENT_CAMERA_GARBLED,
-    [CAMERA_ALARM_MISSED] = EVENT_CAMERA_MISSED};
+    [CAMERA_ALARM_MISSED] = EVENT_CAMERA_MISSED,
+    [CAMERA_ALARM_ORDER] = EVENT_CAMERA_ORDER_FAILED,
+    [CAMERA_ALARM_CLOCK] = EVENT_CAMERA_CLOCK_OFF};
 
 /* ---- notes of faults: any thread, under the lock ---- */
 
@@ -63,6 +65,9 @@ static void take_fault(void *ctx, uint16_t camera, enum camera_fault fault, cons
     if (note && fault == CAMERA_FAULT_BAD) {
         note->bad++;
         snprintf(note->why_bad, sizeof(note->why_bad), "%s", detail);
+    } else if (note && fault == CAMERA_FAULT_ORDER) {
+        note->orders_failed++;
+        snprintf(note->why_order, sizeof(note->why_order), "%s", detail);
     } else if (note) {
         note->missed++;
         snprintf(note->why_missed, sizeof(note->why_missed), "%s", detail);
@@ -149,6 +154,31 @@ static void follow(struct checkpointd *c, size_t camera, int kind, bool faulty, 
     }
 }
 
+static void stats_of(const struct wired_camera *camera, struct camera_stats *out)
+{
+    if (camera->serial) {
+        serial_camera_stats(camera->serial, out);
+    } else {
+        modbus_camera_stats(camera->modbus, out);
+    }
+}
+
+/* A clock that is off puts the camera's reads in the wrong order, and its records at a wrong time.
+ * While ours is not trusted nothing is said of another. */
+static void follow_clock(struct checkpointd *c, size_t camera)
+{
+    uint32_t limit_ms = c->config.cameras[camera].clock_limit_ms;
+    struct camera_stats s;
+    char reason[CAMERA_REASON_SIZE];
+    stats_of(&c->devices.cameras[camera], &s);
+    int64_t off_ms = s.clock_offset_ms < 0 ? -s.clock_offset_ms : s.clock_offset_ms;
+    bool off = limit_ms > 0 && s.clock_known && off_ms > (int64_t)limit_ms + s.clock_error_ms &&
+               atomic_load_explicit(&c->clock_trusted, memory_order_relaxed);
+    snprintf(reason, sizeof(reason), "its clock is %lld ms %s ours, +-%u ms", (long long)off_ms,
+             s.clock_offset_ms < 0 ? "behind" : "ahead of", s.clock_error_ms);
+    follow(c, camera, CAMERA_ALARM_CLOCK, off, reason);
+}
+
 /* One record a camera and minute, however much there is. */
 static void follow_garbage(struct checkpointd *c, size_t camera, const struct camera_note *note)
 {
@@ -180,10 +210,13 @@ static void look_at_notes(struct checkpointd *c)
         struct camera_note note = c->cameras.notes[i];
         c->cameras.notes[i].bad = 0;
         c->cameras.notes[i].missed = 0;
+        c->cameras.notes[i].orders_failed = 0;
         pthread_mutex_unlock(&c->cameras.lock);
         follow(c, i, CAMERA_ALARM_LOST, note.lost, note.why_lost);
         follow(c, i, CAMERA_ALARM_GARBLED, note.bad > 0, note.why_bad);
         follow(c, i, CAMERA_ALARM_MISSED, note.missed > 0, note.why_missed);
+        follow(c, i, CAMERA_ALARM_ORDER, note.orders_failed > 0, note.why_order);
+        follow_clock(c, i);
         follow_garbage(c, i, &note);
     }
 }
@@ -279,6 +312,89 @@ void cameras_run(struct thread *self, void *arg)
         follow_dropped(c, c->cameras.fd >= 0);
     }
     disconnect(c);
+}
+
+/* ---- asked by others: any thread ---- */
+
+static const struct wired_camera *find_camera(const struct checkpointd *c, uint16_t camera)
+{
+    for (size_t i = 0; i < c->devices.camera_count; i++) {
+        if (c->config.cameras[i].id == camera) {
+            return &c->devices.cameras[i];
+        }
+    }
+    return NULL;
+}
+
+int cameras_trigger(struct checkpointd *c, uint16_t camera)
+{
+    const struct wired_camera *found = find_camera(c, camera);
+    if (!found) {
+        return ERR_NOT_FOUND;
+    }
+    return found->modbus ? modbus_camera_trigger(found->modbus) : ERR_UNSUPPORTED;
+}
+
+size_t cameras_trigger_lane(struct checkpointd *c, uint8_t lane)
+{
+    size_t asked = 0;
+    for (size_t i = 0; i < c->devices.camera_count; i++) {
+        const struct config_camera *camera = &c->config.cameras[i];
+        asked += camera->lane == lane && cameras_trigger(c, camera->id) == ERR_OK;
+    }
+    return asked;
+}
+
+int cameras_light(struct checkpointd *c, uint16_t camera, enum camera_light light)
+{
+    const struct wired_camera *found = find_camera(c, camera);
+    if (!found) {
+        return ERR_NOT_FOUND;
+    }
+    return found->modbus ? modbus_camera_light(found->modbus, light) : ERR_UNSUPPORTED;
+}
+
+int cameras_stats(const struct checkpointd *c, uint16_t camera, struct camera_stats *out)
+{
+    const struct wired_camera *found = find_camera(c, camera);
+    if (!found) {
+        return ERR_NOT_FOUND;
+    }
+    stats_of(found, out);
+    return ERR_OK;
+}
+
+static json_t *number_or_null(bool known, int64_t value)
+{
+    return known ? json_integer((json_int_t)value) : json_null();
+}
+
+static json_t *camera_json(const struct config_camera *config, const struct wired_camera *camera)
+{
+    static const char *const kinds[] = {[CAMERA_MODBUS_TCP] = "modbus_tcp",
+                                        [CAMERA_MODBUS_RTU] = "modbus_rtu",
+                                        [CAMERA_SERIAL] = "serial"};
+    struct camera_stats s;
+    stats_of(camera, &s);
+    int64_t silent_ms = mono_diff_ms(clock_mono(&clock_system), s.heard_at);
+    return json_pack("{s:i,s:i,s:s,s:b,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "camera",
+                     (int)config->id, "lane", (int)config->lane, "kind", kinds[config->kind],
+                     "contact", (int)s.contact, "silent_ms", number_or_null(s.heard, silent_ms),
+                     "clock_offset_ms", number_or_null(s.clock_known, s.clock_offset_ms),
+                     "clock_error_ms", number_or_null(s.clock_known, s.clock_error_ms), "reads",
+                     (json_int_t)s.reads, "bad", (json_int_t)s.bad, "errors", (json_int_t)s.errors,
+                     "missed", (json_int_t)s.missed, "connects", (json_int_t)s.connects, "torn",
+                     (json_int_t)s.torn, "triggers", (json_int_t)s.triggers, "trigger_failures",
+                     (json_int_t)s.trigger_failures);
+}
+
+json_t *cameras_json(const struct checkpointd *c)
+{
+    json_t *cameras = json_array();
+    for (size_t i = 0; i < c->devices.camera_count; i++) {
+        json_array_append_new(cameras, camera_json(&c->config.cameras[i], &c->devices.cameras[i]));
+    }
+    return cameras;
 }
 
 /* ---- life: main thread ---- */

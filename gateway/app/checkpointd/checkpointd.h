@@ -13,6 +13,7 @@
  * cam-…     normal    one camera's line         reads -> cameras           the camera's own buffer
  * cameras   FIFO 20   reads (64), faults        socket `reads`,            read dropped, counted,
  *                                               alarms -> lane             alarmed
+ * sign-…    normal    newest message            its line, alarms -> lane   the older one is not shown
  * publish   normal    facts (1024)              events -> control          counted, the journal has it
  * control   normal    sockets control, events,  acts -> lane, jobs         clients wait
  *                     records
@@ -114,6 +115,8 @@ enum camera_alarm_kind {
     CAMERA_ALARM_LOST,
     CAMERA_ALARM_GARBLED,
     CAMERA_ALARM_MISSED,
+    CAMERA_ALARM_ORDER,
+    CAMERA_ALARM_CLOCK,
     CAMERA_ALARM_COUNT
 };
 enum { CAMERA_REASON_SIZE = 96 };
@@ -123,9 +126,11 @@ struct camera_note {
     bool lost;
     unsigned bad;
     unsigned missed;
+    unsigned orders_failed;
     char why_lost[CAMERA_REASON_SIZE];
     char why_bad[CAMERA_REASON_SIZE];
     char why_missed[CAMERA_REASON_SIZE];
+    char why_order[CAMERA_REASON_SIZE];
 };
 
 struct camera_alarm {
@@ -314,12 +319,36 @@ int64_t guided_valid_ms(const struct checkpointd *c, uint8_t lane, struct wall_t
 /* Before the devices are made. ERR_NO_MEMORY. */
 int cameras_init(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 struct camera_sink cameras_sink(struct checkpointd *c);
+/* Asks a camera for a read now; its read comes as any other. ERR_NOT_FOUND: no such camera on a
+ * wire; ERR_UNSUPPORTED: it has no trigger; ERR_BUSY: one is waiting already. What becomes of it is
+ * counted; a failure is an alarm. Any thread. */
+int cameras_trigger(struct checkpointd *c, uint16_t camera) MUST_CHECK;
+/* The same for every camera of a lane that can be asked; returns how many were. Any thread. */
+size_t cameras_trigger_lane(struct checkpointd *c, uint8_t lane);
+/* Lights of a camera on or off until told otherwise, or by plan. ERR_NOT_FOUND, ERR_UNSUPPORTED.
+ * Any thread. */
+int cameras_light(struct checkpointd *c, uint16_t camera, enum camera_light light) MUST_CHECK;
+/* What a camera counted, when it was heard, how far its clock is off. ERR_NOT_FOUND. Any thread. */
+int cameras_stats(const struct checkpointd *c, uint16_t camera,
+                  struct camera_stats *out) MUST_CHECK;
+/* The same of all, for status and metrics. */
+json_t *cameras_json(const struct checkpointd *c);
 /* Thread "cameras". */
 void cameras_run(struct thread *self, void *checkpointd);
 int cameras_start(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 void cameras_stop(struct checkpointd *c);
 /* Adds up to CONFIG_CAMERAS_MAX threads; returns how many. */
 size_t cameras_threads(struct checkpointd *c, struct thread **out);
+
+/* What the sign of that lane shall say from now on. ERR_NOT_FOUND: the lane has none; ERR_INVALID
+ * as of its driver. Returns at once. Any thread. */
+int displays_show(struct checkpointd *c, uint8_t lane, const struct display_show *show) MUST_CHECK;
+struct display_sink displays_sink(struct checkpointd *c);
+json_t *displays_json(const struct checkpointd *c);
+int displays_start(struct checkpointd *c, struct err_text *err) MUST_CHECK;
+void displays_stop(struct checkpointd *c);
+/* Adds up to CONFIG_DISPLAYS_MAX threads; returns how many. */
+size_t displays_threads(struct checkpointd *c, struct thread **out);
 
 int records_create(struct checkpointd *c, struct records **out, struct err_text *err) MUST_CHECK;
 void records_destroy(struct records *records);

@@ -1,5 +1,5 @@
 /* checkpointd.yaml as a whole. See config.h; its parts stand in config_devices.c, config_lanes.c,
- * config_cameras.c. */
+ * config_cameras.c, config_displays.c. */
 #include "gateway/app/checkpointd/config_parts.h"
 
 #include <stdio.h>
@@ -82,7 +82,10 @@ static const struct config_option top_rows[] = {
                  .required = true, .help = "The lanes."),
     CONFIG_ARRAY(struct checkpointd_config, cameras, camera_count, "cameras",
                  .section = &config_camera_section, .max = CONFIG_CAMERAS_MAX,
-                 .help = "Cameras on serial and Modbus lines; others stand in matchd.yaml.")};
+                 .help = "Cameras on serial and Modbus lines; others stand in matchd.yaml."),
+    CONFIG_ARRAY(struct checkpointd_config, displays, display_count, "displays",
+                 .section = &config_display_section, .max = CONFIG_DISPLAYS_MAX,
+                 .help = "Signs that drivers read, one a lane.")};
 
 int checkpointd_bus_index(const struct checkpointd_config *config, const char *name)
 {
@@ -111,6 +114,12 @@ static int check_top(void *section, const struct config_at *at, struct err_text 
     }
     if (result == 0) {
         result = config_check_cameras(config, at, err);
+    }
+    if (result == 0) {
+        result = config_check_displays(config, at, err);
+    }
+    if (result == 0) {
+        result = config_check_profile_files(config, at, err);
     }
     return result == 0 ? config_check_roles(config, at, err) : result;
 }

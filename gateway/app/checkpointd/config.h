@@ -5,15 +5,24 @@
 #pragma once
 
 #include "drivers/bus/bus.h"
+#include "drivers/led_display/led_display.h"
 #include "drivers/modbus_camera/modbus_camera.h"
 #include "drivers/modbus_io/modbus_io.h"
+#include "drivers/serial_camera/profile.h"
 #include "drivers/serial_camera/serial_camera.h"
 #include "gateway/config/config.h"
 #include "gateway/journal/journal.h"
 #include "gateway/lane/guard.h"
 #include "gateway/pipeline/pipeline.h"
 
-enum { CONFIG_BUSES_MAX = 8, CONFIG_DEVICES_MAX = IO_DEVICES_MAX, CONFIG_CAMERAS_MAX = 8 };
+enum {
+    CONFIG_BUSES_MAX = 8,
+    CONFIG_DEVICES_MAX = IO_DEVICES_MAX,
+    CONFIG_CAMERAS_MAX = 8,
+    CONFIG_DISPLAYS_MAX = 8,
+    CONFIG_PROFILE_NAME_SIZE = 32,
+    CONFIG_PROFILE_PATH_SIZE = 320
+};
 enum { CONFIG_PROFILES_MAX = 16 }; /* different ones that the devices name */
 
 struct config_device {
@@ -37,6 +46,9 @@ struct config_lane {
     size_t device_count;
 };
 
+/* Of a camera's text: as its profile or its registers say, or stated. */
+enum config_encoding { ENCODING_AUTO, ENCODING_UTF8, ENCODING_GBK };
+
 enum config_camera_kind { CAMERA_MODBUS_TCP, CAMERA_MODBUS_RTU, CAMERA_SERIAL };
 
 /* A camera on a serial or Modbus line; those of the camera network stand in matchd.yaml. */
@@ -55,8 +67,28 @@ struct config_camera {
     uint32_t timeout_ms;
     uint32_t answer_ms;
     enum plate_dash dash;
+    enum config_encoding encoding;
+    char profile[CONFIG_PROFILE_NAME_SIZE]; /* serial */
     bool acknowledge;
     uint32_t silence_ms;
+    uint32_t clock_limit_ms; /* 0 = its clock is not looked at */
+    bool candidates;         /* modbus, this and what follows */
+    uint32_t heartbeat_ms;
+    uint16_t trigger_coil;
+    bool has_trigger;
+    uint16_t light_coils[CAMERA_LIGHTS_MAX];
+    size_t light_count;
+    enum camera_light_plan light;
+    uint16_t light_from; /* minutes of the local day */
+    uint16_t light_until;
+};
+
+/* A sign that the drivers of a lane read. */
+struct config_display {
+    uint8_t lane;
+    char profile[CONFIG_PROFILE_NAME_SIZE];
+    struct serial_settings line;
+    uint8_t address;
 };
 
 struct checkpointd_config {
@@ -87,11 +119,21 @@ struct checkpointd_config {
     size_t lane_count;
     struct config_camera cameras[CONFIG_CAMERAS_MAX];
     size_t camera_count;
+    struct config_display displays[CONFIG_DISPLAYS_MAX];
+    size_t display_count;
 };
 
 extern const struct config_section checkpointd_section;
 /* Index of the bus of that name, -1: none. */
 int checkpointd_bus_index(const struct checkpointd_config *config, const char *name);
+
+/* Subfolders of a folder of profiles. */
+#define CONFIG_PROFILE_SERIAL "serial"
+#define CONFIG_PROFILE_DISPLAY "display"
+/* Path of the profile of that kind: the product's, or the site's. ERR_INVALID (no name),
+ * ERR_NOT_FOUND, ERR_CONFLICT (in both); `err` is a reason as a config error says it. */
+int config_profile_path(const struct checkpointd_config *config, const char *kind, const char *name,
+                        char out[CONFIG_PROFILE_PATH_SIZE], struct err_text *err) MUST_CHECK;
 
 /* One of the two. */
 struct wired_camera {
@@ -109,13 +151,16 @@ struct checkpointd_devices {
     struct bus *bus_of_lane[256]; /* by lane number; NULL: no such lane */
     struct wired_camera cameras[CONFIG_CAMERAS_MAX];
     size_t camera_count;
+    struct display displays[CONFIG_DISPLAYS_MAX];
+    size_t display_count;
 };
 
-/* Makes devices, guards, cameras and buses; starts nothing. `config` and `out` must stay where they
- * are. Refuses a bus that cannot keep safety rule 1. ERR_INVALID, ERR_NO_MEMORY: free what is
- * there. */
+/* Makes devices, guards, cameras, displays and buses; starts nothing. `config` and `out` must stay
+ * where they are. Refuses a bus that cannot keep safety rule 1. ERR_INVALID, ERR_NO_MEMORY: free
+ * what is there; ERR_NOT_FOUND, ERR_IO: the same, of a profile's file. */
 int checkpointd_devices_create(const struct checkpointd_config *config,
                                const struct bus_sinks *sinks, const struct camera_sink *reads,
-                               struct checkpointd_devices *out, struct err_text *err) MUST_CHECK;
+                               const struct display_sink *signs, struct checkpointd_devices *out,
+                               struct err_text *err) MUST_CHECK;
 /* After bus_stop and the cameras' stop; a device set that was never created fully is fine. */
 void checkpointd_devices_destroy(struct checkpointd_devices *devices);

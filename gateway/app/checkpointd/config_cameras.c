@@ -9,8 +9,35 @@ static const struct config_name camera_kinds[] = {{"modbus_tcp", CAMERA_MODBUS_T
                                                   {"modbus_rtu", CAMERA_MODBUS_RTU},
                                                   {"serial", CAMERA_SERIAL},
                                                   {NULL, 0}};
+static const struct config_name encoding_names[] = {
+    {"auto", ENCODING_AUTO}, {"utf-8", ENCODING_UTF8}, {"gbk", ENCODING_GBK}, {NULL, 0}};
 static const struct config_name dash_names[] = {
     {"auto", PLATE_DASH_AUTO}, {"unread", PLATE_DASH_IS_UNREAD}, {NULL, 0}};
+
+static const struct config_name light_names[] = {{"never", CAMERA_LIGHT_OFF},
+                                                 {"always", CAMERA_LIGHT_ON},
+                                                 {"window", CAMERA_LIGHT_WINDOW},
+                                                 {NULL, 0}};
+
+static const char *parse_minute(const char *text, void *member)
+{
+    int digit[4];
+    static const size_t at[4] = {0, 1, 3, 4};
+    bool shape = strlen(text) == 5 && text[2] == ':';
+    for (int i = 0; shape && i < 4; i++) {
+        digit[i] = text[at[i]] - '0';
+        shape = digit[i] >= 0 && digit[i] <= 9;
+    }
+    if (!shape || digit[0] * 10 + digit[1] > 23 || digit[2] > 5) {
+        return "not a time of day, expected like 22:30";
+    }
+    uint16_t minute = (uint16_t)((digit[0] * 10 + digit[1]) * 60 + digit[2] * 10 + digit[3]);
+    memcpy(member, &minute, sizeof(minute));
+    return NULL;
+}
+
+static const struct config_option coil_item = {
+    .kind = CONFIG_INT, .size = sizeof(uint16_t), .min = 0, .max = 65535};
 
 #define CAMERA_ROW(member, key_, kind_, ...)                                                       \
     CONFIG_OPTION(struct config_camera, member, key_, kind_, __VA_ARGS__)
@@ -49,11 +76,39 @@ static const struct config_option camera_rows[] = {
                .help = "Shared line: it answers within this, later is silence."),
     CAMERA_ROW(dash, "dash", CONFIG_ENUM, .names = dash_names, .fallback = "auto",
                .help = "How it writes an unread character."),
-    CAMERA_ROW(acknowledge, "acknowledge", CONFIG_BOOL, .fallback = "true",
-               .help = "serial: answer each message; the camera repeats until then."),
+    CAMERA_ROW(candidates, "candidates", CONFIG_BOOL, .fallback = "false",
+               .help = "Modbus, map version 2: ask for the other plates each read may be."),
+    CAMERA_ROW(heartbeat_ms, "heartbeat", CONFIG_DURATION, .fallback = "3s", .min = 1000,
+               .max = 60000,
+               .help = "Modbus, map version 2: one that stands still so long is a lost camera."),
+    CAMERA_ROW(trigger_coil, "trigger_coil", CONFIG_INT, .min = 0, .max = 65535,
+               CONFIG_SEEN(struct config_camera, has_trigger),
+               .help = "Modbus: the coil that makes it read now; not given = it has none."),
+    CONFIG_ARRAY(struct config_camera, light_coils, light_count, "light_coils", .item = &coil_item,
+                 .max = CAMERA_LIGHTS_MAX, .help = "Modbus: the coils of its lights."),
+    CAMERA_ROW(light, "light", CONFIG_ENUM, .names = light_names, .fallback = "never",
+               .help =
+                   "Modbus: its lights are on never, always, or from light_from to light_until."),
+    CAMERA_ROW(light_from, "light_from", CONFIG_CUSTOM, .parse = parse_minute,
+               .what = "a time of day like 22:30", .fallback = "18:00", .help = "Local time."),
+    CAMERA_ROW(light_until, "light_until", CONFIG_CUSTOM, .parse = parse_minute,
+               .what = "a time of day like 22:30", .fallback = "06:30", .help = "Local time."),
+    CAMERA_ROW(encoding, "encoding", CONFIG_ENUM, .names = encoding_names, .fallback = "auto",
+               .help = "Of its text; auto = as its profile or its registers say."),
+    CAMERA_ROW(clock_limit_ms, "clock_limit", CONFIG_DURATION, .fallback = "2s", .min = 0,
+               .max = 24LL * 3600 * 1000,
+               .help = "Its clock may be so far from ours; more is alarmed, 0 = never."),
+    CAMERA_ROW(
+        profile, "profile", CONFIG_STRING, .fallback = "nedap_protocolled", .min = 1,
+        .help = "serial: how it speaks, a file of serial/ in shipped_profiles or profiles, without "
+                ".yaml."),
+    CAMERA_ROW(
+        acknowledge, "acknowledge", CONFIG_BOOL, .fallback = "true",
+        .help = "serial, nedap_protocolled: answer each message; the camera repeats until then."),
     CAMERA_ROW(silence_ms, "silence", CONFIG_DURATION, .fallback = "0ms", .min = 0,
                .max = 24LL * 3600 * 1000,
-               .help = "serial: silent for so long is lost; 0 = a quiet night is no fault.")};
+               .help =
+                   "serial: silent for so long is lost; 0 = as its profile says, mostly never.")};
 
 static int check_camera(void *section, const struct config_at *at, struct err_text *err)
 {
@@ -72,6 +127,15 @@ static int check_camera(void *section, const struct config_at *at, struct err_te
     }
     if (!tcp && !shared && camera->line.line[0] != '/') {
         return config_refuse(at, "line", err, "expected the path of a serial device");
+    }
+    if (camera->light != CAMERA_LIGHT_OFF && camera->light_count == 0) {
+        return config_refuse(at, "light", err, "no light_coils, expected the coils of its lights");
+    }
+    if (camera->kind == CAMERA_SERIAL && camera->has_trigger) {
+        return config_refuse(at, "trigger_coil", err, "only a camera with registers has coils");
+    }
+    if (camera->kind == CAMERA_SERIAL && camera->light_count > 0) {
+        return config_refuse(at, "light_coils", err, "only a camera with registers has coils");
     }
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * The lanes' devices, guards, buses and cameras, made from the configuration. See
+ * The lanes' devices, guards, buses, cameras and displays, made from the configuration. See
  * config.h.
  */
 #include <stdio.h>
@@ -64,6 +64,9 @@ static int create_lane(const struct checkpointd_config *config, size_t index,
 
 static struct modbus_camera_options modbus_options(const struct config_camera *from)
 {
+    static const enum registers_encoding encodings[] = {[ENCODING_AUTO] = REGISTERS_ENCODING_TOLD,
+                                                        [ENCODING_UTF8] = REGISTERS_ENCODING_UTF8,
+                                                        [ENCODING_GBK] = REGISTERS_ENCODING_GBK};
     struct modbus_camera_options o = {.shared = from->bus[0] != '\0',
                                       .rtu = from->kind == CAMERA_MODBUS_RTU,
                                       .tcp_port = from->port,
@@ -73,24 +76,56 @@ static struct modbus_camera_options modbus_options(const struct config_camera *f
                                       .poll_ms = from->poll_ms,
                                       .timeout_ms = from->timeout_ms,
                                       .answer_ms = from->answer_ms,
-                                      .dash = from->dash};
+                                      .dash = from->dash,
+                                      .encoding = encodings[from->encoding],
+                                      .candidates = from->candidates,
+                                      .heartbeat_ms = from->heartbeat_ms,
+                                      .orders = {.has_trigger = from->has_trigger,
+                                                 .trigger_coil = from->trigger_coil,
+                                                 .light_count = (uint8_t)from->light_count,
+                                                 .plan = from->light,
+                                                 .from_minute = from->light_from,
+                                                 .until_minute = from->light_until}};
     memcpy(o.host, from->host, sizeof(o.host));
+    memcpy(o.orders.light_coils, from->light_coils, sizeof(o.orders.light_coils));
     return o;
 }
 
-static int create_camera(const struct config_camera *from, const struct camera_sink *reads,
-                         struct wired_camera *out, struct err_text *err)
+static int create_serial(const struct checkpointd_config *config, const struct config_camera *from,
+                         const struct camera_identity *identity, const struct camera_sink *reads,
+                         struct serial_camera **out, struct err_text *err)
+{
+    struct serial_profile profile;
+    char path[CONFIG_PROFILE_PATH_SIZE];
+    int rc = config_profile_path(config, CONFIG_PROFILE_SERIAL, from->profile, path, err);
+    if (rc == 0) {
+        rc = serial_profile_load(path, &profile, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    struct serial_camera_options options = {.identity = *identity,
+                                            .port = from->line,
+                                            .format = profile.format,
+                                            .answer = from->acknowledge,
+                                            .silence_ms = from->silence_ms ? from->silence_ms
+                                                                           : profile.silence_ms};
+    options.format.form.dash = from->dash;
+    if (from->encoding != ENCODING_AUTO) {
+        options.format.encoding = from->encoding == ENCODING_GBK ? TEXT_GBK : TEXT_UTF8;
+    }
+    return serial_camera_create(&options, reads, out, err);
+}
+
+static int create_camera(const struct checkpointd_config *config, const struct config_camera *from,
+                         const struct camera_sink *reads, struct wired_camera *out,
+                         struct err_text *err)
 {
     struct camera_identity identity = {
         .lane = from->lane, .camera = from->id, .wired = from->wired};
     snprintf(identity.name, sizeof(identity.name), "cam-%u", from->id);
     if (from->kind == CAMERA_SERIAL) {
-        struct serial_camera_options options = {.identity = identity,
-                                                .port = from->line,
-                                                .dash = from->dash,
-                                                .answer = from->acknowledge,
-                                                .silence_ms = from->silence_ms};
-        return serial_camera_create(&options, reads, &out->serial, err);
+        return create_serial(config, from, &identity, reads, &out->serial, err);
     }
     struct modbus_camera_options options = modbus_options(from);
     options.identity = identity;
@@ -101,7 +136,7 @@ static int create_cameras(const struct checkpointd_config *config, const struct 
                           struct checkpointd_devices *devices, struct err_text *err)
 {
     for (size_t i = 0; i < config->camera_count; i++) {
-        int rc = create_camera(&config->cameras[i], reads, &devices->cameras[i], err);
+        int rc = create_camera(config, &config->cameras[i], reads, &devices->cameras[i], err);
         if (rc != 0) {
             return err_prefix(err, rc, "cameras[%zu]", i);
         }
@@ -125,6 +160,30 @@ static int add_polls(const struct checkpointd_config *config, size_t bus,
                            POLL_DEVICES_MAX);
         }
         modbus_camera_polled(devices->cameras[i].modbus, &options->polls[options->poll_count++]);
+    }
+    return 0;
+}
+
+/* ---- displays ---- */
+
+static int create_displays(const struct checkpointd_config *config,
+                           const struct display_sink *signs, struct checkpointd_devices *devices,
+                           struct err_text *err)
+{
+    for (size_t i = 0; i < config->display_count; i++) {
+        const struct config_display *from = &config->displays[i];
+        struct led_display_options options = {
+            .lane = from->lane, .address = from->address, .port = from->line};
+        snprintf(options.name, sizeof(options.name), "sign-%u", from->lane);
+        int rc = config_profile_path(config, CONFIG_PROFILE_DISPLAY, from->profile, options.profile,
+                                     err);
+        if (rc == 0) {
+            rc = led_display_create(&options, signs, &devices->displays[i], err);
+        }
+        if (rc != 0) {
+            return err_prefix(err, rc, "displays[%zu]", i);
+        }
+        devices->display_count = i + 1;
     }
     return 0;
 }
@@ -169,10 +228,14 @@ static int create_bus(const struct checkpointd_config *config, size_t bus,
 
 int checkpointd_devices_create(const struct checkpointd_config *config,
                                const struct bus_sinks *sinks, const struct camera_sink *reads,
-                               struct checkpointd_devices *out, struct err_text *err)
+                               const struct display_sink *signs, struct checkpointd_devices *out,
+                               struct err_text *err)
 {
     memset(out, 0, sizeof(*out));
     int rc = create_cameras(config, reads, out, err);
+    if (rc == 0) {
+        rc = create_displays(config, signs, out, err);
+    }
     for (size_t bus = 0; rc == 0 && bus < config->bus_count; bus++) {
         rc = create_bus(config, bus, sinks, out, err);
     }
@@ -187,6 +250,9 @@ void checkpointd_devices_destroy(struct checkpointd_devices *devices)
     for (size_t i = 0; i < devices->camera_count; i++) {
         modbus_camera_destroy(devices->cameras[i].modbus);
         serial_camera_destroy(devices->cameras[i].serial);
+    }
+    for (size_t i = 0; i < devices->display_count; i++) {
+        devices->displays[i].driver->destroy(devices->displays[i].state);
     }
     for (size_t i = 0; i < PIPELINE_LANES_MAX; i++) {
         for (size_t d = 0; d < CONFIG_DEVICES_MAX; d++) {

@@ -17,7 +17,7 @@
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
 
-enum { THREADS_MAX = 8 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX };
+enum { THREADS_MAX = 8 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
 
 static const char help_text[] =
     "FILES\n"
@@ -129,6 +129,9 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         result = cameras_start(c, err);
     }
+    if (result == 0) {
+        result = displays_start(c, err);
+    }
     for (size_t i = 0; result == 0 && i < c->devices.bus_count; i++) {
         result = bus_start(c->devices.buses[i]);
         if (result != 0) {
@@ -151,6 +154,7 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
         out[count++] = &c->cameras.thread;
     }
     count += cameras_threads(c, out + count);
+    count += displays_threads(c, out + count);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         out[count++] = bus_thread(c->devices.buses[i]);
     }
@@ -172,6 +176,7 @@ static void stop_all(struct checkpointd *c)
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         bus_stop(c->devices.buses[i]); /* a bus that never started: nothing */
     }
+    displays_stop(c);
     thread_stop(&c->lane_thread);
     thread_stop(&c->password_thread);
     thread_join(&c->password_thread); /* may wait for the journal: that still runs */
@@ -223,6 +228,7 @@ static int prepare(struct checkpointd *c, struct err_text *err)
 {
     const struct bus_sinks sinks = lanes_bus_sinks(c);
     const struct camera_sink reads = cameras_sink(c);
+    const struct display_sink signs = displays_sink(c);
     snprintf(c->journal_dir, sizeof(c->journal_dir), "%s/journal", c->config.state_dir);
     struct root_keys roots;
     int result = rules_load(c->config.rules, &c->rules, err);
@@ -233,7 +239,7 @@ static int prepare(struct checkpointd *c, struct err_text *err)
         result = cameras_init(c, err);
     }
     if (result == 0) {
-        result = checkpointd_devices_create(&c->config, &sinks, &reads, &c->devices, err);
+        result = checkpointd_devices_create(&c->config, &sinks, &reads, &signs, &c->devices, err);
     }
     return result;
 }
