@@ -245,6 +245,10 @@ static void lane_into(json_t *body, const struct fact *fact)
     put_id(body, "hold", record->hold);
     put_id(body, "passage", record->passage);
     put_id(body, "act", record->act);
+    if (record->act != 0 &&
+        (record->kind == LANE_RECORD_ACT || record->kind == LANE_RECORD_REFUSED))
+        put_text(body, "asked", lane_act_name(record->act_kind));
+    put_id(body, "for_ms", record->for_ms);
     if (record->kind == LANE_RECORD_HOLD_WAITING)
         put_int(body, "place", record->place);
     put_id(body, "priority", record->priority);

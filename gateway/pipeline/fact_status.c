@@ -47,13 +47,17 @@ void status_into(json_t *body, const struct fact *fact)
     put_true(body, "boom_presumed", status->boom_presumed);
     put_true(body, "out_of_service", status->out_of_service);
     put_true(body, "inspection_due", status->inspection_due);
+    if (status->inspection_due) /* 0: unread */
+        put_int(body, "inspection_of", (int64_t)status->vehicles[0]);
     put_true(body, "fire_raise", status->fire_raise);
     put_true(body, "panic", status->panic);
     put_true(body, "mains_lost", status->mains_lost);
     put_true(body, "raise_held", status->raise_held);
     put_id(body, "blocked_exempt", status->blocked_exempt);
     if (status->convoy_until.ns != 0)
-        put_int(body, "convoy_left_ms", mono_diff_ms(status->convoy_until, fact->mono));
+        put_time(
+            body, "convoy_until",
+            (struct wall_time){fact->wall.ms + mono_diff_ms(status->convoy_until, fact->mono)});
     put_int(body, "vehicles", status->vehicle_count);
     put_int(body, "at_boom", status->at_boom);
     for (int i = 0; i < status->hold_count; i++)

@@ -170,6 +170,13 @@ static void refuse_act(struct pipeline *p, const struct pipeline_act *act,
     p->sinks.reply(p->sinks.ctx, act, LANE_REPLY_REFUSED, refusal);
 }
 
+static uint64_t passage_meant(const struct lane_slot *slot, const struct pipeline_act *act)
+{
+    struct lane_status status;
+    lane_status_of(&slot->options.lane, &slot->state, &status);
+    return !act->at_boom ? act->passage : status.at_boom > 0 ? status.vehicles[0] : 0;
+}
+
 static void take_act(struct pipeline *p, const struct pipeline_act *act)
 {
     struct lane_slot *slot = find_lane(p, act->lane);
@@ -186,6 +193,8 @@ static void take_act(struct pipeline *p, const struct pipeline_act *act)
     event.u.act = (struct lane_act_event){.act = open->act,
                                           .kind = act->kind,
                                           .hold = act->hold,
+                                          .passage = passage_meant(slot, act),
+                                          .for_ms = act->for_ms,
                                           .named = act->actor.officer[0] != '\0' &&
                                                    act->actor.reason[0] != '\0',
                                           .second_person = act->actor.second[0] != '\0'};
@@ -379,17 +388,32 @@ void pipeline_destroy(struct pipeline *p)
     free(p);
 }
 
-int pipeline_restore(struct pipeline *p, uint8_t lane, const struct lane_restore_event *hold,
-                     struct mono_time now)
+static int restore(struct pipeline *p, uint8_t lane, const struct lane_event *event,
+                   struct mono_time now, struct wall_time wall)
 {
     struct lane_slot *slot = find_lane(p, lane);
     if (!slot)
         return ERR_NOT_FOUND;
-    struct lane_event event = {.kind = LANE_EVENT_RESTORE, .u.restore = *hold};
     p->now = now;
-    step(p, slot, &event);
+    p->wall = wall;
+    step(p, slot, event);
     step_deferred(p);
     return 0;
+}
+
+int pipeline_restore(struct pipeline *p, uint8_t lane, const struct lane_restore_event *hold,
+                     struct mono_time now, struct wall_time wall)
+{
+    struct lane_event event = {.kind = LANE_EVENT_RESTORE, .u.restore = *hold};
+    return restore(p, lane, &event, now, wall);
+}
+
+int pipeline_restore_service(struct pipeline *p, uint8_t lane,
+                             const struct lane_restore_service_event *service, struct mono_time now,
+                             struct wall_time wall)
+{
+    struct lane_event event = {.kind = LANE_EVENT_RESTORE_SERVICE, .u.restore_service = *service};
+    return restore(p, lane, &event, now, wall);
 }
 
 void pipeline_stats_read(const struct pipeline *p, struct pipeline_stats *out)

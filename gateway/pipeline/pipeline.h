@@ -50,6 +50,9 @@ struct pipeline_act {
     uint8_t lane;
     enum lane_act_kind kind;
     uint64_t hold;
+    uint64_t passage; /* LANE_ACT_INSPECTED: of this vehicle … */
+    bool at_boom;     /* … or of the one that stands at the boom when the act is taken */
+    uint32_t for_ms;  /* LANE_ACT_CONVOY */
     struct fact_actor actor;
 };
 
@@ -144,7 +147,11 @@ void pipeline_destroy(struct pipeline *pipeline);
 
 /* A hold rebuilt from the journal, before the first event. ERR_NOT_FOUND: no such lane. */
 int pipeline_restore(struct pipeline *pipeline, uint8_t lane, const struct lane_restore_event *hold,
-                     struct mono_time now) MUST_CHECK;
+                     struct mono_time now, struct wall_time wall) MUST_CHECK;
+/* What else the journal says of the lane, likewise. */
+int pipeline_restore_service(struct pipeline *pipeline, uint8_t lane,
+                             const struct lane_restore_service_event *service, struct mono_time now,
+                             struct wall_time wall) MUST_CHECK;
 void pipeline_handle(struct pipeline *pipeline, const struct pipeline_event *event,
                      struct mono_time now, struct wall_time wall);
 /* Timers: to be called at pipeline_next_deadline() at the latest. */

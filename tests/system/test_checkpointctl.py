@@ -18,7 +18,8 @@ from harness.stack import ROOT, Checkpoint, short_folder, wait_until
 
 PASSWORD = "correct horse 1"
 SECOND = "second person 2"
-COMMANDS = ["status", "lanes", "hits", "hit confirm", "hit misread", "watch", "ack", "hold", "release", "raise", "stop", "check",
+COMMANDS = ["status", "lanes", "hits", "hit confirm", "hit misread", "watch", "ack", "hold", "release", "raise", "stop", "inspected",
+            "convoy", "convoy end", "service out", "service in", "check",
             "reload", "replay", "audit verify", "audit seal", "metrics", "login", "logout",
             "officer add", "officer disable", "officer passwd"]
 

@@ -24,17 +24,23 @@ static bool parse_number(const char *text, int64_t *out)
     return true;
 }
 
-int ctl_number_operand(const struct ctl *ctl, const char *what_en, const char *what_zh,
-                       int64_t *out)
+static int number_of(const struct ctl *ctl, const char *operand, const char *what_en,
+                     const char *what_zh, int64_t *out)
 {
     char en[160];
     char zh[160];
-    if (parse_number(ctl->operands[0], out)) {
+    if (parse_number(operand, out)) {
         return 0;
     }
-    snprintf(en, sizeof(en), "'%.40s': expected the number of a %s", ctl->operands[0], what_en);
-    snprintf(zh, sizeof(zh), "“%.40s”：应为%s编号", ctl->operands[0], what_zh);
+    snprintf(en, sizeof(en), "'%.40s': expected the number of a %s", operand, what_en);
+    snprintf(zh, sizeof(zh), "“%.40s”：应为%s编号", operand, what_zh);
     return ctl_fail(ctl, EXIT_USAGE, "usage", en, zh);
+}
+
+int ctl_number_operand(const struct ctl *ctl, const char *what_en, const char *what_zh,
+                       int64_t *out)
+{
+    return number_of(ctl, ctl->operands[0], what_en, what_zh, out);
 }
 
 int ctl_reason_ask(struct ctl *ctl)
@@ -102,6 +108,70 @@ int ctl_raise(struct ctl *ctl)
 int ctl_stop(struct ctl *ctl)
 {
     return act_on_lane(ctl, "stop");
+}
+
+/* ---- acts that need a reason ---- */
+
+static int named_act_on_lane(struct ctl *ctl, const char *act)
+{
+    int status = ctl_reason_ask(ctl);
+    return status == 0 ? act_on_lane(ctl, act) : status;
+}
+
+int ctl_inspected(struct ctl *ctl)
+{
+    return named_act_on_lane(ctl, "inspected");
+}
+
+int ctl_convoy_end(struct ctl *ctl)
+{
+    return named_act_on_lane(ctl, "convoy_end");
+}
+
+int ctl_service_out(struct ctl *ctl)
+{
+    return named_act_on_lane(ctl, "service_out");
+}
+
+int ctl_service_in(struct ctl *ctl)
+{
+    return named_act_on_lane(ctl, "service_in");
+}
+
+static int convoy_on(struct ctl *ctl, int64_t lane)
+{
+    json_t *result = NULL;
+    json_t *args =
+        json_pack("{s:I,s:I}", "lane", (json_int_t)lane, "minutes", (json_int_t)ctl->minutes);
+    put_reason(ctl, args);
+    int status = ctl_ask(ctl, "convoy", args, &result);
+    return status == 0 ? show_act(ctl, result) : status;
+}
+
+/* Every lane is asked, also behind one that refuses: those that open are told, and the first
+ * refusal is the exit status. */
+int ctl_convoy(struct ctl *ctl)
+{
+    int64_t lanes[CTL_LANES_MAX];
+    if (ctl->minutes == 0) {
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--minutes N: missing, 1 to 120",
+                        "缺少 --minutes N（1 到 120）");
+    }
+    for (int i = 0; i < ctl->operand_count; i++) {
+        int status = number_of(ctl, ctl->operands[i], "lane", "车道", &lanes[i]);
+        if (status != 0) {
+            return status;
+        }
+    }
+    int first = ctl_reason_ask(ctl);
+    if (first != 0) {
+        return first;
+    }
+    for (int i = 0; i < ctl->operand_count; i++) {
+        int status = convoy_on(ctl, lanes[i]);
+        first = first != 0 ? first : status;
+    }
+    return first;
 }
 
 /* ---- release ---- */

@@ -43,8 +43,11 @@ enum ctl_option_bit {
     CTL_ROOTS = 1u << 15,
     CTL_CONFIG = 1u << 16,
     CTL_VERSION = 1u << 17,
-    CTL_PLATE = 1u << 18
+    CTL_PLATE = 1u << 18,
+    CTL_MINUTES = 1u << 19
 };
+
+enum { CTL_LANES_MAX = 32 }; /* named by one command */
 
 enum ctl_token {
     CTL_TOKEN_NONE,   /* asks nothing of an officer */
@@ -91,6 +94,7 @@ struct ctl {
     int64_t password_fd; /* -1: ask at the terminal */
     int64_t second_fd;
     int64_t limit;
+    int64_t minutes;
     char **operands;
     int operand_count;
     char *token; /* heap, wiped; NULL: not signed on */
@@ -175,6 +179,11 @@ int ctl_hold(struct ctl *ctl);
 int ctl_release(struct ctl *ctl);
 int ctl_raise(struct ctl *ctl);
 int ctl_stop(struct ctl *ctl);
+int ctl_inspected(struct ctl *ctl);
+int ctl_convoy(struct ctl *ctl);
+int ctl_convoy_end(struct ctl *ctl);
+int ctl_service_out(struct ctl *ctl);
+int ctl_service_in(struct ctl *ctl);
 int ctl_check(struct ctl *ctl);
 int ctl_reload(struct ctl *ctl);
 

@@ -67,6 +67,38 @@ const struct ctl_command ctl_commands[] = {
     {"stop", "LANE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_stop, "stop the boom at once",
      "立即停止栏杆", "Stops a moving boom; 'raise' ends the stop.",
      "停止运动中的栏杆；抬杆后结束停止状态。"},
+    {"inspected", "LANE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_inspected,
+     "say that the vehicle at the boom was inspected", "登记栏杆前车辆检查完毕",
+     "Ends the inspection that 'lanes' shows as due. The boom opens then if the vehicle is cleared "
+     "otherwise. Needs a reason, asked for at the terminal.",
+     "结束 lanes 显示的待检查状态；车辆其他条件均满足时随即抬杆。须填理由（可在终端输入）。"},
+    {"convoy", "LANE...", 1, CTL_LANES_MAX, CTL_REASON | CTL_MINUTES, CTL_TOKEN_NEEDED, ctl_convoy,
+     "open lanes for a convoy, two hours at most", "车队放行（最长两小时）",
+     "Keeps the booms of these lanes up for everybody, --minutes long; recorded before it takes "
+     "effect. Hits are still recorded and alarmed, nobody is held. Needs a reason, asked for at "
+     "the terminal.\n"
+     "It ends by time, by 'convoy end', by a hold or stop, and by whatever makes the lane unsafe. "
+     "Its end lowers nothing; a restart ends it too.",
+     "在 --minutes 时间内对所有车辆保持抬杆，先记录后生效。命中照常记录并告警，但不拦停。须填理由（"
+     "可在终端输入）。\n"
+     "到时、convoy "
+     "end、拦停或停止、以及车道出现不安全情况时结束；结束时不落杆。程序重启也会结束。"},
+    {"convoy end", "LANE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_convoy_end,
+     "end a lane's convoy", "结束车队放行",
+     "Ends it before its time; lowers nothing. Needs a reason, asked for at the terminal.",
+     "提前结束车队放行，不落杆。须填理由（可在终端输入）。"},
+    {"service out", "LANE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_service_out,
+     "take a lane out of service", "停用车道",
+     "Red light, nothing automatic any more, until 'service in', also over a restart. Holds stay "
+     "open; 'stop' and 'raise --emergency' work. Needs a reason, asked for at the terminal.",
+     "红灯，停止一切自动动作，直到 service in（重启后仍停用）。拦截保留；stop 和 raise "
+     "--emergency 仍可用。须填理由（可在终端输入）。"},
+    {"service in", "LANE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_service_in,
+     "put a lane back in service", "启用车道",
+     "Nothing of before counts: the vehicle at the boom must be confirmed by eye, nothing is "
+     "lowered until the boom was raised and seen open. Needs a reason, asked for at the terminal.",
+     "此前状态一律不作数：栏杆前车辆须人工确认；未抬杆并确认到位前不落杆。须填理由（可在终端输入）"
+     "。"},
     {"check", "PLATE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_check,
      "look a plate up, with a reason", "查询车牌（须填理由）",
      "Looks the plate up in the wanted list as if it had been read now. Every search is recorded "

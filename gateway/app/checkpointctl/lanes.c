@@ -39,9 +39,23 @@ static const char *join_words(const struct ctl *ctl, const json_t *names, char o
     return out[0] ? out : "-";
 }
 
-/* What is wrong with the lane, "-" when nothing is. */
+/* "convoy until 14:05:00", "" without one. */
+static void describe_convoy(const struct ctl *ctl, const json_t *lane, char out[CELL_SIZE])
+{
+    char until[32];
+    const char *end = text_of(lane, "convoy_until");
+    out[0] = '\0';
+    if (end) {
+        snprintf(out, CELL_SIZE, ctl_say(ctl, "convoy until %s", "车队放行至 %s"),
+                 ctl_time(end, until));
+    }
+}
+
+/* What is not as usual with the lane, "good" when all is. */
 static const char *lane_state(const struct ctl *ctl, const json_t *lane, char out[CELL_SIZE])
 {
+    char convoy[CELL_SIZE];
+    describe_convoy(ctl, lane, convoy);
     const struct {
         bool wrong;
         const char *en;
@@ -52,6 +66,13 @@ static const char *lane_state(const struct ctl *ctl, const json_t *lane, char ou
         {!json_is_true(json_object_get(lane, "list_usable")), "no list", "无名单"},
         {json_is_false(json_object_get(lane, "order_known")), "order lost", "次序不明"},
         {json_is_true(json_object_get(lane, "stopped")), "stopped", "已停止"},
+        {json_is_true(json_object_get(lane, "out_of_service")), "out of service", "停用"},
+        {convoy[0] != '\0', convoy, convoy},
+        {json_is_true(json_object_get(lane, "inspection_due")), "inspection due", "待检查"},
+        {json_is_true(json_object_get(lane, "panic")), "officer asks for help", "民警求助"},
+        {json_is_true(json_object_get(lane, "fire_raise")), "fire raise", "消防抬杆"},
+        {json_is_true(json_object_get(lane, "mains_lost")), "on battery", "电池供电"},
+        {json_object_get(lane, "blocked_exempt") != NULL, "exempt vehicle blocked", "免检车辆受阻"},
     };
     size_t size = 0;
     out[0] = '\0';

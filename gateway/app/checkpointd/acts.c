@@ -26,8 +26,7 @@ static void copy_text(char *out, size_t size, const char *text)
     snprintf(out, size, "%s", text ? text : ""); /* every field is as wide as what it takes */
 }
 
-static void fill_actor(struct fact_actor *out, const struct control_actor *actor,
-                       const char *reason)
+void acts_fill_actor(struct fact_actor *out, const struct control_actor *actor, const char *reason)
 {
     copy_text(out->program, sizeof(out->program), actor->program);
     out->uid = actor->peer.uid;
@@ -46,7 +45,7 @@ void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
     fact->mono = clock_mono(&clock_system);
     fact->to_journal = true;
     fact->to_events = true;
-    fill_actor(&fact->actor, actor, reason);
+    acts_fill_actor(&fact->actor, actor, reason);
 }
 
 static void begin_act(const struct checkpointd *c, struct fact *fact,
@@ -57,20 +56,6 @@ static void begin_act(const struct checkpointd *c, struct fact *fact,
 }
 
 /* ---- arguments ---- */
-
-/* A lane number that is configured, or 0 when it was refused. */
-static uint8_t lane_of(struct checkpointd *c, struct control *control,
-                       const struct control_call *call)
-{
-    const json_t *value = json_object_get(call->args, "lane");
-    json_int_t lane = json_integer_value(value);
-    if (!json_is_integer(value) || lane < 1 || lane > 255 || !c->devices.bus_of_lane[lane]) {
-        refuse(control, call, "not_found", "lane: no such lane, expected the number of one",
-               "没有该车道");
-        return 0;
-    }
-    return (uint8_t)lane;
-}
 
 const char *acts_reason(struct control *control, const struct control_call *call, bool needed)
 {
@@ -243,111 +228,6 @@ static void run_audit_head(void *ctx, struct control *control, const struct cont
     json_t *result = journal_of(c);
     json_object_set_new(result, "folder", json_string(c->journal_dir));
     control_answer(control, call->ticket, result);
-}
-
-/* ---- acts on lanes ---- */
-
-static void act_on_lane(struct checkpointd *c, struct control *control,
-                        const struct control_call *call, enum lane_act_kind kind, uint8_t lane,
-                        uint64_t hold, const char *reason)
-{
-    struct pipeline_event event = {.kind = PIPELINE_ACT};
-    (void)control;
-    event.u.act.client = call->ticket.client;
-    event.u.act.request = call->ticket.id;
-    event.u.act.lane = lane;
-    event.u.act.kind = kind;
-    event.u.act.hold = hold;
-    fill_actor(&event.u.act.actor, &call->actor, reason);
-    lane_post(c, &event);
-}
-
-static void act_with_lane(void *ctx, struct control *control, const struct control_call *call,
-                          enum lane_act_kind kind)
-{
-    struct checkpointd *c = ctx;
-    const char *reason = acts_reason(control, call, false);
-    uint8_t lane = reason ? lane_of(c, control, call) : 0;
-    if (lane != 0) {
-        act_on_lane(c, control, call, kind, lane, 0, reason);
-    }
-}
-
-static void run_ack(void *ctx, struct control *control, const struct control_call *call)
-{
-    json_int_t lane = json_integer_value(json_object_get(call->args, "lane"));
-    act_with_lane(ctx, control, call, LANE_ACT_ACK);
-    if (lane > 0 && lane <= LANE_ID_MAX) {
-        rescue_acknowledged(ctx, (uint8_t)lane);
-    }
-}
-
-static void run_hold(void *ctx, struct control *control, const struct control_call *call)
-{
-    act_with_lane(ctx, control, call, LANE_ACT_HOLD);
-}
-
-static void run_stop(void *ctx, struct control *control, const struct control_call *call)
-{
-    act_with_lane(ctx, control, call, LANE_ACT_STOP);
-}
-
-static void run_raise(void *ctx, struct control *control, const struct control_call *call)
-{
-    bool emergency = json_is_true(json_object_get(call->args, "emergency"));
-    act_with_lane(ctx, control, call, emergency ? LANE_ACT_EMERGENCY_RAISE : LANE_ACT_RAISE);
-}
-
-/* The lane of an open hold; 0: none. */
-static uint8_t lane_of_hold(const struct checkpointd *c, json_int_t hold)
-{
-    static const char *const lists[] = {"holds", "waiting"};
-    for (size_t i = 0; i < c->config.lane_count; i++) {
-        char key[8];
-        snprintf(key, sizeof(key), "%u", c->config.lanes[i].lane.lane.lane);
-        for (size_t l = 0; l < 2; l++) {
-            json_t *open = json_object_get(json_object_get(c->board.lanes, key), lists[l]);
-            for (size_t h = 0; h < json_array_size(open); h++) {
-                json_t *id = json_object_get(json_array_get(open, h), "hold");
-                if (json_integer_value(id) == hold) {
-                    return c->config.lanes[i].lane.lane.lane;
-                }
-            }
-        }
-    }
-    return 0;
-}
-
-static void run_release(void *ctx, struct control *control, const struct control_call *call)
-{
-    struct checkpointd *c = ctx;
-    json_int_t hold = json_integer_value(json_object_get(call->args, "hold"));
-    const char *reason = acts_reason(control, call, true);
-    if (!reason) {
-        return;
-    }
-    uint8_t lane = lane_of_hold(c, hold);
-    if (lane == 0) {
-        refuse(control, call, lane_refusal_name(LANE_REFUSAL_NO_SUCH_HOLD),
-               lane_refusal_text_en(LANE_REFUSAL_NO_SUCH_HOLD),
-               lane_refusal_text_zh(LANE_REFUSAL_NO_SUCH_HOLD));
-        return;
-    }
-    act_on_lane(c, control, call, LANE_ACT_RELEASE, lane, (uint64_t)hold, reason);
-}
-
-void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind kind,
-                enum lane_refusal refusal)
-{
-    struct checkpointd *c = ctx;
-    struct control_ticket ticket = {act->client, act->request};
-    if (kind == LANE_REPLY_DONE) {
-        control_answer(c->control, ticket,
-                       json_pack("{s:i,s:s}", "lane", act->lane, "act", lane_act_name(act->kind)));
-    } else if (kind == LANE_REPLY_REFUSED) {
-        control_refuse(c->control, ticket, lane_refusal_name(refusal),
-                       lane_refusal_text_en(refusal), lane_refusal_text_zh(refusal));
-    } /* pending: DONE or REFUSED follows */
 }
 
 /* ---- searches ---- */
@@ -552,11 +432,22 @@ int acts_record(void *ctx, const struct control_actor *actor, const char *act,
 }
 
 const struct control_act checkpointd_acts[] = {
-    {"status", CONTROL_ANYBODY, run_status},   {"lanes", CONTROL_ANYBODY, run_lanes},
-    {"metrics", CONTROL_ANYBODY, run_metrics}, {"audit_head", CONTROL_ANYBODY, run_audit_head},
-    {"hits", CONTROL_OFFICER, run_hits},       {"hit_answer", CONTROL_OFFICER, acts_hit_answer},
-    {"check", CONTROL_OFFICER, run_check},     {"ack", CONTROL_OFFICER, run_ack},
-    {"hold", CONTROL_PROTECTIVE, run_hold},    {"stop", CONTROL_PROTECTIVE, run_stop},
-    {"release", CONTROL_OFFICER, run_release}, {"raise", CONTROL_RAISING, run_raise},
+    {"status", CONTROL_ANYBODY, run_status},
+    {"lanes", CONTROL_ANYBODY, run_lanes},
+    {"metrics", CONTROL_ANYBODY, run_metrics},
+    {"audit_head", CONTROL_ANYBODY, run_audit_head},
+    {"hits", CONTROL_OFFICER, run_hits},
+    {"hit_answer", CONTROL_OFFICER, acts_hit_answer},
+    {"check", CONTROL_OFFICER, run_check},
+    {"ack", CONTROL_OFFICER, lane_act_ack},
+    {"hold", CONTROL_PROTECTIVE, lane_act_hold},
+    {"stop", CONTROL_PROTECTIVE, lane_act_stop},
+    {"release", CONTROL_OFFICER, lane_act_release},
+    {"raise", CONTROL_RAISING, lane_act_raise},
+    {"inspected", CONTROL_OFFICER, lane_act_inspected},
+    {"convoy", CONTROL_OFFICER, lane_act_convoy},
+    {"convoy_end", CONTROL_PROTECTIVE, lane_act_convoy_end},
+    {"service_out", CONTROL_PROTECTIVE, lane_act_service_out},
+    {"service_in", CONTROL_OFFICER, lane_act_service_in},
     {"reload", CONTROL_ADMIN, run_reload}};
 const size_t checkpointd_act_count = sizeof(checkpointd_acts) / sizeof(checkpointd_acts[0]);

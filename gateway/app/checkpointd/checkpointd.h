@@ -168,7 +168,7 @@ struct cameras {
 
 struct records;
 
-/* ---- holds that were open when the program ended (restore.c, rescue.c); main thread ---- */
+/* ---- what stood open when the program ended (restore.c, rescue.c); main thread ---- */
 
 struct open_hold {
     uint8_t lane;
@@ -181,6 +181,7 @@ struct open_holds {
     size_t count;
     uint64_t highest; /* of the ids given out to hits, passages and holds */
     struct open_hold holds[HOLDS_MAX];
+    struct lane_restore_service_event services[LANE_ID_MAX + 1]; /* by lane */
 };
 
 /* What a journal that had to be set aside said of them. */
@@ -291,6 +292,7 @@ void checkpointd_clock_look(struct checkpointd *c, struct mono_time now,
 
 /* Once, before the threads. */
 void acts_init(void);
+void acts_fill_actor(struct fact_actor *out, const struct control_actor *actor, const char *reason);
 /* A fact by an actor, for record and events. */
 void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
                      const struct control_actor *actor, enum fact_kind kind, const char *reason);
@@ -298,6 +300,21 @@ void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
 const char *acts_reason(struct control *control, const struct control_call *call, bool needed);
 void acts_hit_answer(void *checkpointd, struct control *control,
                      const struct control_call *call); /* answers.c */
+/* Acts on lanes (lane_acts.c). */
+void lane_act_ack(void *checkpointd, struct control *control, const struct control_call *call);
+void lane_act_hold(void *checkpointd, struct control *control, const struct control_call *call);
+void lane_act_stop(void *checkpointd, struct control *control, const struct control_call *call);
+void lane_act_raise(void *checkpointd, struct control *control, const struct control_call *call);
+void lane_act_release(void *checkpointd, struct control *control, const struct control_call *call);
+void lane_act_inspected(void *checkpointd, struct control *control,
+                        const struct control_call *call);
+void lane_act_convoy(void *checkpointd, struct control *control, const struct control_call *call);
+void lane_act_convoy_end(void *checkpointd, struct control *control,
+                         const struct control_call *call);
+void lane_act_service_out(void *checkpointd, struct control *control,
+                          const struct control_call *call);
+void lane_act_service_in(void *checkpointd, struct control *control,
+                         const struct control_call *call);
 extern const struct control_act checkpointd_acts[];
 extern const size_t checkpointd_act_count;
 int acts_record(void *checkpointd, const struct control_actor *actor, const char *act,
@@ -362,7 +379,7 @@ void records_confirmed(struct checkpointd *c, uint64_t client, int result,
 struct open_hold *open_holds_find(struct open_holds *open, uint8_t lane, uint64_t id);
 /* A hold as a body says it. ERR_FULL. */
 int open_holds_take(struct open_holds *open, const json_t *body, bool active) MUST_CHECK;
-/* What a record does to the open holds. ERR_FULL. */
+/* What a record does to the open holds and to the lanes' service. ERR_FULL. */
 int open_holds_apply(struct open_holds *open, const struct journal_record *record) MUST_CHECK;
 /* What the records of the journal do to those in `open`, which may be empty. */
 int restore_find(const char *journal_dir, struct open_holds *open, struct err_text *err) MUST_CHECK;

@@ -249,6 +249,27 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
     return result;
 }
 
+/* What the journal says of the holds and the service of each lane. */
+static void restore_lanes(struct checkpointd *c, const struct open_holds *open)
+{
+    struct mono_time now = clock_mono(&clock_system);
+    struct wall_time wall = clock_wall(&c->clock);
+    for (size_t i = 0; i < open->count; i++) {
+        /* A lane that was taken out of the configuration has no hold any more. */
+        int known =
+            pipeline_restore(c->pipeline, open->holds[i].lane, &open->holds[i].event, now, wall);
+        (void)known;
+    }
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        uint8_t lane = c->config.lanes[i].lane.lane.lane;
+        const struct lane_restore_service_event *service = &open->services[lane];
+        if (service->out_of_service || service->convoy) {
+            int known = pipeline_restore_service(c->pipeline, lane, service, now, wall);
+            (void)known; /* it is configured */
+        }
+    }
+}
+
 int lanes_create(struct checkpointd *c, struct err_text *err)
 {
     static struct open_holds open; /* large */
@@ -264,11 +285,8 @@ int lanes_create(struct checkpointd *c, struct err_text *err)
     }
     uint64_t after = (uint64_t)atomic_load(&c->recorder.recorded) << ID_SHIFT;
     result = create_pipeline(c, after > open.highest ? after : open.highest, err);
-    for (size_t i = 0; result == 0 && i < open.count; i++) {
-        /* A lane that was taken out of the configuration has no hold any more. */
-        int known = pipeline_restore(c->pipeline, open.holds[i].lane, &open.holds[i].event,
-                                     clock_mono(&clock_system));
-        (void)known;
+    if (result == 0) {
+        restore_lanes(c, &open);
     }
     if (open.count > 0) {
         log_event(EVENT_HOLDS_RESTORED, "count=%zu", open.count);

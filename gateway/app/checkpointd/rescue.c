@@ -1,5 +1,6 @@
 /*
- * Open holds of a journal that had to be set aside. What it says of them is read before it is
+ * Open holds of a journal that had to be set aside, and its lanes out of service. What it says of
+ * them is read before it is
  * renamed and kept in a file until the new journal has them on record, so that a power cut at any
  * point loses none. Taken over are the holds that its verified part shows open, and, marked, those
  * that are open by all of it that could be read: a vehicle is held for nothing rather than let go.
@@ -46,6 +47,33 @@ static json_t *hold_json(const struct open_hold *hold)
                      (int)event->priority, "held", held);
 }
 
+/* Numbers of the lanes that are out of service. */
+static json_t *lanes_out_json(const struct open_holds *open)
+{
+    json_t *lanes = json_array();
+    for (int lane = 1; lanes && lane <= LANE_ID_MAX; lane++) {
+        if (open->services[lane].out_of_service &&
+            json_array_append_new(lanes, json_integer(lane)) != 0) {
+            json_decref(lanes);
+            return NULL;
+        }
+    }
+    return lanes;
+}
+
+static void take_lanes_out(const json_t *lanes, struct open_holds *open)
+{
+    const json_t *lane;
+    size_t index;
+    json_array_foreach(lanes, index, lane)
+    {
+        json_int_t number = json_integer_value(lane);
+        if (number >= 1 && number <= LANE_ID_MAX) {
+            open->services[number].out_of_service = true;
+        }
+    }
+}
+
 static int save(const struct checkpointd *c, const struct rescue *rescue, struct err_text *err)
 {
     char path[sizeof(c->journal_dir) + 32];
@@ -58,8 +86,9 @@ static int save(const struct checkpointd *c, const struct rescue *rescue, struct
             result = ERR_NO_MEMORY;
         }
     }
-    json_t *value = json_pack("{s:b,s:s,s:I,s:O?}", "whole", (int)rescue->whole, "why", rescue->why,
-                              "highest", (json_int_t)rescue->open.highest, "holds", holds);
+    json_t *value = json_pack("{s:b,s:s,s:I,s:O?,s:o}", "whole", (int)rescue->whole, "why",
+                              rescue->why, "highest", (json_int_t)rescue->open.highest, "holds",
+                              holds, "out_of_service", lanes_out_json(&rescue->open));
     if (result == 0) {
         result = value ? json_canonical(value, &text, &size) : ERR_NO_MEMORY;
     }
@@ -86,6 +115,7 @@ static int parse_kept(const char *text, size_t size, struct rescue *out, struct 
     out->whole = json_is_true(json_object_get(value, "whole"));
     out->open.highest = highest > 0 ? (uint64_t)highest : 0;
     snprintf(out->why, sizeof(out->why), "%s", why ? why : "");
+    take_lanes_out(json_object_get(value, "out_of_service"), &out->open);
     json_array_foreach(json_object_get(value, "holds"), index, row)
     {
         bool active = json_is_true(json_object_get(row, "active"));
@@ -152,12 +182,17 @@ static void take_record(void *ctx, const struct journal_record *record, bool ver
     r->crowded |= sound != 0 || all != 0;
 }
 
-/* An end that does not verify ends nothing, a hold that does not verify is one all the same. */
+/* An end that does not verify ends nothing, a hold that does not verify is one all the same; so
+ * with a lane out of service. */
 static bool unite(struct reading *r, struct open_holds *out)
 {
     bool room = true;
     *out = r->sound;
     out->highest = r->all.highest > out->highest ? r->all.highest : out->highest;
+    for (int lane = 1; lane <= LANE_ID_MAX; lane++) {
+        out->services[lane].out_of_service |= r->all.services[lane].out_of_service;
+        out->services[lane].convoy |= r->all.services[lane].convoy;
+    }
     for (size_t i = 0; i < r->all.count; i++) {
         const struct open_hold *hold = &r->all.holds[i];
         struct open_hold *there = open_holds_find(out, hold->lane, hold->event.hold);
@@ -241,6 +276,17 @@ static bool record_hold(struct checkpointd *c, const struct open_hold *hold)
     return record(c, &fact);
 }
 
+static bool record_out_of_service(struct checkpointd *c, uint8_t lane)
+{
+    static struct fact fact; /* large */
+    begin_fact(c, &fact, FACT_LANE, lane);
+    snprintf(fact.actor.reason, sizeof(fact.actor.reason),
+             "out of service in the journal that was set aside");
+    fact.u.lane.record =
+        (struct lane_record){.kind = LANE_RECORD_OUT_OF_SERVICE, .class = LANE_CLASS_PROTECTIVE};
+    return record(c, &fact);
+}
+
 /* "hold 5 of passage 3; hold 9 of passage 7 not verified; the journal …"; returns whether there is
  * anything to say of the lane. */
 static bool describe(const struct checkpointd *c, const struct open_holds *open, uint8_t lane,
@@ -283,7 +329,8 @@ static bool settle_lane(struct checkpointd *c, const struct open_holds *open, ui
         return true;
     }
     if (!c->rescue->whole &&
-        pipeline_restore(c->pipeline, lane, &unknown, clock_mono(&clock_system)) != 0) {
+        pipeline_restore(c->pipeline, lane, &unknown, clock_mono(&clock_system),
+                         clock_wall(&c->clock)) != 0) {
         return false; /* the lane is configured: it is there */
     }
     atomic_store(&c->taken_over[lane], true);
@@ -304,7 +351,11 @@ void rescue_settle(struct checkpointd *c, const struct open_holds *open)
         }
     }
     for (size_t i = 0; i < c->config.lane_count; i++) {
-        done &= settle_lane(c, open, c->config.lanes[i].lane.lane.lane);
+        uint8_t lane = c->config.lanes[i].lane.lane.lane;
+        if (c->rescue->open.services[lane].out_of_service) {
+            done &= record_out_of_service(c, lane);
+        }
+        done &= settle_lane(c, open, lane);
     }
     (void)kept_path(c, path); /* fits */
     if (!done) {

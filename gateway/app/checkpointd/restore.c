@@ -1,7 +1,8 @@
 /*
- * Holds that were open when the program ended, read back from the journal before any output is
- * energised. A release or withdrawal that was committed ends its hold, whatever else is missing,
- * unless the hold was put on record again behind it.
+ * Holds that were open and lanes that were out of service, or open for a convoy, when the program
+ * ended, read back from the journal before any output is energised. A release or withdrawal that
+ * was committed ends its hold, whatever else is missing, unless the hold was put on record again
+ * behind it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,24 @@ int open_holds_take(struct open_holds *open, const json_t *body, bool active)
     return 0;
 }
 
+static bool is_named(const char *what, enum lane_record_kind kind)
+{
+    return strcmp(what, lane_record_name(kind)) == 0;
+}
+
+static void take_service(struct lane_restore_service_event *service, const char *what, bool may_end)
+{
+    if (is_named(what, LANE_RECORD_OUT_OF_SERVICE)) {
+        service->out_of_service = true;
+    } else if (is_named(what, LANE_RECORD_CONVOY)) {
+        service->convoy = true;
+    } else if (may_end && is_named(what, LANE_RECORD_IN_SERVICE)) {
+        service->out_of_service = false;
+    } else if (may_end && is_named(what, LANE_RECORD_CONVOY_ENDED)) {
+        service->convoy = false;
+    }
+}
+
 /* A record of a kind this build does not know can make a hold, by the words known here, but ends
  * none: who cannot read it all keeps the vehicle. */
 static int take_body(struct open_holds *open, const json_t *body, bool may_end)
@@ -89,21 +108,21 @@ static int take_body(struct open_holds *open, const json_t *body, bool may_end)
     note_id(open, id_of(body, "hit"));
     note_id(open, id_of(body, "passage"));
     note_id(open, hold);
+    if (what) {
+        take_service(&open->services[(uint8_t)id_of(body, "lane")], what, may_end);
+    }
     if (!what || hold == 0) {
         return 0;
     }
-    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_ACTIVE)) == 0 ||
-        strcmp(what, lane_record_name(LANE_RECORD_HOLD_KEPT)) == 0) {
+    if (is_named(what, LANE_RECORD_HOLD_ACTIVE) || is_named(what, LANE_RECORD_HOLD_KEPT)) {
         return open_holds_take(open, body, true);
     }
-    if (strcmp(what, lane_record_name(LANE_RECORD_HOLD_WAITING)) == 0 ||
-        strcmp(what, lane_record_name(LANE_RECORD_HOLD_JOINED)) == 0) {
+    if (is_named(what, LANE_RECORD_HOLD_WAITING) || is_named(what, LANE_RECORD_HOLD_JOINED)) {
         return open_holds_take(open, body, false);
     }
-    if (may_end && (strcmp(what, lane_record_name(LANE_RECORD_HOLD_DROPPED)) == 0 ||
-                    strcmp(what, lane_record_name(LANE_RECORD_HOLD_RELEASE)) == 0 ||
-                    strcmp(what, lane_record_name(LANE_RECORD_HOLD_WITHDRAW)) == 0 ||
-                    strcmp(what, lane_record_name(LANE_RECORD_HOLD_ENDED)) == 0)) {
+    if (may_end &&
+        (is_named(what, LANE_RECORD_HOLD_DROPPED) || is_named(what, LANE_RECORD_HOLD_RELEASE) ||
+         is_named(what, LANE_RECORD_HOLD_WITHDRAW) || is_named(what, LANE_RECORD_HOLD_ENDED))) {
         drop_hold(open, (uint8_t)id_of(body, "lane"), hold);
     }
     return 0;

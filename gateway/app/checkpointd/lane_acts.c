@@ -1,0 +1,178 @@
+/*
+ * Acts on lanes: what an officer asks of one, given to the lane thread with who asks and why. The
+ * lane answers; what it records names the officer. Control thread, except acts_reply (lane thread).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/app/checkpointd/checkpointd.h"
+
+enum { MINUTE_MS = 60 * 1000, CONVOY_MINUTES_MAX = LANE_CONVOY_MAX_MS / MINUTE_MS };
+
+static void refuse(struct control *control, const struct control_call *call, const char *code,
+                   const char *en, const char *zh)
+{
+    control_refuse(control, call->ticket, code, en, zh);
+}
+
+static void refuse_as_lane(struct control *control, const struct control_call *call,
+                           enum lane_refusal refusal)
+{
+    refuse(control, call, lane_refusal_name(refusal), lane_refusal_text_en(refusal),
+           lane_refusal_text_zh(refusal));
+}
+
+/* A lane number that is configured, or 0 when it was refused. */
+static uint8_t lane_of(struct checkpointd *c, struct control *control,
+                       const struct control_call *call)
+{
+    const json_t *value = json_object_get(call->args, "lane");
+    json_int_t lane = json_integer_value(value);
+    if (!json_is_integer(value) || lane < 1 || lane > LANE_ID_MAX ||
+        !c->devices.bus_of_lane[lane]) {
+        refuse(control, call, "not_found", "lane: no such lane, expected the number of one",
+               "没有该车道");
+        return 0;
+    }
+    return (uint8_t)lane;
+}
+
+static void post_act(struct checkpointd *c, const struct control_call *call,
+                     const struct pipeline_act *act, const char *reason)
+{
+    struct pipeline_event event = {.kind = PIPELINE_ACT, .u.act = *act};
+    event.u.act.client = call->ticket.client;
+    event.u.act.request = call->ticket.id;
+    acts_fill_actor(&event.u.act.actor, &call->actor, reason);
+    lane_post(c, &event);
+}
+
+/* Fills in the lane the call names; whether the lane heard of it. */
+static bool act_on_lane(struct checkpointd *c, struct control *control,
+                        const struct control_call *call, struct pipeline_act act, bool needs_reason)
+{
+    const char *reason = acts_reason(control, call, needs_reason);
+    act.lane = reason ? lane_of(c, control, call) : 0;
+    if (act.lane != 0) {
+        post_act(c, call, &act, reason);
+    }
+    return act.lane != 0;
+}
+
+void lane_act_ack(void *ctx, struct control *control, const struct control_call *call)
+{
+    json_int_t lane = json_integer_value(json_object_get(call->args, "lane"));
+    if (act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_ACK}, false)) {
+        rescue_acknowledged(ctx, (uint8_t)lane);
+    }
+}
+
+void lane_act_hold(void *ctx, struct control *control, const struct control_call *call)
+{
+    (void)act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_HOLD}, false);
+}
+
+void lane_act_stop(void *ctx, struct control *control, const struct control_call *call)
+{
+    (void)act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_STOP}, false);
+}
+
+void lane_act_raise(void *ctx, struct control *control, const struct control_call *call)
+{
+    bool emergency = json_is_true(json_object_get(call->args, "emergency"));
+    struct pipeline_act act = {.kind = emergency ? LANE_ACT_EMERGENCY_RAISE : LANE_ACT_RAISE};
+    (void)act_on_lane(ctx, control, call, act, false);
+}
+
+/* Of the vehicle `passage`, or of whoever stands at the boom when the lane hears of it. */
+void lane_act_inspected(void *ctx, struct control *control, const struct control_call *call)
+{
+    const json_t *passage = json_object_get(call->args, "passage");
+    struct pipeline_act act = {.kind = LANE_ACT_INSPECTED, .at_boom = !passage};
+    if (passage && (!json_is_integer(passage) || json_integer_value(passage) < 0)) {
+        refuse(control, call, "invalid", "passage: expected the number of a passage",
+               "passage 应为通行编号");
+        return;
+    }
+    act.passage = (uint64_t)json_integer_value(passage);
+    (void)act_on_lane(ctx, control, call, act, true);
+}
+
+void lane_act_convoy(void *ctx, struct control *control, const struct control_call *call)
+{
+    json_int_t minutes = json_integer_value(json_object_get(call->args, "minutes"));
+    struct pipeline_act act = {.kind = LANE_ACT_CONVOY};
+    if (minutes < 1 || minutes > CONVOY_MINUTES_MAX) {
+        refuse_as_lane(control, call, LANE_REFUSAL_CONVOY_TIME);
+        return;
+    }
+    act.for_ms = (uint32_t)minutes * MINUTE_MS;
+    (void)act_on_lane(ctx, control, call, act, true);
+}
+
+void lane_act_convoy_end(void *ctx, struct control *control, const struct control_call *call)
+{
+    (void)act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_CONVOY_END}, true);
+}
+
+void lane_act_service_out(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct pipeline_act act = {.kind = LANE_ACT_OUT_OF_SERVICE};
+    (void)act_on_lane(ctx, control, call, act, true);
+}
+
+void lane_act_service_in(void *ctx, struct control *control, const struct control_call *call)
+{
+    (void)act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_IN_SERVICE}, true);
+}
+
+/* The lane of an open hold; 0: none. */
+static uint8_t lane_of_hold(const struct checkpointd *c, json_int_t hold)
+{
+    static const char *const lists[] = {"holds", "waiting"};
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        char key[8];
+        snprintf(key, sizeof(key), "%u", c->config.lanes[i].lane.lane.lane);
+        for (size_t l = 0; l < 2; l++) {
+            json_t *open = json_object_get(json_object_get(c->board.lanes, key), lists[l]);
+            for (size_t h = 0; h < json_array_size(open); h++) {
+                json_t *id = json_object_get(json_array_get(open, h), "hold");
+                if (json_integer_value(id) == hold) {
+                    return c->config.lanes[i].lane.lane.lane;
+                }
+            }
+        }
+    }
+    return 0;
+}
+
+void lane_act_release(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct checkpointd *c = ctx;
+    json_int_t hold = json_integer_value(json_object_get(call->args, "hold"));
+    const char *reason = acts_reason(control, call, true);
+    if (!reason) {
+        return;
+    }
+    struct pipeline_act act = {
+        .kind = LANE_ACT_RELEASE, .lane = lane_of_hold(c, hold), .hold = (uint64_t)hold};
+    if (act.lane == 0) {
+        refuse_as_lane(control, call, LANE_REFUSAL_NO_SUCH_HOLD);
+        return;
+    }
+    post_act(c, call, &act, reason);
+}
+
+void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind kind,
+                enum lane_refusal refusal)
+{
+    struct checkpointd *c = ctx;
+    struct control_ticket ticket = {act->client, act->request};
+    if (kind == LANE_REPLY_DONE) {
+        control_answer(c->control, ticket,
+                       json_pack("{s:i,s:s}", "lane", act->lane, "act", lane_act_name(act->kind)));
+    } else if (kind == LANE_REPLY_REFUSED) {
+        control_refuse(c->control, ticket, lane_refusal_name(refusal),
+                       lane_refusal_text_en(refusal), lane_refusal_text_zh(refusal));
+    } /* pending: DONE or REFUSED follows */
+}
