@@ -155,6 +155,9 @@ static void enforce_hit(const struct rules_input *input, struct decision *d)
         d->lights = d->lights == DECISION_LIGHTS_RED ? DECISION_LIGHTS_YELLOW : d->lights;
         silence_outside(d, certain ? ALERT_SILENT : ALERT_QUIET);
     }
+    if (d->inspect == DECISION_INSPECT_NOT) {
+        d->inspect = DECISION_INSPECT_UNSAID;
+    }
     if (hit->entry.risk) {
         silence_outside(d, ALERT_SILENT);
         d->backup = d->backup || (exact && hit->agreement != CLASS_CONFLICT);

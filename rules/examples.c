@@ -7,6 +7,8 @@
 #include "gateway/base/err.h"
 #include "rules/file.h"
 
+enum { OUTCOMES = 11 }; /* that an example may state */
+
 static const struct config_name mark_names[] = {{"suspected", MARK_SUSPECTED},
                                                 {"class_unverified", MARK_CLASS_UNVERIFIED},
                                                 {"clock_untrusted", MARK_CLOCK_UNTRUSTED},
@@ -63,6 +65,8 @@ static const struct config_option expect_options[] = {
     EXPECT(decision.backup, "backup", CONFIG_BOOL, backup, .help = "As under then."),
     EXPECT(decision.lights, "lights", CONFIG_ENUM, lights, .names = rule_lights_names,
            .what = "a light", .help = "As under then."),
+    EXPECT(decision.inspect, "inspect", CONFIG_ENUM, inspect, .names = rule_inspect_names,
+           .what = "a word on inspection", .help = "As under then."),
     EXPECT(decision.escalate_after_ms, "escalate_after", CONFIG_DURATION, escalate, .min = 0,
            .max = DECISION_ESCALATE_MAX_MS, .help = "As under then."),
     EXPECT(decision.forward, "forward", CONFIG_ENUM, forward, .names = rule_forward_names,
@@ -152,10 +156,10 @@ static const char *text_of(bool value)
 static const struct outcome_check *find_difference(const struct example_expect *expect,
                                                    const struct decision *d, const char *escalate,
                                                    const char *marks,
-                                                   struct outcome_check checks[10])
+                                                   struct outcome_check checks[OUTCOMES])
 {
     const struct decision *want = &expect->decision;
-    const struct outcome_check all[10] = {
+    const struct outcome_check all[OUTCOMES] = {
         {"alert", expect->level, want->level == d->level, alert_level_name(d->level)},
         {"hold", expect->hold, want->hold == d->hold, text_of(d->hold)},
         {"raise", expect->raise, want->raise == d->raise, text_of(d->raise)},
@@ -163,6 +167,9 @@ static const struct outcome_check *find_difference(const struct example_expect *
         {"strobe", expect->strobe, want->strobe == d->strobe, text_of(d->strobe)},
         {"backup", expect->backup, want->backup == d->backup, text_of(d->backup)},
         {"lights", expect->lights, want->lights == d->lights, decision_lights_name(d->lights)},
+        {"inspect", expect->inspect, want->inspect == d->inspect,
+         d->inspect == DECISION_INSPECT_UNSAID ? "unsaid"
+                                               : text_of(d->inspect == DECISION_INSPECT_DUE)},
         {"escalate_after", expect->escalate, want->escalate_after_ms == d->escalate_after_ms,
          escalate},
         {"forward", expect->forward, want->forward == d->forward,
@@ -170,7 +177,7 @@ static const struct outcome_check *find_difference(const struct example_expect *
         {"marks", expect->marks, want->marks == d->marks, marks},
     };
     memcpy(checks, all, sizeof(all));
-    for (size_t i = 0; i < 10; i++) {
+    for (size_t i = 0; i < OUTCOMES; i++) {
         if (checks[i].stated && !checks[i].same) {
             return &checks[i];
         }
@@ -200,7 +207,7 @@ static int compare(const struct example_row *row, size_t index, const struct dec
     char key[64];
     char escalate[24];
     char marks[120];
-    struct outcome_check checks[10];
+    struct outcome_check checks[OUTCOMES];
     if (strcmp(row->expect.rule, d->rule) != 0) {
         (void)snprintf(key, sizeof(key), "examples[%zu].expect.rule", index); /* fits */
         return config_refuse(at, key, err, "the decision is that of '%s'",

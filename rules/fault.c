@@ -134,6 +134,10 @@ static const char *weak_fault(const struct rule *rule, const char **out_key)
     if (then->level != ALERT_NONE && then->forward == FORWARD_NONE && may_be_a_hit(when)) {
         return "what alerts on a hit goes to headquarters, expected normal or urgent";
     }
+    *out_key = "then.inspect";
+    if (then->inspect == DECISION_INSPECT_NOT && may_be_a_hit(when)) {
+        return "a hit takes no inspection off a vehicle, expected 'hit: false' under when";
+    }
     *out_key = "then.backup";
     if (when->risk == CHOICE_YES && only_exact(when) && !then->backup &&
         when->agreements != 1u << CLASS_CONFLICT) {

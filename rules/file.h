@@ -47,6 +47,7 @@ struct example_expect {
     bool lights;
     bool escalate;
     bool forward;
+    bool inspect;
     bool marks;
 };
 
@@ -88,6 +89,7 @@ extern const struct config_name rule_clock_names[];
 extern const struct config_name rule_level_names[];
 extern const struct config_name rule_lights_names[];
 extern const struct config_name rule_forward_names[];
+extern const struct config_name rule_inspect_names[];
 extern const struct config_section rule_example_section;
 
 /* struct config_option.parse functions. */

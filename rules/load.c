@@ -57,7 +57,7 @@ static const struct config_option when_options[] = {
     WHEN(clock_trusted, "clock", CONFIG_ENUM, .names = rule_clock_names, .what = "a clock state",
          .help = "Whether the time is trusted."),
     WHEN(cleared, "cleared", CONFIG_ENUM, .names = choice_names, .what = "a switch",
-         .help = "Completed authenticated read, no open hit, list fresh, no inspection due."),
+         .help = "Completed authenticated read, no open hit, list fresh."),
     WHEN(share, "random", CONFIG_CUSTOM, .parse = rule_parse_share, .what = "a share like 5%",
          .help = "Holds for this share of passages, drawn once a passage and rule."),
 };
@@ -81,6 +81,10 @@ static const struct config_option then_options[] = {
          .help = "Call backup: a silent request to headquarters and the other consoles."),
     THEN(decision.lights, "lights", CONFIG_ENUM, .names = rule_lights_names, .what = "a light",
          .fallback = "unchanged", .help = "The lane's lights."),
+    THEN(decision.inspect, "inspect", CONFIG_ENUM, .names = rule_inspect_names,
+         .what = "a word on inspection", .fallback = "unsaid",
+         .help = "true: the vehicle waits for an officer's inspection; false: it is due for none, "
+                 "at a check point either; unsaid: due at a check point only."),
     THEN(decision.escalate_after_ms, "escalate_after", CONFIG_DURATION, .min = 0,
          .max = DECISION_ESCALATE_MAX_MS, CONFIG_SEEN(struct outcome_row, escalates),
          .help = "Unacknowledged this long: escalate. Not written: never."),

@@ -10,6 +10,7 @@
  * with agreeing class under an untrusted clock: at most silent);
  * - an entry with officer risk is silent outside, and an exact match with it calls backup;
  * - an exact match never gets less than a quiet alert, and what alerts on a hit goes to HQ;
+ * - a hit takes no inspection off a vehicle;
  * - only a cleared, fully read, authenticated passage without any hit raises, under a list that is
  *   there and not too old;
  * - an `observe` entry decides nothing: the result is that of the same read without a hit.
@@ -44,9 +45,9 @@ struct rules_input {
     int64_t list_age_ms; /* since HQ last vouched for it; negative: unknown, older than any limit */
     bool list_too_old;   /* older than the lane's limit */
     bool clock_trusted;
-    uint16_t minute; /* local time of day, 0-1439; looked at only while clock_trusted */
-    uint8_t weekday; /* local, 1 Monday - 7 Sunday */
-    bool cleared;    /* completed authenticated read, no open hit, list fresh, no inspection due */
+    uint16_t minute;             /* local time of day, 0-1439; looked at only while clock_trusted */
+    uint8_t weekday;             /* local, 1 Monday - 7 Sunday */
+    bool cleared;                /* completed authenticated read, no open hit, list fresh */
     uint16_t draws[RULES_DRAWS]; /* each uniform in 0 .. RULES_DRAW_END - 1, drawn for this passage;
                                     the n-th rule with `random` looks at the n-th */
 };

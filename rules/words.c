@@ -40,6 +40,11 @@ const struct config_name rule_lights_names[] = {{"unchanged", DECISION_LIGHTS_UN
 const struct config_name rule_forward_names[] = {
     {"none", FORWARD_NONE}, {"normal", FORWARD_NORMAL}, {"urgent", FORWARD_URGENT}, {NULL, 0}};
 
+const struct config_name rule_inspect_names[] = {{"unsaid", DECISION_INSPECT_UNSAID},
+                                                 {"false", DECISION_INSPECT_NOT},
+                                                 {"true", DECISION_INSPECT_DUE},
+                                                 {NULL, 0}};
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """Takes the lane's guards out one by one and shows that a test notices.
 
-    tests/mutate_lane.py [--build build/release] [--only NAME …] [--jobs N]
+    tests/mutate_lane.py [--by tests|walk] [--build build/release] [--only NAME …] [--jobs N]
 
 Each mutant is one edit of gateway/lane; it is compiled in a folder of its own and run against the
-lane's unit tests. One JSON line a mutant: {"sweep": "lane_mutants", "mutant": …, "rule": …, "by":
+lane's unit tests, or against the exhaustive walk alone (tests/walk): by which rule of it in which family the mutant fell. One JSON line a mutant: {"sweep": "lane_mutants", "mutant": …, "rule": …, "by":
 test, "killed": true}; exit status 0 only if every mutant was killed. `rule` is the safety rule of
 the design, "holds" or "order" (order of vehicles). Needs the libraries of a finished build.
 """
@@ -21,8 +21,33 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LANE = ROOT / "gateway" / "lane"
 TESTS = ["test_guard", "test_rules", "test_lower", "test_lane", "test_queue", "test_modes",
          "test_service", "test_safety_inputs", "test_feedback", "test_maintained", "test_lane_walk"]
-FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-O1", "-w", f"-I{ROOT}"]
+WALK = ROOT / "tests" / "walk"
+FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-O2", "-w", f"-I{ROOT}"]
 TIMEOUT_S, WALKS = 240, "400"
+WALK_TIMEOUT_S, WALK_VIOLATED = 7200, 1
+# By the walk: a mutant whose name begins so falls in one of these families, if anywhere; then the others are spared.
+WALK_FIRST = [
+    ("guard_", ["guard", "guard_coils", "guard_safety", "guard_mains", "guard_feedback", "guard_kept", "guard_undeclared"]),
+    ("config_", ["configurations"]),
+    ("rule_7_|lower_|clear_", ["lower_undeclared", "lower_contact", "lower_exit", "lower_guided", "lower_held", "lower_safety",
+                               "lower_guard", "lower"]),
+    ("raise_|fault_|hands_|stop_|contact_|failed_|missing_|unconfirmed_|foreign_|emergency_|bounce|contradiction_",
+     ["boom_limits", "boom_contact", "boom_guard", "boom_coils", "boom_safety", "lower"]),
+    ("own_close", ["own_close", "feedback_open", "kept"]),
+    ("presume_|unseen_", ["feedback_none", "feedback_closed", "feedback_open"]),
+    ("keep_", ["kept_next", "kept_safety", "kept"]),
+    ("inspect_|open_inspection|open_exempt", ["check_drawn", "check_point"]),
+    ("convoy_", ["convoy_safety", "convoy", "convoy_waiting", "convoy_lower"]),
+    ("service_|test_", ["service_loops", "service", "service_vehicles", "service_lower"]),
+    ("fire_|panic_", ["fire", "fire_lower"]),
+    ("mains_", ["mains_lower"]),
+    ("unread_|blocked_", ["check_drawn"]),
+    ("open_", ["opening_kinds", "opening_withheld", "opening", "loops_doubt"]),
+    ("release_|withdraw_|join_|failed_commit", ["holding_joins", "holding"]),
+    ("restore_", ["restore"]),
+    ("held_|waiting_|confirm_", ["lights"]),
+    ("", ["knowledge", "loops", "loops_doubt", "holding_joins", "restore"]),
+]
 
 # name, rule, file, what stands there once, what stands there instead
 MUTANTS = [
@@ -68,7 +93,9 @@ MUTANTS = [
      "    if (!latest->contact) {\n        return veto(reason, \"no contact with the lane's devices\");\n    }\n    if (active(latest, INPUT_LOCAL",
      "    if (active(latest, INPUT_LOCAL"),
     ("guard_not_open", 4, "guard.c", "if (!active(latest, INPUT_LIMIT_OPEN)) {", "if (false) {"),
-    ("guard_late", 6, "guard.c", "if (mono_before(order->expires, now)) {", "if (false) {"),
+    ("guard_late", 6, "guard.c",
+     "    if (mono_before(order->expires, now)) {\n        return veto(reason, \"the order came too late\");\n    }\n    if (!motion) {",
+     "    if (!motion) {"),
     ("guard_undeclared", 7, "guard.c", "if (!g->config->lower_automatically) {", "if (false) {"),
     ("guard_detectors", 7, "guard.c", "if (!detectors_healthy(latest)) {", "if (false) {"),
     ("guard_detectors_moving", 7, "guard.c", "bool unsafe = under || (!g->config->raise_maintained && !detectors_healthy(scan));", "bool unsafe = under;"),
@@ -186,25 +213,24 @@ MUTANTS = [
     ("foreign_against_guard", 8, "boom_watch.c", "if (!guard_acted && x->s->stop_order == 0) {",
      "if (x->s->stop_order == 0) {"),
     ("own_close_any_time", 8, "boom_watch.c",
-     "return x->c->auto_close != AUTO_CLOSE_NONE && timer_running(x, TIMER_AUTO_CLOSE) &&",
-     "return x->c->auto_close != AUTO_CLOSE_NONE &&"),
-    ("own_close_undeclared", 8, "boom_watch.c", "return x->c->auto_close != AUTO_CLOSE_NONE && timer_running",
-     "return timer_running"),
-    ("own_close_onto", 8, "inputs.c", "counts && (x->s->inputs & AT_THE_BOOM) == 0) {", "counts) {"),
-    ("own_close_onto_later", 8, "queue.c", "        timer_off(x, TIMER_AUTO_CLOSE); /* a closing onto", "        /* a closing onto"),
+     "return timer_running(x, TIMER_AUTO_CLOSE) && !x->s->raise_held;", "return !x->s->raise_held;"),
+    ("own_close_undeclared", 8, "boom.c", "if (x->c->auto_close == AUTO_CLOSE_NONE || x->s->raise_held) {",
+     "if (x->s->raise_held) {"),
+    ("own_close_onto", 8, "queue.c", "        timer_off(x, TIMER_AUTO_CLOSE); /* a closing onto", "        /* a closing onto"),
     ("contradiction_reached", 8, "boom_watch.c", "reached = (x->s->raw & both) == both ? 0 : reached;", ""),
     ("contradiction_left", 8, "boom_watch.c", "left = (before & both) == both ? 0 : left;", ""),
     ("bounce", 8, "boom_watch.c", "           !bounces && !closed_unseen;", "           !closed_unseen;"),
     ("bounce_for_ever", 8, "boom_watch.c", "s->motion == MOTION_RAISE && timer_running(x, TIMER_BOUNCE);", "s->motion == MOTION_RAISE;"),
     # feedback by one limit or none
-    ("presume_closed_limit", 6, "boom.c", "s->motion_order == 0 && !input_on(x, INPUT_LIMIT_CLOSED);", "s->motion_order == 0;"),
-    ("presume_open_limit", 6, "boom.c", "return !boom_has_open_limit(x) && s->motion_order == 0", "return s->motion_order == 0"),
+    ("presume_closed_limit", 6, "boom.c", "&& ordered && !input_on(x, INPUT_LIMIT_CLOSED);", "s->motion_order == 0;"),
+    ("presume_open_limit", 6, "boom.c", "return !boom_has_open_limit(x) && ordered", "return s->motion_order == 0"),
     ("presume_contact", 4, "boom_watch.c", "    s->left_open = false;\n    s->presumed = PRESUMED_NOTHING;\n", "    s->left_open = false;\n"),
     ("presume_hands_off", 3, "boom_watch.c", "    if (hands_off || broken) {\n        s->presumed = PRESUMED_NOTHING;\n", "    if (hands_off || broken) {\n"),
     ("presume_mains", 4, "safety_inputs.c", "    x->s->presumed = PRESUMED_NOTHING;\n", ""),
     ("presume_stop", 3, "boom.c", "    s->presumed = PRESUMED_NOTHING;\n    boom_motion_over(x);", "    boom_motion_over(x);"),
     ("presume_left", 6, "queue.c", "        s->presumed = PRESUMED_NOTHING;\n", ""),
     ("unseen_position", 6, "boom.c", "    if (x->c->feedback == FEEDBACK_NONE) {\n        return BOOM_UNKNOWN;\n    }\n", ""),
+    ("unseen_stopped", 6, "boom.c", "x->s->position_known && x->c->feedback == FEEDBACK_BOTH;", "x->s->position_known;"),
     ("config_limits", 6, "lane_config.c", "    if (wired(c, INPUT_LIMIT_OPEN) != kinds[c->feedback].open ||\n        wired(c, INPUT_LIMIT_CLOSED) != kinds[c->feedback].closed) {",
      "    if (false) {"),
     ("config_unseen_hold", "holds", "lane_config.c", "static int check_unseen(const struct lane_config *c, struct err_text *err)\n{\n    if (c->mode != LANE_NORMALLY_OPEN) {",
@@ -221,7 +247,7 @@ MUTANTS = [
     ("keep_foreign", 8, "maintained.c", "    boom_foreign_motion(x, guard_acted);\n", ""),
     ("keep_adopted", 1, "boom_watch.c", "        if (coils[i].output == OUTPUT_RAISE && x->c->raise_maintained) {", "        if (false) {"),
     ("keep_failed", 6, "maintained.c", "    set_alarm(x, EVENT_LANE_ORDER_FAILED, true, 0);\n", ""),
-    ("keep_timer", 8, "boom_watch.c", "timer_running(x, TIMER_AUTO_CLOSE) &&\n           !x->s->raise_held;", "timer_running(x, TIMER_AUTO_CLOSE);"),
+    ("keep_timer", 8, "boom_watch.c", "return timer_running(x, TIMER_AUTO_CLOSE) && !x->s->raise_held;", "return timer_running(x, TIMER_AUTO_CLOSE);"),
     ("keep_next", 6, "boom.c", "return boom_is_up(x) && (!x->c->raise_maintained || x->s->raise_held);", "return boom_is_up(x);"),
     ("keep_guard_followed", 1, "boom_watch.c", "    s->raise_held |= x->c->raise_maintained;\n", ""),
     ("config_keep_auto_close", 7, "lane_config.c", "    if (c->auto_close == AUTO_CLOSE_NONE) {\n        why = \"auto_close 'loop'", "    if (false) {\n        why = \"auto_close 'loop'"),
@@ -229,11 +255,11 @@ MUTANTS = [
     ("config_keep_presence", 1, "lane_config.c", "} else if (!wired(c, INPUT_PRESENCE)) {\n        why", "} else if (false) {\n        why"),
     ("config_keep_limit", 6, "lane_config.c", "} else if (!wired(c, INPUT_LIMIT_OPEN)) {", "} else if (false) {"),
     ("guard_keep", 1, "guard.c", "        return allows_off(g, order, latest, now, reason);", "        return true;"),
-    ("guard_keep_late", 6, "guard.c", "    if (order->id != 0 && mono_before(order->expires, now)) {", "    if (false) {"),
+    ("guard_keep_late", 6, "guard.c", "    if (mono_before(order->expires, now)) {\n        return veto(reason, \"the order came too late\");\n    }\n    if (!latest->contact) {\n        return veto(reason, \"no contact with the lane's devices\");\n    }\n    if ((latest",
+     "    if (!latest->contact) {\n        return veto(reason, \"no contact with the lane's devices\");\n    }\n    if ((latest"),
     ("guard_keep_contact", 4, "guard.c", "    if (!latest->contact) {\n        return veto(reason, \"no contact with the lane's devices\");\n    }\n    if ((latest", "    if ((latest"),
     ("guard_keep_watch", 1, "guard.c", "        if (!order->on && g->config->raise_maintained) {", "        if (false) {"),
     ("guard_keep_pulse", 1, "guard.c", "return g->config->raise_maintained ? 0 : g->config->pulse_ms;", "return g->config->pulse_ms;"),
-    ("guard_keep_raising", 1, "guard.c", "    return g->raising ? veto(reason, \"the guard keeps the boom up\")\n                      : way_is_clear", "    return way_is_clear"),
     ("guard_lower_feedback", 6, "guard.c", "    if (g->config->feedback != FEEDBACK_BOTH || g->config->raise_maintained) {", "    if (false) {"),
     ("run_through_exit", 8, "queue.c", "    if (s->hold_count > 0) {\n        const struct lane_hold *hold = &s->holds",
      "    if (false) {\n        const struct lane_hold *hold = &s->holds"),
@@ -389,8 +415,8 @@ MUTANTS = [
 ]
 
 
-def build(folder, build_dir, changed=None, text=None):
-    """Links every test; the changed file is compiled, the rest comes from `folder`'s parent."""
+def build(folder, build_dir, by, changed=None, text=None):
+    """Links what `by` names; the changed file is compiled, the rest comes from `folder`'s parent."""
     objects = folder.parent / "objects"
     mine = []
     for source in sorted(LANE.glob("*.c")):
@@ -402,68 +428,119 @@ def build(folder, build_dir, changed=None, text=None):
         else:
             mine.append(objects / (source.stem + ".o"))
     libraries = [build_dir / "gateway" / name / f"libgateway_{name}.a" for name in ("model", "base")]
-    for test in TESTS:
-        subprocess.run(["cc", "-o", folder / test, objects / f"{test}.o", *mine, *libraries,
-                        "-lcmocka", "-lpthread"], check=True, capture_output=True)
+    for program, parts in by.programs(objects).items():
+        subprocess.run(["cc", "-o", folder / program, *parts, *mine, *libraries, "-lcmocka", "-lsystemd", "-lpthread"],
+                       check=True, capture_output=True)
 
 
 def compile_one(source, target):
     subprocess.run(["cc", *FLAGS, "-c", "-o", target, source], check=True, capture_output=True)
 
 
-def first_failure(folder):
-    """Name of the first test that fails, None when all pass."""
-    for test in TESTS:
-        try:
-            result = subprocess.run([folder / test], capture_output=True, timeout=TIMEOUT_S, cwd=ROOT,
-                                    env={**os.environ, "CHECKPOINT_WALKS": WALKS})
-        except subprocess.TimeoutExpired:
-            return test
-        if result.returncode != 0:
-            return test
-    return None
+class ByTests:
+    """The lane's unit tests, one program each."""
+    sweep = "lane_mutants"
+    sources = [ROOT / "tests" / "unit" / "gateway" / "lane" / f"{test}.c" for test in TESTS]
+
+    @staticmethod
+    def programs(objects):
+        return {test: [objects / f"{test}.o"] for test in TESTS}
+
+    @staticmethod
+    def broken(folder):
+        return ByTests.first_failure(folder)
+
+    @staticmethod
+    def first_failure(folder):
+        """Name of the first test that fails, None when all pass."""
+        for test in TESTS:
+            try:
+                result = subprocess.run([folder / test], capture_output=True, timeout=TIMEOUT_S, cwd=ROOT,
+                                        env={**os.environ, "CHECKPOINT_WALKS": WALKS})
+            except subprocess.TimeoutExpired:
+                return test
+            if result.returncode != 0:
+                return test
+        return None
 
 
-def run(mutant, top, build_dir):
+class ByWalk:
+    """The exhaustive walk alone; it ends at the first rule that is violated."""
+    sweep = "lane_mutants_walk"
+    options = []
+    hinted = False
+    sources = sorted(WALK.glob("*.c"))
+
+    @staticmethod
+    def programs(objects):
+        return {"walk": [objects / f"{source.stem}.o" for source in ByWalk.sources]}
+
+    @staticmethod
+    def first_failure(folder):
+        """The violated rule, None when the walk ends without one."""
+        names = next(names for starts, names in WALK_FIRST if any(folder.name.startswith(s) for s in starts.split("|")))
+        return ByWalk.walk(folder, names) or (None if ByWalk.hinted else ByWalk.walk(folder, []))
+
+    @staticmethod
+    def broken(folder):
+        """The machine as it is; the sweep lane_states walks all of it."""
+        return ByWalk.walk(folder, ["--quick"])
+
+    @staticmethod
+    def walk(folder, families):
+        result = subprocess.run([folder / "walk", *ByWalk.options, *families], capture_output=True, text=True,
+                                timeout=WALK_TIMEOUT_S, check=False)
+        last = json.loads(result.stdout.splitlines()[-1]) if result.stdout.endswith("}\n") else {}
+        if result.returncode == WALK_VIOLATED:
+            return f"{last['family']}: {last['violation']}"
+        return f"signal {-result.returncode}: {result.stderr[-200:]}" if result.returncode < 0 else None
+
+
+def run(mutant, top, build_dir, by):
     name, rule, file, old, new = mutant
-    line = {"sweep": "lane_mutants", "mutant": name, "rule": rule}
+    line = {"sweep": by.sweep, "mutant": name, "rule": rule}
     text = (LANE / file).read_text(encoding="utf-8")
     if text.count(old) != 1:
         return {**line, "error": f"{file}: found {text.count(old)} times: {old}", "killed": False}
     folder = top / name
     folder.mkdir()
     try:
-        build(folder, build_dir, file, text.replace(old, new))
+        build(folder, build_dir, by, file, text.replace(old, new))
     except subprocess.CalledProcessError as error:
         return {**line, "error": error.stderr.decode()[-400:], "killed": False}
-    by = first_failure(folder)
-    return {**line, "by": by, "killed": by is not None}
+    fell = by.first_failure(folder)
+    return {**line, "by": fell, "killed": fell is not None}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
+    parser.add_argument("--by", choices=["tests", "walk"], default="tests")
+    parser.add_argument("--states-max", help="of a family, by walk; unbounded if not given")
+    parser.add_argument("--hinted", action="store_true", help="by walk: only in the families where it should fall")
     parser.add_argument("--only", nargs="*", help="these mutants, by name")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
+    by = ByTests if options.by == "tests" else ByWalk
+    ByWalk.hinted = options.hinted
+    ByWalk.options = ["--states-max", options.states_max] if options.states_max else []
     chosen = [m for m in MUTANTS if not options.only or m[0] in options.only]
     with tempfile.TemporaryDirectory(prefix="mutants.") as name:
         top = pathlib.Path(name)
         (top / "objects").mkdir()
         for source in sorted(LANE.glob("*.c")):
             compile_one(source, top / "objects" / (source.stem + ".o"))
-        for test in TESTS:
-            compile_one(ROOT / "tests" / "unit" / "gateway" / "lane" / f"{test}.c",
-                        top / "objects" / f"{test}.o")
+        for source in by.sources:
+            compile_one(source, top / "objects" / f"{source.stem}.o")
         (top / "whole").mkdir()
-        build(top / "whole", options.build)
-        broken = first_failure(top / "whole")
+        build(top / "whole", options.build, by)
+        broken = by.broken(top / "whole")
         if broken:
-            print(json.dumps({"sweep": "lane_mutants", "mutant": None, "error": f"{broken} fails as it is"}))
+            print(json.dumps({"sweep": by.sweep, "mutant": None, "error": f"{broken} fails as it is"}))
             return 1
         alive = 0
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            for line in pool.map(lambda m: run(m, top, options.build), chosen):
+            for line in pool.map(lambda m: run(m, top, options.build, by), chosen):
                 print(json.dumps(line, ensure_ascii=False), flush=True)
                 alive += not line["killed"]
     rules = {m[1] for m in MUTANTS}

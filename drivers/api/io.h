@@ -53,9 +53,10 @@ struct io_driver {
     /* Worst case on that line. Any time. */
     void (*cost)(const void *state, const struct io_timing *timing, struct io_cost *out);
 
-    /* After each connect, before the first scan: settings the device must have (fail-safe values,
-     * watchdog) are read and compared, never silently changed. 0; ERR_INVALID when a setting is
-     * wrong; otherwise as scan. */
+    /* After each connect, before the first scan and before anything is energised: is it the device,
+     * and are its settings (watchdog, fail-safe values) as they must be? They are read back;
+     * written before that only where the device's profile says so. 0; ERR_CONFLICT another model
+     * answers; ERR_INVALID a setting is wrong; otherwise as scan. */
     int (*open)(void *state, struct modbus_link *link, struct err_text *err);
     /* Reads every input and every output once. 0; ERR_TIMEOUT silence; ERR_CORRUPT garbage, short,
      * foreign unit; ERR_DENIED the device answered with an exception; ERR_IO the link broke. */

@@ -24,9 +24,9 @@
 
 enum {
     BUS_LANES_MAX = 8,
-    BUS_ORDERS_MAX = 64,        /* waiting in one bus */
-    BUS_LIGHTS_ORDERS_MAX = 32, /* of these, lights and siren: motion always finds room */
-    BUS_SCAN_INTERVAL_TCP_MS = 20,
+    BUS_ORDERS_MAX = 64,          /* waiting in one bus */
+    BUS_LIGHTS_ORDERS_MAX = 32,   /* of these, lights and siren: motion always finds room */
+    BUS_SCAN_INTERVAL_TCP_MS = 9, /* 111 scans a second */
     BUS_TIMEOUT_TCP_MS = 200,
     BUS_LOST_SCAN_MS = 100,    /* pace of scans without contact */
     BUS_LOST_NOTICE_MS = 1000, /* lost contact is told no later */

@@ -9,6 +9,7 @@ enum {
     CRC_SIZE = 2,
     EXCEPTION_SIZE = 5,
     REQUEST_SIZE = 8,
+    MASK_REQUEST_SIZE = 10,
     STRAY_MAX = 256, /* bytes looked at for frames at a time */
     /* Below these numbers chance explains it. */
     FEW = 3,
@@ -176,11 +177,12 @@ static size_t frame_at(const uint8_t *data, size_t size)
         return 0;
     }
     uint8_t function = data[1] & 0x7F;
-    if (data[0] == 0 || function == 0 || function > MODBUS_WRITE_REGISTERS) {
+    if (data[0] == 0 || function == 0 || function > MODBUS_MASK_REGISTER) {
         return 0;
     }
     const size_t sizes[] = {
-        REQUEST_SIZE,                        /* requests, and answers to writes */
+        REQUEST_SIZE, /* requests, and answers to writes */
+        function == MODBUS_MASK_REGISTER ? MASK_REQUEST_SIZE : 0,
         data[1] & 0x80 ? EXCEPTION_SIZE : 0, /* exceptions */
         (size_t)data[2] + EXCEPTION_SIZE,    /* answers to reads */
         size > 6 ? (size_t)data[6] + 9 : 0   /* requests that write many */
@@ -198,6 +200,7 @@ static bool is_request(const uint8_t *frame, size_t size)
 {
     bool many = frame[1] == MODBUS_WRITE_COILS || frame[1] == MODBUS_WRITE_REGISTERS;
     return (size == REQUEST_SIZE && frame[1] <= MODBUS_WRITE_REGISTER) ||
+           (size == MASK_REQUEST_SIZE && frame[1] == MODBUS_MASK_REGISTER) ||
            (many && size > REQUEST_SIZE && size == (size_t)frame[6] + 9);
 }
 

@@ -1,6 +1,6 @@
 /*
- * One Modbus transport: a TCP connection (a libmodbus context with its own recovery off) or an RTU
- * line (rtu_line.h). Used by one thread. Each exchange has a deadline; after anything that could
+ * One Modbus transport: a TCP connection (tcp_line.h) or an RTU line (rtu_line.h). Used by one
+ * thread. Each exchange has a deadline; after anything that could
  * leave a late answer on the way (silence, garbage) a TCP link closes itself and an RTU link drains
  * the line, so that no answer is ever taken for another's. Nothing is allocated after create.
  */

@@ -27,6 +27,11 @@ static bool writes_many(uint8_t function)
     return function == MODBUS_WRITE_COILS || function == MODBUS_WRITE_REGISTERS;
 }
 
+bool modbus_answer_repeats(uint8_t function)
+{
+    return writes_one(function) || function == MODBUS_MASK_REGISTER;
+}
+
 bool modbus_function_writes(uint8_t function)
 {
     return writes_one(function) || writes_many(function) || function == MODBUS_MASK_REGISTER;

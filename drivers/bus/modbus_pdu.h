@@ -59,5 +59,7 @@ size_t modbus_answer_size(const struct modbus_request *request);
 int modbus_answer_read(const struct modbus_request *request, const uint8_t *data, size_t size,
                        struct modbus_answer *out, struct err_text *err) MUST_CHECK;
 bool modbus_function_writes(uint8_t function);
+/* Whether a good answer is the request byte for byte (5, 6, 22). */
+bool modbus_answer_repeats(uint8_t function);
 /* "illegal data address"; "unknown" for codes the standard does not name. */
 const char *modbus_exception_name(uint8_t code);

@@ -197,8 +197,7 @@ struct exchange {
 static size_t echo_size(const struct rtu_line *line, const struct exchange *x)
 {
     size_t both = x->heard.size < x->frame_size ? x->heard.size : x->frame_size;
-    uint8_t function = x->request->function;
-    bool alike = function == MODBUS_WRITE_COIL || function == MODBUS_WRITE_REGISTER;
+    bool alike = modbus_answer_repeats(x->request->function);
     bool begins = memcmp(x->heard.data, x->frame, both) == 0;
     return begins && (!alike || line->echoes) ? x->frame_size : 0;
 }

@@ -1,7 +1,7 @@
 /*
  * A Modbus RTU line as its master: frames with CRC, the silence between them, answers with a
  * deadline, and an ear on everything else that is heard (line_watch.h). Reads byte by byte what
- * libmodbus would throw away: the echo of an adapter, another master's requests, a second answer.
+ * a library would throw away: the echo of an adapter, another master's requests, a second answer.
  * Used by one thread. Nothing is allocated.
  *
  * An adapter that hands our own request back is lived with: the echo of a read is told from its

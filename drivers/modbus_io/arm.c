@@ -251,6 +251,13 @@ uint32_t module_open_us(const struct modbus_io *io, const struct io_timing *timi
 
 int module_check_lower(const struct modbus_io *io, struct err_text *err)
 {
+    if (io->options.raise_maintained && (io->outputs_wired & OUTPUT_BIT(OUTPUT_RAISE)) &&
+        io->profile.fail_safe.outputs != OUTPUTS_HOLD) {
+        return err_set(err, ERR_INVALID,
+                       "outputs.raise: profile '%s' could release a raise that is maintained, and "
+                       "so lower the boom (safety rule 2), expected a module that holds",
+                       io->profile.name);
+    }
     if (!(io->outputs_wired & OUTPUT_BIT(OUTPUT_LOWER))) {
         return ERR_OK;
     }

@@ -23,6 +23,7 @@ struct modbus_io_options {
     uint16_t answer_ms;  /* 0 = the profile's; a site that measured its module may say so */
     struct input_channels inputs;
     struct output_channels outputs;
+    bool raise_maintained;        /* releasing raise lowers the boom: a fail-safe must not */
     uint16_t flash[OUTPUT_COUNT]; /* a value of the profile's `flash` that means on; 0 = steady */
 };
 

@@ -1,6 +1,6 @@
 /*
  * Profile files as rows of a configuration. What a row cannot say stands in the checks; what needs
- * the wiring of a site (does a fail-safe value lower its boom?) in modbus_io.c. No state.
+ * the wiring of a site (does a fail-safe value lower its boom?) in arm.c. No state.
  */
 #include "drivers/modbus_io/profile.h"
 
@@ -278,13 +278,13 @@ static const struct config_option point_rows[] = {
                   .help = "Output channels.")};
 
 static const struct config_name raise_names[] = {{"pulse", false}, {"maintained", true}, {NULL, 0}};
-static const struct config_name feedback_names[] = {{"none", FEEDBACK_OF_NONE},
-                                                    {"open", FEEDBACK_OF_OPEN},
-                                                    {"closed", FEEDBACK_OF_CLOSED},
-                                                    {"both", FEEDBACK_OF_BOTH},
-                                                    {NULL, 0}};
-static const struct config_name auto_close_names[] = {
-    {"none", CLOSES_NOT}, {"timer", CLOSES_BY_TIMER}, {"loop", CLOSES_BY_LOOP}, {NULL, 0}};
+const struct config_name profile_feedback_names[] = {{"none", FEEDBACK_NONE},
+                                                     {"open", FEEDBACK_OPEN},
+                                                     {"closed", FEEDBACK_CLOSED},
+                                                     {"both", FEEDBACK_BOTH},
+                                                     {NULL, 0}};
+const struct config_name profile_auto_close_names[] = {
+    {"none", AUTO_CLOSE_NONE}, {"timer", AUTO_CLOSE_TIMER}, {"loop", AUTO_CLOSE_LOOP}, {NULL, 0}};
 static const struct config_name master_names[] = {
     {"camera", MASTER_CAMERA}, {"remote_fob", MASTER_REMOTE_FOB}, {NULL, 0}};
 
@@ -293,10 +293,12 @@ static const struct config_option barrier_rows[] = {
                   .names = raise_names, CONFIG_SEEN(struct profile_barrier, raise_given),
                   .help = "A pulse raises, or the level is held while the boom shall be up."),
     CONFIG_OPTION(struct profile_barrier, feedback, "feedback", CONFIG_ENUM,
-                  .names = feedback_names, CONFIG_SEEN(struct profile_barrier, feedback_given),
+                  .names = profile_feedback_names,
+                  CONFIG_SEEN(struct profile_barrier, feedback_given),
                   .help = "Which limit switches it reports."),
     CONFIG_OPTION(struct profile_barrier, auto_close, "auto_close", CONFIG_ENUM,
-                  .names = auto_close_names, CONFIG_SEEN(struct profile_barrier, auto_close_given),
+                  .names = profile_auto_close_names,
+                  CONFIG_SEEN(struct profile_barrier, auto_close_given),
                   .help = "Whether its own controller closes, and by what."),
     CONFIG_OPTION(struct profile_barrier, other_masters, "other_masters", CONFIG_FLAGS,
                   .names = master_names, .help = "Who else may move it.")};
@@ -411,4 +413,23 @@ int profile_parse(const char *name, const char *text, size_t size, struct module
                   struct err_text *err)
 {
     return config_parse(name, text, size, &module_profile_section, out, err);
+}
+
+int profile_load(const char *path, struct module_profile *out, struct err_text *err)
+{
+    struct module_profile profile;
+    int rc = config_load(path, &module_profile_section, &profile, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    const char *slash = strrchr(path, '/');
+    const char *file = slash ? slash + 1 : path;
+    size_t length = strlen(profile.name);
+    if (strncmp(file, profile.name, length) != 0 || strcmp(file + length, ".yaml") != 0) {
+        return err_set(err, ERR_INVALID,
+                       "%s: name = '%s': not the file's, expected a file '%s.yaml'", path,
+                       profile.name, profile.name);
+    }
+    *out = profile;
+    return ERR_OK;
 }

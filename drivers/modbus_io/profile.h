@@ -1,7 +1,7 @@
 /*
- * A device profile: what one type of Modbus module is, read from a YAML file (drivers/profiles/,
- * and a folder of the site). Addresses are as on the wire, from 0. Plain values, constant after the
- * load; every key is documented in drivers/profiles/README.md.
+ * A device profile: what one type of Modbus module is, read from a YAML file (drivers/profiles/
+ * module/, and a folder of the site). Addresses are as on the wire, from 0. Plain values, constant
+ * after the load; every key is documented in drivers/profiles/README.md.
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 #include "drivers/modbus_io/wiring.h"
 #include "gateway/base/err.h"
 #include "gateway/config/config.h"
+#include "gateway/lane/lane.h"
 
 enum {
     PROFILE_NAME_SIZE = 32,
@@ -105,8 +106,6 @@ struct profile_fail_safe {
     bool write;       /* by us, each wired output to rest; the same table by FC05 or FC06 */
 };
 
-enum profile_feedback { FEEDBACK_OF_NONE, FEEDBACK_OF_OPEN, FEEDBACK_OF_CLOSED, FEEDBACK_OF_BOTH };
-enum profile_auto_close { CLOSES_NOT, CLOSES_BY_TIMER, CLOSES_BY_LOOP };
 enum profile_master { MASTER_CAMERA, MASTER_REMOTE_FOB };
 
 /* The barrier behind the module, where the profile is of one. */
@@ -114,9 +113,9 @@ struct profile_barrier {
     bool raise_given;
     bool raise_maintained;
     bool feedback_given;
-    enum profile_feedback feedback;
+    enum lane_feedback feedback;
     bool auto_close_given;
-    enum profile_auto_close auto_close;
+    enum lane_auto_close auto_close;
     uint32_t other_masters; /* 1 << enum profile_master: who may move the boom besides us */
 };
 
@@ -150,6 +149,9 @@ struct module_profile {
 };
 
 extern const struct config_section module_profile_section; /* struct module_profile */
+/* Shared with the lane's own keys. */
+extern const struct config_name profile_feedback_names[];
+extern const struct config_name profile_auto_close_names[];
 
 unsigned profile_inputs_count(const struct module_profile *profile);  /* channels */
 unsigned profile_outputs_count(const struct module_profile *profile); /* channels */
@@ -160,7 +162,3 @@ int profile_load(const char *path, struct module_profile *out, struct err_text *
 /* Text in memory; `name` stands for the file in errors. */
 int profile_parse(const char *name, const char *text, size_t size, struct module_profile *out,
                   struct err_text *err) MUST_CHECK;
-/* Finds profile `name` in `shipped`, then in `site` (may be missing). ERR_NOT_FOUND "unknown, …";
- * ERR_CONFLICT when both have it; otherwise as profile_load. */
-int profile_find(const char *shipped, const char *site, const char *name,
-                 struct module_profile *out, struct err_text *err) MUST_CHECK;

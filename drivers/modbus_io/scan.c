@@ -126,14 +126,20 @@ static uint64_t levels_of_words(const struct module_span *span, const struct mod
     return levels;
 }
 
-static uint64_t levels_of_registers(const struct module_span *span,
-                                    const struct modbus_answer *answer, uint16_t on)
+/* A value that is neither of the two says nothing of the output. */
+static int levels_of_registers(const struct module_span *span, const struct modbus_answer *answer,
+                               const struct profile_output_bank *bank, uint64_t *out,
+                               struct err_text *err)
 {
-    uint64_t levels = 0;
     for (unsigned i = 0; i < span->count; i++) {
-        levels |= (uint64_t)(answer->registers[i] == on) << (span->channel + i);
+        uint16_t value = answer->registers[i];
+        if (value != bank->on && value != bank->off) {
+            return err_set(err, ERR_CORRUPT, "register %u is 0x%04X, expected 0x%04X or 0x%04X",
+                           span->read.address + i, value, bank->on, bank->off);
+        }
+        *out |= (uint64_t)(value == bank->on) << (span->channel + i);
     }
-    return levels;
+    return ERR_OK;
 }
 
 static int read_inputs(const struct modbus_io *io, struct modbus_link *link, uint64_t *out_levels,
@@ -159,26 +165,37 @@ static int read_inputs(const struct modbus_io *io, struct modbus_link *link, uin
     return ERR_OK;
 }
 
+static int read_output_bank(const struct modbus_io *io, struct modbus_link *link, size_t bank_index,
+                            unsigned first, uint64_t *out_levels, struct err_text *err)
+{
+    const struct module_span *span = &io->outputs[bank_index];
+    const struct profile_output_bank *bank = &io->profile.outputs[bank_index];
+    struct modbus_answer answer;
+    int rc = module_exchange(io, link, &span->read, &answer, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (bank->write == PROFILE_WRITE_REGISTER) {
+        return levels_of_registers(span, &answer, bank, out_levels, err);
+    }
+    *out_levels |= bank->write == PROFILE_WRITE_COIL
+                       ? levels_of_bits(span, &answer)
+                       : levels_of_words(span, &answer, (span->channel - first) % WORD_BITS);
+    return ERR_OK;
+}
+
 static int read_outputs(const struct modbus_io *io, struct modbus_link *link, uint64_t *out_levels,
                         struct err_text *err)
 {
     unsigned first = 0;
     for (size_t i = 0; i < io->profile.output_bank_count; i++) {
-        const struct module_span *span = &io->outputs[i];
-        const struct profile_output_bank *bank = &io->profile.outputs[i];
-        if (span->read.count > 0) {
-            struct modbus_answer answer;
-            int rc = module_exchange(io, link, &span->read, &answer, err);
+        if (io->outputs[i].read.count > 0) {
+            int rc = read_output_bank(io, link, i, first, out_levels, err);
             if (rc != ERR_OK) {
                 return err_prefix(err, rc, "read outputs");
             }
-            *out_levels |=
-                bank->write == PROFILE_WRITE_COIL ? levels_of_bits(span, &answer)
-                : bank->write == PROFILE_WRITE_REGISTER
-                    ? levels_of_registers(span, &answer, bank->on)
-                    : levels_of_words(span, &answer, (span->channel - first) % WORD_BITS);
         }
-        first += bank->count;
+        first += io->profile.outputs[i].count;
     }
     return ERR_OK;
 }

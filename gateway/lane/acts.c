@@ -133,7 +133,8 @@ void commit_take(struct lane_ctx *x, uint64_t id, bool done)
             release_too_late(x, commit.hold);
         } else if (done) {
             committed(x, &commit);
-        } else if (!refused_before) {
+        } else if (!refused_before ||
+                   commit.kind == COMMIT_WITHDRAW) { /* that one is tried again */
             not_committed(x, &commit);
         }
         return;
@@ -210,7 +211,6 @@ void act_refuse(struct lane_ctx *x, const struct lane_act_event *act, enum lane_
         set_alarm(x, EVENT_LANE_COMMIT_REFUSED, true, 0);
     }
     refuse(x, act->act, refusal);
-    x->out->records[x->out->record_count - 1].act_kind = act->kind;
 }
 
 void act_name_hits(const struct lane_ctx *x, struct lane_record *record)

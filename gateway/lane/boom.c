@@ -67,7 +67,8 @@ static enum boom_state position_of(const struct lane_ctx *x)
     if (x->s->presumed != PRESUMED_NOTHING) {
         return x->s->presumed == PRESUMED_OPEN ? BOOM_OPEN : BOOM_CLOSED;
     }
-    return x->s->position_known ? BOOM_STOPPED : BOOM_UNKNOWN;
+    bool between = x->s->position_known && x->c->feedback == FEEDBACK_BOTH;
+    return between ? BOOM_STOPPED : BOOM_UNKNOWN;
 }
 
 enum boom_state boom_state_of(const struct lane_ctx *x)
@@ -318,10 +319,12 @@ void boom_may_close_from_now(struct lane_ctx *x)
 static bool done_by_time(const struct lane_ctx *x)
 {
     const struct lane_state *s = x->s;
-    if (s->motion == MOTION_RAISE) {
-        return !boom_has_open_limit(x) && s->motion_order == 0 && !input_on(x, INPUT_LIMIT_CLOSED);
+    if (s->motion == MOTION_RAISE) { /* not while one that failed waits to be tried again */
+        bool ordered = s->motion_order == 0 && s->timer[TIMER_RETRY].ns == INT64_MAX;
+        return !boom_has_open_limit(x) && ordered && !input_on(x, INPUT_LIMIT_CLOSED);
     }
-    return s->motion == MOTION_OWN_CLOSE && !boom_has_closed_limit(x) &&
+    bool stops = s->stop_order != 0 || s->timer[TIMER_STOP].ns != INT64_MAX;
+    return s->motion == MOTION_OWN_CLOSE && !boom_has_closed_limit(x) && !stops &&
            !input_on(x, INPUT_LIMIT_OPEN);
 }
 
@@ -356,6 +359,17 @@ static void motion_late(struct lane_ctx *x)
     s->lower_blocked = true;
 }
 
+/* What was ordered is not tried again against a hold placed since, nor after the lane went out of
+ * service or came back. */
+static bool may_try_again(const struct lane_ctx *x)
+{
+    const struct lane_state *s = x->s;
+    bool emergency = boom_is_emergency(s->motion_cause);
+    bool test = s->motion_cause == LANE_CAUSE_TEST;
+    bool wanted = emergency || (s->hold_count == 0 && s->out_of_service == test);
+    return wanted && boom_cannot_raise(x, emergency) == LANE_REFUSAL_NONE;
+}
+
 void boom_tick(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
@@ -372,7 +386,7 @@ void boom_tick(struct lane_ctx *x)
         motion_failed(x);
     }
     if (timer_take(x, TIMER_RETRY) && s->motion == MOTION_RAISE && s->motion_order == 0) {
-        if (boom_cannot_raise(x, boom_is_emergency(s->motion_cause)) == LANE_REFUSAL_NONE) {
+        if (may_try_again(x)) {
             order_raise(x, 0);
         } else {
             boom_motion_over(x);
@@ -382,6 +396,7 @@ void boom_tick(struct lane_ctx *x)
         if (s->stop_order != 0) {
             stop_failed(x);
         } else {
+            s->presumed = PRESUMED_NOTHING;
             order_stop(x, LANE_CAUSE_SAFETY, 0);
         }
     }

@@ -52,8 +52,7 @@ static bool may_close_itself(const struct lane_ctx *x)
     if (x->s->out_of_service && timer_running(x, TIMER_BY_HAND)) {
         return true;
     }
-    return x->c->auto_close != AUTO_CLOSE_NONE && timer_running(x, TIMER_AUTO_CLOSE) &&
-           !x->s->raise_held;
+    return timer_running(x, TIMER_AUTO_CLOSE) && !x->s->raise_held;
 }
 
 /* A limit left or reached while nothing of ours moves the boom; without the upper limit its own
@@ -153,6 +152,8 @@ static void follow_guard(struct lane_ctx *x)
     s->motion_order = 0;
     s->raise_held |= x->c->raise_maintained;
     s->presumed = PRESUMED_NOTHING;
+    s->stop_order = 0; /* no stop of before is tried again against this raise */
+    timer_off(x, TIMER_STOP);
     timer_off(x, TIMER_ORDER);
     timer_off(x, TIMER_RETRY);
     timer_set(x, TIMER_MOTION, 2 * x->c->travel_ms);
@@ -190,7 +191,7 @@ static void confirm(struct lane_ctx *x)
 }
 
 /* Rule 3: what we set in motion ends with local control, emergency stop or a fault. */
-static void heed_safety_inputs(struct lane_ctx *x)
+static void heed_safety_inputs(struct lane_ctx *x, bool guard_acted)
 {
     struct lane_state *s = x->s;
     bool hands_off = input_on(x, INPUT_LOCAL_CONTROL) || input_on(x, INPUT_EMERGENCY_STOP);
@@ -199,7 +200,8 @@ static void heed_safety_inputs(struct lane_ctx *x)
     set_alarm(x, EVENT_LANE_EMERGENCY_STOP, input_on(x, INPUT_EMERGENCY_STOP), 0);
     set_alarm(x, EVENT_LANE_BARRIER_FAULT, boom_at_fault(x), 0);
     bool ours = s->motion == MOTION_RAISE || s->motion == MOTION_LOWER;
-    bool may_go_on = s->motion == MOTION_RAISE && boom_is_emergency(s->motion_cause);
+    bool guards = guard_acted && !input_on(x, INPUT_BOOM_OFF); /* it has stopped it and raises */
+    bool may_go_on = guards || (s->motion == MOTION_RAISE && boom_is_emergency(s->motion_cause));
     if (ours && (hands_off || (broken && !may_go_on))) {
         boom_stop(x, LANE_CAUSE_SAFETY, 0);
     }
@@ -222,7 +224,7 @@ void boom_scan(struct lane_ctx *x, const struct lane_scan *scan, uint32_t before
     if (!has_boom(x)) {
         return;
     }
-    heed_safety_inputs(x);
+    heed_safety_inputs(x, scan->guard_acted);
     if (is_busy(x)) {
         timer_set(x, TIMER_CLEAR, x->c->clear_ms);
     }

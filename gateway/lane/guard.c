@@ -189,7 +189,7 @@ static bool allows_off(const struct guard *g, const struct lane_order *order,
     if (order->output != OUTPUT_RAISE || !g->config->raise_maintained) {
         return true;
     }
-    if (order->id != 0 && mono_before(order->expires, now)) {
+    if (mono_before(order->expires, now)) {
         return veto(reason, "the order came too late");
     }
     if (!latest->contact) {
@@ -198,8 +198,7 @@ static bool allows_off(const struct guard *g, const struct lane_order *order,
     if ((latest->active & latest->wired & HANDS_OFF) != 0) {
         return true;
     }
-    return g->raising ? veto(reason, "the guard keeps the boom up")
-                      : way_is_clear(g, latest, now, reason);
+    return way_is_clear(g, latest, now, reason);
 }
 
 bool guard_allows(void *ctx, const struct lane_order *order, const struct lane_scan *latest,

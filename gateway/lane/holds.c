@@ -184,6 +184,10 @@ void hold_end(struct lane_ctx *x, uint64_t id, uint64_t act)
     hold_record(x, &hold, LANE_RECORD_HOLD_ENDED, LANE_CLASS_PROTECTIVE);
     x->out->records[x->out->record_count - 1].act = act;
     settle_vehicle(x, &hold);
+    struct lane_vehicle *there = queue_at_boom(x);
+    if (there) { /* perhaps the one that was held unread; in any case nothing moves by this end */
+        there->was_held = true;
+    }
     if (found < s->holds || found >= s->holds + s->hold_count) { /* it was waiting */
         *found = (struct lane_hold){0};
         return;

@@ -55,11 +55,12 @@ static void lose_contact(struct lane_ctx *x)
     }
 }
 
-/* A barrier with a timer of its own counts from being open, and anew when its loop clears. */
+/* A barrier with a timer of its own counts from being open, and anew when its loop clears; the
+ * queue, asked after this, knows better while somebody is there. */
 static void follow_timer(struct lane_ctx *x, uint32_t rose, uint32_t fell)
 {
     bool counts = (rose & INPUT_BIT(INPUT_LIMIT_OPEN)) || (fell & AT_THE_BOOM);
-    if (x->c->auto_close == AUTO_CLOSE_TIMER && counts && (x->s->inputs & AT_THE_BOOM) == 0) {
+    if (x->c->auto_close == AUTO_CLOSE_TIMER && counts) {
         boom_may_close_from_now(x);
     }
 }
@@ -69,8 +70,8 @@ static void follow_inputs(struct lane_ctx *x, uint32_t before)
 {
     uint32_t now = x->s->inputs;
     safety_inputs_follow(x, now & ~before);
-    queue_loops(x, now & ~before, before & ~now);
     follow_timer(x, now & ~before, before & ~now);
+    queue_loops(x, now & ~before, before & ~now);
 }
 
 void inputs_scan(struct lane_ctx *x, const struct lane_scan *scan)

@@ -1,5 +1,5 @@
 /*
- * Defaults of a lane and what a configuration may not be. See lane.h.
+ * Defaults of a lane and what a configuration may not be. See lane_config.h.
  */
 #include <stddef.h>
 

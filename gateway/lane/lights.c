@@ -26,10 +26,11 @@ static bool must_stop(const struct lane_ctx *x)
            (!s->list_usable && x->c->on_no_list == LANE_FAIL_HOLD);
 }
 
+/* Somebody on his way has to stop: for a hit or an inspection, which must look alike. */
 static bool one_waits(const struct lane_ctx *x)
 {
     for (uint8_t i = 0; i < x->s->count; i++) {
-        if (x->s->queue[i].hold.id != 0) {
+        if (x->s->queue[i].hold.id != 0 || inspection_due(x, &x->s->queue[i])) {
             return true;
         }
     }

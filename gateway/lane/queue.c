@@ -78,6 +78,7 @@ void queue_ask_to_confirm(struct lane_ctx *x, uint64_t passage)
 void queue_place_hold(struct lane_ctx *x, struct lane_vehicle *v)
 {
     struct lane_hold *active = hold_of(x, v->passage);
+    v->was_held |= active != NULL; /* rebuilt after a start, and read again now */
     if (!vehicle_wants_hold(v)) {
         return;
     }

@@ -8,6 +8,7 @@
 static const char *const level_names[] = {"none", "quiet", "silent", "sounding"};
 static const char *const lights_names[] = {"unchanged", "red", "yellow"};
 static const char *const forward_names[] = {"none", "normal", "urgent"};
+static const char *const inspect_names[] = {"", "not", "due"};
 
 static const struct {
     const char *name;
@@ -56,6 +57,9 @@ void decision_merge(struct decision *into, const struct decision *other)
     if (into->lights != DECISION_LIGHTS_RED && other->lights != DECISION_LIGHTS_UNCHANGED) {
         into->lights = other->lights;
     }
+    if (other->inspect > into->inspect) {
+        into->inspect = other->inspect;
+    }
     into->escalate_after_ms = sooner(into->escalate_after_ms, other->escalate_after_ms);
     if (other->forward > into->forward) {
         into->forward = other->forward;
@@ -83,6 +87,11 @@ const char *decision_lights_name(enum decision_lights lights)
 const char *decision_forward_name(enum decision_forward forward)
 {
     return (unsigned)forward <= FORWARD_URGENT ? forward_names[forward] : NULL;
+}
+
+const char *decision_inspect_name(enum decision_inspect inspect)
+{
+    return (unsigned)inspect <= DECISION_INSPECT_DUE ? inspect_names[inspect] : NULL;
 }
 
 static int mark_index(enum decision_mark mark)

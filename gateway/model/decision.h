@@ -35,6 +35,13 @@ enum decision_forward {
     FORWARD_URGENT  /* to HQ ahead of the backlog */
 };
 
+/* In rising order: of several decisions of one passage the highest counts. */
+enum decision_inspect {
+    DECISION_INSPECT_UNSAID, /* the lane's mode decides: due at a check point, not elsewhere */
+    DECISION_INSPECT_NOT,
+    DECISION_INSPECT_DUE
+};
+
 /* Bits: why an alert is weaker than an exact hit, or how it must be handled. Shown on the card. */
 enum decision_mark {
     MARK_SUSPECTED = 1,        /* 疑似: look-alike, candidate, partial, or class conflict */
@@ -56,6 +63,7 @@ struct decision {
     bool strobe; /* outside strobe */
     bool backup; /* call backup: a silent request to HQ and the other consoles */
     enum decision_lights lights;
+    enum decision_inspect inspect; /* never NOT for a hit */
     int32_t escalate_after_ms; /* unacknowledged this long: escalate; DECISION_NEVER_MS, 0 = now */
     enum decision_forward forward;
     uint32_t marks;                   /* enum decision_mark bits */
@@ -65,15 +73,17 @@ struct decision {
 /* Nothing to show, nothing to do. */
 void decision_init(struct decision *out);
 /* Folds the decision of another hit of the same passage into `into`. The stronger alert gives
- * level, rule and marks, every hold and call for backup stays, `raise` stays only if both say so,
- * and one officer-risk decision silences the outside of all: its mark stays, sounding becomes
- * silent. So does the mark of a plate conflict, which is the vehicle's. */
+ * level, rule and marks, every hold, inspection and call for backup stays, `raise` stays only if
+ * both say so, and one officer-risk decision silences the outside of all: its mark stays, sounding
+ * becomes silent. So does the mark of a plate conflict, which is the vehicle's. */
 void decision_merge(struct decision *into, const struct decision *other);
 
 /* Stable names for journal and JSON ("sounding", "red", "urgent"); NULL out of range. */
 const char *alert_level_name(enum alert_level level);
 const char *decision_lights_name(enum decision_lights lights);
 const char *decision_forward_name(enum decision_forward forward);
+/* "due", "not"; "" when nothing is said. */
+const char *decision_inspect_name(enum decision_inspect inspect);
 /* English id ("suspected") and card text ("疑似") of one mark bit; NULL when it is none. */
 const char *decision_mark_name(enum decision_mark mark);
 const char *decision_mark_text(enum decision_mark mark);

@@ -32,11 +32,11 @@ struct match_hit {
 };
 
 enum {
-    MATCH_MESSAGE_VERSION = 4,
+    MATCH_MESSAGE_VERSION = 5,
     MATCH_ODDS_NONE = INT16_MIN,
     MATCH_ODDS_MAX_DB = 300, /* computed odds lie within plus and minus this */
     MATCH_HITS_MAX = 8,
-    MATCH_WATCH_MAX = 1536, /* 16 lanes, 4 holds and 8 vehicles each, 8 hits each: all there are */
+    MATCH_WATCH_MAX = 3072, /* 32 lanes, 4 holds and 8 vehicles each, 8 hits each: all there are */
     MATCH_WITHDRAWN_MAX = 64, /* of one message; there may be several */
     MATCH_COUNTERS_MAX = 20,  /* of one message; there may be several */
     MATCH_COUNTER_NAME_SIZE = 32,

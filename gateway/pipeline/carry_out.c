@@ -147,11 +147,23 @@ static void record_lane(struct pipeline *p, struct lane_slot *slot,
         fact->actor = act->actor;
     if (record->kind == LANE_RECORD_HOLD_ACTIVE)
         p->stats.holds++;
+    if (record->kind == LANE_RECORD_RETRIGGER && p->sinks.retrigger)
+        p->sinks.retrigger(p->sinks.ctx, slot->options.lane.lane);
     fact->urgent =
         record->kind == LANE_RECORD_HOLD_ACTIVE || record->kind == LANE_RECORD_HOLD_JOINED ||
-        record->kind == LANE_RECORD_RUN_THROUGH || record->kind == LANE_RECORD_HOLD_ENDED;
+        record->kind == LANE_RECORD_RUN_THROUGH || record->kind == LANE_RECORD_FOREIGN_MOTION ||
+        record->kind == LANE_RECORD_CONVOY_HIT || record->kind == LANE_RECORD_FIRE_RAISE ||
+        record->kind == LANE_RECORD_HOLD_ENDED;
     if (send_fact(p) != 0 && record->commit != 0)
         answer_commit(p, slot, record->commit, false);
+}
+
+/* What headquarters hears of ahead of the backlog: somebody needs help, or gets away, or is about
+ * to lose the lane. That of a lane's record (foreign motion, …) goes with the record. */
+static bool is_urgent_alarm(enum log_event_id event)
+{
+    return event == EVENT_LANE_PANIC || event == EVENT_LANE_CABINET_DOOR ||
+           event == EVENT_LANE_MAINS_LOST || event == EVENT_LANE_HELD_VEHICLE_GONE;
 }
 
 void raise_alarm(struct pipeline *p, uint8_t lane, enum log_event_id event, bool active,
@@ -161,6 +173,7 @@ void raise_alarm(struct pipeline *p, uint8_t lane, enum log_event_id event, bool
     fact->u.alarm.event = event;
     fact->u.alarm.active = active;
     fact->u.alarm.passage = passage;
+    fact->urgent = active && is_urgent_alarm(event);
     if (detail)
         memcpy(fact->u.alarm.detail, detail, strnlen(detail, FACT_DETAIL_SIZE - 1));
     (void)send_fact(p); /* counted; nobody waits for it */
@@ -186,6 +199,33 @@ static void tell_status(struct pipeline *p, struct lane_slot *slot)
     (void)send_fact(p); /* counted; nobody waits for it */
 }
 
+/* What the pipeline knows of the vehicle at the boom. */
+static struct sign_vehicle first_of(struct lane_slot *slot, const struct lane_status *status)
+{
+    struct sign_vehicle first = {.let_through = false};
+    const struct vehicle *v = status->at_boom > 0 && status->vehicles[0] != 0
+                                  ? vehicles_find_id(&slot->vehicles, status->vehicles[0])
+                                  : NULL;
+    if (v) {
+        plate_key front = v->plates[PLATE_FRONT].key;
+        first.let_through = v->decision.raise;
+        first.plate = front != 0 ? front : v->plates[PLATE_REAR].key;
+    }
+    return first;
+}
+
+static void show_sign(struct pipeline *p, struct lane_slot *slot)
+{
+    struct sign before = slot->sign;
+    struct lane_status status;
+    lane_status_of(&slot->options.lane, &slot->state, &status);
+    struct sign_vehicle first = first_of(slot, &status);
+    sign_decide(&slot->options.lane, &status, &first, &slot->sign);
+    bool same = slot->sign.message == before.message && slot->sign.plate == before.plate;
+    if (!same && p->sinks.show)
+        p->sinks.show(p->sinks.ctx, slot->options.lane.lane, slot->sign.message, slot->sign.plate);
+}
+
 void step(struct pipeline *p, struct lane_slot *slot, const struct lane_event *event)
 {
     struct lane_actions *actions = &p->actions;
@@ -207,6 +247,8 @@ void step(struct pipeline *p, struct lane_slot *slot, const struct lane_event *e
         reply_act(p, &actions->replies[i]);
     if (actions->status_changed)
         tell_status(p, slot);
+    if (actions->status_changed || event->kind == LANE_EVENT_PASSAGE)
+        show_sign(p, slot);
 }
 
 void step_all(struct pipeline *p, const struct lane_event *event)

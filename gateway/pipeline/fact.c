@@ -203,6 +203,7 @@ static json_t *decision_body(const struct decision *decision)
     put_true(body, "strobe", decision->strobe);
     put_true(body, "backup", decision->backup);
     put_text(body, "lights", decision_lights_name(decision->lights));
+    put_text(body, "inspect", decision_inspect_name(decision->inspect));
     put_text(body, "forward", decision_forward_name(decision->forward));
     if (decision->escalate_after_ms != DECISION_NEVER_MS)
         put_int(body, "escalate_after_ms", decision->escalate_after_ms);
@@ -247,7 +248,7 @@ static void lane_into(json_t *body, const struct fact *fact)
     put_id(body, "act", record->act);
     if (record->act != 0 &&
         (record->kind == LANE_RECORD_ACT || record->kind == LANE_RECORD_REFUSED))
-        put_text(body, "asked", lane_act_name(record->act_kind));
+        put_text(body, "act_kind", lane_act_name(record->act_kind));
     put_id(body, "for_ms", record->for_ms);
     if (record->kind == LANE_RECORD_HOLD_WAITING)
         put_int(body, "place", record->place);
@@ -344,6 +345,17 @@ static void refused_into(json_t *body, const struct fact *fact)
     put_text(body, "first", refused->first);
 }
 
+static void capture_into(json_t *body, const struct fact *fact)
+{
+    const struct capture_hour *hour = &fact->u.captures.hour;
+    put_text(body, "what", "capture_ratio");
+    put_time(body, "from", hour->from);
+    put_int(body, "vehicles", hour->vehicles);
+    put_int(body, "captured", hour->captured);
+    put_int(body, "limit_percent", hour->percent);
+    put_true(body, "low", fact->u.captures.low);
+}
+
 json_t *fact_body(const struct fact *fact)
 {
     json_t *body = json_object();
@@ -393,6 +405,9 @@ json_t *fact_body(const struct fact *fact)
         break;
     case FACT_REFUSED:
         refused_into(body, fact);
+        break;
+    case FACT_CAPTURE:
+        capture_into(body, fact);
         break;
     case FACT_STATUS:
         status_into(body, fact);
@@ -467,6 +482,7 @@ const char *fact_record_kind(const struct fact *fact)
         return "hit_answer";
     case FACT_ALARM:
     case FACT_REFUSED:
+    case FACT_CAPTURE:
         return "device";
     case FACT_LIST:
     case FACT_POLICY:
@@ -502,6 +518,8 @@ static const char *event_name(const struct fact *fact)
         return "alarm";
     case FACT_REFUSED:
         return "camera_errors";
+    case FACT_CAPTURE:
+        return "capture";
     case FACT_LIST:
         return "list";
     case FACT_POLICY:
@@ -540,6 +558,11 @@ json_t *fact_event(const struct fact *fact)
     put_text(event, "event", event_name(fact));
     put_time(event, "time", fact->wall);
     put_int(event, "mono_ns", fact->mono.ns);
+    if (fact->kind == FACT_CAPTURE) { /* since start, for counters */
+        put_int(event, "vehicles_total", (int64_t)fact->u.captures.vehicles_total);
+        put_int(event, "captured_total", (int64_t)fact->u.captures.captured_total);
+        json_object_set_new(event, "over", json_boolean(fact->to_journal));
+    }
     if (fact->kind == FACT_HIT) {
         char marks[DECISION_MARKS_TEXT_SIZE];
         decision_marks_format(fact->u.hit.decision.marks, marks);

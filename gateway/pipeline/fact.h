@@ -13,6 +13,7 @@
 #include "gateway/lane/lane.h"
 #include "gateway/model/decision.h"
 #include "gateway/model/hit.h"
+#include "gateway/pipeline/captures.h"
 #include "gateway/pipeline/vehicles.h"
 
 enum {
@@ -38,6 +39,7 @@ enum fact_kind {
     FACT_CLOCK,      /* trust in the clock changed */
     FACT_SUPPRESSED, /* unauthenticated passages of a minute that were only counted */
     FACT_REFUSED,    /* what of a camera was refused for one cause in a minute */
+    FACT_CAPTURE,    /* vehicles of an hour and those read; on record once it is over */
     FACT_STATUS      /* what the lane looks like now: events only */
 };
 
@@ -113,6 +115,8 @@ struct fact {
             bool conflict;
             uint8_t hits; /* stop entries only */
             uint32_t hits_dropped;
+            enum decision_inspect inspect;
+            char inspect_rule[DECISION_RULE_MAX + 1];
             struct plate_read read;
         } passage;
         struct {
@@ -154,6 +158,7 @@ struct fact {
             struct plate_read first; /* an example */
         } suppressed;
         struct fact_refused refused;
+        struct captures captures;
         struct lane_status status;
     } u;
     struct fact_evidence evidence; /* FACT_PASSAGE, FACT_HIT, FACT_CONFLICT, a vehicle that left */

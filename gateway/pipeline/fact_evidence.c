@@ -66,6 +66,8 @@ void passage_into(json_t *body, const struct fact *fact)
     put_true(body, "plate_conflict", fact->u.passage.conflict);
     put_id(body, "hits", fact->u.passage.hits);
     put_id(body, "hits_dropped", fact->u.passage.hits_dropped);
+    put_text(body, "inspect", decision_inspect_name(fact->u.passage.inspect));
+    put_text(body, "inspect_rule", fact->u.passage.inspect_rule);
     json_object_set_new(body, "read", read_body(&fact->u.passage.read));
     put_evidence(body, &fact->evidence);
 }

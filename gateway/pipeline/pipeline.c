@@ -138,28 +138,35 @@ _Static_assert(PIPELINE_LANES_MAX *(LANE_HOLDS_MAX + LANE_QUEUE_MAX) * LANE_HITS
                    MATCH_WATCH_MAX,
                "every open hit is watched");
 
+static bool same_watch(const struct match_query *a, const struct match_query *b)
+{
+    return a->version == b->version && a->u.watch.count == b->u.watch.count &&
+           memcmp(a->u.watch.entries, b->u.watch.entries,
+                  a->u.watch.count * sizeof a->u.watch.entries[0]) == 0;
+}
+
+static void watch_hits(struct match_query *watch, const struct lane_hit *hits, int count)
+{
+    for (int i = 0; i < count && watch->u.watch.count < MATCH_WATCH_MAX; i++)
+        watch->u.watch.entries[watch->u.watch.count++] = hits[i].entry;
+}
+
 /* Tells matchd which entries have an open hold, when that has changed. */
 static void update_watch(struct pipeline *p)
 {
-    struct match_query watch;
-    memset(&watch, 0, sizeof watch); /* padding too: it is compared as bytes */
-    watch.version = MATCH_MESSAGE_VERSION;
-    watch.type = QUERY_WATCH;
+    struct match_query *watch = &p->watch_next;
+    watch->version = MATCH_MESSAGE_VERSION;
+    watch->type = QUERY_WATCH;
+    watch->u.watch.count = 0;
     for (size_t l = 0; l < p->lane_count; l++) {
         const struct lane_state *state = &p->lanes[l].state;
         for (int h = 0; h < state->hold_count; h++)
-            for (int i = 0; i < state->holds[h].hit_count; i++)
-                if (watch.u.watch.count < MATCH_WATCH_MAX)
-                    watch.u.watch.entries[watch.u.watch.count++] = state->holds[h].hits[i].entry;
+            watch_hits(watch, state->holds[h].hits, state->holds[h].hit_count);
         for (int v = 0; v < state->count; v++)
-            for (int i = 0; i < state->queue[v].hit_count; i++)
-                if (watch.u.watch.count < MATCH_WATCH_MAX)
-                    watch.u.watch.entries[watch.u.watch.count++] = state->queue[v].hits[i].entry;
+            watch_hits(watch, state->queue[v].hits, state->queue[v].hit_count);
     }
-    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
-    if (p->link_up && memcmp(&watch, &p->watch, sizeof watch) != 0 &&
-        p->sinks.query(p->sinks.ctx, &watch) == 0)
-        p->watch = watch;
+    if (p->link_up && !same_watch(watch, &p->watch) && p->sinks.query(p->sinks.ctx, watch) == 0)
+        p->watch = *watch;
 }
 
 /* ---- acts ---- */
@@ -254,6 +261,7 @@ static void take_scan(struct pipeline *p, const struct lane_event *scan)
         return;
     step(p, slot, scan);
     follow_vehicles(p, slot, &status);
+    count_leaving(p, slot);
 }
 
 void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, struct mono_time now,
@@ -328,6 +336,8 @@ void pipeline_tick(struct pipeline *p, struct mono_time now, struct wall_time wa
         struct lane_slot *slot = &p->lanes[i];
         if (slot->minute_ends.ns != 0 && !mono_before(now, slot->minute_ends))
             flush_suppressed(p, slot);
+        if (slot->hour_ends.ns != 0 && !mono_before(now, slot->hour_ends))
+            end_capture_hour(p, slot);
         if (!mono_before(now, lane_next_deadline(&slot->state)))
             step(p, slot, &tick);
     }
@@ -344,6 +354,8 @@ struct mono_time pipeline_next_deadline(const struct pipeline *p)
             next = lane;
         if (p->lanes[i].minute_ends.ns != 0 && mono_before(p->lanes[i].minute_ends, next))
             next = p->lanes[i].minute_ends;
+        if (p->lanes[i].hour_ends.ns != 0 && mono_before(p->lanes[i].hour_ends, next))
+            next = p->lanes[i].hour_ends;
     }
     return next;
 }

@@ -10,13 +10,15 @@
 #include <stdint.h>
 
 #include "gateway/lane/lane.h"
+#include "gateway/pipeline/captures.h"
 #include "gateway/pipeline/fact.h"
 #include "gateway/pipeline/match_link.h"
+#include "gateway/pipeline/sign.h"
 #include "gateway/pipeline/vehicles.h"
 #include "rules/rules.h"
 
 enum {
-    PIPELINE_LANES_MAX = 16,
+    PIPELINE_LANES_MAX = 32,
     PIPELINE_UNAUTHENTICATED_MAX = 10, /* passages of a lane recorded one by one in a second */
     PIPELINE_LIST_GRACE_DEFAULT_MS = 24 * 3600 * 1000
 };
@@ -26,6 +28,7 @@ struct pipeline_lane {
     char name[64];         /* for people */
     bool own_camera;       /* a serial or Modbus camera of this program: matchd.yaml needs none */
     int64_t list_grace_ms; /* how long the list may be used after HQ last vouched for it */
+    struct capture_options captures;
     struct vehicle_options vehicles; /* wired, clear_ms and near are filled in from `lane` */
 };
 
@@ -130,6 +133,11 @@ struct pipeline_sinks {
     void (*retire)(void *ctx, struct rule_set *rules);
     /* A number 0 .. RULES_DRAW_END - 1 for rules with `random`. */
     uint16_t (*draw)(void *ctx);
+    /* What the lane's sign says from now on; `plate` with DISPLAY_PLATE. NULL: there are no signs.
+     */
+    void (*show)(void *ctx, uint8_t lane, enum display_message message, plate_key plate);
+    /* The lane's cameras shall look again: somebody stands there unread. NULL: none can. */
+    void (*retrigger)(void *ctx, uint8_t lane);
     /* Local minute of the day (0-1439) and weekday (1 Monday - 7) at `wall`. */
     void (*local_time)(void *ctx, struct wall_time wall, uint16_t *out_minute,
                        uint8_t *out_weekday);

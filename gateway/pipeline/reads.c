@@ -147,9 +147,12 @@ static void judge_hits(struct pipeline *p, struct read_result *r)
 }
 
 /* What stands stays, whatever a later read says; only the opening is the later one's to give. */
-static void fold_decision(struct decision *into, const struct decision *later)
+static void fold_decision(struct vehicle *v, const struct decision *later)
 {
+    struct decision *into = &v->decision;
     struct decision folded = *later;
+    if (later->inspect > into->inspect)
+        memcpy(v->inspect_rule, later->rule, sizeof v->inspect_rule);
     decision_merge(&folded, into);
     folded.raise = later->raise && !into->hold;
     *into = folded;
@@ -174,7 +177,7 @@ static void take_hits(struct pipeline *p, struct read_result *r)
         p->last_id = hit.id;
         if (vehicle_in_conflict(v))
             hit.decision.marks |= MARK_PLATE_CONFLICT;
-        fold_decision(&v->decision, &hit.decision);
+        fold_decision(v, &hit.decision);
         r->hits[kept++] = hit;
     }
     r->hit_count = kept;
@@ -192,7 +195,7 @@ static void decide_without_hit(struct pipeline *p, struct lane_slot *slot, struc
         struct decision decision;
         r->input.cleared = r->cleared;
         evaluate(p, &r->input, &decision);
-        fold_decision(&v->decision, &decision);
+        fold_decision(v, &decision);
     }
     v->decision.raise = v->decision.raise && r->cleared;
 }
@@ -242,6 +245,19 @@ static void step_at_boom(struct pipeline *p, struct lane_slot *slot, const struc
     step(p, slot, &event);
 }
 
+static enum lane_inspect inspect_of(const struct vehicle *v)
+{
+    switch (v->decision.inspect) {
+    case DECISION_INSPECT_NOT:
+        return LANE_INSPECT_NOT;
+    case DECISION_INSPECT_DUE:
+        return LANE_INSPECT_DUE;
+    case DECISION_INSPECT_UNSAID:
+        break;
+    }
+    return LANE_INSPECT_UNSAID;
+}
+
 static void step_passage(struct pipeline *p, struct lane_slot *slot, const struct read_result *r)
 {
     struct lane_event event = {.kind = LANE_EVENT_PASSAGE};
@@ -249,6 +265,7 @@ static void step_passage(struct pipeline *p, struct lane_slot *slot, const struc
     out->passage = r->vehicle->id;
     out->decision = r->vehicle->decision;
     out->cleared = r->cleared;
+    out->inspect = inspect_of(r->vehicle);
     out->authenticity = r->read->authenticity;
     out->again = r->finding.again;
     out->unplaced = r->vehicle->unplaced;
@@ -352,6 +369,8 @@ static void record_passage(struct pipeline *p, struct lane_slot *slot, const str
     fact->u.passage.perhaps = v->perhaps;
     fact->u.passage.conflict = vehicle_in_conflict(v);
     fact->u.passage.hits = v->hit_count;
+    fact->u.passage.inspect = v->decision.inspect;
+    memcpy(fact->u.passage.inspect_rule, v->inspect_rule, sizeof v->inspect_rule);
     fact->u.passage.hits_dropped = v->hits_dropped;
     fact->u.passage.read = *r->read;
     fact->to_journal = whole || (r->finding.again && r->read->event_id != 0);
@@ -424,6 +443,7 @@ static void take_lane_read(struct pipeline *p, struct lane_slot *slot, struct re
     if (!r->vehicle)
         add_vehicle(p, slot, r);
     r->news = vehicle_take_read(r->vehicle, &slot->options.vehicles, r->read, p->now);
+    count_captured(p, slot, r->vehicle);
     decide(p, slot, r);
     step_passage(p, slot, r);
     doubt_others(p, slot, r);

@@ -18,6 +18,9 @@ struct lane_slot {
     struct pipeline_lane options;
     struct lane_state state;
     struct vehicles vehicles;
+    struct captures captures;
+    struct sign sign;
+    struct mono_time hour_ends; /* of captures; ns = 0: none runs */
     bool list_usable;
     bool list_told; /* the lane was told, even that there is none */
     /* Unauthenticated passages without a hit. */
@@ -62,7 +65,8 @@ struct pipeline {
     bool link_up;
     struct matchd_alarm matchd_alarms[MATCHD_ALARMS_MAX];
     struct open_act acts[ACTS_OPEN_MAX];
-    struct match_query watch; /* as matchd knows it */
+    struct match_query watch;      /* as matchd knows it */
+    struct match_query watch_next; /* being made; too large for each step to clear */
     struct pipeline_stats stats;
     struct mono_time now; /* of the event being handled */
     struct wall_time wall;
@@ -92,6 +96,15 @@ void step(struct pipeline *p, struct lane_slot *slot, const struct lane_event *e
 void step_all(struct pipeline *p, const struct lane_event *event);
 /* Gives the lanes what earlier steps deferred; each answer may defer another, up to a bound. */
 void step_deferred(struct pipeline *p);
+
+/* capture_ratio.c */
+
+/* Vehicles that left since the last scan. */
+void count_leaving(struct pipeline *p, struct lane_slot *slot);
+/* The vehicle was read: counted once. */
+void count_captured(struct pipeline *p, struct lane_slot *slot, struct vehicle *vehicle);
+/* At slot->hour_ends at the latest. */
+void end_capture_hour(struct pipeline *p, struct lane_slot *slot);
 
 /* policy.c */
 

@@ -132,6 +132,7 @@ void vehicles_follow(struct vehicles *vehicles, const struct vehicle_options *op
     look_again(vehicles, options, now);
     bool left = watch_loop(out, status->inputs & way_out(options), options->clear_ms, now);
     bool empty = watch_loop(all, status->inputs & LOOPS, options->clear_ms, now);
+    vehicles->left_count += left;
     if (left)
         vehicles->cleared = out->free_since;
     else if (empty && mono_before(out->last, all->since)) /* it turned away */

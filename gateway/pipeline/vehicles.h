@@ -120,8 +120,10 @@ struct vehicle {
     /* Different sure plates at one place: front and rear carry the same, a trailer its own. */
     uint8_t sure_count[2];
     plate_key sure[2][VEHICLE_SURE_MAX];
-    uint16_t draws[RULES_DRAWS]; /* of random rules: once a vehicle */
-    struct decision decision;    /* folded over all hits */
+    uint16_t draws[RULES_DRAWS];              /* of random rules: once a vehicle */
+    char inspect_rule[DECISION_RULE_MAX + 1]; /* which says decision.inspect, "" = none does */
+    struct decision decision;                 /* folded over all hits */
+    bool captured;                            /* counted as read */
     uint8_t hit_count;
     struct vehicle_hit hits[VEHICLE_HITS_MAX];
     uint32_t hits_dropped;
@@ -144,6 +146,7 @@ struct vehicles {
     struct loop_watch loops;     /* all of the lane's */
     struct loop_watch way_out;   /* the last one a vehicle passes */
     struct mono_time cleared;    /* one of them last cleared: somebody left */
+    uint64_t left_count;         /* times that the way out cleared */
     struct mono_time boom_moved; /* the boom was last seen not closed */
     struct mono_time unseen;     /* nobody has seen the loops since; ns = 0: they are seen */
 };

@@ -30,6 +30,7 @@ from sim.barrier_model import INPUTS, OUTPUTS, Barrier  # noqa: E402
 from sim.camera_model import RegisterCamera  # noqa: E402
 from sim.modbus_server import RtuServer, TcpServer, notify  # noqa: E402
 from sim.module_model import MODULES, Module  # noqa: E402
+from sim.template_server import TemplateServer  # noqa: E402
 
 TICK_S = 0.005
 
@@ -142,6 +143,10 @@ class Simulator:
         ready = {"units": self.options.unit}
         if self.options.stack == "pymodbus":
             await self.start_pymodbus(ready)
+        elif self.options.stack == "template":
+            self.server = TemplateServer(self.modules, self.options.pty)
+            self.server.open()
+            ready["pty"] = self.options.pty
         elif self.options.pty:
             self.server = RtuServer(self.modules, self.options.pty, self.options.baud,
                                     self.options.answer_ms, self.options.char_bits)
@@ -179,7 +184,8 @@ def parse_arguments():
     line.add_argument("--listen", help="host:port, port 0 = any (see the log's first line)")
     line.add_argument("--pty", help="path of a symbolic link to the RTU line")
     line.add_argument("--serial-line", help="path of an RTU line that is there (--stack pymodbus)")
-    parser.add_argument("--stack", choices=["own", "pymodbus"], default="own", help="whose Modbus it speaks")
+    parser.add_argument("--stack", choices=["own", "pymodbus", "template"], default="own",
+                        help="whose Modbus it speaks, or drivers/template's frames")
     parser.add_argument("--baud", type=int, default=38400)
     parser.add_argument("--char-bits", type=int, default=10)
     parser.add_argument("--answer-ms", type=float, default=1.0, help="RTU: thinking time")

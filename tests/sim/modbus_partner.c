@@ -223,6 +223,9 @@ static void *run_rtu(void *arg)
     while (poll(waits, 2, -1) > 0 && waits[1].revents == 0) {
         ssize_t got = read(p->master, buffer + size, sizeof(buffer) - size);
         int64_t now = now_ns();
+        if (got < 0 && errno == EAGAIN) {
+            continue; /* the master threw it away */
+        }
         if (got <= 0) {
             break;
         }
@@ -257,7 +260,8 @@ bool partner_start_rtu(struct partner *p, uint32_t baud_bps)
     if (openpty(&p->master, &p->slave, NULL, NULL, NULL) != 0) {
         return false;
     }
-    (void)fcntl(p->master, F_SETFD, FD_CLOEXEC); /* cannot fail on an open fd */
+    (void)fcntl(p->master, F_SETFD, FD_CLOEXEC); /* none of these can fail on an open fd */
+    (void)fcntl(p->master, F_SETFL, O_NONBLOCK);
     (void)fcntl(p->slave, F_SETFD, FD_CLOEXEC);
     if (ttyname_r(p->slave, p->path, sizeof(p->path)) != 0 || tcgetattr(p->slave, &raw) != 0) {
         return false;

@@ -42,7 +42,7 @@ class Module:
         self.tables = {1: {}, 2: {}, 3: {}, 4: {}}
         for function, table in model.get("tables", {}).items():
             self.tables[function].update(table)
-        self.timers, self.gone = {}, set()
+        self.timers, self.gone, self.strange = {}, set(), {}
 
     @property
     def powered(self):
@@ -55,6 +55,9 @@ class Module:
             return
         if (function, address) in self.gone:
             self.gone.remove((function, address))
+            return
+        if function == 3 and self.kind == "register" and 0 <= address - self.output_first < self.output_count:
+            self.strange = {} if value == 0 else {(function, address): value}
             return
         found = [f for f in (function,) if f] or [f for f, table in self.tables.items() if address in table]
         self.tables[found[0]][address] = value
@@ -91,6 +94,8 @@ class Module:
         place = 16 * (address - self.input_first)
         if function == self.input_function and 0 <= place < self.input_count:
             return self.word(self.input_level, place, self.input_count)
+        if (function, address) in self.strange:
+            return self.strange[function, address]
         channel = address - self.output_first
         if function == 3 and self.kind == "bit" and 0 <= 16 * channel < self.output_count:
             return self.word(self.output_level, 16 * channel, self.output_count)

@@ -4,9 +4,9 @@ import signal
 import pytest
 
 from harness import journal
-from harness.process import SLOWNESS, ProgramError
+from harness.process import SLOWNESS, ProgramError, run_program
 from harness.signing import World
-from harness.stack import ROOT, Checkpoint, LineClient, short_folder, wait_until
+from harness.stack import ROOT, Checkpoint, LineClient, program, short_folder, wait_until
 
 
 @pytest.fixture
@@ -154,6 +154,20 @@ def test_bad_configuration_names_file_line_and_key(box):
         box.start_checkpointd()
     text = str(error.value)
     assert "checkpointd.yaml:" in text and "transit_max_ms" in text and "78" in text
+
+
+@pytest.mark.parametrize("change,words", [
+    ({"mode": "check_point"}, None),
+    ({"auto_close": "timer", "read_missing": "5s"}, None),
+    ({"mode": "check-point"}, "mode = 'check-point'"),
+    ({"read_missing": "1ms"}, "read_missing_ms = '1'"),
+    ({"raise_maintained": True}, "raise_maintained = 'true': not allowed here, expected auto_close 'loop' or 'timer'"),
+    ({"raise_maintained": True, "auto_close": "timer"}, "raise_maintained = 'true': not allowed here, expected no output 'lower'")])
+def test_mode_and_equipment_of_a_lane(box, change, words):
+    box.add_tcp_lane(1, **change)
+    result = run_program([program("checkpointd"), "--config", box.write_checkpointd(), "--check"], text=True)
+    assert (result.returncode == 0) == (words is None), result
+    assert words is None or words in result.stderr, result
 
 
 def test_a_camera_looks_at_one_lane(box):

@@ -241,6 +241,9 @@ static void describe(const struct ctl *ctl, const json_t *event, char *out, size
         snprintf(out, size, "%s %lld  %s ×%lld", ctl_say(ctl, "camera", "摄像机"),
                  number_of(event, "camera"), or_dash(text_of(event, "cause")),
                  number_of(event, "count"));
+    } else if (strcmp(name, "capture") == 0) {
+        snprintf(out, size, ctl_say(ctl, "%lld of %lld vehicles read", "%lld/%lld 辆已抓拍"),
+                 number_of(event, "captured"), number_of(event, "vehicles"));
     } else if (strcmp(name, "list") == 0) {
         const json_t *list = json_object_get(event, "list");
         snprintf(out, size, "%s %lld  %s", ctl_say(ctl, "revision", "版本"),
@@ -262,7 +265,8 @@ static void show_event(const struct ctl *ctl, const json_t *event)
     const char *name = text_of(event, "event");
     if (ctl->json) {
         ctl_print_json(event);
-    } else if (name && strcmp(name, "status") != 0) {
+    } else if (name && strcmp(name, "status") != 0 &&
+               !json_is_false(json_object_get(event, "over"))) {
         describe(ctl, event, text, sizeof(text));
         printf("%s  %2lld  %-5s  ", ctl_time(text_of(event, "time"), time),
                number_of(event, "lane"), name);

@@ -136,6 +136,31 @@ static void print_causes(const json_t *buses)
     }
 }
 
+static const struct {
+    const char *key;
+    const char *name;
+    const char *help;
+} lane_rows[] = {
+    {"vehicles_total", "lane_vehicles_total", "Vehicles that left a lane, by its loops."},
+    {"captured_total", "lane_captured_total", "Vehicles of a lane that were read."},
+};
+
+static void print_captures(json_t *captures)
+{
+    for (size_t r = 0; r < sizeof(lane_rows) / sizeof(lane_rows[0]); r++) {
+        const char *number;
+        json_t *lane;
+        print_head(lane_rows[r].name, "counter", lane_rows[r].help);
+        json_object_foreach(captures, number, lane)
+        {
+            const json_t *now = json_object_get(lane, "now");
+            const json_t *event = now ? now : json_object_get(lane, "last");
+            printf("checkpoint_%s{lane=\"%s\"} %lld\n", lane_rows[r].name, number,
+                   number_of(event, lane_rows[r].key));
+        }
+    }
+}
+
 /* ---- cameras on wires, displays ---- */
 
 struct wired_row {
@@ -309,6 +334,7 @@ static void print_metrics(const json_t *metrics)
     print_buses(json_object_get(metrics, "buses"));
     print_devices(json_object_get(metrics, "buses"));
     print_causes(json_object_get(metrics, "buses"));
+    print_captures(json_object_get(metrics, "captures"));
     print_wired(json_object_get(metrics, "cameras"), camera_rows,
                 sizeof(camera_rows) / sizeof(camera_rows[0]), "camera");
     print_wired(json_object_get(metrics, "displays"), display_rows,

@@ -296,6 +296,30 @@ static void describe_uplink(const struct ctl *ctl, const json_t *uplink, struct 
              detail && detail[0] ? "; " : "", detail ? detail : "");
 }
 
+/* Vehicles read of those that left, of this hour or, before anybody came, of the last. */
+static void describe_captures(const struct ctl *ctl, const json_t *lanes, struct part *part)
+{
+    size_t size = 0;
+    bool low = false;
+    part->name = ctl_say(ctl, "reads", "抓拍");
+    part->text[0] = '\0';
+    for (size_t i = 0; i < json_array_size(lanes) && size < sizeof(part->text); i++) {
+        const json_t *lane = json_array_get(lanes, i);
+        const json_t *capture = json_object_get(lane, "capture");
+        const json_t *now = json_object_get(capture, "now");
+        const json_t *hour = now ? now : json_object_get(capture, "last");
+        if (hour) {
+            low |= json_is_true(json_object_get(hour, "low"));
+            size += (size_t)snprintf(
+                part->text + size, sizeof(part->text) - size,
+                ctl_say(ctl, "%slane %lld: %lld of %lld vehicles", "%s车道 %lld：%lld/%lld 辆"),
+                size > 0 ? "; " : "", number_of(lane, "lane"), number_of(hour, "captured"),
+                number_of(hour, "vehicles"));
+        }
+    }
+    part->state = good(ctl, !low);
+}
+
 static int add_part(struct text_table *table, const struct part *part)
 {
     const char *cells[] = {part->name, part->state, part->text};
@@ -355,6 +379,10 @@ static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_t
     for (size_t i = 0; result == 0 && i < json_array_size(sources); i++) {
         describe_source(ctl, json_array_get(sources, i), state, &part);
         result = add_part(table, &part);
+    }
+    if (result == 0) {
+        describe_captures(ctl, json_object_get(status, "lanes"), &part);
+        result = part.text[0] ? add_part(table, &part) : 0;
     }
     if (result == 0) {
         describe_list(ctl, status, &part);

@@ -176,6 +176,10 @@ static json_t *lane_json(const struct checkpointd *c, const struct config_lane *
     json_object_set_new(result, "lane", json_integer(lane->lane.lane.lane));
     json_object_set_new(result, "name", json_string(lane->lane.name));
     json_object_set_new(result, "mode", json_string(lane_mode_name(lane->lane.lane.mode)));
+    json_t *capture = json_object_get(c->board.captures, key);
+    if (capture) {
+        json_object_set(result, "capture", capture);
+    }
     return result;
 }
 
@@ -239,10 +243,10 @@ static void run_metrics(void *ctx, struct control *control, const struct control
 {
     struct checkpointd *c = ctx;
     control_answer(control, call->ticket,
-                   json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "counters", counters_of(c), "buses",
-                             buses_json(c), "journal", journal_of(c), "matchd", matchd_of(c),
-                             "sockets", sockets_of(c), "cameras", cameras_json(c), "displays",
-                             displays_json(c)));
+                   json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:O}", "counters", counters_of(c),
+                             "buses", buses_json(c), "journal", journal_of(c), "matchd",
+                             matchd_of(c), "sockets", sockets_of(c), "cameras", cameras_json(c),
+                             "displays", displays_json(c), "captures", c->board.captures));
 }
 
 static void run_audit_head(void *ctx, struct control *control, const struct control_call *call)

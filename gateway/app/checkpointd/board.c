@@ -24,6 +24,7 @@ struct published {
 void board_init(struct board *board)
 {
     board->lanes = json_object();
+    board->captures = json_object();
     board->alarms = json_object();
     board->hits = json_array();
     board->list = NULL;
@@ -38,6 +39,7 @@ void board_init(struct board *board)
 void board_free(struct board *board)
 {
     json_decref(board->lanes);
+    json_decref(board->captures);
     json_decref(board->alarms);
     json_decref(board->hits);
     json_decref(board->list);
@@ -107,6 +109,23 @@ static void mark_conflict(struct board *board, const json_t *conflict)
     }
 }
 
+/* What consoles and metrics show of an hour. */
+static void keep_capture(struct board *board, const struct published *p)
+{
+    char key[8];
+    snprintf(key, sizeof(key), "%u", p->lane);
+    json_t *lane = json_object_get(board->captures, key);
+    if (!lane) {
+        lane = json_pack("{s:i}", "lane", (int)p->lane);
+        json_object_set_new(board->captures, key, lane);
+    }
+    bool over = json_is_true(json_object_get(p->event, "over"));
+    json_object_set(lane, over ? "last" : "now", p->event);
+    if (over) {
+        json_object_del(lane, "now");
+    }
+}
+
 static void take(struct board *board, const struct published *p)
 {
     char key[32];
@@ -140,6 +159,9 @@ static void take(struct board *board, const struct published *p)
         break;
     case FACT_CLOCK:
         replace(&board->clock, json_object_get(p->event, "clock"));
+        break;
+    case FACT_CAPTURE:
+        keep_capture(board, p);
         break;
     case FACT_CONFLICT:
         mark_conflict(board, p->event);

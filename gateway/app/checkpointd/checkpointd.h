@@ -100,9 +100,10 @@ struct lane_reasons {
 enum { BOARD_HITS_MAX = 256 };
 
 struct board {
-    json_t *lanes;  /* {"1": status event} */
-    json_t *alarms; /* {"501:1": alarm event}, active ones */
-    json_t *hits;   /* array, newest last */
+    json_t *lanes;    /* {"1": status event} */
+    json_t *captures; /* {"1": {"lane": 1, "now": capture event, "last": the hour before}} */
+    json_t *alarms;   /* {"501:1": alarm event}, active ones */
+    json_t *hits;     /* array, newest last */
     json_t *list;
     json_t *policy; /* by what matchd judges */
     json_t *clock;

@@ -16,10 +16,10 @@
 #include "gateway/pipeline/pipeline.h"
 
 enum {
-    CONFIG_BUSES_MAX = 8,
+    CONFIG_BUSES_MAX = 32,
     CONFIG_DEVICES_MAX = IO_DEVICES_MAX,
-    CONFIG_CAMERAS_MAX = 8,
-    CONFIG_DISPLAYS_MAX = 8,
+    CONFIG_CAMERAS_MAX = 32,
+    CONFIG_DISPLAYS_MAX = 32,
     CONFIG_PROFILE_NAME_SIZE = 32,
     CONFIG_PROFILE_PATH_SIZE = 320
 };
@@ -27,7 +27,7 @@ enum { CONFIG_PROFILES_MAX = 16 }; /* different ones that the devices name */
 
 struct config_device {
     char name[32];
-    char profile[PROFILE_NAME_SIZE];
+    char profile[CONFIG_PROFILE_NAME_SIZE];
     size_t profile_index; /* in checkpointd_config */
     uint8_t unit;
     uint32_t timeout_ms;
@@ -40,7 +40,11 @@ struct config_device {
 };
 
 struct config_lane {
-    struct pipeline_lane lane; /* wired masks are filled in from the devices */
+    struct pipeline_lane
+        lane;            /* wired masks and what profiles know are filled in from the devices */
+    bool feedback_given; /* by the lane itself or by a profile */
+    bool auto_close_given;
+    bool raise_given;
     char bus[16];
     struct config_device devices[CONFIG_DEVICES_MAX];
     size_t device_count;
@@ -128,6 +132,7 @@ extern const struct config_section checkpointd_section;
 int checkpointd_bus_index(const struct checkpointd_config *config, const char *name);
 
 /* Subfolders of a folder of profiles. */
+#define CONFIG_PROFILE_MODULE "module"
 #define CONFIG_PROFILE_SERIAL "serial"
 #define CONFIG_PROFILE_DISPLAY "display"
 /* Path of the profile of that kind: the product's, or the site's. ERR_INVALID (no name),

@@ -59,7 +59,8 @@ static const struct config_option device_rows[] = {
                   .help = "Name in alarms: barrier, lights."),
     CONFIG_OPTION(struct config_device, profile, "profile", CONFIG_STRING, .required = true,
                   .min = 1,
-                  .help = "Module type: a file of shipped_profiles or profiles, without .yaml."),
+                  .help = "Module type: a file of module/ in shipped_profiles or profiles, without "
+                          ".yaml."),
     CONFIG_OPTION(struct config_device, unit, "unit", CONFIG_INT, .fallback = "1", .min = 1,
                   .max = 255, .help = "Modbus unit (slave) address."),
     CONFIG_OPTION(struct config_device, timeout_ms, "timeout", CONFIG_DURATION, .fallback = "0ms",
@@ -110,8 +111,11 @@ static int find_profile(struct checkpointd_config *config, struct config_device 
         return err_set(err, ERR_INVALID, "one profile more than the %d there may be",
                        CONFIG_PROFILES_MAX);
     }
-    int result = profile_find(config->shipped_profiles, config->profiles, device->profile,
-                              &config->module_profiles[i], err);
+    char path[CONFIG_PROFILE_PATH_SIZE];
+    int result = config_profile_path(config, CONFIG_PROFILE_MODULE, device->profile, path, err);
+    if (result == 0) {
+        result = profile_load(path, &config->module_profiles[i], err);
+    }
     config->module_profile_count += result == 0;
     return result;
 }

@@ -9,18 +9,15 @@ static const struct config_name mode_names[] = {{"normally_closed", LANE_NORMALL
                                                 {NULL, 0}};
 static const struct config_name policy_names[] = {
     {"hold", LANE_FAIL_HOLD}, {"alarm", LANE_FAIL_ALARM}, {NULL, 0}};
-static const struct config_name auto_close_names[] = {
-    {"none", AUTO_CLOSE_NONE}, {"loop", AUTO_CLOSE_LOOP}, {"timer", AUTO_CLOSE_TIMER}, {NULL, 0}};
-static const struct config_name feedback_names[] = {{"both", FEEDBACK_BOTH},
-                                                    {"open", FEEDBACK_OPEN},
-                                                    {"closed", FEEDBACK_CLOSED},
-                                                    {"none", FEEDBACK_NONE},
-                                                    {NULL, 0}};
 
 #define LANE_ROW(member, key_, kind_, ...)                                                         \
     CONFIG_OPTION(struct config_lane, lane.lane.member, key_, kind_, __VA_ARGS__)
 #define LANE_TIME(member, key_, default_, text)                                                    \
     LANE_ROW(member, key_, CONFIG_DURATION, .fallback = (default_), .help = (text))
+
+#define CAPTURE_ROW(member, key_, default_, min_, max_, text)                                      \
+    CONFIG_OPTION(struct config_lane, lane.captures.member, key_, CONFIG_INT,                      \
+                  .fallback = (default_), .min = (min_), .max = (max_), .help = (text))
 
 static const struct config_name role_names[] = {{"front", ROLE_FRONT},
                                                 {"rear", ROLE_REAR},
@@ -76,13 +73,16 @@ static const struct config_option lane_rows[] = {
     LANE_TIME(blind_ms, "blind", "1s", "Matching silent for so long: blind."),
     LANE_TIME(commit_wait_ms, "commit_wait", "3s", "A releasing act waits for the journal."),
     LANE_TIME(withdraw_retry_ms, "withdraw_retry", "5s", "Next try of a withdrawal's record."),
-    LANE_ROW(auto_close, "auto_close", CONFIG_ENUM, .names = auto_close_names, .fallback = "none",
+    LANE_ROW(auto_close, "auto_close", CONFIG_ENUM, .names = profile_auto_close_names,
+             .fallback = "none", CONFIG_SEEN(struct config_lane, auto_close_given),
              .help = "The barrier's own controller closes: loop, behind a vehicle; timer, a while "
                      "after it opened."),
     LANE_TIME(auto_close_ms, "auto_close_within", "10s", "It begins to within this."),
-    LANE_ROW(feedback, "feedback", CONFIG_ENUM, .names = feedback_names, .fallback = "both",
+    LANE_ROW(feedback, "feedback", CONFIG_ENUM, .names = profile_feedback_names, .fallback = "both",
+             CONFIG_SEEN(struct config_lane, feedback_given),
              .help = "Limit switches the barrier has. none: raise only, normally_open only."),
     LANE_ROW(raise_maintained, "raise_maintained", CONFIG_BOOL, .fallback = "false",
+             CONFIG_SEEN(struct config_lane, raise_given),
              .help = "Up as long as raise is energised; closes by itself after that."),
     LANE_ROW(lower_automatically, "lower_automatically", CONFIG_BOOL, .fallback = "false",
              .help = "Safety rule 7: only with both devices below and a guided test."),
@@ -96,12 +96,83 @@ static const struct config_option lane_rows[] = {
     CONFIG_OPTION(struct config_lane, lane.vehicles.fuse_ms, "front_to_rear", CONFIG_DURATION,
                   .fallback = "10s", .min = 0, .max = 600 * 1000,
                   .help = "From the front camera's read of a vehicle to the rear camera's."),
+    CAPTURE_ROW(day_percent, "capture_day", "95", 0, 100,
+                "Fewer of 100 vehicles read by day: alarm. 0: never."),
+    CAPTURE_ROW(night_percent, "capture_night", "80", 0, 100, "The same by night."),
+    CAPTURE_ROW(day_from_h, "day_from", "6", 0, 23, "Local hour at which day begins …"),
+    CAPTURE_ROW(day_until_h, "day_until", "19", 0, 23, "… and night."),
+    CAPTURE_ROW(count_min, "capture_count", "20", 1, 10000,
+                "Vehicles of an hour before its reads are judged."),
     CONFIG_ARRAY(struct config_lane, lane.vehicles.cameras, lane.vehicles.camera_count, "cameras",
                  .section = &lane_camera_section, .max = VEHICLE_CAMERAS_MAX,
                  .help = "Which camera sees what, where a lane has several."),
     CONFIG_ARRAY(struct config_lane, devices, device_count, "devices",
                  .section = &config_device_section, .min = 1, .max = CONFIG_DEVICES_MAX,
                  .required = true, .help = "The lane's modules.")};
+
+static const char *name_of(const struct config_name *names, int64_t value)
+{
+    while (names->name && names->value != value) {
+        names++;
+    }
+    return names->name ? names->name : "?";
+}
+
+static const struct config_name raise_names[] = {{"false", false}, {"true", true}, {NULL, 0}};
+
+/* One thing lane and profile may both say. Refused when they differ: somebody is wrong about the
+ * barrier. `value` becomes the profile's where the lane is silent. */
+static int join(const struct config_at *at, size_t lane, const char *key,
+                const struct config_name *names, const struct module_profile *profile,
+                int64_t of_profile, bool *given, int64_t *value, struct err_text *err)
+{
+    char path[48];
+    (void)snprintf(path, sizeof(path), "lanes[%zu].%s", lane, key); /* fits */
+    if (*given && *value != of_profile) {
+        return config_refuse(at, path, err, "'%s' here, but profile '%s' says '%s', expected one",
+                             name_of(names, *value), profile->name, name_of(names, of_profile));
+    }
+    *given = true; /* a second profile must say the same */
+    *value = of_profile;
+    return 0;
+}
+
+/* What a profile knows of the barrier it drives. */
+static int take_barrier(struct config_lane *lane, size_t index,
+                        const struct module_profile *profile, const struct config_at *at,
+                        struct err_text *err)
+{
+    const struct profile_barrier *barrier = &profile->barrier;
+    struct lane_config *config = &lane->lane.lane;
+    int64_t feedback = config->feedback;
+    int64_t auto_close = config->auto_close;
+    int64_t raise = config->raise_maintained;
+    int result = 0;
+    if (barrier->feedback_given) {
+        result = join(at, index, "feedback", profile_feedback_names, profile, barrier->feedback,
+                      &lane->feedback_given, &feedback, err);
+    }
+    if (result == 0 && barrier->auto_close_given) {
+        result = join(at, index, "auto_close", profile_auto_close_names, profile,
+                      barrier->auto_close, &lane->auto_close_given, &auto_close, err);
+    }
+    if (result == 0 && barrier->raise_given) {
+        result = join(at, index, "raise_maintained", raise_names, profile,
+                      barrier->raise_maintained, &lane->raise_given, &raise, err);
+    }
+    config->feedback = (enum lane_feedback)feedback;
+    config->auto_close = (enum lane_auto_close)auto_close;
+    config->raise_maintained = raise != 0;
+    if (result == 0 && barrier->other_masters && config->lower_automatically) {
+        char path[48];
+        (void)snprintf(path, sizeof(path), "lanes[%zu].lower_automatically", index); /* fits */
+        result = config_refuse(at, path, err,
+                               "profile '%s' has other masters: two cannot close one boom, "
+                               "expected false",
+                               profile->name);
+    }
+    return result;
+}
 
 int config_check_lanes(struct checkpointd_config *config, const struct config_at *at,
                        struct err_text *err)
@@ -113,6 +184,11 @@ int config_check_lanes(struct checkpointd_config *config, const struct config_at
         for (size_t d = 0; d < lane->device_count; d++) {
             lane->lane.lane.wired |= input_channels_wired(&lane->devices[d].inputs);
             lane->lane.lane.outputs_wired |= output_channels_wired(&lane->devices[d].outputs);
+            int result = take_barrier(
+                lane, i, &config->module_profiles[lane->devices[d].profile_index], at, err);
+            if (result != 0) {
+                return result;
+            }
         }
         if (lane_config_check(&lane->lane.lane, &why) != 0) {
             (void)snprintf(key, sizeof(key), "lanes[%zu]", i); /* fits */

@@ -19,15 +19,17 @@ static uint16_t flash_value(const struct module_profile *profile, const char *na
     return 0;
 }
 
-static int create_device(const struct checkpointd_config *config, const struct config_device *from,
-                         struct io_device *out, struct err_text *err)
+static int create_device(const struct checkpointd_config *config, const struct config_lane *lane,
+                         const struct config_device *from, struct io_device *out,
+                         struct err_text *err)
 {
     struct modbus_io_options options = {.profile = &config->module_profiles[from->profile_index],
                                         .unit = from->unit,
                                         .timeout_ms = from->timeout_ms,
                                         .answer_ms = from->answer_ms,
                                         .inputs = from->inputs,
-                                        .outputs = from->outputs};
+                                        .outputs = from->outputs,
+                                        .raise_maintained = lane->lane.lane.raise_maintained};
     memcpy(options.name, from->name, sizeof(options.name));
     for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
         options.flash[i] = flash_value(options.profile, from->flash[i]);
@@ -47,11 +49,11 @@ static int create_lane(const struct checkpointd_config *config, size_t index,
                              .device_count = lane->device_count,
                              .guard = &devices->guard_hooks[index],
                              .off_at_stop = OUTPUT_BIT(OUTPUT_SIREN) | OUTPUT_BIT(OUTPUT_STROBE)};
-    if (lane->lane.lane.mode == LANE_NORMALLY_CLOSED) {
+    if (lane->lane.lane.mode != LANE_NORMALLY_OPEN) {
         out->off_at_stop |= OUTPUT_BIT(OUTPUT_GREEN);
     }
     for (size_t d = 0; d < lane->device_count; d++) {
-        int rc = create_device(config, &lane->devices[d], &devices->io[index][d], err);
+        int rc = create_device(config, lane, &lane->devices[d], &devices->io[index][d], err);
         if (rc != 0) {
             return err_prefix(err, rc, "lanes[%zu].devices[%zu]", index, d);
         }

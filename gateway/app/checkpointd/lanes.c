@@ -62,6 +62,24 @@ static uint16_t sink_draw(void *ctx)
     return (uint16_t)((c->draw_state * 0x2545F4914F6CDD1Du >> 33) % RULES_DRAW_END);
 }
 
+static void sink_show(void *ctx, uint8_t lane, enum display_message message, plate_key plate)
+{
+    struct display_show show = {.message = message};
+    bool written = plate == 0 || plate_decode(plate, show.plate) == 0;
+    if (!written) {
+        show.message = DISPLAY_WELCOME;
+    }
+    int result = displays_show(ctx, lane, &show);
+    (void)result; /* most lanes have no sign; a lost one is its driver's alarm */
+}
+
+static void sink_retrigger(void *ctx, uint8_t lane)
+{
+    size_t asked = cameras_trigger_lane(ctx, lane);
+    (void)
+        asked; /* none can be asked: then the lane asks an officer, as it does without an answer */
+}
+
 static void sink_local_time(void *ctx, struct wall_time wall, uint16_t *out_minute,
                             uint8_t *out_weekday)
 {
@@ -235,6 +253,8 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
                                          .release = sink_release,
                                          .retire = sink_retire,
                                          .draw = sink_draw,
+                                         .show = sink_show,
+                                         .retrigger = sink_retrigger,
                                          .local_time = sink_local_time};
     options.ids_after = ids_after;
     int result = restore_list_high(c->journal_dir, &options.list_high, &options.policy_high, err);

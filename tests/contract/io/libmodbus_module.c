@@ -192,29 +192,54 @@ static bool read_entry(struct module *m, unsigned table, unsigned address, unsig
     return true;
 }
 
-static bool obey(struct module *m, const char *line)
+enum { NUMBERS_MAX = 4 };
+
+/* The numbers behind a command's name; how many. */
+static size_t read_numbers(const char *text, unsigned out[NUMBERS_MAX])
 {
-    unsigned table = 0;
-    unsigned address = 0;
-    unsigned value = 0;
-    if (sscanf(line, "set %u %u %u", &table, &address, &value) == 3) {
-        return read_entry(m, table, address, &value, true) && puts("ok") >= 0;
+    size_t count = 0;
+    char *end;
+    while (count < NUMBERS_MAX) {
+        out[count] = (unsigned)strtoul(text, &end, 10);
+        if (end == text) {
+            break;
+        }
+        text = end;
+        count++;
     }
-    if (sscanf(line, "get %u %u", &table, &address) == 2) {
-        return read_entry(m, table, address, &value, false) && printf("%u\n", value) > 0;
+    return count;
+}
+
+static bool is_command(const char *line, const char *name, size_t found, size_t expected)
+{
+    return strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ' ' && found == expected;
+}
+
+static bool obey(struct module *m, char *line)
+{
+    unsigned n[NUMBERS_MAX];
+    line[strcspn(line, "\n")] = '\0';
+    const char *behind = strchr(line, ' ');
+    size_t found = behind ? read_numbers(behind, n) : 0;
+    if (is_command(line, "get", found, 2)) {
+        return read_entry(m, n[0], n[1], &n[2], false) && printf("%u\n", n[2]) > 0;
     }
-    if (sscanf(line, "timer %u %u %u", &m->timer.first, &m->timer.count, &m->timer.unit_ms) == 3 ||
-        sscanf(line, "clears %u %u %u %u", &m->clears.first, &m->clears.count, &m->clears.table,
-               &m->clears.target) == 4) {
-        return puts("ok") >= 0;
-    }
-    if (sscanf(line, "fault %15s", m->fault) == 1) {
+    bool done = true;
+    if (is_command(line, "set", found, 3)) {
+        done = read_entry(m, n[0], n[1], &n[2], true);
+    } else if (is_command(line, "timer", found, 3)) {
+        m->timer = (struct timed){n[0], n[1], n[2]};
+    } else if (is_command(line, "clears", found, 4)) {
+        m->clears = (struct clearing){n[0], n[1], n[2], n[3]};
+    } else if (is_command(line, "fault", found, 0)) {
+        (void)snprintf(m->fault, sizeof(m->fault), "%s", behind + 1); /* a longer one is none */
         if (strcmp(m->fault, "none") == 0) {
             m->fault[0] = '\0';
         }
-        return puts("ok") >= 0;
+    } else {
+        done = false;
     }
-    return false;
+    return done && puts("ok") >= 0;
 }
 
 /* --- start --- */

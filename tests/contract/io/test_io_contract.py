@@ -11,15 +11,19 @@ import yaml
 
 from harness.process import SANITIZER_OPTIONS, SLOWNESS, wait_for
 from harness.sim import BarrierSim
-from harness.stack import PROFILES as SHIPPED
+from harness.stack import PROFILES as FOLDERS
 from harness.stack import program, short_folder
 from sim.barrier_model import OUTPUTS
 
+SHIPPED = FOLDERS / "module"
 PROBE = program("x").parents[1] / "tests" / "io_probe"
 OURS = pathlib.Path(__file__).parent / "profiles"  # a technician's, so to speak
 PROFILES = {path.stem: path for folder in (SHIPPED, OURS) for path in sorted(folder.glob("*.yaml"))}
 # The simulator's own Modbus and somebody else's.
 STACKS = os.environ.get("CHECKPOINT_IO_STACKS", "own pymodbus").split()
+DEVICES = [(profile, line, stack) for profile in PROFILES for line in ("tcp", "rtu") for stack in STACKS]
+if "own" in STACKS:
+    DEVICES.append(("generic", "rtu", "template"))
 
 
 def wiring(profile):
@@ -46,9 +50,11 @@ class Device:
                               pty=transport == "rtu")
         self.sim.start()
         where = self.sim.pty if transport == "rtu" else str(self.sim.port)
+        command = [PROBE, PROFILES[profile], transport, where]
+        if stack == "template":  # a driver of its own, which knows no profiles
+            command = [PROBE.with_name("io_probe_template"), where]
         self.probe = subprocess.Popen(
-            [PROBE, PROFILES[profile], transport, where],
-            env={**SANITIZER_OPTIONS, **os.environ}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            command, env={**SANITIZER_OPTIONS, **os.environ}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         wired = json.loads(self.probe.stdout.readline())
         self.inputs, self.outputs = wired["wired"], wired["outputs_wired"]
 
@@ -93,8 +99,7 @@ class Device:
         assert status == 0  # 0 also says that no sanitizer reported
 
 
-@pytest.fixture(scope="module", params=[(p, t, s) for p in PROFILES for t in ("tcp", "rtu") for s in STACKS],
-                ids=lambda value: "-".join(value))
+@pytest.fixture(scope="module", params=DEVICES, ids="-".join)
 def running(request):
     with short_folder() as folder:
         device = Device(folder, *request.param)
@@ -160,10 +165,10 @@ def test_every_fault_is_told_apart_and_over_at_once(device, kind, result):
     assert device.good("scan")["outputs"] == ["red"]
 
 
-def refused(device, result):
-    """What `open` says, once it says `result` (a slow machine may cost an answer first)."""
-    return wait_for(f"open is refused: {result}", lambda: (
-        lambda a: a["detail"] if a["result"] == result else None)(device.do("open")))
+def refused(device, result, command="open"):
+    """What the command says, once it says `result` (a slow machine may cost an answer first)."""
+    return wait_for(f"{command} is refused: {result}", lambda: (
+        lambda a: a["detail"] if a["result"] == result else None)(device.do(command)))
 
 
 # profile: register that is not as it must be, what it is made, what open says; None: we mend it
@@ -212,6 +217,19 @@ def test_fail_safe_values_are_at_rest_before_anything_is_energised(device):
         device.good("open")
         assert [device.register(function, first + at) for at in range(8)] == [int(name in low) for name in OUTPUTS]
     assert not device.energised()
+
+
+def test_an_output_register_with_a_strange_value_is_flagged(device):
+    if device.profile != "site_module":
+        pytest.skip("its outputs are bits")
+    device.good("open")
+    device.sim.do("register", function=3, address=203, value=0x1234)  # red; 0 ends it
+    try:
+        assert refused(device, "corrupt", "scan") == (
+            "read outputs: register 203 is 0x1234, expected 0x0AA0 or 0x0550")
+    finally:
+        device.sim.do("register", function=3, address=203, value=0)
+    device.good("scan")
 
 
 def test_watchdog_is_fed_by_scans_and_lets_go_without_them(device):

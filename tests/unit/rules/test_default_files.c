@@ -31,7 +31,7 @@ static void the_default_files_load_with_their_examples(void **state)
 {
     (void)state;
     loads("rules/default/default.yaml", "默认规则 / default rules", 8, 19);
-    loads("rules/default/inspection.yaml", "抽检 / random inspection", 9, 12);
+    loads("rules/default/inspection.yaml", "抽检 / random inspection", 9, 13);
 }
 
 static void the_example_of_the_manual_loads_with_its_examples(void **state)

@@ -329,6 +329,7 @@ static struct rule_set *greedy_set(enum alert_level level)
     then->siren = true;
     then->strobe = true;
     then->lights = DECISION_LIGHTS_RED;
+    then->inspect = DECISION_INSPECT_NOT;
     return set;
 }
 
@@ -343,6 +344,8 @@ static void check_bounds(const struct scene *s, const struct decision *d)
     assert_true(strong || !d->hold);
     assert_true(strong || !hit || d->lights != DECISION_LIGHTS_RED);
     assert_true((strong && !risk) || !outside);
+    assert_int_equal(d->inspect,
+                     hit || !d->rule[0] ? DECISION_INSPECT_UNSAID : DECISION_INSPECT_NOT);
     assert_true(certain || d->level <= ALERT_QUIET);
     assert_true(!exact || d->level >= ALERT_QUIET);
     assert_true(!hit || d->level == ALERT_NONE || d->forward != FORWARD_NONE);

@@ -101,6 +101,17 @@ static void only_a_cleared_authenticated_plate_is_let_through(void **state)
                  "expected 'authenticity: [tag, wired, session]' under when");
 }
 
+static void a_hit_takes_no_inspection_off_a_vehicle(void **state)
+{
+    (void)state;
+    rule_refused("match: look_alike", "alert: quiet, inspect: false",
+                 "r.yaml:5: rules[0].then.inspect = 'false': a hit takes no inspection off a "
+                 "vehicle, expected 'hit: false' under when");
+    rule_refused("hit: false", "alert: none, inspect: often",
+                 "r.yaml:5: rules[0].then.inspect = 'often': not a word on inspection, expected "
+                 "one of unsaid, false, true");
+}
+
 static void a_hit_is_never_swallowed(void **state)
 {
     (void)state;
@@ -163,7 +174,7 @@ static void words_that_are_no_values(void **state)
                  "r.yaml:4: rules[0].when.catagory: unknown key, did you mean 'category'?");
     rule_refused("", "alert: quiet, lower: true",
                  "r.yaml:5: rules[0].then.lower: unknown key, expected one of alert, hold, raise, "
-                 "siren, strobe, backup, lights, escalate_after, forward");
+                 "siren, strobe, backup, lights, inspect, escalate_after, forward");
     refused("title: t\nrules:\n- name: Über\n",
             "r.yaml:3: rules[0].name = 'Über': not a rule name, "
             "expected 1 to 47 of a-z, 0-9 and '-'");
@@ -289,6 +300,7 @@ int main(void)
         cmocka_unit_test(nothing_but_a_certain_match_holds_or_sounds),
         cmocka_unit_test(officer_risk_is_silent_outside_and_calls_backup),
         cmocka_unit_test(only_a_cleared_authenticated_plate_is_let_through),
+        cmocka_unit_test(a_hit_takes_no_inspection_off_a_vehicle),
         cmocka_unit_test(a_hit_is_never_swallowed),
         cmocka_unit_test(conditions_that_contradict_each_other),
         cmocka_unit_test(words_that_are_no_values),

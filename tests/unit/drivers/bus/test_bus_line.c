@@ -15,19 +15,14 @@
 
 #include "drivers/bus/bus.h"
 #include "drivers/bus/modbus_link.h"
+#include "tests/sim/line_module.h"
 #include "tests/sim/modbus_partner.h"
 
-enum { DEADLINE_MS = 20000, UNIT_A = 1, UNIT_B = 2, ANSWER_US = 3000, PATIENCE_US = 20000 };
-
-/* A module with eight inputs and eight coils; `registers` reads 16 of them too (a long answer). */
-struct module {
-    uint8_t unit;
-    bool registers;
-};
+enum { DEADLINE_MS = 20000, UNIT_A = 1, UNIT_B = 2 };
 
 struct site {
     struct partner partner;
-    struct module modules[2];
+    struct line_module modules[2];
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct lane_scan scans[3]; /* newest, by lane */
@@ -35,82 +30,6 @@ struct site {
     enum bus_cause cause; /* of lane 1 */
     struct bus *bus;
 };
-
-/* --- device --- */
-
-static void module_wiring(const void *state, struct io_scan *out)
-{
-    (void)state;
-    *out = (struct io_scan){.wired = 0xFF, .outputs_wired = 0xFF};
-}
-
-static uint32_t exchange_us(const struct io_timing *timing)
-{
-    const struct modbus_request request = {.unit = 1, .function = MODBUS_READ_COILS, .count = 8};
-    return modbus_exchange_us(timing, &request, ANSWER_US);
-}
-
-static void module_cost(const void *state, const struct io_timing *timing, struct io_cost *out)
-{
-    (void)state;
-    *out = (struct io_cost){.scan_us = 2 * exchange_us(timing),
-                            .write_us = exchange_us(timing),
-                            .timeout_us = PATIENCE_US};
-}
-
-static int module_open(void *state, struct modbus_link *link, struct err_text *err)
-{
-    (void)state;
-    (void)link;
-    (void)err;
-    return ERR_OK;
-}
-
-static int ask(const struct module *module, struct modbus_link *link, uint8_t function,
-               uint16_t count, struct modbus_answer *out, struct err_text *err)
-{
-    const struct modbus_request request = {
-        .unit = module->unit, .function = function, .count = count};
-    return modbus_link_exchange(link, &request, PATIENCE_US, out, err);
-}
-
-static int module_scan(void *state, struct modbus_link *link, struct io_scan *out,
-                       struct err_text *err)
-{
-    const struct module *module = state;
-    struct modbus_answer answer;
-    module_wiring(state, out);
-    int rc = ask(module, link, MODBUS_READ_DISCRETE, 8, &answer, err);
-    if (rc == ERR_OK) {
-        out->active = (uint32_t)answer.bits;
-        rc = ask(module, link, MODBUS_READ_COILS, 8, &answer, err);
-        out->outputs = rc == ERR_OK ? (uint32_t)answer.bits : 0;
-    }
-    return rc == ERR_OK && module->registers
-               ? ask(module, link, MODBUS_READ_INPUT, 16, &answer, err)
-               : rc;
-}
-
-static int module_write(void *state, struct modbus_link *link, enum lane_output output, bool on,
-                        uint32_t pulse_ms, bool *out_self_ends, struct err_text *err)
-{
-    const struct module *module = state;
-    struct modbus_answer answer;
-    const struct modbus_request request = {.unit = module->unit,
-                                           .function = MODBUS_WRITE_COIL,
-                                           .address = (uint16_t)output,
-                                           .value = on ? 0xFF00 : 0};
-    (void)pulse_ms;
-    *out_self_ends = true;
-    return modbus_link_exchange(link, &request, PATIENCE_US, &answer, err);
-}
-
-static const struct io_driver module_driver = {.name = "module",
-                                               .wiring = module_wiring,
-                                               .cost = module_cost,
-                                               .open = module_open,
-                                               .scan = module_scan,
-                                               .write = module_write};
 
 /* --- sinks --- */
 
@@ -156,8 +75,13 @@ static void site_init(struct site *s)
     pthread_cond_init(&s->changed, &attr);
     pthread_condattr_destroy(&attr);
     partner_init(&s->partner);
-    s->modules[0].unit = UNIT_A;
-    s->modules[1].unit = UNIT_B;
+    for (size_t i = 0; i < 2; i++) {
+        s->modules[i] = (struct line_module){.unit = (uint8_t)(UNIT_A + i),
+                                             .inputs = 8,
+                                             .coils = 8,
+                                             .answer_us = 3000,
+                                             .timeout_us = 20000};
+    }
     partner_add(&s->partner, UNIT_A);
     partner_add(&s->partner, UNIT_B);
 }
@@ -180,7 +104,8 @@ static void site_start(struct site *s, enum bus_kind kind, size_t lanes)
     struct err_text err = {""};
     (void)snprintf(options.line, sizeof(options.line), "%s", s->partner.path);
     for (size_t i = 0; i < lanes; i++) {
-        both[i].devices[0] = (struct io_device){.driver = &module_driver, .state = &s->modules[i]};
+        both[i].devices[0] =
+            (struct io_device){.driver = &line_module_driver, .state = &s->modules[i]};
         (void)snprintf(both[i].devices[0].name, sizeof(both[i].devices[0].name), "module-%zu", i);
     }
     int rc = bus_create(&options, both, lanes, &sinks, &s->bus, &err);
@@ -272,9 +197,10 @@ static void symptoms_of_a_line_are_named(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct site s;
         site_init(&s);
-        s.modules[0].registers = s.modules[1].registers = cases[i].symptom == PARTNER_LONG_GARBLED;
+        bool long_ones = cases[i].symptom == PARTNER_LONG_GARBLED;
+        s.modules[0].registers = long_ones ? 8 : 0;
         show(&s, cases[i].symptom, UNIT_B);
-        site_start_rtu(&s, 2);
+        site_start_rtu(&s, long_ones ? 1 : 2);
         print_message("symptom %d: %s\n", cases[i].symptom, bus_cause_name(cases[i].cause));
         WAIT_FOR(&s, s.cause == cases[i].cause);
         assert_int_equal(bus_cause_read(s.bus), cases[i].cause);

@@ -40,7 +40,7 @@ static void every_shipped_profile_loads_and_makes_a_device(void **state)
 {
     (void)state;
     glob_t files;
-    assert_int_equal(glob("drivers/profiles/*.yaml", 0, NULL, &files), 0);
+    assert_int_equal(glob("drivers/profiles/module/*.yaml", 0, NULL, &files), 0);
     assert_int_equal(files.gl_pathc, 7);
     for (size_t i = 0; i < files.gl_pathc; i++) {
         struct module_profile profile;
@@ -224,55 +224,22 @@ static void a_profile_without_any_channel_or_key_is_refused(void **state)
     }
 }
 
-/* --- the folders --- */
+/* --- the file --- */
 
-static void put_file(const char *folder, const char *name, const char *text)
-{
-    char path[128];
-    (void)snprintf(path, sizeof(path), "%s/%s.yaml", folder, name);
-    FILE *file = fopen(path, "we");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-static void remove_file(const char *folder, const char *name)
-{
-    char path[128];
-    (void)snprintf(path, sizeof(path), "%s/%s.yaml", folder, name);
-    assert_int_equal(unlink(path), 0);
-}
-
-static void a_site_adds_profiles_but_never_replaces_one(void **state)
+static void a_file_bears_its_profiles_name(void **state)
 {
     (void)state;
-    static const char shipped[] = "drivers/profiles";
-    char site[] = "/tmp/profiles.XXXXXX";
+    char path[] = "/tmp/profile.XXXXXX.yaml";
     struct module_profile profile;
     struct err_text err = {""};
-    assert_non_null(mkdtemp(site));
-    put_file(site, "x", good);
-    assert_int_equal(profile_find(shipped, site, "x", &profile, &err), ERR_OK);
-    assert_string_equal(profile.model, "a module");
-    assert_int_equal(profile_find(shipped, site, "generic", &profile, &err), ERR_OK);
-    assert_int_equal(profile_find(shipped, "/nonexistent", "generic", &profile, &err), ERR_OK);
-
-    put_file(site, "y", good); /* its name is x */
-    assert_int_equal(profile_find(shipped, site, "y", &profile, &err), ERR_INVALID);
-    assert_non_null(
-        strstr(err.text, "/y.yaml: name = 'x': not the file's, expected a file 'x.yaml'"));
-    put_file(site, "generic", good);
-    assert_int_equal(profile_find(shipped, site, "generic", &profile, &err), ERR_CONFLICT);
-    assert_non_null(strstr(err.text, "expected another name for the site's"));
-    assert_int_equal(profile_find(shipped, site, "z", &profile, &err), ERR_NOT_FOUND);
-    assert_non_null(strstr(err.text, "unknown, expected z.yaml in drivers/profiles or /tmp/"));
-    assert_int_equal(profile_find(shipped, site, "../profiles/generic", &profile, &err),
-                     ERR_NOT_FOUND);
-    assert_int_equal(profile_find(shipped, site, "", &profile, &err), ERR_NOT_FOUND);
-    remove_file(site, "x");
-    remove_file(site, "y");
-    remove_file(site, "generic");
-    assert_int_equal(rmdir(site), 0);
+    int fd = mkstemps(path, (int)strlen(".yaml"));
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, good, strlen(good)), (ssize_t)strlen(good));
+    close(fd);
+    assert_int_equal(profile_load(path, &profile, &err), ERR_INVALID);
+    assert_non_null(strstr(err.text, ": name = 'x': not the file's, expected a file 'x.yaml'"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(profile_load(path, &profile, &err), ERR_NOT_FOUND);
 }
 
 /* --- what the module does by itself --- */
@@ -324,6 +291,29 @@ static void a_module_that_could_lower_by_itself_gets_no_lower(void **state)
         int rc = create_lowering(cases[i].fail_safe, cases[i].power_up, cases[i].active_low, &err);
         assert_int_equal(rc, cases[i].says ? ERR_INVALID : ERR_OK);
         assert_true(!cases[i].says || strncmp(err.text, cases[i].says, strlen(cases[i].says)) == 0);
+    }
+}
+
+/* A raise that is maintained lowers when it is released. */
+static void a_maintained_raise_wants_a_module_that_holds_it(void **state)
+{
+    (void)state;
+    static const char *const outputs[] = {"hold", "off", "on", "unknown"};
+    for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+        char text[1024];
+        char line[64];
+        struct module_profile profile;
+        struct io_device device = {0};
+        struct err_text err = {""};
+        (void)snprintf(line, sizeof(line), "fail_safe: {outputs: %s}", outputs[i]);
+        edit(6, line, text);
+        assert_int_equal(profile_parse("f", text, strlen(text), &profile, &err), ERR_OK);
+        struct modbus_io_options options = {
+            .name = "m", .profile = &profile, .unit = 1, .raise_maintained = true};
+        options.outputs.given[OUTPUT_RAISE] = true;
+        assert_int_equal(modbus_io_create(&options, &device, &err), i == 0 ? ERR_OK : ERR_INVALID);
+        assert_true(i == 0 || strstr(err.text, "could release a raise that is maintained"));
+        modbus_io_destroy(&device);
     }
 }
 
@@ -379,16 +369,16 @@ static void every_exchange_is_in_the_costs(void **state)
         const char *file;
         uint32_t scan, write, open; /* exchanges of 5 ms */
     } cases[] = {
-        {"drivers/profiles/generic.yaml", 2, 1, 0},
-        {"drivers/profiles/waveshare_rtu_relay.yaml", 2, 1, 0},
-        {"drivers/profiles/adam_6060.yaml", 2, 1, 0},
-        {"drivers/profiles/adam_4056so.yaml", 1, 1, 3},
-        {"drivers/profiles/tower_light.yaml", 1, 1, 0},
+        {"drivers/profiles/module/generic.yaml", 2, 1, 0},
+        {"drivers/profiles/module/waveshare_rtu_relay.yaml", 2, 1, 0},
+        {"drivers/profiles/module/adam_6060.yaml", 2, 1, 0},
+        {"drivers/profiles/module/adam_4056so.yaml", 1, 1, 3},
+        {"drivers/profiles/module/tower_light.yaml", 1, 1, 0},
         /* two probes; six flags read, cleared, read */
-        {"drivers/profiles/iologik_e1214.yaml", 2, 1, 2 + 1 + 6 + 1},
+        {"drivers/profiles/module/iologik_e1214.yaml", 2, 1, 2 + 1 + 6 + 1},
         /* keep-alive in the scan; probe; eight fail-safe values read, written, read; watchdog the
            same */
-        {"drivers/profiles/barrier_registers.yaml", 3, 1, 1 + 1 + 8 + 1 + 3},
+        {"drivers/profiles/module/barrier_registers.yaml", 3, 1, 1 + 1 + 8 + 1 + 3},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct io_cost cost = cost_of(cases[i].file, &tcp);
@@ -403,8 +393,8 @@ static void a_masked_write_costs_its_longer_frames(void **state)
     (void)state;
     struct io_timing rtu;
     modbus_timing_rtu(38400, 11, &rtu);
-    struct io_cost bits = cost_of("drivers/profiles/barrier_registers.yaml", &rtu);
-    struct io_cost coils = cost_of("drivers/profiles/generic.yaml", &rtu);
+    struct io_cost bits = cost_of("drivers/profiles/module/barrier_registers.yaml", &rtu);
+    struct io_cost coils = cost_of("drivers/profiles/module/generic.yaml", &rtu);
     uint32_t longer_us = 4 * rtu.char_ns / 1000; /* 2 characters each way; rounded up */
     assert_in_range(bits.write_us - coils.write_us, longer_us, longer_us + 1);
 }
@@ -417,8 +407,9 @@ int main(void)
         cmocka_unit_test(the_manual_names_every_key),
         cmocka_unit_test(what_is_wrong_is_named_with_its_place_and_reason),
         cmocka_unit_test(a_profile_without_any_channel_or_key_is_refused),
-        cmocka_unit_test(a_site_adds_profiles_but_never_replaces_one),
+        cmocka_unit_test(a_file_bears_its_profiles_name),
         cmocka_unit_test(a_module_that_could_lower_by_itself_gets_no_lower),
+        cmocka_unit_test(a_maintained_raise_wants_a_module_that_holds_it),
         cmocka_unit_test(options_out_of_range_are_refused),
         cmocka_unit_test(every_exchange_is_in_the_costs),
         cmocka_unit_test(a_masked_write_costs_its_longer_frames),

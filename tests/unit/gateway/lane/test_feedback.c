@@ -64,6 +64,22 @@ static void test_closed_limit_alone_confirms_a_raise_by_time(void **state)
     assert_int_equal(w.raises, 1);
 }
 
+static void test_closed_limit_alone_knows_nothing_of_its_own_closing(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w, FEEDBACK_CLOSED, AUTO_CLOSE_LOOP);
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    world_inputs(&w, 0, CLOSED);
+    world_run(&w, w.config.travel_ms + 200);
+    world_drives_through(&w);
+    assert_int_equal(w.state.boom, BOOM_UNKNOWN);
+    world_passage(&w, false, 3); /* raised for anew: it may be half down */
+    world_arrives(&w);
+    assert_int_equal(w.raises, 2);
+}
+
 static void test_boom_that_stays_closed_is_unconfirmed(void **state)
 {
     (void)state;
@@ -308,6 +324,18 @@ static void test_timer_never_closes_onto_somebody(void **state)
     assert_true(closes_foreign(&w));
 }
 
+static void test_barrier_that_declares_no_closing_does_none(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w, FEEDBACK_BOTH, AUTO_CLOSE_NONE);
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    world_boom_opens(&w);
+    world_drives_through(&w);
+    assert_true(closes_foreign(&w));
+}
+
 /* Seen closing only where it ends. */
 static void test_timer_with_the_closed_limit_alone(void **state)
 {
@@ -376,6 +404,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_closed_limit_alone_confirms_a_raise_by_time),
+        cmocka_unit_test(test_closed_limit_alone_knows_nothing_of_its_own_closing),
         cmocka_unit_test(test_boom_that_stays_closed_is_unconfirmed),
         cmocka_unit_test(test_open_limit_alone_confirms_a_raise),
         cmocka_unit_test(test_open_limit_alone_presumes_closed),
@@ -388,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_timer_closes_within_its_time_from_open),
         cmocka_unit_test(test_timer_counts_anew_when_its_loop_clears),
         cmocka_unit_test(test_timer_never_closes_onto_somebody),
+        cmocka_unit_test(test_barrier_that_declares_no_closing_does_none),
         cmocka_unit_test(test_timer_with_the_closed_limit_alone),
         cmocka_unit_test(test_timer_lane_does_not_lower_besides),
         cmocka_unit_test(test_limit_that_bounces_when_left_is_no_motion),

@@ -235,6 +235,18 @@ static void test_no_lower_without_the_lane_declaring_it(void **state)
     assert_string_equal(b.reason, "this lane declares no lowering by the gateway");
 }
 
+static void test_no_lower_that_no_limit_could_confirm(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    b.config.feedback = FEEDBACK_OPEN;
+    (void)scan_after(&b, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+    (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    assert_false(allowed(&b, OUTPUT_LOWER, false));
+    assert_string_equal(b.reason, "this barrier is not lowered by an output");
+}
+
 static void test_a_detector_that_fails_stops_and_raises(void **state)
 {
     (void)state;
@@ -313,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_fault_lets_only_emergency_raise_through),
         cmocka_unit_test(test_raise_and_lower_never_together),
         cmocka_unit_test(test_no_lower_without_the_lane_declaring_it),
+        cmocka_unit_test(test_no_lower_that_no_limit_could_confirm),
         cmocka_unit_test(test_a_detector_that_fails_stops_and_raises),
         cmocka_unit_test(test_no_lower_on_the_battery),
         cmocka_unit_test(test_contradicting_limits_are_a_fault),

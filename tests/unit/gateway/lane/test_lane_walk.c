@@ -8,7 +8,7 @@
 
 #include "lane_world.h"
 
-enum { WALKS_DEFAULT = 1500, WALK_STEPS = 4000, CONFIGS = 6 };
+enum { WALKS_DEFAULT = 1500, WALK_STEPS = 4000, CONFIGS = 8 };
 
 static uint64_t rng_state;
 
@@ -37,6 +37,12 @@ static struct lane_config config_of(int i)
         config.wired &= ~(INPUT_BIT(INPUT_ENTRY_LOOP) | INPUT_BIT(INPUT_EXIT_LOOP));
         config.camera_to_boom_m = 4;
         config.on_no_list = LANE_FAIL_ALARM;
+    } else if (i == 6) {
+        config.wired &= ~INPUT_BIT(INPUT_LIMIT_OPEN);
+        config.feedback = FEEDBACK_CLOSED;
+    } else if (i == 7) {
+        config.raise_maintained = true;
+        config.outputs_wired &= ~OUTPUT_BIT(OUTPUT_LOWER);
     } else if (i == 5) {
         config.mode = LANE_CHECK_POINT;
         config.auto_close = AUTO_CLOSE_TIMER;
@@ -246,11 +252,19 @@ static void check_orders(const struct world *w, const struct lane_state *before,
         bool moves = c->order.output == OUTPUT_RAISE || c->order.output == OUTPUT_LOWER;
         RULE(w->config.outputs_wired & OUTPUT_BIT(c->order.output), "an output that is not wired");
         RULE(mono_before(w->now, c->order.expires), "an order without an expiry");
+        if (c->order.output == OUTPUT_RAISE && !c->order.on && w->config.raise_maintained) {
+            uint32_t hands_off = INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_EMERGENCY_STOP);
+            uint32_t under = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_OBSTACLE);
+            RULE((w->state.inputs & hands_off) || (l->lower_allowed && !(w->state.raw & under)),
+                 "a maintained raise let go of");
+        }
         if (!c->order.on || !moves) {
             continue;
         }
         motion |= OUTPUT_BIT(c->order.output);
-        RULE(c->order.pulse_ms > 0, "a motion that is no bounded pulse");
+        RULE(c->order.pulse_ms > 0 ||
+                 (w->config.raise_maintained && c->order.output == OUTPUT_RAISE),
+             "a motion that is no bounded pulse");
         RULE(
             !(w->state.inputs & (INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_EMERGENCY_STOP))),
             "motion under local control or emergency stop");

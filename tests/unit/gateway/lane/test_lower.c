@@ -261,6 +261,21 @@ static void test_raise_switches_a_lower_off_first(void **state)
     assert_int_equal(w.out.orders[w.out.order_count - 1].order.output, OUTPUT_RAISE);
 }
 
+/* Raised on the battery and confirmed: up it may go, down it does not come. */
+static void test_no_lower_on_the_battery(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = lowering_config();
+    begin(&w, &config);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_MAINS_OK));
+    world_run(&w, 200);
+    open_for_one(&w);
+    assert_int_equal(w.raises, 1);
+    goes_through(&w);
+    assert_int_equal(until_asked(&w), -1);
+}
+
 static void refused_with(struct lane_config config, const char *words)
 {
     struct err_text err = {{0}};
@@ -306,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_no_lower_after_lost_contact_until_raised_again),
         cmocka_unit_test(test_no_lower_while_the_raise_coil_may_be_on),
         cmocka_unit_test(test_raise_switches_a_lower_off_first),
+        cmocka_unit_test(test_no_lower_on_the_battery),
         cmocka_unit_test(test_rule_7_in_the_configuration)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,6 +233,11 @@ static void test_next_vehicle_before_it_closes(void **state)
     world_arrives(&w);
     assert_int_equal(w.raises, 2);
     assert_true(energised(&w));
+    world_run(&w, 200);
+    assert_int_equal(w.state.boom, BOOM_OPEN);
+    world_inputs(&w, 0, OPEN); /* with the contact energised its own timer does not close it */
+    world_run(&w, STEP_MS);
+    assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
 }
 
 static void test_maintained_in_the_configuration(void **state)

@@ -319,6 +319,7 @@ static void test_convoy_committed_too_late_does_not_begin(void **state)
     world_run(&w, w.config.commit_wait_ms + 100);
     world_commit(&w, commit, true);
     world_run(&w, 1000);
+    assert_false(world_alarm(&w, EVENT_LANE_CONVOY));
     assert_int_equal(w.raises, 0);
 }
 
@@ -427,7 +428,9 @@ static void test_hit_still_here_at_the_end_is_held(void **state)
     world_boom_opens(&w);
     (void)world_passage(&w, true, 2);
     world_arrives(&w);
+    w.state.left_open = true; /* one left on this very step */
     assert_int_equal(world_named(&w, LANE_ACT_CONVOY_END), LANE_REFUSAL_NONE);
+    assert_false(w.state.left_open);
     assert_int_equal(w.state.hold_count, 1);
     assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED));
 }

@@ -57,6 +57,22 @@ static void test_nothing_automatic_out_of_service(void **state)
     assert_int_equal(w.stops, 1);
 }
 
+static void test_out_of_service_is_red_at_an_open_boom(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    config.mode = LANE_NORMALLY_OPEN;
+    config.auto_close = AUTO_CLOSE_NONE;
+    world_init(&w, &config);
+    (void)nameless(&w, LANE_ACT_RAISE);
+    world_done(&w);
+    world_boom_opens(&w);
+    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_GREEN));
+    (void)world_named(&w, LANE_ACT_OUT_OF_SERVICE);
+    assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED));
+}
+
 static void test_siren_is_silent_out_of_service(void **state)
 {
     (void)state;
@@ -105,9 +121,20 @@ static void test_back_in_service_nothing_of_before_counts(void **state)
 {
     (void)state;
     struct world w;
-    out(&w);
+    whole(&w);
+    (void)nameless(&w, LANE_ACT_RAISE);
+    world_done(&w);
+    world_boom_opens(&w);
+    assert_false(w.state.lower_blocked);
+    (void)world_named(&w, LANE_ACT_OUT_OF_SERVICE);
+    (void)nameless(&w, LANE_ACT_TEST_LOWER);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+    world_run(&w, 200);
+    world_inputs(&w, INPUT_BIT(INPUT_LIMIT_CLOSED), 0);
+    world_run(&w, 200);
     world_passage(&w, false, 3);
     world_arrives(&w);
+    w.raises = 0;
     (void)world_named(&w, LANE_ACT_IN_SERVICE);
     world_run(&w, 1000);
     assert_int_equal(w.raises, 0);
@@ -219,6 +246,7 @@ static void test_back_in_service_a_closing_by_hand_is_foreign(void **state)
     world_boom_opens(&w);
     (void)nameless(&w, LANE_ACT_TEST_LOWER);
     (void)world_named(&w, LANE_ACT_IN_SERVICE);
+    (void)world_named(&w, LANE_ACT_OUT_OF_SERVICE); /* another test begins anew */
     world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
     world_run(&w, 100);
     assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
@@ -229,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_service_acts_are_named_and_recorded),
         cmocka_unit_test(test_nothing_automatic_out_of_service),
+        cmocka_unit_test(test_out_of_service_is_red_at_an_open_boom),
         cmocka_unit_test(test_siren_is_silent_out_of_service),
         cmocka_unit_test(test_holds_stay_open_out_of_service),
         cmocka_unit_test(test_raise_committed_after_going_out_is_refused),

@@ -76,6 +76,7 @@ struct vehicle_world {
     struct match_packet packet;
     struct mono_time now;
     uint32_t active;
+    uint32_t outputs; /* read back */
     uint64_t scans;
     uint64_t events;
     uint64_t wanted_count;
@@ -195,7 +196,8 @@ static inline void world_run(struct vehicle_world *w, int64_t ms)
                                          .number = ++w->scans,
                                          .at = w->now,
                                          .contact = true,
-                                         .active = w->active};
+                                         .active = w->active,
+                                         .outputs = w->outputs};
         world_handle(w, &scan);
         pipeline_tick(w->pipeline, w->now, world_wall(w));
     }

@@ -1,0 +1,478 @@
+/*
+ * The families of the walk: what is wired, what may happen. All of it at once is too much; every
+ * guard of the machine and every pair of features that meet is in one of them.
+ */
+#include "lane_walk.h"
+
+#define IN(name) INPUT_BIT(INPUT_##name)
+#define OUT(name) OUTPUT_BIT(OUTPUT_##name)
+#define FROZEN(timer) ((uint64_t)1 << TIMER_##timer)
+#define CALM (FROZEN(MATCH) | FROZEN(SCAN) | FROZEN(CLEAR)) /* contact stays; no lower */
+#define COILS (FROZEN(COIL_RAISE) | FROZEN(COIL_LOWER) | FROZEN(COIL_STOP))
+
+enum {
+    LIMITS = IN(LIMIT_OPEN) | IN(LIMIT_CLOSED),
+    BOOM_OUTPUTS = OUT(RAISE) | OUT(STOP),
+    LAMP_OUTPUTS = OUT(RED) | OUT(YELLOW) | OUT(GREEN),
+    OFFICER = WALK_RAISE | WALK_EMERGENCY | WALK_STOP | WALK_ACK
+};
+
+static void boom(struct lane_config *c)
+{
+    c->wired = LIMITS;
+    c->outputs_wired = BOOM_OUTPUTS;
+    c->camera_to_boom_m = 4;
+}
+
+static void boom_safety(struct lane_config *c)
+{
+    boom(c);
+    c->wired |= IN(LOCAL_CONTROL) | IN(EMERGENCY_STOP) | IN(FAULT) | IN(BOOM_OFF);
+}
+
+static void lower(struct lane_config *c)
+{
+    boom(c);
+    c->wired |= IN(PRESENCE) | IN(OBSTACLE) | IN(PERSON_OK) | IN(DETECTOR_OK);
+    c->outputs_wired |= OUT(LOWER);
+    c->lower_automatically = true;
+    c->person_device = true;
+    c->vehicle_detector = true;
+}
+
+static void lower_undeclared(struct lane_config *c)
+{
+    lower(c);
+    c->lower_automatically = false;
+}
+
+static void lower_exit(struct lane_config *c)
+{
+    lower(c);
+    c->wired |= IN(EXIT_LOOP);
+}
+
+static void lower_safety(struct lane_config *c)
+{
+    lower(c);
+    c->wired |= IN(LOCAL_CONTROL) | IN(EMERGENCY_STOP) | IN(FAULT) | IN(BOOM_OFF);
+}
+
+static void own_close(struct lane_config *c)
+{
+    boom(c);
+    c->wired |= IN(PRESENCE) | IN(EXIT_LOOP);
+    c->auto_close = AUTO_CLOSE_LOOP;
+}
+
+/* The camera looks at the boom itself. */
+static void direct(struct lane_config *c)
+{
+    boom(c);
+    c->wired |= IN(PRESENCE);
+}
+
+static void with_fire(struct lane_config *c)
+{
+    boom(c);
+    c->wired |= IN(FIRE_RAISE) | IN(EMERGENCY_STOP) | IN(PANIC);
+}
+
+static void lower_fire(struct lane_config *c)
+{
+    lower(c);
+    c->wired |= IN(FIRE_RAISE);
+}
+
+static void lower_mains(struct lane_config *c)
+{
+    lower(c);
+    c->wired |= IN(MAINS_OK);
+}
+
+static void direct_safety(struct lane_config *c)
+{
+    direct(c);
+    c->wired |= IN(EMERGENCY_STOP) | IN(FAULT);
+}
+
+/* Every vehicle is inspected here. */
+static void check_point(struct lane_config *c)
+{
+    direct(c);
+    c->wired |= IN(EXIT_LOOP);
+    c->outputs_wired |= LAMP_OUTPUTS;
+    c->mode = LANE_CHECK_POINT;
+}
+
+static void check_loops(struct lane_config *c)
+{
+    c->wired = IN(ENTRY_LOOP) | IN(EXIT_LOOP);
+    c->outputs_wired = LAMP_OUTPUTS;
+    c->mode = LANE_CHECK_POINT;
+}
+
+static void feedback_open(struct lane_config *c)
+{
+    boom(c);
+    c->wired = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(EMERGENCY_STOP) | IN(MAINS_OK);
+    c->feedback = FEEDBACK_OPEN;
+    c->auto_close = AUTO_CLOSE_TIMER;
+}
+
+static void feedback_closed(struct lane_config *c)
+{
+    feedback_open(c);
+    c->wired ^= LIMITS;
+    c->feedback = FEEDBACK_CLOSED;
+}
+
+static void feedback_none(struct lane_config *c)
+{
+    feedback_open(c);
+    c->wired ^= IN(LIMIT_OPEN);
+    c->feedback = FEEDBACK_NONE;
+    c->mode = LANE_NORMALLY_OPEN;
+}
+
+static void kept(struct lane_config *c)
+{
+    boom(c);
+    c->wired |= IN(PRESENCE) | IN(EMERGENCY_STOP);
+    c->raise_maintained = true;
+    c->auto_close = AUTO_CLOSE_LOOP;
+}
+
+static void loops_boom(struct lane_config *c)
+{
+    boom(c);
+    c->wired |= IN(ENTRY_LOOP);
+    c->camera_to_boom_m = 15;
+}
+
+/* Loops and nothing else: who stands where. */
+static void loops(struct lane_config *c)
+{
+    c->wired = IN(ENTRY_LOOP) | IN(EXIT_LOOP);
+    c->outputs_wired = 0;
+    c->camera_to_boom_m = 15;
+}
+
+static void loops_siren(struct lane_config *c)
+{
+    loops(c);
+    c->outputs_wired = OUT(SIREN) | LAMP_OUTPUTS;
+}
+
+/* A lane with an entry loop, its camera far from the boom. */
+static void queue(struct lane_config *c)
+{
+    c->wired = LIMITS | IN(ENTRY_LOOP) | IN(PRESENCE);
+    c->outputs_wired = BOOM_OUTPUTS;
+    c->camera_to_boom_m = 15;
+}
+
+static void queue_lights(struct lane_config *c)
+{
+    queue(c);
+    c->wired = IN(ENTRY_LOOP) | IN(EXIT_LOOP);
+    c->outputs_wired = LAMP_OUTPUTS;
+    c->mode = LANE_NORMALLY_OPEN;
+}
+
+const struct family lane_families[] = {
+    {.name = "boom_limits",
+     .configure = boom,
+     .inputs = LIMITS,
+     .product = true,
+     .events = WALK_RAISE | WALK_STOP | WALK_ACK | WALK_OUTCOME,
+     .frozen = CALM | COILS,
+     .quick = true},
+    {.name = "boom_contact",
+     .configure = boom,
+     .inputs = LIMITS,
+     .events = WALK_RAISE | WALK_EMERGENCY | WALK_NO_CONTACT | WALK_OUTCOME,
+     .frozen = FROZEN(MATCH) | FROZEN(CLEAR) | COILS,
+     .quick = true},
+    {.name = "boom_guard",
+     .configure = boom,
+     .inputs = LIMITS,
+     .events = OFFICER | WALK_OUTCOME | WALK_GUARD_ACTED,
+     .frozen = CALM | COILS,
+     .quick = true},
+    {.name = "boom_coils",
+     .configure = boom,
+     .inputs = IN(LIMIT_OPEN),
+     .coils = true,
+     .events = WALK_RAISE | WALK_STOP | WALK_ACK | WALK_GUARD_ACTED,
+     .frozen = CALM},
+    {.name = "boom_safety",
+     .configure = boom_safety,
+     .inputs = LIMITS | IN(LOCAL_CONTROL) | IN(EMERGENCY_STOP) | IN(FAULT) | IN(BOOM_OFF),
+     .events = WALK_EMERGENCY | WALK_RAISE | WALK_GUARD_ACTED,
+     .frozen = CALM | COILS},
+    {.name = "lower",
+     .configure = lower,
+     .inputs = LIMITS | IN(PRESENCE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN)},
+    {.name = "lower_guided",
+     .configure = lower,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS},
+    {.name = "lower_contact",
+     .configure = lower,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_NO_CONTACT,
+     .frozen = FROZEN(MATCH) | COILS,
+     .quick = true},
+    {.name = "lower_exit",
+     .configure = lower_exit,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(EXIT_LOOP) | IN(OBSTACLE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "lower_safety",
+     .configure = lower_safety,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(LOCAL_CONTROL) | IN(EMERGENCY_STOP) | IN(FAULT),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_EMERGENCY | WALK_COMMIT | WALK_GUIDED,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "lower_guard",
+     .configure = lower,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_STOP | WALK_RAISE | WALK_COMMIT | WALK_GUIDED | WALK_GUARD_ACTED | WALK_ACK,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "lower_held",
+     .configure = lower,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED | WALK_HOLD | WALK_RELEASE | WALK_JOURNAL,
+     .holds = 1,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "lower_undeclared",
+     .configure = lower_undeclared,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS,
+     .quick = true},
+    {.name = "own_close",
+     .configure = own_close,
+     .inputs = LIMITS | IN(PRESENCE) | IN(EXIT_LOOP),
+     .events = WALK_RAISE,
+     .frozen = CALM | COILS},
+    {.name = "loops",
+     .configure = loops,
+     .inputs = IN(ENTRY_LOOP) | IN(EXIT_LOOP),
+     .events = WALK_ACK,
+     .reads = READ_CLEARED | READ_SECOND,
+     .vehicles = 2,
+     .holds = 1,
+     .frozen = CALM},
+    {.name = "loops_doubt",
+     .configure = loops,
+     .inputs = IN(ENTRY_LOOP),
+     .events = WALK_UNPLACED | WALK_SEEN,
+     .reads = READ_CLEARED | READ_SECOND,
+     .vehicles = 2,
+     .holds = 1,
+     .frozen = CALM},
+    {.name = "opening",
+     .configure = queue,
+     .inputs = IN(LIMIT_OPEN) | IN(ENTRY_LOOP) | IN(PRESENCE),
+     .events = WALK_OUTCOME,
+     .reads = READ_CLEARED,
+     .vehicles = 2,
+     .holds = 1,
+     .frozen = CALM | COILS},
+    {.name = "opening_kinds",
+     .configure = direct,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .events = WALK_WITHDRAW,
+     .reads = READ_CLEARED | READ_UNAUTHENTICATED | READ_UNCLEARED | READ_NOT_RAISED | READ_QUIET,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS,
+     .quick = true},
+    {.name = "opening_withheld",
+     .configure = direct,
+     .inputs = IN(LIMIT_OPEN),
+     .events = WALK_LIST | WALK_JOURNAL | WALK_STOP | WALK_RAISE | WALK_ACK,
+     .reads = READ_CLEARED,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS,
+     .quick = true},
+    {.name = "holding",
+     .configure = direct,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .events = WALK_HOLD | WALK_RELEASE | WALK_COMMIT | WALK_WITHDRAW | WALK_RAISE |
+               WALK_EMERGENCY | WALK_JOURNAL | WALK_ACK,
+     .reads = READ_CLEARED | READ_TOP,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS},
+    {.name = "holding_joins",
+     .configure = loops,
+     .inputs = IN(ENTRY_LOOP),
+     .events = WALK_RELEASE | WALK_COMMIT | WALK_WITHDRAW | WALK_AGAIN,
+     .reads = READ_SECOND | READ_BOTH | READ_TOP,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS},
+    {.name = "restore",
+     .configure = direct,
+     .inputs = IN(PRESENCE),
+     .events = WALK_RESTORE | WALK_RELEASE | WALK_COMMIT | WALK_WITHDRAW | WALK_AGAIN | WALK_ACK |
+               WALK_RAISE,
+     .reads = READ_CLEARED | READ_SECOND,
+     .vehicles = 1,
+     .holds = 2,
+     .frozen = CALM | COILS},
+    {.name = "lights",
+     .configure = queue_lights,
+     .inputs = IN(ENTRY_LOOP) | IN(EXIT_LOOP),
+     .events = WALK_HOLD | WALK_RELEASE | WALK_COMMIT | WALK_ACK | WALK_STOP | WALK_LAMP_FAULT,
+     .reads = READ_CLEARED | READ_YELLOW | READ_SECOND,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM},
+    {.name = "knowledge",
+     .configure = loops,
+     .inputs = IN(ENTRY_LOOP),
+     .events = WALK_MATCH | WALK_LIST | WALK_NO_CONTACT | WALK_ACK,
+     .reads = READ_SECOND,
+     .vehicles = 2,
+     .holds = 1,
+     .frozen = FROZEN(CLEAR) | COILS,
+     .quick = true},
+    {.name = "fire",
+     .configure = with_fire,
+     .inputs = LIMITS | IN(FIRE_RAISE) | IN(EMERGENCY_STOP) | IN(PANIC),
+     .events = WALK_STOP | WALK_ACK | WALK_RAISE,
+     .frozen = CALM | COILS},
+    {.name = "fire_lower",
+     .configure = lower_fire,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(FIRE_RAISE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED | WALK_ACK,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "mains_lower",
+     .configure = lower_mains,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(MAINS_OK),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "convoy",
+     .configure = direct,
+     .inputs = IN(LIMIT_OPEN),
+     .events = WALK_CONVOY | WALK_COMMIT | WALK_HOLD | WALK_STOP | WALK_JOURNAL | WALK_ACK,
+     .reads = READ_SECOND,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS},
+    {.name = "convoy_waiting",
+     .configure = loops_boom,
+     .inputs = IN(ENTRY_LOOP),
+     .always = IN(LIMIT_CLOSED),
+     .events = WALK_CONVOY | WALK_COMMIT,
+     .reads = READ_SECOND,
+     .vehicles = 2,
+     .holds = 1,
+     .frozen = CALM | COILS},
+    {.name = "convoy_safety",
+     .configure = direct_safety,
+     .inputs = IN(LIMIT_OPEN) | IN(EMERGENCY_STOP) | IN(FAULT),
+     .events = WALK_CONVOY | WALK_COMMIT | WALK_ACK,
+     .frozen = CALM | COILS},
+    {.name = "convoy_lower",
+     .configure = lower,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED | WALK_CONVOY,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "service",
+     .configure = direct,
+     .inputs = IN(LIMIT_OPEN) | IN(LIMIT_CLOSED),
+     .events = WALK_SERVICE | WALK_TEST | WALK_RAISE | WALK_STOP | WALK_CONVOY | WALK_COMMIT,
+     .reads = 0,
+     .frozen = CALM | COILS},
+    {.name = "service_vehicles",
+     .configure = direct,
+     .inputs = IN(LIMIT_OPEN),
+     .events = WALK_SERVICE | WALK_TEST | WALK_RAISE | WALK_COMMIT | WALK_HOLD,
+     .reads = READ_CLEARED | READ_QUIET,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS},
+    {.name = "service_lower",
+     .configure = lower,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED | WALK_SERVICE,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | COILS | FROZEN(GUIDED)},
+    {.name = "service_loops",
+     .configure = loops_siren,
+     .inputs = IN(ENTRY_LOOP),
+     .events = WALK_SERVICE,
+     .reads = READ_CLEARED | READ_TOP,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM},
+    {.name = "check_point",
+     .configure = check_point,
+     .inputs = IN(LIMIT_OPEN) | IN(EXIT_LOOP),
+     .events = WALK_INSPECT | WALK_RAISE,
+     .reads = READ_CLEARED | READ_DUE | READ_NOT_DUE | READ_EXEMPT,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS},
+    {.name = "check_drawn",
+     .configure = check_loops,
+     .inputs = IN(ENTRY_LOOP),
+     .events = WALK_INSPECT | WALK_AGAIN,
+     .reads = READ_CLEARED | READ_DUE | READ_NOT_DUE | READ_EXEMPT | READ_EXEMPT_UNAUTHENTICATED,
+     .vehicles = 2,
+     .holds = 1,
+     .frozen = CALM},
+    {.name = "feedback_open",
+     .configure = feedback_open,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(EMERGENCY_STOP) | IN(MAINS_OK),
+     .events = WALK_RAISE | WALK_STOP | WALK_NO_CONTACT,
+     .frozen = FROZEN(MATCH) | FROZEN(CLEAR) | COILS},
+    {.name = "feedback_closed",
+     .configure = feedback_closed,
+     .inputs = IN(LIMIT_CLOSED) | IN(PRESENCE) | IN(EMERGENCY_STOP) | IN(MAINS_OK),
+     .events = WALK_RAISE | WALK_STOP | WALK_NO_CONTACT,
+     .frozen = FROZEN(MATCH) | FROZEN(CLEAR) | COILS},
+    {.name = "feedback_none",
+     .configure = feedback_none,
+     .inputs = IN(PRESENCE) | IN(EMERGENCY_STOP) | IN(MAINS_OK),
+     .events = WALK_RAISE | WALK_STOP | WALK_NO_CONTACT,
+     .frozen = FROZEN(MATCH) | FROZEN(CLEAR) | COILS},
+    {.name = "kept",
+     .configure = kept,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .coils = true,
+     .events = WALK_RAISE | WALK_COMMIT | WALK_OUTCOME,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN)},
+    {.name = "kept_safety",
+     .configure = kept,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(EMERGENCY_STOP),
+     .events = WALK_RAISE | WALK_STOP | WALK_COMMIT | WALK_GUARD_ACTED,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN)},
+    {.name = "kept_next",
+     .configure = kept,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .events = WALK_COMMIT,
+     .reads = READ_CLEARED,
+     .vehicles = 1,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN)},
+};
+
+const int lane_family_count = sizeof(lane_families) / sizeof(lane_families[0]);
