@@ -144,6 +144,16 @@ def test_a_claim_that_the_inputs_do_not_show_is_refused(box):
     assert client.act("test_lower", token, lane=LANE)["ok"]
     refused = claim()["error"]
     assert refused["code"] == "not_seen" and "obstacle did not become active" in refused["en"]
+    assert client.act("test_raise", token, lane=LANE)["ok"]
+    wait_until("open", lambda: box.lane(LANE)["boom"] == "open")
+    assert client.act("test_lower", token, lane=LANE)["ok"]
+    wait_until("watched", lambda: client.act("test_watch", lane=LANE)["result"]["watch"]["edges"])
+    box.sims[LANE].do("boom", motion=-1)
+    wait_until("half way", lambda: box.sims[LANE].state()["position"] < 0.8)
+    box.sims[LANE].do("input", input="obstacle", active=True)
+    wait_until("down", lambda: "limit_closed" in box.lane(LANE)["inputs"])
+    refused = claim()["error"]
+    assert refused["code"] == "not_seen" and "the boom reached its lower limit" in refused["en"]
     assert client.act("guided_test", lane=LANE, stopped=True, reason="nobody")["error"]["code"] == "denied"
     assert guided_file(box) is None and not records(box)
     client.close()

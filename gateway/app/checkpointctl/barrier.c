@@ -49,7 +49,10 @@ static int ask_yes(const struct barrier *b, const char *en, const char *zh, bool
     for (;;) {
         char *line = NULL;
         int status = ctl_line_read(b->ctl, prompt, &line);
-        char answer = line ? line[0] : '\0';
+        char answer = '\0';
+        if (line) {
+            answer = line[0];
+        }
         free(line);
         if (status != 0 || answer == 'q') {
             return status ? status : EXIT_INTERRUPTED;
@@ -141,11 +144,26 @@ static int raise_boom(struct barrier *b, bool measure)
     return status;
 }
 
+/* Tells the lane that the next closing is the technician's. Nobody is told to lower before the
+ * watch has seen where the boom was. */
+static int expect_hand(struct barrier *b)
+{
+    int status = act(b, "test_lower");
+    for (int waited_ms = 0; status == 0 && waited_ms < START_MS; waited_ms += LOOK_MS) {
+        status = barrier_look(b);
+        if (status != 0 || barrier_began(b)) {
+            break;
+        }
+        status = ctl_pause(LOOK_MS);
+    }
+    return status;
+}
+
 /* The technician lowers; from leaving the upper limit to reaching the lower one. */
 static int lower_by_hand(struct barrier *b)
 {
     long long closed = -1;
-    int status = act(b, "test_lower");
+    int status = expect_hand(b);
     if (status != 0) {
         return status;
     }
@@ -308,7 +326,7 @@ static int step_interlock(struct barrier *b)
     if (status != 0 || step == STEP_SKIPPED) {
         return status;
     }
-    status = act(b, "test_lower");
+    status = expect_hand(b);
     if (status == 0) {
         say(b, "Now: lower the boom onto the test body.", "现在：向测试物落杆。");
         status = judge_body(b);

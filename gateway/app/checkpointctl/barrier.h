@@ -34,6 +34,8 @@ bool barrier_input_now(const struct barrier *b, const char *input);
 /* Time in ms of the first change of `name` to `active` behind `after_ms`; -1: none. */
 long long barrier_edge(const struct barrier *b, const char *list, const char *name, bool active,
                        long long after_ms);
+/* Whether the watch has seen a scan. */
+bool barrier_began(const struct barrier *b);
 /* How the first edge found it. */
 bool barrier_was(const struct barrier *b, const char *list, const char *name);
 

@@ -52,6 +52,11 @@ bool barrier_input_now(const struct barrier *b, const char *input)
     return has_name(json_object_get(now, "inputs"), input);
 }
 
+bool barrier_began(const struct barrier *b)
+{
+    return json_array_size(edges_of(b)) > 0;
+}
+
 bool barrier_was(const struct barrier *b, const char *list, const char *name)
 {
     return has_name(json_object_get(json_array_get(edges_of(b), 0), list), name);

@@ -82,7 +82,10 @@ static int try_input(struct doctor *d, long long lane, const char *input, bool *
     if (status == 0) {
         status = ctl_line_read(ctl, prompt, &line);
     }
-    char answer = line ? line[0] : '\0';
+    char answer = '\0';
+    if (line) {
+        answer = line[0];
+    }
     free(line);
     *io_more = status == 0 && answer != 'q';
     if (status != 0 || answer == 's' || answer == 'q') {

@@ -176,13 +176,14 @@ static void stop_thread(struct thread *t)
 static void stop_all(struct checkpointd *c)
 {
     stop_thread(&c->link_thread);
-    stop_thread(&c->tools.thread); /* it may wait for a bus or the journal: both still run */
+    thread_stop(&c->tools.thread);
     cameras_stop(c);
     stop_thread(&c->cameras.thread);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         bus_stop(c->devices.buses[i]); /* a bus that never started: nothing */
     }
     displays_stop(c);
+    thread_join(&c->tools.thread); /* a stopped bus answers it; the journal still runs */
     thread_stop(&c->lane_thread);
     thread_stop(&c->password_thread);
     thread_join(&c->password_thread); /* may wait for the journal: that still runs */
