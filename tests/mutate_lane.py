@@ -19,7 +19,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LANE = ROOT / "gateway" / "lane"
-TESTS = ["test_guard", "test_rules", "test_lower", "test_lane", "test_queue", "test_modes",
+TESTS = ["test_guard", "test_rules", "test_lower", "test_lane", "test_queue", "test_naming", "test_modes",
          "test_service", "test_safety_inputs", "test_feedback", "test_maintained", "test_lane_walk"]
 WALK = ROOT / "tests" / "walk"
 FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-O2", "-w", f"-I{ROOT}"]
@@ -71,6 +71,11 @@ MUTANTS = [
     ("guard_raise_once", 1, "guard.c", "return g->raising && mono_before(scan->at, g->raising_until)",
      "return false && mono_before(scan->at, g->raising_until)"),
     ("guard_failed_raise", 1, "guard.c", "g->raise_failed = !done;", "g->raise_failed = false;"),
+    ("guard_raise_for_ever", 5, "guard.c", "g->raise_failed && mono_before(scan->at, g->raising_until);",
+     "g->raise_failed;"),
+    ("guard_danger_anew", 1, "guard.c", "    if (danger) {\n        g->raising_until", "    if (!g->raising) {\n        g->raising_until"),
+    ("guard_lower_met", 2, "guard.c", "(energised(latest, OUTPUT_LOWER) && !released)",
+     "(energised(latest, OUTPUT_LOWER) && !g->raising)"),
     ("guard_lost_contact_clear", 4, "guard.c",
      "if (!scan->contact) {\n        g->free_since.ns = INT64_MAX;", "if (!scan->contact) {"),
     ("guard_lower_first", 2, "guard.c", "add(out, &count, g, OUTPUT_LOWER, false, 0);", ""),
@@ -263,6 +268,7 @@ MUTANTS = [
     ("guard_lower_feedback", 6, "guard.c", "    if (g->config->feedback != FEEDBACK_BOTH || g->config->raise_maintained) {", "    if (false) {"),
     ("run_through_exit", 8, "queue.c", "    if (s->hold_count > 0) {\n        const struct lane_hold *hold = &s->holds",
      "    if (false) {\n        const struct lane_hold *hold = &s->holds"),
+    ("foreign_broken", 8, "boom_watch.c", "    if (!local) {\n        check_coils", "    if (!local && !input_on(x, INPUT_BOOM_OFF)) {\n        check_coils"),
     ("run_through_broken", 8, "boom_watch.c",
      "if (!has_alarm(x, EVENT_LANE_RUN_THROUGH)) {\n            set_alarm(x, EVENT_LANE_RUN_THROUGH, true, 0);",
      "if (false) {\n            set_alarm(x, EVENT_LANE_RUN_THROUGH, true, 0);"),
@@ -287,11 +293,15 @@ MUTANTS = [
     ("open_doubtful", "order", "boom_decide.c", "!v->doubtful && !inspection_due", "!inspection_due"),
     ("open_entry_loop", "order", "boom_decide.c",
      "if (is_wired(x, INPUT_ENTRY_LOOP) && !input_on(x, INPUT_ENTRY_LOOP)) {", "if (false) {"),
+    ("open_unnamed", "order", "boom_decide.c", "    if (naming_due(x)) {", "    if (false) {"),
+    ("name_unasked", "order", "naming.c", "        queue_ask_to_confirm(x, v->passage);\n", ""),
+    ("name_raise_routine", "order", "acts.c", "v->open_hit || naming_due(x)", "v->open_hit"),
+    ("open_passed", "order", "boom_decide.c", "    if (queue_has_passed(x)) {", "    if (false) {"),
     ("open_for_ever", "order", "boom_decide.c", "if (v->raises == LANE_RAISES_MAX) {", "if (false) {"),
     ("raise_held", "holds", "acts.c",
      "    if (refusal == LANE_REFUSAL_NONE && x->s->hold_count > 0) {\n        refusal = LANE_REFUSAL_HELD;\n    }\n    if (refusal == LANE_REFUSAL_NONE && inspection",
      "    if (refusal == LANE_REFUSAL_NONE && inspection"),
-    ("raise_hit_routine", "holds", "acts.c", "return v ? v->open_hit :", "return v ? false :"),
+    ("raise_hit_routine", "holds", "acts.c", "return v ? v->open_hit ||", "return v ? false ||"),
     ("raise_confirm_routine", "order", "acts.c", ": has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE);", ": false;"),
     ("raise_other_vehicle", "order", "acts.c", "(v ? v->passage : 0) != commit->passage", "false"),
     ("raise_late_commit", "holds", "acts.c",

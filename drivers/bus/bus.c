@@ -178,6 +178,10 @@ int bus_exchange(struct bus *bus, const struct bus_request *request, struct bus_
     if (!bus->link) {
         return err_set(&reply->err, ERR_INVALID, "bus %s is no Modbus bus", bus->options.name);
     }
+    if (request->function > MODBUS_WRITE_REGISTERS) {
+        return err_set(&reply->err, ERR_INVALID, "function %u: expected 1 to 6, 15 or 16",
+                       request->function);
+    }
     if (!request->may_write && modbus_function_writes(request->function)) {
         return err_set(&reply->err, ERR_INVALID,
                        "function %u writes: only while every lane of the bus is out of service",

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-/* Lower goes first: safety rule 3, "stop beats all, raise beats lower". */
+/* Lower ranks go first: safety rule 3, "stop beats all, raise beats lower". The end of a lower goes
+ * with the stops: a raise must not meet an energised lower (rule 2). */
 static int rank_of(const struct lane_order *order)
 {
     switch (order->output) {
@@ -14,7 +15,7 @@ static int rank_of(const struct lane_order *order)
     case OUTPUT_RAISE:
         return 1;
     case OUTPUT_LOWER:
-        return 2;
+        return order->on ? 2 : 0;
     case OUTPUT_RED:
     case OUTPUT_YELLOW:
     case OUTPUT_GREEN:
@@ -59,6 +60,18 @@ static struct order_slot *free_slot(struct order_book *book)
     return NULL;
 }
 
+/* It goes ahead of a lower that waits: that one must not follow it and begin anew. */
+static void call_off_lower(struct order_book *book, uint8_t lane)
+{
+    for (size_t i = 0; i < BUS_ORDERS_MAX; i++) {
+        struct lane_order *order = &book->slots[i].order;
+        if (book->slots[i].used && order->lane == lane && order->output == OUTPUT_LOWER &&
+            order->on) {
+            order->expires.ns = INT64_MIN;
+        }
+    }
+}
+
 int order_book_put(struct order_book *book, const struct lane_order *order, bool retried)
 {
     int rc = ERR_OK;
@@ -69,6 +82,9 @@ int order_book_put(struct order_book *book, const struct lane_order *order, bool
     } else if (!slot || (is_light(order) && book->lights >= BUS_LIGHTS_ORDERS_MAX)) {
         rc = ERR_FULL;
     } else {
+        if (order->output == OUTPUT_LOWER && !order->on) {
+            call_off_lower(book, order->lane);
+        }
         *slot = (struct order_slot){
             .order = *order, .arrival = book->arrivals++, .used = true, .retried = retried};
         book->length++;

@@ -25,6 +25,7 @@ struct queue {
     size_t length;
     uint64_t full_count;
     int event_fd;
+    bool polled;    /* somebody has asked for event_fd: without, no system call is spent on it */
     bool signalled; /* event_fd holds a count */
     bool stopped;
 };
@@ -73,7 +74,7 @@ void queue_destroy(struct queue *q)
 static void update_event(struct queue *q)
 {
     bool wanted = q->length > 0 || q->stopped;
-    if (wanted == q->signalled) {
+    if (!q->polled || wanted == q->signalled) {
         return;
     }
     uint64_t count = 1;
@@ -98,9 +99,11 @@ int queue_push(struct queue *q, const void *item)
         memcpy(q->items + slot * q->item_size, item, q->item_size);
         q->length++;
         update_event(q);
-        pthread_cond_signal(&q->arrived);
     }
     pthread_mutex_unlock(&q->lock);
+    if (rc == ERR_OK) {
+        pthread_cond_signal(&q->arrived); /* not under the lock, which who wakes would wait for */
+    }
     return rc;
 }
 
@@ -148,8 +151,12 @@ void queue_stop(struct queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
-int queue_fd(const struct queue *q)
+int queue_fd(struct queue *q)
 {
+    pthread_mutex_lock(&q->lock);
+    q->polled = true;
+    update_event(q);
+    pthread_mutex_unlock(&q->lock);
     return q->event_fd;
 }
 

@@ -27,7 +27,7 @@ int queue_pop(struct queue *q, void *item, int timeout_ms) MUST_CHECK;
 /* Wakes everybody; what is queued can still be popped. */
 void queue_stop(struct queue *q);
 /* Readable while at least one item waits or the queue is stopped. Owned by the queue. */
-int queue_fd(const struct queue *q);
+int queue_fd(struct queue *q);
 size_t queue_length(struct queue *q);
 /* Pushes refused because the queue was full, since create. */
 uint64_t queue_full_count(struct queue *q);

@@ -246,7 +246,7 @@ static void act_release(struct lane_ctx *x, const struct lane_act_event *act)
 bool act_raise_releases(const struct lane_ctx *x)
 {
     const struct lane_vehicle *v = queue_at_boom(x);
-    return v ? v->open_hit : has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE);
+    return v ? v->open_hit || naming_due(x) : has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE);
 }
 
 static enum lane_refusal cannot_raise(const struct lane_ctx *x, const struct lane_act_event *act)

@@ -34,7 +34,13 @@ static void decide_raise(struct lane_ctx *x)
         boom_cannot_raise(x, false) != LANE_REFUSAL_NONE) {
         return;
     }
+    if (queue_has_passed(x)) {
+        return; /* the boom comes down behind it: raised again it would open for the next one */
+    }
     if (is_wired(x, INPUT_ENTRY_LOOP) && !input_on(x, INPUT_ENTRY_LOOP)) {
+        return;
+    }
+    if (naming_due(x)) {
         return;
     }
     if (s->motion == MOTION_NONE && boom_stays_up(x)) {

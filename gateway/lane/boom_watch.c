@@ -228,6 +228,10 @@ void boom_scan(struct lane_ctx *x, const struct lane_scan *scan, uint32_t before
     if (is_busy(x)) {
         timer_set(x, TIMER_CLEAR, x->c->clear_ms);
     }
+    bool local = input_on(x, INPUT_LOCAL_CONTROL); /* there somebody else moves it */
+    if (!local) {
+        check_coils(x, scan->guard_acted);
+    }
     if (input_on(x, INPUT_BOOM_OFF)) {
         if (!has_alarm(x, EVENT_LANE_RUN_THROUGH)) {
             set_alarm(x, EVENT_LANE_RUN_THROUGH, true, 0);
@@ -235,12 +239,11 @@ void boom_scan(struct lane_ctx *x, const struct lane_scan *scan, uint32_t before
         }
         return; /* its limits say nothing */
     }
-    if (!input_on(x, INPUT_LOCAL_CONTROL)) { /* there somebody else moves it */
+    if (!local) {
         check_limits(x, before, scan->guard_acted);
         if (scan->guard_acted && !input_on(x, INPUT_EMERGENCY_STOP)) {
             follow_guard(x);
         }
-        check_coils(x, scan->guard_acted);
         confirm(x);
     }
 }

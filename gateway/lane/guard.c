@@ -15,6 +15,7 @@ void guard_init(struct guard *guard, const struct lane_config *config)
     memset(guard, 0, sizeof(*guard));
     guard->config = config;
     guard->free_since.ns = INT64_MAX;
+    guard->lower_off.ns = INT64_MIN;
 }
 
 static bool active(const struct lane_scan *scan, enum lane_input input)
@@ -98,7 +99,7 @@ uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
     }
     bool unsafe = under || (!g->config->raise_maintained && !detectors_healthy(scan));
     bool danger = unsafe && is_lowering(g, scan);
-    bool again = g->raising && g->raise_failed;
+    bool again = g->raising && g->raise_failed && mono_before(scan->at, g->raising_until);
     if ((scan->active & scan->wired & HANDS_OFF) != 0) {
         return 0;
     }
@@ -108,7 +109,7 @@ uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
         }
         return count;
     }
-    if (!g->raising) {
+    if (danger) {
         g->raising_until = mono_add_ms(scan->at, 2 * (int64_t)g->config->travel_ms);
     }
     g->raising = true;
@@ -130,7 +131,8 @@ static bool allows_raise(const struct guard *g, const struct lane_order *order,
                          const struct lane_scan *latest, struct mono_time now,
                          char reason[GUARD_REASON_SIZE])
 {
-    if (mono_before(now, g->lower_until) || (energised(latest, OUTPUT_LOWER) && !g->raising)) {
+    bool released = !mono_before(g->lower_off, latest->at); /* since the module was read */
+    if (mono_before(now, g->lower_until) || (energised(latest, OUTPUT_LOWER) && !released)) {
         return veto(reason, "lower is energised");
     }
     if (at_fault(latest) && !order->emergency) {
@@ -246,6 +248,9 @@ void guard_wrote(void *ctx, const struct lane_order *order, bool done, struct mo
     struct guard *g = ctx;
     if (order->output == OUTPUT_LOWER) {
         note_coil(&g->lower_until, g, order, done, now);
+        if (!order->on && done) {
+            g->lower_off = now;
+        }
         if (order->on) {
             g->lowering_until = mono_add_ms(now, g->config->travel_ms);
         }

@@ -26,6 +26,7 @@ struct guard {
      * tells nobody), or its end was written. Read-back counts besides. */
     struct mono_time lower_until;
     struct mono_time raise_until;
+    struct mono_time lower_off; /* lower was last de-energised, acknowledged */
 };
 
 void guard_init(struct guard *guard, const struct lane_config *config);

@@ -345,6 +345,7 @@ enum lane_timer {
     TIMER_GUIDED,    /* guided test valid until */
     TIMER_CONVOY,    /* the convoy ends */
     TIMER_UNREAD,    /* somebody stands here unread: the next step is due */
+    TIMER_NAMED,     /* who stands at the boom must have been named, or an officer is asked */
     TIMER_BOUNCE,    /* a limit just left may still bounce */
     TIMER_BY_HAND,   /* guided test: until then a closing is the technician's */
     TIMER_COMMIT,    /* + LANE_COMMITS_MAX */
@@ -376,6 +377,8 @@ struct lane_vehicle {
     bool convoy_hit; /* its hits were told as those of a convoy */
     bool doubtful;   /* it may be one place further back: a read came late, from far, or one before
                         it may have been of another vehicle */
+    bool named;      /* a boom camera has said that it is the one at the boom */
+    bool asked;      /* an officer was asked who it is */
     bool announced;  /* siren and strobe given */
     bool siren;
     bool strobe;

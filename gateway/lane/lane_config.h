@@ -59,7 +59,7 @@ struct lane_config {
     uint32_t commit_wait_ms; /* releasing act refused when its commit takes longer */
     uint32_t withdraw_retry_ms; /* a withdrawal whose commit failed is tried again after this */
     /* Somebody stands at the boom unread: the camera is triggered, after as long again an officer
-     * is asked. */
+     * is asked. Unnamed, before one that is to be held (README): an officer is asked. */
     uint32_t read_missing_ms;
     enum lane_feedback feedback;
     enum lane_auto_close auto_close;

@@ -73,12 +73,6 @@ static bool is_late(const struct lane_ctx *x)
            s->arrived == s->count && s->queue[s->arrived - 1].passage == 0;
 }
 
-/* Another vehicle fits between the camera's read point and the stop line. */
-static bool is_far(const struct lane_ctx *x)
-{
-    return x->c->camera_to_boom_m > LANE_DIRECT_MAX_M;
-}
-
 static bool has_holding_hit(const struct lane_passage_event *event)
 {
     for (uint8_t i = 0; i < event->hit_count; i++) {
@@ -104,7 +98,7 @@ static struct lane_vehicle *new_vehicle(struct lane_ctx *x, uint64_t passage)
     if (is_late(x)) {
         timer_off(x, TIMER_GRACE);
         s->queue[s->arrived - 1].passage = passage;
-        s->queue[s->arrived - 1].doubtful |= is_far(x);
+        s->queue[s->arrived - 1].doubtful |= queue_is_far(x);
         return &s->queue[s->arrived - 1];
     }
     make_room(x);
@@ -165,7 +159,7 @@ void queue_passage(struct lane_ctx *x, const struct lane_passage_event *event)
         return;
     }
     if (!v) {
-        if (is_late(x) && is_far(x) && has_holding_hit(event)) {
+        if (is_late(x) && queue_is_far(x) && has_holding_hit(event)) {
             queue_lose_order(x); /* this vehicle or the one behind it: an officer looks */
         }
         v = new_vehicle(x, event->passage);
@@ -183,7 +177,11 @@ void queue_seen_at_boom(struct lane_ctx *x, uint64_t passage)
 {
     struct lane_state *s = x->s;
     struct lane_vehicle *v = queue_find(x, passage);
-    if (!v || (s->order_known && v == queue_at_boom(x))) {
+    if (!v) {
+        return;
+    }
+    naming_seen(v);
+    if (s->order_known && v == queue_at_boom(x)) {
         return;
     }
     bool known_before = s->order_known;

@@ -106,6 +106,8 @@ bool maintained_outcome(struct lane_ctx *x, const struct lane_outcome *outcome);
 
 /* ---- queue.c, passage.c: vehicles between camera and exit ---- */
 
+/* Another vehicle fits between the camera's read point and the stop line. */
+bool queue_is_far(const struct lane_ctx *x);
 bool queue_is_direct(const struct lane_ctx *x); /* the camera looks at the boom itself */
 void queue_passage(struct lane_ctx *x, const struct lane_passage_event *event);
 void queue_seen_at_boom(struct lane_ctx *x, uint64_t passage);
@@ -122,6 +124,8 @@ void queue_confirm(struct lane_ctx *x);
 void queue_withdraw(struct lane_ctx *x, uint64_t entry);
 /* The vehicle at the stop line, NULL when none is known there. */
 struct lane_vehicle *queue_at_boom(const struct lane_ctx *x);
+/* The vehicle at the boom was seen behind it; the one at the stop line may be the next. */
+bool queue_has_passed(const struct lane_ctx *x);
 
 /* What passage.c needs of it. */
 
@@ -230,6 +234,14 @@ static inline bool mains_lost(const struct lane_ctx *x)
 
 void unread_tick(struct lane_ctx *x);
 void unread_decide(struct lane_ctx *x);
+
+/* ---- naming.c: who stands at the boom while one that is to be held waits behind ---- */
+
+/* The vehicle at the boom may be another than the order says: it is not let through unnamed. */
+bool naming_due(const struct lane_ctx *x);
+void naming_seen(struct lane_vehicle *v);
+void naming_tick(struct lane_ctx *x);
+void naming_decide(struct lane_ctx *x);
 
 /* ---- lights.c ---- */
 

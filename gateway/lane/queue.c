@@ -13,6 +13,11 @@ bool queue_is_direct(const struct lane_ctx *x)
     return !is_wired(x, INPUT_ENTRY_LOOP);
 }
 
+bool queue_is_far(const struct lane_ctx *x)
+{
+    return x->c->camera_to_boom_m > LANE_DIRECT_MAX_M;
+}
+
 struct lane_vehicle *queue_at_boom(const struct lane_ctx *x)
 {
     return x->s->order_known && x->s->arrived > 0 ? &x->s->queue[0] : NULL;
@@ -317,10 +322,20 @@ void queue_watch_held(struct lane_ctx *x, uint32_t rose)
     }
 }
 
+static bool seen_through(const struct lane_ctx *x)
+{
+    return is_wired(x, INPUT_EXIT_LOOP) ? x->s->exit_seen : x->s->was_present;
+}
+
+bool queue_has_passed(const struct lane_ctx *x)
+{
+    return seen_through(x) && (is_wired(x, INPUT_EXIT_LOOP) || (x->s->inputs & AT_THE_BOOM) == 0);
+}
+
 static void watch_exit(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
-    bool passed = is_wired(x, INPUT_EXIT_LOOP) ? s->exit_seen : s->was_present;
+    bool passed = seen_through(x);
     bool free = (s->inputs & AT_THE_BOOM) == 0;
     if (!passed || !free) {
         timer_off(x, TIMER_EXIT_GAP);

@@ -166,6 +166,7 @@ static void tick(struct lane_ctx *x)
     commit_tick(x);
     convoy_tick(x);
     unread_tick(x);
+    naming_tick(x);
     lights_tick(x);
     (void)timer_take(x, TIMER_GUIDED); /* its running is what counts */
     if (timer_take(x, TIMER_MATCH)) {
@@ -252,6 +253,7 @@ void lane_step(const struct lane_config *config, struct lane_state *state,
     boom_decide(&x);
     inspection_decide(&x);
     unread_decide(&x);
+    naming_decide(&x);
     note_boom(&x);
     lights_decide(&x);
     lane_status_of(config, state, &after);

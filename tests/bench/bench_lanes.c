@@ -1,7 +1,8 @@
 /*
  * The bus engine against what was promised, with one lane and with all lanes of a large checkpoint:
  * input change to lane event, scans a second, order to coil with both cores busy, lost contact,
- * obstacle to stop, CPU time of the bus threads; and one RTU request against its time on the wire.
+ * obstacle to stop, CPU time of the bus threads beside that of threads that do nothing but the same
+ * requests; and one RTU request against its time on the wire and against a loop of write and read.
  * The modules stand in a thread of this process above the bus in priority, so that they bound
  * nothing. Medians of the runs; "always" and "at most" are the worst of all. A ratio of at most 1
  * keeps the promise. Options: --lanes N --runs N --events N. Last line: one JSON object.
@@ -50,6 +51,7 @@ struct figures {
     double lost_ms;
     double stop_max_ms;
     double cpu_percent;
+    double bare_cpu_percent; /* of nothing but the same requests */
     size_t stops;
     size_t stops_at_once;
 };
@@ -90,13 +92,7 @@ static int64_t cpu_ns(const struct site *site)
 {
     int64_t sum = 0;
     for (size_t i = 0; i < site->lane_count; i++) {
-        clockid_t clock;
-        struct timespec t;
-        if (pthread_getcpuclockid(bus_thread(site->lanes[i].bus)->handle, &clock) != 0 ||
-            clock_gettime(clock, &t) != 0) {
-            bench_fail("CPU time of a bus thread");
-        }
-        sum += (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+        sum += site_cpu_ns(bus_thread(site->lanes[i].bus)->handle);
     }
     return sum;
 }
@@ -248,6 +244,7 @@ static void measure_site(size_t lanes, size_t events, double *values, struct fig
     out->lost_ms = measure_lost(&site);
     measure_obstacles(&site, events / OBSTACLE_EVERY + 1, out);
     site_stop(&site);
+    out->bare_cpu_percent = site_bare_cpu_percent(lanes, STEADY_MS);
 }
 
 /* ---- RTU ---- */
@@ -359,17 +356,22 @@ static struct options parse(int argc, char **argv)
     return o;
 }
 
-enum column { EVENT, ORDER, LOST, STOP, SCANS, SCAN, CPU, COLUMNS };
+enum column { EVENT, ORDER, LOST, STOP, SCANS, SCAN, CPU, BARE_CPU, TO_BARE, COLUMNS };
 
 static double median_of(const struct figures *runs, size_t count, enum column column)
 {
     double values[BENCH_RUNS_MAX];
     for (size_t i = 0; i < count; i++) {
         const double all[COLUMNS] = {
-            [EVENT] = runs[i].event_p99_ms, [ORDER] = runs[i].order_p99_ms,
-            [LOST] = runs[i].lost_ms,       [STOP] = runs[i].stop_max_ms,
-            [SCANS] = runs[i].scans_per_s,  [SCAN] = runs[i].scan_ms,
+            [EVENT] = runs[i].event_p99_ms,
+            [ORDER] = runs[i].order_p99_ms,
+            [LOST] = runs[i].lost_ms,
+            [STOP] = runs[i].stop_max_ms,
+            [SCANS] = runs[i].scans_per_s,
+            [SCAN] = runs[i].scan_ms,
             [CPU] = runs[i].cpu_percent,
+            [BARE_CPU] = runs[i].bare_cpu_percent,
+            [TO_BARE] = runs[i].cpu_percent / runs[i].bare_cpu_percent,
         };
         values[i] = all[column];
     }
@@ -407,6 +409,8 @@ static void say_site(struct bench_json *json, const char *who, const struct figu
     say(json, who, "stops", (double)stops);
     say(json, who, "stops_not_in_their_scan", (double)(stops - at_once));
     say(json, who, "cpu_percent", median_of(runs, count, CPU));
+    say(json, who, "bare_cpu_percent", median_of(runs, count, BARE_CPU));
+    say(json, who, "cpu_to_bare", median_of(runs, count, TO_BARE));
     say(json, who, "cpu_ratio", median_of(runs, count, CPU) / cpu_limit_percent);
 }
 

@@ -3,10 +3,15 @@
  */
 #include "tests/bench/bench_site.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/bench/bench.h"
 
@@ -163,6 +168,108 @@ void site_stop(struct site *site)
     }
     partner_stop(&site->partner);
     queue_destroy(site->scans);
+}
+
+/* ---- the least it can cost ---- */
+
+struct bare {
+    struct sockaddr_in address;
+    uint8_t unit;
+    atomic_bool stop;
+    pthread_t thread;
+};
+
+static void bare_exchange(int fd, uint8_t unit, uint8_t function, uint16_t count)
+{
+    const uint8_t request[] = {0, 0, 0, 0, 0, 6, unit, function, 0, 0, 0, (uint8_t)count};
+    uint8_t answer[64];
+    size_t wanted = 9u + (count + 7u) / 8u;
+    if (send(fd, request, sizeof(request), MSG_NOSIGNAL) != (ssize_t)sizeof(request)) {
+        bench_fail("the bare connection takes no request");
+    }
+    for (size_t got = 0; got < wanted;) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        const struct timespec patience = {.tv_sec = GIVE_UP_S};
+        ssize_t more = ppoll(&p, 1, &patience, NULL) > 0
+                           ? recv(fd, answer + got, sizeof(answer) - got, 0)
+                           : -1;
+        if (more <= 0) {
+            bench_fail("the bare connection gives no answer");
+        }
+        got += (size_t)more;
+    }
+}
+
+static void *run_bare(void *arg)
+{
+    struct bare *bare = arg;
+    int on = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&bare->address, sizeof(bare->address)) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) {
+        bench_fail("the bare connection is refused");
+    }
+    int64_t next = site_now_ns();
+    while (!atomic_load(&bare->stop)) {
+        next += (int64_t)BUS_SCAN_INTERVAL_TCP_MS * 1000000;
+        struct timespec t = {.tv_sec = next / 1000000000, .tv_nsec = next % 1000000000};
+        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL); /* earlier: it is paced */
+        bare_exchange(fd, bare->unit, 2, INPUT_COUNT);
+        bare_exchange(fd, bare->unit, 1, OUTPUT_COUNT);
+    }
+    close(fd);
+    return NULL;
+}
+
+int64_t site_cpu_ns(pthread_t thread)
+{
+    clockid_t clock;
+    struct timespec t;
+    if (pthread_getcpuclockid(thread, &clock) != 0 || clock_gettime(clock, &t) != 0) {
+        bench_fail("CPU time of a thread");
+    }
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+double site_bare_cpu_percent(size_t lanes, uint32_t ms)
+{
+    static struct bare all[SITE_LANES_MAX];
+    struct partner partner;
+    int64_t cpu = 0;
+    partner_init(&partner);
+    partner.priority = SITE_PARTNER_PRIORITY;
+    for (size_t i = 0; i < lanes; i++) {
+        (void)partner_add(&partner, (uint8_t)(i + 1));
+    }
+    if (!partner_start_tcp(&partner)) {
+        bench_fail("the bare site cannot start");
+    }
+    for (size_t i = 0; i < lanes; i++) {
+        all[i] = (struct bare){.unit = (uint8_t)(i + 1)};
+        all[i].address = (struct sockaddr_in){.sin_family = AF_INET,
+                                              .sin_port = htons(partner.port),
+                                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        if (pthread_create(&all[i].thread, NULL, run_bare, &all[i]) != 0) {
+            bench_fail("no thread for the bare site");
+        }
+        site_prefer(all[i].thread, SITE_BUS_PRIORITY);
+    }
+    site_sleep_us(100000); /* connected and under way */
+    for (size_t i = 0; i < lanes; i++) {
+        cpu -= site_cpu_ns(all[i].thread);
+    }
+    int64_t begin = site_now_ns();
+    site_sleep_us(ms * 1000);
+    for (size_t i = 0; i < lanes; i++) {
+        cpu += site_cpu_ns(all[i].thread);
+    }
+    double took_s = (double)(site_now_ns() - begin) / 1e9;
+    for (size_t i = 0; i < lanes; i++) {
+        atomic_store(&all[i].stop, true);
+        pthread_join(all[i].thread, NULL);
+    }
+    partner_stop(&partner);
+    return (double)cpu / 1e7 / took_s;
 }
 
 /* ---- waiting ---- */

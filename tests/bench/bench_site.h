@@ -59,6 +59,11 @@ void site_prefer_nothing(pthread_t thread);
 /* Everything runs and every lane has contact. */
 void site_start(struct site *site, size_t lanes);
 void site_stop(struct site *site);
+/* CPU time of a thread, ns. */
+int64_t site_cpu_ns(pthread_t thread);
+/* The least that scanning so many modules costs, in percent of one core over `ms`: threads that
+ * wait for the next scan, send the same two requests and read the answers, and nothing else. */
+double site_bare_cpu_percent(size_t lanes, uint32_t ms);
 /* Until the lane thread has seen these input bits of a lane; when it did. */
 int64_t site_await_inputs(struct site_lane *lane, unsigned inputs);
 void site_await_contact(struct site *site, bool contact);

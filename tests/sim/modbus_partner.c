@@ -293,12 +293,13 @@ static void serve_connection(struct partner *p, struct connection *c)
         return;
     }
     size_t answered = answer(p, c->data + HEADER, said, out + HEADER);
-    bool silent = atomic_load(&p->symptom) == PARTNER_SILENT;
+    enum partner_symptom symptom = atomic_load(&p->symptom);
     c->size = 0; /* a master waits for its answer: nothing is behind it */
-    if (answered > 0 && !silent) {
-        memcpy(out, c->data, 4);
-        out[4] = (uint8_t)(answered >> 8);
-        out[5] = (uint8_t)answered;
+    memcpy(out, c->data, 4);
+    out[4] = (uint8_t)(answered >> 8);
+    out[5] = (uint8_t)answered;
+    int times = symptom == PARTNER_SILENT ? 0 : symptom == PARTNER_TWICE ? 2 : 1;
+    for (int i = 0; answered > 0 && i < times; i++) {
         ssize_t done = write(c->fd, out, HEADER + answered);
         (void)done; /* a gone master shows itself in the next read */
     }

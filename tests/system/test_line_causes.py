@@ -1,5 +1,7 @@
 """A serial line that is miswired says so: the likely cause as an alarm of the lane, in status and in
 the metrics, with each device's health beside it."""
+import copy
+
 import pytest
 
 from harness.ctl import Ctl
@@ -108,3 +110,23 @@ def test_a_silent_device_is_told_apart_from_its_bus(box):
     sim.do("fault", kind="none")
     wait_until("back", lambda: bus(box, OTHER)["devices"][0]["contact"])
     assert row(box, "bus-2").startswith("bus-2 good ")
+
+
+def test_a_box_carries_32_lanes_with_a_module_each():
+    with short_folder() as folder:
+        box = Checkpoint(folder)
+        World().write_roots(box.roots)
+        try:
+            box.add_tcp_lane(1)
+            for lane in range(2, 33):  # the other modules are not there
+                box.buses.append({**box.buses[0], "name": f"bus-{lane}", "port": 1})
+                box.lanes.append({**copy.deepcopy(box.lanes[0]), "id": lane, "bus": f"bus-{lane}"})
+            box.start_checkpointd()
+            wait_until("all lanes told", lambda: sum(
+                a["name"] == "LANE_CONTACT_LOST" for a in ctl(box)("status", "--json").json["alarms"]) == 31)
+            status = ctl(box)("status", "--json").json
+            assert [lane["lane"] for lane in status["lanes"]] == list(range(1, 33))
+            assert [b["devices"][0]["contact"] for b in status["buses"]] == [True] + [False] * 31
+            assert "bus-32" in ctl(box)("status").out
+        finally:
+            box.stop()

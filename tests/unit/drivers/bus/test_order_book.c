@@ -46,6 +46,35 @@ static void stop_goes_before_raise_before_lower_before_lights(void **state)
     order_book_fini(&book);
 }
 
+/* A raise behind it must not meet the coil, and a lower that waits must not begin behind it. */
+static void the_end_of_a_lower_goes_with_the_stops(void **state)
+{
+    (void)state;
+    struct order_book book;
+    assert_int_equal(order_book_init(&book), ERR_OK);
+    struct lane_order lower = order(1, OUTPUT_LOWER);
+    struct lane_order other = order(2, OUTPUT_LOWER);
+    struct lane_order end = order(4, OUTPUT_LOWER);
+    lower.expires.ns = other.expires.ns = 1000;
+    other.lane = 2;
+    end.on = false;
+    assert_int_equal(order_book_put(&book, &lower, false), ERR_OK);
+    assert_int_equal(order_book_put(&book, &other, false), ERR_OK);
+    put(&book, 3, OUTPUT_RAISE);
+    assert_int_equal(order_book_put(&book, &end, false), ERR_OK);
+    assert_int_equal(take(&book), 4);
+    assert_int_equal(take(&book), 3);
+    struct lane_order o;
+    bool retried;
+    assert_true(order_book_take(&book, &o, &retried));
+    assert_int_equal(o.id, 1);
+    assert_true(o.expires.ns < 0); /* called off */
+    assert_true(order_book_take(&book, &o, &retried));
+    assert_int_equal(o.id, 2);
+    assert_int_equal(o.expires.ns, 1000); /* another lane's is not */
+    order_book_fini(&book);
+}
+
 static void lights_fill_only_their_half(void **state)
 {
     (void)state;
@@ -85,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stop_goes_before_raise_before_lower_before_lights),
+        cmocka_unit_test(the_end_of_a_lower_goes_with_the_stops),
         cmocka_unit_test(lights_fill_only_their_half),
         cmocka_unit_test(a_closed_book_gives_back_what_waits),
     };

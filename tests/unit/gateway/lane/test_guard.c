@@ -164,6 +164,45 @@ static void test_raise_of_the_guard_is_tried_again(void **state)
     assert_int_equal(scan_after(&b, 50, 0), 3);
 }
 
+/* A raise that fails and fails is the danger's, not one of ten seconds later. */
+static void test_raise_of_the_guard_is_not_tried_for_ever(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    (void)scan_after(&b, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+    (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    assert_true(allowed(&b, OUTPUT_LOWER, false));
+    assert_int_equal(scan_after(&b, 50, INPUT_BIT(INPUT_PRESENCE)), 3);
+    guard_wrote(&b.guard, &b.out[2], false, b.scan.at);
+    (void)scan_after(&b, 2 * (int64_t)b.config.travel_ms - 1, 0);
+    guard_wrote(&b.guard, &b.out[2], false, b.scan.at);
+    assert_int_equal(scan_after(&b, 1, 0), 0);
+    b.scan.outputs = OUTPUT_BIT(OUTPUT_LOWER); /* and danger again counts anew */
+    assert_int_equal(scan_after(&b, 50, INPUT_BIT(INPUT_PRESENCE)), 3);
+    b.scan.outputs = 0;
+    guard_wrote(&b.guard, &b.out[2], false, b.scan.at);
+    assert_int_equal(scan_after(&b, 50, 0), 3);
+}
+
+/* Its raise meets a lower that somebody else energised only when that is off. */
+static void test_raise_of_the_guard_waits_for_the_lower_to_be_off(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    (void)scan_after(&b, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+    b.scan.outputs = OUTPUT_BIT(OUTPUT_LOWER);
+    assert_int_equal(scan_after(&b, 50, INPUT_BIT(INPUT_OBSTACLE)), 3);
+    guard_wrote(&b.guard, &b.out[0], false, b.scan.at);
+    assert_false(guard_allows(&b.guard, &b.out[2], &b.scan, b.scan.at, b.reason));
+    assert_string_equal(b.reason, "lower is energised");
+    guard_wrote(&b.guard, &b.out[0], true, b.scan.at);
+    assert_true(guard_allows(&b.guard, &b.out[2], &b.scan, b.scan.at, b.reason));
+    assert_int_equal(scan_after(&b, 50, INPUT_BIT(INPUT_OBSTACLE)), 3); /* on again */
+    assert_false(guard_allows(&b.guard, &b.out[2], &b.scan, b.scan.at, b.reason));
+}
+
 static void test_hands_off(void **state)
 {
     (void)state;
@@ -321,6 +360,8 @@ int main(void)
         cmocka_unit_test(test_raise_of_the_guard_is_repeated_until_the_boom_is_up),
         cmocka_unit_test(test_coil_of_a_module_timer_is_off_after_its_pulse),
         cmocka_unit_test(test_raise_of_the_guard_is_tried_again),
+        cmocka_unit_test(test_raise_of_the_guard_is_not_tried_for_ever),
+        cmocka_unit_test(test_raise_of_the_guard_waits_for_the_lower_to_be_off),
         cmocka_unit_test(test_hands_off),
         cmocka_unit_test(test_fault_lets_only_emergency_raise_through),
         cmocka_unit_test(test_raise_and_lower_never_together),

@@ -60,6 +60,7 @@ static void test_hold_waits_until_its_vehicle_arrives(void **state)
     assert_int_equal(w.state.hold_count, 0);
     world_arrives(&w); /* the innocent one */
     assert_int_equal(w.state.hold_count, 0);
+    world_take(&w, &(struct lane_event){.kind = LANE_EVENT_SEEN_AT_BOOM, .u.seen_at_boom = 1});
     assert_int_equal(w.raises, 1);
     world_boom_opens(&w);
     world_drives_through(&w);

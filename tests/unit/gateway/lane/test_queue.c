@@ -250,6 +250,35 @@ static void test_boom_that_does_not_obey_is_not_tried_for_ever(void **state)
     assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
 }
 
+/* The cleared one is through, the boom comes down behind it, and who stands at the stop line until
+ * the gap behind it is over is the next one. */
+static void test_boom_is_not_raised_again_for_one_who_has_passed(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    config.exit_gap_ms = 2000;
+    config.camera_to_boom_m = LANE_DIRECT_MAX_M; /* who stands there needs no name */
+    world_init(&w, &config);
+    world_passage(&w, false, 3);
+    world_passage(&w, true, 3);
+    world_arrives(&w);
+    world_boom_opens(&w);
+    assert_int_equal(w.raises, 1);
+    world_inputs(&w, INPUT_BIT(INPUT_PRESENCE), INPUT_BIT(INPUT_ENTRY_LOOP));
+    world_run(&w, 400);
+    world_inputs(&w, INPUT_BIT(INPUT_EXIT_LOOP), INPUT_BIT(INPUT_PRESENCE));
+    world_run(&w, 200);
+    world_inputs(&w, INPUT_BIT(INPUT_ENTRY_LOOP), INPUT_BIT(INPUT_EXIT_LOOP));
+    world_run(&w, 200);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_OPEN)); /* its own closing */
+    world_run(&w, 1000);
+    world_inputs(&w, INPUT_BIT(INPUT_LIMIT_CLOSED), 0);
+    world_run(&w, 3000);
+    assert_int_equal(w.raises, 1);
+    assert_int_equal(w.state.hold_count, 1);
+}
+
 /* ---- the order is lost ---- */
 
 static void test_scan_without_contact_loses_the_order(void **state)
@@ -463,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_raise_never_happens_late),
         cmocka_unit_test(test_raise_for_an_unconfirmed_vehicle_is_recorded_first),
         cmocka_unit_test(test_boom_that_does_not_obey_is_not_tried_for_ever),
+        cmocka_unit_test(test_boom_is_not_raised_again_for_one_who_has_passed),
         cmocka_unit_test(test_scan_without_contact_loses_the_order),
         cmocka_unit_test(test_second_vehicle_unread_loses_the_order),
         cmocka_unit_test(test_waiting_hold_of_the_time_before_asks_an_officer),

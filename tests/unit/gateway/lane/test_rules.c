@@ -243,6 +243,20 @@ static void test_broken_boom_is_run_through_until_acknowledged(void **state)
     assert_int_equal(w.raises, 0);
 }
 
+/* A broken boom's controller is at work all the same. */
+static void test_coils_are_watched_while_the_boom_is_off(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    world_inputs(&w, INPUT_BIT(INPUT_BOOM_OFF), 0);
+    world_run(&w, STEP_MS);
+    assert_false(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
+    w.outputs |= OUTPUT_BIT(OUTPUT_LOWER);
+    world_scan(&w);
+    assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
+}
+
 /* ---- opening for a cleared vehicle ---- */
 
 static struct lane_event cleared_passage(struct world *w)
@@ -356,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_every_limit_change_without_an_order_is_foreign),
         cmocka_unit_test(test_no_stop_against_the_guard),
         cmocka_unit_test(test_broken_boom_is_run_through_until_acknowledged),
+        cmocka_unit_test(test_coils_are_watched_while_the_boom_is_off),
         cmocka_unit_test(test_each_condition_alone_keeps_the_boom_down),
         cmocka_unit_test(test_vehicle_once_held_is_raised_for_by_an_officer),
         cmocka_unit_test(test_nobody_at_the_stop_line_nothing_opens),
