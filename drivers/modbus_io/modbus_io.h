@@ -38,3 +38,19 @@ void modbus_io_map_in_order(struct modbus_io_options *options);
 int modbus_io_create(const struct modbus_io_options *options, struct io_device *out,
                      struct err_text *err) MUST_CHECK;
 void modbus_io_destroy(struct io_device *device); /* after bus_destroy; NULL state is fine */
+
+/* ---- for technicians' tools; any time after create ---- */
+
+enum modbus_io_reach {
+    MODBUS_IO_HARMLESS, /* the module moves no boom, or its profile names the address as another's
+                         */
+    MODBUS_IO_UNNAMED,  /* it moves a boom, and its profile does not say what the address does */
+    MODBUS_IO_MOTION    /* it is raise's or lower's: coil, register, pulse or fail-safe value */
+};
+/* What a raw write to this coil, otherwise register, would reach. */
+enum modbus_io_reach modbus_io_reach_of(const struct io_device *device, bool coil,
+                                        uint16_t address);
+uint8_t modbus_io_unit(const struct io_device *device);
+/* Whether the profile has a watchdog that is armed and read back on every connect. */
+bool modbus_io_has_watchdog(const struct io_device *device);
+const char *modbus_io_model(const struct io_device *device);

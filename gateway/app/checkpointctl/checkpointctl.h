@@ -6,6 +6,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,7 +45,12 @@ enum ctl_option_bit {
     CTL_CONFIG = 1u << 16,
     CTL_VERSION = 1u << 17,
     CTL_PLATE = 1u << 18,
-    CTL_MINUTES = 1u << 19
+    CTL_MINUTES = 1u << 19,
+    CTL_FROM = 1u << 20,
+    CTL_TO = 1u << 21,
+    CTL_WAIT = 1u << 22,
+    CTL_INTERACTIVE = 1u << 23,
+    CTL_CONFIG_DIR = 1u << 24
 };
 
 enum { CTL_LANES_MAX = 32 }; /* named by one command */
@@ -94,6 +100,11 @@ struct ctl {
     int64_t password_fd; /* -1: ask at the terminal */
     int64_t second_fd;
     int64_t limit;
+    int64_t from; /* units of a bus; 0: the first */
+    int64_t to;   /* 0: the last */
+    int64_t wait_s;
+    bool interactive;
+    const char *config_dir;
     int64_t minutes;
     char **operands;
     int operand_count;
@@ -146,6 +157,10 @@ void ctl_password_free(char *password); /* NULL is fine */
 /* A line asked at the terminal, with echo. */
 int ctl_line_read(const struct ctl *ctl, const char *prompt, char **out) MUST_CHECK;
 bool ctl_has_terminal(void);
+/* For a command that must end in order: SIGINT, SIGTERM and SIGHUP wait until somebody asks. */
+void ctl_signals_block(sigset_t *out_before);
+/* Waits; EXIT_INTERRUPTED when one of them came. */
+int ctl_pause(int ms) MUST_CHECK;
 
 /* ---- the token's file (token.c) ---- */
 
@@ -206,3 +221,10 @@ int ctl_audit_verify(struct ctl *ctl); /* audit.c */
 int ctl_audit_seal(struct ctl *ctl);
 
 int ctl_replay(struct ctl *ctl); /* replay.c */
+
+int ctl_doctor(struct ctl *ctl);   /* doctor.c */
+int ctl_bus_scan(struct ctl *ctl); /* bus.c */
+int ctl_bus_read(struct ctl *ctl);
+int ctl_bus_write(struct ctl *ctl);
+int ctl_barrier_test(struct ctl *ctl); /* barrier.c */
+int ctl_camera_test(struct ctl *ctl);  /* camera.c */

@@ -120,6 +120,85 @@ const struct ctl_command ctl_commands[] = {
      "的端口和摄像机解析抓包文件，列出每次读牌和按原因统计的拒收。仅为试运行：不触发车道"
      "动作和告警，运行中的程序不受影响。\n"
      "给出 --reason 且已登录时，对每个不同车牌另行查询（同 check），每次查询均记录。"},
+    {"doctor", "", 0, 0, CTL_INTERACTIVE | CTL_WAIT | CTL_CONFIG_DIR | CTL_JOURNAL, CTL_TOKEN_NONE,
+     ctl_doctor, "every part, what is wrong and what to do", "逐项检查并给出处置建议",
+     "One row a part, good or LOOK, with what is wrong and what to do: configurations (with the "
+     "rule "
+     "file), devices with round trip and watchdog, cameras, checkpoint-matchd, wanted list, "
+     "journal, "
+     "disk, clock, headquarters, alarms, Redis, certificate.\n"
+     "With --interactive each input of each lane is asked to be operated by hand and must be seen "
+     "to change; each can be skipped. Best done with the lane out of service.\n"
+     "Works without checkpointd too and says what it cannot see then. Exit status 0 when all is "
+     "good, 1 when something is to be looked at.",
+     "每个部件一行，显示正常或异常、问题所在和处置建议：配置（含规则文件）、设备往返时间和看门狗、"
+     "摄像机、"
+     "比对程序、布控名单、日志、磁盘、时钟、总部链路、告警、Redis、证书。\n"
+     "--interactive 逐个要求手动操作各车道输入并检查变化，可跳过；宜先停用车道。\n"
+     "checkpointd 未运行时也可使用，并说明无法检查的部分。全部正常退出状态为 0，有异常为 1。"},
+    {"bus scan", "BUS", 1, 1, CTL_FROM | CTL_TO, CTL_TOKEN_IF_ANY, ctl_bus_scan,
+     "which units answer on a bus", "扫描总线上应答的站号",
+     "Asks each unit from --from to --to for one register, then for one coil; nothing is written. "
+     "The lanes of the bus go on: each question goes between two of their scans, so a silent unit "
+     "costs a fraction of a second. BUS is a name of 'status'.\n"
+     "Names what the configuration knows of each unit and which configured one is silent (exit "
+     "status 1).",
+     "对 --from 至 --to "
+     "的每个站号读取一个寄存器，无应答再读一个线圈；不写入。车道照常运行：每次询问插在两次"
+     "扫描之间。BUS 为 status 显示的总线名。\n"
+     "列出各站号在配置中的名称，以及已配置但无应答的站号（退出状态 1）。"},
+    {"bus read", "BUS UNIT FUNCTION ADDRESS COUNT", 5, 5, CTL_REASON, CTL_TOKEN_NEEDED,
+     ctl_bus_read, "read coils or registers", "读取线圈或寄存器",
+     "FUNCTION: 1 coils, 2 discrete, 3 holding, 4 input. ADDRESS as on the wire, from 0, decimal "
+     "or "
+     "0x…; COUNT up to 64, less where the line leaves no room between two scans. On record, since "
+     "a "
+     "camera's registers show plates.",
+     "FUNCTION：1 coils、2 discrete、3 holding、4 input。ADDRESS 为线上地址（从 0 起），十进制或 "
+     "0x…；COUNT "
+     "最多 64，线路繁忙时更少。读取会记录，因摄像机寄存器含车牌。"},
+    {"bus write", "BUS UNIT coil|register ADDRESS VALUE", 5, 5, CTL_REASON, CTL_TOKEN_IF_ANY,
+     ctl_bus_write, "write one coil or register, out of service only",
+     "写一个线圈或寄存器（仅停用时）",
+     "Only while every lane of the bus is out of service ('service out'). Needs a reason, asked "
+     "for "
+     "at the terminal; on record before it is sent. A coil takes 0, 1, on or off.\n"
+     "It passes by every guard. Therefore what raises or lowers a boom is refused, and on a module "
+     "that carries a boom every address that its profile does not name.",
+     "仅在该总线所有车道均已停用（service "
+     "out）时可用。须填理由（可在终端输入），先记录后写入。线圈值为 0、1、"
+     "on 或 off。\n"
+     "写入绕过全部保护，因此拒绝写入抬杆、落杆地址；在驱动栏杆的模块上，只能写其配置文件列出的地址"
+     "。"},
+    {"barrier test", "LANE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_barrier_test,
+     "the guided test of a barrier", "栏杆引导测试",
+     "For a technician beside the barrier, the lane out of service. Measures travel up and down, "
+     "the raise pulse as read back, auto-close, and shows with a test body that the barrier's own "
+     "hardware stops a closing boom. The gateway raises; it never lowers: you do, with the "
+     "barrier's "
+     "own key.\n"
+     "The result is on record; that of the interlock goes into guided-tests.yaml, without which "
+     "(12 months) nothing is lowered automatically. It counts only when the inputs showed the test "
+     "body and not the lower limit. Every step can be skipped. Ctrl-C stops the boom. Whatever "
+     "ends the test, the lane stays out of service until 'service in'.",
+     "供技术人员在栏杆旁使用，车道须已停用。测量抬杆和落杆用时、抬杆脉冲（回读）、自动落杆，并用测"
+     "试物验证栏杆"
+     "自身硬件能停止落杆。程序只抬杆，绝不落杆：由您用栏杆自带钥匙落杆。\n"
+     "结果写入记录；联锁结果写入 guided-tests.yaml，12 "
+     "个月内无有效结果则不自动落杆。仅当输入显示触及测试物"
+     "且未到下限位时才算通过。各步骤可跳过。Ctrl-C 停止栏杆。无论如何结束，车道保持停用，直到 "
+     "service in。"},
+    {"camera test", "CAMERA", 1, 1, CTL_WAIT, CTL_TOKEN_NEEDED, ctl_camera_test,
+     "trigger a camera and wait for its read", "触发摄像机并等待读牌",
+     "Triggers the camera where it has a trigger, then waits for a read of it to come the whole "
+     "way "
+     "through checkpoint-matchd; says when the camera was last heard and how far its clock is off. "
+     "CAMERA is its number, on a wire or on the camera network; hold a plate into its view where "
+     "it "
+     "has no trigger. Exit status 1 when no read came.",
+     "有触发功能的摄像机先触发，然后等待其读牌经比对程序完整返回；显示心跳和时钟偏差。CAMERA "
+     "为摄像机编号（有线"
+     "或网络）；无触发时请将车牌置于视野内。未收到读牌时退出状态为 1。"},
     {"audit verify", "", 0, 0, CTL_JOURNAL | CTL_RECEIPT | CTL_SEAL | CTL_KEYSET | CTL_ROOTS,
      CTL_TOKEN_NONE, ctl_audit_verify, "verify the journal's chain", "校验日志记录链",
      "Reads the whole journal, read-only, with checkpointd running or not, and finds any record "

@@ -61,7 +61,12 @@ static const struct option_row option_rows[] = {
     TEXT("keyset", CTL_KEYSET, keyset),
     TEXT("roots", CTL_ROOTS, roots),
     TEXT("config", CTL_CONFIG, config),
-    TEXT("plate", CTL_PLATE, plate)};
+    TEXT("plate", CTL_PLATE, plate),
+    NUMBER("from", CTL_FROM, from, 1, 247),
+    NUMBER("to", CTL_TO, to, 1, 247),
+    NUMBER("wait", CTL_WAIT, wait_s, 1, 600),
+    FLAG("interactive", CTL_INTERACTIVE, interactive),
+    TEXT("config-dir", CTL_CONFIG_DIR, config_dir)};
 
 enum { OPTION_COUNT = sizeof(option_rows) / sizeof(option_rows[0]), OPTION_VALUE_BASE = 256 };
 

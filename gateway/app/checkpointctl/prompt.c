@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/app/checkpointctl/checkpointctl.h"
@@ -18,6 +19,31 @@ void ctl_password_free(char *password)
         explicit_bzero(password, strlen(password));
     }
     free(password);
+}
+
+static void hand_signals(sigset_t *out)
+{
+    sigemptyset(out);
+    sigaddset(out, SIGINT);
+    sigaddset(out, SIGTERM);
+    sigaddset(out, SIGHUP);
+}
+
+void ctl_signals_block(sigset_t *out_before)
+{
+    sigset_t set;
+    hand_signals(&set);
+    (void)sigprocmask(SIG_BLOCK, &set, out_before); /* cannot fail with these arguments */
+}
+
+int ctl_pause(int ms)
+{
+    enum { MS_PER_S = 1000, NS_PER_MS = 1000000 };
+    const struct timespec wait = {.tv_sec = ms / MS_PER_S,
+                                  .tv_nsec = (long)(ms % MS_PER_S) * NS_PER_MS};
+    sigset_t set;
+    hand_signals(&set);
+    return sigtimedwait(&set, NULL, &wait) > 0 ? EXIT_INTERRUPTED : 0;
 }
 
 bool ctl_has_terminal(void)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/base/encode.h"
@@ -121,6 +123,25 @@ static json_t *journal_of(const struct checkpointd *c)
                      (int)atomic_load(&c->recorder.healthy));
 }
 
+/* Of the journal's file system; null when it cannot be asked. The reserve is what is there of it.
+ */
+static json_t *disk_of(const struct checkpointd *c)
+{
+    char path[sizeof(c->journal_dir) + 16];
+    struct statvfs disk;
+    struct stat reserve = {.st_size = 0};
+    (void)snprintf(path, sizeof(path), "%s/reserve", c->journal_dir);
+    if (statvfs(c->journal_dir, &disk) != 0) {
+        return json_null();
+    }
+    bool there = stat(path, &reserve) == 0;
+    return json_pack("{s:I,s:I,s:I,s:I}", "free_bytes",
+                     (json_int_t)disk.f_bavail * (json_int_t)disk.f_frsize, "size_bytes",
+                     (json_int_t)disk.f_blocks * (json_int_t)disk.f_frsize, "reserve_bytes",
+                     there ? (json_int_t)reserve.st_size : 0, "reserve_wanted_bytes",
+                     (json_int_t)c->config.reserve_bytes);
+}
+
 static json_t *matchd_of(const struct checkpointd *c)
 {
     json_t *sources = json_array();
@@ -182,6 +203,8 @@ static void run_status(void *ctx, struct control *control, const struct control_
                                "buses", buses_json(c), "matchd", matchd_of(c));
     json_object_set_new(result, "cameras", cameras_json(c));
     json_object_set_new(result, "displays", displays_json(c));
+    json_object_set_new(result, "disk", disk_of(c));
+    json_object_set_new(result, "journal_folder", json_string(c->journal_dir));
     control_answer(control, call->ticket, result);
 }
 
@@ -453,5 +476,14 @@ const struct control_act checkpointd_acts[] = {
     {"convoy_end", CONTROL_PROTECTIVE, lane_act_convoy_end},
     {"service_out", CONTROL_PROTECTIVE, lane_act_service_out},
     {"service_in", CONTROL_OFFICER, lane_act_service_in},
+    {"bus_scan", CONTROL_ADMIN, tool_act_bus_scan},
+    {"bus_read", CONTROL_OFFICER, tool_act_bus_read},
+    {"bus_write", CONTROL_ADMIN, tool_act_bus_write},
+    {"test_raise", CONTROL_OFFICER, tool_act_test_raise},
+    {"test_stop", CONTROL_PROTECTIVE, tool_act_test_stop},
+    {"test_lower", CONTROL_OFFICER, tool_act_test_lower},
+    {"test_watch", CONTROL_ANYBODY, tool_act_test_watch},
+    {"guided_test", CONTROL_OFFICER, tool_act_guided_test},
+    {"camera_trigger", CONTROL_OFFICER, tool_act_camera_trigger},
     {"reload", CONTROL_ADMIN, run_reload}};
 const size_t checkpointd_act_count = sizeof(checkpointd_acts) / sizeof(checkpointd_acts[0]);

@@ -4,6 +4,7 @@
  * from the bus threads, the rest is read by the control thread.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/base/log.h"
@@ -49,6 +50,34 @@ static json_t *cause_json(enum bus_cause cause)
                      event->text_zh);
 }
 
+/* The module of a lane's device; NULL: a camera, or another driver's. */
+static const struct io_device *module_of(const struct checkpointd *c,
+                                         const struct bus_device *device)
+{
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        const struct config_lane *lane = &c->config.lanes[i];
+        for (size_t d = 0; lane->lane.lane.lane == device->lane && d < lane->device_count; d++) {
+            if (strcmp(lane->devices[d].name, device->name) == 0) {
+                return &c->devices.io[i][d];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* What it is, and whether its watchdog is armed: contact begins only once it was read back. */
+static void add_module(const struct checkpointd *c, const struct bus_device *device, json_t *out)
+{
+    const struct io_device *module = module_of(c, device);
+    if (module) {
+        bool has = modbus_io_has_watchdog(module);
+        const char *watchdog = !has ? "none" : device->contact ? "armed" : "unknown";
+        json_object_set_new(out, "model", json_string(modbus_io_model(module)));
+        json_object_set_new(out, "unit", json_integer(modbus_io_unit(module)));
+        json_object_set_new(out, "watchdog", json_string(watchdog));
+    }
+}
+
 static json_t *device_json(const struct bus_device *device)
 {
     const struct device_health_view *h = &device->health;
@@ -62,13 +91,15 @@ static json_t *device_json(const struct bus_device *device)
                      (json_int_t)h->median_us, "p99_us", (json_int_t)h->p99_us);
 }
 
-static json_t *devices_json(const struct bus *bus)
+static json_t *devices_json(const struct checkpointd *c, const struct bus *bus)
 {
     struct bus_device devices[BUS_DEVICES_MAX];
     size_t count = bus_devices_read(bus, devices);
     json_t *all = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_array_append_new(all, device_json(&devices[i]));
+        json_t *device = device_json(&devices[i]);
+        add_module(c, &devices[i], device);
+        json_array_append_new(all, device);
     }
     return all;
 }
@@ -89,7 +120,7 @@ json_t *buses_json(const struct checkpointd *c)
                       "orders_failed", (json_int_t)s.orders_failed, "guard_writes",
                       (json_int_t)s.guard_writes, "connects", (json_int_t)s.connects, "scan_us_max",
                       (json_int_t)s.scan_us_max, "cause", cause_json(bus_cause_read(bus)),
-                      "devices", devices_json(bus)));
+                      "devices", devices_json(c, bus)));
     }
     return buses;
 }

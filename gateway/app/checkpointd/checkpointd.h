@@ -18,6 +18,7 @@
  * control   normal    sockets control, events,  acts -> lane, jobs         clients wait
  *                     records
  * password  normal    sign-ons                  answers -> control         refused: busy
+ * tools     normal    technicians' requests (4) buses, answers -> control  refused: busy
  */
 /* clang-format on */
 #pragma once
@@ -26,6 +27,7 @@
 #include <stdatomic.h>
 
 #include "gateway/app/checkpointd/config.h"
+#include "gateway/app/checkpointd/tools.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/queue.h"
 #include "gateway/base/thread.h"
@@ -209,6 +211,7 @@ struct checkpointd {
     struct records *records;
     struct board board;
     struct cameras cameras;
+    struct tools tools;
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
     atomic_bool taken_over[LANE_ID_MAX + 1]; /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
@@ -235,9 +238,11 @@ struct checkpointd {
     atomic_ullong stat_suppressed;
     atomic_ullong stat_lost;
     uint64_t draw_state; /* lane thread */
-    /* By lane: when its newest guided test was, ms since 1970, 0 = none; main thread to lane. */
+    /* By lane: when its newest guided test was, ms since 1970, 0 = none; main and control thread to
+     * lane. */
     atomic_llong guided_ms[LANE_ID_MAX + 1];
-    bool guided_refused; /* alarmed; main thread */
+    pthread_mutex_t guided_lock; /* of the file and of guided_refused */
+    bool guided_refused;         /* alarmed */
 };
 
 /* Takes the journal, also when it fails: recorder_stop() closes it; and starts the thread. */
@@ -302,6 +307,12 @@ const char *acts_reason(struct control *control, const struct control_call *call
 void acts_hit_answer(void *checkpointd, struct control *control,
                      const struct control_call *call); /* answers.c */
 /* Acts on lanes (lane_acts.c). */
+/* The lane number that the call names, if it is configured, or 0 when it was refused. */
+uint8_t acts_lane_of(struct checkpointd *c, struct control *control,
+                     const struct control_call *call);
+/* To the lane, which answers the call. */
+void acts_post(struct checkpointd *c, const struct control_call *call,
+               const struct pipeline_act *act, const char *reason);
 void lane_act_ack(void *checkpointd, struct control *control, const struct control_call *call);
 void lane_act_hold(void *checkpointd, struct control *control, const struct control_call *call);
 void lane_act_stop(void *checkpointd, struct control *control, const struct control_call *call);
@@ -328,8 +339,13 @@ void acts_searched(void *checkpointd, uint64_t number, const struct match_packet
  * one stays in force. Any thread. */
 int checkpointd_reload(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 
-/* Reads the guided tests; without a good file there are none. Main thread, lanes running. */
+/* Reads the guided tests; without a good file there are none. Lanes running. */
 void guided_load(struct checkpointd *c);
+/* Puts a test of a lane into the file, in place of the one before, and takes it over. Other lanes'
+ * stay; a file that would be refused is left as it is: its error. ERR_IO, ERR_FULL. Control thread.
+ */
+int guided_put(struct checkpointd *c, uint8_t lane, struct wall_time tested, bool stopped,
+               const char *by, struct err_text *err) MUST_CHECK;
 /* How long the lane's test is good for from `now`; <= 0: not at all. Lane thread. */
 int64_t guided_valid_ms(const struct checkpointd *c, uint8_t lane, struct wall_time now,
                         bool trusted);

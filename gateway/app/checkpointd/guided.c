@@ -1,17 +1,20 @@
 /*
  * Guided tests: <state_dir>/guided-tests.yaml says when somebody saw, at the barrier, the hardware
  * stop a lower onto a test body (safety rule 7). Read at start and on SIGHUP whole or not at all; a
- * file others could have written is refused. What is taken over is journaled. The lane thread alone
- * turns dates into how long a test is still good for, by trusted time.
+ * file others could have written is refused. What is taken over is journaled. `checkpointctl
+ * barrier test` has it written here. The lane thread alone turns dates into how long a test is
+ * still good for, by trusted time.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/base/file.h"
 #include "gateway/base/log.h"
 
 #define GUIDED_LIFE_MS (INT64_C(365) * 24 * 3600 * 1000)
@@ -66,7 +69,7 @@ static int check_owner(const char *path, struct err_text *err)
 
 static void journal_row(struct checkpointd *c, const struct guided_row *row)
 {
-    static struct fact fact; /* main thread */
+    static struct fact fact; /* under guided_lock */
     char when[WALL_TEXT_SIZE];
     memset(&fact, 0, sizeof(fact));
     fact.kind = FACT_ACT;
@@ -101,18 +104,23 @@ static void tell(struct checkpointd *c, bool refused, const char *detail)
     lane_post(c, &event);
 }
 
-void guided_load(struct checkpointd *c)
+/* ERR_NOT_FOUND: there is none. */
+static int load_file(const char *path, struct guided_file *out, struct err_text *err)
 {
-    static struct guided_file file; /* main thread */
+    memset(out, 0, sizeof(*out));
+    int result = check_owner(path, err);
+    return result == 0 ? config_load(path, &file_section, out, err) : result;
+}
+
+/* Under guided_lock. */
+static void load(struct checkpointd *c)
+{
+    static struct guided_file file;
     char path[sizeof(c->config.state_dir) + 24];
     struct err_text err = {""};
     int64_t tested_ms[LANE_ID_MAX + 1] = {0};
     snprintf(path, sizeof(path), "%s/guided-tests.yaml", c->config.state_dir);
-    memset(&file, 0, sizeof(file));
-    int result = check_owner(path, &err);
-    if (result == 0) {
-        result = config_load(path, &file_section, &file, &err);
-    }
+    int result = load_file(path, &file, &err);
     for (size_t i = 0; result == 0 && i < file.count; i++) {
         tested_ms[file.rows[i].lane] = file.rows[i].stopped ? file.rows[i].tested.ms : 0;
     }
@@ -123,6 +131,75 @@ void guided_load(struct checkpointd *c)
         journal_row(c, &file.rows[i]);
     }
     tell(c, result != 0 && result != ERR_NOT_FOUND, err.text);
+}
+
+void guided_load(struct checkpointd *c)
+{
+    pthread_mutex_lock(&c->guided_lock);
+    load(c);
+    pthread_mutex_unlock(&c->guided_lock);
+}
+
+/* ---- a test that was made ---- */
+
+static int put_row(struct guided_file *file, const struct guided_row *row)
+{
+    size_t at = 0;
+    while (at < file->count && file->rows[at].lane != row->lane) {
+        at++;
+    }
+    if (at == PIPELINE_LANES_MAX) {
+        return ERR_FULL; /* rows of lanes that are no longer there */
+    }
+    file->rows[at] = *row;
+    file->count += at == file->count;
+    return 0;
+}
+
+/* A JSON text is one of YAML too. */
+static int write_file(const char *path, const struct guided_file *file, struct err_text *err)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < file->count; i++) {
+        const struct guided_row *row = &file->rows[i];
+        char when[WALL_TEXT_SIZE];
+        wall_format(row->tested, when);
+        json_array_append_new(rows, json_pack("{s:i,s:s,s:b,s:s}", "lane", (int)row->lane, "tested",
+                                              when, "stopped", (int)row->stopped, "by", row->by));
+    }
+    json_t *whole = json_pack("{s:o}", "tests", rows);
+    char *text = whole ? json_dumps(whole, JSON_INDENT(1)) : NULL;
+    int result = text ? file_write_atomic(path, text, strlen(text), 0600, err)
+                      : err_set(err, ERR_NO_MEMORY, "%s: no memory", path);
+    free(text);
+    json_decref(whole);
+    return result;
+}
+
+int guided_put(struct checkpointd *c, uint8_t lane, struct wall_time tested, bool stopped,
+               const char *by, struct err_text *err)
+{
+    static struct guided_file file; /* under guided_lock */
+    char path[sizeof(c->config.state_dir) + 24];
+    struct guided_row row = {.lane = lane, .tested = tested, .stopped = stopped};
+    snprintf(row.by, sizeof(row.by), "%s", by);
+    snprintf(path, sizeof(path), "%s/guided-tests.yaml", c->config.state_dir);
+    pthread_mutex_lock(&c->guided_lock);
+    int result = load_file(path, &file, err);
+    if (result == 0 || result == ERR_NOT_FOUND) {
+        result = put_row(&file, &row);
+        if (result != 0) {
+            result = err_set(err, result, "%s: no room for one more lane", path);
+        }
+    }
+    if (result == 0) {
+        result = write_file(path, &file, err);
+    }
+    if (result == 0) {
+        load(c);
+    }
+    pthread_mutex_unlock(&c->guided_lock);
+    return result;
 }
 
 int64_t guided_valid_ms(const struct checkpointd *c, uint8_t lane, struct wall_time now,

@@ -22,9 +22,8 @@ static void refuse_as_lane(struct control *control, const struct control_call *c
            lane_refusal_text_zh(refusal));
 }
 
-/* A lane number that is configured, or 0 when it was refused. */
-static uint8_t lane_of(struct checkpointd *c, struct control *control,
-                       const struct control_call *call)
+uint8_t acts_lane_of(struct checkpointd *c, struct control *control,
+                     const struct control_call *call)
 {
     const json_t *value = json_object_get(call->args, "lane");
     json_int_t lane = json_integer_value(value);
@@ -37,8 +36,8 @@ static uint8_t lane_of(struct checkpointd *c, struct control *control,
     return (uint8_t)lane;
 }
 
-static void post_act(struct checkpointd *c, const struct control_call *call,
-                     const struct pipeline_act *act, const char *reason)
+void acts_post(struct checkpointd *c, const struct control_call *call,
+               const struct pipeline_act *act, const char *reason)
 {
     struct pipeline_event event = {.kind = PIPELINE_ACT, .u.act = *act};
     event.u.act.client = call->ticket.client;
@@ -52,9 +51,9 @@ static bool act_on_lane(struct checkpointd *c, struct control *control,
                         const struct control_call *call, struct pipeline_act act, bool needs_reason)
 {
     const char *reason = acts_reason(control, call, needs_reason);
-    act.lane = reason ? lane_of(c, control, call) : 0;
+    act.lane = reason ? acts_lane_of(c, control, call) : 0;
     if (act.lane != 0) {
-        post_act(c, call, &act, reason);
+        acts_post(c, call, &act, reason);
     }
     return act.lane != 0;
 }
@@ -123,7 +122,19 @@ void lane_act_service_out(void *ctx, struct control *control, const struct contr
 
 void lane_act_service_in(void *ctx, struct control *control, const struct control_call *call)
 {
-    (void)act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_IN_SERVICE}, true);
+    struct checkpointd *c = ctx;
+    struct pipeline_act act = {.kind = LANE_ACT_IN_SERVICE};
+    const char *reason = acts_reason(control, call, true);
+    act.lane = reason ? acts_lane_of(c, control, call) : 0;
+    if (act.lane == 0) {
+        return;
+    }
+    if (!tools_coming_in(c, act.lane)) {
+        refuse(control, call, "busy", "a write to this lane's bus is not done yet",
+               "对该车道总线的写入尚未完成");
+        return;
+    }
+    acts_post(c, call, &act, reason);
 }
 
 /* The lane of an open hold; 0: none. */
@@ -160,7 +171,7 @@ void lane_act_release(void *ctx, struct control *control, const struct control_c
         refuse_as_lane(control, call, LANE_REFUSAL_NO_SUCH_HOLD);
         return;
     }
-    post_act(c, call, &act, reason);
+    acts_post(c, call, &act, reason);
 }
 
 void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind kind,
@@ -168,6 +179,9 @@ void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind 
 {
     struct checkpointd *c = ctx;
     struct control_ticket ticket = {act->client, act->request};
+    if (act->kind == LANE_ACT_IN_SERVICE && kind != LANE_REPLY_PENDING) {
+        tools_came_in(c, act->lane, kind == LANE_REPLY_DONE);
+    }
     if (kind == LANE_REPLY_DONE) {
         control_answer(c->control, ticket,
                        json_pack("{s:i,s:s}", "lane", act->lane, "act", lane_act_name(act->kind)));

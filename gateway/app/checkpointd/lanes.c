@@ -24,6 +24,9 @@ static int sink_fact(void *ctx, const struct fact *fact)
 {
     struct checkpointd *c = ctx;
     int result = fact->to_journal ? recorder_push(c, fact) : 0;
+    if (fact->kind == FACT_STATUS) {
+        tools_see_status(c, fact->lane, fact->u.status.out_of_service);
+    }
     if (fact->to_events) {
         publish_push(c, fact);
     }
@@ -94,6 +97,7 @@ static void bus_scan(void *ctx, const struct lane_scan *scan)
 {
     struct checkpointd *c = ctx;
     struct pipeline_event event = {.kind = PIPELINE_SCAN, .u.scan = *scan};
+    watch_see_scan(c, scan);
     if (queue_push(c->events, &event) != 0) { /* the next scan says it again */
         atomic_fetch_add_explicit(&c->scans_dropped, 1, memory_order_relaxed);
     }

@@ -17,7 +17,7 @@
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
 
-enum { THREADS_MAX = 8 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
+enum { THREADS_MAX = 9 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
 
 static const char help_text[] =
     "FILES\n"
@@ -124,6 +124,9 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         result = service_thread_start(&c->link_thread, "link", 20, match_link_run, c->link, err);
     }
+    if (result == 0) {
+        result = service_thread_start(&c->tools.thread, "tools", 0, tools_run, c, err);
+    }
     if (result == 0 && c->config.camera_count > 0) {
         result = service_thread_start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
     }
@@ -150,6 +153,7 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
     out[count++] = &c->control_thread;
     out[count++] = &c->password_thread;
     out[count++] = &c->link_thread;
+    out[count++] = &c->tools.thread;
     out[count++] = &c->recorder.thread;
     if (c->config.camera_count > 0) {
         out[count++] = &c->cameras.thread;
@@ -172,12 +176,14 @@ static void stop_thread(struct thread *t)
 static void stop_all(struct checkpointd *c)
 {
     stop_thread(&c->link_thread);
+    thread_stop(&c->tools.thread);
     cameras_stop(c);
     stop_thread(&c->cameras.thread);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
         bus_stop(c->devices.buses[i]); /* a bus that never started: nothing */
     }
     displays_stop(c);
+    thread_join(&c->tools.thread); /* a stopped bus answers it; the journal still runs */
     thread_stop(&c->lane_thread);
     thread_stop(&c->password_thread);
     thread_join(&c->password_thread); /* may wait for the journal: that still runs */
@@ -197,6 +203,7 @@ static void destroy_all(struct checkpointd *c)
     control_destroy(c->control); /* tells the records socket that its clients have gone */
     records_destroy(c->records);
     checkpointd_devices_destroy(&c->devices);
+    tools_destroy(c);
     queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
@@ -238,6 +245,9 @@ static int prepare(struct checkpointd *c, struct err_text *err)
     }
     if (result == 0) {
         result = cameras_init(c, err);
+    }
+    if (result == 0) {
+        result = tools_init(c, err);
     }
     if (result == 0) {
         result = checkpointd_devices_create(&c->config, &sinks, &reads, &signs, &c->devices, err);
@@ -301,6 +311,7 @@ int main(int argc, char **argv)
     }
     board_init(&c.board);
     thread_lock_init(&c.reasons.lock);
+    thread_lock_init(&c.guided_lock);
     c.config_path = args.config_path;
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
     bool loaded = result == 0;
