@@ -76,6 +76,7 @@ MUTANTS = [
      "    return count;"),
     ("guard_raise_once", 1, "guard.c", "return g->raising && mono_before(scan->at, g->raising_until)",
      "return false && mono_before(scan->at, g->raising_until)"),
+    ("guard_limit_bounces", 1, "guard.c", "if (active(scan, INPUT_LIMIT_OPEN) && !pulsed) {", "if (active(scan, INPUT_LIMIT_OPEN)) {"),
     ("guard_failed_raise", 1, "guard.c", "g->raise_failed = !done;", "g->raise_failed = false;"),
     ("guard_raise_for_ever", 5, "guard.c", "g->raise_failed && mono_before(scan->at, g->raising_until);",
      "g->raise_failed;"),

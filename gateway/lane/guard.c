@@ -94,7 +94,9 @@ uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
     } else if (g->free_since.ns == INT64_MAX) {
         g->free_since = scan->at;
     }
-    if (active(scan, INPUT_LIMIT_OPEN)) {
+    /* Not while the pulse of its raise runs: the limit the boom had just left may still bounce. */
+    bool pulsed = !g->config->raise_maintained && mono_before(scan->at, g->raise_again);
+    if (active(scan, INPUT_LIMIT_OPEN) && !pulsed) {
         g->raising = false;
     }
     bool unsafe = under || (!g->config->raise_maintained && !detectors_healthy(scan));

@@ -236,7 +236,7 @@ static const char *write_order(struct guard *g, struct at_wire *w, const struct 
 
 /* ---- a scan ---- */
 
-static void note_scan(const struct lane_scan *s, struct at_wire *w)
+static void note_scan(const struct lane_scan *s, struct at_wire *w, bool kept)
 {
     uint32_t active = s->active & s->wired;
     bool open = (active & INPUT_BIT(INPUT_LIMIT_OPEN)) != 0;
@@ -245,7 +245,7 @@ static void note_scan(const struct lane_scan *s, struct at_wire *w)
         return;
     }
     w->clear = active & UNDER ? 0 : w->clear == 0 ? 1 : w->clear;
-    w->raising &= !open;
+    w->raising &= !open || (w->wait && !kept); /* a limit just left may bounce */
 }
 
 /* Rule 1: stop and raise on this very scan. */
@@ -308,7 +308,7 @@ static const char *take_scan(struct guard *g, struct at_wire *w, const struct la
                              .outputs = m->b & COILS & config->outputs_wired,
                              .outputs_wired = config->outputs_wired};
     bool all, raise;
-    note_scan(&scan, w);
+    note_scan(&scan, w, config->raise_maintained);
     must_act(&scan, w, config->raise_maintained, &all, &raise);
     uint32_t count = guard_scan(g, &scan, orders);
     const char *violation = check_orders(g, orders, count, all, raise);

@@ -130,6 +130,24 @@ static void test_raise_of_the_guard_is_repeated_until_the_boom_is_up(void **stat
 }
 
 /* A module that ends its pulses by itself tells nobody. */
+/* The limit it has just left bounces when the guard's stop meets it: the boom is not up by that. */
+static void test_bouncing_limit_does_not_end_the_raise_of_the_guard(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    (void)scan_after(&b, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+    (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    assert_true(allowed(&b, OUTPUT_LOWER, false));
+    assert_int_equal(scan_after(&b, 10, INPUT_BIT(INPUT_OBSTACLE)), 3);
+    for (int i = 0; i < 3; i++) {
+        guard_wrote(&b.guard, &b.out[i], true, b.scan.at);
+    }
+    assert_int_equal(scan_after(&b, 9, INPUT_BIT(INPUT_OBSTACLE) | INPUT_BIT(INPUT_LIMIT_OPEN)), 0);
+    assert_int_equal(scan_after(&b, 1000, INPUT_BIT(INPUT_OBSTACLE)), 1);
+    assert_int_equal(b.out[0].output, OUTPUT_RAISE);
+}
+
 static void test_coil_of_a_module_timer_is_off_after_its_pulse(void **state)
 {
     (void)state;
@@ -358,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_lower_only_after_clear_time),
         cmocka_unit_test(test_something_under_a_lowering_boom),
         cmocka_unit_test(test_raise_of_the_guard_is_repeated_until_the_boom_is_up),
+        cmocka_unit_test(test_bouncing_limit_does_not_end_the_raise_of_the_guard),
         cmocka_unit_test(test_coil_of_a_module_timer_is_off_after_its_pulse),
         cmocka_unit_test(test_raise_of_the_guard_is_tried_again),
         cmocka_unit_test(test_raise_of_the_guard_is_not_tried_for_ever),
