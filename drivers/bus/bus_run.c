@@ -82,8 +82,8 @@ static void publish_scan(struct bus *bus, struct bus_lane_state *lane, const str
     lane->latest.at = at;
     lane->latest.contact = contact;
     atomic_store_explicit(&lane->contact, contact, memory_order_relaxed);
-    lane->latest.active = contact ? found->active : 0;
-    lane->latest.outputs = contact ? found->outputs : 0;
+    lane->latest.active = found ? found->active : 0;
+    lane->latest.outputs = found ? found->outputs : 0;
     lane->latest.guard_acted = false;
     bool acted = bus_run_guard(bus, lane);
     lane->latest.guard_acted = acted;

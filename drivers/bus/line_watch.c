@@ -127,12 +127,12 @@ static void count_share(struct line_share *share, const struct line_exchange *ex
 static void count_unit(struct line_symptoms *s, const struct line_exchange *exchange)
 {
     size_t place = LINE_WATCH_UNITS;
-    for (size_t i = LINE_WATCH_UNITS; exchange->heard && i-- > 0;) {
+    for (size_t i = 0; exchange->heard && i < LINE_WATCH_UNITS; i++) {
         if (s->units[i].unit == exchange->unit) {
             place = i;
             break;
         }
-        place = s->units[i].unit == 0 ? i : place;
+        place = s->units[i].unit == 0 && place == LINE_WATCH_UNITS ? i : place;
     }
     if (place < LINE_WATCH_UNITS) {
         s->units[place].unit = exchange->unit;

@@ -104,7 +104,10 @@ bool modbus_link_is_open(const struct modbus_link *link)
 
 void modbus_link_timing(const struct modbus_link *link, struct io_timing *out)
 {
-    *out = link->tcp ? (struct io_timing){0} : link->line.timing;
+    *out = (struct io_timing){0};
+    if (!link->tcp) {
+        *out = link->line.timing;
+    }
 }
 
 int modbus_link_open(struct modbus_link *link, uint32_t timeout_ms, struct err_text *err)

@@ -100,7 +100,7 @@ static int64_t cpu_ns(const struct site *site)
 /* The slowest lane counts. */
 static void measure_steady(const struct site *site, struct figures *out)
 {
-    uint64_t before[SITE_LANES_MAX];
+    uint64_t before[SITE_LANES_MAX] = {0};
     for (size_t i = 0; i < site->lane_count; i++) {
         before[i] = scans_of(site, i);
     }

@@ -307,7 +307,9 @@ static void serve_connection(struct partner *p, struct connection *c)
 
 static void accept_one(const struct partner *p, int poller, struct connection *all)
 {
-    int fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct sockaddr_storage peer; /* nobody asks who it is */
+    socklen_t size = sizeof(peer);
+    int fd = accept4(p->listener, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
     int on = 1;
     for (size_t i = 0; fd >= 0 && i < CONNECTIONS_MAX; i++) {
         if (all[i].fd < 0) {

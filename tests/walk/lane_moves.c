@@ -140,10 +140,15 @@ static void read_event(const struct lane_state *s, const struct move *m,
                        struct lane_passage_event *p)
 {
     uint32_t kind = 1u << (m->b & (AGAIN - 1));
-    p->passage = m->a == NEW_PASSAGE       ? s->last_passage + 1
-                 : m->a == UNKNOWN_PASSAGE ? WALK_OLD_PASSAGE
-                 : m->a >= HELD_PASSAGE    ? s->holds[m->a - HELD_PASSAGE].passage
-                                           : s->queue[m->a].passage;
+    if (m->a == NEW_PASSAGE) {
+        p->passage = s->last_passage + 1;
+    } else if (m->a == UNKNOWN_PASSAGE) {
+        p->passage = WALK_OLD_PASSAGE;
+    } else if (m->a >= HELD_PASSAGE) {
+        p->passage = s->holds[m->a - HELD_PASSAGE].passage;
+    } else if (m->a < LANE_QUEUE_MAX) {
+        p->passage = s->queue[m->a].passage;
+    }
     p->again = (m->b & AGAIN) != 0;
     p->unplaced = (m->b & UNPLACED) != 0;
     p->perhaps_more = (m->b & PERHAPS_MORE) != 0;

@@ -80,9 +80,10 @@ static int worse(int a, int b)
 static int walk_all(bool quick, uint32_t states_max)
 {
     int status = CLOSED;
-    for (int large = 0; large <= !quick; large++) {
+    int last = quick ? 0 : 1;
+    for (int large = 0; large <= last; large++) {
         for (int at = 0; at < family_count() && status != VIOLATED; at++) {
-            if (is_large(at) == (large != 0)) {
+            if ((is_large(at) ? 1 : 0) == large) {
                 status = worse(status, walk_one(at, states_max));
             }
         }
