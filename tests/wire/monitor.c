@@ -221,7 +221,7 @@ static void look_for_run_through(struct monitor *m, int64_t now)
         return;
     }
     bool rose = !within(now, m->exit_last, m->o.debounce_ms + SCANS_MS);
-    m->run_through_due |= rose && m->contact && monitor_holds(m);
+    m->run_through_due |= rose && m->contact && m->order_known && monitor_holds(m);
     m->exit_last = now;
 }
 

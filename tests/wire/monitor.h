@@ -76,6 +76,7 @@ struct monitor {
     bool guided, out_of_service, foreign_told, local_or_unknown;
     int64_t convoy_until;
     struct monitor_hold holds[MONITOR_HOLDS];
+    bool order_known;    /* loops can tell who stands where: no contact was lost of late */
     bool wanted_at_line; /* truth: an unreleased wanted vehicle is the next to pass */
     /* foreign coils found in a frame: alarm due by the end of this scan */
     bool foreign_due;

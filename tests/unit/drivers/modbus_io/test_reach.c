@@ -18,7 +18,7 @@ static void make(const char *name, bool boom, struct io_device *out)
     static struct module_profile profile;
     struct err_text err = {""};
     char path[64];
-    (void)snprintf(path, sizeof(path), "drivers/profiles/%s.yaml", name);
+    (void)snprintf(path, sizeof(path), "drivers/profiles/module/%s.yaml", name);
     assert_int_equal(profile_load(path, &profile, &err), ERR_OK);
     struct modbus_io_options options = {.name = "m", .profile = &profile, .unit = 7};
     modbus_io_map_in_order(&options);
