@@ -147,6 +147,9 @@ static const struct {
 
 static void print_captures(json_t *captures)
 {
+    if (json_object_size(captures) == 0) {
+        return; /* no lane has counted anybody yet: a head without a sample is none */
+    }
     for (size_t r = 0; r < sizeof(lane_rows) / sizeof(lane_rows[0]); r++) {
         const char *number;
         json_t *lane;
