@@ -27,8 +27,9 @@ class Site:
         return answer
 
     def hold(self, lane):
+        before = self.holds(lane)
         assert self.act("hold", lane=lane, reason="driver fled")["ok"]
-        hold = wait_until("hold", lambda: self.holds(lane))[-1]
+        hold = wait_until("hold", lambda: set(self.holds(lane)) - set(before)).pop()
         self.last(what="hold_active", hold=hold)
         return hold
 
