@@ -37,7 +37,8 @@ static void check_coils(struct lane_ctx *x, bool guard_acted)
             maintained_watch(x, guard_acted);
             continue;
         }
-        if (!(x->s->coils & bit) || timer_running(x, coils[i].timer)) {
+        bool guards = guard_acted && coils[i].output != OUTPUT_LOWER; /* not switched off again */
+        if (!(x->s->coils & bit) || timer_running(x, coils[i].timer) || guards) {
             continue;
         }
         boom_foreign_motion(x, guard_acted);
