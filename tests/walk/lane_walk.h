@@ -144,16 +144,23 @@ void node_open(const struct node *node, uint64_t due, struct lane_state *out);
 /* Brings a state after a step into its canonical form. Returns the timer that is due still, -1:
  * none. */
 int node_close(const struct lane_config *config, struct lane_state *state);
+void node_copy(const struct node *from, struct node *to);
+void node_hash(const struct node *node, uint64_t out[2]);
 size_t node_pack(const struct node *node, uint8_t *packed);    /* of STATE_PACKED_MAX bytes */
 bool timer_runs(const struct lane_state *state, int timer);    /* and is not due */
 bool timer_was_set(const struct lane_state *after, int timer); /* in this step */
+
+/* ---- lane_forget.c ---- */
+
+/* Of a canonical node: what nobody reads again is set to nothing. */
+void node_forget(const struct lane_config *config, struct node *node);
 
 /* ---- lane_moves.c ---- */
 
 int moves_of(const struct family *family, const struct lane_config *config, const struct node *node,
              struct move out[WALK_MOVES_MAX]);
-void move_event(const struct family *family, const struct lane_config *config,
-                const struct node *node, const struct move *move, struct lane_event *out);
+void move_event(const struct lane_config *config, const struct node *node, const struct move *move,
+                struct lane_event *out);
 uint64_t move_due(const struct move *move);
 void move_print(const struct move *move, const struct lane_event *event);
 
