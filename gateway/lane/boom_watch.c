@@ -175,7 +175,7 @@ static void confirm(struct lane_ctx *x)
     if (open && s->motion == MOTION_RAISE && s->motion_order == 0) {
         boom_motion_over(x);
         s->position_known = true;
-        s->lower_blocked = false;
+        s->lower_blocked = boom_at_fault(x); /* while that lasts it may come down by itself */
         set_alarm(x, EVENT_LANE_UNCONFIRMED, false, 0);
     } else if (open && s->motion == MOTION_OWN_CLOSE && (s->raw & INPUT_BIT(INPUT_LIMIT_OPEN))) {
         boom_motion_over(x); /* the barrier opened again by itself */

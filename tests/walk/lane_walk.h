@@ -182,6 +182,7 @@ struct walk_result {
     bool closed;
     const char *violation; /* NULL: none; the trace is printed */
 };
+extern bool lane_walk_checks_itself; /* true; see lane_forget.c */
 void lane_walk(const struct family *family, uint32_t states_max, struct walk_result *out);
 
 /* ---- what rules are written in ---- */
