@@ -152,6 +152,26 @@ static void test_order_that_fails_is_a_fault(void **state)
     assert_true(world_alarm(&w, EVENT_LANE_ORDER_FAILED));
 }
 
+/* An officer may have acknowledged the failure; that the raise is given up is told anew. */
+static void test_raise_given_up_for_a_hold_is_told(void **state)
+{
+    (void)state;
+    static const struct lane_act_event raise = {.act = 8, .kind = LANE_ACT_RAISE, .named = true};
+    static const struct lane_act_event ack = {.act = 9, .kind = LANE_ACT_ACK};
+    static const struct lane_act_event hold = {.act = 10, .kind = LANE_ACT_HOLD};
+    struct world w;
+    whole(&w);
+    world_act(&w, &raise);
+    answer(&w, w.state.motion_order, ORDER_FAILED);
+    world_act(&w, &ack);
+    world_act(&w, &hold);
+    assert_false(world_alarm(&w, EVENT_LANE_ORDER_FAILED));
+    w.now = mono_add_ms(w.now, 100);
+    world_event(&w, LANE_EVENT_TICK);
+    assert_int_equal(w.state.motion, MOTION_NONE);
+    assert_true(world_alarm(&w, EVENT_LANE_ORDER_FAILED));
+}
+
 static void test_stop_that_fails_is_tried_again(void **state)
 {
     (void)state;
@@ -385,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_position_is_unknown_after_lost_contact),
         cmocka_unit_test(test_motion_is_confirmed_or_a_fault),
         cmocka_unit_test(test_order_that_fails_is_a_fault),
+        cmocka_unit_test(test_raise_given_up_for_a_hold_is_told),
         cmocka_unit_test(test_stop_that_fails_is_tried_again),
         cmocka_unit_test(test_stop_ends_the_motion),
         cmocka_unit_test(test_every_limit_change_without_an_order_is_foreign),
