@@ -249,8 +249,23 @@ static void shadow_time(const struct walk_step *w)
     if (is_due(w, TIMER_GUIDED)) {
         h->guided = 0;
     }
+    if (is_due(w, TIMER_BOUNCE)) {
+        h->bounces = 0;
+    }
     if (w->event->kind == LANE_EVENT_GUIDED_TEST) {
         h->guided = w->event->u.guided_test_valid_ms > 0;
+    }
+}
+
+/* Nobody looks at the limits while somebody else moves the boom, or it is off. */
+static void shadow_bounce(const struct walk_step *w)
+{
+    const struct lane_state *b = w->before, *a = w->after;
+    uint32_t blind = INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_BOOM_OFF);
+    bool left = (b->raw & LIMITS) == INPUT_BIT(INPUT_LIMIT_CLOSED) &&
+                !(a->raw & INPUT_BIT(INPUT_LIMIT_CLOSED));
+    if (is_scan(w) && b->contact && left && !(a->inputs & blind)) {
+        w->next->bounces = 1;
     }
 }
 
@@ -503,7 +518,7 @@ static bool limit_is_foreign(const struct walk_step *w)
     uint32_t left = was == LIMITS ? 0 : was & ~is, reached = is == LIMITS ? 0 : is & ~was;
     bool own_close = may_close_itself(w);
     bool still = b->motion == MOTION_NONE;
-    bool up = b->motion == MOTION_RAISE && !timer_runs(b, TIMER_BOUNCE);
+    bool up = b->motion == MOTION_RAISE && !w->next->bounces;
     bool known = b->position_known && w->shadow->known;
     return b->contact &&
            ((still && !own_close && (left & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
@@ -517,7 +532,7 @@ static bool limit_moves(const struct walk_step *w)
 {
     const struct lane_state *b = w->before;
     uint32_t was = b->raw & LIMITS, is = w->after->raw & LIMITS;
-    bool bounces = b->motion == MOTION_RAISE && timer_runs(b, TIMER_BOUNCE);
+    bool bounces = b->motion == MOTION_RAISE && w->next->bounces;
     return was != is && was != LIMITS && is != LIMITS && !bounces;
 }
 
@@ -588,6 +603,7 @@ const char *lane_rules_check(const struct walk_step *step)
         orders, hands_off,    contact,          motion,           outcomes,        foreign,
         inputs, no_one_waits, lane_rules_holds, lane_rules_order, lane_rules_modes};
     shadow_time(step);
+    shadow_bounce(step);
     shadow_inputs(step);
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const char *violation = rules[i](step);
