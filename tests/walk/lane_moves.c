@@ -238,6 +238,9 @@ static void answers(const struct family *f, const struct lane_state *s, struct l
         return;
     }
     for (int result = ORDER_DONE; result <= ORDER_FAILED; result++) {
+        if (result != ORDER_DONE && result != ORDER_FAILED && !(f->events & WALK_RESULTS)) {
+            continue;
+        }
         if (s->motion_order != 0) {
             put_event(l, LANE_EVENT_OUTCOME, 1, result);
         }

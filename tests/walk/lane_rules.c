@@ -385,7 +385,8 @@ static const char *contact(const struct walk_step *w)
         RULE(!a->order_known, "the order survives lost contact");
     }
     bool seen = w->config->feedback == FEEDBACK_BOTH;
-    RULE(a->boom != BOOM_STOPPED || w->next->known || !seen, "rule 4: a position nobody confirmed");
+    RULE(a->boom != BOOM_STOPPED || (w->next->known && seen),
+         "rule 4: a position nobody confirmed");
     if (a->contact && a->motion == MOTION_NONE && !(a->inputs & (HANDS_OFF | BROKEN)) && boom &&
         seen) {
         RULE(a->boom != BOOM_OPEN || (a->inputs & INPUT_BIT(INPUT_LIMIT_OPEN)), "open: no limit");

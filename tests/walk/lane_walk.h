@@ -29,7 +29,7 @@ enum {
 enum walk_event_bit {
     WALK_NO_CONTACT = 1 << 0,
     WALK_GUARD_ACTED = 1 << 1,
-    WALK_OUTCOME = 1 << 2,
+    WALK_OUTCOME = 1 << 2, /* of a boom order: done or failed */
     WALK_RAISE = 1 << 3,
     WALK_EMERGENCY = 1 << 4,
     WALK_STOP = 1 << 5,
@@ -50,7 +50,8 @@ enum walk_event_bit {
     WALK_CONVOY = 1 << 20,
     WALK_SERVICE = 1 << 21, /* out of service and back */
     WALK_TEST = 1 << 22,    /* the guided barrier test */
-    WALK_INSPECT = 1 << 23
+    WALK_INSPECT = 1 << 23,
+    WALK_RESULTS = 1 << 24 /* of an order: every one, else done and failed */
 };
 
 /* Kinds of read a family has. */
