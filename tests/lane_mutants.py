@@ -300,7 +300,7 @@ MUTANTS = [
     ("restore_waiting", "order", "holds.c",
      "set_alarm(x, EVENT_LANE_CONFIRM_VEHICLE, true, event->passage);", ""),
     ("restore_none", "holds", "holds.c", "if (hold.id != 0) {", "if (true) {"),
-    ("held_red", "holds", "convoy.c", "return s->stopped || s->hold_count > 0 ||", "return s->stopped ||"),
+    ("held_red", "holds", "lights.c", "if (s->stopped || s->hold_count > 0 ||", "if (s->stopped ||"),
     ("waiting_red", "holds", "lights.c", "bool before_boom = one_waits(x) && (x->c->mode == LANE_NORMALLY_OPEN || under);", "bool before_boom = one_waits(x) && under;"),
     ("confirm_red", "order", "lights.c", "has_alarm(x, EVENT_LANE_CONFIRM_VEHICLE) ||", "false ||"),
     # inspections, exempt vehicles

@@ -495,6 +495,18 @@ static const char *foreign_told(const struct walk_step *w)
     return NULL;
 }
 
+/* Ordered on this scan for another cause: from here its coil is ours. */
+static bool stops_anyway(const struct walk_step *w)
+{
+    for (uint32_t i = 0; i < w->out->order_count; i++) {
+        const struct lane_command *c = &w->out->orders[i];
+        if (c->order.on && c->order.output == OUTPUT_STOP && c->cause != LANE_CAUSE_FOREIGN) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool coil_is_foreign(const struct walk_step *w)
 {
     for (int i = 0; i < WALK_PULSES; i++) {
@@ -504,6 +516,7 @@ static bool coil_is_foreign(const struct walk_step *w)
         }
         bool ours = timer_runs(w->before, TIMER_COIL_RAISE + i) || !w->before->contact;
         bool guards = guard_acted(w) && i != OUTPUT_LOWER;
+        ours |= i == OUTPUT_STOP && stops_anyway(w);
         if ((w->event->u.scan.outputs & bit & w->config->outputs_wired) && !ours && !guards) {
             return true;
         }
@@ -548,7 +561,8 @@ static const char *foreign(const struct walk_step *w)
         RULE(alarm_on(a, EVENT_LANE_RUN_THROUGH), "rule 8: a broken boom without an alarm");
     }
     bool quiet = (a->inputs & excused) == 0 && !both_limits(a);
-    if (quiet && (limit_is_foreign(w) || coil_is_foreign(w))) {
+    bool coil = !(a->inputs & INPUT_BIT(INPUT_LOCAL_CONTROL)) && coil_is_foreign(w);
+    if (coil || (quiet && limit_is_foreign(w))) {
         return foreign_told(w);
     }
     if (record_of(w->out, LANE_RECORD_FOREIGN_MOTION)) {

@@ -50,6 +50,21 @@ static const char *take(struct walk *w, const struct node *from, const struct mo
     return violation ? violation : still_due >= 0 ? "a timer that was due stays due" : NULL;
 }
 
+static void begin(struct walk *w, struct node *out)
+{
+    static const struct lane_event known[] = {{.kind = LANE_EVENT_MATCH_ALIVE},
+                                              {.kind = LANE_EVENT_LIST, .u.list_usable = true}};
+    static struct lane_actions actions;
+    static struct node node;
+    static const struct move none = {.due = DUE_NONE, .due_too = DUE_NONE};
+    node_init(out, &w->config);
+    for (size_t i = 0; w->family->ready && i < sizeof(known) / sizeof(known[0]); i++) {
+        node_copy(out, &node);
+        const char *violation = take(w, &node, &none, &known[i], out, &actions);
+        w->result->violation = violation ? violation : w->result->violation;
+    }
+}
+
 static void print_actions(const struct lane_actions *out)
 {
     for (uint32_t i = 0; i < out->order_count; i++) {
@@ -96,7 +111,7 @@ static void print_trace(struct walk *w, uint32_t id, const struct move *last)
     static struct node node;
     static struct node next;
     static struct lane_actions actions;
-    node_init(&node, &w->config);
+    begin(w, &node);
     for (int i = length; i >= 0; i--) {
         struct move move = *last;
         struct lane_event event;
@@ -252,7 +267,7 @@ void lane_walk(const struct family *family, uint32_t states_max, struct walk_res
         return;
     }
     state_set_init(&w.set);
-    node_init(&node, &w.config);
+    begin(&w, &node);
     add(&w, &node, 0,
         &(struct move){.event = LANE_EVENT_TICK, .due = DUE_NONE, .due_too = DUE_NONE});
     while (!out->violation && w.set.count < states_max &&

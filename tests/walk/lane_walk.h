@@ -79,6 +79,7 @@ struct family {
     uint32_t always;  /* INPUT_BITs that are wired and stay active */
     bool product;     /* a scan may show any of their combinations; else one change a scan */
     bool coils;       /* coils of the boom are read back on and off; else off */
+    bool ready;       /* begins with a list and with matching; else without */
     bool together;    /* a timer may come due with any event, and two at once */
     uint32_t events;  /* walk_event_bit */
     uint32_t reads;   /* walk_read_bit */
