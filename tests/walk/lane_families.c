@@ -183,6 +183,7 @@ static void loops_siren(struct lane_config *c)
 {
     loops(c);
     c->outputs_wired = OUT(SIREN) | LAMP_OUTPUTS;
+    c->mode = LANE_NORMALLY_OPEN;
 }
 
 /* A lane with an entry loop, its camera far from the boom. */
@@ -510,11 +511,11 @@ const struct family lane_families[] = {
     {.name = "check_point",
      .configure = check_point,
      .inputs = IN(LIMIT_OPEN) | IN(EXIT_LOOP),
-     .events = WALK_OUTCOME | WALK_INSPECT | WALK_RAISE,
+     .events = WALK_OUTCOME | WALK_INSPECT | WALK_RAISE | WALK_EMERGENCY,
      .reads = READ_CLEARED | READ_DUE | READ_NOT_DUE | READ_EXEMPT,
      .vehicles = 1,
      .holds = 1,
-     .frozen = CALM | COILS,
+     .frozen = CALM | COILS | FROZEN(UNREAD),
      .ready = true},
     {.name = "check_drawn",
      .configure = check_loops,
