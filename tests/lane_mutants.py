@@ -421,18 +421,17 @@ FALLS = {
     "loops": "run_through_exit hold_at_once hold_unknown_order transit_order grace_order standing_queue late_hit",
     "loops_doubt": "doubt_behind doubt_counted doubt_hold",
     "opening": "open_doubtful open_entry_loop open_passed",
-    "opening_kinds": "open_uncleared open_unauthenticated open_rules open_hit open_passed",
+    "opening_kinds": "open_uncleared open_unauthenticated open_rules open_hit open_passed raise_hit_routine "
+        "raise_other_vehicle raise_late_commit",
     "opening_withheld": "open_stopped open_journal open_confirm open_foreign open_no_list open_for_ever",
     "opening_named": "open_unnamed name_unasked name_raise_routine",
     "opening_lights": "red_behind",
     "opening_broken": "run_through_broken open_run_through",
     "holding": "release_named release_second release_uncommitted failed_commit_ends withdraw_moves withdraw_any "
-        "withdraw_officer open_held open_was_held raise_held raise_hit_routine raise_other_vehicle "
-        "raise_late_commit",
+        "withdraw_officer open_held open_was_held raise_held",
     "holding_emergency": "release_journal_down emergency_while_held emergency_journal",
     "holding_joins": "join_hold join_waiting join_quiet",
-    "restore": "raise_hit_routine raise_confirm_routine raise_other_vehicle raise_late_commit restore_hold "
-        "restore_waiting restore_none",
+    "restore": "raise_confirm_routine restore_hold restore_waiting restore_none",
     "lights": "held_red waiting_red confirm_red",
     "knowledge": "lost_order_confirm lost_contact_order blind_order",
     "fire": "fire_raise fire_emergency fire_hands_off fire_ack_burning fire_latch fire_stop fire_old_stop "
@@ -446,7 +445,7 @@ FALLS = {
     "convoy_lower": "convoy_end_lowers convoy_lowers",
     "service": "service_raise service_convoy test_in_service test_lowers test_stopped test_by_hand_always "
         "test_by_hand_after",
-    "service_vehicles": "raise_late_commit service_opens service_raise_late test_held",
+    "service_vehicles": "service_opens service_raise_late test_held",
     "service_lower": "service_lowering service_blocked",
     "service_loops": "service_named service_order service_restart service_red service_siren",
     "check_point": "open_inspection inspect_red inspect_raise_named inspect_run_through",
