@@ -11,6 +11,7 @@
 
 enum {
     TAKE_WAIT_MS = 200,
+    MORE_WAIT_MS = 50, /* checkpointd has no more to send, if nothing comes in this time */
     /* A batch that takes longer is halved, one that takes less doubled: whatever the link, it gets
      * through long before its deadline. */
     BATCH_SLOW_MS = 10000,
@@ -75,10 +76,11 @@ static void take_records(struct records *r)
     int wait_ms = r->outbox.count ? 0 : TAKE_WAIT_MS;
     while (r->outbox.count < OUTBOX_RECORDS_MAX &&
            r->box->take(r->box->ctx, r->epoch, wait_ms, &text, &size, &sequence) == 0) {
-        wait_ms = 0;
+        wait_ms = r->under_way ? MORE_WAIT_MS : 0;
         if (outbox_add(&r->outbox, text, size, sequence) != 0)
             free(text); /* larger than any record: without it the chain shows a gap at HQ */
     }
+    r->caught_up = r->under_way && r->outbox.count < OUTBOX_RECORDS_MAX;
 }
 
 /* The receipt to checkpointd, which alone confirms. 0, or why the batch stays. */
@@ -200,7 +202,7 @@ static bool is_time(struct records *r)
     if (r->link.interval_ms == 0)
         return r->outbox.count > 0;
     if (r->under_way && r->outbox.count == 0) {
-        r->under_way = false;
+        r->under_way = r->caught_up = false;
         r->due_at = mono_add_ms(now, r->link.interval_ms);
         if (r->channel.client)
             https_client_disconnect(r->channel.client);
@@ -214,7 +216,8 @@ static bool is_time(struct records *r)
 void records_step(struct records *r)
 {
     follow_epoch(r);
-    take_records(r);
+    if (!r->caught_up)
+        take_records(r);
     if (!is_time(r))
         return;
     int rc = send_batch(r);

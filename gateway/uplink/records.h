@@ -40,6 +40,7 @@ struct records {
     struct records_link link;
     size_t batch_now; /* records; fewer while the link is slow, so that a batch gets through */
     bool under_way;   /* metered: what waited is being sent */
+    bool caught_up;   /* nothing else waited at the last look: the rest of the outbox ends it */
     struct mono_time due_at;
     unsigned epoch; /* of what the outbox holds */
     char path[UPLINK_PATH_SIZE];
