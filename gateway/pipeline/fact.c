@@ -442,6 +442,7 @@ static const char *lane_record_kind(const struct lane_record *record)
     case LANE_RECORD_OUT_OF_SERVICE:
     case LANE_RECORD_IN_SERVICE:
     case LANE_RECORD_INSPECTED:
+    case LANE_RECORD_STOP_RESET:
         return "act";
     case LANE_RECORD_HOLD_WAITING:
     case LANE_RECORD_HOLD_ACTIVE:
@@ -453,6 +454,7 @@ static const char *lane_record_kind(const struct lane_record *record)
     case LANE_RECORD_LOWER:
     case LANE_RECORD_REFUSED:
     case LANE_RECORD_CONVOY_HIT:
+    case LANE_RECORD_EMERGENCY_STOP: /* it stands until it is reset: read again at start */
         return "decision";
     case LANE_RECORD_COUNT:
         return NULL;

@@ -88,6 +88,7 @@ static const struct {
     {"convoy_hit", "vehicle to be held passes in a convoy", "应拦截车辆混在车队中"},
     {"out_of_service", "out of service", "停用"},
     {"in_service", "in service", "启用"},
+    {"stop_reset", "emergency stop reset", "急停复位"},
     {"fire_raise", "fire raise", "消防抬杆"},
     {"mains_lost", "mains lost", "市电中断"},
     {"mains_back", "mains back", "市电恢复"},

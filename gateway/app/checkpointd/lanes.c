@@ -287,7 +287,7 @@ static void restore_lanes(struct checkpointd *c, const struct open_holds *open)
     for (size_t i = 0; i < c->config.lane_count; i++) {
         uint8_t lane = c->config.lanes[i].lane.lane.lane;
         const struct lane_restore_service_event *service = &open->services[lane];
-        if (service->out_of_service || service->convoy) {
+        if (service->out_of_service || service->convoy || service->emergency_stop) {
             int known = pipeline_restore_service(c->pipeline, lane, service, now, wall);
             (void)known; /* it is configured */
         }
