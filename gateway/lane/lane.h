@@ -224,7 +224,8 @@ enum lane_record_kind {
     LANE_RECORD_RUN_THROUGH,
     LANE_RECORD_LEFT,        /* a passage's vehicle left the lane: the passage is complete */
     LANE_RECORD_HOLD_JOINED, /* further hits joined an open hold, waiting or active */
-    LANE_RECORD_HOLD_KEPT,   /* a release came on record after it was refused: the hold goes on */
+    LANE_RECORD_HOLD_KEPT,   /* the hold goes on: a release came on record after it was refused, or
+                                its record would come to its term */
     LANE_RECORD_CONVOY, /* releasing: an officer's convoy, for_ms long; in force once committed */
     LANE_RECORD_CONVOY_ENDED,
     LANE_RECORD_CONVOY_HIT, /* a vehicle that would be held passes in a convoy: passage, hits */

@@ -442,7 +442,6 @@ static const char *lane_record_kind(const struct lane_record *record)
     case LANE_RECORD_OUT_OF_SERVICE:
     case LANE_RECORD_IN_SERVICE:
     case LANE_RECORD_INSPECTED:
-    case LANE_RECORD_STOP_RESET:
         return "act";
     case LANE_RECORD_HOLD_WAITING:
     case LANE_RECORD_HOLD_ACTIVE:
@@ -454,7 +453,8 @@ static const char *lane_record_kind(const struct lane_record *record)
     case LANE_RECORD_LOWER:
     case LANE_RECORD_REFUSED:
     case LANE_RECORD_CONVOY_HIT:
-    case LANE_RECORD_EMERGENCY_STOP: /* it stands until it is reset: read again at start */
+    case LANE_RECORD_EMERGENCY_STOP: /* read again at start, and of one term with … */
+    case LANE_RECORD_STOP_RESET:     /* … its end */
         return "decision";
     case LANE_RECORD_COUNT:
         return NULL;

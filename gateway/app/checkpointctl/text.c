@@ -79,7 +79,7 @@ static const struct {
     {"hold_release", "hold released", "拦截解除"},
     {"hold_withdraw", "entry withdrawn", "已撤控"},
     {"hold_ended", "hold ended", "拦截结束"},
-    {"hold_kept", "release came too late, still held", "放行逾期作废，继续拦截"},
+    {"hold_kept", "still held", "继续拦截"},
     {"left", "vehicle left", "车辆已离开"},
     {"inspected", "inspected", "检查完毕"},
     {"convoy", "convoy", "车队放行"},
