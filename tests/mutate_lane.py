@@ -22,7 +22,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LANE = ROOT / "gateway" / "lane"
 TESTS = ["test_guard", "test_rules", "test_lower", "test_lane", "test_queue", "test_naming", "test_modes",
-         "test_service", "test_safety_inputs", "test_feedback", "test_maintained", "test_lane_walk"]
+         "test_service", "test_safety_inputs", "test_emergency_stop", "test_feedback", "test_maintained", "test_lane_walk"]
 WALK = ROOT / "tests" / "walk"
 FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-O2", "-w", f"-I{ROOT}"]
 TIMEOUT_S, WALKS = 240, "400"
@@ -46,6 +46,7 @@ WALK_FIRST = [
     ("keep_", ["kept_next", "kept_safety", "kept"]),
     ("inspect_|open_inspection|open_exempt", ["check_drawn", "check_point"]),
     ("convoy_", ["convoy_safety", "convoy", "convoy_waiting", "convoy_lower"]),
+    ("reset_", ["stop_reset", "lower_reset"]),
     ("service_|test_", ["service_loops", "service", "service_vehicles", "service_lower"]),
     ("fire_|panic_", ["fire", "fire_lower"]),
     ("mains_", ["mains_lower"]),
@@ -430,6 +431,19 @@ MUTANTS = [
     ("mains_lowering", 4, "safety_inputs.c", "    if (x->s->motion == MOTION_LOWER) {", "    if (false) {"),
     ("mains_position", 4, "safety_inputs.c", "    x->s->position_known = false;\n    x->s->lower_blocked = true;", "    x->s->lower_blocked = true;"),
     ("mains_lower", 4, "boom_decide.c", "!mains_lost(x) && ", ""),
+    # the emergency stop is reset on purpose
+    ("reset_raise", 3, "boom.c", "    if (has_alarm(x, EVENT_LANE_STOP_NOT_RESET)) {", "    if (false) {"),
+    ("reset_latch", 3, "boom_watch.c", "    if (input_on(x, INPUT_EMERGENCY_STOP) && !has_alarm(x, EVENT_LANE_STOP_NOT_RESET)) {", "    if (false) {"),
+    ("reset_by_release", 3, "boom_watch.c", "    latch_emergency_stop(x);\n", "    set_alarm(x, EVENT_LANE_STOP_NOT_RESET, input_on(x, INPUT_EMERGENCY_STOP), 0);\n"),
+    ("reset_pressed", 3, "acts.c", "           !input_on(x, INPUT_EMERGENCY_STOP);", "           true;"),
+    ("reset_unseen", 3, "acts.c", "EVENT_LANE_STOP_NOT_RESET) && x->s->contact &&", "EVENT_LANE_STOP_NOT_RESET) &&"),
+    ("reset_nameless", 3, "acts.c", "    if (resets_stop(x) && !act->named) {", "    if (false) {"),
+    ("reset_opens", 3, "acts.c", "    if (v) {\n        v->was_held = true;\n    }\n", ""),
+    ("reset_lowers", 7, "acts.c", "    x->s->lower_blocked = true;\n    if (v) {", "    if (v) {"),
+    ("reset_record", 3, "acts.c", "    (void)act_record(x, act, LANE_RECORD_STOP_RESET, LANE_CLASS_PROTECTIVE);\n", ""),
+    ("reset_restart", 3, "service.c", "    if (event->emergency_stop) {", "    if (false) {"),
+    ("reset_red", 3, "lights.c", " ||\n        has_alarm(x, EVENT_LANE_STOP_NOT_RESET)) {", ") {"),
+    ("guard_stop_ends_raise", 3, "guard.c", "        g->raising = false;\n        g->raise_failed = false;\n    }\n    if ((scan", "        g->raise_failed = false;\n    }\n    if ((scan"),
     # nobody waits unseen
     ("unread_asked", "order", "unread.c", "        s->unread = UNREAD_ASKED;", "        (void)0;"),
     ("unread_trigger", "order", "unread.c", "        (void)add_record(x, LANE_RECORD_RETRIGGER, LANE_CLASS_ROUTINE);\n", ""),

@@ -195,7 +195,8 @@ static void acts(const struct family *f, const struct lane_state *s, struct list
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (f->events & all[i].bit) {
             put_event(l, LANE_EVENT_ACT, (int)all[i].act, SIGN_NAMED);
-            if (all[i].bit & (WALK_CONVOY | WALK_SERVICE)) {
+            bool resets = all[i].act == LANE_ACT_ACK && alarm_on(s, EVENT_LANE_STOP_NOT_RESET);
+            if (resets || (all[i].bit & (WALK_CONVOY | WALK_SERVICE))) {
                 put_event(l, LANE_EVENT_ACT, (int)all[i].act, 0);
             }
         }

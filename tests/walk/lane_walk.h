@@ -103,7 +103,8 @@ struct shadow {
     uint8_t passed;  /* somebody passed under the boom since it was last raised */
     uint8_t guided;  /* a guided test counts */
     uint8_t lamps;   /* lamps ordered on: bit 0 red, 1 yellow, 2 green */
-    uint8_t spare[6];
+    uint8_t pressed; /* the emergency stop was, and nobody has reset it since */
+    uint8_t spare[5];
 };
 
 struct node {

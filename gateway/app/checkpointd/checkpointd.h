@@ -228,6 +228,8 @@ struct checkpointd {
     atomic_ullong search_number;
     atomic_llong clock_offset_ms; /* copies for status and the journal thread */
     atomic_bool clock_trusted;
+    struct wall_time say_standing_at; /* lane thread */
+    atomic_bool standing_said;        /* since the start: nothing is deleted before */
     atomic_bool matchd_connected;
     atomic_ullong stat_reads; /* copies of the pipeline's totals, for status */
     atomic_ullong stat_unread;
