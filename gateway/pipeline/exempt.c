@@ -249,15 +249,15 @@ static const char *end_name(enum exempt_end end)
 {
     switch (end) {
     case EXEMPT_END_EXPIRED:
-        return "expired";
+        return "entry_expired";
     case EXEMPT_END_WITHDRAWN:
-        return "withdrawn";
+        return "entry_withdrawn";
     case EXEMPT_END_CLOCK:
-        return "clock";
+        return "clock_untrusted";
     case EXEMPT_END_PLATES:
-        return "plates";
+        return "plates_differ";
     case EXEMPT_END_HIT:
-        return "hit";
+        return "open_hit";
     case EXEMPT_END_NOT:
         break;
     }

@@ -55,7 +55,7 @@ static int bad_answer(struct inbox *in, const char *path, int rc, struct err_tex
     return rc;
 }
 
-/* ---- key set and match policy ---- */
+/* ---- key set, match policy, exempt list ---- */
 
 static int fetch_statement(struct inbox *in, const char *path, size_t size_max,
                            int (*take)(void *ctx, const void *envelope, size_t size,
@@ -226,7 +226,22 @@ static int fetch_policy(struct inbox *in, const struct head_answer *head, struct
     return rc == 0 || rc == ERR_STALE || is_refusal(rc) ? 0 : err_set(err, rc, "%s", why.text);
 }
 
-/* Brings key set, list, statement and match policy up to headquarters' head. */
+/* checkpointd judges it later and alarms one it refuses: it is not asked for again until there is a
+ * later one, or until the next start. */
+static int fetch_exempt(struct inbox *in, const struct head_answer *head, struct err_text *err)
+{
+    struct err_text why = {{0}};
+    in->tell_exempt = head->has_exempt;
+    if (head->exempt_revision <= in->list->exempt_revision(in->list->ctx) ||
+        head->exempt_revision <= in->exempt_fetched)
+        return 0;
+    int rc = fetch_statement(in, "/v1/exempt-list", ENVELOPE_SIZE_MAX, in->list->set_exempt, &why);
+    if (rc == 0)
+        in->exempt_fetched = head->exempt_revision;
+    return rc == 0 || is_refusal(rc) ? 0 : err_set(err, rc, "%s", why.text);
+}
+
+/* Brings key set, list, statement, match policy and exempt list up to headquarters' head. */
 static int look(struct inbox *in, struct err_text *err)
 {
     struct https_answer answer = {0};
@@ -244,6 +259,8 @@ static int look(struct inbox *in, struct err_text *err)
         rc = fetch_list(in, &head, err);
     if (rc == 0)
         rc = fetch_policy(in, &head, err);
+    if (rc == 0)
+        rc = fetch_exempt(in, &head, err);
     list_told(in);
     if (rc == 0 && head.freshness) {
         struct err_text why = {{0}};
@@ -264,7 +281,7 @@ static int look(struct inbox *in, struct err_text *err)
 static int keep(struct inbox *in, const struct inbox_message *message, struct err_text *err)
 {
     if (strcmp(message->kind, "list") == 0 || strcmp(message->kind, "keyset") == 0 ||
-        strcmp(message->kind, "policy") == 0) {
+        strcmp(message->kind, "policy") == 0 || strcmp(message->kind, "exempt") == 0) {
         in->look = true;
         return 0;
     }
@@ -294,6 +311,7 @@ static int poll_inbox(struct inbox *in, struct err_text *err)
     char path[UPLINK_PATH_SIZE];
     char hash[HASH_TEXT_SIZE];
     char policy[40] = "";
+    char exempt[40] = "";
     struct https_answer answer = {0};
     struct inbox_answer inbox = {0};
     const struct list_head *head = in->list->head(in->list->ctx);
@@ -301,11 +319,14 @@ static int poll_inbox(struct inbox *in, struct err_text *err)
     if (in->tell_policy)
         (void)snprintf(policy, sizeof(policy), "&policy=%" PRIu64,
                        in->list->policy_version(in->list->ctx)); /* fits */
+    if (in->tell_exempt)
+        (void)snprintf(exempt, sizeof(exempt), "&exempt=%" PRIu64,
+                       in->list->exempt_revision(in->list->ctx)); /* fits */
     (void)snprintf(path, sizeof(path),
                    "/v1/checkpoints/%s/inbox?after=%" PRIu64 "&wait=%d&revision=%" PRIu64
-                   "&hash=%s%s",
+                   "&hash=%s%s%s",
                    in->channel.site->own.checkpoint, in->after, in->wait_s, head->revision, hash,
-                   policy); /* fits */
+                   policy, exempt); /* fits */
     int rc = get(in, path, in->wait_s * 1000 + POLL_GRACE_MS, &answer, err);
     if (rc != 0)
         return rc;

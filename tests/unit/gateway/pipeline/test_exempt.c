@@ -227,7 +227,7 @@ static void an_end_counts_for_one_that_waits(void **state)
     assert_int_equal(w->last[FACT_EXEMPT].u.exempt.end, EXEMPT_END_EXPIRED);
     json_t *body = fact_body(&w->last[FACT_EXEMPT]);
     assert_string_equal(json_string_value(json_object_get(body, "what")), "exempt_ended");
-    assert_string_equal(json_string_value(json_object_get(body, "why")), "expired");
+    assert_string_equal(json_string_value(json_object_get(body, "why")), "entry_expired");
     json_decref(body);
     world_loops(w, ENTRY_LOOP, 0, WAITS_MS);
     assert_int_equal(w->raises, 0);
