@@ -11,7 +11,12 @@
 
 #include "gateway/base/encode.h"
 
-enum { POLL_GRACE_MS = 15000, BATCHES_AT_ONCE = 100, KEYSET_SIZE_MAX = 512 * 1024 };
+enum {
+    POLL_GRACE_MS = 15000,
+    BATCHES_AT_ONCE = 100,
+    EXEMPT_QUICK_POLLS = 5,
+    KEYSET_SIZE_MAX = 512 * 1024
+};
 
 void inbox_init(struct inbox *in, const struct uplink_site *site, int channel_number,
                 const struct inbox_list *list, uint64_t after, int wait_s,
@@ -236,8 +241,10 @@ static int fetch_exempt(struct inbox *in, const struct head_answer *head, struct
         head->exempt_revision <= in->exempt_fetched)
         return 0;
     int rc = fetch_statement(in, "/v1/exempt-list", ENVELOPE_SIZE_MAX, in->list->set_exempt, &why);
-    if (rc == 0)
+    if (rc == 0) {
         in->exempt_fetched = head->exempt_revision;
+        in->exempt_quick = EXEMPT_QUICK_POLLS;
+    }
     return rc == 0 || is_refusal(rc) ? 0 : err_set(err, rc, "%s", why.text);
 }
 
@@ -306,8 +313,18 @@ static int take_messages(struct inbox *in, const struct inbox_answer *inbox, str
     return rc;
 }
 
+/* Seconds of the next poll: one while checkpointd has not said yet what it thinks of a list. */
+static int poll_wait_s(struct inbox *in)
+{
+    if (in->exempt_quick == 0 || in->list->exempt_revision(in->list->ctx) >= in->exempt_fetched)
+        return in->wait_s;
+    in->exempt_quick--;
+    return in->wait_s > 0;
+}
+
 static int poll_inbox(struct inbox *in, struct err_text *err)
 {
+    int wait_s = poll_wait_s(in);
     char path[UPLINK_PATH_SIZE];
     char hash[HASH_TEXT_SIZE];
     char policy[40] = "";
@@ -325,9 +342,9 @@ static int poll_inbox(struct inbox *in, struct err_text *err)
     (void)snprintf(path, sizeof(path),
                    "/v1/checkpoints/%s/inbox?after=%" PRIu64 "&wait=%d&revision=%" PRIu64
                    "&hash=%s%s%s",
-                   in->channel.site->own.checkpoint, in->after, in->wait_s, head->revision, hash,
+                   in->channel.site->own.checkpoint, in->after, wait_s, head->revision, hash,
                    policy, exempt); /* fits */
-    int rc = get(in, path, in->wait_s * 1000 + POLL_GRACE_MS, &answer, err);
+    int rc = get(in, path, wait_s * 1000 + POLL_GRACE_MS, &answer, err);
     if (rc != 0)
         return rc;
     rc = inbox_answer_read(answer.body, answer.size, in->after, &inbox, err);

@@ -51,6 +51,7 @@ struct inbox {
     bool list_taken;  /* batches or a snapshot were taken since the last look */
     bool tell_policy; /* headquarters knows match policies: it is told the version in force */
     bool tell_exempt; /* the same of exempt lists */
+    int exempt_quick; /* polls that are short, so that headquarters soon hears what is in force */
     uint64_t exempt_fetched; /* the newest handed on */
     struct mono_time looked;
 };
