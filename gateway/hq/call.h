@@ -42,6 +42,8 @@ struct hq_query {
     char hash[HASH_TEXT_SIZE]; /* "" when not given */
     bool has_policy;
     uint64_t policy;
+    bool has_exempt;
+    uint64_t exempt;
     char checkpoint[TLS_LABEL_SIZE]; /* "" when not given */
 };
 

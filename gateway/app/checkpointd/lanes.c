@@ -275,7 +275,7 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
                                          .retrigger = sink_retrigger,
                                          .local_time = sink_local_time};
     options.ids_after = ids_after;
-    int result = restore_list_high(c->journal_dir, &options.list_high, &options.policy_high, err);
+    int result = restore_list_high(c->journal_dir, &options, err);
     if (result != 0) {
         return result;
     }
