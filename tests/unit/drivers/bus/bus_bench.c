@@ -36,8 +36,11 @@ static int device_open(void *state, struct modbus_link *link, struct err_text *e
     pthread_mutex_lock(&b->lock);
     b->opens++;
     int rc = b->open_error;
+    const char *other = b->other;
     pthread_mutex_unlock(&b->lock);
-    return rc == ERR_OK ? rc : err_set(err, rc, "fail-safe value is 1");
+    return rc == ERR_OK         ? rc
+           : rc == ERR_CONFLICT ? err_set(err, rc, "型号不符 another device: it is a '%s'", other)
+                                : err_set(err, rc, "fail-safe value is 1");
 }
 
 static int device_scan(void *state, struct modbus_link *link, struct io_scan *out,
@@ -165,6 +168,18 @@ static void take_contact(void *ctx, uint8_t lane, bool contact, const char *reas
     pthread_mutex_unlock(&b->lock);
 }
 
+static void take_refused(void *ctx, uint8_t lane, const char *device, const char *text)
+{
+    struct bench *b = ctx;
+    assert_int_equal(lane, 1);
+    assert_string_equal(device, "barrier");
+    pthread_mutex_lock(&b->lock);
+    b->refused_told++;
+    (void)snprintf(b->refused, sizeof(b->refused), "%s", text);
+    notify(b);
+    pthread_mutex_unlock(&b->lock);
+}
+
 /* --- builders --- */
 
 struct bus_options bench_bus(void)
@@ -198,8 +213,11 @@ void bench_create(struct bench *b)
 {
     struct bus_options options = bench_bus();
     struct bus_lane lane = bench_lane(b, 1);
-    struct bus_sinks sinks = {
-        .ctx = b, .scan = bench_take_scan, .outcome = bench_take_outcome, .contact = take_contact};
+    struct bus_sinks sinks = {.ctx = b,
+                              .scan = bench_take_scan,
+                              .outcome = bench_take_outcome,
+                              .contact = take_contact,
+                              .refused = take_refused};
     struct err_text err = {""};
     assert_int_equal(bus_create(&options, &lane, 1, &sinks, &b->bus, &err), ERR_OK);
 }

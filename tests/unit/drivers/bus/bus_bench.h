@@ -33,6 +33,7 @@ struct bench {
     uint64_t lost;   /* scans without contact handed up */
     int write_error; /* of the next writes */
     int open_error;
+    const char *other; /* what answers in its place, with ERR_CONFLICT */
     bool self_ends;
     int opens;
     struct written writes[WRITES_MAX];
@@ -41,8 +42,10 @@ struct bench {
     uint64_t guard_acted;  /* scans with it */
     struct lane_outcome outcomes[OUTCOMES_MAX];
     size_t outcome_count;
-    char reason[80];
+    char reason[BUS_REASON_SIZE];
     bool contact;
+    char refused[BUS_REASON_SIZE];
+    int refused_told;
     /* guard */
     bool react; /* to presence: lower off, stop, raise */
     bool veto_lower;

@@ -104,6 +104,44 @@ static void a_wrong_setting_of_the_module_is_no_contact(void **state)
     bench_end(&b);
 }
 
+/* Put in while nobody answered: the reason of the lost contact was told before and stays what it
+ * was, the other model is told by itself. */
+static void another_model_is_told_once_and_until_the_right_one_is_back(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    bench_create(&b);
+    bench_start(&b);
+    assert_int_equal(PEEK(&b, refused_told), 0);
+    SET(&b, scan_error, ERR_TIMEOUT);
+    WAIT_FOR(&b, !b.scan.contact);
+    SET(&b, other, "SM-4");
+    SET(&b, open_error, ERR_CONFLICT);
+    WAIT_FOR(&b, b.refused_told == 1);
+    assert_string_equal(b.refused, "型号不符 another device: it is a 'SM-4'");
+    int opens = (int)PEEK(&b, opens);
+    WAIT_FOR(&b, b.opens > opens + 2); /* asked again and again, told once */
+    assert_int_equal(PEEK(&b, refused_told), 1);
+    bench_submit(&b, 1, OUTPUT_RAISE, true, 100);
+    WAIT_FOR(&b, b.outcome_count == 1);
+    assert_int_equal(b.outcomes[0].result, ORDER_FAILED);
+    SET(&b, other, "SM-5");
+    WAIT_FOR(&b, b.refused_told == 2); /* yet another one */
+    SET(&b, open_error, ERR_TIMEOUT);  /* silence takes nothing back */
+    opens = (int)PEEK(&b, opens);
+    WAIT_FOR(&b, b.opens > opens + 2);
+    assert_int_equal(PEEK(&b, refused_told), 2);
+    SET(&b, open_error, ERR_OK);
+    WAIT_FOR(&b, b.refused_told == 3);
+    assert_string_equal(b.refused, "");
+    SET(&b, scan_error, ERR_OK);
+    WAIT_FOR(&b, b.scan.contact);
+    assert_int_equal(PEEK(&b, write_count), 0);
+    bench_end(&b);
+    assert_int_equal(b.refused_told, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +150,7 @@ int main(void)
         cmocka_unit_test(one_garbled_answer_is_lost_contact_while_a_boom_comes_down),
         cmocka_unit_test(a_raise_without_contact_forces_one_attempt),
         cmocka_unit_test(a_wrong_setting_of_the_module_is_no_contact),
+        cmocka_unit_test(another_model_is_told_once_and_until_the_right_one_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
