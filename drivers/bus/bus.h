@@ -67,6 +67,7 @@ struct bus_lane {
     struct io_device devices[IO_DEVICES_MAX];
     const struct lane_guard *guard; /* NULL only in tests of drivers */
     uint32_t off_at_stop;           /* OUTPUT_BITs de-energised by bus_stop; lower always is */
+    bool raise_maintained;          /* de-energising raise lets the boom come down */
 };
 
 /* Called by the bus thread; must return at once (push into a queue, count what does not fit). Every

@@ -420,11 +420,10 @@ static void wait_until(struct bus *bus, struct mono_time when)
 static void step(struct bus *bus)
 {
     struct mono_time now = bus_now();
-    struct lane_order order;
-    bool retried = false;
+    struct order_slot taken;
     bool wrote = bus_end_one_pulse(bus, now);
-    if (!wrote && order_book_take(&bus->book, &order, &retried)) {
-        bus_run_order(bus, &order, retried);
+    if (!wrote && order_book_take(&bus->book, &taken)) {
+        bus_run_order(bus, &taken);
         wrote = true;
     }
     wrote = wrote || serve_desk(bus);

@@ -29,7 +29,7 @@ struct bus_lane_state {
     struct mono_time next_try; /* without contact: the next attempt */
     uint32_t retry_ms;
     uint32_t misses;                /* scans in a row without a whole answer, contact still held */
-    struct mono_time watched_until; /* a lower of ours may still be running */
+    struct mono_time watched_until; /* a boom let down by us may still be coming down */
     uint64_t opened;                /* link generation the devices were opened on, 0 = none */
     struct bus_pulse pulses[OUTPUT_COUNT];
     struct device_health health[IO_DEVICES_MAX]; /* any thread reads */
@@ -108,7 +108,7 @@ void bus_call_end(struct bus *bus, struct device_health *health, int rc, struct 
 /* True when the guard wanted anything done on the latest scan. What it could not write is left in
  * guard_failure: the scan goes up first, then the contact is lost. */
 bool bus_run_guard(struct bus *bus, struct bus_lane_state *lane);
-void bus_run_order(struct bus *bus, const struct lane_order *order, bool retried);
+void bus_run_order(struct bus *bus, const struct order_slot *taken);
 /* Ends the first overdue pulse; true when it wrote. */
 bool bus_end_one_pulse(struct bus *bus, struct mono_time now);
 /* When the first running pulse must be ended, `latest` when none does before. */

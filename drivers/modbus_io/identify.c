@@ -44,7 +44,7 @@ static int not_this_model(const struct modbus_io *io, const char *what, const ch
 static bool holds_text(const struct profile_probe *probe, const struct modbus_answer *answer,
                        char *shown)
 {
-    uint8_t bytes[2 * PROFILE_VALUES_MAX];
+    uint8_t bytes[2 * PROFILE_VALUES_MAX] = {0};
     size_t size = 2u * probe->count;
     bool found = false;
     for (unsigned swapped = 2; swapped-- > 0 && !found;) {

@@ -101,10 +101,10 @@ class Faults:
     """How the next requests are answered. Kinds: silence, exception, unit, garbage, short, crc,
     delay, function, twice, drop; on a serial line also what is wrong with it: echo (an adapter hands
     each request back), master (another one asks behind each answer), swapped (A and B), reflection (no
-    termination). Each for `count` requests (None: until "none") of `functions`."""
+    termination), collide (a second module on the address answers at the same time). Each for `count` requests (None: until "none") of `functions`."""
 
     KINDS = ("none", "silence", "exception", "unit", "garbage", "short", "crc", "delay", "function",
-             "twice", "drop", "echo", "master", "swapped", "reflection")
+             "twice", "drop", "echo", "master", "swapped", "reflection", "collide")
 
     def __init__(self, seed=1):
         self.kind, self.value, self.count, self.functions = "none", 0, None, None
@@ -305,6 +305,10 @@ class RtuServer(Server):
         elif kind == "master":
             strange = bytes([99, 3, 0, 0, 0, 2])
             out += strange + crc16(strange)
+        elif kind == "collide" and len(answer[1]) > 2:
+            # The other's inputs are the opposite; a bit is 0 on the line where either sends 0.
+            other = out[:3] + bytes(byte ^ 0xFF for byte in out[3:-2])
+            out = bytes(a & b for a, b in zip(out, other + crc16(other)))
         elif kind == "swapped":
             out = bytes([0x00, 0xFE, 0x80, 0x00, 0xF8, 0xC0, 0x00])
         await self.send(out, begin)

@@ -14,7 +14,8 @@ static const enum log_event_id cause_events[BUS_CAUSE_COUNT] = {
     [BUS_CAUSE_SECOND_MASTER] = EVENT_BUS_SECOND_MASTER,
     [BUS_CAUSE_TWO_ON_ADDRESS] = EVENT_BUS_TWO_ON_ADDRESS,
     [BUS_CAUSE_SWAPPED] = EVENT_BUS_SWAPPED,
-    [BUS_CAUSE_TERMINATION] = EVENT_BUS_TERMINATION};
+    [BUS_CAUSE_TERMINATION] = EVENT_BUS_TERMINATION,
+    [BUS_CAUSE_COLLIDING] = EVENT_BUS_COLLIDING};
 
 static void tell(struct checkpointd *c, uint8_t lane, enum log_event_id id, bool active,
                  const char *detail)

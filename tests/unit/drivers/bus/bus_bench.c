@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-uint64_t bench_peeked;
 uint32_t bench_wired_outputs = (1u << OUTPUT_COUNT) - 1;
 
 static void notify(struct bench *b)
@@ -190,7 +189,10 @@ struct bus_options bench_bus(void)
 
 struct bus_lane bench_lane(struct bench *b, uint8_t number)
 {
-    struct bus_lane lane = {.lane = number, .device_count = 1, .guard = &b->guard};
+    struct bus_lane lane = {.lane = number,
+                            .device_count = 1,
+                            .guard = &b->guard,
+                            .raise_maintained = b->raise_maintained};
     lane.devices[0] = (struct io_device){.driver = &memory_driver, .state = b, .name = "barrier"};
     return lane;
 }

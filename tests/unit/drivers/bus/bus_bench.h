@@ -46,6 +46,7 @@ struct bench {
     bool contact;
     char refused[BUS_REASON_SIZE];
     int refused_told;
+    bool raise_maintained; /* before bench_create */
     /* guard */
     bool react; /* to presence: lower off, stop, raise */
     bool veto_lower;
@@ -55,7 +56,6 @@ struct bench {
     struct bus *bus;
 };
 
-extern uint64_t bench_peeked;        /* of PEEK, the test's thread only */
 extern uint32_t bench_wired_outputs; /* of devices created from now on */
 
 void bench_init(struct bench *b);
@@ -89,8 +89,12 @@ void bench_take_outcome(void *ctx, const struct lane_outcome *outcome);
     } while (0)
 
 #define PEEK(b, field)                                                                             \
-    (pthread_mutex_lock(&(b)->lock), bench_peeked = (uint64_t)(b)->field,                          \
-     pthread_mutex_unlock(&(b)->lock), bench_peeked)
+    __extension__({                                                                                \
+        pthread_mutex_lock(&(b)->lock);                                                            \
+        uint64_t peeked = (uint64_t)(b)->field;                                                    \
+        pthread_mutex_unlock(&(b)->lock);                                                          \
+        peeked;                                                                                    \
+    })
 
 #define SET(b, field, value)                                                                       \
     do {                                                                                           \

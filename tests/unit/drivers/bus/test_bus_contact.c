@@ -74,6 +74,27 @@ static void one_garbled_answer_is_lost_contact_while_a_boom_comes_down(void **st
     bench_end(&b);
 }
 
+/* Letting go of a raise that is maintained is a lower; the end of a pulse is not. */
+static void one_garbled_answer_is_lost_contact_while_a_boom_let_go_comes_down(void **state)
+{
+    (void)state;
+    for (int kept = 0; kept < 2; kept++) {
+        struct bench b;
+        bench_init(&b);
+        b.raise_maintained = kept;
+        bench_create(&b);
+        bench_start(&b);
+        bench_submit(&b, 1, OUTPUT_RAISE, true, 0);
+        WAIT_FOR(&b, b.outcome_count == 1);
+        assert_int_equal(lost_after(&b, 1), 0); /* up, and staying so */
+        bench_submit(&b, 2, OUTPUT_RAISE, false, 0);
+        WAIT_FOR(&b, b.outcome_count == 2);
+        assert_int_equal(b.outcomes[1].result, ORDER_DONE);
+        assert_int_equal(lost_after(&b, 1) > 0, kept);
+        bench_end(&b);
+    }
+}
+
 static void a_raise_without_contact_forces_one_attempt(void **state)
 {
     (void)state;
@@ -148,6 +169,7 @@ int main(void)
         cmocka_unit_test(silence_is_lost_contact_and_orders_fail_with_the_cause),
         cmocka_unit_test(two_garbled_answers_are_noise_three_are_lost_contact),
         cmocka_unit_test(one_garbled_answer_is_lost_contact_while_a_boom_comes_down),
+        cmocka_unit_test(one_garbled_answer_is_lost_contact_while_a_boom_let_go_comes_down),
         cmocka_unit_test(a_raise_without_contact_forces_one_attempt),
         cmocka_unit_test(a_wrong_setting_of_the_module_is_no_contact),
         cmocka_unit_test(another_model_is_told_once_and_until_the_right_one_is_back),
