@@ -93,6 +93,9 @@ struct recorder {
 struct lane_reasons {
     pthread_mutex_t lock;
     char text[LANE_ID_MAX + 1][FACT_DETAIL_SIZE];
+    /* "" or what another model in a device's place answered, and that device; for status too */
+    char refused[LANE_ID_MAX + 1][FACT_DETAIL_SIZE];
+    char refused_device[LANE_ID_MAX + 1][32];
 };
 
 /* ---- what control and commands show (board.c); control thread only ---- */
@@ -286,7 +289,9 @@ struct bus_sinks lanes_bus_sinks(struct checkpointd *c);
 /* Sink of the buses (bus threads): the alarms of a lane follow its line's likely cause. */
 void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                       const char *bus);
-json_t *buses_json(const struct checkpointd *c);
+/* The same: another model answers in a device's place, or, text "", no longer. */
+void buses_take_refused(void *ctx, uint8_t lane, const char *device, const char *text);
+json_t *buses_json(struct checkpointd *c);
 struct match_link_sink lanes_link_sink(struct checkpointd *c);
 /* To an alarm of lost contact: what the bus said of it. */
 void lanes_add_reason(struct checkpointd *c, struct fact *fact);

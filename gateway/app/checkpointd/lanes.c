@@ -154,7 +154,8 @@ struct bus_sinks lanes_bus_sinks(struct checkpointd *c)
                               .scan = bus_scan,
                               .outcome = bus_outcome,
                               .contact = bus_contact,
-                              .cause = buses_take_cause};
+                              .cause = buses_take_cause,
+                              .refused = buses_take_refused};
 }
 
 struct match_link_sink lanes_link_sink(struct checkpointd *c)
