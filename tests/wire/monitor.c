@@ -19,7 +19,7 @@ void monitor_init(struct monitor *m, const struct monitor_options *options)
     m->o = *options;
     m->under_last = m->inputs_at = m->coils_at = m->stop_done = m->guard_until = NEVER;
     m->contact_since = m->convoy_until = m->late_at = m->local_last = m->fire_last = NEVER;
-    m->exit_last = m->closed_since = NEVER;
+    m->closed_since = NEVER;
     for (int i = 0; i < 8; i++) {
         m->on_at[i] = m->off_at[i] = m->done_at[i] = m->module_on[i] = NEVER;
         m->off_done[i] = NEVER;
@@ -213,18 +213,6 @@ static uint32_t bits_of(const struct monitor *m, const uint8_t *bytes, size_t si
     return (count < 32 ? bits & (BIT(count) - 1) : bits) << m->asked_address;
 }
 
-/* Rule 8: a held vehicle reaches the exit loop. A loop that was free for less than the debounce
- * counts as never free. */
-static void look_for_run_through(struct monitor *m, int64_t now)
-{
-    if (!sees(m, CONTACT_EXIT)) {
-        return;
-    }
-    bool rose = !within(now, m->exit_last, m->o.debounce_ms + SCANS_MS);
-    m->run_through_due |= rose && m->contact && m->order_known && monitor_holds(m);
-    m->exit_last = now;
-}
-
 /* Rule 8: the closed boom opens, and no order of ours is behind it. A limit that was not there for
  * longer than the debounce may be the end of a motion of ours that bounces. */
 static void look_for_opening(struct monitor *m, int64_t now)
@@ -250,7 +238,7 @@ static void take_inputs(struct monitor *m, int64_t now, uint32_t inputs)
     m->fire_last = sees(m, CONTACT_FIRE) ? now : m->fire_last;
     m->fire |= sees(m, CONTACT_FIRE);
     m->raised_known |= m->raise_written && sees(m, CONTACT_OPEN);
-    look_for_run_through(m, now);
+    m->held = monitor_holds(m);
     look_for_opening(m, now);
     look_for_danger(m, now);
 }
@@ -316,12 +304,23 @@ static void check_pulses(struct monitor *m, int64_t now)
     }
 }
 
+/* Rule 8: the exit loop is taken, or found taken when contact comes back, while there is a hold
+ * that was there before the gateway dealt with this scan and still is. */
+static void check_run_through(struct monitor *m, int64_t now)
+{
+    bool there = sees(m, CONTACT_EXIT);
+    bool due = there && !m->exit_before && m->held && monitor_holds(m);
+    check(m, now, 8, !due || m->run_through_told,
+          "a held vehicle on the exit loop, and no alarm on the scan that shows it");
+    m->exit_before = there;
+}
+
 void monitor_scan(struct monitor *m, int64_t now, bool contact)
 {
     m->scans++;
     if (!contact) {
         m->contact = m->have_inputs = m->have_coils = m->danger = m->foreign_due = false;
-        m->run_through_due = false;
+        m->exit_before = false; /* who stands there when it comes back came unseen */
         m->closed_since = NEVER;
         m->raised_known = m->raise_written = false;
         m->under_last = now;
@@ -334,9 +333,8 @@ void monitor_scan(struct monitor *m, int64_t now, bool contact)
     }
     check(m, now, 8, !m->foreign_due || m->foreign_told,
           "a coil that nobody ordered, and no alarm on the scan that shows it");
-    check(m, now, 8, !m->run_through_due || m->run_through_told,
-          "a held vehicle on the exit loop, and no alarm on the scan that shows it");
-    m->foreign_due = m->run_through_due = false;
+    m->foreign_due = false;
+    check_run_through(m, now);
     check_pulses(m, now);
 }
 

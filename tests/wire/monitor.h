@@ -54,7 +54,6 @@ struct monitor {
     int64_t local_last;   /* the last frame that showed local control */
     bool fire;            /* a frame showed it, and nobody has acknowledged it since */
     int64_t fire_last;    /* the last frame that showed it */
-    int64_t exit_last;    /* the last frame with somebody on the exit loop */
     int64_t closed_since; /* frames show the boom closed, and nothing else, since */
     bool raised_known;    /* since contact: a raise of ours was followed by the open limit */
     bool raise_written;
@@ -76,11 +75,10 @@ struct monitor {
     bool guided, out_of_service, foreign_told, local_or_unknown;
     int64_t convoy_until;
     struct monitor_hold holds[MONITOR_HOLDS];
-    bool order_known;    /* loops can tell who stands where: no contact was lost of late */
     bool wanted_at_line; /* truth: an unreleased wanted vehicle is the next to pass */
     /* foreign coils found in a frame: alarm due by the end of this scan */
     bool foreign_due;
-    bool run_through_due;
+    bool exit_before, held; /* exit loop at the scan before; a hold when the frame came */
     bool run_through_told;
     /* result */
     uint64_t requests, scans, checks[RULE_COUNT], motions, lowers, guard_acts;

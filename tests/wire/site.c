@@ -68,7 +68,6 @@ static bool is_wanted_still(const struct site *s, const struct plant_vehicle *v)
 static void tell_who_stands(struct site *s)
 {
     bool known = (uint64_t)s->now_ns > s->order_ns;
-    s->monitor.order_known = known;
     s->monitor.wanted_at_line = known && s->config.mode != LANE_NORMALLY_OPEN &&
                                 is_wanted_still(s, plant_at_stop_line(&s->plant));
 }
