@@ -54,7 +54,7 @@ struct site {
     struct bus *bus;
     struct plant plant;
     struct monitor monitor;
-    int64_t now_ns, end_ns, alive_ns, alive_next_ns;
+    int64_t now_ns, end_ns, alive_next_ns, lane_due_ns;
     uint64_t seed;
     /* the wire */
     bool link_open;
