@@ -14,7 +14,14 @@
 #include "monitor.h"
 #include "plant.h"
 
-enum { SITE_COMMITS = 16, SITE_READS = 16, SITE_ACTS = 64, SITE_PASSAGES = 256, SITE_EVENTS = 32 };
+enum {
+    SITE_COMMITS = 16,
+    SITE_READS = 16,
+    SITE_ACTS = 64,
+    SITE_PASSAGES = 256,
+    SITE_EVENTS = 32,
+    SITE_CURES = 12
+};
 
 enum wire_fault {
     WIRE_GOOD,
@@ -42,6 +49,15 @@ struct site_commit {
 struct site_read {
     uint32_t vehicle; /* 0: free place */
     int64_t due_ns;
+};
+
+struct site;
+
+/* A fault's end. */
+struct site_cure {
+    int64_t at_ns;
+    void (*end)(struct site *site, uint32_t what); /* NULL: free place */
+    uint32_t what;
 };
 
 struct site {
@@ -81,6 +97,7 @@ struct site {
     uint64_t holds_made, raises_by_cause[16], records[LANE_RECORD_COUNT];
     uint32_t held_vehicle; /* plant_vehicle id that the last hold of a passage landed on */
     uint64_t order_ns; /* when the order of vehicles was last in doubt for reasons no loop tells */
+    struct site_cure cures[SITE_CURES];
     /* the scenario */
     void (*due)(struct site *site); /* at next_ns; sets the next */
     int64_t next_ns;
