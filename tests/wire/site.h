@@ -98,11 +98,13 @@ struct site {
     uint32_t held_vehicle; /* plant_vehicle id that the last hold of a passage landed on */
     uint64_t order_ns; /* when the order of vehicles was last in doubt for reasons no loop tells */
     struct site_cure cures[SITE_CURES];
+    uint64_t order_count; /* by site_order */
     /* the scenario */
     void (*due)(struct site *site); /* at next_ns; sets the next */
     int64_t next_ns;
     void *ctx;
-    bool trace; /* CHECKPOINT_TRACE is set: what happens goes to standard output */
+    bool orders_only; /* no lane machine: site_order alone speaks to bus and guard */
+    bool trace;       /* CHECKPOINT_TRACE is set: what happens goes to standard output */
 };
 
 /* The usual lane: closed, every input, the generic module on Modbus TCP. */
@@ -120,6 +122,9 @@ static inline bool site_chance(struct site *site, uint32_t percent)
 void site_trace(const struct site *site, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Hands the lane an event; its orders, records and alarms are dealt with. */
 void site_tell(struct site *site, const struct lane_event *event);
+/* An order to bus and guard past the lane machine; for runs with orders_only. */
+void site_order(struct site *site, enum lane_output output, bool on, bool emergency,
+                int64_t life_ms);
 /* Returns the act's number. */
 uint64_t site_act(struct site *site, struct lane_act_event act);
 void site_withdraw(struct site *site, uint64_t entry);
