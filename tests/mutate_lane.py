@@ -235,6 +235,8 @@ MUTANTS = [
     ("contradiction_left", 8, "boom_watch.c", "left = (before & both) == both ? 0 : left;", ""),
     ("bounce", 8, "boom_watch.c", "           !bounces && !closed_unseen;", "           !closed_unseen;"),
     ("bounce_for_ever", 8, "boom_watch.c", "s->motion == MOTION_RAISE && timer_running(x, TIMER_BOUNCE);", "s->motion == MOTION_RAISE;"),
+    ("bounce_of_ours", 8, "boom_watch.c", "    if (left & INPUT_BIT(INPUT_LIMIT_CLOSED)) {",
+     "    if ((left & INPUT_BIT(INPUT_LIMIT_CLOSED)) && x->s->motion == MOTION_RAISE) {"),
     # feedback by one limit or none
     ("presume_closed_limit", 6, "boom.c", "&& ordered && !input_on(x, INPUT_LIMIT_CLOSED);", "&& ordered;"),
     ("presume_open_limit", 6, "boom.c", "return !boom_has_open_limit(x) && ordered", "return ordered"),
