@@ -225,6 +225,7 @@ MUTANTS = [
     ("guard_keep_watch", 1, "guard.c", "        if (!order->on && g->config->raise_maintained) {", "        if (false) {"),
     ("guard_keep_pulse", 1, "guard.c", "return g->config->raise_maintained ? 0 : g->config->pulse_ms;", "return g->config->pulse_ms;"),
     ("guard_lower_feedback", 6, "guard.c", "    if (g->config->feedback != FEEDBACK_BOTH || g->config->raise_maintained) {", "    if (false) {"),
+    ("run_through_contact_back", 8, "inputs.c", "    uint32_t rose = s->raw & ~raw_before;", "    uint32_t rose = s->contact ? s->raw & ~raw_before : 0;"),
     ("run_through_exit", 8, "queue.c", "    if (s->hold_count > 0) {\n        const struct lane_hold *hold = &s->holds",
      "    if (false) {\n        const struct lane_hold *hold = &s->holds"),
     ("foreign_broken", 8, "boom_watch.c", "    if (!local) {\n        check_coils", "    if (!local && !input_on(x, INPUT_BOOM_OFF)) {\n        check_coils"),
