@@ -29,12 +29,12 @@ from lane_mutants import FALLS, MUTANTS, TWICE
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LANE = ROOT / "gateway" / "lane"
 TESTS = ["test_guard", "test_rules", "test_lower", "test_lane", "test_queue", "test_naming", "test_modes",
-         "test_service", "test_safety_inputs", "test_feedback", "test_maintained", "test_lane_walk"]
+         "test_service", "test_safety_inputs", "test_emergency_stop", "test_feedback", "test_maintained", "test_lane_walk"]
 WALK = ROOT / "tests" / "walk"
 FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-O2", "-w", f"-I{ROOT}"]
 TIMEOUT_S, WALKS = 240, "400"
 WALK_TIMEOUT_S, WALK_VIOLATED = 7200, 1
-WIRE_EVENTS = "20000"
+WIRE_EVENTS = {"test_wire_scenarios": "0", "test_wire_orders": "400000", "test_wire_random": "20000"}
 
 
 def build(folder, build_dir, by, changed=None):
@@ -98,7 +98,7 @@ class ByWire(By):
     libraries = ["drivers/modbus_io", "drivers/bus", "gateway/config", "gateway/model", "gateway/base"]
     wrapped = ["clock_mono", "ppoll", *(f"modbus_link_{verb}" for verb in ("timing", "is_open", "close", "open", "exchange"))]
     flags = ["-lyaml", "-ljansson", "-lcrypto", "-lmodbus", *(f"-Wl,--wrap={name}" for name in wrapped)]
-    programs_of = ["test_wire_scenarios", "test_wire_random"]
+    programs_of = list(WIRE_EVENTS)
     sources = sorted((ROOT / "tests" / "wire").glob("*.c"))
 
     @staticmethod
@@ -115,7 +115,7 @@ class ByWire(By):
         """What the first program that fails says, None when both pass."""
         for name in ByWire.programs_of:
             result = subprocess.run([folder / name], capture_output=True, text=True, timeout=WALK_TIMEOUT_S, cwd=ROOT, check=False,
-                                    env={**os.environ, "CHECKPOINT_SEED": "1", "CHECKPOINT_EVENTS": WIRE_EVENTS})
+                                    env={**os.environ, "CHECKPOINT_SEED": "1", "CHECKPOINT_EVENTS": WIRE_EVENTS[name]})
             if result.returncode != 0:
                 said = [line for line in result.stderr.splitlines() if "ERROR" in line or "site:" in line]
                 return f"{name}: {said[0] if said else result.returncode}"

@@ -108,6 +108,9 @@ enum lane_refusal boom_cannot_raise(const struct lane_ctx *x, bool emergency)
     if (!x->s->contact) {
         return LANE_REFUSAL_NO_CONTACT;
     }
+    if (has_alarm(x, EVENT_LANE_STOP_NOT_RESET)) {
+        return LANE_REFUSAL_NOT_RESET;
+    }
     return boom_at_fault(x)              ? LANE_REFUSAL_FAULT
            : input_on(x, INPUT_BOOM_OFF) ? LANE_REFUSAL_NO_BOOM
                                          : LANE_REFUSAL_NONE;

@@ -251,6 +251,10 @@ static void note_scan(const struct lane_scan *s, struct at_wire *w, bool kept)
         return;
     }
     w->clear = active & UNDER ? 0 : w->clear == 0 ? 1 : w->clear;
+    if (active & INPUT_BIT(INPUT_EMERGENCY_STOP)) { /* it ends a raise; its release begins none */
+        w->raising = 0;
+        w->failed = 0;
+    }
     w->raising &= !open || (w->wait && !kept); /* a limit just left may bounce */
 }
 

@@ -117,6 +117,12 @@ static void direct_broken(struct lane_config *c)
     c->wired |= IN(BOOM_OFF);
 }
 
+static void direct_reset(struct lane_config *c)
+{
+    direct_lights(c);
+    c->wired |= IN(EMERGENCY_STOP);
+}
+
 /* Every vehicle is inspected here. */
 static void check_point(struct lane_config *c)
 {
@@ -233,6 +239,23 @@ const struct family lane_families[] = {
      .inputs = LIMITS | IN(LOCAL_CONTROL) | IN(EMERGENCY_STOP) | IN(FAULT) | IN(BOOM_OFF),
      .events = WALK_OUTCOME | WALK_EMERGENCY | WALK_RAISE | WALK_GUARD_ACTED,
      .frozen = CALM | COILS},
+    {.name = "stop_reset",
+     .configure = direct_reset,
+     .expects = OUT(RAISE) | OUT(GREEN),
+     .inputs = IN(LIMIT_OPEN) | IN(EMERGENCY_STOP),
+     .events =
+         WALK_OUTCOME | WALK_EMERGENCY | WALK_RAISE | WALK_ACK | WALK_NO_CONTACT | WALK_PRESSED,
+     .reads = READ_CLEARED,
+     .vehicles = 1,
+     .frozen = CALM | COILS | FROZEN(UNREAD),
+     .ready = true},
+    {.name = "lower_reset",
+     .configure = lower_safety,
+     .expects = OUT(LOWER),
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(EMERGENCY_STOP),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_EMERGENCY | WALK_RAISE | WALK_ACK | WALK_COMMIT | WALK_GUIDED,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | OTHER_COILS | FROZEN(GUIDED)},
     {.name = "lower",
      .configure = lower,
      .expects = OUT(LOWER),
@@ -445,7 +468,7 @@ const struct family lane_families[] = {
      .frozen = CALM},
     {.name = "knowledge",
      .configure = loops,
-     .inputs = IN(ENTRY_LOOP),
+     .inputs = IN(ENTRY_LOOP) | IN(EXIT_LOOP),
      .events = WALK_MATCH | WALK_LIST | WALK_NO_CONTACT | WALK_ACK,
      .reads = READ_SECOND,
      .vehicles = 2,

@@ -12,7 +12,9 @@ enum {
     SIGN_NAMED = 1, /* of a release */
     SIGN_SECOND = 2,
     SIGN_COUNT = 4,
-    TOO_LONG = 4,   /* of a convoy */
+    TOO_LONG = 4,       /* of a convoy */
+    RESTORE_CONVOY = 1, /* of a restart: what else was so */
+    RESTORE_PRESSED = 2,
     AGAIN = 1 << 4, /* of a read's `b`: more than its kind */
     UNPLACED = 1 << 5,
     PERHAPS_MORE = 1 << 6,
@@ -193,7 +195,8 @@ static void acts(const struct family *f, const struct lane_state *s, struct list
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (f->events & all[i].bit) {
             put_event(l, LANE_EVENT_ACT, (int)all[i].act, SIGN_NAMED);
-            if (all[i].bit & (WALK_CONVOY | WALK_SERVICE)) {
+            bool resets = all[i].act == LANE_ACT_ACK && alarm_on(s, EVENT_LANE_STOP_NOT_RESET);
+            if (resets || (all[i].bit & (WALK_CONVOY | WALK_SERVICE))) {
                 put_event(l, LANE_EVENT_ACT, (int)all[i].act, 0);
             }
         }
@@ -282,8 +285,11 @@ static void knowledge(const struct family *f, const struct lane_state *s, struct
         }
     }
     if ((f->events & WALK_SERVICE) && !s->seen) {
-        put_event(l, LANE_EVENT_RESTORE_SERVICE, true, false);
-        put_event(l, LANE_EVENT_RESTORE_SERVICE, false, true);
+        put_event(l, LANE_EVENT_RESTORE_SERVICE, true, 0);
+        put_event(l, LANE_EVENT_RESTORE_SERVICE, false, RESTORE_CONVOY);
+    }
+    if ((f->events & WALK_PRESSED) && !s->seen) {
+        put_event(l, LANE_EVENT_RESTORE_SERVICE, false, RESTORE_PRESSED);
     }
     if ((f->events & WALK_RESTORE) && !s->seen && s->hold_count < f->holds) {
         for (int entry = 0; entry <= WALK_ENTRY_SECOND; entry++) { /* 0: an officer's hold */
@@ -431,7 +437,8 @@ void move_event(const struct lane_config *config, const struct node *node, const
         break;
     case LANE_EVENT_RESTORE_SERVICE:
         out->u.restore_service.out_of_service = m->a;
-        out->u.restore_service.convoy = m->b;
+        out->u.restore_service.convoy = m->b == RESTORE_CONVOY;
+        out->u.restore_service.emergency_stop = m->b == RESTORE_PRESSED;
         break;
     case LANE_EVENT_MATCH_ALIVE:
     case LANE_EVENT_MATCH_LOST:

@@ -83,6 +83,7 @@ static const char *lower_ordered(const struct walk_step *w, const struct lane_co
     RULE(!a->out_of_service, "rule 7: a lower out of service");
     RULE(w->next->raised, "rule 4: a lower, and nothing was raised since contact was lost");
     RULE(!w->next->stopped, "rule 3: a lower after a stop");
+    RULE(!w->next->pressed, "rule 3: a lower after an emergency stop that is not reset");
     RULE(c->lower_automatically && c->person_device && c->vehicle_detector,
          "rule 7: a lower in a lane that does not declare it");
     RULE(c->mode != LANE_NORMALLY_OPEN && c->auto_close == AUTO_CLOSE_NONE,
@@ -155,6 +156,7 @@ static const char *raise_ordered(const struct walk_step *w, const struct lane_co
     RULE(order->order.emergency == is_urgent(order->cause), "rule 3: emergency for no cause");
     if (!order->order.emergency) {
         RULE(a->contact, "rule 4: a raise without contact");
+        RULE(!w->next->pressed, "rule 3: a raise after an emergency stop that is not reset");
         RULE(!((a->raw | a->inputs) & BROKEN) && !both_limits(a), "rule 3: a raise under a fault");
     }
     RULE(!(w->next->pulse & OUTPUT_BIT(OUTPUT_LOWER)), "rule 2: a raise while lower may be on");
@@ -274,6 +276,11 @@ static void shadow_inputs(const struct walk_step *w)
     const struct lane_state *b = w->before, *a = w->after;
     struct shadow *h = w->next;
     bool gained = !b->contact && a->contact;
+    bool pressed_before =
+        w->event->kind == LANE_EVENT_RESTORE_SERVICE && w->event->u.restore_service.emergency_stop;
+    if ((a->inputs & INPUT_BIT(INPUT_EMERGENCY_STOP)) || pressed_before) {
+        h->pressed = wired(w, OUTPUT_RAISE);
+    }
     if (!a->contact) {
         h->raised = h->known = h->passed = 0;
         h->unclear = 1;
@@ -332,6 +339,10 @@ static void shadow_acts(const struct walk_step *w)
     }
     if (is_act(w, LANE_ACT_STOP)) {
         h->stopped = 1;
+    }
+    if (is_act(w, LANE_ACT_ACK) && w->event->u.act.named && w->before->contact &&
+        !(w->before->inputs & INPUT_BIT(INPUT_EMERGENCY_STOP))) {
+        h->pressed = 0; /* only here: the reset itself moves nothing */
     }
     if (answered(w, COMMIT_CONVOY) && w->after->convoy_act != 0) {
         h->stopped = 0;
@@ -612,11 +623,26 @@ static const char *no_one_waits(const struct walk_step *w)
     return NULL;
 }
 
+/* ISO 13850: pressed until it is reset on purpose, and everybody sees it. */
+static const char *reset(const struct walk_step *w)
+{
+    bool resets = is_act(w, LANE_ACT_ACK) && !alarm_on(w->after, EVENT_LANE_STOP_NOT_RESET);
+    RULE(alarm_on(w->after, EVENT_LANE_STOP_NOT_RESET) || !w->next->pressed || resets,
+         "rule 3: an emergency stop is forgotten");
+    if (resets && w->next->pressed) {
+        RULE(w->event->u.act.named && w->before->contact &&
+                 !(w->before->inputs & INPUT_BIT(INPUT_EMERGENCY_STOP)),
+             "rule 3: an emergency stop is reset by nobody, or while it is pressed");
+        RULE(record_of(w->out, LANE_RECORD_STOP_RESET), "a reset without a record");
+    }
+    return NULL;
+}
+
 const char *lane_rules_check(const struct walk_step *step)
 {
     static const char *(*const rules[])(const struct walk_step *) = {
-        orders, hands_off,    contact,          motion,           outcomes,        foreign,
-        inputs, no_one_waits, lane_rules_holds, lane_rules_order, lane_rules_modes};
+        orders,  hands_off, reset,        contact,          motion,           outcomes,
+        foreign, inputs,    no_one_waits, lane_rules_holds, lane_rules_order, lane_rules_modes};
     shadow_time(step);
     shadow_bounce(step);
     shadow_inputs(step);

@@ -530,7 +530,7 @@ static const char *lamps(const struct walk_step *w)
     bool under = a->was_present || a->exit_seen; /* who is to be held may see it first */
     bool red = a->hold_count > 0 || w->next->stopped || is_act(w, LANE_ACT_STOP) ||
                a->out_of_service || alarm_on(a, EVENT_LANE_FOREIGN_MOTION) ||
-               alarm_on(a, EVENT_LANE_RUN_THROUGH);
+               alarm_on(a, EVENT_LANE_RUN_THROUGH) || alarm_on(a, EVENT_LANE_STOP_NOT_RESET);
     red |= !convoy && (due || alarm_on(a, EVENT_LANE_CONFIRM_VEHICLE) ||
                        (a->blind && c->on_blind == LANE_FAIL_HOLD) ||
                        (!a->list_usable && c->on_no_list == LANE_FAIL_HOLD) ||

@@ -51,7 +51,8 @@ enum walk_event_bit {
     WALK_SERVICE = 1 << 21, /* out of service and back */
     WALK_TEST = 1 << 22,    /* the guided barrier test */
     WALK_INSPECT = 1 << 23,
-    WALK_RESULTS = 1 << 24 /* of an order: every one, else done and failed */
+    WALK_PRESSED = 1 << 24, /* an emergency stop of before the start was not reset */
+    WALK_RESULTS = 1 << 25  /* of an order: every one, else done and failed */
 };
 
 /* Kinds of read a family has. */
@@ -105,8 +106,9 @@ struct shadow {
     uint8_t passed;  /* somebody passed under the boom since it was last raised */
     uint8_t guided;  /* a guided test counts */
     uint8_t lamps;   /* lamps ordered on: bit 0 red, 1 yellow, 2 green */
+    uint8_t pressed; /* the emergency stop was, and nobody has reset it since */
     uint8_t bounces; /* the lower limit was just left; until its timer is due */
-    uint8_t spare[5];
+    uint8_t spare[4];
 };
 
 struct node {
