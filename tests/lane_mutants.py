@@ -438,7 +438,7 @@ FALLS = {
     "loops": "run_through_exit hold_at_once hold_unknown_order transit_order grace_order standing_queue late_hit",
     "loops_doubt": "doubt_behind doubt_counted doubt_hold",
     "opening": "open_doubtful open_entry_loop open_passed",
-    "opening_kinds": "open_uncleared open_unauthenticated open_rules open_hit open_passed",
+    "opening_kinds": "own_close_undeclared open_uncleared open_unauthenticated open_rules open_hit open_passed",
     "opening_raised": "raise_hit_routine raise_other_vehicle raise_late_commit",
     "opening_withheld": "open_stopped open_journal open_confirm open_foreign open_no_list open_for_ever",
     "opening_named": "open_unnamed name_unasked name_raise_routine",
@@ -471,8 +471,8 @@ FALLS = {
     "feedback_open": "presume_open_limit presume_contact presume_hands_off presume_mains presume_stop unseen_stopped",
     "feedback_closed": "presume_closed_limit",
     "feedback_none": "presume_left unseen_position",
-    "kept": "own_close_undeclared keep_raise keep_committed keep_checked keep_clear keep_hands_off keep_foreign "
-        "keep_adopted keep_foreign_close keep_failed keep_timer keep_next keep_guard_followed",
+    "kept": "keep_raise keep_committed keep_checked keep_clear keep_hands_off keep_foreign keep_adopted "
+        "keep_foreign_close keep_failed keep_timer keep_next keep_guard_followed",
 }
 
 # By the walk: kept twice; taken out with its other half.
