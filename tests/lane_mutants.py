@@ -446,9 +446,10 @@ FALLS = {
     "opening_broken": "run_through_broken open_run_through",
     "holding": "release_named release_second release_uncommitted failed_commit_ends withdraw_moves withdraw_any "
         "withdraw_officer open_held open_was_held raise_held",
-    "holding_emergency": "release_journal_down emergency_while_held emergency_journal",
-    "holding_joins": "join_hold join_waiting join_quiet",
-    "restore": "raise_confirm_routine restore_hold restore_waiting restore_none",
+    "holding_emergency": "release_journal_down emergency_while_held emergency_journal raise_held",
+    "holding_joins": "join_hold join_waiting",
+    "holding_quiet": "join_quiet",
+    "restore": "open_held raise_confirm_routine restore_hold restore_waiting restore_none",
     "lights": "held_red waiting_red confirm_red",
     "knowledge": "run_through_contact_back lost_order_confirm lost_contact_order blind_order",
     "fire": "fire_raise fire_emergency fire_hands_off fire_ack_burning fire_latch fire_stop fire_old_stop "

@@ -15,7 +15,8 @@ enum {
     TOO_LONG = 4,       /* of a convoy */
     RESTORE_CONVOY = 1, /* of a restart: what else was so */
     RESTORE_PRESSED = 2,
-    AGAIN = 1 << 4, /* of a read's `b`: more than its kind */
+    ONE_MISSING = 9, /* of a hold restored: one may be, nobody knows which */
+    AGAIN = 1 << 4,  /* of a read's `b`: more than its kind */
     UNPLACED = 1 << 5,
     PERHAPS_MORE = 1 << 6,
     NEW_PASSAGE = 250,    /* of a read's `a`: a place in the queue, or … */
@@ -296,6 +297,7 @@ static void knowledge(const struct family *f, const struct lane_state *s, struct
             put_event(l, LANE_EVENT_RESTORE, entry, true);
             put_event(l, LANE_EVENT_RESTORE, entry, false);
         }
+        put_event(l, LANE_EVENT_RESTORE, ONE_MISSING, false);
     }
 }
 
@@ -367,7 +369,9 @@ static void restore_event(const struct lane_state *s, const struct move *m,
 {
     *out = (struct lane_restore_event){
         .hold = s->last_hold + 1, .passage = s->last_passage + 1, .active = m->b, .priority = 3};
-    if (m->a != 0) {
+    if (m->a == ONE_MISSING) {
+        out->hold = 0;
+    } else if (m->a != 0) {
         out->priority = m->a;
         out->hits[out->hit_count++] =
             (struct lane_hit){.hit = m->a, .entry = m->a, .priority = m->a, .holds = true};

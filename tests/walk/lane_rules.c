@@ -342,7 +342,8 @@ static void shadow_acts(const struct walk_step *w)
     }
     if (is_act(w, LANE_ACT_ACK) && w->event->u.act.named && w->before->contact &&
         !(w->before->inputs & INPUT_BIT(INPUT_EMERGENCY_STOP))) {
-        h->pressed = 0; /* only here: the reset itself moves nothing */
+        h->raised &= !h->pressed; /* what was raised meanwhile counts for no lower */
+        h->pressed = 0;           /* only here: the reset itself moves nothing */
     }
     if (answered(w, COMMIT_CONVOY) && w->after->convoy_act != 0) {
         h->stopped = 0;
