@@ -438,7 +438,7 @@ FALLS = {
     "loops": "run_through_exit hold_at_once hold_unknown_order transit_order grace_order standing_queue late_hit",
     "loops_doubt": "doubt_behind doubt_counted doubt_hold",
     "opening": "open_doubtful open_entry_loop open_passed",
-    "opening_kinds": "own_close_undeclared open_uncleared open_unauthenticated open_rules open_hit open_passed",
+    "opening_kinds": "own_close_undeclared open_uncleared open_unauthenticated open_rules open_hit",
     "opening_raised": "raise_hit_routine raise_other_vehicle raise_late_commit",
     "opening_withheld": "open_stopped open_journal open_confirm open_foreign open_no_list open_for_ever",
     "opening_named": "open_unnamed name_unasked name_raise_routine",
@@ -456,11 +456,11 @@ FALLS = {
         "fire_late panic_latch",
     "fire_lower": "fire_end_lowers",
     "mains_lower": "mains_blocked mains_lowering mains_position mains_lower",
-    "convoy": "convoy_recheck convoy_held convoy_stop convoy_hold convoy_journal convoy_hit_told convoy_hit_after",
-    "convoy_waiting": "convoy_held convoy_hit_told convoy_hit_after",
+    "convoy": "convoy_held convoy_stop convoy_hold convoy_journal convoy_hit_told convoy_hit_after",
     "convoy_safety": "convoy_named convoy_time convoy_uncommitted convoy_late convoy_recheck convoy_alarms "
         "convoy_hands_off convoy_fault convoy_foreign convoy_no_end convoy_end_named convoy_stuck",
-    "convoy_lower": "convoy_end_lowers convoy_lowers",
+    "convoy_lower": "convoy_lowers",
+    "convoy_together": "convoy_end_lowers",
     "service": "service_raise service_convoy test_in_service test_lowers test_stopped test_by_hand_always "
         "test_by_hand_after",
     "service_vehicles": "service_opens service_raise_late test_held",
@@ -472,8 +472,10 @@ FALLS = {
     "feedback_open": "presume_open_limit presume_contact presume_hands_off presume_mains presume_stop unseen_stopped",
     "feedback_closed": "presume_closed_limit",
     "feedback_none": "presume_left unseen_position",
-    "kept": "keep_raise keep_committed keep_checked keep_clear keep_hands_off keep_foreign keep_adopted "
-        "keep_foreign_close keep_failed keep_timer keep_next keep_guard_followed",
+    "kept": "keep_raise keep_committed keep_checked keep_clear keep_foreign keep_adopted keep_foreign_close "
+        "keep_failed keep_timer",
+    "kept_safety": "keep_hands_off keep_guard_followed",
+    "kept_next": "keep_next",
 }
 
 # By the walk: kept twice; taken out with its other half.
