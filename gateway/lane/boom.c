@@ -393,6 +393,7 @@ void boom_tick(struct lane_ctx *x)
             order_raise(x, 0);
         } else {
             boom_motion_over(x);
+            set_alarm(x, EVENT_LANE_ORDER_FAILED, true, 0); /* acknowledged meanwhile or not */
         }
     }
     if (timer_take(x, TIMER_STOP)) {

@@ -37,7 +37,8 @@ static void check_coils(struct lane_ctx *x, bool guard_acted)
             maintained_watch(x, guard_acted);
             continue;
         }
-        if (!(x->s->coils & bit) || timer_running(x, coils[i].timer)) {
+        bool guards = guard_acted && coils[i].output != OUTPUT_LOWER; /* not switched off again */
+        if (!(x->s->coils & bit) || timer_running(x, coils[i].timer) || guards) {
             continue;
         }
         boom_foreign_motion(x, guard_acted);
@@ -175,7 +176,7 @@ static void confirm(struct lane_ctx *x)
     if (open && s->motion == MOTION_RAISE && s->motion_order == 0) {
         boom_motion_over(x);
         s->position_known = true;
-        s->lower_blocked = false;
+        s->lower_blocked = boom_at_fault(x); /* while that lasts it may come down by itself */
         set_alarm(x, EVENT_LANE_UNCONFIRMED, false, 0);
     } else if (open && s->motion == MOTION_OWN_CLOSE && (s->raw & INPUT_BIT(INPUT_LIMIT_OPEN))) {
         boom_motion_over(x); /* the barrier opened again by itself */

@@ -258,6 +258,7 @@ void guard_wrote(void *ctx, const struct lane_order *order, bool done, struct mo
             g->lower_off = now;
         }
         if (order->on) {
+            g->lower_off.ns = INT64_MIN; /* what the module said of before counts again */
             g->lowering_until = mono_add_ms(now, g->config->travel_ms);
         }
     } else if (order->output == OUTPUT_RAISE) {

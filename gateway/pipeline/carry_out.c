@@ -246,7 +246,7 @@ static struct sign_vehicle first_of(struct lane_slot *slot, const struct lane_st
                                   : NULL;
     if (v) {
         plate_key front = v->plates[PLATE_FRONT].key;
-        first.let_through = v->decision.raise;
+        first.let_through = v->decision.raise || v->exempt.entry != 0;
         first.plate = front != 0 ? front : v->plates[PLATE_REAR].key;
     }
     return first;

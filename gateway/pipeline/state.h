@@ -61,6 +61,11 @@ struct pipeline {
     bool policy_known;                /* matchd said it */
     struct policy_status policy_high; /* the newest ever in force here */
     bool policy_rolled_back;
+    struct exempt_list *exempt;       /* narrowed to this checkpoint; NULL: none */
+    struct exempt_status exempt_high; /* revision and hash of the newest ever in force here */
+    bool exempt_rolled_back;
+    uint32_t exempt_in_force;
+    struct mono_time exempt_due; /* an exempt vehicle's entry ends; ns = INT64_MAX: none does */
     struct fact_clock clock;
     bool link_up;
     struct matchd_alarm matchd_alarms[MATCHD_ALARMS_MAX];
@@ -111,6 +116,18 @@ void end_capture_hour(struct pipeline *p, struct lane_slot *slot);
 /* policy.c */
 
 void take_policy(struct pipeline *p, const struct policy_status *policy);
+
+/* exempt.c */
+
+/* Takes it over; NULL: there is none any more. */
+void take_exempt(struct pipeline *p, struct exempt_list *list);
+/* Whether the vehicle is exempt now, into v->exempt. */
+void exempt_judge(struct pipeline *p, const struct lane_slot *slot, struct vehicle *v);
+/* Puts v->exempt on record when it changed; after the lane's step. */
+void record_exempt(struct pipeline *p, const struct lane_slot *slot, struct vehicle *v);
+/* What time, the clock's trust or another list has changed: the lanes are told at once. */
+void exempt_look(struct pipeline *p);
+void exempt_free(struct pipeline *p);
 
 /* reads.c */
 

@@ -251,8 +251,23 @@ static void shadow_time(const struct walk_step *w)
     if (is_due(w, TIMER_GUIDED)) {
         h->guided = 0;
     }
+    if (is_due(w, TIMER_BOUNCE)) {
+        h->bounces = 0;
+    }
     if (w->event->kind == LANE_EVENT_GUIDED_TEST) {
         h->guided = w->event->u.guided_test_valid_ms > 0;
+    }
+}
+
+/* Nobody looks at the limits while somebody else moves the boom, or it is off. */
+static void shadow_bounce(const struct walk_step *w)
+{
+    const struct lane_state *b = w->before, *a = w->after;
+    uint32_t blind = INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_BOOM_OFF);
+    bool left = (b->raw & LIMITS) == INPUT_BIT(INPUT_LIMIT_CLOSED) &&
+                !(a->raw & INPUT_BIT(INPUT_LIMIT_CLOSED));
+    if (is_scan(w) && b->contact && left && !(a->inputs & blind)) {
+        w->next->bounces = 1;
     }
 }
 
@@ -379,7 +394,8 @@ static const char *contact(const struct walk_step *w)
         RULE(!a->order_known, "the order survives lost contact");
     }
     bool seen = w->config->feedback == FEEDBACK_BOTH;
-    RULE(a->boom != BOOM_STOPPED || w->next->known || !seen, "rule 4: a position nobody confirmed");
+    RULE(a->boom != BOOM_STOPPED || (w->next->known && seen),
+         "rule 4: a position nobody confirmed");
     if (a->contact && a->motion == MOTION_NONE && !(a->inputs & (HANDS_OFF | BROKEN)) && boom &&
         seen) {
         RULE(a->boom != BOOM_OPEN || (a->inputs & INPUT_BIT(INPUT_LIMIT_OPEN)), "open: no limit");
@@ -488,6 +504,18 @@ static const char *foreign_told(const struct walk_step *w)
     return NULL;
 }
 
+/* Ordered on this scan for another cause: from here its coil is ours. */
+static bool stops_anyway(const struct walk_step *w)
+{
+    for (uint32_t i = 0; i < w->out->order_count; i++) {
+        const struct lane_command *c = &w->out->orders[i];
+        if (c->order.on && c->order.output == OUTPUT_STOP && c->cause != LANE_CAUSE_FOREIGN) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool coil_is_foreign(const struct walk_step *w)
 {
     for (int i = 0; i < WALK_PULSES; i++) {
@@ -497,6 +525,7 @@ static bool coil_is_foreign(const struct walk_step *w)
         }
         bool ours = timer_runs(w->before, TIMER_COIL_RAISE + i) || !w->before->contact;
         bool guards = guard_acted(w) && i != OUTPUT_LOWER;
+        ours |= i == OUTPUT_STOP && stops_anyway(w);
         if ((w->event->u.scan.outputs & bit & w->config->outputs_wired) && !ours && !guards) {
             return true;
         }
@@ -512,7 +541,7 @@ static bool limit_is_foreign(const struct walk_step *w)
     uint32_t left = was == LIMITS ? 0 : was & ~is, reached = is == LIMITS ? 0 : is & ~was;
     bool own_close = may_close_itself(w);
     bool still = b->motion == MOTION_NONE;
-    bool up = b->motion == MOTION_RAISE && !timer_runs(b, TIMER_BOUNCE);
+    bool up = b->motion == MOTION_RAISE && !w->next->bounces;
     bool known = b->position_known && w->shadow->known;
     return b->contact &&
            ((still && !own_close && (left & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
@@ -526,7 +555,7 @@ static bool limit_moves(const struct walk_step *w)
 {
     const struct lane_state *b = w->before;
     uint32_t was = b->raw & LIMITS, is = w->after->raw & LIMITS;
-    bool bounces = b->motion == MOTION_RAISE && timer_runs(b, TIMER_BOUNCE);
+    bool bounces = b->motion == MOTION_RAISE && w->next->bounces;
     return was != is && was != LIMITS && is != LIMITS && !bounces;
 }
 
@@ -541,7 +570,8 @@ static const char *foreign(const struct walk_step *w)
         RULE(alarm_on(a, EVENT_LANE_RUN_THROUGH), "rule 8: a broken boom without an alarm");
     }
     bool quiet = (a->inputs & excused) == 0 && !both_limits(a);
-    if (quiet && (limit_is_foreign(w) || coil_is_foreign(w))) {
+    bool coil = !(a->inputs & INPUT_BIT(INPUT_LOCAL_CONTROL)) && coil_is_foreign(w);
+    if (coil || (quiet && limit_is_foreign(w))) {
         return foreign_told(w);
     }
     if (record_of(w->out, LANE_RECORD_FOREIGN_MOTION)) {
@@ -612,6 +642,7 @@ const char *lane_rules_check(const struct walk_step *step)
         orders,  hands_off, reset,        contact,          motion,           outcomes,
         foreign, inputs,    no_one_waits, lane_rules_holds, lane_rules_order, lane_rules_modes};
     shadow_time(step);
+    shadow_bounce(step);
     shadow_inputs(step);
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const char *violation = rules[i](step);

@@ -202,6 +202,17 @@ static const char *or_dash(const char *text)
 
 /* ---- events ---- */
 
+static void describe_exempt(const struct ctl *ctl, const json_t *event, char *out, size_t size)
+{
+    const json_t *entry = json_object_get(event, "exempt");
+    const char *why = text_of(event, "why");
+    snprintf(out, size, "%s  %s  %s %lld  %s%s%s", or_dash(text_of(entry, "plate")),
+             or_dash(ctl_say(ctl, text_of(entry, "kind"), text_of(entry, "kind_zh"))),
+             ctl_say(ctl, "entry", "条目"), number_of(entry, "id"),
+             or_dash(text_of(entry, "authority")),
+             why ? ctl_say(ctl, "  ended: ", "  已终止：") : "", why ? ctl_word(ctl, why) : "");
+}
+
 /* What an event says, beside its time, lane and name. */
 static void describe(const struct ctl *ctl, const json_t *event, char *out, size_t size)
 {
@@ -222,6 +233,12 @@ static void describe(const struct ctl *ctl, const json_t *event, char *out, size
         const json_t *policy = json_object_get(event, "policy");
         snprintf(out, size, "%s %lld", ctl_say(ctl, "version", "版本"),
                  number_of(policy, "version"));
+    } else if (strcmp(name, "exempt_list") == 0) {
+        const json_t *list = json_object_get(event, "exempt_list");
+        snprintf(out, size, ctl_say(ctl, "revision %lld, %lld in force", "版本 %lld，有效 %lld 辆"),
+                 number_of(list, "revision"), number_of(list, "in_force"));
+    } else if (strcmp(name, "exempt") == 0) {
+        describe_exempt(ctl, event, out, size);
     } else if (strcmp(name, "alarm") == 0) {
         bool active = json_is_true(json_object_get(event, "active"));
         snprintf(out, size, "[%lld] %s%s  %s", number_of(event, "alarm"),

@@ -117,6 +117,11 @@ static const struct {
     {"stale", "not confirmed as current", "未确认为最新"},
     {"officer", "officer", "民警"},
     {"leader", "leader", "带班领导"},
+    {"entry_expired", "its entry ended", "条目到期"},
+    {"entry_withdrawn", "its entry was withdrawn", "条目已撤销"},
+    {"clock_untrusted", "the clock is not trusted", "时钟不可信"},
+    {"plates_differ", "something else was read of it", "另有不同识读"},
+    {"open_hit", "it has a hit", "已命中布控"},
 };
 
 const char *ctl_word(const struct ctl *ctl, const char *name)

@@ -154,7 +154,8 @@ struct bus_sinks lanes_bus_sinks(struct checkpointd *c)
                               .scan = bus_scan,
                               .outcome = bus_outcome,
                               .contact = bus_contact,
-                              .cause = buses_take_cause};
+                              .cause = buses_take_cause,
+                              .refused = buses_take_refused};
 }
 
 struct match_link_sink lanes_link_sink(struct checkpointd *c)
@@ -275,7 +276,7 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
                                          .retrigger = sink_retrigger,
                                          .local_time = sink_local_time};
     options.ids_after = ids_after;
-    int result = restore_list_high(c->journal_dir, &options.list_high, &options.policy_high, err);
+    int result = restore_list_high(c->journal_dir, &options, err);
     if (result != 0) {
         return result;
     }

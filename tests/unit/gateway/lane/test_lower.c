@@ -195,6 +195,29 @@ static void test_no_lower_while_the_raise_coil_may_be_on(void **state)
     assert_true(mono_diff_ms(w.now, raised) >= 5000); /* its order may come that late */
 }
 
+/* The fault is gone on the wire and not yet for the time that counts; no scan tells of it again. */
+static void test_no_lower_after_a_raise_confirmed_under_a_fault(void **state)
+{
+    (void)state;
+    static const struct lane_act_event emergency = {.act = 9, .kind = LANE_ACT_EMERGENCY_RAISE};
+    struct world w;
+    struct lane_config config = lowering_config();
+    begin(&w, &config);
+    open_for_one(&w);
+    world_inputs(&w, INPUT_BIT(INPUT_FAULT), 0);
+    world_run(&w, 200);
+    world_act(&w, &emergency);
+    world_done(&w);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_FAULT));
+    world_scan(&w);
+    assert_int_equal(w.state.motion, MOTION_NONE); /* confirmed */
+    w.now = mono_add_ms(w.now, config.debounce_ms);
+    world_event(&w, LANE_EVENT_TICK);
+    assert_int_equal(w.state.boom, BOOM_OPEN);
+    goes_through(&w);
+    assert_int_equal(until_asked(&w), -1);
+}
+
 static void test_raise_switches_a_lower_off_first(void **state)
 {
     (void)state;
@@ -272,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_no_lower_of_a_boom_found_open_after_start),
         cmocka_unit_test(test_no_lower_after_lost_contact_until_raised_again),
         cmocka_unit_test(test_no_lower_while_the_raise_coil_may_be_on),
+        cmocka_unit_test(test_no_lower_after_a_raise_confirmed_under_a_fault),
         cmocka_unit_test(test_raise_switches_a_lower_off_first),
         cmocka_unit_test(test_no_lower_on_the_battery),
         cmocka_unit_test(test_rule_7_in_the_configuration)};
