@@ -83,7 +83,9 @@ static const struct config_option probe_rows[] = {
                   .max = PROFILE_VALUES_MAX, .fallback = "1",
                   .help = "answer: text: so many registers."),
     CONFIG_OPTION(struct profile_probe, text, "text", CONFIG_STRING, .min = 1,
-                  .help = "answer: text: stands somewhere in them, two characters a register.")};
+                  .help = "answer: text: stands somewhere in them, two characters a register."),
+    CONFIG_OPTION(struct profile_probe, required, "required", CONFIG_BOOL, .fallback = "true",
+                  .help = "Whether a device without this address is another model.")};
 
 static int check_probe(void *section, const struct config_at *at, struct err_text *err)
 {
