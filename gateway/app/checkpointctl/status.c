@@ -263,6 +263,27 @@ static void describe_policy(const struct ctl *ctl, const json_t *policy, struct 
              join_names(ctl, json_object_get(policy, "channels"), channels));
 }
 
+/* Without a list nobody is exempt, which is no fault. */
+static void describe_exempt(const struct ctl *ctl, const json_t *list, struct part *part)
+{
+    char time[32];
+    struct wall_time signed_at = {0};
+    const char *text = text_of(list, "signed_at");
+    part->name = ctl_say(ctl, "exempt list", "免检名单");
+    part->state = good(ctl, true);
+    if (number_of(list, "revision") == 0 || !text || wall_parse(text, &signed_at) != 0) {
+        snprintf(part->text, sizeof(part->text), "%s", ctl_say(ctl, "none", "无"));
+        return;
+    }
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl,
+                     "revision %lld, %lld of %lld vehicles in force now, signed %s, %lld days ago",
+                     "版本 %lld，现有效 %lld/%lld 辆，签发于 %s，%lld 天前"),
+             number_of(list, "revision"), number_of(list, "in_force"), number_of(list, "entries"),
+             ctl_time(text, time),
+             (long long)((clock_wall(&clock_system).ms - signed_at.ms) / (24LL * 3600 * 1000)));
+}
+
 static void describe_journal(const struct ctl *ctl, const json_t *status, struct part *part)
 {
     const json_t *journal = json_object_get(status, "journal");
@@ -392,6 +413,10 @@ static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_t
     }
     if (result == 0) {
         describe_policy(ctl, json_object_get(status, "policy"), &part);
+        result = add_part(table, &part);
+    }
+    if (result == 0) {
+        describe_exempt(ctl, json_object_get(status, "exempt_list"), &part);
         result = add_part(table, &part);
     }
     if (result == 0) {

@@ -109,6 +109,7 @@ struct board {
     json_t *hits;     /* array, newest last */
     json_t *list;
     json_t *policy; /* by what matchd judges */
+    json_t *exempt; /* the exempt list */
     json_t *clock;
     json_t *uplink;  /* {"connected","detail"}: the link to headquarters */
     json_t *matchd;  /* {"frames": 12}: what checkpoint-matchd counts */
@@ -231,6 +232,8 @@ struct checkpointd {
     atomic_ullong search_number;
     atomic_llong clock_offset_ms; /* copies for status and the journal thread */
     atomic_bool clock_trusted;
+    struct wall_time say_standing_at; /* lane thread */
+    atomic_bool standing_said;        /* since the start: nothing is deleted before */
     atomic_bool matchd_connected;
     atomic_ullong stat_reads; /* copies of the pipeline's totals, for status */
     atomic_ullong stat_unread;
@@ -405,10 +408,11 @@ int open_holds_take(struct open_holds *open, const json_t *body, bool active) MU
 int open_holds_apply(struct open_holds *open, const struct journal_record *record) MUST_CHECK;
 /* What the records of the journal do to those in `open`, which may be empty. */
 int restore_find(const char *journal_dir, struct open_holds *open, struct err_text *err) MUST_CHECK;
-/* The highest revision of the wanted list the journal knows of (state LIST_NONE: none) and the
- * newest match policy (version 0: none). */
-int restore_list_high(const char *journal_dir, struct list_status *out_list,
-                      struct policy_status *out_policy, struct err_text *err) MUST_CHECK;
+/* The highest revision of the wanted list the journal knows of (state LIST_NONE: none), the newest
+ * match policy (version 0: none) and exempt list (revision 0: none): the members *_high of `out`.
+ */
+int restore_list_high(const char *journal_dir, struct pipeline_options *out,
+                      struct err_text *err) MUST_CHECK;
 
 /* Before a damaged journal is set aside for `why`: keeps what it says of open holds, in memory and
  * in a file beside it, until they are on record again. Never fails: what cannot be read makes
