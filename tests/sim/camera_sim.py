@@ -44,6 +44,7 @@ class SerialLine:
     def __init__(self, link, baud, framing, encoding, log, trigger=b""):
         self.link, self.char_s, self.log = link, 10 / baud, log
         self.trigger, self.on_trigger = trigger, None
+        self.speaking = False  # in the middle of a message; a line may be taken as whole at its CR
         self.framing, self.encoding, self.clock = framing, encoding, Clock()
         self.number, self.heard, self.answered = 0, b"", set()
         self.lock = asyncio.Lock()
@@ -72,7 +73,7 @@ class SerialLine:
         while self.trigger and self.trigger in self.heard:
             before, _, after = self.heard.partition(self.trigger)
             self.heard = before + after
-            self.log("trigger", inside=self.lock.locked())
+            self.log("trigger", inside=self.speaking)
             if self.on_trigger:
                 self.read(**self.on_trigger)
         while len(self.heard) >= ANSWER_SIZE:
@@ -90,6 +91,7 @@ class SerialLine:
                 if due > sent:
                     os.write(self.master, data[sent:due])
                     sent = due
+                    self.speaking = sent < len(data) - 1
                 await asyncio.sleep(self.char_s)
 
     async def deliver(self, number, data):
