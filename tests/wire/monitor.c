@@ -163,13 +163,13 @@ static void check_motion(struct monitor *m, int64_t now, int coil)
 
 /* ---- rule 1 at a frame ---- */
 
-/* A lower of ours may still be moving the boom, or its coil is on. */
-static bool is_lowering(const struct monitor *m, int64_t now)
+/* A lower of ours, begun travel_ms ago at most, may still be moving the boom, or its coil is on. */
+static bool is_lowering(const struct monitor *m, int64_t now, int64_t travel_ms)
 {
     bool down = sees(m, CONTACT_CLOSED) && !sees(m, CONTACT_OPEN);
     int64_t begun = m->on_at[COIL_LOWER];
     bool ended = m->stop_done > begun || m->done_at[COIL_RAISE] > begun || down;
-    return (within(now, begun, m->o.travel_ms - 20) && !ended) ||
+    return (within(now, begun, travel_ms) && !ended) ||
            (m->have_coils && m->coils_at >= m->inputs_at && (m->coils & BIT(COIL_LOWER)) != 0);
 }
 
@@ -179,11 +179,14 @@ static void look_for_danger(struct monitor *m, int64_t now)
     if (under) {
         m->under_last = m->inputs_at;
     }
-    if ((under || !healthy(m)) && is_lowering(m, now) && !hands_off(m)) {
+    bool unsafe = (under || !healthy(m)) && !hands_off(m);
+    if (unsafe && is_lowering(m, now, m->o.travel_ms + SCANS_MS)) { /* the guard may act, */
+        m->guard_until = now + (2 * m->o.travel_ms + 1000) * MS;
+    }
+    if (unsafe && is_lowering(m, now, m->o.travel_ms - 20)) { /* and here it must */
         m->danger = true;
         m->danger_at = m->inputs_at;
         m->stop_after = m->raise_after = false;
-        m->guard_until = now + (2 * m->o.travel_ms + 1000) * MS;
         m->rescue_until = m->inputs_at + 2 * m->o.travel_ms * MS - SCANS_MS * MS;
         m->guard_acts++;
     }
@@ -195,7 +198,9 @@ static void check_danger_answered(struct monitor *m, int64_t now)
         return;
     }
     m->danger = false;
-    check(m, now, 1, m->stop_after && m->raise_after,
+    /* No raise meets a lower whose end the module refused (rule 2). */
+    bool refused = m->off_at[COIL_LOWER] >= m->danger_at && m->off_done[COIL_LOWER] < m->danger_at;
+    check(m, now, 1, m->stop_after && (m->raise_after || refused),
           "boom comes down on somebody: no stop and raise before the next look");
     check(m, now, 1, now - m->danger_at <= m->o.reaction_ms * MS || m->late_at >= m->danger_at,
           "boom comes down on somebody: answered later than 100 ms");

@@ -150,6 +150,7 @@ static void take_records(struct site *s)
         const struct lane_record *r = &s->out.records[i];
         site_trace(s, "record %s", lane_record_name(r->kind));
         s->records[r->kind]++;
+        s->left_read += r->kind == LANE_RECORD_LEFT && r->passage != 0;
         if (r->kind == LANE_RECORD_HOLD_ACTIVE) {
             s->holds_made++;
             s->held_vehicle = r->passage ? s->passages[r->passage % SITE_PASSAGES].vehicle : 0;
