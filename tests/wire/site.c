@@ -495,7 +495,10 @@ static void create(struct site *s)
     s->hooks = (struct lane_guard){&s->guard, guard_scan, guard_allows, guard_wrote};
     struct bus_options bus = {
         .name = "wire", .kind = BUS_MODBUS_TCP, .host = "127.0.0.1", .port = 502};
-    struct bus_lane lane = {.lane = s->config.lane, .device_count = 1, .guard = &s->hooks};
+    struct bus_lane lane = {.lane = s->config.lane,
+                            .device_count = 1,
+                            .guard = &s->hooks,
+                            .raise_maintained = s->config.raise_maintained};
     lane.devices[0] = s->device;
     struct bus_sinks sinks = {.ctx = s, .scan = take_scan, .outcome = take_outcome};
     must(bus_create(&bus, &lane, 1, &sinks, &s->bus, &err), "bus", &err);
