@@ -20,7 +20,7 @@ void monitor_init(struct monitor *m, const struct monitor_options *options)
     m->under_last = m->inputs_at = m->coils_at = m->stop_done = m->guard_until = NEVER;
     m->contact_since = m->convoy_until = m->late_at = m->local_last = m->fire_last = NEVER;
     m->closed_since = m->rescue_until = m->rescue_held = m->emergency_until = m->scan_at = NEVER;
-    m->coils_dealt = m->hands_off_last = m->excused_until = NEVER;
+    m->coils_dealt = m->hands_off_last = m->excused_until = m->stop_last = NEVER;
     for (int i = 0; i < 8; i++) {
         m->valid_until[i] = NEVER;
         m->on_at[i] = m->off_at[i] = m->done_at[i] = m->module_on[i] = NEVER;
@@ -101,6 +101,8 @@ static void check_raise(struct monitor *m, int64_t now)
     if (m->o.orders_only) {
         return;
     }
+    check(m, now, 3, !m->stop_latched || is_emergency(m, now),
+          "raise after an emergency stop that nobody reset");
     check(m, now, 5, !monitor_holds(m) || raise_is_justified(m, now),
           "raise in a lane with an open hold, and nobody asked");
     check(m, now, 5, !m->wanted_at_line || raise_is_justified(m, now),
@@ -124,6 +126,7 @@ static void check_lower(struct monitor *m, int64_t now)
     if (m->o.orders_only) {
         return;
     }
+    check(m, now, 3, !m->stop_latched, "lower after an emergency stop that nobody reset");
     check(m, now, 7, m->guided, "lower without a guided test");
     check(m, now, 6, within(now, m->fact_at[FACT_LOWER_COMMITTED], m->o.order_life_ms),
           "lower that is late, or not in the journal");
@@ -427,6 +430,11 @@ void monitor_scan(struct monitor *m, int64_t now, bool contact)
         check_run_through(m, now);
     }
     m->foreign_due = false;
+    if (sees(m, CONTACT_STOP_BUTTON)) { /* released, it does not go on by itself (ISO 13850) */
+        m->rescue_until = m->guard_until = NEVER;
+        m->stop_last = now;
+        m->stop_latched = true;
+    }
     check_rescue(m, now);
     check_pulses(m, now);
     m->scan_at = now;
@@ -440,6 +448,9 @@ void monitor_fact(struct monitor *m, int64_t now, enum monitor_fact fact)
     m->fact_at[fact] = now;
     if (fact == FACT_ACKNOWLEDGED && !within(now, m->fire_last, m->o.debounce_ms + SCANS_MS)) {
         m->fire = false; /* bouncing still it may count as on, and is not acknowledged */
+    }
+    if (fact == FACT_STOP_RESET && !within(now, m->stop_last, m->o.debounce_ms / 2)) {
+        m->stop_latched = false;
     }
 }
 
