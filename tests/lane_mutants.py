@@ -232,6 +232,10 @@ MUTANTS = [
     ("run_through_broken", 8, "boom_watch.c",
      "if (!has_alarm(x, EVENT_LANE_RUN_THROUGH)) {\n            set_alarm(x, EVENT_LANE_RUN_THROUGH, true, 0);",
      "if (false) {\n            set_alarm(x, EVENT_LANE_RUN_THROUGH, true, 0);"),
+    # who has passed, who is next
+    ("leave_stranger", "order", "queue.c", "    if (s->arrived == 0 && !queue_is_direct(x)) {", "    if (false) {"),
+    ("leave_followed", "order", "queue.c", "    } else if (input_on(x, INPUT_ENTRY_LOOP) || (queue_is_direct(x) && s->count > 0)) {",
+     "    } else if (s->count > 0 && (input_on(x, INPUT_ENTRY_LOOP) || queue_is_direct(x))) {"),
     # opening for a cleared vehicle
     ("open_held", "holds", "boom_decide.c", "if (s->hold_count > 0 || s->stopped ||", "if (s->stopped ||"),
     ("open_stopped", "holds", "boom_decide.c", "if (s->hold_count > 0 || s->stopped ||",
