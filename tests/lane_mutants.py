@@ -232,6 +232,10 @@ MUTANTS = [
     ("run_through_broken", 8, "boom_watch.c",
      "if (!has_alarm(x, EVENT_LANE_RUN_THROUGH)) {\n            set_alarm(x, EVENT_LANE_RUN_THROUGH, true, 0);",
      "if (false) {\n            set_alarm(x, EVENT_LANE_RUN_THROUGH, true, 0);"),
+    # who has passed, who is next
+    ("leave_stranger", "order", "queue.c", "    if (s->arrived == 0 && !queue_is_direct(x)) {", "    if (false) {"),
+    ("leave_followed", "order", "queue.c", "    } else if (input_on(x, INPUT_ENTRY_LOOP) || (queue_is_direct(x) && s->count > 0)) {",
+     "    } else if (s->count > 0 && (input_on(x, INPUT_ENTRY_LOOP) || queue_is_direct(x))) {"),
     # opening for a cleared vehicle
     ("open_held", "holds", "boom_decide.c", "if (s->hold_count > 0 || s->stopped ||", "if (s->stopped ||"),
     ("open_stopped", "holds", "boom_decide.c", "if (s->hold_count > 0 || s->stopped ||",
@@ -392,6 +396,17 @@ MUTANTS = [
     ("reset_restart", 3, "service.c", "    if (event->emergency_stop) {", "    if (false) {"),
     ("reset_red", 3, "lights.c", " ||\n        has_alarm(x, EVENT_LANE_STOP_NOT_RESET)) {", ") {"),
     ("guard_stop_ends_raise", 3, "guard.c", "        g->raising = false;\n        g->raise_failed = false;\n    }\n    if ((scan", "        g->raise_failed = false;\n    }\n    if ((scan"),
+    # what the walk led to
+    ("late_withdrawal", "holds", "acts.c", "        } else if (!refused_before ||\n                   commit.kind == COMMIT_WITHDRAW) {", "        } else if (!refused_before) {"),
+    ("release_end_opens", "holds", "holds.c", "        there->was_held = true;", "        (void)0;"),
+    ("restore_was_held", "holds", "queue.c", "    v->was_held |= active != NULL;", "    (void)0;"),
+    ("stop_against_guard", 1, "boom_watch.c", "    timer_off(x, TIMER_STOP);\n    timer_off(x, TIMER_ORDER);\n    timer_off(x, TIMER_RETRY);\n    timer_set(x, TIMER_MOTION, 2", "    timer_off(x, TIMER_ORDER);\n    timer_off(x, TIMER_RETRY);\n    timer_set(x, TIMER_MOTION, 2"),
+    ("fault_on_guards_scan", 1, "boom_watch.c", "bool may_go_on = guards ||", "bool may_go_on = (false && guards) ||"),
+    ("presume_failed", 6, "boom.c", "bool ordered = s->motion_order == 0 && s->timer[TIMER_RETRY].ns == INT64_MAX;", "bool ordered = s->motion_order == 0;"),
+    ("presume_stopped", 6, "boom.c", "!boom_has_closed_limit(x) && !stops &&", "!boom_has_closed_limit(x) && (stops || true) &&"),
+    ("raise_again_held", 5, "boom.c", "emergency || (s->hold_count == 0 && s->out_of_service == test);", "emergency || s->out_of_service == test;"),
+    ("raise_again_out", "holds", "boom.c", "emergency || (s->hold_count == 0 && s->out_of_service == test);", "emergency || s->hold_count == 0 || test;"),
+    ("lower_stop_again", 3, "boom_decide.c", "s->stop_order == 0 && s->timer[TIMER_STOP].ns == INT64_MAX &&", "s->stop_order == 0 &&"),
     # nobody waits unseen
     ("unread_asked", "order", "unread.c", "        s->unread = UNREAD_ASKED;", "        (void)0;"),
     ("unread_trigger", "order", "unread.c", "        (void)add_record(x, LANE_RECORD_RETRIGGER, LANE_CLASS_ROUTINE);\n", ""),
