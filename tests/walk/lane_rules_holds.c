@@ -503,6 +503,12 @@ static const char *order_lost(const struct walk_step *w)
              "a vehicle was not read, and the order is known");
     }
     bool far = (w->config->wired & INPUT_BIT(INPUT_ENTRY_LOOP)) != 0;
+    if (w->event->kind == LANE_EVENT_TICK && is_due(w, TIMER_EXIT_GAP) && far && b->order_known &&
+        b->count > 0) {
+        RULE(b->arrived > 0 || !a->order_known, "one passed that no loop has seen come");
+        RULE(!a->order_known || a->arrived > 0 || !(a->inputs & INPUT_BIT(INPUT_ENTRY_LOOP)),
+             "one stands at the stop line, close behind, and does not count");
+    }
     if (record_of(w->out, LANE_RECORD_ORDER_KNOWN) && far &&
         w->event->kind != LANE_EVENT_SEEN_AT_BOOM && w->event->kind != LANE_EVENT_ACT) {
         RULE(is_due(w, TIMER_APPROACH), "the order is known early");
