@@ -460,10 +460,10 @@ FALLS = {
     "opening_named": "open_unnamed name_unasked name_raise_routine",
     "opening_lights": "red_behind",
     "opening_broken": "run_through_broken open_run_through",
-    "holding": "release_named release_second release_uncommitted failed_commit_ends withdraw_moves withdraw_any "
-        "withdraw_officer open_held open_was_held raise_held release_end_opens",
+    "holding": "release_named release_second release_uncommitted failed_commit_ends withdraw_moves withdraw_officer "
+        "open_held open_was_held raise_held release_end_opens",
     "holding_emergency": "release_journal_down emergency_while_held emergency_journal raise_held",
-    "holding_joins": "join_hold join_waiting late_withdrawal",
+    "holding_joins": "withdraw_any join_hold join_waiting late_withdrawal",
     "holding_quiet": "join_quiet",
     "restore": "open_held raise_confirm_routine restore_hold restore_waiting restore_none release_end_opens",
     "restore_more": "restore_was_held",
