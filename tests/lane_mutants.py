@@ -495,6 +495,3 @@ FALLS = {
     "kept_safety": "keep_hands_off keep_guard_followed",
     "kept_next": "keep_next",
 }
-
-# By the walk: kept twice; taken out with its other half.
-TWICE = {}
