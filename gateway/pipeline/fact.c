@@ -459,6 +459,8 @@ static const char *lane_record_kind(const struct lane_record *record)
     case LANE_RECORD_LOWER:
     case LANE_RECORD_REFUSED:
     case LANE_RECORD_CONVOY_HIT:
+    case LANE_RECORD_EMERGENCY_STOP: /* read again at start, and of one term with … */
+    case LANE_RECORD_STOP_RESET:     /* … its end */
         return "decision";
     case LANE_RECORD_COUNT:
         return NULL;

@@ -437,6 +437,16 @@ int pipeline_restore_service(struct pipeline *p, uint8_t lane,
     return restore(p, lane, &event, now, wall);
 }
 
+int pipeline_say_standing(struct pipeline *p, struct mono_time now, struct wall_time wall)
+{
+    int result = 0;
+    p->now = now;
+    p->wall = wall;
+    for (size_t i = 0; result == 0 && i < p->lane_count; i++)
+        result = say_standing(p, &p->lanes[i]);
+    return result;
+}
+
 void pipeline_stats_read(const struct pipeline *p, struct pipeline_stats *out)
 {
     *out = p->stats;

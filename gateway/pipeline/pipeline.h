@@ -165,6 +165,10 @@ int pipeline_restore(struct pipeline *pipeline, uint8_t lane, const struct lane_
 int pipeline_restore_service(struct pipeline *pipeline, uint8_t lane,
                              const struct lane_restore_service_event *service, struct mono_time now,
                              struct wall_time wall) MUST_CHECK;
+/* What is restored from the journal at a start is put on record once more, so that it does not go
+ * with its record's term. Negative: not all of it could be handed over; to be tried again. */
+int pipeline_say_standing(struct pipeline *pipeline, struct mono_time now,
+                          struct wall_time wall) MUST_CHECK;
 void pipeline_handle(struct pipeline *pipeline, const struct pipeline_event *event,
                      struct mono_time now, struct wall_time wall);
 /* Timers: to be called at pipeline_next_deadline() at the latest. */

@@ -89,6 +89,8 @@ struct fact *begin_fact(struct pipeline *p, enum fact_kind kind, uint8_t lane);
 /* Counts a fact the recorder had no room for. Returns what the sink returned: only a caller whose
  * fact somebody waits for has to look. */
 int send_fact(struct pipeline *p);
+/* Holds, out of service, an emergency stop to reset: on record once more. */
+int say_standing(struct pipeline *p, struct lane_slot *slot);
 void raise_alarm(struct pipeline *p, uint8_t lane, enum log_event_id event, bool active,
                  uint64_t passage, const char *detail);
 /* Raise, lower, stop: always recorded; lights are not, one by one. */

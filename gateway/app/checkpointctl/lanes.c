@@ -66,6 +66,7 @@ static const char *lane_state(const struct ctl *ctl, const json_t *lane, char ou
         {!json_is_true(json_object_get(lane, "list_usable")), "no list", "无名单"},
         {json_is_false(json_object_get(lane, "order_known")), "order lost", "次序不明"},
         {json_is_true(json_object_get(lane, "stopped")), "stopped", "已停止"},
+        {json_is_true(json_object_get(lane, "stop_not_reset")), "stop not reset", "急停未复位"},
         {json_is_true(json_object_get(lane, "out_of_service")), "out of service", "停用"},
         {convoy[0] != '\0', convoy, convoy},
         {json_is_true(json_object_get(lane, "inspection_due")), "inspection due", "待检查"},

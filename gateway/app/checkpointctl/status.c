@@ -64,6 +64,7 @@ static void describe_bus(const struct ctl *ctl, const json_t *bus, struct part *
 static void describe_device(const struct ctl *ctl, const json_t *device, struct part *part)
 {
     const json_t *last = json_object_get(device, "last_good_ms_ago");
+    const char *refused = text_of(device, "refused"); /* another model answers in its place */
     char answered[64];
     char life[48];
     part->name = text_of(device, "device");
@@ -71,16 +72,17 @@ static void describe_device(const struct ctl *ctl, const json_t *device, struct 
     snprintf(answered, sizeof(answered), "%s",
              json_is_integer(last) ? ctl_duration(ctl, json_integer_value(last) / 1000, life)
                                    : "-");
-    snprintf(part->text, sizeof(part->text),
-             ctl_say(ctl,
-                     "lane %lld: round trip %lld us, p99 %lld us; last answer %s ago; %lld "
-                     "answers, %lld silent, %lld garbled, %lld refused, %lld broken off",
-                     "车道 %lld：往返 %lld 微秒，p99 %lld 微秒；上次应答 %s前；应答 %lld，无应答 "
-                     "%lld，乱码 %lld，拒绝 %lld，中断 %lld"),
-             number_of(device, "lane"), number_of(device, "median_us"), number_of(device, "p99_us"),
-             answered, number_of(device, "good"), number_of(device, "timeouts"),
-             number_of(device, "corrupt"), number_of(device, "denied"),
-             number_of(device, "broken"));
+    snprintf(
+        part->text, sizeof(part->text),
+        ctl_say(ctl,
+                "lane %lld: %s%sround trip %lld us, p99 %lld us; last answer %s ago; %lld "
+                "answers, %lld silent, %lld garbled, %lld refused, %lld broken off",
+                "车道 %lld：%s%s往返 %lld 微秒，p99 %lld 微秒；上次应答 %s前；应答 %lld，无应答 "
+                "%lld，乱码 %lld，拒绝 %lld，中断 %lld"),
+        number_of(device, "lane"), refused ? refused : "", refused ? "; " : "",
+        number_of(device, "median_us"), number_of(device, "p99_us"), answered,
+        number_of(device, "good"), number_of(device, "timeouts"), number_of(device, "corrupt"),
+        number_of(device, "denied"), number_of(device, "broken"));
 }
 
 /* A camera on a wire: when it was heard, how far its clock is off, what it lost. */

@@ -93,6 +93,9 @@ struct recorder {
 struct lane_reasons {
     pthread_mutex_t lock;
     char text[LANE_ID_MAX + 1][FACT_DETAIL_SIZE];
+    /* "" or what another model in a device's place answered, and that device; for status too */
+    char refused[LANE_ID_MAX + 1][FACT_DETAIL_SIZE];
+    char refused_device[LANE_ID_MAX + 1][32];
 };
 
 /* ---- what control and commands show (board.c); control thread only ---- */
@@ -229,6 +232,8 @@ struct checkpointd {
     atomic_ullong search_number;
     atomic_llong clock_offset_ms; /* copies for status and the journal thread */
     atomic_bool clock_trusted;
+    struct wall_time say_standing_at; /* lane thread */
+    atomic_bool standing_said;        /* since the start: nothing is deleted before */
     atomic_bool matchd_connected;
     atomic_ullong stat_reads; /* copies of the pipeline's totals, for status */
     atomic_ullong stat_unread;
@@ -284,7 +289,9 @@ struct bus_sinks lanes_bus_sinks(struct checkpointd *c);
 /* Sink of the buses (bus threads): the alarms of a lane follow its line's likely cause. */
 void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                       const char *bus);
-json_t *buses_json(const struct checkpointd *c);
+/* The same: another model answers in a device's place, or, text "", no longer. */
+void buses_take_refused(void *ctx, uint8_t lane, const char *device, const char *text);
+json_t *buses_json(struct checkpointd *c);
 struct match_link_sink lanes_link_sink(struct checkpointd *c);
 /* To an alarm of lost contact: what the bus said of it. */
 void lanes_add_reason(struct checkpointd *c, struct fact *fact);
@@ -355,8 +362,8 @@ int64_t guided_valid_ms(const struct checkpointd *c, uint8_t lane, struct wall_t
 int cameras_init(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 struct camera_sink cameras_sink(struct checkpointd *c);
 /* Asks a camera for a read now; its read comes as any other. ERR_NOT_FOUND: no such camera on a
- * wire; ERR_UNSUPPORTED: it has no trigger; ERR_BUSY: one is waiting already. What becomes of it is
- * counted; a failure is an alarm. Any thread. */
+ * wire; ERR_UNSUPPORTED: it has no trigger; ERR_BUSY: one waits already, or was just sent. What
+ * becomes of it is counted; a failure is an alarm. Any thread. */
 int cameras_trigger(struct checkpointd *c, uint16_t camera) MUST_CHECK;
 /* The same for every camera of a lane that can be asked; returns how many were. Any thread. */
 size_t cameras_trigger_lane(struct checkpointd *c, uint8_t lane);
