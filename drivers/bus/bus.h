@@ -70,13 +70,16 @@ struct bus_lane {
 
 /* Called by the bus thread; must return at once (push into a queue, count what does not fit). Every
  * order gets exactly one outcome, except the guard's own (id 0). Scans without contact come too, at
- * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained); `cause`,
- * of each lane, when what is likely wrong with the line changes. */
+ * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained); `lamps`
+ * when a device that only shows falls silent, with the reason, or answers again (""): its lane
+ * keeps contact, its outputs read back as off; `cause`, of each lane, when what is likely wrong
+ * with the line changes. */
 struct bus_sinks {
     void *ctx;
     void (*scan)(void *ctx, const struct lane_scan *scan);
     void (*outcome)(void *ctx, const struct lane_outcome *outcome);
     void (*contact)(void *ctx, uint8_t lane, bool contact, const char *reason); /* may be NULL */
+    void (*lamps)(void *ctx, uint8_t lane, const char *reason);                 /* may be NULL */
     void (*cause)(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                   const char *bus); /* may be NULL */
 };
@@ -156,7 +159,8 @@ void bus_destroy(struct bus *bus); /* stopped or never started; NULL is fine */
 struct bus_device {
     uint8_t lane;
     char name[32];
-    bool contact; /* of its lane; a polled one: it answered within BUS_LOST_NOTICE_MS */
+    bool contact; /* of its lane, or its own where it only shows; a polled one: it answered within
+                     BUS_LOST_NOTICE_MS */
     struct device_health_view health;
 };
 

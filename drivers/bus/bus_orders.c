@@ -37,6 +37,9 @@ static int write_output(struct bus *bus, struct bus_lane_state *lane,
         return err_set(err, ERR_INVALID, "output not wired or pulse too long");
     }
     const struct io_device *device = &lane->config.devices[index];
+    if (bus_lamp_is_lost(lane, index)) {
+        return err_set(err, ERR_DENIED, "%s does not answer", device->name);
+    }
     bool self_ends = false;
     struct mono_time begin = bus_call_begin(bus, &lane->health[index]);
     int rc = device->driver->write(device->state, bus->link, order->output, order->on,
@@ -54,9 +57,12 @@ static int write_output(struct bus *bus, struct bus_lane_state *lane,
     if (lane->config.guard) {
         lane->config.guard->wrote(lane->config.guard->ctx, order, rc == ERR_OK, now);
     }
-    return rc == ERR_OK
-               ? rc
-               : err_prefix(err, rc, "%s: %s", device->name, lane_output_name(order->output));
+    if (rc == ERR_OK) {
+        return rc;
+    }
+    rc = err_prefix(err, rc, "%s: %s", device->name, lane_output_name(order->output));
+    return bus_costs_contact(rc) && lane->lamps[index].shows ? bus_lamp_lose(bus, lane, index, err)
+                                                             : rc;
 }
 
 /* ERR_STALE from the guard's veto, otherwise as write_output. */
@@ -231,7 +237,8 @@ static void leave_outputs(struct bus *bus)
         for (unsigned output = 0; lane->latest.contact && output < OUTPUT_COUNT; output++) {
             struct lane_order end = {.lane = lane->config.lane, .output = (enum lane_output)output};
             struct err_text err = {""};
-            if ((off & OUTPUT_BIT(output)) && write_output(bus, lane, &end, &err) != ERR_OK) {
+            if ((off & OUTPUT_BIT(output)) &&
+                bus_costs_contact(write_output(bus, lane, &end, &err))) {
                 break; /* it does not answer: one timeout is enough of a stop's time */
             }
         }

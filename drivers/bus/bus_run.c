@@ -13,12 +13,7 @@
 
 #include "drivers/bus/bus_state.h"
 
-enum {
-    NS_PER_US = 1000,
-    WAIT_MAX_MS = 100,
-    TIMER_SLACK_NS = 1,
-    SCAN_MISSES_MAX = 2 /* in a row, until contact is lost */
-};
+enum { NS_PER_US = 1000, WAIT_MAX_MS = 100, TIMER_SLACK_NS = 1 };
 
 static uint32_t doubled(uint32_t retry_ms)
 {
@@ -87,6 +82,9 @@ static void publish_scan(struct bus *bus, struct bus_lane_state *lane, const str
     lane->latest.guard_acted = false;
     bool acted = bus_run_guard(bus, lane);
     lane->latest.guard_acted = acted;
+    if (contact) {
+        bus_lamps_scan(bus, lane);
+    }
     bus->sinks.scan(bus->sinks.ctx, &lane->latest);
 }
 
@@ -156,6 +154,9 @@ static int open_devices(struct bus *bus, struct bus_lane_state *lane, struct err
     }
     for (size_t i = 0; i < lane->config.device_count; i++) {
         const struct io_device *device = &lane->config.devices[i];
+        if (lane->lamps[i].shows) {
+            continue;
+        }
         struct mono_time begin = bus_call_begin(bus, &lane->health[i]);
         int rc = device->driver->open(device->state, bus->link, err);
         bus_call_end(bus, &lane->health[i], rc, begin);
@@ -175,6 +176,9 @@ static int scan_devices(struct bus *bus, struct bus_lane_state *lane, struct io_
     for (size_t i = 0; i < lane->config.device_count; i++) {
         const struct io_device *device = &lane->config.devices[i];
         struct io_scan one = {0};
+        if (lane->lamps[i].shows) {
+            continue;
+        }
         struct mono_time begin = bus_call_begin(bus, &lane->health[i]);
         int rc = device->driver->scan(device->state, bus->link, &one, err);
         bus_call_end(bus, &lane->health[i], rc, begin);
@@ -193,10 +197,9 @@ static int scan_devices(struct bus *bus, struct bus_lane_state *lane, struct io_
 static bool forgives_miss(const struct bus_lane_state *lane, int rc, struct mono_time now)
 {
     bool noise = rc == ERR_TIMEOUT || rc == ERR_CORRUPT;
-    bool lowering = mono_before(now, lane->watched_until) ||
-                    (lane->latest.outputs & OUTPUT_BIT(OUTPUT_LOWER)) != 0;
     bool in_time = mono_diff_ms(now, lane->latest.at) + lane->miss_ms <= BUS_LOST_NOTICE_MS;
-    return noise && !lowering && in_time && lane->latest.contact && lane->misses < SCAN_MISSES_MAX;
+    return noise && !bus_may_lower(lane, now) && in_time && lane->latest.contact &&
+           lane->misses < SCAN_MISSES_MAX;
 }
 
 static void note_time(struct bus *bus, const struct bus_lane_state *lane, struct mono_time begin)

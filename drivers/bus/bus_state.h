@@ -20,6 +20,17 @@ struct bus_pulse {
     struct mono_time end;
 };
 
+/* A device that only shows: no input, nothing that moves the boom, beside one that has them. */
+struct bus_lamp {
+    bool shows; /* constant after create */
+    uint64_t opened;
+    uint32_t outputs; /* as read back */
+    uint32_t misses;
+    uint32_t retry_ms;
+    struct mono_time next_try;
+    atomic_bool lost; /* any thread reads, relaxed */
+};
+
 struct bus_lane_state {
     struct bus_lane config;
     uint32_t wired;
@@ -31,6 +42,7 @@ struct bus_lane_state {
     uint32_t misses;                /* scans in a row without a whole answer, contact still held */
     struct mono_time watched_until; /* a lower of ours may still be running */
     uint64_t opened;                /* link generation the devices were opened on, 0 = none */
+    struct bus_lamp lamps[IO_DEVICES_MAX];
     struct bus_pulse pulses[OUTPUT_COUNT];
     struct device_health health[IO_DEVICES_MAX]; /* any thread reads */
     atomic_bool contact;                         /* latest.contact, for other threads; relaxed */
@@ -88,6 +100,8 @@ struct bus {
     bool started; /* main thread */
 };
 
+enum { SCAN_MISSES_MAX = 2 /* in a row, until contact is lost */ };
+
 /* The bus thread. */
 void bus_run(struct thread *self, void *arg);
 
@@ -100,6 +114,23 @@ void bus_after_failure(struct bus *bus, struct bus_lane_state *lane, int rc,
 /* Around each call of a driver: its exchanges count for that device. */
 struct mono_time bus_call_begin(struct bus *bus, struct device_health *health);
 void bus_call_end(struct bus *bus, struct device_health *health, int rc, struct mono_time begin);
+
+/* --- bus_lamps.c --- */
+
+/* At create: which devices only show. */
+void bus_lamps_find(struct bus_lane_state *lane);
+/* Behind a good scan of the others and what the guard wrote on it: adds what they show to the
+ * latest outputs. At most one of them falls silent in one scan; a silent one is asked at its
+ * back-off, and not while a boom of ours may be coming down. */
+void bus_lamps_scan(struct bus *bus, struct bus_lane_state *lane);
+/* After a write that cost it its contact: ERR_DENIED, it costs the lane's no more than an exception
+ * would. */
+int bus_lamp_lose(struct bus *bus, struct bus_lane_state *lane, size_t index,
+                  const struct err_text *err);
+static inline bool bus_lamp_is_lost(const struct bus_lane_state *lane, size_t index)
+{
+    return atomic_load_explicit(&lane->lamps[index].lost, memory_order_relaxed);
+}
 
 /* --- bus_orders.c for bus_run.c --- */
 
@@ -128,6 +159,13 @@ static inline void bus_keep_reason(char out[80], const char *text)
 static inline bool bus_costs_contact(int rc)
 {
     return rc == ERR_TIMEOUT || rc == ERR_CORRUPT || rc == ERR_IO;
+}
+
+/* A lower of ours may be moving the boom. */
+static inline bool bus_may_lower(const struct bus_lane_state *lane, struct mono_time now)
+{
+    return mono_before(now, lane->watched_until) ||
+           (lane->latest.outputs & OUTPUT_BIT(OUTPUT_LOWER)) != 0;
 }
 
 static inline void bus_count(atomic_ullong *counter)

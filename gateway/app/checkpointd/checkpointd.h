@@ -93,6 +93,7 @@ struct recorder {
 struct lane_reasons {
     pthread_mutex_t lock;
     char text[LANE_ID_MAX + 1][FACT_DETAIL_SIZE];
+    char lamps[LANE_ID_MAX + 1][FACT_DETAIL_SIZE]; /* of a device that only shows */
 };
 
 /* ---- what control and commands show (board.c); control thread only ---- */
@@ -285,7 +286,7 @@ void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_c
                       const char *bus);
 json_t *buses_json(const struct checkpointd *c);
 struct match_link_sink lanes_link_sink(struct checkpointd *c);
-/* To an alarm of lost contact: what the bus said of it. */
+/* To an alarm of lost contact or of a light: what the bus said of it. */
 void lanes_add_reason(struct checkpointd *c, struct fact *fact);
 /* To the lane thread; waits for room while the lanes are behind. Any thread but lane. */
 void lane_post(struct checkpointd *c, const struct pipeline_event *event);

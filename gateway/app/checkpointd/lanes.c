@@ -117,14 +117,24 @@ static void bus_contact(void *ctx, uint8_t lane, bool contact, const char *reaso
     pthread_mutex_unlock(&c->reasons.lock);
 }
 
+static void bus_lamps(void *ctx, uint8_t lane, const char *reason)
+{
+    struct checkpointd *c = ctx;
+    pthread_mutex_lock(&c->reasons.lock);
+    snprintf(c->reasons.lamps[lane], sizeof(c->reasons.lamps[lane]), "%s", reason);
+    pthread_mutex_unlock(&c->reasons.lock);
+}
+
 void lanes_add_reason(struct checkpointd *c, struct fact *fact)
 {
-    if (fact->kind != FACT_ALARM || fact->u.alarm.event != EVENT_LANE_CONTACT_LOST ||
+    bool lamps = fact->u.alarm.event == EVENT_LANE_LIGHT_FAULT;
+    if (fact->kind != FACT_ALARM || (fact->u.alarm.event != EVENT_LANE_CONTACT_LOST && !lamps) ||
         !fact->u.alarm.active || fact->u.alarm.detail[0] != '\0') {
         return;
     }
     pthread_mutex_lock(&c->reasons.lock);
-    memcpy(fact->u.alarm.detail, c->reasons.text[fact->lane], sizeof(fact->u.alarm.detail));
+    memcpy(fact->u.alarm.detail, lamps ? c->reasons.lamps[fact->lane] : c->reasons.text[fact->lane],
+           sizeof(fact->u.alarm.detail));
     pthread_mutex_unlock(&c->reasons.lock);
 }
 
@@ -154,6 +164,7 @@ struct bus_sinks lanes_bus_sinks(struct checkpointd *c)
                               .scan = bus_scan,
                               .outcome = bus_outcome,
                               .contact = bus_contact,
+                              .lamps = bus_lamps,
                               .cause = buses_take_cause};
 }
 
