@@ -73,14 +73,14 @@ struct bus_lane {
  * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained); `lamps`
  * when a device that only shows falls silent, with the reason, or answers again (""): its lane
  * keeps contact, its outputs read back as off; `cause`, of each lane, when what is likely wrong
- * with the line changes. */
+ * with the line changes; false: no room for it now, it is told again. */
 struct bus_sinks {
     void *ctx;
     void (*scan)(void *ctx, const struct lane_scan *scan);
     void (*outcome)(void *ctx, const struct lane_outcome *outcome);
     void (*contact)(void *ctx, uint8_t lane, bool contact, const char *reason); /* may be NULL */
     void (*lamps)(void *ctx, uint8_t lane, const char *reason);                 /* may be NULL */
-    void (*cause)(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
+    bool (*cause)(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                   const char *bus); /* may be NULL */
 };
 

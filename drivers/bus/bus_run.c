@@ -42,16 +42,17 @@ void bus_call_end(struct bus *bus, struct device_health *health, int rc, struct 
 
 static void tell_cause(struct bus *bus)
 {
-    enum bus_cause before = (enum bus_cause)atomic_load_explicit(&bus->cause, memory_order_relaxed);
     enum bus_cause cause = bus->link ? modbus_link_cause(bus->link) : BUS_CAUSE_NONE;
-    if (cause == before) {
+    if (cause == bus->cause_told) {
         return;
     }
     atomic_store_explicit(&bus->cause, cause, memory_order_relaxed);
-    for (size_t i = 0; bus->sinks.cause && i < bus->lane_count; i++) {
-        bus->sinks.cause(bus->sinks.ctx, bus->lanes[i].config.lane, before, cause,
-                         bus->options.name);
+    bool taken = true;
+    for (size_t i = 0; bus->sinks.cause && i < bus->lane_count && taken; i++) {
+        taken = bus->sinks.cause(bus->sinks.ctx, bus->lanes[i].config.lane, bus->cause_told, cause,
+                                 bus->options.name);
     }
+    bus->cause_told = taken ? cause : bus->cause_told; /* else all of it is told again */
 }
 
 /* --- contact --- */

@@ -92,7 +92,8 @@ struct bus {
     struct order_book book;    /* any thread, locked inside */
     struct exchange_desk desk; /* any thread, locked inside */
     uint32_t room_us;
-    atomic_int cause;           /* enum bus_cause as told; relaxed, any thread reads */
+    atomic_int cause; /* enum bus_cause; relaxed, any thread reads */
+    enum bus_cause cause_told;
     struct mono_time exchanged; /* end of the last exchange for a tool */
     int wake_fd; /* eventfd: an order waits or stop was asked for; any thread writes */
     struct bus_counters counters;

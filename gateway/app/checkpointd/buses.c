@@ -16,25 +16,25 @@ static const enum log_event_id cause_events[BUS_CAUSE_COUNT] = {
     [BUS_CAUSE_SWAPPED] = EVENT_BUS_SWAPPED,
     [BUS_CAUSE_TERMINATION] = EVENT_BUS_TERMINATION};
 
-static void tell(struct checkpointd *c, uint8_t lane, enum bus_cause cause, bool active,
+/* False: no room for it. */
+static bool tell(struct checkpointd *c, uint8_t lane, enum bus_cause cause, bool active,
                  const char *bus)
 {
     struct pipeline_event event = {.kind = PIPELINE_ALARM};
     if (cause == BUS_CAUSE_NONE) {
-        return;
+        return true;
     }
     event.u.alarm.lane = lane;
     event.u.alarm.event = cause_events[cause];
     event.u.alarm.active = active;
     snprintf(event.u.alarm.detail, sizeof(event.u.alarm.detail), "%s", bus);
-    lane_post(c, &event);
+    return lane_try_post(c, &event);
 }
 
-void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
+bool buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                       const char *bus)
 {
-    tell(ctx, lane, before, false, bus);
-    tell(ctx, lane, now, true, bus);
+    return tell(ctx, lane, before, false, bus) && tell(ctx, lane, now, true, bus);
 }
 
 /* ---- for status and metrics ---- */

@@ -5,8 +5,9 @@
  * name      policy    input                     output                     when the input is full
  * bus-…     FIFO 40   orders (64)               scans, outcomes -> lane;   order refused, lane alarms
  *                     a camera on its line      reads -> cameras
- * lane      FIFO 35   events (1024)             orders, facts              scans dropped and counted,
- *                                                                          others wait
+ * lane      FIFO 35   events (1024)             orders, facts              scans dropped from 3/4 on,
+ *                                                                          outcomes at the end, both
+ *                                                                          counted; others wait
  * journal   FIFO 30   jobs (1024)               commits -> lane, head      routine refused at 3/4,
  *                                                                          then all: facts_lost
  * link      FIFO 20   socket `matches`          packets -> lane            reading stops, matchd counts
@@ -38,6 +39,7 @@
 
 enum {
     LANE_EVENTS_MAX = 1024,
+    LANE_SCANS_MAX = LANE_EVENTS_MAX * 3 / 4, /* scans leave room for the others */
     JOBS_MAX = 1024,
     JOBS_ROUTINE_MAX = JOBS_MAX * 3 / 4, /* routine records leave room for the others */
     FACTS_MAX = 1024,
@@ -221,11 +223,12 @@ struct checkpointd {
     struct thread control_thread;
     struct thread password_thread;
     struct thread link_thread;
-    struct trusted_time time;     /* lane thread */
-    struct clock_source clock;    /* system monotonic, trusted wall time; any thread */
-    atomic_llong signed_time_ms;  /* newest time headquarters signed, for the lane thread */
-    atomic_ullong scans_dropped;  /* lane queue full */
-    atomic_ullong events_dropped; /* subscribers' queue full */
+    struct trusted_time time;       /* lane thread */
+    struct clock_source clock;      /* system monotonic, trusted wall time; any thread */
+    atomic_llong signed_time_ms;    /* newest time headquarters signed, for the lane thread */
+    atomic_ullong scans_dropped;    /* lane queue at LANE_SCANS_MAX */
+    atomic_ullong outcomes_dropped; /* lane queue full */
+    atomic_ullong events_dropped;   /* subscribers' queue full */
     atomic_ullong search_number;
     atomic_llong clock_offset_ms; /* copies for status and the journal thread */
     atomic_bool clock_trusted;
@@ -281,15 +284,19 @@ struct bus_sinks lanes_bus_sinks(struct checkpointd *c);
 
 /* ---- what is likely wrong with a line, and how its devices are (buses.c) ---- */
 
-/* Sink of the buses (bus threads): the alarms of a lane follow its line's likely cause. */
-void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
+/* Sink of the buses (bus threads): the alarms of a lane follow its line's likely cause. False while
+ * the lanes have no room for them. */
+bool buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                       const char *bus);
 json_t *buses_json(const struct checkpointd *c);
 struct match_link_sink lanes_link_sink(struct checkpointd *c);
 /* To an alarm of lost contact or of a light: what the bus said of it. */
 void lanes_add_reason(struct checkpointd *c, struct fact *fact);
-/* To the lane thread; waits for room while the lanes are behind. Any thread but lane. */
+/* To the lane thread; waits for room while the lanes are behind. Any thread but lane and buses. */
 void lane_post(struct checkpointd *c, const struct pipeline_event *event);
+/* The same without waiting, for the bus threads: their guards must go on whatever becomes of the
+ * lanes. False: no room. */
+bool lane_try_post(struct checkpointd *c, const struct pipeline_event *event);
 
 /* Before the journal is opened. */
 void checkpointd_clock_begin(struct checkpointd *c);

@@ -98,14 +98,20 @@ static void bus_scan(void *ctx, const struct lane_scan *scan)
     struct checkpointd *c = ctx;
     struct pipeline_event event = {.kind = PIPELINE_SCAN, .u.scan = *scan};
     watch_see_scan(c, scan);
-    if (queue_push(c->events, &event) != 0) { /* the next scan says it again */
+    bool room = queue_length(c->events) < LANE_SCANS_MAX;
+    if (!room || queue_push(c->events, &event) != 0) { /* the next scan says it again */
         atomic_fetch_add_explicit(&c->scans_dropped, 1, memory_order_relaxed);
     }
 }
 
+/* One that is lost counts as failed once its order's time is over (lane.h, TIMER_ORDER). */
 static void bus_outcome(void *ctx, const struct lane_outcome *outcome)
 {
-    lane_post(ctx, &(struct pipeline_event){.kind = PIPELINE_OUTCOME, .u.outcome = *outcome});
+    struct checkpointd *c = ctx;
+    const struct pipeline_event event = {.kind = PIPELINE_OUTCOME, .u.outcome = *outcome};
+    if (!lane_try_post(c, &event)) {
+        atomic_fetch_add_explicit(&c->outcomes_dropped, 1, memory_order_relaxed);
+    }
 }
 
 static void bus_contact(void *ctx, uint8_t lane, bool contact, const char *reason)
@@ -179,6 +185,11 @@ void lane_post(struct checkpointd *c, const struct pipeline_event *event)
     while (queue_push(c->events, event) == ERR_FULL) {
         nanosleep(&pause, NULL); /* the lanes are behind: back-pressure, nothing is lost */
     }
+}
+
+bool lane_try_post(struct checkpointd *c, const struct pipeline_event *event)
+{
+    return queue_push(c->events, event) != ERR_FULL;
 }
 
 /* ---- lane thread ---- */
