@@ -66,6 +66,8 @@ struct bus_lane {
     struct io_device devices[IO_DEVICES_MAX];
     const struct lane_guard *guard; /* NULL only in tests of drivers */
     uint32_t off_at_stop;           /* OUTPUT_BITs de-energised by bus_stop; lower always is */
+    /* Not 0: letting go of raise is a lower (its barrier closes by itself), over within this. */
+    uint32_t let_go_ms;
 };
 
 /* Called by the bus thread; must return at once (push into a queue, count what does not fit). Every

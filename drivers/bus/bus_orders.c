@@ -27,6 +27,13 @@ static size_t device_with(const struct bus_lane_state *lane, enum lane_output ou
     return lane->config.device_count;
 }
 
+/* Brings the boom down: an energised lower, or a raise that is let go of. */
+static bool lowers(const struct bus_lane_state *lane, const struct lane_order *order)
+{
+    return order->on ? order->output == OUTPUT_LOWER
+                     : order->output == OUTPUT_RAISE && lane->config.let_go_ms > 0;
+}
+
 /* One write, told to the guard, its pulse noted. A write that failed may have acted all the same,
  * so its pulse is ended all the same. */
 static int write_output(struct bus *bus, struct bus_lane_state *lane,
@@ -47,8 +54,8 @@ static int write_output(struct bus *bus, struct bus_lane_state *lane,
     bus_call_end(bus, &lane->health[index], rc, begin);
     struct mono_time now = bus_now();
     struct bus_pulse *pulse = &lane->pulses[order->output];
-    if (order->output == OUTPUT_LOWER && order->on) {
-        lane->watched_until = mono_add_ms(now, LOWER_WATCH_MS);
+    if (lowers(lane, order)) {
+        lane->watched_until = mono_add_ms(now, order->on ? LOWER_WATCH_MS : lane->config.let_go_ms);
     }
     pulse->running = order->on ? order->pulse_ms > 0 && !self_ends : rc != ERR_OK && pulse->running;
     if (order->on) {
@@ -71,7 +78,7 @@ static int write_if_allowed(struct bus *bus, struct bus_lane_state *lane,
 {
     char reason[GUARD_REASON_SIZE] = "";
     const struct lane_guard *guard = lane->config.guard;
-    if (order->output == OUTPUT_LOWER && order->on && lane->misses > 0) {
+    if (lowers(lane, order) && lane->misses > 0) {
         return err_set(err, ERR_STALE, "the last scan was not answered");
     }
     if (guard && !guard->allows(guard->ctx, order, &lane->latest, bus_now(), reason)) {

@@ -1,6 +1,7 @@
 /*
- * A lane of two devices of memory, a barrier and a tower light: what the lane keeps when the light
- * falls silent, and what it loses when the barrier does.
+ * What costs a lane its contact. Two devices of memory, a barrier and a tower light: what the lane
+ * keeps when the light falls silent, what it loses when the barrier does, and when one lost answer
+ * is one too many.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -26,7 +27,8 @@ struct device {
     uint32_t outputs_wired;
     uint32_t active;
     uint32_t outputs;
-    int error; /* of every call until it changes */
+    int error;       /* of every call until it changes */
+    unsigned errors; /* so many of them only; 0: until it changes */
     unsigned asked;
     unsigned opened;
 };
@@ -43,6 +45,7 @@ static struct site {
     char lamps[80];
     unsigned lamps_told;
     struct lane_guard guard;
+    uint32_t let_go_ms;
     struct bus *bus;
 } site;
 
@@ -84,7 +87,11 @@ static int scan_it(void *state, struct modbus_link *link, struct io_scan *out, s
     pthread_mutex_lock(&site.lock);
     d->asked++;
     *out = (struct io_scan){.active = d->active, .outputs = d->outputs};
-    return say(d->error, err);
+    int rc = d->error;
+    if (d->errors > 0 && --d->errors == 0) {
+        d->error = ERR_OK;
+    }
+    return say(rc, err);
 }
 
 static int write_it(void *state, struct modbus_link *link, enum lane_output output, bool on,
@@ -197,7 +204,7 @@ static void start(bool with_barrier)
 {
     struct bus_options options = {
         .name = "bus-t", .kind = BUS_OWN, .scan_interval_ms = 5, .core = -1};
-    struct bus_lane lane = {.lane = 1, .guard = &site.guard};
+    struct bus_lane lane = {.lane = 1, .guard = &site.guard, .let_go_ms = site.let_go_ms};
     struct bus_sinks sinks = {
         .ctx = &site, .scan = take_scan, .outcome = take_outcome, .lamps = take_lamps};
     struct err_text err = {""};
@@ -240,16 +247,33 @@ static int teardown(void **state)
     return 0;
 }
 
-static void order(uint64_t id, enum lane_output output)
+static void put(uint64_t id, enum lane_output output, bool on)
 {
     const struct lane_order o = {.id = id,
                                  .lane = 1,
                                  .output = output,
-                                 .on = true,
+                                 .on = on,
                                  .emergency = true,
                                  .expires = mono_add_ms(clock_mono(&clock_system), 5000)};
     assert_int_equal(bus_submit(site.bus, &o), ERR_OK);
     WAIT_FOR(site.outcome.order_id == id);
+}
+
+static void order(uint64_t id, enum lane_output output)
+{
+    put(id, output, true);
+}
+
+/* Of the barrier's answers one is lost. */
+static void lose_one_answer(void)
+{
+    pthread_mutex_lock(&site.lock);
+    site.barrier.errors = 1;
+    site.barrier.error = ERR_TIMEOUT;
+    pthread_mutex_unlock(&site.lock);
+    WAIT_FOR(site.barrier.error == ERR_OK);
+    uint64_t number = site.scan.number;
+    WAIT_FOR(site.scan.number > number + 2);
 }
 
 static void lose_tower(int error)
@@ -344,6 +368,31 @@ static void a_lane_of_lamps_alone_loses_contact_with_them(void **state)
     assert_int_equal(site.lamps_told, 0);
 }
 
+/* A raise that is kept energised: letting go of it is a lower, with nothing to protect but the
+ * answers. */
+static void one_lost_answer_is_lost_contact_once_a_kept_raise_was_let_go(void **state)
+{
+    (void)state;
+    site.let_go_ms = 60000;
+    start(true);
+    order(1, OUTPUT_RAISE);
+    lose_one_answer();
+    assert_int_equal(site.without_contact, 0); /* noise, while it is up */
+    put(2, OUTPUT_RAISE, false);
+    lose_one_answer();
+    assert_true(site.without_contact > 0);
+}
+
+static void a_raise_of_a_pulse_that_ends_is_no_lower(void **state)
+{
+    (void)state;
+    start(true);
+    order(1, OUTPUT_RAISE);
+    put(2, OUTPUT_RAISE, false);
+    lose_one_answer();
+    assert_int_equal(site.without_contact, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +402,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_write_that_a_lamp_does_not_answer_costs_the_lamp, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_silent_barrier_is_lost_contact, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            one_lost_answer_is_lost_contact_once_a_kept_raise_was_let_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_raise_of_a_pulse_that_ends_is_no_lower, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lane_of_lamps_alone_loses_contact_with_them, setup,
                                         teardown),
     };
