@@ -97,7 +97,7 @@ void watch_begin(struct checkpointd *c, uint8_t lane, bool lower);
 /* {"lane","for_ms","edges":[{"ms","inputs":[…],"outputs":[…]}],"lost","dropped"}; NULL: none. */
 json_t *watch_json(struct checkpointd *c, uint8_t lane);
 /* Whether the inputs show an obstacle that came into a closing boom which did not reach its lower
- * limit up to now. ERR_NOT_FOUND (no watch of a lower) or ERR_INVALID, the reason in `err`. */
+ * limit up to now, with no output of ours that could have stopped it. ERR_NOT_FOUND (no watch of a lower) or ERR_INVALID, the reason in `err`. */
 int watch_shows_stop(struct checkpointd *c, uint8_t lane, uint32_t wired,
                      struct err_text *err) MUST_CHECK;
 
