@@ -99,7 +99,7 @@ static void check_limits(struct lane_ctx *x, uint32_t before, bool guard_acted)
     }
     bool foreign = left_foreign(x, left);
     foreign |= reached_foreign(x, reached);
-    if ((left & INPUT_BIT(INPUT_LIMIT_CLOSED)) && x->s->motion == MOTION_RAISE) {
+    if ((left | reached) & INPUT_BIT(INPUT_LIMIT_CLOSED)) { /* a raise may begin while it bounces */
         timer_set(x, TIMER_BOUNCE, x->c->debounce_ms);
     }
     if (foreign) {

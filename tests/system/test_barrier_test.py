@@ -53,8 +53,9 @@ def answer(screen, text="", prompt=GO_ON):
 
 
 def by_key(box, screen, word="Now: lower"):
-    """The technician hears of it and turns the key."""
+    """The technician hears of it, sees the boom up and turns the key."""
     screen.wait(word)
+    wait_until("open", lambda: box.lane(LANE)["boom"] == "open")
     box.sims[LANE].do("boom", motion=-1)
 
 

@@ -53,6 +53,7 @@ enum {
 enum job_kind {
     JOB_FACT,   /* to be recorded; a commit is answered to the lane */
     JOB_WAIT,   /* the same, somebody waits in recorder_record_and_wait() */
+    JOB_TELL,   /* the same, somebody is told */
     JOB_RECEIPT /* headquarters confirmed */
 };
 
@@ -64,11 +65,18 @@ struct receipt_job {
 };
 
 struct record_waiter; /* on the stack of who waits */
+struct checkpointd;
+
+/* Journal thread: what became of a fact that a request asked for. */
+typedef void (*recorder_tell)(struct checkpointd *c, const struct fact *fact,
+                              struct control_ticket ticket, int result);
 
 struct job {
     enum job_kind kind;
     struct fact fact;
     struct record_waiter *waiter;
+    recorder_tell tell;
+    struct control_ticket ticket; /* for tell */
     struct receipt_job receipt;
 };
 
@@ -76,9 +84,10 @@ struct recorder {
     struct queue *jobs;
     struct journal *journal; /* the thread's own after start */
     struct thread thread;
-    bool commits;        /* what the lanes were last told */
-    atomic_bool healthy; /* the same, for status */
-    uint64_t lost;       /* routine records that could not be written, not yet on record */
+    bool commits;         /* what the lanes were last told */
+    atomic_bool healthy;  /* the same, for status */
+    atomic_llong turn_ns; /* when the thread last went round: since then it waits for the disk */
+    uint64_t lost;        /* routine records that could not be written, not yet on record */
     struct wall_time lost_first;
     struct wall_time lost_last;
     atomic_ullong recorded; /* sequence of the newest record */
@@ -255,8 +264,14 @@ int recorder_start(struct checkpointd *c, struct journal *journal, struct err_te
 void recorder_stop(struct checkpointd *c);
 /* Queues a fact. ERR_FULL. Any thread. */
 int recorder_push(struct checkpointd *c, const struct fact *fact) MUST_CHECK;
-/* Queues a fact and waits until it is committed, or cannot be. Any thread but lane and journal. */
+/* Queues a fact; `tell` hears whether it was committed. Any thread. ERR_FULL: it hears nothing. */
+int recorder_record_and_tell(struct checkpointd *c, const struct fact *fact,
+                             struct control_ticket ticket, recorder_tell tell) MUST_CHECK;
+/* Queues a fact and waits until it is committed, or cannot be: as long as the disk takes. Any
+ * thread but lane, journal and control, which emergency raises come through. */
 int recorder_record_and_wait(struct checkpointd *c, const struct fact *fact) MUST_CHECK;
+/* The disk does not come back: nothing can be committed for now. Any thread. */
+bool recorder_hangs(const struct checkpointd *c, struct mono_time now);
 /* Takes over job->receipt.text on success. ERR_FULL. */
 int recorder_receipt(struct checkpointd *c, const struct receipt_job *receipt) MUST_CHECK;
 

@@ -210,6 +210,21 @@ static void look_at_guided(struct checkpointd *c, struct mono_time now,
     }
 }
 
+/* While the disk does not come back nobody else can say that nothing is committed. */
+static void look_at_journal(struct checkpointd *c, struct mono_time now, struct wall_time wall,
+                            bool *told)
+{
+    bool hangs = recorder_hangs(c, now);
+    if (hangs == *told) {
+        return;
+    }
+    *told = hangs;
+    struct pipeline_event event = {.kind = PIPELINE_JOURNAL};
+    event.u.journal_commits =
+        !hangs && atomic_load_explicit(&c->recorder.healthy, memory_order_relaxed);
+    pipeline_handle(c->pipeline, &event, now, wall);
+}
+
 static void copy_stats(struct checkpointd *c)
 {
     struct pipeline_stats s;
@@ -237,6 +252,7 @@ void lanes_run(struct thread *self, void *arg)
     struct mono_time clock_due = {0};
     struct trusted_reading reading = {.wall = {0}};
     struct mono_time read_at = {0};
+    bool journal_hangs = false;
     while (!thread_stopping(self)) {
         struct pipeline_event event;
         struct mono_time now = clock_mono(&clock_system);
@@ -244,6 +260,7 @@ void lanes_run(struct thread *self, void *arg)
         if (!mono_before(now, clock_due)) {
             checkpointd_clock_look(c, now, &reading);
             look_at_guided(c, now, &reading);
+            look_at_journal(c, now, reading.wall, &journal_hangs);
             read_at = now;
             clock_due = mono_add_ms(now, CLOCK_MS);
             copy_stats(c);
