@@ -33,6 +33,7 @@ enum {
     BUS_RETRY_FIRST_MS = 50,   /* back-off of a lost link or device: doubles up to … */
     BUS_RETRY_LAST_MS = 800,
     BUS_CONNECT_TIMEOUT_MS = 500,
+    BUS_REASON_SIZE = 192,      /* why a lane has no contact, cut where it is longer */
     BUS_EXCHANGE_WAIT_MS = 3000 /* for a turn on the line, and for other tools */
 };
 
@@ -66,8 +67,8 @@ struct bus_lane {
     struct io_device devices[IO_DEVICES_MAX];
     const struct lane_guard *guard; /* NULL only in tests of drivers */
     uint32_t off_at_stop;           /* OUTPUT_BITs de-energised by bus_stop; lower always is */
-    /* Not 0: letting go of raise is a lower (its barrier closes by itself), over within this. */
-    uint32_t let_go_ms;
+    bool raise_maintained;          /* de-energising raise lets the boom come down … */
+    uint32_t let_go_ms;             /* … within this; 0: within a minute */
 };
 
 /* Called by the bus thread; must return at once (push into a queue, count what does not fit). Every
@@ -75,7 +76,9 @@ struct bus_lane {
  * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained); `lamps`
  * when a device that only shows falls silent, with the reason, or answers again (""): its lane
  * keeps contact, its outputs read back as off; `cause`, of each lane, when what is likely wrong
- * with the line changes; false: no room for it now, it is told again. */
+ * with the line changes; `refused`, when a device's open finds another model, with what was
+ * expected and found, and with "" once all devices of the lane are the right ones. The last two
+ * return false where there is no room for it now: it is told again. */
 struct bus_sinks {
     void *ctx;
     void (*scan)(void *ctx, const struct lane_scan *scan);
@@ -84,6 +87,8 @@ struct bus_sinks {
     void (*lamps)(void *ctx, uint8_t lane, const char *reason);                 /* may be NULL */
     bool (*cause)(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                   const char *bus); /* may be NULL */
+    bool (*refused)(void *ctx, uint8_t lane, const char *device,
+                    const char *text); /* may be NULL */
 };
 
 /* Since start; each counter on its own is exact, together they are a snapshot. */

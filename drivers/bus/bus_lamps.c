@@ -60,6 +60,12 @@ static int ask(struct bus *bus, struct bus_lane_state *lane, size_t index, struc
     if (lamp->opened != bus->generation) {
         rc = device->driver->open(device->state, bus->link, err);
         lamp->opened = rc == ERR_OK ? bus->generation : 0;
+        if (rc == ERR_CONFLICT) {
+            bus_tell_refused(bus, lane, index, err->text);
+        }
+    }
+    if (rc == ERR_OK && lane->refused_device == index) {
+        bus_tell_refused(bus, lane, index, "");
     }
     rc = rc == ERR_OK ? device->driver->scan(device->state, bus->link, &found, err) : rc;
     bus_call_end(bus, &lane->health[index], rc, begin);

@@ -148,9 +148,36 @@ static bool open_link(struct bus *bus, struct err_text *err)
     return true;
 }
 
+/* Another model answers for a device of the lane; text "": all are the right ones. It stands while
+ * nobody answers at all: what was found last is what a technician must know. */
+void bus_tell_refused(struct bus *bus, struct bus_lane_state *lane, size_t device, const char *text)
+{
+    char kept[BUS_REASON_SIZE];
+    bus_keep_reason(kept, text);
+    bool same = strcmp(kept, lane->refused) == 0 && (!*kept || device == lane->refused_device);
+    if (same) {
+        return;
+    }
+    size_t named = *kept ? device : lane->refused_device;
+    if (!bus->sinks.refused || bus->sinks.refused(bus->sinks.ctx, lane->config.lane,
+                                                  lane->config.devices[named].name, kept)) {
+        lane->refused_device = named;
+        memcpy(lane->refused, kept, sizeof(kept));
+    } /* else it is told again */
+}
+
+/* All but those that only show, which speak for themselves. */
+static void tell_right_ones(struct bus *bus, struct bus_lane_state *lane)
+{
+    if (!lane->lamps[lane->refused_device].shows) {
+        bus_tell_refused(bus, lane, lane->refused_device, "");
+    }
+}
+
 static int open_devices(struct bus *bus, struct bus_lane_state *lane, struct err_text *err)
 {
     if (lane->opened == bus->generation) {
+        tell_right_ones(bus, lane);
         return ERR_OK;
     }
     for (size_t i = 0; i < lane->config.device_count; i++) {
@@ -161,10 +188,14 @@ static int open_devices(struct bus *bus, struct bus_lane_state *lane, struct err
         struct mono_time begin = bus_call_begin(bus, &lane->health[i]);
         int rc = device->driver->open(device->state, bus->link, err);
         bus_call_end(bus, &lane->health[i], rc, begin);
+        if (rc == ERR_CONFLICT) {
+            bus_tell_refused(bus, lane, i, err->text);
+        }
         if (rc != ERR_OK) {
             return err_prefix(err, rc, "%s", device->name);
         }
     }
+    tell_right_ones(bus, lane);
     lane->opened = bus->generation;
     return ERR_OK;
 }
@@ -401,11 +432,10 @@ static void wait_until(struct bus *bus, struct mono_time when)
 static void step(struct bus *bus)
 {
     struct mono_time now = bus_now();
-    struct lane_order order;
-    bool retried = false;
+    struct order_slot taken;
     bool wrote = bus_end_one_pulse(bus, now);
-    if (!wrote && order_book_take(&bus->book, &order, &retried)) {
-        bus_run_order(bus, &order, retried);
+    if (!wrote && order_book_take(&bus->book, &taken)) {
+        bus_run_order(bus, &taken);
         wrote = true;
     }
     wrote = wrote || serve_desk(bus);

@@ -12,7 +12,7 @@
 #include "gateway/model/wanted.h"
 
 /* The application id ("CPHQ") keeps another program's database from being written to. */
-enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 3, APPLICATION_ID = 0x43504851 };
+enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 4, APPLICATION_ID = 0x43504851 };
 
 struct sqlite_db {
     sqlite3 *db;
@@ -86,6 +86,9 @@ static const char schema_2[] =
 static const char schema_3[] = "ALTER TABLE entries ADD COLUMN crowd INTEGER NOT NULL DEFAULT 0;"
                                "UPDATE entries SET crowd = crowd_of(record);"
                                "CREATE INDEX entries_of_crowd ON entries(crowd);";
+
+/* What version 4 adds: the exempt list in force at a box. */
+static const char schema_4[] = "ALTER TABLE checkpoints ADD COLUMN exempt_revision INTEGER;";
 
 static int code_of(sqlite3 *db)
 {
@@ -299,7 +302,7 @@ static void crowd_of(sqlite3_context *context, int count, sqlite3_value **values
 
 static int raise_schema(struct sqlite_db *s, int64_t from, struct err_text *err)
 {
-    static const char *const steps[SCHEMA_VERSION] = {schema_1, schema_2, schema_3};
+    static const char *const steps[SCHEMA_VERSION] = {schema_1, schema_2, schema_3, schema_4};
     int rc = sqlite3_create_function(s->db, "crowd_of", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
                                      crowd_of, NULL, NULL) == SQLITE_OK
                  ? 0
