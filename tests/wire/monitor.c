@@ -20,7 +20,7 @@ void monitor_init(struct monitor *m, const struct monitor_options *options)
     m->under_last = m->inputs_at = m->coils_at = m->stop_done = m->guard_until = NEVER;
     m->contact_since = m->convoy_until = m->late_at = m->local_last = m->fire_last = NEVER;
     m->closed_since = m->rescue_until = m->rescue_held = m->emergency_until = m->scan_at = NEVER;
-    m->coils_dealt = m->hands_off_last = m->excused_until = m->stop_last = NEVER;
+    m->hands_off_last = m->excused_until = m->stop_last = NEVER;
     for (int i = 0; i < 8; i++) {
         m->valid_until[i] = NEVER;
         m->on_at[i] = m->off_at[i] = m->done_at[i] = m->module_on[i] = NEVER;
@@ -146,10 +146,10 @@ static bool is_ours(const struct monitor *m, int coil)
            m->module_on[coil] - m->on_at[coil] <= 300 * MS;
 }
 
-/* A coil that another master energised since the last scan: nobody here can know of it yet. */
+/* A coil that another master energised since the last frame: nobody here can know of it yet. */
 static bool is_unseen(const struct monitor *m, int coil)
 {
-    return m->module_on[coil] > NEVER && !is_ours(m, coil) && m->module_on[coil] >= m->coils_dealt;
+    return m->module_on[coil] > NEVER && !is_ours(m, coil) && m->module_on[coil] >= m->coils_at;
 }
 
 static void check_motion(struct monitor *m, int64_t now, int coil)
@@ -159,7 +159,7 @@ static void check_motion(struct monitor *m, int64_t now, int coil)
     check(m, now, 3, !sees(m, CONTACT_LOCAL), "motion under local control");
     check(m, now, 3, !sees(m, CONTACT_STOP_BUTTON), "motion under emergency stop");
     int other = coil == COIL_RAISE ? COIL_LOWER : COIL_RAISE;
-    check(m, now, 2, (m->module & BIT(other)) == 0 || m->danger || is_unseen(m, other),
+    check(m, now, 2, (m->module & BIT(other)) == 0 || is_unseen(m, other),
           "raise and lower, one asked for while the other is energised");
     coil == COIL_RAISE ? check_raise(m, now) : check_lower(m, now);
 }
@@ -438,7 +438,6 @@ void monitor_scan(struct monitor *m, int64_t now, bool contact)
     check_rescue(m, now);
     check_pulses(m, now);
     m->scan_at = now;
-    m->coils_dealt = m->coils_at;
 }
 
 /* ---- outside ---- */

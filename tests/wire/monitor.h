@@ -74,8 +74,7 @@ struct monitor {
     int64_t guard_until;  /* its raise may repeat until */
     int64_t rescue_until; /* it must: the boom is not up yet */
     int64_t rescue_held;  /* not by then: hands off, or a coil that stands against it */
-    int64_t scan_at;      /* the last one dealt with, */
-    int64_t coils_dealt;  /* and when its coils were asked for */
+    int64_t scan_at;      /* the last one dealt with */
     /* orders_only: the latest expiry of what was asked for, by coil; of an emergency raise */
     int64_t valid_until[8], emergency_until;
     /* truth */
