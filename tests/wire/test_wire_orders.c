@@ -55,6 +55,10 @@ static int64_t life_of(struct site *s)
 
 static void order(struct site *s, bool down)
 {
+    if (down && s->config.raise_maintained && site_chance(s, 80)) {
+        site_order(s, OUTPUT_RAISE, false, false, life_of(s));
+        return;
+    }
     enum lane_output usual = down ? OUTPUT_LOWER : OUTPUT_RAISE;
     enum lane_output output =
         site_chance(s, 80) ? usual : (enum lane_output)site_draw(s, OUTPUT_COUNT);
@@ -108,7 +112,12 @@ static void live(uint64_t seed, struct totals *totals)
     struct lane_config config;
     site_config(&config);
     config.person_device = config.vehicle_detector = true;
-    config.lower_automatically = seed % KINDS != 0;
+    config.lower_automatically = seed % KINDS > 1;
+    if (seed % KINDS == 1) {
+        config.raise_maintained = true;
+        config.auto_close = AUTO_CLOSE_LOOP;
+        config.outputs_wired &= ~OUTPUT_BIT(OUTPUT_LOWER);
+    }
     site.seed = seed * 0x9E3779B97F4A7C15u + 1;
     site.orders_only = true;
     site_run(&site, &config, INT64_MAX / MS / 2, due, &will);
