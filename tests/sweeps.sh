@@ -10,6 +10,7 @@ sweeps() {
     sweep tidy whole_tidy
     sweep flood with_build release flood
     sweep lane_mutants with_build release /usr/bin/python3 tests/mutate_lane.py
+    sweep lane_mutants_walk with_build release /usr/bin/python3 tests/mutate_lane.py --by walk
     sweep lane_states with_build release build/release/tests/walk_lane
     sweep lane_wire with_build release env CHECKPOINT_EVENTS=1000000 build/release/tests/wire_test_wire_random
     sweep lane_orders with_build release env CHECKPOINT_EVENTS=1000000 build/release/tests/wire_test_wire_orders
