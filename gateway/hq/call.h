@@ -23,6 +23,8 @@ enum {
     HQ_LIMIT_DEFAULT = 100,
     HQ_LIMIT_MAX = 1000,
     HQ_WAIT_MAX_S = 60,
+    HQ_ABOUT_SIZE = 192,
+    HQ_REASON_MAX_BYTES = 512,
     HQ_ANSWER_MAX = 4 << 20 /* bytes */
 };
 
@@ -62,6 +64,15 @@ struct hq_call {
     const char *body; /* `size` bytes, not NUL-terminated */
     size_t size;
     struct wall_time now;
+    /* For the record of an operator's request (own.h). The first four are borrowed. */
+    const char *what;   /* the route's name for it, NULL: no such route */
+    const char *method; /* as it came */
+    const char *path;
+    const char *query_text;
+    char about[HQ_ABOUT_SIZE]; /* which object; "" when the path says it */
+    char why[HQ_ABOUT_SIZE];   /* of the last error answered */
+    char *reason;              /* heap; the body's "reason", where one is asked for */
+    bool recorded;
     bool last_run; /* of a waiting call: the deadline is reached, answer now */
     unsigned topics;
     void *state; /* the handler's; ended by state_free */
@@ -95,9 +106,13 @@ void hq_body_text(struct evbuffer *body, const char *text);
 /* "time" as JSON: RFC 3339 or null for ms = 0. New reference. */
 json_t *hq_time_json(int64_t ms);
 
+/* Says which object the request is about, for its record; a later one replaces it. */
+void hq_call_about(struct hq_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
 /* Parses the body as one JSON object with no other members than `names` (NULL-terminated).
  * ERR_INVALID, and the call is answered. */
 int hq_call_object(struct hq_call *call, const char *const *names, json_t **out) MUST_CHECK;
-/* A member's text of 1 .. max bytes; NULL and answered (400) when it is missing or unfit. */
+/* A member's text of 1 .. max bytes; NULL and answered (400) when it is missing or unfit. "reason"
+ * is kept for the request's record as well. */
 const char *hq_call_member(struct hq_call *call, const json_t *object, const char *name,
                            size_t max_bytes);

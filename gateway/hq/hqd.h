@@ -95,12 +95,6 @@ enum hq_step hq_peer_check(struct hq_call *call);
 int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
                           const struct tls_cert_facts *facts, bool first,
                           struct err_text *err) MUST_CHECK;
-/* An operator's request is recorded before it is carried out, its answer's status after. */
-int hq_act_begin(struct hqd *hq, const char *operator_name, const char *method, const char *target,
-                 const void *body, size_t size, int64_t *out_number,
-                 struct err_text *err) MUST_CHECK;
-int hq_act_end(struct hqd *hq, int64_t number, int status, struct err_text *err) MUST_CHECK;
-
 /* Handlers, one a row of the routing table (route.c). */
 enum hq_step hq_list_head(struct hq_call *call);
 enum hq_step hq_list_put_batch(struct hq_call *call);
@@ -125,6 +119,10 @@ enum hq_step hq_operator_revoke(struct hq_call *call);
 enum hq_step hq_operator_instructions(struct hq_call *call);
 enum hq_step hq_operator_audit(struct hq_call *call);
 enum hq_step hq_operator_accept(struct hq_call *call);
+enum hq_step hq_operator_hold_add(struct hq_call *call);
+enum hq_step hq_operator_hold_end(struct hq_call *call);
+enum hq_step hq_operator_holds(struct hq_call *call);
+enum hq_step hq_operator_own(struct hq_call *call);
 enum hq_step hq_operator_self(struct hq_call *call);
 enum hq_step hq_est_cacerts(struct hq_call *call);
 enum hq_step hq_est_enroll(struct hq_call *call);

@@ -9,6 +9,7 @@
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/hq/own.h"
 #include "gateway/match/crowd.h"
 #include "gateway/signed/wanted_entry.h"
 
@@ -300,7 +301,7 @@ static enum hq_step take_batch(struct hq_call *call, const struct batch *batch)
     if (rc == 0)
         rc = publish_batch(&p, call, batch);
     if (rc == 0)
-        rc = hq_db_commit(&hq->db, &err);
+        rc = hq_act_commit(call, 201, &err);
     hq_db_rollback(&hq->db);
     free(p.grown);
     if (rc != 0)
@@ -342,6 +343,9 @@ enum hq_step hq_list_put_batch(struct hq_call *call)
     if (rc != 0)
         return hq_answer_error(call, status_of_envelope(call, rc), "%s",
                                err.text[0] ? err.text : err_name(rc));
+    hq_call_about(call, "revision %llu: %zu added, %zu changed, %zu withdrawn",
+                  (unsigned long long)batch.revision, batch.added_count, batch.changed_count,
+                  batch.withdrawn_count);
     if (batch.time.ms > call->now.ms + HQ_CLOCK_AHEAD_MS)
         step = hq_answer_error(call, 422, "time: more than 5 minutes ahead of this server's clock");
     else
@@ -382,6 +386,7 @@ static enum hq_step end_listing(struct listing *l, int rc, const struct err_text
         return hq_answer_failure(l->call, rc, err);
     if (evbuffer_add_printf(l->call->answer.body, "],\"next\":%lld}", (long long)l->next) < 0)
         return hq_answer_error(l->call, 503, "out of memory");
+    hq_call_about(l->call, "%d, up to %lld", l->count, (long long)l->next);
     return HQ_DONE;
 }
 

@@ -8,6 +8,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/hq/own.h"
 #include "gateway/match/channel.h"
 #include "gateway/signed/match_policy.h"
 
@@ -48,7 +49,7 @@ static int store(struct hq_call *call, const struct match_policy *policy, struct
     if (rc == 0)
         rc = hqd_post(hq, NULL, "policy", message, strlen(message), call->now,
                       (struct wall_time){call->now.ms + year_ms}, err);
-    return rc == 0 ? hq_db_commit(&hq->db, err) : rc;
+    return rc == 0 ? hq_act_commit(call, 201, err) : rc;
 }
 
 static enum hq_step answer_version(struct hq_call *call, int status, int64_t version)
@@ -114,6 +115,7 @@ enum hq_step hq_put_match_policy(struct hq_call *call)
     if (rc != 0)
         return hq_answer_error(call, rc == ERR_NO_MEMORY ? 503 : 422, "%s",
                                err.text[0] ? err.text : err_name(rc));
+    hq_call_about(call, "version %" PRIu64, policy.version);
     rc = policy.time.ms > call->now.ms + HQ_CLOCK_AHEAD_MS ? ERR_INVALID
                                                            : hq_db_begin(&call->hq->db, &err);
     if (rc == ERR_INVALID)

@@ -1,6 +1,5 @@
 /*
- * Who may speak: a row for every checkpoint, certificate and operator, looked at on each request;
- * and the record of what operators did.
+ * Who may speak: a row for every checkpoint, certificate and operator, looked at on each request.
  */
 #include <string.h>
 
@@ -143,36 +142,4 @@ int hqd_set_operators(struct hqd *hq, const char *const *names, struct err_text 
         rc = hq_db_commit(&hq->db, err);
     hq_db_rollback(&hq->db);
     return rc;
-}
-
-static int take_number(void *ctx, const struct hq_value *columns, size_t count)
-{
-    if (count != 1)
-        return ERR_CORRUPT;
-    *(int64_t *)ctx = columns[0].number;
-    return 0;
-}
-
-int hq_act_begin(struct hqd *hq, const char *operator_name, const char *method, const char *target,
-                 const void *body, size_t size, int64_t *out_number, struct err_text *err)
-{
-    uint8_t hash[HASH_SIZE];
-    int64_t number = 0;
-    int rc = hash_bytes(body, size, hash);
-    if (rc == 0)
-        rc = hq_db_query(&hq->db,
-                         "INSERT INTO acts(operator, time_ms, method, target, body_hash, status)"
-                         " VALUES($1, $2, $3, $4, $5, 0) RETURNING number",
-                         HQ_PARAMS(hq_text(operator_name), hq_int(clock_wall(&hq->clock).ms),
-                                   hq_text(method), hq_text(target), hq_blob(hash, HASH_SIZE)),
-                         take_number, &number, err);
-    if (rc == 0)
-        *out_number = number;
-    return rc;
-}
-
-int hq_act_end(struct hqd *hq, int64_t number, int status, struct err_text *err)
-{
-    return hq_db_exec(&hq->db, "UPDATE acts SET status = $2 WHERE number = $1",
-                      HQ_PARAMS(hq_int(number), hq_int(status)), err);
 }

@@ -19,6 +19,7 @@ struct hq_route {
     unsigned who;        /* enum hq_who, ORed */
     bool own_id;         /* a box may only name itself as {} */
     hq_handler handler;
+    const char *what; /* what an operator does by it, in headquarters' own records */
 };
 
 /* Fills `out_id` ("" when the pattern has no {}). ERR_NOT_FOUND (no such path), ERR_UNSUPPORTED

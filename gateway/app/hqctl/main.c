@@ -50,6 +50,13 @@ static const struct hqctl_command commands[] = {
     {"hits", "show hits, as they come with --follow", HQCTL_ONLINE, hqctl_hits},
     {"audit verify", "verify checkpoints' records as hqd holds them", HQCTL_ONLINE,
      hqctl_audit_verify},
+    {"audit own verify", "verify what people at headquarters did and looked at", HQCTL_ONLINE,
+     hqctl_own_verify},
+    {"audit own show", "show what people at headquarters did and looked at", HQCTL_ONLINE,
+     hqctl_own_show},
+    {"hold add", "keep records past their term for a case", HQCTL_ONLINE, hqctl_hold_add},
+    {"hold end", "end a case's holds", HQCTL_ONLINE, hqctl_hold_end},
+    {"hold list", "show holds of cases", HQCTL_ONLINE, hqctl_hold_list},
     {"accept-chain", "end a checkpoint's quarantine, with a reason", HQCTL_ONLINE,
      hqctl_accept_chain},
     {"revoke", "shut a checkpoint out until it is enrolled again", HQCTL_ONLINE, hqctl_revoke},
@@ -287,4 +294,31 @@ int64_t hqctl_number_of(const json_t *object, const char *name)
 struct passphrase_source hqctl_passphrases(const struct hqctl *h)
 {
     return (struct passphrase_source){.fd = (int)h->passphrase_fd};
+}
+
+int hqctl_post(struct hqctl *h, const char *path, json_t *body, struct hq_answer *out)
+{
+    struct err_text err = {""};
+    *out = (struct hq_answer){0};
+    int status = hqctl_connect(h);
+    if (status != 0) {
+        json_decref(body);
+        return status;
+    }
+    int rc = hq_client_post(&h->client, path, body, HQCTL_AUDIT_TIMEOUT_S, out, &err);
+    return rc == 0 ? 0 : hqctl_fail(h, rc, &err);
+}
+
+int hqctl_get(struct hqctl *h, const char *path, struct hq_answer *out)
+{
+    struct err_text err = {""};
+    *out = (struct hq_answer){0};
+    int status = hqctl_connect(h);
+    int rc = status == 0 ? hq_client_get(&h->client, path, out, &err) : 0;
+    return rc == 0 ? status : hqctl_fail(h, rc, &err);
+}
+
+const char *hqctl_or_dash(const char *text)
+{
+    return text[0] ? text : "-";
 }
