@@ -14,6 +14,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/err.h"
+#include "gateway/hq/role.h"
 #include "gateway/signed/sign_key.h"
 #include "gateway/tls/identity.h"
 
@@ -57,6 +58,7 @@ struct hq_answer {
 struct hq_call {
     struct hqd *hq;
     struct tls_cert_facts peer; /* identity.kind 0: nobody (EST enrolment) */
+    unsigned roles;             /* enum hq_role, of an operator */
     char id[TLS_LABEL_SIZE];    /* {id} or {hex} of the path */
     struct hq_query query;
     const char *user; /* HTTP Basic, EST only; NULL when not given */

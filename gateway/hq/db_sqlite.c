@@ -90,7 +90,7 @@ static const char schema_3[] = "ALTER TABLE entries ADD COLUMN crowd INTEGER NOT
 
 /* What version 4 adds: headquarters' own chain, which takes the place of "acts" (those recorded
  * before stay), where each person's stream of hits stands, what a case holds, and how far bodies
- * past their term are deleted. hq_sqlite_guards follow. */
+ * past their term are deleted; persons with their roles. hq_sqlite_guards follow. */
 static const char schema_4[] =
     "CREATE TABLE own_records(sequence INTEGER PRIMARY KEY, header BLOB NOT NULL, salt BLOB,"
     " body BLOB, time_ms INTEGER NOT NULL) STRICT;"
@@ -101,7 +101,15 @@ static const char schema_4[] =
     " reason TEXT NOT NULL, begun_by TEXT NOT NULL, begun_ms INTEGER NOT NULL, ended_by TEXT,"
     " ended_ms INTEGER, end_reason TEXT) STRICT;"
     "CREATE TABLE retain_marks(source TEXT NOT NULL, checkpoint TEXT NOT NULL, chain BLOB NOT NULL,"
-    " mark INTEGER NOT NULL, PRIMARY KEY(source, checkpoint, chain)) STRICT, WITHOUT ROWID;";
+    " mark INTEGER NOT NULL, PRIMARY KEY(source, checkpoint, chain)) STRICT, WITHOUT ROWID;"
+    /* persons: roles are bits of enum hq_role; added_by NULL: by the configuration */
+    "ALTER TABLE operators ADD COLUMN roles INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE operators ADD COLUMN full_name TEXT;"
+    "ALTER TABLE operators ADD COLUMN police_number TEXT;"
+    "ALTER TABLE operators ADD COLUMN certificate BLOB;"
+    "ALTER TABLE operators ADD COLUMN added_by TEXT;"
+    "ALTER TABLE operators ADD COLUMN added_ms INTEGER;"
+    "ALTER TABLE operators ADD COLUMN revoked_by TEXT;";
 
 static int code_of(sqlite3 *db)
 {

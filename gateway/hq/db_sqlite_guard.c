@@ -52,15 +52,20 @@ const char hq_sqlite_guards[] =
             "case_"
             "numbe"
             "r") " AND " SAME("checkpoint") " AND " SAME("plate") " AND " SAME("entry") " AND"
-                                                                                        " " SAME("f"
-                                                                                                 "r"
-                                                                                                 "o"
-                                                                                                 "m"
-                                                                                                 "_"
-                                                                                                 "m"
-                                                                                                 "s") " AND " SAME("until_ms") " AND " SAME("reason") " AND"
-                                                                                                                                                      " " SAME("begun_by") " AND " SAME(
-                                                                                                                                                          "begun_ms"));
+                                                                                        " " SAME(
+                                                                                            "f"
+                                                                                            "r"
+                                                                                            "o"
+                                                                                            "m"
+                                                                                            "_"
+                                                                                            "m"
+                                                                                            "s") " "
+                                                                                                 "A"
+                                                                                                 "N"
+                                                                                                 "D"
+                                                                                                 " " SAME("until_ms") " AND " SAME("reason") " AND"
+                                                                                                                                             " " SAME("begun_by") " AND " SAME(
+                                                                                                                                                 "begun_ms"));
 
 static void may_forget(sqlite3_context *context, int count, sqlite3_value **values)
 {

@@ -366,9 +366,9 @@ enum hq_step hq_operator_accept(struct hq_call *call)
 
 enum hq_step hq_operator_self(struct hq_call *call)
 {
-    return hq_answer_json(call, 200,
-                          json_pack("{s:s,s:s,s:o,s:I}", "operator", call->peer.identity.name,
-                                    "fleet", call->peer.identity.fleet, "time",
-                                    hq_time_json(call->now.ms), "keyset_version",
-                                    (json_int_t)call->hq->keyset->version));
+    return hq_answer_json(
+        call, 200,
+        json_pack("{s:s,s:s,s:o,s:I,s:o}", "operator", call->peer.identity.name, "fleet",
+                  call->peer.identity.fleet, "time", hq_time_json(call->now.ms), "keyset_version",
+                  (json_int_t)call->hq->keyset->version, "roles", hq_roles_json(call->roles)));
 }

@@ -126,6 +126,7 @@ static json_t *describe(const struct hq_call *call, int status)
     int rc = body ? set(body, "answer", json_integer(status)) : ERR_NO_MEMORY;
     rc = rc ? rc : set_text(body, "person", who->name);
     rc = rc ? rc : set_text(body, "fleet", who->fleet);
+    rc = rc || !call->roles ? rc : set(body, "roles", hq_roles_json(call->roles));
     rc = rc ? rc : set_text(body, "what", call->what ? call->what : "unknown");
     rc = rc ? rc : set_text(body, "about", call->about);
     rc = rc ? rc : set_text(body, "reason", call->reason);

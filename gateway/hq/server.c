@@ -139,13 +139,29 @@ static size_t waits_of(const struct hq_server *server, const struct hq_call *cal
     return count;
 }
 
-/* The handler's next step. Who was revoked while the call waited gets nothing more. */
+/* Boxes have no roles. */
+static bool role_fits(const struct hq_route *route, const struct hq_call *call)
+{
+    return call->peer.identity.kind != TLS_PEER_OPERATOR || (route->roles & call->roles) != 0;
+}
+
+static enum hq_step answer_role(const struct hq_route *route, struct hq_call *call)
+{
+    char roles[HQ_ROLES_TEXT_SIZE];
+    hq_roles_format(route->roles, roles);
+    return hq_answer_error(call, 403, "not for your role: expected one of %s", roles);
+}
+
+/* The handler's next step. Who was revoked, or lost the role, while the call waited gets nothing
+ * more. */
 static enum hq_step next_step(struct open_call *open)
 {
     struct hq_call *call = &open->call;
     if (!open->route)
         return HQ_DONE;
-    if (open->waiting && call->peer.identity.kind != 0 && hq_peer_check(call) != HQ_AGAIN) {
+    if (open->waiting && call->peer.identity.kind != 0 &&
+        (hq_peer_check(call) != HQ_AGAIN ||
+         (!role_fits(open->route, call) && answer_role(open->route, call) == HQ_DONE))) {
         call->recorded = false; /* its wait stands there, this refusal not yet */
         return HQ_DONE;
     }
@@ -276,6 +292,8 @@ static void find_route(struct open_call *open, const struct end *end)
                         rc == ERR_UNSUPPORTED ? "not by this method" : "no such path");
     else if (!(route->who & me))
         hq_answer_error(call, 403, "not for this kind of peer");
+    else if (!role_fits(route, call))
+        answer_role(route, call);
     else if (route->own_id && strcmp(call->id, call->peer.identity.name) != 0)
         hq_answer_error(call, 403, "another checkpoint's path");
     else if (hq_query_parse(call->query_text, &call->query, &err) != 0)

@@ -739,14 +739,13 @@ def test_audit_is_ok_until_a_record_is_altered_in_the_database(hq):
     assert hq.run("audit", "verify", *hq.online).splitlines()[-1] == "Audit ok."
     said = refused(hq, "audit", "verify", "nobody", *hq.online)
     assert said == "hqctl: nobody: hqd has no record of such a checkpoint\n"
-    db = sqlite3.connect(hq.dir / "state/hqd.sqlite")
+    db = sqlite3.connect(hq.dir / "state/hqd.sqlite", isolation_level=None)
     where = "WHERE checkpoint = 'lu-hz-01' AND sequence = 4"
     event = json.loads(db.execute(f"SELECT line FROM records {where}").fetchone()[0])
     body = base64.b64decode(event["data_base64"])
     event["data_base64"] = base64.b64encode(body.replace(b"10003", b"10004")).decode()
-    db.execute("DROP TRIGGER IF EXISTS records_keep")
+    db.execute("DROP TRIGGER records_no_update")
     db.execute(f"UPDATE records SET line = ? {where}", (json.dumps(event).encode(),))
-    db.commit()
     db.close()
     result = hq.try_run("audit", "verify", *hq.online)
     assert result.returncode == 1

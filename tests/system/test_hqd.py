@@ -611,7 +611,7 @@ def test_an_altered_record_is_found_by_the_audit(hq):
     assert box.post(records_path("lu-hz-01"), b"".join(lines)).status == 200
     hq.hqd.stop()
     with sqlite3.connect(hq.folder / "state" / "hqd.sqlite") as db:
-        db.execute("DROP TRIGGER IF EXISTS records_keep")
+        db.execute("DROP TRIGGER records_no_update")
         db.execute("UPDATE records SET line = (SELECT line FROM records WHERE sequence = 90) WHERE sequence = 100")
     hq.hqd.start()
     report = hq.operator().post("/v1/operator/audit/verify", {}).json

@@ -81,6 +81,8 @@ int64_t hqctl_number_of(const json_t *object, const char *name);
  * answer, or the status after saying why; hq_answer_fini in either case. */
 int hqctl_post(struct hqctl *h, const char *path, json_t *body, struct hq_answer *out);
 int hqctl_get(struct hqctl *h, const char *path, struct hq_answer *out);
+/* "a, b" of a list of texts, cut at the end of `out`. */
+void hqctl_join(const json_t *list, char *out, size_t size);
 /* "-" for "": a cell of a table. */
 const char *hqctl_or_dash(const char *text);
 
@@ -95,6 +97,10 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv);
 int hqctl_checkpoints(struct hqctl *h, int argc, char **argv);
 int hqctl_hits(struct hqctl *h, int argc, char **argv);
 int hqctl_audit_verify(struct hqctl *h, int argc, char **argv);
+int hqctl_person_add(struct hqctl *h, int argc, char **argv);
+int hqctl_person_roles(struct hqctl *h, int argc, char **argv);
+int hqctl_person_list(struct hqctl *h, int argc, char **argv);
+int hqctl_person_revoke(struct hqctl *h, int argc, char **argv);
 int hqctl_hold_add(struct hqctl *h, int argc, char **argv);
 int hqctl_hold_end(struct hqctl *h, int argc, char **argv);
 int hqctl_hold_list(struct hqctl *h, int argc, char **argv);

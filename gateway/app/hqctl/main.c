@@ -19,6 +19,10 @@ static const struct hqctl_command commands[] = {
     {"init", "make a new headquarters in a folder", HQCTL_ALONE, hqctl_init},
     {"clerk add", "give a further clerk a list key", HQCTL_ONLINE, hqctl_clerk_add},
     {"keyset publish", "send a new key set to hqd", HQCTL_ONLINE, hqctl_keyset_publish},
+    {"person add", "give a person a certificate and roles", HQCTL_ONLINE, hqctl_person_add},
+    {"person roles", "change a person's roles", HQCTL_ONLINE, hqctl_person_roles},
+    {"person list", "show who may do what", HQCTL_ONLINE, hqctl_person_list},
+    {"person revoke", "take a person out, with a reason", HQCTL_ONLINE, hqctl_person_revoke},
     {"whoami", "say whether my certificate works", HQCTL_ONLINE, hqctl_whoami},
     {"enroll", "make a one-time token for a checkpoint", HQCTL_ONLINE, hqctl_enroll},
     {"wanted import", "turn a CSV into a draft for the wanted list", HQCTL_ONLINE,
@@ -321,4 +325,18 @@ int hqctl_get(struct hqctl *h, const char *path, struct hq_answer *out)
 const char *hqctl_or_dash(const char *text)
 {
     return text[0] ? text : "-";
+}
+
+void hqctl_join(const json_t *list, char *out, size_t size)
+{
+    const json_t *text;
+    size_t i;
+    size_t used = 0;
+    out[0] = '\0';
+    json_array_foreach(list, i, text)
+    {
+        int more = snprintf(out + used, size - used, "%s%s", i ? ", " : "",
+                            json_is_string(text) ? json_string_value(text) : "");
+        used += more > 0 && (size_t)more < size - used ? (size_t)more : 0;
+    }
 }

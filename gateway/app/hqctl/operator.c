@@ -18,17 +18,20 @@ int hqctl_whoami(struct hqctl *h, int argc, char **argv)
 {
     struct hq_answer answer;
     struct arg_spec spec = {0};
+    char roles[128];
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
     status = hqctl_get(h, "/v1/operator/self", &answer);
+    hqctl_join(json_object_get(answer.value, "roles"), roles, sizeof(roles));
     if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
-        hqctl_line(stdout, "Operator %s of fleet %s; hqd's time %s, key set version %lld",
+        hqctl_line(stdout,
+                   "Operator %s of fleet %s; hqd's time %s, key set version %lld; roles: %s",
                    hqctl_text_of(answer.value, "operator"), hqctl_text_of(answer.value, "fleet"),
                    hqctl_text_of(answer.value, "time"),
-                   (long long)hqctl_number_of(answer.value, "keyset_version"));
+                   (long long)hqctl_number_of(answer.value, "keyset_version"), roles);
     hq_answer_fini(&answer);
     return status;
 }

@@ -155,11 +155,17 @@ static void drop_triggers(sqlite3 *plain)
 /* A database as version 2 left it, then `sql`. */
 static void make_old(const char *file, const char *sql)
 {
-    static const char to_version_2[] = "DROP TABLE own_records; DROP TABLE streams;"
-                                       "DROP TABLE case_holds; DROP TABLE retain_marks;"
-                                       "DROP INDEX entries_of_crowd;"
-                                       "ALTER TABLE entries DROP COLUMN crowd;"
-                                       "PRAGMA user_version=2";
+    static const char to_version_2[] =
+        "DROP TABLE own_records; DROP TABLE streams;"
+        "DROP TABLE case_holds; DROP TABLE retain_marks;"
+        "ALTER TABLE operators DROP COLUMN roles;ALTER TABLE operators DROP COLUMN full_name;"
+        "ALTER TABLE operators DROP COLUMN police_number;ALTER TABLE operators DROP COLUMN "
+        "certificate;"
+        "ALTER TABLE operators DROP COLUMN added_by;ALTER TABLE operators DROP COLUMN added_ms;"
+        "ALTER TABLE operators DROP COLUMN revoked_by;"
+        "DROP INDEX entries_of_crowd;"
+        "ALTER TABLE entries DROP COLUMN crowd;"
+        "PRAGMA user_version=2";
     struct hq_db db;
     sqlite3 *plain = NULL;
     assert_int_equal(hq_db_open_sqlite(file, &db, NULL), 0);
