@@ -251,6 +251,18 @@ static int check_ids_new(const struct publish *p, const struct batch *batch)
     return 0;
 }
 
+/* No entry without names: what hqctl asked before anybody signed. */
+static int check_approvals(const struct publish *p, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->added_count + batch->changed_count; i++) {
+        const struct wanted_item *item = &batch->items[i];
+        int rc = wanted_entry_check_approval_text(item->text, item->record.text_size, p->err);
+        if (rc != 0)
+            return err_prefix(p->err, rc, "entry %llu", (unsigned long long)item->record.id);
+    }
+    return 0;
+}
+
 static int refuse(struct hq_call *call, int rc, const struct err_text *err)
 {
     hq_answer_error(call, 422, "%s", err->text);
@@ -279,6 +291,8 @@ static int publish_batch(struct publish *p, struct hq_call *call, const struct b
         rc = batch_check_list(batch, find_entry, p, p->err);
     if (rc == 0)
         rc = check_ids_new(p, batch);
+    if (rc == 0)
+        rc = check_approvals(p, batch);
     if (p->rc != 0)
         return p->rc;
     if (rc != 0)

@@ -256,6 +256,20 @@ int batch_file_verify(const struct batch_file *file, const struct keyset *set, s
     return batch_file_check_crowds(file, err);
 }
 
+int batch_file_check_approvals(const struct batch_file *file, struct err_text *err)
+{
+    for (size_t i = 0; i < file->count; i++) {
+        const struct batch *batch = &file->batches[i];
+        for (size_t k = 0; k < batch->added_count + batch->changed_count; k++) {
+            const struct wanted_item *item = &batch->items[k];
+            int rc = wanted_entry_check_approval_text(item->text, item->record.text_size, err);
+            if (rc != 0)
+                return err_prefix(err, rc, "entry %" PRIu64, item->record.id);
+        }
+    }
+    return 0;
+}
+
 bool batch_file_needs_two(const struct batch_file *file)
 {
     for (size_t i = 0; i < file->count; i++)

@@ -36,7 +36,8 @@ struct import {
 
 static bool is_optional(const char *field)
 {
-    static const char *const names[] = {"officer_risk", "instructions", "vehicle"};
+    static const char *const names[] = {"officer_risk", "instructions", "vehicle", "document",
+                                        "emergency"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(field, names[i]) == 0)
             return true;
@@ -136,8 +137,9 @@ static void take_name(struct import *in, size_t index)
     else if (!column)
         fault_name(in, cell,
                    "unknown, expected plate, class, category, priority, handling, officer_risk, "
-                   "reason, authority, case_number, applicant, reviewer, approver, contact, "
-                   "valid_from, valid_until, instructions or vehicle");
+                   "reason, authority, case_number, applicant, reviewer, approver, each of these "
+                   "with _number and _time, document, emergency, contact, valid_from, valid_until, "
+                   "instructions or vehicle");
     for (size_t i = 0; column && i < index; i++)
         if (in->columns[i] == column) {
             fault_name(in, cell, "stands twice");
@@ -227,11 +229,20 @@ static json_t *risk_value(const char *text)
     return list;
 }
 
+static bool is_time(const char *field)
+{
+    size_t size = strlen(field);
+    return strcmp(field, "valid_from") == 0 || strcmp(field, "valid_until") == 0 ||
+           (size > 5 && strcmp(field + size - 5, "_time") == 0);
+}
+
 static json_t *cell_value(const char *field, const char *text)
 {
+    if (strcmp(field, "emergency") == 0 && (strcmp(text, "yes") == 0 || strcmp(text, "是") == 0))
+        return json_true();
     if (strcmp(field, "priority") == 0 && text[0] >= '0' && text[0] <= '9' && text[1] == '\0')
         return json_integer(text[0] - '0');
-    if (strcmp(field, "valid_from") == 0 || strcmp(field, "valid_until") == 0)
+    if (is_time(field))
         return time_value(text);
     return strcmp(field, "officer_risk") == 0 ? risk_value(text) : json_string(text);
 }
@@ -283,15 +294,13 @@ static void fault_row(struct import *in, const char *text)
 
 /* What an entry may be and a new row may not. NULL when it is good. */
 static const char *objection(const struct import *in, const struct wanted_record *record,
-                             const json_t *entry)
+                             const json_t *entry, struct err_text *why)
 {
-    const char *applicant = json_string_value(json_object_get(entry, "applicant"));
-    const char *approver = json_string_value(json_object_get(entry, "approver"));
     if (record->handling == HANDLING_OBSERVE)
         return "handling: observe entries cannot be listed yet: the separate chain that keeps them "
                "from officers is not in this version, expected stop";
-    if (applicant && approver && strcmp(applicant, approver) == 0)
-        return "approver: is the applicant, expected another person";
+    if (wanted_entry_check_approval(entry, why) != 0)
+        return why->text;
     if (record->valid_until.ms <= in->now.ms)
         return "valid_until: already past, the entry would never alert";
     return NULL;
@@ -320,7 +329,7 @@ static int take_row(struct import *in, struct err_text *err)
         json_decref(entry);
         return err_set(err, rc, "out of memory");
     }
-    const char *no = rc == 0 ? objection(in, &record, entry) : why.text;
+    const char *no = rc == 0 ? objection(in, &record, entry, &why) : why.text;
     if (no)
         fault_row(in, no);
     else

@@ -274,15 +274,15 @@ HEADER = ",".join(COLUMNS)
     (HEADER.encode() + b"\r\n", ["1:1: no row below the column names"]),
     (HEADER.replace("vehicle", "colour").encode() + b"\n", [
         "1:154: column 'colour': unknown, expected plate, class, category, priority, handling, officer_risk, reason, "
-        "authority, case_number, applicant, reviewer, approver, contact, valid_from, valid_until, instructions or "
-        "vehicle"]),
+        "authority, case_number, applicant, reviewer, approver, each of these with _number and _time, document, "
+        "emergency, contact, valid_from, valid_until, instructions or vehicle"]),
     (HEADER.replace("vehicle", "plate").encode(), ["1:154: column 'plate': stands twice"]),
     (HEADER.replace("vehicle", "id").encode(), ["1:154: column 'id': ids are given at import, expected no such column"]),
-    (HEADER.replace(",approver", "").encode(), ["1:1: column 'approver': missing"]),
+    (HEADER.replace(",approver,", ",").encode(), ["1:1: column 'approver': missing"]),
     (HEADER.replace(",", ";").encode(), ["1:1: column 'plate;class;category;priority;handling;officer_risk;reason;"
                                         "authority;case_number;applicant;reviewer': one column only, expected "
                                         "columns separated by commas"]),
-    (HEADER.encode() + b"\na,b\n", ["2:1: 2 fields, expected 17 as in line 1"]),
+    (HEADER.encode() + b"\na,b\n", ["2:1: 2 fields, expected 25 as in line 1"]),
     (HEADER.encode() + "\n鲁H".encode() + b"\xc2\xb3\xbd", ["2:4: byte 0xBD is no UTF-8, expected UTF-8: save it as "
                                                           "'CSV UTF-8'"]),
     (HEADER.encode("utf-16"), ["1:1: UTF-16, expected UTF-8: save it as 'CSV UTF-8'"]),
@@ -326,7 +326,7 @@ def test_a_spreadsheets_file_is_read(made, tmp_path):
     columns = list(reversed(COLUMNS))
     row = {**ROW, "reason": 'said "stop", then left', "valid_until": "2099-05-01T08:00:00+08:00"}
     path = write_csv(tmp_path / "list.csv", [row], columns)
-    text = path.read_text(encoding="utf-8") + "," * 16 + "\r\n\r\n"
+    text = path.read_text(encoding="utf-8") + "," * 24 + "\r\n\r\n"
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
     made.run("wanted", "import", path, "--head", head_file(tmp_path))
     draft = json.loads((tmp_path / "list.draft.json").read_text())

@@ -38,8 +38,11 @@ static int sign_batches(const struct hqctl *h, const struct signed_file_args *ar
 {
     struct sign_key *key = NULL;
     wanted_batches_show(hqctl_talk(h), batches, args->set);
-    int rc = signed_file_open_key(h, args->key, args->set, batches->batches[0].time,
-                                  &batches->envelopes[0], &key, err);
+    int rc = batch_file_check_approvals(batches, err);
+    if (rc != 0)
+        return err_prefix(err, rc, "%s", args->path);
+    rc = signed_file_open_key(h, args->key, args->set, batches->batches[0].time,
+                              &batches->envelopes[0], &key, err);
     if (rc == 0)
         rc = batch_file_sign(batches, key, err);
     if (rc == 0)
@@ -72,7 +75,10 @@ int hqctl_wanted_sign(struct hqctl *h, int argc, char **argv)
     static const char text[] =
         "DESCRIPTION\n"
         "  Shows what is signed: counts, every entry of priority 1, each entry of a small draft;\n"
-        "  then asks for the passphrase. The first signature turns the draft into batches dated "
+        "  then asks for the passphrase. Refused is an entry without applicant, reviewer and "
+        "approver, "
+        "each\n  with number and time and different people, or without its document. The first "
+        "signature turns the draft into batches dated "
         "now;\n  a second clerk runs the same command on the same file. Needs no network.\n"
         "  With stock openssl: gateway/hqctl/README.md shows how to check a signature by hand.\n";
     struct signed_file_args args;
