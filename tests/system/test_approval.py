@@ -121,3 +121,49 @@ def test_an_emergency_from_a_spreadsheet(made, tmp_path):
     long = write_csv(tmp_path / "long.csv", [{**row, "valid_until": time_text(now_ms() + 2 * DAY_MS)}])
     result = made.try_run("wanted", "import", long, "--head", head(tmp_path), "--out", tmp_path / "x.json")
     assert result.returncode == 1 and "an emergency entry is valid for 24 hours at most" in result.stderr
+
+
+def people(**fields):
+    at = time_text(now_ms() - HOUR_MS)
+    said = {"applicant": f"赵六,370004,{at}", "reviewer": f"李四,370002,{at}", "approver": f"王五,370003,{at}",
+            "document": "续字3号", "until": time_text(now_ms() + 100 * DAY_MS), **fields}
+    return [part for name, value in said.items() for part in (f"--{name}", value)]
+
+
+def test_an_extension_is_an_approved_act(tmp_path):
+    hq = Hqctl(tmp_path).init().start()
+    try:
+        hq.publish([entry(0, "鲁H12345"), entry(0, "鲁H23456", priority=1),
+                    {name: value or "" for name, value in emergency(0, "鲁H34567").items()}])
+        for fields, message in (
+                ({"approver": f"赵六,370009,{time_text(now_ms())}"}, "approver: is the applicant"),
+                ({"until": time_text(now_ms() + DAY_MS)}, "entry 1: is valid until "),
+                ({"reviewer": "李四"}, "--reviewer = '李四': expected NAME,NUMBER,TIME"),
+                ({"until": "soon"}, "--until: 'soon' is no time")):
+            result = hq.try_run("wanted", "extend", 1, *people(**fields), "--out", tmp_path / "no.json", *hq.online)
+            assert result.returncode == 1 and message in result.stderr, result.stderr
+            assert not (tmp_path / "no.json").exists()
+        said = hq.run("wanted", "extend", 1, *people(), "--out", tmp_path / "one.json", *hq.online)
+        assert "(two different clerks)" not in said
+        hq.sign(tmp_path / "one.json", "zhang")
+        assert hq.publish_file(tmp_path / "one.json")["revision"] == 2
+        said = hq.run("wanted", "extend", "鲁H23456", 3, *people(), "--out", tmp_path / "two.json", *hq.online)
+        assert "(two different clerks)" in said and "  ~ 3  鲁H34567" in said
+        hq.sign(tmp_path / "two.json", "zhang")
+        assert hq.try_run("wanted", "publish", tmp_path / "two.json", *hq.online).returncode == 1
+        hq.sign(tmp_path / "two.json", "li")
+        assert hq.publish_file(tmp_path / "two.json")["revision"] == 3
+        rows = hq.entries()
+        assert [row["applicant"] for row in rows] == ["赵六"] * 3 and "emergency" not in rows[2]
+        assert {row["document"] for row in rows} == {"续字3号"}
+        hq.run("wanted", "extend", 1, *people(until=time_text(now_ms() + 200 * DAY_MS)), "--out", tmp_path / "late.json",
+               *hq.online)
+        hq.sign(tmp_path / "late.json", "zhang")
+        hq.withdraw(2)
+        assert hq.try_run("wanted", "publish", tmp_path / "late.json", *hq.online).returncode == 1
+        hq.run("wanted", "rebase", tmp_path / "late.json", *hq.online)
+        assert "1 changed, 0 withdrawn; unsigned" in hq.run("wanted", "show", tmp_path / "late.json")
+        hq.sign(tmp_path / "late.json", "li")
+        assert hq.publish_file(tmp_path / "late.json")["revision"] == 5
+    finally:
+        hq.stop()

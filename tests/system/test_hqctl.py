@@ -338,12 +338,12 @@ def test_a_spreadsheets_file_is_read(made, tmp_path):
     ("{", "line 1 column 1: string or '}' expected near end of file"),
     ("[]", "no JSON object, expected a draft"),
     ('{"type":"x"}', "type = 'x': expected wanted-draft/1"),
-    ('{"type":"wanted-draft/1","heads":1}', "'heads': unknown, expected type, source, head, added or withdrawn"),
+    ('{"type":"wanted-draft/1","heads":1}', "'heads': unknown, expected type, source, head, added, changed or withdrawn"),
     ('{"type":"wanted-draft/1"}', "head: missing, expected an object"),
     ('{"type":"wanted-draft/1","head":{"revision":0,"max_id":5,"time":null,"hash":"%s"},"added":[{"id":5}]}' % NO_ZEROS,
      "added[0].id: expected a whole number above 5"),
     ('{"type":"wanted-draft/1","head":{"revision":0,"max_id":5,"time":null,"hash":"%s"},"added":[],"withdrawn":[]}'
-     % NO_ZEROS, "nothing added or withdrawn"),
+     % NO_ZEROS, "nothing added, changed or withdrawn"),
     ('{"type":"wanted-draft/1","head":{"revision":0,"max_id":5,"time":null,"hash":"%s"},"added":[{"id":6}],'
      '"withdrawn":[]}' % NO_ZEROS, "added[0]: category: missing, expected text"),
     ('{"type":"wanted-batch/1"}\n', "line 1: envelope: alg: missing, expected text"),

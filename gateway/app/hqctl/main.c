@@ -29,6 +29,8 @@ static const struct hqctl_command commands[] = {
      hqctl_wanted_import},
     {"wanted withdraw", "make a draft that takes entries off the list", HQCTL_ONLINE,
      hqctl_wanted_withdraw},
+    {"wanted extend", "make a draft that gives entries a later end", HQCTL_ONLINE,
+     hqctl_wanted_extend},
     {"wanted sign", "add a clerk's signature to a draft (offline)", HQCTL_FOLDER,
      hqctl_wanted_sign},
     {"wanted show", "show a draft or signed file and check its signatures", HQCTL_FOLDER,

@@ -97,13 +97,15 @@ static int show_draft(const struct hqctl *h, const struct draft *draft)
     const json_t *item;
     size_t index;
     if (h->json)
-        return hqctl_print(json_pack("{s:b,s:I,s:O,s:O}", "draft", 1, "revision",
+        return hqctl_print(json_pack("{s:b,s:I,s:O,s:O*,s:O}", "draft", 1, "revision",
                                      (json_int_t)draft->head.list.revision + 1, "added",
-                                     draft->added, "withdrawn", draft->withdrawn));
+                                     draft->added, "changed", draft->changed, "withdrawn",
+                                     draft->withdrawn));
     hqctl_line(stdout,
-               "Draft for revision %" PRIu64 ", from %s: %zu added, %zu withdrawn; unsigned",
+               "Draft for revision %" PRIu64
+               ", from %s: %zu added, %zu changed, %zu withdrawn; unsigned",
                draft->head.list.revision + 1, draft->source, json_array_size(draft->added),
-               json_array_size(draft->withdrawn));
+               json_array_size(draft->changed), json_array_size(draft->withdrawn));
     json_array_foreach(draft->added, index, item)
     {
         hqctl_line(stdout, "  + %lld  %s  class %s  %s  priority %lld  case %s  %s",
@@ -111,6 +113,12 @@ static int show_draft(const struct hqctl *h, const struct draft *draft)
                    hqctl_text_of(item, "class"), hqctl_text_of(item, "category"),
                    (long long)hqctl_number_of(item, "priority"), hqctl_text_of(item, "case_number"),
                    hqctl_text_of(item, "reason"));
+    }
+    json_array_foreach(draft->changed, index, item)
+    {
+        hqctl_line(stdout, "  ~ %lld  %s  case %s  until %s",
+                   (long long)hqctl_number_of(item, "id"), hqctl_text_of(item, "plate"),
+                   hqctl_text_of(item, "case_number"), hqctl_text_of(item, "valid_until"));
     }
     json_array_foreach(draft->withdrawn, index, item)
     {
