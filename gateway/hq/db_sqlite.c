@@ -90,7 +90,8 @@ static const char schema_3[] = "ALTER TABLE entries ADD COLUMN crowd INTEGER NOT
 
 /* What version 4 adds: headquarters' own chain, which takes the place of "acts" (those recorded
  * before stay), where each person's stream of hits stands, what a case holds, and how far bodies
- * past their term are deleted; persons with their roles. hq_sqlite_guards follow. */
+ * past their term are deleted; persons with their roles; what is to
+ * be reviewed. hq_sqlite_guards follow. */
 static const char schema_4[] =
     "CREATE TABLE own_records(sequence INTEGER PRIMARY KEY, header BLOB NOT NULL, salt BLOB,"
     " body BLOB, time_ms INTEGER NOT NULL) STRICT;"
@@ -102,6 +103,11 @@ static const char schema_4[] =
     " ended_ms INTEGER, end_reason TEXT) STRICT;"
     "CREATE TABLE retain_marks(source TEXT NOT NULL, checkpoint TEXT NOT NULL, chain BLOB NOT NULL,"
     " mark INTEGER NOT NULL, PRIMARY KEY(source, checkpoint, chain)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE reviews(number INTEGER PRIMARY KEY AUTOINCREMENT, sequence INTEGER NOT NULL,"
+    " why TEXT NOT NULL, person TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL,"
+    " time_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL, answered_by TEXT, answered_ms INTEGER,"
+    " verdict TEXT, reason TEXT) STRICT;"
+    "CREATE TABLE review_draws(week_ms INTEGER PRIMARY KEY, seed BLOB NOT NULL) STRICT;"
     /* persons: roles are bits of enum hq_role; added_by NULL: by the configuration */
     "ALTER TABLE operators ADD COLUMN roles INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE operators ADD COLUMN full_name TEXT;"

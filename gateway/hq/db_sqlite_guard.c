@@ -45,6 +45,14 @@ const char hq_sqlite_guards[] =
     NO_DELETE("chains") UPDATE_ONLY("chains", SAME("checkpoint") " AND " SAME("chain") " AND " SAME(
                                                   "opened_ms") " AND NEW.sequence >= OLD.sequence")
         NO_DELETE("batches") NO_UPDATE("batches") NO_DELETE("acts") NO_UPDATE("acts")
+    /* A review is answered once. */
+    NO_DELETE("reviews") NO_DELETE("review_draws")
+        NO_UPDATE("review_draws")
+            UPDATE_ONLY("reviews", "OLD.answered_ms IS NULL AND NEW.answered_ms IS NOT NULL "
+                                   "AND " SAME("number") " AND " SAME("sequence") " AND " SAME("wh"
+                                                                                               "y") " AND " SAME("person") " AND " SAME(
+                                       "what") " AND " SAME("about") " AND " SAME("time_ms") " AND"
+                                                                                             " " SAME("due_ms"))
     /* A case's hold is ended once, by name, and stays readable. */
     NO_DELETE("case_holds") UPDATE_ONLY(
         "case_holds",
@@ -63,9 +71,10 @@ const char hq_sqlite_guards[] =
                                                                                                  "A"
                                                                                                  "N"
                                                                                                  "D"
-                                                                                                 " " SAME("until_ms") " AND " SAME("reason") " AND"
-                                                                                                                                             " " SAME("begun_by") " AND " SAME(
-                                                                                                                                                 "begun_ms"));
+                                                                                                 " " SAME("until_ms") " AND " SAME(
+                                                                                                     "reason") " AND"
+                                                                                                               " " SAME("begun_by") " AND " SAME(
+                                                                                                                   "begun_ms"));
 
 static void may_forget(sqlite3_context *context, int count, sqlite3_value **values)
 {

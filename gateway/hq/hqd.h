@@ -132,6 +132,8 @@ enum hq_step hq_operator_holds(struct hq_call *call);
 enum hq_step hq_operator_person_add(struct hq_call *call);
 enum hq_step hq_operator_person_revoke(struct hq_call *call);
 enum hq_step hq_operator_persons(struct hq_call *call);
+enum hq_step hq_operator_reviews(struct hq_call *call);
+enum hq_step hq_operator_review_answer(struct hq_call *call);
 enum hq_step hq_operator_own(struct hq_call *call);
 enum hq_step hq_operator_self(struct hq_call *call);
 enum hq_step hq_est_cacerts(struct hq_call *call);

@@ -10,6 +10,7 @@
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
 #include "gateway/hq/own.h"
+#include "gateway/hq/review.h"
 #include "gateway/match/crowd.h"
 #include "gateway/signed/wanted_entry.h"
 
@@ -305,6 +306,16 @@ static int publish_batch(struct publish *p, struct hq_call *call, const struct b
     return rc == 0 ? store_batch(p, call, batch) : rc;
 }
 
+/* What one person, or two at night, may do alone is looked at after. */
+static int demand_reviews(struct hq_call *call, const struct batch *batch, struct err_text *err)
+{
+    bool emergency = false;
+    for (size_t i = 0; i < batch->added_count + batch->changed_count; i++)
+        emergency |= (batch->items[i].record.flags & WANTED_EMERGENCY) != 0;
+    int rc = batch->withdrawn_count > 0 ? hq_review_demand(call, "withdrawal", err) : 0;
+    return rc == 0 && emergency ? hq_review_demand(call, "emergency", err) : rc;
+}
+
 static enum hq_step take_batch(struct hq_call *call, const struct batch *batch)
 {
     struct hqd *hq = call->hq;
@@ -314,6 +325,8 @@ static enum hq_step take_batch(struct hq_call *call, const struct batch *batch)
     int rc = p.grown ? hq_db_begin(&hq->db, &err) : ERR_NO_MEMORY;
     if (rc == 0)
         rc = publish_batch(&p, call, batch);
+    if (rc == 0)
+        rc = demand_reviews(call, batch, &err);
     if (rc == 0)
         rc = hq_act_commit(call, 201, &err);
     hq_db_rollback(&hq->db);

@@ -13,13 +13,14 @@ enum { BOTH = HQ_WHO_BOX | HQ_WHO_OPERATOR };
 
 enum {
     ANY = HQ_ROLES_ALL,
+    REVIEWER = HQ_ROLE_REVIEWER,
     APPROVER = HQ_ROLE_APPROVER,
     DUTY = HQ_ROLE_DUTY_OFFICER,
     AUDITOR = HQ_ROLE_AUDITOR,
     ADMIN = HQ_ROLE_FLEET_ADMINISTRATOR,
     PUBLISH = APPROVER | DUTY,
-    LIST = HQ_ROLE_APPLICANT | HQ_ROLE_REVIEWER | APPROVER | DUTY | AUDITOR, /* who is wanted */
-    HITS = HQ_ROLE_REVIEWER | APPROVER | DUTY | AUDITOR,                     /* where they were */
+    LIST = HQ_ROLE_APPLICANT | REVIEWER | APPROVER | DUTY | AUDITOR, /* who is wanted */
+    HITS = REVIEWER | APPROVER | DUTY | AUDITOR,                     /* where they were */
     HOLDS = APPROVER | DUTY | AUDITOR
 };
 
@@ -67,6 +68,10 @@ static const struct hq_route routes[] = {
      "person.add"},
     {"POST", "/v1/operator/persons/revoke", HQ_WHO_OPERATOR, ADMIN, false,
      hq_operator_person_revoke, "person.revoke"},
+    {"GET", "/v1/operator/reviews", HQ_WHO_OPERATOR, REVIEWER | AUDITOR, false, hq_operator_reviews,
+     "reviews"},
+    {"POST", "/v1/operator/reviews/answer", HQ_WHO_OPERATOR, REVIEWER, false,
+     hq_operator_review_answer, "review.answer"},
     {"GET", "/v1/operator/own", HQ_WHO_OPERATOR, AUDITOR, false, hq_operator_own, "own.records"},
     {"GET", "/v1/operator/self", HQ_WHO_OPERATOR, ANY, false, hq_operator_self, "self"},
     {"GET", "/.well-known/est/cacerts", HQ_WHO_NOBODY, 0, false, hq_est_cacerts, "est.cacerts"},

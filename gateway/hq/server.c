@@ -25,6 +25,7 @@
 #include "gateway/hq/connections.h"
 #include "gateway/hq/issuer.h"
 #include "gateway/hq/own.h"
+#include "gateway/hq/review.h"
 #include "gateway/hq/route.h"
 
 enum {
@@ -453,6 +454,8 @@ static void housekeeping(struct hq_server *server)
     if (rc == 0)
         rc = hq_db_exec(&server->hq->db, "DELETE FROM tokens WHERE expires_ms < $1",
                         HQ_PARAMS(hq_int(wall_ms)), &err);
+    if (rc == 0)
+        rc = hq_review_draw(server->hq, clock_wall(&server->hq->clock), &err);
     if (rc != 0) /* done again next time */
         log_event(EVENT_HQ_STORE_FAULT, "reason=\"%s\"", err.text);
 }

@@ -93,7 +93,7 @@ def test_hits_answers_urgent_ones_and_own_records_go_with_all_their_copies(hq):
     raw = files_of(hq)
     assert all(text.encode() in raw for text in plates)
     clock = hq.folder / "clock"
-    clock.write_text(f"{1100 * DAY_MS}")
+    clock.write_text(f"{1100 * DAY_MS // 1000}")
     preload_clock(hq.retaind, WALL_CLOCK_OFFSET_FILE=clock)
     retain(hq)
     raw = files_of(hq)

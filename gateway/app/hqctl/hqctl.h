@@ -104,6 +104,8 @@ int hqctl_person_revoke(struct hqctl *h, int argc, char **argv);
 int hqctl_hold_add(struct hqctl *h, int argc, char **argv);
 int hqctl_hold_end(struct hqctl *h, int argc, char **argv);
 int hqctl_hold_list(struct hqctl *h, int argc, char **argv);
+int hqctl_review(struct hqctl *h, int argc, char **argv);
+int hqctl_review_answer(struct hqctl *h, int argc, char **argv);
 int hqctl_own_verify(struct hqctl *h, int argc, char **argv);
 int hqctl_own_show(struct hqctl *h, int argc, char **argv);
 int hqctl_accept_chain(struct hqctl *h, int argc, char **argv);

@@ -60,6 +60,8 @@ static const struct hqctl_command commands[] = {
      hqctl_own_verify},
     {"audit own show", "show what people at headquarters did and looked at", HQCTL_ONLINE,
      hqctl_own_show},
+    {"review answer", "answer what is to be looked at again", HQCTL_ONLINE, hqctl_review_answer},
+    {"review", "show what is to be looked at again", HQCTL_ONLINE, hqctl_review},
     {"hold add", "keep records past their term for a case", HQCTL_ONLINE, hqctl_hold_add},
     {"hold end", "end a case's holds", HQCTL_ONLINE, hqctl_hold_end},
     {"hold list", "show holds of cases", HQCTL_ONLINE, hqctl_hold_list},

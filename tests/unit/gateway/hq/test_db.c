@@ -157,7 +157,8 @@ static void make_old(const char *file, const char *sql)
 {
     static const char to_version_2[] =
         "DROP TABLE own_records; DROP TABLE streams;"
-        "DROP TABLE case_holds; DROP TABLE retain_marks;"
+        "DROP TABLE case_holds; DROP TABLE reviews; DROP TABLE review_draws; DROP TABLE "
+        "retain_marks;"
         "ALTER TABLE operators DROP COLUMN roles;ALTER TABLE operators DROP COLUMN full_name;"
         "ALTER TABLE operators DROP COLUMN police_number;ALTER TABLE operators DROP COLUMN "
         "certificate;"
