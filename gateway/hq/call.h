@@ -26,7 +26,8 @@ enum {
     HQ_WAIT_MAX_S = 60,
     HQ_ABOUT_SIZE = 192,
     HQ_REASON_MAX_BYTES = 512,
-    HQ_ANSWER_MAX = 4 << 20 /* bytes */
+    HQ_ANSWER_MAX = 4 << 20, /* bytes */
+    HQ_REQUEST_MAX = 1 << 20 /* bytes of a request's body, decoded */
 };
 
 enum hq_step { HQ_DONE, HQ_WAIT, HQ_AGAIN };
@@ -44,6 +45,8 @@ struct hq_query {
     char hash[HASH_TEXT_SIZE]; /* "" when not given */
     bool has_policy;
     uint64_t policy;
+    bool has_exempt;
+    uint64_t exempt;
     char checkpoint[TLS_LABEL_SIZE]; /* "" when not given */
 };
 
@@ -65,6 +68,7 @@ struct hq_call {
     const char *password;
     const char *body; /* `size` bytes, not NUL-terminated */
     size_t size;
+    char *decoded; /* heap: the body, when it came compressed */
     struct wall_time now;
     /* For the record of an operator's request (own.h). The first four are borrowed. */
     const char *what;   /* the route's name for it, NULL: no such route */
@@ -110,6 +114,10 @@ json_t *hq_time_json(int64_t ms);
 
 /* Says which object the request is about, for its record; a later one replaces it. */
 void hq_call_about(struct hq_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* The body of a request with Content-Encoding `encoding` (NULL: none) as it was before.
+ * ERR_INVALID, ERR_TOO_LARGE, and the call is answered (400, 413). */
+int hq_call_decode(struct hq_call *call, const char *encoding) MUST_CHECK;
 
 /* Parses the body as one JSON object with no other members than `names` (NULL-terminated).
  * ERR_INVALID, and the call is answered. */

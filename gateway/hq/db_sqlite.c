@@ -13,7 +13,7 @@
 #include "gateway/model/wanted.h"
 
 /* The application id ("CPHQ") keeps another program's database from being written to. */
-enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 4, APPLICATION_ID = 0x43504851 };
+enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 5, APPLICATION_ID = 0x43504851 };
 
 struct sqlite_db {
     sqlite3 *db;
@@ -88,11 +88,14 @@ static const char schema_3[] = "ALTER TABLE entries ADD COLUMN crowd INTEGER NOT
                                "UPDATE entries SET crowd = crowd_of(record);"
                                "CREATE INDEX entries_of_crowd ON entries(crowd);";
 
-/* What version 4 adds: headquarters' own chain, which takes the place of "acts" (those recorded
+/* What version 4 adds: the exempt list in force at a box. */
+static const char schema_4[] = "ALTER TABLE checkpoints ADD COLUMN exempt_revision INTEGER;";
+
+/* What version 5 adds: headquarters' own chain, which takes the place of "acts" (those recorded
  * before stay), where each person's stream of hits stands, what a case holds, and how far bodies
  * past their term are deleted; persons with their roles; what is to
  * be reviewed. hq_sqlite_guards follow. */
-static const char schema_4[] =
+static const char schema_5[] =
     "CREATE TABLE own_records(sequence INTEGER PRIMARY KEY, header BLOB NOT NULL, salt BLOB,"
     " body BLOB, time_ms INTEGER NOT NULL) STRICT;"
     "CREATE TABLE streams(person TEXT NOT NULL, checkpoint TEXT NOT NULL, next INTEGER NOT NULL,"
@@ -340,8 +343,9 @@ static void crowd_of(sqlite3_context *context, int count, sqlite3_value **values
 
 static int raise_schema(struct sqlite_db *s, int64_t from, struct err_text *err)
 {
-    static const char *const steps[SCHEMA_VERSION] = {schema_1, schema_2, schema_3, schema_4};
-    static const char *const guards[SCHEMA_VERSION] = {[3] = hq_sqlite_guards};
+    static const char *const steps[SCHEMA_VERSION] = {schema_1, schema_2, schema_3, schema_4,
+                                                      schema_5};
+    static const char *const guards[SCHEMA_VERSION] = {[4] = hq_sqlite_guards};
     int rc = sqlite3_create_function(s->db, "crowd_of", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
                                      crowd_of, NULL, NULL) == SQLITE_OK
                  ? 0

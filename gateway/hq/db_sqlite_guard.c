@@ -46,13 +46,17 @@ const char hq_sqlite_guards[] =
                                                   "opened_ms") " AND NEW.sequence >= OLD.sequence")
         NO_DELETE("batches") NO_UPDATE("batches") NO_DELETE("acts") NO_UPDATE("acts")
     /* A review is answered once. */
-    NO_DELETE("reviews") NO_DELETE("review_draws")
-        NO_UPDATE("review_draws")
-            UPDATE_ONLY("reviews", "OLD.answered_ms IS NULL AND NEW.answered_ms IS NOT NULL "
-                                   "AND " SAME("number") " AND " SAME("sequence") " AND " SAME("wh"
-                                                                                               "y") " AND " SAME("person") " AND " SAME(
-                                       "what") " AND " SAME("about") " AND " SAME("time_ms") " AND"
-                                                                                             " " SAME("due_ms"))
+    NO_DELETE("reviews") NO_DELETE("review_draws") NO_UPDATE("review_draws") UPDATE_ONLY(
+        "reviews",
+        "OLD.answered_ms IS NULL AND NEW.answered_ms IS NOT NULL "
+        "AND " SAME("number") " AND " SAME("sequence") " AND " SAME(
+            "wh"
+            "y") " AND " SAME("person") " AND " SAME("what") " AND " SAME("about") " AND " SAME("ti"
+                                                                                                "me"
+                                                                                                "_m"
+                                                                                                "s") " AND"
+                                                                                                     " " SAME(
+                                                                                                         "due_ms"))
     /* A case's hold is ended once, by name, and stays readable. */
     NO_DELETE("case_holds") UPDATE_ONLY(
         "case_holds",

@@ -40,6 +40,9 @@ static const struct hq_route routes[] = {
     {"GET", "/v1/match-policy", BOTH, ANY, false, hq_match_policy, "match_policy"},
     {"PUT", "/v1/match-policy", HQ_WHO_OPERATOR, APPROVER, false, hq_put_match_policy,
      "match_policy.publish"},
+    {"GET", "/v1/exempt-list", BOTH, LIST, false, hq_exempt_list, "exempt_list"},
+    {"PUT", "/v1/exempt-list", HQ_WHO_OPERATOR, APPROVER, false, hq_put_exempt_list,
+     "exempt_list.publish"},
     {"POST", "/v1/checkpoints/{}/records", HQ_WHO_BOX, 0, true, hq_box_records, "box.records"},
     {"POST", "/v1/checkpoints/{}/urgent", HQ_WHO_BOX, 0, true, hq_box_urgent, "box.urgent"},
     {"GET", "/v1/checkpoints/{}/inbox", HQ_WHO_BOX, 0, true, hq_box_inbox, "box.inbox"},
@@ -142,10 +145,11 @@ enum query_key {
     KEY_HASH,
     KEY_CHECKPOINT,
     KEY_POLICY,
+    KEY_EXEMPT,
     KEY_COUNT
 };
-static const char *const key_names[KEY_COUNT] = {"after", "limit",      "wait",  "revision",
-                                                 "hash",  "checkpoint", "policy"};
+static const char *const key_names[KEY_COUNT] = {"after", "limit",      "wait",   "revision",
+                                                 "hash",  "checkpoint", "policy", "exempt"};
 
 /* NULL, or what was expected. */
 static const char *take_value(enum query_key key, const char *value, struct hq_query *q)
@@ -181,6 +185,9 @@ static const char *take_value(enum query_key key, const char *value, struct hq_q
     case KEY_POLICY:
         q->has_policy = true;
         return number_of(value, 0, INT64_MAX, &q->policy) ? NULL : "a number";
+    case KEY_EXEMPT:
+        q->has_exempt = true;
+        return number_of(value, 0, INT64_MAX, &q->exempt) ? NULL : "a number";
     case KEY_COUNT:
         break;
     }

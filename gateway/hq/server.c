@@ -303,6 +303,14 @@ static void find_route(struct open_call *open, const struct end *end)
         open->route = route;
 }
 
+static void decode_body(struct open_call *open)
+{
+    const char *encoding =
+        evhttp_find_header(evhttp_request_get_input_headers(open->http), "Content-Encoding");
+    if (open->route && hq_call_decode(&open->call, encoding) != 0)
+        open->route = NULL;
+}
+
 static void on_request(struct evhttp_request *http, void *ctx)
 {
     struct end *end = ctx;
@@ -332,8 +340,10 @@ static void on_request(struct evhttp_request *http, void *ctx)
     connection_busy(ssl_of(http));
     if (!open->call.body)
         hq_answer_error(&open->call, 503, "out of memory");
-    else if (read_peer(open, end))
+    else if (read_peer(open, end)) {
         find_route(open, end);
+        decode_body(open);
+    }
     run_call(open);
 }
 

@@ -19,6 +19,7 @@ ALLOWED = {
     ("GET", "/v1/list/entries"): LIST, ("GET", "/v1/list/snapshot"): LIST, ("PUT", "/v1/list/snapshot"): {P, D},
     ("GET", "/v1/list/chunks/{}"): LIST, ("PUT", "/v1/list/chunks/{}"): {P, D}, ("GET", "/v1/keyset"): ANY,
     ("PUT", "/v1/keyset"): {F}, ("GET", "/v1/match-policy"): ANY, ("PUT", "/v1/match-policy"): {P},
+    ("GET", "/v1/exempt-list"): LIST, ("PUT", "/v1/exempt-list"): {P},
     ("POST", "/v1/checkpoints/{}/records"): set(), ("POST", "/v1/checkpoints/{}/urgent"): set(),
     ("GET", "/v1/checkpoints/{}/inbox"): set(), ("GET", "/v1/operator/hits"): HITS,
     ("GET", "/v1/operator/answers"): HITS, ("GET", "/v1/operator/checkpoints"): ANY,

@@ -12,8 +12,11 @@ enum {
     SIGN_NAMED = 1, /* of a release */
     SIGN_SECOND = 2,
     SIGN_COUNT = 4,
-    TOO_LONG = 4,   /* of a convoy */
-    AGAIN = 1 << 4, /* of a read's `b`: more than its kind */
+    TOO_LONG = 4,       /* of a convoy */
+    RESTORE_CONVOY = 1, /* of a restart: what else was so */
+    RESTORE_PRESSED = 2,
+    ONE_MISSING = 9, /* of a hold restored: one may be, nobody knows which */
+    AGAIN = 1 << 4,  /* of a read's `b`: more than its kind */
     UNPLACED = 1 << 5,
     PERHAPS_MORE = 1 << 6,
     NEW_PASSAGE = 250,    /* of a read's `a`: a place in the queue, or … */
@@ -53,23 +56,21 @@ static void put_scan(struct list *l, uint32_t active, uint32_t flags)
 
 /* ---- scans ---- */
 
-/* One look with these inputs: with and without the guard, coils and lamps as they were or not. */
-static void scans_with(const struct family *f, const struct lane_config *config,
-                       const struct lane_state *s, uint32_t active, struct list *l)
+/* One look with these inputs: with and without the guard, any coils, lamps as ordered or not. */
+static void scans_with(const struct family *f, const struct lane_config *config, uint32_t active,
+                       struct list *l)
 {
-    uint32_t coils = f->coils ? s->coils & BOOM_COILS : 0;
-    put_scan(l, active, coils);
-    if ((f->events & WALK_GUARD_ACTED) && !(active & HANDS_OFF)) {
-        put_scan(l, active, coils | SCAN_GUARD);
-    }
-    if (f->events & WALK_LAMP_FAULT) {
-        put_scan(l, active, coils | SCAN_LAMP_FAULT);
-    }
-    for (int i = OUTPUT_RAISE; f->coils && i <= OUTPUT_STOP; i++) {
-        if (config->outputs_wired & OUTPUT_BIT(i)) {
-            put_scan(l, active, coils ^ OUTPUT_BIT(i));
+    uint32_t wired = f->coils ? config->outputs_wired & BOOM_COILS : 0, coils = 0;
+    do { /* every subset of the coils */
+        put_scan(l, active, coils);
+        if ((f->events & WALK_GUARD_ACTED) && !(active & HANDS_OFF)) {
+            put_scan(l, active, coils | SCAN_GUARD);
         }
-    }
+        if (f->events & WALK_LAMP_FAULT) {
+            put_scan(l, active, coils | SCAN_LAMP_FAULT);
+        }
+        coils = (coils - wired) & wired;
+    } while (coils != 0);
 }
 
 static void scans(const struct family *f, const struct lane_config *config,
@@ -79,15 +80,15 @@ static void scans(const struct family *f, const struct lane_config *config,
     if (all) {
         uint32_t chosen = 0;
         do { /* every subset of the inputs */
-            scans_with(f, config, s, chosen | f->always, l);
+            scans_with(f, config, chosen | f->always, l);
             chosen = (chosen - f->inputs) & f->inputs;
         } while (chosen != 0);
     } else {
         uint32_t was = (s->raw & f->inputs) | f->always;
-        scans_with(f, config, s, was, l);
+        scans_with(f, config, was, l);
         for (int i = 0; i < INPUT_COUNT; i++) {
             if (f->inputs & INPUT_BIT(i)) {
-                scans_with(f, config, s, was ^ INPUT_BIT(i), l);
+                scans_with(f, config, was ^ INPUT_BIT(i), l);
             }
         }
     }
@@ -195,7 +196,8 @@ static void acts(const struct family *f, const struct lane_state *s, struct list
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (f->events & all[i].bit) {
             put_event(l, LANE_EVENT_ACT, (int)all[i].act, SIGN_NAMED);
-            if (all[i].bit & (WALK_CONVOY | WALK_SERVICE)) {
+            bool resets = all[i].act == LANE_ACT_ACK && alarm_on(s, EVENT_LANE_STOP_NOT_RESET);
+            if (resets || (all[i].bit & (WALK_CONVOY | WALK_SERVICE))) {
                 put_event(l, LANE_EVENT_ACT, (int)all[i].act, 0);
             }
         }
@@ -240,6 +242,9 @@ static void answers(const struct family *f, const struct lane_state *s, struct l
         return;
     }
     for (int result = ORDER_DONE; result <= ORDER_FAILED; result++) {
+        if (result != ORDER_DONE && result != ORDER_FAILED && !(f->events & WALK_RESULTS)) {
+            continue;
+        }
         if (s->motion_order != 0) {
             put_event(l, LANE_EVENT_OUTCOME, 1, result);
         }
@@ -281,14 +286,18 @@ static void knowledge(const struct family *f, const struct lane_state *s, struct
         }
     }
     if ((f->events & WALK_SERVICE) && !s->seen) {
-        put_event(l, LANE_EVENT_RESTORE_SERVICE, true, false);
-        put_event(l, LANE_EVENT_RESTORE_SERVICE, false, true);
+        put_event(l, LANE_EVENT_RESTORE_SERVICE, true, 0);
+        put_event(l, LANE_EVENT_RESTORE_SERVICE, false, RESTORE_CONVOY);
+    }
+    if ((f->events & WALK_PRESSED) && !s->seen) {
+        put_event(l, LANE_EVENT_RESTORE_SERVICE, false, RESTORE_PRESSED);
     }
     if ((f->events & WALK_RESTORE) && !s->seen && s->hold_count < f->holds) {
         for (int entry = 0; entry <= WALK_ENTRY_SECOND; entry++) { /* 0: an officer's hold */
             put_event(l, LANE_EVENT_RESTORE, entry, true);
             put_event(l, LANE_EVENT_RESTORE, entry, false);
         }
+        put_event(l, LANE_EVENT_RESTORE, ONE_MISSING, false);
     }
 }
 
@@ -360,7 +369,9 @@ static void restore_event(const struct lane_state *s, const struct move *m,
 {
     *out = (struct lane_restore_event){
         .hold = s->last_hold + 1, .passage = s->last_passage + 1, .active = m->b, .priority = 3};
-    if (m->a != 0) {
+    if (m->a == ONE_MISSING) {
+        out->hold = 0;
+    } else if (m->a != 0) {
         out->priority = m->a;
         out->hits[out->hit_count++] =
             (struct lane_hit){.hit = m->a, .entry = m->a, .priority = m->a, .holds = true};
@@ -383,11 +394,10 @@ static void act_event(const struct lane_state *s, const struct move *m, struct l
     }
 }
 
-void move_event(const struct family *family, const struct lane_config *config,
-                const struct node *node, const struct move *m, struct lane_event *out)
+void move_event(const struct lane_config *config, const struct node *node, const struct move *m,
+                struct lane_event *out)
 {
     const struct lane_state *s = &node->s;
-    (void)family;
     memset(out, 0, sizeof(*out));
     out->kind = (enum lane_event_kind)m->event;
     switch (out->kind) {
@@ -431,7 +441,8 @@ void move_event(const struct family *family, const struct lane_config *config,
         break;
     case LANE_EVENT_RESTORE_SERVICE:
         out->u.restore_service.out_of_service = m->a;
-        out->u.restore_service.convoy = m->b;
+        out->u.restore_service.convoy = m->b == RESTORE_CONVOY;
+        out->u.restore_service.emergency_stop = m->b == RESTORE_PRESSED;
         break;
     case LANE_EVENT_MATCH_ALIVE:
     case LANE_EVENT_MATCH_LOST:

@@ -48,7 +48,8 @@ static int create_lane(const struct checkpointd_config *config, size_t index,
     *out = (struct bus_lane){.lane = lane->lane.lane.lane,
                              .device_count = lane->device_count,
                              .guard = &devices->guard_hooks[index],
-                             .off_at_stop = OUTPUT_BIT(OUTPUT_SIREN) | OUTPUT_BIT(OUTPUT_STROBE)};
+                             .off_at_stop = OUTPUT_BIT(OUTPUT_SIREN) | OUTPUT_BIT(OUTPUT_STROBE),
+                             .raise_maintained = lane->lane.lane.raise_maintained};
     if (lane->lane.lane.mode != LANE_NORMALLY_OPEN) {
         out->off_at_stop |= OUTPUT_BIT(OUTPUT_GREEN);
     }
@@ -111,7 +112,9 @@ static int create_serial(const struct checkpointd_config *config, const struct c
                                             .format = profile.format,
                                             .answer = from->acknowledge,
                                             .silence_ms = from->silence_ms ? from->silence_ms
-                                                                           : profile.silence_ms};
+                                                                           : profile.silence_ms,
+                                            .trigger = profile.trigger,
+                                            .trigger_pause_ms = profile.trigger_pause_ms};
     options.format.form.dash = from->dash;
     if (from->encoding != ENCODING_AUTO) {
         options.format.encoding = from->encoding == ENCODING_GBK ? TEXT_GBK : TEXT_UTF8;

@@ -165,6 +165,7 @@ static void make_old(const char *file, const char *sql)
         "ALTER TABLE operators DROP COLUMN added_by;ALTER TABLE operators DROP COLUMN added_ms;"
         "ALTER TABLE operators DROP COLUMN revoked_by;"
         "DROP INDEX entries_of_crowd;"
+        "ALTER TABLE checkpoints DROP COLUMN exempt_revision;"
         "ALTER TABLE entries DROP COLUMN crowd;"
         "PRAGMA user_version=2";
     struct hq_db db;

@@ -16,6 +16,7 @@
 enum {
     ALL_INPUTS = (1u << INPUT_COUNT) - 1u,
     ALL_OUTPUTS = (1u << OUTPUT_COUNT) - 1u,
+    DETECTORS_OK = INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK),
     STEP_MS = 20
 };
 
@@ -48,8 +49,8 @@ static inline void world_take(struct world *w, const struct lane_event *event)
     }
 }
 
-/* Answers the boom's orders of the last step as done. */
-static inline void world_done(struct world *w)
+/* Answers the orders of the last step. */
+static inline void world_answer(struct world *w, enum order_result result)
 {
     struct lane_actions actions = w->out;
     for (uint32_t i = 0; i < actions.order_count; i++) {
@@ -57,14 +58,19 @@ static inline void world_done(struct world *w)
         event.u.outcome = (struct lane_outcome){.order_id = actions.orders[i].order.id,
                                                 .lane = w->config.lane,
                                                 .output = actions.orders[i].order.output,
-                                                .result = ORDER_DONE,
+                                                .result = result,
                                                 .at = w->now};
         world_take(w, &event);
     }
     w->out = actions;
 }
 
-static inline void world_scan(struct world *w)
+static inline void world_done(struct world *w)
+{
+    world_answer(w, ORDER_DONE);
+}
+
+static inline void world_scan_as(struct world *w, bool guard_acted)
 {
     struct lane_event event = {.kind = LANE_EVENT_SCAN};
     event.u.scan = (struct lane_scan){.lane = w->config.lane,
@@ -74,8 +80,21 @@ static inline void world_scan(struct world *w)
                                       .wired = w->config.wired,
                                       .active = w->active,
                                       .outputs = w->outputs,
-                                      .outputs_wired = w->config.outputs_wired};
+                                      .outputs_wired = w->config.outputs_wired,
+                                      .guard_acted = guard_acted};
     world_take(w, &event);
+}
+
+static inline void world_scan(struct world *w)
+{
+    world_scan_as(w, false);
+}
+
+/* The next scan, on which the guard stopped the boom and raises it. */
+static inline void world_guard_scan(struct world *w)
+{
+    w->now = mono_add_ms(w->now, STEP_MS);
+    world_scan_as(w, true);
 }
 
 static inline void world_event(struct world *w, enum lane_event_kind kind)
@@ -170,6 +189,22 @@ static inline enum lane_refusal world_named(struct world *w, enum lane_act_kind 
     return w->out.replies[0].refusal;
 }
 
+/* The same of somebody without a name or reason. */
+static inline enum lane_refusal world_nameless(struct world *w, enum lane_act_kind kind)
+{
+    struct lane_act_event act = {.act = 1, .kind = kind};
+    world_act(w, &act);
+    return w->out.replies[0].refusal;
+}
+
+/* … and its orders are done. */
+static inline enum lane_refusal world_nameless_done(struct world *w, enum lane_act_kind kind)
+{
+    enum lane_refusal refusal = world_nameless(w, kind);
+    world_done(w);
+    return refusal;
+}
+
 static inline void world_commit(struct world *w, uint64_t commit, bool done)
 {
     struct lane_event event = {.kind = LANE_EVENT_COMMIT};
@@ -240,4 +275,54 @@ static inline void world_lose_contact(struct world *w)
 {
     w->now = mono_add_ms(w->now, w->config.scan_lost_ms + 1);
     world_event(w, LANE_EVENT_TICK);
+}
+
+/* ---- a lane that lowers by itself ---- */
+
+static inline struct lane_config world_lowering_config(void)
+{
+    struct lane_config config = world_config();
+    config.auto_close = AUTO_CLOSE_NONE;
+    config.lower_automatically = true;
+    config.person_device = true;
+    config.vehicle_detector = true;
+    return config;
+}
+
+static inline void world_guided(struct world *w, int64_t valid_ms)
+{
+    struct lane_event event = {.kind = LANE_EVENT_GUIDED_TEST, .u.guided_test_valid_ms = valid_ms};
+    world_take(w, &event);
+}
+
+/* As world_init, detectors healthy and a guided test of today. */
+static inline void world_lowering_init(struct world *w, const struct lane_config *config)
+{
+    world_init(w, config);
+    world_inputs(w, DETECTORS_OK, 0);
+    world_guided(w, 1000000);
+    world_run(w, 200);
+}
+
+/* The commit a lower waits for, 0: none. */
+static inline uint64_t world_lower_asked(const struct world *w)
+{
+    for (int i = 0; i < LANE_COMMITS_MAX; i++) {
+        if (w->state.commits[i].kind == COMMIT_LOWER) {
+            return w->state.commits[i].id;
+        }
+    }
+    return 0;
+}
+
+/* Runs until a lower is asked for; the time it took, -1 when none was within 10 s. */
+static inline int64_t world_until_lower_asked(struct world *w)
+{
+    for (int64_t ms = 0; ms < 10000; ms += STEP_MS) {
+        if (world_lower_asked(w) != 0) {
+            return ms;
+        }
+        world_run(w, STEP_MS);
+    }
+    return -1;
 }
