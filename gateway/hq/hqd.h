@@ -13,7 +13,7 @@
 enum { HQ_FRESHNESS_RENEW_MS = 3600 * 1000, HQ_CLOCK_AHEAD_MS = 5 * 60 * 1000 };
 
 struct hqd_options {
-    const char *database;      /* path */
+    const char *database;      /* hq_db_open */
     const char *roots_folder;  /* *.pem: root public keys */
     const char *keyset_file;   /* the first key set; a newer one in the database wins */
     const char *freshness_key; /* PKCS#8 PEM, 0600 */
@@ -36,6 +36,8 @@ struct hq_issuer {
 
 struct hqd {
     struct hq_db db;
+    struct hq_db_revision seen; /* what another hqd changed up to here is known */
+    bool store_down;            /* told once */
     struct clock_source clock;
     struct root_keys roots;
     struct keyset *keyset; /* NULL only while opening */
@@ -62,6 +64,9 @@ int hqd_check(const struct hqd_options *options, struct err_text *err) MUST_CHEC
 /* Operators named may act, others no longer. */
 int hqd_set_operators(struct hqd *hq, const char *const *names, struct err_text *err) MUST_CHECK;
 
+/* Takes over what another hqd over the same database has changed (key set, head) and wakes who
+ * waits for it. Fails as the database does; told once. */
+int hqd_refresh(struct hqd *hq, struct err_text *err) MUST_CHECK;
 /* Reads the head from the database. */
 int hqd_load_head(struct hqd *hq, struct err_text *err) MUST_CHECK;
 /* Issues a new freshness statement when it is due or speaks of another head. Never fails: without

@@ -13,6 +13,7 @@ struct ingest {
     const char *checkpoint;
     struct wall_time now;
     bool chain_known;
+    bool ordered; /* hq_db_change was called: numbers may be drawn */
     struct hq_ingest *out;
 };
 
@@ -75,6 +76,14 @@ static int open_chain(struct ingest *in, const struct journal_header *header, st
     return rc;
 }
 
+/* Before the first row that operators follow by its number. */
+static int draw_in_order(struct ingest *in, struct err_text *err)
+{
+    int rc = in->ordered ? 0 : hq_db_change(in->db, HQ_DB_CHANGE_HITS, err);
+    in->ordered = rc == 0;
+    return rc;
+}
+
 /* Finds a hit by what it says, not by its sequence alone: a box put back to an earlier state tells
  * other hits under old sequences, and none of them may hide another. */
 static int mark_hit(struct ingest *in, const struct journal_record *r, bool provisional,
@@ -104,15 +113,17 @@ static int put_hit(struct ingest *in, const struct journal_record *r, bool provi
                         "DELETE FROM hits WHERE checkpoint = $1 AND chain = $2 AND sequence = $3"
                         " AND provisional = 1",
                         HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence), err);
+    if (rc == 0 && !there)
+        rc = draw_in_order(in, err);
     if (rc != 0 || there)
         return rc;
-    rc = hq_db_exec(in->db,
-                    "INSERT INTO hits(checkpoint, chain, sequence, time_ms, received_ms,"
-                    " provisional, body) VALUES($1, $2, $3, $4, $5, $6, $7)",
-                    HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence,
-                              hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_int(provisional),
-                              hq_blob(r->body, r->body_size)),
-                    err);
+    rc = hq_db_queue(in->db,
+                     "INSERT INTO hits(checkpoint, chain, sequence, time_ms, received_ms,"
+                     " provisional, body) VALUES($1, $2, $3, $4, $5, $6, $7)",
+                     HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence,
+                               hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_int(provisional),
+                               hq_blob(r->body, r->body_size)),
+                     err);
     in->out->hits += rc == 0;
     return rc;
 }
@@ -154,13 +165,16 @@ static int check_repeat(struct ingest *in, const struct journal_record *r, struc
 /* An officer's answer to a hit; the chain brings each once. */
 static int put_answer(struct ingest *in, const struct journal_record *r, struct err_text *err)
 {
-    return hq_db_exec(in->db,
-                      "INSERT INTO answers(checkpoint, chain, sequence, time_ms, received_ms, body)"
-                      " VALUES($1, $2, $3, $4, $5, $6)",
-                      HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
-                                hq_int((int64_t)r->header.sequence), hq_int(r->header.wall.ms),
-                                hq_int(in->now.ms), hq_blob(r->body, r->body_size)),
-                      err);
+    int rc = draw_in_order(in, err);
+    if (rc != 0)
+        return rc;
+    return hq_db_queue(
+        in->db,
+        "INSERT INTO answers(checkpoint, chain, sequence, time_ms, received_ms, body)"
+        " VALUES($1, $2, $3, $4, $5, $6)",
+        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int((int64_t)r->header.sequence),
+                  hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_blob(r->body, r->body_size)),
+        err);
 }
 
 static int store_record(struct ingest *in, const struct journal_record *r, const char *line,
@@ -169,7 +183,7 @@ static int store_record(struct ingest *in, const struct journal_record *r, const
     char kind[JOURNAL_KIND_TEXT_SIZE];
     journal_kind_text(r->header.kind, kind);
     in->out->stored++;
-    int rc = hq_db_exec(
+    int rc = hq_db_queue(
         in->db,
         "INSERT INTO records(checkpoint, chain, sequence, hash, kind, time_ms,"
         " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -238,7 +252,7 @@ static int take_lines(struct ingest *in, const char *body, size_t size, struct e
 /* Urgent records the chain has reached; one that says something else stays, as evidence. */
 static int drop_urgents(struct ingest *in, struct err_text *err)
 {
-    return hq_db_exec(
+    return hq_db_queue(
         in->db,
         "DELETE FROM urgents WHERE checkpoint = $1 AND chain = $2 AND sequence <= $3"
         " AND line = (SELECT r.line FROM records r WHERE r.checkpoint = $1"
@@ -254,17 +268,17 @@ int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body
     struct ingest in = {.db = db, .checkpoint = checkpoint, .now = now, .out = &result};
     if (size > HQ_BODY_MAX)
         return err_set(err, ERR_TOO_LARGE, "body of %zu bytes, limit %d", size, HQ_BODY_MAX);
-    int rc = hq_db_begin(db, err);
+    int rc = hq_db_begin_scope(db, checkpoint, err);
     if (rc == 0)
         rc = take_lines(&in, body, size, err);
     if (rc == 0)
-        rc = hq_db_exec(db,
-                        "UPDATE chains SET sequence = $3, head = $4"
-                        " WHERE checkpoint = $1 AND chain = $2",
-                        HQ_PARAMS(hq_text(checkpoint), chain_of(&in),
-                                  hq_int((int64_t)result.head.sequence),
-                                  hq_blob(result.head.hash, JOURNAL_HASH_SIZE)),
-                        err);
+        rc = hq_db_queue(db,
+                         "UPDATE chains SET sequence = $3, head = $4"
+                         " WHERE checkpoint = $1 AND chain = $2",
+                         HQ_PARAMS(hq_text(checkpoint), chain_of(&in),
+                                   hq_int((int64_t)result.head.sequence),
+                                   hq_blob(result.head.hash, JOURNAL_HASH_SIZE)),
+                         err);
     if (rc == 0 && result.stored > 0)
         rc = drop_urgents(&in, err);
     if (rc == 0)
@@ -330,7 +344,7 @@ int hq_records_urgent(struct hq_db *db, const char *checkpoint, const char *line
              ? check_body(&wire.record, err)
              : err_set(err, ERR_INVALID, "source of another checkpoint");
     if (rc == 0)
-        rc = hq_db_begin(db, err);
+        rc = hq_db_begin_scope(db, checkpoint, err);
     if (rc == 0)
         rc = take_urgent(&in, &wire.record, line, size, &is_new, err);
     if (rc == 0)

@@ -8,7 +8,6 @@ import os
 import pathlib
 import signal
 import socket
-import sqlite3
 import ssl
 import threading
 import time
@@ -599,8 +598,7 @@ def test_operators_requests_are_recorded_with_their_answers(hq):
     zhang.put("/v1/list/batches", hq.world.batch(added=[entry(1, "鲁H12345")]))
     zhang.put("/v1/list/batches", b"nonsense")
     token_for(hq, "lu-hz-01")
-    with sqlite3.connect(f"file:{hq.folder}/state/hqd.sqlite?mode=ro", uri=True) as db:
-        rows = db.execute("SELECT operator, method, target, status FROM acts ORDER BY number").fetchall()
+    rows = hq.store.rows("SELECT operator, method, target, status FROM acts ORDER BY number")
     assert rows == [("zhang", "PUT", "/v1/list/batches", 201), ("zhang", "PUT", "/v1/list/batches", 400),
                     ("zhang", "POST", "/v1/operator/enroll", 201)]
 
@@ -622,8 +620,7 @@ def test_an_altered_record_is_found_by_the_audit(hq):
     lines = [journal.line("start")] + [journal.line() for _ in range(150)]
     assert box.post(records_path("lu-hz-01"), b"".join(lines)).status == 200
     hq.hqd.stop()
-    with sqlite3.connect(hq.folder / "state" / "hqd.sqlite") as db:
-        db.execute("UPDATE records SET line = (SELECT line FROM records WHERE sequence = 90) WHERE sequence = 100")
+    hq.store.execute("UPDATE records SET line = (SELECT line FROM records WHERE sequence = 90) WHERE sequence = 100")
     hq.hqd.start()
     report = hq.operator().post("/v1/operator/audit/verify", {}).json
     assert report["ok"] is False

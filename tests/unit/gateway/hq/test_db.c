@@ -136,6 +136,7 @@ static void make_old(const char *file, const char *sql)
 {
     static const char to_version_2[] = "DROP INDEX entries_of_crowd;"
                                        "ALTER TABLE entries DROP COLUMN crowd;"
+                                       "ALTER TABLE revisions DROP COLUMN hits;"
                                        "PRAGMA user_version=2";
     struct hq_db db;
     sqlite3 *plain = NULL;

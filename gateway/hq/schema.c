@@ -1,0 +1,143 @@
+/*
+ * See schema.h. Text columns that are compared or ordered have the collation "C" in PostgreSQL, so
+ * that both stores order alike whatever the server's language.
+ */
+#include "gateway/hq/schema.h"
+
+#include <stddef.h>
+
+static const char sqlite_1[] =
+    "CREATE TABLE batches(revision INTEGER PRIMARY KEY, hash BLOB NOT NULL, time_ms INTEGER NOT "
+    "NULL,"
+    " envelope BLOB NOT NULL, operator TEXT NOT NULL) STRICT;"
+    "CREATE TABLE entries(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, record BLOB NOT NULL,"
+    " body BLOB NOT NULL) STRICT;"
+    "CREATE TABLE ids(one INTEGER PRIMARY KEY CHECK(one = 1), max_id INTEGER NOT NULL,"
+    " entries INTEGER NOT NULL, need_two INTEGER NOT NULL) STRICT;"
+    "INSERT INTO ids VALUES(1, 0, 0, 0);"
+    "CREATE TABLE documents(kind TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,"
+    " PRIMARY KEY(kind, version)) STRICT;"
+    "CREATE TABLE chunks(hash BLOB PRIMARY KEY, body BLOB NOT NULL) STRICT;"
+    "CREATE TABLE checkpoints(id TEXT PRIMARY KEY, name TEXT NOT NULL, created_ms INTEGER NOT NULL,"
+    " revoked_ms INTEGER, last_seen_ms INTEGER, list_revision INTEGER, list_hash TEXT,"
+    " inbox_acked INTEGER NOT NULL DEFAULT 0, certificate_until_ms INTEGER,"
+    " instruction_id INTEGER NOT NULL DEFAULT 0, enrolled_ms INTEGER) STRICT;"
+    "CREATE TABLE certificates(fingerprint BLOB PRIMARY KEY, checkpoint TEXT NOT NULL,"
+    " until_ms INTEGER NOT NULL, revoked_ms INTEGER) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX certificates_of ON certificates(checkpoint);"
+    "CREATE TABLE operators(name TEXT NOT NULL PRIMARY KEY, revoked_ms INTEGER, last_seen_ms "
+    "INTEGER) "
+    "STRICT, WITHOUT ROWID;"
+    "CREATE TABLE tokens(checkpoint TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
+    " expires_ms INTEGER NOT NULL, operator TEXT NOT NULL) STRICT;"
+    "CREATE TABLE chains(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, state TEXT NOT NULL,"
+    " reason TEXT, sequence INTEGER NOT NULL, head BLOB NOT NULL, opened_ms INTEGER NOT NULL,"
+    " receipt BLOB, accepted_by TEXT, accepted_ms INTEGER, accept_reason TEXT,"
+    " PRIMARY KEY(checkpoint, chain)) STRICT;"
+    "CREATE TABLE records(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL,"
+    " hash BLOB NOT NULL, kind TEXT NOT NULL, time_ms INTEGER NOT NULL,"
+    " received_ms INTEGER NOT NULL, line BLOB NOT NULL,"
+    " PRIMARY KEY(checkpoint, chain, sequence)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE hits(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,"
+    " chain BLOB NOT NULL, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
+    " received_ms INTEGER NOT NULL, provisional INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
+    "CREATE TABLE urgents(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL,"
+    " kind TEXT NOT NULL, time_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, line BLOB NOT "
+    "NULL,"
+    " PRIMARY KEY(checkpoint, chain, sequence)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE inbox(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT,"
+    " kind TEXT NOT NULL, body BLOB NOT NULL, created_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE acts(number INTEGER PRIMARY KEY AUTOINCREMENT, operator TEXT NOT NULL,"
+    " time_ms INTEGER NOT NULL, method TEXT NOT NULL, target TEXT NOT NULL, body_hash BLOB,"
+    " status INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE revisions(one INTEGER PRIMARY KEY CHECK(one = 1), value INTEGER NOT NULL) STRICT;"
+    "INSERT INTO revisions VALUES(1, 0);"
+    "CREATE INDEX hits_of ON hits(checkpoint, number);"
+    "CREATE INDEX hits_at ON hits(checkpoint, chain, sequence);"
+    "CREATE INDEX chains_newest ON chains(checkpoint, opened_ms);";
+
+/* What version 2 adds: officers' answers to hits, the match policy in force at a box. */
+static const char sqlite_2[] =
+    "ALTER TABLE checkpoints ADD COLUMN policy_version INTEGER;"
+    "CREATE TABLE answers(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,"
+    " chain BLOB NOT NULL, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
+    " received_ms INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
+    "CREATE INDEX answers_of ON answers(checkpoint, number);";
+
+/* What version 3 adds: which entries crowd one another in an index, of those that are there too. */
+static const char sqlite_3[] = "ALTER TABLE entries ADD COLUMN crowd INTEGER NOT NULL DEFAULT 0;"
+                               "UPDATE entries SET crowd = crowd_of(record);"
+                               "CREATE INDEX entries_of_crowd ON entries(crowd);";
+
+/* Version 3 as a whole. Numbers that cursors follow are drawn inside transactions that hold the row
+ * of `revisions`, so they become visible in their order. */
+static const char postgres_3[] =
+    "CREATE TABLE batches(revision BIGINT PRIMARY KEY, hash BYTEA NOT NULL, time_ms BIGINT NOT "
+    "NULL,"
+    " envelope BYTEA NOT NULL, operator TEXT NOT NULL);"
+    "CREATE TABLE entries(id BIGINT PRIMARY KEY, revision BIGINT NOT NULL, record BYTEA NOT NULL,"
+    " body BYTEA NOT NULL, crowd BIGINT NOT NULL);"
+    "CREATE INDEX entries_of_crowd ON entries(crowd);"
+    "CREATE TABLE ids(one BIGINT PRIMARY KEY CHECK(one = 1), max_id BIGINT NOT NULL,"
+    " entries BIGINT NOT NULL, need_two BIGINT NOT NULL);"
+    "INSERT INTO ids VALUES(1, 0, 0, 0);"
+    "CREATE TABLE documents(kind TEXT COLLATE \"C\" NOT NULL, version BIGINT NOT NULL,"
+    " body BYTEA NOT NULL, PRIMARY KEY(kind, version));"
+    "CREATE TABLE chunks(hash BYTEA PRIMARY KEY, body BYTEA NOT NULL);"
+    "CREATE TABLE checkpoints(id TEXT COLLATE \"C\" PRIMARY KEY, name TEXT NOT NULL,"
+    " created_ms BIGINT NOT NULL, revoked_ms BIGINT, last_seen_ms BIGINT, list_revision BIGINT,"
+    " list_hash TEXT, inbox_acked BIGINT NOT NULL DEFAULT 0, certificate_until_ms BIGINT,"
+    " instruction_id BIGINT NOT NULL DEFAULT 0, enrolled_ms BIGINT, policy_version BIGINT);"
+    "CREATE TABLE certificates(fingerprint BYTEA PRIMARY KEY,"
+    " checkpoint TEXT COLLATE \"C\" NOT NULL, until_ms BIGINT NOT NULL, revoked_ms BIGINT);"
+    "CREATE INDEX certificates_of ON certificates(checkpoint);"
+    "CREATE TABLE operators(name TEXT COLLATE \"C\" PRIMARY KEY, revoked_ms BIGINT,"
+    " last_seen_ms BIGINT);"
+    "CREATE TABLE tokens(checkpoint TEXT COLLATE \"C\" PRIMARY KEY, hash BYTEA NOT NULL UNIQUE,"
+    " expires_ms BIGINT NOT NULL, operator TEXT NOT NULL);"
+    "CREATE TABLE chains(checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL,"
+    " state TEXT NOT NULL, reason TEXT, sequence BIGINT NOT NULL, head BYTEA NOT NULL,"
+    " opened_ms BIGINT NOT NULL, receipt BYTEA, accepted_by TEXT, accepted_ms BIGINT,"
+    " accept_reason TEXT, PRIMARY KEY(checkpoint, chain));"
+    "CREATE INDEX chains_newest ON chains(checkpoint, opened_ms);"
+    "CREATE TABLE records(checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL,"
+    " sequence BIGINT NOT NULL, hash BYTEA NOT NULL, kind TEXT NOT NULL, time_ms BIGINT NOT NULL,"
+    " received_ms BIGINT NOT NULL, line BYTEA NOT NULL, PRIMARY KEY(checkpoint, chain, sequence));"
+    "CREATE TABLE hits(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+    " checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL, sequence BIGINT NOT NULL,"
+    " time_ms BIGINT NOT NULL, received_ms BIGINT NOT NULL, provisional BIGINT NOT NULL,"
+    " body BYTEA NOT NULL);"
+    "CREATE INDEX hits_of ON hits(checkpoint, number);"
+    "CREATE INDEX hits_at ON hits(checkpoint, chain, sequence);"
+    "CREATE TABLE answers(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+    " checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL, sequence BIGINT NOT NULL,"
+    " time_ms BIGINT NOT NULL, received_ms BIGINT NOT NULL, body BYTEA NOT NULL);"
+    "CREATE INDEX answers_of ON answers(checkpoint, number);"
+    "CREATE TABLE urgents(checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL,"
+    " sequence BIGINT NOT NULL, kind TEXT NOT NULL, time_ms BIGINT NOT NULL,"
+    " received_ms BIGINT NOT NULL, line BYTEA NOT NULL, PRIMARY KEY(checkpoint, chain, sequence));"
+    "CREATE TABLE inbox(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+    " checkpoint TEXT COLLATE \"C\", kind TEXT NOT NULL, body BYTEA NOT NULL,"
+    " created_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL);"
+    "CREATE TABLE acts(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+    " operator TEXT COLLATE \"C\" NOT NULL, time_ms BIGINT NOT NULL, method TEXT NOT NULL,"
+    " target TEXT NOT NULL, body_hash BYTEA, status BIGINT NOT NULL);"
+    "CREATE TABLE revisions(one BIGINT PRIMARY KEY CHECK(one = 1), value BIGINT NOT NULL);"
+    "INSERT INTO revisions VALUES(1, 0);";
+
+/* What several hqd tell one another: `value` counts what boxes are told, `hits` what operators
+ * follow. PostgreSQL tells it at once besides (channel hqd). */
+static const char sqlite_4[] = "ALTER TABLE revisions ADD COLUMN hits INTEGER NOT NULL DEFAULT 0;";
+static const char postgres_4[] = "ALTER TABLE revisions ADD COLUMN hits BIGINT NOT NULL DEFAULT 0;"
+                                 "CREATE FUNCTION hqd_tell() RETURNS trigger LANGUAGE plpgsql AS"
+                                 " $$BEGIN PERFORM pg_notify('hqd', ''); RETURN NULL; END$$;"
+                                 "CREATE TRIGGER revisions_told AFTER UPDATE ON revisions"
+                                 " FOR EACH STATEMENT EXECUTE FUNCTION hqd_tell();";
+
+const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
+    {sqlite_1, NULL},
+    {sqlite_2, NULL},
+    {sqlite_3, postgres_3},
+    {sqlite_4, postgres_4},
+};
