@@ -10,6 +10,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 from harness.process import SLOWNESS, Program, wait_for
@@ -18,7 +19,8 @@ BIN = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), default=pathlib.Pat
 USER = "postgres"  # made by the package; PostgreSQL refuses to run as root
 AS_USER = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if os.geteuid() == 0 else []
 
-MEMORY = "/dev/shm"  # a server that is thrown away need not wait for a disk; what it writes is the same
+# A server that is thrown away need not wait for a disk; what it writes is the same.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 class Server(Program):
@@ -36,8 +38,8 @@ class Server(Program):
 class Postgres:
     """One server. start() makes its cluster when there is none; stop() removes what it left."""
 
-    def __init__(self, settings=()):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pg-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
+    def __init__(self, settings=(), folder_in=MEMORY):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pg-", dir=folder_in))
         if os.geteuid() == 0:
             owner = pwd.getpwnam(USER)
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
@@ -143,3 +145,17 @@ class Database:
 
     def execute(self, sql):
         self.server.sql(sql, self.name)
+
+
+def main():
+    """For benchmarks: a server on a disk; prints the URL of an empty database, ends with standard input."""
+    server = Postgres(folder_in=None).start()
+    try:
+        print(server.create(), flush=True)
+        sys.stdin.read()
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
