@@ -15,7 +15,7 @@
 #include "gateway/hq/server.h"
 
 /* Descriptors: every connection of both ends, the database, hq-cad. */
-enum { PATH_BYTES = 256, NAMES_MAX = 256, DESCRIPTORS = 8192 };
+enum { PATH_BYTES = 256, NAMES_MAX = 256, DESCRIPTORS = 10240 };
 
 struct hqd_config {
     char runtime_dir[PATH_BYTES];

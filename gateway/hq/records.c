@@ -132,7 +132,7 @@ static int put_hit(struct ingest *in, const struct journal_record *r, bool provi
 static int check_body(const struct journal_record *r, struct err_text *err)
 {
     json_t *body = NULL;
-    if (!r->has_body)
+    if (!r->has_body || json_is_canonical_object(r->body, r->body_size))
         return 0;
     int rc = json_parse(r->body, r->body_size, &body, err);
     if (rc != 0)
