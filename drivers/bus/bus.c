@@ -163,7 +163,7 @@ int bus_submit(struct bus *bus, const struct lane_order *order)
     if (rc != ERR_OK) {
         return rc;
     }
-    rc = order_book_put(&bus->book, order, false);
+    rc = order_book_put(&bus->book, order);
     if (rc == ERR_OK) {
         wake(bus);
     } else if (rc == ERR_FULL) {

@@ -33,6 +33,7 @@ enum {
     BUS_RETRY_FIRST_MS = 50,   /* back-off of a lost link or device: doubles up to … */
     BUS_RETRY_LAST_MS = 800,
     BUS_CONNECT_TIMEOUT_MS = 500,
+    BUS_REASON_SIZE = 192,      /* why a lane has no contact, cut where it is longer */
     BUS_EXCHANGE_WAIT_MS = 3000 /* for a turn on the line, and for other tools */
 };
 
@@ -66,12 +67,15 @@ struct bus_lane {
     struct io_device devices[IO_DEVICES_MAX];
     const struct lane_guard *guard; /* NULL only in tests of drivers */
     uint32_t off_at_stop;           /* OUTPUT_BITs de-energised by bus_stop; lower always is */
+    bool raise_maintained;          /* de-energising raise lets the boom come down */
 };
 
 /* Called by the bus thread; must return at once (push into a queue, count what does not fit). Every
  * order gets exactly one outcome, except the guard's own (id 0). Scans without contact come too, at
  * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained); `cause`,
- * of each lane, when what is likely wrong with the line changes. */
+ * of each lane, when what is likely wrong with the line changes; `refused`, when a device's open
+ * finds another model, with what was expected and found, and with "" once all devices of the lane
+ * are the right ones. */
 struct bus_sinks {
     void *ctx;
     void (*scan)(void *ctx, const struct lane_scan *scan);
@@ -79,6 +83,8 @@ struct bus_sinks {
     void (*contact)(void *ctx, uint8_t lane, bool contact, const char *reason); /* may be NULL */
     void (*cause)(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                   const char *bus); /* may be NULL */
+    void (*refused)(void *ctx, uint8_t lane, const char *device,
+                    const char *text); /* may be NULL */
 };
 
 /* Since start; each counter on its own is exact, together they are a snapshot. */

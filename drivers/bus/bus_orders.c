@@ -8,7 +8,7 @@
 
 enum {
     PULSE_END_RETRY_MS = 50,
-    LOWER_WATCH_MS = 60000 /* the slowest boom is down by then */
+    LOWER_WATCH_MS = 60000 /* the slowest boom is down by then, lowered or let go */
 };
 
 /* --- writes --- */
@@ -25,6 +25,13 @@ static size_t device_with(const struct bus_lane_state *lane, enum lane_output ou
         }
     }
     return lane->config.device_count;
+}
+
+/* Whether the boom may come down by it: a lower, and the release of a raise that is maintained. */
+static bool lets_down(const struct bus_lane_state *lane, const struct lane_order *order)
+{
+    return (order->output == OUTPUT_LOWER && order->on) ||
+           (order->output == OUTPUT_RAISE && !order->on && lane->config.raise_maintained);
 }
 
 /* One write, told to the guard, its pulse noted. A write that failed may have acted all the same,
@@ -44,7 +51,7 @@ static int write_output(struct bus *bus, struct bus_lane_state *lane,
     bus_call_end(bus, &lane->health[index], rc, begin);
     struct mono_time now = bus_now();
     struct bus_pulse *pulse = &lane->pulses[order->output];
-    if (order->output == OUTPUT_LOWER && order->on) {
+    if (lets_down(lane, order)) {
         lane->watched_until = mono_add_ms(now, LOWER_WATCH_MS);
     }
     pulse->running = order->on ? order->pulse_ms > 0 && !self_ends : rc != ERR_OK && pulse->running;
@@ -65,7 +72,7 @@ static int write_if_allowed(struct bus *bus, struct bus_lane_state *lane,
 {
     char reason[GUARD_REASON_SIZE] = "";
     const struct lane_guard *guard = lane->config.guard;
-    if (order->output == OUTPUT_LOWER && order->on && lane->misses > 0) {
+    if (lets_down(lane, order) && lane->misses > 0) {
         return err_set(err, ERR_STALE, "the last scan was not answered");
     }
     if (guard && !guard->allows(guard->ctx, order, &lane->latest, bus_now(), reason)) {
@@ -131,21 +138,25 @@ static struct bus_lane_state *lane_of(struct bus *bus, uint8_t number)
     return NULL;
 }
 
-/* Without contact an order for stop or raise forces one attempt to regain it before it fails. */
-static bool retry_for(struct bus *bus, struct bus_lane_state *lane, const struct lane_order *order)
+/* Without contact an order for stop or raise forces one attempt to regain it before it fails. It
+ * keeps its place: a raise behind the release that came after it would be the last word. */
+static bool retry_for(struct bus *bus, struct bus_lane_state *lane, const struct order_slot *taken)
 {
-    if (!order->on || (order->output != OUTPUT_STOP && order->output != OUTPUT_RAISE)) {
+    const struct lane_order *order = &taken->order;
+    if (taken->retried || !order->on ||
+        (order->output != OUTPUT_STOP && order->output != OUTPUT_RAISE)) {
         return false;
     }
     struct mono_time now = bus_now();
     bus->link_next_try = now;
     lane->next_try = now;
     lane->next_scan = (struct mono_time){0}; /* ahead of the other lanes, in this very step */
-    return order_book_put(&bus->book, order, true) == ERR_OK;
+    return order_book_put_back(&bus->book, taken) == ERR_OK;
 }
 
-void bus_run_order(struct bus *bus, const struct lane_order *order, bool retried)
+void bus_run_order(struct bus *bus, const struct order_slot *taken)
 {
+    const struct lane_order *order = &taken->order;
     struct bus_lane_state *lane = lane_of(bus, order->lane);
     if (!lane) {
         tell_outcome(bus, order, ORDER_FAILED, "no such lane");
@@ -157,7 +168,7 @@ void bus_run_order(struct bus *bus, const struct lane_order *order, bool retried
     }
     struct err_text err = {""};
     if (!lane->latest.contact) {
-        if (retried || !retry_for(bus, lane, order)) {
+        if (!retry_for(bus, lane, taken)) {
             char detail[96];
             (void)snprintf(detail, sizeof(detail), "no contact: %s", lane->reason);
             tell_outcome(bus, order, ORDER_FAILED, detail);
@@ -240,10 +251,9 @@ static void leave_outputs(struct bus *bus)
 
 void bus_leave(struct bus *bus)
 {
-    struct lane_order order;
-    bool retried;
-    while (order_book_take(&bus->book, &order, &retried)) {
-        tell_outcome(bus, &order, ORDER_FAILED, "the bus is stopping");
+    struct order_slot taken;
+    while (order_book_take(&bus->book, &taken)) {
+        tell_outcome(bus, &taken.order, ORDER_FAILED, "the bus is stopping");
     }
     leave_outputs(bus);
 }

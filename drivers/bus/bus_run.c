@@ -149,6 +149,25 @@ static bool open_link(struct bus *bus, struct err_text *err)
     return true;
 }
 
+/* Another model answers for a device of the lane; text "": all are the right ones. It stands while
+ * nobody answers at all: what was found last is what a technician must know. */
+static void tell_refused(struct bus *bus, struct bus_lane_state *lane, size_t device,
+                         const char *text)
+{
+    char kept[BUS_REASON_SIZE];
+    bus_keep_reason(kept, text);
+    bool same = strcmp(kept, lane->refused) == 0 && (!*kept || device == lane->refused_device);
+    if (same) {
+        return;
+    }
+    lane->refused_device = *kept ? device : lane->refused_device;
+    memcpy(lane->refused, kept, sizeof(kept));
+    if (bus->sinks.refused) {
+        bus->sinks.refused(bus->sinks.ctx, lane->config.lane,
+                           lane->config.devices[lane->refused_device].name, lane->refused);
+    }
+}
+
 static int open_devices(struct bus *bus, struct bus_lane_state *lane, struct err_text *err)
 {
     if (lane->opened == bus->generation) {
@@ -159,10 +178,14 @@ static int open_devices(struct bus *bus, struct bus_lane_state *lane, struct err
         struct mono_time begin = bus_call_begin(bus, &lane->health[i]);
         int rc = device->driver->open(device->state, bus->link, err);
         bus_call_end(bus, &lane->health[i], rc, begin);
+        if (rc == ERR_CONFLICT) {
+            tell_refused(bus, lane, i, err->text);
+        }
         if (rc != ERR_OK) {
             return err_prefix(err, rc, "%s", device->name);
         }
     }
+    tell_refused(bus, lane, 0, "");
     lane->opened = bus->generation;
     return ERR_OK;
 }
@@ -397,11 +420,10 @@ static void wait_until(struct bus *bus, struct mono_time when)
 static void step(struct bus *bus)
 {
     struct mono_time now = bus_now();
-    struct lane_order order;
-    bool retried = false;
+    struct order_slot taken;
     bool wrote = bus_end_one_pulse(bus, now);
-    if (!wrote && order_book_take(&bus->book, &order, &retried)) {
-        bus_run_order(bus, &order, retried);
+    if (!wrote && order_book_take(&bus->book, &taken)) {
+        bus_run_order(bus, &taken);
         wrote = true;
     }
     wrote = wrote || serve_desk(bus);

@@ -29,16 +29,18 @@ struct bus_lane_state {
     struct mono_time next_try; /* without contact: the next attempt */
     uint32_t retry_ms;
     uint32_t misses;                /* scans in a row without a whole answer, contact still held */
-    struct mono_time watched_until; /* a lower of ours may still be running */
+    struct mono_time watched_until; /* a boom let down by us may still be coming down */
     uint64_t opened;                /* link generation the devices were opened on, 0 = none */
     struct bus_pulse pulses[OUTPUT_COUNT];
     struct device_health health[IO_DEVICES_MAX]; /* any thread reads */
     atomic_bool contact;                         /* latest.contact, for other threads; relaxed */
-    char reason[80];                             /* why there is no contact */
-    bool contact_told;                           /* the contact sink was called at least once */
-    int guard_failure;                           /* of the scan being published: an enum err_code */
-    uint32_t late_limit_ms;                      /* two scans further apart than this are late */
-    uint32_t miss_ms; /* longest time of one more scan that nobody answers */
+    char reason[BUS_REASON_SIZE];                /* why there is no contact */
+    size_t refused_device; /* another model answers in its place, where `refused` is not "" */
+    char refused[BUS_REASON_SIZE];
+    bool contact_told;      /* the contact sink was called at least once */
+    int guard_failure;      /* of the scan being published: an enum err_code */
+    uint32_t late_limit_ms; /* two scans further apart than this are late */
+    uint32_t miss_ms;       /* longest time of one more scan that nobody answers */
 };
 
 struct bus_poll_state {
@@ -76,7 +78,7 @@ struct bus {
     uint64_t generation;      /* of the link: counts successful connects */
     struct mono_time link_next_try;
     uint32_t link_retry_ms;
-    char link_reason[80];
+    char link_reason[BUS_REASON_SIZE];
     struct order_book book;    /* any thread, locked inside */
     struct exchange_desk desk; /* any thread, locked inside */
     uint32_t room_us;
@@ -106,7 +108,7 @@ void bus_call_end(struct bus *bus, struct device_health *health, int rc, struct 
 /* True when the guard wanted anything done on the latest scan. What it could not write is left in
  * guard_failure: the scan goes up first, then the contact is lost. */
 bool bus_run_guard(struct bus *bus, struct bus_lane_state *lane);
-void bus_run_order(struct bus *bus, const struct lane_order *order, bool retried);
+void bus_run_order(struct bus *bus, const struct order_slot *taken);
 /* Ends the first overdue pulse; true when it wrote. */
 bool bus_end_one_pulse(struct bus *bus, struct mono_time now);
 /* When the first running pulse must be ended, `latest` when none does before. */
@@ -119,9 +121,9 @@ static inline struct mono_time bus_now(void)
     return clock_mono(&clock_system);
 }
 
-static inline void bus_keep_reason(char out[80], const char *text)
+static inline void bus_keep_reason(char out[BUS_REASON_SIZE], const char *text)
 {
-    (void)snprintf(out, 80, "%.79s", text);
+    err_copy(text, out, BUS_REASON_SIZE);
 }
 
 /* Errors after which nothing is known of the device any more; an exception or veto is none. */

@@ -65,6 +65,17 @@ static bool one_unit_is_garbled(const struct line_symptoms *s)
     return bad == 1 && well > 0;
 }
 
+/* Two modules on the only address of a line: both begin with the same unit and function, and
+ * collide from the first byte on in which they differ, answer for answer. */
+static bool only_unit_collides(const struct line_symptoms *s)
+{
+    uint32_t garbled = s->short_answers.garbled + s->long_answers.garbled;
+    const struct line_share *share = &s->units[0].share;
+    bool only = s->units[0].unit != 0 && s->units[1].unit == 0;
+    return only && share->garbled >= SEVERAL && garbled_percent(share) >= 20 &&
+           percent(s->headed, garbled) >= 50;
+}
+
 static bool long_answers_suffer(const struct line_symptoms *s)
 {
     return s->long_answers.garbled >= SEVERAL &&
@@ -94,7 +105,7 @@ enum bus_cause line_symptoms_judge(const struct line_symptoms *s)
     if ((s->trailing >= SEVERAL && percent(s->trailing, good) >= 20) || long_answers_suffer(s)) {
         return BUS_CAUSE_TERMINATION;
     }
-    return BUS_CAUSE_NONE;
+    return only_unit_collides(s) ? BUS_CAUSE_COLLIDING : BUS_CAUSE_NONE;
 }
 
 /* --- counting --- */
@@ -106,8 +117,8 @@ void line_watch_init(struct line_watch *watch)
 
 static void fade(struct line_symptoms *s)
 {
-    uint32_t *const counts[] = {&s->exchanges, &s->silent, &s->breaks,
-                                &s->echoes,    &s->twice,  &s->trailing};
+    uint32_t *const counts[] = {&s->exchanges, &s->silent,   &s->breaks, &s->echoes,
+                                &s->twice,     &s->trailing, &s->headed};
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         *counts[i] /= 2;
     }
@@ -156,6 +167,7 @@ void line_watch_note(struct line_watch *watch, const struct line_exchange *excha
     s->breaks += exchange->breaks;
     bool frame = exchange->good || exchange->recognised;
     s->frames += frame && s->frames < UINT32_MAX;
+    s->headed += exchange->recognised && !exchange->good;
     s->row = frame ? 0 : s->row + exchange->heard;
     count_share(exchange->answer_size > LINE_WATCH_SHORT ? &s->long_answers : &s->short_answers,
                 exchange);
@@ -249,6 +261,7 @@ const char *bus_cause_name(enum bus_cause cause)
         [BUS_CAUSE_TWO_ON_ADDRESS] = "two_on_address",
         [BUS_CAUSE_SWAPPED] = "swapped",
         [BUS_CAUSE_TERMINATION] = "termination",
+        [BUS_CAUSE_COLLIDING] = "colliding",
     };
     return (unsigned)cause < BUS_CAUSE_COUNT ? names[cause] : NULL;
 }

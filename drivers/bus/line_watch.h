@@ -19,6 +19,8 @@ enum bus_cause {
     BUS_CAUSE_TWO_ON_ADDRESS, /* two answers to one request, or one unit garbled among good ones */
     BUS_CAUSE_SWAPPED,        /* bytes and breaks, never a frame: A and B, or the line's settings */
     BUS_CAUSE_TERMINATION,    /* reflections: bytes behind good answers, long answers garbled */
+    BUS_CAUSE_COLLIDING, /* the only unit's answers begin right and end garbled: two modules on its
+                            address, or noise; one line alone does not tell which */
     BUS_CAUSE_COUNT
 };
 
@@ -43,6 +45,7 @@ struct line_symptoms {
     uint32_t twice;    /* a second answer of the unit just asked */
     uint32_t trailing; /* bytes right behind a good answer that are no frame */
     uint32_t frames;   /* whole or recognised ones since the line was opened; never fades */
+    uint32_t headed;   /* garbled answers that begin with the unit and function asked */
     uint32_t row;      /* exchanges with bytes, none of them a frame, since the last one with */
     struct line_share short_answers; /* up to LINE_WATCH_SHORT bytes */
     struct line_share long_answers;

@@ -3,9 +3,23 @@
  */
 #include "drivers/bus/modbus_pdu.h"
 
+#include <string.h>
+
 #include "gateway/base/bytes.h"
 
-enum { EXCEPTION_FLAG = 0x80, UNIT_MAX = 247, UNIT_TCP_NONE = 255, BITS_A_BYTE = 8, MASK_SIZE = 8 };
+enum {
+    EXCEPTION_FLAG = 0x80,
+    EXCEPTION_SIZE = 3,
+    UNIT_MAX = 247,
+    UNIT_TCP_NONE = 255,
+    BITS_A_BYTE = 8,
+    MASK_SIZE = 8,
+    RAW_AT = 2, /* behind unit and function */
+    /* Read Device Identification (MODBUS Application Protocol 1.1b3, 6.21) */
+    MEI_DEVICE_ID = 14,
+    MEI_BASIC = 1, /* vendor, product code, revision, as a stream */
+    MEI_OBJECTS_AT = 8
+};
 
 static bool reads_bits(uint8_t function)
 {
@@ -37,6 +51,12 @@ bool modbus_function_writes(uint8_t function)
     return writes_one(function) || writes_many(function) || function == MODBUS_MASK_REGISTER;
 }
 
+/* The device chooses how long its answer is. */
+static bool answers_freely(uint8_t function)
+{
+    return function == MODBUS_SERVER_ID || function == MODBUS_DEVICE_ID;
+}
+
 static bool concerns_bits(uint8_t function)
 {
     return reads_bits(function) || function == MODBUS_WRITE_COILS;
@@ -49,6 +69,10 @@ static bool request_is_good(const struct modbus_request *r)
     }
     if (writes_one(r->function) || r->function == MODBUS_MASK_REGISTER) {
         return true;
+    }
+    if (answers_freely(r->function)) {
+        return r->address <= UINT8_MAX && r->count >= MEI_OBJECTS_AT &&
+               r->count <= MODBUS_ANSWER_MAX;
     }
     bool many = writes_many(r->function);
     uint32_t limit = concerns_bits(r->function)             ? MODBUS_BITS_MAX
@@ -92,6 +116,14 @@ size_t modbus_request_write(const struct modbus_request *request, uint8_t *out)
     byte_writer_init(&w, out, MODBUS_REQUEST_MAX);
     byte_write_u8(&w, request->unit);
     byte_write_u8(&w, request->function);
+    if (answers_freely(request->function)) {
+        if (request->function == MODBUS_DEVICE_ID) {
+            byte_write_u8(&w, MEI_DEVICE_ID);
+            byte_write_u8(&w, MEI_BASIC);
+            byte_write_u8(&w, (uint8_t)request->address);
+        }
+        return w.at;
+    }
     byte_write_be16(&w, request->address);
     if (request->function == MODBUS_MASK_REGISTER) {
         byte_write_be16(&w, request->mask);
@@ -112,6 +144,8 @@ size_t modbus_request_size(const struct modbus_request *request)
     }
     return writes_many(request->function)              ? 7 + data_size(request)
            : request->function == MODBUS_MASK_REGISTER ? MASK_SIZE
+           : request->function == MODBUS_SERVER_ID     ? 2
+           : request->function == MODBUS_DEVICE_ID     ? 5
                                                        : 6;
 }
 
@@ -123,7 +157,38 @@ size_t modbus_answer_size(const struct modbus_request *request)
     if (request->function == MODBUS_MASK_REGISTER) {
         return MASK_SIZE; /* its echo */
     }
+    if (answers_freely(request->function)) {
+        return request->count;
+    }
     return modbus_function_writes(request->function) ? 6 : 3 + data_size(request);
+}
+
+/* Behind its fixed part an identification has as many objects as it says, each with its length. */
+static size_t device_id_needed(const uint8_t *data, size_t size)
+{
+    size_t at = MEI_OBJECTS_AT;
+    if (size < at) {
+        return at;
+    }
+    for (unsigned left = data[MEI_OBJECTS_AT - 1]; left > 0; left--) {
+        if (size < at + 2) {
+            return at + 2;
+        }
+        at += 2u + data[at + 1];
+    }
+    return at;
+}
+
+size_t modbus_answer_needed(const struct modbus_request *request, const uint8_t *data, size_t size)
+{
+    if (size >= 2 && (data[1] & EXCEPTION_FLAG)) {
+        return EXCEPTION_SIZE;
+    }
+    if (request->function == MODBUS_SERVER_ID) {
+        return size > RAW_AT ? RAW_AT + 1u + data[RAW_AT] : RAW_AT + 1u;
+    }
+    return request->function == MODBUS_DEVICE_ID ? device_id_needed(data, size)
+                                                 : modbus_answer_size(request);
 }
 
 const char *modbus_exception_name(uint8_t code)
@@ -159,6 +224,27 @@ static void read_data(const struct modbus_request *request, struct byte_reader *
     if (request->count < MODBUS_BITS_MAX) {
         out->bits &= (UINT64_C(1) << request->count) - 1; /* padding is the device's business */
     }
+}
+
+static int read_raw(const struct modbus_request *request, const uint8_t *data, size_t size,
+                    struct modbus_answer *out, struct err_text *err)
+{
+    size_t needed = modbus_answer_needed(request, data, size);
+    if (needed > request->count) {
+        return err_set(err, ERR_CORRUPT, "answer of %zu bytes or more, expected at most %u", needed,
+                       request->count);
+    }
+    if (needed != size) {
+        return err_set(err, ERR_CORRUPT, "answer of %zu bytes, expected %zu", size, needed);
+    }
+    if (request->function == MODBUS_DEVICE_ID &&
+        (data[RAW_AT] != MEI_DEVICE_ID || data[RAW_AT + 1] != MEI_BASIC)) {
+        return err_set(err, ERR_CORRUPT, "MEI type %u, code %u answered, expected %d and %d",
+                       data[RAW_AT], data[RAW_AT + 1], MEI_DEVICE_ID, MEI_BASIC);
+    }
+    *out = (struct modbus_answer){.raw_size = (uint8_t)(size - RAW_AT)};
+    memcpy(out->raw, data + RAW_AT, size - RAW_AT);
+    return ERR_OK;
 }
 
 static int read_body(const struct modbus_request *request, struct byte_reader *r,
@@ -225,5 +311,6 @@ int modbus_answer_read(const struct modbus_request *request, const uint8_t *data
         return err_set(err, ERR_CORRUPT, "function %u answered, expected %u", function,
                        request->function);
     }
-    return read_body(request, &r, out, err);
+    return answers_freely(function) ? read_raw(request, data, size, out, err)
+                                    : read_body(request, &r, out, err);
 }

@@ -15,7 +15,9 @@ enum {
     MODBUS_BITS_MAX = 64,      /* of one exchange; the standard's limit is 2000 */
     MODBUS_REGISTERS_MAX = 64, /* of one exchange; the standard's limit is 125 */
     MODBUS_REQUEST_MAX = 7 + 2 * MODBUS_REGISTERS_MAX, /* bytes from the unit on */
-    MODBUS_ADU_MAX = 260 /* bytes of the longest frame of either transport */
+    MODBUS_ADU_MAX = 260, /* bytes of the longest frame of either transport */
+    MODBUS_RAW_MAX = 252, /* bytes behind unit and function, at most */
+    MODBUS_ANSWER_MAX = 2 + MODBUS_RAW_MAX
 };
 
 enum modbus_function {
@@ -27,23 +29,30 @@ enum modbus_function {
     MODBUS_WRITE_REGISTER = 6,
     MODBUS_WRITE_COILS = 15,
     MODBUS_WRITE_REGISTERS = 16,
-    MODBUS_MASK_REGISTER = 22 /* the device does (register AND mask) OR (value AND NOT mask) */
+    MODBUS_SERVER_ID = 17,     /* Report Server ID; what comes is the maker's own */
+    MODBUS_MASK_REGISTER = 22, /* the device does (register AND mask) OR (value AND NOT mask) */
+    MODBUS_DEVICE_ID = 43 /* with MEI type 14: Read Device Identification, basic, as a stream */
 };
 
 struct modbus_request {
     uint8_t unit; /* 1-247, 255 on TCP; 0 (broadcast) is refused: nobody would answer */
     uint8_t function;
-    uint16_t address;       /* as on the wire, from 0 */
-    uint16_t count;         /* reads and writes of many: bits or registers */
+    uint16_t address;       /* as on the wire, from 0; 43: the object to begin with, 0 to 255 */
+    uint16_t count;         /* reads and writes of many: bits or registers; 17 and 43, where the
+                               device chooses: bytes of the longest answer taken, from the unit on */
     uint16_t value;         /* writes of one */
     uint16_t mask;          /* MODBUS_MASK_REGISTER: the bits that stay */
     const uint16_t *values; /* writes of many: `count` registers, or 0 and 1 for coils */
 };
 
 struct modbus_answer {
-    uint64_t bits;                            /* reads of bits: bit i is address + i */
-    uint16_t registers[MODBUS_REGISTERS_MAX]; /* reads of registers, host order */
-    uint8_t exception;                        /* the code behind ERR_DENIED, otherwise 0 */
+    uint64_t bits; /* reads of bits: bit i is address + i */
+    union {
+        uint16_t registers[MODBUS_REGISTERS_MAX]; /* reads of registers, host order */
+        uint8_t raw[MODBUS_RAW_MAX];              /* 17 and 43: what follows the function */
+    };
+    uint8_t raw_size;  /* bytes in raw */
+    uint8_t exception; /* the code behind ERR_DENIED, otherwise 0 */
 };
 
 /* Bytes from the unit on; out has MODBUS_REQUEST_MAX. Returns the size, 0 for a request that breaks
@@ -51,8 +60,12 @@ struct modbus_answer {
 size_t modbus_request_write(const struct modbus_request *request, uint8_t *out);
 /* Size in bytes of the whole request from the unit on, 0 for a bad one. */
 size_t modbus_request_size(const struct modbus_request *request);
-/* Size in bytes of the whole good answer from the unit on, 0 for a bad request. */
+/* Size in bytes of the whole good answer from the unit on, at most; 0 for a bad request. */
 size_t modbus_answer_size(const struct modbus_request *request);
+/* How many bytes from the unit on must have come before the answer is whole, as far as those that
+ * have tell: grows with them, exact once all are there. More than modbus_answer_size: longer than
+ * what is taken. Of a good request. */
+size_t modbus_answer_needed(const struct modbus_request *request, const uint8_t *data, size_t size);
 /* Reads `size` bytes from the unit on. ERR_DENIED: an exception, named in `err`; ERR_CORRUPT:
  * anything else that is not the answer to this request (short, long, foreign unit or function,
  * wrong count, an echo that differs). *out on success and, its exception alone, with ERR_DENIED. */

@@ -72,24 +72,44 @@ static void call_off_lower(struct order_book *book, uint8_t lane)
     }
 }
 
-int order_book_put(struct order_book *book, const struct lane_order *order, bool retried)
+/* The lock is held. */
+static int take_in(struct order_book *book, const struct order_slot *entry)
 {
-    int rc = ERR_OK;
-    pthread_mutex_lock(&book->lock);
     struct order_slot *slot = free_slot(book);
+    bool light = is_light(&entry->order);
     if (book->closed) {
-        rc = ERR_STOPPED;
-    } else if (!slot || (is_light(order) && book->lights >= BUS_LIGHTS_ORDERS_MAX)) {
-        rc = ERR_FULL;
-    } else {
+        return ERR_STOPPED;
+    }
+    if (!slot || (light && book->lights >= BUS_LIGHTS_ORDERS_MAX)) {
+        return ERR_FULL;
+    }
+    *slot = *entry;
+    slot->used = true;
+    book->length++;
+    book->lights += light;
+    return ERR_OK;
+}
+
+int order_book_put(struct order_book *book, const struct lane_order *order)
+{
+    pthread_mutex_lock(&book->lock);
+    int rc = take_in(book, &(struct order_slot){.order = *order, .arrival = book->arrivals});
+    if (rc == ERR_OK) {
+        book->arrivals++;
         if (order->output == OUTPUT_LOWER && !order->on) {
             call_off_lower(book, order->lane);
         }
-        *slot = (struct order_slot){
-            .order = *order, .arrival = book->arrivals++, .used = true, .retried = retried};
-        book->length++;
-        book->lights += is_light(order);
     }
+    pthread_mutex_unlock(&book->lock);
+    return rc;
+}
+
+int order_book_put_back(struct order_book *book, const struct order_slot *taken)
+{
+    struct order_slot entry = *taken;
+    entry.retried = true;
+    pthread_mutex_lock(&book->lock);
+    int rc = take_in(book, &entry);
     pthread_mutex_unlock(&book->lock);
     return rc;
 }
@@ -101,7 +121,7 @@ static bool goes_before(const struct order_slot *a, const struct order_slot *b)
     return rank_a != rank_b ? rank_a < rank_b : a->arrival < b->arrival;
 }
 
-bool order_book_take(struct order_book *book, struct lane_order *out, bool *out_retried)
+bool order_book_take(struct order_book *book, struct order_slot *out)
 {
     pthread_mutex_lock(&book->lock);
     struct order_slot *first = NULL;
@@ -112,11 +132,10 @@ bool order_book_take(struct order_book *book, struct lane_order *out, bool *out_
         }
     }
     if (first) {
-        *out = first->order;
-        *out_retried = first->retried;
+        *out = *first;
         first->used = false;
         book->length--;
-        book->lights -= is_light(out);
+        book->lights -= is_light(&out->order);
     }
     pthread_mutex_unlock(&book->lock);
     return first != NULL;

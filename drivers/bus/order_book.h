@@ -16,7 +16,7 @@
 
 struct order_slot {
     struct lane_order order;
-    uint64_t arrival;
+    uint64_t arrival; /* its place within its rank */
     bool used;
     bool retried; /* the bus tried to reconnect for it once */
 };
@@ -33,9 +33,11 @@ struct order_book {
 int order_book_init(struct order_book *book) MUST_CHECK; /* ERR_NO_MEMORY */
 void order_book_fini(struct order_book *book);
 /* ERR_FULL (lights earlier than motion), ERR_STOPPED when closed. Any thread. */
-int order_book_put(struct order_book *book, const struct lane_order *order,
-                   bool retried) MUST_CHECK;
-/* Takes the first order out; false when there is none. `retried` as given to put. */
-bool order_book_take(struct order_book *book, struct lane_order *out, bool *out_retried);
+int order_book_put(struct order_book *book, const struct lane_order *order) MUST_CHECK;
+/* Takes the first order out; false when there is none. */
+bool order_book_take(struct order_book *book, struct order_slot *out);
+/* Puts one that was taken back where it stood, marked as retried: what came behind it stays behind
+ * it. Errors as put. */
+int order_book_put_back(struct order_book *book, const struct order_slot *taken) MUST_CHECK;
 /* Later puts are refused; what waits can still be taken. */
 void order_book_close(struct order_book *book);

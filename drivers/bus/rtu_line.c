@@ -18,7 +18,6 @@ enum {
     NS_PER_S = 1000000000,
     US_PER_MS = 1000,
     CRC_SIZE = 2,
-    EXCEPTION_SIZE = 5,
     SETTLE_MAX_MS = 40 /* longest wait for a babbling line to fall silent */
 };
 
@@ -205,15 +204,24 @@ static size_t echo_size(const struct rtu_line *line, const struct exchange *x)
 /* Bytes that must have come for the answer behind `skip` bytes to be whole. */
 static size_t needed(const struct exchange *x, size_t skip)
 {
-    bool exception = x->heard.size >= skip + 2 && (x->heard.data[skip + 1] & 0x80) != 0;
-    return skip + (exception ? EXCEPTION_SIZE : x->answer_size);
+    size_t got = x->heard.size > skip ? x->heard.size - skip : 0;
+    return skip + modbus_answer_needed(x->request, x->heard.data + skip, got) + CRC_SIZE;
 }
 
 static int receive(struct rtu_line *line, struct exchange *x, struct mono_time deadline,
                    size_t *out_skip, struct err_text *err)
 {
     int rc = ERR_OK;
-    while (rc == ERR_OK && x->heard.size < needed(x, echo_size(line, x))) {
+    for (;;) {
+        size_t skip = echo_size(line, x);
+        size_t end = needed(x, skip);
+        if (end > skip + x->answer_size) {
+            rc = err_set(err, ERR_CORRUPT, "answer of %zu bytes or more, expected at most %zu",
+                         end - skip, x->answer_size);
+        }
+        if (rc != ERR_OK || x->heard.size >= end) {
+            break;
+        }
         rc = hear(line, deadline, &x->heard, err);
     }
     *out_skip = echo_size(line, x);

@@ -1,60 +1,10 @@
 /*
- * What is done on each connect before any output moves: is it the model the profile is of, are its
- * settings so, is its watchdog armed, what would its outputs do without us (safety rule 2). Only
- * what the profile lets us write is written. Owner: the bus thread.
+ * What is done on each connect before any output moves: is it the model the profile is of
+ * (identify.c), are its settings so, is its watchdog armed, what would its outputs do without us
+ * (safety rule 2). Only what the profile lets us write is written. Owner: the bus thread.
  */
-#include <stdio.h>
-#include <string.h>
 
 #include "drivers/modbus_io/module.h"
-
-static bool reads_bits(uint8_t function)
-{
-    return function == MODBUS_READ_COILS || function == MODBUS_READ_DISCRETE;
-}
-
-static struct modbus_request read_of(const struct modbus_io *io, uint8_t function, uint16_t address,
-                                     uint16_t count)
-{
-    return (struct modbus_request){
-        .unit = io->options.unit, .function = function, .address = address, .count = count};
-}
-
-static unsigned value_at(const struct modbus_answer *answer, uint8_t function, unsigned at)
-{
-    return reads_bits(function) ? (unsigned)(answer->bits >> at & 1) : answer->registers[at];
-}
-
-/* --- another model --- */
-
-static int not_this_model(const struct modbus_io *io, const struct profile_probe *probe,
-                          struct err_text *err, const char *found)
-{
-    return err_set(err, ERR_CONFLICT, "型号不符 another device: %s %s; expected %s", probe->what,
-                   found, io->profile.model);
-}
-
-static int run_probe(const struct modbus_io *io, struct modbus_link *link,
-                     const struct profile_probe *probe, struct err_text *err)
-{
-    struct modbus_request request = read_of(io, probe->read, probe->address, 1);
-    struct modbus_answer answer;
-    char found[32];
-    int rc = module_exchange(io, link, &request, &answer, err);
-    if (rc == ERR_DENIED) {
-        (void)snprintf(found, sizeof(found), "is refused (%u)", answer.exception); /* fits */
-        return probe->answer == PROBE_REFUSED ? ERR_OK : not_this_model(io, probe, err, found);
-    }
-    if (rc != ERR_OK) {
-        return err_prefix(err, rc, "read %s", probe->what);
-    }
-    unsigned value = value_at(&answer, probe->read, 0);
-    if (probe->answer == PROBE_ANY || (probe->answer == PROBE_VALUE && value == probe->value)) {
-        return ERR_OK;
-    }
-    (void)snprintf(found, sizeof(found), "is 0x%04X", value); /* fits */
-    return not_this_model(io, probe, err, found);
-}
 
 /* --- settings --- */
 
@@ -62,14 +12,15 @@ static int run_probe(const struct modbus_io *io, struct modbus_link *link,
 static int compare_setting(const struct modbus_io *io, struct modbus_link *link,
                            const struct profile_setting *setting, struct err_text *err)
 {
-    struct modbus_request request = read_of(io, setting->read, setting->address, setting->count);
+    struct modbus_request request =
+        module_read_of(io, setting->read, setting->address, setting->count);
     struct modbus_answer answer;
     int rc = module_exchange(io, link, &request, &answer, err);
     if (rc != ERR_OK) {
         return err_prefix(err, rc, "read %s", setting->what);
     }
     for (unsigned i = 0; i < setting->count; i++) {
-        unsigned found = value_at(&answer, setting->read, i);
+        unsigned found = module_value_at(&answer, setting->read, i);
         if (found != setting->value) {
             return err_set(err, ERR_STALE, "%s is %u, expected %u", setting->what, found,
                            setting->value);
@@ -116,8 +67,8 @@ static bool rests_energised(const struct modbus_io *io, unsigned output)
 static struct modbus_request fail_safe_read(const struct modbus_io *io)
 {
     const struct profile_fail_safe *fail_safe = &io->profile.fail_safe;
-    return read_of(io, fail_safe->read, fail_safe->address,
-                   (uint16_t)profile_outputs_count(&io->profile));
+    return module_read_of(io, fail_safe->read, fail_safe->address,
+                          (uint16_t)profile_outputs_count(&io->profile));
 }
 
 static struct modbus_request fail_safe_write(const struct modbus_io *io, unsigned output)
@@ -142,7 +93,7 @@ static int fail_safe_acts(const struct modbus_io *io, struct modbus_link *link, 
     }
     *out = 0;
     for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
-        unsigned value = value_at(&answer, request.function, io->options.outputs.channel[i]);
+        unsigned value = module_value_at(&answer, request.function, io->options.outputs.channel[i]);
         bool acts = (value != 0) != rests_energised(io, i);
         *out |= acts && io->options.outputs.given[i] ? OUTPUT_BIT(i) : 0;
     }
@@ -180,11 +131,8 @@ int module_open(void *state, struct modbus_link *link, struct err_text *err)
 {
     struct modbus_io *io = state;
     const struct module_profile *profile = &io->profile;
-    int rc = ERR_OK;
     io->keep_alive_at = (struct mono_time){0}; /* with the first scan */
-    for (size_t i = 0; rc == ERR_OK && i < profile->identify_count; i++) {
-        rc = run_probe(io, link, &profile->identify[i], err);
-    }
+    int rc = module_identify(io, link, err);
     rc = rc == ERR_OK ? run_settings(io, link, profile->settings, profile->setting_count, err) : rc;
     rc = rc == ERR_OK ? run_fail_safe(io, link, err) : rc; /* before the watchdog that uses them */
     return rc == ERR_OK ? run_settings(io, link, profile->watchdog, profile->watchdog_count, err)
@@ -192,14 +140,6 @@ int module_open(void *state, struct modbus_link *link, struct err_text *err)
 }
 
 /* --- costs --- */
-
-static uint32_t exchange_us(const struct modbus_io *io, const struct io_timing *timing,
-                            struct modbus_request request, uint32_t *worst_us)
-{
-    uint32_t us = modbus_exchange_us(timing, &request, io->answer_us);
-    *worst_us = us > *worst_us ? us : *worst_us;
-    return us;
-}
 
 static uint32_t settings_us(const struct modbus_io *io, const struct io_timing *timing,
                             const struct profile_setting *settings, size_t count,
@@ -209,11 +149,11 @@ static uint32_t settings_us(const struct modbus_io *io, const struct io_timing *
     for (size_t i = 0; i < count; i++) {
         const struct profile_setting *s = &settings[i];
         uint32_t read_us =
-            exchange_us(io, timing, read_of(io, s->read, s->address, s->count), worst_us);
+            module_step_us(io, timing, module_read_of(io, s->read, s->address, s->count), worst_us);
         sum_us += read_us;
         if (s->writes) {
             uint32_t write_us =
-                exchange_us(io, timing, module_write_to(io, &s->write, 0), worst_us);
+                module_step_us(io, timing, module_write_to(io, &s->write, 0), worst_us);
             sum_us += s->count * write_us + read_us;
         }
     }
@@ -224,22 +164,18 @@ uint32_t module_open_us(const struct modbus_io *io, const struct io_timing *timi
                         uint32_t *worst_us)
 {
     const struct module_profile *profile = &io->profile;
-    uint32_t sum_us = 0;
-    for (size_t i = 0; i < profile->identify_count; i++) {
-        const struct profile_probe *probe = &profile->identify[i];
-        sum_us += exchange_us(io, timing, read_of(io, probe->read, probe->address, 1), worst_us);
-    }
+    uint32_t sum_us = module_identify_us(io, timing, worst_us);
     sum_us += settings_us(io, timing, profile->settings, profile->setting_count, worst_us);
     sum_us += settings_us(io, timing, profile->watchdog, profile->watchdog_count, worst_us);
     if (profile->fail_safe.outputs != OUTPUTS_SET || io->outputs_wired == 0) {
         return sum_us;
     }
-    uint32_t read_us = exchange_us(io, timing, fail_safe_read(io), worst_us);
+    uint32_t read_us = module_step_us(io, timing, fail_safe_read(io), worst_us);
     sum_us += read_us;
     if (profile->fail_safe.write) {
         for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
             if (io->options.outputs.given[i]) {
-                sum_us += exchange_us(io, timing, fail_safe_write(io, i), worst_us);
+                sum_us += module_step_us(io, timing, fail_safe_write(io, i), worst_us);
             }
         }
         sum_us += read_us;

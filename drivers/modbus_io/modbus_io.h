@@ -53,4 +53,12 @@ enum modbus_io_reach modbus_io_reach_of(const struct io_device *device, bool coi
 uint8_t modbus_io_unit(const struct io_device *device);
 /* Whether the profile has a watchdog that is armed and read back on every connect. */
 bool modbus_io_has_watchdog(const struct io_device *device);
+enum modbus_io_identity {
+    MODBUS_IO_NOT_ASKED,   /* nothing in the profile tells the model, or it was never opened */
+    MODBUS_IO_CONFIRMED,   /* it answered what the profile says */
+    MODBUS_IO_CANNOT_TELL, /* it does not know the functions the profile asks */
+    MODBUS_IO_OTHER        /* another model answered, and was refused */
+};
+/* What the latest connect found. */
+enum modbus_io_identity modbus_io_identity_of(const struct io_device *device);
 const char *modbus_io_model(const struct io_device *device);

@@ -1,9 +1,11 @@
 /*
- * State of one module, shared by modbus_io.c (create, costs), scan.c (reads, writes) and arm.c
- * (what is done on each connect). Internal to drivers/modbus_io; constant after create but
- * `keep_alive_at`.
+ * State of one module, shared by modbus_io.c (create, costs), scan.c (reads, writes), arm.c (what
+ * is done on each connect) and identify.c (which model is it). Internal to drivers/modbus_io;
+ * constant after create but `keep_alive_at` and `identity`.
  */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "drivers/bus/modbus_link.h"
 #include "drivers/modbus_io/modbus_io.h"
@@ -27,6 +29,8 @@ struct modbus_io {
     uint32_t wired;
     uint32_t outputs_wired;
     struct mono_time keep_alive_at; /* the next keep-alive write is due */
+    atomic_int
+        identity; /* enum modbus_io_identity, of the latest open; relaxed, any thread reads */
 };
 
 /* The bank of an output channel, and its place in it. */
@@ -42,6 +46,20 @@ uint32_t module_timeout_us(const struct modbus_io *io, const struct io_timing *t
 int module_exchange(const struct modbus_io *io, struct modbus_link *link,
                     const struct modbus_request *request, struct modbus_answer *out,
                     struct err_text *err) MUST_CHECK;
+
+struct modbus_request module_read_of(const struct modbus_io *io, uint8_t function, uint16_t address,
+                                     uint16_t count);
+/* Bit or register `at` of an answer to that function. */
+unsigned module_value_at(const struct modbus_answer *answer, uint8_t function, unsigned at);
+/* Longest time of one exchange, *worst_us raised to it. */
+uint32_t module_step_us(const struct modbus_io *io, const struct io_timing *timing,
+                        struct modbus_request request, uint32_t *worst_us);
+
+/* Asks the device what it is. ERR_CONFLICT: another model. */
+int module_identify(struct modbus_io *io, struct modbus_link *link,
+                    struct err_text *err) MUST_CHECK;
+uint32_t module_identify_us(const struct modbus_io *io, const struct io_timing *timing,
+                            uint32_t *worst_us);
 
 /* The calls of struct io_driver. */
 int module_scan(void *state, struct modbus_link *link, struct io_scan *out, struct err_text *err);

@@ -4,56 +4,15 @@
  */
 #include "drivers/modbus_io/profile.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "drivers/bus/modbus_pdu.h"
+#include "drivers/modbus_io/profile_rows.h"
 
-/* ---- addresses and values ---- */
-
-/* 0x1020 as manuals print it, or 4128. */
-static const char *parse_word(const char *text, void *member)
-{
-    static const char reason[] = "not a 16-bit number, expected 0 to 65535 or 0x0000 to 0xFFFF";
-    bool hex = strncmp(text, "0x", 2) == 0;
-    const char *digits = hex ? text + 2 : text;
-    size_t length = strlen(digits);
-    const char *allowed = hex ? "0123456789abcdefABCDEF" : "0123456789";
-    bool padded = !hex && length > 1 && digits[0] == '0';
-    if (length == 0 || length > (hex ? 4 : 5) || strspn(digits, allowed) != length || padded) {
-        return reason;
-    }
-    unsigned long value = strtoul(digits, NULL, hex ? 16 : 10);
-    if (value > UINT16_MAX) {
-        return reason;
-    }
-    *(uint16_t *)member = (uint16_t)value;
-    return NULL;
-}
-
-#define WORD_ROW(type, member, key_, ...)                                                          \
-    CONFIG_OPTION(type, member, key_, CONFIG_CUSTOM, .parse = parse_word,                          \
-                  .what = "0 to 65535 or 0x0000 to 0xFFFF", __VA_ARGS__)
-
-static const struct config_name read_names[] = {{"coils", MODBUS_READ_COILS},
-                                                {"discrete_inputs", MODBUS_READ_DISCRETE},
-                                                {"holding_registers", MODBUS_READ_HOLDING},
-                                                {"input_registers", MODBUS_READ_INPUT},
-                                                {NULL, 0}};
 static const struct config_name write_names[] = {{"coil", PROFILE_WRITE_COIL},
                                                  {"register", PROFILE_WRITE_REGISTER},
                                                  {"bit", PROFILE_WRITE_BIT},
                                                  {NULL, 0}};
-
-/* Addresses end at 0xFFFF. */
-static int check_end(const struct config_at *at, uint16_t address, unsigned count,
-                     struct err_text *err)
-{
-    return address + count > UINT16_MAX + 1u
-               ? config_refuse(at, "address", err, "with %u of them beyond the last address 65535",
-                               count)
-               : 0;
-}
 
 static unsigned words_of_bits(unsigned bits)
 {
@@ -64,7 +23,7 @@ static unsigned words_of_bits(unsigned bits)
 /* ---- banks ---- */
 
 static const struct config_option input_bank_rows[] = {
-    CONFIG_OPTION(struct profile_input_bank, read, "read", CONFIG_ENUM, .names = read_names,
+    CONFIG_OPTION(struct profile_input_bank, read, "read", CONFIG_ENUM, .names = profile_read_names,
                   .required = true, .help = "Where their levels are read."),
     WORD_ROW(struct profile_input_bank, address, "address", .required = true,
              .help = "Of the first, as on the wire (from 0)."),
@@ -76,7 +35,8 @@ static int check_input_bank(void *section, const struct config_at *at, struct er
 {
     const struct profile_input_bank *bank = section;
     bool bits = bank->read == MODBUS_READ_COILS || bank->read == MODBUS_READ_DISCRETE;
-    return check_end(at, bank->address, bits ? bank->count : words_of_bits(bank->count), err);
+    return profile_check_end(at, bank->address, bits ? bank->count : words_of_bits(bank->count),
+                             err);
 }
 
 static const struct config_section input_bank_section = {
@@ -105,9 +65,9 @@ static int check_output_bank(void *section, const struct config_at *at, struct e
         return config_refuse(at, bank->on != 1 ? "on" : "off", err,
                              "a value of registers, expected it with write: register only");
     }
-    return check_end(at, bank->address,
-                     bank->write == PROFILE_WRITE_BIT ? words_of_bits(bank->count) : bank->count,
-                     err);
+    return profile_check_end(
+        at, bank->address,
+        bank->write == PROFILE_WRITE_BIT ? words_of_bits(bank->count) : bank->count, err);
 }
 
 static const struct config_section output_bank_section = {
@@ -132,7 +92,7 @@ static const struct config_option flash_rows[] = {
 static const struct config_section flash_section = {CONFIG_ROWS(flash_rows, struct profile_flash),
                                                     .unique = "name"};
 
-/* ---- settings, watchdog, identification ---- */
+/* ---- settings, watchdog ---- */
 
 #define WRITE_ROWS(type, member)                                                                   \
     CONFIG_OPTION(type, member write, "write", CONFIG_ENUM, .names = write_names,                  \
@@ -178,7 +138,7 @@ static const struct config_section keep_alive_section = {
 static const struct config_option setting_rows[] = {
     CONFIG_OPTION(struct profile_setting, what, "what", CONFIG_STRING, .min = 1, .required = true,
                   .help = "Its name in errors, with the manual's number."),
-    CONFIG_OPTION(struct profile_setting, read, "read", CONFIG_ENUM, .names = read_names,
+    CONFIG_OPTION(struct profile_setting, read, "read", CONFIG_ENUM, .names = profile_read_names,
                   .required = true, .help = "Where it is read."),
     WORD_ROW(struct profile_setting, address, "address", .required = true,
              .help = "Of the first, as on the wire (from 0)."),
@@ -201,28 +161,11 @@ static int check_setting(void *section, const struct config_at *at, struct err_t
         return config_refuse(at, "write.address", err,
                              "with %u of them beyond the last address 65535", setting->count);
     }
-    return check_end(at, setting->address, setting->count, err);
+    return profile_check_end(at, setting->address, setting->count, err);
 }
 
 static const struct config_section setting_section = {
     CONFIG_ROWS(setting_rows, struct profile_setting), .check = check_setting};
-
-static const struct config_name answer_names[] = {
-    {"value", PROBE_VALUE}, {"any", PROBE_ANY}, {"refused", PROBE_REFUSED}, {NULL, 0}};
-
-static const struct config_option probe_rows[] = {
-    CONFIG_OPTION(struct profile_probe, what, "what", CONFIG_STRING, .min = 1, .required = true,
-                  .help = "Its name in the alarm, with the manual's number."),
-    CONFIG_OPTION(struct profile_probe, read, "read", CONFIG_ENUM, .names = read_names,
-                  .required = true, .help = "Where it is read."),
-    WORD_ROW(struct profile_probe, address, "address", .required = true,
-             .help = "As on the wire (from 0)."),
-    CONFIG_OPTION(struct profile_probe, answer, "answer", CONFIG_ENUM, .names = answer_names,
-                  .fallback = "value",
-                  .help = "The value below; any value at all; refused: an exception."),
-    WORD_ROW(struct profile_probe, value, "value", .fallback = "0",
-             .help = "What this model answers.")};
-static const struct config_section probe_section = {CONFIG_ROWS(probe_rows, struct profile_probe)};
 
 /* ---- what outputs do without us ---- */
 
@@ -239,7 +182,7 @@ static const struct config_option fail_safe_rows[] = {
     CONFIG_OPTION(struct profile_fail_safe, outputs, "outputs", CONFIG_ENUM, .names = outputs_names,
                   .required = true,
                   .help = "What outputs do when the module hears nobody; set: read below."),
-    CONFIG_OPTION(struct profile_fail_safe, read, "read", CONFIG_ENUM, .names = read_names,
+    CONFIG_OPTION(struct profile_fail_safe, read, "read", CONFIG_ENUM, .names = profile_read_names,
                   .help = "outputs: set: where the values are read."),
     WORD_ROW(struct profile_fail_safe, address, "address", .fallback = "0",
              .help = "Of channel 0; one bit or register a channel, not 0 = energised."),
@@ -326,7 +269,13 @@ static const struct config_option profile_rows[] = {
     CONFIG_ARRAY(struct module_profile, flashes, flash_count, "flash", .section = &flash_section,
                  .help = "Coil values that flash."),
     CONFIG_ARRAY(struct module_profile, identify, identify_count, "identify",
-                 .section = &probe_section, .help = "What tells this model from another."),
+                 .section = &profile_probe_section, .help = "What tells this model from another."),
+    TOP_ROW(device_id, "device_identification", CONFIG_SECTION,
+            .section = &profile_device_id_section,
+            CONFIG_SEEN(struct module_profile, has_device_id),
+            .help = "What it says it is, by function 43/14."),
+    TOP_ROW(server_id, "server_id", CONFIG_SECTION, .section = &profile_server_id_section,
+            CONFIG_SEEN(struct module_profile, has_server_id), .help = "The same, by function 17."),
     CONFIG_ARRAY(struct module_profile, settings, setting_count, "settings",
                  .section = &setting_section, .help = "What must be so before any output moves."),
     CONFIG_ARRAY(struct module_profile, watchdog, watchdog_count, "watchdog",

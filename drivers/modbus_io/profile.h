@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "drivers/bus/device_identity.h"
 #include "drivers/modbus_io/wiring.h"
 #include "gateway/base/err.h"
 #include "gateway/config/config.h"
@@ -20,7 +21,8 @@ enum {
     PROFILE_SETTINGS_MAX = 8,
     PROFILE_PROBES_MAX = 4,
     PROFILE_FLASHES_MAX = 8,
-    PROFILE_VALUES_MAX = 16 /* coils or registers of one setting */
+    PROFILE_VALUES_MAX = 16, /* coils or registers of one setting, registers of a text */
+    PROFILE_SERVER_ID_MAX = 8
 };
 
 /* Consecutive inputs; their channels follow those of the bank before. */
@@ -74,15 +76,38 @@ struct profile_setting {
     struct profile_write_to write;
 };
 
-enum profile_answer { PROBE_VALUE, PROBE_ANY, PROBE_REFUSED };
+enum profile_answer { PROBE_VALUE, PROBE_ANY, PROBE_REFUSED, PROBE_TEXT };
 
 /* How another model on this address shows itself. */
 struct profile_probe {
     char what[48]; /* "module name (40211)" */
     uint8_t read;
     uint16_t address;
-    enum profile_answer answer; /* this value, any answer, or an exception */
+    enum profile_answer answer; /* this value, any answer, an exception, or this text */
     uint16_t value;
+    uint8_t count;                 /* registers; 1 but for a text */
+    char text[IDENTITY_TEXT_SIZE]; /* somewhere in the registers, two characters each */
+};
+
+/* Read Device Identification, function 43 with MEI type 14. Patterns of device_identity_matches, ""
+ * where the profile does not say. */
+struct profile_device_id {
+    char text[IDENTITY_OBJECTS][IDENTITY_TEXT_SIZE];
+    bool required;       /* a device that does not know the function is another one */
+    uint16_t answer_max; /* bytes of all its answers; counted in the costs, more is refused */
+};
+
+struct profile_bytes {
+    uint8_t data[PROFILE_SERVER_ID_MAX];
+    uint8_t size;
+};
+
+/* Report Server ID, function 17: what the answer begins with, and a text in it. */
+struct profile_server_id {
+    struct profile_bytes id; /* size 0: not said */
+    char text[IDENTITY_TEXT_SIZE];
+    bool required;
+    uint16_t answer_max;
 };
 
 struct profile_keep_alive {
@@ -133,6 +158,10 @@ struct module_profile {
     size_t flash_count;
     struct profile_probe identify[PROFILE_PROBES_MAX];
     size_t identify_count;
+    bool has_device_id;
+    struct profile_device_id device_id;
+    bool has_server_id;
+    struct profile_server_id server_id;
     struct profile_setting settings[PROFILE_SETTINGS_MAX];
     size_t setting_count;
     struct profile_setting watchdog[PROFILE_SETTINGS_MAX];

@@ -63,6 +63,14 @@ static void cut_at_character(char *text)
     }
 }
 
+void err_copy(const char *text, char *out, size_t size_bytes)
+{
+    size_t length = strnlen(text, size_bytes - 1);
+    memcpy(out, text, length);
+    out[length] = '\0';
+    cut_at_character(out);
+}
+
 int(err_set)(struct err_text *err, int code, const char *fmt, ...)
 {
     if (err) {

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
@@ -39,6 +41,9 @@ int err_set(struct err_text *err, int code, const char *fmt, ...) PRINTF_LIKE(3,
 
 /* Puts "prefix: " before the text. `err` may be NULL. Returns `code`. */
 int err_prefix(struct err_text *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Copies what fits of a text, cut at a character boundary; `out` has size_bytes, at least 1. */
+void err_copy(const char *text, char *out, size_t size_bytes);
 
 #ifdef __clang_analyzer__
 /* The analyzer sees one file at a time: that a failing call does not return 0 it must be told. */

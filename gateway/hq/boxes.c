@@ -144,6 +144,11 @@ static void note_box(struct hq_call *call)
                         "UPDATE checkpoints SET policy_version = $2 WHERE id = $1"
                         " AND (policy_version IS NULL OR policy_version <> $2)",
                         HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->policy)), &err);
+    if (rc == 0 && q->has_exempt)
+        rc = hq_db_exec(&call->hq->db,
+                        "UPDATE checkpoints SET exempt_revision = $2 WHERE id = $1"
+                        " AND (exempt_revision IS NULL OR exempt_revision <> $2)",
+                        HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->exempt)), &err);
     hqd_noted(call->hq, rc, &err);
 }
 

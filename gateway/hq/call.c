@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/compress.h"
 #include "gateway/base/json.h"
 
 struct error_kind {
@@ -43,7 +44,31 @@ void hq_call_fini(struct hq_call *call)
         call->state_free(call->state);
     if (call->answer.body)
         evbuffer_free(call->answer.body);
+    free(call->decoded);
     *call = (struct hq_call){0};
+}
+
+int hq_call_decode(struct hq_call *call, const char *encoding)
+{
+    struct err_text err = {""};
+    size_t size = 0;
+    if (!encoding || strcmp(encoding, "identity") == 0)
+        return 0;
+    int rc =
+        strcmp(encoding, "zstd") == 0
+            ? decompress_frame(call->body, call->size, HQ_REQUEST_MAX, &call->decoded, &size, &err)
+            : err_set(&err, ERR_INVALID, "Content-Encoding: expected zstd or identity");
+    if (rc != 0) {
+        hq_answer_error(call,
+                        rc == ERR_TOO_LARGE   ? 413
+                        : rc == ERR_NO_MEMORY ? 503
+                                              : 400,
+                        "%s", err.text);
+        return rc;
+    }
+    call->body = call->decoded;
+    call->size = size;
+    return 0;
 }
 
 void hq_answer_begin(struct hq_call *call, int status)

@@ -23,7 +23,8 @@ enum {
     HQ_LIMIT_DEFAULT = 100,
     HQ_LIMIT_MAX = 1000,
     HQ_WAIT_MAX_S = 60,
-    HQ_ANSWER_MAX = 4 << 20 /* bytes */
+    HQ_ANSWER_MAX = 4 << 20, /* bytes */
+    HQ_REQUEST_MAX = 1 << 20 /* bytes of a request's body, decoded */
 };
 
 enum hq_step { HQ_DONE, HQ_WAIT, HQ_AGAIN };
@@ -41,6 +42,8 @@ struct hq_query {
     char hash[HASH_TEXT_SIZE]; /* "" when not given */
     bool has_policy;
     uint64_t policy;
+    bool has_exempt;
+    uint64_t exempt;
     char checkpoint[TLS_LABEL_SIZE]; /* "" when not given */
 };
 
@@ -61,6 +64,7 @@ struct hq_call {
     const char *password;
     const char *body; /* `size` bytes, not NUL-terminated */
     size_t size;
+    char *decoded; /* heap: the body, when it came compressed */
     struct wall_time now;
     bool last_run; /* of a waiting call: the deadline is reached, answer now */
     unsigned topics;
@@ -94,6 +98,10 @@ enum hq_step hq_answer_failure(struct hq_call *call, int rc, const struct err_te
 void hq_body_text(struct evbuffer *body, const char *text);
 /* "time" as JSON: RFC 3339 or null for ms = 0. New reference. */
 json_t *hq_time_json(int64_t ms);
+
+/* The body of a request with Content-Encoding `encoding` (NULL: none) as it was before.
+ * ERR_INVALID, ERR_TOO_LARGE, and the call is answered (400, 413). */
+int hq_call_decode(struct hq_call *call, const char *encoding) MUST_CHECK;
 
 /* Parses the body as one JSON object with no other members than `names` (NULL-terminated).
  * ERR_INVALID, and the call is answered. */

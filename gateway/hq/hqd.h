@@ -5,6 +5,7 @@
 #pragma once
 
 #include "gateway/base/clock.h"
+#include "gateway/base/log.h"
 #include "gateway/hq/call.h"
 #include "gateway/hq/db.h"
 #include "gateway/signed/batch.h"
@@ -90,8 +91,26 @@ int hqd_sign(struct envelope *e, const struct sign_key *key, char **out,
 enum hq_step hq_document_newest(struct hq_call *call, const char *kind);
 int hq_document_put(struct hqd *hq, const char *kind, uint64_t version, const char *body,
                     size_t size, struct err_text *err) MUST_CHECK;
-/* The match policy's version, 0 when there is none. */
-int hq_policy_version(struct hqd *hq, int64_t *out, struct err_text *err) MUST_CHECK;
+
+/* Signed statements of which the newest counts: match policy, exempt list (versioned.c). */
+struct hq_versioned {
+    const char *kind;        /* of the document */
+    const char *title;       /* for people */
+    const char *number_name; /* member of answers and messages */
+    const char *message;     /* kind of the inbox message */
+    enum log_event_id event;
+};
+extern const struct hq_versioned hq_versioned_policy;
+extern const struct hq_versioned hq_versioned_exempt;
+/* Its number, 0 when there is none. */
+int hq_versioned_newest(struct hqd *hq, const struct hq_versioned *what, int64_t *out,
+                        struct err_text *err) MUST_CHECK;
+/* Takes the call's body, a verified statement of that number and time, if it follows the one held;
+ * the same bytes once more change nothing. */
+enum hq_step hq_versioned_put(struct hq_call *call, const struct hq_versioned *what,
+                              uint64_t number, struct wall_time time);
+/* The answer to one that does not verify. */
+enum hq_step hq_versioned_refuse(struct hq_call *call, int rc, const struct err_text *why);
 
 /* Whether the peer of `call` may speak: known, not revoked, its certificate neither expired nor
  * superseded. Answers 403 and returns HQ_DONE when not, HQ_AGAIN when it may go on. */
@@ -119,6 +138,8 @@ enum hq_step hq_keyset(struct hq_call *call);
 enum hq_step hq_put_keyset(struct hq_call *call);
 enum hq_step hq_match_policy(struct hq_call *call);
 enum hq_step hq_put_match_policy(struct hq_call *call);
+enum hq_step hq_exempt_list(struct hq_call *call);
+enum hq_step hq_put_exempt_list(struct hq_call *call);
 enum hq_step hq_box_records(struct hq_call *call);
 enum hq_step hq_box_urgent(struct hq_call *call);
 enum hq_step hq_box_inbox(struct hq_call *call);

@@ -97,22 +97,23 @@ static json_t *chain_json(const struct hq_value *v)
 }
 
 /* id, name, revoked, seen, list revision, list hash, until, chain, state, sequence, reason,
- * policy version */
+ * policy version, exempt revision */
 static int add_checkpoint(void *ctx, const struct hq_value *c, size_t count)
 {
-    if (count != 12)
+    if (count != 13)
         return ERR_CORRUPT;
     bool quarantined = c[8].type == HQ_TEXT && c[8].size != strlen("active");
     const char *state = c[2].type != HQ_NULL   ? "revoked"
                         : quarantined          ? "quarantined"
                         : c[3].type != HQ_NULL ? "active"
                                                : "enrolled";
-    json_t *row = json_pack(
-        "{s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", text_json(&c[0]), "name",
-        text_json(&c[1]), "state", state, "last_seen", hq_time_json(c[3].number), "list_revision",
-        number_json(&c[4]), "list_hash", text_json(&c[5]), "certificate_until",
-        hq_time_json(c[6].number), "chain", chain_json(&c[7]), "confirmed", number_json(&c[9]),
-        "quarantine", text_json(&c[10]), "policy_version", number_json(&c[11]));
+    json_t *row =
+        json_pack("{s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", text_json(&c[0]),
+                  "name", text_json(&c[1]), "state", state, "last_seen", hq_time_json(c[3].number),
+                  "list_revision", number_json(&c[4]), "list_hash", text_json(&c[5]),
+                  "certificate_until", hq_time_json(c[6].number), "chain", chain_json(&c[7]),
+                  "confirmed", number_json(&c[9]), "quarantine", text_json(&c[10]),
+                  "policy_version", number_json(&c[11]), "exempt_revision", number_json(&c[12]));
     return row && json_array_append_new(ctx, row) == 0 ? 0 : ERR_NO_MEMORY;
 }
 
@@ -120,17 +121,17 @@ enum hq_step hq_operator_checkpoints(struct hq_call *call)
 {
     struct err_text err = {""};
     json_t *rows = json_array();
-    int rc = rows
-                 ? hq_db_query(&call->hq->db,
-                               "SELECT p.id, p.name, p.revoked_ms, p.last_seen_ms,"
-                               " p.list_revision, p.list_hash, p.certificate_until_ms, c.chain,"
-                               " c.state, c.sequence, c.reason, p.policy_version FROM checkpoints p"
-                               " LEFT JOIN chains c ON c.checkpoint = p.id AND c.chain ="
-                               " (SELECT n.chain FROM chains n WHERE n.checkpoint = p.id"
-                               " ORDER BY n.state = 'quarantined' DESC, n.opened_ms DESC,"
-                               " n.chain LIMIT 1) ORDER BY p.id",
-                               NULL, 0, add_checkpoint, rows, &err)
-                 : ERR_NO_MEMORY;
+    int rc = rows ? hq_db_query(&call->hq->db,
+                                "SELECT p.id, p.name, p.revoked_ms, p.last_seen_ms,"
+                                " p.list_revision, p.list_hash, p.certificate_until_ms, c.chain,"
+                                " c.state, c.sequence, c.reason, p.policy_version,"
+                                " p.exempt_revision FROM checkpoints p"
+                                " LEFT JOIN chains c ON c.checkpoint = p.id AND c.chain ="
+                                " (SELECT n.chain FROM chains n WHERE n.checkpoint = p.id"
+                                " ORDER BY n.state = 'quarantined' DESC, n.opened_ms DESC,"
+                                " n.chain LIMIT 1) ORDER BY p.id",
+                                NULL, 0, add_checkpoint, rows, &err)
+                  : ERR_NO_MEMORY;
     if (rc != 0) {
         json_decref(rows);
         return hq_answer_failure(call, rc, &err);

@@ -24,6 +24,8 @@ static const struct hq_route routes[] = {
     {"PUT", "/v1/keyset", HQ_WHO_OPERATOR, false, hq_put_keyset},
     {"GET", "/v1/match-policy", BOTH, false, hq_match_policy},
     {"PUT", "/v1/match-policy", HQ_WHO_OPERATOR, false, hq_put_match_policy},
+    {"GET", "/v1/exempt-list", BOTH, false, hq_exempt_list},
+    {"PUT", "/v1/exempt-list", HQ_WHO_OPERATOR, false, hq_put_exempt_list},
     {"POST", "/v1/checkpoints/{}/records", HQ_WHO_BOX, true, hq_box_records},
     {"POST", "/v1/checkpoints/{}/urgent", HQ_WHO_BOX, true, hq_box_urgent},
     {"GET", "/v1/checkpoints/{}/inbox", HQ_WHO_BOX, true, hq_box_inbox},
@@ -103,10 +105,11 @@ enum query_key {
     KEY_HASH,
     KEY_CHECKPOINT,
     KEY_POLICY,
+    KEY_EXEMPT,
     KEY_COUNT
 };
-static const char *const key_names[KEY_COUNT] = {"after", "limit",      "wait",  "revision",
-                                                 "hash",  "checkpoint", "policy"};
+static const char *const key_names[KEY_COUNT] = {"after", "limit",      "wait",   "revision",
+                                                 "hash",  "checkpoint", "policy", "exempt"};
 
 /* NULL, or what was expected. */
 static const char *take_value(enum query_key key, const char *value, struct hq_query *q)
@@ -142,6 +145,9 @@ static const char *take_value(enum query_key key, const char *value, struct hq_q
     case KEY_POLICY:
         q->has_policy = true;
         return number_of(value, 0, INT64_MAX, &q->policy) ? NULL : "a number";
+    case KEY_EXEMPT:
+        q->has_exempt = true;
+        return number_of(value, 0, INT64_MAX, &q->exempt) ? NULL : "a number";
     case KEY_COUNT:
         break;
     }

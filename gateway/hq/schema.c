@@ -126,18 +126,20 @@ static const char postgres_3[] =
     "CREATE TABLE revisions(one BIGINT PRIMARY KEY CHECK(one = 1), value BIGINT NOT NULL);"
     "INSERT INTO revisions VALUES(1, 0);";
 
+/* What version 4 adds: the exempt list in force at a box. */
+static const char sqlite_4[] = "ALTER TABLE checkpoints ADD COLUMN exempt_revision INTEGER;";
+static const char postgres_4[] = "ALTER TABLE checkpoints ADD COLUMN exempt_revision BIGINT;";
+
 /* What several hqd tell one another: `value` counts what boxes are told, `hits` what operators
  * follow. PostgreSQL tells it at once besides (channel hqd). */
-static const char sqlite_4[] = "ALTER TABLE revisions ADD COLUMN hits INTEGER NOT NULL DEFAULT 0;";
-static const char postgres_4[] = "ALTER TABLE revisions ADD COLUMN hits BIGINT NOT NULL DEFAULT 0;"
+static const char sqlite_5[] = "ALTER TABLE revisions ADD COLUMN hits INTEGER NOT NULL DEFAULT 0;";
+static const char postgres_5[] = "ALTER TABLE revisions ADD COLUMN hits BIGINT NOT NULL DEFAULT 0;"
                                  "CREATE FUNCTION hqd_tell() RETURNS trigger LANGUAGE plpgsql AS"
                                  " $$BEGIN PERFORM pg_notify('hqd', ''); RETURN NULL; END$$;"
                                  "CREATE TRIGGER revisions_told AFTER UPDATE ON revisions"
                                  " FOR EACH STATEMENT EXECUTE FUNCTION hqd_tell();";
 
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
-    {sqlite_1, NULL},
-    {sqlite_2, NULL},
-    {sqlite_3, postgres_3},
-    {sqlite_4, postgres_4},
+    {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3},
+    {sqlite_4, postgres_4}, {sqlite_5, postgres_5},
 };

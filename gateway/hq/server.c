@@ -288,6 +288,14 @@ static void find_route(struct open_call *open, const struct end *end, const char
         open->route = route;
 }
 
+static void decode_body(struct open_call *open)
+{
+    const char *encoding =
+        evhttp_find_header(evhttp_request_get_input_headers(open->http), "Content-Encoding");
+    if (open->route && hq_call_decode(&open->call, encoding) != 0)
+        open->route = NULL;
+}
+
 /* An operator's request to change something is recorded before it is carried out, one that is
  * refused for its path too. */
 static void record_act(struct open_call *open, const char *method)
@@ -332,6 +340,7 @@ static void on_request(struct evhttp_request *http, void *ctx)
         hq_answer_error(&open->call, 503, "out of memory");
     else if (read_peer(open, end)) {
         find_route(open, end, method);
+        decode_body(open);
         record_act(open, method);
     }
     run_call(open);

@@ -9,7 +9,7 @@
 #include "gateway/tls/context.h"
 
 enum {
-    HQ_BODY_LIMIT = 1 << 20,
+    HQ_BODY_LIMIT = HQ_REQUEST_MAX,
     HQ_EST_BODY_LIMIT = 16 << 10,
     HQ_HEADER_LIMIT = 8 << 10,
     HQ_IDLE_S = 90,     /* above HQ_WAIT_MAX_S */

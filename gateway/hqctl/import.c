@@ -1,7 +1,7 @@
 /*
  * See import.h. One import's state lives in struct import.
  */
-#include "gateway/hqctl/import.h"
+#include "gateway/hqctl/import_kind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,48 +9,38 @@
 
 #include "gateway/base/json.h"
 #include "gateway/hqctl/csv.h"
-#include "gateway/signed/wanted_entry.h"
 
 enum { COLUMNS_MAX = CSV_FIELDS_MAX };
 
-/* What an entry of the file is known by, to find one listed twice. */
-struct mark {
-    plate_key key;
-    plate_class class;
-    uint32_t line;
-    const char *case_number; /* inside result->entries */
-};
-
 struct import {
+    const struct import_kind *kind;
     const char *name;
     uint64_t first_id;
     struct wall_time now;
     struct csv_reader *reader;
     size_t column_count;
-    const char *columns[COLUMNS_MAX]; /* of wanted_entry_fields */
+    const char *columns[COLUMNS_MAX]; /* of kind->fields */
     struct csv_row row;
-    struct mark *marks;
+    struct import_mark *marks;
     size_t mark_count;
     struct import_result *result;
 };
 
-static bool is_optional(const char *field)
+static bool is_optional(const struct import_kind *kind, const char *field)
 {
-    static const char *const names[] = {"officer_risk", "instructions", "vehicle"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(field, names[i]) == 0)
+    for (size_t i = 0; kind->optional[i]; i++)
+        if (strcmp(field, kind->optional[i]) == 0)
             return true;
     return false;
 }
 
 /* The column of that name; ids are given by hqctl, so `id` is none. */
-static const char *find_column(const char *name, size_t size)
+static const char *find_column(const struct import_kind *kind, const char *name, size_t size)
 {
-    for (size_t i = 0; wanted_entry_fields[i]; i++)
-        if (strlen(wanted_entry_fields[i]) == size &&
-            memcmp(wanted_entry_fields[i], name, size) == 0 &&
-            strcmp(wanted_entry_fields[i], "id") != 0)
-            return wanted_entry_fields[i];
+    for (size_t i = 0; kind->fields[i]; i++)
+        if (strlen(kind->fields[i]) == size && memcmp(kind->fields[i], name, size) == 0 &&
+            strcmp(kind->fields[i], "id") != 0)
+            return kind->fields[i];
     return NULL;
 }
 
@@ -127,17 +117,14 @@ static void take_name(struct import *in, size_t index)
     const struct csv_field *cell = &in->row.fields[index];
     size_t size = 0;
     const char *text = trimmed(cell, &size);
-    const char *column = find_column(text, size);
+    const char *column = find_column(in->kind, text, size);
     in->columns[index] = column;
     if (!column && size == 2 && memcmp(text, "id", 2) == 0)
         fault_name(in, cell, "ids are given at import, expected no such column");
     else if (!column && in->row.count == 1 && strpbrk(text, ";\t"))
         fault_name(in, cell, "one column only, expected columns separated by commas");
     else if (!column)
-        fault_name(in, cell,
-                   "unknown, expected plate, class, category, priority, handling, officer_risk, "
-                   "reason, authority, case_number, applicant, reviewer, approver, contact, "
-                   "valid_from, valid_until, instructions or vehicle");
+        fault_name(in, cell, in->kind->unknown);
     for (size_t i = 0; column && i < index; i++)
         if (in->columns[i] == column) {
             fault_name(in, cell, "stands twice");
@@ -158,9 +145,9 @@ static int read_header(struct import *in, struct err_text *err)
     in->column_count = in->row.count;
     for (size_t i = 0; i < in->row.count; i++)
         take_name(in, i);
-    for (size_t f = 0; wanted_entry_fields[f]; f++) {
-        const char *field = wanted_entry_fields[f];
-        bool found = is_optional(field) || strcmp(field, "id") == 0;
+    for (size_t f = 0; in->kind->fields[f]; f++) {
+        const char *field = in->kind->fields[f];
+        bool found = is_optional(in->kind, field) || strcmp(field, "id") == 0;
         for (size_t i = 0; i < in->column_count && !found; i++)
             found = in->columns[i] == field;
         if (!found && in->column_count > 1)
@@ -201,18 +188,18 @@ int import_time_parse(const char *text, struct wall_time *out)
     return wall_parse(text, out) == 0 ? 0 : ERR_INVALID;
 }
 
-static json_t *time_value(const char *text)
+json_t *import_time_value(const char *text)
 {
     struct wall_time time;
     char utc[WALL_TEXT_SIZE];
     if (import_time_parse(text, &time) != 0)
-        return json_string(text); /* wanted_entry_from_json refuses it with its place */
+        return json_string(text); /* the entry's own check refuses it with its place */
     wall_format(time, utc);
     return json_string(utc);
 }
 
 /* "armed; violent" -> ["armed","violent"] */
-static json_t *risk_value(const char *text)
+json_t *import_names_value(const char *text)
 {
     json_t *list = json_array();
     while (list && *text) {
@@ -227,15 +214,6 @@ static json_t *risk_value(const char *text)
     return list;
 }
 
-static json_t *cell_value(const char *field, const char *text)
-{
-    if (strcmp(field, "priority") == 0 && text[0] >= '0' && text[0] <= '9' && text[1] == '\0')
-        return json_integer(text[0] - '0');
-    if (strcmp(field, "valid_from") == 0 || strcmp(field, "valid_until") == 0)
-        return time_value(text);
-    return strcmp(field, "officer_risk") == 0 ? risk_value(text) : json_string(text);
-}
-
 /* The row as an entry; empty cells are absent fields. */
 static json_t *row_object(const struct import *in, uint64_t id)
 {
@@ -248,7 +226,8 @@ static json_t *row_object(const struct import *in, uint64_t id)
             continue;
         memcpy(text, cell, size); /* a field is shorter than a row */
         text[size] = '\0';
-        if (json_object_set_new(entry, in->columns[i], cell_value(in->columns[i], text)) != 0) {
+        if (json_object_set_new(entry, in->columns[i],
+                                in->kind->cell_value(in->columns[i], text)) != 0) {
             json_decref(entry);
             return NULL;
         }
@@ -281,53 +260,22 @@ static void fault_row(struct import *in, const char *text)
     (void)snprintf(fault->reason, sizeof(fault->reason), "%s", text); /* cut: still reads */
 }
 
-/* What an entry may be and a new row may not. NULL when it is good. */
-static const char *objection(const struct import *in, const struct wanted_record *record,
-                             const json_t *entry)
-{
-    const char *applicant = json_string_value(json_object_get(entry, "applicant"));
-    const char *approver = json_string_value(json_object_get(entry, "approver"));
-    if (record->handling == HANDLING_OBSERVE)
-        return "handling: observe entries cannot be listed yet: the separate chain that keeps them "
-               "from officers is not in this version, expected stop";
-    if (applicant && approver && strcmp(applicant, approver) == 0)
-        return "approver: is the applicant, expected another person";
-    if (record->valid_until.ms <= in->now.ms)
-        return "valid_until: already past, the entry would never alert";
-    return NULL;
-}
-
-static int keep_entry(struct import *in, const struct wanted_record *record, const char *text)
-{
-    json_t *clean = NULL;
-    int rc = json_parse(text, record->text_size, &clean, NULL);
-    if (rc != 0)
-        return rc;
-    in->marks[in->mark_count++] =
-        (struct mark){record->key, record->class, in->row.fields[0].line,
-                      json_string_value(json_object_get(clean, "case_number"))};
-    return json_array_append_new(in->result->entries, clean) == 0 ? 0 : ERR_NO_MEMORY;
-}
-
 static int take_row(struct import *in, struct err_text *err)
 {
     struct err_text why = {""};
-    struct wanted_record record;
-    char *text = NULL;
+    json_t *clean = NULL;
+    struct import_mark mark = {.line = in->row.fields[0].line};
     json_t *entry = row_object(in, in->first_id + json_array_size(in->result->entries));
-    int rc = entry ? wanted_entry_from_json(entry, &record, &text, &why) : ERR_NO_MEMORY;
-    if (rc == ERR_NO_MEMORY) {
-        json_decref(entry);
-        return err_set(err, rc, "out of memory");
-    }
-    const char *no = rc == 0 ? objection(in, &record, entry) : why.text;
-    if (no)
-        fault_row(in, no);
-    else
-        rc = keep_entry(in, &record, text);
+    int rc = entry ? in->kind->check(entry, in->now, &clean, &mark, &why) : ERR_NO_MEMORY;
     json_decref(entry);
-    free(text);
-    return no ? 0 : rc;
+    if (rc == ERR_NO_MEMORY)
+        return err_set(err, rc, "out of memory");
+    if (rc != 0) {
+        fault_row(in, why.text);
+        return 0;
+    }
+    in->marks[in->mark_count++] = mark;
+    return json_array_append_new(in->result->entries, clean) == 0 ? 0 : ERR_NO_MEMORY;
 }
 
 static bool row_empty(const struct csv_row *row)
@@ -351,9 +299,9 @@ static int read_rows(struct import *in, struct err_text *err)
             return rc;
         if (row_empty(&in->row))
             continue; /* spreadsheets leave them at the end */
-        if (in->mark_count == IMPORT_ENTRIES_MAX)
-            return err_set(err, ERR_TOO_LARGE, "%s: more than %d entries", in->name,
-                           IMPORT_ENTRIES_MAX);
+        if (in->mark_count == in->kind->entries_max)
+            return err_set(err, ERR_TOO_LARGE, "%s: more than %zu entries", in->name,
+                           in->kind->entries_max);
         in->result->row_count++;
         if (in->row.count != in->column_count) {
             char text[96];
@@ -372,8 +320,8 @@ static int read_rows(struct import *in, struct err_text *err)
 
 static int compare_marks(const void *a, const void *b)
 {
-    const struct mark *x = a;
-    const struct mark *y = b;
+    const struct import_mark *x = a;
+    const struct import_mark *y = b;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
     if (x->class != y->class)
@@ -386,12 +334,12 @@ static void find_doubles(struct import *in)
 {
     qsort(in->marks, in->mark_count, sizeof(in->marks[0]), compare_marks);
     for (size_t i = 1; i < in->mark_count; i++) {
-        const struct mark *one = &in->marks[i - 1];
-        const struct mark *two = &in->marks[i];
+        const struct import_mark *one = &in->marks[i - 1];
+        const struct import_mark *two = &in->marks[i];
         if (one->key == two->key && one->class == two->class &&
             strcmp(one->case_number, two->case_number) == 0)
             (void)snprintf(add_fault(in, two->line, 1)->reason, IMPORT_REASON_SIZE,
-                           "same plate, class and case_number as line %u", one->line); /* fits */
+                           "same %s as line %u", in->kind->same, one->line); /* fits */
     }
 }
 
@@ -409,14 +357,16 @@ static int read_all(struct import *in, struct err_text *err)
     return in->result->fault_count > 0 ? ERR_INVALID : 0;
 }
 
-int import_csv(const char *name, const void *data, size_t size, uint64_t first_id,
-               struct wall_time now, struct import_result *out, struct err_text *err)
+int import_run(const struct import_kind *kind, const char *name, const void *data, size_t size,
+               uint64_t first_id, struct wall_time now, struct import_result *out,
+               struct err_text *err)
 {
     struct err_text why = {""};
-    struct import in = {.name = name, .first_id = first_id, .now = now, .result = out};
+    struct import in = {
+        .kind = kind, .name = name, .first_id = first_id, .now = now, .result = out};
     *out = (struct import_result){.entries = json_array()};
     in.reader = calloc(1, sizeof(*in.reader));
-    in.marks = calloc(IMPORT_ENTRIES_MAX, sizeof(*in.marks));
+    in.marks = calloc(kind->entries_max, sizeof(*in.marks));
     int rc = ERR_NO_MEMORY;
     if (!in.reader || !in.marks || !out->entries)
         goto out;

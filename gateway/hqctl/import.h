@@ -1,8 +1,9 @@
 /*
- * A CSV of vehicles to be listed -> wanted entries, all or nothing. The first line names the
- * columns: the fields of gateway/signed/wanted_entry.h without `id`, in any order. Every bad row is
- * reported with file, line, column, name and value (the first IMPORT_FAULTS_MAX of them), and with
- * any bad row nothing is imported. README.md describes the columns. Pure, any thread.
+ * A CSV of vehicles -> entries of the wanted list or of the exempt list, all or nothing. The first
+ * line names the columns: the fields of gateway/signed/wanted_entry.h or exempt_list.h without
+ * `id`, in any order. Every bad row is reported with file, line, column, name and value (the first
+ * IMPORT_FAULTS_MAX of them), and with any bad row nothing is imported. README.md describes the
+ * columns. Pure, any thread.
  */
 #pragma once
 
@@ -33,9 +34,13 @@ struct import_result {
     struct import_fault faults[IMPORT_FAULTS_MAX];
 };
 
-/* ERR_INVALID with fault_count > 0: `out->faults` says why. ERR_NO_MEMORY. import_fini frees. */
+/* To the wanted list. ERR_INVALID with fault_count > 0: `out->faults` says why. ERR_NO_MEMORY.
+ * import_fini frees. */
 int import_csv(const char *name, const void *data, size_t size, uint64_t first_id,
                struct wall_time now, struct import_result *out, struct err_text *err) MUST_CHECK;
+/* To the exempt list, likewise; its ids are for exempt_draft_put to give. */
+int import_exempt_csv(const char *name, const void *data, size_t size, struct wall_time now,
+                      struct import_result *out, struct err_text *err) MUST_CHECK;
 void import_fini(struct import_result *result);
 /* "list.csv:7:3: plate = 'X': is no plate". */
 void import_fault_format(const char *name, const struct import_fault *fault, struct err_text *out);

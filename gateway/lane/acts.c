@@ -311,6 +311,26 @@ static void act_stop(struct lane_ctx *x, const struct lane_act_event *act)
     act_done(x, act);
 }
 
+/* An acknowledgement would reset the emergency stop: it is released, as the module says. */
+static bool resets_stop(const struct lane_ctx *x)
+{
+    return has_alarm(x, EVENT_LANE_STOP_NOT_RESET) && x->s->contact &&
+           !input_on(x, INPUT_EMERGENCY_STOP);
+}
+
+/* From here the lane moves by itself again, but not by the reset: whoever stands there is raised
+ * for by hand, and an open boom is not lowered. */
+static void reset_stop(struct lane_ctx *x, const struct lane_act_event *act)
+{
+    struct lane_vehicle *v = queue_at_boom(x);
+    (void)act_record(x, act, LANE_RECORD_STOP_RESET, LANE_CLASS_PROTECTIVE);
+    set_alarm(x, EVENT_LANE_STOP_NOT_RESET, false, 0);
+    x->s->lower_blocked = true;
+    if (v) {
+        v->was_held = true;
+    }
+}
+
 /* Alarms that stay until somebody has looked. */
 static void act_ack(struct lane_ctx *x, const struct lane_act_event *act)
 {
@@ -318,7 +338,14 @@ static void act_ack(struct lane_ctx *x, const struct lane_act_event *act)
         EVENT_LANE_CONFIRM_VEHICLE, EVENT_LANE_FOREIGN_MOTION,    EVENT_LANE_ORDER_FAILED,
         EVENT_LANE_UNCONFIRMED,     EVENT_LANE_HELD_VEHICLE_GONE, EVENT_LANE_COMMIT_REFUSED,
         EVENT_LANE_CONVOY_HIT};
+    if (resets_stop(x) && !act->named) {
+        act_refuse(x, act, LANE_REFUSAL_NOT_NAMED);
+        return;
+    }
     (void)act_record(x, act, LANE_RECORD_ACT, LANE_CLASS_PROTECTIVE);
+    if (resets_stop(x)) {
+        reset_stop(x, act);
+    }
     for (size_t i = 0; i < sizeof(latched) / sizeof(latched[0]); i++) {
         set_alarm(x, latched[i], false, 0);
     }

@@ -108,6 +108,9 @@ enum lane_refusal boom_cannot_raise(const struct lane_ctx *x, bool emergency)
     if (!x->s->contact) {
         return LANE_REFUSAL_NO_CONTACT;
     }
+    if (has_alarm(x, EVENT_LANE_STOP_NOT_RESET)) {
+        return LANE_REFUSAL_NOT_RESET;
+    }
     return boom_at_fault(x)              ? LANE_REFUSAL_FAULT
            : input_on(x, INPUT_BOOM_OFF) ? LANE_REFUSAL_NO_BOOM
                                          : LANE_REFUSAL_NONE;
@@ -390,6 +393,7 @@ void boom_tick(struct lane_ctx *x)
             order_raise(x, 0);
         } else {
             boom_motion_over(x);
+            set_alarm(x, EVENT_LANE_ORDER_FAILED, true, 0); /* acknowledged meanwhile or not */
         }
     }
     if (timer_take(x, TIMER_STOP)) {

@@ -37,7 +37,8 @@ static void check_coils(struct lane_ctx *x, bool guard_acted)
             maintained_watch(x, guard_acted);
             continue;
         }
-        if (!(x->s->coils & bit) || timer_running(x, coils[i].timer)) {
+        bool guards = guard_acted && coils[i].output != OUTPUT_LOWER; /* not switched off again */
+        if (!(x->s->coils & bit) || timer_running(x, coils[i].timer) || guards) {
             continue;
         }
         boom_foreign_motion(x, guard_acted);
@@ -175,7 +176,7 @@ static void confirm(struct lane_ctx *x)
     if (open && s->motion == MOTION_RAISE && s->motion_order == 0) {
         boom_motion_over(x);
         s->position_known = true;
-        s->lower_blocked = false;
+        s->lower_blocked = boom_at_fault(x); /* while that lasts it may come down by itself */
         set_alarm(x, EVENT_LANE_UNCONFIRMED, false, 0);
     } else if (open && s->motion == MOTION_OWN_CLOSE && (s->raw & INPUT_BIT(INPUT_LIMIT_OPEN))) {
         boom_motion_over(x); /* the barrier opened again by itself */
@@ -191,6 +192,15 @@ static void confirm(struct lane_ctx *x)
     }
 }
 
+/* ISO 13850: letting the button go starts nothing; somebody resets it first. */
+static void latch_emergency_stop(struct lane_ctx *x)
+{
+    if (input_on(x, INPUT_EMERGENCY_STOP) && !has_alarm(x, EVENT_LANE_STOP_NOT_RESET)) {
+        set_alarm(x, EVENT_LANE_STOP_NOT_RESET, true, 0);
+        (void)add_record(x, LANE_RECORD_EMERGENCY_STOP, LANE_CLASS_PROTECTIVE);
+    }
+}
+
 /* Rule 3: what we set in motion ends with local control, emergency stop or a fault. */
 static void heed_safety_inputs(struct lane_ctx *x, bool guard_acted)
 {
@@ -200,6 +210,7 @@ static void heed_safety_inputs(struct lane_ctx *x, bool guard_acted)
     set_alarm(x, EVENT_LANE_LOCAL_CONTROL, input_on(x, INPUT_LOCAL_CONTROL), 0);
     set_alarm(x, EVENT_LANE_EMERGENCY_STOP, input_on(x, INPUT_EMERGENCY_STOP), 0);
     set_alarm(x, EVENT_LANE_BARRIER_FAULT, boom_at_fault(x), 0);
+    latch_emergency_stop(x);
     bool ours = s->motion == MOTION_RAISE || s->motion == MOTION_LOWER;
     bool guards = guard_acted && !input_on(x, INPUT_BOOM_OFF); /* it has stopped it and raises */
     bool may_go_on = guards || (s->motion == MOTION_RAISE && boom_is_emergency(s->motion_cause));

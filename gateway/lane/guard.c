@@ -102,6 +102,10 @@ uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
     bool unsafe = under || (!g->config->raise_maintained && !detectors_healthy(scan));
     bool danger = unsafe && is_lowering(g, scan);
     bool again = g->raising && g->raise_failed && mono_before(scan->at, g->raising_until);
+    if (active(scan, INPUT_EMERGENCY_STOP)) { /* released, it does not go on by itself */
+        g->raising = false;
+        g->raise_failed = false;
+    }
     if ((scan->active & scan->wired & HANDS_OFF) != 0) {
         return 0;
     }
@@ -254,6 +258,7 @@ void guard_wrote(void *ctx, const struct lane_order *order, bool done, struct mo
             g->lower_off = now;
         }
         if (order->on) {
+            g->lower_off.ns = INT64_MIN; /* what the module said of before counts again */
             g->lowering_until = mono_add_ms(now, g->config->travel_ms);
         }
     } else if (order->output == OUTPUT_RAISE) {

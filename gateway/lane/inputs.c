@@ -85,6 +85,7 @@ void inputs_scan(struct lane_ctx *x, const struct lane_scan *scan)
     uint32_t raw_before = s->raw;
     uint32_t before = s->inputs;
     s->raw = scan->active & x->c->wired;
+    uint32_t rose = s->raw & ~raw_before; /* of lost contact nothing: who is there came unseen */
     s->coils = scan->outputs;
     if (!s->contact) {
         s->contact = true;
@@ -98,7 +99,7 @@ void inputs_scan(struct lane_ctx *x, const struct lane_scan *scan)
         debounce(x);
     }
     boom_scan(x, scan, raw_before);
-    queue_watch_held(x, s->raw & ~raw_before);
+    queue_watch_held(x, rose);
     follow_inputs(x, before);
 }
 

@@ -125,10 +125,12 @@ struct lane_restore_event {
 /* What else the journal says of a lane, before the first scan; once a lane that has something to
  * restore. From LANE_RECORD_OUT_OF_SERVICE without a later LANE_RECORD_IN_SERVICE: it stays out.
  * From LANE_RECORD_CONVOY without a later LANE_RECORD_CONVOY_ENDED: it has ended with the program;
- * the lane records that end. */
+ * the lane records that end. From LANE_RECORD_EMERGENCY_STOP without a later
+ * LANE_RECORD_STOP_RESET: it is still to be reset. */
 struct lane_restore_service_event {
     bool out_of_service;
     bool convoy;
+    bool emergency_stop;
 };
 
 enum lane_event_kind {
@@ -222,7 +224,8 @@ enum lane_record_kind {
     LANE_RECORD_RUN_THROUGH,
     LANE_RECORD_LEFT,        /* a passage's vehicle left the lane: the passage is complete */
     LANE_RECORD_HOLD_JOINED, /* further hits joined an open hold, waiting or active */
-    LANE_RECORD_HOLD_KEPT,   /* a release came on record after it was refused: the hold goes on */
+    LANE_RECORD_HOLD_KEPT,   /* the hold goes on: a release came on record after it was refused, or
+                                its record would come to its term */
     LANE_RECORD_CONVOY, /* releasing: an officer's convoy, for_ms long; in force once committed */
     LANE_RECORD_CONVOY_ENDED,
     LANE_RECORD_CONVOY_HIT, /* a vehicle that would be held passes in a convoy: passage, hits */
@@ -232,7 +235,9 @@ enum lane_record_kind {
     LANE_RECORD_FIRE_RAISE,
     LANE_RECORD_MAINS_LOST,
     LANE_RECORD_MAINS_BACK,
-    LANE_RECORD_RETRIGGER, /* somebody stands unread: the app triggers the lane's cameras */
+    LANE_RECORD_EMERGENCY_STOP, /* pressed: nothing moves by itself until it was reset */
+    LANE_RECORD_STOP_RESET,     /* an officer has reset it */
+    LANE_RECORD_RETRIGGER,      /* somebody stands unread: the app triggers the lane's cameras */
     LANE_RECORD_COUNT
 };
 
@@ -273,6 +278,7 @@ enum lane_refusal {
     LANE_REFUSAL_FIRE,           /* the fire raise is not acknowledged yet */
     LANE_REFUSAL_ALARM,          /* foreign motion or run-through is not acknowledged yet */
     LANE_REFUSAL_STOPPED,        /* an officer's stop holds: an officer's raise ends it */
+    LANE_REFUSAL_NOT_RESET,      /* the emergency stop was released, and nobody has reset it */
     LANE_REFUSAL_COUNT
 };
 
@@ -480,8 +486,9 @@ struct lane_status {
     bool list_usable;
     bool order_known;
     bool stopped;
-    bool doubtful;      /* the vehicles may each be one place further back than told */
-    bool boom_presumed; /* by travel time: no limit switch says where the boom is */
+    bool stop_not_reset; /* the emergency stop was pressed and nobody has reset it */
+    bool doubtful;       /* the vehicles may each be one place further back than told */
+    bool boom_presumed;  /* by travel time: no limit switch says where the boom is */
     bool out_of_service;
     bool inspection_due; /* the vehicle at the boom waits for its inspection */
     bool fire_raise;     /* asked for, or not yet acknowledged */

@@ -10,12 +10,17 @@
 
 static const char *const mode_names[] = {"normally_closed", "normally_open", "check_point"};
 static const char *const record_names[LANE_RECORD_COUNT] = {
-    "hold_waiting", "hold_active", "hold_dropped",   "hold_release", "hold_withdraw",
-    "hold_ended",   "raise",       "lower",          "act",          "refused",
-    "boom",         "obstacle",    "order_lost",     "order_known",  "foreign_motion",
-    "run_through",  "left",        "hold_joined",    "hold_kept",    "convoy",
-    "convoy_ended", "convoy_hit",  "out_of_service", "in_service",   "inspected",
-    "fire_raise",   "mains_lost",  "mains_back",     "retrigger"};
+    "hold_waiting", "hold_active",    "hold_dropped",
+    "hold_release", "hold_withdraw",  "hold_ended",
+    "raise",        "lower",          "act",
+    "refused",      "boom",           "obstacle",
+    "order_lost",   "order_known",    "foreign_motion",
+    "run_through",  "left",           "hold_joined",
+    "hold_kept",    "convoy",         "convoy_ended",
+    "convoy_hit",   "out_of_service", "in_service",
+    "inspected",    "fire_raise",     "mains_lost",
+    "mains_back",   "emergency_stop", "stop_reset",
+    "retrigger"};
 static const char *const class_names[] = {"protective", "releasing", "routine"};
 static const char *const cause_names[] = {"state",  "cleared", "officer", "emergency", "foreign",
                                           "safety", "lower",   "convoy",  "fire",      "test"};
@@ -66,6 +71,8 @@ static const struct {
     [LANE_REFUSAL_FIRE] = {"fire_raise", "acknowledge the fire raise first", "请先确认消防抬杆"},
     [LANE_REFUSAL_STOPPED] = {"stopped", "stopped by an officer: an officer's raise ends it",
                               "已被民警停止，须由民警抬杆解除"},
+    [LANE_REFUSAL_NOT_RESET] = {"not_reset", "acknowledge the emergency stop first, with a reason",
+                                "请先填写理由确认急停复位"},
     [LANE_REFUSAL_ALARM] = {"alarm", "acknowledge foreign motion or run-through first",
                             "请先确认栏杆异动或闯岗告警"},
 };

@@ -15,7 +15,8 @@ static bool must_stop(const struct lane_ctx *x)
 {
     const struct lane_state *s = x->s;
     if (s->stopped || s->hold_count > 0 || s->out_of_service ||
-        has_alarm(x, EVENT_LANE_FOREIGN_MOTION) || has_alarm(x, EVENT_LANE_RUN_THROUGH)) {
+        has_alarm(x, EVENT_LANE_FOREIGN_MOTION) || has_alarm(x, EVENT_LANE_RUN_THROUGH) ||
+        has_alarm(x, EVENT_LANE_STOP_NOT_RESET)) {
         return true;
     }
     if (convoy_on(x)) {

@@ -57,5 +57,6 @@ void maintained_watch(struct lane_ctx *x, bool guard_acted)
         return;
     }
     x->s->raise_held = on; /* whoever energised it: only the way of a lower lets go of it */
+    timer_off(x, TIMER_AUTO_CLOSE); /* and a closing after this is not the one that was declared */
     boom_foreign_motion(x, guard_acted);
 }

@@ -111,7 +111,8 @@ bool queue_is_far(const struct lane_ctx *x);
 bool queue_is_direct(const struct lane_ctx *x); /* the camera looks at the boom itself */
 void queue_passage(struct lane_ctx *x, const struct lane_passage_event *event);
 void queue_seen_at_boom(struct lane_ctx *x, uint64_t passage);
-/* Raw inputs that became active: a held vehicle past the exit is told on the scan that shows it. */
+/* Raw inputs that became active, all that are when contact comes back: a held vehicle past the exit
+ * is told on the scan that shows it. */
 void queue_watch_held(struct lane_ctx *x, uint32_t rose);
 /* `rose`, `fell`: debounced inputs that changed. */
 void queue_loops(struct lane_ctx *x, uint32_t rose, uint32_t fell);

@@ -95,6 +95,9 @@ void service_restore(struct lane_ctx *x, const struct lane_restore_service_event
         x->s->out_of_service = true;
         set_alarm(x, EVENT_LANE_OUT_OF_SERVICE, true, 0);
     }
+    if (event->emergency_stop) {
+        set_alarm(x, EVENT_LANE_STOP_NOT_RESET, true, 0);
+    }
     if (event->convoy) {
         (void)add_record(x, LANE_RECORD_CONVOY_ENDED, LANE_CLASS_PROTECTIVE);
     }

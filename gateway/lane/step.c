@@ -69,6 +69,8 @@ struct lane_record *add_record(struct lane_ctx *x, enum lane_record_kind kind,
     return out;
 }
 
+_Static_assert(EVENT_LANE_STOP_NOT_RESET - EVENT_LANE_CONTACT_LOST < 32, "a bit per alarm");
+
 static uint32_t alarm_bit(enum log_event_id event)
 {
     return 1u << ((unsigned)event - (unsigned)EVENT_LANE_CONTACT_LOST);
@@ -275,6 +277,7 @@ void lane_status_of(const struct lane_config *config, const struct lane_state *s
     out->order_known = state->order_known;
     out->doubtful = state->perhaps_more || (state->count > 0 && state->queue[0].doubtful);
     out->stopped = state->stopped;
+    out->stop_not_reset = is_active(state, EVENT_LANE_STOP_NOT_RESET);
     out->out_of_service = state->out_of_service;
     out->inspection_due = is_active(state, EVENT_LANE_INSPECTION);
     out->fire_raise = is_active(state, EVENT_LANE_FIRE_RAISE);

@@ -67,12 +67,19 @@ void count_leaving(struct pipeline *p, struct lane_slot *slot)
         alarm_low(p, slot, true);
 }
 
-/* A vehicle the camera says has no plate is read too. One in doubt may be another that is. */
+static bool counts_as_read(const struct vehicle_read *read)
+{
+    return read->authenticity != AUTH_NONE &&
+           (read->kind == PLATE_KEY || read->kind == PLATE_NO_PLATE);
+}
+
+/* A vehicle the camera says has no plate is read too. One in doubt may be another that is. What
+ * nobody vouches for does not count: a flood of it must not hide a camera that sees nothing. */
 void count_captured(struct pipeline *p, struct lane_slot *slot, struct vehicle *v)
 {
     bool read = false;
     for (int i = 0; i < v->read_count; i++)
-        read |= v->reads[i].kind == PLATE_KEY || v->reads[i].kind == PLATE_NO_PLATE;
+        read |= counts_as_read(&v->reads[i]);
     if (!read || v->captured || v->unplaced || slot->state.out_of_service)
         return;
     v->captured = true;

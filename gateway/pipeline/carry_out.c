@@ -1,6 +1,7 @@
 /* Carrying out what a lane decided: orders to the bus, facts to record and events, replies. See
  * pipeline.h. */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/pipeline/state.h"
@@ -158,6 +159,43 @@ static void record_lane(struct pipeline *p, struct lane_slot *slot,
         answer_commit(p, slot, record->commit, false);
 }
 
+static int say_again(struct pipeline *p, struct lane_slot *slot, const struct lane_record *record)
+{
+    struct fact *fact = begin_fact(p, FACT_LANE, slot->options.lane.lane);
+    snprintf(fact->actor.program, sizeof(fact->actor.program), "checkpointd");
+    snprintf(fact->actor.reason, sizeof(fact->actor.reason), "stands since before");
+    fact->u.lane.record = *record;
+    fill_held(slot, record, fact);
+    return send_fact(p);
+}
+
+int say_standing(struct pipeline *p, struct lane_slot *slot)
+{
+    const struct lane_state *s = &slot->state;
+    struct lane_status status;
+    struct lane_record record = {.class = LANE_CLASS_PROTECTIVE, .boom = s->boom};
+    int result = 0;
+    lane_status_of(&slot->options.lane, s, &status);
+    for (uint8_t i = 0; result == 0 && i < s->hold_count; i++) {
+        const struct lane_hold *hold = &s->holds[i];
+        struct lane_record kept = record;
+        kept.kind = LANE_RECORD_HOLD_KEPT;
+        kept.hold = hold->id;
+        kept.passage = hold->passage;
+        kept.priority = hold->priority;
+        for (uint8_t k = 0; k < hold->hit_count; k++)
+            kept.hits[kept.hit_count++] = hold->hits[k].hit;
+        result = say_again(p, slot, &kept);
+    }
+    record.kind = LANE_RECORD_OUT_OF_SERVICE;
+    if (result == 0 && status.out_of_service)
+        result = say_again(p, slot, &record);
+    record.kind = LANE_RECORD_EMERGENCY_STOP;
+    if (result == 0 && status.stop_not_reset)
+        result = say_again(p, slot, &record);
+    return result;
+}
+
 /* What headquarters hears of ahead of the backlog: somebody needs help, or gets away, or is about
  * to lose the lane. That of a lane's record (foreign motion, …) goes with the record. */
 static bool is_urgent_alarm(enum log_event_id event)
@@ -208,7 +246,7 @@ static struct sign_vehicle first_of(struct lane_slot *slot, const struct lane_st
                                   : NULL;
     if (v) {
         plate_key front = v->plates[PLATE_FRONT].key;
-        first.let_through = v->decision.raise;
+        first.let_through = v->decision.raise || v->exempt.entry != 0;
         first.plate = front != 0 ? front : v->plates[PLATE_REAR].key;
     }
     return first;

@@ -49,7 +49,7 @@ void put_plate(json_t *object, const char *key, plate_key plate)
         put_text(object, key, text);
 }
 
-static void put_class(json_t *object, plate_class class)
+void put_class(json_t *object, plate_class class)
 {
     char text[4];
     plate_class_format(class, text);
@@ -373,6 +373,9 @@ json_t *fact_body(const struct fact *fact)
     case FACT_CONFLICT:
         conflict_into(body, fact);
         break;
+    case FACT_EXEMPT:
+        exempt_into(body, &fact->u.exempt);
+        break;
     case FACT_LANE:
         lane_into(body, fact);
         break;
@@ -396,6 +399,9 @@ json_t *fact_body(const struct fact *fact)
         break;
     case FACT_POLICY:
         policy_into(body, &fact->u.policy);
+        break;
+    case FACT_EXEMPT_LIST:
+        exempt_list_into(body, &fact->u.exempt_list);
         break;
     case FACT_CLOCK:
         json_object_set_new(body, "clock", clock_body(&fact->u.clock));
@@ -453,6 +459,8 @@ static const char *lane_record_kind(const struct lane_record *record)
     case LANE_RECORD_LOWER:
     case LANE_RECORD_REFUSED:
     case LANE_RECORD_CONVOY_HIT:
+    case LANE_RECORD_EMERGENCY_STOP: /* read again at start, and of one term with … */
+    case LANE_RECORD_STOP_RESET:     /* … its end */
         return "decision";
     case LANE_RECORD_COUNT:
         return NULL;
@@ -469,6 +477,7 @@ const char *fact_record_kind(const struct fact *fact)
     case FACT_HIT:
         return "hit";
     case FACT_CONFLICT:
+    case FACT_EXEMPT:
         return "decision";
     case FACT_LANE:
         return lane_record_kind(&fact->u.lane.record);
@@ -486,6 +495,7 @@ const char *fact_record_kind(const struct fact *fact)
         return "device";
     case FACT_LIST:
     case FACT_POLICY:
+    case FACT_EXEMPT_LIST:
         return "list";
     case FACT_CLOCK:
         return "clock";
@@ -505,6 +515,8 @@ static const char *event_name(const struct fact *fact)
         return "hit";
     case FACT_CONFLICT:
         return "plate_conflict";
+    case FACT_EXEMPT:
+        return "exempt";
     case FACT_LANE:
         return fact->u.lane.record.hold ? "hold" : "lane";
     case FACT_ORDER:
@@ -524,6 +536,8 @@ static const char *event_name(const struct fact *fact)
         return "list";
     case FACT_POLICY:
         return "policy";
+    case FACT_EXEMPT_LIST:
+        return "exempt_list";
     case FACT_CLOCK:
         return "clock";
     case FACT_STATUS:
@@ -546,8 +560,8 @@ void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16])
 bool fact_shows_plate(const struct fact *fact)
 {
     return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
-           fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT || fact->kind == FACT_ANSWER ||
-           (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
+           fact->kind == FACT_EXEMPT || fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT ||
+           fact->kind == FACT_ANSWER || (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
 }
 
 json_t *fact_event(const struct fact *fact)

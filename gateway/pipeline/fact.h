@@ -15,32 +15,38 @@
 #include "gateway/model/hit.h"
 #include "gateway/pipeline/captures.h"
 #include "gateway/pipeline/vehicles.h"
+#include "gateway/signed/exempt_list.h"
+#include "gateway/signed/wanted_entry.h"
 
 enum {
     FACT_NAME_SIZE = 32,
     FACT_ORIGIN_SIZE = 64,
     FACT_REASON_SIZE = 201,
     FACT_DETAIL_SIZE = 200,
-    FACT_SOURCE_SIZE = 56
+    FACT_SOURCE_SIZE = 56,
+    FACT_AUTHORITY_SIZE = ENTRY_AUTHORITY_MAX * 4 + 1, /* characters of UTF-8 */
+    FACT_APPROVER_SIZE = ENTRY_PERSON_MAX * 4 + 1
 };
 
 enum fact_kind {
-    FACT_PASSAGE,    /* a vehicle's read */
-    FACT_HIT,        /* one entry it matched, with the decision */
-    FACT_CONFLICT,   /* two sure plates were read of one vehicle */
-    FACT_LANE,       /* a record of the lane: holds, boom, refusals */
-    FACT_ORDER,      /* an order for the boom */
-    FACT_OUTCOME,    /* what became of it */
-    FACT_ACT,        /* an officer's or administrator's act outside the lane */
-    FACT_ANSWER,     /* what an officer saw by eye of a hit's vehicle */
-    FACT_ALARM,      /* raised or ended; by event id */
-    FACT_LIST,       /* the list in force changed */
-    FACT_POLICY,     /* by what matches are judged changed */
-    FACT_CLOCK,      /* trust in the clock changed */
-    FACT_SUPPRESSED, /* unauthenticated passages of a minute that were only counted */
-    FACT_REFUSED,    /* what of a camera was refused for one cause in a minute */
-    FACT_CAPTURE,    /* vehicles of an hour and those read; on record once it is over */
-    FACT_STATUS      /* what the lane looks like now: events only */
+    FACT_PASSAGE,     /* a vehicle's read */
+    FACT_HIT,         /* one entry it matched, with the decision */
+    FACT_CONFLICT,    /* two sure plates were read of one vehicle */
+    FACT_EXEMPT,      /* a vehicle is exempt, by which entry; or not any more */
+    FACT_LANE,        /* a record of the lane: holds, boom, refusals */
+    FACT_ORDER,       /* an order for the boom */
+    FACT_OUTCOME,     /* what became of it */
+    FACT_ACT,         /* an officer's or administrator's act outside the lane */
+    FACT_ANSWER,      /* what an officer saw by eye of a hit's vehicle */
+    FACT_ALARM,       /* raised or ended; by event id */
+    FACT_LIST,        /* the list in force changed */
+    FACT_POLICY,      /* by what matches are judged changed */
+    FACT_EXEMPT_LIST, /* the exempt list in force changed */
+    FACT_CLOCK,       /* trust in the clock changed */
+    FACT_SUPPRESSED,  /* unauthenticated passages of a minute that were only counted */
+    FACT_REFUSED,     /* what of a camera was refused for one cause in a minute */
+    FACT_CAPTURE,     /* vehicles of an hour and those read; on record once it is over */
+    FACT_STATUS       /* what the lane looks like now: events only */
 };
 
 /* Who did it; all "" when the lane itself did. */
@@ -85,6 +91,38 @@ struct fact_evidence {
     struct vehicle_read reads[VEHICLE_READS_MAX];
 };
 
+/* Why an exempt vehicle is none any more. */
+enum exempt_end {
+    EXEMPT_END_NOT,
+    EXEMPT_END_EXPIRED,   /* its entry's end */
+    EXEMPT_END_WITHDRAWN, /* a later list has no such entry */
+    EXEMPT_END_CLOCK,     /* nobody can say whether its entry is in force */
+    EXEMPT_END_PLATES,    /* what else was read of it speaks against it */
+    EXEMPT_END_HIT
+};
+
+struct fact_exempt {
+    uint64_t passage;
+    enum exempt_end end;
+    uint64_t entry;
+    uint64_t revision; /* of the list */
+    plate_key key;     /* 0: that and what follows is not known any more */
+    plate_class class;
+    enum exempt_kind kind;
+    struct wall_time valid_until;
+    char authority[FACT_AUTHORITY_SIZE];
+    char approver[FACT_APPROVER_SIZE];
+};
+
+/* The exempt list in force; revision 0: none. */
+struct exempt_status {
+    uint64_t revision;
+    uint8_t hash[HASH_SIZE];
+    struct wall_time signed_at;
+    uint32_t entries;  /* that concern this checkpoint … */
+    uint32_t in_force; /* … now; none while the clock is not trusted */
+};
+
 /* Refused reads of a camera; the first of them as an example. */
 struct fact_refused {
     uint16_t camera; /* 0 = none that is known */
@@ -117,6 +155,7 @@ struct fact {
             uint32_t hits_dropped;
             enum decision_inspect inspect;
             char inspect_rule[DECISION_RULE_MAX + 1];
+            struct vehicle_exemption exempt;
             struct plate_read read;
         } passage;
         struct {
@@ -152,6 +191,8 @@ struct fact {
         } alarm;
         struct list_status list;
         struct policy_status policy;
+        struct fact_exempt exempt;
+        struct exempt_status exempt_list;
         struct fact_clock clock;
         struct {
             uint32_t count;

@@ -68,6 +68,8 @@ void passage_into(json_t *body, const struct fact *fact)
     put_id(body, "hits_dropped", fact->u.passage.hits_dropped);
     put_text(body, "inspect", decision_inspect_name(fact->u.passage.inspect));
     put_text(body, "inspect_rule", fact->u.passage.inspect_rule);
+    put_id(body, "exempt_entry", fact->u.passage.exempt.entry);
+    put_id(body, "exempt_revision", fact->u.passage.exempt.revision);
     json_object_set_new(body, "read", read_body(&fact->u.passage.read));
     put_evidence(body, &fact->evidence);
 }

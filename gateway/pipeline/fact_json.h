@@ -13,6 +13,7 @@ void put_event_id(json_t *object, const char *key, uint64_t id);
 void put_text(json_t *object, const char *key, const char *text);
 void put_true(json_t *object, const char *key, bool value);
 void put_plate(json_t *object, const char *key, plate_key plate);
+void put_class(json_t *object, plate_class class);
 void put_time(json_t *object, const char *key, struct wall_time time);
 const char *read_kind_name(enum plate_text_kind kind);
 const char *authenticity_name(enum read_authenticity authenticity);
@@ -29,4 +30,7 @@ void answer_into(json_t *body, const struct fact *fact);
 
 /* policy.c: "policy", its "hash" and "signed_at" left out for what is built in (version 0). */
 void policy_into(json_t *body, const struct policy_status *policy);
+/* exempt.c */
+void exempt_into(json_t *body, const struct fact_exempt *exempt);
+void exempt_list_into(json_t *body, const struct exempt_status *list);
 void passage_into(json_t *body, const struct fact *fact);

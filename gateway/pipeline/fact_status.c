@@ -44,6 +44,7 @@ void status_into(json_t *body, const struct fact *fact)
     json_object_set_new(body, "order_known", json_boolean(status->order_known));
     put_true(body, "doubtful", status->doubtful);
     put_true(body, "stopped", status->stopped);
+    put_true(body, "stop_not_reset", status->stop_not_reset);
     put_true(body, "boom_presumed", status->boom_presumed);
     put_true(body, "out_of_service", status->out_of_service);
     put_true(body, "inspection_due", status->inspection_due);

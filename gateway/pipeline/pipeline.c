@@ -244,6 +244,7 @@ static void take_clock(struct pipeline *p, const struct fact_clock *clock)
         (void)send_fact(p);
     }
     update_usable(p);
+    exempt_look(p);
 }
 
 static void take_lane_event(struct pipeline *p, uint8_t lane, const struct lane_event *event)
@@ -306,6 +307,9 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
         p->sinks.retire(p->sinks.ctx, p->rules);
         p->rules = event->u.rules;
         break;
+    case PIPELINE_EXEMPT:
+        take_exempt(p, event->u.exempt);
+        break;
     case PIPELINE_GUIDED_TEST:
         lane = (struct lane_event){.kind = LANE_EVENT_GUIDED_TEST,
                                    .u.guided_test_valid_ms = event->u.guided_test.valid_ms};
@@ -332,6 +336,8 @@ void pipeline_tick(struct pipeline *p, struct mono_time now, struct wall_time wa
     p->now = now;
     p->wall = wall;
     update_usable(p);
+    if (!mono_before(now, p->exempt_due))
+        exempt_look(p);
     for (size_t i = 0; i < p->lane_count; i++) {
         struct lane_slot *slot = &p->lanes[i];
         if (slot->minute_ends.ns != 0 && !mono_before(now, slot->minute_ends))
@@ -347,7 +353,7 @@ void pipeline_tick(struct pipeline *p, struct mono_time now, struct wall_time wa
 
 struct mono_time pipeline_next_deadline(const struct pipeline *p)
 {
-    struct mono_time next = {INT64_MAX};
+    struct mono_time next = p->exempt_due;
     for (size_t i = 0; i < p->lane_count; i++) {
         struct mono_time lane = lane_next_deadline(&p->lanes[i].state);
         if (mono_before(lane, next))
@@ -373,6 +379,8 @@ int pipeline_create(const struct pipeline_options *options, struct rule_set *rul
     p->last_id = options->ids_after;
     p->list_high = options->list_high;
     p->policy_high = options->policy_high;
+    p->exempt_high = options->exempt_high;
+    p->exempt_due.ns = INT64_MAX;
     for (size_t i = 0; i < options->lane_count; i++) {
         const struct pipeline_lane *lane = &options->lanes[i];
         if (find_lane(p, lane->lane.lane)) {
@@ -397,6 +405,7 @@ void pipeline_destroy(struct pipeline *p)
     if (!p)
         return;
     rules_destroy(p->rules);
+    exempt_free(p);
     free(p);
 }
 
@@ -426,6 +435,16 @@ int pipeline_restore_service(struct pipeline *p, uint8_t lane,
 {
     struct lane_event event = {.kind = LANE_EVENT_RESTORE_SERVICE, .u.restore_service = *service};
     return restore(p, lane, &event, now, wall);
+}
+
+int pipeline_say_standing(struct pipeline *p, struct mono_time now, struct wall_time wall)
+{
+    int result = 0;
+    p->now = now;
+    p->wall = wall;
+    for (size_t i = 0; result == 0 && i < p->lane_count; i++)
+        result = say_standing(p, &p->lanes[i]);
+    return result;
 }
 
 void pipeline_stats_read(const struct pipeline *p, struct pipeline_stats *out)

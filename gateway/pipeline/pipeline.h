@@ -42,6 +42,9 @@ struct pipeline_options {
     /* The newest match policy the journal knows this box to have had; version 0: none. One below
      * it, or another of its version, is alarmed; matching goes on by it. */
     struct policy_status policy_high;
+    /* Revision and hash of the newest exempt list likewise; revision 0: none. One below it, or
+     * another of its revision, is alarmed and not taken. */
+    struct exempt_status exempt_high;
     /* Ids of passages, hits and holds count on from here; higher than any id ever given out. */
     uint64_t ids_after;
 };
@@ -68,7 +71,8 @@ enum pipeline_event_kind {
     PIPELINE_COMMIT,  /* a releasing fact was committed, or could not be */
     PIPELINE_JOURNAL, /* the journal can, or cannot, commit */
     PIPELINE_CLOCK,
-    PIPELINE_RULES, /* a new rule set; the old one goes back through sinks.retire */
+    PIPELINE_RULES,  /* a new rule set; the old one goes back through sinks.retire */
+    PIPELINE_EXEMPT, /* another exempt list: taken over, verified and narrowed by the sender */
     PIPELINE_GUIDED_TEST,
     PIPELINE_SEARCH, /* an officer looks a plate up, with a reason */
     PIPELINE_ALARM,  /* of a device that is no lane's module: raised or ended */
@@ -94,6 +98,7 @@ struct pipeline_event {
         bool journal_commits;
         struct fact_clock clock;
         struct rule_set *rules;
+        struct exempt_list *exempt; /* NULL: there is none any more */
         struct {
             uint8_t lane;
             int64_t valid_ms; /* from now to 12 months after the test; <= 0: none */
@@ -160,6 +165,10 @@ int pipeline_restore(struct pipeline *pipeline, uint8_t lane, const struct lane_
 int pipeline_restore_service(struct pipeline *pipeline, uint8_t lane,
                              const struct lane_restore_service_event *service, struct mono_time now,
                              struct wall_time wall) MUST_CHECK;
+/* What is restored from the journal at a start is put on record once more, so that it does not go
+ * with its record's term. Negative: not all of it could be handed over; to be tried again. */
+int pipeline_say_standing(struct pipeline *pipeline, struct mono_time now,
+                          struct wall_time wall) MUST_CHECK;
 void pipeline_handle(struct pipeline *pipeline, const struct pipeline_event *event,
                      struct mono_time now, struct wall_time wall);
 /* Timers: to be called at pipeline_next_deadline() at the latest. */

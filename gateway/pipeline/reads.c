@@ -210,6 +210,8 @@ static void decide(struct pipeline *p, struct lane_slot *slot, struct read_resul
         v->decision.raise = false;
     if (vehicle_in_conflict(v))
         v->decision.marks |= MARK_PLATE_CONFLICT;
+    v->cleared = r->cleared;
+    exempt_judge(p, slot, v);
 }
 
 /* ---- the lane ---- */
@@ -266,7 +268,9 @@ static void step_passage(struct pipeline *p, struct lane_slot *slot, const struc
     out->decision = r->vehicle->decision;
     out->cleared = r->cleared;
     out->inspect = inspect_of(r->vehicle);
-    out->authenticity = r->read->authenticity;
+    out->exempt = r->vehicle->exempt.entry != 0;
+    /* A forged read, which joins him by his plate alone, takes nothing away. */
+    out->authenticity = out->exempt ? r->vehicle->exempt.vouched : r->read->authenticity;
     out->again = r->finding.again;
     out->unplaced = r->vehicle->unplaced;
     out->perhaps_more = r->vehicle->perhaps_more;
@@ -299,10 +303,13 @@ static void doubt_others(struct pipeline *p, struct lane_slot *slot, const struc
         v->unvouched |= not_there;
         v->doubted = true;
         v->decision.raise = false;
+        v->cleared = false;
+        exempt_judge(p, slot, v);
         event.u.passage.passage = v->id;
         event.u.passage.decision = v->decision;
         if (vehicle_is_queued(&r->status, v->id))
             step(p, slot, &event);
+        record_exempt(p, slot, v);
     }
 }
 
@@ -371,6 +378,7 @@ static void record_passage(struct pipeline *p, struct lane_slot *slot, const str
     fact->u.passage.hits = v->hit_count;
     fact->u.passage.inspect = v->decision.inspect;
     memcpy(fact->u.passage.inspect_rule, v->inspect_rule, sizeof v->inspect_rule);
+    fact->u.passage.exempt = v->exempt;
     fact->u.passage.hits_dropped = v->hits_dropped;
     fact->u.passage.read = *r->read;
     fact->to_journal = whole || (r->finding.again && r->read->event_id != 0);
@@ -451,6 +459,7 @@ static void take_lane_read(struct pipeline *p, struct lane_slot *slot, struct re
         record_hit(p, slot, r, &r->hits[i]);
     if (r->news.conflict)
         record_conflict(p, slot, r);
+    record_exempt(p, slot, r->vehicle);
     record_passage(p, slot, r);
 }
 

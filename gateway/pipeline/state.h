@@ -61,6 +61,11 @@ struct pipeline {
     bool policy_known;                /* matchd said it */
     struct policy_status policy_high; /* the newest ever in force here */
     bool policy_rolled_back;
+    struct exempt_list *exempt;       /* narrowed to this checkpoint; NULL: none */
+    struct exempt_status exempt_high; /* revision and hash of the newest ever in force here */
+    bool exempt_rolled_back;
+    uint32_t exempt_in_force;
+    struct mono_time exempt_due; /* an exempt vehicle's entry ends; ns = INT64_MAX: none does */
     struct fact_clock clock;
     bool link_up;
     struct matchd_alarm matchd_alarms[MATCHD_ALARMS_MAX];
@@ -84,6 +89,8 @@ struct fact *begin_fact(struct pipeline *p, enum fact_kind kind, uint8_t lane);
 /* Counts a fact the recorder had no room for. Returns what the sink returned: only a caller whose
  * fact somebody waits for has to look. */
 int send_fact(struct pipeline *p);
+/* Holds, out of service, an emergency stop to reset: on record once more. */
+int say_standing(struct pipeline *p, struct lane_slot *slot);
 void raise_alarm(struct pipeline *p, uint8_t lane, enum log_event_id event, bool active,
                  uint64_t passage, const char *detail);
 /* Raise, lower, stop: always recorded; lights are not, one by one. */
@@ -109,6 +116,18 @@ void end_capture_hour(struct pipeline *p, struct lane_slot *slot);
 /* policy.c */
 
 void take_policy(struct pipeline *p, const struct policy_status *policy);
+
+/* exempt.c */
+
+/* Takes it over; NULL: there is none any more. */
+void take_exempt(struct pipeline *p, struct exempt_list *list);
+/* Whether the vehicle is exempt now, into v->exempt. */
+void exempt_judge(struct pipeline *p, const struct lane_slot *slot, struct vehicle *v);
+/* Puts v->exempt on record when it changed; after the lane's step. */
+void record_exempt(struct pipeline *p, const struct lane_slot *slot, struct vehicle *v);
+/* What time, the clock's trust or another list has changed: the lanes are told at once. */
+void exempt_look(struct pipeline *p);
+void exempt_free(struct pipeline *p);
 
 /* reads.c */
 

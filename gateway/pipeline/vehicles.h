@@ -100,6 +100,13 @@ struct vehicle_hit {
     bool vouched; /* by an authenticated read */
 };
 
+/* On the signed exempt list, by which entry; entry 0: it is not. */
+struct vehicle_exemption {
+    uint64_t entry;
+    uint64_t revision; /* of the list */
+    enum read_authenticity vouched;
+};
+
 struct vehicle {
     uint64_t id;       /* the passage's; 0 = free */
     bool proven;       /* made by an authenticated read; only those touch what is known of it */
@@ -123,6 +130,9 @@ struct vehicle {
     uint16_t draws[RULES_DRAWS];              /* of random rules: once a vehicle */
     char inspect_rule[DECISION_RULE_MAX + 1]; /* which says decision.inspect, "" = none does */
     struct decision decision;                 /* folded over all hits */
+    bool cleared;                             /* as the lane was told */
+    struct vehicle_exemption exempt;          /* likewise … */
+    struct vehicle_exemption exempt_told;     /* … and as it is on record */
     bool captured;                            /* counted as read */
     uint8_t hit_count;
     struct vehicle_hit hits[VEHICLE_HITS_MAX];

@@ -10,6 +10,8 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/json.h"
 
+enum { UTF8_BYTES_MAX = 4 };
+
 int fields_check(const json_t *value, const char *const *names, struct err_text *err)
 {
     const char *key;
@@ -48,6 +50,34 @@ int field_text(const json_t *object, const char *name, size_t min_bytes, size_t 
         if ((unsigned char)text[i] < ' ' || text[i] == 0x7F) {
             return err_set(err, ERR_INVALID, "%s: control character in text", name);
         }
+    }
+    *out = text;
+    return ERR_OK;
+}
+
+static size_t utf8_characters(const char *text)
+{
+    size_t count = 0;
+    for (; *text; text++) {
+        count += ((unsigned char)*text & 0xC0) != 0x80;
+    }
+    return count;
+}
+
+int field_line(const json_t *object, const char *name, size_t max_characters, const char **out,
+               struct err_text *err)
+{
+    const char *text = NULL;
+    int result = field_text(object, name, 1, max_characters * UTF8_BYTES_MAX, &text, err);
+    if (result < 0) {
+        return result;
+    }
+    if (text[strspn(text, " ")] == '\0') {
+        return err_set(err, ERR_INVALID, "%s: blank", name);
+    }
+    if (utf8_characters(text) > max_characters) {
+        return err_set(err, ERR_INVALID, "%s: %zu characters, expected at most %zu", name,
+                       utf8_characters(text), max_characters);
     }
     *out = text;
     return ERR_OK;

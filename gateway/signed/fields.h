@@ -17,7 +17,10 @@ int fields_check(const json_t *value, const char *const *names, struct err_text 
 /* Required text of min .. max bytes without control characters. */
 int field_text(const json_t *object, const char *name, size_t min_bytes, size_t max_bytes,
                const char **out, struct err_text *err) MUST_CHECK;
-/* The same, copied to `out` of `max_bytes` + 1 bytes. */
+/* Required text of at most `max_characters` UTF-8 characters that is not blank. */
+int field_line(const json_t *object, const char *name, size_t max_characters, const char **out,
+               struct err_text *err) MUST_CHECK;
+/* The same as field_text, copied to `out` of `max_bytes` + 1 bytes. */
 int field_copy(const json_t *object, const char *name, size_t max_bytes, char *out,
                struct err_text *err) MUST_CHECK;
 int field_number(const json_t *object, const char *name, uint64_t min, uint64_t max, uint64_t *out,

@@ -25,7 +25,7 @@ static const struct {
              {"contact", ENTRY_CONTACT_MAX, true},  {"instructions", ENTRY_INSTRUCTIONS_MAX, false},
              {"vehicle", ENTRY_VEHICLE_MAX, false}};
 
-enum { TEXT_FIELDS = sizeof(texts) / sizeof(texts[0]), UTF8_BYTES_MAX = 4 };
+enum { TEXT_FIELDS = sizeof(texts) / sizeof(texts[0]) };
 
 static const struct {
     const char *name;
@@ -35,15 +35,6 @@ static const struct {
 
 enum { RISK_COUNT = sizeof(risks) / sizeof(risks[0]) };
 
-static size_t utf8_characters(const char *text)
-{
-    size_t count = 0;
-    for (; *text; text++) {
-        count += ((unsigned char)*text & 0xC0) != 0x80;
-    }
-    return count;
-}
-
 static int check_texts(const json_t *entry, json_t *clean, struct err_text *err)
 {
     for (size_t i = 0; i < TEXT_FIELDS; i++) {
@@ -51,17 +42,9 @@ static int check_texts(const json_t *entry, json_t *clean, struct err_text *err)
         if (!texts[i].required && !json_object_get(entry, texts[i].name)) {
             continue;
         }
-        int result = field_text(entry, texts[i].name, 1, texts[i].max_characters * UTF8_BYTES_MAX,
-                                &text, err);
+        int result = field_line(entry, texts[i].name, texts[i].max_characters, &text, err);
         if (result < 0) {
             return result;
-        }
-        if (text[strspn(text, " ")] == '\0') {
-            return err_set(err, ERR_INVALID, "%s: blank", texts[i].name);
-        }
-        if (utf8_characters(text) > texts[i].max_characters) {
-            return err_set(err, ERR_INVALID, "%s: %zu characters, expected at most %zu",
-                           texts[i].name, utf8_characters(text), texts[i].max_characters);
         }
         if (json_object_set_new(clean, texts[i].name, json_string(text)) < 0) {
             return ERR_NO_MEMORY;

@@ -260,6 +260,7 @@ static void set_transfer(struct https_client *c, const struct https_request *r, 
     note(rc, curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, take_header));
     note(rc, curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c));
     note(rc, curl_easy_setopt(c->easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)c->answer_max));
+    note(rc, curl_easy_setopt(c->easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)r->send_bytes_s));
     if (r->user) {
         note(rc, curl_easy_setopt(c->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC));
         note(rc, curl_easy_setopt(c->easy, CURLOPT_USERNAME, r->user));
@@ -307,7 +308,8 @@ static int prepare(struct https_client *client, const struct https_request *requ
     set_transfer(client, request, &rc);
     if (!add_header(out_headers, "Expect", NULL) ||
         !add_header(out_headers, "Content-Type", request->content_type) ||
-        !add_header(out_headers, "Content-Transfer-Encoding", request->encoding))
+        !add_header(out_headers, "Content-Transfer-Encoding", request->encoding) ||
+        !add_header(out_headers, "Content-Encoding", request->compression))
         rc = CURLE_OUT_OF_MEMORY;
     note(&rc, curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, *out_headers));
     if (rc != CURLE_OK)

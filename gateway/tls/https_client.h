@@ -38,12 +38,14 @@ struct https_request {
     const char *url;          /* https://… */
     const char *content_type; /* of the body; NULL without one */
     const char *encoding;     /* Content-Transfer-Encoding of EST bodies; NULL: none */
+    const char *compression;  /* Content-Encoding of the body; NULL: none */
     const void *body;
     size_t body_size;
     const char *user; /* HTTP Basic; NULL: none */
     const char *password;
     size_t answer_max;    /* bytes, 0 = HTTPS_ANSWER_MAX */
     int total_timeout_ms; /* 0 = HTTPS_TOTAL_DEFAULT_MS */
+    int send_bytes_s;     /* the body goes out no faster; 0: as fast as it can */
 };
 
 struct https_answer {

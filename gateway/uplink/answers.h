@@ -40,9 +40,11 @@ struct head_answer {
     uint64_t revision;
     uint8_t hash[HASH_SIZE];
     uint64_t keyset_version;
-    bool has_policy;         /* false: a headquarters that knows no match policies yet */
-    uint64_t policy_version; /* 0: none */
-    char *freshness;         /* heap: envelope; NULL: none */
+    bool has_policy;          /* false: a headquarters that knows no match policies yet */
+    uint64_t policy_version;  /* 0: none */
+    bool has_exempt;          /* false: one that knows no exempt lists yet */
+    uint64_t exempt_revision; /* 0: none */
+    char *freshness;          /* heap: envelope; NULL: none */
     size_t freshness_size;
 };
 

@@ -62,11 +62,14 @@ struct box {
     struct queue *answers;  /* struct answer */
     atomic_uint epoch;      /* release when a connection stands, 0 without one; pairs with take */
     atomic_uint receipts;   /* relaxed: numbers them */
+    atomic_ullong exempt_held; /* relaxed: a number on its own */
 
     pthread_mutex_t lock; /* of the state to tell */
     char *keyset;         /* heap, NULL: none */
+    char *exempt;         /* likewise */
     struct list_head list;
     unsigned keyset_version; /* counts what was told */
+    unsigned exempt_version;
     unsigned list_version;
 
     /* the box thread's own */
@@ -74,7 +77,7 @@ struct box {
     unsigned epochs; /* connections so far */
     struct request under_way;
     struct mono_time sent_at;
-    unsigned keyset_sent, list_sent, link_sent;
+    unsigned keyset_sent, exempt_sent, list_sent, link_sent;
     bool link_known;
     struct backoff backoff;
     struct mono_time retry_at;
@@ -190,17 +193,34 @@ int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_s
     return 0;
 }
 
-int box_tell_keyset(struct box *box, const void *envelope, size_t size)
+static int keep_text(struct box *box, char **text, unsigned *version, const void *envelope,
+                     size_t size)
 {
     char *copy = text_of(envelope, size);
     if (!copy)
         return ERR_NO_MEMORY;
     pthread_mutex_lock(&box->lock);
-    free(box->keyset);
-    box->keyset = copy;
-    box->keyset_version++;
+    free(*text);
+    *text = copy;
+    (*version)++;
+    box->exempt_version += text == &box->keyset; /* refused by the old one, perhaps good by this */
     pthread_mutex_unlock(&box->lock);
     return 0;
+}
+
+int box_tell_keyset(struct box *box, const void *envelope, size_t size)
+{
+    return keep_text(box, &box->keyset, &box->keyset_version, envelope, size);
+}
+
+int box_tell_exempt(struct box *box, const void *envelope, size_t size)
+{
+    return keep_text(box, &box->exempt, &box->exempt_version, envelope, size);
+}
+
+uint64_t box_exempt_revision(const struct box *box)
+{
+    return atomic_load_explicit(&box->exempt_held, memory_order_relaxed);
 }
 
 void box_tell_list(struct box *box, const struct list_head *head)
@@ -254,7 +274,7 @@ static void connect_box(struct box *box)
         box->fd = -1;
         lose(box, err.text);
     }
-    box->keyset_sent = box->list_sent = 0;
+    box->keyset_sent = box->exempt_sent = box->list_sent = 0;
     box->link_known = false;
 }
 
@@ -362,6 +382,8 @@ static void take_line(struct box *box, const char *text, size_t size)
         lose(box, err.text);
         return;
     }
+    if (line.has_exempt)
+        atomic_store_explicit(&box->exempt_held, line.exempt, memory_order_relaxed);
     switch (line.kind) {
     case BOX_STATUS:
         take_status(box, &line);
@@ -462,20 +484,22 @@ static void send_list(struct box *box)
                                "hash", hash));
 }
 
-static void send_keyset(struct box *box)
+/* `act` is also the member's name. */
+static void send_text(struct box *box, const char *act, char *const *text, const unsigned *version,
+                      unsigned *sent)
 {
     pthread_mutex_lock(&box->lock);
-    char *copy = box->keyset ? strdup(box->keyset) : NULL;
-    box->keyset_sent = box->keyset_version;
+    char *copy = *text ? strdup(*text) : NULL;
+    *sent = *version;
     pthread_mutex_unlock(&box->lock);
     if (!copy)
         return; /* none yet, or told with the next one */
     begin(box, &(struct request){.kind = REQUEST_STATE});
-    send_verbatim(box, "keyset", "keyset", copy);
+    send_verbatim(box, act, act, copy);
     free(copy);
 }
 
-/* What is due, one at a time. The key set first: receipts are judged by it. */
+/* What is due, one at a time. The key set first: receipts and the exempt list are judged by it. */
 static void send_due(struct box *box)
 {
     unsigned changes = atomic_load_explicit(&box->options.alarms->changes, memory_order_relaxed);
@@ -483,10 +507,13 @@ static void send_due(struct box *box)
         return;
     pthread_mutex_lock(&box->lock);
     bool keyset_due = box->keyset_sent != box->keyset_version;
+    bool exempt_due = box->exempt_sent != box->exempt_version;
     bool list_due = box->list_sent != box->list_version;
     pthread_mutex_unlock(&box->lock);
     if (keyset_due)
-        send_keyset(box);
+        send_text(box, "keyset", &box->keyset, &box->keyset_version, &box->keyset_sent);
+    else if (exempt_due)
+        send_text(box, "exempt", &box->exempt, &box->exempt_version, &box->exempt_sent);
     else if (list_due)
         send_list(box);
     else if (!box->link_known || box->link_sent != changes)
@@ -564,6 +591,7 @@ void box_destroy(struct box *box)
     queue_destroy(box->requests);
     queue_destroy(box->answers);
     free(box->keyset);
+    free(box->exempt);
     (void)pthread_mutex_destroy(&box->lock); /* nobody holds it */
     free(box);
 }

@@ -1,7 +1,8 @@
 /*
  * The connection to checkpointd's socket `records`: records and urgent ones come in, credit,
- * receipts, key set, list and the state of the link go out. One thread owns the socket and calls
- * box_step; the others reach it through bounded queues. Comes back by itself when checkpointd does.
+ * receipts, key set, exempt list, list and the state of the link go out. One thread owns the socket
+ * and calls box_step; the others reach it through bounded queues. Comes back by itself when
+ * checkpointd does.
  */
 #pragma once
 
@@ -40,4 +41,8 @@ const struct records_box *box_records(struct box *box);
 int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_size) MUST_CHECK;
 /* What checkpointd shall know, now and after each new connection. Copies. ERR_NO_MEMORY. */
 int box_tell_keyset(struct box *box, const void *envelope, size_t size) MUST_CHECK;
+/* The same; checkpointd judges it by the key set told before. */
+int box_tell_exempt(struct box *box, const void *envelope, size_t size) MUST_CHECK;
+/* Revision of the exempt list that checkpointd last said it holds; 0: none, or never said. */
+uint64_t box_exempt_revision(const struct box *box);
 void box_tell_list(struct box *box, const struct list_head *head);

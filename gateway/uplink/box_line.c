@@ -43,12 +43,20 @@ static int take_event(const char *line, size_t size, const json_t *object, struc
     return sequence_of(event, &out->sequence, err);
 }
 
-static int take_number(const json_t *value, uint64_t *out, struct err_text *err)
+static int take_number(const json_t *object, const char *name, uint64_t *out, struct err_text *err)
 {
+    const json_t *value = json_object_get(object, name);
     if (!json_is_integer(value) || json_integer_value(value) < 0)
-        return err_set(err, ERR_INVALID, "confirmed: expected a number from 0");
+        return err_set(err, ERR_INVALID, "%s: expected a number from 0", name);
     *out = (uint64_t)json_integer_value(value);
     return 0;
+}
+
+/* An older checkpointd says nothing of exempt lists. */
+static int take_exempt(const json_t *object, struct box_line *out, struct err_text *err)
+{
+    out->has_exempt = json_object_get(object, "exempt") != NULL;
+    return out->has_exempt ? take_number(object, "exempt", &out->exempt, err) : 0;
 }
 
 static int take_status(const json_t *status, struct box_line *out, struct err_text *err)
@@ -58,7 +66,8 @@ static int take_status(const json_t *status, struct box_line *out, struct err_te
     out->has_confirmed = true;
     if (!name || snprintf(out->checkpoint, sizeof(out->checkpoint), "%s", name) >= BOX_NAME_SIZE)
         return err_set(err, ERR_INVALID, "status.checkpoint: expected a name");
-    return take_number(json_object_get(status, "confirmed"), &out->confirmed, err);
+    int rc = take_exempt(status, out, err);
+    return rc == 0 ? take_number(status, "confirmed", &out->confirmed, err) : rc;
 }
 
 static int take_object(const char *line, size_t size, const json_t *object, struct box_line *out,
@@ -79,7 +88,8 @@ static int take_object(const char *line, size_t size, const json_t *object, stru
     if (json_is_true(json_object_get(object, "ok"))) {
         out->kind = BOX_OK;
         out->has_confirmed = confirmed != NULL;
-        return confirmed ? take_number(confirmed, &out->confirmed, err) : 0;
+        int rc = take_exempt(object, out, err);
+        return rc == 0 && confirmed ? take_number(object, "confirmed", &out->confirmed, err) : rc;
     }
     return take_event(line, size, object, out, err);
 }

@@ -27,6 +27,8 @@ struct box_line {
     uint64_t sequence;
     bool has_confirmed;
     uint64_t confirmed;
+    bool has_exempt; /* in a status and in the answer to an exempt list … */
+    uint64_t exempt; /* … the revision checkpointd holds, 0: none */
     char checkpoint[BOX_NAME_SIZE];
     char error[BOX_ERROR_SIZE];
 };

@@ -114,9 +114,11 @@ int channel_send(struct channel *channel, const struct channel_ask *ask, struct 
         .method = ask->method,
         .url = url,
         .content_type = ask->content_type,
+        .compression = ask->compression,
         .body = ask->body,
         .body_size = ask->body_size,
         .total_timeout_ms = ask->total_timeout_ms ? ask->total_timeout_ms : UPLINK_REQUEST_MS,
+        .send_bytes_s = ask->send_bytes_s,
     };
     rc = https_client_send(channel->client, &request, &answer, err);
     if (rc != 0) {

@@ -57,7 +57,9 @@ struct channel_ask {
     const char *content_type;
     const void *body;
     size_t body_size;
-    int total_timeout_ms; /* 0 = UPLINK_REQUEST_MS */
+    const char *compression; /* Content-Encoding of the body; NULL: none */
+    int total_timeout_ms;    /* 0 = UPLINK_REQUEST_MS */
+    int send_bytes_s;        /* 0: as fast as it can */
 };
 
 /* 0: an answer to deal with, of status 2xx or 4xx other than 401, 403 and 429; https_answer_free is

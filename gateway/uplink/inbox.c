@@ -11,7 +11,12 @@
 
 #include "gateway/base/encode.h"
 
-enum { POLL_GRACE_MS = 15000, BATCHES_AT_ONCE = 100, KEYSET_SIZE_MAX = 512 * 1024 };
+enum {
+    POLL_GRACE_MS = 15000,
+    BATCHES_AT_ONCE = 100,
+    EXEMPT_QUICK_POLLS = 5,
+    KEYSET_SIZE_MAX = 512 * 1024
+};
 
 void inbox_init(struct inbox *in, const struct uplink_site *site, int channel_number,
                 const struct inbox_list *list, uint64_t after, int wait_s,
@@ -55,7 +60,7 @@ static int bad_answer(struct inbox *in, const char *path, int rc, struct err_tex
     return rc;
 }
 
-/* ---- key set and match policy ---- */
+/* ---- key set, match policy, exempt list ---- */
 
 static int fetch_statement(struct inbox *in, const char *path, size_t size_max,
                            int (*take)(void *ctx, const void *envelope, size_t size,
@@ -226,7 +231,24 @@ static int fetch_policy(struct inbox *in, const struct head_answer *head, struct
     return rc == 0 || rc == ERR_STALE || is_refusal(rc) ? 0 : err_set(err, rc, "%s", why.text);
 }
 
-/* Brings key set, list, statement and match policy up to headquarters' head. */
+/* checkpointd judges it later and alarms one it refuses: it is not asked for again until there is a
+ * later one, or until the next start. */
+static int fetch_exempt(struct inbox *in, const struct head_answer *head, struct err_text *err)
+{
+    struct err_text why = {{0}};
+    in->tell_exempt = head->has_exempt;
+    if (head->exempt_revision <= in->list->exempt_revision(in->list->ctx) ||
+        head->exempt_revision <= in->exempt_fetched)
+        return 0;
+    int rc = fetch_statement(in, "/v1/exempt-list", ENVELOPE_SIZE_MAX, in->list->set_exempt, &why);
+    if (rc == 0) {
+        in->exempt_fetched = head->exempt_revision;
+        in->exempt_quick = EXEMPT_QUICK_POLLS;
+    }
+    return rc == 0 || is_refusal(rc) ? 0 : err_set(err, rc, "%s", why.text);
+}
+
+/* Brings key set, list, statement, match policy and exempt list up to headquarters' head. */
 static int look(struct inbox *in, struct err_text *err)
 {
     struct https_answer answer = {0};
@@ -244,6 +266,8 @@ static int look(struct inbox *in, struct err_text *err)
         rc = fetch_list(in, &head, err);
     if (rc == 0)
         rc = fetch_policy(in, &head, err);
+    if (rc == 0)
+        rc = fetch_exempt(in, &head, err);
     list_told(in);
     if (rc == 0 && head.freshness) {
         struct err_text why = {{0}};
@@ -264,7 +288,7 @@ static int look(struct inbox *in, struct err_text *err)
 static int keep(struct inbox *in, const struct inbox_message *message, struct err_text *err)
 {
     if (strcmp(message->kind, "list") == 0 || strcmp(message->kind, "keyset") == 0 ||
-        strcmp(message->kind, "policy") == 0) {
+        strcmp(message->kind, "policy") == 0 || strcmp(message->kind, "exempt") == 0) {
         in->look = true;
         return 0;
     }
@@ -289,11 +313,22 @@ static int take_messages(struct inbox *in, const struct inbox_answer *inbox, str
     return rc;
 }
 
+/* Seconds of the next poll: one while checkpointd has not said yet what it thinks of a list. */
+static int poll_wait_s(struct inbox *in)
+{
+    if (in->exempt_quick == 0 || in->list->exempt_revision(in->list->ctx) >= in->exempt_fetched)
+        return in->wait_s;
+    in->exempt_quick--;
+    return in->wait_s > 0;
+}
+
 static int poll_inbox(struct inbox *in, struct err_text *err)
 {
+    int wait_s = poll_wait_s(in);
     char path[UPLINK_PATH_SIZE];
     char hash[HASH_TEXT_SIZE];
     char policy[40] = "";
+    char exempt[40] = "";
     struct https_answer answer = {0};
     struct inbox_answer inbox = {0};
     const struct list_head *head = in->list->head(in->list->ctx);
@@ -301,12 +336,15 @@ static int poll_inbox(struct inbox *in, struct err_text *err)
     if (in->tell_policy)
         (void)snprintf(policy, sizeof(policy), "&policy=%" PRIu64,
                        in->list->policy_version(in->list->ctx)); /* fits */
+    if (in->tell_exempt)
+        (void)snprintf(exempt, sizeof(exempt), "&exempt=%" PRIu64,
+                       in->list->exempt_revision(in->list->ctx)); /* fits */
     (void)snprintf(path, sizeof(path),
                    "/v1/checkpoints/%s/inbox?after=%" PRIu64 "&wait=%d&revision=%" PRIu64
-                   "&hash=%s%s",
-                   in->channel.site->own.checkpoint, in->after, in->wait_s, head->revision, hash,
-                   policy); /* fits */
-    int rc = get(in, path, in->wait_s * 1000 + POLL_GRACE_MS, &answer, err);
+                   "&hash=%s%s%s",
+                   in->channel.site->own.checkpoint, in->after, wait_s, head->revision, hash,
+                   policy, exempt); /* fits */
+    int rc = get(in, path, wait_s * 1000 + POLL_GRACE_MS, &answer, err);
     if (rc != 0)
         return rc;
     rc = inbox_answer_read(answer.body, answer.size, in->after, &inbox, err);

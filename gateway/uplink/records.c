@@ -1,13 +1,24 @@
 /* See records.h. */
 #include "gateway/uplink/records.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/compress.h"
 #include "gateway/uplink/answers.h"
 
-enum { TAKE_WAIT_MS = 200 };
+enum {
+    TAKE_WAIT_MS = 200,
+    MORE_WAIT_MS = 50, /* checkpointd has no more to send, if nothing comes in this time */
+    /* A batch that takes longer is halved, one that takes less doubled: whatever the link, it gets
+     * through long before its deadline. */
+    BATCH_SLOW_MS = 10000,
+    BATCH_QUICK_MS = 3000,
+    LINK_SLOWEST_BYTES_S = 2000,    /* a body has the time that needs */
+    REQUEST_LONGEST_MS = 9 * 60000, /* hqd closes what takes 10 minutes */
+};
 
 static const char batch_type[] = "application/cloudevents-batch+x-ndjson";
 static const char event_type[] = "application/cloudevents+json";
@@ -26,12 +37,15 @@ static void tell(struct channel *channel, unsigned event, const char *detail)
 }
 
 void records_init(struct records *r, const struct uplink_site *site, int channel_number,
-                  const struct records_box *box, size_t batch_max, const struct uplink_wait *wait)
+                  const struct records_box *box, const struct records_link *link,
+                  const struct uplink_wait *wait)
 {
     memset(r, 0, sizeof(*r));
     channel_init(&r->channel, site, channel_number, wait);
     r->box = box;
-    r->batch_max = batch_max;
+    r->link = *link;
+    r->batch_now = link->batch_max;
+    r->due_at = clock_mono(site->clock);
     (void)snprintf(r->path, sizeof(r->path), "/v1/checkpoints/%s/records",
                    site->own.checkpoint); /* ids are short */
 }
@@ -62,10 +76,11 @@ static void take_records(struct records *r)
     int wait_ms = r->outbox.count ? 0 : TAKE_WAIT_MS;
     while (r->outbox.count < OUTBOX_RECORDS_MAX &&
            r->box->take(r->box->ctx, r->epoch, wait_ms, &text, &size, &sequence) == 0) {
-        wait_ms = 0;
+        wait_ms = r->under_way ? MORE_WAIT_MS : 0;
         if (outbox_add(&r->outbox, text, size, sequence) != 0)
             free(text); /* larger than any record: without it the chain shows a gap at HQ */
     }
+    r->caught_up = r->under_way && r->outbox.count < OUTBOX_RECORDS_MAX;
 }
 
 /* The receipt to checkpointd, which alone confirms. 0, or why the batch stays. */
@@ -110,21 +125,68 @@ static int refused(struct channel *channel, const struct https_answer *answer, c
     return rc;
 }
 
+/* Milliseconds a body of `size` may take. */
+static int deadline_of(const struct records *r, size_t size)
+{
+    int64_t bytes_s = LINK_SLOWEST_BYTES_S;
+    if (r->link.send_bytes_s > 0 && r->link.send_bytes_s / 2 < bytes_s)
+        bytes_s = r->link.send_bytes_s / 2 + 1;
+    int64_t ms = (int64_t)size * 1000 / bytes_s;
+    return ms < UPLINK_REQUEST_MS    ? UPLINK_REQUEST_MS
+           : ms > REQUEST_LONGEST_MS ? REQUEST_LONGEST_MS
+                                     : (int)ms;
+}
+
+/* The batch to send next; `compressed` says in which form. */
+static int make_body(const struct records *r, char **out, size_t *out_size, bool *out_compressed)
+{
+    char *text = NULL;
+    size_t size = 0;
+    void *frame = NULL;
+    *out_compressed = false;
+    int rc = outbox_batch(&r->outbox, r->batch_now, &text, &size);
+    if (rc != 0)
+        return rc;
+    if (r->link.compress && compress_frame(text, size, &frame, &size) == 0) {
+        free(text);
+        text = frame;
+        *out_compressed = true;
+    }
+    *out = text;
+    *out_size = size;
+    return 0;
+}
+
+static void adapt(struct records *r, int rc, struct mono_time begun)
+{
+    int64_t took_ms = mono_diff_ms(clock_mono(r->channel.site->clock), begun);
+    if (rc == ERR_TIMEOUT || rc == ERR_IO || took_ms > BATCH_SLOW_MS)
+        r->batch_now = (r->batch_now + 1) / 2;
+    else if (rc == 0 && took_ms < BATCH_QUICK_MS)
+        r->batch_now = 2 * r->batch_now < r->link.batch_max ? 2 * r->batch_now : r->link.batch_max;
+}
+
 static int send_batch(struct records *r)
 {
     struct err_text err = {{0}};
     struct https_answer answer = {0};
     char *body = NULL;
     size_t size = 0;
-    int rc = outbox_batch(&r->outbox, r->batch_max, &body, &size);
+    bool compressed = false;
+    struct mono_time begun = clock_mono(r->channel.site->clock);
+    int rc = make_body(r, &body, &size, &compressed);
     if (rc != 0)
         return rc;
     struct channel_ask ask = {.method = "POST",
                               .path = r->path,
                               .content_type = batch_type,
+                              .compression = compressed ? "zstd" : NULL,
                               .body = body,
-                              .body_size = size};
+                              .body_size = size,
+                              .total_timeout_ms = deadline_of(r, size),
+                              .send_bytes_s = r->link.send_bytes_s};
     rc = channel_send(&r->channel, &ask, &answer, &err);
+    adapt(r, rc, begun);
     if (rc == 0)
         rc = answer.status == 200 ? settle(r, &answer) : refused(&r->channel, &answer, r->path);
     https_answer_free(&answer);
@@ -132,11 +194,31 @@ static int send_batch(struct records *r)
     return rc;
 }
 
+/* On a metered link: whether what waits goes up now. When all of it has, the connection closes, so
+ * that an idle one costs nothing. */
+static bool is_time(struct records *r)
+{
+    struct mono_time now = clock_mono(r->channel.site->clock);
+    if (r->link.interval_ms == 0)
+        return r->outbox.count > 0;
+    if (r->under_way && r->outbox.count == 0) {
+        r->under_way = r->caught_up = false;
+        r->due_at = mono_add_ms(now, r->link.interval_ms);
+        if (r->channel.client)
+            https_client_disconnect(r->channel.client);
+    }
+    r->under_way |= r->outbox.count > 0 && !mono_before(now, r->due_at);
+    if (!r->under_way && r->outbox.count > 0)
+        (void)poll(NULL, 0, TAKE_WAIT_MS); /* a pause; a signal only shortens it */
+    return r->under_way;
+}
+
 void records_step(struct records *r)
 {
     follow_epoch(r);
-    take_records(r);
-    if (r->outbox.count == 0)
+    if (!r->caught_up)
+        take_records(r);
+    if (!is_time(r))
         return;
     int rc = send_batch(r);
     if (rc == 0)

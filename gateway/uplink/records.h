@@ -26,19 +26,33 @@ struct records_box {
                    const struct uplink_wait *wait, uint64_t *out_confirmed, struct err_text *err);
 };
 
+/* How much of the link the records may have. Urgent ones heed none of it. */
+struct records_link {
+    size_t batch_max; /* records, 1 … OUTBOX_RECORDS_MAX */
+    bool compress;    /* bodies as zstd */
+    int send_bytes_s; /* 0: as fast as it goes */
+    int interval_ms;  /* metered link: all that waits goes up once in so long; 0: at once */
+};
+
 struct records {
     struct channel channel;
     const struct records_box *box;
-    size_t batch_max; /* records, 1 … OUTBOX_RECORDS_MAX */
-    unsigned epoch;   /* of what the outbox holds */
+    struct records_link link;
+    size_t batch_now; /* records; fewer while the link is slow, so that a batch gets through */
+    bool under_way;   /* metered: what waited is being sent */
+    bool caught_up;   /* nothing else waited at the last look: the rest of the outbox ends it */
+    struct mono_time due_at;
+    unsigned epoch; /* of what the outbox holds */
     char path[UPLINK_PATH_SIZE];
     struct outbox outbox;
 };
 
 void records_init(struct records *r, const struct uplink_site *site, int channel_number,
-                  const struct records_box *box, size_t batch_max, const struct uplink_wait *wait);
+                  const struct records_box *box, const struct records_link *link,
+                  const struct uplink_wait *wait);
 void records_fini(struct records *r);
-/* Takes what waits and sends at most one batch; after a fault it waits as long as it should. */
+/* Takes what waits and sends at most one batch when it is time; after a fault it waits as long as
+ * it should. */
 void records_step(struct records *r);
 
 /* One urgent record, ahead of its turn; `channel` is another one than that of the records.

@@ -20,6 +20,8 @@ from harness.process import SANITIZER_OPTIONS, Program, run_program
 COLUMNS = ["plate", "class", "category", "priority", "handling", "officer_risk", "reason", "authority",
            "case_number", "applicant", "reviewer", "approver", "contact", "valid_from", "valid_until",
            "instructions", "vehicle"]
+EXEMPT_COLUMNS = ["plate", "class", "kind", "reason", "authority", "approver", "valid_from", "valid_until",
+                  "checkpoints"]
 ROOTS = ["root key one", "root key two", "root key three", "ca keys of HQ", "update holder", "stick holder"]
 
 
@@ -180,6 +182,27 @@ class Hqctl:
         for clerk in self.clerks[:2]:
             self.sign_policy(path, clerk)
         return self.json("match", "policy", "publish", path, *self.online)[0]["version"]
+
+    def draft_exempt(self, vehicles=None, *options):
+        """A draft of the exempt list behind the one in force; `vehicles` are dicts of the CSV's columns."""
+        self.count += 1
+        path = self.folder / f"exempt-{self.count}.json"
+        source = []
+        if vehicles is not None:
+            source = [write_csv(self.folder / f"exempt-{self.count}.csv", vehicles, EXEMPT_COLUMNS)]
+        self.run("exempt", "draft", *source, "--out", path, *options, *self.online)
+        return path
+
+    def sign_exempt(self, path, clerk):
+        self.run("exempt", "sign", path, "--key", self.clerk_key(clerk), "--dir", self.dir,
+                 passphrases=[self.passphrases[clerk]])
+        return path
+
+    def publish_exempt_file(self, path):
+        """Has both clerks sign a draft and publishes it; the revision."""
+        for clerk in self.clerks[:2]:
+            self.sign_exempt(path, clerk)
+        return self.json("exempt", "publish", path, *self.online)[0]["revision"]
 
     def entries(self):
         return [row["entry"] for row in self.json("wanted", "list", *self.online)]

@@ -213,6 +213,12 @@ class World:
         return envelope("match-policy/1", canonical(fields) + b"\n" + b"".join(texts),
                         self.clerks if signers is None else signers)
 
+    def exempt_list(self, entries, revision=1, *, signers=None, **head):
+        """An exempt list, signed by both clerks unless told."""
+        fields = {"revision": revision, "fleet": self.fleet, "time": time_text(self.time_of()),
+                  "last_id": max((value["id"] for value in entries), default=0), "entries": entries, **head}
+        return envelope("exempt-list/1", canonical(fields), self.clerks if signers is None else signers)
+
     def snapshot(self, *, chunk_entries=1000, signers=None, **fields):
         """(manifest envelope, [chunk bytes]) of the list as it stands, chunks as they are."""
         entries = [self.entries[number] for number in sorted(self.entries)]

@@ -12,6 +12,7 @@ input, boom, vehicle, violation, fault. Control: a unix socket, one JSON object 
     {"do":"fault","kind":"silence|exception|unit|garbage|short|crc|delay|function|twice|drop|none",
      "value":N,"count":N,"functions":[2],"unit":N}
     {"do":"refuse"} {"do":"listen"} (TCP) {"do":"vanish"} {"do":"return"} (pty)
+    {"do":"identity","identity":{"vendor":"V","product":"P","revision":"R","split":1,"raw":"2B0E…"}}
     {"do":"power","on":false} {"do":"register","function":3,"address":214,"value":1}
     {"do":"boom_off","off":true} {"do":"state"}
     {"do":"read","plate":"鲁H12345"} of the camera on the same line (--camera-unit)
@@ -86,6 +87,10 @@ class Simulator:
             barrier.force(command["input"], command["active"])
         elif do == "register":
             self.modules[unit].set(**{k: v for k, v in command.items() if k != "unit"})
+        elif do == "identity":  # null: it does not know functions 17 and 43; pymodbus always does
+            self.modules[unit].identity = command["identity"]
+            if self.options.stack == "pymodbus":
+                self.server.identify(command["identity"])
         elif do == "registers":
             return {"value": self.modules[unit].tables[command["function"]].get(command["address"])}
         elif do == "power":

@@ -12,7 +12,7 @@ of the barrier simulator:
     {"do":"read","plate":"鲁H12345","confidence":97,"plate_class":"02","event":7}
         registers also: "skip":N reads overwritten, "text":"ff…" raw bytes for the plate,
             "candidates":[["鲁H1234S",40]], "wall_ms":N or null for the camera's clock
-        text also: "damage":"check|cut|end|long|fields|text", "number":N of the message
+        text also: "damage":"check|cut|end|long|fields|text", "number":N of the message; says which it got
     {"do":"tear","count":N,"block":"read|status|candidates"} registers: the next N looks find half a block
     {"do":"on_trigger","read":{…}} registers: what a trigger reads
     {"do":"heartbeat","on":false} registers; {"do":"say","text":"ALIVE"} text: a message of that text
@@ -155,6 +155,7 @@ class Simulator:
         if do == "read":
             (self.camera or self.server).read(**command)
             self.log("read", **command)
+            return {} if self.camera else {"number": self.server.number}
         elif do == "tear":
             self.camera.tear_left[command.get("block", "read")] = command["count"]
         elif do == "on_trigger":

@@ -14,6 +14,8 @@ import tty
 
 EXCEPTION_FUNCTION, EXCEPTION_ADDRESS, EXCEPTION_VALUE = 1, 2, 3
 READS_BITS, READS_REGISTERS, MASK_REGISTER = (1, 2), (3, 4), 22
+SERVER_ID, DEVICE_ID, MEI_DEVICE_ID, MORE_FOLLOWS = 17, 43, 14, 0xFF
+SHORT_REQUESTS = {SERVER_ID: 4, DEVICE_ID: 7}  # bytes with CRC; all others have at least 8
 RATES = {getattr(termios, f"B{n}"): n for n in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200,
                                                 230400)}
 
@@ -43,10 +45,34 @@ def crc16(data):
     return struct.pack("<H", crc)
 
 
+def describe(identity, first):
+    """The answer to Read Device Identification from object `first` on, as many objects as `split` says."""
+    if identity.get("raw"):
+        return bytes.fromhex(identity["raw"])
+    texts = [identity.get(key, "").encode() for key in ("vendor", "product", "revision")]
+    found = [(number, text) for number, text in enumerate(texts) if number >= first][:identity.get("split", 3)]
+    last = found[-1][0] if found else first
+    more = (MORE_FOLLOWS, last + 1) if last < 2 else (0, 0)
+    objects = b"".join(bytes([number, len(text)]) + text for number, text in found)
+    return bytes([DEVICE_ID, MEI_DEVICE_ID, 1, 0x81, *more, len(found)]) + objects
+
+
+def answer_identity(identity, pdu):
+    """What the device says it is: functions 17 and 43/14. No identity: it does not know them."""
+    if not identity or (pdu[0] == DEVICE_ID and pdu[1:3] != bytes([MEI_DEVICE_ID, 1])):
+        raise ModbusError(EXCEPTION_FUNCTION)
+    if pdu[0] == DEVICE_ID:
+        return describe(identity, pdu[3])
+    data = "-".join(identity.get(key, "") for key in ("vendor", "product", "revision")).encode() + b"\xff"
+    return bytes([SERVER_ID, len(data)]) + data
+
+
 def answer_pdu(device, pdu):
     """The answer of `device` (read_bits, read_registers, write_coil, write_register, mask_register) to one PDU."""
     function = pdu[0]
     try:
+        if function in SHORT_REQUESTS:
+            return answer_identity(getattr(device, "identity", None), pdu)
         if function == MASK_REGISTER and len(pdu) == 7:
             device.mask_register(*struct.unpack("!HHH", pdu[1:]))
             return pdu
@@ -75,10 +101,10 @@ class Faults:
     """How the next requests are answered. Kinds: silence, exception, unit, garbage, short, crc,
     delay, function, twice, drop; on a serial line also what is wrong with it: echo (an adapter hands
     each request back), master (another one asks behind each answer), swapped (A and B), reflection (no
-    termination). Each for `count` requests (None: until "none") of `functions`."""
+    termination), collide (a second module on the address answers at the same time). Each for `count` requests (None: until "none") of `functions`."""
 
     KINDS = ("none", "silence", "exception", "unit", "garbage", "short", "crc", "delay", "function",
-             "twice", "drop", "echo", "master", "swapped", "reflection")
+             "twice", "drop", "echo", "master", "swapped", "reflection", "collide")
 
     def __init__(self, seed=1):
         self.kind, self.value, self.count, self.functions = "none", 0, None, None
@@ -249,7 +275,8 @@ class RtuServer(Server):
         # On a real line the last of these bytes would have come this much later.
         self.arrived = max(self.arrived, now) + len(data) * self.char_s
         self.buffer = (self.buffer + data)[-256:]
-        if len(self.buffer) >= 8 and crc16(self.buffer[:-2]) == self.buffer[-2:]:
+        short = len(self.buffer) >= 4 and SHORT_REQUESTS.get(self.buffer[1]) == len(self.buffer)
+        if (short or len(self.buffer) >= 8) and crc16(self.buffer[:-2]) == self.buffer[-2:]:
             frame, self.buffer = self.buffer[:-2], b""
             if self.right_rate():
                 task = asyncio.get_running_loop().create_task(self.request(frame, self.arrived))
@@ -278,6 +305,10 @@ class RtuServer(Server):
         elif kind == "master":
             strange = bytes([99, 3, 0, 0, 0, 2])
             out += strange + crc16(strange)
+        elif kind == "collide" and len(answer[1]) > 2:
+            # The other's inputs are the opposite; a bit is 0 on the line where either sends 0.
+            other = out[:3] + bytes(byte ^ 0xFF for byte in out[3:-2])
+            out = bytes(a & b for a, b in zip(out, other + crc16(other)))
         elif kind == "swapped":
             out = bytes([0x00, 0xFE, 0x80, 0x00, 0xF8, 0xC0, 0x00])
         await self.send(out, begin)

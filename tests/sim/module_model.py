@@ -7,12 +7,20 @@ import asyncio
 
 from sim.modbus_server import EXCEPTION_ADDRESS, EXCEPTION_VALUE, ModbusError
 
+
+def registers(first, text, count):
+    """A name in registers, the first character of each in its upper half, zeros behind it."""
+    data = text.encode().ljust(2 * count, b"\0")
+    return {first + at: int.from_bytes(data[2 * at:2 * at + 2], "big") for at in range(count)}
+
+
 # inputs: (function, first, count); outputs: (kind, first, count); the rest as Module explains.
 MODULES = {
     "generic": {"inputs": (2, 0, 16), "outputs": ("coil", 0, 16)},
-    "waveshare_rtu_relay": {"inputs": (2, 0, 8), "outputs": ("coil", 0, 8), "flash_on": (0x0200, 0.1)},
+    "waveshare_rtu_relay": {"inputs": (2, 0, 8), "outputs": ("coil", 0, 8), "flash_on": (0x0200, 0.1),
+                            "tables": {3: {0x8000: 200}}},
     "iologik_e1214": {"inputs": (2, 0, 6), "outputs": ("coil", 0, 6), "words": {(3, 32): "outputs", (4, 48): "inputs"},
-                      "tables": {2: dict.fromkeys(range(4112, 4118), 0)}, "clears": (4128, 2, 4112, 6)},
+                      "tables": {2: dict.fromkeys(range(4112, 4118), 0), 4: registers(5000, "E1214", 10)}, "clears": (4128, 2, 4112, 6)},
     "adam_6060": {"inputs": (1, 0, 6), "outputs": ("coil", 0x0010, 6)},
     "adam_4056so": {"inputs": (2, 0, 0), "outputs": ("coil", 0x0010, 12),
                     "tables": {3: {210: 0x4056, 211: 0x534F, 212: 0xA100, 213: 0, 214: 1, 215: 0}}},
@@ -24,7 +32,8 @@ MODULES = {
     # A technician's module: outputs as registers of their own, fail-safe coils that may be written.
     "site_module": {"inputs": (3, 100, 24), "outputs": ("register", 200, 8), "values": (0x0AA0, 0x0550),
                     "tables": {3: {300: 0}, 1: dict.fromkeys(range(400, 408), 1), 4: {500: 7}},
-                    "writable": [300], "writable_coils": range(400, 408)},
+                    "writable": [300], "writable_coils": range(400, 408),
+                    "identity": {"vendor": "Gate Works", "product": "SM-8", "revision": "1.4"}},
 }
 
 
@@ -43,6 +52,7 @@ class Module:
         for function, table in model.get("tables", {}).items():
             self.tables[function].update(table)
         self.timers, self.gone, self.strange = {}, set(), {}
+        self.identity = model.get("identity")  # what functions 17 and 43 say; None: it does not know them
 
     @property
     def powered(self):

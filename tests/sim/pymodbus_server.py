@@ -7,6 +7,7 @@ import struct
 import tty
 
 from pymodbus.datastore import ModbusServerContext
+from pymodbus.device import ModbusControlBlock
 from pymodbus.interfaces import IModbusSlaveContext
 from pymodbus.pdu import ExceptionResponse, ModbusExceptions, ModbusRequest, ModbusResponse
 from pymodbus.server.async_io import ModbusSerialServer, ModbusTcpServer
@@ -80,6 +81,14 @@ class PymodbusServer(Server):
         super().__init__(modules)
         contexts = {unit: ModuleContext(module, self.note) for unit, module in modules.items()}
         self.context = ModbusServerContext(slaves=contexts, single=False)
+        for module in modules.values():
+            self.identify(getattr(module, "identity", None))
+
+    @staticmethod
+    def identify(identity):
+        """What pymodbus' own functions 17 and 43 answer, for every unit."""
+        objects = {number: (identity or {}).get(key, "") for number, key in enumerate(("vendor", "product", "revision"))}
+        ModbusControlBlock().Identity.update(objects)
 
     def note(self):
         self.requests += 1

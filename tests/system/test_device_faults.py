@@ -74,7 +74,7 @@ class Site:
                    and sim.state()["position"] == 0.0)
         sim.do("input", input="local_control", active=None)
         self.shows(lane, "closed")
-        assert self.act("ack", lane)["ok"]
+        assert self.act("ack", lane, reason="looked at")["ok"]
 
     def never_lowered(self):
         for lane, sim in self.box.sims.items():
@@ -256,6 +256,27 @@ def test_emergency_stop_in_mid_travel_stops(site, lane):
     sim.do("input", input="emergency_stop", active=None)
     site.calm(lane, "LANE_EMERGENCY_STOP")
     site.emergency(lane)
+    site.shows(lane, "open")
+    site.close_by_hand(lane)
+
+
+@pytest.mark.parametrize("lane", BOTH)
+def test_emergency_stop_is_reset_on_purpose(site, lane):
+    sim = site.box.sims[lane]
+    sim.do("input", input="emergency_stop", active=True)
+    site.alarmed(lane, "LANE_STOP_NOT_RESET")
+    assert site.act("ack", lane, reason="too early")["ok"]
+    sim.do("input", input="emergency_stop", active=None)
+    site.calm(lane, "LANE_EMERGENCY_STOP")
+    assert site.lane(lane)["stop_not_reset"] and "LANE_STOP_NOT_RESET" in site.alarms(lane)
+    before = site.raises(lane)
+    assert site.refused(lane) == "not_reset"
+    assert site.act("ack", lane)["error"]["code"] == "not_named"  # a reset has its reason on record
+    assert site.act("ack", lane, reason="place is safe")["ok"]
+    site.calm(lane, "LANE_STOP_NOT_RESET")
+    assert site.raises(lane) == before
+    assert "stop_not_reset" not in site.lane(lane)
+    assert site.act("raise", lane, reason="test")["ok"]
     site.shows(lane, "open")
     site.close_by_hand(lane)
 

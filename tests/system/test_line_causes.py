@@ -15,7 +15,8 @@ CAUSES = {"echo": ("BUS_ECHO", "echo", True),
           "master": ("BUS_SECOND_MASTER", "second_master", True),
           "twice": ("BUS_TWO_ON_ADDRESS", "two_on_address", True),
           "reflection": ("BUS_TERMINATION", "termination", True),
-          "swapped": ("BUS_SWAPPED", "swapped", False)}
+          "swapped": ("BUS_SWAPPED", "swapped", False),
+          "collide": ("BUS_COLLIDING", "colliding", False)}
 
 
 @pytest.fixture(scope="module")

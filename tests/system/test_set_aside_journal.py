@@ -164,9 +164,13 @@ def test_what_a_power_cut_left_between_the_two_journals_is_taken_up(site):
     assert not kept.exists()
 
 
-def test_a_lane_out_of_service_stays_so_and_is_on_record_anew(site):
+def test_a_lane_out_of_service_or_with_its_stop_to_reset_stays_so_and_is_on_record_anew(site):
     assert site.act("service_out", lane=2, reason="new loop")["ok"]
+    for active in (True, None):
+        site.box.sims[1].do("input", input="emergency_stop", active=active)
+        wait_until("emergency stop", lambda: (site.box.lane(1)["boom"] == "emergency_stop") == bool(active))
     out = site.last(what="out_of_service", lane=2)
+    assert site.last(what="emergency_stop", lane=1)
     damaged = site.last(what="hold_active", hold=site.hold(1))
     site.daemon.kill()
     site.alter(damaged)
@@ -174,8 +178,10 @@ def test_a_lane_out_of_service_stays_so_and_is_on_record_anew(site):
     assert site.set_aside() and out < damaged
     for _ in range(2):  # the second time from the new journal alone
         wait_until("out of service", lambda: site.box.lane(2).get("out_of_service"))
-        assert not site.box.lane(1).get("out_of_service")
+        wait_until("to reset", lambda: site.box.lane(1).get("stop_not_reset"))
+        assert not site.box.lane(1).get("out_of_service") and not site.box.lane(2).get("stop_not_reset")
         site.last(what="out_of_service", lane=2, reason="out of service in the journal that was set aside")
+        site.last(what="emergency_stop", lane=1, reason="emergency stop not reset in the journal that was set aside")
         site.daemon.kill()
         site.restart()
     assert site.act("service_in", lane=2, reason="done")["ok"]

@@ -272,12 +272,12 @@ def test_noise_on_the_serial_line_is_named(site):
 
 
 def test_serial_message_is_acknowledged_and_taken_once(site):
-    event = site.read(3, INNOCENT[3])
-    site.next("read", lambda e: e["read"]["event_id"] == str(event))
-    answer = site.sim(3).wait_event("answer")
-    assert answer["good"]
-    number = site.sim(3).events("answer")[-1]["number"]
-    site.sim(3).do("read", plate=INNOCENT[3], event=event, number=number)  # the answer was lost
+    site.number += 1
+    message = {"plate": INNOCENT[3], "event": site.number}
+    number = site.sim(3).do("read", **message)["number"]
+    site.next("read", lambda e: e["read"]["event_id"] == str(message["event"]))
+    assert site.sim(3).wait_event("answer", number=number)["good"]
+    site.sim(3).do("read", **message, number=number)  # the answer was lost
     after = site.read(3, INNOCENT[1])
     got = site.next("read", lambda e: e["lane"] == 3)
     assert got["read"]["event_id"] == str(after)

@@ -10,7 +10,7 @@
 #include "lane_walk.h"
 
 enum {
-    BITS = 19,
+    BITS = 21,
     LOWERS = 1 << 0,
     PERSON = 1 << 1,
     DETECTOR = 1 << 2,
@@ -28,7 +28,9 @@ enum {
     OUT_STOP = 1 << 14,
     FAR = 1 << 15,
     KEPT = 1 << 16,
-    FEEDBACK_SHIFT = 17 /* two bits: enum lane_feedback */
+    BY_TIMER = 1 << 17, /* it closes itself after a time, not behind its loop */
+    IN_EXIT = 1 << 18,
+    FEEDBACK_SHIFT = 19 /* two bits: enum lane_feedback */
 };
 
 static bool has(uint32_t bits, uint32_t wanted)
@@ -44,7 +46,7 @@ static void build(uint32_t bits, struct lane_config *c)
     } inputs[] = {{IN_OBSTACLE, INPUT_OBSTACLE},       {IN_PERSON_OK, INPUT_PERSON_OK},
                   {IN_DETECTOR_OK, INPUT_DETECTOR_OK}, {IN_PRESENCE, INPUT_PRESENCE},
                   {IN_OPEN, INPUT_LIMIT_OPEN},         {IN_CLOSED, INPUT_LIMIT_CLOSED},
-                  {IN_ENTRY, INPUT_ENTRY_LOOP}};
+                  {IN_ENTRY, INPUT_ENTRY_LOOP},        {IN_EXIT, INPUT_EXIT_LOOP}};
     lane_config_defaults(c, 1);
     for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
         c->wired |= has(bits, inputs[i].bit) ? INPUT_BIT(inputs[i].input) : 0;
@@ -56,7 +58,9 @@ static void build(uint32_t bits, struct lane_config *c)
     c->person_device = has(bits, PERSON);
     c->vehicle_detector = has(bits, DETECTOR);
     c->mode = has(bits, OPEN_MODE) ? LANE_NORMALLY_OPEN : LANE_NORMALLY_CLOSED;
-    c->auto_close = has(bits, CLOSES_ITSELF) ? AUTO_CLOSE_LOOP : AUTO_CLOSE_NONE;
+    c->auto_close = !has(bits, CLOSES_ITSELF) ? AUTO_CLOSE_NONE
+                    : has(bits, BY_TIMER)     ? AUTO_CLOSE_TIMER
+                                              : AUTO_CLOSE_LOOP;
     c->raise_maintained = has(bits, KEPT);
     c->feedback = (enum lane_feedback)(bits >> FEEDBACK_SHIFT);
     c->camera_to_boom_m = has(bits, FAR) ? LANE_DIRECT_MAX_M + 1 : LANE_DIRECT_MAX_M;
@@ -99,7 +103,7 @@ static bool allowed(uint32_t bits)
     if (has(bits, OUT_LOWER) && !has(bits, IN_PRESENCE | OUT_STOP)) {
         return false; /* rule 1: seen, and stopped */
     }
-    if (has(bits, CLOSES_ITSELF) && !has(bits, IN_PRESENCE)) {
+    if (has(bits, CLOSES_ITSELF) && !has(bits, BY_TIMER) && !(bits & (IN_PRESENCE | IN_EXIT))) {
         return false; /* its loop */
     }
     return has(bits, IN_ENTRY) || !has(bits, FAR);

@@ -31,6 +31,8 @@ struct at_wire {
     uint8_t clear;    /* 0 no, 1 since lately, 2 for the set time */
     uint8_t wait;     /* the guard's raise, or the pause after it, is not over */
     uint8_t give_up;  /* it has tried for long enough */
+    uint8_t let_go;   /* lower was switched off, acknowledged, since it was read back */
+    uint8_t spare[7];
 };
 
 /* Times of the guard as what they mean now. */
@@ -47,7 +49,8 @@ struct guard_node {
     uint8_t raise_again;
     uint8_t lower_until;
     uint8_t raise_until;
-    uint8_t spare[6];
+    uint8_t lower_off; /* since the last scan */
+    uint8_t spare[5];
     struct at_wire wire;
 };
 
@@ -103,6 +106,7 @@ static void to_guard(const struct guard_node *n, const struct lane_config *confi
     g->raise_again = n->raise_again ? later : now;
     g->lower_until = n->lower_until ? later : now;
     g->raise_until = n->raise_until ? later : now;
+    g->lower_off.ns = n->lower_off ? WALK_NOW_NS : 0;
 }
 
 static void from_guard(const struct guard *g, struct guard_node *n)
@@ -119,6 +123,7 @@ static void from_guard(const struct guard *g, struct guard_node *n)
     n->raise_again = mono_before(now, g->raise_again);
     n->lower_until = mono_before(now, g->lower_until);
     n->raise_until = mono_before(now, g->raise_until);
+    n->lower_off = g->lower_off.ns == WALK_NOW_NS;
 }
 
 /* ---- a write ---- */
@@ -177,7 +182,7 @@ static const char *may_move(const struct guard *g, const struct at_wire *w,
         return may_lower(g, w, latest);
     }
     RULE(!w->lower_on, "rule 2: a raise while lower is on");
-    RULE(!(latest->outputs & OUTPUT_BIT(OUTPUT_LOWER)) || w->raising,
+    RULE(!(latest->outputs & OUTPUT_BIT(OUTPUT_LOWER)) || w->let_go,
          "rule 2: a raise while lower is read back");
     RULE(o->emergency || !is_broken(active), "rule 3: a raise under a fault");
     return NULL;
@@ -200,6 +205,7 @@ static void note_write(struct at_wire *w, const struct lane_order *o, bool done,
     if (o->output == OUTPUT_LOWER) {
         w->lower_on = o->on || (w->lower_on && !done);
         w->lowering |= o->on;
+        w->let_go = o->on ? 0 : w->let_go | done;
     } else if (o->output == OUTPUT_RAISE) {
         w->raise_on = o->on || (w->raise_on && !done);
         w->lowering |= !o->on && kept; /* from here it closes by itself */
@@ -245,6 +251,10 @@ static void note_scan(const struct lane_scan *s, struct at_wire *w, bool kept)
         return;
     }
     w->clear = active & UNDER ? 0 : w->clear == 0 ? 1 : w->clear;
+    if (active & INPUT_BIT(INPUT_EMERGENCY_STOP)) { /* it ends a raise; its release begins none */
+        w->raising = 0;
+        w->failed = 0;
+    }
     w->raising &= !open || (w->wait && !kept); /* a limit just left may bounce */
 }
 
@@ -308,6 +318,8 @@ static const char *take_scan(struct guard *g, struct at_wire *w, const struct la
                              .outputs = m->b & COILS & config->outputs_wired,
                              .outputs_wired = config->outputs_wired};
     bool all, raise;
+    w->let_go = 0;
+    g->lower_off.ns = 0; /* before this scan */
     note_scan(&scan, w, config->raise_maintained);
     must_act(&scan, w, config->raise_maintained, &all, &raise);
     uint32_t count = guard_scan(g, &scan, orders);

@@ -53,23 +53,21 @@ static void put_scan(struct list *l, uint32_t active, uint32_t flags)
 
 /* ---- scans ---- */
 
-/* One look with these inputs: with and without the guard, coils and lamps as they were or not. */
-static void scans_with(const struct family *f, const struct lane_config *config,
-                       const struct lane_state *s, uint32_t active, struct list *l)
+/* One look with these inputs: with and without the guard, any coils, lamps as ordered or not. */
+static void scans_with(const struct family *f, const struct lane_config *config, uint32_t active,
+                       struct list *l)
 {
-    uint32_t coils = f->coils ? s->coils & BOOM_COILS : 0;
-    put_scan(l, active, coils);
-    if ((f->events & WALK_GUARD_ACTED) && !(active & HANDS_OFF)) {
-        put_scan(l, active, coils | SCAN_GUARD);
-    }
-    if (f->events & WALK_LAMP_FAULT) {
-        put_scan(l, active, coils | SCAN_LAMP_FAULT);
-    }
-    for (int i = OUTPUT_RAISE; f->coils && i <= OUTPUT_STOP; i++) {
-        if (config->outputs_wired & OUTPUT_BIT(i)) {
-            put_scan(l, active, coils ^ OUTPUT_BIT(i));
+    uint32_t wired = f->coils ? config->outputs_wired & BOOM_COILS : 0, coils = 0;
+    do { /* every subset of the coils */
+        put_scan(l, active, coils);
+        if ((f->events & WALK_GUARD_ACTED) && !(active & HANDS_OFF)) {
+            put_scan(l, active, coils | SCAN_GUARD);
         }
-    }
+        if (f->events & WALK_LAMP_FAULT) {
+            put_scan(l, active, coils | SCAN_LAMP_FAULT);
+        }
+        coils = (coils - wired) & wired;
+    } while (coils != 0);
 }
 
 static void scans(const struct family *f, const struct lane_config *config,
@@ -79,15 +77,15 @@ static void scans(const struct family *f, const struct lane_config *config,
     if (all) {
         uint32_t chosen = 0;
         do { /* every subset of the inputs */
-            scans_with(f, config, s, chosen | f->always, l);
+            scans_with(f, config, chosen | f->always, l);
             chosen = (chosen - f->inputs) & f->inputs;
         } while (chosen != 0);
     } else {
         uint32_t was = (s->raw & f->inputs) | f->always;
-        scans_with(f, config, s, was, l);
+        scans_with(f, config, was, l);
         for (int i = 0; i < INPUT_COUNT; i++) {
             if (f->inputs & INPUT_BIT(i)) {
-                scans_with(f, config, s, was ^ INPUT_BIT(i), l);
+                scans_with(f, config, was ^ INPUT_BIT(i), l);
             }
         }
     }
@@ -195,7 +193,8 @@ static void acts(const struct family *f, const struct lane_state *s, struct list
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (f->events & all[i].bit) {
             put_event(l, LANE_EVENT_ACT, (int)all[i].act, SIGN_NAMED);
-            if (all[i].bit & (WALK_CONVOY | WALK_SERVICE)) {
+            bool resets = all[i].act == LANE_ACT_ACK && alarm_on(s, EVENT_LANE_STOP_NOT_RESET);
+            if (resets || (all[i].bit & (WALK_CONVOY | WALK_SERVICE))) {
                 put_event(l, LANE_EVENT_ACT, (int)all[i].act, 0);
             }
         }
@@ -240,6 +239,9 @@ static void answers(const struct family *f, const struct lane_state *s, struct l
         return;
     }
     for (int result = ORDER_DONE; result <= ORDER_FAILED; result++) {
+        if (result != ORDER_DONE && result != ORDER_FAILED && !(f->events & WALK_RESULTS)) {
+            continue;
+        }
         if (s->motion_order != 0) {
             put_event(l, LANE_EVENT_OUTCOME, 1, result);
         }
@@ -383,11 +385,10 @@ static void act_event(const struct lane_state *s, const struct move *m, struct l
     }
 }
 
-void move_event(const struct family *family, const struct lane_config *config,
-                const struct node *node, const struct move *m, struct lane_event *out)
+void move_event(const struct lane_config *config, const struct node *node, const struct move *m,
+                struct lane_event *out)
 {
     const struct lane_state *s = &node->s;
-    (void)family;
     memset(out, 0, sizeof(*out));
     out->kind = (enum lane_event_kind)m->event;
     switch (out->kind) {

@@ -114,6 +114,16 @@ static void relabel_holds(const struct lane_config *config, struct lane_state *s
     s->last_hold = (uint64_t)(l.count + 1) << LANE_ID_BITS;
 }
 
+/* As the two above, where there is none. */
+static void relabel_nobody(struct lane_state *s)
+{
+    const struct labels none = {.count = 0};
+    s->inspecting = passage_of(&none, s->inspecting);
+    s->blocked = passage_of(&none, s->blocked);
+    s->last_passage = PASSAGE_STEP / 2;
+    s->last_hold = (uint64_t)1 << LANE_ID_BITS;
+}
+
 static void relabel_orders(const struct lane_config *config, struct lane_state *s)
 {
     uint64_t lane = (uint64_t)config->lane << LANE_SHIFT;
@@ -130,12 +140,74 @@ static void relabel_orders(const struct lane_config *config, struct lane_state *
     s->last_commit = LANE_COMMITS_MAX;
 }
 
+static bool goes_before(const struct lane_commit *a, bool a_waits, const struct lane_commit *b,
+                        bool b_waits)
+{
+    if (a->kind != b->kind) {
+        return a->kind > b->kind; /* free places last */
+    }
+    if (a->hold != b->hold) {
+        return a->hold < b->hold;
+    }
+    return a->passage != b->passage ? a->passage < b->passage : a_waits && !b_waits;
+}
+
+/* In which place a question waits makes no difference: the answer names it. */
+static void sort_commits(struct lane_state *s)
+{
+    for (int i = 1; i < LANE_COMMITS_MAX; i++) {
+        for (int k = i; k > 0; k--) {
+            struct lane_commit *a = &s->commits[k - 1], *b = &s->commits[k];
+            struct mono_time *at = &s->timer[TIMER_COMMIT + k - 1],
+                             *bt = &s->timer[TIMER_COMMIT + k];
+            if (!goes_before(b, bt->ns != 0, a, at->ns != 0)) {
+                break;
+            }
+            struct lane_commit commit = *a;
+            struct mono_time timer = *at;
+            *a = *b;
+            *at = *bt;
+            *b = commit;
+            *bt = timer;
+        }
+    }
+}
+
+/* Of 128 bits, over what node_pack keeps. */
+void node_hash(const struct node *node, uint64_t out[2])
+{
+    const struct lane_state *s = &node->s;
+    uint64_t runs = 0;
+    for (int i = 0; i < TIMER_COUNT; i++) {
+        runs |= (uint64_t)(s->timer[i].ns != 0) << i;
+    }
+    uint64_t hash[2] = {0x9E3779B97F4A7C15u ^ runs, 0xC2B2AE3D27D4EB4Fu + runs};
+    const struct state_span live[] = {
+        {offsetof(struct lane_state, last_order), offsetof(struct lane_state, queue)},
+        {offsetof(struct lane_state, queue),
+         offsetof(struct lane_state, queue) + s->count * sizeof(s->queue[0])},
+        {offsetof(struct lane_state, queue) + sizeof(s->queue), offsetof(struct lane_state, holds)},
+        {offsetof(struct lane_state, holds),
+         offsetof(struct lane_state, holds) + s->hold_count * sizeof(s->holds[0])},
+        {offsetof(struct lane_state, commits), sizeof(struct node)}};
+    for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++) {
+        state_hash(node, live[i], hash);
+    }
+    state_hash_end(hash, out);
+}
+
 /* What nobody reads any more does not count. (Between the fields stands zero, from lane_init on.
  * Were it not so, states would count more than once: right, but slower.) */
 size_t node_pack(const struct node *node, uint8_t *packed)
 {
     const struct lane_state *s = &node->s;
-    _Static_assert(offsetof(struct lane_state, queue) < offsetof(struct lane_state, holds),
+    _Static_assert(offsetof(struct lane_state, timer) == 0 && offsetof(struct node, s) == 0 &&
+                       offsetof(struct lane_state, last_order) == sizeof(s->timer) &&
+                       TIMER_COUNT <= 64,
+                   "timers come first");
+    _Static_assert(offsetof(struct lane_state, queue) < offsetof(struct lane_state, holds) &&
+                       offsetof(struct lane_state, commits) ==
+                           offsetof(struct lane_state, holds) + sizeof(s->holds),
                    "dead spans ascend");
     _Static_assert(offsetof(struct lane_state, queue) % 8 == 0 && sizeof(s->queue[0]) % 8 == 0 &&
                        offsetof(struct lane_state, holds) % 8 == 0 && sizeof(s->holds[0]) % 8 == 0,
@@ -156,9 +228,26 @@ void node_init(struct node *node, const struct lane_config *config)
     (void)node_close(config, &node->s); /* nothing is due before the first step */
 }
 
+/* Without the places nobody reads; see node_pack. */
+static void copy(const struct lane_state *from, struct lane_state *to)
+{
+    size_t rest = offsetof(struct lane_state, commits);
+    memcpy(to, from, offsetof(struct lane_state, queue));
+    memcpy(to->queue, from->queue, from->count * sizeof(from->queue[0]));
+    to->hold_count = from->hold_count;
+    memcpy(to->holds, from->holds, from->hold_count * sizeof(from->holds[0]));
+    memcpy((char *)to + rest, (const char *)from + rest, sizeof(*from) - rest);
+}
+
+void node_copy(const struct node *from, struct node *to)
+{
+    copy(&from->s, &to->s);
+    to->h = from->h;
+}
+
 void node_open(const struct node *node, uint64_t due, struct lane_state *out)
 {
-    *out = node->s;
+    copy(&node->s, out);
     for (int i = 0; i < TIMER_COUNT; i++) {
         bool comes_due = (due >> i & 1) != 0;
         out->timer[i].ns = node->s.timer[i].ns == 0 ? INT64_MAX
@@ -177,8 +266,13 @@ int node_close(const struct lane_config *config, struct lane_state *state)
         }
         state->timer[i].ns = ns != INT64_MAX;
     }
-    relabel_passages(state);
-    relabel_holds(config, state);
+    sort_commits(state);
+    if (state->count > 0 || state->hold_count > 0 || state->commits[0].kind != COMMIT_NONE) {
+        relabel_passages(state);
+        relabel_holds(config, state);
+    } else {
+        relabel_nobody(state);
+    }
     relabel_orders(config, state);
     if (state->stop_tries > 0) {
         state->stop_tries = STOP_TRIES;

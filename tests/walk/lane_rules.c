@@ -83,6 +83,7 @@ static const char *lower_ordered(const struct walk_step *w, const struct lane_co
     RULE(!a->out_of_service, "rule 7: a lower out of service");
     RULE(w->next->raised, "rule 4: a lower, and nothing was raised since contact was lost");
     RULE(!w->next->stopped, "rule 3: a lower after a stop");
+    RULE(!w->next->pressed, "rule 3: a lower after an emergency stop that is not reset");
     RULE(c->lower_automatically && c->person_device && c->vehicle_detector,
          "rule 7: a lower in a lane that does not declare it");
     RULE(c->mode != LANE_NORMALLY_OPEN && c->auto_close == AUTO_CLOSE_NONE,
@@ -155,6 +156,7 @@ static const char *raise_ordered(const struct walk_step *w, const struct lane_co
     RULE(order->order.emergency == is_urgent(order->cause), "rule 3: emergency for no cause");
     if (!order->order.emergency) {
         RULE(a->contact, "rule 4: a raise without contact");
+        RULE(!w->next->pressed, "rule 3: a raise after an emergency stop that is not reset");
         RULE(!((a->raw | a->inputs) & BROKEN) && !both_limits(a), "rule 3: a raise under a fault");
     }
     RULE(!(w->next->pulse & OUTPUT_BIT(OUTPUT_LOWER)), "rule 2: a raise while lower may be on");
@@ -249,8 +251,23 @@ static void shadow_time(const struct walk_step *w)
     if (is_due(w, TIMER_GUIDED)) {
         h->guided = 0;
     }
+    if (is_due(w, TIMER_BOUNCE)) {
+        h->bounces = 0;
+    }
     if (w->event->kind == LANE_EVENT_GUIDED_TEST) {
         h->guided = w->event->u.guided_test_valid_ms > 0;
+    }
+}
+
+/* Nobody looks at the limits while somebody else moves the boom, or it is off. */
+static void shadow_bounce(const struct walk_step *w)
+{
+    const struct lane_state *b = w->before, *a = w->after;
+    uint32_t blind = INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_BOOM_OFF);
+    bool left = (b->raw & LIMITS) == INPUT_BIT(INPUT_LIMIT_CLOSED) &&
+                !(a->raw & INPUT_BIT(INPUT_LIMIT_CLOSED));
+    if (is_scan(w) && b->contact && left && !(a->inputs & blind)) {
+        w->next->bounces = 1;
     }
 }
 
@@ -287,6 +304,9 @@ static void shadow_inputs(const struct walk_step *w)
     if (b->out_of_service && !a->out_of_service) {
         h->raised = h->passed = 0;
     }
+    if ((a->inputs & INPUT_BIT(INPUT_EMERGENCY_STOP)) && wired(w, OUTPUT_RAISE)) {
+        h->pressed = 1;
+    }
     bool broken = (a->inputs & BROKEN) || (is_scan(w) && both_limits(a));
     if ((a->inputs & HANDS_OFF) || broken) {
         h->raised = h->known = 0;
@@ -317,6 +337,10 @@ static void shadow_acts(const struct walk_step *w)
     }
     if (is_act(w, LANE_ACT_STOP)) {
         h->stopped = 1;
+    }
+    if (is_act(w, LANE_ACT_ACK) && w->event->u.act.named && w->before->contact &&
+        !(w->before->inputs & INPUT_BIT(INPUT_EMERGENCY_STOP))) {
+        h->pressed = 0; /* only here: the reset itself moves nothing */
     }
     if (answered(w, COMMIT_CONVOY) && w->after->convoy_act != 0) {
         h->stopped = 0;
@@ -370,7 +394,8 @@ static const char *contact(const struct walk_step *w)
         RULE(!a->order_known, "the order survives lost contact");
     }
     bool seen = w->config->feedback == FEEDBACK_BOTH;
-    RULE(a->boom != BOOM_STOPPED || w->next->known || !seen, "rule 4: a position nobody confirmed");
+    RULE(a->boom != BOOM_STOPPED || (w->next->known && seen),
+         "rule 4: a position nobody confirmed");
     if (a->contact && a->motion == MOTION_NONE && !(a->inputs & (HANDS_OFF | BROKEN)) && boom &&
         seen) {
         RULE(a->boom != BOOM_OPEN || (a->inputs & INPUT_BIT(INPUT_LIMIT_OPEN)), "open: no limit");
@@ -479,6 +504,18 @@ static const char *foreign_told(const struct walk_step *w)
     return NULL;
 }
 
+/* Ordered on this scan for another cause: from here its coil is ours. */
+static bool stops_anyway(const struct walk_step *w)
+{
+    for (uint32_t i = 0; i < w->out->order_count; i++) {
+        const struct lane_command *c = &w->out->orders[i];
+        if (c->order.on && c->order.output == OUTPUT_STOP && c->cause != LANE_CAUSE_FOREIGN) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool coil_is_foreign(const struct walk_step *w)
 {
     for (int i = 0; i < WALK_PULSES; i++) {
@@ -488,6 +525,7 @@ static bool coil_is_foreign(const struct walk_step *w)
         }
         bool ours = timer_runs(w->before, TIMER_COIL_RAISE + i) || !w->before->contact;
         bool guards = guard_acted(w) && i != OUTPUT_LOWER;
+        ours |= i == OUTPUT_STOP && stops_anyway(w);
         if ((w->event->u.scan.outputs & bit & w->config->outputs_wired) && !ours && !guards) {
             return true;
         }
@@ -503,7 +541,7 @@ static bool limit_is_foreign(const struct walk_step *w)
     uint32_t left = was == LIMITS ? 0 : was & ~is, reached = is == LIMITS ? 0 : is & ~was;
     bool own_close = may_close_itself(w);
     bool still = b->motion == MOTION_NONE;
-    bool up = b->motion == MOTION_RAISE && !timer_runs(b, TIMER_BOUNCE);
+    bool up = b->motion == MOTION_RAISE && !w->next->bounces;
     bool known = b->position_known && w->shadow->known;
     return b->contact &&
            ((still && !own_close && (left & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
@@ -517,7 +555,7 @@ static bool limit_moves(const struct walk_step *w)
 {
     const struct lane_state *b = w->before;
     uint32_t was = b->raw & LIMITS, is = w->after->raw & LIMITS;
-    bool bounces = b->motion == MOTION_RAISE && timer_runs(b, TIMER_BOUNCE);
+    bool bounces = b->motion == MOTION_RAISE && w->next->bounces;
     return was != is && was != LIMITS && is != LIMITS && !bounces;
 }
 
@@ -532,7 +570,8 @@ static const char *foreign(const struct walk_step *w)
         RULE(alarm_on(a, EVENT_LANE_RUN_THROUGH), "rule 8: a broken boom without an alarm");
     }
     bool quiet = (a->inputs & excused) == 0 && !both_limits(a);
-    if (quiet && (limit_is_foreign(w) || coil_is_foreign(w))) {
+    bool coil = !(a->inputs & INPUT_BIT(INPUT_LOCAL_CONTROL)) && coil_is_foreign(w);
+    if (coil || (quiet && limit_is_foreign(w))) {
         return foreign_told(w);
     }
     if (record_of(w->out, LANE_RECORD_FOREIGN_MOTION)) {
@@ -582,12 +621,28 @@ static const char *no_one_waits(const struct walk_step *w)
     return NULL;
 }
 
+/* ISO 13850: pressed until it is reset on purpose, and everybody sees it. */
+static const char *reset(const struct walk_step *w)
+{
+    bool resets = is_act(w, LANE_ACT_ACK) && !alarm_on(w->after, EVENT_LANE_STOP_NOT_RESET);
+    RULE(alarm_on(w->after, EVENT_LANE_STOP_NOT_RESET) || !w->next->pressed || resets,
+         "rule 3: an emergency stop is forgotten");
+    if (resets && w->next->pressed) {
+        RULE(w->event->u.act.named && w->before->contact &&
+                 !(w->before->inputs & INPUT_BIT(INPUT_EMERGENCY_STOP)),
+             "rule 3: an emergency stop is reset by nobody, or while it is pressed");
+        RULE(record_of(w->out, LANE_RECORD_STOP_RESET), "a reset without a record");
+    }
+    return NULL;
+}
+
 const char *lane_rules_check(const struct walk_step *step)
 {
     static const char *(*const rules[])(const struct walk_step *) = {
-        orders, hands_off,    contact,          motion,           outcomes,        foreign,
-        inputs, no_one_waits, lane_rules_holds, lane_rules_order, lane_rules_modes};
+        orders,  hands_off, reset,        contact,          motion,           outcomes,
+        foreign, inputs,    no_one_waits, lane_rules_holds, lane_rules_order, lane_rules_modes};
     shadow_time(step);
+    shadow_bounce(step);
     shadow_inputs(step);
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const char *violation = rules[i](step);

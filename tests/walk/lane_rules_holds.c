@@ -326,6 +326,41 @@ static const char *moves(const struct walk_step *w)
     return NULL;
 }
 
+/* ---- who stands at the boom while one that is to be held waits behind ---- */
+
+/* The loops may be wrong about who it is, and no second camera has said it. */
+static bool must_be_named(const struct walk_step *w, const struct lane_state *s)
+{
+    const struct lane_vehicle *v = at_boom(s);
+    bool far = w->config->camera_to_boom_m > LANE_DIRECT_MAX_M;
+    for (int i = 1; v && far && !v->named && i < s->count; i++) {
+        if (s->queue[i].hold.id != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *named(const struct walk_step *w)
+{
+    const struct lane_state *b = w->before, *a = w->after;
+    if (is_act(w, LANE_ACT_RAISE)) {
+        RULE(count_on(w->out, OUTPUT_RAISE) == 0 || !must_be_named(w, b),
+             "raised for one unnamed before one to be held, not on record");
+    }
+    if (!must_be_named(w, a)) {
+        return NULL;
+    }
+    const struct lane_vehicle *v = at_boom(a);
+    bool asks = !v->asked && !a->go && a->convoy_act == 0;
+    RULE(!asks || timer_runs(a, TIMER_NAMED), "one unnamed before one to be held, for ever");
+    if (w->event->kind == LANE_EVENT_TICK && is_due(w, TIMER_NAMED) && must_be_named(w, b)) {
+        RULE(v->asked && alarm_on(a, EVENT_LANE_CONFIRM_VEHICLE),
+             "one unnamed before one to be held, and nobody is asked");
+    }
+    return NULL;
+}
+
 /* ---- opening for a cleared vehicle ---- */
 
 static const char *opens_for(const struct walk_step *w, const struct lane_vehicle *v)
@@ -345,6 +380,7 @@ static const char *opens_for(const struct walk_step *w, const struct lane_vehicl
     RULE(!has_open_hit(v), "opened for a vehicle with a hit");
     RULE(!v->was_held, "opened for a vehicle that was held");
     RULE(!v->doubtful, "opened for a vehicle that may be another");
+    RULE(!must_be_named(w, a), "opened for one unnamed before one to be held");
     RULE(!(w->config->wired & INPUT_BIT(INPUT_ENTRY_LOOP)) ||
              (a->inputs & INPUT_BIT(INPUT_ENTRY_LOOP)),
          "opened for a vehicle that has gone on");
@@ -385,6 +421,9 @@ static const char *vehicle_kept(const struct walk_step *w, const struct lane_veh
          "a vehicle becomes another");
     RULE(v->doubtful || !was->doubtful, "a doubt is forgotten");
     RULE(v->was_held || !was->was_held, "a held vehicle becomes a free one");
+    RULE(v->named == was->named || (v->named && w->event->kind == LANE_EVENT_SEEN_AT_BOOM &&
+                                    w->event->u.seen_at_boom == v->passage),
+         "a vehicle is named by no camera");
     RULE(v->open_hit == has_open_hit(v), "open hits are counted wrong");
     for (int i = 0; i < was->hit_count; i++) {
         bool now = (v->withdrawn >> i & 1) != 0, before = (was->withdrawn >> i & 1) != 0;
@@ -488,13 +527,14 @@ static const char *lamps(const struct walk_step *w)
                (v->inspect == LANE_INSPECT_DUE ||
                 (v->inspect == LANE_INSPECT_UNSAID && c->mode == LANE_CHECK_POINT));
     bool convoy = a->convoy_act != 0;
+    bool under = a->was_present || a->exit_seen; /* who is to be held may see it first */
     bool red = a->hold_count > 0 || w->next->stopped || is_act(w, LANE_ACT_STOP) ||
                a->out_of_service || alarm_on(a, EVENT_LANE_FOREIGN_MOTION) ||
-               alarm_on(a, EVENT_LANE_RUN_THROUGH);
+               alarm_on(a, EVENT_LANE_RUN_THROUGH) || alarm_on(a, EVENT_LANE_STOP_NOT_RESET);
     red |= !convoy && (due || alarm_on(a, EVENT_LANE_CONFIRM_VEHICLE) ||
                        (a->blind && c->on_blind == LANE_FAIL_HOLD) ||
                        (!a->list_usable && c->on_no_list == LANE_FAIL_HOLD) ||
-                       (waits && c->mode == LANE_NORMALLY_OPEN));
+                       (waits && (c->mode == LANE_NORMALLY_OPEN || under)));
     bool raised = count_on(w->out, OUTPUT_RAISE) > 0; /* an officer's, in this step */
     RULE(!red || raised || w->next->lamps == (LAMP_RED & c->outputs_wired >> OUTPUT_RED),
          "no red, and somebody must stop");
@@ -518,7 +558,7 @@ static const char *first_of(const struct walk_step *w,
 const char *lane_rules_holds(const struct walk_step *w)
 {
     static const char *(*const rules[])(const struct walk_step *) = {
-        questions, holds_end, holds_stand, read_holds, restored, moves, opens};
+        questions, holds_end, holds_stand, read_holds, restored, moves, named, opens};
     return first_of(w, rules, sizeof(rules) / sizeof(rules[0]));
 }
 

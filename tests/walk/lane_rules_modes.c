@@ -126,12 +126,12 @@ static const char *inspections(const struct walk_step *w)
         RULE(count_on(w->out, OUTPUT_RAISE) == 0 || !inspection_waits(w, b, at_boom(b)),
              "let through before its inspection, unnamed");
     }
-    bool rose = is_scan(w) && (a->raw & ~b->raw & INPUT_BIT(INPUT_EXIT_LOOP)) && b->contact;
-    if (rose && inspection_waits(w, b, at_boom(b)) && !b->go &&
+    bool rose = is_scan(w) && (a->raw & ~b->raw & INPUT_BIT(INPUT_EXIT_LOOP));
+    if (rose && b->contact && inspection_waits(w, b, at_boom(b)) && !b->go &&
         !(a->inputs & (INPUT_BIT(INPUT_LOCAL_CONTROL)))) {
         RULE(alarm_on(a, EVENT_LANE_RUN_THROUGH), "rule 8: past the boom before its inspection");
     }
-    if (rose && b->hold_count > 0) {
+    if (rose && b->hold_count > 0) { /* also when contact comes back: raw was nothing before */
         RULE(alarm_on(a, EVENT_LANE_RUN_THROUGH), "rule 8: past the boom while held");
     }
     return NULL;

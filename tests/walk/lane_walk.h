@@ -29,7 +29,7 @@ enum {
 enum walk_event_bit {
     WALK_NO_CONTACT = 1 << 0,
     WALK_GUARD_ACTED = 1 << 1,
-    WALK_OUTCOME = 1 << 2,
+    WALK_OUTCOME = 1 << 2, /* of a boom order: done or failed */
     WALK_RAISE = 1 << 3,
     WALK_EMERGENCY = 1 << 4,
     WALK_STOP = 1 << 5,
@@ -50,7 +50,8 @@ enum walk_event_bit {
     WALK_CONVOY = 1 << 20,
     WALK_SERVICE = 1 << 21, /* out of service and back */
     WALK_TEST = 1 << 22,    /* the guided barrier test */
-    WALK_INSPECT = 1 << 23
+    WALK_INSPECT = 1 << 23,
+    WALK_RESULTS = 1 << 24 /* of an order: every one, else done and failed */
 };
 
 /* Kinds of read a family has. */
@@ -78,6 +79,7 @@ struct family {
     uint32_t always;  /* INPUT_BITs that are wired and stay active */
     bool product;     /* a scan may show any of their combinations; else one change a scan */
     bool coils;       /* coils of the boom are read back on and off; else off */
+    bool ready;       /* begins with a list and with matching; else without */
     bool together;    /* a timer may come due with any event, and two at once */
     uint32_t events;  /* walk_event_bit */
     uint32_t reads;   /* walk_read_bit */
@@ -103,7 +105,9 @@ struct shadow {
     uint8_t passed;  /* somebody passed under the boom since it was last raised */
     uint8_t guided;  /* a guided test counts */
     uint8_t lamps;   /* lamps ordered on: bit 0 red, 1 yellow, 2 green */
-    uint8_t spare[6];
+    uint8_t pressed; /* the emergency stop was, and nobody has reset it since */
+    uint8_t bounces; /* the lower limit was just left; until its timer is due */
+    uint8_t spare[4];
 };
 
 struct node {
@@ -144,16 +148,23 @@ void node_open(const struct node *node, uint64_t due, struct lane_state *out);
 /* Brings a state after a step into its canonical form. Returns the timer that is due still, -1:
  * none. */
 int node_close(const struct lane_config *config, struct lane_state *state);
+void node_copy(const struct node *from, struct node *to);
+void node_hash(const struct node *node, uint64_t out[2]);
 size_t node_pack(const struct node *node, uint8_t *packed);    /* of STATE_PACKED_MAX bytes */
 bool timer_runs(const struct lane_state *state, int timer);    /* and is not due */
 bool timer_was_set(const struct lane_state *after, int timer); /* in this step */
+
+/* ---- lane_forget.c ---- */
+
+/* Of a canonical node: what nobody reads again is set to nothing. */
+void node_forget(const struct lane_config *config, struct node *node);
 
 /* ---- lane_moves.c ---- */
 
 int moves_of(const struct family *family, const struct lane_config *config, const struct node *node,
              struct move out[WALK_MOVES_MAX]);
-void move_event(const struct family *family, const struct lane_config *config,
-                const struct node *node, const struct move *move, struct lane_event *out);
+void move_event(const struct lane_config *config, const struct node *node, const struct move *move,
+                struct lane_event *out);
 uint64_t move_due(const struct move *move);
 void move_print(const struct move *move, const struct lane_event *event);
 
@@ -175,6 +186,7 @@ struct walk_result {
     bool closed;
     const char *violation; /* NULL: none; the trace is printed */
 };
+extern bool lane_walk_checks_itself; /* true; see lane_forget.c */
 void lane_walk(const struct family *family, uint32_t states_max, struct walk_result *out);
 
 /* ---- what rules are written in ---- */

@@ -3,7 +3,9 @@
  * transitions, steps cut off, whether it closed. Ends at the first violation with status 1; 3: a
  * family was not closed within the bound; 0: all closed, nothing violated. See lane_walk.h.
  *
- *     walk_lane [--states-max N] [--quick | FAMILY …]
+ *     walk_lane [--states-max N] [--rules-only] [--quick | FAMILY …]
+ *
+ * --rules-only: without the walk's check of itself (lane_forget.c), for machines made wrong.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +112,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc && status != VIOLATED; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
             quick = true;
+        } else if (strcmp(argv[i], "--rules-only") == 0) {
+            lane_walk_checks_itself = false;
         } else if (strcmp(argv[i], "--states-max") == 0 && i + 1 < argc) {
             states_max = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else {

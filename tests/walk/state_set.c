@@ -48,23 +48,42 @@ void state_set_fini(struct state_set *set)
     free(set->moves);
 }
 
-static void hash_of(const uint8_t *bytes, size_t size, uint64_t out[2])
+void state_hash(const void *state, struct state_span span, uint64_t hash[2])
 {
-    uint64_t a = 0x9E3779B97F4A7C15u ^ size, b = 0xC2B2AE3D27D4EB4Fu + size;
-    for (size_t at = 0; at < size; at += WORD) {
-        uint64_t word = 0;
-        memcpy(&word, bytes + at, size - at < WORD ? size - at : WORD);
-        a = (a ^ word) * 0xFF51AFD7ED558CCDu;
+    uint64_t a = hash[0], b = hash[1];
+    for (size_t at = span.begin; at < span.end; at += WORD) {
+        uint64_t word;
+        memcpy(&word, (const uint8_t *)state + at, sizeof(word));
+        if (word == 0) {
+            continue;
+        }
+        a = (a ^ word ^ (at << 48)) * 0xFF51AFD7ED558CCDu;
         a ^= a >> 33;
-        b = (b + word) * 0xC4CEB9FE1A85EC53u;
+        b = (b + (word ^ at * 0x9E3779B97F4A7C15u)) * 0xC4CEB9FE1A85EC53u;
         b = (b << 29) | (b >> 35);
     }
-    a = (a ^ b) * 0x9FB21C651E98DF25u;
+    hash[0] = a;
+    hash[1] = b;
+}
+
+void state_hash_end(const uint64_t hash[2], uint64_t out[2])
+{
+    uint64_t a = (hash[0] ^ hash[1]) * 0x9FB21C651E98DF25u, b = hash[1];
     out[0] = a ^ (a >> 32);
     out[1] = (b ^ (b >> 31)) * 0xD6E8FEB86659FD93u;
     if (out[0] == 0 && out[1] == 0) {
         out[1] = 1; /* both zero marks a free place */
     }
+}
+
+static void hash_of(const uint8_t *bytes, size_t size, uint64_t out[2])
+{
+    uint64_t hash[2] = {0x9E3779B97F4A7C15u ^ size, 0xC2B2AE3D27D4EB4Fu + size}, last = 0;
+    size_t whole = size / WORD * WORD;
+    state_hash(bytes, (struct state_span){0, whole}, hash);
+    memcpy(&last, bytes + whole, size - whole);
+    state_hash(&last, (struct state_span){0, WORD}, hash);
+    state_hash_end(hash, out);
 }
 
 /* Where the hash stands or would stand. */
@@ -103,9 +122,24 @@ static void remember(struct state_set *set, uint32_t parent, uint64_t move)
     set->moves[set->count] = move;
 }
 
-static void enqueue(struct state_set *set, const uint8_t *packed, size_t size)
+bool state_set_claim(struct state_set *set, const uint64_t hash[2], uint32_t parent, uint64_t move)
 {
-    struct record_head head = {.id = set->count, .size = (uint32_t)size};
+    uint64_t *place = place_of(set->seen, set->slots, hash);
+    if (place[0] != 0 || place[1] != 0) {
+        return false;
+    }
+    memcpy(place, hash, sizeof(set->seen[0]));
+    remember(set, parent, move);
+    set->count++;
+    if ((size_t)set->count * 5 > set->slots * 3) {
+        grow(set);
+    }
+    return true;
+}
+
+void state_set_put(struct state_set *set, const uint8_t *packed, size_t size)
+{
+    struct record_head head = {.id = set->count - 1, .size = (uint32_t)size};
     if (!set->last || set->last->used + sizeof(head) + size > CHUNK_BYTES) {
         struct state_chunk *chunk = or_die(malloc(sizeof(*chunk)));
         chunk->next = NULL;
@@ -129,17 +163,10 @@ bool state_set_add(struct state_set *set, const uint8_t *packed, size_t size, ui
 {
     uint64_t hash[2];
     hash_of(packed, size, hash);
-    uint64_t *place = place_of(set->seen, set->slots, hash);
-    if (place[0] != 0 || place[1] != 0) {
+    if (!state_set_claim(set, hash, parent, move)) {
         return false;
     }
-    memcpy(place, hash, sizeof(hash));
-    remember(set, parent, move);
-    enqueue(set, packed, size);
-    set->count++;
-    if ((size_t)set->count * 5 > set->slots * 3) {
-        grow(set);
-    }
+    state_set_put(set, packed, size);
     return true;
 }
 

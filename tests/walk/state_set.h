@@ -25,7 +25,12 @@ struct state_set {
 
 void state_set_init(struct state_set *set);
 void state_set_fini(struct state_set *set);
-/* True: it is new, waits now and has the next id. Memory that runs out ends the program. */
+/* True: it is new and has the next id; state_set_put follows. A hash of no state is 0, 0. Memory
+ * that runs out ends the program. */
+bool state_set_claim(struct state_set *set, const uint64_t hash[2], uint32_t parent, uint64_t move);
+/* The state claimed last waits now. */
+void state_set_put(struct state_set *set, const uint8_t *packed, size_t size);
+/* Both in one, by a hash of the packed state. True: it is new. */
 bool state_set_add(struct state_set *set, const uint8_t *packed, size_t size, uint32_t parent,
                    uint64_t move);
 /* The oldest that waits; false: none. */
@@ -37,6 +42,11 @@ struct state_span {
     size_t begin;
     size_t end;
 };
+
+/* A hash over spans of a state, one after another. What is zero costs and says nothing but by its
+ * place; begin with anything. */
+void state_hash(const void *state, struct state_span span, uint64_t hash[2]);
+void state_hash_end(const uint64_t hash[2], uint64_t out[2]);
 
 /* Words that are not zero, each with its place; returns the size, at most STATE_PACKED_MAX. `size`
  * is a multiple of 8; `dead` in ascending order. */

@@ -9,7 +9,7 @@
 
 static const int64_t MS = 1000000;
 static const int64_t NEVER = INT64_MIN / 4;
-static const int64_t SCANS_MS = 60; /* a few scans */
+enum { SCANS_MS = 60, /* a few scans */ SLACK_MS = 200 };
 
 enum { READ_COILS = 1, READ_INPUTS = 2, WRITE_COIL = 5, ON_VALUE = 0xFF00 };
 
@@ -19,8 +19,10 @@ void monitor_init(struct monitor *m, const struct monitor_options *options)
     m->o = *options;
     m->under_last = m->inputs_at = m->coils_at = m->stop_done = m->guard_until = NEVER;
     m->contact_since = m->convoy_until = m->late_at = m->local_last = m->fire_last = NEVER;
-    m->exit_last = m->closed_since = NEVER;
+    m->closed_since = m->rescue_until = m->rescue_held = m->emergency_until = m->scan_at = NEVER;
+    m->coils_dealt = m->hands_off_last = m->excused_until = NEVER;
     for (int i = 0; i < 8; i++) {
+        m->valid_until[i] = NEVER;
         m->on_at[i] = m->off_at[i] = m->done_at[i] = m->module_on[i] = NEVER;
         m->off_done[i] = NEVER;
     }
@@ -70,8 +72,17 @@ static bool healthy(const struct monitor *m)
 
 /* ---- rules at a write ---- */
 
+/* Limits that contradict each other are a fault, never a motion. */
+static bool at_fault(const struct monitor *m)
+{
+    return sees(m, CONTACT_FAULT) || (sees(m, CONTACT_OPEN) && sees(m, CONTACT_CLOSED));
+}
+
 static bool is_emergency(const struct monitor *m, int64_t now)
 {
+    if (m->o.orders_only) {
+        return now <= m->emergency_until || now <= m->guard_until;
+    }
     return within(now, m->fact_at[FACT_EMERGENCY_ASKED], m->o.travel_ms + 10000) || m->fire ||
            now <= m->guard_until;
 }
@@ -86,7 +97,10 @@ static bool raise_is_justified(const struct monitor *m, int64_t now)
 
 static void check_raise(struct monitor *m, int64_t now)
 {
-    check(m, now, 3, !sees(m, CONTACT_FAULT) || is_emergency(m, now), "raise under fault");
+    check(m, now, 3, !at_fault(m) || is_emergency(m, now), "raise under fault");
+    if (m->o.orders_only) {
+        return;
+    }
     check(m, now, 5, !monitor_holds(m) || raise_is_justified(m, now),
           "raise in a lane with an open hold, and nobody asked");
     check(m, now, 5, !m->wanted_at_line || raise_is_justified(m, now),
@@ -99,16 +113,40 @@ static void check_lower(struct monitor *m, int64_t now)
 {
     m->lowers++;
     check(m, now, 7, m->o.may_lower, "lower in a lane that declares none");
-    check(m, now, 7, m->guided, "lower without a guided test");
     check(m, now, 7, healthy(m), "lower with a detector that is not healthy");
-    check(m, now, 6, within(now, m->fact_at[FACT_LOWER_COMMITTED], m->o.order_life_ms),
-          "lower that is late, or not in the journal");
     check(m, now, 1, !sees(m, CONTACT_PRESENCE) && !sees(m, CONTACT_OBSTACLE),
           "lower onto somebody");
     check(m, now, 1, m->under_last == NEVER || now - m->under_last >= m->o.clear_ms * MS,
           "lower before the way was clear for long enough");
-    check(m, now, 3, !sees(m, CONTACT_FAULT) && !sees(m, CONTACT_BOOM_OFF), "lower under fault");
+    check(m, now, 3, !at_fault(m) && !sees(m, CONTACT_BOOM_OFF), "lower under fault");
+    check(m, now, 4, sees(m, CONTACT_OPEN), "lower of a boom that is not fully open");
+    check(m, now, 4, sees(m, CONTACT_MAINS), "lower on the battery");
+    if (m->o.orders_only) {
+        return;
+    }
+    check(m, now, 7, m->guided, "lower without a guided test");
+    check(m, now, 6, within(now, m->fact_at[FACT_LOWER_COMMITTED], m->o.order_life_ms),
+          "lower that is late, or not in the journal");
     check(m, now, 4, m->raised_known, "lower of a boom whose state is unknown");
+}
+
+/* Where nothing but orders speaks to the bus, each write is one of them in time, or the guard's. */
+static void check_in_time(struct monitor *m, int64_t now, int coil)
+{
+    bool guards = now <= m->guard_until && (coil == COIL_RAISE || coil == COIL_STOP);
+    check(m, now, 6, guards || now <= m->valid_until[coil], "an order that came too late");
+}
+
+static bool is_ours(const struct monitor *m, int coil)
+{
+    return m->on_at[coil] > NEVER && m->module_on[coil] > NEVER &&
+           m->module_on[coil] - m->on_at[coil] <= 300 * MS;
+}
+
+/* A coil that another master energised since the last scan: nobody here can know of it yet. */
+static bool is_unseen(const struct monitor *m, int coil)
+{
+    return m->module_on[coil] > NEVER && !is_ours(m, coil) && m->module_on[coil] >= m->coils_dealt;
 }
 
 static void check_motion(struct monitor *m, int64_t now, int coil)
@@ -118,7 +156,7 @@ static void check_motion(struct monitor *m, int64_t now, int coil)
     check(m, now, 3, !sees(m, CONTACT_LOCAL), "motion under local control");
     check(m, now, 3, !sees(m, CONTACT_STOP_BUTTON), "motion under emergency stop");
     int other = coil == COIL_RAISE ? COIL_LOWER : COIL_RAISE;
-    check(m, now, 2, (m->module & BIT(other)) == 0 || m->danger,
+    check(m, now, 2, (m->module & BIT(other)) == 0 || m->danger || is_unseen(m, other),
           "raise and lower, one asked for while the other is energised");
     coil == COIL_RAISE ? check_raise(m, now) : check_lower(m, now);
 }
@@ -146,6 +184,7 @@ static void look_for_danger(struct monitor *m, int64_t now)
         m->danger_at = m->inputs_at;
         m->stop_after = m->raise_after = false;
         m->guard_until = now + (2 * m->o.travel_ms + 1000) * MS;
+        m->rescue_until = m->inputs_at + 2 * m->o.travel_ms * MS - SCANS_MS * MS;
         m->guard_acts++;
     }
 }
@@ -162,6 +201,35 @@ static void check_danger_answered(struct monitor *m, int64_t now)
           "boom comes down on somebody: answered later than 100 ms");
 }
 
+/* Until the boom is up it is raised again and again: on every scan while no raise was acknowledged,
+ * and after each pulse, since the controller ignores the one that meets the stop. */
+static void check_rescue(struct monitor *m, int64_t now)
+{
+    enum { GAP_MS = 100 + SLACK_MS }; /* from a pulse's end to the next raise */
+    uint32_t against = BIT(COIL_STOP) | BIT(COIL_LOWER);
+    /* The limit the boom has just left may bounce while the pulse runs. */
+    bool up = sees(m, CONTACT_OPEN) && !within(now, m->on_at[COIL_RAISE], m->o.pulse_ms);
+    int64_t begun = m->rescue_until - 2 * m->o.travel_ms * MS;
+    if (up || now >= m->rescue_until) {
+        m->rescue_until = NEVER;
+        return;
+    }
+    if (hands_off(m) || ((m->coils | m->module) & against) != 0) {
+        m->rescue_held = now;
+    } else if (m->done_at[COIL_RAISE] < begun) {
+        bool tried = m->on_at[COIL_RAISE] >= m->scan_at || m->rescue_held >= m->scan_at;
+        check(m, now, 1, tried, "a raise nobody acknowledged, not tried again at once");
+    } else {
+        int64_t last = m->on_at[COIL_RAISE] + m->o.pulse_ms * MS;
+        last = m->rescue_held > last ? m->rescue_held : last;
+        last = m->contact_since > last ? m->contact_since : last;
+        last = m->late_at > last ? m->late_at : last; /* the gateway waited for the module */
+        last = (m->coils & BIT(COIL_RAISE)) != 0 ? now : last;
+        check(m, now, 1, now - last <= GAP_MS * MS,
+              "the boom stays half down over somebody: no raise any more");
+    }
+}
+
 /* ---- the wire ---- */
 
 static void note_write(struct monitor *m, int64_t now, uint16_t coil, bool on)
@@ -176,6 +244,9 @@ static void note_write(struct monitor *m, int64_t now, uint16_t coil, bool on)
     }
     if (coil == COIL_RAISE || coil == COIL_LOWER) {
         check_motion(m, now, coil);
+    }
+    if (m->o.orders_only) {
+        check_in_time(m, now, coil);
     }
     m->on_at[coil] = now;
     m->stop_after |= coil == COIL_STOP;
@@ -213,18 +284,6 @@ static uint32_t bits_of(const struct monitor *m, const uint8_t *bytes, size_t si
     return (count < 32 ? bits & (BIT(count) - 1) : bits) << m->asked_address;
 }
 
-/* Rule 8: a held vehicle reaches the exit loop. A loop that was free for less than the debounce
- * counts as never free. */
-static void look_for_run_through(struct monitor *m, int64_t now)
-{
-    if (!sees(m, CONTACT_EXIT)) {
-        return;
-    }
-    bool rose = !within(now, m->exit_last, m->o.debounce_ms + SCANS_MS);
-    m->run_through_due |= rose && m->contact && m->order_known && monitor_holds(m);
-    m->exit_last = now;
-}
-
 /* Rule 8: the closed boom opens, and no order of ours is behind it. A limit that was not there for
  * longer than the debounce may be the end of a motion of ours that bounces. */
 static void look_for_opening(struct monitor *m, int64_t now)
@@ -247,10 +306,11 @@ static void take_inputs(struct monitor *m, int64_t now, uint32_t inputs)
     m->inputs_at = m->asked_at;
     m->have_inputs = true;
     m->local_last = sees(m, CONTACT_LOCAL) ? now : m->local_last;
+    m->hands_off_last = hands_off(m) ? now : m->hands_off_last;
     m->fire_last = sees(m, CONTACT_FIRE) ? now : m->fire_last;
     m->fire |= sees(m, CONTACT_FIRE);
     m->raised_known |= m->raise_written && sees(m, CONTACT_OPEN);
-    look_for_run_through(m, now);
+    m->held = monitor_holds(m);
     look_for_opening(m, now);
     look_for_danger(m, now);
 }
@@ -290,6 +350,22 @@ void monitor_answer(struct monitor *m, int64_t now, const uint8_t *bytes, size_t
     }
 }
 
+/* Rule 2. Where one of them came from another master unseen, the lane has the time of an answer to
+ * stop; without a lane machine nobody would, which is not the guard's to judge. */
+static void check_together(struct monitor *m, int64_t now)
+{
+    uint32_t both = BIT(COIL_RAISE) | BIT(COIL_LOWER);
+    if ((m->module & both) != both) {
+        m->excused_until = NEVER;
+    } else if (m->excused_until == NEVER) {
+        bool unseen = is_unseen(m, COIL_RAISE) || is_unseen(m, COIL_LOWER);
+        int64_t until = m->o.orders_only ? INT64_MAX : now + m->o.reaction_ms * MS;
+        m->excused_until = unseen ? until : now - 1;
+    }
+    check(m, now, 2, (m->module & both) != both || now <= m->excused_until,
+          "raise and lower energised together");
+}
+
 void monitor_module(struct monitor *m, int64_t now, uint32_t coils)
 {
     for (int i = 0; i < 8; i++) {
@@ -297,16 +373,13 @@ void monitor_module(struct monitor *m, int64_t now, uint32_t coils)
         m->module_on[i] = !on ? NEVER : (m->module & BIT(i)) != 0 ? m->module_on[i] : now;
     }
     m->module = coils;
-    check(m, now, 2,
-          (coils & (BIT(COIL_RAISE) | BIT(COIL_LOWER))) != (BIT(COIL_RAISE) | BIT(COIL_LOWER)),
-          "raise and lower energised together");
+    check_together(m, now);
 }
 
 static void check_pulses(struct monitor *m, int64_t now)
 {
     for (int coil = COIL_RAISE; coil <= COIL_STOP; coil++) {
-        bool ours = m->on_at[coil] > NEVER && m->module_on[coil] > NEVER &&
-                    m->module_on[coil] - m->on_at[coil] <= 300 * MS;
+        bool ours = is_ours(m, coil);
         int64_t from =
             m->module_on[coil] > m->contact_since ? m->module_on[coil] : m->contact_since;
         from = m->on_at[coil] > from ? m->on_at[coil] : from;
@@ -316,12 +389,23 @@ static void check_pulses(struct monitor *m, int64_t now)
     }
 }
 
+/* Rule 8: the exit loop is taken, or found taken when contact comes back, while there is a hold
+ * that was there before the gateway dealt with this scan and still is. */
+static void check_run_through(struct monitor *m, int64_t now)
+{
+    bool there = sees(m, CONTACT_EXIT);
+    bool due = there && !m->exit_before && m->held && monitor_holds(m);
+    check(m, now, 8, !due || m->run_through_told,
+          "a held vehicle on the exit loop, and no alarm on the scan that shows it");
+    m->exit_before = there;
+}
+
 void monitor_scan(struct monitor *m, int64_t now, bool contact)
 {
     m->scans++;
     if (!contact) {
         m->contact = m->have_inputs = m->have_coils = m->danger = m->foreign_due = false;
-        m->run_through_due = false;
+        m->exit_before = false; /* who stands there when it comes back came unseen */
         m->closed_since = NEVER;
         m->raised_known = m->raise_written = false;
         m->under_last = now;
@@ -332,12 +416,16 @@ void monitor_scan(struct monitor *m, int64_t now, bool contact)
         m->contact_since = now;
         m->under_last = m->inputs_at;
     }
-    check(m, now, 8, !m->foreign_due || m->foreign_told,
-          "a coil that nobody ordered, and no alarm on the scan that shows it");
-    check(m, now, 8, !m->run_through_due || m->run_through_told,
-          "a held vehicle on the exit loop, and no alarm on the scan that shows it");
-    m->foreign_due = m->run_through_due = false;
+    if (!m->o.orders_only) {
+        check(m, now, 8, !m->foreign_due || m->foreign_told,
+              "a coil that nobody ordered, and no alarm on the scan that shows it");
+        check_run_through(m, now);
+    }
+    m->foreign_due = false;
+    check_rescue(m, now);
     check_pulses(m, now);
+    m->scan_at = now;
+    m->coils_dealt = m->coils_at;
 }
 
 /* ---- outside ---- */
@@ -347,6 +435,14 @@ void monitor_fact(struct monitor *m, int64_t now, enum monitor_fact fact)
     m->fact_at[fact] = now;
     if (fact == FACT_ACKNOWLEDGED && !within(now, m->fire_last, m->o.debounce_ms + SCANS_MS)) {
         m->fire = false; /* bouncing still it may count as on, and is not acknowledged */
+    }
+}
+
+void monitor_order(struct monitor *m, int coil, bool emergency, int64_t expires)
+{
+    m->valid_until[coil] = expires > m->valid_until[coil] ? expires : m->valid_until[coil];
+    if (emergency && coil == COIL_RAISE && expires > m->emergency_until) {
+        m->emergency_until = expires;
     }
 }
 
@@ -395,5 +491,8 @@ bool monitor_holds(const struct monitor *m)
 
 void monitor_harm(struct monitor *m, int64_t now)
 {
-    violated(m, now, 1, "the gateway brought the boom down on somebody");
+    int64_t chance_ms = m->o.reaction_ms + SCANS_MS;
+    bool seen = m->contact && within(now, m->inputs_at, chance_ms);
+    check(m, now, 1, !seen || within(now, m->hands_off_last, chance_ms),
+          "the gateway brought the boom down on somebody");
 }

@@ -19,6 +19,7 @@ struct monitor_options {
     int64_t clear_ms, pulse_ms, grace_ms, travel_ms, auto_close_ms, order_life_ms, reaction_ms;
     int64_t answer_ms;   /* the module promises an answer within; reaction_ms counts on it */
     int64_t debounce_ms; /* a contact counts as off when it was so for this long */
+    bool orders_only;    /* no lane machine above: what bus and guard promise by themselves */
 };
 
 /* What was done outside the wire that can justify a motion. */
@@ -50,13 +51,13 @@ struct monitor {
     uint16_t asked_address, asked_value;
     bool contact;
     int64_t contact_since;
-    int64_t under_last;   /* presence or obstacle was last seen, or could not be seen */
-    int64_t local_last;   /* the last frame that showed local control */
-    bool fire;            /* a frame showed it, and nobody has acknowledged it since */
-    int64_t fire_last;    /* the last frame that showed it */
-    int64_t exit_last;    /* the last frame with somebody on the exit loop */
-    int64_t closed_since; /* frames show the boom closed, and nothing else, since */
-    bool raised_known;    /* since contact: a raise of ours was followed by the open limit */
+    int64_t under_last;     /* presence or obstacle was last seen, or could not be seen */
+    int64_t local_last;     /* the last frame that showed local control */
+    int64_t hands_off_last; /* … or emergency stop */
+    bool fire;              /* a frame showed it, and nobody has acknowledged it since */
+    int64_t fire_last;      /* the last frame that showed it */
+    int64_t closed_since;   /* frames show the boom closed, and nothing else, since */
+    bool raised_known;      /* since contact: a raise of ours was followed by the open limit */
     bool raise_written;
     /* our writes; INT64_MIN: never */
     int64_t on_at[8], off_at[8]; /* last attempt */
@@ -67,20 +68,26 @@ struct monitor {
     bool danger;
     int64_t danger_at;
     bool stop_after, raise_after;
-    int64_t guard_until; /* its raise may repeat until */
+    int64_t guard_until;  /* its raise may repeat until */
+    int64_t rescue_until; /* it must: the boom is not up yet */
+    int64_t rescue_held;  /* not by then: hands off, or a coil that stands against it */
+    int64_t scan_at;      /* the last one dealt with, */
+    int64_t coils_dealt;  /* and when its coils were asked for */
+    /* orders_only: the latest expiry of what was asked for, by coil; of an emergency raise */
+    int64_t valid_until[8], emergency_until;
     /* truth */
     uint32_t module;
     int64_t module_on[8];
+    int64_t excused_until; /* raise and lower together, one of them another master's */
     /* outside */
     int64_t fact_at[FACT_COUNT];
     bool guided, out_of_service, foreign_told, local_or_unknown;
     int64_t convoy_until;
     struct monitor_hold holds[MONITOR_HOLDS];
-    bool order_known;    /* loops can tell who stands where: no contact was lost of late */
     bool wanted_at_line; /* truth: an unreleased wanted vehicle is the next to pass */
     /* foreign coils found in a frame: alarm due by the end of this scan */
     bool foreign_due;
-    bool run_through_due;
+    bool exit_before, held; /* exit loop at the scan before; a hold when the frame came */
     bool run_through_told;
     /* result */
     uint64_t requests, scans, checks[RULE_COUNT], motions, lowers, guard_acts;
@@ -96,9 +103,12 @@ void monitor_module(struct monitor *m, int64_t now, uint32_t coils);
 /* The gateway has dealt with a scan. */
 void monitor_scan(struct monitor *m, int64_t now, bool contact);
 void monitor_fact(struct monitor *m, int64_t now, enum monitor_fact fact);
+/* orders_only: the bus was asked to energise a coil. */
+void monitor_order(struct monitor *m, int coil, bool emergency, int64_t expires);
 void monitor_hold_made(struct monitor *m, uint64_t id, bool top);
 void monitor_hold_may_end(struct monitor *m, uint64_t id);
 void monitor_hold_over(struct monitor *m, int64_t now, uint64_t id);
 bool monitor_holds(const struct monitor *m);
-/* Somebody was struck by a boom the gateway lowered, with every contact working. */
+/* Somebody was struck by a boom the gateway lowered, with every contact working. With lost contact,
+ * or hands off until a moment ago, no software can prevent it. */
 void monitor_harm(struct monitor *m, int64_t now);

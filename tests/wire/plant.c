@@ -98,11 +98,13 @@ uint32_t plant_truth(const struct plant *p)
     uint32_t t = BIT(CONTACT_PERSON_OK) | BIT(CONTACT_DETECTOR_OK) | BIT(CONTACT_MAINS);
     t |= p->boom >= 1.0 ? BIT(CONTACT_OPEN) : 0;
     t |= p->boom <= 0.0 ? BIT(CONTACT_CLOSED) : 0;
-    bool seen = any(p, !p->detector, -BOOM_HALF, BOOM_HALF);
-    t |= seen ? BIT(CONTACT_PRESENCE) : 0;
-    t |= any(p, false, -EYE_HALF, EYE_HALF) ? BIT(CONTACT_OBSTACLE) : 0;
-    t |= any(p, true, ENTRY_FROM, STOP_LINE) ? BIT(CONTACT_ENTRY) : 0;
-    t |= any(p, true, EXIT_FROM, EXIT_TO) ? BIT(CONTACT_EXIT) : 0;
+    if (any(p, false, ENTRY_FROM, EXIT_TO)) {
+        bool seen = any(p, !p->detector, -BOOM_HALF, BOOM_HALF);
+        t |= seen ? BIT(CONTACT_PRESENCE) : 0;
+        t |= any(p, false, -EYE_HALF, EYE_HALF) ? BIT(CONTACT_OBSTACLE) : 0;
+        t |= any(p, true, ENTRY_FROM, STOP_LINE) ? BIT(CONTACT_ENTRY) : 0;
+        t |= any(p, true, EXIT_FROM, EXIT_TO) ? BIT(CONTACT_EXIT) : 0;
+    }
     return (t & ~p->forced) | (p->levels & p->forced);
 }
 
@@ -271,7 +273,8 @@ static void run_controller(struct plant *p, uint32_t before)
 
 static void run_step(struct plant *p, int64_t ms)
 {
-    uint32_t before = plant_truth(p);
+    bool controls = p->auto_close && p->powered;
+    uint32_t before = controls ? plant_truth(p) : 0;
     double boom = p->boom;
     p->now_ms += ms;
     if (p->motion != 0 && p->powered) {
@@ -287,7 +290,7 @@ static void run_step(struct plant *p, int64_t ms)
             drive_one(p, &p->vehicles[i], (double)ms / 1000.0);
         }
     }
-    if (p->auto_close && p->powered) {
+    if (controls) {
         run_controller(p, before);
     }
 }

@@ -68,7 +68,6 @@ static bool is_wanted_still(const struct site *s, const struct plant_vehicle *v)
 static void tell_who_stands(struct site *s)
 {
     bool known = (uint64_t)s->now_ns > s->order_ns;
-    s->monitor.order_known = known;
     s->monitor.wanted_at_line = known && s->config.mode != LANE_NORMALLY_OPEN &&
                                 is_wanted_still(s, plant_at_stop_line(&s->plant));
 }
@@ -185,10 +184,31 @@ static void step_lane(struct site *s, const struct lane_event *event)
     take_records(s);
     take_alarms(s);
     take_orders(s);
+    s->lane_due_ns = lane_next_deadline(&s->lane).ns;
+}
+
+void site_order(struct site *site, enum lane_output output, bool on, bool emergency,
+                int64_t life_ms)
+{
+    struct lane_order order = {.id = ++site->order_count,
+                               .lane = site->config.lane,
+                               .output = output,
+                               .on = on,
+                               .pulse_ms = on ? site->config.pulse_ms : 0,
+                               .emergency = emergency,
+                               .expires = mono_add_ms(site_now(site), life_ms)};
+    site_trace(site, "order %s %s, life %lld ms%s", lane_output_name(output), on ? "on" : "off",
+               (long long)life_ms, emergency ? ", emergency" : "");
+    if (bus_submit(site->bus, &order) == ERR_OK && on) {
+        monitor_order(&site->monitor, output, emergency, order.expires.ns);
+    }
 }
 
 void site_tell(struct site *site, const struct lane_event *event)
 {
+    if (site->orders_only) {
+        return;
+    }
     queue_event(site, event);
     if (site->stepping) {
         return;
@@ -393,7 +413,7 @@ static void run_due(struct site *s)
             bring_read(s, &s->reads[i]);
         }
     }
-    if (lane_next_deadline(&s->lane).ns <= s->now_ns) {
+    if (!s->orders_only && s->lane_due_ns <= s->now_ns) {
         struct lane_event event = {.kind = LANE_EVENT_TICK};
         site_tell(s, &event);
     }
@@ -408,10 +428,12 @@ void site_pass(struct site *s, int64_t until_ns)
         int64_t step = until_ns - s->now_ns;
         int64_t quantum = (int64_t)QUANTUM_MS * NS_PER_MS;
         s->now_ns += step < quantum ? step : quantum;
-        plant_run(&s->plant, s->now_ns / NS_PER_MS);
-        notice_reads(s);
-        tell_truth(s);
-        look_at_boom(s);
+        if (s->now_ns / NS_PER_MS > s->plant.now_ms) {
+            plant_run(&s->plant, s->now_ns / NS_PER_MS);
+            notice_reads(s);
+            tell_truth(s);
+            look_at_boom(s);
+        }
         run_due(s);
     }
     if (s->now_ns >= s->end_ns) {
@@ -472,7 +494,10 @@ static void create(struct site *s)
     s->hooks = (struct lane_guard){&s->guard, guard_scan, guard_allows, guard_wrote};
     struct bus_options bus = {
         .name = "wire", .kind = BUS_MODBUS_TCP, .host = "127.0.0.1", .port = 502};
-    struct bus_lane lane = {.lane = s->config.lane, .device_count = 1, .guard = &s->hooks};
+    struct bus_lane lane = {.lane = s->config.lane,
+                            .device_count = 1,
+                            .guard = &s->hooks,
+                            .raise_maintained = s->config.raise_maintained};
     lane.devices[0] = s->device;
     struct bus_sinks sinks = {.ctx = s, .scan = take_scan, .outcome = take_outcome};
     must(bus_create(&bus, &lane, 1, &sinks, &s->bus, &err), "bus", &err);
@@ -500,7 +525,8 @@ void site_run(struct site *site, const struct lane_config *config, int64_t ms,
                                       .order_life_ms = config->order_life_ms,
                                       .reaction_ms = REACTION_MS,
                                       .answer_ms = ANSWER_MS,
-                                      .debounce_ms = config->debounce_ms};
+                                      .debounce_ms = config->debounce_ms,
+                                      .orders_only = s->orders_only};
     monitor_init(&s->monitor, &options);
     s->monitor.trace = s->trace;
     lane_init(&s->config, &s->lane, 1, site_now(s));

@@ -14,7 +14,14 @@
 #include "monitor.h"
 #include "plant.h"
 
-enum { SITE_COMMITS = 16, SITE_READS = 16, SITE_ACTS = 64, SITE_PASSAGES = 256, SITE_EVENTS = 32 };
+enum {
+    SITE_COMMITS = 16,
+    SITE_READS = 16,
+    SITE_ACTS = 64,
+    SITE_PASSAGES = 256,
+    SITE_EVENTS = 32,
+    SITE_CURES = 12
+};
 
 enum wire_fault {
     WIRE_GOOD,
@@ -44,6 +51,15 @@ struct site_read {
     int64_t due_ns;
 };
 
+struct site;
+
+/* A fault's end. */
+struct site_cure {
+    int64_t at_ns;
+    void (*end)(struct site *site, uint32_t what); /* NULL: free place */
+    uint32_t what;
+};
+
 struct site {
     struct lane_config config;
     struct lane_state lane;
@@ -54,7 +70,7 @@ struct site {
     struct bus *bus;
     struct plant plant;
     struct monitor monitor;
-    int64_t now_ns, end_ns, alive_ns, alive_next_ns;
+    int64_t now_ns, end_ns, alive_next_ns, lane_due_ns;
     uint64_t seed;
     /* the wire */
     bool link_open;
@@ -81,11 +97,14 @@ struct site {
     uint64_t holds_made, raises_by_cause[16], records[LANE_RECORD_COUNT];
     uint32_t held_vehicle; /* plant_vehicle id that the last hold of a passage landed on */
     uint64_t order_ns; /* when the order of vehicles was last in doubt for reasons no loop tells */
+    struct site_cure cures[SITE_CURES];
+    uint64_t order_count; /* by site_order */
     /* the scenario */
     void (*due)(struct site *site); /* at next_ns; sets the next */
     int64_t next_ns;
     void *ctx;
-    bool trace; /* CHECKPOINT_TRACE is set: what happens goes to standard output */
+    bool orders_only; /* no lane machine: site_order alone speaks to bus and guard */
+    bool trace;       /* CHECKPOINT_TRACE is set: what happens goes to standard output */
 };
 
 /* The usual lane: closed, every input, the generic module on Modbus TCP. */
@@ -103,6 +122,9 @@ static inline bool site_chance(struct site *site, uint32_t percent)
 void site_trace(const struct site *site, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Hands the lane an event; its orders, records and alarms are dealt with. */
 void site_tell(struct site *site, const struct lane_event *event);
+/* An order to bus and guard past the lane machine; for runs with orders_only. */
+void site_order(struct site *site, enum lane_output output, bool on, bool emergency,
+                int64_t life_ms);
 /* Returns the act's number. */
 uint64_t site_act(struct site *site, struct lane_act_event act);
 void site_withdraw(struct site *site, uint64_t entry);

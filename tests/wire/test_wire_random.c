@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "faults.h"
 #include "site.h"
 
 enum {
@@ -24,38 +25,17 @@ enum {
     CALM_GAP_MS = 2000, /* besides, between two events of the calm */
     PHASE = 100,        /* events: a calm, then a storm of … */
     STORM = 30,
-    KINDS = 5,
-    CURES = 12
+    KINDS = 5
 };
 
 static const int64_t MS = 1000000;
 
-/* A fault that ends by itself. */
-struct cure {
-    int64_t at_ns; /* INT64_MAX: none */
-    void (*end)(struct site *site, uint32_t what);
-    uint32_t what;
-};
-
 struct life {
     uint64_t left; /* events */
-    struct cure cures[CURES];
     int64_t next_event_ns;
     int64_t pause_ms; /* before it, besides the usual */
     uint64_t done[16];
 };
-
-static void plan(struct site *s, int64_t ms, void (*end)(struct site *, uint32_t), uint32_t what)
-{
-    struct life *life = s->ctx;
-    for (int i = 0; i < CURES; i++) {
-        if (life->cures[i].at_ns == INT64_MAX) {
-            life->cures[i] = (struct cure){s->now_ns + ms * MS, end, what};
-            return;
-        }
-    }
-    end(s, what); /* no room: it was a short one */
-}
 
 /* ---- what can happen ---- */
 
@@ -95,73 +75,7 @@ static void reverse(struct site *s)
     if (v->id != 0 && v->speed_mps > 0 && v->user != USER_PEDESTRIAN) {
         v->speed_mps = -v->speed_mps;
         site_disturbed(s);
-        plan(s, 500 + site_draw(s, 3000), reverse_end, v->id);
-    }
-}
-
-static void unstick(struct site *s, uint32_t contact)
-{
-    s->plant.forced &= ~BIT(contact);
-    site_disturbed(s);
-}
-
-static void stick(struct site *s)
-{
-    uint32_t contact = site_draw(s, CONTACT_COUNT);
-    if (s->plant.forced & BIT(contact)) {
-        return;
-    }
-    s->plant.forced |= BIT(contact);
-    s->plant.levels =
-        site_chance(s, 50) ? s->plant.levels | BIT(contact) : s->plant.levels & ~BIT(contact);
-    site_disturbed(s);
-    plan(s, 20 + site_draw(s, site_chance(s, 20) ? 20000 : 800), unstick, contact);
-}
-
-static void still(struct site *s, uint32_t contacts)
-{
-    s->plant.bouncing &= ~contacts;
-}
-
-static void bounce(struct site *s)
-{
-    uint32_t contacts = BIT(site_draw(s, CONTACT_COUNT));
-    s->plant.bouncing |= contacts;
-    site_disturbed(s);
-    plan(s, 5 + site_draw(s, 60), still, contacts);
-}
-
-static void line(struct site *s)
-{
-    s->fault = (enum wire_fault)(1 + site_draw(s, WIRE_FAULT_COUNT - 1));
-    s->fault_left = 1 + (site_chance(s, 10) ? site_draw(s, 60) : site_draw(s, 3));
-}
-
-static void power_back(struct site *s, uint32_t what)
-{
-    (void)what; /* there is one module */
-    plant_power(&s->plant, true);
-}
-
-static void power(struct site *s)
-{
-    plant_power(&s->plant, false);
-    site_disturbed(s);
-    plan(s, 100 + site_draw(s, 8000), power_back, 0);
-}
-
-static void foreign(struct site *s)
-{
-    site_disturbed(s);
-    if (site_chance(s, 50)) {
-        plant_fob(&s->plant, site_chance(s, 50) ? 1 : -1);
-        return;
-    }
-    enum plant_coil coil = (enum plant_coil)site_draw(s, 3);
-    bool other = coil != COIL_STOP && (s->plant.coils & (BIT(COIL_RAISE) | BIT(COIL_LOWER))) != 0;
-    if (!other && s->plant.powered) { /* a second master's raise beside our lower is not ours */
-        plant_coil(&s->plant, coil, !(s->plant.coils & BIT(coil)));
-        s->plant.moved_by = s->plant.motion == 0 ? MOVED_BY_NOBODY : MOVED_BY_FOB;
+        faults_plan(s, 500 + site_draw(s, 3000), reverse_end, v->id);
     }
 }
 
@@ -205,7 +119,7 @@ static void journal(struct site *s)
     if (site_chance(s, 70)) { /* or it hangs, and nobody says so */
         site_tell(s, &event);
     }
-    plan(s, 100 + site_draw(s, 9000), journal_back, 0);
+    faults_plan(s, 100 + site_draw(s, 9000), journal_back, 0);
 }
 
 static void matching_back(struct site *s, uint32_t what)
@@ -222,7 +136,7 @@ static void matching(struct site *s)
         struct lane_event event = {.kind = LANE_EVENT_MATCH_LOST};
         site_tell(s, &event);
     }
-    plan(s, 100 + site_draw(s, 5000), matching_back, 0);
+    faults_plan(s, 100 + site_draw(s, 5000), matching_back, 0);
 }
 
 static void list(struct site *s)
@@ -245,10 +159,10 @@ static const struct {
     uint32_t weight;
     void (*happens)(struct site *site);
 } happenings[] = {
-    {"traffic", 42, traffic}, {"reverse", 2, reverse},   {"stick", 5, stick},
-    {"bounce", 8, bounce},    {"line", 8, line},         {"power", 1, power},
-    {"foreign", 2, foreign},  {"officer", 22, officer},  {"withdrawal", 4, headquarters},
-    {"journal", 2, journal},  {"matching", 1, matching}, {"list", 1, list},
+    {"traffic", 42, traffic},       {"reverse", 2, reverse},   {"stick", 5, faults_stick},
+    {"bounce", 8, faults_bounce},   {"line", 8, faults_line},  {"power", 1, faults_power},
+    {"foreign", 2, faults_foreign}, {"officer", 22, officer},  {"withdrawal", 4, headquarters},
+    {"journal", 2, journal},        {"matching", 1, matching}, {"list", 1, list},
     {"guided", 2, guided}};
 enum { HAPPENINGS = sizeof(happenings) / sizeof(happenings[0]), WEIGHTS = 100, OFFICER = 7 };
 
@@ -340,13 +254,7 @@ static void something(struct site *s)
 static void due(struct site *s)
 {
     struct life *life = s->ctx;
-    for (int i = 0; i < CURES; i++) {
-        if (life->cures[i].at_ns <= s->now_ns) {
-            struct cure cure = life->cures[i];
-            life->cures[i].at_ns = INT64_MAX;
-            cure.end(s, cure.what);
-        }
-    }
+    (void)faults_run(s); /* before what happens next; the next end is asked for after it */
     if (s->now_ns >= life->next_event_ns) {
         something(s);
         int64_t gap_ms = 1 + (int64_t)site_draw(s, 2 * EVENT_GAP_MS) + life->pause_ms;
@@ -356,10 +264,8 @@ static void due(struct site *s)
             s->end_ns = s->now_ns;
         }
     }
-    s->next_ns = life->next_event_ns;
-    for (int i = 0; i < CURES; i++) {
-        s->next_ns = life->cures[i].at_ns < s->next_ns ? life->cures[i].at_ns : s->next_ns;
-    }
+    int64_t next_end_ns = faults_run(s);
+    s->next_ns = next_end_ns < life->next_event_ns ? next_end_ns : life->next_event_ns;
 }
 
 /* ---- the lanes ---- */
@@ -414,9 +320,6 @@ static void live(uint64_t seed, uint64_t events, struct totals *totals)
     static struct site site; /* large; one at a time */
     memset(&site, 0, sizeof(site));
     struct life life = {.left = events};
-    for (int i = 0; i < CURES; i++) {
-        life.cures[i].at_ns = INT64_MAX;
-    }
     struct lane_config config;
     config_of((unsigned)seed, &config);
     site.seed = seed * 0x9E3779B97F4A7C15u + 1;

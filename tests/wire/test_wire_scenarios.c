@@ -270,6 +270,46 @@ static void test_held_vehicle_that_runs_through(void **state)
     assert_int_equal(raises(), 0);
 }
 
+static void wanted_car(struct site *s)
+{
+    comes(s, 0, USER_CAR, true);
+}
+
+static void runs_unseen(struct site *s)
+{
+    assert_int_equal(s->lane.hold_count, 1);
+    plant_power(&s->plant, false);
+    vehicle(s, script_of(s)->id[0])->runs = true;
+}
+
+static void stops_on_the_exit_loop(struct site *s)
+{
+    struct plant_vehicle *v = vehicle(s, script_of(s)->id[0]);
+    if (v && v->front_m > 4.0) {
+        v->speed_mps = 0;
+    }
+}
+
+static void power_back(struct site *s)
+{
+    plant_power(&s->plant, true);
+}
+
+static void test_held_vehicle_that_runs_through_unseen(void **state)
+{
+    (void)state;
+    fresh();
+    struct lane_config config = closing();
+    struct script script = {.steps = {{KNOWN_MS, wanted_car},
+                                      {KNOWN_MS + 9000, runs_unseen},
+                                      {KNOWN_MS + 15000, power_back}},
+                            .looks = stops_on_the_exit_loop};
+    play(&script, &config, KNOWN_MS + 20000);
+    assert_int_equal(site.records[LANE_RECORD_RUN_THROUGH], 1);
+    assert_true(site_alarm(&site, EVENT_LANE_RUN_THROUGH));
+    assert_non_null(vehicle(&site, script.id[0])); /* it stands there still */
+}
+
 static void motorcycle(struct site *s)
 {
     comes(s, 0, USER_MOTORCYCLE, false);
@@ -358,11 +398,6 @@ static void test_five_queued_loops_alone(void **state)
 }
 
 /* ---- the cabinet ---- */
-
-static void power_back(struct site *s)
-{
-    plant_power(&s->plant, true);
-}
 
 static void power_goes(struct site *s, int motion)
 {
@@ -542,6 +577,7 @@ int main(void)
         cmocka_unit_test(test_reversing_trailer),
         cmocka_unit_test(test_tailgater_behind_a_cleared_car),
         cmocka_unit_test(test_held_vehicle_that_runs_through),
+        cmocka_unit_test(test_held_vehicle_that_runs_through_unseen),
         cmocka_unit_test(test_motorcycle),
         cmocka_unit_test(test_pedestrian_under_a_boom_that_comes_down),
         cmocka_unit_test(test_five_queued_boom_camera),

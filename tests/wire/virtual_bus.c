@@ -36,9 +36,7 @@ struct mono_time __real_clock_mono(const struct clock_source *clock);
 struct mono_time __wrap_clock_mono(const struct clock_source *clock);
 struct mono_time __wrap_clock_mono(const struct clock_source *clock)
 {
-    struct mono_time now = __real_clock_mono(clock);
-    now.ns = current ? current->now_ns : now.ns;
-    return now;
+    return current ? (struct mono_time){.ns = current->now_ns} : __real_clock_mono(clock);
 }
 
 int __real_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,

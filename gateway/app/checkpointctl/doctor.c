@@ -50,9 +50,31 @@ static void watchdog_text(const struct ctl *ctl, const json_t *device, char *out
     }
 }
 
+static const char *identity_text(const struct ctl *ctl, const json_t *device)
+{
+    const char *identity = text_of(device, "identity");
+    if (identity && strcmp(identity, "confirmed") == 0) {
+        return ctl_say(ctl, ", model confirmed", "，型号已核实");
+    }
+    return identity && strcmp(identity, "cannot_tell") == 0
+               ? ctl_say(ctl, ", model cannot be told", "，型号无法核实")
+               : "";
+}
+
+/* Another model answers in its place. */
+static void add_refused(struct doctor *d, const char *part, const char *found)
+{
+    doctor_add(d, "device", part, false, found,
+               ctl_say(d->ctl,
+                       "put the right module back, or give this one a profile and name it in "
+                       "checkpointd.yaml",
+                       "装回正确型号的模块，或为其编写配置档案并在 checkpointd.yaml 中引用"));
+}
+
 static void add_device(struct doctor *d, const json_t *bus, const json_t *device)
 {
     const struct ctl *ctl = d->ctl;
+    const char *refused = text_of(device, "refused");
     const json_t *last = json_object_get(device, "last_good_ms_ago");
     bool contact = json_is_true(json_object_get(device, "contact"));
     char part[DOCTOR_TEXT_SIZE];
@@ -61,11 +83,16 @@ static void add_device(struct doctor *d, const json_t *bus, const json_t *device
     watchdog_text(ctl, device, watchdog, sizeof(watchdog));
     snprintf(part, sizeof(part), ctl_say(ctl, "%s, lane %lld: %s", "%s，车道 %lld：%s"),
              text_of(bus, "bus"), number_of(device, "lane"), text_of(device, "device"));
+    if (refused) {
+        add_refused(d, part, refused);
+        return;
+    }
     if (contact) {
         snprintf(detail, sizeof(detail),
-                 ctl_say(ctl, "reachable, round trip %lld us, p99 %lld us%s",
-                         "可达，往返 %lld 微秒，p99 %lld 微秒%s"),
-                 number_of(device, "median_us"), number_of(device, "p99_us"), watchdog);
+                 ctl_say(ctl, "reachable, round trip %lld us, p99 %lld us%s%s",
+                         "可达，往返 %lld 微秒，p99 %lld 微秒%s%s"),
+                 number_of(device, "median_us"), number_of(device, "p99_us"), watchdog,
+                 identity_text(ctl, device));
     } else {
         snprintf(detail, sizeof(detail),
                  json_is_integer(last) ? ctl_say(ctl, "silent for %lld ms", "已 %lld 毫秒无应答")

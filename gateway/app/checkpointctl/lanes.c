@@ -66,6 +66,7 @@ static const char *lane_state(const struct ctl *ctl, const json_t *lane, char ou
         {!json_is_true(json_object_get(lane, "list_usable")), "no list", "无名单"},
         {json_is_false(json_object_get(lane, "order_known")), "order lost", "次序不明"},
         {json_is_true(json_object_get(lane, "stopped")), "stopped", "已停止"},
+        {json_is_true(json_object_get(lane, "stop_not_reset")), "stop not reset", "急停未复位"},
         {json_is_true(json_object_get(lane, "out_of_service")), "out of service", "停用"},
         {convoy[0] != '\0', convoy, convoy},
         {json_is_true(json_object_get(lane, "inspection_due")), "inspection due", "待检查"},
@@ -201,6 +202,17 @@ static const char *or_dash(const char *text)
 
 /* ---- events ---- */
 
+static void describe_exempt(const struct ctl *ctl, const json_t *event, char *out, size_t size)
+{
+    const json_t *entry = json_object_get(event, "exempt");
+    const char *why = text_of(event, "why");
+    snprintf(out, size, "%s  %s  %s %lld  %s%s%s", or_dash(text_of(entry, "plate")),
+             or_dash(ctl_say(ctl, text_of(entry, "kind"), text_of(entry, "kind_zh"))),
+             ctl_say(ctl, "entry", "条目"), number_of(entry, "id"),
+             or_dash(text_of(entry, "authority")),
+             why ? ctl_say(ctl, "  ended: ", "  已终止：") : "", why ? ctl_word(ctl, why) : "");
+}
+
 /* What an event says, beside its time, lane and name. */
 static void describe(const struct ctl *ctl, const json_t *event, char *out, size_t size)
 {
@@ -221,6 +233,12 @@ static void describe(const struct ctl *ctl, const json_t *event, char *out, size
         const json_t *policy = json_object_get(event, "policy");
         snprintf(out, size, "%s %lld", ctl_say(ctl, "version", "版本"),
                  number_of(policy, "version"));
+    } else if (strcmp(name, "exempt_list") == 0) {
+        const json_t *list = json_object_get(event, "exempt_list");
+        snprintf(out, size, ctl_say(ctl, "revision %lld, %lld in force", "版本 %lld，有效 %lld 辆"),
+                 number_of(list, "revision"), number_of(list, "in_force"));
+    } else if (strcmp(name, "exempt") == 0) {
+        describe_exempt(ctl, event, out, size);
     } else if (strcmp(name, "alarm") == 0) {
         bool active = json_is_true(json_object_get(event, "active"));
         snprintf(out, size, "[%lld] %s%s  %s", number_of(event, "alarm"),

@@ -64,6 +64,7 @@ static void describe_bus(const struct ctl *ctl, const json_t *bus, struct part *
 static void describe_device(const struct ctl *ctl, const json_t *device, struct part *part)
 {
     const json_t *last = json_object_get(device, "last_good_ms_ago");
+    const char *refused = text_of(device, "refused"); /* another model answers in its place */
     char answered[64];
     char life[48];
     part->name = text_of(device, "device");
@@ -71,16 +72,17 @@ static void describe_device(const struct ctl *ctl, const json_t *device, struct 
     snprintf(answered, sizeof(answered), "%s",
              json_is_integer(last) ? ctl_duration(ctl, json_integer_value(last) / 1000, life)
                                    : "-");
-    snprintf(part->text, sizeof(part->text),
-             ctl_say(ctl,
-                     "lane %lld: round trip %lld us, p99 %lld us; last answer %s ago; %lld "
-                     "answers, %lld silent, %lld garbled, %lld refused, %lld broken off",
-                     "车道 %lld：往返 %lld 微秒，p99 %lld 微秒；上次应答 %s前；应答 %lld，无应答 "
-                     "%lld，乱码 %lld，拒绝 %lld，中断 %lld"),
-             number_of(device, "lane"), number_of(device, "median_us"), number_of(device, "p99_us"),
-             answered, number_of(device, "good"), number_of(device, "timeouts"),
-             number_of(device, "corrupt"), number_of(device, "denied"),
-             number_of(device, "broken"));
+    snprintf(
+        part->text, sizeof(part->text),
+        ctl_say(ctl,
+                "lane %lld: %s%sround trip %lld us, p99 %lld us; last answer %s ago; %lld "
+                "answers, %lld silent, %lld garbled, %lld refused, %lld broken off",
+                "车道 %lld：%s%s往返 %lld 微秒，p99 %lld 微秒；上次应答 %s前；应答 %lld，无应答 "
+                "%lld，乱码 %lld，拒绝 %lld，中断 %lld"),
+        number_of(device, "lane"), refused ? refused : "", refused ? "; " : "",
+        number_of(device, "median_us"), number_of(device, "p99_us"), answered,
+        number_of(device, "good"), number_of(device, "timeouts"), number_of(device, "corrupt"),
+        number_of(device, "denied"), number_of(device, "broken"));
 }
 
 /* A camera on a wire: when it was heard, how far its clock is off, what it lost. */
@@ -261,6 +263,27 @@ static void describe_policy(const struct ctl *ctl, const json_t *policy, struct 
              join_names(ctl, json_object_get(policy, "channels"), channels));
 }
 
+/* Without a list nobody is exempt, which is no fault. */
+static void describe_exempt(const struct ctl *ctl, const json_t *list, struct part *part)
+{
+    char time[32];
+    struct wall_time signed_at = {0};
+    const char *text = text_of(list, "signed_at");
+    part->name = ctl_say(ctl, "exempt list", "免检名单");
+    part->state = good(ctl, true);
+    if (number_of(list, "revision") == 0 || !text || wall_parse(text, &signed_at) != 0) {
+        snprintf(part->text, sizeof(part->text), "%s", ctl_say(ctl, "none", "无"));
+        return;
+    }
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl,
+                     "revision %lld, %lld of %lld vehicles in force now, signed %s, %lld days ago",
+                     "版本 %lld，现有效 %lld/%lld 辆，签发于 %s，%lld 天前"),
+             number_of(list, "revision"), number_of(list, "in_force"), number_of(list, "entries"),
+             ctl_time(text, time),
+             (long long)((clock_wall(&clock_system).ms - signed_at.ms) / (24LL * 3600 * 1000)));
+}
+
 static void describe_journal(const struct ctl *ctl, const json_t *status, struct part *part)
 {
     const json_t *journal = json_object_get(status, "journal");
@@ -390,6 +413,10 @@ static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_t
     }
     if (result == 0) {
         describe_policy(ctl, json_object_get(status, "policy"), &part);
+        result = add_part(table, &part);
+    }
+    if (result == 0) {
+        describe_exempt(ctl, json_object_get(status, "exempt_list"), &part);
         result = add_part(table, &part);
     }
     if (result == 0) {

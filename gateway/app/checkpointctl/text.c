@@ -79,7 +79,7 @@ static const struct {
     {"hold_release", "hold released", "拦截解除"},
     {"hold_withdraw", "entry withdrawn", "已撤控"},
     {"hold_ended", "hold ended", "拦截结束"},
-    {"hold_kept", "release came too late, still held", "放行逾期作废，继续拦截"},
+    {"hold_kept", "still held", "继续拦截"},
     {"left", "vehicle left", "车辆已离开"},
     {"inspected", "inspected", "检查完毕"},
     {"convoy", "convoy", "车队放行"},
@@ -88,6 +88,7 @@ static const struct {
     {"convoy_hit", "vehicle to be held passes in a convoy", "应拦截车辆混在车队中"},
     {"out_of_service", "out of service", "停用"},
     {"in_service", "in service", "启用"},
+    {"stop_reset", "emergency stop reset", "急停复位"},
     {"fire_raise", "fire raise", "消防抬杆"},
     {"mains_lost", "mains lost", "市电中断"},
     {"mains_back", "mains back", "市电恢复"},
@@ -116,6 +117,11 @@ static const struct {
     {"stale", "not confirmed as current", "未确认为最新"},
     {"officer", "officer", "民警"},
     {"leader", "leader", "带班领导"},
+    {"entry_expired", "its entry ended", "条目到期"},
+    {"entry_withdrawn", "its entry was withdrawn", "条目已撤销"},
+    {"clock_untrusted", "the clock is not trusted", "时钟不可信"},
+    {"plates_differ", "something else was read of it", "另有不同识读"},
+    {"open_hit", "it has a hit", "已命中布控"},
 };
 
 const char *ctl_word(const struct ctl *ctl, const char *name)

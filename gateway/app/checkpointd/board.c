@@ -29,6 +29,7 @@ void board_init(struct board *board)
     board->hits = json_array();
     board->list = NULL;
     board->policy = NULL;
+    board->exempt = NULL;
     board->clock = NULL;
     board->uplink = NULL;
     board_set_uplink(board, false, "checkpoint-uplinkd is not connected");
@@ -44,6 +45,7 @@ void board_free(struct board *board)
     json_decref(board->hits);
     json_decref(board->list);
     json_decref(board->policy);
+    json_decref(board->exempt);
     json_decref(board->clock);
     json_decref(board->uplink);
     json_decref(board->matchd);
@@ -157,6 +159,9 @@ static void take(struct board *board, const struct published *p)
     case FACT_POLICY:
         replace(&board->policy, json_object_get(p->event, "policy"));
         break;
+    case FACT_EXEMPT_LIST:
+        replace(&board->exempt, json_object_get(p->event, "exempt_list"));
+        break;
     case FACT_CLOCK:
         replace(&board->clock, json_object_get(p->event, "clock"));
         break;
@@ -167,6 +172,7 @@ static void take(struct board *board, const struct published *p)
         mark_conflict(board, p->event);
         break;
     case FACT_PASSAGE:
+    case FACT_EXEMPT:
     case FACT_LANE:
     case FACT_ORDER:
     case FACT_OUTCOME:

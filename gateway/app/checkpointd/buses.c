@@ -14,27 +14,47 @@ static const enum log_event_id cause_events[BUS_CAUSE_COUNT] = {
     [BUS_CAUSE_SECOND_MASTER] = EVENT_BUS_SECOND_MASTER,
     [BUS_CAUSE_TWO_ON_ADDRESS] = EVENT_BUS_TWO_ON_ADDRESS,
     [BUS_CAUSE_SWAPPED] = EVENT_BUS_SWAPPED,
-    [BUS_CAUSE_TERMINATION] = EVENT_BUS_TERMINATION};
+    [BUS_CAUSE_TERMINATION] = EVENT_BUS_TERMINATION,
+    [BUS_CAUSE_COLLIDING] = EVENT_BUS_COLLIDING};
 
-static void tell(struct checkpointd *c, uint8_t lane, enum bus_cause cause, bool active,
-                 const char *bus)
+static void tell(struct checkpointd *c, uint8_t lane, enum log_event_id id, bool active,
+                 const char *detail)
 {
     struct pipeline_event event = {.kind = PIPELINE_ALARM};
-    if (cause == BUS_CAUSE_NONE) {
-        return;
-    }
     event.u.alarm.lane = lane;
-    event.u.alarm.event = cause_events[cause];
+    event.u.alarm.event = id;
     event.u.alarm.active = active;
-    snprintf(event.u.alarm.detail, sizeof(event.u.alarm.detail), "%s", bus);
+    err_copy(detail, event.u.alarm.detail, sizeof(event.u.alarm.detail));
     lane_post(c, &event);
 }
 
 void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                       const char *bus)
 {
-    tell(ctx, lane, before, false, bus);
-    tell(ctx, lane, now, true, bus);
+    if (before != BUS_CAUSE_NONE) {
+        tell(ctx, lane, cause_events[before], false, bus);
+    }
+    if (now != BUS_CAUSE_NONE) {
+        tell(ctx, lane, cause_events[now], true, bus);
+    }
+}
+
+void buses_take_refused(void *ctx, uint8_t lane, const char *device, const char *text)
+{
+    struct checkpointd *c = ctx;
+    char detail[FACT_DETAIL_SIZE];
+    pthread_mutex_lock(&c->reasons.lock);
+    bool stood = c->reasons.refused[lane][0] != '\0';
+    err_copy(text, c->reasons.refused[lane], sizeof(c->reasons.refused[lane]));
+    err_copy(device, c->reasons.refused_device[lane], sizeof(c->reasons.refused_device[lane]));
+    pthread_mutex_unlock(&c->reasons.lock);
+    snprintf(detail, sizeof(detail), "%s: %s", device, text);
+    if (stood) {
+        tell(c, lane, EVENT_DEVICE_OTHER_MODEL, false, device);
+    }
+    if (*text) {
+        tell(c, lane, EVENT_DEVICE_OTHER_MODEL, true, detail);
+    }
 }
 
 /* ---- for status and metrics ---- */
@@ -65,11 +85,34 @@ static const struct io_device *module_of(const struct checkpointd *c,
     return NULL;
 }
 
+static const char *const identity_names[] = {
+    [MODBUS_IO_NOT_ASKED] = "not_asked",
+    [MODBUS_IO_CONFIRMED] = "confirmed",
+    [MODBUS_IO_CANNOT_TELL] = "cannot_tell",
+    [MODBUS_IO_OTHER] = "other",
+};
+
+/* Whether the model was told, and what another one in its place answered. */
+static void add_identity(struct checkpointd *c, const struct bus_device *device,
+                         const struct io_device *module, json_t *out)
+{
+    char refused[FACT_DETAIL_SIZE] = "";
+    pthread_mutex_lock(&c->reasons.lock);
+    if (strcmp(c->reasons.refused_device[device->lane], device->name) == 0) {
+        memcpy(refused, c->reasons.refused[device->lane], sizeof(refused));
+    }
+    pthread_mutex_unlock(&c->reasons.lock);
+    enum modbus_io_identity identity = refused[0] ? MODBUS_IO_OTHER : modbus_io_identity_of(module);
+    json_object_set_new(out, "identity", json_string(identity_names[identity]));
+    json_object_set_new(out, "refused", refused[0] ? json_string(refused) : json_null());
+}
+
 /* What it is, and whether its watchdog is armed: contact begins only once it was read back. */
-static void add_module(const struct checkpointd *c, const struct bus_device *device, json_t *out)
+static void add_module(struct checkpointd *c, const struct bus_device *device, json_t *out)
 {
     const struct io_device *module = module_of(c, device);
     if (module) {
+        add_identity(c, device, module, out);
         bool has = modbus_io_has_watchdog(module);
         const char *watchdog = !has ? "none" : device->contact ? "armed" : "unknown";
         json_object_set_new(out, "model", json_string(modbus_io_model(module)));
@@ -91,7 +134,7 @@ static json_t *device_json(const struct bus_device *device)
                      (json_int_t)h->median_us, "p99_us", (json_int_t)h->p99_us);
 }
 
-static json_t *devices_json(const struct checkpointd *c, const struct bus *bus)
+static json_t *devices_json(struct checkpointd *c, const struct bus *bus)
 {
     struct bus_device devices[BUS_DEVICES_MAX];
     size_t count = bus_devices_read(bus, devices);
@@ -104,7 +147,7 @@ static json_t *devices_json(const struct checkpointd *c, const struct bus *bus)
     return all;
 }
 
-json_t *buses_json(const struct checkpointd *c)
+json_t *buses_json(struct checkpointd *c)
 {
     json_t *buses = json_array();
     for (size_t i = 0; i < c->devices.bus_count; i++) {

@@ -93,6 +93,9 @@ struct recorder {
 struct lane_reasons {
     pthread_mutex_t lock;
     char text[LANE_ID_MAX + 1][FACT_DETAIL_SIZE];
+    /* "" or what another model in a device's place answered, and that device; for status too */
+    char refused[LANE_ID_MAX + 1][FACT_DETAIL_SIZE];
+    char refused_device[LANE_ID_MAX + 1][32];
 };
 
 /* ---- what control and commands show (board.c); control thread only ---- */
@@ -106,6 +109,7 @@ struct board {
     json_t *hits;     /* array, newest last */
     json_t *list;
     json_t *policy; /* by what matchd judges */
+    json_t *exempt; /* the exempt list */
     json_t *clock;
     json_t *uplink;  /* {"connected","detail"}: the link to headquarters */
     json_t *matchd;  /* {"frames": 12}: what checkpoint-matchd counts */
@@ -228,6 +232,8 @@ struct checkpointd {
     atomic_ullong search_number;
     atomic_llong clock_offset_ms; /* copies for status and the journal thread */
     atomic_bool clock_trusted;
+    struct wall_time say_standing_at; /* lane thread */
+    atomic_bool standing_said;        /* since the start: nothing is deleted before */
     atomic_bool matchd_connected;
     atomic_ullong stat_reads; /* copies of the pipeline's totals, for status */
     atomic_ullong stat_unread;
@@ -283,7 +289,9 @@ struct bus_sinks lanes_bus_sinks(struct checkpointd *c);
 /* Sink of the buses (bus threads): the alarms of a lane follow its line's likely cause. */
 void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                       const char *bus);
-json_t *buses_json(const struct checkpointd *c);
+/* The same: another model answers in a device's place, or, text "", no longer. */
+void buses_take_refused(void *ctx, uint8_t lane, const char *device, const char *text);
+json_t *buses_json(struct checkpointd *c);
 struct match_link_sink lanes_link_sink(struct checkpointd *c);
 /* To an alarm of lost contact: what the bus said of it. */
 void lanes_add_reason(struct checkpointd *c, struct fact *fact);
@@ -400,10 +408,11 @@ int open_holds_take(struct open_holds *open, const json_t *body, bool active) MU
 int open_holds_apply(struct open_holds *open, const struct journal_record *record) MUST_CHECK;
 /* What the records of the journal do to those in `open`, which may be empty. */
 int restore_find(const char *journal_dir, struct open_holds *open, struct err_text *err) MUST_CHECK;
-/* The highest revision of the wanted list the journal knows of (state LIST_NONE: none) and the
- * newest match policy (version 0: none). */
-int restore_list_high(const char *journal_dir, struct list_status *out_list,
-                      struct policy_status *out_policy, struct err_text *err) MUST_CHECK;
+/* The highest revision of the wanted list the journal knows of (state LIST_NONE: none), the newest
+ * match policy (version 0: none) and exempt list (revision 0: none): the members *_high of `out`.
+ */
+int restore_list_high(const char *journal_dir, struct pipeline_options *out,
+                      struct err_text *err) MUST_CHECK;
 
 /* Before a damaged journal is set aside for `why`: keeps what it says of open holds, in memory and
  * in a file beside it, until they are on record again. Never fails: what cannot be read makes

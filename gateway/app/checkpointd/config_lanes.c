@@ -96,8 +96,10 @@ static const struct config_option lane_rows[] = {
     CONFIG_OPTION(struct config_lane, lane.vehicles.fuse_ms, "front_to_rear", CONFIG_DURATION,
                   .fallback = "10s", .min = 0, .max = 600 * 1000,
                   .help = "From the front camera's read of a vehicle to the rear camera's."),
-    CAPTURE_ROW(day_percent, "capture_day", "95", 0, 100,
-                "Fewer of 100 vehicles read by day: alarm. 0: never."),
+    CAPTURE_ROW(
+        day_percent, "capture_day", "95", 0, 100,
+        "Fewer of 100 vehicles read by day, by reads somebody vouches for: alarm. 0: never, "
+        "as for a lane without such a camera."),
     CAPTURE_ROW(night_percent, "capture_night", "80", 0, 100, "The same by night."),
     CAPTURE_ROW(day_from_h, "day_from", "6", 0, 23, "Local hour at which day begins …"),
     CAPTURE_ROW(day_until_h, "day_until", "19", 0, 23, "… and night."),

@@ -48,7 +48,8 @@ static int create_lane(const struct checkpointd_config *config, size_t index,
     *out = (struct bus_lane){.lane = lane->lane.lane.lane,
                              .device_count = lane->device_count,
                              .guard = &devices->guard_hooks[index],
-                             .off_at_stop = OUTPUT_BIT(OUTPUT_SIREN) | OUTPUT_BIT(OUTPUT_STROBE)};
+                             .off_at_stop = OUTPUT_BIT(OUTPUT_SIREN) | OUTPUT_BIT(OUTPUT_STROBE),
+                             .raise_maintained = lane->lane.lane.raise_maintained};
     if (lane->lane.lane.mode != LANE_NORMALLY_OPEN) {
         out->off_at_stop |= OUTPUT_BIT(OUTPUT_GREEN);
     }

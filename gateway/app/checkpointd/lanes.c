@@ -154,7 +154,8 @@ struct bus_sinks lanes_bus_sinks(struct checkpointd *c)
                               .scan = bus_scan,
                               .outcome = bus_outcome,
                               .contact = bus_contact,
-                              .cause = buses_take_cause};
+                              .cause = buses_take_cause,
+                              .refused = buses_take_refused};
 }
 
 struct match_link_sink lanes_link_sink(struct checkpointd *c)
@@ -186,6 +187,23 @@ static void look_at_guided(struct checkpointd *c, struct mono_time now,
         event.u.guided_test.valid_ms = guided_valid_ms(c, lane->lane, time->wall, time->trusted);
         pipeline_handle(c->pipeline, &event, now, time->wall);
     }
+}
+
+/* What a start restores is put on record anew at each start and within half of its term, for its
+ * record goes with its term however long it stands. By trusted time, as the deleting is. */
+static void say_standing(struct checkpointd *c, struct mono_time now,
+                         const struct trusted_reading *time)
+{
+    const int64_t *terms = c->config.retention.age_ms;
+    int64_t term =
+        terms[JOURNAL_ACT] < terms[JOURNAL_DECISION] ? terms[JOURNAL_ACT] : terms[JOURNAL_DECISION];
+    if (!time->trusted || time->wall.ms < c->say_standing_at.ms ||
+        pipeline_say_standing(c->pipeline, now, time->wall) != 0) { /* then tried again */
+        return;
+    }
+    c->say_standing_at.ms = time->wall.ms + term / 2;
+    /* Behind the records in the journal's queue: pairs with the load in recorder.c. */
+    atomic_store_explicit(&c->standing_said, true, memory_order_release);
 }
 
 static void copy_stats(struct checkpointd *c)
@@ -222,6 +240,7 @@ void lanes_run(struct thread *self, void *arg)
         if (!mono_before(now, clock_due)) {
             checkpointd_clock_look(c, now, &reading);
             look_at_guided(c, now, &reading);
+            say_standing(c, now, &reading);
             read_at = now;
             clock_due = mono_add_ms(now, CLOCK_MS);
             copy_stats(c);
@@ -257,7 +276,7 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
                                          .retrigger = sink_retrigger,
                                          .local_time = sink_local_time};
     options.ids_after = ids_after;
-    int result = restore_list_high(c->journal_dir, &options.list_high, &options.policy_high, err);
+    int result = restore_list_high(c->journal_dir, &options, err);
     if (result != 0) {
         return result;
     }
@@ -287,7 +306,7 @@ static void restore_lanes(struct checkpointd *c, const struct open_holds *open)
     for (size_t i = 0; i < c->config.lane_count; i++) {
         uint8_t lane = c->config.lanes[i].lane.lane.lane;
         const struct lane_restore_service_event *service = &open->services[lane];
-        if (service->out_of_service || service->convoy) {
+        if (service->out_of_service || service->convoy || service->emergency_stop) {
             int known = pipeline_restore_service(c->pipeline, lane, service, now, wall);
             (void)known; /* it is configured */
         }

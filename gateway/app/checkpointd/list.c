@@ -1,6 +1,6 @@
 /*
- * The high-water revision of the wanted list and version of the match policy, read back from the
- * journal at start: matchd's own memory of them, and Redis', may be lost or set back.
+ * The high-water revision of the wanted list, version of the match policy and revision of the
+ * exempt list, read back from the journal at start: files and Redis may be lost or set back.
  */
 #include <string.h>
 
@@ -12,6 +12,7 @@
 struct high {
     struct list_status list;
     struct policy_status policy;
+    struct exempt_status exempt;
 };
 
 static void take_list_body(struct list_status *high, const json_t *body)
@@ -40,6 +41,19 @@ static void take_policy_body(struct policy_status *high, const json_t *body)
     }
 }
 
+/* The same of an exempt list. */
+static void take_exempt_body(struct exempt_status *high, const json_t *body)
+{
+    const json_t *list = json_object_get(body, "exempt_list");
+    const char *hash = json_string_value(json_object_get(list, "hash"));
+    json_int_t revision = json_integer_value(json_object_get(list, "revision"));
+    struct exempt_status found = {.revision = (uint64_t)revision};
+    if (revision > 0 && found.revision > high->revision && hash &&
+        hex_decode(hash, found.hash, sizeof(found.hash)) == 0) {
+        *high = found;
+    }
+}
+
 static int take_record(void *ctx, const struct journal_record *record)
 {
     struct high *high = ctx;
@@ -49,12 +63,12 @@ static int take_record(void *ctx, const struct journal_record *record)
     }
     take_list_body(&high->list, body);
     take_policy_body(&high->policy, body);
+    take_exempt_body(&high->exempt, body);
     json_decref(body);
     return 0;
 }
 
-int restore_list_high(const char *journal_dir, struct list_status *out_list,
-                      struct policy_status *out_policy, struct err_text *err)
+int restore_list_high(const char *journal_dir, struct pipeline_options *out, struct err_text *err)
 {
     struct high high = {.list.state = LIST_NONE};
     struct journal_reader *reader = NULL;
@@ -71,8 +85,9 @@ int restore_list_high(const char *journal_dir, struct list_status *out_list,
     }
     journal_reader_close(reader);
     if (result == 0) {
-        *out_list = high.list;
-        *out_policy = high.policy;
+        out->list_high = high.list;
+        out->policy_high = high.policy;
+        out->exempt_high = high.exempt;
     }
     return result;
 }

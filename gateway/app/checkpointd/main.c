@@ -27,6 +27,7 @@ static const char help_text[] =
     "  <runtime_dir>/matches  checkpoint-matchd\n"
     "  <state_dir>/journal/   the journal and its seal key\n"
     "  <state_dir>/accounts.json, keyset.json\n"
+    "  <state_dir>/exempt-list.json  the exempt list as signed, verified at every start\n"
     "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n"
     "  <shipped_profiles>/, <profiles>/  device profiles, one YAML file a model\n\n"
     "SIGNALS\n"
@@ -195,8 +196,23 @@ static void stop_all(struct checkpointd *c)
     stop_thread(&c->control_thread);
 }
 
+/* What was handed over and never taken. */
+static void drain_events(struct checkpointd *c)
+{
+    struct pipeline_event event;
+    while (c->events && queue_pop(c->events, &event, 0) == 0) {
+        if (event.kind == PIPELINE_RULES) {
+            rules_destroy(event.u.rules);
+        } else if (event.kind == PIPELINE_EXEMPT && event.u.exempt) {
+            exempt_list_fini(event.u.exempt);
+            free(event.u.exempt);
+        }
+    }
+}
+
 static void destroy_all(struct checkpointd *c)
 {
+    drain_events(c);
     pipeline_destroy(c->pipeline);
     rules_destroy(c->rules);
     match_link_destroy(c->link);

@@ -245,7 +245,7 @@ static void maintain(struct checkpointd *c)
 }
 
 /* Bodies past their term, a few at a time while nothing else waits; never by a clock that is not
- * trusted, which could throw everything away at once. */
+ * trusted, which could throw everything away at once, nor before what stands is on record anew. */
 static void retain(struct checkpointd *c)
 {
     struct recorder *r = &c->recorder;
@@ -254,7 +254,8 @@ static void retain(struct checkpointd *c)
     struct err_text err;
     size_t deleted = 0;
     if (mono_before(now, r->retain_due) ||
-        !atomic_load_explicit(&c->clock_trusted, memory_order_relaxed)) {
+        !atomic_load_explicit(&c->clock_trusted, memory_order_relaxed) ||
+        !atomic_load_explicit(&c->standing_said, memory_order_acquire)) {
         return;
     }
     wall.ms -= atomic_load_explicit(&c->clock_offset_ms, memory_order_relaxed);

@@ -5,9 +5,11 @@
  *   -> {"do":"credit","n":64}             <- {"record":{CloudEvent}} in sequence, {"urgent":{…}}
  *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n} or {"error":{code,en,zh}}
  *   -> {"do":"keyset","keyset":{…}}       <- {"ok":true,"version":n}
+ *   -> {"do":"exempt","exempt":{…}}     <- {"ok":true,"exempt":revision}, or an error
  *   -> {"do":"list","revision":n,"hash"}  <- {"ok":true}
  *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`
- *   on connect and after receipts         <- {"status":{"chain","checkpoint","confirmed","head"}}
+ *   on connect and after receipts         <- {"status":{"chain","checkpoint","confirmed","exempt",
+ *                                            "head"}}
  *
  * Control thread, except records_wake and records_confirmed.
  */
@@ -17,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/app/checkpointd/exempt.h"
 #include "gateway/app/key_files.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
@@ -28,7 +30,7 @@
 
 enum {
     CLIENTS_MAX = 4,
-    LINE_MAX_BYTES = 512 * 1024, /* a key set of 128 keys */
+    LINE_MAX_BYTES = ENVELOPE_SIZE_MAX + 1024,
     OUTPUT_MAX_BYTES = 16 << 20,
     CREDIT_MAX = 1000,
     URGENT_MAX = 64
@@ -43,6 +45,7 @@ struct records {
     struct journal_reader *reader;
     struct root_keys roots;
     struct keyset *keyset; /* NULL: none yet */
+    struct exempt_keeper exempt;
     atomic_bool wake_posted;
     struct line_ops ops;
 };
@@ -126,9 +129,9 @@ static void send_status(const struct records *r, struct line_client *line)
     const struct checkpointd *c = r->c;
     json_int_t recorded = (json_int_t)atomic_load(&c->recorder.recorded);
     json_int_t confirmed = (json_int_t)atomic_load(&c->recorder.confirmed);
-    line_client_send_json(line, json_pack("{s:{s:s,s:I,s:I}}", "status", "checkpoint",
-                                          c->config.checkpoint, "confirmed", confirmed, "head",
-                                          recorded));
+    line_client_send_json(line, json_pack("{s:{s:s,s:I,s:I,s:I}}", "status", "checkpoint",
+                                          c->config.checkpoint, "confirmed", confirmed, "exempt",
+                                          (json_int_t)r->exempt.head.revision, "head", recorded));
 }
 
 static void pump_one(void *ctx, struct line_client *line)
@@ -297,6 +300,7 @@ static void do_keyset(struct records *r, struct line_client *line, const json_t 
             struct keyset *old = r->keyset;
             r->keyset = next;
             next = old;
+            exempt_rejudge(r->c, &r->exempt, r->keyset);
         } else if (same) {
             result = 0;
         }
@@ -309,6 +313,21 @@ static void do_keyset(struct records *r, struct line_client *line, const json_t 
         answer_error(line, err_name(result), err.text, "密钥集被拒绝");
     }
     free(next);
+    free(text);
+}
+
+static void do_exempt(struct records *r, struct line_client *line, const json_t *object)
+{
+    struct err_text err = {{0}};
+    char *text = json_dumps(json_object_get(object, "exempt"), JSON_COMPACT | JSON_ENCODE_ANY);
+    int result = text ? exempt_offer(r->c, &r->exempt, r->keyset, text, strlen(text), &err)
+                      : err_set(&err, ERR_INVALID, "exempt: missing");
+    if (result == 0) {
+        line_client_send_json(
+            line, json_pack("{s:b,s:I}", "ok", 1, "exempt", (json_int_t)r->exempt.head.revision));
+    } else {
+        answer_error(line, err_name(result), err.text, "免检名单被拒绝");
+    }
     free(text);
 }
 
@@ -351,12 +370,14 @@ static void client_line(void *ctx, struct line_client *line, const json_t *objec
         do_receipt(r, line, object);
     } else if (act && strcmp(act, "keyset") == 0) {
         do_keyset(r, line, object);
+    } else if (act && strcmp(act, "exempt") == 0) {
+        do_exempt(r, line, object);
     } else if (act && strcmp(act, "list") == 0) {
         line_client_send_json(line, json_pack("{s:b}", "ok", 1));
     } else if (act && strcmp(act, "link") == 0) {
         do_link(r, line, object);
     } else {
-        answer_error(line, "invalid", "do: expected credit, receipt, keyset, list or link",
+        answer_error(line, "invalid", "do: expected credit, receipt, keyset, exempt, list or link",
                      "未知请求");
     }
 }
@@ -420,6 +441,7 @@ int records_create(struct checkpointd *c, struct records **out, struct err_text 
     int result = root_keys_load(c->config.roots, &r->roots, err);
     if (result == 0) {
         load_keyset(r);
+        exempt_load(c, &r->exempt, r->keyset);
         result = journal_reader_open(c->journal_dir, &r->reader, err);
     }
     if (result == 0) {
@@ -440,5 +462,6 @@ void records_destroy(struct records *r)
     }
     journal_reader_close(r->reader);
     free(r->keyset);
+    exempt_fini(&r->exempt);
     free(r);
 }

@@ -1,13 +1,14 @@
 /*
- * Open holds of a journal that had to be set aside, and its lanes out of service. What it says of
- * them is read before it is
- * renamed and kept in a file until the new journal has them on record, so that a power cut at any
- * point loses none. Taken over are the holds that its verified part shows open, and, marked, those
- * that are open by all of it that could be read: a vehicle is held for nothing rather than let go.
- * Where anything may be missing, every lane asks for the vehicle to be confirmed. Main thread,
- * before the lanes run; rescue_acknowledged: control thread.
+ * Open holds of a journal that had to be set aside, and its lanes out of service or with an
+ * emergency stop to reset. What it says of them is read before it is renamed and kept in a file
+ * until the new journal has them on record, so that a power cut at any point loses none. Taken over
+ * are the holds that its verified part shows open, and, marked, those that are open by all of it
+ * that could be read: a vehicle is held for nothing rather than let go. Where anything may be
+ * missing, every lane asks for the vehicle to be confirmed. Main thread, before the lanes run;
+ * rescue_acknowledged: control thread.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,12 +48,31 @@ static json_t *hold_json(const struct open_hold *hold)
                      (int)event->priority, "held", held);
 }
 
-/* Numbers of the lanes that are out of service. */
-static json_t *lanes_out_json(const struct open_holds *open)
+/* What of a lane is kept besides its holds: in the file as the numbers of the lanes it is so of,
+ * in the new journal as a record. */
+static const struct {
+    const char *key;
+    size_t flag; /* in struct lane_restore_service_event */
+    enum lane_record_kind kind;
+    const char *reason;
+} standing[] = {{"out_of_service", offsetof(struct lane_restore_service_event, out_of_service),
+                 LANE_RECORD_OUT_OF_SERVICE, "out of service in the journal that was set aside"},
+                {"emergency_stop", offsetof(struct lane_restore_service_event, emergency_stop),
+                 LANE_RECORD_EMERGENCY_STOP,
+                 "emergency stop not reset in the journal that was set aside"}};
+
+enum { STANDING_COUNT = sizeof(standing) / sizeof(standing[0]) };
+
+static bool *flag_of(struct lane_restore_service_event *service, size_t which)
+{
+    return (bool *)((char *)service + standing[which].flag);
+}
+
+static json_t *standing_json(struct open_holds *open, size_t which)
 {
     json_t *lanes = json_array();
     for (int lane = 1; lanes && lane <= LANE_ID_MAX; lane++) {
-        if (open->services[lane].out_of_service &&
+        if (*flag_of(&open->services[lane], which) &&
             json_array_append_new(lanes, json_integer(lane)) != 0) {
             json_decref(lanes);
             return NULL;
@@ -61,20 +81,22 @@ static json_t *lanes_out_json(const struct open_holds *open)
     return lanes;
 }
 
-static void take_lanes_out(const json_t *lanes, struct open_holds *open)
+static void take_standing(const json_t *kept, struct open_holds *open)
 {
     const json_t *lane;
     size_t index;
-    json_array_foreach(lanes, index, lane)
-    {
-        json_int_t number = json_integer_value(lane);
-        if (number >= 1 && number <= LANE_ID_MAX) {
-            open->services[number].out_of_service = true;
+    for (size_t which = 0; which < STANDING_COUNT; which++) {
+        json_array_foreach(json_object_get(kept, standing[which].key), index, lane)
+        {
+            json_int_t number = json_integer_value(lane);
+            if (number >= 1 && number <= LANE_ID_MAX) {
+                *flag_of(&open->services[number], which) = true;
+            }
         }
     }
 }
 
-static int save(const struct checkpointd *c, const struct rescue *rescue, struct err_text *err)
+static int save(const struct checkpointd *c, struct rescue *rescue, struct err_text *err)
 {
     char path[sizeof(c->journal_dir) + 32];
     char *text = NULL;
@@ -86,9 +108,14 @@ static int save(const struct checkpointd *c, const struct rescue *rescue, struct
             result = ERR_NO_MEMORY;
         }
     }
-    json_t *value = json_pack("{s:b,s:s,s:I,s:O?,s:o}", "whole", (int)rescue->whole, "why",
-                              rescue->why, "highest", (json_int_t)rescue->open.highest, "holds",
-                              holds, "out_of_service", lanes_out_json(&rescue->open));
+    json_t *value = json_pack("{s:b,s:s,s:I,s:O?}", "whole", (int)rescue->whole, "why", rescue->why,
+                              "highest", (json_int_t)rescue->open.highest, "holds", holds);
+    for (size_t which = 0; result == 0 && which < STANDING_COUNT; which++) {
+        if (json_object_set_new(value, standing[which].key, standing_json(&rescue->open, which)) !=
+            0) {
+            result = ERR_NO_MEMORY;
+        }
+    }
     if (result == 0) {
         result = value ? json_canonical(value, &text, &size) : ERR_NO_MEMORY;
     }
@@ -115,7 +142,7 @@ static int parse_kept(const char *text, size_t size, struct rescue *out, struct 
     out->whole = json_is_true(json_object_get(value, "whole"));
     out->open.highest = highest > 0 ? (uint64_t)highest : 0;
     snprintf(out->why, sizeof(out->why), "%s", why ? why : "");
-    take_lanes_out(json_object_get(value, "out_of_service"), &out->open);
+    take_standing(value, &out->open);
     json_array_foreach(json_object_get(value, "holds"), index, row)
     {
         bool active = json_is_true(json_object_get(row, "active"));
@@ -190,7 +217,9 @@ static bool unite(struct reading *r, struct open_holds *out)
     *out = r->sound;
     out->highest = r->all.highest > out->highest ? r->all.highest : out->highest;
     for (int lane = 1; lane <= LANE_ID_MAX; lane++) {
-        out->services[lane].out_of_service |= r->all.services[lane].out_of_service;
+        for (size_t which = 0; which < STANDING_COUNT; which++) {
+            *flag_of(&out->services[lane], which) |= *flag_of(&r->all.services[lane], which);
+        }
         out->services[lane].convoy |= r->all.services[lane].convoy;
     }
     for (size_t i = 0; i < r->all.count; i++) {
@@ -276,15 +305,21 @@ static bool record_hold(struct checkpointd *c, const struct open_hold *hold)
     return record(c, &fact);
 }
 
-static bool record_out_of_service(struct checkpointd *c, uint8_t lane)
+static bool record_standing(struct checkpointd *c, uint8_t lane)
 {
     static struct fact fact; /* large */
-    begin_fact(c, &fact, FACT_LANE, lane);
-    snprintf(fact.actor.reason, sizeof(fact.actor.reason),
-             "out of service in the journal that was set aside");
-    fact.u.lane.record =
-        (struct lane_record){.kind = LANE_RECORD_OUT_OF_SERVICE, .class = LANE_CLASS_PROTECTIVE};
-    return record(c, &fact);
+    bool done = true;
+    for (size_t which = 0; which < STANDING_COUNT; which++) {
+        if (!*flag_of(&c->rescue->open.services[lane], which)) {
+            continue;
+        }
+        begin_fact(c, &fact, FACT_LANE, lane);
+        snprintf(fact.actor.reason, sizeof(fact.actor.reason), "%s", standing[which].reason);
+        fact.u.lane.record =
+            (struct lane_record){.kind = standing[which].kind, .class = LANE_CLASS_PROTECTIVE};
+        done &= record(c, &fact);
+    }
+    return done;
 }
 
 /* "hold 5 of passage 3; hold 9 of passage 7 not verified; the journal …"; returns whether there is
@@ -352,9 +387,7 @@ void rescue_settle(struct checkpointd *c, const struct open_holds *open)
     }
     for (size_t i = 0; i < c->config.lane_count; i++) {
         uint8_t lane = c->config.lanes[i].lane.lane.lane;
-        if (c->rescue->open.services[lane].out_of_service) {
-            done &= record_out_of_service(c, lane);
-        }
+        done &= record_standing(c, lane);
         done &= settle_lane(c, open, lane);
     }
     (void)kept_path(c, path); /* fits */

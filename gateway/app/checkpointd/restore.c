@@ -92,10 +92,14 @@ static void take_service(struct lane_restore_service_event *service, const char 
         service->out_of_service = true;
     } else if (is_named(what, LANE_RECORD_CONVOY)) {
         service->convoy = true;
+    } else if (is_named(what, LANE_RECORD_EMERGENCY_STOP)) {
+        service->emergency_stop = true;
     } else if (may_end && is_named(what, LANE_RECORD_IN_SERVICE)) {
         service->out_of_service = false;
     } else if (may_end && is_named(what, LANE_RECORD_CONVOY_ENDED)) {
         service->convoy = false;
+    } else if (may_end && is_named(what, LANE_RECORD_STOP_RESET)) {
+        service->emergency_stop = false;
     }
 }
 

@@ -98,9 +98,9 @@ static const char *or_dash(const char *text)
     return text[0] ? text : "-";
 }
 
-static const char *const checkpoint_titles[] = {"CHECKPOINT",        "STATE",   ">LIST",
-                                                ">CONFIRMED",        ">POLICY", "SEEN",
-                                                "CERTIFICATE UNTIL", "NAME",    "QUARANTINE"};
+static const char *const checkpoint_titles[] = {
+    "CHECKPOINT",        "STATE", ">LIST",     ">CONFIRMED", ">POLICY", ">EXEMPT", "SEEN",
+    "CERTIFICATE UNTIL", "NAME",  "QUARANTINE"};
 
 enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
 
@@ -110,8 +110,11 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
     char list[24];
     char confirmed[24];
     char policy[24];
+    char exempt[24];
     (void)snprintf(policy, sizeof(policy), "%lld",
                    (long long)hqctl_number_of(row, "policy_version")); /* fits */
+    (void)snprintf(exempt, sizeof(exempt), "%lld",
+                   (long long)hqctl_number_of(row, "exempt_revision")); /* fits */
     (void)snprintf(list, sizeof(list), "%lld",
                    (long long)hqctl_number_of(row, "list_revision")); /* fits */
     (void)snprintf(confirmed, sizeof(confirmed), "%lld",
@@ -121,6 +124,7 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
                            list,
                            confirmed,
                            policy,
+                           exempt,
                            or_dash(hqctl_text_of(row, "last_seen")),
                            or_dash(hqctl_text_of(row, "certificate_until")),
                            hqctl_text_of(row, "name"),

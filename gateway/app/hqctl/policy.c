@@ -138,24 +138,6 @@ int hqctl_policy_draft(struct hqctl *h, int argc, char **argv)
 
 /* ---- sign ---- */
 
-static int sign_policy(const struct hqctl *h, struct policy_file *file,
-                       const struct signed_file_args *args, struct err_text *err)
-{
-    struct sign_key *key = NULL;
-    policy_show(hqctl_talk(h), &file->policy, &file->envelope, args->set);
-    int rc = signed_file_open_key(h, args->key, args->set, file->policy.time, &file->envelope, &key,
-                                  err);
-    if (rc == 0) {
-        rc = envelope_sign(&file->envelope, key);
-        if (rc != 0)
-            (void)err_set(err, rc, "%s: %s", args->key,
-                          rc == ERR_CONFLICT ? "this key has signed it already"
-                                             : err_name(rc)); /* told with rc */
-    }
-    sign_key_free(key);
-    return rc;
-}
-
 static int say_signed(const struct hqctl *h, const struct signed_file_args *args,
                       const struct policy_file *file)
 {
@@ -175,8 +157,10 @@ static int sign_file(const struct hqctl *h, const struct signed_file_args *args)
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
     rc = policy_file_compose(&file, clock_wall(&clock_system), &err);
-    if (rc == 0)
-        rc = sign_policy(h, &file, args, &err);
+    if (rc == 0) {
+        policy_show(hqctl_talk(h), &file.policy, &file.envelope, args->set);
+        rc = signed_file_sign(h, args, file.policy.time, &file.envelope, &err);
+    }
     if (rc == 0)
         rc = policy_file_save(args->out, &file, &err);
     int status = rc == 0 ? say_signed(h, args, &file) : hqctl_fail(h, rc, &err);
@@ -272,35 +256,15 @@ int hqctl_policy_show(struct hqctl *h, int argc, char **argv)
 
 /* ---- publish ---- */
 
-/* Who published the version we wanted: behind the error. */
-static int explain_conflict(struct hqctl *h, uint64_t version, const struct hq_answer *refusal,
-                            struct err_text *err)
-{
-    char names[256] = "";
-    struct hq_answer answer;
-    long long held = (long long)hqctl_number_of(refusal->value, "version");
-    if (hq_client_get(&h->client, POLICY_PATH, &answer, NULL) == 0)
-        signed_file_name_signers(h, answer.value, names, sizeof(names));
-    hq_answer_fini(&answer);
-    return err_set(err, ERR_CONFLICT,
-                   "version %" PRIu64 " does not follow the policy in force, version %lld%s%s: run "
-                   "'hqctl match policy draft' again and have it signed",
-                   version, held, names[0] ? ", signed by " : "", names);
-}
-
 static int publish(struct hqctl *h, const struct policy_file *file)
 {
     struct err_text err = {""};
-    struct hq_answer answer = {0};
-    char *text = NULL;
-    size_t size = 0;
-    int rc = envelope_write(&file->envelope, &text, &size);
-    if (rc == 0)
-        rc = hq_client_ask(&h->client, "PUT", POLICY_PATH, text, size, 0, &answer, &err);
-    if (rc == ERR_CONFLICT)
-        rc = explain_conflict(h, file->policy.version, &answer, &err);
-    hq_answer_fini(&answer);
-    free(text);
+    const struct signed_file_put put = {.path = POLICY_PATH,
+                                        .what = "policy",
+                                        .number_name = "version",
+                                        .draft = "hqctl match policy draft",
+                                        .number = file->policy.version};
+    int rc = signed_file_publish(h, &put, &file->envelope, &err);
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
     if (h->json)

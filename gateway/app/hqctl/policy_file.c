@@ -17,11 +17,7 @@ int policy_file_read_signed(const char *text, size_t size, struct policy_file *o
                             struct err_text *err)
 {
     struct policy_file file = {.is_draft = false};
-    int rc = envelope_parse(text, size, &file.envelope, err);
-    if (rc == 0 && file.envelope.type != STATEMENT_MATCH_POLICY)
-        rc = err_set(err, ERR_INVALID, "is a %s, expected %s",
-                     statement_type_name(file.envelope.type),
-                     statement_type_name(STATEMENT_MATCH_POLICY));
+    int rc = signed_file_parse(text, size, STATEMENT_MATCH_POLICY, &file.envelope, err);
     if (rc == 0)
         rc = match_policy_parse(file.envelope.payload, file.envelope.payload_size, &file.policy,
                                 err);

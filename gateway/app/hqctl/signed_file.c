@@ -247,3 +247,64 @@ void signed_file_name_signers(struct hqctl *h, const json_t *envelope, char *out
     name_signers(envelope, keys, out, size);
     json_decref(keys);
 }
+
+/* ---- sign and publish ---- */
+
+int signed_file_sign(const struct hqctl *h, const struct signed_file_args *args,
+                     struct wall_time time, struct envelope *envelope, struct err_text *err)
+{
+    struct sign_key *key = NULL;
+    int rc = signed_file_open_key(h, args->key, args->set, time, envelope, &key, err);
+    if (rc == 0) {
+        rc = envelope_sign(envelope, key);
+        if (rc != 0)
+            (void)err_set(err, rc, "%s: %s", args->key,
+                          rc == ERR_CONFLICT ? "this key has signed it already"
+                                             : err_name(rc)); /* told with rc */
+    }
+    sign_key_free(key);
+    return rc;
+}
+
+int signed_file_parse(const char *text, size_t size, enum statement_type type, struct envelope *out,
+                      struct err_text *err)
+{
+    int rc = envelope_parse(text, size, out, err);
+    return rc == 0 && out->type != type
+               ? err_set(err, ERR_INVALID, "is a %s, expected %s", statement_type_name(out->type),
+                         statement_type_name(type))
+               : rc;
+}
+
+/* Who published the number we wanted: behind the error. */
+static int explain_conflict(struct hqctl *h, const struct signed_file_put *put,
+                            const struct hq_answer *refusal, struct err_text *err)
+{
+    char names[256] = "";
+    struct hq_answer answer;
+    long long held = (long long)hqctl_number_of(refusal->value, put->number_name);
+    if (hq_client_get(&h->client, put->path, &answer, NULL) == 0)
+        signed_file_name_signers(h, answer.value, names, sizeof(names));
+    hq_answer_fini(&answer);
+    return err_set(err, ERR_CONFLICT,
+                   "%s %" PRIu64 " does not follow the %s in force, %s %lld%s%s: run '%s' again "
+                   "and have it signed",
+                   put->number_name, put->number, put->what, put->number_name, held,
+                   names[0] ? ", signed by " : "", names, put->draft);
+}
+
+int signed_file_publish(struct hqctl *h, const struct signed_file_put *put,
+                        const struct envelope *envelope, struct err_text *err)
+{
+    struct hq_answer answer = {0};
+    char *text = NULL;
+    size_t size = 0;
+    int rc = envelope_write(envelope, &text, &size);
+    if (rc == 0)
+        rc = hq_client_ask(&h->client, "PUT", put->path, text, size, 0, &answer, err);
+    if (rc == ERR_CONFLICT)
+        rc = explain_conflict(h, put, &answer, err);
+    hq_answer_fini(&answer);
+    free(text);
+    return rc;
+}

@@ -1,7 +1,7 @@
 /*
- * What list batches and a match policy have in common as files that clerks sign: arguments of sign,
- * show and publish, the key set that names the clerks, a clerk's key, saving, who signed. Internal
- * to hqctl.
+ * What list batches, a match policy and an exempt list have in common as files that clerks sign:
+ * arguments of sign, show and publish, the key set that names the clerks, a clerk's key, saving,
+ * who signed. Internal to hqctl.
  */
 #pragma once
 
@@ -34,6 +34,24 @@ int signed_file_connect(struct hqctl *h, const char *path, bool is_draft, const 
 int signed_file_open_key(const struct hqctl *h, const char *path, const struct keyset *set,
                          struct wall_time time, const struct envelope *envelope,
                          struct sign_key **out, struct err_text *err) MUST_CHECK;
+/* Opens the key of `args` as above and signs. `err` names the key. */
+int signed_file_sign(const struct hqctl *h, const struct signed_file_args *args,
+                     struct wall_time time, struct envelope *envelope,
+                     struct err_text *err) MUST_CHECK;
+/* An envelope that must be of that type; envelope_fini is the caller's, also after an error. */
+int signed_file_parse(const char *text, size_t size, enum statement_type type, struct envelope *out,
+                      struct err_text *err) MUST_CHECK;
+/* Sends a statement of which the newest counts by its number. `what` as people call it ("match
+ * policy"), `draft` the command that makes another. ERR_CONFLICT: who was first stands in `err`. */
+struct signed_file_put {
+    const char *path;        /* of hqd */
+    const char *what;        /* "match policy" */
+    const char *number_name; /* "version" */
+    const char *draft;       /* "hqctl match policy draft" */
+    uint64_t number;
+};
+int signed_file_publish(struct hqctl *h, const struct signed_file_put *put,
+                        const struct envelope *envelope, struct err_text *err) MUST_CHECK;
 /* Writes a file of mode 0600; an existing one is replaced only with `replace`. */
 int signed_file_save(const char *path, const char *text, size_t size, bool replace,
                      struct err_text *err) MUST_CHECK;

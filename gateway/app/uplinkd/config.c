@@ -49,6 +49,15 @@ static const struct config_option top_rows[] = {
             .help = "File with that user's password."),
     TOP_ROW(batch_records, "batch_records", CONFIG_INT, .fallback = "100", .min = 1,
             .max = OUTBOX_RECORDS_MAX, .help = "Records of one request; it holds 1 MiB at most."),
+    TOP_ROW(compress, "compress", CONFIG_BOOL, .fallback = "true",
+            .help = "Sends records as zstd."),
+    TOP_ROW(upload_kbit_s, "upload_kbit_s", CONFIG_INT, .fallback = "0", .min = 0, .max = 1000000,
+            .help = "Bandwidth of the records, from 16; 0: all there is. Urgent ones, hits among "
+                    "them, never wait for it."),
+    TOP_ROW(metered_interval_ms, "metered_interval", CONFIG_DURATION, .fallback = "0s", .min = 0,
+            .max = 6 * 3600 * 1000,
+            .help = "On a metered link: urgent records go up at once, the rest once in so long; "
+                    "0s: all at once."),
     TOP_ROW(retry_max_ms, "retry_max", CONFIG_DURATION, .fallback = "30s", .min = 100,
             .max = 600000, .help = "Longest wait between two tries."),
     TOP_ROW(poll_wait_ms, "poll_wait", CONFIG_DURATION, .fallback = "30s", .min = 1000,
@@ -80,6 +89,8 @@ static int check_top(void *section, const struct config_at *at, struct err_text 
         if (rc != 0)
             return rc;
     }
+    if (config->upload_kbit_s != 0 && config->upload_kbit_s < 16)
+        return config_refuse(at, "upload_kbit_s", err, "expected 0 or 16 to 1000000");
     return config->est_url[0] ? check_url(config->est_url, "est_url", at, err) : 0;
 }
 

@@ -24,6 +24,9 @@ struct uplinkd_config {
     char redis_user[64];
     char redis_secret[UPLINKD_TEXT_SIZE];
     int batch_records;
+    bool compress;
+    int upload_kbit_s;
+    int metered_interval_ms;
     int retry_max_ms;
     int poll_wait_ms;
 };

@@ -46,6 +46,12 @@ static uint64_t policy_version(void *ctx)
     return status.policy_version;
 }
 
+static uint64_t exempt_revision(void *ctx)
+{
+    const struct uplinkd *u = ctx;
+    return box_exempt_revision(u->box);
+}
+
 static int tell_keyset(struct uplinkd *u, struct err_text *err)
 {
     size_t size = 0;
@@ -67,6 +73,13 @@ static int set_policy(void *ctx, const void *envelope, size_t size, struct err_t
     struct uplinkd *u = ctx;
     thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
     return wanted_store_set_policy(u->store, envelope, size, err);
+}
+
+static int set_exempt(void *ctx, const void *envelope, size_t size, struct err_text *err)
+{
+    struct uplinkd *u = ctx;
+    int rc = box_tell_exempt(u->box, envelope, size);
+    return rc == 0 ? 0 : err_set(err, rc, "exempt list: no memory");
 }
 
 static int add_batch(void *ctx, const void *envelope, size_t size, struct err_text *err)
@@ -247,8 +260,10 @@ void uplinkd_inbox_run(struct thread *self, void *uplinkd)
                                   .head = head,
                                   .keyset_version = keyset_version,
                                   .policy_version = policy_version,
+                                  .exempt_revision = exempt_revision,
                                   .set_keyset = set_keyset,
                                   .set_policy = set_policy,
+                                  .set_exempt = set_exempt,
                                   .add_batch = add_batch,
                                   .set_freshness = set_freshness,
                                   .read_snapshot = read_snapshot,

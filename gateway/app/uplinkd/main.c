@@ -64,8 +64,11 @@ static void records_run(struct thread *self, void *uplinkd)
     const struct uplinkd *u = uplinkd;
     static struct records records; /* this thread's own, too large for its stack */
     const struct uplink_wait wait = {uplinkd_go_on, self};
-    records_init(&records, &u->site, CHANNEL_RECORDS, box_records(u->box),
-                 (size_t)u->config.batch_records, &wait);
+    const struct records_link link = {.batch_max = (size_t)u->config.batch_records,
+                                      .compress = u->config.compress,
+                                      .send_bytes_s = u->config.upload_kbit_s * (1000 / 8),
+                                      .interval_ms = u->config.metered_interval_ms};
+    records_init(&records, &u->site, CHANNEL_RECORDS, box_records(u->box), &link, &wait);
     while (uplinkd_go_on(self))
         records_step(&records);
     records_fini(&records);

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    TABLE_SIZE = 8192,
+    TABLE_SIZE = 1 << 16,
     UNIT = 1,
     BAUD_BPS = 115200,
     LINE_SIZE = 96,

@@ -1,13 +1,15 @@
 /*
- * A draft (of the list or of a match policy), a file of signed batches or a line to learn from, of
- * any bytes, as hqctl opens them. A draft that reads writes
- * to a file that reads the same; one that composes makes batches that follow one another.
+ * A draft (of the list, a match policy or an exempt list), a CSV of exempt vehicles, a file of
+ * signed batches or a line to learn from, of any bytes, as hqctl opens them. A draft that reads
+ * writes to a file that reads the same; one that composes makes batches that follow one another.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/hqctl/batch_file.h"
+#include "gateway/hqctl/exempt_draft.h"
+#include "gateway/hqctl/import.h"
 #include "gateway/hqctl/pairs.h"
 #include "gateway/hqctl/policy_draft.h"
 
@@ -56,6 +58,52 @@ static void take_policy(const char *data, size_t size)
     free(text);
 }
 
+static const struct wall_time signing = {1795392000000}; /* 2026-11-23T00:00:00Z */
+
+static void take_exempt(const char *data, size_t size)
+{
+    struct err_text err = {""};
+    struct exempt_draft draft;
+    struct exempt_draft again;
+    struct envelope envelope;
+    char *text = NULL;
+    size_t text_size = 0;
+    if (exempt_draft_read(data, size, &draft, &err) != 0) {
+        assert(err.text[0]);
+        return;
+    }
+    assert(exempt_draft_write(&draft, &text, &text_size) == 0);
+    assert(exempt_draft_read(text, text_size, &again, &err) == 0);
+    assert(draft.revision == again.revision && json_equal(draft.entries, again.entries));
+    if (exempt_draft_compose(&draft, signing, &envelope, &err) == 0)
+        envelope_fini(&envelope);
+    exempt_draft_fini(&again);
+    exempt_draft_fini(&draft);
+    free(text);
+}
+
+/* Rows without a fault are an exempt list. */
+static void take_exempt_csv(const char *data, size_t size)
+{
+    static struct import_result rows; /* large */
+    struct err_text err = {""};
+    struct exempt_draft draft;
+    struct exempt_changes changes = {0};
+    struct envelope envelope;
+    if (import_exempt_csv("x.csv", data, size, signing, &rows, &err) == 0) {
+        assert(exempt_draft_init(&draft, "lu-hz") == 0);
+        assert(exempt_draft_put(&draft, rows.entries, false, &changes) == 0);
+        int result = exempt_draft_compose(&draft, signing, &envelope, &err);
+        assert(result == 0 || result == ERR_TOO_LARGE);
+        if (result == 0)
+            envelope_fini(&envelope);
+        exempt_draft_fini(&draft);
+    } else {
+        assert(err.text[0] || rows.fault_count > 0);
+    }
+    import_fini(&rows);
+}
+
 static void take_pairs(const char *data, size_t size)
 {
     struct pairs pairs;
@@ -75,6 +123,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err_text err = {""};
     struct draft draft;
     take_policy((const char *)data, size);
+    take_exempt((const char *)data, size);
+    take_exempt_csv((const char *)data, size);
     take_pairs((const char *)data, size);
     struct batch_file file;
     if (draft_read((const char *)data, size, &draft, &err) == 0) {

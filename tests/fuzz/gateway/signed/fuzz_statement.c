@@ -12,6 +12,7 @@
 #include <openssl/pem.h>
 
 #include "gateway/signed/batch.h"
+#include "gateway/signed/exempt_list.h"
 #include "gateway/signed/freshness.h"
 #include "gateway/signed/instruction.h"
 #include "gateway/signed/match_policy.h"
@@ -173,6 +174,32 @@ static void take_policy(const void *text, size_t size)
     match_policy_fini(&policy);
 }
 
+/* What a box makes of it: each entry is found while it is in force, and not beyond. */
+static void use_exempt(struct exempt_list *list)
+{
+    exempt_list_narrow(list, "lu-hz-01");
+    for (size_t i = 0; i < list->entry_count; i++) {
+        const struct exempt_entry *e = &list->entries[i];
+        assert(!plate_has_unread(e->key) && e->class != PLATE_CLASS_ANY && e->kind < EXEMPT_KINDS);
+        assert(e->valid_until.ms - list->time.ms <= EXEMPT_DAYS_MAX * (int64_t)24 * 3600 * 1000);
+        assert(exempt_list_find(list, e->key, e->class, e->valid_from) == e);
+        assert(!exempt_list_find(list, e->key, e->class, e->valid_until));
+    }
+}
+
+static void take_exempt(const void *text, size_t size)
+{
+    struct exempt_list list;
+    struct err_text err = {""};
+    if (exempt_list_verify(&set, text, size, &list, &err) != 0) {
+        assert(err.text[0]);
+        return;
+    }
+    assert(list.revision > 0 && list.entry_count <= EXEMPT_ENTRIES_MAX && list.clerk_count >= 2);
+    use_exempt(&list);
+    exempt_list_fini(&list);
+}
+
 static void take_all(const void *text, size_t size)
 {
     take_keyset(text, size);
@@ -180,6 +207,7 @@ static void take_all(const void *text, size_t size)
     take_snapshot(text, size);
     take_small(text, size);
     take_policy(text, size);
+    take_exempt(text, size);
 }
 
 static void take_envelope(const uint8_t *data, size_t size)
@@ -209,7 +237,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } signers[] = {{STATEMENT_KEYSET, 0, 1},      {STATEMENT_BATCH, 2, 3},
                    {STATEMENT_BATCH, 2, 2},       {STATEMENT_SNAPSHOT, 2, 3},
                    {STATEMENT_FRESHNESS, 4, 4},   {STATEMENT_RECEIPT, 5, 5},
-                   {STATEMENT_INSTRUCTION, 6, 6}, {STATEMENT_MATCH_POLICY, 2, 3}};
+                   {STATEMENT_INSTRUCTION, 6, 6}, {STATEMENT_MATCH_POLICY, 2, 3},
+                   {STATEMENT_EXEMPT_LIST, 2, 3}};
     enum { WAYS = sizeof(signers) / sizeof(signers[0]) };
     struct envelope e;
     char *text = NULL;

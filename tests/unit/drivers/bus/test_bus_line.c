@@ -189,22 +189,25 @@ static void symptoms_of_a_line_are_named(void **state)
     static const struct {
         enum partner_symptom symptom;
         enum bus_cause cause;
+        size_t lanes;
+        uint8_t unit;
     } cases[] = {
-        {PARTNER_ECHO, BUS_CAUSE_ECHO},
-        {PARTNER_SECOND_MASTER, BUS_CAUSE_SECOND_MASTER},
-        {PARTNER_TWICE, BUS_CAUSE_TWO_ON_ADDRESS},
-        {PARTNER_COLLIDING, BUS_CAUSE_TWO_ON_ADDRESS},
-        {PARTNER_SWAPPED, BUS_CAUSE_SWAPPED},
-        {PARTNER_REFLECTING, BUS_CAUSE_TERMINATION},
-        {PARTNER_LONG_GARBLED, BUS_CAUSE_TERMINATION},
+        {PARTNER_ECHO, BUS_CAUSE_ECHO, 2, UNIT_B},
+        {PARTNER_SECOND_MASTER, BUS_CAUSE_SECOND_MASTER, 2, UNIT_B},
+        {PARTNER_TWICE, BUS_CAUSE_TWO_ON_ADDRESS, 2, UNIT_B},
+        {PARTNER_COLLIDING, BUS_CAUSE_TWO_ON_ADDRESS, 2, UNIT_B},
+        {PARTNER_COLLIDING, BUS_CAUSE_COLLIDING, 1, UNIT_A},
+        {PARTNER_SWAPPED, BUS_CAUSE_SWAPPED, 2, UNIT_B},
+        {PARTNER_REFLECTING, BUS_CAUSE_TERMINATION, 2, UNIT_B},
+        {PARTNER_LONG_GARBLED, BUS_CAUSE_TERMINATION, 1, UNIT_B},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct site s;
         site_init(&s);
         bool long_ones = cases[i].symptom == PARTNER_LONG_GARBLED;
         s.modules[0].registers = long_ones ? 8 : 0;
-        show(&s, cases[i].symptom, UNIT_B);
-        site_start_rtu(&s, long_ones ? 1 : 2);
+        show(&s, cases[i].symptom, cases[i].unit);
+        site_start_rtu(&s, cases[i].lanes);
         print_message("symptom %d: %s\n", cases[i].symptom, bus_cause_name(cases[i].cause));
         WAIT_FOR(&s, s.cause == cases[i].cause);
         assert_int_equal(bus_cause_read(s.bus), cases[i].cause);

@@ -115,14 +115,36 @@ static void edit(int line, const char *text, char out[1024])
     }
 }
 
-static void what_is_wrong_is_named_with_its_place_and_reason(void **state)
+/* One line of `good` made wrong, and what is said of it. */
+struct wrong {
+    int line;
+    const char *text;
+    const char *says; /* behind "f:LINE: " */
+};
+
+static void expect_refused(const struct wrong *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[1024];
+        char place[16];
+        struct module_profile profile;
+        struct err_text err = {""};
+        edit(cases[i].line, cases[i].text, text);
+        assert_int_equal(profile_parse("f", text, strlen(text), &profile, &err), ERR_INVALID);
+        int n = snprintf(place, sizeof(place), "f:%d: ", cases[i].line);
+        if (strncmp(err.text, place, (size_t)n) != 0 || !strstr(err.text, cases[i].says)) {
+            fail_msg("'%s' says '%s', expected '%s%s'", cases[i].text, err.text, place,
+                     cases[i].says);
+        }
+    }
+}
+
+#define EXPECT_REFUSED(cases) expect_refused(cases, sizeof(cases) / sizeof((cases)[0]))
+
+static void wrong_banks_are_named_with_place_and_reason(void **state)
 {
     (void)state;
-    static const struct {
-        int line;
-        const char *text;
-        const char *says; /* behind "f:LINE: " */
-    } cases[] = {
+    static const struct wrong cases[] = {
         {4, "inputs: [{read: coils, address: 65536, count: 6}]",
          "inputs[0].address = '65536': not a 16-bit number"},
         {4, "inputs: [{read: coils, address: 0x12345, count: 6}]",
@@ -146,6 +168,19 @@ static void what_is_wrong_is_named_with_its_place_and_reason(void **state)
          "outputs: 80 channels, expected at most 64"},
         {3, "answer: 5", "answer = '5'"},
         {3, "answer: 2s", "answer = '2s'"},
+        {8, "pulse: {address: 0xFFFF, unit: 100ms, units_max: 100}",
+         "pulse.address = '0xFFFF': with 6 channels beyond"},
+        {8, "pulse: {address: 0, unit: 0ms, units_max: 100}", "pulse.unit = '0ms'"},
+        {8, "flash: [{name: a, value: 1}, {name: a, value: 2}]",
+         "flash[1].name = 'a': already given"},
+    };
+    EXPECT_REFUSED(cases);
+}
+
+static void wrong_words_on_outputs_without_us_are_named(void **state)
+{
+    (void)state;
+    static const struct wrong cases[] = {
         {6, "fail_safe: {outputs: set}", "fail_safe.read: missing"},
         {6, "fail_safe: {outputs: off, read: coils}",
          "fail_safe.read = 'coils': without 'outputs: set'"},
@@ -155,11 +190,14 @@ static void what_is_wrong_is_named_with_its_place_and_reason(void **state)
          "fail_safe.address = '65533': with 6 channels beyond"},
         {7, "on_power_up: set", "on_power_up = 'set'"},
         {7, "power_up: off", "power_up: unknown key"},
-        {8, "pulse: {address: 0xFFFF, unit: 100ms, units_max: 100}",
-         "pulse.address = '0xFFFF': with 6 channels beyond"},
-        {8, "pulse: {address: 0, unit: 0ms, units_max: 100}", "pulse.unit = '0ms'"},
-        {8, "flash: [{name: a, value: 1}, {name: a, value: 2}]",
-         "flash[1].name = 'a': already given"},
+    };
+    EXPECT_REFUSED(cases);
+}
+
+static void wrong_settings_are_named_with_place_and_reason(void **state)
+{
+    (void)state;
+    static const struct wrong cases[] = {
         {8, "settings: [{what: w, read: coils, address: 0, value: 2}]",
          "settings[0].value = '2': out of range for one bit"},
         {8, "settings: [{what: w, read: coils, address: 0, count: 17, value: 1}]",
@@ -178,8 +216,59 @@ static void what_is_wrong_is_named_with_its_place_and_reason(void **state)
          "watchdog[0].write.address = '65535': with 2 of them beyond"},
         {8, "keep_alive: {write: register, address: 0, value: 1, every: 5ms}",
          "keep_alive.every = '5ms'"},
+    };
+    EXPECT_REFUSED(cases);
+}
+
+static void wrong_identification_is_named_with_place_and_reason(void **state)
+{
+    (void)state;
+    static const struct wrong cases[] = {
         {8, "identify: [{what: w, read: coils, address: 0, answer: maybe}]",
          "identify[0].answer = 'maybe'"},
+        {8, "identify: [{what: w, read: input_registers, address: 0, answer: text}]",
+         "identify[0].text: missing"},
+        {8, "identify: [{what: w, read: input_registers, address: 0, text: AB}]",
+         "identify[0].answer: not the 'text' that is given"},
+        {8, "identify: [{what: w, read: coils, address: 0, answer: text, text: AB}]",
+         "identify[0].answer = 'text': a text of registers"},
+        {8, "identify: [{what: w, read: input_registers, address: 0, answer: text, text: ABC}]",
+         "identify[0].text = 'ABC': longer than 1 registers"},
+        {8, "identify: [{what: w, read: input_registers, address: 0, count: 2, value: 1}]",
+         "identify[0].count = '2': of a text"},
+        {8,
+         "identify: [{what: w, read: input_registers, address: 0, count: 17, answer: text, text: "
+         "A}]",
+         "identify[0].count = '17'"},
+        {8,
+         "identify: [{what: w, read: input_registers, address: 65535, count: 2, answer: text, "
+         "text: A}]",
+         "identify[0].address = '65535': with 2 of them beyond"},
+        {8, "identify: [{what: w, read: input_registers, address: 0, answer: text, text: é}]",
+         "identify[0].text = 'é': not ASCII"},
+        {8, "device_identification: {required: true}",
+         "device_identification.vendor: missing, and product and revision too"},
+        {8, "device_identification: {model: x}", "device_identification.model: unknown key"},
+        {8, "device_identification: {product: ''}", "device_identification.product = ''"},
+        {8, "device_identification: {product: 门}",
+         "device_identification.product = '门': not ASCII"},
+        {8, "device_identification: {product: x, answer_max: 31}",
+         "device_identification.answer_max = '31'"},
+        {8, "device_identification: {product: x, answer_max: 255}",
+         "device_identification.answer_max = '255'"},
+        {8, "server_id: {required: true}", "server_id.id: missing, and text too"},
+        {8, "server_id: {id: B}", "server_id.id = 'B': not bytes in hex"},
+        {8, "server_id: {id: 'B4 F'}", "server_id.id = 'B4 F': not bytes in hex"},
+        {8, "server_id: {id: 'B4 '}", "server_id.id = 'B4 ': not bytes in hex"},
+        {8, "server_id: {id: '00 11 22 33 44 55 66 77 88'}", "not bytes in hex"},
+    };
+    EXPECT_REFUSED(cases);
+}
+
+static void wrong_wiring_is_named_with_place_and_reason(void **state)
+{
+    (void)state;
+    static const struct wrong cases[] = {
         {8, "points: {inputs: {obstacle: 0}}",
          "points.inputs.obstacle = '0': a safety input without polarity"},
         {8, "points: {inputs: {obstacle: 0, active_low: obstacle, active_high: obstacle}}",
@@ -192,19 +281,7 @@ static void what_is_wrong_is_named_with_its_place_and_reason(void **state)
         {8, "barrier: {feedback: some}", "barrier.feedback = 'some'"},
         {8, "barrier: {other_masters: [camera, dog]}", "barrier.other_masters[1] = 'dog'"},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char text[1024];
-        char place[16];
-        struct module_profile profile;
-        struct err_text err = {""};
-        edit(cases[i].line, cases[i].text, text);
-        assert_int_equal(profile_parse("f", text, strlen(text), &profile, &err), ERR_INVALID);
-        int n = snprintf(place, sizeof(place), "f:%d: ", cases[i].line);
-        if (strncmp(err.text, place, (size_t)n) != 0 || !strstr(err.text, cases[i].says)) {
-            fail_msg("'%s' says '%s', expected '%s%s'", cases[i].text, err.text, place,
-                     cases[i].says);
-        }
-    }
+    EXPECT_REFUSED(cases);
 }
 
 static void a_profile_without_any_channel_or_key_is_refused(void **state)
@@ -370,15 +447,18 @@ static void every_exchange_is_in_the_costs(void **state)
         uint32_t scan, write, open; /* exchanges of 5 ms */
     } cases[] = {
         {"drivers/profiles/module/generic.yaml", 2, 1, 0},
-        {"drivers/profiles/module/waveshare_rtu_relay.yaml", 2, 1, 0},
+        {"drivers/profiles/module/waveshare_rtu_relay.yaml", 2, 1, 1},
         {"drivers/profiles/module/adam_6060.yaml", 2, 1, 0},
         {"drivers/profiles/module/adam_4056so.yaml", 1, 1, 3},
         {"drivers/profiles/module/tower_light.yaml", 1, 1, 0},
-        /* two probes; six flags read, cleared, read */
-        {"drivers/profiles/module/iologik_e1214.yaml", 2, 1, 2 + 1 + 6 + 1},
+        /* three probes; six flags read, cleared, read */
+        {"drivers/profiles/module/iologik_e1214.yaml", 2, 1, 3 + 1 + 6 + 1},
         /* keep-alive in the scan; probe; eight fail-safe values read, written, read; watchdog the
            same */
         {"drivers/profiles/module/barrier_registers.yaml", 3, 1, 1 + 1 + 8 + 1 + 3},
+        /* a technician's: two probes, an identification in three parts, a server id; the rest alike
+         */
+        {"tests/contract/io/profiles/site_module.yaml", 6, 2, 2 * (2 + 3 + 1 + 1 + 8 + 1 + 3)},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct io_cost cost = cost_of(cases[i].file, &tcp);
@@ -405,7 +485,11 @@ int main(void)
         cmocka_unit_test(the_table_itself_is_sound),
         cmocka_unit_test(every_shipped_profile_loads_and_makes_a_device),
         cmocka_unit_test(the_manual_names_every_key),
-        cmocka_unit_test(what_is_wrong_is_named_with_its_place_and_reason),
+        cmocka_unit_test(wrong_banks_are_named_with_place_and_reason),
+        cmocka_unit_test(wrong_words_on_outputs_without_us_are_named),
+        cmocka_unit_test(wrong_settings_are_named_with_place_and_reason),
+        cmocka_unit_test(wrong_identification_is_named_with_place_and_reason),
+        cmocka_unit_test(wrong_wiring_is_named_with_place_and_reason),
         cmocka_unit_test(a_profile_without_any_channel_or_key_is_refused),
         cmocka_unit_test(a_file_bears_its_profiles_name),
         cmocka_unit_test(a_module_that_could_lower_by_itself_gets_no_lower),

@@ -137,6 +137,7 @@ static void make_old(const char *file, const char *sql)
     static const char to_version_2[] = "DROP INDEX entries_of_crowd;"
                                        "ALTER TABLE entries DROP COLUMN crowd;"
                                        "ALTER TABLE revisions DROP COLUMN hits;"
+                                       "ALTER TABLE checkpoints DROP COLUMN exempt_revision;"
                                        "PRAGMA user_version=2";
     struct hq_db db;
     sqlite3 *plain = NULL;

@@ -16,6 +16,7 @@
 enum {
     ALL_INPUTS = (1u << INPUT_COUNT) - 1u,
     ALL_OUTPUTS = (1u << OUTPUT_COUNT) - 1u,
+    DETECTORS_OK = INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK),
     STEP_MS = 20
 };
 
@@ -240,4 +241,54 @@ static inline void world_lose_contact(struct world *w)
 {
     w->now = mono_add_ms(w->now, w->config.scan_lost_ms + 1);
     world_event(w, LANE_EVENT_TICK);
+}
+
+/* ---- a lane that lowers by itself ---- */
+
+static inline struct lane_config world_lowering_config(void)
+{
+    struct lane_config config = world_config();
+    config.auto_close = AUTO_CLOSE_NONE;
+    config.lower_automatically = true;
+    config.person_device = true;
+    config.vehicle_detector = true;
+    return config;
+}
+
+static inline void world_guided(struct world *w, int64_t valid_ms)
+{
+    struct lane_event event = {.kind = LANE_EVENT_GUIDED_TEST, .u.guided_test_valid_ms = valid_ms};
+    world_take(w, &event);
+}
+
+/* As world_init, detectors healthy and a guided test of today. */
+static inline void world_lowering_init(struct world *w, const struct lane_config *config)
+{
+    world_init(w, config);
+    world_inputs(w, DETECTORS_OK, 0);
+    world_guided(w, 1000000);
+    world_run(w, 200);
+}
+
+/* The commit a lower waits for, 0: none. */
+static inline uint64_t world_lower_asked(const struct world *w)
+{
+    for (int i = 0; i < LANE_COMMITS_MAX; i++) {
+        if (w->state.commits[i].kind == COMMIT_LOWER) {
+            return w->state.commits[i].id;
+        }
+    }
+    return 0;
+}
+
+/* Runs until a lower is asked for; the time it took, -1 when none was within 10 s. */
+static inline int64_t world_until_lower_asked(struct world *w)
+{
+    for (int64_t ms = 0; ms < 10000; ms += STEP_MS) {
+        if (world_lower_asked(w) != 0) {
+            return ms;
+        }
+        world_run(w, STEP_MS);
+    }
+    return -1;
 }

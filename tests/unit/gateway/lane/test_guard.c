@@ -243,6 +243,29 @@ static void test_hands_off(void **state)
     }
 }
 
+/* Released, the guard does not take up again by itself what the stop has ended. */
+static void test_an_emergency_stop_ends_the_guards_raise(void **state)
+{
+    (void)state;
+    static const enum lane_input inputs[] = {INPUT_LOCAL_CONTROL, INPUT_EMERGENCY_STOP};
+    for (int failed = 0; failed < 2; failed++) {
+        for (size_t i = 0; i < 2; i++) {
+            struct bench b;
+            bench_init(&b);
+            (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+            (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+            assert_true(allowed(&b, OUTPUT_LOWER, false));
+            assert_int_equal(scan_after(&b, 50, INPUT_BIT(INPUT_OBSTACLE)), 3);
+            for (uint32_t k = 0; k < 3; k++) {
+                guard_wrote(&b.guard, &b.out[k], !failed || k < 2, b.scan.at);
+            }
+            assert_int_equal(scan_after(&b, 50, INPUT_BIT(inputs[i])), 0);
+            uint32_t again = scan_after(&b, 1000, 0);
+            assert_int_equal(again != 0, inputs[i] == INPUT_LOCAL_CONTROL);
+        }
+    }
+}
+
 static void test_fault_lets_only_emergency_raise_through(void **state)
 {
     (void)state;
@@ -382,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_raise_of_the_guard_is_not_tried_for_ever),
         cmocka_unit_test(test_raise_of_the_guard_waits_for_the_lower_to_be_off),
         cmocka_unit_test(test_hands_off),
+        cmocka_unit_test(test_an_emergency_stop_ends_the_guards_raise),
         cmocka_unit_test(test_fault_lets_only_emergency_raise_through),
         cmocka_unit_test(test_raise_and_lower_never_together),
         cmocka_unit_test(test_no_lower_without_the_lane_declaring_it),

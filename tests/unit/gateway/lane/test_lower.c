@@ -1,32 +1,6 @@
 /* Automatic lowering: each condition of rules 1, 4 and 7 in the case in which it alone decides. */
 #include "lane_world.h"
 
-enum { HEALTHY = INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK) };
-
-static struct lane_config lowering_config(void)
-{
-    struct lane_config config = world_config();
-    config.auto_close = AUTO_CLOSE_NONE;
-    config.lower_automatically = true;
-    config.person_device = true;
-    config.vehicle_detector = true;
-    return config;
-}
-
-static void give_test(struct world *w, int64_t valid_ms)
-{
-    struct lane_event event = {.kind = LANE_EVENT_GUIDED_TEST, .u.guided_test_valid_ms = valid_ms};
-    world_take(w, &event);
-}
-
-static void begin(struct world *w, const struct lane_config *config)
-{
-    world_init(w, config);
-    world_inputs(w, HEALTHY, 0);
-    give_test(w, 1000000);
-    world_run(w, 200);
-}
-
 static void open_for_one(struct world *w)
 {
     world_passage(w, false, 3);
@@ -45,40 +19,18 @@ static void goes_through(struct world *w)
     world_run(w, 1400);
 }
 
-static uint64_t asked(const struct world *w)
-{
-    for (int i = 0; i < LANE_COMMITS_MAX; i++) {
-        if (w->state.commits[i].kind == COMMIT_LOWER) {
-            return w->state.commits[i].id;
-        }
-    }
-    return 0;
-}
-
-/* Runs until a lower is asked for; the time it took, -1 when none was within 10 s. */
-static int64_t until_asked(struct world *w)
-{
-    for (int64_t ms = 0; ms < 10000; ms += STEP_MS) {
-        if (asked(w) != 0) {
-            return ms;
-        }
-        world_run(w, STEP_MS);
-    }
-    return -1;
-}
-
 static void test_lower_waits_until_clear(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = lowering_config();
-    begin(&w, &config);
+    struct lane_config config = world_lowering_config();
+    world_lowering_init(&w, &config);
     open_for_one(&w);
     goes_through(&w); /* free under the boom for 1600 ms of 3000 */
-    int64_t ms = until_asked(&w);
+    int64_t ms = world_until_lower_asked(&w);
     assert_in_range(ms, 1300, 1600);
     assert_int_equal(w.lowers, 0);
-    world_commit(&w, asked(&w), true);
+    world_commit(&w, world_lower_asked(&w), true);
     assert_int_equal(w.lowers, 1);
 }
 
@@ -107,10 +59,10 @@ static void spoil(struct world *w, enum spoiler what)
         world_inputs(w, 0, INPUT_BIT(INPUT_DETECTOR_OK));
         break;
     case TEST_OVER:
-        give_test(w, 500);
+        world_guided(w, 500);
         break;
     case TEST_NONE:
-        give_test(w, 0);
+        world_guided(w, 0);
         break;
     case LOST_CONTACT:
         world_lose_contact(w);
@@ -128,13 +80,13 @@ static void test_each_condition_alone_prevents_a_lower(void **state)
     (void)state;
     for (int what = 0; what < SPOILERS; what++) {
         struct world w;
-        struct lane_config config = lowering_config();
-        begin(&w, &config);
+        struct lane_config config = world_lowering_config();
+        world_lowering_init(&w, &config);
         open_for_one(&w);
         goes_through(&w);
-        assert_int_equal(asked(&w), 0);
+        assert_int_equal(world_lower_asked(&w), 0);
         spoil(&w, (enum spoiler)what);
-        if (until_asked(&w) >= 0) {
+        if (world_until_lower_asked(&w) >= 0) {
             fail_msg("a lower was asked for in case %d", what);
         }
     }
@@ -144,12 +96,12 @@ static void test_condition_lost_between_question_and_answer(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = lowering_config();
-    begin(&w, &config);
+    struct lane_config config = world_lowering_config();
+    world_lowering_init(&w, &config);
     open_for_one(&w);
     goes_through(&w);
-    assert_true(until_asked(&w) >= 0);
-    uint64_t commit = asked(&w);
+    assert_true(world_until_lower_asked(&w) >= 0);
+    uint64_t commit = world_lower_asked(&w);
     world_inputs(&w, INPUT_BIT(INPUT_PRESENCE), 0);
     world_scan(&w);
     world_commit(&w, commit, true);
@@ -161,26 +113,26 @@ static void test_no_lower_in_a_lane_that_declares_none(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = lowering_config();
+    struct lane_config config = world_lowering_config();
     config.lower_automatically = false;
-    begin(&w, &config);
+    world_lowering_init(&w, &config);
     open_for_one(&w);
     goes_through(&w);
-    assert_int_equal(until_asked(&w), -1);
+    assert_int_equal(world_until_lower_asked(&w), -1);
 }
 
 static void test_no_lower_behind_nobody(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = lowering_config();
-    begin(&w, &config);
+    struct lane_config config = world_lowering_config();
+    world_lowering_init(&w, &config);
     struct lane_act_event act = {.act = 1, .kind = LANE_ACT_RAISE};
     world_act(&w, &act);
     world_done(&w);
     world_boom_opens(&w);
     assert_int_equal(w.state.boom, BOOM_OPEN);
-    assert_int_equal(until_asked(&w), -1);
+    assert_int_equal(world_until_lower_asked(&w), -1);
 }
 
 /* Open for a vehicle that is then held: it has not passed, the boom stays up. */
@@ -189,25 +141,25 @@ static void test_no_lower_before_the_vehicle_has_passed(void **state)
     (void)state;
     static const struct lane_act_event hold = {.act = 1, .kind = LANE_ACT_HOLD};
     struct world w;
-    struct lane_config config = lowering_config();
-    begin(&w, &config);
+    struct lane_config config = world_lowering_config();
+    world_lowering_init(&w, &config);
     open_for_one(&w);
     world_act(&w, &hold);
-    assert_int_equal(until_asked(&w), -1);
+    assert_int_equal(world_until_lower_asked(&w), -1);
 }
 
 static void test_no_lower_of_a_boom_found_open_after_start(void **state)
 {
     (void)state;
-    struct world w = {.config = lowering_config(), .now = {1000}};
+    struct world w = {.config = world_lowering_config(), .now = {1000}};
     lane_init(&w.config, &w.state, 100, w.now);
-    w.active = INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_MAINS_OK) | HEALTHY;
+    w.active = INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_MAINS_OK) | DETECTORS_OK;
     world_scan(&w);
     world_list(&w, true);
-    give_test(&w, 1000000);
+    world_guided(&w, 1000000);
     world_run(&w, w.config.transit_max_ms + 200);
     goes_through(&w);
-    assert_int_equal(until_asked(&w), -1);
+    assert_int_equal(world_until_lower_asked(&w), -1);
 }
 
 /* Open again after lost contact, and a vehicle goes through: its position is known, not how. */
@@ -215,44 +167,67 @@ static void test_no_lower_after_lost_contact_until_raised_again(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = lowering_config();
-    begin(&w, &config);
+    struct lane_config config = world_lowering_config();
+    world_lowering_init(&w, &config);
     open_for_one(&w);
     spoil(&w, LOST_CONTACT);
     world_run(&w, 500);
     goes_through(&w);
-    assert_int_equal(until_asked(&w), -1);
+    assert_int_equal(world_until_lower_asked(&w), -1);
 }
 
 static void test_no_lower_while_the_raise_coil_may_be_on(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = lowering_config();
+    struct lane_config config = world_lowering_config();
     config.clear_ms = 1000;
     config.exit_gap_ms = 20;
     config.order_life_ms = 5000;
-    begin(&w, &config);
+    world_lowering_init(&w, &config);
     world_passage(&w, false, 3);
     world_arrives(&w);
     struct mono_time raised = w.now;
     world_inputs(&w, INPUT_BIT(INPUT_LIMIT_OPEN), INPUT_BIT(INPUT_LIMIT_CLOSED));
     world_run(&w, 100);
     goes_through(&w);
-    assert_true(until_asked(&w) >= 0);
+    assert_true(world_until_lower_asked(&w) >= 0);
     assert_true(mono_diff_ms(w.now, raised) >= 5000); /* its order may come that late */
+}
+
+/* The fault is gone on the wire and not yet for the time that counts; no scan tells of it again. */
+static void test_no_lower_after_a_raise_confirmed_under_a_fault(void **state)
+{
+    (void)state;
+    static const struct lane_act_event emergency = {.act = 9, .kind = LANE_ACT_EMERGENCY_RAISE};
+    struct world w;
+    struct lane_config config = lowering_config();
+    begin(&w, &config);
+    open_for_one(&w);
+    world_inputs(&w, INPUT_BIT(INPUT_FAULT), 0);
+    world_run(&w, 200);
+    world_act(&w, &emergency);
+    world_done(&w);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_FAULT));
+    world_scan(&w);
+    assert_int_equal(w.state.motion, MOTION_NONE); /* confirmed */
+    w.now = mono_add_ms(w.now, config.debounce_ms);
+    world_event(&w, LANE_EVENT_TICK);
+    assert_int_equal(w.state.boom, BOOM_OPEN);
+    goes_through(&w);
+    assert_int_equal(until_asked(&w), -1);
 }
 
 static void test_raise_switches_a_lower_off_first(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = lowering_config();
-    begin(&w, &config);
+    struct lane_config config = world_lowering_config();
+    world_lowering_init(&w, &config);
     open_for_one(&w);
     goes_through(&w);
-    assert_true(until_asked(&w) >= 0);
-    world_commit(&w, asked(&w), true);
+    assert_true(world_until_lower_asked(&w) >= 0);
+    world_commit(&w, world_lower_asked(&w), true);
     struct lane_act_event act = {.act = 1, .kind = LANE_ACT_EMERGENCY_RAISE};
     world_act(&w, &act);
     assert_true(w.out.order_count >= 2);
@@ -266,14 +241,14 @@ static void test_no_lower_on_the_battery(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = lowering_config();
-    begin(&w, &config);
+    struct lane_config config = world_lowering_config();
+    world_lowering_init(&w, &config);
     world_inputs(&w, 0, INPUT_BIT(INPUT_MAINS_OK));
     world_run(&w, 200);
     open_for_one(&w);
     assert_int_equal(w.raises, 1);
     goes_through(&w);
-    assert_int_equal(until_asked(&w), -1);
+    assert_int_equal(world_until_lower_asked(&w), -1);
 }
 
 static void refused_with(struct lane_config config, const char *words)
@@ -288,22 +263,22 @@ static void refused_with(struct lane_config config, const char *words)
 static void test_rule_7_in_the_configuration(void **state)
 {
     (void)state;
-    struct lane_config config = lowering_config();
+    struct lane_config config = world_lowering_config();
     config.person_device = false;
     refused_with(config, "person-capable");
-    config = lowering_config();
+    config = world_lowering_config();
     config.wired &= ~INPUT_BIT(INPUT_OBSTACLE);
     refused_with(config, "person-capable");
-    config = lowering_config();
+    config = world_lowering_config();
     config.vehicle_detector = false;
     refused_with(config, "no induction loop");
-    config = lowering_config();
+    config = world_lowering_config();
     config.wired &= ~INPUT_BIT(INPUT_DETECTOR_OK);
     refused_with(config, "health contacts");
-    config = lowering_config();
+    config = world_lowering_config();
     config.auto_close = AUTO_CLOSE_LOOP;
     refused_with(config, "two cannot close one boom");
-    config = lowering_config();
+    config = world_lowering_config();
     config.mode = LANE_NORMALLY_OPEN;
     refused_with(config, "normally_closed");
 }
@@ -320,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_no_lower_of_a_boom_found_open_after_start),
         cmocka_unit_test(test_no_lower_after_lost_contact_until_raised_again),
         cmocka_unit_test(test_no_lower_while_the_raise_coil_may_be_on),
+        cmocka_unit_test(test_no_lower_after_a_raise_confirmed_under_a_fault),
         cmocka_unit_test(test_raise_switches_a_lower_off_first),
         cmocka_unit_test(test_no_lower_on_the_battery),
         cmocka_unit_test(test_rule_7_in_the_configuration)};

@@ -218,6 +218,27 @@ static void test_contact_somebody_else_switches_is_foreign(void **state)
     assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
 }
 
+/* The time in which it may close by itself began with our letting go; theirs is another. */
+static void test_closing_after_somebody_elses_contact_is_not_declared(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    open_for_one(&w);
+    world_drives_through(&w);
+    assert_true(asks_within(&w, 10000));
+    world_commit(&w, asked(&w), true);
+    world_done(&w);
+    world_run(&w, 2000);
+    w.outputs |= OUTPUT_BIT(OUTPUT_RAISE);
+    world_run(&w, STEP_MS);
+    w.outputs &= ~OUTPUT_BIT(OUTPUT_RAISE);
+    world_inputs(&w, 0, OPEN);
+    world_run(&w, STEP_MS);
+    assert_int_equal(w.state.motion, MOTION_NONE);
+    assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
+}
+
 /* Open behind the one before, already let go: the next one needs the contact again. */
 static void test_next_vehicle_before_it_closes(void **state)
 {
@@ -426,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_release_that_fails_is_a_fault_and_tried_again),
         cmocka_unit_test(test_contact_of_before_the_start_is_ours),
         cmocka_unit_test(test_contact_somebody_else_switches_is_foreign),
+        cmocka_unit_test(test_closing_after_somebody_elses_contact_is_not_declared),
         cmocka_unit_test(test_next_vehicle_before_it_closes),
         cmocka_unit_test(test_maintained_in_the_configuration),
         cmocka_unit_test(test_guard_holds_letting_go_to_rule_1),

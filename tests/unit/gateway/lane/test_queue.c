@@ -165,6 +165,36 @@ static void test_held_vehicle_past_exit_is_told_on_the_same_scan(void **state)
     assert_non_null(world_record(&w, LANE_RECORD_RUN_THROUGH));
 }
 
+static void test_held_vehicle_past_exit_is_told_when_contact_comes_back(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_hold_one(&w, 2);
+    uint64_t passage = w.state.holds[0].passage;
+    world_lose_contact(&w);
+    world_inputs(&w, INPUT_BIT(INPUT_EXIT_LOOP), INPUT_BIT(INPUT_ENTRY_LOOP));
+    world_scan(&w);
+    assert_true(world_alarm(&w, EVENT_LANE_RUN_THROUGH));
+    assert_non_null(world_record(&w, LANE_RECORD_RUN_THROUGH));
+    assert_int_equal(world_record(&w, LANE_RECORD_RUN_THROUGH)->passage, passage);
+}
+
+static void test_contact_coming_back_over_a_free_exit_is_no_run_through(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_hold_one(&w, 2);
+    world_lose_contact(&w);
+    world_scan(&w);
+    world_run(&w, 1000);
+    assert_false(world_alarm(&w, EVENT_LANE_RUN_THROUGH));
+    assert_int_equal(w.state.hold_count, 1);
+}
+
 /* ---- releasing raises ---- */
 
 static const struct lane_act_event raise_act = {.act = 1, .kind = LANE_ACT_RAISE, .named = true};
@@ -487,6 +517,8 @@ int main(void)
         cmocka_unit_test(test_standing_queue_does_not_make_the_order_known),
         cmocka_unit_test(test_nothing_opens_before_the_vehicle_is_confirmed),
         cmocka_unit_test(test_held_vehicle_past_exit_is_told_on_the_same_scan),
+        cmocka_unit_test(test_held_vehicle_past_exit_is_told_when_contact_comes_back),
+        cmocka_unit_test(test_contact_coming_back_over_a_free_exit_is_no_run_through),
         cmocka_unit_test(test_raise_for_a_hit_is_recorded_first),
         cmocka_unit_test(test_raise_is_for_the_vehicle_the_officer_saw),
         cmocka_unit_test(test_raise_never_happens_late),

@@ -152,6 +152,26 @@ static void test_order_that_fails_is_a_fault(void **state)
     assert_true(world_alarm(&w, EVENT_LANE_ORDER_FAILED));
 }
 
+/* An officer may have acknowledged the failure; that the raise is given up is told anew. */
+static void test_raise_given_up_for_a_hold_is_told(void **state)
+{
+    (void)state;
+    static const struct lane_act_event raise = {.act = 8, .kind = LANE_ACT_RAISE, .named = true};
+    static const struct lane_act_event ack = {.act = 9, .kind = LANE_ACT_ACK};
+    static const struct lane_act_event hold = {.act = 10, .kind = LANE_ACT_HOLD};
+    struct world w;
+    whole(&w);
+    world_act(&w, &raise);
+    answer(&w, w.state.motion_order, ORDER_FAILED);
+    world_act(&w, &ack);
+    world_act(&w, &hold);
+    assert_false(world_alarm(&w, EVENT_LANE_ORDER_FAILED));
+    w.now = mono_add_ms(w.now, 100);
+    world_event(&w, LANE_EVENT_TICK);
+    assert_int_equal(w.state.motion, MOTION_NONE);
+    assert_true(world_alarm(&w, EVENT_LANE_ORDER_FAILED));
+}
+
 static void test_stop_that_fails_is_tried_again(void **state)
 {
     (void)state;
@@ -206,25 +226,45 @@ static void test_every_limit_change_without_an_order_is_foreign(void **state)
     assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION)); /* closed reached */
 }
 
+/* A scan on which the guard stopped and raised, for a vehicle under the boom. */
+static void guard_acts(struct world *w, uint32_t outputs)
+{
+    struct lane_event event = {.kind = LANE_EVENT_SCAN};
+    w->now = mono_add_ms(w->now, STEP_MS);
+    event.u.scan = (struct lane_scan){.lane = 1,
+                                      .number = ++w->scans,
+                                      .at = w->now,
+                                      .contact = true,
+                                      .wired = w->config.wired,
+                                      .active = INPUT_BIT(INPUT_PRESENCE),
+                                      .outputs = outputs,
+                                      .outputs_wired = w->config.outputs_wired,
+                                      .guard_acted = true};
+    world_take(w, &event);
+}
+
 static void test_no_stop_against_the_guard(void **state)
 {
     (void)state;
     struct world w;
     whole(&w);
-    struct lane_event event = {.kind = LANE_EVENT_SCAN};
-    w.now = mono_add_ms(w.now, STEP_MS);
-    event.u.scan = (struct lane_scan){.lane = 1,
-                                      .number = ++w.scans,
-                                      .at = w.now,
-                                      .contact = true,
-                                      .wired = w.config.wired,
-                                      .active = INPUT_BIT(INPUT_PRESENCE),
-                                      .outputs = OUTPUT_BIT(OUTPUT_LOWER),
-                                      .outputs_wired = w.config.outputs_wired,
-                                      .guard_acted = true};
-    world_take(&w, &event);
+    guard_acts(&w, OUTPUT_BIT(OUTPUT_LOWER));
     assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
     assert_int_equal(w.stops, 0);
+}
+
+/* Whoever energised them before: switched off now, the guard's own stop and raise would end. */
+static void test_guards_coils_are_not_switched_off(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w);
+    w.now = mono_add_ms(w.now, 2000); /* no pulse of ours is on any more */
+    guard_acts(&w, OUTPUT_BIT(OUTPUT_RAISE) | OUTPUT_BIT(OUTPUT_STOP));
+    assert_int_equal(w.state.motion, MOTION_RAISE);
+    for (uint32_t i = 0; i < w.out.order_count; i++) {
+        assert_true(w.out.orders[i].order.output > OUTPUT_STOP);
+    }
 }
 
 static void test_broken_boom_is_run_through_until_acknowledged(void **state)
@@ -365,10 +405,12 @@ int main(void)
         cmocka_unit_test(test_position_is_unknown_after_lost_contact),
         cmocka_unit_test(test_motion_is_confirmed_or_a_fault),
         cmocka_unit_test(test_order_that_fails_is_a_fault),
+        cmocka_unit_test(test_raise_given_up_for_a_hold_is_told),
         cmocka_unit_test(test_stop_that_fails_is_tried_again),
         cmocka_unit_test(test_stop_ends_the_motion),
         cmocka_unit_test(test_every_limit_change_without_an_order_is_foreign),
         cmocka_unit_test(test_no_stop_against_the_guard),
+        cmocka_unit_test(test_guards_coils_are_not_switched_off),
         cmocka_unit_test(test_broken_boom_is_run_through_until_acknowledged),
         cmocka_unit_test(test_coils_are_watched_while_the_boom_is_off),
         cmocka_unit_test(test_each_condition_alone_keeps_the_boom_down),

@@ -51,6 +51,25 @@ static void a_vehicle_is_counted_once_however_often_it_is_read(void **state)
     world_destroy(w);
 }
 
+static void a_read_nobody_vouches_for_does_not_count(void **state)
+{
+    (void)state;
+    struct vehicle_world *w = create(2);
+    for (int i = 0; i < 2; i++) {
+        char plate[16];
+        snprintf(plate, sizeof plate, "鲁H1111%d", i);
+        world_see(w, (struct sight){.camera = FRONT, .plate = plate, .forged = true});
+        pass(w, NULL);
+    }
+    assert_int_equal(hour_of(w)->vehicles, 2);
+    assert_int_equal(hour_of(w)->captured, 0);
+    assert_true(alarmed(w));
+    world_see(w, (struct sight){.camera = FRONT, .plate = "鲁H22222", .forged = true});
+    pass(w, "鲁H22222"); /* read again, by one that is */
+    assert_int_equal(hour_of(w)->captured, 1);
+    world_destroy(w);
+}
+
 static void an_axle_gap_is_no_second_vehicle(void **state)
 {
     (void)state;
@@ -167,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vehicle_is_counted_once_however_often_it_is_read),
+        cmocka_unit_test(a_read_nobody_vouches_for_does_not_count),
         cmocka_unit_test(an_axle_gap_is_no_second_vehicle),
         cmocka_unit_test(too_few_reads_alarm_and_a_good_hour_ends_it),
         cmocka_unit_test(an_hour_without_anybody_is_not_recorded),
