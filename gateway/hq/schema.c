@@ -133,11 +133,21 @@ static const char postgres_4[] = "ALTER TABLE checkpoints ADD COLUMN exempt_revi
 /* What several hqd tell one another: `value` counts what boxes are told, `hits` what operators
  * follow. PostgreSQL tells it at once besides (channel hqd). */
 static const char sqlite_5[] = "ALTER TABLE revisions ADD COLUMN hits INTEGER NOT NULL DEFAULT 0;";
-static const char postgres_5[] = "ALTER TABLE revisions ADD COLUMN hits BIGINT NOT NULL DEFAULT 0;"
-                                 "CREATE FUNCTION hqd_tell() RETURNS trigger LANGUAGE plpgsql AS"
-                                 " $$BEGIN PERFORM pg_notify('hqd', ''); RETURN NULL; END$$;"
-                                 "CREATE TRIGGER revisions_told AFTER UPDATE ON revisions"
-                                 " FOR EACH STATEMENT EXECUTE FUNCTION hqd_tell();";
+static const char postgres_5[] =
+    "ALTER TABLE revisions ADD COLUMN hits BIGINT NOT NULL DEFAULT 0;"
+    "CREATE FUNCTION hqd_tell() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$BEGIN PERFORM pg_notify('hqd', ''); RETURN NULL; END$$;"
+    "CREATE TRIGGER revisions_told AFTER UPDATE ON revisions"
+    " FOR EACH STATEMENT EXECUTE FUNCTION hqd_tell();"
+    /* For other systems (API.md). Bodies were checked to be JSON; as jsonb one with a NUL in a text
+     * would hide all others. */
+    "CREATE VIEW hq_hits AS SELECT number, checkpoint, encode(chain, 'hex') AS chain, sequence,"
+    " to_timestamp(time_ms / 1000.0) AS time, to_timestamp(received_ms / 1000.0) AS received,"
+    " provisional = 1 AS provisional, convert_from(body, 'UTF8')::json AS record FROM hits;"
+    "CREATE FUNCTION hq_hits_tell() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$BEGIN PERFORM pg_notify('hq_hits', NEW.number::text); RETURN NULL; END$$;"
+    "CREATE TRIGGER hits_told AFTER INSERT OR UPDATE OF provisional ON hits"
+    " FOR EACH ROW EXECUTE FUNCTION hq_hits_tell();";
 
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
     {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3},

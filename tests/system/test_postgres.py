@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import threading
 
 import pytest
@@ -284,7 +285,12 @@ def test_a_primary_killed_and_started_again_costs_nothing(tmp_path, servers):
     hq.stop()
 
 
-def test_the_standby_promoted_has_every_record_that_was_confirmed(tmp_path, servers):
+@pytest.mark.parametrize("round_number", range(int(os.environ.get("CHECKPOINT_ROUNDS", "1"))))
+def test_the_standby_promoted_has_every_record_that_was_confirmed(tmp_path, servers, round_number):
+    """CHECKPOINT_ROUNDS more, each killed at another point."""
+    seed = int(os.environ.get("CHECKPOINT_SEED", "1")) + round_number
+    print("seed", seed)
+    kill_at = random.Random(seed).randrange(1, 50)
     start, started = servers
     primary = start()
     store = postgres.Database(primary)
@@ -303,7 +309,7 @@ def test_the_standby_promoted_has_every_record_that_was_confirmed(tmp_path, serv
 
     sender = threading.Thread(target=send)
     sender.start()
-    wait_for("some receipts", lambda: len(done) >= 20, 30)
+    wait_for("some receipts", lambda: len(done) >= kill_at, 30, 0.0005)
     primary.kill()
     confirmed = len(done)
     standby.promote()
