@@ -35,6 +35,18 @@ struct hq_issuer {
     void *impl;
 };
 
+enum { HQ_STATUS_CLASSES = 5 };
+
+/* Of this hqd since it started, for Prometheus. */
+struct hqd_counters {
+    uint64_t requests[HQ_STATUS_CLASSES]; /* answered with 1xx … 5xx */
+    uint64_t stored;
+    uint64_t repeated;
+    uint64_t quarantines;
+    size_t connections; /* now, as are those below */
+    size_t open_requests;
+};
+
 struct hqd {
     struct hq_db db;
     struct hq_db_revision seen; /* what another hqd changed up to here is known */
@@ -51,6 +63,7 @@ struct hqd {
     struct wall_time freshness_time;
     bool freshness_missing; /* told once */
     bool notes_unwritten;   /* told once */
+    struct hqd_counters counters;
     struct hq_issuer issuer;
     void (*wake)(void *ctx, unsigned topics); /* runs calls that wait; NULL: nobody waits */
     void *wake_ctx;
@@ -152,6 +165,7 @@ enum hq_step hq_operator_instructions(struct hq_call *call);
 enum hq_step hq_operator_audit(struct hq_call *call);
 enum hq_step hq_operator_accept(struct hq_call *call);
 enum hq_step hq_operator_self(struct hq_call *call);
+enum hq_step hq_operator_metrics(struct hq_call *call);
 enum hq_step hq_est_cacerts(struct hq_call *call);
 enum hq_step hq_est_enroll(struct hq_call *call);
 enum hq_step hq_est_reenroll(struct hq_call *call);

@@ -244,9 +244,11 @@ int pg_link_open(struct pg_link *link, struct err_text *err)
     }
     if (rc == 0) {
         (void)PQsetNoticeReceiver(link->conn, note_warning, link); /* the old one prints */
-        rc = PQsetnonblocking(link->conn, 1) == 0 ? check_server(link, err)
-                                                  : pg_link_fail(link, NULL, err);
+        if (PQsetnonblocking(link->conn, 1) != 0)
+            rc = pg_link_fail(link, NULL, err);
     }
+    if (rc == 0)
+        rc = check_server(link, err);
     if (rc == 0)
         rc = set_session(link, err);
     link->failed_at = rc == 0 ? (struct mono_time){0} : clock_mono(&clock_system);

@@ -4,6 +4,7 @@
 #include "gateway/hq/records.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/json.h"
@@ -261,32 +262,59 @@ static int drop_urgents(struct ingest *in, struct err_text *err)
         err);
 }
 
-int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
-                      struct wall_time now, struct hq_ingest *out, struct err_text *err)
+/* Where the chain stands now; a receipt kept before gives way to a new one only. */
+static int store_head(struct ingest *in, const char *receipt, struct err_text *err)
+{
+    const struct hq_value sequence = hq_int((int64_t)in->out->head.sequence);
+    const struct hq_value head = hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE);
+    if (!receipt)
+        return hq_db_queue(in->db,
+                           "UPDATE chains SET sequence = $3, head = $4"
+                           " WHERE checkpoint = $1 AND chain = $2",
+                           HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence, head), err);
+    return hq_db_queue(in->db,
+                       "UPDATE chains SET sequence = $3, head = $4, receipt = $5"
+                       " WHERE checkpoint = $1 AND chain = $2",
+                       HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence, head,
+                                 hq_blob(receipt, strlen(receipt))),
+                       err);
+}
+
+int hq_records_take(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
+                    struct wall_time now, hq_receipt_cb make, void *ctx, struct hq_ingest *out,
+                    char **out_receipt, struct err_text *err)
 {
     struct hq_ingest result = {0};
     struct ingest in = {.db = db, .checkpoint = checkpoint, .now = now, .out = &result};
+    char *receipt = NULL;
     if (size > HQ_BODY_MAX)
         return err_set(err, ERR_TOO_LARGE, "body of %zu bytes, limit %d", size, HQ_BODY_MAX);
     int rc = hq_db_begin_scope(db, checkpoint, err);
     if (rc == 0)
         rc = take_lines(&in, body, size, err);
+    if (rc == 0 && make && !result.quarantined)
+        receipt = make(ctx, &result.head);
     if (rc == 0)
-        rc = hq_db_queue(db,
-                         "UPDATE chains SET sequence = $3, head = $4"
-                         " WHERE checkpoint = $1 AND chain = $2",
-                         HQ_PARAMS(hq_text(checkpoint), chain_of(&in),
-                                   hq_int((int64_t)result.head.sequence),
-                                   hq_blob(result.head.hash, JOURNAL_HASH_SIZE)),
-                         err);
+        rc = store_head(&in, receipt, err);
     if (rc == 0 && result.stored > 0)
         rc = drop_urgents(&in, err);
     if (rc == 0)
         rc = hq_db_commit(db, err);
     hq_db_rollback(db);
-    if (rc == 0)
-        *out = result;
-    return rc;
+    if (rc != 0) {
+        free(receipt);
+        return rc;
+    }
+    *out = result;
+    *out_receipt = receipt;
+    return 0;
+}
+
+int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
+                      struct wall_time now, struct hq_ingest *out, struct err_text *err)
+{
+    char *none = NULL;
+    return hq_records_take(db, checkpoint, body, size, now, NULL, NULL, out, &none, err);
 }
 
 int hq_records_accept(struct hq_db *db, const char *checkpoint,

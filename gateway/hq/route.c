@@ -37,6 +37,7 @@ static const struct hq_route routes[] = {
     {"POST", "/v1/operator/instructions", HQ_WHO_OPERATOR, false, hq_operator_instructions},
     {"POST", "/v1/operator/audit/verify", HQ_WHO_OPERATOR, false, hq_operator_audit},
     {"POST", "/v1/operator/accept-chain", HQ_WHO_OPERATOR, false, hq_operator_accept},
+    {"GET", "/v1/operator/metrics", HQ_WHO_OPERATOR, false, hq_operator_metrics},
     {"GET", "/v1/operator/self", HQ_WHO_OPERATOR, false, hq_operator_self},
     {"GET", "/.well-known/est/cacerts", HQ_WHO_NOBODY, false, hq_est_cacerts},
     {"POST", "/.well-known/est/simpleenroll", HQ_WHO_NOBODY, false, hq_est_enroll},

@@ -79,7 +79,7 @@ struct hq_server {
 static void free_call(struct open_call *open)
 {
     TAILQ_REMOVE(&open->server->open, open, link);
-    open->server->open_count--;
+    open->server->hq->counters.open_requests = --open->server->open_count;
     if (open->timer)
         event_free(open->timer);
     if (open->basic)
@@ -115,6 +115,8 @@ static void send_answer(struct open_call *open)
     if (answer->ask_password)
         add_header(http, "WWW-Authenticate", "Basic realm=\"enrolment\"");
     connection_answered(ssl_of(http), clock_mono(&clock_system));
+    if (answer->status >= 100 && answer->status < 100 * (HQ_STATUS_CLASSES + 1))
+        open->server->hq->counters.requests[answer->status / 100 - 1]++;
     /* a request whose connection has gone is freed by this as well */
     evhttp_send_reply(http, answer->status, NULL, answer->body);
 }
@@ -334,7 +336,8 @@ static void on_request(struct evhttp_request *http, void *ctx)
     open->call.size = evbuffer_get_length(input);
     open->call.body = open->call.size ? (const char *)evbuffer_pullup(input, -1) : "";
     TAILQ_INSERT_TAIL(&server->open, open, link);
-    server->open_count++;
+    server->hq->counters.open_requests = ++server->open_count;
+    server->hq->counters.connections = server->api.connections.count;
     connection_busy(ssl_of(http));
     if (!open->call.body)
         hq_answer_error(&open->call, 503, "out of memory");

@@ -238,7 +238,8 @@ def small_disk(tmp_path):
 
 def test_a_full_disk_gives_no_receipt_still_reads_and_heals(small_disk):
     folder, enlarge = small_disk
-    hq = Headquarters(folder.parent).start()
+    # the file, whatever store the other tests are run over
+    hq = Headquarters(folder.parent, store=SqliteFile(folder / "hqd.sqlite")).start()
     try:
         box, zhang, journal = hq.box("lu-hz-01"), hq.operator(), Journal("lu-hz-01")
         confirmed, refused = 0, None

@@ -99,8 +99,9 @@ static const char *or_dash(const char *text)
 }
 
 static const char *const checkpoint_titles[] = {
-    "CHECKPOINT",        "STATE", ">LIST",     ">CONFIRMED", ">POLICY", ">EXEMPT", "SEEN",
-    "CERTIFICATE UNTIL", "NAME",  "QUARANTINE"};
+    "CHECKPOINT",        "STATE",   ">LIST",     ">CONFIRMED",
+    ">POLICY",           ">EXEMPT", "SEEN",      "LIST BEHIND SINCE",
+    "CERTIFICATE UNTIL", "NAME",    "QUARANTINE"};
 
 enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
 
@@ -126,6 +127,7 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
                            policy,
                            exempt,
                            or_dash(hqctl_text_of(row, "last_seen")),
+                           or_dash(hqctl_text_of(row, "behind_since")),
                            or_dash(hqctl_text_of(row, "certificate_until")),
                            hqctl_text_of(row, "name"),
                            hqctl_text_of(row, "quarantine")};
