@@ -86,6 +86,7 @@ int hqctl_keyset_publish(struct hqctl *h, int argc, char **argv);
 int hqctl_whoami(struct hqctl *h, int argc, char **argv);
 int hqctl_enroll(struct hqctl *h, int argc, char **argv);
 int hqctl_checkpoints(struct hqctl *h, int argc, char **argv);
+int hqctl_top(struct hqctl *h, int argc, char **argv);
 int hqctl_hits(struct hqctl *h, int argc, char **argv);
 int hqctl_audit_verify(struct hqctl *h, int argc, char **argv);
 int hqctl_accept_chain(struct hqctl *h, int argc, char **argv);
