@@ -232,6 +232,10 @@ MUTANTS = [
     ("run_through_broken", 8, "boom_watch.c",
      "if (!has_alarm(x, EVENT_LANE_RUN_THROUGH)) {\n            set_alarm(x, EVENT_LANE_RUN_THROUGH, true, 0);",
      "if (false) {\n            set_alarm(x, EVENT_LANE_RUN_THROUGH, true, 0);"),
+    # who has passed, who is next
+    ("leave_stranger", "order", "queue.c", "    if (s->arrived == 0 && !queue_is_direct(x)) {", "    if (false) {"),
+    ("leave_followed", "order", "queue.c", "    } else if (input_on(x, INPUT_ENTRY_LOOP) || (queue_is_direct(x) && s->count > 0)) {",
+     "    } else if (s->count > 0 && (input_on(x, INPUT_ENTRY_LOOP) || queue_is_direct(x))) {"),
     # opening for a cleared vehicle
     ("open_held", "holds", "boom_decide.c", "if (s->hold_count > 0 || s->stopped ||", "if (s->stopped ||"),
     ("open_stopped", "holds", "boom_decide.c", "if (s->hold_count > 0 || s->stopped ||",
@@ -291,7 +295,7 @@ MUTANTS = [
      "        take_unplaced(x, event);\n"),
     ("doubt_hold", "order", "passage.c", "    if (x->s->order_known) {\n        queue_lose_order(x);\n    }\n    queue_ask",
      "    queue_ask"),
-    ("late_hit", "order", "passage.c", "if (is_late(x) && is_far(x) && has_holding_hit(event)) {",
+    ("late_hit", "order", "passage.c", "if (is_late(x) && queue_is_far(x) && has_holding_hit(event)) {",
      "if (false) {"),
     ("join_hold", "holds", "queue.c", "        hold_join(x, active, v->hits, v->hit_count);\n", ""),
     ("join_waiting", "holds", "passage.c", "        hold_join(x, &v->hold, event->hits, event->hit_count);\n", ""),
@@ -392,6 +396,17 @@ MUTANTS = [
     ("reset_restart", 3, "service.c", "    if (event->emergency_stop) {", "    if (false) {"),
     ("reset_red", 3, "lights.c", " ||\n        has_alarm(x, EVENT_LANE_STOP_NOT_RESET)) {", ") {"),
     ("guard_stop_ends_raise", 3, "guard.c", "        g->raising = false;\n        g->raise_failed = false;\n    }\n    if ((scan", "        g->raise_failed = false;\n    }\n    if ((scan"),
+    # what the walk led to
+    ("late_withdrawal", "holds", "acts.c", "        } else if (!refused_before ||\n                   commit.kind == COMMIT_WITHDRAW) {", "        } else if (!refused_before) {"),
+    ("release_end_opens", "holds", "holds.c", "        there->was_held = true;", "        (void)0;"),
+    ("restore_was_held", "holds", "queue.c", "    v->was_held |= active != NULL;", "    (void)0;"),
+    ("stop_against_guard", 1, "boom_watch.c", "    timer_off(x, TIMER_STOP);\n    timer_off(x, TIMER_ORDER);\n    timer_off(x, TIMER_RETRY);\n    timer_set(x, TIMER_MOTION, 2", "    timer_off(x, TIMER_ORDER);\n    timer_off(x, TIMER_RETRY);\n    timer_set(x, TIMER_MOTION, 2"),
+    ("fault_on_guards_scan", 1, "boom_watch.c", "bool may_go_on = guards ||", "bool may_go_on = (false && guards) ||"),
+    ("presume_failed", 6, "boom.c", "bool ordered = s->motion_order == 0 && s->timer[TIMER_RETRY].ns == INT64_MAX;", "bool ordered = s->motion_order == 0;"),
+    ("presume_stopped", 6, "boom.c", "!boom_has_closed_limit(x) && !stops &&", "!boom_has_closed_limit(x) && (stops || true) &&"),
+    ("raise_again_held", 5, "boom.c", "emergency || (s->hold_count == 0 && s->out_of_service == test);", "emergency || s->out_of_service == test;"),
+    ("raise_again_out", "holds", "boom.c", "emergency || (s->hold_count == 0 && s->out_of_service == test);", "emergency || s->hold_count == 0 || test;"),
+    ("lower_stop_again", 3, "boom_decide.c", "s->stop_order == 0 && s->timer[TIMER_STOP].ns == INT64_MAX &&", "s->stop_order == 0 &&"),
     # nobody waits unseen
     ("unread_asked", "order", "unread.c", "        s->unread = UNREAD_ASKED;", "        (void)0;"),
     ("unread_trigger", "order", "unread.c", "        (void)add_record(x, LANE_RECORD_RETRIGGER, LANE_CLASS_ROUTINE);\n", ""),
@@ -400,61 +415,83 @@ MUTANTS = [
 
 # By the walk: in which of its families a mutant falls.
 FALLS = {
-    "guard": "guard_presence guard_obstacle guard_danger guard_clear_time guard_clear_again guard_under_veto guard_no_stop guard_no_raise guard_raise_once guard_limit_bounces guard_failed_raise guard_raise_for_ever guard_danger_anew guard_lower_met guard_lost_contact_clear guard_lower_first guard_raise_veto guard_lower_veto guard_local_control guard_emergency_stop guard_hands_off_scan guard_fault_raise guard_fault_lower guard_contradiction guard_mains guard_no_contact guard_not_open guard_late guard_undeclared guard_detectors guard_detectors_moving guard_detector_only guard_person_only guard_keep guard_keep_late guard_keep_contact guard_keep_watch guard_keep_pulse guard_lower_feedback",
-    "guard_coils": "guard_lower_again guard_presence guard_obstacle guard_danger guard_clear_time guard_clear_again guard_under_veto guard_no_stop guard_no_raise guard_raise_once guard_limit_bounces guard_failed_raise guard_raise_for_ever guard_danger_anew guard_lower_met guard_lost_contact_clear guard_lower_first guard_raise_veto guard_lower_veto guard_local_control guard_emergency_stop guard_hands_off_scan guard_fault_raise guard_fault_lower guard_contradiction guard_mains guard_no_contact guard_not_open guard_late guard_undeclared guard_detectors guard_detectors_moving guard_detector_only guard_person_only guard_keep guard_keep_late guard_keep_contact guard_keep_watch guard_keep_pulse guard_lower_feedback",
-    "guard_safety": "guard_presence guard_obstacle guard_danger guard_clear_time guard_clear_again guard_under_veto guard_no_stop guard_no_raise guard_raise_once guard_limit_bounces guard_failed_raise guard_raise_for_ever guard_danger_anew guard_lower_met guard_lost_contact_clear guard_lower_first guard_raise_veto guard_lower_veto guard_local_control guard_emergency_stop guard_hands_off_scan guard_fault_raise guard_fault_lower guard_contradiction guard_mains guard_no_contact guard_not_open guard_late guard_undeclared guard_detectors guard_detectors_moving guard_detector_only guard_person_only guard_keep guard_keep_late guard_keep_contact guard_keep_watch guard_keep_pulse guard_lower_feedback",
-    "guard_mains": "guard_presence guard_obstacle guard_danger guard_clear_time guard_clear_again guard_under_veto guard_no_stop guard_no_raise guard_raise_once guard_limit_bounces guard_failed_raise guard_raise_for_ever guard_danger_anew guard_lower_met guard_lost_contact_clear guard_lower_first guard_raise_veto guard_lower_veto guard_local_control guard_emergency_stop guard_hands_off_scan guard_fault_raise guard_fault_lower guard_contradiction guard_mains guard_no_contact guard_not_open guard_late guard_undeclared guard_detectors guard_detectors_moving guard_detector_only guard_person_only guard_keep guard_keep_late guard_keep_contact guard_keep_watch guard_keep_pulse guard_lower_feedback",
-    "guard_feedback": "guard_presence guard_obstacle guard_danger guard_clear_time guard_clear_again guard_under_veto guard_no_stop guard_no_raise guard_raise_once guard_limit_bounces guard_failed_raise guard_raise_for_ever guard_danger_anew guard_lower_met guard_lost_contact_clear guard_lower_first guard_raise_veto guard_lower_veto guard_local_control guard_emergency_stop guard_hands_off_scan guard_fault_raise guard_fault_lower guard_contradiction guard_mains guard_no_contact guard_not_open guard_late guard_undeclared guard_detectors guard_detectors_moving guard_detector_only guard_person_only guard_keep guard_keep_late guard_keep_contact guard_keep_watch guard_keep_pulse guard_lower_feedback",
-    "guard_kept": "guard_presence guard_obstacle guard_danger guard_clear_time guard_clear_again guard_under_veto guard_no_stop guard_no_raise guard_raise_once guard_limit_bounces guard_failed_raise guard_raise_for_ever guard_danger_anew guard_lower_met guard_lost_contact_clear guard_lower_first guard_raise_veto guard_lower_veto guard_local_control guard_emergency_stop guard_hands_off_scan guard_fault_raise guard_fault_lower guard_contradiction guard_mains guard_no_contact guard_not_open guard_late guard_undeclared guard_detectors guard_detectors_moving guard_detector_only guard_person_only guard_keep guard_keep_late guard_keep_contact guard_keep_watch guard_keep_pulse guard_lower_feedback",
-    "guard_undeclared": "guard_presence guard_obstacle guard_danger guard_clear_time guard_clear_again guard_under_veto guard_no_stop guard_no_raise guard_raise_once guard_limit_bounces guard_failed_raise guard_raise_for_ever guard_danger_anew guard_lower_met guard_lost_contact_clear guard_lower_first guard_raise_veto guard_lower_veto guard_local_control guard_emergency_stop guard_hands_off_scan guard_fault_raise guard_fault_lower guard_contradiction guard_mains guard_no_contact guard_not_open guard_late guard_undeclared guard_detectors guard_detectors_moving guard_detector_only guard_person_only guard_keep guard_keep_late guard_keep_contact guard_keep_watch guard_keep_pulse guard_lower_feedback",
-    "lower_contact": "lower_occupied lower_clear clear_restart contact_blocks_lower lower_blocked start_blocked rule_7_person rule_7_detector rule_7_guided rule_7_left rule_7_committed rule_7_commit_checked",
-    "lower_guided": "lower_occupied lower_clear clear_restart lower_blocked rule_7_person rule_7_detector rule_7_guided rule_7_left rule_7_committed rule_7_commit_checked",
-    "lower_guard": "lower_occupied lower_clear clear_restart lower_blocked rule_7_person rule_7_detector rule_7_guided rule_7_left rule_7_committed rule_7_commit_checked",
-    "lower_held": "given_up_told lower_occupied lower_clear clear_restart lower_blocked rule_7_person rule_7_detector rule_7_guided rule_7_left rule_7_committed rule_7_commit_checked",
-    "lower_exit": "lower_occupied lower_clear clear_restart lower_blocked rule_7_person rule_7_detector rule_7_guided rule_7_left rule_7_committed rule_7_commit_checked",
-    "lower_safety": "fault_unblocks lower_occupied lower_clear clear_restart lower_blocked rule_7_person rule_7_detector rule_7_guided rule_7_left rule_7_committed rule_7_commit_checked",
-    "boom_guard": "lower_pulse_together raise_lower_off raise_unbounded raise_emergency_stop raise_local_control raise_fault fault_of_limits hands_off_stops fault_stops stop_ends_motion contact_forgets_position raise_no_contact emergency_no_contact order_expiry unconfirmed_motion failed_order missing_outcome failed_stop foreign_open_left foreign_closed_left foreign_open_reached foreign_closed_reached foreign_coil foreign_no_stop foreign_stop_each foreign_against_guard contradiction_reached contradiction_left bounce bounce_for_ever foreign_broken run_through_broken",
-    "lower": "lower_pulse_together raise_lower_off foreign_against_guard",
-    "boom_limits": "bounce_of_ours raise_unbounded raise_emergency_stop raise_local_control raise_fault fault_of_limits hands_off_stops fault_stops stop_ends_motion contact_forgets_position raise_no_contact emergency_no_contact order_expiry unconfirmed_motion failed_order missing_outcome failed_stop foreign_open_left foreign_closed_left foreign_open_reached foreign_closed_reached foreign_coil foreign_no_stop foreign_stop_each contradiction_reached contradiction_left bounce bounce_for_ever foreign_broken run_through_broken",
-    "boom_contact": "raise_unbounded raise_emergency_stop raise_local_control raise_fault fault_of_limits hands_off_stops fault_stops stop_ends_motion contact_forgets_position raise_no_contact emergency_no_contact order_expiry unconfirmed_motion failed_order missing_outcome failed_stop foreign_open_left foreign_closed_left foreign_open_reached foreign_closed_reached foreign_coil foreign_no_stop foreign_stop_each contradiction_reached contradiction_left bounce bounce_for_ever foreign_broken run_through_broken",
-    "boom_safety": "bounce_of_ours raise_unbounded raise_emergency_stop raise_local_control raise_fault raise_boom_off fault_of_limits hands_off_stops fault_stops stop_ends_motion contact_forgets_position raise_no_contact emergency_while_held emergency_journal emergency_no_contact order_expiry unconfirmed_motion failed_order missing_outcome failed_stop foreign_open_left foreign_closed_left foreign_open_reached foreign_closed_reached foreign_coil foreign_no_stop foreign_stop_each contradiction_reached contradiction_left bounce bounce_for_ever foreign_broken run_through_broken raise_held raise_hit_routine raise_confirm_routine raise_other_vehicle raise_late_commit",
-    "boom_coils": "foreign_coil_guards raise_unbounded raise_emergency_stop raise_local_control raise_fault fault_of_limits hands_off_stops fault_stops stop_ends_motion contact_forgets_position raise_no_contact emergency_no_contact order_expiry unconfirmed_motion failed_order missing_outcome failed_stop foreign_open_left foreign_closed_left foreign_open_reached foreign_closed_reached foreign_coil foreign_no_stop foreign_stop_each contradiction_reached contradiction_left bounce bounce_for_ever foreign_broken run_through_broken",
-    "holding": "raise_boom_off release_named release_second release_uncommitted release_journal_down failed_commit_ends withdraw_moves withdraw_any withdraw_officer emergency_while_held emergency_journal open_held open_was_held raise_held raise_hit_routine raise_confirm_routine raise_other_vehicle raise_late_commit join_hold join_waiting join_quiet",
-    "restore": "raise_boom_off emergency_while_held emergency_journal run_through_exit open_held open_was_held red_behind name_unasked name_raise_routine raise_held raise_hit_routine raise_confirm_routine raise_other_vehicle raise_late_commit hold_at_once hold_unknown_order lost_order_confirm lost_contact_order blind_order transit_order grace_order standing_queue doubt_behind doubt_counted doubt_hold late_hit restore_hold restore_waiting restore_none",
-    "holding_joins": "release_named release_second release_uncommitted release_journal_down failed_commit_ends withdraw_moves withdraw_any withdraw_officer run_through_exit red_behind name_unasked name_raise_routine hold_at_once hold_unknown_order lost_order_confirm lost_contact_order blind_order transit_order grace_order standing_queue doubt_behind doubt_counted doubt_hold late_hit join_hold join_waiting join_quiet",
+    "configurations": "config_rule_7 config_person config_health config_two_closers config_limits config_unseen_hold "
+        "config_unseen_lower config_lower_feedback config_keep_auto_close config_keep_lower "
+        "config_keep_presence config_keep_limit",
+    "guard": "guard_presence guard_obstacle guard_danger guard_clear_time guard_clear_again guard_under_veto "
+        "guard_no_stop guard_no_raise guard_raise_once guard_limit_bounces guard_failed_raise "
+        "guard_danger_anew guard_lost_contact_clear guard_lower_first guard_raise_veto guard_lower_veto "
+        "guard_fault_raise guard_fault_lower guard_contradiction guard_no_contact guard_not_open guard_late "
+        "guard_detectors guard_detectors_moving guard_detector_only guard_person_only",
+    "guard_coils": "guard_lower_met guard_lower_again",
+    "guard_safety": "guard_local_control guard_emergency_stop guard_hands_off_scan guard_stop_ends_raise",
+    "guard_mains": "guard_mains",
+    "guard_feedback": "guard_lower_feedback",
+    "guard_kept": "guard_raise_for_ever guard_keep guard_keep_late guard_keep_contact guard_keep_watch guard_keep_pulse",
+    "guard_undeclared": "guard_undeclared",
+    "boom_limits": "bounce_of_ours",
+    "boom_contact": "contact_forgets_position",
+    "boom_guard": "raise_unbounded raise_fault fault_of_limits fault_stops stop_ends_motion raise_no_contact "
+        "emergency_no_contact order_expiry unconfirmed_motion failed_order missing_outcome failed_stop "
+        "foreign_open_left foreign_closed_left foreign_open_reached foreign_closed_reached foreign_no_stop "
+        "foreign_stop_each foreign_against_guard contradiction_reached contradiction_left bounce "
+        "bounce_for_ever stop_against_guard",
+    "boom_coils": "foreign_coil foreign_coil_guards foreign_broken",
+    "boom_safety": "raise_emergency_stop raise_local_control raise_boom_off hands_off_stops fault_on_guards_scan",
+    "stop_reset": "reset_raise reset_latch reset_by_release reset_pressed reset_unseen reset_nameless reset_opens "
+        "reset_record reset_restart reset_red",
+    "lower_reset": "reset_lowers",
+    "lower": "lower_pulse_together raise_lower_off",
+    "lower_guided": "rule_7_person rule_7_detector",
+    "lower_contact": "lower_occupied lower_clear clear_restart contact_blocks_lower lower_blocked start_blocked "
+        "rule_7_guided rule_7_committed rule_7_commit_checked",
+    "lower_safety": "fault_unblocks",
+    "lower_guard": "rule_7_left lower_stop_again",
+    "lower_held": "given_up_told raise_again_held",
     "lower_undeclared": "rule_7_declared",
-    "configurations": "config_rule_7 config_person config_health config_two_closers config_limits config_unseen_hold config_unseen_lower config_lower_feedback config_keep_auto_close config_keep_lower config_keep_presence config_keep_limit",
-    "own_close": "own_close_any_time own_close_undeclared own_close_onto",
-    "feedback_open": "own_close_any_time own_close_undeclared own_close_onto presume_closed_limit presume_open_limit presume_contact presume_hands_off presume_mains presume_stop presume_left unseen_position unseen_stopped",
-    "kept": "keep_foreign_close own_close_any_time own_close_undeclared own_close_onto keep_raise keep_committed keep_checked keep_clear keep_hands_off keep_foreign keep_adopted keep_failed keep_timer keep_next keep_guard_followed",
-    "feedback_none": "presume_closed_limit presume_open_limit presume_contact presume_hands_off presume_mains presume_stop presume_left unseen_position unseen_stopped",
-    "feedback_closed": "presume_closed_limit presume_open_limit presume_contact presume_hands_off presume_mains presume_stop presume_left unseen_position unseen_stopped",
-    "kept_next": "keep_raise keep_committed keep_checked keep_clear keep_hands_off keep_foreign keep_adopted keep_failed keep_timer keep_next keep_guard_followed",
-    "kept_safety": "keep_raise keep_committed keep_checked keep_clear keep_hands_off keep_foreign keep_adopted keep_failed keep_timer keep_next keep_guard_followed",
-    "knowledge": "run_through_exit red_behind name_unasked name_raise_routine hold_at_once hold_unknown_order lost_order_confirm lost_contact_order blind_order transit_order grace_order standing_queue doubt_behind doubt_counted doubt_hold late_hit",
-    "loops": "run_through_exit red_behind name_unasked name_raise_routine hold_at_once hold_unknown_order lost_order_confirm lost_contact_order blind_order transit_order grace_order standing_queue doubt_behind doubt_counted doubt_hold late_hit",
-    "loops_doubt": "run_through_exit open_stopped open_journal open_confirm open_foreign open_run_through open_no_list open_uncleared open_unauthenticated open_rules open_hit open_doubtful open_entry_loop open_unnamed red_behind name_unasked name_raise_routine open_passed open_for_ever hold_at_once hold_unknown_order lost_order_confirm lost_contact_order blind_order transit_order grace_order standing_queue doubt_behind doubt_counted doubt_hold late_hit",
-    "opening_broken": "open_run_through",
-    "opening_kinds": "open_stopped open_journal open_confirm open_foreign open_run_through open_no_list open_uncleared open_unauthenticated open_rules open_hit open_doubtful open_entry_loop open_unnamed open_passed open_for_ever",
-    "opening_withheld": "open_stopped open_journal open_confirm open_foreign open_run_through open_no_list open_uncleared open_unauthenticated open_rules open_hit open_doubtful open_entry_loop open_unnamed open_passed open_for_ever",
-    "opening": "open_stopped open_journal open_confirm open_foreign open_run_through open_no_list open_uncleared open_unauthenticated open_rules open_hit open_doubtful open_entry_loop open_unnamed open_passed open_for_ever",
+    "own_close": "own_close_any_time own_close_onto",
+    "loops": "run_through_exit leave_stranger leave_followed hold_at_once hold_unknown_order transit_order "
+        "grace_order standing_queue late_hit",
+    "loops_doubt": "doubt_behind doubt_counted doubt_hold",
+    "opening": "open_doubtful open_entry_loop open_passed",
+    "opening_kinds": "own_close_undeclared open_uncleared open_unauthenticated open_rules open_hit",
+    "opening_raised": "raise_hit_routine raise_other_vehicle raise_late_commit",
+    "opening_withheld": "open_stopped open_journal open_confirm open_foreign open_no_list open_for_ever",
+    "opening_named": "open_unnamed name_unasked name_raise_routine",
+    "opening_lights": "red_behind",
+    "opening_broken": "run_through_broken open_run_through",
+    "holding": "release_named release_second release_uncommitted failed_commit_ends withdraw_moves withdraw_officer "
+        "open_held open_was_held raise_held release_end_opens",
+    "holding_emergency": "release_journal_down emergency_while_held emergency_journal raise_held",
+    "holding_joins": "withdraw_any join_hold join_waiting late_withdrawal",
+    "holding_quiet": "join_quiet",
+    "restore": "open_held raise_confirm_routine restore_hold restore_waiting restore_none release_end_opens",
+    "restore_more": "restore_was_held",
     "lights": "held_red waiting_red confirm_red",
-    "check_drawn": "open_inspection open_exempt_all inspect_named inspect_other inspect_mode inspect_drawn inspect_redraw inspect_red inspect_raise_named inspect_run_through unread_asked unread_trigger blocked_exempt",
-    "check_point": "open_inspection open_exempt_all inspect_named inspect_other inspect_mode inspect_drawn inspect_redraw inspect_red inspect_raise_named inspect_run_through",
-    "convoy_safety": "convoy_named convoy_time convoy_uncommitted convoy_late convoy_recheck convoy_held convoy_alarms convoy_stop convoy_hold convoy_hands_off convoy_fault convoy_foreign convoy_journal convoy_no_end convoy_end_named convoy_end_lowers convoy_lowers convoy_hit_told convoy_hit_after convoy_stuck",
-    "convoy": "convoy_named convoy_time convoy_uncommitted convoy_late convoy_recheck convoy_held convoy_alarms convoy_stop convoy_hold convoy_hands_off convoy_fault convoy_foreign convoy_journal convoy_no_end convoy_end_named convoy_end_lowers convoy_lowers convoy_hit_told convoy_hit_after convoy_stuck",
-    "convoy_waiting": "convoy_named convoy_time convoy_uncommitted convoy_late convoy_recheck convoy_held convoy_alarms convoy_stop convoy_hold convoy_hands_off convoy_fault convoy_foreign convoy_journal convoy_no_end convoy_end_named convoy_end_lowers convoy_lowers convoy_hit_told convoy_hit_after convoy_stuck",
-    "convoy_lower": "convoy_named convoy_time convoy_uncommitted convoy_late convoy_recheck convoy_held convoy_alarms convoy_stop convoy_hold convoy_hands_off convoy_fault convoy_foreign convoy_journal convoy_no_end convoy_end_named convoy_end_lowers convoy_lowers convoy_hit_told convoy_hit_after convoy_stuck",
-    "service_loops": "service_named service_opens service_raise service_raise_late service_lowering service_blocked service_order service_restart service_red service_convoy service_siren test_in_service test_lowers test_stopped test_held test_by_hand_always test_by_hand_after",
-    "service": "service_named service_opens service_raise service_raise_late service_lowering service_blocked service_order service_restart service_red service_convoy service_siren test_in_service test_lowers test_stopped test_held test_by_hand_always test_by_hand_after",
-    "service_vehicles": "service_named service_opens service_raise service_raise_late service_lowering service_blocked service_order service_restart service_red service_convoy service_siren test_in_service test_lowers test_stopped test_held test_by_hand_always test_by_hand_after",
-    "service_lower": "service_named service_opens service_raise service_raise_late service_lowering service_blocked service_order service_restart service_red service_convoy service_siren test_in_service test_lowers test_stopped test_held test_by_hand_always test_by_hand_after",
-    "fire": "fire_raise fire_emergency fire_hands_off fire_ack_burning fire_latch fire_stop fire_old_stop fire_end_lowers fire_late panic_latch",
-    "fire_lower": "fire_raise fire_emergency fire_hands_off fire_ack_burning fire_latch fire_stop fire_old_stop fire_end_lowers fire_late panic_latch",
-    "stop_reset": "reset_raise reset_latch reset_by_release reset_pressed reset_unseen reset_nameless reset_opens reset_lowers reset_record reset_restart reset_red",
-    "lower_reset": "reset_raise reset_latch reset_by_release reset_pressed reset_unseen reset_nameless reset_opens reset_lowers reset_record reset_restart reset_red",
+    "knowledge": "run_through_contact_back lost_order_confirm lost_contact_order blind_order",
+    "fire": "fire_raise fire_emergency fire_hands_off fire_ack_burning fire_latch fire_stop fire_old_stop "
+        "fire_late panic_latch",
+    "fire_lower": "fire_end_lowers",
     "mains_lower": "mains_blocked mains_lowering mains_position mains_lower",
+    "convoy": "convoy_held convoy_stop convoy_hold convoy_journal convoy_hit_told convoy_hit_after",
+    "convoy_safety": "convoy_named convoy_time convoy_uncommitted convoy_late convoy_recheck convoy_alarms "
+        "convoy_hands_off convoy_fault convoy_foreign convoy_no_end convoy_end_named convoy_stuck",
+    "convoy_lower": "convoy_lowers",
+    "convoy_together": "convoy_end_lowers",
+    "service": "service_raise service_convoy test_in_service test_lowers test_stopped test_by_hand_always "
+        "test_by_hand_after raise_again_out",
+    "service_vehicles": "service_opens service_raise_late test_held",
+    "service_lower": "service_lowering service_blocked",
+    "service_loops": "service_named service_order service_restart service_red service_siren",
+    "check_point": "open_inspection inspect_red inspect_raise_named inspect_run_through",
+    "check_drawn": "open_exempt_all inspect_named inspect_other inspect_mode inspect_drawn inspect_redraw unread_asked "
+        "unread_trigger blocked_exempt",
+    "feedback_open": "presume_open_limit presume_contact presume_hands_off presume_mains presume_stop unseen_stopped "
+        "presume_stopped",
+    "feedback_closed": "presume_closed_limit presume_failed",
+    "feedback_none": "presume_left unseen_position",
+    "kept": "keep_raise keep_committed keep_checked keep_clear keep_foreign keep_adopted keep_foreign_close "
+        "keep_failed keep_timer",
+    "kept_safety": "keep_hands_off keep_guard_followed",
+    "kept_next": "keep_next",
 }
-
-# By the walk: kept twice; taken out with its other half.
-TWICE = {}

@@ -269,18 +269,25 @@ static void leave(struct lane_ctx *x)
     if (may_have_closed && !s->raise_held) {
         s->presumed = PRESUMED_NOTHING;
     }
+    if (s->hold_count > 0 && !is_wired(x, INPUT_EXIT_LOOP)) { /* else it is told as run-through */
+        set_alarm(x, EVENT_LANE_HELD_VEHICLE_GONE, true, s->holds[s->hold_count - 1].passage);
+    }
     if (!s->order_known || s->count == 0) {
         s->go = false;
         s->exit_seen = false;
         s->was_present = false;
         return;
     }
+    if (s->arrived == 0 && !queue_is_direct(x)) {
+        s->go = false;
+        queue_lose_order(x); /* none of those that are known: who is next at the boom? */
+        return;
+    }
     queue_drop_first(x);
-    bool next_there = queue_is_direct(x) || input_on(x, INPUT_ENTRY_LOOP);
     if (s->arrived > 0) {
         queue_first_at_boom(x);
-    } else if (s->count > 0 && next_there) {
-        arrive(x);
+    } else if (input_on(x, INPUT_ENTRY_LOOP) || (queue_is_direct(x) && s->count > 0)) {
+        arrive(x); /* close behind it; read or not, whoever stands there is the next */
     }
     queue_watch_transit(x);
 }

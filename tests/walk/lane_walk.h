@@ -51,7 +51,8 @@ enum walk_event_bit {
     WALK_SERVICE = 1 << 21, /* out of service and back */
     WALK_TEST = 1 << 22,    /* the guided barrier test */
     WALK_INSPECT = 1 << 23,
-    WALK_RESULTS = 1 << 24 /* of an order: every one, else done and failed */
+    WALK_PRESSED = 1 << 24, /* an emergency stop of before the start was not reset */
+    WALK_RESULTS = 1 << 25  /* of an order: every one, else done and failed */
 };
 
 /* Kinds of read a family has. */
@@ -80,7 +81,7 @@ struct family {
     bool product;     /* a scan may show any of their combinations; else one change a scan */
     bool coils;       /* coils of the boom are read back on and off; else off */
     bool ready;       /* begins with a list and with matching; else without */
-    bool together;    /* a timer may come due with any event, and two at once */
+    bool together;    /* two timers may come due at once */
     uint32_t events;  /* walk_event_bit */
     uint32_t reads;   /* walk_read_bit */
     uint64_t frozen;  /* bit per timer that does not come due here */

@@ -53,6 +53,9 @@ static int create_lane(const struct checkpointd_config *config, size_t index,
     if (lane->lane.lane.mode != LANE_NORMALLY_OPEN) {
         out->off_at_stop |= OUTPUT_BIT(OUTPUT_GREEN);
     }
+    if (lane->lane.lane.raise_maintained) {
+        out->let_go_ms = lane->lane.lane.auto_close_ms + lane->lane.lane.travel_ms;
+    }
     for (size_t d = 0; d < lane->device_count; d++) {
         int rc = create_device(config, lane, &lane->devices[d], &devices->io[index][d], err);
         if (rc != 0) {
@@ -112,7 +115,9 @@ static int create_serial(const struct checkpointd_config *config, const struct c
                                             .format = profile.format,
                                             .answer = from->acknowledge,
                                             .silence_ms = from->silence_ms ? from->silence_ms
-                                                                           : profile.silence_ms};
+                                                                           : profile.silence_ms,
+                                            .trigger = profile.trigger,
+                                            .trigger_pause_ms = profile.trigger_pause_ms};
     options.format.form.dash = from->dash;
     if (from->encoding != ENCODING_AUTO) {
         options.format.encoding = from->encoding == ENCODING_GBK ? TEXT_GBK : TEXT_UTF8;
