@@ -178,7 +178,8 @@ static void measure_hits(const struct hq_site *site, const struct options *o, st
             bench_fail("hits refused: %s", operator_end.answer);
         ms[i] = seconds_since(begin) * 1e3;
         const char *next = strstr(operator_end.answer, "\"next\":");
-        if (!next || sscanf(next, "\"next\":%llu", &after) != 1 || hq_client_wait(&box) != 202)
+        after = next ? strtoull(next + strlen("\"next\":"), NULL, 10) : 0;
+        if (after == 0 || hq_client_wait(&box) != 202)
             bench_fail("a hit was not taken: %s", operator_end.answer);
     }
     out->hit_p99_ms = p99(ms, o->hits);

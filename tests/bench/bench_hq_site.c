@@ -114,6 +114,16 @@ static void enter_boxes(const struct hq_site *site, size_t boxes)
 
 /* ---- hqd ---- */
 
+/* The first line of a file; false: there is none yet. */
+static bool read_text(const char *path, char *out, int size)
+{
+    FILE *file = fopen(path, "re");
+    bool there = file && fgets(out, size, file);
+    if (file)
+        fclose(file);
+    return there;
+}
+
 static void start_hqd(struct hq_site *site)
 {
     char config[256];
@@ -132,12 +142,9 @@ static void start_hqd(struct hq_site *site)
         _exit(127);
     }
     for (uint64_t end = bench_wall_ns() + START_S * 1000000000ULL;;) {
-        FILE *file = fopen(port, "re");
-        unsigned number = 0;
-        if (file && fscanf(file, "%u", &number) == 1 && number > 0)
-            site->port = (uint16_t)number;
-        if (file)
-            fclose(file);
+        char text[16] = "";
+        if (read_text(port, text, sizeof(text)))
+            site->port = (uint16_t)strtoul(text, NULL, 10);
         if (site->port)
             return;
         if (bench_wall_ns() > end || waitpid(site->pid, NULL, WNOHANG) != 0)
@@ -181,12 +188,13 @@ void hq_site_destroy(struct hq_site *site)
 uint64_t hq_site_memory_bytes(const struct hq_site *site)
 {
     char path[64];
-    unsigned long long pages = 0;
+    char text[128];
+    char *rest = NULL;
     (void)snprintf(path, sizeof(path), "/proc/%d/statm", (int)site->pid); /* fits */
-    FILE *file = fopen(path, "re");
-    if (!file || fscanf(file, "%*u %llu", &pages) != 1)
+    if (!read_text(path, text, sizeof(text)))
         bench_fail("%s", path);
-    fclose(file);
+    (void)strtoull(text, &rest, 10); /* size; resident follows */
+    uint64_t pages = strtoull(rest, NULL, 10);
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
@@ -292,8 +300,6 @@ int hq_client_wait(struct hq_client *client)
     char head[4096];
     size_t have = 0;
     char *end = NULL;
-    int status = 0;
-    size_t size = 0;
     while (!end) {
         int got = SSL_read(client->ssl, head + have, (int)(sizeof(head) - 1 - have));
         if (got <= 0)
@@ -303,8 +309,9 @@ int hq_client_wait(struct hq_client *client)
         end = strstr(head, "\r\n\r\n");
     }
     const char *length = strcasestr(head, "Content-Length:");
-    if (sscanf(head, "HTTP/1.1 %d", &status) != 1 || !length ||
-        sscanf(length + 15, "%zu", &size) != 1 || size >= ANSWER_ROOM)
+    int status = (int)strtol(head + strlen("HTTP/1.1 "), NULL, 10);
+    size_t size = length ? strtoul(length + strlen("Content-Length:"), NULL, 10) : ANSWER_ROOM;
+    if (strncmp(head, "HTTP/1.1 ", strlen("HTTP/1.1 ")) != 0 || size >= ANSWER_ROOM)
         bench_fail("no answer of hqd's: %.80s", head);
     if (!client->answer)
         client->answer = bench_room(ANSWER_ROOM, 1);

@@ -79,16 +79,20 @@ static int rank_of(const json_t *row)
                                              : 2;
 }
 
+struct place {
+    const json_t *row;
+};
+
 /* Times are texts of one form: the longest not seen comes first. */
 static int compare(const void *a, const void *b)
 {
-    const json_t *const *one = a;
-    const json_t *const *other = b;
-    int by_rank = rank_of(*one) - rank_of(*other);
-    int by_seen = strcmp(hqctl_text_of(*one, "last_seen"), hqctl_text_of(*other, "last_seen"));
+    const json_t *one = ((const struct place *)a)->row;
+    const json_t *other = ((const struct place *)b)->row;
+    int by_rank = rank_of(one) - rank_of(other);
+    int by_seen = strcmp(hqctl_text_of(one, "last_seen"), hqctl_text_of(other, "last_seen"));
     return by_rank != 0   ? by_rank
            : by_seen != 0 ? by_seen
-                          : strcmp(hqctl_text_of(*one, "id"), hqctl_text_of(*other, "id"));
+                          : strcmp(hqctl_text_of(one, "id"), hqctl_text_of(other, "id"));
 }
 
 static int add_row(const struct top *top, struct text_table *table, const json_t *row)
@@ -119,14 +123,14 @@ static int print_table(const struct top *top, const json_t *rows)
 {
     struct text_table *table = NULL;
     size_t count = json_array_size(rows);
-    const json_t **sorted = calloc(count + 1, sizeof(*sorted));
+    struct place *sorted = calloc(count + 1, sizeof(*sorted));
     int rc = sorted ? text_table_create(titles, COLUMNS, &table) : ERR_NO_MEMORY;
     for (size_t i = 0; rc == 0 && i < count; i++)
-        sorted[i] = json_array_get(rows, i);
+        sorted[i].row = json_array_get(rows, i);
     if (rc == 0)
         qsort(sorted, count, sizeof(*sorted), compare);
     for (size_t i = 0; rc == 0 && i < count && i < (size_t)top->rows; i++)
-        rc = add_row(top, table, sorted[i]);
+        rc = add_row(top, table, sorted[i].row);
     if (rc == 0)
         text_table_print(table, stdout, text_screen_columns(stdout));
     text_table_destroy(table);

@@ -110,7 +110,8 @@ static void what_is_taken_the_parser_takes_too(void **state)
         for (int edits = 1 + rand_r(&seed) % 2; edits > 0; edits--) {
             size_t at = (size_t)rand_r(&seed) % size;
             size_t other = (size_t)rand_r(&seed) % size;
-            text[at] = rand_r(&seed) % 3 ? text[other] : (char)rand_r(&seed);
+            unsigned char random = (unsigned char)rand_r(&seed);
+            memmove(text + at, rand_r(&seed) % 3 ? (const void *)(text + other) : &random, 1);
             if (rand_r(&seed) % 4 == 0 && size > 2)
                 memmove(text + at, text + at + 1, size-- - at);
         }
