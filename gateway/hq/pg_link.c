@@ -251,8 +251,10 @@ int pg_link_open(struct pg_link *link, struct err_text *err)
         rc = check_server(link, err);
     if (rc == 0)
         rc = set_session(link, err);
-    link->failed_at = rc == 0 ? (struct mono_time){0} : clock_mono(&clock_system);
-    if (rc != 0)
+    link->failed_at.ns = 0;
+    if (rc != 0) {
+        link->failed_at = clock_mono(&clock_system);
         pg_link_close(link);
+    }
     return rc;
 }
