@@ -47,6 +47,9 @@ struct hq_db_ops {
     int (*descriptor)(void *impl);
     bool (*told)(void *impl);
     void (*watch)(void *impl, void (*alive)(void *ctx), void *ctx);
+    /* Nothing that was deleted is left in the store's files. NULL: not this engine's business.
+     * ERR_BUSY: a reader is in the way, try again. */
+    int (*scrub)(void *impl, struct err_text *err);
     void (*close)(void *impl);
 };
 
@@ -63,6 +66,10 @@ int hq_db_open(const char *where, struct hq_db *out, struct err_text *err) MUST_
 int hq_db_open_sqlite(const char *path, struct hq_db *out, struct err_text *err) MUST_CHECK;
 int hq_db_open_postgres(const char *url, struct hq_db *out, struct err_text *err) MUST_CHECK;
 bool hq_db_is_postgres(const char *where);
+/* The same file for the retention program: what the guards (db_sqlite_guard.h) let it do and hqd
+ * not is to delete bodies. The file must be there. */
+int hq_db_open_sqlite_retention(const char *path, struct hq_db *out,
+                                struct err_text *err) MUST_CHECK;
 void hq_db_close(struct hq_db *db); /* a zeroed one is fine */
 
 int hq_db_begin(struct hq_db *db, struct err_text *err) MUST_CHECK;
@@ -75,6 +82,7 @@ void hq_db_rollback(struct hq_db *db);
 int hq_db_query(struct hq_db *db, const char *sql, const struct hq_value *params, size_t count,
                 hq_row_cb row, void *ctx, struct err_text *err) MUST_CHECK;
 int64_t hq_db_changed(struct hq_db *db);
+int hq_db_scrub(struct hq_db *db, struct err_text *err) MUST_CHECK;
 
 /* A statement without rows inside a transaction, which need not be done when this returns: its
  * fault is told by a later call of the transaction, at the latest by hq_db_commit. hq_db_changed

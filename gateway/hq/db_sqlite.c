@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gateway/hq/db.h"
+#include "gateway/hq/db_sqlite_guard.h"
 #include "gateway/hq/schema.h"
 #include "gateway/match/crowd.h"
 #include "gateway/model/wanted.h"
@@ -179,6 +180,16 @@ static int64_t sqlite_changed(void *impl)
     return sqlite3_changes64(((struct sqlite_db *)impl)->db);
 }
 
+/* What was deleted stands in the write-ahead log until that is emptied. */
+static int sqlite_scrub(void *impl, struct err_text *err)
+{
+    struct sqlite_db *s = impl;
+    return sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+                   SQLITE_OK
+               ? 0
+               : own_fault(fail(s, err), err);
+}
+
 static void sqlite_close(void *impl)
 {
     struct sqlite_db *s = impl;
@@ -194,6 +205,7 @@ static const struct hq_db_ops sqlite_ops = {
     .rollback = sqlite_rollback,
     .query = sqlite_query,
     .changed = sqlite_changed,
+    .scrub = sqlite_scrub,
     .close = sqlite_close,
 };
 
@@ -236,12 +248,14 @@ static void crowd_of(sqlite3_context *context, int count, sqlite3_value **values
 
 static int raise_schema(struct sqlite_db *s, int64_t from, struct err_text *err)
 {
+    static const char *const guards[HQ_SCHEMA_VERSION] = {[4] = hq_sqlite_guards};
     int rc = sqlite3_create_function(s->db, "crowd_of", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
                                      crowd_of, NULL, NULL) == SQLITE_OK
                  ? 0
                  : fail(s, err);
     for (int64_t step = from; rc == 0 && step < HQ_SCHEMA_VERSION; step++)
-        rc = run_text(s, hq_schema[step].sqlite, err);
+        if ((rc = run_text(s, hq_schema[step].sqlite, err)) == 0 && guards[step])
+            rc = run_text(s, guards[step], err);
     return rc;
 }
 
@@ -255,7 +269,9 @@ static int bring_up(struct sqlite_db *s, struct err_text *err)
     if (rc == 0)
         rc = run_text(s,
                       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                      "PRAGMA trusted_schema=OFF",
+                      "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON;"
+                      /* a REPLACE fires the triggers of what it deletes */
+                      "PRAGMA recursive_triggers=ON",
                       err);
     if (rc != 0 || version == HQ_SCHEMA_VERSION)
         return rc;
@@ -270,16 +286,17 @@ static int bring_up(struct sqlite_db *s, struct err_text *err)
     return rc;
 }
 
-int hq_db_open_sqlite(const char *path, struct hq_db *out, struct err_text *err)
+static int open_file(const char *path, bool may_forget, struct hq_db *out, struct err_text *err)
 {
     struct sqlite_db *s = calloc(1, sizeof(*s));
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (may_forget ? 0 : SQLITE_OPEN_CREATE);
     int rc = 0;
     if (!s)
         return err_set(err, ERR_NO_MEMORY, "%s", path);
-    if (sqlite3_open_v2(path, &s->db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
         rc = err_set(err, ERR_IO, "%s", s->db ? sqlite3_errmsg(s->db) : "out of memory");
+    if (rc == 0 && hq_sqlite_guard_open(s->db, may_forget) != SQLITE_OK)
+        rc = fail(s, err);
     if (rc == 0) {
         (void)sqlite3_busy_timeout(s->db, BUSY_MS); /* always SQLITE_OK */
         rc = bring_up(s, err);
@@ -290,4 +307,14 @@ int hq_db_open_sqlite(const char *path, struct hq_db *out, struct err_text *err)
     }
     *out = (struct hq_db){&sqlite_ops, s};
     return 0;
+}
+
+int hq_db_open_sqlite(const char *path, struct hq_db *out, struct err_text *err)
+{
+    return open_file(path, false, out, err);
+}
+
+int hq_db_open_sqlite_retention(const char *path, struct hq_db *out, struct err_text *err)
+{
+    return open_file(path, true, out, err);
 }

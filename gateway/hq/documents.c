@@ -8,6 +8,7 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/hq/own.h"
 #include "gateway/signed/snapshot.h"
 
 static const int64_t year_ms = (int64_t)366 * 24 * 3600 * 1000;
@@ -88,7 +89,7 @@ static int check_and_put(struct hq_call *call, const struct snapshot *s, struct 
         rc = check_chunks(call->hq, s, err);
     if (rc == 0)
         rc = hq_document_put(call->hq, "snapshot", s->revision, call->body, call->size, err);
-    return rc == 0 ? hq_db_commit(&call->hq->db, err) : rc;
+    return rc == 0 ? hq_act_commit(call, 201, err) : rc;
 }
 
 /* Inside a transaction that the caller ends. */
@@ -123,6 +124,7 @@ enum hq_step hq_list_put_snapshot(struct hq_call *call)
     if (rc != 0)
         return hq_answer_error(call, rc == ERR_NO_MEMORY ? 503 : 422, "%s",
                                err.text[0] ? err.text : err_name(rc));
+    hq_call_about(call, "revision %llu, %zu chunks", (unsigned long long)s.revision, s.chunk_count);
     rc = hq_db_begin(&call->hq->db, &err);
     enum hq_step step = rc == 0 ? take_snapshot(call, &s) : hq_answer_failure(call, rc, &err);
     hq_db_rollback(&call->hq->db);
@@ -161,6 +163,7 @@ enum hq_step hq_list_chunk(struct hq_call *call)
 enum hq_step hq_list_put_chunk(struct hq_call *call)
 {
     struct err_text err = {""};
+    struct hq_db *db = &call->hq->db;
     uint8_t hash[HASH_SIZE];
     uint8_t got[HASH_SIZE];
     if (!chunk_hash(call, hash))
@@ -169,13 +172,17 @@ enum hq_step hq_list_put_chunk(struct hq_call *call)
     if (rc == 0 && memcmp(hash, got, HASH_SIZE) != 0)
         return hq_answer_error(call, 422, "the bytes have another hash");
     if (rc == 0)
-        rc = hq_db_exec(&call->hq->db,
-                        "INSERT INTO chunks(hash, body) VALUES($1, $2) ON CONFLICT DO NOTHING",
+        rc = hq_db_begin(db, &err);
+    if (rc == 0)
+        rc = hq_db_exec(db, "INSERT INTO chunks(hash, body) VALUES($1, $2) ON CONFLICT DO NOTHING",
                         HQ_PARAMS(hq_blob(hash, HASH_SIZE), hq_blob(call->body, call->size)), &err);
+    int status = rc == 0 && hq_db_changed(db) > 0 ? 201 : 200;
+    if (rc == 0)
+        rc = hq_act_commit(call, status, &err);
+    hq_db_rollback(db);
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
-    return hq_answer_json(call, hq_db_changed(&call->hq->db) > 0 ? 201 : 200,
-                          json_pack("{s:s}", "chunk", call->id));
+    return hq_answer_json(call, status, json_pack("{s:s}", "chunk", call->id));
 }
 
 /* ERR_CONFLICT: another hqd has taken this version or a newer one. */
@@ -205,7 +212,7 @@ static int store_keyset(struct hq_call *call, const struct keyset *next, struct 
         rc = hqd_post(hq, NULL, "keyset", message, strlen(message), call->now,
                       (struct wall_time){call->now.ms + year_ms}, err);
     if (rc == 0)
-        rc = hq_db_commit(&hq->db, err);
+        rc = hq_act_commit(call, 201, err);
     hq_db_rollback(&hq->db);
     return rc;
 }
@@ -215,6 +222,7 @@ static enum hq_step take_keyset(struct hq_call *call, struct keyset **next)
 {
     struct hqd *hq = call->hq;
     struct err_text err = {""};
+    hq_call_about(call, "version %llu", (unsigned long long)(*next)->version);
     if (strcmp(hq->keyset->fleet, (*next)->fleet) != 0)
         return hq_answer_error(call, 422, "fleet: another fleet's key set");
     if (keyset_check_newer(hq->keyset, *next, &err) != 0)

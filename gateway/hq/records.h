@@ -37,8 +37,8 @@ int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body
 int hq_records_take(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
                     struct wall_time now, hq_receipt_cb make, void *ctx, struct hq_ingest *out,
                     char **out_receipt, struct err_text *err) MUST_CHECK;
-/* Ends a quarantine. A chain that broke stays refused at its break: only a new one can go on.
- * ERR_NOT_FOUND when the chain is not quarantined. */
+/* Ends a quarantine, inside the caller's transaction. A chain that broke stays refused at its
+ * break: only a new one can go on. ERR_NOT_FOUND when the chain is not quarantined. */
 int hq_records_accept(struct hq_db *db, const char *checkpoint,
                       const uint8_t chain[JOURNAL_CHAIN_ID_SIZE], const char *operator_name,
                       const char *reason, struct wall_time now, struct err_text *err) MUST_CHECK;

@@ -21,7 +21,7 @@ from test_hqd import (  # pylint: disable=unused-import
     test_an_instruction_reaches_one_box_once, test_an_urgent_hit_is_shown_at_once_and_confirmed_by_the_chain,
     test_batches_that_must_not_stand_are_refused, test_entries_in_force_follow_changes_and_withdrawals,
     test_key_sets_only_rise, test_of_two_clerks_at_once_one_gets_the_place,
-    test_operators_requests_are_recorded_with_their_answers, test_snapshot_needs_its_chunks_and_the_head,
+    test_snapshot_needs_its_chunks_and_the_head,
     test_the_inbox_wakes_when_the_list_moves, test_the_same_records_twice_are_stored_once,
     test_what_was_answered_survives_a_kill)
 
