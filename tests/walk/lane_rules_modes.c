@@ -223,7 +223,7 @@ static const char *convoys(const struct walk_step *w)
 static const char *service(const struct walk_step *w)
 {
     const struct lane_state *b = w->before, *a = w->after;
-    bool named = w->event->u.act.named;
+    bool named = w->event->kind == LANE_EVENT_ACT && w->event->u.act.named;
     if (b->out_of_service != a->out_of_service) {
         bool act = (is_act(w, LANE_ACT_OUT_OF_SERVICE) && a->out_of_service) ||
                    (is_act(w, LANE_ACT_IN_SERVICE) && b->out_of_service);
