@@ -17,6 +17,8 @@ sweeps() {
     sweep lane_walks with_build release env CHECKPOINT_WALKS=50000 build/release/tests/gateway_lane_test_lane_walk
     sweep day with_build release env CHECKPOINT_UPDATES=1000000 build/release/tests/gateway_match_test_day
     sweep match_brute with_build release env CHECKPOINT_QUERIES=100000000 build/release/tests/gateway_match_test_brute
+    sweep hq_postgres with_build release hq_over_postgres
+    sweep hq_standby with_build release hq_standby
     sweep list_changes with_build tsan seeds 40 build/tsan/tests/gateway_app_test_in_force
     sweep list_entries with_build asan seeds 40 build/asan/tests/gateway_wanted_test_entries
     sweep plate_quick with_build release env CHECKPOINT_ROUNDS=100000000 build/release/tests/gateway_model_test_plate_quick
@@ -54,6 +56,18 @@ system_suite() {
 flood() {
     CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_faults_capture.py -k flood
+}
+
+# Every test of hqd's own over PostgreSQL; the quick tier has their core.
+hq_over_postgres() {
+    CHECKPOINT_HQ_STORE=postgres CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_hqd.py tests/system/test_hq_hostile.py
+}
+
+# A primary killed at a hundred points, its standby promoted.
+hq_standby() {
+    CHECKPOINT_ROUNDS=100 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_postgres.py -k standby
 }
 
 # with_build PRESET COMMAND …

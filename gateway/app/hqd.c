@@ -15,11 +15,12 @@
 #include "gateway/hq/server.h"
 
 /* Descriptors: every connection of both ends, the database, hq-cad. */
-enum { PATH_BYTES = 256, NAMES_MAX = 256, OPERATOR_SIZE = 200, DESCRIPTORS = 8192 };
+enum { PATH_BYTES = 256, NAMES_MAX = 256, OPERATOR_SIZE = 200, DESCRIPTORS = 10240 };
 
 struct hqd_config {
     char runtime_dir[PATH_BYTES];
     char state_dir[PATH_BYTES];
+    char database[PATH_BYTES * 2];
     char listen[80];
     char est_listen[80];
     char est_url[PATH_BYTES];
@@ -61,6 +62,9 @@ static const struct config_option options[] = {
     PATH_OPTION(runtime_dir, "/run/checkpoint",
                 "Folder of hq-cad's socket, hqd.port, hqd-est.port."),
     PATH_OPTION(state_dir, "/var/lib/checkpoint/hqd", "Folder of the database hqd.sqlite."),
+    CONFIG_OPTION(struct hqd_config, database, "database", CONFIG_STRING, .fallback = "",
+                  .help = "postgresql://host,host/name, or sqlite:<path>; without it"
+                          " <state_dir>/hqd.sqlite."),
     CONFIG_OPTION(struct hqd_config, listen, "listen", CONFIG_STRING, .min = 3,
                   .fallback = "0.0.0.0:8442",
                   .help = "Address and port of the API; port 0 takes a free one."),
@@ -94,7 +98,7 @@ static const struct service_about about = {
     .purpose = "headquarters server: wanted list, records, enrolment",
     .default_config = "/etc/checkpoint/hqd.yaml",
     .help = "FILES\n"
-            "  <state_dir>/hqd.sqlite    everything hqd keeps\n"
+            "  <state_dir>/hqd.sqlite    everything hqd keeps, without 'database'\n"
             "  <runtime_dir>/hqd.port, hqd-est.port\n"
             "                            the ports it listens at, written when it is ready\n"
             "  <runtime_dir>/issue       hq-cad's socket\n\n"
@@ -107,7 +111,7 @@ struct program {
     const char *config_path;
     struct hqd_config *config;
     const char *operators[NAMES_MAX + 1];
-    char database[PATH_BYTES + 16];
+    char database[PATH_BYTES * 2];
     char issue[PATH_BYTES + 16];
     struct hqd hq;
     struct hq_server *server;
@@ -153,8 +157,11 @@ static struct hq_server_options server_options_of(const struct program *p)
 static int prepare(struct program *p, struct err_text *err)
 {
     name_operators(p->config, p->operators);
-    (void)snprintf(p->database, sizeof(p->database), "%s/hqd.sqlite",
-                   p->config->state_dir);                                           /* fits */
+    if (p->config->database[0])
+        memcpy(p->database, p->config->database, sizeof(p->config->database));
+    else
+        (void)snprintf(p->database, sizeof(p->database), "%s/hqd.sqlite",
+                       p->config->state_dir);                                       /* fits */
     (void)snprintf(p->issue, sizeof(p->issue), "%s/issue", p->config->runtime_dir); /* fits */
     const struct hq_server_options server = server_options_of(p);
     const struct hqd_options hqd = hqd_options_of(p);

@@ -40,22 +40,20 @@ static enum hq_step answer_quarantine(struct hq_call *call, const struct hq_inge
                   (json_int_t)in->head.sequence, "reason", in->reason));
 }
 
-static enum hq_step answer_receipt(struct hq_call *call, const struct journal_head *head)
+/* A call's receipt on its way into the transaction, or why there is none. */
+struct receipt_maker {
+    struct hq_call *call;
+    int rc;
+    struct err_text err;
+};
+
+static char *make_for(void *ctx, const struct journal_head *head)
 {
-    struct err_text err = {""};
-    char *receipt = NULL;
+    struct receipt_maker *maker = ctx;
+    char *text = NULL;
     size_t size = 0;
-    int rc = make_receipt(call, head, &receipt, &size, &err);
-    if (rc == 0)
-        rc = hq_db_exec(&call->hq->db,
-                        "UPDATE chains SET receipt = $3 WHERE checkpoint = $1 AND chain = $2",
-                        HQ_PARAMS(hq_text(call->id), hq_blob(head->chain, JOURNAL_CHAIN_ID_SIZE),
-                                  hq_blob(receipt, size)),
-                        &err);
-    enum hq_step step = rc == 0 ? hq_answer_bytes(call, 200, "application/json", receipt, size)
-                                : hq_answer_failure(call, rc, &err);
-    free(receipt);
-    return step;
+    maker->rc = make_receipt(maker->call, head, &text, &size, &maker->err);
+    return maker->rc == 0 ? text : NULL;
 }
 
 /* The form of what a box sent, or the database. */
@@ -72,14 +70,24 @@ enum hq_step hq_box_records(struct hq_call *call)
 {
     struct err_text err = {""};
     struct hq_ingest in = {0};
-    int rc =
-        hq_records_ingest(&call->hq->db, call->id, call->body, call->size, call->now, &in, &err);
+    struct receipt_maker maker = {.call = call};
+    char *receipt = NULL;
+    int rc = hq_records_take(&call->hq->db, call->id, call->body, call->size, call->now, make_for,
+                             &maker, &in, &receipt, &err);
     if (rc != 0)
         return answer_refused(call, rc, &err);
+    call->hq->counters.stored += (uint64_t)in.stored;
+    call->hq->counters.repeated += (uint64_t)in.repeated;
+    call->hq->counters.quarantines += in.broke;
     if (in.hits > 0)
         hqd_wake(call->hq, HQ_TOPIC_HITS);
-    if (!in.quarantined)
-        return answer_receipt(call, &in.head);
+    if (!in.quarantined) {
+        enum hq_step step =
+            receipt ? hq_answer_bytes(call, 200, "application/json", receipt, strlen(receipt))
+                    : hq_answer_failure(call, maker.rc, &maker.err);
+        free(receipt);
+        return step;
+    }
     if (in.broke)
         log_event(EVENT_HQ_QUARANTINE, "checkpoint=%s reason=\"%s\"", call->id, in.reason);
     return answer_quarantine(call, &in);

@@ -17,7 +17,7 @@ enum {
     HQ_REQUEST_S = 600,      /* a body of 1 MiB at 2 KB/s, an answer of 4 MiB at 7 KB/s */
     HQ_EST_REQUEST_S = 60,   /* nobody has shown who they are there */
     HQ_CONNECTIONS_ONE = 16, /* of one certificate: its parked calls and as many again */
-    HQ_CONNECTIONS_MAX = 4096,
+    HQ_CONNECTIONS_MAX = 8192,
     HQ_EST_CONNECTIONS_MAX = 256
 };
 

@@ -23,6 +23,18 @@ struct hq_value hq_blob(const void *data, size_t size)
     return (struct hq_value){.type = HQ_BLOB, .data = data, .size = size};
 }
 
+bool hq_db_is_postgres(const char *where)
+{
+    return strncmp(where, "postgresql://", 13) == 0 || strncmp(where, "postgres://", 11) == 0;
+}
+
+int hq_db_open(const char *where, struct hq_db *out, struct err_text *err)
+{
+    if (hq_db_is_postgres(where))
+        return hq_db_open_postgres(where, out, err);
+    return hq_db_open_sqlite(strncmp(where, "sqlite:", 7) == 0 ? where + 7 : where, out, err);
+}
+
 void hq_db_close(struct hq_db *db)
 {
     if (db->ops)
@@ -33,6 +45,11 @@ void hq_db_close(struct hq_db *db)
 int hq_db_begin(struct hq_db *db, struct err_text *err)
 {
     return db->ops->begin(db->impl, err);
+}
+
+int hq_db_begin_scope(struct hq_db *db, const char *scope, struct err_text *err)
+{
+    return db->ops->begin_scope ? db->ops->begin_scope(db->impl, scope, err) : hq_db_begin(db, err);
 }
 
 int hq_db_commit(struct hq_db *db, struct err_text *err)
@@ -50,6 +67,22 @@ int64_t hq_db_changed(struct hq_db *db)
     return db->ops->changed(db->impl);
 }
 
+int hq_db_descriptor(struct hq_db *db)
+{
+    return db->ops->descriptor ? db->ops->descriptor(db->impl) : -1;
+}
+
+bool hq_db_told(struct hq_db *db)
+{
+    return db->ops->told && db->ops->told(db->impl);
+}
+
+void hq_db_watch(struct hq_db *db, void (*alive)(void *ctx), void *ctx)
+{
+    if (db->ops->watch)
+        db->ops->watch(db->impl, alive, ctx);
+}
+
 int hq_db_scrub(struct hq_db *db, struct err_text *err)
 {
     return db->ops->scrub ? db->ops->scrub(db->impl, err) : 0;
@@ -65,6 +98,34 @@ int hq_db_exec(struct hq_db *db, const char *sql, const struct hq_value *params,
                struct err_text *err)
 {
     return hq_db_query(db, sql, params, count, NULL, NULL, err);
+}
+
+int hq_db_queue(struct hq_db *db, const char *sql, const struct hq_value *params, size_t count,
+                struct err_text *err)
+{
+    return db->ops->queue ? db->ops->queue(db->impl, sql, params, count, err)
+                          : hq_db_exec(db, sql, params, count, err);
+}
+
+int hq_db_change(struct hq_db *db, enum hq_db_change what, struct err_text *err)
+{
+    return what == HQ_DB_CHANGE_HITS
+               ? hq_db_exec(db, "UPDATE revisions SET hits = hits + 1", NULL, 0, err)
+               : hq_db_exec(db, "UPDATE revisions SET value = value + 1", NULL, 0, err);
+}
+
+static int take_revision(void *ctx, const struct hq_value *columns, size_t count)
+{
+    if (count != 2)
+        return ERR_CORRUPT;
+    *(struct hq_db_revision *)ctx =
+        (struct hq_db_revision){.inbox = columns[0].number, .hits = columns[1].number};
+    return 0;
+}
+
+int hq_db_revision(struct hq_db *db, struct hq_db_revision *out, struct err_text *err)
+{
+    return hq_db_query(db, "SELECT value, hits FROM revisions", NULL, 0, take_revision, out, err);
 }
 
 static int take_number(void *ctx, const struct hq_value *columns, size_t count)

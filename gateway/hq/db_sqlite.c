@@ -9,11 +9,12 @@
 
 #include "gateway/hq/db.h"
 #include "gateway/hq/db_sqlite_guard.h"
+#include "gateway/hq/schema.h"
 #include "gateway/match/crowd.h"
 #include "gateway/model/wanted.h"
 
 /* The application id ("CPHQ") keeps another program's database from being written to. */
-enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 5, APPLICATION_ID = 0x43504851 };
+enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, APPLICATION_ID = 0x43504851 };
 
 struct sqlite_db {
     sqlite3 *db;
@@ -23,102 +24,6 @@ struct sqlite_db {
         sqlite3_stmt *statement;
     } cache[STATEMENTS_MAX];
 };
-
-static const char schema_1[] =
-    "CREATE TABLE batches(revision INTEGER PRIMARY KEY, hash BLOB NOT NULL, time_ms INTEGER NOT "
-    "NULL,"
-    " envelope BLOB NOT NULL, operator TEXT NOT NULL) STRICT;"
-    "CREATE TABLE entries(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, record BLOB NOT NULL,"
-    " body BLOB NOT NULL) STRICT;"
-    "CREATE TABLE ids(one INTEGER PRIMARY KEY CHECK(one = 1), max_id INTEGER NOT NULL,"
-    " entries INTEGER NOT NULL, need_two INTEGER NOT NULL) STRICT;"
-    "INSERT INTO ids VALUES(1, 0, 0, 0);"
-    "CREATE TABLE documents(kind TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,"
-    " PRIMARY KEY(kind, version)) STRICT;"
-    "CREATE TABLE chunks(hash BLOB PRIMARY KEY, body BLOB NOT NULL) STRICT;"
-    "CREATE TABLE checkpoints(id TEXT PRIMARY KEY, name TEXT NOT NULL, created_ms INTEGER NOT NULL,"
-    " revoked_ms INTEGER, last_seen_ms INTEGER, list_revision INTEGER, list_hash TEXT,"
-    " inbox_acked INTEGER NOT NULL DEFAULT 0, certificate_until_ms INTEGER,"
-    " instruction_id INTEGER NOT NULL DEFAULT 0, enrolled_ms INTEGER) STRICT;"
-    "CREATE TABLE certificates(fingerprint BLOB PRIMARY KEY, checkpoint TEXT NOT NULL,"
-    " until_ms INTEGER NOT NULL, revoked_ms INTEGER) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX certificates_of ON certificates(checkpoint);"
-    "CREATE TABLE operators(name TEXT NOT NULL PRIMARY KEY, revoked_ms INTEGER, last_seen_ms "
-    "INTEGER) "
-    "STRICT, WITHOUT ROWID;"
-    "CREATE TABLE tokens(checkpoint TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
-    " expires_ms INTEGER NOT NULL, operator TEXT NOT NULL) STRICT;"
-    "CREATE TABLE chains(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, state TEXT NOT NULL,"
-    " reason TEXT, sequence INTEGER NOT NULL, head BLOB NOT NULL, opened_ms INTEGER NOT NULL,"
-    " receipt BLOB, accepted_by TEXT, accepted_ms INTEGER, accept_reason TEXT,"
-    " PRIMARY KEY(checkpoint, chain)) STRICT;"
-    "CREATE TABLE records(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL,"
-    " hash BLOB NOT NULL, kind TEXT NOT NULL, time_ms INTEGER NOT NULL,"
-    " received_ms INTEGER NOT NULL, line BLOB NOT NULL,"
-    " PRIMARY KEY(checkpoint, chain, sequence)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE hits(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,"
-    " chain BLOB NOT NULL, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
-    " received_ms INTEGER NOT NULL, provisional INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
-    "CREATE TABLE urgents(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL,"
-    " kind TEXT NOT NULL, time_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, line BLOB NOT "
-    "NULL,"
-    " PRIMARY KEY(checkpoint, chain, sequence)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE inbox(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT,"
-    " kind TEXT NOT NULL, body BLOB NOT NULL, created_ms INTEGER NOT NULL,"
-    " expires_ms INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE acts(number INTEGER PRIMARY KEY AUTOINCREMENT, operator TEXT NOT NULL,"
-    " time_ms INTEGER NOT NULL, method TEXT NOT NULL, target TEXT NOT NULL, body_hash BLOB,"
-    " status INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE revisions(one INTEGER PRIMARY KEY CHECK(one = 1), value INTEGER NOT NULL) STRICT;"
-    "INSERT INTO revisions VALUES(1, 0);"
-    "CREATE INDEX hits_of ON hits(checkpoint, number);"
-    "CREATE INDEX hits_at ON hits(checkpoint, chain, sequence);"
-    "CREATE INDEX chains_newest ON chains(checkpoint, opened_ms);";
-
-/* What version 2 adds: officers' answers to hits, the match policy in force at a box. */
-static const char schema_2[] =
-    "ALTER TABLE checkpoints ADD COLUMN policy_version INTEGER;"
-    "CREATE TABLE answers(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,"
-    " chain BLOB NOT NULL, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
-    " received_ms INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
-    "CREATE INDEX answers_of ON answers(checkpoint, number);";
-
-/* What version 3 adds: which entries crowd one another in an index, of those that are there too. */
-static const char schema_3[] = "ALTER TABLE entries ADD COLUMN crowd INTEGER NOT NULL DEFAULT 0;"
-                               "UPDATE entries SET crowd = crowd_of(record);"
-                               "CREATE INDEX entries_of_crowd ON entries(crowd);";
-
-/* What version 4 adds: the exempt list in force at a box. */
-static const char schema_4[] = "ALTER TABLE checkpoints ADD COLUMN exempt_revision INTEGER;";
-
-/* What version 5 adds: headquarters' own chain, which takes the place of "acts" (those recorded
- * before stay), where each person's stream of hits stands, what a case holds, and how far bodies
- * past their term are deleted; persons with their roles; what is to
- * be reviewed. hq_sqlite_guards follow. */
-static const char schema_5[] =
-    "CREATE TABLE own_records(sequence INTEGER PRIMARY KEY, header BLOB NOT NULL, salt BLOB,"
-    " body BLOB, time_ms INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE streams(person TEXT NOT NULL, checkpoint TEXT NOT NULL, next INTEGER NOT NULL,"
-    " begun_ms INTEGER NOT NULL, PRIMARY KEY(person, checkpoint)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE case_holds(number INTEGER PRIMARY KEY AUTOINCREMENT, case_number TEXT NOT NULL,"
-    " checkpoint TEXT, plate TEXT, entry INTEGER, from_ms INTEGER, until_ms INTEGER,"
-    " reason TEXT NOT NULL, begun_by TEXT NOT NULL, begun_ms INTEGER NOT NULL, ended_by TEXT,"
-    " ended_ms INTEGER, end_reason TEXT) STRICT;"
-    "CREATE TABLE retain_marks(source TEXT NOT NULL, checkpoint TEXT NOT NULL, chain BLOB NOT NULL,"
-    " mark INTEGER NOT NULL, PRIMARY KEY(source, checkpoint, chain)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE reviews(number INTEGER PRIMARY KEY AUTOINCREMENT, sequence INTEGER NOT NULL,"
-    " why TEXT NOT NULL, person TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL,"
-    " time_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL, answered_by TEXT, answered_ms INTEGER,"
-    " verdict TEXT, reason TEXT) STRICT;"
-    "CREATE TABLE review_draws(week_ms INTEGER PRIMARY KEY, seed BLOB NOT NULL) STRICT;"
-    /* persons: roles are bits of enum hq_role; added_by NULL: by the configuration */
-    "ALTER TABLE operators ADD COLUMN roles INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE operators ADD COLUMN full_name TEXT;"
-    "ALTER TABLE operators ADD COLUMN police_number TEXT;"
-    "ALTER TABLE operators ADD COLUMN certificate BLOB;"
-    "ALTER TABLE operators ADD COLUMN added_by TEXT;"
-    "ALTER TABLE operators ADD COLUMN added_ms INTEGER;"
-    "ALTER TABLE operators ADD COLUMN revoked_by TEXT;";
 
 static int code_of(sqlite3 *db)
 {
@@ -320,9 +225,9 @@ static int check_owner(struct sqlite_db *s, int64_t *out_version, struct err_tex
         rc = hq_db_number(&db, "SELECT count(*) FROM sqlite_schema", NULL, 0, 0, &tables, err);
     if (rc == 0 && owner != APPLICATION_ID && (owner != 0 || version != 0 || tables != 0))
         rc = err_set(err, ERR_CORRUPT, "another program's database, expected hqd's");
-    if (rc == 0 && version > SCHEMA_VERSION)
+    if (rc == 0 && version > HQ_SCHEMA_VERSION)
         rc = err_set(err, ERR_UNSUPPORTED, "schema %lld, this hqd knows %d", (long long)version,
-                     SCHEMA_VERSION);
+                     HQ_SCHEMA_VERSION);
     if (rc == 0)
         *out_version = version;
     return rc;
@@ -343,15 +248,13 @@ static void crowd_of(sqlite3_context *context, int count, sqlite3_value **values
 
 static int raise_schema(struct sqlite_db *s, int64_t from, struct err_text *err)
 {
-    static const char *const steps[SCHEMA_VERSION] = {schema_1, schema_2, schema_3, schema_4,
-                                                      schema_5};
-    static const char *const guards[SCHEMA_VERSION] = {[4] = hq_sqlite_guards};
+    static const char *const guards[HQ_SCHEMA_VERSION] = {[4] = hq_sqlite_guards};
     int rc = sqlite3_create_function(s->db, "crowd_of", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
                                      crowd_of, NULL, NULL) == SQLITE_OK
                  ? 0
                  : fail(s, err);
-    for (int64_t step = from; rc == 0 && step < SCHEMA_VERSION; step++)
-        if ((rc = run_text(s, steps[step], err)) == 0 && guards[step])
+    for (int64_t step = from; rc == 0 && step < HQ_SCHEMA_VERSION; step++)
+        if ((rc = run_text(s, hq_schema[step].sqlite, err)) == 0 && guards[step])
             rc = run_text(s, guards[step], err);
     return rc;
 }
@@ -361,7 +264,7 @@ static int bring_up(struct sqlite_db *s, struct err_text *err)
     char mark[80];
     int64_t version = 0;
     (void)snprintf(mark, sizeof(mark), "PRAGMA application_id=%d; PRAGMA user_version=%d",
-                   APPLICATION_ID, SCHEMA_VERSION); /* fits */
+                   APPLICATION_ID, HQ_SCHEMA_VERSION); /* fits */
     int rc = check_owner(s, &version, err);
     if (rc == 0)
         rc = run_text(s,
@@ -370,7 +273,7 @@ static int bring_up(struct sqlite_db *s, struct err_text *err)
                       /* a REPLACE fires the triggers of what it deletes */
                       "PRAGMA recursive_triggers=ON",
                       err);
-    if (rc != 0 || version == SCHEMA_VERSION)
+    if (rc != 0 || version == HQ_SCHEMA_VERSION)
         return rc;
     rc = sqlite_begin(s, err);
     if (rc == 0)

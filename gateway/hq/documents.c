@@ -82,11 +82,25 @@ static int check_counts(struct hqd *hq, const struct snapshot *s, struct err_tex
     return rc;
 }
 
+static int check_and_put(struct hq_call *call, const struct snapshot *s, struct err_text *err)
+{
+    int rc = check_counts(call->hq, s, err);
+    if (rc == 0)
+        rc = check_chunks(call->hq, s, err);
+    if (rc == 0)
+        rc = hq_document_put(call->hq, "snapshot", s->revision, call->body, call->size, err);
+    return rc == 0 ? hq_act_commit(call, 201, err) : rc;
+}
+
+/* Inside a transaction that the caller ends. */
 static enum hq_step take_snapshot(struct hq_call *call, const struct snapshot *s)
 {
     struct hqd *hq = call->hq;
     struct err_text err = {""};
     char hash[HASH_TEXT_SIZE];
+    int rc = hqd_load_head(hq, &err);
+    if (rc != 0)
+        return hq_answer_failure(call, rc, &err);
     if (s->revision != hq->head.revision || memcmp(s->hash, hq->head.hash, HASH_SIZE) != 0) {
         hash_format(hq->head.hash, hash);
         return hq_answer_error_with(call, 409, "snapshot of another revision than the head's",
@@ -94,18 +108,9 @@ static enum hq_step take_snapshot(struct hq_call *call, const struct snapshot *s
                                               (json_int_t)hq->head.revision, "hash", hash, "time",
                                               hq_time_json(hq->head.time.ms)));
     }
-    int rc = check_counts(hq, s, &err);
-    if (rc == 0)
-        rc = check_chunks(hq, s, &err);
+    rc = check_and_put(call, s, &err);
     if (rc == ERR_DENIED)
         return hq_answer_error(call, 422, "%s", err.text);
-    if (rc == 0)
-        rc = hq_db_begin(&hq->db, &err);
-    if (rc == 0)
-        rc = hq_document_put(hq, "snapshot", s->revision, call->body, call->size, &err);
-    if (rc == 0)
-        rc = hq_act_commit(call, 201, &err);
-    hq_db_rollback(&hq->db);
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
     return hq_answer_json(call, 201, json_pack("{s:I}", "revision", (json_int_t)s->revision));
@@ -120,7 +125,9 @@ enum hq_step hq_list_put_snapshot(struct hq_call *call)
         return hq_answer_error(call, rc == ERR_NO_MEMORY ? 503 : 422, "%s",
                                err.text[0] ? err.text : err_name(rc));
     hq_call_about(call, "revision %llu, %zu chunks", (unsigned long long)s.revision, s.chunk_count);
-    enum hq_step step = take_snapshot(call, &s);
+    rc = hq_db_begin(&call->hq->db, &err);
+    enum hq_step step = rc == 0 ? take_snapshot(call, &s) : hq_answer_failure(call, rc, &err);
+    hq_db_rollback(&call->hq->db);
     snapshot_fini(&s);
     return step;
 }
@@ -178,6 +185,18 @@ enum hq_step hq_list_put_chunk(struct hq_call *call)
     return hq_answer_json(call, status, json_pack("{s:s}", "chunk", call->id));
 }
 
+/* ERR_CONFLICT: another hqd has taken this version or a newer one. */
+static int check_newest(struct hqd *hq, const struct keyset *next, struct err_text *err)
+{
+    int64_t held = 0;
+    int rc = hq_db_number(&hq->db, "SELECT max(version) FROM documents WHERE kind = 'keyset'", NULL,
+                          0, 0, &held, err);
+    if (rc == 0 && (int64_t)next->version <= held)
+        rc = err_set(err, ERR_CONFLICT, "version %llu, expected above %lld",
+                     (unsigned long long)next->version, (long long)held);
+    return rc;
+}
+
 static int store_keyset(struct hq_call *call, const struct keyset *next, struct err_text *err)
 {
     struct hqd *hq = call->hq;
@@ -185,6 +204,8 @@ static int store_keyset(struct hq_call *call, const struct keyset *next, struct 
     (void)snprintf(message, sizeof(message), "{\"version\":%llu}",
                    (unsigned long long)next->version); /* fits */
     int rc = hq_db_begin(&hq->db, err);
+    if (rc == 0)
+        rc = check_newest(hq, next, err);
     if (rc == 0)
         rc = hq_document_put(hq, "keyset", next->version, call->body, call->size, err);
     if (rc == 0)
@@ -208,6 +229,9 @@ static enum hq_step take_keyset(struct hq_call *call, struct keyset **next)
         return hq_answer_error_with(call, 409, err.text,
                                     json_pack("{s:I}", "version", (json_int_t)hq->keyset->version));
     int rc = store_keyset(call, *next, &err);
+    if (rc == ERR_CONFLICT)
+        return hq_answer_error_with(call, 409, err.text,
+                                    json_pack("{s:I}", "version", (json_int_t)hq->keyset->version));
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
     free(hq->keyset);

@@ -97,8 +97,11 @@ static int read_keyset_held(struct hqd *hq, struct err_text *err)
         free(held);
         return err_prefix(err, rc, "key set in the database");
     }
-    free(hq->keyset);
-    hq->keyset = held;
+    if (!hq->keyset || held->version > hq->keyset->version) {
+        free(hq->keyset);
+        hq->keyset = held;
+    } else
+        free(held);
     return 0;
 }
 
@@ -141,13 +144,15 @@ int hqd_check(const struct hqd_options *options, struct err_text *err)
 int hqd_open(const struct hqd_options *options, struct hqd *out, struct err_text *err)
 {
     struct hqd hq = {.clock = *options->clock, .est_url = options->est_url};
-    int rc = hq_db_open_sqlite(options->database, &hq.db, err);
+    int rc = hq_db_open(options->database, &hq.db, err);
     if (rc == 0)
         rc = read_files(options, &hq, err);
     if (rc == 0)
         rc = read_keyset_held(&hq, err);
     if (rc == 0)
         rc = hqd_set_operators(&hq, options->operators, err);
+    if (rc == 0)
+        rc = hq_db_revision(&hq.db, &hq.seen, err); /* what changes from here on is seen later */
     if (rc == 0)
         rc = hqd_load_head(&hq, err);
     if (rc != 0) {
@@ -193,6 +198,52 @@ int hqd_load_head(struct hqd *hq, struct err_text *err)
     return rc;
 }
 
+static int take_changes(struct hqd *hq, struct err_text *err)
+{
+    const struct list_head before = hq->head;
+    const uint64_t keyset_version = hq->keyset->version;
+    int64_t newest = 0;
+    int rc = hq_db_number(&hq->db, "SELECT max(version) FROM documents WHERE kind = 'keyset'", NULL,
+                          0, 0, &newest, err);
+    if (rc == 0 && newest > (int64_t)keyset_version)
+        rc = read_keyset_held(hq, err);
+    if (rc == 0)
+        rc = hqd_load_head(hq, err);
+    if (rc == 0 && (before.revision != hq->head.revision ||
+                    memcmp(before.hash, hq->head.hash, HASH_SIZE) != 0 ||
+                    keyset_version != hq->keyset->version))
+        hqd_renew_freshness(hq);
+    return rc;
+}
+
+/* *out_woken: the topics whose waiting calls were run. */
+static int refresh(struct hqd *hq, unsigned *out_woken, struct err_text *err)
+{
+    struct hq_db_revision now = {0};
+    const struct hq_db_revision before = hq->seen;
+    int rc = hq_db_revision(&hq->db, &now, err);
+    if (rc == 0 && now.inbox != before.inbox)
+        rc = take_changes(hq, err);
+    if (rc != 0 && !hq->store_down)
+        log_event(EVENT_HQ_STORE_FAULT, "reason=\"%s\"", err->text);
+    hq->store_down = rc != 0;
+    if (rc != 0)
+        return rc;
+    hq->seen = now;
+    unsigned topics = (now.inbox != before.inbox ? (unsigned)HQ_TOPIC_INBOX : 0U) |
+                      (now.hits != before.hits ? (unsigned)HQ_TOPIC_HITS : 0U);
+    if (topics && hq->wake)
+        hq->wake(hq->wake_ctx, topics);
+    *out_woken = topics;
+    return 0;
+}
+
+int hqd_refresh(struct hqd *hq, struct err_text *err)
+{
+    unsigned woken = 0;
+    return refresh(hq, &woken, err);
+}
+
 int hqd_sign(struct envelope *e, const struct sign_key *key, char **out, size_t *out_size)
 {
     int rc = envelope_sign(e, key);
@@ -233,10 +284,16 @@ void hqd_renew_freshness(struct hqd *hq)
     hq->freshness_time = now;
 }
 
+/* What was written here is seen here like what another hqd wrote, once. */
 void hqd_wake(struct hqd *hq, unsigned topics)
 {
-    if (hq->wake)
-        hq->wake(hq->wake_ctx, topics);
+    struct err_text err = {""};
+    unsigned woken = 0;
+    if (topics & ((unsigned)HQ_TOPIC_INBOX | (unsigned)HQ_TOPIC_HITS))
+        if (refresh(hq, &woken, &err) != 0)
+            woken = 0; /* told there; the next look tries again */
+    if (hq->wake && topics & ~woken)
+        hq->wake(hq->wake_ctx, topics & ~woken);
 }
 
 void hqd_noted(struct hqd *hq, int rc, const struct err_text *err)
@@ -249,10 +306,10 @@ void hqd_noted(struct hqd *hq, int rc, const struct err_text *err)
 int hqd_post(struct hqd *hq, const char *checkpoint, const char *kind, const char *body,
              size_t size, struct wall_time now, struct wall_time expires, struct err_text *err)
 {
-    int rc = checkpoint
-                 ? 0
-                 : hq_db_exec(&hq->db, "DELETE FROM inbox WHERE checkpoint IS NULL AND kind = $1",
-                              HQ_PARAMS(hq_text(kind)), err);
+    int rc = hq_db_change(&hq->db, HQ_DB_CHANGE_INBOX, err);
+    if (rc == 0 && !checkpoint)
+        rc = hq_db_exec(&hq->db, "DELETE FROM inbox WHERE checkpoint IS NULL AND kind = $1",
+                        HQ_PARAMS(hq_text(kind)), err);
     if (rc == 0)
         rc = hq_db_exec(&hq->db,
                         "INSERT INTO inbox(checkpoint, kind, body, created_ms, expires_ms)"

@@ -17,7 +17,7 @@ enum { HQ_PERSON_MAX = 48 };
 enum { HQ_FRESHNESS_RENEW_MS = 3600 * 1000, HQ_CLOCK_AHEAD_MS = 5 * 60 * 1000 };
 
 struct hqd_options {
-    const char *database;      /* path */
+    const char *database;      /* hq_db_open */
     const char *roots_folder;  /* *.pem: root public keys */
     const char *keyset_file;   /* the first key set; a newer one in the database wins */
     const char *freshness_key; /* PKCS#8 PEM, 0600 */
@@ -38,8 +38,22 @@ struct hq_issuer {
     void *impl;
 };
 
+enum { HQ_STATUS_CLASSES = 5 };
+
+/* Of this hqd since it started, for Prometheus. */
+struct hqd_counters {
+    uint64_t requests[HQ_STATUS_CLASSES]; /* answered with 1xx … 5xx */
+    uint64_t stored;
+    uint64_t repeated;
+    uint64_t quarantines;
+    size_t connections; /* now, as are those below */
+    size_t open_requests;
+};
+
 struct hqd {
     struct hq_db db;
+    struct hq_db_revision seen; /* what another hqd changed up to here is known */
+    bool store_down;            /* told once */
     struct clock_source clock;
     struct root_keys roots;
     struct keyset *keyset; /* NULL only while opening */
@@ -52,6 +66,7 @@ struct hqd {
     struct wall_time freshness_time;
     bool freshness_missing; /* told once */
     bool notes_unwritten;   /* told once */
+    struct hqd_counters counters;
     struct hq_issuer issuer;
     void (*wake)(void *ctx, unsigned topics); /* runs calls that wait; NULL: nobody waits */
     void *wake_ctx;
@@ -70,6 +85,9 @@ int hqd_set_operators(struct hqd *hq, const char *const *operators,
 int hq_operator_parse(const char *text, char out_name[TLS_LABEL_SIZE], unsigned *out_roles,
                       struct err_text *err) MUST_CHECK;
 
+/* Takes over what another hqd over the same database has changed (key set, head) and wakes who
+ * waits for it. Fails as the database does; told once. */
+int hqd_refresh(struct hqd *hq, struct err_text *err) MUST_CHECK;
 /* Reads the head from the database. */
 int hqd_load_head(struct hqd *hq, struct err_text *err) MUST_CHECK;
 /* Issues a new freshness statement when it is due or speaks of another head. Never fails: without
@@ -157,6 +175,7 @@ enum hq_step hq_operator_reviews(struct hq_call *call);
 enum hq_step hq_operator_review_answer(struct hq_call *call);
 enum hq_step hq_operator_own(struct hq_call *call);
 enum hq_step hq_operator_self(struct hq_call *call);
+enum hq_step hq_operator_metrics(struct hq_call *call);
 enum hq_step hq_est_cacerts(struct hq_call *call);
 enum hq_step hq_est_enroll(struct hq_call *call);
 enum hq_step hq_est_reenroll(struct hq_call *call);

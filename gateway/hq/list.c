@@ -116,16 +116,16 @@ static int put_entry(struct publish *p, const struct batch *batch, const struct 
     struct byte_writer w;
     byte_writer_init(&w, bytes, sizeof(bytes));
     wanted_record_write(&w, &item->record);
-    return hq_db_exec(&p->hq->db,
-                      "INSERT INTO entries(id, revision, record, body, crowd)"
-                      " VALUES($1, $2, $3, $4, $5)"
-                      " ON CONFLICT(id) DO UPDATE"
-                      " SET revision = $2, record = $3, body = $4, crowd = $5",
-                      HQ_PARAMS(hq_int((int64_t)item->record.id), hq_int((int64_t)batch->revision),
-                                hq_blob(bytes, sizeof(bytes)),
-                                hq_blob(item->text, item->record.text_size),
-                                hq_int((int64_t)match_crowd_of(item->record.key))),
-                      p->err);
+    return hq_db_queue(&p->hq->db,
+                       "INSERT INTO entries(id, revision, record, body, crowd)"
+                       " VALUES($1, $2, $3, $4, $5)"
+                       " ON CONFLICT(id) DO UPDATE"
+                       " SET revision = $2, record = $3, body = $4, crowd = $5",
+                       HQ_PARAMS(hq_int((int64_t)item->record.id), hq_int((int64_t)batch->revision),
+                                 hq_blob(bytes, sizeof(bytes)),
+                                 hq_blob(item->text, item->record.text_size),
+                                 hq_int((int64_t)match_crowd_of(item->record.key))),
+                       p->err);
 }
 
 /* `held`: the entry before the batch, NULL: there was none. */
@@ -165,8 +165,8 @@ static int withdraw_entry(struct publish *p, uint64_t id)
     if (!held)
         return p->rc != 0 ? p->rc : ERR_CORRUPT; /* batch_check_list saw it */
     p->counts.need_two -= wanted_record_needs_two(held);
-    return hq_db_exec(&p->hq->db, "DELETE FROM entries WHERE id = $1",
-                      HQ_PARAMS(hq_int((int64_t)id)), p->err);
+    return hq_db_queue(&p->hq->db, "DELETE FROM entries WHERE id = $1",
+                       HQ_PARAMS(hq_int((int64_t)id)), p->err);
 }
 
 static int apply_batch(struct publish *p, const struct batch *batch)
@@ -421,17 +421,35 @@ static enum hq_step end_listing(struct listing *l, int rc, const struct err_text
     return HQ_DONE;
 }
 
+/* How many of the next batches fit an answer, so that no more are read than are told. */
+static int count_fitting(struct hq_call *call, int64_t *out, struct err_text *err)
+{
+    int64_t count = 0;
+    int rc = hq_db_number(&call->hq->db,
+                          "SELECT count(*) FROM (SELECT sum(length(envelope) + 256)"
+                          " OVER (ORDER BY revision) AS size FROM batches WHERE revision > $1"
+                          " ORDER BY revision LIMIT $2) AS sizes WHERE size < $3",
+                          HQ_PARAMS(hq_int((int64_t)call->query.after), hq_int(call->query.limit),
+                                    hq_int(HQ_ANSWER_MAX)),
+                          0, &count, err);
+    *out = count > 0 ? count : 1;
+    return rc;
+}
+
 enum hq_step hq_list_batches(struct hq_call *call)
 {
     struct err_text err = {""};
     struct listing l = {.call = call, .next = (int64_t)call->query.after};
+    int64_t limit = 0;
     hq_answer_begin(call, 200);
     if (evbuffer_add_printf(call->answer.body, "{\"batches\":[") < 0)
         return hq_answer_error(call, 503, "out of memory");
-    int rc = hq_db_query(&call->hq->db,
+    int rc = count_fitting(call, &limit, &err);
+    if (rc == 0)
+        rc = hq_db_query(&call->hq->db,
                          "SELECT revision, hash, envelope FROM batches WHERE revision > $1"
                          " ORDER BY revision LIMIT $2",
-                         HQ_PARAMS(hq_int(l.next), hq_int(call->query.limit)), add_batch, &l, &err);
+                         HQ_PARAMS(hq_int(l.next), hq_int(limit)), add_batch, &l, &err);
     return end_listing(&l, rc, &err);
 }
 

@@ -98,8 +98,10 @@ static int set_shown(json_t *body, const char *name, const char *text)
 {
     char shown[SHOWN_MAX + 1];
     size_t size = 0;
-    for (; text && text[size] && size < SHOWN_MAX; size++)
-        shown[size] = text[size] >= ' ' && text[size] <= '~' ? text[size] : '?';
+    for (; text && text[size] && size < SHOWN_MAX; size++) {
+        bool plain = text[size] >= ' ' && text[size] <= '~';
+        memcpy(&shown[size], plain ? &text[size] : "?", 1);
+    }
     shown[size] = '\0';
     return set_text(body, name, shown);
 }

@@ -4,6 +4,7 @@
 #include "gateway/hq/records.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/json.h"
@@ -13,6 +14,7 @@ struct ingest {
     const char *checkpoint;
     struct wall_time now;
     bool chain_known;
+    bool ordered; /* hq_db_change was called: numbers may be drawn */
     struct hq_ingest *out;
 };
 
@@ -75,6 +77,14 @@ static int open_chain(struct ingest *in, const struct journal_header *header, st
     return rc;
 }
 
+/* Before the first row that operators follow by its number. */
+static int draw_in_order(struct ingest *in, struct err_text *err)
+{
+    int rc = in->ordered ? 0 : hq_db_change(in->db, HQ_DB_CHANGE_HITS, err);
+    in->ordered = rc == 0;
+    return rc;
+}
+
 /* Finds a hit by what it says, not by its sequence alone: a box put back to an earlier state tells
  * other hits under old sequences, and none of them may hide another. One of the chain's whose body
  * went at the end of its term ("{}") is there. */
@@ -106,15 +116,17 @@ static int put_hit(struct ingest *in, const struct journal_record *r, bool provi
                         "DELETE FROM hits WHERE checkpoint = $1 AND chain = $2 AND sequence = $3"
                         " AND provisional = 1",
                         HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence), err);
+    if (rc == 0 && !there)
+        rc = draw_in_order(in, err);
     if (rc != 0 || there)
         return rc;
-    rc = hq_db_exec(in->db,
-                    "INSERT INTO hits(checkpoint, chain, sequence, time_ms, received_ms,"
-                    " provisional, body) VALUES($1, $2, $3, $4, $5, $6, $7)",
-                    HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence,
-                              hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_int(provisional),
-                              hq_blob(r->body, r->body_size)),
-                    err);
+    rc = hq_db_queue(in->db,
+                     "INSERT INTO hits(checkpoint, chain, sequence, time_ms, received_ms,"
+                     " provisional, body) VALUES($1, $2, $3, $4, $5, $6, $7)",
+                     HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence,
+                               hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_int(provisional),
+                               hq_blob(r->body, r->body_size)),
+                     err);
     in->out->hits += rc == 0;
     return rc;
 }
@@ -123,7 +135,7 @@ static int put_hit(struct ingest *in, const struct journal_record *r, bool provi
 static int check_body(const struct journal_record *r, struct err_text *err)
 {
     json_t *body = NULL;
-    if (!r->has_body)
+    if (!r->has_body || json_is_canonical_object(r->body, r->body_size))
         return 0;
     int rc = json_parse(r->body, r->body_size, &body, err);
     if (rc != 0)
@@ -156,13 +168,16 @@ static int check_repeat(struct ingest *in, const struct journal_record *r, struc
 /* An officer's answer to a hit; the chain brings each once. */
 static int put_answer(struct ingest *in, const struct journal_record *r, struct err_text *err)
 {
-    return hq_db_exec(in->db,
-                      "INSERT INTO answers(checkpoint, chain, sequence, time_ms, received_ms, body)"
-                      " VALUES($1, $2, $3, $4, $5, $6)",
-                      HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
-                                hq_int((int64_t)r->header.sequence), hq_int(r->header.wall.ms),
-                                hq_int(in->now.ms), hq_blob(r->body, r->body_size)),
-                      err);
+    int rc = draw_in_order(in, err);
+    if (rc != 0)
+        return rc;
+    return hq_db_queue(
+        in->db,
+        "INSERT INTO answers(checkpoint, chain, sequence, time_ms, received_ms, body)"
+        " VALUES($1, $2, $3, $4, $5, $6)",
+        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int((int64_t)r->header.sequence),
+                  hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_blob(r->body, r->body_size)),
+        err);
 }
 
 static int store_record(struct ingest *in, const struct journal_record *r, const char *line,
@@ -171,7 +186,7 @@ static int store_record(struct ingest *in, const struct journal_record *r, const
     char kind[JOURNAL_KIND_TEXT_SIZE];
     journal_kind_text(r->header.kind, kind);
     in->out->stored++;
-    int rc = hq_db_exec(
+    int rc = hq_db_queue(
         in->db,
         "INSERT INTO records(checkpoint, chain, sequence, hash, kind, time_ms,"
         " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -240,7 +255,7 @@ static int take_lines(struct ingest *in, const char *body, size_t size, struct e
 /* Urgent records the chain has reached; one that says something else stays, as evidence. */
 static int drop_urgents(struct ingest *in, struct err_text *err)
 {
-    return hq_db_exec(
+    return hq_db_queue(
         in->db,
         "DELETE FROM urgents WHERE checkpoint = $1 AND chain = $2 AND sequence <= $3"
         " AND line = (SELECT r.line FROM records r WHERE r.checkpoint = $1"
@@ -249,32 +264,59 @@ static int drop_urgents(struct ingest *in, struct err_text *err)
         err);
 }
 
-int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
-                      struct wall_time now, struct hq_ingest *out, struct err_text *err)
+/* Where the chain stands now; a receipt kept before gives way to a new one only. */
+static int store_head(struct ingest *in, const char *receipt, struct err_text *err)
+{
+    const struct hq_value sequence = hq_int((int64_t)in->out->head.sequence);
+    const struct hq_value head = hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE);
+    if (!receipt)
+        return hq_db_queue(in->db,
+                           "UPDATE chains SET sequence = $3, head = $4"
+                           " WHERE checkpoint = $1 AND chain = $2",
+                           HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence, head), err);
+    return hq_db_queue(in->db,
+                       "UPDATE chains SET sequence = $3, head = $4, receipt = $5"
+                       " WHERE checkpoint = $1 AND chain = $2",
+                       HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence, head,
+                                 hq_blob(receipt, strlen(receipt))),
+                       err);
+}
+
+int hq_records_take(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
+                    struct wall_time now, hq_receipt_cb make, void *ctx, struct hq_ingest *out,
+                    char **out_receipt, struct err_text *err)
 {
     struct hq_ingest result = {0};
     struct ingest in = {.db = db, .checkpoint = checkpoint, .now = now, .out = &result};
+    char *receipt = NULL;
     if (size > HQ_BODY_MAX)
         return err_set(err, ERR_TOO_LARGE, "body of %zu bytes, limit %d", size, HQ_BODY_MAX);
-    int rc = hq_db_begin(db, err);
+    int rc = hq_db_begin_scope(db, checkpoint, err);
     if (rc == 0)
         rc = take_lines(&in, body, size, err);
+    if (rc == 0 && make && !result.quarantined)
+        receipt = make(ctx, &result.head);
     if (rc == 0)
-        rc = hq_db_exec(db,
-                        "UPDATE chains SET sequence = $3, head = $4"
-                        " WHERE checkpoint = $1 AND chain = $2",
-                        HQ_PARAMS(hq_text(checkpoint), chain_of(&in),
-                                  hq_int((int64_t)result.head.sequence),
-                                  hq_blob(result.head.hash, JOURNAL_HASH_SIZE)),
-                        err);
+        rc = store_head(&in, receipt, err);
     if (rc == 0 && result.stored > 0)
         rc = drop_urgents(&in, err);
     if (rc == 0)
         rc = hq_db_commit(db, err);
     hq_db_rollback(db);
-    if (rc == 0)
-        *out = result;
-    return rc;
+    if (rc != 0) {
+        free(receipt);
+        return rc;
+    }
+    *out = result;
+    *out_receipt = receipt;
+    return 0;
+}
+
+int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
+                      struct wall_time now, struct hq_ingest *out, struct err_text *err)
+{
+    char *none = NULL;
+    return hq_records_take(db, checkpoint, body, size, now, NULL, NULL, out, &none, err);
 }
 
 int hq_records_accept(struct hq_db *db, const char *checkpoint,
@@ -332,7 +374,7 @@ int hq_records_urgent(struct hq_db *db, const char *checkpoint, const char *line
              ? check_body(&wire.record, err)
              : err_set(err, ERR_INVALID, "source of another checkpoint");
     if (rc == 0)
-        rc = hq_db_begin(db, err);
+        rc = hq_db_begin_scope(db, checkpoint, err);
     if (rc == 0)
         rc = take_urgent(&in, &wire.record, line, size, &is_new, err);
     if (rc == 0)

@@ -3,7 +3,7 @@
  * held before it is stored, all in one transaction. The same record twice is stored once. A break,
  * a fork or a new chain quarantines it until a named operator accepts it; its hits flow on as
  * provisional ones. Used by the thread that owns the database. Issues no receipts: the caller does,
- * for `head`, and only when `quarantined` is false.
+ * and only for what is not quarantined.
  */
 #pragma once
 
@@ -23,11 +23,20 @@ struct hq_ingest {
     char reason[HQ_REASON_SIZE]; /* English, of the quarantine */
 };
 
+/* Makes the receipt for what HQ holds once the call's records are stored, as heap text; NULL: none.
+ * Called inside the transaction, so that record and receipt take one commit. */
+typedef char *(*hq_receipt_cb)(void *ctx, const struct journal_head *head);
+
 /* ERR_INVALID (form, another checkpoint's source, two chains in one body, no record), ERR_CORRUPT
  * (a body that does not fit its digest), ERR_TOO_LARGE, and the database's. Nothing is stored then.
  */
 int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
                       struct wall_time now, struct hq_ingest *out, struct err_text *err) MUST_CHECK;
+/* The same, with its receipt kept beside the chain (unless it is in quarantine). *out_receipt is
+ * heap text; NULL when `make` made none. */
+int hq_records_take(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
+                    struct wall_time now, hq_receipt_cb make, void *ctx, struct hq_ingest *out,
+                    char **out_receipt, struct err_text *err) MUST_CHECK;
 /* Ends a quarantine, inside the caller's transaction. A chain that broke stays refused at its
  * break: only a new one can go on. ERR_NOT_FOUND when the chain is not quarantined. */
 int hq_records_accept(struct hq_db *db, const char *checkpoint,

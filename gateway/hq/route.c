@@ -76,6 +76,7 @@ static const struct hq_route routes[] = {
     {"POST", "/v1/operator/reviews/answer", HQ_WHO_OPERATOR, REVIEWER, false,
      hq_operator_review_answer, "review.answer"},
     {"GET", "/v1/operator/own", HQ_WHO_OPERATOR, AUDITOR, false, hq_operator_own, "own.records"},
+    {"GET", "/v1/operator/metrics", HQ_WHO_OPERATOR, ANY, false, hq_operator_metrics, "metrics"},
     {"GET", "/v1/operator/self", HQ_WHO_OPERATOR, ANY, false, hq_operator_self, "self"},
     {"GET", "/.well-known/est/cacerts", HQ_WHO_NOBODY, 0, false, hq_est_cacerts, "est.cacerts"},
     {"POST", "/.well-known/est/simpleenroll", HQ_WHO_NOBODY, 0, false, hq_est_enroll, "est.enroll"},

@@ -12,6 +12,8 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,15 +27,12 @@
 #include "gateway/hq/connections.h"
 #include "gateway/hq/issuer.h"
 #include "gateway/hq/own.h"
-#include "gateway/hq/review.h"
 #include "gateway/hq/route.h"
+#include "gateway/hq/upkeep.h"
 
 enum {
-    TICK_MS = 200,
     WAITS_OF_ONE_MAX = 8, /* parked calls of one peer */
     REFUSED_LOG_MS = 1000,
-    HOUSEKEEPING_MS = 10 * 60 * 1000,
-    FRESHNESS_RETRY_MS = 60 * 1000,
     METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
               EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH
 };
@@ -67,12 +66,12 @@ struct hq_server {
     struct end api;
     struct end est;
     struct event *tick;
+    struct upkeep upkeep;
     struct thread *self;
     TAILQ_HEAD(, open_call) open;
     size_t open_count;
     struct mono_time refused_told;
     unsigned refused_untold;
-    struct mono_time kept_at;        /* last housekeeping */
     void (*_Atomic work)(void *ctx); /* release store in hq_server_post, acquire in on_tick */
     void *work_ctx;
 };
@@ -80,7 +79,7 @@ struct hq_server {
 static void free_call(struct open_call *open)
 {
     TAILQ_REMOVE(&open->server->open, open, link);
-    open->server->open_count--;
+    open->server->hq->counters.open_requests = --open->server->open_count;
     if (open->timer)
         event_free(open->timer);
     if (open->basic)
@@ -116,6 +115,8 @@ static void send_answer(struct open_call *open)
     if (answer->ask_password)
         add_header(http, "WWW-Authenticate", "Basic realm=\"enrolment\"");
     connection_answered(ssl_of(http), clock_mono(&clock_system));
+    if (answer->status >= 100 && answer->status < 100 * (HQ_STATUS_CLASSES + 1))
+        open->server->hq->counters.requests[answer->status / 100 - 1]++;
     /* a request whose connection has gone is freed by this as well */
     evhttp_send_reply(http, answer->status, NULL, answer->body);
 }
@@ -266,6 +267,10 @@ static bool read_peer(struct open_call *open, const struct end *end)
         read_basic(open);
         return true;
     }
+    if (hqd_refresh(open->server->hq, &err) != 0) {
+        hq_answer_error(&open->call, 503, "%s", err.text);
+        return false;
+    }
     if (tls_peer_facts(ssl, &open->call.peer, &err) != 0) {
         hq_answer_error(&open->call, 403, "certificate: %s", err.text);
         return false;
@@ -336,7 +341,8 @@ static void on_request(struct evhttp_request *http, void *ctx)
     open->call.size = evbuffer_get_length(input);
     open->call.body = open->call.size ? (const char *)evbuffer_pullup(input, -1) : "";
     TAILQ_INSERT_TAIL(&server->open, open, link);
-    server->open_count++;
+    server->hq->counters.open_requests = ++server->open_count;
+    server->hq->counters.connections = server->api.connections.count;
     connection_busy(ssl_of(http));
     if (!open->call.body)
         hq_answer_error(&open->call, 503, "out of memory");
@@ -419,6 +425,10 @@ static int open_end(struct hq_server *server, struct end *end, const char *liste
     if (!bound)
         return err_set(err, ERR_BUSY, "%s: cannot listen there: %s", listen, strerror(errno));
     end->listener = evhttp_bound_socket_get_listener(bound);
+    /* inherited by what is accepted: an answer's second packet must not wait 40 ms for the peer's
+     * delayed acknowledgement of the first; without it they are only slower */
+    (void)setsockopt(evhttp_bound_socket_get_fd(bound), IPPROTO_TCP, TCP_NODELAY, &(int){1},
+                     sizeof(int));
     evconnlistener_set_error_cb(end->listener, on_accept_error);
     return hq_socket_port(evhttp_bound_socket_get_fd(bound), &end->port);
 }
@@ -451,25 +461,6 @@ int hq_server_check(const struct hq_server_options *options, struct err_text *er
     return rc;
 }
 
-static void housekeeping(struct hq_server *server)
-{
-    struct mono_time now = clock_mono(&clock_system);
-    struct err_text err = {""};
-    int64_t wall_ms = clock_wall(&server->hq->clock).ms;
-    if (server->kept_at.ns != 0 && mono_diff_ms(now, server->kept_at) < HOUSEKEEPING_MS)
-        return;
-    server->kept_at = now;
-    int rc = hq_db_exec(&server->hq->db, "DELETE FROM inbox WHERE expires_ms < $1",
-                        HQ_PARAMS(hq_int(wall_ms)), &err);
-    if (rc == 0)
-        rc = hq_db_exec(&server->hq->db, "DELETE FROM tokens WHERE expires_ms < $1",
-                        HQ_PARAMS(hq_int(wall_ms)), &err);
-    if (rc == 0)
-        rc = hq_review_draw(server->hq, clock_wall(&server->hq->clock), &err);
-    if (rc != 0) /* done again next time */
-        log_event(EVENT_HQ_STORE_FAULT, "reason=\"%s\"", err.text);
-}
-
 static void sweep(struct end *end)
 {
     (void)connections_sweep(&end->connections, clock_mono(&clock_system)); /* nobody to tell */
@@ -480,8 +471,6 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 {
     (void)fd, (void)what; /* a timer has neither */
     struct hq_server *server = ctx;
-    struct hqd *hq = server->hq;
-    int64_t age_ms = clock_wall(&hq->clock).ms - hq->freshness_time.ms;
     void (*work)(void *) = atomic_load_explicit(&server->work, memory_order_acquire);
     thread_alive(server->self);
     if (thread_stopping(server->self)) {
@@ -492,12 +481,9 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
         work(server->work_ctx);
         atomic_store_explicit(&server->work, NULL, memory_order_release);
     }
-    if (age_ms >= HQ_FRESHNESS_RENEW_MS || age_ms < 0 ||
-        (!hq->freshness && age_ms >= FRESHNESS_RETRY_MS))
-        hqd_renew_freshness(hq);
     sweep(&server->api);
     sweep(&server->est);
-    housekeeping(server);
+    upkeep_tick(&server->upkeep);
 }
 
 int hq_server_post(struct hq_server *server, void (*work)(void *ctx), void *ctx)
@@ -524,6 +510,7 @@ static int open_all(const struct hq_server_options *o, struct hq_server *server,
         if (rc == 0)
             rc = open_end(server, &server->est, o->est_listen, err);
     }
+    server->upkeep = (struct upkeep){.base = server->base, .hq = server->hq};
     if (rc == 0)
         rc = issuer_create(server->base, o->issue_socket, &server->issuer);
     if (rc == 0 && !(server->tick = event_new(server->base, -1, EV_PERSIST, on_tick, server)))
@@ -563,12 +550,18 @@ uint16_t hq_server_est_port(const struct hq_server *server)
     return server->est.port;
 }
 
+static void say_alive(void *ctx)
+{
+    thread_alive(ctx);
+}
+
 void hq_server_run(struct thread *self, void *ctx)
 {
-    const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+    const struct timeval tick = {.tv_usec = UPKEEP_TICK_MS * 1000};
     struct hq_server *server = ctx;
     server->self = self;
     thread_alive(self);
+    hq_db_watch(&server->hq->db, say_alive, self);
     if (event_add(server->tick, &tick) == 0)
         (void)event_base_dispatch(server->base); /* ended by on_tick; otherwise found stale */
 }
@@ -587,13 +580,16 @@ void hq_server_destroy(struct hq_server *server)
     while (!TAILQ_EMPTY(&server->open))
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow TAILQ_REMOVE */
         free_call(TAILQ_FIRST(&server->open));
-    if (server->hq && server->hq->wake_ctx == server)
+    if (server->hq && server->hq->wake_ctx == server) {
         server->hq->wake = NULL;
+        hq_db_watch(&server->hq->db, NULL, NULL); /* its thread has ended */
+    }
     issuer_destroy(server->issuer);
     close_end(&server->api);
     close_end(&server->est);
     if (server->tick)
         event_free(server->tick);
+    upkeep_end(&server->upkeep);
     if (server->base)
         event_base_free(server->base);
     free(server);

@@ -13,7 +13,7 @@ enum {
     HQ_EST_BODY_LIMIT = 16 << 10,
     HQ_HEADER_LIMIT = 8 << 10,
     HQ_IDLE_S = 90,     /* above HQ_WAIT_MAX_S */
-    HQ_CALLS_MAX = 4096 /* open at a time */
+    HQ_CALLS_MAX = 8192 /* open at a time */
 };
 
 struct hq_server;

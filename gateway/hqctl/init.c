@@ -266,7 +266,10 @@ static void write_hqd_yaml(const struct init_state *s, FILE *to)
     put_yaml(to, "est_url", "", url);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         put_yaml(to, files[i].key, s->final, files[i].file);
-    fprintf(to, "# Who may act; after a change: SIGHUP.\noperators: [%s]\n", o->operator_name);
+    fprintf(to,
+            "# Who may act besides those 'hqctl person add' added: NAME (every role) or "
+            "\"NAME:ROLE+ROLE\"; after a change: SIGHUP.\noperators: [%s]\n",
+            o->operator_name);
 }
 
 static void write_cad_yaml(const struct init_state *s, FILE *to)

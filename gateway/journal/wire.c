@@ -1,6 +1,7 @@
 /* A record on its way to HQ: one CloudEvents 1.0 event a line (JSON event format). See record.h. */
 #include <inttypes.h>
 #include <jansson.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,30 +69,110 @@ int journal_wire_write(const struct journal_record *record, const char *source, 
 
 /* ---- reading ---- */
 
-static int get_text(const json_t *event, const char *key, const char **out, struct err_text *err)
+/* The members of an event as texts; NULL: not there, or no text. */
+struct event {
+    const char *data_base64;
+    const char *datacontenttype; /* not looked at */
+    const char *header;
+    const char *id;
+    const char *salt;
+    const char *source;
+    const char *specversion;
+    const char *time;
+    const char *type;
+};
+
+static const struct {
+    const char *name;
+    size_t offset;
+} members[] = {
+    {"data_base64", offsetof(struct event, data_base64)},
+    {"datacontenttype", offsetof(struct event, datacontenttype)},
+    {"header", offsetof(struct event, header)},
+    {"id", offsetof(struct event, id)},
+    {"salt", offsetof(struct event, salt)},
+    {"source", offsetof(struct event, source)},
+    {"specversion", offsetof(struct event, specversion)},
+    {"time", offsetof(struct event, time)},
+    {"type", offsetof(struct event, type)},
+};
+enum { MEMBERS = sizeof(members) / sizeof(members[0]) };
+
+static void set_member(struct event *event, size_t at, const char *text)
 {
-    *out = json_string_value(json_object_get(event, key));
+    memcpy((char *)event + members[at].offset, &text, sizeof text);
+}
+
+static void take_members(const json_t *object, struct event *out)
+{
+    for (size_t i = 0; i < MEMBERS; i++)
+        set_member(out, i, json_string_value(json_object_get(object, members[i].name)));
+}
+
+/* Printable ASCII up to the quote, which becomes a NUL; NULL: something else is there. */
+static char *end_plain_text(char *text, const char *end)
+{
+    char *quote = memchr(text, '"', (size_t)(end - text));
+    unsigned other = 0;
+    for (const char *p = text; quote && p < quote; p++)
+        other |= (unsigned)(*p < 0x20) | (unsigned)(*p > 0x7E) | (unsigned)(*p == '\\');
+    if (!quote || other)
+        return NULL;
+    *quote = '\0';
+    return quote + 1;
+}
+
+/* The canonical form every box of ours sends, its known members in order and plain: read in place
+ * ten times faster than by a JSON parser. False: left to one. */
+static bool read_plain(char *text, size_t size, struct event *out)
+{
+    char *end = text + size;
+    char *at = text;
+    size_t next = 0;
+    if (size < 2 || *at != '{')
+        return false;
+    while (at < end && *at != '}') {
+        at++; /* the brace or a comma */
+        char *name = at + 1;
+        if (at >= end || *at != '"' || !(at = end_plain_text(name, end)))
+            return false;
+        while (next < MEMBERS && strcmp(members[next].name, name) != 0)
+            next++;
+        if (next == MEMBERS || end - at < 3 || at[0] != ':' || at[1] != '"')
+            return false;
+        char *value = at + 2;
+        if (!(at = end_plain_text(value, end)) || at >= end || (*at != ',' && *at != '}'))
+            return false;
+        set_member(out, next++, value);
+    }
+    return at == end - 1;
+}
+
+static int get_text(const char *text, const char *key, const char **out, struct err_text *err)
+{
+    *out = text;
     if (*out)
         return 0;
     return err_set(err, ERR_INVALID, "%s: missing or no text", key);
 }
 
-static int check_attribute(const json_t *event, const char *key, const char *expected,
+static int check_attribute(const char *value, const char *key, const char *expected,
                            struct err_text *err)
 {
     const char *text;
-    int result = get_text(event, key, &text, err);
+    int result = get_text(value, key, &text, err);
     if (result == 0 && strcmp(text, expected) != 0)
         result = err_set(err, ERR_INVALID, "%s = '%.80s': expected %s", key, text, expected);
     return result;
 }
 
-static int read_header(const json_t *event, struct journal_record *record, struct err_text *err)
+static int read_header(const struct event *event, struct journal_record *record,
+                       struct err_text *err)
 {
     const char *text;
     uint8_t *bytes;
     size_t size;
-    int result = get_text(event, "header", &text, err);
+    int result = get_text(event->header, "header", &text, err);
     if (result != 0)
         return result;
     if (base64_decode(text, &bytes, &size) != 0)
@@ -107,10 +188,10 @@ static int read_header(const json_t *event, struct journal_record *record, struc
     return result;
 }
 
-static int read_body(const json_t *event, struct journal_record *record, struct err_text *err)
+static int read_body(const struct event *event, struct journal_record *record, struct err_text *err)
 {
-    const char *salt = json_string_value(json_object_get(event, "salt"));
-    const char *data = json_string_value(json_object_get(event, "data_base64"));
+    const char *salt = event->salt;
+    const char *data = event->data_base64;
     if (!salt && !data)
         return 0;
     if (!salt || !data || hex_decode(salt, record->salt, sizeof record->salt) != 0)
@@ -142,7 +223,7 @@ static bool is_type(const char *text)
 }
 
 /* By number whoever does not know the name, by name whoever does. */
-static int check_type(const json_t *event, const struct journal_header *header,
+static int check_type(const struct event *event, const struct journal_header *header,
                       struct err_text *err)
 {
     const char *text;
@@ -150,7 +231,7 @@ static int check_type(const json_t *event, const struct journal_header *header,
     char numbered[TYPE_SIZE];
     type_of(header, type);
     snprintf(numbered, sizeof numbered, "%skind_%u", type_prefix, (unsigned)header->kind);
-    int result = get_text(event, "type", &text, err);
+    int result = get_text(event->type, "type", &text, err);
     bool known = journal_kind_name(header->kind) != NULL;
     if (result == 0 && strcmp(text, numbered) != 0 &&
         (known ? strcmp(text, type) != 0 : !is_type(text)))
@@ -158,33 +239,31 @@ static int check_type(const json_t *event, const struct journal_header *header,
     return result;
 }
 
-static int check_attributes(const json_t *event, const struct journal_header *header,
+static int check_attributes(const struct event *event, const struct journal_header *header,
                             struct err_text *err)
 {
     char id[ID_SIZE];
     char time[WALL_TEXT_SIZE];
     id_of(header, id);
     wall_format(header->wall, time);
-    int result = check_attribute(event, "specversion", "1.0", err);
+    int result = check_attribute(event->specversion, "specversion", "1.0", err);
     if (result == 0)
-        result = check_attribute(event, "id", id, err);
+        result = check_attribute(event->id, "id", id, err);
     if (result == 0)
         result = check_type(event, header, err);
     if (result == 0)
-        result = check_attribute(event, "time", time, err);
+        result = check_attribute(event->time, "time", time, err);
     return result;
 }
 
-static int read_event(const json_t *event, struct journal_wire *out, struct err_text *err)
+static int read_event(const struct event *event, struct journal_wire *out, struct err_text *err)
 {
     const char *source = NULL;
-    if (!json_is_object(event))
-        return err_set(err, ERR_INVALID, "expected a JSON object");
     int result = read_header(event, &out->record, err);
     if (result == 0)
         result = check_attributes(event, &out->record.header, err);
     if (result == 0)
-        result = get_text(event, "source", &source, err);
+        result = get_text(event->source, "source", &source, err);
     if (result == 0 && strlen(source) >= sizeof out->source)
         result =
             err_set(err, ERR_TOO_LARGE, "source: longer than %zu bytes", sizeof out->source - 1);
@@ -194,18 +273,36 @@ static int read_event(const json_t *event, struct journal_wire *out, struct err_
     return read_body(event, &out->record, err);
 }
 
+static int read_any(const char *line, size_t size, struct journal_wire *out, struct err_text *err)
+{
+    struct event event = {0};
+    json_t *object;
+    int result = json_parse(line, size, &object, err);
+    if (result != 0)
+        return result;
+    if (json_is_object(object)) {
+        take_members(object, &event);
+        result = read_event(&event, out, err);
+    } else
+        result = err_set(err, ERR_INVALID, "expected a JSON object");
+    json_decref(object);
+    return result;
+}
+
 int journal_wire_read(const char *line, size_t size, struct journal_wire *out, struct err_text *err)
 {
-    json_t *event;
+    struct event event = {0};
     struct journal_wire wire = {0};
     if (size > JOURNAL_WIRE_MAX)
         return err_set(err, ERR_TOO_LARGE, "record of %zu bytes, expected at most %d", size,
                        JOURNAL_WIRE_MAX);
-    int result = json_parse(line, size, &event, err);
-    if (result != 0)
-        return result;
-    result = read_event(event, &wire, err);
-    json_decref(event);
+    char *copy = malloc(size + 1);
+    if (!copy)
+        return err_set(err, ERR_NO_MEMORY, "no memory");
+    memcpy(copy, line, size);
+    int result = read_plain(copy, size, &event) ? read_event(&event, &wire, err)
+                                                : read_any(line, size, &wire, err);
+    free(copy);
     if (result != 0) {
         journal_wire_free(&wire);
         return result;

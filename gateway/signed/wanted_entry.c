@@ -338,7 +338,7 @@ int wanted_entry_check_text(const struct wanted_record *record, const char *text
 {
     json_t *entry = NULL;
     char *canonical = NULL;
-    struct wanted_record expected;
+    struct wanted_record expected = {0};
     int result = json_parse(text, size, &entry, err);
     if (result == ERR_OK) {
         result = wanted_entry_from_json(entry, &expected, &canonical, err);

@@ -6,6 +6,7 @@ import pathlib
 import sqlite3
 import ssl
 
+from harness import postgres
 from harness.journal import verify_rows
 from harness.pki import Pki, write_key
 from harness.process import SLOWNESS, Program
@@ -89,14 +90,42 @@ def acts(folder, what=None):
     return [(body["person"], body["what"], body["answer"]) for body in bodies]
 
 
-class Headquarters:
-    """hqd with hq-cad in a folder; `world` signs, `pki` certifies. start(), then .operator(), .box()."""
+class SqliteFile:
+    """hqd's own file, beside it."""
 
-    def __init__(self, folder, fleet="testfleet", operators=("zhang", "li"), world=None, pki=None):
+    url = ""
+
+    def __init__(self, path):
+        self.path = path
+
+    def rows(self, sql):
+        db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+        try:
+            return db.execute(sql).fetchall()
+        finally:
+            db.close()
+
+    def execute(self, sql):
+        with sqlite3.connect(self.path) as db:
+            db.execute(sql)
+        db.close()
+
+
+class Headquarters:
+    """hqd with hq-cad in a folder; `world` signs, `pki` certifies. start(), then .operator(), .box().
+
+    `store` is a Database of harness.postgres or the file in the folder; CHECKPOINT_HQ_STORE=postgres
+    runs any test over a server.
+    """
+
+    def __init__(self, folder, fleet="testfleet", operators=("zhang", "li"), world=None, pki=None, store=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.pki = pki or Pki(self.folder / "pki", fleet)
         self.world = world or World(fleet)
+        if store is None and os.environ.get("CHECKPOINT_HQ_STORE") == "postgres":
+            store = postgres.Database()
+        self.store = store or SqliteFile(self.folder / "state" / "hqd.sqlite")
         self.runtime = self.folder / "run"
         self.runtime.mkdir(exist_ok=True)
         self.operators = list(operators)
@@ -118,7 +147,7 @@ class Headquarters:
         pki, here = self.pki, self.folder
         self.config.write_text("\n".join([
             f"runtime_dir: {self.runtime}", f"state_dir: {here}/state",
-            f"listen: 127.0.0.1:{self.port_of_restart}", "est_listen: 127.0.0.1:0",
+            f"database: '{self.store.url}'", f"listen: 127.0.0.1:{self.port_of_restart}", "est_listen: 127.0.0.1:0",
             "est_url: https://127.0.0.1/.well-known/est",
             f"certificate: {pki.server.pem}", f"key: {pki.server.key_path}",
             f"box_root: {pki.boxes.pem}", f"console_root: {pki.operators.pem}",
@@ -127,6 +156,10 @@ class Headquarters:
             "operators: [" + ", ".join(self.operators) + "]", ""]))
         self.cad_config.write_text(f"runtime_dir: {self.runtime}\ncertificate: {pki.boxes.pem}\n"
                                    f"key: {pki.boxes.key_path}\n")
+
+    def sibling(self, name):
+        """Another hqd over the same database, with the same keys and no hq-cad; start its .hqd."""
+        return Headquarters(self.folder / name, self.world.fleet, self.operators, self.world, self.pki, self.store)
 
     def start(self):
         self.cad.start()

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.x509.oid import NameOID
-from harness.hq import Headquarters
+from harness.hq import Headquarters, SqliteFile
 from harness.process import SANITIZED, SLOWNESS, ProgramError, wait_for
 from harness.records import Journal
 from harness.signing import entry, time_ms
@@ -229,7 +229,8 @@ def small_disk(tmp_path):
 
 def test_a_full_disk_gives_no_receipt_still_reads_and_heals(small_disk):
     folder, enlarge = small_disk
-    hq = Headquarters(folder.parent).start()
+    # the file, whatever store the other tests are run over
+    hq = Headquarters(folder.parent, store=SqliteFile(folder / "hqd.sqlite")).start()
     try:
         box, zhang, journal = hq.box("lu-hz-01"), hq.operator(), Journal("lu-hz-01")
         confirmed, refused = 0, None
@@ -305,13 +306,15 @@ def test_kills_in_the_middle_of_ingest_lose_and_double_nothing(hq):
     assert receipts == sorted(receipts)
     report = hq.operator().post("/v1/operator/audit/verify", {}).json
     assert report["ok"], report
-    with sqlite3.connect(f"file:{hq.folder}/state/hqd.sqlite?mode=ro", uri=True) as db:
-        numbers = [json.loads(row[0])["n"] for row in db.execute("SELECT body FROM hits ORDER BY sequence")]
+    numbers = [json.loads(body)["n"] for (body,) in hq.store.rows("SELECT body FROM hits ORDER BY sequence")]
     assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= max(receipts)
 
 
 def confirmed_at(hq):
     """What the database of a killed hqd holds, read from a copy of its files."""
+    last = "SELECT coalesce(max(sequence), 0) FROM records"
+    if not isinstance(hq.store, SqliteFile):
+        return hq.store.rows(last)[0][0]
     copy = hq.folder / "copy"
     copy.mkdir(exist_ok=True)
     for name in ("hqd.sqlite", "hqd.sqlite-wal"):
@@ -320,15 +323,15 @@ def confirmed_at(hq):
     (copy / "hqd.sqlite-shm").unlink(missing_ok=True)
     db = sqlite3.connect(copy / "hqd.sqlite")
     try:
-        return db.execute("SELECT coalesce(max(sequence), 0) FROM records").fetchone()[0]
+        return db.execute(last).fetchone()[0]
     finally:
         db.close()
 
 
 @pytest.mark.parametrize("what", ["garbage", "foreign", "cut"])
 def test_a_database_that_is_not_ours_is_refused_and_left_alone(tmp_path, what):
-    hq = Headquarters(tmp_path)
     path = tmp_path / "state" / "hqd.sqlite"
+    hq = Headquarters(tmp_path, store=SqliteFile(path))
     path.parent.mkdir()
     if what == "garbage":
         path.write_bytes(os.urandom(8192))

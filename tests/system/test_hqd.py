@@ -8,7 +8,6 @@ import os
 import pathlib
 import signal
 import socket
-import sqlite3
 import ssl
 import threading
 import time
@@ -18,9 +17,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
-from harness.hq import BIN, Headquarters, Peer
+from harness.hq import BIN, Headquarters, Peer, SqliteFile
 from harness.pki import Pair, Root, now
 from harness.process import SLOWNESS, run_program, wait_for
+from harness.prometheus import Exposition
 from harness.records import Journal
 from harness.signing import Key, World, entry, now_ms, payload_of, time_text
 
@@ -284,6 +284,42 @@ def test_the_inbox_tells_hq_which_list_a_box_has(hq):
     box.get(f"/v1/checkpoints/lu-hz-01/inbox?after=0&revision=7&hash={hash_text}")
     row = hq.operator().get("/v1/operator/checkpoints").json["checkpoints"][0]
     assert (row["list_revision"], row["list_hash"]) == (7, hash_text)
+
+
+def test_hq_tells_how_old_the_list_of_a_box_is(hq):
+    box, zhang = hq.box("lu-hz-01"), hq.operator()
+    times = []
+    for number in (1, 2, 3):
+        batch = hq.world.batch(added=[entry(number, "鲁H12345")])
+        assert zhang.put("/v1/list/batches", batch).status == 201
+        times.append(zhang.get("/v1/list/head").json["time"])
+        if number == 1:
+            hash_text = "sha256:" + hq.world.hash.hex()
+    box.get(f"/v1/checkpoints/lu-hz-01/inbox?after=0&revision=1&hash={hash_text}")
+    row = zhang.get("/v1/operator/checkpoints").json["checkpoints"][0]
+    assert (row["list_revision"], row["list_time"], row["behind_since"]) == (1, times[0], times[1])
+    box.get("/v1/checkpoints/lu-hz-01/inbox?after=0&revision=3&hash=sha256:" + hq.world.hash.hex())
+    row = zhang.get("/v1/operator/checkpoints").json["checkpoints"][0]
+    assert (row["list_time"], row["behind_since"]) == (times[2], None)
+
+
+def test_metrics_count_what_was_asked_and_taken(hq):
+    box, zhang, journal = hq.box("lu-hz-01"), hq.operator(), Journal("lu-hz-01")
+    lines = [journal.line("start"), journal.line("hit"), journal.line("passage")]
+    for body in (lines[0] + lines[1], lines[1] + lines[2]):
+        assert box.post(records_path("lu-hz-01"), body).status == 200
+    assert zhang.get("/v1/operator/nothing").status == 404
+    answer = zhang.get("/v1/operator/metrics")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    told = Exposition(answer.body.decode())
+    assert told.value("hqd_records_total", taken="stored") == 3
+    assert told.value("hqd_records_total", taken="repeated") == 1
+    assert told.value("hqd_requests_total", **{"class": "4xx"}) == 1
+    assert told.value("hqd_requests_total", **{"class": "2xx"}) == 3  # enroll and two of the box
+    assert told.value("hq_checkpoint_info", checkpoint="lu-hz-01", state="active") == 1
+    assert told.value("hq_checkpoint_confirmed", checkpoint="lu-hz-01") == 3
+    assert told.value("hqd_open_requests") == 1 and told.value("hqd_connections") >= 1
+    assert box.get("/v1/operator/metrics").status == 403
 
 
 def test_an_instruction_reaches_one_box_once(hq):
@@ -610,9 +646,11 @@ def test_an_altered_record_is_found_by_the_audit(hq):
     lines = [journal.line("start")] + [journal.line() for _ in range(150)]
     assert box.post(records_path("lu-hz-01"), b"".join(lines)).status == 200
     hq.hqd.stop()
-    with sqlite3.connect(hq.folder / "state" / "hqd.sqlite") as db:
-        db.execute("DROP TRIGGER records_no_update")
-        db.execute("UPDATE records SET line = (SELECT line FROM records WHERE sequence = 90) WHERE sequence = 100")
+    if isinstance(hq.store, SqliteFile):
+        hq.store.execute("DROP TRIGGER records_no_update")
+    else:
+        hq.store.execute("DROP TRIGGER records_keep ON records")
+    hq.store.execute("UPDATE records SET line = (SELECT line FROM records WHERE sequence = 90) WHERE sequence = 100")
     hq.hqd.start()
     report = hq.operator().post("/v1/operator/audit/verify", {}).json
     assert report["ok"] is False

@@ -203,7 +203,7 @@ def test_receipt_of_a_stranger_confirms_nothing(site):
 
     liar.fake.answer = answer
     site.checkpointd()
-    site.uplinkd(hq=liar.url)
+    site.uplinkd(hq=liar.url, compress=False)
     site.wait_log("UPLINK_RECEIPT_REFUSED")
     assert site.status()["journal"]["confirmed"] == 0
     wait_until("sent again", lambda: len(liar.fake.paths("/records")) > 1)

@@ -24,7 +24,7 @@ struct extension {
     json_t *changed;
     bool needs_two;
     FILE *talk;
-    struct err_text *err;
+    struct err_text err;
 };
 
 static int set(json_t *object, const char *name, const char *text)
@@ -69,17 +69,17 @@ static int set_person(json_t *object, const char *name, const char *text, struct
 
 static int read_approval(struct extension *x)
 {
-    int rc = set_time(x->approval, "valid_until", "--until", x->until, x->err);
+    int rc = set_time(x->approval, "valid_until", "--until", x->until, &x->err);
     if (rc == 0)
-        rc = set_person(x->approval, "applicant", x->applicant, x->err);
+        rc = set_person(x->approval, "applicant", x->applicant, &x->err);
     if (rc == 0)
-        rc = set_person(x->approval, "reviewer", x->reviewer, x->err);
+        rc = set_person(x->approval, "reviewer", x->reviewer, &x->err);
     if (rc == 0)
-        rc = set_person(x->approval, "approver", x->approver, x->err);
+        rc = set_person(x->approval, "approver", x->approver, &x->err);
     return rc == 0 ? set(x->approval, "document", x->document) : rc;
 }
 
-static int check_later(const struct extension *x, const json_t *before, int64_t id)
+static int check_later(struct extension *x, const json_t *before, int64_t id)
 {
     struct wall_time was;
     struct wall_time will;
@@ -87,7 +87,7 @@ static int check_later(const struct extension *x, const json_t *before, int64_t 
         wall_parse(hqctl_text_of(x->approval, "valid_until"), &will) != 0)
         return ERR_CORRUPT;
     if (will.ms <= was.ms)
-        return err_set(x->err, ERR_DENIED, "entry %" PRId64 ": is valid until %s already", id,
+        return err_set(&x->err, ERR_DENIED, "entry %" PRId64 ": is valid until %s already", id,
                        hqctl_text_of(before, "valid_until"));
     return 0;
 }
@@ -107,9 +107,9 @@ static int extend_entry(void *ctx, const json_t *before)
     (void)json_object_del(after, "emergency"); /* most have none */
     int rc = check_later(x, before, id);
     if (rc == 0)
-        rc = wanted_entry_from_json(after, &record, &text, x->err);
+        rc = wanted_entry_from_json(after, &record, &text, &x->err);
     if (rc == 0)
-        rc = wanted_entry_check_approval(after, x->err);
+        rc = wanted_entry_check_approval(after, &x->err);
     free(text);
     if (rc == 0) {
         x->needs_two = x->needs_two || wanted_record_needs_two(&record) ||
@@ -125,7 +125,6 @@ static int extend_entry(void *ctx, const json_t *before)
 
 static int make(struct hqctl *h, struct extension *x, const char *out)
 {
-    struct err_text err = {""};
     struct draft draft = {.source = "hqctl wanted extend",
                           .added = json_array(),
                           .changed = json_array(),
@@ -135,21 +134,20 @@ static int make(struct hqctl *h, struct extension *x, const char *out)
     x->choice.take = extend_entry;
     x->choice.ctx = x;
     x->talk = hqctl_talk(h);
-    x->err = &err;
     int rc = draft.added && draft.changed && draft.withdrawn && x->approval ? read_approval(x)
                                                                             : ERR_NO_MEMORY;
     if (rc == 0)
-        rc = wanted_head_get(h, &draft.head, &err);
+        rc = wanted_head_get(h, &draft.head, &x->err);
     if (rc == 0)
-        rc = wanted_choice_find(h, &x->choice, &err);
+        rc = wanted_choice_find(h, &x->choice, &x->err);
     if (rc == 0)
-        rc = wanted_draft_save(out, &draft, false, &err);
+        rc = wanted_draft_save(out, &draft, false, &x->err);
     size_t count = json_array_size(draft.changed);
     uint64_t revision = draft.head.list.revision + 1;
     json_decref(x->approval);
     draft_fini(&draft);
     if (rc != 0)
-        return hqctl_fail(h, rc, &err);
+        return hqctl_fail(h, rc, &x->err);
     if (h->json)
         return hqctl_print(json_pack("{s:s,s:I,s:I}", "draft", out, "changed", (json_int_t)count,
                                      "revision", (json_int_t)revision));

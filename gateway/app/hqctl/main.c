@@ -62,6 +62,7 @@ static const struct hqctl_command commands[] = {
      hqctl_exempt_show},
     {"exempt publish", "send a signed exempt list to hqd", HQCTL_ONLINE, hqctl_exempt_publish},
     {"checkpoints", "show the checkpoints and their state", HQCTL_ONLINE, hqctl_checkpoints},
+    {"top", "the fleet at a glance, again and again", HQCTL_ONLINE, hqctl_top},
     {"hits", "show hits, as they come with --follow", HQCTL_ONLINE, hqctl_hits},
     {"audit verify", "verify checkpoints' records as hqd holds them", HQCTL_ONLINE,
      hqctl_audit_verify},

@@ -80,8 +80,9 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
 /* ---- checkpoints ---- */
 
 static const char *const checkpoint_titles[] = {
-    "CHECKPOINT",        "STATE", ">LIST",     ">CONFIRMED", ">POLICY", ">EXEMPT", "SEEN",
-    "CERTIFICATE UNTIL", "NAME",  "QUARANTINE"};
+    "CHECKPOINT",        "STATE",   ">LIST",     ">CONFIRMED",
+    ">POLICY",           ">EXEMPT", "SEEN",      "LIST BEHIND SINCE",
+    "CERTIFICATE UNTIL", "NAME",    "QUARANTINE"};
 
 enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
 
@@ -107,6 +108,7 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
                            policy,
                            exempt,
                            hqctl_or_dash(hqctl_text_of(row, "last_seen")),
+                           hqctl_or_dash(hqctl_text_of(row, "behind_since")),
                            hqctl_or_dash(hqctl_text_of(row, "certificate_until")),
                            hqctl_text_of(row, "name"),
                            hqctl_text_of(row, "quarantine")};

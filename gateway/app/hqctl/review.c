@@ -69,7 +69,7 @@ int hqctl_review(struct hqctl *h, int argc, char **argv)
 int hqctl_review_answer(struct hqctl *h, int argc, char **argv)
 {
     struct hq_answer answer;
-    const char *number = NULL;
+    const char *operands[1] = {NULL};
     const char *reason = NULL;
     bool ok = false;
     bool objection = false;
@@ -80,10 +80,11 @@ int hqctl_review_answer(struct hqctl *h, int argc, char **argv)
                                "What was looked at; recorded with your name.")};
     struct arg_spec spec = {.text = "DESCRIPTION\n  Once, and not of your own acts.\n",
                             ARG_OPTIONS(options),
-                            ARG_OPERANDS("NUMBER", 1, &number)};
+                            ARG_OPERANDS("NUMBER", 1, operands)};
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
+    const char *number = operands[0];
     size_t digits = strspn(number, "0123456789");
     if (ok == objection || digits == 0 || digits > 18 || number[digits] != '\0') {
         fprintf(stderr, "hqctl review answer: expected the number of a review, and --ok or "

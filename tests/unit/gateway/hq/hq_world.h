@@ -14,6 +14,7 @@
 
 #include "gateway/base/json.h"
 #include "gateway/hq/hqd.h"
+#include "store.h"
 
 static struct hqd hq;
 static struct wall_time wall;
@@ -55,7 +56,7 @@ static int open_hq(void **state)
     assert_int_equal(sign_key_create(KEY_ALG_ED25519, &hq.receipt_key), 0);
     add_key(hq.keyset, KEY_ROLE_FRESHNESS, hq.freshness_key);
     add_key(hq.keyset, KEY_ROLE_RECEIPT, hq.receipt_key);
-    assert_int_equal(hq_db_open_sqlite(":memory:", &hq.db, NULL), 0);
+    assert_int_equal(open_store(&hq.db), 0);
     return hqd_set_operators(&hq, operators, NULL);
 }
 

@@ -167,6 +167,7 @@ static void make_old(const char *file, const char *sql)
         "DROP INDEX entries_of_crowd;"
         "ALTER TABLE checkpoints DROP COLUMN exempt_revision;"
         "ALTER TABLE entries DROP COLUMN crowd;"
+        "ALTER TABLE revisions DROP COLUMN hits;"
         "PRAGMA user_version=2";
     struct hq_db db;
     sqlite3 *plain = NULL;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "gateway/hq/records.h"
+#include "store.h"
 
 static struct hq_db db;
 static const struct wall_time now = {1800000000000};
@@ -56,7 +57,7 @@ static int send_as(const char *id, const char *body, struct hq_ingest *out)
 static int open_db(void **state)
 {
     (void)state;
-    return hq_db_open_sqlite(":memory:", &db, NULL);
+    return open_store(&db);
 }
 
 static int close_db(void **state)
@@ -252,9 +253,14 @@ static void answers_to_hits_are_kept_once_each(void **state)
     assert_int_equal(send_as("north-1", body, &got), 0);
     assert_int_equal(got.repeated, 3);
     assert_int_equal(count("SELECT count(*) FROM answers"), 2);
-    assert_int_equal(count("SELECT count(*) FROM answers WHERE number = 2 AND sequence = 3 AND"
-                           " body = CAST('{\"answer\":\"confirm\",\"hit\":7}' AS BLOB)"),
-                     1);
+    static const char second[] = "{\"answer\":\"confirm\",\"hit\":7}";
+    int64_t found = 0;
+    assert_int_equal(hq_db_number(&db,
+                                  "SELECT count(*) FROM answers WHERE number = 2 AND sequence = 3"
+                                  " AND body = $1",
+                                  HQ_PARAMS(hq_blob(second, strlen(second))), 0, &found, NULL),
+                     0);
+    assert_int_equal(found, 1);
     body[0] = '\0';
     add(&other, JOURNAL_START, body);
     add_text(&other, JOURNAL_HIT_ANSWER, "{\"answer\":\"confirm\",\"hit\":1}", body);

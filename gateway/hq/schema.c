@@ -1,0 +1,219 @@
+/*
+ * See schema.h. Text columns that are compared or ordered have the collation "C" in PostgreSQL, so
+ * that both stores order alike whatever the server's language.
+ */
+#include "gateway/hq/schema.h"
+
+#include <stddef.h>
+
+static const char sqlite_1[] =
+    "CREATE TABLE batches(revision INTEGER PRIMARY KEY, hash BLOB NOT NULL, time_ms INTEGER NOT "
+    "NULL,"
+    " envelope BLOB NOT NULL, operator TEXT NOT NULL) STRICT;"
+    "CREATE TABLE entries(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, record BLOB NOT NULL,"
+    " body BLOB NOT NULL) STRICT;"
+    "CREATE TABLE ids(one INTEGER PRIMARY KEY CHECK(one = 1), max_id INTEGER NOT NULL,"
+    " entries INTEGER NOT NULL, need_two INTEGER NOT NULL) STRICT;"
+    "INSERT INTO ids VALUES(1, 0, 0, 0);"
+    "CREATE TABLE documents(kind TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,"
+    " PRIMARY KEY(kind, version)) STRICT;"
+    "CREATE TABLE chunks(hash BLOB PRIMARY KEY, body BLOB NOT NULL) STRICT;"
+    "CREATE TABLE checkpoints(id TEXT PRIMARY KEY, name TEXT NOT NULL, created_ms INTEGER NOT NULL,"
+    " revoked_ms INTEGER, last_seen_ms INTEGER, list_revision INTEGER, list_hash TEXT,"
+    " inbox_acked INTEGER NOT NULL DEFAULT 0, certificate_until_ms INTEGER,"
+    " instruction_id INTEGER NOT NULL DEFAULT 0, enrolled_ms INTEGER) STRICT;"
+    "CREATE TABLE certificates(fingerprint BLOB PRIMARY KEY, checkpoint TEXT NOT NULL,"
+    " until_ms INTEGER NOT NULL, revoked_ms INTEGER) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX certificates_of ON certificates(checkpoint);"
+    "CREATE TABLE operators(name TEXT NOT NULL PRIMARY KEY, revoked_ms INTEGER, last_seen_ms "
+    "INTEGER) "
+    "STRICT, WITHOUT ROWID;"
+    "CREATE TABLE tokens(checkpoint TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
+    " expires_ms INTEGER NOT NULL, operator TEXT NOT NULL) STRICT;"
+    "CREATE TABLE chains(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, state TEXT NOT NULL,"
+    " reason TEXT, sequence INTEGER NOT NULL, head BLOB NOT NULL, opened_ms INTEGER NOT NULL,"
+    " receipt BLOB, accepted_by TEXT, accepted_ms INTEGER, accept_reason TEXT,"
+    " PRIMARY KEY(checkpoint, chain)) STRICT;"
+    "CREATE TABLE records(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL,"
+    " hash BLOB NOT NULL, kind TEXT NOT NULL, time_ms INTEGER NOT NULL,"
+    " received_ms INTEGER NOT NULL, line BLOB NOT NULL,"
+    " PRIMARY KEY(checkpoint, chain, sequence)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE hits(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,"
+    " chain BLOB NOT NULL, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
+    " received_ms INTEGER NOT NULL, provisional INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
+    "CREATE TABLE urgents(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL,"
+    " kind TEXT NOT NULL, time_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, line BLOB NOT "
+    "NULL,"
+    " PRIMARY KEY(checkpoint, chain, sequence)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE inbox(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT,"
+    " kind TEXT NOT NULL, body BLOB NOT NULL, created_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE acts(number INTEGER PRIMARY KEY AUTOINCREMENT, operator TEXT NOT NULL,"
+    " time_ms INTEGER NOT NULL, method TEXT NOT NULL, target TEXT NOT NULL, body_hash BLOB,"
+    " status INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE revisions(one INTEGER PRIMARY KEY CHECK(one = 1), value INTEGER NOT NULL) STRICT;"
+    "INSERT INTO revisions VALUES(1, 0);"
+    "CREATE INDEX hits_of ON hits(checkpoint, number);"
+    "CREATE INDEX hits_at ON hits(checkpoint, chain, sequence);"
+    "CREATE INDEX chains_newest ON chains(checkpoint, opened_ms);";
+
+/* What version 2 adds: officers' answers to hits, the match policy in force at a box. */
+static const char sqlite_2[] =
+    "ALTER TABLE checkpoints ADD COLUMN policy_version INTEGER;"
+    "CREATE TABLE answers(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,"
+    " chain BLOB NOT NULL, sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
+    " received_ms INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
+    "CREATE INDEX answers_of ON answers(checkpoint, number);";
+
+/* What version 3 adds: which entries crowd one another in an index, of those that are there too. */
+static const char sqlite_3[] = "ALTER TABLE entries ADD COLUMN crowd INTEGER NOT NULL DEFAULT 0;"
+                               "UPDATE entries SET crowd = crowd_of(record);"
+                               "CREATE INDEX entries_of_crowd ON entries(crowd);";
+
+/* Version 3 as a whole. Numbers that cursors follow are drawn inside transactions that hold the row
+ * of `revisions`, so they become visible in their order. */
+static const char postgres_3[] =
+    "CREATE TABLE batches(revision BIGINT PRIMARY KEY, hash BYTEA NOT NULL, time_ms BIGINT NOT "
+    "NULL,"
+    " envelope BYTEA NOT NULL, operator TEXT NOT NULL);"
+    "CREATE TABLE entries(id BIGINT PRIMARY KEY, revision BIGINT NOT NULL, record BYTEA NOT NULL,"
+    " body BYTEA NOT NULL, crowd BIGINT NOT NULL);"
+    "CREATE INDEX entries_of_crowd ON entries(crowd);"
+    "CREATE TABLE ids(one BIGINT PRIMARY KEY CHECK(one = 1), max_id BIGINT NOT NULL,"
+    " entries BIGINT NOT NULL, need_two BIGINT NOT NULL);"
+    "INSERT INTO ids VALUES(1, 0, 0, 0);"
+    "CREATE TABLE documents(kind TEXT COLLATE \"C\" NOT NULL, version BIGINT NOT NULL,"
+    " body BYTEA NOT NULL, PRIMARY KEY(kind, version));"
+    "CREATE TABLE chunks(hash BYTEA PRIMARY KEY, body BYTEA NOT NULL);"
+    "CREATE TABLE checkpoints(id TEXT COLLATE \"C\" PRIMARY KEY, name TEXT NOT NULL,"
+    " created_ms BIGINT NOT NULL, revoked_ms BIGINT, last_seen_ms BIGINT, list_revision BIGINT,"
+    " list_hash TEXT, inbox_acked BIGINT NOT NULL DEFAULT 0, certificate_until_ms BIGINT,"
+    " instruction_id BIGINT NOT NULL DEFAULT 0, enrolled_ms BIGINT, policy_version BIGINT);"
+    "CREATE TABLE certificates(fingerprint BYTEA PRIMARY KEY,"
+    " checkpoint TEXT COLLATE \"C\" NOT NULL, until_ms BIGINT NOT NULL, revoked_ms BIGINT);"
+    "CREATE INDEX certificates_of ON certificates(checkpoint);"
+    "CREATE TABLE operators(name TEXT COLLATE \"C\" PRIMARY KEY, revoked_ms BIGINT,"
+    " last_seen_ms BIGINT);"
+    "CREATE TABLE tokens(checkpoint TEXT COLLATE \"C\" PRIMARY KEY, hash BYTEA NOT NULL UNIQUE,"
+    " expires_ms BIGINT NOT NULL, operator TEXT NOT NULL);"
+    "CREATE TABLE chains(checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL,"
+    " state TEXT NOT NULL, reason TEXT, sequence BIGINT NOT NULL, head BYTEA NOT NULL,"
+    " opened_ms BIGINT NOT NULL, receipt BYTEA, accepted_by TEXT, accepted_ms BIGINT,"
+    " accept_reason TEXT, PRIMARY KEY(checkpoint, chain));"
+    "CREATE INDEX chains_newest ON chains(checkpoint, opened_ms);"
+    "CREATE TABLE records(checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL,"
+    " sequence BIGINT NOT NULL, hash BYTEA NOT NULL, kind TEXT NOT NULL, time_ms BIGINT NOT NULL,"
+    " received_ms BIGINT NOT NULL, line BYTEA NOT NULL, PRIMARY KEY(checkpoint, chain, sequence));"
+    "CREATE TABLE hits(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+    " checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL, sequence BIGINT NOT NULL,"
+    " time_ms BIGINT NOT NULL, received_ms BIGINT NOT NULL, provisional BIGINT NOT NULL,"
+    " body BYTEA NOT NULL);"
+    "CREATE INDEX hits_of ON hits(checkpoint, number);"
+    "CREATE INDEX hits_at ON hits(checkpoint, chain, sequence);"
+    "CREATE TABLE answers(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+    " checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL, sequence BIGINT NOT NULL,"
+    " time_ms BIGINT NOT NULL, received_ms BIGINT NOT NULL, body BYTEA NOT NULL);"
+    "CREATE INDEX answers_of ON answers(checkpoint, number);"
+    "CREATE TABLE urgents(checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL,"
+    " sequence BIGINT NOT NULL, kind TEXT NOT NULL, time_ms BIGINT NOT NULL,"
+    " received_ms BIGINT NOT NULL, line BYTEA NOT NULL, PRIMARY KEY(checkpoint, chain, sequence));"
+    "CREATE TABLE inbox(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+    " checkpoint TEXT COLLATE \"C\", kind TEXT NOT NULL, body BYTEA NOT NULL,"
+    " created_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL);"
+    "CREATE TABLE acts(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+    " operator TEXT COLLATE \"C\" NOT NULL, time_ms BIGINT NOT NULL, method TEXT NOT NULL,"
+    " target TEXT NOT NULL, body_hash BYTEA, status BIGINT NOT NULL);"
+    "CREATE TABLE revisions(one BIGINT PRIMARY KEY CHECK(one = 1), value BIGINT NOT NULL);"
+    "INSERT INTO revisions VALUES(1, 0);";
+
+/* What version 4 adds: the exempt list in force at a box. */
+static const char sqlite_4[] = "ALTER TABLE checkpoints ADD COLUMN exempt_revision INTEGER;";
+static const char postgres_4[] = "ALTER TABLE checkpoints ADD COLUMN exempt_revision BIGINT;";
+
+/* What version 5 adds: headquarters' own chain, which takes the place of "acts" (those recorded
+ * before stay), where each person's stream of hits stands, what a case holds, and how far bodies
+ * past their term are deleted; persons with their roles; what is to
+ * be reviewed. hq_sqlite_guards follow. */
+static const char sqlite_5[] =
+    "CREATE TABLE own_records(sequence INTEGER PRIMARY KEY, header BLOB NOT NULL, salt BLOB,"
+    " body BLOB, time_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE streams(person TEXT NOT NULL, checkpoint TEXT NOT NULL, next INTEGER NOT NULL,"
+    " begun_ms INTEGER NOT NULL, PRIMARY KEY(person, checkpoint)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE case_holds(number INTEGER PRIMARY KEY AUTOINCREMENT, case_number TEXT NOT NULL,"
+    " checkpoint TEXT, plate TEXT, entry INTEGER, from_ms INTEGER, until_ms INTEGER,"
+    " reason TEXT NOT NULL, begun_by TEXT NOT NULL, begun_ms INTEGER NOT NULL, ended_by TEXT,"
+    " ended_ms INTEGER, end_reason TEXT) STRICT;"
+    "CREATE TABLE retain_marks(source TEXT NOT NULL, checkpoint TEXT NOT NULL, chain BLOB NOT NULL,"
+    " mark INTEGER NOT NULL, PRIMARY KEY(source, checkpoint, chain)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE reviews(number INTEGER PRIMARY KEY AUTOINCREMENT, sequence INTEGER NOT NULL,"
+    " why TEXT NOT NULL, person TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL,"
+    " time_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL, answered_by TEXT, answered_ms INTEGER,"
+    " verdict TEXT, reason TEXT) STRICT;"
+    "CREATE TABLE review_draws(week_ms INTEGER PRIMARY KEY, seed BLOB NOT NULL) STRICT;"
+    /* persons: roles are bits of enum hq_role; added_by NULL: by the configuration */
+    "ALTER TABLE operators ADD COLUMN roles INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE operators ADD COLUMN full_name TEXT;"
+    "ALTER TABLE operators ADD COLUMN police_number TEXT;"
+    "ALTER TABLE operators ADD COLUMN certificate BLOB;"
+    "ALTER TABLE operators ADD COLUMN added_by TEXT;"
+    "ALTER TABLE operators ADD COLUMN added_ms INTEGER;"
+    "ALTER TABLE operators ADD COLUMN revoked_by TEXT;";
+
+/* PostgreSQL has its guards in the step itself: nobody alters what was recorded, whatever the role.
+ * Bodies past their term stay there: the retention program is SQLite's. */
+static const char postgres_5[] =
+    "CREATE TABLE own_records(sequence BIGINT PRIMARY KEY, header BYTEA NOT NULL, salt BYTEA,"
+    " body BYTEA, time_ms BIGINT NOT NULL);"
+    "CREATE TABLE streams(person TEXT COLLATE \"C\" NOT NULL, checkpoint TEXT COLLATE \"C\" NOT"
+    " NULL, next BIGINT NOT NULL, begun_ms BIGINT NOT NULL, PRIMARY KEY(person, checkpoint));"
+    "CREATE TABLE case_holds(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+    " case_number TEXT COLLATE \"C\" NOT NULL, checkpoint TEXT COLLATE \"C\", plate TEXT,"
+    " entry BIGINT, from_ms BIGINT, until_ms BIGINT, reason TEXT NOT NULL, begun_by TEXT NOT NULL,"
+    " begun_ms BIGINT NOT NULL, ended_by TEXT, ended_ms BIGINT, end_reason TEXT);"
+    "CREATE TABLE retain_marks(source TEXT COLLATE \"C\" NOT NULL,"
+    " checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL, mark BIGINT NOT NULL,"
+    " PRIMARY KEY(source, checkpoint, chain));"
+    "CREATE TABLE reviews(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+    " sequence BIGINT NOT NULL, why TEXT NOT NULL, person TEXT NOT NULL, what TEXT NOT NULL,"
+    " about TEXT NOT NULL, time_ms BIGINT NOT NULL, due_ms BIGINT NOT NULL, answered_by TEXT,"
+    " answered_ms BIGINT, verdict TEXT, reason TEXT);"
+    "CREATE TABLE review_draws(week_ms BIGINT PRIMARY KEY, seed BYTEA NOT NULL);"
+    "ALTER TABLE operators ADD COLUMN roles BIGINT NOT NULL DEFAULT 0,"
+    " ADD COLUMN full_name TEXT, ADD COLUMN police_number TEXT, ADD COLUMN certificate BYTEA,"
+    " ADD COLUMN added_by TEXT, ADD COLUMN added_ms BIGINT, ADD COLUMN revoked_by TEXT;"
+    "CREATE FUNCTION hqd_keep() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$BEGIN RAISE EXCEPTION '% is kept as it was recorded', TG_TABLE_NAME; END$$;"
+    "CREATE TRIGGER records_keep BEFORE UPDATE OR DELETE ON records"
+    " FOR EACH ROW EXECUTE FUNCTION hqd_keep();"
+    "CREATE TRIGGER answers_keep BEFORE UPDATE OR DELETE ON answers"
+    " FOR EACH ROW EXECUTE FUNCTION hqd_keep();"
+    "CREATE TRIGGER own_records_keep BEFORE UPDATE OR DELETE ON own_records"
+    " FOR EACH ROW EXECUTE FUNCTION hqd_keep();"
+    "CREATE TRIGGER batches_keep BEFORE UPDATE OR DELETE ON batches"
+    " FOR EACH ROW EXECUTE FUNCTION hqd_keep();"
+    "CREATE TRIGGER hits_keep BEFORE DELETE ON hits FOR EACH ROW WHEN (OLD.provisional = 0)"
+    " EXECUTE FUNCTION hqd_keep();";
+
+/* What several hqd tell one another: `value` counts what boxes are told, `hits` what operators
+ * follow. PostgreSQL tells it at once besides (channel hqd). */
+static const char sqlite_6[] = "ALTER TABLE revisions ADD COLUMN hits INTEGER NOT NULL DEFAULT 0;";
+static const char postgres_6[] =
+    "ALTER TABLE revisions ADD COLUMN hits BIGINT NOT NULL DEFAULT 0;"
+    "CREATE FUNCTION hqd_tell() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$BEGIN PERFORM pg_notify('hqd', ''); RETURN NULL; END$$;"
+    "CREATE TRIGGER revisions_told AFTER UPDATE ON revisions"
+    " FOR EACH STATEMENT EXECUTE FUNCTION hqd_tell();"
+    /* For other systems (API.md). Bodies were checked to be JSON; as jsonb one with a NUL in a text
+     * would hide all others. */
+    "CREATE VIEW hq_hits AS SELECT number, checkpoint, encode(chain, 'hex') AS chain, sequence,"
+    " to_timestamp(time_ms / 1000.0) AS time, to_timestamp(received_ms / 1000.0) AS received,"
+    " provisional = 1 AS provisional, convert_from(body, 'UTF8')::json AS record FROM hits;"
+    "CREATE FUNCTION hq_hits_tell() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$BEGIN PERFORM pg_notify('hq_hits', NEW.number::text); RETURN NULL; END$$;"
+    "CREATE TRIGGER hits_told AFTER INSERT OR UPDATE OF provisional ON hits"
+    " FOR EACH ROW EXECUTE FUNCTION hq_hits_tell();";
+
+const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
+    {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3},
+    {sqlite_4, postgres_4}, {sqlite_5, postgres_5}, {sqlite_6, postgres_6},
+};
