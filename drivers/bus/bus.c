@@ -54,6 +54,7 @@ static int take_lanes(struct bus *bus, const struct bus_lane *lanes, size_t coun
         if (rc != ERR_OK) {
             return rc;
         }
+        bus_lamps_find(lane);
         lane->latest = (struct lane_scan){
             .lane = lane->config.lane, .wired = lane->wired, .outputs_wired = lane->outputs_wired};
     }
@@ -251,7 +252,8 @@ size_t bus_devices_read(const struct bus *bus, struct bus_device *out)
             struct bus_device *device = &out[count++];
             *device = (struct bus_device){
                 .lane = lane->config.lane,
-                .contact = atomic_load_explicit(&lane->contact, memory_order_relaxed)};
+                .contact = atomic_load_explicit(&lane->contact, memory_order_relaxed) &&
+                           !bus_lamp_is_lost(lane, d)};
             memcpy(device->name, lane->config.devices[d].name, sizeof(device->name));
             device_health_read(&lane->health[d], &device->health);
         }

@@ -67,23 +67,27 @@ struct bus_lane {
     struct io_device devices[IO_DEVICES_MAX];
     const struct lane_guard *guard; /* NULL only in tests of drivers */
     uint32_t off_at_stop;           /* OUTPUT_BITs de-energised by bus_stop; lower always is */
-    bool raise_maintained;          /* de-energising raise lets the boom come down */
+    bool raise_maintained;          /* de-energising raise lets the boom come down … */
+    uint32_t let_go_ms;             /* … within this; 0: within a minute */
 };
 
 /* Called by the bus thread; must return at once (push into a queue, count what does not fit). Every
  * order gets exactly one outcome, except the guard's own (id 0). Scans without contact come too, at
- * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained); `cause`,
- * of each lane, when what is likely wrong with the line changes; `refused`, when a device's open
- * finds another model, with what was expected and found, and with "" once all devices of the lane
- * are the right ones. */
+ * BUS_LOST_SCAN_MS. `contact` is told when it changes, with the reason ("" when gained); `lamps`
+ * when a device that only shows falls silent, with the reason, or answers again (""): its lane
+ * keeps contact, its outputs read back as off; `cause`, of each lane, when what is likely wrong
+ * with the line changes; `refused`, when a device's open finds another model, with what was
+ * expected and found, and with "" once all devices of the lane are the right ones. The last two
+ * return false where there is no room for it now: it is told again. */
 struct bus_sinks {
     void *ctx;
     void (*scan)(void *ctx, const struct lane_scan *scan);
     void (*outcome)(void *ctx, const struct lane_outcome *outcome);
     void (*contact)(void *ctx, uint8_t lane, bool contact, const char *reason); /* may be NULL */
-    void (*cause)(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
+    void (*lamps)(void *ctx, uint8_t lane, const char *reason);                 /* may be NULL */
+    bool (*cause)(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                   const char *bus); /* may be NULL */
-    void (*refused)(void *ctx, uint8_t lane, const char *device,
+    bool (*refused)(void *ctx, uint8_t lane, const char *device,
                     const char *text); /* may be NULL */
 };
 
@@ -162,7 +166,8 @@ void bus_destroy(struct bus *bus); /* stopped or never started; NULL is fine */
 struct bus_device {
     uint8_t lane;
     char name[32];
-    bool contact; /* of its lane; a polled one: it answered within BUS_LOST_NOTICE_MS */
+    bool contact; /* of its lane, or its own where it only shows; a polled one: it answered within
+                     BUS_LOST_NOTICE_MS */
     struct device_health_view health;
 };
 

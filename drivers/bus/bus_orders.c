@@ -44,6 +44,9 @@ static int write_output(struct bus *bus, struct bus_lane_state *lane,
         return err_set(err, ERR_INVALID, "output not wired or pulse too long");
     }
     const struct io_device *device = &lane->config.devices[index];
+    if (bus_lamp_is_lost(lane, index)) {
+        return err_set(err, ERR_DENIED, "%s does not answer", device->name);
+    }
     bool self_ends = false;
     struct mono_time begin = bus_call_begin(bus, &lane->health[index]);
     int rc = device->driver->write(device->state, bus->link, order->output, order->on,
@@ -52,7 +55,9 @@ static int write_output(struct bus *bus, struct bus_lane_state *lane,
     struct mono_time now = bus_now();
     struct bus_pulse *pulse = &lane->pulses[order->output];
     if (lets_down(lane, order)) {
-        lane->watched_until = mono_add_ms(now, LOWER_WATCH_MS);
+        uint32_t let_go_ms = order->on ? 0 : lane->config.let_go_ms;
+        lane->watched_until =
+            mono_add_ms(now, let_go_ms > LOWER_WATCH_MS ? let_go_ms : LOWER_WATCH_MS);
     }
     pulse->running = order->on ? order->pulse_ms > 0 && !self_ends : rc != ERR_OK && pulse->running;
     if (order->on) {
@@ -61,9 +66,12 @@ static int write_output(struct bus *bus, struct bus_lane_state *lane,
     if (lane->config.guard) {
         lane->config.guard->wrote(lane->config.guard->ctx, order, rc == ERR_OK, now);
     }
-    return rc == ERR_OK
-               ? rc
-               : err_prefix(err, rc, "%s: %s", device->name, lane_output_name(order->output));
+    if (rc == ERR_OK) {
+        return rc;
+    }
+    rc = err_prefix(err, rc, "%s: %s", device->name, lane_output_name(order->output));
+    return bus_costs_contact(rc) && lane->lamps[index].shows ? bus_lamp_lose(bus, lane, index, err)
+                                                             : rc;
 }
 
 /* ERR_STALE from the guard's veto, otherwise as write_output. */
@@ -242,7 +250,8 @@ static void leave_outputs(struct bus *bus)
         for (unsigned output = 0; lane->latest.contact && output < OUTPUT_COUNT; output++) {
             struct lane_order end = {.lane = lane->config.lane, .output = (enum lane_output)output};
             struct err_text err = {""};
-            if ((off & OUTPUT_BIT(output)) && write_output(bus, lane, &end, &err) != ERR_OK) {
+            if ((off & OUTPUT_BIT(output)) &&
+                bus_costs_contact(write_output(bus, lane, &end, &err))) {
                 break; /* it does not answer: one timeout is enough of a stop's time */
             }
         }

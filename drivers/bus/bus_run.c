@@ -13,12 +13,7 @@
 
 #include "drivers/bus/bus_state.h"
 
-enum {
-    NS_PER_US = 1000,
-    WAIT_MAX_MS = 100,
-    TIMER_SLACK_NS = 1,
-    SCAN_MISSES_MAX = 2 /* in a row, until contact is lost */
-};
+enum { NS_PER_US = 1000, WAIT_MAX_MS = 100, TIMER_SLACK_NS = 1 };
 
 static uint32_t doubled(uint32_t retry_ms)
 {
@@ -47,16 +42,17 @@ void bus_call_end(struct bus *bus, struct device_health *health, int rc, struct 
 
 static void tell_cause(struct bus *bus)
 {
-    enum bus_cause before = (enum bus_cause)atomic_load_explicit(&bus->cause, memory_order_relaxed);
     enum bus_cause cause = bus->link ? modbus_link_cause(bus->link) : BUS_CAUSE_NONE;
-    if (cause == before) {
+    if (cause == bus->cause_told) {
         return;
     }
     atomic_store_explicit(&bus->cause, cause, memory_order_relaxed);
-    for (size_t i = 0; bus->sinks.cause && i < bus->lane_count; i++) {
-        bus->sinks.cause(bus->sinks.ctx, bus->lanes[i].config.lane, before, cause,
-                         bus->options.name);
+    bool taken = true;
+    for (size_t i = 0; bus->sinks.cause && i < bus->lane_count && taken; i++) {
+        taken = bus->sinks.cause(bus->sinks.ctx, bus->lanes[i].config.lane, bus->cause_told, cause,
+                                 bus->options.name);
     }
+    bus->cause_told = taken ? cause : bus->cause_told; /* else all of it is told again */
 }
 
 /* --- contact --- */
@@ -87,6 +83,9 @@ static void publish_scan(struct bus *bus, struct bus_lane_state *lane, const str
     lane->latest.guard_acted = false;
     bool acted = bus_run_guard(bus, lane);
     lane->latest.guard_acted = acted;
+    if (contact) {
+        bus_lamps_scan(bus, lane);
+    }
     bus->sinks.scan(bus->sinks.ctx, &lane->latest);
 }
 
@@ -151,8 +150,7 @@ static bool open_link(struct bus *bus, struct err_text *err)
 
 /* Another model answers for a device of the lane; text "": all are the right ones. It stands while
  * nobody answers at all: what was found last is what a technician must know. */
-static void tell_refused(struct bus *bus, struct bus_lane_state *lane, size_t device,
-                         const char *text)
+void bus_tell_refused(struct bus *bus, struct bus_lane_state *lane, size_t device, const char *text)
 {
     char kept[BUS_REASON_SIZE];
     bus_keep_reason(kept, text);
@@ -160,32 +158,44 @@ static void tell_refused(struct bus *bus, struct bus_lane_state *lane, size_t de
     if (same) {
         return;
     }
-    lane->refused_device = *kept ? device : lane->refused_device;
-    memcpy(lane->refused, kept, sizeof(kept));
-    if (bus->sinks.refused) {
-        bus->sinks.refused(bus->sinks.ctx, lane->config.lane,
-                           lane->config.devices[lane->refused_device].name, lane->refused);
+    size_t named = *kept ? device : lane->refused_device;
+    if (!bus->sinks.refused || bus->sinks.refused(bus->sinks.ctx, lane->config.lane,
+                                                  lane->config.devices[named].name, kept)) {
+        lane->refused_device = named;
+        memcpy(lane->refused, kept, sizeof(kept));
+    } /* else it is told again */
+}
+
+/* All but those that only show, which speak for themselves. */
+static void tell_right_ones(struct bus *bus, struct bus_lane_state *lane)
+{
+    if (!lane->lamps[lane->refused_device].shows) {
+        bus_tell_refused(bus, lane, lane->refused_device, "");
     }
 }
 
 static int open_devices(struct bus *bus, struct bus_lane_state *lane, struct err_text *err)
 {
     if (lane->opened == bus->generation) {
+        tell_right_ones(bus, lane);
         return ERR_OK;
     }
     for (size_t i = 0; i < lane->config.device_count; i++) {
         const struct io_device *device = &lane->config.devices[i];
+        if (lane->lamps[i].shows) {
+            continue;
+        }
         struct mono_time begin = bus_call_begin(bus, &lane->health[i]);
         int rc = device->driver->open(device->state, bus->link, err);
         bus_call_end(bus, &lane->health[i], rc, begin);
         if (rc == ERR_CONFLICT) {
-            tell_refused(bus, lane, i, err->text);
+            bus_tell_refused(bus, lane, i, err->text);
         }
         if (rc != ERR_OK) {
             return err_prefix(err, rc, "%s", device->name);
         }
     }
-    tell_refused(bus, lane, 0, "");
+    tell_right_ones(bus, lane);
     lane->opened = bus->generation;
     return ERR_OK;
 }
@@ -198,6 +208,9 @@ static int scan_devices(struct bus *bus, struct bus_lane_state *lane, struct io_
     for (size_t i = 0; i < lane->config.device_count; i++) {
         const struct io_device *device = &lane->config.devices[i];
         struct io_scan one = {0};
+        if (lane->lamps[i].shows) {
+            continue;
+        }
         struct mono_time begin = bus_call_begin(bus, &lane->health[i]);
         int rc = device->driver->scan(device->state, bus->link, &one, err);
         bus_call_end(bus, &lane->health[i], rc, begin);
@@ -216,10 +229,9 @@ static int scan_devices(struct bus *bus, struct bus_lane_state *lane, struct io_
 static bool forgives_miss(const struct bus_lane_state *lane, int rc, struct mono_time now)
 {
     bool noise = rc == ERR_TIMEOUT || rc == ERR_CORRUPT;
-    bool lowering = mono_before(now, lane->watched_until) ||
-                    (lane->latest.outputs & OUTPUT_BIT(OUTPUT_LOWER)) != 0;
     bool in_time = mono_diff_ms(now, lane->latest.at) + lane->miss_ms <= BUS_LOST_NOTICE_MS;
-    return noise && !lowering && in_time && lane->latest.contact && lane->misses < SCAN_MISSES_MAX;
+    return noise && !bus_may_lower(lane, now) && in_time && lane->latest.contact &&
+           lane->misses < SCAN_MISSES_MAX;
 }
 
 static void note_time(struct bus *bus, const struct bus_lane_state *lane, struct mono_time begin)

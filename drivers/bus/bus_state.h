@@ -20,6 +20,17 @@ struct bus_pulse {
     struct mono_time end;
 };
 
+/* A device that only shows: no input, nothing that moves the boom, beside one that has them. */
+struct bus_lamp {
+    bool shows; /* constant after create */
+    uint64_t opened;
+    uint32_t outputs; /* as read back */
+    uint32_t misses;
+    uint32_t retry_ms;
+    struct mono_time next_try;
+    atomic_bool lost; /* any thread reads, relaxed */
+};
+
 struct bus_lane_state {
     struct bus_lane config;
     uint32_t wired;
@@ -31,6 +42,7 @@ struct bus_lane_state {
     uint32_t misses;                /* scans in a row without a whole answer, contact still held */
     struct mono_time watched_until; /* a boom let down by us may still be coming down */
     uint64_t opened;                /* link generation the devices were opened on, 0 = none */
+    struct bus_lamp lamps[IO_DEVICES_MAX];
     struct bus_pulse pulses[OUTPUT_COUNT];
     struct device_health health[IO_DEVICES_MAX]; /* any thread reads */
     atomic_bool contact;                         /* latest.contact, for other threads; relaxed */
@@ -82,13 +94,16 @@ struct bus {
     struct order_book book;    /* any thread, locked inside */
     struct exchange_desk desk; /* any thread, locked inside */
     uint32_t room_us;
-    atomic_int cause;           /* enum bus_cause as told; relaxed, any thread reads */
+    atomic_int cause; /* enum bus_cause; relaxed, any thread reads */
+    enum bus_cause cause_told;
     struct mono_time exchanged; /* end of the last exchange for a tool */
     int wake_fd; /* eventfd: an order waits or stop was asked for; any thread writes */
     struct bus_counters counters;
     struct thread thread;
     bool started; /* main thread */
 };
+
+enum { SCAN_MISSES_MAX = 2 /* in a row, until contact is lost */ };
 
 /* The bus thread. */
 void bus_run(struct thread *self, void *arg);
@@ -99,9 +114,30 @@ void bus_run(struct thread *self, void *arg);
 void bus_after_failure(struct bus *bus, struct bus_lane_state *lane, int rc,
                        const struct err_text *err);
 
+/* Another model answers for a device of the lane; text "": all are the right ones. */
+void bus_tell_refused(struct bus *bus, struct bus_lane_state *lane, size_t device,
+                      const char *text);
+
 /* Around each call of a driver: its exchanges count for that device. */
 struct mono_time bus_call_begin(struct bus *bus, struct device_health *health);
 void bus_call_end(struct bus *bus, struct device_health *health, int rc, struct mono_time begin);
+
+/* --- bus_lamps.c --- */
+
+/* At create: which devices only show. */
+void bus_lamps_find(struct bus_lane_state *lane);
+/* Behind a good scan of the others and what the guard wrote on it: adds what they show to the
+ * latest outputs. At most one of them falls silent in one scan; a silent one is asked at its
+ * back-off, and not while a boom of ours may be coming down. */
+void bus_lamps_scan(struct bus *bus, struct bus_lane_state *lane);
+/* After a write that cost it its contact: ERR_DENIED, it costs the lane's no more than an exception
+ * would. */
+int bus_lamp_lose(struct bus *bus, struct bus_lane_state *lane, size_t index,
+                  const struct err_text *err);
+static inline bool bus_lamp_is_lost(const struct bus_lane_state *lane, size_t index)
+{
+    return atomic_load_explicit(&lane->lamps[index].lost, memory_order_relaxed);
+}
 
 /* --- bus_orders.c for bus_run.c --- */
 
@@ -130,6 +166,13 @@ static inline void bus_keep_reason(char out[BUS_REASON_SIZE], const char *text)
 static inline bool bus_costs_contact(int rc)
 {
     return rc == ERR_TIMEOUT || rc == ERR_CORRUPT || rc == ERR_IO;
+}
+
+/* A lower of ours may be moving the boom. */
+static inline bool bus_may_lower(const struct bus_lane_state *lane, struct mono_time now)
+{
+    return mono_before(now, lane->watched_until) ||
+           (lane->latest.outputs & OUTPUT_BIT(OUTPUT_LOWER)) != 0;
 }
 
 static inline void bus_count(atomic_ullong *counter)

@@ -4,6 +4,7 @@
  */
 #include "drivers/modbus_io/profile.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "drivers/bus/modbus_pdu.h"
@@ -333,6 +334,111 @@ static int check_timer(const struct module_profile *profile, const struct config
                : 0;
 }
 
+/* ---- what moves outputs, and what must not ---- */
+
+enum { MOVING_MAX = PROFILE_BANKS_MAX + 2 };
+
+/* Coils, otherwise holding registers. */
+struct span {
+    bool coils;
+    unsigned first;
+    unsigned count;
+};
+
+static bool meet(const struct span *a, const struct span *b)
+{
+    return a->coils == b->coils && a->first < b->first + b->count && b->first < a->first + a->count;
+}
+
+static struct span bank_span(const struct profile_output_bank *bank)
+{
+    unsigned count = bank->write == PROFILE_WRITE_BIT ? words_of_bits(bank->count) : bank->count;
+    return (struct span){bank->write == PROFILE_WRITE_COIL, bank->address, count};
+}
+
+/* Outputs, their pulses, their fail-safe values: none may stand on another's address. */
+static int check_apart(const struct module_profile *p, const struct config_at *at,
+                       struct span out[MOVING_MAX], size_t *out_count, struct err_text *err)
+{
+    const char *keys[MOVING_MAX];
+    char bank_keys[PROFILE_BANKS_MAX][24];
+    unsigned channels = profile_outputs_count(p);
+    size_t count = 0;
+    for (size_t i = 0; i < p->output_bank_count; i++) {
+        (void)snprintf(bank_keys[i], sizeof(bank_keys[i]), "outputs[%zu].address", i); /* fits */
+        keys[count] = bank_keys[i];
+        out[count++] = bank_span(&p->outputs[i]);
+    }
+    if (p->has_pulse) {
+        keys[count] = "pulse.address";
+        out[count++] = (struct span){true, p->pulse.address, channels};
+    }
+    if (p->fail_safe.outputs == OUTPUTS_SET &&
+        (p->fail_safe.read == MODBUS_READ_COILS || p->fail_safe.read == MODBUS_READ_HOLDING)) {
+        keys[count] = "fail_safe.address";
+        out[count++] =
+            (struct span){p->fail_safe.read == MODBUS_READ_COILS, p->fail_safe.address, channels};
+    }
+    *out_count = count;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (meet(&out[i], &out[k])) {
+                return config_refuse(at, keys[i], err, "overlaps %s, expected addresses of its own",
+                                     keys[k]);
+            }
+        }
+    }
+    return 0;
+}
+
+/* A write of ours beside the outputs' own would move them past every guard. */
+static int check_beside(const struct profile_write_to *to, unsigned count, const char *key,
+                        const struct span *moving, size_t moving_count, const struct config_at *at,
+                        struct err_text *err)
+{
+    const struct span span = {to->write == PROFILE_WRITE_COIL, to->address, count};
+    for (size_t i = 0; i < moving_count; i++) {
+        if (meet(&span, &moving[i])) {
+            return config_refuse(at, key, err,
+                                 "moves an output, its pulse or its fail-safe value, expected an "
+                                 "address that is none of theirs");
+        }
+    }
+    return 0;
+}
+
+static int check_settings(const struct profile_setting *settings, size_t count, const char *name,
+                          const struct span *moving, size_t moving_count,
+                          const struct config_at *at, struct err_text *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        char key[40];
+        (void)snprintf(key, sizeof(key), "%s[%zu].write.address", name, i); /* fits */
+        if (settings[i].writes) {
+            rc = check_beside(&settings[i].write, settings[i].count, key, moving, moving_count, at,
+                              err);
+        }
+    }
+    return rc;
+}
+
+static int check_moving(const struct module_profile *p, const struct config_at *at,
+                        struct err_text *err)
+{
+    struct span moving[MOVING_MAX];
+    size_t count = 0;
+    int rc = check_apart(p, at, moving, &count, err);
+    rc = rc == 0 ? check_settings(p->settings, p->setting_count, "settings", moving, count, at, err)
+                 : rc;
+    rc = rc == 0
+             ? check_settings(p->watchdog, p->watchdog_count, "watchdog", moving, count, at, err)
+             : rc;
+    return rc == 0 && p->has_keep_alive
+               ? check_beside(&p->keep_alive.to, 1, "keep_alive.address", moving, count, at, err)
+               : rc;
+}
+
 static int check_profile(void *section, const struct config_at *at, struct err_text *err)
 {
     const struct module_profile *profile = section;
@@ -352,7 +458,8 @@ static int check_profile(void *section, const struct config_at *at, struct err_t
         return config_refuse(at, "fail_safe.address", err,
                              "with %u channels beyond the last address 65535", outputs);
     }
-    return check_timer(profile, at, err);
+    int rc = check_timer(profile, at, err);
+    return rc == 0 ? check_moving(profile, at, err) : rc;
 }
 
 const struct config_section module_profile_section = {

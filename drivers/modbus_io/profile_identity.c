@@ -105,6 +105,9 @@ static int check_probe(void *section, const struct config_at *at, struct err_tex
     if (!text && probe->count != 1) {
         return config_refuse(at, "count", err, "of a text, expected answer: text");
     }
+    if (!registers && probe->value > 1) {
+        return config_refuse(at, "value", err, "out of range for one bit, expected 0 or 1");
+    }
     if (strlen(probe->text) > 2u * probe->count) {
         return config_refuse(at, "text", err,
                              "longer than %u registers, expected two characters "

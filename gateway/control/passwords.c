@@ -16,7 +16,8 @@ enum {
     WAIT_FIRST_S = 1, /* doubled with each further one */
     WAIT_MAX_S = 60,
     REFUSALS_RECORDED = 10, /* of unknown names, in a minute one by one, more are counted */
-    MINUTE_MS = 60 * 1000
+    MINUTE_MS = 60 * 1000,
+    RECORD_MAX_MS = 10 * MINUTE_MS /* what it records waits for the disk */
 };
 
 struct tries {
@@ -289,6 +290,7 @@ void passwords_run(struct thread *self, void *arg)
         thread_alive(self);
         if (queue_pop(p->jobs, &job, POP_MS) != 0)
             continue;
+        thread_silent_ms(self, RECORD_MAX_MS);
         job->result = run_job(p, job);
         p->options.done(p->options.done_ctx, job);
     }

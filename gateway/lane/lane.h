@@ -352,7 +352,7 @@ enum lane_timer {
     TIMER_CONVOY,    /* the convoy ends */
     TIMER_UNREAD,    /* somebody stands here unread: the next step is due */
     TIMER_NAMED,     /* who stands at the boom must have been named, or an officer is asked */
-    TIMER_BOUNCE,    /* a limit just left may still bounce */
+    TIMER_BOUNCE,    /* the lower limit, just left or reached, may still bounce */
     TIMER_BY_HAND,   /* guided test: until then a closing is the technician's */
     TIMER_COMMIT,    /* + LANE_COMMITS_MAX */
     TIMER_WITHDRAW = TIMER_COMMIT + LANE_COMMITS_MAX,

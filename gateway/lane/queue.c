@@ -269,6 +269,9 @@ static void leave(struct lane_ctx *x)
     if (may_have_closed && !s->raise_held) {
         s->presumed = PRESUMED_NOTHING;
     }
+    if (s->hold_count > 0 && !is_wired(x, INPUT_EXIT_LOOP)) { /* else it is told as run-through */
+        set_alarm(x, EVENT_LANE_HELD_VEHICLE_GONE, true, s->holds[s->hold_count - 1].passage);
+    }
     if (!s->order_known || s->count == 0) {
         s->go = false;
         s->exit_seen = false;

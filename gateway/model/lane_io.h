@@ -53,7 +53,7 @@ struct lane_scan {
     uint8_t lane;
     uint64_t number;        /* of this lane's scans, from 1 */
     struct mono_time at;    /* when the inputs were read */
-    bool contact;           /* every device of the lane answered */
+    bool contact;           /* every device answered, but those that only show (lights, siren) */
     uint32_t wired;         /* INPUT_BITs the configuration has; others are unknown, not inactive */
     uint32_t active;        /* INPUT_BITs */
     uint32_t outputs;       /* OUTPUT_BITs the module reports as energised (read back) */

@@ -5,6 +5,8 @@ log fails the test that stops it; so does one that is run to its end and whose r
 for the refusal a test expects. Deadlines are multiplied by CHECKPOINT_SLOWNESS (sanitizer builds
 set it, a loaded machine may).
 """
+import contextlib
+import ctypes
 import os
 import pathlib
 import re
@@ -62,6 +64,28 @@ def run_program(argv, *, timeout_s=30.0, env=None, **options):
     for output in (done.stdout, done.stderr):
         check_report(argv[0], output if isinstance(output, str) else output.decode(errors="replace"))
     return done
+
+
+@contextlib.contextmanager
+def frozen_thread(pid, name):
+    """Stops one thread of a program, as a lock or a page that never comes would; the others go on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    seize, interrupt, detach, wait_all = 0x4206, 0x4207, 17, 0x40000000
+
+    def ptrace(request):
+        if libc.ptrace(request, tid, None, None) != 0:
+            raise OSError(ctypes.get_errno(), f"ptrace {request:#x} of thread {name}")
+
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    tid, = (int(task.name) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+            if (task / "comm").read_text().strip() == name)
+    ptrace(seize)
+    ptrace(interrupt)
+    os.waitpid(tid, wait_all)
+    try:
+        yield
+    finally:
+        ptrace(detach)
 
 
 class Program:

@@ -53,8 +53,9 @@ def answer(screen, text="", prompt=GO_ON):
 
 
 def by_key(box, screen, word="Now: lower"):
-    """The technician hears of it and turns the key."""
+    """The technician hears of it, sees the boom up and turns the key."""
     screen.wait(word)
+    wait_until("open", lambda: box.lane(LANE)["boom"] == "open")
     box.sims[LANE].do("boom", motion=-1)
 
 
@@ -156,6 +157,51 @@ def test_a_claim_that_the_inputs_do_not_show_is_refused(box):
     assert refused["code"] == "not_seen" and "the boom reached its lower limit" in refused["en"]
     assert client.act("guided_test", lane=LANE, stopped=True, reason="nobody")["error"]["code"] == "denied"
     assert guided_file(box) is None and not records(box)
+    client.close()
+
+
+def test_only_the_hardware_stops_the_boom_of_a_test_that_counts(box):
+    """Neither our own stop nor a body that the rising boom met shows what rule 7 asks for."""
+    ctl = start(box)
+    take_out(box, ctl)
+    sim = box.sims[LANE]
+    client = box.control()
+    token = client.act("login", officer="wang", password=PASSWORD)["result"]["token"]
+
+    def act(name):
+        assert client.act(name, token, lane=LANE)["ok"]
+
+    def refused(words):
+        error = client.act("guided_test", token, lane=LANE, stopped=True, reason="it stopped")["error"]
+        assert error["code"] == "not_seen" and words in error["en"], error
+        assert guided_file(box) is None
+
+    def watch_lower():
+        act("test_lower")
+        wait_until("watched", lambda: client.act("test_watch", lane=LANE)["result"]["watch"]["edges"])
+
+    act("test_raise")
+    wait_until("open", lambda: box.lane(LANE)["boom"] == "open")
+    wait_until("pulse over", lambda: not sim.state()["coils"]["raise"])
+    watch_lower()
+    sim.do("boom", motion=-1)
+    wait_until("half way", lambda: 0 < sim.state()["position"] < 0.8)
+    act("test_stop")
+    wait_until("stopped", lambda: sim.state()["motion"] == 0)
+    sim.do("input", input="obstacle", active=True)
+    wait_until("seen", lambda: "obstacle" in box.lane(LANE)["inputs"])
+    refused("output stop was energised meanwhile")
+
+    sim.do("input", input="obstacle", active=False)
+    sim.do("boom", motion=-1)
+    wait_until("down", lambda: "limit_closed" in box.lane(LANE)["inputs"])
+    watch_lower()
+    sim.do("boom", motion=1)
+    wait_until("half way", lambda: sim.state()["position"] > 0.2)
+    sim.do("input", input="obstacle", active=True)
+    sim.do("boom", motion=0)
+    wait_until("seen", lambda: "obstacle" in box.lane(LANE)["inputs"])
+    refused("did not become active while the boom was closing")
     client.close()
 
 

@@ -1,10 +1,12 @@
 """checkpointd with simulated lanes: start, acts, holds over a kill, records, the end."""
+import os
+import pathlib
 import signal
 
 import pytest
 
 from harness import journal
-from harness.process import SLOWNESS, ProgramError, run_program
+from harness.process import SLOWNESS, Program, ProgramError, run_program
 from harness.signing import World
 from harness.stack import ROOT, Checkpoint, LineClient, program, short_folder, wait_until
 
@@ -50,6 +52,35 @@ def test_lanes_come_up_and_show_their_booms(box):
     wait_until("boom 2 open", lambda: box.lane(2).get("boom") == "open")
     assert box.lane(1)["blind"] and box.lane(1)["lights"] == ["red"]
     wait_until("alarms", lambda: {"LANE_BLIND", "LANE_LIST_UNUSABLE"} <= alarms(box))
+
+
+def threads(daemon):
+    """Scheduler and priority of its threads by their names."""
+    return {(task / "comm").read_text().strip(): (os.sched_getscheduler(int(task.name)),
+                                                  os.sched_getparam(int(task.name)).sched_priority)
+            for task in pathlib.Path(f"/proc/{daemon.process.pid}/task").iterdir()}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="real-time priority needs root here")
+def test_buses_and_lanes_run_at_their_real_time_priority(box):
+    shown = threads(two_lanes(box))
+    assert shown["bus-1"] == shown["bus-2"] == (os.SCHED_FIFO, 40)
+    assert shown["lane"] == (os.SCHED_FIFO, 35) and shown["journal"] == (os.SCHED_FIFO, 30)
+    assert shown["control"][0] == os.SCHED_OTHER
+    wait_until("other alarms", lambda: "LANE_BLIND" in alarms(box))
+    assert "NOT_REALTIME" not in alarms(box)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="dropping a capability needs root")
+def test_a_refused_real_time_priority_is_told(box):
+    box.add_tcp_lane(1)
+    (box.state / "checkpointd").mkdir()
+    without = ["setpriv", "--bounding-set=-sys_nice", program("checkpointd"), "--config", box.write_checkpointd()]
+    daemon = box.programs.start(Program("checkpointd", without, box.folder))
+    assert threads(daemon)["bus-1"][0] == os.SCHED_OTHER
+    alarm = wait_until("told", lambda: [a for a in act(box, None, "status")["result"]["alarms"]
+                                        if a["name"] == "NOT_REALTIME"])[0]
+    assert alarm["detail"] == "bus-1, lane" and "LimitRTPRIO" in alarm["what_to_do"]
 
 
 def test_acts_need_an_officer(box):

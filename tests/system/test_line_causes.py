@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from harness.ctl import Ctl
+from harness.process import SANITIZED, frozen_thread
 from harness.prometheus import Exposition
 from harness.signing import World
 from harness.stack import Checkpoint, short_folder, wait_until
@@ -115,6 +116,30 @@ def test_a_silent_device_is_told_apart_from_its_bus(box):
     sim.do("fault", kind="none")
     wait_until("back", lambda: bus(box, OTHER)["devices"][0]["contact"])
     assert row(box, "bus-2").startswith("bus-2 good ")
+
+
+@pytest.mark.skipif(SANITIZED, reason="what stands still for 5 s ends the program: too little for a slow one")
+def test_lanes_that_stand_still_stop_no_bus():
+    """The guard of a boom is the bus thread's: it waits for nobody."""
+    with short_folder() as folder:
+        box = Checkpoint(folder)
+        World().write_roots(box.roots)
+        try:
+            box.add_rtu_lane(LANE)
+            box.add_tcp_lane(OTHER)
+            box.buses[1]["scan_interval"] = "1ms"
+            daemon = box.start_checkpointd()
+            status = lambda: ctl(box)("status", "--json").json
+            wait_until("contact", lambda: box.lane(LANE).get("contact") and box.lane(OTHER).get("contact"))
+            with frozen_thread(daemon.process.pid, "lane"):
+                wait_until("no room for scans", lambda: status()["counters"]["scans_dropped"] > 0)
+                box.sims[LANE].do("fault", kind="echo")  # a cause that is to be told
+                wait_until("echo", lambda: bus(box, LANE)["cause"])
+                scans = bus(box, LANE)["scans"]
+                wait_until("the bus goes on", lambda: bus(box, LANE)["scans"] > scans + 20)
+            wait_until("told then", lambda: [a for a in status()["alarms"] if a["name"] == "BUS_ECHO"])
+        finally:
+            box.stop()
 
 
 def longest_line(box, act):

@@ -181,7 +181,7 @@ static int print_units(const struct ctl *ctl, const struct scan *scan)
 static bool all_answer(const struct scan *scan)
 {
     return scan->to > scan->from &&
-           json_array_size(scan->units) == (size_t)(scan->to - scan->from + 1);
+           json_array_size(scan->units) == (size_t)scan->to - (size_t)scan->from + 1;
 }
 
 static bool any_garbled(const struct scan *scan)

@@ -74,13 +74,13 @@ const struct ctl_command ctl_commands[] = {
      "结束 lanes 显示的待检查状态；车辆其他条件均满足时随即抬杆。须填理由（可在终端输入）。"},
     {"convoy", "LANE...", 1, CTL_LANES_MAX, CTL_REASON | CTL_MINUTES, CTL_TOKEN_NEEDED, ctl_convoy,
      "open lanes for a convoy, two hours at most", "车队放行（最长两小时）",
-     "Keeps the booms of these lanes up for everybody, --minutes long; recorded before it takes "
-     "effect. Hits are still recorded and alarmed, nobody is held. Needs a reason, asked for at "
-     "the terminal.\n"
+     "Keeps the booms of these lanes up for everybody for --minutes, which must be given; recorded "
+     "before it takes effect. Hits are still recorded and alarmed, nobody is held. Needs a "
+     "reason, asked for at the terminal.\n"
      "It ends by time, by 'convoy end', by a hold or stop, and by whatever makes the lane unsafe. "
      "Its end lowers nothing; a restart ends it too.",
-     "在 --minutes 时间内对所有车辆保持抬杆，先记录后生效。命中照常记录并告警，但不拦停。须填理由（"
-     "可在终端输入）。\n"
+     "在 --minutes（必填）时间内对所有车辆保持抬杆，先记录后生效。命中照常记录并告警，但不拦停。"
+     "须填理由（可在终端输入）。\n"
      "到时、convoy "
      "end、拦停或停止、以及车道出现不安全情况时结束；结束时不落杆。程序重启也会结束。"},
     {"convoy end", "LANE", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_convoy_end,

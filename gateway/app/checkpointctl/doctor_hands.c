@@ -78,6 +78,12 @@ static int try_input(struct doctor *d, long long lane, const char *input, bool *
                      "Operate %s of lane %lld: [Enter], then do it within %d s; s skip, q end: ",
                      "请操作 %s（车道 %lld）：按[回车]后在 %d 秒内操作；s 跳过，q 结束："),
              ctl_word(ctl, input), lane, (int)(ctl->wait_s ? ctl->wait_s : HAND_WAIT_S));
+    if (strcmp(input, "fire_raise") == 0) {
+        fprintf(stderr, "%s\n",
+                ctl_say(ctl,
+                        "fire_raise raises the boom at once, also out of service: stand clear.",
+                        "fire_raise 会立即抬杆，停用时也一样：请远离栏杆。"));
+    }
     int status = look(d, lane, input, &before);
     if (status == 0) {
         status = ctl_line_read(ctl, prompt, &line);

@@ -31,6 +31,7 @@ static const struct {
     {"records_lost", "records_lost_total", "Routine records that could not be written."},
     {"events_dropped", "events_dropped_total", "Events subscribers did not get."},
     {"scans_dropped", "scans_dropped_total", "Scans of devices the lanes had no room for."},
+    {"outcomes_dropped", "outcomes_dropped_total", "Outcomes of orders the lanes had no room for."},
 };
 
 struct row {

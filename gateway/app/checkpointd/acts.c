@@ -102,7 +102,7 @@ static json_t *alarms_of(const struct board *board)
 
 static json_t *counters_of(const struct checkpointd *c)
 {
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "reads",
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "reads",
                      (json_int_t)atomic_load(&c->stat_reads), "unread",
                      (json_int_t)atomic_load(&c->stat_unread), "hits",
                      (json_int_t)atomic_load(&c->stat_hits), "alerts_quiet",
@@ -113,7 +113,8 @@ static json_t *counters_of(const struct checkpointd *c)
                      (json_int_t)atomic_load(&c->stat_lost), "records_lost",
                      (json_int_t)atomic_load(&c->recorder.lost_total), "events_dropped",
                      (json_int_t)atomic_load(&c->events_dropped), "scans_dropped",
-                     (json_int_t)atomic_load(&c->scans_dropped));
+                     (json_int_t)atomic_load(&c->scans_dropped), "outcomes_dropped",
+                     (json_int_t)atomic_load(&c->outcomes_dropped));
 }
 
 static json_t *journal_of(const struct checkpointd *c)

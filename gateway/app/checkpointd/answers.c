@@ -144,16 +144,22 @@ static void fill_answer(const json_t *hit, struct fact *fact)
     fact->text[size < sizeof(fact->text) ? size : 0] = '\0';
 }
 
-static void record(struct checkpointd *c, struct control *control, const struct control_call *call,
-                   const struct fact *fact)
+static void refuse_unrecorded(struct control *control, struct control_ticket ticket)
 {
-    if (recorder_record_and_wait(c, fact) != 0) {
-        control_refuse(control, call->ticket, "journal", "the journal cannot record it now",
-                       "日志当前无法写入");
+    control_refuse(control, ticket, "journal", "the journal cannot record it now",
+                   "日志当前无法写入");
+}
+
+/* Journal thread. */
+static void tell(struct checkpointd *c, const struct fact *fact, struct control_ticket ticket,
+                 int result)
+{
+    if (result != 0) {
+        refuse_unrecorded(c->control, ticket);
         return;
     }
     publish_push(c, fact);
-    control_answer(control, call->ticket,
+    control_answer(c->control, ticket,
                    json_pack("{s:I,s:s}", "hit", (json_int_t)fact->u.answer.hit, "answer",
                              fact->u.answer.confirmed ? "confirm" : "misread"));
 }
@@ -176,7 +182,8 @@ void acts_hit_answer(void *ctx, struct control *control, const struct control_ca
     acts_begin_fact(c, &fact, &call->actor, FACT_ANSWER, reason);
     fill_answer(hit, &fact);
     json_decref(hit);
-    if (take_answer(control, call, &fact.u.answer)) {
-        record(c, control, call, &fact);
+    if (take_answer(control, call, &fact.u.answer) &&
+        recorder_record_and_tell(c, &fact, call->ticket, tell) != 0) {
+        refuse_unrecorded(control, call->ticket);
     }
 }

@@ -17,7 +17,8 @@ static const enum log_event_id cause_events[BUS_CAUSE_COUNT] = {
     [BUS_CAUSE_TERMINATION] = EVENT_BUS_TERMINATION,
     [BUS_CAUSE_COLLIDING] = EVENT_BUS_COLLIDING};
 
-static void tell(struct checkpointd *c, uint8_t lane, enum log_event_id id, bool active,
+/* False: no room for it. */
+static bool tell(struct checkpointd *c, uint8_t lane, enum log_event_id id, bool active,
                  const char *detail)
 {
     struct pipeline_event event = {.kind = PIPELINE_ALARM};
@@ -25,36 +26,33 @@ static void tell(struct checkpointd *c, uint8_t lane, enum log_event_id id, bool
     event.u.alarm.event = id;
     event.u.alarm.active = active;
     err_copy(detail, event.u.alarm.detail, sizeof(event.u.alarm.detail));
-    lane_post(c, &event);
+    return lane_try_post(c, &event);
 }
 
-void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
+bool buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                       const char *bus)
 {
-    if (before != BUS_CAUSE_NONE) {
-        tell(ctx, lane, cause_events[before], false, bus);
-    }
-    if (now != BUS_CAUSE_NONE) {
-        tell(ctx, lane, cause_events[now], true, bus);
-    }
+    return (before == BUS_CAUSE_NONE || tell(ctx, lane, cause_events[before], false, bus)) &&
+           (now == BUS_CAUSE_NONE || tell(ctx, lane, cause_events[now], true, bus));
 }
 
-void buses_take_refused(void *ctx, uint8_t lane, const char *device, const char *text)
+bool buses_take_refused(void *ctx, uint8_t lane, const char *device, const char *text)
 {
     struct checkpointd *c = ctx;
     char detail[FACT_DETAIL_SIZE];
     pthread_mutex_lock(&c->reasons.lock);
     bool stood = c->reasons.refused[lane][0] != '\0';
+    pthread_mutex_unlock(&c->reasons.lock);
+    snprintf(detail, sizeof(detail), "%s: %s", device, text);
+    if ((stood && !tell(c, lane, EVENT_DEVICE_OTHER_MODEL, false, device)) ||
+        (*text && !tell(c, lane, EVENT_DEVICE_OTHER_MODEL, true, detail))) {
+        return false;
+    }
+    pthread_mutex_lock(&c->reasons.lock);
     err_copy(text, c->reasons.refused[lane], sizeof(c->reasons.refused[lane]));
     err_copy(device, c->reasons.refused_device[lane], sizeof(c->reasons.refused_device[lane]));
     pthread_mutex_unlock(&c->reasons.lock);
-    snprintf(detail, sizeof(detail), "%s: %s", device, text);
-    if (stood) {
-        tell(c, lane, EVENT_DEVICE_OTHER_MODEL, false, device);
-    }
-    if (*text) {
-        tell(c, lane, EVENT_DEVICE_OTHER_MODEL, true, detail);
-    }
+    return true;
 }
 
 /* ---- for status and metrics ---- */

@@ -5,8 +5,9 @@
  * name      policy    input                     output                     when the input is full
  * bus-…     FIFO 40   orders (64)               scans, outcomes -> lane;   order refused, lane alarms
  *                     a camera on its line      reads -> cameras
- * lane      FIFO 35   events (1024)             orders, facts              scans dropped and counted,
- *                                                                          others wait
+ * lane      FIFO 35   events (1024)             orders, facts              scans dropped from 3/4 on,
+ *                                                                          outcomes at the end, both
+ *                                                                          counted; others wait
  * journal   FIFO 30   jobs (1024)               commits -> lane, head      routine refused at 3/4,
  *                                                                          then all: facts_lost
  * link      FIFO 20   socket `matches`          packets -> lane            reading stops, matchd counts
@@ -38,6 +39,7 @@
 
 enum {
     LANE_EVENTS_MAX = 1024,
+    LANE_SCANS_MAX = LANE_EVENTS_MAX * 3 / 4, /* scans leave room for the others */
     JOBS_MAX = 1024,
     JOBS_ROUTINE_MAX = JOBS_MAX * 3 / 4, /* routine records leave room for the others */
     FACTS_MAX = 1024,
@@ -51,6 +53,7 @@ enum {
 enum job_kind {
     JOB_FACT,   /* to be recorded; a commit is answered to the lane */
     JOB_WAIT,   /* the same, somebody waits in recorder_record_and_wait() */
+    JOB_TELL,   /* the same, somebody is told */
     JOB_RECEIPT /* headquarters confirmed */
 };
 
@@ -62,11 +65,18 @@ struct receipt_job {
 };
 
 struct record_waiter; /* on the stack of who waits */
+struct checkpointd;
+
+/* Journal thread: what became of a fact that a request asked for. */
+typedef void (*recorder_tell)(struct checkpointd *c, const struct fact *fact,
+                              struct control_ticket ticket, int result);
 
 struct job {
     enum job_kind kind;
     struct fact fact;
     struct record_waiter *waiter;
+    recorder_tell tell;
+    struct control_ticket ticket; /* for tell */
     struct receipt_job receipt;
 };
 
@@ -74,9 +84,10 @@ struct recorder {
     struct queue *jobs;
     struct journal *journal; /* the thread's own after start */
     struct thread thread;
-    bool commits;        /* what the lanes were last told */
-    atomic_bool healthy; /* the same, for status */
-    uint64_t lost;       /* routine records that could not be written, not yet on record */
+    bool commits;         /* what the lanes were last told */
+    atomic_bool healthy;  /* the same, for status */
+    atomic_llong turn_ns; /* when the thread last went round: since then it waits for the disk */
+    uint64_t lost;        /* routine records that could not be written, not yet on record */
     struct wall_time lost_first;
     struct wall_time lost_last;
     atomic_ullong recorded; /* sequence of the newest record */
@@ -93,6 +104,7 @@ struct recorder {
 struct lane_reasons {
     pthread_mutex_t lock;
     char text[LANE_ID_MAX + 1][FACT_DETAIL_SIZE];
+    char lamps[LANE_ID_MAX + 1][FACT_DETAIL_SIZE]; /* of a device that only shows */
     /* "" or what another model in a device's place answered, and that device; for status too */
     char refused[LANE_ID_MAX + 1][FACT_DETAIL_SIZE];
     char refused_device[LANE_ID_MAX + 1][32];
@@ -224,11 +236,12 @@ struct checkpointd {
     struct thread control_thread;
     struct thread password_thread;
     struct thread link_thread;
-    struct trusted_time time;     /* lane thread */
-    struct clock_source clock;    /* system monotonic, trusted wall time; any thread */
-    atomic_llong signed_time_ms;  /* newest time headquarters signed, for the lane thread */
-    atomic_ullong scans_dropped;  /* lane queue full */
-    atomic_ullong events_dropped; /* subscribers' queue full */
+    struct trusted_time time;       /* lane thread */
+    struct clock_source clock;      /* system monotonic, trusted wall time; any thread */
+    atomic_llong signed_time_ms;    /* newest time headquarters signed, for the lane thread */
+    atomic_ullong scans_dropped;    /* lane queue at LANE_SCANS_MAX */
+    atomic_ullong outcomes_dropped; /* lane queue full */
+    atomic_ullong events_dropped;   /* subscribers' queue full */
     atomic_ullong search_number;
     atomic_llong clock_offset_ms; /* copies for status and the journal thread */
     atomic_bool clock_trusted;
@@ -257,8 +270,14 @@ int recorder_start(struct checkpointd *c, struct journal *journal, struct err_te
 void recorder_stop(struct checkpointd *c);
 /* Queues a fact. ERR_FULL. Any thread. */
 int recorder_push(struct checkpointd *c, const struct fact *fact) MUST_CHECK;
-/* Queues a fact and waits until it is committed, or cannot be. Any thread but lane and journal. */
+/* Queues a fact; `tell` hears whether it was committed. Any thread. ERR_FULL: it hears nothing. */
+int recorder_record_and_tell(struct checkpointd *c, const struct fact *fact,
+                             struct control_ticket ticket, recorder_tell tell) MUST_CHECK;
+/* Queues a fact and waits until it is committed, or cannot be: as long as the disk takes. Any
+ * thread but lane, journal and control, which emergency raises come through. */
 int recorder_record_and_wait(struct checkpointd *c, const struct fact *fact) MUST_CHECK;
+/* The disk does not come back: nothing can be committed for now. Any thread. */
+bool recorder_hangs(const struct checkpointd *c, struct mono_time now);
 /* Takes over job->receipt.text on success. ERR_FULL. */
 int recorder_receipt(struct checkpointd *c, const struct receipt_job *receipt) MUST_CHECK;
 
@@ -286,17 +305,21 @@ struct bus_sinks lanes_bus_sinks(struct checkpointd *c);
 
 /* ---- what is likely wrong with a line, and how its devices are (buses.c) ---- */
 
-/* Sink of the buses (bus threads): the alarms of a lane follow its line's likely cause. */
-void buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
+/* Sink of the buses (bus threads): the alarms of a lane follow its line's likely cause. False while
+ * the lanes have no room for them. */
+bool buses_take_cause(void *ctx, uint8_t lane, enum bus_cause before, enum bus_cause now,
                       const char *bus);
 /* The same: another model answers in a device's place, or, text "", no longer. */
-void buses_take_refused(void *ctx, uint8_t lane, const char *device, const char *text);
+bool buses_take_refused(void *ctx, uint8_t lane, const char *device, const char *text);
 json_t *buses_json(struct checkpointd *c);
 struct match_link_sink lanes_link_sink(struct checkpointd *c);
-/* To an alarm of lost contact: what the bus said of it. */
+/* To an alarm of lost contact or of a light: what the bus said of it. */
 void lanes_add_reason(struct checkpointd *c, struct fact *fact);
-/* To the lane thread; waits for room while the lanes are behind. Any thread but lane. */
+/* To the lane thread; waits for room while the lanes are behind. Any thread but lane and buses. */
 void lane_post(struct checkpointd *c, const struct pipeline_event *event);
+/* The same without waiting, for the bus threads: their guards must go on whatever becomes of the
+ * lanes. False: no room. */
+bool lane_try_post(struct checkpointd *c, const struct pipeline_event *event);
 
 /* Before the journal is opened. */
 void checkpointd_clock_begin(struct checkpointd *c);

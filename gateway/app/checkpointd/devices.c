@@ -53,6 +53,9 @@ static int create_lane(const struct checkpointd_config *config, size_t index,
     if (lane->lane.lane.mode != LANE_NORMALLY_OPEN) {
         out->off_at_stop |= OUTPUT_BIT(OUTPUT_GREEN);
     }
+    if (lane->lane.lane.raise_maintained) {
+        out->let_go_ms = lane->lane.lane.auto_close_ms + lane->lane.lane.travel_ms;
+    }
     for (size_t d = 0; d < lane->device_count; d++) {
         int rc = create_device(config, lane, &lane->devices[d], &devices->io[index][d], err);
         if (rc != 0) {

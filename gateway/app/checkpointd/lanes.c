@@ -98,14 +98,20 @@ static void bus_scan(void *ctx, const struct lane_scan *scan)
     struct checkpointd *c = ctx;
     struct pipeline_event event = {.kind = PIPELINE_SCAN, .u.scan = *scan};
     watch_see_scan(c, scan);
-    if (queue_push(c->events, &event) != 0) { /* the next scan says it again */
+    bool room = queue_length(c->events) < LANE_SCANS_MAX;
+    if (!room || queue_push(c->events, &event) != 0) { /* the next scan says it again */
         atomic_fetch_add_explicit(&c->scans_dropped, 1, memory_order_relaxed);
     }
 }
 
+/* One that is lost counts as failed once its order's time is over (lane.h, TIMER_ORDER). */
 static void bus_outcome(void *ctx, const struct lane_outcome *outcome)
 {
-    lane_post(ctx, &(struct pipeline_event){.kind = PIPELINE_OUTCOME, .u.outcome = *outcome});
+    struct checkpointd *c = ctx;
+    const struct pipeline_event event = {.kind = PIPELINE_OUTCOME, .u.outcome = *outcome};
+    if (!lane_try_post(c, &event)) {
+        atomic_fetch_add_explicit(&c->outcomes_dropped, 1, memory_order_relaxed);
+    }
 }
 
 static void bus_contact(void *ctx, uint8_t lane, bool contact, const char *reason)
@@ -117,14 +123,24 @@ static void bus_contact(void *ctx, uint8_t lane, bool contact, const char *reaso
     pthread_mutex_unlock(&c->reasons.lock);
 }
 
+static void bus_lamps(void *ctx, uint8_t lane, const char *reason)
+{
+    struct checkpointd *c = ctx;
+    pthread_mutex_lock(&c->reasons.lock);
+    snprintf(c->reasons.lamps[lane], sizeof(c->reasons.lamps[lane]), "%s", reason);
+    pthread_mutex_unlock(&c->reasons.lock);
+}
+
 void lanes_add_reason(struct checkpointd *c, struct fact *fact)
 {
-    if (fact->kind != FACT_ALARM || fact->u.alarm.event != EVENT_LANE_CONTACT_LOST ||
+    bool lamps = fact->u.alarm.event == EVENT_LANE_LIGHT_FAULT;
+    if (fact->kind != FACT_ALARM || (fact->u.alarm.event != EVENT_LANE_CONTACT_LOST && !lamps) ||
         !fact->u.alarm.active || fact->u.alarm.detail[0] != '\0') {
         return;
     }
     pthread_mutex_lock(&c->reasons.lock);
-    memcpy(fact->u.alarm.detail, c->reasons.text[fact->lane], sizeof(fact->u.alarm.detail));
+    memcpy(fact->u.alarm.detail, lamps ? c->reasons.lamps[fact->lane] : c->reasons.text[fact->lane],
+           sizeof(fact->u.alarm.detail));
     pthread_mutex_unlock(&c->reasons.lock);
 }
 
@@ -154,6 +170,7 @@ struct bus_sinks lanes_bus_sinks(struct checkpointd *c)
                               .scan = bus_scan,
                               .outcome = bus_outcome,
                               .contact = bus_contact,
+                              .lamps = bus_lamps,
                               .cause = buses_take_cause,
                               .refused = buses_take_refused};
 }
@@ -169,6 +186,11 @@ void lane_post(struct checkpointd *c, const struct pipeline_event *event)
     while (queue_push(c->events, event) == ERR_FULL) {
         nanosleep(&pause, NULL); /* the lanes are behind: back-pressure, nothing is lost */
     }
+}
+
+bool lane_try_post(struct checkpointd *c, const struct pipeline_event *event)
+{
+    return queue_push(c->events, event) != ERR_FULL;
 }
 
 /* ---- lane thread ---- */
@@ -187,6 +209,21 @@ static void look_at_guided(struct checkpointd *c, struct mono_time now,
         event.u.guided_test.valid_ms = guided_valid_ms(c, lane->lane, time->wall, time->trusted);
         pipeline_handle(c->pipeline, &event, now, time->wall);
     }
+}
+
+/* While the disk does not come back nobody else can say that nothing is committed. */
+static void look_at_journal(struct checkpointd *c, struct mono_time now, struct wall_time wall,
+                            bool *told)
+{
+    bool hangs = recorder_hangs(c, now);
+    if (hangs == *told) {
+        return;
+    }
+    *told = hangs;
+    struct pipeline_event event = {.kind = PIPELINE_JOURNAL};
+    event.u.journal_commits =
+        !hangs && atomic_load_explicit(&c->recorder.healthy, memory_order_relaxed);
+    pipeline_handle(c->pipeline, &event, now, wall);
 }
 
 /* What a start restores is put on record anew at each start and within half of its term, for its
@@ -233,6 +270,7 @@ void lanes_run(struct thread *self, void *arg)
     struct mono_time clock_due = {0};
     struct trusted_reading reading = {.wall = {0}};
     struct mono_time read_at = {0};
+    bool journal_hangs = false;
     while (!thread_stopping(self)) {
         struct pipeline_event event;
         struct mono_time now = clock_mono(&clock_system);
@@ -241,6 +279,7 @@ void lanes_run(struct thread *self, void *arg)
             checkpointd_clock_look(c, now, &reading);
             look_at_guided(c, now, &reading);
             say_standing(c, now, &reading);
+            look_at_journal(c, now, reading.wall, &journal_hangs);
             read_at = now;
             clock_due = mono_add_ms(now, CLOCK_MS);
             copy_stats(c);

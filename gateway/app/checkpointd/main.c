@@ -146,6 +146,28 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     return result;
 }
 
+/* Safety rule 1's times are promised with it. */
+static void tell_realtime(struct checkpointd *c)
+{
+    struct pipeline_event event = {.kind = PIPELINE_ALARM};
+    char *detail = event.u.alarm.detail;
+    size_t used = 0;
+    for (size_t i = 0; i <= c->devices.bus_count; i++) {
+        const struct thread *t =
+            i < c->devices.bus_count ? bus_thread(c->devices.buses[i]) : &c->lane_thread;
+        if (t->options.policy == THREAD_FIFO && !thread_is_realtime(t) &&
+            used < sizeof(event.u.alarm.detail)) {
+            used += (size_t)snprintf(detail + used, sizeof(event.u.alarm.detail) - used, "%s%s",
+                                     used > 0 ? ", " : "", t->options.name);
+        }
+    }
+    if (used > 0) {
+        event.u.alarm.event = EVENT_NOT_REALTIME;
+        event.u.alarm.active = true;
+        lane_post(c, &event);
+    }
+}
+
 static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX])
 {
     size_t count = 0;
@@ -307,6 +329,7 @@ static int run(void *ctx, struct service *service, struct err_text *err)
     }
     if (result == 0) {
         guided_load(c);
+        tell_realtime(c);
         service_ready(c->config.checkpoint);
         result = service_run(service, threads, list_threads(c, threads), &hooks);
         stop_all(c);

@@ -13,7 +13,13 @@
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
 
-enum { POP_WAIT_MS = 200, RETAIN_MS = 60 * 1000, RETAIN_FAILURES_TOLD = 10 };
+enum {
+    POP_WAIT_MS = 200,
+    RETAIN_MS = 60 * 1000,
+    RETAIN_FAILURES_TOLD = 10,
+    HANGS_MS = 3000,           /* a turn that takes longer waits for the disk */
+    SILENT_MAX_MS = 10 * 60000 /* the lanes go on without a journal: no reason to end the program */
+};
 
 struct record_waiter {
     pthread_mutex_t lock;
@@ -43,11 +49,19 @@ static void tell_commits(struct checkpointd *c, bool commits)
     lane_post(c, &(struct pipeline_event){.kind = PIPELINE_JOURNAL, .u.journal_commits = commits});
 }
 
+static bool somebody_waits(const struct job *job)
+{
+    return job->waiter || job->tell;
+}
+
 static void settle(struct checkpointd *c, const struct job *job, int result, uint64_t sequence)
 {
     struct recorder *r = &c->recorder;
     if (job->waiter) {
         wake_waiter(job->waiter, result);
+    }
+    if (job->tell) {
+        job->tell(c, &job->fact, job->ticket, result);
     }
     if (job->fact.commit != 0) {
         struct pipeline_event event = {.kind = PIPELINE_COMMIT};
@@ -55,7 +69,7 @@ static void settle(struct checkpointd *c, const struct job *job, int result, uin
         event.u.commit.commit = job->fact.commit;
         event.u.commit.done = result == 0;
         lane_post(c, &event);
-    } else if (result != 0 && !job->waiter) {
+    } else if (result != 0 && !somebody_waits(job)) {
         if (r->lost++ == 0) {
             r->lost_first = job->fact.wall;
         }
@@ -105,7 +119,6 @@ static void append_singly(struct checkpointd *c, struct bodies *b, size_t count)
                          ? journal_append(c->recorder.journal, &b->entries[i], 1, &sequence, &err)
                          : ERR_NO_MEMORY;
         settle(c, &c->recorder.group[i], result, sequence);
-        thread_alive(&c->recorder.thread); /* each may have waited for the disk */
     }
 }
 
@@ -116,7 +129,7 @@ static size_t keep_group(struct checkpointd *c, size_t count)
     struct job *group = c->recorder.group;
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (group[i].waiter || group[i].fact.commit != 0) {
+        if (somebody_waits(&group[i]) || group[i].fact.commit != 0) {
             settle(c, &group[i], ERR_BUSY, 0);
         } else if (i == kept++) {
             continue;
@@ -273,11 +286,12 @@ static void recorder_run(struct thread *self, void *arg)
     size_t kept = 0;
     for (;;) {
         bool stopping = thread_stopping(self); /* before the pop: what came before stop is taken */
+        thread_silent_ms(self, SILENT_MAX_MS);
+        atomic_store_explicit(&c->recorder.turn_ns, clock_mono(&clock_system).ns,
+                              memory_order_relaxed);
         size_t count = take_jobs(c, kept);
         bool more = count > kept;
-        thread_alive(self);
         kept = count > 0 ? append_group(c, count) : 0;
-        thread_alive(self);
         if (kept == 0) {
             maintain(c);
         }
@@ -298,6 +312,7 @@ int recorder_start(struct checkpointd *c, struct journal *journal, struct err_te
     r->journal = journal;
     r->commits = true;
     atomic_store(&r->healthy, true);
+    atomic_store(&r->turn_ns, clock_mono(&clock_system).ns);
     atomic_store(&r->recorded, head.sequence);
     atomic_store(&r->confirmed, journal_confirmed(journal));
     r->jobs = queue_create(JOBS_MAX, sizeof(struct job));
@@ -335,6 +350,20 @@ int recorder_push(struct checkpointd *c, const struct fact *fact)
         atomic_fetch_add_explicit(&c->recorder.turned_away, 1, memory_order_relaxed);
     }
     return result;
+}
+
+int recorder_record_and_tell(struct checkpointd *c, const struct fact *fact,
+                             struct control_ticket ticket, recorder_tell tell)
+{
+    return push_job(c,
+                    &(struct job){.kind = JOB_TELL, .fact = *fact, .tell = tell, .ticket = ticket});
+}
+
+bool recorder_hangs(const struct checkpointd *c, struct mono_time now)
+{
+    struct mono_time turn = {.ns =
+                                 atomic_load_explicit(&c->recorder.turn_ns, memory_order_relaxed)};
+    return mono_diff_ms(now, turn) > HANGS_MS;
 }
 
 int recorder_record_and_wait(struct checkpointd *c, const struct fact *fact)

@@ -10,7 +10,10 @@
 
 #include "gateway/app/checkpointd/checkpointd.h"
 
-enum { POP_WAIT_MS = 200 };
+enum {
+    POP_WAIT_MS = 200,
+    SILENT_MAX_MS = 10 * 60000 /* as the journal's thread, which it may wait for */
+};
 
 int tools_init(struct checkpointd *c, struct err_text *err)
 {
@@ -239,6 +242,37 @@ static void run_write(struct checkpointd *c, const struct tool_job *job)
                              (json_int_t)reply.round_trip_us));
 }
 
+/* ---- a guided test: on record, then in force ---- */
+
+static void run_guided(struct checkpointd *c, const struct tool_job *job)
+{
+    static const char *const words[] = {[VERDICT_NOT_TRIED] = "not tried",
+                                        [VERDICT_STOPPED] = "stopped",
+                                        [VERDICT_WENT_ON] = "did not stop"};
+    static struct fact fact; /* the tools thread's own */
+    struct err_text err;
+    bool tried = job->verdict != VERDICT_NOT_TRIED;
+    acts_begin_fact(c, &fact, &job->actor, FACT_ACT, job->reason);
+    fact.lane = job->lane;
+    (void)snprintf(fact.u.act.act, sizeof(fact.u.act.act), "barrier_test");
+    (void)snprintf(fact.u.act.detail, sizeof(fact.u.act.detail), "lane %u%s, interlock %s",
+                   job->lane, job->measured, words[job->verdict]);
+    if (recorder_record_and_wait(c, &fact) != 0) {
+        control_refuse(c->control, job->ticket, "journal", "the journal cannot record it now",
+                       "日志当前无法写入");
+        return;
+    }
+    publish_push(c, &fact);
+    if (tried && guided_put(c, job->lane, clock_wall(&c->clock), job->verdict == VERDICT_STOPPED,
+                            job->actor.officer, &err) != 0) {
+        control_refuse(c->control, job->ticket, "io", err.text, "无法写入 guided-tests.yaml");
+        return;
+    }
+    control_answer(c->control, job->ticket,
+                   json_pack("{s:i,s:s,s:b}", "lane", (int)job->lane, "interlock",
+                             words[job->verdict], "on_file", (int)tried));
+}
+
 /* ---- the thread ---- */
 
 void tools_submit(struct checkpointd *c, const struct tool_job *job)
@@ -266,6 +300,7 @@ void tools_run(struct thread *self, void *arg)
         if (queue_pop(c->tools.jobs, &job, POP_WAIT_MS) != 0) {
             continue;
         }
+        thread_silent_ms(self, SILENT_MAX_MS);
         switch (job.kind) {
         case TOOL_SCAN:
             run_scan(c, self, &job);
@@ -276,6 +311,9 @@ void tools_run(struct thread *self, void *arg)
         case TOOL_WRITE:
             run_write(c, &job);
             atomic_fetch_sub(&c->tools.writing[job.bus], 1);
+            break;
+        case TOOL_GUIDED:
+            run_guided(c, &job);
             break;
         }
     }

@@ -1,7 +1,8 @@
 /*
- * Technicians' tools in checkpointd: what a bus is asked between its scans (thread "tools", which
- * may wait for a line), and a watch over a lane's inputs while somebody works at its barrier (fed
- * by the bus threads). Internal to checkpointd; tools.c, tools_watch.c, tools_acts.c.
+ * Technicians' tools in checkpointd: what a bus is asked between its scans and what a guided test
+ * leaves on disk (thread "tools", which may wait for a line or a disk), and a watch over a lane's
+ * inputs while somebody works at its barrier (fed by the bus threads). Internal to checkpointd;
+ * tools.c, tools_watch.c, tools_acts.c.
  */
 #pragma once
 
@@ -25,7 +26,10 @@ enum {
     UNIT_LAST = 247
 };
 
-enum tool_kind { TOOL_SCAN, TOOL_READ, TOOL_WRITE };
+enum tool_kind { TOOL_SCAN, TOOL_READ, TOOL_WRITE, TOOL_GUIDED };
+
+/* What a guided test showed of the interlock. */
+enum tool_verdict { VERDICT_NOT_TRIED, VERDICT_STOPPED, VERDICT_WENT_ON };
 
 struct tool_job {
     enum tool_kind kind;
@@ -33,6 +37,9 @@ struct tool_job {
     uint8_t from; /* TOOL_SCAN: units */
     uint8_t to;
     struct bus_request request; /* TOOL_READ, TOOL_WRITE */
+    uint8_t lane;               /* TOOL_GUIDED */
+    enum tool_verdict verdict;
+    char measured[96];
     struct control_ticket ticket;
     struct control_actor actor;
     char reason[FACT_REASON_SIZE];
@@ -97,7 +104,8 @@ void watch_begin(struct checkpointd *c, uint8_t lane, bool lower);
 /* {"lane","for_ms","edges":[{"ms","inputs":[…],"outputs":[…]}],"lost","dropped"}; NULL: none. */
 json_t *watch_json(struct checkpointd *c, uint8_t lane);
 /* Whether the inputs show an obstacle that came into a closing boom which did not reach its lower
- * limit up to now. ERR_NOT_FOUND (no watch of a lower) or ERR_INVALID, the reason in `err`. */
+ * limit up to now, with no output of ours that could have stopped it. ERR_NOT_FOUND (no watch of a
+ * lower) or ERR_INVALID, the reason in `err`. */
 int watch_shows_stop(struct checkpointd *c, uint8_t lane, uint32_t wired,
                      struct err_text *err) MUST_CHECK;
 

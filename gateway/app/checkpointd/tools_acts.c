@@ -352,22 +352,6 @@ static bool describe_test(struct control *control, const struct control_call *ca
     return true;
 }
 
-static bool record_test(struct checkpointd *c, const struct control_call *call, uint8_t lane,
-                        const char *reason, const char *measured, const char *interlock)
-{
-    static struct fact fact; /* control thread */
-    acts_begin_fact(c, &fact, &call->actor, FACT_ACT, reason);
-    fact.lane = lane;
-    (void)snprintf(fact.u.act.act, sizeof(fact.u.act.act), "barrier_test");
-    (void)snprintf(fact.u.act.detail, sizeof(fact.u.act.detail), "lane %u%s, interlock %s", lane,
-                   measured, interlock);
-    if (recorder_record_and_wait(c, &fact) != 0) {
-        return false;
-    }
-    publish_push(c, &fact);
-    return true;
-}
-
 /* Whether the test counts for rule 7, with the inputs as witness; false: refused. */
 static bool take_verdict(struct checkpointd *c, struct control *control,
                          const struct control_call *call, uint8_t lane, bool stopped)
@@ -393,31 +377,23 @@ static bool take_verdict(struct checkpointd *c, struct control *control,
 void tool_act_guided_test(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
-    char measured[96] = "";
-    struct err_text err;
+    struct tool_job job;
     const json_t *verdict = json_object_get(call->args, "stopped"); /* absent: not tried */
     bool stopped = json_is_true(verdict);
     const char *reason = acts_reason(control, call, true);
     uint8_t lane = reason ? acts_lane_of(c, control, call) : 0;
-    if (lane == 0 || !describe_test(control, call, measured, sizeof(measured)) ||
-        (json_is_boolean(verdict) && !take_verdict(c, control, call, lane, stopped))) {
+    if (lane == 0) {
         return;
     }
-    const char *interlock = !json_is_boolean(verdict) ? "not tried"
-                            : stopped                 ? "stopped"
-                                                      : "did not stop";
-    if (!record_test(c, call, lane, reason, measured, interlock)) {
-        refuse(control, call, "journal", "the journal cannot record it now", "日志当前无法写入");
-        return;
+    begin_job(call, TOOL_GUIDED, 0, reason, &job);
+    job.lane = lane;
+    job.verdict = !json_is_boolean(verdict) ? VERDICT_NOT_TRIED
+                  : stopped                 ? VERDICT_STOPPED
+                                            : VERDICT_WENT_ON;
+    if (describe_test(control, call, job.measured, sizeof(job.measured)) &&
+        (job.verdict == VERDICT_NOT_TRIED || take_verdict(c, control, call, lane, stopped))) {
+        tools_submit(c, &job);
     }
-    if (json_is_boolean(verdict) &&
-        guided_put(c, lane, clock_wall(&c->clock), stopped, call->actor.officer, &err) != 0) {
-        refuse(control, call, "io", err.text, "无法写入 guided-tests.yaml");
-        return;
-    }
-    control_answer(control, call->ticket,
-                   json_pack("{s:i,s:s,s:b}", "lane", (int)lane, "interlock", interlock, "on_file",
-                             (int)json_is_boolean(verdict)));
 }
 
 /* ---- cameras ---- */

@@ -125,18 +125,48 @@ json_t *watch_json(struct checkpointd *c, uint8_t lane)
                      edges, "lost", (json_int_t)watch.lost, "dropped", (json_int_t)watch.dropped);
 }
 
-/* Whether the boom was on its way down, as far as its limits say, when the obstacle came; and where
- * it was afterwards. */
+/* The edge at which the obstacle came into a boom on its way down, as far as its limits say: it had
+ * left the upper one last. 0: none. */
+static size_t obstacle_met(const struct lane_watch *watch, uint32_t open, uint32_t closed)
+{
+    bool from_above = open == 0; /* where there is no such limit: not from the lower one */
+    for (size_t i = 0; i < watch->count; i++) {
+        uint32_t now = watch->edges[i].inputs;
+        uint32_t before = i > 0 ? watch->edges[i - 1].inputs : now;
+        if (now & (open | closed)) {
+            from_above = (now & closed) == 0;
+        } else if (from_above && (now & ~before & INPUT_BIT(INPUT_OBSTACLE))) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+/* An output of ours that may have stopped the boom instead of its hardware; OUTPUT_COUNT: none. */
+static enum lane_output acted(const struct lane_watch *watch)
+{
+    static const enum lane_output motions[] = {OUTPUT_STOP, OUTPUT_RAISE, OUTPUT_LOWER};
+    for (size_t i = 1; i < watch->count; i++) {
+        uint32_t rose = watch->edges[i].outputs & ~watch->edges[i - 1].outputs;
+        for (size_t m = 0; m < sizeof(motions) / sizeof(motions[0]); m++) {
+            if (rose & OUTPUT_BIT(motions[m])) {
+                return motions[m];
+            }
+        }
+    }
+    return OUTPUT_COUNT;
+}
+
+/* That the boom was stopped on its way down, and not by us. */
 static int judge(const struct lane_watch *watch, uint32_t wired, struct err_text *err)
 {
     const uint32_t closed = INPUT_BIT(INPUT_LIMIT_CLOSED) & wired;
-    const uint32_t open = INPUT_BIT(INPUT_LIMIT_OPEN) & wired;
-    const uint32_t obstacle = INPUT_BIT(INPUT_OBSTACLE) & wired;
-    size_t met = 0;
-    for (size_t i = 1; i < watch->count && met == 0; i++) {
-        uint32_t now = watch->edges[i].inputs;
-        bool came = (now & obstacle) && !(watch->edges[i - 1].inputs & obstacle);
-        met = came && !(now & (closed | open)) ? i : 0;
+    size_t met = obstacle_met(watch, INPUT_BIT(INPUT_LIMIT_OPEN) & wired, closed);
+    enum lane_output ours = acted(watch);
+    if (ours != OUTPUT_COUNT) {
+        return err_set(err, ERR_INVALID,
+                       "output %s was energised meanwhile: the gateway may have stopped the boom",
+                       lane_output_name(ours));
     }
     if (met == 0) {
         return err_set(err, ERR_INVALID,

@@ -7,6 +7,12 @@
 
 #include "drivers/bus/modbus_pdu.h"
 
+static bool is_same(const struct modbus_answer *a, const struct modbus_answer *b)
+{
+    return a->bits == b->bits && a->exception == b->exception &&
+           memcmp(a->registers, b->registers, sizeof(a->registers)) == 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { HEAD_SIZE = 8 };
@@ -51,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (rc == ERR_DENIED) {
         assert(err.text[0] && size == 3 && answer.exception == got[2] && answer.bits == 0);
     } else {
-        assert(err.text[0] && memcmp(&answer, &before, sizeof(answer)) == 0);
+        assert(err.text[0] && is_same(&answer, &before));
     }
     return 0;
 }

@@ -167,7 +167,7 @@ static void take_contact(void *ctx, uint8_t lane, bool contact, const char *reas
     pthread_mutex_unlock(&b->lock);
 }
 
-static void take_refused(void *ctx, uint8_t lane, const char *device, const char *text)
+static bool take_refused(void *ctx, uint8_t lane, const char *device, const char *text)
 {
     struct bench *b = ctx;
     assert_int_equal(lane, 1);
@@ -177,6 +177,7 @@ static void take_refused(void *ctx, uint8_t lane, const char *device, const char
     (void)snprintf(b->refused, sizeof(b->refused), "%s", text);
     notify(b);
     pthread_mutex_unlock(&b->lock);
+    return true;
 }
 
 /* --- builders --- */

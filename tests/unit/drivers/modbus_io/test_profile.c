@@ -220,12 +220,39 @@ static void wrong_settings_are_named_with_place_and_reason(void **state)
     EXPECT_REFUSED(cases);
 }
 
+static void outputs_that_meet_are_named_with_place_and_reason(void **state)
+{
+    (void)state;
+    static const struct wrong cases[] = {
+        {5, "outputs: [{write: coil, address: 0, count: 6}, {write: coil, address: 5, count: 2}]",
+         "outputs[1].address = '5': overlaps outputs[0].address"},
+        {8, "pulse: {address: 20, unit: 100ms, units_max: 100}",
+         "pulse.address = '20': overlaps outputs[0].address"},
+        {6, "fail_safe: {outputs: set, read: coils, address: 12, write: true}",
+         "fail_safe.address = '12': overlaps outputs[0].address"},
+        {8,
+         "settings: [{what: w, read: coils, address: 0, count: 3, value: 1, write: {write: coil, "
+         "address: 14, value: 1}}]",
+         "settings[0].write.address = '14': moves an output"},
+        {8,
+         "watchdog: [{what: w, read: coils, address: 0, value: 1, write: {write: coil, address: "
+         "21, "
+         "value: 1}}]",
+         "watchdog[0].write.address = '21': moves an output"},
+        {8, "keep_alive: {write: coil, address: 16, value: 1, every: 500ms}",
+         "keep_alive.address = '16': moves an output"},
+    };
+    EXPECT_REFUSED(cases);
+}
+
 static void wrong_identification_is_named_with_place_and_reason(void **state)
 {
     (void)state;
     static const struct wrong cases[] = {
         {8, "identify: [{what: w, read: coils, address: 0, answer: maybe}]",
          "identify[0].answer = 'maybe'"},
+        {8, "identify: [{what: w, read: coils, address: 0, value: 0x4056}]",
+         "identify[0].value = '0x4056': out of range for one bit"},
         {8, "identify: [{what: w, read: input_registers, address: 0, answer: text}]",
          "identify[0].text: missing"},
         {8, "identify: [{what: w, read: input_registers, address: 0, text: AB}]",
@@ -488,6 +515,7 @@ int main(void)
         cmocka_unit_test(wrong_banks_are_named_with_place_and_reason),
         cmocka_unit_test(wrong_words_on_outputs_without_us_are_named),
         cmocka_unit_test(wrong_settings_are_named_with_place_and_reason),
+        cmocka_unit_test(outputs_that_meet_are_named_with_place_and_reason),
         cmocka_unit_test(wrong_identification_is_named_with_place_and_reason),
         cmocka_unit_test(wrong_wiring_is_named_with_place_and_reason),
         cmocka_unit_test(a_profile_without_any_channel_or_key_is_refused),

@@ -374,6 +374,30 @@ static void test_limit_that_bounces_when_left_is_no_motion(void **state)
     assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
 }
 
+/* The closing has just ended, its limit still bounces, and somebody raises. */
+static void test_raise_while_the_lower_limit_bounces_is_no_foreign_motion(void **state)
+{
+    (void)state;
+    struct world w;
+    whole(&w, FEEDBACK_BOTH, AUTO_CLOSE_TIMER);
+    (void)act(&w, LANE_ACT_RAISE);
+    world_inputs(&w, 0, CLOSED);
+    world_run(&w, STEP_MS);
+    world_inputs(&w, OPEN, 0);
+    world_run(&w, 200);
+    world_inputs(&w, 0, OPEN); /* it closes by itself */
+    world_run(&w, 200);
+    world_inputs(&w, CLOSED, 0);
+    world_run(&w, STEP_MS);
+    world_inputs(&w, 0, CLOSED);
+    world_run(&w, STEP_MS);
+    (void)act(&w, LANE_ACT_RAISE);
+    world_inputs(&w, CLOSED, 0);
+    world_run(&w, STEP_MS);
+    assert_false(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
+    assert_int_equal(w.stops, 0);
+}
+
 /* Foreign motion leaves the limit, an officer raises: the limit's bounce does not undo the raise.
  */
 static void test_limit_left_by_others_may_bounce_into_a_raise(void **state)
@@ -432,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_timer_with_the_closed_limit_alone),
         cmocka_unit_test(test_timer_lane_does_not_lower_besides),
         cmocka_unit_test(test_limit_that_bounces_when_left_is_no_motion),
+        cmocka_unit_test(test_raise_while_the_lower_limit_bounces_is_no_foreign_motion),
         cmocka_unit_test(test_limit_left_by_others_may_bounce_into_a_raise),
         cmocka_unit_test(test_both_limits_are_a_fault_and_no_motion)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,6 +266,24 @@ static uint64_t raise_for_quiet_hit(struct world *w)
     return world_record(w, LANE_RECORD_RAISE)->commit;
 }
 
+/* Nothing behind the boom sees it there. */
+static void test_held_vehicle_that_leaves_a_lane_without_exit_loop_is_told(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    config.wired &= ~INPUT_BIT(INPUT_EXIT_LOOP);
+    world_init(&w, &config);
+    (void)world_hold_one(&w, 2);
+    world_inputs(&w, INPUT_BIT(INPUT_PRESENCE), INPUT_BIT(INPUT_ENTRY_LOOP));
+    world_run(&w, 400);
+    assert_false(world_alarm(&w, EVENT_LANE_HELD_VEHICLE_GONE));
+    world_inputs(&w, 0, INPUT_BIT(INPUT_PRESENCE));
+    world_run(&w, 2000);
+    assert_true(world_alarm(&w, EVENT_LANE_HELD_VEHICLE_GONE));
+    assert_int_equal(w.state.hold_count, 1); /* it ends by an officer */
+}
+
 static void test_raise_for_a_hit_is_recorded_first(void **state)
 {
     (void)state;
@@ -569,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_standing_queue_does_not_make_the_order_known),
         cmocka_unit_test(test_nothing_opens_before_the_vehicle_is_confirmed),
         cmocka_unit_test(test_held_vehicle_past_exit_is_told_on_the_same_scan),
+        cmocka_unit_test(test_held_vehicle_that_leaves_a_lane_without_exit_loop_is_told),
         cmocka_unit_test(test_held_vehicle_past_exit_is_told_when_contact_comes_back),
         cmocka_unit_test(test_contact_coming_back_over_a_free_exit_is_no_run_through),
         cmocka_unit_test(test_unread_one_close_behind_is_the_next_at_the_boom),
