@@ -380,7 +380,7 @@ static void test_raise_while_the_lower_limit_bounces_is_no_foreign_motion(void *
     (void)state;
     struct world w;
     whole(&w, FEEDBACK_BOTH, AUTO_CLOSE_TIMER);
-    (void)act(&w, LANE_ACT_RAISE);
+    (void)world_nameless_done(&w, LANE_ACT_RAISE);
     world_inputs(&w, 0, CLOSED);
     world_run(&w, STEP_MS);
     world_inputs(&w, OPEN, 0);
@@ -391,7 +391,7 @@ static void test_raise_while_the_lower_limit_bounces_is_no_foreign_motion(void *
     world_run(&w, STEP_MS);
     world_inputs(&w, 0, CLOSED);
     world_run(&w, STEP_MS);
-    (void)act(&w, LANE_ACT_RAISE);
+    (void)world_nameless_done(&w, LANE_ACT_RAISE);
     world_inputs(&w, CLOSED, 0);
     world_run(&w, STEP_MS);
     assert_false(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
