@@ -495,3 +495,14 @@ FALLS = {
     "kept_safety": "keep_hands_off keep_guard_followed",
     "kept_next": "keep_next",
 }
+
+# Guards whose absence the simulated wire cannot show, and why; unit tests and walk see them.
+UNSEEN = {
+    "guard_under_veto": "on the same scan nothing has been free for long enough either",
+    "guard_no_contact": "drivers/bus drops an order without contact before it asks the guard",
+    "guard_keep_contact": "drivers/bus drops an order without contact before it asks the guard",
+    "guard_late": "drivers/bus drops a late order before it asks the guard",
+    "guard_keep_late": "drivers/bus drops a late order before it asks the guard",
+    "guard_lower_feedback": "lane_config_check refuses such a lane",
+    "guard_lower_again": "it would take a second without a scan, and by then the bus has lost contact",
+}

@@ -467,7 +467,9 @@ void monitor_scan(struct monitor *m, int64_t now, bool contact)
 void monitor_fact(struct monitor *m, int64_t now, enum monitor_fact fact)
 {
     m->fact_at[fact] = now;
-    if (fact == FACT_ACKNOWLEDGED && !within(now, m->fire_last, m->o.debounce_ms + SCANS_MS)) {
+    /* A plain one that would reset an emergency stop is refused. */
+    if (fact == FACT_ACKNOWLEDGED && !m->stop_latched &&
+        !within(now, m->fire_last, m->o.debounce_ms + SCANS_MS)) {
         m->fire = false; /* bouncing still it may count as on, and is not acknowledged */
     }
     if (fact == FACT_STOP_RESET && !within(now, m->stop_last, m->o.debounce_ms / 2)) {

@@ -282,10 +282,10 @@ uint64_t site_act(struct site *site, struct lane_act_event act)
     } else if (act.kind == LANE_ACT_EMERGENCY_RAISE) {
         monitor_fact(&site->monitor, site->now_ns, FACT_EMERGENCY_ASKED);
     } else if (act.kind == LANE_ACT_ACK) {
-        monitor_fact(&site->monitor, site->now_ns, FACT_ACKNOWLEDGED);
         if (act.named) {
             monitor_fact(&site->monitor, site->now_ns, FACT_STOP_RESET);
         }
+        monitor_fact(&site->monitor, site->now_ns, FACT_ACKNOWLEDGED);
     }
     struct lane_event event = {.kind = LANE_EVENT_ACT, .u.act = act};
     site_tell(site, &event);

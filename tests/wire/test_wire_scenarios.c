@@ -398,6 +398,51 @@ static void test_five_queued_loops_alone(void **state)
     assert_true(vehicle(&site, script.id[2])->front_m <= -1.9);
 }
 
+static void car_and_unread_one_close_behind(struct site *s)
+{
+    car(s);
+    second_car(s);
+    vehicle(s, script_of(s)->id[1])->read = true; /* the camera has missed it */
+}
+
+static void somebody_walks_across(struct site *s)
+{
+    comes(s, 4, USER_PEDESTRIAN, false);
+}
+
+static void wanted_and_cleared(struct site *s)
+{
+    comes(s, 2, USER_CAR, true);
+    comes(s, 3, USER_CAR, false);
+}
+
+static void officer_waves_it_on(struct site *s) /* the light stays red for the one behind */
+{
+    vehicle(s, script_of(s)->id[1])->granted = true;
+}
+
+/* The entry loop has no free moment between the first two; nobody is taken for one that has left.
+ */
+static void test_unread_one_close_behind(void **state)
+{
+    (void)state;
+    fresh();
+    struct lane_config config = closing();
+    struct script script = {.steps = {{KNOWN_MS, car_and_unread_one_close_behind},
+                                      {30000, somebody_walks_across},
+                                      {31500, somebody_walks_across},
+                                      {33000, somebody_walks_across},
+                                      {40000, wanted_and_cleared},
+                                      {52000, officer_raises},
+                                      {54500, officer_waves_it_on}}};
+    play(&script, &config, 90000);
+    assert_null(vehicle(&site, script.id[1]));
+    assert_int_equal(site.holds_made, 1);
+    assert_int_equal(site.held_vehicle, script.id[2]);
+    assert_true(vehicle(&site, script.id[2])->front_m <= -1.9);
+    assert_int_equal(alarms(EVENT_LANE_HELD_VEHICLE_GONE), 0);
+}
+
 /* ---- the cabinet ---- */
 
 static void power_goes(struct site *s, int motion)
@@ -583,6 +628,7 @@ int main(void)
         cmocka_unit_test(test_pedestrian_under_a_boom_that_comes_down),
         cmocka_unit_test(test_five_queued_boom_camera),
         cmocka_unit_test(test_five_queued_loops_alone),
+        cmocka_unit_test(test_unread_one_close_behind),
         cmocka_unit_test(test_power_loss_while_it_goes_up),
         cmocka_unit_test(test_power_loss_while_it_comes_down),
         cmocka_unit_test(test_both_limits_at_once),
