@@ -29,7 +29,7 @@ from lane_mutants import FALLS, MUTANTS, TWICE
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LANE = ROOT / "gateway" / "lane"
 TESTS = ["test_guard", "test_rules", "test_lower", "test_lane", "test_queue", "test_naming", "test_modes",
-         "test_service", "test_safety_inputs", "test_emergency_stop", "test_feedback", "test_maintained", "test_lane_walk"]
+         "test_service", "test_safety_inputs", "test_emergency_stop", "test_walk_cases", "test_feedback", "test_maintained", "test_lane_walk"]
 WALK = ROOT / "tests" / "walk"
 FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-O2", "-w", f"-I{ROOT}"]
 TIMEOUT_S, WALKS = 240, "400"
@@ -38,19 +38,15 @@ WIRE_EVENTS = {"test_wire_scenarios": "0", "test_wire_orders": "400000", "test_w
 
 
 def build(folder, build_dir, by, changed=None):
-    """Links what `by` names; changed files (name: text) are compiled, the rest comes from `folder`'s parent."""
-    objects = folder.parent / "objects"
+    """Links what `by` names. Changed files of the lane (name: text) are compiled and go before the library, which then
+    gives only the others."""
     mine = []
-    for source in sorted(LANE.glob("*.c")):
-        if changed and source.name in changed:
-            copy = folder / source.name
-            copy.write_text(changed[source.name], encoding="utf-8")
-            mine.append(folder / (source.stem + ".o"))
-            compile_one(copy, mine[-1])
-        else:
-            mine.append(objects / (source.stem + ".o"))
-    libraries = [build_dir / folder / f"lib{folder.replace('/', '_')}.a" for folder in by.libraries]
-    for program, parts in by.programs(objects).items():
+    for name, text in (changed or {}).items():
+        (folder / name).write_text(text, encoding="utf-8")
+        mine.append(folder / f"{name}.o")
+        compile_one(folder / name, mine[-1])
+    libraries = [build_dir / part / f"lib{part.replace('/', '_')}.a" for part in by.libraries]
+    for program, parts in by.programs(folder.parent / "objects", build_dir).items():
         subprocess.run(["cc", "-o", folder / program, *parts, *mine, *libraries, *by.flags, "-lcmocka", "-lsystemd", "-lpthread"],
                        check=True, capture_output=True)
 
@@ -61,8 +57,9 @@ def compile_one(source, target):
 
 class By:
     """What every judge of mutants has."""
-    libraries = ["gateway/model", "gateway/base"]
+    libraries = ["gateway/lane", "gateway/model", "gateway/base"]
     flags = []
+    sources = []  # compiled here; the rest comes from the build
 
 
 class ByTests(By):
@@ -71,7 +68,7 @@ class ByTests(By):
     sources = [ROOT / "tests" / "unit" / "gateway" / "lane" / f"{test}.c" for test in TESTS]
 
     @staticmethod
-    def programs(objects):
+    def programs(objects, _):
         return {test: [objects / f"{test}.o"] for test in TESTS}
 
     @staticmethod
@@ -95,14 +92,14 @@ class ByTests(By):
 class ByWire(By):
     """The scenarios and the random life of the simulated wire, seeded."""
     sweep = "lane_mutants_wire"
-    libraries = ["drivers/modbus_io", "drivers/bus", "gateway/config", "gateway/model", "gateway/base"]
+    libraries = ["drivers/modbus_io", "drivers/bus", "gateway/lane", "gateway/config", "gateway/model", "gateway/base"]
     wrapped = ["clock_mono", "ppoll", *(f"modbus_link_{verb}" for verb in ("timing", "is_open", "close", "open", "exchange"))]
     flags = ["-lyaml", "-ljansson", "-lcrypto", "-lmodbus", *(f"-Wl,--wrap={name}" for name in wrapped)]
     programs_of = list(WIRE_EVENTS)
     sources = sorted((ROOT / "tests" / "wire").glob("*.c"))
 
     @staticmethod
-    def programs(objects):
+    def programs(objects, _):
         common = [objects / f"{s.stem}.o" for s in ByWire.sources if s.stem not in ByWire.programs_of]
         return {name: [objects / f"{name}.o", *common] for name in ByWire.programs_of}
 
@@ -127,11 +124,12 @@ class ByWalk(By):
     sweep = "lane_mutants_walk"
     options = []
     everywhere = False
-    sources = sorted(WALK.glob("*.c"))
+    sampled = False  # beside a run of --quick
 
     @staticmethod
-    def programs(objects):
-        return {"walk": [objects / f"{source.stem}.o" for source in ByWalk.sources]}
+    def programs(_, build_dir):
+        built = build_dir / "tests" / "walk" / "CMakeFiles" / "walk_lane.dir"
+        return {"walk": [built / f"{source.name}.o" for source in sorted(WALK.glob("*.c"))]}
 
     @staticmethod
     def first_failure(folder):
@@ -143,7 +141,7 @@ class ByWalk(By):
     @staticmethod
     def broken(folder):
         """The machine as it is; the sweep lane_states walks all of it."""
-        return ByWalk.walk(folder, ["--quick"])
+        return None if ByWalk.sampled else ByWalk.walk(folder, ["--quick"])
 
     @staticmethod
     def walk(folder, families):
@@ -206,13 +204,12 @@ def main():
     options = parser.parse_args()
     by = {"tests": ByTests, "walk": ByWalk, "wire": ByWire}[options.by]
     ByWalk.everywhere = options.everywhere
+    ByWalk.sampled = bool(options.sample or options.only)
     ByWalk.options = ["--states-max", options.states_max] if options.states_max else []
     chosen = chosen_of(options)
     with tempfile.TemporaryDirectory(prefix="mutants.") as name:
         top = pathlib.Path(name)
         (top / "objects").mkdir()
-        for source in sorted(LANE.glob("*.c")):
-            compile_one(source, top / "objects" / (source.stem + ".o"))
         for source in by.sources:
             compile_one(source, top / "objects" / f"{source.stem}.o")
         (top / "whole").mkdir()

@@ -10,8 +10,10 @@ sweeps() {
     sweep tidy whole_tidy
     sweep flood with_build release flood
     sweep lane_mutants with_build release /usr/bin/python3 tests/mutate_lane.py
+    sweep lane_mutants_walk with_build release /usr/bin/python3 tests/mutate_lane.py --by walk
     sweep lane_states with_build release build/release/tests/walk_lane
     sweep lane_wire with_build release env CHECKPOINT_EVENTS=1000000 build/release/tests/wire_test_wire_random
+    sweep lane_orders with_build release env CHECKPOINT_EVENTS=1000000 build/release/tests/wire_test_wire_orders
     sweep lane_walks with_build release env CHECKPOINT_WALKS=50000 build/release/tests/gateway_lane_test_lane_walk
     sweep day with_build release env CHECKPOINT_UPDATES=1000000 build/release/tests/gateway_match_test_day
     sweep match_brute with_build release env CHECKPOINT_QUERIES=100000000 build/release/tests/gateway_match_test_brute

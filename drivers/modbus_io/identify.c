@@ -83,27 +83,7 @@ static bool answers_so(const struct profile_probe *probe, const struct modbus_an
     return false;
 }
 
-static int run_probe(const struct modbus_io *io, struct modbus_link *link,
-                     const struct profile_probe *probe, struct err_text *err)
-{
-    struct modbus_request request = module_read_of(io, probe->read, probe->address, probe->count);
-    struct modbus_answer answer;
-    char found[FOUND_SIZE];
-    int rc = module_exchange(io, link, &request, &answer, err);
-    if (rc == ERR_DENIED) {
-        (void)snprintf(found, sizeof(found), "is refused (%u)", answer.exception); /* fits */
-        return probe->answer == PROBE_REFUSED ? ERR_OK
-                                              : not_this_model(io, probe->what, found, err);
-    }
-    if (rc != ERR_OK) {
-        return err_prefix(err, rc, "read %s", probe->what);
-    }
-    return answers_so(probe, &answer, found) ? ERR_OK : not_this_model(io, probe->what, found, err);
-}
-
-/* --- by what it says of itself --- */
-
-/* After a failed question. ERR_NOT_FOUND: it does not know the function, which tells nothing. */
+/* After a failed question. ERR_NOT_FOUND: it does not know what was asked, which tells nothing. */
 static int judge_refusal(const struct modbus_io *io, const char *what, bool required, int rc,
                          uint8_t exception, struct err_text *err)
 {
@@ -117,6 +97,24 @@ static int judge_refusal(const struct modbus_io *io, const char *what, bool requ
     (void)snprintf(found, sizeof(found), "is refused (%u)", exception); /* fits */
     return not_this_model(io, what, found, err);
 }
+
+static int run_probe(const struct modbus_io *io, struct modbus_link *link,
+                     const struct profile_probe *probe, struct err_text *err)
+{
+    struct modbus_request request = module_read_of(io, probe->read, probe->address, probe->count);
+    struct modbus_answer answer = {0};
+    char found[FOUND_SIZE];
+    int rc = module_exchange(io, link, &request, &answer, err);
+    if (rc == ERR_DENIED && probe->answer == PROBE_REFUSED) {
+        return ERR_OK;
+    }
+    if (rc != ERR_OK) {
+        return judge_refusal(io, probe->what, probe->required, rc, answer.exception, err);
+    }
+    return answers_so(probe, &answer, found) ? ERR_OK : not_this_model(io, probe->what, found, err);
+}
+
+/* --- by what it says of itself --- */
 
 static const char device_id_what[] = "device identification (43/14)";
 static const char server_id_what[] = "server id (17)";

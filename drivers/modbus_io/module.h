@@ -29,8 +29,8 @@ struct modbus_io {
     uint32_t wired;
     uint32_t outputs_wired;
     struct mono_time keep_alive_at; /* the next keep-alive write is due */
-    atomic_int
-        identity; /* enum modbus_io_identity, of the latest open; relaxed, any thread reads */
+    /* enum modbus_io_identity, of the latest open; relaxed, any thread reads */
+    atomic_int identity;
 };
 
 /* The bank of an output channel, and its place in it. */

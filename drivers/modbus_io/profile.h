@@ -87,6 +87,7 @@ struct profile_probe {
     uint16_t value;
     uint8_t count;                 /* registers; 1 but for a text */
     char text[IDENTITY_TEXT_SIZE]; /* somewhere in the registers, two characters each */
+    bool required;                 /* a device that does not know the address is another one */
 };
 
 /* Read Device Identification, function 43 with MEI type 14. Patterns of device_identity_matches, ""

@@ -7,6 +7,7 @@
 
 #include "drivers/bus/modbus_pdu.h"
 #include "drivers/modbus_io/profile_rows.h"
+#include "gateway/base/encode.h"
 
 enum { HEX = 16, ANSWER_MAX_MAX = 254 };
 
@@ -82,7 +83,9 @@ static const struct config_option probe_rows[] = {
                   .max = PROFILE_VALUES_MAX, .fallback = "1",
                   .help = "answer: text: so many registers."),
     CONFIG_OPTION(struct profile_probe, text, "text", CONFIG_STRING, .min = 1,
-                  .help = "answer: text: stands somewhere in them, two characters a register.")};
+                  .help = "answer: text: stands somewhere in them, two characters a register."),
+    CONFIG_OPTION(struct profile_probe, required, "required", CONFIG_BOOL, .fallback = "true",
+                  .help = "Whether a device without this address is another model.")};
 
 static int check_probe(void *section, const struct config_at *at, struct err_text *err)
 {
@@ -158,29 +161,14 @@ static int check_device_id(void *section, const struct config_at *at, struct err
 const struct config_section profile_device_id_section = {
     CONFIG_ROWS(device_id_rows, struct profile_device_id), .check = check_device_id};
 
-static int hex_of(char c)
-{
-    const char *digits = "0123456789ABCDEF";
-    const char *at = c ? strchr(digits, c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
-/* "B4 FF" */
 static const char *parse_bytes(const char *text, void *member)
 {
-    static const char reason[] = "not bytes in hex, expected 1 to 8 such as 'B4 FF'";
-    struct profile_bytes bytes = {.size = 0};
-    while (*text) {
-        int high = hex_of(text[0]);
-        int low = high < 0 ? -1 : hex_of(text[1]);
-        if (low < 0 || bytes.size == PROFILE_SERVER_ID_MAX) {
-            return reason;
-        }
-        bytes.data[bytes.size++] = (uint8_t)(high * HEX + low);
-        text += 2;
-        text += *text == ' ' && text[1] != '\0';
+    struct profile_bytes *bytes = member;
+    size_t size = 0;
+    if (hex_decode_spaced(text, bytes->data, sizeof(bytes->data), &size) != ERR_OK) {
+        return "not bytes in hex, expected 1 to 8 such as 'B4 FF'";
     }
-    *(struct profile_bytes *)member = bytes;
+    bytes->size = (uint8_t)size;
     return NULL;
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "gateway/base/encode.h"
+
 static const struct config_name framings[] = {{"nedap_protocolled", SERIAL_PROTOCOLLED},
                                               {"stx_etx", SERIAL_STX_ETX},
                                               {"line", SERIAL_LINES},
@@ -33,6 +35,17 @@ static const char *parse_offset(const char *text, void *member)
     return NULL;
 }
 
+static const char *parse_trigger(const char *text, void *member)
+{
+    struct serial_trigger *trigger = member;
+    size_t size = 0;
+    if (hex_decode_spaced(text, trigger->bytes, sizeof(trigger->bytes), &size) != ERR_OK) {
+        return "not bytes in hex, expected 1 to 64 such as '02 54 03'";
+    }
+    trigger->size = (uint8_t)size;
+    return NULL;
+}
+
 #define PROFILE_ROW(member, key_, kind_, ...)                                                      \
     CONFIG_OPTION(struct serial_profile, member, key_, kind_, __VA_ARGS__)
 
@@ -53,6 +66,10 @@ static const struct config_option profile_rows[] = {
     PROFILE_ROW(silence_ms, "silence", CONFIG_DURATION, .fallback = "0ms", .min = 0,
                 .max = 24LL * 3600 * 1000,
                 .help = "A camera silent for so long is lost; 0 = a quiet night is no fault."),
+    PROFILE_ROW(trigger, "trigger", CONFIG_CUSTOM, .parse = parse_trigger, .what = "bytes in hex",
+                .help = "Sent as it stands to make the camera read now; none: it cannot be asked."),
+    PROFILE_ROW(trigger_pause_ms, "trigger_pause", CONFIG_DURATION, .fallback = "1s", .min = 100,
+                .max = 60000, .help = "Least time between two triggers."),
     PROFILE_ROW(format.form.utc_offset_minutes, "utc_offset", CONFIG_CUSTOM, .parse = parse_offset,
                 .fallback = "+08:00", .help = "Of {time}, which says no offset itself.")};
 

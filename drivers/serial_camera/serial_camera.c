@@ -1,6 +1,7 @@
 /*
- * A camera on a serial line. Owner of all state: its thread; other threads stop it and read the
- * counters. Waits in poll only, for bytes, for stop, or for the end of a message cut short.
+ * A camera on a serial line. Owner of all state: its thread; other threads stop it, ask for a read
+ * and read the counters. Waits in poll only, for bytes, for stop, or for the end of a message cut
+ * short.
  */
 #include "drivers/serial_camera/serial_camera.h"
 
@@ -23,7 +24,7 @@ struct serial_camera {
     struct camera_sink sink;
     struct serial_line line;
     int fd;      /* -1 = closed */
-    int wake_fd; /* written by stop */
+    int wake_fd; /* written by stop and trigger */
     uint32_t retry_ms;
     bool contact_told;
     atomic_bool contact;               /* its own thread writes it */
@@ -37,6 +38,9 @@ struct serial_camera {
     atomic_llong life_ns;                               /* of the last good message, 0 = none */
     atomic_llong offset_ms;                             /* CLOCK_UNKNOWN */
     atomic_uint offset_error_ms;
+    atomic_llong asked_ns; /* when the trigger that waits was asked for, 0 = none */
+    atomic_llong sent_ns;  /* of the trigger before, 0 = none yet */
+    atomic_ullong triggers, trigger_failures;
     struct thread thread;
     bool started; /* owner's thread */
 };
@@ -49,6 +53,20 @@ static struct mono_time now_mono(void)
 static void count(atomic_ullong *counter, uint64_t by)
 {
     atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+static void wake(struct serial_camera *c)
+{
+    uint64_t one = 1;
+    ssize_t done = write(c->wake_fd, &one, sizeof(one));
+    (void)done; /* fails only on a full counter, which wakes too */
+}
+
+static void forget_wake(struct serial_camera *c)
+{
+    uint64_t count_of_wakes;
+    ssize_t got = read(c->wake_fd, &count_of_wakes, sizeof(count_of_wakes));
+    (void)got; /* nobody else reads it; what was asked for stands elsewhere */
 }
 
 static void tell_contact(struct serial_camera *c, bool contact, const char *reason)
@@ -249,6 +267,57 @@ static void check_silence(struct serial_camera *c)
     }
 }
 
+/* --- trigger --- */
+
+static void end_trigger(struct serial_camera *c, const char *failure)
+{
+    count(failure ? &c->trigger_failures : &c->triggers, 1);
+    atomic_store_explicit(&c->asked_ns, 0, memory_order_relaxed);
+    if (failure) {
+        tell_fault(c, CAMERA_FAULT_ORDER, failure);
+    }
+}
+
+static bool just_sent(const struct serial_camera *c, struct mono_time now)
+{
+    struct mono_time sent = {.ns = atomic_load_explicit(&c->sent_ns, memory_order_relaxed)};
+    return sent.ns != 0 && mono_diff_ms(now, sent) < c->options.trigger_pause_ms;
+}
+
+/* On a line of two wires nobody speaks into the camera's message. */
+static void look_at_trigger(struct serial_camera *c)
+{
+    struct mono_time asked = {.ns = atomic_load_explicit(&c->asked_ns, memory_order_relaxed)};
+    struct mono_time now = now_mono();
+    const struct serial_trigger *trigger = &c->options.trigger;
+    if (asked.ns == 0) {
+        return;
+    }
+    if (mono_diff_ms(now, asked) > SERIAL_CAMERA_TRIGGER_LIFE_MS) {
+        end_trigger(c, "trigger: the camera could not be asked in time");
+    } else if (c->fd >= 0 && !serial_line_inside(&c->line) && !just_sent(c, now)) {
+        bool sent = write(c->fd, trigger->bytes, trigger->size) == (ssize_t)trigger->size;
+        atomic_store_explicit(&c->sent_ns, now.ns, memory_order_relaxed);
+        end_trigger(c, sent ? NULL : "trigger: the line takes no bytes");
+    }
+}
+
+int serial_camera_trigger(struct serial_camera *c)
+{
+    long long none = 0;
+    struct mono_time now = now_mono();
+    if (c->options.trigger.size == 0) {
+        return ERR_UNSUPPORTED;
+    }
+    if (just_sent(c, now) ||
+        !atomic_compare_exchange_strong_explicit(&c->asked_ns, &none, now.ns, memory_order_relaxed,
+                                                 memory_order_relaxed)) {
+        return ERR_BUSY;
+    }
+    wake(c);
+    return ERR_OK;
+}
+
 /* One wait: bytes, the silence that ends a cut message, or stop. */
 static void serve_line(struct serial_camera *c)
 {
@@ -267,13 +336,19 @@ static void serve_line(struct serial_camera *c)
         tell_contact(c, false, "the line is gone");
         return;
     }
+    if (ready > 0 && p[1].revents != 0) {
+        forget_wake(c);
+    }
     check_silence(c);
 }
 
 static void wait_to_retry(struct serial_camera *c)
 {
     struct pollfd p = {.fd = c->wake_fd, .events = POLLIN};
-    (void)poll(&p, 1, (int)(c->retry_ms < WAIT_MAX_MS ? c->retry_ms : WAIT_MAX_MS)); /* or stop */
+    int wait_ms = (int)(c->retry_ms < WAIT_MAX_MS ? c->retry_ms : WAIT_MAX_MS);
+    if (poll(&p, 1, wait_ms) > 0) { /* stop, or a trigger, which waits for the line */
+        forget_wake(c);
+    }
     c->retry_ms = c->retry_ms * 2 > SERIAL_CAMERA_RETRY_LAST_MS ? SERIAL_CAMERA_RETRY_LAST_MS
                                                                 : c->retry_ms * 2;
 }
@@ -288,6 +363,7 @@ static void run(struct thread *self, void *arg)
         } else {
             wait_to_retry(c);
         }
+        look_at_trigger(c);
     }
     close_line(c);
 }
@@ -337,10 +413,8 @@ void serial_camera_stop(struct serial_camera *c)
     if (!c->started) {
         return;
     }
-    uint64_t one = 1;
     thread_stop(&c->thread);
-    ssize_t done = write(c->wake_fd, &one, sizeof(one));
-    (void)done; /* cannot fail on a fresh eventfd; the wait ends by itself anyway */
+    wake(c);
     thread_join(&c->thread);
     c->started = false;
 }
@@ -373,6 +447,8 @@ void serial_camera_stats(const struct serial_camera *c, struct camera_stats *out
         .errors = load(&c->errors),
         .missed = load(&c->missed),
         .connects = load(&c->connects),
+        .triggers = load(&c->triggers),
+        .trigger_failures = load(&c->trigger_failures),
         .contact = atomic_load_explicit(&c->contact, memory_order_relaxed),
         .heard = life_ns != 0,
         .heard_at = {life_ns},

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,37 @@ int hex_decode(const char *text, uint8_t *out, size_t size)
         out[i] =
             (uint8_t)((unsigned)hex_digit(text[2 * i]) << 4 | (unsigned)hex_digit(text[2 * i + 1]));
     }
+    return ERR_OK;
+}
+
+/* Where the pair of digits begins that `text` goes on with, NULL: something else stands there. */
+static const char *next_pair(const char *text, bool first)
+{
+    const char *at = *text == ' ' && !first ? text + 1 : text;
+    return hex_digit(at[0]) >= 0 && hex_digit(at[1]) >= 0 ? at : NULL;
+}
+
+int hex_decode_spaced(const char *text, uint8_t *out, size_t max, size_t *out_size)
+{
+    size_t size = 0;
+    const char *at = text;
+    while (*at) {
+        at = next_pair(at, size == 0);
+        if (!at || size == max) {
+            return ERR_INVALID;
+        }
+        at += 2;
+        size++;
+    }
+    if (size == 0) {
+        return ERR_INVALID;
+    }
+    size = 0;
+    for (at = text; *at; at += 2) {
+        at += *at == ' ';
+        out[size++] = (uint8_t)((unsigned)hex_digit(at[0]) << 4 | (unsigned)hex_digit(at[1]));
+    }
+    *out_size = size;
     return ERR_OK;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Hexadecimal and base64 text. Strict: no white space, no missing padding, no
- * stray bits behind the last byte. No state.
+ * Hexadecimal and base64 text. Strict: no white space but where a function takes it, no missing
+ * padding, no stray bits behind the last byte. No state.
  */
 #pragma once
 
@@ -13,6 +13,10 @@
 void hex_encode(const uint8_t *data, size_t size, char *out);
 /* Exactly 2 * size hex digits (either case) and a NUL. ERR_INVALID otherwise. */
 int hex_decode(const char *text, uint8_t *out, size_t size) MUST_CHECK;
+
+/* Bytes as manuals print them, "01 05 FF" or "0105FF": 1 to `max`, one blank at most between two.
+ * ERR_INVALID otherwise; then nothing is written. */
+int hex_decode_spaced(const char *text, uint8_t *out, size_t max, size_t *out_size) MUST_CHECK;
 
 /* RFC 4648 section 4. Returns a NUL-terminated heap string the caller frees, NULL without memory.
  */

@@ -278,12 +278,16 @@ static void leave(struct lane_ctx *x)
         s->was_present = false;
         return;
     }
+    if (s->arrived == 0 && !queue_is_direct(x)) {
+        s->go = false;
+        queue_lose_order(x); /* none of those that are known: who is next at the boom? */
+        return;
+    }
     queue_drop_first(x);
-    bool next_there = queue_is_direct(x) || input_on(x, INPUT_ENTRY_LOOP);
     if (s->arrived > 0) {
         queue_first_at_boom(x);
-    } else if (s->count > 0 && next_there) {
-        arrive(x);
+    } else if (input_on(x, INPUT_ENTRY_LOOP) || (queue_is_direct(x) && s->count > 0)) {
+        arrive(x); /* close behind it; read or not, whoever stands there is the next */
     }
     queue_watch_transit(x);
 }

@@ -5,7 +5,7 @@
     camera_sim.py --pty P --baud 9600 --log L --control C      registers over RTU
     camera_sim.py --serial P --baud 9600 --log L --control C   text, bytes paced to the baud
     registers: --map 1|2 --encoding utf-8|gbk --trigger COIL --light COIL …
-    text: --framing nedap_protocolled|stx_etx|line --encoding utf-8|gbk
+    text: --framing nedap_protocolled|stx_etx|line --encoding utf-8|gbk --trigger-frame HEX
 
 Log: one JSON object a line with `mono_ns`: kinds ready, read, answer, fault, trigger, light. Control, as
 of the barrier simulator:
@@ -14,7 +14,7 @@ of the barrier simulator:
             "candidates":[["鲁H1234S",40]], "wall_ms":N or null for the camera's clock
         text also: "damage":"check|cut|end|long|fields|text", "number":N of the message; says which it got
     {"do":"tear","count":N,"block":"read|status|candidates"} registers: the next N looks find half a block
-    {"do":"on_trigger","read":{…}} registers: what a trigger reads
+    {"do":"on_trigger","read":{…}} what a trigger reads
     {"do":"heartbeat","on":false} registers; {"do":"say","text":"ALIVE"} text: a message of that text
     {"do":"clock","offset":S} seconds ahead of ours
     {"do":"fault",…} of the Modbus server; {"do":"bytes","hex":"…"} text: anything
@@ -41,8 +41,10 @@ ANSWER_SIZE, REPEAT_S, REPEATS = 17, 0.5, 3
 class SerialLine:
     """The camera's end of a pty: sends paced, repeats a message until it is answered."""
 
-    def __init__(self, link, baud, framing, encoding, log):
+    def __init__(self, link, baud, framing, encoding, log, trigger=b""):
         self.link, self.char_s, self.log = link, 10 / baud, log
+        self.trigger, self.on_trigger = trigger, None
+        self.speaking = False  # in the middle of a message; a line may be taken as whole at its CR
         self.framing, self.encoding, self.clock = framing, encoding, Clock()
         self.number, self.heard, self.answered = 0, b"", set()
         self.lock = asyncio.Lock()
@@ -68,6 +70,12 @@ class SerialLine:
             self.heard = (self.heard + os.read(self.master, 512))[-4096:]
         except OSError:
             return
+        while self.trigger and self.trigger in self.heard:
+            before, _, after = self.heard.partition(self.trigger)
+            self.heard = before + after
+            self.log("trigger", inside=self.speaking)
+            if self.on_trigger:
+                self.read(**self.on_trigger)
         while len(self.heard) >= ANSWER_SIZE:
             frame, self.heard = self.heard[:ANSWER_SIZE], self.heard[ANSWER_SIZE:]
             number = int.from_bytes(frame[4:8], "big")
@@ -83,6 +91,7 @@ class SerialLine:
                 if due > sent:
                     os.write(self.master, data[sent:due])
                     sent = due
+                    self.speaking = sent < len(data) - 1
                 await asyncio.sleep(self.char_s)
 
     async def deliver(self, number, data):
@@ -159,7 +168,7 @@ class Simulator:
         elif do == "tear":
             self.camera.tear_left[command.get("block", "read")] = command["count"]
         elif do == "on_trigger":
-            self.camera.on_trigger = command["read"]
+            (self.camera or self.server).on_trigger = command["read"]
         elif do == "heartbeat":
             self.camera.beating = command["on"]
         elif do == "clock":
@@ -200,7 +209,8 @@ class Simulator:
     async def open_line(self):
         o = self.options
         if o.serial:
-            self.server = SerialLine(o.serial, o.baud, o.framing, o.encoding, self.log)
+            self.server = SerialLine(o.serial, o.baud, o.framing, o.encoding, self.log,
+                                     bytes.fromhex(o.trigger_frame))
             self.server.open()
             return {"pty": o.serial}
         if o.pty:
@@ -237,6 +247,7 @@ def parse_arguments():
     parser.add_argument("--encoding", default="utf-8")
     parser.add_argument("--framing", default="nedap_protocolled")
     parser.add_argument("--trigger", type=int)
+    parser.add_argument("--trigger-frame", default="", help="bytes in hex that make it read")
     parser.add_argument("--light", type=int, nargs="*", default=[])
     parser.add_argument("--log", required=True)
     parser.add_argument("--control", required=True)

@@ -2,10 +2,9 @@
 import pytest
 
 from harness import prometheus
-from harness.cache import Cache, Redis
-from harness.ctl import Ctl
+from harness.camera_site import CameraSite, running
 from harness.process import SLOWNESS, run_program
-from harness.signing import World, entry
+from harness.signing import World
 from harness.stack import Checkpoint, program, short_folder, wait_until
 
 # lane: (camera, kind, options in checkpointd.yaml, arguments of its simulator)
@@ -17,18 +16,11 @@ LANES = {1: (31, "tcp", {"candidates": True, "heartbeat": "1s", "clock_limit": "
 WANTED = {1: "鲁H11111", 2: "鲁H22222", 3: "鲁H33333", 4: "鲁H44444"}
 
 
-class Site:
+class Site(CameraSite):
     def __init__(self, folder):
-        self.box = Checkpoint(folder)
-        self.world = World()
-        self.world.write_roots(self.box.roots)
-        self.redis = Redis(self.box.folder)
-        self.events = None
+        super().__init__(folder, LANES, WANTED)
 
-    def start(self):
-        self.redis.start()
-        self.cache = Cache(self.redis, self.world)
-        self.cache.add(*(entry(n, plate) for n, plate in WANTED.items()))
+    def add(self):
         for lane, (camera, kind, options, sim) in LANES.items():
             if kind == "shared":
                 self.box.add_rtu_lane(lane, sim=["--camera-unit", 9, "--camera-map", 2])
@@ -36,56 +28,18 @@ class Site:
                 self.box.add_tcp_lane(lane)
             self.box.add_wired_camera(camera, lane, kind, sim, **options)
         self.sign = self.box.add_display(1)
-        self.checkpointd = self.box.start_checkpointd()
-        self.matchd = self.box.start_matchd(self.redis.socket, sources=[])
-        self.token = self.box.leader()
-        self.events = self.box.events(self.token)
+
+    def start(self):
+        super().start()
         for lane in LANES:
-            wait_until(f"lane {lane} ready", lambda n=lane: not self.box.lane(n).get("blind", True)
-                       and self.box.lane(n)["list_usable"], 30)
+            self.wait_usable(lane)
             wait_until(f"camera of lane {lane}", lambda n=lane: self.camera(n)["contact"])
-
-    def status(self):
-        client = self.box.control()
-        try:
-            return client.act("status")["result"]
-        finally:
-            client.close()
-
-    def camera(self, lane):
-        return next(c for c in self.status()["cameras"] if c["lane"] == lane)
-
-    def alarm(self, name, lane):
-        return next((a for a in self.status()["alarms"] if a["name"] == name and a.get("lane", 0) == lane), None)
-
-    def sim(self, lane):
-        return self.box.sims[lane] if LANES[lane][1] == "shared" else self.box.camera_sims[LANES[lane][0]]
-
-    def next(self, kind, check):
-        while True:
-            event = self.events.receive()
-            if event["event"] == kind and check(event):
-                return event
-
-    def ctl(self, lang):
-        return Ctl(self.box.run, self.box.folder, lang)
-
-    def stop(self):
-        if self.events:
-            self.events.close()
-        self.box.stop()
-        self.redis.stop()
 
 
 @pytest.fixture(scope="module")
 def site():
-    with short_folder() as folder:
-        site = Site(folder)
-        try:
-            site.start()
-            yield site
-        finally:
-            site.stop()
+    with running(Site) as site:
+        yield site
 
 
 @pytest.mark.parametrize("lane", LANES)

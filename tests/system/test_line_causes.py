@@ -11,6 +11,10 @@ from harness.signing import World
 from harness.stack import Checkpoint, short_folder, wait_until
 
 LANE, OTHER = 1, 2
+# What a client of the control socket reads of one answer (gateway/control/client.c).
+ANSWER_MAX_BYTES = 4 << 20
+# Above what this box says: every lane with all its 32 alarms (600 bytes each), a full queue and four holds at once.
+FULLER = 16
 # fault of the line: (alarm, name of the cause, whether the lane goes on)
 CAUSES = {"echo": ("BUS_ECHO", "echo", True),
           "master": ("BUS_SECOND_MASTER", "second_master", True),
@@ -138,7 +142,17 @@ def test_lanes_that_stand_still_stop_no_bus():
             box.stop()
 
 
-def test_a_box_carries_32_lanes_with_a_module_each():
+def longest_line(box, act):
+    """Bytes of the answer as it goes over the control socket."""
+    client = box.control()
+    client.send(id=1, do=act, args={})
+    while b"\n" not in client.buffer:
+        client.buffer += client.socket.recv(1 << 20)
+    client.close()
+    return client.buffer.index(b"\n")
+
+
+def test_a_box_carries_32_lanes_with_all_their_modules():
     with short_folder() as folder:
         box = Checkpoint(folder)
         World().write_roots(box.roots)
@@ -146,13 +160,21 @@ def test_a_box_carries_32_lanes_with_a_module_each():
             box.add_tcp_lane(1)
             for lane in range(2, 33):  # the other modules are not there
                 box.buses.append({**box.buses[0], "name": f"bus-{lane}", "port": 1})
-                box.lanes.append({**copy.deepcopy(box.lanes[0]), "id": lane, "bus": f"bus-{lane}"})
+                first = copy.deepcopy(box.lanes[0]["devices"][0])
+                cabinet = [{"name": f"cabinet module {i}", "profile": "generic", "unit": i + 2, "inputs": {name: 0}}
+                           for i, name in enumerate(("panic", "fire_raise", "cabinet_door"))]
+                box.lanes.append({**copy.deepcopy(box.lanes[0]), "id": lane, "bus": f"bus-{lane}",
+                                  "name": f"进城第{lane}车道", "devices": [first, *cabinet]})
             box.start_checkpointd()
             wait_until("all lanes told", lambda: sum(
                 a["name"] == "LANE_CONTACT_LOST" for a in ctl(box)("status", "--json").json["alarms"]) == 31)
             status = ctl(box)("status", "--json").json
             assert [lane["lane"] for lane in status["lanes"]] == list(range(1, 33))
             assert [b["devices"][0]["contact"] for b in status["buses"]] == [True] + [False] * 31
+            assert [len(b["devices"]) for b in status["buses"]] == [1] + [4] * 31
+            sizes = {act: longest_line(box, act) for act in ("status", "metrics")}
+            print(f"bytes of an answer at 32 lanes: {sizes}")
+            assert max(sizes.values()) * FULLER < ANSWER_MAX_BYTES, sizes
             assert "bus-32" in ctl(box)("status").out
         finally:
             box.stop()

@@ -1,9 +1,9 @@
 """Cameras on serial and Modbus lines: read, alert, held barrier; every fault of them named."""
 import pytest
 
-from harness.cache import Cache, Redis
+from harness.camera_site import CameraSite, running
 from harness.process import run_program
-from harness.signing import World, entry
+from harness.signing import World
 from harness.stack import Checkpoint, program, short_folder, wait_until
 
 # lane: (camera, kind, its reads count as genuine)
@@ -14,20 +14,14 @@ INNOCENT = {1: "豫A10001", 2: "豫A20002", 3: "豫A30003", 4: "豫A40004"}
 CAMERA_UNIT = 9
 
 
-class Site:
+class Site(CameraSite):
     """Four lanes, a camera of each kind; no camera on the network at all."""
 
     def __init__(self, folder):
-        self.box = Checkpoint(folder)
-        self.world = World()
-        self.world.write_roots(self.box.roots)
-        self.redis = Redis(self.box.folder)
-        self.number, self.events = 100, None
+        super().__init__(folder, LANES, WANTED)
+        self.number = 100
 
-    def start(self):
-        self.redis.start()
-        self.cache = Cache(self.redis, self.world)
-        self.cache.add(*(entry(n, plate) for n, plate in WANTED.items()))
+    def add(self):
         times = {"transit_max": "2s", "empty": "1s", "auto_close": "loop", "vehicle_silence": "0s"}
         for lane, (camera, kind, wired) in LANES.items():
             sim = ["--auto-close", "loop"]
@@ -38,45 +32,24 @@ class Site:
             else:
                 self.box.add_tcp_lane(lane, sim=sim, **times)
             self.box.add_wired_camera(camera, lane, kind, **more)
-        self.checkpointd = self.box.start_checkpointd(error_report="1s")
-        self.matchd = self.box.start_matchd(self.redis.socket, sources=[])
-        self.token = self.box.leader()
-        self.events = self.box.events(self.token)
+
+    def start(self):
+        super().start(error_report="1s")
         for lane in LANES:
             self.wait_ready(lane)
             self.first_read(lane)
 
     def wait_ready(self, lane):
-        def ready():
-            s = self.box.lane(lane)
-            return (not s.get("blind", True) and s["list_usable"] and s["order_known"]
-                    and s["boom"] == "closed")
-        wait_until(f"lane {lane} ready", ready, 30)
+        self.wait_usable(lane, lambda status: status["order_known"] and status["boom"] == "closed")
 
     def first_read(self, lane):
         """Registers that were there before we looked are not taken: one poll must have seen none."""
         wait_until(f"camera of lane {lane} heard", lambda: not self.alarm("CAMERA_LOST", lane))
 
-    def sim(self, lane):
-        return self.box.sims[lane] if LANES[lane][1] == "shared" \
-            else self.box.camera_sims[LANES[lane][0]]
-
     def read(self, lane, plate, **fields):
         self.number += 1
         self.sim(lane).do("read", plate=plate, event=self.number, **fields)
         return self.number
-
-    def next(self, kind, check):
-        while True:
-            event = self.events.receive()
-            if event["event"] == kind and check(event):
-                return event
-
-    def alarm(self, name, lane):
-        client = self.box.control()
-        active = client.act("status")["result"]["alarms"]
-        client.close()
-        return next((a for a in active if a["name"] == name and a.get("lane", 0) == lane), None)
 
     def wait_alarm(self, name, lane, words=""):
         def found():
@@ -86,12 +59,6 @@ class Site:
 
     def wait_calm(self, name, lane, timeout_s=15):
         wait_until(f"end of {name}", lambda: not self.alarm(name, lane), timeout_s)
-
-    def act(self, name, **args):
-        client = self.box.control()
-        answer = client.act(name, self.token, **args)
-        client.close()
-        return answer
 
     def passes(self, lane, plate):
         """An innocent vehicle through the lane, so that nobody stands there afterwards."""
@@ -103,22 +70,11 @@ class Site:
         wait_until("passed", lambda: self.box.lane(lane)["vehicles"] == 0
                    and self.box.lane(lane)["boom"] == "closed", 30)
 
-    def stop(self):
-        if self.events:
-            self.events.close()
-        self.box.stop()
-        self.redis.stop()
-
 
 @pytest.fixture(scope="module")
 def site():
-    with short_folder() as folder:
-        site = Site(folder)
-        try:
-            site.start()
-            yield site
-        finally:
-            site.stop()
+    with running(Site) as site:
+        yield site
 
 
 def wired(lanes):

@@ -324,6 +324,9 @@ static const char *take_scan(struct guard *g, struct at_wire *w, const struct la
     must_act(&scan, w, config->raise_maintained, &all, &raise);
     uint32_t count = guard_scan(g, &scan, orders);
     const char *violation = check_orders(g, orders, count, all, raise);
+    if (!violation && count > 0 && !all && !w->raising) {
+        violation = "rule 3: the guard raises for no cause, or after an emergency stop";
+    }
     if (all) {
         w->give_up = 0;
         w->raising = 1;

@@ -117,6 +117,12 @@ static void direct_broken(struct lane_config *c)
     c->wired |= IN(BOOM_OFF);
 }
 
+static void direct_reset(struct lane_config *c)
+{
+    direct_lights(c);
+    c->wired |= IN(EMERGENCY_STOP);
+}
+
 /* Every vehicle is inspected here. */
 static void check_point(struct lane_config *c)
 {
@@ -183,6 +189,7 @@ static void loops_siren(struct lane_config *c)
 {
     loops(c);
     c->outputs_wired = OUT(SIREN) | LAMP_OUTPUTS;
+    c->mode = LANE_NORMALLY_OPEN;
 }
 
 /* A lane with an entry loop, its camera far from the boom. */
@@ -233,14 +240,15 @@ const struct family lane_families[] = {
      .events = WALK_OUTCOME | WALK_EMERGENCY | WALK_RAISE | WALK_GUARD_ACTED,
      .frozen = CALM | COILS},
     {.name = "stop_reset",
-     .configure = direct_safety,
-     .expects = OUT(RAISE),
+     .configure = direct_reset,
+     .expects = OUT(RAISE) | OUT(GREEN),
      .inputs = IN(LIMIT_OPEN) | IN(EMERGENCY_STOP),
-     .events = WALK_EMERGENCY | WALK_RAISE | WALK_ACK,
+     .events =
+         WALK_OUTCOME | WALK_EMERGENCY | WALK_RAISE | WALK_ACK | WALK_NO_CONTACT | WALK_PRESSED,
      .reads = READ_CLEARED,
      .vehicles = 1,
-     .frozen = CALM | COILS,
-     .quick = true},
+     .frozen = CALM | COILS | FROZEN(UNREAD),
+     .ready = true},
     {.name = "lower_reset",
      .configure = lower_safety,
      .expects = OUT(LOWER),
@@ -347,6 +355,15 @@ const struct family lane_families[] = {
      .holds = 1,
      .frozen = CALM | COILS,
      .quick = true},
+    {.name = "opening_raised",
+     .configure = direct,
+     .inputs = IN(LIMIT_OPEN),
+     .events = WALK_OUTCOME | WALK_RAISE | WALK_COMMIT,
+     .reads = READ_CLEARED | READ_QUIET,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS | FROZEN(UNREAD),
+     .ready = true},
     {.name = "opening_withheld",
      .configure = direct,
      .inputs = IN(LIMIT_OPEN),
@@ -409,20 +426,37 @@ const struct family lane_families[] = {
      .configure = loops,
      .inputs = IN(ENTRY_LOOP),
      .events = WALK_RELEASE | WALK_COMMIT | WALK_WITHDRAW | WALK_AGAIN,
-     .reads = READ_SECOND | READ_BOTH | READ_TOP,
+     .reads = READ_SECOND | READ_TOP,
      .vehicles = 1,
      .holds = 1,
-     .frozen = CALM | COILS,
+     .frozen = CALM | COILS | FROZEN(UNREAD) | FROZEN(ENTRY_GAP),
+     .ready = true},
+    {.name = "holding_quiet",
+     .configure = loops,
+     .inputs = IN(ENTRY_LOOP),
+     .events = WALK_RELEASE | WALK_COMMIT | WALK_WITHDRAW | WALK_AGAIN,
+     .reads = READ_BOTH | READ_QUIET,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS | FROZEN(UNREAD) | FROZEN(ENTRY_GAP),
      .ready = true},
     {.name = "restore",
      .configure = direct,
      .inputs = IN(PRESENCE),
-     .events = WALK_OUTCOME | WALK_RESTORE | WALK_RELEASE | WALK_COMMIT | WALK_WITHDRAW |
-               WALK_AGAIN | WALK_ACK | WALK_RAISE,
+     .events = WALK_RESTORE | WALK_RELEASE | WALK_COMMIT | WALK_ACK | WALK_RAISE,
      .reads = READ_CLEARED | READ_SECOND,
      .vehicles = 1,
+     .holds = 1,
+     .frozen = CALM | COILS | FROZEN(UNREAD) | FROZEN(ORDER),
+     .ready = true},
+    {.name = "restore_more",
+     .configure = check_loops,
+     .inputs = IN(ENTRY_LOOP),
+     .events = WALK_RESTORE | WALK_RELEASE | WALK_COMMIT | WALK_WITHDRAW | WALK_AGAIN,
+     .reads = READ_SECOND,
+     .vehicles = 1,
      .holds = 2,
-     .frozen = CALM | COILS | FROZEN(UNREAD),
+     .frozen = CALM | COILS | FROZEN(UNREAD) | FROZEN(ENTRY_GAP),
      .ready = true},
     {.name = "lights",
      .configure = queue_lights,
@@ -434,7 +468,7 @@ const struct family lane_families[] = {
      .frozen = CALM},
     {.name = "knowledge",
      .configure = loops,
-     .inputs = IN(ENTRY_LOOP),
+     .inputs = IN(ENTRY_LOOP) | IN(EXIT_LOOP),
      .events = WALK_MATCH | WALK_LIST | WALK_NO_CONTACT | WALK_ACK,
      .reads = READ_SECOND,
      .vehicles = 2,
@@ -526,11 +560,11 @@ const struct family lane_families[] = {
     {.name = "check_point",
      .configure = check_point,
      .inputs = IN(LIMIT_OPEN) | IN(EXIT_LOOP),
-     .events = WALK_OUTCOME | WALK_INSPECT | WALK_RAISE,
+     .events = WALK_OUTCOME | WALK_INSPECT | WALK_RAISE | WALK_EMERGENCY,
      .reads = READ_CLEARED | READ_DUE | READ_NOT_DUE | READ_EXEMPT,
      .vehicles = 1,
      .holds = 1,
-     .frozen = CALM | COILS,
+     .frozen = CALM | COILS | FROZEN(UNREAD),
      .ready = true},
     {.name = "check_drawn",
      .configure = check_loops,

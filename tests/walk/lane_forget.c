@@ -41,12 +41,26 @@ static void forget_vehicles(struct lane_state *s)
     }
 }
 
+/* Nothing of ours makes this lane's boom come down: what stands for or against it is nobody's. */
+static void forget_lower(struct node *node)
+{
+    struct shadow *h = &node->h;
+    node->s.left_open = false;
+    node->s.lower_blocked = false;
+    node->s.timer[TIMER_CLEAR].ns = 0;
+    node->s.timer[TIMER_GUIDED].ns = 0;
+    h->raised = h->passed = h->unclear = h->guided = 0;
+}
+
 void node_forget(const struct lane_config *config, struct node *node)
 {
     struct shadow *h = &node->h;
     node->s.alarms &= ~told_only;
     forget_motion(config, &node->s);
     forget_vehicles(&node->s);
+    if (!(config->outputs_wired & OUTPUT_BIT(OUTPUT_LOWER)) && !config->raise_maintained) {
+        forget_lower(node);
+    }
     h->paired &= h->pulse;
     h->covered &= h->unclear;
 }

@@ -12,8 +12,11 @@ enum {
     SIGN_NAMED = 1, /* of a release */
     SIGN_SECOND = 2,
     SIGN_COUNT = 4,
-    TOO_LONG = 4,   /* of a convoy */
-    AGAIN = 1 << 4, /* of a read's `b`: more than its kind */
+    TOO_LONG = 4,       /* of a convoy */
+    RESTORE_CONVOY = 1, /* of a restart: what else was so */
+    RESTORE_PRESSED = 2,
+    ONE_MISSING = 9, /* of a hold restored: one may be, nobody knows which */
+    AGAIN = 1 << 4,  /* of a read's `b`: more than its kind */
     UNPLACED = 1 << 5,
     PERHAPS_MORE = 1 << 6,
     NEW_PASSAGE = 250,    /* of a read's `a`: a place in the queue, or … */
@@ -283,14 +286,18 @@ static void knowledge(const struct family *f, const struct lane_state *s, struct
         }
     }
     if ((f->events & WALK_SERVICE) && !s->seen) {
-        put_event(l, LANE_EVENT_RESTORE_SERVICE, true, false);
-        put_event(l, LANE_EVENT_RESTORE_SERVICE, false, true);
+        put_event(l, LANE_EVENT_RESTORE_SERVICE, true, 0);
+        put_event(l, LANE_EVENT_RESTORE_SERVICE, false, RESTORE_CONVOY);
+    }
+    if ((f->events & WALK_PRESSED) && !s->seen) {
+        put_event(l, LANE_EVENT_RESTORE_SERVICE, false, RESTORE_PRESSED);
     }
     if ((f->events & WALK_RESTORE) && !s->seen && s->hold_count < f->holds) {
         for (int entry = 0; entry <= WALK_ENTRY_SECOND; entry++) { /* 0: an officer's hold */
             put_event(l, LANE_EVENT_RESTORE, entry, true);
             put_event(l, LANE_EVENT_RESTORE, entry, false);
         }
+        put_event(l, LANE_EVENT_RESTORE, ONE_MISSING, false);
     }
 }
 
@@ -362,7 +369,9 @@ static void restore_event(const struct lane_state *s, const struct move *m,
 {
     *out = (struct lane_restore_event){
         .hold = s->last_hold + 1, .passage = s->last_passage + 1, .active = m->b, .priority = 3};
-    if (m->a != 0) {
+    if (m->a == ONE_MISSING) {
+        out->hold = 0;
+    } else if (m->a != 0) {
         out->priority = m->a;
         out->hits[out->hit_count++] =
             (struct lane_hit){.hit = m->a, .entry = m->a, .priority = m->a, .holds = true};
@@ -432,7 +441,8 @@ void move_event(const struct lane_config *config, const struct node *node, const
         break;
     case LANE_EVENT_RESTORE_SERVICE:
         out->u.restore_service.out_of_service = m->a;
-        out->u.restore_service.convoy = m->b;
+        out->u.restore_service.convoy = m->b == RESTORE_CONVOY;
+        out->u.restore_service.emergency_stop = m->b == RESTORE_PRESSED;
         break;
     case LANE_EVENT_MATCH_ALIVE:
     case LANE_EVENT_MATCH_LOST:

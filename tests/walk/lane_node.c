@@ -173,6 +173,33 @@ static void sort_commits(struct lane_state *s)
     }
 }
 
+/* In which order hits came makes no difference while there is room for more. */
+static void sort_hits(struct lane_hit *hits, uint8_t count, uint8_t *withdrawn)
+{
+    for (int i = 1; count < LANE_HITS_MAX && i < count; i++) {
+        for (int k = i; k > 0 && hits[k].hit < hits[k - 1].hit; k--) {
+            struct lane_hit hit = hits[k];
+            unsigned left = *withdrawn >> (k - 1) & 1, right = *withdrawn >> k & 1;
+            hits[k] = hits[k - 1];
+            hits[k - 1] = hit;
+            *withdrawn &= (uint8_t) ~(3u << (k - 1));
+            *withdrawn |= (uint8_t)(right << (k - 1) | left << k);
+        }
+    }
+}
+
+static void sort_all_hits(struct lane_state *s)
+{
+    for (uint8_t i = 0; i < s->count; i++) {
+        struct lane_vehicle *v = &s->queue[i];
+        sort_hits(v->hits, v->hit_count, &v->withdrawn);
+        sort_hits(v->hold.hits, v->hold.hit_count, &v->hold.withdrawn);
+    }
+    for (uint8_t i = 0; i < s->hold_count; i++) {
+        sort_hits(s->holds[i].hits, s->holds[i].hit_count, &s->holds[i].withdrawn);
+    }
+}
+
 /* Of 128 bits, over what node_pack keeps. */
 void node_hash(const struct node *node, uint64_t out[2])
 {
@@ -270,6 +297,7 @@ int node_close(const struct lane_config *config, struct lane_state *state)
     if (state->count > 0 || state->hold_count > 0 || state->commits[0].kind != COMMIT_NONE) {
         relabel_passages(state);
         relabel_holds(config, state);
+        sort_all_hits(state);
     } else {
         relabel_nobody(state);
     }

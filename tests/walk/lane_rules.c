@@ -276,6 +276,11 @@ static void shadow_inputs(const struct walk_step *w)
     const struct lane_state *b = w->before, *a = w->after;
     struct shadow *h = w->next;
     bool gained = !b->contact && a->contact;
+    bool pressed_before =
+        w->event->kind == LANE_EVENT_RESTORE_SERVICE && w->event->u.restore_service.emergency_stop;
+    if ((a->inputs & INPUT_BIT(INPUT_EMERGENCY_STOP)) || pressed_before) {
+        h->pressed = wired(w, OUTPUT_RAISE);
+    }
     if (!a->contact) {
         h->raised = h->known = h->passed = 0;
         h->unclear = 1;
@@ -303,9 +308,6 @@ static void shadow_inputs(const struct walk_step *w)
     }
     if (b->out_of_service && !a->out_of_service) {
         h->raised = h->passed = 0;
-    }
-    if ((a->inputs & INPUT_BIT(INPUT_EMERGENCY_STOP)) && wired(w, OUTPUT_RAISE)) {
-        h->pressed = 1;
     }
     bool broken = (a->inputs & BROKEN) || (is_scan(w) && both_limits(a));
     if ((a->inputs & HANDS_OFF) || broken) {
@@ -340,7 +342,8 @@ static void shadow_acts(const struct walk_step *w)
     }
     if (is_act(w, LANE_ACT_ACK) && w->event->u.act.named && w->before->contact &&
         !(w->before->inputs & INPUT_BIT(INPUT_EMERGENCY_STOP))) {
-        h->pressed = 0; /* only here: the reset itself moves nothing */
+        h->raised &= !h->pressed; /* what was raised meanwhile counts for no lower */
+        h->pressed = 0;           /* only here: the reset itself moves nothing */
     }
     if (answered(w, COMMIT_CONVOY) && w->after->convoy_act != 0) {
         h->stopped = 0;

@@ -292,6 +292,8 @@ static const char *restored(const struct walk_step *w)
         RULE(active_hold(w->after, r->hold), "rule 5: a hold of before the start is gone");
     } else {
         RULE(alarm_on(w->after, EVENT_LANE_CONFIRM_VEHICLE), "a waiting hold is forgotten");
+        const struct lane_record *dropped = record_of(w->out, LANE_RECORD_HOLD_DROPPED);
+        RULE(!dropped || dropped->hold != 0, "a hold is dropped that is none");
     }
     return NULL;
 }

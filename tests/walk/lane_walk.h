@@ -51,7 +51,8 @@ enum walk_event_bit {
     WALK_SERVICE = 1 << 21, /* out of service and back */
     WALK_TEST = 1 << 22,    /* the guided barrier test */
     WALK_INSPECT = 1 << 23,
-    WALK_RESULTS = 1 << 24 /* of an order: every one, else done and failed */
+    WALK_PRESSED = 1 << 24, /* an emergency stop of before the start was not reset */
+    WALK_RESULTS = 1 << 25  /* of an order: every one, else done and failed */
 };
 
 /* Kinds of read a family has. */

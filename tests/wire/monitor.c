@@ -20,7 +20,7 @@ void monitor_init(struct monitor *m, const struct monitor_options *options)
     m->under_last = m->inputs_at = m->coils_at = m->stop_done = m->guard_until = NEVER;
     m->contact_since = m->convoy_until = m->late_at = m->local_last = m->fire_last = NEVER;
     m->closed_since = m->rescue_until = m->rescue_held = m->emergency_until = m->scan_at = NEVER;
-    m->coils_dealt = m->hands_off_last = m->excused_until = NEVER;
+    m->coils_dealt = m->hands_off_last = m->excused_until = m->stop_last = NEVER;
     for (int i = 0; i < 8; i++) {
         m->valid_until[i] = NEVER;
         m->on_at[i] = m->off_at[i] = m->done_at[i] = m->module_on[i] = NEVER;
@@ -101,6 +101,8 @@ static void check_raise(struct monitor *m, int64_t now)
     if (m->o.orders_only) {
         return;
     }
+    check(m, now, 3, !m->stop_latched || is_emergency(m, now),
+          "raise after an emergency stop that nobody reset");
     check(m, now, 5, !monitor_holds(m) || raise_is_justified(m, now),
           "raise in a lane with an open hold, and nobody asked");
     check(m, now, 5, !m->wanted_at_line || raise_is_justified(m, now),
@@ -124,6 +126,7 @@ static void check_lower(struct monitor *m, int64_t now)
     if (m->o.orders_only) {
         return;
     }
+    check(m, now, 3, !m->stop_latched, "lower after an emergency stop that nobody reset");
     check(m, now, 7, m->guided, "lower without a guided test");
     check(m, now, 6, within(now, m->fact_at[FACT_LOWER_COMMITTED], m->o.order_life_ms),
           "lower that is late, or not in the journal");
@@ -163,13 +166,13 @@ static void check_motion(struct monitor *m, int64_t now, int coil)
 
 /* ---- rule 1 at a frame ---- */
 
-/* A lower of ours may still be moving the boom, or its coil is on. */
-static bool is_lowering(const struct monitor *m, int64_t now)
+/* A lower of ours, begun travel_ms ago at most, may still be moving the boom, or its coil is on. */
+static bool is_lowering(const struct monitor *m, int64_t now, int64_t travel_ms)
 {
     bool down = sees(m, CONTACT_CLOSED) && !sees(m, CONTACT_OPEN);
     int64_t begun = m->on_at[COIL_LOWER];
     bool ended = m->stop_done > begun || m->done_at[COIL_RAISE] > begun || down;
-    return (within(now, begun, m->o.travel_ms - 20) && !ended) ||
+    return (within(now, begun, travel_ms) && !ended) ||
            (m->have_coils && m->coils_at >= m->inputs_at && (m->coils & BIT(COIL_LOWER)) != 0);
 }
 
@@ -179,11 +182,14 @@ static void look_for_danger(struct monitor *m, int64_t now)
     if (under) {
         m->under_last = m->inputs_at;
     }
-    if ((under || !healthy(m)) && is_lowering(m, now) && !hands_off(m)) {
+    bool unsafe = (under || !healthy(m)) && !hands_off(m);
+    if (unsafe && is_lowering(m, now, m->o.travel_ms + SCANS_MS)) { /* the guard may act, */
+        m->guard_until = now + (2 * m->o.travel_ms + 1000) * MS;
+    }
+    if (unsafe && is_lowering(m, now, m->o.travel_ms - 20)) { /* and here it must */
         m->danger = true;
         m->danger_at = m->inputs_at;
         m->stop_after = m->raise_after = false;
-        m->guard_until = now + (2 * m->o.travel_ms + 1000) * MS;
         m->rescue_until = m->inputs_at + 2 * m->o.travel_ms * MS - SCANS_MS * MS;
         m->guard_acts++;
     }
@@ -195,7 +201,9 @@ static void check_danger_answered(struct monitor *m, int64_t now)
         return;
     }
     m->danger = false;
-    check(m, now, 1, m->stop_after && m->raise_after,
+    /* No raise meets a lower whose end the module refused (rule 2). */
+    bool refused = m->off_at[COIL_LOWER] >= m->danger_at && m->off_done[COIL_LOWER] < m->danger_at;
+    check(m, now, 1, m->stop_after && (m->raise_after || refused),
           "boom comes down on somebody: no stop and raise before the next look");
     check(m, now, 1, now - m->danger_at <= m->o.reaction_ms * MS || m->late_at >= m->danger_at,
           "boom comes down on somebody: answered later than 100 ms");
@@ -422,6 +430,11 @@ void monitor_scan(struct monitor *m, int64_t now, bool contact)
         check_run_through(m, now);
     }
     m->foreign_due = false;
+    if (sees(m, CONTACT_STOP_BUTTON)) { /* released, it does not go on by itself (ISO 13850) */
+        m->rescue_until = m->guard_until = NEVER;
+        m->stop_last = now;
+        m->stop_latched = true;
+    }
     check_rescue(m, now);
     check_pulses(m, now);
     m->scan_at = now;
@@ -435,6 +448,9 @@ void monitor_fact(struct monitor *m, int64_t now, enum monitor_fact fact)
     m->fact_at[fact] = now;
     if (fact == FACT_ACKNOWLEDGED && !within(now, m->fire_last, m->o.debounce_ms + SCANS_MS)) {
         m->fire = false; /* bouncing still it may count as on, and is not acknowledged */
+    }
+    if (fact == FACT_STOP_RESET && !within(now, m->stop_last, m->o.debounce_ms / 2)) {
+        m->stop_latched = false;
     }
 }
 

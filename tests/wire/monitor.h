@@ -30,6 +30,7 @@ enum monitor_fact {
     FACT_LOWER_COMMITTED, /* the journal has the automatic lower */
     FACT_CLEARED,         /* the rules let some vehicle through */
     FACT_ACKNOWLEDGED,    /* an officer has seen the alarms */
+    FACT_STOP_RESET,      /* a named one acknowledged: that resets a released emergency stop */
     FACT_COUNT
 };
 
@@ -54,6 +55,8 @@ struct monitor {
     int64_t under_last;     /* presence or obstacle was last seen, or could not be seen */
     int64_t local_last;     /* the last frame that showed local control */
     int64_t hands_off_last; /* … or emergency stop */
+    int64_t stop_last;      /* the last scan with the emergency stop pressed */
+    bool stop_latched;      /* it was, and nobody has reset it since */
     bool fire;              /* a frame showed it, and nobody has acknowledged it since */
     int64_t fire_last;      /* the last frame that showed it */
     int64_t closed_since;   /* frames show the boom closed, and nothing else, since */

@@ -150,6 +150,7 @@ static void take_records(struct site *s)
         const struct lane_record *r = &s->out.records[i];
         site_trace(s, "record %s", lane_record_name(r->kind));
         s->records[r->kind]++;
+        s->left_read += r->kind == LANE_RECORD_LEFT && r->passage != 0;
         if (r->kind == LANE_RECORD_HOLD_ACTIVE) {
             s->holds_made++;
             s->held_vehicle = r->passage ? s->passages[r->passage % SITE_PASSAGES].vehicle : 0;
@@ -281,6 +282,9 @@ uint64_t site_act(struct site *site, struct lane_act_event act)
         monitor_fact(&site->monitor, site->now_ns, FACT_EMERGENCY_ASKED);
     } else if (act.kind == LANE_ACT_ACK) {
         monitor_fact(&site->monitor, site->now_ns, FACT_ACKNOWLEDGED);
+        if (act.named) {
+            monitor_fact(&site->monitor, site->now_ns, FACT_STOP_RESET);
+        }
     }
     struct lane_event event = {.kind = LANE_EVENT_ACT, .u.act = act};
     site_tell(site, &event);

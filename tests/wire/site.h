@@ -95,6 +95,7 @@ struct site {
     uint32_t alarms; /* bit per lane alarm, from EVENT_LANE_CONTACT_LOST on */
     uint64_t alarm_count[64];
     uint64_t holds_made, raises_by_cause[16], records[LANE_RECORD_COUNT];
+    uint64_t left_read;    /* of the records `left`, those of a vehicle that was read */
     uint32_t held_vehicle; /* plant_vehicle id that the last hold of a passage landed on */
     uint64_t order_ns; /* when the order of vehicles was last in doubt for reasons no loop tells */
     struct site_cure cures[SITE_CURES];

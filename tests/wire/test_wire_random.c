@@ -183,7 +183,8 @@ static bool look_after(struct site *s)
     const struct lane_state *lane = &s->lane;
     bool look = site_alarm(s, EVENT_LANE_CONFIRM_VEHICLE) ||
                 site_alarm(s, EVENT_LANE_FOREIGN_MOTION) || site_alarm(s, EVENT_LANE_RUN_THROUGH) ||
-                site_alarm(s, EVENT_LANE_FIRE_RAISE) || site_alarm(s, EVENT_LANE_OBSTACLE);
+                site_alarm(s, EVENT_LANE_FIRE_RAISE) || site_alarm(s, EVENT_LANE_OBSTACLE) ||
+                site_alarm(s, EVENT_LANE_STOP_NOT_RESET);
     struct lane_act_event act = {.kind = LANE_ACT_COUNT, .named = true, .second_person = true};
     if (lane->out_of_service) {
         act.kind = LANE_ACT_IN_SERVICE;

@@ -34,12 +34,14 @@ static const struct {
     {"outcomes_dropped", "outcomes_dropped_total", "Outcomes of orders the lanes had no room for."},
 };
 
-static const struct {
+struct row {
     const char *key;
     const char *name;
     const char *type;
     const char *help;
-} bus_rows[] = {
+};
+
+static const struct row bus_rows[] = {
     {"scans", "bus_scans_total", "counter", "Scans of a bus's lanes."},
     {"scans_failed", "bus_scans_failed_total", "counter", "Scans without an answer."},
     {"late_scans", "bus_scans_late_total", "counter", "Scans later than the promised worst case."},
@@ -73,25 +75,7 @@ static void print_label(const char *name, const char *value, const char *before)
     putchar('"');
 }
 
-static void print_buses(const json_t *buses)
-{
-    for (size_t r = 0; r < sizeof(bus_rows) / sizeof(bus_rows[0]); r++) {
-        print_head(bus_rows[r].name, bus_rows[r].type, bus_rows[r].help);
-        for (size_t i = 0; i < json_array_size(buses); i++) {
-            const json_t *bus = json_array_get(buses, i);
-            printf("checkpoint_%s", bus_rows[r].name);
-            print_label("bus", text_of(bus, "bus"), "{");
-            printf("} %lld\n", number_of(bus, bus_rows[r].key));
-        }
-    }
-}
-
-static const struct {
-    const char *key;
-    const char *name;
-    const char *type;
-    const char *help;
-} device_rows[] = {
+static const struct row device_rows[] = {
     {"good", "device_answers_total", "counter", "Exchanges a device answered well."},
     {"timeouts", "device_timeouts_total", "counter", "Exchanges without a whole answer in time."},
     {"corrupt", "device_garbled_total", "counter", "Exchanges answered garbled or wrong."},
@@ -101,26 +85,40 @@ static const struct {
     {"p99_us", "device_round_trip_p99_microseconds", "gauge", "99th percentile of these."},
 };
 
-static void print_device(const json_t *bus, const json_t *device, size_t row)
+/* `device` NULL: the bus's own. */
+static void print_sample(const struct row *row, const json_t *bus, const json_t *device)
 {
-    printf("checkpoint_%s", device_rows[row].name);
+    printf("checkpoint_%s", row->name);
     print_label("bus", text_of(bus, "bus"), "{");
-    printf(",lane=\"%lld\"", number_of(device, "lane"));
-    print_label("device", text_of(device, "device"), ",");
-    printf("} %lld\n", number_of(device, device_rows[row].key));
+    if (device) {
+        printf(",lane=\"%lld\"", number_of(device, "lane"));
+        print_label("device", text_of(device, "device"), ",");
+    }
+    printf("} %lld\n", number_of(device ? device : bus, row->key));
 }
 
-static void print_devices(const json_t *buses)
+static void print_bus_row(const struct row *row, const json_t *buses, bool of_devices)
 {
-    for (size_t r = 0; r < sizeof(device_rows) / sizeof(device_rows[0]); r++) {
-        print_head(device_rows[r].name, device_rows[r].type, device_rows[r].help);
-        for (size_t i = 0; i < json_array_size(buses); i++) {
-            const json_t *bus = json_array_get(buses, i);
-            const json_t *devices = json_object_get(bus, "devices");
-            for (size_t d = 0; d < json_array_size(devices); d++) {
-                print_device(bus, json_array_get(devices, d), r);
-            }
+    print_head(row->name, row->type, row->help);
+    for (size_t i = 0; i < json_array_size(buses); i++) {
+        const json_t *bus = json_array_get(buses, i);
+        const json_t *devices = json_object_get(bus, "devices");
+        if (!of_devices) {
+            print_sample(row, bus, NULL);
         }
+        for (size_t d = 0; of_devices && d < json_array_size(devices); d++) {
+            print_sample(row, bus, json_array_get(devices, d));
+        }
+    }
+}
+
+static void print_buses(const json_t *buses)
+{
+    for (size_t r = 0; r < sizeof(bus_rows) / sizeof(bus_rows[0]); r++) {
+        print_bus_row(&bus_rows[r], buses, false);
+    }
+    for (size_t r = 0; r < sizeof(device_rows) / sizeof(device_rows[0]); r++) {
+        print_bus_row(&device_rows[r], buses, true);
     }
 }
 
@@ -167,14 +165,7 @@ static void print_captures(json_t *captures)
 
 /* ---- cameras on wires, displays ---- */
 
-struct wired_row {
-    const char *key;
-    const char *name;
-    const char *type;
-    const char *help;
-};
-
-static const struct wired_row camera_rows[] = {
+static const struct row camera_rows[] = {
     {"contact", "camera_contact", "gauge", "1 while a camera on a wire answers."},
     {"silent_ms", "camera_silent_milliseconds", "gauge", "Since its last sign of life."},
     {"clock_offset_ms", "camera_clock_offset_milliseconds", "gauge",
@@ -189,7 +180,7 @@ static const struct wired_row camera_rows[] = {
      "Reads it could not be asked for."},
 };
 
-static const struct wired_row display_rows[] = {
+static const struct row display_rows[] = {
     {"contact", "display_contact", "gauge", "1 while a display can be written to."},
     {"shown", "display_messages_total", "counter", "Messages written."},
     {"replaced", "display_messages_replaced_total", "counter",
@@ -208,7 +199,7 @@ static bool has_value(const json_t *devices, const char *key)
 }
 
 /* `label` names a device: the key it is told apart by. What is not known is left out. */
-static void print_wired(const json_t *devices, const struct wired_row *rows, size_t row_count,
+static void print_wired(const json_t *devices, const struct row *rows, size_t row_count,
                         const char *label)
 {
     for (size_t r = 0; r < row_count; r++) {
@@ -336,7 +327,6 @@ static void print_metrics(const json_t *metrics)
     print_head("journal_healthy", "gauge", "1 while the journal can commit.");
     printf("checkpoint_journal_healthy %d\n", json_is_true(json_object_get(journal, "healthy")));
     print_buses(json_object_get(metrics, "buses"));
-    print_devices(json_object_get(metrics, "buses"));
     print_causes(json_object_get(metrics, "buses"));
     print_captures(json_object_get(metrics, "captures"));
     print_wired(json_object_get(metrics, "cameras"), camera_rows,

@@ -332,7 +332,8 @@ int cameras_trigger(struct checkpointd *c, uint16_t camera)
     if (!found) {
         return ERR_NOT_FOUND;
     }
-    return found->modbus ? modbus_camera_trigger(found->modbus) : ERR_UNSUPPORTED;
+    return found->modbus ? modbus_camera_trigger(found->modbus)
+                         : serial_camera_trigger(found->serial);
 }
 
 size_t cameras_trigger_lane(struct checkpointd *c, uint8_t lane)

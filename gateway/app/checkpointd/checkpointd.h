@@ -385,8 +385,8 @@ int64_t guided_valid_ms(const struct checkpointd *c, uint8_t lane, struct wall_t
 int cameras_init(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 struct camera_sink cameras_sink(struct checkpointd *c);
 /* Asks a camera for a read now; its read comes as any other. ERR_NOT_FOUND: no such camera on a
- * wire; ERR_UNSUPPORTED: it has no trigger; ERR_BUSY: one is waiting already. What becomes of it is
- * counted; a failure is an alarm. Any thread. */
+ * wire; ERR_UNSUPPORTED: it has no trigger; ERR_BUSY: one waits already, or was just sent. What
+ * becomes of it is counted; a failure is an alarm. Any thread. */
 int cameras_trigger(struct checkpointd *c, uint16_t camera) MUST_CHECK;
 /* The same for every camera of a lane that can be asked; returns how many were. Any thread. */
 size_t cameras_trigger_lane(struct checkpointd *c, uint8_t lane);

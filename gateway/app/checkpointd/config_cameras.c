@@ -132,7 +132,9 @@ static int check_camera(void *section, const struct config_at *at, struct err_te
         return config_refuse(at, "light", err, "no light_coils, expected the coils of its lights");
     }
     if (camera->kind == CAMERA_SERIAL && camera->has_trigger) {
-        return config_refuse(at, "trigger_coil", err, "only a camera with registers has coils");
+        return config_refuse(at, "trigger_coil", err,
+                             "only a camera with registers has coils; a serial one's trigger "
+                             "stands in its profile");
     }
     if (camera->kind == CAMERA_SERIAL && camera->light_count > 0) {
         return config_refuse(at, "light_coils", err, "only a camera with registers has coils");

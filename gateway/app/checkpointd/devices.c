@@ -115,7 +115,9 @@ static int create_serial(const struct checkpointd_config *config, const struct c
                                             .format = profile.format,
                                             .answer = from->acknowledge,
                                             .silence_ms = from->silence_ms ? from->silence_ms
-                                                                           : profile.silence_ms};
+                                                                           : profile.silence_ms,
+                                            .trigger = profile.trigger,
+                                            .trigger_pause_ms = profile.trigger_pause_ms};
     options.format.form.dash = from->dash;
     if (from->encoding != ENCODING_AUTO) {
         options.format.encoding = from->encoding == ENCODING_GBK ? TEXT_GBK : TEXT_UTF8;

@@ -120,6 +120,9 @@ def test_server_id_of_libmodbus(bench):
 def test_a_device_without_the_functions_cannot_tell(bench):
     bench.identity()
     bench.opens(PRODUCT + "server_id: {text: SM-8}\n", "ok")
+    name = "identify: [{what: name, read: input_registers, address: 5, count: 2, answer: text, text: SM-8%s}]\n"
+    bench.opens(name % ", required: false", "ok")
+    assert "name is refused (2); expected" in bench.opens(name % "", "conflict")
     required = PRODUCT.replace("}", ", required: true}")
     assert "device identification (43/14) is refused (1); expected" in bench.opens(required, "conflict")
     assert "server id (17) is refused (1)" in bench.opens("server_id: {text: SM-8, required: true}\n", "conflict")

@@ -236,6 +236,7 @@ static void take_small(struct pipeline *p, struct byte_reader *r, uint8_t kind,
     case PIPELINE_SCAN:
     case PIPELINE_PACKET:
     case PIPELINE_RULES:
+    case PIPELINE_EXEMPT:
     case PIPELINE_GUIDED_TEST:
     case PIPELINE_ALARM:
     case PIPELINE_REFUSED:

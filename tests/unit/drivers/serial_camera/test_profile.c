@@ -91,6 +91,10 @@ static void a_wrong_profile_is_refused_by_line(void **state)
         {"source: x\nframing: line\ntemplate: \"{plate}\"\nencoding: gbk\nheartbeat: A\n",
          "cam.yaml:1: silence: a heartbeat nobody waits for, expected the time without one after "
          "which the camera is lost"},
+        {"source: x\nframing: line\ntemplate: \"{plate}\"\nencoding: gbk\ntrigger: '02 5'\n",
+         "cam.yaml:5: trigger = '02 5': not bytes in hex, expected 1 to 64 such as '02 54 03'"},
+        {"source: x\nframing: line\ntemplate: \"{plate}\"\nencoding: gbk\ntrigger_pause: 99ms\n",
+         "cam.yaml:5: trigger_pause = '99ms': out of range, expected 100ms to 1min"},
         {"source: x\nframing: line\ntemplate: \"{plate}\"\nencoding: gbk\nutc_offset: \"+8:00\"\n",
          "cam.yaml:5: utc_offset = '+8:00': not an offset from UTC, expected like +08:00, within "
          "14 hours"},
@@ -119,6 +123,19 @@ static void the_offset_from_utc_may_be_west(void **state)
     assert_int_equal(profile.format.form.utc_offset_minutes, -570);
 }
 
+static void a_trigger_is_bytes_as_they_stand(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{framing: line, template: \"{plate}\", encoding: gbk, trigger: \"02 54 0d\"}";
+    struct serial_profile profile;
+    assert_int_equal(
+        config_parse("cam.yaml", text, strlen(text), &serial_profile_section, &profile, NULL), 0);
+    assert_int_equal(profile.trigger.size, 3);
+    assert_memory_equal(profile.trigger.bytes, "\x02\x54\x0D", 3);
+    assert_int_equal(profile.trigger_pause_ms, 1000);
+}
+
 static void the_table_of_options_is_sound(void **state)
 {
     (void)state;
@@ -136,6 +153,7 @@ int main(void)
         cmocka_unit_test(shipped_line_gbk),
         cmocka_unit_test(a_wrong_profile_is_refused_by_line),
         cmocka_unit_test(the_offset_from_utc_may_be_west),
+        cmocka_unit_test(a_trigger_is_bytes_as_they_stand),
         cmocka_unit_test(the_table_of_options_is_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

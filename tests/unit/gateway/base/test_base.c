@@ -137,6 +137,22 @@ static void base64_and_hex_round_trip_and_refuse(void **state)
     assert_int_equal(hex_decode("0001FEfg07", bytes, 5), ERR_INVALID);
 }
 
+static void bytes_are_read_as_manuals_print_them(void **state)
+{
+    (void)state;
+    uint8_t bytes[5];
+    size_t size = 9;
+    assert_int_equal(hex_decode_spaced("01 05fF 3a", bytes, 5, &size), ERR_OK);
+    assert_int_equal(size, 4);
+    assert_memory_equal(bytes, "\x01\x05\xFF\x3A", 4);
+    static const char *const bad[] = {"",     " 01",  "01 ",      "01  05",      "0 1",
+                                      "01 5", "0x01", "01 05 0G", "010203040506"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(hex_decode_spaced(bad[i], bytes, 5, &size), ERR_INVALID);
+        assert_int_equal(size, 4);
+    }
+}
+
 static void canonical_json_sorts_and_refuses_reals(void **state)
 {
     (void)state;
@@ -243,6 +259,7 @@ int main(void)
         cmocka_unit_test(wall_text_round_trips),
         cmocka_unit_test(wall_parse_refuses_what_is_no_time),
         cmocka_unit_test(base64_and_hex_round_trip_and_refuse),
+        cmocka_unit_test(bytes_are_read_as_manuals_print_them),
         cmocka_unit_test(canonical_json_sorts_and_refuses_reals),
         cmocka_unit_test(queue_refuses_when_full_and_keeps_order),
         cmocka_unit_test(event_numbers_are_unique),

@@ -49,8 +49,8 @@ static inline void world_take(struct world *w, const struct lane_event *event)
     }
 }
 
-/* Answers the boom's orders of the last step as done. */
-static inline void world_done(struct world *w)
+/* Answers the orders of the last step. */
+static inline void world_answer(struct world *w, enum order_result result)
 {
     struct lane_actions actions = w->out;
     for (uint32_t i = 0; i < actions.order_count; i++) {
@@ -58,14 +58,19 @@ static inline void world_done(struct world *w)
         event.u.outcome = (struct lane_outcome){.order_id = actions.orders[i].order.id,
                                                 .lane = w->config.lane,
                                                 .output = actions.orders[i].order.output,
-                                                .result = ORDER_DONE,
+                                                .result = result,
                                                 .at = w->now};
         world_take(w, &event);
     }
     w->out = actions;
 }
 
-static inline void world_scan(struct world *w)
+static inline void world_done(struct world *w)
+{
+    world_answer(w, ORDER_DONE);
+}
+
+static inline void world_scan_as(struct world *w, bool guard_acted)
 {
     struct lane_event event = {.kind = LANE_EVENT_SCAN};
     event.u.scan = (struct lane_scan){.lane = w->config.lane,
@@ -75,8 +80,21 @@ static inline void world_scan(struct world *w)
                                       .wired = w->config.wired,
                                       .active = w->active,
                                       .outputs = w->outputs,
-                                      .outputs_wired = w->config.outputs_wired};
+                                      .outputs_wired = w->config.outputs_wired,
+                                      .guard_acted = guard_acted};
     world_take(w, &event);
+}
+
+static inline void world_scan(struct world *w)
+{
+    world_scan_as(w, false);
+}
+
+/* The next scan, on which the guard stopped the boom and raises it. */
+static inline void world_guard_scan(struct world *w)
+{
+    w->now = mono_add_ms(w->now, STEP_MS);
+    world_scan_as(w, true);
 }
 
 static inline void world_event(struct world *w, enum lane_event_kind kind)
@@ -169,6 +187,22 @@ static inline enum lane_refusal world_named(struct world *w, enum lane_act_kind 
     struct lane_act_event act = {.act = 1, .kind = kind, .named = true};
     world_act(w, &act);
     return w->out.replies[0].refusal;
+}
+
+/* The same of somebody without a name or reason. */
+static inline enum lane_refusal world_nameless(struct world *w, enum lane_act_kind kind)
+{
+    struct lane_act_event act = {.act = 1, .kind = kind};
+    world_act(w, &act);
+    return w->out.replies[0].refusal;
+}
+
+/* … and its orders are done. */
+static inline enum lane_refusal world_nameless_done(struct world *w, enum lane_act_kind kind)
+{
+    enum lane_refusal refusal = world_nameless(w, kind);
+    world_done(w);
+    return refusal;
 }
 
 static inline void world_commit(struct world *w, uint64_t commit, bool done)

@@ -17,13 +17,6 @@ static void press_and_release(struct world *w)
     world_run(w, 500);
 }
 
-static enum lane_refusal nameless(struct world *w, enum lane_act_kind kind)
-{
-    struct lane_act_event act = {.act = 1, .kind = kind};
-    world_act(w, &act);
-    return w->out.replies[0].refusal;
-}
-
 static bool not_reset(const struct world *w)
 {
     struct lane_status status;
@@ -74,7 +67,7 @@ static void test_only_a_named_officer_resets_it_and_nothing_moves_by_that(void *
     press_and_release(&w);
     world_passage(&w, false, 3);
     world_arrives(&w);
-    assert_int_equal(nameless(&w, LANE_ACT_ACK), LANE_REFUSAL_NOT_NAMED);
+    assert_int_equal(world_nameless(&w, LANE_ACT_ACK), LANE_REFUSAL_NOT_NAMED);
     assert_true(not_reset(&w));
     assert_int_equal(world_named(&w, LANE_ACT_ACK), LANE_REFUSAL_NONE);
     assert_false(not_reset(&w));
@@ -84,7 +77,7 @@ static void test_only_a_named_officer_resets_it_and_nothing_moves_by_that(void *
     assert_int_equal(reset->passage, 1);
     world_run(&w, 5000);
     assert_int_equal(w.raises, 0); /* the reset is no order to raise */
-    assert_int_equal(nameless(&w, LANE_ACT_RAISE), LANE_REFUSAL_NONE);
+    assert_int_equal(world_nameless(&w, LANE_ACT_RAISE), LANE_REFUSAL_NONE);
     assert_int_equal(w.raises, 1);
     world_boom_opens(&w);
     world_drives_through(&w);
@@ -102,7 +95,7 @@ static void test_it_is_not_reset_while_pressed_or_out_of_sight(void **state)
     whole(&w);
     world_inputs(&w, STOP, 0);
     world_run(&w, 200);
-    assert_int_equal(nameless(&w, LANE_ACT_ACK), LANE_REFUSAL_NONE); /* of the other alarms */
+    assert_int_equal(world_nameless(&w, LANE_ACT_ACK), LANE_REFUSAL_NONE); /* of the other alarms */
     assert_int_equal(world_named(&w, LANE_ACT_ACK), LANE_REFUSAL_NONE);
     assert_true(not_reset(&w));
     assert_null(world_record(&w, LANE_RECORD_STOP_RESET));
@@ -130,7 +123,7 @@ static void test_only_emergency_raise_goes_through(void **state)
         .act = 1, .kind = LANE_ACT_CONVOY, .named = true, .for_ms = 60000};
     world_act(&w, &convoy);
     assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_NOT_RESET);
-    assert_int_equal(nameless(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
+    assert_int_equal(world_nameless(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
     assert_int_equal(w.raises, 1);
     assert_true(not_reset(&w));
     (void)world_named(&w, LANE_ACT_OUT_OF_SERVICE);
@@ -185,7 +178,7 @@ static void test_nothing_is_lowered_before_it_is_reset_or_by_that(void **state)
         world_passage(&w, false, 3);
         world_arrives(&w);
         if (!reset) {
-            (void)nameless(&w, LANE_ACT_EMERGENCY_RAISE);
+            (void)world_nameless(&w, LANE_ACT_EMERGENCY_RAISE);
         }
         world_boom_opens(&w);
         world_drives_through(&w);

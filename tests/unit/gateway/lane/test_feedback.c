@@ -25,15 +25,6 @@ static void whole(struct world *w, enum lane_feedback feedback, enum lane_auto_c
     world_init(w, &config);
 }
 
-static enum lane_refusal act(struct world *w, enum lane_act_kind kind)
-{
-    struct lane_act_event event = {.act = 1, .kind = kind};
-    world_act(w, &event);
-    enum lane_refusal refusal = w->out.replies[0].refusal;
-    world_done(w);
-    return refusal;
-}
-
 static bool presumed(const struct world *w)
 {
     struct lane_status status;
@@ -85,7 +76,7 @@ static void test_boom_that_stays_closed_is_unconfirmed(void **state)
     (void)state;
     struct world w;
     whole(&w, FEEDBACK_CLOSED, AUTO_CLOSE_NONE);
-    (void)act(&w, LANE_ACT_RAISE);
+    (void)world_nameless_done(&w, LANE_ACT_RAISE);
     world_run(&w, w.config.travel_ms + 200);
     assert_true(world_alarm(&w, EVENT_LANE_UNCONFIRMED));
     assert_int_equal(w.state.boom, BOOM_CLOSED);
@@ -98,10 +89,10 @@ static void test_open_limit_alone_confirms_a_raise(void **state)
     struct world w;
     whole(&w, FEEDBACK_OPEN, AUTO_CLOSE_LOOP);
     assert_int_equal(w.state.boom, BOOM_UNKNOWN);
-    (void)act(&w, LANE_ACT_RAISE);
+    (void)world_nameless_done(&w, LANE_ACT_RAISE);
     world_run(&w, w.config.travel_ms + 200);
     assert_true(world_alarm(&w, EVENT_LANE_UNCONFIRMED)); /* time alone does not */
-    (void)act(&w, LANE_ACT_RAISE);
+    (void)world_nameless_done(&w, LANE_ACT_RAISE);
     world_inputs(&w, OPEN, 0);
     world_run(&w, 200);
     assert_int_equal(w.state.boom, BOOM_OPEN);
@@ -187,7 +178,7 @@ static void test_presumption_ends_with_contact_and_safety_inputs(void **state)
     for (int what = 0; what < 5; what++) {
         struct world w;
         whole(&w, FEEDBACK_CLOSED, AUTO_CLOSE_NONE);
-        (void)act(&w, LANE_ACT_RAISE);
+        (void)world_nameless_done(&w, LANE_ACT_RAISE);
         world_inputs(&w, 0, CLOSED);
         world_run(&w, w.config.travel_ms + 200);
         assert_int_equal(w.state.presumed, PRESUMED_OPEN);
@@ -198,7 +189,7 @@ static void test_presumption_ends_with_contact_and_safety_inputs(void **state)
         } else if (what == 2) {
             world_inputs(&w, INPUT_BIT(INPUT_FAULT), 0);
         } else if (what == 3) {
-            (void)act(&w, LANE_ACT_STOP);
+            (void)world_nameless_done(&w, LANE_ACT_STOP);
         } else {
             world_inputs(&w, 0, INPUT_BIT(INPUT_MAINS_OK));
         }
@@ -216,7 +207,7 @@ static void test_closed_limit_alone_sees_foreign_motion(void **state)
     world_run(&w, STEP_MS);
     assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
     whole(&w, FEEDBACK_CLOSED, AUTO_CLOSE_NONE);
-    (void)act(&w, LANE_ACT_RAISE);
+    (void)world_nameless_done(&w, LANE_ACT_RAISE);
     world_inputs(&w, 0, CLOSED);
     world_run(&w, w.config.travel_ms + 200);
     world_inputs(&w, CLOSED, 0);
@@ -264,7 +255,7 @@ static void test_feedback_in_the_configuration(void **state)
 
 static void opens(struct world *w)
 {
-    (void)act(w, LANE_ACT_RAISE);
+    (void)world_nameless_done(w, LANE_ACT_RAISE);
     world_boom_opens(w);
     assert_int_equal(w->state.boom, BOOM_OPEN);
 }
@@ -343,7 +334,7 @@ static void test_timer_with_the_closed_limit_alone(void **state)
     for (int late = 0; late < 2; late++) {
         struct world w;
         whole(&w, FEEDBACK_CLOSED, AUTO_CLOSE_TIMER);
-        (void)act(&w, LANE_ACT_RAISE);
+        (void)world_nameless_done(&w, LANE_ACT_RAISE);
         world_inputs(&w, 0, CLOSED);
         world_run(&w, w.config.travel_ms + 200);
         world_run(&w, (int64_t)w.config.auto_close_ms + w.config.travel_ms + (late ? 400 : -600));
@@ -370,7 +361,7 @@ static void test_limit_that_bounces_when_left_is_no_motion(void **state)
     (void)state;
     struct world w;
     whole(&w, FEEDBACK_BOTH, AUTO_CLOSE_NONE);
-    (void)act(&w, LANE_ACT_RAISE);
+    (void)world_nameless_done(&w, LANE_ACT_RAISE);
     for (int i = 0; i < 3; i++) {
         world_inputs(&w, i % 2 ? CLOSED : 0, i % 2 ? 0 : CLOSED);
         world_run(&w, STEP_MS);
@@ -389,7 +380,7 @@ static void test_raise_while_the_lower_limit_bounces_is_no_foreign_motion(void *
     (void)state;
     struct world w;
     whole(&w, FEEDBACK_BOTH, AUTO_CLOSE_TIMER);
-    (void)act(&w, LANE_ACT_RAISE);
+    (void)world_nameless_done(&w, LANE_ACT_RAISE);
     world_inputs(&w, 0, CLOSED);
     world_run(&w, STEP_MS);
     world_inputs(&w, OPEN, 0);
@@ -400,7 +391,7 @@ static void test_raise_while_the_lower_limit_bounces_is_no_foreign_motion(void *
     world_run(&w, STEP_MS);
     world_inputs(&w, 0, CLOSED);
     world_run(&w, STEP_MS);
-    (void)act(&w, LANE_ACT_RAISE);
+    (void)world_nameless_done(&w, LANE_ACT_RAISE);
     world_inputs(&w, CLOSED, 0);
     world_run(&w, STEP_MS);
     assert_false(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
@@ -418,7 +409,7 @@ static void test_limit_left_by_others_may_bounce_into_a_raise(void **state)
     world_run(&w, STEP_MS);
     assert_true(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));
     assert_int_equal(w.stops, 1);
-    assert_int_equal(act(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
+    assert_int_equal(world_nameless_done(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
     for (int i = 0; i < 2; i++) {
         world_inputs(&w, i % 2 ? 0 : CLOSED, i % 2 ? CLOSED : 0);
         world_run(&w, STEP_MS);

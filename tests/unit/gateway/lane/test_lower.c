@@ -201,8 +201,8 @@ static void test_no_lower_after_a_raise_confirmed_under_a_fault(void **state)
     (void)state;
     static const struct lane_act_event emergency = {.act = 9, .kind = LANE_ACT_EMERGENCY_RAISE};
     struct world w;
-    struct lane_config config = lowering_config();
-    begin(&w, &config);
+    struct lane_config config = world_lowering_config();
+    world_lowering_init(&w, &config);
     open_for_one(&w);
     world_inputs(&w, INPUT_BIT(INPUT_FAULT), 0);
     world_run(&w, 200);
@@ -215,7 +215,7 @@ static void test_no_lower_after_a_raise_confirmed_under_a_fault(void **state)
     world_event(&w, LANE_EVENT_TICK);
     assert_int_equal(w.state.boom, BOOM_OPEN);
     goes_through(&w);
-    assert_int_equal(until_asked(&w), -1);
+    assert_int_equal(world_until_lower_asked(&w), -1);
 }
 
 static void test_raise_switches_a_lower_off_first(void **state)

@@ -21,15 +21,6 @@ static void whole(struct world *w)
     world_init(w, &config);
 }
 
-static enum lane_refusal act(struct world *w, enum lane_act_kind kind)
-{
-    struct lane_act_event event = {.act = 1, .kind = kind};
-    world_act(w, &event);
-    enum lane_refusal refusal = w->out.replies[0].refusal;
-    world_done(w);
-    return refusal;
-}
-
 static bool energised(const struct world *w)
 {
     return (w->outputs & OUTPUT_BIT(OUTPUT_RAISE)) != 0;
@@ -115,7 +106,7 @@ static void test_no_stop_and_no_fault_lets_go(void **state)
         whole(&w);
         open_for_one(&w);
         if (what == 0) {
-            (void)act(&w, LANE_ACT_STOP);
+            (void)world_nameless_done(&w, LANE_ACT_STOP);
         } else if (what == 1) {
             world_inputs(&w, INPUT_BIT(INPUT_FAULT), 0);
         } else if (what == 2) {
@@ -135,10 +126,10 @@ static void test_stop_on_the_way_up_is_no_foreign_motion_at_the_top(void **state
     (void)state;
     struct world w;
     whole(&w);
-    (void)act(&w, LANE_ACT_RAISE);
+    (void)world_nameless_done(&w, LANE_ACT_RAISE);
     world_inputs(&w, 0, CLOSED);
     world_run(&w, 200);
-    (void)act(&w, LANE_ACT_STOP);
+    (void)world_nameless_done(&w, LANE_ACT_STOP);
     assert_true(energised(&w));
     world_inputs(&w, OPEN, 0);
     world_run(&w, 200);
@@ -152,7 +143,7 @@ static void test_hands_off_lets_go_at_once(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct world w;
         whole(&w);
-        (void)act(&w, LANE_ACT_RAISE);
+        (void)world_nameless_done(&w, LANE_ACT_RAISE);
         world_boom_opens(&w);
         assert_true(energised(&w));
         world_inputs(&w, INPUT_BIT(inputs[i]), 0);
@@ -417,19 +408,10 @@ static void test_lane_follows_a_raise_of_the_guard(void **state)
     world_commit(&w, asked(&w), true);
     world_done(&w);
     assert_false(w.state.raise_held);
-    struct lane_event event = {.kind = LANE_EVENT_SCAN};
-    w.now = mono_add_ms(w.now, STEP_MS);
+    world_inputs(&w, INPUT_BIT(INPUT_PRESENCE), 0);
     w.outputs |= OUTPUT_BIT(OUTPUT_RAISE);
-    event.u.scan = (struct lane_scan){.lane = 1,
-                                      .number = ++w.scans,
-                                      .at = w.now,
-                                      .contact = true,
-                                      .wired = w.config.wired,
-                                      .active = w.active | INPUT_BIT(INPUT_PRESENCE),
-                                      .outputs = w.outputs,
-                                      .outputs_wired = w.config.outputs_wired,
-                                      .guard_acted = true};
-    world_take(&w, &event);
+    world_guard_scan(&w);
+    world_inputs(&w, 0, INPUT_BIT(INPUT_PRESENCE));
     assert_true(w.state.raise_held);
     world_run(&w, 3000);
     assert_false(world_alarm(&w, EVENT_LANE_FOREIGN_MOTION));

@@ -195,6 +195,58 @@ static void test_contact_coming_back_over_a_free_exit_is_no_run_through(void **s
     assert_int_equal(w.state.hold_count, 1);
 }
 
+/* The one at the boom goes, and the entry loop is not free for a moment: one stands close behind.
+ */
+static void drives_through_followed(struct world *w)
+{
+    world_inputs(w, INPUT_BIT(INPUT_PRESENCE), 0);
+    world_run(w, 400);
+    world_inputs(w, INPUT_BIT(INPUT_EXIT_LOOP), INPUT_BIT(INPUT_PRESENCE));
+    world_run(w, 400);
+    world_inputs(w, 0, INPUT_BIT(INPUT_EXIT_LOOP));
+    world_run(w, 1500);
+}
+
+/* Nobody has read it, but it is there: when it has passed, the one behind it has not. */
+static void test_unread_one_close_behind_is_the_next_at_the_boom(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_passage(&w, false, 3);
+    world_arrives(&w);
+    world_boom_opens(&w);
+    drives_through_followed(&w);
+    assert_int_equal(w.state.count, 1);
+    assert_int_equal(w.state.arrived, 1);
+    assert_int_equal(w.state.queue[0].passage, 0);
+    world_run(&w, config.read_grace_ms);
+    uint64_t wanted = world_passage(&w, true, 2);
+    assert_non_null(world_record(&w, LANE_RECORD_HOLD_WAITING));
+    world_drives_through(&w); /* the officer's raise let it go */
+    assert_false(world_alarm(&w, EVENT_LANE_HELD_VEHICLE_GONE));
+    world_arrives(&w);
+    assert_int_equal(w.state.hold_count, 1);
+    assert_int_equal(w.state.holds[0].passage, wanted);
+}
+
+static void test_one_nobody_knew_of_that_passes_is_not_the_first_of_the_queue(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    world_passage(&w, true, 2);
+    world_passage(&w, false, 3); /* cleared, behind the wanted one */
+    world_drives_through(&w);    /* neither of them: the entry loop has seen nobody */
+    assert_false(w.state.order_known);
+    assert_true(world_alarm(&w, EVENT_LANE_CONFIRM_VEHICLE));
+    world_arrives(&w);
+    world_run(&w, 1000);
+    assert_int_equal(w.raises, 0);
+}
+
 /* ---- releasing raises ---- */
 
 static const struct lane_act_event raise_act = {.act = 1, .kind = LANE_ACT_RAISE, .named = true};
@@ -538,6 +590,8 @@ int main(void)
         cmocka_unit_test(test_held_vehicle_that_leaves_a_lane_without_exit_loop_is_told),
         cmocka_unit_test(test_held_vehicle_past_exit_is_told_when_contact_comes_back),
         cmocka_unit_test(test_contact_coming_back_over_a_free_exit_is_no_run_through),
+        cmocka_unit_test(test_unread_one_close_behind_is_the_next_at_the_boom),
+        cmocka_unit_test(test_one_nobody_knew_of_that_passes_is_not_the_first_of_the_queue),
         cmocka_unit_test(test_raise_for_a_hit_is_recorded_first),
         cmocka_unit_test(test_raise_is_for_the_vehicle_the_officer_saw),
         cmocka_unit_test(test_raise_never_happens_late),

@@ -3,13 +3,6 @@
 
 /* ---- hands off, faults, lost contact (rules 3, 4) ---- */
 
-static enum lane_refusal refusal_of(struct world *w, enum lane_act_kind kind)
-{
-    struct lane_act_event act = {.act = 1, .kind = kind};
-    world_act(w, &act);
-    return w->out.replies[0].refusal;
-}
-
 static void whole(struct world *w)
 {
     struct lane_config config = world_config();
@@ -34,9 +27,9 @@ static void test_raise_is_refused_for_its_reason(void **state)
         whole(&w);
         world_inputs(&w, cases[i].inputs, 0);
         world_run(&w, 200);
-        assert_int_equal(refusal_of(&w, LANE_ACT_RAISE), cases[i].refusal);
+        assert_int_equal(world_nameless(&w, LANE_ACT_RAISE), cases[i].refusal);
         assert_int_equal(w.raises, 0);
-        assert_int_equal(refusal_of(&w, LANE_ACT_EMERGENCY_RAISE),
+        assert_int_equal(world_nameless(&w, LANE_ACT_EMERGENCY_RAISE),
                          cases[i].emergency_too ? cases[i].refusal : LANE_REFUSAL_NONE);
         assert_int_equal(w.raises, cases[i].emergency_too ? 0 : 1);
     }
@@ -50,9 +43,9 @@ static void test_emergency_raise_goes_on_under_contradicting_limits(void **state
     whole(&w);
     world_inputs(&w, INPUT_BIT(INPUT_LIMIT_OPEN), 0);
     world_run(&w, 200);
-    (void)refusal_of(&w, LANE_ACT_ACK);
+    (void)world_nameless(&w, LANE_ACT_ACK);
     uint32_t stops = w.stops;
-    assert_int_equal(refusal_of(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
+    assert_int_equal(world_nameless(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
     world_run(&w, 200);
     world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_CLOSED));
     world_run(&w, 200);
@@ -67,14 +60,14 @@ static void test_safety_inputs_stop_what_we_move(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct world w;
         whole(&w);
-        (void)refusal_of(&w, LANE_ACT_RAISE);
+        (void)world_nameless(&w, LANE_ACT_RAISE);
         world_done(&w);
         world_inputs(&w, INPUT_BIT(inputs[i]), INPUT_BIT(INPUT_LIMIT_CLOSED));
         world_run(&w, STEP_MS);
         assert_int_equal(w.stops, 1);
         assert_int_equal(w.state.motion, MOTION_NONE);
         whole(&w);
-        (void)refusal_of(&w, LANE_ACT_EMERGENCY_RAISE);
+        (void)world_nameless(&w, LANE_ACT_EMERGENCY_RAISE);
         world_done(&w);
         world_inputs(&w, INPUT_BIT(inputs[i]), INPUT_BIT(INPUT_LIMIT_CLOSED));
         world_run(&w, STEP_MS);
@@ -88,9 +81,9 @@ static void test_without_contact_only_emergency_raise_is_tried(void **state)
     struct world w;
     whole(&w);
     world_lose_contact(&w);
-    assert_int_equal(refusal_of(&w, LANE_ACT_RAISE), LANE_REFUSAL_NO_CONTACT);
+    assert_int_equal(world_nameless(&w, LANE_ACT_RAISE), LANE_REFUSAL_NO_CONTACT);
     assert_int_equal(w.raises, 0);
-    assert_int_equal(refusal_of(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
+    assert_int_equal(world_nameless(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
     assert_int_equal(w.raises, 1);
 }
 
@@ -129,7 +122,7 @@ static void test_motion_is_confirmed_or_a_fault(void **state)
     (void)state;
     struct world w;
     whole(&w);
-    (void)refusal_of(&w, LANE_ACT_RAISE);
+    (void)world_nameless(&w, LANE_ACT_RAISE);
     world_done(&w);
     world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_CLOSED));
     world_run(&w, w.config.travel_ms - 200);
@@ -143,11 +136,11 @@ static void test_order_that_fails_is_a_fault(void **state)
     (void)state;
     struct world w;
     whole(&w);
-    (void)refusal_of(&w, LANE_ACT_RAISE);
+    (void)world_nameless(&w, LANE_ACT_RAISE);
     answer(&w, w.state.motion_order, ORDER_FAILED);
     assert_true(world_alarm(&w, EVENT_LANE_ORDER_FAILED));
     whole(&w);
-    (void)refusal_of(&w, LANE_ACT_RAISE);
+    (void)world_nameless(&w, LANE_ACT_RAISE);
     run_unanswered(&w, w.config.order_life_ms + 1200);
     assert_true(world_alarm(&w, EVENT_LANE_ORDER_FAILED));
 }
@@ -177,7 +170,7 @@ static void test_stop_that_fails_is_tried_again(void **state)
     (void)state;
     struct world w;
     whole(&w);
-    (void)refusal_of(&w, LANE_ACT_STOP);
+    (void)world_nameless(&w, LANE_ACT_STOP);
     assert_int_equal(w.stops, 1);
     answer(&w, w.state.stop_order, ORDER_FAILED);
     run_unanswered(&w, 200);
@@ -189,9 +182,9 @@ static void test_stop_ends_the_motion(void **state)
     (void)state;
     struct world w;
     whole(&w);
-    (void)refusal_of(&w, LANE_ACT_RAISE);
+    (void)world_nameless(&w, LANE_ACT_RAISE);
     world_done(&w);
-    (void)refusal_of(&w, LANE_ACT_STOP);
+    (void)world_nameless(&w, LANE_ACT_STOP);
     assert_int_equal(w.state.motion, MOTION_NONE);
 }
 
@@ -199,7 +192,7 @@ static void test_stop_ends_the_motion(void **state)
 
 static void ack(struct world *w)
 {
-    (void)refusal_of(w, LANE_ACT_ACK);
+    (void)world_nameless(w, LANE_ACT_ACK);
     world_run(w, 100);
     assert_false(world_alarm(w, EVENT_LANE_FOREIGN_MOTION));
 }
@@ -229,18 +222,9 @@ static void test_every_limit_change_without_an_order_is_foreign(void **state)
 /* A scan on which the guard stopped and raised, for a vehicle under the boom. */
 static void guard_acts(struct world *w, uint32_t outputs)
 {
-    struct lane_event event = {.kind = LANE_EVENT_SCAN};
-    w->now = mono_add_ms(w->now, STEP_MS);
-    event.u.scan = (struct lane_scan){.lane = 1,
-                                      .number = ++w->scans,
-                                      .at = w->now,
-                                      .contact = true,
-                                      .wired = w->config.wired,
-                                      .active = INPUT_BIT(INPUT_PRESENCE),
-                                      .outputs = outputs,
-                                      .outputs_wired = w->config.outputs_wired,
-                                      .guard_acted = true};
-    world_take(w, &event);
+    w->active = INPUT_BIT(INPUT_PRESENCE);
+    w->outputs = outputs;
+    world_guard_scan(w);
 }
 
 static void test_no_stop_against_the_guard(void **state)
@@ -330,7 +314,7 @@ static void test_each_condition_alone_keeps_the_boom_down(void **state)
         struct lane_event event = cleared_passage(&w);
         struct lane_event journal = {.kind = LANE_EVENT_JOURNAL, .u.journal_commits = false};
         if (what == OFFICER_STOP) {
-            (void)refusal_of(&w, LANE_ACT_STOP);
+            (void)world_nameless(&w, LANE_ACT_STOP);
         } else if (what == JOURNAL_DOWN) {
             world_take(&w, &journal);
         } else if (what == QUIET_HIT) {
@@ -358,7 +342,7 @@ static void test_vehicle_once_held_is_raised_for_by_an_officer(void **state)
     struct lane_event event = cleared_passage(&w);
     world_take(&w, &event);
     world_arrives(&w);
-    (void)refusal_of(&w, LANE_ACT_HOLD);
+    (void)world_nameless(&w, LANE_ACT_HOLD);
     struct lane_act_event act = {
         .act = 1, .kind = LANE_ACT_RELEASE, .hold = w.state.holds[0].id, .named = true};
     world_act(&w, &act);
@@ -389,7 +373,7 @@ static void test_officers_hold_is_not_withdrawn(void **state)
     (void)state;
     struct world w;
     whole(&w);
-    (void)refusal_of(&w, LANE_ACT_HOLD);
+    (void)world_nameless(&w, LANE_ACT_HOLD);
     world_withdraw(&w, 9001);
     assert_null(world_record(&w, LANE_RECORD_HOLD_WITHDRAW));
     assert_int_equal(w.state.hold_count, 1);

@@ -25,13 +25,6 @@ static bool told(const struct world *w, enum log_event_id event, bool active)
     return false;
 }
 
-static enum lane_refusal act(struct world *w, enum lane_act_kind kind)
-{
-    struct lane_act_event event = {.act = 1, .kind = kind};
-    world_act(w, &event);
-    return w->out.replies[0].refusal;
-}
-
 /* ---- fire raise ---- */
 
 /* With everything else gone: no list, no matching, no journal, a held vehicle, a fault. */
@@ -84,7 +77,7 @@ static void test_fire_raise_stays_until_acknowledged(void **state)
     world_inputs(&w, INPUT_BIT(INPUT_FIRE_RAISE), 0);
     world_run(&w, STEP_MS);
     world_boom_opens(&w);
-    (void)act(&w, LANE_ACT_ACK); /* it still burns */
+    (void)world_nameless(&w, LANE_ACT_ACK); /* it still burns */
     assert_true(world_alarm(&w, EVENT_LANE_FIRE_RAISE));
     world_inputs(&w, 0, INPUT_BIT(INPUT_FIRE_RAISE));
     world_run(&w, 1000);
@@ -92,7 +85,7 @@ static void test_fire_raise_stays_until_acknowledged(void **state)
     world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_OPEN)); /* somebody lowers it */
     world_run(&w, 100);
     assert_int_equal(w.raises, 2);
-    (void)act(&w, LANE_ACT_ACK);
+    (void)world_nameless(&w, LANE_ACT_ACK);
     assert_false(world_alarm(&w, EVENT_LANE_FIRE_RAISE));
 }
 
@@ -115,11 +108,11 @@ static void test_stop_beats_fire_and_fire_ends_an_earlier_stop(void **state)
     (void)state;
     struct world w;
     whole(&w);
-    (void)act(&w, LANE_ACT_STOP);
+    (void)world_nameless(&w, LANE_ACT_STOP);
     world_inputs(&w, INPUT_BIT(INPUT_FIRE_RAISE), 0);
     world_run(&w, 100);
     assert_int_equal(w.raises, 1);
-    (void)act(&w, LANE_ACT_STOP); /* somebody hangs in the boom */
+    (void)world_nameless(&w, LANE_ACT_STOP); /* somebody hangs in the boom */
     world_run(&w, 1000);
     assert_int_equal(w.raises, 1);
 }
@@ -147,7 +140,7 @@ static void test_end_of_a_fire_raise_lowers_nothing(void **state)
     world_run(&w, 10000);
     world_inputs(&w, 0, INPUT_BIT(INPUT_FIRE_RAISE));
     world_run(&w, 200);
-    (void)act(&w, LANE_ACT_ACK);
+    (void)world_nameless(&w, LANE_ACT_ACK);
     world_run(&w, 10000);
     assert_int_equal(w.state.commits[0].kind, COMMIT_NONE);
     assert_int_equal(w.lowers, 0);
@@ -167,7 +160,7 @@ static void test_panic_tells_officers_and_nobody_outside(void **state)
     world_inputs(&w, 0, INPUT_BIT(INPUT_PANIC));
     world_run(&w, 1000);
     assert_true(world_alarm(&w, EVENT_LANE_PANIC));
-    (void)act(&w, LANE_ACT_ACK);
+    (void)world_nameless(&w, LANE_ACT_ACK);
     assert_false(world_alarm(&w, EVENT_LANE_PANIC));
     assert_int_equal(w.out.order_count, 0);
 }
@@ -312,7 +305,7 @@ static void test_nobody_is_asked_while_it_makes_no_sense(void **state)
         }
         world_arrives(&w);
         if (what == 2) { /* an officer opens for it */
-            (void)act(&w, LANE_ACT_RAISE);
+            (void)world_nameless(&w, LANE_ACT_RAISE);
         }
         assert_int_equal(retriggers(&w, 4000), 0);
     }

@@ -15,24 +15,17 @@ static void out(struct world *w)
     assert_int_equal(world_named(w, LANE_ACT_OUT_OF_SERVICE), LANE_REFUSAL_NONE);
 }
 
-static enum lane_refusal nameless(struct world *w, enum lane_act_kind kind)
-{
-    struct lane_act_event act = {.act = 1, .kind = kind};
-    world_act(w, &act);
-    return w->out.replies[0].refusal;
-}
-
 static void test_service_acts_are_named_and_recorded(void **state)
 {
     (void)state;
     struct world w;
     whole(&w);
-    assert_int_equal(nameless(&w, LANE_ACT_OUT_OF_SERVICE), LANE_REFUSAL_NOT_NAMED);
+    assert_int_equal(world_nameless(&w, LANE_ACT_OUT_OF_SERVICE), LANE_REFUSAL_NOT_NAMED);
     assert_false(w.state.out_of_service);
     assert_int_equal(world_named(&w, LANE_ACT_OUT_OF_SERVICE), LANE_REFUSAL_NONE);
     assert_int_equal(world_record(&w, LANE_RECORD_OUT_OF_SERVICE)->act, 1);
     assert_true(world_alarm(&w, EVENT_LANE_OUT_OF_SERVICE));
-    assert_int_equal(nameless(&w, LANE_ACT_IN_SERVICE), LANE_REFUSAL_NOT_NAMED);
+    assert_int_equal(world_nameless(&w, LANE_ACT_IN_SERVICE), LANE_REFUSAL_NOT_NAMED);
     assert_true(w.state.out_of_service);
     assert_int_equal(world_named(&w, LANE_ACT_IN_SERVICE), LANE_REFUSAL_NONE);
     assert_non_null(world_record(&w, LANE_RECORD_IN_SERVICE));
@@ -49,11 +42,11 @@ static void test_nothing_automatic_out_of_service(void **state)
     world_run(&w, 2000);
     assert_int_equal(w.raises, 0);
     assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED));
-    assert_int_equal(nameless(&w, LANE_ACT_RAISE), LANE_REFUSAL_OUT_OF_SERVICE);
+    assert_int_equal(world_nameless(&w, LANE_ACT_RAISE), LANE_REFUSAL_OUT_OF_SERVICE);
     assert_int_equal(w.raises, 0);
-    assert_int_equal(nameless(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
+    assert_int_equal(world_nameless(&w, LANE_ACT_EMERGENCY_RAISE), LANE_REFUSAL_NONE);
     assert_int_equal(w.raises, 1);
-    assert_int_equal(nameless(&w, LANE_ACT_STOP), LANE_REFUSAL_NONE);
+    assert_int_equal(world_nameless(&w, LANE_ACT_STOP), LANE_REFUSAL_NONE);
     assert_int_equal(w.stops, 1);
 }
 
@@ -65,7 +58,7 @@ static void test_out_of_service_is_red_at_an_open_boom(void **state)
     config.mode = LANE_NORMALLY_OPEN;
     config.auto_close = AUTO_CLOSE_NONE;
     world_init(&w, &config);
-    (void)nameless(&w, LANE_ACT_RAISE);
+    (void)world_nameless(&w, LANE_ACT_RAISE);
     world_done(&w);
     world_boom_opens(&w);
     assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_GREEN));
@@ -92,7 +85,7 @@ static void test_holds_stay_open_out_of_service(void **state)
     uint64_t hold = world_hold_one(&w, 2);
     (void)world_named(&w, LANE_ACT_OUT_OF_SERVICE);
     assert_int_equal(w.state.holds[0].id, hold);
-    assert_int_equal(nameless(&w, LANE_ACT_TEST_RAISE), LANE_REFUSAL_HELD);
+    assert_int_equal(world_nameless(&w, LANE_ACT_TEST_RAISE), LANE_REFUSAL_HELD);
     (void)world_named(&w, LANE_ACT_IN_SERVICE);
     assert_int_equal(w.state.holds[0].id, hold);
     assert_int_equal(w.raises, 0);
@@ -122,12 +115,12 @@ static void test_back_in_service_nothing_of_before_counts(void **state)
     (void)state;
     struct world w;
     whole(&w);
-    (void)nameless(&w, LANE_ACT_RAISE);
+    (void)world_nameless(&w, LANE_ACT_RAISE);
     world_done(&w);
     world_boom_opens(&w);
     assert_false(w.state.lower_blocked);
     (void)world_named(&w, LANE_ACT_OUT_OF_SERVICE);
-    (void)nameless(&w, LANE_ACT_TEST_LOWER);
+    (void)world_nameless(&w, LANE_ACT_TEST_LOWER);
     world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
     world_run(&w, 200);
     world_inputs(&w, INPUT_BIT(INPUT_LIMIT_CLOSED), 0);
@@ -186,10 +179,10 @@ static void test_guided_test_only_out_of_service(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct world w;
         whole(&w);
-        assert_int_equal(nameless(&w, kinds[i]), LANE_REFUSAL_IN_SERVICE);
+        assert_int_equal(world_nameless(&w, kinds[i]), LANE_REFUSAL_IN_SERVICE);
         assert_int_equal(w.raises + w.stops + w.lowers, 0);
         out(&w);
-        assert_int_equal(nameless(&w, kinds[i]), LANE_REFUSAL_NONE);
+        assert_int_equal(world_nameless(&w, kinds[i]), LANE_REFUSAL_NONE);
         assert_int_equal(w.raises, kinds[i] == LANE_ACT_TEST_RAISE);
         assert_int_equal(w.stops, kinds[i] == LANE_ACT_TEST_STOP);
         assert_int_equal(w.lowers, 0); /* the gateway never lowers in it */
@@ -201,12 +194,12 @@ static void test_test_raise_heeds_stop_and_safety_inputs(void **state)
     (void)state;
     struct world w;
     out(&w);
-    (void)nameless(&w, LANE_ACT_STOP);
-    assert_int_equal(nameless(&w, LANE_ACT_TEST_RAISE), LANE_REFUSAL_STOPPED);
+    (void)world_nameless(&w, LANE_ACT_STOP);
+    assert_int_equal(world_nameless(&w, LANE_ACT_TEST_RAISE), LANE_REFUSAL_STOPPED);
     out(&w);
     world_inputs(&w, INPUT_BIT(INPUT_LOCAL_CONTROL), 0);
     world_run(&w, 100);
-    assert_int_equal(nameless(&w, LANE_ACT_TEST_RAISE), LANE_REFUSAL_LOCAL_CONTROL);
+    assert_int_equal(world_nameless(&w, LANE_ACT_TEST_RAISE), LANE_REFUSAL_LOCAL_CONTROL);
     assert_int_equal(w.raises, 0);
 }
 
@@ -217,11 +210,11 @@ static void test_closing_by_hand_in_the_test_is_not_foreign(void **state)
     for (int in_time = 0; in_time < 2; in_time++) {
         struct world w;
         out(&w);
-        (void)nameless(&w, LANE_ACT_TEST_RAISE);
+        (void)world_nameless(&w, LANE_ACT_TEST_RAISE);
         world_done(&w);
         world_boom_opens(&w);
         assert_int_equal(w.state.boom, BOOM_OPEN);
-        (void)nameless(&w, LANE_ACT_TEST_LOWER);
+        (void)world_nameless(&w, LANE_ACT_TEST_LOWER);
         world_run(&w, in_time ? 1000 : LANE_HAND_LOWER_MS + 100);
         world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
         world_run(&w, 1000);
@@ -241,10 +234,10 @@ static void test_back_in_service_a_closing_by_hand_is_foreign(void **state)
     (void)state;
     struct world w;
     out(&w);
-    (void)nameless(&w, LANE_ACT_TEST_RAISE);
+    (void)world_nameless(&w, LANE_ACT_TEST_RAISE);
     world_done(&w);
     world_boom_opens(&w);
-    (void)nameless(&w, LANE_ACT_TEST_LOWER);
+    (void)world_nameless(&w, LANE_ACT_TEST_LOWER);
     (void)world_named(&w, LANE_ACT_IN_SERVICE);
     (void)world_named(&w, LANE_ACT_OUT_OF_SERVICE); /* another test begins anew */
     world_inputs(&w, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
