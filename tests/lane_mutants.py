@@ -435,9 +435,9 @@ FALLS = {
         "emergency_no_contact order_expiry unconfirmed_motion failed_order missing_outcome failed_stop "
         "foreign_open_left foreign_closed_left foreign_open_reached foreign_closed_reached foreign_no_stop "
         "foreign_stop_each foreign_against_guard contradiction_reached contradiction_left bounce "
-        "bounce_for_ever",
+        "bounce_for_ever stop_against_guard",
     "boom_coils": "foreign_coil foreign_coil_guards foreign_broken",
-    "boom_safety": "raise_emergency_stop raise_local_control raise_boom_off hands_off_stops",
+    "boom_safety": "raise_emergency_stop raise_local_control raise_boom_off hands_off_stops fault_on_guards_scan",
     "stop_reset": "reset_raise reset_latch reset_by_release reset_pressed reset_unseen reset_nameless reset_opens "
         "reset_record reset_restart reset_red",
     "lower_reset": "reset_lowers",
@@ -446,11 +446,12 @@ FALLS = {
     "lower_contact": "lower_occupied lower_clear clear_restart contact_blocks_lower lower_blocked start_blocked "
         "rule_7_guided rule_7_committed rule_7_commit_checked",
     "lower_safety": "fault_unblocks",
-    "lower_guard": "rule_7_left",
-    "lower_held": "given_up_told",
+    "lower_guard": "rule_7_left lower_stop_again",
+    "lower_held": "given_up_told raise_again_held",
     "lower_undeclared": "rule_7_declared",
     "own_close": "own_close_any_time own_close_onto",
-    "loops": "run_through_exit hold_at_once hold_unknown_order transit_order grace_order standing_queue late_hit",
+    "loops": "run_through_exit leave_stranger leave_followed hold_at_once hold_unknown_order transit_order "
+        "grace_order standing_queue late_hit",
     "loops_doubt": "doubt_behind doubt_counted doubt_hold",
     "opening": "open_doubtful open_entry_loop open_passed",
     "opening_kinds": "own_close_undeclared open_uncleared open_unauthenticated open_rules open_hit",
@@ -459,12 +460,13 @@ FALLS = {
     "opening_named": "open_unnamed name_unasked name_raise_routine",
     "opening_lights": "red_behind",
     "opening_broken": "run_through_broken open_run_through",
-    "holding": "release_named release_second release_uncommitted failed_commit_ends withdraw_moves withdraw_any "
-        "withdraw_officer open_held open_was_held raise_held",
+    "holding": "release_named release_second release_uncommitted failed_commit_ends withdraw_moves withdraw_officer "
+        "open_held open_was_held raise_held release_end_opens",
     "holding_emergency": "release_journal_down emergency_while_held emergency_journal raise_held",
-    "holding_joins": "join_hold join_waiting",
+    "holding_joins": "withdraw_any join_hold join_waiting late_withdrawal",
     "holding_quiet": "join_quiet",
-    "restore": "open_held raise_confirm_routine restore_hold restore_waiting restore_none",
+    "restore": "open_held raise_confirm_routine restore_hold restore_waiting restore_none release_end_opens",
+    "restore_more": "restore_was_held",
     "lights": "held_red waiting_red confirm_red",
     "knowledge": "run_through_contact_back lost_order_confirm lost_contact_order blind_order",
     "fire": "fire_raise fire_emergency fire_hands_off fire_ack_burning fire_latch fire_stop fire_old_stop "
@@ -477,21 +479,19 @@ FALLS = {
     "convoy_lower": "convoy_lowers",
     "convoy_together": "convoy_end_lowers",
     "service": "service_raise service_convoy test_in_service test_lowers test_stopped test_by_hand_always "
-        "test_by_hand_after",
+        "test_by_hand_after raise_again_out",
     "service_vehicles": "service_opens service_raise_late test_held",
     "service_lower": "service_lowering service_blocked",
     "service_loops": "service_named service_order service_restart service_red service_siren",
     "check_point": "open_inspection inspect_red inspect_raise_named inspect_run_through",
     "check_drawn": "open_exempt_all inspect_named inspect_other inspect_mode inspect_drawn inspect_redraw unread_asked "
         "unread_trigger blocked_exempt",
-    "feedback_open": "presume_open_limit presume_contact presume_hands_off presume_mains presume_stop unseen_stopped",
-    "feedback_closed": "presume_closed_limit",
+    "feedback_open": "presume_open_limit presume_contact presume_hands_off presume_mains presume_stop unseen_stopped "
+        "presume_stopped",
+    "feedback_closed": "presume_closed_limit presume_failed",
     "feedback_none": "presume_left unseen_position",
     "kept": "keep_raise keep_committed keep_checked keep_clear keep_foreign keep_adopted keep_foreign_close "
         "keep_failed keep_timer",
     "kept_safety": "keep_hands_off keep_guard_followed",
     "kept_next": "keep_next",
 }
-
-# By the walk: kept twice; taken out with its other half.
-TWICE = {}

@@ -10,8 +10,8 @@ is asked of it is that one falls. One JSON line a mutant: {"sweep": "lane_mutant
 test, "killed": true}; exit status 0 only if every mutant was killed. `rule` is the safety rule of
 the design, "holds" or "order" (order of vehicles). Needs the libraries of a finished build.
 
-By the walk a mutant is run in the families that should show it (FALLS), where the machine as it is violates nothing; one
-that is kept twice (TWICE) is taken out with its other half. --everywhere: in all families, smallest first.
+By the walk a mutant is run in the families that should show it (FALLS), where the machine as it is violates nothing.
+--everywhere: then in all families, small ones first.
 """
 import argparse
 import concurrent.futures
@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 
-from lane_mutants import FALLS, MUTANTS, TWICE
+from lane_mutants import FALLS, MUTANTS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LANE = ROOT / "gateway" / "lane"
@@ -153,28 +153,16 @@ class ByWalk(By):
         return f"signal {-result.returncode}: {result.stderr[-200:]}" if result.returncode < 0 else None
 
 
-def edited(mutant, by):
-    """The changed files of a mutant, with its other half where the walk needs both out. Or what does not fit."""
-    halves = [mutant, *(m for m in MUTANTS if by is ByWalk and m[0] in TWICE.get(mutant[0], "").split())]
-    texts = {}
-    for _, _, file, old, new in halves:
-        text = texts.get(file) or (LANE / file).read_text(encoding="utf-8")
-        if text.count(old) != 1:
-            return None, f"{file}: found {text.count(old)} times: {old}"
-        texts[file] = text.replace(old, new)
-    return texts, None
-
-
 def run(mutant, top, build_dir, by):
-    name, rule = mutant[:2]
+    name, rule, file, old, new = mutant
     line = {"sweep": by.sweep, "mutant": name, "rule": rule}
-    texts, error = edited(mutant, by)
-    if error:
-        return {**line, "error": error, "killed": False}
+    text = (LANE / file).read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        return {**line, "error": f"{file}: found {text.count(old)} times: {old}", "killed": False}
     folder = top / name
     folder.mkdir()
     try:
-        build(folder, build_dir, by, texts)
+        build(folder, build_dir, by, {file: text.replace(old, new)})
     except subprocess.CalledProcessError as error:
         return {**line, "error": error.stderr.decode()[-400:], "killed": False}
     fell = by.first_failure(folder)
@@ -224,6 +212,8 @@ def main():
                 print(json.dumps(line, ensure_ascii=False), flush=True)
                 alive += not line["killed"] and (by is not ByWire or "error" in line)
                 killed += line["killed"]
+    listed = {name for names in FALLS.values() for name in names.split()}
+    assert listed == {m[0] for m in MUTANTS}, "FALLS names other mutants than there are"
     rules = {m[1] for m in MUTANTS}
     assert rules >= set(range(1, 9)), "a safety rule without a mutant"
     return 1 if alive or not killed else 0

@@ -15,7 +15,7 @@
 #include "gateway/hq/server.h"
 
 /* Descriptors: every connection of both ends, the database, hq-cad. */
-enum { PATH_BYTES = 256, NAMES_MAX = 256, DESCRIPTORS = 8192 };
+enum { PATH_BYTES = 256, NAMES_MAX = 256, OPERATOR_SIZE = 200, DESCRIPTORS = 8192 };
 
 struct hqd_config {
     char runtime_dir[PATH_BYTES];
@@ -31,21 +31,24 @@ struct hqd_config {
     char receipt_key[PATH_BYTES];
     char roots[PATH_BYTES];
     char keyset[PATH_BYTES];
-    char operators[NAMES_MAX][TLS_LABEL_SIZE];
+    char operators[NAMES_MAX][OPERATOR_SIZE];
     size_t operator_count;
 };
 
 static const struct config_option operator_name = {
-    .kind = CONFIG_STRING, .size = TLS_LABEL_SIZE, .min = 1, .max = TLS_LABEL_SIZE - 1};
+    .kind = CONFIG_STRING, .size = OPERATOR_SIZE, .min = 1, .max = OPERATOR_SIZE - 1};
 
 static int check_config(void *section, const struct config_at *at, struct err_text *err)
 {
     const struct hqd_config *c = section;
     for (size_t i = 0; i < c->operator_count; i++) {
         char key[32];
+        char name[TLS_LABEL_SIZE];
+        unsigned roles = 0;
+        struct err_text why = {""};
         (void)snprintf(key, sizeof(key), "operators[%zu]", i); /* fits */
-        if (!tls_label_ok(c->operators[i]))
-            return config_refuse(at, key, err, "not a name, expected 1 to 64 of a-z 0-9 -");
+        if (hq_operator_parse(c->operators[i], name, &roles, &why) != 0)
+            return config_refuse(at, key, err, "%s", why.text);
     }
     return 0;
 }
@@ -78,8 +81,10 @@ static const struct config_option options[] = {
     PATH_OPTION(roots, "/etc/checkpoint/roots", "Folder of the root public keys, *.pem."),
     PATH_OPTION(keyset, "/etc/checkpoint/hqd/keyset.json",
                 "The first key set; a newer one published later wins."),
-    CONFIG_ARRAY(struct hqd_config, operators, operator_count, "operators", .item = &operator_name,
-                 .help = "Names of the operators who may act; others are refused."),
+    CONFIG_ARRAY(
+        struct hqd_config, operators, operator_count, "operators", .item = &operator_name,
+        .help = "Operators who may act besides those an administrator added: NAME (every role) or "
+                "NAME:ROLE+ROLE. Others are refused."),
 };
 static const struct config_section config_section = {CONFIG_ROWS(options, struct hqd_config),
                                                      .check = check_config};

@@ -60,5 +60,6 @@ enum hq_step hq_operator_answers(struct hq_call *call)
         return hq_answer_failure(call, rc, &err);
     if (evbuffer_add_printf(call->answer.body, "],\"next\":%lld}", (long long)a.next) < 0)
         return hq_answer_error(call, 503, "out of memory");
+    hq_call_about(call, "%d, up to %lld", a.count, (long long)a.next);
     return HQ_DONE;
 }

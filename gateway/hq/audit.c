@@ -186,6 +186,8 @@ enum hq_step hq_operator_audit(struct hq_call *call)
     if (json_object_get(object, "checkpoint"))
         id = hq_call_member(call, object, "checkpoint", TLS_LABEL_SIZE - 1);
     if (id)
+        hq_call_about(call, "%s", id[0] ? id : "all");
+    if (id)
         rc = begin(call, id, &err);
     json_decref(object);
     if (!id)

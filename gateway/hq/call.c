@@ -44,6 +44,7 @@ void hq_call_fini(struct hq_call *call)
         call->state_free(call->state);
     if (call->answer.body)
         evbuffer_free(call->answer.body);
+    free(call->reason);
     free(call->decoded);
     *call = (struct hq_call){0};
 }
@@ -113,6 +114,7 @@ enum hq_step hq_answer_error_with(struct hq_call *call, int status, const char *
     static const char no_memory[] =
         "{\"error\":{\"code\":\"busy\",\"en\":\"out of memory\",\"zh\":\"服务忙，请稍后再试\"}}";
     const struct error_kind *kind = kind_of(status);
+    (void)snprintf(call->why, sizeof(call->why), "%s", en); /* a cut reason still reads */
     json_t *body =
         json_pack("{s:{s:s,s:s,s:s}}", "error", "code", kind->code, "en", en, "zh", kind->zh);
     if (body && more && json_object_update(body, more) != 0) {
@@ -167,6 +169,14 @@ json_t *hq_time_json(int64_t ms)
     return json_string(text);
 }
 
+void hq_call_about(struct hq_call *call, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(call->about, sizeof(call->about), fmt, args); /* a cut one still reads */
+    va_end(args);
+}
+
 int hq_call_object(struct hq_call *call, const char *const *names, json_t **out)
 {
     struct err_text err = {""};
@@ -215,6 +225,14 @@ const char *hq_call_member(struct hq_call *call, const json_t *object, const cha
                         "%s: expected a text of 1 to %zu bytes without control characters", name,
                         max_bytes);
         return NULL;
+    }
+    if (strcmp(name, "reason") == 0) {
+        free(call->reason);
+        call->reason = strdup(json_string_value(value));
+        if (!call->reason) {
+            hq_answer_error(call, 503, "out of memory");
+            return NULL;
+        }
     }
     return json_string_value(value);
 }

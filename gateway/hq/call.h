@@ -14,6 +14,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/err.h"
+#include "gateway/hq/role.h"
 #include "gateway/signed/sign_key.h"
 #include "gateway/tls/identity.h"
 
@@ -23,6 +24,8 @@ enum {
     HQ_LIMIT_DEFAULT = 100,
     HQ_LIMIT_MAX = 1000,
     HQ_WAIT_MAX_S = 60,
+    HQ_ABOUT_SIZE = 192,
+    HQ_REASON_MAX_BYTES = 512,
     HQ_ANSWER_MAX = 4 << 20, /* bytes */
     HQ_REQUEST_MAX = 1 << 20 /* bytes of a request's body, decoded */
 };
@@ -58,6 +61,7 @@ struct hq_answer {
 struct hq_call {
     struct hqd *hq;
     struct tls_cert_facts peer; /* identity.kind 0: nobody (EST enrolment) */
+    unsigned roles;             /* enum hq_role, of an operator */
     char id[TLS_LABEL_SIZE];    /* {id} or {hex} of the path */
     struct hq_query query;
     const char *user; /* HTTP Basic, EST only; NULL when not given */
@@ -66,6 +70,15 @@ struct hq_call {
     size_t size;
     char *decoded; /* heap: the body, when it came compressed */
     struct wall_time now;
+    /* For the record of an operator's request (own.h). The first four are borrowed. */
+    const char *what;   /* the route's name for it, NULL: no such route */
+    const char *method; /* as it came */
+    const char *path;
+    const char *query_text;
+    char about[HQ_ABOUT_SIZE]; /* which object; "" when the path says it */
+    char why[HQ_ABOUT_SIZE];   /* of the last error answered */
+    char *reason;              /* heap; the body's "reason", where one is asked for */
+    bool recorded;
     bool last_run; /* of a waiting call: the deadline is reached, answer now */
     unsigned topics;
     void *state; /* the handler's; ended by state_free */
@@ -99,6 +112,9 @@ void hq_body_text(struct evbuffer *body, const char *text);
 /* "time" as JSON: RFC 3339 or null for ms = 0. New reference. */
 json_t *hq_time_json(int64_t ms);
 
+/* Says which object the request is about, for its record; a later one replaces it. */
+void hq_call_about(struct hq_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
 /* The body of a request with Content-Encoding `encoding` (NULL: none) as it was before.
  * ERR_INVALID, ERR_TOO_LARGE, and the call is answered (400, 413). */
 int hq_call_decode(struct hq_call *call, const char *encoding) MUST_CHECK;
@@ -106,6 +122,7 @@ int hq_call_decode(struct hq_call *call, const char *encoding) MUST_CHECK;
 /* Parses the body as one JSON object with no other members than `names` (NULL-terminated).
  * ERR_INVALID, and the call is answered. */
 int hq_call_object(struct hq_call *call, const char *const *names, json_t **out) MUST_CHECK;
-/* A member's text of 1 .. max bytes; NULL and answered (400) when it is missing or unfit. */
+/* A member's text of 1 .. max bytes; NULL and answered (400) when it is missing or unfit. "reason"
+ * is kept for the request's record as well. */
 const char *hq_call_member(struct hq_call *call, const json_t *object, const char *name,
                            size_t max_bytes);

@@ -50,6 +50,11 @@ int64_t hq_db_changed(struct hq_db *db)
     return db->ops->changed(db->impl);
 }
 
+int hq_db_scrub(struct hq_db *db, struct err_text *err)
+{
+    return db->ops->scrub ? db->ops->scrub(db->impl, err) : 0;
+}
+
 int hq_db_query(struct hq_db *db, const char *sql, const struct hq_value *params, size_t count,
                 hq_row_cb row, void *ctx, struct err_text *err)
 {

@@ -38,6 +38,9 @@ struct hq_db_ops {
                  hq_row_cb row, void *ctx, struct err_text *err);
     /* Rows the last statement changed. */
     int64_t (*changed)(void *impl);
+    /* Nothing that was deleted is left in the store's files. NULL: not this engine's business.
+     * ERR_BUSY: a reader is in the way, try again. */
+    int (*scrub)(void *impl, struct err_text *err);
     void (*close)(void *impl);
 };
 
@@ -49,6 +52,10 @@ struct hq_db {
 /* Opens or creates hqd's database file; brings its schema up. ERR_IO, ERR_CORRUPT, ERR_UNSUPPORTED
  * (written by a newer hqd). hq_db_close frees. */
 int hq_db_open_sqlite(const char *path, struct hq_db *out, struct err_text *err) MUST_CHECK;
+/* The same file for the retention program: what the guards (db_sqlite_guard.h) let it do and hqd
+ * not is to delete bodies. The file must be there. */
+int hq_db_open_sqlite_retention(const char *path, struct hq_db *out,
+                                struct err_text *err) MUST_CHECK;
 void hq_db_close(struct hq_db *db); /* a zeroed one is fine */
 
 int hq_db_begin(struct hq_db *db, struct err_text *err) MUST_CHECK;
@@ -57,6 +64,7 @@ void hq_db_rollback(struct hq_db *db);
 int hq_db_query(struct hq_db *db, const char *sql, const struct hq_value *params, size_t count,
                 hq_row_cb row, void *ctx, struct err_text *err) MUST_CHECK;
 int64_t hq_db_changed(struct hq_db *db);
+int hq_db_scrub(struct hq_db *db, struct err_text *err) MUST_CHECK;
 
 /* Parameters: hq_db_run(db, err, "UPDATE …", HQ_N(5), HQ_T("north-1")). */
 struct hq_value hq_int(int64_t number);

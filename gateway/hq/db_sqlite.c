@@ -8,11 +8,12 @@
 #include <string.h>
 
 #include "gateway/hq/db.h"
+#include "gateway/hq/db_sqlite_guard.h"
 #include "gateway/match/crowd.h"
 #include "gateway/model/wanted.h"
 
 /* The application id ("CPHQ") keeps another program's database from being written to. */
-enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 4, APPLICATION_ID = 0x43504851 };
+enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, SCHEMA_VERSION = 5, APPLICATION_ID = 0x43504851 };
 
 struct sqlite_db {
     sqlite3 *db;
@@ -89,6 +90,35 @@ static const char schema_3[] = "ALTER TABLE entries ADD COLUMN crowd INTEGER NOT
 
 /* What version 4 adds: the exempt list in force at a box. */
 static const char schema_4[] = "ALTER TABLE checkpoints ADD COLUMN exempt_revision INTEGER;";
+
+/* What version 5 adds: headquarters' own chain, which takes the place of "acts" (those recorded
+ * before stay), where each person's stream of hits stands, what a case holds, and how far bodies
+ * past their term are deleted; persons with their roles; what is to
+ * be reviewed. hq_sqlite_guards follow. */
+static const char schema_5[] =
+    "CREATE TABLE own_records(sequence INTEGER PRIMARY KEY, header BLOB NOT NULL, salt BLOB,"
+    " body BLOB, time_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE streams(person TEXT NOT NULL, checkpoint TEXT NOT NULL, next INTEGER NOT NULL,"
+    " begun_ms INTEGER NOT NULL, PRIMARY KEY(person, checkpoint)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE case_holds(number INTEGER PRIMARY KEY AUTOINCREMENT, case_number TEXT NOT NULL,"
+    " checkpoint TEXT, plate TEXT, entry INTEGER, from_ms INTEGER, until_ms INTEGER,"
+    " reason TEXT NOT NULL, begun_by TEXT NOT NULL, begun_ms INTEGER NOT NULL, ended_by TEXT,"
+    " ended_ms INTEGER, end_reason TEXT) STRICT;"
+    "CREATE TABLE retain_marks(source TEXT NOT NULL, checkpoint TEXT NOT NULL, chain BLOB NOT NULL,"
+    " mark INTEGER NOT NULL, PRIMARY KEY(source, checkpoint, chain)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE reviews(number INTEGER PRIMARY KEY AUTOINCREMENT, sequence INTEGER NOT NULL,"
+    " why TEXT NOT NULL, person TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL,"
+    " time_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL, answered_by TEXT, answered_ms INTEGER,"
+    " verdict TEXT, reason TEXT) STRICT;"
+    "CREATE TABLE review_draws(week_ms INTEGER PRIMARY KEY, seed BLOB NOT NULL) STRICT;"
+    /* persons: roles are bits of enum hq_role; added_by NULL: by the configuration */
+    "ALTER TABLE operators ADD COLUMN roles INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE operators ADD COLUMN full_name TEXT;"
+    "ALTER TABLE operators ADD COLUMN police_number TEXT;"
+    "ALTER TABLE operators ADD COLUMN certificate BLOB;"
+    "ALTER TABLE operators ADD COLUMN added_by TEXT;"
+    "ALTER TABLE operators ADD COLUMN added_ms INTEGER;"
+    "ALTER TABLE operators ADD COLUMN revoked_by TEXT;";
 
 static int code_of(sqlite3 *db)
 {
@@ -245,6 +275,16 @@ static int64_t sqlite_changed(void *impl)
     return sqlite3_changes64(((struct sqlite_db *)impl)->db);
 }
 
+/* What was deleted stands in the write-ahead log until that is emptied. */
+static int sqlite_scrub(void *impl, struct err_text *err)
+{
+    struct sqlite_db *s = impl;
+    return sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+                   SQLITE_OK
+               ? 0
+               : own_fault(fail(s, err), err);
+}
+
 static void sqlite_close(void *impl)
 {
     struct sqlite_db *s = impl;
@@ -260,6 +300,7 @@ static const struct hq_db_ops sqlite_ops = {
     .rollback = sqlite_rollback,
     .query = sqlite_query,
     .changed = sqlite_changed,
+    .scrub = sqlite_scrub,
     .close = sqlite_close,
 };
 
@@ -302,13 +343,16 @@ static void crowd_of(sqlite3_context *context, int count, sqlite3_value **values
 
 static int raise_schema(struct sqlite_db *s, int64_t from, struct err_text *err)
 {
-    static const char *const steps[SCHEMA_VERSION] = {schema_1, schema_2, schema_3, schema_4};
+    static const char *const steps[SCHEMA_VERSION] = {schema_1, schema_2, schema_3, schema_4,
+                                                      schema_5};
+    static const char *const guards[SCHEMA_VERSION] = {[4] = hq_sqlite_guards};
     int rc = sqlite3_create_function(s->db, "crowd_of", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
                                      crowd_of, NULL, NULL) == SQLITE_OK
                  ? 0
                  : fail(s, err);
     for (int64_t step = from; rc == 0 && step < SCHEMA_VERSION; step++)
-        rc = run_text(s, steps[step], err);
+        if ((rc = run_text(s, steps[step], err)) == 0 && guards[step])
+            rc = run_text(s, guards[step], err);
     return rc;
 }
 
@@ -322,7 +366,9 @@ static int bring_up(struct sqlite_db *s, struct err_text *err)
     if (rc == 0)
         rc = run_text(s,
                       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                      "PRAGMA trusted_schema=OFF",
+                      "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON;"
+                      /* a REPLACE fires the triggers of what it deletes */
+                      "PRAGMA recursive_triggers=ON",
                       err);
     if (rc != 0 || version == SCHEMA_VERSION)
         return rc;
@@ -337,16 +383,17 @@ static int bring_up(struct sqlite_db *s, struct err_text *err)
     return rc;
 }
 
-int hq_db_open_sqlite(const char *path, struct hq_db *out, struct err_text *err)
+static int open_file(const char *path, bool may_forget, struct hq_db *out, struct err_text *err)
 {
     struct sqlite_db *s = calloc(1, sizeof(*s));
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (may_forget ? 0 : SQLITE_OPEN_CREATE);
     int rc = 0;
     if (!s)
         return err_set(err, ERR_NO_MEMORY, "%s", path);
-    if (sqlite3_open_v2(path, &s->db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
         rc = err_set(err, ERR_IO, "%s", s->db ? sqlite3_errmsg(s->db) : "out of memory");
+    if (rc == 0 && hq_sqlite_guard_open(s->db, may_forget) != SQLITE_OK)
+        rc = fail(s, err);
     if (rc == 0) {
         (void)sqlite3_busy_timeout(s->db, BUSY_MS); /* always SQLITE_OK */
         rc = bring_up(s, err);
@@ -357,4 +404,14 @@ int hq_db_open_sqlite(const char *path, struct hq_db *out, struct err_text *err)
     }
     *out = (struct hq_db){&sqlite_ops, s};
     return 0;
+}
+
+int hq_db_open_sqlite(const char *path, struct hq_db *out, struct err_text *err)
+{
+    return open_file(path, false, out, err);
+}
+
+int hq_db_open_sqlite_retention(const char *path, struct hq_db *out, struct err_text *err)
+{
+    return open_file(path, true, out, err);
 }

@@ -8,6 +8,7 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/hq/own.h"
 #include "gateway/signed/snapshot.h"
 
 static const int64_t year_ms = (int64_t)366 * 24 * 3600 * 1000;
@@ -99,7 +100,12 @@ static enum hq_step take_snapshot(struct hq_call *call, const struct snapshot *s
     if (rc == ERR_DENIED)
         return hq_answer_error(call, 422, "%s", err.text);
     if (rc == 0)
+        rc = hq_db_begin(&hq->db, &err);
+    if (rc == 0)
         rc = hq_document_put(hq, "snapshot", s->revision, call->body, call->size, &err);
+    if (rc == 0)
+        rc = hq_act_commit(call, 201, &err);
+    hq_db_rollback(&hq->db);
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
     return hq_answer_json(call, 201, json_pack("{s:I}", "revision", (json_int_t)s->revision));
@@ -113,6 +119,7 @@ enum hq_step hq_list_put_snapshot(struct hq_call *call)
     if (rc != 0)
         return hq_answer_error(call, rc == ERR_NO_MEMORY ? 503 : 422, "%s",
                                err.text[0] ? err.text : err_name(rc));
+    hq_call_about(call, "revision %llu, %zu chunks", (unsigned long long)s.revision, s.chunk_count);
     enum hq_step step = take_snapshot(call, &s);
     snapshot_fini(&s);
     return step;
@@ -149,6 +156,7 @@ enum hq_step hq_list_chunk(struct hq_call *call)
 enum hq_step hq_list_put_chunk(struct hq_call *call)
 {
     struct err_text err = {""};
+    struct hq_db *db = &call->hq->db;
     uint8_t hash[HASH_SIZE];
     uint8_t got[HASH_SIZE];
     if (!chunk_hash(call, hash))
@@ -157,13 +165,17 @@ enum hq_step hq_list_put_chunk(struct hq_call *call)
     if (rc == 0 && memcmp(hash, got, HASH_SIZE) != 0)
         return hq_answer_error(call, 422, "the bytes have another hash");
     if (rc == 0)
-        rc = hq_db_exec(&call->hq->db,
-                        "INSERT INTO chunks(hash, body) VALUES($1, $2) ON CONFLICT DO NOTHING",
+        rc = hq_db_begin(db, &err);
+    if (rc == 0)
+        rc = hq_db_exec(db, "INSERT INTO chunks(hash, body) VALUES($1, $2) ON CONFLICT DO NOTHING",
                         HQ_PARAMS(hq_blob(hash, HASH_SIZE), hq_blob(call->body, call->size)), &err);
+    int status = rc == 0 && hq_db_changed(db) > 0 ? 201 : 200;
+    if (rc == 0)
+        rc = hq_act_commit(call, status, &err);
+    hq_db_rollback(db);
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
-    return hq_answer_json(call, hq_db_changed(&call->hq->db) > 0 ? 201 : 200,
-                          json_pack("{s:s}", "chunk", call->id));
+    return hq_answer_json(call, status, json_pack("{s:s}", "chunk", call->id));
 }
 
 static int store_keyset(struct hq_call *call, const struct keyset *next, struct err_text *err)
@@ -179,7 +191,7 @@ static int store_keyset(struct hq_call *call, const struct keyset *next, struct 
         rc = hqd_post(hq, NULL, "keyset", message, strlen(message), call->now,
                       (struct wall_time){call->now.ms + year_ms}, err);
     if (rc == 0)
-        rc = hq_db_commit(&hq->db, err);
+        rc = hq_act_commit(call, 201, err);
     hq_db_rollback(&hq->db);
     return rc;
 }
@@ -189,6 +201,7 @@ static enum hq_step take_keyset(struct hq_call *call, struct keyset **next)
 {
     struct hqd *hq = call->hq;
     struct err_text err = {""};
+    hq_call_about(call, "version %llu", (unsigned long long)(*next)->version);
     if (strcmp(hq->keyset->fleet, (*next)->fleet) != 0)
         return hq_answer_error(call, 422, "fleet: another fleet's key set");
     if (keyset_check_newer(hq->keyset, *next, &err) != 0)

@@ -11,6 +11,9 @@
 #include "gateway/signed/batch.h"
 #include "gateway/signed/keyset.h"
 
+/* A person's name: it stands as the actor of records. */
+enum { HQ_PERSON_MAX = 48 };
+
 enum { HQ_FRESHNESS_RENEW_MS = 3600 * 1000, HQ_CLOCK_AHEAD_MS = 5 * 60 * 1000 };
 
 struct hqd_options {
@@ -21,7 +24,7 @@ struct hqd_options {
     const char *receipt_key;
     const char *est_url;          /* told with a token */
     const char *box_root;         /* PEM: what /cacerts says */
-    const char *const *operators; /* names that may act; NULL ends */
+    const char *const *operators; /* see hq_operator_parse; NULL ends */
     const struct clock_source *clock;
 };
 
@@ -60,8 +63,12 @@ int hqd_open(const struct hqd_options *options, struct hqd *out, struct err_text
 void hqd_close(struct hqd *hq);
 /* The files of hqd_open alone, without the database. */
 int hqd_check(const struct hqd_options *options, struct err_text *err) MUST_CHECK;
-/* Operators named may act, others no longer. */
-int hqd_set_operators(struct hqd *hq, const char *const *names, struct err_text *err) MUST_CHECK;
+/* Operators named may act, others that no administrator added no longer. */
+int hqd_set_operators(struct hqd *hq, const char *const *operators,
+                      struct err_text *err) MUST_CHECK;
+/* "zhang" has every role, "li:auditor+approver" those. ERR_INVALID. */
+int hq_operator_parse(const char *text, char out_name[TLS_LABEL_SIZE], unsigned *out_roles,
+                      struct err_text *err) MUST_CHECK;
 
 /* Reads the head from the database. */
 int hqd_load_head(struct hqd *hq, struct err_text *err) MUST_CHECK;
@@ -114,12 +121,6 @@ enum hq_step hq_peer_check(struct hq_call *call);
 int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
                           const struct tls_cert_facts *facts, bool first,
                           struct err_text *err) MUST_CHECK;
-/* An operator's request is recorded before it is carried out, its answer's status after. */
-int hq_act_begin(struct hqd *hq, const char *operator_name, const char *method, const char *target,
-                 const void *body, size_t size, int64_t *out_number,
-                 struct err_text *err) MUST_CHECK;
-int hq_act_end(struct hqd *hq, int64_t number, int status, struct err_text *err) MUST_CHECK;
-
 /* Handlers, one a row of the routing table (route.c). */
 enum hq_step hq_list_head(struct hq_call *call);
 enum hq_step hq_list_put_batch(struct hq_call *call);
@@ -146,6 +147,15 @@ enum hq_step hq_operator_revoke(struct hq_call *call);
 enum hq_step hq_operator_instructions(struct hq_call *call);
 enum hq_step hq_operator_audit(struct hq_call *call);
 enum hq_step hq_operator_accept(struct hq_call *call);
+enum hq_step hq_operator_hold_add(struct hq_call *call);
+enum hq_step hq_operator_hold_end(struct hq_call *call);
+enum hq_step hq_operator_holds(struct hq_call *call);
+enum hq_step hq_operator_person_add(struct hq_call *call);
+enum hq_step hq_operator_person_revoke(struct hq_call *call);
+enum hq_step hq_operator_persons(struct hq_call *call);
+enum hq_step hq_operator_reviews(struct hq_call *call);
+enum hq_step hq_operator_review_answer(struct hq_call *call);
+enum hq_step hq_operator_own(struct hq_call *call);
 enum hq_step hq_operator_self(struct hq_call *call);
 enum hq_step hq_est_cacerts(struct hq_call *call);
 enum hq_step hq_est_enroll(struct hq_call *call);

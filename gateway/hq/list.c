@@ -9,6 +9,8 @@
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/hq/own.h"
+#include "gateway/hq/review.h"
 #include "gateway/match/crowd.h"
 #include "gateway/signed/wanted_entry.h"
 
@@ -254,6 +256,18 @@ static int check_ids_new(const struct publish *p, const struct batch *batch)
     return 0;
 }
 
+/* No entry without names: what hqctl asked before anybody signed. */
+static int check_approvals(const struct publish *p, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->added_count + batch->changed_count; i++) {
+        const struct wanted_item *item = &batch->items[i];
+        int rc = wanted_entry_check_approval_text(item->text, item->record.text_size, p->err);
+        if (rc != 0)
+            return err_prefix(p->err, rc, "entry %llu", (unsigned long long)item->record.id);
+    }
+    return 0;
+}
+
 static int refuse(struct hq_call *call, int rc, const struct err_text *err)
 {
     hq_answer_error(call, 422, "%s", err->text);
@@ -282,6 +296,8 @@ static int publish_batch(struct publish *p, struct hq_call *call, const struct b
         rc = batch_check_list(batch, find_entry, p, p->err);
     if (rc == 0)
         rc = check_ids_new(p, batch);
+    if (rc == 0)
+        rc = check_approvals(p, batch);
     if (p->rc != 0)
         return p->rc;
     if (rc != 0)
@@ -294,6 +310,16 @@ static int publish_batch(struct publish *p, struct hq_call *call, const struct b
     return rc == 0 ? store_batch(p, call, batch) : rc;
 }
 
+/* What one person, or two at night, may do alone is looked at after. */
+static int demand_reviews(struct hq_call *call, const struct batch *batch, struct err_text *err)
+{
+    bool emergency = false;
+    for (size_t i = 0; i < batch->added_count + batch->changed_count; i++)
+        emergency |= (batch->items[i].record.flags & WANTED_EMERGENCY) != 0;
+    int rc = batch->withdrawn_count > 0 ? hq_review_demand(call, "withdrawal", err) : 0;
+    return rc == 0 && emergency ? hq_review_demand(call, "emergency", err) : rc;
+}
+
 static enum hq_step take_batch(struct hq_call *call, const struct batch *batch)
 {
     struct hqd *hq = call->hq;
@@ -304,7 +330,9 @@ static enum hq_step take_batch(struct hq_call *call, const struct batch *batch)
     if (rc == 0)
         rc = publish_batch(&p, call, batch);
     if (rc == 0)
-        rc = hq_db_commit(&hq->db, &err);
+        rc = demand_reviews(call, batch, &err);
+    if (rc == 0)
+        rc = hq_act_commit(call, 201, &err);
     hq_db_rollback(&hq->db);
     free(p.grown);
     if (rc != 0)
@@ -346,6 +374,9 @@ enum hq_step hq_list_put_batch(struct hq_call *call)
     if (rc != 0)
         return hq_answer_error(call, status_of_envelope(call, rc), "%s",
                                err.text[0] ? err.text : err_name(rc));
+    hq_call_about(call, "revision %llu: %zu added, %zu changed, %zu withdrawn",
+                  (unsigned long long)batch.revision, batch.added_count, batch.changed_count,
+                  batch.withdrawn_count);
     if (batch.time.ms > call->now.ms + HQ_CLOCK_AHEAD_MS)
         step = hq_answer_error(call, 422, "time: more than 5 minutes ahead of this server's clock");
     else
@@ -386,6 +417,7 @@ static enum hq_step end_listing(struct listing *l, int rc, const struct err_text
         return hq_answer_failure(l->call, rc, err);
     if (evbuffer_add_printf(l->call->answer.body, "],\"next\":%lld}", (long long)l->next) < 0)
         return hq_answer_error(l->call, 503, "out of memory");
+    hq_call_about(l->call, "%d, up to %lld", l->count, (long long)l->next);
     return HQ_DONE;
 }
 

@@ -9,6 +9,7 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/hq/own.h"
 #include "gateway/hq/records.h"
 #include "gateway/signed/instruction.h"
 
@@ -16,13 +17,13 @@ enum {
     TOKEN_BYTES = 20, /* 160 random bits, 40 hex digits: may be typed by hand */
     TOKEN_MINUTES_DEFAULT = 60,
     TOKEN_MINUTES_MAX = 10080,
-    NAME_MAX_BYTES = 128,
-    REASON_MAX_BYTES = 512
+    NAME_MAX_BYTES = 128
 };
 
 struct hits {
     struct hq_call *call;
     int count;
+    int64_t first;
     int64_t next;
 };
 
@@ -38,6 +39,7 @@ static int add_hit(void *ctx, const struct hq_value *columns, size_t count)
     if (h->count > 0 && evbuffer_get_length(body) + columns[6].size + 512 > HQ_ANSWER_MAX)
         return ERR_FULL;
     h->next = columns[0].number;
+    h->first = h->count == 0 ? h->next : h->first;
     wall_format((struct wall_time){columns[3].number}, time);
     wall_format((struct wall_time){columns[4].number}, received);
     if (evbuffer_add_printf(body,
@@ -69,12 +71,18 @@ enum hq_step hq_operator_hits(struct hq_call *call)
     if (rc != 0 && rc != ERR_FULL)
         return hq_answer_failure(call, rc, &err);
     if (h.count == 0 && q->wait_s > 0 && !call->last_run) {
+        rc = call->topics ? 0 : hq_stream_begin(call, h.next, &err); /* the first run only */
         call->topics = HQ_TOPIC_HITS;
-        return HQ_WAIT;
+        return rc == 0 ? HQ_WAIT : hq_answer_failure(call, rc, &err);
     }
     if (evbuffer_add_printf(call->answer.body, "],\"next\":%lld}", (long long)h.next) < 0)
         return hq_answer_error(call, 503, "out of memory");
-    return HQ_DONE;
+    if (h.count > 0) {
+        hq_call_about(call, "%d hits, %lld to %lld", h.count, (long long)h.first,
+                      (long long)h.next);
+        rc = hq_stream_page(call, (int64_t)q->after, h.next, &err);
+    }
+    return rc == 0 || rc == ERR_FULL ? HQ_DONE : hq_answer_failure(call, rc, &err);
 }
 
 static json_t *text_json(const struct hq_value *v)
@@ -147,6 +155,8 @@ static const char *checkpoint_of(struct hq_call *call, const json_t *object)
         hq_answer_error(call, 400, "checkpoint: expected 1 to 64 of a-z 0-9 -");
         return NULL;
     }
+    if (id)
+        hq_call_about(call, "%s", id);
     return id;
 }
 
@@ -172,7 +182,7 @@ static int store_token(struct hq_call *call, const char *id, const char *name, c
                                   hq_text(call->peer.identity.name)),
                         err);
     if (rc == 0)
-        rc = hq_db_commit(db, err);
+        rc = hq_act_commit(call, 201, err);
     hq_db_rollback(db);
     return rc;
 }
@@ -236,7 +246,7 @@ static enum hq_step revoke(struct hq_call *call, const char *id, const char *rea
     if (rc == 0 && hq_db_changed(db) == 0)
         rc = ERR_NOT_FOUND;
     if (rc == 0)
-        rc = hq_db_commit(db, &err);
+        rc = hq_act_commit(call, 200, &err);
     hq_db_rollback(db);
     if (rc == ERR_NOT_FOUND)
         return hq_answer_error(call, 404, "no such checkpoint");
@@ -255,7 +265,7 @@ enum hq_step hq_operator_revoke(struct hq_call *call)
     if (hq_call_object(call, names, &object) != 0)
         return HQ_DONE;
     const char *id = checkpoint_of(call, object);
-    const char *reason = id ? hq_call_member(call, object, "reason", REASON_MAX_BYTES) : NULL;
+    const char *reason = id ? hq_call_member(call, object, "reason", HQ_REASON_MAX_BYTES) : NULL;
     if (reason)
         step = revoke(call, id, reason);
     json_decref(object);
@@ -285,7 +295,7 @@ static enum hq_step post_instruction(struct hq_call *call, const struct instruct
     if (rc == 0)
         rc = hq_db_number(&hq->db, "SELECT max(number) FROM inbox", NULL, 0, 0, &number, &err);
     if (rc == 0 && call->answer.status == 0)
-        rc = hq_db_commit(&hq->db, &err);
+        rc = hq_act_commit(call, 201, &err);
     hq_db_rollback(&hq->db);
     if (call->answer.status != 0)
         return HQ_DONE;
@@ -304,6 +314,7 @@ enum hq_step hq_operator_instructions(struct hq_call *call)
     if (rc != 0)
         return hq_answer_error(call, rc == ERR_NO_MEMORY ? 503 : 422, "%s",
                                err.text[0] ? err.text : err_name(rc));
+    hq_call_about(call, "%s instruction %llu", i.checkpoint, (unsigned long long)i.id);
     if (i.expires.ms <= call->now.ms || i.time.ms > call->now.ms + HQ_CLOCK_AHEAD_MS)
         step = hq_answer_error(call, 422, "expired, or dated ahead of this server's clock");
     else
@@ -319,8 +330,14 @@ static enum hq_step accept_chain(struct hq_call *call, const char *id, const cha
     uint8_t chain[JOURNAL_CHAIN_ID_SIZE];
     if (hex_decode(chain_text, chain, sizeof(chain)) != 0)
         return hq_answer_error(call, 400, "chain: expected 32 hex digits");
-    int rc = hq_records_accept(&call->hq->db, id, chain, call->peer.identity.name, reason,
-                               call->now, &err);
+    struct hq_db *db = &call->hq->db;
+    hq_call_about(call, "%s chain %s", id, chain_text);
+    int rc = hq_db_begin(db, &err);
+    if (rc == 0)
+        rc = hq_records_accept(db, id, chain, call->peer.identity.name, reason, call->now, &err);
+    if (rc == 0)
+        rc = hq_act_commit(call, 200, &err);
+    hq_db_rollback(db);
     if (rc == ERR_NOT_FOUND)
         return hq_answer_error(call, 404, "%s", err.text);
     if (rc != 0)
@@ -341,7 +358,7 @@ enum hq_step hq_operator_accept(struct hq_call *call)
         return HQ_DONE;
     const char *id = checkpoint_of(call, object);
     const char *chain = id ? hq_call_member(call, object, "chain", 64) : NULL;
-    const char *reason = chain ? hq_call_member(call, object, "reason", REASON_MAX_BYTES) : NULL;
+    const char *reason = chain ? hq_call_member(call, object, "reason", HQ_REASON_MAX_BYTES) : NULL;
     if (reason)
         step = accept_chain(call, id, chain, reason);
     json_decref(object);
@@ -350,9 +367,9 @@ enum hq_step hq_operator_accept(struct hq_call *call)
 
 enum hq_step hq_operator_self(struct hq_call *call)
 {
-    return hq_answer_json(call, 200,
-                          json_pack("{s:s,s:s,s:o,s:I}", "operator", call->peer.identity.name,
-                                    "fleet", call->peer.identity.fleet, "time",
-                                    hq_time_json(call->now.ms), "keyset_version",
-                                    (json_int_t)call->hq->keyset->version));
+    return hq_answer_json(
+        call, 200,
+        json_pack("{s:s,s:s,s:o,s:I,s:o}", "operator", call->peer.identity.name, "fleet",
+                  call->peer.identity.fleet, "time", hq_time_json(call->now.ms), "keyset_version",
+                  (json_int_t)call->hq->keyset->version, "roles", hq_roles_json(call->roles)));
 }

@@ -1,6 +1,5 @@
 /*
- * Who may speak: a row for every checkpoint, certificate and operator, looked at on each request;
- * and the record of what operators did.
+ * Who may speak: a row for every checkpoint, certificate and operator, looked at on each request.
  */
 #include <string.h>
 
@@ -13,6 +12,13 @@ struct row {
     bool revoked;
     int64_t last_seen_ms;
     int64_t enrolled_ms;
+};
+
+struct operator_row {
+    struct row row;
+    unsigned roles;
+    bool bound; /* to this certificate */
+    uint8_t certificate[TLS_FINGERPRINT_SIZE];
 };
 
 static int take_row(void *ctx, const struct hq_value *columns, size_t count)
@@ -88,15 +94,35 @@ static int check_box(struct hq_call *call, struct row *row, struct err_text *err
     return rc;
 }
 
+/* revoked, last seen, roles, certificate */
+static int take_operator(void *ctx, const struct hq_value *columns, size_t count)
+{
+    struct operator_row *out = ctx;
+    if (count != 4)
+        return ERR_CORRUPT;
+    out->row = (struct row){true, columns[0].type != HQ_NULL, columns[1].number, 0};
+    out->roles = (unsigned)columns[2].number & HQ_ROLES_ALL;
+    out->bound = columns[3].size == TLS_FINGERPRINT_SIZE;
+    if (out->bound)
+        memcpy(out->certificate, columns[3].data, TLS_FINGERPRINT_SIZE);
+    return 0;
+}
+
 static int check_operator(struct hq_call *call, struct row *row, struct err_text *err)
 {
+    struct operator_row found = {0};
     struct hqd *hq = call->hq;
     const char *name = call->peer.identity.name;
     if (strcmp(call->peer.identity.fleet, hq->keyset->fleet) != 0)
         return 0;
-    int rc =
-        hq_db_query(&hq->db, "SELECT revoked_ms, last_seen_ms, 0 FROM operators WHERE name = $1",
-                    HQ_PARAMS(hq_text(name)), take_row, row, err);
+    int rc = hq_db_query(&hq->db,
+                         "SELECT revoked_ms, last_seen_ms, roles, certificate FROM operators"
+                         " WHERE name = $1",
+                         HQ_PARAMS(hq_text(name)), take_operator, &found, err);
+    *row = found.row;
+    call->roles = found.roles;
+    if (found.bound && memcmp(found.certificate, call->peer.fingerprint, TLS_FINGERPRINT_SIZE) != 0)
+        row->revoked = true; /* another certificate of this name: an earlier one */
     if (rc == 0 && row->found && !row->revoked)
         note_seen(call, row, "UPDATE operators SET last_seen_ms = $2 WHERE name = $1");
     return rc;
@@ -126,53 +152,4 @@ enum hq_step hq_peer_check(struct hq_call *call)
     if (row.revoked)
         return hq_answer_error(call, 403, "certificate: revoked");
     return HQ_AGAIN;
-}
-
-int hqd_set_operators(struct hqd *hq, const char *const *names, struct err_text *err)
-{
-    int rc = hq_db_begin(&hq->db, err);
-    if (rc == 0)
-        rc = hq_db_exec(&hq->db, "UPDATE operators SET revoked_ms = $1 WHERE revoked_ms IS NULL",
-                        HQ_PARAMS(hq_int(clock_wall(&hq->clock).ms)), err);
-    for (size_t i = 0; rc == 0 && names[i]; i++)
-        rc = hq_db_exec(&hq->db,
-                        "INSERT INTO operators(name) VALUES($1)"
-                        " ON CONFLICT(name) DO UPDATE SET revoked_ms = NULL",
-                        HQ_PARAMS(hq_text(names[i])), err);
-    if (rc == 0)
-        rc = hq_db_commit(&hq->db, err);
-    hq_db_rollback(&hq->db);
-    return rc;
-}
-
-static int take_number(void *ctx, const struct hq_value *columns, size_t count)
-{
-    if (count != 1)
-        return ERR_CORRUPT;
-    *(int64_t *)ctx = columns[0].number;
-    return 0;
-}
-
-int hq_act_begin(struct hqd *hq, const char *operator_name, const char *method, const char *target,
-                 const void *body, size_t size, int64_t *out_number, struct err_text *err)
-{
-    uint8_t hash[HASH_SIZE];
-    int64_t number = 0;
-    int rc = hash_bytes(body, size, hash);
-    if (rc == 0)
-        rc = hq_db_query(&hq->db,
-                         "INSERT INTO acts(operator, time_ms, method, target, body_hash, status)"
-                         " VALUES($1, $2, $3, $4, $5, 0) RETURNING number",
-                         HQ_PARAMS(hq_text(operator_name), hq_int(clock_wall(&hq->clock).ms),
-                                   hq_text(method), hq_text(target), hq_blob(hash, HASH_SIZE)),
-                         take_number, &number, err);
-    if (rc == 0)
-        *out_number = number;
-    return rc;
-}
-
-int hq_act_end(struct hqd *hq, int64_t number, int status, struct err_text *err)
-{
-    return hq_db_exec(&hq->db, "UPDATE acts SET status = $2 WHERE number = $1",
-                      HQ_PARAMS(hq_int(number), hq_int(status)), err);
 }

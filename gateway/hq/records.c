@@ -76,17 +76,19 @@ static int open_chain(struct ingest *in, const struct journal_header *header, st
 }
 
 /* Finds a hit by what it says, not by its sequence alone: a box put back to an earlier state tells
- * other hits under old sequences, and none of them may hide another. */
+ * other hits under old sequences, and none of them may hide another. One of the chain's whose body
+ * went at the end of its term ("{}") is there. */
 static int mark_hit(struct ingest *in, const struct journal_record *r, bool provisional,
                     bool *out_there, struct err_text *err)
 {
-    int rc = hq_db_exec(in->db,
-                        "UPDATE hits SET provisional = CASE WHEN $5 = 0 THEN 0 ELSE provisional END"
-                        " WHERE checkpoint = $1 AND chain = $2 AND sequence = $3 AND body = $4",
-                        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
-                                  hq_int((int64_t)r->header.sequence),
-                                  hq_blob(r->body, r->body_size), hq_int(provisional)),
-                        err);
+    int rc = hq_db_exec(
+        in->db,
+        "UPDATE hits SET provisional = CASE WHEN $5 = 0 THEN 0 ELSE provisional END"
+        " WHERE checkpoint = $1 AND chain = $2 AND sequence = $3"
+        " AND (body = $4 OR (body = $6 AND provisional = 0))",
+        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int((int64_t)r->header.sequence),
+                  hq_blob(r->body, r->body_size), hq_int(provisional), hq_blob("{}", 2)),
+        err);
     if (rc == 0)
         *out_there = hq_db_changed(in->db) > 0;
     return rc;

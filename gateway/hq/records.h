@@ -28,8 +28,8 @@ struct hq_ingest {
  */
 int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
                       struct wall_time now, struct hq_ingest *out, struct err_text *err) MUST_CHECK;
-/* Ends a quarantine. A chain that broke stays refused at its break: only a new one can go on.
- * ERR_NOT_FOUND when the chain is not quarantined. */
+/* Ends a quarantine, inside the caller's transaction. A chain that broke stays refused at its
+ * break: only a new one can go on. ERR_NOT_FOUND when the chain is not quarantined. */
 int hq_records_accept(struct hq_db *db, const char *checkpoint,
                       const uint8_t chain[JOURNAL_CHAIN_ID_SIZE], const char *operator_name,
                       const char *reason, struct wall_time now, struct err_text *err) MUST_CHECK;

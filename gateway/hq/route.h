@@ -17,8 +17,10 @@ struct hq_route {
     const char *method;
     const char *pattern; /* {} stands for one segment, the call's id */
     unsigned who;        /* enum hq_who, ORed */
+    unsigned roles;      /* enum hq_role, ORed: which operators; 0 where none is served */
     bool own_id;         /* a box may only name itself as {} */
     hq_handler handler;
+    const char *what; /* what an operator does by it, in headquarters' own records */
 };
 
 /* Fills `out_id` ("" when the pattern has no {}). ERR_NOT_FOUND (no such path), ERR_UNSUPPORTED

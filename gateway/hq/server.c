@@ -24,6 +24,8 @@
 #include "gateway/hq/address.h"
 #include "gateway/hq/connections.h"
 #include "gateway/hq/issuer.h"
+#include "gateway/hq/own.h"
+#include "gateway/hq/review.h"
 #include "gateway/hq/route.h"
 
 enum {
@@ -54,7 +56,6 @@ struct open_call {
     const struct hq_route *route; /* NULL: answered already */
     struct event *timer;
     bool waiting; /* for a wake; otherwise for its next round */
-    int64_t act;  /* row of an operator's request, 0 = none */
     char *basic;  /* "user\0password" */
     struct hq_call call;
 };
@@ -121,9 +122,8 @@ static void send_answer(struct open_call *open)
 
 static void end_call(struct open_call *open)
 {
-    struct err_text err = {""};
-    if (open->act && hq_act_end(open->server->hq, open->act, open->call.answer.status, &err) != 0)
-        hq_answer_error(&open->call, 500, "the answer could not be recorded: %s", err.text);
+    if (open->call.peer.identity.kind == TLS_PEER_OPERATOR && !open->call.recorded)
+        hq_act_record(&open->call);
     send_answer(open);
     free_call(open);
 }
@@ -140,14 +140,32 @@ static size_t waits_of(const struct hq_server *server, const struct hq_call *cal
     return count;
 }
 
-/* The handler's next step. Who was revoked while the call waited gets nothing more. */
+/* Boxes have no roles. */
+static bool role_fits(const struct hq_route *route, const struct hq_call *call)
+{
+    return call->peer.identity.kind != TLS_PEER_OPERATOR || (route->roles & call->roles) != 0;
+}
+
+static enum hq_step answer_role(const struct hq_route *route, struct hq_call *call)
+{
+    char roles[HQ_ROLES_TEXT_SIZE];
+    hq_roles_format(route->roles, roles);
+    return hq_answer_error(call, 403, "not for your role: expected one of %s", roles);
+}
+
+/* The handler's next step. Who was revoked, or lost the role, while the call waited gets nothing
+ * more. */
 static enum hq_step next_step(struct open_call *open)
 {
     struct hq_call *call = &open->call;
     if (!open->route)
         return HQ_DONE;
-    if (open->waiting && call->peer.identity.kind != 0 && hq_peer_check(call) != HQ_AGAIN)
+    if (open->waiting && call->peer.identity.kind != 0 &&
+        (hq_peer_check(call) != HQ_AGAIN ||
+         (!role_fits(open->route, call) && answer_role(open->route, call) == HQ_DONE))) {
+        call->recorded = false; /* its wait stands there, this refusal not yet */
         return HQ_DONE;
+    }
     return open->route->handler(call);
 }
 
@@ -255,11 +273,9 @@ static bool read_peer(struct open_call *open, const struct end *end)
     return hq_peer_check(&open->call) == HQ_AGAIN;
 }
 
-static void find_route(struct open_call *open, const struct end *end, const char *method)
+static void find_route(struct open_call *open, const struct end *end)
 {
     struct hq_call *call = &open->call;
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(open->http);
-    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
     struct err_text err = {""};
     const struct hq_route *route = NULL;
     unsigned who =
@@ -267,7 +283,8 @@ static void find_route(struct open_call *open, const struct end *end, const char
     unsigned me = end->est                                          ? HQ_WHO_NOBODY
                   : call->peer.identity.kind == TLS_PEER_CHECKPOINT ? HQ_WHO_BOX
                                                                     : HQ_WHO_OPERATOR;
-    int rc = hq_route_find(method, path ? path : "", who, &route, call->id);
+    int rc = hq_route_find(call->method, call->path, who, &route, call->id);
+    call->what = rc == 0 ? route->what : NULL;
     if (rc != 0)
         hq_answer_error(call,
                         rc == ERR_UNSUPPORTED ? 405
@@ -276,9 +293,11 @@ static void find_route(struct open_call *open, const struct end *end, const char
                         rc == ERR_UNSUPPORTED ? "not by this method" : "no such path");
     else if (!(route->who & me))
         hq_answer_error(call, 403, "not for this kind of peer");
+    else if (!role_fits(route, call))
+        answer_role(route, call);
     else if (route->own_id && strcmp(call->id, call->peer.identity.name) != 0)
         hq_answer_error(call, 403, "another checkpoint's path");
-    else if (hq_query_parse(evhttp_uri_get_query(uri), &call->query, &err) != 0)
+    else if (hq_query_parse(call->query_text, &call->query, &err) != 0)
         hq_answer_error(call, 400, "%s", err.text);
     else
         open->route = route;
@@ -290,23 +309,6 @@ static void decode_body(struct open_call *open)
         evhttp_find_header(evhttp_request_get_input_headers(open->http), "Content-Encoding");
     if (open->route && hq_call_decode(&open->call, encoding) != 0)
         open->route = NULL;
-}
-
-/* An operator's request to change something is recorded before it is carried out, one that is
- * refused for its path too. */
-static void record_act(struct open_call *open, const char *method)
-{
-    struct hq_call *call = &open->call;
-    struct err_text err = {""};
-    const char *target = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(open->http));
-    if (call->peer.identity.kind != TLS_PEER_OPERATOR || strcmp(method, "GET") == 0)
-        return;
-    int rc = hq_act_begin(open->server->hq, call->peer.identity.name, method, target, call->body,
-                          call->size, &open->act, &err);
-    if (rc != 0) {
-        open->route = NULL;
-        hq_answer_failure(call, rc, &err);
-    }
 }
 
 static void on_request(struct evhttp_request *http, void *ctx)
@@ -323,10 +325,14 @@ static void on_request(struct evhttp_request *http, void *ctx)
         return;
     }
     struct evbuffer *input = evhttp_request_get_input_buffer(http);
-    const char *method = method_of(http);
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
+    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
     open->server = server;
     open->http = http;
     open->call.now = clock_wall(&server->hq->clock);
+    open->call.method = method_of(http);
+    open->call.path = path ? path : "";
+    open->call.query_text = uri ? evhttp_uri_get_query(uri) : NULL;
     open->call.size = evbuffer_get_length(input);
     open->call.body = open->call.size ? (const char *)evbuffer_pullup(input, -1) : "";
     TAILQ_INSERT_TAIL(&server->open, open, link);
@@ -335,9 +341,8 @@ static void on_request(struct evhttp_request *http, void *ctx)
     if (!open->call.body)
         hq_answer_error(&open->call, 503, "out of memory");
     else if (read_peer(open, end)) {
-        find_route(open, end, method);
+        find_route(open, end);
         decode_body(open);
-        record_act(open, method);
     }
     run_call(open);
 }
@@ -459,6 +464,8 @@ static void housekeeping(struct hq_server *server)
     if (rc == 0)
         rc = hq_db_exec(&server->hq->db, "DELETE FROM tokens WHERE expires_ms < $1",
                         HQ_PARAMS(hq_int(wall_ms)), &err);
+    if (rc == 0)
+        rc = hq_review_draw(server->hq, clock_wall(&server->hq->clock), &err);
     if (rc != 0) /* done again next time */
         log_event(EVENT_HQ_STORE_FAULT, "reason=\"%s\"", err.text);
 }

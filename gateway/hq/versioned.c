@@ -9,6 +9,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/hq/own.h"
 
 static const int64_t year_ms = (int64_t)366 * 24 * 3600 * 1000;
 
@@ -44,7 +45,7 @@ static int store(struct hq_call *call, const struct hq_versioned *what, uint64_t
     if (rc == 0)
         rc = hqd_post(hq, NULL, what->message, message, strlen(message), call->now,
                       (struct wall_time){call->now.ms + year_ms}, err);
-    return rc == 0 ? hq_db_commit(&hq->db, err) : rc;
+    return rc == 0 ? hq_act_commit(call, 201, err) : rc;
 }
 
 static json_t *number_json(const struct hq_versioned *what, int64_t number)
@@ -89,6 +90,7 @@ enum hq_step hq_versioned_put(struct hq_call *call, const struct hq_versioned *w
                               uint64_t number, struct wall_time time)
 {
     struct err_text err = {""};
+    hq_call_about(call, "%s %" PRIu64, what->number_name, number);
     if (time.ms > call->now.ms + HQ_CLOCK_AHEAD_MS)
         return hq_answer_error(call, 422, "time: dated ahead of this server's clock");
     int rc = hq_db_begin(&call->hq->db, &err);

@@ -51,6 +51,11 @@ struct arg_option {
         .name = (option), .value = (what), .kind = ARG_TEXTS, .target = (to), .max = (room),       \
         .count = (counter), .required = true, .help = (text)                                       \
     }
+#define ARG_OPTION_TEXTS(option, what, to, room, counter, text)                                    \
+    {                                                                                              \
+        .name = (option), .value = (what), .kind = ARG_TEXTS, .target = (to), .max = (room),       \
+        .count = (counter), .help = (text)                                                         \
+    }
 #define ARG_OPTION_NUMBER(option, what, to, least, most, text)                                     \
     {                                                                                              \
         .name = (option), .value = (what), .kind = ARG_NUMBER, .target = (to), .min = (least),     \

@@ -14,8 +14,9 @@
 
 /* The items of a draft while they are cut into batches. */
 struct cutting {
-    struct wanted_item *items;
+    struct wanted_item *items; /* added, then changed */
     size_t item_count;
+    size_t added_count;
     uint64_t *withdrawn;
     size_t withdrawn_count;
     size_t item_at;
@@ -32,25 +33,37 @@ static void cutting_fini(struct cutting *c)
     free(c->withdrawn);
 }
 
+static int take_items(struct cutting *c, const json_t *list, const char *name, struct err_text *err)
+{
+    const json_t *item;
+    size_t index;
+    json_array_foreach(list, index, item)
+    {
+        char *text = NULL;
+        int rc = wanted_entry_from_json(item, &c->items[c->item_count].record, &text, err);
+        if (rc != 0)
+            return err_prefix(err, rc, "%s[%zu]", name, index);
+        c->items[c->item_count++].text = text;
+    }
+    return 0;
+}
+
 static int cutting_init(struct cutting *c, const struct draft *draft, struct err_text *err)
 {
     const json_t *item;
     size_t index;
-    size_t added = json_array_size(draft->added);
+    size_t items = json_array_size(draft->added) + json_array_size(draft->changed);
     size_t withdrawn = json_array_size(draft->withdrawn);
-    c->items = calloc(added + 1, sizeof(*c->items));
+    c->items = calloc(items + 1, sizeof(*c->items));
     c->withdrawn = calloc(withdrawn + 1, sizeof(*c->withdrawn));
     if (!c->items || !c->withdrawn)
         return ERR_NO_MEMORY;
-    json_array_foreach(draft->added, index, item)
-    {
-        char *text = NULL;
-        int rc = wanted_entry_from_json(item, &c->items[index].record, &text, err);
-        if (rc != 0)
-            return err_prefix(err, rc, "added[%zu]", index);
-        c->items[index].text = text;
-        c->item_count++;
-    }
+    int rc = take_items(c, draft->added, "added", err);
+    c->added_count = c->item_count;
+    if (rc == 0)
+        rc = take_items(c, draft->changed, "changed", err);
+    if (rc != 0)
+        return rc;
     json_array_foreach(draft->withdrawn, index, item)
     {
         c->withdrawn[index] = (uint64_t)json_integer_value(json_object_get(item, "id"));
@@ -59,7 +72,22 @@ static int cutting_init(struct cutting *c, const struct draft *draft, struct err
     return 0;
 }
 
-/* The next batch takes withdrawals first, then as many entries as fit. */
+/* How many items from `at` to `end` fit beside what the batch has already. */
+static size_t count_fitting(const struct cutting *c, size_t at, size_t end, size_t taken,
+                            size_t *io_bytes)
+{
+    size_t count = 0;
+    while (at + count < end && taken + count < BATCH_ENTRIES_MAX) {
+        size_t bytes = *io_bytes + WANTED_RECORD_SIZE + c->items[at + count].record.text_size;
+        if (bytes > BATCH_PAYLOAD_MAX)
+            break;
+        *io_bytes = bytes;
+        count++;
+    }
+    return count;
+}
+
+/* The next batch takes withdrawals first, then as many entries as fit: added ones, then changed. */
 static struct batch_plan next_plan(struct cutting *c)
 {
     struct batch_plan plan = {.head = c->head, .time = c->time};
@@ -69,14 +97,14 @@ static struct batch_plan next_plan(struct cutting *c)
     plan.withdrawn_count = left < BATCH_WITHDRAWN_MAX ? left : BATCH_WITHDRAWN_MAX;
     bytes += plan.withdrawn_count * sizeof(uint64_t);
     plan.added = c->items + c->item_at;
-    while (c->item_at + plan.added_count < c->item_count && plan.added_count < BATCH_ENTRIES_MAX) {
-        bytes += WANTED_RECORD_SIZE + plan.added[plan.added_count].record.text_size;
-        if (bytes > BATCH_PAYLOAD_MAX)
-            break;
-        plan.added_count++;
-    }
-    c->withdrawn_at += plan.withdrawn_count;
+    if (c->item_at < c->added_count)
+        plan.added_count = count_fitting(c, c->item_at, c->added_count, 0, &bytes);
     c->item_at += plan.added_count;
+    plan.changed = c->items + c->item_at;
+    if (c->item_at >= c->added_count)
+        plan.changed_count = count_fitting(c, c->item_at, c->item_count, plan.added_count, &bytes);
+    c->item_at += plan.changed_count;
+    c->withdrawn_at += plan.withdrawn_count;
     return plan;
 }
 
@@ -256,6 +284,20 @@ int batch_file_verify(const struct batch_file *file, const struct keyset *set, s
     return batch_file_check_crowds(file, err);
 }
 
+int batch_file_check_approvals(const struct batch_file *file, struct err_text *err)
+{
+    for (size_t i = 0; i < file->count; i++) {
+        const struct batch *batch = &file->batches[i];
+        for (size_t k = 0; k < batch->added_count + batch->changed_count; k++) {
+            const struct wanted_item *item = &batch->items[k];
+            int rc = wanted_entry_check_approval_text(item->text, item->record.text_size, err);
+            if (rc != 0)
+                return err_prefix(err, rc, "entry %" PRIu64, item->record.id);
+        }
+    }
+    return 0;
+}
+
 bool batch_file_needs_two(const struct batch_file *file)
 {
     for (size_t i = 0; i < file->count; i++)
@@ -267,13 +309,14 @@ bool batch_file_needs_two(const struct batch_file *file)
 /* Adds one batch's entries and withdrawals to the lists of a draft. */
 static int add_to_draft(const struct batch *batch, struct draft *draft, struct err_text *err)
 {
-    for (size_t i = 0; i < batch->added_count; i++) {
+    for (size_t i = 0; i < batch->added_count + batch->changed_count; i++) {
         const struct wanted_item *item = &batch->items[i];
         json_t *entry = NULL;
         int rc = json_parse(item->text, item->record.text_size, &entry, err);
         if (rc != 0)
             return rc;
-        if (json_array_append_new(draft->added, entry) != 0)
+        if (json_array_append_new(i < batch->added_count ? draft->added : draft->changed, entry) !=
+            0)
             return ERR_NO_MEMORY;
     }
     for (size_t i = 0; i < batch->withdrawn_count; i++)
@@ -286,14 +329,11 @@ static int add_to_draft(const struct batch *batch, struct draft *draft, struct e
 
 int batch_file_to_draft(const struct batch_file *file, struct draft *out, struct err_text *err)
 {
-    struct draft draft = {.added = json_array(), .withdrawn = json_array()};
-    int rc = draft.added && draft.withdrawn ? 0 : ERR_NO_MEMORY;
-    for (size_t i = 0; rc == 0 && i < file->count; i++) {
-        if (file->batches[i].changed_count > 0)
-            rc = err_set(err, ERR_UNSUPPORTED, "it changes entries, which a draft cannot say");
-        else
-            rc = add_to_draft(&file->batches[i], &draft, err);
-    }
+    struct draft draft = {
+        .added = json_array(), .changed = json_array(), .withdrawn = json_array()};
+    int rc = draft.added && draft.changed && draft.withdrawn ? 0 : ERR_NO_MEMORY;
+    for (size_t i = 0; rc == 0 && i < file->count; i++)
+        rc = add_to_draft(&file->batches[i], &draft, err);
     if (rc != 0) {
         draft_fini(&draft);
         return rc;

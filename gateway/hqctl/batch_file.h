@@ -32,6 +32,8 @@ int batch_file_write(const struct batch_file *file, char **out, size_t *out_size
  * what is on the list already is known to hqd alone, which asks the same. ERR_TOO_LARGE with the
  * entry, ERR_NO_MEMORY. */
 int batch_file_check_crowds(const struct batch_file *file, struct err_text *err) MUST_CHECK;
+/* Whether every entry may be signed (wanted_entry_check_approval). ERR_DENIED with the entry. */
+int batch_file_check_approvals(const struct batch_file *file, struct err_text *err) MUST_CHECK;
 /* Verifies signatures and clerks of every batch, as a box does. The errors of batch_verify, and of
  * batch_file_check_crowds. */
 int batch_file_verify(const struct batch_file *file, const struct keyset *set,

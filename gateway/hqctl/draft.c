@@ -56,7 +56,7 @@ static json_t *head_json(const struct draft_head *head)
 
 static int check_members(const json_t *object, struct err_text *err)
 {
-    static const char *const names[] = {"type", "source", "head", "added", "withdrawn"};
+    static const char *const names[] = {"type", "source", "head", "added", "changed", "withdrawn"};
     const char *key;
     json_t *item;
     json_object_foreach((json_t *)(uintptr_t)object, key, item)
@@ -65,9 +65,9 @@ static int check_members(const json_t *object, struct err_text *err)
         while (i < sizeof(names) / sizeof(names[0]) && strcmp(names[i], key) != 0)
             i++;
         if (i == sizeof(names) / sizeof(names[0]))
-            return err_set(err, ERR_INVALID,
-                           "'%.64s': unknown, expected type, source, head, added or withdrawn",
-                           key);
+            return err_set(
+                err, ERR_INVALID,
+                "'%.64s': unknown, expected type, source, head, added, changed or withdrawn", key);
     }
     const char *type = json_string_value(json_object_get(object, "type"));
     if (!type || strcmp(type, draft_type) != 0)
@@ -107,13 +107,18 @@ int draft_read(const char *text, size_t size, struct draft *out, struct err_text
     if (rc == 0)
         rc = draft_head_read(json_object_get(object, "head"), &draft.head, err);
     draft.added = json_incref(json_object_get(object, "added"));
+    draft.changed = json_incref(json_object_get(object, "changed"));
     draft.withdrawn = json_incref(json_object_get(object, "withdrawn"));
     if (rc == 0)
         rc = check_ids(draft.added, "added", draft.head.max_id, err);
+    if (rc == 0 && draft.changed)
+        rc = check_ids(draft.changed, "changed", 0, err);
     if (rc == 0)
         rc = check_ids(draft.withdrawn, "withdrawn", 0, err);
-    if (rc == 0 && json_array_size(draft.added) + json_array_size(draft.withdrawn) == 0)
-        rc = err_set(err, ERR_INVALID, "nothing added or withdrawn");
+    if (rc == 0 && json_array_size(draft.added) + json_array_size(draft.changed) +
+                           json_array_size(draft.withdrawn) ==
+                       0)
+        rc = err_set(err, ERR_INVALID, "nothing added, changed or withdrawn");
     const char *source = json_string_value(json_object_get(object, "source"));
     (void)snprintf(draft.source, sizeof(draft.source), "%s", source ? source : ""); /* shown only */
     json_decref(object);
@@ -152,6 +157,8 @@ static int write_to(FILE *to, const struct draft *draft)
         rc = ERR_NO_MEMORY;
     if (rc == 0)
         rc = append_list(to, "added", draft->added);
+    if (rc == 0 && json_array_size(draft->changed) > 0)
+        rc = append_list(to, "changed", draft->changed);
     if (rc == 0)
         rc = append_list(to, "withdrawn", draft->withdrawn);
     fputs("}\n", to);
@@ -198,6 +205,7 @@ int draft_rebase(struct draft *draft, const struct draft_head *head, struct err_
 void draft_fini(struct draft *draft)
 {
     json_decref(draft->added);
+    json_decref(draft->changed);
     json_decref(draft->withdrawn);
     *draft = (struct draft){0};
 }

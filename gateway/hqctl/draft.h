@@ -3,10 +3,11 @@
  *
  *   {"type":"wanted-draft/1","source":"list.csv",
  *    "head":{"hash":"sha256:…","max_id":N,"revision":R,"time":"…" or null},
- *    "added":[{wanted entry}…],"withdrawn":[{"id":N,"plate":"…"}…]}
+ *    "added":[{wanted entry}…],"changed":[{wanted entry}…],"withdrawn":[{"id":N,"plate":"…"}…]}
  *
  * `head` is where the list stood when it was made; ids of added entries lie above its max_id and
- * rise. The plates of `withdrawn` are for the reader only. Pure, any thread.
+ * rise; `changed`, which may be missing, has entries of the list as they shall be. The plates of
+ * `withdrawn` are for the reader only. Pure, any thread.
  */
 #pragma once
 
@@ -28,6 +29,7 @@ struct draft {
     struct draft_head head;
     char source[DRAFT_SOURCE_MAX + 1]; /* what it was made from */
     json_t *added;                     /* array; owned */
+    json_t *changed;                   /* array, or NULL for none; owned */
     json_t *withdrawn;                 /* array; owned */
 };
 

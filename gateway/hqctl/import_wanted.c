@@ -9,26 +9,33 @@
 #include "gateway/hqctl/import_kind.h"
 #include "gateway/signed/wanted_entry.h"
 
+static bool is_time(const char *field)
+{
+    size_t size = strlen(field);
+    return strcmp(field, "valid_from") == 0 || strcmp(field, "valid_until") == 0 ||
+           (size > 5 && strcmp(field + size - 5, "_time") == 0);
+}
+
 static json_t *cell_value(const char *field, const char *text)
 {
+    if (strcmp(field, "emergency") == 0 && (strcmp(text, "yes") == 0 || strcmp(text, "是") == 0))
+        return json_true();
     if (strcmp(field, "priority") == 0 && text[0] >= '0' && text[0] <= '9' && text[1] == '\0')
         return json_integer(text[0] - '0');
-    if (strcmp(field, "valid_from") == 0 || strcmp(field, "valid_until") == 0)
+    if (is_time(field))
         return import_time_value(text);
     return strcmp(field, "officer_risk") == 0 ? import_names_value(text) : json_string(text);
 }
 
 /* What an entry may be and a new row may not. NULL when it is good. */
 static const char *objection(const struct wanted_record *record, const json_t *row,
-                             struct wall_time now)
+                             struct wall_time now, struct err_text *why)
 {
-    const char *applicant = json_string_value(json_object_get(row, "applicant"));
-    const char *approver = json_string_value(json_object_get(row, "approver"));
     if (record->handling == HANDLING_OBSERVE)
         return "handling: observe entries cannot be listed yet: the separate chain that keeps them "
                "from officers is not in this version, expected stop";
-    if (applicant && approver && strcmp(applicant, approver) == 0)
-        return "approver: is the applicant, expected another person";
+    if (wanted_entry_check_approval(row, why) != 0)
+        return why->text;
     if (record->valid_until.ms <= now.ms)
         return "valid_until: already past, the entry would never alert";
     return NULL;
@@ -38,9 +45,10 @@ static int check_row(const json_t *row, struct wall_time now, json_t **out_entry
                      struct import_mark *out_mark, struct err_text *err)
 {
     struct wanted_record record;
+    struct err_text why = {""};
     char *text = NULL;
     int rc = wanted_entry_from_json(row, &record, &text, err);
-    const char *no = rc == 0 ? objection(&record, row, now) : NULL;
+    const char *no = rc == 0 ? objection(&record, row, now, &why) : NULL;
     if (no)
         rc = err_set(err, ERR_INVALID, "%s", no);
     if (rc == 0)
@@ -58,13 +66,15 @@ static int check_row(const json_t *row, struct wall_time now, json_t **out_entry
 int import_csv(const char *name, const void *data, size_t size, uint64_t first_id,
                struct wall_time now, struct import_result *out, struct err_text *err)
 {
-    static const char *const optional[] = {"officer_risk", "instructions", "vehicle", NULL};
+    static const char *const optional[] = {"officer_risk", "instructions", "vehicle",
+                                           "document",     "emergency",    NULL};
     const struct import_kind kind = {
         .fields = wanted_entry_fields,
         .optional = optional,
         .unknown = "unknown, expected plate, class, category, priority, handling, officer_risk, "
-                   "reason, authority, case_number, applicant, reviewer, approver, contact, "
-                   "valid_from, valid_until, instructions or vehicle",
+                   "reason, authority, case_number, applicant, reviewer, approver, each of these "
+                   "with _number and _time, document, emergency, contact, valid_from, valid_until, "
+                   "instructions or vehicle",
         .same = "plate, class and case_number",
         .entries_max = IMPORT_ENTRIES_MAX,
         .cell_value = cell_value,

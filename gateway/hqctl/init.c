@@ -279,6 +279,13 @@ static void write_cad_yaml(const struct init_state *s, FILE *to)
     put_yaml(to, "key", s->final, "/ca/box-issuing.key.pem");
 }
 
+static void write_retaind_yaml(const struct init_state *s, FILE *to)
+{
+    const struct init_options *o = s->options;
+    fputs("# hq-retaind, made by 'hqctl init': deletes records' bodies past their term.\n", to);
+    put_yaml(to, "state_dir", o->state_dir ? "" : s->final, o->state_dir ? o->state_dir : "/state");
+}
+
 static void write_hqctl_yaml(const struct init_state *s, FILE *to)
 {
     const struct init_options *o = s->options;
@@ -311,10 +318,11 @@ static void write_readme(const struct init_state *s, FILE *to)
             "hqd/, ca/box-issuing.key.pem\n"
             "            keys of hqd and hq-cad, without passphrase: for those two users only.\n\n"
             "Start:      hq-cad --config %s/hq-cad.yaml\n"
-            "            hqd --config %s/hqd.yaml\n\n"
+            "            hqd --config %s/hqd.yaml\n"
+            "            hq-retaind --config %s/hq-retaind.yaml\n\n"
             "secret/ 为根密钥与 CA 密钥，请由各持有人离线保管；clerks/ 为布控签名密钥；"
             "box/ 复制到各卡口的 /etc/checkpoint。\n",
-            s->options->fleet, s->final, s->final);
+            s->options->fleet, s->final, s->final, s->final);
 }
 
 static int put_text(const struct init_state *s, const char *name,
@@ -340,6 +348,8 @@ static int make_texts(const struct init_state *s, struct err_text *err)
     int rc = put_text(s, "hqd.yaml", write_hqd_yaml, err);
     if (rc == 0)
         rc = put_text(s, "hq-cad.yaml", write_cad_yaml, err);
+    if (rc == 0)
+        rc = put_text(s, "hq-retaind.yaml", write_retaind_yaml, err);
     if (rc == 0)
         rc = put_text(s, name, write_hqctl_yaml, err);
     return rc == 0 ? put_text(s, "README.txt", write_readme, err) : rc;

@@ -38,7 +38,7 @@ void wanted_record_write(struct byte_writer *w, const struct wanted_record *reco
     byte_write_u8(w, record->priority);
     byte_write_u8(w, record->handling);
     byte_write_u8(w, record->risk);
-    byte_write_u8(w, 0);
+    byte_write_u8(w, record->flags);
     byte_write_le32(w, record->text_size);
     byte_write_bytes(w, zeros, sizeof(zeros));
 }
@@ -70,6 +70,13 @@ static const char *record_fault(const struct wanted_record *record)
     if ((record->risk & ~RISK_ALL) != 0) {
         return "unknown officer risk bits";
     }
+    if ((record->flags & ~WANTED_EMERGENCY) != 0) {
+        return "unknown flags";
+    }
+    if ((record->flags & WANTED_EMERGENCY) != 0 &&
+        record->valid_until.ms - record->valid_from.ms > WANTED_EMERGENCY_MAX_MS) {
+        return "an emergency entry is valid for 24 hours at most";
+    }
     return record->text_size > WANTED_TEXT_MAX ? "text too long" : NULL;
 }
 
@@ -84,14 +91,14 @@ int wanted_record_read(struct byte_reader *r, struct wanted_record *out, struct 
     record.priority = byte_read_u8(r);
     record.handling = byte_read_u8(r);
     record.risk = byte_read_u8(r);
-    uint8_t flags = byte_read_u8(r);
+    record.flags = byte_read_u8(r);
     record.text_size = byte_read_le32(r);
     const uint8_t *reserved = byte_read_bytes(r, RESERVED_BYTES);
     if (!reserved) {
         return err_set(err, ERR_INVALID, "wanted record cut short, expected %d bytes",
                        WANTED_RECORD_SIZE);
     }
-    if (flags != 0 || memcmp(reserved, zeros, sizeof(zeros)) != 0) {
+    if (memcmp(reserved, zeros, sizeof(zeros)) != 0) {
         return err_set(err, ERR_INVALID, "wanted record %llu: reserved bytes are not 0",
                        (unsigned long long)record.id);
     }

@@ -11,7 +11,7 @@
  *  36  priority       u8   1-3, 1 top
  *  37  handling       u8   enum wanted_handling
  *  38  officer risk   u8   bits of enum officer_risk
- *  39  flags          u8   0; other bits refused
+ *  39  flags          u8   bits of enum wanted_flag; others refused
  *  40  text size      u32  bytes of the JSON text
  *  44  reserved       20 bytes of 0, others refused
  */
@@ -28,6 +28,11 @@
 enum { WANTED_RECORD_SIZE = 64, WANTED_TEXT_MAX = 4096 };
 
 enum wanted_handling { HANDLING_STOP = 1, HANDLING_OBSERVE = 2 };
+
+/* An emergency entry (紧急布控): by the duty leader and a second officer, valid for at most
+ * WANTED_EMERGENCY_MAX_MS, so it ends unless a changed entry gives it the whole approval. */
+enum wanted_flag { WANTED_EMERGENCY = 1 };
+enum { WANTED_EMERGENCY_MAX_MS = 24 * 3600 * 1000 };
 
 enum officer_risk { RISK_ARMED = 1, RISK_VIOLENT = 2, RISK_SEVERAL_PEOPLE = 4 };
 
@@ -52,6 +57,7 @@ struct wanted_record {
     uint8_t priority;
     uint8_t handling;
     uint8_t risk;
+    uint8_t flags;
     uint32_t text_size; /* bytes */
 };
 

@@ -6,8 +6,8 @@
  *   then the A + C canonical JSON texts, each as long as its record says; nothing behind.
  *
  * Ids rise strictly within added, changed and withdrawn, and none stands in two of them. The batch
- * hash is the SHA-256 of the payload. Revision 1 has a `prev` of zeros. A priority-1 or observe
- * entry needs the signatures of two different clerks. Pure, any thread.
+ * hash is the SHA-256 of the payload. Revision 1 has a `prev` of zeros. A priority-1, observe or
+ * emergency entry needs the signatures of two different clerks. Pure, any thread.
  */
 #pragma once
 

@@ -9,21 +9,57 @@
 #include "gateway/base/json.h"
 #include "gateway/signed/fields.h"
 
-const char *const wanted_entry_fields[] = {
-    "id",          "plate",        "class",    "category",  "priority",
-    "handling",    "officer_risk", "reason",   "authority", "case_number",
-    "applicant",   "reviewer",     "approver", "contact",   "valid_from",
-    "valid_until", "instructions", "vehicle",  NULL};
+const char *const wanted_entry_fields[] = {"id",
+                                           "plate",
+                                           "class",
+                                           "category",
+                                           "priority",
+                                           "handling",
+                                           "officer_risk",
+                                           "reason",
+                                           "authority",
+                                           "case_number",
+                                           "applicant",
+                                           "reviewer",
+                                           "approver",
+                                           "contact",
+                                           "valid_from",
+                                           "valid_until",
+                                           "instructions",
+                                           "vehicle",
+                                           "applicant_number",
+                                           "applicant_time",
+                                           "document",
+                                           "emergency",
+                                           "reviewer_number",
+                                           "reviewer_time",
+                                           "approver_number",
+                                           "approver_time",
+                                           NULL};
 
 static const struct {
     const char *name;
     size_t max_characters;
     bool required;
-} texts[] = {{"reason", ENTRY_REASON_MAX, true},    {"authority", ENTRY_AUTHORITY_MAX, true},
-             {"case_number", ENTRY_CASE_MAX, true}, {"applicant", ENTRY_PERSON_MAX, true},
-             {"reviewer", ENTRY_PERSON_MAX, true},  {"approver", ENTRY_PERSON_MAX, true},
-             {"contact", ENTRY_CONTACT_MAX, true},  {"instructions", ENTRY_INSTRUCTIONS_MAX, false},
-             {"vehicle", ENTRY_VEHICLE_MAX, false}};
+} texts[] = {
+    {"reason", ENTRY_REASON_MAX, true},           {"authority", ENTRY_AUTHORITY_MAX, true},
+    {"case_number", ENTRY_CASE_MAX, true},        {"applicant", ENTRY_PERSON_MAX, true},
+    {"reviewer", ENTRY_PERSON_MAX, true},         {"approver", ENTRY_PERSON_MAX, true},
+    {"contact", ENTRY_CONTACT_MAX, true},         {"instructions", ENTRY_INSTRUCTIONS_MAX, false},
+    {"vehicle", ENTRY_VEHICLE_MAX, false},        {"applicant_number", ENTRY_NUMBER_MAX, false},
+    {"reviewer_number", ENTRY_NUMBER_MAX, false}, {"approver_number", ENTRY_NUMBER_MAX, false},
+    {"document", ENTRY_DOCUMENT_MAX, false}};
+
+/* Who entered, checked and allowed it, in that order. */
+static const struct {
+    const char *name;
+    const char *number;
+    const char *time;
+} people[] = {{"applicant", "applicant_number", "applicant_time"},
+              {"reviewer", "reviewer_number", "reviewer_time"},
+              {"approver", "approver_number", "approver_time"}};
+
+enum { APPLICANT, REVIEWER, APPROVER, PEOPLE };
 
 enum { TEXT_FIELDS = sizeof(texts) / sizeof(texts[0]) };
 
@@ -200,6 +236,40 @@ static int check_validity(const json_t *entry, struct wanted_record *record, jso
                : ERR_OK;
 }
 
+static int check_times(const json_t *entry, json_t *clean, struct err_text *err)
+{
+    int result = ERR_OK;
+    for (int i = 0; i < PEOPLE && result == ERR_OK; i++) {
+        struct wall_time time;
+        if (!json_object_get(entry, people[i].time)) {
+            continue;
+        }
+        result = field_time(entry, people[i].time, &time, err);
+        if (result == ERR_OK && json_object_set_new(clean, people[i].time, time_json(time)) < 0) {
+            result = ERR_NO_MEMORY;
+        }
+    }
+    return result;
+}
+
+static int check_emergency(const json_t *entry, struct wanted_record *record, json_t *clean,
+                           struct err_text *err)
+{
+    const json_t *value = json_object_get(entry, "emergency");
+    if (!value) {
+        return ERR_OK;
+    }
+    if (!json_is_true(value)) {
+        return err_set(err, ERR_INVALID, "emergency: expected true, or to be left out");
+    }
+    if (record->valid_until.ms - record->valid_from.ms > WANTED_EMERGENCY_MAX_MS) {
+        return err_set(err, ERR_INVALID,
+                       "valid_until: an emergency entry is valid for 24 hours at most");
+    }
+    record->flags |= WANTED_EMERGENCY;
+    return json_object_set_new(clean, "emergency", json_true()) < 0 ? ERR_NO_MEMORY : ERR_OK;
+}
+
 static int check_all(const json_t *entry, struct wanted_record *record, json_t *clean,
                      struct err_text *err)
 {
@@ -215,6 +285,12 @@ static int check_all(const json_t *entry, struct wanted_record *record, json_t *
     }
     if (result == ERR_OK) {
         result = check_validity(entry, record, clean, err);
+    }
+    if (result == ERR_OK) {
+        result = check_times(entry, clean, err);
+    }
+    if (result == ERR_OK) {
+        result = check_emergency(entry, record, clean, err);
     }
     return result == ERR_OK ? check_texts(entry, clean, err) : result;
 }
@@ -278,7 +354,91 @@ int wanted_entry_check_text(const struct wanted_record *record, const char *text
     return result;
 }
 
+/* ---- approval ---- */
+
+static const char *text_of(const json_t *entry, const char *name)
+{
+    const char *text = json_string_value(json_object_get(entry, name));
+    return text ? text : "";
+}
+
+static int check_there(const json_t *entry, bool emergency, struct err_text *err)
+{
+    for (int i = 0; i < PEOPLE; i++) {
+        const char *const names[] = {people[i].name, people[i].number, people[i].time};
+        for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+            if (text_of(entry, names[k])[0] == '\0') {
+                return err_set(err, ERR_DENIED,
+                               "%s: missing, expected who it is with number and time", names[k]);
+            }
+        }
+    }
+    if (!emergency && text_of(entry, "document")[0] == '\0') {
+        return err_set(err, ERR_DENIED, "document: missing, expected the one it was approved by");
+    }
+    return ERR_OK;
+}
+
+static bool same_person(const json_t *entry, int a, int b)
+{
+    return strcmp(text_of(entry, people[a].name), text_of(entry, people[b].name)) == 0 ||
+           strcmp(text_of(entry, people[a].number), text_of(entry, people[b].number)) == 0;
+}
+
+static int check_different(const json_t *entry, bool emergency, struct err_text *err)
+{
+    if (same_person(entry, APPROVER, APPLICANT)) {
+        return err_set(err, ERR_DENIED, "approver: is the applicant, expected another person");
+    }
+    if (same_person(entry, APPROVER, REVIEWER)) {
+        return err_set(err, ERR_DENIED, "approver: is the reviewer, expected another person");
+    }
+    if (!emergency && same_person(entry, REVIEWER, APPLICANT)) {
+        return err_set(err, ERR_DENIED, "reviewer: is the applicant, expected another person");
+    }
+    return ERR_OK;
+}
+
+static int check_order(const json_t *entry, struct err_text *err)
+{
+    struct wall_time before = {INT64_MIN};
+    for (int i = 0; i < PEOPLE; i++) {
+        struct wall_time time;
+        int result = field_time(entry, people[i].time, &time, err);
+        if (result < 0) {
+            return result;
+        }
+        if (time.ms < before.ms) {
+            return err_set(err, ERR_DENIED, "%s: before %s", people[i].time, people[i - 1].time);
+        }
+        before = time;
+    }
+    return ERR_OK;
+}
+
+int wanted_entry_check_approval(const json_t *entry, struct err_text *err)
+{
+    bool emergency = json_is_true(json_object_get(entry, "emergency"));
+    int result = check_there(entry, emergency, err);
+    if (result == ERR_OK) {
+        result = check_different(entry, emergency, err);
+    }
+    return result == ERR_OK ? check_order(entry, err) : result;
+}
+
+int wanted_entry_check_approval_text(const char *text, size_t size, struct err_text *err)
+{
+    json_t *entry = NULL;
+    int result = json_parse(text, size, &entry, err);
+    if (result == ERR_OK) {
+        result = wanted_entry_check_approval(entry, err);
+    }
+    json_decref(entry);
+    return result;
+}
+
 bool wanted_record_needs_two(const struct wanted_record *record)
 {
-    return record->priority == 1 || record->handling == HANDLING_OBSERVE;
+    return record->priority == 1 || record->handling == HANDLING_OBSERVE ||
+           (record->flags & WANTED_EMERGENCY) != 0;
 }

@@ -3,8 +3,10 @@ import http.client
 import json
 import os
 import pathlib
+import sqlite3
 import ssl
 
+from harness.journal import verify_rows
 from harness.pki import Pki, write_key
 from harness.process import SLOWNESS, Program
 from harness.signing import World
@@ -64,6 +66,29 @@ class Peer:
         return self.ask("POST", path, body, **options)
 
 
+def rows_of(path):
+    """Headquarters' own records in hqd's database as harness.journal.verify_rows takes them."""
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return db.execute("SELECT sequence, header, salt, body, NULL FROM own_records ORDER BY sequence").fetchall()
+    finally:
+        db.close()
+
+
+def own_records(folder):
+    """Those records of the database under `folder`, the chain verified in Python; [] while empty."""
+    rows = rows_of(f"{folder}/hqd.sqlite")
+    return verify_rows(rows) if rows else []
+
+
+def acts(folder, what=None):
+    """(person, what, answer) of those records, or the bodies of one `what`."""
+    bodies = [record.body for record in own_records(folder) if record.body is not None]
+    if what:
+        return [body for body in bodies if body["what"] == what]
+    return [(body["person"], body["what"], body["answer"]) for body in bodies]
+
+
 class Headquarters:
     """hqd with hq-cad in a folder; `world` signs, `pki` certifies. start(), then .operator(), .box()."""
 
@@ -85,6 +110,9 @@ class Headquarters:
         self.write_config()
         self.hqd = Program("hqd", [BIN / "hqd", "--config", self.config], self.folder)
         self.cad = Program("hq-cad", [BIN / "hq-cad", "--config", self.cad_config], self.folder)
+        self.retention_config = self.folder / "hq-retaind.yaml"
+        self.retention_config.write_text(f"state_dir: {self.folder}/state\n")
+        self.retaind = Program("hq-retaind", [BIN / "hq-retaind", "--config", self.retention_config], self.folder)
 
     def write_config(self):
         pki, here = self.pki, self.folder

@@ -19,7 +19,8 @@ from harness.process import SANITIZER_OPTIONS, Program, run_program
 
 COLUMNS = ["plate", "class", "category", "priority", "handling", "officer_risk", "reason", "authority",
            "case_number", "applicant", "reviewer", "approver", "contact", "valid_from", "valid_until",
-           "instructions", "vehicle"]
+           "instructions", "vehicle", "applicant_number", "applicant_time", "reviewer_number", "reviewer_time",
+           "approver_number", "approver_time", "document", "emergency"]
 EXEMPT_COLUMNS = ["plate", "class", "kind", "reason", "authority", "approver", "valid_from", "valid_until",
                   "checkpoints"]
 ROOTS = ["root key one", "root key two", "root key three", "ca keys of HQ", "update holder", "stick holder"]
@@ -40,7 +41,7 @@ def write_csv(path, entries, columns=COLUMNS):
         rows.writerow(columns)
         for value in entries:
             cells = [value.get(name, "") for name in columns]
-            rows.writerow([";".join(c) if isinstance(c, list) else c for c in cells])
+            rows.writerow([";".join(c) if isinstance(c, list) else "yes" if c is True else c for c in cells])
     return pathlib.Path(path)
 
 

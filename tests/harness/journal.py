@@ -52,8 +52,13 @@ def _seal(chain, body, expected_key):
 def verify(folder):
     """The records of the journal in `folder`, the whole chain checked; AssertionError or
     InvalidSignature when it does not hold together."""
+    return verify_rows(_rows(folder))
+
+
+def verify_rows(rows):
+    """The same of (sequence, header, salt, body, hash or None) rows, wherever they are kept."""
     records, previous, next_key, chain = [], bytes(32), None, None
-    for number, (sequence, header, salt, body, stored_hash) in enumerate(_rows(folder), 1):
+    for number, (sequence, header, salt, body, stored_hash) in enumerate(rows, 1):
         where = f"record {number}"
         assert len(header) == HEADER_SIZE and header[:6] == b"CPJR\x01\x01", where
         chain = chain or header[8:24]
@@ -69,7 +74,7 @@ def verify(folder):
             assert seal["sequence"] == number - 1 and bytes.fromhex(seal["hash"]) == previous, where
             next_key = seal["next_key"]
         previous = hashlib.sha256(header).digest()
-        assert previous == stored_hash, f"{where}: another hash"
+        assert stored_hash in (None, previous), f"{where}: another hash"
         records.append(Record(sequence, kind_name(header[6]), int.from_bytes(header[32:40], "big"),
                               header[64:112].rstrip(b"\0").decode(),
                               None if body is None else json.loads(body)))

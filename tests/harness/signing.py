@@ -81,7 +81,10 @@ def entry(number, plate, **fields):
     value = {"id": number, "plate": plate, "class": "any", "category": "stolen", "priority": 2,
              "handling": "stop", "officer_risk": [], "reason": "被盗车辆", "authority": "菏泽市公安局",
              "case_number": "A3717000001", "applicant": "张三", "reviewer": "李四", "approver": "王五",
-             "contact": "0530-110", "valid_from": time_text(now_ms() - DAY_MS),
+             "applicant_number": "370001", "applicant_time": time_text(now_ms() - DAY_MS),
+             "reviewer_number": "370002", "reviewer_time": time_text(now_ms() - DAY_MS),
+             "approver_number": "370003", "approver_time": time_text(now_ms() - DAY_MS),
+             "document": "鲁公布控〔2026〕17号", "contact": "0530-110", "valid_from": time_text(now_ms() - DAY_MS),
              "valid_until": time_text(now_ms() + 90 * DAY_MS), **fields}
     return {name: field for name, field in value.items() if field is not None}
 
@@ -94,7 +97,8 @@ def record(value, text_size):
                        time_ms(value["valid_from"]), time_ms(value["valid_until"]), code,
                        CATEGORIES.index(value["category"]), value["priority"],
                        {"stop": 1, "observe": 2}[value["handling"]],
-                       sum(RISKS[name] for name in value["officer_risk"]), 0, text_size)
+                       sum(RISKS[name] for name in value["officer_risk"]),
+                       1 if value.get("emergency") else 0, text_size)
 
 
 def list_bytes(entries):

@@ -593,18 +593,6 @@ def test_one_peer_cannot_take_every_waiting_place(hq):
 
 # The server itself
 
-def test_operators_requests_are_recorded_with_their_answers(hq):
-    zhang = hq.operator()
-    zhang.get("/v1/operator/self")
-    zhang.put("/v1/list/batches", hq.world.batch(added=[entry(1, "鲁H12345")]))
-    zhang.put("/v1/list/batches", b"nonsense")
-    token_for(hq, "lu-hz-01")
-    with sqlite3.connect(f"file:{hq.folder}/state/hqd.sqlite?mode=ro", uri=True) as db:
-        rows = db.execute("SELECT operator, method, target, status FROM acts ORDER BY number").fetchall()
-    assert rows == [("zhang", "PUT", "/v1/list/batches", 201), ("zhang", "PUT", "/v1/list/batches", 400),
-                    ("zhang", "POST", "/v1/operator/enroll", 201)]
-
-
 def test_what_was_answered_survives_a_kill(hq):
     box, journal, zhang = hq.box("lu-hz-01"), Journal("lu-hz-01"), hq.operator()
     assert zhang.put("/v1/list/batches", hq.world.batch(added=[entry(1, "鲁H12345")])).status == 201
@@ -623,6 +611,7 @@ def test_an_altered_record_is_found_by_the_audit(hq):
     assert box.post(records_path("lu-hz-01"), b"".join(lines)).status == 200
     hq.hqd.stop()
     with sqlite3.connect(hq.folder / "state" / "hqd.sqlite") as db:
+        db.execute("DROP TRIGGER records_no_update")
         db.execute("UPDATE records SET line = (SELECT line FROM records WHERE sequence = 90) WHERE sequence = 100")
     hq.hqd.start()
     report = hq.operator().post("/v1/operator/audit/verify", {}).json

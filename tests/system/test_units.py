@@ -11,10 +11,10 @@ from harness.stack import ROOT, program
 SYSTEMD = ROOT / "systemd"
 PROGRAMS = set(re.findall(r"checkpoint_program\((\S+)", (ROOT / "gateway/app/CMakeLists.txt").read_text()))
 UNITS = [unit for unit in sorted(SYSTEMD.glob("*.service")) if unit.stem in PROGRAMS | {"checkpoint-redis"}]
-OURS = re.compile(r"/usr/bin/(checkpoint[a-z-]*|hqd|hq-cad)(?= )")
+OURS = re.compile(r"/usr/bin/(checkpoint[a-z-]*|hqd|hq-cad|hq-retaind)(?= )")
 # Exposure of 'systemd-analyze security' (0 none, 10 all). Above 1.0 stands what a program's task needs:
 # networks, real-time threads, serial lines, packet sockets.
-EXPOSURE_MAX = {"checkpoint-redis": 1.0, "hq-cad": 1.0, "hqd": 1.7, "checkpoint-uplinkd": 2.0,
+EXPOSURE_MAX = {"checkpoint-redis": 1.0, "hq-cad": 1.0, "hq-retaind": 1.0, "hqd": 1.7, "checkpoint-uplinkd": 2.0,
                 "checkpointd": 2.3, "checkpoint-matchd": 2.2}
 
 
@@ -40,6 +40,10 @@ def verify(folder, *names):
                  *(folder / name for name in names or [unit.name for unit in UNITS]),
                  env={**os.environ, "SYSTEMD_UNIT_PATH": f"{folder}:"})
     return result.returncode, result.stdout + result.stderr
+
+
+# hq-retaind works on hqd's database, a file with one owner.
+USER_OF = {"hq-retaind": "hqd"}
 
 
 def test_every_daemon_has_a_unit():
@@ -89,7 +93,7 @@ def settings_of(unit):
 def test_manners_of_a_unit(unit):
     settings = settings_of(unit)
     assert settings["Type"] == ["notify"] and settings["NoNewPrivileges"] == ["yes"]
-    assert settings["ProtectSystem"] == ["strict"] and settings["User"] == [unit.stem]
+    assert settings["ProtectSystem"] == ["strict"] and settings["User"] == [USER_OF.get(unit.stem, unit.stem)]
     assert settings["CapabilityBoundingSet"] == (["CAP_NET_RAW"] if unit.stem == "checkpoint-matchd" else [])
     assert {"RestrictAddressFamilies", "SystemCallFilter"} <= settings.keys()
     if unit.stem == "checkpoint-redis":  # knows no watchdog

@@ -303,7 +303,6 @@ static void knowledge(const struct family *f, const struct lane_state *s, struct
 
 static void ticks(const struct family *f, const struct lane_state *s, struct list *l)
 {
-    int before = l->count; /* moves that are no ticks */
     for (int i = 0; i < TIMER_COUNT; i++) {
         if (s->timer[i].ns == 0 || (f->frozen >> i & 1) != 0) {
             continue;
@@ -314,11 +313,6 @@ static void ticks(const struct family *f, const struct lane_state *s, struct lis
                 put(l, (struct move){
                            .event = LANE_EVENT_TICK, .due = (uint8_t)i, .due_too = (uint8_t)k});
             }
-        }
-        for (int k = 0; f->together && k < before; k++) {
-            struct move with = l->out[k];
-            with.due = (uint8_t)i;
-            put(l, with);
         }
     }
 }

@@ -97,7 +97,8 @@ static const char *lower_ordered(const struct walk_step *w, const struct lane_co
     RULE(!alarm_on(a, EVENT_LANE_FOREIGN_MOTION) && !alarm_on(a, EVENT_LANE_RUN_THROUGH) &&
              !alarm_on(a, EVENT_LANE_OBSTACLE),
          "rule 8: a lower while something is wrong with the boom");
-    RULE(w->before->stop_order == 0, "rule 3: a lower while a stop is not done");
+    RULE(w->before->stop_order == 0 && !timer_runs(w->before, TIMER_STOP),
+         "rule 3: a lower while a stop is not done");
     return NULL;
 }
 

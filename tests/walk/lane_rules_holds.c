@@ -306,7 +306,8 @@ static const char *moves(const struct walk_step *w)
     bool boom = (w->config->outputs_wired & OUTPUT_BIT(OUTPUT_RAISE)) != 0;
     bool raises = count_on(w->out, OUTPUT_RAISE) > 0;
     if (w->event->kind == LANE_EVENT_COMMIT) {
-        RULE(!raises || (yes && (yes->kind == COMMIT_RAISE || yes->kind == COMMIT_CONVOY)),
+        RULE(!raises || is_due(w, TIMER_RETRY) ||
+                 (yes && (yes->kind == COMMIT_RAISE || yes->kind == COMMIT_CONVOY)),
              "rule 5: a raise that was refused");
     }
     if (is_act(w, LANE_ACT_EMERGENCY_RAISE) && boom && !(b->inputs & HANDS_OFF)) {
@@ -365,6 +366,16 @@ static const char *named(const struct walk_step *w)
 
 /* ---- opening for a cleared vehicle ---- */
 
+/* The vehicle at the boom was seen behind it. */
+static bool has_passed(const struct walk_step *w)
+{
+    const struct lane_state *a = w->after;
+    uint32_t at_it = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_EXIT_LOOP);
+    return w->config->wired & INPUT_BIT(INPUT_EXIT_LOOP)
+               ? a->exit_seen
+               : a->was_present && (a->inputs & at_it) == 0;
+}
+
 static const char *opens_for(const struct walk_step *w, const struct lane_vehicle *v)
 {
     const struct lane_state *a = w->after;
@@ -386,6 +397,7 @@ static const char *opens_for(const struct walk_step *w, const struct lane_vehicl
     RULE(!(w->config->wired & INPUT_BIT(INPUT_ENTRY_LOOP)) ||
              (a->inputs & INPUT_BIT(INPUT_ENTRY_LOOP)),
          "opened for a vehicle that has gone on");
+    RULE(!has_passed(w), "opened again behind one that has passed");
     return NULL;
 }
 
@@ -491,6 +503,12 @@ static const char *order_lost(const struct walk_step *w)
              "a vehicle was not read, and the order is known");
     }
     bool far = (w->config->wired & INPUT_BIT(INPUT_ENTRY_LOOP)) != 0;
+    if (w->event->kind == LANE_EVENT_TICK && is_due(w, TIMER_EXIT_GAP) && far && b->order_known &&
+        b->count > 0) {
+        RULE(b->arrived > 0 || !a->order_known, "one passed that no loop has seen come");
+        RULE(!a->order_known || a->arrived > 0 || !(a->inputs & INPUT_BIT(INPUT_ENTRY_LOOP)),
+             "one stands at the stop line, close behind, and does not count");
+    }
     if (record_of(w->out, LANE_RECORD_ORDER_KNOWN) && far &&
         w->event->kind != LANE_EVENT_SEEN_AT_BOOM && w->event->kind != LANE_EVENT_ACT) {
         RULE(is_due(w, TIMER_APPROACH), "the order is known early");

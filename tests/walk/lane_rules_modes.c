@@ -210,7 +210,7 @@ static const char *convoys(const struct walk_step *w)
         RULE(!is, "rule 6: a convoy goes on, and the boom does not go up");
     }
     if (was && !is) {
-        RULE(!is_act(w, LANE_ACT_CONVOY_END) || w->event->u.act.named,
+        RULE(!is_act(w, LANE_ACT_CONVOY_END) || w->event->u.act.named || is_due(w, TIMER_CONVOY),
              "a convoy ends without a named officer");
         RULE(record_of(w->out, LANE_RECORD_CONVOY_ENDED), "a convoy ends and nobody is told");
         return convoy_hits_held(w);

@@ -81,7 +81,7 @@ struct family {
     bool product;     /* a scan may show any of their combinations; else one change a scan */
     bool coils;       /* coils of the boom are read back on and off; else off */
     bool ready;       /* begins with a list and with matching; else without */
-    bool together;    /* a timer may come due with any event, and two at once */
+    bool together;    /* two timers may come due at once */
     uint32_t events;  /* walk_event_bit */
     uint32_t reads;   /* walk_read_bit */
     uint64_t frozen;  /* bit per timer that does not come due here */

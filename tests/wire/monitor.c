@@ -20,7 +20,8 @@ void monitor_init(struct monitor *m, const struct monitor_options *options)
     m->under_last = m->inputs_at = m->coils_at = m->stop_done = m->guard_until = NEVER;
     m->contact_since = m->convoy_until = m->late_at = m->local_last = m->fire_last = NEVER;
     m->closed_since = m->rescue_until = m->rescue_held = m->emergency_until = m->scan_at = NEVER;
-    m->coils_dealt = m->hands_off_last = m->excused_until = m->stop_last = NEVER;
+    m->let_go_until = NEVER;
+    m->hands_off_last = m->excused_until = m->stop_last = NEVER;
     for (int i = 0; i < 8; i++) {
         m->valid_until[i] = NEVER;
         m->on_at[i] = m->off_at[i] = m->done_at[i] = m->module_on[i] = NEVER;
@@ -111,18 +112,34 @@ static void check_raise(struct monitor *m, int64_t now)
           "raise for nobody");
 }
 
-static void check_lower(struct monitor *m, int64_t now)
+/* All that makes the boom come down. */
+static void check_comes_down(struct monitor *m, int64_t now)
 {
     m->lowers++;
-    check(m, now, 7, m->o.may_lower, "lower in a lane that declares none");
-    check(m, now, 7, healthy(m), "lower with a detector that is not healthy");
     check(m, now, 1, !sees(m, CONTACT_PRESENCE) && !sees(m, CONTACT_OBSTACLE),
           "lower onto somebody");
     check(m, now, 1, m->under_last == NEVER || now - m->under_last >= m->o.clear_ms * MS,
           "lower before the way was clear for long enough");
     check(m, now, 3, !at_fault(m) && !sees(m, CONTACT_BOOM_OFF), "lower under fault");
+    check(m, now, 4, m->have_inputs, "lower without contact");
     check(m, now, 4, sees(m, CONTACT_OPEN), "lower of a boom that is not fully open");
     check(m, now, 4, sees(m, CONTACT_MAINS), "lower on the battery");
+}
+
+/* Where the hands are off the barrier's own hardware holds the boom. */
+static void check_let_go(struct monitor *m, int64_t now)
+{
+    if (!hands_off(m)) {
+        check_comes_down(m, now);
+    }
+    check(m, now, 6, !m->o.orders_only || now <= m->let_go_until, "let go of, and nobody asked");
+}
+
+static void check_lower(struct monitor *m, int64_t now)
+{
+    check_comes_down(m, now);
+    check(m, now, 7, m->o.may_lower, "lower in a lane that declares none");
+    check(m, now, 7, healthy(m), "lower with a detector that is not healthy");
     if (m->o.orders_only) {
         return;
     }
@@ -146,10 +163,10 @@ static bool is_ours(const struct monitor *m, int coil)
            m->module_on[coil] - m->on_at[coil] <= 300 * MS;
 }
 
-/* A coil that another master energised since the last scan: nobody here can know of it yet. */
+/* A coil that another master energised since the last frame: nobody here can know of it yet. */
 static bool is_unseen(const struct monitor *m, int coil)
 {
-    return m->module_on[coil] > NEVER && !is_ours(m, coil) && m->module_on[coil] >= m->coils_dealt;
+    return m->module_on[coil] > NEVER && !is_ours(m, coil) && m->module_on[coil] >= m->coils_at;
 }
 
 static void check_motion(struct monitor *m, int64_t now, int coil)
@@ -159,7 +176,7 @@ static void check_motion(struct monitor *m, int64_t now, int coil)
     check(m, now, 3, !sees(m, CONTACT_LOCAL), "motion under local control");
     check(m, now, 3, !sees(m, CONTACT_STOP_BUTTON), "motion under emergency stop");
     int other = coil == COIL_RAISE ? COIL_LOWER : COIL_RAISE;
-    check(m, now, 2, (m->module & BIT(other)) == 0 || m->danger || is_unseen(m, other),
+    check(m, now, 2, (m->module & BIT(other)) == 0 || is_unseen(m, other),
           "raise and lower, one asked for while the other is energised");
     coil == COIL_RAISE ? check_raise(m, now) : check_lower(m, now);
 }
@@ -170,7 +187,8 @@ static void check_motion(struct monitor *m, int64_t now, int coil)
 static bool is_lowering(const struct monitor *m, int64_t now, int64_t travel_ms)
 {
     bool down = sees(m, CONTACT_CLOSED) && !sees(m, CONTACT_OPEN);
-    int64_t begun = m->on_at[COIL_LOWER];
+    int64_t begun = m->o.maintained ? m->off_at[COIL_RAISE] : m->on_at[COIL_LOWER];
+    travel_ms += m->o.maintained ? m->o.auto_close_ms : 0;
     bool ended = m->stop_done > begun || m->done_at[COIL_RAISE] > begun || down;
     return (within(now, begun, travel_ms) && !ended) ||
            (m->have_coils && m->coils_at >= m->inputs_at && (m->coils & BIT(COIL_LOWER)) != 0);
@@ -182,7 +200,7 @@ static void look_for_danger(struct monitor *m, int64_t now)
     if (under) {
         m->under_last = m->inputs_at;
     }
-    bool unsafe = (under || !healthy(m)) && !hands_off(m);
+    bool unsafe = (under || (!m->o.maintained && !healthy(m))) && !hands_off(m);
     if (unsafe && is_lowering(m, now, m->o.travel_ms + SCANS_MS)) { /* the guard may act, */
         m->guard_until = now + (2 * m->o.travel_ms + 1000) * MS;
     }
@@ -247,6 +265,9 @@ static void note_write(struct monitor *m, int64_t now, uint16_t coil, bool on)
         return;
     }
     if (!on) {
+        if (m->o.maintained && coil == COIL_RAISE) {
+            check_let_go(m, now);
+        }
         m->off_at[coil] = now;
         return;
     }
@@ -392,7 +413,8 @@ static void check_pulses(struct monitor *m, int64_t now)
             m->module_on[coil] > m->contact_since ? m->module_on[coil] : m->contact_since;
         from = m->on_at[coil] > from ? m->on_at[coil] : from;
         bool ended = m->off_done[coil] > m->on_at[coil]; /* a relay that is welded stays on */
-        check(m, now, 2, !ours || ended || now - from <= (m->o.pulse_ms + 1500) * MS,
+        bool kept = m->o.maintained && coil == COIL_RAISE;
+        check(m, now, 2, !ours || ended || kept || now - from <= (m->o.pulse_ms + 1500) * MS,
               "a pulse without an end");
     }
 }
@@ -438,7 +460,6 @@ void monitor_scan(struct monitor *m, int64_t now, bool contact)
     check_rescue(m, now);
     check_pulses(m, now);
     m->scan_at = now;
-    m->coils_dealt = m->coils_at;
 }
 
 /* ---- outside ---- */
@@ -454,8 +475,13 @@ void monitor_fact(struct monitor *m, int64_t now, enum monitor_fact fact)
     }
 }
 
-void monitor_order(struct monitor *m, int coil, bool emergency, int64_t expires)
+void monitor_order(struct monitor *m, int coil, bool on, bool emergency, int64_t expires)
 {
+    if (!on) {
+        bool later = coil == COIL_RAISE && expires > m->let_go_until;
+        m->let_go_until = later ? expires : m->let_go_until;
+        return;
+    }
     m->valid_until[coil] = expires > m->valid_until[coil] ? expires : m->valid_until[coil];
     if (emergency && coil == COIL_RAISE && expires > m->emergency_until) {
         m->emergency_until = expires;

@@ -14,8 +14,8 @@ enum { MONITOR_TEXT = 200, MONITOR_HOLDS = 8, MONITOR_ACTS = 32, RULE_COUNT = 9 
 
 /* What the lane's configuration promises. */
 struct monitor_options {
-    bool may_lower; /* rule 7's declarations are all there */
-    bool auto_close;
+    bool may_lower;  /* rule 7's declarations are all there */
+    bool maintained; /* the boom is up while raise is energised: its end is a lower */
     int64_t clear_ms, pulse_ms, grace_ms, travel_ms, auto_close_ms, order_life_ms, reaction_ms;
     int64_t answer_ms;   /* the module promises an answer within; reaction_ms counts on it */
     int64_t debounce_ms; /* a contact counts as off when it was so for this long */
@@ -74,10 +74,9 @@ struct monitor {
     int64_t guard_until;  /* its raise may repeat until */
     int64_t rescue_until; /* it must: the boom is not up yet */
     int64_t rescue_held;  /* not by then: hands off, or a coil that stands against it */
-    int64_t scan_at;      /* the last one dealt with, */
-    int64_t coils_dealt;  /* and when its coils were asked for */
+    int64_t scan_at;      /* the last one dealt with */
     /* orders_only: the latest expiry of what was asked for, by coil; of an emergency raise */
-    int64_t valid_until[8], emergency_until;
+    int64_t valid_until[8], emergency_until, let_go_until;
     /* truth */
     uint32_t module;
     int64_t module_on[8];
@@ -106,8 +105,8 @@ void monitor_module(struct monitor *m, int64_t now, uint32_t coils);
 /* The gateway has dealt with a scan. */
 void monitor_scan(struct monitor *m, int64_t now, bool contact);
 void monitor_fact(struct monitor *m, int64_t now, enum monitor_fact fact);
-/* orders_only: the bus was asked to energise a coil. */
-void monitor_order(struct monitor *m, int coil, bool emergency, int64_t expires);
+/* orders_only: what the bus was asked for. */
+void monitor_order(struct monitor *m, int coil, bool on, bool emergency, int64_t expires);
 void monitor_hold_made(struct monitor *m, uint64_t id, bool top);
 void monitor_hold_may_end(struct monitor *m, uint64_t id);
 void monitor_hold_over(struct monitor *m, int64_t now, uint64_t id);

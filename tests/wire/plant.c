@@ -30,11 +30,24 @@ static void move(struct plant *p, int motion, enum mover by)
     p->moved_by = motion == 0 ? MOVED_BY_NOBODY : by;
 }
 
+/* Such a controller heeds the level of raise: a stop that ends lets it go on. */
+static void let_go(struct plant *p, enum plant_coil coil)
+{
+    if (coil == COIL_RAISE) {
+        p->close_at_ms = p->now_ms + CLOSE_DELAY_MS;
+    } else if (coil == COIL_STOP && (p->coils & BIT(COIL_RAISE))) {
+        move(p, 1, MOVED_BY_COIL);
+    }
+}
+
 void plant_coil(struct plant *plant, enum plant_coil coil, bool on)
 {
     bool was = (plant->coils & BIT(coil)) != 0;
     on |= was && (plant->welded & BIT(coil)) != 0;
     plant->coils = on ? plant->coils | BIT(coil) : plant->coils & ~BIT(coil);
+    if (plant->maintained && was && !on) {
+        let_go(plant, coil);
+    }
     if (!on || was) {
         return; /* the controller heeds edges */
     }
@@ -265,7 +278,8 @@ static void run_controller(struct plant *p, uint32_t before)
         move(p, 1, MOVED_BY_CONTROLLER);
         p->close_at_ms = p->now_ms + CLOSE_DELAY_MS;
     }
-    if (p->now_ms >= p->close_at_ms && !under && !(p->coils & BIT(COIL_STOP))) {
+    uint32_t against = BIT(COIL_STOP) | (p->maintained ? BIT(COIL_RAISE) : 0);
+    if (p->now_ms >= p->close_at_ms && !under && !(p->coils & against)) {
         p->close_at_ms = INT64_MAX;
         move(p, -1, MOVED_BY_CONTROLLER);
     }

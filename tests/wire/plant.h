@@ -74,6 +74,7 @@ struct plant {
     enum mover moved_by;
     uint32_t coils;
     bool auto_close; /* the controller closes behind the exit loop */
+    bool maintained; /* it keeps the boom up while raise is energised, and closes after that */
     int64_t close_at_ms;
     bool detector;           /* the non-loop detector is wired into presence */
     uint32_t forced, levels; /* contacts held by a fault: which, and their truth */

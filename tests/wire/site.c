@@ -191,17 +191,18 @@ static void step_lane(struct site *s, const struct lane_event *event)
 void site_order(struct site *site, enum lane_output output, bool on, bool emergency,
                 int64_t life_ms)
 {
+    bool keep = site->config.raise_maintained && output == OUTPUT_RAISE;
     struct lane_order order = {.id = ++site->order_count,
                                .lane = site->config.lane,
                                .output = output,
                                .on = on,
-                               .pulse_ms = on ? site->config.pulse_ms : 0,
+                               .pulse_ms = on && !keep ? site->config.pulse_ms : 0,
                                .emergency = emergency,
                                .expires = mono_add_ms(site_now(site), life_ms)};
     site_trace(site, "order %s %s, life %lld ms%s", lane_output_name(output), on ? "on" : "off",
                (long long)life_ms, emergency ? ", emergency" : "");
-    if (bus_submit(site->bus, &order) == ERR_OK && on) {
-        monitor_order(&site->monitor, output, emergency, order.expires.ns);
+    if (bus_submit(site->bus, &order) == ERR_OK) {
+        monitor_order(&site->monitor, output, on, emergency, order.expires.ns);
     }
 }
 
@@ -519,8 +520,9 @@ void site_run(struct site *site, const struct lane_config *config, int64_t ms,
     s->journal_up = s->matching_up = true;
     s->trace = getenv("CHECKPOINT_TRACE") != NULL;
     plant_init(&s->plant, config->auto_close == AUTO_CLOSE_LOOP, config->lower_automatically);
+    s->plant.maintained = config->raise_maintained;
     struct monitor_options options = {.may_lower = config->lower_automatically,
-                                      .auto_close = config->auto_close != AUTO_CLOSE_NONE,
+                                      .maintained = config->raise_maintained,
                                       .clear_ms = config->clear_ms,
                                       .pulse_ms = config->pulse_ms,
                                       .grace_ms = config->coil_grace_ms,

@@ -76,6 +76,7 @@ struct site {
     bool link_open;
     enum wire_fault fault;
     uint32_t fault_left; /* exchanges */
+    uint32_t refuses;    /* COIL bits the module does not switch off: it answers an exception */
     /* lane events that wait for their turn */
     struct lane_event events[SITE_EVENTS];
     uint32_t event_count;

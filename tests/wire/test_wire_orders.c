@@ -55,6 +55,10 @@ static int64_t life_of(struct site *s)
 
 static void order(struct site *s, bool down)
 {
+    if (down && s->config.raise_maintained && site_chance(s, 80)) {
+        site_order(s, OUTPUT_RAISE, false, false, life_of(s));
+        return;
+    }
     enum lane_output usual = down ? OUTPUT_LOWER : OUTPUT_RAISE;
     enum lane_output output =
         site_chance(s, 80) ? usual : (enum lane_output)site_draw(s, OUTPUT_COUNT);
@@ -108,7 +112,12 @@ static void live(uint64_t seed, struct totals *totals)
     struct lane_config config;
     site_config(&config);
     config.person_device = config.vehicle_detector = true;
-    config.lower_automatically = seed % KINDS != 0;
+    config.lower_automatically = seed % KINDS > 1;
+    if (seed % KINDS == 1) {
+        config.raise_maintained = true;
+        config.auto_close = AUTO_CLOSE_LOOP;
+        config.outputs_wired &= ~OUTPUT_BIT(OUTPUT_LOWER);
+    }
     site.seed = seed * 0x9E3779B97F4A7C15u + 1;
     site.orders_only = true;
     site_run(&site, &config, INT64_MAX / MS / 2, due, &will);
@@ -152,8 +161,132 @@ static void test_orders_without_sense_break_no_rule(void **state)
     }
 }
 
+/* ---- what chance brings too rarely ---- */
+
+enum { LOOK_MS = 5, UP_MS = 7000, AGAIN_MS = 5500, REFUSED_MS = 1000, LIFE_MS = 1000 };
+
+struct course {
+    void (*goes)(struct site *site);
+    int stage;
+    int64_t at_ns; /* of the stage */
+};
+
+static void look(struct site *s)
+{
+    struct course *course = s->ctx;
+    course->goes(s);
+    s->next_ns = s->now_ns + LOOK_MS * MS;
+}
+
+static void next_stage(struct site *s)
+{
+    struct course *course = s->ctx;
+    course->stage++;
+    course->at_ns = s->now_ns;
+}
+
+static bool passed(const struct site *s, int64_t ms)
+{
+    const struct course *course = s->ctx;
+    return s->now_ns >= course->at_ns + ms * MS;
+}
+
+static void force(struct site *s, enum plant_contact contact, bool on)
+{
+    s->plant.forced |= BIT(contact);
+    s->plant.levels = on ? s->plant.levels | BIT(contact) : s->plant.levels & ~BIT(contact);
+}
+
+/* A second master lowers, at a moment when no coil is on. */
+static bool foreign_lower(struct site *s)
+{
+    if (s->plant.coils != 0) {
+        return false;
+    }
+    plant_coil(&s->plant, COIL_LOWER, true);
+    s->plant.moved_by = MOVED_BY_FOB;
+    return true;
+}
+
+/* Up; lowered as soon as the guard lets it; then somebody is under it, and the upper limit has
+ * died: the guard raises for as long as it may. */
+static void comes_down_on_somebody(struct site *s)
+{
+    const struct course *course = s->ctx;
+    if (course->stage == 0 && s->monitor.have_inputs) {
+        site_order(s, OUTPUT_RAISE, true, false, LIFE_MS);
+        next_stage(s);
+    } else if (course->stage == 1 && passed(s, UP_MS)) {
+        site_order(s, OUTPUT_LOWER, true, false, LIFE_MS);
+        next_stage(s);
+    } else if (course->stage == 2 && s->plant.boom < 0.9) {
+        force(s, CONTACT_OPEN, false);
+        force(s, CONTACT_PRESENCE, true);
+        next_stage(s);
+    }
+}
+
+static void danger_comes_anew(struct site *s)
+{
+    const struct course *course = s->ctx;
+    comes_down_on_somebody(s);
+    if (course->stage == 3 && passed(s, AGAIN_MS) && foreign_lower(s)) {
+        next_stage(s);
+    } else if (course->stage == 4 && passed(s, UP_MS)) {
+        s->end_ns = s->now_ns;
+    }
+}
+
+static void end_of_lower_is_refused(struct site *s)
+{
+    const struct course *course = s->ctx;
+    comes_down_on_somebody(s);
+    if (course->stage == 3 && passed(s, REFUSED_MS) && foreign_lower(s)) {
+        s->refuses = BIT(COIL_LOWER);
+        next_stage(s);
+    } else if (course->stage == 4 && passed(s, REFUSED_MS)) {
+        s->refuses = 0;
+        next_stage(s);
+    } else if (course->stage == 5 && passed(s, REFUSED_MS)) {
+        s->end_ns = s->now_ns;
+    }
+}
+
+static void run_course(void (*goes)(struct site *site), int stages)
+{
+    static struct site site;
+    memset(&site, 0, sizeof(site));
+    struct course course = {.goes = goes};
+    struct lane_config config;
+    site_config(&config);
+    config.lower_automatically = config.person_device = config.vehicle_detector = true;
+    site.seed = 1;
+    site.orders_only = true;
+    site_run(&site, &config, 60000, look, &course);
+    if (site.monitor.violations > 0) {
+        fail_msg("%u violations, the first: %s", site.monitor.violations, site.monitor.first);
+    }
+    assert_int_equal(course.stage, stages);
+    assert_true(site.monitor.guard_acts > 1);
+}
+
+static void test_danger_anew_is_raised_for_anew(void **state)
+{
+    (void)state;
+    run_course(danger_comes_anew, 4);
+}
+
+static void test_no_raise_meets_a_lower_whose_end_is_refused(void **state)
+{
+    (void)state;
+    run_course(end_of_lower_is_refused, 5);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_orders_without_sense_break_no_rule)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_orders_without_sense_break_no_rule),
+        cmocka_unit_test(test_danger_anew_is_raised_for_anew),
+        cmocka_unit_test(test_no_raise_meets_a_lower_whose_end_is_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

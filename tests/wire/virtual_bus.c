@@ -139,10 +139,14 @@ static int lost(struct site *s, int rc, const char *why, struct err_text *err)
     return err_set(err, rc, "%s", why);
 }
 
-static enum wire_fault take_fault(struct site *s)
+static enum wire_fault take_fault(struct site *s, const uint8_t *bytes)
 {
     if (!s->plant.powered) {
         return WIRE_LOST_REQUEST;
+    }
+    bool off = bytes[1] == MODBUS_WRITE_COIL && bytes[4] == 0;
+    if (off && (s->refuses & BIT(bytes[3])) != 0) {
+        return WIRE_EXCEPTION;
     }
     if (s->fault_left == 0) {
         return WIRE_GOOD;
@@ -196,7 +200,7 @@ int __wrap_modbus_link_exchange(struct modbus_link *link, const struct modbus_re
     }
     size_t size = modbus_request_write(request, bytes);
     monitor_request(&s->monitor, s->now_ns, bytes, size);
-    enum wire_fault fault = take_fault(s);
+    enum wire_fault fault = take_fault(s, bytes);
     trace_exchange(s, bytes, fault);
     int64_t begin = s->now_ns;
     int64_t half = (RTT_MIN_US + (int64_t)site_draw(s, RTT_SPREAD_US)) * NS_PER_US / 2;

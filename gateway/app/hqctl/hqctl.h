@@ -77,6 +77,15 @@ FILE *hqctl_talk(const struct hqctl *h);
 const char *hqctl_text_of(const json_t *object, const char *name);
 int64_t hqctl_number_of(const json_t *object, const char *name);
 
+/* Connects and asks: POSTs `body`, which is taken over (NULL: no memory), or GETs. 0 with the
+ * answer, or the status after saying why; hq_answer_fini in either case. */
+int hqctl_post(struct hqctl *h, const char *path, json_t *body, struct hq_answer *out);
+int hqctl_get(struct hqctl *h, const char *path, struct hq_answer *out);
+/* "a, b" of a list of texts, cut at the end of `out`. */
+void hqctl_join(const json_t *list, char *out, size_t size);
+/* "-" for "": a cell of a table. */
+const char *hqctl_or_dash(const char *text);
+
 struct passphrase_source hqctl_passphrases(const struct hqctl *h);
 
 /* The sub-commands. */
@@ -88,6 +97,17 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv);
 int hqctl_checkpoints(struct hqctl *h, int argc, char **argv);
 int hqctl_hits(struct hqctl *h, int argc, char **argv);
 int hqctl_audit_verify(struct hqctl *h, int argc, char **argv);
+int hqctl_person_add(struct hqctl *h, int argc, char **argv);
+int hqctl_person_roles(struct hqctl *h, int argc, char **argv);
+int hqctl_person_list(struct hqctl *h, int argc, char **argv);
+int hqctl_person_revoke(struct hqctl *h, int argc, char **argv);
+int hqctl_hold_add(struct hqctl *h, int argc, char **argv);
+int hqctl_hold_end(struct hqctl *h, int argc, char **argv);
+int hqctl_hold_list(struct hqctl *h, int argc, char **argv);
+int hqctl_review(struct hqctl *h, int argc, char **argv);
+int hqctl_review_answer(struct hqctl *h, int argc, char **argv);
+int hqctl_own_verify(struct hqctl *h, int argc, char **argv);
+int hqctl_own_show(struct hqctl *h, int argc, char **argv);
 int hqctl_accept_chain(struct hqctl *h, int argc, char **argv);
 int hqctl_revoke(struct hqctl *h, int argc, char **argv);
 int hqctl_match_answers(struct hqctl *h, int argc, char **argv);
@@ -109,4 +129,5 @@ int hqctl_wanted_sign(struct hqctl *h, int argc, char **argv);
 int hqctl_wanted_publish(struct hqctl *h, int argc, char **argv);
 int hqctl_wanted_rebase(struct hqctl *h, int argc, char **argv);
 int hqctl_wanted_withdraw(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_extend(struct hqctl *h, int argc, char **argv);
 int hqctl_wanted_snapshot(struct hqctl *h, int argc, char **argv);

@@ -15,15 +15,17 @@ static const char init_text[] =
     "  Makes DIR, which must be new or empty, with all a headquarters needs: five separate roots\n"
     "  (boxes, HQ servers, consoles, updates, sticks), three root keys and a key set signed by\n"
     "  two of them, the list keys of two clerks, freshness and receipt keys and certificate of\n"
-    "  hqd, the issuing CA of hq-cad, the first operator, and hqd.yaml and hq-cad.yaml that start\n"
-    "  both. DIR/box is what each checkpoint gets as its /etc/checkpoint. DIR/README.txt says\n"
+    "  hqd, the issuing CA of hq-cad, the first operator, and hqd.yaml, hq-cad.yaml and\n"
+    "  hq-retaind.yaml that start all three. DIR/box is what each checkpoint gets as its "
+    "/etc/checkpoint. DIR/README.txt says\n"
     "  what goes where; DIR/secret belongs offline.\n"
     "  It is made as DIR.new and renamed when complete: DIR is whole or not there.\n\n"
     "  Every passphrase is asked for first, at least 12 characters each.\n\n"
     "EXAMPLE\n"
     "  hqctl init /srv/hq --fleet lu-hz --hq-address hq.example --operator zhang \\\n"
     "    --clerk zhang --clerk li\n"
-    "  hq-cad --config /srv/hq/hq-cad.yaml & hqd --config /srv/hq/hqd.yaml\n";
+    "  hq-cad --config /srv/hq/hq-cad.yaml & hqd --config /srv/hq/hqd.yaml &\n"
+    "  hq-retaind --config /srv/hq/hq-retaind.yaml\n";
 
 static int say_made(const struct hqctl *h, const struct init_options *o)
 {
@@ -36,8 +38,10 @@ static int say_made(const struct hqctl *h, const struct init_options *o)
            "  clerks/  list keys of %s and %s: give each clerk their own\n"
            "  box/     goes to every checkpoint's /etc/checkpoint\n"
            "Start:\n  hq-cad --config %s/hq-cad.yaml\n  hqd --config %s/hqd.yaml\n"
+           "  hq-retaind --config %s/hq-retaind.yaml\n"
            "Then:\n  hqctl whoami --dir %s\n",
-           o->fleet, o->folder, o->clerks[0], o->clerks[1], o->folder, o->folder, o->folder);
+           o->fleet, o->folder, o->clerks[0], o->clerks[1], o->folder, o->folder, o->folder,
+           o->folder);
     return EXIT_OK;
 }
 

@@ -19,12 +19,18 @@ static const struct hqctl_command commands[] = {
     {"init", "make a new headquarters in a folder", HQCTL_ALONE, hqctl_init},
     {"clerk add", "give a further clerk a list key", HQCTL_ONLINE, hqctl_clerk_add},
     {"keyset publish", "send a new key set to hqd", HQCTL_ONLINE, hqctl_keyset_publish},
+    {"person add", "give a person a certificate and roles", HQCTL_ONLINE, hqctl_person_add},
+    {"person roles", "change a person's roles", HQCTL_ONLINE, hqctl_person_roles},
+    {"person list", "show who may do what", HQCTL_ONLINE, hqctl_person_list},
+    {"person revoke", "take a person out, with a reason", HQCTL_ONLINE, hqctl_person_revoke},
     {"whoami", "say whether my certificate works", HQCTL_ONLINE, hqctl_whoami},
     {"enroll", "make a one-time token for a checkpoint", HQCTL_ONLINE, hqctl_enroll},
     {"wanted import", "turn a CSV into a draft for the wanted list", HQCTL_ONLINE,
      hqctl_wanted_import},
     {"wanted withdraw", "make a draft that takes entries off the list", HQCTL_ONLINE,
      hqctl_wanted_withdraw},
+    {"wanted extend", "make a draft that gives entries a later end", HQCTL_ONLINE,
+     hqctl_wanted_extend},
     {"wanted sign", "add a clerk's signature to a draft (offline)", HQCTL_FOLDER,
      hqctl_wanted_sign},
     {"wanted show", "show a draft or signed file and check its signatures", HQCTL_FOLDER,
@@ -59,6 +65,15 @@ static const struct hqctl_command commands[] = {
     {"hits", "show hits, as they come with --follow", HQCTL_ONLINE, hqctl_hits},
     {"audit verify", "verify checkpoints' records as hqd holds them", HQCTL_ONLINE,
      hqctl_audit_verify},
+    {"audit own verify", "verify what people at headquarters did and looked at", HQCTL_ONLINE,
+     hqctl_own_verify},
+    {"audit own show", "show what people at headquarters did and looked at", HQCTL_ONLINE,
+     hqctl_own_show},
+    {"review answer", "answer what is to be looked at again", HQCTL_ONLINE, hqctl_review_answer},
+    {"review", "show what is to be looked at again", HQCTL_ONLINE, hqctl_review},
+    {"hold add", "keep records past their term for a case", HQCTL_ONLINE, hqctl_hold_add},
+    {"hold end", "end a case's holds", HQCTL_ONLINE, hqctl_hold_end},
+    {"hold list", "show holds of cases", HQCTL_ONLINE, hqctl_hold_list},
     {"accept-chain", "end a checkpoint's quarantine, with a reason", HQCTL_ONLINE,
      hqctl_accept_chain},
     {"revoke", "shut a checkpoint out until it is enrolled again", HQCTL_ONLINE, hqctl_revoke},
@@ -296,4 +311,45 @@ int64_t hqctl_number_of(const json_t *object, const char *name)
 struct passphrase_source hqctl_passphrases(const struct hqctl *h)
 {
     return (struct passphrase_source){.fd = (int)h->passphrase_fd};
+}
+
+int hqctl_post(struct hqctl *h, const char *path, json_t *body, struct hq_answer *out)
+{
+    struct err_text err = {""};
+    *out = (struct hq_answer){0};
+    int status = hqctl_connect(h);
+    if (status != 0) {
+        json_decref(body);
+        return status;
+    }
+    int rc = hq_client_post(&h->client, path, body, HQCTL_AUDIT_TIMEOUT_S, out, &err);
+    return rc == 0 ? 0 : hqctl_fail(h, rc, &err);
+}
+
+int hqctl_get(struct hqctl *h, const char *path, struct hq_answer *out)
+{
+    struct err_text err = {""};
+    *out = (struct hq_answer){0};
+    int status = hqctl_connect(h);
+    int rc = status == 0 ? hq_client_get(&h->client, path, out, &err) : 0;
+    return rc == 0 ? status : hqctl_fail(h, rc, &err);
+}
+
+const char *hqctl_or_dash(const char *text)
+{
+    return text[0] ? text : "-";
+}
+
+void hqctl_join(const json_t *list, char *out, size_t size)
+{
+    const json_t *text;
+    size_t i;
+    size_t used = 0;
+    out[0] = '\0';
+    json_array_foreach(list, i, text)
+    {
+        int more = snprintf(out + used, size - used, "%s%s", i ? ", " : "",
+                            json_is_string(text) ? json_string_value(text) : "");
+        used += more > 0 && (size_t)more < size - used ? (size_t)more : 0;
+    }
 }

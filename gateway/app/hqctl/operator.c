@@ -8,21 +8,6 @@
 #include "gateway/app/hqctl/hqctl.h"
 #include "gateway/base/text_table.h"
 
-/* Connects, asks. 0 with the answer, or the status. `body` NULL: GET. */
-static int ask(struct hqctl *h, const char *path, json_t *body, struct hq_answer *out)
-{
-    struct err_text err = {""};
-    *out = (struct hq_answer){0};
-    int status = hqctl_connect(h);
-    if (status != 0) {
-        json_decref(body);
-        return status;
-    }
-    int rc = body ? hq_client_post(&h->client, path, body, HQCTL_AUDIT_TIMEOUT_S, out, &err)
-                  : hq_client_get(&h->client, path, out, &err);
-    return rc == 0 ? 0 : hqctl_fail(h, rc, &err);
-}
-
 static int no_memory(const struct hqctl *h)
 {
     struct err_text err = {"out of memory"};
@@ -33,17 +18,20 @@ int hqctl_whoami(struct hqctl *h, int argc, char **argv)
 {
     struct hq_answer answer;
     struct arg_spec spec = {0};
+    char roles[128];
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    status = ask(h, "/v1/operator/self", NULL, &answer);
+    status = hqctl_get(h, "/v1/operator/self", &answer);
+    hqctl_join(json_object_get(answer.value, "roles"), roles, sizeof(roles));
     if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
-        hqctl_line(stdout, "Operator %s of fleet %s; hqd's time %s, key set version %lld",
+        hqctl_line(stdout,
+                   "Operator %s of fleet %s; hqd's time %s, key set version %lld; roles: %s",
                    hqctl_text_of(answer.value, "operator"), hqctl_text_of(answer.value, "fleet"),
                    hqctl_text_of(answer.value, "time"),
-                   (long long)hqctl_number_of(answer.value, "keyset_version"));
+                   (long long)hqctl_number_of(answer.value, "keyset_version"), roles);
     hq_answer_fini(&answer);
     return status;
 }
@@ -78,9 +66,7 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
         return status;
     json_t *body = json_pack("{s:s,s:s,s:I}", "checkpoint", checkpoint, "name",
                              name ? name : checkpoint, "valid_minutes", (json_int_t)minutes);
-    if (!body)
-        return no_memory(h);
-    status = ask(h, "/v1/operator/enroll", body, &answer);
+    status = hqctl_post(h, "/v1/operator/enroll", body, &answer);
     if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
@@ -92,11 +78,6 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
 }
 
 /* ---- checkpoints ---- */
-
-static const char *or_dash(const char *text)
-{
-    return text[0] ? text : "-";
-}
 
 static const char *const checkpoint_titles[] = {
     "CHECKPOINT",        "STATE", ">LIST",     ">CONFIRMED", ">POLICY", ">EXEMPT", "SEEN",
@@ -125,8 +106,8 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
                            confirmed,
                            policy,
                            exempt,
-                           or_dash(hqctl_text_of(row, "last_seen")),
-                           or_dash(hqctl_text_of(row, "certificate_until")),
+                           hqctl_or_dash(hqctl_text_of(row, "last_seen")),
+                           hqctl_or_dash(hqctl_text_of(row, "certificate_until")),
                            hqctl_text_of(row, "name"),
                            hqctl_text_of(row, "quarantine")};
     return text_table_add(table, cells);
@@ -164,7 +145,7 @@ int hqctl_checkpoints(struct hqctl *h, int argc, char **argv)
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    status = ask(h, "/v1/operator/checkpoints", NULL, &answer);
+    status = hqctl_get(h, "/v1/operator/checkpoints", &answer);
     if (status == 0)
         status = print_checkpoints(h, json_object_get(answer.value, "checkpoints"));
     hq_answer_fini(&answer);
@@ -180,7 +161,7 @@ static void print_verdict(const json_t *row)
     hqctl_line(stdout, "%-20s %s  %lld records, %lld to %lld, chain %s, %s",
                hqctl_text_of(row, "id"), ok ? "ok   " : "FAULT",
                (long long)hqctl_number_of(row, "records"), (long long)hqctl_number_of(row, "first"),
-               (long long)hqctl_number_of(row, "last"), or_dash(hqctl_text_of(row, "chain")),
+               (long long)hqctl_number_of(row, "last"), hqctl_or_dash(hqctl_text_of(row, "chain")),
                json_is_object(json_object_get(row, "receipt")) ? "anchored by a receipt"
                                                                : "no receipt yet");
     if (json_is_object(fault))
@@ -224,9 +205,7 @@ int hqctl_audit_verify(struct hqctl *h, int argc, char **argv)
     if (status >= 0)
         return status;
     json_t *body = count ? json_pack("{s:s}", "checkpoint", checkpoint) : json_object();
-    if (!body)
-        return no_memory(h);
-    status = ask(h, "/v1/operator/audit/verify", body, &answer);
+    status = hqctl_post(h, "/v1/operator/audit/verify", body, &answer);
     if (status == 0 && count > 0 &&
         json_array_size(json_object_get(answer.value, "checkpoints")) == 0) {
         (void)err_set(&err, ERR_NOT_FOUND, "%s: hqd has no record of such a checkpoint",
@@ -260,9 +239,7 @@ int hqctl_accept_chain(struct hqctl *h, int argc, char **argv)
         return status;
     json_t *body = json_pack("{s:s,s:s,s:s}", "checkpoint", operands[0], "chain", operands[1],
                              "reason", reason);
-    if (!body)
-        return no_memory(h);
-    status = ask(h, "/v1/operator/accept-chain", body, &answer);
+    status = hqctl_post(h, "/v1/operator/accept-chain", body, &answer);
     if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
@@ -302,9 +279,7 @@ int hqctl_revoke(struct hqctl *h, int argc, char **argv)
         return EXIT_RUN;
     }
     json_t *body = json_pack("{s:s,s:s}", "checkpoint", checkpoint, "reason", reason);
-    if (!body)
-        return no_memory(h);
-    status = ask(h, "/v1/operator/revoke", body, &answer);
+    status = hqctl_post(h, "/v1/operator/revoke", body, &answer);
     if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)

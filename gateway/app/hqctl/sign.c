@@ -38,8 +38,11 @@ static int sign_batches(const struct hqctl *h, const struct signed_file_args *ar
 {
     struct sign_key *key = NULL;
     wanted_batches_show(hqctl_talk(h), batches, args->set);
-    int rc = signed_file_open_key(h, args->key, args->set, batches->batches[0].time,
-                                  &batches->envelopes[0], &key, err);
+    int rc = batch_file_check_approvals(batches, err);
+    if (rc != 0)
+        return err_prefix(err, rc, "%s", args->path);
+    rc = signed_file_open_key(h, args->key, args->set, batches->batches[0].time,
+                              &batches->envelopes[0], &key, err);
     if (rc == 0)
         rc = batch_file_sign(batches, key, err);
     if (rc == 0)
@@ -72,7 +75,10 @@ int hqctl_wanted_sign(struct hqctl *h, int argc, char **argv)
     static const char text[] =
         "DESCRIPTION\n"
         "  Shows what is signed: counts, every entry of priority 1, each entry of a small draft;\n"
-        "  then asks for the passphrase. The first signature turns the draft into batches dated "
+        "  then asks for the passphrase. Refused is an entry without applicant, reviewer and "
+        "approver, "
+        "each\n  with number and time and different people, or without its document. The first "
+        "signature turns the draft into batches dated "
         "now;\n  a second clerk runs the same command on the same file. Needs no network.\n"
         "  With stock openssl: gateway/hqctl/README.md shows how to check a signature by hand.\n";
     struct signed_file_args args;
@@ -91,13 +97,15 @@ static int show_draft(const struct hqctl *h, const struct draft *draft)
     const json_t *item;
     size_t index;
     if (h->json)
-        return hqctl_print(json_pack("{s:b,s:I,s:O,s:O}", "draft", 1, "revision",
+        return hqctl_print(json_pack("{s:b,s:I,s:O,s:O*,s:O}", "draft", 1, "revision",
                                      (json_int_t)draft->head.list.revision + 1, "added",
-                                     draft->added, "withdrawn", draft->withdrawn));
+                                     draft->added, "changed", draft->changed, "withdrawn",
+                                     draft->withdrawn));
     hqctl_line(stdout,
-               "Draft for revision %" PRIu64 ", from %s: %zu added, %zu withdrawn; unsigned",
+               "Draft for revision %" PRIu64
+               ", from %s: %zu added, %zu changed, %zu withdrawn; unsigned",
                draft->head.list.revision + 1, draft->source, json_array_size(draft->added),
-               json_array_size(draft->withdrawn));
+               json_array_size(draft->changed), json_array_size(draft->withdrawn));
     json_array_foreach(draft->added, index, item)
     {
         hqctl_line(stdout, "  + %lld  %s  class %s  %s  priority %lld  case %s  %s",
@@ -105,6 +113,12 @@ static int show_draft(const struct hqctl *h, const struct draft *draft)
                    hqctl_text_of(item, "class"), hqctl_text_of(item, "category"),
                    (long long)hqctl_number_of(item, "priority"), hqctl_text_of(item, "case_number"),
                    hqctl_text_of(item, "reason"));
+    }
+    json_array_foreach(draft->changed, index, item)
+    {
+        hqctl_line(stdout, "  ~ %lld  %s  case %s  until %s",
+                   (long long)hqctl_number_of(item, "id"), hqctl_text_of(item, "plate"),
+                   hqctl_text_of(item, "case_number"), hqctl_text_of(item, "valid_until"));
     }
     json_array_foreach(draft->withdrawn, index, item)
     {

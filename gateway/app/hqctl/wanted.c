@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/app/hqctl/import_faults.h"
+#include "gateway/app/hqctl/wanted_choice.h"
 #include "gateway/app/hqctl/wanted_files.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/file.h"
@@ -14,7 +15,7 @@
 #include "gateway/model/plate_forms.h"
 #include "gateway/model/plate_key.h"
 
-enum { WITHDRAW_OPERANDS_MAX = 256, UNUSUAL_SHOWN_MAX = 20 };
+enum { UNUSUAL_SHOWN_MAX = 20 };
 
 /* ---- import ---- */
 
@@ -28,10 +29,17 @@ static const char import_text[] =
     "    category     stolen, fugitive, hit_and_run, cloned, missing, case or other\n"
     "    priority     1 (top, two clerks must sign), 2 or 3\n"
     "    handling     stop\n"
-    "    reason, authority, case_number, applicant, reviewer, approver, contact\n"
-    "                 text; the approver is another person than the applicant\n"
+    "    reason, authority, case_number, contact\n"
+    "                 text\n"
+    "    applicant, reviewer, approver\n"
+    "                 names of three different people; of each also applicant_number,\n"
+    "                 applicant_time and so on: police number, when\n"
+    "    document     what it was approved by (may be empty for an emergency only)\n"
     "    valid_from, valid_until\n"
     "                 2026-12-01T00:00:00Z or with an offset, 2026-12-01T08:00:00+08:00\n"
+    "  emergency = yes: 紧急布控, approved by the duty leader with a second officer as reviewer, "
+    "who\n"
+    "  may be the applicant; valid for 24 hours at most, two clerks sign.\n"
     "  Optional: officer_risk (armed, violent, several_people; several with ; between),\n"
     "  instructions, vehicle.\n"
     "  Every bad row is told with line, column, name, value and reason; with any bad row nothing\n"
@@ -168,51 +176,18 @@ int hqctl_wanted_import(struct hqctl *h, int argc, char **argv)
 
 /* ---- withdraw ---- */
 
-/* What is asked for, and what of the list fits it. */
 struct withdrawal {
-    const char *asked[WITHDRAW_OPERANDS_MAX];
-    size_t asked_count;
-    uint64_t ids[WITHDRAW_OPERANDS_MAX]; /* 0: a plate */
-    plate_key keys[WITHDRAW_OPERANDS_MAX];
-    size_t found[WITHDRAW_OPERANDS_MAX];
+    struct wanted_choice choice;
     json_t *rows;
     FILE *talk;
 };
 
-static int read_asked(struct withdrawal *w, struct err_text *err)
-{
-    for (size_t i = 0; i < w->asked_count; i++) {
-        const char *text = w->asked[i];
-        struct plate_text plate;
-        if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0' && strlen(text) < 19) {
-            w->ids[i] = strtoull(text, NULL, 10);
-            continue;
-        }
-        plate_encode(text, strlen(text), PLATE_DASH_AUTO, &plate);
-        if (plate.kind != PLATE_KEY)
-            return err_set(err, ERR_INVALID, "'%.60s': expected an entry's id or its plate", text);
-        w->keys[i] = plate.key;
-    }
-    return 0;
-}
-
-static int match_entry(void *ctx, const json_t *item)
+static int withdraw_entry(void *ctx, const json_t *entry)
 {
     struct withdrawal *w = ctx;
-    const json_t *entry = json_object_get(item, "entry");
     const char *plate = hqctl_text_of(entry, "plate");
-    uint64_t id = (uint64_t)hqctl_number_of(entry, "id");
-    struct plate_text text;
-    bool taken = false;
-    plate_encode(plate, strlen(plate), PLATE_DASH_AUTO, &text);
-    for (size_t i = 0; i < w->asked_count; i++)
-        if (w->ids[i] ? w->ids[i] == id : w->keys[i] == text.key) {
-            w->found[i]++;
-            taken = true;
-        }
-    if (!taken)
-        return 0;
-    hqctl_line(w->talk, "  - %" PRIu64 "  %s  class %s  priority %lld  case %s  %s", id, plate,
+    int64_t id = hqctl_number_of(entry, "id");
+    hqctl_line(w->talk, "  - %" PRId64 "  %s  class %s  priority %lld  case %s  %s", id, plate,
                hqctl_text_of(entry, "class"), (long long)hqctl_number_of(entry, "priority"),
                hqctl_text_of(entry, "case_number"), hqctl_text_of(entry, "reason"));
     return json_array_append_new(w->rows,
@@ -221,29 +196,18 @@ static int match_entry(void *ctx, const json_t *item)
                : ERR_NO_MEMORY;
 }
 
-static int find_entries(struct hqctl *h, struct withdrawal *w, struct err_text *err)
-{
-    uint64_t after = 0;
-    int rc =
-        hq_client_walk(&h->client, "/v1/list/entries?", "entries", &after, match_entry, w, err);
-    for (size_t i = 0; rc == 0 && i < w->asked_count; i++)
-        if (w->found[i] == 0)
-            rc = err_set(err, ERR_NOT_FOUND, "'%s': not on the list in force", w->asked[i]);
-    return rc;
-}
-
 static int make_withdrawal(struct hqctl *h, struct withdrawal *w, const char *out)
 {
     struct err_text err = {""};
     struct draft draft = {
         .source = "hqctl wanted withdraw", .added = json_array(), .withdrawn = json_array()};
+    w->choice.take = withdraw_entry;
+    w->choice.ctx = w;
     w->rows = draft.withdrawn;
     w->talk = hqctl_talk(h);
-    int rc = draft.added && draft.withdrawn ? read_asked(w, &err) : ERR_NO_MEMORY;
+    int rc = draft.added && draft.withdrawn ? wanted_head_get(h, &draft.head, &err) : ERR_NO_MEMORY;
     if (rc == 0)
-        rc = wanted_head_get(h, &draft.head, &err);
-    if (rc == 0)
-        rc = find_entries(h, w, &err);
+        rc = wanted_choice_find(h, &w->choice, &err);
     if (rc == 0)
         rc = wanted_draft_save(out, &draft, false, &err);
     size_t count = json_array_size(draft.withdrawn);
@@ -276,9 +240,9 @@ int hqctl_wanted_withdraw(struct hqctl *h, int argc, char **argv)
         ARG_OPTIONS(options),
         .operands = "ID|PLATE…",
         .operands_min = 1,
-        .operands_max = WITHDRAW_OPERANDS_MAX,
-        .operand = w->asked,
-        .operands_count = &w->asked_count};
+        .operands_max = WANTED_CHOICE_MAX,
+        .operand = w->choice.asked,
+        .operands_count = &w->choice.asked_count};
     int status = hqctl_open(h, argc, argv, &spec);
     if (status < 0)
         status = make_withdrawal(h, w, out ? out : "withdraw.draft.json");
@@ -311,6 +275,7 @@ static int rebase(struct hqctl *h, const char *path, const char *out)
     if (file.is_draft)
         draft = (struct draft){.head = file.draft.head,
                                .added = json_incref(file.draft.added),
+                               .changed = json_incref(file.draft.changed),
                                .withdrawn = json_incref(file.draft.withdrawn)};
     else
         rc = draft_again(h, &file.batches, &draft, &err);

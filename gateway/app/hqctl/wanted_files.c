@@ -89,10 +89,12 @@ static void show_item(FILE *to, const char *sign, const struct wanted_item *item
                item->record.id, hqctl_text_of(entry, "plate"), hqctl_text_of(entry, "class"),
                hqctl_text_of(entry, "category"), item->record.priority,
                hqctl_text_of(entry, "case_number"), hqctl_text_of(entry, "reason"));
-    hqctl_line(to, "      applicant %s, reviewer %s, approver %s; %s to %s",
-               hqctl_text_of(entry, "applicant"), hqctl_text_of(entry, "reviewer"),
-               hqctl_text_of(entry, "approver"), hqctl_text_of(entry, "valid_from"),
-               hqctl_text_of(entry, "valid_until"));
+    hqctl_line(to, "      applicant %s %s, reviewer %s %s, approver %s %s; %s to %s%s",
+               hqctl_text_of(entry, "applicant"), hqctl_text_of(entry, "applicant_number"),
+               hqctl_text_of(entry, "reviewer"), hqctl_text_of(entry, "reviewer_number"),
+               hqctl_text_of(entry, "approver"), hqctl_text_of(entry, "approver_number"),
+               hqctl_text_of(entry, "valid_from"), hqctl_text_of(entry, "valid_until"),
+               (item->record.flags & WANTED_EMERGENCY) != 0 ? "; EMERGENCY 紧急布控" : "");
     json_decref(entry);
 }
 

@@ -131,18 +131,49 @@ static void another_programs_database_is_refused_untouched(void **state)
     assert_int_equal(unlink(other), 0);
 }
 
+static int add_drop(void *ctx, int count, char **values, char **names)
+{
+    char *sql = ctx;
+    (void)names;
+    assert_int_equal(count, 1);
+    assert_true(strlen(sql) + strlen(values[0]) + 1 < 4096);
+    memcpy(sql + strlen(sql), values[0], strlen(values[0]) + 1);
+    return 0;
+}
+
+static void drop_triggers(sqlite3 *plain)
+{
+    char sql[4096] = "";
+    assert_int_equal(sqlite3_exec(plain,
+                                  "SELECT 'DROP TRIGGER ' || name || ';' FROM sqlite_schema"
+                                  " WHERE type = 'trigger'",
+                                  add_drop, sql, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_exec(plain, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
 /* A database as version 2 left it, then `sql`. */
 static void make_old(const char *file, const char *sql)
 {
-    static const char to_version_2[] = "DROP INDEX entries_of_crowd;"
-                                       "ALTER TABLE entries DROP COLUMN crowd;"
-                                       "ALTER TABLE checkpoints DROP COLUMN exempt_revision;"
-                                       "PRAGMA user_version=2";
+    static const char to_version_2[] =
+        "DROP TABLE own_records; DROP TABLE streams;"
+        "DROP TABLE case_holds; DROP TABLE reviews; DROP TABLE review_draws; DROP TABLE "
+        "retain_marks;"
+        "ALTER TABLE operators DROP COLUMN roles;ALTER TABLE operators DROP COLUMN full_name;"
+        "ALTER TABLE operators DROP COLUMN police_number;ALTER TABLE operators DROP COLUMN "
+        "certificate;"
+        "ALTER TABLE operators DROP COLUMN added_by;ALTER TABLE operators DROP COLUMN added_ms;"
+        "ALTER TABLE operators DROP COLUMN revoked_by;"
+        "DROP INDEX entries_of_crowd;"
+        "ALTER TABLE checkpoints DROP COLUMN exempt_revision;"
+        "ALTER TABLE entries DROP COLUMN crowd;"
+        "PRAGMA user_version=2";
     struct hq_db db;
     sqlite3 *plain = NULL;
     assert_int_equal(hq_db_open_sqlite(file, &db, NULL), 0);
     hq_db_close(&db);
     assert_int_equal(sqlite3_open(file, &plain), SQLITE_OK);
+    drop_triggers(plain);
     assert_int_equal(sqlite3_exec(plain, to_version_2, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_exec(plain, sql, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(plain), SQLITE_OK);
@@ -222,6 +253,121 @@ static void a_database_of_version_1_is_brought_up(void **state)
     assert_int_equal(unlink(old), 0);
 }
 
+static const char *const kept[] = {
+    "INSERT INTO records VALUES('n', x'01', 1, x'02', 'passage', 5, 6, x'616263')",
+    "INSERT INTO answers VALUES(1, 'n', x'01', 2, 5, 6, x'61626364')",
+    "INSERT INTO hits VALUES(1, 'n', x'01', 3, 5, 6, 0, x'61626364')",
+    "INSERT INTO urgents VALUES('n', x'01', 4, 'hit', 5, 6, x'616263')",
+    "INSERT INTO own_records VALUES(1, x'01', x'02', x'616263', 5)",
+    "INSERT INTO chains(checkpoint, chain, state, sequence, head, opened_ms)"
+    " VALUES('n', x'01', 'active', 9, x'02', 5)",
+    "INSERT INTO batches VALUES(1, x'01', 5, x'02', 'zhang')",
+    "INSERT INTO acts VALUES(1, 'zhang', 5, 'PUT', '/', x'01', 200)",
+    "INSERT INTO case_holds(case_number, reason, begun_by, begun_ms) VALUES('c', 'r', 'li', 5)",
+};
+
+/* What neither connection may do. */
+static const char *const never[] = {
+    "DELETE FROM records",
+    "DELETE FROM answers",
+    "DELETE FROM hits",
+    "DELETE FROM urgents",
+    "DELETE FROM own_records",
+    "DELETE FROM chains",
+    "DELETE FROM batches",
+    "DELETE FROM acts",
+    "DELETE FROM case_holds",
+    "UPDATE records SET hash = x'03', line = x'61'",
+    "UPDATE records SET line = x'616264'",
+    "UPDATE records SET sequence = 7, line = x'61'",
+    "UPDATE answers SET body = x'61626365'",
+    "UPDATE hits SET body = x'61626365'",
+    "UPDATE hits SET provisional = 1",
+    "UPDATE hits SET sequence = 7",
+    "UPDATE urgents SET line = x'616264'",
+    "UPDATE own_records SET body = x'616264'",
+    "UPDATE own_records SET header = x'03', body = NULL, salt = NULL",
+    "UPDATE own_records SET body = NULL",
+    "UPDATE chains SET sequence = 8",
+    "UPDATE batches SET operator = 'li'",
+    "UPDATE acts SET status = 403",
+    "UPDATE case_holds SET reason = 'x', ended_ms = 7",
+    "INSERT OR REPLACE INTO records VALUES('n', x'01', 1, x'03', 'hit', 5, 6, x'61')",
+    "INSERT OR REPLACE INTO own_records VALUES(1, x'03', x'02', x'61', 5)",
+    "INSERT OR REPLACE INTO batches VALUES(1, x'03', 5, x'02', 'li')",
+    "REPLACE INTO hits VALUES(1, 'n', x'01', 3, 5, 6, 1, x'61')",
+};
+
+/* What the retention program may do and hqd not. */
+static const char *const retention[] = {
+    "UPDATE records SET line = x'61'",
+    "UPDATE answers SET body = x'7b7d'",
+    "UPDATE hits SET body = x'7b7d'",
+    "UPDATE urgents SET line = x'61'",
+    "UPDATE own_records SET salt = NULL, body = NULL",
+};
+
+static const char *const hqds_own[] = {
+    "UPDATE chains SET sequence = 10, head = x'05', state = 'quarantined'",
+    "UPDATE case_holds SET ended_ms = 7, ended_by = 'li', end_reason = 'closed'",
+    "INSERT INTO hits VALUES(2, 'n', x'01', 4, 5, 6, 1, x'61')",
+    "UPDATE hits SET provisional = 0 WHERE number = 2",
+    "INSERT INTO hits VALUES(3, 'n', x'01', 5, 5, 6, 1, x'61')",
+    "DELETE FROM hits WHERE number = 3",
+    "INSERT INTO records VALUES('n', x'01', 4, x'02', 'hit', 5, 6, x'61')",
+    "DELETE FROM urgents",
+};
+
+static void refuse_all(struct hq_db *db, const char *const *statements, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct err_text err = {""};
+        if (hq_db_exec(db, statements[i], NULL, 0, &err) == 0)
+            fail_msg("taken: %s", statements[i]);
+        assert_non_null(strstr(err.text, "records are neither changed nor deleted"));
+    }
+}
+
+static void take_all(struct hq_db *db, const char *const *statements, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct err_text err = {""};
+        if (hq_db_exec(db, statements[i], NULL, 0, &err) != 0)
+            fail_msg("%s: %s", statements[i], err.text);
+    }
+}
+
+#define ALL(statements) statements, sizeof(statements) / sizeof((statements)[0])
+
+static void records_are_neither_changed_nor_deleted(void **state)
+{
+    (void)state;
+    struct hq_db db;
+    struct hq_db other;
+    char file[80];
+    sqlite3 *plain = NULL;
+    (void)snprintf(file, sizeof(file), "%s/guarded", folder);                 /* fits */
+    assert_int_not_equal(hq_db_open_sqlite_retention(file, &other, NULL), 0); /* makes none */
+    assert_int_equal(hq_db_open_sqlite(file, &db, NULL), 0);
+    take_all(&db, ALL(kept));
+    refuse_all(&db, ALL(never));
+    refuse_all(&db, ALL(retention));
+    assert_int_equal(hq_db_open_sqlite_retention(file, &other, NULL), 0);
+    refuse_all(&other, ALL(never));
+    take_all(&other, ALL(retention));
+    take_all(&db, ALL(hqds_own));
+    refuse_all(&db, (const char *const[]){"UPDATE case_holds SET ended_ms = NULL"}, 1);
+    assert_int_equal(hq_db_scrub(&other, NULL), 0);
+    hq_db_close(&other);
+    hq_db_close(&db);
+    /* a program that is none of ours */
+    assert_int_equal(sqlite3_open(file, &plain), SQLITE_OK);
+    assert_int_not_equal(sqlite3_exec(plain, retention[0], NULL, NULL, NULL), SQLITE_OK);
+    assert_int_not_equal(sqlite3_exec(plain, never[0], NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(plain), SQLITE_OK);
+    assert_int_equal(unlink(file), 0);
+}
+
 /* ERR_CORRUPT is the word for what a peer sent: a box must not be blamed for our own disk. */
 static void a_damaged_page_is_our_own_fault(void **state)
 {
@@ -257,6 +403,7 @@ int main(void)
         cmocka_unit_test(a_database_of_version_1_is_brought_up),
         cmocka_unit_test(a_database_of_version_2_is_brought_up),
         cmocka_unit_test(a_record_that_cannot_be_read_stops_the_bringing_up),
+        cmocka_unit_test(records_are_neither_changed_nor_deleted),
         cmocka_unit_test(a_damaged_page_is_our_own_fault),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

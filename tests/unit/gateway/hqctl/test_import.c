@@ -22,7 +22,8 @@ static const struct wall_time now = {1795392000000}; /* 2026-11-23T00:00:00Z */
 
 static const char header[] =
     "plate,class,category,priority,handling,officer_risk,reason,authority,case_number,applicant,"
-    "reviewer,approver,contact,valid_from,valid_until\n";
+    "reviewer,approver,contact,valid_from,valid_until,applicant_number,applicant_time,"
+    "reviewer_number,reviewer_time,approver_number,approver_time,document\n";
 
 static struct import_result result;
 static struct err_text err;
@@ -35,9 +36,11 @@ static int import_rows(const char *rows)
     return import_csv("x.csv", text, (size_t)size, 10, now, &result, &err);
 }
 
-#define ROW(plate, class, priority, case_number)                                                   \
-    plate "," class ",stolen," priority ",stop,,被盗,局," case_number                              \
-                    ",张三,李四,王五,110,2026-11-01T00:00:00Z,2027-05-01T00:00:00Z\n"
+#define ROW(plate, class, priority, case_number)                                                     \
+    plate "," class ",stolen," priority ",stop,,被盗,局," case_number                                \
+                    ",张三,李四,王五,110,2026-11-01T00:00:00Z,2027-05-01T00:00:00Z,1,2026-11-" \
+                    "01T00:00:00Z,2,"                                                                \
+                    "2026-11-01T00:00:00Z,3,2026-11-01T01:00:00Z,17号\n"
 
 static void expect_fault(size_t index, const char *message)
 {

@@ -129,7 +129,6 @@ static void test_raise_of_the_guard_is_repeated_until_the_boom_is_up(void **stat
     assert_int_equal(scan_after(&b, 700, 0), 0);
 }
 
-/* A module that ends its pulses by itself tells nobody. */
 /* The limit it has just left bounces when the guard's stop meets it: the boom is not up by that. */
 static void test_bouncing_limit_does_not_end_the_raise_of_the_guard(void **state)
 {
@@ -148,6 +147,7 @@ static void test_bouncing_limit_does_not_end_the_raise_of_the_guard(void **state
     assert_int_equal(b.out[0].output, OUTPUT_RAISE);
 }
 
+/* A module that ends its pulses by itself tells nobody. */
 static void test_coil_of_a_module_timer_is_off_after_its_pulse(void **state)
 {
     (void)state;
@@ -201,6 +201,27 @@ static void test_raise_of_the_guard_is_not_tried_for_ever(void **state)
     b.scan.outputs = 0;
     guard_wrote(&b.guard, &b.out[2], false, b.scan.at);
     assert_int_equal(scan_after(&b, 50, 0), 3);
+}
+
+/* Read back as on, switched off, and ordered again since: what was read counts once more. */
+static void test_lower_ordered_again_is_not_off(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b);
+    struct lane_order lower = {.output = OUTPUT_LOWER};
+    struct lane_order raise = {.output = OUTPUT_RAISE, .on = true, .pulse_ms = 500};
+    (void)scan_after(&b, 0, INPUT_BIT(INPUT_LIMIT_OPEN));
+    b.scan.outputs = OUTPUT_BIT(OUTPUT_LOWER);
+    (void)scan_after(&b, 4000, INPUT_BIT(INPUT_LIMIT_OPEN));
+    struct mono_time later = mono_add_ms(b.scan.at, 2000); /* every pulse is over */
+    raise.expires = mono_add_ms(later, 500);
+    guard_wrote(&b.guard, &lower, true, b.scan.at);
+    assert_true(guard_allows(&b.guard, &raise, &b.scan, later, b.reason));
+    lower.on = true;
+    lower.pulse_ms = 500;
+    guard_wrote(&b.guard, &lower, true, b.scan.at);
+    assert_false(guard_allows(&b.guard, &raise, &b.scan, later, b.reason));
 }
 
 /* Its raise meets a lower that somebody else energised only when that is off. */
@@ -403,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_coil_of_a_module_timer_is_off_after_its_pulse),
         cmocka_unit_test(test_raise_of_the_guard_is_tried_again),
         cmocka_unit_test(test_raise_of_the_guard_is_not_tried_for_ever),
+        cmocka_unit_test(test_lower_ordered_again_is_not_off),
         cmocka_unit_test(test_raise_of_the_guard_waits_for_the_lower_to_be_off),
         cmocka_unit_test(test_hands_off),
         cmocka_unit_test(test_an_emergency_stop_ends_the_guards_raise),

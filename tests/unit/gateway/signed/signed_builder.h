@@ -146,6 +146,13 @@ static UNUSED_OK json_t *entry_json(uint64_t id, const char *plate, int priority
                   "李四", "approver", "王五", "contact", "0530-110", "valid_from",
                   "2026-11-01T00:00:00.000Z", "valid_until", "2027-05-01T00:00:00.000Z");
     assert_non_null(entry);
+    json_t *approval =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "applicant_number", "370001", "applicant_time",
+                  "2026-11-01T00:00:00.000Z", "reviewer_number", "370002", "reviewer_time",
+                  "2026-11-01T01:00:00.000Z", "approver_number", "370003", "approver_time",
+                  "2026-11-01T02:00:00.000Z", "document", "17");
+    assert_int_equal(json_object_update(entry, approval), 0);
+    json_decref(approval);
     return entry;
 }
 

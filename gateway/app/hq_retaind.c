@@ -1,0 +1,134 @@
+/*
+ * hq-retaind: deletes bodies past their term in hqd's database, with a right of its own that hqd's
+ * connection has not. The main thread waits for signals; one thread owns the connection. It has no
+ * network.
+ */
+#include <stdio.h>
+
+#include "gateway/app/service.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/log.h"
+#include "gateway/config/config.h"
+#include "gateway/hq/retain.h"
+
+enum {
+    PATH_BYTES = 256,
+    EVERY_MS = 3600 * 1000,
+    AGAIN_MS = 60 * 1000, /* after a fault */
+    SLICE_MS = 500,
+    DAYS_MAX = 36500
+};
+
+struct retaind_config {
+    char state_dir[PATH_BYTES];
+    int64_t passage_days;
+    int64_t record_days;
+    int64_t own_days;
+};
+
+#define DAYS_OPTION(member, least, days, help_)                                                    \
+    CONFIG_OPTION(struct retaind_config, member, #member, CONFIG_INT, .min = (least),              \
+                  .max = DAYS_MAX, .fallback = #days, .help = (help_))
+
+static const struct config_option options[] = {
+    CONFIG_OPTION(struct retaind_config, state_dir, "state_dir", CONFIG_PATH,
+                  .fallback = "/var/lib/checkpoint/hqd", .help = "Folder of hqd's database."),
+    DAYS_OPTION(passage_days, 1, 30, "Days a passage's body is kept."),
+    DAYS_OPTION(record_days, HQ_RETAIN_RECORD_DAYS_MIN, 365,
+                "Days of hits, answers, decisions, orders, acts and device records; at least 30."),
+    DAYS_OPTION(own_days, HQ_RETAIN_OWN_DAYS_MIN, 1095,
+                "Days of what people at headquarters did and looked at; at least 180."),
+};
+static const struct config_section config_section = {CONFIG_ROWS(options, struct retaind_config)};
+
+static const struct service_about about = {
+    .program = "hq-retaind",
+    .purpose = "deletes records' bodies past their term at headquarters",
+    .default_config = "/etc/checkpoint/hq-retaind.yaml",
+    .help = "  At its start and every hour. What a case holds stays ('hqctl hold'); each deletion "
+            "stands in\n  headquarters' own records ('hqctl audit own show').\n\n"
+            "FILES\n"
+            "  <state_dir>/hqd.sqlite    hqd's database, which must be there\n\n"
+            "SIGNALS\n"
+            "  SIGTERM  ends\n",
+};
+
+struct program {
+    struct retaind_config config;
+    char database[PATH_BYTES + 16];
+    struct hq_db db;
+    struct thread thread;
+};
+
+static bool go_on(void *self)
+{
+    thread_alive(self);
+    return !thread_stopping(self);
+}
+
+static bool run_once(struct program *p, struct thread *self)
+{
+    const struct hq_terms terms = {p->config.passage_days, p->config.record_days,
+                                   p->config.own_days};
+    struct hq_retained done;
+    struct err_text err = {""};
+    int rc = hq_retain(&p->db, &terms, clock_wall(&clock_system), go_on, self, &done, &err);
+    if (done.deleted > 0)
+        log_event(EVENT_HQ_RETAINED, "deleted=%lld held=%lld", (long long)done.deleted,
+                  (long long)done.held);
+    if (rc != 0)
+        log_event(EVENT_HQ_RETAIN_FAILED, "reason=\"%s\"", err.text[0] ? err.text : err_name(rc));
+    return rc == 0;
+}
+
+static void work(struct thread *self, void *ctx)
+{
+    struct program *p = ctx;
+    while (!thread_stopping(self)) {
+        int left_ms = run_once(p, self) ? EVERY_MS : AGAIN_MS;
+        for (; left_ms > 0 && go_on(self); left_ms -= SLICE_MS)
+            thread_wait_ms(self, SLICE_MS);
+    }
+}
+
+static int run(struct program *p, struct err_text *err)
+{
+    struct service service;
+    struct thread *const threads[] = {&p->thread};
+    const struct service_hooks hooks = {.ctx = p};
+    int result = EXIT_RUN;
+    if (service_open(&service, about.program, err) != 0)
+        return EXIT_RUN;
+    int rc = hq_db_open_sqlite_retention(p->database, &p->db, err);
+    if (rc == 0)
+        rc = service_thread_start(&p->thread, "retention", 0, work, p, err);
+    if (rc == 0) {
+        service_ready("retention");
+        result = service_run(&service, threads, 1, &hooks);
+    }
+    thread_stop(&p->thread);
+    thread_join(&p->thread);
+    hq_db_close(&p->db);
+    service_close(&service);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program program;
+    struct service_args args;
+    struct err_text err = {""};
+    int status = service_args_parse(argc, argv, &about, &args);
+    if (status >= 0)
+        return status;
+    int rc = config_load(args.config_path, &config_section, &program.config, &err);
+    status = service_config_result(&about, &args, &config_section, rc == 0, rc, &err);
+    if (status >= 0)
+        return status;
+    (void)snprintf(program.database, sizeof(program.database), "%s/hqd.sqlite",
+                   program.config.state_dir); /* fits */
+    status = run(&program, &err);
+    if (err.text[0])
+        fprintf(stderr, "hq-retaind: %s\n", err.text);
+    return status;
+}

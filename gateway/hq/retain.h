@@ -1,0 +1,36 @@
+/*
+ * Retention at headquarters: bodies past their term go with their salts, here and in every copy
+ * (hits, answers, urgent records); what is left of a record tells nothing and its chain verifies.
+ * What a case holds stays. Each round of deletions stands in headquarters' own chain, in its
+ * transaction. For the retention program's connection only (hq_db_open_sqlite_retention).
+ */
+#pragma once
+
+#include "gateway/base/clock.h"
+#include "gateway/hq/db.h"
+
+enum {
+    HQ_RETAIN_PASSAGE_DAYS = 30,
+    HQ_RETAIN_RECORD_DAYS = 365, /* hits, answers, decisions, orders, outcomes, acts, devices */
+    HQ_RETAIN_OWN_DAYS = 1095,   /* what people at headquarters did */
+    HQ_RETAIN_OWN_DAYS_MIN = 180,
+    HQ_RETAIN_RECORD_DAYS_MIN = 30
+};
+
+struct hq_terms {
+    int64_t passage_days; /* from a record's time, or when it came if that was earlier */
+    int64_t record_days;
+    int64_t own_days;
+};
+
+struct hq_retained {
+    int64_t deleted; /* bodies */
+    int64_t held;    /* past their term, kept for a case */
+};
+
+/* Goes through everything once, in short transactions; `go_on` is asked between them (false: stop
+ * there). Nothing deleted is left in the store's files when it returns 0. ERR_BUSY: that could not
+ * be reached, run again soon. `now` must be right: a clock far ahead deletes everything. */
+int hq_retain(struct hq_db *db, const struct hq_terms *terms, struct wall_time now,
+              bool (*go_on)(void *ctx), void *ctx, struct hq_retained *out,
+              struct err_text *err) MUST_CHECK;
