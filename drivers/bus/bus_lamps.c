@@ -2,7 +2,8 @@
  * Devices of a lane that only show: a tower light, a siren on a module of its own. One of them that
  * falls silent costs what it shows and not the lane's contact: a dead lamp must not blind the guard
  * of a boom that comes down, nor stand against an emergency raise. They are asked behind the
- * others, after what the guard wrote. Bus thread only.
+ * others, after what the guard wrote, and not while a boom may be coming down: the wait for one
+ * that dies then would be the guard's. Bus thread only.
  */
 #include "drivers/bus/bus_state.h"
 
@@ -82,12 +83,11 @@ static int ask(struct bus *bus, struct bus_lane_state *lane, size_t index, struc
 }
 
 /* As a lane's own: a lost or garbled answer now and then is noise. */
-static bool forgives(struct bus_lane_state *lane, size_t index, int rc, bool lowering)
+static bool forgives(struct bus_lane_state *lane, size_t index, int rc)
 {
     struct bus_lamp *lamp = &lane->lamps[index];
     bool noise = rc == ERR_TIMEOUT || rc == ERR_CORRUPT;
-    return noise && !lowering && !bus_lamp_is_lost(lane, index) &&
-           ++lamp->misses <= SCAN_MISSES_MAX;
+    return noise && !bus_lamp_is_lost(lane, index) && ++lamp->misses <= SCAN_MISSES_MAX;
 }
 
 void bus_lamps_scan(struct bus *bus, struct bus_lane_state *lane)
@@ -97,12 +97,12 @@ void bus_lamps_scan(struct bus *bus, struct bus_lane_state *lane)
     bool silent = false;
     for (size_t i = 0; i < lane->config.device_count; i++) {
         struct bus_lamp *lamp = &lane->lamps[i];
-        bool due = !bus_lamp_is_lost(lane, i) || (!lowering && !mono_before(now, lamp->next_try));
+        bool due = !lowering && (!bus_lamp_is_lost(lane, i) || !mono_before(now, lamp->next_try));
         if (lamp->shows && due && !silent) {
             struct err_text err = {""};
             int rc = ask(bus, lane, i, &err);
             silent = rc != ERR_OK;
-            if (silent && !forgives(lane, i, rc, lowering)) {
+            if (silent && !forgives(lane, i, rc)) {
                 (void)bus_lamp_lose(bus, lane, i, &err); /* its outputs are gone, no more */
             }
         }

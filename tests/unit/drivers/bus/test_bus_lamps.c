@@ -296,20 +296,20 @@ static void a_dead_lamp_stands_against_no_raise(void **state)
     assert_true(devices[1].contact);
 }
 
-static void a_dead_lamp_does_not_blind_the_guard(void **state)
+static void a_lamp_that_dies_over_a_lowering_boom_costs_the_guard_no_time(void **state)
 {
     (void)state;
     start(true);
     order(1, OUTPUT_LOWER);
-    lose_tower(ERR_TIMEOUT);
-    unsigned asked = site.tower.asked;
+    unsigned asked = site.tower.asked; /* from the lower on nobody asks it */
+    SET(tower.error, ERR_TIMEOUT);
     SET(barrier.active, INPUT_BIT(INPUT_OBSTACLE));
     WAIT_FOR(site.guard_acted == 1);
     WAIT_FOR(site.scan.outputs == 0);
     uint64_t number = site.scan.number;
-    WAIT_FOR(site.scan.number > number + 20);  /* more than its back-off */
-    assert_int_equal(site.tower.asked, asked); /* nor does it take the line's time meanwhile */
-    assert_int_equal(site.without_contact, 0);
+    WAIT_FOR(site.scan.number > number + 20);
+    assert_int_equal(site.tower.asked, asked);
+    assert_int_equal(site.without_contact + site.lamps_told, 0);
 }
 
 static void a_lamp_that_answers_again_shows_again(void **state)
@@ -380,7 +380,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_dead_lamp_stands_against_no_raise, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_dead_lamp_does_not_blind_the_guard, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_lamp_that_dies_over_a_lowering_boom_costs_the_guard_no_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lamp_that_answers_again_shows_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_write_that_a_lamp_does_not_answer_costs_the_lamp, setup,
                                         teardown),
