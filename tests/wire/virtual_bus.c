@@ -38,7 +38,9 @@ struct mono_time __real_clock_mono(const struct clock_source *clock);
 struct mono_time __wrap_clock_mono(const struct clock_source *clock);
 struct mono_time __wrap_clock_mono(const struct clock_source *clock)
 {
-    return current ? (struct mono_time){.ns = current->now_ns} : __real_clock_mono(clock);
+    if (!current)
+        return __real_clock_mono(clock);
+    return (struct mono_time){.ns = current->now_ns};
 }
 
 int __real_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
