@@ -17,6 +17,7 @@
 
 enum camera_fault {
     CAMERA_FAULT_BAD,    /* what it sent breaks its format; a vehicle may have passed unread */
+    CAMERA_FAULT_VALUE,  /* a value is out of range and taken as not given; the read is not lost */
     CAMERA_FAULT_MISSED, /* its own counter says that reads were not seen */
     CAMERA_FAULT_ORDER   /* what we asked of it was not done: a trigger, a light */
 };
@@ -43,7 +44,7 @@ struct camera_identity {
 /* Counters since start; any thread may read them. */
 struct camera_stats {
     uint64_t reads;
-    uint64_t bad;    /* messages that broke their format */
+    uint64_t bad;    /* messages that broke their format, or had a value out of range */
     uint64_t errors; /* failed exchanges, lost lines */
     uint64_t missed; /* reads the camera's own counter says we did not see */
     uint64_t connects;

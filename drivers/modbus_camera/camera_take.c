@@ -61,10 +61,14 @@ static void note_life(struct modbus_camera *c, struct mono_time now)
 
 /* ---- reads ---- */
 
-static void hand_on(struct modbus_camera *c, struct plate_read *read)
+static void hand_on(struct modbus_camera *c, const struct registers_read *found)
 {
+    if (found->odd.text[0]) {
+        count(&c->bad, 1);
+        camera_tell_fault(c, CAMERA_FAULT_VALUE, found->odd.text);
+    }
     count(&c->reads, 1);
-    c->sink.read(c->sink.ctx, read);
+    c->sink.read(c->sink.ctx, &found->read);
 }
 
 static void note_offset(struct modbus_camera *c)
@@ -96,7 +100,7 @@ static void take_new(struct modbus_camera *c, struct registers_read *found, stru
         c->torn = 0;
         c->waiting_read = *found;
     } else {
-        hand_on(c, read);
+        hand_on(c, found);
     }
 }
 
@@ -245,14 +249,14 @@ void camera_take_candidates(struct modbus_camera *c, const uint16_t *registers)
     }
     c->torn = 0;
     c->waiting = false;
-    hand_on(c, &c->waiting_read.read);
+    hand_on(c, &c->waiting_read);
 }
 
 void camera_take_no_candidates(struct modbus_camera *c)
 {
     if (c->waiting) {
         c->waiting = false;
-        hand_on(c, &c->waiting_read.read);
+        hand_on(c, &c->waiting_read);
     }
 }
 

@@ -33,6 +33,7 @@ struct serial_camera {
     uint32_t last_id;                  /* 0 = none yet */
     struct plate_read last;            /* of that message */
     uint64_t seen[SERIAL_CAUSE_COUNT]; /* the line's counts at the last look */
+    uint64_t odd;                      /* reads with a value out of range */
     struct camera_clock clock;
     atomic_ullong reads, bad, errors, missed, connects; /* relaxed: each stands alone */
     atomic_llong life_ns;                               /* of the last good message, 0 = none */
@@ -190,6 +191,10 @@ static void take_read(struct serial_camera *c, struct serial_message *message)
     if (message->has_number && c->last_id != 0 && message->number > c->last_id) {
         tell_missed(c, message->number - c->last_id - 1);
     }
+    if (message->odd.text[0]) {
+        c->odd++;
+        tell_fault(c, CAMERA_FAULT_VALUE, message->odd.text);
+    }
     c->last_id = message->number;
     c->last = *read;
     measure_clock(c, message);
@@ -201,7 +206,7 @@ static void take_read(struct serial_camera *c, struct serial_message *message)
  * camera that speaks otherwise, or at another speed. */
 static void note_bad(struct serial_camera *c)
 {
-    uint64_t bad = 0;
+    uint64_t bad = c->odd;
     enum serial_cause newest = SERIAL_CAUSE_COUNT;
     for (int cause = SERIAL_GARBAGE; cause < SERIAL_CAUSE_COUNT; cause++) {
         uint64_t fresh = c->line.counts[cause] - c->seen[cause];

@@ -4,9 +4,8 @@
 #include "drivers/wire/camera_registers.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
-
-#include "drivers/wire/read_fields.h"
 
 enum register_at {
     AT_MAGIC = 0,
@@ -116,16 +115,29 @@ static int take_text(const uint16_t *r, size_t size, struct text_converter *conv
     return text_convert(converter, text, size, out, PLATE_TEXT_MAX, out_size);
 }
 
-/* A value out of range is treated as not given: the results are of no further use. */
-static void keep_values(const uint16_t *r, struct plate_read *read)
+static void note(struct read_oddity *odd, bool taken, unsigned at, const char *name, uint64_t value,
+                 const char *expected)
+{
+    char place[24];
+    (void)snprintf(place, sizeof(place), "register %u, ", at); /* fits */
+    read_oddity_note(odd, taken, place, name, value, expected);
+}
+
+/* A value out of range is treated as not given, and named. */
+static void keep_values(const uint16_t *r, struct plate_read *read, struct read_oddity *odd)
 {
     const uint8_t class[2] = {(uint8_t)(r[AT_CLASS] >> 8), (uint8_t)r[AT_CLASS]};
-    (void)read_fields_set_confidence(read, r[AT_CONFIDENCE]);
-    (void)read_fields_set_class(read, class);
-    (void)read_fields_set_direction(read, r[AT_DIRECTION]);
-    (void)read_fields_set_colour(read, r[AT_COLOUR]);
-    (void)read_fields_set_speed(read, r[AT_SPEED]);
-    (void)read_fields_set_time(read, get_u64(r + AT_WALL));
+    note(odd, read_fields_set_confidence(read, r[AT_CONFIDENCE]), AT_CONFIDENCE, "confidence",
+         r[AT_CONFIDENCE], READ_EXPECTED_CONFIDENCE);
+    note(odd, r[AT_CLASS] == 0 || read_fields_set_class(read, class), AT_CLASS, "class",
+         r[AT_CLASS], "two characters of GA 24.7, or 0");
+    note(odd, read_fields_set_direction(read, r[AT_DIRECTION]), AT_DIRECTION, "direction",
+         r[AT_DIRECTION], READ_EXPECTED_DIRECTION);
+    note(odd, read_fields_set_colour(read, r[AT_COLOUR]), AT_COLOUR, "colour", r[AT_COLOUR],
+         READ_EXPECTED_COLOUR);
+    (void)read_fields_set_speed(read, r[AT_SPEED]); /* takes every 16 bits */
+    note(odd, read_fields_set_time(read, get_u64(r + AT_WALL)), AT_WALL, "wall time",
+         get_u64(r + AT_WALL), READ_EXPECTED_TIME);
     read->event_id = get_u64(r + AT_EVENT);
 }
 
@@ -142,7 +154,7 @@ enum registers_cause camera_registers_decode(const uint16_t *registers, size_t c
     uint8_t text[PLATE_TEXT_MAX];
     size_t size = 0;
     read_fields_init(&found.read);
-    keep_values(registers, &found.read);
+    keep_values(registers, &found.read, &found.odd);
     if (take_text(registers + AT_PLATE, plate_size(registers), converter_of(form, found.encoding),
                   text, &size) != 0 ||
         read_fields_set_plate(&found.read, text, size, form->dash) != 0)
@@ -165,6 +177,27 @@ enum registers_cause camera_status_decode(const uint16_t *registers, size_t coun
     return REGISTERS_OK;
 }
 
+/* The candidate at `at` of the block. */
+static void take_candidate(const uint16_t *registers, size_t at, struct text_converter *converter,
+                           enum plate_dash dash, struct registers_read *read)
+{
+    const unsigned place = CAMERA_CANDIDATES_AT + (unsigned)at;
+    const uint8_t confidence = (uint8_t)registers[at];
+    size_t size = registers[at] >> 8;
+    uint8_t text[PLATE_TEXT_MAX];
+    bool fits = size <= CAMERA_CANDIDATE_TEXT_MAX;
+    note(&read->odd, fits, place, "candidate's length", size, "0 to 16");
+    note(&read->odd, confidence <= 100 || confidence == READ_CONFIDENCE_NONE, place,
+         "candidate's confidence", confidence, READ_EXPECTED_CONFIDENCE);
+    if (!fits)
+        return;
+    bool good = take_text(registers + at + 1, size, converter, text, &size) == 0;
+    note(&read->odd, good, place + 1, "candidate's text", registers[at + 1],
+         "text of the encoding said");
+    if (good) /* there is room for all five */
+        (void)read_fields_add_candidate(&read->read, confidence, text, size, dash);
+}
+
 enum registers_cause camera_candidates_decode(const uint16_t *registers, size_t count,
                                               struct registers_form *form,
                                               struct registers_read *read)
@@ -174,15 +207,12 @@ enum registers_cause camera_candidates_decode(const uint16_t *registers, size_t 
         return REGISTERS_TOO_FEW;
     if (registers[0] != registers[AT_CANDIDATES_SEQUENCE_AGAIN] || registers[0] != read->sequence)
         return REGISTERS_TORN;
-    for (size_t i = 0; i < registers[AT_CANDIDATE_COUNT] && i < CAMERA_CANDIDATES_MAX; i++) {
-        const uint16_t *candidate = registers + AT_CANDIDATES + i * CANDIDATE_REGISTERS;
-        size_t size = candidate[0] >> 8;
-        uint8_t text[PLATE_TEXT_MAX];
-        if (size <= CAMERA_CANDIDATE_TEXT_MAX &&
-            take_text(candidate + 1, size, converter, text, &size) == 0)
-            (void)read_fields_add_candidate(&read->read, (uint8_t)candidate[0], text, size,
-                                            form->dash); /* there is room for all five */
-    }
+    note(&read->odd, registers[AT_CANDIDATE_COUNT] <= CAMERA_CANDIDATES_MAX,
+         CAMERA_CANDIDATES_AT + AT_CANDIDATE_COUNT, "candidates", registers[AT_CANDIDATE_COUNT],
+         "0 to 5");
+    for (size_t i = 0; i < registers[AT_CANDIDATE_COUNT] && i < CAMERA_CANDIDATES_MAX; i++)
+        take_candidate(registers, AT_CANDIDATES + i * CANDIDATE_REGISTERS, converter, form->dash,
+                       read);
     return REGISTERS_OK;
 }
 

@@ -41,6 +41,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "drivers/wire/read_fields.h"
 #include "drivers/wire/text_converter.h"
 #include "gateway/base/err.h"
 #include "gateway/model/plate_read.h"
@@ -92,6 +93,7 @@ struct registers_read {
                                means reads were lost between polls */
     uint16_t version;       /* of the map */
     enum text_encoding encoding;
+    struct read_oddity odd; /* a value taken as not given */
 };
 
 struct registers_status {
@@ -106,8 +108,8 @@ void registers_form_close(struct registers_form *form); /* one that is all zero 
 
 /* The version of a map, 0 when the registers are no map, or one of a version not known. */
 uint16_t camera_registers_version(const uint16_t *registers, size_t count);
-/* Decodes registers 0-33. Values out of range are treated as not given. *out only on REGISTERS_OK.
- */
+/* Decodes registers 0-33. Values out of range are treated as not given and named in out->odd. *out
+ * only on REGISTERS_OK. */
 enum registers_cause camera_registers_decode(const uint16_t *registers, size_t count,
                                              struct registers_form *form,
                                              struct registers_read *out)
@@ -118,7 +120,8 @@ enum registers_cause camera_status_decode(const uint16_t *registers, size_t coun
                                           struct registers_status *out)
     __attribute__((warn_unused_result));
 /* Decodes registers 40-87 and adds what they say to the read they belong to; one that is broken is
- * left out. REGISTERS_OK; REGISTERS_TORN: being written, or of another read; REGISTERS_TOO_FEW. */
+ * left out and named in read->odd. REGISTERS_OK; REGISTERS_TORN: being written, or of another read;
+ * REGISTERS_TOO_FEW. */
 enum registers_cause camera_candidates_decode(const uint16_t *registers, size_t count,
                                               struct registers_form *form,
                                               struct registers_read *read)

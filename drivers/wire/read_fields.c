@@ -3,6 +3,8 @@
  */
 #include "drivers/wire/read_fields.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { CONFIDENCE_MAX = 100 };
@@ -64,6 +66,15 @@ int read_fields_set_plate(struct plate_read *out, const uint8_t *text, size_t si
     if (out->colour == COLOUR_NONE)
         out->colour = (uint8_t)plate.vendor_colour;
     return ERR_OK;
+}
+
+void read_oddity_note(struct read_oddity *oddity, bool taken, const char *place, const char *name,
+                      uint64_t value, const char *expected)
+{
+    if (taken || oddity->text[0])
+        return;
+    (void)snprintf(oddity->text, sizeof(oddity->text), "%s%s: %" PRIu64 ", expected %s", place,
+                   name, value, expected); /* a cut text still reads */
 }
 
 bool read_fields_set_confidence(struct plate_read *out, uint64_t confidence)

@@ -15,7 +15,8 @@ enum {
     READ_SPEED_NONE = 0xFFFF,
     READ_DIRECTION_MAX = 9, /* GA/T 1400 */
     READ_COLOUR_MAX = 13,   /* GA/T 1400, besides READ_COLOUR_OTHER */
-    READ_COLOUR_OTHER = 99
+    READ_COLOUR_OTHER = 99,
+    READ_ODDITY_SIZE = 96 /* bytes, with its NUL */
 };
 #define READ_CAMERA_TIME_MAX_MS INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 
@@ -30,6 +31,20 @@ bool read_text_valid(const uint8_t *text, size_t size_bytes);
  * for text that is not valid; `out` is then unchanged. */
 int read_fields_set_plate(struct plate_read *out, const uint8_t *text, size_t size_bytes,
                           enum plate_dash dash) MUST_CHECK;
+
+/* The first value of a message that was out of range, for whoever mends the camera: "register 3,
+ * confidence: 140, expected 0 to 100, or 255 for none"; "" when all were good. */
+struct read_oddity {
+    char text[READ_ODDITY_SIZE];
+};
+/* Notes a value that was not taken; `place` may be "". */
+void read_oddity_note(struct read_oddity *oddity, bool taken, const char *place, const char *name,
+                      uint64_t value, const char *expected);
+#define READ_EXPECTED_CONFIDENCE "0 to 100, or 255 for none"
+#define READ_EXPECTED_DIRECTION "0 to 9"
+#define READ_EXPECTED_COLOUR "0 to 13, or 99"
+#define READ_EXPECTED_SPEED "0 to 65535"
+#define READ_EXPECTED_TIME "milliseconds up to the year 9999"
 
 /* Each returns false, and changes nothing, when the value is out of range. */
 bool read_fields_set_confidence(struct plate_read *out, uint64_t confidence);

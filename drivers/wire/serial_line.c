@@ -221,6 +221,7 @@ static enum serial_cause decode_text(struct serial_line *line, const struct fram
         message.number = extra.number;
     }
     message.time_in_seconds = extra.time_in_seconds;
+    message.odd = extra.odd;
     *out = message;
     return SERIAL_OK;
 }

@@ -82,7 +82,8 @@ struct serial_message {
                                knows them */
     bool has_number;        /* `number`: the message's id, or the template's {number} */
     uint32_t number;
-    bool time_in_seconds; /* the camera's time came without milliseconds */
+    bool time_in_seconds;   /* the camera's time came without milliseconds */
+    struct read_oddity odd; /* a value of the read taken as not given */
 };
 
 /* ERR_UNSUPPORTED, ERR_NO_MEMORY: its encoding. On success the caller ends it with

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "drivers/wire/read_fields.h"
-
 enum { NUMBER_DIGITS_MAX = 20, TIME_DIGITS = 14, TIME_TEXT = 19, WIDTH_MAX = 99, NAME_MAX = 24 };
 
 static const char *const field_names[TEMPLATE_FIELD_COUNT] = {[TEMPLATE_LITERAL] = "",
@@ -162,7 +160,8 @@ static bool time_digits(struct field field, char out[TIME_DIGITS])
 }
 
 /* False for a shape that is no time; a date that does not exist is a time not given. */
-static bool take_time(struct field field, int32_t utc_offset_minutes, struct plate_read *read)
+static bool take_time(struct field field, int32_t utc_offset_minutes, struct plate_read *read,
+                      struct read_oddity *odd)
 {
     char d[TIME_DIGITS];
     char text[WALL_TEXT_SIZE];
@@ -174,8 +173,11 @@ static bool take_time(struct field field, int32_t utc_offset_minutes, struct pla
     (void)snprintf(text, sizeof text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", d, d + 4, d + 6, d + 8,
                    d + 10, d + 12);
     int64_t offset_ms = (int64_t)utc_offset_minutes * 60000;
-    if (wall_parse(text, &time) == 0 && time.ms > offset_ms)
-        (void)read_fields_set_time(read, (uint64_t)(time.ms - offset_ms));
+    bool taken = wall_parse(text, &time) == 0 && time.ms > offset_ms &&
+                 read_fields_set_time(read, (uint64_t)(time.ms - offset_ms));
+    if (!taken && !odd->text[0])
+        (void)snprintf(odd->text, sizeof(odd->text), "time: %s, expected a date that exists",
+                       text); /* fits */
     return true;
 }
 
@@ -189,31 +191,63 @@ struct reading {
     size_t candidate_count;
 };
 
-/* Results of the setters are of no further use: out of range is not given. */
+/* Whether the value was in range, and what that is. */
+static bool keep_number(struct reading *r, enum template_field kind, uint64_t value,
+                        const char **out_expected)
+{
+    *out_expected = kind == TEMPLATE_DIRECTION ? READ_EXPECTED_DIRECTION
+                    : kind == TEMPLATE_COLOUR  ? READ_EXPECTED_COLOUR
+                    : kind == TEMPLATE_SPEED   ? READ_EXPECTED_SPEED
+                    : kind == TEMPLATE_TIME_MS ? READ_EXPECTED_TIME
+                    : kind == TEMPLATE_NUMBER  ? "0 to 4294967295"
+                                               : READ_EXPECTED_CONFIDENCE;
+    if (kind == TEMPLATE_CONFIDENCE)
+        return read_fields_set_confidence(&r->read, value);
+    if (kind == TEMPLATE_DIRECTION)
+        return read_fields_set_direction(&r->read, value);
+    if (kind == TEMPLATE_COLOUR)
+        return read_fields_set_colour(&r->read, value);
+    if (kind == TEMPLATE_SPEED)
+        return read_fields_set_speed(&r->read, value);
+    if (kind == TEMPLATE_TIME_MS)
+        return read_fields_set_time(&r->read, value);
+    if (kind == TEMPLATE_CANDIDATE_CONFIDENCE) {
+        r->confidences[r->candidate_count - 1] = value;
+        return value <= 100 || value == READ_CONFIDENCE_NONE;
+    }
+    if (kind == TEMPLATE_EVENT) {
+        r->read.event_id = value;
+        return true;
+    }
+    if (value > UINT32_MAX)
+        return false;
+    r->extra.has_number = true;
+    r->extra.number = (uint32_t)value;
+    return true;
+}
+
+/* False for what is no number; one out of range is not given, and named. */
 static bool take_number(struct reading *r, enum template_field kind, struct field field)
 {
     uint64_t value = 0;
+    const char *expected = NULL;
     if (!parse_number(field, &value))
         return false;
-    if (field.size == 0)
-        return true;
-    if (kind == TEMPLATE_CONFIDENCE)
-        (void)read_fields_set_confidence(&r->read, value);
-    else if (kind == TEMPLATE_DIRECTION)
-        (void)read_fields_set_direction(&r->read, value);
-    else if (kind == TEMPLATE_COLOUR)
-        (void)read_fields_set_colour(&r->read, value);
-    else if (kind == TEMPLATE_SPEED)
-        (void)read_fields_set_speed(&r->read, value);
-    else if (kind == TEMPLATE_TIME_MS)
-        (void)read_fields_set_time(&r->read, value);
-    else if (kind == TEMPLATE_CANDIDATE_CONFIDENCE)
-        r->confidences[r->candidate_count - 1] = value;
-    else if (kind == TEMPLATE_EVENT)
-        r->read.event_id = value;
-    else if (value <= UINT32_MAX)
-        r->extra = (struct template_extra){true, (uint32_t)value, r->extra.time_in_seconds};
+    if (field.size > 0) {
+        bool taken = keep_number(r, kind, value, &expected);
+        read_oddity_note(&r->extra.odd, taken, "", field_names[kind], value, expected);
+    }
     return true;
+}
+
+/* A class that is none is not given, and named; its text is the camera's and stays out of it. */
+static void take_class(struct reading *r, struct field field)
+{
+    struct read_oddity *odd = &r->extra.odd;
+    bool taken = field.size == 2 && read_fields_set_class(&r->read, field.text);
+    if (field.size > 0 && !taken && !odd->text[0])
+        (void)snprintf(odd->text, sizeof(odd->text),
+                       "class: %zu bytes, expected two characters of GA 24.7", field.size);
 }
 
 static bool take_field(struct reading *r, enum template_field kind, struct field field)
@@ -223,12 +257,11 @@ static bool take_field(struct reading *r, enum template_field kind, struct field
         r->plate = field;
         return true;
     case TEMPLATE_CLASS:
-        if (field.size == 2)
-            (void)read_fields_set_class(&r->read, field.text); /* none: not given */
+        take_class(r, field);
         return true;
     case TEMPLATE_TIME:
         r->extra.time_in_seconds = true;
-        return take_time(field, r->form->utc_offset_minutes, &r->read);
+        return take_time(field, r->form->utc_offset_minutes, &r->read, &r->extra.odd);
     case TEMPLATE_CANDIDATE:
         r->candidates[r->candidate_count] = field;
         r->confidences[r->candidate_count++] = READ_CONFIDENCE_NONE;

@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "drivers/wire/read_fields.h"
 #include "gateway/model/plate_read.h"
 
 enum { TEMPLATE_PARTS_MAX = 32, TEMPLATE_LITERAL_MAX = 16, TEMPLATE_TEXT_MAX = 200 };
@@ -64,7 +65,8 @@ struct text_template {
 struct template_extra {
     bool has_number;
     uint32_t number;
-    bool time_in_seconds; /* camera_time came without milliseconds */
+    bool time_in_seconds;   /* camera_time came without milliseconds */
+    struct read_oddity odd; /* a value taken as not given */
 };
 
 enum template_result {

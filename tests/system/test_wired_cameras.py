@@ -227,6 +227,15 @@ def test_noise_on_the_serial_line_is_named(site):
     settle(site, 3)
 
 
+def test_value_out_of_range_is_named_and_the_read_is_taken(site):
+    event = site.read(1, INNOCENT[1], confidence=140)
+    assert site.wait_alarm("CAMERA_GARBLED", 1)["detail"] == \
+        "camera 21: register 3, confidence: 140, expected 0 to 100, or 255 for none"
+    site.next("read", lambda e: e["lane"] == 1 and e["read"]["event_id"] == str(event))
+    site.wait_calm("CAMERA_GARBLED", 1)
+    settle(site, 1)
+
+
 def test_serial_message_is_acknowledged_and_taken_once(site):
     site.number += 1
     message = {"plate": INNOCENT[3], "event": site.number}

@@ -62,7 +62,7 @@ static void take_fault(void *ctx, uint16_t camera, enum camera_fault fault, cons
     struct checkpointd *c = ctx;
     pthread_mutex_lock(&c->cameras.lock);
     struct camera_note *note = note_of(c, camera);
-    if (note && fault == CAMERA_FAULT_BAD) {
+    if (note && (fault == CAMERA_FAULT_BAD || fault == CAMERA_FAULT_VALUE)) {
         note->bad++;
         snprintf(note->why_bad, sizeof(note->why_bad), "%s", detail);
     } else if (note && fault == CAMERA_FAULT_ORDER) {

@@ -127,6 +127,33 @@ static void values_out_of_range_count_as_not_given(void **state)
     assert_true(read.camera_time.ms == 0);
 }
 
+/* What stands in the camera's log of faults when this one register says that. */
+static void named_as(size_t at, uint16_t value, const char *expected)
+{
+    uint16_t registers[CAMERA_REGISTERS_COUNT];
+    struct registers_read found;
+    memcpy(registers, example_registers, sizeof registers);
+    registers[at] = value;
+    assert_int_equal(camera_registers_decode(registers, CAMERA_REGISTERS_COUNT, &form, &found),
+                     REGISTERS_OK);
+    assert_string_equal(found.odd.text, expected);
+}
+
+static void the_value_out_of_range_is_named_with_its_register(void **state)
+{
+    (void)state;
+    named_as(3, 97, "");
+    named_as(3, 255, "");
+    named_as(3, 101, "register 3, confidence: 101, expected 0 to 100, or 255 for none");
+    named_as(4, 0, "");
+    named_as(4, 0x3F3F, "register 4, class: 16191, expected two characters of GA 24.7, or 0");
+    named_as(5, 10, "register 5, direction: 10, expected 0 to 9");
+    named_as(6, 300, "register 6, colour: 300, expected 0 to 13, or 99");
+    named_as(12, 0x8000,
+             "register 12, wall time: 9223373800960094226, expected milliseconds up to the year "
+             "9999");
+}
+
 static void the_longest_plate_text_fits(void **state)
 {
     (void)state;
@@ -256,6 +283,8 @@ static void candidates_are_added_to_the_read_they_belong_to(void **state)
         assert_string_equal(text, expected[i].text);
         assert_int_equal(found.read.candidates[i].confidence, expected[i].confidence);
     }
+    assert_string_equal(found.odd.text,
+                        "register 61, candidate's text: 65535, expected text of the encoding said");
     block[47] = 6;
     assert_int_equal(camera_candidates_decode(block, CAMERA_CANDIDATES_COUNT, &form, &found),
                      REGISTERS_TORN);
@@ -276,6 +305,7 @@ static void more_candidates_than_there_is_room_for_are_not_read(void **state)
     assert_int_equal(camera_candidates_decode(block, CAMERA_CANDIDATES_COUNT, &form, &found),
                      REGISTERS_OK);
     assert_int_equal(found.read.candidate_count, 0); /* five times no text */
+    assert_string_equal(found.odd.text, "register 41, candidates: 65535, expected 0 to 5");
 }
 
 int main(void)
@@ -285,6 +315,7 @@ int main(void)
         cmocka_unit_test(every_field_is_decoded),
         cmocka_unit_test(each_refusal_has_its_cause),
         cmocka_unit_test(values_out_of_range_count_as_not_given),
+        cmocka_unit_test(the_value_out_of_range_is_named_with_its_register),
         cmocka_unit_test(the_longest_plate_text_fits),
         cmocka_unit_test(the_sequence_skips_zero_and_counts_losses),
         cmocka_unit_test(version_2_says_its_encoding),

@@ -55,6 +55,29 @@ static void every_field_is_read(void **state)
     assert_int_equal(read.candidates[0].confidence, 40);
 }
 
+static void named_as(const char *text, const char *expected)
+{
+    struct text_template form = form_of("{plate};{confidence};{class};{colour};{time}");
+    struct plate_read read;
+    struct template_extra extra;
+    assert_int_equal(read_text(&form, text, &read, &extra), TEMPLATE_OK);
+    assert_string_equal(read.raw, "鲁H12345");
+    assert_string_equal(extra.odd.text, expected);
+}
+
+static void a_value_out_of_range_is_named_and_the_read_is_not_lost(void **state)
+{
+    (void)state;
+    named_as("鲁H12345;97;02;5;2026-11-26 13:03:01", "");
+    named_as("鲁H12345;;;;", "");
+    named_as("鲁H12345;140;??;5;", "confidence: 140, expected 0 to 100, or 255 for none");
+    named_as("鲁H12345;97;car;5;", "class: 3 bytes, expected two characters of GA 24.7");
+    named_as("鲁H12345;97;??;5;", "class: 2 bytes, expected two characters of GA 24.7");
+    named_as("鲁H12345;97;02;14;", "colour: 14, expected 0 to 13, or 99");
+    named_as("鲁H12345;97;02;5;2026-02-31 13:03:01",
+             "time: 2026-02-31T13:03:01Z, expected a date that exists");
+}
+
 static void a_time_is_read_in_each_form(void **state)
 {
     (void)state;
@@ -180,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_is_read),
+        cmocka_unit_test(a_value_out_of_range_is_named_and_the_read_is_not_lost),
         cmocka_unit_test(a_time_is_read_in_each_form),
         cmocka_unit_test(what_is_not_of_the_form_is_refused),
         cmocka_unit_test(a_message_may_end_behind_any_field_from_the_plate_on),
