@@ -29,7 +29,7 @@ ALLOWED = {
     ("POST", "/v1/operator/holds"): {P, D, U}, ("POST", "/v1/operator/holds/end"): {U},
     ("GET", "/v1/operator/persons"): {F, U}, ("POST", "/v1/operator/persons"): {F},
     ("POST", "/v1/operator/persons/revoke"): {F}, ("GET", "/v1/operator/reviews"): {R, U}, ("POST", "/v1/operator/reviews/answer"): {R},
-    ("GET", "/v1/operator/own"): {U}, ("GET", "/v1/operator/self"): ANY,
+    ("GET", "/v1/operator/own"): {U}, ("GET", "/v1/operator/self"): ANY, ("GET", "/v1/operator/metrics"): ANY,
     ("GET", "/.well-known/est/cacerts"): None, ("POST", "/.well-known/est/simpleenroll"): None,
     ("POST", "/.well-known/est/simplereenroll"): set(),
 }
