@@ -156,6 +156,9 @@ HOSTILE_LINES = {
 }
 
 
+ENDLESS = 5 << 20  # bytes without a newline: more than a line of any socket may have
+
+
 @pytest.mark.parametrize("name", ["control", "events", "records"])
 def test_hostile_lines_are_answered_and_change_nothing(box, name):
     daemon = one_lane(box)
@@ -169,7 +172,7 @@ def test_hostile_lines_are_answered_and_change_nothing(box, name):
         client.close()
     client = LineClient(box.run / name)
     try:
-        client.socket.sendall(b"x" * (600 << 10))
+        client.socket.sendall(b"x" * ENDLESS)
         while client.socket.recv(65536):
             pass
     except (BrokenPipeError, ConnectionResetError):
@@ -373,6 +376,7 @@ def test_a_hold_is_found_again_behind_many_records(box):
     wait_until("all on record", lambda: act(box, None, "audit_head")["result"]["head"] > 2000)
     daemon.kill()
     daemon.start(timeout_s=10)
+    wait_until("the lane", lambda: "holds" in box.lane(1))
     assert hold_of(box) == hold
     wait_until("boom closed", lambda: box.lane(1).get("boom") == "closed")
     token = login(box, "wang", "correct horse 1")
