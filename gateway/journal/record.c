@@ -20,6 +20,7 @@ static const char *const kind_names[JOURNAL_KIND_COUNT] = {
     [JOURNAL_LIST] = "list",         [JOURNAL_CONFIG] = "config",
     [JOURNAL_DEVICE] = "device",     [JOURNAL_CLOCK] = "clock",
     [JOURNAL_SEAL] = "seal",         [JOURNAL_HIT_ANSWER] = "hit_answer",
+    [JOURNAL_OBSERVED] = "observed",
 };
 
 const char *journal_kind_name(enum journal_kind kind)

@@ -11,10 +11,11 @@ enum { CONFIRMED_SAMPLE_MS = 3600 * 1000 };
 
 static const int64_t after_receipt_ms = JOURNAL_AFTER_RECEIPT_DAYS * INT64_C(24) * 3600 * 1000;
 
-/* Kinds that name somebody; of these, all but passages wait for their receipt to be old enough. */
-static const enum journal_kind kinds[] = {JOURNAL_PASSAGE, JOURNAL_HIT,       JOURNAL_DECISION,
-                                          JOURNAL_ORDER,   JOURNAL_OUTCOME,   JOURNAL_ACT,
-                                          JOURNAL_DEVICE,  JOURNAL_HIT_ANSWER};
+/* Kinds that name somebody; of these, all but passages and what is sealed to headquarters wait for
+ * their receipt to be old enough. */
+static const enum journal_kind kinds[] = {JOURNAL_PASSAGE, JOURNAL_HIT,        JOURNAL_DECISION,
+                                          JOURNAL_ORDER,   JOURNAL_OUTCOME,    JOURNAL_ACT,
+                                          JOURNAL_DEVICE,  JOURNAL_HIT_ANSWER, JOURNAL_OBSERVED};
 
 /* Runs one statement with up to three numbers. */
 static int run(struct journal *j, const char *sql, const int64_t *values, int count,
@@ -95,7 +96,8 @@ static int delete_bodies(struct journal *j, const struct journal_retention *rete
     for (size_t i = 0; result == 0 && i < sizeof kinds / sizeof kinds[0] && *io_left > 0; i++) {
         enum journal_kind kind = kinds[i];
         bool stays = (retention->on_box & JOURNAL_KIND_BIT(kind)) != 0;
-        int64_t last = kind != JOURNAL_PASSAGE ? floor : stays ? INT64_MAX : (int64_t)j->confirmed;
+        bool soon = kind == JOURNAL_PASSAGE || kind == JOURNAL_OBSERVED;
+        int64_t last = !soon ? floor : stays ? INT64_MAX : (int64_t)j->confirmed;
         if (retention->age_ms[kind] > 0)
             result = delete_of_kind(j, kind, now.ms - retention->age_ms[kind], last, io_left, err);
     }

@@ -170,13 +170,14 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
     if ((int)m->list.state < LIST_NONE || m->list.state > LIST_STALE)
         return err_set(err, ERR_INVALID, "list state = '%d': unknown", (int)m->list.state);
     size_t texts_size = size - sizeof *m;
-    if (m->type == MATCH_READ || m->type == MATCH_SEARCHED)
+    if (m->type == MATCH_READ || m->type == MATCH_SEARCHED || m->type == MATCH_OBSERVED)
         return check_read(m, texts_size, err);
     if (texts_size != 0)
         return err_set(err, ERR_INVALID, "%zu bytes too many", texts_size);
     switch (m->type) {
     case MATCH_READ:
     case MATCH_SEARCHED:
+    case MATCH_OBSERVED:
         break;
     case MATCH_WITHDRAWN:
         if (m->u.withdrawn.count <= MATCH_WITHDRAWN_MAX)

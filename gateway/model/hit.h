@@ -32,7 +32,7 @@ struct match_hit {
 };
 
 enum {
-    MATCH_MESSAGE_VERSION = 5,
+    MATCH_MESSAGE_VERSION = 6,
     MATCH_ODDS_NONE = INT16_MIN,
     MATCH_ODDS_MAX_DB = 300, /* computed odds lie within plus and minus this */
     MATCH_HITS_MAX = 8,
@@ -57,7 +57,9 @@ enum match_message_type {
     MATCH_SEARCHED = 7, /* answer to a search: like a read, of no passage */
     MATCH_STATS = 8,    /* counters of capture and matching since start, for status and metrics */
     MATCH_REFUSED = 9,  /* what of a camera was refused for one cause in a minute */
-    MATCH_POLICY = 10   /* by what judgement goes: once a connection, then when it changes */
+    MATCH_POLICY = 10,  /* by what judgement goes: once a connection, then when it changes */
+    MATCH_OBSERVED = 11 /* a read with its hits on observe entries alone, without texts: of no
+                           passage; hits_dropped counts earlier ones that found no room too */
 };
 
 enum list_state {
@@ -109,7 +111,7 @@ struct match_message {
             uint8_t hit_count;    /* strongest first: kind, agreement, priority */
             uint8_t hits_dropped; /* beyond MATCH_HITS_MAX, 255 = 255 or more */
             struct match_hit hits[MATCH_HITS_MAX];
-        } read; /* MATCH_SEARCHED too, with the search's number as event_id */
+        } read; /* MATCH_OBSERVED too; MATCH_SEARCHED with the search's number as event_id */
         struct {
             uint32_t count;
             uint64_t entries[MATCH_WITHDRAWN_MAX];

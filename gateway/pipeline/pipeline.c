@@ -119,6 +119,7 @@ static void take_packet(struct pipeline *p, const struct match_packet *packet)
     case MATCH_LIST:
     case MATCH_ALIVE:
     case MATCH_STATS:
+    case MATCH_OBSERVED: /* never gets here: the link keeps it from the lanes */
         break;
     }
 }

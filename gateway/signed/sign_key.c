@@ -290,3 +290,21 @@ int sign_key_sign(const struct sign_key *key, const void *data, size_t size,
     EVP_MD_CTX_free(ctx);
     return good ? ERR_OK : ERR_NO_MEMORY;
 }
+
+int sign_key_agree(const struct sign_key *key, const uint8_t peer[PUBLIC_KEY_SIZE],
+                   uint8_t out[PUBLIC_KEY_SIZE])
+{
+    if (key->alg != KEY_ALG_X25519) {
+        return ERR_UNSUPPORTED;
+    }
+    size_t size = PUBLIC_KEY_SIZE;
+    EVP_PKEY *other = public_pkey(KEY_ALG_X25519, peer);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key->pkey, NULL);
+    bool good = other && ctx && EVP_PKEY_derive_init(ctx) == 1 &&
+                EVP_PKEY_derive_set_peer(ctx, other) == 1 &&
+                EVP_PKEY_derive(ctx, out, &size) == 1 && size == PUBLIC_KEY_SIZE;
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(other);
+    ERR_clear_error();
+    return good ? ERR_OK : ERR_INVALID;
+}

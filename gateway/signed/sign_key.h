@@ -71,3 +71,7 @@ const uint8_t *sign_key_public(const struct sign_key *key); /* PUBLIC_KEY_SIZE b
 /* ERR_UNSUPPORTED for an encryption key. */
 int sign_key_sign(const struct sign_key *key, const void *data, size_t size,
                   uint8_t out[SIGNATURE_SIZE]) MUST_CHECK;
+/* X25519 (RFC 7748) of `key` with another's public key. ERR_UNSUPPORTED for a signing key;
+ * ERR_INVALID: a public key that gives nothing to agree on. */
+int sign_key_agree(const struct sign_key *key, const uint8_t peer[PUBLIC_KEY_SIZE],
+                   uint8_t out[PUBLIC_KEY_SIZE]) MUST_CHECK;

@@ -17,7 +17,9 @@
  * sign-…    normal    newest message            its line, alarms -> lane   the older one is not shown
  * publish   normal    facts (1024)              events -> control          counted, the journal has it
  * control   normal    sockets control, events,  acts -> lane, jobs         clients wait
- *                     records
+ *                     records, observe
+ * observe   normal    hits on observe entries   the second chain           counted in its next record
+ *                     (512), receipts
  * password  normal    sign-ons                  answers -> control         refused: busy
  * tools     normal    technicians' requests (4) buses, answers -> control  refused: busy
  */
@@ -28,6 +30,7 @@
 #include <stdatomic.h>
 
 #include "gateway/app/checkpointd/config.h"
+#include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/tools.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/queue.h"
@@ -225,6 +228,8 @@ struct checkpointd {
     struct control *control;
     struct match_link *link;
     struct records *records;
+    struct observe *observe;
+    struct records *observe_records; /* the socket `observe` */
     struct board board;
     struct cameras cameras;
     struct tools tools;
@@ -416,11 +421,14 @@ void displays_stop(struct checkpointd *c);
 size_t displays_threads(struct checkpointd *c, struct thread **out);
 
 int records_create(struct checkpointd *c, struct records **out, struct err_text *err) MUST_CHECK;
+/* The same of the second chain, judged by the key set of `first`, which outlives it. */
+int records_create_observe(struct checkpointd *c, const struct records *first, struct records **out,
+                           struct err_text *err) MUST_CHECK;
 void records_destroy(struct records *records);
-/* Any thread: there are new records; one of them is urgent (0: none). */
-void records_wake(struct checkpointd *c, uint64_t urgent);
-/* Journal thread: the answer to a receipt. `result` 0 or an error. */
-void records_confirmed(struct checkpointd *c, uint64_t client, int result,
+/* Any thread: there are new records; one of them is urgent (0: none). NULL is fine. */
+void records_wake(struct records *records, uint64_t urgent);
+/* The chain's thread: the answer to a receipt. `result` 0 or an error. */
+void records_confirmed(struct records *records, uint64_t client, int result,
                        const struct err_text *err);
 
 /* The hold of a lane; NULL. */

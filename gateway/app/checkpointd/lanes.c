@@ -146,6 +146,15 @@ void lanes_add_reason(struct checkpointd *c, struct fact *fact)
 
 static void link_packet(void *ctx, struct match_packet *packet)
 {
+    struct checkpointd *c = ctx;
+    if (packet->message.type == MATCH_OBSERVED) { /* never to the lanes */
+        observe_take(c->observe, &packet->message);
+        match_link_release(c->link, packet);
+        return;
+    }
+    if (packet->message.type == MATCH_READ) {
+        observe_read_came(c->observe);
+    }
     if (packet->message.type == MATCH_HELLO) {
         board_forget_counters(ctx);
     } else if (packet->message.type == MATCH_STATS) {

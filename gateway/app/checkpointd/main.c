@@ -17,15 +17,17 @@
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
 
-enum { THREADS_MAX = 9 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
+enum { THREADS_MAX = 10 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
 
 static const char help_text[] =
     "FILES\n"
     "  <runtime_dir>/control  acts: checkpointctl, consoles\n"
     "  <runtime_dir>/events   subscribers\n"
     "  <runtime_dir>/records  checkpoint-uplinkd\n"
+    "  <runtime_dir>/observe  checkpoint-uplinkd: the second chain\n"
     "  <runtime_dir>/matches  checkpoint-matchd\n"
     "  <state_dir>/journal/   the journal and its seal key\n"
+    "  <state_dir>/observe/   the second chain, sealed to headquarters\n"
     "  <state_dir>/accounts.json, keyset.json\n"
     "  <state_dir>/exempt-list.json  the exempt list as signed, verified at every start\n"
     "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n"
@@ -98,7 +100,13 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
     snprintf(matches, sizeof(matches), "%s/matches", c->config.runtime_dir);
     int result = control_create(&options, &c->control, err);
     if (result == 0) {
+        result = observe_create(c, &c->observe, err);
+    }
+    if (result == 0) {
         result = records_create(c, &c->records, err);
+    }
+    if (result == 0) {
+        result = records_create_observe(c, c->records, &c->observe_records, err);
     }
     if (result == 0) {
         result = match_link_create(matches, user_of(c->config.matchd_user), &sink, &c->link, err);
@@ -124,6 +132,9 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     }
     if (result == 0) {
         result = service_thread_start(&c->link_thread, "link", 20, match_link_run, c->link, err);
+    }
+    if (result == 0) {
+        result = observe_start(c->observe, err);
     }
     if (result == 0) {
         result = service_thread_start(&c->tools.thread, "tools", 0, tools_run, c, err);
@@ -178,6 +189,7 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
     out[count++] = &c->link_thread;
     out[count++] = &c->tools.thread;
     out[count++] = &c->recorder.thread;
+    out[count++] = observe_thread(c->observe);
     if (c->config.camera_count > 0) {
         out[count++] = &c->cameras.thread;
     }
@@ -215,6 +227,7 @@ static void stop_all(struct checkpointd *c)
     if (c->recorder.journal) {
         recorder_stop(c);
     }
+    observe_stop(c->observe);
     stop_thread(&c->control_thread);
 }
 
@@ -239,7 +252,9 @@ static void destroy_all(struct checkpointd *c)
     rules_destroy(c->rules);
     match_link_destroy(c->link);
     control_destroy(c->control); /* tells the records socket that its clients have gone */
+    records_destroy(c->observe_records);
     records_destroy(c->records);
+    observe_destroy(c->observe);
     checkpointd_devices_destroy(&c->devices);
     tools_destroy(c);
     queue_destroy(c->cameras.reads);

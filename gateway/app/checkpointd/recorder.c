@@ -78,7 +78,7 @@ static void settle(struct checkpointd *c, const struct job *job, int result, uin
     }
     if (result == 0) {
         atomic_store_explicit(&r->recorded, sequence, memory_order_relaxed);
-        records_wake(c, job->fact.urgent ? sequence : 0);
+        records_wake(c->records, job->fact.urgent ? sequence : 0);
     }
 }
 
@@ -209,7 +209,7 @@ static void confirm(struct checkpointd *c, const struct receipt_job *receipt)
         journal_confirm(c->recorder.journal, &receipt->head, receipt->text, receipt->size, &err);
     atomic_store_explicit(&c->recorder.confirmed, journal_confirmed(c->recorder.journal),
                           memory_order_relaxed);
-    records_confirmed(c, receipt->client, result, &err);
+    records_confirmed(c->records, receipt->client, result, &err);
     free(receipt->text);
 }
 

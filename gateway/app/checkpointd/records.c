@@ -1,6 +1,7 @@
 /*
  * The socket `records`: the journal's way to headquarters through checkpoint-uplinkd, which never
- * sees the file. One JSON object a line; the client says how many records it can take.
+ * sees the file; beside it `observe`, the second chain's, with credit and receipts alone. One JSON
+ * object a line; the client says how many records it can take.
  *
  *   -> {"do":"credit","n":64}             <- {"record":{CloudEvent}} in sequence, {"urgent":{…}}
  *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n} or {"error":{code,en,zh}}
@@ -42,7 +43,11 @@ struct records {
     char keyset_path[256];
     char source[100]; /* "urn:checkpoint:lu-hz-01" */
     uid_t user;
-    struct journal_reader *reader;
+    const char *folder;            /* of the journal */
+    struct journal_reader *reader; /* NULL: to be opened */
+    const atomic_ullong *recorded;
+    const atomic_ullong *confirmed;
+    const struct records *first; /* of the second chain: whose key set counts; NULL of the first */
     struct root_keys roots;
     struct keyset *keyset; /* NULL: none yet */
     struct exempt_keeper exempt;
@@ -117,8 +122,11 @@ static void pump(struct records *r, struct records_client *client)
     if (client->credit == 0) {
         return;
     }
-    int result = journal_reader_read(r->reader, client->sent, 0, client->credit, send_one, &sending,
+    int result = r->reader ? 0 : journal_reader_open(r->folder, &r->reader, &err);
+    if (result == 0) {
+        result = journal_reader_read(r->reader, client->sent, 0, client->credit, send_one, &sending,
                                      &last, &err);
+    }
     if (result != 0 && result != ERR_BUSY) { /* busy: with the next wake */
         log_event(EVENT_RECORDS_UNREADABLE, "detail=\"%s\"", err.text);
     }
@@ -127,8 +135,8 @@ static void pump(struct records *r, struct records_client *client)
 static void send_status(const struct records *r, struct line_client *line)
 {
     const struct checkpointd *c = r->c;
-    json_int_t recorded = (json_int_t)atomic_load(&c->recorder.recorded);
-    json_int_t confirmed = (json_int_t)atomic_load(&c->recorder.confirmed);
+    json_int_t recorded = (json_int_t)atomic_load(r->recorded);
+    json_int_t confirmed = (json_int_t)atomic_load(r->confirmed);
     line_client_send_json(line, json_pack("{s:{s:s,s:I,s:I,s:I}}", "status", "checkpoint",
                                           c->config.checkpoint, "confirmed", confirmed, "exempt",
                                           (json_int_t)r->exempt.head.revision, "head", recorded));
@@ -174,13 +182,12 @@ static void urgent_in_control(void *ctx, void *item)
     free(urgent);
 }
 
-void records_wake(struct checkpointd *c, uint64_t urgent)
+void records_wake(struct records *r, uint64_t urgent)
 {
-    struct records *r = c->records;
     if (!r) {
         return;
     }
-    struct line_server *server = control_server(c->control);
+    struct line_server *server = control_server(r->c->control);
     struct urgent *item = urgent ? malloc(sizeof(*item)) : NULL;
     if (item) {
         item->sequence = urgent;
@@ -227,8 +234,9 @@ static void do_receipt(struct records *r, struct line_client *line, const json_t
         return;
     }
     job.size = strlen(job.text);
-    int result = r->keyset ? receipt_verify(r->keyset, job.text, job.size, &receipt, &err)
-                           : err_set(&err, ERR_DENIED, "no key set yet");
+    const struct keyset *keyset = r->first ? r->first->keyset : r->keyset;
+    int result = keyset ? receipt_verify(keyset, job.text, job.size, &receipt, &err)
+                        : err_set(&err, ERR_DENIED, "no key set yet");
     if (result == 0 && strcmp(receipt.checkpoint, r->c->config.checkpoint) != 0) {
         result = err_set(&err, ERR_DENIED, "the receipt is of checkpoint '%s'", receipt.checkpoint);
     }
@@ -237,7 +245,7 @@ static void do_receipt(struct records *r, struct line_client *line, const json_t
         memcpy(job.head.hash, receipt.head, sizeof(job.head.hash));
         job.head.sequence = receipt.sequence;
         atomic_store_explicit(&r->c->signed_time_ms, receipt.time.ms, memory_order_relaxed);
-        result = recorder_receipt(r->c, &job);
+        result = r->first ? observe_receipt(r->c->observe, &job) : recorder_receipt(r->c, &job);
     }
     if (result != 0) {
         free(job.text);
@@ -259,15 +267,14 @@ static void confirmed_in_control(void *ctx, void *item)
     struct line_client *line = line_client_find(control_server(r->c->control), confirmed->client);
     if (line && confirmed->result == 0) {
         line_client_send_json(line, json_pack("{s:b,s:I}", "ok", 1, "confirmed",
-                                              (json_int_t)atomic_load(&r->c->recorder.confirmed)));
+                                              (json_int_t)atomic_load(r->confirmed)));
     } else if (line) {
         answer_error(line, err_name(confirmed->result), confirmed->err.text, "回执与本机日志不符");
     }
     free(confirmed);
 }
 
-void records_confirmed(struct checkpointd *c, uint64_t client, int result,
-                       const struct err_text *err)
+void records_confirmed(struct records *r, uint64_t client, int result, const struct err_text *err)
 {
     struct confirmed *item = malloc(sizeof(*item));
     if (result != 0) {
@@ -277,7 +284,7 @@ void records_confirmed(struct checkpointd *c, uint64_t client, int result,
         return;
     }
     *item = (struct confirmed){client, result, *err};
-    if (line_server_post(control_server(c->control), confirmed_in_control, c->records, item) != 0) {
+    if (line_server_post(control_server(r->c->control), confirmed_in_control, r, item) != 0) {
         free(item); /* counted; the client sees it in the next status */
     }
 }
@@ -301,6 +308,7 @@ static void do_keyset(struct records *r, struct line_client *line, const json_t 
             r->keyset = next;
             next = old;
             exempt_rejudge(r->c, &r->exempt, r->keyset);
+            observe_set_keyset(r->c->observe, r->keyset);
         } else if (same) {
             result = 0;
         }
@@ -354,7 +362,7 @@ static int client_open(void *ctx, struct line_client *line, const struct unix_pe
         return ERR_DENIED;
     }
     client->line = line;
-    client->sent = atomic_load(&r->c->recorder.confirmed);
+    client->sent = atomic_load(r->confirmed);
     *out_data = client;
     send_status(r, line);
     return 0;
@@ -368,6 +376,8 @@ static void client_line(void *ctx, struct line_client *line, const json_t *objec
         do_credit(r, line, object);
     } else if (act && strcmp(act, "receipt") == 0) {
         do_receipt(r, line, object);
+    } else if (r->first) {
+        answer_error(line, "invalid", "do: expected credit or receipt", "未知请求");
     } else if (act && strcmp(act, "keyset") == 0) {
         do_keyset(r, line, object);
     } else if (act && strcmp(act, "exempt") == 0) {
@@ -385,7 +395,9 @@ static void client_line(void *ctx, struct line_client *line, const json_t *objec
 static void client_closed(void *ctx, struct line_client *line)
 {
     struct records *r = ctx;
-    board_set_uplink(&r->c->board, false, "checkpoint-uplinkd is not connected");
+    if (!r->first) {
+        board_set_uplink(&r->c->board, false, "checkpoint-uplinkd is not connected");
+    }
     free(line_client_data(line));
 }
 
@@ -409,6 +421,9 @@ static void load_keyset(struct records *r)
         free(r->keyset);
         r->keyset = NULL;
     }
+    if (r->keyset) {
+        observe_set_keyset(r->c->observe, r->keyset);
+    }
     free(text);
 }
 
@@ -425,19 +440,52 @@ static int listen_records(struct records *r, struct err_text *err)
     return line_server_listen(control_server(r->c->control), &listener, err);
 }
 
-int records_create(struct checkpointd *c, struct records **out, struct err_text *err)
+/* NULL: no memory. */
+static struct records *create(struct checkpointd *c, const char *socket_name)
 {
     struct records *r = calloc(1, sizeof(*r));
     const struct passwd *user = getpwnam(c->config.uplinkd_user);
     if (!r) {
-        return err_set(err, ERR_NO_MEMORY, "records: no memory");
+        return NULL;
     }
     r->c = c;
     r->user = user ? user->pw_uid : getuid();
     r->ops = (struct line_ops){client_open, client_line, client_closed};
-    snprintf(r->path, sizeof(r->path), "%s/records", c->config.runtime_dir);
-    snprintf(r->keyset_path, sizeof(r->keyset_path), "%s/keyset.json", c->config.state_dir);
+    snprintf(r->path, sizeof(r->path), "%s/%s", c->config.runtime_dir, socket_name);
     snprintf(r->source, sizeof(r->source), "urn:checkpoint:%s", c->config.checkpoint);
+    return r;
+}
+
+int records_create_observe(struct checkpointd *c, const struct records *first, struct records **out,
+                           struct err_text *err)
+{
+    struct records *r = create(c, "observe");
+    if (!r) {
+        return err_set(err, ERR_NO_MEMORY, "observe: no memory");
+    }
+    r->first = first;
+    r->folder = observe_folder(c->observe);
+    r->recorded = &observe_counts(c->observe)->recorded;
+    r->confirmed = &observe_counts(c->observe)->confirmed;
+    int result = listen_records(r, err);
+    if (result != 0) {
+        records_destroy(r);
+        return result;
+    }
+    *out = r;
+    return 0;
+}
+
+int records_create(struct checkpointd *c, struct records **out, struct err_text *err)
+{
+    struct records *r = create(c, "records");
+    if (!r) {
+        return err_set(err, ERR_NO_MEMORY, "records: no memory");
+    }
+    r->folder = c->journal_dir;
+    r->recorded = &c->recorder.recorded;
+    r->confirmed = &c->recorder.confirmed;
+    snprintf(r->keyset_path, sizeof(r->keyset_path), "%s/keyset.json", c->config.state_dir);
     int result = root_keys_load(c->config.roots, &r->roots, err);
     if (result == 0) {
         load_keyset(r);

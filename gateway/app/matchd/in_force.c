@@ -31,6 +31,9 @@ void in_force_publish(void **slot, struct in_force *next)
     if (old && old->index != next->index) {
         match_index_destroy(old->index);
     }
+    if (old && old->observed != next->observed) {
+        match_index_destroy(old->observed);
+    }
     if (old && old->judge != next->judge) {
         match_judge_destroy(old->judge);
     }
@@ -42,6 +45,7 @@ void in_force_destroy(void **slot)
     struct in_force *now = *slot;
     if (now) {
         match_index_destroy(now->index);
+        match_index_destroy(now->observed);
         match_judge_destroy(now->judge);
     }
     free(now);
@@ -62,8 +66,9 @@ static size_t room_for(size_t count)
     return room < left ? room : left;
 }
 
-static int build(const struct wanted_list *list, uint8_t look_alike_max, struct match_index **out,
-                 struct err_text *err)
+/* Of those that are matched, or of those that are only observed. */
+static int build(const struct wanted_list *list, bool matched, uint8_t look_alike_max,
+                 struct match_index **out, struct err_text *err)
 {
     const struct match_entry **rows =
         malloc((wanted_list_count(list) + 1) * sizeof(const struct match_entry *));
@@ -74,13 +79,16 @@ static int build(const struct wanted_list *list, uint8_t look_alike_max, struct 
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
     while ((entry = wanted_list_next(list, &cursor))) {
-        if (is_matched(entry)) {
+        if (is_matched(entry) == matched) {
             rows[count++] = &entry->match;
         }
     }
     const struct match_options options = {.look_alike_max = look_alike_max,
-                                          .room = room_for(count)};
-    int result = match_index_create(rows, count, &options, out, err);
+                                          .room = matched ? room_for(count) : 0};
+    int result = 0;
+    if (matched || count > 0) {
+        result = match_index_create(rows, count, &options, out, err);
+    }
     free(rows);
     return result;
 }
@@ -89,8 +97,14 @@ static int build(const struct wanted_list *list, uint8_t look_alike_max, struct 
 static int publish_rebuilt(void **slot, const struct wanted_list *list, struct in_force *next,
                            struct err_text *err)
 {
-    int result = build(list, next->look_alike_max, &next->index, err);
+    next->index = NULL;
+    next->observed = NULL;
+    int result = build(list, true, next->look_alike_max, &next->index, err);
+    if (result == 0) {
+        result = build(list, false, next->look_alike_max, &next->observed, err);
+    }
     if (result != 0) {
+        match_index_destroy(next->index);
         free(next);
         return result;
     }
@@ -178,16 +192,41 @@ static int bring_in(struct match_index *index, const struct wanted_changes *chan
     return result;
 }
 
-static int update(void **slot, const struct wanted_changes *changes,
+static bool touches_observed(const struct wanted_changes *changes)
+{
+    for (size_t i = 0; i < changes->added_count; i++) {
+        if (!is_matched(changes->added[i])) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < changes->withdrawn_count; i++) {
+        if (!is_matched(changes->withdrawn[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int update(void **slot, const struct wanted_list *list, const struct wanted_changes *changes,
                   const struct list_status *status, struct err_text *err)
 {
     struct in_force *next = in_force_next(slot);
+    const struct match_index *observed = next ? next->observed : NULL;
     if (!next) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
-    int result = next->index ? bring_in(next->index, changes, err)
-                             : err_set(err, ERR_NOT_FOUND, "index: none to change");
+    int result = next->index ? 0 : err_set(err, ERR_NOT_FOUND, "index: none to change");
+    if (result == 0 && touches_observed(changes)) {
+        next->observed = NULL;
+        result = build(list, false, next->look_alike_max, &next->observed, err);
+    }
+    if (result == 0) {
+        result = bring_in(next->index, changes, err);
+    }
     if (result != 0) {
+        if (next->observed != observed) {
+            match_index_destroy(next->observed);
+        }
         free(next);
         return result;
     }
@@ -222,7 +261,7 @@ int in_force_change(void **slot, const struct wanted_list *list,
                     uint8_t look_alike_max, bool *out_rebuilt, struct err_text *err)
 {
     int result = changes->whole ? rebuild(slot, list, status, look_alike_max, err)
-                                : update(slot, changes, status, err);
+                                : update(slot, list, changes, status, err);
     *out_rebuilt = changes->whole;
     if (result != 0 && changes->whole) {
         withdraw_gone(slot, list);

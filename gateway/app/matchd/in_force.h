@@ -12,7 +12,8 @@
  *   - may have been offered entries of the change being brought in already.
  * When no change is on its way, and after a swap, it was offered exactly r's.
  *
- * Observe entries stay out: with and without one, everything that leaves the program is the same.
+ * Observe entries have an index of their own, built anew whenever a change touches one: nothing
+ * that is counted or told of the first index depends on them.
  */
 #pragma once
 
@@ -21,10 +22,11 @@
 
 /* Each part is replaced without the others. */
 struct in_force {
-    struct match_index *index; /* NULL: no list; its entries are the list's */
-    struct match_judge *judge; /* NULL: everything is told */
-    uint8_t look_alike_max;    /* symbols a look-alike may be apart: the index is built for it */
-    struct list_status status; /* the revision a read carries */
+    struct match_index *index;    /* NULL: no list; its entries are the list's */
+    struct match_index *observed; /* of the observe entries; NULL: there is none */
+    struct match_judge *judge;    /* NULL: everything is told */
+    uint8_t look_alike_max;       /* symbols a look-alike may be apart: the index is built for it */
+    struct list_status status;    /* the revision a read carries */
 };
 
 /* All of it is the one writer's; others rcu_load(slot). `*slot` is NULL at first. */

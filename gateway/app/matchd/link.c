@@ -46,6 +46,7 @@ struct link_state {
     unsigned long long dropped_seen;
     struct mono_time dropped_at; /* 0: no hit was dropped lately */
     struct out_packet own;       /* for messages of the link itself */
+    struct out_packet observed;  /* the same of the queue `observed`; size 0: none is held */
 };
 
 /* ---- sending ---- */
@@ -299,6 +300,31 @@ static void give_back(struct matchd *m, struct out_packet *packet)
     (void)pushed;
 }
 
+/* Sends what hits observe entries, however late. It is no sign of life: those come as they would
+ * without it. False: some of it waits for a connection. */
+static bool drain_observed(struct link_state *l)
+{
+    struct match_message *message = &l->observed.message;
+    for (;;) {
+        struct mono_time sent_at = l->sent_at;
+        if (l->observed.size == 0) {
+            if (queue_pop(l->m->observed, message, 0) != 0) {
+                return true;
+            }
+            l->observed.size = sizeof(*message);
+            unsigned lost =
+                atomic_exchange_explicit(&l->m->observed_lost, 0, memory_order_relaxed) +
+                message->u.read.hits_dropped;
+            message->u.read.hits_dropped = (uint8_t)(lost < UINT8_MAX ? lost : UINT8_MAX);
+        }
+        if (l->fd < 0 || !send_packet(l, &l->observed)) {
+            return false;
+        }
+        l->sent_at = sent_at;
+        l->observed.size = 0;
+    }
+}
+
 /* Sends what waits, oldest first, some at a time: list changes and questions have their turn in a
  * flood too. Without a connection it waits until it is too late to be of use; what a breaking
  * connection refused is sent over the next one. */
@@ -310,6 +336,9 @@ static void drain(struct link_state *l)
         }
         struct mono_time now = clock_mono(&clock_system);
         bool late = mono_diff_ms(now, l->pending->made) > LATE_MS;
+        if (!late && !drain_observed(l)) {
+            return;
+        }
         if (!late && (l->fd < 0 || !send_packet(l, l->pending))) {
             return;
         }
@@ -363,6 +392,7 @@ void matchd_link_run(struct thread *self, void *arg)
         }
         wait_for_work(&l);
         drain(&l);
+        (void)drain_observed(&l); /* what waits, waits for a connection */
         end_behind(&l);
         if (l.fd >= 0) {
             send_list_change(&l);

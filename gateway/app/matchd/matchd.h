@@ -31,6 +31,7 @@
 enum {
     PACKETS_MAX = 256,
     PACKETS_FOR_HITS = 64, /* kept free of reads without a hit */
+    OBSERVED_MAX = 128,    /* reads with hits on observe entries that wait to be sent */
     ALARMS_MAX = 40,
     ALARM_DETAIL_SIZE = 160,
     CAPTURE_PRIORITY = 20,
@@ -88,6 +89,8 @@ struct matchd {
     struct queue *free_packets; /* struct out_packet * */
     struct queue *packets;
     struct out_packet *pool;
+    struct queue *observed;        /* struct match_message; apart, so that no count depends on it */
+    atomic_uint observed_lost;     /* hits that found it full; told with the next one */
     void *in_force;                /* struct in_force *, RCU */
     struct clock_source clock;     /* trusted time, the reader's */
     struct mono_time loading_told; /* list thread: when it last said how far it is */
@@ -140,7 +143,8 @@ void matchd_packets_destroy(struct matchd *m);
 size_t matchd_packets_room(struct matchd *m);
 /* Trusted time now, for `system`. */
 struct wall_time matchd_time(const struct matchd *m, struct wall_time system, bool *out_trusted);
-/* Queues a read that was matched, and counts it. `from` NULL: no capturer's. */
+/* Queues a read that was matched, and counts it, and what of the observe entries it hits. `from`
+ * NULL: no capturer's. */
 enum give_end matchd_give_read(struct matchd *m, const struct in_force *in_force,
                                const struct plate_read *read, const struct match_result *result,
                                struct capturer *from);
@@ -162,7 +166,7 @@ void matchd_fill_hits(const struct match_result *result, struct out_packet *pack
 
 /* Everything counted: what the program counts in an order that never changes, then what each
  * capturer does, its causes without a count left out. Returns how many. Any thread. No observe
- * entry shows in it: the index holds none. */
+ * entry shows in it: what is observed is counted nowhere. */
 size_t matchd_stats_fill(struct matchd *m, struct match_counter out[MATCHD_COUNTERS_MAX]);
 
 /* refusals.c. Main thread. */

@@ -14,7 +14,8 @@ int matchd_packets_create(struct matchd *m, struct err_text *err)
     m->pool = calloc(PACKETS_MAX, sizeof(m->pool[0]));
     m->free_packets = queue_create(PACKETS_MAX, sizeof(struct out_packet *));
     m->packets = queue_create(PACKETS_MAX, sizeof(struct out_packet *));
-    if (!m->pool || !m->free_packets || !m->packets) {
+    m->observed = queue_create(OBSERVED_MAX, sizeof(struct match_message));
+    if (!m->pool || !m->free_packets || !m->packets || !m->observed) {
         return err_set(err, ERR_NO_MEMORY, "packets: no memory");
     }
     for (int i = 0; i < PACKETS_MAX; i++) {
@@ -31,6 +32,7 @@ void matchd_packets_destroy(struct matchd *m)
 {
     queue_destroy(m->packets);
     queue_destroy(m->free_packets);
+    queue_destroy(m->observed);
     free(m->pool);
 }
 
@@ -85,11 +87,42 @@ static struct out_packet *take_packet(struct matchd *m, bool hit)
     return NULL;
 }
 
+/* Hits on observe entries go their own way, whatever becomes of the read: whether there are any
+ * must not show in what is sent, dropped or counted of it. */
+static void give_observed(struct matchd *m, const struct in_force *in_force,
+                          const struct plate_read *read)
+{
+    struct match_result result = {.hit_count = 0};
+    struct match_message message = {.version = MATCH_MESSAGE_VERSION, .type = MATCH_OBSERVED};
+    bool trusted;
+    if (!in_force || !in_force->observed) {
+        return;
+    }
+    struct wall_time now = matchd_time(m, read->wall, &trusted);
+    match_find(in_force->observed, in_force->judge, read, now, trusted, &result);
+    if (result.hit_count == 0) {
+        return;
+    }
+    message.list = in_force->status;
+    message.u.read.read = *read;
+    message.u.read.read.wall = now;
+    message.u.read.hit_count = result.hit_count;
+    message.u.read.hits_dropped = result.dropped;
+    for (int i = 0; i < result.hit_count; i++) {
+        message.u.read.hits[i] = result.hits[i];
+        message.u.read.hits[i].entry.text_size = 0; /* headquarters has the text */
+    }
+    if (queue_push(m->observed, &message) != 0) {
+        atomic_fetch_add_explicit(&m->observed_lost, result.hit_count, memory_order_relaxed);
+    }
+}
+
 enum give_end matchd_give_read(struct matchd *m, const struct in_force *in_force,
                                const struct plate_read *read, const struct match_result *result,
                                struct capturer *from)
 {
     bool trusted;
+    give_observed(m, in_force, read); /* first: who has the read has these */
     atomic_fetch_add_explicit(&m->reads, 1, memory_order_relaxed);
     if (read->authenticity != AUTH_NONE) {
         atomic_fetch_add_explicit(&m->reads_vouched, 1, memory_order_relaxed);
