@@ -66,14 +66,14 @@ static enum hq_step answer_refused(struct hq_call *call, int rc, const struct er
     return hq_answer_failure(call, rc, err);
 }
 
-enum hq_step hq_box_records(struct hq_call *call)
+static enum hq_step take_records(struct hq_call *call, enum hq_stream stream)
 {
     struct err_text err = {""};
     struct hq_ingest in = {0};
     struct receipt_maker maker = {.call = call};
     char *receipt = NULL;
-    int rc = hq_records_take(&call->hq->db, call->id, call->body, call->size, call->now, make_for,
-                             &maker, &in, &receipt, &err);
+    int rc = hq_records_take(&call->hq->db, stream, call->id, call->body, call->size, call->now,
+                             make_for, &maker, &in, &receipt, &err);
     if (rc != 0)
         return answer_refused(call, rc, &err);
     call->hq->counters.stored += (uint64_t)in.stored;
@@ -91,6 +91,16 @@ enum hq_step hq_box_records(struct hq_call *call)
     if (in.broke)
         log_event(EVENT_HQ_QUARANTINE, "checkpoint=%s reason=\"%s\"", call->id, in.reason);
     return answer_quarantine(call, &in);
+}
+
+enum hq_step hq_box_records(struct hq_call *call)
+{
+    return take_records(call, HQ_STREAM_JOURNAL);
+}
+
+enum hq_step hq_box_observe(struct hq_call *call)
+{
+    return take_records(call, HQ_STREAM_OBSERVE);
 }
 
 enum hq_step hq_box_urgent(struct hq_call *call)

@@ -112,7 +112,7 @@ static int read_rows(struct page *page, struct hq_db *db, struct err_text *err)
                        " ELSE 'enrolled' END, p.last_seen_ms, p.list_revision,"
                        " c.sequence FROM checkpoints p LEFT JOIN chains c"
                        " ON c.checkpoint = p.id AND c.chain ="
-                       " (SELECT n.chain FROM chains n WHERE n.checkpoint = p.id"
+                       " (SELECT n.chain FROM chains n WHERE n.checkpoint = p.id AND n.stream = 0"
                        " ORDER BY n.state = 'quarantined' DESC, n.opened_ms DESC,"
                        " n.chain LIMIT 1) ORDER BY p.id",
                        NULL, 0, take_row, page, err);

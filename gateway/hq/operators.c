@@ -130,18 +130,19 @@ enum hq_step hq_operator_checkpoints(struct hq_call *call)
 {
     struct err_text err = {""};
     json_t *rows = json_array();
-    int rc = rows ? hq_db_query(&call->hq->db,
-                                "SELECT p.id, p.name, p.revoked_ms, p.last_seen_ms,"
-                                " p.list_revision, p.list_hash, p.certificate_until_ms, c.chain,"
-                                " c.state, c.sequence, c.reason, p.policy_version,"
-                                " p.exempt_revision, h.time_ms, b.time_ms FROM checkpoints p"
-                                " LEFT JOIN batches h ON h.revision = p.list_revision"
-                                " LEFT JOIN batches b ON b.revision = p.list_revision + 1"
-                                " LEFT JOIN chains c ON c.checkpoint = p.id AND c.chain ="
-                                " (SELECT n.chain FROM chains n WHERE n.checkpoint = p.id"
-                                " ORDER BY n.state = 'quarantined' DESC, n.opened_ms DESC,"
-                                " n.chain LIMIT 1) ORDER BY p.id",
-                                NULL, 0, add_checkpoint, rows, &err)
+    int rc = rows ? hq_db_query(
+                        &call->hq->db,
+                        "SELECT p.id, p.name, p.revoked_ms, p.last_seen_ms,"
+                        " p.list_revision, p.list_hash, p.certificate_until_ms, c.chain,"
+                        " c.state, c.sequence, c.reason, p.policy_version,"
+                        " p.exempt_revision, h.time_ms, b.time_ms FROM checkpoints p"
+                        " LEFT JOIN batches h ON h.revision = p.list_revision"
+                        " LEFT JOIN batches b ON b.revision = p.list_revision + 1"
+                        " LEFT JOIN chains c ON c.checkpoint = p.id AND c.chain ="
+                        " (SELECT n.chain FROM chains n WHERE n.checkpoint = p.id AND n.stream = 0"
+                        " ORDER BY n.state = 'quarantined' DESC, n.opened_ms DESC,"
+                        " n.chain LIMIT 1) ORDER BY p.id",
+                        NULL, 0, add_checkpoint, rows, &err)
                   : ERR_NO_MEMORY;
     if (rc != 0) {
         json_decref(rows);

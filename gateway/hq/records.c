@@ -12,18 +12,21 @@
 struct ingest {
     struct hq_db *db;
     const char *checkpoint;
+    enum hq_stream stream;
     struct wall_time now;
     bool chain_known;
-    bool ordered; /* hq_db_change was called: numbers may be drawn */
+    bool other_stream; /* the chain is held as one of the other stream */
+    bool ordered;      /* hq_db_change was called: numbers may be drawn */
     struct hq_ingest *out;
 };
 
 static int take_chain(void *ctx, const struct hq_value *columns, size_t count)
 {
     struct ingest *in = ctx;
-    if (count != 4 || columns[2].size != JOURNAL_HASH_SIZE)
+    if (count != 5 || columns[2].size != JOURNAL_HASH_SIZE)
         return ERR_CORRUPT;
     in->chain_known = true;
+    in->other_stream = columns[4].number != (int64_t)in->stream;
     in->out->quarantined = columns[0].size != 6; /* "active" */
     in->out->head.sequence = (uint64_t)columns[1].number;
     memcpy(in->out->head.hash, columns[2].data, JOURNAL_HASH_SIZE);
@@ -50,27 +53,30 @@ static int quarantine(struct ingest *in, const char *reason, struct err_text *er
                       err);
 }
 
-/* Finds the chain of the first record, or opens it: the first of a checkpoint is active. */
+/* Finds the chain of the first record, or opens it: the first of a checkpoint's stream is active.
+ */
 static int open_chain(struct ingest *in, const struct journal_header *header, struct err_text *err)
 {
     int64_t others = 0;
     memcpy(in->out->head.chain, header->chain, JOURNAL_CHAIN_ID_SIZE);
     int rc = hq_db_query(in->db,
-                         "SELECT state, sequence, head, reason FROM chains"
+                         "SELECT state, sequence, head, reason, stream FROM chains"
                          " WHERE checkpoint = $1 AND chain = $2",
                          HQ_PARAMS(hq_text(in->checkpoint), chain_of(in)), take_chain, in, err);
+    if (rc == 0 && in->other_stream)
+        return err_set(err, ERR_INVALID, "the chain is another stream's of this checkpoint");
     if (rc != 0 || in->chain_known)
         return rc;
     in->chain_known = true;
-    rc = hq_db_number(in->db, "SELECT count(*) FROM chains WHERE checkpoint = $1",
-                      HQ_PARAMS(hq_text(in->checkpoint)), 0, &others, err);
+    rc = hq_db_number(in->db, "SELECT count(*) FROM chains WHERE checkpoint = $1 AND stream = $2",
+                      HQ_PARAMS(hq_text(in->checkpoint), hq_int(in->stream)), 0, &others, err);
     if (rc == 0)
         rc = hq_db_exec(in->db,
-                        "INSERT INTO chains(checkpoint, chain, state, sequence, head, opened_ms)"
-                        " VALUES($1, $2, 'active', 0, $3, $4)",
+                        "INSERT INTO chains(checkpoint, chain, state, sequence, head, opened_ms,"
+                        " stream) VALUES($1, $2, 'active', 0, $3, $4, $5)",
                         HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
                                   hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE),
-                                  hq_int(in->now.ms)),
+                                  hq_int(in->now.ms), hq_int(in->stream)),
                         err);
     if (rc == 0 && others > 0)
         rc = quarantine(in, "new chain beside the one held", err);
@@ -145,6 +151,32 @@ static int check_body(const struct journal_record *r, struct err_text *err)
     return object ? 0 : err_set(err, ERR_INVALID, "body: expected a JSON object");
 }
 
+/* Nothing but what is sealed comes over the second chain, and that comes over no other: a hit there
+ * would be shown to all. */
+static int check_stream(const struct ingest *in, const struct journal_record *r,
+                        struct err_text *err)
+{
+    char kind[JOURNAL_KIND_TEXT_SIZE];
+    bool either = r->header.kind == JOURNAL_START || r->header.kind == JOURNAL_STOP ||
+                  r->header.kind == JOURNAL_SEAL;
+    bool sealed = r->header.kind == JOURNAL_OBSERVED;
+    if (either || sealed == (in->stream == HQ_STREAM_OBSERVE))
+        return 0;
+    journal_kind_text(r->header.kind, kind);
+    return err_set(err, ERR_INVALID, "a record '%s' in the other stream's chain", kind);
+}
+
+/* What people follow by its number; the body stays in the record. */
+static int put_observed(struct ingest *in, const struct journal_record *r, struct err_text *err)
+{
+    int rc = draw_in_order(in, err);
+    if (rc != 0)
+        return rc;
+    return hq_db_queue(
+        in->db, "INSERT INTO observed(checkpoint, chain, sequence) VALUES($1, $2, $3)",
+        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int((int64_t)r->header.sequence)), err);
+}
+
 /* A sequence HQ holds already: the same record is a repeat, another one a fork. */
 static int check_repeat(struct ingest *in, const struct journal_record *r, struct err_text *err)
 {
@@ -194,15 +226,20 @@ static int store_record(struct ingest *in, const struct journal_record *r, const
                   hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE), hq_text(kind),
                   hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_blob(line, size)),
         err);
-    return rc == 0 && r->header.kind == JOURNAL_HIT_ANSWER && r->has_body ? put_answer(in, r, err)
-                                                                          : rc;
+    if (rc == 0 && r->header.kind == JOURNAL_HIT_ANSWER && r->has_body)
+        rc = put_answer(in, r, err);
+    if (rc == 0 && r->header.kind == JOURNAL_OBSERVED)
+        rc = put_observed(in, r, err);
+    return rc;
 }
 
 static int take_record(struct ingest *in, const struct journal_record *r, const char *line,
                        size_t size, struct err_text *err)
 {
     struct err_text why = {""};
-    int rc = in->chain_known ? 0 : open_chain(in, &r->header, err);
+    int rc = check_stream(in, r, err);
+    if (rc == 0 && !in->chain_known)
+        rc = open_chain(in, &r->header, err);
     if (rc != 0)
         return rc;
     if (memcmp(r->header.chain, in->out->head.chain, JOURNAL_CHAIN_ID_SIZE) != 0)
@@ -282,12 +319,13 @@ static int store_head(struct ingest *in, const char *receipt, struct err_text *e
                        err);
 }
 
-int hq_records_take(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
-                    struct wall_time now, hq_receipt_cb make, void *ctx, struct hq_ingest *out,
-                    char **out_receipt, struct err_text *err)
+int hq_records_take(struct hq_db *db, enum hq_stream stream, const char *checkpoint,
+                    const char *body, size_t size, struct wall_time now, hq_receipt_cb make,
+                    void *ctx, struct hq_ingest *out, char **out_receipt, struct err_text *err)
 {
     struct hq_ingest result = {0};
-    struct ingest in = {.db = db, .checkpoint = checkpoint, .now = now, .out = &result};
+    struct ingest in = {
+        .db = db, .stream = stream, .checkpoint = checkpoint, .now = now, .out = &result};
     char *receipt = NULL;
     if (size > HQ_BODY_MAX)
         return err_set(err, ERR_TOO_LARGE, "body of %zu bytes, limit %d", size, HQ_BODY_MAX);
@@ -316,7 +354,8 @@ int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body
                       struct wall_time now, struct hq_ingest *out, struct err_text *err)
 {
     char *none = NULL;
-    return hq_records_take(db, checkpoint, body, size, now, NULL, NULL, out, &none, err);
+    return hq_records_take(db, HQ_STREAM_JOURNAL, checkpoint, body, size, now, NULL, NULL, out,
+                           &none, err);
 }
 
 int hq_records_accept(struct hq_db *db, const char *checkpoint,

@@ -1,9 +1,9 @@
 /*
  * Journal records as checkpoints send them: NDJSON of CloudEvents, each verified against the chain
  * held before it is stored, all in one transaction. The same record twice is stored once. A break,
- * a fork or a new chain quarantines it until a named operator accepts it; its hits flow on as
- * provisional ones. Used by the thread that owns the database. Issues no receipts: the caller does,
- * and only for what is not quarantined.
+ * a fork or a new chain of the same stream quarantines it until a named operator accepts it; its
+ * hits flow on as provisional ones. Used by the thread that owns the database. Issues no receipts:
+ * the caller does, and only for what is not quarantined.
  */
 #pragma once
 
@@ -12,6 +12,12 @@
 #include "gateway/journal/record.h"
 
 enum { HQ_BODY_MAX = 1 << 20, HQ_REASON_SIZE = 200 };
+
+/* Which of a checkpoint's chains a record is of. Numbers stand in the database. */
+enum hq_stream {
+    HQ_STREAM_JOURNAL = 0,
+    HQ_STREAM_OBSERVE = 1 /* the second chain: starts, stops, seals and sealed bodies alone */
+};
 
 struct hq_ingest {
     struct journal_head head; /* what HQ holds of this chain after the call */
@@ -34,9 +40,10 @@ int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body
                       struct wall_time now, struct hq_ingest *out, struct err_text *err) MUST_CHECK;
 /* The same, with its receipt kept beside the chain (unless it is in quarantine). *out_receipt is
  * heap text; NULL when `make` made none. */
-int hq_records_take(struct hq_db *db, const char *checkpoint, const char *body, size_t size,
-                    struct wall_time now, hq_receipt_cb make, void *ctx, struct hq_ingest *out,
-                    char **out_receipt, struct err_text *err) MUST_CHECK;
+int hq_records_take(struct hq_db *db, enum hq_stream stream, const char *checkpoint,
+                    const char *body, size_t size, struct wall_time now, hq_receipt_cb make,
+                    void *ctx, struct hq_ingest *out, char **out_receipt,
+                    struct err_text *err) MUST_CHECK;
 /* Ends a quarantine, inside the caller's transaction. A chain that broke stays refused at its
  * break: only a new one can go on. ERR_NOT_FOUND when the chain is not quarantined. */
 int hq_records_accept(struct hq_db *db, const char *checkpoint,

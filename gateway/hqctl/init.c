@@ -26,6 +26,7 @@ const char *const init_passphrase_order[INIT_PASSPHRASES] = {
     "CA keys (box, HQ-server and console root)",
     "update root key",
     "stick root key",
+    "observe key",
     "list key of the first clerk",
     "list key of the second clerk"};
 
@@ -310,22 +311,26 @@ static void write_hqctl_yaml(const struct init_state *s, FILE *to)
 
 static void write_readme(const struct init_state *s, FILE *to)
 {
-    fprintf(to,
-            "Headquarters of fleet %s, made by 'hqctl init'.\n\n"
-            "secret/     root and CA keys, each with its holder's passphrase. Move them to media "
-            "kept offline,\n"
-            "            one holder each; nothing that runs reads them.\n"
-            "clerks/     list keys, each with its clerk's passphrase. Give each clerk their own.\n"
-            "operators/  certificate, key and hqctl.yaml of each operator.\n"
-            "box/        what every checkpoint needs: copy into its /etc/checkpoint.\n"
-            "hqd/, ca/box-issuing.key.pem\n"
-            "            keys of hqd and hq-cad, without passphrase: for those two users only.\n\n"
-            "Start:      hq-cad --config %s/hq-cad.yaml\n"
-            "            hqd --config %s/hqd.yaml\n"
-            "            hq-retaind --config %s/hq-retaind.yaml\n\n"
-            "secret/ 为根密钥与 CA 密钥，请由各持有人离线保管；clerks/ 为布控签名密钥；"
-            "box/ 复制到各卡口的 /etc/checkpoint。\n",
-            s->options->fleet, s->final, s->final, s->final);
+    fprintf(
+        to,
+        "Headquarters of fleet %s, made by 'hqctl init'.\n\n"
+        "secret/     root and CA keys, each with its holder's passphrase. Move them to media "
+        "kept offline,\n"
+        "            one holder each; nothing that runs reads them.\n"
+        "secret/observe.key.pem\n"
+        "            opens the records of observe hits ('hqctl observe'): for the duty officers "
+        "alone.\n"
+        "clerks/     list keys, each with its clerk's passphrase. Give each clerk their own.\n"
+        "operators/  certificate, key and hqctl.yaml of each operator.\n"
+        "box/        what every checkpoint needs: copy into its /etc/checkpoint.\n"
+        "hqd/, ca/box-issuing.key.pem\n"
+        "            keys of hqd and hq-cad, without passphrase: for those two users only.\n\n"
+        "Start:      hq-cad --config %s/hq-cad.yaml\n"
+        "            hqd --config %s/hqd.yaml\n"
+        "            hq-retaind --config %s/hq-retaind.yaml\n\n"
+        "secret/ 为根密钥与 CA 密钥，请由各持有人离线保管；clerks/ 为布控签名密钥；"
+        "box/ 复制到各卡口的 /etc/checkpoint。\n",
+        s->options->fleet, s->final, s->final, s->final);
 }
 
 static int put_text(const struct init_state *s, const char *name,

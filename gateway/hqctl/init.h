@@ -15,7 +15,7 @@ enum {
     INIT_FOLDER_MAX = 180, /* bytes of the absolute path: what is written must fit hqd.yaml */
     INIT_PORT_DEFAULT = 8442,
     INIT_EST_PORT_DEFAULT = 8443,
-    INIT_PASSPHRASES = 8
+    INIT_PASSPHRASES = 9
 };
 
 /* Whose passphrases init asks for, in the order of asking; two clerks come last. */

@@ -10,6 +10,7 @@
 
 enum {
     LIST_KEY_DAYS = 365,
+    OBSERVE_KEY_DAYS = 730,
     SERVER_KEY_DAYS = 730, /* freshness and receipt */
     ROOT_DAYS = 7300,
     ISSUING_DAYS = 1825,
@@ -61,6 +62,21 @@ static int make_signer(const struct init_state *s, struct keyset *set, enum key_
     return rc;
 }
 
+/* What boxes seal observe hits to; its private half never leaves headquarters. */
+static int make_observe_key(const struct init_state *s, struct keyset *set, struct err_text *err)
+{
+    char path[KEY_STORE_PATH_SIZE];
+    struct sign_key *key = NULL;
+    int rc = key_store_path(path, s->working, "secret/observe.key.pem", err);
+    if (rc == 0)
+        rc = key_store_create_observe(path, s->passphrases[INIT_PASS_OBSERVE], &key, err);
+    if (rc == 0)
+        rc =
+            key_store_add(set, KEY_ROLE_OBSERVE, "hq", key, s->options->now, OBSERVE_KEY_DAYS, err);
+    sign_key_free(key);
+    return rc;
+}
+
 static int make_all_signers(const struct init_state *s, struct keyset *set, struct err_text *err)
 {
     int rc = make_signer(s, set, KEY_ROLE_FRESHNESS, "hqd", "hqd/freshness.key.pem", NULL,
@@ -68,6 +84,8 @@ static int make_all_signers(const struct init_state *s, struct keyset *set, stru
     if (rc == 0)
         rc = make_signer(s, set, KEY_ROLE_RECEIPT, "hqd", "hqd/receipt.key.pem", NULL,
                          SERVER_KEY_DAYS, err);
+    if (rc == 0)
+        rc = make_observe_key(s, set, err);
     for (int i = 0; rc == 0 && i < INIT_CLERKS; i++) {
         char name[NAME_SIZE];
         (void)snprintf(name, sizeof(name), "clerks/%s.key.pem", s->options->clerks[i]); /* fits */

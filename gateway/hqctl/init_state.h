@@ -24,6 +24,7 @@ enum init_passphrase {
     INIT_PASS_CA,
     INIT_PASS_UPDATE,
     INIT_PASS_STICK,
+    INIT_PASS_OBSERVE,
     INIT_PASS_CLERK_1,
     INIT_PASS_CLERK_2
 };
@@ -31,7 +32,7 @@ enum init_passphrase {
 /* Writes "<working>/<name>". */
 int init_put(const struct init_state *s, const char *name, const void *data, size_t size,
              mode_t mode, struct err_text *err) MUST_CHECK;
-/* Root keys, clerks' keys, hqd's keys and the key set. */
+/* Root keys, clerks' keys, hqd's keys, the observe key and the key set. */
 int init_make_signers(const struct init_state *s, struct err_text *err) MUST_CHECK;
 /* The five roots, the issuing CA, the server's and the operator's certificate. */
 int init_make_certificates(const struct init_state *s, struct err_text *err) MUST_CHECK;

@@ -24,13 +24,13 @@ int key_store_path(char out[KEY_STORE_PATH_SIZE], const char *folder, const char
                : err_set(err, ERR_TOO_LARGE, "%.100s…/%s: path too long", folder, name);
 }
 
-int key_store_create(const char *path, const char *passphrase, struct sign_key **out,
-                     struct err_text *err)
+static int create(enum key_alg alg, const char *path, const char *passphrase, struct sign_key **out,
+                  struct err_text *err)
 {
     struct sign_key *key = NULL;
     char *pem = NULL;
     size_t size = 0;
-    int rc = sign_key_create(KEY_ALG_ED25519, &key);
+    int rc = sign_key_create(alg, &key);
     if (rc == 0)
         rc = sign_key_to_pem(key, passphrase, &pem, &size);
     if (rc != 0)
@@ -48,7 +48,19 @@ int key_store_create(const char *path, const char *passphrase, struct sign_key *
     return 0;
 }
 
-static int open_with(const char *path, const uint8_t *pem, size_t size,
+int key_store_create(const char *path, const char *passphrase, struct sign_key **out,
+                     struct err_text *err)
+{
+    return create(KEY_ALG_ED25519, path, passphrase, out, err);
+}
+
+int key_store_create_observe(const char *path, const char *passphrase, struct sign_key **out,
+                             struct err_text *err)
+{
+    return create(KEY_ALG_X25519, path, passphrase, out, err);
+}
+
+static int open_with(enum key_alg alg, const char *path, const uint8_t *pem, size_t size,
                      const struct passphrase_source *source, const char *whose,
                      struct sign_key **out, struct err_text *err)
 {
@@ -63,16 +75,18 @@ static int open_with(const char *path, const uint8_t *pem, size_t size,
         if (rc == ERR_DENIED)
             return err_set(err, rc, "%s: wrong passphrase", path);
     }
-    if (rc == 0 && sign_key_alg(*out) != KEY_ALG_ED25519) {
+    if (rc == 0 && sign_key_alg(*out) != alg) {
         sign_key_free(*out);
         *out = NULL;
         rc = ERR_UNSUPPORTED;
     }
-    return rc == 0 ? 0 : err_set(err, rc, "%s: no Ed25519 private key in PEM (PKCS#8)", path);
+    return rc == 0 ? 0
+                   : err_set(err, rc, "%s: no %s private key in PEM (PKCS#8)", path,
+                             alg == KEY_ALG_X25519 ? "X25519" : "Ed25519");
 }
 
-int key_store_open(const char *path, const struct passphrase_source *source, const char *whose,
-                   struct sign_key **out, struct err_text *err)
+static int open_key(enum key_alg alg, const char *path, const struct passphrase_source *source,
+                    const char *whose, struct sign_key **out, struct err_text *err)
 {
     uint8_t *pem = NULL;
     size_t size = 0;
@@ -81,10 +95,22 @@ int key_store_open(const char *path, const struct passphrase_source *source, con
         rc = file_read(path, KEY_FILE_MAX, &pem, &size, err);
     if (rc != 0)
         return rc;
-    rc = open_with(path, pem, size, source, whose, out, err);
+    rc = open_with(alg, path, pem, size, source, whose, out, err);
     explicit_bzero(pem, size);
     free(pem);
     return rc;
+}
+
+int key_store_open(const char *path, const struct passphrase_source *source, const char *whose,
+                   struct sign_key **out, struct err_text *err)
+{
+    return open_key(KEY_ALG_ED25519, path, source, whose, out, err);
+}
+
+int key_store_open_observe(const char *path, const struct passphrase_source *source,
+                           const char *whose, struct sign_key **out, struct err_text *err)
+{
+    return open_key(KEY_ALG_X25519, path, source, whose, out, err);
 }
 
 static int add_root(const char *folder, const char *name, struct root_keys *roots,

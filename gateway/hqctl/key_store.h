@@ -18,6 +18,12 @@ int key_store_create(const char *path, const char *passphrase, struct sign_key *
 /* Opens a key file, asking for its passphrase; `whose` is shown. ERR_DENIED: mode, passphrase. */
 int key_store_open(const char *path, const struct passphrase_source *source, const char *whose,
                    struct sign_key **out, struct err_text *err) MUST_CHECK;
+/* The same with a key that opens observe records and signs nothing (X25519). */
+int key_store_create_observe(const char *path, const char *passphrase, struct sign_key **out,
+                             struct err_text *err) MUST_CHECK;
+int key_store_open_observe(const char *path, const struct passphrase_source *source,
+                           const char *whose, struct sign_key **out,
+                           struct err_text *err) MUST_CHECK;
 /* Every *.pem of a folder as root public keys. ERR_NOT_FOUND (fewer than two), ERR_INVALID. */
 int key_store_read_roots(const char *folder, struct root_keys *out,
                          struct err_text *err) MUST_CHECK;

@@ -516,7 +516,7 @@ static void send_due(struct box *box)
         send_text(box, "exempt", &box->exempt, &box->exempt_version, &box->exempt_sent);
     else if (list_due)
         send_list(box);
-    else if (!box->link_known || box->link_sent != changes)
+    else if (!box->options.records_alone && (!box->link_known || box->link_sent != changes))
         send_link(box, changes);
     else
         send_request(box);

@@ -1,8 +1,8 @@
 /*
- * The connection to checkpointd's socket `records`: records and urgent ones come in, credit,
- * receipts, key set, exempt list, list and the state of the link go out. One thread owns the socket
- * and calls box_step; the others reach it through bounded queues. Comes back by itself when
- * checkpointd does.
+ * The connection to checkpointd's socket `records`, or `observe`: records and urgent ones come in,
+ * credit, receipts, key set, exempt list, list and the state of the link go out. One thread owns
+ * the socket and calls box_step; the others reach it through bounded queues. Comes back by itself
+ * when checkpointd does.
  */
 #pragma once
 
@@ -16,6 +16,7 @@ struct box_options {
     const char *checkpoint;
     struct uplink_alarms *alarms;
     int alarm_channel;
+    bool records_alone; /* the socket `observe`: credit and receipts, no state is told */
     const struct clock_source *clock;
 };
 

@@ -46,8 +46,8 @@ void records_init(struct records *r, const struct uplink_site *site, int channel
     r->link = *link;
     r->batch_now = link->batch_max;
     r->due_at = clock_mono(site->clock);
-    (void)snprintf(r->path, sizeof(r->path), "/v1/checkpoints/%s/records",
-                   site->own.checkpoint); /* ids are short */
+    (void)snprintf(r->path, sizeof(r->path), "/v1/checkpoints/%s/%s", site->own.checkpoint,
+                   link->observe ? "observe" : "records"); /* ids are short */
 }
 
 void records_fini(struct records *r)

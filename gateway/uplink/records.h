@@ -32,6 +32,7 @@ struct records_link {
     bool compress;    /* bodies as zstd */
     int send_bytes_s; /* 0: as fast as it goes */
     int interval_ms;  /* metered link: all that waits goes up once in so long; 0: at once */
+    bool observe;     /* the second chain: posted to …/observe */
 };
 
 struct records {

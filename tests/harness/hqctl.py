@@ -23,7 +23,7 @@ COLUMNS = ["plate", "class", "category", "priority", "handling", "officer_risk",
            "approver_number", "approver_time", "document", "emergency"]
 EXEMPT_COLUMNS = ["plate", "class", "kind", "reason", "authority", "approver", "valid_from", "valid_until",
                   "checkpoints"]
-ROOTS = ["root key one", "root key two", "root key three", "ca keys of HQ", "update holder", "stick holder"]
+ROOTS = ["root key one", "root key two", "root key three", "ca keys of HQ", "update holder", "stick holder", "observe holder"]
 
 
 class HqctlError(RuntimeError):

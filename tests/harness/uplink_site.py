@@ -104,7 +104,8 @@ class Site:
 
     def sequences(self):
         return [row[0] for row in self.store(
-            "SELECT sequence FROM records WHERE checkpoint = ? ORDER BY sequence", BOX)]
+            "SELECT sequence FROM records WHERE checkpoint = ? AND chain IN (SELECT chain FROM chains WHERE stream = 0)"
+            " ORDER BY sequence", BOX)]
 
     def whole_at_hq(self, head):
         """Headquarters holds each record from the first to `head`, or further, once."""

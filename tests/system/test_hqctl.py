@@ -245,8 +245,7 @@ ROW = {**entry(0, "鲁H12345"), "valid_from": "2026-11-01T00:00:00Z", "valid_unt
                             "cloned, missing or case"),
     ({"priority": "0"}, "{path}:2:20: priority = '0': 0 out of range, expected 1 .. 3"),
     ({"priority": "top"}, "{path}:2:20: priority = 'top': not a whole number, expected a whole number"),
-    ({"handling": "observe"}, "{path}:2:22: handling = 'observe': observe entries cannot be listed yet: the separate "
-                              "chain that keeps them from officers is not in this version, expected stop"),
+    ({"handling": "watch"}, "{path}:2:22: handling = 'watch': expected stop or observe"),
     ({"officer_risk": "armed;loud"}, "{path}:2:27: officer_risk = 'armed;loud': 'loud', expected each of armed, "
                                      "violent, several_people at most once"),
     ({"approver": ""}, "{path}:2:58: approver = '': missing, expected text"),

@@ -97,6 +97,7 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv);
 int hqctl_checkpoints(struct hqctl *h, int argc, char **argv);
 int hqctl_top(struct hqctl *h, int argc, char **argv);
 int hqctl_hits(struct hqctl *h, int argc, char **argv);
+int hqctl_observe(struct hqctl *h, int argc, char **argv);
 int hqctl_audit_verify(struct hqctl *h, int argc, char **argv);
 int hqctl_person_add(struct hqctl *h, int argc, char **argv);
 int hqctl_person_roles(struct hqctl *h, int argc, char **argv);

@@ -14,7 +14,8 @@ static const char init_text[] =
     "DESCRIPTION\n"
     "  Makes DIR, which must be new or empty, with all a headquarters needs: five separate roots\n"
     "  (boxes, HQ servers, consoles, updates, sticks), three root keys and a key set signed by\n"
-    "  two of them, the list keys of two clerks, freshness and receipt keys and certificate of\n"
+    "  two of them, the list keys of two clerks, the observe key, freshness and receipt keys and "
+    "certificate of\n"
     "  hqd, the issuing CA of hq-cad, the first operator, and hqd.yaml, hq-cad.yaml and\n"
     "  hq-retaind.yaml that start all three. DIR/box is what each checkpoint gets as its "
     "/etc/checkpoint. DIR/README.txt says\n"
@@ -71,7 +72,7 @@ int hqctl_init(struct hqctl *h, int argc, char **argv)
         ARG_OPTION_TEXT("runtime-dir", "PATH", &o.runtime_dir,
                         "Where hqd and hq-cad meet. Default: DIR/run."),
         HQCTL_PASSPHRASE_FD(h, "root key 1, 2, 3; CA keys (box, HQ-server, console root); update "
-                               "root; stick root; first clerk; second clerk")};
+                               "root; stick root; observe key; first clerk; second clerk")};
     struct arg_spec spec = {
         .text = init_text, ARG_OPTIONS(options), ARG_OPERANDS("DIR", 1, &o.folder)};
     int status = hqctl_parse(h, argc, argv, &spec);

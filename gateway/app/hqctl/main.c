@@ -64,6 +64,7 @@ static const struct hqctl_command commands[] = {
     {"checkpoints", "show the checkpoints and their state", HQCTL_ONLINE, hqctl_checkpoints},
     {"top", "the fleet at a glance, again and again", HQCTL_ONLINE, hqctl_top},
     {"hits", "show hits, as they come with --follow", HQCTL_ONLINE, hqctl_hits},
+    {"observe", "open the records of observe hits", HQCTL_ONLINE, hqctl_observe},
     {"audit verify", "verify checkpoints' records as hqd holds them", HQCTL_ONLINE,
      hqctl_audit_verify},
     {"audit own verify", "verify what people at headquarters did and looked at", HQCTL_ONLINE,

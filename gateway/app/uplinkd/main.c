@@ -11,7 +11,7 @@
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
 
-enum { THREADS_MAX = 4, URGENT_WAIT_MS = 200 };
+enum { THREADS_MAX = 6, URGENT_WAIT_MS = 200 };
 
 static const char help_text[] =
     "ENROLMENT\n"
@@ -22,6 +22,7 @@ static const char help_text[] =
     "                  is then the daemon's.\n\n"
     "FILES\n"
     "  <runtime_dir>/records       checkpointd's records come from here\n"
+    "  <runtime_dir>/observe       and those of its second chain\n"
     "  <state_dir>/list/           the verified wanted list, to refill Redis without headquarters\n"
     "  <state_dir>/inbox.number    the last message of headquarters dealt with\n"
     "  <state_dir>/messages/       messages this version keeps but does not carry out\n\n"
@@ -59,19 +60,40 @@ static void box_run(struct thread *self, void *uplinkd)
         box_step(u->box);
 }
 
-static void records_run(struct thread *self, void *uplinkd)
+static void observe_box_run(struct thread *self, void *uplinkd)
 {
     const struct uplinkd *u = uplinkd;
-    static struct records records; /* this thread's own, too large for its stack */
+    while (uplinkd_go_on(self))
+        box_step(u->observe_box);
+}
+
+/* `records` is the thread's own. */
+static void forward(struct thread *self, const struct uplinkd *u, bool observe,
+                    struct records *records)
+{
     const struct uplink_wait wait = {uplinkd_go_on, self};
     const struct records_link link = {.batch_max = (size_t)u->config.batch_records,
                                       .compress = u->config.compress,
                                       .send_bytes_s = u->config.upload_kbit_s * (1000 / 8),
-                                      .interval_ms = u->config.metered_interval_ms};
-    records_init(&records, &u->site, CHANNEL_RECORDS, box_records(u->box), &link, &wait);
+                                      .interval_ms = u->config.metered_interval_ms,
+                                      .observe = observe};
+    records_init(records, &u->site, observe ? CHANNEL_OBSERVE : CHANNEL_RECORDS,
+                 box_records(observe ? u->observe_box : u->box), &link, &wait);
     while (uplinkd_go_on(self))
-        records_step(&records);
-    records_fini(&records);
+        records_step(records);
+    records_fini(records);
+}
+
+static void records_run(struct thread *self, void *uplinkd)
+{
+    static struct records records; /* too large for a stack */
+    forward(self, uplinkd, false, &records);
+}
+
+static void observe_run(struct thread *self, void *uplinkd)
+{
+    static struct records records; /* likewise */
+    forward(self, uplinkd, true, &records);
 }
 
 static void urgent_run(struct thread *self, void *uplinkd)
@@ -122,6 +144,13 @@ static int prepare(struct uplinkd *u, struct err_text *err)
                                   .alarm_channel = CHANNEL_BOX,
                                   .clock = &clock_system};
     int rc = box_create(&options, &u->box, err);
+    (void)snprintf(u->observe_path, sizeof(u->observe_path), "%s/observe",
+                   u->config.runtime_dir); /* fits */
+    options.path = u->observe_path;
+    options.alarm_channel = CHANNEL_OBSERVE_BOX;
+    options.records_alone = true;
+    if (rc == 0)
+        rc = box_create(&options, &u->observe_box, err);
     return rc == 0 ? uplinkd_store_open(u, err) : rc;
 }
 
@@ -130,6 +159,10 @@ static int start_threads(struct uplinkd *u, struct err_text *err)
     int rc = service_thread_start(&u->box_thread, "box", 0, box_run, u, err);
     if (rc == 0)
         rc = service_thread_start(&u->records_thread, "records", 0, records_run, u, err);
+    if (rc == 0)
+        rc = service_thread_start(&u->observe_box_thread, "obs-box", 0, observe_box_run, u, err);
+    if (rc == 0)
+        rc = service_thread_start(&u->observe_thread, "observe", 0, observe_run, u, err);
     if (rc == 0)
         rc = service_thread_start(&u->urgent_thread, "urgent", 0, urgent_run, u, err);
     if (rc == 0)
@@ -141,8 +174,9 @@ static int run(void *ctx, struct service *service, struct err_text *err)
 {
     struct uplinkd *u = ctx;
     const struct service_hooks hooks = {.ctx = u};
-    struct thread *threads[THREADS_MAX] = {&u->box_thread, &u->records_thread, &u->urgent_thread,
-                                           &u->inbox_thread};
+    struct thread *threads[THREADS_MAX] = {&u->box_thread,         &u->records_thread,
+                                           &u->observe_box_thread, &u->observe_thread,
+                                           &u->urgent_thread,      &u->inbox_thread};
     int rc = service_take_state(service, u->config.state_dir, err);
     if (rc == 0)
         rc = prepare(u, err);
@@ -166,6 +200,7 @@ static int serve(struct uplinkd *u)
     uplink_alarms_init(&u->alarms, uplinkd_report, u);
     int status = service_serve(&about, run, u);
     wanted_store_close(u->store);
+    box_destroy(u->observe_box);
     box_destroy(u->box);
     uplink_alarms_fini(&u->alarms);
     return status;

@@ -6,11 +6,14 @@
  *                  (16)                        (64), socket              urgents the oldest go in
  *                                                                        their turn, alarmed
  * records  normal  records, credit-bound       POST records, receipts    checkpointd waits
+ * obs-box  normal  socket `observe`            records (256)             as box
+ * observe  normal  the second chain's records  POST observe, receipts    checkpointd waits
  * urgent   normal  urgents                     POST urgent               see box
  * inbox    normal  HQ's inbox and list         shelf, Redis; key set     HQ waits
  *                                              and list -> box
  *
- * The inbox thread owns the list's store; each of the last three has a connection to HQ of its own.
+ * The inbox thread owns the list's store; each thread that posts or polls has a connection to HQ of
+ * its own.
  */
 #pragma once
 
@@ -20,16 +23,27 @@
 #include "gateway/uplink/inbox.h"
 #include "gateway/wanted/store.h"
 
-enum uplinkd_channel { CHANNEL_RECORDS, CHANNEL_URGENT, CHANNEL_INBOX, CHANNEL_BOX };
+enum uplinkd_channel {
+    CHANNEL_RECORDS,
+    CHANNEL_URGENT,
+    CHANNEL_INBOX,
+    CHANNEL_BOX,
+    CHANNEL_OBSERVE,
+    CHANNEL_OBSERVE_BOX
+};
 
 struct uplinkd {
     struct uplinkd_config config;
     struct uplink_alarms alarms;
     struct uplink_site site;
     struct box *box;
+    struct box *observe_box;
     char records_path[UPLINKD_TEXT_SIZE + 16];
+    char observe_path[UPLINKD_TEXT_SIZE + 16];
     struct thread box_thread;
     struct thread records_thread;
+    struct thread observe_box_thread;
+    struct thread observe_thread;
     struct thread urgent_thread;
     struct thread inbox_thread;
 
