@@ -380,15 +380,17 @@ static int take_urgent(struct ingest *in, const struct journal_record *r, const 
     char kind[JOURNAL_KIND_TEXT_SIZE];
     journal_kind_text(r->header.kind, kind);
     memcpy(in->out->head.chain, r->header.chain, JOURNAL_CHAIN_ID_SIZE);
-    int rc =
-        hq_db_exec(in->db,
-                   "INSERT INTO urgents(checkpoint, chain, sequence, kind, time_ms,"
-                   " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7)"
-                   " ON CONFLICT DO NOTHING",
-                   HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
-                             hq_int((int64_t)r->header.sequence), hq_text(kind),
-                             hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_blob(line, size)),
-                   err);
+    int rc = check_stream(in, r, err);
+    if (rc != 0)
+        return rc;
+    rc = hq_db_exec(in->db,
+                    "INSERT INTO urgents(checkpoint, chain, sequence, kind, time_ms,"
+                    " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7)"
+                    " ON CONFLICT DO NOTHING",
+                    HQ_PARAMS(hq_text(in->checkpoint), chain_of(in),
+                              hq_int((int64_t)r->header.sequence), hq_text(kind),
+                              hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_blob(line, size)),
+                    err);
     *out_new = rc == 0 && hq_db_changed(in->db) > 0;
     if (rc == 0 && r->header.kind == JOURNAL_HIT && r->has_body)
         rc = put_hit(in, r, true, err);

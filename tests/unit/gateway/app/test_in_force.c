@@ -2,7 +2,7 @@
  * Readers against the list thread's work: signed batches, snapshots, an index that is full, worn or
  * cannot be built at all, while two threads match. What may be found under which revision is
  * written down beforehand, so every single look is checked: no entry missed, none withdrawn, none
- * of another plate, each with its own text, no observe entry at all.
+ * of another plate, each with its own text; observe entries stand in an index of their own.
  */
 #include "tests/unit/gateway/wanted/wanted_world.h"
 
@@ -525,6 +525,16 @@ static size_t matched_on(const struct wanted_list *list)
     return matched;
 }
 
+/* The index of its own holds the observe entries, all of them. */
+static void check_observed(const struct wanted_list *list)
+{
+    const struct in_force *now = slot;
+    size_t observed = wanted_list_count(list) - matched_on(list);
+    assert_true(observed > 0);
+    assert_non_null(now->observed);
+    assert_int_equal(match_index_count(now->observed), observed);
+}
+
 static void check_in_force(size_t count, uint8_t look_alike)
 {
     const struct in_force *now = slot;
@@ -563,9 +573,11 @@ static void test_other_look_alikes_hold_no_entry_that_is_not_in_force(void **sta
     assert_int_equal(bring_into_force(list, &rebuilds), 0);
     wanted_list_settle(list);
     check_in_force(matched_on(list), 3);
+    check_observed(list);
     look_alikes = MATCH_LOOK_ALIKE_DEFAULT;
     ok(in_force_look_alike(&slot, list, look_alikes, &err), &err);
     check_in_force(matched_on(list), MATCH_LOOK_ALIKE_DEFAULT);
+    check_observed(list);
     in_force_destroy(&slot);
     wanted_list_destroy(list);
 }
@@ -620,6 +632,34 @@ static void test_what_is_withdrawn_is_found_no_more_whatever_fails(void **state)
     wanted_list_destroy(list);
 }
 
+/* Batch by batch into the running index: each that touches an observe entry changes theirs. */
+static void test_observe_entries_follow_every_batch(void **state)
+{
+    (void)state;
+    struct wanted_list *list = list_with_keys(plan.world);
+    int rebuilds = 0;
+    size_t seen = 0;
+    size_t checked = 0;
+    adds_until_full = -1;
+    always_worn = creates_fail = false;
+    for (uint64_t revision = 1; revision <= REVISIONS; revision++) {
+        apply(list, revision);
+        assert_int_equal(bring_into_force(list, &rebuilds), 0);
+        wanted_list_settle(list);
+        size_t observed = wanted_list_count(list) - matched_on(list);
+        if (observed > 0) {
+            check_observed(list);
+        } else {
+            assert_null(((struct in_force *)slot)->observed);
+        }
+        checked += observed != seen;
+        seen = observed;
+    }
+    assert_true(checked > 10);
+    in_force_destroy(&slot);
+    wanted_list_destroy(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -627,6 +667,7 @@ int main(void)
         cmocka_unit_test(test_the_judge_stays_over_every_change_of_the_list),
         cmocka_unit_test(test_other_look_alikes_hold_no_entry_that_is_not_in_force),
         cmocka_unit_test(test_what_is_withdrawn_is_found_no_more_whatever_fails),
+        cmocka_unit_test(test_observe_entries_follow_every_batch),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -273,6 +273,53 @@ static void answers_to_hits_are_kept_once_each(void **state)
     assert_int_equal(count("SELECT count(*) FROM answers"), 3);
 }
 
+static int send_observed(const char *body, struct hq_ingest *out, struct err_text *err)
+{
+    char *none = NULL;
+    return hq_records_take(&db, HQ_STREAM_OBSERVE, "north-1", body, strlen(body), now, NULL, NULL,
+                           out, &none, err);
+}
+
+/* No fork of the first one, and another second one is; what is not sealed has no place there. */
+static void the_second_chain_stands_beside_the_first(void **state)
+{
+    (void)state;
+    static char body[8192];
+    struct hq_ingest got;
+    struct err_text err = {""};
+    struct journal_head first = {.chain = {1}};
+    struct journal_head second = {.chain = {2}};
+    struct journal_head third = {.chain = {3}};
+    body[0] = '\0';
+    add(&first, JOURNAL_START, body);
+    assert_int_equal(send_as("north-1", body, &got), 0);
+    body[0] = '\0';
+    add(&second, JOURNAL_START, body);
+    add(&second, JOURNAL_OBSERVED, body);
+    assert_int_equal(send_observed(body, &got, &err), 0);
+    assert_false(got.quarantined);
+    assert_int_equal(got.stored, 2);
+    assert_int_equal(send_observed(body, &got, &err), 0);
+    assert_int_equal(got.repeated, 2);
+    assert_int_equal(count("SELECT count(*) FROM observed"), 1);
+    assert_int_equal(send_as("north-1", body, &got), ERR_INVALID);
+    body[0] = '\0';
+    add(&second, JOURNAL_HIT, body);
+    assert_int_equal(send_observed(body, &got, &err), ERR_INVALID);
+    assert_string_equal(err.text, "line 1: a record 'hit' in the other stream's chain");
+    body[0] = '\0';
+    add(&first, JOURNAL_STOP, body);
+    assert_int_equal(send_observed(body, &got, &err), ERR_INVALID);
+    assert_string_equal(err.text, "line 1: the chain is another stream's of this checkpoint");
+    assert_int_equal(send_as("north-1", body, &got), 0);
+    assert_false(got.quarantined);
+    body[0] = '\0';
+    add(&third, JOURNAL_START, body);
+    assert_int_equal(send_observed(body, &got, &err), 0);
+    assert_true(got.quarantined);
+    assert_int_equal(count("SELECT count(*) FROM hits"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +327,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_kind_not_known_here_is_stored_by_its_number, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(answers_to_hits_are_kept_once_each, open_db, close_db),
+        cmocka_unit_test_setup_teardown(the_second_chain_stands_beside_the_first, open_db,
+                                        close_db),
         cmocka_unit_test_setup_teardown(gap_is_quarantined_and_its_hit_flows_on, open_db, close_db),
         cmocka_unit_test_setup_teardown(new_chain_waits_for_an_operator, open_db, close_db),
         cmocka_unit_test_setup_teardown(hits_of_a_fork_stand_beside_those_held, open_db, close_db),

