@@ -10,7 +10,7 @@
 #include "gateway/journal/record.h"
 #include "gateway/signed/receipt.h"
 
-enum { AUDIT_ROUND = 64 /* records */, AUDIT_CHAINS_MAX = 4096 };
+enum { AUDIT_ROUND = 64 /* records */, AUDIT_CHAINS_MAX = 16384 };
 
 struct audit_chain {
     char checkpoint[TLS_LABEL_SIZE];
@@ -168,7 +168,7 @@ static int begin(struct hq_call *call, const char *checkpoint, struct err_text *
         return ERR_NO_MEMORY;
     return hq_db_query(&call->hq->db,
                        "SELECT checkpoint, chain, sequence, head FROM chains"
-                       " WHERE $1 = '' OR checkpoint = $1 ORDER BY checkpoint, opened_ms",
+                       " WHERE $1 = '' OR checkpoint = $1 ORDER BY checkpoint, stream, opened_ms",
                        HQ_PARAMS(hq_text(checkpoint)), take_chain, a, err);
 }
 

@@ -2,16 +2,12 @@
 import base64
 import json
 import pathlib
-import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from harness import observe
+from harness.signing import plate_key
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey  # noqa: E402
-from harness import observe  # noqa: E402
-from harness.signing import plate_key  # noqa: E402
-
-VECTOR = ROOT / "tests/unit/gateway/signed/observe_vector.txt"
+VECTOR = pathlib.Path(__file__).resolve().parent.parent / "unit/gateway/signed/observe_vector.txt"
 HIT = {"entry": 100, "revision": 17, "first_ms": 1795392000000, "last_ms": 1795392001234,
        "read_key": plate_key("鲁H12345"), "event_id": 9, "camera": 11, "lane": 2, "kind": "look_alike", "class": 0xFFFF,
        "agreement": 1, "authenticity": 1, "confidence": 93, "direction": 3, "speed_kmh": 41, "odds_db": -12,

@@ -141,7 +141,7 @@ def test_the_key_set_is_signed_by_two_roots_and_holds_the_roles(made):
         roots[one["key"]].verify(base64.b64decode(one["sig"]), b"checkpoint:keyset/1\n" + payload)
     keys = json.loads(payload)["keys"]
     assert sorted((k["role"], k["holder"]) for k in keys) == [
-        ("freshness", "hqd"), ("list", "li"), ("list", "zhang"), ("receipt", "hqd")]
+        ("freshness", "hqd"), ("list", "li"), ("list", "zhang"), ("observe", "hq"), ("receipt", "hqd")]
 
 
 def test_roots_are_separate_and_chains_hold(made):

@@ -132,7 +132,7 @@ def traffic(site):
 # ---- with and without ----
 
 CHANGING = {"time", "mono_ns", "offset_ms", "valid_from", "valid_until", "applicant_time", "reviewer_time",
-            "approver_time", "list", "clock", "scan_us_max", "journal_folder", "order", "wall_ms"}
+            "approver_time", "list", "clock", "scan_us_max", "journal_folder", "order", "wall_ms", "last_time"}
 IDS = {"hit", "passage", "hold", "hits", "vehicles"}  # begin at the journal's head, which counts seconds too
 VOLATILE = {"buses", "journal", "disk", "clock", "uplink", "captures", "capture"}
 TIMED = ("scans_dropped",)
