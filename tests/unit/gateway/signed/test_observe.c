@@ -58,11 +58,11 @@ static void seal(void **state, const struct observe_batch *batch, char out[OBSER
 
 static void test_what_goes_in_comes_out(void **state)
 {
-    for (uint8_t count = 0; count <= OBSERVE_HITS_MAX; count++) {
+    for (int count = 0; count <= OBSERVE_HITS_MAX; count++) {
         char body[OBSERVE_BODY_MAX];
         struct err_text err;
         struct observe_batch opened;
-        const struct observe_batch batch = batch_of(count);
+        const struct observe_batch batch = batch_of((uint8_t)count);
         uint8_t id[KEY_ID_SIZE];
         memset(&opened, 0x5a, sizeof(opened));
         seal(state, &batch, body);
