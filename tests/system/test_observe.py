@@ -262,10 +262,10 @@ def run_site(observed):
                 site.told.append(site.events.receive())
             settled(site)
             shown |= {"events": events_shown(site), "exported": exported(site), "coils": coils(site),
-                      "recorded": recorded(site), "files": files_shown(site)}
+                      "recorded": recorded(site), "files": files_shown(site),
+                      "logs": [logged(site.matchd), logged(site.checkpointd)]}
             site.wait_pending()
             site.restart_checkpointd()
-            shown["log"] = logged(site.matchd)
             bodies = {len(json.dumps(record.body)) for record in journal.verify(site.second)
                       if record.kind == "observed"}
             return shown, bodies, site.batches()
