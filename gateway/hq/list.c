@@ -169,6 +169,21 @@ static int withdraw_entry(struct publish *p, uint64_t id)
                        HQ_PARAMS(hq_int((int64_t)id)), p->err);
 }
 
+/* Without an observe key the boxes could tell nobody of their hits. */
+static int check_observable(const struct hq_call *call, const struct batch *batch,
+                            struct err_text *err)
+{
+    if (keyset_current(call->hq->keyset, KEY_ROLE_OBSERVE, call->now))
+        return 0;
+    for (size_t i = 0; i < batch->added_count + batch->changed_count; i++)
+        if (batch->items[i].record.handling == HANDLING_OBSERVE)
+            return err_set(err, ERR_INVALID,
+                           "entry %llu: handling observe, but the key set has no observe key in "
+                           "force that its hits could be sealed to",
+                           (unsigned long long)batch->items[i].record.id);
+    return 0;
+}
+
 static int apply_batch(struct publish *p, const struct batch *batch)
 {
     int rc = 0;
@@ -298,6 +313,8 @@ static int publish_batch(struct publish *p, struct hq_call *call, const struct b
         rc = check_ids_new(p, batch);
     if (rc == 0)
         rc = check_approvals(p, batch);
+    if (rc == 0)
+        rc = check_observable(call, batch, p->err);
     if (p->rc != 0)
         return p->rc;
     if (rc != 0)

@@ -71,6 +71,20 @@ def test_publish_moves_the_head_and_the_freshness_statement(hq):
     assert zhang.get("/v1/list/batches?after=1").json == {"batches": [], "next": 1}
 
 
+def test_an_observe_entry_needs_a_key_to_seal_to(hq):
+    """Else its hits would wait at the boxes for ever."""
+    zhang, world = hq.operator(), hq.world
+    without = [key for key in world.keys if key.role != "observe"]
+    assert zhang.put("/v1/keyset", world.keyset(version=2, keys=without)).status == 201
+    batch = world.batch(added=[entry(1, "鲁H12345", handling="observe")], advance=False)
+    answer = zhang.put("/v1/list/batches", batch)
+    assert answer.status == 422 and answer.json["error"]["en"] == (
+        "entry 1: handling observe, but the key set has no observe key in force that its hits could be sealed to")
+    assert zhang.put("/v1/keyset", world.keyset(version=3)).status == 201
+    assert zhang.put("/v1/list/batches", batch).status == 201
+    assert zhang.get("/v1/operator/observed").json == {"records": [], "next": 0}
+
+
 def test_same_bytes_again_are_told_again_and_not_stored(hq):
     zhang = hq.operator()
     batch = hq.world.batch(added=[entry(1, "鲁H12345")])

@@ -22,6 +22,7 @@ ALLOWED = {
     ("GET", "/v1/exempt-list"): LIST, ("PUT", "/v1/exempt-list"): {P},
     ("POST", "/v1/checkpoints/{}/records"): set(), ("POST", "/v1/checkpoints/{}/urgent"): set(),
     ("GET", "/v1/checkpoints/{}/inbox"): set(), ("GET", "/v1/operator/hits"): HITS,
+    ("POST", "/v1/checkpoints/{}/observe"): set(), ("GET", "/v1/operator/observed"): {D},
     ("GET", "/v1/operator/answers"): HITS, ("GET", "/v1/operator/checkpoints"): ANY,
     ("POST", "/v1/operator/enroll"): {F}, ("POST", "/v1/operator/revoke"): {F, D},
     ("POST", "/v1/operator/instructions"): {D}, ("POST", "/v1/operator/audit/verify"): {U, F},
