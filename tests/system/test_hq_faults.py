@@ -69,6 +69,17 @@ class FaultySite(Site):
         if SWEEP:
             self.faults |= {"30 % loss": self.loss, "2 s delay": self.delay}
 
+    def acts(self, count, text="act"):
+        """As ever, only that too many at once come a little later."""
+        def taken(reason):
+            client = self.box.control()
+            answer = client.act("stop", self.token, lane=1, reason=reason)
+            client.close()
+            assert answer["ok"] or answer["error"]["code"] == "busy", answer
+            return answer["ok"]
+        for n in range(count):
+            wait_until("the act to be taken", lambda n=n: taken(f"{text} {n}"), 30)
+
     def stop_box(self):
         self.link.stop()
         self.daemon.stop()
