@@ -391,6 +391,9 @@ json_t *fact_body(const struct fact *fact)
     case FACT_ANSWER:
         answer_into(body, fact);
         break;
+    case FACT_INSTRUCTION:
+        instruction_into(body, fact);
+        break;
     case FACT_ALARM:
         alarm_into(body, fact);
         break;
@@ -489,6 +492,8 @@ const char *fact_record_kind(const struct fact *fact)
         return "act";
     case FACT_ANSWER:
         return "hit_answer";
+    case FACT_INSTRUCTION:
+        return "instruction";
     case FACT_ALARM:
     case FACT_REFUSED:
     case FACT_CAPTURE:
@@ -526,6 +531,8 @@ static const char *event_name(const struct fact *fact)
         return "act";
     case FACT_ANSWER:
         return "hit_answer";
+    case FACT_INSTRUCTION:
+        return "instruction";
     case FACT_ALARM:
         return "alarm";
     case FACT_REFUSED:
@@ -561,7 +568,8 @@ bool fact_shows_plate(const struct fact *fact)
 {
     return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
            fact->kind == FACT_EXEMPT || fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT ||
-           fact->kind == FACT_ANSWER || (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
+           fact->kind == FACT_ANSWER || fact->kind == FACT_INSTRUCTION ||
+           (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
 }
 
 json_t *fact_event(const struct fact *fact)

@@ -58,7 +58,8 @@ struct pipeline_act {
     uint64_t hold;
     uint64_t passage; /* LANE_ACT_INSPECTED: of this vehicle … */
     bool at_boom;     /* … or of the one that stands at the boom when the act is taken */
-    uint32_t for_ms;  /* LANE_ACT_CONVOY */
+    plate_key plate; /* with lane 0: of the lane where a vehicle of this plate stands at the boom */
+    uint32_t for_ms; /* LANE_ACT_CONVOY */
     struct fact_actor actor;
 };
 

@@ -29,14 +29,21 @@ enum {
     RETRY_MAX_MS = 2000
 };
 
-enum request_kind { REQUEST_NONE, REQUEST_CREDIT, REQUEST_RECEIPT, REQUEST_STATE };
+enum request_kind {
+    REQUEST_NONE,
+    REQUEST_CREDIT,
+    REQUEST_RECEIPT,
+    REQUEST_INSTRUCTION,
+    REQUEST_STATE
+};
 
 struct request {
     enum request_kind kind;
     unsigned epoch;
-    unsigned number; /* of a receipt */
-    size_t count;    /* of a credit */
-    char *text;      /* heap: the receipt */
+    unsigned number;  /* of a receipt */
+    uint64_t message; /* of an instruction */
+    size_t count;     /* of a credit */
+    char *text;       /* heap: the receipt or instruction */
 };
 
 struct answer {
@@ -60,6 +67,7 @@ struct box {
     struct queue *urgents;  /* struct arrived */
     struct queue *requests; /* struct request */
     struct queue *answers;  /* struct answer */
+    struct queue *taken;    /* struct box_taken */
     atomic_uint epoch;      /* release when a connection stands, 0 without one; pairs with take */
     atomic_uint receipts;   /* relaxed: numbers them */
     atomic_ullong exempt_held; /* relaxed: a number on its own */
@@ -174,6 +182,38 @@ static int give_receipt(void *ctx, unsigned epoch, const char *text, size_t size
     return 0;
 }
 
+/* Heap text. */
+static char *instruction_line(uint64_t number, const char *envelope, size_t size)
+{
+    size_t room = size + 80; /* the words and the number fit */
+    char *line = malloc(room);
+    if (line)
+        (void)snprintf(line, room,
+                       "{\"do\":\"instruction\",\"number\":%" PRIu64 ",\"instruction\":%.*s}\n",
+                       number, (int)size, envelope);
+    return line;
+}
+
+int box_offer_instruction(struct box *box, uint64_t number, const char *envelope, size_t size)
+{
+    struct request request = {
+        .kind = REQUEST_INSTRUCTION, .epoch = epoch_of(box), .message = number};
+    if (request.epoch == 0)
+        return ERR_STALE;
+    request.text = instruction_line(number, envelope, size);
+    if (!request.text)
+        return ERR_NO_MEMORY;
+    int rc = queue_push(box->requests, &request);
+    if (rc != 0)
+        free(request.text);
+    return rc;
+}
+
+int box_taken(struct box *box, struct box_taken *out)
+{
+    return queue_pop(box->taken, out, 0);
+}
+
 const struct records_box *box_records(struct box *box)
 {
     return &box->records_box;
@@ -240,6 +280,10 @@ static void give_answer(struct box *box, int rc, uint64_t confirmed, const char 
 {
     struct answer answer = {.number = box->under_way.number, .rc = rc, .confirmed = confirmed};
     struct answer stale;
+    struct box_taken taken = {.number = box->under_way.message, .rc = rc};
+    /* One at a time is offered: there is room. */
+    if (box->under_way.kind == REQUEST_INSTRUCTION)
+        (void)!queue_push(box->taken, &taken);
     if (box->under_way.kind == REQUEST_RECEIPT) {
         (void)snprintf(answer.why, sizeof(answer.why), "%s", why); /* a cut text still reads */
         /* Full of answers nobody waited for: the oldest goes. */
@@ -452,6 +496,9 @@ static void send_request(struct box *box)
         give_answer(box, ERR_STALE, 0, "connection to checkpointd lost");
     } else if (request.kind == REQUEST_CREDIT) {
         send_object(box, json_pack("{s:s,s:I}", "do", "credit", "n", (json_int_t)request.count));
+    } else if (request.kind == REQUEST_INSTRUCTION) {
+        begin(box, &request);
+        send_line(box, request.text, strlen(request.text));
     } else {
         begin(box, &request);
         send_verbatim(box, "receipt", "receipt", request.text);
@@ -561,7 +608,8 @@ int box_create(const struct box_options *options, struct box **out, struct err_t
     box->urgents = queue_create(BOX_URGENT_MAX, sizeof(struct arrived));
     box->requests = queue_create(REQUESTS_MAX, sizeof(struct request));
     box->answers = queue_create(ANSWERS_MAX, sizeof(struct answer));
-    if (!box->records || !box->urgents || !box->requests || !box->answers) {
+    box->taken = queue_create(BOX_TAKEN_MAX, sizeof(struct box_taken));
+    if (!box->records || !box->urgents || !box->requests || !box->answers || !box->taken) {
         box_destroy(box);
         return err_set(err, ERR_NO_MEMORY, "box: no memory");
     }
@@ -590,6 +638,7 @@ void box_destroy(struct box *box)
     drop_arrived(box->urgents);
     queue_destroy(box->requests);
     queue_destroy(box->answers);
+    queue_destroy(box->taken);
     free(box->keyset);
     free(box->exempt);
     (void)pthread_mutex_destroy(&box->lock); /* nobody holds it */

@@ -17,7 +17,7 @@
 
 static const struct hqctl_command commands[] = {
     {"init", "make a new headquarters in a folder", HQCTL_ALONE, hqctl_init},
-    {"clerk add", "give a further clerk a list key", HQCTL_ONLINE, hqctl_clerk_add},
+    {"clerk add", "give a further clerk or duty officer a key", HQCTL_ONLINE, hqctl_clerk_add},
     {"keyset publish", "send a new key set to hqd", HQCTL_ONLINE, hqctl_keyset_publish},
     {"person add", "give a person a certificate and roles", HQCTL_ONLINE, hqctl_person_add},
     {"person roles", "change a person's roles", HQCTL_ONLINE, hqctl_person_roles},
@@ -64,6 +64,13 @@ static const struct hqctl_command commands[] = {
     {"checkpoints", "show the checkpoints and their state", HQCTL_ONLINE, hqctl_checkpoints},
     {"top", "the fleet at a glance, again and again", HQCTL_ONLINE, hqctl_top},
     {"hits", "show hits, as they come with --follow", HQCTL_ONLINE, hqctl_hits},
+    {"instruct message", "tell a checkpoint's officers something", HQCTL_ONLINE,
+     hqctl_instruct_message},
+    {"instruct hold", "have the vehicle at a boom held", HQCTL_ONLINE, hqctl_instruct_hold},
+    {"instruct status", "ask a checkpoint how it is", HQCTL_ONLINE, hqctl_instruct_status},
+    {"instruct publish", "send an instruction signed elsewhere", HQCTL_ONLINE,
+     hqctl_instruct_publish},
+    {"instructions", "show what became of instructions", HQCTL_ONLINE, hqctl_instructions},
     {"audit verify", "verify checkpoints' records as hqd holds them", HQCTL_ONLINE,
      hqctl_audit_verify},
     {"audit own verify", "verify what people at headquarters did and looked at", HQCTL_ONLINE,
