@@ -3,7 +3,7 @@
  * each. What was written in them stays in the inbox until it expires and in the records; here
  * stands who instructed whom, of what kind, and what became of it.
  */
-#include "gateway/signed/instruction.h"
+#include "gateway/signed/instruction_task.h"
 
 #include <string.h>
 
@@ -27,10 +27,24 @@ static int check_id(struct hq_call *call, const struct instruction *i, struct er
     return rc;
 }
 
+/* Of a verdict, which proposes that its entry be withdrawn; NULLs for any other kind, and for one
+ * that a box will refuse. */
+static void verdict_of(const struct instruction *i, struct hq_value *out_entry,
+                       struct hq_value *out_verdict)
+{
+    struct instruction_task task;
+    bool is_one = instruction_read_task(i, &task, NULL) == 0 && task.kind == INSTRUCTION_VERDICT;
+    *out_entry = is_one ? hq_int((int64_t)task.entry) : hq_text(NULL);
+    *out_verdict = hq_text(is_one ? instruction_verdict_name(task.verdict) : NULL);
+}
+
 static int store(struct hq_call *call, const struct instruction *i, int64_t *out_number,
                  struct err_text *err)
 {
     struct hqd *hq = call->hq;
+    struct hq_value entry;
+    struct hq_value verdict;
+    verdict_of(i, &entry, &verdict);
     int rc = hq_db_exec(&hq->db, "UPDATE checkpoints SET instruction_id = $2 WHERE id = $1",
                         HQ_PARAMS(hq_text(i->checkpoint), hq_int((int64_t)i->id)), err);
     if (rc == 0)
@@ -41,11 +55,12 @@ static int store(struct hq_call *call, const struct instruction *i, int64_t *out
     if (rc == 0)
         rc = hq_db_exec(&hq->db,
                         "INSERT INTO instructions(number, checkpoint, id, kind, signed_by, sent_by,"
-                        " time_ms, expires_ms) VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
+                        " time_ms, expires_ms, entry, verdict)"
+                        " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                         HQ_PARAMS(hq_int(*out_number), hq_text(i->checkpoint),
                                   hq_int((int64_t)i->id), hq_text(i->kind), hq_text(i->officer),
                                   hq_text(call->peer.identity.name), hq_int(i->time.ms),
-                                  hq_int(i->expires.ms)),
+                                  hq_int(i->expires.ms), entry, verdict),
                         err);
     return rc == 0 ? hq_act_commit(call, 201, err) : rc;
 }
@@ -131,25 +146,30 @@ static json_t *text_json(const struct hq_value *v)
 static json_t *object_json(const struct hq_value *v)
 {
     json_t *value = NULL;
-    return v->type == HQ_TEXT && json_parse(v->data, v->size, &value, NULL) == 0 ? value
+    return v->type != HQ_NULL && json_parse(v->data, v->size, &value, NULL) == 0 ? value
                                                                                  : json_null();
 }
 
 /* number, checkpoint, id, kind, signed by, sent by, time, expires, answered, result, why, why_zh,
- * status */
+ * status, entry, verdict, the entry as it stands */
 static int add_row(void *ctx, const struct hq_value *c, size_t count)
 {
     struct listing *l = ctx;
-    if (count != 13)
+    if (count != 16)
         return ERR_CORRUPT;
     l->next = c[0].number;
+    json_t *entry = object_json(&c[15]);
     json_t *row = json_pack(
-        "{s:I,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "number", (json_int_t)c[0].number,
-        "checkpoint", text_json(&c[1]), "id", (json_int_t)c[2].number, "kind", text_json(&c[3]),
-        "signed_by", text_json(&c[4]), "sent_by", text_json(&c[5]), "time",
-        hq_time_json(c[6].number), "expires", hq_time_json(c[7].number), "answered",
+        "{s:I,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:O?}", "number",
+        (json_int_t)c[0].number, "checkpoint", text_json(&c[1]), "id", (json_int_t)c[2].number,
+        "kind", text_json(&c[3]), "signed_by", text_json(&c[4]), "sent_by", text_json(&c[5]),
+        "time", hq_time_json(c[6].number), "expires", hq_time_json(c[7].number), "answered",
         hq_time_json(c[8].number), "result", text_json(&c[9]), "why", text_json(&c[10]), "why_zh",
-        text_json(&c[11]), "status", object_json(&c[12]));
+        text_json(&c[11]), "status", object_json(&c[12]), "entry",
+        c[13].type == HQ_INT ? json_integer(c[13].number) : json_null(), "verdict",
+        text_json(&c[14]), "in_force", json_boolean(c[15].type != HQ_NULL), "owner",
+        json_object_get(entry, "applicant"));
+    json_decref(entry);
     return row && json_array_append_new(l->rows, row) == 0 ? 0 : ERR_NO_MEMORY;
 }
 
@@ -158,15 +178,17 @@ enum hq_step hq_operator_instructed(struct hq_call *call)
     struct err_text err = {""};
     const struct hq_query *q = &call->query;
     struct listing l = {.rows = json_array(), .next = (int64_t)q->after};
-    int rc = l.rows
-                 ? hq_db_query(&call->hq->db,
-                               "SELECT number, checkpoint, id, kind, signed_by, sent_by,"
-                               " time_ms, expires_ms, answered_ms, result, why, why_zh, status"
-                               " FROM instructions WHERE number > $1"
-                               " AND ($2 = '' OR checkpoint = $2) ORDER BY number LIMIT $3",
-                               HQ_PARAMS(hq_int(l.next), hq_text(q->checkpoint), hq_int(q->limit)),
-                               add_row, &l, &err)
-                 : ERR_NO_MEMORY;
+    int rc =
+        l.rows ? hq_db_query(&call->hq->db,
+                             "SELECT i.number, i.checkpoint, i.id, i.kind, i.signed_by, i.sent_by,"
+                             " i.time_ms, i.expires_ms, i.answered_ms, i.result, i.why,"
+                             " i.why_zh, i.status, i.entry, i.verdict, e.body"
+                             " FROM instructions i LEFT JOIN entries e ON e.id = i.entry"
+                             " WHERE i.number > $1 AND ($2 = '' OR i.checkpoint = $2)"
+                             " ORDER BY i.number LIMIT $3",
+                             HQ_PARAMS(hq_int(l.next), hq_text(q->checkpoint), hq_int(q->limit)),
+                             add_row, &l, &err)
+               : ERR_NO_MEMORY;
     if (rc != 0) {
         json_decref(l.rows);
         return hq_answer_failure(call, rc, &err);

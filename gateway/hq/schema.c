@@ -218,7 +218,8 @@ static const char sqlite_instructions[] =
     "CREATE TABLE instructions(number INTEGER PRIMARY KEY, checkpoint TEXT NOT NULL,"
     " id INTEGER NOT NULL, kind TEXT NOT NULL, signed_by TEXT NOT NULL, sent_by TEXT NOT NULL,"
     " time_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, answered_ms INTEGER,"
-    " sequence INTEGER, result TEXT, why TEXT, why_zh TEXT, status TEXT) STRICT;"
+    " sequence INTEGER, result TEXT, why TEXT, why_zh TEXT, status TEXT, entry INTEGER,"
+    " verdict TEXT) STRICT;"
     "CREATE INDEX instructions_of ON instructions(checkpoint, id);"
     "CREATE TRIGGER instructions_no_delete BEFORE DELETE ON instructions"
     " BEGIN SELECT RAISE(ABORT, 'instructions: records are neither changed nor deleted'); END;";
@@ -226,7 +227,7 @@ static const char postgres_instructions[] =
     "CREATE TABLE instructions(number BIGINT PRIMARY KEY, checkpoint TEXT COLLATE \"C\" NOT NULL,"
     " id BIGINT NOT NULL, kind TEXT NOT NULL, signed_by TEXT NOT NULL, sent_by TEXT NOT NULL,"
     " time_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, answered_ms BIGINT, sequence BIGINT,"
-    " result TEXT, why TEXT, why_zh TEXT, status TEXT);"
+    " result TEXT, why TEXT, why_zh TEXT, status TEXT, entry BIGINT, verdict TEXT);"
     "CREATE INDEX instructions_of ON instructions(checkpoint, id);"
     "CREATE TRIGGER instructions_keep BEFORE DELETE ON instructions"
     " FOR EACH ROW EXECUTE FUNCTION hqd_keep();";

@@ -236,6 +236,8 @@ static void hit_into(json_t *body, const struct fact *fact)
     json_object_set_new(body, "decision", decision_body(&fact->u.hit.decision));
     json_object_set_new(body, "list", list_body(&fact->u.hit.list));
     json_object_set_new(body, "clock", clock_body(&fact->u.hit.clock));
+    if (fact->u.hit.verdict.id != 0)
+        verdict_into(body, &fact->u.hit.verdict);
     put_evidence(body, &fact->evidence);
 }
 
@@ -326,34 +328,6 @@ static void act_into(json_t *body, const struct fact *fact)
 {
     put_text(body, "what", fact->u.act.act);
     put_text(body, "detail", fact->u.act.detail);
-}
-
-static void suppressed_into(json_t *body, const struct fact *fact)
-{
-    put_int(body, "count", fact->u.suppressed.count);
-    json_object_set_new(body, "first", read_body(&fact->u.suppressed.first));
-}
-
-static void refused_into(json_t *body, const struct fact *fact)
-{
-    const struct fact_refused *refused = &fact->u.refused;
-    put_text(body, "what", "camera_errors");
-    put_id(body, "camera", refused->camera);
-    put_text(body, "cause", refused->cause);
-    put_int(body, "count", refused->count);
-    put_text(body, "source", refused->source);
-    put_text(body, "first", refused->first);
-}
-
-static void capture_into(json_t *body, const struct fact *fact)
-{
-    const struct capture_hour *hour = &fact->u.captures.hour;
-    put_text(body, "what", "capture_ratio");
-    put_time(body, "from", hour->from);
-    put_int(body, "vehicles", hour->vehicles);
-    put_int(body, "captured", hour->captured);
-    put_int(body, "limit_percent", hour->percent);
-    put_true(body, "low", fact->u.captures.low);
 }
 
 json_t *fact_body(const struct fact *fact)
@@ -590,6 +564,8 @@ json_t *fact_event(const struct fact *fact)
         decision_marks_format(fact->u.hit.decision.marks, marks);
         put_text(event, "marks_zh", marks);
         why_words_into(event, &fact->u.hit.match, &fact->u.hit.read);
+        if (fact->u.hit.verdict.id != 0)
+            verdict_words_into(event, &fact->u.hit.verdict, fact->wall);
         json_t *card = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
         if (card)
             json_object_set_new(event, "card", card);

@@ -15,6 +15,7 @@
 #include "gateway/model/hit.h"
 #include "gateway/pipeline/captures.h"
 #include "gateway/pipeline/vehicles.h"
+#include "gateway/pipeline/verdict.h"
 #include "gateway/signed/exempt_list.h"
 #include "gateway/signed/instruction.h"
 #include "gateway/signed/wanted_entry.h"
@@ -186,6 +187,7 @@ struct fact {
             struct plate_read read;
             struct match_hit match;
             struct decision decision;
+            struct pipeline_verdict verdict; /* id 0: none */
             struct list_status list;
             struct fact_clock clock;
         } hit;

@@ -28,6 +28,11 @@ void status_into(json_t *body, const struct fact *fact);
 /* Carries the hit's read, so that headquarters learns from this record alone. */
 void answer_into(json_t *body, const struct fact *fact);
 
+/* fact_counts.c */
+void suppressed_into(json_t *body, const struct fact *fact);
+void refused_into(json_t *body, const struct fact *fact);
+void capture_into(json_t *body, const struct fact *fact);
+
 /* fact_instruction.c */
 void instruction_into(json_t *body, const struct fact *fact);
 

@@ -334,6 +334,9 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
     case PIPELINE_EXEMPT:
         take_exempt(p, event->u.exempt);
         break;
+    case PIPELINE_VERDICT:
+        verdicts_take(&p->verdicts, &event->u.verdict);
+        break;
     case PIPELINE_GUIDED_TEST:
         lane = (struct lane_event){.kind = LANE_EVENT_GUIDED_TEST,
                                    .u.guided_test_valid_ms = event->u.guided_test.valid_ms};

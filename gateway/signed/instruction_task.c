@@ -71,13 +71,81 @@ static int read_status(const json_t *body, struct instruction_task *out, struct 
     return fields_check(body, names, err);
 }
 
+/* ---- verdicts ---- */
+
+static const struct {
+    const char *name;
+    const char *zh;
+    const char *en;
+} verdicts[] = {[INSTRUCTION_FALSE_ALARM] = {"false_alarm", "误报", "false alarm"},
+                [INSTRUCTION_ENTRY_WRONG] = {"entry_wrong", "布控有误", "entry wrong"},
+                [INSTRUCTION_FOUND] = {"found", "已查获", "found"}};
+
+enum { VERDICTS = sizeof(verdicts) / sizeof(verdicts[0]) };
+
+const char *instruction_verdict_name(enum instruction_verdict verdict)
+{
+    return (unsigned)verdict < VERDICTS ? verdicts[verdict].name : NULL;
+}
+
+const char *instruction_verdict_text(enum instruction_verdict verdict)
+{
+    return (unsigned)verdict < VERDICTS ? verdicts[verdict].zh : NULL;
+}
+
+const char *instruction_verdict_words(enum instruction_verdict verdict)
+{
+    return (unsigned)verdict < VERDICTS ? verdicts[verdict].en : NULL;
+}
+
+static int read_finding(const json_t *body, struct instruction_task *out, struct err_text *err)
+{
+    const char *name = json_string_value(json_object_get(body, "verdict"));
+    for (int i = INSTRUCTION_FALSE_ALARM; name && i < VERDICTS; i++) {
+        if (strcmp(verdicts[i].name, name) == 0) {
+            out->verdict = (enum instruction_verdict)i;
+            return ERR_OK;
+        }
+    }
+    return err_set(err, ERR_INVALID, "verdict: expected false_alarm, entry_wrong or found");
+}
+
+static int read_verdict(const json_t *body, struct instruction_task *out, struct err_text *err)
+{
+    static const char *const names[] = {"checked", "entry",   "hold", "place",
+                                        "plate",   "verdict", NULL};
+    const json_t *holds = json_object_get(body, "hold");
+    int result = fields_check(body, names, err);
+    if (result == ERR_OK) {
+        result = read_finding(body, out, err);
+    }
+    if (result == ERR_OK) {
+        result = field_number(body, "entry", 1, INT64_MAX, &out->entry, err);
+    }
+    if (result == ERR_OK) {
+        result = field_time(body, "checked", &out->checked, err);
+    }
+    if (result == ERR_OK) {
+        result = field_line(body, "place", INSTRUCTION_PLACE_MAX, &out->place, err);
+    }
+    if (result == ERR_OK) {
+        result = read_plate(body, out, err);
+    }
+    if (result == ERR_OK && (out->plate == 0 || !json_is_boolean(holds))) {
+        return err_set(err, ERR_INVALID, "%s: missing", out->plate == 0 ? "plate" : "hold");
+    }
+    out->holds = json_is_true(holds);
+    return result;
+}
+
 static const struct {
     const char *name;
     enum instruction_kind kind;
     int (*read)(const json_t *body, struct instruction_task *out, struct err_text *err);
 } kinds[] = {{"message", INSTRUCTION_MESSAGE, read_message},
              {"hold", INSTRUCTION_HOLD, read_hold},
-             {"status", INSTRUCTION_STATUS, read_status}};
+             {"status", INSTRUCTION_STATUS, read_status},
+             {"verdict", INSTRUCTION_VERDICT, read_verdict}};
 
 int instruction_read_task(const struct instruction *i, struct instruction_task *out,
                           struct err_text *err)
@@ -95,5 +163,5 @@ int instruction_read_task(const struct instruction *i, struct instruction_task *
         return ERR_OK;
     }
     return err_set(err, ERR_UNSUPPORTED,
-                   "kind '%s': not known here, expected message, hold, status", i->kind);
+                   "kind '%s': not known here, expected message, hold, status, verdict", i->kind);
 }

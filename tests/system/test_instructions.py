@@ -10,11 +10,12 @@ from harness.camera import Camera
 from harness.ctl import Ctl
 from harness.fleet import Fleet
 from harness.hqctl import ROOTS, HqctlError
-from harness.signing import World, entry
+from harness.signing import World, entry, time_ms
 from harness.stack import ROOT, Checkpoint, LineClient, short_folder, wait_until
 
 KEY = bytes(range(16))
 HOUR_MS = 3600 * 1000
+TOP = "鲁H11111"
 BOX, WANTED, OTHER, PASSWORD = "lu-hz-01", "鲁H12345", "鲁H54321", "correct horse 1"
 DUTY = "instruction key of wang"
 
@@ -32,10 +33,14 @@ class Desk(Fleet):
         self.box.add_tcp_lane(1, sim=["--auto-close", "loop"], auto_close="loop", mode="check_point", transit_max="4s",
                               vehicle_silence="0s")
         self.box.add_camera(11, 1, key=KEY)
-        self.publish([entry(1, WANTED)])
+        self.box.add_tcp_lane(2, sim=["--start-open"], mode="normally_open", transit_max="1s", vehicle_silence="0s")
+        self.box.add_camera(12, 2, key=KEY)
+        self.publish([entry(1, WANTED, **{"class": "02"}), entry(2, TOP, priority=1, **{"class": "02"})])
         self.start_box()
         self.wait_ready()
         self.camera = Camera(("127.0.0.1", self.box.port), lane=1, camera=11, key=KEY)
+        self.other = Camera(("127.0.0.1", self.box.port), lane=2, camera=12, key=KEY)
+        self.sent = 0
         self.key = self.duty_officer()
         return self
 
@@ -47,6 +52,36 @@ class Desk(Fleet):
     def instruct(self, *args):
         sent, = self.hq.json("instruct", *args, "--key", self.key, *self.hq.online, passphrases=[DUTY])
         return sent["number"]
+
+    def restart(self):
+        daemon = self.daemons["checkpointd"]
+        assert daemon.stop()[0] == 0
+        daemon.start()
+        client = self.box.control()
+        self.token = client.act("login", officer="wang", password=PASSWORD)["result"]["token"]
+        client.close()
+        wait_until("lane 2 matches", lambda: not self.box.lane(2).get("blind", True), 30)
+
+    def hit(self, plate):
+        """The hit of a vehicle that drives by on lane 2, once the one before it is forgotten."""
+        wait_until("lane 2 empty", lambda: self.box.lane(2)["vehicles"] == 0, 30)
+        self.sent += 1
+        events = self.box.events(self.token)
+        self.other.send(plate, self.sent, plate_class="02")
+        told = next(e for e in iter(events.receive, None) if e["event"] == "hit")
+        events.close()
+        return told
+
+    def verdict(self, hit, finding, *options):
+        """Found at headquarters about a hit of the box, told to all boxes, on record at this one."""
+        number = wait_until("the hit at headquarters", lambda: next(
+            (h["number"] for h in self.hq.hits() if h["record"]["hit"] == hit["hit"] and not h["provisional"]), None), 30)
+        said, = self.hq.json("verdict", number, "--finding", finding, "--key", self.key, *options, *self.hq.online,
+                             passphrases=[DUTY])
+        assert (said["told"], said["failed"]) == (1, 0)
+        return wait_until("the box has it", lambda: next(
+            (r for r in journal.verify(self.box.state / "checkpointd" / "journal")
+             if r.kind == "instruction" and r.body["id"] == said["id"]), None), 30)
 
     def answered(self, number):
         """What headquarters shows of it once the box's chain has told."""
@@ -82,7 +117,7 @@ def test_from_the_duty_officers_desk_to_the_lane(desk):
     assert "注意白色面包车" in shown and "wang" in shown
     assert "发信人" in Ctl(desk.box.run, ctl.session, "zh_CN.UTF-8")("messages").out
     row = desk.answered(desk.instruct("status", BOX))
-    assert row["status"]["lanes"] == [{"lane": 1, "boom": "closed", "contact": True, "blind": False,
+    assert row["status"]["lanes"][:1] == [{"lane": 1, "boom": "closed", "contact": True, "blind": False,
                                        "list_usable": True, "holds": 0}]
     assert row["status"]["list_revision"] == 1 and row["status"]["journal_healthy"] is True
     assert desk.hq.run("instructions", *desk.hq.online).count("signed by wang  done") == 2
@@ -109,6 +144,39 @@ def test_a_hold_from_headquarters_is_ended_by_an_officer_at_the_lane(desk):
     client = desk.box.control()
     assert client.act("release", desk.token, hold=hold["hold"], reason="looked at")["ok"]
     client.close()
+
+
+def test_a_verified_outcome_is_shown_with_the_next_hit_which_does_not_hold(desk):
+    first = desk.hit(WANTED)
+    assert first["decision"]["hold"] and "checked" not in first
+    taken = desk.verdict(first, "false_alarm", "--place", "城东卡口")
+    assert taken.body["result"] == "done" and taken.body["signed_by"] == "wang"
+    assert taken.wall_ms - time_ms(taken.body["signed_at"]) <= 2000
+    again = desk.hit(WANTED)
+    assert again["checked_zh"] == "0 分钟前 城东卡口已查: 误报"
+    assert again["checked_en"] == "checked 0 min ago at 城东卡口: false alarm"
+    assert not again["decision"].get("hold") and again["decision"]["level"] == first["decision"]["level"]
+    told = wait_until("the hit at headquarters", lambda: next(
+        (h["record"] for h in desk.hq.hits() if h["record"]["hit"] == again["hit"]), None), 30)
+    assert told["checked"]["verdict"] == "false_alarm" and told["checked"]["signed_by"] == "wang"
+    ctl = Ctl(desk.box.run, desk.box.folder / "session", "zh_CN.UTF-8")
+    assert "城东卡口已查" in ctl("hits").out.replace("\n", "").replace(" ", "")
+    desk.verdict(again, "found", "--place", "城西卡口", "--hold")  # a later one takes its place
+    third = desk.hit(WANTED)
+    assert third["checked_zh"].endswith("城西卡口已查: 已查获") and third["decision"]["hold"]
+    desk.restart()
+    fourth = desk.hit(WANTED)  # the journal remembers
+    assert fourth["checked_zh"].endswith("城西卡口已查: 已查获") and fourth["decision"]["hold"]
+    top = desk.hit(TOP)
+    desk.verdict(top, "false_alarm", "--place", "城东卡口")
+    once_more = desk.hit(TOP)  # priority 1: one person's word ends no hold
+    assert once_more["checked_zh"].endswith("误报") and once_more["decision"]["hold"]
+    proposed = desk.hq.json("proposals", *desk.hq.online)
+    assert [(p["entry"], p["verdict"], p["owner"], p["signed_by"]) for p in proposed] == [
+        (1, "false_alarm", "张三", "wang"), (1, "found", "张三", "wang"), (2, "false_alarm", "张三", "wang")]
+    desk.hq.withdraw("2", clerk="zhang")
+    assert [p["entry"] for p in desk.hq.json("proposals", *desk.hq.online)] == [1, 1]
+    assert "withdrawn 已撤控" in desk.hq.run("proposals", "--all", *desk.hq.online)
 
 
 class Alone:
@@ -224,7 +292,7 @@ def test_no_instruction_lets_anybody_through(alone):
         assert record["why_zh"] == "本版本不认识该类指令"
     bodies = [("hold", {"lane": 1, "reason": "x", "release": held[0]["hold"]}),
               ("hold", {"lane": 1, "reason": "x", "act": "raise"}), ("hold", {"hold": held[0]["hold"], "reason": "x"}),
-              ("status", {"raise": True}), ("message", {"text": "x", "lane": 1, "act": "release"})]
+              ("status", {"raise": True}), ("verdict", {"entry": 1, "release": held[0]["hold"]}), ("message", {"text": "x", "lane": 1, "act": "release"})]
     for kind, body in bodies:
         number += 1
         record = alone.offer(world.instruction(BOX, number, kind, body))

@@ -15,11 +15,57 @@
 
 enum { UNDER_WAY_MS = 20000, MINUTE_MS = 60 * 1000, ALARMS_TOLD_MAX = 32 };
 
-/* ---- the newest id ---- */
+/* ---- what an earlier run took ---- */
+
+static void post_verdict(struct checkpointd *c, const struct instruction *i,
+                         const struct instruction_task *task)
+{
+    struct pipeline_event event = {.kind = PIPELINE_VERDICT};
+    struct pipeline_verdict *verdict = &event.u.verdict;
+    *verdict = (struct pipeline_verdict){.id = i->id,
+                                         .entry = task->entry,
+                                         .plate = task->plate,
+                                         .verdict = task->verdict,
+                                         .holds = task->holds,
+                                         .checked = task->checked,
+                                         .expires = i->expires};
+    (void)snprintf(verdict->place, sizeof(verdict->place), "%s", task->place); /* fits */
+    memcpy(verdict->signed_by, i->officer, sizeof(verdict->signed_by));
+    lane_post(c, &event);
+}
+
+/* A verdict of the journal, which was judged when it came, goes on to its end. */
+static void take_again(struct checkpointd *c, const json_t *body)
+{
+    struct instruction i = {.body = json_object_get(body, "said")};
+    struct instruction_task task;
+    struct err_text err;
+    const char *kind = json_string_value(json_object_get(body, "kind"));
+    const char *by = json_string_value(json_object_get(body, "signed_by"));
+    const char *expires = json_string_value(json_object_get(body, "expires"));
+    const char *result = json_string_value(json_object_get(body, "result"));
+    if (!kind || !by || !expires || !result || strcmp(kind, "verdict") != 0 ||
+        strcmp(result, "done") != 0 || wall_parse(expires, &i.expires) != 0 ||
+        i.expires.ms <= clock_wall(&c->clock).ms) {
+        return;
+    }
+    i.id = (uint64_t)json_integer_value(json_object_get(body, "id"));
+    (void)snprintf(i.kind, sizeof(i.kind), "%s", kind);     /* fits */
+    (void)snprintf(i.officer, sizeof(i.officer), "%s", by); /* as it was put in */
+    if (instruction_read_task(&i, &task, &err) == 0) {
+        post_verdict(c, &i, &task);
+    }
+}
+
+struct loading {
+    struct checkpointd *c;
+    struct instruction_keeper *keeper;
+};
 
 static int look_at(void *ctx, const struct journal_record *record)
 {
-    struct instruction_keeper *k = ctx;
+    const struct loading *loading = ctx;
+    struct instruction_keeper *k = loading->keeper;
     json_t *body = NULL;
     if (!record->has_body || json_parse(record->body, record->body_size, &body, NULL) != 0) {
         return 0; /* past its term: then it has long expired */
@@ -28,19 +74,21 @@ static int look_at(void *ctx, const struct journal_record *record)
     if (id > 0 && (uint64_t)id > k->last_id) {
         k->last_id = (uint64_t)id;
     }
+    take_again(loading->c, body);
     json_decref(body);
     return 0;
 }
 
 int instructions_load(struct checkpointd *c, struct instruction_keeper *k, struct err_text *err)
 {
+    struct loading loading = {c, k};
     struct journal_reader *reader = NULL;
     uint64_t after = 0;
     uint64_t last = 0;
     int result = journal_reader_open(c->journal_dir, &reader, err);
     while (result == 0) {
         result = journal_reader_read(reader, after, JOURNAL_KIND_BIT(JOURNAL_INSTRUCTION),
-                                     JOURNAL_READ_MAX, look_at, k, &last, err);
+                                     JOURNAL_READ_MAX, look_at, &loading, &last, err);
         if (last == after) {
             break;
         }
@@ -244,6 +292,9 @@ static int carry_out(struct checkpointd *c, const struct instruction *i, struct 
         return 0;
     }
     fact->lane = task.lane;
+    if (task.kind == INSTRUCTION_VERDICT) {
+        post_verdict(c, i, &task);
+    }
     fill_text(c, i, task.kind == INSTRUCTION_STATUS, fact);
     *out_waits = task.kind == INSTRUCTION_HOLD;
     if (*out_waits) {

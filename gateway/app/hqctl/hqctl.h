@@ -127,6 +127,8 @@ int hqctl_instruct_hold(struct hqctl *h, int argc, char **argv);
 int hqctl_instruct_status(struct hqctl *h, int argc, char **argv);
 int hqctl_instruct_publish(struct hqctl *h, int argc, char **argv);
 int hqctl_instructions(struct hqctl *h, int argc, char **argv);
+int hqctl_verdict(struct hqctl *h, int argc, char **argv);
+int hqctl_proposals(struct hqctl *h, int argc, char **argv);
 int hqctl_wanted_head(struct hqctl *h, int argc, char **argv);
 int hqctl_wanted_import(struct hqctl *h, int argc, char **argv);
 int hqctl_wanted_list(struct hqctl *h, int argc, char **argv);

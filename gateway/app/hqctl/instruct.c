@@ -7,15 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/app/hqctl/hqctl.h"
+#include "gateway/app/hqctl/instruct.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/file.h"
 #include "gateway/hqctl/key_store.h"
-#include "gateway/signed/instruction_task.h"
 
-#define INSTRUCTIONS_PATH "/v1/operator/instructions"
-
-enum { MINUTES_DEFAULT = 60, MINUTES_MAX = 24 * 60, MINUTE_MS = 60 * 1000 };
+enum { MINUTES_DEFAULT = 60, MINUTE_MS = 60 * 1000 };
 
 /* What the three commands have in common. */
 struct instruct_args {
@@ -27,7 +24,7 @@ struct instruct_args {
 #define INSTRUCT_ROWS(h, a)                                                                        \
     ARG_OPTION_TEXT_NEEDED("key", "FILE", &(a).key,                                                \
                            "The duty officer's instruction key, duty/NAME.key.pem."),              \
-        ARG_OPTION_NUMBER("minutes", "N", &(a).minutes, 1, MINUTES_MAX,                            \
+        ARG_OPTION_NUMBER("minutes", "N", &(a).minutes, 1, INSTRUCT_MINUTES_MAX,                   \
                           "How long it may still be carried out, 1 to 1440. Default: 60."),        \
         ARG_OPTION_TEXT("out", "FILE", &(a).out,                                                   \
                         "Sign only: for 'hqctl instruct publish' on another machine."),            \
@@ -43,37 +40,33 @@ struct instruct_args {
 
 /* ---- signing and sending ---- */
 
-static int sign(const struct hqctl *h, const char *key_path, struct envelope *e,
-                struct err_text *err)
-{
-    const struct passphrase_source source = hqctl_passphrases(h);
-    struct sign_key *key = NULL;
-    int rc = key_store_open(key_path, &source, key_path, &key, err);
-    if (rc == 0)
-        rc = envelope_sign(e, key);
-    sign_key_free(key);
-    return rc;
-}
-
 /* The number is the moment of signing: it rises without asking anybody, at every officer's desk. */
-static int compose(const struct hqctl *h, const struct instruct_args *a, struct instruction *i,
-                   char **out, size_t *out_size, struct err_text *err)
+int instruct_compose(const struct sign_key *key, int64_t minutes, struct instruction *i, char **out,
+                     size_t *out_size, struct err_text *err)
 {
     struct envelope e = {0};
     struct instruction_task task;
-    i->time = clock_wall(&clock_system);
+    if (i->time.ms == 0)
+        i->time = clock_wall(&clock_system);
     i->id = (uint64_t)i->time.ms;
-    i->expires = (struct wall_time){i->time.ms + a->minutes * MINUTE_MS};
+    i->expires = (struct wall_time){i->time.ms + minutes * MINUTE_MS};
     int rc = i->body ? instruction_read_task(i, &task, err)
                      : err_set(err, ERR_INVALID, "%s: not UTF-8", i->kind);
     if (rc == 0)
         rc = instruction_compose(i, &e, err);
     if (rc == 0)
-        rc = sign(h, a->key, &e, err);
+        rc = envelope_sign(&e, key);
     if (rc == 0)
         rc = envelope_write(&e, out, out_size);
     envelope_fini(&e);
     return rc;
+}
+
+int instruct_open_key(const struct hqctl *h, const char *path, struct sign_key **out,
+                      struct err_text *err)
+{
+    const struct passphrase_source source = hqctl_passphrases(h);
+    return key_store_open(path, &source, path, out, err);
 }
 
 static int send_text(struct hqctl *h, const char *text, size_t size)
@@ -113,6 +106,7 @@ static int instruct(struct hqctl *h, const struct instruct_args *a, const char *
 {
     struct err_text err = {""};
     struct instruction i = {.body = body};
+    struct sign_key *key = NULL;
     char *text = NULL;
     size_t size = 0;
     int rc =
@@ -121,7 +115,10 @@ static int instruct(struct hqctl *h, const struct instruct_args *a, const char *
             : err_set(&err, ERR_INVALID, "CHECKPOINT: too long");
     (void)snprintf(i.kind, sizeof(i.kind), "%s", kind); /* one of three words */
     if (rc == 0)
-        rc = compose(h, a, &i, &text, &size, &err);
+        rc = instruct_open_key(h, a->key, &key, &err);
+    if (rc == 0)
+        rc = instruct_compose(key, a->minutes, &i, &text, &size, &err);
+    sign_key_free(key);
     int status = rc != 0  ? hqctl_fail(h, rc, &err)
                  : a->out ? save(h, a->out, text, size)
                           : send_text(h, text, size);

@@ -71,6 +71,8 @@ static const struct hqctl_command commands[] = {
     {"instruct publish", "send an instruction signed elsewhere", HQCTL_ONLINE,
      hqctl_instruct_publish},
     {"instructions", "show what became of instructions", HQCTL_ONLINE, hqctl_instructions},
+    {"verdict", "tell every checkpoint what was found about a hit", HQCTL_ONLINE, hqctl_verdict},
+    {"proposals", "show entries that should be withdrawn", HQCTL_ONLINE, hqctl_proposals},
     {"audit verify", "verify checkpoints' records as hqd holds them", HQCTL_ONLINE,
      hqctl_audit_verify},
     {"audit own verify", "verify what people at headquarters did and looked at", HQCTL_ONLINE,
