@@ -40,6 +40,19 @@ static enum hq_step answer_quarantine(struct hq_call *call, const struct hq_inge
                   (json_int_t)in->head.sequence, "reason", in->reason));
 }
 
+/* Headquarters was put back to an earlier state, or the box sent too far ahead. */
+static enum hq_step answer_gap(struct hq_call *call, const struct hq_ingest *in)
+{
+    char chain[2 * JOURNAL_CHAIN_ID_SIZE + 1];
+    hex_encode(in->head.chain, JOURNAL_CHAIN_ID_SIZE, chain);
+    if (in->gap_new)
+        log_event(EVENT_HQ_GAP, "checkpoint=%s chain=%s after=%llu", call->id, chain,
+                  (unsigned long long)in->head.sequence);
+    return hq_answer_error_with(
+        call, 409, "records before these are missing here: send them again",
+        json_pack("{s:{s:s,s:I}}", "gap", "chain", chain, "after", (json_int_t)in->head.sequence));
+}
+
 /* A call's receipt on its way into the transaction, or why there is none. */
 struct receipt_maker {
     struct hq_call *call;
@@ -81,6 +94,8 @@ enum hq_step hq_box_records(struct hq_call *call)
     call->hq->counters.quarantines += in.broke;
     if (in.hits > 0)
         hqd_wake(call->hq, HQ_TOPIC_HITS);
+    if (in.gap && !in.quarantined)
+        return answer_gap(call, &in);
     if (!in.quarantined) {
         enum hq_step step =
             receipt ? hq_answer_bytes(call, 200, "application/json", receipt, strlen(receipt))

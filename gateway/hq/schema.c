@@ -213,7 +213,32 @@ static const char postgres_6[] =
     "CREATE TRIGGER hits_told AFTER INSERT OR UPDATE OF provisional ON hits"
     " FOR EACH ROW EXECUTE FUNCTION hq_hits_tell();";
 
+/* What version 7 adds: what boxes say of their own journals, a gap in a chain that stands; over
+ * PostgreSQL the guards SQLite has had since version 5, and the right to forget, which is the
+ * retention program's alone: whoever may insert into retain_marks and does not own it. */
+static const char sqlite_7[] =
+    "ALTER TABLE chains ADD COLUMN gap_ms INTEGER;"
+    "CREATE TABLE journals(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, recorded INTEGER NOT "
+    "NULL,"
+    " confirmed INTEGER NOT NULL, newest INTEGER NOT NULL, first_ms INTEGER NOT NULL,"
+    " told_ms INTEGER NOT NULL, lost_from INTEGER, lost_to INTEGER,"
+    " PRIMARY KEY(checkpoint, chain)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER journals_no_delete BEFORE DELETE ON journals"
+    " BEGIN SELECT RAISE(ABORT, 'journals: what was told stays'); END;"
+    "CREATE TRIGGER journals_no_update BEFORE UPDATE ON journals WHEN NEW.recorded < OLD.recorded"
+    " OR NEW.confirmed < OLD.confirmed OR NEW.checkpoint <> OLD.checkpoint OR NEW.chain <> "
+    "OLD.chain"
+    " OR (OLD.lost_to IS NOT NULL AND NEW.lost_to IS NOT OLD.lost_to AND NEW.lost_to <= "
+    "OLD.lost_to)"
+    " BEGIN SELECT RAISE(ABORT, 'journals: what was told stays'); END;";
+static const char postgres_7[] =
+    "ALTER TABLE chains ADD COLUMN gap_ms BIGINT;"
+    "CREATE TABLE journals(checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL,"
+    " recorded BIGINT NOT NULL, confirmed BIGINT NOT NULL, newest BIGINT NOT NULL,"
+    " first_ms BIGINT NOT NULL, told_ms BIGINT NOT NULL, lost_from BIGINT, lost_to BIGINT,"
+    " PRIMARY KEY(checkpoint, chain));";
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
-    {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3},
-    {sqlite_4, postgres_4}, {sqlite_5, postgres_5}, {sqlite_6, postgres_6},
+    {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3}, {sqlite_4, postgres_4},
+    {sqlite_5, postgres_5}, {sqlite_6, postgres_6}, {sqlite_7, postgres_7},
 };
