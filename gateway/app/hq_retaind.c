@@ -24,6 +24,7 @@ struct retaind_config {
     int64_t passage_days;
     int64_t record_days;
     int64_t own_days;
+    int64_t clock_ahead_days;
 };
 
 #define DAYS_OPTION(member, least, days, help_)                                                    \
@@ -38,6 +39,10 @@ static const struct config_option options[] = {
                 "Days of hits, answers, decisions, orders, acts and device records; at least 30."),
     DAYS_OPTION(own_days, HQ_RETAIN_OWN_DAYS_MIN, 1095,
                 "Days of what people at headquarters did and looked at; at least 180."),
+    DAYS_OPTION(
+        clock_ahead_days, 1, 7,
+        "Nothing is deleted while the machine's clock is further ahead of the newest record "
+        "or signature; raise it only where checkpoints are silent for longer."),
 };
 static const struct config_section config_section = {CONFIG_ROWS(options, struct retaind_config)};
 
@@ -58,6 +63,7 @@ struct program {
     char database[PATH_BYTES + 16];
     struct hq_db db;
     struct thread thread;
+    bool clock_refused; /* told once */
 };
 
 static bool go_on(void *self)
@@ -69,14 +75,17 @@ static bool go_on(void *self)
 static bool run_once(struct program *p, struct thread *self)
 {
     const struct hq_terms terms = {p->config.passage_days, p->config.record_days,
-                                   p->config.own_days};
+                                   p->config.own_days, p->config.clock_ahead_days};
     struct hq_retained done;
     struct err_text err = {""};
     int rc = hq_retain(&p->db, &terms, clock_wall(&clock_system), go_on, self, &done, &err);
     if (done.deleted > 0)
         log_event(EVENT_HQ_RETAINED, "deleted=%lld held=%lld", (long long)done.deleted,
                   (long long)done.held);
-    if (rc != 0)
+    if (rc == ERR_STALE && !p->clock_refused)
+        log_event(EVENT_HQ_RETAIN_CLOCK, "reason=\"%s\"", err.text);
+    p->clock_refused = rc == ERR_STALE;
+    if (rc != 0 && rc != ERR_STALE)
         log_event(EVENT_HQ_RETAIN_FAILED, "reason=\"%s\"", err.text[0] ? err.text : err_name(rc));
     return rc == 0;
 }
