@@ -4,6 +4,7 @@
  * network.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "gateway/app/service.h"
 #include "gateway/base/clock.h"
@@ -21,6 +22,7 @@ enum {
 
 struct retaind_config {
     char state_dir[PATH_BYTES];
+    char database[PATH_BYTES * 2];
     int64_t passage_days;
     int64_t record_days;
     int64_t own_days;
@@ -34,6 +36,10 @@ struct retaind_config {
 static const struct config_option options[] = {
     CONFIG_OPTION(struct retaind_config, state_dir, "state_dir", CONFIG_PATH,
                   .fallback = "/var/lib/checkpoint/hqd", .help = "Folder of hqd's database."),
+    CONFIG_OPTION(struct retaind_config, database, "database", CONFIG_STRING, .fallback = "",
+                  .help = "postgresql://host,host/name as in hqd.yaml, by a role of its own "
+                          "(postgres_grants.sql), or sqlite:<path>; without it "
+                          "<state_dir>/hqd.sqlite."),
     DAYS_OPTION(passage_days, 1, 30, "Days a passage's body is kept."),
     DAYS_OPTION(record_days, HQ_RETAIN_RECORD_DAYS_MIN, 365,
                 "Days of hits, answers, decisions, orders, acts and device records; at least 30."),
@@ -53,14 +59,15 @@ static const struct service_about about = {
     .help = "  At its start and every hour. What a case holds stays ('hqctl hold'); each deletion "
             "stands in\n  headquarters' own records ('hqctl audit own show').\n\n"
             "FILES\n"
-            "  <state_dir>/hqd.sqlite    hqd's database, which must be there\n\n"
+            "  <state_dir>/hqd.sqlite    hqd's database without 'database', which must be "
+            "there\n\n"
             "SIGNALS\n"
             "  SIGTERM  ends\n",
 };
 
 struct program {
     struct retaind_config config;
-    char database[PATH_BYTES + 16];
+    char database[PATH_BYTES * 2];
     struct hq_db db;
     struct thread thread;
     bool clock_refused; /* told once */
@@ -108,7 +115,9 @@ static int run(struct program *p, struct err_text *err)
     int result = EXIT_RUN;
     if (service_open(&service, about.program, err) != 0)
         return EXIT_RUN;
-    int rc = hq_db_open_sqlite_retention(p->database, &p->db, err);
+    int rc = hq_db_is_postgres(p->database)
+                 ? hq_db_open_postgres_retention(p->database, &p->db, err)
+                 : hq_db_open_sqlite_retention(p->database, &p->db, err);
     if (rc == 0)
         rc = service_thread_start(&p->thread, "retention", 0, work, p, err);
     if (rc == 0) {
@@ -120,6 +129,17 @@ static int run(struct program *p, struct err_text *err)
     hq_db_close(&p->db);
     service_close(&service);
     return result;
+}
+
+static void name_database(struct program *p)
+{
+    const char *named = p->config.database;
+    if (named[0])
+        (void)snprintf(p->database, sizeof(p->database), "%s",
+                       strncmp(named, "sqlite:", 7) == 0 ? named + 7 : named); /* fits */
+    else
+        (void)snprintf(p->database, sizeof(p->database), "%s/hqd.sqlite",
+                       p->config.state_dir); /* fits */
 }
 
 int main(int argc, char **argv)
@@ -134,8 +154,7 @@ int main(int argc, char **argv)
     status = service_config_result(&about, &args, &config_section, rc == 0, rc, &err);
     if (status >= 0)
         return status;
-    (void)snprintf(program.database, sizeof(program.database), "%s/hqd.sqlite",
-                   program.config.state_dir); /* fits */
+    name_database(&program);
     status = run(&program, &err);
     if (err.text[0])
         fprintf(stderr, "hq-retaind: %s\n", err.text);

@@ -70,6 +70,9 @@ bool hq_db_is_postgres(const char *where);
  * not is to delete bodies. The file must be there. */
 int hq_db_open_sqlite_retention(const char *path, struct hq_db *out,
                                 struct err_text *err) MUST_CHECK;
+/* The same over PostgreSQL, by a role of its own (db_postgres_guard.h). */
+int hq_db_open_postgres_retention(const char *url, struct hq_db *out,
+                                  struct err_text *err) MUST_CHECK;
 void hq_db_close(struct hq_db *db); /* a zeroed one is fine */
 
 int hq_db_begin(struct hq_db *db, struct err_text *err) MUST_CHECK;
