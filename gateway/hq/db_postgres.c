@@ -424,6 +424,8 @@ static const struct hq_db_ops pg_ops = {
     .told = pg_told,
     .watch = pg_watch,
     .close = pg_close,
+    .inbox_top = "SELECT pg_sequence_last_value('inbox_number_seq')",
+    .inbox_raise = "SELECT setval('inbox_number_seq', $1)",
 };
 
 /* ---- opening ---- */

@@ -12,6 +12,7 @@ GRANT UPDATE ON entries, ids, documents, chunks, checkpoints, certificates, oper
     inbox, revisions, streams, case_holds, reviews TO :"hqd";
 GRANT DELETE ON entries, documents, chunks, certificates, tokens, hits, urgents, inbox, streams, retain_marks TO :"hqd";
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO :"hqd";
+GRANT UPDATE ON SEQUENCE inbox_number_seq TO :"hqd"; -- after a backup was put back
 
 GRANT SELECT ON hqd_about, chains, records, urgents, hits, answers, batches, own_records, case_holds, retain_marks
     TO :"retaind";

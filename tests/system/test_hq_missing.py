@@ -1,15 +1,17 @@
 """Headquarters says exactly which records it lacks, and a box sends again what headquarters lost."""
+import contextlib
 import json
 import shutil
 import sqlite3
 
 import pytest
 
-from harness.hq import BIN, Headquarters
+from harness.hq import BIN, Headquarters, acts
 from harness.process import run_program
 from harness.records import Journal
+from harness.signing import entry
 from harness.stack import wait_until
-from harness.uplink_site import BOX, a_site
+from harness.uplink_site import BOX, WANTED, a_site
 
 RECORDS, URGENT, JOURNAL = (f"/v1/checkpoints/{BOX}/{path}" for path in ("records", "urgent", "journal"))
 
@@ -127,17 +129,21 @@ def test_headquarters_put_back_gets_again_what_it_lost(site):
     site.uplinkd()
     site.acts(20, "before")
     early = site.sync()
-    site.hq.hqd.stop()
-    state = site.hq.folder / "state"
-    shutil.copytree(state, site.hq.folder / "backup")
-    site.hq.hqd.start()
+    state, saved = site.hq.folder / "state" / "hqd.sqlite", site.hq.folder / "saved.sqlite"
+    with contextlib.closing(sqlite3.connect(state)) as db, contextlib.closing(sqlite3.connect(saved)) as copy:
+        db.backup(copy)  # hqd goes on meanwhile
     site.acts(120, "after")  # more than one batch
     site.act("hold", lane=1, reason="driver fled")
     late = site.sync()
     assert late > early + 120
+    first = site.hq.world.batch(added=[entry(1, WANTED)])
+    assert site.hq.operator().put("/v1/list/batches", first).status == 201
+    wait_until("the box has acknowledged it", lambda: site.store(
+        "SELECT inbox_acked FROM checkpoints WHERE id = ?", BOX)[0][0] > 0)
     site.hq.hqd.kill()
-    shutil.rmtree(state)
-    shutil.copytree(site.hq.folder / "backup", state)
+    for path in state.parent.glob("hqd.sqlite*"):
+        path.unlink()
+    shutil.copy(saved, state)
     assert len(site.sequences()) < late
     site.hq.hqd.start()
     # the box is quiet: nothing new is needed to bring back what was lost
@@ -150,3 +156,7 @@ def test_headquarters_put_back_gets_again_what_it_lost(site):
     complete, chains = missing(site.hq)
     assert complete and [c["state"] for c in chains.values()] == ["active"]
     assert site.hq.operator().post("/v1/operator/audit/verify", {"checkpoint": BOX}).json["ok"]
+    wait_until("headquarters has announced it", lambda: acts(site.hq.folder / "state", "database.restored"))
+    assert site.hq.operator().put("/v1/list/batches", first).status == 201  # the same bytes, published again
+    site.publish(entry(2, "鲁H22222"))
+    wait_until("what is published now reaches the box", lambda: site.revision() == 2)

@@ -124,6 +124,15 @@ def test_bodies_past_their_term_go_and_what_a_case_holds_stays(roles):
     assert sorted((chain["state"], chain["held"]) for chain in chains) == [("active", 5), ("none", 0)]
 
 
+def test_after_a_backup_was_put_back_messages_go_on_above_those_seen(roles):
+    box, hq = roles.hq.box("lu-hz-02"), roles.hq
+    assert box.get("/v1/checkpoints/lu-hz-02/inbox?after=5000&wait=0").json == {"messages": [], "next": 5000}
+    assert hq.operator().put("/v1/list/batches", hq.world.batch(added=[entry(2, "鲁H22222")])).status == 201
+    told = box.get("/v1/checkpoints/lu-hz-02/inbox?after=5000&wait=10").json
+    assert [(m["number"], m["kind"]) for m in told["messages"]] == [(5001, "list")]
+    assert "HQ_RESTORED" in hq.hqd.log_path.read_text()
+
+
 def test_roles_that_fit_their_program_badly_are_refused(roles):
     hq = roles.hq
     for role in ("hq", roles.hqd):
