@@ -2,13 +2,12 @@
  * Where the way to headquarters stands: asked again only for what this connection's receipts went
  * past, once, and for the chain it has.
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <string.h>
 
-#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
 
 #include "gateway/uplink/box_place.h"
 
