@@ -127,6 +127,7 @@ static int add_range(struct hq_call *call, struct missing *m, const char *why, i
 {
     const struct chain *chain = &m->chains[m->at];
     const struct hq_value id = hq_blob(chain->id, sizeof(chain->id));
+    const int64_t size = to - from + 1;
     int64_t urgents[2] = {0, 0};
     int64_t before_ms = 0;
     int64_t hits = 0;
@@ -152,8 +153,8 @@ static int add_range(struct hq_call *call, struct missing *m, const char *why, i
                           HQ_PARAMS(hq_text(chain->checkpoint), id, hq_int(from - 1)), 0,
                           &before_ms, err);
     json_t *row = json_pack("{s:I,s:I,s:I,s:s,s:o,s:I,s:o,s:I}", "from", (json_int_t)from, "to",
-                            (json_int_t)to, "count", (json_int_t)(to - from + 1), "why", why,
-                            "before", hq_time_json(before_ms), "urgents", (json_int_t)urgents[0],
+                            (json_int_t)to, "count", (json_int_t)size, "why", why, "before",
+                            hq_time_json(before_ms), "urgents", (json_int_t)urgents[0],
                             "urgent_last", hq_time_json(urgents[1]), "hits", (json_int_t)hits);
     if (rc != 0) {
         json_decref(row);

@@ -663,7 +663,7 @@ def test_an_altered_record_is_found_by_the_audit(hq):
     if isinstance(hq.store, SqliteFile):
         hq.store.execute("DROP TRIGGER records_no_update")
     else:
-        hq.store.execute("DROP TRIGGER records_keep ON records")
+        hq.store.execute("DROP TRIGGER records_no_update ON records")
     hq.store.execute("UPDATE records SET line = (SELECT line FROM records WHERE sequence = 90) WHERE sequence = 100")
     hq.hqd.start()
     report = hq.operator().post("/v1/operator/audit/verify", {}).json

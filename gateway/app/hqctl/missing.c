@@ -56,7 +56,10 @@ static void print_chain(const json_t *row)
                hqctl_text_of(row, "chain"), hqctl_text_of(row, "state"),
                in_use ? "" : ", ended 已终止", (long long)hqctl_number_of(row, "held"),
                hqctl_or_dash(hqctl_text_of(row, "last")));
-    json_array_foreach(ranges, i, range) print_range(range);
+    json_array_foreach(ranges, i, range)
+    {
+        print_range(range);
+    }
     if (!in_use)
         hqctl_line(stdout,
                    "    What it wrote last and told nobody of cannot be known; last told: "
@@ -70,15 +73,17 @@ static int print_answer(const struct hqctl *h, const json_t *answer)
     const json_t *row;
     size_t i;
     bool complete = json_is_true(json_object_get(answer, "complete"));
-    int status = EXIT_OK;
-    if (h->json)
-        status = hqctl_print(json_deep_copy(answer));
-    else
-        json_array_foreach(chains, i, row) print_chain(row);
-    if (!h->json)
-        puts(complete ? "Nothing is known to be missing. 未发现缺失。"
-                      : "Records are missing. 有记录缺失。");
-    return complete ? status : EXIT_RUN;
+    if (h->json) {
+        int status = hqctl_print(json_deep_copy(answer));
+        return complete ? status : EXIT_RUN;
+    }
+    json_array_foreach(chains, i, row)
+    {
+        print_chain(row);
+    }
+    puts(complete ? "Nothing is known to be missing. 未发现缺失。"
+                  : "Records are missing. 有记录缺失。");
+    return complete ? EXIT_OK : EXIT_RUN;
 }
 
 int hqctl_audit_missing(struct hqctl *h, int argc, char **argv)
