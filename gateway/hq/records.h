@@ -1,9 +1,10 @@
 /*
  * Journal records as checkpoints send them: NDJSON of CloudEvents, each verified against the chain
- * held before it is stored, all in one transaction. The same record twice is stored once. A break,
- * a fork or a new chain quarantines it until a named operator accepts it; its hits flow on as
- * provisional ones. Used by the thread that owns the database. Issues no receipts: the caller does,
- * and only for what is not quarantined.
+ * held before it is stored, all in one transaction. The same record twice is stored once. What lies
+ * beyond a gap is not stored: the checkpoint still has what is missing and is asked for it. A
+ * record that does not follow, a fork or a new chain is quarantined until a named operator accepts
+ * it. Hits flow on as provisional ones. Used by the thread that owns the database. Issues no
+ * receipts: the caller does, and only for what is not quarantined.
  */
 #pragma once
 
@@ -17,7 +18,9 @@ struct hq_ingest {
     struct journal_head head; /* what HQ holds of this chain after the call */
     int stored;
     int repeated;
-    int hits; /* new to HQ */
+    int hits;     /* new to HQ */
+    bool gap;     /* records are missing before some of these: they are to be sent again */
+    bool gap_new; /* … and were not missed before */
     bool quarantined;
     bool broke;                  /* it was this call that put it there */
     char reason[HQ_REASON_SIZE]; /* English, of the quarantine */

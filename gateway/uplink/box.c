@@ -20,7 +20,6 @@ enum {
     RECORDS_QUEUED_MAX = 2 * OUTBOX_RECORDS_MAX, /* with what is left of the last connection */
     REQUESTS_MAX = 16,
     ANSWERS_MAX = 4,
-    SEND_MS = 2000, /* for one line to be taken by checkpointd */
     RETRY_MIN_MS = 100,
     RETRY_MAX_MS = 2000
 };
@@ -45,15 +44,20 @@ static void give_answer(struct box *box, int rc, uint64_t confirmed, const char 
     box->under_way = (struct request){0};
 }
 
-static void lose(struct box *box, const char *why)
+static void leave(struct box *box)
 {
-    const struct box_options *o = &box->options;
     if (box->fd >= 0)
         close(box->fd);
     box->fd = -1;
     box->used = 0;
     atomic_store_explicit(&box->epoch, 0, memory_order_release);
     give_answer(box, ERR_STALE, 0, "connection to checkpointd lost");
+}
+
+static void lose(struct box *box, const char *why)
+{
+    const struct box_options *o = &box->options;
+    leave(box);
     box->retry_at = mono_add_ms(clock_mono(o->clock), backoff_next(&box->backoff));
     uplink_alarm_set(o->alarms, o->alarm_channel, EVENT_UPLINK_BOX_LOST, true, why);
 }
@@ -73,52 +77,25 @@ static void connect_box(struct box *box)
     box->link_known = false;
 }
 
-/* One line, its newline included, within SEND_MS. */
-static void send_line(struct box *box, const char *text, size_t size)
-{
-    struct mono_time until = mono_add_ms(clock_mono(box->options.clock), SEND_MS);
-    size_t at = 0;
-    while (box->fd >= 0 && at < size) {
-        ssize_t n = send(box->fd, text + at, size - at, MSG_NOSIGNAL);
-        if (n > 0) {
-            at += (size_t)n;
-        } else if (n < 0 && (errno == EAGAIN || errno == EINTR) &&
-                   mono_before(clock_mono(box->options.clock), until)) {
-            struct pollfd fd = {.fd = box->fd, .events = POLLOUT};
-            (void)poll(&fd, 1, BOX_LOOK_MS); /* judged by the next send */
-        } else {
-            lose(box, n < 0 && errno != EAGAIN ? strerror(errno) : "checkpointd takes nothing");
-        }
-    }
-}
-
-/* Steals `object`. */
 static void send_object(struct box *box, json_t *object)
 {
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    size_t size = text ? strlen(text) : 0;
-    json_decref(object);
-    if (!text) {
-        lose(box, "no memory");
-        return;
-    }
-    text[size] = '\n'; /* the NUL's place: the length says where it ends */
-    send_line(box, text, size + 1);
-    free(text);
+    const char *why = box_send_object(box->fd, box->options.clock, object);
+    if (why)
+        lose(box, why);
 }
 
-/* {"do":"<act>","<member>":<text as it is>} */
+static void send_line(struct box *box, const char *line)
+{
+    const char *why = box_send_line(box->fd, box->options.clock, line, strlen(line));
+    if (why)
+        lose(box, why);
+}
+
 static void send_verbatim(struct box *box, const char *act, const char *member, const char *text)
 {
-    size_t size = strlen(text) + strlen(act) + strlen(member) + 32;
-    char *line = malloc(size);
-    if (!line) {
-        lose(box, "no memory");
-        return;
-    }
-    int used = snprintf(line, size, "{\"do\":\"%s\",\"%s\":%s}\n", act, member, text);
-    send_line(box, line, (size_t)used);
-    free(line);
+    const char *why = box_send_verbatim(box->fd, box->options.clock, act, member, text);
+    if (why)
+        lose(box, why);
 }
 
 /* ---- the box thread: lines ---- */
@@ -162,6 +139,7 @@ static void take_status(struct box *box, const struct box_line *line)
     }
     if (box_epoch(box) != 0)
         return; /* a later status of the same connection */
+    box_place_begin(&box->place, line);
     box->epochs++;
     backoff_reset(&box->backoff);
     atomic_store_explicit(&box->epoch, box->epochs, memory_order_release);
@@ -185,9 +163,11 @@ static void take_line(struct box *box, const char *text, size_t size)
         break;
     case BOX_RECORD:
     case BOX_URGENT:
+        box_place_note(&box->place, line.sequence, 0);
         take_event(box, &line);
         break;
     case BOX_OK:
+        box_place_note(&box->place, line.head, line.has_confirmed ? line.confirmed : 0);
         give_answer(box, 0, line.confirmed, "");
         break;
     case BOX_ERROR:
@@ -246,12 +226,10 @@ static void send_request(struct box *box)
         begin(box, &request);
         give_answer(box, ERR_STALE, 0, "connection to checkpointd lost");
     } else if (request.kind == REQUEST_CREDIT) {
-        send_object(box, json_pack("{s:s,s:I,s:I}", "do", "credit", "n",
-                                   (json_int_t)request.amount.records, "bytes",
-                                   (json_int_t)request.amount.bytes));
+        send_object(box, box_place_credit(&box->place, request.amount));
     } else if (request.kind == REQUEST_INSTRUCTION) {
         begin(box, &request);
-        send_line(box, request.text, strlen(request.text));
+        send_line(box, request.text);
     } else {
         begin(box, &request);
         send_verbatim(box, "receipt", "receipt", request.text);
@@ -329,6 +307,10 @@ void box_step(struct box *box)
         connect_box(box);
         return;
     }
+    if (box_epoch(box) != 0 && box_place_is_due(&box->place)) {
+        leave(box); /* the next step begins a new one, where headquarters wants it */
+        return;
+    }
     bool idle = box->under_way.kind == REQUEST_NONE && box_epoch(box) != 0;
     struct pollfd fds[2] = {{.fd = box->fd, .events = POLLIN},
                             {.fd = idle ? queue_fd(box->requests) : -1, .events = POLLIN}};
@@ -353,6 +335,7 @@ int box_create(const struct box_options *options, struct box **out, struct err_t
     box->records_box = box_records_side;
     box->records_box.ctx = box;
     (void)pthread_mutex_init(&box->lock, NULL); /* cannot fail with default attributes */
+    box_place_init(&box->place);
     backoff_init(&box->backoff, RETRY_MIN_MS, RETRY_MAX_MS, 1);
     box->records = queue_create(RECORDS_QUEUED_MAX, sizeof(struct arrived));
     box->urgents = queue_create(BOX_URGENT_MAX, sizeof(struct arrived));
@@ -392,5 +375,6 @@ void box_destroy(struct box *box)
     free(box->keyset);
     free(box->exempt);
     (void)pthread_mutex_destroy(&box->lock); /* nobody holds it */
+    box_place_fini(&box->place);
     free(box);
 }

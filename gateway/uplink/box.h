@@ -7,6 +7,8 @@
 #pragma once
 
 #include "gateway/signed/batch.h"
+#include "gateway/uplink/box_place.h"
+#include "gateway/uplink/box_send.h"
 #include "gateway/uplink/records.h"
 
 struct box;
@@ -20,7 +22,6 @@ struct box_options {
 };
 
 enum {
-    BOX_LOOK_MS = 100,     /* longest wait of one step */
     BOX_ANSWER_MS = 10000, /* for checkpointd's answer to a request */
     BOX_URGENT_MAX = 64,   /* the oldest gives way: it comes in its turn */
     BOX_TAKEN_MAX = 16
@@ -38,6 +39,11 @@ void box_step(struct box *box);
 
 /* The records_box of this connection; lives as long as the box. */
 const struct records_box *box_records(struct box *box);
+/* False: not known, there is no connection or an older checkpointd. */
+bool box_journal(struct box *box, struct box_journal *out);
+/* Headquarters holds `chain` up to `sequence`. When receipts of this connection went further, it
+ * was put back to an earlier state: checkpointd is asked for what lies behind once more. */
+void box_held(struct box *box, const char *chain, uint64_t sequence);
 /* The next urgent record: *out_text is the caller's. ERR_TIMEOUT. */
 int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_size) MUST_CHECK;
 /* What checkpointd shall know, now and after each new connection. Copies. ERR_NO_MEMORY. */

@@ -177,6 +177,23 @@ uint64_t box_exempt_revision(const struct box *box)
     return atomic_load_explicit(&box->exempt_held, memory_order_relaxed);
 }
 
+bool box_journal(struct box *box, struct box_journal *out)
+{
+    box_place_read(&box->place, out);
+    return out->chain[0] && box_epoch(box) != 0;
+}
+
+void box_held(struct box *box, const char *chain, uint64_t sequence)
+{
+    box_place_held(&box->place, chain, sequence);
+}
+
+static void ask_again(void *ctx, const char *chain, uint64_t sequence)
+{
+    struct box *box = ctx;
+    box_place_again(&box->place, chain, sequence);
+}
+
 void box_tell_list(struct box *box, const struct list_head *head)
 {
     pthread_mutex_lock(&box->lock);
@@ -188,5 +205,8 @@ void box_tell_list(struct box *box, const struct list_head *head)
     pthread_mutex_unlock(&box->lock);
 }
 
-const struct records_box box_records_side = {
-    .epoch = box_epoch, .take = take_record, .credit = give_credit, .receipt = give_receipt};
+const struct records_box box_records_side = {.epoch = box_epoch,
+                                             .take = take_record,
+                                             .credit = give_credit,
+                                             .again = ask_again,
+                                             .receipt = give_receipt};

@@ -53,6 +53,7 @@ struct box {
     atomic_uint epoch;      /* release when a connection stands, 0 without one; pairs with take */
     atomic_uint receipts;   /* relaxed: numbers them */
     atomic_ullong exempt_held; /* relaxed: a number on its own */
+    struct box_place place;    /* locks by itself */
 
     pthread_mutex_t lock; /* of the state to tell */
     char *keyset;         /* heap, NULL: none */

@@ -279,8 +279,44 @@ static int look(struct inbox *in, struct err_text *err)
         tell(in, EVENT_UPLINK_LIST_REFUSED, false, "");
         in->look = false;
         in->looked = clock_mono(in->channel.site->clock);
+        in->told[0] = '\0';
     }
     return rc;
+}
+
+/* Tells headquarters how far the journal here goes, so that it knows what it lacks; and learns from
+ * its answer whether it lost what it confirmed. An older hqd does not know the request. */
+static int tell_journal(struct inbox *in, struct err_text *err)
+{
+    char path[UPLINK_PATH_SIZE];
+    char body[200];
+    char chain[sizeof(in->told)];
+    uint64_t recorded = 0;
+    uint64_t confirmed = 0;
+    struct https_answer answer = {0};
+    struct place_answer place;
+    struct err_text why = {{0}};
+    if (!in->list->journal || !in->list->journal(in->list->ctx, chain, &recorded, &confirmed) ||
+        strcmp(chain, in->told) == 0)
+        return 0;
+    (void)snprintf(path, sizeof(path), "/v1/checkpoints/%s/journal",
+                   in->channel.site->own.checkpoint); /* ids are short */
+    int size = snprintf(body, sizeof(body),
+                        "{\"chain\":\"%s\",\"recorded\":%" PRIu64 ",\"confirmed\":%" PRIu64 "}",
+                        chain, recorded, confirmed);
+    struct channel_ask ask = {.method = "POST",
+                              .path = path,
+                              .content_type = "application/json",
+                              .body = body,
+                              .body_size = (size_t)size};
+    int rc = channel_send(&in->channel, &ask, &answer, err);
+    if (rc != 0)
+        return rc;
+    memcpy(in->told, chain, sizeof(in->told));
+    if (answer.status == 200 && journal_answer_read(answer.body, answer.size, &place, &why) == 0)
+        in->list->held(in->list->ctx, place.chain, place.sequence);
+    https_answer_free(&answer);
+    return 0;
 }
 
 /* ---- the long poll ---- */
@@ -368,6 +404,8 @@ void inbox_step(struct inbox *in)
     if (mono_diff_ms(now, in->looked) >= INBOX_LOOK_MS)
         in->look = true;
     int rc = in->look ? look(in, &err) : 0;
+    if (rc == 0)
+        rc = tell_journal(in, &err);
     if (rc == 0)
         rc = poll_inbox(in, &err);
     if (rc == 0)

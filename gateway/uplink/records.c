@@ -19,6 +19,7 @@ enum {
     BATCH_QUICK_MS = 3000,
     LINK_SLOWEST_BYTES_S = 2000,    /* a body has the time that needs */
     REQUEST_LONGEST_MS = 9 * 60000, /* hqd closes what takes 10 minutes */
+    GAPS_QUIET_MAX = 5, /* asked again so often without a receipt in between, it is a fault */
 };
 
 static const char batch_type[] = "application/cloudevents-batch+x-ndjson";
@@ -101,6 +102,7 @@ static int settle(struct records *r, const struct https_answer *answer)
     free(receipt);
     if (rc == 0) {
         struct outbox_amount gone = outbox_confirm(&r->outbox, confirmed);
+        r->gaps = 0;
         if (gone.records == 0)
             rc = err_set(&err, ERR_CONFLICT, "receipt confirms nothing of what was sent");
         else
@@ -111,6 +113,20 @@ static int settle(struct records *r, const struct https_answer *answer)
     else if (rc != ERR_STALE && rc != ERR_STOPPED)
         tell(&r->channel, EVENT_UPLINK_RECEIPT_REFUSED, err.text);
     return rc;
+}
+
+/* Headquarters lacks records that lie before those sent: it was put back to an earlier state. */
+static bool asks_again(struct records *r, const struct https_answer *answer)
+{
+    struct place_answer gap;
+    if (answer->status != 409 || r->gaps == GAPS_QUIET_MAX ||
+        gap_answer_read(answer->body, answer->size, &gap, NULL) != 0)
+        return false;
+    r->gaps++;
+    outbox_clear(&r->outbox); /* the new connection brings it again, after what is missing */
+    tell(&r->channel, 0, "");
+    r->box->again(r->box->ctx, gap.chain, gap.sequence);
+    return true;
 }
 
 static int refused(struct channel *channel, const struct https_answer *answer, const char *path)
@@ -194,7 +210,9 @@ static int send_batch(struct records *r)
     rc = channel_send(&r->channel, &ask, &answer, &err);
     adapt(r, records, rc, begun);
     if (rc == 0)
-        rc = answer.status == 200 ? settle(r, &answer) : refused(&r->channel, &answer, r->path);
+        rc = answer.status == 200     ? settle(r, &answer)
+             : asks_again(r, &answer) ? ERR_CONFLICT
+                                      : refused(&r->channel, &answer, r->path);
     https_answer_free(&answer);
     free(body);
     return rc;

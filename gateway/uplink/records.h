@@ -20,7 +20,10 @@ struct records_box {
                 uint64_t *out_sequence);
     /* So much more may come. A connection that has gone is no error. */
     void (*credit)(void *ctx, unsigned epoch, struct outbox_amount amount);
-    /* Gives checkpointd a receipt and waits for its word: 0 and what is confirmed now, ERR_DENIED
+    /* Headquarters asks for what lies behind `sequence` of `chain` (hex): it holds no more. The
+     * connection ends, and a new one begins there. */
+    void (*again)(void *ctx, const char *chain, uint64_t sequence);
+    /* Gives checkpointd a receipt and waits for its word: 0 and what it confirms, ERR_DENIED
      * when it refuses, ERR_STALE when the connection has gone, ERR_TIMEOUT, ERR_STOPPED. */
     int (*receipt)(void *ctx, unsigned epoch, const char *text, size_t size,
                    const struct uplink_wait *wait, uint64_t *out_confirmed, struct err_text *err);
@@ -39,6 +42,7 @@ struct records {
     const struct records_box *box;
     struct records_link link;
     size_t batch_now; /* records at most; fewer while the link is slow, so that one gets through */
+    int gaps;         /* headquarters asked for earlier records since the last receipt */
     bool under_way;   /* metered: what waited is being sent */
     bool caught_up;   /* nothing else waited at the last look: the rest of the outbox ends it */
     struct mono_time due_at;

@@ -90,7 +90,8 @@ struct recorder {
     uint64_t lost;        /* routine records that could not be written, not yet on record */
     struct wall_time lost_first;
     struct wall_time lost_last;
-    atomic_ullong recorded; /* sequence of the newest record */
+    char chain[2 * JOURNAL_CHAIN_ID_SIZE + 1]; /* hex; constant after start */
+    atomic_ullong recorded;                    /* sequence of the newest record */
     atomic_ullong confirmed;
     atomic_ullong lost_total;
     struct mono_time retain_due;
@@ -423,8 +424,8 @@ int records_create(struct checkpointd *c, struct records **out, struct err_text 
 void records_destroy(struct records *records);
 /* Any thread: there are new records; one of them is urgent (0: none). */
 void records_wake(struct checkpointd *c, uint64_t urgent);
-/* Journal thread: the answer to a receipt. `result` 0 or an error. */
-void records_confirmed(struct checkpointd *c, uint64_t client, int result,
+/* Journal thread: the answer to a receipt that speaks of `sequence`. `result` 0 or an error. */
+void records_confirmed(struct checkpointd *c, uint64_t client, uint64_t sequence, int result,
                        const struct err_text *err);
 
 /* The hold of a lane; NULL. */

@@ -2,8 +2,10 @@
  * The socket `records`: the journal's way to headquarters through checkpoint-uplinkd, which never
  * sees the file. One JSON object a line; the client says how many records it can take.
  *
- *   -> {"do":"credit","n":64,"bytes":n}   <- {"record":{CloudEvent}} in sequence, {"urgent":{…}}
- *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n} or {"error":{code,en,zh}}
+ *   -> {"do":"credit","n":64,"bytes":n}   <- {"record":{CloudEvent}} in sequence, {"urgent":{…}};
+ *      with "after":n,"chain":"hex" once more those behind n: headquarters no longer holds them
+ *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n,"head":m}, n what this
+ * receipt speaks of, or {"error":{code,en,zh}}
  *   -> {"do":"keyset","keyset":{…}}       <- {"ok":true,"version":n}
  *   -> {"do":"instruction","number":n,"instruction":{…}}
  *                                         <- {"ok":true,"instruction":n}, once it is on record with
@@ -11,7 +13,7 @@
  *   -> {"do":"exempt","exempt":{…}}     <- {"ok":true,"exempt":revision}, or an error
  *   -> {"do":"list","revision":n,"hash"}  <- {"ok":true}
  *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`
- *   on connect and after receipts         <- {"status":{"chain","checkpoint","confirmed","exempt",
+ *   on connect                            <- {"status":{"chain","checkpoint","confirmed","exempt",
  *                                            "head"}}
  * "bytes" are those of the events; without it, those of n of the largest.
  *
@@ -145,8 +147,9 @@ static void send_status(const struct records *r, struct line_client *line)
     const struct checkpointd *c = r->c;
     json_int_t recorded = (json_int_t)atomic_load(&c->recorder.recorded);
     json_int_t confirmed = (json_int_t)atomic_load(&c->recorder.confirmed);
-    line_client_send_json(line, json_pack("{s:{s:s,s:I,s:I,s:I}}", "status", "checkpoint",
-                                          c->config.checkpoint, "confirmed", confirmed, "exempt",
+    line_client_send_json(line, json_pack("{s:{s:s,s:s,s:I,s:I,s:I}}", "status", "chain",
+                                          c->recorder.chain, "checkpoint", c->config.checkpoint,
+                                          "confirmed", confirmed, "exempt",
                                           (json_int_t)r->exempt.head.revision, "head", recorded));
 }
 
@@ -217,6 +220,18 @@ static void answer_error(struct line_client *line, const char *code, const char 
     line_client_send_json(line, line_error(code, en, zh));
 }
 
+/* Headquarters was put back to an earlier state: what it lost goes once more. */
+static void send_again(const struct records *r, struct records_client *client, const json_t *object)
+{
+    const char *chain = json_string_value(json_object_get(object, "chain"));
+    const json_t *after = json_object_get(object, "after");
+    json_int_t n = json_integer_value(after);
+    if (json_is_integer(after) && n >= 0 && (uint64_t)n < client->sent && chain &&
+        strcmp(chain, r->c->recorder.chain) == 0) {
+        client->sent = (uint64_t)n;
+    }
+}
+
 static void do_credit(struct records *r, struct line_client *line, const json_t *object)
 {
     struct records_client *client = line_client_data(line);
@@ -238,6 +253,7 @@ static void do_credit(struct records *r, struct line_client *line, const json_t 
     if (client->credit_bytes > CREDIT_BYTES_MAX) {
         client->credit_bytes = CREDIT_BYTES_MAX;
     }
+    send_again(r, client, object);
     pump(r, client);
 }
 
@@ -273,6 +289,7 @@ static void do_receipt(struct records *r, struct line_client *line, const json_t
 
 struct confirmed {
     uint64_t client;
+    uint64_t sequence;
     int result;
     struct err_text err;
 };
@@ -283,15 +300,16 @@ static void confirmed_in_control(void *ctx, void *item)
     struct confirmed *confirmed = item;
     struct line_client *line = line_client_find(control_server(r->c->control), confirmed->client);
     if (line && confirmed->result == 0) {
-        line_client_send_json(line, json_pack("{s:b,s:I}", "ok", 1, "confirmed",
-                                              (json_int_t)atomic_load(&r->c->recorder.confirmed)));
+        line_client_send_json(line, json_pack("{s:b,s:I,s:I}", "ok", 1, "confirmed",
+                                              (json_int_t)confirmed->sequence, "head",
+                                              (json_int_t)atomic_load(&r->c->recorder.recorded)));
     } else if (line) {
         answer_error(line, err_name(confirmed->result), confirmed->err.text, "回执与本机日志不符");
     }
     free(confirmed);
 }
 
-void records_confirmed(struct checkpointd *c, uint64_t client, int result,
+void records_confirmed(struct checkpointd *c, uint64_t client, uint64_t sequence, int result,
                        const struct err_text *err)
 {
     struct confirmed *item = malloc(sizeof(*item));
@@ -301,7 +319,7 @@ void records_confirmed(struct checkpointd *c, uint64_t client, int result,
     if (!item) {
         return;
     }
-    *item = (struct confirmed){client, result, *err};
+    *item = (struct confirmed){client, sequence, result, *err};
     if (line_server_post(control_server(c->control), confirmed_in_control, c->records, item) != 0) {
         free(item); /* counted; the client sees it in the next status */
     }

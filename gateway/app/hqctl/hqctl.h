@@ -98,6 +98,7 @@ int hqctl_checkpoints(struct hqctl *h, int argc, char **argv);
 int hqctl_top(struct hqctl *h, int argc, char **argv);
 int hqctl_hits(struct hqctl *h, int argc, char **argv);
 int hqctl_audit_verify(struct hqctl *h, int argc, char **argv);
+int hqctl_audit_missing(struct hqctl *h, int argc, char **argv);
 int hqctl_person_add(struct hqctl *h, int argc, char **argv);
 int hqctl_person_roles(struct hqctl *h, int argc, char **argv);
 int hqctl_person_list(struct hqctl *h, int argc, char **argv);

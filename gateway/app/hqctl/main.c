@@ -75,6 +75,8 @@ static const struct hqctl_command commands[] = {
     {"proposals", "show entries that should be withdrawn", HQCTL_ONLINE, hqctl_proposals},
     {"audit verify", "verify checkpoints' records as hqd holds them", HQCTL_ONLINE,
      hqctl_audit_verify},
+    {"audit missing", "which records headquarters lacks, and what is known of them", HQCTL_ONLINE,
+     hqctl_audit_missing},
     {"audit own verify", "verify what people at headquarters did and looked at", HQCTL_ONLINE,
      hqctl_own_verify},
     {"audit own show", "show what people at headquarters did and looked at", HQCTL_ONLINE,

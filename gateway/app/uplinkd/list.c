@@ -156,6 +156,25 @@ static uint64_t load_number(const struct uplinkd *u)
     return number;
 }
 
+static bool journal(void *ctx, char out_chain[BOX_CHAIN_SIZE], uint64_t *out_recorded,
+                    uint64_t *out_confirmed)
+{
+    const struct uplinkd *u = ctx;
+    struct box_journal journal;
+    if (!box_journal(u->box, &journal))
+        return false;
+    memcpy(out_chain, journal.chain, sizeof(journal.chain));
+    *out_recorded = journal.recorded;
+    *out_confirmed = journal.confirmed;
+    return true;
+}
+
+static void held(void *ctx, const char *chain, uint64_t sequence)
+{
+    const struct uplinkd *u = ctx;
+    box_held(u->box, chain, sequence);
+}
+
 /* ---- thread ---- */
 
 static bool go_on(void *ctx)
@@ -225,6 +244,8 @@ void uplinkd_inbox_run(struct thread *self, void *uplinkd)
                                   .read_snapshot = read_snapshot,
                                   .put_chunk = put_chunk,
                                   .set_snapshot = set_snapshot,
+                                  .journal = journal,
+                                  .held = held,
                                   .keep_message = uplinkd_message_keep,
                                   .keep_number = keep_number};
     uplinkd_messages_load(u);

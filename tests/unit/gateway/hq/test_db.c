@@ -168,6 +168,7 @@ static void make_old(const char *file, const char *sql)
         "ALTER TABLE checkpoints DROP COLUMN exempt_revision;"
         "ALTER TABLE entries DROP COLUMN crowd;"
         "ALTER TABLE revisions DROP COLUMN hits;"
+        "DROP TABLE journals; ALTER TABLE chains DROP COLUMN gap_ms;"
         "PRAGMA user_version=2";
     struct hq_db db;
     sqlite3 *plain = NULL;
