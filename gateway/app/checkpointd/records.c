@@ -5,6 +5,9 @@
  *   -> {"do":"credit","n":64,"bytes":n}   <- {"record":{CloudEvent}} in sequence, {"urgent":{…}}
  *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n} or {"error":{code,en,zh}}
  *   -> {"do":"keyset","keyset":{…}}       <- {"ok":true,"version":n}
+ *   -> {"do":"instruction","number":n,"instruction":{…}}
+ *                                         <- {"ok":true,"instruction":n}, once it is on record with
+ *                                            what became of it; an error: to be offered again
  *   -> {"do":"exempt","exempt":{…}}     <- {"ok":true,"exempt":revision}, or an error
  *   -> {"do":"list","revision":n,"hash"}  <- {"ok":true}
  *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`
@@ -21,6 +24,7 @@
 #include <unistd.h>
 
 #include "gateway/app/checkpointd/exempt.h"
+#include "gateway/app/checkpointd/instructions.h"
 #include "gateway/app/key_files.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
@@ -50,6 +54,7 @@ struct records {
     struct root_keys roots;
     struct keyset *keyset; /* NULL: none yet */
     struct exempt_keeper exempt;
+    struct instruction_keeper instructions;
     atomic_bool wake_posted;
     struct line_ops ops;
 };
@@ -353,6 +358,26 @@ static void do_exempt(struct records *r, struct line_client *line, const json_t 
     free(text);
 }
 
+static void do_instruction(struct records *r, struct line_client *line, const json_t *object)
+{
+    struct err_text err = {{0}};
+    json_int_t number = json_integer_value(json_object_get(object, "number"));
+    char *text = json_dumps(json_object_get(object, "instruction"), JSON_COMPACT | JSON_ENCODE_ANY);
+    int result =
+        text ? instructions_offer(r->c, &r->instructions, r->keyset, line_client_id(line),
+                                  number > 0 ? (uint64_t)number : 0, text, strlen(text), &err)
+             : err_set(&err, ERR_INVALID, "instruction: missing");
+    if (result != 0) { /* else it is answered from the record */
+        answer_error(line, err_name(result), err.text, "指令暂时无法处理");
+    }
+    free(text);
+}
+
+struct instruction_keeper *records_instructions(struct records *records)
+{
+    return &records->instructions;
+}
+
 /* What uplinkd says of its link to headquarters, for the act `status`. */
 static void do_link(struct records *r, struct line_client *line, const json_t *object)
 {
@@ -394,12 +419,15 @@ static void client_line(void *ctx, struct line_client *line, const json_t *objec
         do_keyset(r, line, object);
     } else if (act && strcmp(act, "exempt") == 0) {
         do_exempt(r, line, object);
+    } else if (act && strcmp(act, "instruction") == 0) {
+        do_instruction(r, line, object);
     } else if (act && strcmp(act, "list") == 0) {
         line_client_send_json(line, json_pack("{s:b}", "ok", 1));
     } else if (act && strcmp(act, "link") == 0) {
         do_link(r, line, object);
     } else {
-        answer_error(line, "invalid", "do: expected credit, receipt, keyset, exempt, list or link",
+        answer_error(line, "invalid",
+                     "do: expected credit, receipt, keyset, exempt, instruction, list or link",
                      "未知请求");
     }
 }
@@ -464,6 +492,9 @@ int records_create(struct checkpointd *c, struct records **out, struct err_text 
     if (result == 0) {
         load_keyset(r);
         exempt_load(c, &r->exempt, r->keyset);
+        result = instructions_load(c, &r->instructions, err);
+    }
+    if (result == 0) {
         result = journal_reader_open(c->journal_dir, &r->reader, err);
     }
     if (result == 0) {
