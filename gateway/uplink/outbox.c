@@ -11,6 +11,7 @@ int outbox_add(struct outbox *o, char *text, size_t size, uint64_t sequence)
     if (o->count == OUTBOX_RECORDS_MAX)
         return ERR_FULL;
     o->records[o->count++] = (struct outbox_record){text, size, sequence};
+    o->bytes += size;
     return 0;
 }
 
@@ -47,6 +48,7 @@ struct outbox_amount outbox_confirm(struct outbox *o, uint64_t sequence)
         free(o->records[gone.records++].text);
     }
     o->count -= gone.records;
+    o->bytes -= gone.bytes;
     memmove(o->records, o->records + gone.records, o->count * sizeof(o->records[0]));
     return gone;
 }
@@ -56,4 +58,5 @@ void outbox_clear(struct outbox *o)
     for (size_t i = 0; i < o->count; i++)
         free(o->records[i].text);
     o->count = 0;
+    o->bytes = 0;
 }

@@ -28,6 +28,7 @@ struct outbox_record {
 struct outbox {
     struct outbox_record records[OUTBOX_RECORDS_MAX];
     size_t count;
+    size_t bytes; /* of their lines */
 };
 
 /* Takes over `text`. ERR_FULL, ERR_TOO_LARGE: it is still the caller's. */

@@ -83,7 +83,9 @@ static void take_records(struct records *r)
         if (outbox_add(&r->outbox, text, size, sequence) != 0)
             free(text); /* larger than any record: without it the chain shows a gap at HQ */
     }
-    r->caught_up = r->under_way && r->outbox.count < OUTBOX_RECORDS_MAX;
+    /* Not when what is missing is only credit. */
+    r->caught_up =
+        r->under_way && r->outbox.count < OUTBOX_RECORDS_MAX && r->outbox.bytes < OUTBOX_BYTES_MAX;
 }
 
 /* The receipt to checkpointd, which alone confirms. 0, or why the batch stays. */

@@ -80,7 +80,7 @@ struct sending {
 
 /* {"name":<event>} as one line; *out is heap memory. */
 static int wrap(const struct records *r, const char *name, const struct journal_record *record,
-                char **out, size_t *out_size)
+                char **out, size_t *out_size, size_t *out_event_size)
 {
     char *event = NULL;
     size_t size = 0;
@@ -95,6 +95,7 @@ static int wrap(const struct records *r, const char *name, const struct journal_
         memcpy(*out + head, event, size);
         (*out)[(size_t)head + size] = '}';
         *out_size = (size_t)head + size + 1;
+        *out_event_size = size;
     }
     free(event);
     return *out ? 0 : ERR_NO_MEMORY;
@@ -105,7 +106,8 @@ static int send_one(void *ctx, const struct journal_record *record)
     struct sending *s = ctx;
     char *text = NULL;
     size_t size = 0;
-    int result = wrap(s->records, s->name, record, &text, &size);
+    size_t event_size = 0;
+    int result = wrap(s->records, s->name, record, &text, &size, &event_size);
     if (result != 0) {
         return result;
     }
@@ -113,7 +115,7 @@ static int send_one(void *ctx, const struct journal_record *record)
         line_client_send(s->client->line, text, size);
         s->client->sent = record->header.sequence;
         s->client->credit--;
-        s->client->credit_bytes -= (int64_t)size;
+        s->client->credit_bytes -= (int64_t)event_size;
         free(text);
         return s->client->credit_bytes > 0 ? 0 : ENOUGH;
     } else {

@@ -91,6 +91,7 @@ static void confirmation_forgets_exactly_what_it_covers(void **state)
     struct outbox_amount gone = outbox_confirm(&box, 6);
     assert_int_equal(gone.records, 2);
     assert_int_equal(gone.bytes, 31);
+    assert_int_equal(box.bytes, 1);
     assert_int_equal(outbox_batch(&box, 9, &body, &size, &records), 0);
     assert_int_equal(size, 2);
     assert_int_equal(body[0], 'a' + 7);
