@@ -215,7 +215,8 @@ def test_import_gives_new_ids_above_the_head(made, tmp_path):
     path = write_csv(tmp_path / "list.csv", [entry(0, "鲁H12345"), entry(0, "鲁H2345?", priority=1,
                                                                        officer_risk=["armed", "violent"])])
     answer = made.json("wanted", "import", path, "--head", head_file(tmp_path, max_id=41))[0]
-    assert answer == {"draft": str(tmp_path / "list.draft.json"), "entries": 2, "priority_1": 1, "revision": 1}
+    assert answer == {"draft": str(tmp_path / "list.draft.json"), "entries": 2, "priority_1": 1, "revision": 1,
+                      "changed": 0, "unchanged": 0, "withdrawn": 0, "suspicious": [], "conflicts": []}
     draft = json.loads((tmp_path / "list.draft.json").read_text())
     assert [(e["id"], e["plate"], e["officer_risk"]) for e in draft["added"]] == [
         (42, "鲁H12345", []), (43, "鲁H2345?", ["armed", "violent"])]
@@ -228,7 +229,7 @@ def test_a_plate_of_no_known_form_is_imported_but_pointed_at(made, tmp_path):
     path = write_csv(tmp_path / "list.csv", [entry(0, plate, case_number=f"C{at}") for at, plate in enumerate(
         ("鲁H12345", "鲁H1234", "鲁HD12345", "ABC123", "鲁H1234567"))])
     result = made.try_run("wanted", "import", path, "--head", head_file(tmp_path))
-    assert result.returncode == 0 and result.stdout.startswith("5 entries (0 of priority 1) in ")
+    assert result.returncode == 0 and "\n5 entries added (0 of priority 1), " in result.stdout
     assert result.stderr == ("hqctl: plate '鲁H1234', case C1: fits no known form; is it complete?\n"
                              "hqctl: plate '鲁H1234567', case C4: fits no known form; is it complete?\n")
 

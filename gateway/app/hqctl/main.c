@@ -25,7 +25,7 @@ static const struct hqctl_command commands[] = {
     {"person revoke", "take a person out, with a reason", HQCTL_ONLINE, hqctl_person_revoke},
     {"whoami", "say whether my certificate works", HQCTL_ONLINE, hqctl_whoami},
     {"enroll", "make a one-time token for a checkpoint", HQCTL_ONLINE, hqctl_enroll},
-    {"wanted import", "turn a CSV into a draft for the wanted list", HQCTL_ONLINE,
+    {"wanted import", "turn a CSV or JSON file into a draft for the wanted list", HQCTL_ONLINE,
      hqctl_wanted_import},
     {"wanted withdraw", "make a draft that takes entries off the list", HQCTL_ONLINE,
      hqctl_wanted_withdraw},
