@@ -171,8 +171,8 @@ int import_diff_listed(struct import_diff *diff, const json_t *entry, struct err
     return rc;
 }
 
-/* Nothing this import does: an unchanged row, or an entry of the list alone. */
-static bool is_old(const struct import_diff *diff, const json_t *entry)
+/* The entry as it is on the list before the import; NULL: not there. */
+static const json_t *before(const struct import_diff *diff, const json_t *entry)
 {
     struct plate_text plate;
     const char *text = json_string_value(json_object_get(entry, "plate"));
@@ -180,19 +180,26 @@ static bool is_old(const struct import_diff *diff, const json_t *entry)
     for (size_t i = find_key(diff, plate.key);
          i < diff->row_count && diff->rows[i].record.key == plate.key; i++)
         if (diff->rows[i].entry == entry)
-            return diff->rows[i].same;
-    return true;
+            return diff->rows[i].listed;
+    return entry;
 }
 
-/* Pairs that were there before. */
+/* Whether the two contradicted each other before the import already. */
+static bool is_old(const struct import_diff *diff, const json_t *pair)
+{
+    const json_t *one = before(diff, json_object_get(pair, "entry"));
+    const json_t *two = before(diff, json_object_get(pair, "other"));
+    struct wanted_record a;
+    struct wanted_record b;
+    return one && two && record_of(one, &a, NULL) == 0 && record_of(two, &b, NULL) == 0 &&
+           wanted_records_conflict(&a, &b);
+}
+
 static void drop_old_conflicts(struct import_diff *diff)
 {
-    for (size_t i = json_array_size(diff->conflicts); i > 0; i--) {
-        const json_t *both = json_array_get(diff->conflicts, i - 1);
-        if (is_old(diff, json_object_get(both, "entry")) &&
-            is_old(diff, json_object_get(both, "other")))
+    for (size_t i = json_array_size(diff->conflicts); i > 0; i--)
+        if (is_old(diff, json_array_get(diff->conflicts, i - 1)))
             (void)json_array_remove(diff->conflicts, i - 1); /* it is there */
-    }
 }
 
 static void count_row(struct import_diff *diff, const struct diff_row *row)

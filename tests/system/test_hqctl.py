@@ -12,8 +12,7 @@ import subprocess
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
-from harness.hq import Peer
-from harness.hqctl import COLUMNS, ROOTS, Hqctl, HqctlError, write_csv
+from harness.hqctl import COLUMNS, ROOTS, Hqctl, HqctlError, enrolled, write_csv
 from harness.process import SLOWNESS, check_report, wait_for
 from harness.signing import canonical, entry, list_bytes, payload_of, time_text, now_ms
 from harness.records import Journal
@@ -650,43 +649,6 @@ def test_a_snapshot_is_signed_by_two_clerks_in_turn(hq):
 
 
 # Checkpoints, hits, audit
-
-class PemPair:
-    def __init__(self, pem, key_path):
-        self.pem, self.key_path = pem, key_path
-
-
-class BoxPki:
-    """What Peer needs of a PKI: the root that the server must chain to."""
-
-    def __init__(self, root):
-        self.servers = PemPair(root, None)
-
-
-def enrolled(hq, checkpoint):
-    """A box that got its certificate with stock curl and openssl against hqctl's token."""
-    folder = hq.folder / checkpoint
-    folder.mkdir()
-    token = hq.enroll(checkpoint)["token"]
-    key, csr, answer, pem = (folder / n for n in ("key.pem", "csr.b64", "answer.b64", "cert.pem"))
-    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key],
-                   check=True, capture_output=True)
-    der = subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", f"/CN={checkpoint}", "-outform", "DER"],
-                         check=True, capture_output=True).stdout
-    csr.write_bytes(base64.b64encode(der))
-    url = f"https://127.0.0.1:{hq.est_port}/.well-known/est"
-    curl = ["curl", "-sS", "--fail", "--noproxy", "*", "--cacert", hq.box / "uplinkd" / "hq-root.pem"]
-    subprocess.run([*curl, "-u", f"{checkpoint}:{token}", "-H", "Content-Type: application/pkcs10",
-                    "-H", "Content-Transfer-Encoding: base64", "--data-binary", f"@{csr}", "-o", answer,
-                    f"{url}/simpleenroll"], check=True)
-    p7 = base64.b64decode(answer.read_bytes())
-    certificates = subprocess.run(["openssl", "pkcs7", "-inform", "DER", "-print_certs"], input=p7, check=True,
-                                  capture_output=True).stdout
-    pem.write_bytes(certificates)
-    subprocess.run(["openssl", "verify", "-CAfile", hq.box / "uplinkd" / "box-root.pem", "-untrusted", pem, pem],
-                   check=True, capture_output=True)
-    return Peer(hq.port, BoxPki(hq.box / "uplinkd" / "hq-root.pem"), PemPair(pem, key))
-
 
 def test_a_box_enrols_with_curl_and_openssl_and_shows_up(hq):
     box = enrolled(hq, "lu-hz-01")

@@ -25,7 +25,7 @@ static void show_field(FILE *to, const char *name, const json_t *before, const j
     free(is);
 }
 
-static void show_change(FILE *to, const json_t *before, const json_t *after)
+void wanted_change_show(FILE *to, const json_t *before, const json_t *after)
 {
     const char *key;
     json_t *value;
@@ -49,7 +49,7 @@ static void show_list(FILE *to, const char *sign, const json_t *list, const json
     size_t count = json_array_size(list);
     for (size_t i = 0; i < count && (all || i < SHOWN_EACH_MAX); i++)
         if (before)
-            show_change(to, json_array_get(before, i), json_array_get(list, i));
+            wanted_change_show(to, json_array_get(before, i), json_array_get(list, i));
         else
             show_entry(to, sign, json_array_get(list, i));
     if (!all && count > SHOWN_EACH_MAX)

@@ -12,6 +12,8 @@ void wanted_diff_show(FILE *to, const struct import_diff *diff, bool against_lis
                       uint64_t revision, bool all);
 /* What is suspicious and which entries contradict each other. */
 void wanted_diff_warn(FILE *to, const struct import_diff *diff, const json_t *suspicions);
+/* An entry as it is after a change, and field by field what it was before. */
+void wanted_change_show(FILE *to, const json_t *before, const json_t *after);
 /* One pair: a vehicle under stop and observe, both entries named. */
 void wanted_conflict_show(FILE *to, const json_t *entry, const json_t *other);
 /* {"added":[…],"changed":[{"before":{…},"after":{…}}…],"withdrawn":[…]}; NULL without memory. */
