@@ -213,7 +213,31 @@ static const char postgres_6[] =
     "CREATE TRIGGER hits_told AFTER INSERT OR UPDATE OF provisional ON hits"
     " FOR EACH ROW EXECUTE FUNCTION hq_hits_tell();";
 
+/* Instructions and what the boxes said of them. */
+static const char sqlite_instructions[] =
+    "CREATE TABLE instructions(number INTEGER PRIMARY KEY, checkpoint TEXT NOT NULL,"
+    " id INTEGER NOT NULL, kind TEXT NOT NULL, signed_by TEXT NOT NULL, sent_by TEXT NOT NULL,"
+    " time_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, answered_ms INTEGER,"
+    " sequence INTEGER, result TEXT, why TEXT, why_zh TEXT, status TEXT, entry INTEGER,"
+    " verdict TEXT) STRICT;"
+    "CREATE INDEX instructions_of ON instructions(checkpoint, id);"
+    "CREATE TRIGGER instructions_no_delete BEFORE DELETE ON instructions"
+    " BEGIN SELECT RAISE(ABORT, 'instructions: records are neither changed nor deleted'); END;";
+static const char postgres_instructions[] =
+    "CREATE TABLE instructions(number BIGINT PRIMARY KEY, checkpoint TEXT COLLATE \"C\" NOT NULL,"
+    " id BIGINT NOT NULL, kind TEXT NOT NULL, signed_by TEXT NOT NULL, sent_by TEXT NOT NULL,"
+    " time_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, answered_ms BIGINT, sequence BIGINT,"
+    " result TEXT, why TEXT, why_zh TEXT, status TEXT, entry BIGINT, verdict TEXT);"
+    "CREATE INDEX instructions_of ON instructions(checkpoint, id);"
+    "CREATE TRIGGER instructions_keep BEFORE DELETE ON instructions"
+    " FOR EACH ROW EXECUTE FUNCTION hqd_keep();";
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
-    {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3},
-    {sqlite_4, postgres_4}, {sqlite_5, postgres_5}, {sqlite_6, postgres_6},
+    {sqlite_1, NULL},
+    {sqlite_2, NULL},
+    {sqlite_3, postgres_3},
+    {sqlite_4, postgres_4},
+    {sqlite_5, postgres_5},
+    {sqlite_6, postgres_6},
+    {sqlite_instructions, postgres_instructions},
 };
