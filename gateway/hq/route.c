@@ -152,10 +152,11 @@ enum query_key {
     KEY_CHECKPOINT,
     KEY_POLICY,
     KEY_EXEMPT,
+    KEY_CONFLICTS,
     KEY_COUNT
 };
-static const char *const key_names[KEY_COUNT] = {"after", "limit",      "wait",   "revision",
-                                                 "hash",  "checkpoint", "policy", "exempt"};
+static const char *const key_names[KEY_COUNT] = {
+    "after", "limit", "wait", "revision", "hash", "checkpoint", "policy", "exempt", "conflicts"};
 
 /* NULL, or what was expected. */
 static const char *take_value(enum query_key key, const char *value, struct hq_query *q)
@@ -194,6 +195,9 @@ static const char *take_value(enum query_key key, const char *value, struct hq_q
     case KEY_EXEMPT:
         q->has_exempt = true;
         return number_of(value, 0, INT64_MAX, &q->exempt) ? NULL : "a number";
+    case KEY_CONFLICTS:
+        q->confirm_conflicts = strcmp(value, "confirm") == 0;
+        return q->confirm_conflicts ? NULL : "confirm";
     case KEY_COUNT:
         break;
     }

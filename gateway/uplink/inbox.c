@@ -248,11 +248,34 @@ static int fetch_exempt(struct inbox *in, const struct head_answer *head, struct
     return rc == 0 || is_refusal(rc) ? 0 : err_set(err, rc, "%s", why.text);
 }
 
+/* Headquarters at an older list than the one held before the look, or at another one of the same
+ * revision: it was put back, or it lies. What is held stays; told for as long as it says so. */
+static bool contradicts(struct inbox *in, const struct head_answer *head, uint64_t held_before)
+{
+    struct err_text why = {{0}};
+    const struct list_head *held = in->list->head(in->list->ctx);
+    bool older = head->revision < held_before;
+    bool other = head->revision > 0 && head->revision == held->revision &&
+                 memcmp(head->hash, held->hash, HASH_SIZE) != 0;
+    if (older)
+        (void)err_set(&why, ERR_STALE,
+                      "headquarters is back at revision %" PRIu64 ", held is %" PRIu64,
+                      head->revision, held_before); /* only the text is wanted */
+    else if (other)
+        (void)err_set(&why, ERR_CONFLICT, "headquarters names another list of revision %" PRIu64,
+                      head->revision); /* only the text is wanted */
+    if (older || other)
+        tell(in, EVENT_UPLINK_LIST_REFUSED, true, why.text);
+    return older || other;
+}
+
 /* Brings key set, list, statement, match policy and exempt list up to headquarters' head. */
 static int look(struct inbox *in, struct err_text *err)
 {
     struct https_answer answer = {0};
     struct head_answer head = {0};
+    bool contradicted = false;
+    uint64_t held_before = in->list->head(in->list->ctx)->revision;
     int rc = get(in, "/v1/list/head", 0, &answer, err);
     if (rc != 0)
         return rc;
@@ -265,6 +288,8 @@ static int look(struct inbox *in, struct err_text *err)
     if (rc == 0)
         rc = fetch_list(in, &head, err);
     if (rc == 0)
+        contradicted = contradicts(in, &head, held_before);
+    if (rc == 0)
         rc = fetch_policy(in, &head, err);
     if (rc == 0)
         rc = fetch_exempt(in, &head, err);
@@ -276,7 +301,8 @@ static int look(struct inbox *in, struct err_text *err)
     }
     head_answer_free(&head);
     if (rc == 0) {
-        tell(in, EVENT_UPLINK_LIST_REFUSED, false, "");
+        if (!contradicted)
+            tell(in, EVENT_UPLINK_LIST_REFUSED, false, "");
         in->look = false;
         in->looked = clock_mono(in->channel.site->clock);
         in->told[0] = '\0';

@@ -140,3 +140,5 @@ int hqctl_wanted_rebase(struct hqctl *h, int argc, char **argv);
 int hqctl_wanted_withdraw(struct hqctl *h, int argc, char **argv);
 int hqctl_wanted_extend(struct hqctl *h, int argc, char **argv);
 int hqctl_wanted_snapshot(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_status(struct hqctl *h, int argc, char **argv);
+int hqctl_wanted_history(struct hqctl *h, int argc, char **argv);

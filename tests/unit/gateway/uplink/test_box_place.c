@@ -45,9 +45,9 @@ static void a_place_held_that_lies_behind_receipts_is_begun_at_once(void **state
     assert_true(box_place_is_due(&p));
     begin(&p, 1000, 1200);
     assert_false(box_place_is_due(&p));
-    expect_credit(&p, "{\"do\":\"credit\",\"n\":100,\"bytes\":5000,\"bytes\":5000,\"after\":900,"
+    expect_credit(&p, "{\"do\":\"credit\",\"n\":100,\"bytes\":5000,\"after\":900,"
                       "\"chain\":\"00112233445566778899aabbccddeeff\"}");
-    expect_credit(&p, "{\"do\":\"credit\",\"n\":100,\"bytes\":5000,\"bytes\":5000}");
+    expect_credit(&p, "{\"do\":\"credit\",\"n\":100,\"bytes\":5000}");
     box_place_held(&p, chain, 900); /* what is asked for is on its way */
     assert_false(box_place_is_due(&p));
     box_place_note(&p, 0, 950);
