@@ -17,7 +17,7 @@
 #include "gateway/uplink/box_state.h"
 
 enum {
-    RECORDS_QUEUED_MAX = 256, /* credit of this connection and what is left of the one before */
+    RECORDS_QUEUED_MAX = 2 * OUTBOX_RECORDS_MAX, /* with what is left of the last connection */
     REQUESTS_MAX = 16,
     ANSWERS_MAX = 4,
     SEND_MS = 2000, /* for one line to be taken by checkpointd */
@@ -246,7 +246,9 @@ static void send_request(struct box *box)
         begin(box, &request);
         give_answer(box, ERR_STALE, 0, "connection to checkpointd lost");
     } else if (request.kind == REQUEST_CREDIT) {
-        send_object(box, json_pack("{s:s,s:I}", "do", "credit", "n", (json_int_t)request.count));
+        send_object(box, json_pack("{s:s,s:I,s:I}", "do", "credit", "n",
+                                   (json_int_t)request.amount.records, "bytes",
+                                   (json_int_t)request.amount.bytes));
     } else if (request.kind == REQUEST_INSTRUCTION) {
         begin(box, &request);
         send_line(box, request.text, strlen(request.text));

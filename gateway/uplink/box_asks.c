@@ -34,10 +34,10 @@ static int take_record(void *ctx, unsigned epoch, int wait_ms, char **out_text, 
     return 0;
 }
 
-static void give_credit(void *ctx, unsigned epoch, size_t count)
+static void give_credit(void *ctx, unsigned epoch, struct outbox_amount amount)
 {
     struct box *box = ctx;
-    struct request request = {.kind = REQUEST_CREDIT, .epoch = epoch, .count = count};
+    struct request request = {.kind = REQUEST_CREDIT, .epoch = epoch, .amount = amount};
     /* One credit and one receipt at a time come from the records thread: there is room, and lost
      * credit would only be missed until the next connection. */
     if (queue_push(box->requests, &request) != 0)
@@ -58,7 +58,7 @@ static int wait_for_answer(struct box *box, unsigned number, const struct uplink
     return ERR_TIMEOUT;
 }
 
-/* What comes from others is bytes with a size: a zero at its end is not to be counted on. */
+/* What comes from others need not end with a zero. */
 static char *text_of(const void *bytes, size_t size)
 {
     char *text = malloc(size + 1);

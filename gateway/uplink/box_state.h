@@ -22,10 +22,10 @@ enum request_kind {
 struct request {
     enum request_kind kind;
     unsigned epoch;
-    unsigned number;  /* of a receipt */
-    uint64_t message; /* of an instruction */
-    size_t count;     /* of a credit */
-    char *text;       /* heap: the receipt or instruction */
+    unsigned number;             /* of a receipt */
+    uint64_t message;            /* of an instruction */
+    struct outbox_amount amount; /* of a credit */
+    char *text;                  /* heap: the receipt or instruction */
 };
 
 struct answer {
