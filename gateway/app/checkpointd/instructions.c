@@ -186,14 +186,14 @@ static const char *words_zh(int result)
 /* ---- carrying out ---- */
 
 /* {"lane","boom","contact","blind","holds","list_usable"} of each, as `status` shows them. */
-static json_t *lanes_told(const struct board *board)
+static json_t *lanes_told(const struct checkpointd *c)
 {
     static const char *const names[] = {"lane", "boom", "contact", "blind", "list_usable"};
     json_t *lanes = json_array();
-    const char *key;
-    json_t *lane;
-    json_object_foreach(board->lanes, key, lane)
-    {
+    for (size_t n = 0; n < c->config.lane_count; n++) {
+        char key[8];
+        (void)snprintf(key, sizeof(key), "%u", c->config.lanes[n].lane.lane.lane); /* fits */
+        const json_t *lane = json_object_get(c->board.lanes, key);
         json_t *told = json_object();
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
             json_t *value = json_object_get(lane, names[i]);
@@ -225,7 +225,7 @@ static json_t *alarms_told(const struct board *board)
 static json_t *status_told(const struct checkpointd *c)
 {
     json_t *list = json_object_get(c->board.list, "revision");
-    return json_pack("{s:o,s:o,s:b,s:b,s:b,s:O?}", "lanes", lanes_told(&c->board), "alarms",
+    return json_pack("{s:o,s:o,s:b,s:b,s:b,s:O?}", "lanes", lanes_told(c), "alarms",
                      alarms_told(&c->board), "journal_healthy",
                      (int)atomic_load(&c->recorder.healthy), "clock_trusted",
                      (int)atomic_load(&c->clock_trusted), "matchd_connected",

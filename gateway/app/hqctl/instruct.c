@@ -109,10 +109,12 @@ static int instruct(struct hqctl *h, const struct instruct_args *a, const char *
     struct sign_key *key = NULL;
     char *text = NULL;
     size_t size = 0;
-    int rc =
-        snprintf(i.checkpoint, sizeof(i.checkpoint), "%s", checkpoint) < (int)sizeof(i.checkpoint)
-            ? 0
-            : err_set(&err, ERR_INVALID, "CHECKPOINT: too long");
+    int rc = checkpoint && strlen(checkpoint) < sizeof(i.checkpoint)
+                 ? 0
+                 : err_set(&err, ERR_INVALID,
+                           "CHECKPOINT: expected an id that 'hqctl checkpoints' shows");
+    if (rc == 0)
+        memcpy(i.checkpoint, checkpoint, strlen(checkpoint) + 1);
     (void)snprintf(i.kind, sizeof(i.kind), "%s", kind); /* one of three words */
     if (rc == 0)
         rc = instruct_open_key(h, a->key, &key, &err);
