@@ -343,13 +343,20 @@ static int pg_commit(void *impl, struct err_text *err)
 {
     struct pg_db *p = impl;
     int rc = connected(p, err);
-    if (rc == 0)
-        rc = drain(p, err);
     if (rc != 0)
         return rc; /* rollback follows */
     p->link.warned = false;
-    rc = pg_link_run(&p->link, "COMMIT", err);
-    p->in_transaction = false;
+    if (p->queued > 0) {
+        /* Behind what is queued, for one round trip: a server that refused one of those passes over
+         * the rest, this as well, and rollback follows. */
+        if (!PQsendQueryParams(p->link.conn, "COMMIT", 0, NULL, NULL, NULL, NULL, 1))
+            return pg_link_fail(&p->link, NULL, err);
+        rc = drain(p, err);
+        p->in_transaction = rc != 0;
+    } else {
+        rc = pg_link_run(&p->link, "COMMIT", err);
+        p->in_transaction = false;
+    }
     if (rc == 0 && p->link.warned)
         rc = err_set(err, ERR_BUSY, "database: %s", p->link.warning);
     return rc;
@@ -458,7 +465,7 @@ static int read_version(struct hq_db *db, int64_t *out, struct err_text *err)
 /* hqd_about and, from `from` on, every step. */
 static int raise_schema(struct pg_db *p, int64_t from, struct err_text *err)
 {
-    static const char *const guards[HQ_SCHEMA_VERSION] = {[6] = hq_postgres_guards};
+    static const char *const guards[HQ_SCHEMA_VERSION] = {[7] = hq_postgres_guards};
     char mark[80];
     int rc = 0;
     (void)snprintf(mark, sizeof(mark), "UPDATE hqd_about SET version = %d",

@@ -164,6 +164,7 @@ enum hq_step hq_operator_checkpoints(struct hq_call *call);
 enum hq_step hq_operator_enroll(struct hq_call *call);
 enum hq_step hq_operator_revoke(struct hq_call *call);
 enum hq_step hq_operator_instructions(struct hq_call *call);
+enum hq_step hq_operator_instructed(struct hq_call *call);
 enum hq_step hq_operator_audit(struct hq_call *call);
 enum hq_step hq_operator_missing(struct hq_call *call);
 enum hq_step hq_operator_accept(struct hq_call *call);

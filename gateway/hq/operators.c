@@ -1,5 +1,5 @@
 /*
- * What people at HQ ask: hits, checkpoints, enrolment tokens, revocation, instructions, chains.
+ * What people at HQ ask: hits, checkpoints, enrolment tokens, revocation, chains.
  */
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -11,7 +11,6 @@
 #include "gateway/hq/hqd.h"
 #include "gateway/hq/own.h"
 #include "gateway/hq/records.h"
-#include "gateway/signed/instruction.h"
 
 enum {
     TOKEN_BYTES = 20, /* 160 random bits, 40 hex digits: may be typed by hand */
@@ -272,57 +271,6 @@ enum hq_step hq_operator_revoke(struct hq_call *call)
     if (reason)
         step = revoke(call, id, reason);
     json_decref(object);
-    return step;
-}
-
-static enum hq_step post_instruction(struct hq_call *call, const struct instruction *i)
-{
-    struct err_text err = {""};
-    struct hqd *hq = call->hq;
-    int64_t last = 0;
-    int64_t number = 0;
-    int rc = hq_db_begin(&hq->db, &err);
-    if (rc == 0)
-        rc = hq_db_number(&hq->db, "SELECT instruction_id FROM checkpoints WHERE id = $1",
-                          HQ_PARAMS(hq_text(i->checkpoint)), -1, &last, &err);
-    if (rc == 0 && last < 0)
-        hq_answer_error(call, 404, "no such checkpoint");
-    else if (rc == 0 && (int64_t)i->id <= last)
-        hq_answer_error(call, 409, "id: expected above %lld", (long long)last);
-    if (rc == 0 && call->answer.status == 0)
-        rc = hq_db_exec(&hq->db, "UPDATE checkpoints SET instruction_id = $2 WHERE id = $1",
-                        HQ_PARAMS(hq_text(i->checkpoint), hq_int((int64_t)i->id)), &err);
-    if (rc == 0 && call->answer.status == 0)
-        rc = hqd_post(hq, i->checkpoint, "instruction", call->body, call->size, call->now,
-                      i->expires, &err);
-    if (rc == 0)
-        rc = hq_db_number(&hq->db, "SELECT max(number) FROM inbox", NULL, 0, 0, &number, &err);
-    if (rc == 0 && call->answer.status == 0)
-        rc = hq_act_commit(call, 201, &err);
-    hq_db_rollback(&hq->db);
-    if (call->answer.status != 0)
-        return HQ_DONE;
-    if (rc != 0)
-        return hq_answer_failure(call, rc, &err);
-    hqd_wake(hq, HQ_TOPIC_INBOX);
-    return hq_answer_json(call, 201, json_pack("{s:I}", "number", (json_int_t)number));
-}
-
-enum hq_step hq_operator_instructions(struct hq_call *call)
-{
-    struct err_text err = {""};
-    struct instruction i = {0};
-    enum hq_step step;
-    int rc = instruction_verify(call->hq->keyset, call->body, call->size, &i, &err);
-    if (rc != 0)
-        return hq_answer_error(call, rc == ERR_NO_MEMORY ? 503 : 422, "%s",
-                               err.text[0] ? err.text : err_name(rc));
-    hq_call_about(call, "%s instruction %llu", i.checkpoint, (unsigned long long)i.id);
-    if (i.expires.ms <= call->now.ms || i.time.ms > call->now.ms + HQ_CLOCK_AHEAD_MS)
-        step = hq_answer_error(call, 422, "expired, or dated ahead of this server's clock");
-    else
-        step = post_instruction(call, &i);
-    instruction_fini(&i);
     return step;
 }
 

@@ -198,8 +198,11 @@ static int store_record(struct ingest *in, const struct journal_record *r, const
                   hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE), hq_text(kind),
                   hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_blob(line, size)),
         err);
-    return rc == 0 && r->header.kind == JOURNAL_HIT_ANSWER && r->has_body ? put_answer(in, r, err)
-                                                                          : rc;
+    if (rc == 0 && r->header.kind == JOURNAL_HIT_ANSWER && r->has_body)
+        rc = put_answer(in, r, err);
+    if (rc == 0 && r->header.kind == JOURNAL_INSTRUCTION && r->has_body)
+        rc = hq_instruction_answered(in->db, in->checkpoint, r, err);
+    return rc;
 }
 
 /* The box has what lies between: a chain cannot be had without it. */

@@ -49,3 +49,7 @@ int hq_records_accept(struct hq_db *db, const char *checkpoint,
  * chain reaches it. *out_new: HQ had not seen it. Errors as hq_records_ingest. */
 int hq_records_urgent(struct hq_db *db, const char *checkpoint, const char *line, size_t size,
                       struct wall_time now, bool *out_new, struct err_text *err) MUST_CHECK;
+/* What a box's record of kind "instruction" says of one that was sent to it (instructions.c); only
+ * the first word on each counts. */
+int hq_instruction_answered(struct hq_db *db, const char *checkpoint,
+                            const struct journal_record *record, struct err_text *err) MUST_CHECK;

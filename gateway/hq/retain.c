@@ -110,7 +110,7 @@ static int64_t term_ms(const struct run *r)
 static bool is_of_term(const struct hq_value *kind, enum term term)
 {
     static const char *const kinds[] = {"hit",     "hit_answer", "decision", "order",
-                                        "outcome", "act",        "device"};
+                                        "outcome", "act",        "device",   "instruction"};
     char name[JOURNAL_KIND_TEXT_SIZE];
     (void)snprintf(name, sizeof(name), "%.*s", (int)kind->size, kind->data); /* written by us */
     if (term == TERM_PASSAGE)

@@ -57,6 +57,8 @@ static const struct hq_route routes[] = {
      "checkpoint.revoke"},
     {"POST", "/v1/operator/instructions", HQ_WHO_OPERATOR, DUTY, false, hq_operator_instructions,
      "instruction.post"},
+    {"GET", "/v1/operator/instructions", HQ_WHO_OPERATOR, LIST, false, hq_operator_instructed,
+     "instructions"},
     {"POST", "/v1/operator/audit/verify", HQ_WHO_OPERATOR, AUDITOR | ADMIN, false,
      hq_operator_audit, "audit.verify"},
     {"GET", "/v1/operator/audit/missing", HQ_WHO_OPERATOR, AUDITOR | ADMIN, false,

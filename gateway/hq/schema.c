@@ -213,10 +213,29 @@ static const char postgres_6[] =
     "CREATE TRIGGER hits_told AFTER INSERT OR UPDATE OF provisional ON hits"
     " FOR EACH ROW EXECUTE FUNCTION hq_hits_tell();";
 
-/* What version 7 adds: what boxes say of their own journals, a gap in a chain that stands; over
+/* Instructions and what the boxes said of them. */
+static const char sqlite_instructions[] =
+    "CREATE TABLE instructions(number INTEGER PRIMARY KEY, checkpoint TEXT NOT NULL,"
+    " id INTEGER NOT NULL, kind TEXT NOT NULL, signed_by TEXT NOT NULL, sent_by TEXT NOT NULL,"
+    " time_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, answered_ms INTEGER,"
+    " sequence INTEGER, result TEXT, why TEXT, why_zh TEXT, status TEXT, entry INTEGER,"
+    " verdict TEXT) STRICT;"
+    "CREATE INDEX instructions_of ON instructions(checkpoint, id);"
+    "CREATE TRIGGER instructions_no_delete BEFORE DELETE ON instructions"
+    " BEGIN SELECT RAISE(ABORT, 'instructions: records are neither changed nor deleted'); END;";
+static const char postgres_instructions[] =
+    "CREATE TABLE instructions(number BIGINT PRIMARY KEY, checkpoint TEXT COLLATE \"C\" NOT NULL,"
+    " id BIGINT NOT NULL, kind TEXT NOT NULL, signed_by TEXT NOT NULL, sent_by TEXT NOT NULL,"
+    " time_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, answered_ms BIGINT, sequence BIGINT,"
+    " result TEXT, why TEXT, why_zh TEXT, status TEXT, entry BIGINT, verdict TEXT);"
+    "CREATE INDEX instructions_of ON instructions(checkpoint, id);"
+    "CREATE TRIGGER instructions_keep BEFORE DELETE ON instructions"
+    " FOR EACH ROW EXECUTE FUNCTION hqd_keep();";
+
+/* What boxes say of their own journals, a gap in a chain that stands; over
  * PostgreSQL the guards SQLite has had since version 5, and the right to forget, which is the
- * retention program's alone: whoever may insert into retain_marks and does not own it. */
-static const char sqlite_7[] =
+ * retention program's alone: db_postgres_guard.h. */
+static const char sqlite_journals[] =
     "ALTER TABLE chains ADD COLUMN gap_ms INTEGER;"
     "CREATE TABLE journals(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, recorded INTEGER NOT "
     "NULL,"
@@ -231,7 +250,7 @@ static const char sqlite_7[] =
     " OR (OLD.lost_to IS NOT NULL AND NEW.lost_to IS NOT OLD.lost_to AND NEW.lost_to <= "
     "OLD.lost_to)"
     " BEGIN SELECT RAISE(ABORT, 'journals: what was told stays'); END;";
-static const char postgres_7[] =
+static const char postgres_journals[] =
     "ALTER TABLE chains ADD COLUMN gap_ms BIGINT;"
     "CREATE TABLE journals(checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL,"
     " recorded BIGINT NOT NULL, confirmed BIGINT NOT NULL, newest BIGINT NOT NULL,"
@@ -239,6 +258,12 @@ static const char postgres_7[] =
     " PRIMARY KEY(checkpoint, chain));";
 
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
-    {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3}, {sqlite_4, postgres_4},
-    {sqlite_5, postgres_5}, {sqlite_6, postgres_6}, {sqlite_7, postgres_7},
+    {sqlite_1, NULL},
+    {sqlite_2, NULL},
+    {sqlite_3, postgres_3},
+    {sqlite_4, postgres_4},
+    {sqlite_5, postgres_5},
+    {sqlite_6, postgres_6},
+    {sqlite_instructions, postgres_instructions},
+    {sqlite_journals, postgres_journals},
 };

@@ -12,9 +12,9 @@ enum { CONFIRMED_SAMPLE_MS = 3600 * 1000 };
 static const int64_t after_receipt_ms = JOURNAL_AFTER_RECEIPT_DAYS * INT64_C(24) * 3600 * 1000;
 
 /* Kinds that name somebody; of these, all but passages wait for their receipt to be old enough. */
-static const enum journal_kind kinds[] = {JOURNAL_PASSAGE, JOURNAL_HIT,       JOURNAL_DECISION,
-                                          JOURNAL_ORDER,   JOURNAL_OUTCOME,   JOURNAL_ACT,
-                                          JOURNAL_DEVICE,  JOURNAL_HIT_ANSWER};
+static const enum journal_kind kinds[] = {JOURNAL_PASSAGE, JOURNAL_HIT,        JOURNAL_DECISION,
+                                          JOURNAL_ORDER,   JOURNAL_OUTCOME,    JOURNAL_ACT,
+                                          JOURNAL_DEVICE,  JOURNAL_HIT_ANSWER, JOURNAL_INSTRUCTION};
 
 /* Runs one statement with up to three numbers. */
 static int run(struct journal *j, const char *sql, const int64_t *values, int count,

@@ -78,15 +78,18 @@ bool box_place_is_due(struct box_place *p)
     return due;
 }
 
-json_t *box_place_credit(struct box_place *p, size_t count)
+json_t *box_place_credit(struct box_place *p, size_t count, size_t bytes)
 {
     json_t *object = NULL;
     pthread_mutex_lock(&p->lock);
-    if (p->begun)
-        object = json_pack("{s:s,s:I,s:I,s:s}", "do", "credit", "n", (json_int_t)count, "after",
-                           (json_int_t)p->after, "chain", p->chain);
-    else
-        object = json_pack("{s:s,s:I}", "do", "credit", "n", (json_int_t)count);
+    object = json_pack("{s:s,s:I,s:I}", "do", "credit", "n", (json_int_t)count, "bytes",
+                       (json_int_t)bytes);
+    if (p->begun && object &&
+        (json_object_set_new(object, "after", json_integer((json_int_t)p->after)) != 0 ||
+         json_object_set_new(object, "chain", json_string(p->chain)) != 0)) {
+        json_decref(object);
+        object = NULL;
+    }
     p->begun = false;
     pthread_mutex_unlock(&p->lock);
     return object;

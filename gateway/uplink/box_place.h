@@ -45,4 +45,4 @@ void box_place_held(struct box_place *p, const char *chain, uint64_t sequence);
 bool box_place_is_due(struct box_place *p);
 /* {"do":"credit",…} for checkpointd; the first of such a connection says where to begin. NULL: out
  * of memory. */
-json_t *box_place_credit(struct box_place *p, size_t count);
+json_t *box_place_credit(struct box_place *p, size_t count, size_t bytes);

@@ -328,7 +328,11 @@ static int keep(struct inbox *in, const struct inbox_message *message, struct er
         in->look = true;
         return 0;
     }
-    int rc = in->list->keep_message(in->list->ctx, message, err);
+    /* Who may sign it stands in the key set, which may be news of the same answer. */
+    int rc = in->look ? look(in, err) : 0;
+    if (rc != 0)
+        return rc;
+    rc = in->list->keep_message(in->list->ctx, message, err);
     tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0, err->text);
     return rc;
 }

@@ -24,7 +24,7 @@ ALLOWED = {
     ("GET", "/v1/checkpoints/{}/inbox"): set(), ("GET", "/v1/operator/hits"): HITS,
     ("GET", "/v1/operator/answers"): HITS, ("GET", "/v1/operator/checkpoints"): ANY,
     ("POST", "/v1/operator/enroll"): {F}, ("POST", "/v1/operator/revoke"): {F, D},
-    ("POST", "/v1/operator/instructions"): {D}, ("POST", "/v1/operator/audit/verify"): {U, F},
+    ("POST", "/v1/operator/instructions"): {D}, ("GET", "/v1/operator/instructions"): LIST, ("POST", "/v1/operator/audit/verify"): {U, F},
     ("GET", "/v1/operator/audit/missing"): {U, F}, ("POST", "/v1/checkpoints/{}/journal"): set(),
     ("POST", "/v1/operator/accept-chain"): {F}, ("GET", "/v1/operator/holds"): {P, D, U},
     ("POST", "/v1/operator/holds"): {P, D, U}, ("POST", "/v1/operator/holds/end"): {U},

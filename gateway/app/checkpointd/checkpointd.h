@@ -113,13 +113,14 @@ struct lane_reasons {
 
 /* ---- what control and commands show (board.c); control thread only ---- */
 
-enum { BOARD_HITS_MAX = 256 };
+enum { BOARD_HITS_MAX = 256, BOARD_MESSAGES_MAX = 64 };
 
 struct board {
     json_t *lanes;    /* {"1": status event} */
     json_t *captures; /* {"1": {"lane": 1, "now": capture event, "last": the hour before}} */
     json_t *alarms;   /* {"501:1": alarm event}, active ones */
     json_t *hits;     /* array, newest last */
+    json_t *messages; /* of headquarters to the officers, likewise */
     json_t *list;
     json_t *policy; /* by what matchd judges */
     json_t *exempt; /* the exempt list */
@@ -366,6 +367,9 @@ int acts_record(void *checkpointd, const struct control_actor *actor, const char
 /* Pipeline's answers; lane thread. */
 void acts_reply(void *checkpointd, const struct pipeline_act *act, enum lane_reply_kind kind,
                 enum lane_refusal refusal);
+/* The same for a hold that an instruction asked for (instructions.c); lane thread. */
+void instructions_reply(struct checkpointd *c, const struct pipeline_act *act,
+                        enum lane_reply_kind kind, enum lane_refusal refusal);
 void acts_searched(void *checkpointd, uint64_t number, const struct match_packet *packet);
 /* Reads the rule file again and hands the set to the lanes. ERR_… with the reason in `err`; the old
  * one stays in force. Any thread. */

@@ -2,16 +2,20 @@
  * The socket `records`: the journal's way to headquarters through checkpoint-uplinkd, which never
  * sees the file. One JSON object a line; the client says how many records it can take.
  *
- *   -> {"do":"credit","n":64}             <- {"record":{CloudEvent}} in sequence, {"urgent":{…}};
+ *   -> {"do":"credit","n":64,"bytes":n}   <- {"record":{CloudEvent}} in sequence, {"urgent":{…}}
  *      with "after":n,"chain":"hex" once more those behind n: headquarters no longer holds them
- *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n,"head":m}, n what this
- * receipt speaks of, or {"error":{code,en,zh}}
+ *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n,"head":m}, n what this one
+ *                                            speaks of, or {"error":{code,en,zh}}
  *   -> {"do":"keyset","keyset":{…}}       <- {"ok":true,"version":n}
+ *   -> {"do":"instruction","number":n,"instruction":{…}}
+ *                                         <- {"ok":true,"instruction":n}, once it is on record with
+ *                                            what became of it; an error: to be offered again
  *   -> {"do":"exempt","exempt":{…}}     <- {"ok":true,"exempt":revision}, or an error
  *   -> {"do":"list","revision":n,"hash"}  <- {"ok":true}
  *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`
  *   on connect                            <- {"status":{"chain","checkpoint","confirmed","exempt",
  *                                            "head"}}
+ * "bytes" are those of the events; without it, those of n of the largest.
  *
  * Control thread, except records_wake and records_confirmed.
  */
@@ -22,6 +26,7 @@
 #include <unistd.h>
 
 #include "gateway/app/checkpointd/exempt.h"
+#include "gateway/app/checkpointd/instructions.h"
 #include "gateway/app/key_files.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
@@ -34,7 +39,10 @@ enum {
     CLIENTS_MAX = 4,
     LINE_MAX_BYTES = ENVELOPE_SIZE_MAX + 1024,
     OUTPUT_MAX_BYTES = 16 << 20,
-    CREDIT_MAX = 1000,
+    CREDIT_MAX = 4000,          /* records */
+    CREDIT_BYTES_MAX = 8 << 20, /* with what else goes out it stays below OUTPUT_MAX_BYTES */
+    PUMP_RECORDS_MAX = 100,     /* at a time: acts and tokens wait for the control thread too */
+    ENOUGH = 1,                 /* from send_one: credit is used up, no fault */
     URGENT_MAX = 64
 };
 
@@ -48,6 +56,7 @@ struct records {
     struct root_keys roots;
     struct keyset *keyset; /* NULL: none yet */
     struct exempt_keeper exempt;
+    struct instruction_keeper instructions;
     atomic_bool wake_posted;
     struct line_ops ops;
 };
@@ -56,6 +65,7 @@ struct records_client {
     struct line_client *line;
     uint64_t sent; /* sequence */
     uint32_t credit;
+    int64_t credit_bytes; /* of events; the last one may exceed it */
 };
 
 /* ---- records out ---- */
@@ -103,7 +113,9 @@ static int send_one(void *ctx, const struct journal_record *record)
         line_client_send(s->client->line, text, size);
         s->client->sent = record->header.sequence;
         s->client->credit--;
+        s->client->credit_bytes -= (int64_t)size;
         free(text);
+        return s->client->credit_bytes > 0 ? 0 : ENOUGH;
     } else {
         s->text = text;
         s->size = size;
@@ -116,12 +128,16 @@ static void pump(struct records *r, struct records_client *client)
     struct err_text err;
     uint64_t last = 0;
     struct sending sending = {.records = r, .client = client, .name = "record"};
-    if (client->credit == 0) {
+    uint32_t before = client->credit;
+    uint32_t limit = before < PUMP_RECORDS_MAX ? before : PUMP_RECORDS_MAX;
+    if (limit == 0 || client->credit_bytes <= 0) {
         return;
     }
-    int result = journal_reader_read(r->reader, client->sent, 0, client->credit, send_one, &sending,
-                                     &last, &err);
-    if (result != 0 && result != ERR_BUSY) { /* busy: with the next wake */
+    int result =
+        journal_reader_read(r->reader, client->sent, 0, limit, send_one, &sending, &last, &err);
+    if (result == 0 && before - client->credit == PUMP_RECORDS_MAX) {
+        records_wake(r->c, 0); /* there may be more, after what else waits */
+    } else if (result != 0 && result != ENOUGH && result != ERR_BUSY) { /* busy: the next wake */
         log_event(EVENT_RECORDS_UNREADABLE, "detail=\"%s\"", err.text);
     }
 }
@@ -219,14 +235,23 @@ static void send_again(const struct records *r, struct records_client *client, c
 static void do_credit(struct records *r, struct line_client *line, const json_t *object)
 {
     struct records_client *client = line_client_data(line);
+    const json_t *bytes = json_object_get(object, "bytes");
     json_int_t n = json_integer_value(json_object_get(object, "n"));
     if (n < 1 || n > CREDIT_MAX) {
-        answer_error(line, "invalid", "n: expected 1 to 1000", "n：应为 1 到 1000");
+        answer_error(line, "invalid", "n: expected 1 to 4000", "n：应为 1 到 4000");
+        return;
+    }
+    if (bytes && (json_integer_value(bytes) < 1 || json_integer_value(bytes) > CREDIT_BYTES_MAX)) {
+        answer_error(line, "invalid", "bytes: expected 1 to 8388608", "bytes：应为 1 到 8388608");
         return;
     }
     client->credit += (uint32_t)n;
     if (client->credit > CREDIT_MAX) {
         client->credit = CREDIT_MAX;
+    }
+    client->credit_bytes += bytes ? json_integer_value(bytes) : n * JOURNAL_WIRE_MAX;
+    if (client->credit_bytes > CREDIT_BYTES_MAX) {
+        client->credit_bytes = CREDIT_BYTES_MAX;
     }
     send_again(r, client, object);
     pump(r, client);
@@ -349,6 +374,26 @@ static void do_exempt(struct records *r, struct line_client *line, const json_t 
     free(text);
 }
 
+static void do_instruction(struct records *r, struct line_client *line, const json_t *object)
+{
+    struct err_text err = {{0}};
+    json_int_t number = json_integer_value(json_object_get(object, "number"));
+    char *text = json_dumps(json_object_get(object, "instruction"), JSON_COMPACT | JSON_ENCODE_ANY);
+    int result =
+        text ? instructions_offer(r->c, &r->instructions, r->keyset, line_client_id(line),
+                                  number > 0 ? (uint64_t)number : 0, text, strlen(text), &err)
+             : err_set(&err, ERR_INVALID, "instruction: missing");
+    if (result != 0) { /* else it is answered from the record */
+        answer_error(line, err_name(result), err.text, "指令暂时无法处理");
+    }
+    free(text);
+}
+
+struct instruction_keeper *records_instructions(struct records *records)
+{
+    return &records->instructions;
+}
+
 /* What uplinkd says of its link to headquarters, for the act `status`. */
 static void do_link(struct records *r, struct line_client *line, const json_t *object)
 {
@@ -390,12 +435,15 @@ static void client_line(void *ctx, struct line_client *line, const json_t *objec
         do_keyset(r, line, object);
     } else if (act && strcmp(act, "exempt") == 0) {
         do_exempt(r, line, object);
+    } else if (act && strcmp(act, "instruction") == 0) {
+        do_instruction(r, line, object);
     } else if (act && strcmp(act, "list") == 0) {
         line_client_send_json(line, json_pack("{s:b}", "ok", 1));
     } else if (act && strcmp(act, "link") == 0) {
         do_link(r, line, object);
     } else {
-        answer_error(line, "invalid", "do: expected credit, receipt, keyset, exempt, list or link",
+        answer_error(line, "invalid",
+                     "do: expected credit, receipt, keyset, exempt, instruction, list or link",
                      "未知请求");
     }
 }
@@ -460,6 +508,9 @@ int records_create(struct checkpointd *c, struct records **out, struct err_text 
     if (result == 0) {
         load_keyset(r);
         exempt_load(c, &r->exempt, r->keyset);
+        result = instructions_load(c, &r->instructions, err);
+    }
+    if (result == 0) {
         result = journal_reader_open(c->journal_dir, &r->reader, err);
     }
     if (result == 0) {

@@ -24,7 +24,8 @@ static const char help_text[] =
     "  <runtime_dir>/records       checkpointd's records come from here\n"
     "  <state_dir>/list/           the verified wanted list, to refill Redis without headquarters\n"
     "  <state_dir>/inbox.number    the last message of headquarters dealt with\n"
-    "  <state_dir>/messages/       messages this version keeps but does not carry out\n\n"
+    "  <state_dir>/messages/       instructions for checkpointd, and messages this\n"
+    "                              version does not know\n\n"
     "SIGNALS\n"
     "  SIGTERM  ends within 2 s; nothing is lost\n"
     "  SIGHUP   nothing: restart to read the configuration again\n";

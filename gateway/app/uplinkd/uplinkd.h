@@ -22,6 +22,22 @@
 
 enum uplinkd_channel { CHANNEL_RECORDS, CHANNEL_URGENT, CHANNEL_INBOX, CHANNEL_BOX };
 
+enum { UPLINKD_INSTRUCTIONS_MAX = 64 };
+
+struct uplinkd_instruction {
+    uint64_t number;
+    char *text; /* heap: the envelope */
+};
+
+/* Instructions that checkpointd has not put on record yet, the oldest first. */
+struct uplinkd_messages {
+    size_t count;
+    struct uplinkd_instruction waiting[UPLINKD_INSTRUCTIONS_MAX];
+    bool offered; /* the first one */
+    bool more;    /* others stand in the folder only */
+    struct mono_time due;
+};
+
 struct uplinkd {
     struct uplinkd_config config;
     struct uplink_alarms alarms;
@@ -36,6 +52,7 @@ struct uplinkd {
     /* inbox thread */
     struct wanted_store *store;
     struct inbox_list list;
+    struct uplinkd_messages messages;
     struct mono_time sync_due;
 };
 
@@ -47,6 +64,13 @@ void uplinkd_report(void *ctx, enum log_event_id event, bool active, const char 
 /* Thread "inbox" (list.c). The store is opened before, so that its faults end the start. */
 int uplinkd_store_open(struct uplinkd *u, struct err_text *err) MUST_CHECK;
 void uplinkd_inbox_run(struct thread *self, void *uplinkd);
+
+/* Messages that are kept (messages.c); thread "inbox". The keeper's ctx is the struct uplinkd. */
+void uplinkd_messages_load(struct uplinkd *u);
+void uplinkd_messages_step(struct uplinkd *u);
+void uplinkd_messages_fini(struct uplinkd *u);
+int uplinkd_message_keep(void *uplinkd, const struct inbox_message *message,
+                         struct err_text *err) MUST_CHECK;
 
 /* `--enroll` and `--token-fd N`, taken out of argv (enroll.c). */
 struct uplinkd_enroll {

@@ -156,7 +156,7 @@ static void drop_triggers(sqlite3 *plain)
 static void make_old(const char *file, const char *sql)
 {
     static const char to_version_2[] =
-        "DROP TABLE own_records; DROP TABLE streams;"
+        "DROP TABLE instructions; DROP TABLE own_records; DROP TABLE streams;"
         "DROP TABLE case_holds; DROP TABLE reviews; DROP TABLE review_draws; DROP TABLE "
         "retain_marks;"
         "ALTER TABLE operators DROP COLUMN roles;ALTER TABLE operators DROP COLUMN full_name;"

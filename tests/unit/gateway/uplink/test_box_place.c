@@ -23,7 +23,7 @@ static void begin(struct box_place *p, uint64_t confirmed, uint64_t head)
 
 static void expect_credit(struct box_place *p, const char *text)
 {
-    json_t *credit = box_place_credit(p, 100);
+    json_t *credit = box_place_credit(p, 100, 5);
     json_t *expected = json_loads(text, 0, NULL);
     assert_true(json_equal(credit, expected));
     json_decref(credit);
@@ -45,9 +45,9 @@ static void a_place_held_that_lies_behind_receipts_is_begun_at_once(void **state
     assert_true(box_place_is_due(&p));
     begin(&p, 1000, 1200);
     assert_false(box_place_is_due(&p));
-    expect_credit(&p, "{\"do\":\"credit\",\"n\":100,\"after\":900,"
+    expect_credit(&p, "{\"do\":\"credit\",\"n\":100,\"bytes\":5,\"after\":900,"
                       "\"chain\":\"00112233445566778899aabbccddeeff\"}");
-    expect_credit(&p, "{\"do\":\"credit\",\"n\":100}");
+    expect_credit(&p, "{\"do\":\"credit\",\"n\":100,\"bytes\":5}");
     box_place_held(&p, chain, 900); /* what is asked for is on its way */
     assert_false(box_place_is_due(&p));
     box_place_note(&p, 0, 950);
