@@ -128,6 +128,8 @@ static int settle(struct hq_call *call, const char *checkpoint, const uint8_t *t
                         HQ_PARAMS(hq_text(checkpoint)), err);
     if (rc == 0)
         rc = hq_certificate_issued(call->hq, checkpoint, facts, token_hash != NULL, err);
+    if (rc == 0 && token_hash)
+        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, err); /* who waits with an ended one is let go */
     if (rc == 0)
         rc = hq_db_commit(db, err);
     hq_db_rollback(db);

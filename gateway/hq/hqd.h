@@ -135,7 +135,8 @@ enum hq_step hq_versioned_refuse(struct hq_call *call, int rc, const struct err_
 /* Whether the peer of `call` may speak: known, not revoked, its certificate neither expired nor
  * superseded. Answers 403 and returns HQ_DONE when not, HQ_AGAIN when it may go on. */
 enum hq_step hq_peer_check(struct hq_call *call);
-/* Notes a certificate issued to a checkpoint; `first`: enrolled anew, so earlier ones end. */
+/* Notes a certificate issued to a checkpoint; `first`: enrolled anew, so earlier ones end. Those
+ * before a renewed one end when it is first shown (hq_peer_check). */
 int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
                           const struct tls_cert_facts *facts, bool first,
                           struct err_text *err) MUST_CHECK;

@@ -16,7 +16,7 @@
 enum {
     TOKEN_BYTES = 20, /* 160 random bits, 40 hex digits: may be typed by hand */
     TOKEN_MINUTES_DEFAULT = 60,
-    TOKEN_MINUTES_MAX = 10080,
+    TOKEN_MINUTES_MAX = 72 * 60,
     NAME_MAX_BYTES = 128
 };
 
@@ -249,12 +249,15 @@ static enum hq_step revoke(struct hq_call *call, const char *id, const char *rea
     if (rc == 0 && hq_db_changed(db) == 0)
         rc = ERR_NOT_FOUND;
     if (rc == 0)
+        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, &err); /* who waits is looked at again */
+    if (rc == 0)
         rc = hq_act_commit(call, 200, &err);
     hq_db_rollback(db);
     if (rc == ERR_NOT_FOUND)
         return hq_answer_error(call, 404, "no such checkpoint");
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
+    hqd_wake(call->hq, HQ_TOPIC_INBOX);
     log_event(EVENT_HQ_REVOKED, "checkpoint=%s operator=%s reason=\"%s\"", id,
               call->peer.identity.name, reason);
     return hq_answer_json(call, 200, json_pack("{s:s,s:s}", "checkpoint", id, "state", "revoked"));

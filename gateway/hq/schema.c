@@ -213,7 +213,18 @@ static const char postgres_6[] =
     "CREATE TRIGGER hits_told AFTER INSERT OR UPDATE OF provisional ON hits"
     " FOR EACH ROW EXECUTE FUNCTION hq_hits_tell();";
 
+/* What version 7 adds: when a certificate was issued and first shown, so that one that was renewed
+ * ends the one before it; those of earlier versions count as shown. */
+static const char sqlite_7[] =
+    "ALTER TABLE certificates ADD COLUMN issued_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE certificates ADD COLUMN shown_ms INTEGER;"
+    "UPDATE certificates SET shown_ms = 0;";
+static const char postgres_7[] =
+    "ALTER TABLE certificates ADD COLUMN issued_ms BIGINT NOT NULL DEFAULT 0,"
+    " ADD COLUMN shown_ms BIGINT;"
+    "UPDATE certificates SET shown_ms = 0;";
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
-    {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3},
-    {sqlite_4, postgres_4}, {sqlite_5, postgres_5}, {sqlite_6, postgres_6},
+    {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3}, {sqlite_4, postgres_4},
+    {sqlite_5, postgres_5}, {sqlite_6, postgres_6}, {sqlite_7, postgres_7},
 };

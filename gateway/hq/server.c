@@ -112,6 +112,8 @@ static void send_answer(struct open_call *open)
         add_header(http, "Content-Transfer-Encoding", "base64");
     if (answer->retry)
         add_header(http, "Retry-After", "5");
+    if (answer->close)
+        add_header(http, "Connection", "close");
     if (answer->ask_password)
         add_header(http, "WWW-Authenticate", "Basic realm=\"enrolment\"");
     connection_answered(ssl_of(http), clock_mono(&clock_system));

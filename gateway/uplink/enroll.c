@@ -1,7 +1,6 @@
 /* See enroll.h. */
 #include "gateway/uplink/enroll.h"
 
-#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,15 +88,6 @@ static int fetch_certificate(struct https_client *client, const struct enroll_op
     return rc;
 }
 
-/* The box's own certificate to the front: PKCS#7 promises no order. */
-static void put_own_first(STACK_OF(X509) * chain, EVP_PKEY *key)
-{
-    for (int i = 1; i < sk_X509_num(chain); i++)
-        if (X509_check_private_key(sk_X509_value(chain, i), key) == 1)
-            (void)sk_X509_unshift(chain, sk_X509_delete(chain, i)); /* there is room: one left */
-    ERR_clear_error();
-}
-
 /* The pinned box root, or when the box has none yet what HQ names as such. */
 static int roots_to_judge_by(const struct enroll_options *options, STACK_OF(X509) * *cacerts,
                              bool *out_new, struct err_text *err)
@@ -147,7 +137,7 @@ int enroll(const struct enroll_options *options, const char *token, struct wall_
     if (rc == 0)
         rc = fetch_certificate(client, options, key, token, &chain, err);
     if (rc == 0) {
-        put_own_first(chain, key);
+        own_certificate_first(chain, key);
         rc = own_certificate_judge(chain, roots, key, options->own.checkpoint,
                                    clock_wall(options->clock), out_until, err);
         if (rc != 0)

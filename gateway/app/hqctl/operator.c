@@ -52,8 +52,8 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
     int64_t minutes = 60;
     const struct arg_option options[] = {
         ARG_OPTION_TEXT("name", "TEXT", &name, "What people call it. Default: its id."),
-        ARG_OPTION_NUMBER("minutes", "N", &minutes, 1, 10080,
-                          "How long the token is good, 1 to 10080. Default: 60.")};
+        ARG_OPTION_NUMBER("minutes", "N", &minutes, 1, 4320,
+                          "How long the token is good, 1 to 4320 (72 hours). Default: 60.")};
     struct arg_spec spec = {
         .text = "DESCRIPTION\n"
                 "  The technician gives the token to the box, which gets its certificate with it. "

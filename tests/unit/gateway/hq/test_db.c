@@ -168,6 +168,8 @@ static void make_old(const char *file, const char *sql)
         "ALTER TABLE checkpoints DROP COLUMN exempt_revision;"
         "ALTER TABLE entries DROP COLUMN crowd;"
         "ALTER TABLE revisions DROP COLUMN hits;"
+        "ALTER TABLE certificates DROP COLUMN issued_ms;"
+        "ALTER TABLE certificates DROP COLUMN shown_ms;"
         "PRAGMA user_version=2";
     struct hq_db db;
     sqlite3 *plain = NULL;
