@@ -24,6 +24,7 @@ struct hqd_options {
     const char *receipt_key;
     const char *est_url;          /* told with a token */
     const char *box_root;         /* PEM: what /cacerts says */
+    bool token_alone;             /* enrolment asks for no approval of the box's key */
     const char *const *operators; /* see hq_operator_parse; NULL ends */
     const struct clock_source *clock;
 };
@@ -61,6 +62,7 @@ struct hqd {
     struct sign_key *receipt_key;
     const char *est_url;
     char *cacerts; /* base64 PKCS#7 of the box root */
+    bool token_alone;
     struct list_head head;
     char *freshness; /* envelope, NULL when the key set has no key of ours */
     struct wall_time freshness_time;
@@ -162,6 +164,9 @@ enum hq_step hq_operator_hits(struct hq_call *call);
 enum hq_step hq_operator_answers(struct hq_call *call);
 enum hq_step hq_operator_checkpoints(struct hq_call *call);
 enum hq_step hq_operator_enroll(struct hq_call *call);
+enum hq_step hq_operator_enrolments(struct hq_call *call);
+enum hq_step hq_operator_enrolment_approve(struct hq_call *call);
+enum hq_step hq_operator_enrolment_revoke(struct hq_call *call);
 enum hq_step hq_operator_revoke(struct hq_call *call);
 enum hq_step hq_operator_instructions(struct hq_call *call);
 enum hq_step hq_operator_audit(struct hq_call *call);

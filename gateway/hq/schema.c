@@ -214,15 +214,22 @@ static const char postgres_6[] =
     " FOR EACH ROW EXECUTE FUNCTION hq_hits_tell();";
 
 /* What version 7 adds: when a certificate was issued and first shown, so that one that was renewed
- * ends the one before it; those of earlier versions count as shown. */
+ * ends the one before it (those of earlier versions count as shown); of a token, the key a person
+ * approved and the one that asked last. */
 static const char sqlite_7[] =
     "ALTER TABLE certificates ADD COLUMN issued_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE certificates ADD COLUMN shown_ms INTEGER;"
-    "UPDATE certificates SET shown_ms = 0;";
+    "UPDATE certificates SET shown_ms = 0;"
+    "ALTER TABLE tokens ADD COLUMN approved BLOB;"
+    "ALTER TABLE tokens ADD COLUMN approved_by TEXT;"
+    "ALTER TABLE tokens ADD COLUMN requested BLOB;"
+    "ALTER TABLE tokens ADD COLUMN requested_ms INTEGER;";
 static const char postgres_7[] =
     "ALTER TABLE certificates ADD COLUMN issued_ms BIGINT NOT NULL DEFAULT 0,"
     " ADD COLUMN shown_ms BIGINT;"
-    "UPDATE certificates SET shown_ms = 0;";
+    "UPDATE certificates SET shown_ms = 0;"
+    "ALTER TABLE tokens ADD COLUMN approved BYTEA, ADD COLUMN approved_by TEXT,"
+    " ADD COLUMN requested BYTEA, ADD COLUMN requested_ms BIGINT;";
 
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
     {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3}, {sqlite_4, postgres_4},

@@ -208,10 +208,10 @@ class Hqctl:
     def entries(self):
         return [row["entry"] for row in self.json("wanted", "list", *self.online)]
 
-    def enroll(self, checkpoint, name=None, minutes=60):
+    def enroll(self, checkpoint, name=None, minutes=60, fingerprint=None):
         """{"checkpoint","token","expires","est_url"}"""
         return self.json("enroll", checkpoint, "--name", name or checkpoint, "--minutes", minutes,
-                         *self.online)[0]
+                         *(["--fingerprint", fingerprint] if fingerprint else []), *self.online)[0]
 
     def hits(self, after=0, checkpoint=None):
         return self.json("hits", "--after", after, *(["--checkpoint", checkpoint] if checkpoint else []),

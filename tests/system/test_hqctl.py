@@ -666,13 +666,13 @@ def enrolled(hq, checkpoint):
     """A box that got its certificate with stock curl and openssl against hqctl's token."""
     folder = hq.folder / checkpoint
     folder.mkdir()
-    token = hq.enroll(checkpoint)["token"]
     key, csr, answer, pem = (folder / n for n in ("key.pem", "csr.b64", "answer.b64", "cert.pem"))
-    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key],
-                   check=True, capture_output=True)
-    der = subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", f"/CN={checkpoint}", "-outform", "DER"],
-                         check=True, capture_output=True).stdout
-    csr.write_bytes(base64.b64encode(der))
+    def openssl(*argv):
+        return subprocess.run(["openssl", *argv], check=True, capture_output=True).stdout
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+    csr.write_bytes(base64.b64encode(openssl("req", "-new", "-key", key, "-subj", f"/CN={checkpoint}", "-outform", "DER")))
+    spki = openssl("pkey", "-in", key, "-pubout", "-outform", "DER")
+    token = hq.enroll(checkpoint, fingerprint=f"sha256:{hashlib.sha256(spki).hexdigest()}")["token"]
     url = f"https://127.0.0.1:{hq.est_port}/.well-known/est"
     curl = ["curl", "-sS", "--fail", "--noproxy", "*", "--cacert", hq.box / "uplinkd" / "hq-root.pem"]
     subprocess.run([*curl, "-u", f"{checkpoint}:{token}", "-H", "Content-Type: application/pkcs10",

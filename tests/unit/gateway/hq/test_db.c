@@ -170,6 +170,8 @@ static void make_old(const char *file, const char *sql)
         "ALTER TABLE revisions DROP COLUMN hits;"
         "ALTER TABLE certificates DROP COLUMN issued_ms;"
         "ALTER TABLE certificates DROP COLUMN shown_ms;"
+        "ALTER TABLE tokens DROP COLUMN approved;ALTER TABLE tokens DROP COLUMN approved_by;"
+        "ALTER TABLE tokens DROP COLUMN requested;ALTER TABLE tokens DROP COLUMN requested_ms;"
         "PRAGMA user_version=2";
     struct hq_db db;
     sqlite3 *plain = NULL;
