@@ -234,6 +234,12 @@ def test_interrupted_at_the_terminal(enrolment):
     assert enrolment.nothing_installed()
 
 
+def answer_of_old(site, enrolment):
+    class Pair:  # what the box has in place
+        pem, key_path = enrolment.pem, enrolment.key
+    return site.hq.peer(Pair).get("/v1/list/head").status
+
+
 def test_revoked_box_is_told_and_goes_on_once_enrolled_anew(site, enrolment):
     assert enrolment.run(enrolment.token()).returncode == 0
     site.checkpointd()
@@ -243,8 +249,8 @@ def test_revoked_box_is_told_and_goes_on_once_enrolled_anew(site, enrolment):
     assert answer.status == 200, answer.body
     site.acts(2)
     site.wait_log("UPLINK_REFUSED")
-    journal = site.status()["journal"]
-    assert journal["confirmed"] < journal["head"]
+    wait_until("records that wait", lambda: (j := site.status()["journal"])["confirmed"] < j["head"])
+    assert answer_of_old(site, enrolment) == 403
     assert enrolment.run(enrolment.token()).returncode == 0
     assert site.sync() > before
 
