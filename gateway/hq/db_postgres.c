@@ -342,13 +342,20 @@ static int pg_commit(void *impl, struct err_text *err)
 {
     struct pg_db *p = impl;
     int rc = connected(p, err);
-    if (rc == 0)
-        rc = drain(p, err);
     if (rc != 0)
         return rc; /* rollback follows */
     p->link.warned = false;
-    rc = pg_link_run(&p->link, "COMMIT", err);
-    p->in_transaction = false;
+    if (p->queued > 0) {
+        /* Behind what is queued, for one round trip: a server that refused one of those passes over
+         * the rest, this as well, and rollback follows. */
+        if (!PQsendQueryParams(p->link.conn, "COMMIT", 0, NULL, NULL, NULL, NULL, 1))
+            return pg_link_fail(&p->link, NULL, err);
+        rc = drain(p, err);
+        p->in_transaction = rc != 0;
+    } else {
+        rc = pg_link_run(&p->link, "COMMIT", err);
+        p->in_transaction = false;
+    }
     if (rc == 0 && p->link.warned)
         rc = err_set(err, ERR_BUSY, "database: %s", p->link.warning);
     return rc;

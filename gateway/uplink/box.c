@@ -21,7 +21,7 @@
 #include "gateway/uplink/box_line.h"
 
 enum {
-    RECORDS_QUEUED_MAX = 256, /* credit of this connection and what is left of the one before */
+    RECORDS_QUEUED_MAX = 2 * OUTBOX_RECORDS_MAX, /* with what is left of the last connection */
     REQUESTS_MAX = 16,
     ANSWERS_MAX = 4,
     SEND_MS = 2000, /* for one line to be taken by checkpointd */
@@ -34,9 +34,9 @@ enum request_kind { REQUEST_NONE, REQUEST_CREDIT, REQUEST_RECEIPT, REQUEST_STATE
 struct request {
     enum request_kind kind;
     unsigned epoch;
-    unsigned number; /* of a receipt */
-    size_t count;    /* of a credit */
-    char *text;      /* heap: the receipt */
+    unsigned number;             /* of a receipt */
+    struct outbox_amount amount; /* of a credit */
+    char *text;                  /* heap: the receipt */
 };
 
 struct answer {
@@ -112,10 +112,10 @@ static int take_record(void *ctx, unsigned epoch, int wait_ms, char **out_text, 
     return 0;
 }
 
-static void give_credit(void *ctx, unsigned epoch, size_t count)
+static void give_credit(void *ctx, unsigned epoch, struct outbox_amount amount)
 {
     struct box *box = ctx;
-    struct request request = {.kind = REQUEST_CREDIT, .epoch = epoch, .count = count};
+    struct request request = {.kind = REQUEST_CREDIT, .epoch = epoch, .amount = amount};
     /* One credit and one receipt at a time come from the records thread: there is room, and lost
      * credit would only be missed until the next connection. */
     if (queue_push(box->requests, &request) != 0)
@@ -136,7 +136,7 @@ static int wait_for_answer(struct box *box, unsigned number, const struct uplink
     return ERR_TIMEOUT;
 }
 
-/* What comes from others is bytes with a size: a zero at its end is not to be counted on. */
+/* What comes from others need not end with a zero. */
 static char *text_of(const void *bytes, size_t size)
 {
     char *text = malloc(size + 1);
@@ -451,7 +451,9 @@ static void send_request(struct box *box)
         begin(box, &request);
         give_answer(box, ERR_STALE, 0, "connection to checkpointd lost");
     } else if (request.kind == REQUEST_CREDIT) {
-        send_object(box, json_pack("{s:s,s:I}", "do", "credit", "n", (json_int_t)request.count));
+        send_object(box, json_pack("{s:s,s:I,s:I}", "do", "credit", "n",
+                                   (json_int_t)request.amount.records, "bytes",
+                                   (json_int_t)request.amount.bytes));
     } else {
         begin(box, &request);
         send_verbatim(box, "receipt", "receipt", request.text);

@@ -241,7 +241,7 @@ class RtuServer(Server):
         self.char_s = char_bits / baud
         self.gap_s = max(3.5 * self.char_s, 0.00175) if baud > 19200 else 3.5 * self.char_s
         self.buffer, self.arrived = b"", 0.0
-        self.tasks = set()
+        self.tasks, self.answering = set(), None
 
     def open(self):
         self.master, self.slave = os.openpty()
@@ -278,8 +278,10 @@ class RtuServer(Server):
         short = len(self.buffer) >= 4 and SHORT_REQUESTS.get(self.buffer[1]) == len(self.buffer)
         if (short or len(self.buffer) >= 8) and crc16(self.buffer[:-2]) == self.buffer[-2:]:
             frame, self.buffer = self.buffer[:-2], b""
+            if self.answering:  # the machine was slow, hardware is not: its answer is lost, not late
+                self.answering.cancel()
             if self.right_rate():
-                task = asyncio.get_running_loop().create_task(self.request(frame, self.arrived))
+                self.answering = task = asyncio.get_running_loop().create_task(self.request(frame, self.arrived))
                 self.tasks.add(task)
                 task.add_done_callback(self.tasks.discard)
 
@@ -294,6 +296,7 @@ class RtuServer(Server):
         begin = time.monotonic() + self.answer_s
         if kind == "delay":
             begin += self.faults.value / 1000
+            self.answering = None  # late as ordered, whatever is asked meanwhile
         out = bytes([answer[0]]) + answer[1]
         out += bytes(2) if kind == "crc" else crc16(out)
         if kind == "garbage":

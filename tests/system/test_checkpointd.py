@@ -46,6 +46,16 @@ def hold_of(box, lane):
     return holds[0]["hold"] if holds else None
 
 
+def hold_on_record(box, token, lane):
+    """A hold acts before it is committed: what must outlive a kill is waited for in the journal."""
+    assert act(box, token, "hold", lane=lane, reason="driver fled")["ok"]
+    hold = wait_until("hold", lambda: hold_of(box, lane))
+    folder = box.state / "checkpointd" / "journal"
+    wait_until("on record", lambda: [r for r in journal.verify(folder) if r.body.get("hold") == hold
+                                     and r.body.get("what") == "hold_active"])
+    return hold
+
+
 def test_lanes_come_up_and_show_their_booms(box):
     two_lanes(box)
     wait_until("boom 1 closed", lambda: box.lane(1).get("boom") == "closed")
@@ -104,8 +114,7 @@ def test_officer_raises_the_boom(box):
 def test_hold_outlives_a_kill_and_ends_by_release(box):
     daemon = two_lanes(box)
     token = box.leader()
-    assert act(box, token, "hold", lane=1, reason="driver fled")["ok"]
-    hold = wait_until("hold", lambda: hold_of(box, 1))
+    hold = hold_on_record(box, token, 1)
     assert act(box, token, "raise", lane=1, reason="x")["error"]["code"] == "held"
     daemon.kill()
     daemon.start()
@@ -126,8 +135,7 @@ def test_a_journal_of_a_newer_build_goes_on_with_its_holds(box):
     """Kinds of records not known here are carried and forwarded; what they say of holds in words known here
     makes holds, but ends none."""
     daemon = two_lanes(box)
-    assert act(box, box.leader(), "hold", lane=1, reason="driver fled")["ok"]
-    hold = wait_until("hold", lambda: hold_of(box, 1))
+    hold = hold_on_record(box, box.leader(), 1)
     daemon.kill()
     folder = box.state / "checkpointd" / "journal"
     chain = [r.sequence for r in journal.verify(folder)]

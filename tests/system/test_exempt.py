@@ -161,6 +161,7 @@ def test_from_a_spreadsheet_to_the_boom(fleet):
     assert hit["decision"]["level"] == "sounding" and hit["decision"]["hold"]
     assert fleet.opens() == opened and len(fleet.bodies("decision", what="exempt")) == 1
 
+    wait_until("on record", lambda: fleet.bodies("decision", what="hold_active"))
     fleet.daemons["checkpointd"].kill()  # and from its own file, verified anew
     fleet.daemons["checkpointd"].start()
     fleet.wait_list(revision=3, entries=3, in_force=2)

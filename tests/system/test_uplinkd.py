@@ -241,7 +241,7 @@ def test_second_server_serves_when_the_first_is_down(site):
 @pytest.mark.parametrize("field,value,text", [
     ("hq", ["http://hq.example"], "hq[0] = 'http://hq.example': not an address"),
     ("checkpoint", "Lu HZ", "checkpoint = 'Lu HZ': not an id"),
-    ("batch_records", 1000, "batch_records = '1000'"),
+    ("batch_records", 2001, "batch_records = '2001'"),
     ("nonsense", 1, "nonsense")])
 def test_bad_configuration_names_file_line_and_key(site, field, value, text):
     path = site.box.write_uplinkd(site.hq, site.redis.socket, **{field: value})

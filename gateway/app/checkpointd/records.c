@@ -2,7 +2,7 @@
  * The socket `records`: the journal's way to headquarters through checkpoint-uplinkd, which never
  * sees the file. One JSON object a line; the client says how many records it can take.
  *
- *   -> {"do":"credit","n":64}             <- {"record":{CloudEvent}} in sequence, {"urgent":{…}}
+ *   -> {"do":"credit","n":64,"bytes":n}   <- {"record":{CloudEvent}} in sequence, {"urgent":{…}}
  *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n} or {"error":{code,en,zh}}
  *   -> {"do":"keyset","keyset":{…}}       <- {"ok":true,"version":n}
  *   -> {"do":"exempt","exempt":{…}}     <- {"ok":true,"exempt":revision}, or an error
@@ -10,6 +10,7 @@
  *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`
  *   on connect and after receipts         <- {"status":{"chain","checkpoint","confirmed","exempt",
  *                                            "head"}}
+ * "bytes" are those of the events; without it, those of n of the largest.
  *
  * Control thread, except records_wake and records_confirmed.
  */
@@ -32,7 +33,10 @@ enum {
     CLIENTS_MAX = 4,
     LINE_MAX_BYTES = ENVELOPE_SIZE_MAX + 1024,
     OUTPUT_MAX_BYTES = 16 << 20,
-    CREDIT_MAX = 1000,
+    CREDIT_MAX = 4000,          /* records */
+    CREDIT_BYTES_MAX = 8 << 20, /* with what else goes out it stays below OUTPUT_MAX_BYTES */
+    PUMP_RECORDS_MAX = 100,     /* at a time: acts and tokens wait for the control thread too */
+    ENOUGH = 1,                 /* from send_one: credit is used up, no fault */
     URGENT_MAX = 64
 };
 
@@ -54,6 +58,7 @@ struct records_client {
     struct line_client *line;
     uint64_t sent; /* sequence */
     uint32_t credit;
+    int64_t credit_bytes; /* of events; the last one may exceed it */
 };
 
 /* ---- records out ---- */
@@ -101,7 +106,9 @@ static int send_one(void *ctx, const struct journal_record *record)
         line_client_send(s->client->line, text, size);
         s->client->sent = record->header.sequence;
         s->client->credit--;
+        s->client->credit_bytes -= (int64_t)size;
         free(text);
+        return s->client->credit_bytes > 0 ? 0 : ENOUGH;
     } else {
         s->text = text;
         s->size = size;
@@ -114,12 +121,16 @@ static void pump(struct records *r, struct records_client *client)
     struct err_text err;
     uint64_t last = 0;
     struct sending sending = {.records = r, .client = client, .name = "record"};
-    if (client->credit == 0) {
+    uint32_t before = client->credit;
+    uint32_t limit = before < PUMP_RECORDS_MAX ? before : PUMP_RECORDS_MAX;
+    if (limit == 0 || client->credit_bytes <= 0) {
         return;
     }
-    int result = journal_reader_read(r->reader, client->sent, 0, client->credit, send_one, &sending,
-                                     &last, &err);
-    if (result != 0 && result != ERR_BUSY) { /* busy: with the next wake */
+    int result =
+        journal_reader_read(r->reader, client->sent, 0, limit, send_one, &sending, &last, &err);
+    if (result == 0 && before - client->credit == PUMP_RECORDS_MAX) {
+        records_wake(r->c, 0); /* there may be more, after what else waits */
+    } else if (result != 0 && result != ENOUGH && result != ERR_BUSY) { /* busy: the next wake */
         log_event(EVENT_RECORDS_UNREADABLE, "detail=\"%s\"", err.text);
     }
 }
@@ -204,14 +215,23 @@ static void answer_error(struct line_client *line, const char *code, const char 
 static void do_credit(struct records *r, struct line_client *line, const json_t *object)
 {
     struct records_client *client = line_client_data(line);
+    const json_t *bytes = json_object_get(object, "bytes");
     json_int_t n = json_integer_value(json_object_get(object, "n"));
     if (n < 1 || n > CREDIT_MAX) {
-        answer_error(line, "invalid", "n: expected 1 to 1000", "n：应为 1 到 1000");
+        answer_error(line, "invalid", "n: expected 1 to 4000", "n：应为 1 到 4000");
+        return;
+    }
+    if (bytes && (json_integer_value(bytes) < 1 || json_integer_value(bytes) > CREDIT_BYTES_MAX)) {
+        answer_error(line, "invalid", "bytes: expected 1 to 8388608", "bytes：应为 1 到 8388608");
         return;
     }
     client->credit += (uint32_t)n;
     if (client->credit > CREDIT_MAX) {
         client->credit = CREDIT_MAX;
+    }
+    client->credit_bytes += bytes ? json_integer_value(bytes) : n * JOURNAL_WIRE_MAX;
+    if (client->credit_bytes > CREDIT_BYTES_MAX) {
+        client->credit_bytes = CREDIT_BYTES_MAX;
     }
     pump(r, client);
 }

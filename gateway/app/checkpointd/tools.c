@@ -11,6 +11,7 @@
 #include "gateway/app/checkpointd/checkpointd.h"
 
 enum {
+    SCAN_ASKS_MAX = 3,
     POP_WAIT_MS = 200,
     SILENT_MAX_MS = 10 * 60000 /* as the journal's thread, which it may wait for */
 };
@@ -116,6 +117,17 @@ static int probe(struct bus *bus, struct thread *self, uint8_t unit, struct bus_
     return rc;
 }
 
+/* Once garbled may be the late answer of another unit, or noise; two modules on one address, or a
+ * line in trouble, garble every time. */
+static int probe_surely(struct bus *bus, struct thread *self, uint8_t unit, struct bus_reply *reply)
+{
+    int rc = ERR_CORRUPT;
+    for (int asked = 0; asked < SCAN_ASKS_MAX && rc == ERR_CORRUPT; asked++) {
+        rc = probe(bus, self, unit, reply);
+    }
+    return rc;
+}
+
 /* What the configuration calls the unit; NULL: nothing. */
 static const char *known_as(const struct checkpointd *c, size_t bus, uint8_t unit, char out[64])
 {
@@ -163,7 +175,7 @@ static void run_scan(struct checkpointd *c, struct thread *self, const struct to
     struct bus_reply reply = {0};
     int rc = ERR_OK;
     for (; unit <= job->to && mono_before(clock_mono(&clock_system), end); unit++) {
-        rc = probe(bus, self, (uint8_t)unit, &reply);
+        rc = probe_surely(bus, self, (uint8_t)unit, &reply);
         if (rc == ERR_IO || rc == ERR_INVALID || rc == ERR_STOPPED || rc == ERR_BUSY) {
             break; /* busy: this unit is asked again */
         }
