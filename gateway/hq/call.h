@@ -57,6 +57,7 @@ struct hq_answer {
     struct evbuffer *body; /* empty when status is 0 */
     bool retry;            /* Retry-After: 5 */
     bool ask_password;     /* WWW-Authenticate: Basic */
+    bool close;            /* nothing more on this connection */
 };
 
 struct hq_call {

@@ -257,7 +257,26 @@ static const char postgres_8[] =
     " first_ms BIGINT NOT NULL, told_ms BIGINT NOT NULL, lost_from BIGINT, lost_to BIGINT,"
     " PRIMARY KEY(checkpoint, chain));";
 
+/* What version 9 adds: when a certificate was issued and first shown, so that one that was renewed
+ * ends the one before it (those of earlier versions count as shown); of a token, the key a person
+ * approved and the one that asked last. */
+static const char sqlite_9[] =
+    "ALTER TABLE certificates ADD COLUMN issued_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE certificates ADD COLUMN shown_ms INTEGER;"
+    "UPDATE certificates SET shown_ms = 0;"
+    "ALTER TABLE tokens ADD COLUMN approved BLOB;"
+    "ALTER TABLE tokens ADD COLUMN approved_by TEXT;"
+    "ALTER TABLE tokens ADD COLUMN requested BLOB;"
+    "ALTER TABLE tokens ADD COLUMN requested_ms INTEGER;";
+static const char postgres_9[] =
+    "ALTER TABLE certificates ADD COLUMN issued_ms BIGINT NOT NULL DEFAULT 0,"
+    " ADD COLUMN shown_ms BIGINT;"
+    "UPDATE certificates SET shown_ms = 0;"
+    "ALTER TABLE tokens ADD COLUMN approved BYTEA, ADD COLUMN approved_by TEXT,"
+    " ADD COLUMN requested BYTEA, ADD COLUMN requested_ms BIGINT;";
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
-    {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3}, {sqlite_4, postgres_4},
-    {sqlite_5, postgres_5}, {sqlite_6, postgres_6}, {sqlite_7, postgres_7}, {sqlite_8, postgres_8},
+    {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3},
+    {sqlite_4, postgres_4}, {sqlite_5, postgres_5}, {sqlite_6, postgres_6},
+    {sqlite_7, postgres_7}, {sqlite_8, postgres_8}, {sqlite_9, postgres_9},
 };

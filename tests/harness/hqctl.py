@@ -9,6 +9,7 @@
 Passphrases go over a pipe. Entries are dicts as harness.signing.entry makes; ids are given anew.
 """
 import base64
+import hashlib
 import csv
 import json
 import os
@@ -209,10 +210,10 @@ class Hqctl:
     def entries(self):
         return [row["entry"] for row in self.json("wanted", "list", *self.online)]
 
-    def enroll(self, checkpoint, name=None, minutes=60):
+    def enroll(self, checkpoint, name=None, minutes=60, fingerprint=None):
         """{"checkpoint","token","expires","est_url"}"""
         return self.json("enroll", checkpoint, "--name", name or checkpoint, "--minutes", minutes,
-                         *self.online)[0]
+                         *(["--fingerprint", fingerprint] if fingerprint else []), *self.online)[0]
 
     def hits(self, after=0, checkpoint=None):
         return self.json("hits", "--after", after, *(["--checkpoint", checkpoint] if checkpoint else []),
@@ -249,13 +250,15 @@ def enrolled(hq, checkpoint):
     """A box that got its certificate with stock curl and openssl against hqctl's token."""
     folder = hq.folder / checkpoint
     folder.mkdir()
-    token = hq.enroll(checkpoint)["token"]
     key, csr, answer, pem = (folder / n for n in ("key.pem", "csr.b64", "answer.b64", "cert.pem"))
     subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key],
                    check=True, capture_output=True)
     der = subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", f"/CN={checkpoint}", "-outform", "DER"],
                          check=True, capture_output=True).stdout
     csr.write_bytes(base64.b64encode(der))
+    public = subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-outform", "DER"], check=True,
+                            capture_output=True).stdout
+    token = hq.enroll(checkpoint, fingerprint=f"sha256:{hashlib.sha256(public).hexdigest()}")["token"]
     url = f"https://127.0.0.1:{hq.est_port}/.well-known/est"
     curl = ["curl", "-sS", "--fail", "--noproxy", "*", "--cacert", hq.box / "uplinkd" / "hq-root.pem"]
     subprocess.run([*curl, "-u", f"{checkpoint}:{token}", "-H", "Content-Type: application/pkcs10",

@@ -65,7 +65,7 @@ def test_every_command_has_a_manual(made):
     (["enroll"], "hqctl enroll: missing an argument, expected CHECKPOINT\nTry 'hqctl enroll --help'.\n"),
     (["enroll", "a", "b"], "hqctl enroll: unexpected argument 'b'\nTry 'hqctl enroll --help'.\n"),
     (["enroll", "a", "--minutes", "0"],
-     "hqctl enroll: --minutes = '0': expected a whole number from 1 to 10080\nTry 'hqctl enroll --help'.\n"),
+     "hqctl enroll: --minutes = '0': expected a whole number from 1 to 4320\nTry 'hqctl enroll --help'.\n"),
     (["enroll", "a", "--minutes"],
      "hqctl enroll: --minutes: missing its value, expected --minutes N\nTry 'hqctl enroll --help'.\n"),
     (["hits", "--fallow"], "hqctl hits: unknown option '--fallow'\nTry 'hqctl hits --help'.\n"),

@@ -9,8 +9,9 @@
  * urgent   normal  urgents                     POST urgent               see box
  * inbox    normal  HQ's inbox and list         shelf, Redis; key set     HQ waits
  *                                              and list -> box
+ * renew    normal  the box's certificate       its pair of files         -
  *
- * The inbox thread owns the list's store; each of the last three has a connection to HQ of its own.
+ * The inbox thread owns the list's store; each of the last four has a connection to HQ of its own.
  */
 #pragma once
 
@@ -20,7 +21,7 @@
 #include "gateway/uplink/inbox.h"
 #include "gateway/wanted/store.h"
 
-enum uplinkd_channel { CHANNEL_RECORDS, CHANNEL_URGENT, CHANNEL_INBOX, CHANNEL_BOX };
+enum uplinkd_channel { CHANNEL_RECORDS, CHANNEL_URGENT, CHANNEL_INBOX, CHANNEL_BOX, CHANNEL_RENEW };
 
 enum { UPLINKD_INSTRUCTIONS_MAX = 64 };
 
@@ -48,6 +49,8 @@ struct uplinkd {
     struct thread records_thread;
     struct thread urgent_thread;
     struct thread inbox_thread;
+    struct thread renew_thread;
+    atomic_uint switches; /* of the box's certificate; release in renew.c, acquire in channel.c */
 
     /* inbox thread */
     struct wanted_store *store;

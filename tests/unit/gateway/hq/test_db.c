@@ -169,6 +169,10 @@ static void make_old(const char *file, const char *sql)
         "ALTER TABLE entries DROP COLUMN crowd;"
         "ALTER TABLE revisions DROP COLUMN hits;"
         "DROP TABLE journals; ALTER TABLE chains DROP COLUMN gap_ms;"
+        "ALTER TABLE certificates DROP COLUMN issued_ms;"
+        "ALTER TABLE certificates DROP COLUMN shown_ms;"
+        "ALTER TABLE tokens DROP COLUMN approved;ALTER TABLE tokens DROP COLUMN approved_by;"
+        "ALTER TABLE tokens DROP COLUMN requested;ALTER TABLE tokens DROP COLUMN requested_ms;"
         "PRAGMA user_version=2";
     struct hq_db db;
     sqlite3 *plain = NULL;
@@ -261,8 +265,8 @@ static const char *const kept[] = {
     "INSERT INTO hits VALUES(1, 'n', x'01', 3, 5, 6, 0, x'61626364')",
     "INSERT INTO urgents VALUES('n', x'01', 4, 'hit', 5, 6, x'616263')",
     "INSERT INTO own_records VALUES(1, x'01', x'02', x'616263', 5)",
-    "INSERT INTO chains(checkpoint, chain, state, sequence, head, opened_ms)"
-    " VALUES('n', x'01', 'active', 9, x'02', 5)",
+    ("INSERT INTO chains(checkpoint, chain, state, sequence, head, opened_ms)"
+     " VALUES('n', x'01', 'active', 9, x'02', 5)"),
     "INSERT INTO batches VALUES(1, x'01', 5, x'02', 'zhang')",
     "INSERT INTO acts VALUES(1, 'zhang', 5, 'PUT', '/', x'01', 200)",
     "INSERT INTO case_holds(case_number, reason, begun_by, begun_ms) VALUES('c', 'r', 'li', 5)",
