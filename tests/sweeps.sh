@@ -19,6 +19,7 @@ sweeps() {
     sweep match_brute with_build release env CHECKPOINT_QUERIES=100000000 build/release/tests/gateway_match_test_brute
     sweep hq_postgres with_build release hq_over_postgres
     sweep hq_standby with_build release hq_standby
+    sweep hq_faults with_build release hq_faults
     sweep list_changes with_build tsan seeds 40 build/tsan/tests/gateway_app_test_in_force
     sweep list_entries with_build asan seeds 40 build/asan/tests/gateway_wanted_test_entries
     sweep plate_quick with_build release env CHECKPOINT_ROUNDS=100000000 build/release/tests/gateway_model_test_plate_quick
@@ -68,6 +69,12 @@ hq_over_postgres() {
 hq_standby() {
     CHECKPOINT_ROUNDS=100 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_postgres.py -k standby
+}
+
+# Programs killed, the link bad, disks full: records counted at both ends after each of a hundred faults.
+hq_faults() {
+    CHECKPOINT_ROUNDS=100 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/system/test_hq_faults.py
 }
 
 # with_build PRESET COMMAND …

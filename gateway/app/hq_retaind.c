@@ -4,6 +4,7 @@
  * network.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "gateway/app/service.h"
 #include "gateway/base/clock.h"
@@ -21,9 +22,11 @@ enum {
 
 struct retaind_config {
     char state_dir[PATH_BYTES];
+    char database[PATH_BYTES * 2];
     int64_t passage_days;
     int64_t record_days;
     int64_t own_days;
+    int64_t clock_ahead_days;
 };
 
 #define DAYS_OPTION(member, least, days, help_)                                                    \
@@ -33,11 +36,19 @@ struct retaind_config {
 static const struct config_option options[] = {
     CONFIG_OPTION(struct retaind_config, state_dir, "state_dir", CONFIG_PATH,
                   .fallback = "/var/lib/checkpoint/hqd", .help = "Folder of hqd's database."),
+    CONFIG_OPTION(struct retaind_config, database, "database", CONFIG_STRING, .fallback = "",
+                  .help = "postgresql://host,host/name as in hqd.yaml, by a role of its own "
+                          "(postgres_grants.sql), or sqlite:<path>; without it "
+                          "<state_dir>/hqd.sqlite."),
     DAYS_OPTION(passage_days, 1, 30, "Days a passage's body is kept."),
     DAYS_OPTION(record_days, HQ_RETAIN_RECORD_DAYS_MIN, 365,
                 "Days of hits, answers, decisions, orders, acts and device records; at least 30."),
     DAYS_OPTION(own_days, HQ_RETAIN_OWN_DAYS_MIN, 1095,
                 "Days of what people at headquarters did and looked at; at least 180."),
+    DAYS_OPTION(
+        clock_ahead_days, 1, 7,
+        "Nothing is deleted while the machine's clock is further ahead of the newest record "
+        "or signature; raise it only where checkpoints are silent for longer."),
 };
 static const struct config_section config_section = {CONFIG_ROWS(options, struct retaind_config)};
 
@@ -48,16 +59,18 @@ static const struct service_about about = {
     .help = "  At its start and every hour. What a case holds stays ('hqctl hold'); each deletion "
             "stands in\n  headquarters' own records ('hqctl audit own show').\n\n"
             "FILES\n"
-            "  <state_dir>/hqd.sqlite    hqd's database, which must be there\n\n"
+            "  <state_dir>/hqd.sqlite    hqd's database without 'database', which must be "
+            "there\n\n"
             "SIGNALS\n"
             "  SIGTERM  ends\n",
 };
 
 struct program {
     struct retaind_config config;
-    char database[PATH_BYTES + 16];
+    char database[PATH_BYTES * 2];
     struct hq_db db;
     struct thread thread;
+    bool clock_refused; /* told once */
 };
 
 static bool go_on(void *self)
@@ -69,14 +82,17 @@ static bool go_on(void *self)
 static bool run_once(struct program *p, struct thread *self)
 {
     const struct hq_terms terms = {p->config.passage_days, p->config.record_days,
-                                   p->config.own_days};
+                                   p->config.own_days, p->config.clock_ahead_days};
     struct hq_retained done;
     struct err_text err = {""};
     int rc = hq_retain(&p->db, &terms, clock_wall(&clock_system), go_on, self, &done, &err);
     if (done.deleted > 0)
         log_event(EVENT_HQ_RETAINED, "deleted=%lld held=%lld", (long long)done.deleted,
                   (long long)done.held);
-    if (rc != 0)
+    if (rc == ERR_STALE && !p->clock_refused)
+        log_event(EVENT_HQ_RETAIN_CLOCK, "reason=\"%s\"", err.text);
+    p->clock_refused = rc == ERR_STALE;
+    if (rc != 0 && rc != ERR_STALE)
         log_event(EVENT_HQ_RETAIN_FAILED, "reason=\"%s\"", err.text[0] ? err.text : err_name(rc));
     return rc == 0;
 }
@@ -99,7 +115,9 @@ static int run(struct program *p, struct err_text *err)
     int result = EXIT_RUN;
     if (service_open(&service, about.program, err) != 0)
         return EXIT_RUN;
-    int rc = hq_db_open_sqlite_retention(p->database, &p->db, err);
+    int rc = hq_db_is_postgres(p->database)
+                 ? hq_db_open_postgres_retention(p->database, &p->db, err)
+                 : hq_db_open_sqlite_retention(p->database, &p->db, err);
     if (rc == 0)
         rc = service_thread_start(&p->thread, "retention", 0, work, p, err);
     if (rc == 0) {
@@ -111,6 +129,17 @@ static int run(struct program *p, struct err_text *err)
     hq_db_close(&p->db);
     service_close(&service);
     return result;
+}
+
+static void name_database(struct program *p)
+{
+    const char *named = p->config.database;
+    if (named[0])
+        (void)snprintf(p->database, sizeof(p->database), "%s",
+                       strncmp(named, "sqlite:", 7) == 0 ? named + 7 : named); /* fits */
+    else
+        (void)snprintf(p->database, sizeof(p->database), "%s/hqd.sqlite",
+                       p->config.state_dir); /* fits */
 }
 
 int main(int argc, char **argv)
@@ -125,8 +154,7 @@ int main(int argc, char **argv)
     status = service_config_result(&about, &args, &config_section, rc == 0, rc, &err);
     if (status >= 0)
         return status;
-    (void)snprintf(program.database, sizeof(program.database), "%s/hqd.sqlite",
-                   program.config.state_dir); /* fits */
+    name_database(&program);
     status = run(&program, &err);
     if (err.text[0])
         fprintf(stderr, "hq-retaind: %s\n", err.text);

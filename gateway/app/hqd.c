@@ -27,6 +27,7 @@ struct hqd_config {
     char certificate[PATH_BYTES];
     char key[PATH_BYTES];
     char box_root[PATH_BYTES];
+    bool enrolment_approval;
     char console_root[PATH_BYTES];
     char freshness_key[PATH_BYTES];
     char receipt_key[PATH_BYTES];
@@ -75,6 +76,10 @@ static const struct config_option options[] = {
     PATH_OPTION(certificate, "/etc/checkpoint/hqd/server.pem",
                 "Server certificate with its chain."),
     PATH_OPTION(key, "/etc/checkpoint/hqd/server.key.pem", "Its private key, mode 0600."),
+    CONFIG_OPTION(struct hqd_config, enrolment_approval, "enrolment_approval", CONFIG_BOOL,
+                  .fallback = "true",
+                  .help = "A box's first certificate waits until a person has approved the "
+                          "fingerprint the box shows; false: its token alone is enough."),
     PATH_OPTION(box_root, "/etc/checkpoint/hqd/box-root.pem", "Root of the boxes' certificates."),
     PATH_OPTION(console_root, "/etc/checkpoint/hqd/console-root.pem",
                 "Root of the operators' certificates."),
@@ -134,6 +139,7 @@ static struct hqd_options hqd_options_of(const struct program *p)
         .freshness_key = p->config->freshness_key,
         .receipt_key = p->config->receipt_key,
         .est_url = p->config->est_url,
+        .token_alone = !p->config->enrolment_approval,
         .box_root = p->config->box_root,
         .operators = p->operators,
         .clock = &clock_system,

@@ -1,12 +1,14 @@
 /*
  * What checkpoints ask: records in, receipts out, urgent ones, the inbox.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/encode.h"
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/hq/own.h"
 #include "gateway/hq/records.h"
 #include "gateway/signed/receipt.h"
 
@@ -38,6 +40,19 @@ static enum hq_step answer_quarantine(struct hq_call *call, const struct hq_inge
         call, 409, "the chain is in quarantine until an operator accepts it",
         json_pack("{s:{s:s,s:I,s:s}}", "quarantine", "chain", chain, "sequence",
                   (json_int_t)in->head.sequence, "reason", in->reason));
+}
+
+/* Headquarters was put back to an earlier state, or the box sent too far ahead. */
+static enum hq_step answer_gap(struct hq_call *call, const struct hq_ingest *in)
+{
+    char chain[2 * JOURNAL_CHAIN_ID_SIZE + 1];
+    hex_encode(in->head.chain, JOURNAL_CHAIN_ID_SIZE, chain);
+    if (in->gap_new)
+        log_event(EVENT_HQ_GAP, "checkpoint=%s chain=%s after=%llu", call->id, chain,
+                  (unsigned long long)in->head.sequence);
+    return hq_answer_error_with(
+        call, 409, "records before these are missing here: send them again",
+        json_pack("{s:{s:s,s:I}}", "gap", "chain", chain, "after", (json_int_t)in->head.sequence));
 }
 
 /* A call's receipt on its way into the transaction, or why there is none. */
@@ -81,6 +96,8 @@ static enum hq_step take_records(struct hq_call *call, enum hq_stream stream)
     call->hq->counters.quarantines += in.broke;
     if (in.hits > 0)
         hqd_wake(call->hq, HQ_TOPIC_HITS);
+    if (in.gap && !in.quarantined)
+        return answer_gap(call, &in);
     if (!in.quarantined) {
         enum hq_step step =
             receipt ? hq_answer_bytes(call, 200, "application/json", receipt, strlen(receipt))
@@ -143,14 +160,71 @@ static int add_message(void *ctx, const struct hq_value *columns, size_t count)
     return 0;
 }
 
+/* In headquarters' own records, once for each box that shows it. */
+static int record_restored(struct hq_call *call, struct err_text *err)
+{
+    char about[128];
+    (void)snprintf(about, sizeof(about), "%s has seen message %llu, which was not drawn here",
+                   call->id, (unsigned long long)call->query.after); /* fits */
+    log_event(EVENT_HQ_RESTORED, "reason=\"%s\"", about);
+    return hq_own_append(
+        &call->hq->db, "hqd",
+        json_pack("{s:s,s:s,s:s}", "what", "database.restored", "about", about, "person", "hqd"),
+        call->now, err);
+}
+
+/* A box that has seen messages this database never drew: it was put back to an earlier state. What
+ * is drawn from now on lies above, and what was drawn below since is told anew. */
+static int overtake(struct hq_call *call, int64_t acked, struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    const int64_t after = (int64_t)call->query.after;
+    bool raised = false;
+    int rc = hq_db_begin(db, err);
+    if (rc == 0)
+        rc = hq_db_raise_inbox(db, after, &raised, err);
+    if (rc == 0 && raised)
+        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, err);
+    if (rc == 0 && raised)
+        rc = hq_db_exec(
+            db,
+            "INSERT INTO inbox(checkpoint, kind, body, created_ms, expires_ms)"
+            " SELECT checkpoint, kind, body, created_ms, expires_ms FROM inbox"
+            " WHERE checkpoint = $1 AND number > $2 AND number < $3"
+            " AND expires_ms > $4 ORDER BY number",
+            HQ_PARAMS(hq_text(call->id), hq_int(acked), hq_int(after), hq_int(call->now.ms)), err);
+    if (rc == 0 && raised)
+        rc = record_restored(call, err);
+    if (rc == 0 && raised)
+        rc = hq_db_commit(db, err);
+    hq_db_rollback(db);
+    return rc;
+}
+
+/* The acknowledged number, when it rises. */
+static int note_acked(struct hq_call *call, struct err_text *err)
+{
+    const struct hq_value after = hq_int((int64_t)call->query.after);
+    int64_t acked = 0;
+    int rc = hq_db_number(&call->hq->db, "SELECT inbox_acked FROM checkpoints WHERE id = $1",
+                          HQ_PARAMS(hq_text(call->id)), 0, &acked, err);
+    if (rc != 0 || acked >= after.number)
+        return rc;
+    rc = overtake(call, acked, err);
+    if (rc == 0)
+        rc =
+            hq_db_exec(&call->hq->db,
+                       "UPDATE checkpoints SET inbox_acked = $2 WHERE id = $1 AND inbox_acked < $2",
+                       HQ_PARAMS(hq_text(call->id), after), err);
+    return rc;
+}
+
 /* What the box says of itself; written only when it changes. */
 static void note_box(struct hq_call *call)
 {
     struct err_text err = {""};
     const struct hq_query *q = &call->query;
-    int rc = hq_db_exec(
-        &call->hq->db, "UPDATE checkpoints SET inbox_acked = $2 WHERE id = $1 AND inbox_acked < $2",
-        HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->after)), &err);
+    int rc = note_acked(call, &err);
     if (rc == 0 && q->has_revision)
         rc = hq_db_exec(
             &call->hq->db,

@@ -47,6 +47,7 @@ struct hq_query {
     uint64_t policy;
     bool has_exempt;
     uint64_t exempt;
+    bool confirm_conflicts;          /* conflicts=confirm */
     char checkpoint[TLS_LABEL_SIZE]; /* "" when not given */
 };
 
@@ -56,6 +57,7 @@ struct hq_answer {
     struct evbuffer *body; /* empty when status is 0 */
     bool retry;            /* Retry-After: 5 */
     bool ask_password;     /* WWW-Authenticate: Basic */
+    bool close;            /* nothing more on this connection */
 };
 
 struct hq_call {

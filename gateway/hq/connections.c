@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "gateway/tls/context.h"
 #include "gateway/tls/identity.h"
 
 struct connection {
@@ -68,11 +69,20 @@ static size_t count_same(const struct connection *c)
     return count;
 }
 
+/* Refusals without a certificate to judge: none was shown, or an older TLS was spoken. */
+static void tell_alert(const struct connection *c, int alert)
+{
+    if (c->all->refused &&
+        (alert == TLS13_AD_CERTIFICATE_REQUIRED || alert == SSL_AD_PROTOCOL_VERSION))
+        c->all->refused(c->all->refused_ctx, tls_alert_text(alert));
+}
+
 static void on_handshake(const SSL *ssl, int where, int value)
 {
-    (void)value; /* the signature is OpenSSL's */
     struct connection *c = connection_of(ssl);
     unsigned size = 0;
+    if ((where & SSL_CB_WRITE_ALERT) == SSL_CB_WRITE_ALERT && c)
+        tell_alert(c, value & 0xFF);
     if (!(where & SSL_CB_HANDSHAKE_DONE) || !c || c->shaken)
         return;
     X509 *certificate = SSL_get1_peer_certificate(ssl);

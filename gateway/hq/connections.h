@@ -28,6 +28,8 @@ struct connections {
     size_t count;
     size_t max;
     int request_s; /* from the last answer, or the handshake, to the next whole request */
+    void (*refused)(void *ctx, const char *why); /* of a peer that showed nothing to judge */
+    void *refused_ctx;
 };
 
 void connections_init(struct connections *all, size_t max, int request_s);

@@ -128,6 +128,18 @@ int hq_db_revision(struct hq_db *db, struct hq_db_revision *out, struct err_text
     return hq_db_query(db, "SELECT value, hits FROM revisions", NULL, 0, take_revision, out, err);
 }
 
+int hq_db_raise_inbox(struct hq_db *db, int64_t number, bool *out_raised, struct err_text *err)
+{
+    int64_t top = 0;
+    int rc = hq_db_number(db, db->ops->inbox_top, NULL, 0, 0, &top, err);
+    bool raise = rc == 0 && top < number;
+    if (raise)
+        rc = hq_db_query(db, db->ops->inbox_raise, HQ_PARAMS(hq_int(number)), NULL, NULL, err);
+    if (rc == 0)
+        *out_raised = raise;
+    return rc;
+}
+
 static int take_number(void *ctx, const struct hq_value *columns, size_t count)
 {
     if (count > 0 && columns[0].type == HQ_INT)

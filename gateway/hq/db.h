@@ -51,6 +51,9 @@ struct hq_db_ops {
      * ERR_BUSY: a reader is in the way, try again. */
     int (*scrub)(void *impl, struct err_text *err);
     void (*close)(void *impl);
+    /* SQL: the highest number the inbox ever drew; what makes it draw above $1 from now on. */
+    const char *inbox_top;
+    const char *inbox_raise;
 };
 
 struct hq_db {
@@ -70,6 +73,9 @@ bool hq_db_is_postgres(const char *where);
  * not is to delete bodies. The file must be there. */
 int hq_db_open_sqlite_retention(const char *path, struct hq_db *out,
                                 struct err_text *err) MUST_CHECK;
+/* The same over PostgreSQL, by a role of its own (db_postgres_guard.h). */
+int hq_db_open_postgres_retention(const char *url, struct hq_db *out,
+                                  struct err_text *err) MUST_CHECK;
 void hq_db_close(struct hq_db *db); /* a zeroed one is fine */
 
 int hq_db_begin(struct hq_db *db, struct err_text *err) MUST_CHECK;
@@ -99,6 +105,10 @@ enum hq_db_change { HQ_DB_CHANGE_INBOX, HQ_DB_CHANGE_HITS };
 /* Inside a transaction: every other hqd over this database will look. */
 int hq_db_change(struct hq_db *db, enum hq_db_change what, struct err_text *err) MUST_CHECK;
 int hq_db_revision(struct hq_db *db, struct hq_db_revision *out, struct err_text *err) MUST_CHECK;
+/* The inbox's numbers go on above `number`, which a box has seen: this database was put back to an
+ * earlier state. Inside a transaction; *out_raised: they stood lower. */
+int hq_db_raise_inbox(struct hq_db *db, int64_t number, bool *out_raised,
+                      struct err_text *err) MUST_CHECK;
 /* Readable when hq_db_revision is worth a look before its time; -1: there is no such thing. It
  * changes when the connection is taken up again. */
 int hq_db_descriptor(struct hq_db *db);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "gateway/hq/db.h"
+#include "gateway/hq/db_postgres_guard.h"
 #include "gateway/hq/pg_link.h"
 #include "gateway/hq/schema.h"
 
@@ -342,13 +343,20 @@ static int pg_commit(void *impl, struct err_text *err)
 {
     struct pg_db *p = impl;
     int rc = connected(p, err);
-    if (rc == 0)
-        rc = drain(p, err);
     if (rc != 0)
         return rc; /* rollback follows */
     p->link.warned = false;
-    rc = pg_link_run(&p->link, "COMMIT", err);
-    p->in_transaction = false;
+    if (p->queued > 0) {
+        /* Behind what is queued, for one round trip: a server that refused one of those passes over
+         * the rest, this as well, and rollback follows. */
+        if (!PQsendQueryParams(p->link.conn, "COMMIT", 0, NULL, NULL, NULL, NULL, 1))
+            return pg_link_fail(&p->link, NULL, err);
+        rc = drain(p, err);
+        p->in_transaction = rc != 0;
+    } else {
+        rc = pg_link_run(&p->link, "COMMIT", err);
+        p->in_transaction = false;
+    }
     if (rc == 0 && p->link.warned)
         rc = err_set(err, ERR_BUSY, "database: %s", p->link.warning);
     return rc;
@@ -423,6 +431,8 @@ static const struct hq_db_ops pg_ops = {
     .told = pg_told,
     .watch = pg_watch,
     .close = pg_close,
+    .inbox_top = "SELECT pg_sequence_last_value('inbox_number_seq')",
+    .inbox_raise = "SELECT setval('inbox_number_seq', $1)",
 };
 
 /* ---- opening ---- */
@@ -455,6 +465,7 @@ static int read_version(struct hq_db *db, int64_t *out, struct err_text *err)
 /* hqd_about and, from `from` on, every step. */
 static int raise_schema(struct pg_db *p, int64_t from, struct err_text *err)
 {
+    static const char *const guards[HQ_SCHEMA_VERSION] = {[7] = hq_postgres_guards};
     char mark[80];
     int rc = 0;
     (void)snprintf(mark, sizeof(mark), "UPDATE hqd_about SET version = %d",
@@ -466,14 +477,33 @@ static int raise_schema(struct pg_db *p, int64_t from, struct err_text *err)
                          "INSERT INTO hqd_about VALUES(1, 'hqd', 0)",
                          err);
     for (int64_t step = from < 0 ? HQ_SCHEMA_POSTGRES_FIRST - 1 : from;
-         rc == 0 && step < HQ_SCHEMA_VERSION; step++)
+         rc == 0 && step < HQ_SCHEMA_VERSION; step++) {
         rc = pg_link_run(&p->link, hq_schema[step].postgres, err);
+        if (rc == 0 && guards[step])
+            rc = pg_link_run(&p->link, guards[step], err);
+    }
     if (rc == 0)
         rc = pg_link_run(&p->link, mark, err);
     if (rc == ERR_DENIED)
         rc = err_prefix(err, rc,
                         "the schema must be brought up: start hqd once with a role that owns it");
     return rc;
+}
+
+/* Whether the role may delete bodies must be what the program is for. */
+static int check_right(struct pg_db *p, bool expected, struct err_text *err)
+{
+    struct hq_db db = {&pg_ops, p};
+    int64_t may = 0;
+    int rc = hq_db_number(&db, "SELECT hqd_may_forget()", NULL, 0, 0, &may, err);
+    if (rc != 0 || (may != 0) == expected)
+        return rc;
+    return expected ? err_set(err, ERR_DENIED,
+                              "the role may delete no bodies: give it the rights of"
+                              " postgres_grants.sql; it must own nothing of the schema")
+                    : err_set(err, ERR_DENIED,
+                              "the role may delete bodies, which is hq-retaind's alone: give hqd"
+                              " a role of its own (postgres_grants.sql)");
 }
 
 /* One hqd brings it up, others that start meanwhile wait for it. */
@@ -493,9 +523,24 @@ static int bring_up(struct pg_db *p, struct err_text *err)
     if (rc == 0 && version < HQ_SCHEMA_VERSION)
         rc = raise_schema(p, version, err);
     if (rc == 0)
+        rc = check_right(p, false, err);
+    if (rc == 0)
         rc = pg_commit(p, err);
     pg_rollback(p);
     return rc;
+}
+
+/* The retention program brings nothing up. */
+static int check_version(struct pg_db *p, struct err_text *err)
+{
+    struct hq_db db = {&pg_ops, p};
+    int64_t version = 0;
+    int rc = read_version(&db, &version, err);
+    if (rc == 0 && version != HQ_SCHEMA_VERSION)
+        rc = err_set(err, ERR_UNSUPPORTED,
+                     "schema %lld, expected %d: start hqd of this version first",
+                     (long long)version, HQ_SCHEMA_VERSION);
+    return rc == 0 ? check_right(p, true, err) : rc;
 }
 
 /* The URL without what may be secret: what stands behind "@". */
@@ -506,7 +551,8 @@ static const char *shown(const char *url)
     return at ? at + 1 : scheme ? scheme + 3 : url;
 }
 
-int hq_db_open_postgres(const char *url, struct hq_db *out, struct err_text *err)
+static int open_url(const char *url, int (*check)(struct pg_db *p, struct err_text *err),
+                    struct hq_db *out, struct err_text *err)
 {
     struct pg_db *p = calloc(1, sizeof(*p));
     int rc = 0;
@@ -515,7 +561,7 @@ int hq_db_open_postgres(const char *url, struct hq_db *out, struct err_text *err
     if (rc == 0)
         rc = pg_link_open(&p->link, err);
     if (rc == 0)
-        rc = bring_up(p, err);
+        rc = check(p, err);
     if (rc != 0) {
         if (p)
             pg_close(p);
@@ -523,4 +569,14 @@ int hq_db_open_postgres(const char *url, struct hq_db *out, struct err_text *err
     }
     *out = (struct hq_db){&pg_ops, p};
     return 0;
+}
+
+int hq_db_open_postgres(const char *url, struct hq_db *out, struct err_text *err)
+{
+    return open_url(url, bring_up, out, err);
+}
+
+int hq_db_open_postgres_retention(const char *url, struct hq_db *out, struct err_text *err)
+{
+    return open_url(url, check_version, out, err);
 }

@@ -207,6 +207,10 @@ static const struct hq_db_ops sqlite_ops = {
     .changed = sqlite_changed,
     .scrub = sqlite_scrub,
     .close = sqlite_close,
+    .inbox_top = "SELECT seq FROM sqlite_sequence WHERE name = 'inbox'",
+    /* a row that has expired: the next cleaning takes it */
+    .inbox_raise = "INSERT INTO inbox(number, checkpoint, kind, body, created_ms, expires_ms)"
+                   " VALUES($1, '', 'none', x'7b7d', 0, 0)",
 };
 
 /* Whether the file is ours, or empty; before anything is written to it. */

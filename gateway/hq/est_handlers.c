@@ -58,24 +58,35 @@ enum hq_step hq_est_cacerts(struct hq_call *call)
                            strlen(call->hq->cacerts));
 }
 
-/* Checks the request before hq-cad sees it: form, key kind, and the name it asks for, if any. */
-static bool request_fits(struct hq_call *call, const char *checkpoint)
+/* Checks the request before hq-cad sees it: form, key kind, and the name it asks for, if any.
+ * *out_fingerprint: of its key. */
+static bool request_fits(struct hq_call *call, const char *checkpoint,
+                         uint8_t out_fingerprint[TLS_FINGERPRINT_SIZE])
 {
     struct err_text err = {""};
     struct tls_identity asked;
     X509_REQ *request = NULL;
+    if (call->size > EST_REQUEST_MAX) {
+        hq_answer_error(call, 413, "request above %d bytes", EST_REQUEST_MAX);
+        return false;
+    }
     int rc = est_request_read(call->body, call->size, &request, &err);
     if (rc == 0)
         rc = est_request_identity(request, &asked, &err);
     if (rc == 0 && (asked.kind != TLS_PEER_CHECKPOINT || strcmp(asked.name, checkpoint) != 0))
         rc = err_set(&err, ERR_DENIED, "the request names another peer");
+    if (rc == ERR_NOT_FOUND)
+        rc = 0;
+    if (rc == 0)
+        rc = est_key_fingerprint(X509_REQ_get0_pubkey(request), out_fingerprint);
     X509_REQ_free(request);
-    if (rc == 0 || rc == ERR_NOT_FOUND)
+    if (rc == 0)
         return true;
     hq_answer_error(call,
-                    rc == ERR_TOO_LARGE ? 413
-                    : rc == ERR_DENIED  ? 403
-                                        : 400,
+                    rc == ERR_TOO_LARGE   ? 413
+                    : rc == ERR_DENIED    ? 403
+                    : rc == ERR_NO_MEMORY ? 503
+                                          : 400,
                     "%s", err.text[0] ? err.text : err_name(rc));
     return false;
 }
@@ -85,10 +96,6 @@ static enum hq_step ask_issuer(struct hq_call *call, const char *checkpoint)
     struct hqd *hq = call->hq;
     char request[EST_REQUEST_MAX + 1];
     size_t size = 0;
-    if (call->size > EST_REQUEST_MAX)
-        return hq_answer_error(call, 413, "request above %d bytes", EST_REQUEST_MAX);
-    if (!request_fits(call, checkpoint))
-        return HQ_DONE;
     for (size_t i = 0; i < call->size; i++) /* base64 in lines: hq-cad reads one */
         if (!strchr(" \t\r\n", call->body[i]))
             request[size++] = call->body[i];
@@ -128,6 +135,8 @@ static int settle(struct hq_call *call, const char *checkpoint, const uint8_t *t
                         HQ_PARAMS(hq_text(checkpoint)), err);
     if (rc == 0)
         rc = hq_certificate_issued(call->hq, checkpoint, facts, token_hash != NULL, err);
+    if (rc == 0 && token_hash)
+        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, err); /* who waits with an ended one is let go */
     if (rc == 0)
         rc = hq_db_commit(db, err);
     hq_db_rollback(db);
@@ -185,6 +194,38 @@ static enum hq_step go_on(struct hq_call *call, const char *checkpoint, const ui
     return hand_out(call, issue, checkpoint, token_hash);
 }
 
+/* 0: a person approved the request's key. ERR_BUSY: not yet, and it is noted who asks. */
+static int check_approval(struct hq_call *call, const uint8_t hash[HASH_SIZE],
+                          const uint8_t fingerprint[TLS_FINGERPRINT_SIZE], struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    const struct hq_value asked = hq_blob(fingerprint, TLS_FINGERPRINT_SIZE);
+    int64_t approved = 0;
+    int rc = hq_db_number(
+        db, "SELECT count(*) FROM tokens WHERE checkpoint = $1 AND hash = $2 AND approved = $3",
+        HQ_PARAMS(hq_text(call->user), hq_blob(hash, HASH_SIZE), asked), 0, &approved, err);
+    if (rc != 0 || approved > 0)
+        return rc;
+    rc = hq_db_exec(
+        db,
+        "UPDATE tokens SET requested = $3, requested_ms = $4"
+        " WHERE checkpoint = $1 AND hash = $2"
+        " AND (requested IS NULL OR requested <> $3)",
+        HQ_PARAMS(hq_text(call->user), hq_blob(hash, HASH_SIZE), asked, hq_int(call->now.ms)), err);
+    return rc == 0 ? ERR_BUSY : rc;
+}
+
+/* RFC 7030 section 4.2.3: 202 with Retry-After while a person has yet to approve. */
+static enum hq_step hold(struct hq_call *call, const uint8_t fingerprint[TLS_FINGERPRINT_SIZE])
+{
+    char text[HASH_TEXT_SIZE];
+    hash_format(fingerprint, text);
+    enum hq_step step = hq_answer_json(
+        call, 202, json_pack("{s:s,s:s}", "fingerprint", text, "state", "waits for approval"));
+    call->answer.retry = true;
+    return step;
+}
+
 static bool token_good(struct hq_call *call, const uint8_t hash[HASH_SIZE])
 {
     int64_t count = 0;
@@ -199,7 +240,9 @@ static bool token_good(struct hq_call *call, const uint8_t hash[HASH_SIZE])
 
 enum hq_step hq_est_enroll(struct hq_call *call)
 {
+    struct err_text err = {""};
     uint8_t hash[HASH_SIZE];
+    uint8_t fingerprint[TLS_FINGERPRINT_SIZE];
     if (!call->user || !call->password || !tls_label_ok(call->user))
         return hq_answer_error(call, 401, "HTTP Basic: checkpoint id and token expected");
     if (hash_bytes(call->password, strlen(call->password), hash) != 0)
@@ -208,11 +251,19 @@ enum hq_step hq_est_enroll(struct hq_call *call)
         return go_on(call, call->user, hash);
     if (!token_good(call, hash))
         return hq_answer_error(call, 401, "token: wrong, used or expired");
-    return ask_issuer(call, call->user);
+    if (!request_fits(call, call->user, fingerprint))
+        return HQ_DONE;
+    int rc = call->hq->token_alone ? 0 : check_approval(call, hash, fingerprint, &err);
+    if (rc == ERR_BUSY)
+        return hold(call, fingerprint);
+    return rc == 0 ? ask_issuer(call, call->user) : hq_answer_failure(call, rc, &err);
 }
 
 enum hq_step hq_est_reenroll(struct hq_call *call)
 {
     const char *checkpoint = call->peer.identity.name;
-    return call->state ? go_on(call, checkpoint, NULL) : ask_issuer(call, checkpoint);
+    uint8_t fingerprint[TLS_FINGERPRINT_SIZE];
+    if (call->state)
+        return go_on(call, checkpoint, NULL);
+    return request_fits(call, checkpoint, fingerprint) ? ask_issuer(call, checkpoint) : HQ_DONE;
 }

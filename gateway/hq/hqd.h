@@ -24,6 +24,7 @@ struct hqd_options {
     const char *receipt_key;
     const char *est_url;          /* told with a token */
     const char *box_root;         /* PEM: what /cacerts says */
+    bool token_alone;             /* enrolment asks for no approval of the box's key */
     const char *const *operators; /* see hq_operator_parse; NULL ends */
     const struct clock_source *clock;
 };
@@ -61,6 +62,7 @@ struct hqd {
     struct sign_key *receipt_key;
     const char *est_url;
     char *cacerts; /* base64 PKCS#7 of the box root */
+    bool token_alone;
     struct list_head head;
     char *freshness; /* envelope, NULL when the key set has no key of ours */
     struct wall_time freshness_time;
@@ -135,7 +137,8 @@ enum hq_step hq_versioned_refuse(struct hq_call *call, int rc, const struct err_
 /* Whether the peer of `call` may speak: known, not revoked, its certificate neither expired nor
  * superseded. Answers 403 and returns HQ_DONE when not, HQ_AGAIN when it may go on. */
 enum hq_step hq_peer_check(struct hq_call *call);
-/* Notes a certificate issued to a checkpoint; `first`: enrolled anew, so earlier ones end. */
+/* Notes a certificate issued to a checkpoint; `first`: enrolled anew, so earlier ones end. Those
+ * before a renewed one end when it is first shown (hq_peer_check). */
 int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
                           const struct tls_cert_facts *facts, bool first,
                           struct err_text *err) MUST_CHECK;
@@ -158,14 +161,20 @@ enum hq_step hq_box_records(struct hq_call *call);
 enum hq_step hq_box_observe(struct hq_call *call);
 enum hq_step hq_box_urgent(struct hq_call *call);
 enum hq_step hq_box_inbox(struct hq_call *call);
+enum hq_step hq_box_journal(struct hq_call *call);
 enum hq_step hq_operator_hits(struct hq_call *call);
 enum hq_step hq_operator_answers(struct hq_call *call);
 enum hq_step hq_operator_observed(struct hq_call *call);
 enum hq_step hq_operator_checkpoints(struct hq_call *call);
 enum hq_step hq_operator_enroll(struct hq_call *call);
+enum hq_step hq_operator_enrolments(struct hq_call *call);
+enum hq_step hq_operator_enrolment_approve(struct hq_call *call);
+enum hq_step hq_operator_enrolment_revoke(struct hq_call *call);
 enum hq_step hq_operator_revoke(struct hq_call *call);
 enum hq_step hq_operator_instructions(struct hq_call *call);
+enum hq_step hq_operator_instructed(struct hq_call *call);
 enum hq_step hq_operator_audit(struct hq_call *call);
+enum hq_step hq_operator_missing(struct hq_call *call);
 enum hq_step hq_operator_accept(struct hq_call *call);
 enum hq_step hq_operator_hold_add(struct hq_call *call);
 enum hq_step hq_operator_hold_end(struct hq_call *call);

@@ -9,6 +9,7 @@
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/hq/list_conflict.h"
 #include "gateway/hq/own.h"
 #include "gateway/hq/review.h"
 #include "gateway/match/crowd.h"
@@ -85,6 +86,7 @@ struct publish {
     struct counts counts;
     struct match_crowd *grown; /* heap: entries that their crowd did not have before */
     size_t grown_count;
+    struct hq_conflicts conflicts;
     struct err_text *err;
     int rc; /* of find_entry */
 };
@@ -195,6 +197,7 @@ static int apply_batch(struct publish *p, const struct batch *batch)
         p->counts.need_two +=
             wanted_record_needs_two(&item->record) - (held ? wanted_record_needs_two(held) : 0);
         note_crowd(p, &item->record, held);
+        hq_conflicts_held(&p->conflicts, i, held);
         if (i < batch->added_count && (int64_t)item->record.id > p->counts.max_id)
             p->counts.max_id = (int64_t)item->record.id;
         rc = put_entry(p, batch, item);
@@ -289,6 +292,26 @@ static int refuse(struct hq_call *call, int rc, const struct err_text *err)
     return rc;
 }
 
+/* With the batch applied. What is confirmed stands in the request's record. */
+static int check_conflicts(struct publish *p, struct hq_call *call, const struct batch *batch)
+{
+    int rc = hq_conflicts_find(&p->conflicts, p->hq, p->err);
+    if (rc != 0 || p->conflicts.count == 0)
+        return rc;
+    if (call->query.confirm_conflicts) {
+        hq_call_about(call,
+                      "revision %llu: %zu added, %zu changed, %zu withdrawn; %zu confirmed under "
+                      "stop and observe",
+                      (unsigned long long)batch->revision, batch->added_count, batch->changed_count,
+                      batch->withdrawn_count, p->conflicts.count);
+        return 0;
+    }
+    hq_conflicts_say(&p->conflicts, p->err);
+    hq_answer_error_with(call, 422, p->err->text,
+                         json_pack("{s:O}", "conflicts", p->conflicts.pairs));
+    return ERR_DENIED;
+}
+
 /* Inside the transaction. Answers unless the batch was stored. */
 static int publish_batch(struct publish *p, struct hq_call *call, const struct batch *batch)
 {
@@ -324,6 +347,8 @@ static int publish_batch(struct publish *p, struct hq_call *call, const struct b
         rc = check_crowds(p, batch);
     if (rc == ERR_TOO_LARGE)
         return refuse(call, rc, p->err);
+    if (rc == 0)
+        rc = check_conflicts(p, call, batch);
     return rc == 0 ? store_batch(p, call, batch) : rc;
 }
 
@@ -343,7 +368,9 @@ static enum hq_step take_batch(struct hq_call *call, const struct batch *batch)
     struct err_text err = {""};
     struct publish p = {.hq = hq, .err = &err};
     p.grown = calloc(batch->added_count + batch->changed_count + 1, sizeof(*p.grown));
-    int rc = p.grown ? hq_db_begin(&hq->db, &err) : ERR_NO_MEMORY;
+    int rc = p.grown ? hq_conflicts_init(&p.conflicts, batch) : ERR_NO_MEMORY;
+    if (rc == 0)
+        rc = hq_db_begin(&hq->db, &err);
     if (rc == 0)
         rc = publish_batch(&p, call, batch);
     if (rc == 0)
@@ -352,6 +379,7 @@ static enum hq_step take_batch(struct hq_call *call, const struct batch *batch)
         rc = hq_act_commit(call, 201, &err);
     hq_db_rollback(&hq->db);
     free(p.grown);
+    hq_conflicts_fini(&p.conflicts);
     if (rc != 0)
         return call->answer.status ? HQ_DONE : hq_answer_failure(call, rc, &err);
     hq->head = (struct list_head){.revision = batch->revision, .time = batch->time};
@@ -408,19 +436,24 @@ struct listing {
     int64_t next;
 };
 
+/* Who published it is for people, not for boxes. */
 static int add_batch(void *ctx, const struct hq_value *columns, size_t count)
 {
     struct listing *l = ctx;
     struct evbuffer *body = l->call->answer.body;
     char hash[HASH_TEXT_SIZE];
-    if (count != 3 || columns[1].size != HASH_SIZE)
+    bool person = l->call->peer.identity.kind == TLS_PEER_OPERATOR;
+    if (count != 4 || columns[1].size != HASH_SIZE)
         return ERR_CORRUPT;
     if (l->count > 0 && evbuffer_get_length(body) + columns[2].size + 256 > HQ_ANSWER_MAX)
         return ERR_FULL;
     hash_format((const uint8_t *)columns[1].data, hash);
     l->next = columns[0].number;
-    if (evbuffer_add_printf(body, "%s{\"revision\":%lld,\"hash\":\"%s\",\"envelope\":",
-                            l->count++ ? "," : "", (long long)l->next, hash) < 0 ||
+    if (evbuffer_add_printf(body, "%s{\"revision\":%lld,\"hash\":\"%s\",", l->count++ ? "," : "",
+                            (long long)l->next, hash) < 0 ||
+        (person && evbuffer_add_printf(body, "\"published_by\":\"%.*s\",", (int)columns[3].size,
+                                       columns[3].data) < 0) ||
+        evbuffer_add_printf(body, "\"envelope\":") < 0 ||
         evbuffer_add(body, columns[2].data, columns[2].size) != 0 ||
         evbuffer_add(body, "}", 1) != 0)
         return ERR_NO_MEMORY;
@@ -463,10 +496,11 @@ enum hq_step hq_list_batches(struct hq_call *call)
         return hq_answer_error(call, 503, "out of memory");
     int rc = count_fitting(call, &limit, &err);
     if (rc == 0)
-        rc = hq_db_query(&call->hq->db,
-                         "SELECT revision, hash, envelope FROM batches WHERE revision > $1"
-                         " ORDER BY revision LIMIT $2",
-                         HQ_PARAMS(hq_int(l.next), hq_int(limit)), add_batch, &l, &err);
+        rc =
+            hq_db_query(&call->hq->db,
+                        "SELECT revision, hash, envelope, operator FROM batches WHERE revision > $1"
+                        " ORDER BY revision LIMIT $2",
+                        HQ_PARAMS(hq_int(l.next), hq_int(limit)), add_batch, &l, &err);
     return end_listing(&l, rc, &err);
 }
 

@@ -1,5 +1,5 @@
 /*
- * What people at HQ ask: hits, checkpoints, enrolment tokens, revocation, instructions, chains.
+ * What people at HQ ask: hits, checkpoints, enrolment tokens, revocation, chains.
  */
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -11,12 +11,11 @@
 #include "gateway/hq/hqd.h"
 #include "gateway/hq/own.h"
 #include "gateway/hq/records.h"
-#include "gateway/signed/instruction.h"
 
 enum {
     TOKEN_BYTES = 20, /* 160 random bits, 40 hex digits: may be typed by hand */
     TOKEN_MINUTES_DEFAULT = 60,
-    TOKEN_MINUTES_MAX = 10080,
+    TOKEN_MINUTES_MAX = 72 * 60,
     NAME_MAX_BYTES = 128
 };
 
@@ -164,9 +163,19 @@ static const char *checkpoint_of(struct hq_call *call, const json_t *object)
     return id;
 }
 
-static int store_token(struct hq_call *call, const char *id, const char *name, const char *token,
+/* What a token is made of; `approved` NULL: its holder's key waits for approval. */
+struct new_token {
+    const char *id;
+    const char *name;
+    int64_t minutes;
+    const uint8_t *approved; /* TLS_FINGERPRINT_SIZE */
+};
+
+static int store_token(struct hq_call *call, const struct new_token *t, const char *token,
                        struct wall_time expires, struct err_text *err)
 {
+    const struct hq_value approved =
+        t->approved ? hq_blob(t->approved, TLS_FINGERPRINT_SIZE) : hq_text(NULL);
     struct hq_db *db = &call->hq->db;
     uint8_t hash[HASH_SIZE];
     int rc = hash_bytes(token, strlen(token), hash);
@@ -176,14 +185,17 @@ static int store_token(struct hq_call *call, const char *id, const char *name, c
         rc = hq_db_exec(db,
                         "INSERT INTO checkpoints(id, name, created_ms) VALUES($1, $2, $3)"
                         " ON CONFLICT(id) DO UPDATE SET name = $2",
-                        HQ_PARAMS(hq_text(id), hq_text(name), hq_int(call->now.ms)), err);
+                        HQ_PARAMS(hq_text(t->id), hq_text(t->name), hq_int(call->now.ms)), err);
+    if (rc == 0)
+        rc = hq_db_exec(db, "DELETE FROM tokens WHERE checkpoint = $1", HQ_PARAMS(hq_text(t->id)),
+                        err);
     if (rc == 0)
         rc = hq_db_exec(db,
-                        "INSERT INTO tokens(checkpoint, hash, expires_ms, operator)"
-                        " VALUES($1, $2, $3, $4) ON CONFLICT(checkpoint) DO UPDATE"
-                        " SET hash = $2, expires_ms = $3, operator = $4",
-                        HQ_PARAMS(hq_text(id), hq_blob(hash, HASH_SIZE), hq_int(expires.ms),
-                                  hq_text(call->peer.identity.name)),
+                        "INSERT INTO tokens(checkpoint, hash, expires_ms, operator, approved,"
+                        " approved_by) VALUES($1, $2, $3, $4, $5, $6)",
+                        HQ_PARAMS(hq_text(t->id), hq_blob(hash, HASH_SIZE), hq_int(expires.ms),
+                                  hq_text(call->peer.identity.name), approved,
+                                  hq_text(t->approved ? call->peer.identity.name : NULL)),
                         err);
     if (rc == 0)
         rc = hq_act_commit(call, 201, err);
@@ -191,19 +203,19 @@ static int store_token(struct hq_call *call, const char *id, const char *name, c
     return rc;
 }
 
-static enum hq_step enroll(struct hq_call *call, const char *id, const char *name, int64_t minutes)
+static enum hq_step enroll(struct hq_call *call, const struct new_token *t)
 {
     struct err_text err = {""};
     uint8_t random[TOKEN_BYTES];
     char token[2 * TOKEN_BYTES + 1];
-    struct wall_time expires = {call->now.ms + minutes * 60 * 1000};
+    struct wall_time expires = {call->now.ms + t->minutes * 60 * 1000};
     if (RAND_bytes(random, sizeof(random)) != 1)
         return hq_answer_error(call, 500, "no random numbers");
     hex_encode(random, sizeof(random), token);
-    int rc = store_token(call, id, name, token, expires, &err);
+    int rc = store_token(call, t, token, expires, &err);
     enum hq_step step =
         rc == 0 ? hq_answer_json(call, 201,
-                                 json_pack("{s:s,s:s,s:o,s:s}", "checkpoint", id, "token", token,
+                                 json_pack("{s:s,s:s,s:o,s:s}", "checkpoint", t->id, "token", token,
                                            "expires", hq_time_json(expires.ms), "est_url",
                                            call->hq->est_url))
                 : hq_answer_failure(call, rc, &err);
@@ -214,19 +226,24 @@ static enum hq_step enroll(struct hq_call *call, const char *id, const char *nam
 
 enum hq_step hq_operator_enroll(struct hq_call *call)
 {
-    static const char *const names[] = {"checkpoint", "name", "valid_minutes", NULL};
+    static const char *const names[] = {"checkpoint", "name", "valid_minutes", "fingerprint", NULL};
+    uint8_t fingerprint[HASH_SIZE];
     json_t *object = NULL;
     enum hq_step step = HQ_DONE;
     if (hq_call_object(call, names, &object) != 0)
         return HQ_DONE;
     const json_t *valid = json_object_get(object, "valid_minutes");
+    const json_t *known = json_object_get(object, "fingerprint");
     int64_t minutes = valid ? json_integer_value(valid) : TOKEN_MINUTES_DEFAULT;
     const char *id = checkpoint_of(call, object);
     const char *name = id ? hq_call_member(call, object, "name", NAME_MAX_BYTES) : NULL;
     if (name && (minutes < 1 || minutes > TOKEN_MINUTES_MAX))
         step = hq_answer_error(call, 400, "valid_minutes: expected 1 to %d", TOKEN_MINUTES_MAX);
+    else if (name && known &&
+             (!json_is_string(known) || hash_parse(json_string_value(known), fingerprint) != 0))
+        step = hq_answer_error(call, 400, "fingerprint: expected sha256: and 64 hex digits");
     else if (name)
-        step = enroll(call, id, name, minutes);
+        step = enroll(call, &(struct new_token){id, name, minutes, known ? fingerprint : NULL});
     json_decref(object);
     return step;
 }
@@ -250,12 +267,15 @@ static enum hq_step revoke(struct hq_call *call, const char *id, const char *rea
     if (rc == 0 && hq_db_changed(db) == 0)
         rc = ERR_NOT_FOUND;
     if (rc == 0)
+        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, &err); /* who waits is looked at again */
+    if (rc == 0)
         rc = hq_act_commit(call, 200, &err);
     hq_db_rollback(db);
     if (rc == ERR_NOT_FOUND)
         return hq_answer_error(call, 404, "no such checkpoint");
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
+    hqd_wake(call->hq, HQ_TOPIC_INBOX);
     log_event(EVENT_HQ_REVOKED, "checkpoint=%s operator=%s reason=\"%s\"", id,
               call->peer.identity.name, reason);
     return hq_answer_json(call, 200, json_pack("{s:s,s:s}", "checkpoint", id, "state", "revoked"));
@@ -273,57 +293,6 @@ enum hq_step hq_operator_revoke(struct hq_call *call)
     if (reason)
         step = revoke(call, id, reason);
     json_decref(object);
-    return step;
-}
-
-static enum hq_step post_instruction(struct hq_call *call, const struct instruction *i)
-{
-    struct err_text err = {""};
-    struct hqd *hq = call->hq;
-    int64_t last = 0;
-    int64_t number = 0;
-    int rc = hq_db_begin(&hq->db, &err);
-    if (rc == 0)
-        rc = hq_db_number(&hq->db, "SELECT instruction_id FROM checkpoints WHERE id = $1",
-                          HQ_PARAMS(hq_text(i->checkpoint)), -1, &last, &err);
-    if (rc == 0 && last < 0)
-        hq_answer_error(call, 404, "no such checkpoint");
-    else if (rc == 0 && (int64_t)i->id <= last)
-        hq_answer_error(call, 409, "id: expected above %lld", (long long)last);
-    if (rc == 0 && call->answer.status == 0)
-        rc = hq_db_exec(&hq->db, "UPDATE checkpoints SET instruction_id = $2 WHERE id = $1",
-                        HQ_PARAMS(hq_text(i->checkpoint), hq_int((int64_t)i->id)), &err);
-    if (rc == 0 && call->answer.status == 0)
-        rc = hqd_post(hq, i->checkpoint, "instruction", call->body, call->size, call->now,
-                      i->expires, &err);
-    if (rc == 0)
-        rc = hq_db_number(&hq->db, "SELECT max(number) FROM inbox", NULL, 0, 0, &number, &err);
-    if (rc == 0 && call->answer.status == 0)
-        rc = hq_act_commit(call, 201, &err);
-    hq_db_rollback(&hq->db);
-    if (call->answer.status != 0)
-        return HQ_DONE;
-    if (rc != 0)
-        return hq_answer_failure(call, rc, &err);
-    hqd_wake(hq, HQ_TOPIC_INBOX);
-    return hq_answer_json(call, 201, json_pack("{s:I}", "number", (json_int_t)number));
-}
-
-enum hq_step hq_operator_instructions(struct hq_call *call)
-{
-    struct err_text err = {""};
-    struct instruction i = {0};
-    enum hq_step step;
-    int rc = instruction_verify(call->hq->keyset, call->body, call->size, &i, &err);
-    if (rc != 0)
-        return hq_answer_error(call, rc == ERR_NO_MEMORY ? 503 : 422, "%s",
-                               err.text[0] ? err.text : err_name(rc));
-    hq_call_about(call, "%s instruction %llu", i.checkpoint, (unsigned long long)i.id);
-    if (i.expires.ms <= call->now.ms || i.time.ms > call->now.ms + HQ_CLOCK_AHEAD_MS)
-        step = hq_answer_error(call, 422, "expired, or dated ahead of this server's clock");
-    else
-        step = post_instruction(call, &i);
-    instruction_fini(&i);
     return step;
 }
 

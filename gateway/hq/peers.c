@@ -14,6 +14,13 @@ struct row {
     int64_t enrolled_ms;
 };
 
+struct certificate_row {
+    bool found;
+    bool revoked;
+    bool shown;
+    int64_t issued_ms;
+};
+
 struct operator_row {
     struct row row;
     unsigned roles;
@@ -53,10 +60,11 @@ int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
               : 0;
     if (rc == 0)
         rc = hq_db_exec(&hq->db,
-                        "INSERT INTO certificates(fingerprint, checkpoint, until_ms)"
-                        " VALUES($1, $2, $3) ON CONFLICT DO NOTHING",
+                        "INSERT INTO certificates(fingerprint, checkpoint, until_ms, issued_ms)"
+                        " VALUES($1, $2, $3, $4) ON CONFLICT DO NOTHING",
                         HQ_PARAMS(hq_blob(facts->fingerprint, TLS_FINGERPRINT_SIZE),
-                                  hq_text(checkpoint), hq_int(facts->not_after.ms)),
+                                  hq_text(checkpoint), hq_int(facts->not_after.ms),
+                                  hq_int(clock_wall(&hq->clock).ms)),
                         err);
     if (rc == 0)
         rc = hq_db_exec(&hq->db,
@@ -69,26 +77,78 @@ int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
     return rc;
 }
 
+/* revoked, shown, issued */
+static int take_certificate(void *ctx, const struct hq_value *columns, size_t count)
+{
+    if (count != 3)
+        return ERR_CORRUPT;
+    *(struct certificate_row *)ctx = (struct certificate_row){
+        true, columns[0].type != HQ_NULL, columns[1].type != HQ_NULL, columns[2].number};
+    return 0;
+}
+
+/* The box has its renewed certificate in place: from here on the ones it had, and those issued
+ * before that it never got, are refused everywhere. */
+static int end_earlier(struct hq_call *call, int64_t issued_ms, struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    const struct hq_value own = hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE);
+    const struct hq_value checkpoint = hq_text(call->peer.identity.name);
+    int rc = hq_db_begin(db, err);
+    if (rc == 0)
+        rc = hq_db_exec(db, "UPDATE certificates SET shown_ms = $2 WHERE fingerprint = $1",
+                        HQ_PARAMS(own, hq_int(call->now.ms)), err);
+    if (rc == 0)
+        rc = hq_db_exec(db,
+                        "UPDATE certificates SET revoked_ms = $3 WHERE checkpoint = $2"
+                        " AND fingerprint <> $1 AND revoked_ms IS NULL"
+                        " AND (shown_ms IS NOT NULL OR issued_ms <= $4)",
+                        HQ_PARAMS(own, checkpoint, hq_int(call->now.ms), hq_int(issued_ms)), err);
+    if (rc == 0 && hq_db_changed(db) > 0)
+        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, err);
+    if (rc == 0)
+        rc = hq_db_commit(db, err);
+    hq_db_rollback(db);
+    return rc;
+}
+
+/* One of an issuing CA that is not ours to run: noted, so that a new enrolment ends it. */
+static int note_foreign(struct hq_call *call, struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    int rc = hq_certificate_issued(call->hq, call->peer.identity.name, &call->peer, false, err);
+    if (rc == 0)
+        rc = hq_db_exec(
+            db, "UPDATE certificates SET shown_ms = $2 WHERE fingerprint = $1",
+            HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE), hq_int(call->now.ms)),
+            err);
+    return rc;
+}
+
 static int check_box(struct hq_call *call, struct row *row, struct err_text *err)
 {
     struct hqd *hq = call->hq;
     const char *id = call->peer.identity.name;
-    struct row certificate = {0};
+    struct certificate_row certificate = {0};
     int rc = hq_db_query(
         &hq->db, "SELECT revoked_ms, last_seen_ms, enrolled_ms FROM checkpoints WHERE id = $1",
         HQ_PARAMS(hq_text(id)), take_row, row, err);
     if (rc != 0 || !row->found || row->revoked)
         return rc;
-    rc = hq_db_query(&hq->db, "SELECT revoked_ms, 0, 0 FROM certificates WHERE fingerprint = $1",
-                     HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE)), take_row,
-                     &certificate, err);
+    rc = hq_db_query(
+        &hq->db, "SELECT revoked_ms, shown_ms, issued_ms FROM certificates WHERE fingerprint = $1",
+        HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE)), take_certificate,
+        &certificate, err);
     row->revoked = certificate.revoked;
-    /* One of an issuing CA that is not ours to run: noted, so that a new enrolment ends it. Made
-     * before the last enrolment it has ended, though it was never shown here. */
+    /* Made before the last enrolment it has ended, though it was never shown here. */
     if (rc == 0 && !certificate.found && call->peer.not_before.ms < row->enrolled_ms)
         row->revoked = true;
     else if (rc == 0 && !certificate.found)
-        rc = hq_certificate_issued(hq, id, &call->peer, false, err);
+        rc = note_foreign(call, err);
+    else if (rc == 0 && !row->revoked && !certificate.shown) {
+        struct err_text why = {""};
+        hqd_noted(hq, end_earlier(call, certificate.issued_ms, &why), &why);
+    }
     if (rc == 0 && !row->revoked)
         note_seen(call, row, "UPDATE checkpoints SET last_seen_ms = $2 WHERE id = $1");
     return rc;
@@ -128,13 +188,19 @@ static int check_operator(struct hq_call *call, struct row *row, struct err_text
     return rc;
 }
 
+static enum hq_step refuse(struct hq_call *call, const char *why)
+{
+    call->answer.close = true;
+    return hq_answer_error(call, 403, "%s", why);
+}
+
 enum hq_step hq_peer_check(struct hq_call *call)
 {
     struct err_text err = {""};
     struct row row = {0};
     int rc = 0;
     if (call->now.ms > call->peer.not_after.ms || call->now.ms < call->peer.not_before.ms)
-        return hq_answer_error(call, 403, "certificate: not valid now");
+        return refuse(call, "certificate: not valid now");
     switch (call->peer.identity.kind) {
     case TLS_PEER_CHECKPOINT:
         rc = check_box(call, &row, &err);
@@ -148,8 +214,8 @@ enum hq_step hq_peer_check(struct hq_call *call)
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
     if (!row.found)
-        return hq_answer_error(call, 403, "certificate: its holder is not known here");
+        return refuse(call, "certificate: its holder is not known here");
     if (row.revoked)
-        return hq_answer_error(call, 403, "certificate: revoked");
+        return refuse(call, "certificate: revoked");
     return HQ_AGAIN;
 }

@@ -214,6 +214,8 @@ static enum hq_step revoke_person(struct hq_call *call, const char *name)
     if (rc == 0 && hq_db_changed(db) == 0)
         rc = ERR_NOT_FOUND;
     if (rc == 0)
+        rc = hq_db_change(db, HQ_DB_CHANGE_HITS, &err);
+    if (rc == 0)
         rc = hq_act_commit(call, 200, &err);
     hq_db_rollback(db);
     if (rc == ERR_NOT_FOUND)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gateway/base/json.h"
+#include "gateway/hq/journals.h"
 
 struct ingest {
     struct hq_db *db;
@@ -17,22 +18,25 @@ struct ingest {
     bool chain_known;
     bool other_stream; /* the chain is held as one of the other stream */
     bool ordered;      /* hq_db_change was called: numbers may be drawn */
+    bool gap_known;    /* it stands already */
+    int64_t beyond;    /* the last sequence told beyond a gap */
     struct hq_ingest *out;
 };
 
 static int take_chain(void *ctx, const struct hq_value *columns, size_t count)
 {
     struct ingest *in = ctx;
-    if (count != 5 || columns[2].size != JOURNAL_HASH_SIZE)
+    if (count != 6 || columns[2].size != JOURNAL_HASH_SIZE)
         return ERR_CORRUPT;
     in->chain_known = true;
-    in->other_stream = columns[4].number != (int64_t)in->stream;
+    in->other_stream = columns[5].number != (int64_t)in->stream;
     in->out->quarantined = columns[0].size != 6; /* "active" */
     in->out->head.sequence = (uint64_t)columns[1].number;
     memcpy(in->out->head.hash, columns[2].data, JOURNAL_HASH_SIZE);
     if (columns[3].type == HQ_TEXT)
         (void)snprintf(in->out->reason, HQ_REASON_SIZE, "%.*s", (int)columns[3].size,
                        columns[3].data); /* written by us, fits */
+    in->gap_known = columns[4].type == HQ_INT;
     return 0;
 }
 
@@ -60,7 +64,7 @@ static int open_chain(struct ingest *in, const struct journal_header *header, st
     int64_t others = 0;
     memcpy(in->out->head.chain, header->chain, JOURNAL_CHAIN_ID_SIZE);
     int rc = hq_db_query(in->db,
-                         "SELECT state, sequence, head, reason, stream FROM chains"
+                         "SELECT state, sequence, head, reason, gap_ms, stream FROM chains"
                          " WHERE checkpoint = $1 AND chain = $2",
                          HQ_PARAMS(hq_text(in->checkpoint), chain_of(in)), take_chain, in, err);
     if (rc == 0 && in->other_stream)
@@ -228,9 +232,19 @@ static int store_record(struct ingest *in, const struct journal_record *r, const
         err);
     if (rc == 0 && r->header.kind == JOURNAL_HIT_ANSWER && r->has_body)
         rc = put_answer(in, r, err);
+    if (rc == 0 && r->header.kind == JOURNAL_INSTRUCTION && r->has_body)
+        rc = hq_instruction_answered(in->db, in->checkpoint, r, err);
     if (rc == 0 && r->header.kind == JOURNAL_OBSERVED)
         rc = put_observed(in, r, err);
     return rc;
+}
+
+/* The box has what lies between: a chain cannot be had without it. */
+static void note_gap(struct ingest *in, const struct journal_header *header)
+{
+    in->out->gap = true;
+    if ((int64_t)header->sequence > in->beyond)
+        in->beyond = (int64_t)header->sequence;
 }
 
 static int take_record(struct ingest *in, const struct journal_record *r, const char *line,
@@ -245,10 +259,13 @@ static int take_record(struct ingest *in, const struct journal_record *r, const 
     if (memcmp(r->header.chain, in->out->head.chain, JOURNAL_CHAIN_ID_SIZE) != 0)
         return err_set(err, ERR_INVALID, "two chains in one body");
     if (!in->out->quarantined) {
-        int follows = r->header.sequence <= in->out->head.sequence
-                          ? ERR_STALE
-                          : journal_head_follow(&in->out->head, r, &why);
-        if (follows == 0)
+        bool beyond = r->header.sequence > in->out->head.sequence + 1;
+        int follows = r->header.sequence <= in->out->head.sequence ? ERR_STALE
+                      : beyond                                     ? ERR_NOT_FOUND
+                               : journal_head_follow(&in->out->head, r, &why);
+        if (beyond)
+            note_gap(in, &r->header);
+        else if (follows == 0)
             rc = store_record(in, r, line, size, err);
         else if (follows == ERR_STALE)
             rc = check_repeat(in, r, err);
@@ -258,7 +275,7 @@ static int take_record(struct ingest *in, const struct journal_record *r, const 
             rc = quarantine(in, why.text, err);
     }
     if (rc == 0 && r->header.kind == JOURNAL_HIT && r->has_body)
-        rc = put_hit(in, r, in->out->quarantined, err);
+        rc = put_hit(in, r, in->out->quarantined || in->out->gap, err);
     return rc;
 }
 
@@ -301,6 +318,20 @@ static int drop_urgents(struct ingest *in, struct err_text *err)
         err);
 }
 
+/* A gap stands until the chain goes on without one; that there are records beyond is kept. */
+static int store_gap(struct ingest *in, struct err_text *err)
+{
+    in->out->gap_new = !in->gap_known;
+    int rc = in->gap_known
+                 ? 0
+                 : hq_db_exec(
+                       in->db, "UPDATE chains SET gap_ms = $3 WHERE checkpoint = $1 AND chain = $2",
+                       HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int(in->now.ms)), err);
+    return rc == 0 ? hq_journal_raise(in->db, in->checkpoint, in->out->head.chain, in->beyond,
+                                      in->now, err)
+                   : rc;
+}
+
 /* Where the chain stands now; a receipt kept before gives way to a new one only. */
 static int store_head(struct ingest *in, const char *receipt, struct err_text *err)
 {
@@ -312,7 +343,7 @@ static int store_head(struct ingest *in, const char *receipt, struct err_text *e
                            " WHERE checkpoint = $1 AND chain = $2",
                            HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence, head), err);
     return hq_db_queue(in->db,
-                       "UPDATE chains SET sequence = $3, head = $4, receipt = $5"
+                       "UPDATE chains SET sequence = $3, head = $4, receipt = $5, gap_ms = NULL"
                        " WHERE checkpoint = $1 AND chain = $2",
                        HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), sequence, head,
                                  hq_blob(receipt, strlen(receipt))),
@@ -332,7 +363,9 @@ int hq_records_take(struct hq_db *db, enum hq_stream stream, const char *checkpo
     int rc = hq_db_begin_scope(db, checkpoint, err);
     if (rc == 0)
         rc = take_lines(&in, body, size, err);
-    if (rc == 0 && make && !result.quarantined)
+    if (rc == 0 && result.gap && !result.quarantined)
+        rc = store_gap(&in, err);
+    if (rc == 0 && make && !result.quarantined && !result.gap)
         receipt = make(ctx, &result.head);
     if (rc == 0)
         rc = store_head(&in, receipt, err);

@@ -1,9 +1,10 @@
 /*
  * Journal records as checkpoints send them: NDJSON of CloudEvents, each verified against the chain
- * held before it is stored, all in one transaction. The same record twice is stored once. A break,
- * a fork or a new chain of the same stream quarantines it until a named operator accepts it; its
- * hits flow on as provisional ones. Used by the thread that owns the database. Issues no receipts:
- * the caller does, and only for what is not quarantined.
+ * held before it is stored, all in one transaction. The same record twice is stored once. What lies
+ * beyond a gap is not stored: the checkpoint still has what is missing and is asked for it. A
+ * record that does not follow, a fork or a new chain of the same stream is quarantined until a
+ * named operator accepts it. Hits flow on as provisional ones. Used by the thread that owns the
+ * database. Issues no receipts: the caller does, and only for what is not quarantined.
  */
 #pragma once
 
@@ -23,7 +24,9 @@ struct hq_ingest {
     struct journal_head head; /* what HQ holds of this chain after the call */
     int stored;
     int repeated;
-    int hits; /* new to HQ */
+    int hits;     /* new to HQ */
+    bool gap;     /* records are missing before some of these: they are to be sent again */
+    bool gap_new; /* … and were not missed before */
     bool quarantined;
     bool broke;                  /* it was this call that put it there */
     char reason[HQ_REASON_SIZE]; /* English, of the quarantine */
@@ -53,3 +56,7 @@ int hq_records_accept(struct hq_db *db, const char *checkpoint,
  * chain reaches it. *out_new: HQ had not seen it. Errors as hq_records_ingest. */
 int hq_records_urgent(struct hq_db *db, const char *checkpoint, const char *line, size_t size,
                       struct wall_time now, bool *out_new, struct err_text *err) MUST_CHECK;
+/* What a box's record of kind "instruction" says of one that was sent to it (instructions.c); only
+ * the first word on each counts. */
+int hq_instruction_answered(struct hq_db *db, const char *checkpoint,
+                            const struct journal_record *record, struct err_text *err) MUST_CHECK;

@@ -109,8 +109,8 @@ static int64_t term_ms(const struct run *r)
 /* Kinds that name nobody are kept for ever, and those a newer build knows. */
 static bool is_of_term(const struct hq_value *kind, enum term term)
 {
-    static const char *const kinds[] = {"hit",     "hit_answer", "decision", "order",
-                                        "outcome", "act",        "device",   "observed"};
+    static const char *const kinds[] = {"hit", "hit_answer", "decision",    "order",   "outcome",
+                                        "act", "device",     "instruction", "observed"};
     char name[JOURNAL_KIND_TEXT_SIZE];
     (void)snprintf(name, sizeof(name), "%.*s", (int)kind->size, kind->data); /* written by us */
     if (term == TERM_PASSAGE)
@@ -337,6 +337,32 @@ static int run_all(struct run *r, bool (*go_on)(void *ctx), void *ctx)
     return rc == ERR_STOPPED ? 0 : rc;
 }
 
+/* Two clocks that are not ours: a box's, which wrote the record, bounded by when it came; a
+ * clerk's, which dated a batch. */
+static int check_clock(struct run *r)
+{
+    char known[WALL_TEXT_SIZE];
+    char now[WALL_TEXT_SIZE];
+    int64_t known_ms = 0;
+    int rc = hq_db_number(
+        r->db,
+        "SELECT max(t) FROM (SELECT CASE WHEN r.time_ms < r.received_ms THEN r.time_ms"
+        " ELSE r.received_ms END AS t FROM chains c JOIN records r ON r.checkpoint = c.checkpoint"
+        " AND r.chain = c.chain AND r.sequence = c.sequence UNION ALL"
+        " SELECT CASE WHEN time_ms < received_ms THEN time_ms ELSE received_ms END FROM urgents"
+        " UNION ALL SELECT time_ms FROM batches) k",
+        NULL, 0, 0, &known_ms, r->err);
+    if (rc != 0 || r->now.ms - known_ms <= r->terms->clock_ahead_days * day_ms)
+        return rc;
+    wall_format(r->now, now);
+    wall_format((struct wall_time){known_ms}, known);
+    return err_set(r->err, ERR_STALE,
+                   "the clock says %s, the newest record or batch %s: expected at most %lld days"
+                   " between",
+                   now, known_ms > 0 ? known : "there is none",
+                   (long long)r->terms->clock_ahead_days);
+}
+
 int hq_retain(struct hq_db *db, const struct hq_terms *terms, struct wall_time now,
               bool (*go_on)(void *ctx), void *ctx, struct hq_retained *out, struct err_text *err)
 {
@@ -349,7 +375,9 @@ int hq_retain(struct hq_db *db, const struct hq_terms *terms, struct wall_time n
         r->now = now;
         r->out = out;
         r->err = err;
-        rc = run_all(r, go_on, ctx);
+        rc = check_clock(r);
+        if (rc == 0)
+            rc = run_all(r, go_on, ctx);
         free(r->chains);
     }
     free(r);

@@ -14,13 +14,15 @@ enum {
     HQ_RETAIN_RECORD_DAYS = 365, /* hits, answers, decisions, orders, outcomes, acts, devices */
     HQ_RETAIN_OWN_DAYS = 1095,   /* what people at headquarters did */
     HQ_RETAIN_OWN_DAYS_MIN = 180,
-    HQ_RETAIN_RECORD_DAYS_MIN = 30
+    HQ_RETAIN_RECORD_DAYS_MIN = 30,
+    HQ_RETAIN_CLOCK_AHEAD_DAYS = 7
 };
 
 struct hq_terms {
     int64_t passage_days; /* from a record's time, or when it came if that was earlier */
     int64_t record_days;
     int64_t own_days;
+    int64_t clock_ahead_days; /* `now` further ahead of all that is known: nothing is deleted */
 };
 
 struct hq_retained {
@@ -30,7 +32,9 @@ struct hq_retained {
 
 /* Goes through everything once, in short transactions; `go_on` is asked between them (false: stop
  * there). Nothing deleted is left in the store's files when it returns 0. ERR_BUSY: that could not
- * be reached, run again soon. `now` must be right: a clock far ahead deletes everything. */
+ * be reached, run again soon. ERR_STALE: `now` is more than clock_ahead_days ahead of the newest
+ * time that a checkpoint's record or a clerk's signature speaks for (of a record: its own time, or
+ * when it came if that was earlier), so it may be wrong, and nothing is deleted. */
 int hq_retain(struct hq_db *db, const struct hq_terms *terms, struct wall_time now,
               bool (*go_on)(void *ctx), void *ctx, struct hq_retained *out,
               struct err_text *err) MUST_CHECK;

@@ -47,6 +47,7 @@ static const struct hq_route routes[] = {
     {"POST", "/v1/checkpoints/{}/observe", HQ_WHO_BOX, 0, true, hq_box_observe, "box.observe"},
     {"POST", "/v1/checkpoints/{}/urgent", HQ_WHO_BOX, 0, true, hq_box_urgent, "box.urgent"},
     {"GET", "/v1/checkpoints/{}/inbox", HQ_WHO_BOX, 0, true, hq_box_inbox, "box.inbox"},
+    {"POST", "/v1/checkpoints/{}/journal", HQ_WHO_BOX, 0, true, hq_box_journal, "box.journal"},
     {"GET", "/v1/operator/hits", HQ_WHO_OPERATOR, HITS, false, hq_operator_hits, "hits"},
     {"GET", "/v1/operator/answers", HQ_WHO_OPERATOR, HITS, false, hq_operator_answers, "answers"},
     {"GET", "/v1/operator/observed", HQ_WHO_OPERATOR, DUTY, false, hq_operator_observed,
@@ -55,12 +56,22 @@ static const struct hq_route routes[] = {
      "checkpoints"},
     {"POST", "/v1/operator/enroll", HQ_WHO_OPERATOR, ADMIN, false, hq_operator_enroll,
      "checkpoint.enroll"},
+    {"GET", "/v1/operator/enrolments", HQ_WHO_OPERATOR, ADMIN | AUDITOR, false,
+     hq_operator_enrolments, "enrolments"},
+    {"POST", "/v1/operator/enrolments/approve", HQ_WHO_OPERATOR, ADMIN, false,
+     hq_operator_enrolment_approve, "enrolment.approve"},
+    {"POST", "/v1/operator/enrolments/revoke", HQ_WHO_OPERATOR, ADMIN, false,
+     hq_operator_enrolment_revoke, "enrolment.revoke"},
     {"POST", "/v1/operator/revoke", HQ_WHO_OPERATOR, ADMIN | DUTY, false, hq_operator_revoke,
      "checkpoint.revoke"},
     {"POST", "/v1/operator/instructions", HQ_WHO_OPERATOR, DUTY, false, hq_operator_instructions,
      "instruction.post"},
+    {"GET", "/v1/operator/instructions", HQ_WHO_OPERATOR, LIST, false, hq_operator_instructed,
+     "instructions"},
     {"POST", "/v1/operator/audit/verify", HQ_WHO_OPERATOR, AUDITOR | ADMIN, false,
      hq_operator_audit, "audit.verify"},
+    {"GET", "/v1/operator/audit/missing", HQ_WHO_OPERATOR, AUDITOR | ADMIN, false,
+     hq_operator_missing, "audit.missing"},
     {"POST", "/v1/operator/accept-chain", HQ_WHO_OPERATOR, ADMIN, false, hq_operator_accept,
      "chain.accept"},
     {"GET", "/v1/operator/holds", HQ_WHO_OPERATOR, HOLDS | AUDITOR, false, hq_operator_holds,
@@ -150,10 +161,11 @@ enum query_key {
     KEY_CHECKPOINT,
     KEY_POLICY,
     KEY_EXEMPT,
+    KEY_CONFLICTS,
     KEY_COUNT
 };
-static const char *const key_names[KEY_COUNT] = {"after", "limit",      "wait",   "revision",
-                                                 "hash",  "checkpoint", "policy", "exempt"};
+static const char *const key_names[KEY_COUNT] = {
+    "after", "limit", "wait", "revision", "hash", "checkpoint", "policy", "exempt", "conflicts"};
 
 /* NULL, or what was expected. */
 static const char *take_value(enum query_key key, const char *value, struct hq_query *q)
@@ -192,6 +204,9 @@ static const char *take_value(enum query_key key, const char *value, struct hq_q
     case KEY_EXEMPT:
         q->has_exempt = true;
         return number_of(value, 0, INT64_MAX, &q->exempt) ? NULL : "a number";
+    case KEY_CONFLICTS:
+        q->confirm_conflicts = strcmp(value, "confirm") == 0;
+        return q->confirm_conflicts ? NULL : "confirm";
     case KEY_COUNT:
         break;
     }

@@ -213,8 +213,71 @@ static const char postgres_6[] =
     "CREATE TRIGGER hits_told AFTER INSERT OR UPDATE OF provisional ON hits"
     " FOR EACH ROW EXECUTE FUNCTION hq_hits_tell();";
 
-/* The second chain of a checkpoint: which chains are one, and what people follow of them. */
+/* What version 7 adds: instructions and what the boxes said of them. */
 static const char sqlite_7[] =
+    "CREATE TABLE instructions(number INTEGER PRIMARY KEY, checkpoint TEXT NOT NULL,"
+    " id INTEGER NOT NULL, kind TEXT NOT NULL, signed_by TEXT NOT NULL, sent_by TEXT NOT NULL,"
+    " time_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, answered_ms INTEGER,"
+    " sequence INTEGER, result TEXT, why TEXT, why_zh TEXT, status TEXT, entry INTEGER,"
+    " verdict TEXT) STRICT;"
+    "CREATE INDEX instructions_of ON instructions(checkpoint, id);"
+    "CREATE TRIGGER instructions_no_delete BEFORE DELETE ON instructions"
+    " BEGIN SELECT RAISE(ABORT, 'instructions: records are neither changed nor deleted'); END;";
+static const char postgres_7[] =
+    "CREATE TABLE instructions(number BIGINT PRIMARY KEY, checkpoint TEXT COLLATE \"C\" NOT NULL,"
+    " id BIGINT NOT NULL, kind TEXT NOT NULL, signed_by TEXT NOT NULL, sent_by TEXT NOT NULL,"
+    " time_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, answered_ms BIGINT, sequence BIGINT,"
+    " result TEXT, why TEXT, why_zh TEXT, status TEXT, entry BIGINT, verdict TEXT);"
+    "CREATE INDEX instructions_of ON instructions(checkpoint, id);"
+    "CREATE TRIGGER instructions_keep BEFORE DELETE ON instructions"
+    " FOR EACH ROW EXECUTE FUNCTION hqd_keep();";
+
+/* What version 8 adds: what boxes say of their own journals, a gap in a chain that stands; over
+ * PostgreSQL the guards SQLite has had since version 5, and the right to forget, which is the
+ * retention program's alone: whoever may insert into retain_marks and does not own it. */
+static const char sqlite_8[] =
+    "ALTER TABLE chains ADD COLUMN gap_ms INTEGER;"
+    "CREATE TABLE journals(checkpoint TEXT NOT NULL, chain BLOB NOT NULL, recorded INTEGER NOT "
+    "NULL,"
+    " confirmed INTEGER NOT NULL, newest INTEGER NOT NULL, first_ms INTEGER NOT NULL,"
+    " told_ms INTEGER NOT NULL, lost_from INTEGER, lost_to INTEGER,"
+    " PRIMARY KEY(checkpoint, chain)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER journals_no_delete BEFORE DELETE ON journals"
+    " BEGIN SELECT RAISE(ABORT, 'journals: what was told stays'); END;"
+    "CREATE TRIGGER journals_no_update BEFORE UPDATE ON journals WHEN NEW.recorded < OLD.recorded"
+    " OR NEW.confirmed < OLD.confirmed OR NEW.checkpoint <> OLD.checkpoint OR NEW.chain <> "
+    "OLD.chain"
+    " OR (OLD.lost_to IS NOT NULL AND NEW.lost_to IS NOT OLD.lost_to AND NEW.lost_to <= "
+    "OLD.lost_to)"
+    " BEGIN SELECT RAISE(ABORT, 'journals: what was told stays'); END;";
+static const char postgres_8[] =
+    "ALTER TABLE chains ADD COLUMN gap_ms BIGINT;"
+    "CREATE TABLE journals(checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL,"
+    " recorded BIGINT NOT NULL, confirmed BIGINT NOT NULL, newest BIGINT NOT NULL,"
+    " first_ms BIGINT NOT NULL, told_ms BIGINT NOT NULL, lost_from BIGINT, lost_to BIGINT,"
+    " PRIMARY KEY(checkpoint, chain));";
+
+/* What version 9 adds: when a certificate was issued and first shown, so that one that was renewed
+ * ends the one before it (those of earlier versions count as shown); of a token, the key a person
+ * approved and the one that asked last. */
+static const char sqlite_9[] =
+    "ALTER TABLE certificates ADD COLUMN issued_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE certificates ADD COLUMN shown_ms INTEGER;"
+    "UPDATE certificates SET shown_ms = 0;"
+    "ALTER TABLE tokens ADD COLUMN approved BLOB;"
+    "ALTER TABLE tokens ADD COLUMN approved_by TEXT;"
+    "ALTER TABLE tokens ADD COLUMN requested BLOB;"
+    "ALTER TABLE tokens ADD COLUMN requested_ms INTEGER;";
+static const char postgres_9[] =
+    "ALTER TABLE certificates ADD COLUMN issued_ms BIGINT NOT NULL DEFAULT 0,"
+    " ADD COLUMN shown_ms BIGINT;"
+    "UPDATE certificates SET shown_ms = 0;"
+    "ALTER TABLE tokens ADD COLUMN approved BYTEA, ADD COLUMN approved_by TEXT,"
+    " ADD COLUMN requested BYTEA, ADD COLUMN requested_ms BIGINT;";
+
+/* What version 10 adds: the second chain of a checkpoint, which chains are one and what people
+ * follow of them. */
+static const char sqlite_10[] =
     "ALTER TABLE chains ADD COLUMN stream INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE observed(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,"
     " chain BLOB NOT NULL, sequence INTEGER NOT NULL) STRICT;"
@@ -224,14 +287,20 @@ static const char sqlite_7[] =
     " BEGIN SELECT RAISE(ABORT, 'observed is kept as it was recorded'); END;"
     "CREATE TRIGGER chains_stream BEFORE UPDATE OF stream ON chains"
     " BEGIN SELECT RAISE(ABORT, 'chains: the stream of one stays'); END;";
-static const char postgres_7[] =
+static const char postgres_10[] =
     "ALTER TABLE chains ADD COLUMN stream BIGINT NOT NULL DEFAULT 0;"
     "CREATE TABLE observed(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
     " checkpoint TEXT COLLATE \"C\" NOT NULL, chain BYTEA NOT NULL, sequence BIGINT NOT NULL);"
     "CREATE TRIGGER observed_keep BEFORE UPDATE OR DELETE ON observed"
-    " FOR EACH ROW EXECUTE FUNCTION hqd_keep();";
+    " FOR EACH ROW EXECUTE FUNCTION hqd_keep();"
+    "CREATE TRIGGER observed_no_truncate BEFORE TRUNCATE ON observed"
+    " FOR EACH STATEMENT EXECUTE FUNCTION hqd_keep();"
+    "CREATE TRIGGER chains_stream BEFORE UPDATE ON chains"
+    " FOR EACH ROW WHEN (NEW.stream <> OLD.stream) EXECUTE FUNCTION hqd_keep();";
 
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
-    {sqlite_1, NULL},       {sqlite_2, NULL},       {sqlite_3, postgres_3}, {sqlite_4, postgres_4},
-    {sqlite_5, postgres_5}, {sqlite_6, postgres_6}, {sqlite_7, postgres_7},
+    {sqlite_1, NULL},         {sqlite_2, NULL},       {sqlite_3, postgres_3},
+    {sqlite_4, postgres_4},   {sqlite_5, postgres_5}, {sqlite_6, postgres_6},
+    {sqlite_7, postgres_7},   {sqlite_8, postgres_8}, {sqlite_9, postgres_9},
+    {sqlite_10, postgres_10},
 };

@@ -27,12 +27,12 @@
 #include "gateway/hq/connections.h"
 #include "gateway/hq/issuer.h"
 #include "gateway/hq/own.h"
+#include "gateway/hq/refusals.h"
 #include "gateway/hq/route.h"
 #include "gateway/hq/upkeep.h"
 
 enum {
     WAITS_OF_ONE_MAX = 8, /* parked calls of one peer */
-    REFUSED_LOG_MS = 1000,
     METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
               EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH
 };
@@ -70,8 +70,7 @@ struct hq_server {
     struct thread *self;
     TAILQ_HEAD(, open_call) open;
     size_t open_count;
-    struct mono_time refused_told;
-    unsigned refused_untold;
+    struct refusals refusals;
     void (*_Atomic work)(void *ctx); /* release store in hq_server_post, acquire in on_tick */
     void *work_ctx;
 };
@@ -112,6 +111,8 @@ static void send_answer(struct open_call *open)
         add_header(http, "Content-Transfer-Encoding", "base64");
     if (answer->retry)
         add_header(http, "Retry-After", "5");
+    if (answer->close)
+        add_header(http, "Connection", "close");
     if (answer->ask_password)
         add_header(http, "WWW-Authenticate", "Basic realm=\"enrolment\"");
     connection_answered(ssl_of(http), clock_mono(&clock_system));
@@ -125,6 +126,7 @@ static void end_call(struct open_call *open)
 {
     if (open->call.peer.identity.kind == TLS_PEER_OPERATOR && !open->call.recorded)
         hq_act_record(&open->call);
+    refusals_tell_call(&open->server->refusals, &open->call);
     send_answer(open);
     free_call(open);
 }
@@ -390,18 +392,6 @@ static void listen_again(struct end *end)
         (void)evconnlistener_enable(end->listener); /* tried again at the next tick */
 }
 
-static void on_refused(void *ctx, const char *why)
-{
-    struct hq_server *server = ctx;
-    struct mono_time now = clock_mono(&clock_system);
-    server->refused_untold++;
-    if (server->refused_told.ns != 0 && mono_diff_ms(now, server->refused_told) < REFUSED_LOG_MS)
-        return;
-    log_event(EVENT_HQ_PEER_REFUSED, "count=%u reason=\"%s\"", server->refused_untold, why);
-    server->refused_told = now;
-    server->refused_untold = 0;
-}
-
 static int open_end(struct hq_server *server, struct end *end, const char *listen,
                     struct err_text *err)
 {
@@ -441,8 +431,8 @@ static int make_tls(const struct hq_server_options *o, bool est, struct hq_serve
         .key_file = o->key_file,
         .trust = {{o->box_root, TLS_PEER_CHECKPOINT}, {o->console_root, TLS_PEER_OPERATOR}},
         .trust_count = est ? 0 : 2,
-        .refused = server ? on_refused : NULL,
-        .refused_ctx = server,
+        .refused = server ? refusals_tell : NULL,
+        .refused_ctx = server ? &server->refusals : NULL,
     };
     return tls_server_create(&tls, out, err);
 }
@@ -527,6 +517,8 @@ int hq_server_create(const struct hq_server_options *options, struct hqd *hq,
     TAILQ_INIT(&server->open);
     connections_init(&server->api.connections, HQ_CONNECTIONS_MAX, HQ_REQUEST_S);
     connections_init(&server->est.connections, HQ_EST_CONNECTIONS_MAX, HQ_EST_REQUEST_S);
+    server->api.connections.refused = server->est.connections.refused = refusals_tell;
+    server->api.connections.refused_ctx = server->est.connections.refused_ctx = &server->refusals;
     server->hq = hq;
     int rc = open_all(options, server, err);
     if (rc != 0) {

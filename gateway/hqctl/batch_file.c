@@ -298,6 +298,39 @@ int batch_file_check_approvals(const struct batch_file *file, struct err_text *e
     return 0;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    const struct wanted_record *x = &(*(const struct wanted_item *const *)a)->record;
+    const struct wanted_record *y = &(*(const struct wanted_item *const *)b)->record;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+int batch_file_conflicts(const struct batch_file *file,
+                         void (*tell)(void *ctx, const struct wanted_item *one,
+                                      const struct wanted_item *two),
+                         void *ctx)
+{
+    size_t count = 0;
+    size_t at = 0;
+    for (size_t i = 0; i < file->count; i++)
+        count += file->batches[i].added_count + file->batches[i].changed_count;
+    const struct wanted_item **items = calloc(count + 1, sizeof(struct wanted_item *));
+    if (!items)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < file->count; i++)
+        for (size_t k = 0; k < file->batches[i].added_count + file->batches[i].changed_count; k++)
+            items[at++] = &file->batches[i].items[k];
+    qsort(items, count, sizeof(*items), compare_keys);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = i + 1; k < count && items[k]->record.key == items[i]->record.key; k++)
+            if (wanted_records_conflict(&items[i]->record, &items[k]->record))
+                tell(ctx, items[i], items[k]);
+    free(items);
+    return 0;
+}
+
 bool batch_file_needs_two(const struct batch_file *file)
 {
     for (size_t i = 0; i < file->count; i++)

@@ -38,6 +38,12 @@ int batch_file_check_approvals(const struct batch_file *file, struct err_text *e
  * batch_file_check_crowds. */
 int batch_file_verify(const struct batch_file *file, const struct keyset *set,
                       struct err_text *err) MUST_CHECK;
+/* Tells each pair of the file's entries that is one vehicle under stop and observe. ERR_NO_MEMORY.
+ */
+int batch_file_conflicts(const struct batch_file *file,
+                         void (*tell)(void *ctx, const struct wanted_item *one,
+                                      const struct wanted_item *two),
+                         void *ctx) MUST_CHECK;
 /* Whether any of the batches needs two clerks. */
 bool batch_file_needs_two(const struct batch_file *file);
 /* The draft it was made from, at its own head; the plates of withdrawn entries are not in it. */

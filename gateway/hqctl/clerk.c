@@ -3,6 +3,7 @@
  */
 #include "gateway/hqctl/clerk.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,18 +40,39 @@ static int read_set(const struct clerk_options *o, struct root_keys *roots, stru
     return rc;
 }
 
+static enum key_role role_of(const struct clerk_options *o)
+{
+    return o->duty ? KEY_ROLE_INSTRUCTION : KEY_ROLE_LIST;
+}
+
+static const char *title_of(const struct clerk_options *o)
+{
+    return o->duty ? "duty officer" : "clerk";
+}
+
 static int check_new(const struct clerk_options *o, const struct keyset *set, const char *path,
                      struct err_text *err)
 {
     struct stat st;
     if (!tls_label_ok(o->name))
         return err_set(err, ERR_INVALID, "NAME = '%s': expected 1 to 64 of a-z 0-9 -", o->name);
+    enum key_role role = role_of(o);
     for (int i = 0; i < set->key_count; i++)
-        if (set->keys[i].role == KEY_ROLE_LIST && strcmp(set->keys[i].holder, o->name) == 0)
+        if (set->keys[i].role == role && strcmp(set->keys[i].holder, o->name) == 0)
             return err_set(err, ERR_CONFLICT,
-                           "clerk %s: has a list key in key set version %" PRIu64 " already",
-                           o->name, set->version);
+                           "%s %s: has a %s key in key set version %" PRIu64 " already",
+                           title_of(o), o->name, key_role_name(role), set->version);
     return lstat(path, &st) == 0 ? err_set(err, ERR_CONFLICT, "%s: is there already", path) : 0;
+}
+
+/* 'hqctl init' makes none: the first duty officer's key does. */
+static int make_duty_folder(const struct clerk_options *o, struct err_text *err)
+{
+    char path[KEY_STORE_PATH_SIZE];
+    int rc = key_store_path(path, o->folder, "duty", err);
+    return rc == 0 && mkdir(path, 0700) != 0 && errno != EEXIST
+               ? err_set(err, ERR_IO, "%s: %s", path, strerror(errno))
+               : rc;
 }
 
 static int open_roots(const struct clerk_options *o, struct sign_key *roots[2],
@@ -78,7 +100,8 @@ static int make_key(const struct clerk_options *o, const char *path, struct sign
 {
     char passphrase[PASSPHRASE_SIZE];
     char whose[NAME_SIZE];
-    (void)snprintf(whose, sizeof(whose), "list key of clerk %s", o->name); /* a label fits */
+    (void)snprintf(whose, sizeof(whose), "%s key of %s %s", key_role_name(role_of(o)), title_of(o),
+                   o->name); /* a label fits */
     int rc = passphrase_read_new(&o->passphrases, whose, passphrase, err);
     if (rc == 0)
         rc = key_store_create(path, passphrase, out, err);
@@ -107,7 +130,7 @@ static int sign_next(const struct clerk_options *o, const struct root_keys *know
     set->version++;
     set->time = o->now;
     if (rc == 0)
-        rc = key_store_add(set, KEY_ROLE_LIST, o->name, key, o->now, CLERK_DAYS, err);
+        rc = key_store_add(set, role_of(o), o->name, key, o->now, CLERK_DAYS, err);
     if (rc == 0)
         rc = key_store_sign_keyset(set, roots, 2, out, out_size, err);
     if (rc == 0)
@@ -127,9 +150,11 @@ int clerk_add(const struct clerk_options *o, uint64_t *out_version, char **out_t
     char name[NAME_SIZE];
     char *text = NULL;
     size_t size = 0;
-    (void)snprintf(name, sizeof(name), "clerks/%.80s.key.pem",
+    (void)snprintf(name, sizeof(name), "%s/%.80s.key.pem", o->duty ? "duty" : "clerks",
                    o->name); /* check_new refuses more */
     int rc = set ? read_set(o, &known, set, err) : ERR_NO_MEMORY;
+    if (rc == 0 && o->duty)
+        rc = make_duty_folder(o, err);
     if (rc == 0)
         rc = key_store_path(path, o->folder, name, err);
     if (rc == 0)

@@ -47,8 +47,7 @@ int csv_open(struct csv_reader *r, const char *name, const void *data, size_t si
     return 0;
 }
 
-/* Bytes of the UTF-8 character at `s` (RFC 3629), 0 when it is none. */
-static size_t utf8_length(const uint8_t *s, size_t left)
+size_t csv_utf8_length(const uint8_t *s, size_t left)
 {
     static const struct {
         uint8_t from, to, second_from, second_to, length;
@@ -77,7 +76,7 @@ static int look(struct csv_reader *r, size_t *out_length, struct err_text *err)
     if (r->at >= r->size)
         return CHAR_END;
     const uint8_t *s = r->data + r->at;
-    *out_length = utf8_length(s, r->size - r->at);
+    *out_length = csv_utf8_length(s, r->size - r->at);
     if (*out_length == 0) {
         (void)refuse(r, err, ERR_INVALID, /* told by CHAR_BAD */
                      "byte 0x%02X is no UTF-8, expected UTF-8: save it as 'CSV UTF-8'", s[0]);

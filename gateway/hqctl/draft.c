@@ -32,6 +32,8 @@ int draft_head_read(const json_t *value, struct draft_head *out, struct err_text
     int rc = read_number(value, "revision", &head.list.revision, err);
     if (rc == 0)
         rc = read_number(value, "max_id", &head.max_id, err);
+    if (rc == 0 && json_object_get(value, "entries"))
+        rc = read_number(value, "entries", &head.entries, err);
     if (rc == 0 && (!hash || hash_parse(hash, head.list.hash) != 0))
         rc = err_set(err, ERR_INVALID, "head.hash: expected sha256: and 64 hex digits");
     if (rc == 0 && !(json_is_null(time) && head.list.revision == 0) &&

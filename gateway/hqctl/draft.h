@@ -22,7 +22,8 @@ enum {
 
 struct draft_head {
     struct list_head list;
-    uint64_t max_id; /* highest id ever on the list */
+    uint64_t max_id;  /* highest id ever on the list */
+    uint64_t entries; /* in force, as hqd says; 0 when it is not said (a draft does not) */
 };
 
 struct draft {

@@ -1,5 +1,5 @@
 /*
- * See import.h. One import's state lives in struct import.
+ * See import.h and import_kind.h. One import's state lives in struct import.
  */
 #include "gateway/hqctl/import_kind.h"
 
@@ -12,18 +12,12 @@
 
 enum { COLUMNS_MAX = CSV_FIELDS_MAX };
 
-struct import {
-    const struct import_kind *kind;
-    const char *name;
-    uint64_t first_id;
-    struct wall_time now;
+struct csv_import {
+    struct import in;
     struct csv_reader *reader;
     size_t column_count;
     const char *columns[COLUMNS_MAX]; /* of kind->fields */
     struct csv_row row;
-    struct import_mark *marks;
-    size_t mark_count;
-    struct import_result *result;
 };
 
 static bool is_optional(const struct import_kind *kind, const char *field)
@@ -55,7 +49,7 @@ static const char *trimmed(const struct csv_field *field, size_t *out_size)
     return field->text + begin;
 }
 
-static struct import_fault *add_fault(struct import *in, uint32_t line, uint32_t column)
+struct import_fault *import_fault_add(struct import *in, uint32_t line, uint32_t column)
 {
     static struct import_fault beyond; /* counted, not kept; never read */
     size_t index = in->result->fault_count++;
@@ -64,29 +58,33 @@ static struct import_fault *add_fault(struct import *in, uint32_t line, uint32_t
     return fault;
 }
 
-/* A value with its end cut at a character, for an error. */
-static void copy_value(const char *text, size_t size, char out[IMPORT_VALUE_SIZE])
+void import_fault_value(struct import_fault *fault, const char *text, size_t size)
 {
     size_t kept = size < IMPORT_VALUE_SIZE ? size : IMPORT_VALUE_SIZE - 1;
     while (kept < size && kept > 0 && ((unsigned char)text[kept] & 0xC0) == 0x80)
         kept--;
-    memcpy(out, text, kept);
-    out[kept] = '\0';
+    memcpy(fault->value, text, kept);
+    fault->value[kept] = '\0';
 }
 
-/* A fault of one cell; `reason` may repeat the value in quotes at its start, which is dropped. */
-static void fault_cell(struct import *in, const struct csv_field *cell, const char *field,
+void import_fault_reason(struct import_fault *fault, const char *reason)
+{
+    size_t size = strlen(fault->value);
+    if (size > 0 && reason[0] == '\'' && strncmp(reason + 1, fault->value, size) == 0 &&
+        reason[size + 1] == '\'')
+        reason += size + 2 + strspn(reason + size + 2, ", ");
+    (void)snprintf(fault->reason, sizeof(fault->reason), "%s", reason); /* cut: still reads */
+}
+
+static void fault_cell(struct csv_import *c, const struct csv_field *cell, const char *field,
                        const char *reason)
 {
     size_t size = 0;
     const char *text = trimmed(cell, &size);
-    struct import_fault *fault = add_fault(in, cell->line, cell->column);
+    struct import_fault *fault = import_fault_add(&c->in, cell->line, cell->column);
     fault->field = field;
-    copy_value(text, size, fault->value);
-    if (size > 0 && reason[0] == '\'' && strncmp(reason + 1, text, size) == 0 &&
-        reason[size + 1] == '\'')
-        reason += size + 2 + strspn(reason + size + 2, ", ");
-    (void)snprintf(fault->reason, sizeof(fault->reason), "%s", reason); /* cut: still reads */
+    import_fault_value(fault, text, size);
+    import_fault_reason(fault, reason);
 }
 
 void import_fault_format(const char *name, const struct import_fault *fault, struct err_text *out)
@@ -101,60 +99,60 @@ void import_fault_format(const char *name, const struct import_fault *fault, str
 
 /* ---- the header ---- */
 
-static void fault_name(struct import *in, const struct csv_field *cell, const char *reason)
+static void fault_name(struct csv_import *c, const struct csv_field *cell, const char *reason)
 {
-    struct import_fault *fault = add_fault(in, cell->line, cell->column);
-    char value[IMPORT_VALUE_SIZE];
+    struct import_fault *fault = import_fault_add(&c->in, cell->line, cell->column);
     size_t size = 0;
     const char *text = trimmed(cell, &size);
-    copy_value(text, size, value);
-    (void)snprintf(fault->reason, sizeof(fault->reason), "column '%s': %s", value,
+    import_fault_value(fault, text, size);
+    (void)snprintf(fault->reason, sizeof(fault->reason), "column '%s': %s", fault->value,
                    reason); /* cut: still reads */
+    fault->value[0] = '\0';
 }
 
-static void take_name(struct import *in, size_t index)
+static void take_name(struct csv_import *c, size_t index)
 {
-    const struct csv_field *cell = &in->row.fields[index];
+    const struct csv_field *cell = &c->row.fields[index];
     size_t size = 0;
     const char *text = trimmed(cell, &size);
-    const char *column = find_column(in->kind, text, size);
-    in->columns[index] = column;
+    const char *column = find_column(c->in.kind, text, size);
+    c->columns[index] = column;
     if (!column && size == 2 && memcmp(text, "id", 2) == 0)
-        fault_name(in, cell, "ids are given at import, expected no such column");
-    else if (!column && in->row.count == 1 && strpbrk(text, ";\t"))
-        fault_name(in, cell, "one column only, expected columns separated by commas");
+        fault_name(c, cell, "ids are given at import, expected no such column");
+    else if (!column && c->row.count == 1 && strpbrk(text, ";\t"))
+        fault_name(c, cell, "one column only, expected columns separated by commas");
     else if (!column)
-        fault_name(in, cell, in->kind->unknown);
+        fault_name(c, cell, c->in.kind->unknown);
     for (size_t i = 0; column && i < index; i++)
-        if (in->columns[i] == column) {
-            fault_name(in, cell, "stands twice");
+        if (c->columns[i] == column) {
+            fault_name(c, cell, "stands twice");
             return;
         }
 }
 
-static int read_header(struct import *in, struct err_text *err)
+static int read_header(struct csv_import *c, struct err_text *err)
 {
-    int rc = csv_next(in->reader, &in->row, err);
+    int rc = csv_next(c->reader, &c->row, err);
     if (rc == ERR_NOT_FOUND) {
-        (void)snprintf(add_fault(in, 1, 1)->reason, IMPORT_REASON_SIZE,
+        (void)snprintf(import_fault_add(&c->in, 1, 1)->reason, IMPORT_REASON_SIZE,
                        "empty, expected a first line with the column names"); /* fits */
         return ERR_INVALID;
     }
     if (rc != 0)
         return rc;
-    in->column_count = in->row.count;
-    for (size_t i = 0; i < in->row.count; i++)
-        take_name(in, i);
-    for (size_t f = 0; in->kind->fields[f]; f++) {
-        const char *field = in->kind->fields[f];
-        bool found = is_optional(in->kind, field) || strcmp(field, "id") == 0;
-        for (size_t i = 0; i < in->column_count && !found; i++)
-            found = in->columns[i] == field;
-        if (!found && in->column_count > 1)
-            (void)snprintf(add_fault(in, 1, 1)->reason, IMPORT_REASON_SIZE, "column '%s': missing",
-                           field); /* fits */
+    c->column_count = c->row.count;
+    for (size_t i = 0; i < c->row.count; i++)
+        take_name(c, i);
+    for (size_t f = 0; c->in.kind->fields[f]; f++) {
+        const char *field = c->in.kind->fields[f];
+        bool found = is_optional(c->in.kind, field) || strcmp(field, "id") == 0;
+        for (size_t i = 0; i < c->column_count && !found; i++)
+            found = c->columns[i] == field;
+        if (!found && c->column_count > 1)
+            (void)snprintf(import_fault_add(&c->in, 1, 1)->reason, IMPORT_REASON_SIZE,
+                           "column '%s': missing", field); /* fits */
     }
-    return in->result->fault_count > 0 ? ERR_INVALID : 0;
+    return c->in.result->fault_count > 0 ? ERR_INVALID : 0;
 }
 
 /* ---- one row ---- */
@@ -215,19 +213,19 @@ json_t *import_names_value(const char *text)
 }
 
 /* The row as an entry; empty cells are absent fields. */
-static json_t *row_object(const struct import *in, uint64_t id)
+static json_t *row_object(const struct csv_import *c)
 {
-    json_t *entry = json_pack("{s:I}", "id", (json_int_t)id);
-    for (size_t i = 0; entry && i < in->column_count; i++) {
+    json_t *entry = json_object();
+    for (size_t i = 0; entry && i < c->column_count; i++) {
         char text[CSV_ROW_MAX];
         size_t size = 0;
-        const char *cell = trimmed(&in->row.fields[i], &size);
+        const char *cell = trimmed(&c->row.fields[i], &size);
         if (size == 0)
             continue;
         memcpy(text, cell, size); /* a field is shorter than a row */
         text[size] = '\0';
-        if (json_object_set_new(entry, in->columns[i],
-                                in->kind->cell_value(in->columns[i], text)) != 0) {
+        if (json_object_set_new(entry, c->columns[i],
+                                c->in.kind->cell_value(c->columns[i], text)) != 0) {
             json_decref(entry);
             return NULL;
         }
@@ -235,47 +233,57 @@ static json_t *row_object(const struct import *in, uint64_t id)
     return entry;
 }
 
-static const struct csv_field *cell_of(const struct import *in, const char *field, size_t size,
+static const struct csv_field *cell_of(const struct csv_import *c, const char *field, size_t size,
                                        const char **out_name)
 {
-    for (size_t i = 0; i < in->column_count; i++)
-        if (strlen(in->columns[i]) == size && memcmp(in->columns[i], field, size) == 0) {
-            *out_name = in->columns[i];
-            return &in->row.fields[i];
+    for (size_t i = 0; i < c->column_count; i++)
+        if (strlen(c->columns[i]) == size && memcmp(c->columns[i], field, size) == 0) {
+            *out_name = c->columns[i];
+            return &c->row.fields[i];
         }
     return NULL;
 }
 
 /* A fault said as "field: reason". */
-static void fault_row(struct import *in, const char *text)
+static void fault_row(struct csv_import *c, const char *text)
 {
     const char *name = "";
     size_t size = strcspn(text, ":");
-    const struct csv_field *cell = text[size] == ':' ? cell_of(in, text, size, &name) : NULL;
-    if (cell) {
-        fault_cell(in, cell, name, text + size + 1 + strspn(text + size + 1, " "));
-        return;
-    }
-    struct import_fault *fault = add_fault(in, in->row.fields[0].line, in->row.fields[0].column);
-    (void)snprintf(fault->reason, sizeof(fault->reason), "%s", text); /* cut: still reads */
+    const struct csv_field *cell = text[size] == ':' ? cell_of(c, text, size, &name) : NULL;
+    if (cell)
+        fault_cell(c, cell, name, text + size + 1 + strspn(text + size + 1, " "));
+    else
+        import_fault_reason(
+            import_fault_add(&c->in, c->row.fields[0].line, c->row.fields[0].column), text);
 }
 
-static int take_row(struct import *in, struct err_text *err)
+int import_row_take(struct import *in, json_t *row, uint32_t line, struct err_text *why)
+{
+    json_t *clean = NULL;
+    struct import_mark mark = {.line = line};
+    uint64_t id = in->first_id + json_array_size(in->result->entries);
+    int rc = row && json_object_set_new(row, "id", json_integer((json_int_t)id)) == 0
+                 ? in->kind->check(row, in->now, &clean, &mark, why)
+                 : ERR_NO_MEMORY;
+    in->result->row_count++;
+    if (rc == 0 && json_array_append_new(in->result->entries, clean) != 0)
+        rc = ERR_NO_MEMORY;
+    if (rc == 0)
+        in->marks[in->mark_count++] = mark;
+    return rc;
+}
+
+static int take_row(struct csv_import *c, struct err_text *err)
 {
     struct err_text why = {""};
-    json_t *clean = NULL;
-    struct import_mark mark = {.line = in->row.fields[0].line};
-    json_t *entry = row_object(in, in->first_id + json_array_size(in->result->entries));
-    int rc = entry ? in->kind->check(entry, in->now, &clean, &mark, &why) : ERR_NO_MEMORY;
-    json_decref(entry);
+    json_t *row = row_object(c);
+    int rc = import_row_take(&c->in, row, c->row.fields[0].line, &why);
+    json_decref(row);
     if (rc == ERR_NO_MEMORY)
         return err_set(err, rc, "out of memory");
-    if (rc != 0) {
-        fault_row(in, why.text);
-        return 0;
-    }
-    in->marks[in->mark_count++] = mark;
-    return json_array_append_new(in->result->entries, clean) == 0 ? 0 : ERR_NO_MEMORY;
+    if (rc != 0)
+        fault_row(c, why.text);
+    return 0;
 }
 
 static bool row_empty(const struct csv_row *row)
@@ -289,28 +297,28 @@ static bool row_empty(const struct csv_row *row)
     return true;
 }
 
-static int read_rows(struct import *in, struct err_text *err)
+static int read_rows(struct csv_import *c, struct err_text *err)
 {
     for (;;) {
-        int rc = csv_next(in->reader, &in->row, err);
+        int rc = csv_next(c->reader, &c->row, err);
         if (rc == ERR_NOT_FOUND)
             return 0;
         if (rc != 0)
             return rc;
-        if (row_empty(&in->row))
+        if (row_empty(&c->row))
             continue; /* spreadsheets leave them at the end */
-        if (in->mark_count == in->kind->entries_max)
-            return err_set(err, ERR_TOO_LARGE, "%s: more than %zu entries", in->name,
-                           in->kind->entries_max);
-        in->result->row_count++;
-        if (in->row.count != in->column_count) {
+        if (c->in.mark_count == c->in.kind->entries_max)
+            return err_set(err, ERR_TOO_LARGE, "%s: more than %zu entries", c->in.name,
+                           c->in.kind->entries_max);
+        if (c->row.count != c->column_count) {
             char text[96];
             (void)snprintf(text, sizeof(text), "%zu fields, expected %zu as in line 1",
-                           in->row.count, in->column_count); /* fits */
-            fault_row(in, text);
+                           c->row.count, c->column_count); /* fits */
+            fault_row(c, text);
+            c->in.result->row_count++;
             continue;
         }
-        rc = take_row(in, err);
+        rc = take_row(c, err);
         if (rc != 0)
             return rc;
     }
@@ -338,23 +346,43 @@ static void find_doubles(struct import *in)
         const struct import_mark *two = &in->marks[i];
         if (one->key == two->key && one->class == two->class &&
             strcmp(one->case_number, two->case_number) == 0)
-            (void)snprintf(add_fault(in, two->line, 1)->reason, IMPORT_REASON_SIZE,
+            (void)snprintf(import_fault_add(in, two->line, 1)->reason, IMPORT_REASON_SIZE,
                            "same %s as line %u", in->kind->same, one->line); /* fits */
     }
 }
 
-static int read_all(struct import *in, struct err_text *err)
+int import_state_begin(struct import *in, struct import_result *out)
 {
-    int rc = read_header(in, err);
+    *out = (struct import_result){.entries = json_array()};
+    in->result = out;
+    in->marks = calloc(in->kind->entries_max, sizeof(*in->marks));
+    return in->marks && out->entries ? 0 : ERR_NO_MEMORY;
+}
+
+int import_state_end(struct import *in, int rc)
+{
+    free(in->marks);
+    if (rc != 0)
+        import_fini(in->result);
+    return rc;
+}
+
+int import_state_judge(struct import *in)
+{
+    find_doubles(in);
+    return in->result->fault_count > 0 ? ERR_INVALID : 0;
+}
+
+static int read_all(struct csv_import *c, struct err_text *err)
+{
+    int rc = read_header(c, err);
     if (rc == 0)
-        rc = read_rows(in, err);
+        rc = read_rows(c, err);
     if (rc != 0)
         return rc;
-    find_doubles(in);
-    if (in->result->row_count == 0)
-        (void)snprintf(add_fault(in, 1, 1)->reason, IMPORT_REASON_SIZE,
-                       "no row below the column names"); /* fits */
-    return in->result->fault_count > 0 ? ERR_INVALID : 0;
+    if (c->in.result->row_count == 0)
+        import_fault_reason(import_fault_add(&c->in, 1, 1), "no row below the column names");
+    return import_state_judge(&c->in);
 }
 
 int import_run(const struct import_kind *kind, const char *name, const void *data, size_t size,
@@ -362,32 +390,22 @@ int import_run(const struct import_kind *kind, const char *name, const void *dat
                struct err_text *err)
 {
     struct err_text why = {""};
-    struct import in = {
-        .kind = kind, .name = name, .first_id = first_id, .now = now, .result = out};
-    *out = (struct import_result){.entries = json_array()};
-    in.reader = calloc(1, sizeof(*in.reader));
-    in.marks = calloc(kind->entries_max, sizeof(*in.marks));
-    int rc = ERR_NO_MEMORY;
-    if (!in.reader || !in.marks || !out->entries)
-        goto out;
-    rc = csv_open(in.reader, name, data, size, &why);
+    struct csv_import c = {.in = {.kind = kind, .name = name, .first_id = first_id, .now = now}};
+    int rc = import_state_begin(&c.in, out);
+    c.reader = rc == 0 ? calloc(1, sizeof(*c.reader)) : NULL;
+    if (!c.reader)
+        return import_state_end(&c.in, ERR_NO_MEMORY);
+    rc = csv_open(c.reader, name, data, size, &why);
     if (rc == 0)
-        rc = read_all(&in, &why);
-    if (in.reader->fault_reason[0]) { /* the reader's own, behind which nothing can be read */
+        rc = read_all(&c, &why);
+    if (c.reader->fault_reason[0]) { /* the reader's own, behind which nothing can be read */
         rc = ERR_INVALID;
-        struct import_fault *fault = add_fault(&in, in.reader->fault_line, in.reader->fault_column);
-        (void)snprintf(fault->reason, sizeof(fault->reason), "%s",
-                       in.reader->fault_reason); /* fits */
+        import_fault_reason(import_fault_add(&c.in, c.reader->fault_line, c.reader->fault_column),
+                            c.reader->fault_reason);
     }
     (void)err_set(err, rc, "%s", why.text[0] ? why.text : err_name(rc)); /* rc is returned */
-out:
-    free(in.reader);
-    free(in.marks);
-    if (rc != 0) {
-        json_decref(out->entries);
-        out->entries = NULL;
-    }
-    return rc;
+    free(c.reader);
+    return import_state_end(&c.in, rc);
 }
 
 void import_fini(struct import_result *result)

@@ -1,9 +1,9 @@
 /*
- * A CSV of vehicles -> entries of the wanted list or of the exempt list, all or nothing. The first
- * line names the columns: the fields of gateway/signed/wanted_entry.h or exempt_list.h without
- * `id`, in any order. Every bad row is reported with file, line, column, name and value (the first
- * IMPORT_FAULTS_MAX of them), and with any bad row nothing is imported. README.md describes the
- * columns. Pure, any thread.
+ * A file of vehicles -> entries of the wanted list or of the exempt list, all or nothing. A CSV's
+ * first line names the columns: the fields of gateway/signed/wanted_entry.h or exempt_list.h
+ * without `id`, in any order. Every bad row is reported with file, line, column, name and value
+ * (the first IMPORT_FAULTS_MAX of them), and with any bad row nothing is imported. README.md
+ * describes the columns. Pure, any thread.
  */
 #pragma once
 
@@ -11,6 +11,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/err.h"
+#include "gateway/hqctl/import_text.h"
 
 enum {
     IMPORT_ENTRIES_MAX = 100000,
@@ -30,6 +31,7 @@ struct import_fault {
 struct import_result {
     json_t *entries; /* array, ids rising from first_id */
     size_t row_count;
+    enum import_encoding encoding; /* what it was read as, by import_wanted */
     size_t fault_count;
     struct import_fault faults[IMPORT_FAULTS_MAX];
 };
@@ -38,6 +40,11 @@ struct import_result {
  * import_fini frees. */
 int import_csv(const char *name, const void *data, size_t size, uint64_t first_id,
                struct wall_time now, struct import_result *out, struct err_text *err) MUST_CHECK;
+/* The same of a file in either encoding, CSV or a JSON list of objects with the same fields (what
+ * begins with [ is JSON). */
+int import_wanted(const char *name, const void *data, size_t size, enum import_encoding encoding,
+                  uint64_t first_id, struct wall_time now, struct import_result *out,
+                  struct err_text *err) MUST_CHECK;
 /* To the exempt list, likewise; its ids are for exempt_draft_put to give. */
 int import_exempt_csv(const char *name, const void *data, size_t size, struct wall_time now,
                       struct import_result *out, struct err_text *err) MUST_CHECK;

@@ -31,9 +31,39 @@ struct import_kind {
                  struct import_mark *out_mark, struct err_text *err);
 };
 
+/* One import while it runs, whatever the file's form. */
+struct import {
+    const struct import_kind *kind;
+    const char *name;
+    uint64_t first_id;
+    struct wall_time now;
+    struct import_mark *marks;
+    size_t mark_count;
+    struct import_result *result;
+};
+
+/* Makes room for marks and entries. ERR_NO_MEMORY; import_state_end in either case. */
+int import_state_begin(struct import *in, struct import_result *out) MUST_CHECK;
+/* Frees; of an import that failed the entries as well. Returns `rc`. */
+int import_state_end(struct import *in, int rc);
+/* Looks for entries given twice, then ERR_INVALID when there was any fault. */
+int import_state_judge(struct import *in) MUST_CHECK;
+/* A new fault to be filled; beyond the bound it is only counted. */
+struct import_fault *import_fault_add(struct import *in, uint32_t line, uint32_t column);
+/* Its value, cut at a character. */
+void import_fault_value(struct import_fault *fault, const char *text, size_t size);
+/* Its reason; the value in quotes at its beginning is dropped. */
+void import_fault_reason(struct import_fault *fault, const char *reason);
+/* Checks a row and keeps it as an entry. ERR_INVALID: `why` is "field: reason". */
+int import_row_take(struct import *in, json_t *row, uint32_t line, struct err_text *why) MUST_CHECK;
+
 int import_run(const struct import_kind *kind, const char *name, const void *data, size_t size,
                uint64_t first_id, struct wall_time now, struct import_result *out,
                struct err_text *err) MUST_CHECK;
+/* The same of a JSON list of objects with the same fields. */
+int import_run_json(const struct import_kind *kind, const char *name, const char *text, size_t size,
+                    uint64_t first_id, struct wall_time now, struct import_result *out,
+                    struct err_text *err) MUST_CHECK;
 /* RFC 3339 in UTC, of a time with or without offset; anything else as it stands. */
 json_t *import_time_value(const char *text);
 /* "armed; violent" -> ["armed","violent"] */

@@ -60,21 +60,52 @@ static int check_row(const json_t *row, struct wall_time now, json_t **out_entry
     return 0;
 }
 
+static const char *const optional[] = {"officer_risk", "instructions", "vehicle",
+                                       "document",     "emergency",    NULL};
+
+static const struct import_kind wanted = {
+    .fields = wanted_entry_fields,
+    .optional = optional,
+    .unknown = "unknown, expected plate, class, category, priority, handling, officer_risk, "
+               "reason, authority, case_number, applicant, reviewer, approver, each of these "
+               "with _number and _time, document, emergency, contact, valid_from, valid_until, "
+               "instructions or vehicle",
+    .same = "plate, class and case_number",
+    .entries_max = IMPORT_ENTRIES_MAX,
+    .cell_value = cell_value,
+    .check = check_row};
+
 int import_csv(const char *name, const void *data, size_t size, uint64_t first_id,
                struct wall_time now, struct import_result *out, struct err_text *err)
 {
-    static const char *const optional[] = {"officer_risk", "instructions", "vehicle",
-                                           "document",     "emergency",    NULL};
-    const struct import_kind kind = {
-        .fields = wanted_entry_fields,
-        .optional = optional,
-        .unknown = "unknown, expected plate, class, category, priority, handling, officer_risk, "
-                   "reason, authority, case_number, applicant, reviewer, approver, each of these "
-                   "with _number and _time, document, emergency, contact, valid_from, valid_until, "
-                   "instructions or vehicle",
-        .same = "plate, class and case_number",
-        .entries_max = IMPORT_ENTRIES_MAX,
-        .cell_value = cell_value,
-        .check = check_row};
-    return import_run(&kind, name, data, size, first_id, now, out, err);
+    return import_run(&wanted, name, data, size, first_id, now, out, err);
+}
+
+/* What stands behind a byte order mark and white space. */
+static bool is_json(const char *text, size_t size)
+{
+    size_t at = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    while (at < size && strchr(" \t\r\n", text[at]) && text[at] != '\0')
+        at++;
+    return at < size && text[at] == '[';
+}
+
+int import_wanted(const char *name, const void *data, size_t size, enum import_encoding encoding,
+                  uint64_t first_id, struct wall_time now, struct import_result *out,
+                  struct err_text *err)
+{
+    char *decoded = NULL;
+    size_t length = 0;
+    enum import_encoding was = IMPORT_ENCODING_UTF8;
+    *out = (struct import_result){0};
+    int rc = import_text_decode(data, size, encoding, &decoded, &length, &was, err);
+    if (rc != 0)
+        return err_prefix(err, rc, "%s", name);
+    const char *text = decoded ? decoded : data;
+    rc = is_json(text, length)
+             ? import_run_json(&wanted, name, text, length, first_id, now, out, err)
+             : import_run(&wanted, name, text, length, first_id, now, out, err);
+    out->encoding = was;
+    free(decoded);
+    return rc;
 }

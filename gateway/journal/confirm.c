@@ -53,9 +53,9 @@ int journal_confirm(struct journal *j, const struct journal_head *head, const ch
 {
     if (memcmp(head->chain, j->head.chain, sizeof head->chain) != 0)
         return err_set(err, ERR_CONFLICT, "the receipt is of another chain");
-    if (head->sequence <= j->confirmed)
-        return 0;
     int result = check_hash(j, head, err);
+    if (result == 0 && head->sequence <= j->confirmed)
+        return 0; /* headquarters was put back to an earlier state, or says it twice */
     if (result == 0)
         result = store_confirmed(j, head->sequence, receipt, receipt_size, err);
     if (result == 0)

@@ -13,13 +13,21 @@ enum { HEADER_VERSION = 1, HASH_SHA256 = 1 };
 static const uint8_t magic[4] = {'C', 'P', 'J', 'R'};
 
 static const char *const kind_names[JOURNAL_KIND_COUNT] = {
-    [JOURNAL_START] = "start",       [JOURNAL_STOP] = "stop",
-    [JOURNAL_PASSAGE] = "passage",   [JOURNAL_HIT] = "hit",
-    [JOURNAL_DECISION] = "decision", [JOURNAL_ORDER] = "order",
-    [JOURNAL_OUTCOME] = "outcome",   [JOURNAL_ACT] = "act",
-    [JOURNAL_LIST] = "list",         [JOURNAL_CONFIG] = "config",
-    [JOURNAL_DEVICE] = "device",     [JOURNAL_CLOCK] = "clock",
-    [JOURNAL_SEAL] = "seal",         [JOURNAL_HIT_ANSWER] = "hit_answer",
+    [JOURNAL_START] = "start",
+    [JOURNAL_STOP] = "stop",
+    [JOURNAL_PASSAGE] = "passage",
+    [JOURNAL_HIT] = "hit",
+    [JOURNAL_DECISION] = "decision",
+    [JOURNAL_ORDER] = "order",
+    [JOURNAL_OUTCOME] = "outcome",
+    [JOURNAL_ACT] = "act",
+    [JOURNAL_LIST] = "list",
+    [JOURNAL_CONFIG] = "config",
+    [JOURNAL_DEVICE] = "device",
+    [JOURNAL_CLOCK] = "clock",
+    [JOURNAL_SEAL] = "seal",
+    [JOURNAL_HIT_ANSWER] = "hit_answer",
+    [JOURNAL_INSTRUCTION] = "instruction",
     [JOURNAL_OBSERVED] = "observed",
 };
 

@@ -42,8 +42,9 @@ enum journal_kind {
     JOURNAL_DEVICE = 11,
     JOURNAL_CLOCK = 12,
     JOURNAL_SEAL = 13,
-    JOURNAL_HIT_ANSWER = 14, /* what an officer saw by eye of a hit's vehicle */
-    JOURNAL_OBSERVED = 15,   /* of the second chain: sealed to headquarters, hits or none */
+    JOURNAL_HIT_ANSWER = 14,  /* what an officer saw by eye of a hit's vehicle */
+    JOURNAL_INSTRUCTION = 15, /* of headquarters: what came, who signed it, what became of it */
+    JOURNAL_OBSERVED = 16,    /* of the second chain: sealed to headquarters, hits or none */
     JOURNAL_KIND_COUNT,
     JOURNAL_KIND_MAX = 255
 };

@@ -279,6 +279,7 @@ enum lane_refusal {
     LANE_REFUSAL_ALARM,          /* foreign motion or run-through is not acknowledged yet */
     LANE_REFUSAL_STOPPED,        /* an officer's stop holds: an officer's raise ends it */
     LANE_REFUSAL_NOT_RESET,      /* the emergency stop was released, and nobody has reset it */
+    LANE_REFUSAL_NOT_AT_BOOM,    /* no vehicle of that plate stands at the boom */
     LANE_REFUSAL_COUNT
 };
 

@@ -73,6 +73,8 @@ static const struct {
                               "已被民警停止，须由民警抬杆解除"},
     [LANE_REFUSAL_NOT_RESET] = {"not_reset", "acknowledge the emergency stop first, with a reason",
                                 "请先填写理由确认急停复位"},
+    [LANE_REFUSAL_NOT_AT_BOOM] = {"not_at_boom", "no vehicle of that plate stands at a boom",
+                                  "栏杆前没有该车牌的车辆"},
     [LANE_REFUSAL_ALARM] = {"alarm", "acknowledge foreign motion or run-through first",
                             "请先确认栏杆异动或闯岗告警"},
 };

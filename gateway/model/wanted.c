@@ -110,3 +110,10 @@ int wanted_record_read(struct byte_reader *r, struct wanted_record *out, struct 
     *out = record;
     return ERR_OK;
 }
+
+bool wanted_records_conflict(const struct wanted_record *a, const struct wanted_record *b)
+{
+    return a->key == b->key && a->handling != b->handling &&
+           (a->class == b->class || a->class == PLATE_CLASS_ANY || b->class == PLATE_CLASS_ANY) &&
+           a->valid_from.ms < b->valid_until.ms && b->valid_from.ms < a->valid_until.ms;
+}

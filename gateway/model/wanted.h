@@ -67,6 +67,9 @@ void wanted_record_write(struct byte_writer *w, const struct wanted_record *reco
  */
 int wanted_record_read(struct byte_reader *r, struct wanted_record *out,
                        struct err_text *err) MUST_CHECK;
+/* Whether one vehicle would be stopped and watched unseen at the same time: equal keys, classes
+ * that agree (equal, or one says `any`), validities that overlap, different handling. */
+bool wanted_records_conflict(const struct wanted_record *a, const struct wanted_record *b);
 /* "stolen" …, NULL when out of range; and back. */
 const char *wanted_category_name(uint16_t category);
 int wanted_category_parse(const char *name, uint16_t *out) MUST_CHECK;

@@ -236,6 +236,8 @@ static void hit_into(json_t *body, const struct fact *fact)
     json_object_set_new(body, "decision", decision_body(&fact->u.hit.decision));
     json_object_set_new(body, "list", list_body(&fact->u.hit.list));
     json_object_set_new(body, "clock", clock_body(&fact->u.hit.clock));
+    if (fact->u.hit.verdict.id != 0)
+        verdict_into(body, &fact->u.hit.verdict);
     put_evidence(body, &fact->evidence);
 }
 
@@ -328,34 +330,6 @@ static void act_into(json_t *body, const struct fact *fact)
     put_text(body, "detail", fact->u.act.detail);
 }
 
-static void suppressed_into(json_t *body, const struct fact *fact)
-{
-    put_int(body, "count", fact->u.suppressed.count);
-    json_object_set_new(body, "first", read_body(&fact->u.suppressed.first));
-}
-
-static void refused_into(json_t *body, const struct fact *fact)
-{
-    const struct fact_refused *refused = &fact->u.refused;
-    put_text(body, "what", "camera_errors");
-    put_id(body, "camera", refused->camera);
-    put_text(body, "cause", refused->cause);
-    put_int(body, "count", refused->count);
-    put_text(body, "source", refused->source);
-    put_text(body, "first", refused->first);
-}
-
-static void capture_into(json_t *body, const struct fact *fact)
-{
-    const struct capture_hour *hour = &fact->u.captures.hour;
-    put_text(body, "what", "capture_ratio");
-    put_time(body, "from", hour->from);
-    put_int(body, "vehicles", hour->vehicles);
-    put_int(body, "captured", hour->captured);
-    put_int(body, "limit_percent", hour->percent);
-    put_true(body, "low", fact->u.captures.low);
-}
-
 json_t *fact_body(const struct fact *fact)
 {
     json_t *body = json_object();
@@ -390,6 +364,9 @@ json_t *fact_body(const struct fact *fact)
         break;
     case FACT_ANSWER:
         answer_into(body, fact);
+        break;
+    case FACT_INSTRUCTION:
+        instruction_into(body, fact);
         break;
     case FACT_ALARM:
         alarm_into(body, fact);
@@ -489,6 +466,8 @@ const char *fact_record_kind(const struct fact *fact)
         return "act";
     case FACT_ANSWER:
         return "hit_answer";
+    case FACT_INSTRUCTION:
+        return "instruction";
     case FACT_ALARM:
     case FACT_REFUSED:
     case FACT_CAPTURE:
@@ -526,6 +505,8 @@ static const char *event_name(const struct fact *fact)
         return "act";
     case FACT_ANSWER:
         return "hit_answer";
+    case FACT_INSTRUCTION:
+        return "instruction";
     case FACT_ALARM:
         return "alarm";
     case FACT_REFUSED:
@@ -561,7 +542,8 @@ bool fact_shows_plate(const struct fact *fact)
 {
     return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
            fact->kind == FACT_EXEMPT || fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT ||
-           fact->kind == FACT_ANSWER || (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
+           fact->kind == FACT_ANSWER || fact->kind == FACT_INSTRUCTION ||
+           (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
 }
 
 json_t *fact_event(const struct fact *fact)
@@ -582,6 +564,8 @@ json_t *fact_event(const struct fact *fact)
         decision_marks_format(fact->u.hit.decision.marks, marks);
         put_text(event, "marks_zh", marks);
         why_words_into(event, &fact->u.hit.match, &fact->u.hit.read);
+        if (fact->u.hit.verdict.id != 0)
+            verdict_words_into(event, &fact->u.hit.verdict, fact->wall);
         json_t *card = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
         if (card)
             json_object_set_new(event, "card", card);

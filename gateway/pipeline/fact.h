@@ -15,7 +15,9 @@
 #include "gateway/model/hit.h"
 #include "gateway/pipeline/captures.h"
 #include "gateway/pipeline/vehicles.h"
+#include "gateway/pipeline/verdict.h"
 #include "gateway/signed/exempt_list.h"
+#include "gateway/signed/instruction.h"
 #include "gateway/signed/wanted_entry.h"
 
 enum {
@@ -25,7 +27,8 @@ enum {
     FACT_DETAIL_SIZE = 200,
     FACT_SOURCE_SIZE = 56,
     FACT_AUTHORITY_SIZE = ENTRY_AUTHORITY_MAX * 4 + 1, /* characters of UTF-8 */
-    FACT_APPROVER_SIZE = ENTRY_PERSON_MAX * 4 + 1
+    FACT_APPROVER_SIZE = ENTRY_PERSON_MAX * 4 + 1,
+    FACT_SIGNERS_SIZE = 2 * KEY_HOLDER_MAX + 3 /* two, with ", " between */
 };
 
 enum fact_kind {
@@ -38,6 +41,7 @@ enum fact_kind {
     FACT_OUTCOME,     /* what became of it */
     FACT_ACT,         /* an officer's or administrator's act outside the lane */
     FACT_ANSWER,      /* what an officer saw by eye of a hit's vehicle */
+    FACT_INSTRUCTION, /* headquarters said something, and what became of it */
     FACT_ALARM,       /* raised or ended; by event id */
     FACT_LIST,        /* the list in force changed */
     FACT_POLICY,      /* by what matches are judged changed */
@@ -81,6 +85,25 @@ struct fact_answer {
     bool confirmed;   /* the vehicle carries the listed plate; otherwise it was misread */
     plate_key listed; /* the entry's plate */
     plate_key seen;   /* misread: the plate seen by eye, 0: not said */
+};
+
+enum fact_instruction_result {
+    FACT_INSTRUCTION_DONE,
+    FACT_INSTRUCTION_FAILED, /* a good one, that could not be carried out here */
+    FACT_INSTRUCTION_REFUSED /* none of a duty officer's for this box and this time */
+};
+
+/* An instruction of headquarters; `text` of the fact is what it said or asked for, as JSON. */
+struct fact_instruction {
+    uint64_t id;     /* 0: nobody's signature vouches for one */
+    uint64_t number; /* of headquarters' message, as the link said; 0: none */
+    char kind[INSTRUCTION_KIND_MAX + 1];
+    char signed_by[FACT_SIGNERS_SIZE];
+    struct wall_time signed_at;
+    struct wall_time expires;
+    enum fact_instruction_result result;
+    char why[FACT_DETAIL_SIZE]; /* FAILED, REFUSED */
+    char why_zh[FACT_DETAIL_SIZE];
 };
 
 /* What a passage rests on: its reads and the plates they say. */
@@ -164,6 +187,7 @@ struct fact {
             struct plate_read read;
             struct match_hit match;
             struct decision decision;
+            struct pipeline_verdict verdict; /* id 0: none */
             struct list_status list;
             struct fact_clock clock;
         } hit;
@@ -183,6 +207,7 @@ struct fact {
             char detail[FACT_DETAIL_SIZE];
         } act;
         struct fact_answer answer;
+        struct fact_instruction instruction;
         struct {
             enum log_event_id event;
             bool active;
@@ -203,12 +228,13 @@ struct fact {
         struct lane_status status;
     } u;
     struct fact_evidence evidence; /* FACT_PASSAGE, FACT_HIT, FACT_CONFLICT, a vehicle that left */
-    /* FACT_HIT: the entry's JSON text for the card; FACT_ANSWER: of the hit's read, as recorded */
+    /* FACT_HIT: the entry's JSON text for the card; FACT_ANSWER: of the hit's read, as recorded;
+     * FACT_INSTRUCTION: {"said":{…}} and what was asked for */
     char text[WANTED_TEXT_MAX + 1];
 };
 
 /* Name of the journal's record kind ("passage", "hit", "decision", "order", "outcome", "act",
- * "hit_answer", "list", "device", "clock"); NULL when the fact is not recorded. */
+ * "hit_answer", "instruction", "list", "device", "clock"); NULL when the fact is not recorded. */
 const char *fact_record_kind(const struct fact *fact);
 /* "officer:wang", "program:checkpointctl" or "lane": the record's actor. */
 void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16]);

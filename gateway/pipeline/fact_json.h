@@ -28,6 +28,14 @@ void status_into(json_t *body, const struct fact *fact);
 /* Carries the hit's read, so that headquarters learns from this record alone. */
 void answer_into(json_t *body, const struct fact *fact);
 
+/* fact_counts.c */
+void suppressed_into(json_t *body, const struct fact *fact);
+void refused_into(json_t *body, const struct fact *fact);
+void capture_into(json_t *body, const struct fact *fact);
+
+/* fact_instruction.c */
+void instruction_into(json_t *body, const struct fact *fact);
+
 /* policy.c: "policy", its "hash" and "signed_at" left out for what is built in (version 0). */
 void policy_into(json_t *body, const struct policy_status *policy);
 /* exempt.c */

@@ -185,17 +185,41 @@ static uint64_t passage_meant(const struct lane_slot *slot, const struct pipelin
     return !act->at_boom ? act->passage : status.at_boom > 0 ? status.vehicles[0] : 0;
 }
 
-static void take_act(struct pipeline *p, const struct pipeline_act *act)
+/* Where a vehicle of that plate stands at the boom; NULL. */
+static struct lane_slot *lane_of_plate(struct pipeline *p, plate_key plate)
 {
-    struct lane_slot *slot = find_lane(p, act->lane);
+    for (size_t i = 0; i < p->lane_count; i++) {
+        struct lane_slot *slot = &p->lanes[i];
+        struct lane_status status;
+        lane_status_of(&slot->options.lane, &slot->state, &status);
+        const struct vehicle *v = status.at_boom > 0 && status.vehicles[0] != 0
+                                      ? vehicles_find_id(&slot->vehicles, status.vehicles[0])
+                                      : NULL;
+        for (int k = 0; v && k < PLATE_PLACES; k++)
+            if (v->plates[k].key == plate)
+                return slot;
+    }
+    return NULL;
+}
+
+static void take_act(struct pipeline *p, const struct pipeline_act *asked)
+{
+    struct pipeline_act with_lane = *asked;
+    const struct pipeline_act *act = &with_lane;
+    bool by_plate = asked->lane == 0 && asked->plate != 0;
+    struct lane_slot *slot = by_plate ? lane_of_plate(p, asked->plate) : find_lane(p, asked->lane);
     struct open_act *open = NULL;
     for (int i = 0; i < ACTS_OPEN_MAX && !open; i++)
         if (p->acts[i].act == 0)
             open = &p->acts[i];
     if (!slot || !open) {
-        refuse_act(p, act, slot ? LANE_REFUSAL_BUSY : LANE_REFUSAL_NO_BOOM);
+        refuse_act(p, act,
+                   slot       ? LANE_REFUSAL_BUSY
+                   : by_plate ? LANE_REFUSAL_NOT_AT_BOOM
+                              : LANE_REFUSAL_NO_BOOM);
         return;
     }
+    with_lane.lane = slot->options.lane.lane;
     *open = (struct open_act){++p->last_id, *act};
     struct lane_event event = {.kind = LANE_EVENT_ACT};
     event.u.act = (struct lane_act_event){.act = open->act,
@@ -310,6 +334,9 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
         break;
     case PIPELINE_EXEMPT:
         take_exempt(p, event->u.exempt);
+        break;
+    case PIPELINE_VERDICT:
+        verdicts_take(&p->verdicts, &event->u.verdict);
         break;
     case PIPELINE_GUIDED_TEST:
         lane = (struct lane_event){.kind = LANE_EVENT_GUIDED_TEST,

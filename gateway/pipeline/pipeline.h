@@ -15,6 +15,7 @@
 #include "gateway/pipeline/match_link.h"
 #include "gateway/pipeline/sign.h"
 #include "gateway/pipeline/vehicles.h"
+#include "gateway/pipeline/verdict.h"
 #include "rules/rules.h"
 
 enum {
@@ -58,7 +59,8 @@ struct pipeline_act {
     uint64_t hold;
     uint64_t passage; /* LANE_ACT_INSPECTED: of this vehicle … */
     bool at_boom;     /* … or of the one that stands at the boom when the act is taken */
-    uint32_t for_ms;  /* LANE_ACT_CONVOY */
+    plate_key plate; /* with lane 0: of the lane where a vehicle of this plate stands at the boom */
+    uint32_t for_ms; /* LANE_ACT_CONVOY */
     struct fact_actor actor;
 };
 
@@ -74,9 +76,10 @@ enum pipeline_event_kind {
     PIPELINE_RULES,  /* a new rule set; the old one goes back through sinks.retire */
     PIPELINE_EXEMPT, /* another exempt list: taken over, verified and narrowed by the sender */
     PIPELINE_GUIDED_TEST,
-    PIPELINE_SEARCH, /* an officer looks a plate up, with a reason */
-    PIPELINE_ALARM,  /* of a device that is no lane's module: raised or ended */
-    PIPELINE_REFUSED /* garbage of a camera of this program, counted */
+    PIPELINE_SEARCH,  /* an officer looks a plate up, with a reason */
+    PIPELINE_ALARM,   /* of a device that is no lane's module: raised or ended */
+    PIPELINE_REFUSED, /* garbage of a camera of this program, counted */
+    PIPELINE_VERDICT  /* of headquarters about a hit: verified by the sender */
 };
 
 struct pipeline_event {
@@ -99,6 +102,7 @@ struct pipeline_event {
         struct fact_clock clock;
         struct rule_set *rules;
         struct exempt_list *exempt; /* NULL: there is none any more */
+        struct pipeline_verdict verdict;
         struct {
             uint8_t lane;
             int64_t valid_ms; /* from now to 12 months after the test; <= 0: none */

@@ -80,6 +80,7 @@ struct new_hit {
     const char *text;
     uint64_t id;
     struct decision decision;
+    const struct pipeline_verdict *verdict; /* NULL: headquarters said nothing of it */
 };
 
 /* What becomes of one read. */
@@ -139,6 +140,9 @@ static void judge_hits(struct pipeline *p, struct read_result *r)
         r->input.hit = match;
         r->input.odds_db = match->odds_db;
         evaluate(p, &r->input, &hit.decision);
+        hit.verdict = verdicts_find(&p->verdicts, match, p->clock.trusted, p->wall);
+        if (hit.verdict && verdict_drops_hold(hit.verdict, match))
+            hit.decision.hold = false;
         if (!r->vehicle || vehicle_hit_is_new(r->vehicle, match->entry.id, &hit.decision))
             r->hits[r->hit_count++] = hit;
     }
@@ -339,6 +343,8 @@ static void record_hit(struct pipeline *p, struct lane_slot *slot, const struct 
     fact->u.hit.read = *r->read;
     fact->u.hit.match = *hit->match;
     fact->u.hit.decision = hit->decision;
+    if (hit->verdict)
+        fact->u.hit.verdict = *hit->verdict;
     fact->u.hit.list = p->list;
     fact->u.hit.clock = p->clock;
     fact->urgent = hit->decision.forward == FORWARD_URGENT;

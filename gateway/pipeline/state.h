@@ -66,6 +66,7 @@ struct pipeline {
     bool exempt_rolled_back;
     uint32_t exempt_in_force;
     struct mono_time exempt_due; /* an exempt vehicle's entry ends; ns = INT64_MAX: none does */
+    struct verdicts verdicts;
     struct fact_clock clock;
     bool link_up;
     struct matchd_alarm matchd_alarms[MATCHD_ALARMS_MAX];

@@ -51,6 +51,7 @@ static bool harden(SSL_CTX *ctx)
     SSL_CTX_sess_set_new_cb(ctx, NULL);
     SSL_CTX_set_keylog_callback(ctx, NULL);
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_security_level(ctx, TLS_SECURITY_LEVEL);
     return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_num_tickets(ctx, 0) == 1 && SSL_CTX_set_max_early_data(ctx, 0) == 1;

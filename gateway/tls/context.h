@@ -13,7 +13,10 @@
 #include "gateway/base/err.h"
 #include "gateway/tls/identity.h"
 
-enum { TLS_TRUST_MAX = 4 };
+enum {
+    TLS_TRUST_MAX = 4,
+    TLS_SECURITY_LEVEL = 2 /* of OpenSSL: RSA from 2048 bits, curves from 224, no SHA-1 */
+};
 
 struct tls_trust {
     const char *ca_file;     /* PEM, one or more roots */

@@ -121,6 +121,17 @@ int est_request_write(EVP_PKEY *key, const struct tls_identity *identity, char *
     return encode(der, size, out);
 }
 
+int est_key_fingerprint(EVP_PKEY *key, uint8_t out[TLS_FINGERPRINT_SIZE])
+{
+    uint8_t *der = NULL;
+    unsigned written = 0;
+    int size = i2d_PUBKEY(key, &der);
+    bool ok = size > 0 && EVP_Digest(der, (size_t)size, out, &written, EVP_sha256(), NULL) == 1 &&
+              written == TLS_FINGERPRINT_SIZE;
+    OPENSSL_free(der);
+    return ok ? 0 : ERR_NO_MEMORY;
+}
+
 int est_request_read(const char *text, size_t size, X509_REQ **out, struct err_text *err)
 {
     uint8_t *der = NULL;

@@ -31,6 +31,9 @@ int est_request_write(EVP_PKEY *key, const struct tls_identity *identity, char *
  * X509_REQ_free is the caller's. ERR_INVALID, ERR_UNSUPPORTED, ERR_TOO_LARGE. */
 int est_request_read(const char *text, size_t size, X509_REQ **out,
                      struct err_text *err) MUST_CHECK;
+/* SHA-256 of the key's SubjectPublicKeyInfo: what the box shows and a person at headquarters
+ * compares. ERR_NO_MEMORY. */
+int est_key_fingerprint(EVP_PKEY *key, uint8_t out[TLS_FINGERPRINT_SIZE]) MUST_CHECK;
 /* What a request asks to be: ERR_NOT_FOUND when it names no identity of ours (it gets the token's),
  * ERR_INVALID when it asks for more than one name of any kind. */
 int est_request_identity(X509_REQ *request, struct tls_identity *out,

@@ -227,6 +227,40 @@ int object_answer_read(const char *text, size_t size, char **out, size_t *out_si
     return rc;
 }
 
+static int get_place(const json_t *object, const char *number, struct place_answer *out,
+                     struct err_text *err)
+{
+    const char *chain = json_string_value(json_object_get(object, "chain"));
+    if (!chain || strlen(chain) != sizeof(out->chain) - 1)
+        return err_set(err, ERR_INVALID, "chain: expected %zu hex digits", sizeof(out->chain) - 1);
+    int rc = get_number(object, number, &out->sequence, err);
+    if (rc == 0)
+        memcpy(out->chain, chain, sizeof(out->chain));
+    return rc;
+}
+
+int gap_answer_read(const char *text, size_t size, struct place_answer *out, struct err_text *err)
+{
+    json_t *root = NULL;
+    int rc = parse_object(text, size, &root, err);
+    const json_t *gap = json_object_get(root, "gap");
+    if (rc == 0)
+        rc = gap ? get_place(gap, "after", out, err) : err_set(err, ERR_NOT_FOUND, "no gap");
+    json_decref(root);
+    return rc;
+}
+
+int journal_answer_read(const char *text, size_t size, struct place_answer *out,
+                        struct err_text *err)
+{
+    json_t *root = NULL;
+    int rc = parse_object(text, size, &root, err);
+    if (rc == 0)
+        rc = get_place(root, "held", out, err);
+    json_decref(root);
+    return rc;
+}
+
 int quarantine_answer_read(const char *text, size_t size, char out_reason[ANSWER_REASON_SIZE],
                            struct err_text *err)
 {

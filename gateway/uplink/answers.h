@@ -70,6 +70,17 @@ void batches_answer_free(struct batches_answer *answer);
 /* One envelope, or any JSON object, as one line: *out is heap text. ERR_INVALID, ERR_NO_MEMORY. */
 int object_answer_read(const char *text, size_t size, char **out, size_t *out_size,
                        struct err_text *err) MUST_CHECK;
+/* Up to where headquarters holds a chain. */
+struct place_answer {
+    char chain[33]; /* hex */
+    uint64_t sequence;
+};
+/* Of a 409 for records that lie beyond. ERR_NOT_FOUND: a 409 of another sort; ERR_INVALID. */
+int gap_answer_read(const char *text, size_t size, struct place_answer *out,
+                    struct err_text *err) MUST_CHECK;
+/* Of what the box told of its journal. ERR_INVALID. */
+int journal_answer_read(const char *text, size_t size, struct place_answer *out,
+                        struct err_text *err) MUST_CHECK;
 /* The reason of a 409 with a quarantine. ERR_NOT_FOUND: a 409 of another sort; ERR_INVALID. */
 int quarantine_answer_read(const char *text, size_t size, char out_reason[ANSWER_REASON_SIZE],
                            struct err_text *err) MUST_CHECK;

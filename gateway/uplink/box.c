@@ -2,13 +2,10 @@
  * See box.h. checkpointd answers a connection's requests without saying which, a receipt's later
  * than others; so one request is under way at a time. Credit has no answer.
  */
-#include "gateway/uplink/box.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,223 +13,16 @@
 #include <unistd.h>
 
 #include "gateway/base/json.h"
-#include "gateway/base/queue.h"
 #include "gateway/base/unix_socket.h"
-#include "gateway/uplink/box_line.h"
+#include "gateway/uplink/box_state.h"
 
 enum {
-    RECORDS_QUEUED_MAX = 256, /* credit of this connection and what is left of the one before */
+    RECORDS_QUEUED_MAX = 2 * OUTBOX_RECORDS_MAX, /* with what is left of the last connection */
     REQUESTS_MAX = 16,
     ANSWERS_MAX = 4,
-    SEND_MS = 2000, /* for one line to be taken by checkpointd */
     RETRY_MIN_MS = 100,
     RETRY_MAX_MS = 2000
 };
-
-enum request_kind { REQUEST_NONE, REQUEST_CREDIT, REQUEST_RECEIPT, REQUEST_STATE };
-
-struct request {
-    enum request_kind kind;
-    unsigned epoch;
-    unsigned number; /* of a receipt */
-    size_t count;    /* of a credit */
-    char *text;      /* heap: the receipt */
-};
-
-struct answer {
-    unsigned number;
-    int rc;
-    uint64_t confirmed;
-    char why[BOX_ERROR_SIZE];
-};
-
-struct arrived {
-    unsigned epoch;
-    char *text; /* heap */
-    size_t size;
-    uint64_t sequence;
-};
-
-struct box {
-    struct box_options options;
-    struct records_box records_box;
-    struct queue *records;  /* struct arrived */
-    struct queue *urgents;  /* struct arrived */
-    struct queue *requests; /* struct request */
-    struct queue *answers;  /* struct answer */
-    atomic_uint epoch;      /* release when a connection stands, 0 without one; pairs with take */
-    atomic_uint receipts;   /* relaxed: numbers them */
-    atomic_ullong exempt_held; /* relaxed: a number on its own */
-
-    pthread_mutex_t lock; /* of the state to tell */
-    char *keyset;         /* heap, NULL: none */
-    char *exempt;         /* likewise */
-    struct list_head list;
-    unsigned keyset_version; /* counts what was told */
-    unsigned exempt_version;
-    unsigned list_version;
-
-    /* the box thread's own */
-    int fd;
-    unsigned epochs; /* connections so far */
-    struct request under_way;
-    struct mono_time sent_at;
-    unsigned keyset_sent, exempt_sent, list_sent, link_sent;
-    bool link_known;
-    struct backoff backoff;
-    struct mono_time retry_at;
-    size_t used;
-    char input[BOX_LINE_MAX];
-};
-
-/* ---- other threads' side ---- */
-
-static unsigned epoch_of(void *ctx)
-{
-    struct box *box = ctx;
-    return atomic_load_explicit(&box->epoch, memory_order_acquire);
-}
-
-static int take_record(void *ctx, unsigned epoch, int wait_ms, char **out_text, size_t *out_size,
-                       uint64_t *out_sequence)
-{
-    struct box *box = ctx;
-    struct arrived arrived;
-    for (;;) {
-        int rc = queue_pop(box->records, &arrived, wait_ms);
-        if (rc != 0)
-            return rc;
-        if (arrived.epoch == epoch)
-            break;
-        free(arrived.text); /* comes again on the new connection */
-    }
-    *out_text = arrived.text;
-    *out_size = arrived.size;
-    *out_sequence = arrived.sequence;
-    return 0;
-}
-
-static void give_credit(void *ctx, unsigned epoch, size_t count)
-{
-    struct box *box = ctx;
-    struct request request = {.kind = REQUEST_CREDIT, .epoch = epoch, .count = count};
-    /* One credit and one receipt at a time come from the records thread: there is room, and lost
-     * credit would only be missed until the next connection. */
-    if (queue_push(box->requests, &request) != 0)
-        uplink_alarm_set(box->options.alarms, box->options.alarm_channel, EVENT_UPLINK_BOX_LOST,
-                         true, "credit lost: too many requests wait");
-}
-
-static int wait_for_answer(struct box *box, unsigned number, const struct uplink_wait *wait,
-                           struct answer *out)
-{
-    struct mono_time until = mono_add_ms(clock_mono(box->options.clock), BOX_ANSWER_MS);
-    while (mono_before(clock_mono(box->options.clock), until)) {
-        if (!wait->go_on(wait->ctx))
-            return ERR_STOPPED;
-        if (queue_pop(box->answers, out, BOX_LOOK_MS) == 0 && out->number == number)
-            return 0;
-    }
-    return ERR_TIMEOUT;
-}
-
-/* What comes from others is bytes with a size: a zero at its end is not to be counted on. */
-static char *text_of(const void *bytes, size_t size)
-{
-    char *text = malloc(size + 1);
-    if (text) {
-        memcpy(text, bytes, size);
-        text[size] = '\0';
-    }
-    return text;
-}
-
-static int give_receipt(void *ctx, unsigned epoch, const char *text, size_t size,
-                        const struct uplink_wait *wait, uint64_t *out_confirmed,
-                        struct err_text *err)
-{
-    struct box *box = ctx;
-    struct answer answer = {0};
-    struct request request = {
-        .kind = REQUEST_RECEIPT,
-        .epoch = epoch,
-        .number = atomic_fetch_add_explicit(&box->receipts, 1, memory_order_relaxed) + 1,
-        .text = text_of(text, size)};
-    if (!request.text)
-        return err_set(err, ERR_NO_MEMORY, "receipt: no memory");
-    int rc = queue_push(box->requests, &request);
-    if (rc != 0) {
-        free(request.text);
-        return err_set(err, rc, "receipt: too many requests wait");
-    }
-    rc = wait_for_answer(box, request.number, wait, &answer);
-    if (rc != 0)
-        return err_set(err, rc, "checkpointd gave no answer to the receipt");
-    if (answer.rc != 0)
-        return err_set(err, answer.rc, "%s", answer.why);
-    *out_confirmed = answer.confirmed;
-    return 0;
-}
-
-const struct records_box *box_records(struct box *box)
-{
-    return &box->records_box;
-}
-
-int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_size)
-{
-    struct arrived arrived;
-    int rc = queue_pop(box->urgents, &arrived, wait_ms);
-    if (rc != 0)
-        return rc;
-    if (queue_length(box->urgents) == 0)
-        uplink_alarm_set(box->options.alarms, box->options.alarm_channel, EVENT_UPLINK_URGENT_LATE,
-                         false, "");
-    *out_text = arrived.text;
-    *out_size = arrived.size;
-    return 0;
-}
-
-static int keep_text(struct box *box, char **text, unsigned *version, const void *envelope,
-                     size_t size)
-{
-    char *copy = text_of(envelope, size);
-    if (!copy)
-        return ERR_NO_MEMORY;
-    pthread_mutex_lock(&box->lock);
-    free(*text);
-    *text = copy;
-    (*version)++;
-    box->exempt_version += text == &box->keyset; /* refused by the old one, perhaps good by this */
-    pthread_mutex_unlock(&box->lock);
-    return 0;
-}
-
-int box_tell_keyset(struct box *box, const void *envelope, size_t size)
-{
-    return keep_text(box, &box->keyset, &box->keyset_version, envelope, size);
-}
-
-int box_tell_exempt(struct box *box, const void *envelope, size_t size)
-{
-    return keep_text(box, &box->exempt, &box->exempt_version, envelope, size);
-}
-
-uint64_t box_exempt_revision(const struct box *box)
-{
-    return atomic_load_explicit(&box->exempt_held, memory_order_relaxed);
-}
-
-void box_tell_list(struct box *box, const struct list_head *head)
-{
-    pthread_mutex_lock(&box->lock);
-    if (head->revision != box->list.revision ||
-        memcmp(head->hash, box->list.hash, sizeof(head->hash)) != 0) {
-        box->list = *head;
-        box->list_version++;
-    }
-    pthread_mutex_unlock(&box->lock);
-}
 
 /* ---- the box thread: connection ---- */
 
@@ -240,6 +30,10 @@ static void give_answer(struct box *box, int rc, uint64_t confirmed, const char 
 {
     struct answer answer = {.number = box->under_way.number, .rc = rc, .confirmed = confirmed};
     struct answer stale;
+    struct box_taken taken = {.number = box->under_way.message, .rc = rc};
+    /* One at a time is offered: there is room. */
+    if (box->under_way.kind == REQUEST_INSTRUCTION)
+        (void)!queue_push(box->taken, &taken);
     if (box->under_way.kind == REQUEST_RECEIPT) {
         (void)snprintf(answer.why, sizeof(answer.why), "%s", why); /* a cut text still reads */
         /* Full of answers nobody waited for: the oldest goes. */
@@ -250,15 +44,20 @@ static void give_answer(struct box *box, int rc, uint64_t confirmed, const char 
     box->under_way = (struct request){0};
 }
 
-static void lose(struct box *box, const char *why)
+static void leave(struct box *box)
 {
-    const struct box_options *o = &box->options;
     if (box->fd >= 0)
         close(box->fd);
     box->fd = -1;
     box->used = 0;
     atomic_store_explicit(&box->epoch, 0, memory_order_release);
     give_answer(box, ERR_STALE, 0, "connection to checkpointd lost");
+}
+
+static void lose(struct box *box, const char *why)
+{
+    const struct box_options *o = &box->options;
+    leave(box);
     box->retry_at = mono_add_ms(clock_mono(o->clock), backoff_next(&box->backoff));
     uplink_alarm_set(o->alarms, o->alarm_channel, EVENT_UPLINK_BOX_LOST, true, why);
 }
@@ -278,52 +77,25 @@ static void connect_box(struct box *box)
     box->link_known = false;
 }
 
-/* One line, its newline included, within SEND_MS. */
-static void send_line(struct box *box, const char *text, size_t size)
-{
-    struct mono_time until = mono_add_ms(clock_mono(box->options.clock), SEND_MS);
-    size_t at = 0;
-    while (box->fd >= 0 && at < size) {
-        ssize_t n = send(box->fd, text + at, size - at, MSG_NOSIGNAL);
-        if (n > 0) {
-            at += (size_t)n;
-        } else if (n < 0 && (errno == EAGAIN || errno == EINTR) &&
-                   mono_before(clock_mono(box->options.clock), until)) {
-            struct pollfd fd = {.fd = box->fd, .events = POLLOUT};
-            (void)poll(&fd, 1, BOX_LOOK_MS); /* judged by the next send */
-        } else {
-            lose(box, n < 0 && errno != EAGAIN ? strerror(errno) : "checkpointd takes nothing");
-        }
-    }
-}
-
-/* Steals `object`. */
 static void send_object(struct box *box, json_t *object)
 {
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    size_t size = text ? strlen(text) : 0;
-    json_decref(object);
-    if (!text) {
-        lose(box, "no memory");
-        return;
-    }
-    text[size] = '\n'; /* the NUL's place: the length says where it ends */
-    send_line(box, text, size + 1);
-    free(text);
+    const char *why = box_send_object(box->fd, box->options.clock, object);
+    if (why)
+        lose(box, why);
 }
 
-/* {"do":"<act>","<member>":<text as it is>} */
+static void send_line(struct box *box, const char *line)
+{
+    const char *why = box_send_line(box->fd, box->options.clock, line, strlen(line));
+    if (why)
+        lose(box, why);
+}
+
 static void send_verbatim(struct box *box, const char *act, const char *member, const char *text)
 {
-    size_t size = strlen(text) + strlen(act) + strlen(member) + 32;
-    char *line = malloc(size);
-    if (!line) {
-        lose(box, "no memory");
-        return;
-    }
-    int used = snprintf(line, size, "{\"do\":\"%s\",\"%s\":%s}\n", act, member, text);
-    send_line(box, line, (size_t)used);
-    free(line);
+    const char *why = box_send_verbatim(box->fd, box->options.clock, act, member, text);
+    if (why)
+        lose(box, why);
 }
 
 /* ---- the box thread: lines ---- */
@@ -365,8 +137,9 @@ static void take_status(struct box *box, const struct box_line *line)
         lose(box, why);
         return;
     }
-    if (epoch_of(box) != 0)
+    if (box_epoch(box) != 0)
         return; /* a later status of the same connection */
+    box_place_begin(&box->place, line);
     box->epochs++;
     backoff_reset(&box->backoff);
     atomic_store_explicit(&box->epoch, box->epochs, memory_order_release);
@@ -390,9 +163,11 @@ static void take_line(struct box *box, const char *text, size_t size)
         break;
     case BOX_RECORD:
     case BOX_URGENT:
+        box_place_note(&box->place, line.sequence, 0);
         take_event(box, &line);
         break;
     case BOX_OK:
+        box_place_note(&box->place, line.head, line.has_confirmed ? line.confirmed : 0);
         give_answer(box, 0, line.confirmed, "");
         break;
     case BOX_ERROR:
@@ -447,11 +222,14 @@ static void send_request(struct box *box)
     struct request request;
     if (queue_pop(box->requests, &request, 0) != 0)
         return;
-    if (request.epoch != epoch_of(box)) {
+    if (request.epoch != box_epoch(box)) {
         begin(box, &request);
         give_answer(box, ERR_STALE, 0, "connection to checkpointd lost");
     } else if (request.kind == REQUEST_CREDIT) {
-        send_object(box, json_pack("{s:s,s:I}", "do", "credit", "n", (json_int_t)request.count));
+        send_object(box, box_place_credit(&box->place, request.amount));
+    } else if (request.kind == REQUEST_INSTRUCTION) {
+        begin(box, &request);
+        send_line(box, request.text);
     } else {
         begin(box, &request);
         send_verbatim(box, "receipt", "receipt", request.text);
@@ -503,7 +281,7 @@ static void send_text(struct box *box, const char *act, char *const *text, const
 static void send_due(struct box *box)
 {
     unsigned changes = atomic_load_explicit(&box->options.alarms->changes, memory_order_relaxed);
-    if (box->under_way.kind != REQUEST_NONE || box->fd < 0 || epoch_of(box) == 0)
+    if (box->under_way.kind != REQUEST_NONE || box->fd < 0 || box_epoch(box) == 0)
         return;
     pthread_mutex_lock(&box->lock);
     bool keyset_due = box->keyset_sent != box->keyset_version;
@@ -529,7 +307,11 @@ void box_step(struct box *box)
         connect_box(box);
         return;
     }
-    bool idle = box->under_way.kind == REQUEST_NONE && epoch_of(box) != 0;
+    if (box_epoch(box) != 0 && box_place_is_due(&box->place)) {
+        leave(box); /* the next step begins a new one, where headquarters wants it */
+        return;
+    }
+    bool idle = box->under_way.kind == REQUEST_NONE && box_epoch(box) != 0;
     struct pollfd fds[2] = {{.fd = box->fd, .events = POLLIN},
                             {.fd = idle ? queue_fd(box->requests) : -1, .events = POLLIN}};
     (void)poll(fds, 2, BOX_LOOK_MS); /* judged by what is there */
@@ -550,18 +332,17 @@ int box_create(const struct box_options *options, struct box **out, struct err_t
         return err_set(err, ERR_NO_MEMORY, "box: no memory");
     box->options = *options;
     box->fd = -1;
-    box->records_box = (struct records_box){.ctx = box,
-                                            .epoch = epoch_of,
-                                            .take = take_record,
-                                            .credit = give_credit,
-                                            .receipt = give_receipt};
+    box->records_box = box_records_side;
+    box->records_box.ctx = box;
     (void)pthread_mutex_init(&box->lock, NULL); /* cannot fail with default attributes */
+    box_place_init(&box->place);
     backoff_init(&box->backoff, RETRY_MIN_MS, RETRY_MAX_MS, 1);
     box->records = queue_create(RECORDS_QUEUED_MAX, sizeof(struct arrived));
     box->urgents = queue_create(BOX_URGENT_MAX, sizeof(struct arrived));
     box->requests = queue_create(REQUESTS_MAX, sizeof(struct request));
     box->answers = queue_create(ANSWERS_MAX, sizeof(struct answer));
-    if (!box->records || !box->urgents || !box->requests || !box->answers) {
+    box->taken = queue_create(BOX_TAKEN_MAX, sizeof(struct box_taken));
+    if (!box->records || !box->urgents || !box->requests || !box->answers || !box->taken) {
         box_destroy(box);
         return err_set(err, ERR_NO_MEMORY, "box: no memory");
     }
@@ -590,8 +371,10 @@ void box_destroy(struct box *box)
     drop_arrived(box->urgents);
     queue_destroy(box->requests);
     queue_destroy(box->answers);
+    queue_destroy(box->taken);
     free(box->keyset);
     free(box->exempt);
     (void)pthread_mutex_destroy(&box->lock); /* nobody holds it */
+    box_place_fini(&box->place);
     free(box);
 }

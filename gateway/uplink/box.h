@@ -7,6 +7,8 @@
 #pragma once
 
 #include "gateway/signed/batch.h"
+#include "gateway/uplink/box_place.h"
+#include "gateway/uplink/box_send.h"
 #include "gateway/uplink/records.h"
 
 struct box;
@@ -21,9 +23,9 @@ struct box_options {
 };
 
 enum {
-    BOX_LOOK_MS = 100,     /* longest wait of one step */
     BOX_ANSWER_MS = 10000, /* for checkpointd's answer to a request */
-    BOX_URGENT_MAX = 64    /* the oldest gives way: it comes in its turn */
+    BOX_URGENT_MAX = 64,   /* the oldest gives way: it comes in its turn */
+    BOX_TAKEN_MAX = 16
 };
 
 /* *out is heap memory for box_destroy. ERR_NO_MEMORY. Connects nothing. */
@@ -38,6 +40,11 @@ void box_step(struct box *box);
 
 /* The records_box of this connection; lives as long as the box. */
 const struct records_box *box_records(struct box *box);
+/* False: not known, there is no connection or an older checkpointd. */
+bool box_journal(struct box *box, struct box_journal *out);
+/* Headquarters holds `chain` up to `sequence`. When receipts of this connection went further, it
+ * was put back to an earlier state: checkpointd is asked for what lies behind once more. */
+void box_held(struct box *box, const char *chain, uint64_t sequence);
 /* The next urgent record: *out_text is the caller's. ERR_TIMEOUT. */
 int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_size) MUST_CHECK;
 /* What checkpointd shall know, now and after each new connection. Copies. ERR_NO_MEMORY. */
@@ -46,4 +53,15 @@ int box_tell_keyset(struct box *box, const void *envelope, size_t size) MUST_CHE
 int box_tell_exempt(struct box *box, const void *envelope, size_t size) MUST_CHECK;
 /* Revision of the exempt list that checkpointd last said it holds; 0: none, or never said. */
 uint64_t box_exempt_revision(const struct box *box);
+/* An instruction of headquarters' message `number`, once: copies. Whether checkpointd put it on
+ * record is heard from box_taken. ERR_FULL, ERR_NO_MEMORY, ERR_STALE: no connection. */
+int box_offer_instruction(struct box *box, uint64_t number, const char *envelope,
+                          size_t size) MUST_CHECK;
+/* What became of one that was offered: 0 it is on record there; otherwise it is to be offered
+ * again. ERR_TIMEOUT: nothing is known of any. */
+struct box_taken {
+    uint64_t number;
+    int rc;
+};
+int box_taken(struct box *box, struct box_taken *out) MUST_CHECK;
 void box_tell_list(struct box *box, const struct list_head *head);

@@ -52,6 +52,25 @@ static int take_number(const json_t *object, const char *name, uint64_t *out, st
     return 0;
 }
 
+/* An older checkpointd does not say it. */
+static int take_head(const json_t *object, struct box_line *out, struct err_text *err)
+{
+    return json_object_get(object, "head") ? take_number(object, "head", &out->head, err) : 0;
+}
+
+static int take_chain(const json_t *status, struct box_line *out, struct err_text *err)
+{
+    const json_t *value = json_object_get(status, "chain");
+    const char *chain = json_string_value(value);
+    if (!value)
+        return 0;
+    if (!chain || strlen(chain) != sizeof(out->chain) - 1 ||
+        strspn(chain, "0123456789abcdef") != sizeof(out->chain) - 1)
+        return err_set(err, ERR_INVALID, "status.chain: expected 32 hex digits");
+    memcpy(out->chain, chain, sizeof(out->chain));
+    return 0;
+}
+
 /* An older checkpointd says nothing of exempt lists. */
 static int take_exempt(const json_t *object, struct box_line *out, struct err_text *err)
 {
@@ -67,6 +86,10 @@ static int take_status(const json_t *status, struct box_line *out, struct err_te
     if (!name || snprintf(out->checkpoint, sizeof(out->checkpoint), "%s", name) >= BOX_NAME_SIZE)
         return err_set(err, ERR_INVALID, "status.checkpoint: expected a name");
     int rc = take_exempt(status, out, err);
+    if (rc == 0)
+        rc = take_chain(status, out, err);
+    if (rc == 0)
+        rc = take_head(status, out, err);
     return rc == 0 ? take_number(status, "confirmed", &out->confirmed, err) : rc;
 }
 
@@ -89,6 +112,8 @@ static int take_object(const char *line, size_t size, const json_t *object, stru
         out->kind = BOX_OK;
         out->has_confirmed = confirmed != NULL;
         int rc = take_exempt(object, out, err);
+        if (rc == 0)
+            rc = take_head(object, out, err);
         return rc == 0 && confirmed ? take_number(object, "confirmed", &out->confirmed, err) : rc;
     }
     return take_event(line, size, object, out, err);

@@ -10,10 +10,10 @@
 
 #include "gateway/base/err.h"
 
-enum { BOX_LINE_MAX = 256 * 1024, BOX_NAME_SIZE = 65, BOX_ERROR_SIZE = 256 };
+enum { BOX_LINE_MAX = 256 * 1024, BOX_NAME_SIZE = 65, BOX_CHAIN_SIZE = 33, BOX_ERROR_SIZE = 256 };
 
 enum box_line_kind {
-    BOX_STATUS, /* on connect: checkpoint, confirmed */
+    BOX_STATUS, /* on connect: checkpoint, chain, confirmed, head */
     BOX_RECORD, /* event, sequence */
     BOX_URGENT, /* the same, ahead of its turn */
     BOX_OK,     /* a request was taken; confirmed when it was a receipt */
@@ -27,8 +27,10 @@ struct box_line {
     uint64_t sequence;
     bool has_confirmed;
     uint64_t confirmed;
-    bool has_exempt; /* in a status and in the answer to an exempt list … */
-    uint64_t exempt; /* … the revision checkpointd holds, 0: none */
+    uint64_t head; /* the newest record's, in a status and beside confirmed; 0: not said */
+    char chain[BOX_CHAIN_SIZE]; /* hex, in a status; "": not said */
+    bool has_exempt;            /* in a status and in the answer to an exempt list … */
+    uint64_t exempt;            /* … the revision checkpointd holds, 0: none */
     char checkpoint[BOX_NAME_SIZE];
     char error[BOX_ERROR_SIZE];
 };

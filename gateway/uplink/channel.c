@@ -27,7 +27,7 @@ void channel_fini(struct channel *channel)
 static int fail(struct channel *channel, enum log_event_id event, int rc,
                 const struct err_text *err)
 {
-    if (rc != ERR_STOPPED)
+    if (rc != ERR_STOPPED && !channel->quiet)
         uplink_link_state(channel->site->alarms, channel->number, event, err->text);
     return rc;
 }
@@ -79,41 +79,56 @@ static enum log_event_id event_of_failure(const struct channel *channel, int rc)
 }
 
 static int judge(struct channel *channel, const struct https_request *request,
-                 const struct https_answer *answer, struct err_text *err)
+                 const struct https_answer *answer, enum log_event_id *out_event,
+                 struct err_text *err)
 {
     int status = answer->status;
     bool refused = status == 401 || status == 403;
     channel->retry_after_s = answer->retry_after_s;
     if (!refused && status != 429 && status >= 200 && status < 500 && status / 100 != 3) {
-        uplink_link_state(channel->site->alarms, channel->number, 0, "");
+        *out_event = 0;
         return 0;
     }
+    *out_event = refused ? EVENT_UPLINK_REFUSED : EVENT_UPLINK_DOWN;
     int rc = https_answer_error(request, answer, err);
-    turn(channel); /* a certificate renewed meanwhile is shown by a new connection */
-    return fail(channel, refused ? EVENT_UPLINK_REFUSED : EVENT_UPLINK_DOWN, rc, err);
+    turn(channel); /* a certificate installed by hand meanwhile is shown by a new connection */
+    return rc;
 }
 
-int channel_send(struct channel *channel, const struct channel_ask *ask, struct https_answer *out,
-                 struct err_text *err)
+/* Whether the pair in place is another one since the last look: the connection shows the old one.
+ */
+static bool pair_switched(struct channel *channel)
+{
+    atomic_uint *counter = channel->site->switches;
+    /* pairs with the release of renew.c: whoever sees the number finds the files */
+    unsigned now = counter ? atomic_load_explicit(counter, memory_order_acquire) : 0;
+    bool switched = now != channel->switches;
+    channel->switches = now;
+    return switched;
+}
+
+/* One try; *out_event: the alarm of a failure. */
+static int try_once(struct channel *channel, const struct channel_ask *ask,
+                    struct https_answer *out, enum log_event_id *out_event, struct err_text *err)
 {
     const struct uplink_site *site = channel->site;
     char url[HTTPS_URL_SIZE];
     struct https_answer answer = {0};
-    channel->retry_after_s = 0;
-    channel->arrivals = atomic_load_explicit(&site->alarms->arrivals, memory_order_relaxed);
-    int rc = check_own(channel, err);
-    if (rc != 0)
-        return fail(channel, EVENT_UPLINK_CERTIFICATE, ERR_DENIED, err);
-    rc = open_client(channel, err);
+    *out_event = EVENT_UPLINK_CERTIFICATE;
+    if (check_own(channel, err) != 0)
+        return ERR_DENIED;
+    *out_event = EVENT_UPLINK_DOWN;
+    int rc = open_client(channel, err);
     if (rc == 0 && snprintf(url, sizeof(url), "%s%s", site->servers[channel->server], ask->path) >=
                        (int)sizeof(url))
         rc = err_set(err, ERR_INVALID, "%s: address too long", site->servers[channel->server]);
     if (rc != 0)
-        return fail(channel, EVENT_UPLINK_DOWN, rc, err);
+        return rc;
     struct https_request request = {
         .method = ask->method,
         .url = url,
         .content_type = ask->content_type,
+        .encoding = ask->encoding,
         .compression = ask->compression,
         .body = ask->body,
         .body_size = ask->body_size,
@@ -122,16 +137,42 @@ int channel_send(struct channel *channel, const struct channel_ask *ask, struct 
     };
     rc = https_client_send(channel->client, &request, &answer, err);
     if (rc != 0) {
-        enum log_event_id event = event_of_failure(channel, rc);
+        *out_event = event_of_failure(channel, rc);
         turn(channel);
-        return fail(channel, event, rc, err);
+        return rc;
     }
-    rc = judge(channel, &request, &answer, err);
+    rc = judge(channel, &request, &answer, out_event, err);
     if (rc != 0)
         https_answer_free(&answer);
     else
         *out = answer;
     return rc;
+}
+
+int channel_send(struct channel *channel, const struct channel_ask *ask, struct https_answer *out,
+                 struct err_text *err)
+{
+    const struct uplink_site *site = channel->site;
+    enum log_event_id event = 0;
+    int rc = 0;
+    channel->retry_after_s = 0;
+    channel->arrivals = atomic_load_explicit(&site->alarms->arrivals, memory_order_relaxed);
+    if (pair_switched(channel) && channel->client)
+        https_client_disconnect(channel->client);
+    /* Renewing a pair counts twice, before and after: at most two tries fall into it. */
+    for (int tries = 0; tries < 3; tries++) {
+        rc = try_once(channel, ask, out, &event, err);
+        if (rc == 0) {
+            if (!channel->quiet)
+                uplink_link_state(site->alarms, channel->number, 0, "");
+            return 0;
+        }
+        if ((rc != ERR_DENIED && rc != ERR_INVALID) || !pair_switched(channel))
+            break;
+        if (channel->client)
+            https_client_disconnect(channel->client);
+    }
+    return fail(channel, event, rc, err);
 }
 
 void channel_succeeded(struct channel *channel)

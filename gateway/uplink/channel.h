@@ -14,8 +14,8 @@ enum {
     UPLINK_SERVERS_MAX = 4,
     UPLINK_PATH_SIZE = 320, /* bytes of a request path, with its NUL */
     UPLINK_RETRY_MIN_MS = 250,
-    UPLINK_CERTIFICATE_WARN_DAYS = 10,
-    UPLINK_REQUEST_MS = 30000 /* a request that does not wait on purpose */
+    UPLINK_CERTIFICATE_WARN_DAYS = 7, /* renewal begins at ten: by then it has failed for days */
+    UPLINK_REQUEST_MS = 30000         /* a request that does not wait on purpose */
 };
 
 /* What all channels share; fixed after start. */
@@ -25,6 +25,8 @@ struct uplink_site {
     size_t server_count;
     const char *hq_root;
     struct own_files own;
+    atomic_uint
+        *switches; /* of the pair in `own` while running, see renew.h; NULL: there are none */
     int retry_max_ms;
     struct uplink_alarms *alarms;
     const struct clock_source *clock;
@@ -39,12 +41,14 @@ struct uplink_wait {
 struct channel {
     const struct uplink_site *site;
     int number; /* of the alarms' bit */
+    bool quiet; /* tells no alarm of the link: its owner has one of its own */
     struct uplink_wait wait;
     struct https_client *client; /* NULL: none yet */
     size_t server;
     struct backoff backoff;
     int retry_after_s; /* asked for by the last answer */
     unsigned arrivals; /* of the alarms, when the last request began */
+    unsigned switches; /* of the site, when the last request began */
 };
 
 void channel_init(struct channel *channel, const struct uplink_site *site, int number,
@@ -58,6 +62,7 @@ struct channel_ask {
     const void *body;
     size_t body_size;
     const char *compression; /* Content-Encoding of the body; NULL: none */
+    const char *encoding;    /* Content-Transfer-Encoding of the body; NULL: none */
     int total_timeout_ms;    /* 0 = UPLINK_REQUEST_MS */
     int send_bytes_s;        /* 0: as fast as it can */
 };
@@ -65,7 +70,8 @@ struct channel_ask {
 /* 0: an answer to deal with, of status 2xx or 4xx other than 401, 403 and 429; https_answer_free is
  * the caller's. Everything else is an error and an alarm of the link: ERR_STOPPED, ERR_DENIED (we
  * refuse them, they refuse us, or our certificate is unusable and nothing was sent), ERR_BUSY,
- * ERR_IO, ERR_TIMEOUT, ERR_TOO_LARGE, … */
+ * ERR_IO, ERR_TIMEOUT, ERR_TOO_LARGE, … A request that was refused because the box's certificate
+ * was renewed meanwhile is sent again with the new one. */
 int channel_send(struct channel *channel, const struct channel_ask *ask, struct https_answer *out,
                  struct err_text *err) MUST_CHECK;
 /* The request was good for something: the next fault waits shortly again. */

@@ -248,11 +248,34 @@ static int fetch_exempt(struct inbox *in, const struct head_answer *head, struct
     return rc == 0 || is_refusal(rc) ? 0 : err_set(err, rc, "%s", why.text);
 }
 
+/* Headquarters at an older list than the one held before the look, or at another one of the same
+ * revision: it was put back, or it lies. What is held stays; told for as long as it says so. */
+static bool contradicts(struct inbox *in, const struct head_answer *head, uint64_t held_before)
+{
+    struct err_text why = {{0}};
+    const struct list_head *held = in->list->head(in->list->ctx);
+    bool older = head->revision < held_before;
+    bool other = head->revision > 0 && head->revision == held->revision &&
+                 memcmp(head->hash, held->hash, HASH_SIZE) != 0;
+    if (older)
+        (void)err_set(&why, ERR_STALE,
+                      "headquarters is back at revision %" PRIu64 ", held is %" PRIu64,
+                      head->revision, held_before); /* only the text is wanted */
+    else if (other)
+        (void)err_set(&why, ERR_CONFLICT, "headquarters names another list of revision %" PRIu64,
+                      head->revision); /* only the text is wanted */
+    if (older || other)
+        tell(in, EVENT_UPLINK_LIST_REFUSED, true, why.text);
+    return older || other;
+}
+
 /* Brings key set, list, statement, match policy and exempt list up to headquarters' head. */
 static int look(struct inbox *in, struct err_text *err)
 {
     struct https_answer answer = {0};
     struct head_answer head = {0};
+    bool contradicted = false;
+    uint64_t held_before = in->list->head(in->list->ctx)->revision;
     int rc = get(in, "/v1/list/head", 0, &answer, err);
     if (rc != 0)
         return rc;
@@ -265,6 +288,8 @@ static int look(struct inbox *in, struct err_text *err)
     if (rc == 0)
         rc = fetch_list(in, &head, err);
     if (rc == 0)
+        contradicted = contradicts(in, &head, held_before);
+    if (rc == 0)
         rc = fetch_policy(in, &head, err);
     if (rc == 0)
         rc = fetch_exempt(in, &head, err);
@@ -276,11 +301,48 @@ static int look(struct inbox *in, struct err_text *err)
     }
     head_answer_free(&head);
     if (rc == 0) {
-        tell(in, EVENT_UPLINK_LIST_REFUSED, false, "");
+        if (!contradicted)
+            tell(in, EVENT_UPLINK_LIST_REFUSED, false, "");
         in->look = false;
         in->looked = clock_mono(in->channel.site->clock);
+        in->told[0] = '\0';
     }
     return rc;
+}
+
+/* Tells headquarters how far the journal here goes, so that it knows what it lacks; and learns from
+ * its answer whether it lost what it confirmed. An older hqd does not know the request. */
+static int tell_journal(struct inbox *in, struct err_text *err)
+{
+    char path[UPLINK_PATH_SIZE];
+    char body[200];
+    char chain[sizeof(in->told)];
+    uint64_t recorded = 0;
+    uint64_t confirmed = 0;
+    struct https_answer answer = {0};
+    struct place_answer place;
+    struct err_text why = {{0}};
+    if (!in->list->journal || !in->list->journal(in->list->ctx, chain, &recorded, &confirmed) ||
+        strcmp(chain, in->told) == 0)
+        return 0;
+    (void)snprintf(path, sizeof(path), "/v1/checkpoints/%s/journal",
+                   in->channel.site->own.checkpoint); /* ids are short */
+    int size = snprintf(body, sizeof(body),
+                        "{\"chain\":\"%s\",\"recorded\":%" PRIu64 ",\"confirmed\":%" PRIu64 "}",
+                        chain, recorded, confirmed);
+    struct channel_ask ask = {.method = "POST",
+                              .path = path,
+                              .content_type = "application/json",
+                              .body = body,
+                              .body_size = (size_t)size};
+    int rc = channel_send(&in->channel, &ask, &answer, err);
+    if (rc != 0)
+        return rc;
+    memcpy(in->told, chain, sizeof(in->told));
+    if (answer.status == 200 && journal_answer_read(answer.body, answer.size, &place, &why) == 0)
+        in->list->held(in->list->ctx, place.chain, place.sequence);
+    https_answer_free(&answer);
+    return 0;
 }
 
 /* ---- the long poll ---- */
@@ -292,7 +354,11 @@ static int keep(struct inbox *in, const struct inbox_message *message, struct er
         in->look = true;
         return 0;
     }
-    int rc = in->list->keep_message(in->list->ctx, message, err);
+    /* Who may sign it stands in the key set, which may be news of the same answer. */
+    int rc = in->look ? look(in, err) : 0;
+    if (rc != 0)
+        return rc;
+    rc = in->list->keep_message(in->list->ctx, message, err);
     tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0, err->text);
     return rc;
 }
@@ -364,6 +430,8 @@ void inbox_step(struct inbox *in)
     if (mono_diff_ms(now, in->looked) >= INBOX_LOOK_MS)
         in->look = true;
     int rc = in->look ? look(in, &err) : 0;
+    if (rc == 0)
+        rc = tell_journal(in, &err);
     if (rc == 0)
         rc = poll_inbox(in, &err);
     if (rc == 0)

@@ -36,6 +36,11 @@ struct inbox_list {
     int (*put_chunk)(void *ctx, uint64_t revision, size_t index, const void *bytes, size_t size,
                      struct err_text *err);
     int (*set_snapshot)(void *ctx, const void *manifest, size_t size, struct err_text *err);
+    /* What checkpointd's journal is: chain (hex), newest sequence, confirmed. False: not known.
+     * Both may be NULL: headquarters is not told. */
+    bool (*journal)(void *ctx, char out_chain[33], uint64_t *out_recorded, uint64_t *out_confirmed);
+    /* Headquarters holds that chain up to `sequence`. */
+    void (*held)(void *ctx, const char *chain, uint64_t sequence);
     /* A message of a kind that is dealt with elsewhere: keeps it durably. Not 0: not now. */
     int (*keep_message)(void *ctx, const struct inbox_message *message, struct err_text *err);
     /* Keeps the acknowledged number durably. */
@@ -48,6 +53,7 @@ struct inbox {
     int wait_s;       /* of a long poll */
     uint64_t after;   /* acknowledged */
     bool look;        /* the head is to be asked for */
+    char told[33];    /* the chain headquarters was told of; "": to be told */
     bool list_taken;  /* batches or a snapshot were taken since the last look */
     bool tell_policy; /* headquarters knows match policies: it is told the version in force */
     bool tell_exempt; /* the same of exempt lists */

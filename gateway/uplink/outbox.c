@@ -11,10 +11,12 @@ int outbox_add(struct outbox *o, char *text, size_t size, uint64_t sequence)
     if (o->count == OUTBOX_RECORDS_MAX)
         return ERR_FULL;
     o->records[o->count++] = (struct outbox_record){text, size, sequence};
+    o->bytes += size;
     return 0;
 }
 
-int outbox_batch(const struct outbox *o, size_t records_max, char **out, size_t *out_size)
+int outbox_batch(const struct outbox *o, size_t records_max, char **out, size_t *out_size,
+                 size_t *out_records)
 {
     size_t count = 0;
     size_t size = 0;
@@ -34,16 +36,20 @@ int outbox_batch(const struct outbox *o, size_t records_max, char **out, size_t 
     }
     *out = body;
     *out_size = size;
+    *out_records = count;
     return 0;
 }
 
-size_t outbox_confirm(struct outbox *o, uint64_t sequence)
+struct outbox_amount outbox_confirm(struct outbox *o, uint64_t sequence)
 {
-    size_t gone = 0;
-    while (gone < o->count && o->records[gone].sequence <= sequence)
-        free(o->records[gone++].text);
-    o->count -= gone;
-    memmove(o->records, o->records + gone, o->count * sizeof(o->records[0]));
+    struct outbox_amount gone = {0};
+    while (gone.records < o->count && o->records[gone.records].sequence <= sequence) {
+        gone.bytes += o->records[gone.records].size;
+        free(o->records[gone.records++].text);
+    }
+    o->count -= gone.records;
+    o->bytes -= gone.bytes;
+    memmove(o->records, o->records + gone.records, o->count * sizeof(o->records[0]));
     return gone;
 }
 
@@ -52,4 +58,5 @@ void outbox_clear(struct outbox *o)
     for (size_t i = 0; i < o->count; i++)
         free(o->records[i].text);
     o->count = 0;
+    o->bytes = 0;
 }

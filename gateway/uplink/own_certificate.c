@@ -129,13 +129,20 @@ static bool is_pair(const struct own_files *files, const char *key_path)
     return pair;
 }
 
+/* The waiting key becomes the key. Several threads may find that to be done: one does it. */
+static int take_waiting(const struct own_files *files, const char *waiting, struct err_text *err)
+{
+    int rc = put_in_place(waiting, files->key, err);
+    return rc != 0 && is_pair(files, files->key) ? 0 : rc;
+}
+
 static int complete_install(const struct own_files *files, struct err_text *err)
 {
     char waiting[OWN_PATH_SIZE];
     int rc = waiting_path(files, waiting, err);
     if (rc == 0 && access(waiting, F_OK) == 0 && !is_pair(files, files->key) &&
         is_pair(files, waiting))
-        rc = put_in_place(waiting, files->key, err);
+        rc = take_waiting(files, waiting, err);
     return rc;
 }
 
@@ -169,6 +176,14 @@ int own_certificate_check(const struct own_files *files, struct wall_time now,
     return rc;
 }
 
+void own_certificate_first(STACK_OF(X509) * chain, EVP_PKEY *key)
+{
+    for (int i = 1; i < sk_X509_num(chain); i++)
+        if (X509_check_private_key(sk_X509_value(chain, i), key) == 1)
+            (void)sk_X509_unshift(chain, sk_X509_delete(chain, i)); /* there is room: one left */
+    ERR_clear_error();
+}
+
 int own_certificate_install(const struct own_files *files, const STACK_OF(X509) * chain,
                             const EVP_PKEY *key, struct err_text *err)
 {
@@ -182,7 +197,7 @@ int own_certificate_install(const struct own_files *files, const STACK_OF(X509) 
     if (rc == 0)
         rc = file_write_atomic(files->certificate, pem, strlen(pem), CERTIFICATE_MODE, err);
     if (rc == 0)
-        rc = put_in_place(waiting, files->key, err);
+        rc = take_waiting(files, waiting, err);
     free(pem);
     return rc;
 }

@@ -28,6 +28,8 @@ int own_certificate_check(const struct own_files *files, struct wall_time now,
 int own_certificate_judge(const STACK_OF(X509) * chain, const STACK_OF(X509) * roots, EVP_PKEY *key,
                           const char *checkpoint, struct wall_time now, struct wall_time *out_until,
                           struct err_text *err) MUST_CHECK;
+/* The certificate of `key` to the front: PKCS#7 promises no order. */
+void own_certificate_first(STACK_OF(X509) * chain, EVP_PKEY *key);
 /* Puts both in place so that after a power cut at any moment the old pair or the new one is there.
  * ERR_FULL, ERR_IO, ERR_NO_MEMORY. */
 int own_certificate_install(const struct own_files *files, const STACK_OF(X509) * chain,

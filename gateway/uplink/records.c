@@ -12,12 +12,14 @@
 enum {
     TAKE_WAIT_MS = 200,
     MORE_WAIT_MS = 50, /* checkpointd has no more to send, if nothing comes in this time */
-    /* A batch that takes longer is halved, one that takes less doubled: whatever the link, it gets
-     * through long before its deadline. */
+    /* A batch that takes longer is halved, a full one that takes less doubled: whatever the link,
+     * it gets through long before its deadline. */
+    BATCH_FIRST = 100, /* records, while nothing is known of the link */
     BATCH_SLOW_MS = 10000,
     BATCH_QUICK_MS = 3000,
     LINK_SLOWEST_BYTES_S = 2000,    /* a body has the time that needs */
     REQUEST_LONGEST_MS = 9 * 60000, /* hqd closes what takes 10 minutes */
+    GAPS_QUIET_MAX = 5, /* asked again so often without a receipt in between, it is a fault */
 };
 
 static const char batch_type[] = "application/cloudevents-batch+x-ndjson";
@@ -44,7 +46,7 @@ void records_init(struct records *r, const struct uplink_site *site, int channel
     channel_init(&r->channel, site, channel_number, wait);
     r->box = box;
     r->link = *link;
-    r->batch_now = link->batch_max;
+    r->batch_now = link->batch_max < BATCH_FIRST ? link->batch_max : BATCH_FIRST;
     r->due_at = clock_mono(site->clock);
     (void)snprintf(r->path, sizeof(r->path), "/v1/checkpoints/%s/%s", site->own.checkpoint,
                    link->observe ? "observe" : "records"); /* ids are short */
@@ -65,7 +67,8 @@ static void follow_epoch(struct records *r)
     outbox_clear(&r->outbox);
     r->epoch = epoch;
     if (epoch != 0)
-        r->box->credit(r->box->ctx, epoch, OUTBOX_RECORDS_MAX);
+        r->box->credit(r->box->ctx, epoch,
+                       (struct outbox_amount){OUTBOX_RECORDS_MAX, OUTBOX_BYTES_MAX});
 }
 
 static void take_records(struct records *r)
@@ -80,7 +83,9 @@ static void take_records(struct records *r)
         if (outbox_add(&r->outbox, text, size, sequence) != 0)
             free(text); /* larger than any record: without it the chain shows a gap at HQ */
     }
-    r->caught_up = r->under_way && r->outbox.count < OUTBOX_RECORDS_MAX;
+    /* Not when what is missing is only credit. */
+    r->caught_up =
+        r->under_way && r->outbox.count < OUTBOX_RECORDS_MAX && r->outbox.bytes < OUTBOX_BYTES_MAX;
 }
 
 /* The receipt to checkpointd, which alone confirms. 0, or why the batch stays. */
@@ -98,8 +103,9 @@ static int settle(struct records *r, const struct https_answer *answer)
     rc = r->box->receipt(r->box->ctx, r->epoch, receipt, size, &r->channel.wait, &confirmed, &err);
     free(receipt);
     if (rc == 0) {
-        size_t gone = outbox_confirm(&r->outbox, confirmed);
-        if (gone == 0)
+        struct outbox_amount gone = outbox_confirm(&r->outbox, confirmed);
+        r->gaps = 0;
+        if (gone.records == 0)
             rc = err_set(&err, ERR_CONFLICT, "receipt confirms nothing of what was sent");
         else
             r->box->credit(r->box->ctx, r->epoch, gone);
@@ -109,6 +115,20 @@ static int settle(struct records *r, const struct https_answer *answer)
     else if (rc != ERR_STALE && rc != ERR_STOPPED)
         tell(&r->channel, EVENT_UPLINK_RECEIPT_REFUSED, err.text);
     return rc;
+}
+
+/* Headquarters lacks records that lie before those sent: it was put back to an earlier state. */
+static bool asks_again(struct records *r, const struct https_answer *answer)
+{
+    struct place_answer gap;
+    if (answer->status != 409 || r->gaps == GAPS_QUIET_MAX ||
+        gap_answer_read(answer->body, answer->size, &gap, NULL) != 0)
+        return false;
+    r->gaps++;
+    outbox_clear(&r->outbox); /* the new connection brings it again, after what is missing */
+    tell(&r->channel, 0, "");
+    r->box->again(r->box->ctx, gap.chain, gap.sequence);
+    return true;
 }
 
 static int refused(struct channel *channel, const struct https_answer *answer, const char *path)
@@ -138,13 +158,14 @@ static int deadline_of(const struct records *r, size_t size)
 }
 
 /* The batch to send next; `compressed` says in which form. */
-static int make_body(const struct records *r, char **out, size_t *out_size, bool *out_compressed)
+static int make_body(const struct records *r, char **out, size_t *out_size, size_t *out_records,
+                     bool *out_compressed)
 {
     char *text = NULL;
     size_t size = 0;
     void *frame = NULL;
     *out_compressed = false;
-    int rc = outbox_batch(&r->outbox, r->batch_now, &text, &size);
+    int rc = outbox_batch(&r->outbox, r->batch_now, &text, &size, out_records);
     if (rc != 0)
         return rc;
     if (r->link.compress && compress_frame(text, size, &frame, &size) == 0) {
@@ -157,12 +178,14 @@ static int make_body(const struct records *r, char **out, size_t *out_size, bool
     return 0;
 }
 
-static void adapt(struct records *r, int rc, struct mono_time begun)
+/* By how a batch of `records` went. One that held less than it might says nothing of larger ones.
+ */
+static void adapt(struct records *r, size_t records, int rc, struct mono_time begun)
 {
     int64_t took_ms = mono_diff_ms(clock_mono(r->channel.site->clock), begun);
     if (rc == ERR_TIMEOUT || rc == ERR_IO || took_ms > BATCH_SLOW_MS)
         r->batch_now = (r->batch_now + 1) / 2;
-    else if (rc == 0 && took_ms < BATCH_QUICK_MS)
+    else if (rc == 0 && took_ms < BATCH_QUICK_MS && records >= r->batch_now)
         r->batch_now = 2 * r->batch_now < r->link.batch_max ? 2 * r->batch_now : r->link.batch_max;
 }
 
@@ -172,9 +195,10 @@ static int send_batch(struct records *r)
     struct https_answer answer = {0};
     char *body = NULL;
     size_t size = 0;
+    size_t records = 0;
     bool compressed = false;
     struct mono_time begun = clock_mono(r->channel.site->clock);
-    int rc = make_body(r, &body, &size, &compressed);
+    int rc = make_body(r, &body, &size, &records, &compressed);
     if (rc != 0)
         return rc;
     struct channel_ask ask = {.method = "POST",
@@ -186,9 +210,11 @@ static int send_batch(struct records *r)
                               .total_timeout_ms = deadline_of(r, size),
                               .send_bytes_s = r->link.send_bytes_s};
     rc = channel_send(&r->channel, &ask, &answer, &err);
-    adapt(r, rc, begun);
+    adapt(r, records, rc, begun);
     if (rc == 0)
-        rc = answer.status == 200 ? settle(r, &answer) : refused(&r->channel, &answer, r->path);
+        rc = answer.status == 200     ? settle(r, &answer)
+             : asks_again(r, &answer) ? ERR_CONFLICT
+                                      : refused(&r->channel, &answer, r->path);
     https_answer_free(&answer);
     free(body);
     return rc;

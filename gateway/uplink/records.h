@@ -18,9 +18,12 @@ struct records_box {
      * ERR_TIMEOUT, ERR_STOPPED. */
     int (*take)(void *ctx, unsigned epoch, int wait_ms, char **out_text, size_t *out_size,
                 uint64_t *out_sequence);
-    /* So many more may come. A connection that has gone is no error. */
-    void (*credit)(void *ctx, unsigned epoch, size_t count);
-    /* Gives checkpointd a receipt and waits for its word: 0 and what is confirmed now, ERR_DENIED
+    /* So much more may come. A connection that has gone is no error. */
+    void (*credit)(void *ctx, unsigned epoch, struct outbox_amount amount);
+    /* Headquarters asks for what lies behind `sequence` of `chain` (hex): it holds no more. The
+     * connection ends, and a new one begins there. */
+    void (*again)(void *ctx, const char *chain, uint64_t sequence);
+    /* Gives checkpointd a receipt and waits for its word: 0 and what it confirms, ERR_DENIED
      * when it refuses, ERR_STALE when the connection has gone, ERR_TIMEOUT, ERR_STOPPED. */
     int (*receipt)(void *ctx, unsigned epoch, const char *text, size_t size,
                    const struct uplink_wait *wait, uint64_t *out_confirmed, struct err_text *err);
@@ -28,7 +31,7 @@ struct records_box {
 
 /* How much of the link the records may have. Urgent ones heed none of it. */
 struct records_link {
-    size_t batch_max; /* records, 1 … OUTBOX_RECORDS_MAX */
+    size_t batch_max; /* records, 1 … OUTBOX_BATCH_RECORDS_MAX */
     bool compress;    /* bodies as zstd */
     int send_bytes_s; /* 0: as fast as it goes */
     int interval_ms;  /* metered link: all that waits goes up once in so long; 0: at once */
@@ -39,7 +42,8 @@ struct records {
     struct channel channel;
     const struct records_box *box;
     struct records_link link;
-    size_t batch_now; /* records; fewer while the link is slow, so that a batch gets through */
+    size_t batch_now; /* records at most; fewer while the link is slow, so that one gets through */
+    int gaps;         /* headquarters asked for earlier records since the last receipt */
     bool under_way;   /* metered: what waited is being sent */
     bool caught_up;   /* nothing else waited at the last look: the rest of the outbox ends it */
     struct mono_time due_at;

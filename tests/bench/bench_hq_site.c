@@ -22,7 +22,7 @@
 #include "gateway/tls/issue.h"
 #include "tests/bench/bench.h"
 
-enum { START_S = 60, ANSWER_ROOM = 1 << 20, REQUEST_ROOM = 512 };
+enum { START_S = 60, ANSWER_ROOM = 8 << 20, REQUEST_ROOM = 512 };
 
 static void run(char *const argv[])
 {

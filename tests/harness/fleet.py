@@ -13,7 +13,7 @@ import subprocess
 
 from harness.cache import Redis
 from harness.hqctl import Hqctl
-from harness.process import Program, run_program
+from harness.process import SLOWNESS, Program
 from harness.stack import ROOT, Checkpoint, program, wait_until
 
 CONFIG = ROOT / "systemd" / "config"
@@ -105,15 +105,12 @@ class Fleet:
 
     def enroll(self, config):
         """The box gets its certificate with a one-time token of headquarters."""
-        token = self.hq.enroll(self.box.name)["token"]
-        reader, writer = os.pipe()
-        os.write(writer, token.encode())
-        os.close(writer)
-        try:
-            run_program([program("checkpoint-uplinkd"), "--config", config, "--enroll",
-                         "--token-fd", reader], pass_fds=(reader,), timeout_s=60).check_returncode()
-        finally:
-            os.close(reader)
+        with subprocess.Popen([program("checkpoint-uplinkd"), "--config", config, "--enroll", "--token-fd", "0"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as box:
+            shown = box.stdout.readline().split()[-1]  # the technician reads it out
+            token = self.hq.enroll(self.box.name, fingerprint=shown)["token"]
+            said = box.communicate(token + "\n", timeout=60 * SLOWNESS)[0]
+        assert box.returncode == 0, said
 
     def start_redis(self):
         if self.redis is None:

@@ -8,13 +8,15 @@
 
 Passphrases go over a pipe. Entries are dicts as harness.signing.entry makes; ids are given anew.
 """
+import base64
+import hashlib
 import csv
 import json
 import os
 import pathlib
 import subprocess
 
-from harness.hq import BIN
+from harness.hq import BIN, Peer
 from harness.process import SANITIZER_OPTIONS, Program, run_program
 
 COLUMNS = ["plate", "class", "category", "priority", "handling", "officer_risk", "reason", "authority",
@@ -208,10 +210,10 @@ class Hqctl:
     def entries(self):
         return [row["entry"] for row in self.json("wanted", "list", *self.online)]
 
-    def enroll(self, checkpoint, name=None, minutes=60):
+    def enroll(self, checkpoint, name=None, minutes=60, fingerprint=None):
         """{"checkpoint","token","expires","est_url"}"""
         return self.json("enroll", checkpoint, "--name", name or checkpoint, "--minutes", minutes,
-                         *self.online)[0]
+                         *(["--fingerprint", fingerprint] if fingerprint else []), *self.online)[0]
 
     def hits(self, after=0, checkpoint=None):
         return self.json("hits", "--after", after, *(["--checkpoint", checkpoint] if checkpoint else []),
@@ -230,3 +232,42 @@ class Hqctl:
         """hqd's report; also when it found faults."""
         result = self.try_run("audit", "verify", *([checkpoint] if checkpoint else []), "--json", *self.online)
         return json.loads(result.stdout)
+
+
+class PemPair:
+    def __init__(self, pem, key_path):
+        self.pem, self.key_path = pem, key_path
+
+
+class BoxPki:
+    """What Peer needs of a PKI: the root that the server must chain to."""
+
+    def __init__(self, root):
+        self.servers = PemPair(root, None)
+
+
+def enrolled(hq, checkpoint):
+    """A box that got its certificate with stock curl and openssl against hqctl's token."""
+    folder = hq.folder / checkpoint
+    folder.mkdir()
+    key, csr, answer, pem = (folder / n for n in ("key.pem", "csr.b64", "answer.b64", "cert.pem"))
+    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key],
+                   check=True, capture_output=True)
+    der = subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", f"/CN={checkpoint}", "-outform", "DER"],
+                         check=True, capture_output=True).stdout
+    csr.write_bytes(base64.b64encode(der))
+    public = subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-outform", "DER"], check=True,
+                            capture_output=True).stdout
+    token = hq.enroll(checkpoint, fingerprint=f"sha256:{hashlib.sha256(public).hexdigest()}")["token"]
+    url = f"https://127.0.0.1:{hq.est_port}/.well-known/est"
+    curl = ["curl", "-sS", "--fail", "--noproxy", "*", "--cacert", hq.box / "uplinkd" / "hq-root.pem"]
+    subprocess.run([*curl, "-u", f"{checkpoint}:{token}", "-H", "Content-Type: application/pkcs10",
+                    "-H", "Content-Transfer-Encoding: base64", "--data-binary", f"@{csr}", "-o", answer,
+                    f"{url}/simpleenroll"], check=True)
+    p7 = base64.b64decode(answer.read_bytes())
+    certificates = subprocess.run(["openssl", "pkcs7", "-inform", "DER", "-print_certs"], input=p7, check=True,
+                                  capture_output=True).stdout
+    pem.write_bytes(certificates)
+    subprocess.run(["openssl", "verify", "-CAfile", hq.box / "uplinkd" / "box-root.pem", "-untrusted", pem, pem],
+                   check=True, capture_output=True)
+    return Peer(hq.port, BoxPki(hq.box / "uplinkd" / "hq-root.pem"), PemPair(pem, key))

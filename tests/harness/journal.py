@@ -12,7 +12,7 @@ import sqlite3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 KINDS = ("", "start", "stop", "passage", "hit", "decision", "order", "outcome", "act", "list",
-         "config", "device", "clock", "seal", "hit_answer", "observed")
+         "config", "device", "clock", "seal", "hit_answer", "instruction", "observed")
 HEADER_SIZE = 176
 
 
@@ -82,20 +82,23 @@ def verify_rows(rows):
     return records
 
 
-def append(folder, kind, body):
-    """One more record of kind number `kind`, as another build appends it; checkpointd is not running."""
+def append(folder, kind, body, count=1):
+    """So many more records of kind number `kind`, as another build appends them; checkpointd is not running."""
     path = pathlib.Path(folder) / "journal.sqlite"
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    salt = os.urandom(16)
     store = sqlite3.connect(path)
     try:
         sequence, header, previous = store.execute(
             "SELECT sequence, header, hash FROM record ORDER BY sequence DESC LIMIT 1").fetchone()
-        header = (header[:6] + bytes([kind]) + header[7:24] + (sequence + 1).to_bytes(8, "big") + header[32:112]
-                  + hashlib.sha256(salt + text).digest() + previous)
-        store.execute("INSERT INTO record (sequence, kind, wall, header, salt, body, hash) VALUES (?,?,?,?,?,?,?)",
-                      (sequence + 1, kind, int.from_bytes(header[32:40], "big"), header, salt, text,
-                       hashlib.sha256(header).digest()))
+        rows = []
+        for number in range(sequence + 1, sequence + 1 + count):
+            salt = os.urandom(16)
+            header = (header[:6] + bytes([kind]) + header[7:24] + number.to_bytes(8, "big") + header[32:112]
+                      + hashlib.sha256(salt + text).digest() + previous)
+            previous = hashlib.sha256(header).digest()
+            rows.append((number, kind, int.from_bytes(header[32:40], "big"), header, salt, text, previous))
+        store.executemany("INSERT INTO record (sequence, kind, wall, header, salt, body, hash)"
+                          " VALUES (?,?,?,?,?,?,?)", rows)
         store.commit()
     finally:
         store.close()

@@ -11,7 +11,8 @@ from harness.signing import now_ms, time_text
 class Journal:
     """A checkpoint's journal in Python: records that follow one another, as lines for hqd."""
 
-    KINDS = {"start": 1, "passage": 3, "hit": 4, "act": 8, "hit_answer": 14}
+    KINDS = {"start": 1, "stop": 2, "passage": 3, "hit": 4, "act": 8, "hit_answer": 14, "instruction": 15,
+             "observed": 16}
 
     def __init__(self, checkpoint, chain=None):
         self.checkpoint, self.chain = checkpoint, chain or os.urandom(16)

@@ -102,14 +102,15 @@ class Site:
         finally:
             db.close()
 
-    def sequences(self):
+    def sequences(self, stream=0):
+        """Those headquarters holds, of the journal or of the second chain (1)."""
         return [row[0] for row in self.store(
-            "SELECT sequence FROM records WHERE checkpoint = ? AND chain IN (SELECT chain FROM chains WHERE stream = 0)"
-            " ORDER BY sequence", BOX)]
+            "SELECT sequence FROM records WHERE checkpoint = ? AND chain IN (SELECT chain FROM chains WHERE stream = ?)"
+            " ORDER BY sequence", BOX, stream)]
 
-    def whole_at_hq(self, head):
+    def whole_at_hq(self, head, stream=0):
         """Headquarters holds each record from the first to `head`, or further, once."""
-        held = self.sequences()
+        held = self.sequences(stream)
         return len(held) >= head and held == list(range(1, len(held) + 1))
 
     def publish(self, *added, **options):

@@ -1,4 +1,5 @@
 """checkpointd with simulated lanes: start, acts, holds over a kill, records, the end."""
+import json
 import os
 import pathlib
 import signal
@@ -175,6 +176,27 @@ def test_records_come_in_sequence_for_credit(box):
     while "error" not in answer:
         answer = client.receive()
     assert answer["error"].get("zh"), answer
+    client.close()
+
+
+def test_credit_counts_the_bytes_of_events_and_nothing_else(box):
+    two_lanes(box)
+    client = LineClient(box.run / "records")
+    client.receive()
+
+    def next_in_turn():
+        answer = client.receive()
+        return next_in_turn() if "urgent" in answer else answer
+
+    client.send(do="credit", n=100, bytes=1)
+    for expected in (1, 2, 3):
+        event = next_in_turn()["record"]
+        assert event["id"].endswith(f":{expected}")
+        size = len(json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode())
+        client.send(do="credit", n=1, bytes=size - 1)  # used up, not one byte more
+        client.send(do="list", revision=1, hash="none")
+        assert next_in_turn() == {"ok": True}
+        client.send(do="credit", n=1, bytes=1)
     client.close()
 
 

@@ -1,15 +1,20 @@
 """checkpoint-uplinkd --enroll against a real hqd and hq-cad: the first certificate, refusals, an interrupted installation."""
+import hashlib
 import os
 import signal
 import shutil
+import subprocess
 
 import pytest
 
+from cryptography.hazmat.primitives import serialization
 from harness.ctl import Terminal
+from harness.hq import acts
 from harness.pki import Root
-from harness.process import run_program
-from harness.stack import program
+from harness.process import SLOWNESS, run_program
+from harness.stack import program, wait_until
 from harness.uplink_site import BOX, a_site
+from test_hqd import enroll, request_for
 
 
 @pytest.fixture
@@ -73,6 +78,94 @@ def test_enrolled_box_links_up(site, enrolment):
     assert enrolment.run(enrolment.token()).returncode == 0
     site.acts(1)
     site.sync()  # the running link took the new certificate up
+
+
+class Asking:
+    """--enroll as it runs, its fingerprint shown, the token given when the test says so."""
+
+    def __init__(self, enrolment):
+        config = enrolment.config()
+        self.process = subprocess.Popen([program("checkpoint-uplinkd"), "--enroll", "--config", config, "--token-fd", "0"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.fingerprint = self.process.stdout.readline().split()[-1]
+
+    def finish(self, token):
+        said = self.process.communicate(token + "\n", timeout=60 * SLOWNESS)[0]
+        return self.process.returncode, said
+
+
+@pytest.fixture
+def approving(site, enrolment):
+    site.hq.approval = True
+    site.hq.write_config()
+    site.restart_hq()
+    return enrolment
+
+
+def test_headquarters_holds_the_request_until_the_fingerprint_shown_is_approved(site, approving):
+    token, zhang = approving.token(), site.hq.operator()
+    first = Asking(approving)
+    first.process.kill()  # interrupted: the same key asks the next time
+    first.process.communicate()
+    asking = Asking(approving)
+    assert asking.fingerprint == first.fingerprint
+    asking.process.stdin.write(token + "\n")
+    asking.process.stdin.close()
+    wait_until("the request held", lambda: zhang.get("/v1/operator/enrolments").json["enrolments"][0]["fingerprint"])
+    row = zhang.get("/v1/operator/enrolments").json["enrolments"][0]
+    assert (row["checkpoint"], row["fingerprint"], row["approved"], row["by"]) == (BOX, asking.fingerprint, None, "zhang")
+    assert "until somebody there approves this fingerprint" in asking.process.stdout.readline()
+    assert approving.nothing_installed()
+    answer = zhang.post("/v1/operator/enrolments/approve", {"checkpoint": BOX, "fingerprint": asking.fingerprint})
+    assert answer.status == 200, answer.body
+    assert asking.process.wait(60 * SLOWNESS) == 0 and approving.key.stat().st_mode & 0o777 == 0o600
+    asking.process.stdout.close()
+    assert not list(site.box.etc.glob("*.request")) and zhang.get("/v1/operator/enrolments").json["enrolments"] == []
+    assert asking.fingerprint == fingerprint_of(serialization.load_pem_private_key(approving.key.read_bytes(), None))
+
+
+def test_a_fingerprint_approved_beforehand_is_not_waited_for(site, approving):
+    asking = Asking(approving)
+    answer = site.hq.operator().post("/v1/operator/enroll", {"checkpoint": BOX, "name": "x", "fingerprint": asking.fingerprint})
+    status, said = asking.finish(answer.json["token"])
+    assert status == 0 and "until somebody" not in said
+
+
+def fingerprint_of(key):
+    der = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return f"sha256:{hashlib.sha256(der).hexdigest()}"
+
+
+def test_who_only_holds_the_token_gets_nothing(approving, site):
+    hq, zhang = site.hq, site.hq.operator()
+    token = approving.token()
+    key, request = request_for(f"urn:checkpoint:{BOX}")
+    other, thief = request_for(f"urn:checkpoint:{BOX}")
+    for path, body in (("approve", {"checkpoint": BOX, "fingerprint": "sha256:12"}), ("approve", {"checkpoint": BOX}),
+                       ("revoke", {"checkpoint": BOX})):
+        assert zhang.post(f"/v1/operator/enrolments/{path}", body).status == 400, body
+    for asked in (request, thief):
+        held = enroll(hq, BOX, token, asked)
+        assert (held.status, held.headers["Retry-After"]) == (202, "5") and b"BEGIN" not in held.body
+    approve = {"checkpoint": BOX, "fingerprint": fingerprint_of(key)}
+    assert zhang.get("/v1/operator/enrolments").json["enrolments"][0]["fingerprint"] == fingerprint_of(other)
+    assert zhang.post("/v1/operator/enrolments/approve", approve).status == 200
+    assert enroll(hq, BOX, token, thief).status == 202
+    assert enroll(hq, BOX, token, request).status == 200
+    assert enroll(hq, BOX, token, request).status == 401
+    assert zhang.post("/v1/operator/enrolments/approve", approve).status == 404
+    assert (BOX + " " + fingerprint_of(key), 200) in [
+        (body.get("about"), body["answer"]) for body in acts(hq.folder / "state", "enrolment.approve")]
+
+
+def test_a_token_is_taken_back_and_lasts_72_hours_at_most(approving, site):
+    zhang, token = site.hq.operator(), approving.token()
+    assert zhang.post("/v1/operator/enrolments/revoke", {"checkpoint": BOX, "reason": "遗失"}).status == 200
+    assert enroll(site.hq, BOX, token, request_for()[1]).status == 401
+    assert zhang.post("/v1/operator/enrolments/revoke", {"checkpoint": BOX, "reason": "x"}).status == 404
+    for minutes, status in ((72 * 60, 201), (72 * 60 + 1, 400)):
+        body = {"checkpoint": BOX, "name": "x", "valid_minutes": minutes}
+        assert zhang.post("/v1/operator/enroll", body).status == status, minutes
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_token_is_used(site, enrolment):
@@ -141,6 +234,12 @@ def test_interrupted_at_the_terminal(enrolment):
     assert enrolment.nothing_installed()
 
 
+def answer_of_old(site, enrolment):
+    class Pair:  # what the box has in place
+        pem, key_path = enrolment.pem, enrolment.key
+    return site.hq.peer(Pair).get("/v1/list/head").status
+
+
 def test_revoked_box_is_told_and_goes_on_once_enrolled_anew(site, enrolment):
     assert enrolment.run(enrolment.token()).returncode == 0
     site.checkpointd()
@@ -150,8 +249,8 @@ def test_revoked_box_is_told_and_goes_on_once_enrolled_anew(site, enrolment):
     assert answer.status == 200, answer.body
     site.acts(2)
     site.wait_log("UPLINK_REFUSED")
-    journal = site.status()["journal"]
-    assert journal["confirmed"] < journal["head"]
+    wait_until("records that wait", lambda: (j := site.status()["journal"])["confirmed"] < j["head"])
+    assert answer_of_old(site, enrolment) == 403
     assert enrolment.run(enrolment.token()).returncode == 0
     assert site.sync() > before
 

@@ -1,11 +1,11 @@
 """No room for the journal: protective acts go on out of the reserve, releasing ones are refused and
 alarmed, emergency raise works, and with room again everything does."""
 import os
-import subprocess
 
 import pytest
 
 from harness.site import INNOCENT, SECOND, WANTED, Site
+from harness.small_disk import SmallDisk
 from harness.stack import short_folder, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
@@ -14,38 +14,11 @@ DISK_BYTES = 6 << 20
 RESERVE_BYTES = 1 << 20
 
 
-class SmallDisk:
-    """A file system of its own for checkpointd's state."""
-
-    def __init__(self, path):
-        self.path = path
-        self.ballast = path / "ballast"
-        path.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0700", "tmpfs", path],
-                       check=True)
-
-    def fill(self):
-        """Until nothing more fits."""
-        with open(self.ballast, "ab", buffering=0) as file:
-            block = b"\0" * 65536
-            while block:
-                try:
-                    file.write(block)
-                except OSError:
-                    block = block[:len(block) // 2]
-
-    def free(self):
-        self.ballast.unlink(missing_ok=True)
-
-    def unmount(self):
-        subprocess.run(["umount", self.path], check=True)
-
-
 @pytest.fixture
 def site():
     with short_folder() as folder:
         site = Site(folder)
-        disk = SmallDisk(site.box.state / "checkpointd")
+        disk = SmallDisk(site.box.state / "checkpointd", DISK_BYTES)
         site.disk = disk
         try:
             site.start(journal_reserve_bytes=RESERVE_BYTES)

@@ -95,6 +95,7 @@ def test_hits_answers_urgent_ones_and_own_records_go_with_all_their_copies(hq):
     clock = hq.folder / "clock"
     clock.write_text(f"{1100 * DAY_MS // 1000}")
     preload_clock(hq.retaind, WALL_CLOCK_OFFSET_FILE=clock)
+    hq.retention_config.write_text(hq.retention_config.read_text() + "clock_ahead_days: 1101\n")
     retain(hq)
     raw = files_of(hq)
     for text in plates:
@@ -109,12 +110,36 @@ def test_hits_answers_urgent_ones_and_own_records_go_with_all_their_copies(hq):
     assert own[0].body is None and own[-1].body["what"] == "audit.verify"
 
 
+def test_a_clock_that_jumped_ahead_deletes_nothing(hq):
+    """Further ahead than any record or signature speaks for: refused and alarmed, until a record does."""
+    box, journal = hq.box("lu-hz-01"), Journal("lu-hz-01")
+    journal.age_ms = 2 * DAY_MS
+    lines = [journal.line("start"), journal.line("passage", {"plate": "鲁H11111"})]
+    send(box, lines)
+    clock = hq.folder / "clock"
+    clock.write_text(f"{40 * DAY_MS // 1000}")
+    preload_clock(hq.retaind, WALL_CLOCK_OFFSET_FILE=clock)
+    hq.retaind.start()
+    wait_for("the clock is refused", lambda: "HQ_RETAIN_CLOCK" in hq.retaind.log_path.read_text(), 60)
+    hq.retaind.stop()
+    assert "expected at most 7 days between" in hq.retaind.log_path.read_text()
+    assert secrets_of(lines[1])[1] in files_of(hq) and not deletions(hq)
+    clock.write_text(f"{4 * DAY_MS // 1000}")  # six days ahead of the record: within the bound, and not yet due
+    retain(hq)
+    assert secrets_of(lines[1])[1] in files_of(hq)
+    hq.retention_config.write_text(hq.retention_config.read_text() + "passage_days: 5\n")
+    hq.retaind.start()
+    wait_for("in bound and past its term it goes", lambda: secrets_of(lines[1])[1] not in files_of(hq), 60)
+    hq.retaind.stop()
+
+
 def test_what_a_case_holds_stays_until_the_hold_ends(hq):
     box, journal, zhang = hq.box("lu-hz-01"), Journal("lu-hz-01"), hq.operator()
     journal.age_ms = 31 * DAY_MS
     lines = [journal.line("start")] + [journal.line("passage", {"plate": plate}) for plate in
                                        ("鲁H11111", "鲁H22222", "鲁H33333")]
-    send(box, lines)
+    journal.age_ms = 0
+    send(box, lines + [journal.line("stop")])
     held = {"case_number": "A3717", "reason": "审理中", "plates": ["鲁H22222"]}
     assert zhang.post("/v1/operator/holds", held).json == {"case_number": "A3717", "holds": 1}
     retain(hq)
@@ -150,7 +175,8 @@ def test_holds_by_checkpoint_time_and_entry(hq):
     first = [journal.line("start"), journal.line("passage", {"plate": "鲁H11111"})]
     journal.age_ms = 35 * DAY_MS
     second = [journal.line("passage", {"plate": "鲁H22222"}), journal.line("passage", {"entry": {"id": 7}, "plate": "x"})]
-    send(box, first + second)
+    journal.age_ms = 0
+    send(box, first + second + [journal.line("stop")])
     assert zhang.post("/v1/operator/holds", {"case_number": "A1", "reason": "r", "checkpoint": "lu-hz-01",
                                              "until": time_text(now_ms() - 38 * DAY_MS)}).status == 201
     assert zhang.post("/v1/operator/holds", {"case_number": "A2", "reason": "r", "entries": [7]}).status == 201

@@ -12,8 +12,7 @@ import subprocess
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
-from harness.hq import Peer
-from harness.hqctl import COLUMNS, ROOTS, Hqctl, HqctlError, write_csv
+from harness.hqctl import COLUMNS, ROOTS, Hqctl, HqctlError, enrolled, write_csv
 from harness.process import SLOWNESS, check_report, wait_for
 from harness.signing import canonical, entry, list_bytes, payload_of, time_text, now_ms
 from harness.records import Journal
@@ -66,7 +65,7 @@ def test_every_command_has_a_manual(made):
     (["enroll"], "hqctl enroll: missing an argument, expected CHECKPOINT\nTry 'hqctl enroll --help'.\n"),
     (["enroll", "a", "b"], "hqctl enroll: unexpected argument 'b'\nTry 'hqctl enroll --help'.\n"),
     (["enroll", "a", "--minutes", "0"],
-     "hqctl enroll: --minutes = '0': expected a whole number from 1 to 10080\nTry 'hqctl enroll --help'.\n"),
+     "hqctl enroll: --minutes = '0': expected a whole number from 1 to 4320\nTry 'hqctl enroll --help'.\n"),
     (["enroll", "a", "--minutes"],
      "hqctl enroll: --minutes: missing its value, expected --minutes N\nTry 'hqctl enroll --help'.\n"),
     (["hits", "--fallow"], "hqctl hits: unknown option '--fallow'\nTry 'hqctl hits --help'.\n"),
@@ -215,7 +214,8 @@ def test_import_gives_new_ids_above_the_head(made, tmp_path):
     path = write_csv(tmp_path / "list.csv", [entry(0, "鲁H12345"), entry(0, "鲁H2345?", priority=1,
                                                                        officer_risk=["armed", "violent"])])
     answer = made.json("wanted", "import", path, "--head", head_file(tmp_path, max_id=41))[0]
-    assert answer == {"draft": str(tmp_path / "list.draft.json"), "entries": 2, "priority_1": 1, "revision": 1}
+    assert answer == {"draft": str(tmp_path / "list.draft.json"), "entries": 2, "priority_1": 1, "revision": 1,
+                      "changed": 0, "unchanged": 0, "withdrawn": 0, "suspicious": [], "conflicts": []}
     draft = json.loads((tmp_path / "list.draft.json").read_text())
     assert [(e["id"], e["plate"], e["officer_risk"]) for e in draft["added"]] == [
         (42, "鲁H12345", []), (43, "鲁H2345?", ["armed", "violent"])]
@@ -228,7 +228,7 @@ def test_a_plate_of_no_known_form_is_imported_but_pointed_at(made, tmp_path):
     path = write_csv(tmp_path / "list.csv", [entry(0, plate, case_number=f"C{at}") for at, plate in enumerate(
         ("鲁H12345", "鲁H1234", "鲁HD12345", "ABC123", "鲁H1234567"))])
     result = made.try_run("wanted", "import", path, "--head", head_file(tmp_path))
-    assert result.returncode == 0 and result.stdout.startswith("5 entries (0 of priority 1) in ")
+    assert result.returncode == 0 and "\n5 entries added (0 of priority 1), " in result.stdout
     assert result.stderr == ("hqctl: plate '鲁H1234', case C1: fits no known form; is it complete?\n"
                              "hqctl: plate '鲁H1234567', case C4: fits no known form; is it complete?\n")
 
@@ -649,43 +649,6 @@ def test_a_snapshot_is_signed_by_two_clerks_in_turn(hq):
 
 # Checkpoints, hits, audit
 
-class PemPair:
-    def __init__(self, pem, key_path):
-        self.pem, self.key_path = pem, key_path
-
-
-class BoxPki:
-    """What Peer needs of a PKI: the root that the server must chain to."""
-
-    def __init__(self, root):
-        self.servers = PemPair(root, None)
-
-
-def enrolled(hq, checkpoint):
-    """A box that got its certificate with stock curl and openssl against hqctl's token."""
-    folder = hq.folder / checkpoint
-    folder.mkdir()
-    token = hq.enroll(checkpoint)["token"]
-    key, csr, answer, pem = (folder / n for n in ("key.pem", "csr.b64", "answer.b64", "cert.pem"))
-    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key],
-                   check=True, capture_output=True)
-    der = subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", f"/CN={checkpoint}", "-outform", "DER"],
-                         check=True, capture_output=True).stdout
-    csr.write_bytes(base64.b64encode(der))
-    url = f"https://127.0.0.1:{hq.est_port}/.well-known/est"
-    curl = ["curl", "-sS", "--fail", "--noproxy", "*", "--cacert", hq.box / "uplinkd" / "hq-root.pem"]
-    subprocess.run([*curl, "-u", f"{checkpoint}:{token}", "-H", "Content-Type: application/pkcs10",
-                    "-H", "Content-Transfer-Encoding: base64", "--data-binary", f"@{csr}", "-o", answer,
-                    f"{url}/simpleenroll"], check=True)
-    p7 = base64.b64decode(answer.read_bytes())
-    certificates = subprocess.run(["openssl", "pkcs7", "-inform", "DER", "-print_certs"], input=p7, check=True,
-                                  capture_output=True).stdout
-    pem.write_bytes(certificates)
-    subprocess.run(["openssl", "verify", "-CAfile", hq.box / "uplinkd" / "box-root.pem", "-untrusted", pem, pem],
-                   check=True, capture_output=True)
-    return Peer(hq.port, BoxPki(hq.box / "uplinkd" / "hq-root.pem"), PemPair(pem, key))
-
-
 def test_a_box_enrols_with_curl_and_openssl_and_shows_up(hq):
     box = enrolled(hq, "lu-hz-01")
     assert box.get("/v1/list/head").status == 200
@@ -759,8 +722,7 @@ def test_audit_is_ok_until_a_record_is_altered_in_the_database(hq):
 def test_a_quarantine_is_shown_and_ended_with_a_reason(hq):
     box, journal = enrolled(hq, "lu-hz-01"), Journal("lu-hz-01")
     send(box, "lu-hz-01", journal.line("start"))
-    journal.line("passage")
-    assert box.post("/v1/checkpoints/lu-hz-01/records", journal.line("hit")).status == 409
+    assert box.post("/v1/checkpoints/lu-hz-01/records", Journal("lu-hz-01").line("start")).status == 409
     row = hq.checkpoints()[0]
     assert row["state"] == "quarantined" and row["quarantine"]
     assert row["quarantine"].split()[0] in hq.run("checkpoints", *hq.online).splitlines()[1]

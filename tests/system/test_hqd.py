@@ -227,24 +227,38 @@ def test_the_same_records_twice_are_stored_once(hq):
     assert report["ok"] and report["checkpoints"][0]["records"] == 2
 
 
-def test_a_gap_is_quarantined_until_an_operator_accepts(hq):
+def test_what_lies_before_a_gap_is_asked_for_again(hq):
     box, journal, zhang = hq.box("lu-hz-01"), Journal("lu-hz-01"), hq.operator()
     first = journal.line("start")
     lost, after = journal.line("passage"), journal.line("hit")
     assert box.post(records_path("lu-hz-01"), first).status == 200
-    broken = box.post(records_path("lu-hz-01"), after)
-    assert (broken.status, broken.code) == (409, "conflict")
-    assert broken.json["quarantine"]["sequence"] == 1
-    assert zhang.get("/v1/operator/checkpoints").json["checkpoints"][0]["state"] == "quarantined"
-    hit = zhang.get("/v1/operator/hits").json["hits"][0]
-    assert hit["provisional"] is True
-    accepted = zhang.post("/v1/operator/accept-chain", {
-        "checkpoint": "lu-hz-01", "chain": journal.chain.hex(), "reason": "disk was full"})
-    assert accepted.status == 200, accepted.body
+    ahead = box.post(records_path("lu-hz-01"), after)
+    assert (ahead.status, ahead.code) == (409, "conflict")
+    assert ahead.json["gap"] == {"chain": journal.chain.hex(), "after": 1}
+    assert zhang.get("/v1/operator/checkpoints").json["checkpoints"][0]["state"] == "active"
+    assert zhang.get("/v1/operator/hits").json["hits"][0]["provisional"] is True
     assert box.post(records_path("lu-hz-01"), lost + after).status == 200
     assert zhang.get("/v1/operator/hits").json["hits"][0]["provisional"] is False
     row = zhang.get("/v1/operator/checkpoints").json["checkpoints"][0]
     assert (row["state"], row["confirmed"], row["quarantine"]) == ("active", 3, None)
+
+
+def test_a_new_chain_is_quarantined_until_an_operator_accepts(hq):
+    box, old, new, zhang = hq.box("lu-hz-01"), Journal("lu-hz-01"), Journal("lu-hz-01"), hq.operator()
+    assert box.post(records_path("lu-hz-01"), old.line("start")).status == 200
+    lines = new.line("start") + new.line("hit")
+    broken = box.post(records_path("lu-hz-01"), lines)
+    assert (broken.status, broken.code) == (409, "conflict")
+    assert broken.json["quarantine"]["sequence"] == 0
+    assert zhang.get("/v1/operator/checkpoints").json["checkpoints"][0]["state"] == "quarantined"
+    assert zhang.get("/v1/operator/hits").json["hits"][0]["provisional"] is True
+    accepted = zhang.post("/v1/operator/accept-chain", {
+        "checkpoint": "lu-hz-01", "chain": new.chain.hex(), "reason": "disk was full"})
+    assert accepted.status == 200, accepted.body
+    assert box.post(records_path("lu-hz-01"), lines).status == 200
+    assert zhang.get("/v1/operator/hits").json["hits"][0]["provisional"] is False
+    row = zhang.get("/v1/operator/checkpoints").json["checkpoints"][0]
+    assert (row["state"], row["confirmed"], row["quarantine"]) == ("active", 2, None)
 
 
 def test_an_urgent_hit_is_shown_at_once_and_confirmed_by_the_chain(hq):
@@ -663,7 +677,7 @@ def test_an_altered_record_is_found_by_the_audit(hq):
     if isinstance(hq.store, SqliteFile):
         hq.store.execute("DROP TRIGGER records_no_update")
     else:
-        hq.store.execute("DROP TRIGGER records_keep ON records")
+        hq.store.execute("DROP TRIGGER records_no_update ON records")
     hq.store.execute("UPDATE records SET line = (SELECT line FROM records WHERE sequence = 90) WHERE sequence = 100")
     hq.hqd.start()
     report = hq.operator().post("/v1/operator/audit/verify", {}).json

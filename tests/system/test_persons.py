@@ -24,8 +24,10 @@ ALLOWED = {
     ("GET", "/v1/checkpoints/{}/inbox"): set(), ("GET", "/v1/operator/hits"): HITS,
     ("POST", "/v1/checkpoints/{}/observe"): set(), ("GET", "/v1/operator/observed"): {D},
     ("GET", "/v1/operator/answers"): HITS, ("GET", "/v1/operator/checkpoints"): ANY,
-    ("POST", "/v1/operator/enroll"): {F}, ("POST", "/v1/operator/revoke"): {F, D},
-    ("POST", "/v1/operator/instructions"): {D}, ("POST", "/v1/operator/audit/verify"): {U, F},
+    ("GET", "/v1/operator/enrolments"): {F, U}, ("POST", "/v1/operator/enrolments/approve"): {F},
+    ("POST", "/v1/operator/enrolments/revoke"): {F}, ("POST", "/v1/operator/enroll"): {F}, ("POST", "/v1/operator/revoke"): {F, D},
+    ("POST", "/v1/operator/instructions"): {D}, ("GET", "/v1/operator/instructions"): LIST, ("POST", "/v1/operator/audit/verify"): {U, F},
+    ("GET", "/v1/operator/audit/missing"): {U, F}, ("POST", "/v1/checkpoints/{}/journal"): set(),
     ("POST", "/v1/operator/accept-chain"): {F}, ("GET", "/v1/operator/holds"): {P, D, U},
     ("POST", "/v1/operator/holds"): {P, D, U}, ("POST", "/v1/operator/holds/end"): {U},
     ("GET", "/v1/operator/persons"): {F, U}, ("POST", "/v1/operator/persons"): {F},
@@ -175,6 +177,13 @@ def test_hqctl_adds_changes_lists_and_takes_out_a_person(tmp_path):
         assert refused.returncode == 1 and "not for your role: expected one of fleet_administrator" in refused.stderr
         assert hq.run("person", "roles", "wang", *details, "--role", F, *admin) == "wang: fleet_administrator\n"
         assert hq.try_run("enroll", "lu-hz-01", *mine).returncode == 0
+        shown = "sha256:" + "ab" * 32
+        assert "Enrolment of lu-hz-01 is approved." in hq.run("enrolment", "approve", "lu-hz-01", "--fingerprint", shown, *mine)
+        row = hq.json("enrolment", "list", *mine)[0]
+        assert (row["checkpoint"], row["approved"], row["approved_by"], row["fingerprint"]) == ("lu-hz-01", shown, "wang", None)
+        assert re.search(r"^lu-hz-01 +- +- +wang ", hq.run("enrolment", "list", *mine), re.M)
+        assert "is revoked" in hq.run("enrolment", "revoke", "lu-hz-01", "--reason", "遗失", *mine)
+        assert hq.try_run("enrolment", "revoke", "lu-hz-01", "--reason", "x", *mine).returncode == 1
         names = sorted(path.name for path in (hq.dir / "operators/wang").iterdir())
         before = (hq.dir / "operators/wang/cert.pem").read_bytes()
         own = hq.try_run("person", "add", hq.dir, "wang", *details, "--role", F, *mine, passphrases=["ca keys of HQ"])

@@ -16,7 +16,8 @@ from harness.process import ProgramError, run_program, wait_for
 from harness.records import Journal
 from harness.signing import World, entry, payload_of
 from test_hqd import (  # pylint: disable=unused-import
-    records_path, test_a_box_enrols_once_with_its_token, test_a_gap_is_quarantined_until_an_operator_accepts,
+    records_path, test_a_box_enrols_once_with_its_token, test_a_new_chain_is_quarantined_until_an_operator_accepts,
+    test_what_lies_before_a_gap_is_asked_for_again,
     test_a_revoked_box_is_denied_on_the_connection_it_has, test_an_altered_record_is_found_by_the_audit,
     test_an_instruction_reaches_one_box_once, test_an_urgent_hit_is_shown_at_once_and_confirmed_by_the_chain,
     test_batches_that_must_not_stand_are_refused, test_entries_in_force_follow_changes_and_withdrawals,

@@ -9,7 +9,7 @@ from harness.stack import PROFILES, wait_until
 TRIGGERED, MUTE = 1, 2  # lanes
 CAMERAS = {TRIGGERED: (41, "serial"), MUTE: (42, "serial")}
 FRAME = "02 54 52 47 03"
-PAUSE_S = 1.5
+PAUSE_S = 3  # a test that finds it running must not come after its end
 
 
 class Site(CameraSite):

@@ -205,21 +205,27 @@ def test_new_key_set_reaches_checkpointd(site):
     site.sync()
 
 
-def test_instruction_is_kept_told_once_and_does_not_stop_the_list(site):
+def test_an_instruction_waits_for_checkpointd_and_does_not_stop_the_list(site):
     site.uplinkd()
-    answer = site.hq.operator().post("/v1/operator/instructions",
-                                     site.hq.world.instruction(BOX, 1, "notice", {"text": "x"}))
-    assert answer.status == 201, answer.body
-    site.wait_log("UPLINK_MESSAGE_KEPT")
-    kept = list((site.box.state / "uplinkd" / "messages").iterdir())
-    assert len(kept) == 1 and json.loads(kept[0].read_text())["kind"] == "instruction"
+    world, messages = site.hq.world, site.box.state / "uplinkd" / "messages"
+    for number in (1, 2):
+        answer = site.hq.operator().post("/v1/operator/instructions",
+                                         world.instruction(BOX, number, "message", {"text": f"x{number}"}))
+        assert answer.status == 201, answer.body
+    wait_until("both kept", lambda: messages.exists() and len(list(messages.glob("*.json"))) == 2)
     site.publish(entry(1, WANTED))
     wait_until("list in Redis", lambda: site.revision() == 1)
     site.link.kill()
     site.link.start()
     site.publish(entry(2, "鲁H22222"))
     wait_until("list in Redis", lambda: site.revision() == 2)
-    assert site.link.log_path.read_text().count("UPLINK_MESSAGE_KEPT") == 1
+    assert len(list(messages.glob("*.json"))) == 2 and not site.logged("UPLINK_MESSAGE_KEPT")
+    site.checkpointd()
+    wait_until("both on record and out of the folder", lambda: not list(messages.glob("*.json")), 30)
+    said = [m["said"]["text"] for m in site.act("messages")["messages"]]
+    assert said == ["x1", "x2"]
+    wait_until("acknowledged", lambda: site.store("SELECT result FROM instructions ORDER BY number")
+               == [("done",), ("done",)], 30)
 
 
 def test_sigterm_ends_within_two_seconds_while_headquarters_hangs(site):
@@ -241,7 +247,7 @@ def test_second_server_serves_when_the_first_is_down(site):
 @pytest.mark.parametrize("field,value,text", [
     ("hq", ["http://hq.example"], "hq[0] = 'http://hq.example': not an address"),
     ("checkpoint", "Lu HZ", "checkpoint = 'Lu HZ': not an id"),
-    ("batch_records", 1000, "batch_records = '1000'"),
+    ("batch_records", 2001, "batch_records = '2001'"),
     ("nonsense", 1, "nonsense")])
 def test_bad_configuration_names_file_line_and_key(site, field, value, text):
     path = site.box.write_uplinkd(site.hq, site.redis.socket, **{field: value})

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from harness import journal
 from harness.process import ProgramError
 from harness.signing import entry
 from harness.stack import wait_until
@@ -32,6 +33,19 @@ def test_batches_go_up_compressed(site):
     packed = first_batch(site)
     assert len(packed) < stated_size(packed) * 0.8
     assert first_batch(site, compress=False).startswith(b"{")
+
+
+def test_backlog_goes_up_in_batches_of_up_to_a_mebibyte(site):
+    site.checkpointd().stop()
+    journal.append(site.box.state / "checkpointd" / "journal", journal.KINDS.index("device"), {"what": "backlog " * 30}, 6000)
+    site.daemon.start()
+    site.login()
+    site.uplinkd()
+    head = site.sync(60)
+    assert head > 6000 and site.whole_at_hq(head)
+    batches = site.store("SELECT count(*), sum(length(line) + 1) FROM records GROUP BY chain, received_ms")
+    assert max(size for _, size in batches) > 700_000  # those of the first steps are smaller
+    assert all(size <= 1 << 20 and records <= 2000 for records, size in batches)
 
 
 def ask(site, body, **headers):

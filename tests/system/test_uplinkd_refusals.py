@@ -48,6 +48,7 @@ def test_unusable_certificate_is_named_and_nothing_is_sent(site, name):
 
 
 def test_certificate_that_ends_soon_is_told(site):
+    site.hq.cad.stop()  # or it would be renewed
     site.uplinkd(site.hq.pki.box(BOX, stem="old", start=now() - 25 * DAY, end=now() + 5 * DAY))
     site.wait_log("UPLINK_CERTIFICATE_ENDS")
     assert site.logged("old.pem: 4 days left")

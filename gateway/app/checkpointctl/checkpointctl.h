@@ -208,6 +208,9 @@ int ctl_metrics(struct ctl *ctl);
 int ctl_lanes(struct ctl *ctl); /* lanes.c */
 /* The table of lanes, for status too. Returns an exit status. */
 int ctl_print_lanes(const struct ctl *ctl, const json_t *lanes);
+int ctl_messages(struct ctl *ctl); /* messages.c */
+/* An event "instruction" in one line. */
+void ctl_describe_instruction(const struct ctl *ctl, const json_t *event, char *out, size_t size);
 int ctl_hits(struct ctl *ctl); /* hits.c */
 int ctl_hit_confirm(struct ctl *ctl);
 int ctl_hit_misread(struct ctl *ctl);

@@ -17,6 +17,14 @@ const struct ctl_command ctl_commands[] = {
      "The newest hits first, at most 256 since checkpointd started; older ones stand in the "
      "journal.",
      "按时间倒序显示自启动以来的命中，最多 256 条；更早的在日志中。"},
+    {"messages", "", 0, 0, 0, CTL_TOKEN_NEEDED, ctl_messages, "messages of headquarters",
+     "总部消息",
+     "What headquarters' duty officers said to this checkpoint, the newest first, at most 64 since "
+     "checkpointd started; each is signed and on record. 'watch' shows them as they come, with "
+     "every "
+     "other instruction and what became of it.",
+     "总部值班员发来的消息，最新在前，自启动以来最多 64 条；均经签名并已记录。watch "
+     "实时显示消息及其他指令的处理结果。"},
     {"hit confirm", "HIT", 1, 1, CTL_REASON, CTL_TOKEN_NEEDED, ctl_hit_confirm,
      "say that the vehicle carries the listed plate", "确认车辆悬挂布控车牌",
      "Answers a hit, by the number that 'hits' shows, once you have seen the plate by eye. Needs a "

@@ -75,7 +75,9 @@ static void describe_why(const struct ctl *ctl, const json_t *hit, char *out, si
         ctl->zh ? text_of(hit, "marks_zh") : text_of(json_object_get(hit, "card"), "reason");
     describe_conflict(ctl, hit, conflict, sizeof(conflict));
     describe_answer(ctl, hit, answer, sizeof(answer));
-    const char *parts[] = {conflict, ctl_why(ctl, hit), answer, more ? more : ""};
+    const char *checked = text_of(hit, ctl->zh ? "checked_zh" : "checked_en");
+    const char *parts[] = {conflict, checked ? checked : "", ctl_why(ctl, hit), answer,
+                           more ? more : ""};
     size_t used = 0;
     out[0] = '\0';
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && used < size; i++) {
@@ -155,10 +157,12 @@ void ctl_describe_hit(const struct ctl *ctl, const json_t *event, char *out, siz
 {
     const json_t *entry = json_object_get(event, "entry");
     const char *marks = text_of(event, "marks_zh");
-    snprintf(out, size, "%lld  %s  %s  %s %lld  %s%s%s", number_of(event, "hit"),
+    const char *checked = text_of(event, ctl->zh ? "checked_zh" : "checked_en");
+    snprintf(out, size, "%lld  %s  %s  %s %lld  %s%s%s%s%s", number_of(event, "hit"),
              or_dash(text_of(entry, "plate")), ctl_word(ctl, text_of(entry, "category")),
              ctl_say(ctl, "priority", "级别"), number_of(entry, "priority"), ctl_why(ctl, event),
-             marks && marks[0] ? "  " : "", marks ? marks : "");
+             marks && marks[0] ? "  " : "", marks ? marks : "", checked ? "  " : "",
+             checked ? checked : "");
 }
 
 /* ---- answering ---- */

@@ -229,6 +229,8 @@ static void describe(const struct ctl *ctl, const json_t *event, char *out, size
                  number_of(event, "hit"), or_dash(text_of(event, "listed")),
                  ctl_word(ctl, text_of(event, "answer")), plate ? " " : "", plate ? plate : "",
                  or_dash(text_of(json_object_get(event, "by"), "officer")));
+    } else if (strcmp(name, "instruction") == 0) {
+        ctl_describe_instruction(ctl, event, out, size);
     } else if (strcmp(name, "policy") == 0) {
         const json_t *policy = json_object_get(event, "policy");
         snprintf(out, size, "%s %lld", ctl_say(ctl, "version", "版本"),

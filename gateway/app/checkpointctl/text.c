@@ -97,6 +97,10 @@ static const struct {
     {"foreign_motion", "motion nobody ordered", "非指令动作"},
     {"plate_conflict", "plate conflict", "车牌冲突"},
     {"refused", "refused", "被拒绝"},
+    {"failed", "failed", "未能执行"},
+    {"message", "message", "消息"},
+    {"verdict", "outcome of a hit", "命中核查结果"},
+    {"status", "status", "状态查询"},
     {"boom", "boom", "栏杆"},
     {"done", "done", "已完成"},
     /* inputs */

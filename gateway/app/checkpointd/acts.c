@@ -232,6 +232,13 @@ static void run_hits(void *ctx, struct control *control, const struct control_ca
     control_answer(control, call->ticket, json_pack("{s:o}", "hits", hits));
 }
 
+static void run_messages(void *ctx, struct control *control, const struct control_call *call)
+{
+    const struct checkpointd *c = ctx;
+    control_answer(control, call->ticket,
+                   json_pack("{s:o}", "messages", json_copy(c->board.messages)));
+}
+
 static json_t *sockets_of(const struct checkpointd *c)
 {
     struct line_stats s;
@@ -466,6 +473,7 @@ const struct control_act checkpointd_acts[] = {
     {"metrics", CONTROL_ANYBODY, run_metrics},
     {"audit_head", CONTROL_ANYBODY, run_audit_head},
     {"hits", CONTROL_OFFICER, run_hits},
+    {"messages", CONTROL_OFFICER, run_messages},
     {"hit_answer", CONTROL_OFFICER, acts_hit_answer},
     {"check", CONTROL_OFFICER, run_check},
     {"ack", CONTROL_OFFICER, lane_act_ack},

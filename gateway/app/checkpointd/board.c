@@ -27,6 +27,7 @@ void board_init(struct board *board)
     board->captures = json_object();
     board->alarms = json_object();
     board->hits = json_array();
+    board->messages = json_array();
     board->list = NULL;
     board->policy = NULL;
     board->exempt = NULL;
@@ -43,6 +44,7 @@ void board_free(struct board *board)
     json_decref(board->captures);
     json_decref(board->alarms);
     json_decref(board->hits);
+    json_decref(board->messages);
     json_decref(board->list);
     json_decref(board->policy);
     json_decref(board->exempt);
@@ -128,6 +130,20 @@ static void keep_capture(struct board *board, const struct published *p)
     }
 }
 
+/* Messages to officers; the oldest gives way. */
+static void keep_message(struct board *board, json_t *event)
+{
+    const char *kind = json_string_value(json_object_get(event, "kind"));
+    const char *result = json_string_value(json_object_get(event, "result"));
+    if (!kind || strcmp(kind, "message") != 0 || !result || strcmp(result, "done") != 0) {
+        return;
+    }
+    json_array_append(board->messages, event);
+    if (json_array_size(board->messages) > BOARD_MESSAGES_MAX) {
+        json_array_remove(board->messages, 0);
+    }
+}
+
 static void take(struct board *board, const struct published *p)
 {
     char key[32];
@@ -152,6 +168,9 @@ static void take(struct board *board, const struct published *p)
         break;
     case FACT_ANSWER:
         keep_answer(board, p->event);
+        break;
+    case FACT_INSTRUCTION:
+        keep_message(board, p->event);
         break;
     case FACT_LIST:
         replace(&board->list, json_object_get(p->event, "list"));

@@ -93,7 +93,8 @@ struct recorder {
     uint64_t lost;        /* routine records that could not be written, not yet on record */
     struct wall_time lost_first;
     struct wall_time lost_last;
-    atomic_ullong recorded; /* sequence of the newest record */
+    char chain[2 * JOURNAL_CHAIN_ID_SIZE + 1]; /* hex; constant after start */
+    atomic_ullong recorded;                    /* sequence of the newest record */
     atomic_ullong confirmed;
     atomic_ullong lost_total;
     struct mono_time retain_due;
@@ -115,13 +116,14 @@ struct lane_reasons {
 
 /* ---- what control and commands show (board.c); control thread only ---- */
 
-enum { BOARD_HITS_MAX = 256 };
+enum { BOARD_HITS_MAX = 256, BOARD_MESSAGES_MAX = 64 };
 
 struct board {
     json_t *lanes;    /* {"1": status event} */
     json_t *captures; /* {"1": {"lane": 1, "now": capture event, "last": the hour before}} */
     json_t *alarms;   /* {"501:1": alarm event}, active ones */
     json_t *hits;     /* array, newest last */
+    json_t *messages; /* of headquarters to the officers, likewise */
     json_t *list;
     json_t *policy; /* by what matchd judges */
     json_t *exempt; /* the exempt list */
@@ -370,6 +372,9 @@ int acts_record(void *checkpointd, const struct control_actor *actor, const char
 /* Pipeline's answers; lane thread. */
 void acts_reply(void *checkpointd, const struct pipeline_act *act, enum lane_reply_kind kind,
                 enum lane_refusal refusal);
+/* The same for a hold that an instruction asked for (instructions.c); lane thread. */
+void instructions_reply(struct checkpointd *c, const struct pipeline_act *act,
+                        enum lane_reply_kind kind, enum lane_refusal refusal);
 void acts_searched(void *checkpointd, uint64_t number, const struct match_packet *packet);
 /* Reads the rule file again and hands the set to the lanes. ERR_… with the reason in `err`; the old
  * one stays in force. Any thread. */
@@ -427,8 +432,8 @@ int records_create_observe(struct checkpointd *c, const struct records *first, s
 void records_destroy(struct records *records);
 /* Any thread: there are new records; one of them is urgent (0: none). NULL is fine. */
 void records_wake(struct records *records, uint64_t urgent);
-/* The chain's thread: the answer to a receipt. `result` 0 or an error. */
-void records_confirmed(struct records *records, uint64_t client, int result,
+/* The chain's thread: the answer to a receipt that speaks of `sequence`. `result` 0 or an error. */
+void records_confirmed(struct records *records, uint64_t client, uint64_t sequence, int result,
                        const struct err_text *err);
 
 /* The hold of a lane; NULL. */

@@ -21,6 +21,7 @@ static const struct config_option retention_rows[] = {
     RETENTION_ROW(JOURNAL_PASSAGE, "passage", "30d"),
     RETENTION_ROW(JOURNAL_HIT, "hit", "180d"),
     RETENTION_ROW(JOURNAL_HIT_ANSWER, "hit_answer", "180d"),
+    RETENTION_ROW(JOURNAL_INSTRUCTION, "instruction", "180d"),
     RETENTION_ROW(JOURNAL_DECISION, "decision", "180d"),
     RETENTION_ROW(JOURNAL_ORDER, "order", "180d"),
     RETENTION_ROW(JOURNAL_OUTCOME, "outcome", "180d"),

@@ -179,6 +179,10 @@ void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind 
 {
     struct checkpointd *c = ctx;
     struct control_ticket ticket = {act->client, act->request};
+    if (act->client == 0) { /* nobody on a socket: headquarters */
+        instructions_reply(c, act, kind, refusal);
+        return;
+    }
     if (act->kind == LANE_ACT_IN_SERVICE && kind != LANE_REPLY_PENDING) {
         tools_came_in(c, act->lane, kind == LANE_REPLY_DONE);
     }

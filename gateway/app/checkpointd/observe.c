@@ -14,6 +14,7 @@
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/app/service.h"
+#include "gateway/base/encode.h"
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
 #include "gateway/journal/reader.h"
@@ -103,6 +104,8 @@ static int open_chain(struct observe *o, struct err_text *err)
     journal_head_read(o->journal, &head);
     atomic_store(&o->counts.recorded, head.sequence);
     atomic_store(&o->counts.confirmed, journal_confirmed(o->journal));
+    hex_encode(head.chain, sizeof(head.chain), o->counts.chain);
+    atomic_store_explicit(&o->counts.open, true, memory_order_release);
     return 0;
 }
 
@@ -348,7 +351,7 @@ static void confirm(struct observe *o, const struct receipt_job *receipt)
     if (o->journal) {
         atomic_store(&o->counts.confirmed, journal_confirmed(o->journal));
     }
-    records_confirmed(o->c->observe_records, receipt->client, result, &err);
+    records_confirmed(o->c->observe_records, receipt->client, receipt->head.sequence, result, &err);
     free(receipt->text);
 }
 

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "gateway/base/thread.h"
+#include "gateway/journal/record.h"
 #include "gateway/model/hit.h"
 #include "gateway/signed/keyset.h"
 
@@ -28,6 +29,8 @@ struct receipt_job;
 struct observe_counts {
     atomic_ullong recorded; /* sequence of the newest record */
     atomic_ullong confirmed;
+    atomic_bool open;                          /* release once the chain is, for good */
+    char chain[2 * JOURNAL_CHAIN_ID_SIZE + 1]; /* hex; constant from then on */
 };
 
 /* Opens the chain; one that cannot be opened is logged and tried again by the thread: the lanes do

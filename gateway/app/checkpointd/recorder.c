@@ -10,6 +10,7 @@
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/app/service.h"
+#include "gateway/base/encode.h"
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
 
@@ -209,7 +210,7 @@ static void confirm(struct checkpointd *c, const struct receipt_job *receipt)
         journal_confirm(c->recorder.journal, &receipt->head, receipt->text, receipt->size, &err);
     atomic_store_explicit(&c->recorder.confirmed, journal_confirmed(c->recorder.journal),
                           memory_order_relaxed);
-    records_confirmed(c->records, receipt->client, result, &err);
+    records_confirmed(c->records, receipt->client, receipt->head.sequence, result, &err);
     free(receipt->text);
 }
 
@@ -309,6 +310,7 @@ int recorder_start(struct checkpointd *c, struct journal *journal, struct err_te
     struct recorder *r = &c->recorder;
     struct journal_head head;
     journal_head_read(journal, &head);
+    hex_encode(head.chain, sizeof(head.chain), r->chain);
     r->journal = journal;
     r->commits = true;
     atomic_store(&r->healthy, true);

@@ -3,14 +3,20 @@
  * sees the file; beside it `observe`, the second chain's, with credit and receipts alone. One JSON
  * object a line; the client says how many records it can take.
  *
- *   -> {"do":"credit","n":64}             <- {"record":{CloudEvent}} in sequence, {"urgent":{…}}
- *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n} or {"error":{code,en,zh}}
+ *   -> {"do":"credit","n":64,"bytes":n}   <- {"record":{CloudEvent}} in sequence, {"urgent":{…}};
+ *      with "after":n,"chain":"hex" once more those behind n: headquarters no longer holds them
+ *   -> {"do":"receipt","receipt":{…}}     <- {"ok":true,"confirmed":n,"head":m}, n what this
+ * receipt speaks of, or {"error":{code,en,zh}}
  *   -> {"do":"keyset","keyset":{…}}       <- {"ok":true,"version":n}
+ *   -> {"do":"instruction","number":n,"instruction":{…}}
+ *                                         <- {"ok":true,"instruction":n}, once it is on record with
+ *                                            what became of it; an error: to be offered again
  *   -> {"do":"exempt","exempt":{…}}     <- {"ok":true,"exempt":revision}, or an error
  *   -> {"do":"list","revision":n,"hash"}  <- {"ok":true}
  *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`
- *   on connect and after receipts         <- {"status":{"chain","checkpoint","confirmed","exempt",
+ *   on connect                            <- {"status":{"chain","checkpoint","confirmed","exempt",
  *                                            "head"}}
+ * "bytes" are those of the events; without it, those of n of the largest.
  *
  * Control thread, except records_wake and records_confirmed.
  */
@@ -21,6 +27,7 @@
 #include <unistd.h>
 
 #include "gateway/app/checkpointd/exempt.h"
+#include "gateway/app/checkpointd/instructions.h"
 #include "gateway/app/key_files.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
@@ -33,7 +40,10 @@ enum {
     CLIENTS_MAX = 4,
     LINE_MAX_BYTES = ENVELOPE_SIZE_MAX + 1024,
     OUTPUT_MAX_BYTES = 16 << 20,
-    CREDIT_MAX = 1000,
+    CREDIT_MAX = 4000,          /* records */
+    CREDIT_BYTES_MAX = 8 << 20, /* with what else goes out it stays below OUTPUT_MAX_BYTES */
+    PUMP_RECORDS_MAX = 100,     /* at a time: acts and tokens wait for the control thread too */
+    ENOUGH = 1,                 /* from send_one: credit is used up, no fault */
     URGENT_MAX = 64
 };
 
@@ -45,12 +55,15 @@ struct records {
     uid_t user;
     const char *folder;            /* of the journal */
     struct journal_reader *reader; /* NULL: to be opened */
+    const atomic_bool *open;       /* NULL: it is. Until then nobody is let in */
+    const char *chain;             /* hex, once it is open */
     const atomic_ullong *recorded;
     const atomic_ullong *confirmed;
     const struct records *first; /* of the second chain: whose key set counts; NULL of the first */
     struct root_keys roots;
     struct keyset *keyset; /* NULL: none yet */
     struct exempt_keeper exempt;
+    struct instruction_keeper instructions;
     atomic_bool wake_posted;
     struct line_ops ops;
 };
@@ -59,6 +72,7 @@ struct records_client {
     struct line_client *line;
     uint64_t sent; /* sequence */
     uint32_t credit;
+    int64_t credit_bytes; /* of events; the last one may exceed it */
 };
 
 /* ---- records out ---- */
@@ -73,7 +87,7 @@ struct sending {
 
 /* {"name":<event>} as one line; *out is heap memory. */
 static int wrap(const struct records *r, const char *name, const struct journal_record *record,
-                char **out, size_t *out_size)
+                char **out, size_t *out_size, size_t *out_event_size)
 {
     char *event = NULL;
     size_t size = 0;
@@ -88,6 +102,7 @@ static int wrap(const struct records *r, const char *name, const struct journal_
         memcpy(*out + head, event, size);
         (*out)[(size_t)head + size] = '}';
         *out_size = (size_t)head + size + 1;
+        *out_event_size = size;
     }
     free(event);
     return *out ? 0 : ERR_NO_MEMORY;
@@ -98,7 +113,8 @@ static int send_one(void *ctx, const struct journal_record *record)
     struct sending *s = ctx;
     char *text = NULL;
     size_t size = 0;
-    int result = wrap(s->records, s->name, record, &text, &size);
+    size_t event_size = 0;
+    int result = wrap(s->records, s->name, record, &text, &size, &event_size);
     if (result != 0) {
         return result;
     }
@@ -106,7 +122,9 @@ static int send_one(void *ctx, const struct journal_record *record)
         line_client_send(s->client->line, text, size);
         s->client->sent = record->header.sequence;
         s->client->credit--;
+        s->client->credit_bytes -= (int64_t)event_size;
         free(text);
+        return s->client->credit_bytes > 0 ? 0 : ENOUGH;
     } else {
         s->text = text;
         s->size = size;
@@ -119,15 +137,19 @@ static void pump(struct records *r, struct records_client *client)
     struct err_text err;
     uint64_t last = 0;
     struct sending sending = {.records = r, .client = client, .name = "record"};
-    if (client->credit == 0) {
+    uint32_t before = client->credit;
+    uint32_t limit = before < PUMP_RECORDS_MAX ? before : PUMP_RECORDS_MAX;
+    if (limit == 0 || client->credit_bytes <= 0) {
         return;
     }
     int result = r->reader ? 0 : journal_reader_open(r->folder, &r->reader, &err);
     if (result == 0) {
-        result = journal_reader_read(r->reader, client->sent, 0, client->credit, send_one, &sending,
-                                     &last, &err);
+        result =
+            journal_reader_read(r->reader, client->sent, 0, limit, send_one, &sending, &last, &err);
     }
-    if (result != 0 && result != ERR_BUSY) { /* busy: with the next wake */
+    if (result == 0 && before - client->credit == PUMP_RECORDS_MAX) {
+        records_wake(r, 0); /* there may be more, after what else waits */
+    } else if (result != 0 && result != ENOUGH && result != ERR_BUSY) { /* busy: the next wake */
         log_event(EVENT_RECORDS_UNREADABLE, "detail=\"%s\"", err.text);
     }
 }
@@ -137,9 +159,10 @@ static void send_status(const struct records *r, struct line_client *line)
     const struct checkpointd *c = r->c;
     json_int_t recorded = (json_int_t)atomic_load(r->recorded);
     json_int_t confirmed = (json_int_t)atomic_load(r->confirmed);
-    line_client_send_json(line, json_pack("{s:{s:s,s:I,s:I,s:I}}", "status", "checkpoint",
-                                          c->config.checkpoint, "confirmed", confirmed, "exempt",
-                                          (json_int_t)r->exempt.head.revision, "head", recorded));
+    line_client_send_json(line, json_pack("{s:{s:s,s:s,s:I,s:I,s:I}}", "status", "chain", r->chain,
+                                          "checkpoint", c->config.checkpoint, "confirmed",
+                                          confirmed, "exempt", (json_int_t)r->exempt.head.revision,
+                                          "head", recorded));
 }
 
 static void pump_one(void *ctx, struct line_client *line)
@@ -208,18 +231,40 @@ static void answer_error(struct line_client *line, const char *code, const char 
     line_client_send_json(line, line_error(code, en, zh));
 }
 
+/* Headquarters was put back to an earlier state: what it lost goes once more. */
+static void send_again(const struct records *r, struct records_client *client, const json_t *object)
+{
+    const char *chain = json_string_value(json_object_get(object, "chain"));
+    const json_t *after = json_object_get(object, "after");
+    json_int_t n = json_integer_value(after);
+    if (json_is_integer(after) && n >= 0 && (uint64_t)n < client->sent && chain &&
+        strcmp(chain, r->chain) == 0) {
+        client->sent = (uint64_t)n;
+    }
+}
+
 static void do_credit(struct records *r, struct line_client *line, const json_t *object)
 {
     struct records_client *client = line_client_data(line);
+    const json_t *bytes = json_object_get(object, "bytes");
     json_int_t n = json_integer_value(json_object_get(object, "n"));
     if (n < 1 || n > CREDIT_MAX) {
-        answer_error(line, "invalid", "n: expected 1 to 1000", "n：应为 1 到 1000");
+        answer_error(line, "invalid", "n: expected 1 to 4000", "n：应为 1 到 4000");
+        return;
+    }
+    if (bytes && (json_integer_value(bytes) < 1 || json_integer_value(bytes) > CREDIT_BYTES_MAX)) {
+        answer_error(line, "invalid", "bytes: expected 1 to 8388608", "bytes：应为 1 到 8388608");
         return;
     }
     client->credit += (uint32_t)n;
     if (client->credit > CREDIT_MAX) {
         client->credit = CREDIT_MAX;
     }
+    client->credit_bytes += bytes ? json_integer_value(bytes) : n * JOURNAL_WIRE_MAX;
+    if (client->credit_bytes > CREDIT_BYTES_MAX) {
+        client->credit_bytes = CREDIT_BYTES_MAX;
+    }
+    send_again(r, client, object);
     pump(r, client);
 }
 
@@ -256,6 +301,7 @@ static void do_receipt(struct records *r, struct line_client *line, const json_t
 
 struct confirmed {
     uint64_t client;
+    uint64_t sequence;
     int result;
     struct err_text err;
 };
@@ -266,15 +312,17 @@ static void confirmed_in_control(void *ctx, void *item)
     struct confirmed *confirmed = item;
     struct line_client *line = line_client_find(control_server(r->c->control), confirmed->client);
     if (line && confirmed->result == 0) {
-        line_client_send_json(line, json_pack("{s:b,s:I}", "ok", 1, "confirmed",
-                                              (json_int_t)atomic_load(r->confirmed)));
+        line_client_send_json(line, json_pack("{s:b,s:I,s:I}", "ok", 1, "confirmed",
+                                              (json_int_t)confirmed->sequence, "head",
+                                              (json_int_t)atomic_load(r->recorded)));
     } else if (line) {
         answer_error(line, err_name(confirmed->result), confirmed->err.text, "回执与本机日志不符");
     }
     free(confirmed);
 }
 
-void records_confirmed(struct records *r, uint64_t client, int result, const struct err_text *err)
+void records_confirmed(struct records *r, uint64_t client, uint64_t sequence, int result,
+                       const struct err_text *err)
 {
     struct confirmed *item = malloc(sizeof(*item));
     if (result != 0) {
@@ -283,7 +331,7 @@ void records_confirmed(struct records *r, uint64_t client, int result, const str
     if (!item) {
         return;
     }
-    *item = (struct confirmed){client, result, *err};
+    *item = (struct confirmed){client, sequence, result, *err};
     if (line_server_post(control_server(r->c->control), confirmed_in_control, r, item) != 0) {
         free(item); /* counted; the client sees it in the next status */
     }
@@ -339,6 +387,26 @@ static void do_exempt(struct records *r, struct line_client *line, const json_t 
     free(text);
 }
 
+static void do_instruction(struct records *r, struct line_client *line, const json_t *object)
+{
+    struct err_text err = {{0}};
+    json_int_t number = json_integer_value(json_object_get(object, "number"));
+    char *text = json_dumps(json_object_get(object, "instruction"), JSON_COMPACT | JSON_ENCODE_ANY);
+    int result =
+        text ? instructions_offer(r->c, &r->instructions, r->keyset, line_client_id(line),
+                                  number > 0 ? (uint64_t)number : 0, text, strlen(text), &err)
+             : err_set(&err, ERR_INVALID, "instruction: missing");
+    if (result != 0) { /* else it is answered from the record */
+        answer_error(line, err_name(result), err.text, "指令暂时无法处理");
+    }
+    free(text);
+}
+
+struct instruction_keeper *records_instructions(struct records *records)
+{
+    return &records->instructions;
+}
+
 /* What uplinkd says of its link to headquarters, for the act `status`. */
 static void do_link(struct records *r, struct line_client *line, const json_t *object)
 {
@@ -357,7 +425,8 @@ static int client_open(void *ctx, struct line_client *line, const struct unix_pe
 {
     struct records *r = ctx;
     struct records_client *client = calloc(1, sizeof(*client));
-    if (!client || !unix_peer_is(peer, r->user)) {
+    bool open = !r->open || atomic_load_explicit(r->open, memory_order_acquire);
+    if (!client || !open || !unix_peer_is(peer, r->user)) {
         free(client);
         return ERR_DENIED;
     }
@@ -382,12 +451,15 @@ static void client_line(void *ctx, struct line_client *line, const json_t *objec
         do_keyset(r, line, object);
     } else if (act && strcmp(act, "exempt") == 0) {
         do_exempt(r, line, object);
+    } else if (act && strcmp(act, "instruction") == 0) {
+        do_instruction(r, line, object);
     } else if (act && strcmp(act, "list") == 0) {
         line_client_send_json(line, json_pack("{s:b}", "ok", 1));
     } else if (act && strcmp(act, "link") == 0) {
         do_link(r, line, object);
     } else {
-        answer_error(line, "invalid", "do: expected credit, receipt, keyset, exempt, list or link",
+        answer_error(line, "invalid",
+                     "do: expected credit, receipt, keyset, exempt, instruction, list or link",
                      "未知请求");
     }
 }
@@ -465,6 +537,8 @@ int records_create_observe(struct checkpointd *c, const struct records *first, s
     }
     r->first = first;
     r->folder = observe_folder(c->observe);
+    r->open = &observe_counts(c->observe)->open;
+    r->chain = observe_counts(c->observe)->chain;
     r->recorded = &observe_counts(c->observe)->recorded;
     r->confirmed = &observe_counts(c->observe)->confirmed;
     int result = listen_records(r, err);
@@ -483,6 +557,7 @@ int records_create(struct checkpointd *c, struct records **out, struct err_text 
         return err_set(err, ERR_NO_MEMORY, "records: no memory");
     }
     r->folder = c->journal_dir;
+    r->chain = c->recorder.chain;
     r->recorded = &c->recorder.recorded;
     r->confirmed = &c->recorder.confirmed;
     snprintf(r->keyset_path, sizeof(r->keyset_path), "%s/keyset.json", c->config.state_dir);
@@ -490,6 +565,9 @@ int records_create(struct checkpointd *c, struct records **out, struct err_text 
     if (result == 0) {
         load_keyset(r);
         exempt_load(c, &r->exempt, r->keyset);
+        result = instructions_load(c, &r->instructions, err);
+    }
+    if (result == 0) {
         result = journal_reader_open(c->journal_dir, &r->reader, err);
     }
     if (result == 0) {

@@ -145,9 +145,9 @@ static int say_added(const struct hqctl *h, const struct clerk_options *o, uint6
     if (h->json)
         return hqctl_print(json_pack("{s:s,s:I,s:b}", "clerk", o->name, "keyset_version",
                                      (json_int_t)version, "published", published));
-    printf("Clerk %s has a list key: %s/clerks/%s.key.pem. Key set version %llu %s.\n", o->name,
-           o->folder, o->name, (unsigned long long)version,
-           published ? "published" : "is in keyset.json");
+    printf("%s %s has a key: %s/%s/%s.key.pem. Key set version %llu %s.\n",
+           o->duty ? "Duty officer" : "Clerk", o->name, o->folder, o->duty ? "duty" : "clerks",
+           o->name, (unsigned long long)version, published ? "published" : "is in keyset.json");
     if (!published)
         printf("Publish it: hqctl keyset publish %s/keyset.json\n", o->folder);
     return EXIT_OK;
@@ -188,7 +188,11 @@ int hqctl_clerk_add(struct hqctl *h, int argc, char **argv)
     const char *operands[2] = {NULL, NULL};
     const char *roots = NULL;
     bool publish = false;
+    bool duty = false;
     const struct arg_option options[] = {
+        ARG_OPTION_FLAG("duty", &duty,
+                        "A duty officer's instruction key, DIR/duty/NAME.key.pem, in place of a "
+                        "clerk's."),
         ARG_OPTION_TEXT("roots", "A,B", &roots,
                         "Which two of the three root holders sign. Default: 1,2."),
         ARG_OPTION_FLAG(
@@ -206,6 +210,7 @@ int hqctl_clerk_add(struct hqctl *h, int argc, char **argv)
         return status;
     struct clerk_options o = {.folder = operands[0],
                               .name = operands[1],
+                              .duty = duty,
                               .passphrases = hqctl_passphrases(h),
                               .now = clock_wall(&clock_system)};
     if (!h->choice.config && !h->choice.folder)

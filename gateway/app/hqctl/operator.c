@@ -49,11 +49,15 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
     struct hq_answer answer;
     const char *checkpoint = NULL;
     const char *name = NULL;
+    const char *fingerprint = NULL;
     int64_t minutes = 60;
     const struct arg_option options[] = {
+        ARG_OPTION_TEXT("fingerprint", "SHA256", &fingerprint,
+                        "The fingerprint the box shows, approved beforehand. Default: "
+                        "'hqctl enrolment approve' later."),
         ARG_OPTION_TEXT("name", "TEXT", &name, "What people call it. Default: its id."),
-        ARG_OPTION_NUMBER("minutes", "N", &minutes, 1, 10080,
-                          "How long the token is good, 1 to 10080. Default: 60.")};
+        ARG_OPTION_NUMBER("minutes", "N", &minutes, 1, 4320,
+                          "How long the token is good, 1 to 4320 (72 hours). Default: 60.")};
     struct arg_spec spec = {
         .text = "DESCRIPTION\n"
                 "  The technician gives the token to the box, which gets its certificate with it. "
@@ -66,6 +70,11 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
         return status;
     json_t *body = json_pack("{s:s,s:s,s:I}", "checkpoint", checkpoint, "name",
                              name ? name : checkpoint, "valid_minutes", (json_int_t)minutes);
+    if (body && fingerprint &&
+        json_object_set_new(body, "fingerprint", json_string(fingerprint)) != 0) {
+        json_decref(body);
+        body = NULL;
+    }
     status = hqctl_post(h, "/v1/operator/enroll", body, &answer);
     if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));

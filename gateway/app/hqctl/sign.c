@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/app/hqctl/wanted_diff.h"
 #include "gateway/app/hqctl/wanted_files.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/json.h"
@@ -38,6 +39,7 @@ static int sign_batches(const struct hqctl *h, const struct signed_file_args *ar
 {
     struct sign_key *key = NULL;
     wanted_batches_show(hqctl_talk(h), batches, args->set);
+    wanted_batches_warn(stderr, batches);
     int rc = batch_file_check_approvals(batches, err);
     if (rc != 0)
         return err_prefix(err, rc, "%s", args->path);
@@ -137,6 +139,7 @@ static int show_batches(const struct hqctl *h, const struct batch_file *batches,
         return hqctl_print_with(wanted_batches_json(batches, set), "verified",
                                 json_boolean(set != NULL));
     wanted_batches_show(hqctl_talk(h), batches, set);
+    wanted_batches_warn(stderr, batches);
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
     puts(set ? "A box would take it: signatures and clerks verified."
@@ -170,6 +173,11 @@ int hqctl_wanted_show(struct hqctl *h, int argc, char **argv)
 
 /* ---- publish ---- */
 
+struct publishing {
+    const char *path;
+    bool confirm_conflicts;
+};
+
 /* Who published the revision we wanted: behind the error. */
 static int explain_conflict(struct hqctl *h, const struct batch *batch, const char *path,
                             const struct hq_answer *refusal, struct err_text *err)
@@ -188,23 +196,44 @@ static int explain_conflict(struct hqctl *h, const struct batch *batch, const ch
                    (long long)hqctl_number_of(head, "revision"), hqctl_text_of(head, "time"), path);
 }
 
-static int publish_one(struct hqctl *h, const struct batch_file *batches, size_t index,
-                       const char *path, struct err_text *err)
+/* Both entries of each pair hqd found. */
+static void show_conflicts(const struct hq_answer *refusal)
 {
+    const json_t *pair;
+    size_t index;
+    json_array_foreach(json_object_get(refusal->value, "conflicts"), index, pair)
+    {
+        wanted_conflict_show(stderr, json_object_get(pair, "entry"),
+                             json_object_get(pair, "other"));
+    }
+}
+
+static int publish_one(struct hqctl *h, const struct batch_file *batches, size_t index,
+                       const struct publishing *p, struct err_text *err)
+{
+    const char *route =
+        p->confirm_conflicts ? "/v1/list/batches?conflicts=confirm" : "/v1/list/batches";
     struct hq_answer answer = {0};
     char *text = NULL;
     size_t size = 0;
     int rc = envelope_write(&batches->envelopes[index], &text, &size);
     if (rc == 0)
-        rc = hq_client_ask(&h->client, "PUT", "/v1/list/batches", text, size, 0, &answer, err);
+        rc = hq_client_ask(&h->client, "PUT", route, text, size, 0, &answer, err);
     if (rc == ERR_CONFLICT && batches->batches[index].revision > 0)
-        rc = explain_conflict(h, &batches->batches[index], path, &answer, err);
+        rc = explain_conflict(h, &batches->batches[index], p->path, &answer, err);
+    if (json_array_size(json_object_get(answer.value, "conflicts")) > 0) {
+        show_conflicts(&answer);
+        rc = err_set(err, ERR_DENIED,
+                     "revision %" PRIu64 " was not published: one vehicle would be under stop and "
+                     "observe; say --confirm-conflicts if it is meant",
+                     batches->batches[index].revision);
+    }
     hq_answer_fini(&answer);
     free(text);
     return rc;
 }
 
-static int publish(struct hqctl *h, const char *path, const struct batch_file *batches)
+static int publish(struct hqctl *h, const struct publishing *p, const struct batch_file *batches)
 {
     struct err_text err = {""};
     int rc = batch_file_check_crowds(batches, &err); /* else some of them would be published */
@@ -214,7 +243,7 @@ static int publish(struct hqctl *h, const char *path, const struct batch_file *b
     if (first == batches->count)
         first--; /* hqd says that nothing changes */
     for (size_t i = first; i < batches->count; i++) {
-        rc = publish_one(h, batches, i, path, &err);
+        rc = publish_one(h, batches, i, p, &err);
         if (rc != 0)
             return hqctl_fail(h, rc, &err);
         if (batches->count > 1)
@@ -235,22 +264,28 @@ int hqctl_wanted_publish(struct hqctl *h, int argc, char **argv)
 {
     struct err_text err = {""};
     struct wanted_file file;
-    const char *path = NULL;
+    struct publishing p = {.path = NULL};
+    const struct arg_option options[] = {
+        ARG_OPTION_FLAG("confirm-conflicts", &p.confirm_conflicts,
+                        "One vehicle under stop and observe is meant; it is recorded.")};
     struct arg_spec spec = {.text = "DESCRIPTION\n"
                                     "  hqd verifies it as a checkpoint would and takes it only "
                                     "if it follows the newest\n  revision. If another clerk was "
                                     "first, says who and how to go on. Publishing the same\n  "
-                                    "file once more changes nothing.\n",
-                            ARG_OPERANDS("FILE", 1, &path)};
+                                    "file once more changes nothing. Refused, naming both entries, "
+                                    "when one vehicle would be\n"
+                                    "  under stop and observe.\n",
+                            ARG_OPTIONS(options),
+                            ARG_OPERANDS("FILE", 1, &p.path)};
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    int rc = wanted_file_open(path, &file, &err);
+    int rc = wanted_file_open(p.path, &file, &err);
     if (rc != 0)
         return hqctl_fail(h, rc, &err);
-    status = signed_file_connect(h, path, file.is_draft, "wanted");
+    status = signed_file_connect(h, p.path, file.is_draft, "wanted");
     if (status == 0)
-        status = publish(h, path, &file.batches);
+        status = publish(h, &p, &file.batches);
     wanted_file_close(&file);
     return status;
 }

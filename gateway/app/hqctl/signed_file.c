@@ -202,7 +202,7 @@ void signed_file_show_signers(FILE *to, const struct envelope *envelope,
                    signed_file_holder(keyset, envelope->signatures[i].key_id, hash));
 }
 
-static void name_signers(const json_t *envelope, const json_t *keys, char *out, size_t size)
+void signed_file_signers_by(const json_t *envelope, const json_t *keys, char *out, size_t size)
 {
     const json_t *signature;
     const json_t *key;
@@ -225,7 +225,7 @@ static void name_signers(const json_t *envelope, const json_t *keys, char *out, 
 }
 
 /* The keys of hqd's key set; new reference, NULL when it cannot be had. */
-static json_t *get_keys(struct hqctl *h)
+json_t *signed_file_keys_get(struct hqctl *h)
 {
     struct hq_answer answer;
     struct envelope envelope = {0};
@@ -243,8 +243,8 @@ static json_t *get_keys(struct hqctl *h)
 
 void signed_file_name_signers(struct hqctl *h, const json_t *envelope, char *out, size_t size)
 {
-    json_t *keys = get_keys(h);
-    name_signers(envelope, keys, out, size);
+    json_t *keys = signed_file_keys_get(h);
+    signed_file_signers_by(envelope, keys, out, size);
     json_decref(keys);
 }
 

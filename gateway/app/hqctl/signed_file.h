@@ -68,3 +68,6 @@ void signed_file_show_signers(FILE *to, const struct envelope *envelope,
                               const struct keyset *keyset);
 /* "zhang, li": holders of an envelope's signatures by hqd's key set; only told, so not verified. */
 void signed_file_name_signers(struct hqctl *h, const json_t *envelope, char *out, size_t size);
+/* The same by the keys of one look at hqd's key set, NULL: none could be had; new reference. */
+json_t *signed_file_keys_get(struct hqctl *h);
+void signed_file_signers_by(const json_t *envelope, const json_t *keys, char *out, size_t size);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/app/hqctl/wanted_diff.h"
 #include "gateway/base/file.h"
 #include "gateway/base/json.h"
 
@@ -130,6 +131,23 @@ void wanted_batches_show(FILE *to, const struct batch_file *batches, const struc
     signed_file_show_signers(to, &batches->envelopes[0], keyset);
     fprintf(to, "Needs %s.\n",
             batch_file_needs_two(batches) ? "two different clerks (priority 1)" : "one clerk");
+}
+
+static void warn_pair(void *ctx, const struct wanted_item *one, const struct wanted_item *two)
+{
+    json_t *entry = NULL;
+    json_t *other = NULL;
+    if (json_parse(one->text, one->record.text_size, &entry, NULL) == 0 &&
+        json_parse(two->text, two->record.text_size, &other, NULL) == 0)
+        wanted_conflict_show(ctx, entry, other);
+    json_decref(entry);
+    json_decref(other);
+}
+
+void wanted_batches_warn(FILE *to, const struct batch_file *batches)
+{
+    if (batch_file_conflicts(batches, warn_pair, to) != 0)
+        fputs("hqctl: no memory to look for vehicles under stop and observe\n", to);
 }
 
 json_t *wanted_batches_json(const struct batch_file *batches, const struct keyset *keyset)

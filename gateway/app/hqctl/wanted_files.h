@@ -23,6 +23,9 @@ int wanted_batches_save(const char *path, const struct batch_file *batches,
 /* What the batches do: counts, every priority-1 entry, each entry of a small one, who signed.
  * `keyset` NULL: signers are shown by key id. */
 void wanted_batches_show(FILE *to, const struct batch_file *batches, const struct keyset *keyset);
+/* Each pair of the file's entries that is one vehicle under stop and observe; what is on the list
+ * already is known to hqd alone. */
+void wanted_batches_warn(FILE *to, const struct batch_file *batches);
 json_t *wanted_batches_json(const struct batch_file *batches, const struct keyset *keyset);
 /* The head of the list, asked of hqd or read from a file. */
 int wanted_head_get(struct hqctl *h, struct draft_head *out, struct err_text *err) MUST_CHECK;

@@ -47,8 +47,10 @@ static const struct config_option top_rows[] = {
             .help = "Redis user; empty: no sign-on."),
     TOP_ROW(redis_secret, "redis_secret", CONFIG_STRING, .fallback = "",
             .help = "File with that user's password."),
-    TOP_ROW(batch_records, "batch_records", CONFIG_INT, .fallback = "100", .min = 1,
-            .max = OUTBOX_RECORDS_MAX, .help = "Records of one request; it holds 1 MiB at most."),
+    TOP_ROW(batch_records, "batch_records", CONFIG_INT, .fallback = "2000", .min = 1,
+            .max = OUTBOX_BATCH_RECORDS_MAX,
+            .help = "Records of one request at most; it holds 1 MiB at most, and less on a slow "
+                    "link."),
     TOP_ROW(compress, "compress", CONFIG_BOOL, .fallback = "true",
             .help = "Sends records as zstd."),
     TOP_ROW(upload_kbit_s, "upload_kbit_s", CONFIG_INT, .fallback = "0", .min = 0, .max = 1000000,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/app/service.h"
@@ -147,9 +148,44 @@ static int read_token(const struct uplinkd_config *config, const struct uplinkd_
     return check_token(prompt_read_line(options->token_fd, token, TOKEN_SIZE), token, err);
 }
 
-int uplinkd_enroll_run(const struct uplinkd_config *config, const struct uplinkd_enroll *options)
+/* Says once what is waited for; Ctrl-C ends, and the same key asks the next time. */
+static bool wait_for_approval(void *ctx, int retry_after_s)
+{
+    bool *told = ctx;
+    const struct timespec pause = {.tv_sec = retry_after_s};
+    if (!*told)
+        printf(
+            "Headquarters holds the request until somebody there approves this fingerprint: hqctl "
+            "enrolment approve.\n总部正在等待人工核对上述指纹后批准。\n");
+    *told = true;
+    (void)fflush(stdout);          /* a lost line is not worth ending for */
+    (void)nanosleep(&pause, NULL); /* a signal that does not end the program only shortens it */
+    return true;
+}
+
+static int run_with_key(const struct uplinkd_config *config, const struct uplinkd_enroll *options,
+                        struct enroll_options *what, struct wall_time *out_until,
+                        struct err_text *err)
 {
     char token[TOKEN_SIZE] = "";
+    char fingerprint[ENROLL_FINGERPRINT_SIZE];
+    EVP_PKEY *key = NULL;
+    int rc = enroll_key(what, &key, fingerprint, err);
+    if (rc == 0) {
+        printf("Fingerprint 指纹  %s\n", fingerprint);
+        (void)fflush(stdout); /* a lost line is not worth ending for */
+        rc = read_token(config, options, token, err);
+    }
+    if (rc == 0)
+        rc = enroll(what, key, token, out_until, err);
+    explicit_bzero(token, sizeof(token));
+    EVP_PKEY_free(key);
+    return rc;
+}
+
+int uplinkd_enroll_run(const struct uplinkd_config *config, const struct uplinkd_enroll *options)
+{
+    bool told = false;
     char until_text[WALL_TEXT_SIZE];
     struct err_text err = {{0}};
     struct wall_time until = {0};
@@ -159,8 +195,6 @@ int uplinkd_enroll_run(const struct uplinkd_config *config, const struct uplinkd
         return EXIT_CONFIG;
     }
     int rc = check_places(config, &err);
-    if (rc == 0)
-        rc = read_token(config, options, token, &err);
     if (rc == 0) {
         struct enroll_options what = {.est_url = config->est_url,
                                       .hq_root = config->hq_root,
@@ -169,10 +203,11 @@ int uplinkd_enroll_run(const struct uplinkd_config *config, const struct uplinkd
                                               .key = config->key,
                                               .box_root = config->box_root,
                                               .checkpoint = config->checkpoint},
-                                      .clock = &clock_system};
-        rc = enroll(&what, token, &until, &err);
+                                      .clock = &clock_system,
+                                      .wait = wait_for_approval,
+                                      .wait_ctx = &told};
+        rc = run_with_key(config, options, &what, &until, &err);
     }
-    explicit_bzero(token, sizeof(token));
     if (rc != 0) {
         fprintf(stderr, "%s: not enrolled: %s\n", program, err.text);
         return EXIT_RUN;

@@ -3,22 +3,17 @@
  * keeps and writes to Redis; the two meet here. Between, once a second, Redis is compared with the
  * shelf, also while a request waits.
  */
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "gateway/app/uplinkd/uplinkd.h"
 #include "gateway/base/file.h"
 
 enum {
     SYNC_MS = 1000,
-    NUMBER_FILE_MAX = 32,    /* bytes */
-    MESSAGES_KEPT_MAX = 256, /* the oldest gives way */
+    NUMBER_FILE_MAX = 32, /* bytes */
     MESSAGE_PATH_SIZE = 512
 };
 
@@ -161,44 +156,23 @@ static uint64_t load_number(const struct uplinkd *u)
     return number;
 }
 
-static int is_message(const struct dirent *entry)
-{
-    return strstr(entry->d_name, ".json") != NULL;
-}
-
-/* Names have leading zeros, so the first is the oldest. */
-static void make_room(const char *folder)
-{
-    struct dirent **names = NULL;
-    char path[MESSAGE_PATH_SIZE];
-    int count = scandir(folder, &names, is_message, alphasort);
-    for (int i = 0; i < count; i++) {
-        if (i + MESSAGES_KEPT_MAX <= count &&
-            snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name) < (int)sizeof(path))
-            (void)unlink(path); /* one that stays is tried again with the next message */
-        free(names[i]);
-    }
-    free(names);
-}
-
-static int keep_message(void *ctx, const struct inbox_message *message, struct err_text *err)
+static bool journal(void *ctx, char out_chain[BOX_CHAIN_SIZE], uint64_t *out_recorded,
+                    uint64_t *out_confirmed)
 {
     const struct uplinkd *u = ctx;
-    char folder[MESSAGE_PATH_SIZE / 2];
-    char path[MESSAGE_PATH_SIZE];
-    (void)snprintf(folder, sizeof(folder), "%s/messages", u->config.state_dir); /* fits */
-    (void)snprintf(path, sizeof(path), "%s/%020" PRIu64 ".json", folder,
-                   message->number); /* fits */
-    if (access(path, F_OK) == 0)
-        return 0; /* kept and told before */
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return err_set(err, ERR_IO, "%s: %s", folder, strerror(errno));
-    make_room(folder);
-    int rc = file_write_atomic(path, message->text, message->size, 0600, err);
-    if (rc == 0)
-        log_event(EVENT_UPLINK_MESSAGE_KEPT, "number=%" PRIu64 " kind=%s", message->number,
-                  message->kind);
-    return rc;
+    struct box_journal journal;
+    if (!box_journal(u->box, &journal))
+        return false;
+    memcpy(out_chain, journal.chain, sizeof(journal.chain));
+    *out_recorded = journal.recorded;
+    *out_confirmed = journal.confirmed;
+    return true;
+}
+
+static void held(void *ctx, const char *chain, uint64_t sequence)
+{
+    const struct uplinkd *u = ctx;
+    box_held(u->box, chain, sequence);
 }
 
 /* ---- thread ---- */
@@ -217,6 +191,7 @@ static bool go_on(void *ctx)
         box_tell_list(u->box, wanted_store_head(u->store)); /* a sync may take news from Redis */
         thread_alive(&u->inbox_thread);
     }
+    uplinkd_messages_step(u);
     return true;
 }
 
@@ -269,11 +244,15 @@ void uplinkd_inbox_run(struct thread *self, void *uplinkd)
                                   .read_snapshot = read_snapshot,
                                   .put_chunk = put_chunk,
                                   .set_snapshot = set_snapshot,
-                                  .keep_message = keep_message,
+                                  .journal = journal,
+                                  .held = held,
+                                  .keep_message = uplinkd_message_keep,
                                   .keep_number = keep_number};
+    uplinkd_messages_load(u);
     inbox_init(&inbox, &u->site, CHANNEL_INBOX, &u->list, load_number(u),
                u->config.poll_wait_ms / 1000, &wait);
     while (!thread_stopping(self) && go_on(u))
         inbox_step(&inbox);
     inbox_fini(&inbox);
+    uplinkd_messages_fini(u);
 }

@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
+#include "gateway/uplink/renew.h"
 
-enum { THREADS_MAX = 6, URGENT_WAIT_MS = 200 };
+enum { THREADS_MAX = 7, URGENT_WAIT_MS = 200, RENEW_PAUSE_MS = 200 };
 
 static const char help_text[] =
     "ENROLMENT\n"
@@ -25,7 +27,8 @@ static const char help_text[] =
     "  <runtime_dir>/observe       and those of its second chain\n"
     "  <state_dir>/list/           the verified wanted list, to refill Redis without headquarters\n"
     "  <state_dir>/inbox.number    the last message of headquarters dealt with\n"
-    "  <state_dir>/messages/       messages this version keeps but does not carry out\n\n"
+    "  <state_dir>/messages/       instructions for checkpointd, and messages this\n"
+    "                              version does not know\n\n"
     "SIGNALS\n"
     "  SIGTERM  ends within 2 s; nothing is lost\n"
     "  SIGHUP   nothing: restart to read the configuration again\n";
@@ -114,6 +117,20 @@ static void urgent_run(struct thread *self, void *uplinkd)
     channel_fini(&channel);
 }
 
+static void renew_run(struct thread *self, void *uplinkd)
+{
+    const struct uplinkd *u = uplinkd;
+    const struct uplink_wait wait = {uplinkd_go_on, self};
+    const struct timespec pause = {.tv_nsec = RENEW_PAUSE_MS * 1000000L};
+    struct renew renew;
+    renew_init(&renew, &u->site, CHANNEL_RENEW, &wait);
+    while (uplinkd_go_on(self)) {
+        renew_step(&renew);
+        (void)nanosleep(&pause, NULL); /* a signal only shortens it */
+    }
+    renew_fini(&renew);
+}
+
 /* ---- setting up ---- */
 
 static void fill_site(struct uplinkd *u)
@@ -126,6 +143,7 @@ static void fill_site(struct uplinkd *u)
                                            .key = c->key,
                                            .box_root = c->box_root,
                                            .checkpoint = c->checkpoint},
+                                   .switches = &u->switches,
                                    .retry_max_ms = c->retry_max_ms,
                                    .alarms = &u->alarms,
                                    .clock = &clock_system};
@@ -167,6 +185,8 @@ static int start_threads(struct uplinkd *u, struct err_text *err)
         rc = service_thread_start(&u->urgent_thread, "urgent", 0, urgent_run, u, err);
     if (rc == 0)
         rc = service_thread_start(&u->inbox_thread, "inbox", 0, uplinkd_inbox_run, u, err);
+    if (rc == 0)
+        rc = service_thread_start(&u->renew_thread, "renew", 0, renew_run, u, err);
     return rc;
 }
 
@@ -174,9 +194,9 @@ static int run(void *ctx, struct service *service, struct err_text *err)
 {
     struct uplinkd *u = ctx;
     const struct service_hooks hooks = {.ctx = u};
-    struct thread *threads[THREADS_MAX] = {&u->box_thread,         &u->records_thread,
-                                           &u->observe_box_thread, &u->observe_thread,
-                                           &u->urgent_thread,      &u->inbox_thread};
+    struct thread *threads[THREADS_MAX] = {
+        &u->box_thread,    &u->records_thread, &u->observe_box_thread, &u->observe_thread,
+        &u->urgent_thread, &u->inbox_thread,   &u->renew_thread};
     int rc = service_take_state(service, u->config.state_dir, err);
     if (rc == 0)
         rc = prepare(u, err);

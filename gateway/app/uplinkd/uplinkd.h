@@ -11,9 +11,10 @@
  * urgent   normal  urgents                     POST urgent               see box
  * inbox    normal  HQ's inbox and list         shelf, Redis; key set     HQ waits
  *                                              and list -> box
+ * renew    normal  the box's certificate       its pair of files         -
  *
- * The inbox thread owns the list's store; each thread that posts or polls has a connection to HQ of
- * its own.
+ * The inbox thread owns the list's store; each thread that posts, polls or renews has a connection
+ * to HQ of its own.
  */
 #pragma once
 
@@ -28,8 +29,25 @@ enum uplinkd_channel {
     CHANNEL_URGENT,
     CHANNEL_INBOX,
     CHANNEL_BOX,
+    CHANNEL_RENEW,
     CHANNEL_OBSERVE,
     CHANNEL_OBSERVE_BOX
+};
+
+enum { UPLINKD_INSTRUCTIONS_MAX = 64 };
+
+struct uplinkd_instruction {
+    uint64_t number;
+    char *text; /* heap: the envelope */
+};
+
+/* Instructions that checkpointd has not put on record yet, the oldest first. */
+struct uplinkd_messages {
+    size_t count;
+    struct uplinkd_instruction waiting[UPLINKD_INSTRUCTIONS_MAX];
+    bool offered; /* the first one */
+    bool more;    /* others stand in the folder only */
+    struct mono_time due;
 };
 
 struct uplinkd {
@@ -46,10 +64,13 @@ struct uplinkd {
     struct thread observe_thread;
     struct thread urgent_thread;
     struct thread inbox_thread;
+    struct thread renew_thread;
+    atomic_uint switches; /* of the box's certificate; release in renew.c, acquire in channel.c */
 
     /* inbox thread */
     struct wanted_store *store;
     struct inbox_list list;
+    struct uplinkd_messages messages;
     struct mono_time sync_due;
 };
 
@@ -61,6 +82,13 @@ void uplinkd_report(void *ctx, enum log_event_id event, bool active, const char 
 /* Thread "inbox" (list.c). The store is opened before, so that its faults end the start. */
 int uplinkd_store_open(struct uplinkd *u, struct err_text *err) MUST_CHECK;
 void uplinkd_inbox_run(struct thread *self, void *uplinkd);
+
+/* Messages that are kept (messages.c); thread "inbox". The keeper's ctx is the struct uplinkd. */
+void uplinkd_messages_load(struct uplinkd *u);
+void uplinkd_messages_step(struct uplinkd *u);
+void uplinkd_messages_fini(struct uplinkd *u);
+int uplinkd_message_keep(void *uplinkd, const struct inbox_message *message,
+                         struct err_text *err) MUST_CHECK;
 
 /* `--enroll` and `--token-fd N`, taken out of argv (enroll.c). */
 struct uplinkd_enroll {

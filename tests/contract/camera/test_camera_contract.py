@@ -32,6 +32,7 @@ class Camera:
                                       env={**SANITIZER_OPTIONS, **os.environ}, stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE)
         self.heard, self.events = queue.Queue(), []
+        self.beside = []  # came between the last command and its answer
         self.reader = threading.Thread(target=self.listen)
         self.reader.start()
 
@@ -42,15 +43,22 @@ class Camera:
     def next(self, event, **fields):
         """The next such event; all before it are kept in `events`."""
         while True:
-            got = self.heard.get(timeout=DEADLINE_S)
-            self.events.append(got)
+            got = self.beside.pop(0) if self.beside else self.hear()
             if got["event"] == event and all(got[name] == value for name, value in fields.items()):
                 return got
 
+    def hear(self):
+        self.events.append(self.heard.get(timeout=DEADLINE_S))
+        return self.events[-1]
+
     def ask(self, command):
+        """The driver's own thread may tell what the command led to before the command is answered."""
         self.probe.stdin.write(command + "\n")
         self.probe.stdin.flush()
-        return self.next(command.split()[0])
+        self.beside = []
+        while (got := self.hear())["event"] != command.split()[0]:
+            self.beside.append(got)
+        return got
 
     def count(self, event, **fields):
         return sum(e["event"] == event and all(e[n] == v for n, v in fields.items()) for e in self.events)

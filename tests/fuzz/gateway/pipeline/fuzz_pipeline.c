@@ -233,6 +233,14 @@ static void take_small(struct pipeline *p, struct byte_reader *r, uint8_t kind,
         event.u.search.number = value + 1u;
         event.u.search.key = plate();
         break;
+    case PIPELINE_VERDICT:
+        event.u.verdict = (struct pipeline_verdict){.id = value + 1u,
+                                                    .entry = byte_read_u8(r),
+                                                    .plate = plate(),
+                                                    .verdict = INSTRUCTION_FOUND,
+                                                    .holds = value & 1,
+                                                    .expires = {wall.ms + value}};
+        break;
     case PIPELINE_SCAN:
     case PIPELINE_PACKET:
     case PIPELINE_RULES:

@@ -14,7 +14,7 @@
 #include "gateway/signed/batch.h"
 #include "gateway/signed/exempt_list.h"
 #include "gateway/signed/freshness.h"
-#include "gateway/signed/instruction.h"
+#include "gateway/signed/instruction_task.h"
 #include "gateway/signed/match_policy.h"
 #include "gateway/signed/snapshot.h"
 
@@ -144,6 +144,7 @@ static void take_small(const void *text, size_t size)
     struct freshness freshness;
     struct receipt receipt;
     struct instruction instruction;
+    struct instruction_task task;
     struct err_text err = {""};
     if (freshness_verify(&set, text, size, &freshness, &err) == 0)
         assert(freshness.valid_until.ms - freshness.time.ms <= FRESHNESS_VALID_MAX_MS);
@@ -152,6 +153,8 @@ static void take_small(const void *text, size_t size)
     if (instruction_verify(&set, text, size, &instruction, &err) == 0) {
         assert(json_is_object(instruction.body) && instruction.id > 0);
         assert(memchr(instruction.kind, '\0', sizeof(instruction.kind)));
+        if (instruction_read_task(&instruction, &task, &err) == 0)
+            assert(task.kind >= INSTRUCTION_MESSAGE && task.kind <= INSTRUCTION_VERDICT);
         instruction_fini(&instruction);
     }
 }

@@ -47,7 +47,10 @@ static int open_hq(void **state)
     static const char *const operators[] = {"zhang", NULL};
     wall.ms = 1800000000000;
     woken = 0;
-    hq = (struct hqd){.clock = {.wall = stands}, .est_url = "https://hq/", .wake = note_wake};
+    hq = (struct hqd){.clock = {.wall = stands},
+                      .est_url = "https://hq/",
+                      .token_alone = true,
+                      .wake = note_wake};
     hq.keyset = calloc(1, sizeof(*hq.keyset));
     assert_non_null(hq.keyset);
     memcpy(hq.keyset->fleet, "fleet", sizeof("fleet"));

@@ -156,7 +156,7 @@ static void drop_triggers(sqlite3 *plain)
 static void make_old(const char *file, const char *sql)
 {
     static const char to_version_2[] =
-        "DROP TABLE own_records; DROP TABLE streams;"
+        "DROP TABLE instructions; DROP TABLE own_records; DROP TABLE streams;"
         "DROP TABLE case_holds; DROP TABLE reviews; DROP TABLE review_draws; DROP TABLE "
         "retain_marks;"
         "ALTER TABLE operators DROP COLUMN roles;ALTER TABLE operators DROP COLUMN full_name;"
@@ -169,6 +169,11 @@ static void make_old(const char *file, const char *sql)
         "ALTER TABLE entries DROP COLUMN crowd;"
         "ALTER TABLE revisions DROP COLUMN hits;"
         "DROP TABLE observed;ALTER TABLE chains DROP COLUMN stream;"
+        "DROP TABLE journals; ALTER TABLE chains DROP COLUMN gap_ms;"
+        "ALTER TABLE certificates DROP COLUMN issued_ms;"
+        "ALTER TABLE certificates DROP COLUMN shown_ms;"
+        "ALTER TABLE tokens DROP COLUMN approved;ALTER TABLE tokens DROP COLUMN approved_by;"
+        "ALTER TABLE tokens DROP COLUMN requested;ALTER TABLE tokens DROP COLUMN requested_ms;"
         "PRAGMA user_version=2";
     struct hq_db db;
     sqlite3 *plain = NULL;
@@ -261,8 +266,8 @@ static const char *const kept[] = {
     "INSERT INTO hits VALUES(1, 'n', x'01', 3, 5, 6, 0, x'61626364')",
     "INSERT INTO urgents VALUES('n', x'01', 4, 'hit', 5, 6, x'616263')",
     "INSERT INTO own_records VALUES(1, x'01', x'02', x'616263', 5)",
-    "INSERT INTO chains(checkpoint, chain, state, sequence, head, opened_ms)"
-    " VALUES('n', x'01', 'active', 9, x'02', 5)",
+    ("INSERT INTO chains(checkpoint, chain, state, sequence, head, opened_ms)"
+     " VALUES('n', x'01', 'active', 9, x'02', 5)"),
     "INSERT INTO batches VALUES(1, x'01', 5, x'02', 'zhang')",
     "INSERT INTO acts VALUES(1, 'zhang', 5, 'PUT', '/', x'01', 200)",
     "INSERT INTO case_holds(case_number, reason, begun_by, begun_ms) VALUES('c', 'r', 'li', 5)",

@@ -112,7 +112,7 @@ static void a_kind_not_known_here_is_stored_by_its_number(void **state)
     assert_int_equal(count("SELECT count(*) FROM urgents WHERE kind = 'kind_200'"), 1);
 }
 
-static void gap_is_quarantined_and_its_hit_flows_on(void **state)
+static void gap_is_asked_for_again_and_its_hit_flows_on(void **state)
 {
     (void)state;
     static char body[8192], lost[8192];
@@ -123,9 +123,18 @@ static void gap_is_quarantined_and_its_hit_flows_on(void **state)
     add(&head, JOURNAL_STOP, lost);
     add(&head, JOURNAL_HIT, body);
     assert_int_equal(send_as("north-1", body, &got), 0);
-    assert_true(got.quarantined);
+    assert_true(got.gap && got.gap_new);
+    assert_false(got.quarantined);
     assert_int_equal(got.head.sequence, 1);
     assert_int_equal(got.hits, 1);
+    assert_int_equal(count("SELECT recorded FROM journals"), 3);
+    assert_int_equal(send_as("north-1", body, &got), 0);
+    assert_true(got.gap && !got.gap_new);
+    assert_int_equal(send_as("north-1", lost, &got), 0);
+    assert_int_equal(send_as("north-1", body, &got), 0);
+    assert_false(got.gap);
+    assert_int_equal(got.head.sequence, 3);
+    assert_int_equal(count("SELECT count(*) FROM hits WHERE provisional = 0"), 1);
 }
 
 static void new_chain_waits_for_an_operator(void **state)
@@ -329,7 +338,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_to_hits_are_kept_once_each, open_db, close_db),
         cmocka_unit_test_setup_teardown(the_second_chain_stands_beside_the_first, open_db,
                                         close_db),
-        cmocka_unit_test_setup_teardown(gap_is_quarantined_and_its_hit_flows_on, open_db, close_db),
+        cmocka_unit_test_setup_teardown(gap_is_asked_for_again_and_its_hit_flows_on, open_db,
+                                        close_db),
         cmocka_unit_test_setup_teardown(new_chain_waits_for_an_operator, open_db, close_db),
         cmocka_unit_test_setup_teardown(hits_of_a_fork_stand_beside_those_held, open_db, close_db),
         cmocka_unit_test_setup_teardown(the_chain_confirms_or_replaces_an_urgent_hit, open_db,

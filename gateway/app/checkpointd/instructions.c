@@ -1,0 +1,429 @@
+/*
+ * See instructions.h. Control thread, except instructions_reply (lane thread) and what hears of a
+ * commit (journal thread): both hand on to the control thread.
+ */
+#include "gateway/app/checkpointd/instructions.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/json.h"
+#include "gateway/base/log.h"
+#include "gateway/journal/reader.h"
+#include "gateway/signed/instruction_task.h"
+
+enum { UNDER_WAY_MS = 20000, MINUTE_MS = 60 * 1000, ALARMS_TOLD_MAX = 32 };
+
+/* ---- what an earlier run took ---- */
+
+static void post_verdict(struct checkpointd *c, const struct instruction *i,
+                         const struct instruction_task *task)
+{
+    struct pipeline_event event = {.kind = PIPELINE_VERDICT};
+    struct pipeline_verdict *verdict = &event.u.verdict;
+    *verdict = (struct pipeline_verdict){.id = i->id,
+                                         .entry = task->entry,
+                                         .plate = task->plate,
+                                         .verdict = task->verdict,
+                                         .holds = task->holds,
+                                         .checked = task->checked,
+                                         .expires = i->expires};
+    (void)snprintf(verdict->place, sizeof(verdict->place), "%s", task->place); /* fits */
+    memcpy(verdict->signed_by, i->officer, sizeof(verdict->signed_by));
+    lane_post(c, &event);
+}
+
+/* A verdict of the journal, which was judged when it came, goes on to its end. */
+static void take_again(struct checkpointd *c, const json_t *body)
+{
+    struct instruction i = {.body = json_object_get(body, "said")};
+    struct instruction_task task;
+    struct err_text err;
+    const char *kind = json_string_value(json_object_get(body, "kind"));
+    const char *by = json_string_value(json_object_get(body, "signed_by"));
+    const char *expires = json_string_value(json_object_get(body, "expires"));
+    const char *result = json_string_value(json_object_get(body, "result"));
+    if (!kind || !by || !expires || !result || strcmp(kind, "verdict") != 0 ||
+        strcmp(result, "done") != 0 || wall_parse(expires, &i.expires) != 0 ||
+        i.expires.ms <= clock_wall(&c->clock).ms) {
+        return;
+    }
+    i.id = (uint64_t)json_integer_value(json_object_get(body, "id"));
+    (void)snprintf(i.kind, sizeof(i.kind), "%s", kind);     /* fits */
+    (void)snprintf(i.officer, sizeof(i.officer), "%s", by); /* as it was put in */
+    if (instruction_read_task(&i, &task, &err) == 0) {
+        post_verdict(c, &i, &task);
+    }
+}
+
+struct loading {
+    struct checkpointd *c;
+    struct instruction_keeper *keeper;
+};
+
+static int look_at(void *ctx, const struct journal_record *record)
+{
+    const struct loading *loading = ctx;
+    struct instruction_keeper *k = loading->keeper;
+    json_t *body = NULL;
+    if (!record->has_body || json_parse(record->body, record->body_size, &body, NULL) != 0) {
+        return 0; /* past its term: then it has long expired */
+    }
+    json_int_t id = json_integer_value(json_object_get(body, "id"));
+    if (id > 0 && (uint64_t)id > k->last_id) {
+        k->last_id = (uint64_t)id;
+    }
+    take_again(loading->c, body);
+    json_decref(body);
+    return 0;
+}
+
+int instructions_load(struct checkpointd *c, struct instruction_keeper *k, struct err_text *err)
+{
+    struct loading loading = {c, k};
+    struct journal_reader *reader = NULL;
+    uint64_t after = 0;
+    uint64_t last = 0;
+    int result = journal_reader_open(c->journal_dir, &reader, err);
+    while (result == 0) {
+        result = journal_reader_read(reader, after, JOURNAL_KIND_BIT(JOURNAL_INSTRUCTION),
+                                     JOURNAL_READ_MAX, look_at, &loading, &last, err);
+        if (last == after) {
+            break;
+        }
+        after = last;
+    }
+    journal_reader_close(reader);
+    return result;
+}
+
+/* ---- on record, then answered ---- */
+
+struct settled {
+    uint64_t id;
+    int result;
+};
+
+static void settled_in_control(void *ctx, void *item)
+{
+    struct checkpointd *c = ctx;
+    struct settled *settled = item;
+    struct instruction_keeper *k = records_instructions(c->records);
+    struct line_client *line = line_client_find(control_server(c->control), k->client);
+    if (settled->result == 0 && settled->id > k->last_id) {
+        k->last_id = settled->id;
+    }
+    if (line && settled->result == 0) {
+        line_client_send_json(line, json_pack("{s:b,s:I}", "ok", 1, "instruction",
+                                              (json_int_t)k->fact.u.instruction.number));
+    } else if (line) {
+        line_client_send_json(
+            line, line_error("busy", "the journal cannot record it now", "日志当前无法写入"));
+    }
+    k->client = 0;
+    free(settled);
+}
+
+/* Journal thread. */
+static void tell(struct checkpointd *c, const struct fact *fact, struct control_ticket ticket,
+                 int result)
+{
+    struct settled *settled = malloc(sizeof(*settled));
+    (void)ticket; /* the keeper knows who waits */
+    if (result == 0) {
+        publish_push(c, fact);
+    }
+    if (!settled) {
+        return; /* as below */
+    }
+    *settled = (struct settled){fact->u.instruction.id, result};
+    if (line_server_post(control_server(c->control), settled_in_control, c, settled) != 0) {
+        free(settled); /* counted; it is offered again, and its record stands then */
+    }
+}
+
+static int put_on_record(struct checkpointd *c, struct instruction_keeper *k, struct err_text *err)
+{
+    const struct fact_instruction *i = &k->fact.u.instruction;
+    if (i->result == FACT_INSTRUCTION_REFUSED) {
+        log_event(EVENT_INSTRUCTION_REFUSED, "number=%llu detail=\"%s\"",
+                  (unsigned long long)i->number, i->why);
+    }
+    int result = recorder_record_and_tell(c, &k->fact, (struct control_ticket){0, 0}, tell);
+    if (result != 0) {
+        k->client = 0;
+        return err_set(err, result, "instruction: the journal takes nothing now");
+    }
+    return 0;
+}
+
+static void say_why(struct fact *fact, enum fact_instruction_result result, const char *en,
+                    const char *zh)
+{
+    struct fact_instruction *i = &fact->u.instruction;
+    i->result = result;
+    (void)snprintf(i->why, sizeof(i->why), "%.199s", en);       /* a cut reason still reads */
+    (void)snprintf(i->why_zh, sizeof(i->why_zh), "%.199s", zh); /* fixed words, which fit */
+}
+
+static const char *words_zh(int result)
+{
+    switch (result) {
+    case ERR_STALE:
+        return "指令已过期或已处理过";
+    case ERR_UNSUPPORTED:
+        return "本版本不认识该类指令";
+    case ERR_CORRUPT:
+        return "签名不符";
+    case ERR_DENIED:
+        return "签名人无权，或非本站指令";
+    default:
+        return "指令内容无效";
+    }
+}
+
+/* ---- carrying out ---- */
+
+/* {"lane","boom","contact","blind","holds","list_usable"} of each, as `status` shows them. */
+static json_t *lanes_told(const struct checkpointd *c)
+{
+    static const char *const names[] = {"lane", "boom", "contact", "blind", "list_usable"};
+    json_t *lanes = json_array();
+    for (size_t n = 0; n < c->config.lane_count; n++) {
+        char key[8];
+        (void)snprintf(key, sizeof(key), "%u", c->config.lanes[n].lane.lane.lane); /* fits */
+        const json_t *lane = json_object_get(c->board.lanes, key);
+        json_t *told = json_object();
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            json_t *value = json_object_get(lane, names[i]);
+            if (value) {
+                json_object_set(told, names[i], value);
+            }
+        }
+        size_t holds = json_array_size(json_object_get(lane, "holds"));
+        json_object_set_new(told, "holds", json_integer((json_int_t)holds));
+        json_array_append_new(lanes, told);
+    }
+    return lanes;
+}
+
+static json_t *alarms_told(const struct board *board)
+{
+    json_t *alarms = json_array();
+    const char *key;
+    json_t *alarm;
+    json_object_foreach(board->alarms, key, alarm)
+    {
+        if (json_array_size(alarms) < ALARMS_TOLD_MAX) {
+            json_array_append(alarms, json_object_get(alarm, "alarm"));
+        }
+    }
+    return alarms;
+}
+
+static json_t *status_told(const struct checkpointd *c)
+{
+    json_t *list = json_object_get(c->board.list, "revision");
+    return json_pack("{s:o,s:o,s:b,s:b,s:b,s:O?}", "lanes", lanes_told(c), "alarms",
+                     alarms_told(&c->board), "journal_healthy",
+                     (int)atomic_load(&c->recorder.healthy), "clock_trusted",
+                     (int)atomic_load(&c->clock_trusted), "matchd_connected",
+                     (int)atomic_load(&c->matchd_connected), "list_revision", list);
+}
+
+/* What it said, and, asked for, how the box is. What has no room, which nothing has that passed
+ * the checks, is left out. */
+static void fill_text(struct checkpointd *c, const struct instruction *i, bool status,
+                      struct fact *fact)
+{
+    json_t *more = json_pack("{s:O}", "said", i->body);
+    if (more && status) {
+        json_object_set_new(more, "status", status_told(c));
+    }
+    size_t size =
+        more ? json_dumpb(more, fact->text, sizeof(fact->text) - 1, JSON_COMPACT | JSON_SORT_KEYS)
+             : 0;
+    fact->text[size < sizeof(fact->text) ? size : 0] = '\0';
+    json_decref(more);
+}
+
+static bool has_lane(const struct checkpointd *c, uint8_t lane)
+{
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        if (c->config.lanes[i].lane.lane.lane == lane) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The lane answers. */
+static void ask_hold(struct checkpointd *c, const struct fact *fact,
+                     const struct instruction_task *task)
+{
+    struct pipeline_event event = {.kind = PIPELINE_ACT};
+    struct pipeline_act *act = &event.u.act;
+    *act = (struct pipeline_act){.kind = LANE_ACT_HOLD,
+                                 .lane = task->lane,
+                                 .plate = task->plate,
+                                 .request = (int64_t)fact->u.instruction.id};
+    (void)snprintf(act->actor.program, sizeof(act->actor.program), "headquarters"); /* fits */
+    (void)snprintf(act->actor.origin, sizeof(act->actor.origin), "instruction %llu",
+                   (unsigned long long)fact->u.instruction.id); /* fits */
+    (void)snprintf(act->actor.reason, sizeof(act->actor.reason), "%s",
+                   task->reason); /* INSTRUCTION_REASON_MAX fits */
+    lane_post(c, &event);
+}
+
+/* 0 with *out_waits: the lane is asked. */
+static int carry_out(struct checkpointd *c, const struct instruction *i, struct fact *fact,
+                     bool *out_waits)
+{
+    struct instruction_task task;
+    struct err_text why = {{0}};
+    int result = instruction_read_task(i, &task, &why);
+    if (result == 0 && task.lane != 0 && !has_lane(c, task.lane)) {
+        say_why(fact, FACT_INSTRUCTION_FAILED, "lane: no such lane here", "本站没有该车道");
+        return 0;
+    }
+    if (result != 0) {
+        say_why(fact, FACT_INSTRUCTION_FAILED, why.text, words_zh(result));
+        return 0;
+    }
+    fact->lane = task.lane;
+    if (task.kind == INSTRUCTION_VERDICT) {
+        post_verdict(c, i, &task);
+    }
+    fill_text(c, i, task.kind == INSTRUCTION_STATUS, fact);
+    *out_waits = task.kind == INSTRUCTION_HOLD;
+    if (*out_waits) {
+        ask_hold(c, fact, &task);
+    }
+    return 0;
+}
+
+struct replied {
+    int64_t id;
+    uint8_t lane;
+    bool done;
+    enum lane_refusal refusal;
+};
+
+static void replied_in_control(void *ctx, void *item)
+{
+    struct checkpointd *c = ctx;
+    struct replied *replied = item;
+    struct instruction_keeper *k = records_instructions(c->records);
+    struct err_text why = {{0}};
+    if (k->client != 0 && replied->id == (int64_t)k->fact.u.instruction.id) {
+        k->fact.lane = replied->lane;
+        if (!replied->done) {
+            say_why(&k->fact, FACT_INSTRUCTION_FAILED, lane_refusal_text_en(replied->refusal),
+                    lane_refusal_text_zh(replied->refusal));
+        }
+        struct line_client *line = line_client_find(control_server(c->control), k->client);
+        int result = put_on_record(c, k, &why);
+        if (result != 0 && line) { /* it is offered again; the vehicle is held already */
+            line_client_send_json(line, line_error("busy", why.text, "日志当前无法写入"));
+        }
+    }
+    free(replied);
+}
+
+void instructions_reply(struct checkpointd *c, const struct pipeline_act *act,
+                        enum lane_reply_kind kind, enum lane_refusal refusal)
+{
+    struct replied *replied = kind == LANE_REPLY_PENDING ? NULL : malloc(sizeof(*replied));
+    if (!replied) {
+        return; /* pending: one follows; without memory it is offered again */
+    }
+    *replied = (struct replied){act->request, act->lane, kind == LANE_REPLY_DONE, refusal};
+    if (line_server_post(control_server(c->control), replied_in_control, c, replied) != 0) {
+        free(replied); /* counted; it is offered again */
+    }
+}
+
+/* ---- taking ---- */
+
+static void fill_fact(struct checkpointd *c, const struct instruction *i, struct fact *fact)
+{
+    struct fact_instruction *out = &fact->u.instruction;
+    (void)c; /* the same shape as the others */
+    memcpy(out->kind, i->kind, sizeof(out->kind));
+    (void)snprintf(out->signed_by, sizeof(out->signed_by), "%s", i->officer); /* fits */
+    out->signed_at = i->time;
+    out->expires = i->expires;
+}
+
+static void begin_fact(struct checkpointd *c, struct fact *fact, uint64_t number)
+{
+    memset(fact, 0, sizeof(*fact));
+    fact->kind = FACT_INSTRUCTION;
+    fact->wall = clock_wall(&c->clock);
+    fact->mono = clock_mono(&clock_system);
+    fact->to_journal = true;
+    fact->to_events = true;
+    (void)snprintf(fact->actor.program, sizeof(fact->actor.program), "headquarters"); /* fits */
+    fact->u.instruction.number = number;
+}
+
+/* Nobody's key vouches for it: so many a minute go on record, the others into the log. */
+static bool too_many(struct instruction_keeper *k)
+{
+    struct mono_time now = clock_mono(&clock_system);
+    if (mono_diff_ms(now, k->minute) >= MINUTE_MS || k->minute.ns == 0) {
+        k->minute = now;
+        k->refusals = 0;
+    }
+    return ++k->refusals > INSTRUCTION_REFUSALS_MAX;
+}
+
+static int refuse(struct checkpointd *c, struct instruction_keeper *k, int result,
+                  const struct err_text *why, struct err_text *err)
+{
+    struct line_client *line = line_client_find(control_server(c->control), k->client);
+    say_why(&k->fact, FACT_INSTRUCTION_REFUSED, why->text, words_zh(result));
+    if (!too_many(k)) {
+        return put_on_record(c, k, err);
+    }
+    log_event(EVENT_INSTRUCTION_REFUSED, "number=%llu detail=\"%s\"",
+              (unsigned long long)k->fact.u.instruction.number, why->text);
+    if (line) {
+        line_client_send_json(line, json_pack("{s:b,s:I}", "ok", 1, "instruction",
+                                              (json_int_t)k->fact.u.instruction.number));
+    }
+    k->client = 0;
+    return 0;
+}
+
+int instructions_offer(struct checkpointd *c, struct instruction_keeper *k,
+                       const struct keyset *set, uint64_t client, uint64_t number, const char *text,
+                       size_t size, struct err_text *err)
+{
+    struct mono_time now = clock_mono(&clock_system);
+    struct instruction i = {0};
+    struct err_text why = {{0}};
+    bool waits = false;
+    if (!set || (k->client != 0 && mono_diff_ms(now, k->started) < UNDER_WAY_MS)) {
+        return err_set(err, ERR_BUSY,
+                       set ? "instruction: another one is under way" : "no key set yet");
+    }
+    k->client = client;
+    k->started = now;
+    begin_fact(c, &k->fact, number);
+    int result = instruction_verify(set, text, size, &i, &why);
+    if (result == 0) {
+        fill_fact(c, &i, &k->fact);
+        result = instruction_check(&i, c->config.checkpoint, k->last_id, k->fact.wall, &why);
+    }
+    if (result == 0) {
+        k->fact.u.instruction.id = i.id;
+        result = carry_out(c, &i, &k->fact, &waits);
+        result = waits ? 0 : put_on_record(c, k, err);
+    } else {
+        result = refuse(c, k, result, &why, err);
+    }
+    instruction_fini(&i);
+    return result;
+}

@@ -1,0 +1,167 @@
+/*
+ * See instruction_task.h. No state.
+ */
+#include "gateway/signed/instruction_task.h"
+
+#include <string.h>
+
+#include "gateway/signed/fields.h"
+
+static int read_lane(const json_t *body, struct instruction_task *out, struct err_text *err)
+{
+    uint64_t lane = 0;
+    if (!json_object_get(body, "lane")) {
+        return ERR_OK;
+    }
+    int result = field_number(body, "lane", 1, INSTRUCTION_LANE_MAX, &lane, err);
+    out->lane = (uint8_t)lane;
+    return result;
+}
+
+static int read_message(const json_t *body, struct instruction_task *out, struct err_text *err)
+{
+    static const char *const names[] = {"lane", "text", NULL};
+    int result = fields_check(body, names, err);
+    if (result == ERR_OK) {
+        result = field_line(body, "text", INSTRUCTION_TEXT_MAX, &out->text, err);
+    }
+    return result == ERR_OK ? read_lane(body, out, err) : result;
+}
+
+static int read_plate(const json_t *body, struct instruction_task *out, struct err_text *err)
+{
+    const json_t *value = json_object_get(body, "plate");
+    struct plate_text plate = {.kind = PLATE_DECODE_ERROR};
+    if (!value) {
+        return ERR_OK;
+    }
+    if (json_is_string(value)) {
+        plate_encode(json_string_value(value), json_string_length(value), PLATE_DASH_AUTO, &plate);
+    }
+    if (plate.kind != PLATE_KEY || plate_has_unread(plate.key)) {
+        return err_set(err, ERR_INVALID, "plate: not a whole plate");
+    }
+    out->plate = plate.key;
+    return ERR_OK;
+}
+
+static int read_hold(const json_t *body, struct instruction_task *out, struct err_text *err)
+{
+    static const char *const names[] = {"lane", "plate", "reason", NULL};
+    int result = fields_check(body, names, err);
+    if (result == ERR_OK) {
+        result = field_text(body, "reason", 1, INSTRUCTION_REASON_MAX, &out->reason, err);
+    }
+    if (result == ERR_OK) {
+        result = read_lane(body, out, err);
+    }
+    if (result == ERR_OK) {
+        result = read_plate(body, out, err);
+    }
+    if (result == ERR_OK && (out->lane != 0) == (out->plate != 0)) {
+        return err_set(err, ERR_INVALID, "expected either lane or plate");
+    }
+    return result;
+}
+
+static int read_status(const json_t *body, struct instruction_task *out, struct err_text *err)
+{
+    static const char *const names[] = {NULL};
+    (void)out; /* there is nothing to say */
+    return fields_check(body, names, err);
+}
+
+/* ---- verdicts ---- */
+
+static const struct {
+    const char *name;
+    const char *zh;
+    const char *en;
+} verdicts[] = {[INSTRUCTION_FALSE_ALARM] = {"false_alarm", "误报", "false alarm"},
+                [INSTRUCTION_ENTRY_WRONG] = {"entry_wrong", "布控有误", "entry wrong"},
+                [INSTRUCTION_FOUND] = {"found", "已查获", "found"}};
+
+enum { VERDICTS = sizeof(verdicts) / sizeof(verdicts[0]) };
+
+const char *instruction_verdict_name(enum instruction_verdict verdict)
+{
+    return (unsigned)verdict < VERDICTS ? verdicts[verdict].name : NULL;
+}
+
+const char *instruction_verdict_text(enum instruction_verdict verdict)
+{
+    return (unsigned)verdict < VERDICTS ? verdicts[verdict].zh : NULL;
+}
+
+const char *instruction_verdict_words(enum instruction_verdict verdict)
+{
+    return (unsigned)verdict < VERDICTS ? verdicts[verdict].en : NULL;
+}
+
+static int read_finding(const json_t *body, struct instruction_task *out, struct err_text *err)
+{
+    const char *name = json_string_value(json_object_get(body, "verdict"));
+    for (int i = INSTRUCTION_FALSE_ALARM; name && i < VERDICTS; i++) {
+        if (strcmp(verdicts[i].name, name) == 0) {
+            out->verdict = (enum instruction_verdict)i;
+            return ERR_OK;
+        }
+    }
+    return err_set(err, ERR_INVALID, "verdict: expected false_alarm, entry_wrong or found");
+}
+
+static int read_verdict(const json_t *body, struct instruction_task *out, struct err_text *err)
+{
+    static const char *const names[] = {"checked", "entry",   "hold", "place",
+                                        "plate",   "verdict", NULL};
+    const json_t *holds = json_object_get(body, "hold");
+    int result = fields_check(body, names, err);
+    if (result == ERR_OK) {
+        result = read_finding(body, out, err);
+    }
+    if (result == ERR_OK) {
+        result = field_number(body, "entry", 1, INT64_MAX, &out->entry, err);
+    }
+    if (result == ERR_OK) {
+        result = field_time(body, "checked", &out->checked, err);
+    }
+    if (result == ERR_OK) {
+        result = field_line(body, "place", INSTRUCTION_PLACE_MAX, &out->place, err);
+    }
+    if (result == ERR_OK) {
+        result = read_plate(body, out, err);
+    }
+    if (result == ERR_OK && (out->plate == 0 || !json_is_boolean(holds))) {
+        return err_set(err, ERR_INVALID, "%s: missing", out->plate == 0 ? "plate" : "hold");
+    }
+    out->holds = json_is_true(holds);
+    return result;
+}
+
+static const struct {
+    const char *name;
+    enum instruction_kind kind;
+    int (*read)(const json_t *body, struct instruction_task *out, struct err_text *err);
+} kinds[] = {{"message", INSTRUCTION_MESSAGE, read_message},
+             {"hold", INSTRUCTION_HOLD, read_hold},
+             {"status", INSTRUCTION_STATUS, read_status},
+             {"verdict", INSTRUCTION_VERDICT, read_verdict}};
+
+int instruction_read_task(const struct instruction *i, struct instruction_task *out,
+                          struct err_text *err)
+{
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        struct instruction_task task = {.kind = kinds[k].kind};
+        if (strcmp(i->kind, kinds[k].name) != 0) {
+            continue;
+        }
+        int result = kinds[k].read(i->body, &task, err);
+        if (result != ERR_OK) {
+            return err_prefix(err, result, "%s", i->kind);
+        }
+        *out = task;
+        return ERR_OK;
+    }
+    return err_set(err, ERR_UNSUPPORTED,
+                   "kind '%s': not known here, expected message, hold, status, verdict", i->kind);
+}

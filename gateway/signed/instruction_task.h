@@ -1,0 +1,55 @@
+/*
+ * What an instruction asks of a box: its kind and its body, read strictly. There is no kind that
+ * raises or lowers a boom, ends a hold, an inspection or an alarm, and none is to be added: what
+ * lets somebody through is done by an officer who sees the lane. Pure, any thread.
+ */
+#pragma once
+
+#include "gateway/model/plate_key.h"
+#include "gateway/signed/instruction.h"
+
+enum instruction_kind {
+    INSTRUCTION_MESSAGE = 1, /* "message" {"text"[,"lane"]}: to the officers */
+    INSTRUCTION_HOLD = 2,    /* "hold" {"reason","lane"} or {"reason","plate"}: who stands at the
+                                boom of that lane, or the vehicle of that plate where it stands */
+    INSTRUCTION_STATUS = 3,  /* "status" {}: how the box is, with the acknowledgement */
+    INSTRUCTION_VERDICT = 4  /* "verdict" {"checked","entry","hold","place","plate","verdict"}: what
+                                was found about a hit, for the next ones of that plate */
+};
+
+enum instruction_verdict {
+    INSTRUCTION_FALSE_ALARM = 1, /* 误报 */
+    INSTRUCTION_ENTRY_WRONG = 2, /* 布控有误 */
+    INSTRUCTION_FOUND = 3        /* 已查获 */
+};
+
+enum {
+    INSTRUCTION_LANE_MAX = 64,
+    INSTRUCTION_TEXT_MAX = 400,  /* characters of UTF-8 */
+    INSTRUCTION_PLACE_MAX = 64,  /* characters */
+    INSTRUCTION_REASON_MAX = 200 /* bytes */
+};
+
+struct instruction_task {
+    enum instruction_kind kind;
+    uint8_t lane;       /* 0: none is named */
+    plate_key plate;    /* hold: 0 with a lane; verdict: of the vehicle that was checked */
+    const char *text;   /* message: inside the instruction's body */
+    const char *reason; /* hold: the same */
+    /* verdict */
+    uint64_t entry;
+    enum instruction_verdict verdict;
+    bool holds;               /* hits hold all the same */
+    struct wall_time checked; /* before the instruction's own time */
+    const char *place;        /* where, inside the body */
+};
+
+/* "false_alarm" …, "误报" …, "false alarm" …; NULL out of range. */
+const char *instruction_verdict_name(enum instruction_verdict verdict);
+const char *instruction_verdict_text(enum instruction_verdict verdict);
+const char *instruction_verdict_words(enum instruction_verdict verdict);
+
+/* ERR_UNSUPPORTED: a kind this build does not know; ERR_INVALID: a field it does not know, or one
+ * out of range: "hold: unknown field 'release'". *out lives as long as the instruction. */
+int instruction_read_task(const struct instruction *i, struct instruction_task *out,
+                          struct err_text *err) MUST_CHECK;

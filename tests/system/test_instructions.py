@@ -1,0 +1,306 @@
+"""Instructions of headquarters' duty officers: from the desk to the lane and back, what checkpointd takes for none, and
+that none of them lets anybody through."""
+import json
+import re
+
+import pytest
+
+from harness import journal
+from harness.camera import Camera
+from harness.ctl import Ctl
+from harness.fleet import Fleet
+from harness.hqctl import ROOTS, HqctlError
+from harness.signing import World, entry, time_ms
+from harness.stack import ROOT, Checkpoint, LineClient, short_folder, wait_until
+
+KEY = bytes(range(16))
+HOUR_MS = 3600 * 1000
+TOP = "鲁H11111"
+BOX, WANTED, OTHER, PASSWORD = "lu-hz-01", "鲁H12345", "鲁H54321", "correct horse 1"
+DUTY = "instruction key of wang"
+
+
+def records(box, kind="instruction"):
+    """Bodies, and the actor who stands in the header."""
+    held = journal.verify(box.state / "checkpointd" / "journal")
+    return [r.body for r in held if r.kind == kind and r.body]
+
+
+class Desk(Fleet):
+    """A fleet with a duty officer whose key boxes know, and a check point lane with a boom."""
+
+    def start(self):
+        self.box.add_tcp_lane(1, sim=["--auto-close", "loop"], auto_close="loop", mode="check_point", transit_max="4s",
+                              vehicle_silence="0s")
+        self.box.add_camera(11, 1, key=KEY)
+        self.box.add_tcp_lane(2, sim=["--start-open"], mode="normally_open", transit_max="1s", vehicle_silence="0s")
+        self.box.add_camera(12, 2, key=KEY)
+        self.publish([entry(1, WANTED, **{"class": "02"}), entry(2, TOP, priority=1, **{"class": "02"})])
+        self.start_box()
+        self.wait_ready()
+        self.camera = Camera(("127.0.0.1", self.box.port), lane=1, camera=11, key=KEY)
+        self.other = Camera(("127.0.0.1", self.box.port), lane=2, camera=12, key=KEY)
+        self.sent = 0
+        self.key = self.duty_officer()
+        return self
+
+    def duty_officer(self, name="wang"):
+        self.hq.run("clerk", "add", self.hq.dir, name, "--duty", "--publish", *self.hq.online,
+                    passphrases=[*ROOTS[:2], DUTY])
+        return self.hq.dir / "duty" / f"{name}.key.pem"
+
+    def instruct(self, *args):
+        sent, = self.hq.json("instruct", *args, "--key", self.key, *self.hq.online, passphrases=[DUTY])
+        return sent["number"]
+
+    def restart(self):
+        daemon = self.daemons["checkpointd"]
+        assert daemon.stop()[0] == 0
+        daemon.start()
+        client = self.box.control()
+        self.token = client.act("login", officer="wang", password=PASSWORD)["result"]["token"]
+        client.close()
+        wait_until("lane 2 matches", lambda: not self.box.lane(2).get("blind", True), 30)
+
+    def hit(self, plate):
+        """The hit of a vehicle that drives by on lane 2, once the one before it is forgotten."""
+        wait_until("lane 2 empty", lambda: self.box.lane(2)["vehicles"] == 0, 30)
+        self.sent += 1
+        events = self.box.events(self.token)
+        self.other.send(plate, self.sent, plate_class="02")
+        told = next(e for e in iter(events.receive, None) if e["event"] == "hit")
+        events.close()
+        return told
+
+    def verdict(self, hit, finding, *options):
+        """Found at headquarters about a hit of the box, told to all boxes, on record at this one."""
+        number = wait_until("the hit at headquarters", lambda: next(
+            (h["number"] for h in self.hq.hits() if h["record"]["hit"] == hit["hit"] and not h["provisional"]), None), 30)
+        said, = self.hq.json("verdict", number, "--finding", finding, "--key", self.key, *options, *self.hq.online,
+                             passphrases=[DUTY])
+        assert (said["told"], said["failed"]) == (1, 0)
+        return wait_until("the box has it", lambda: next(
+            (r for r in journal.verify(self.box.state / "checkpointd" / "journal")
+             if r.kind == "instruction" and r.body["id"] == said["id"]), None), 30)
+
+    def answered(self, number):
+        """What headquarters shows of it once the box's chain has told."""
+        def row():
+            rows = {row["number"]: row for row in self.hq.json("instructions", *self.hq.online)}
+            return rows[number] if rows[number]["result"] else None
+        return wait_until(f"instruction {number} acknowledged", row, 30)
+
+
+@pytest.fixture(scope="module")
+def desk():
+    with short_folder() as folder, Desk(folder) as desk:
+        yield desk.start()
+
+
+def test_from_the_duty_officers_desk_to_the_lane(desk):
+    with pytest.raises(HqctlError, match="key of role list, expected instruction"):
+        desk.hq.run("instruct", "status", BOX, "--key", desk.hq.clerk_key("zhang"), *desk.hq.online,
+                    passphrases=[desk.hq.passphrases["zhang"]])
+    with pytest.raises(HqctlError, match="hold: expected either lane or plate"):
+        desk.hq.run("instruct", "hold", BOX, "--reason", "x", "--key", desk.key, *desk.hq.online, passphrases=[DUTY])
+    ctl = Ctl(desk.box.run, desk.box.folder / "session")
+    assert ctl("login", "wang", password=PASSWORD).status == 0
+    assert "No messages of headquarters" in ctl("messages").out
+    events = desk.box.events(desk.token)
+    number = desk.instruct("message", BOX, "注意白色面包车")
+    row = desk.answered(number)
+    assert (row["result"], row["kind"], row["signed_by"], row["sent_by"]) == ("done", "message", "wang", "zhang")
+    told = next(e for e in iter(events.receive, None) if e["event"] == "instruction")
+    events.close()
+    assert (told["said"], told["signed_by"]) == ({"text": "注意白色面包车"}, "wang")
+    shown = ctl("messages").out
+    assert "注意白色面包车" in shown and "wang" in shown
+    assert "发信人" in Ctl(desk.box.run, ctl.session, "zh_CN.UTF-8")("messages").out
+    row = desk.answered(desk.instruct("status", BOX))
+    assert row["status"]["lanes"][:1] == [{"lane": 1, "boom": "closed", "contact": True, "blind": False,
+                                       "list_usable": True, "holds": 0}]
+    assert row["status"]["list_revision"] == 1 and row["status"]["journal_healthy"] is True
+    assert desk.hq.run("instructions", *desk.hq.online).count("signed by wang  done") == 2
+
+
+def test_a_hold_from_headquarters_is_ended_by_an_officer_at_the_lane(desk):
+    row = desk.answered(desk.instruct("hold", BOX, "--plate", OTHER, "--reason", "协查"))
+    assert (row["result"], row["why"]) == ("failed", "no vehicle of that plate stands at a boom")
+    assert "栏杆前没有" in row["why_zh"]
+    row = desk.answered(desk.instruct("hold", BOX, "--lane", "7", "--reason", "协查"))
+    assert (row["result"], row["why"]) == ("failed", "lane: no such lane here")
+    desk.camera.send(OTHER, 1, plate_class="02")
+    wait_until("read", lambda: desk.box.lane(1)["vehicles"] == 1, 30)
+    desk.box.sims[1].do("vehicle", plate=OTHER)
+    wait_until("at the boom", lambda: desk.box.lane(1)["at_boom"] == 1, 30)
+    assert desk.answered(desk.instruct("hold", BOX, "--plate", OTHER, "--reason", "协查"))["result"] == "done"
+    hold, = desk.box.lane(1)["holds"]
+    assert hold["by_officer"]
+    made, = [b for b in records(desk.box, "decision") if b.get("what") == "hold_active"]
+    assert made["by"]["program"] == "headquarters" and made["by"]["origin"].startswith("instruction ")
+    assert made["reason"] == "协查"
+    said = [b for b in records(desk.box) if (b["kind"], b["result"]) == ("hold", "done")][0]
+    assert said["lane"] == 1 and said["said"] == {"plate": OTHER, "reason": "协查"}
+    client = desk.box.control()
+    assert client.act("release", desk.token, hold=hold["hold"], reason="looked at")["ok"]
+    client.close()
+
+
+def test_a_verified_outcome_is_shown_with_the_next_hit_which_does_not_hold(desk):
+    first = desk.hit(WANTED)
+    assert first["decision"]["hold"] and "checked" not in first
+    taken = desk.verdict(first, "false_alarm", "--place", "城东卡口")
+    assert taken.body["result"] == "done" and taken.body["signed_by"] == "wang"
+    assert taken.wall_ms - time_ms(taken.body["signed_at"]) <= 2000
+    again = desk.hit(WANTED)
+    assert again["checked_zh"] == "0 分钟前 城东卡口已查: 误报"
+    assert again["checked_en"] == "checked 0 min ago at 城东卡口: false alarm"
+    assert not again["decision"].get("hold") and again["decision"]["level"] == first["decision"]["level"]
+    told = wait_until("the hit at headquarters", lambda: next(
+        (h["record"] for h in desk.hq.hits() if h["record"]["hit"] == again["hit"]), None), 30)
+    assert told["checked"]["verdict"] == "false_alarm" and told["checked"]["signed_by"] == "wang"
+    ctl = Ctl(desk.box.run, desk.box.folder / "session", "zh_CN.UTF-8")
+    assert "城东卡口已查" in ctl("hits").out.replace("\n", "").replace(" ", "")
+    desk.verdict(again, "found", "--place", "城西卡口", "--hold")  # a later one takes its place
+    third = desk.hit(WANTED)
+    assert third["checked_zh"].endswith("城西卡口已查: 已查获") and third["decision"]["hold"]
+    desk.restart()
+    fourth = desk.hit(WANTED)  # the journal remembers
+    assert fourth["checked_zh"].endswith("城西卡口已查: 已查获") and fourth["decision"]["hold"]
+    top = desk.hit(TOP)
+    desk.verdict(top, "false_alarm", "--place", "城东卡口")
+    once_more = desk.hit(TOP)  # priority 1: one person's word ends no hold
+    assert once_more["checked_zh"].endswith("误报") and once_more["decision"]["hold"]
+    proposed = desk.hq.json("proposals", *desk.hq.online)
+    assert [(p["entry"], p["verdict"], p["owner"], p["signed_by"]) for p in proposed] == [
+        (1, "false_alarm", "张三", "wang"), (1, "found", "张三", "wang"), (2, "false_alarm", "张三", "wang")]
+    desk.hq.withdraw("2", clerk="zhang")
+    assert [p["entry"] for p in desk.hq.json("proposals", *desk.hq.online)] == [1, 1]
+    assert "withdrawn 已撤控" in desk.hq.run("proposals", "--all", *desk.hq.online)
+
+
+class Alone:
+    """A box without headquarters: the test speaks to checkpointd as checkpoint-uplinkd does."""
+
+    def __init__(self, folder):
+        self.box = Checkpoint(folder, BOX)
+        self.world = World("lu-hz")
+        self.world.write_roots(self.box.roots)
+        self.keyset = json.loads(self.world.keyset())
+        self.box.add_tcp_lane(1, auto_close="loop", mode="normally_closed")
+        self.daemon = self.box.start_checkpointd()
+        self.token = self.box.leader()
+        self.number = 0
+        self.link = None
+        self.connect()
+
+    def connect(self):
+        if self.link:
+            self.link.close()
+        self.link = LineClient(self.box.run / "records")
+        assert self.ask("keyset", keyset=self.keyset)["ok"]
+
+    def ask(self, what, **members):
+        self.link.send(do=what, **members)
+        while True:
+            answer = self.link.receive()
+            if "ok" in answer or "error" in answer:
+                return answer
+
+    def offer(self, envelope):
+        """The record it leaves, once checkpointd has answered."""
+        before = len(records(self.box))
+        self.number += 1
+        answer = self.ask("instruction", number=self.number, instruction=json.loads(envelope))
+        assert answer == {"ok": True, "instruction": self.number}, answer
+        held = records(self.box)
+        assert len(held) == before + 1 and held[-1]["number"] == self.number
+        return held[-1]
+
+    def stop(self):
+        self.link.close()
+        self.box.stop()
+
+
+@pytest.fixture
+def alone():
+    with short_folder() as folder:
+        site = Alone(folder)
+        yield site
+        site.stop()
+
+
+def test_what_is_no_duty_officers_is_refused_and_on_record(alone):
+    world, text = alone.world, {"text": "x"}
+    for name in ("receipt_key", "freshness_key"):
+        record = alone.offer(world.instruction(BOX, 1, "message", text, key=getattr(world, name)))
+        assert record["result"] == "refused" and "expected instruction" in record["why"], record
+        assert "id" not in record and "signed_by" not in record and record["why_zh"]
+    assert alone.offer(world.instruction(BOX, 1, "message", text, key=world.clerks[0]))["result"] == "refused"
+    record = alone.offer(world.instruction("lu-hz-02", 1, "message", text))
+    assert (record["result"], record["why"]) == ("refused", "instruction is for checkpoint lu-hz-02")
+    record = alone.offer(world.instruction(BOX, 1, "message", text, age_ms=2 * HOUR_MS))
+    assert record["result"] == "refused" and "expired" in record["why"], record
+    record = alone.offer(world.instruction(BOX, 1, "message", text, age_ms=-HOUR_MS))
+    assert record["result"] == "refused" and "ahead of the clock" in record["why"], record
+    changed = json.loads(world.instruction(BOX, 1, "message", text))
+    changed["payload"] = json.loads(world.instruction(BOX, 1, "message", {"text": "y"}))["payload"]
+    assert alone.offer(json.dumps(changed))["result"] == "refused"
+    good = world.instruction(BOX, 5, "message", text)
+    assert alone.offer(good)["result"] == "done"
+    for again in (good, world.instruction(BOX, 4, "message", text)):
+        assert "5 was carried out" in alone.offer(again)["why"]
+    alone.link.close()
+    assert alone.daemon.stop()[0] == 0
+    alone.link = None
+    alone.daemon.start()
+    alone.connect()
+    assert "5 was carried out" in alone.offer(good)["why"]  # the journal remembers
+    assert alone.offer(world.instruction(BOX, 6, "message", text))["result"] == "done"
+    for _ in range(25):  # a flood that nobody's key vouches for does not fill the journal
+        alone.number += 1
+        assert alone.ask("instruction", number=alone.number, instruction=json.loads(
+            world.instruction(BOX, 9, "message", text, key=world.receipt_key)))["ok"]
+    refused = [r for r in records(alone.box) if r["result"] == "refused"]
+    assert len(refused) <= 20 + 1 + 20 + 1
+    assert alone.offer(world.instruction(BOX, 10, "message", text))["result"] == "done"
+
+
+def acts_of_the_product():
+    """Every word that any officer or technician can ask checkpointd for."""
+    lane = (ROOT / "gateway/lane/lane_text.c").read_text()
+    control = (ROOT / "gateway/app/checkpointd/acts.c").read_text()
+    names = re.findall(r'"([a-z_]+)"', lane.partition("act_names[LANE_ACT_COUNT] = {")[2].partition("};")[0])
+    names += re.findall(r'\{"([a-z_]+)", CONTROL_', control)
+    assert {"raise", "release", "emergency_raise", "convoy", "bus_write"} <= set(names)
+    return sorted(set(names))
+
+
+def test_no_instruction_lets_anybody_through(alone):
+    """Whatever it is called and whatever stands in it: no coil moves a boom, no hold ends."""
+    box, world = alone.box, alone.world
+    client = box.control()
+    assert client.act("hold", alone.token, lane=1, reason="stays")["ok"]
+    held = wait_until("held", lambda: box.lane(1)["holds"], 30)
+    number = 0
+    for name in acts_of_the_product() + ["lower", "open", "end_hold", "clear"]:
+        if name in ("hold", "status"):
+            continue
+        number += 1
+        record = alone.offer(world.instruction(BOX, number, name, {"lane": 1, "reason": "x"}))
+        assert record["result"] == "failed" and "not known here" in record["why"], record
+        assert record["why_zh"] == "本版本不认识该类指令"
+    bodies = [("hold", {"lane": 1, "reason": "x", "release": held[0]["hold"]}),
+              ("hold", {"lane": 1, "reason": "x", "act": "raise"}), ("hold", {"hold": held[0]["hold"], "reason": "x"}),
+              ("status", {"raise": True}), ("verdict", {"entry": 1, "release": held[0]["hold"]}), ("message", {"text": "x", "lane": 1, "act": "release"})]
+    for kind, body in bodies:
+        number += 1
+        record = alone.offer(world.instruction(BOX, number, kind, body))
+        assert record["result"] == "failed" and f"{kind}: unknown field" in record["why"], record
+    number += 1
+    assert alone.offer(world.instruction(BOX, number, "hold", {"lane": 1, "reason": "x"}))["result"] == "done"
+    assert [h["hold"] for h in box.lane(1)["holds"]][0] == held[0]["hold"]
+    client.close()
+    for coil in ("raise", "lower"):
+        assert box.sims[1].events("coil", coil=coil, on=True) == []
+    assert [b for b in records(box, "order") if b["output"] in ("raise", "lower")] == []
