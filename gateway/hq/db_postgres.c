@@ -465,7 +465,7 @@ static int read_version(struct hq_db *db, int64_t *out, struct err_text *err)
 /* hqd_about and, from `from` on, every step. */
 static int raise_schema(struct pg_db *p, int64_t from, struct err_text *err)
 {
-    static const char *const guards[HQ_SCHEMA_VERSION] = {[6] = hq_postgres_guards};
+    static const char *const guards[HQ_SCHEMA_VERSION] = {[7] = hq_postgres_guards};
     char mark[80];
     int rc = 0;
     (void)snprintf(mark, sizeof(mark), "UPDATE hqd_about SET version = %d",

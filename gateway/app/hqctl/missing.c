@@ -91,7 +91,7 @@ int hqctl_audit_missing(struct hqctl *h, int argc, char **argv)
     struct hq_answer answer;
     struct err_text err = {""};
     char path[200];
-    const char *checkpoint = NULL;
+    const char *checkpoint = "";
     size_t count = 0;
     struct arg_spec spec = {
         .text =
