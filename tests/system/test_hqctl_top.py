@@ -13,9 +13,9 @@ def test_who_needs_somebody_stands_first(hq):  # pylint: disable=redefined-outer
     inbox = "/v1/checkpoints/{}/inbox?after=0&revision={}&hash={}"
     assert boxes["lu-hz-01"].get(inbox.format("lu-hz-01", 1, head["hash"])).status == 200
     assert boxes["lu-hz-02"].get(inbox.format("lu-hz-02", 0, "sha256:" + "0" * 64)).status == 200
-    assert boxes["lu-hz-03"].post("/v1/checkpoints/lu-hz-03/records", Journal("lu-hz-03").line("start")).status == 200
-    another = Journal("lu-hz-03").line("start")  # a new chain waits for a person
-    assert boxes["lu-hz-03"].post("/v1/checkpoints/lu-hz-03/records", another).status == 409
+    journal = Journal("lu-hz-03")
+    assert boxes["lu-hz-03"].post("/v1/checkpoints/lu-hz-03/records", journal.line("start")).status == 200
+    assert boxes["lu-hz-03"].post("/v1/checkpoints/lu-hz-03/records", Journal("lu-hz-03").line()).status == 409
     lines = hq.run("top", "--once", *hq.online).splitlines()
     assert lines[0] == ("List revision 1. 2 active, 1 quarantined, 0 enrolled, 0 revoked; 1 without the newest list;"
                         " 0 records/s")

@@ -92,7 +92,7 @@ int hqctl_audit_missing(struct hqctl *h, int argc, char **argv)
     struct hq_answer answer;
     struct err_text err = {""};
     char path[200];
-    const char *checkpoint = NULL;
+    const char *checkpoint = "";
     size_t count = 0;
     struct arg_spec spec = {
         .text =
@@ -109,16 +109,15 @@ int hqctl_audit_missing(struct hqctl *h, int argc, char **argv)
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    if (checkpoint &&
+    if (count &&
         strspn(checkpoint, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(checkpoint)) {
         fprintf(stderr, "hqctl audit missing: expected a checkpoint's id\n");
         return EXIT_USAGE;
     }
     (void)snprintf(path, sizeof(path), "/v1/operator/audit/missing%s%.100s",
-                   checkpoint ? "?checkpoint=" : "", checkpoint ? checkpoint : ""); /* fits */
+                   count ? "?checkpoint=" : "", count ? checkpoint : ""); /* fits */
     status = hqctl_get(h, path, &answer);
-    if (status == 0 && checkpoint &&
-        json_array_size(json_object_get(answer.value, "chains")) == 0) {
+    if (status == 0 && count > 0 && json_array_size(json_object_get(answer.value, "chains")) == 0) {
         (void)err_set(&err, ERR_NOT_FOUND, "%s: hqd has no record of such a checkpoint",
                       checkpoint); /* told here: nothing looked at is no 'complete' */
         status = hqctl_fail(h, ERR_NOT_FOUND, &err);
