@@ -99,6 +99,7 @@ struct fact_instruction {
     uint64_t number; /* of headquarters' message, as the link said; 0: none */
     char kind[INSTRUCTION_KIND_MAX + 1];
     char signed_by[FACT_SIGNERS_SIZE];
+    char key[2 * KEY_ID_SIZE + 1]; /* hex: the id of the key; "": nobody's */
     struct wall_time signed_at;
     struct wall_time expires;
     enum fact_instruction_result result;

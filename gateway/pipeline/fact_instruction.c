@@ -23,6 +23,7 @@ void instruction_into(json_t *body, const struct fact *fact)
     put_id(body, "number", i->number);
     put_text(body, "kind", i->kind);
     put_text(body, "signed_by", i->signed_by);
+    put_text(body, "key", i->key);
     put_time(body, "signed_at", i->signed_at);
     put_time(body, "expires", i->expires);
     put_text(body, "result", result_name(i->result));

@@ -2,6 +2,7 @@
 #include "gateway/pipeline/verdict.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "gateway/pipeline/fact_json.h"
 
@@ -10,6 +11,10 @@ enum { MINUTE_MS = 60 * 1000, HOUR_MINUTES = 60, WORDS_SIZE = 512 };
 void verdicts_take(struct verdicts *verdicts, const struct pipeline_verdict *verdict)
 {
     struct pipeline_verdict *place = &verdicts->kept[0];
+    if (verdict->id == 0) {
+        memset(verdicts, 0, sizeof(*verdicts));
+        return;
+    }
     for (int i = 0; i < VERDICTS_MAX; i++) {
         struct pipeline_verdict *kept = &verdicts->kept[i];
         if (kept->id != 0 && kept->entry == verdict->entry && kept->plate == verdict->plate) {

@@ -28,8 +28,8 @@ struct verdicts {
     struct pipeline_verdict kept[VERDICTS_MAX];
 };
 
-/* A later one on the same entry and plate takes the place of an earlier one; a full table lets the
- * one go that ends first, whose hits then hold again. */
+/* One of id 0: all are forgotten. A later one on the same entry and plate takes the place of an
+ * earlier one; a full table lets the one go that ends first, whose hits then hold again. */
 void verdicts_take(struct verdicts *verdicts, const struct pipeline_verdict *verdict);
 /* The one in force on this hit; NULL, also while nobody can say what time it is. */
 const struct pipeline_verdict *verdicts_find(const struct verdicts *verdicts,

@@ -93,6 +93,7 @@ int instruction_verify(const struct keyset *set, const void *envelope, size_t si
     if (result == ERR_OK) {
         json_incref(i.body);
         memcpy(i.officer, signers.keys[0]->holder, sizeof(i.officer));
+        memcpy(i.key, signers.keys[0]->id, sizeof(i.key));
         *out = i;
     }
     json_decref(object);

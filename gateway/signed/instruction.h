@@ -23,6 +23,7 @@ struct instruction {
     struct wall_time time;
     struct wall_time expires;         /* exclusive; at most INSTRUCTION_VALID_MAX_MS after time */
     char officer[KEY_HOLDER_MAX + 1]; /* filled by verify: holder of the signing key */
+    uint8_t key[KEY_ID_SIZE];         /* the same: its id */
     json_t *body;                     /* object; verify gives a reference, instruction_fini drops */
 };
 

@@ -141,6 +141,18 @@ static void tell_fault(struct renew *renew, struct wall_time until, const struct
     renew->days_told = days;
 }
 
+/* No longer due: this program renewed it, or somebody put a fresh pair in place by hand. */
+static void end_fault(struct renew *renew, struct wall_time until)
+{
+    char text[WALL_TEXT_SIZE];
+    char detail[UPLINK_DETAIL_SIZE];
+    wall_format(until, text);
+    (void)snprintf(detail, sizeof(detail), "until %s", text); /* fits */
+    uplink_alarm_set(renew->channel.site->alarms, renew->channel.number, EVENT_UPLINK_NOT_RENEWED,
+                     false, detail);
+    renew->days_told = -1;
+}
+
 static void tell_renewed(struct renew *renew, struct wall_time until)
 {
     const struct uplink_site *site = renew->channel.site;
@@ -148,10 +160,9 @@ static void tell_renewed(struct renew *renew, struct wall_time until)
     char detail[UPLINK_DETAIL_SIZE];
     wall_format(until, text);
     (void)snprintf(detail, sizeof(detail), "until %s", text); /* fits */
-    uplink_alarm_set(site->alarms, renew->channel.number, EVENT_UPLINK_NOT_RENEWED, false, detail);
+    end_fault(renew, until);
     if (site->alarms->report)
         site->alarms->report(site->alarms->ctx, EVENT_UPLINK_RENEWED, true, detail);
-    renew->days_told = -1;
 }
 
 /* Milliseconds to the next look. */
@@ -165,8 +176,11 @@ static int64_t look(struct renew *renew)
     if (own_certificate_check(&site->own, now, &until, &err) != 0 ||
         tls_cert_file_facts(site->own.certificate, &facts, &err) != 0)
         return RENEW_LOOK_MS; /* no renewal helps, and every channel alarms it */
-    if (now.ms < tls_cert_renew_at(&facts).ms)
+    if (now.ms < tls_cert_renew_at(&facts).ms) {
+        if (renew->days_told >= 0)
+            end_fault(renew, facts.not_after);
         return RENEW_LOOK_MS;
+    }
     int rc = renew_now(renew, &until, &err);
     if (rc == ERR_STOPPED)
         return 0;

@@ -1,20 +1,24 @@
 """Instructions of headquarters' duty officers: from the desk to the lane and back, what checkpointd takes for none, and
 that none of them lets anybody through."""
+import hashlib
 import json
 import re
+import time
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from harness import journal
 from harness.camera import Camera
 from harness.ctl import Ctl
 from harness.fleet import Fleet
 from harness.hqctl import ROOTS, HqctlError
-from harness.signing import World, entry, time_ms
+from harness.signing import Key, World, canonical, entry, envelope, payload_of, time_ms, time_text
 from harness.stack import ROOT, Checkpoint, LineClient, short_folder, wait_until
 
 KEY = bytes(range(16))
 HOUR_MS = 3600 * 1000
+QUEUE_MAX = 1024  # LANE_EVENTS_MAX
 TOP = "鲁H11111"
 BOX, WANTED, OTHER, PASSWORD = "lu-hz-01", "鲁H12345", "鲁H54321", "correct horse 1"
 DUTY = "instruction key of wang"
@@ -82,6 +86,26 @@ class Desk(Fleet):
         return wait_until("the box has it", lambda: next(
             (r for r in journal.verify(self.box.state / "checkpointd" / "journal")
              if r.kind == "instruction" and r.body["id"] == said["id"]), None), 30)
+
+    def take_out(self, role):
+        """A key set without the keys of a role, by the same roots, in force at the box."""
+        held = json.loads(payload_of((self.hq.dir / "keyset.json").read_bytes()))
+        at = int(time.time() * 1000)
+        payload = canonical({**held, "version": held["version"] + 1, "time": time_text(at),
+                             "keys": [key for key in held["keys"] if key["role"] != role]})
+        roots = []
+        for number, passphrase in enumerate(ROOTS[:2], 1):
+            root = Key("root", f"root {number}")
+            root.private = load_pem_private_key((self.hq.dir / f"secret/root-{number}.key.pem").read_bytes(),
+                                                passphrase.encode())
+            der = root.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            root.id = "sha256:" + hashlib.sha256(der).hexdigest()
+            roots.append(root)
+        path = self.hq.dir / "keyset-without.json"
+        path.write_bytes(envelope("keyset/1", payload, roots))
+        self.hq.run("keyset", "publish", path, *self.hq.online)
+        mine = self.box.state / "checkpointd" / "keyset.json"
+        wait_until("the key set at the box", lambda: json.loads(payload_of(mine.read_bytes()))["version"] > held["version"], 60)
 
     def answered(self, number):
         """What headquarters shows of it once the box's chain has told."""
@@ -230,6 +254,17 @@ def alone():
         site.stop()
 
 
+def test_the_outcomes_of_a_key_that_is_taken_out_count_no_more(desk):
+    desk.verdict(desk.hit(WANTED), "false_alarm", "--place", "城东卡口")
+    dropped = desk.hit(WANTED)
+    assert dropped["checked_zh"].endswith("误报") and not dropped["decision"].get("hold")
+    desk.take_out("instruction")
+    again = desk.hit(WANTED)
+    assert again["decision"]["hold"] and "checked" not in again and "checked_zh" not in again
+    desk.restart()  # nor by the journal
+    assert desk.hit(WANTED)["decision"]["hold"]
+
+
 def test_what_is_no_duty_officers_is_refused_and_on_record(alone):
     world, text = alone.world, {"text": "x"}
     for name in ("receipt_key", "freshness_key"):
@@ -264,6 +299,23 @@ def test_what_is_no_duty_officers_is_refused_and_on_record(alone):
     refused = [r for r in records(alone.box) if r["result"] == "refused"]
     assert len(refused) <= 20 + 1 + 20 + 1
     assert alone.offer(world.instruction(BOX, 10, "message", text))["result"] == "done"
+
+
+def test_a_flood_of_verified_outcomes_holds_up_no_start(alone):
+    """More in force than the lanes' queue takes: nobody reads it yet while the journal is looked through."""
+    world, box = alone.world, alone.box
+    for number in range(1, QUEUE_MAX + 50):
+        assert alone.ask("instruction", number=number, instruction=json.loads(world.instruction(
+            BOX, number, "verdict", {"checked": time_text(world.time_of()), "entry": number, "hold": False, "place": "x",
+                                     "plate": WANTED, "verdict": "found"})))["ok"]
+    alone.link.close()
+    assert alone.daemon.stop()[0] == 0
+    alone.link = None
+    alone.daemon.start()
+    alone.connect()
+    alone.number = QUEUE_MAX + 50
+    assert [r["result"] for r in records(box)] == ["done"] * (QUEUE_MAX + 49)
+    assert alone.offer(world.instruction(BOX, alone.number, "message", {"text": "x"}))["result"] == "done"
 
 
 def acts_of_the_product():

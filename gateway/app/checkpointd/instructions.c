@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/encode.h"
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
 #include "gateway/journal/reader.h"
@@ -15,28 +16,28 @@
 
 enum { UNDER_WAY_MS = 20000, MINUTE_MS = 60 * 1000, ALARMS_TOLD_MAX = 32 };
 
-/* ---- what an earlier run took ---- */
+/* ---- verdicts of the journal ---- */
 
-static void post_verdict(struct checkpointd *c, const struct instruction *i,
-                         const struct instruction_task *task)
+/* Who signed it must still stand in the key set, as when it came. */
+static bool is_vouched_for(const struct keyset *set, const json_t *body)
 {
-    struct pipeline_event event = {.kind = PIPELINE_VERDICT};
-    struct pipeline_verdict *verdict = &event.u.verdict;
-    *verdict = (struct pipeline_verdict){.id = i->id,
-                                         .entry = task->entry,
-                                         .plate = task->plate,
-                                         .verdict = task->verdict,
-                                         .holds = task->holds,
-                                         .checked = task->checked,
-                                         .expires = i->expires};
-    (void)snprintf(verdict->place, sizeof(verdict->place), "%s", task->place); /* fits */
-    memcpy(verdict->signed_by, i->officer, sizeof(verdict->signed_by));
-    lane_post(c, &event);
+    uint8_t id[KEY_ID_SIZE];
+    struct wall_time at;
+    const char *hex = json_string_value(json_object_get(body, "key"));
+    const char *time = json_string_value(json_object_get(body, "signed_at"));
+    if (!set || !hex || strlen(hex) != 2 * sizeof(id) || hex_decode(hex, id, sizeof(id)) != 0 ||
+        !time || wall_parse(time, &at) != 0) {
+        return false;
+    }
+    const struct keyset_key *key = keyset_find(set, KEY_ROLE_INSTRUCTION, id);
+    return key && keyset_key_valid(key, at);
 }
 
-/* A verdict of the journal, which was judged when it came, goes on to its end. */
-static void take_again(struct checkpointd *c, const json_t *body)
+/* The verdict of a record; false where it is none. One that nobody vouches for any more is one that
+ * has ended: it still takes the place of those before it. */
+static bool read_verdict(const struct keyset *set, const json_t *body, struct pipeline_verdict *out)
 {
+    const struct wall_time ended = {1};
     struct instruction i = {.body = json_object_get(body, "said")};
     struct instruction_task task;
     struct err_text err;
@@ -45,27 +46,47 @@ static void take_again(struct checkpointd *c, const json_t *body)
     const char *expires = json_string_value(json_object_get(body, "expires"));
     const char *result = json_string_value(json_object_get(body, "result"));
     if (!kind || !by || !expires || !result || strcmp(kind, "verdict") != 0 ||
-        strcmp(result, "done") != 0 || wall_parse(expires, &i.expires) != 0 ||
-        i.expires.ms <= clock_wall(&c->clock).ms) {
+        strcmp(result, "done") != 0 || wall_parse(expires, &i.expires) != 0) {
+        return false;
+    }
+    (void)snprintf(i.kind, sizeof(i.kind), "%s", kind); /* fits */
+    if (instruction_read_task(&i, &task, &err) != 0) {
+        return false;
+    }
+    *out =
+        (struct pipeline_verdict){.id = (uint64_t)json_integer_value(json_object_get(body, "id")),
+                                  .entry = task.entry,
+                                  .plate = task.plate,
+                                  .verdict = task.verdict,
+                                  .holds = task.holds,
+                                  .checked = task.checked,
+                                  .expires = is_vouched_for(set, body) ? i.expires : ended};
+    (void)snprintf(out->place, sizeof(out->place), "%s", task.place); /* fits */
+    (void)snprintf(out->signed_by, sizeof(out->signed_by), "%s", by); /* as it was put in */
+    return out->id != 0;
+}
+
+/* Those in force only; id 0 goes through. */
+static void post_verdict(struct checkpointd *c, const struct pipeline_verdict *verdict)
+{
+    if (verdict->id != 0 && verdict->expires.ms <= clock_wall(&c->clock).ms) {
         return;
     }
-    i.id = (uint64_t)json_integer_value(json_object_get(body, "id"));
-    (void)snprintf(i.kind, sizeof(i.kind), "%s", kind);     /* fits */
-    (void)snprintf(i.officer, sizeof(i.officer), "%s", by); /* as it was put in */
-    if (instruction_read_task(&i, &task, &err) == 0) {
-        post_verdict(c, &i, &task);
-    }
+    lane_post(c, &(struct pipeline_event){.kind = PIPELINE_VERDICT, .u.verdict = *verdict});
 }
 
 struct loading {
-    struct checkpointd *c;
+    const struct checkpointd *c;
     struct instruction_keeper *keeper;
+    const struct keyset *set;
+    struct verdicts verdicts; /* no more than the lanes keep: their queue has room for these */
 };
 
 static int look_at(void *ctx, const struct journal_record *record)
 {
-    const struct loading *loading = ctx;
+    struct loading *loading = ctx;
     struct instruction_keeper *k = loading->keeper;
+    struct pipeline_verdict verdict;
     json_t *body = NULL;
     if (!record->has_body || json_parse(record->body, record->body_size, &body, NULL) != 0) {
         return 0; /* past its term: then it has long expired */
@@ -74,21 +95,22 @@ static int look_at(void *ctx, const struct journal_record *record)
     if (id > 0 && (uint64_t)id > k->last_id) {
         k->last_id = (uint64_t)id;
     }
-    take_again(loading->c, body);
+    if (read_verdict(loading->set, body, &verdict)) {
+        verdicts_take(&loading->verdicts, &verdict);
+    }
     json_decref(body);
     return 0;
 }
 
-int instructions_load(struct checkpointd *c, struct instruction_keeper *k, struct err_text *err)
+static int read_journal(struct loading *loading, struct err_text *err)
 {
-    struct loading loading = {c, k};
     struct journal_reader *reader = NULL;
     uint64_t after = 0;
     uint64_t last = 0;
-    int result = journal_reader_open(c->journal_dir, &reader, err);
+    int result = journal_reader_open(loading->c->journal_dir, &reader, err);
     while (result == 0) {
         result = journal_reader_read(reader, after, JOURNAL_KIND_BIT(JOURNAL_INSTRUCTION),
-                                     JOURNAL_READ_MAX, look_at, &loading, &last, err);
+                                     JOURNAL_READ_MAX, look_at, loading, &last, err);
         if (last == after) {
             break;
         }
@@ -98,11 +120,33 @@ int instructions_load(struct checkpointd *c, struct instruction_keeper *k, struc
     return result;
 }
 
+int instructions_load(struct checkpointd *c, struct instruction_keeper *k, const struct keyset *set,
+                      struct err_text *err)
+{
+    struct loading *loading = calloc(1, sizeof(*loading));
+    post_verdict(c, &(struct pipeline_verdict){.id = 0}); /* those of before are forgotten */
+    if (!loading) {
+        return err_set(err, ERR_NO_MEMORY, "instructions: no memory");
+    }
+    loading->c = c;
+    loading->keeper = k;
+    loading->set = set;
+    int result = read_journal(loading, err);
+    for (int i = 0; result == 0 && i < VERDICTS_MAX; i++) {
+        if (loading->verdicts.kept[i].id != 0) {
+            post_verdict(c, &loading->verdicts.kept[i]);
+        }
+    }
+    free(loading);
+    return result;
+}
+
 /* ---- on record, then answered ---- */
 
 struct settled {
     uint64_t id;
     int result;
+    json_t *body; /* as it stands on record; NULL: it does not */
 };
 
 static void settled_in_control(void *ctx, void *item)
@@ -111,8 +155,13 @@ static void settled_in_control(void *ctx, void *item)
     struct settled *settled = item;
     struct instruction_keeper *k = records_instructions(c->records);
     struct line_client *line = line_client_find(control_server(c->control), k->client);
+    struct pipeline_verdict verdict;
     if (settled->result == 0 && settled->id > k->last_id) {
         k->last_id = settled->id;
+    }
+    /* Not before it is on record: a hit that does not hold must say why. */
+    if (read_verdict(records_keyset(c->records), settled->body, &verdict)) {
+        post_verdict(c, &verdict);
     }
     if (line && settled->result == 0) {
         line_client_send_json(line, json_pack("{s:b,s:I}", "ok", 1, "instruction",
@@ -122,6 +171,7 @@ static void settled_in_control(void *ctx, void *item)
             line, line_error("busy", "the journal cannot record it now", "日志当前无法写入"));
     }
     k->client = 0;
+    json_decref(settled->body);
     free(settled);
 }
 
@@ -137,8 +187,10 @@ static void tell(struct checkpointd *c, const struct fact *fact, struct control_
     if (!settled) {
         return; /* as below */
     }
-    *settled = (struct settled){fact->u.instruction.id, result};
+    *settled =
+        (struct settled){fact->u.instruction.id, result, result == 0 ? fact_body(fact) : NULL};
     if (line_server_post(control_server(c->control), settled_in_control, c, settled) != 0) {
+        json_decref(settled->body);
         free(settled); /* counted; it is offered again, and its record stands then */
     }
 }
@@ -292,9 +344,6 @@ static int carry_out(struct checkpointd *c, const struct instruction *i, struct 
         return 0;
     }
     fact->lane = task.lane;
-    if (task.kind == INSTRUCTION_VERDICT) {
-        post_verdict(c, i, &task);
-    }
     fill_text(c, i, task.kind == INSTRUCTION_STATUS, fact);
     *out_waits = task.kind == INSTRUCTION_HOLD;
     if (*out_waits) {
@@ -352,6 +401,7 @@ static void fill_fact(struct checkpointd *c, const struct instruction *i, struct
     (void)c; /* the same shape as the others */
     memcpy(out->kind, i->kind, sizeof(out->kind));
     (void)snprintf(out->signed_by, sizeof(out->signed_by), "%s", i->officer); /* fits */
+    hex_encode(i->key, sizeof(i->key), out->key);
     out->signed_at = i->time;
     out->expires = i->expires;
 }

@@ -23,13 +23,15 @@ struct instruction_keeper {
     struct fact fact; /* of the one under way */
 };
 
-/* The newest id that the journal knows of. */
-int instructions_load(struct checkpointd *c, struct instruction_keeper *k,
+/* The newest id that the journal knows of, and to the lanes the verdicts in force whose signer's
+ * key stands in `set` (NULL: none): at a start, and under every new key set. */
+int instructions_load(struct checkpointd *c, struct instruction_keeper *k, const struct keyset *set,
                       struct err_text *err) MUST_CHECK;
 /* Takes one; `client` is answered when it is on record. Not 0: it is to be offered again later.
  * ERR_BUSY: another one is under way, or there is no key set yet; ERR_FULL: the journal. */
 int instructions_offer(struct checkpointd *c, struct instruction_keeper *k,
                        const struct keyset *set, uint64_t client, uint64_t number, const char *text,
                        size_t size, struct err_text *err) MUST_CHECK;
-/* What records.c gives: the keeper of the socket, and the way to answer a client of it. */
+/* What records.c gives: the keeper of the socket, and the key set it holds (NULL: none). */
 struct instruction_keeper *records_instructions(struct records *records);
+const struct keyset *records_keyset(const struct records *records);

@@ -337,6 +337,16 @@ void records_confirmed(struct records *r, uint64_t client, uint64_t sequence, in
     }
 }
 
+/* Whose key has gone vouches for nothing any more. */
+static void rejudge(struct records *r)
+{
+    struct err_text err = {{0}};
+    exempt_rejudge(r->c, &r->exempt, r->keyset);
+    if (instructions_load(r->c, &r->instructions, r->keyset, &err) != 0) { /* then none is left */
+        log_event(EVENT_RECORDS_UNREADABLE, "detail=\"%s\"", err.text);
+    }
+}
+
 static void do_keyset(struct records *r, struct line_client *line, const json_t *object)
 {
     struct err_text err = {{0}};
@@ -355,7 +365,7 @@ static void do_keyset(struct records *r, struct line_client *line, const json_t 
             struct keyset *old = r->keyset;
             r->keyset = next;
             next = old;
-            exempt_rejudge(r->c, &r->exempt, r->keyset);
+            rejudge(r);
             observe_set_keyset(r->c->observe, r->keyset);
         } else if (same) {
             result = 0;
@@ -405,6 +415,11 @@ static void do_instruction(struct records *r, struct line_client *line, const js
 struct instruction_keeper *records_instructions(struct records *records)
 {
     return &records->instructions;
+}
+
+const struct keyset *records_keyset(const struct records *records)
+{
+    return records->keyset;
 }
 
 /* What uplinkd says of its link to headquarters, for the act `status`. */
@@ -565,7 +580,7 @@ int records_create(struct checkpointd *c, struct records **out, struct err_text 
     if (result == 0) {
         load_keyset(r);
         exempt_load(c, &r->exempt, r->keyset);
-        result = instructions_load(c, &r->instructions, err);
+        result = instructions_load(c, &r->instructions, r->keyset, err);
     }
     if (result == 0) {
         result = journal_reader_open(c->journal_dir, &r->reader, err);

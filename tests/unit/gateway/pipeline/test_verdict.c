@@ -73,6 +73,18 @@ static void a_later_one_takes_its_place_and_an_earlier_one_does_not(void **state
     assert_int_equal(found(7, PLATE, true, 2000), 6);
 }
 
+static void one_without_a_number_forgets_them_all(void **state)
+{
+    (void)state;
+    take(5, 7);
+    take(6, 8);
+    verdicts_take(&verdicts, &(struct pipeline_verdict){.id = 0});
+    assert_int_equal(found(7, PLATE, true, 2000), 0);
+    assert_int_equal(found(8, PLATE, true, 2000), 0);
+    take(4, 7); /* what is put in anew counts again */
+    assert_int_equal(found(7, PLATE, true, 2000), 4);
+}
+
 static void a_full_table_lets_the_one_go_that_ends_first(void **state)
 {
     (void)state;
@@ -127,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(it_is_about_that_plate_on_that_entry_until_it_ends, setup),
         cmocka_unit_test_setup(a_later_one_takes_its_place_and_an_earlier_one_does_not, setup),
+        cmocka_unit_test_setup(one_without_a_number_forgets_them_all, setup),
         cmocka_unit_test_setup(a_full_table_lets_the_one_go_that_ends_first, setup),
         cmocka_unit_test_setup(it_drops_no_hold_of_priority_1_nor_one_that_headquarters_wants,
                                setup),
