@@ -387,6 +387,87 @@ static void a_failed_issue_keeps_the_token(void **state)
     free(request);
 }
 
+static void hand_chain(struct fake_issuer *fake)
+{
+    char *chain = chain_for("north-1");
+    fake->done(fake->ctx, 0, chain, NULL);
+    free(chain);
+}
+
+static void approve(const char *request)
+{
+    X509_REQ *read = NULL;
+    uint8_t key[TLS_FINGERPRINT_SIZE];
+    assert_int_equal(est_request_read(request, strlen(request), &read, NULL), 0);
+    assert_int_equal(est_key_fingerprint(X509_REQ_get0_pubkey(read), key), 0);
+    X509_REQ_free(read);
+    assert_int_equal(hq_db_exec(&hq.db, "UPDATE tokens SET approved = $1",
+                                HQ_PARAMS(hq_blob(key, sizeof(key))), NULL),
+                     0);
+}
+
+/* A person looks again while hq-cad signs, and approves another key. */
+static void a_key_approved_no_more_gets_no_certificate(void **state)
+{
+    (void)state;
+    char token[64];
+    char *first = NULL;
+    char *second = NULL;
+    struct fake_issuer fake = {0};
+    struct hq_call call;
+    enroll_north(&call, token);
+    hq.token_alone = false;
+    struct hq_call other = enrolling(&fake, token, &second);
+    call = enrolling(&fake, token, &first);
+    approve(first);
+    assert_int_equal(hq_est_enroll(&other), HQ_DONE);
+    assert_int_equal(other.answer.status, 202);
+    hq_call_fini(&other);
+    assert_int_equal(hq_est_enroll(&call), HQ_WAIT);
+    approve(second);
+    hand_chain(&fake);
+    assert_int_equal(hq_est_enroll(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 401);
+    hq_call_fini(&call);
+    free(second);
+    call = enrolling(&fake, token, &second); /* and the token serves the one that is */
+    approve(second);
+    assert_int_equal(hq_est_enroll(&call), HQ_WAIT);
+    hand_chain(&fake);
+    assert_int_equal(hq_est_enroll(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 200);
+    hq_call_fini(&call);
+    free(first);
+    free(second);
+}
+
+/* By another hqd, after this one had let the request in. */
+static void a_certificate_ended_while_it_renews_gets_no_other(void **state)
+{
+    (void)state;
+    char token[64];
+    char *request = NULL;
+    struct fake_issuer fake = {0};
+    struct hq_call call;
+    enroll_north(&call, token);
+    for (int revoked = 1; revoked >= 0; revoked--) {
+        call = enrolling(&fake, NULL, &request);
+        call.peer.identity = (struct tls_identity){.kind = TLS_PEER_CHECKPOINT, .name = "north-1"};
+        assert_int_equal(hq_peer_check(&call), HQ_AGAIN);
+        assert_int_equal(hq_est_reenroll(&call), HQ_WAIT);
+        assert_int_equal(hq_db_exec(&hq.db, "UPDATE certificates SET revoked_ms = $1",
+                                    HQ_PARAMS(revoked ? hq_int(wall.ms) : hq_text(NULL)), NULL),
+                         0);
+        hand_chain(&fake);
+        assert_int_equal(hq_est_reenroll(&call), HQ_DONE);
+        assert_int_equal(call.answer.status, revoked ? 403 : 200);
+        hq_call_fini(&call);
+        free(request);
+        assert_int_equal(
+            hq_db_exec(&hq.db, "UPDATE certificates SET revoked_ms = NULL", NULL, 0, NULL), 0);
+    }
+}
+
 static void an_expired_token_opens_nothing(void **state)
 {
     (void)state;
@@ -448,6 +529,8 @@ int main(void)
         WITH_HQ(what_is_missing_is_answered_of_a_whole_fleet),
         WITH_HQ(a_journal_longer_than_any_is_refused),
         WITH_HQ(a_token_ends_when_its_certificate_is_handed_out),
+        WITH_HQ(a_key_approved_no_more_gets_no_certificate),
+        WITH_HQ(a_certificate_ended_while_it_renews_gets_no_other),
         WITH_HQ(a_failed_issue_keeps_the_token),
         WITH_HQ(an_expired_token_opens_nothing),
         WITH_HQ(bodies_are_strict_objects),
