@@ -166,26 +166,42 @@ static int record_restored(struct hq_call *call, struct err_text *err)
         call->now, err);
 }
 
+/* What was drawn for the box between what it acknowledged here and what it has seen. Nobody is
+ * woken where there is nothing: a fleet comes one by one after such a day. */
+static int tell_anew(struct hq_call *call, int64_t acked, struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    const struct hq_value from = hq_int(acked);
+    const struct hq_value to = hq_int((int64_t)call->query.after);
+    int64_t count = 0;
+    int rc =
+        hq_db_number(db,
+                     "SELECT count(*) FROM inbox WHERE checkpoint = $1 AND number > $2"
+                     " AND number < $3 AND expires_ms > $4",
+                     HQ_PARAMS(hq_text(call->id), from, to, hq_int(call->now.ms)), 0, &count, err);
+    if (rc == 0 && count > 0)
+        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, err);
+    if (rc == 0 && count > 0)
+        rc = hq_db_exec(db,
+                        "INSERT INTO inbox(checkpoint, kind, body, created_ms, expires_ms)"
+                        " SELECT checkpoint, kind, body, created_ms, expires_ms FROM inbox"
+                        " WHERE checkpoint = $1 AND number > $2 AND number < $3"
+                        " AND expires_ms > $4 ORDER BY number",
+                        HQ_PARAMS(hq_text(call->id), from, to, hq_int(call->now.ms)), err);
+    return rc;
+}
+
 /* A box that has seen messages this database never drew: it was put back to an earlier state. What
  * is drawn from now on lies above, and what was drawn below since is told anew, to every such box
  * and not to the first alone. */
 static int overtake(struct hq_call *call, int64_t acked, struct err_text *err)
 {
     struct hq_db *db = &call->hq->db;
-    const int64_t after = (int64_t)call->query.after;
     int rc = hq_db_begin(db, err);
     if (rc == 0)
-        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, err);
+        rc = hq_db_raise_inbox(db, (int64_t)call->query.after, call->now.ms + RAISED_KNOWN_MS, err);
     if (rc == 0)
-        rc = hq_db_raise_inbox(db, after, call->now.ms + RAISED_KNOWN_MS, err);
-    if (rc == 0)
-        rc = hq_db_exec(
-            db,
-            "INSERT INTO inbox(checkpoint, kind, body, created_ms, expires_ms)"
-            " SELECT checkpoint, kind, body, created_ms, expires_ms FROM inbox"
-            " WHERE checkpoint = $1 AND number > $2 AND number < $3"
-            " AND expires_ms > $4 ORDER BY number",
-            HQ_PARAMS(hq_text(call->id), hq_int(acked), hq_int(after), hq_int(call->now.ms)), err);
+        rc = tell_anew(call, acked, err);
     if (rc == 0)
         rc = record_restored(call, err);
     if (rc == 0)
