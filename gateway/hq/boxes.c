@@ -12,6 +12,9 @@
 #include "gateway/hq/records.h"
 #include "gateway/signed/receipt.h"
 
+/* So long after headquarters was put back boxes that were away are told what they missed. */
+static const int64_t RAISED_KNOWN_MS = (int64_t)366 * 24 * 3600 * 1000;
+
 /* Signs a receipt for `head`; *out is heap text. ERR_DENIED: the key set has no key of ours. */
 static int make_receipt(struct hq_call *call, const struct journal_head *head, char **out,
                         size_t *out_size, struct err_text *err)
@@ -173,44 +176,68 @@ static int record_restored(struct hq_call *call, struct err_text *err)
         call->now, err);
 }
 
+/* What was drawn for the box between what it acknowledged here and what it has seen. Nobody is
+ * woken where there is nothing: a fleet comes one by one after such a day. */
+static int tell_anew(struct hq_call *call, int64_t acked, struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    const struct hq_value from = hq_int(acked);
+    const struct hq_value to = hq_int((int64_t)call->query.after);
+    int64_t count = 0;
+    int rc =
+        hq_db_number(db,
+                     "SELECT count(*) FROM inbox WHERE checkpoint = $1 AND number > $2"
+                     " AND number < $3 AND expires_ms > $4",
+                     HQ_PARAMS(hq_text(call->id), from, to, hq_int(call->now.ms)), 0, &count, err);
+    if (rc == 0 && count > 0)
+        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, err);
+    if (rc == 0 && count > 0)
+        rc = hq_db_exec(db,
+                        "INSERT INTO inbox(checkpoint, kind, body, created_ms, expires_ms)"
+                        " SELECT checkpoint, kind, body, created_ms, expires_ms FROM inbox"
+                        " WHERE checkpoint = $1 AND number > $2 AND number < $3"
+                        " AND expires_ms > $4 ORDER BY number",
+                        HQ_PARAMS(hq_text(call->id), from, to, hq_int(call->now.ms)), err);
+    return rc;
+}
+
 /* A box that has seen messages this database never drew: it was put back to an earlier state. What
- * is drawn from now on lies above, and what was drawn below since is told anew. */
+ * is drawn from now on lies above, and what was drawn below since is told anew, to every such box
+ * and not to the first alone. */
 static int overtake(struct hq_call *call, int64_t acked, struct err_text *err)
 {
     struct hq_db *db = &call->hq->db;
-    const int64_t after = (int64_t)call->query.after;
-    bool raised = false;
     int rc = hq_db_begin(db, err);
     if (rc == 0)
-        rc = hq_db_raise_inbox(db, after, &raised, err);
-    if (rc == 0 && raised)
-        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, err);
-    if (rc == 0 && raised)
-        rc = hq_db_exec(
-            db,
-            "INSERT INTO inbox(checkpoint, kind, body, created_ms, expires_ms)"
-            " SELECT checkpoint, kind, body, created_ms, expires_ms FROM inbox"
-            " WHERE checkpoint = $1 AND number > $2 AND number < $3"
-            " AND expires_ms > $4 ORDER BY number",
-            HQ_PARAMS(hq_text(call->id), hq_int(acked), hq_int(after), hq_int(call->now.ms)), err);
-    if (rc == 0 && raised)
+        rc = hq_db_raise_inbox(db, (int64_t)call->query.after, call->now.ms + RAISED_KNOWN_MS, err);
+    if (rc == 0)
+        rc = tell_anew(call, acked, err);
+    if (rc == 0)
         rc = record_restored(call, err);
-    if (rc == 0 && raised)
+    if (rc == 0)
         rc = hq_db_commit(db, err);
     hq_db_rollback(db);
     return rc;
 }
 
-/* The acknowledged number, when it rises. */
+/* The acknowledged number, when it rises. Answers one that no box can have seen: it would use up
+ * the numbers of all. */
 static int note_acked(struct hq_call *call, struct err_text *err)
 {
     const struct hq_value after = hq_int((int64_t)call->query.after);
     int64_t acked = 0;
+    bool undrawn = false;
     int rc = hq_db_number(&call->hq->db, "SELECT inbox_acked FROM checkpoints WHERE id = $1",
                           HQ_PARAMS(hq_text(call->id)), 0, &acked, err);
     if (rc != 0 || acked >= after.number)
         return rc;
-    rc = overtake(call, acked, err);
+    rc = hq_db_inbox_undrawn(&call->hq->db, after.number, &undrawn, err);
+    if (rc == ERR_TOO_LARGE) {
+        hq_answer_error(call, 400, "after: %s", err->text);
+        return 0;
+    }
+    if (rc == 0 && undrawn)
+        rc = overtake(call, acked, err);
     if (rc == 0)
         rc =
             hq_db_exec(&call->hq->db,
@@ -249,8 +276,11 @@ enum hq_step hq_box_inbox(struct hq_call *call)
     struct err_text err = {""};
     struct inbox in = {.call = call, .next = (int64_t)call->query.after};
     int rc = 0;
-    if (!call->topics) /* the first run only */
+    if (!call->topics) { /* the first run only */
         note_box(call);
+        if (call->answer.status != 0)
+            return HQ_DONE;
+    }
     hq_answer_begin(call, 200);
     if (evbuffer_add_printf(call->answer.body, "{\"messages\":[") < 0)
         rc = ERR_NO_MEMORY;

@@ -128,16 +128,32 @@ int hq_db_revision(struct hq_db *db, struct hq_db_revision *out, struct err_text
     return hq_db_query(db, "SELECT value, hits FROM revisions", NULL, 0, take_revision, out, err);
 }
 
-int hq_db_raise_inbox(struct hq_db *db, int64_t number, bool *out_raised, struct err_text *err)
+int hq_db_inbox_undrawn(struct hq_db *db, int64_t number, bool *out_undrawn, struct err_text *err)
+{
+    int64_t top = 0;
+    int64_t passed = 0;
+    int rc = hq_db_number(db, db->ops->inbox_top, NULL, 0, 0, &top, err);
+    if (rc == 0 && number > top && number - top > HQ_DB_INBOX_AHEAD_MAX)
+        return err_set(err, ERR_TOO_LARGE, "message %lld, the last one drawn is %lld",
+                       (long long)number, (long long)top);
+    if (rc == 0 && number <= top)
+        rc = hq_db_number(db,
+                          "SELECT count(*) FROM inbox WHERE checkpoint = '' AND number >= $1"
+                          " AND created_ms < $1",
+                          HQ_PARAMS(hq_int(number)), 0, &passed, err);
+    if (rc == 0)
+        *out_undrawn = number > top || passed > 0;
+    return rc;
+}
+
+int hq_db_raise_inbox(struct hq_db *db, int64_t number, int64_t until_ms, struct err_text *err)
 {
     int64_t top = 0;
     int rc = hq_db_number(db, db->ops->inbox_top, NULL, 0, 0, &top, err);
-    bool raise = rc == 0 && top < number;
-    if (raise)
-        rc = hq_db_query(db, db->ops->inbox_raise, HQ_PARAMS(hq_int(number)), NULL, NULL, err);
-    if (rc == 0)
-        *out_raised = raise;
-    return rc;
+    return rc == 0 && top < number
+               ? hq_db_exec(db, db->ops->inbox_raise,
+                            HQ_PARAMS(hq_int(number), hq_int(top), hq_int(until_ms)), err)
+               : rc;
 }
 
 static int take_number(void *ctx, const struct hq_value *columns, size_t count)

@@ -51,7 +51,9 @@ struct hq_db_ops {
      * ERR_BUSY: a reader is in the way, try again. */
     int (*scrub)(void *impl, struct err_text *err);
     void (*close)(void *impl);
-    /* SQL: the highest number the inbox ever drew; what makes it draw above $1 from now on. */
+    /* SQL: the highest number the inbox ever drew; what makes it draw above $1 from now on, and
+     * leaves a row to nobody there that says so until $3: nothing above $2 (created_ms) was drawn.
+     */
     const char *inbox_top;
     const char *inbox_raise;
 };
@@ -105,9 +107,15 @@ enum hq_db_change { HQ_DB_CHANGE_INBOX, HQ_DB_CHANGE_HITS };
 /* Inside a transaction: every other hqd over this database will look. */
 int hq_db_change(struct hq_db *db, enum hq_db_change what, struct err_text *err) MUST_CHECK;
 int hq_db_revision(struct hq_db *db, struct hq_db_revision *out, struct err_text *err) MUST_CHECK;
-/* The inbox's numbers go on above `number`, which a box has seen: this database was put back to an
- * earlier state. Inside a transaction; *out_raised: they stood lower. */
-int hq_db_raise_inbox(struct hq_db *db, int64_t number, bool *out_raised,
+/* Further ahead of what was ever drawn is no number that a box can have seen. */
+#define HQ_DB_INBOX_AHEAD_MAX ((int64_t)1 << 32)
+/* Whether this database never drew `number`, which a box has seen: it was put back to an earlier
+ * state. Also of numbers passed over since. ERR_TOO_LARGE: HQ_DB_INBOX_AHEAD_MAX. */
+int hq_db_inbox_undrawn(struct hq_db *db, int64_t number, bool *out_undrawn,
+                        struct err_text *err) MUST_CHECK;
+/* The inbox's numbers go on above `number`, known undrawn, if they do not yet; known of it until
+ * `until_ms`. Inside a transaction. */
+int hq_db_raise_inbox(struct hq_db *db, int64_t number, int64_t until_ms,
                       struct err_text *err) MUST_CHECK;
 /* Readable when hq_db_revision is worth a look before its time; -1: there is no such thing. It
  * changes when the connection is taken up again. */

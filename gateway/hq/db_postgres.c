@@ -15,7 +15,7 @@
 #include "gateway/hq/schema.h"
 
 enum {
-    STATEMENTS_MAX = 256,
+    STATEMENTS_MAX = 1024,
     QUEUED_MAX = 128,        /* statements sent whose answers were not read */
     LOCK_WRITE = 0x43504851, /* classes of advisory locks: "CPHQ" */
     LOCK_SCOPE = 0x43504852
@@ -432,7 +432,8 @@ static const struct hq_db_ops pg_ops = {
     .watch = pg_watch,
     .close = pg_close,
     .inbox_top = "SELECT pg_sequence_last_value('inbox_number_seq')",
-    .inbox_raise = "SELECT setval('inbox_number_seq', $1)",
+    .inbox_raise = "INSERT INTO inbox(number, checkpoint, kind, body, created_ms, expires_ms)"
+                   " SELECT setval('inbox_number_seq', $1), '', 'none', '\\x7b7d', $2, $3",
 };
 
 /* ---- opening ---- */

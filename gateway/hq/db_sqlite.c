@@ -14,7 +14,7 @@
 #include "gateway/model/wanted.h"
 
 /* The application id ("CPHQ") keeps another program's database from being written to. */
-enum { STATEMENTS_MAX = 128, BUSY_MS = 5000, APPLICATION_ID = 0x43504851 };
+enum { STATEMENTS_MAX = 512, BUSY_MS = 5000, APPLICATION_ID = 0x43504851 };
 
 struct sqlite_db {
     sqlite3 *db;
@@ -208,9 +208,8 @@ static const struct hq_db_ops sqlite_ops = {
     .scrub = sqlite_scrub,
     .close = sqlite_close,
     .inbox_top = "SELECT seq FROM sqlite_sequence WHERE name = 'inbox'",
-    /* a row that has expired: the next cleaning takes it */
     .inbox_raise = "INSERT INTO inbox(number, checkpoint, kind, body, created_ms, expires_ms)"
-                   " VALUES($1, '', 'none', x'7b7d', 0, 0)",
+                   " VALUES($1, '', 'none', x'7b7d', $2, $3)",
 };
 
 /* Whether the file is ours, or empty; before anything is written to it. */

@@ -20,6 +20,7 @@ struct issue {
     int rc;
     char *chain_pem;
     char why[200];
+    uint8_t key[TLS_FINGERPRINT_SIZE]; /* whose certificate it is */
 };
 
 static void issue_release(struct issue *issue)
@@ -91,7 +92,8 @@ static bool request_fits(struct hq_call *call, const char *checkpoint,
     return false;
 }
 
-static enum hq_step ask_issuer(struct hq_call *call, const char *checkpoint)
+static enum hq_step ask_issuer(struct hq_call *call, const char *checkpoint,
+                               const uint8_t key[TLS_FINGERPRINT_SIZE])
 {
     struct hqd *hq = call->hq;
     char request[EST_REQUEST_MAX + 1];
@@ -104,6 +106,7 @@ static enum hq_step ask_issuer(struct hq_call *call, const char *checkpoint)
     if (!issue)
         return hq_answer_error(call, 503, "out of memory");
     issue->hq = hq;
+    memcpy(issue->key, key, sizeof(issue->key));
     int rc = hq->issuer.ask ? hq->issuer.ask(hq->issuer.impl, request, checkpoint, issued, issue)
                             : ERR_NOT_FOUND;
     if (rc != 0) {
@@ -116,23 +119,48 @@ static enum hq_step ask_issuer(struct hq_call *call, const char *checkpoint)
     return HQ_WAIT;
 }
 
-/* The token is spent, the certificate noted, the box let back: all or nothing. ERR_DENIED: somebody
- * was faster. */
+/* The token is spent, and a person approves this key still. ERR_DENIED: somebody was faster. */
+static int spend_token(struct hq_call *call, const char *checkpoint, const uint8_t *token_hash,
+                       const struct issue *issue, struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    int rc = hq_db_exec(db,
+                        "DELETE FROM tokens WHERE checkpoint = $1 AND hash = $2 AND expires_ms > $3"
+                        " AND ($4 = 1 OR approved = $5)",
+                        HQ_PARAMS(hq_text(checkpoint), hq_blob(token_hash, HASH_SIZE),
+                                  hq_int(call->now.ms), hq_int(call->hq->token_alone),
+                                  hq_blob(issue->key, sizeof(issue->key))),
+                        err);
+    if (rc == 0 && hq_db_changed(db) == 0)
+        return ERR_DENIED;
+    return rc == 0 ? hq_db_exec(db, "UPDATE checkpoints SET revoked_ms = NULL WHERE id = $1",
+                                HQ_PARAMS(hq_text(checkpoint)), err)
+                   : rc;
+}
+
+/* The certificate that asks for the next one was not ended meanwhile, by another hqd say: what it
+ * gets would outlive that. */
+static int check_renewing(struct hq_call *call, struct err_text *err)
+{
+    int64_t ended = 0;
+    int rc = hq_db_number(
+        &call->hq->db,
+        "SELECT count(*) FROM certificates WHERE fingerprint = $1 AND revoked_ms IS NOT NULL",
+        HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE)), 0, &ended, err);
+    return rc == 0 && ended > 0 ? ERR_DENIED : rc;
+}
+
+/* The token is spent, the certificate noted, the box let back: all or nothing. ERR_DENIED: not any
+ * more. */
 static int settle(struct hq_call *call, const char *checkpoint, const uint8_t *token_hash,
-                  const struct tls_cert_facts *facts, struct err_text *err)
+                  const struct issue *issue, const struct tls_cert_facts *facts,
+                  struct err_text *err)
 {
     struct hq_db *db = &call->hq->db;
     int rc = hq_db_begin(db, err);
-    if (rc == 0 && token_hash)
-        rc = hq_db_exec(
-            db, "DELETE FROM tokens WHERE checkpoint = $1 AND hash = $2 AND expires_ms > $3",
-            HQ_PARAMS(hq_text(checkpoint), hq_blob(token_hash, HASH_SIZE), hq_int(call->now.ms)),
-            err);
-    if (rc == 0 && token_hash && hq_db_changed(db) == 0)
-        rc = ERR_DENIED;
-    if (rc == 0 && token_hash)
-        rc = hq_db_exec(db, "UPDATE checkpoints SET revoked_ms = NULL WHERE id = $1",
-                        HQ_PARAMS(hq_text(checkpoint)), err);
+    if (rc == 0)
+        rc = token_hash ? spend_token(call, checkpoint, token_hash, issue, err)
+                        : check_renewing(call, err);
     if (rc == 0)
         rc = hq_certificate_issued(call->hq, checkpoint, facts, token_hash != NULL, err);
     if (rc == 0 && token_hash)
@@ -168,11 +196,13 @@ static enum hq_step hand_out(struct hq_call *call, const struct issue *issue,
                     strcmp(facts.identity.name, checkpoint) != 0))
         rc = err_set(&err, ERR_CORRUPT, "hq-cad issued another name");
     if (rc == 0)
-        rc = settle(call, checkpoint, token_hash, &facts, &err);
+        rc = settle(call, checkpoint, token_hash, issue, &facts, &err);
     if (rc == 0) {
         log_event(EVENT_HQ_ENROLLED, "checkpoint=%s renewal=%d", checkpoint, !token_hash);
         step = answer_chain(call, chain);
-    } else
+    } else if (rc == ERR_DENIED && !token_hash)
+        step = hq_answer_error(call, 403, "certificate: revoked");
+    else
         step = rc == ERR_DENIED ? hq_answer_error(call, 401, "token: wrong, used or expired")
                                 : hq_answer_failure(call, rc, &err);
     sk_X509_pop_free(chain, X509_free);
@@ -256,7 +286,7 @@ enum hq_step hq_est_enroll(struct hq_call *call)
     int rc = call->hq->token_alone ? 0 : check_approval(call, hash, fingerprint, &err);
     if (rc == ERR_BUSY)
         return hold(call, fingerprint);
-    return rc == 0 ? ask_issuer(call, call->user) : hq_answer_failure(call, rc, &err);
+    return rc == 0 ? ask_issuer(call, call->user, fingerprint) : hq_answer_failure(call, rc, &err);
 }
 
 enum hq_step hq_est_reenroll(struct hq_call *call)
@@ -265,5 +295,6 @@ enum hq_step hq_est_reenroll(struct hq_call *call)
     uint8_t fingerprint[TLS_FINGERPRINT_SIZE];
     if (call->state)
         return go_on(call, checkpoint, NULL);
-    return request_fits(call, checkpoint, fingerprint) ? ask_issuer(call, checkpoint) : HQ_DONE;
+    return request_fits(call, checkpoint, fingerprint) ? ask_issuer(call, checkpoint, fingerprint)
+                                                       : HQ_DONE;
 }

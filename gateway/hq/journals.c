@@ -8,6 +8,9 @@
 #include "gateway/base/encode.h"
 #include "gateway/hq/hqd.h"
 
+/* No journal has more records, and sums with the number of one still fit. */
+#define SEQUENCE_MAX ((int64_t)1 << 53)
+
 enum { SAME_TELLING_MS = 3600 * 1000 /* the same once more is written once in so long */ };
 
 int hq_journal_raise(struct hq_db *db, const char *checkpoint,
@@ -141,7 +144,8 @@ static int read_body(struct hq_call *call, uint8_t chain[JOURNAL_CHAIN_ID_SIZE],
     *out_confirmed = json_integer_value(confirmed);
     if (!hex || strlen(hex) != 2 * JOURNAL_CHAIN_ID_SIZE ||
         hex_decode(hex, chain, JOURNAL_CHAIN_ID_SIZE) != 0 || !json_is_integer(recorded) ||
-        !json_is_integer(confirmed) || *out_confirmed < 0 || *out_confirmed > *out_recorded) {
+        !json_is_integer(confirmed) || *out_confirmed < 0 || *out_confirmed > *out_recorded ||
+        *out_recorded > SEQUENCE_MAX) {
         hq_answer_error(call, 400,
                         "expected chain (32 hex digits), recorded and confirmed (numbers, not more"
                         " confirmed than recorded)");

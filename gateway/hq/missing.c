@@ -13,7 +13,12 @@
 #include "gateway/hq/records.h"
 #include "gateway/journal/record.h"
 
-enum { CHAINS_MAX = 16384, ROUND = 4096 /* records */, HOLES_MAX = 1000 };
+enum {
+    CHAINS_MAX = 65536, /* of all boxes */
+    CHAINS_AT_ONCE = 1024,
+    ROUND = 4096, /* records */
+    HOLES_MAX = 1000
+};
 
 struct chain {
     char checkpoint[TLS_LABEL_SIZE];
@@ -36,6 +41,7 @@ struct chain {
 struct missing {
     struct chain *chains;
     size_t count;
+    size_t room;
     size_t at;
     int64_t looked; /* records of the chain looked through */
     int round;
@@ -56,14 +62,30 @@ static void missing_free(void *state)
     free(m);
 }
 
+static int grow(struct missing *m)
+{
+    if (m->count < m->room)
+        return 0;
+    if (m->room >= CHAINS_MAX)
+        return ERR_TOO_LARGE;
+    struct chain *more = realloc(m->chains, (m->room + CHAINS_AT_ONCE) * sizeof(*more));
+    if (!more)
+        return ERR_NO_MEMORY;
+    m->chains = more;
+    m->room += CHAINS_AT_ONCE;
+    return 0;
+}
+
 static int take_chain(void *ctx, const struct hq_value *c, size_t count)
 {
     struct missing *m = ctx;
     if (count != 14 || c[0].size >= TLS_LABEL_SIZE || c[1].size != JOURNAL_CHAIN_ID_SIZE)
         return ERR_CORRUPT;
-    if (m->count == CHAINS_MAX)
-        return ERR_TOO_LARGE;
+    int rc = grow(m);
+    if (rc != 0)
+        return rc;
     struct chain *chain = &m->chains[m->count++];
+    *chain = (struct chain){0};
     memcpy(chain->checkpoint, c[0].data, c[0].size);
     memcpy(chain->id, c[1].data, c[1].size);
     chain->known = c[2].type == HQ_TEXT;
@@ -104,13 +126,17 @@ static int64_t larger(int64_t a, int64_t b)
 }
 
 /* Whether the box writes this chain now: of its stream the one it told of last; where it never
- * told, as of a second chain, the one opened last. */
+ * told, as of a second chain, the one opened last. A box's chains stand together. */
 static bool is_in_use(const struct missing *m, const struct chain *chain)
 {
-    for (size_t i = 0; i < m->count; i++) {
+    size_t from = (size_t)(chain - m->chains);
+    while (from > 0 && strcmp(m->chains[from - 1].checkpoint, chain->checkpoint) == 0)
+        from--;
+    for (size_t i = from; i < m->count; i++) {
         const struct chain *other = &m->chains[i];
-        if (other == chain || other->stream != chain->stream ||
-            strcmp(other->checkpoint, chain->checkpoint) != 0)
+        if (strcmp(other->checkpoint, chain->checkpoint) != 0)
+            break;
+        if (other == chain || other->stream != chain->stream)
             continue;
         if (other->told_ms > chain->told_ms ||
             (other->told_ms == chain->told_ms && other->opened_ms > chain->opened_ms))
@@ -296,13 +322,14 @@ enum hq_step hq_operator_missing(struct hq_call *call)
     struct missing *m = calloc(1, sizeof(*m));
     call->state = m;
     call->state_free = missing_free;
-    int rc = m && (m->chains = calloc(CHAINS_MAX, sizeof(*m->chains))) && (m->report = json_array())
-                 ? 0
-                 : ERR_NO_MEMORY;
+    int rc = m && (m->report = json_array()) ? 0 : ERR_NO_MEMORY;
     hq_call_about(call, "%s", call->query.checkpoint[0] ? call->query.checkpoint : "all");
     if (rc == 0) {
         m->complete = true;
         rc = load_chains(&call->hq->db, call->query.checkpoint, m, &err);
+        if (rc == ERR_TOO_LARGE)
+            (void)err_set(&err, rc, "more than %d chains: ask for one checkpoint",
+                          CHAINS_MAX); /* rc stays */
     }
     return rc == 0 ? HQ_AGAIN : hq_answer_failure(call, rc, &err);
 }

@@ -3,6 +3,7 @@
  */
 #include "hq_world.h"
 
+#include "gateway/journal/record.h"
 #include "gateway/signed/freshness.h"
 #include "gateway/tls/est.h"
 #include "gateway/tls/issue.h"
@@ -168,6 +169,110 @@ static void the_inbox_holds_the_newest_list_and_what_is_ones_own(void **state)
     hq_call_fini(&call);
 }
 
+/* The number of messages after `after`; -1: the question was refused. */
+static int messages_of(const char *box, uint64_t after)
+{
+    struct hq_call call = call_of(TLS_PEER_CHECKPOINT, box);
+    int count = -1;
+    call.query.after = after;
+    call.query.limit = 100;
+    assert_int_equal(hq_box_inbox(&call), HQ_DONE);
+    json_t *value = answer_of(&call);
+    if (call.answer.status == 200)
+        count = (int)json_array_size(json_object_get(value, "messages"));
+    json_decref(value);
+    hq_call_fini(&call);
+    return count;
+}
+
+static void add_checkpoint(const char *id)
+{
+    assert_int_equal(hq_db_exec(&hq.db,
+                                "INSERT INTO checkpoints(id, name, created_ms) VALUES($1, $1, 0)",
+                                HQ_PARAMS(hq_text(id)), NULL),
+                     0);
+}
+
+/* This database was put back to an earlier state, and drew messages before the boxes came. */
+static void every_box_that_saw_more_is_told_what_was_drawn_below(void **state)
+{
+    (void)state;
+    add_checkpoint("north-1");
+    add_checkpoint("south-1");
+    assert_int_equal(post("north-1", "instruction", wall.ms + 1), 0);
+    assert_int_equal(post("south-1", "instruction", wall.ms + 1), 0);
+    assert_int_equal(messages_of("north-1", 50), 1); /* the further one first */
+    assert_int_equal(messages_of("south-1", 40), 1);
+    assert_int_equal(messages_of("south-1", 40), 1); /* once: acknowledged by then */
+    assert_int_equal(post("south-1", "instruction", wall.ms + 1), 0);
+    assert_int_equal(messages_of("south-1", 52), 1); /* 53: as ever */
+}
+
+/* One box could otherwise use up the numbers of all. */
+static void a_number_no_box_can_have_seen_is_refused(void **state)
+{
+    (void)state;
+    add_checkpoint("north-1");
+    add_checkpoint("south-1");
+    assert_int_equal(messages_of("north-1", INT64_MAX), -1);
+    assert_int_equal(post("south-1", "instruction", wall.ms + 1), 0);
+    assert_int_equal(messages_of("south-1", 0), 1);
+}
+
+/* Five thousand boxes, of which some have had another journal before. */
+static void what_is_missing_is_answered_of_a_whole_fleet(void **state)
+{
+    (void)state;
+    enum { BOXES = 5000 };
+    struct hq_call call = call_of(TLS_PEER_OPERATOR, "zhang");
+    enum hq_step step;
+    assert_int_equal(hq_db_begin(&hq.db, NULL), 0);
+    for (int i = 0; i < BOXES; i++) {
+        char id[32];
+        uint8_t chain[JOURNAL_CHAIN_ID_SIZE] = {(uint8_t)i, (uint8_t)(i >> 8)};
+        (void)snprintf(id, sizeof(id), "box-%d", i); /* fits */
+        assert_int_equal(hq_db_queue(&hq.db,
+                                     "INSERT INTO journals(checkpoint, chain, recorded, confirmed,"
+                                     " newest, first_ms, told_ms) VALUES($1, $2, 7, 0, 7, 1, 1)",
+                                     HQ_PARAMS(hq_text(id), hq_blob(chain, sizeof(chain))), NULL),
+                         0);
+    }
+    assert_int_equal(hq_db_commit(&hq.db, NULL), 0);
+    while ((step = hq_operator_missing(&call)) == HQ_AGAIN)
+        ;
+    assert_int_equal(step, HQ_DONE);
+    assert_int_equal(call.answer.status, 200);
+    json_t *value = answer_of(&call);
+    assert_true(json_is_true(json_object_get(value, "complete")));
+    assert_int_equal(json_array_size(json_object_get(value, "chains")), BOXES);
+    json_decref(value);
+    hq_call_fini(&call);
+}
+
+static int tell_journal(const char *recorded)
+{
+    char body[200];
+    struct hq_call call = call_of(TLS_PEER_CHECKPOINT, "north-1");
+    call.size = (size_t)snprintf(
+        body, sizeof(body),
+        "{\"chain\":\"00000000000000000000000000000000\",\"recorded\":%s,\"confirmed\":0}",
+        recorded);
+    call.body = body;
+    assert_int_equal(hq_box_journal(&call), HQ_DONE);
+    int status = call.answer.status;
+    hq_call_fini(&call);
+    return status;
+}
+
+static void a_journal_longer_than_any_is_refused(void **state)
+{
+    (void)state;
+    add_checkpoint("north-1");
+    assert_int_equal(tell_journal("9223372036854775807"), 400);
+    assert_int_equal(tell_journal("9007199254740993"), 400);
+    assert_int_equal(tell_journal("9007199254740992"), 200);
+}
+
 /* hq-cad, standing still until told. */
 struct fake_issuer {
     int asked;
@@ -282,6 +387,87 @@ static void a_failed_issue_keeps_the_token(void **state)
     free(request);
 }
 
+static void hand_chain(struct fake_issuer *fake)
+{
+    char *chain = chain_for("north-1");
+    fake->done(fake->ctx, 0, chain, NULL);
+    free(chain);
+}
+
+static void approve(const char *request)
+{
+    X509_REQ *read = NULL;
+    uint8_t key[TLS_FINGERPRINT_SIZE];
+    assert_int_equal(est_request_read(request, strlen(request), &read, NULL), 0);
+    assert_int_equal(est_key_fingerprint(X509_REQ_get0_pubkey(read), key), 0);
+    X509_REQ_free(read);
+    assert_int_equal(hq_db_exec(&hq.db, "UPDATE tokens SET approved = $1",
+                                HQ_PARAMS(hq_blob(key, sizeof(key))), NULL),
+                     0);
+}
+
+/* A person looks again while hq-cad signs, and approves another key. */
+static void a_key_approved_no_more_gets_no_certificate(void **state)
+{
+    (void)state;
+    char token[64];
+    char *first = NULL;
+    char *second = NULL;
+    struct fake_issuer fake = {0};
+    struct hq_call call;
+    enroll_north(&call, token);
+    hq.token_alone = false;
+    struct hq_call other = enrolling(&fake, token, &second);
+    call = enrolling(&fake, token, &first);
+    approve(first);
+    assert_int_equal(hq_est_enroll(&other), HQ_DONE);
+    assert_int_equal(other.answer.status, 202);
+    hq_call_fini(&other);
+    assert_int_equal(hq_est_enroll(&call), HQ_WAIT);
+    approve(second);
+    hand_chain(&fake);
+    assert_int_equal(hq_est_enroll(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 401);
+    hq_call_fini(&call);
+    free(second);
+    call = enrolling(&fake, token, &second); /* and the token serves the one that is */
+    approve(second);
+    assert_int_equal(hq_est_enroll(&call), HQ_WAIT);
+    hand_chain(&fake);
+    assert_int_equal(hq_est_enroll(&call), HQ_DONE);
+    assert_int_equal(call.answer.status, 200);
+    hq_call_fini(&call);
+    free(first);
+    free(second);
+}
+
+/* By another hqd, after this one had let the request in. */
+static void a_certificate_ended_while_it_renews_gets_no_other(void **state)
+{
+    (void)state;
+    char token[64];
+    char *request = NULL;
+    struct fake_issuer fake = {0};
+    struct hq_call call;
+    enroll_north(&call, token);
+    for (int revoked = 1; revoked >= 0; revoked--) {
+        call = enrolling(&fake, NULL, &request);
+        call.peer.identity = (struct tls_identity){.kind = TLS_PEER_CHECKPOINT, .name = "north-1"};
+        assert_int_equal(hq_peer_check(&call), HQ_AGAIN);
+        assert_int_equal(hq_est_reenroll(&call), HQ_WAIT);
+        assert_int_equal(hq_db_exec(&hq.db, "UPDATE certificates SET revoked_ms = $1",
+                                    HQ_PARAMS(revoked ? hq_int(wall.ms) : hq_text(NULL)), NULL),
+                         0);
+        hand_chain(&fake);
+        assert_int_equal(hq_est_reenroll(&call), HQ_DONE);
+        assert_int_equal(call.answer.status, revoked ? 403 : 200);
+        hq_call_fini(&call);
+        free(request);
+        assert_int_equal(
+            hq_db_exec(&hq.db, "UPDATE certificates SET revoked_ms = NULL", NULL, 0, NULL), 0);
+    }
+}
+
 static void an_expired_token_opens_nothing(void **state)
 {
     (void)state;
@@ -338,7 +524,13 @@ int main(void)
         WITH_HQ(who_only_reads_is_answered_though_nothing_can_be_written),
         WITH_HQ(the_inbox_waits_and_answers_at_its_deadline),
         WITH_HQ(the_inbox_holds_the_newest_list_and_what_is_ones_own),
+        WITH_HQ(every_box_that_saw_more_is_told_what_was_drawn_below),
+        WITH_HQ(a_number_no_box_can_have_seen_is_refused),
+        WITH_HQ(what_is_missing_is_answered_of_a_whole_fleet),
+        WITH_HQ(a_journal_longer_than_any_is_refused),
         WITH_HQ(a_token_ends_when_its_certificate_is_handed_out),
+        WITH_HQ(a_key_approved_no_more_gets_no_certificate),
+        WITH_HQ(a_certificate_ended_while_it_renews_gets_no_other),
         WITH_HQ(a_failed_issue_keeps_the_token),
         WITH_HQ(an_expired_token_opens_nothing),
         WITH_HQ(bodies_are_strict_objects),

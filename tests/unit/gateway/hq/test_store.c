@@ -40,6 +40,24 @@ static int64_t chunks(void)
     return count;
 }
 
+/* hqd has some 150, and a program that ran out of room for them would fail until it is restarted.
+ */
+static void there_is_room_for_all_statements(void **state)
+{
+    (void)state;
+    enum { STATEMENTS = 300 };
+    static char sql[STATEMENTS][32]; /* their addresses are what they are known by */
+    for (int i = 0; i < STATEMENTS; i++) {
+        int64_t number = -1;
+        struct err_text err = {""};
+        (void)snprintf(sql[i], sizeof(sql[i]), "SELECT %d", i); /* fits */
+        int rc = hq_db_number(&db, sql[i], NULL, 0, -1, &number, &err);
+        assert_string_equal(err.text, "");
+        assert_int_equal(rc, 0);
+        assert_int_equal(number, i);
+    }
+}
+
 static int take_row(void *ctx, const struct hq_value *c, size_t count)
 {
     assert_int_equal(count, 5);
@@ -213,6 +231,7 @@ static void a_statement_that_cannot_run_says_why(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(there_is_room_for_all_statements, open_db, close_db),
         cmocka_unit_test_setup_teardown(values_of_every_kind_come_back, open_db, close_db),
         cmocka_unit_test_setup_teardown(a_parameter_may_be_null_at_first, open_db, close_db),
         cmocka_unit_test_setup_teardown(a_double_key_is_a_conflict, open_db, close_db),
