@@ -18,7 +18,7 @@
  *                                            "head"}}
  * "bytes" are those of the events; without it, those of n of the largest.
  *
- * Control thread, except records_wake and records_confirmed.
+ * Control thread, except records_confirmed. What goes out: records_send.c.
  */
 #include <pwd.h>
 #include <stdio.h>
@@ -26,203 +26,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/app/checkpointd/exempt.h"
-#include "gateway/app/checkpointd/instructions.h"
+#include "gateway/app/checkpointd/records_state.h"
 #include "gateway/app/key_files.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
-#include "gateway/journal/reader.h"
 #include "gateway/signed/receipt.h"
 
 enum {
     CLIENTS_MAX = 4,
     LINE_MAX_BYTES = ENVELOPE_SIZE_MAX + 1024,
     OUTPUT_MAX_BYTES = 16 << 20,
-    CREDIT_MAX = 4000,          /* records */
-    CREDIT_BYTES_MAX = 8 << 20, /* with what else goes out it stays below OUTPUT_MAX_BYTES */
-    PUMP_RECORDS_MAX = 100,     /* at a time: acts and tokens wait for the control thread too */
-    ENOUGH = 1,                 /* from send_one: credit is used up, no fault */
-    URGENT_MAX = 64
+    CREDIT_MAX = 4000,         /* records */
+    CREDIT_BYTES_MAX = 8 << 20 /* with what else goes out it stays below OUTPUT_MAX_BYTES */
 };
-
-struct records {
-    struct checkpointd *c;
-    char path[256];
-    char keyset_path[256];
-    char source[100]; /* "urn:checkpoint:lu-hz-01" */
-    uid_t user;
-    const char *folder;            /* of the journal */
-    struct journal_reader *reader; /* NULL: to be opened */
-    const atomic_bool *open;       /* NULL: it is. Until then nobody is let in */
-    const char *chain;             /* hex, once it is open */
-    const atomic_ullong *recorded;
-    const atomic_ullong *confirmed;
-    const struct records *first; /* of the second chain: whose key set counts; NULL of the first */
-    struct root_keys roots;
-    struct keyset *keyset; /* NULL: none yet */
-    struct exempt_keeper exempt;
-    struct instruction_keeper instructions;
-    atomic_bool wake_posted;
-    struct line_ops ops;
-};
-
-struct records_client {
-    struct line_client *line;
-    uint64_t sent; /* sequence */
-    uint32_t credit;
-    int64_t credit_bytes; /* of events; the last one may exceed it */
-};
-
-/* ---- records out ---- */
-
-struct sending {
-    struct records *records;
-    struct records_client *client; /* NULL: to all */
-    const char *name;              /* "record" or "urgent" */
-    char *text;                    /* of the last one */
-    size_t size;
-};
-
-/* {"name":<event>} as one line; *out is heap memory. */
-static int wrap(const struct records *r, const char *name, const struct journal_record *record,
-                char **out, size_t *out_size, size_t *out_event_size)
-{
-    char *event = NULL;
-    size_t size = 0;
-    bool with_body = (r->c->config.keep_on_box & JOURNAL_KIND_BIT(record->header.kind)) == 0;
-    int result = journal_wire_write(record, r->source, with_body, &event, &size);
-    if (result != 0) {
-        return result;
-    }
-    *out = malloc(size + 32);
-    if (*out) {
-        int head = snprintf(*out, 32, "{\"%s\":", name);
-        memcpy(*out + head, event, size);
-        (*out)[(size_t)head + size] = '}';
-        *out_size = (size_t)head + size + 1;
-        *out_event_size = size;
-    }
-    free(event);
-    return *out ? 0 : ERR_NO_MEMORY;
-}
-
-static int send_one(void *ctx, const struct journal_record *record)
-{
-    struct sending *s = ctx;
-    char *text = NULL;
-    size_t size = 0;
-    size_t event_size = 0;
-    int result = wrap(s->records, s->name, record, &text, &size, &event_size);
-    if (result != 0) {
-        return result;
-    }
-    if (s->client) {
-        line_client_send(s->client->line, text, size);
-        s->client->sent = record->header.sequence;
-        s->client->credit--;
-        s->client->credit_bytes -= (int64_t)event_size;
-        free(text);
-        return s->client->credit_bytes > 0 ? 0 : ENOUGH;
-    } else {
-        s->text = text;
-        s->size = size;
-    }
-    return 0;
-}
-
-static void pump(struct records *r, struct records_client *client)
-{
-    struct err_text err;
-    uint64_t last = 0;
-    struct sending sending = {.records = r, .client = client, .name = "record"};
-    uint32_t before = client->credit;
-    uint32_t limit = before < PUMP_RECORDS_MAX ? before : PUMP_RECORDS_MAX;
-    if (limit == 0 || client->credit_bytes <= 0) {
-        return;
-    }
-    int result = r->reader ? 0 : journal_reader_open(r->folder, &r->reader, &err);
-    if (result == 0) {
-        result =
-            journal_reader_read(r->reader, client->sent, 0, limit, send_one, &sending, &last, &err);
-    }
-    if (result == 0 && before - client->credit == PUMP_RECORDS_MAX) {
-        records_wake(r, 0); /* there may be more, after what else waits */
-    } else if (result != 0 && result != ENOUGH && result != ERR_BUSY) { /* busy: the next wake */
-        log_event(EVENT_RECORDS_UNREADABLE, "detail=\"%s\"", err.text);
-    }
-}
-
-static void send_status(const struct records *r, struct line_client *line)
-{
-    const struct checkpointd *c = r->c;
-    json_int_t recorded = (json_int_t)atomic_load(r->recorded);
-    json_int_t confirmed = (json_int_t)atomic_load(r->confirmed);
-    line_client_send_json(line, json_pack("{s:{s:s,s:s,s:I,s:I,s:I}}", "status", "chain", r->chain,
-                                          "checkpoint", c->config.checkpoint, "confirmed",
-                                          confirmed, "exempt", (json_int_t)r->exempt.head.revision,
-                                          "head", recorded));
-}
-
-static void pump_one(void *ctx, struct line_client *line)
-{
-    pump(ctx, line_client_data(line));
-}
-
-static void wake_in_control(void *ctx, void *item)
-{
-    struct records *r = ctx;
-    (void)item;
-    atomic_store_explicit(&r->wake_posted, false, memory_order_seq_cst);
-    line_server_each(control_server(r->c->control), &r->ops, pump_one, r);
-}
-
-struct urgent {
-    uint64_t sequence;
-};
-
-static void send_text(void *ctx, struct line_client *line)
-{
-    const struct sending *s = ctx;
-    line_client_send(line, s->text, s->size);
-}
-
-static void urgent_in_control(void *ctx, void *item)
-{
-    struct records *r = ctx;
-    struct urgent *urgent = item;
-    struct err_text err;
-    uint64_t last = 0;
-    struct sending sending = {.records = r, .name = "urgent"};
-    /* One that cannot be read now still comes in its turn. */
-    if (journal_reader_read(r->reader, urgent->sequence - 1, 0, 1, send_one, &sending, &last,
-                            &err) == 0 &&
-        sending.text) {
-        line_server_each(control_server(r->c->control), &r->ops, send_text, &sending);
-    }
-    free(sending.text);
-    free(urgent);
-}
-
-void records_wake(struct records *r, uint64_t urgent)
-{
-    if (!r) {
-        return;
-    }
-    struct line_server *server = control_server(r->c->control);
-    struct urgent *item = urgent ? malloc(sizeof(*item)) : NULL;
-    if (item) {
-        item->sequence = urgent;
-        if (line_server_post(server, urgent_in_control, r, item) != 0) {
-            free(item); /* counted by the server; it comes in its turn */
-        }
-    }
-    if (!atomic_exchange_explicit(&r->wake_posted, true, memory_order_seq_cst) &&
-        line_server_post(server, wake_in_control, r, NULL) != 0) {
-        atomic_store_explicit(&r->wake_posted, false, memory_order_seq_cst);
-    }
-}
 
 /* ---- requests ---- */
 
@@ -265,7 +83,7 @@ static void do_credit(struct records *r, struct line_client *line, const json_t 
         client->credit_bytes = CREDIT_BYTES_MAX;
     }
     send_again(r, client, object);
-    pump(r, client);
+    records_pump(r, client);
 }
 
 static void do_receipt(struct records *r, struct line_client *line, const json_t *object)
@@ -448,7 +266,7 @@ static int client_open(void *ctx, struct line_client *line, const struct unix_pe
     client->line = line;
     client->sent = atomic_load(r->confirmed);
     *out_data = client;
-    send_status(r, line);
+    records_send_status(r, line);
     return 0;
 }
 
