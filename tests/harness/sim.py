@@ -2,8 +2,11 @@
 import json
 import os
 import pathlib
+import shutil
 import socket
 import sys
+import tempfile
+import weakref
 
 from .process import Program, wait_for
 
@@ -18,7 +21,10 @@ class Simulated(Program):
 
     def __init__(self, name, folder, *arguments):
         folder = pathlib.Path(folder)
-        self.events_path, self.control_path = folder / f"{name}.jsonl", folder / f"{name}.sock"
+        # In memory: a write to a busy disk would hold up the simulated hardware.
+        log_folder = tempfile.mkdtemp(prefix="sim-", dir="/dev/shm")
+        weakref.finalize(self, shutil.rmtree, log_folder, ignore_errors=True)
+        self.events_path, self.control_path = pathlib.Path(log_folder) / f"{name}.jsonl", folder / f"{name}.sock"
         super().__init__(name, [sys.executable, SIM / self.script, "--log", self.events_path,
                                 "--control", self.control_path, *arguments], folder)
         self._control = None
