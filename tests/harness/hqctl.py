@@ -137,12 +137,12 @@ class Hqctl:
     def clerk_key(self, name):
         return self.dir / f"clerks/{name}.key.pem"
 
-    def import_entries(self, entries, out=None, **options):
+    def import_entries(self, entries, *more, out=None, **options):
         """A draft file of the entries."""
         self.count += 1
         source = write_csv(self.folder / f"list-{self.count}.csv", entries)
         out = out or self.folder / f"list-{self.count}.json"
-        self.run("wanted", "import", source, "--out", out, *self.online, **options)
+        self.run("wanted", "import", source, "--out", out, *more, *self.online, **options)
         return out
 
     def sign(self, path, clerk, out=None):
@@ -155,7 +155,7 @@ class Hqctl:
 
     def publish(self, entries, clerks=None):
         """Imports, has every clerk sign, publishes; hqd's answer {"revision","hash"}."""
-        path = self.import_entries(entries)
+        path = self.import_entries(entries, "--confirm-mass")
         for clerk in clerks or self.clerks[:2]:
             self.sign(path, clerk)
         return self.publish_file(path)
