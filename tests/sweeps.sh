@@ -9,6 +9,7 @@ sweeps() {
     sweep tsan_system system_suite tsan
     sweep tidy whole_tidy
     sweep flood with_build release flood
+    sweep wired_cameras with_build release wired_cameras
     sweep lane_mutants with_build release /usr/bin/python3 tests/mutate_lane.py
     sweep lane_mutants_walk with_build release /usr/bin/python3 tests/mutate_lane.py --by walk
     sweep lane_states with_build release build/release/tests/walk_lane
@@ -57,6 +58,12 @@ system_suite() {
 flood() {
     CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_faults_capture.py -k flood
+}
+
+# Cameras on wires, one on the line of a lane's module among them.
+wired_cameras() {
+    CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_wired_cameras.py
 }
 
 # Every test of hqd's own over PostgreSQL; the quick tier has their core.
