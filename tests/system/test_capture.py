@@ -11,6 +11,7 @@ import yaml
 from harness import frames
 from harness.cache import Cache, Redis
 from harness.camera import encode_compact
+from harness.compare import differences
 from harness.netns import Namespace
 from harness.process import Program, run_program
 from harness.signing import World, entry
@@ -355,17 +356,6 @@ def shown_after_reads(folder, tmp_path, handling):
         return events, log[-1].split("frames=")[1]
     finally:
         box.stop()
-
-
-def differences(a, b, path=""):
-    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
-        for name in a:
-            yield from differences(a[name], b[name], f"{path}.{name}")
-    elif isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
-        for at, pair in enumerate(zip(a, b)):
-            yield from differences(*pair, f"{path}[{at}]")
-    elif a != b:
-        yield path, a, b
 
 
 def test_observe_entries_show_nowhere(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from harness import frames, journal, observe
 from harness.camera import encode_compact
 from harness.cache import Cache
+from harness.compare import differences
 from harness.ctl import Ctl
 from harness.fleet import Fleet
 from harness.signing import entry
@@ -277,17 +278,6 @@ def run_site(observed):
 def runs():
     with concurrent.futures.ThreadPoolExecutor() as pool:  # apart from one another: each has its own folder
         return list(pool.map(run_site, (observed_entries(), [])))
-
-
-def differences(a, b, path=""):
-    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
-        for name in a:
-            yield from differences(a[name], b[name], f"{path}.{name}")
-    elif isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
-        for at, pair in enumerate(zip(a, b)):
-            yield from differences(*pair, f"{path}[{at}]")
-    elif a != b:
-        yield path, a, b
 
 
 def test_with_and_without_all_is_the_same(runs):
