@@ -134,6 +134,10 @@ enum hq_step hq_versioned_put(struct hq_call *call, const struct hq_versioned *w
 /* The answer to one that does not verify. */
 enum hq_step hq_versioned_refuse(struct hq_call *call, int rc, const struct err_text *why);
 
+/* "checkpoint" of an operator's body, which the request is about; NULL and answered (400) when it is
+ * no id (tokens.c). */
+const char *hq_call_checkpoint(struct hq_call *call, const json_t *object);
+
 /* Whether the peer of `call` may speak: known, not revoked, its certificate neither expired nor
  * superseded. Answers 403 and returns HQ_DONE when not, HQ_AGAIN when it may go on. */
 enum hq_step hq_peer_check(struct hq_call *call);
@@ -167,6 +171,7 @@ enum hq_step hq_operator_answers(struct hq_call *call);
 enum hq_step hq_operator_observed(struct hq_call *call);
 enum hq_step hq_operator_checkpoints(struct hq_call *call);
 enum hq_step hq_operator_enroll(struct hq_call *call);
+enum hq_step hq_operator_replace(struct hq_call *call);
 enum hq_step hq_operator_enrolments(struct hq_call *call);
 enum hq_step hq_operator_enrolment_approve(struct hq_call *call);
 enum hq_step hq_operator_enrolment_revoke(struct hq_call *call);

@@ -35,7 +35,8 @@ struct chain {
     int64_t lost_to;
     int64_t urgent; /* highest sequence of what came ahead of the chain */
     int64_t opened_ms;
-    int64_t newest; /* what the box has now */
+    int64_t newest;      /* what the box has now */
+    int64_t replaced_ms; /* the checkpoint's box was put in another's place */
 };
 
 struct missing {
@@ -79,7 +80,7 @@ static int grow(struct missing *m)
 static int take_chain(void *ctx, const struct hq_value *c, size_t count)
 {
     struct missing *m = ctx;
-    if (count != 14 || c[0].size >= TLS_LABEL_SIZE || c[1].size != JOURNAL_CHAIN_ID_SIZE)
+    if (count != 15 || c[0].size >= TLS_LABEL_SIZE || c[1].size != JOURNAL_CHAIN_ID_SIZE)
         return ERR_CORRUPT;
     int rc = grow(m);
     if (rc != 0)
@@ -93,7 +94,7 @@ static int take_chain(void *ctx, const struct hq_value *c, size_t count)
     int64_t *const numbers[] = {&chain->held,      &chain->gap_ms,  &chain->recorded,
                                 &chain->confirmed, &chain->told_ms, &chain->lost_from,
                                 &chain->lost_to,   &chain->urgent,  &chain->opened_ms,
-                                &chain->newest,    &chain->stream};
+                                &chain->newest,    &chain->stream,  &chain->replaced_ms};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         *numbers[i] = c[3 + i].number;
     return 0;
@@ -111,8 +112,9 @@ static int load_chains(struct hq_db *db, const char *checkpoint, struct missing 
         " coalesce(j.lost_from, 0), coalesce(j.lost_to, 0),"
         " coalesce((SELECT max(u.sequence) FROM urgents u WHERE u.checkpoint = k.checkpoint"
         " AND u.chain = k.chain), 0), coalesce(c.opened_ms, 0), coalesce(j.newest, 0),"
-        " coalesce(c.stream, 0) FROM k LEFT JOIN chains c ON c.checkpoint = k.checkpoint AND "
-        "c.chain = k.chain"
+        " coalesce(c.stream, 0), coalesce(p.replaced_ms, 0) FROM k"
+        " LEFT JOIN chains c ON c.checkpoint = k.checkpoint AND c.chain = k.chain"
+        " LEFT JOIN checkpoints p ON p.id = k.checkpoint"
         " LEFT JOIN journals j ON j.checkpoint = k.checkpoint AND j.chain = k.chain"
         " WHERE $1 = '' OR k.checkpoint = $1 ORDER BY 1, 14, 12, 2",
         HQ_PARAMS(hq_text(checkpoint)), take_chain, m, err);
@@ -130,6 +132,9 @@ static int64_t larger(int64_t a, int64_t b)
 static bool is_in_use(const struct missing *m, const struct chain *chain)
 {
     size_t from = (size_t)(chain - m->chains);
+    if (chain->stream == HQ_STREAM_JOURNAL && chain->told_ms < chain->replaced_ms &&
+        chain->opened_ms < chain->replaced_ms)
+        return false; /* its box is shut out, the new one has not come yet */
     while (from > 0 && strcmp(m->chains[from - 1].checkpoint, chain->checkpoint) == 0)
         from--;
     for (size_t i = from; i < m->count; i++) {

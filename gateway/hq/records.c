@@ -19,6 +19,7 @@ struct ingest {
     bool other_stream; /* the chain is held as one of the other stream */
     bool ordered;      /* hq_db_change was called: numbers may be drawn */
     bool gap_known;    /* it stands already */
+    bool expected;     /* the next chain of the stream is that of a box put in another's place */
     int64_t beyond;    /* the last sequence told beyond a gap */
     struct hq_ingest *out;
 };
@@ -26,7 +27,12 @@ struct ingest {
 static int take_chain(void *ctx, const struct hq_value *columns, size_t count)
 {
     struct ingest *in = ctx;
-    if (count != 6 || columns[2].size != JOURNAL_HASH_SIZE)
+    if (count != 7)
+        return ERR_CORRUPT;
+    in->expected = (columns[6].number & (1 << in->stream)) != 0;
+    if (columns[0].type != HQ_TEXT)
+        return 0; /* a chain not held yet */
+    if (columns[2].size != JOURNAL_HASH_SIZE)
         return ERR_CORRUPT;
     in->chain_known = true;
     in->other_stream = columns[5].number != (int64_t)in->stream;
@@ -57,6 +63,25 @@ static int quarantine(struct ingest *in, const char *reason, struct err_text *er
                       err);
 }
 
+/* The chain that was expected has come, or the old one goes on: no other is taken unseen. */
+static int end_expected(struct ingest *in, struct err_text *err)
+{
+    return hq_db_exec(in->db,
+                      "UPDATE checkpoints SET expected_streams = expected_streams - $2"
+                      " WHERE id = $1",
+                      HQ_PARAMS(hq_text(in->checkpoint), hq_int(1 << in->stream)), err);
+}
+
+/* Who had the box replaced accepted its new chain with it. */
+static int note_expected(struct ingest *in, struct err_text *err)
+{
+    return hq_db_exec(in->db,
+                      "UPDATE chains SET accepted_by = (SELECT replaced_by FROM checkpoints"
+                      " WHERE id = $1), accept_reason = (SELECT replace_reason FROM checkpoints"
+                      " WHERE id = $1), accepted_ms = $3 WHERE checkpoint = $1 AND chain = $2",
+                      HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int(in->now.ms)), err);
+}
+
 /* Finds the chain of the first record, or opens it: the first of a checkpoint's stream is active.
  */
 static int open_chain(struct ingest *in, const struct journal_header *header, struct err_text *err)
@@ -64,11 +89,15 @@ static int open_chain(struct ingest *in, const struct journal_header *header, st
     int64_t others = 0;
     memcpy(in->out->head.chain, header->chain, JOURNAL_CHAIN_ID_SIZE);
     int rc = hq_db_query(in->db,
-                         "SELECT state, sequence, head, reason, gap_ms, stream FROM chains"
-                         " WHERE checkpoint = $1 AND chain = $2",
+                         "SELECT c.state, c.sequence, c.head, c.reason, c.gap_ms, c.stream,"
+                         " coalesce(p.expected_streams, 0) FROM (SELECT 1 AS one) k"
+                         " LEFT JOIN chains c ON c.checkpoint = $1 AND c.chain = $2"
+                         " LEFT JOIN checkpoints p ON p.id = $1",
                          HQ_PARAMS(hq_text(in->checkpoint), chain_of(in)), take_chain, in, err);
     if (rc == 0 && in->other_stream)
         return err_set(err, ERR_INVALID, "the chain is another stream's of this checkpoint");
+    if (rc == 0 && in->expected)
+        rc = end_expected(in, err);
     if (rc != 0 || in->chain_known)
         return rc;
     in->chain_known = true;
@@ -82,7 +111,9 @@ static int open_chain(struct ingest *in, const struct journal_header *header, st
                                   hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE),
                                   hq_int(in->now.ms), hq_int(in->stream)),
                         err);
-    if (rc == 0 && others > 0)
+    if (rc == 0 && in->expected)
+        rc = note_expected(in, err);
+    else if (rc == 0 && others > 0)
         rc = quarantine(in, "new chain beside the one held", err);
     return rc;
 }

@@ -298,9 +298,26 @@ static const char postgres_10[] =
     "CREATE TRIGGER chains_stream BEFORE UPDATE ON chains"
     " FOR EACH ROW WHEN (NEW.stream <> OLD.stream) EXECUTE FUNCTION hqd_keep();";
 
+/* What version 11 adds: a checkpoint's box that was replaced: since when, by whom and why, and of
+ * which streams its new box has yet to begin a chain (bit 1 << enum hq_stream); a token that
+ * replaces; certificates of a box that was replaced, and when one was last shown since. */
+static const char sqlite_11[] =
+    "ALTER TABLE checkpoints ADD COLUMN replaced_ms INTEGER;"
+    "ALTER TABLE checkpoints ADD COLUMN replaced_by TEXT;"
+    "ALTER TABLE checkpoints ADD COLUMN replace_reason TEXT;"
+    "ALTER TABLE checkpoints ADD COLUMN expected_streams INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE tokens ADD COLUMN replaces INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE certificates ADD COLUMN replaced_ms INTEGER;"
+    "ALTER TABLE certificates ADD COLUMN back_ms INTEGER;";
+static const char postgres_11[] =
+    "ALTER TABLE checkpoints ADD COLUMN replaced_ms BIGINT, ADD COLUMN replaced_by TEXT,"
+    " ADD COLUMN replace_reason TEXT, ADD COLUMN expected_streams BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE tokens ADD COLUMN replaces BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE certificates ADD COLUMN replaced_ms BIGINT, ADD COLUMN back_ms BIGINT;";
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
-    {sqlite_1, NULL},         {sqlite_2, NULL},       {sqlite_3, postgres_3},
-    {sqlite_4, postgres_4},   {sqlite_5, postgres_5}, {sqlite_6, postgres_6},
-    {sqlite_7, postgres_7},   {sqlite_8, postgres_8}, {sqlite_9, postgres_9},
-    {sqlite_10, postgres_10},
+    {sqlite_1, NULL},         {sqlite_2, NULL},         {sqlite_3, postgres_3},
+    {sqlite_4, postgres_4},   {sqlite_5, postgres_5},   {sqlite_6, postgres_6},
+    {sqlite_7, postgres_7},   {sqlite_8, postgres_8},   {sqlite_9, postgres_9},
+    {sqlite_10, postgres_10}, {sqlite_11, postgres_11},
 };

@@ -59,18 +59,23 @@ class Fleet:
         self.redis = None
         self.token = None
         self.daemons = {}
+        self.link_options = {}  # of uplinkd.yaml, besides
 
     def __enter__(self):
         try:
             self.hq.init().start()
             self.hq.keep_port()
-            shutil.copytree(self.hq.box / "roots", self.box.roots, dirs_exist_ok=True)
-            for name in ("hq-root.pem", "box-root.pem"):
-                shutil.copy(self.hq.box / "uplinkd" / name, self.box.etc / name)
+            self.provision()
         except BaseException:
             self.stop()
             raise
         return self
+
+    def provision(self):
+        """What the installation medium brings."""
+        shutil.copytree(self.hq.box / "roots", self.box.roots, dirs_exist_ok=True)
+        for name in ("hq-root.pem", "box-root.pem"):
+            shutil.copy(self.hq.box / "uplinkd" / name, self.box.etc / name)
 
     def __exit__(self, *_):
         self.stop()
@@ -101,15 +106,17 @@ class Fleet:
             "certificate": str(here.etc / "box.pem"), "key": str(here.etc / "box.key.pem"),
             "runtime_dir": str(here.run), "state_dir": str(here.state / "uplinkd"),
             "roots": str(here.roots), "redis_socket": self.redis.socket,
-            **self.redis.options("uplinkd"), "retry_max": "500ms"})
+            **self.redis.options("uplinkd"), "retry_max": "500ms", **self.link_options})
+
+    def token_for(self, fingerprint):
+        return self.hq.enroll(self.box.name, fingerprint=fingerprint)["token"]
 
     def enroll(self, config):
         """The box gets its certificate with a one-time token of headquarters."""
         with subprocess.Popen([program("checkpoint-uplinkd"), "--config", config, "--enroll", "--token-fd", "0"],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as box:
             shown = box.stdout.readline().split()[-1]  # the technician reads it out
-            token = self.hq.enroll(self.box.name, fingerprint=shown)["token"]
-            said = box.communicate(token + "\n", timeout=60 * SLOWNESS)[0]
+            said = box.communicate(self.token_for(shown) + "\n", timeout=60 * SLOWNESS)[0]
         assert box.returncode == 0, said
 
     def start_redis(self):

@@ -26,6 +26,8 @@ enum hqctl_reach {
 };
 
 /* A row of the table of commands; argv[0] is the last of its words. */
+enum { HQCTL_QUESTION_SIZE = 160 };
+
 struct hqctl_command {
     const char *words; /* "wanted import" */
     const char *purpose;
@@ -86,6 +88,11 @@ void hqctl_join(const json_t *list, char *out, size_t size);
 /* "-" for "": a cell of a table. */
 const char *hqctl_or_dash(const char *text);
 
+/* Whether a person at a terminal says yes to `question`. Without one, --yes must have said it. */
+bool hqctl_confirmed(const char *question);
+/* A token with what the technician needs. */
+void hqctl_print_token(const json_t *value);
+
 struct passphrase_source hqctl_passphrases(const struct hqctl *h);
 
 /* The sub-commands. */
@@ -93,6 +100,7 @@ int hqctl_init(struct hqctl *h, int argc, char **argv);
 int hqctl_clerk_add(struct hqctl *h, int argc, char **argv);
 int hqctl_keyset_publish(struct hqctl *h, int argc, char **argv);
 int hqctl_whoami(struct hqctl *h, int argc, char **argv);
+int hqctl_replace(struct hqctl *h, int argc, char **argv);
 int hqctl_enroll(struct hqctl *h, int argc, char **argv);
 int hqctl_enrolment_list(struct hqctl *h, int argc, char **argv);
 int hqctl_enrolment_approve(struct hqctl *h, int argc, char **argv);

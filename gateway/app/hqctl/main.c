@@ -25,6 +25,8 @@ static const struct hqctl_command commands[] = {
     {"person revoke", "take a person out, with a reason", HQCTL_ONLINE, hqctl_person_revoke},
     {"whoami", "say whether my certificate works", HQCTL_ONLINE, hqctl_whoami},
     {"enroll", "make a one-time token for a checkpoint", HQCTL_ONLINE, hqctl_enroll},
+    {"replace", "put a new box in the place of a checkpoint's old one", HQCTL_ONLINE,
+     hqctl_replace},
     {"enrolment list", "show tokens that wait, and which key asks", HQCTL_ONLINE,
      hqctl_enrolment_list},
     {"enrolment approve", "approve the fingerprint a box shows", HQCTL_ONLINE,

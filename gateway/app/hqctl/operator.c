@@ -36,7 +36,7 @@ int hqctl_whoami(struct hqctl *h, int argc, char **argv)
     return status;
 }
 
-static void print_token(const json_t *value)
+void hqctl_print_token(const json_t *value)
 {
     hqctl_line(stdout, "Checkpoint  %s", hqctl_text_of(value, "checkpoint"));
     hqctl_line(stdout, "Token       %s", hqctl_text_of(value, "token"));
@@ -79,7 +79,7 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
     if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
-        print_token(answer.value);
+        hqctl_print_token(answer.value);
     if (answer.text)
         explicit_bzero(answer.text, answer.size);
     hq_answer_fini(&answer);
@@ -89,9 +89,9 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
 /* ---- checkpoints ---- */
 
 static const char *const checkpoint_titles[] = {
-    "CHECKPOINT",        "STATE",   ">LIST",     ">CONFIRMED",
-    ">POLICY",           ">EXEMPT", "SEEN",      "LIST BEHIND SINCE",
-    "CERTIFICATE UNTIL", "NAME",    "QUARANTINE"};
+    "CHECKPOINT",        "STATE",   ">LIST",      ">CONFIRMED",
+    ">POLICY",           ">EXEMPT", "SEEN",       "LIST BEHIND SINCE",
+    "CERTIFICATE UNTIL", "NAME",    "QUARANTINE", "OLD BOX SEEN"};
 
 enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
 
@@ -120,7 +120,8 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
                            hqctl_or_dash(hqctl_text_of(row, "behind_since")),
                            hqctl_or_dash(hqctl_text_of(row, "certificate_until")),
                            hqctl_text_of(row, "name"),
-                           hqctl_text_of(row, "quarantine")};
+                           hqctl_text_of(row, "quarantine"),
+                           hqctl_text_of(row, "old_box_seen")};
     return text_table_add(table, cells);
 }
 
@@ -260,12 +261,10 @@ int hqctl_accept_chain(struct hqctl *h, int argc, char **argv)
     return status;
 }
 
-/* Asks at a terminal. Without one, --yes must have said it. */
-static bool confirmed(const char *checkpoint)
+bool hqctl_confirmed(const char *question)
 {
     char line[8] = "";
-    fprintf(stderr, "Checkpoint %s will be shut out until it is enrolled again. Go on? [y/N] ",
-            checkpoint);
+    fprintf(stderr, "%s Go on? [y/N] ", question);
     return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
@@ -285,7 +284,11 @@ int hqctl_revoke(struct hqctl *h, int argc, char **argv)
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    if (!yes && !confirmed(checkpoint)) {
+    char question[HQCTL_QUESTION_SIZE];
+    (void)snprintf(question, sizeof(question),
+                   "Checkpoint %.64s will be shut out until it is enrolled again.",
+                   checkpoint); /* fits */
+    if (!yes && !hqctl_confirmed(question)) {
         fprintf(stderr, "hqctl: nothing done\n");
         return EXIT_RUN;
     }
