@@ -127,13 +127,18 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Whether the box writes this chain now: of its stream the one it told of last; where it never
- * told, as of a second chain, the one opened last. A box's chains stand together. */
+/* When the box last said that it writes this chain: it told so, or began it. */
+static int64_t said_ms(const struct chain *chain)
+{
+    return larger(chain->told_ms, chain->opened_ms);
+}
+
+/* Whether the box writes this chain now: of its stream the one it spoke of last. A box's chains
+ * stand together. */
 static bool is_in_use(const struct missing *m, const struct chain *chain)
 {
     size_t from = (size_t)(chain - m->chains);
-    if (chain->stream == HQ_STREAM_JOURNAL && chain->told_ms < chain->replaced_ms &&
-        chain->opened_ms < chain->replaced_ms)
+    if (chain->stream == HQ_STREAM_JOURNAL && said_ms(chain) < chain->replaced_ms)
         return false; /* its box is shut out, the new one has not come yet */
     while (from > 0 && strcmp(m->chains[from - 1].checkpoint, chain->checkpoint) == 0)
         from--;
@@ -143,8 +148,8 @@ static bool is_in_use(const struct missing *m, const struct chain *chain)
             break;
         if (other == chain || other->stream != chain->stream)
             continue;
-        if (other->told_ms > chain->told_ms ||
-            (other->told_ms == chain->told_ms && other->opened_ms > chain->opened_ms))
+        if (said_ms(other) > said_ms(chain) ||
+            (said_ms(other) == said_ms(chain) && other->opened_ms > chain->opened_ms))
             return false;
     }
     return true;

@@ -422,20 +422,39 @@ int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body
                            &none, err);
 }
 
+/* With a new chain ends what it takes the place of: the older ones of its stream that broke. A box
+ * that begins its journal anew does so with its second chain too, and that is the same decision. */
+static int accept_along(struct hq_db *db, const char *checkpoint, const struct hq_value *chain,
+                        const char *operator_name, const char *reason, struct wall_time now,
+                        struct err_text *err)
+{
+    return hq_db_exec(
+        db,
+        "UPDATE chains SET state = 'active', reason = NULL, accepted_by = $3, accept_reason = $4,"
+        " accepted_ms = $5 WHERE checkpoint = $1 AND chain <> $2 AND state = 'quarantined'"
+        " AND EXISTS(SELECT 1 FROM chains n WHERE n.checkpoint = $1 AND n.chain = $2"
+        " AND n.sequence = 0 AND ((n.stream = chains.stream AND chains.sequence > 0"
+        " AND chains.opened_ms <= n.opened_ms) OR (n.stream = 0 AND chains.stream = 1)))",
+        HQ_PARAMS(hq_text(checkpoint), *chain, hq_text(operator_name), hq_text(reason),
+                  hq_int(now.ms)),
+        err);
+}
+
 int hq_records_accept(struct hq_db *db, const char *checkpoint,
                       const uint8_t chain[JOURNAL_CHAIN_ID_SIZE], const char *operator_name,
                       const char *reason, struct wall_time now, struct err_text *err)
 {
-    int rc = hq_db_exec(db,
-                        "UPDATE chains SET state = 'active', reason = NULL, accepted_by = $3,"
-                        " accept_reason = $4, accepted_ms = $5"
-                        " WHERE checkpoint = $1 AND chain = $2 AND state = 'quarantined'",
-                        HQ_PARAMS(hq_text(checkpoint), hq_blob(chain, JOURNAL_CHAIN_ID_SIZE),
-                                  hq_text(operator_name), hq_text(reason), hq_int(now.ms)),
-                        err);
+    const struct hq_value id = hq_blob(chain, JOURNAL_CHAIN_ID_SIZE);
+    int rc = hq_db_exec(
+        db,
+        "UPDATE chains SET state = 'active', reason = NULL, accepted_by = $3,"
+        " accept_reason = $4, accepted_ms = $5"
+        " WHERE checkpoint = $1 AND chain = $2 AND state = 'quarantined'",
+        HQ_PARAMS(hq_text(checkpoint), id, hq_text(operator_name), hq_text(reason), hq_int(now.ms)),
+        err);
     if (rc == 0 && hq_db_changed(db) == 0)
         return err_set(err, ERR_NOT_FOUND, "no such chain in quarantine");
-    return rc;
+    return rc == 0 ? accept_along(db, checkpoint, &id, operator_name, reason, now, err) : rc;
 }
 
 static int take_urgent(struct ingest *in, const struct journal_record *r, const char *line,

@@ -450,6 +450,13 @@ int restore_find(const char *journal_dir, struct open_holds *open, struct err_te
 int restore_list_high(const char *journal_dir, struct pipeline_options *out,
                       struct err_text *err) MUST_CHECK;
 
+/* A new chain in the place of a sound journal, asked for by a named person (set_aside.c): whether
+ * it is due for this one, with the reason; and that it is done. Main thread, at the start. */
+bool set_aside_is_due(const struct checkpointd *c, const struct journal *journal,
+                      struct err_text *out_why);
+void set_aside_done(const struct checkpointd *c);
+void set_aside_act(void *ctx, struct control *control, const struct control_call *call);
+
 /* Before a damaged journal is set aside for `why`: keeps what it says of open holds, in memory and
  * in a file beside it, until they are on record again. Never fails: what cannot be read makes
  * every lane ask for confirmation. */

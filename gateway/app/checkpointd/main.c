@@ -65,10 +65,17 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
     if (result == 0) {
         result = journal_open(&options, out, err);
     }
-    if (result != ERR_CORRUPT) {
+    if (result == 0 && !set_aside_is_due(c, *out, err)) {
+        return 0;
+    }
+    if (result == 0) {
+        journal_close(*out);
+        *out = NULL;
+    } else if (result == ERR_CORRUPT) {
+        log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
+    } else {
         return result;
     }
-    log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
     rescue_keep(c, err->text);
     result = journal_set_aside(c->journal_dir, clock_wall(&c->clock), err);
     return result == 0 ? journal_open(&options, out, err) : result;
@@ -110,6 +117,9 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
     }
     if (result == 0) {
         result = match_link_create(matches, user_of(c->config.matchd_user), &sink, &c->link, err);
+    }
+    if (result == 0) {
+        set_aside_done(c);
     }
     return result;
 }

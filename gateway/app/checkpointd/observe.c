@@ -90,8 +90,16 @@ static int open_chain(struct observe *o, struct err_text *err)
         return err_set(err, ERR_IO, "%s: %s", o->folder, strerror(errno));
     }
     int result = journal_open(&options, &o->journal, err);
-    if (result == ERR_CORRUPT) {
+    bool damaged = result == ERR_CORRUPT;
+    if (damaged) {
         log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
+    }
+    bool due = result == 0 && set_aside_is_due(o->c, o->journal, err);
+    if (due) {
+        journal_close(o->journal);
+        o->journal = NULL;
+    }
+    if (damaged || due) {
         result = journal_set_aside(o->folder, clock_wall(&o->c->clock), err);
         if (result == 0) {
             result = journal_open(&options, &o->journal, err);
