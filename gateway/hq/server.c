@@ -485,6 +485,33 @@ int hq_server_post(struct hq_server *server, void (*work)(void *ctx), void *ctx)
     return 0;
 }
 
+/* A connection keeps the context it began with. */
+static void change_tls(struct end *end, SSL_CTX **next)
+{
+    SSL_CTX *before = end->tls;
+    connections_attach(*next);
+    end->tls = *next;
+    *next = NULL;
+    SSL_CTX_free(before);
+}
+
+int hq_server_take_files(struct hq_server *server, const struct hq_server_options *options,
+                         struct err_text *err)
+{
+    SSL_CTX *api = NULL;
+    SSL_CTX *est = NULL;
+    int rc = make_tls(options, false, server, &api, err);
+    if (rc == 0 && server->est.http)
+        rc = make_tls(options, true, server, &est, err);
+    if (rc == 0)
+        change_tls(&server->api, &api);
+    if (rc == 0 && est)
+        change_tls(&server->est, &est);
+    SSL_CTX_free(api);
+    SSL_CTX_free(est);
+    return rc;
+}
+
 static int open_all(const struct hq_server_options *o, struct hq_server *server,
                     struct err_text *err)
 {

@@ -163,11 +163,12 @@ int key_store_read_keyset(const char *path, const struct root_keys *roots, struc
     return rc == 0 ? 0 : err_prefix(err, rc, "%s", path);
 }
 
-int key_store_sign_keyset(const struct keyset *set, struct sign_key *const *roots, int root_count,
-                          char **out, size_t *out_size, struct err_text *err)
+int key_store_sign_keyset(const struct keyset *set, const json_t *root_changes,
+                          struct sign_key *const *roots, int root_count, char **out,
+                          size_t *out_size, struct err_text *err)
 {
     struct envelope envelope = {0};
-    int rc = keyset_compose(set, &envelope, err);
+    int rc = keyset_compose_with(set, root_changes, &envelope, err);
     for (int i = 0; rc == 0 && i < root_count; i++)
         rc = envelope_sign(&envelope, roots[i]);
     if (rc == 0)

@@ -39,8 +39,10 @@ enum statement_type {
     STATEMENT_RECEIPT = 5,      /* "receipt/1", receipt */
     STATEMENT_INSTRUCTION = 6,  /* "instruction/1", instruction */
     STATEMENT_MATCH_POLICY = 7, /* "match-policy/1", list */
-    STATEMENT_EXEMPT_LIST = 8   /* "exempt-list/1", list */
+    STATEMENT_EXEMPT_LIST = 8,  /* "exempt-list/1", list */
+    STATEMENT_ROOTS = 12        /* "roots/1", root */
 };
+enum { STATEMENT_TYPE_LAST = STATEMENT_ROOTS }; /* numbers between may be free */
 
 /* "list" …, NULL for anything else; and back (ERR_INVALID). */
 const char *key_role_name(enum key_role role);

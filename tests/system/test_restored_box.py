@@ -59,8 +59,8 @@ def test_a_box_put_back_begins_a_new_chain_by_two_named_people(site):
     site.wait_log("UPLINK_SET_ASIDE", 30)
     log = site.hq.hqd.log_path
     wait_until("headquarters alarms", lambda: "HQ_QUARANTINE" in log.read_text())
-    assert 'reason="another record under a sequence held"' in log.read_text()
-    assert state(site) == "quarantined"
+    wait_until("its reason", lambda: 'reason="another record under a sequence held"' in log.read_text())
+    wait_until("shown as that", lambda: state(site) == "quarantined")
     site.matchd()
     wait_until("lane 1 matches", lambda: not site.box.lane(1).get("blind", True) and site.box.lane(1)["list_usable"], 30)
     hit_at_hq(site, 1)
