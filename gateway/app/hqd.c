@@ -102,15 +102,19 @@ static const struct service_about about = {
     .program = "hqd",
     .purpose = "headquarters server: wanted list, records, enrolment",
     .default_config = "/etc/checkpoint/hqd.yaml",
-    .help = "FILES\n"
-            "  <state_dir>/hqd.sqlite    everything hqd keeps, without 'database'\n"
-            "  <runtime_dir>/hqd.port, hqd-est.port\n"
-            "                            the ports it listens at, written when it is ready\n"
-            "  <runtime_dir>/issue       hq-cad's socket\n\n"
-            "SIGNALS\n"
-            "  SIGHUP   reads 'operators' of the configuration again, and the files of keys,\n"
-            "           certificates and roots it names; open connections go on\n"
-            "  SIGTERM  ends\n",
+    .help =
+        "FILES\n"
+        "  <state_dir>/hqd.sqlite    everything hqd keeps, without 'database'\n"
+        "  <runtime_dir>/hqd.port, hqd-est.port\n"
+        "                            the ports it listens at, written when it is ready\n"
+        "  <runtime_dir>/issue       hq-cad's socket\n"
+        "  <certificate>.before, <key>.before\n"
+        "                            the pair of the HQ-server CA before, shown to whoever "
+        "trusts\n                            that one alone; take them away when nobody does\n\n"
+        "SIGNALS\n"
+        "  SIGHUP   reads 'operators' of the configuration again, and the files of keys,\n"
+        "           certificates and roots it names; open connections go on\n"
+        "  SIGTERM  ends\n",
 };
 
 struct program {

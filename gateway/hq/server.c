@@ -33,6 +33,7 @@
 
 enum {
     WAITS_OF_ONE_MAX = 8, /* parked calls of one peer */
+    HQ_FILE_SIZE = 512,   /* a path */
     METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
               EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH
 };
@@ -426,7 +427,14 @@ static int open_end(struct hq_server *server, struct end *end, const char *liste
 static int make_tls(const struct hq_server_options *o, bool est, struct hq_server *server,
                     SSL_CTX **out, struct err_text *err)
 {
+    char cert_before[HQ_FILE_SIZE];
+    char key_before[HQ_FILE_SIZE];
+    (void)snprintf(cert_before, sizeof(cert_before), "%s.before", o->cert_file); /* a cut one */
+    (void)snprintf(key_before, sizeof(key_before), "%s.before", o->key_file);    /* is not there */
+    bool before = access(cert_before, F_OK) == 0 && access(key_before, F_OK) == 0;
     struct tls_server_options tls = {
+        .before_cert_file = before ? cert_before : NULL,
+        .before_key_file = before ? key_before : NULL,
         .cert_file = o->cert_file,
         .key_file = o->key_file,
         .trust = {{o->box_root, TLS_PEER_CHECKPOINT}, {o->console_root, TLS_PEER_OPERATOR}},

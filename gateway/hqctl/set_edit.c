@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gateway/base/file.h"
+#include "gateway/signed/servers.h"
 
 enum { NAME_SIZE = 128 };
 
@@ -37,6 +38,10 @@ static int read_set(struct set_edit *edit, struct err_text *err)
         rc = keyset_root_changes(source->keyset_text ? source->keyset_text : (const char *)text,
                                  source->keyset_text ? source->keyset_size : size,
                                  &edit->root_changes, err);
+    if (rc == 0)
+        rc = server_roots_read(source->keyset_text ? source->keyset_text : (const char *)text,
+                               source->keyset_text ? source->keyset_size : size, &edit->servers,
+                               err);
     free(text);
     return rc;
 }
@@ -83,8 +88,8 @@ int set_edit_sign(struct set_edit *edit, char **out, size_t *out_size, struct er
     size_t size = 0;
     edit->set->version = edit->held + 1;
     edit->set->time = edit->source->now;
-    int rc = check ? key_store_sign_keyset(edit->set, edit->root_changes, edit->roots, 2, &text,
-                                           &size, err)
+    int rc = check ? key_store_sign_keyset(edit->set, edit->root_changes, edit->servers,
+                                           edit->roots, 2, &text, &size, err)
                    : ERR_NO_MEMORY;
     if (rc == 0)
         rc = keyset_verify(&edit->known, text, size, check, err);
@@ -113,6 +118,7 @@ void set_edit_end(struct set_edit *edit)
 {
     free(edit->set);
     json_decref(edit->root_changes);
+    json_decref(edit->servers);
     sign_key_free(edit->roots[0]);
     sign_key_free(edit->roots[1]);
     *edit = (struct set_edit){0};

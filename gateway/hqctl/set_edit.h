@@ -21,6 +21,7 @@ struct set_edit {
     struct root_keys known;    /* the folder's */
     struct keyset *set;        /* to be changed */
     json_t *root_changes;      /* it carries; NULL: none */
+    json_t *servers;           /* roots of hqd's certificates it states; NULL: none */
     struct sign_key *roots[2]; /* that sign, once opened */
     uint64_t held;             /* its version before */
 };

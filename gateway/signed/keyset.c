@@ -10,6 +10,7 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/json.h"
 #include "gateway/signed/fields.h"
+#include "gateway/signed/servers.h"
 
 bool fleet_name_good(const char *fleet)
 {
@@ -107,7 +108,8 @@ static int read_keys(const json_t *object, struct keyset *set, struct err_text *
 
 static int read_payload(const struct envelope *e, struct keyset *set, struct err_text *err)
 {
-    static const char *const names[] = {"fleet", "keys", "roots", "time", "version", NULL};
+    static const char *const names[] = {"fleet", "keys",    "roots", "servers",
+                                        "time",  "version", NULL};
     json_t *object = NULL;
     int result = json_parse((const char *)e->payload, e->payload_size, &object, err);
     if (result == ERR_OK) {
@@ -127,6 +129,9 @@ static int read_payload(const struct envelope *e, struct keyset *set, struct err
     }
     if (result == ERR_OK) {
         result = read_keys(object, set, err);
+    }
+    if (result == ERR_OK) {
+        result = server_roots_check(json_object_get(object, "servers"), err);
     }
     json_decref(object);
     return result == ERR_OK ? hash_bytes(e->payload, e->payload_size, set->hash) : result;

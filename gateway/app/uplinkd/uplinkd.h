@@ -53,6 +53,7 @@ struct uplinkd_messages {
 struct uplinkd {
     struct uplinkd_config config;
     struct uplink_alarms alarms;
+    char trust_path[UPLINKD_TEXT_SIZE + 32]; /* roots of headquarters' servers, see trust.c */
     struct uplink_site site;
     struct box *box;
     struct box *observe_box;
@@ -80,6 +81,7 @@ bool uplinkd_go_on(void *thread);
 void uplinkd_report(void *ctx, enum log_event_id event, bool active, const char *detail);
 
 /* Thread "inbox" (list.c). The store is opened before, so that its faults end the start. */
+int uplinkd_trust_take(struct uplinkd *u, struct err_text *err) MUST_CHECK;
 int uplinkd_store_open(struct uplinkd *u, struct err_text *err) MUST_CHECK;
 void uplinkd_inbox_run(struct thread *self, void *uplinkd);
 
