@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+from cryptography import x509
 
 from harness.fleet import Fleet
 from harness.hqctl import ROOTS
@@ -81,11 +82,17 @@ class Box(Fleet):
         return told["revision"] if told["state"] == "current" else None
 
 
+def first_of(pem):
+    """The first certificate of a file."""
+    end = b"-----END CERTIFICATE-----"
+    return x509.load_pem_x509_certificate(pem.partition(end)[0] + end + b"\n")
+
+
 class Headquarters:
     """What each rotation is, as its manual says."""
 
-    def __init__(self, hq):
-        self.hq, self.entries = hq, 0
+    def __init__(self, hq, live):
+        self.hq, self.live, self.entries = hq, live, 0
 
     def version(self):
         return self.hq.json("whoami", *self.hq.online)[0]["keyset_version"]
@@ -129,6 +136,23 @@ class Headquarters:
             self.clerk(name)
         self.publish()
 
+    def issuing(self, box):
+        """The CA that issues to boxes; the box enrols under the new one, the other keeps its certificate."""
+        self.hq.run("ca", "issuing", self.hq.dir, passphrases=[ROOTS[3]])
+        self.hq.cad.stop()
+        self.hq.cad.start()
+        before = (box.box.etc / "box.pem").read_bytes()
+        box.enroll(box.uplinkd_config())
+        after = (box.box.etc / "box.pem").read_bytes()
+        issuing = first_of((self.hq.dir / "ca/box-issuing.pem").read_bytes())
+        assert before != after and first_of(after).issuer == issuing.subject
+
+    def server(self):
+        """The HQ-server CA, and hqd's certificate under it."""
+        self.hq.run("ca", "server", self.hq.dir, "--hq-address", "127.0.0.1", "--publish", *self.hq.online,
+                    passphrases=[*ROOTS[:2], ROOTS[3]])
+        self.hup()
+
     def duty(self):
         self.key("instruction", "--holder", "wang", passphrase=DUTY)
 
@@ -143,6 +167,8 @@ class Headquarters:
 
 ROTATIONS = {
     "root": Headquarters.all_roots,
+    "issuing CA": lambda h: h.issuing(h.live),
+    "HQ-server CA": Headquarters.server,
     "list": Headquarters.both_clerks,
     "freshness": lambda h: h.server_key("freshness"),
     "receipt": lambda h: h.server_key("receipt"),
@@ -166,7 +192,7 @@ def fleet():
                     box.prepare()
                     box.start_box()
                     box.wait_ready()
-                yield Headquarters(live.hq), live, away
+                yield Headquarters(live.hq, live), live, away
             finally:
                 away.stop_box()
                 ROOTS[:] = roots
@@ -200,6 +226,10 @@ def sealed_to(box):
     return row and json.loads(base64.b64decode(json.loads(row[0])["data_base64"]))["key"]
 
 
+def trusted(box):
+    return (box.box.state / "uplinkd" / "hq-roots.pem").read_text().count("BEGIN")
+
+
 def works(headquarters, box, revision, sealed=False):
     """What all the keys are for: records and receipts, the list and that it is current, instructions."""
     wait_until(f"{box.box.name}: the list", lambda: box.revision() == revision, 40)
@@ -226,7 +256,7 @@ def test_they_are_rotated_under_a_live_box_and_one_that_is_away(fleet, names):
         away.act(f"while away {n}")
     for name in names:
         ROTATIONS[name](headquarters)
-    assert headquarters.version() > before
+    assert names == ["issuing CA"] or headquarters.version() > before
     live.act("after")
     revision = headquarters.publish()
     sealed = names == ["observe"]  # a record every ten seconds
@@ -235,4 +265,20 @@ def test_they_are_rotated_under_a_live_box_and_one_that_is_away(fleet, names):
     works(headquarters, away, revision, sealed)
     for box in (live, away):
         assert "WANTED_KEYSET_REFUSED" not in box.log() + box.log("checkpoint-matchd"), box.log()
-        assert "KEYSET_REFUSED" not in box.log("checkpointd")
+        assert "KEYSET_REFUSED" not in box.log("checkpointd") and "UPLINK_SERVER_REFUSED" not in box.log()
+
+
+def test_the_server_ca_before_ends(fleet):
+    headquarters, live, away = fleet
+    hq = headquarters.hq
+    if not list((hq.dir / "hqd").glob("*.before")):
+        headquarters.server()
+    for box in (live, away):
+        wait_until("both roots", lambda box=box: trusted(box) == 2, 40)
+    hq.run("ca", "server-end", hq.dir, "--publish", *hq.online, passphrases=ROOTS[:2])
+    headquarters.hup()
+    assert not list((hq.dir / "hqd").glob("*.before"))
+    for box in (live, away):
+        wait_until("the new root alone", lambda box=box: trusted(box) == 1, 40)
+        box.act("and on")
+        box.settled()
