@@ -23,6 +23,7 @@ sweeps() {
     sweep hq_faults with_build release hq_faults
     sweep hq_kills with_build release hq_kills
     sweep hq_power with_build release hq_power
+    sweep flips with_build release env CHECKPOINT_FULL=1 build/release/tests/gateway_signed_test_flips
     sweep list_changes with_build tsan seeds 40 build/tsan/tests/gateway_app_test_in_force
     sweep list_entries with_build asan seeds 40 build/asan/tests/gateway_wanted_test_entries
     sweep plate_quick with_build release env CHECKPOINT_ROUNDS=100000000 build/release/tests/gateway_model_test_plate_quick
