@@ -13,6 +13,7 @@
 enum { ID_SIZE = 2 * JOURNAL_CHAIN_ID_SIZE + 24, TYPE_SIZE = JOURNAL_KIND_TEXT_SIZE + 16 };
 
 static const char type_prefix[] = "checkpoint.";
+static const char body_type[] = "application/json";
 
 static void id_of(const struct journal_header *header, char out[ID_SIZE])
 {
@@ -41,7 +42,7 @@ static int put_body(json_t *event, const struct journal_record *record)
     char salt[2 * JOURNAL_SALT_SIZE + 1];
     hex_encode(record->salt, sizeof record->salt, salt);
     if (json_object_set_new(event, "salt", json_string(salt)) != 0 ||
-        json_object_set_new(event, "datacontenttype", json_string("application/json")) != 0)
+        json_object_set_new(event, "datacontenttype", json_string(body_type)) != 0)
         return ERR_NO_MEMORY;
     return put_base64(event, "data_base64", record->body, record->body_size);
 }
@@ -72,7 +73,7 @@ int journal_wire_write(const struct journal_record *record, const char *source, 
 /* The members of an event as texts; NULL: not there, or no text. */
 struct event {
     const char *data_base64;
-    const char *datacontenttype; /* not looked at */
+    const char *datacontenttype;
     const char *header;
     const char *id;
     const char *salt;
@@ -194,6 +195,9 @@ static int read_body(const struct event *event, struct journal_record *record, s
     const char *data = event->data_base64;
     if (!salt && !data)
         return 0;
+    int result = check_attribute(event->datacontenttype, "datacontenttype", body_type, err);
+    if (result != 0)
+        return result;
     if (!salt || !data || hex_decode(salt, record->salt, sizeof record->salt) != 0)
         return err_set(err, ERR_INVALID, "salt: expected %d hex digits beside data_base64",
                        2 * JOURNAL_SALT_SIZE);
