@@ -1,12 +1,12 @@
 /*
- * hqd against what was promised, over SQLite and over PostgreSQL: records a second from one box
- * with every batch committed and answered by a receipt, in batches as uplinkd makes them of a
- * backlog and in batches of --batch records beside, a backlog drained, a hit from the box's request
- * to the operator who waits, and boxes held, each with a certificate of its own. The real hqd and
- * real TLS on loopback; the client shares the machine. Records are made before the clock runs.
- * Options: --records N --batch N --runs N --backlog N --boxes N --hits N --postgres URL --hqd FILE.
- * Without --postgres only SQLite is measured; tests/harness/postgres.py makes a server. Last line:
- * one JSON object.
+ * Load for bench_hq.py: hqd against what was promised, over SQLite and over PostgreSQL: records a
+ * second from one box with every batch committed and answered by a receipt, in batches as uplinkd
+ * makes them of a backlog and in batches of --batch records beside, a backlog drained, a hit from
+ * the box's request to the operator who waits, and boxes held, each with a certificate of its own.
+ * The real hqd and real TLS on loopback; the client shares the machine. Records are made before the
+ * clock runs. Options: --records N --batch N --runs N --backlog N --boxes N --hits N --postgres URL
+ * --hqd FILE. Without --postgres only SQLite is measured; tests/harness/postgres.py makes a server.
+ * Last line: one JSON object.
  */
 #include <getopt.h>
 #include <stdio.h>
