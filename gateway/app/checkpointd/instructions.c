@@ -230,6 +230,8 @@ static const char *words_zh(int result)
         return "签名不符";
     case ERR_DENIED:
         return "签名人无权，或非本站指令";
+    case ERR_TOO_LARGE:
+        return "超过指令允许大小";
     default:
         return "指令内容无效";
     }
@@ -445,6 +447,22 @@ static int refuse(struct checkpointd *c, struct instruction_keeper *k, int resul
     }
     k->client = 0;
     return 0;
+}
+
+int instructions_refuse_size(struct checkpointd *c, struct instruction_keeper *k, uint64_t client,
+                             uint64_t number, int64_t size_bytes, struct err_text *err)
+{
+    struct mono_time now = clock_mono(&clock_system);
+    struct err_text why = {{0}};
+    if (k->client != 0 && mono_diff_ms(now, k->started) < UNDER_WAY_MS) {
+        return err_set(err, ERR_BUSY, "instruction: another one is under way");
+    }
+    k->client = client;
+    k->started = now;
+    begin_fact(c, &k->fact, number);
+    int result = err_set(&why, ERR_TOO_LARGE, "instruction: %lld bytes, expected at most %d",
+                         (long long)size_bytes, INSTRUCTION_ENVELOPE_MAX);
+    return refuse(c, k, result, &why, err);
 }
 
 int instructions_offer(struct checkpointd *c, struct instruction_keeper *k,

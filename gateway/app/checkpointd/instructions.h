@@ -32,6 +32,9 @@ int instructions_load(struct checkpointd *c, struct instruction_keeper *k, const
 int instructions_offer(struct checkpointd *c, struct instruction_keeper *k,
                        const struct keyset *set, uint64_t client, uint64_t number, const char *text,
                        size_t size, struct err_text *err) MUST_CHECK;
+/* One that checkpoint-uplinkd refused by its size: it goes on record as refused. Like the other. */
+int instructions_refuse_size(struct checkpointd *c, struct instruction_keeper *k, uint64_t client,
+                             uint64_t number, int64_t size_bytes, struct err_text *err) MUST_CHECK;
 /* What records.c gives: the keeper of the socket, and the key set it holds (NULL: none). */
 struct instruction_keeper *records_instructions(struct records *records);
 const struct keyset *records_keyset(const struct records *records);
