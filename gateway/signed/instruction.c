@@ -118,7 +118,7 @@ int instruction_check(const struct instruction *i, const char *checkpoint, uint6
         return err_set(err, ERR_STALE, "instruction %" PRIu64 " expired", i->id);
     }
     return i->time.ms - now.ms > AHEAD_MAX_MS
-               ? err_set(err, ERR_INVALID, "instruction %" PRIu64 " is dated ahead of the clock",
+               ? err_set(err, ERR_BUSY, "instruction %" PRIu64 " is dated ahead of the clock",
                          i->id)
                : ERR_OK;
 }

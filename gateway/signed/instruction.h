@@ -36,7 +36,7 @@ int instruction_compose(const struct instruction *i, struct envelope *out,
 int instruction_verify(const struct keyset *set, const void *envelope, size_t size,
                        struct instruction *out, struct err_text *err) MUST_CHECK;
 /* Whether to carry it out: ERR_DENIED another checkpoint's, ERR_STALE expired or id not above
- * `last_id`, ERR_INVALID dated more than 5 minutes ahead of `now`. */
+ * `last_id`, ERR_BUSY dated more than 5 minutes ahead of `now`: not before `now` is right. */
 int instruction_check(const struct instruction *i, const char *checkpoint, uint64_t last_id,
                       struct wall_time now, struct err_text *err) MUST_CHECK;
 void instruction_fini(struct instruction *i);
