@@ -102,6 +102,11 @@ class WriteLog:
             if value:
                 program.env[name] = str(int(value))
 
+    def detach(self, program):
+        """Its next start writes no log."""
+        for name in ("LD_PRELOAD", "WRITELOG_FOLDER", "WRITELOG_FILE", "WRITELOG_LIES", "WRITELOG_END_AFTER"):
+            program.env.pop(name, None)
+
     def size(self):
         """Of the log now: what was told to somebody before must be there after a cut at this point or later."""
         return self.path.stat().st_size if self.path.exists() else 0
