@@ -184,7 +184,7 @@ static void test_an_instruction_is_for_one_box_once_and_in_time(void **state)
     assert_int_equal(instruction_check(&i, "lu-hz-01", 3, at_ms(T0_MS + 1), NULL), ERR_STALE);
     assert_int_equal(instruction_check(&i, "lu-hz-01", 2, i.expires, NULL), ERR_STALE);
     assert_int_equal(instruction_check(&i, "lu-hz-01", 2, at_ms(T0_MS - 6 * 60000), NULL),
-                     ERR_INVALID);
+                     ERR_BUSY);
 }
 
 int main(void)
