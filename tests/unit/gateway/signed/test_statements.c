@@ -230,6 +230,48 @@ static void test_an_instruction_is_for_one_box_once_and_in_time(void **state)
                      ERR_INVALID);
 }
 
+/* One signature for every box of a fleet; of verdicts alone, and of this fleet. */
+static void test_a_verdict_may_be_for_a_whole_fleet(void **state)
+{
+    (void)state;
+    static const char *const fleets[] = {"lu-hz", "other"};
+    json_t *body = json_pack("{s:i}", "entry", 17);
+    for (int n = 0; n < 2; n++) {
+        struct instruction i = instruction(body);
+        struct instruction said = {0};
+        struct envelope e = {0};
+        struct err_text err = {0};
+        char *text = NULL;
+        size_t size;
+        memcpy(i.checkpoint, "*", sizeof "*");
+        memcpy(i.fleet, fleets[n], strlen(fleets[n]) + 1);
+        assert_int_equal(instruction_compose(&i, &e, NULL), ERR_INVALID); /* a message */
+        memcpy(i.kind, "verdict", sizeof "verdict");
+        ok(instruction_compose(&i, &e, &err), &err);
+        ok(envelope_sign(&e, world->key[WORLD_INSTRUCTION]), &err);
+        ok(envelope_write(&e, &text, &size), &err);
+        envelope_fini(&e);
+        assert_int_equal(instruction_verify(&world->set, text, size, &said, &err),
+                         n == 0 ? 0 : ERR_DENIED);
+        if (n == 0) {
+            assert_true(instruction_is_for_all(&said));
+            assert_int_equal(instruction_check(&said, "lu-hz-02", 2, at_ms(T0_MS), NULL), 0);
+            assert_int_equal(instruction_check(&said, "lu-hz-02", 3, at_ms(T0_MS), NULL),
+                             ERR_STALE);
+            instruction_fini(&said);
+        } else {
+            assert_string_equal(err.text, "instruction: is for fleet other");
+        }
+        free(text);
+        i.fleet[0] = '\0';
+        assert_int_equal(instruction_compose(&i, &e, NULL), ERR_INVALID);
+        memcpy(i.checkpoint, "lu-hz-01", sizeof "lu-hz-01");
+        memcpy(i.fleet, "lu-hz", sizeof "lu-hz"); /* not both */
+        assert_int_equal(instruction_compose(&i, &e, NULL), ERR_INVALID);
+    }
+    json_decref(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_every_damaged_byte_is_refused),
         cmocka_unit_test(test_freshness_speaks_of_one_list_and_runs_out),
         cmocka_unit_test(test_an_instruction_is_for_one_box_once_and_in_time),
+        cmocka_unit_test(test_a_verdict_may_be_for_a_whole_fleet),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
