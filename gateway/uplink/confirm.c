@@ -38,9 +38,9 @@ void confirm_step(struct box *box, struct channel *channel)
     int64_t age_ms = mono_diff_ms(clock_mono(channel->site->clock), question.came);
     if (age_ms < CONFIRM_ASK_MS)
         ask(channel, &question, (int)(CONFIRM_ASK_MS - age_ms), &answer, &size);
-    /* Not taken: checkpointd has gone, and its question with it, or it has other work; either way
-     * it shows that no answer came. */
-    if (answer)
+    /* One of another size is none. Not taken: checkpointd has gone, and its question with it, or it
+     * has other work. Either way it shows that no answer came. */
+    if (answer && size <= CONFIRM_ANSWER_MAX)
         (void)!box_tell_standing(box, question.epoch, answer, size);
     free(answer);
     free(question.text);

@@ -10,7 +10,8 @@
 
 enum {
     CONFIRM_ASK_MS = 5000, /* from the question to headquarters' answer */
-    CONFIRM_LOOK_MS = 200
+    CONFIRM_LOOK_MS = 200,
+    CONFIRM_ANSWER_MAX = 16 * 1024 /* bytes; a signed one has less than one KiB */
 };
 
 /* One question, if one comes within CONFIRM_LOOK_MS. Blocks up to CONFIRM_ASK_MS. The channel's own

@@ -2,12 +2,11 @@
 when it is headquarters' own and about this very hit, and it ends no hold."""
 import base64
 import json
-import os
-import signal
 
 import pytest
 
 from harness import journal
+from harness.bad_link import BadLink
 from harness.camera import Camera
 from harness.ctl import Ctl
 from harness.signing import canonical, entry, envelope, payload_of, time_text
@@ -15,23 +14,27 @@ from harness.stack import LineClient, short_folder, wait_until
 from harness.uplink_site import BOX, KEY, Site
 
 PASSWORD = "correct horse 1"
-WANTED, SECOND, INNOCENT = "鲁H12345", "鲁H22222", "鲁H54321"
+WANTED, SECOND, OBSERVED = "鲁H12345", "鲁H22222", "鲁H54321"
 BURST = 16  # CONFIRM_BURST
 PLANTS = [f"鲁P{number:05}" for number in range(BURST + 8)]
 MINUTE_MS = 60_000
 
 
 class Chain(Site):
-    """Headquarters, uplinkd, checkpointd, matchd; lane 1 is open, lane 2 has a boom that opens for the cleared."""
+    """Headquarters, a link that can hang, uplinkd, checkpointd, matchd; lane 1 is open, lane 2 has a boom that opens for the cleared."""
+
+    way = None
 
     def start(self):
         plates = [entry(1, WANTED, priority=1, **{"class": "02"}), entry(2, SECOND, **{"class": "02"}),
+                  entry(3, OBSERVED, handling="observe", priority=1, **{"class": "02"}),
                   *(entry(100 + number, plate, **{"class": "02"}) for number, plate in enumerate(PLANTS))]
         assert self.hq.operator().put("/v1/list/batches", self.hq.world.batch(added=plates)).status == 201
         self.box.add_tcp_lane(2, sim=["--auto-close", "loop"], auto_close="loop", transit_max="4s", vehicle_silence="0s")
         self.box.add_camera(12, 2, key=KEY)
         self.checkpointd()
-        self.uplinkd()
+        self.way = BadLink(self.hq.port)
+        self.uplinkd(hq=[f"https://127.0.0.1:{self.way.port}"])
         self.matchd()
         self.second = Camera(("127.0.0.1", self.box.port), lane=2, camera=12, key=KEY)
         for lane in (1, 2):
@@ -73,6 +76,8 @@ class Chain(Site):
     def stop(self):
         self.box.stop()
         self.redis.stop()
+        if self.way:
+            self.way.stop()
         self.hq.stop()
 
 
@@ -108,13 +113,9 @@ def test_headquarters_says_at_the_hit_that_the_entry_stands(chain):
 
 
 def test_a_headquarters_that_hangs_delays_nothing(chain):
-    hqd = chain.hq.hqd.process.pid
-    os.kill(hqd, signal.SIGSTOP)
-    try:
-        hit = chain.hit(SECOND)  # told before any word of headquarters
-        said = chain.word(hit)
-    finally:
-        os.kill(hqd, signal.SIGCONT)
+    chain.way.delay_s = 3600
+    hit = chain.hit(SECOND)  # told before any word of headquarters
+    said = chain.word(hit)
     assert (said["standing"], said["en"], said["zh"]) == ("no_answer", "headquarters gave no answer", "总部未答")
     assert said["mono_ns"] - hit["mono_ns"] >= 5_000_000_000  # CONFIRM_WAIT_MS
     shown, = [h for h in chain.shown("hits")["hits"] if h["hit"] == hit["hit"]]
@@ -166,8 +167,10 @@ def test_what_a_hostile_headquarters_says_ends_nothing(chain, liar):
     hit = chain.hit(PLANTS[0])
     assert chain.word(hit)["standing"] == "no_link"  # who has not said that it reaches headquarters is not asked
     assert liar.tell("link", connected=True, detail="")["ok"]
+    chain.read(OBSERVED)  # what is only observed asks nothing
     hit = chain.hit(SECOND, chain.second)
     ask = liar.asked()
+    assert (ask["entry"], ask["revision"]) == (2, 1)
     chain.box.sims[2].do("vehicle", plate=SECOND)
     held = wait_until("held", lambda: chain.box.lane(2)["holds"], 30)
     good = liar.answer(ask)
