@@ -30,6 +30,7 @@
 #include <stdatomic.h>
 
 #include "gateway/app/checkpointd/config.h"
+#include "gateway/app/checkpointd/confirm.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/tools.h"
 #include "gateway/base/clock.h"
@@ -243,6 +244,7 @@ struct checkpointd {
     struct records *records;
     struct observe *observe;
     struct records *observe_records; /* the socket `observe` */
+    struct confirm_keeper confirm;   /* control thread */
     struct board board;
     struct cameras cameras;
     struct tools tools;

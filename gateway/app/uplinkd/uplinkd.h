@@ -9,6 +9,8 @@
  * obs-box  normal  socket `observe`            records (256)             as box
  * observe  normal  the second chain's records  POST observe, receipts    checkpointd waits
  * urgent   normal  urgents                     POST urgent               see box
+ * confirm  normal  questions about hits (16)   POST confirm, answer      the oldest shows no
+ *                                              -> box                    answer
  * inbox    normal  HQ's inbox and list         shelf, Redis; key set     HQ waits
  *                                              and list -> box
  * renew    normal  the box's certificate       its pair of files         -
@@ -31,7 +33,8 @@ enum uplinkd_channel {
     CHANNEL_BOX,
     CHANNEL_RENEW,
     CHANNEL_OBSERVE,
-    CHANNEL_OBSERVE_BOX
+    CHANNEL_OBSERVE_BOX,
+    CHANNEL_CONFIRM
 };
 
 enum { UPLINKD_INSTRUCTIONS_MAX = 64 }; /* kept here; the next ones wait at headquarters */
@@ -60,6 +63,7 @@ struct uplinkd {
     struct thread observe_box_thread;
     struct thread observe_thread;
     struct thread urgent_thread;
+    struct thread confirm_thread;
     struct thread inbox_thread;
     struct thread renew_thread;
     atomic_uint switches; /* of the box's certificate; release in renew.c, acquire in channel.c */
