@@ -108,6 +108,10 @@ int instruction_verify(const struct keyset *set, const void *envelope, size_t si
     struct signers signers;
     struct instruction i = {0};
     json_t *object = NULL;
+    if (size > INSTRUCTION_ENVELOPE_MAX) {
+        return err_set(err, ERR_TOO_LARGE, "instruction: %zu bytes, expected at most %d", size,
+                       INSTRUCTION_ENVELOPE_MAX);
+    }
     int result = statement_open(set, envelope, size, STATEMENT_INSTRUCTION, &signers, &object, err);
     if (result == ERR_OK) {
         result = read_fields(object, &i, err);
@@ -142,7 +146,7 @@ int instruction_check(const struct instruction *i, const char *checkpoint, uint6
         return err_set(err, ERR_STALE, "instruction %" PRIu64 " expired", i->id);
     }
     return i->time.ms - now.ms > AHEAD_MAX_MS
-               ? err_set(err, ERR_INVALID, "instruction %" PRIu64 " is dated ahead of the clock",
+               ? err_set(err, ERR_BUSY, "instruction %" PRIu64 " is dated ahead of the clock",
                          i->id)
                : ERR_OK;
 }

@@ -17,8 +17,9 @@
 
 enum {
     INSTRUCTION_VALID_MAX_MS = 24 * 3600 * 1000,
-    INSTRUCTION_KIND_MAX = 32,  /* bytes: a-z and '_' */
-    INSTRUCTION_BODY_MAX = 4096 /* bytes of canonical JSON */
+    INSTRUCTION_KIND_MAX = 32,   /* bytes: a-z and '_' */
+    INSTRUCTION_BODY_MAX = 4096, /* bytes of canonical JSON */
+    INSTRUCTION_ENVELOPE_MAX = 64 * 1024
 };
 
 struct instruction {
@@ -38,11 +39,12 @@ bool instruction_is_for_all(const struct instruction *i);
 /* An unsigned envelope; borrows body. The caller signs and frees. ERR_INVALID, ERR_TOO_LARGE. */
 int instruction_compose(const struct instruction *i, struct envelope *out,
                         struct err_text *err) MUST_CHECK;
-/* ERR_INVALID, ERR_CORRUPT, ERR_DENIED (another fleet's too). */
+/* ERR_INVALID, ERR_CORRUPT, ERR_DENIED (another fleet's too), ERR_TOO_LARGE: no instruction needs
+ * INSTRUCTION_ENVELOPE_MAX bytes. */
 int instruction_verify(const struct keyset *set, const void *envelope, size_t size,
                        struct instruction *out, struct err_text *err) MUST_CHECK;
 /* Whether to carry it out, verified: ERR_DENIED another checkpoint's, ERR_STALE expired or id not
- * above `last_id`, ERR_INVALID dated more than 5 minutes ahead of `now`. */
+ * above `last_id`, ERR_BUSY dated more than 5 minutes ahead of `now`: not before `now` is right. */
 int instruction_check(const struct instruction *i, const char *checkpoint, uint64_t last_id,
                       struct wall_time now, struct err_text *err) MUST_CHECK;
 void instruction_fini(struct instruction *i);

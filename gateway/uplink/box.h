@@ -67,10 +67,12 @@ int box_tell_keyset(struct box *box, const void *envelope, size_t size) MUST_CHE
 int box_tell_exempt(struct box *box, const void *envelope, size_t size) MUST_CHECK;
 /* Revision of the exempt list that checkpointd last said it holds; 0: none, or never said. */
 uint64_t box_exempt_revision(const struct box *box);
-/* An instruction of headquarters' message `number`, once: copies. Whether checkpointd put it on
- * record is heard from box_taken. ERR_FULL, ERR_NO_MEMORY, ERR_STALE: no connection. */
-int box_offer_instruction(struct box *box, uint64_t number, const char *envelope,
-                          size_t size) MUST_CHECK;
+/* An instruction of headquarters' message `number`, once: `value`, JSON, is its envelope with
+ * `member` "instruction", or with "too_large" the bytes of one refused by its size. Copies. Whether
+ * checkpointd put it on record is heard from box_taken. ERR_FULL, ERR_NO_MEMORY, ERR_STALE: no
+ * connection. */
+int box_offer_instruction(struct box *box, uint64_t number, const char *member,
+                          const char *value) MUST_CHECK;
 /* What became of one that was offered: 0 it is on record there; otherwise it is to be offered
  * again. ERR_TIMEOUT: nothing is known of any. */
 struct box_taken {

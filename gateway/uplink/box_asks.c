@@ -97,24 +97,23 @@ static int give_receipt(void *ctx, unsigned epoch, const char *text, size_t size
 }
 
 /* Heap text. */
-static char *instruction_line(uint64_t number, const char *envelope, size_t size)
+static char *instruction_line(uint64_t number, const char *member, const char *value)
 {
-    size_t room = size + 80; /* the words and the number fit */
+    size_t room = strlen(member) + strlen(value) + 80; /* the words and the number fit */
     char *line = malloc(room);
     if (line)
-        (void)snprintf(line, room,
-                       "{\"do\":\"instruction\",\"number\":%" PRIu64 ",\"instruction\":%.*s}\n",
-                       number, (int)size, envelope);
+        (void)snprintf(line, room, "{\"do\":\"instruction\",\"number\":%" PRIu64 ",\"%s\":%s}\n",
+                       number, member, value);
     return line;
 }
 
-int box_offer_instruction(struct box *box, uint64_t number, const char *envelope, size_t size)
+int box_offer_instruction(struct box *box, uint64_t number, const char *member, const char *value)
 {
     struct request request = {
         .kind = REQUEST_INSTRUCTION, .epoch = box_epoch(box), .message = number};
     if (request.epoch == 0)
         return ERR_STALE;
-    request.text = instruction_line(number, envelope, size);
+    request.text = instruction_line(number, member, value);
     if (!request.text)
         return ERR_NO_MEMORY;
     int rc = queue_push(box->requests, &request);

@@ -11,6 +11,7 @@
  *   -> {"do":"instruction","number":n,"instruction":{…}}
  *                                         <- {"ok":true,"instruction":n}, once it is on record with
  *                                            what became of it; an error: to be offered again
+ *      with "too_large":bytes in the place of one that uplinkd refused by its size: put on record
  *   -> {"do":"exempt","exempt":{…}}     <- {"ok":true,"exempt":revision}, or an error
  *   -> {"do":"list","revision":n,"hash"}  <- {"ok":true}
  *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`; who is
@@ -222,11 +223,15 @@ static void do_instruction(struct records *r, struct line_client *line, const js
 {
     struct err_text err = {{0}};
     json_int_t number = json_integer_value(json_object_get(object, "number"));
+    json_int_t too_large = json_integer_value(json_object_get(object, "too_large"));
     char *text = json_dumps(json_object_get(object, "instruction"), JSON_COMPACT | JSON_ENCODE_ANY);
-    int result =
-        text ? instructions_offer(r->c, &r->instructions, r->keyset, line_client_id(line),
-                                  number > 0 ? (uint64_t)number : 0, text, strlen(text), &err)
-             : err_set(&err, ERR_INVALID, "instruction: missing");
+    uint64_t said = number > 0 ? (uint64_t)number : 0;
+    int result = too_large > 0
+                     ? instructions_refuse_size(r->c, &r->instructions, line_client_id(line), said,
+                                                too_large, &err)
+                 : text ? instructions_offer(r->c, &r->instructions, r->keyset,
+                                             line_client_id(line), said, text, strlen(text), &err)
+                        : err_set(&err, ERR_INVALID, "instruction: missing");
     if (result != 0) { /* else it is answered from the record */
         answer_error(line, err_name(result), err.text, "指令暂时无法处理");
     }

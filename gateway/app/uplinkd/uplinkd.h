@@ -37,19 +37,16 @@ enum uplinkd_channel {
     CHANNEL_CONFIRM
 };
 
-enum { UPLINKD_INSTRUCTIONS_MAX = 64 };
+enum { UPLINKD_INSTRUCTIONS_MAX = 64 }; /* kept here; the next ones wait at headquarters */
 
-struct uplinkd_instruction {
-    uint64_t number;
-    char *text; /* heap: the envelope */
-};
-
-/* Instructions that checkpointd has not put on record yet, the oldest first. */
+/* Numbers of instructions that checkpointd has not put on record yet, the oldest first. */
 struct uplinkd_messages {
     size_t count;
-    struct uplinkd_instruction waiting[UPLINKD_INSTRUCTIONS_MAX];
-    bool offered; /* the first one */
-    bool more;    /* others stand in the folder only */
+    uint64_t waiting[UPLINKD_INSTRUCTIONS_MAX];
+    bool offered;  /* the first one */
+    bool more;     /* others stand in the folder only */
+    bool full;     /* told */
+    uint64_t kept; /* the newest of this run: an answer that was kept in part comes again */
     struct mono_time due;
 };
 
@@ -90,7 +87,7 @@ void uplinkd_inbox_run(struct thread *self, void *uplinkd);
 /* Messages that are kept (messages.c); thread "inbox". The keeper's ctx is the struct uplinkd. */
 void uplinkd_messages_load(struct uplinkd *u);
 void uplinkd_messages_step(struct uplinkd *u);
-void uplinkd_messages_fini(struct uplinkd *u);
+/* ERR_BUSY: not before checkpointd has taken others; told. */
 int uplinkd_message_keep(void *uplinkd, const struct inbox_message *message,
                          struct err_text *err) MUST_CHECK;
 

@@ -227,7 +227,7 @@ static void test_an_instruction_is_for_one_box_once_and_in_time(void **state)
     assert_int_equal(instruction_check(&i, "lu-hz-01", 3, at_ms(T0_MS + 1), NULL), ERR_STALE);
     assert_int_equal(instruction_check(&i, "lu-hz-01", 2, i.expires, NULL), ERR_STALE);
     assert_int_equal(instruction_check(&i, "lu-hz-01", 2, at_ms(T0_MS - 6 * 60000), NULL),
-                     ERR_INVALID);
+                     ERR_BUSY);
 }
 
 /* One signature for every box of a fleet; of verdicts alone, and of this fleet. */
