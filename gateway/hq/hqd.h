@@ -22,9 +22,11 @@ struct hqd_options {
     const char *keyset_file;   /* the first key set; a newer one in the database wins */
     const char *freshness_key; /* PKCS#8 PEM, 0600 */
     const char *receipt_key;
-    const char *est_url;          /* told with a token */
-    const char *box_root;         /* PEM: what /cacerts says */
-    bool token_alone;             /* enrolment asks for no approval of the box's key */
+    const char *est_url;  /* told with a token */
+    const char *box_root; /* PEM: what /cacerts says */
+    int64_t
+        self_test_within_ms; /* a checkpoint's newest self-test is not older, or it is alarmed */
+    bool token_alone;        /* enrolment asks for no approval of the box's key */
     const char *const *operators; /* see hq_operator_parse; NULL ends */
     const struct clock_source *clock;
 };
@@ -62,6 +64,7 @@ struct hqd {
     struct sign_key *receipt_key;
     const char *est_url;
     char *cacerts; /* base64 PKCS#7 of the box root */
+    int64_t self_test_within_ms;
     bool token_alone;
     struct list_head head;
     char *freshness; /* envelope, NULL when the key set has no key of ours */

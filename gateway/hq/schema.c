@@ -298,9 +298,18 @@ static const char postgres_10[] =
     "CREATE TRIGGER chains_stream BEFORE UPDATE ON chains"
     " FOR EACH ROW WHEN (NEW.stream <> OLD.stream) EXECUTE FUNCTION hqd_keep();";
 
+/* What version 11 adds: the newest self-test of each checkpoint. `since_ms`: one is expected since
+ * then, NULL: none is; `alarmed_ms`: its absence was told. */
+static const char sqlite_11[] =
+    "CREATE TABLE self_tests(checkpoint TEXT PRIMARY KEY, since_ms INTEGER, time_ms INTEGER,"
+    " chain BLOB, sequence INTEGER, alarmed_ms INTEGER) STRICT, WITHOUT ROWID;";
+static const char postgres_11[] =
+    "CREATE TABLE self_tests(checkpoint TEXT COLLATE \"C\" PRIMARY KEY, since_ms BIGINT,"
+    " time_ms BIGINT, chain BYTEA, sequence BIGINT, alarmed_ms BIGINT);";
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
-    {sqlite_1, NULL},         {sqlite_2, NULL},       {sqlite_3, postgres_3},
-    {sqlite_4, postgres_4},   {sqlite_5, postgres_5}, {sqlite_6, postgres_6},
-    {sqlite_7, postgres_7},   {sqlite_8, postgres_8}, {sqlite_9, postgres_9},
-    {sqlite_10, postgres_10},
+    {sqlite_1, NULL},         {sqlite_2, NULL},         {sqlite_3, postgres_3},
+    {sqlite_4, postgres_4},   {sqlite_5, postgres_5},   {sqlite_6, postgres_6},
+    {sqlite_7, postgres_7},   {sqlite_8, postgres_8},   {sqlite_9, postgres_9},
+    {sqlite_10, postgres_10}, {sqlite_11, postgres_11},
 };
