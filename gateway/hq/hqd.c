@@ -111,7 +111,7 @@ static int read_cacerts(struct hqd *hq, const char *path, struct err_text *err)
     int rc = tls_file_certificates(path, &roots, err);
     if (rc == 0)
         rc = est_certificates_write(roots, &hq->cacerts);
-    sk_X509_pop_free(roots, X509_free);
+    hq->box_roots = roots;
     return rc;
 }
 
@@ -175,6 +175,7 @@ void hqd_close(struct hqd *hq)
     free(hq->keyset);
     free(hq->freshness);
     free(hq->cacerts);
+    sk_X509_pop_free(hq->box_roots, X509_free);
     *hq = (struct hqd){0};
 }
 

@@ -63,7 +63,8 @@ struct hqd {
     struct sign_key *freshness_key;
     struct sign_key *receipt_key;
     const char *est_url;
-    char *cacerts; /* base64 PKCS#7 of the box root */
+    STACK_OF(X509) * box_roots; /* of the boxes' certificates */
+    char *cacerts;              /* base64 PKCS#7 of the box root */
     int64_t self_test_within_ms;
     bool token_alone;
     struct list_head head;
@@ -165,6 +166,13 @@ enum hq_step hq_box_observe(struct hq_call *call);
 enum hq_step hq_box_urgent(struct hq_call *call);
 enum hq_step hq_box_inbox(struct hq_call *call);
 enum hq_step hq_box_journal(struct hq_call *call);
+/* What a box says of itself in its query; answered when it says what none can have seen. */
+void hq_box_note(struct hq_call *call);
+/* Its inbox behind query.after into the answer's body, about `max` bytes of it at most. */
+int hq_box_messages(struct hq_call *call, size_t max, struct err_text *err) MUST_CHECK;
+enum hq_step hq_operator_spool(struct hq_call *call);
+enum hq_step hq_operator_spool_records(struct hq_call *call);
+enum hq_step hq_operator_spool_answer(struct hq_call *call);
 enum hq_step hq_operator_hits(struct hq_call *call);
 enum hq_step hq_operator_answers(struct hq_call *call);
 enum hq_step hq_operator_observed(struct hq_call *call);

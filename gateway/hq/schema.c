@@ -302,10 +302,14 @@ static const char postgres_10[] =
  * then, NULL: none is; `alarmed_ms`: its absence was told. */
 static const char sqlite_11[] =
     "CREATE TABLE self_tests(checkpoint TEXT PRIMARY KEY, since_ms INTEGER, time_ms INTEGER,"
-    " chain BLOB, sequence INTEGER, alarmed_ms INTEGER) STRICT, WITHOUT ROWID;";
+    " chain BLOB, sequence INTEGER, alarmed_ms INTEGER) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE spools(checkpoint TEXT PRIMARY KEY, manifest BLOB NOT NULL,"
+    " newest INTEGER NOT NULL, taken_ms INTEGER NOT NULL) STRICT;";
 static const char postgres_11[] =
     "CREATE TABLE self_tests(checkpoint TEXT COLLATE \"C\" PRIMARY KEY, since_ms BIGINT,"
-    " time_ms BIGINT, chain BYTEA, sequence BIGINT, alarmed_ms BIGINT);";
+    " time_ms BIGINT, chain BYTEA, sequence BIGINT, alarmed_ms BIGINT);"
+    "CREATE TABLE spools(checkpoint TEXT COLLATE \"C\" PRIMARY KEY, manifest BYTEA NOT NULL,"
+    " newest BIGINT NOT NULL, taken_ms BIGINT NOT NULL);";
 
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
     {sqlite_1, NULL},         {sqlite_2, NULL},         {sqlite_3, postgres_3},
