@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/encode.h"
 #include "gateway/base/json.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/journal/record.h"
 #include "gateway/signed/spool.h"
 #include "gateway/tls/sealed.h"
 
@@ -226,6 +228,21 @@ enum hq_step hq_operator_spool_records(struct hq_call *call)
     return HQ_DONE;
 }
 
+/* So far the journal's chain is here: less than its receipts say after headquarters was put back.
+ */
+static int read_held(struct visit *v, uint64_t *out, struct err_text *err)
+{
+    uint8_t chain[JOURNAL_CHAIN_ID_SIZE];
+    int64_t held = 0;
+    int rc = hex_decode(v->m->chain, chain, sizeof(chain));
+    if (rc == 0)
+        rc = hq_db_number(
+            &v->call->hq->db, "SELECT sequence FROM chains WHERE checkpoint = $1 AND chain = $2",
+            HQ_PARAMS(hq_text(v->m->checkpoint), hq_blob(chain, sizeof(chain))), 0, &held, err);
+    *out = (uint64_t)held;
+    return rc;
+}
+
 static int sign_answer(struct visit *v, json_t *inbox, char **out, size_t *out_size,
                        struct err_text *err)
 {
@@ -241,7 +258,9 @@ static int sign_answer(struct visit *v, json_t *inbox, char **out, size_t *out_s
     memcpy(a.checkpoint, v->m->checkpoint, sizeof(a.checkpoint));
     if (!key || !keyset_key_valid(key, v->call->now))
         return err_set(err, ERR_DENIED, "the key set has no receipt key of ours valid now");
-    int rc = spool_answer_compose(&a, &e, err);
+    int rc = read_held(v, &a.held, err);
+    if (rc == 0)
+        rc = spool_answer_compose(&a, &e, err);
     return rc == 0 ? hqd_sign(&e, hq->receipt_key, out, out_size) : rc;
 }
 

@@ -160,17 +160,17 @@ int spool_answer_compose(const struct spool_answer *a, struct envelope *out, str
 {
     if (!checkpoint_id_good(a->checkpoint) || a->next < a->after || !json_is_array(a->messages))
         return err_set(err, ERR_INVALID, "spool answer: checkpoint or numbers out of range");
-    return statement_compose(json_pack("{s:I,s:s,s:O,s:I,s:I,s:o}", "after", (json_int_t)a->after,
-                                       "checkpoint", a->checkpoint, "messages", a->messages, "next",
-                                       (json_int_t)a->next, "spool", (json_int_t)a->spool, "time",
-                                       time_json(a->time)),
-                             STATEMENT_SPOOL_ANSWER, out);
+    return statement_compose(
+        json_pack("{s:I,s:s,s:I,s:O,s:I,s:I,s:o}", "after", (json_int_t)a->after, "checkpoint",
+                  a->checkpoint, "held", (json_int_t)a->held, "messages", a->messages, "next",
+                  (json_int_t)a->next, "spool", (json_int_t)a->spool, "time", time_json(a->time)),
+        STATEMENT_SPOOL_ANSWER, out);
 }
 
 static int read_answer(const json_t *object, struct spool_answer *a, struct err_text *err)
 {
-    static const char *const names[] = {"after", "checkpoint", "messages", "next",
-                                        "spool", "time",       NULL};
+    static const char *const names[] = {"after", "checkpoint", "held", "messages",
+                                        "next",  "spool",      "time", NULL};
     int rc = fields_check(object, names, err);
     if (rc == 0)
         rc = field_copy(object, "checkpoint", CHECKPOINT_ID_MAX, a->checkpoint, err);
@@ -178,6 +178,8 @@ static int read_answer(const json_t *object, struct spool_answer *a, struct err_
         rc = field_number(object, "spool", 1, INT64_MAX, &a->spool, err);
     if (rc == 0)
         rc = field_number(object, "after", 0, INT64_MAX, &a->after, err);
+    if (rc == 0)
+        rc = field_number(object, "held", 0, INT64_MAX, &a->held, err);
     if (rc == 0)
         rc = field_number(object, "next", a->after, INT64_MAX, &a->next, err);
     if (rc == 0)

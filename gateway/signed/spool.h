@@ -7,10 +7,11 @@
  * {"after","checkpoint","exempt","files":[{"bytes","chain","first","last","name","sha256",
  *             "stream"}],"hash","journal":{"chain","confirmed","recorded"},"number","policy","revision",
  *             "time"}
- *   answer    {"after","checkpoint","messages":[…as in the inbox…],"next","spool","time"}
+ *   answer    {"after","checkpoint","held","messages":[…as in the inbox…],"next","spool","time"}
  *
- * `after` is the last message the box has dealt with, `number` counts the box's exports. `sha256`
- * is of the records as text, NDJSON, whether the file is compressed or not.
+ * `after` is the last message the box has dealt with, `number` counts the box's exports, `held`: so
+ * far headquarters has the journal's chain. `sha256` is of the records as text, NDJSON, whether the
+ * file is compressed or not.
  */
 #pragma once
 
@@ -67,6 +68,7 @@ int spool_manifest_read(const void *text, size_t size, struct spool_manifest *ou
 struct spool_answer {
     char checkpoint[CHECKPOINT_ID_MAX + 1];
     uint64_t spool; /* number of the manifest it answers */
+    uint64_t held;
     uint64_t after;
     uint64_t next;
     struct wall_time time;

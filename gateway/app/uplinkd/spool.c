@@ -2,13 +2,19 @@
 #include "gateway/app/uplinkd/spool.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "gateway/app/service.h"
+#include "gateway/base/file.h"
 #include "gateway/base/log.h"
+
+enum { HELD_MAX = SPOOL_CHAIN_SIZE + 24 };
 
 static const char program[] = "checkpoint-uplinkd";
 
@@ -70,6 +76,38 @@ int spool_connected(struct box *box, unsigned *out_epoch, struct err_text *err)
         (void)poll(NULL, 0, BOX_LOOK_MS); /* a pause; a signal only shortens it */
     }
     return 0;
+}
+
+/* ---- what headquarters lost ---- */
+
+int spool_held_load(const struct uplinkd *u, const char *chain, uint64_t *out_held,
+                    struct err_text *err)
+{
+    char path[SPOOL_PATH_SIZE];
+    uint8_t *text = NULL;
+    size_t size = 0;
+    *out_held = UINT64_MAX;
+    int rc = spool_path(u->config.state_dir, "spool.held", path, err);
+    if (rc == 0)
+        rc = file_read(path, HELD_MAX, &text, &size, err);
+    size_t length = strlen(chain);
+    if (rc == 0 && size > length + 1 && memcmp(text, chain, length) == 0 && text[length] == ' ')
+        *out_held = strtoull((const char *)text + length + 1, NULL, 10);
+    free(text);
+    return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+int spool_held_keep(const struct uplinkd *u, const char *chain, uint64_t held, struct err_text *err)
+{
+    char path[SPOOL_PATH_SIZE];
+    char text[HELD_MAX];
+    int size = snprintf(text, sizeof(text), "%s %" PRIu64 "\n", chain, held);
+    int rc = spool_path(u->config.state_dir, "spool.held", path, err);
+    if (rc == 0 && held == UINT64_MAX)
+        return unlink(path) == 0 || errno == ENOENT
+                   ? 0
+                   : err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    return rc == 0 ? file_write_atomic(path, text, (size_t)size, 0600, err) : rc;
 }
 
 /* ---- one command ---- */

@@ -6,6 +6,7 @@
  */
 #include <dirent.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,29 @@ static int fill(struct export *x, const struct records_box *side, unsigned epoch
     return 0;
 }
 
+/* Where the export begins. Behind the receipts, or, when headquarters was put back to an earlier
+ * state, where it stands: then the connection to checkpointd is made anew and begins there. */
+static int begin(const struct export *x, struct box *box, unsigned *epoch,
+                 const struct box_journal *journal, uint64_t *out_after, struct err_text *err)
+{
+    const struct records_box *side = box_records(box);
+    uint64_t held = 0;
+    unsigned before = *epoch;
+    *out_after = journal->confirmed;
+    int rc = spool_held_load(x->u, journal->chain, &held, err);
+    if (rc != 0 || held >= journal->confirmed)
+        return rc;
+    side->again(side->ctx, journal->chain, held);
+    struct mono_time until = mono_add_ms(clock_mono(&clock_system), SPOOL_WAIT_MS);
+    while ((*epoch = side->epoch(side->ctx)) == before || *epoch == 0) {
+        if (!mono_before(clock_mono(&clock_system), until))
+            return err_set(err, ERR_TIMEOUT, "checkpointd does not begin again");
+        (void)poll(NULL, 0, BOX_LOOK_MS); /* a pause; a signal only shortens it */
+    }
+    *out_after = held;
+    return 0;
+}
+
 static int export_chain(struct export *x, struct box *box, enum spool_stream stream,
                         struct err_text *err)
 {
@@ -142,6 +166,8 @@ static int export_chain(struct export *x, struct box *box, enum spool_stream str
         x->m.confirmed = journal.confirmed;
     }
     uint64_t taken = journal.confirmed;
+    if (stream == SPOOL_JOURNAL)
+        rc = begin(x, box, &epoch, &journal, &taken, err);
     struct outbox_amount more = {OUTBOX_RECORDS_MAX, OUTBOX_BYTES_MAX};
     while (rc == 0 && (taken < journal.recorded || x->outbox.count > 0) &&
            x->m.file_count < SPOOL_FILES_MAX) {

@@ -24,6 +24,7 @@ struct import {
     struct uplinkd *u;
     char folder[SPOOL_PATH_SIZE]; /* of the answers */
     struct root_keys roots;
+    uint64_t held; /* as the stick says */
 };
 
 /* ---- the stick in place of a connection ---- */
@@ -119,7 +120,7 @@ static int read_answer(const struct import *in, struct spool_answer *out, struct
     return rc;
 }
 
-static int give_inbox(const struct import *in, uint64_t after, struct https_answer *out,
+static int give_inbox(struct import *in, uint64_t after, struct https_answer *out,
                       struct err_text *err)
 {
     struct spool_answer a = {.spool = 0};
@@ -134,6 +135,7 @@ static int give_inbox(const struct import *in, uint64_t after, struct https_answ
                      a.after, after);
     if (rc == 0)
         rc = inbox_text(&a, after, out);
+    in->held = a.held;
     json_decref(a.messages);
     return rc;
 }
@@ -153,7 +155,7 @@ static int carry(void *ctx, const struct channel_ask *ask, struct https_answer *
                                            {"/v1/exempt-list", "exempt.json"},
                                            {"/v1/list/snapshot", "snapshot.json"}};
     static const char chunks[] = "/v1/list/chunks/";
-    const struct import *in = ctx;
+    struct import *in = ctx;
     char name[SPOOL_NAME_SIZE + 64];
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         if (strcmp(ask->path, files[i][0]) == 0)
@@ -218,6 +220,21 @@ static int settle(struct import *in, struct err_text *err)
     return rc;
 }
 
+/* Headquarters was put back to an earlier state, or is whole again. An older stick says less, too:
+ * then a part goes twice and is taken once. */
+static int keep_held(const struct import *in, struct err_text *err)
+{
+    struct box_journal journal;
+    if (!box_journal(in->u->box, &journal))
+        return 0;
+    bool less = in->held < journal.confirmed;
+    if (less)
+        printf("Headquarters holds records up to %" PRIu64 " only: the next export begins there. "
+               "总部仅有至该编号的记录，下次导出由此开始。\n",
+               in->held);
+    return spool_held_keep(in->u, journal.chain, less ? in->held : UINT64_MAX, err);
+}
+
 /* ---- the command ---- */
 
 static int check_folder(const struct import *in, struct err_text *err)
@@ -263,6 +280,8 @@ int spool_import(struct uplinkd *u, const char *folder, struct err_text *err)
         rc = hand_receipt(&in, u->box, SPOOL_JOURNAL, err);
     if (rc == 0)
         rc = hand_receipt(&in, u->observe_box, SPOOL_OBSERVE, err);
+    if (rc == 0)
+        rc = keep_held(&in, err);
     inbox_fini(&inbox);
     uplinkd_messages_fini(u);
     u->site.carrier = NULL;
