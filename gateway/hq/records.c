@@ -9,6 +9,7 @@
 
 #include "gateway/base/json.h"
 #include "gateway/hq/journals.h"
+#include "gateway/hq/self_tests.h"
 
 struct ingest {
     struct hq_db *db;
@@ -236,6 +237,8 @@ static int store_record(struct ingest *in, const struct journal_record *r, const
         rc = hq_instruction_answered(in->db, in->checkpoint, r, err);
     if (rc == 0 && r->header.kind == JOURNAL_OBSERVED)
         rc = put_observed(in, r, err);
+    if (rc == 0)
+        rc = hq_self_test_note(in->db, in->checkpoint, r, in->now, err);
     return rc;
 }
 

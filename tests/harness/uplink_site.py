@@ -183,10 +183,10 @@ class Site:
             last_first.callback(self.box.stop)
 
 
-def a_site():
+def a_site(kind=Site):
     """Body of a fixture: a Site that is stopped whatever happens."""
     with short_folder() as folder:
-        site = Site(folder)
+        site = kind(folder)
         try:
             yield site
         finally:
