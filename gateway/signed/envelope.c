@@ -23,6 +23,8 @@ static const struct {
     [STATEMENT_INSTRUCTION] = {"instruction/1", KEY_ROLE_INSTRUCTION},
     [STATEMENT_MATCH_POLICY] = {"match-policy/1", KEY_ROLE_LIST},
     [STATEMENT_EXEMPT_LIST] = {"exempt-list/1", KEY_ROLE_LIST},
+    [STATEMENT_STANDING] = {"standing/1", KEY_ROLE_FRESHNESS},
+    [STATEMENT_SPOOL_ANSWER] = {"spool-answer/1", KEY_ROLE_RECEIPT},
     [STATEMENT_ROOTS] = {"roots/1", KEY_ROLE_ROOT},
 };
 

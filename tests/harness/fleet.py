@@ -59,19 +59,20 @@ class Fleet:
         self.redis = None
         self.token = None
         self.daemons = {}
+        self.title = checkpoint  # the name people call it by
         self.link_options = {}  # of uplinkd.yaml, besides
 
     def __enter__(self):
         try:
             self.hq.init().start()
             self.hq.keep_port()
-            self.provision()
+            self.take_roots()
         except BaseException:
             self.stop()
             raise
         return self
 
-    def provision(self):
+    def take_roots(self):
         """What the installation medium brings."""
         shutil.copytree(self.hq.box / "roots", self.box.roots, dirs_exist_ok=True)
         for name in ("hq-root.pem", "box-root.pem"):
@@ -109,7 +110,7 @@ class Fleet:
             **self.redis.options("uplinkd"), "retry_max": "500ms", **self.link_options})
 
     def token_for(self, fingerprint):
-        return self.hq.enroll(self.box.name, fingerprint=fingerprint)["token"]
+        return self.hq.enroll(self.box.name, self.title, fingerprint=fingerprint)["token"]
 
     def enroll(self, config):
         """The box gets its certificate with a one-time token of headquarters."""
@@ -159,3 +160,22 @@ class Fleet:
             if self.redis:
                 self.redis.stop()
             self.hq.stop()
+
+
+class Neighbour(Fleet):
+    """Another whole box of a running fleet, in a folder of its own; headquarters is the other's to stop."""
+
+    def __init__(self, folder, fleet, checkpoint):
+        self.box, self.hq = Checkpoint(folder, checkpoint), fleet.hq
+        self.redis, self.token, self.daemons, self.title, self.link_options = None, None, {}, checkpoint, {}
+
+    def __enter__(self):
+        self.take_roots()
+        return self
+
+    def stop(self):
+        try:
+            self.box.stop()
+        finally:
+            if self.redis:
+                self.redis.stop()

@@ -6,12 +6,12 @@ import pytest
 
 from harness import journal
 from harness.camera import Camera
-from harness.fleet import Fleet
+from harness.fleet import Fleet, Neighbour
 from harness.hq import Headquarters, Peer, acts
 from harness.hqctl import ROOTS
 from harness.records import Journal
 from harness.signing import entry
-from harness.stack import Checkpoint, short_folder, wait_until
+from harness.stack import short_folder, wait_until
 from test_hqd import certificates_of, enroll, pair_of, request_for
 
 KEY = bytes(range(16))
@@ -49,26 +49,19 @@ class Site(Fleet):
         return (self.box.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
 
-class NewBox(Site):
-    """The box that takes the old one's place: headquarters runs already."""
+class NewBox(Neighbour, Site):
+    """The box that takes the old one's place."""
 
-    def __init__(self, folder, hq):
-        self.box, self.hq = Checkpoint(folder, BOX), hq
-        self.redis, self.token, self.daemons, self.link_options, self.answer = None, None, {}, {}, None
+    def __init__(self, folder, old):
+        super().__init__(folder, old, BOX)
+        self.answer = None
         self.prepare()
-        self.provision()
+        self.take_roots()
 
     def token_for(self, fingerprint):
         self.answer, = self.hq.json("replace", BOX, "--reason", "mainboard burnt", "--fingerprint", fingerprint, "--yes",
                                     *self.hq.online)
         return self.answer["token"]
-
-    def stop(self):
-        try:
-            self.box.stop()
-        finally:
-            if self.redis:
-                self.redis.stop()
 
 
 @pytest.fixture
@@ -76,7 +69,7 @@ def sites():
     with short_folder() as folder, short_folder() as other:
         with Site(folder) as old:
             old.prepare()
-            new = NewBox(other, old.hq)
+            new = NewBox(other, old)
             try:
                 yield old, new
             finally:

@@ -8,10 +8,10 @@ import signal
 import pytest
 from cryptography import x509
 
-from harness.fleet import Fleet
+from harness.fleet import Fleet, Neighbour
 from harness.hqctl import ROOTS
 from harness.signing import entry
-from harness.stack import Checkpoint, short_folder, wait_until
+from harness.stack import short_folder, wait_until
 
 KEY = bytes(range(16))
 LIVE, AWAY = "lu-hz-01", "lu-hz-02"
@@ -19,30 +19,11 @@ DUTY = "instruction key of wang"
 
 
 class Box(Fleet):
-    """One box of the fleet; the second one finds headquarters there."""
-
-    def __init__(self, folder, name, hq=None):
-        if hq is None:
-            super().__init__(folder, name)
-        else:
-            self.box, self.hq = Checkpoint(folder, name), hq
-            self.redis, self.token, self.daemons, self.link_options = None, None, {}, {}
+    """One box of the fleet."""
 
     def prepare(self):
         self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s")
         self.box.add_camera(11, 1, key=KEY)
-
-    def stop_box(self):
-        try:
-            self.box.stop()
-        finally:
-            if self.redis:
-                self.redis.stop()
-
-    def login(self):
-        client = self.box.control()
-        self.token = client.act("login", officer="wang", password="correct horse 1")["result"]["token"]
-        client.close()
 
     def act(self, text):
         client = self.box.control()
@@ -80,6 +61,10 @@ class Box(Fleet):
         told = client.act("status")["result"]["list"]
         client.close()
         return told["revision"] if told["state"] == "current" else None
+
+
+class OtherBox(Neighbour, Box):
+    """The second one, which finds headquarters there."""
 
 
 def first_of(pem):
@@ -182,9 +167,9 @@ def fleet():
     roots = list(ROOTS)
     with short_folder() as one, short_folder() as two:
         with Box(one, LIVE) as live:
-            away = Box(two, AWAY, live.hq)
+            away = OtherBox(two, live, AWAY)
             try:
-                away.provision()
+                away.take_roots()
                 live.publish([entry(1, "鲁H12345", **{"class": "02"})])
                 live.hq.run("clerk", "add", live.hq.dir, "wang", "--duty", "--publish", *live.hq.online,
                             passphrases=[*ROOTS[:2], DUTY])
@@ -194,7 +179,7 @@ def fleet():
                     box.wait_ready()
                 yield Headquarters(live.hq, live), live, away
             finally:
-                away.stop_box()
+                away.stop()
                 ROOTS[:] = roots
 
 

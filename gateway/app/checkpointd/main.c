@@ -62,23 +62,7 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
                                       .reserve_bytes = (uint64_t)c->config.reserve_bytes,
                                       .clock = &c->clock};
     int result = make_folder(c->journal_dir, 0700, err);
-    if (result == 0) {
-        result = journal_open(&options, out, err);
-    }
-    if (result == 0 && !set_aside_is_due(c, *out, err)) {
-        return 0;
-    }
-    if (result == 0) {
-        journal_close(*out);
-        *out = NULL;
-    } else if (result == ERR_CORRUPT) {
-        log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
-    } else {
-        return result;
-    }
-    rescue_keep(c, err->text);
-    result = journal_set_aside(c->journal_dir, clock_wall(&c->clock), err);
-    return result == 0 ? journal_open(&options, out, err) : result;
+    return result == 0 ? set_aside_open(c, &options, true, out, err) : result;
 }
 
 static uid_t user_of(const char *name)

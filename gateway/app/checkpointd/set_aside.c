@@ -1,6 +1,7 @@
 /*
- * A journal that is sound and yet cannot go on: the box was put back to an earlier state of it, or
- * two boxes wrote it, so that headquarters holds other records under its numbers. A named person
+ * A journal at the start: opened, or set aside where it is damaged. And one that is sound and yet
+ * cannot go on: the box was put back to an earlier state of it, or two boxes wrote it, so that
+ * headquarters holds other records under its numbers. A named person
  * asks for a new chain; it begins at the next start, as with a damaged one (rescue.c): the old
  * files stay, open holds are taken over. What is asked for stands in a file that names the chains,
  * so that a power cut at any point sets none aside twice. The act: control thread; the rest: main
@@ -89,8 +90,8 @@ static json_t *read_request(const struct checkpointd *c)
     return object;
 }
 
-bool set_aside_is_due(const struct checkpointd *c, const struct journal *journal,
-                      struct err_text *out_why)
+static bool is_due(const struct checkpointd *c, const struct journal *journal,
+                   struct err_text *out_why)
 {
     struct journal_head head;
     char chain[2 * sizeof(head.chain) + 1];
@@ -113,6 +114,28 @@ bool set_aside_is_due(const struct checkpointd *c, const struct journal *journal
     }
     json_decref(object);
     return due;
+}
+
+int set_aside_open(struct checkpointd *c, const struct journal_options *options, bool holds,
+                   struct journal **out, struct err_text *err)
+{
+    int result = journal_open(options, out, err);
+    if (result == 0 && !is_due(c, *out, err)) {
+        return 0;
+    }
+    if (result == 0) {
+        journal_close(*out);
+        *out = NULL;
+    } else if (result == ERR_CORRUPT) {
+        log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
+    } else {
+        return result;
+    }
+    if (holds) {
+        rescue_keep(c, err->text);
+    }
+    result = journal_set_aside(options->folder, clock_wall(&c->clock), err);
+    return result == 0 ? journal_open(options, out, err) : result;
 }
 
 void set_aside_done(const struct checkpointd *c)
