@@ -3,8 +3,9 @@
  * held before it is stored, all in one transaction. The same record twice is stored once. What lies
  * beyond a gap is not stored: the checkpoint still has what is missing and is asked for it. A
  * record that does not follow, a fork or a new chain of the same stream is quarantined until a
- * named operator accepts it, but for the first one of a box that was put in another's place. Hits flow on as provisional ones. Used by the thread that owns the
- * database. Issues no receipts: the caller does, and only for what is not quarantined.
+ * named operator accepts it, but for the first one of a box that was put in another's place. Hits
+ * flow on as provisional ones. Used by the thread that owns the database. Issues no receipts: the
+ * caller does, and only for what is not quarantined.
  */
 #pragma once
 

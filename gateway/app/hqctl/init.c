@@ -41,8 +41,8 @@ static int say_made(const struct hqctl *h, const struct init_options *o)
            "Start:\n  hq-cad --config %s/hq-cad.yaml\n  hqd --config %s/hqd.yaml\n"
            "  hq-retaind --config %s/hq-retaind.yaml\n"
            "Then:\n  hqctl whoami --dir %s\n",
-           o->fleet, o->folder, o->clerks[0], o->clerks[1], o->folder,
-           o->folder, o->folder, o->folder);
+           o->fleet, o->folder, o->clerks[0], o->clerks[1], o->folder, o->folder, o->folder,
+           o->folder);
     return EXIT_OK;
 }
 
