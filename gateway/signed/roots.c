@@ -285,11 +285,15 @@ int root_changes_follow(struct root_keys *roots, const char *fleet, const json_t
     struct root_changes changes = {0};
     struct root_keys now = *roots;
     size_t count = json_array_size(list); /* 0 for NULL */
-    if (list && (!json_is_array(list) || count == 0 || count > ROOT_CHANGES_MAX)) {
+    if (!list) {
+        *out = changes;
+        return ERR_OK;
+    }
+    if (!json_is_array(list) || count == 0 || count > ROOT_CHANGES_MAX) {
         return err_set(err, ERR_INVALID, "roots: expected a list of 1 to %d", ROOT_CHANGES_MAX);
     }
-    struct link *links = count > 0 ? calloc(count, sizeof(*links)) : NULL;
-    if (count > 0 && !links) {
+    struct link *links = calloc(count, sizeof(*links));
+    if (!links) {
         return ERR_NO_MEMORY;
     }
     int result = read_links(list, fleet, links, &changes, err);
