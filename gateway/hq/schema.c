@@ -298,9 +298,21 @@ static const char postgres_10[] =
     "CREATE TRIGGER chains_stream BEFORE UPDATE ON chains"
     " FOR EACH ROW WHEN (NEW.stream <> OLD.stream) EXECUTE FUNCTION hqd_keep();";
 
+/* What version 11 adds: the retention terms in force at a box; holds of one lane. */
+static const char sqlite_11[] =
+    "ALTER TABLE checkpoints ADD COLUMN retention_version INTEGER;"
+    "ALTER TABLE case_holds ADD COLUMN lane INTEGER;"
+    "CREATE TRIGGER case_holds_lane BEFORE UPDATE OF lane ON case_holds"
+    " BEGIN SELECT RAISE(ABORT, 'case_holds: the lane of one stays'); END;";
+static const char postgres_11[] =
+    "ALTER TABLE checkpoints ADD COLUMN retention_version BIGINT;"
+    "ALTER TABLE case_holds ADD COLUMN lane BIGINT;"
+    "CREATE TRIGGER case_holds_lane BEFORE UPDATE ON case_holds FOR EACH ROW"
+    " WHEN (NEW.lane IS DISTINCT FROM OLD.lane) EXECUTE FUNCTION hqd_keep();";
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
-    {sqlite_1, NULL},         {sqlite_2, NULL},       {sqlite_3, postgres_3},
-    {sqlite_4, postgres_4},   {sqlite_5, postgres_5}, {sqlite_6, postgres_6},
-    {sqlite_7, postgres_7},   {sqlite_8, postgres_8}, {sqlite_9, postgres_9},
-    {sqlite_10, postgres_10},
+    {sqlite_1, NULL},         {sqlite_2, NULL},         {sqlite_3, postgres_3},
+    {sqlite_4, postgres_4},   {sqlite_5, postgres_5},   {sqlite_6, postgres_6},
+    {sqlite_7, postgres_7},   {sqlite_8, postgres_8},   {sqlite_9, postgres_9},
+    {sqlite_10, postgres_10}, {sqlite_11, postgres_11},
 };
