@@ -7,7 +7,9 @@
 
 #include "gateway/journal/record.h"
 
-static const struct config_name keep_names[] = {{"passage", JOURNAL_PASSAGE},
+/* No kind has the number 0: with "none" alone all bodies go. */
+static const struct config_name keep_names[] = {{"none", 0},
+                                                {"passage", JOURNAL_PASSAGE},
                                                 {"order", JOURNAL_ORDER},
                                                 {"outcome", JOURNAL_OUTCOME},
                                                 {NULL, 0}};
@@ -71,7 +73,8 @@ static const struct config_option top_rows[] = {
     TOP_ROW(reserve_bytes, "journal_reserve_bytes", CONFIG_INT, .fallback = "16777216",
             .min = 65536, .max = 1LL << 32, .help = "Freed when the disk is full."),
     TOP_ROW(keep_on_box, "keep_on_box", CONFIG_FLAGS, .names = keep_names, .fallback = "passage",
-            .help = "Kinds of record sent to headquarters without their body."),
+            .help = "Kinds of record sent to headquarters without their body; none: passages leave "
+                    "the box, too."),
     TOP_ROW(retention, "retention", CONFIG_SECTION, .section = &retention_section,
             .help = "After this a record keeps its header and hash alone; all but passages stay 30 "
                     "days after headquarters' receipt."),
