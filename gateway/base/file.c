@@ -82,7 +82,7 @@ static int write_all(int fd, const uint8_t *data, size_t size)
     return 0;
 }
 
-static int sync_folder_of(const char *path)
+int file_sync_folder_of(const char *path)
 {
     char folder[4096];
     (void)snprintf(folder, sizeof(folder), "%s", path); /* its length was checked by the caller */
@@ -116,7 +116,7 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
     int cause = errno;
     close(fd);
     if (written && rename(temporary, path) == 0) {
-        if (sync_folder_of(path) == 0) {
+        if (file_sync_folder_of(path) == 0) {
             return ERR_OK;
         }
         return err_set(err, ERR_IO, "%s: folder not synced: %s", path, strerror(errno));

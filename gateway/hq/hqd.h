@@ -164,6 +164,7 @@ enum hq_step hq_put_retention_terms(struct hq_call *call);
 enum hq_step hq_box_records(struct hq_call *call);
 enum hq_step hq_box_observe(struct hq_call *call);
 enum hq_step hq_box_urgent(struct hq_call *call);
+enum hq_step hq_box_confirm(struct hq_call *call);
 enum hq_step hq_box_inbox(struct hq_call *call);
 enum hq_step hq_box_journal(struct hq_call *call);
 enum hq_step hq_operator_hits(struct hq_call *call);

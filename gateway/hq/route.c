@@ -49,6 +49,7 @@ static const struct hq_route routes[] = {
     {"POST", "/v1/checkpoints/{}/records", HQ_WHO_BOX, 0, true, hq_box_records, "box.records"},
     {"POST", "/v1/checkpoints/{}/observe", HQ_WHO_BOX, 0, true, hq_box_observe, "box.observe"},
     {"POST", "/v1/checkpoints/{}/urgent", HQ_WHO_BOX, 0, true, hq_box_urgent, "box.urgent"},
+    {"POST", "/v1/checkpoints/{}/confirm", HQ_WHO_BOX, 0, true, hq_box_confirm, "box.confirm"},
     {"GET", "/v1/checkpoints/{}/inbox", HQ_WHO_BOX, 0, true, hq_box_inbox, "box.inbox"},
     {"POST", "/v1/checkpoints/{}/journal", HQ_WHO_BOX, 0, true, hq_box_journal, "box.journal"},
     {"GET", "/v1/operator/hits", HQ_WHO_OPERATOR, HITS, false, hq_operator_hits, "hits"},

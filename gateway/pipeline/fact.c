@@ -368,6 +368,9 @@ json_t *fact_body(const struct fact *fact)
     case FACT_INSTRUCTION:
         instruction_into(body, fact);
         break;
+    case FACT_STANDING:
+        standing_into(body, fact);
+        break;
     case FACT_ALARM:
         alarm_into(body, fact);
         break;
@@ -458,6 +461,7 @@ const char *fact_record_kind(const struct fact *fact)
         return "hit";
     case FACT_CONFLICT:
     case FACT_EXEMPT:
+    case FACT_STANDING:
         return "decision";
     case FACT_LANE:
         return lane_record_kind(&fact->u.lane.record);
@@ -511,6 +515,8 @@ static const char *event_name(const struct fact *fact)
         return "hit_answer";
     case FACT_INSTRUCTION:
         return "instruction";
+    case FACT_STANDING:
+        return "hit_standing";
     case FACT_ALARM:
         return "alarm";
     case FACT_REFUSED:
@@ -565,6 +571,8 @@ json_t *fact_event(const struct fact *fact)
         put_int(event, "captured_total", (int64_t)fact->u.captures.captured_total);
         json_object_set_new(event, "over", json_boolean(fact->to_journal));
     }
+    if (fact->kind == FACT_STANDING)
+        standing_words_into(event, fact);
     if (fact->kind == FACT_HIT) {
         char marks[DECISION_MARKS_TEXT_SIZE];
         decision_marks_format(fact->u.hit.decision.marks, marks);

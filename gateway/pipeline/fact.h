@@ -19,6 +19,7 @@
 #include "gateway/signed/exempt_list.h"
 #include "gateway/signed/instruction.h"
 #include "gateway/signed/retention_terms.h"
+#include "gateway/signed/standing.h"
 #include "gateway/signed/wanted_entry.h"
 
 enum {
@@ -43,6 +44,7 @@ enum fact_kind {
     FACT_ACT,         /* an officer's or administrator's act outside the lane */
     FACT_ANSWER,      /* what an officer saw by eye of a hit's vehicle */
     FACT_INSTRUCTION, /* headquarters said something, and what became of it */
+    FACT_STANDING,    /* headquarters' word on a hit's entry, or that none came */
     FACT_ALARM,       /* raised or ended; by event id */
     FACT_LIST,        /* the list in force changed */
     FACT_POLICY,      /* by what matches are judged changed */
@@ -107,6 +109,24 @@ struct fact_instruction {
     enum fact_instruction_result result;
     char why[FACT_DETAIL_SIZE]; /* FAILED, REFUSED */
     char why_zh[FACT_DETAIL_SIZE];
+};
+
+enum fact_standing_state {
+    FACT_STANDING_ANSWERED,
+    FACT_STANDING_NO_ANSWER, /* within the time */
+    FACT_STANDING_NO_LINK,   /* not asked: headquarters is not reached */
+    FACT_STANDING_TOO_MANY   /* not asked: so many hits at once */
+};
+
+/* Whether a hit's entry still stands, as headquarters says at the hit. It ends and begins nothing.
+ * `text` of the fact is the signed answer, as JSON. */
+struct fact_standing {
+    uint64_t hit;
+    uint64_t passage;
+    uint64_t entry;
+    uint64_t revision; /* of the list it hit by */
+    enum fact_standing_state state;
+    struct standing_answer answer; /* ANSWERED */
 };
 
 /* What a passage rests on: its reads and the plates they say. */
@@ -221,6 +241,7 @@ struct fact {
         } act;
         struct fact_answer answer;
         struct fact_instruction instruction;
+        struct fact_standing standing;
         struct {
             enum log_event_id event;
             bool active;
@@ -243,7 +264,7 @@ struct fact {
     } u;
     struct fact_evidence evidence; /* FACT_PASSAGE, FACT_HIT, FACT_CONFLICT, a vehicle that left */
     /* FACT_HIT: the entry's JSON text for the card; FACT_ANSWER: of the hit's read, as recorded;
-     * FACT_INSTRUCTION: {"said":{…}} and what was asked for */
+     * FACT_INSTRUCTION: {"said":{…}} and what was asked for; FACT_STANDING: the signed answer */
     char text[WANTED_TEXT_MAX + 1];
 };
 

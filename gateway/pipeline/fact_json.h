@@ -28,6 +28,10 @@ void status_into(json_t *body, const struct fact *fact);
 /* Carries the hit's read, so that headquarters learns from this record alone. */
 void answer_into(json_t *body, const struct fact *fact);
 
+/* fact_standing.c: of an event besides what it says, in words. */
+void standing_into(json_t *body, const struct fact *fact);
+void standing_words_into(json_t *event, const struct fact *fact);
+
 /* fact_counts.c */
 void suppressed_into(json_t *body, const struct fact *fact);
 void refused_into(json_t *body, const struct fact *fact);

@@ -23,6 +23,7 @@ static const struct {
     [STATEMENT_INSTRUCTION] = {"instruction/1", KEY_ROLE_INSTRUCTION},
     [STATEMENT_MATCH_POLICY] = {"match-policy/1", KEY_ROLE_LIST},
     [STATEMENT_EXEMPT_LIST] = {"exempt-list/1", KEY_ROLE_LIST},
+    [STATEMENT_STANDING] = {"standing/1", KEY_ROLE_FRESHNESS},
     [STATEMENT_RETENTION_TERMS] = {"retention-terms/1", KEY_ROLE_LIST},
 };
 

@@ -40,6 +40,7 @@ enum statement_type {
     STATEMENT_INSTRUCTION = 6,     /* "instruction/1", instruction */
     STATEMENT_MATCH_POLICY = 7,    /* "match-policy/1", list */
     STATEMENT_EXEMPT_LIST = 8,     /* "exempt-list/1", list */
+    STATEMENT_STANDING = 9,        /* "standing/1", freshness */
     STATEMENT_RETENTION_TERMS = 10 /* "retention-terms/1", list */
 };
 

@@ -49,6 +49,8 @@ struct channel {
     int retry_after_s; /* asked for by the last answer */
     unsigned arrivals; /* of the alarms, when the last request began */
     unsigned switches; /* of the site, when the last request began */
+    bool own_checked;  /* the box's own certificate, … */
+    struct mono_time own_checked_at;
 };
 
 void channel_init(struct channel *channel, const struct uplink_site *site, int number,

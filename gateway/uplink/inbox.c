@@ -383,24 +383,32 @@ static int keep(struct inbox *in, const struct inbox_message *message, struct er
     if (rc != 0)
         return rc;
     rc = in->list->keep_message(in->list->ctx, message, err);
-    tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0, err->text);
+    tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0 && rc != ERR_BUSY, err->text);
     return rc;
 }
 
+/* Acknowledges what was dealt with, also when what follows it was not: that comes again. */
 static int take_messages(struct inbox *in, const struct inbox_answer *inbox, struct err_text *err)
 {
+    struct err_text why = {{0}};
+    uint64_t dealt_with = in->after;
+    int kept = 0;
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < inbox->count; i++)
-        rc = keep(in, &inbox->messages[i], err);
-    if (rc == 0 && in->look)
-        rc = look(in, err);
-    if (rc == 0 && inbox->next > in->after) {
-        rc = in->list->keep_number(in->list->ctx, inbox->next, err);
-        tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0, err->text);
+    for (size_t i = 0; kept == 0 && i < inbox->count; i++) {
+        kept = keep(in, &inbox->messages[i], err);
+        dealt_with = kept == 0 ? inbox->messages[i].number : dealt_with;
+    }
+    if (in->look)
+        rc = look(in, &why);
+    if (rc == 0 && dealt_with > in->after) {
+        rc = in->list->keep_number(in->list->ctx, dealt_with, &why);
+        tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0, why.text);
     }
     if (rc == 0)
-        in->after = inbox->next;
-    return rc;
+        in->after = dealt_with;
+    if (kept == 0 && rc != 0)
+        *err = why;
+    return kept != 0 ? kept : rc;
 }
 
 static bool all_held(const struct inbox *in)
@@ -478,9 +486,9 @@ void inbox_step(struct inbox *in)
         rc = tell_journal(in, &err);
     if (rc == 0)
         rc = poll_inbox(in, &err);
-    if (rc == 0)
+    if (rc == 0 || rc == ERR_BUSY) /* the link is as good as can be: the pause is a short one */
         channel_succeeded(&in->channel);
-    else if (rc != ERR_STOPPED) {
+    if (rc != 0 && rc != ERR_STOPPED) {
         in->look = true; /* a short request tells that the link is back, a long poll would not */
         channel_pause(&in->channel);
     }

@@ -42,7 +42,8 @@ struct inbox_list {
     bool (*journal)(void *ctx, char out_chain[33], uint64_t *out_recorded, uint64_t *out_confirmed);
     /* Headquarters holds that chain up to `sequence`. */
     void (*held)(void *ctx, const char *chain, uint64_t sequence);
-    /* A message of a kind that is dealt with elsewhere: keeps it durably. Not 0: not now. */
+    /* A message of a kind that is dealt with elsewhere: keeps it durably. Not 0: not now, it and
+     * all behind it come again; ERR_BUSY: there is no room before others have gone. */
     int (*keep_message)(void *ctx, const struct inbox_message *message, struct err_text *err);
     /* Keeps the acknowledged number durably. */
     int (*keep_number)(void *ctx, uint64_t number, struct err_text *err);

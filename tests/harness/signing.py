@@ -267,8 +267,9 @@ class World:
                              "head": hash_text(head), "time": time_text(self.time_of())})
         return envelope("receipt/1", payload, [key or self.receipt_key])
 
-    def instruction(self, checkpoint, number, kind, body, *, valid_ms=3600 * 1000, age_ms=0, key=None):
+    def instruction(self, checkpoint, number, kind, body, *, valid_ms=3600 * 1000, age_ms=0, key=None, **fields):
+        """To every box of a fleet: checkpoint "*" and fleet."""
         at = self.time_of() - age_ms
         payload = canonical({"id": number, "checkpoint": checkpoint, "kind": kind, "body": body,
-                             "time": time_text(at), "expires": time_text(at + valid_ms)})
+                             "time": time_text(at), "expires": time_text(at + valid_ms), **fields})
         return envelope("instruction/1", payload, [key or self.instruction_key])

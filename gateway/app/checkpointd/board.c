@@ -84,6 +84,20 @@ static void keep_answer(struct board *board, const json_t *event)
     json_decref(answer);
 }
 
+/* Headquarters' word stands with its hit. */
+static void keep_standing(struct board *board, const json_t *event)
+{
+    json_t *hit = board_find_hit(board, json_integer_value(json_object_get(event, "hit")));
+    json_t *standing =
+        json_pack("{s:O,s:O,s:O,s:O}", "standing", json_object_get(event, "standing"), "time",
+                  json_object_get(event, "time"), "en", json_object_get(event, "en"), "zh",
+                  json_object_get(event, "zh"));
+    if (hit && standing) {
+        json_object_set(hit, "standing", standing);
+    }
+    json_decref(standing);
+}
+
 json_t *board_find_hit(const struct board *board, json_int_t id)
 {
     for (size_t i = json_array_size(board->hits); i-- > 0;) {
@@ -173,6 +187,9 @@ static void take(struct board *board, const struct published *p)
         break;
     case FACT_INSTRUCTION:
         keep_message(board, p->event);
+        break;
+    case FACT_STANDING:
+        keep_standing(board, p->event);
         break;
     case FACT_LIST:
         replace(&board->list, json_object_get(p->event, "list"));
@@ -324,6 +341,7 @@ void publish_run(struct thread *self, void *arg)
     static struct fact fact; /* the publish thread's own */
     while (!thread_stopping(self)) {
         thread_alive(self);
+        confirm_look(c);
         if (queue_pop(c->facts, &fact, POP_WAIT_MS) == 0) {
             lanes_add_reason(c, &fact);
             publish(c, &fact);

@@ -373,13 +373,14 @@ int lanes_create(struct checkpointd *c, struct err_text *err)
     if (c->rescue) { /* before anything that the journal says */
         open = c->rescue->open;
     }
-    int result = restore_find(c->journal_dir, &open, err);
+    int result = restore_find(c, &open, err);
     if (result != 0) {
         return result;
     }
     uint64_t after = (uint64_t)atomic_load(&c->recorder.recorded) << ID_SHIFT;
     result = create_pipeline(c, after > open.highest ? after : open.highest, err);
     if (result == 0) {
+        instructions_held(c, open.instruction, open.instruction_lane);
         restore_lanes(c, &open);
     }
     if (open.count > 0) {
@@ -387,6 +388,7 @@ int lanes_create(struct checkpointd *c, struct err_text *err)
     }
     if (result == 0) {
         rescue_settle(c, &open);
+        restore_alarm_damage(c);
     }
     return result;
 }

@@ -29,7 +29,8 @@ static bool take_higher(const json_t *body, const char *member, const char *numb
 
 static int take_record(void *ctx, const struct journal_record *record)
 {
-    struct list_high *high = ctx;
+    struct checkpointd *c = ctx;
+    struct list_high *high = &c->list_high;
     json_t *body = NULL;
     if (!record->has_body || json_parse(record->body, record->body_size, &body, NULL) != 0) {
         return 0; /* past its retention; every start records the list again */
@@ -45,24 +46,21 @@ static int take_record(void *ctx, const struct journal_record *record)
     return 0;
 }
 
-int restore_list_high(const char *journal_dir, struct list_high *out, struct err_text *err)
+static void damaged(void *ctx, uint64_t sequence, const char *why)
 {
-    struct list_high high = {.list.state = LIST_NONE};
+    restore_note_damage(ctx, sequence, why);
+}
+
+int restore_list_high(struct checkpointd *c, struct err_text *err)
+{
     struct journal_reader *reader = NULL;
-    uint64_t after = 0;
-    uint64_t last = 0;
-    int result = journal_reader_open(journal_dir, &reader, err);
-    while (result == 0) {
-        result = journal_reader_read(reader, after, JOURNAL_KIND_BIT(JOURNAL_LIST),
-                                     JOURNAL_READ_MAX, take_record, &high, &last, err);
-        if (last == after) {
-            break;
-        }
-        after = last;
+    c->list_high = (struct list_high){.list.state = LIST_NONE};
+    const struct journal_scan scan = {
+        .kinds = JOURNAL_KIND_BIT(JOURNAL_LIST), .take = take_record, .damaged = damaged, .ctx = c};
+    int result = journal_reader_open(c->journal_dir, &reader, err);
+    if (result == 0) {
+        result = journal_reader_scan(reader, &scan, err);
     }
     journal_reader_close(reader);
-    if (result == 0) {
-        *out = high;
-    }
     return result;
 }

@@ -331,7 +331,7 @@ static int run(void *ctx, struct service *service, struct err_text *err)
         return result;
     }
     atomic_store(&c->recorder.confirmed, journal_confirmed(journal));
-    result = restore_list_high(c->journal_dir, &c->list_high, err);
+    result = restore_list_high(c, err);
     if (result == 0) {
         result = create_sockets(c, err);
     }

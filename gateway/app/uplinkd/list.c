@@ -255,5 +255,4 @@ void uplinkd_inbox_run(struct thread *self, void *uplinkd)
     while (!thread_stopping(self) && go_on(u))
         inbox_step(&inbox);
     inbox_fini(&inbox);
-    uplinkd_messages_fini(u);
 }

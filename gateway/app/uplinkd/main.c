@@ -11,9 +11,10 @@
 
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
+#include "gateway/uplink/confirm.h"
 #include "gateway/uplink/renew.h"
 
-enum { THREADS_MAX = 7, URGENT_WAIT_MS = 200, RENEW_PAUSE_MS = 200 };
+enum { THREADS_MAX = 8, URGENT_WAIT_MS = 200, RENEW_PAUSE_MS = 200 };
 
 static const char help_text[] =
     "ENROLMENT\n"
@@ -117,6 +118,18 @@ static void urgent_run(struct thread *self, void *uplinkd)
     channel_fini(&channel);
 }
 
+static void confirm_run(struct thread *self, void *uplinkd)
+{
+    const struct uplinkd *u = uplinkd;
+    const struct uplink_wait wait = {uplinkd_go_on, self};
+    struct channel channel;
+    channel_init(&channel, &u->site, CHANNEL_CONFIRM, &wait);
+    channel.quiet = true; /* the other channels meet the same fault and tell it */
+    while (uplinkd_go_on(self))
+        confirm_step(u->box, &channel);
+    channel_fini(&channel);
+}
+
 static void renew_run(struct thread *self, void *uplinkd)
 {
     const struct uplinkd *u = uplinkd;
@@ -184,6 +197,8 @@ static int start_threads(struct uplinkd *u, struct err_text *err)
     if (rc == 0)
         rc = service_thread_start(&u->urgent_thread, "urgent", 0, urgent_run, u, err);
     if (rc == 0)
+        rc = service_thread_start(&u->confirm_thread, "confirm", 0, confirm_run, u, err);
+    if (rc == 0)
         rc = service_thread_start(&u->inbox_thread, "inbox", 0, uplinkd_inbox_run, u, err);
     if (rc == 0)
         rc = service_thread_start(&u->renew_thread, "renew", 0, renew_run, u, err);
@@ -196,7 +211,7 @@ static int run(void *ctx, struct service *service, struct err_text *err)
     const struct service_hooks hooks = {.ctx = u};
     struct thread *threads[THREADS_MAX] = {
         &u->box_thread,    &u->records_thread, &u->observe_box_thread, &u->observe_thread,
-        &u->urgent_thread, &u->inbox_thread,   &u->renew_thread};
+        &u->urgent_thread, &u->confirm_thread, &u->inbox_thread,       &u->renew_thread};
     int rc = service_take_state(service, u->config.state_dir, err);
     if (rc == 0)
         rc = prepare(u, err);
