@@ -299,10 +299,12 @@ static const char postgres_10[] =
     " FOR EACH ROW WHEN (NEW.stream <> OLD.stream) EXECUTE FUNCTION hqd_keep();";
 
 /* What version 11 adds: an instruction stays as it was sent, and is answered once. */
+/* clang-format off */
 #define SENT_STAYS(same)                                                                           \
-    same("number") " AND " same("checkpoint") " AND " same("id") " AND " same(                     \
-        "kind") " AND " same("signed_by") " AND " same("sent_by") " AND " same("time_ms") " AND"   \
-                                                                                          " " same("expires_ms") " AND " same("entry") " AND " same("verdict")
+    same("number") " AND " same("checkpoint") " AND " same("id") " AND " same("kind") " AND "      \
+    same("signed_by") " AND " same("sent_by") " AND " same("time_ms") " AND "                      \
+    same("expires_ms") " AND " same("entry") " AND " same("verdict")
+/* clang-format on */
 #define ANSWERED_ONCE "OLD.answered_ms IS NULL AND NEW.answered_ms IS NOT NULL AND "
 #define SAME_SQLITE(column) "NEW." column " IS OLD." column
 #define SAME_POSTGRES(column) "NEW." column " IS NOT DISTINCT FROM OLD." column

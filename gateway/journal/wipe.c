@@ -1,5 +1,5 @@
 /*
- * See wipe.h. Every method but xTruncate and xDelete is handed on. A log is wiped from its header
+ * See wipe.h. The system's VFS but for xTruncate and xDelete. A log is wiped from its header
  * on: a power cut in between leaves one that SQLite takes for empty, and what it held is in the
  * database already, synced.
  */
@@ -14,47 +14,51 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 4096, CHUNK_BYTES = 64 * 1024 };
+enum { HEAD_BYTES = 4096, CHUNK_BYTES = 64 * 1024, TABLES_MAX = 4 };
 
 static const char vfs_name[] = "checkpoint-wipe";
 static const uint8_t zeros[CHUNK_BYTES];
 static sqlite3_vfs vfs;
 static sqlite3_vfs *system_vfs;
 
-struct wipe_file {
-    sqlite3_file base;
-    sqlite3_file *real; /* behind this in the same memory */
+/* The system's methods for one way of locking, but for xTruncate. They work on the file as it is.
+ */
+struct wipe_methods {
+    sqlite3_io_methods methods; /* first: what a file points to */
+    const sqlite3_io_methods *original;
 };
 
-static sqlite3_file *real_of(sqlite3_file *file)
+static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct wipe_methods tables[TABLES_MAX]; /* filled in from the front, then constant */
+
+static const sqlite3_io_methods *original_of(const sqlite3_file *file)
 {
-    return ((struct wipe_file *)file)->real;
+    return ((const struct wipe_methods *)file->pMethods)->original;
 }
 
 /* ---- overwriting ---- */
 
-static int zero(sqlite3_file *real, sqlite3_int64 from, sqlite3_int64 to)
+static int zero(sqlite3_file *file, sqlite3_int64 from, sqlite3_int64 to)
 {
     int rc = SQLITE_OK;
     while (rc == SQLITE_OK && from < to) {
         int size = to - from < CHUNK_BYTES ? (int)(to - from) : CHUNK_BYTES;
-        rc = real->pMethods->xWrite(real, zeros, size, from);
+        rc = original_of(file)->xWrite(file, zeros, size, from);
         from += size;
     }
-    return rc == SQLITE_OK ? real->pMethods->xSync(real, SQLITE_SYNC_FULL) : rc;
+    return rc == SQLITE_OK ? original_of(file)->xSync(file, SQLITE_SYNC_FULL) : rc;
 }
 
 static int wipe_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
-    sqlite3_file *real = real_of(file);
     sqlite3_int64 held = 0;
-    int rc = real->pMethods->xFileSize(real, &held);
+    int rc = original_of(file)->xFileSize(file, &held);
     sqlite3_int64 head = size + HEAD_BYTES < held ? size + HEAD_BYTES : held;
     if (rc == SQLITE_OK && size < held)
-        rc = zero(real, size, head);
-    if (rc == SQLITE_OK && head < held && size < held)
-        rc = zero(real, head, held);
-    return rc == SQLITE_OK ? real->pMethods->xTruncate(real, size) : rc;
+        rc = zero(file, size, head);
+    if (rc == SQLITE_OK && head < held)
+        rc = zero(file, head, held);
+    return rc == SQLITE_OK ? original_of(file)->xTruncate(file, size) : rc;
 }
 
 /* False: the disk refused. */
@@ -86,128 +90,37 @@ static int wipe_delete(sqlite3_vfs *self, const char *path, int sync_folder)
     return wiped ? system_vfs->xDelete(system_vfs, path, sync_folder) : SQLITE_IOERR_DELETE;
 }
 
-/* ---- handed on ---- */
+/* ---- the VFS ---- */
 
-static int wipe_close(sqlite3_file *file)
+/* The patched form of a table; NULL: no room, the system has more of them than are known. */
+static const sqlite3_io_methods *patched(const sqlite3_io_methods *original)
 {
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xClose(real);
+    const sqlite3_io_methods *found = NULL;
+    pthread_mutex_lock(&tables_lock);
+    for (size_t i = 0; !found && i < TABLES_MAX; i++) {
+        if (!tables[i].original) {
+            tables[i] = (struct wipe_methods){*original, original};
+            tables[i].methods.xTruncate = wipe_truncate;
+        }
+        if (tables[i].original == original)
+            found = &tables[i].methods;
+    }
+    pthread_mutex_unlock(&tables_lock);
+    return found;
 }
-
-static int wipe_read(sqlite3_file *file, void *to, int size, sqlite3_int64 at)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xRead(real, to, size, at);
-}
-
-static int wipe_write(sqlite3_file *file, const void *from, int size, sqlite3_int64 at)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xWrite(real, from, size, at);
-}
-
-static int wipe_sync(sqlite3_file *file, int flags)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xSync(real, flags);
-}
-
-static int wipe_size(sqlite3_file *file, sqlite3_int64 *out)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xFileSize(real, out);
-}
-
-static int wipe_lock(sqlite3_file *file, int level)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xLock(real, level);
-}
-
-static int wipe_unlock(sqlite3_file *file, int level)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xUnlock(real, level);
-}
-
-static int wipe_check_lock(sqlite3_file *file, int *out)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xCheckReservedLock(real, out);
-}
-
-static int wipe_control(sqlite3_file *file, int op, void *arg)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xFileControl(real, op, arg);
-}
-
-static int wipe_sector(sqlite3_file *file)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xSectorSize(real);
-}
-
-static int wipe_device(sqlite3_file *file)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xDeviceCharacteristics(real);
-}
-
-static int wipe_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **out)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xShmMap(real, page, size, extend, out);
-}
-
-static int wipe_shm_lock(sqlite3_file *file, int offset, int count, int flags)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xShmLock(real, offset, count, flags);
-}
-
-static void wipe_shm_barrier(sqlite3_file *file)
-{
-    sqlite3_file *real = real_of(file);
-    real->pMethods->xShmBarrier(real);
-}
-
-static int wipe_shm_unmap(sqlite3_file *file, int remove)
-{
-    sqlite3_file *real = real_of(file);
-    return real->pMethods->xShmUnmap(real, remove);
-}
-
-/* Version 2: without memory-mapped reads, which nobody here asks for. */
-static const sqlite3_io_methods methods = {.iVersion = 2,
-                                           .xClose = wipe_close,
-                                           .xRead = wipe_read,
-                                           .xWrite = wipe_write,
-                                           .xTruncate = wipe_truncate,
-                                           .xSync = wipe_sync,
-                                           .xFileSize = wipe_size,
-                                           .xLock = wipe_lock,
-                                           .xUnlock = wipe_unlock,
-                                           .xCheckReservedLock = wipe_check_lock,
-                                           .xFileControl = wipe_control,
-                                           .xSectorSize = wipe_sector,
-                                           .xDeviceCharacteristics = wipe_device,
-                                           .xShmMap = wipe_shm_map,
-                                           .xShmLock = wipe_shm_lock,
-                                           .xShmBarrier = wipe_shm_barrier,
-                                           .xShmUnmap = wipe_shm_unmap};
 
 static int wipe_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, int flags,
                      int *out_flags)
 {
-    struct wipe_file *f = (struct wipe_file *)file;
     (void)self; /* there is one */
-    f->base.pMethods = NULL;
-    f->real = (sqlite3_file *)(f + 1);
-    int rc = system_vfs->xOpen(system_vfs, name, f->real, flags, out_flags);
-    if (f->real->pMethods)
-        f->base.pMethods = &methods; /* then it is closed, also after a failure */
-    return rc;
+    int rc = system_vfs->xOpen(system_vfs, name, file, flags, out_flags);
+    if (rc != SQLITE_OK)
+        return rc;
+    const sqlite3_io_methods *methods = patched(file->pMethods);
+    if (!methods)
+        return SQLITE_CANTOPEN; /* SQLite closes it */
+    file->pMethods = methods;
+    return SQLITE_OK;
 }
 
 static int registered = SQLITE_ERROR;
@@ -222,7 +135,6 @@ static void register_once(void)
     }
     vfs = *system_vfs; /* what has no file of its own is the system's, which looks at pAppData */
     vfs.zName = vfs_name;
-    vfs.szOsFile = (int)sizeof(struct wipe_file) + system_vfs->szOsFile;
     vfs.pNext = NULL;
     vfs.xOpen = wipe_open;
     vfs.xDelete = wipe_delete;
