@@ -321,13 +321,27 @@ static const char postgres_11[] =
                        " EXECUTE FUNCTION hqd_keep();"
                        "CREATE TRIGGER instructions_no_truncate BEFORE TRUNCATE ON instructions"
                        " FOR EACH STATEMENT EXECUTE FUNCTION hqd_keep();";
-/* What version 12 adds: the retention terms in force at a box; holds of one lane. */
+
+/* What version 12 adds: the newest self-test of each checkpoint. `since_ms`: one is expected since
+ * then, NULL: none is; `alarmed_ms`: its absence was told. */
 static const char sqlite_12[] =
+    "CREATE TABLE self_tests(checkpoint TEXT PRIMARY KEY, since_ms INTEGER, time_ms INTEGER,"
+    " chain BLOB, sequence INTEGER, alarmed_ms INTEGER) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE spools(checkpoint TEXT PRIMARY KEY, manifest BLOB NOT NULL,"
+    " newest INTEGER NOT NULL, taken_ms INTEGER NOT NULL) STRICT;";
+static const char postgres_12[] =
+    "CREATE TABLE self_tests(checkpoint TEXT COLLATE \"C\" PRIMARY KEY, since_ms BIGINT,"
+    " time_ms BIGINT, chain BYTEA, sequence BIGINT, alarmed_ms BIGINT);"
+    "CREATE TABLE spools(checkpoint TEXT COLLATE \"C\" PRIMARY KEY, manifest BYTEA NOT NULL,"
+    " newest BIGINT NOT NULL, taken_ms BIGINT NOT NULL);";
+
+/* What version 13 adds: the retention terms in force at a box; holds of one lane. */
+static const char sqlite_13[] =
     "ALTER TABLE checkpoints ADD COLUMN retention_version INTEGER;"
     "ALTER TABLE case_holds ADD COLUMN lane INTEGER;"
     "CREATE TRIGGER case_holds_lane BEFORE UPDATE OF lane ON case_holds"
     " BEGIN SELECT RAISE(ABORT, 'case_holds: the lane of one stays'); END;";
-static const char postgres_12[] =
+static const char postgres_13[] =
     "ALTER TABLE checkpoints ADD COLUMN retention_version BIGINT;"
     "ALTER TABLE case_holds ADD COLUMN lane BIGINT;"
     "CREATE TRIGGER case_holds_lane BEFORE UPDATE ON case_holds FOR EACH ROW"
@@ -338,4 +352,5 @@ const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
     {sqlite_4, postgres_4},   {sqlite_5, postgres_5},   {sqlite_6, postgres_6},
     {sqlite_7, postgres_7},   {sqlite_8, postgres_8},   {sqlite_9, postgres_9},
     {sqlite_10, postgres_10}, {sqlite_11, postgres_11}, {sqlite_12, postgres_12},
+    {sqlite_13, postgres_13},
 };

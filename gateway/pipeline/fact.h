@@ -43,6 +43,7 @@ enum fact_kind {
     FACT_OUTCOME,     /* what became of it */
     FACT_ACT,         /* an officer's or administrator's act outside the lane */
     FACT_ANSWER,      /* what an officer saw by eye of a hit's vehicle */
+    FACT_SELF_TEST,   /* the daily self-test passed matching and rules; no lane saw it */
     FACT_INSTRUCTION, /* headquarters said something, and what became of it */
     FACT_STANDING,    /* headquarters' word on a hit's entry, or that none came */
     FACT_ALARM,       /* raised or ended; by event id */
@@ -223,7 +224,7 @@ struct fact {
             struct pipeline_verdict verdict; /* id 0: none */
             struct list_status list;
             struct fact_clock clock;
-        } hit;
+        } hit; /* FACT_SELF_TEST too: `hit` its number, no passage */
         struct {
             uint64_t passage;
             plate_key plates[VEHICLE_SURE_MAX];

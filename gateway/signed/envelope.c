@@ -25,6 +25,7 @@ static const struct {
     [STATEMENT_EXEMPT_LIST] = {"exempt-list/1", KEY_ROLE_LIST},
     [STATEMENT_STANDING] = {"standing/1", KEY_ROLE_FRESHNESS},
     [STATEMENT_RETENTION_TERMS] = {"retention-terms/1", KEY_ROLE_LIST},
+    [STATEMENT_SPOOL_ANSWER] = {"spool-answer/1", KEY_ROLE_RECEIPT},
 };
 
 static const unsigned statements_end = sizeof(statements) / sizeof(statements[0]);

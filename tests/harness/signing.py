@@ -24,7 +24,7 @@ from harness.camera import siphash24
 
 DAY_MS = 24 * 3600 * 1000
 NO_HASH = bytes(32)
-CATEGORIES = ["other", "stolen", "fugitive", "hit_and_run", "cloned", "missing", "case"]
+CATEGORIES = ["other", "stolen", "fugitive", "hit_and_run", "cloned", "missing", "case", "self_test"]
 RISKS = {"armed": 1, "violent": 2, "several_people": 4}
 PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
 SPECIALS = "警使领学挂港澳应急试超民航场内连军空海北沈兰济南成"

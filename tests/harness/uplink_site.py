@@ -53,7 +53,7 @@ class Site:
         client.close()
 
     def matchd(self):
-        self.box.start_matchd(self.redis.socket)
+        self.matching = self.box.start_matchd(self.redis.socket)
         self.camera = Camera(("127.0.0.1", self.box.port), lane=1, camera=11, key=KEY)
         self.events = self.box.events(self.token)
 
@@ -183,10 +183,10 @@ class Site:
             last_first.callback(self.box.stop)
 
 
-def a_site():
+def a_site(kind=Site):
     """Body of a fixture: a Site that is stopped whatever happens."""
     with short_folder() as folder:
-        site = Site(folder)
+        site = kind(folder)
         try:
             yield site
         finally:

@@ -33,6 +33,7 @@ void board_init(struct board *board)
     board->exempt = NULL;
     board->retention = NULL;
     board->clock = NULL;
+    board->self_test = NULL;
     board->uplink = NULL;
     board_set_uplink(board, false, "checkpoint-uplinkd is not connected");
     board->matchd = json_object();
@@ -51,6 +52,7 @@ void board_free(struct board *board)
     json_decref(board->exempt);
     json_decref(board->retention);
     json_decref(board->clock);
+    json_decref(board->self_test);
     json_decref(board->uplink);
     json_decref(board->matchd);
     json_decref(board->sources);
@@ -205,6 +207,9 @@ static void take(struct board *board, const struct published *p)
         break;
     case FACT_CLOCK:
         replace(&board->clock, json_object_get(p->event, "clock"));
+        break;
+    case FACT_SELF_TEST:
+        replace(&board->self_test, p->event);
         break;
     case FACT_CAPTURE:
         keep_capture(board, p);

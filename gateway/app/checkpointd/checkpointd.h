@@ -144,9 +144,10 @@ struct board {
     json_t *exempt; /* the exempt list */
     json_t *retention;
     json_t *clock;
-    json_t *uplink;  /* {"connected","detail"}: the link to headquarters */
-    json_t *matchd;  /* {"frames": 12}: what checkpoint-matchd counts */
-    json_t *sources; /* the same of each of its capture sources; board.c has the form */
+    json_t *self_test; /* the event of the newest that passed; NULL: none yet */
+    json_t *uplink;    /* {"connected","detail"}: the link to headquarters */
+    json_t *matchd;    /* {"frames": 12}: what checkpoint-matchd counts */
+    json_t *sources;   /* the same of each of its capture sources; board.c has the form */
 };
 
 /* ---- cameras on serial and Modbus lines (cameras.c) ---- */

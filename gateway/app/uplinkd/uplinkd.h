@@ -83,6 +83,15 @@ void uplinkd_report(void *ctx, enum log_event_id event, bool active, const char 
 /* Thread "inbox" (list.c). The store is opened before, so that its faults end the start. */
 int uplinkd_store_open(struct uplinkd *u, struct err_text *err) MUST_CHECK;
 void uplinkd_inbox_run(struct thread *self, void *uplinkd);
+/* The inbox with the store behind it, and the messages that wait; inbox_fini,
+ * uplinkd_messages_fini. */
+void uplinkd_inbox_open(struct uplinkd *u, struct inbox *inbox, const struct uplink_wait *wait);
+/* The last message dealt with. */
+uint64_t uplinkd_inbox_number(const struct uplinkd *u);
+/* Connections to checkpointd and the store, before any thread (main.c). */
+int uplinkd_prepare(struct uplinkd *u, struct err_text *err) MUST_CHECK;
+/* The two threads that own the connections to checkpointd. */
+int uplinkd_start_boxes(struct uplinkd *u, struct err_text *err) MUST_CHECK;
 
 /* Messages that are kept (messages.c); thread "inbox". The keeper's ctx is the struct uplinkd. */
 void uplinkd_messages_load(struct uplinkd *u);
@@ -98,5 +107,13 @@ struct uplinkd_enroll {
 };
 /* -1 to go on, otherwise the exit status; what is wrong has been printed. */
 int uplinkd_enroll_args(int *argc, char **argv, struct uplinkd_enroll *out);
+/* `--spool-export DIR` and `--spool-import DIR` (spool.c): a checkpoint without a network. */
+struct uplinkd_spool {
+    bool export;
+    const char *folder; /* NULL: neither */
+};
+int uplinkd_spool_args(int *argc, char **argv, struct uplinkd_spool *out);
+/* Returns the exit status, everything has been printed. The daemon must not run meanwhile. */
+int uplinkd_spool_run(struct uplinkd *u, const struct uplinkd_spool *spool);
 /* Runs the enrolment; returns the exit status, everything has been printed. */
 int uplinkd_enroll_run(const struct uplinkd_config *config, const struct uplinkd_enroll *enroll);

@@ -10,6 +10,7 @@
 #include "gateway/signed/match_policy.h"
 #include "gateway/signed/receipt.h"
 #include "gateway/signed/snapshot.h"
+#include "gateway/signed/standing.h"
 #include "signed_builder.h"
 
 struct statement_row {
@@ -214,6 +215,26 @@ static int verify_exempt(const struct world *w, const char *text, size_t size, s
     return rc;
 }
 
+static int compose_standing(const struct world *w, struct envelope *out, struct err_text *err)
+{
+    (void)w;
+    struct standing_answer a = {.checkpoint = "lu-hz-01",
+                                .chain = {4, 5},
+                                .sequence = 9,
+                                .entry = 1,
+                                .revision = 7,
+                                .standing = STANDING_STANDS,
+                                .time = {T0_MS}};
+    return standing_compose(&a, out, err);
+}
+
+static int verify_standing(const struct world *w, const char *text, size_t size,
+                           struct err_text *err)
+{
+    struct standing_answer a;
+    return standing_verify(&w->set, text, size, &a, err);
+}
+
 static const struct statement_row every_statement[] = {
     [STATEMENT_KEYSET] = {ROOT_KEYS_NEEDED, compose_keyset, verify_keyset},
     [STATEMENT_BATCH] = {2, compose_batch, verify_batch},
@@ -223,6 +244,7 @@ static const struct statement_row every_statement[] = {
     [STATEMENT_INSTRUCTION] = {1, compose_instruction, verify_instruction},
     [STATEMENT_MATCH_POLICY] = {MATCH_POLICY_CLERKS, compose_policy, verify_policy},
     [STATEMENT_EXEMPT_LIST] = {EXEMPT_CLERKS, compose_exempt, verify_exempt},
+    [STATEMENT_STANDING] = {1, compose_standing, verify_standing},
 };
 enum { EVERY_STATEMENT = sizeof(every_statement) / sizeof(every_statement[0]) };
 
