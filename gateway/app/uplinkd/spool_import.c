@@ -153,6 +153,7 @@ static int carry(void *ctx, const struct channel_ask *ask, struct https_answer *
                                            {"/v1/keyset", "keyset.json"},
                                            {"/v1/match-policy", "policy.json"},
                                            {"/v1/exempt-list", "exempt.json"},
+                                           {"/v1/retention-terms", "retention.json"},
                                            {"/v1/list/snapshot", "snapshot.json"}};
     static const char chunks[] = "/v1/list/chunks/";
     struct import *in = ctx;
@@ -283,7 +284,6 @@ int spool_import(struct uplinkd *u, const char *folder, struct err_text *err)
     if (rc == 0)
         rc = keep_held(&in, err);
     inbox_fini(&inbox);
-    uplinkd_messages_fini(u);
     u->site.carrier = NULL;
     return rc;
 }
