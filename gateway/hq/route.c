@@ -168,10 +168,12 @@ enum query_key {
     KEY_POLICY,
     KEY_EXEMPT,
     KEY_CONFLICTS,
+    KEY_ABOVE,
     KEY_COUNT
 };
-static const char *const key_names[KEY_COUNT] = {
-    "after", "limit", "wait", "revision", "hash", "checkpoint", "policy", "exempt", "conflicts"};
+static const char *const key_names[KEY_COUNT] = {"after",     "limit",      "wait",   "revision",
+                                                 "hash",      "checkpoint", "policy", "exempt",
+                                                 "conflicts", "above"};
 
 /* NULL, or what was expected. */
 static const char *take_value(enum query_key key, const char *value, struct hq_query *q)
@@ -213,6 +215,12 @@ static const char *take_value(enum query_key key, const char *value, struct hq_q
     case KEY_CONFLICTS:
         q->confirm_conflicts = strcmp(value, "confirm") == 0;
         return q->confirm_conflicts ? NULL : "confirm";
+    case KEY_ABOVE:
+        if (value[0] && !tls_label_ok(value))
+            return "a checkpoint id, or nothing";
+        q->has_above = true;
+        memcpy(q->above, value, strlen(value) + 1);
+        return NULL;
     case KEY_COUNT:
         break;
     }

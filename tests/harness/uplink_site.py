@@ -53,7 +53,7 @@ class Site:
         client.close()
 
     def matchd(self):
-        self.box.start_matchd(self.redis.socket)
+        self.matching = self.box.start_matchd(self.redis.socket)
         self.camera = Camera(("127.0.0.1", self.box.port), lane=1, camera=11, key=KEY)
         self.events = self.box.events(self.token)
 

@@ -1,8 +1,8 @@
 """hqd in a thief's hands, with all it holds: its certificate, its freshness key, its receipt key; and one clerk alone.
 
-One box, one thief after another act. It adds and withdraws no entry, says of no old list for longer than a day that it
-is current, confirms nothing that was not sent, moves no boom, ends no hold; what it had records confirmed for and threw
-away reaches the true headquarters afterwards.
+One box, a thief at the other end of its link. It adds and withdraws no entry, holds no news back for a day without an
+alarm, confirms nothing that was not sent, moves no boom, ends no hold; what it confirmed and threw away reaches the true
+headquarters afterwards.
 """
 import json
 import os
@@ -136,8 +136,9 @@ def test_one_clerk_signing_twice_is_one_clerk(site):
     wait_until("the list that two signed", lambda: site.revision() == 3)
 
 
-def test_it_says_for_no_longer_than_a_day_that_a_list_is_current(site):
-    """Its freshness key signs what it likes; the box believes a day of it, and no later than its own clock."""
+def test_it_freezes_no_list_unnoticed(site):
+    """A statement of its own is good for a day at most and never of the future; one anew every day hides nothing either:
+    what no clerk has signed for a day is told at the lanes."""
     thief, world = site.thief, site.hq.world
     wait_until("current", lambda: "WANTED_STALE" not in alarms(site))
     old = now_ms() - DAY_MS - HOUR_MS
@@ -149,6 +150,12 @@ def test_it_says_for_no_longer_than_a_day_that_a_list_is_current(site):
         site.asked("/list/head")
         held = site.redis.client().get("wanted:current")
         assert json.loads(held)["payload"] != json.loads(lie)["payload"], fields
+    thief.head = {}
+    assert "WANTED_UNSIGNED" not in alarms(site)
+    site.matching.stop()
+    site.box.start_matchd(site.redis.socket, list_signed_max="1ms")  # as a day later
+    wait_until("told", lambda: "WANTED_UNSIGNED" in alarms(site), 30)
+    assert "WANTED_STALE" not in alarms(site)
 
 
 def test_it_confirms_nothing_that_was_not_sent(site):

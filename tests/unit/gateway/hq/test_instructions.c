@@ -120,6 +120,7 @@ static void each_box_has_a_message_of_its_own(void **state)
 static void its_number_is_above_that_of_every_box(void **state)
 {
     (void)state;
+    struct instruction i;
     int64_t last = 0;
     add_boxes(2);
     change("UPDATE checkpoints SET instruction_id = 80 WHERE id = 'box-0002'");
@@ -129,7 +130,16 @@ static void its_number_is_above_that_of_every_box(void **state)
     assert_int_equal(told(verdict(81)), 2);
     assert_int_equal(post(verdict(81), "last", &last), 409); /* once more */
     assert_int_equal(number("SELECT count(*) FROM inbox"), 2);
-    assert_int_equal(number("SELECT min(instruction_id) FROM checkpoints"), 81);
+    i = verdict(81); /* nor to one of them alone */
+    memcpy(i.checkpoint, "box-0001", sizeof("box-0001"));
+    i.fleet[0] = '\0';
+    assert_int_equal(post(i, "number", &last), 409);
+    i = verdict(82);
+    memcpy(i.checkpoint, "box-0001", sizeof("box-0001"));
+    i.fleet[0] = '\0';
+    assert_int_equal(post(i, "number", &last), 201);
+    assert_int_equal(post(verdict(82), "last", &last), 409);
+    assert_int_equal(last, 82);
 }
 
 static void what_is_no_verdict_of_this_fleet_reaches_nobody(void **state)

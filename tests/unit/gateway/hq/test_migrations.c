@@ -332,6 +332,8 @@ static void guards_stand(struct hq_db *db, const struct tables *old, int version
         if (has(old, never_changed[i][0]))
             refused(db, version, sql);
     }
+    if (has(old, "instructions"))
+        refused(db, version, "UPDATE instructions SET sent_by = 'x'");
 }
 
 static void bring_up_from(int version, const struct rows *new_schema)

@@ -222,8 +222,8 @@ static int compose_standing(const struct world *w, struct envelope *out, struct 
     struct standing_answer a = {.checkpoint = "lu-hz-01",
                                 .chain = {4, 5},
                                 .sequence = 9,
-                                .entry = 7,
-                                .revision = 3,
+                                .entry = 1,
+                                .revision = 7,
                                 .standing = STANDING_STANDS,
                                 .time = {T0_MS}};
     return standing_compose(&a, out, err);

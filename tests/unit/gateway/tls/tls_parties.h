@@ -72,7 +72,7 @@ __attribute__((unused)) static void save(const struct party *p, const char *name
     free(pem);
 }
 
-static bool folder_make(void)
+__attribute__((unused)) static bool folder_make(void)
 {
     (void)snprintf(folder, sizeof(folder), "/tmp/test_tls.XXXXXX"); /* fits */
     return mkdtemp(folder) != NULL;
