@@ -126,3 +126,13 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
     return err_set(err, cause == ENOSPC || cause == EDQUOT ? ERR_FULL : ERR_IO, "%s: %s", path,
                    strerror(cause));
 }
+
+int file_make_folder(const char *path, mode_t mode, struct err_text *err)
+{
+    bool made = mkdir(path, mode) == 0;
+    if ((made && file_sync_folder_of(path) == 0) || (!made && errno == EEXIST)) {
+        return ERR_OK;
+    }
+    return err_set(err, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, "%s: %s", path,
+                   strerror(errno));
+}
