@@ -283,7 +283,6 @@ int spool_import(struct uplinkd *u, const char *folder, struct err_text *err)
     if (rc == 0)
         rc = keep_held(&in, err);
     inbox_fini(&inbox);
-    uplinkd_messages_fini(u);
     u->site.carrier = NULL;
     return rc;
 }

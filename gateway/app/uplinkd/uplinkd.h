@@ -83,8 +83,7 @@ void uplinkd_report(void *ctx, enum log_event_id event, bool active, const char 
 /* Thread "inbox" (list.c). The store is opened before, so that its faults end the start. */
 int uplinkd_store_open(struct uplinkd *u, struct err_text *err) MUST_CHECK;
 void uplinkd_inbox_run(struct thread *self, void *uplinkd);
-/* The inbox with the store behind it, and the messages that wait; inbox_fini,
- * uplinkd_messages_fini. */
+/* The inbox with the store behind it, and the messages that wait; inbox_fini. */
 void uplinkd_inbox_open(struct uplinkd *u, struct inbox *inbox, const struct uplink_wait *wait);
 /* The last message dealt with. */
 uint64_t uplinkd_inbox_number(const struct uplinkd *u);
