@@ -21,7 +21,7 @@ struct hq_value {
     size_t size;      /* bytes */
 };
 
-enum { HQ_COLUMNS_MAX = 16, HQ_PARAMS_MAX = 16 };
+enum { HQ_COLUMNS_MAX = 24, HQ_PARAMS_MAX = 16 };
 
 /* One row; 0 goes on, anything else stops and is what the query returns. */
 typedef int (*hq_row_cb)(void *ctx, const struct hq_value *columns, size_t count);

@@ -9,6 +9,7 @@
 
 #include "gateway/base/json.h"
 #include "gateway/hq/journals.h"
+#include "gateway/hq/self_tests.h"
 
 enum { MANY_BYTES = 16 * 1024 };
 
@@ -250,6 +251,8 @@ static int store_record(struct ingest *in, const struct journal_record *r, const
         rc = hq_instruction_answered(in->db, in->checkpoint, r, err);
     if (rc == 0 && r->header.kind == JOURNAL_OBSERVED)
         rc = put_observed(in, r, err);
+    if (rc == 0)
+        rc = hq_self_test_note(in->db, in->checkpoint, r, in->now, err);
     return rc;
 }
 

@@ -13,6 +13,7 @@
 enum { ID_SIZE = 2 * JOURNAL_CHAIN_ID_SIZE + 24, TYPE_SIZE = JOURNAL_KIND_TEXT_SIZE + 16 };
 
 static const char type_prefix[] = "checkpoint.";
+static const char body_type[] = "application/json";
 
 static void id_of(const struct journal_header *header, char out[ID_SIZE])
 {
@@ -84,7 +85,7 @@ static size_t write_event(const struct journal_record *record, const char *sourc
     hex_encode(record->salt, sizeof record->salt, salt);
     if (with_body) {
         at = put_base64(at, "data_base64", record->body, record->body_size, out);
-        at = put_member(at, "datacontenttype", "application/json", out);
+        at = put_member(at, "datacontenttype", body_type, out);
     }
     at = put_base64(at, "header", record->bytes, sizeof record->bytes, out);
     at = put_member(at, "id", id, out);
@@ -125,7 +126,7 @@ int journal_wire_write(const struct journal_record *record, const char *source, 
 /* The members of an event as texts; NULL: not there, or no text. */
 struct event {
     const char *data_base64;
-    const char *datacontenttype; /* not looked at */
+    const char *datacontenttype;
     const char *header;
     const char *id;
     const char *salt;
@@ -284,6 +285,9 @@ static int read_body(const struct event *event, struct journal_record *record, s
     const char *data = event->data_base64;
     if (!salt && !data)
         return 0;
+    int result = check_attribute(event->datacontenttype, "datacontenttype", body_type, err);
+    if (result != 0)
+        return result;
     if (!salt || !data || hex_decode(salt, record->salt, sizeof record->salt) != 0)
         return err_set(err, ERR_INVALID, "salt: expected %d hex digits beside data_base64",
                        2 * JOURNAL_SALT_SIZE);

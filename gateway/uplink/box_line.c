@@ -12,6 +12,7 @@ enum { ID_ROOM = 2 * JOURNAL_CHAIN_ID_SIZE + 24 };
 
 static const char record_head[] = "{\"record\":";
 static const char urgent_head[] = "{\"urgent\":";
+static const char ask_head[] = "{\"ask\":";
 
 /* The number behind the colon of "<chain>:<sequence>"; `id` may be NULL. */
 static int sequence_of(const char *id, uint64_t *out, struct err_text *err)
@@ -43,6 +44,20 @@ static int take_event(const char *line, size_t size, const json_t *object, struc
     out->event = line + head;
     out->event_size = size - head - 1;
     return sequence_of(json_string_value(json_object_get(event, "id")), &out->sequence, err);
+}
+
+/* A question is not read here: headquarters reads it, checkpointd holds the answer against it. */
+static int take_ask(const char *line, size_t size, const json_t *object, struct box_line *out,
+                    struct err_text *err)
+{
+    const size_t head = sizeof(ask_head) - 1;
+    if (size < head + 3 || memcmp(line, ask_head, head) != 0 || json_object_size(object) != 1 ||
+        line[head] != '{' || line[size - 2] != '}')
+        return err_set(err, ERR_INVALID, "ask: expected an object alone");
+    out->kind = BOX_ASK;
+    out->event = line + head;
+    out->event_size = size - head - 1;
+    return 0;
 }
 
 static int take_number(const json_t *object, const char *name, uint64_t *out, struct err_text *err)
@@ -102,6 +117,8 @@ static int take_object(const char *line, size_t size, const json_t *object, stru
     const json_t *confirmed = json_object_get(object, "confirmed");
     if (json_object_get(object, "status"))
         return take_status(json_object_get(object, "status"), out, err);
+    if (json_object_get(object, "ask"))
+        return take_ask(line, size, object, out, err);
     if (error) {
         const char *code = json_string_value(json_object_get(error, "code"));
         const char *text = json_string_value(json_object_get(error, "en"));

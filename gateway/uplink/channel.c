@@ -171,6 +171,8 @@ int channel_send(struct channel *channel, const struct channel_ask *ask, struct 
     const struct uplink_site *site = channel->site;
     enum log_event_id event = 0;
     int rc = 0;
+    if (site->carrier)
+        return site->carrier->carry(site->carrier->ctx, ask, out, err);
     channel->retry_after_s = 0;
     channel->arrivals = atomic_load_explicit(&site->alarms->arrivals, memory_order_relaxed);
     if (pair_switched(channel) && channel->client)
