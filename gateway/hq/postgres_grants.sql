@@ -15,8 +15,8 @@ GRANT DELETE ON entries, documents, chunks, certificates, tokens, hits, urgents,
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO :"hqd";
 GRANT UPDATE ON SEQUENCE inbox_number_seq TO :"hqd"; -- after a backup was put back
 
-GRANT SELECT ON hqd_about, chains, records, urgents, hits, answers, batches, own_records, case_holds, retain_marks
-    TO :"retaind";
+GRANT SELECT ON hqd_about, chains, records, urgents, hits, answers, batches, own_records, case_holds, retain_marks,
+    documents TO :"retaind";
 GRANT INSERT ON own_records TO :"retaind";
 GRANT INSERT, UPDATE ON retain_marks TO :"retaind";
 GRANT UPDATE(line) ON records, urgents TO :"retaind";

@@ -299,13 +299,12 @@ static const char postgres_10[] =
     " FOR EACH ROW WHEN (NEW.stream <> OLD.stream) EXECUTE FUNCTION hqd_keep();";
 
 /* What version 11 adds: an instruction stays as it was sent, and is answered once. */
-#define SENT_STAYS(same)                                                                                                       \
-    same("number") " AND " same("checkpoint") " AND " same("id") " AND " same(                                                 \
-        "kind") " AND " same("signed_by") " AND " same("sent_by") " AND " same("time_ms") " AND"                               \
-                                                                                          " " same("expires_ms") " AND " same( \
-                                                                                              "en"                             \
-                                                                                              "tr"                             \
-                                                                                              "y") " AND " same("verdict")
+/* clang-format off */
+#define SENT_STAYS(same)                                                                           \
+    same("number") " AND " same("checkpoint") " AND " same("id") " AND " same("kind") " AND "      \
+    same("signed_by") " AND " same("sent_by") " AND " same("time_ms") " AND "                      \
+    same("expires_ms") " AND " same("entry") " AND " same("verdict")
+/* clang-format on */
 #define ANSWERED_ONCE "OLD.answered_ms IS NULL AND NEW.answered_ms IS NOT NULL AND "
 #define SAME_SQLITE(column) "NEW." column " IS OLD." column
 #define SAME_POSTGRES(column) "NEW." column " IS NOT DISTINCT FROM OLD." column
@@ -336,9 +335,22 @@ static const char postgres_12[] =
     "CREATE TABLE spools(checkpoint TEXT COLLATE \"C\" PRIMARY KEY, manifest BYTEA NOT NULL,"
     " newest BIGINT NOT NULL, taken_ms BIGINT NOT NULL);";
 
+/* What version 13 adds: the retention terms in force at a box; holds of one lane. */
+static const char sqlite_13[] =
+    "ALTER TABLE checkpoints ADD COLUMN retention_version INTEGER;"
+    "ALTER TABLE case_holds ADD COLUMN lane INTEGER;"
+    "CREATE TRIGGER case_holds_lane BEFORE UPDATE OF lane ON case_holds"
+    " BEGIN SELECT RAISE(ABORT, 'case_holds: the lane of one stays'); END;";
+static const char postgres_13[] =
+    "ALTER TABLE checkpoints ADD COLUMN retention_version BIGINT;"
+    "ALTER TABLE case_holds ADD COLUMN lane BIGINT;"
+    "CREATE TRIGGER case_holds_lane BEFORE UPDATE ON case_holds FOR EACH ROW"
+    " WHEN (NEW.lane IS DISTINCT FROM OLD.lane) EXECUTE FUNCTION hqd_keep();";
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
     {sqlite_1, NULL},         {sqlite_2, NULL},         {sqlite_3, postgres_3},
     {sqlite_4, postgres_4},   {sqlite_5, postgres_5},   {sqlite_6, postgres_6},
     {sqlite_7, postgres_7},   {sqlite_8, postgres_8},   {sqlite_9, postgres_9},
     {sqlite_10, postgres_10}, {sqlite_11, postgres_11}, {sqlite_12, postgres_12},
+    {sqlite_13, postgres_13},
 };
