@@ -27,6 +27,7 @@ struct retaind_config {
     int64_t record_days;
     int64_t own_days;
     int64_t clock_ahead_days;
+    int64_t picture_days;
 };
 
 #define DAYS_OPTION(member, least, days, help_)                                                    \
@@ -41,6 +42,7 @@ static const struct config_option options[] = {
                           "(postgres_grants.sql), or sqlite:<path>; without it "
                           "<state_dir>/hqd.sqlite."),
     DAYS_OPTION(passage_days, 1, 30, "Days a passage's body is kept."),
+    DAYS_OPTION(picture_days, 1, 30, "Days a hit's pictures are kept."),
     DAYS_OPTION(record_days, HQ_RETAIN_RECORD_DAYS_MIN, 365,
                 "Days of hits, answers, decisions, orders, acts and device records; at least 30."),
     DAYS_OPTION(own_days, HQ_RETAIN_OWN_DAYS_MIN, 1095,
@@ -81,8 +83,11 @@ static bool go_on(void *self)
 
 static bool run_once(struct program *p, struct thread *self)
 {
-    const struct hq_terms terms = {p->config.passage_days, p->config.record_days,
-                                   p->config.own_days, p->config.clock_ahead_days};
+    const struct hq_terms terms = {.passage_days = p->config.passage_days,
+                                   .record_days = p->config.record_days,
+                                   .own_days = p->config.own_days,
+                                   .clock_ahead_days = p->config.clock_ahead_days,
+                                   .picture_days = p->config.picture_days};
     struct hq_retained done;
     struct err_text err = {""};
     int rc = hq_retain(&p->db, &terms, clock_wall(&clock_system), go_on, self, &done, &err);

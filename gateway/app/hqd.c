@@ -28,6 +28,7 @@ struct hqd_config {
     char key[PATH_BYTES];
     char box_root[PATH_BYTES];
     bool enrolment_approval;
+    int64_t evidence_day_mb;
     char console_root[PATH_BYTES];
     char freshness_key[PATH_BYTES];
     char receipt_key[PATH_BYTES];
@@ -80,6 +81,9 @@ static const struct config_option options[] = {
                   .fallback = "true",
                   .help = "A box's first certificate waits until a person has approved the "
                           "fingerprint the box shows; false: its token alone is enough."),
+    CONFIG_OPTION(struct hqd_config, evidence_day_mb, "evidence_day_mb", CONFIG_INT, .min = 1,
+                  .max = 1 << 20, .fallback = "2048",
+                  .help = "Megabytes of hits' pictures taken from one checkpoint within 24 hours."),
     PATH_OPTION(box_root, "/etc/checkpoint/hqd/box-root.pem", "Root of the boxes' certificates."),
     PATH_OPTION(console_root, "/etc/checkpoint/hqd/console-root.pem",
                 "Root of the operators' certificates."),
@@ -140,6 +144,7 @@ static struct hqd_options hqd_options_of(const struct program *p)
         .receipt_key = p->config->receipt_key,
         .est_url = p->config->est_url,
         .token_alone = !p->config->enrolment_approval,
+        .evidence_day_bytes = p->config->evidence_day_mb << 20,
         .box_root = p->config->box_root,
         .operators = p->operators,
         .clock = &clock_system,

@@ -143,8 +143,10 @@ int hqd_check(const struct hqd_options *options, struct err_text *err)
 
 int hqd_open(const struct hqd_options *options, struct hqd *out, struct err_text *err)
 {
-    struct hqd hq = {
-        .clock = *options->clock, .est_url = options->est_url, .token_alone = options->token_alone};
+    struct hqd hq = {.clock = *options->clock,
+                     .est_url = options->est_url,
+                     .token_alone = options->token_alone,
+                     .evidence_day_bytes = options->evidence_day_bytes};
     int rc = hq_db_open(options->database, &hq.db, err);
     if (rc == 0)
         rc = read_files(options, &hq, err);

@@ -25,6 +25,7 @@ struct hqd_options {
     const char *est_url;          /* told with a token */
     const char *box_root;         /* PEM: what /cacerts says */
     bool token_alone;             /* enrolment asks for no approval of the box's key */
+    int64_t evidence_day_bytes;   /* pictures of one box within 24 hours */
     const char *const *operators; /* see hq_operator_parse; NULL ends */
     const struct clock_source *clock;
 };
@@ -63,6 +64,8 @@ struct hqd {
     const char *est_url;
     char *cacerts; /* base64 PKCS#7 of the box root */
     bool token_alone;
+    int64_t evidence_day_bytes;
+    struct wall_time evidence_told; /* when the log last heard of one refused */
     struct list_head head;
     char *freshness; /* envelope, NULL when the key set has no key of ours */
     struct wall_time freshness_time;
@@ -162,6 +165,11 @@ enum hq_step hq_box_observe(struct hq_call *call);
 enum hq_step hq_box_urgent(struct hq_call *call);
 enum hq_step hq_box_inbox(struct hq_call *call);
 enum hq_step hq_box_journal(struct hq_call *call);
+enum hq_step hq_box_evidence_declare(struct hq_call *call);
+enum hq_step hq_box_evidence_put(struct hq_call *call);
+enum hq_step hq_box_evidence_state(struct hq_call *call);
+enum hq_step hq_operator_evidence(struct hq_call *call);
+enum hq_step hq_operator_evidence_open(struct hq_call *call);
 enum hq_step hq_operator_hits(struct hq_call *call);
 enum hq_step hq_operator_answers(struct hq_call *call);
 enum hq_step hq_operator_observed(struct hq_call *call);
