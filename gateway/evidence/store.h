@@ -16,7 +16,7 @@
 enum {
     PICTURE_BIND_MS = 10 * 60 * 1000, /* a camera may count its events anew: only what came this
                                          near to the read is of it */
-    PICTURE_AGAIN_MS = 30000,         /* until one that headquarters did not take is offered anew */
+    PICTURE_AGAIN_MS = 5000,          /* until one that headquarters did not take is offered anew */
     PICTURE_HITS_MAX = 100000,        /* events of hits remembered; the oldest give way */
     PICTURE_FADE_MAX = 32,            /* deleted by one call */
     PICTURE_CLOCK_AHEAD_DAYS = 7

@@ -147,6 +147,13 @@ int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_s
     return 0;
 }
 
+void box_urgent_done(struct box *box)
+{
+    if (box->options.traffic)
+        (void)atomic_fetch_sub_explicit(&box->options.traffic->urgents, 1,
+                                        memory_order_relaxed); /* only counts */
+}
+
 static int keep_text(struct box *box, char **text, unsigned *version, const void *envelope,
                      size_t size)
 {
