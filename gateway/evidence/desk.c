@@ -200,7 +200,7 @@ static void take_pin(struct desk *desk, struct peer *peer, const struct picture_
     struct err_text err = {""};
     int rc =
         picture_store_pin(desk->options.store, &m->u.pin.hit, (struct wall_time){m->u.pin.time_ms},
-                          m->u.pin.events, m->u.pin.count, &err);
+                          m->u.pin.events, m->u.pin.count, m->u.pin.in_turn == 1, &err);
     answer(peer, rc, &err);
 }
 

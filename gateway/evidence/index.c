@@ -24,6 +24,7 @@ enum statement {
     NEXT,
     DONE,
     AGAIN,
+    OFFER_AGAIN,
     SIZE,
     DAMAGED,
     DELETE_PICTURE,
@@ -65,6 +66,7 @@ static const char schema[] =
     " kind INTEGER NOT NULL, camera INTEGER NOT NULL, event INTEGER NOT NULL,"
     " taken_ms INTEGER NOT NULL, result INTEGER, again_ms INTEGER NOT NULL,"
     " PRIMARY KEY(sha, chain, sequence, kind, camera, event)) STRICT;"
+    "CREATE INDEX sends_of_hit ON sends(chain, sequence);"
     "CREATE INDEX sends_waiting ON sends(again_ms) WHERE result IS NULL;";
 
 static const char *const texts[STATEMENTS] = {
@@ -85,6 +87,9 @@ static const char *const texts[STATEMENTS] = {
              " AND sequence = ?3 AND kind = ?4 AND camera = ?5 AND event = ?6",
     [AGAIN] = "UPDATE sends SET again_ms = ?7 WHERE sha = ?1 AND chain = ?2 AND sequence = ?3"
               " AND kind = ?4 AND camera = ?5 AND event = ?6",
+    [OFFER_AGAIN] =
+        "UPDATE sends SET result = NULL, again_ms = 0 WHERE chain = ?1 AND sequence = ?2"
+        " AND result = ?3",
     [SIZE] = "SELECT size FROM pictures WHERE sha = ?1",
     [DAMAGED] = "UPDATE pictures SET damaged = 1 WHERE sha = ?1",
     [DELETE_PICTURE] = "DELETE FROM pictures WHERE sha = ?1",
@@ -326,6 +331,14 @@ int picture_index_pin(struct picture_index *x, const struct picture_hit *hit, in
     if (rc == 0)
         rc = run(x, BIND_HIT, PARAMS(number(PICTURE_BIND_MS), chain, sequence), err);
     return end(x, rc, err);
+}
+
+int picture_index_offer_again(struct picture_index *x, const struct picture_hit *hit,
+                              struct err_text *err)
+{
+    return run(x, OFFER_AGAIN,
+               PARAMS(chain_of(hit->chain), number((int64_t)hit->sequence), number(PICTURE_TAKEN)),
+               err);
 }
 
 int picture_index_next(struct picture_index *x, int64_t now_ms, struct picture_about *out_about,

@@ -21,6 +21,9 @@ int picture_index_add(struct picture_index *index, const struct picture_about *a
 int picture_index_pin(struct picture_index *index, const struct picture_hit *hit, int64_t time_ms,
                       const struct hit_event *events, size_t count,
                       struct err_text *err) MUST_CHECK;
+/* What headquarters has of the hit is to be offered once more. */
+int picture_index_offer_again(struct picture_index *index, const struct picture_hit *hit,
+                              struct err_text *err) MUST_CHECK;
 /* ERR_NOT_FOUND. */
 int picture_index_next(struct picture_index *index, int64_t now_ms, struct picture_about *out_about,
                        struct picture_hit *out_hit, struct err_text *err) MUST_CHECK;

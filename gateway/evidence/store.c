@@ -146,9 +146,10 @@ int picture_store_end(struct picture_store *store, const struct picture_about *a
 
 int picture_store_pin(struct picture_store *store, const struct picture_hit *hit,
                       struct wall_time time, const struct hit_event *events, size_t count,
-                      struct err_text *err)
+                      bool in_turn, struct err_text *err)
 {
-    return picture_index_pin(store->index, hit, time.ms, events, count, err);
+    int rc = picture_index_pin(store->index, hit, time.ms, events, count, err);
+    return rc == 0 && in_turn ? picture_index_offer_again(store->index, hit, err) : rc;
 }
 
 int picture_store_next(struct picture_store *store, struct picture_about *out_about,
@@ -238,7 +239,7 @@ static int delete_due(struct picture_store *store, size_t *out_deleted, struct e
                                PICTURE_FADE_MAX, &count, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = delete_one(store, due[i], err);
-    if (rc == 0)
+    if (rc == 0 && (count > 0 || store->all_walked)) /* not between two folders */
         rc = picture_index_tidy(store->index, now - o->term_ms, err);
     *out_deleted = count;
     return rc;

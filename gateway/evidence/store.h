@@ -58,10 +58,12 @@ int picture_store_begin(struct picture_store *store, const struct picture_about 
 int picture_store_end(struct picture_store *store, const struct picture_about *about,
                       struct picture_file *file, struct err_text *err) MUST_CHECK;
 
-/* A hit rests on these events: their pictures, those that came and those that will, are its. */
+/* A hit rests on these events: their pictures, those that came and those that will, are its.
+ * `in_turn`: its record goes up in the chain, so those headquarters has are offered once more: it
+ * may have been put back to an earlier state. */
 int picture_store_pin(struct picture_store *store, const struct picture_hit *hit,
                       struct wall_time time, const struct hit_event *events, size_t count,
-                      struct err_text *err) MUST_CHECK;
+                      bool in_turn, struct err_text *err) MUST_CHECK;
 /* The next of a hit's pictures for headquarters, the longest waiting first. ERR_NOT_FOUND. */
 int picture_store_next(struct picture_store *store, struct picture_about *out_about,
                        struct picture_hit *out_hit, struct err_text *err) MUST_CHECK;

@@ -43,6 +43,8 @@ static int check_pin(const struct picture_message *m, struct err_text *err)
     for (uint32_t i = 0; i < count; i++)
         if (m->u.pin.events[i].event == 0)
             return err_set(err, ERR_INVALID, "events[%u]: expected an event from 1", i);
+    if (m->u.pin.in_turn > 1)
+        return err_set(err, ERR_INVALID, "in_turn = %u: expected 0 or 1", m->u.pin.in_turn);
     if (m->u.pin.time_ms < 0 || m->u.pin.time_ms > time_max_ms)
         return err_set(err, ERR_INVALID, "time_ms = %lld: no time", (long long)m->u.pin.time_ms);
     return check_hit(&m->u.pin.hit, err);

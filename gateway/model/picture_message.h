@@ -76,6 +76,9 @@ struct picture_message {
             struct picture_hit hit;
             int64_t time_ms; /* of the read that hit, wall time */
             uint32_t count;  /* 1 … HIT_EVENTS_MAX */
+            /* 1: the record goes up in its turn. Once more it does only when headquarters lost it,
+             * so what was taken before is offered again. */
+            uint32_t in_turn;
             struct hit_event events[HIT_EVENTS_MAX];
         } pin;
         struct {

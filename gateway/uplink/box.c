@@ -131,7 +131,7 @@ static void take_event(struct box *box, const struct box_line *line)
             box_urgent_done(box);
         lose(box, "checkpointd sends more records than it was given credit for");
     } else if (line->hit && box->options.hit) {
-        box->options.hit(box->options.hit_ctx, line->event, line->event_size);
+        box->options.hit(box->options.hit_ctx, line->event, line->event_size, urgent);
     }
 }
 

@@ -21,7 +21,7 @@ struct box_options {
     bool records_alone; /* the socket `observe`: credit and receipts, no state is told */
     /* A hit's record, urgent or in its turn, before anybody takes it: must not block. NULL: nobody
      * cares. */
-    void (*hit)(void *hit_ctx, const char *event, size_t size);
+    void (*hit)(void *hit_ctx, const char *event, size_t size, bool urgent);
     void *hit_ctx;
     struct uplink_traffic *traffic; /* urgent ones that wait show there; NULL: nowhere */
     const struct clock_source *clock;

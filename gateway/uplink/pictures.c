@@ -23,7 +23,7 @@ enum {
 
 /* ---- pins ---- */
 
-void pictures_note(struct queue *pins, const char *event, size_t size)
+void pictures_note(struct queue *pins, const char *event, size_t size, bool urgent)
 {
     struct journal_wire wire;
     struct hit_events events;
@@ -39,6 +39,7 @@ void pictures_note(struct queue *pins, const char *event, size_t size)
         pin.u.pin.hit.sequence = record->header.sequence;
         pin.u.pin.time_ms = events.time.ms ? events.time.ms : record->header.wall.ms;
         pin.u.pin.count = (uint32_t)events.count;
+        pin.u.pin.in_turn = !urgent;
         memcpy(pin.u.pin.events, events.events, events.count * sizeof(events.events[0]));
         while (queue_push(pins, &pin) == ERR_FULL && queue_pop(pins, &oldest, 0) == 0)
             ; /* it was urgent: it comes once more in its turn */

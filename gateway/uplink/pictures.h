@@ -35,9 +35,10 @@ struct pictures {
     struct picture_message pin; /* taken from the queue, not delivered */
 };
 
-/* For a hit record on its way (one CloudEvent): makes its pin and puts it into `pins`. A record
- * without body, or whose read has no event of its camera's, makes none. Any thread. */
-void pictures_note(struct queue *pins, const char *event, size_t size);
+/* For a hit record on its way (one CloudEvent), urgent or in its turn: makes its pin and puts it
+ * into `pins`. A record without body, or whose read has no event of its camera's, makes none. Any
+ * thread. */
+void pictures_note(struct queue *pins, const char *event, size_t size, bool urgent);
 
 /* `store_path`, `traffic` and `pins` live as long as it. */
 void pictures_init(struct pictures *p, const struct uplink_site *site, int channel_number,

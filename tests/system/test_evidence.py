@@ -159,6 +159,23 @@ def test_a_picture_whose_bytes_changed_is_not_sent_and_is_named(site):
     wait_whole(site, hit_with(site, other), other)
 
 
+def test_a_headquarters_put_back_gets_hit_and_picture_once_more(site):
+    store = site.hq.store.path
+    site.hq.hqd.stop()
+    backup = store.read_bytes()
+    site.hq.hqd.start()
+    data = os.urandom(20_000)
+    event = hit_with(site, data)
+    wait_whole(site, event, data)
+    site.sync()
+    site.hq.hqd.stop()
+    store.write_bytes(backup)
+    for name in ("-wal", "-shm"):
+        store.with_name(store.name + name).unlink(missing_ok=True)
+    site.hq.hqd.start()
+    wait_whole(site, event, data)
+
+
 def test_a_flood_of_pictures_is_bounded_and_named(site):
     site.camerad.stop()
     site.camerad = site.box.start_camerad(store_mb=1, store_pictures=10, state_dir=str(site.box.state / "flood"))

@@ -148,9 +148,9 @@ static void pictures_run(struct thread *self, void *uplinkd)
 }
 
 /* Thread box. */
-static void note_hit(void *pins, const char *event, size_t size)
+static void note_hit(void *pins, const char *event, size_t size, bool urgent)
 {
-    pictures_note(pins, event, size);
+    pictures_note(pins, event, size, urgent);
 }
 
 /* ---- setting up ---- */

@@ -116,7 +116,15 @@ static void pin(uint64_t sequence, uint64_t event)
 {
     const struct hit_event events[] = {{11, event}, {12, event}};
     struct picture_hit hit = hit_of(sequence);
-    assert_int_equal(picture_store_pin(store, &hit, wall, events, 2, &err), 0);
+    assert_int_equal(picture_store_pin(store, &hit, wall, events, 2, false, &err), 0);
+}
+
+/* The hit's record goes up in its turn. */
+static void pin_in_turn(uint64_t sequence, uint64_t event)
+{
+    const struct hit_event events[] = {{11, event}};
+    struct picture_hit hit = hit_of(sequence);
+    assert_int_equal(picture_store_pin(store, &hit, wall, events, 1, true, &err), 0);
 }
 
 /* The sequence of the hit whose picture is next; 0: none. */
@@ -186,6 +194,25 @@ static void a_picture_is_bound_whichever_came_first(void **state)
     done(&got, 101, PICTURE_TAKEN);
     pin(101, 8);
     assert_int_equal(next(&got), 0);
+}
+
+/* Its record is sent once more: headquarters was put back to a time before it. */
+static void what_headquarters_had_is_offered_again_with_its_record(void **state)
+{
+    (void)state;
+    struct picture_about got;
+    (void)put_new(1, 7);
+    (void)put_new(2, 8);
+    pin(100, 7);
+    pin(101, 8);
+    assert_int_equal(next(&got), 100);
+    done(&got, 100, PICTURE_TAKEN);
+    assert_int_equal(next(&got), 101);
+    done(&got, 101, PICTURE_REFUSED);
+    pin_in_turn(101, 8);
+    assert_int_equal(next(&got), 0);
+    pin_in_turn(100, 7);
+    assert_int_equal(next(&got), 100);
 }
 
 /* Cameras that were switched off count from 1 again. */
@@ -497,6 +524,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_picture_is_bound_whichever_came_first),
+        CASE(what_headquarters_had_is_offered_again_with_its_record),
         CASE(an_event_number_of_another_day_is_another_event),
         CASE(the_same_bytes_are_stored_once),
         CASE(what_is_put_off_lets_others_go_first),
