@@ -29,6 +29,7 @@ struct hqd_config {
     char box_root[PATH_BYTES];
     bool enrolment_approval;
     int64_t evidence_day_mb;
+    int64_t self_test_within_ms;
     char console_root[PATH_BYTES];
     char freshness_key[PATH_BYTES];
     char receipt_key[PATH_BYTES];
@@ -84,6 +85,11 @@ static const struct config_option options[] = {
     CONFIG_OPTION(struct hqd_config, evidence_day_mb, "evidence_day_mb", CONFIG_INT, .min = 1,
                   .max = 1 << 20, .fallback = "2048",
                   .help = "Megabytes of hits' pictures taken from one checkpoint within 24 hours."),
+    CONFIG_OPTION(struct hqd_config, self_test_within_ms, "self_test_within", CONFIG_DURATION,
+                  .fallback = "30h", .min = 1000, .max = 31LL * 24 * 3600 * 1000,
+                  .help = "A checkpoint whose newest self-test is older is alarmed: their interval "
+                          "and some grace. Looked at only while the list has an entry of category "
+                          "self_test."),
     PATH_OPTION(box_root, "/etc/checkpoint/hqd/box-root.pem", "Root of the boxes' certificates."),
     PATH_OPTION(console_root, "/etc/checkpoint/hqd/console-root.pem",
                 "Root of the operators' certificates."),
@@ -145,6 +151,7 @@ static struct hqd_options hqd_options_of(const struct program *p)
         .est_url = p->config->est_url,
         .token_alone = !p->config->enrolment_approval,
         .evidence_day_bytes = p->config->evidence_day_mb << 20,
+        .self_test_within_ms = p->config->self_test_within_ms,
         .box_root = p->config->box_root,
         .operators = p->operators,
         .clock = &clock_system,

@@ -82,7 +82,7 @@ static int write_all(int fd, const uint8_t *data, size_t size)
     return 0;
 }
 
-static int sync_folder_of(const char *path)
+int file_sync_folder_of(const char *path)
 {
     char folder[4096];
     (void)snprintf(folder, sizeof(folder), "%s", path); /* its length was checked by the caller */
@@ -99,8 +99,8 @@ static int sync_folder_of(const char *path)
     return rc;
 }
 
-int file_write_atomic(const char *path, const void *data, size_t size, mode_t mode,
-                      struct err_text *err)
+static int write_beside(const char *path, const void *data, size_t size, mode_t mode,
+                        bool has_modes, struct err_text *err)
 {
     char temporary[4096];
     int length = snprintf(temporary, sizeof(temporary), "%s.new", path);
@@ -112,11 +112,12 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
         return err_set(err, errno == ENOSPC ? ERR_FULL : ERR_IO, "%s: %s", temporary,
                        strerror(errno));
     }
-    bool written = fchmod(fd, mode) == 0 && write_all(fd, data, size) == 0 && fsync(fd) == 0;
+    bool written =
+        (!has_modes || fchmod(fd, mode) == 0) && write_all(fd, data, size) == 0 && fsync(fd) == 0;
     int cause = errno;
     close(fd);
     if (written && rename(temporary, path) == 0) {
-        if (sync_folder_of(path) == 0) {
+        if (file_sync_folder_of(path) == 0) {
             return ERR_OK;
         }
         return err_set(err, ERR_IO, "%s: folder not synced: %s", path, strerror(errno));
@@ -125,4 +126,15 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
     (void)unlink(temporary); /* what remains is overwritten by the next try */
     return err_set(err, cause == ENOSPC || cause == EDQUOT ? ERR_FULL : ERR_IO, "%s: %s", path,
                    strerror(cause));
+}
+
+int file_write_atomic(const char *path, const void *data, size_t size, mode_t mode,
+                      struct err_text *err)
+{
+    return write_beside(path, data, size, mode, true, err);
+}
+
+int file_write_stick(const char *path, const void *data, size_t size, struct err_text *err)
+{
+    return write_beside(path, data, size, 0644, false, err);
 }

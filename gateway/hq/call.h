@@ -50,6 +50,8 @@ struct hq_query {
     bool confirm_conflicts;          /* conflicts=confirm */
     uint64_t hit;                    /* 0: not given */
     char checkpoint[TLS_LABEL_SIZE]; /* "" when not given */
+    bool has_above;
+    char above[TLS_LABEL_SIZE]; /* a page begins behind this checkpoint; "": the first one */
 };
 
 struct hq_answer {

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/journal/store.h"
 
@@ -57,14 +58,14 @@ int journal_reader_last(struct journal_reader *reader, struct journal_header *ou
 
 enum { SQL_SIZE = 160 + 4 * JOURNAL_KIND_MAX };
 
-/* The statement for these kinds; numbers only, nothing from outside. */
-static int prepare(struct journal_reader *reader, uint32_t kinds, sqlite3_stmt **out,
-                   struct err_text *err)
+/* The statement for these kinds; numbers and names from here only, nothing from outside. */
+static int prepare(struct journal_reader *reader, const char *columns, uint32_t kinds,
+                   sqlite3_stmt **out, struct err_text *err)
 {
     char sql[SQL_SIZE];
     const char *before = " AND kind IN (";
-    size_t size = (size_t)snprintf(sql, sizeof sql,
-                                   "SELECT " STORE_ROW_COLUMNS " FROM record WHERE sequence > ?");
+    size_t size =
+        (size_t)snprintf(sql, sizeof sql, "SELECT %s FROM record WHERE sequence > ?", columns);
     for (int kind = 1; kinds != 0 && kind <= JOURNAL_KIND_MAX; kind++)
         if (kinds & JOURNAL_KIND_BIT(kind)) {
             size += (size_t)snprintf(sql + size, sizeof sql - size, "%s%d", before, kind);
@@ -83,7 +84,7 @@ int journal_reader_read(struct journal_reader *reader, uint64_t after, uint32_t 
 {
     sqlite3_stmt *rows = NULL;
     *out_last = after;
-    int result = prepare(reader, kinds, &rows, err);
+    int result = prepare(reader, STORE_ROW_COLUMNS, kinds, &rows, err);
     if (result != 0)
         return result;
     sqlite3_bind_int64(rows, 1, (sqlite3_int64)after);
@@ -106,5 +107,123 @@ int journal_reader_read(struct journal_reader *reader, uint64_t after, uint32_t 
         *out_last = record.header.sequence;
     }
     sqlite3_finalize(rows);
+    return result;
+}
+
+/* ---- past damage ---- */
+
+struct sequences {
+    uint64_t *list; /* heap; NULL: all from 1 to `count` */
+    size_t count;
+    size_t room;
+};
+
+static int add_sequence(struct sequences *s, uint64_t sequence)
+{
+    if (s->count == s->room) {
+        size_t room = s->room == 0 ? JOURNAL_READ_MAX : 2 * s->room;
+        uint64_t *list = realloc(s->list, room * sizeof *list);
+        if (!list)
+            return ERR_NO_MEMORY;
+        s->list = list;
+        s->room = room;
+    }
+    s->list[s->count++] = sequence;
+    return 0;
+}
+
+/* By the index of kinds alone: a damaged page of records is not touched. */
+static int list_sequences(struct journal_reader *reader, uint32_t kinds, struct sequences *out,
+                          struct err_text *err)
+{
+    sqlite3_stmt *rows = NULL;
+    int step = SQLITE_DONE;
+    int result = prepare(reader, "sequence", kinds, &rows, err);
+    if (result != 0)
+        return result;
+    sqlite3_bind_int64(rows, 1, 0);
+    sqlite3_bind_int64(rows, 2, -1); /* all */
+    while (result == 0 && (step = sqlite3_step(rows)) == SQLITE_ROW)
+        result = add_sequence(out, (uint64_t)sqlite3_column_int64(rows, 0));
+    if (result != 0)
+        (void)err_set(err, result, "journal reader: no memory"); /* returned below */
+    else if (step != SQLITE_DONE)
+        result = store_error(reader->db, "journal reader", err);
+    sqlite3_finalize(rows);
+    return result;
+}
+
+static bool is_whole(const struct journal_record *record, const uint8_t *stored_hash)
+{
+    uint8_t hash[JOURNAL_HASH_SIZE];
+    uint8_t digest[JOURNAL_HASH_SIZE];
+    if (journal_hash(record->bytes, hash) != 0 || memcmp(hash, stored_hash, sizeof hash) != 0)
+        return false;
+    return !record->has_body ||
+           (journal_digest(record->salt, record->body, record->body_size, digest) == 0 &&
+            memcmp(digest, record->header.digest, sizeof digest) == 0);
+}
+
+/* The row `one` stands on. */
+static int scan_row(const struct journal_scan *scan, uint64_t sequence, sqlite3_stmt *one)
+{
+    struct journal_record record;
+    const uint8_t *hash = NULL;
+    struct err_text why = {{0}};
+    int result = store_row_record(one, &record, &hash, &why);
+    if (result == 0 && !is_whole(&record, hash))
+        result = err_set(&why, ERR_CORRUPT, "record %llu: not the one recorded",
+                         (unsigned long long)sequence);
+    if (result != 0) {
+        scan->damaged(scan->ctx, sequence, why.text);
+        return 0;
+    }
+    bool asked_for = scan->kinds == 0 || scan->kinds & JOURNAL_KIND_BIT(record.header.kind);
+    return asked_for ? scan->take(scan->ctx, &record) : 0;
+}
+
+static int scan_one(struct journal_reader *reader, const struct journal_scan *scan,
+                    uint64_t sequence, sqlite3_stmt *one, struct err_text *err)
+{
+    sqlite3_bind_int64(one, 1, (sqlite3_int64)sequence);
+    int step = sqlite3_step(one);
+    int result = step == SQLITE_ROW ? scan_row(scan, sequence, one) : 0;
+    if (step == SQLITE_DONE) {
+        scan->damaged(scan->ctx, sequence, "the record is missing");
+    } else if (step != SQLITE_ROW) {
+        result = store_error(reader->db, "journal reader", err);
+        if (result == ERR_CORRUPT) {
+            scan->damaged(scan->ctx, sequence, err->text);
+            result = 0;
+        }
+    }
+    sqlite3_reset(one); /* its error is told already */
+    return result;
+}
+
+int journal_reader_scan(struct journal_reader *reader, const struct journal_scan *scan,
+                        struct err_text *err)
+{
+    struct sequences s = {.count = 0};
+    struct journal_header newest = {.sequence = 0};
+    sqlite3_stmt *one = NULL;
+    int result = journal_reader_last(reader, &newest, err);
+    if (result != 0)
+        return result == ERR_NOT_FOUND ? 0 : result;
+    result = scan->kinds != 0 ? list_sequences(reader, scan->kinds, &s, err) : ERR_CORRUPT;
+    if (result == ERR_CORRUPT) { /* without its index each record is looked at */
+        free(s.list);
+        s = (struct sequences){.count = newest.sequence};
+        result = 0;
+    }
+    if (result == 0 &&
+        sqlite3_prepare_v2(reader->db,
+                           "SELECT " STORE_ROW_COLUMNS " FROM record WHERE sequence = ?", -1, &one,
+                           NULL) != SQLITE_OK)
+        result = store_error(reader->db, "journal reader", err);
+    for (size_t i = 0; result == 0 && i < s.count; i++)
+        result = scan_one(reader, scan, s.list ? s.list[i] : i + 1, one, err);
+    sqlite3_finalize(one);
+    free(s.list);
     return result;
 }

@@ -27,3 +27,18 @@ int journal_reader_last(struct journal_reader *reader, struct journal_header *ou
 int journal_reader_read(struct journal_reader *reader, uint64_t after, uint32_t kinds, size_t limit,
                         int (*take)(void *ctx, const struct journal_record *record), void *ctx,
                         uint64_t *out_last, struct err_text *err) MUST_CHECK;
+
+/* Who reads a journal from its beginning. */
+struct journal_scan {
+    uint32_t kinds;                                              /* as above */
+    int (*take)(void *ctx, const struct journal_record *record); /* anything but 0 ends it */
+    /* A record that cannot be read, or whose header or body is not the one recorded: passed over.
+     */
+    void (*damaged)(void *ctx, uint64_t sequence, const char *why);
+    void *ctx;
+};
+
+/* All records of these kinds that are there at the beginning, rising, each in a transaction of its
+ * own; damage ends nothing. What take() returned, ERR_IO, ERR_BUSY, ERR_NO_MEMORY. */
+int journal_reader_scan(struct journal_reader *reader, const struct journal_scan *scan,
+                        struct err_text *err) MUST_CHECK;

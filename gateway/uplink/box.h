@@ -30,6 +30,7 @@ struct box_options {
 enum {
     BOX_ANSWER_MS = 10000, /* for checkpointd's answer to a request */
     BOX_URGENT_MAX = 64,   /* the oldest gives way: it comes in its turn */
+    BOX_ASKS_MAX = 16,     /* the oldest gives way: it shows no answer */
     BOX_TAKEN_MAX = 16
 };
 
@@ -54,16 +55,31 @@ void box_held(struct box *box, const char *chain, uint64_t sequence);
 int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_size) MUST_CHECK;
 /* One that was taken is delivered, or will not be. */
 void box_urgent_done(struct box *box);
+/* A question of checkpointd about a hit's entry, for headquarters. */
+struct box_ask {
+    unsigned epoch; /* of the connection it came by */
+    struct mono_time came;
+    char *text; /* heap, the caller's: JSON as it came */
+    size_t size;
+};
+/* ERR_TIMEOUT. */
+int box_take_ask(struct box *box, int wait_ms, struct box_ask *out) MUST_CHECK;
+/* Headquarters' answer to a question of that connection: copies. ERR_STALE: it has gone; ERR_FULL,
+ * ERR_NO_MEMORY. */
+int box_tell_standing(struct box *box, unsigned epoch, const char *envelope,
+                      size_t size) MUST_CHECK;
 /* What checkpointd shall know, now and after each new connection. Copies. ERR_NO_MEMORY. */
 int box_tell_keyset(struct box *box, const void *envelope, size_t size) MUST_CHECK;
 /* The same; checkpointd judges it by the key set told before. */
 int box_tell_exempt(struct box *box, const void *envelope, size_t size) MUST_CHECK;
 /* Revision of the exempt list that checkpointd last said it holds; 0: none, or never said. */
 uint64_t box_exempt_revision(const struct box *box);
-/* An instruction of headquarters' message `number`, once: copies. Whether checkpointd put it on
- * record is heard from box_taken. ERR_FULL, ERR_NO_MEMORY, ERR_STALE: no connection. */
-int box_offer_instruction(struct box *box, uint64_t number, const char *envelope,
-                          size_t size) MUST_CHECK;
+/* An instruction of headquarters' message `number`, once: `value`, JSON, is its envelope with
+ * `member` "instruction", or with "too_large" the bytes of one refused by its size. Copies. Whether
+ * checkpointd put it on record is heard from box_taken. ERR_FULL, ERR_NO_MEMORY, ERR_STALE: no
+ * connection. */
+int box_offer_instruction(struct box *box, uint64_t number, const char *member,
+                          const char *value) MUST_CHECK;
 /* What became of one that was offered: 0 it is on record there; otherwise it is to be offered
  * again. ERR_TIMEOUT: nothing is known of any. */
 struct box_taken {

@@ -97,24 +97,23 @@ static int give_receipt(void *ctx, unsigned epoch, const char *text, size_t size
 }
 
 /* Heap text. */
-static char *instruction_line(uint64_t number, const char *envelope, size_t size)
+static char *instruction_line(uint64_t number, const char *member, const char *value)
 {
-    size_t room = size + 80; /* the words and the number fit */
+    size_t room = strlen(member) + strlen(value) + 80; /* the words and the number fit */
     char *line = malloc(room);
     if (line)
-        (void)snprintf(line, room,
-                       "{\"do\":\"instruction\",\"number\":%" PRIu64 ",\"instruction\":%.*s}\n",
-                       number, (int)size, envelope);
+        (void)snprintf(line, room, "{\"do\":\"instruction\",\"number\":%" PRIu64 ",\"%s\":%s}\n",
+                       number, member, value);
     return line;
 }
 
-int box_offer_instruction(struct box *box, uint64_t number, const char *envelope, size_t size)
+int box_offer_instruction(struct box *box, uint64_t number, const char *member, const char *value)
 {
     struct request request = {
         .kind = REQUEST_INSTRUCTION, .epoch = box_epoch(box), .message = number};
     if (request.epoch == 0)
         return ERR_STALE;
-    request.text = instruction_line(number, envelope, size);
+    request.text = instruction_line(number, member, value);
     if (!request.text)
         return ERR_NO_MEMORY;
     int rc = queue_push(box->requests, &request);
@@ -152,6 +151,28 @@ void box_urgent_done(struct box *box)
     if (box->options.traffic)
         (void)atomic_fetch_sub_explicit(&box->options.traffic->urgents, 1,
                                         memory_order_relaxed); /* only counts */
+}
+
+int box_take_ask(struct box *box, int wait_ms, struct box_ask *out)
+{
+    return queue_pop(box->asks, out, wait_ms);
+}
+
+int box_tell_standing(struct box *box, unsigned epoch, const char *envelope, size_t size)
+{
+    struct request request = {.kind = REQUEST_STANDING, .epoch = epoch};
+    if (epoch == 0 || epoch != box_epoch(box))
+        return ERR_STALE;
+    size_t room = size + 40; /* the words fit */
+    request.text = malloc(room);
+    if (!request.text)
+        return ERR_NO_MEMORY;
+    (void)snprintf(request.text, room, "{\"do\":\"standing\",\"standing\":%.*s}\n", (int)size,
+                   envelope);
+    int rc = queue_push(box->requests, &request);
+    if (rc != 0)
+        free(request.text);
+    return rc;
 }
 
 static int keep_text(struct box *box, char **text, unsigned *version, const void *envelope,

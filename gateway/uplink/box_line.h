@@ -16,6 +16,7 @@ enum box_line_kind {
     BOX_STATUS, /* on connect: checkpoint, chain, confirmed, head */
     BOX_RECORD, /* event, sequence */
     BOX_URGENT, /* the same, ahead of its turn */
+    BOX_ASK,    /* event: a question for headquarters */
     BOX_OK,     /* a request was taken; confirmed when it was a receipt */
     BOX_ERROR   /* a request was refused: error */
 };
@@ -23,7 +24,7 @@ enum box_line_kind {
 struct box_line {
     enum box_line_kind kind;
     bool hit;          /* the event is a hit's record */
-    const char *event; /* inside the line */
+    const char *event; /* inside the line; a question likewise */
     size_t event_size;
     uint64_t sequence;
     bool has_confirmed;

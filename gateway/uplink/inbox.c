@@ -359,24 +359,32 @@ static int keep(struct inbox *in, const struct inbox_message *message, struct er
     if (rc != 0)
         return rc;
     rc = in->list->keep_message(in->list->ctx, message, err);
-    tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0, err->text);
+    tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0 && rc != ERR_BUSY, err->text);
     return rc;
 }
 
+/* Acknowledges what was dealt with, also when what follows it was not: that comes again. */
 static int take_messages(struct inbox *in, const struct inbox_answer *inbox, struct err_text *err)
 {
+    struct err_text why = {{0}};
+    uint64_t dealt_with = in->after;
+    int kept = 0;
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < inbox->count; i++)
-        rc = keep(in, &inbox->messages[i], err);
-    if (rc == 0 && in->look)
-        rc = look(in, err);
-    if (rc == 0 && inbox->next > in->after) {
-        rc = in->list->keep_number(in->list->ctx, inbox->next, err);
-        tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0, err->text);
+    for (size_t i = 0; kept == 0 && i < inbox->count; i++) {
+        kept = keep(in, &inbox->messages[i], err);
+        dealt_with = kept == 0 ? inbox->messages[i].number : dealt_with;
+    }
+    if (in->look)
+        rc = look(in, &why);
+    if (rc == 0 && dealt_with > in->after) {
+        rc = in->list->keep_number(in->list->ctx, dealt_with, &why);
+        tell(in, EVENT_UPLINK_STATE_UNWRITTEN, rc != 0, why.text);
     }
     if (rc == 0)
-        in->after = inbox->next;
-    return rc;
+        in->after = dealt_with;
+    if (kept == 0 && rc != 0)
+        *err = why;
+    return kept != 0 ? kept : rc;
 }
 
 /* Seconds of the next poll: one while checkpointd has not said yet what it thinks of a list. */
@@ -423,6 +431,13 @@ static int poll_inbox(struct inbox *in, struct err_text *err)
     return rc;
 }
 
+int inbox_once(struct inbox *in, struct err_text *err)
+{
+    in->wait_s = 0;
+    int rc = look(in, err);
+    return rc == 0 ? poll_inbox(in, err) : rc;
+}
+
 void inbox_step(struct inbox *in)
 {
     struct err_text err = {{0}};
@@ -434,9 +449,9 @@ void inbox_step(struct inbox *in)
         rc = tell_journal(in, &err);
     if (rc == 0)
         rc = poll_inbox(in, &err);
-    if (rc == 0)
+    if (rc == 0 || rc == ERR_BUSY) /* the link is as good as can be: the pause is a short one */
         channel_succeeded(&in->channel);
-    else if (rc != ERR_STOPPED) {
+    if (rc != 0 && rc != ERR_STOPPED) {
         in->look = true; /* a short request tells that the link is back, a long poll would not */
         channel_pause(&in->channel);
     }

@@ -41,7 +41,8 @@ struct inbox_list {
     bool (*journal)(void *ctx, char out_chain[33], uint64_t *out_recorded, uint64_t *out_confirmed);
     /* Headquarters holds that chain up to `sequence`. */
     void (*held)(void *ctx, const char *chain, uint64_t sequence);
-    /* A message of a kind that is dealt with elsewhere: keeps it durably. Not 0: not now. */
+    /* A message of a kind that is dealt with elsewhere: keeps it durably. Not 0: not now, it and
+     * all behind it come again; ERR_BUSY: there is no room before others have gone. */
     int (*keep_message)(void *ctx, const struct inbox_message *message, struct err_text *err);
     /* Keeps the acknowledged number durably. */
     int (*keep_number)(void *ctx, uint64_t number, struct err_text *err);
@@ -66,5 +67,7 @@ void inbox_init(struct inbox *in, const struct uplink_site *site, int channel_nu
                 const struct inbox_list *list, uint64_t after, int wait_s,
                 const struct uplink_wait *wait);
 void inbox_fini(struct inbox *in);
+/* One look at the head and one answer of the inbox, without any wait. The fault, told already. */
+int inbox_once(struct inbox *in, struct err_text *err) MUST_CHECK;
 /* Looks at the head when that is due, then one long poll; after a fault it waits as it should. */
 void inbox_step(struct inbox *in);

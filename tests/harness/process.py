@@ -176,6 +176,15 @@ class Program:
         process.wait(5)
         self._check_sanitizers()
 
+    def wait_killed(self, timeout_s=30.0):
+        """Until SIGKILL ends it that somebody else sends, its own write log for one."""
+        wait_for(f"{self.name} to be killed", lambda: not self.running, timeout_s)
+        status, self.process = self.process.returncode, None
+        self._close()
+        if status != -signal.SIGKILL:
+            raise ProgramError(f"{self.name} ended with {status}:\n{self.tail()}")
+        self._check_sanitizers()
+
     def _check_sanitizers(self):
         check_report(self.name, self.log_path.read_text(encoding="utf-8", errors="replace"))
 

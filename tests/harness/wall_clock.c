@@ -1,13 +1,15 @@
 /*
  * Preloaded into a program under test: its wall clock is wrong by WALL_CLOCK_OFFSET_S seconds, or
  * by those written in the file WALL_CLOCK_OFFSET_FILE, read at every call; every other clock is
- * true. libfaketime also bends waits on the monotonic clock, which stalls threads, and stands in
- * AddressSanitizer's way. System calls only: a sanitizer may ask before its functions work.
+ * true, and the kernel says that no source disciplines it. libfaketime also bends waits on the
+ * monotonic clock, which stalls threads, and stands in AddressSanitizer's way. System calls only: a
+ * sanitizer may ask before its functions work.
  */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -61,4 +63,10 @@ time_t time(time_t *out)
         *out = now.tv_sec;
     }
     return now.tv_sec;
+}
+
+int adjtimex(struct timex *out)
+{
+    *out = (struct timex){.status = STA_UNSYNC};
+    return TIME_ERROR;
 }

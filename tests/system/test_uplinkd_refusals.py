@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from harness import journal
 from harness.pki import DAY, Root, now
 from harness.signing import NO_HASH, Key, entry, hash_text
 from harness.stack import wait_until
@@ -82,7 +83,7 @@ class Liar:
     """A lying headquarters: the right certificate and key set, and whatever list it likes."""
 
     def __init__(self, site):
-        self.world, self.batches, self.head, self.policy = site.hq.world, [], {}, None
+        self.site, self.world, self.batches, self.head, self.policy = site, site.hq.world, [], {}, None
         self.fake = site.fake(self.answer)
         self.url = [f"https://127.0.0.1:{self.fake.port}"]
 
@@ -208,3 +209,74 @@ def test_receipt_of_a_stranger_confirms_nothing(site):
     site.wait_log("UPLINK_RECEIPT_REFUSED")
     assert site.status()["journal"]["confirmed"] == 0
     wait_until("sent again", lambda: len(liar.fake.paths("/records")) > 1)
+
+
+ENVELOPE_MAX, WAIT_MAX, OTHERS_MAX = 64 << 10, 64, 256  # INSTRUCTION_ENVELOPE_MAX, UPLINKD_INSTRUCTIONS_MAX, OTHERS_KEPT_MAX
+
+
+class Inbox:
+    """A headquarters whose inbox holds these messages, (kind, envelope or body), until they are acknowledged."""
+
+    def __init__(self, site, messages):
+        self.liar, self.messages, self.acknowledged = Liar(site), messages, 0
+        self.fake = site.fake(self.answer)
+        self.url = [f"https://127.0.0.1:{self.fake.port}"]
+
+    def answer(self, request):
+        path, _, query = request[1].partition("?")
+        if not path.endswith("/inbox"):
+            return (404, {}) if path.endswith("/journal") else self.liar.answer(request)
+        self.acknowledged = int(query.split("after=")[1].split("&")[0])
+        waiting = [{"number": n, "kind": kind, "expires": "", "body": json.loads(text)}
+                   for n, (kind, text) in enumerate(self.messages, 1) if n > self.acknowledged]
+        if not waiting:
+            self.fake.stopping.wait(0.2)
+        return 200, {"messages": waiting, "next": max(self.acknowledged, len(self.messages))}
+
+
+def recorded(site):
+    """Instructions that checkpointd has put on record."""
+    rows = journal.verify(site.box.state / "checkpointd" / "journal")
+    return [r.body for r in rows if r.kind == "instruction" and r.body]
+
+
+def test_an_instruction_that_is_too_large_is_refused_once_and_holds_up_nothing(site):
+    """Between what a file holds and what an answer may be; uplinkd's connection to checkpointd stays."""
+    huge = [json.dumps({"alg": "ed25519", "payload": "A" * size, "signatures": [], "type": "instruction/1"})
+            for size in (2 << 20, 1200 << 10, ENVELOPE_MAX)]
+    hq = Inbox(site, [("instruction", huge[0]), ("message_of_later", huge[1]), ("instruction", huge[2])])
+    hq.messages += [("instruction", hq.liar.world.instruction(BOX, 1, "message", {"text": "after it"}))]
+    site.checkpointd()
+    site.uplinkd(hq=hq.url)
+    said = wait_until("the next one on record", lambda: (lambda rows: rows if len(rows) == 3 else None)(recorded(site)), 30)
+    wait_until("all acknowledged", lambda: hq.acknowledged == 4)
+    told = site.link.log_path.read_text(encoding="utf-8")
+    assert told.count("MESSAGE_TOO_LARGE") == 3 and "MESSAGE_KEPT" not in told
+    assert "active=1" not in "".join(line for line in told.splitlines() if "UPLINK_BOX_LOST" in line)
+    assert [(r["number"], r["result"]) for r in said] == [(1, "refused"), (3, "refused"), (4, "done")]
+    assert "bytes, expected at most 65536" in said[0]["why"] and "大小" in said[0]["why_zh"]
+
+
+def test_no_instruction_gives_way_while_checkpointd_is_away(site):
+    """More than are kept: the next ones stay at headquarters, unacknowledged; messages nobody waits for give way."""
+    count = WAIT_MAX + 20
+    hq = Inbox(site, [("message_of_later", "{}")] * (OTHERS_MAX - 10))
+    for n in range(1, count + 1):
+        hq.messages += [("message_of_later", "{}"),
+                        ("instruction", hq.liar.world.instruction(BOX, n, "message", {"text": f"x{n}"}))]
+    hq.liar.batches.append(hq.liar.world.batch(added=[entry(1, WANTED)]))
+    site.uplinkd(hq=hq.url)
+    site.wait_log("INSTRUCTIONS_WAIT", 30)
+    wait_until("the list all the same", lambda: site.revision() == 1)
+    kept = OTHERS_MAX - 10 + 2 * WAIT_MAX + 1  # all before the first that found no room
+    wait_until("acknowledged what is kept", lambda: hq.acknowledged == kept)
+    assert not site.logged("UPLINK_STATE_UNWRITTEN")
+    assert site.link.stop()[0] == 0
+    site.checkpointd()
+    site.link.start()
+    said = wait_until("the last one on record", lambda: (lambda rows: rows if rows and rows[-1]["id"] == count else None)(
+        recorded(site)), 60)
+    assert [(r["id"], r["result"]) for r in said] == [(n, "done") for n in range(1, count + 1)]
+    wait_until("all acknowledged", lambda: hq.acknowledged == len(hq.messages))
+    folder = site.box.state / "uplinkd" / "messages"
+    wait_until("no instruction is left", lambda: len(list(folder.iterdir())) == OTHERS_MAX)

@@ -10,12 +10,14 @@
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/base/json.h"
+#include "gateway/base/log.h"
 #include "gateway/journal/reader.h"
 #include "gateway/model/plate_key.h"
 
 /* ---- the hit ---- */
 
 struct hit_search {
+    struct checkpointd *c;
     char mark[40]; /* how its body begins to name it */
     json_int_t id;
     json_t *found;
@@ -39,30 +41,36 @@ static int look_at(void *ctx, const struct journal_record *record)
     return 0;
 }
 
-/* One of an earlier run. New reference; NULL: the journal has none of that number any more. */
-static json_t *find_in_journal(const struct checkpointd *c, json_int_t id)
+static void damaged(void *ctx, uint64_t sequence, const char *why)
 {
-    struct hit_search search = {.id = id};
+    const struct hit_search *search = ctx;
+    restore_note_damage(search->c, sequence, why);
+}
+
+/* One of an earlier run. New reference; NULL: the journal has none of that number any more. */
+static json_t *find_in_journal(struct checkpointd *c, json_int_t id)
+{
+    struct hit_search search = {.c = c, .id = id};
     struct journal_reader *reader = NULL;
     struct err_text err;
-    uint64_t after = 0;
-    uint64_t last = 0;
+    const struct journal_scan scan = {.kinds = JOURNAL_KIND_BIT(JOURNAL_HIT),
+                                      .take = look_at,
+                                      .damaged = damaged,
+                                      .ctx = &search};
     snprintf(search.mark, sizeof(search.mark), "\"hit\":%" JSON_INTEGER_FORMAT, id);
     int result = journal_reader_open(c->journal_dir, &reader, &err);
-    while (result == 0) {
-        result = journal_reader_read(reader, after, JOURNAL_KIND_BIT(JOURNAL_HIT), JOURNAL_READ_MAX,
-                                     look_at, &search, &last, &err);
-        if (last == after) {
-            break;
-        }
-        after = last;
+    if (result == 0) {
+        result = journal_reader_scan(reader, &scan, &err);
+    }
+    if (result != 0 && result != ERR_STOPPED) {
+        log_event(EVENT_RECORDS_UNREADABLE, "detail=\"%s\"", err.text);
     }
     journal_reader_close(reader);
     return search.found;
 }
 
 /* New reference. */
-static json_t *find_hit(const struct checkpointd *c, json_int_t id)
+static json_t *find_hit(struct checkpointd *c, json_int_t id)
 {
     json_t *hit = id > 0 ? board_find_hit(&c->board, id) : NULL;
     return hit ? json_incref(hit) : id > 0 ? find_in_journal(c, id) : NULL;

@@ -30,6 +30,7 @@
 #include <stdatomic.h>
 
 #include "gateway/app/checkpointd/config.h"
+#include "gateway/app/checkpointd/confirm.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/tools.h"
 #include "gateway/base/clock.h"
@@ -128,9 +129,10 @@ struct board {
     json_t *policy; /* by what matchd judges */
     json_t *exempt; /* the exempt list */
     json_t *clock;
-    json_t *uplink;  /* {"connected","detail"}: the link to headquarters */
-    json_t *matchd;  /* {"frames": 12}: what checkpoint-matchd counts */
-    json_t *sources; /* the same of each of its capture sources; board.c has the form */
+    json_t *self_test; /* the event of the newest that passed; NULL: none yet */
+    json_t *uplink;    /* {"connected","detail"}: the link to headquarters */
+    json_t *matchd;    /* {"frames": 12}: what checkpoint-matchd counts */
+    json_t *sources;   /* the same of each of its capture sources; board.c has the form */
 };
 
 /* ---- cameras on serial and Modbus lines (cameras.c) ---- */
@@ -205,7 +207,17 @@ struct open_holds {
     size_t count;
     uint64_t highest; /* of the ids given out to hits, passages and holds */
     struct open_hold holds[HOLDS_MAX];
+    uint64_t instruction; /* the highest id of an instruction that made a hold; 0: none */
+    uint8_t instruction_lane;
     struct lane_restore_service_event services[LANE_ID_MAX + 1]; /* by lane */
+};
+
+enum { DAMAGED_TOLD_MAX = 16 };
+
+/* Records of the journal in use that cannot be read. */
+struct journal_damage {
+    size_t count;
+    uint64_t sequences[DAMAGED_TOLD_MAX]; /* the first ones */
 };
 
 /* What a journal that had to be set aside said of them. */
@@ -227,11 +239,13 @@ struct checkpointd {
     struct queue *events;   /* struct pipeline_event -> lane */
     struct queue *facts;    /* struct fact -> publish */
     struct recorder recorder;
+    struct journal_damage damage;
     struct control *control;
     struct match_link *link;
     struct records *records;
     struct observe *observe;
     struct records *observe_records; /* the socket `observe` */
+    struct confirm_keeper confirm;   /* control thread */
     struct board board;
     struct cameras cameras;
     struct tools tools;
@@ -252,6 +266,8 @@ struct checkpointd {
     atomic_ullong search_number;
     atomic_llong clock_offset_ms; /* copies for status and the journal thread */
     atomic_bool clock_trusted;
+    atomic_bool clock_vouched; /* by a source, headquarters or a person since the start: trusted
+                                  time is not behind. Release in clock.c */
     struct wall_time say_standing_at; /* lane thread */
     atomic_bool standing_said;        /* since the start: nothing is deleted before */
     atomic_bool matchd_connected;
@@ -373,6 +389,8 @@ int acts_record(void *checkpointd, const struct control_actor *actor, const char
 void acts_reply(void *checkpointd, const struct pipeline_act *act, enum lane_reply_kind kind,
                 enum lane_refusal refusal);
 /* The same for a hold that an instruction asked for (instructions.c); lane thread. */
+/* The journal has the hold that instruction `id` asked for; 0: none. Before the threads. */
+void instructions_held(struct checkpointd *c, uint64_t id, uint8_t lane);
 void instructions_reply(struct checkpointd *c, const struct pipeline_act *act,
                         enum lane_reply_kind kind, enum lane_refusal refusal);
 void acts_searched(void *checkpointd, uint64_t number, const struct match_packet *packet);
@@ -443,11 +461,16 @@ int open_holds_take(struct open_holds *open, const json_t *body, bool active) MU
 /* What a record does to the open holds and to the lanes' service. ERR_FULL. */
 int open_holds_apply(struct open_holds *open, const struct journal_record *record) MUST_CHECK;
 /* What the records of the journal do to those in `open`, which may be empty. */
-int restore_find(const char *journal_dir, struct open_holds *open, struct err_text *err) MUST_CHECK;
+int restore_find(struct checkpointd *c, struct open_holds *open, struct err_text *err) MUST_CHECK;
+/* A record of the journal cannot be read: logged once, with its sequence. Main thread before the
+ * others run, then the control thread. */
+void restore_note_damage(struct checkpointd *c, uint64_t sequence, const char *why);
+/* An alarm that names those noted. Main thread, before the lanes run. */
+void restore_alarm_damage(struct checkpointd *c);
 /* The highest revision of the wanted list the journal knows of (state LIST_NONE: none), the newest
  * match policy (version 0: none) and exempt list (revision 0: none): the members *_high of `out`.
  */
-int restore_list_high(const char *journal_dir, struct pipeline_options *out,
+int restore_list_high(struct checkpointd *c, struct pipeline_options *out,
                       struct err_text *err) MUST_CHECK;
 
 /* Before a damaged journal is set aside for `why`: keeps what it says of open holds, in memory and
@@ -456,6 +479,8 @@ int restore_list_high(const char *journal_dir, struct pipeline_options *out,
 void rescue_keep(struct checkpointd *c, const char *why);
 /* At every start: what an earlier one kept and did not bring on record any more. */
 void rescue_load(struct checkpointd *c);
+/* A record of the journal in use that may be of a hold cannot be read. */
+void rescue_doubt(struct checkpointd *c, const char *why);
 /* The holds are in the lanes and the recorder runs: puts them on record in the new journal, alarms,
  * has every lane confirmed that may miss one, and forgets what was kept. */
 void rescue_settle(struct checkpointd *c, const struct open_holds *open);

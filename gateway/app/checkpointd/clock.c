@@ -59,6 +59,10 @@ void checkpointd_clock_look(struct checkpointd *c, struct mono_time now,
     trusted_time_read(&c->time, &clock_system, out);
     atomic_store_explicit(&c->clock_offset_ms, out->offset_ms, memory_order_relaxed);
     atomic_store_explicit(&c->clock_trusted, out->trusted, memory_order_relaxed);
+    /* Release: with it the offset above counts. */
+    atomic_store_explicit(&c->clock_vouched,
+                          synchronised || signed_time.ms > 0 || out->source == TIME_CONFIRMED,
+                          memory_order_release);
     struct pipeline_event event = {.kind = PIPELINE_CLOCK};
     event.u.clock.trusted = out->trusted;
     event.u.clock.offset_ms = out->offset_ms;

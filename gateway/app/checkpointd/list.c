@@ -10,6 +10,7 @@
 #include "gateway/journal/reader.h"
 
 struct high {
+    struct checkpointd *c;
     struct list_status list;
     struct policy_status policy;
     struct exempt_status exempt;
@@ -68,20 +69,23 @@ static int take_record(void *ctx, const struct journal_record *record)
     return 0;
 }
 
-int restore_list_high(const char *journal_dir, struct pipeline_options *out, struct err_text *err)
+static void damaged(void *ctx, uint64_t sequence, const char *why)
 {
-    struct high high = {.list.state = LIST_NONE};
+    const struct high *high = ctx;
+    restore_note_damage(high->c, sequence, why);
+}
+
+int restore_list_high(struct checkpointd *c, struct pipeline_options *out, struct err_text *err)
+{
+    struct high high = {.c = c, .list.state = LIST_NONE};
     struct journal_reader *reader = NULL;
-    uint64_t after = 0;
-    uint64_t last = 0;
-    int result = journal_reader_open(journal_dir, &reader, err);
-    while (result == 0) {
-        result = journal_reader_read(reader, after, JOURNAL_KIND_BIT(JOURNAL_LIST),
-                                     JOURNAL_READ_MAX, take_record, &high, &last, err);
-        if (last == after) {
-            break;
-        }
-        after = last;
+    const struct journal_scan scan = {.kinds = JOURNAL_KIND_BIT(JOURNAL_LIST),
+                                      .take = take_record,
+                                      .damaged = damaged,
+                                      .ctx = &high};
+    int result = journal_reader_open(c->journal_dir, &reader, err);
+    if (result == 0) {
+        result = journal_reader_scan(reader, &scan, err);
     }
     journal_reader_close(reader);
     if (result == 0) {

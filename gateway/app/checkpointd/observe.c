@@ -5,18 +5,17 @@
 #include "gateway/app/checkpointd/observe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/app/service.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
+#include "gateway/base/slot_file.h"
 #include "gateway/journal/reader.h"
 #include "gateway/signed/observe.h"
 
@@ -28,7 +27,7 @@ enum {
     RETAIN_MS = 60 * 1000,
     KEPT_DAYS = 7, /* bodies stay so long on the box, and never go before their receipt */
     RESERVE_BYTES = 1 << 20,
-    TAIL_RECORDS = 32,         /* more than stand behind the last body at an end and a start */
+    TAIL_RECORDS = 32,         /* more than a run can record before it writes `pending` anew */
     SILENT_MAX_MS = 10 * 60000 /* the lanes go on without this chain */
 };
 
@@ -44,7 +43,6 @@ struct item {
 struct observe {
     struct checkpointd *c;
     char folder[256];
-    char pending_path[272];
     struct queue *items;
     atomic_bool read_posted; /* an ITEM_READ waits: one speaks for all */
     atomic_uint turned_away; /* hits that found the queue full */
@@ -54,8 +52,8 @@ struct observe {
     struct thread thread;
 
     /* the thread's own */
-    struct journal *journal; /* NULL: cannot be opened */
-    int pending_fd;          /* -1: cannot be opened */
+    struct journal *journal;  /* NULL: cannot be opened */
+    struct slot_file pending; /* not open: cannot be */
     struct mono_time reopen_due;
     struct observe_batch batches[OBSERVE_PENDING_BODIES]; /* the first is recorded next */
     size_t used;                                          /* of them, at least 1 */
@@ -109,84 +107,81 @@ static int open_chain(struct observe *o, struct err_text *err)
     return 0;
 }
 
-struct last_body {
-    char text[OBSERVE_BODY_MAX];
+struct tail {
+    const char *body; /* of those pending */
+    bool recorded;
 };
 
-static int take_last(void *ctx, const struct journal_record *record)
+static int compare(void *ctx, const struct journal_record *record)
 {
-    struct last_body *last = ctx;
-    if (record->has_body && record->body_size < sizeof(last->text)) {
-        memcpy(last->text, record->body, record->body_size);
-        last->text[record->body_size] = '\0';
-    }
+    struct tail *tail = ctx;
+    tail->recorded |= record->has_body && record->body_size == strlen(tail->body) &&
+                      memcmp(record->body, tail->body, record->body_size) == 0;
     return 0;
 }
 
-/* The body recorded last; "" when there is none. */
-static int find_last(const struct observe *o, struct last_body *out, struct err_text *err)
+/* Whether it is on record already: among the newest. */
+static int is_recorded(const struct observe *o, struct journal_reader *reader, const char *body,
+                       bool *out, struct err_text *err)
 {
-    struct journal_reader *reader = NULL;
     uint64_t head = atomic_load(&o->counts.recorded);
     uint64_t last = 0;
-    out->text[0] = '\0';
+    struct tail tail = {.body = body};
+    int result = journal_reader_read(reader, head > TAIL_RECORDS ? head - TAIL_RECORDS : 0,
+                                     JOURNAL_KIND_BIT(JOURNAL_OBSERVED), TAIL_RECORDS, compare,
+                                     &tail, &last, err);
+    *out = tail.recorded;
+    return result;
+}
+
+/* The bodies that the run before left in `pending`, without those that are on record. */
+static int carry(struct observe *o, const char *text, struct err_text *err)
+{
+    size_t line = o->pending.size / OBSERVE_PENDING_BODIES;
+    struct journal_reader *reader = NULL;
     int result = journal_reader_open(o->folder, &reader, err);
-    if (result == 0) {
-        result = journal_reader_read(reader, head > TAIL_RECORDS ? head - TAIL_RECORDS : 0,
-                                     JOURNAL_KIND_BIT(JOURNAL_OBSERVED), TAIL_RECORDS, take_last,
-                                     out, &last, err);
+    for (size_t i = 0; result == 0 && i < OBSERVE_PENDING_BODIES; i++) {
+        char *body = o->bodies[o->carried];
+        bool recorded = false;
+        memcpy(body, text + i * line, line - 1);
+        body[line - 1] = '\0';
+        result = is_recorded(o, reader, body, &recorded, err);
+        o->carried += result == 0 && !recorded;
     }
     journal_reader_close(reader);
     return result;
 }
 
-/* What the run before left in `pending`, without the one that is on record. A file of another size
- * is no file of ours. */
-static int load_pending(struct observe *o, struct err_text *err)
+static int open_pending(struct observe *o, struct err_text *err)
 {
-    struct last_body last;
-    uint8_t *text = NULL;
-    size_t size = 0;
-    int result = observe_seal_nothing(o->bodies[0]); /* for its length, which all have */
-    size_t line = strlen(o->bodies[0]) + 1;
+    char path[sizeof(o->folder) + 16];
+    uint8_t text[OBSERVE_PENDING_BODIES * OBSERVE_BODY_MAX];
     o->carried = 0;
-    if (result == 0) {
-        result = file_read(o->pending_path, OBSERVE_PENDING_BODIES * line, &text, &size, err);
+    int result = observe_seal_nothing(o->bodies[0]); /* for its length, which all have */
+    if (result != 0) {
+        return err_set(err, result, "observe hits cannot be sealed");
     }
+    snprintf(path, sizeof(path), "%s/pending", o->folder);
+    slot_file_init(&o->pending, path, OBSERVE_PENDING_BODIES * (strlen(o->bodies[0]) + 1));
+    result = slot_file_open(&o->pending, text, err);
     if (result == ERR_NOT_FOUND) {
         return 0;
     }
     if (result == 0) {
-        result = find_last(o, &last, err);
-    }
-    if (result == 0 && size == OBSERVE_PENDING_BODIES * line) {
-        for (size_t i = 0; i < OBSERVE_PENDING_BODIES; i++) {
-            char *body = o->bodies[o->carried];
-            memcpy(body, text + i * line, line - 1);
-            body[line - 1] = '\0';
-            o->carried += strcmp(body, last.text) != 0;
+        result = carry(o, (const char *)text, err);
+        if (result != 0) {
+            slot_file_close(&o->pending);
         }
     }
-    free(text);
     return result;
-}
-
-static int open_pending(struct observe *o, struct err_text *err)
-{
-    o->pending_fd = open(o->pending_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    return o->pending_fd >= 0 ? 0
-                              : err_set(err, ERR_IO, "%s: %s", o->pending_path, strerror(errno));
 }
 
 static void open_all(struct observe *o)
 {
     struct err_text err = {{0}};
     int result = o->journal ? 0 : open_chain(o, &err);
-    if (result == 0 && o->pending_fd < 0) {
-        result = load_pending(o, &err);
-        if (result == 0) {
-            result = open_pending(o, &err);
-        }
+    if (result == 0 && o->pending.fd < 0) {
+        result = open_pending(o, &err);
     }
     o->reopen_due = mono_add_ms(clock_mono(&clock_system), REOPEN_MS);
     if (result != 0) {
@@ -286,11 +281,16 @@ static int write_pending(struct observe *o, struct err_text *err)
         text[size + length] = '\n';
         size += length + 1;
     }
-    ssize_t written = pwrite(o->pending_fd, text, size, 0);
     o->unwritten = false;
-    return written == (ssize_t)size ? 0
-                                    : err_set(err, ERR_IO, "%s: %s", o->pending_path,
-                                              written < 0 ? strerror(errno) : "written in part");
+    return slot_file_write(&o->pending, (const uint8_t *)text,
+                           (uint64_t)clock_wall(&clock_system).ms, err);
+}
+
+/* Against a power cut, too. */
+static int keep_pending(struct observe *o, struct err_text *err)
+{
+    int result = write_pending(o, err);
+    return result == 0 ? slot_file_sync(&o->pending, err) : result;
 }
 
 static int append(struct observe *o, size_t count, struct err_text *err)
@@ -323,11 +323,11 @@ static int append_carried(struct observe *o, struct err_text *err)
     return result;
 }
 
-/* What is appended is what stands in `pending`: after a kill in between it is known by its bytes.
- * Hits that no key was there for wait for one. */
+/* What is appended is what stands in `pending`, on the disk: after an end in between it is known by
+ * its bytes. Hits that no key was there for wait for one. */
 static int record(struct observe *o, struct err_text *err)
 {
-    int result = write_pending(o, err);
+    int result = keep_pending(o, err);
     if (result == 0) {
         result = append(o, 1, err);
     }
@@ -411,8 +411,9 @@ static int work(struct observe *o, struct mono_time now, struct err_text *err)
             struct mono_time next = mono_add_ms(o->record_due, OBSERVE_INTERVAL_MS);
             o->record_due = mono_before(now, next) ? next : mono_add_ms(now, OBSERVE_INTERVAL_MS);
         }
-    } else if (result == 0 && o->carried == 0 &&
-               (tick || (o->unwritten && !mono_before(now, o->write_due)))) {
+    } else if (result == 0 && o->carried == 0 && tick) {
+        result = keep_pending(o, err);
+    } else if (result == 0 && o->carried == 0 && o->unwritten && !mono_before(now, o->write_due)) {
         result = write_pending(o, err);
     }
     if (result == 0 && tick) {
@@ -436,13 +437,14 @@ static void observe_run(struct thread *self, void *arg)
         thread_silent_ms(self, SILENT_MAX_MS);
         take_items(o, o->unwritten || stopping ? WRITE_GAP_MS : TICK_MS / 10);
         struct mono_time now = clock_mono(&clock_system);
-        bool open = o->journal && o->pending_fd >= 0;
+        bool open = o->journal && o->pending.fd >= 0;
         if (!open && !mono_before(now, o->reopen_due)) {
             open_all(o);
         } else if (open) {
             if (stopping) {
                 o->unwritten = true;
                 o->write_due = now;
+                o->tick_due = now; /* what is written last is kept against a power cut too */
             }
             int result = work(o, now, &err);
             tell_failing(o, result != 0, result != 0 ? err.text : "");
@@ -546,12 +548,11 @@ int observe_create(struct checkpointd *c, struct observe **out, struct err_text 
         return err_set(err, ERR_NO_MEMORY, "observe: no memory");
     }
     o->c = c;
-    o->pending_fd = -1;
+    o->pending.fd = -1;
     o->used = 1;
     o->batches[0].from = clock_wall(&c->clock);
     thread_lock_init(&o->lock);
     snprintf(o->folder, sizeof(o->folder), "%s/observe", c->config.state_dir);
-    snprintf(o->pending_path, sizeof(o->pending_path), "%s/pending", o->folder);
     open_all(o);
     *out = o;
     return 0;
@@ -584,9 +585,7 @@ void observe_destroy(struct observe *o)
         return;
     }
     observe_stop(o);
-    if (o->pending_fd >= 0) {
-        close(o->pending_fd);
-    }
+    slot_file_close(&o->pending);
     explicit_bzero(o->batches, sizeof(o->batches));
     queue_destroy(o->items);
     free(o->keyset);

@@ -3,12 +3,13 @@
  * OBSERVE_INTERVAL_MS one record of fixed size, hit or not, its body sealed to headquarters'
  * observe key; with more hits than one holds the next ones take the rest. What waits for its record
  * stands, sealed the same way, in the file `pending`, which has one size and is written anew with
- * every read, hit or not, and every second: a kill loses nothing that was written there, and
+ * every read, hit or not, and every second, when it is synced too. So a kill loses at most the hits
+ * of the last WRITE_GAP_MS (20 ms), a power cut those of the last second and of a slow sync, and
  * neither file nor chain tells anybody on the box whether there was a hit. No log line, counter,
  * event or urgent record comes from here but what would come without hits too.
  *
- * The next start cannot tell which of the pending bodies hold hits: it records all of them. A body
- * that was recorded but not taken out of `pending` before a kill is known by its bytes.
+ * The next start cannot tell which of the pending bodies hold hits: it records all of them. One
+ * that was recorded but not taken out of `pending` before the end is known by its bytes.
  */
 #pragma once
 

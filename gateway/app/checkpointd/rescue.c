@@ -193,6 +193,20 @@ void rescue_load(struct checkpointd *c)
     c->rescue = &kept;
 }
 
+void rescue_doubt(struct checkpointd *c, const char *why)
+{
+    static struct rescue doubt; /* large */
+    if (!c->rescue) {
+        memset(&doubt, 0, sizeof(doubt));
+        doubt.whole = true;
+        c->rescue = &doubt;
+    }
+    if (c->rescue->whole) {
+        c->rescue->whole = false;
+        snprintf(c->rescue->why, sizeof(c->rescue->why), "%.190s", why);
+    }
+}
+
 /* ---- reading a damaged journal ---- */
 
 struct reading {

@@ -2,13 +2,15 @@
  * Holds that were open and lanes that were out of service, or open for a convoy, when the program
  * ended, read back from the journal before any output is energised. A release or withdrawal that
  * was committed ends its hold, whatever else is missing, unless the hold was put on record again
- * behind it.
+ * behind it. A record that cannot be read is passed over and told; where it may have been of a hold
+ * every lane asks for the vehicle to be confirmed.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/base/json.h"
+#include "gateway/base/log.h"
 #include "gateway/journal/reader.h"
 
 static const uint32_t restore_kinds = JOURNAL_KIND_BIT(JOURNAL_DECISION) |
@@ -103,6 +105,24 @@ static void take_service(struct lane_restore_service_event *service, const char 
     }
 }
 
+/* Who made a hold says so: "instruction 17". */
+static void note_instruction(struct open_holds *open, const json_t *body)
+{
+    static const char words[] = "instruction ";
+    const json_t *by = json_object_get(body, "by");
+    const char *program = json_string_value(json_object_get(by, "program"));
+    const char *origin = json_string_value(json_object_get(by, "origin"));
+    if (!program || strcmp(program, "headquarters") != 0 || !origin ||
+        strncmp(origin, words, sizeof(words) - 1) != 0) {
+        return;
+    }
+    uint64_t id = strtoull(origin + sizeof(words) - 1, NULL, 10);
+    if (id > open->instruction) {
+        open->instruction = id;
+        open->instruction_lane = (uint8_t)id_of(body, "lane");
+    }
+}
+
 /* A record of a kind this build does not know can make a hold, by the words known here, but ends
  * none: who cannot read it all keeps the vehicle. */
 static int take_body(struct open_holds *open, const json_t *body, bool may_end)
@@ -118,6 +138,7 @@ static int take_body(struct open_holds *open, const json_t *body, bool may_end)
     if (!what || hold == 0) {
         return 0;
     }
+    note_instruction(open, body);
     if (is_named(what, LANE_RECORD_HOLD_ACTIVE) || is_named(what, LANE_RECORD_HOLD_KEPT)) {
         return open_holds_take(open, body, true);
     }
@@ -144,24 +165,75 @@ int open_holds_apply(struct open_holds *open, const struct journal_record *recor
     return result;
 }
 
-static int take_record(void *ctx, const struct journal_record *record)
+/* ---- records that cannot be read ---- */
+
+void restore_note_damage(struct checkpointd *c, uint64_t sequence, const char *why)
 {
-    return open_holds_apply(ctx, record);
+    struct journal_damage *d = &c->damage;
+    for (size_t i = 0; i < d->count && i < DAMAGED_TOLD_MAX; i++) {
+        if (d->sequences[i] == sequence) {
+            return; /* told at an earlier look */
+        }
+    }
+    if (d->count < DAMAGED_TOLD_MAX) {
+        d->sequences[d->count] = sequence;
+        log_event(EVENT_RECORD_DAMAGED, "sequence=%llu detail=\"%s\"", (unsigned long long)sequence,
+                  why);
+    }
+    d->count++;
 }
 
-int restore_find(const char *journal_dir, struct open_holds *open, struct err_text *err)
+void restore_alarm_damage(struct checkpointd *c)
 {
+    const struct journal_damage *d = &c->damage;
+    struct pipeline_event event = {.kind = PIPELINE_ALARM};
+    char *detail = event.u.alarm.detail;
+    size_t room = sizeof(event.u.alarm.detail);
+    size_t used = 0;
+    for (size_t i = 0; i < d->count && i < DAMAGED_TOLD_MAX && used < room; i++) {
+        used += (size_t)snprintf(detail + used, room - used, "%s%llu", i > 0 ? ", " : "sequence ",
+                                 (unsigned long long)d->sequences[i]);
+    }
+    if (d->count > DAMAGED_TOLD_MAX && used < room) {
+        (void)snprintf(detail + used, room - used, " and %zu more", d->count - DAMAGED_TOLD_MAX);
+    }
+    event.u.alarm.event = EVENT_RECORD_DAMAGED;
+    event.u.alarm.active = d->count > 0;
+    if (event.u.alarm.active) {
+        lane_post(c, &event);
+    }
+}
+
+/* ---- holds ---- */
+
+struct finding {
+    struct checkpointd *c;
+    struct open_holds *open;
+};
+
+static int take_record(void *ctx, const struct journal_record *record)
+{
+    const struct finding *finding = ctx;
+    return open_holds_apply(finding->open, record);
+}
+
+/* It may have begun a hold, or ended one. */
+static void damaged(void *ctx, uint64_t sequence, const char *why)
+{
+    const struct finding *finding = ctx;
+    restore_note_damage(finding->c, sequence, why);
+    rescue_doubt(finding->c, why);
+}
+
+int restore_find(struct checkpointd *c, struct open_holds *open, struct err_text *err)
+{
+    struct finding finding = {c, open};
     struct journal_reader *reader = NULL;
-    uint64_t after = 0;
-    uint64_t last = 0;
-    int result = journal_reader_open(journal_dir, &reader, err);
-    while (result == 0) {
-        result = journal_reader_read(reader, after, restore_kinds, JOURNAL_READ_MAX, take_record,
-                                     open, &last, err);
-        if (last == after) {
-            break;
-        }
-        after = last;
+    const struct journal_scan scan = {
+        .kinds = restore_kinds, .take = take_record, .damaged = damaged, .ctx = &finding};
+    int result = journal_reader_open(c->journal_dir, &reader, err);
+    if (result == 0) {
+        result = journal_reader_scan(reader, &scan, err);
     }
     journal_reader_close(reader);
     return result == ERR_FULL ? err_set(err, ERR_FULL, "more than %d open holds", HOLDS_MAX)

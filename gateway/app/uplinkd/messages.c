@@ -1,7 +1,8 @@
 /*
  * Messages of headquarters that are no news of a list: kept durably before they are acknowledged.
- * Instructions go to checkpointd in their order, one at a time, and leave the folder when it has
- * put them on record; kinds this version does not know stay. Thread "inbox".
+ * Instructions go to checkpointd in their order, one at a time, and leave the folder only when it
+ * has put them on record: while UPLINKD_INSTRUCTIONS_MAX wait, headquarters keeps the next ones.
+ * Kinds this version does not know stay, the oldest give way. Thread "inbox".
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,13 +16,17 @@
 #include "gateway/app/uplinkd/uplinkd.h"
 #include "gateway/base/file.h"
 #include "gateway/base/json.h"
+#include "gateway/signed/instruction.h"
 
 enum {
-    MESSAGES_KEPT_MAX = 256, /* the oldest gives way */
+    OTHERS_KEPT_MAX = 256, /* of kinds this version does not know: the oldest gives way */
     MESSAGE_PATH_SIZE = 512,
-    MESSAGE_SIZE_MAX = 2 << 20, /* bytes of a file: an envelope and its frame */
+    MESSAGE_SIZE_MAX = 1 << 20, /* bytes of a file */
+    NUMBER_DIGITS = 20,
     OFFER_AGAIN_MS = 1000
 };
+
+static const char ending[] = ".json";
 
 static void folder_of(const struct uplinkd *u, char out[MESSAGE_PATH_SIZE / 2])
 {
@@ -32,87 +37,139 @@ static void path_of(const struct uplinkd *u, uint64_t number, char out[MESSAGE_P
 {
     char folder[MESSAGE_PATH_SIZE / 2];
     folder_of(u, folder);
-    (void)snprintf(out, MESSAGE_PATH_SIZE, "%s/%020" PRIu64 ".json", folder, number); /* fits */
+    (void)snprintf(out, MESSAGE_PATH_SIZE, "%s/%0*" PRIu64 "%s", folder, NUMBER_DIGITS, number,
+                   ending); /* fits */
 }
 
 static int is_message(const struct dirent *entry)
 {
-    return strstr(entry->d_name, ".json") != NULL;
+    return strspn(entry->d_name, "0123456789") == NUMBER_DIGITS &&
+           strcmp(entry->d_name + NUMBER_DIGITS, ending) == 0;
 }
 
-/* Names have leading zeros, so the first is the oldest. */
-static void make_room(const char *folder)
+/* Numbers, rising: the names have leading zeros. Returns how many, 0 without a folder. */
+static size_t list_numbers(const struct uplinkd *u, uint64_t **out)
 {
     struct dirent **names = NULL;
-    char path[MESSAGE_PATH_SIZE];
+    char folder[MESSAGE_PATH_SIZE / 2];
+    folder_of(u, folder);
     int count = scandir(folder, &names, is_message, alphasort);
+    uint64_t *numbers = count > 0 ? calloc((size_t)count, sizeof(*numbers)) : NULL;
     for (int i = 0; i < count; i++) {
-        if (i + MESSAGES_KEPT_MAX <= count &&
-            snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name) < (int)sizeof(path))
-            (void)unlink(path); /* one that stays is tried again with the next message */
+        if (numbers)
+            numbers[i] = strtoull(names[i]->d_name, NULL, 10);
         free(names[i]);
     }
     free(names);
+    *out = numbers;
+    return numbers ? (size_t)count : 0;
+}
+
+static bool waits(const struct uplinkd_messages *m, uint64_t number)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (m->waiting[i] == number)
+            return true;
+    return false;
+}
+
+/* ---- a kept message ---- */
+
+/* {"kind","number","body"}, or "too_large" with its bytes in the place of a body. */
+static int read_kept(const struct uplinkd *u, uint64_t number, json_t **out, struct err_text *err)
+{
+    char path[MESSAGE_PATH_SIZE];
+    uint8_t *text = NULL;
+    size_t size = 0;
+    path_of(u, number, path);
+    int rc = file_read(path, MESSAGE_SIZE_MAX, &text, &size, err);
+    if (rc == 0) {
+        rc = json_parse((const char *)text, size, out, err);
+        if (rc != 0)
+            rc = err_prefix(err, rc, "%s", path);
+    }
+    free(text);
+    return rc;
+}
+
+static bool is_instruction(const json_t *message)
+{
+    const char *kind = json_string_value(json_object_get(message, "kind"));
+    return kind && strcmp(kind, "instruction") == 0;
+}
+
+static void tell_unreadable(const struct err_text *err)
+{
+    log_event(EVENT_UPLINK_STATE_UNWRITTEN, "active=1 detail=\"%s: it stays for whoever looks\"",
+              err->text);
 }
 
 /* ---- those for checkpointd ---- */
 
-/* A full table leaves the file for when it is empty. */
-static void wait_for(struct uplinkd *u, uint64_t number, const char *kind, const json_t *body)
-{
-    struct uplinkd_messages *m = &u->messages;
-    bool ours = strcmp(kind, "instruction") == 0;
-    bool full = m->more || m->count == UPLINKD_INSTRUCTIONS_MAX;
-    char *text = ours && !full ? json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    m->more |= ours && !text;
-    if (text)
-        m->waiting[m->count++] = (struct uplinkd_instruction){.number = number, .text = text};
-}
-
-/* One file, or the message that was just kept; `number` as its name says. */
-static void take_text(struct uplinkd *u, uint64_t number, const char *text, size_t size)
-{
-    json_t *message = NULL;
-    if (json_parse(text, size, &message, NULL) != 0)
-        return; /* damaged: it stays for whoever looks */
-    const char *kind = json_string_value(json_object_get(message, "kind"));
-    const json_t *body = json_object_get(message, "body");
-    if (kind && body)
-        wait_for(u, number, kind, body);
-    json_decref(message);
-}
-
 void uplinkd_messages_load(struct uplinkd *u)
 {
-    struct dirent **names = NULL;
-    char folder[MESSAGE_PATH_SIZE / 2];
-    char path[MESSAGE_PATH_SIZE];
-    folder_of(u, folder);
-    u->messages.more = false;
-    int count = scandir(folder, &names, is_message, alphasort);
-    for (int i = 0; i < count; i++) {
-        uint8_t *text = NULL;
-        size_t size = 0;
-        struct err_text err;
-        uint64_t number = strtoull(names[i]->d_name, NULL, 10);
-        path_of(u, number, path);
-        if (file_read(path, MESSAGE_SIZE_MAX, &text, &size, &err) == 0)
-            take_text(u, number, (const char *)text, size);
-        free(text);
-        free(names[i]);
+    struct uplinkd_messages *m = &u->messages;
+    uint64_t *numbers = NULL;
+    size_t count = list_numbers(u, &numbers);
+    m->more = false;
+    for (size_t i = 0; i < count && !m->more; i++) {
+        struct err_text err = {{0}};
+        json_t *message = NULL;
+        if (read_kept(u, numbers[i], &message, &err) != 0) {
+            tell_unreadable(&err);
+        } else if (is_instruction(message)) {
+            m->more = m->count == UPLINKD_INSTRUCTIONS_MAX; /* read again once these have gone */
+            if (!m->more)
+                m->waiting[m->count++] = numbers[i];
+        }
+        json_decref(message);
     }
-    free(names);
+    free(numbers);
+}
+
+static void tell_full(struct uplinkd_messages *m, bool full)
+{
+    if (m->full != full)
+        log_event(EVENT_INSTRUCTIONS_WAIT, "active=%d detail=\"%zu kept\"", full, m->count);
+    m->full = full;
+}
+
+static void skip_first(struct uplinkd_messages *m)
+{
+    m->count--;
+    memmove(&m->waiting[0], &m->waiting[1], m->count * sizeof(m->waiting[0]));
 }
 
 static void drop_first(struct uplinkd *u)
 {
     struct uplinkd_messages *m = &u->messages;
     char path[MESSAGE_PATH_SIZE];
-    path_of(u, m->waiting[0].number, path);
-    (void)unlink(path); /* one that stays is offered again at the next start and refused as done */
-    free(m->waiting[0].text);
-    m->count--;
-    memmove(&m->waiting[0], &m->waiting[1], m->count * sizeof(m->waiting[0]));
+    path_of(u, m->waiting[0], path);
+    (void)unlink(path); /* one that stays is offered again at the next start and known there */
+    skip_first(m);
+    tell_full(m, false);
+}
+
+/* Hands the first one to the box thread; one that cannot be read stays where it is, told. */
+static void offer_first(struct uplinkd *u, struct mono_time now)
+{
+    struct uplinkd_messages *m = &u->messages;
+    struct err_text err = {{0}};
+    json_t *message = NULL;
+    int rc = read_kept(u, m->waiting[0], &message, &err);
+    if (rc != 0 && rc != ERR_NO_MEMORY) {
+        tell_unreadable(&err);
+        skip_first(m);
+        return;
+    }
+    const char *member = json_object_get(message, "too_large") ? "too_large" : "instruction";
+    const json_t *value = json_object_get(message, "too_large");
+    char *text = json_dumps(value ? value : json_object_get(message, "body"),
+                            JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    m->offered = text && box_offer_instruction(u->box, m->waiting[0], member, text) == 0;
+    m->due = mono_add_ms(now, m->offered ? 0 : OFFER_AGAIN_MS);
+    free(text);
+    json_decref(message);
 }
 
 void uplinkd_messages_step(struct uplinkd *u)
@@ -123,7 +180,7 @@ void uplinkd_messages_step(struct uplinkd *u)
     while (box_taken(u->box, &taken) == 0) {
         m->offered = false;
         m->due = mono_add_ms(now, OFFER_AGAIN_MS);
-        if (taken.rc == 0 && m->count > 0 && taken.number == m->waiting[0].number) {
+        if (taken.rc == 0 && m->count > 0 && taken.number == m->waiting[0]) {
             drop_first(u);
             m->due = now;
         }
@@ -132,42 +189,83 @@ void uplinkd_messages_step(struct uplinkd *u)
         m->due = mono_add_ms(now, OFFER_AGAIN_MS);
         uplinkd_messages_load(u);
     }
-    if (m->count > 0 && !m->offered && !mono_before(now, m->due)) {
-        const struct uplinkd_instruction *first = &m->waiting[0];
-        m->offered =
-            box_offer_instruction(u->box, first->number, first->text, strlen(first->text)) == 0;
-        m->due = mono_add_ms(now, m->offered ? 0 : OFFER_AGAIN_MS);
-    }
-}
-
-void uplinkd_messages_fini(struct uplinkd *u)
-{
-    for (size_t i = 0; i < u->messages.count; i++)
-        free(u->messages.waiting[i].text);
-    u->messages = (struct uplinkd_messages){.count = 0};
+    if (m->count > 0 && !m->offered && !mono_before(now, m->due))
+        offer_first(u, now);
 }
 
 /* ---- keeping ---- */
 
+/* Of those that wait for nobody. */
+static void make_room(const struct uplinkd *u)
+{
+    char path[MESSAGE_PATH_SIZE];
+    uint64_t *numbers = NULL;
+    size_t count = list_numbers(u, &numbers);
+    size_t others = 0;
+    for (size_t i = count; i-- > 0;) {
+        if (waits(&u->messages, numbers[i]) || ++others < OTHERS_KEPT_MAX)
+            continue;
+        path_of(u, numbers[i], path);
+        (void)unlink(path); /* one that stays is tried again with the next message */
+    }
+    free(numbers);
+}
+
+/* What no envelope of an instruction can be, or no file holds, is refused by its size: what is kept
+ * says so, for checkpointd to put on record. */
+static int keep_size(const char *path, const struct inbox_message *message, struct err_text *err)
+{
+    char text[160];
+    int size =
+        snprintf(text, sizeof(text), "{\"kind\":\"%s\",\"number\":%" PRIu64 ",\"too_large\":%zu}",
+                 message->kind, message->number, message->size); /* kinds are short */
+    int rc = file_write_atomic(path, text, (size_t)size, 0600, err);
+    if (rc == 0)
+        log_event(EVENT_MESSAGE_TOO_LARGE, "number=%" PRIu64 " kind=%s size_bytes=%zu",
+                  message->number, message->kind, message->size);
+    return rc;
+}
+
+static int keep_file(const struct uplinkd *u, const struct inbox_message *message, bool ours,
+                     struct err_text *err)
+{
+    char folder[MESSAGE_PATH_SIZE / 2];
+    char path[MESSAGE_PATH_SIZE];
+    size_t most = ours ? INSTRUCTION_ENVELOPE_MAX : MESSAGE_SIZE_MAX;
+    folder_of(u, folder);
+    path_of(u, message->number, path);
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return err_set(err, ERR_IO, "%s: %s", folder, strerror(errno));
+    if (!ours)
+        make_room(u);
+    if (message->size > most)
+        return keep_size(path, message, err);
+    int rc = file_write_atomic(path, message->text, message->size, 0600, err);
+    if (rc == 0 && !ours)
+        log_event(EVENT_UPLINK_MESSAGE_KEPT, "number=%" PRIu64 " kind=%s", message->number,
+                  message->kind);
+    return rc;
+}
+
 int uplinkd_message_keep(void *ctx, const struct inbox_message *message, struct err_text *err)
 {
     struct uplinkd *u = ctx;
-    char folder[MESSAGE_PATH_SIZE / 2];
+    struct uplinkd_messages *m = &u->messages;
     char path[MESSAGE_PATH_SIZE];
-    folder_of(u, folder);
+    bool ours = strcmp(message->kind, "instruction") == 0;
     path_of(u, message->number, path);
-    if (access(path, F_OK) == 0)
+    if (message->number <= m->kept || access(path, F_OK) == 0)
         return 0; /* kept and told before */
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return err_set(err, ERR_IO, "%s: %s", folder, strerror(errno));
-    make_room(folder);
-    int rc = file_write_atomic(path, message->text, message->size, 0600, err);
+    if (m->more || (ours && m->count == UPLINKD_INSTRUCTIONS_MAX)) {
+        tell_full(m, true);
+        return err_set(err, ERR_BUSY, "%zu instructions wait for checkpointd", m->count);
+    }
+    int rc = keep_file(u, message, ours, err);
     if (rc != 0)
         return rc;
-    if (strcmp(message->kind, "instruction") != 0)
-        log_event(EVENT_UPLINK_MESSAGE_KEPT, "number=%" PRIu64 " kind=%s", message->number,
-                  message->kind);
-    take_text(u, message->number, message->text, message->size);
+    m->kept = message->number;
+    if (ours)
+        m->waiting[m->count++] = message->number;
     uplinkd_messages_step(u);
     return 0;
 }
