@@ -29,6 +29,7 @@ struct retaind_config {
     int64_t record_days;
     int64_t own_days;
     int64_t clock_ahead_days;
+    int64_t picture_days;
 };
 
 #define DAYS_OPTION(member, least, days, help_)                                                    \
@@ -47,6 +48,7 @@ static const struct config_option options[] = {
         .help = "Folder of the root public keys, *.pem, as in hqd.yaml: by them retention "
                 "terms that were published are verified; they bound the days below."),
     DAYS_OPTION(passage_days, 1, 30, "Days a passage's body is kept."),
+    DAYS_OPTION(picture_days, 1, 30, "Days a hit's pictures are kept."),
     DAYS_OPTION(record_days, HQ_RETAIN_RECORD_DAYS_MIN, 365,
                 "Days of hits, answers, decisions, orders, acts and device records; at least 30."),
     DAYS_OPTION(own_days, HQ_RETAIN_OWN_DAYS_MIN, 1095,
@@ -100,19 +102,24 @@ static int bind_terms(struct program *p, struct hq_terms *terms)
 {
     struct err_text err = {""};
     uint64_t version = 0;
-    const struct hq_terms configured = {p->config.passage_days, p->config.record_days,
-                                        p->config.own_days, p->config.clock_ahead_days};
+    const struct hq_terms configured = {.passage_days = p->config.passage_days,
+                                        .record_days = p->config.record_days,
+                                        .own_days = p->config.own_days,
+                                        .clock_ahead_days = p->config.clock_ahead_days,
+                                        .picture_days = p->config.picture_days};
     *terms = configured;
     int rc = hq_terms_bind(&p->db, load_roots, p, clock_wall(&clock_system), terms, &version, &err);
     if (rc != 0 && !p->terms_refused)
         log_event(EVENT_HQ_RETAIN_TERMS, "reason=\"%s\"", err.text[0] ? err.text : err_name(rc));
     p->terms_refused = rc != 0;
     bool binds = terms->passage_days != configured.passage_days ||
-                 terms->record_days != configured.record_days;
+                 terms->record_days != configured.record_days ||
+                 terms->picture_days != configured.picture_days;
     if (rc == 0 && binds && memcmp(terms, &p->told, sizeof(p->told)) != 0) {
-        log_event(EVENT_HQ_RETAIN_BOUND, "version=%llu passage_days=%lld record_days=%lld",
+        log_event(EVENT_HQ_RETAIN_BOUND,
+                  "version=%llu passage_days=%lld record_days=%lld picture_days=%lld",
                   (unsigned long long)version, (long long)terms->passage_days,
-                  (long long)terms->record_days);
+                  (long long)terms->record_days, (long long)terms->picture_days);
         p->told = *terms;
     }
     return rc;

@@ -25,8 +25,9 @@ struct hqd_options {
     const char *est_url;  /* told with a token */
     const char *box_root; /* PEM: what /cacerts says */
     int64_t
-        self_test_within_ms; /* a checkpoint's newest self-test is not older, or it is alarmed */
-    bool token_alone;        /* enrolment asks for no approval of the box's key */
+        self_test_within_ms;    /* a checkpoint's newest self-test is not older, or it is alarmed */
+    bool token_alone;           /* enrolment asks for no approval of the box's key */
+    int64_t evidence_day_bytes; /* pictures of one box within 24 hours */
     const char *const *operators; /* see hq_operator_parse; NULL ends */
     const struct clock_source *clock;
 };
@@ -67,6 +68,8 @@ struct hqd {
     char *cacerts;              /* base64 PKCS#7 of the box root */
     int64_t self_test_within_ms;
     bool token_alone;
+    int64_t evidence_day_bytes;
+    struct wall_time evidence_told; /* when the log last heard of one refused */
     struct list_head head;
     char *freshness; /* envelope, NULL when the key set has no key of ours */
     struct wall_time freshness_time;
@@ -171,6 +174,11 @@ enum hq_step hq_box_urgent(struct hq_call *call);
 enum hq_step hq_box_confirm(struct hq_call *call);
 enum hq_step hq_box_inbox(struct hq_call *call);
 enum hq_step hq_box_journal(struct hq_call *call);
+enum hq_step hq_box_evidence_declare(struct hq_call *call);
+enum hq_step hq_box_evidence_put(struct hq_call *call);
+enum hq_step hq_box_evidence_state(struct hq_call *call);
+enum hq_step hq_operator_evidence(struct hq_call *call);
+enum hq_step hq_operator_evidence_open(struct hq_call *call);
 /* What a box says of itself in its query; answered when it says what none can have seen. */
 void hq_box_note(struct hq_call *call);
 /* Its inbox behind query.after into the answer's body, about `max` bytes of it at most. */

@@ -16,7 +16,8 @@ enum {
     HQ_RETAIN_OWN_DAYS = 1095,   /* what people at headquarters did */
     HQ_RETAIN_OWN_DAYS_MIN = 180,
     HQ_RETAIN_RECORD_DAYS_MIN = 30,
-    HQ_RETAIN_CLOCK_AHEAD_DAYS = 7
+    HQ_RETAIN_CLOCK_AHEAD_DAYS = 7,
+    HQ_RETAIN_PICTURE_DAYS = 30
 };
 
 struct hq_terms {
@@ -24,6 +25,7 @@ struct hq_terms {
     int64_t record_days;
     int64_t own_days;
     int64_t clock_ahead_days; /* `now` further ahead of all that is known: nothing is deleted */
+    int64_t picture_days;     /* pictures of hits, from the hit's time; 0: they are left alone */
 };
 
 #define HQ_RETENTION_KIND "retention-terms" /* of the documents */
@@ -37,7 +39,7 @@ int hq_terms_bind(struct hq_db *db,
                   struct err_text *err) MUST_CHECK;
 
 struct hq_retained {
-    int64_t deleted; /* bodies */
+    int64_t deleted; /* bodies, pictures */
     int64_t held;    /* past their term, kept for a case */
 };
 

@@ -64,6 +64,7 @@ int hq_terms_bind(struct hq_db *db,
     if (rc == 0) {
         terms->passage_days = within(&held, RETENTION_PASSAGE, terms->passage_days, now);
         terms->record_days = within(&held, RETENTION_RECORD, terms->record_days, now);
+        terms->picture_days = within(&held, RETENTION_PICTURE, terms->picture_days, now);
         *out_version = held.version;
     }
     retention_terms_fini(&held);

@@ -264,6 +264,26 @@ int journal_answer_read(const char *text, size_t size, struct place_answer *out,
     return rc;
 }
 
+int picture_answer_read(const char *text, size_t size, struct picture_state *out,
+                        struct err_text *err)
+{
+    json_t *root = NULL;
+    struct picture_state state = {0};
+    int rc = parse_object(text, size, &root, err);
+    const json_t *complete = json_object_get(root, "complete");
+    if (rc == 0)
+        rc = get_number(root, "held", &state.held, err);
+    if (rc == 0)
+        rc = get_number(root, "size", &state.size, err);
+    if (rc == 0 && !json_is_boolean(complete))
+        rc = err_set(err, ERR_INVALID, "complete: expected true or false");
+    state.complete = json_is_true(complete);
+    json_decref(root);
+    if (rc == 0)
+        *out = state;
+    return rc;
+}
+
 int quarantine_answer_read(const char *text, size_t size, char out_reason[ANSWER_REASON_SIZE],
                            struct err_text *err)
 {

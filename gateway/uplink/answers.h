@@ -82,6 +82,15 @@ int gap_answer_read(const char *text, size_t size, struct place_answer *out,
 /* Of what the box told of its journal. ERR_INVALID. */
 int journal_answer_read(const char *text, size_t size, struct place_answer *out,
                         struct err_text *err) MUST_CHECK;
+/* How much of a picture headquarters holds. */
+struct picture_state {
+    uint64_t held;
+    uint64_t size;
+    bool complete;
+};
+/* Also of a 409 that says so. ERR_INVALID. */
+int picture_answer_read(const char *text, size_t size, struct picture_state *out,
+                        struct err_text *err) MUST_CHECK;
 /* The reason of a 409 with a quarantine. ERR_NOT_FOUND: a 409 of another sort; ERR_INVALID. */
 int quarantine_answer_read(const char *text, size_t size, char out_reason[ANSWER_REASON_SIZE],
                            struct err_text *err) MUST_CHECK;

@@ -114,17 +114,25 @@ static void take_event(struct box *box, const struct box_line *line)
         return;
     }
     memcpy(arrived.text, line->event, line->event_size);
+    if (urgent && box->options.traffic) /* before anybody can take it */
+        (void)atomic_fetch_add_explicit(&box->options.traffic->urgents, 1,
+                                        memory_order_relaxed); /* only counts */
     int rc = queue_push(queue, &arrived);
     struct arrived oldest;
     while (urgent && rc == ERR_FULL && queue_pop(queue, &oldest, 0) == 0) {
         free(oldest.text);
+        box_urgent_done(box);
         uplink_alarm_set(box->options.alarms, box->options.alarm_channel, EVENT_UPLINK_URGENT_LATE,
                          true, "");
         rc = queue_push(queue, &arrived);
     }
     if (rc != 0) {
         free(arrived.text);
+        if (urgent)
+            box_urgent_done(box);
         lose(box, "checkpointd sends more records than it was given credit for");
+    } else if (line->hit && box->options.hit) {
+        box->options.hit(box->options.hit_ctx, line->event, line->event_size, urgent);
     }
 }
 

@@ -19,6 +19,11 @@ struct box_options {
     struct uplink_alarms *alarms;
     int alarm_channel;
     bool records_alone; /* the socket `observe`: credit and receipts, no state is told */
+    /* A hit's record, urgent or in its turn, before anybody takes it: must not block. NULL: nobody
+     * cares. */
+    void (*hit)(void *hit_ctx, const char *event, size_t size, bool urgent);
+    void *hit_ctx;
+    struct uplink_traffic *traffic; /* urgent ones that wait show there; NULL: nowhere */
     const struct clock_source *clock;
 };
 
@@ -48,6 +53,8 @@ bool box_journal(struct box *box, struct box_journal *out);
 void box_held(struct box *box, const char *chain, uint64_t sequence);
 /* The next urgent record: *out_text is the caller's. ERR_TIMEOUT. */
 int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_size) MUST_CHECK;
+/* One that was taken is delivered, or will not be. */
+void box_urgent_done(struct box *box);
 /* A question of checkpointd about a hit's entry, for headquarters. */
 struct box_ask {
     unsigned epoch; /* of the connection it came by */

@@ -146,6 +146,13 @@ int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_s
     return 0;
 }
 
+void box_urgent_done(struct box *box)
+{
+    if (box->options.traffic)
+        (void)atomic_fetch_sub_explicit(&box->options.traffic->urgents, 1,
+                                        memory_order_relaxed); /* only counts */
+}
+
 int box_take_ask(struct box *box, int wait_ms, struct box_ask *out)
 {
     return queue_pop(box->asks, out, wait_ms);

@@ -43,6 +43,8 @@ static int take_event(const char *line, size_t size, const json_t *object, struc
     out->kind = urgent ? BOX_URGENT : BOX_RECORD;
     out->event = line + head;
     out->event_size = size - head - 1;
+    const char *type = json_string_value(json_object_get(event, "type"));
+    out->hit = type && strcmp(type, "checkpoint.hit") == 0;
     return sequence_of(json_string_value(json_object_get(event, "id")), &out->sequence, err);
 }
 

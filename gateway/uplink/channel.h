@@ -76,6 +76,7 @@ struct channel_ask {
     size_t body_size;
     const char *compression; /* Content-Encoding of the body; NULL: none */
     const char *encoding;    /* Content-Transfer-Encoding of the body; NULL: none */
+    const char *range;       /* Content-Range of the body; NULL: none */
     int total_timeout_ms;    /* 0 = UPLINK_REQUEST_MS */
     int send_bytes_s;        /* 0: as fast as it can */
 };

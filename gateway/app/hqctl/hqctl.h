@@ -100,6 +100,8 @@ int hqctl_enrolment_revoke(struct hqctl *h, int argc, char **argv);
 int hqctl_checkpoints(struct hqctl *h, int argc, char **argv);
 int hqctl_top(struct hqctl *h, int argc, char **argv);
 int hqctl_hits(struct hqctl *h, int argc, char **argv);
+int hqctl_evidence_list(struct hqctl *h, int argc, char **argv);
+int hqctl_evidence_get(struct hqctl *h, int argc, char **argv);
 int hqctl_observe(struct hqctl *h, int argc, char **argv);
 int hqctl_audit_verify(struct hqctl *h, int argc, char **argv);
 int hqctl_audit_missing(struct hqctl *h, int argc, char **argv);

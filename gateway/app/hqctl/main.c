@@ -82,6 +82,8 @@ static const struct hqctl_command commands[] = {
     {"checkpoints", "show the checkpoints and their state", HQCTL_ONLINE, hqctl_checkpoints},
     {"top", "the fleet at a glance, again and again", HQCTL_ONLINE, hqctl_top},
     {"hits", "show hits, as they come with --follow", HQCTL_ONLINE, hqctl_hits},
+    {"evidence list", "show which pictures a hit has", HQCTL_ONLINE, hqctl_evidence_list},
+    {"evidence get", "fetch a picture of a hit, with a reason", HQCTL_ONLINE, hqctl_evidence_get},
     {"observe", "open the records of observe hits", HQCTL_ONLINE, hqctl_observe},
     {"instruct message", "tell a checkpoint's officers something", HQCTL_ONLINE,
      hqctl_instruct_message},
