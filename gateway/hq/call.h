@@ -47,6 +47,8 @@ struct hq_query {
     uint64_t policy;
     bool has_exempt;
     uint64_t exempt;
+    bool has_retention;
+    uint64_t retention;
     bool confirm_conflicts;          /* conflicts=confirm */
     uint64_t hit;                    /* 0: not given */
     char checkpoint[TLS_LABEL_SIZE]; /* "" when not given */

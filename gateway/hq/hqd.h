@@ -121,7 +121,8 @@ enum hq_step hq_document_newest(struct hq_call *call, const char *kind);
 int hq_document_put(struct hqd *hq, const char *kind, uint64_t version, const char *body,
                     size_t size, struct err_text *err) MUST_CHECK;
 
-/* Signed statements of which the newest counts: match policy, exempt list (versioned.c). */
+/* Signed statements of which the newest counts: match policy, exempt list, retention terms
+ * (versioned.c). */
 struct hq_versioned {
     const char *kind;        /* of the document */
     const char *title;       /* for people */
@@ -131,6 +132,7 @@ struct hq_versioned {
 };
 extern const struct hq_versioned hq_versioned_policy;
 extern const struct hq_versioned hq_versioned_exempt;
+extern const struct hq_versioned hq_versioned_retention;
 /* Its number, 0 when there is none. */
 int hq_versioned_newest(struct hqd *hq, const struct hq_versioned *what, int64_t *out,
                         struct err_text *err) MUST_CHECK;
@@ -164,6 +166,8 @@ enum hq_step hq_match_policy(struct hq_call *call);
 enum hq_step hq_put_match_policy(struct hq_call *call);
 enum hq_step hq_exempt_list(struct hq_call *call);
 enum hq_step hq_put_exempt_list(struct hq_call *call);
+enum hq_step hq_retention_terms(struct hq_call *call);
+enum hq_step hq_put_retention_terms(struct hq_call *call);
 enum hq_step hq_box_records(struct hq_call *call);
 enum hq_step hq_box_observe(struct hq_call *call);
 enum hq_step hq_box_urgent(struct hq_call *call);

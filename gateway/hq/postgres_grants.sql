@@ -17,7 +17,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO :"hqd";
 GRANT UPDATE ON SEQUENCE inbox_number_seq TO :"hqd"; -- after a backup was put back
 
 GRANT SELECT ON hqd_about, chains, records, urgents, hits, answers, batches, own_records, case_holds, retain_marks,
-    evidence, evidence_links TO :"retaind";
+    documents, evidence, evidence_links TO :"retaind";
 GRANT INSERT ON own_records TO :"retaind";
 GRANT INSERT, UPDATE ON retain_marks TO :"retaind";
 GRANT UPDATE(line) ON records, urgents TO :"retaind";

@@ -43,6 +43,9 @@ static const struct hq_route routes[] = {
     {"GET", "/v1/exempt-list", BOTH, LIST, false, hq_exempt_list, "exempt_list"},
     {"PUT", "/v1/exempt-list", HQ_WHO_OPERATOR, APPROVER, false, hq_put_exempt_list,
      "exempt_list.publish"},
+    {"GET", "/v1/retention-terms", BOTH, HOLDS, false, hq_retention_terms, "retention"},
+    {"PUT", "/v1/retention-terms", HQ_WHO_OPERATOR, APPROVER, false, hq_put_retention_terms,
+     "retention.publish"},
     {"POST", "/v1/checkpoints/{}/records", HQ_WHO_BOX, 0, true, hq_box_records, "box.records"},
     {"POST", "/v1/checkpoints/{}/observe", HQ_WHO_BOX, 0, true, hq_box_observe, "box.observe"},
     {"POST", "/v1/checkpoints/{}/urgent", HQ_WHO_BOX, 0, true, hq_box_urgent, "box.urgent"},
@@ -182,6 +185,7 @@ enum query_key {
     KEY_CHECKPOINT,
     KEY_POLICY,
     KEY_EXEMPT,
+    KEY_RETENTION,
     KEY_CONFLICTS,
     KEY_ABOVE,
     KEY_HIT,
@@ -189,7 +193,7 @@ enum query_key {
 };
 static const char *const key_names[KEY_COUNT] = {"after",     "limit",      "wait",   "revision",
                                                  "hash",      "checkpoint", "policy", "exempt",
-                                                 "conflicts", "above",      "hit"};
+                                                 "retention", "conflicts",  "above",  "hit"};
 
 /* NULL, or what was expected. */
 static const char *take_value(enum query_key key, const char *value, struct hq_query *q)
@@ -228,6 +232,9 @@ static const char *take_value(enum query_key key, const char *value, struct hq_q
     case KEY_EXEMPT:
         q->has_exempt = true;
         return number_of(value, 0, INT64_MAX, &q->exempt) ? NULL : "a number";
+    case KEY_RETENTION:
+        q->has_retention = true;
+        return number_of(value, 0, INT64_MAX, &q->retention) ? NULL : "a number";
     case KEY_CONFLICTS:
         q->confirm_conflicts = strcmp(value, "confirm") == 0;
         return q->confirm_conflicts ? NULL : "confirm";

@@ -137,9 +137,12 @@ int head_answer_read(const char *text, size_t size, struct head_answer *out, str
     answer.has_policy = json_object_get(root, "policy_version") != NULL;
     if (rc == 0 && answer.has_policy)
         rc = get_number(root, "policy_version", &answer.policy_version, err);
-    answer.has_exempt = json_object_get(root, "exempt_revision") != NULL;
-    if (rc == 0 && answer.has_exempt)
-        rc = get_number(root, "exempt_revision", &answer.exempt_revision, err);
+    for (int i = 0; rc == 0 && i < BOX_STATEMENTS; i++) {
+        const char *member = box_statement_names[i].head;
+        answer.has_statement[i] = json_object_get(root, member) != NULL;
+        if (answer.has_statement[i])
+            rc = get_number(root, member, &answer.statements[i], err);
+    }
     if (rc == 0 && (!hash || hash_parse(hash, answer.hash) != 0))
         rc = err_set(err, ERR_INVALID, "hash: expected sha256:<64 hex>");
     if (rc == 0 && !freshness)

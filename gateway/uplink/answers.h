@@ -11,6 +11,7 @@
 
 #include "gateway/base/err.h"
 #include "gateway/signed/sign_key.h"
+#include "gateway/uplink/box_statement.h"
 
 enum {
     ANSWER_MESSAGES_MAX = 1000,
@@ -40,11 +41,11 @@ struct head_answer {
     uint64_t revision;
     uint8_t hash[HASH_SIZE];
     uint64_t keyset_version;
-    bool has_policy;          /* false: a headquarters that knows no match policies yet */
-    uint64_t policy_version;  /* 0: none */
-    bool has_exempt;          /* false: one that knows no exempt lists yet */
-    uint64_t exempt_revision; /* 0: none */
-    char *freshness;          /* heap: envelope; NULL: none */
+    bool has_policy;                    /* false: a headquarters that knows no match policies yet */
+    uint64_t policy_version;            /* 0: none */
+    bool has_statement[BOX_STATEMENTS]; /* false: one that knows none of them yet */
+    uint64_t statements[BOX_STATEMENTS]; /* their numbers, 0: none */
+    char *freshness;                     /* heap: envelope; NULL: none */
     size_t freshness_size;
 };
 

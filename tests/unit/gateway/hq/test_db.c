@@ -166,6 +166,7 @@ static void make_old(const char *file, const char *sql)
         "ALTER TABLE operators DROP COLUMN revoked_by;"
         "DROP INDEX entries_of_crowd;"
         "ALTER TABLE checkpoints DROP COLUMN exempt_revision;"
+        "ALTER TABLE checkpoints DROP COLUMN retention_version;"
         "ALTER TABLE entries DROP COLUMN crowd;"
         "ALTER TABLE revisions DROP COLUMN hits;"
         "DROP TABLE evidence_links; DROP TABLE evidence_parts; DROP TABLE evidence;"
