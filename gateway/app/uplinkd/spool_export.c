@@ -267,7 +267,7 @@ static int write_manifest(struct export *x, struct err_text *err)
     x->m.revision = head->revision;
     memcpy(x->m.hash, head->hash, HASH_SIZE);
     x->m.policy = status.policy_version;
-    x->m.exempt = box_exempt_revision(x->u->box);
+    x->m.exempt = box_statement_held(x->u->box, BOX_EXEMPT);
     int rc = next_number(x->u, &x->m.number, err);
     if (rc == 0)
         rc = spool_manifest_write(&x->m, &payload, &size);
