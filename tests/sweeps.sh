@@ -24,6 +24,7 @@ sweeps() {
     sweep hq_kills with_build release hq_kills
     sweep hq_power with_build release hq_power
     sweep flips with_build release env CHECKPOINT_FULL=1 build/release/tests/gateway_signed_test_flips
+    sweep box_power with_build release box_power
     sweep list_changes with_build tsan seeds 40 build/tsan/tests/gateway_app_test_in_force
     sweep list_entries with_build asan seeds 40 build/asan/tests/gateway_wanted_test_entries
     sweep plate_quick with_build release env CHECKPOINT_ROUNDS=100000000 build/release/tests/gateway_model_test_plate_quick
@@ -79,6 +80,12 @@ hq_over_postgres() {
 hq_standby() {
     CHECKPOINT_ROUNDS=100 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_postgres.py -k standby
+}
+
+# Power cuts of the box, replayed from the logs of its programs' writes and syncs; without syncs they must lose.
+box_power() {
+    CHECKPOINT_ROUNDS=50 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/system/test_box_power.py
 }
 
 # Programs killed, the link bad, disks full: records counted at both ends after each of a hundred faults.

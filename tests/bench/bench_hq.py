@@ -169,7 +169,9 @@ class Box(Site):
 
     def wait_listed(self):
         """Until checkpointd says that the list is in force."""
-        wait_for("the list in force", lambda: self.status()["list"]["revision"] == self.hq.world.revision, 60, 0.2)
+        def in_force():
+            return (self.status()["list"] or {}).get("revision") == self.hq.world.revision
+        wait_for("the list in force", in_force, 60, 0.2)
 
     def memory_mb(self):
         return int(self.redis.client().info("memory")["used_memory_rss"]) / 1e6

@@ -20,6 +20,7 @@ ALLOWED = {
     ("GET", "/v1/list/chunks/{}"): LIST, ("PUT", "/v1/list/chunks/{}"): {P, D}, ("GET", "/v1/keyset"): ANY,
     ("PUT", "/v1/keyset"): {F}, ("GET", "/v1/match-policy"): ANY, ("PUT", "/v1/match-policy"): {P},
     ("GET", "/v1/exempt-list"): LIST, ("PUT", "/v1/exempt-list"): {P},
+    ("GET", "/v1/retention-terms"): {P, D, U}, ("PUT", "/v1/retention-terms"): {P},
     ("POST", "/v1/checkpoints/{}/records"): set(), ("POST", "/v1/checkpoints/{}/urgent"): set(),
     ("GET", "/v1/checkpoints/{}/inbox"): set(), ("GET", "/v1/operator/hits"): HITS,
     ("POST", "/v1/checkpoints/{}/observe"): set(), ("GET", "/v1/operator/observed"): {D},

@@ -89,7 +89,7 @@ static int send_manifest(struct spool *s, struct err_text *err)
                    s->m.number, s->m.file_count,
                    json_is_true(json_object_get(answer.value, "newer"))
                        ? ""
-                       : "; a later one was brought before: what is known stays as it is");
+                       : "; this or a later one was brought before: what is known stays");
     hq_answer_fini(&answer);
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "gateway/signed/instruction.h"
 #include "gateway/signed/match_policy.h"
 #include "gateway/signed/receipt.h"
+#include "gateway/signed/retention_terms.h"
 #include "gateway/signed/snapshot.h"
 #include "gateway/signed/spool.h"
 #include "gateway/signed/standing.h"
@@ -236,23 +237,51 @@ static int verify_standing(const struct world *w, const char *text, size_t size,
     return standing_verify(&w->set, text, size, &a, err);
 }
 
-static int compose_spool_answer(const struct world *w, struct envelope *out, struct err_text *err)
+static int compose_spool(const struct world *w, struct envelope *out, struct err_text *err)
 {
     (void)w;
-    struct spool_answer a = {
-        .checkpoint = "lu-hz-01", .spool = 3, .held = 9, .time = {T0_MS}, .messages = json_array()};
+    json_t *messages = json_pack("[{s:i,s:s}]", "number", 5, "kind", "list");
+    struct spool_answer a = {.checkpoint = "lu-hz-01",
+                             .spool = 3,
+                             .held = {9, 2},
+                             .after = 4,
+                             .next = 5,
+                             .time = {T0_MS},
+                             .messages = messages};
     int rc = spool_answer_compose(&a, out, err);
-    json_decref(a.messages);
+    json_decref(messages);
     return rc;
 }
 
-static int verify_spool_answer(const struct world *w, const char *text, size_t size,
-                               struct err_text *err)
+static int verify_spool(const struct world *w, const char *text, size_t size, struct err_text *err)
 {
-    struct spool_answer a = {.messages = NULL};
+    struct spool_answer a;
     int rc = spool_answer_verify(&w->set, text, size, &a, err);
     if (rc == 0)
         json_decref(a.messages);
+    return rc;
+}
+
+static int compose_terms(const struct world *w, struct envelope *out, struct err_text *err)
+{
+    (void)w;
+    struct retention_hold hold = {
+        .case_number = "A3717", .begun_by = "zhang", .begun = {T0_MS}, .entry = 7};
+    struct retention_terms t = {.version = 1,
+                                .time = {T0_MS},
+                                .fleet = "lu-hz",
+                                .plate_key = {1, 2, 3},
+                                .hold_count = 1,
+                                .holds = &hold};
+    return retention_terms_compose(&t, out, err);
+}
+
+static int verify_terms(const struct world *w, const char *text, size_t size, struct err_text *err)
+{
+    struct retention_terms t;
+    int rc = retention_terms_verify(&w->set, text, size, &t, err);
+    if (rc == 0)
+        retention_terms_fini(&t);
     return rc;
 }
 
@@ -266,7 +295,8 @@ static const struct statement_row every_statement[] = {
     [STATEMENT_MATCH_POLICY] = {MATCH_POLICY_CLERKS, compose_policy, verify_policy},
     [STATEMENT_EXEMPT_LIST] = {EXEMPT_CLERKS, compose_exempt, verify_exempt},
     [STATEMENT_STANDING] = {1, compose_standing, verify_standing},
-    [STATEMENT_SPOOL_ANSWER] = {1, compose_spool_answer, verify_spool_answer},
+    [STATEMENT_RETENTION_TERMS] = {RETENTION_CLERKS, compose_terms, verify_terms},
+    [STATEMENT_SPOOL_ANSWER] = {1, compose_spool, verify_spool},
 };
 enum { EVERY_STATEMENT = sizeof(every_statement) / sizeof(every_statement[0]) };
 
