@@ -12,11 +12,15 @@ const struct config_name rule_kind_names[] = {{"exact", MATCH_EXACT},
                                               {NULL, 0}};
 const struct config_name rule_class_names[] = {
     {"agree", CLASS_AGREE}, {"unknown", CLASS_UNVERIFIED}, {"conflict", CLASS_CONFLICT}, {NULL, 0}};
-const struct config_name rule_category_names[] = {
-    {"other", CATEGORY_OTHER},       {"stolen", CATEGORY_STOLEN},
-    {"fugitive", CATEGORY_FUGITIVE}, {"hit_and_run", CATEGORY_HIT_AND_RUN},
-    {"cloned", CATEGORY_CLONED},     {"missing", CATEGORY_MISSING},
-    {"case", CATEGORY_CASE},         {NULL, 0}};
+const struct config_name rule_category_names[] = {{"other", CATEGORY_OTHER},
+                                                  {"stolen", CATEGORY_STOLEN},
+                                                  {"fugitive", CATEGORY_FUGITIVE},
+                                                  {"hit_and_run", CATEGORY_HIT_AND_RUN},
+                                                  {"cloned", CATEGORY_CLONED},
+                                                  {"missing", CATEGORY_MISSING},
+                                                  {"case", CATEGORY_CASE},
+                                                  {"self_test", CATEGORY_SELF_TEST},
+                                                  {NULL, 0}};
 const struct config_name rule_authenticity_names[] = {{"none", AUTH_NONE},
                                                       {"tag", AUTH_TAG},
                                                       {"wired", AUTH_WIRED},

@@ -22,6 +22,9 @@ sweeps() {
     sweep hq_standby with_build release hq_standby
     sweep hq_faults with_build release hq_faults
     sweep box_power with_build release box_power
+    sweep hq_kills with_build release hq_kills
+    sweep hq_power with_build release hq_power
+    sweep flips with_build release env CHECKPOINT_FULL=1 build/release/tests/gateway_signed_test_flips
     sweep list_changes with_build tsan seeds 40 build/tsan/tests/gateway_app_test_in_force
     sweep list_entries with_build asan seeds 40 build/asan/tests/gateway_wanted_test_entries
     sweep plate_quick with_build release env CHECKPOINT_ROUNDS=100000000 build/release/tests/gateway_model_test_plate_quick
@@ -89,6 +92,18 @@ box_power() {
 hq_faults() {
     CHECKPOINT_ROUNDS=100 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/system/test_hq_faults.py
+}
+
+# Each program and PostgreSQL's primary killed while records flow, the standby promoted.
+hq_kills() {
+    CHECKPOINT_ROUNDS=100 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/system/test_hq_kills.py
+}
+
+# Power cuts of headquarters, replayed from the log of hqd's writes and syncs; without syncs they must lose.
+hq_power() {
+    CHECKPOINT_ROUNDS=50 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/system/test_hq_power.py
 }
 
 # with_build PRESET COMMAND …

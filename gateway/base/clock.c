@@ -3,7 +3,6 @@
  */
 #include "gateway/base/clock.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -49,6 +48,14 @@ int64_t mono_diff_ms(struct mono_time a, struct mono_time b)
     return (a.ns - b.ns) / NS_PER_MS;
 }
 
+/* Records go out and come in by the million, each with its time: no printf. */
+static void put_digits(int value, int digits, char *out)
+{
+    for (int i = digits - 1; i >= 0; i--, value /= 10) {
+        out[i] = (char)('0' + value % 10);
+    }
+}
+
 void wall_format(struct wall_time t, char out[WALL_TEXT_SIZE])
 {
     static const int64_t year_0 = -62167219200000;
@@ -59,11 +66,14 @@ void wall_format(struct wall_time t, char out[WALL_TEXT_SIZE])
     int part = (int)(ms - whole * MS_PER_S);
     struct tm tm;
     (void)gmtime_r(&seconds, &tm); /* in range by the clamp above */
-    char text[64];
-    (void)snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
-                   tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, part);
-    memcpy(out, text, WALL_TEXT_SIZE - 1);
-    out[WALL_TEXT_SIZE - 1] = '\0';
+    memcpy(out, "0000-00-00T00:00:00.000Z", WALL_TEXT_SIZE);
+    put_digits(tm.tm_year + 1900, 4, out);
+    put_digits(tm.tm_mon + 1, 2, out + 5);
+    put_digits(tm.tm_mday, 2, out + 8);
+    put_digits(tm.tm_hour, 2, out + 11);
+    put_digits(tm.tm_min, 2, out + 14);
+    put_digits(tm.tm_sec, 2, out + 17);
+    put_digits(part, 3, out + 20);
 }
 
 /* Reads `digits` decimal digits at text[*at]; -1 when one is not a digit. */

@@ -3,6 +3,7 @@
  */
 #include "gateway/base/encode.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
@@ -78,17 +79,19 @@ int hex_decode_spaced(const char *text, uint8_t *out, size_t max, size_t *out_si
     return ERR_OK;
 }
 
+size_t base64_encode_into(const uint8_t *data, size_t size, char *out)
+{
+    assert(size <= INT_MAX / 2);
+    out[0] = '\0';
+    return (size_t)EVP_EncodeBlock((unsigned char *)out, data, (int)size);
+}
+
 char *base64_encode(const uint8_t *data, size_t size)
 {
-    if (size > INT_MAX / 2) {
-        return NULL;
+    char *out = size > INT_MAX / 2 ? NULL : malloc(BASE64_SIZE(size));
+    if (out) {
+        (void)base64_encode_into(data, size, out); /* the caller measures it */
     }
-    char *out = malloc(4 * ((size + 2) / 3) + 1);
-    if (!out) {
-        return NULL;
-    }
-    out[0] = '\0';
-    (void)EVP_EncodeBlock((unsigned char *)out, data, (int)size); /* returns the length we know */
     return out;
 }
 

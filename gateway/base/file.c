@@ -99,8 +99,8 @@ int file_sync_folder_of(const char *path)
     return rc;
 }
 
-int file_write_atomic(const char *path, const void *data, size_t size, mode_t mode,
-                      struct err_text *err)
+static int write_beside(const char *path, const void *data, size_t size, mode_t mode,
+                        bool has_modes, struct err_text *err)
 {
     char temporary[4096];
     int length = snprintf(temporary, sizeof(temporary), "%s.new", path);
@@ -112,7 +112,8 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
         return err_set(err, errno == ENOSPC ? ERR_FULL : ERR_IO, "%s: %s", temporary,
                        strerror(errno));
     }
-    bool written = fchmod(fd, mode) == 0 && write_all(fd, data, size) == 0 && fsync(fd) == 0;
+    bool written =
+        (!has_modes || fchmod(fd, mode) == 0) && write_all(fd, data, size) == 0 && fsync(fd) == 0;
     int cause = errno;
     close(fd);
     if (written && rename(temporary, path) == 0) {
@@ -135,4 +136,15 @@ int file_make_folder(const char *path, mode_t mode, struct err_text *err)
     }
     return err_set(err, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, "%s: %s", path,
                    strerror(errno));
+}
+
+int file_write_atomic(const char *path, const void *data, size_t size, mode_t mode,
+                      struct err_text *err)
+{
+    return write_beside(path, data, size, mode, true, err);
+}
+
+int file_write_stick(const char *path, const void *data, size_t size, struct err_text *err)
+{
+    return write_beside(path, data, size, 0644, false, err);
 }

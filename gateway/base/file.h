@@ -18,6 +18,9 @@ int file_read(const char *path, size_t limit_bytes, uint8_t **out, size_t *out_s
  * survive a power cut, before it the old ones do. ERR_FULL when the disk is, ERR_IO. */
 int file_write_atomic(const char *path, const void *data, size_t size, mode_t mode,
                       struct err_text *err) MUST_CHECK;
+/* The same on a stick, whose file system may know no modes: readable by whoever it lets. */
+int file_write_stick(const char *path, const void *data, size_t size,
+                     struct err_text *err) MUST_CHECK;
 /* What was made, renamed or deleted in the folder of `path`, shorter than 4096 bytes, survives a
  * power cut. -1 with errno. */
 int file_sync_folder_of(const char *path) MUST_CHECK;

@@ -140,6 +140,7 @@ struct inbox {
     struct hq_call *call;
     int count;
     int64_t next;
+    size_t max; /* bytes */
 };
 
 static int add_message(void *ctx, const struct hq_value *columns, size_t count)
@@ -149,7 +150,7 @@ static int add_message(void *ctx, const struct hq_value *columns, size_t count)
     char expires[WALL_TEXT_SIZE];
     if (count != 4)
         return ERR_CORRUPT;
-    if (in->count > 0 && evbuffer_get_length(body) + columns[2].size + 256 > HQ_ANSWER_MAX)
+    if (in->count > 0 && evbuffer_get_length(body) + columns[2].size + 256 > in->max)
         return ERR_FULL;
     in->next = columns[0].number;
     wall_format((struct wall_time){columns[3].number}, expires);
@@ -247,7 +248,7 @@ static int note_acked(struct hq_call *call, struct err_text *err)
 }
 
 /* What the box says of itself; written only when it changes. */
-static void note_box(struct hq_call *call)
+void hq_box_note(struct hq_call *call)
 {
     struct err_text err = {""};
     const struct hq_query *q = &call->query;
@@ -271,34 +272,50 @@ static void note_box(struct hq_call *call)
     hqd_noted(call->hq, rc, &err);
 }
 
-enum hq_step hq_box_inbox(struct hq_call *call)
+static int list_messages(struct hq_call *call, struct inbox *in, struct err_text *err)
 {
-    struct err_text err = {""};
-    struct inbox in = {.call = call, .next = (int64_t)call->query.after};
-    int rc = 0;
-    if (!call->topics) { /* the first run only */
-        note_box(call);
-        if (call->answer.status != 0)
-            return HQ_DONE;
-    }
     hq_answer_begin(call, 200);
     if (evbuffer_add_printf(call->answer.body, "{\"messages\":[") < 0)
-        rc = ERR_NO_MEMORY;
-    if (rc == 0)
-        rc = hq_db_query(&call->hq->db,
+        return ERR_NO_MEMORY;
+    int rc = hq_db_query(&call->hq->db,
                          "SELECT number, kind, body, expires_ms FROM inbox WHERE number > $1"
                          " AND (checkpoint IS NULL OR checkpoint = $2) AND expires_ms > $3"
                          " ORDER BY number LIMIT $4",
-                         HQ_PARAMS(hq_int(in.next), hq_text(call->id), hq_int(call->now.ms),
+                         HQ_PARAMS(hq_int(in->next), hq_text(call->id), hq_int(call->now.ms),
                                    hq_int(call->query.limit)),
-                         add_message, &in, &err);
-    if (rc != 0 && rc != ERR_FULL)
+                         add_message, in, err);
+    return rc == ERR_FULL ? 0 : rc;
+}
+
+static int end_messages(struct hq_call *call, const struct inbox *in)
+{
+    return evbuffer_add_printf(call->answer.body, "],\"next\":%lld}", (long long)in->next) < 0
+               ? ERR_NO_MEMORY
+               : 0;
+}
+
+int hq_box_messages(struct hq_call *call, size_t max, struct err_text *err)
+{
+    struct inbox in = {.call = call, .next = (int64_t)call->query.after, .max = max};
+    int rc = list_messages(call, &in, err);
+    return rc == 0 ? end_messages(call, &in) : rc;
+}
+
+enum hq_step hq_box_inbox(struct hq_call *call)
+{
+    struct err_text err = {""};
+    struct inbox in = {.call = call, .next = (int64_t)call->query.after, .max = HQ_ANSWER_MAX};
+    if (!call->topics) { /* the first run only */
+        hq_box_note(call);
+        if (call->answer.status != 0)
+            return HQ_DONE;
+    }
+    int rc = list_messages(call, &in, &err);
+    if (rc != 0)
         return hq_answer_failure(call, rc, &err);
     if (in.count == 0 && call->query.wait_s > 0 && !call->last_run) {
         call->topics = HQ_TOPIC_INBOX;
         return HQ_WAIT;
     }
-    if (evbuffer_add_printf(call->answer.body, "],\"next\":%lld}", (long long)in.next) < 0)
-        return hq_answer_error(call, 503, "out of memory");
-    return HQ_DONE;
+    return end_messages(call, &in) == 0 ? HQ_DONE : hq_answer_error(call, 503, "out of memory");
 }

@@ -49,6 +49,8 @@ struct hq_query {
     uint64_t exempt;
     bool confirm_conflicts;          /* conflicts=confirm */
     char checkpoint[TLS_LABEL_SIZE]; /* "" when not given */
+    bool has_above;
+    char above[TLS_LABEL_SIZE]; /* a page begins behind this checkpoint; "": the first one */
 };
 
 struct hq_answer {

@@ -107,6 +107,13 @@ int hq_db_queue(struct hq_db *db, const char *sql, const struct hq_value *params
                           : hq_db_exec(db, sql, params, count, err);
 }
 
+int hq_db_add_row(struct hq_db *db, const struct hq_rows *rows, const struct hq_value *values,
+                  size_t count, struct err_text *err)
+{
+    return db->ops->add_row ? db->ops->add_row(db->impl, rows->copy, values, count, err)
+                            : hq_db_queue(db, rows->insert, values, count, err);
+}
+
 int hq_db_change(struct hq_db *db, enum hq_db_change what, struct err_text *err)
 {
     return what == HQ_DB_CHANGE_HITS

@@ -21,7 +21,7 @@ struct hq_value {
     size_t size;      /* bytes */
 };
 
-enum { HQ_COLUMNS_MAX = 16, HQ_PARAMS_MAX = 16 };
+enum { HQ_COLUMNS_MAX = 24, HQ_PARAMS_MAX = 16 };
 
 /* One row; 0 goes on, anything else stops and is what the query returns. */
 typedef int (*hq_row_cb)(void *ctx, const struct hq_value *columns, size_t count);
@@ -41,6 +41,10 @@ struct hq_db_ops {
     /* A statement without rows that need not be done when this returns; NULL: query does it. */
     int (*queue)(void *impl, const char *sql, const struct hq_value *params, size_t param_count,
                  struct err_text *err);
+    /* One of many rows for `copy`, PostgreSQL's COPY in binary, its columns in the values' order;
+     * needs not be in the table when this returns. NULL: an INSERT does it. */
+    int (*add_row)(void *impl, const char *copy, const struct hq_value *values, size_t count,
+                   struct err_text *err);
     /* Rows the last statement changed. */
     int64_t (*changed)(void *impl);
     /* These three may be NULL. */
@@ -97,6 +101,15 @@ int hq_db_scrub(struct hq_db *db, struct err_text *err) MUST_CHECK;
  * says nothing of it. */
 int hq_db_queue(struct hq_db *db, const char *sql, const struct hq_value *params, size_t count,
                 struct err_text *err) MUST_CHECK;
+
+/* Many rows of one table, inside a transaction: the same statement twice, for one row and as COPY.
+ * As hq_db_queue. */
+struct hq_rows {
+    const char *insert; /* "INSERT INTO t(a, b) VALUES($1, $2)" */
+    const char *copy;   /* "COPY t(a, b) FROM STDIN (FORMAT binary)" */
+};
+int hq_db_add_row(struct hq_db *db, const struct hq_rows *rows, const struct hq_value *values,
+                  size_t count, struct err_text *err) MUST_CHECK;
 
 /* What others may have changed, in two numbers that only rise. */
 struct hq_db_revision {

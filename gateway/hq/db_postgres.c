@@ -11,6 +11,7 @@
 
 #include "gateway/hq/db.h"
 #include "gateway/hq/db_postgres_guard.h"
+#include "gateway/hq/pg_copy.h"
 #include "gateway/hq/pg_link.h"
 #include "gateway/hq/schema.h"
 
@@ -43,6 +44,7 @@ struct pg_db {
     int64_t changed;
     bool in_transaction;
     size_t queued;
+    struct pg_copy copy;
     size_t count;
     struct statement cache[STATEMENTS_MAX];
 };
@@ -96,16 +98,17 @@ static int connected(struct pg_db *p, struct err_text *err)
         return err_set(err, ERR_BUSY, "database: the connection was lost");
     p->count = 0;
     p->queued = 0;
+    p->copy.sql = NULL;
     return pg_link_open(&p->link, err);
 }
 
-/* Reads the answers of what was queued; the first fault counts. */
+/* Reads the answers of what was queued, or ends a COPY; the first fault counts. */
 static int drain(struct pg_db *p, struct err_text *err)
 {
     int fault = 0;
     PGresult *result = NULL;
     if (p->queued == 0)
-        return 0;
+        return pg_copy_end(&p->copy, &p->link, err);
     p->queued = 0;
     if (!p->link.conn || !PQpipelineSync(p->link.conn))
         return pg_link_fail(&p->link, NULL, err);
@@ -282,7 +285,7 @@ static int pg_queue(void *impl, const char *sql, const struct hq_value *params, 
     if (!p->in_transaction)
         return pg_query(impl, sql, params, param_count, NULL, NULL, err);
     int rc = connected(p, err);
-    if (rc == 0 && p->queued == QUEUED_MAX)
+    if (rc == 0 && (p->queued == QUEUED_MAX || p->copy.sql))
         rc = drain(p, err);
     if (rc == 0)
         rc = prepare(p, sql, params, param_count, name, err);
@@ -292,6 +295,16 @@ static int pg_queue(void *impl, const char *sql, const struct hq_value *params, 
         rc = send_statement(p, name, params, param_count, err);
     p->queued += rc == 0;
     return rc;
+}
+
+static int pg_add_row(void *impl, const char *copy, const struct hq_value *values, size_t count,
+                      struct err_text *err)
+{
+    struct pg_db *p = impl;
+    int rc = connected(p, err);
+    if (rc == 0 && !p->copy.sql)
+        rc = drain(p, err);
+    return rc == 0 ? pg_copy_row(&p->copy, &p->link, copy, values, count, err) : rc;
 }
 
 /* ---- transactions ---- */
@@ -343,6 +356,8 @@ static int pg_commit(void *impl, struct err_text *err)
 {
     struct pg_db *p = impl;
     int rc = connected(p, err);
+    if (rc == 0 && p->copy.sql)
+        rc = drain(p, err);
     if (rc != 0)
         return rc; /* rollback follows */
     p->link.warned = false;
@@ -426,6 +441,7 @@ static const struct hq_db_ops pg_ops = {
     .rollback = pg_rollback,
     .query = pg_query,
     .queue = pg_queue,
+    .add_row = pg_add_row,
     .changed = pg_changed,
     .descriptor = pg_descriptor,
     .told = pg_told,

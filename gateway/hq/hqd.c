@@ -111,7 +111,7 @@ static int read_cacerts(struct hqd *hq, const char *path, struct err_text *err)
     int rc = tls_file_certificates(path, &roots, err);
     if (rc == 0)
         rc = est_certificates_write(roots, &hq->cacerts);
-    sk_X509_pop_free(roots, X509_free);
+    hq->box_roots = roots;
     return rc;
 }
 
@@ -143,8 +143,10 @@ int hqd_check(const struct hqd_options *options, struct err_text *err)
 
 int hqd_open(const struct hqd_options *options, struct hqd *out, struct err_text *err)
 {
-    struct hqd hq = {
-        .clock = *options->clock, .est_url = options->est_url, .token_alone = options->token_alone};
+    struct hqd hq = {.clock = *options->clock,
+                     .est_url = options->est_url,
+                     .token_alone = options->token_alone,
+                     .self_test_within_ms = options->self_test_within_ms};
     int rc = hq_db_open(options->database, &hq.db, err);
     if (rc == 0)
         rc = read_files(options, &hq, err);
@@ -173,6 +175,7 @@ void hqd_close(struct hqd *hq)
     free(hq->keyset);
     free(hq->freshness);
     free(hq->cacerts);
+    sk_X509_pop_free(hq->box_roots, X509_free);
     *hq = (struct hqd){0};
 }
 

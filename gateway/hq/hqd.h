@@ -22,9 +22,11 @@ struct hqd_options {
     const char *keyset_file;   /* the first key set; a newer one in the database wins */
     const char *freshness_key; /* PKCS#8 PEM, 0600 */
     const char *receipt_key;
-    const char *est_url;          /* told with a token */
-    const char *box_root;         /* PEM: what /cacerts says */
-    bool token_alone;             /* enrolment asks for no approval of the box's key */
+    const char *est_url;  /* told with a token */
+    const char *box_root; /* PEM: what /cacerts says */
+    int64_t
+        self_test_within_ms; /* a checkpoint's newest self-test is not older, or it is alarmed */
+    bool token_alone;        /* enrolment asks for no approval of the box's key */
     const char *const *operators; /* see hq_operator_parse; NULL ends */
     const struct clock_source *clock;
 };
@@ -61,7 +63,9 @@ struct hqd {
     struct sign_key *freshness_key;
     struct sign_key *receipt_key;
     const char *est_url;
-    char *cacerts; /* base64 PKCS#7 of the box root */
+    STACK_OF(X509) * box_roots; /* of the boxes' certificates */
+    char *cacerts;              /* base64 PKCS#7 of the box root */
+    int64_t self_test_within_ms;
     bool token_alone;
     struct list_head head;
     char *freshness; /* envelope, NULL when the key set has no key of ours */
@@ -160,8 +164,16 @@ enum hq_step hq_put_exempt_list(struct hq_call *call);
 enum hq_step hq_box_records(struct hq_call *call);
 enum hq_step hq_box_observe(struct hq_call *call);
 enum hq_step hq_box_urgent(struct hq_call *call);
+enum hq_step hq_box_confirm(struct hq_call *call);
 enum hq_step hq_box_inbox(struct hq_call *call);
 enum hq_step hq_box_journal(struct hq_call *call);
+/* What a box says of itself in its query; answered when it says what none can have seen. */
+void hq_box_note(struct hq_call *call);
+/* Its inbox behind query.after into the answer's body, about `max` bytes of it at most. */
+int hq_box_messages(struct hq_call *call, size_t max, struct err_text *err) MUST_CHECK;
+enum hq_step hq_operator_spool(struct hq_call *call);
+enum hq_step hq_operator_spool_records(struct hq_call *call);
+enum hq_step hq_operator_spool_answer(struct hq_call *call);
 enum hq_step hq_operator_hits(struct hq_call *call);
 enum hq_step hq_operator_answers(struct hq_call *call);
 enum hq_step hq_operator_observed(struct hq_call *call);

@@ -1,7 +1,7 @@
 /*
- * Instructions of duty officers: verified, put into a box's inbox, and what the box's chain said of
- * each. What was written in them stays in the inbox until it expires and in the records; here
- * stands who instructed whom, of what kind, and what became of it.
+ * Instructions of duty officers: verified, put into a box's inbox or every box's, and what the
+ * box's chain said of each. What was written in them stays in the inbox until it expires and in the
+ * records; here stands who instructed whom, of what kind, and what became of it.
  */
 #include "gateway/signed/instruction_task.h"
 
@@ -14,11 +14,14 @@
 
 /* ---- posting ---- */
 
-/* Answers 404 and 409 itself. */
+/* Answers 404 and 409 itself. What went to all boxes stands among the instructions alone. */
 static int check_id(struct hq_call *call, const struct instruction *i, struct err_text *err)
 {
     int64_t last = 0;
-    int rc = hq_db_number(&call->hq->db, "SELECT instruction_id FROM checkpoints WHERE id = $1",
+    int rc = hq_db_number(&call->hq->db,
+                          "SELECT max(v) FROM (SELECT instruction_id AS v FROM checkpoints"
+                          " WHERE id = $1 UNION ALL"
+                          " SELECT max(id) FROM instructions WHERE checkpoint = $1) t",
                           HQ_PARAMS(hq_text(i->checkpoint)), -1, &last, err);
     if (rc == 0 && last < 0)
         hq_answer_error(call, 404, "no such checkpoint");
@@ -65,23 +68,83 @@ static int store(struct hq_call *call, const struct instruction *i, int64_t *out
     return rc == 0 ? hq_act_commit(call, 201, err) : rc;
 }
 
+/* The number rises at every box, so above the highest. Answers 409 itself, which says it. */
+static int check_id_of_all(struct hq_call *call, const struct instruction *i, struct err_text *err)
+{
+    int64_t last = 0;
+    int rc = hq_db_number(&call->hq->db,
+                          "SELECT max(v) FROM (SELECT instruction_id AS v FROM checkpoints"
+                          " WHERE revoked_ms IS NULL UNION ALL"
+                          " SELECT (SELECT max(i.id) FROM instructions i WHERE i.checkpoint = c.id)"
+                          " FROM checkpoints c WHERE c.revoked_ms IS NULL) t",
+                          NULL, 0, 0, &last, err);
+    if (rc == 0 && (int64_t)i->id <= last)
+        hq_answer_error_with(call, 409, "id: a checkpoint has had that number or a higher one",
+                             json_pack("{s:I}", "last", (json_int_t)last));
+    return rc;
+}
+
+/* A message for each box that is not revoked, in three statements however many there are. */
+static int store_for_all(struct hq_call *call, const struct instruction *i, int64_t *out_told,
+                         struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    struct hq_value entry;
+    struct hq_value verdict;
+    int64_t before = 0;
+    verdict_of(i, &entry, &verdict);
+    int rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, err);
+    if (rc == 0) /* from here on nobody else draws numbers until the commit */
+        rc = hq_db_number(db, "SELECT coalesce(max(number), 0) FROM inbox", NULL, 0, 0, &before,
+                          err);
+    if (rc == 0)
+        rc = hq_db_exec(
+            db,
+            "INSERT INTO inbox(checkpoint, kind, body, created_ms, expires_ms)"
+            " SELECT id, 'instruction', $1, $2, $3 FROM checkpoints"
+            " WHERE revoked_ms IS NULL ORDER BY id",
+            HQ_PARAMS(hq_blob(call->body, call->size), hq_int(call->now.ms), hq_int(i->expires.ms)),
+            err);
+    if (rc == 0)
+        rc = hq_db_exec(db,
+                        "INSERT INTO instructions(number, checkpoint, id, kind, signed_by, sent_by,"
+                        " time_ms, expires_ms, entry, verdict)"
+                        " SELECT number, checkpoint, $2, $3, $4, $5, $6, $7, $8, $9 FROM inbox"
+                        " WHERE number > $1",
+                        HQ_PARAMS(hq_int(before), hq_int((int64_t)i->id), hq_text(i->kind),
+                                  hq_text(i->officer), hq_text(call->peer.identity.name),
+                                  hq_int(i->time.ms), hq_int(i->expires.ms), entry, verdict),
+                        err);
+    *out_told = hq_db_changed(db);
+    return rc == 0 ? hq_act_commit(call, 201, err) : rc;
+}
+
 static enum hq_step post_instruction(struct hq_call *call, const struct instruction *i)
 {
     struct err_text err = {""};
     struct hqd *hq = call->hq;
-    int64_t number = 0;
+    bool all = instruction_is_for_all(i);
+    int64_t result = 0; /* its number, or how many are told */
     int rc = hq_db_begin(&hq->db, &err);
     if (rc == 0)
-        rc = check_id(call, i, &err);
+        rc = all ? check_id_of_all(call, i, &err) : check_id(call, i, &err);
     if (rc == 0 && call->answer.status == 0)
-        rc = store(call, i, &number, &err);
+        rc = all ? store_for_all(call, i, &result, &err) : store(call, i, &result, &err);
     hq_db_rollback(&hq->db);
     if (call->answer.status != 0)
         return HQ_DONE;
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
     hqd_wake(hq, HQ_TOPIC_INBOX);
-    return hq_answer_json(call, 201, json_pack("{s:I}", "number", (json_int_t)number));
+    return hq_answer_json(call, 201,
+                          json_pack("{s:I}", all ? "told" : "number", (json_int_t)result));
+}
+
+/* To all goes only what every box can read. */
+static int check_task(const struct instruction *i, struct err_text *err)
+{
+    struct instruction_task task;
+    return instruction_is_for_all(i) ? instruction_read_task(i, &task, err) : 0;
 }
 
 enum hq_step hq_operator_instructions(struct hq_call *call)
@@ -90,9 +153,13 @@ enum hq_step hq_operator_instructions(struct hq_call *call)
     struct instruction i = {0};
     enum hq_step step;
     int rc = instruction_verify(call->hq->keyset, call->body, call->size, &i, &err);
-    if (rc != 0)
+    if (rc == 0)
+        rc = check_task(&i, &err);
+    if (rc != 0) {
+        instruction_fini(&i);
         return hq_answer_error(call, rc == ERR_NO_MEMORY ? 503 : 422, "%s",
                                err.text[0] ? err.text : err_name(rc));
+    }
     hq_call_about(call, "%s instruction %llu", i.checkpoint, (unsigned long long)i.id);
     if (i.expires.ms <= call->now.ms || i.time.ms > call->now.ms + HQ_CLOCK_AHEAD_MS)
         step = hq_answer_error(call, 422, "expired, or dated ahead of this server's clock");

@@ -17,6 +17,8 @@ struct row {
     int64_t seen_ms;
     int64_t list_revision;
     int64_t confirmed;
+    int64_t self_test_ms;
+    bool self_test_absent;
 };
 
 struct page {
@@ -80,11 +82,11 @@ static int64_t number_or_none(const struct hq_value *v)
     return v->type == HQ_INT ? v->number : -1;
 }
 
-/* id, state, last seen, list revision, sequence */
+/* id, state, last seen, list revision, sequence, newest self-test, when it was missed */
 static int take_row(void *ctx, const struct hq_value *c, size_t count)
 {
     struct page *page = ctx;
-    if (count != 5 || c[0].size >= sizeof(page->rows->id) || c[1].size >= sizeof(page->rows->state))
+    if (count != 7 || c[0].size >= sizeof(page->rows->id) || c[1].size >= sizeof(page->rows->state))
         return ERR_CORRUPT;
     if (page->count == page->room) {
         size_t room = page->room ? 2 * page->room : ROWS_FIRST;
@@ -97,7 +99,9 @@ static int take_row(void *ctx, const struct hq_value *c, size_t count)
     struct row *row = &page->rows[page->count++];
     *row = (struct row){.seen_ms = number_or_none(&c[2]),
                         .list_revision = number_or_none(&c[3]),
-                        .confirmed = number_or_none(&c[4])};
+                        .confirmed = number_or_none(&c[4]),
+                        .self_test_ms = number_or_none(&c[5]),
+                        .self_test_absent = c[6].type == HQ_INT};
     memcpy(row->id, c[0].data, c[0].size);
     memcpy(row->state, c[1].data, c[1].size);
     return 0;
@@ -110,7 +114,9 @@ static int read_rows(struct page *page, struct hq_db *db, struct err_text *err)
                        " WHEN c.state = 'quarantined' THEN 'quarantined'"
                        " WHEN p.last_seen_ms IS NOT NULL THEN 'active'"
                        " ELSE 'enrolled' END, p.last_seen_ms, p.list_revision,"
-                       " c.sequence FROM checkpoints p LEFT JOIN chains c"
+                       " c.sequence, t.time_ms,"
+                       " CASE WHEN p.revoked_ms IS NULL THEN t.alarmed_ms END FROM checkpoints p"
+                       " LEFT JOIN self_tests t ON t.checkpoint = p.id LEFT JOIN chains c"
                        " ON c.checkpoint = p.id AND c.chain ="
                        " (SELECT n.chain FROM chains n WHERE n.checkpoint = p.id AND n.stream = 0"
                        " ORDER BY n.state = 'quarantined' DESC, n.opened_ms DESC,"
@@ -136,10 +142,30 @@ static void add_each(struct page *page, const char *name, const char *help,
     }
 }
 
+static int64_t age_s(int64_t ms, struct wall_time now)
+{
+    int64_t age_ms = now.ms - ms;
+    return ms < 0 ? -1 : age_ms > 0 ? age_ms / 1000 : 0;
+}
+
 static int64_t seen_of(const struct row *row, struct wall_time now)
 {
-    int64_t age_ms = now.ms - row->seen_ms;
-    return row->seen_ms < 0 ? -1 : age_ms > 0 ? age_ms / 1000 : 0;
+    return age_s(row->seen_ms, now);
+}
+
+static int64_t self_test_of(const struct row *row, struct wall_time now)
+{
+    return age_s(row->self_test_ms, now);
+}
+
+static void add_absent(struct page *page)
+{
+    int64_t absent = 0;
+    for (size_t i = 0; i < page->count; i++)
+        absent += page->rows[i].self_test_absent;
+    describe(page, "hq_self_tests_absent", "gauge",
+             "Checkpoints whose daily self-test has not arrived.");
+    sample(page, "hq_self_tests_absent", "", absent);
 }
 
 static int64_t revision_of(const struct row *row, struct wall_time now)
@@ -170,6 +196,9 @@ static void add_fleet(struct page *page, struct wall_time now)
              revision_of, now);
     add_each(page, "hq_checkpoint_confirmed", "Last record of a checkpoint that is confirmed.",
              confirmed_of, now);
+    add_each(page, "hq_checkpoint_self_test_seconds", "Since a checkpoint's newest self-test.",
+             self_test_of, now);
+    add_absent(page);
 }
 
 enum hq_step hq_operator_metrics(struct hq_call *call)

@@ -16,6 +16,8 @@
 enum {
     CHAINS_MAX = 65536, /* of all boxes */
     CHAINS_AT_ONCE = 1024,
+    /* Of a page: with a range for each reason an answer stays below HQ_ANSWER_MAX. */
+    PAGE_CHAINS = 2048,
     ROUND = 4096, /* records */
     HOLES_MAX = 1000
 };
@@ -49,6 +51,7 @@ struct missing {
     bool complete;
     json_t *ranges; /* of the chain */
     json_t *report;
+    bool more; /* checkpoints behind the page */
 };
 
 static void missing_free(void *state)
@@ -99,13 +102,15 @@ static int take_chain(void *ctx, const struct hq_value *c, size_t count)
     return 0;
 }
 
-static int load_chains(struct hq_db *db, const char *checkpoint, struct missing *m,
-                       struct err_text *err)
+/* The first `most` of the checkpoints above one, or of one alone. */
+static int load_chains(struct hq_db *db, const struct hq_query *query, int64_t most,
+                       struct missing *m, struct err_text *err)
 {
     return hq_db_query(
         db,
-        "WITH k AS (SELECT checkpoint, chain FROM chains UNION SELECT checkpoint, chain FROM"
-        " urgents UNION SELECT checkpoint, chain FROM journals)"
+        "WITH k AS (SELECT checkpoint, chain FROM chains WHERE checkpoint > $2"
+        " UNION SELECT checkpoint, chain FROM urgents WHERE checkpoint > $2"
+        " UNION SELECT checkpoint, chain FROM journals WHERE checkpoint > $2)"
         " SELECT k.checkpoint, k.chain, c.state, coalesce(c.sequence, 0), coalesce(c.gap_ms, 0),"
         " coalesce(j.recorded, 0), coalesce(j.confirmed, 0), coalesce(j.told_ms, 0),"
         " coalesce(j.lost_from, 0), coalesce(j.lost_to, 0),"
@@ -114,8 +119,39 @@ static int load_chains(struct hq_db *db, const char *checkpoint, struct missing 
         " coalesce(c.stream, 0) FROM k LEFT JOIN chains c ON c.checkpoint = k.checkpoint AND "
         "c.chain = k.chain"
         " LEFT JOIN journals j ON j.checkpoint = k.checkpoint AND j.chain = k.chain"
-        " WHERE $1 = '' OR k.checkpoint = $1 ORDER BY 1, 14, 12, 2",
-        HQ_PARAMS(hq_text(checkpoint)), take_chain, m, err);
+        " WHERE $1 = '' OR k.checkpoint = $1 ORDER BY 1, 14, 12, 2 LIMIT $3",
+        HQ_PARAMS(hq_text(query->checkpoint), hq_text(query->above), hq_int(most)), take_chain, m,
+        err);
+}
+
+/* A checkpoint's chains are judged together: of a page that is full the last one's go to the next.
+ */
+static int load_page(struct hq_call *call, struct missing *m, struct err_text *err)
+{
+    int rc = load_chains(&call->hq->db, &call->query, PAGE_CHAINS + 1, m, err);
+    if (rc != 0 || m->count <= PAGE_CHAINS)
+        return rc;
+    const char *last = m->chains[m->count - 1].checkpoint;
+    size_t count = m->count - 1;
+    while (count > 0 && strcmp(m->chains[count - 1].checkpoint, last) == 0)
+        count--;
+    if (count == 0)
+        return err_set(err, ERR_TOO_LARGE, "more than %d chains of %s: ask for it alone",
+                       PAGE_CHAINS, last);
+    m->count = count;
+    m->more = true;
+    return 0;
+}
+
+static int load(struct hq_call *call, struct missing *m, struct err_text *err)
+{
+    if (call->query.has_above)
+        return load_page(call, m, err);
+    int rc = load_chains(&call->hq->db, &call->query, CHAINS_MAX + 1, m, err);
+    if (rc == ERR_TOO_LARGE)
+        (void)err_set(err, rc, "more than %d chains: ask for one checkpoint, or page by page",
+                      CHAINS_MAX); /* rc stays */
+    return rc;
 }
 
 /* ---- one chain ---- */
@@ -292,13 +328,24 @@ static int look_for_holes(struct hq_call *call, struct missing *m, struct err_te
 
 /* ---- the request ---- */
 
+static enum hq_step answer_page(struct hq_call *call, const struct missing *m)
+{
+    json_t *answer = json_pack("{s:b,s:O}", "complete", m->complete, "chains", m->report);
+    json_t *next = m->more ? json_string(m->chains[m->count - 1].checkpoint) : json_null();
+    if (call->query.has_above && json_object_set(answer, "next", next) != 0) {
+        json_decref(answer);
+        answer = NULL;
+    }
+    json_decref(next);
+    return hq_answer_json(call, 200, answer);
+}
+
 static enum hq_step missing_step(struct hq_call *call, struct missing *m)
 {
     struct err_text err = {""};
     int rc = 0;
     if (m->at == m->count)
-        return hq_answer_json(call, 200,
-                              json_pack("{s:b,s:O}", "complete", m->complete, "chains", m->report));
+        return answer_page(call, m);
     if (!m->ranges) {
         m->looked = 0;
         m->ranges = json_array();
@@ -323,13 +370,11 @@ enum hq_step hq_operator_missing(struct hq_call *call)
     call->state = m;
     call->state_free = missing_free;
     int rc = m && (m->report = json_array()) ? 0 : ERR_NO_MEMORY;
-    hq_call_about(call, "%s", call->query.checkpoint[0] ? call->query.checkpoint : "all");
+    hq_call_about(call, "%s%s%s", call->query.checkpoint[0] ? call->query.checkpoint : "all",
+                  call->query.above[0] ? " above " : "", call->query.above);
     if (rc == 0) {
         m->complete = true;
-        rc = load_chains(&call->hq->db, call->query.checkpoint, m, &err);
-        if (rc == ERR_TOO_LARGE)
-            (void)err_set(&err, rc, "more than %d chains: ask for one checkpoint",
-                          CHAINS_MAX); /* rc stays */
+        rc = load(call, m, &err);
     }
     return rc == 0 ? HQ_AGAIN : hq_answer_failure(call, rc, &err);
 }

@@ -87,25 +87,51 @@ static void tell_alive(const struct pg_link *link)
         link->alive(link->alive_ctx);
 }
 
+/* Waits a while for the socket; past the deadline the connection is closed. */
+static int wait_socket(struct pg_link *link, struct mono_time begun, short events,
+                       struct err_text *err)
+{
+    if (mono_diff_ms(clock_mono(&clock_system), begun) > PG_ANSWER_S * 1000) {
+        pg_link_close(link);
+        return err_set(err, ERR_BUSY, "database: no answer for %d s", PG_ANSWER_S);
+    }
+    struct pollfd fd = {.fd = PQsocket(link->conn), .events = events};
+    if (poll(&fd, 1, SLICE_MS) < 0 && errno != EINTR)
+        return err_set(err, ERR_IO, "database: poll: %s", strerror(errno));
+    tell_alive(link);
+    return 0;
+}
+
 /* Sends what is left and waits until a result is there. */
 static int await(struct pg_link *link, struct err_text *err)
 {
     const struct mono_time begun = clock_mono(&clock_system);
     while (true) {
         int left = PQflush(link->conn);
+        if (left == 0 && !PQisBusy(link->conn))
+            return 0; /* of many results one read brought, none is worth another */
         if (left < 0 || !PQconsumeInput(link->conn))
             return pg_link_fail(link, NULL, err);
         if (!PQisBusy(link->conn))
             return 0;
-        if (mono_diff_ms(clock_mono(&clock_system), begun) > PG_ANSWER_S * 1000) {
-            pg_link_close(link);
-            return err_set(err, ERR_BUSY, "database: no answer for %d s", PG_ANSWER_S);
-        }
-        struct pollfd fd = {.fd = PQsocket(link->conn),
-                            .events = (short)(POLLIN | (left ? POLLOUT : 0))};
-        if (poll(&fd, 1, SLICE_MS) < 0 && errno != EINTR)
-            return err_set(err, ERR_IO, "database: poll: %s", strerror(errno));
-        tell_alive(link);
+        int rc = wait_socket(link, begun, (short)(POLLIN | (left ? POLLOUT : 0)), err);
+        if (rc != 0)
+            return rc;
+    }
+}
+
+int pg_link_flush(struct pg_link *link, struct err_text *err)
+{
+    const struct mono_time begun = clock_mono(&clock_system);
+    while (true) {
+        int left = PQflush(link->conn);
+        if (left == 0)
+            return 0;
+        if (left < 0 || !PQconsumeInput(link->conn))
+            return pg_link_fail(link, NULL, err);
+        int rc = wait_socket(link, begun, POLLIN | POLLOUT, err);
+        if (rc != 0)
+            return rc;
     }
 }
 

@@ -38,6 +38,8 @@ void pg_link_close(struct pg_link *link); /* fine when it is closed */
 /* The next result of what was sent; NULL: there is no more. ERR_BUSY: the connection was lost, or
  * the deadline passed; it is closed then, and whether the statement ran is unknown. */
 int pg_link_result(struct pg_link *link, PGresult **out, struct err_text *err) MUST_CHECK;
+/* Sends what libpq holds back because the server does not take it. Errors of pg_link_result. */
+int pg_link_flush(struct pg_link *link, struct err_text *err) MUST_CHECK;
 /* Reads all results of what was sent, which have no rows to look at; the first error counts. */
 int pg_link_finish(struct pg_link *link, struct err_text *err) MUST_CHECK;
 /* Runs statements without parameters and rows. */

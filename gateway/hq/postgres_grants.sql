@@ -9,7 +9,8 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :"hqd", :"retaind";
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO :"hqd";
 REVOKE INSERT ON retain_marks, hqd_about, hq_hits FROM :"hqd";
 GRANT UPDATE ON entries, ids, documents, chunks, checkpoints, certificates, operators, tokens, chains, journals, hits,
-    inbox, revisions, streams, case_holds, reviews, instructions TO :"hqd";
+    inbox, revisions, streams, case_holds, reviews, instructions,
+    self_tests, spools TO :"hqd";
 GRANT DELETE ON entries, documents, chunks, certificates, tokens, hits, urgents, inbox, streams, retain_marks TO :"hqd";
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO :"hqd";
 GRANT UPDATE ON SEQUENCE inbox_number_seq TO :"hqd"; -- after a backup was put back

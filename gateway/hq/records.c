@@ -9,6 +9,9 @@
 
 #include "gateway/base/json.h"
 #include "gateway/hq/journals.h"
+#include "gateway/hq/self_tests.h"
+
+enum { MANY_BYTES = 16 * 1024 };
 
 struct ingest {
     struct hq_db *db;
@@ -20,6 +23,7 @@ struct ingest {
     bool ordered;      /* hq_db_change was called: numbers may be drawn */
     bool gap_known;    /* it stands already */
     int64_t beyond;    /* the last sequence told beyond a gap */
+    bool many;         /* records in this body */
     struct hq_ingest *out;
 };
 
@@ -216,16 +220,27 @@ static int put_answer(struct ingest *in, const struct journal_record *r, struct 
         err);
 }
 
+/* A COPY costs a round trip to begin and one to end: worth it for many. */
+static int put_record(struct ingest *in, const struct hq_value *values, size_t count,
+                      struct err_text *err)
+{
+    static const struct hq_rows records = {
+        "INSERT INTO records(checkpoint, chain, sequence, hash, kind, time_ms, received_ms, line)"
+        " VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
+        "COPY records(checkpoint, chain, sequence, hash, kind, time_ms, received_ms, line)"
+        " FROM STDIN (FORMAT binary)"};
+    return in->many ? hq_db_add_row(in->db, &records, values, count, err)
+                    : hq_db_queue(in->db, records.insert, values, count, err);
+}
+
 static int store_record(struct ingest *in, const struct journal_record *r, const char *line,
                         size_t size, struct err_text *err)
 {
     char kind[JOURNAL_KIND_TEXT_SIZE];
     journal_kind_text(r->header.kind, kind);
     in->out->stored++;
-    int rc = hq_db_queue(
-        in->db,
-        "INSERT INTO records(checkpoint, chain, sequence, hash, kind, time_ms,"
-        " received_ms, line) VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
+    int rc = put_record(
+        in,
         HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int((int64_t)r->header.sequence),
                   hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE), hq_text(kind),
                   hq_int(r->header.wall.ms), hq_int(in->now.ms), hq_blob(line, size)),
@@ -236,6 +251,8 @@ static int store_record(struct ingest *in, const struct journal_record *r, const
         rc = hq_instruction_answered(in->db, in->checkpoint, r, err);
     if (rc == 0 && r->header.kind == JOURNAL_OBSERVED)
         rc = put_observed(in, r, err);
+    if (rc == 0)
+        rc = hq_self_test_note(in->db, in->checkpoint, r, in->now, err);
     return rc;
 }
 
@@ -355,8 +372,12 @@ int hq_records_take(struct hq_db *db, enum hq_stream stream, const char *checkpo
                     void *ctx, struct hq_ingest *out, char **out_receipt, struct err_text *err)
 {
     struct hq_ingest result = {0};
-    struct ingest in = {
-        .db = db, .stream = stream, .checkpoint = checkpoint, .now = now, .out = &result};
+    struct ingest in = {.db = db,
+                        .stream = stream,
+                        .checkpoint = checkpoint,
+                        .now = now,
+                        .many = size >= MANY_BYTES,
+                        .out = &result};
     char *receipt = NULL;
     if (size > HQ_BODY_MAX)
         return err_set(err, ERR_TOO_LARGE, "body of %zu bytes, limit %d", size, HQ_BODY_MAX);

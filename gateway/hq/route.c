@@ -46,6 +46,7 @@ static const struct hq_route routes[] = {
     {"POST", "/v1/checkpoints/{}/records", HQ_WHO_BOX, 0, true, hq_box_records, "box.records"},
     {"POST", "/v1/checkpoints/{}/observe", HQ_WHO_BOX, 0, true, hq_box_observe, "box.observe"},
     {"POST", "/v1/checkpoints/{}/urgent", HQ_WHO_BOX, 0, true, hq_box_urgent, "box.urgent"},
+    {"POST", "/v1/checkpoints/{}/confirm", HQ_WHO_BOX, 0, true, hq_box_confirm, "box.confirm"},
     {"GET", "/v1/checkpoints/{}/inbox", HQ_WHO_BOX, 0, true, hq_box_inbox, "box.inbox"},
     {"POST", "/v1/checkpoints/{}/journal", HQ_WHO_BOX, 0, true, hq_box_journal, "box.journal"},
     {"GET", "/v1/operator/hits", HQ_WHO_OPERATOR, HITS, false, hq_operator_hits, "hits"},
@@ -64,6 +65,11 @@ static const struct hq_route routes[] = {
      hq_operator_enrolment_revoke, "enrolment.revoke"},
     {"POST", "/v1/operator/revoke", HQ_WHO_OPERATOR, ADMIN | DUTY, false, hq_operator_revoke,
      "checkpoint.revoke"},
+    {"POST", "/v1/operator/spool", HQ_WHO_OPERATOR, DUTY, false, hq_operator_spool, "spool.bring"},
+    {"POST", "/v1/operator/spool/{}/records", HQ_WHO_OPERATOR, DUTY, false,
+     hq_operator_spool_records, "spool.records"},
+    {"GET", "/v1/operator/spool/{}", HQ_WHO_OPERATOR, DUTY, false, hq_operator_spool_answer,
+     "spool.answer"},
     {"POST", "/v1/operator/instructions", HQ_WHO_OPERATOR, DUTY, false, hq_operator_instructions,
      "instruction.post"},
     {"GET", "/v1/operator/instructions", HQ_WHO_OPERATOR, LIST, false, hq_operator_instructed,
@@ -162,10 +168,12 @@ enum query_key {
     KEY_POLICY,
     KEY_EXEMPT,
     KEY_CONFLICTS,
+    KEY_ABOVE,
     KEY_COUNT
 };
-static const char *const key_names[KEY_COUNT] = {
-    "after", "limit", "wait", "revision", "hash", "checkpoint", "policy", "exempt", "conflicts"};
+static const char *const key_names[KEY_COUNT] = {"after",     "limit",      "wait",   "revision",
+                                                 "hash",      "checkpoint", "policy", "exempt",
+                                                 "conflicts", "above"};
 
 /* NULL, or what was expected. */
 static const char *take_value(enum query_key key, const char *value, struct hq_query *q)
@@ -207,6 +215,12 @@ static const char *take_value(enum query_key key, const char *value, struct hq_q
     case KEY_CONFLICTS:
         q->confirm_conflicts = strcmp(value, "confirm") == 0;
         return q->confirm_conflicts ? NULL : "confirm";
+    case KEY_ABOVE:
+        if (value[0] && !tls_label_ok(value))
+            return "a checkpoint id, or nothing";
+        q->has_above = true;
+        memcpy(q->above, value, strlen(value) + 1);
+        return NULL;
     case KEY_COUNT:
         break;
     }

@@ -298,9 +298,47 @@ static const char postgres_10[] =
     "CREATE TRIGGER chains_stream BEFORE UPDATE ON chains"
     " FOR EACH ROW WHEN (NEW.stream <> OLD.stream) EXECUTE FUNCTION hqd_keep();";
 
+/* What version 11 adds: an instruction stays as it was sent, and is answered once. */
+#define SENT_STAYS(same)                                                                                                       \
+    same("number") " AND " same("checkpoint") " AND " same("id") " AND " same(                                                 \
+        "kind") " AND " same("signed_by") " AND " same("sent_by") " AND " same("time_ms") " AND"                               \
+                                                                                          " " same("expires_ms") " AND " same( \
+                                                                                              "en"                             \
+                                                                                              "tr"                             \
+                                                                                              "y") " AND " same("verdict")
+#define ANSWERED_ONCE "OLD.answered_ms IS NULL AND NEW.answered_ms IS NOT NULL AND "
+#define SAME_SQLITE(column) "NEW." column " IS OLD." column
+#define SAME_POSTGRES(column) "NEW." column " IS NOT DISTINCT FROM OLD." column
+static const char sqlite_11[] =
+    "CREATE TRIGGER instructions_no_update BEFORE UPDATE ON instructions"
+    " WHEN NOT (" ANSWERED_ONCE SENT_STAYS(
+        SAME_SQLITE) ")"
+                     " BEGIN SELECT RAISE(ABORT, 'instructions: records are neither changed nor "
+                     "deleted'); END;";
+static const char postgres_11[] =
+    "CREATE TRIGGER instructions_no_update BEFORE UPDATE ON instructions"
+    " FOR EACH ROW WHEN (NOT (" ANSWERED_ONCE SENT_STAYS(
+        SAME_POSTGRES) "))"
+                       " EXECUTE FUNCTION hqd_keep();"
+                       "CREATE TRIGGER instructions_no_truncate BEFORE TRUNCATE ON instructions"
+                       " FOR EACH STATEMENT EXECUTE FUNCTION hqd_keep();";
+
+/* What version 12 adds: the newest self-test of each checkpoint. `since_ms`: one is expected since
+ * then, NULL: none is; `alarmed_ms`: its absence was told. */
+static const char sqlite_12[] =
+    "CREATE TABLE self_tests(checkpoint TEXT PRIMARY KEY, since_ms INTEGER, time_ms INTEGER,"
+    " chain BLOB, sequence INTEGER, alarmed_ms INTEGER) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE spools(checkpoint TEXT PRIMARY KEY, manifest BLOB NOT NULL,"
+    " newest INTEGER NOT NULL, taken_ms INTEGER NOT NULL) STRICT;";
+static const char postgres_12[] =
+    "CREATE TABLE self_tests(checkpoint TEXT COLLATE \"C\" PRIMARY KEY, since_ms BIGINT,"
+    " time_ms BIGINT, chain BYTEA, sequence BIGINT, alarmed_ms BIGINT);"
+    "CREATE TABLE spools(checkpoint TEXT COLLATE \"C\" PRIMARY KEY, manifest BYTEA NOT NULL,"
+    " newest BIGINT NOT NULL, taken_ms BIGINT NOT NULL);";
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
-    {sqlite_1, NULL},         {sqlite_2, NULL},       {sqlite_3, postgres_3},
-    {sqlite_4, postgres_4},   {sqlite_5, postgres_5}, {sqlite_6, postgres_6},
-    {sqlite_7, postgres_7},   {sqlite_8, postgres_8}, {sqlite_9, postgres_9},
-    {sqlite_10, postgres_10},
+    {sqlite_1, NULL},         {sqlite_2, NULL},         {sqlite_3, postgres_3},
+    {sqlite_4, postgres_4},   {sqlite_5, postgres_5},   {sqlite_6, postgres_6},
+    {sqlite_7, postgres_7},   {sqlite_8, postgres_8},   {sqlite_9, postgres_9},
+    {sqlite_10, postgres_10}, {sqlite_11, postgres_11}, {sqlite_12, postgres_12},
 };

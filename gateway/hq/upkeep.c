@@ -5,6 +5,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/hq/review.h"
+#include "gateway/hq/self_tests.h"
 
 enum { FRESHNESS_RETRY_MS = 60 * 1000 };
 
@@ -32,6 +33,21 @@ static void clean(struct upkeep *upkeep)
                         &err);
     if (rc == 0)
         rc = hq_review_draw(upkeep->hq, clock_wall(&upkeep->hq->clock), &err);
+    if (rc != 0) /* done again next time */
+        log_event(EVENT_HQ_STORE_FAULT, "reason=\"%s\"", err.text);
+}
+
+static void look_at_self_tests(struct upkeep *upkeep)
+{
+    struct hqd *hq = upkeep->hq;
+    struct mono_time now = clock_mono(&clock_system);
+    struct err_text err = {""};
+    int64_t quarter_ms = hq->self_test_within_ms / 4;
+    if (mono_before(now, upkeep->self_tests_due))
+        return;
+    upkeep->self_tests_due =
+        mono_add_ms(now, quarter_ms < UPKEEP_SELF_TESTS_MS ? quarter_ms : UPKEEP_SELF_TESTS_MS);
+    int rc = hq_self_tests_look(hq, clock_wall(&hq->clock), &err);
     if (rc != 0) /* done again next time */
         log_event(EVENT_HQ_STORE_FAULT, "reason=\"%s\"", err.text);
 }
@@ -64,6 +80,7 @@ void upkeep_tick(struct upkeep *upkeep)
     look(upkeep);
     renew_freshness(upkeep->hq);
     clean(upkeep);
+    look_at_self_tests(upkeep);
 }
 
 void upkeep_end(struct upkeep *upkeep)

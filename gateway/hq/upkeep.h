@@ -1,6 +1,7 @@
 /*
  * What hqd does by the clock beside its requests: looks whether another hqd over the same database
- * has changed something, keeps the freshness statement new, throws away what has expired. Owned by
+ * has changed something, keeps the freshness statement new, throws away what has expired, misses
+ * self-tests. Owned by
  * the server's thread.
  */
 #pragma once
@@ -12,7 +13,8 @@
 
 enum {
     UPKEEP_TICK_MS = 200, /* another hqd's change is seen within this, mostly at once */
-    UPKEEP_CLEAN_MS = 10 * 60 * 1000
+    UPKEEP_CLEAN_MS = 10 * 60 * 1000,
+    UPKEEP_SELF_TESTS_MS = 60 * 1000 /* or a quarter of what they may be late */
 };
 
 struct upkeep {
@@ -20,6 +22,7 @@ struct upkeep {
     struct hqd *hq;
     struct event *told; /* the database's descriptor; NULL: it has none */
     struct mono_time cleaned_at;
+    struct mono_time self_tests_due;
 };
 
 /* Every UPKEEP_TICK_MS. */

@@ -112,9 +112,14 @@ int journal_head_follow(struct journal_head *head, const struct journal_record *
 /* One line of NDJSON, a CloudEvents 1.0 event in JSON without '\n': id "<chain>:<sequence>", source
  * `source` ("urn:checkpoint:lu-hz-01"), type "checkpoint.<journal_kind_text>", extension attributes
  * `header` (base64) and, with a body, `salt` (hex) beside data_base64, the body's bytes verbatim.
- * *out is heap memory the caller frees. ERR_NO_MEMORY. */
+ * *out is heap memory the caller frees. ERR_NO_MEMORY; ERR_INVALID for a source that is not
+ * printable ASCII without quotes. */
 int journal_wire_write(const struct journal_record *record, const char *source, bool with_body,
                        char **out, size_t *out_size) MUST_CHECK;
+
+/* The id of a line in the form that journal_wire_write gives, found without reading the rest of it;
+ * false: the line is of another form, good or bad. *out_id points into the line. */
+bool journal_wire_id(const char *line, size_t size, const char **out_id, size_t *out_size);
 
 struct journal_wire {
     struct journal_record record; /* body: heap, freed by journal_wire_free */

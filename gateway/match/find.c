@@ -12,6 +12,7 @@ struct look {
     const struct plate_read *read;
     struct wall_time now;
     bool trusted;
+    bool self_test; /* look for self-test entries, and for nothing else */
     const struct match_judge *judge;
     struct match_result *out;
 };
@@ -138,7 +139,7 @@ static void offer(struct look *l, const struct match_entry *entry, plate_key key
     bool expired = l->now.ms < record->valid_from.ms || l->now.ms >= record->valid_until.ms;
     enum match_kind kind;
     uint8_t differing;
-    if ((expired && l->trusted) ||
+    if ((record->category == CATEGORY_SELF_TEST) != l->self_test || (expired && l->trusted) ||
         !relate(l->index, key, candidate, record->key, &kind, &differing)) {
         return;
     }
@@ -286,24 +287,49 @@ static bool is_offered(const struct plate_read *read, int candidate)
     return offered;
 }
 
-void match_find(const struct match_index *index, const struct match_judge *judge,
-                const struct plate_read *read, struct wall_time now, bool clock_trusted,
-                struct match_result *out)
+static void find(struct look *l)
 {
-    struct look l = {index, read, now, clock_trusted, judge, out};
-    out->hit_count = 0;
-    out->dropped = 0;
+    const struct plate_read *read = l->read;
+    l->out->hit_count = 0;
+    l->out->dropped = 0;
     bool key = read->kind == PLATE_KEY && key_is_valid(read->key);
     if (key && key_has_unread(read->key)) {
-        offer_for_unread(&l);
+        offer_for_unread(l);
     } else if (key) {
-        offer_plate(&l, read->key, read->key, false);
-        offer_partial(&l, read->key);
+        offer_plate(l, read->key, read->key, false);
+        offer_partial(l, read->key);
     }
     for (int i = 0; i < read->candidate_count; i++) {
         plate_key candidate = read->candidates[i].key;
         if (candidate != 0 && !key_has_unread(candidate) && !is_offered(read, i)) {
-            offer_plate(&l, candidate, candidate, true);
+            offer_plate(l, candidate, candidate, true);
         }
     }
+}
+
+void match_find(const struct match_index *index, const struct match_judge *judge,
+                const struct plate_read *read, struct wall_time now, bool clock_trusted,
+                struct match_result *out)
+{
+    struct look l = {.index = index,
+                     .read = read,
+                     .now = now,
+                     .trusted = clock_trusted,
+                     .judge = judge,
+                     .out = out};
+    find(&l);
+}
+
+void match_find_self_test(const struct match_index *index, const struct match_judge *judge,
+                          const struct plate_read *read, struct wall_time now, bool clock_trusted,
+                          struct match_result *out)
+{
+    struct look l = {.index = index,
+                     .read = read,
+                     .now = now,
+                     .trusted = clock_trusted,
+                     .self_test = true,
+                     .judge = judge,
+                     .out = out};
+    find(&l);
 }

@@ -92,6 +92,12 @@ void match_find(const struct match_index *index, const struct match_judge *judge
                 const struct plate_read *read, struct wall_time now, bool clock_trusted,
                 struct match_result *out);
 
+/* The same for the self-test's read, and nothing but self-test entries: match_find never tells
+ * those, whatever a camera reads. */
+void match_find_self_test(const struct match_index *index, const struct match_judge *judge,
+                          const struct plate_read *read, struct wall_time now, bool clock_trusted,
+                          struct match_result *out);
+
 size_t match_index_count(const struct match_index *index);
 size_t match_index_bytes(const struct match_index *index);     /* entries and texts not counted */
 size_t match_index_key_bytes(const struct match_index *index); /* of these: what a scan reads */

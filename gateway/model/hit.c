@@ -82,6 +82,8 @@ static int check_read(const struct match_message *m, size_t texts_size, struct e
             return err_prefix(err, result, "hits[%d]", i);
         expected += m->u.read.hits[i].entry.text_size;
     }
+    if (!is_bool(&m->u.read.self_test_listed))
+        return err_set(err, ERR_INVALID, "self_test_listed: no truth value");
     if (texts_size != expected)
         return err_set(err, ERR_INVALID, "%zu bytes of entry texts, expected %zu", texts_size,
                        expected);
@@ -170,7 +172,8 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
     if ((int)m->list.state < LIST_NONE || m->list.state > LIST_STALE)
         return err_set(err, ERR_INVALID, "list state = '%d': unknown", (int)m->list.state);
     size_t texts_size = size - sizeof *m;
-    if (m->type == MATCH_READ || m->type == MATCH_SEARCHED || m->type == MATCH_OBSERVED)
+    if (m->type == MATCH_READ || m->type == MATCH_SEARCHED || m->type == MATCH_OBSERVED ||
+        m->type == MATCH_SELF_TEST)
         return check_read(m, texts_size, err);
     if (texts_size != 0)
         return err_set(err, ERR_INVALID, "%zu bytes too many", texts_size);
@@ -178,6 +181,7 @@ int match_message_check(const struct match_message *m, size_t size, struct err_t
     case MATCH_READ:
     case MATCH_SEARCHED:
     case MATCH_OBSERVED:
+    case MATCH_SELF_TEST:
         break;
     case MATCH_WITHDRAWN:
         if (m->u.withdrawn.count <= MATCH_WITHDRAWN_MAX)
@@ -218,6 +222,8 @@ int match_query_check(const struct match_query *query, size_t size, struct err_t
         if (query->u.search.number > 0 && plate_decode(query->u.search.key, text) == 0)
             return 0;
         return err_set(err, ERR_INVALID, "search without number or key");
+    case QUERY_SELF_TEST:
+        return query->u.self_test > 0 ? 0 : err_set(err, ERR_INVALID, "self-test without number");
     }
     return err_set(err, ERR_INVALID, "query type = '%d': unknown", (int)query->type);
 }

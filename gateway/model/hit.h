@@ -32,7 +32,7 @@ struct match_hit {
 };
 
 enum {
-    MATCH_MESSAGE_VERSION = 6,
+    MATCH_MESSAGE_VERSION = 7,
     MATCH_ODDS_NONE = INT16_MIN,
     MATCH_ODDS_MAX_DB = 300, /* computed odds lie within plus and minus this */
     MATCH_HITS_MAX = 8,
@@ -58,8 +58,11 @@ enum match_message_type {
     MATCH_STATS = 8,    /* counters of capture and matching since start, for status and metrics */
     MATCH_REFUSED = 9,  /* what of a camera was refused for one cause in a minute */
     MATCH_POLICY = 10,  /* by what judgement goes: once a connection, then when it changes */
-    MATCH_OBSERVED = 11 /* a read with its hits on observe entries alone, without texts: of no
-                           passage; hits_dropped counts earlier ones that found no room too */
+    MATCH_OBSERVED = 11, /* a read with its hits on observe entries alone, without texts: of no
+                            passage; hits_dropped counts earlier ones that found no room too */
+    MATCH_SELF_TEST = 12 /* answer to QUERY_SELF_TEST: the self-test's read with its hits on
+                            self-test entries alone. No other message has those, and no read of a
+                            camera, a line or a socket becomes this one. */
 };
 
 enum list_state {
@@ -108,10 +111,12 @@ struct match_message {
         } hello;
         struct {
             struct plate_read read;
-            uint8_t hit_count;    /* strongest first: kind, agreement, priority */
-            uint8_t hits_dropped; /* beyond MATCH_HITS_MAX, 255 = 255 or more */
+            uint8_t hit_count;     /* strongest first: kind, agreement, priority */
+            uint8_t hits_dropped;  /* beyond MATCH_HITS_MAX, 255 = 255 or more */
+            bool self_test_listed; /* MATCH_SELF_TEST: the list has such an entry, hit or not */
             struct match_hit hits[MATCH_HITS_MAX];
-        } read; /* MATCH_OBSERVED too; MATCH_SEARCHED with the search's number as event_id */
+        } read; /* MATCH_OBSERVED too; MATCH_SEARCHED and MATCH_SELF_TEST with the question's number
+                   as event_id */
         struct {
             uint32_t count;
             uint64_t entries[MATCH_WITHDRAWN_MAX];
@@ -137,13 +142,14 @@ struct match_message {
         } refused;
         struct policy_status policy;
     } u;
-    /* MATCH_READ and MATCH_SEARCHED: the JSON texts of the hits' entries follow, each
+    /* MATCH_READ, MATCH_SEARCHED, MATCH_SELF_TEST: the JSON texts of the hits' entries follow, each
      * entry.text_size bytes, in order. */
 };
 
 enum match_query_type {
-    QUERY_WATCH = 1, /* replaces the set of watched entries: those with an open hold */
-    QUERY_SEARCH = 2 /* match this plate now */
+    QUERY_WATCH = 1,    /* replaces the set of watched entries: those with an open hold */
+    QUERY_SEARCH = 2,   /* match this plate now */
+    QUERY_SELF_TEST = 3 /* inject the self-test's plate and say what matching made of it */
 };
 
 /* From checkpointd to checkpoint-matchd, on the same connection, one query a packet. */
@@ -161,6 +167,7 @@ struct match_query {
             plate_key key;
             plate_class class;
         } search;
+        uint64_t self_test; /* the asker's number, > 0 */
     } u;
 };
 

@@ -8,7 +8,7 @@
 enum { RESERVED_BYTES = 20, RISK_ALL = RISK_ARMED | RISK_VIOLENT | RISK_SEVERAL_PEOPLE };
 
 static const char *const category_names[CATEGORY_COUNT] = {
-    "other", "stolen", "fugitive", "hit_and_run", "cloned", "missing", "case"};
+    "other", "stolen", "fugitive", "hit_and_run", "cloned", "missing", "case", "self_test"};
 
 const char *wanted_category_name(uint16_t category)
 {
@@ -41,6 +41,20 @@ void wanted_record_write(struct byte_writer *w, const struct wanted_record *reco
     byte_write_u8(w, record->flags);
     byte_write_le32(w, record->text_size);
     byte_write_bytes(w, zeros, sizeof(zeros));
+}
+
+const char *wanted_self_test_fault(const struct wanted_record *record)
+{
+    bool plate = record->key == WANTED_SELF_TEST_KEY;
+    bool category = record->category == CATEGORY_SELF_TEST;
+    if (plate != category) {
+        return "category self_test and plate " WANTED_SELF_TEST_PLATE " go together";
+    }
+    return category && (record->priority != 3 || record->handling != HANDLING_STOP ||
+                        record->risk != 0 || record->flags != 0 || record->class != PLATE_CLASS_ANY)
+               ? "a self-test entry is priority 3, stop, class any, without officer risk, no "
+                 "emergency"
+               : NULL;
 }
 
 static const char *record_fault(const struct wanted_record *record)
@@ -77,7 +91,10 @@ static const char *record_fault(const struct wanted_record *record)
         record->valid_until.ms - record->valid_from.ms > WANTED_EMERGENCY_MAX_MS) {
         return "an emergency entry is valid for 24 hours at most";
     }
-    return record->text_size > WANTED_TEXT_MAX ? "text too long" : NULL;
+    if (record->text_size > WANTED_TEXT_MAX) {
+        return "text too long";
+    }
+    return wanted_self_test_fault(record);
 }
 
 int wanted_record_read(struct byte_reader *r, struct wanted_record *out, struct err_text *err)

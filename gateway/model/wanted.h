@@ -44,6 +44,7 @@ enum wanted_category {
     CATEGORY_CLONED = 4,      /* 套牌 */
     CATEGORY_MISSING = 5,     /* 失踪人员 */
     CATEGORY_CASE = 6,        /* 涉案 */
+    CATEGORY_SELF_TEST = 7,   /* 自检: no vehicle's, see wanted_self_test_fault() */
     CATEGORY_COUNT
 };
 
@@ -70,6 +71,18 @@ int wanted_record_read(struct byte_reader *r, struct wanted_record *out,
 /* Whether one vehicle would be stopped and watched unseen at the same time: equal keys, classes
  * that agree (equal, or one says `any`), validities that overlap, different handling. */
 bool wanted_records_conflict(const struct wanted_record *a, const struct wanted_record *b);
+/* The plate of the daily self-test. No form of plate begins so: 试 stands at the end of a plate or
+ * not at all, so no vehicle carries it. */
+#define WANTED_SELF_TEST_PLATE "试试00000"
+/* Its key: symbols 79 (试) and 1 (0). A constant, for every record of a list is held against it. */
+#define WANTED_SELF_TEST_KEY                                                                       \
+    ((plate_key)79 << 56 | (plate_key)79 << 49 | (plate_key)1 << 42 | (plate_key)1 << 35 |         \
+     (plate_key)1 << 28 | (plate_key)1 << 21 | (plate_key)1 << 14)
+
+/* Why an entry is no good in this respect, NULL: it is good. The category and the plate go
+ * together, and such an entry is priority 3, stop, of any class, without officer risk, no
+ * emergency: nothing of it can stand for a vehicle, and it is matched by the self-test alone. */
+const char *wanted_self_test_fault(const struct wanted_record *record);
 /* "stolen" …, NULL when out of range; and back. */
 const char *wanted_category_name(uint16_t category);
 int wanted_category_parse(const char *name, uint16_t *out) MUST_CHECK;

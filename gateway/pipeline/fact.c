@@ -157,7 +157,7 @@ json_t *read_body(const struct plate_read *read)
     return body;
 }
 
-static json_t *entry_body(const struct wanted_record *entry)
+json_t *entry_body(const struct wanted_record *entry)
 {
     json_t *body = json_object();
     put_id(body, "id", entry->id);
@@ -170,7 +170,7 @@ static json_t *entry_body(const struct wanted_record *entry)
     return body;
 }
 
-static json_t *list_body(const struct list_status *list)
+json_t *list_body(const struct list_status *list)
 {
     char hash[65];
     json_t *body = json_object();
@@ -183,7 +183,7 @@ static json_t *list_body(const struct list_status *list)
     return body;
 }
 
-static json_t *clock_body(const struct fact_clock *clock)
+json_t *clock_body(const struct fact_clock *clock)
 {
     json_t *body = json_object();
     json_object_set_new(body, "trusted", json_boolean(clock->trusted));
@@ -192,7 +192,7 @@ static json_t *clock_body(const struct fact_clock *clock)
     return body;
 }
 
-static json_t *decision_body(const struct decision *decision)
+json_t *decision_body(const struct decision *decision)
 {
     json_t *body = json_object();
     put_text(body, "level", alert_level_name(decision->level));
@@ -344,6 +344,9 @@ json_t *fact_body(const struct fact *fact)
     case FACT_HIT:
         hit_into(body, fact);
         break;
+    case FACT_SELF_TEST:
+        self_test_into(body, fact);
+        break;
     case FACT_CONFLICT:
         conflict_into(body, fact);
         break;
@@ -367,6 +370,9 @@ json_t *fact_body(const struct fact *fact)
         break;
     case FACT_INSTRUCTION:
         instruction_into(body, fact);
+        break;
+    case FACT_STANDING:
+        standing_into(body, fact);
         break;
     case FACT_ALARM:
         alarm_into(body, fact);
@@ -455,6 +461,7 @@ const char *fact_record_kind(const struct fact *fact)
         return "hit";
     case FACT_CONFLICT:
     case FACT_EXEMPT:
+    case FACT_STANDING:
         return "decision";
     case FACT_LANE:
         return lane_record_kind(&fact->u.lane.record);
@@ -471,6 +478,7 @@ const char *fact_record_kind(const struct fact *fact)
     case FACT_ALARM:
     case FACT_REFUSED:
     case FACT_CAPTURE:
+    case FACT_SELF_TEST:
         return "device";
     case FACT_LIST:
     case FACT_POLICY:
@@ -492,6 +500,8 @@ static const char *event_name(const struct fact *fact)
         return "read";
     case FACT_HIT:
         return "hit";
+    case FACT_SELF_TEST:
+        return "self_test";
     case FACT_CONFLICT:
         return "plate_conflict";
     case FACT_EXEMPT:
@@ -507,6 +517,8 @@ static const char *event_name(const struct fact *fact)
         return "hit_answer";
     case FACT_INSTRUCTION:
         return "instruction";
+    case FACT_STANDING:
+        return "hit_standing";
     case FACT_ALARM:
         return "alarm";
     case FACT_REFUSED:
@@ -559,6 +571,8 @@ json_t *fact_event(const struct fact *fact)
         put_int(event, "captured_total", (int64_t)fact->u.captures.captured_total);
         json_object_set_new(event, "over", json_boolean(fact->to_journal));
     }
+    if (fact->kind == FACT_STANDING)
+        standing_words_into(event, fact);
     if (fact->kind == FACT_HIT) {
         char marks[DECISION_MARKS_TEXT_SIZE];
         decision_marks_format(fact->u.hit.decision.marks, marks);

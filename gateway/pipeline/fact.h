@@ -18,6 +18,7 @@
 #include "gateway/pipeline/verdict.h"
 #include "gateway/signed/exempt_list.h"
 #include "gateway/signed/instruction.h"
+#include "gateway/signed/standing.h"
 #include "gateway/signed/wanted_entry.h"
 
 enum {
@@ -41,7 +42,9 @@ enum fact_kind {
     FACT_OUTCOME,     /* what became of it */
     FACT_ACT,         /* an officer's or administrator's act outside the lane */
     FACT_ANSWER,      /* what an officer saw by eye of a hit's vehicle */
+    FACT_SELF_TEST,   /* the daily self-test passed matching and rules; no lane saw it */
     FACT_INSTRUCTION, /* headquarters said something, and what became of it */
+    FACT_STANDING,    /* headquarters' word on a hit's entry, or that none came */
     FACT_ALARM,       /* raised or ended; by event id */
     FACT_LIST,        /* the list in force changed */
     FACT_POLICY,      /* by what matches are judged changed */
@@ -105,6 +108,24 @@ struct fact_instruction {
     enum fact_instruction_result result;
     char why[FACT_DETAIL_SIZE]; /* FAILED, REFUSED */
     char why_zh[FACT_DETAIL_SIZE];
+};
+
+enum fact_standing_state {
+    FACT_STANDING_ANSWERED,
+    FACT_STANDING_NO_ANSWER, /* within the time */
+    FACT_STANDING_NO_LINK,   /* not asked: headquarters is not reached */
+    FACT_STANDING_TOO_MANY   /* not asked: so many hits at once */
+};
+
+/* Whether a hit's entry still stands, as headquarters says at the hit. It ends and begins nothing.
+ * `text` of the fact is the signed answer, as JSON. */
+struct fact_standing {
+    uint64_t hit;
+    uint64_t passage;
+    uint64_t entry;
+    uint64_t revision; /* of the list it hit by */
+    enum fact_standing_state state;
+    struct standing_answer answer; /* ANSWERED */
 };
 
 /* What a passage rests on: its reads and the plates they say. */
@@ -191,7 +212,7 @@ struct fact {
             struct pipeline_verdict verdict; /* id 0: none */
             struct list_status list;
             struct fact_clock clock;
-        } hit;
+        } hit; /* FACT_SELF_TEST too: `hit` its number, no passage */
         struct {
             uint64_t passage;
             plate_key plates[VEHICLE_SURE_MAX];
@@ -209,6 +230,7 @@ struct fact {
         } act;
         struct fact_answer answer;
         struct fact_instruction instruction;
+        struct fact_standing standing;
         struct {
             enum log_event_id event;
             bool active;
@@ -230,7 +252,7 @@ struct fact {
     } u;
     struct fact_evidence evidence; /* FACT_PASSAGE, FACT_HIT, FACT_CONFLICT, a vehicle that left */
     /* FACT_HIT: the entry's JSON text for the card; FACT_ANSWER: of the hit's read, as recorded;
-     * FACT_INSTRUCTION: {"said":{…}} and what was asked for */
+     * FACT_INSTRUCTION: {"said":{…}} and what was asked for; FACT_STANDING: the signed answer */
     char text[WANTED_TEXT_MAX + 1];
 };
 

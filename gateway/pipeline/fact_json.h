@@ -18,6 +18,10 @@ void put_time(json_t *object, const char *key, struct wall_time time);
 const char *read_kind_name(enum plate_text_kind kind);
 const char *authenticity_name(enum read_authenticity authenticity);
 json_t *read_body(const struct plate_read *read);
+json_t *entry_body(const struct wanted_record *entry);
+json_t *list_body(const struct list_status *list);
+json_t *clock_body(const struct fact_clock *clock);
+json_t *decision_body(const struct decision *decision);
 
 /* fact_evidence.c: "plates" and "reads" of a passage. */
 void put_evidence(json_t *object, const struct fact_evidence *evidence);
@@ -28,10 +32,17 @@ void status_into(json_t *body, const struct fact *fact);
 /* Carries the hit's read, so that headquarters learns from this record alone. */
 void answer_into(json_t *body, const struct fact *fact);
 
+/* fact_standing.c: of an event besides what it says, in words. */
+void standing_into(json_t *body, const struct fact *fact);
+void standing_words_into(json_t *event, const struct fact *fact);
+
 /* fact_counts.c */
 void suppressed_into(json_t *body, const struct fact *fact);
 void refused_into(json_t *body, const struct fact *fact);
 void capture_into(json_t *body, const struct fact *fact);
+
+/* fact_self_test.c */
+void self_test_into(json_t *body, const struct fact *fact);
 
 /* fact_instruction.c */
 void instruction_into(json_t *body, const struct fact *fact);

@@ -130,7 +130,8 @@ static void accept_peer(struct match_link *link)
 
 static void split_texts(const struct match_link *link, struct match_packet *packet)
 {
-    if (packet->message.type != MATCH_READ && packet->message.type != MATCH_SEARCHED)
+    if (packet->message.type != MATCH_READ && packet->message.type != MATCH_SEARCHED &&
+        packet->message.type != MATCH_SELF_TEST)
         return;
     size_t at = 0;
     for (int i = 0; i < packet->message.u.read.hit_count; i++) {

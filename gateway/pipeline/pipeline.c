@@ -107,6 +107,9 @@ static void take_packet(struct pipeline *p, const struct match_packet *packet)
     case MATCH_SEARCHED:
         p->sinks.searched(p->sinks.ctx, m->u.read.read.event_id, packet);
         break;
+    case MATCH_SELF_TEST:
+        self_test_take(p, packet);
+        break;
     case MATCH_ALARM:
         take_matchd_alarm(p, m);
         break;
@@ -129,8 +132,10 @@ static void take_link(struct pipeline *p, bool connected, const char *reason)
     p->link_up = connected;
     memset(&p->watch, 0, sizeof p->watch);
     raise_alarm(p, 0, EVENT_MATCHD_LOST, !connected, 0, reason);
-    if (connected)
+    if (connected) {
+        self_test_changed(p);
         return;
+    }
     struct lane_event lost = {.kind = LANE_EVENT_MATCH_LOST};
     step_all(p, &lost);
 }
@@ -318,7 +323,13 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
         lane = (struct lane_event){.kind = LANE_EVENT_COMMIT};
         lane.u.commit.commit = event->u.commit.commit;
         lane.u.commit.done = event->u.commit.done;
+        if (event->u.commit.lane == 0)
+            self_test_committed(p, event->u.commit.commit, event->u.commit.done,
+                                event->u.commit.sequence);
         take_lane_event(p, event->u.commit.lane, &lane);
+        break;
+    case PIPELINE_CONFIRMED:
+        self_test_confirmed(p, event->u.confirmed);
         break;
     case PIPELINE_JOURNAL:
         lane = (struct lane_event){.kind = LANE_EVENT_JOURNAL,
@@ -366,6 +377,7 @@ void pipeline_tick(struct pipeline *p, struct mono_time now, struct wall_time wa
     update_usable(p);
     if (!mono_before(now, p->exempt_due))
         exempt_look(p);
+    self_test_look(p);
     for (size_t i = 0; i < p->lane_count; i++) {
         struct lane_slot *slot = &p->lanes[i];
         if (slot->minute_ends.ns != 0 && !mono_before(now, slot->minute_ends))
@@ -382,6 +394,8 @@ void pipeline_tick(struct pipeline *p, struct mono_time now, struct wall_time wa
 struct mono_time pipeline_next_deadline(const struct pipeline *p)
 {
     struct mono_time next = p->exempt_due;
+    if (mono_before(self_test_deadline(p), next))
+        next = self_test_deadline(p);
     for (size_t i = 0; i < p->lane_count; i++) {
         struct mono_time lane = lane_next_deadline(&p->lanes[i].state);
         if (mono_before(lane, next))
@@ -409,6 +423,8 @@ int pipeline_create(const struct pipeline_options *options, struct rule_set *rul
     p->policy_high = options->policy_high;
     p->exempt_high = options->exempt_high;
     p->exempt_due.ns = INT64_MAX;
+    p->self_test.options = options->self_test;
+    p->self_test.due = now;
     for (size_t i = 0; i < options->lane_count; i++) {
         const struct pipeline_lane *lane = &options->lanes[i];
         if (find_lane(p, lane->lane.lane)) {

@@ -13,6 +13,7 @@
 #include "gateway/pipeline/captures.h"
 #include "gateway/pipeline/fact.h"
 #include "gateway/pipeline/match_link.h"
+#include "gateway/pipeline/self_test.h"
 #include "gateway/pipeline/sign.h"
 #include "gateway/pipeline/vehicles.h"
 #include "gateway/pipeline/verdict.h"
@@ -46,6 +47,7 @@ struct pipeline_options {
     /* Revision and hash of the newest exempt list likewise; revision 0: none. One below it, or
      * another of its revision, is alarmed and not taken. */
     struct exempt_status exempt_high;
+    struct self_test_options self_test;
     /* Ids of passages, hits and holds count on from here; higher than any id ever given out. */
     uint64_t ids_after;
 };
@@ -70,16 +72,17 @@ enum pipeline_event_kind {
     PIPELINE_PACKET, /* of matchd; given back through sinks.release */
     PIPELINE_LINK,   /* matchd connected or lost */
     PIPELINE_ACT,
-    PIPELINE_COMMIT,  /* a releasing fact was committed, or could not be */
+    PIPELINE_COMMIT,  /* a releasing fact or the self-test's was committed, or could not be */
     PIPELINE_JOURNAL, /* the journal can, or cannot, commit */
     PIPELINE_CLOCK,
     PIPELINE_RULES,  /* a new rule set; the old one goes back through sinks.retire */
     PIPELINE_EXEMPT, /* another exempt list: taken over, verified and narrowed by the sender */
     PIPELINE_GUIDED_TEST,
-    PIPELINE_SEARCH,  /* an officer looks a plate up, with a reason */
-    PIPELINE_ALARM,   /* of a device that is no lane's module: raised or ended */
-    PIPELINE_REFUSED, /* garbage of a camera of this program, counted */
-    PIPELINE_VERDICT  /* of headquarters about a hit: verified by the sender */
+    PIPELINE_SEARCH,   /* an officer looks a plate up, with a reason */
+    PIPELINE_ALARM,    /* of a device that is no lane's module: raised or ended */
+    PIPELINE_REFUSED,  /* garbage of a camera of this program, counted */
+    PIPELINE_VERDICT,  /* of headquarters about a hit: verified by the sender */
+    PIPELINE_CONFIRMED /* headquarters' receipts speak of records up to this one */
 };
 
 struct pipeline_event {
@@ -94,10 +97,12 @@ struct pipeline_event {
         } link;
         struct pipeline_act act;
         struct {
-            uint8_t lane;
+            uint8_t lane; /* 0: the self-test's */
             uint64_t commit;
             bool done;
+            uint64_t sequence; /* done: of its record */
         } commit;
+        uint64_t confirmed; /* sequence */
         bool journal_commits;
         struct fact_clock clock;
         struct rule_set *rules;

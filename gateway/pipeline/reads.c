@@ -68,6 +68,7 @@ void take_list(struct pipeline *p, const struct list_status *list)
         fact->u.list = *list;
         (void)send_fact(p);
         compare_with_high_water(p);
+        self_test_changed(p);
     }
     update_usable(p);
 }
@@ -126,6 +127,19 @@ static void evaluate(const struct pipeline *p, const struct rules_input *input,
     /* A fact out of range (checked at the socket) still gives the decision of no rule. */
     int result = rules_evaluate(p->rules, input, out);
     (void)result;
+}
+
+void judge_self_test(struct pipeline *p, const struct match_packet *packet, struct decision *out)
+{
+    const struct match_hit *hit = &packet->message.u.read.hits[0];
+    struct rules_input input = {.read = &packet->message.u.read.read,
+                                .hit = hit,
+                                .odds_db = hit->odds_db,
+                                .list = packet->message.list,
+                                .list_age_ms = list_age_ms(p),
+                                .clock_trusted = p->clock.trusted};
+    p->sinks.local_time(p->sinks.ctx, p->wall, &input.minute, &input.weekday);
+    evaluate(p, &input, out);
 }
 
 /* The hits that say something new, each with its decision. */

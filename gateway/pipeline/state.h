@@ -67,6 +67,7 @@ struct pipeline {
     uint32_t exempt_in_force;
     struct mono_time exempt_due; /* an exempt vehicle's entry ends; ns = INT64_MAX: none does */
     struct verdicts verdicts;
+    struct self_test self_test;
     struct fact_clock clock;
     bool link_up;
     struct matchd_alarm matchd_alarms[MATCHD_ALARMS_MAX];
@@ -118,6 +119,19 @@ void end_capture_hour(struct pipeline *p, struct lane_slot *slot);
 
 void take_policy(struct pipeline *p, const struct policy_status *policy);
 
+/* self_test.c */
+
+/* checkpoint-matchd's answer. */
+void self_test_take(struct pipeline *p, const struct match_packet *packet);
+void self_test_committed(struct pipeline *p, uint64_t number, bool done, uint64_t sequence);
+void self_test_confirmed(struct pipeline *p, uint64_t sequence);
+/* Another list is in force, or checkpoint-matchd is there again: one that could not be done, or
+ * failed, is done at once. */
+void self_test_changed(struct pipeline *p);
+/* At self_test_deadline() at the latest. */
+void self_test_look(struct pipeline *p);
+struct mono_time self_test_deadline(const struct pipeline *p);
+
 /* exempt.c */
 
 /* Takes it over; NULL: there is none any more. */
@@ -138,4 +152,6 @@ void update_usable(struct pipeline *p);
 /* Loops and boom of the lane as they are now, for the vehicles. */
 void follow_vehicles(struct pipeline *p, struct lane_slot *slot, struct lane_status *out_status);
 void take_read(struct pipeline *p, const struct match_packet *packet);
+/* What the rules say of the packet's first hit; nothing is carried out, nothing counted. */
+void judge_self_test(struct pipeline *p, const struct match_packet *packet, struct decision *out);
 void flush_suppressed(struct pipeline *p, struct lane_slot *slot);

@@ -23,6 +23,8 @@ static const struct {
     [STATEMENT_INSTRUCTION] = {"instruction/1", KEY_ROLE_INSTRUCTION},
     [STATEMENT_MATCH_POLICY] = {"match-policy/1", KEY_ROLE_LIST},
     [STATEMENT_EXEMPT_LIST] = {"exempt-list/1", KEY_ROLE_LIST},
+    [STATEMENT_STANDING] = {"standing/1", KEY_ROLE_FRESHNESS},
+    [STATEMENT_SPOOL_ANSWER] = {"spool-answer/1", KEY_ROLE_RECEIPT},
 };
 
 static const char *const role_names[] = {
@@ -54,7 +56,8 @@ int key_role_parse(const char *name, enum key_role *out)
 
 const char *statement_type_name(enum statement_type type)
 {
-    return type >= STATEMENT_KEYSET && type <= STATEMENT_EXEMPT_LIST ? statements[type].name : NULL;
+    return type >= STATEMENT_KEYSET && type <= STATEMENT_SPOOL_ANSWER ? statements[type].name
+                                                                      : NULL;
 }
 
 enum key_role statement_role(enum statement_type type)
@@ -64,8 +67,8 @@ enum key_role statement_role(enum statement_type type)
 
 static int type_parse(const char *name, enum statement_type *out)
 {
-    for (enum statement_type t = STATEMENT_KEYSET; t <= STATEMENT_EXEMPT_LIST; t++) {
-        if (strcmp(name, statements[t].name) == 0) {
+    for (enum statement_type t = STATEMENT_KEYSET; t <= STATEMENT_SPOOL_ANSWER; t++) {
+        if (statements[t].name && strcmp(name, statements[t].name) == 0) {
             *out = t;
             return ERR_OK;
         }

@@ -39,7 +39,9 @@ enum statement_type {
     STATEMENT_RECEIPT = 5,      /* "receipt/1", receipt */
     STATEMENT_INSTRUCTION = 6,  /* "instruction/1", instruction */
     STATEMENT_MATCH_POLICY = 7, /* "match-policy/1", list */
-    STATEMENT_EXEMPT_LIST = 8   /* "exempt-list/1", list */
+    STATEMENT_EXEMPT_LIST = 8,  /* "exempt-list/1", list */
+    STATEMENT_STANDING = 9,     /* "standing/1", freshness */
+    STATEMENT_SPOOL_ANSWER = 11 /* "spool-answer/1", receipt */
 };
 
 /* "list" …, NULL for anything else; and back (ERR_INVALID). */

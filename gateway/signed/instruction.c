@@ -12,6 +12,27 @@
 
 enum { AHEAD_MAX_MS = 5 * 60 * 1000 };
 
+bool instruction_is_for_all(const struct instruction *i)
+{
+    return strcmp(i->checkpoint, INSTRUCTION_ALL) == 0;
+}
+
+static int check_address(const struct instruction *i, struct err_text *err)
+{
+    if (!instruction_is_for_all(i)) {
+        return checkpoint_id_good(i->checkpoint) && i->fleet[0] == '\0'
+                   ? ERR_OK
+                   : err_set(err, ERR_INVALID,
+                             "checkpoint: expected a-z, 0-9 and '-', or '*' with a fleet");
+    }
+    if (strcmp(i->kind, INSTRUCTION_KIND_FOR_ALL) != 0) {
+        return err_set(err, ERR_INVALID, "checkpoint: '*' is for kind " INSTRUCTION_KIND_FOR_ALL);
+    }
+    return fleet_name_good(i->fleet)
+               ? ERR_OK
+               : err_set(err, ERR_INVALID, "fleet: expected a-z, 0-9 and '-'");
+}
+
 static int check_fields(const struct instruction *i, struct err_text *err)
 {
     int64_t valid_ms = i->expires.ms - i->time.ms;
@@ -21,8 +42,9 @@ static int check_fields(const struct instruction *i, struct err_text *err)
     if (i->id == 0 || i->id > INT64_MAX) {
         return err_set(err, ERR_INVALID, "id: out of range");
     }
-    if (!checkpoint_id_good(i->checkpoint)) {
-        return err_set(err, ERR_INVALID, "checkpoint: expected a-z, 0-9 and '-'");
+    int result = check_address(i, err);
+    if (result < 0) {
+        return result;
     }
     if (kind == 0 || strspn(i->kind, "abcdefghijklmnopqrstuvwxyz_") != kind) {
         return err_set(err, ERR_INVALID, "kind: expected a-z and '_'");
@@ -46,18 +68,21 @@ int instruction_compose(const struct instruction *i, struct envelope *out, struc
     if (result < 0) {
         return err_prefix(err, result, "instruction");
     }
-    return statement_compose(json_pack("{s:O,s:s,s:o,s:I,s:s,s:o}", "body", i->body, "checkpoint",
-                                       i->checkpoint, "expires", time_json(i->expires), "id",
-                                       (json_int_t)i->id, "kind", i->kind, "time",
-                                       time_json(i->time)),
-                             STATEMENT_INSTRUCTION, out);
+    return statement_compose(
+        json_pack("{s:O,s:s,s:o,s:s*,s:I,s:s,s:o}", "body", i->body, "checkpoint", i->checkpoint,
+                  "expires", time_json(i->expires), "fleet", i->fleet[0] ? i->fleet : NULL, "id",
+                  (json_int_t)i->id, "kind", i->kind, "time", time_json(i->time)),
+        STATEMENT_INSTRUCTION, out);
 }
 
 static int read_fields(const json_t *object, struct instruction *i, struct err_text *err)
 {
-    static const char *const names[] = {"body", "checkpoint", "expires", "id",
-                                        "kind", "time",       NULL};
+    static const char *const names[] = {"body", "checkpoint", "expires", "fleet",
+                                        "id",   "kind",       "time",    NULL};
     int result = fields_check(object, names, err);
+    if (result == ERR_OK && json_object_get(object, "fleet")) {
+        result = field_copy(object, "fleet", FLEET_NAME_MAX, i->fleet, err);
+    }
     if (result == ERR_OK) {
         result = field_number(object, "id", 1, INT64_MAX, &i->id, err);
     }
@@ -94,6 +119,9 @@ int instruction_verify(const struct keyset *set, const void *envelope, size_t si
     if (result == ERR_OK) {
         result = signers_check_time(&signers, i.time, err);
     }
+    if (result == ERR_OK && instruction_is_for_all(&i) && strcmp(i.fleet, set->fleet) != 0) {
+        result = err_set(err, ERR_DENIED, "is for fleet %s", i.fleet);
+    }
     if (result == ERR_OK) {
         json_incref(i.body);
         memcpy(i.officer, signers.keys[0]->holder, sizeof(i.officer));
@@ -107,7 +135,7 @@ int instruction_verify(const struct keyset *set, const void *envelope, size_t si
 int instruction_check(const struct instruction *i, const char *checkpoint, uint64_t last_id,
                       struct wall_time now, struct err_text *err)
 {
-    if (strcmp(i->checkpoint, checkpoint) != 0) {
+    if (!instruction_is_for_all(i) && strcmp(i->checkpoint, checkpoint) != 0) {
         return err_set(err, ERR_DENIED, "instruction is for checkpoint %s", i->checkpoint);
     }
     if (i->id <= last_id) {

@@ -189,7 +189,7 @@ static int check_kind(const json_t *entry, struct wanted_record *record, json_t 
     if (result == ERR_OK && wanted_category_parse(category, &record->category) < 0) {
         result = err_set(err, ERR_INVALID,
                          "category: '%s', expected other, stolen, fugitive, hit_and_run, cloned, "
-                         "missing or case",
+                         "missing, case or self_test",
                          category);
     }
     if (result == ERR_OK) {
@@ -291,6 +291,10 @@ static int check_all(const json_t *entry, struct wanted_record *record, json_t *
     }
     if (result == ERR_OK) {
         result = check_emergency(entry, record, clean, err);
+    }
+    const char *fault = result == ERR_OK ? wanted_self_test_fault(record) : NULL;
+    if (fault) {
+        result = err_set(err, ERR_INVALID, "category: %s", fault);
     }
     return result == ERR_OK ? check_texts(entry, clean, err) : result;
 }

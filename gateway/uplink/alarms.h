@@ -12,7 +12,7 @@
 #include "gateway/base/log.h"
 
 enum {
-    UPLINK_CHANNELS_MAX = 8,
+    UPLINK_CHANNELS_MAX = 16,
     UPLINK_EVENTS_FIRST = 700,
     UPLINK_EVENTS_COUNT = 32,
     UPLINK_DETAIL_SIZE = 320

@@ -127,6 +127,20 @@ static void take_event(struct box *box, const struct box_line *line)
     }
 }
 
+static void take_ask(struct box *box, const struct box_line *line)
+{
+    struct box_ask oldest;
+    struct box_ask ask = {.epoch = box->epochs,
+                          .came = clock_mono(box->options.clock),
+                          .text = malloc(line->event_size),
+                          .size = line->event_size};
+    if (!ask.text)
+        return; /* it goes unanswered, which checkpointd shows */
+    memcpy(ask.text, line->event, line->event_size);
+    while (queue_push(box->asks, &ask) == ERR_FULL && queue_pop(box->asks, &oldest, 0) == 0)
+        free(oldest.text);
+}
+
 static void take_status(struct box *box, const struct box_line *line)
 {
     const struct box_options *o = &box->options;
@@ -165,6 +179,9 @@ static void take_line(struct box *box, const char *text, size_t size)
     case BOX_URGENT:
         box_place_note(&box->place, line.sequence, 0);
         take_event(box, &line);
+        break;
+    case BOX_ASK:
+        take_ask(box, &line);
         break;
     case BOX_OK:
         box_place_note(&box->place, line.head, line.has_confirmed ? line.confirmed : 0);
@@ -227,7 +244,7 @@ static void send_request(struct box *box)
         give_answer(box, ERR_STALE, 0, "connection to checkpointd lost");
     } else if (request.kind == REQUEST_CREDIT) {
         send_object(box, box_place_credit(&box->place, request.amount));
-    } else if (request.kind == REQUEST_INSTRUCTION) {
+    } else if (request.kind == REQUEST_INSTRUCTION || request.kind == REQUEST_STANDING) {
         begin(box, &request);
         send_line(box, request.text);
     } else {
@@ -338,11 +355,13 @@ int box_create(const struct box_options *options, struct box **out, struct err_t
     box_place_init(&box->place);
     backoff_init(&box->backoff, RETRY_MIN_MS, RETRY_MAX_MS, 1);
     box->records = queue_create(RECORDS_QUEUED_MAX, sizeof(struct arrived));
+    box->asks = queue_create(BOX_ASKS_MAX, sizeof(struct box_ask));
     box->urgents = queue_create(BOX_URGENT_MAX, sizeof(struct arrived));
     box->requests = queue_create(REQUESTS_MAX, sizeof(struct request));
     box->answers = queue_create(ANSWERS_MAX, sizeof(struct answer));
     box->taken = queue_create(BOX_TAKEN_MAX, sizeof(struct box_taken));
-    if (!box->records || !box->urgents || !box->requests || !box->answers || !box->taken) {
+    if (!box->records || !box->asks || !box->urgents || !box->requests || !box->answers ||
+        !box->taken) {
         box_destroy(box);
         return err_set(err, ERR_NO_MEMORY, "box: no memory");
     }
@@ -361,12 +380,16 @@ static void drop_arrived(struct queue *queue)
 void box_destroy(struct box *box)
 {
     struct request request;
+    struct box_ask ask;
     if (!box)
         return;
     if (box->fd >= 0)
         close(box->fd);
     while (box->requests && queue_pop(box->requests, &request, 0) == 0)
         free(request.text);
+    while (box->asks && queue_pop(box->asks, &ask, 0) == 0)
+        free(ask.text);
+    queue_destroy(box->asks);
     drop_arrived(box->records);
     drop_arrived(box->urgents);
     queue_destroy(box->requests);

@@ -25,6 +25,7 @@ struct box_options {
 enum {
     BOX_ANSWER_MS = 10000, /* for checkpointd's answer to a request */
     BOX_URGENT_MAX = 64,   /* the oldest gives way: it comes in its turn */
+    BOX_ASKS_MAX = 16,     /* the oldest gives way: it shows no answer */
     BOX_TAKEN_MAX = 16
 };
 
@@ -47,6 +48,19 @@ bool box_journal(struct box *box, struct box_journal *out);
 void box_held(struct box *box, const char *chain, uint64_t sequence);
 /* The next urgent record: *out_text is the caller's. ERR_TIMEOUT. */
 int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_size) MUST_CHECK;
+/* A question of checkpointd about a hit's entry, for headquarters. */
+struct box_ask {
+    unsigned epoch; /* of the connection it came by */
+    struct mono_time came;
+    char *text; /* heap, the caller's: JSON as it came */
+    size_t size;
+};
+/* ERR_TIMEOUT. */
+int box_take_ask(struct box *box, int wait_ms, struct box_ask *out) MUST_CHECK;
+/* Headquarters' answer to a question of that connection: copies. ERR_STALE: it has gone; ERR_FULL,
+ * ERR_NO_MEMORY. */
+int box_tell_standing(struct box *box, unsigned epoch, const char *envelope,
+                      size_t size) MUST_CHECK;
 /* What checkpointd shall know, now and after each new connection. Copies. ERR_NO_MEMORY. */
 int box_tell_keyset(struct box *box, const void *envelope, size_t size) MUST_CHECK;
 /* The same; checkpointd judges it by the key set told before. */

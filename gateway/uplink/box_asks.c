@@ -146,6 +146,28 @@ int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_s
     return 0;
 }
 
+int box_take_ask(struct box *box, int wait_ms, struct box_ask *out)
+{
+    return queue_pop(box->asks, out, wait_ms);
+}
+
+int box_tell_standing(struct box *box, unsigned epoch, const char *envelope, size_t size)
+{
+    struct request request = {.kind = REQUEST_STANDING, .epoch = epoch};
+    if (epoch == 0 || epoch != box_epoch(box))
+        return ERR_STALE;
+    size_t room = size + 40; /* the words fit */
+    request.text = malloc(room);
+    if (!request.text)
+        return ERR_NO_MEMORY;
+    (void)snprintf(request.text, room, "{\"do\":\"standing\",\"standing\":%.*s}\n", (int)size,
+                   envelope);
+    int rc = queue_push(box->requests, &request);
+    if (rc != 0)
+        free(request.text);
+    return rc;
+}
+
 static int keep_text(struct box *box, char **text, unsigned *version, const void *envelope,
                      size_t size)
 {

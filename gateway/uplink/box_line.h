@@ -16,13 +16,14 @@ enum box_line_kind {
     BOX_STATUS, /* on connect: checkpoint, chain, confirmed, head */
     BOX_RECORD, /* event, sequence */
     BOX_URGENT, /* the same, ahead of its turn */
+    BOX_ASK,    /* event: a question for headquarters */
     BOX_OK,     /* a request was taken; confirmed when it was a receipt */
     BOX_ERROR   /* a request was refused: error */
 };
 
 struct box_line {
     enum box_line_kind kind;
-    const char *event; /* inside the line */
+    const char *event; /* inside the line; a question likewise */
     size_t event_size;
     uint64_t sequence;
     bool has_confirmed;

@@ -16,6 +16,7 @@ enum request_kind {
     REQUEST_CREDIT,
     REQUEST_RECEIPT,
     REQUEST_INSTRUCTION,
+    REQUEST_STANDING,
     REQUEST_STATE
 };
 
@@ -25,7 +26,7 @@ struct request {
     unsigned number;             /* of a receipt */
     uint64_t message;            /* of an instruction */
     struct outbox_amount amount; /* of a credit */
-    char *text;                  /* heap: the receipt or instruction */
+    char *text;                  /* heap: the receipt, or the line of the others */
 };
 
 struct answer {
@@ -46,6 +47,7 @@ struct box {
     struct box_options options;
     struct records_box records_box;
     struct queue *records;  /* struct arrived */
+    struct queue *asks;     /* struct box_ask */
     struct queue *urgents;  /* struct arrived */
     struct queue *requests; /* struct request */
     struct queue *answers;  /* struct answer */

@@ -18,6 +18,16 @@ enum {
     UPLINK_REQUEST_MS = 30000         /* a request that does not wait on purpose */
 };
 
+struct channel_ask;
+
+/* Another way to headquarters than a connection: the files of a stick. */
+struct uplink_carrier {
+    void *ctx;
+    /* As channel_send; 404 for what did not come along. */
+    int (*carry)(void *ctx, const struct channel_ask *ask, struct https_answer *out,
+                 struct err_text *err);
+};
+
 /* What all channels share; fixed after start. */
 struct uplink_site {
     const char *fleet;
@@ -27,6 +37,7 @@ struct uplink_site {
     struct own_files own;
     atomic_uint
         *switches; /* of the pair in `own` while running, see renew.h; NULL: there are none */
+    const struct uplink_carrier *carrier; /* NULL: a connection */
     int retry_max_ms;
     struct uplink_alarms *alarms;
     const struct clock_source *clock;
@@ -49,6 +60,8 @@ struct channel {
     int retry_after_s; /* asked for by the last answer */
     unsigned arrivals; /* of the alarms, when the last request began */
     unsigned switches; /* of the site, when the last request began */
+    bool own_checked;  /* the box's own certificate, … */
+    struct mono_time own_checked_at;
 };
 
 void channel_init(struct channel *channel, const struct uplink_site *site, int number,

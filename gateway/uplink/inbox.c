@@ -431,6 +431,13 @@ static int poll_inbox(struct inbox *in, struct err_text *err)
     return rc;
 }
 
+int inbox_once(struct inbox *in, struct err_text *err)
+{
+    in->wait_s = 0;
+    int rc = look(in, err);
+    return rc == 0 ? poll_inbox(in, err) : rc;
+}
+
 void inbox_step(struct inbox *in)
 {
     struct err_text err = {{0}};

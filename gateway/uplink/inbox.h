@@ -67,5 +67,7 @@ void inbox_init(struct inbox *in, const struct uplink_site *site, int channel_nu
                 const struct inbox_list *list, uint64_t after, int wait_s,
                 const struct uplink_wait *wait);
 void inbox_fini(struct inbox *in);
+/* One look at the head and one answer of the inbox, without any wait. The fault, told already. */
+int inbox_once(struct inbox *in, struct err_text *err) MUST_CHECK;
 /* Looks at the head when that is due, then one long poll; after a fault it waits as it should. */
 void inbox_step(struct inbox *in);

@@ -19,12 +19,13 @@ struct block {
 
 /* ---- blocks ---- */
 
-/* Up to ENTRIES_BLOCK_MAX of the items, copied with their texts behind. NULL: no memory. */
-static struct block *block_create(const struct wanted_item *items, size_t count)
+/* Up to ENTRIES_BLOCK_MAX of the items, copied with their texts behind if there are to be any.
+ * NULL: no memory. */
+static struct block *block_create(const struct wanted_item *items, size_t count, bool with_texts)
 {
     size_t size = sizeof(struct block) + count * sizeof(struct wanted_entry);
     size_t texts = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; with_texts && i < count; i++) {
         texts += items[i].record.text_size;
     }
     struct block *block = malloc(size + texts);
@@ -35,9 +36,12 @@ static struct block *block_create(const struct wanted_item *items, size_t count)
     block->live = count;
     for (size_t i = 0; i < count; i++) {
         block->entries[i] = (struct wanted_entry){
-            .match = {.record = items[i].record, .text = text}, .place = (uint16_t)i};
-        memcpy(text, items[i].text, items[i].record.text_size);
-        text += items[i].record.text_size;
+            .match = {.record = items[i].record, .text = with_texts ? text : NULL},
+            .place = (uint16_t)i};
+        if (with_texts) {
+            memcpy(text, items[i].text, items[i].record.text_size);
+            text += items[i].record.text_size;
+        }
     }
     return block;
 }
@@ -124,12 +128,12 @@ void entries_fini(struct entries *e)
 }
 
 /* Blocks of all items of a batch, all or none. */
-static int make_blocks(const struct wanted_item *items, size_t count,
+static int make_blocks(const struct wanted_item *items, size_t count, bool with_texts,
                        struct block *out[BATCH_BLOCKS_MAX])
 {
     for (size_t at = 0; at < count; at += ENTRIES_BLOCK_MAX) {
         size_t part = count - at < ENTRIES_BLOCK_MAX ? count - at : ENTRIES_BLOCK_MAX;
-        out[at / ENTRIES_BLOCK_MAX] = block_create(items + at, part);
+        out[at / ENTRIES_BLOCK_MAX] = block_create(items + at, part, with_texts);
         if (!out[at / ENTRIES_BLOCK_MAX]) {
             for (size_t i = 0; i < at / ENTRIES_BLOCK_MAX; i++) {
                 free(out[i]);
@@ -173,7 +177,7 @@ static int prepare(struct entries *e, const struct batch *batch,
         result = notes_reserve(&e->withdrawn, batch->changed_count + batch->withdrawn_count);
     }
     if (result == ERR_OK) {
-        result = make_blocks(batch->items, items, blocks);
+        result = make_blocks(batch->items, items, !e->without_texts, blocks);
     }
     if (result < 0) {
         return result;
@@ -214,7 +218,7 @@ int entries_append(struct entries *e, const struct wanted_item *items, size_t co
     int result = ERR_OK;
     for (size_t at = 0; at < count && result == ERR_OK; at += ENTRIES_BLOCK_MAX) {
         size_t part = count - at < ENTRIES_BLOCK_MAX ? count - at : ENTRIES_BLOCK_MAX;
-        struct block *block = block_create(items + at, part);
+        struct block *block = block_create(items + at, part, !e->without_texts);
         result = block ? add_to_order(&e->order, &block, part) : ERR_NO_MEMORY;
         if (result < 0) {
             free(block);

@@ -25,6 +25,7 @@ struct entry_notes {
 /* Zeroed: none. */
 struct entries {
     struct order order;
+    bool without_texts; /* match.text is NULL */
     /* Between the caller's last settling and now; nothing is noted before the first one. */
     bool noting;
     struct entry_notes added;     /* in the order, the caller does not know them */

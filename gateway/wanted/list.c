@@ -33,6 +33,11 @@ int wanted_list_create(const struct root_keys *roots, struct wanted_list **out)
     return ERR_OK;
 }
 
+void wanted_list_without_texts(struct wanted_list *list)
+{
+    list->entries.without_texts = true;
+}
+
 void wanted_list_destroy(struct wanted_list *list)
 {
     if (list) {
@@ -48,7 +53,7 @@ int wanted_list_create_beside(const struct wanted_list *list, struct wanted_list
         return ERR_NO_MEMORY;
     }
     *beside = *list;
-    beside->entries = (struct entries){0};
+    beside->entries = (struct entries){.without_texts = list->entries.without_texts};
     *out = beside;
     return ERR_OK;
 }
@@ -159,7 +164,7 @@ int wanted_list_load_snapshot(struct wanted_list *list, const void *manifest, si
                               wanted_chunk_source source, void *ctx, struct err_text *err)
 {
     struct snapshot snapshot = {0};
-    struct entries entries = {0};
+    struct entries entries = {.without_texts = list->entries.without_texts};
     int result = require_keyset(list, err);
     if (result == ERR_OK) {
         result = snapshot_verify(&list->keyset, manifest, size, &snapshot, err);

@@ -47,11 +47,19 @@ static void tell_list(struct wanted_reader *r, const struct list_status *now)
     }
 }
 
+static bool unsigned_for_long(const struct wanted_reader *r, const struct list_status *now,
+                              struct wall_time wall)
+{
+    return r->options.signed_max_ms > 0 && now->revision > 0 &&
+           wall.ms - now->signed_at.ms > r->options.signed_max_ms;
+}
+
 static void tell(struct wanted_reader *r)
 {
     struct list_status now;
+    struct wall_time wall = clock_wall(r->options.clock);
     reader_tell_policy(r); /* first: a list is indexed for it */
-    wanted_list_status(r->list, clock_wall(r->options.clock), &now);
+    wanted_list_status(r->list, wall, &now);
     if (r->owes_index || now.revision != r->told.revision) {
         tell_list(r, &now);
     } else if (!same_status(&now, &r->told)) {
@@ -62,6 +70,7 @@ static void tell(struct wanted_reader *r)
     }
     alarms_set(&r->alarms, EVENT_WANTED_NO_LIST, now.state == LIST_NONE, "");
     alarms_set(&r->alarms, EVENT_WANTED_STALE, now.state == LIST_STALE, "");
+    alarms_set(&r->alarms, EVENT_WANTED_UNSIGNED, unsigned_for_long(r, &now, wall), "");
     alarms_set(&r->alarms, EVENT_WANTED_NO_KEYSET, wanted_list_keyset(r->list) == NULL, "");
 }
 

@@ -20,6 +20,10 @@ struct wanted_reader_options {
     const char *roots_folder; /* /etc/checkpoint/roots */
     struct wanted_redis redis;
     const struct clock_source *clock; /* `wall` should be trusted time */
+    /* Nothing that a clerk signed for so long is an alarm (WANTED_UNSIGNED); 0: never. The
+     * statement that a list is current is by a key of hqd's: whoever has that can hold news back
+     * and say so every day. What clerks sign he cannot make. */
+    int64_t signed_max_ms;
     /* The list changed (also at start, from the last-good shelf): as `changes` says, or as a whole
      * that wanted_list_next() has. Batches between two polls are one change. Whatever was told
      * before stays where it is until this returns, withdrawn entries too; once it returns ERR_OK

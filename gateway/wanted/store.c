@@ -113,6 +113,7 @@ static int load(struct wanted_store *store, const struct wanted_store_options *o
     if (result < 0) {
         return result;
     }
+    wanted_list_without_texts(store->list); /* shelf and Redis hold them */
     result =
         shelf_load(&store->shelf, store->list, clock_wall(options->clock), &store->steps, &why);
     if (result == ERR_NO_MEMORY || result == ERR_IO) {

@@ -59,18 +59,22 @@ class Fleet:
         self.redis = None
         self.token = None
         self.daemons = {}
+        self.title = checkpoint  # the name people call it by
 
     def __enter__(self):
         try:
             self.hq.init().start()
             self.hq.keep_port()
-            shutil.copytree(self.hq.box / "roots", self.box.roots, dirs_exist_ok=True)
-            for name in ("hq-root.pem", "box-root.pem"):
-                shutil.copy(self.hq.box / "uplinkd" / name, self.box.etc / name)
+            self.take_roots()
         except BaseException:
             self.stop()
             raise
         return self
+
+    def take_roots(self):
+        shutil.copytree(self.hq.box / "roots", self.box.roots, dirs_exist_ok=True)
+        for name in ("hq-root.pem", "box-root.pem"):
+            shutil.copy(self.hq.box / "uplinkd" / name, self.box.etc / name)
 
     def __exit__(self, *_):
         self.stop()
@@ -108,7 +112,7 @@ class Fleet:
         with subprocess.Popen([program("checkpoint-uplinkd"), "--config", config, "--enroll", "--token-fd", "0"],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as box:
             shown = box.stdout.readline().split()[-1]  # the technician reads it out
-            token = self.hq.enroll(self.box.name, fingerprint=shown)["token"]
+            token = self.hq.enroll(self.box.name, self.title, fingerprint=shown)["token"]
             said = box.communicate(token + "\n", timeout=60 * SLOWNESS)[0]
         assert box.returncode == 0, said
 
@@ -152,3 +156,22 @@ class Fleet:
             if self.redis:
                 self.redis.stop()
             self.hq.stop()
+
+
+class Neighbour(Fleet):
+    """Another whole box of a running fleet, in a folder of its own; headquarters is the other's to stop."""
+
+    def __init__(self, folder, fleet, checkpoint):
+        self.box, self.hq = Checkpoint(folder, checkpoint), fleet.hq
+        self.redis, self.token, self.daemons, self.title = None, None, {}, checkpoint
+
+    def __enter__(self):
+        self.take_roots()
+        return self
+
+    def stop(self):
+        try:
+            self.box.stop()
+        finally:
+            if self.redis:
+                self.redis.stop()

@@ -130,6 +130,7 @@ class Headquarters:
         self.runtime.mkdir(exist_ok=True)
         self.operators = list(operators)
         self.port_of_restart = 0
+        self.self_test_within = "30h"
         self.approval = False  # a token alone enrols; tests of approvals set it and write_config()
         self.world.write_roots(self.folder / "roots")
         (self.folder / "keyset.json").write_bytes(self.world.keyset())
@@ -150,7 +151,7 @@ class Headquarters:
             f"runtime_dir: {self.runtime}", f"state_dir: {here}/state",
             f"database: '{self.store.url}'", f"listen: 127.0.0.1:{self.port_of_restart}", "est_listen: 127.0.0.1:0",
             "est_url: https://127.0.0.1/.well-known/est",
-            f"enrolment_approval: {str(self.approval).lower()}",
+            f"enrolment_approval: {str(self.approval).lower()}", f"self_test_within: {self.self_test_within}",
             f"certificate: {pki.server.pem}", f"key: {pki.server.key_path}",
             f"box_root: {pki.boxes.pem}", f"console_root: {pki.operators.pem}",
             f"freshness_key: {here}/freshness.key.pem", f"receipt_key: {here}/receipt.key.pem",

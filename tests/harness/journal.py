@@ -39,6 +39,11 @@ def _rows(folder):
         store.close()
 
 
+def hashes(folder):
+    """(sequence, hash) of each record, as the journal itself keeps them."""
+    return [(row[0], row[4]) for row in _rows(folder)]
+
+
 def _seal(chain, body, expected_key):
     seal = json.loads(body)
     assert expected_key in (None, seal["key"]), f"seal by another key than the one before named: {seal}"

@@ -95,15 +95,20 @@ class Postgres:
     def standby(self):
         """Another server that follows this one; from now on a commit is done when both have it."""
         other = Postgres()
-        other._run(BIN / "pg_basebackup", "-h", self.folder, "-U", "hq", "-D", other.data, "-R", "-c", "fast",
-                   "--no-sync")
-        other.start()
-        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'", "postgres")
-        self.sql("SELECT pg_reload_conf()", "postgres")
-        wait_for("the standby to confirm", lambda: self.sql(
-            "SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')",
-            "postgres") == "1")
+        other.follow(self)
         return other
+
+    def follow(self, primary):
+        """Anew from a copy of `primary`; whatever this one held is gone."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        self._run(BIN / "pg_basebackup", "-h", primary.folder, "-U", "hq", "-D", self.data, "-R", "-c", "fast",
+                  "--no-sync")
+        self.start()
+        primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'", "postgres")
+        primary.sql("SELECT pg_reload_conf()", "postgres")
+        wait_for("the standby to confirm", lambda: primary.sql(
+            "SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')",
+            "postgres") == "1", 60)
 
     def promote(self):
         self.sql("ALTER SYSTEM SET synchronous_standby_names = ''", "postgres")
@@ -145,6 +150,34 @@ class Database:
 
     def execute(self, sql):
         self.server.sql(sql, self.name)
+
+
+class Pair(Database):
+    """A database on a primary whose standby confirms every commit; the URL names both and stays."""
+
+    def __init__(self):
+        super().__init__(Postgres().start())
+        self.other = None
+        try:
+            self.other = self.server.standby()
+        except BaseException:
+            self.server.stop()
+            raise
+        self.url = self.server.url(self.name, self.other)
+
+    def kill_primary(self):
+        """The standby takes its place; the one that died is not there any more."""
+        self.server.kill()
+        self.server, self.other = self.other, self.server
+        self.server.promote()
+
+    def mend(self):
+        """The one that died follows the one that took its place."""
+        self.other.follow(self.server)
+
+    def stop(self):
+        for server in (self.other, self.server):
+            server.stop()
 
 
 def main():

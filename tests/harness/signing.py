@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 DAY_MS = 24 * 3600 * 1000
 NO_HASH = bytes(32)
-CATEGORIES = ["other", "stolen", "fugitive", "hit_and_run", "cloned", "missing", "case"]
+CATEGORIES = ["other", "stolen", "fugitive", "hit_and_run", "cloned", "missing", "case", "self_test"]
 RISKS = {"armed": 1, "violent": 2, "several_people": 4}
 PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
 SPECIALS = "警使领学挂港澳应急试超民航场内连军空海北沈兰济南成"
@@ -250,8 +250,9 @@ class World:
                              "head": hash_text(head), "time": time_text(self.time_of())})
         return envelope("receipt/1", payload, [key or self.receipt_key])
 
-    def instruction(self, checkpoint, number, kind, body, *, valid_ms=3600 * 1000, age_ms=0, key=None):
+    def instruction(self, checkpoint, number, kind, body, *, valid_ms=3600 * 1000, age_ms=0, key=None, **fields):
+        """To every box of a fleet: checkpoint "*" and fleet."""
         at = self.time_of() - age_ms
         payload = canonical({"id": number, "checkpoint": checkpoint, "kind": kind, "body": body,
-                             "time": time_text(at), "expires": time_text(at + valid_ms)})
+                             "time": time_text(at), "expires": time_text(at + valid_ms), **fields})
         return envelope("instruction/1", payload, [key or self.instruction_key])

@@ -277,5 +277,20 @@ def preload_clock(daemon, **options):
                    "ASAN_OPTIONS": daemon.env["ASAN_OPTIONS"] + ":verify_asan_link_order=0"}
 
 
+class WallClock:
+    """One wall clock that may jump, of programs from their next start on; their monotonic one stays true."""
+
+    def __init__(self, path, *daemons):
+        self.path = pathlib.Path(path)
+        self.set(0)
+        for daemon in daemons:
+            preload_clock(daemon, WALL_CLOCK_OFFSET_FILE=self.path)
+
+    def set(self, offset_s):
+        new = self.path.with_suffix(".new")
+        new.write_text(f"{offset_s}\n")
+        new.rename(self.path)
+
+
 def wait_until(what, check, timeout_s=15.0):
     return wait_for(what, check, timeout_s, interval_s=0.02)

@@ -2,10 +2,12 @@
 import contextlib
 import sqlite3
 
+from harness import journal
 from harness.cache import Redis
 from harness.camera import Camera
 from harness.fake_hq import FakeHq
 from harness.hq import Headquarters
+from harness.signing import entry
 from harness.stack import Checkpoint, short_folder, wait_until
 
 BOX = "lu-hz-01"
@@ -13,18 +15,29 @@ KEY = bytes(range(16))
 WANTED = "鲁H12345"
 
 
+@contextlib.contextmanager
+def killed(*programs):
+    """Each is dead at the beginning and runs again at the end."""
+    for one in programs:
+        one.kill()
+    yield
+    for one in programs:
+        one.start()
+
+
 class Site:
     """One checkpoint and its headquarters; programs are started by the test."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, store=None):
         self.box = Checkpoint(folder, BOX)
-        self.hq = Headquarters(self.box.folder / "hq").start()
+        self.hq = Headquarters(self.box.folder / "hq", store=store).start()
         self.hq.world.write_roots(self.box.roots)
         self.hq.port_of_restart = self.hq.port
         self.hq.write_config()
         self.redis = Redis(self.box.folder).start()
         self.hq.box(BOX)
         self.token = self.events = None
+        self.published = 0
         self.others = []
 
     def checkpointd(self):
@@ -40,7 +53,7 @@ class Site:
         client.close()
 
     def matchd(self):
-        self.box.start_matchd(self.redis.socket)
+        self.matching = self.box.start_matchd(self.redis.socket)
         self.camera = Camera(("127.0.0.1", self.box.port), lane=1, camera=11, key=KEY)
         self.events = self.box.events(self.token)
 
@@ -84,9 +97,15 @@ class Site:
         return self.act("status")
 
     def acts(self, count, text="act"):
-        """Acts of an officer, each a record or more."""
+        """Acts of an officer, each a record or more; too many at once come a little later."""
+        def taken(reason):
+            client = self.box.control()
+            answer = client.act("stop", self.token, lane=1, reason=reason)
+            client.close()
+            assert answer["ok"] or answer["error"]["code"] == "busy", answer
+            return answer["ok"]
         for n in range(count):
-            self.act("stop", lane=1, reason=f"{text} {n}")
+            wait_until("the act to be taken", lambda n=n: taken(f"{text} {n}"), 30)
 
     def sync(self, timeout_s=20):
         """Waits until all the journal holds is confirmed; returns its head."""
@@ -96,6 +115,9 @@ class Site:
         return wait_until("every record confirmed", confirmed, timeout_s)
 
     def store(self, query, *args):
+        """Rows of headquarters' database; args are numbers and names of this harness's own."""
+        if self.hq.store.url:
+            return self.hq.store.rows(query.replace("?", "{!r}").format(*args))
         db = sqlite3.connect(self.hq.folder / "state" / "hqd.sqlite")
         try:
             return db.execute(query, args).fetchall()
@@ -113,10 +135,27 @@ class Site:
         held = self.sequences(stream)
         return len(held) >= head and held == list(range(1, len(held) + 1))
 
+    def both_ends(self, head, stream=0, folder="journal"):
+        """What headquarters holds is the box's chain from its first record to `head` or further, word for word."""
+        made_in = self.box.state / "checkpointd" / folder
+        held = self.store("SELECT r.sequence, r.hash FROM records r JOIN chains c USING (checkpoint, chain)"
+                          " WHERE checkpoint = ? AND c.stream = ? ORDER BY r.sequence", BOX, stream)
+        made = journal.hashes(made_in)
+        journal.verify(made_in)
+        assert len(held) >= head, f"{head - len(held)} records lost"
+        assert len({sequence for sequence, _ in held}) == len(held), "records twice"
+        assert held == made[:len(held)], "other records than the box made"
+
     def publish(self, *added, **options):
         answer = self.hq.operator().put("/v1/list/batches",
                                         self.hq.world.batch(added=added, **options))
         assert answer.status == 201, answer.body
+
+    def list_arrives(self, timeout_s):
+        """One more entry, until it is in the box's Redis."""
+        self.published += 1
+        self.publish(entry(self.published, f"鲁H{20000 + self.published}"))
+        wait_until("the list in Redis", lambda: self.revision() == self.published, timeout_s)
 
     def revision(self):
         return int(self.redis.client().hget("wanted:meta", "revision") or 0)
@@ -144,10 +183,10 @@ class Site:
             last_first.callback(self.box.stop)
 
 
-def a_site():
+def a_site(kind=Site):
     """Body of a fixture: a Site that is stopped whatever happens."""
     with short_folder() as folder:
-        site = Site(folder)
+        site = kind(folder)
         try:
             yield site
         finally:

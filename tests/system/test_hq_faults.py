@@ -1,21 +1,18 @@
 """Faults between a box and headquarters, round after round: records counted at both ends, none lost, none twice.
 
 CHECKPOINT_ROUNDS draws so many from all faults (the sweep hq_faults); without it a few of the quick ones are drawn.
-A primary that dies, its standby promoted, has rounds of its own in test_postgres.
+Kills alone, over PostgreSQL with its primary among them, are in test_hq_kills.
 """
 import contextlib
 import os
 import random
-import sqlite3
 
 import pytest
 
-from harness import journal
 from harness.bad_link import BadLink
-from harness.signing import entry
 from harness.small_disk import SmallDisk
 from harness.stack import short_folder, wait_until
-from harness.uplink_site import BOX, Site
+from harness.uplink_site import BOX, Site, killed
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting small disks needs root")
 
@@ -23,16 +20,7 @@ SEED = int(os.environ.get("CHECKPOINT_SEED", "1"))
 SWEEP = "CHECKPOINT_ROUNDS" in os.environ
 ROUNDS = int(os.environ.get("CHECKPOINT_ROUNDS", "4"))
 PATIENCE_S = 180  # for all to be up again: waits between tries, TCP's own among them
-DISK_BYTES = 16 << 20
-
-
-@contextlib.contextmanager
-def killed(*programs):
-    for one in programs:
-        one.kill()
-    yield
-    for one in programs:
-        one.start()
+DISK_BYTES = (64 if SWEEP else 16) << 20
 
 
 class FaultySite(Site):
@@ -54,7 +42,6 @@ class FaultySite(Site):
         self.journal = self.box.state / "checkpointd" / "journal"
         self.checkpointd()
         self.uplinkd(hq=[f"https://127.0.0.1:{self.bad_link.port}"])
-        self.published = 0
         self.faults = {
             "uplinkd killed": lambda rng: killed(self.link),
             "hqd killed": lambda rng: killed(self.hq.hqd),
@@ -68,17 +55,6 @@ class FaultySite(Site):
         }
         if SWEEP:
             self.faults |= {"30 % loss": self.loss, "2 s delay": self.delay}
-
-    def acts(self, count, text="act"):
-        """As ever, only that too many at once come a little later."""
-        def taken(reason):
-            client = self.box.control()
-            answer = client.act("stop", self.token, lane=1, reason=reason)
-            client.close()
-            assert answer["ok"] or answer["error"]["code"] == "busy", answer
-            return answer["ok"]
-        for n in range(count):
-            wait_until("the act to be taken", lambda n=n: taken(f"{text} {n}"), 30)
 
     def stop_box(self):
         self.link.stop()
@@ -139,25 +115,6 @@ class FaultySite(Site):
         self.box_disk.free()
         wait_until("the reserve to be back", reserve.exists, 60)
 
-    def both_ends(self, head, stream=0, folder="journal"):
-        """What headquarters holds is the box's chain from its first record to `head` or further, word for word."""
-        held = self.store("SELECT r.sequence, r.hash FROM records r JOIN chains c USING (checkpoint, chain)"
-                          " WHERE checkpoint = ? AND c.stream = ? ORDER BY r.sequence", BOX, stream)
-        box = sqlite3.connect(f"file:{self.journal.parent / folder}/journal.sqlite?mode=ro", uri=True)
-        try:
-            made = box.execute("SELECT sequence, hash FROM record ORDER BY sequence").fetchall()
-        finally:
-            box.close()
-        journal.verify(self.journal.parent / folder)
-        assert len(held) >= head, f"{head - len(held)} records lost"
-        assert len({sequence for sequence, _ in held}) == len(held), "records twice"
-        assert held == made[:len(held)], "other records than the box made"
-
-    def list_arrives(self):
-        self.published += 1
-        self.publish(entry(self.published, f"鲁H{20000 + self.published}"))
-        wait_until("the list in Redis", lambda: self.revision() == self.published, PATIENCE_S)
-
 
 @pytest.fixture
 def site():
@@ -179,7 +136,7 @@ def test_rounds_of_faults_lose_nothing_and_double_nothing(site):
         head = site.sync(PATIENCE_S)
         site.both_ends(head)
         site.both_ends(0, 1, "observe")
-        site.list_arrives()
+        site.list_arrives(PATIENCE_S)
         print(f"{head} records, lost 0, twice 0", flush=True)
     verified = site.hq.operator().post("/v1/operator/audit/verify", {"checkpoint": BOX}).json
     assert verified["ok"] and len(verified["checkpoints"]) == 2, verified

@@ -20,7 +20,7 @@ from harness.hq import Headquarters, SqliteFile
 from harness.process import SANITIZED, SLOWNESS, ProgramError, wait_for
 from harness.records import Journal
 from harness.signing import entry, time_ms
-from harness.stack import preload_clock, short_folder
+from harness.stack import WallClock, short_folder
 from test_hqd import certificates_of, enroll, records_path, request_for, token_for, verify
 
 MIB = 1 << 20
@@ -448,23 +448,9 @@ def test_hq_cad_outlives_garbage_and_a_kill(hq):
 
 # HQ's clock
 
-class Clock:
-    """hqd's wall clock; its own timers run on as they are."""
-
-    def __init__(self, hq):
-        self.path = hq.folder / "clock"
-        self.set(0)
-        preload_clock(hq.hqd, WALL_CLOCK_OFFSET_FILE=self.path)
-
-    def set(self, offset_s):
-        new = self.path.with_suffix(".new")
-        new.write_text(f"{offset_s}\n")
-        new.rename(self.path)
-
-
 def test_a_clock_that_jumps_leaves_statements_receipts_and_waits_alive(tmp_path):
     hq = Headquarters(tmp_path)
-    clock = Clock(hq)
+    clock = WallClock(tmp_path / "clock", hq.hqd)
     hq.start()
     try:
         box, zhang, journal = hq.box("lu-hz-01"), hq.operator(), Journal("lu-hz-01")

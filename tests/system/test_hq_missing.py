@@ -141,6 +141,17 @@ def test_holes_in_the_database_itself_are_found(hq):
     assert ranges(chains[journal.chain.hex()]) == [(1, 1, "hole"), (4, 5, "hole"), (9, 9, "hole")]
 
 
+def test_a_fleet_of_ten_thousand_chains_is_stated(hq):
+    """More than one answer of hqd's may hold: hqctl asks page by page."""
+    hq.store.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11000)"
+                     " INSERT INTO journals(checkpoint, chain, recorded, confirmed, newest, first_ms, told_ms)"
+                     " SELECT printf('box-%05d', i), randomblob(16), 7, 7, 7, 1, 1 FROM n")
+    status, said = hqctl(hq, "audit", "missing", "--json")
+    answer = json.loads(said)
+    assert status == 1 and not answer["complete"]
+    assert [chain["id"] for chain in answer["chains"]] == [f"box-{i:05}" for i in range(1, 11001)]
+
+
 @pytest.mark.parametrize("body", [
     {"chain": "00" * 16, "recorded": 1, "confirmed": 2}, {"chain": "00" * 15, "recorded": 2, "confirmed": 1},
     {"chain": "00" * 16, "recorded": 2, "confirmed": -1}, {"chain": "00" * 16, "recorded": 2}])

@@ -242,7 +242,7 @@ ROW = {**entry(0, "鲁H12345"), "valid_from": "2026-11-01T00:00:00Z", "valid_unt
     ({"class": ""}, "{path}:2:9: class = '': missing, expected two digits (GA/T 16.7) or any for a full plate"),
     ({"class": "x"}, "{path}:2:9: class = 'x': expected two digits or capitals (GA/T 16.7) or any"),
     ({"category": "theft"}, "{path}:2:13: category = 'theft': expected other, stolen, fugitive, hit_and_run, "
-                            "cloned, missing or case"),
+                            "cloned, missing, case or self_test"),
     ({"priority": "0"}, "{path}:2:20: priority = '0': 0 out of range, expected 1 .. 3"),
     ({"priority": "top"}, "{path}:2:20: priority = 'top': not a whole number, expected a whole number"),
     ({"handling": "watch"}, "{path}:2:22: handling = 'watch': expected stop or observe"),

@@ -17,7 +17,8 @@ def test_who_needs_somebody_stands_first(hq):  # pylint: disable=redefined-outer
     assert boxes["lu-hz-03"].post("/v1/checkpoints/lu-hz-03/records", journal.line("start")).status == 200
     assert boxes["lu-hz-03"].post("/v1/checkpoints/lu-hz-03/records", Journal("lu-hz-03").line()).status == 409
     lines = hq.run("top", "--once", *hq.online).splitlines()
-    assert lines[0] == ("List revision 1. 2 active, 1 quarantined, 0 enrolled, 0 revoked; 1 without the newest list;"
+    assert lines[0] == ("List revision 1. 2 active, 1 quarantined, 0 enrolled, 0 revoked; 1 without the newest list,"
+                        " 0 whose self-test is absent;"
                         " 0 records/s")
     rows = [line.split() for line in lines[2:]]
     assert [row[0] for row in rows] == ["lu-hz-03", "lu-hz-02", "lu-hz-01"]

@@ -45,11 +45,11 @@ def two(hq):
     other.hqd.stop()
 
 
-@pytest.mark.parametrize("name", ["store", "records", "handlers", "match_policy"])
+@pytest.mark.parametrize("name", ["store", "records", "handlers", "match_policy", "migrations"])
 def test_unit_tests_pass_over_it(name):
     url = postgres.Database().url
     done = run_program([UNIT / f"gateway_hq_test_{name}"], env={**os.environ, "CHECKPOINT_HQ_DATABASE": url},
-                       text=True)
+                       text=True, timeout_s=200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[  PASSED  ]" in done.stdout + done.stderr
 

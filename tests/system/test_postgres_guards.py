@@ -66,6 +66,8 @@ def roles(tmp_path_factory):
     assert zhang.put("/v1/list/batches", hq.world.batch(added=[entry(1, "鲁H12345")])).status == 201
     held = {"case_number": "A3717", "reason": "审理中", "plates": ["鲁H22222"]}
     assert zhang.post("/v1/operator/holds", held).status == 201
+    site.store.execute("INSERT INTO instructions(number, checkpoint, id, kind, signed_by, sent_by, time_ms, expires_ms)"
+                       " VALUES(1, 'lu-hz-01', 1, 'hold', 'wang', 'zhang', 5, 9)")
     yield site
     hq.retaind.stop()
     hq.stop()
@@ -74,7 +76,11 @@ def roles(tmp_path_factory):
 FORBIDDEN = [
     *(f"DELETE FROM {t}" for t in ("records", "answers", "own_records", "batches", "acts", "urgents", "chains", "reviews",
                                    "case_holds", "journals", "observed", "hits WHERE provisional = 0", "review_draws")),
-    *(f"TRUNCATE {t}" for t in ("records", "own_records", "batches", "chains", "observed")),
+    *(f"TRUNCATE {t}" for t in ("records", "own_records", "batches", "chains", "observed",
+                                     "instructions")),
+    "DELETE FROM instructions", "UPDATE instructions SET kind = 'message'", "UPDATE instructions SET answered_ms = NULL",
+    "UPDATE instructions SET expires_ms = 99, answered_ms = 7", "UPDATE instructions SET answered_ms = 7, entry = 5",
+    "UPDATE instructions SET result = 'done'",
     "UPDATE records SET line = '\\x61'", "UPDATE records SET kind = 'x'", "UPDATE answers SET body = '\\x7b7d'",
     "UPDATE own_records SET salt = NULL, body = NULL", "UPDATE hits SET body = '\\x7b7d'",
     "UPDATE hits SET provisional = 1", "UPDATE urgents SET line = '\\x61'", "UPDATE chains SET sequence = 1",
@@ -90,6 +96,16 @@ FORBIDDEN = [
 def test_hqds_role_changes_nothing_it_recorded(roles, sql):
     worked, said = roles.run(roles.hqd, sql)
     assert not worked and ("is kept as it was recorded" in said or "permission denied" in said or "must be owner" in said), said
+
+
+def test_an_instruction_is_answered_once(roles):
+    answer = "UPDATE instructions SET answered_ms = {0}, sequence = {0}, result = 'done' WHERE number = 2"
+    roles.store.execute("INSERT INTO instructions(number, checkpoint, id, kind, signed_by, sent_by, time_ms, expires_ms)"
+                        " VALUES(2, 'lu-hz-01', 2, 'hold', 'wang', 'zhang', 5, 9)")
+    worked, said = roles.run(roles.hqd, answer.format(7))
+    assert worked, said
+    worked, said = roles.run(roles.hqd, answer.format(8))
+    assert not worked and "is kept as it was recorded" in said, said
 
 
 @pytest.mark.parametrize("sql", [sql for sql in FORBIDDEN if "TRIGGER" not in sql and "retain_marks" not in sql

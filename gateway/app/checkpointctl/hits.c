@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/app/checkpointctl/checkpointctl.h"
+#include "gateway/base/clock.h"
 #include "gateway/model/plate_key.h"
 
 enum { CELL_SIZE = 2048 };
@@ -52,6 +53,26 @@ static void describe_answer(const struct ctl *ctl, const json_t *hit, char *out,
     }
 }
 
+/* What headquarters said of the entry at the hit, "" while nothing is known: "headquarters
+ * confirms: the entry stands, 2 s ago". */
+static void describe_standing(const struct ctl *ctl, const json_t *hit, char *out, size_t size)
+{
+    const json_t *standing = json_object_get(hit, "standing");
+    const char *words = text_of(standing, ctl->zh ? "zh" : "en");
+    const char *time = text_of(standing, "time");
+    struct wall_time said;
+    out[0] = '\0';
+    if (!words || !time || wall_parse(time, &said) != 0) {
+        return;
+    }
+    int64_t ago_s = (clock_wall(&clock_system).ms - said.ms) / 1000;
+    long long n = ago_s < 0 ? 0 : ago_s < 120 ? ago_s : ago_s / 60;
+    snprintf(out, size,
+             ago_s < 120 ? ctl_say(ctl, "%s, %lld s ago", "%s（%lld 秒前）")
+                         : ctl_say(ctl, "%s, %lld min ago", "%s（%lld 分钟前）"),
+             words, n);
+}
+
 /* Both plates read of one vehicle, "" when it was one. */
 static void describe_conflict(const struct ctl *ctl, const json_t *hit, char *out, size_t size)
 {
@@ -71,13 +92,15 @@ static void describe_why(const struct ctl *ctl, const json_t *hit, char *out, si
 {
     char conflict[2 * PLATE_TEXT_SIZE + 48];
     char answer[CELL_SIZE / 4];
+    char standing[CELL_SIZE / 4];
     const char *more =
         ctl->zh ? text_of(hit, "marks_zh") : text_of(json_object_get(hit, "card"), "reason");
     describe_conflict(ctl, hit, conflict, sizeof(conflict));
     describe_answer(ctl, hit, answer, sizeof(answer));
+    describe_standing(ctl, hit, standing, sizeof(standing));
     const char *checked = text_of(hit, ctl->zh ? "checked_zh" : "checked_en");
     const char *parts[] = {conflict, checked ? checked : "", ctl_why(ctl, hit), answer,
-                           more ? more : ""};
+                           standing, more ? more : ""};
     size_t used = 0;
     out[0] = '\0';
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && used < size; i++) {
@@ -153,7 +176,7 @@ int ctl_hits(struct ctl *ctl)
     return status;
 }
 
-void ctl_describe_hit(const struct ctl *ctl, const json_t *event, char *out, size_t size)
+static void describe_hit(const struct ctl *ctl, const json_t *event, char *out, size_t size)
 {
     const json_t *entry = json_object_get(event, "entry");
     const char *marks = text_of(event, "marks_zh");
@@ -163,6 +186,23 @@ void ctl_describe_hit(const struct ctl *ctl, const json_t *event, char *out, siz
              ctl_say(ctl, "priority", "级别"), number_of(entry, "priority"), ctl_why(ctl, event),
              marks && marks[0] ? "  " : "", marks ? marks : "", checked ? "  " : "",
              checked ? checked : "");
+}
+
+void ctl_describe_hit(const struct ctl *ctl, const json_t *event, char *out, size_t size)
+{
+    const char *name = text_of(event, "event");
+    const char *plate = text_of(event, "plate");
+    if (strcmp(name, "hit_answer") == 0) {
+        snprintf(out, size, "%s %lld  %s  %s%s%s  %s", ctl_say(ctl, "hit", "命中"),
+                 number_of(event, "hit"), or_dash(text_of(event, "listed")),
+                 ctl_word(ctl, text_of(event, "answer")), plate ? " " : "", plate ? plate : "",
+                 or_dash(text_of(json_object_get(event, "by"), "officer")));
+    } else if (strcmp(name, "hit_standing") == 0) {
+        snprintf(out, size, "%s %lld  %s", ctl_say(ctl, "hit", "命中"), number_of(event, "hit"),
+                 or_dash(ctl_say(ctl, text_of(event, "en"), text_of(event, "zh"))));
+    } else {
+        describe_hit(ctl, event, out, size);
+    }
 }
 
 /* ---- answering ---- */

@@ -221,14 +221,8 @@ static void describe(const struct ctl *ctl, const json_t *event, char *out, size
     if (strcmp(name, "read") == 0) {
         const char *plate = text_of(read, "plate");
         snprintf(out, size, "%s", plate ? plate : ctl_word(ctl, text_of(read, "kind")));
-    } else if (strcmp(name, "hit") == 0) {
+    } else if (strncmp(name, "hit", 3) == 0) {
         ctl_describe_hit(ctl, event, out, size);
-    } else if (strcmp(name, "hit_answer") == 0) {
-        const char *plate = text_of(event, "plate");
-        snprintf(out, size, "%s %lld  %s  %s%s%s  %s", ctl_say(ctl, "hit", "命中"),
-                 number_of(event, "hit"), or_dash(text_of(event, "listed")),
-                 ctl_word(ctl, text_of(event, "answer")), plate ? " " : "", plate ? plate : "",
-                 or_dash(text_of(json_object_get(event, "by"), "officer")));
     } else if (strcmp(name, "instruction") == 0) {
         ctl_describe_instruction(ctl, event, out, size);
     } else if (strcmp(name, "policy") == 0) {

@@ -319,6 +319,17 @@ static void describe_uplink(const struct ctl *ctl, const json_t *uplink, struct 
              detail && detail[0] ? "; " : "", detail ? detail : "");
 }
 
+static void describe_self_test(const struct ctl *ctl, const json_t *test, struct part *part)
+{
+    char time[32];
+    part->name = ctl_say(ctl, "self-test", "自检");
+    part->state = good(ctl, true); /* what is wrong is an alarm */
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl, "last recorded %s, entry %lld", "最近记录 %s，条目 %lld"),
+             ctl_time(text_of(test, "time"), time),
+             number_of(json_object_get(test, "entry"), "id"));
+}
+
 /* Vehicles read of those that left, of this hour or, before anybody came, of the last. */
 static void describe_captures(const struct ctl *ctl, const json_t *lanes, struct part *part)
 {
@@ -417,6 +428,10 @@ static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_t
     }
     if (result == 0) {
         describe_exempt(ctl, json_object_get(status, "exempt_list"), &part);
+        result = add_part(table, &part);
+    }
+    if (result == 0 && json_is_object(json_object_get(status, "self_test"))) {
+        describe_self_test(ctl, json_object_get(status, "self_test"), &part);
         result = add_part(table, &part);
     }
     if (result == 0) {

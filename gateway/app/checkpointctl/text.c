@@ -28,6 +28,7 @@ static const struct {
     {"stolen", "stolen", "被盗抢"},
     {"fugitive", "fugitive", "在逃"},
     {"hit_and_run", "hit and run", "肇事逃逸"},
+    {"self_test", "self-test", "自检"},
     {"cloned", "cloned plate", "套牌"},
     {"missing", "missing", "失踪"},
     {"case", "case", "涉案"},

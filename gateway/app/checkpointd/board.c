@@ -32,6 +32,7 @@ void board_init(struct board *board)
     board->policy = NULL;
     board->exempt = NULL;
     board->clock = NULL;
+    board->self_test = NULL;
     board->uplink = NULL;
     board_set_uplink(board, false, "checkpoint-uplinkd is not connected");
     board->matchd = json_object();
@@ -49,6 +50,7 @@ void board_free(struct board *board)
     json_decref(board->policy);
     json_decref(board->exempt);
     json_decref(board->clock);
+    json_decref(board->self_test);
     json_decref(board->uplink);
     json_decref(board->matchd);
     json_decref(board->sources);
@@ -80,6 +82,20 @@ static void keep_answer(struct board *board, const json_t *event)
         json_object_set(hit, "answer", answer);
     }
     json_decref(answer);
+}
+
+/* Headquarters' word stands with its hit. */
+static void keep_standing(struct board *board, const json_t *event)
+{
+    json_t *hit = board_find_hit(board, json_integer_value(json_object_get(event, "hit")));
+    json_t *standing =
+        json_pack("{s:O,s:O,s:O,s:O}", "standing", json_object_get(event, "standing"), "time",
+                  json_object_get(event, "time"), "en", json_object_get(event, "en"), "zh",
+                  json_object_get(event, "zh"));
+    if (hit && standing) {
+        json_object_set(hit, "standing", standing);
+    }
+    json_decref(standing);
 }
 
 json_t *board_find_hit(const struct board *board, json_int_t id)
@@ -172,6 +188,9 @@ static void take(struct board *board, const struct published *p)
     case FACT_INSTRUCTION:
         keep_message(board, p->event);
         break;
+    case FACT_STANDING:
+        keep_standing(board, p->event);
+        break;
     case FACT_LIST:
         replace(&board->list, json_object_get(p->event, "list"));
         break;
@@ -183,6 +202,9 @@ static void take(struct board *board, const struct published *p)
         break;
     case FACT_CLOCK:
         replace(&board->clock, json_object_get(p->event, "clock"));
+        break;
+    case FACT_SELF_TEST:
+        replace(&board->self_test, p->event);
         break;
     case FACT_CAPTURE:
         keep_capture(board, p);
@@ -319,6 +341,7 @@ void publish_run(struct thread *self, void *arg)
     static struct fact fact; /* the publish thread's own */
     while (!thread_stopping(self)) {
         thread_alive(self);
+        confirm_look(c);
         if (queue_pop(c->facts, &fact, POP_WAIT_MS) == 0) {
             lanes_add_reason(c, &fact);
             publish(c, &fact);

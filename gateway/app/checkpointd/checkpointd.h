@@ -30,6 +30,7 @@
 #include <stdatomic.h>
 
 #include "gateway/app/checkpointd/config.h"
+#include "gateway/app/checkpointd/confirm.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/tools.h"
 #include "gateway/base/clock.h"
@@ -128,9 +129,10 @@ struct board {
     json_t *policy; /* by what matchd judges */
     json_t *exempt; /* the exempt list */
     json_t *clock;
-    json_t *uplink;  /* {"connected","detail"}: the link to headquarters */
-    json_t *matchd;  /* {"frames": 12}: what checkpoint-matchd counts */
-    json_t *sources; /* the same of each of its capture sources; board.c has the form */
+    json_t *self_test; /* the event of the newest that passed; NULL: none yet */
+    json_t *uplink;    /* {"connected","detail"}: the link to headquarters */
+    json_t *matchd;    /* {"frames": 12}: what checkpoint-matchd counts */
+    json_t *sources;   /* the same of each of its capture sources; board.c has the form */
 };
 
 /* ---- cameras on serial and Modbus lines (cameras.c) ---- */
@@ -243,6 +245,7 @@ struct checkpointd {
     struct records *records;
     struct observe *observe;
     struct records *observe_records; /* the socket `observe` */
+    struct confirm_keeper confirm;   /* control thread */
     struct board board;
     struct cameras cameras;
     struct tools tools;

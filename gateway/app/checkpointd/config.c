@@ -70,6 +70,14 @@ static const struct config_option top_rows[] = {
             .max = 3600000, .help = "How long garbage of a camera is counted for one record."),
     TOP_ROW(reserve_bytes, "journal_reserve_bytes", CONFIG_INT, .fallback = "16777216",
             .min = 65536, .max = 1LL << 32, .help = "Freed when the disk is full."),
+    TOP_ROW(self_test_interval_ms, "self_test_interval", CONFIG_DURATION, .fallback = "24h",
+            .min = 1000, .max = 7LL * 24 * 3600 * 1000,
+            .help = "Between two self-tests, while the wanted list has an entry of category "
+                    "self_test."),
+    TOP_ROW(self_test_grace_ms, "self_test_grace", CONFIG_DURATION, .fallback = "6h", .min = 1000,
+            .max = 7LL * 24 * 3600 * 1000,
+            .help = "Without headquarters' receipt for one after this: alarm. Longer than a "
+                    "metered link's interval."),
     TOP_ROW(keep_on_box, "keep_on_box", CONFIG_FLAGS, .names = keep_names, .fallback = "passage",
             .help = "Kinds of record sent to headquarters without their body."),
     TOP_ROW(retention, "retention", CONFIG_SECTION, .section = &retention_section,

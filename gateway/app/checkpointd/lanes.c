@@ -252,6 +252,13 @@ static void say_standing(struct checkpointd *c, struct mono_time now,
     atomic_store_explicit(&c->standing_said, true, memory_order_release);
 }
 
+static void look_at_receipts(struct checkpointd *c, struct mono_time now, struct wall_time wall)
+{
+    struct pipeline_event event = {.kind = PIPELINE_CONFIRMED};
+    event.u.confirmed = atomic_load_explicit(&c->recorder.confirmed, memory_order_relaxed);
+    pipeline_handle(c->pipeline, &event, now, wall);
+}
+
 static void copy_stats(struct checkpointd *c)
 {
     struct pipeline_stats s;
@@ -289,6 +296,7 @@ void lanes_run(struct thread *self, void *arg)
             look_at_guided(c, now, &reading);
             say_standing(c, now, &reading);
             look_at_journal(c, now, reading.wall, &journal_hangs);
+            look_at_receipts(c, now, reading.wall);
             read_at = now;
             clock_due = mono_add_ms(now, CLOCK_MS);
             copy_stats(c);
@@ -328,6 +336,8 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
     if (result != 0) {
         return result;
     }
+    options.self_test = (struct self_test_options){.interval_ms = c->config.self_test_interval_ms,
+                                                   .grace_ms = c->config.self_test_grace_ms};
     options.lane_count = c->config.lane_count;
     for (size_t i = 0; i < c->config.lane_count; i++) {
         options.lanes[i] = c->config.lanes[i].lane;

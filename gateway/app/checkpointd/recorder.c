@@ -69,6 +69,7 @@ static void settle(struct checkpointd *c, const struct job *job, int result, uin
         event.u.commit.lane = job->fact.lane;
         event.u.commit.commit = job->fact.commit;
         event.u.commit.done = result == 0;
+        event.u.commit.sequence = sequence;
         lane_post(c, &event);
     } else if (result != 0 && !somebody_waits(job)) {
         if (r->lost++ == 0) {

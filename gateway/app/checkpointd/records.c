@@ -14,7 +14,10 @@
  *      with "too_large":bytes in the place of one that uplinkd refused by its size: put on record
  *   -> {"do":"exempt","exempt":{…}}     <- {"ok":true,"exempt":revision}, or an error
  *   -> {"do":"list","revision":n,"hash"}  <- {"ok":true}
- *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`
+ *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`; who is
+ *                                            connected gets questions: {"ask":{"chain","entry",
+ *                                            "revision","sequence"}} of a hit, answered or not by
+ *   -> {"do":"standing","standing":{…}}   <- {"ok":true}, or an error: it counts for nothing
  *   on connect                            <- {"status":{"chain","checkpoint","confirmed","exempt",
  *                                            "head"}}
  * "bytes" are those of the events; without it, those of n of the largest.
@@ -245,6 +248,21 @@ const struct keyset *records_keyset(const struct records *records)
     return records->keyset;
 }
 
+static void do_standing(struct records *r, struct line_client *line, const json_t *object)
+{
+    struct err_text err = {{0}};
+    char *text = json_dumps(json_object_get(object, "standing"), JSON_COMPACT | JSON_ENCODE_ANY);
+    int result = text ? confirm_take(r->c, r->keyset, text, strlen(text), &err)
+                      : err_set(&err, ERR_INVALID, "standing: missing");
+    if (result == 0) {
+        line_client_send_json(line, json_pack("{s:b}", "ok", 1));
+    } else {
+        log_event(EVENT_STANDING_REFUSED, "detail=\"%s\"", err.text);
+        answer_error(line, err_name(result), err.text, "总部对命中的答复被拒绝");
+    }
+    free(text);
+}
+
 /* What uplinkd says of its link to headquarters, for the act `status`. */
 static void do_link(struct records *r, struct line_client *line, const json_t *object)
 {
@@ -254,7 +272,9 @@ static void do_link(struct records *r, struct line_client *line, const json_t *o
         answer_error(line, "invalid", "link: expected connected and detail", "缺少链路状态");
         return;
     }
-    board_set_uplink(&r->c->board, json_is_true(connected), detail);
+    struct records_client *client = line_client_data(line);
+    client->linked = json_is_true(connected);
+    board_set_uplink(&r->c->board, client->linked, detail);
     line_client_send_json(line, json_pack("{s:b}", "ok", 1));
 }
 
@@ -295,9 +315,12 @@ static void client_line(void *ctx, struct line_client *line, const json_t *objec
         line_client_send_json(line, json_pack("{s:b}", "ok", 1));
     } else if (act && strcmp(act, "link") == 0) {
         do_link(r, line, object);
+    } else if (act && strcmp(act, "standing") == 0) {
+        do_standing(r, line, object);
     } else {
         answer_error(line, "invalid",
-                     "do: expected credit, receipt, keyset, exempt, instruction, list or link",
+                     "do: expected credit, receipt, keyset, exempt, instruction, list, link or "
+                     "standing",
                      "未知请求");
     }
 }

@@ -121,10 +121,55 @@ struct urgent {
     uint64_t sequence;
 };
 
+struct asking {
+    const char *text; /* NULL: only whether anybody could be asked */
+    size_t size;
+    bool linked;
+};
+
+static void ask_one(void *ctx, struct line_client *line)
+{
+    struct asking *asking = ctx;
+    const struct records_client *client = line_client_data(line);
+    asking->linked |= client->linked;
+    if (client->linked && asking->text) {
+        line_client_send(line, asking->text, asking->size);
+    }
+}
+
+/* Headquarters is asked whether a hit's entry still stands. */
+static void ask(struct records *r, const struct journal_record *record)
+{
+    struct line_server *server = control_server(r->c->control);
+    struct asking asking = {.text = NULL};
+    if (record->header.kind != JOURNAL_HIT) {
+        return;
+    }
+    line_server_each(server, &r->ops, ask_one, &asking);
+    json_t *question = confirm_begin(r->c, record, asking.linked);
+    json_t *object = question ? json_pack("{s:o}", "ask", question) : NULL;
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    if (text) { /* without memory it goes unanswered, which is shown */
+        asking.text = text;
+        asking.size = strlen(text);
+        line_server_each(server, &r->ops, ask_one, &asking);
+    }
+    free(text);
+    json_decref(object);
+}
+
 static void send_text(void *ctx, struct line_client *line)
 {
     const struct sending *s = ctx;
     line_client_send(line, s->text, s->size);
+}
+
+static int send_urgent(void *ctx, const struct journal_record *record)
+{
+    struct sending *s = ctx;
+    int result = send_one(s, record);
+    ask(s->records, record);
+    return result;
 }
 
 static void urgent_in_control(void *ctx, void *item)
@@ -135,7 +180,7 @@ static void urgent_in_control(void *ctx, void *item)
     uint64_t last = 0;
     struct sending sending = {.records = r, .name = "urgent"};
     /* One that cannot be read now still comes in its turn. */
-    if (journal_reader_read(r->reader, urgent->sequence - 1, 0, 1, send_one, &sending, &last,
+    if (journal_reader_read(r->reader, urgent->sequence - 1, 0, 1, send_urgent, &sending, &last,
                             &err) == 0 &&
         sending.text) {
         line_server_each(control_server(r->c->control), &r->ops, send_text, &sending);

@@ -35,6 +35,7 @@ struct records_client {
     uint64_t sent; /* sequence */
     uint32_t credit;
     int64_t credit_bytes; /* of events; the last one may exceed it */
+    bool linked;          /* says that it reaches headquarters */
 };
 
 /* What the client's credit allows. */

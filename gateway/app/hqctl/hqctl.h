@@ -114,6 +114,7 @@ int hqctl_review(struct hqctl *h, int argc, char **argv);
 int hqctl_review_answer(struct hqctl *h, int argc, char **argv);
 int hqctl_own_verify(struct hqctl *h, int argc, char **argv);
 int hqctl_own_show(struct hqctl *h, int argc, char **argv);
+int hqctl_spool_import(struct hqctl *h, int argc, char **argv);
 int hqctl_accept_chain(struct hqctl *h, int argc, char **argv);
 int hqctl_revoke(struct hqctl *h, int argc, char **argv);
 int hqctl_match_answers(struct hqctl *h, int argc, char **argv);

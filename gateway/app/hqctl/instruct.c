@@ -48,7 +48,8 @@ int instruct_compose(const struct sign_key *key, int64_t minutes, struct instruc
     struct instruction_task task;
     if (i->time.ms == 0)
         i->time = clock_wall(&clock_system);
-    i->id = (uint64_t)i->time.ms;
+    if (i->id == 0)
+        i->id = (uint64_t)i->time.ms;
     i->expires = (struct wall_time){i->time.ms + minutes * MINUTE_MS};
     int rc = i->body ? instruction_read_task(i, &task, err)
                      : err_set(err, ERR_INVALID, "%s: not UTF-8", i->kind);
@@ -220,11 +221,28 @@ int hqctl_instruct_publish(struct hqctl *h, int argc, char **argv)
 
 /* ---- what became of them ---- */
 
+struct shown {
+    const struct hqctl *h;
+    int64_t id;   /* 0: all */
+    bool waiting; /* only those without an answer */
+    size_t told;
+    size_t done;
+    size_t other; /* failed or refused */
+};
+
 static int print_row(void *ctx, const json_t *row)
 {
-    const struct hqctl *h = ctx;
+    struct shown *shown = ctx;
+    const struct hqctl *h = shown->h;
     const char *result = hqctl_text_of(row, "result");
     const char *why = hqctl_text_of(row, "why");
+    if (shown->id != 0 && hqctl_number_of(row, "id") != shown->id)
+        return 0;
+    shown->told++;
+    shown->done += strcmp(result, "done") == 0;
+    shown->other += result[0] && strcmp(result, "done") != 0;
+    if (shown->waiting && result[0])
+        return 0;
     if (h->json)
         return hqctl_print(json_incref((json_t *)(uintptr_t)row)) == EXIT_OK ? 0 : ERR_IO;
     hqctl_line(stdout, "%lld  %s  %s  %s  signed by %s  %s%s%s%s%s",
@@ -239,16 +257,28 @@ int hqctl_instructions(struct hqctl *h, int argc, char **argv)
 {
     struct err_text err = {""};
     uint64_t after = 0;
+    struct shown shown = {.h = h};
+    const struct arg_option options[] = {
+        ARG_OPTION_NUMBER("id", "N", &shown.id, 1, INT64_MAX,
+                          "Those of one act, and how many boxes have answered it."),
+        ARG_OPTION_FLAG("waiting", &shown.waiting, "Only those no box has answered yet.")};
     struct arg_spec spec = {
         .text =
             "DESCRIPTION\n"
             "  What was sent, by whom it is signed, and what the box's own record says became\n"
             "  of it: done, failed (a good one that could not be carried out) or refused, with\n"
-            "  the reason. 指令回执。\n"};
+            "  the reason. What 'hqctl verdict' told has a row for each box under one id.\n"
+            "  指令回执。\n",
+        ARG_OPTIONS(options)};
     int status = hqctl_open(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    int rc = hq_client_walk(&h->client, INSTRUCTIONS_PATH "?", "instructions", &after, print_row, h,
-                            &err);
-    return rc == 0 ? EXIT_OK : hqctl_fail(h, rc, &err);
+    int rc = hq_client_walk(&h->client, INSTRUCTIONS_PATH "?", "instructions", &after, print_row,
+                            &shown, &err);
+    if (rc != 0)
+        return hqctl_fail(h, rc, &err);
+    if (shown.id != 0 && !h->json)
+        printf("%zu told: %zu done, %zu failed or refused, %zu without an answer.\n", shown.told,
+               shown.done, shown.other, shown.told - shown.done - shown.other);
+    return EXIT_OK;
 }

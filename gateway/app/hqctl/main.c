@@ -97,6 +97,8 @@ static const struct hqctl_command commands[] = {
     {"hold add", "keep records past their term for a case", HQCTL_ONLINE, hqctl_hold_add},
     {"hold end", "end a case's holds", HQCTL_ONLINE, hqctl_hold_end},
     {"hold list", "show holds of cases", HQCTL_ONLINE, hqctl_hold_list},
+    {"spool import", "take the stick of a checkpoint without a network", HQCTL_ONLINE,
+     hqctl_spool_import},
     {"accept-chain", "end a checkpoint's quarantine, with a reason", HQCTL_ONLINE,
      hqctl_accept_chain},
     {"revoke", "shut a checkpoint out until it is enrolled again", HQCTL_ONLINE, hqctl_revoke},

@@ -6,6 +6,8 @@
 
 #include "gateway/app/hqctl/hqctl.h"
 
+enum { PATH_ROOM = 200 };
+
 /* In both languages; "" for a word this hqctl does not know. */
 static const char *why_text(const char *why)
 {
@@ -68,30 +70,74 @@ static void print_chain(const json_t *row)
                    hqctl_or_dash(hqctl_text_of(row, "told")));
 }
 
-static int print_answer(const struct hqctl *h, const json_t *answer)
+/* What the pages say together; printed as they come, unless it is to be one JSON object. */
+struct whole {
+    json_t *chains; /* --json only */
+    size_t count;
+    bool complete;
+};
+
+static int take_page(const struct hqctl *h, const json_t *answer, struct whole *out)
 {
     const json_t *chains = json_object_get(answer, "chains");
     const json_t *row;
     size_t i;
-    bool complete = json_is_true(json_object_get(answer, "complete"));
-    if (h->json) {
-        int status = hqctl_print(json_deep_copy(answer));
-        return complete ? status : EXIT_RUN;
-    }
+    out->count += json_array_size(chains);
+    out->complete &= json_is_true(json_object_get(answer, "complete"));
+    if (h->json)
+        return json_array_extend(out->chains, (json_t *)(uintptr_t)chains) == 0 ? 0 : ERR_NO_MEMORY;
     json_array_foreach(chains, i, row)
     {
         print_chain(row);
     }
-    puts(complete ? "Nothing is known to be missing. 未发现缺失。"
-                  : "Records are missing. 有记录缺失。");
-    return complete ? EXIT_OK : EXIT_RUN;
+    return 0;
+}
+
+static int print_end(const struct hqctl *h, const struct whole *whole)
+{
+    if (h->json) {
+        int status = hqctl_print(
+            json_pack("{s:b,s:O}", "complete", whole->complete, "chains", whole->chains));
+        return whole->complete ? status : EXIT_RUN;
+    }
+    puts(whole->complete ? "Nothing is known to be missing. 未发现缺失。"
+                         : "Records are missing. 有记录缺失。");
+    return whole->complete ? EXIT_OK : EXIT_RUN;
+}
+
+/* Page by page; an hqd that knows no pages answers at once with all. */
+static int walk(struct hqctl *h, const char *checkpoint, struct whole *out)
+{
+    char above[PATH_ROOM] = "";
+    for (bool more = true; more;) {
+        struct hq_answer answer;
+        struct err_text err = {""};
+        char path[PATH_ROOM];
+        int size =
+            snprintf(path, sizeof(path), "/v1/operator/audit/missing?%s%s",
+                     checkpoint[0] ? "checkpoint=" : "above=", checkpoint[0] ? checkpoint : above);
+        if (size >= (int)sizeof(path)) {
+            (void)err_set(&err, ERR_TOO_LARGE, "an id that is none"); /* told here */
+            return hqctl_fail(h, ERR_TOO_LARGE, &err);
+        }
+        int status = hqctl_get(h, path, &answer);
+        const char *next = json_string_value(json_object_get(answer.value, "next"));
+        if (status == 0 && take_page(h, answer.value, out) != 0)
+            status = hqctl_fail(h, ERR_NO_MEMORY, &err);
+        more = status == 0 && next && strcmp(next, above) > 0;
+        if (more)
+            (void)snprintf(above, sizeof(above), "%s", next); /* cut: refused above */
+        hq_answer_fini(&answer);
+        if (status != 0)
+            return status;
+    }
+    return 0;
 }
 
 int hqctl_audit_missing(struct hqctl *h, int argc, char **argv)
 {
-    struct hq_answer answer;
     struct err_text err = {""};
-    char path[200];
+    struct whole whole = {.complete = true};
     const char *checkpoint = "";
     size_t count = 0;
     struct arg_spec spec = {
@@ -114,16 +160,15 @@ int hqctl_audit_missing(struct hqctl *h, int argc, char **argv)
         fprintf(stderr, "hqctl audit missing: expected a checkpoint's id\n");
         return EXIT_USAGE;
     }
-    (void)snprintf(path, sizeof(path), "/v1/operator/audit/missing%s%.100s",
-                   count ? "?checkpoint=" : "", count ? checkpoint : ""); /* fits */
-    status = hqctl_get(h, path, &answer);
-    if (status == 0 && count > 0 && json_array_size(json_object_get(answer.value, "chains")) == 0) {
+    whole.chains = json_array();
+    status = walk(h, checkpoint, &whole);
+    if (status == 0 && count > 0 && whole.count == 0) {
         (void)err_set(&err, ERR_NOT_FOUND, "%s: hqd has no record of such a checkpoint",
                       checkpoint); /* told here: nothing looked at is no 'complete' */
         status = hqctl_fail(h, ERR_NOT_FOUND, &err);
     } else if (status == 0) {
-        status = print_answer(h, answer.value);
+        status = print_end(h, &whole);
     }
-    hq_answer_fini(&answer);
+    json_decref(whole.chains);
     return status;
 }

@@ -89,9 +89,9 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
 /* ---- checkpoints ---- */
 
 static const char *const checkpoint_titles[] = {
-    "CHECKPOINT",        "STATE",   ">LIST",     ">CONFIRMED",
-    ">POLICY",           ">EXEMPT", "SEEN",      "LIST BEHIND SINCE",
-    "CERTIFICATE UNTIL", "NAME",    "QUARANTINE"};
+    "CHECKPOINT",        "STATE",     ">LIST", ">CONFIRMED",
+    ">POLICY",           ">EXEMPT",   "SEEN",  "LIST BEHIND SINCE",
+    "CERTIFICATE UNTIL", "SELF-TEST", "NAME",  "QUARANTINE"};
 
 enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
 
@@ -110,6 +110,10 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
                    (long long)hqctl_number_of(row, "list_revision")); /* fits */
     (void)snprintf(confirmed, sizeof(confirmed), "%lld",
                    (long long)hqctl_number_of(row, "confirmed")); /* fits */
+    char self_test[64];
+    (void)snprintf(self_test, sizeof(self_test), "%s%s",
+                   hqctl_or_dash(hqctl_text_of(row, "self_test")),
+                   json_is_true(json_object_get(row, "self_test_absent")) ? " ABSENT" : "");
     const char *cells[] = {hqctl_text_of(row, "id"),
                            hqctl_text_of(row, "state"),
                            list,
@@ -119,6 +123,7 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
                            hqctl_or_dash(hqctl_text_of(row, "last_seen")),
                            hqctl_or_dash(hqctl_text_of(row, "behind_since")),
                            hqctl_or_dash(hqctl_text_of(row, "certificate_until")),
+                           self_test,
                            hqctl_text_of(row, "name"),
                            hqctl_text_of(row, "quarantine")};
     return text_table_add(table, cells);

@@ -30,6 +30,7 @@ struct sums {
     size_t quarantined;
     size_t revoked;
     size_t behind;
+    size_t self_test_absent;
     int64_t records;
 };
 
@@ -52,6 +53,11 @@ static bool is_behind(const json_t *row)
     return hqctl_text_of(row, "behind_since")[0] != '\0';
 }
 
+static bool is_absent(const json_t *row)
+{
+    return json_is_true(json_object_get(row, "self_test_absent"));
+}
+
 static void add_up(const struct top *top, const json_t *rows, struct sums *out)
 {
     const json_t *row;
@@ -64,6 +70,7 @@ static void add_up(const struct top *top, const json_t *rows, struct sums *out)
         out->quarantined += strcmp(state, "quarantined") == 0;
         out->revoked += strcmp(state, "revoked") == 0;
         out->behind += is_behind(row) && strcmp(state, "revoked") != 0;
+        out->self_test_absent += is_absent(row);
         out->records += news_of(top, row);
     }
 }
@@ -72,11 +79,11 @@ static void add_up(const struct top *top, const json_t *rows, struct sums *out)
 static int rank_of(const json_t *row)
 {
     const char *state = hqctl_text_of(row, "state");
-    return strcmp(state, "quarantined") == 0 ? 0
-           : strcmp(state, "revoked") == 0   ? 4
-           : strcmp(state, "enrolled") == 0  ? 3
-           : is_behind(row)                  ? 1
-                                             : 2;
+    return strcmp(state, "quarantined") == 0  ? 0
+           : strcmp(state, "revoked") == 0    ? 4
+           : strcmp(state, "enrolled") == 0   ? 3
+           : is_absent(row) || is_behind(row) ? 1
+                                              : 2;
 }
 
 struct place {
@@ -143,19 +150,21 @@ static int print(const struct top *top, const json_t *head, const json_t *rows)
     struct sums sums = {0};
     add_up(top, rows, &sums);
     if (top->h->json)
-        return hqctl_print(json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "list_revision",
+        return hqctl_print(json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "list_revision",
                                      (json_int_t)hqctl_number_of(head, "revision"), "enrolled",
                                      (json_int_t)sums.enrolled, "active", (json_int_t)sums.active,
                                      "quarantined", (json_int_t)sums.quarantined, "revoked",
                                      (json_int_t)sums.revoked, "behind", (json_int_t)sums.behind,
+                                     "self_test_absent", (json_int_t)sums.self_test_absent,
                                      "records_per_s", (json_int_t)(sums.records / top->every_s)));
     if (isatty(STDOUT_FILENO))
         fputs("\033[H\033[2J", stdout); /* ECMA-48: home, erase */
     hqctl_line(stdout,
                "List revision %lld. %zu active, %zu quarantined, %zu enrolled, %zu revoked; %zu"
-               " without the newest list; %lld records/s",
+               " without the newest list, %zu whose self-test is absent; %lld records/s",
                (long long)hqctl_number_of(head, "revision"), sums.active, sums.quarantined,
-               sums.enrolled, sums.revoked, sums.behind, (long long)(sums.records / top->every_s));
+               sums.enrolled, sums.revoked, sums.behind, sums.self_test_absent,
+               (long long)(sums.records / top->every_s));
     if (print_table(top, rows) != 0)
         return no_memory(top->h);
     return hqctl_written();
@@ -209,7 +218,8 @@ int hqctl_top(struct hqctl *h, int argc, char **argv)
     struct arg_spec spec = {
         .text = "DESCRIPTION\n"
                 "  The fleet at a glance until it is interrupted. First come checkpoints in "
-                "quarantine,\n  then those without the newest list, then those not seen for "
+                "quarantine,\n  then those without the newest list or a self-test, then those not "
+                "seen for "
                 "longest.\n",
         ARG_OPTIONS(options)};
     int status = hqctl_open(h, argc, argv, &spec);

@@ -41,7 +41,7 @@ static const char import_text[] =
     "    plate        full, or partial with ? for each unread symbol (at least 4 read)\n"
     "    class        two characters of GA/T 16.7 (02 small car, 51 large new energy, …) or any;\n"
     "                 may be empty for a partial plate only\n"
-    "    category     stolen, fugitive, hit_and_run, cloned, missing, case or other\n"
+    "    category     stolen, fugitive, hit_and_run, cloned, missing, case, self_test or other\n"
     "    priority     1 (top, two clerks must sign), 2 or 3\n"
     "    handling     stop\n"
     "    reason, authority, case_number, contact\n"

@@ -199,6 +199,10 @@ static const struct config_option top_rows[] = {
             .help = "Redis user; empty: no sign-on."),
     TOP_ROW(redis_secret, "redis_secret", CONFIG_STRING, .fallback = "",
             .help = "File with that user's password."),
+    TOP_ROW(list_signed_max_ms, "list_signed_max", CONFIG_DURATION, .fallback = "24h", .min = 0,
+            .max = INT64_C(366) * 24 * 3600 * 1000,
+            .help = "How old the newest batch of a clerk may be before the lanes are told: a "
+                    "server in foreign hands can hold news back; 0s: any age."),
     TOP_ROW(accept_partial_checksum, "accept_partial_checksum", CONFIG_BOOL, .fallback = "false",
             .help = "Take checksums a sender on this machine left to its card (lo, veth, tap)."),
     TOP_ROW(error_report_ms, "error_report", CONFIG_DURATION, .min = 1000, .max = 3600000,

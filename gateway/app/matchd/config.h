@@ -54,6 +54,7 @@ struct matchd_config {
     char redis_socket[108];
     char redis_user[64];
     char redis_secret[MATCHD_TEXT_SIZE];
+    int64_t list_signed_max_ms; /* 0: for ever */
     bool accept_partial_checksum;
     int64_t error_report_ms;
     struct receiver_port ports[FRAME_PORTS_MAX];

@@ -57,6 +57,11 @@ static bool is_matched(const struct wanted_entry *entry)
     return entry->match.record.handling != HANDLING_OBSERVE;
 }
 
+static bool is_self_test(const struct wanted_entry *entry)
+{
+    return entry->match.record.category == CATEGORY_SELF_TEST;
+}
+
 /* ---- a new index ---- */
 
 static size_t room_for(size_t count)
@@ -68,19 +73,21 @@ static size_t room_for(size_t count)
 
 /* Of those that are matched, or of those that are only observed. */
 static int build(const struct wanted_list *list, bool matched, uint8_t look_alike_max,
-                 struct match_index **out, struct err_text *err)
+                 struct match_index **out, size_t *out_self_tests, struct err_text *err)
 {
     const struct match_entry **rows =
         malloc((wanted_list_count(list) + 1) * sizeof(const struct match_entry *));
     struct wanted_cursor cursor = {0};
     const struct wanted_entry *entry;
     size_t count = 0;
+    size_t self_tests = 0;
     if (!rows) {
         return err_set(err, ERR_NO_MEMORY, "index: no memory");
     }
     while ((entry = wanted_list_next(list, &cursor))) {
         if (is_matched(entry) == matched) {
             rows[count++] = &entry->match;
+            self_tests += is_self_test(entry);
         }
     }
     const struct match_options options = {.look_alike_max = look_alike_max,
@@ -90,6 +97,9 @@ static int build(const struct wanted_list *list, bool matched, uint8_t look_alik
         result = match_index_create(rows, count, &options, out, err);
     }
     free(rows);
+    if (matched) {
+        *out_self_tests = self_tests;
+    }
     return result;
 }
 
@@ -99,9 +109,9 @@ static int publish_rebuilt(void **slot, const struct wanted_list *list, struct i
 {
     next->index = NULL;
     next->observed = NULL;
-    int result = build(list, true, next->look_alike_max, &next->index, err);
+    int result = build(list, true, next->look_alike_max, &next->index, &next->self_tests, err);
     if (result == 0) {
-        result = build(list, false, next->look_alike_max, &next->observed, err);
+        result = build(list, false, next->look_alike_max, &next->observed, &next->self_tests, err);
     }
     if (result != 0) {
         match_index_destroy(next->index);
@@ -207,6 +217,16 @@ static bool touches_observed(const struct wanted_changes *changes)
     return false;
 }
 
+static void count_self_tests(struct in_force *next, const struct wanted_changes *changes)
+{
+    for (size_t i = 0; i < changes->added_count; i++) {
+        next->self_tests += is_self_test(changes->added[i]);
+    }
+    for (size_t i = 0; i < changes->withdrawn_count; i++) {
+        next->self_tests -= is_self_test(changes->withdrawn[i]);
+    }
+}
+
 static int update(void **slot, const struct wanted_list *list, const struct wanted_changes *changes,
                   const struct list_status *status, struct err_text *err)
 {
@@ -218,7 +238,7 @@ static int update(void **slot, const struct wanted_list *list, const struct want
     int result = next->index ? 0 : err_set(err, ERR_NOT_FOUND, "index: none to change");
     if (result == 0 && touches_observed(changes)) {
         next->observed = NULL;
-        result = build(list, false, next->look_alike_max, &next->observed, err);
+        result = build(list, false, next->look_alike_max, &next->observed, &next->self_tests, err);
     }
     if (result == 0) {
         result = bring_in(next->index, changes, err);
@@ -231,6 +251,7 @@ static int update(void **slot, const struct wanted_list *list, const struct want
         return result;
     }
     next->status = *status;
+    count_self_tests(next, changes);
     in_force_publish(slot, next);
     match_index_reclaim(next->index);
     return 0;

@@ -25,6 +25,7 @@ struct in_force {
     struct match_index *index;    /* NULL: no list; its entries are the list's */
     struct match_index *observed; /* of the observe entries; NULL: there is none */
     struct match_judge *judge;    /* NULL: everything is told */
+    size_t self_tests;            /* entries of the self-test in `index`, by the list */
     uint8_t look_alike_max;       /* symbols a look-alike may be apart: the index is built for it */
     struct list_status status;    /* the revision a read carries */
 };

@@ -248,6 +248,13 @@ static void answer_search(struct link_state *l, const struct match_query *query)
     send_own(l);
 }
 
+static void answer_self_test(struct link_state *l, uint64_t number)
+{
+    (void)begin(l, MATCH_SELF_TEST);
+    matchd_self_test(l->m, number, &l->own);
+    send_own(l);
+}
+
 static void take_query(struct link_state *l)
 {
     struct match_query query;
@@ -264,11 +271,17 @@ static void take_query(struct link_state *l)
         lose(l, err.text);
         return;
     }
-    if (query.type == QUERY_WATCH) {
+    switch (query.type) {
+    case QUERY_WATCH:
         l->watching = true;
         matchd_watch(l->m, query.u.watch.entries, query.u.watch.count);
-    } else {
+        break;
+    case QUERY_SEARCH:
         answer_search(l, &query);
+        break;
+    case QUERY_SELF_TEST:
+        answer_self_test(l, query.u.self_test);
+        break;
     }
 }
 

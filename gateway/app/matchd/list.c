@@ -116,6 +116,7 @@ static int open_reader(struct matchd *m, struct err_text *err)
                                                             .user = m->config.redis_user,
                                                             .secret_path = m->config.redis_secret},
                                                   .clock = &m->clock,
+                                                  .signed_max_ms = m->config.list_signed_max_ms,
                                                   .list_changed = list_changed,
                                                   .status_changed = status_changed,
                                                   .policy_changed = matchd_judge_policy,

@@ -187,6 +187,10 @@ void matchd_clock_signed(struct matchd *m, const struct wanted_list *list);
 /* Keeper thread: keeps a time that is trusted, so that a restart does not take the clock's word. */
 void matchd_clock_keep(struct matchd *m);
 
+/* self_test.c. Link thread, an RCU reader that is offline: puts the self-test's plate in at the
+ * capture end and what matching makes of it into `packet`, a MATCH_SELF_TEST. */
+void matchd_self_test(struct matchd *m, uint64_t number, struct out_packet *packet);
+
 /* judge.c. List thread: begins with what is built in; takes a match policy (a reader's
  * policy_changed: its errors are tried again); looks at the traffic, once a second or so; ends. */
 int matchd_judge_begin(struct matchd *m, struct err_text *err) MUST_CHECK;

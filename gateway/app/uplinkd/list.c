@@ -135,7 +135,7 @@ static int keep_number(void *ctx, uint64_t number, struct err_text *err)
 }
 
 /* 0 without a file or with a damaged one: headquarters then tells again what it still has. */
-static uint64_t load_number(const struct uplinkd *u)
+uint64_t uplinkd_inbox_number(const struct uplinkd *u)
 {
     char path[MESSAGE_PATH_SIZE];
     uint8_t *text = NULL;
@@ -226,11 +226,8 @@ int uplinkd_store_open(struct uplinkd *u, struct err_text *err)
     return rc;
 }
 
-void uplinkd_inbox_run(struct thread *self, void *uplinkd)
+void uplinkd_inbox_open(struct uplinkd *u, struct inbox *inbox, const struct uplink_wait *wait)
 {
-    struct uplinkd *u = uplinkd;
-    struct inbox inbox;
-    const struct uplink_wait wait = {go_on, u};
     u->list = (struct inbox_list){.ctx = u,
                                   .head = head,
                                   .keyset_version = keyset_version,
@@ -249,8 +246,16 @@ void uplinkd_inbox_run(struct thread *self, void *uplinkd)
                                   .keep_message = uplinkd_message_keep,
                                   .keep_number = keep_number};
     uplinkd_messages_load(u);
-    inbox_init(&inbox, &u->site, CHANNEL_INBOX, &u->list, load_number(u),
-               u->config.poll_wait_ms / 1000, &wait);
+    inbox_init(inbox, &u->site, CHANNEL_INBOX, &u->list, uplinkd_inbox_number(u),
+               u->config.poll_wait_ms / 1000, wait);
+}
+
+void uplinkd_inbox_run(struct thread *self, void *uplinkd)
+{
+    struct uplinkd *u = uplinkd;
+    struct inbox inbox;
+    const struct uplink_wait wait = {go_on, u};
+    uplinkd_inbox_open(u, &inbox, &wait);
     while (!thread_stopping(self) && go_on(u))
         inbox_step(&inbox);
     inbox_fini(&inbox);

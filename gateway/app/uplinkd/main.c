@@ -11,9 +11,10 @@
 
 #include "gateway/app/service.h"
 #include "gateway/base/log.h"
+#include "gateway/uplink/confirm.h"
 #include "gateway/uplink/renew.h"
 
-enum { THREADS_MAX = 7, URGENT_WAIT_MS = 200, RENEW_PAUSE_MS = 200 };
+enum { THREADS_MAX = 8, URGENT_WAIT_MS = 200, RENEW_PAUSE_MS = 200 };
 
 static const char help_text[] =
     "ENROLMENT\n"
@@ -22,6 +23,15 @@ static const char help_text[] =
     "  --token-fd N    read from file descriptor N\n"
     "                  Run by root it becomes the owner of the key's folder: what it installs\n"
     "                  is then the daemon's.\n\n"
+    "SPOOL\n"
+    "  --spool-export DIR  writes what headquarters has not confirmed to DIR/<checkpoint>/, for a\n"
+    "                  stick: records as they would go over the wire, and a manifest signed with\n"
+    "                  this box's certificate. Interrupted, it is done again over the same "
+    "folder.\n"
+    "  --spool-import DIR  takes what 'hqctl spool import' left in DIR/<checkpoint>/answer/: "
+    "receipts,\n"
+    "                  list, key set, messages, each verified as from the wire. Both need the\n"
+    "                  daemon stopped and its user.\n\n"
     "FILES\n"
     "  <runtime_dir>/records       checkpointd's records come from here\n"
     "  <runtime_dir>/observe       and those of its second chain\n"
@@ -117,6 +127,18 @@ static void urgent_run(struct thread *self, void *uplinkd)
     channel_fini(&channel);
 }
 
+static void confirm_run(struct thread *self, void *uplinkd)
+{
+    const struct uplinkd *u = uplinkd;
+    const struct uplink_wait wait = {uplinkd_go_on, self};
+    struct channel channel;
+    channel_init(&channel, &u->site, CHANNEL_CONFIRM, &wait);
+    channel.quiet = true; /* the other channels meet the same fault and tell it */
+    while (uplinkd_go_on(self))
+        confirm_step(u->box, &channel);
+    channel_fini(&channel);
+}
+
 static void renew_run(struct thread *self, void *uplinkd)
 {
     const struct uplinkd *u = uplinkd;
@@ -151,7 +173,7 @@ static void fill_site(struct uplinkd *u)
         u->site.servers[i] = c->hq[i];
 }
 
-static int prepare(struct uplinkd *u, struct err_text *err)
+int uplinkd_prepare(struct uplinkd *u, struct err_text *err)
 {
     (void)snprintf(u->records_path, sizeof(u->records_path), "%s/records",
                    u->config.runtime_dir); /* fits */
@@ -172,17 +194,25 @@ static int prepare(struct uplinkd *u, struct err_text *err)
     return rc == 0 ? uplinkd_store_open(u, err) : rc;
 }
 
-static int start_threads(struct uplinkd *u, struct err_text *err)
+int uplinkd_start_boxes(struct uplinkd *u, struct err_text *err)
 {
     int rc = service_thread_start(&u->box_thread, "box", 0, box_run, u, err);
+    return rc == 0
+               ? service_thread_start(&u->observe_box_thread, "obs-box", 0, observe_box_run, u, err)
+               : rc;
+}
+
+static int start_threads(struct uplinkd *u, struct err_text *err)
+{
+    int rc = uplinkd_start_boxes(u, err);
     if (rc == 0)
         rc = service_thread_start(&u->records_thread, "records", 0, records_run, u, err);
-    if (rc == 0)
-        rc = service_thread_start(&u->observe_box_thread, "obs-box", 0, observe_box_run, u, err);
     if (rc == 0)
         rc = service_thread_start(&u->observe_thread, "observe", 0, observe_run, u, err);
     if (rc == 0)
         rc = service_thread_start(&u->urgent_thread, "urgent", 0, urgent_run, u, err);
+    if (rc == 0)
+        rc = service_thread_start(&u->confirm_thread, "confirm", 0, confirm_run, u, err);
     if (rc == 0)
         rc = service_thread_start(&u->inbox_thread, "inbox", 0, uplinkd_inbox_run, u, err);
     if (rc == 0)
@@ -196,10 +226,10 @@ static int run(void *ctx, struct service *service, struct err_text *err)
     const struct service_hooks hooks = {.ctx = u};
     struct thread *threads[THREADS_MAX] = {
         &u->box_thread,    &u->records_thread, &u->observe_box_thread, &u->observe_thread,
-        &u->urgent_thread, &u->inbox_thread,   &u->renew_thread};
+        &u->urgent_thread, &u->confirm_thread, &u->inbox_thread,       &u->renew_thread};
     int rc = service_take_state(service, u->config.state_dir, err);
     if (rc == 0)
-        rc = prepare(u, err);
+        rc = uplinkd_prepare(u, err);
     if (rc == 0)
         rc = start_threads(u, err);
     if (rc == 0) {
@@ -231,8 +261,11 @@ int main(int argc, char **argv)
     static struct uplinkd u;
     struct service_args args;
     struct uplinkd_enroll enroll;
+    struct uplinkd_spool spool;
     struct err_text err = {{0}};
     int status = uplinkd_enroll_args(&argc, argv, &enroll);
+    if (status < 0)
+        status = uplinkd_spool_args(&argc, argv, &spool);
     if (status < 0)
         status = service_args_parse(argc, argv, &about, &args);
     if (status >= 0)
@@ -244,5 +277,7 @@ int main(int argc, char **argv)
     status = service_config_result(&about, &args, &uplinkd_section, loaded, rc, &err);
     if (status >= 0)
         return status;
-    return enroll.wanted ? uplinkd_enroll_run(&u.config, &enroll) : serve(&u);
+    if (enroll.wanted)
+        return uplinkd_enroll_run(&u.config, &enroll);
+    return spool.folder ? uplinkd_spool_run(&u, &spool) : serve(&u);
 }

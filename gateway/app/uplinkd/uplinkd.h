@@ -9,6 +9,8 @@
  * obs-box  normal  socket `observe`            records (256)             as box
  * observe  normal  the second chain's records  POST observe, receipts    checkpointd waits
  * urgent   normal  urgents                     POST urgent               see box
+ * confirm  normal  questions about hits (16)   POST confirm, answer      the oldest shows no
+ *                                              -> box                    answer
  * inbox    normal  HQ's inbox and list         shelf, Redis; key set     HQ waits
  *                                              and list -> box
  * renew    normal  the box's certificate       its pair of files         -
@@ -31,7 +33,8 @@ enum uplinkd_channel {
     CHANNEL_BOX,
     CHANNEL_RENEW,
     CHANNEL_OBSERVE,
-    CHANNEL_OBSERVE_BOX
+    CHANNEL_OBSERVE_BOX,
+    CHANNEL_CONFIRM
 };
 
 enum { UPLINKD_INSTRUCTIONS_MAX = 64 }; /* kept here; the next ones wait at headquarters */
@@ -60,6 +63,7 @@ struct uplinkd {
     struct thread observe_box_thread;
     struct thread observe_thread;
     struct thread urgent_thread;
+    struct thread confirm_thread;
     struct thread inbox_thread;
     struct thread renew_thread;
     atomic_uint switches; /* of the box's certificate; release in renew.c, acquire in channel.c */
@@ -79,6 +83,14 @@ void uplinkd_report(void *ctx, enum log_event_id event, bool active, const char 
 /* Thread "inbox" (list.c). The store is opened before, so that its faults end the start. */
 int uplinkd_store_open(struct uplinkd *u, struct err_text *err) MUST_CHECK;
 void uplinkd_inbox_run(struct thread *self, void *uplinkd);
+/* The inbox with the store behind it; inbox_fini. */
+void uplinkd_inbox_open(struct uplinkd *u, struct inbox *inbox, const struct uplink_wait *wait);
+/* The last message dealt with. */
+uint64_t uplinkd_inbox_number(const struct uplinkd *u);
+/* Connections to checkpointd and the store, before any thread (main.c). */
+int uplinkd_prepare(struct uplinkd *u, struct err_text *err) MUST_CHECK;
+/* The two threads that own the connections to checkpointd. */
+int uplinkd_start_boxes(struct uplinkd *u, struct err_text *err) MUST_CHECK;
 
 /* Messages that are kept (messages.c); thread "inbox". The keeper's ctx is the struct uplinkd. */
 void uplinkd_messages_load(struct uplinkd *u);
@@ -94,5 +106,13 @@ struct uplinkd_enroll {
 };
 /* -1 to go on, otherwise the exit status; what is wrong has been printed. */
 int uplinkd_enroll_args(int *argc, char **argv, struct uplinkd_enroll *out);
+/* `--spool-export DIR` and `--spool-import DIR` (spool.c): a checkpoint without a network. */
+struct uplinkd_spool {
+    bool export;
+    const char *folder; /* NULL: neither */
+};
+int uplinkd_spool_args(int *argc, char **argv, struct uplinkd_spool *out);
+/* Returns the exit status, everything has been printed. The daemon must not run meanwhile. */
+int uplinkd_spool_run(struct uplinkd *u, const struct uplinkd_spool *spool);
 /* Runs the enrolment; returns the exit status, everything has been printed. */
 int uplinkd_enroll_run(const struct uplinkd_config *config, const struct uplinkd_enroll *enroll);

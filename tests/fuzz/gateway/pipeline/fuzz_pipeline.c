@@ -133,7 +133,7 @@ static void good_message(struct match_message *m, uint8_t type, uint64_t sequenc
         memcpy(m->u.refused.cause, "camera_bad_tag", sizeof("camera_bad_tag"));
         m->u.refused.size = MATCH_REFUSED_BYTES_MAX;
     }
-    if (m->type == MATCH_READ || m->type == MATCH_SEARCHED) {
+    if (m->type == MATCH_READ || m->type == MATCH_SEARCHED || m->type == MATCH_SELF_TEST) {
         m->u.read.read = (struct plate_read){.lane = 1,
                                              .camera = (uint16_t)(11 + sequence % 5),
                                              .event_id = sequence % 3,
@@ -149,6 +149,7 @@ static void good_message(struct match_message *m, uint8_t type, uint64_t sequenc
             .agreement = CLASS_AGREE,
             .read_key = plate()};
         m->u.read.hits[0].entry.text_size = type >> 7 ? 2 : 0;
+        m->u.read.self_test_listed = sequence % 2;
     }
 }
 
@@ -165,7 +166,8 @@ static void take_packet(struct pipeline *p, struct byte_reader *r, uint64_t sequ
         size_t at = byte_read_be16(r) % size;
         bytes[at] = byte_read_u8(r);
     }
-    bool has_texts = packet.message.type == MATCH_READ || packet.message.type == MATCH_SEARCHED;
+    bool has_texts = packet.message.type == MATCH_READ || packet.message.type == MATCH_SEARCHED ||
+                     packet.message.type == MATCH_SELF_TEST;
     for (int i = 0; has_texts && i < MATCH_HITS_MAX && i < packet.message.u.read.hit_count; i++)
         size += packet.message.u.read.hits[i].entry.text_size;
     if (match_message_check(&packet.message, size, NULL) != 0)
@@ -214,6 +216,10 @@ static void take_small(struct pipeline *p, struct byte_reader *r, uint8_t kind,
         event.u.commit.lane = lane;
         event.u.commit.commit = value >> 1;
         event.u.commit.done = value & 1;
+        event.u.commit.sequence = value;
+        break;
+    case PIPELINE_CONFIRMED:
+        event.u.confirmed = value;
         break;
     case PIPELINE_JOURNAL:
         event.u.journal_commits = value & 1;
@@ -269,6 +275,7 @@ static struct pipeline *create(struct mono_time now)
     struct pipeline *p = NULL;
     struct err_text err = {""};
     options.lane_count = LANES;
+    options.self_test = (struct self_test_options){.interval_ms = 1000, .grace_ms = 500};
     for (int i = 0; i < LANES; i++) {
         struct lane_config *lane = &options.lanes[i].lane;
         lane_config_defaults(lane, (uint8_t)(i + 1));

@@ -17,6 +17,7 @@
 #include "gateway/signed/instruction_task.h"
 #include "gateway/signed/match_policy.h"
 #include "gateway/signed/snapshot.h"
+#include "gateway/signed/standing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -145,11 +146,15 @@ static void take_small(const void *text, size_t size)
     struct receipt receipt;
     struct instruction instruction;
     struct instruction_task task;
+    struct standing_answer standing;
     struct err_text err = {""};
     if (freshness_verify(&set, text, size, &freshness, &err) == 0)
         assert(freshness.valid_until.ms - freshness.time.ms <= FRESHNESS_VALID_MAX_MS);
     if (receipt_verify(&set, text, size, &receipt, &err) == 0)
         assert(checkpoint_id_good(receipt.checkpoint) && receipt.sequence > 0);
+    if (standing_verify(&set, text, size, &standing, &err) == 0)
+        assert(checkpoint_id_good(standing.checkpoint) && standing.sequence > 0 &&
+               standing.entry > 0 && standing_name(standing.standing));
     if (instruction_verify(&set, text, size, &instruction, &err) == 0) {
         assert(json_is_object(instruction.body) && instruction.id > 0);
         assert(memchr(instruction.kind, '\0', sizeof(instruction.kind)));
@@ -241,7 +246,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                    {STATEMENT_BATCH, 2, 2},       {STATEMENT_SNAPSHOT, 2, 3},
                    {STATEMENT_FRESHNESS, 4, 4},   {STATEMENT_RECEIPT, 5, 5},
                    {STATEMENT_INSTRUCTION, 6, 6}, {STATEMENT_MATCH_POLICY, 2, 3},
-                   {STATEMENT_EXEMPT_LIST, 2, 3}};
+                   {STATEMENT_EXEMPT_LIST, 2, 3}, {STATEMENT_STANDING, 4, 4}};
     enum { WAYS = sizeof(signers) / sizeof(signers[0]) };
     struct envelope e;
     char *text = NULL;

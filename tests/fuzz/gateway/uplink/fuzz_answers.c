@@ -78,10 +78,10 @@ static void try_line(const char *text, size_t size)
     struct err_text err;
     if (box_line_parse(text, size, &line, &err) != 0)
         return;
-    if (line.kind == BOX_RECORD || line.kind == BOX_URGENT) {
+    if (line.kind == BOX_RECORD || line.kind == BOX_URGENT || line.kind == BOX_ASK) {
         assert(line.event >= text && line.event + line.event_size < text + size);
         assert(line.event[0] == '{' && line.event[line.event_size - 1] == '}');
-        assert(line.sequence > 0);
+        assert(line.sequence > 0 || line.kind == BOX_ASK);
     }
 }
 

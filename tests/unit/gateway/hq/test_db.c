@@ -168,6 +168,7 @@ static void make_old(const char *file, const char *sql)
         "ALTER TABLE checkpoints DROP COLUMN exempt_revision;"
         "ALTER TABLE entries DROP COLUMN crowd;"
         "ALTER TABLE revisions DROP COLUMN hits;"
+        "DROP TABLE self_tests; DROP TABLE spools;"
         "DROP TABLE observed;ALTER TABLE chains DROP COLUMN stream;"
         "DROP TABLE journals; ALTER TABLE chains DROP COLUMN gap_ms;"
         "ALTER TABLE certificates DROP COLUMN issued_ms;"
@@ -271,6 +272,8 @@ static const char *const kept[] = {
     "INSERT INTO batches VALUES(1, x'01', 5, x'02', 'zhang')",
     "INSERT INTO acts VALUES(1, 'zhang', 5, 'PUT', '/', x'01', 200)",
     "INSERT INTO case_holds(case_number, reason, begun_by, begun_ms) VALUES('c', 'r', 'li', 5)",
+    ("INSERT INTO instructions(number, checkpoint, id, kind, signed_by, sent_by, time_ms,"
+     " expires_ms) VALUES(1, 'n', 1, 'hold', 'wang', 'zhang', 5, 9)"),
 };
 
 /* What neither connection may do. */
@@ -299,6 +302,14 @@ static const char *const never[] = {
     "UPDATE batches SET operator = 'li'",
     "UPDATE acts SET status = 403",
     "UPDATE case_holds SET reason = 'x', ended_ms = 7",
+    "DELETE FROM instructions",
+    "UPDATE instructions SET kind = 'message'",
+    "UPDATE instructions SET signed_by = 'li'",
+    "UPDATE instructions SET expires_ms = 99, answered_ms = 7",
+    "UPDATE instructions SET verdict = '{}', answered_ms = 7",
+    "UPDATE instructions SET result = 'done'",
+    "REPLACE INTO instructions(number, checkpoint, id, kind, signed_by, sent_by, time_ms,"
+    " expires_ms) VALUES(1, 'n', 1, 'message', 'wang', 'zhang', 5, 9)",
     "INSERT OR REPLACE INTO records VALUES('n', x'01', 1, x'03', 'hit', 5, 6, x'61')",
     "INSERT OR REPLACE INTO own_records VALUES(1, x'03', x'02', x'61', 5)",
     "INSERT OR REPLACE INTO batches VALUES(1, x'03', 5, x'02', 'li')",
@@ -317,6 +328,7 @@ static const char *const retention[] = {
 static const char *const hqds_own[] = {
     "UPDATE chains SET sequence = 10, head = x'05', state = 'quarantined'",
     "UPDATE case_holds SET ended_ms = 7, ended_by = 'li', end_reason = 'closed'",
+    "UPDATE instructions SET answered_ms = 7, sequence = 3, result = 'done', why = NULL",
     "INSERT INTO hits VALUES(2, 'n', x'01', 4, 5, 6, 1, x'61')",
     "UPDATE hits SET provisional = 0 WHERE number = 2",
     "INSERT INTO hits VALUES(3, 'n', x'01', 5, 5, 6, 1, x'61')",
@@ -363,7 +375,10 @@ static void records_are_neither_changed_nor_deleted(void **state)
     refuse_all(&other, ALL(never));
     take_all(&other, ALL(retention));
     take_all(&db, ALL(hqds_own));
-    refuse_all(&db, (const char *const[]){"UPDATE case_holds SET ended_ms = NULL"}, 1);
+    refuse_all(&db, ALL(((const char *const[]){"UPDATE case_holds SET ended_ms = NULL",
+                                               "UPDATE instructions SET answered_ms = NULL",
+                                               "UPDATE instructions SET answered_ms = 8",
+                                               "UPDATE instructions SET result = 'failed'"})));
     assert_int_equal(hq_db_scrub(&other, NULL), 0);
     hq_db_close(&other);
     hq_db_close(&db);

@@ -219,34 +219,74 @@ static void a_number_no_box_can_have_seen_is_refused(void **state)
     assert_int_equal(messages_of("south-1", 0), 1);
 }
 
-/* Five thousand boxes, of which some have had another journal before. */
-static void what_is_missing_is_answered_of_a_whole_fleet(void **state)
+/* What is missing above a checkpoint, NULL: all at once; the answer, which the caller frees. */
+static json_t *missing_above(const char *above)
 {
-    (void)state;
-    enum { BOXES = 5000 };
     struct hq_call call = call_of(TLS_PEER_OPERATOR, "zhang");
     enum hq_step step;
-    assert_int_equal(hq_db_begin(&hq.db, NULL), 0);
-    for (int i = 0; i < BOXES; i++) {
-        char id[32];
-        uint8_t chain[JOURNAL_CHAIN_ID_SIZE] = {(uint8_t)i, (uint8_t)(i >> 8)};
-        (void)snprintf(id, sizeof(id), "box-%d", i); /* fits */
-        assert_int_equal(hq_db_queue(&hq.db,
-                                     "INSERT INTO journals(checkpoint, chain, recorded, confirmed,"
-                                     " newest, first_ms, told_ms) VALUES($1, $2, 7, 0, 7, 1, 1)",
-                                     HQ_PARAMS(hq_text(id), hq_blob(chain, sizeof(chain))), NULL),
-                         0);
-    }
-    assert_int_equal(hq_db_commit(&hq.db, NULL), 0);
+    call.query.has_above = above != NULL;
+    if (above)
+        (void)snprintf(call.query.above, sizeof(call.query.above), "%s", above); /* fits */
     while ((step = hq_operator_missing(&call)) == HQ_AGAIN)
         ;
     assert_int_equal(step, HQ_DONE);
     assert_int_equal(call.answer.status, 200);
     json_t *value = answer_of(&call);
-    assert_true(json_is_true(json_object_get(value, "complete")));
-    assert_int_equal(json_array_size(json_object_get(value, "chains")), BOXES);
-    json_decref(value);
+    assert_true(evbuffer_get_length(call.answer.body) <= HQ_ANSWER_MAX || !above);
     hq_call_fini(&call);
+    return value;
+}
+
+/* Every box has had two journals before; of one of them something is missing. */
+static void add_journals(size_t boxes)
+{
+    assert_int_equal(hq_db_begin(&hq.db, NULL), 0);
+    for (size_t i = 0; i < 3 * boxes; i++) {
+        char id[32];
+        uint8_t chain[JOURNAL_CHAIN_ID_SIZE] = {(uint8_t)i, (uint8_t)(i >> 8)};
+        bool in_use = i % 3 == 2;
+        (void)snprintf(id, sizeof(id), "box-%05zu", i / 3); /* fits */
+        assert_int_equal(
+            hq_db_queue(&hq.db,
+                        "INSERT INTO journals(checkpoint, chain, recorded, confirmed,"
+                        " newest, first_ms, told_ms) VALUES($1, $2, $3, 0, $3, 1, $4)",
+                        HQ_PARAMS(hq_text(id), hq_blob(chain, sizeof(chain)),
+                                  hq_int(in_use || i == 3 * boxes - 3 ? 7 : 0), hq_int(in_use + 1)),
+                        NULL),
+            0);
+    }
+    assert_int_equal(hq_db_commit(&hq.db, NULL), 0);
+}
+
+static void what_is_missing_is_answered_of_a_whole_fleet_in_pages(void **state)
+{
+    (void)state;
+    enum { BOXES = 5000 };
+    char above[TLS_LABEL_SIZE] = "";
+    size_t chains = 0;
+    size_t pages = 0;
+    size_t incomplete = 0;
+    add_journals(BOXES);
+    for (bool more = true; more; pages++) {
+        json_t *value = missing_above(above);
+        const json_t *list = json_object_get(value, "chains");
+        const json_t *next = json_object_get(value, "next");
+        more = json_is_string(next);
+        chains += json_array_size(list);
+        incomplete += !json_is_true(json_object_get(value, "complete"));
+        assert_int_equal(json_array_size(list) % 3, 0); /* a box's stand on one page */
+        if (more)
+            (void)snprintf(above, sizeof(above), "%s", json_string_value(next)); /* fits */
+        json_decref(value);
+    }
+    assert_int_equal(chains, 3 * BOXES);
+    assert_int_equal(incomplete, 1); /* the last one */
+    assert_true(pages > 1);
+    json_t *whole = missing_above(NULL);
+    assert_int_equal(json_array_size(json_object_get(whole, "chains")), 3 * BOXES);
+    assert_false(json_is_true(json_object_get(whole, "complete")));
+    assert_null(json_object_get(whole, "next"));
+    json_decref(whole);
 }
 
 static int tell_journal(const char *recorded)
@@ -526,7 +566,7 @@ int main(void)
         WITH_HQ(the_inbox_holds_the_newest_list_and_what_is_ones_own),
         WITH_HQ(every_box_that_saw_more_is_told_what_was_drawn_below),
         WITH_HQ(a_number_no_box_can_have_seen_is_refused),
-        WITH_HQ(what_is_missing_is_answered_of_a_whole_fleet),
+        WITH_HQ(what_is_missing_is_answered_of_a_whole_fleet_in_pages),
         WITH_HQ(a_journal_longer_than_any_is_refused),
         WITH_HQ(a_token_ends_when_its_certificate_is_handed_out),
         WITH_HQ(a_key_approved_no_more_gets_no_certificate),

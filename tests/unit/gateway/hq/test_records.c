@@ -329,6 +329,81 @@ static void the_second_chain_stands_beside_the_first(void **state)
     assert_int_equal(count("SELECT count(*) FROM hits"), 0);
 }
 
+/* Of a large body the records go in together, over PostgreSQL by COPY: with hits, answers and a
+ * repeat among them, which end it and begin it anew, and one of more than its buffer. */
+static void many_records_of_one_body_are_stored(void **state)
+{
+    (void)state;
+    enum { RECORDS = 300, LONG = 60000, ROOM = RECORDS * 1024 + 2 * LONG };
+    struct hq_ingest got;
+    struct journal_head head = {.chain = {1}};
+    char *body = calloc(ROOM, 1);
+    char *text = calloc(LONG + 8, 1);
+    assert_true(body && text);
+    memset(text, 'x', LONG);
+    memcpy(text, "{\"a\":\"", 6);
+    memcpy(text + LONG, "\"}", 2);
+    add(&head, JOURNAL_START, body);
+    size_t first = strlen(body);
+    for (int i = 2; i <= RECORDS; i++)
+        add_text(&head,
+                 i % 50 == 0   ? JOURNAL_HIT
+                 : i % 70 == 0 ? JOURNAL_HIT_ANSWER
+                               : JOURNAL_PASSAGE,
+                 i == 120 ? text : "{\"a\":1}", body + strlen(body));
+    memcpy(body + strlen(body), body, first); /* again behind the last */
+    assert_int_equal(send_as("north-1", body, &got), 0);
+    assert_int_equal(got.stored, RECORDS);
+    assert_int_equal(got.repeated, 1);
+    assert_int_equal(got.hits, RECORDS / 50);
+    assert_memory_equal(&got.head, &head, sizeof(head));
+    assert_int_equal(count("SELECT count(*) FROM records"), RECORDS);
+    assert_int_equal(count("SELECT count(*) FROM records WHERE length(line) > 65536"), 1);
+    assert_int_equal(count("SELECT count(*) FROM answers"), 4);
+    assert_int_equal(send_as("north-1", body, &got), 0);
+    assert_int_equal(got.stored, 0);
+    assert_int_equal(got.repeated, RECORDS + 1);
+    char *altered = strstr(body + first, "\"salt\":\"");
+    altered[8] = altered[8] == '0' ? '1' : '0';
+    assert_int_equal(send_as("north-1", body, &got), ERR_CORRUPT);
+    body[0] = '\0';
+    add(&head, JOURNAL_STOP, body);
+    assert_int_equal(send_as("north-1", body, &got), 0); /* nothing stands half done */
+    assert_int_equal(got.stored, 1);
+    free(text);
+    free(body);
+}
+
+/* A row that is there already is the batch's fault, wherever it is noticed; none of it stays. */
+static void a_row_that_cannot_be_added_undoes_the_rest(void **state)
+{
+    (void)state;
+    static const struct hq_rows rows = {
+        "INSERT INTO batches(revision, hash, time_ms, envelope, operator)"
+        " VALUES($1, $2, $3, $4, $5)",
+        "COPY batches(revision, hash, time_ms, envelope, operator) FROM STDIN (FORMAT binary)"};
+    int rc = hq_db_begin(&db, NULL);
+    for (int i = 1; rc == 0 && i <= 5; i++)
+        rc = hq_db_add_row(
+            &db, &rows,
+            HQ_PARAMS(hq_int(i % 4), hq_blob("h", 1), hq_int(-1), hq_blob("", 0), hq_text("zhang")),
+            NULL);
+    if (rc == 0)
+        rc = hq_db_commit(&db, NULL);
+    assert_int_equal(rc, ERR_CONFLICT);
+    hq_db_rollback(&db);
+    assert_int_equal(count("SELECT count(*) FROM batches"), 0);
+    assert_int_equal(hq_db_begin(&db, NULL), 0);
+    assert_int_equal(hq_db_add_row(&db, &rows,
+                                   HQ_PARAMS(hq_int(7), hq_blob("h", 1), hq_int(-5), hq_blob("", 0),
+                                             hq_text("zhang")),
+                                   NULL),
+                     0);
+    assert_int_equal(count("SELECT time_ms FROM batches WHERE revision = 7"), -5);
+    hq_db_rollback(&db);
+    assert_int_equal(count("SELECT count(*) FROM batches"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +420,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_chain_confirms_or_replaces_an_urgent_hit, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(a_body_that_is_no_json_object_is_no_record, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(many_records_of_one_body_are_stored, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_row_that_cannot_be_added_undoes_the_rest, open_db,
                                         close_db),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,11 @@ static void query_has_defaults_and_bounds(void **state)
     assert_int_equal(q.limit, HQ_LIMIT_DEFAULT);
     assert_int_equal(q.wait_s, 0);
     assert_false(q.has_revision);
+    assert_false(q.has_above);
+    assert_int_equal(hq_query_parse("above=", &q, NULL), 0);
+    assert_true(q.has_above && q.above[0] == '\0');
+    assert_int_equal(hq_query_parse("above=lu-hz-01", &q, NULL), 0);
+    assert_string_equal(q.above, "lu-hz-01");
     assert_int_equal(hq_query_parse("after=9223372036854775807&limit=1000&wait=60", &q, NULL), 0);
     assert_true(q.after == INT64_MAX && q.limit == 1000 && q.wait_s == 60);
     assert_int_equal(
@@ -96,6 +101,7 @@ static void query_errors_name_the_key(void **state)
     static const char *const cases[][2] = {
         {"after=-1", "query: after: expected a number"},
         {"after=9223372036854775808", "query: after: expected a number"},
+        {"above=Box%201", "query: above: expected a checkpoint id, or nothing"},
         {"limit=0", "query: limit: expected 1 to 1000"},
         {"wait=61", "query: wait: expected 0 to 60 seconds"},
         {"hash=sha256:00", "query: hash: expected sha256: and 64 hex digits"},

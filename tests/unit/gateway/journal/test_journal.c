@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "gateway/base/json.h"
 #include "gateway/journal/journal.h"
 #include "gateway/journal/reader.h"
 #include "gateway/journal/verify.h"
@@ -506,6 +507,27 @@ static void a_full_disk_still_takes_holds_and_acts(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* The bytes are those a JSON library makes of the same members, and the id is found in them. */
+static void expect_canonical(const char *line, size_t size)
+{
+    json_t *event = NULL;
+    char *text = NULL;
+    size_t text_size = 0;
+    const char *id = NULL;
+    size_t id_size = 0;
+    assert_int_equal(strlen(line), size);
+    assert_int_equal(json_parse(line, size, &event, NULL), 0);
+    assert_int_equal(json_canonical(event, &text, &text_size), 0);
+    assert_int_equal(text_size, size);
+    assert_memory_equal(text, line, size);
+    assert_true(journal_wire_id(line, size, &id, &id_size));
+    assert_int_equal(id_size, json_string_length(json_object_get(event, "id")));
+    assert_memory_equal(id, json_string_value(json_object_get(event, "id")), id_size);
+    assert_false(journal_wire_id(line, size - 1, &id, &id_size));
+    free(text);
+    json_decref(event);
+}
+
 static void the_wire_form_round_trips_and_refuses_changes(void **state)
 {
     (void)state;
@@ -524,15 +546,18 @@ static void the_wire_form_round_trips_and_refuses_changes(void **state)
     assert_memory_equal(wire.record.bytes, record.bytes, sizeof record.bytes);
     assert_memory_equal(wire.record.body, record.body, 9);
     journal_wire_free(&wire);
+    expect_canonical(line, size);
     char *salt = strstr(line, "\"salt\":\"");
     salt[8] = '1';
     assert_int_equal(journal_wire_read(line, size, &wire, &err), ERR_CORRUPT);
     free(line);
     assert_int_equal(journal_wire_write(&record, "urn:checkpoint:a", false, &line, &size), 0);
     assert_null(strstr(line, "data_base64"));
+    expect_canonical(line, size);
     assert_int_equal(journal_wire_read(line, size, &wire, &err), 0);
     assert_false(wire.record.has_body);
     free(line);
+    assert_int_equal(journal_wire_write(&record, "urn:\"a\"", false, &line, &size), ERR_INVALID);
 }
 
 /* A line of `record` with another type; what journal_wire_read says to it. */

@@ -139,7 +139,7 @@ static struct wanted_record draw_record(struct day *d, size_t slot, uint64_t id)
                                   .valid_from = {from},
                                   .valid_until = {until},
                                   .class = classes[day_below(&d->random, 3)],
-                                  .category = (uint16_t)day_below(&d->random, CATEGORY_COUNT),
+                                  .category = (uint16_t)day_below(&d->random, CATEGORY_SELF_TEST),
                                   .priority = (uint8_t)(1 + day_below(&d->random, 3)),
                                   .handling = HANDLING_STOP,
                                   .text_size = TEXT_SIZE};

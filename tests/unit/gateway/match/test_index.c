@@ -344,15 +344,51 @@ static void test_random_lists_against_a_scan(void **state)
     assert_true(found > READS); /* the lists were dense enough to say something */
 }
 
+/* Whatever a camera sends, it is no self-test; and the self-test finds nothing else. */
+static void test_self_test_entries_are_found_by_the_self_test_alone(void **state)
+{
+    (void)state;
+    struct wanted_record records[] = {record(1, WANTED_SELF_TEST_PLATE, PLATE_CLASS_ANY),
+                                      record(2, "试?00000", PLATE_CLASS_ANY),
+                                      record(3, "试试O0000", PLATE_CLASS_ANY)};
+    struct plate_read read = {.kind = PLATE_KEY,
+                              .key = WANTED_SELF_TEST_KEY,
+                              .candidate_count = 1,
+                              .candidates = {{WANTED_SELF_TEST_KEY, 90}}};
+    struct match_result result;
+    uint32_t at;
+    records[0].category = CATEGORY_SELF_TEST;
+    struct match_index *index = index_of(records, 3);
+    match_find(index, NULL, &read, (struct wall_time){NOW}, true, &result);
+    for (int i = 0; i < result.hit_count; i++)
+        assert_int_not_equal(result.hits[i].entry.id, 1);
+    assert_int_equal(result.hit_count, 2);
+    read.key = key_of("试试0000?");
+    match_find(index, NULL, &read, (struct wall_time){NOW}, true, &result);
+    for (int i = 0; i < result.hit_count; i++)
+        assert_int_not_equal(result.hits[i].entry.id, 1);
+    read.key = WANTED_SELF_TEST_KEY;
+    assert_int_equal(match_scan(index, &read.key, 1, &at), 1);
+    match_find_self_test(index, NULL, &read, (struct wall_time){NOW}, true, &result);
+    assert_int_equal(result.hit_count, 1);
+    assert_int_equal(result.hits[0].entry.id, 1);
+    assert_int_equal(result.hits[0].kind, MATCH_EXACT);
+    match_find_self_test(index, NULL, &read, (struct wall_time){3 * NOW}, true, &result);
+    assert_int_equal(result.hit_count, 0); /* it has ended */
+    match_index_destroy(index);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_exact_and_class),
-                                       cmocka_unit_test(test_validity),
-                                       cmocka_unit_test(test_partial),
-                                       cmocka_unit_test(test_partial_of_ten_symbols),
-                                       cmocka_unit_test(test_candidate_is_weaker_than_exact),
-                                       cmocka_unit_test(test_more_hits_than_fit),
-                                       cmocka_unit_test(test_refusals),
-                                       cmocka_unit_test(test_random_lists_against_a_scan)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exact_and_class),
+        cmocka_unit_test(test_self_test_entries_are_found_by_the_self_test_alone),
+        cmocka_unit_test(test_validity),
+        cmocka_unit_test(test_partial),
+        cmocka_unit_test(test_partial_of_ten_symbols),
+        cmocka_unit_test(test_candidate_is_weaker_than_exact),
+        cmocka_unit_test(test_more_hits_than_fit),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_random_lists_against_a_scan)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

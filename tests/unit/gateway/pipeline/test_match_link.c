@@ -174,7 +174,7 @@ static void what_breaks_the_contract_ends_the_connection(void **state)
     assert_refused(b, &gap, "sequence = '3': expected 2");
     struct match_message version = message(MATCH_ALIVE, 2);
     version.version = 9;
-    assert_refused(b, &version, "version = '9': expected 6");
+    assert_refused(b, &version, "version = '9': expected 7");
     struct match_message twice = message(MATCH_HELLO, 2);
     assert_refused(b, &twice, "expected a hello first and once");
     struct match_message lacking = read_with_hit("{}");

@@ -201,6 +201,14 @@ static void lines_of_checkpointd(void **state)
     assert_memory_equal(line.event, "{\"id\":\"ab:12\",\"z\":\"ä\"}", line.event_size);
     assert_int_equal(parse("{\"urgent\":{\"id\":\"ab:1\"}}", &line), 0);
     assert_int_equal(line.kind, BOX_URGENT);
+    static const char ask[] = "{\"ask\":{\"entry\":3,\"sequence\":12}}";
+    assert_int_equal(parse(ask, &line), 0);
+    assert_int_equal(line.kind, BOX_ASK);
+    assert_int_equal(line.event_size, strlen(ask) - 8);
+    assert_memory_equal(line.event, "{\"entry\":3,\"sequence\":12}", line.event_size);
+    assert_int_equal(parse("{\"ask\":{},\"more\":1}", &line), ERR_INVALID);
+    assert_int_equal(parse("{\"ask\":1}", &line), ERR_INVALID);
+    assert_int_equal(parse("{ \"ask\":{}}", &line), ERR_INVALID);
     assert_int_equal(parse(status, &line), 0);
     assert_int_equal(line.kind, BOX_STATUS);
     assert_string_equal(line.checkpoint, "lu-hz-01");

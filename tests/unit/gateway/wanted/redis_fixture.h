@@ -20,6 +20,7 @@
 extern char **environ;
 
 enum { EVENTS_FIRST = 300, EVENTS_COUNT = 32, WAIT_MS = 10000, MODEL_IDS = 1024 };
+enum { FIXTURE_SIGNED_MAX_MS = 12 * 3600 * 1000 };
 
 struct watcher {
     bool active[EVENTS_COUNT];
@@ -290,6 +291,7 @@ static UNUSED_OK void reader_open(struct fixture *f)
         .roots_folder = f->roots,
         .redis = {f->socket, "checkpoint-matchd", f->secrets[0]},
         .clock = &fake_clock,
+        .signed_max_ms = FIXTURE_SIGNED_MAX_MS,
         .list_changed = reader_list,
         .status_changed = reader_status,
         .policy_changed = reader_policy,

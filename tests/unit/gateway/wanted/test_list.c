@@ -355,6 +355,35 @@ static void test_snapshot_then_batches(void **state)
     wanted_list_destroy(box);
 }
 
+static void test_without_texts_it_checks_the_same(void **state)
+{
+    (void)state;
+    struct err_text err = {0};
+    struct chain c = {.world = world};
+    struct wanted_list *hq = list_with_keys(world);
+    struct wanted_list *box = list_with_keys(world);
+    wanted_list_without_texts(box);
+    list_take(hq, chain_next(&c, (struct step){.add = 10}));
+    struct shot shot = shot_of(world, hq);
+    struct wanted_list *beside = NULL;
+    assert_int_equal(wanted_list_create_beside(box, &beside), 0);
+    ok(wanted_list_load_snapshot(beside, shot.manifest.data, shot.manifest.size, shot_source, &shot,
+                                 &err),
+       &err);
+    list_take(beside, chain_next(&c, (struct step){.add = 20, .change = 10}));
+    refused(beside, batch_after(world, &c.head, (struct step){.add = 20}), ERR_CONFLICT);
+    for (uint64_t id = 10; id <= 20; id += 10) {
+        const struct wanted_entry *entry = wanted_list_find(beside, id);
+        assert_null(entry->match.text);
+        assert_int_not_equal(entry->match.record.text_size, 0);
+    }
+    assert_int_equal(wanted_list_find(beside, 10)->match.record.priority, 3);
+    shot_free(&shot);
+    wanted_list_destroy(beside);
+    wanted_list_destroy(box);
+    wanted_list_destroy(hq);
+}
+
 static void test_damaged_snapshot_changes_nothing(void **state)
 {
     (void)state;
@@ -422,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_refuses_statements),
         cmocka_unit_test(test_snapshot_then_batches),
+        cmocka_unit_test(test_without_texts_it_checks_the_same),
         cmocka_unit_test(test_damaged_snapshot_changes_nothing),
         cmocka_unit_test(test_roots_folder),
     };

@@ -47,6 +47,23 @@ static void test_batch_withdrawal_and_statement_arrive(void **state)
     assert_false(stands(&f->at_reader, EVENT_WANTED_STALE));
 }
 
+/* However current headquarters calls it. */
+static void test_a_list_no_clerk_signed_for_long_is_told(void **state)
+{
+    (void)state;
+    store_take(f, (struct step){.add = 4});
+    until(f, f->status.revision == f->chain.head.revision);
+    wall_now_ms = f->chain.head.time.ms + FIXTURE_SIGNED_MAX_MS;
+    store_confirm(f);
+    until(f, f->status.state == LIST_CURRENT);
+    assert_false(stands(&f->at_reader, EVENT_WANTED_UNSIGNED));
+    wall_now_ms++;
+    until(f, stands(&f->at_reader, EVENT_WANTED_UNSIGNED));
+    assert_int_equal(f->status.state, LIST_CURRENT);
+    store_take(f, (struct step){.add = 5, .at_ms = wall_now_ms});
+    until(f, !stands(&f->at_reader, EVENT_WANTED_UNSIGNED));
+}
+
 static void test_a_change_is_taken_within_100_ms(void **state)
 {
     (void)state;
@@ -568,6 +585,7 @@ int main(void)
 #define FAULT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         FAULT(test_batch_withdrawal_and_statement_arrive),
+        FAULT(test_a_list_no_clerk_signed_for_long_is_told),
         FAULT(test_a_change_is_taken_within_100_ms),
         FAULT(test_a_batch_is_told_as_what_it_changes),
         FAULT(test_a_refused_change_is_told_as_a_whole),
