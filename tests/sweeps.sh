@@ -10,6 +10,7 @@ sweeps() {
     sweep tidy whole_tidy
     sweep flood with_build release flood
     sweep wired_cameras with_build release wired_cameras
+    sweep spool with_build release spool
     sweep lane_mutants with_build release /usr/bin/python3 tests/mutate_lane.py
     sweep lane_mutants_walk with_build release /usr/bin/python3 tests/mutate_lane.py --by walk
     sweep lane_states with_build release build/release/tests/walk_lane
@@ -24,6 +25,7 @@ sweeps() {
     sweep hq_kills with_build release hq_kills
     sweep hq_power with_build release hq_power
     sweep flips with_build release env CHECKPOINT_FULL=1 build/release/tests/gateway_signed_test_flips
+    sweep box_power with_build release box_power
     sweep rotation with_build release rotation
     sweep list_changes with_build tsan seeds 40 build/tsan/tests/gateway_app_test_in_force
     sweep list_entries with_build asan seeds 40 build/asan/tests/gateway_wanted_test_entries
@@ -70,6 +72,12 @@ flood() {
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_faults_capture.py -k flood
 }
 
+# The self-test and spool mode, the slower cases too.
+spool() {
+    CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_self_test.py tests/system/test_spool.py
+}
+
 # Cameras on wires, one on the line of a lane's module among them.
 wired_cameras() {
     CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
@@ -86,6 +94,12 @@ hq_over_postgres() {
 hq_standby() {
     CHECKPOINT_ROUNDS=100 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_postgres.py -k standby
+}
+
+# Power cuts of the box, replayed from the logs of its programs' writes and syncs; without syncs they must lose.
+box_power() {
+    CHECKPOINT_ROUNDS=50 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/system/test_box_power.py
 }
 
 # Programs killed, the link bad, disks full: records counted at both ends after each of a hundred faults.

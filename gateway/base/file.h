@@ -24,3 +24,5 @@ int file_write_stick(const char *path, const void *data, size_t size,
 /* What was made, renamed or deleted in the folder of `path`, shorter than 4096 bytes, survives a
  * power cut. -1 with errno. */
 int file_sync_folder_of(const char *path) MUST_CHECK;
+/* Makes a folder where there is none; one that was made survives a power cut. ERR_FULL, ERR_IO. */
+int file_make_folder(const char *path, mode_t mode, struct err_text *err) MUST_CHECK;

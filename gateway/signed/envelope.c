@@ -24,9 +24,12 @@ static const struct {
     [STATEMENT_MATCH_POLICY] = {"match-policy/1", KEY_ROLE_LIST},
     [STATEMENT_EXEMPT_LIST] = {"exempt-list/1", KEY_ROLE_LIST},
     [STATEMENT_STANDING] = {"standing/1", KEY_ROLE_FRESHNESS},
+    [STATEMENT_RETENTION_TERMS] = {"retention-terms/1", KEY_ROLE_LIST},
     [STATEMENT_SPOOL_ANSWER] = {"spool-answer/1", KEY_ROLE_RECEIPT},
     [STATEMENT_ROOTS] = {"roots/1", KEY_ROLE_ROOT},
 };
+
+static const unsigned statements_end = sizeof(statements) / sizeof(statements[0]);
 
 static const char *const role_names[] = {
     [KEY_ROLE_ROOT] = "root",
@@ -57,9 +60,7 @@ int key_role_parse(const char *name, enum key_role *out)
 
 const char *statement_type_name(enum statement_type type)
 {
-    int number = (int)type;
-    return number >= STATEMENT_KEYSET && number <= STATEMENT_TYPE_LAST ? statements[type].name
-                                                                       : NULL;
+    return type >= STATEMENT_KEYSET && type < statements_end ? statements[type].name : NULL;
 }
 
 enum key_role statement_role(enum statement_type type)
@@ -69,9 +70,9 @@ enum key_role statement_role(enum statement_type type)
 
 static int type_parse(const char *name, enum statement_type *out)
 {
-    for (int t = STATEMENT_KEYSET; t <= STATEMENT_TYPE_LAST; t++) {
+    for (enum statement_type t = STATEMENT_KEYSET; t < statements_end; t++) {
         if (statements[t].name && strcmp(name, statements[t].name) == 0) {
-            *out = (enum statement_type)t;
+            *out = t;
             return ERR_OK;
         }
     }

@@ -115,8 +115,9 @@ int shelf_open(struct shelf *shelf, const char *folder, struct err_text *err)
     if (length <= 0 || length > SHELF_PATH_SIZE - SHELF_NAME_SIZE - 16) {
         return err_set(err, ERR_INVALID, "%s: path too long", folder);
     }
-    if (mkdir(folder, SHELF_FOLDER_MODE) != 0 && errno != EEXIST) {
-        return err_set(err, ERR_IO, "%s: %s", folder, strerror(errno));
+    int result = file_make_folder(folder, SHELF_FOLDER_MODE, err);
+    if (result != 0) {
+        return result;
     }
     return access(folder, R_OK | W_OK | X_OK) == 0
                ? ERR_OK

@@ -259,7 +259,7 @@ def test_an_instruction_that_is_too_large_is_refused_once_and_holds_up_nothing(s
 
 def test_no_instruction_gives_way_while_checkpointd_is_away(site):
     """More than are kept: the next ones stay at headquarters, unacknowledged; messages nobody waits for give way."""
-    count = WAIT_MAX + 20
+    count = WAIT_MAX + 5
     hq = Inbox(site, [("message_of_later", "{}")] * (OTHERS_MAX - 10))
     for n in range(1, count + 1):
         hq.messages += [("message_of_later", "{}"),

@@ -4,17 +4,16 @@
  */
 #include "gateway/app/checkpointd/checkpointd.h"
 
-#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/app/key_files.h"
 #include "gateway/app/service.h"
+#include "gateway/base/file.h"
 #include "gateway/base/log.h"
 
 enum { THREADS_MAX = 10 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
@@ -30,6 +29,7 @@ static const char help_text[] =
     "  <state_dir>/observe/   the second chain, sealed to headquarters\n"
     "  <state_dir>/accounts.json, keyset.json\n"
     "  <state_dir>/exempt-list.json  the exempt list as signed, verified at every start\n"
+    "  <state_dir>/retention-terms.json  the retention terms likewise; plates in them are hashed\n"
     "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n"
     "  <shipped_profiles>/, <profiles>/  device profiles, one YAML file a model\n\n"
     "SIGNALS\n"
@@ -46,14 +46,6 @@ static const struct service_about about = {.program = "checkpointd",
 
 /* ---- setting up ---- */
 
-static int make_folder(const char *path, mode_t mode, struct err_text *err)
-{
-    if (mkdir(path, mode) == 0 || errno == EEXIST) {
-        return 0;
-    }
-    return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-}
-
 static int open_journal(struct checkpointd *c, struct journal **out, struct err_text *err)
 {
     struct journal_options options = {.folder = c->journal_dir,
@@ -61,7 +53,7 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
                                       .seal_interval_ms = c->config.seal_interval_ms,
                                       .reserve_bytes = (uint64_t)c->config.reserve_bytes,
                                       .clock = &c->clock};
-    int result = make_folder(c->journal_dir, 0700, err);
+    int result = file_make_folder(c->journal_dir, 0700, err);
     return result == 0 ? set_aside_open(c, &options, true, out, err) : result;
 }
 
@@ -324,7 +316,10 @@ static int run(void *ctx, struct service *service, struct err_text *err)
         return result;
     }
     atomic_store(&c->recorder.confirmed, journal_confirmed(journal));
-    result = create_sockets(c, err);
+    result = restore_list_high(c, err);
+    if (result == 0) {
+        result = create_sockets(c, err);
+    }
     if (result == 0) {
         result = recorder_start(c, journal, err);
     }

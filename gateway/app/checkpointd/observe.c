@@ -4,11 +4,9 @@
  */
 #include "gateway/app/checkpointd/observe.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/app/service.h"
@@ -84,10 +82,10 @@ static int open_chain(struct observe *o, struct err_text *err)
                                             .reserve_bytes = RESERVE_BYTES,
                                             .clock = &o->c->clock};
     struct journal_head head;
-    if (mkdir(o->folder, 0700) != 0 && errno != EEXIST) {
-        return err_set(err, ERR_IO, "%s: %s", o->folder, strerror(errno));
+    int result = file_make_folder(o->folder, 0700, err);
+    if (result == 0) {
+        result = set_aside_open(o->c, &options, false, &o->journal, err);
     }
-    int result = set_aside_open(o->c, &options, false, &o->journal, err);
     if (result != 0) {
         o->journal = NULL;
         return result;

@@ -26,8 +26,6 @@ enum hqctl_reach {
 };
 
 /* A row of the table of commands; argv[0] is the last of its words. */
-enum { HQCTL_QUESTION_SIZE = 160 };
-
 struct hqctl_command {
     const char *words; /* "wanted import" */
     const char *purpose;
@@ -88,8 +86,9 @@ void hqctl_join(const json_t *list, char *out, size_t size);
 /* "-" for "": a cell of a table. */
 const char *hqctl_or_dash(const char *text);
 
-/* Whether a person at a terminal says yes to `question`. Without one, --yes must have said it. */
-bool hqctl_confirmed(const char *question);
+/* Whether a person at a terminal says yes to `what` about a checkpoint. Without one, --yes must
+ * have said it. */
+bool hqctl_confirmed(const char *checkpoint, const char *what);
 /* A token with what the technician needs. */
 void hqctl_print_token(const json_t *value);
 
@@ -119,6 +118,8 @@ int hqctl_enrolment_revoke(struct hqctl *h, int argc, char **argv);
 int hqctl_checkpoints(struct hqctl *h, int argc, char **argv);
 int hqctl_top(struct hqctl *h, int argc, char **argv);
 int hqctl_hits(struct hqctl *h, int argc, char **argv);
+int hqctl_evidence_list(struct hqctl *h, int argc, char **argv);
+int hqctl_evidence_get(struct hqctl *h, int argc, char **argv);
 int hqctl_observe(struct hqctl *h, int argc, char **argv);
 int hqctl_audit_verify(struct hqctl *h, int argc, char **argv);
 int hqctl_audit_missing(struct hqctl *h, int argc, char **argv);
@@ -142,6 +143,10 @@ int hqctl_policy_draft(struct hqctl *h, int argc, char **argv);
 int hqctl_policy_sign(struct hqctl *h, int argc, char **argv);
 int hqctl_policy_show(struct hqctl *h, int argc, char **argv);
 int hqctl_policy_publish(struct hqctl *h, int argc, char **argv);
+int hqctl_retention_draft(struct hqctl *h, int argc, char **argv);
+int hqctl_retention_sign(struct hqctl *h, int argc, char **argv);
+int hqctl_retention_show(struct hqctl *h, int argc, char **argv);
+int hqctl_retention_publish(struct hqctl *h, int argc, char **argv);
 int hqctl_exempt_draft(struct hqctl *h, int argc, char **argv);
 int hqctl_exempt_withdraw(struct hqctl *h, int argc, char **argv);
 int hqctl_exempt_sign(struct hqctl *h, int argc, char **argv);

@@ -89,10 +89,9 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
 /* ---- checkpoints ---- */
 
 static const char *const checkpoint_titles[] = {
-    "CHECKPOINT",        "STATE",     ">LIST", ">CONFIRMED",
-    ">POLICY",           ">EXEMPT",   "SEEN",  "LIST BEHIND SINCE",
-    "CERTIFICATE UNTIL", "SELF-TEST", "NAME",  "QUARANTINE",
-    "OLD BOX SEEN"};
+    "CHECKPOINT", "STATE",  ">LIST",      ">CONFIRMED",        ">POLICY",
+    ">EXEMPT",    ">TERMS", "SEEN",       "LIST BEHIND SINCE", "CERTIFICATE UNTIL",
+    "SELF-TEST",  "NAME",   "QUARANTINE", "OLD BOX SEEN"};
 
 enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
 
@@ -103,10 +102,13 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
     char confirmed[24];
     char policy[24];
     char exempt[24];
+    char terms[24];
     (void)snprintf(policy, sizeof(policy), "%lld",
                    (long long)hqctl_number_of(row, "policy_version")); /* fits */
     (void)snprintf(exempt, sizeof(exempt), "%lld",
                    (long long)hqctl_number_of(row, "exempt_revision")); /* fits */
+    (void)snprintf(terms, sizeof(terms), "%lld",
+                   (long long)hqctl_number_of(row, "retention_version")); /* fits */
     (void)snprintf(list, sizeof(list), "%lld",
                    (long long)hqctl_number_of(row, "list_revision")); /* fits */
     (void)snprintf(confirmed, sizeof(confirmed), "%lld",
@@ -121,6 +123,7 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
                            confirmed,
                            policy,
                            exempt,
+                           terms,
                            hqctl_or_dash(hqctl_text_of(row, "last_seen")),
                            hqctl_or_dash(hqctl_text_of(row, "behind_since")),
                            hqctl_or_dash(hqctl_text_of(row, "certificate_until")),
@@ -267,10 +270,10 @@ int hqctl_accept_chain(struct hqctl *h, int argc, char **argv)
     return status;
 }
 
-bool hqctl_confirmed(const char *question)
+bool hqctl_confirmed(const char *checkpoint, const char *what)
 {
     char line[8] = "";
-    fprintf(stderr, "%s Go on? [y/N] ", question);
+    fprintf(stderr, "Checkpoint %s: %s. Go on? [y/N] ", checkpoint, what);
     return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
@@ -290,11 +293,7 @@ int hqctl_revoke(struct hqctl *h, int argc, char **argv)
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    char question[HQCTL_QUESTION_SIZE];
-    (void)snprintf(question, sizeof(question),
-                   "Checkpoint %.64s will be shut out until it is enrolled again.",
-                   checkpoint); /* fits */
-    if (!yes && !hqctl_confirmed(question)) {
+    if (!yes && !hqctl_confirmed(checkpoint, "will be shut out until it is enrolled again")) {
         fprintf(stderr, "hqctl: nothing done\n");
         return EXIT_RUN;
     }

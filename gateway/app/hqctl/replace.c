@@ -55,11 +55,8 @@ int hqctl_replace(struct hqctl *h, int argc, char **argv)
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    char question[HQCTL_QUESTION_SIZE];
-    (void)snprintf(question, sizeof(question),
-                   "The box that serves checkpoint %.64s now will be shut out for good.",
-                   checkpoint); /* fits */
-    if (!yes && !hqctl_confirmed(question)) {
+    if (!yes &&
+        !hqctl_confirmed(checkpoint, "the box that serves it now will be shut out for good")) {
         fprintf(stderr, "hqctl: nothing done\n");
         return EXIT_RUN;
     }

@@ -5,12 +5,10 @@
  * Kinds this version does not know stay, the oldest give way. Thread "inbox".
  */
 #include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/app/uplinkd/uplinkd.h"
@@ -234,13 +232,14 @@ static int keep_file(const struct uplinkd *u, const struct inbox_message *messag
     size_t most = ours ? INSTRUCTION_ENVELOPE_MAX : MESSAGE_SIZE_MAX;
     folder_of(u, folder);
     path_of(u, message->number, path);
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return err_set(err, ERR_IO, "%s: %s", folder, strerror(errno));
+    int rc = file_make_folder(folder, 0700, err);
+    if (rc != 0)
+        return rc;
     if (!ours)
         make_room(u);
     if (message->size > most)
         return keep_size(path, message, err);
-    int rc = file_write_atomic(path, message->text, message->size, 0600, err);
+    rc = file_write_atomic(path, message->text, message->size, 0600, err);
     if (rc == 0 && !ours)
         log_event(EVENT_UPLINK_MESSAGE_KEPT, "number=%" PRIu64 " kind=%s", message->number,
                   message->kind);
