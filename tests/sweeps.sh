@@ -10,6 +10,7 @@ sweeps() {
     sweep tidy whole_tidy
     sweep flood with_build release flood
     sweep wired_cameras with_build release wired_cameras
+    sweep spool with_build release spool
     sweep lane_mutants with_build release /usr/bin/python3 tests/mutate_lane.py
     sweep lane_mutants_walk with_build release /usr/bin/python3 tests/mutate_lane.py --by walk
     sweep lane_states with_build release build/release/tests/walk_lane
@@ -21,10 +22,10 @@ sweeps() {
     sweep hq_postgres with_build release hq_over_postgres
     sweep hq_standby with_build release hq_standby
     sweep hq_faults with_build release hq_faults
-    sweep box_power with_build release box_power
     sweep hq_kills with_build release hq_kills
     sweep hq_power with_build release hq_power
     sweep flips with_build release env CHECKPOINT_FULL=1 build/release/tests/gateway_signed_test_flips
+    sweep box_power with_build release box_power
     sweep list_changes with_build tsan seeds 40 build/tsan/tests/gateway_app_test_in_force
     sweep list_entries with_build asan seeds 40 build/asan/tests/gateway_wanted_test_entries
     sweep plate_quick with_build release env CHECKPOINT_ROUNDS=100000000 build/release/tests/gateway_model_test_plate_quick
@@ -62,6 +63,12 @@ system_suite() {
 flood() {
     CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_faults_capture.py -k flood
+}
+
+# The self-test and spool mode, the slower cases too.
+spool() {
+    CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_self_test.py tests/system/test_spool.py
 }
 
 # Cameras on wires, one on the line of a lane's module among them.

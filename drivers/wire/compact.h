@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "drivers/wire/siphash.h"
+#include "gateway/base/siphash.h"
 #include "gateway/model/plate_read.h"
 
 enum {

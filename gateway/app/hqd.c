@@ -28,6 +28,7 @@ struct hqd_config {
     char key[PATH_BYTES];
     char box_root[PATH_BYTES];
     bool enrolment_approval;
+    int64_t evidence_day_mb;
     int64_t self_test_within_ms;
     char console_root[PATH_BYTES];
     char freshness_key[PATH_BYTES];
@@ -81,6 +82,9 @@ static const struct config_option options[] = {
                   .fallback = "true",
                   .help = "A box's first certificate waits until a person has approved the "
                           "fingerprint the box shows; false: its token alone is enough."),
+    CONFIG_OPTION(struct hqd_config, evidence_day_mb, "evidence_day_mb", CONFIG_INT, .min = 1,
+                  .max = 1 << 20, .fallback = "2048",
+                  .help = "Megabytes of hits' pictures taken from one checkpoint within 24 hours."),
     CONFIG_OPTION(struct hqd_config, self_test_within_ms, "self_test_within", CONFIG_DURATION,
                   .fallback = "30h", .min = 1000, .max = 31LL * 24 * 3600 * 1000,
                   .help = "A checkpoint whose newest self-test is older is alarmed: their interval "
@@ -146,6 +150,7 @@ static struct hqd_options hqd_options_of(const struct program *p)
         .receipt_key = p->config->receipt_key,
         .est_url = p->config->est_url,
         .token_alone = !p->config->enrolment_approval,
+        .evidence_day_bytes = p->config->evidence_day_mb << 20,
         .self_test_within_ms = p->config->self_test_within_ms,
         .box_root = p->config->box_root,
         .operators = p->operators,

@@ -128,16 +128,6 @@ static int write_beside(const char *path, const void *data, size_t size, mode_t 
                    strerror(cause));
 }
 
-int file_make_folder(const char *path, mode_t mode, struct err_text *err)
-{
-    bool made = mkdir(path, mode) == 0;
-    if ((made && file_sync_folder_of(path) == 0) || (!made && errno == EEXIST)) {
-        return ERR_OK;
-    }
-    return err_set(err, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, "%s: %s", path,
-                   strerror(errno));
-}
-
 int file_write_atomic(const char *path, const void *data, size_t size, mode_t mode,
                       struct err_text *err)
 {
@@ -147,4 +137,14 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
 int file_write_stick(const char *path, const void *data, size_t size, struct err_text *err)
 {
     return write_beside(path, data, size, 0644, false, err);
+}
+
+int file_make_folder(const char *path, mode_t mode, struct err_text *err)
+{
+    bool made = mkdir(path, mode) == 0;
+    if ((made && file_sync_folder_of(path) == 0) || (!made && errno == EEXIST)) {
+        return ERR_OK;
+    }
+    return err_set(err, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, "%s: %s", path,
+                   strerror(errno));
 }

@@ -269,6 +269,11 @@ void hq_box_note(struct hq_call *call)
                         "UPDATE checkpoints SET exempt_revision = $2 WHERE id = $1"
                         " AND (exempt_revision IS NULL OR exempt_revision <> $2)",
                         HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->exempt)), &err);
+    if (rc == 0 && q->has_retention)
+        rc = hq_db_exec(&call->hq->db,
+                        "UPDATE checkpoints SET retention_version = $2 WHERE id = $1"
+                        " AND (retention_version IS NULL OR retention_version <> $2)",
+                        HQ_PARAMS(hq_text(call->id), hq_int((int64_t)q->retention)), &err);
     hqd_noted(call->hq, rc, &err);
 }
 

@@ -47,7 +47,10 @@ struct hq_query {
     uint64_t policy;
     bool has_exempt;
     uint64_t exempt;
+    bool has_retention;
+    uint64_t retention;
     bool confirm_conflicts;          /* conflicts=confirm */
+    uint64_t hit;                    /* 0: not given */
     char checkpoint[TLS_LABEL_SIZE]; /* "" when not given */
     bool has_above;
     char above[TLS_LABEL_SIZE]; /* a page begins behind this checkpoint; "": the first one */
@@ -67,6 +70,8 @@ struct hq_call {
     struct tls_cert_facts peer; /* identity.kind 0: nobody (EST enrolment) */
     unsigned roles;             /* enum hq_role, of an operator */
     char id[TLS_LABEL_SIZE];    /* {id} or {hex} of the path */
+    char part[TLS_LABEL_SIZE];  /* the second {} of the path, "": none */
+    const char *range;          /* Content-Range; NULL when not given */
     struct hq_query query;
     const char *user; /* HTTP Basic, EST only; NULL when not given */
     const char *password;

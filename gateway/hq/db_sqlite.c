@@ -10,6 +10,7 @@
 #include "gateway/hq/db.h"
 #include "gateway/hq/db_sqlite_guard.h"
 #include "gateway/hq/schema.h"
+#include "gateway/journal/wipe.h"
 #include "gateway/match/crowd.h"
 #include "gateway/model/wanted.h"
 
@@ -270,12 +271,13 @@ static int bring_up(struct sqlite_db *s, struct err_text *err)
                    APPLICATION_ID, HQ_SCHEMA_VERSION); /* fits */
     int rc = check_owner(s, &version, err);
     if (rc == 0)
-        rc = run_text(s,
-                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                      "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON;"
-                      /* a REPLACE fires the triggers of what it deletes */
-                      "PRAGMA recursive_triggers=ON",
-                      err);
+        rc =
+            run_text(s,
+                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                     "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
+                     /* a REPLACE fires the triggers of what it deletes */
+                     "PRAGMA recursive_triggers=ON",
+                     err);
     if (rc != 0 || version == HQ_SCHEMA_VERSION)
         return rc;
     rc = sqlite_begin(s, err);
@@ -293,10 +295,11 @@ static int open_file(const char *path, bool may_forget, struct hq_db *out, struc
 {
     struct sqlite_db *s = calloc(1, sizeof(*s));
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (may_forget ? 0 : SQLITE_OPEN_CREATE);
-    int rc = 0;
+    const char *vfs = NULL;
     if (!s)
         return err_set(err, ERR_NO_MEMORY, "%s", path);
-    if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
+    int rc = wipe_vfs(&vfs, err);
+    if (rc == 0 && sqlite3_open_v2(path, &s->db, flags, vfs) != SQLITE_OK)
         rc = err_set(err, ERR_IO, "%s", s->db ? sqlite3_errmsg(s->db) : "out of memory");
     if (rc == 0 && hq_sqlite_guard_open(s->db, may_forget) != SQLITE_OK)
         rc = fail(s, err);

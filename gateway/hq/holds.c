@@ -10,6 +10,7 @@
 #include "gateway/hq/hqd.h"
 #include "gateway/hq/own.h"
 #include "gateway/model/plate_key.h"
+#include "gateway/signed/retention_terms.h"
 
 enum {
     HOLDS_MAX = 4096, /* in force */
@@ -21,6 +22,7 @@ struct hold {
     char checkpoint[TLS_LABEL_SIZE]; /* "": any */
     char plate[PLATE_TEXT_SIZE];     /* "": any */
     int64_t entry;                   /* 0: any */
+    int64_t lane;                    /* 0: any */
     int64_t from_ms;
     int64_t until_ms;
 };
@@ -38,11 +40,11 @@ static void copy_text(const struct hq_value *from, char *to, size_t size)
     to[length] = '\0';
 }
 
-/* checkpoint, plate, entry, from, until */
+/* checkpoint, plate, entry, from, until, lane */
 static int take_hold(void *ctx, const struct hq_value *c, size_t count)
 {
     struct hq_holds *holds = ctx;
-    if (count != 5 || c[0].size >= TLS_LABEL_SIZE || c[1].size >= PLATE_TEXT_SIZE)
+    if (count != 6 || c[0].size >= TLS_LABEL_SIZE || c[1].size >= PLATE_TEXT_SIZE)
         return ERR_CORRUPT;
     if (holds->count == HOLDS_MAX)
         return ERR_TOO_LARGE; /* nothing is deleted rather than something that is held */
@@ -52,6 +54,7 @@ static int take_hold(void *ctx, const struct hq_value *c, size_t count)
     hold->entry = c[2].number;
     hold->from_ms = c[3].type == HQ_NULL ? INT64_MIN : c[3].number;
     hold->until_ms = c[4].type == HQ_NULL ? INT64_MAX : c[4].number;
+    hold->lane = c[5].number;
     return 0;
 }
 
@@ -59,7 +62,7 @@ int hq_holds_load(struct hq_db *db, struct hq_holds **out, struct err_text *err)
 {
     struct hq_holds *holds = calloc(1, sizeof(*holds));
     int rc = holds ? hq_db_query(db,
-                                 "SELECT checkpoint, plate, entry, from_ms, until_ms"
+                                 "SELECT checkpoint, plate, entry, from_ms, until_ms, lane"
                                  " FROM case_holds WHERE ended_ms IS NULL ORDER BY number",
                                  NULL, 0, take_hold, holds, err)
                    : ERR_NO_MEMORY;
@@ -89,6 +92,8 @@ static bool covers(const struct hold *hold, const char *checkpoint, struct wall_
     if (hold->checkpoint[0] && strcmp(hold->checkpoint, checkpoint) != 0)
         return false;
     if (time.ms < hold->from_ms || time.ms >= hold->until_ms)
+        return false;
+    if (hold->lane != 0 && json_integer_value(json_object_get(object, "lane")) != hold->lane)
         return false;
     if (!hold->plate[0] && hold->entry == 0)
         return true;
@@ -120,6 +125,7 @@ struct order {
     const char *case_number;
     const char *reason;
     const char *checkpoint; /* NULL: any */
+    int64_t lane;           /* 0: any */
     struct hq_value from;
     struct hq_value until;
     size_t count;
@@ -197,6 +203,14 @@ static bool read_order(struct hq_call *call, const json_t *object, struct order 
         if (!out->checkpoint)
             return false;
     }
+    if (json_object_get(object, "lane")) {
+        out->lane = json_integer_value(json_object_get(object, "lane"));
+        if (!out->checkpoint || out->lane < 1 || out->lane > RETENTION_LANE_MAX) {
+            hq_answer_error(call, 400, "lane: expected 1 to %d, and its checkpoint",
+                            RETENTION_LANE_MAX);
+            return false;
+        }
+    }
     if (out->count == 0 && !out->checkpoint) {
         hq_answer_error(call, 400, "expected plates, entries or a checkpoint to hold");
         return false;
@@ -212,11 +226,12 @@ static int put_hold(struct hq_call *call, const struct order *order, const struc
     return hq_db_exec(
         &call->hq->db,
         "INSERT INTO case_holds(case_number, checkpoint, plate, entry, from_ms, until_ms, reason,"
-        " begun_by, begun_ms) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        " begun_by, begun_ms, lane) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         HQ_PARAMS(hq_text(order->case_number), hq_text(order->checkpoint),
                   hq_text(row->plate[0] ? row->plate : NULL),
                   row->entry ? hq_int(row->entry) : hq_text(NULL), order->from, order->until,
-                  hq_text(order->reason), hq_text(call->peer.identity.name), hq_int(call->now.ms)),
+                  hq_text(order->reason), hq_text(call->peer.identity.name), hq_int(call->now.ms),
+                  order->lane ? hq_int(order->lane) : hq_text(NULL)),
         err);
 }
 
@@ -240,8 +255,8 @@ static enum hq_step begin_hold(struct hq_call *call, const struct order *order)
 
 enum hq_step hq_operator_hold_add(struct hq_call *call)
 {
-    static const char *const names[] = {"case_number", "reason", "plates", "entries",
-                                        "checkpoint",  "from",   "until",  NULL};
+    static const char *const names[] = {"case_number", "reason", "plates", "entries", "checkpoint",
+                                        "from",        "until",  "lane",   NULL};
     struct order order = {0};
     json_t *object = NULL;
     enum hq_step step = HQ_DONE;
@@ -307,15 +322,16 @@ static json_t *text_json(const struct hq_value *v)
 
 static int add_row(void *ctx, const struct hq_value *c, size_t count)
 {
-    if (count != 12)
+    if (count != 13)
         return ERR_CORRUPT;
     json_t *row = json_pack(
-        "{s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "number", (json_int_t)c[0].number,
+        "{s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "number", (json_int_t)c[0].number,
         "case_number", text_json(&c[1]), "checkpoint", text_json(&c[2]), "plate", text_json(&c[3]),
         "entry", c[4].type == HQ_INT ? json_integer(c[4].number) : json_null(), "from",
         hq_time_json(c[5].number), "until", hq_time_json(c[6].number), "reason", text_json(&c[7]),
         "by", text_json(&c[8]), "begun", hq_time_json(c[9].number), "ended_by", text_json(&c[10]),
-        "ended", hq_time_json(c[11].number));
+        "ended", hq_time_json(c[11].number), "lane",
+        c[12].type == HQ_INT ? json_integer(c[12].number) : json_null());
     return row && json_array_append_new(ctx, row) == 0 ? 0 : ERR_NO_MEMORY;
 }
 
@@ -327,7 +343,7 @@ enum hq_step hq_operator_holds(struct hq_call *call)
     int rc =
         rows ? hq_db_query(&call->hq->db,
                            "SELECT number, case_number, checkpoint, plate, entry, from_ms,"
-                           " until_ms, reason, begun_by, begun_ms, ended_by, ended_ms"
+                           " until_ms, reason, begun_by, begun_ms, ended_by, ended_ms, lane"
                            " FROM case_holds WHERE number > $1 ORDER BY number LIMIT $2",
                            HQ_PARAMS(hq_int(next), hq_int(call->query.limit)), add_row, rows, &err)
              : ERR_NO_MEMORY;

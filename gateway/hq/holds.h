@@ -1,6 +1,6 @@
 /*
  * Holds of cases: what a case needs is not deleted at the end of its term. A hold names plates or
- * entries, a checkpoint, a span of time; what all of a row's conditions fit is held.
+ * entries, a checkpoint, a lane of it, a span of time; what all of a row's conditions fit is held.
  */
 #pragma once
 

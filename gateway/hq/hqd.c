@@ -146,6 +146,7 @@ int hqd_open(const struct hqd_options *options, struct hqd *out, struct err_text
     struct hqd hq = {.clock = *options->clock,
                      .est_url = options->est_url,
                      .token_alone = options->token_alone,
+                     .evidence_day_bytes = options->evidence_day_bytes,
                      .self_test_within_ms = options->self_test_within_ms};
     int rc = hq_db_open(options->database, &hq.db, err);
     if (rc == 0)

@@ -25,8 +25,9 @@ struct hqd_options {
     const char *est_url;  /* told with a token */
     const char *box_root; /* PEM: what /cacerts says */
     int64_t
-        self_test_within_ms; /* a checkpoint's newest self-test is not older, or it is alarmed */
-    bool token_alone;        /* enrolment asks for no approval of the box's key */
+        self_test_within_ms;    /* a checkpoint's newest self-test is not older, or it is alarmed */
+    bool token_alone;           /* enrolment asks for no approval of the box's key */
+    int64_t evidence_day_bytes; /* pictures of one box within 24 hours */
     const char *const *operators; /* see hq_operator_parse; NULL ends */
     const struct clock_source *clock;
 };
@@ -67,6 +68,8 @@ struct hqd {
     char *cacerts;              /* base64 PKCS#7 of the box root */
     int64_t self_test_within_ms;
     bool token_alone;
+    int64_t evidence_day_bytes;
+    struct wall_time evidence_told; /* when the log last heard of one refused */
     struct list_head head;
     char *freshness; /* envelope, NULL when the key set has no key of ours */
     struct wall_time freshness_time;
@@ -118,7 +121,8 @@ enum hq_step hq_document_newest(struct hq_call *call, const char *kind);
 int hq_document_put(struct hqd *hq, const char *kind, uint64_t version, const char *body,
                     size_t size, struct err_text *err) MUST_CHECK;
 
-/* Signed statements of which the newest counts: match policy, exempt list (versioned.c). */
+/* Signed statements of which the newest counts: match policy, exempt list, retention terms
+ * (versioned.c). */
 struct hq_versioned {
     const char *kind;        /* of the document */
     const char *title;       /* for people */
@@ -128,6 +132,7 @@ struct hq_versioned {
 };
 extern const struct hq_versioned hq_versioned_policy;
 extern const struct hq_versioned hq_versioned_exempt;
+extern const struct hq_versioned hq_versioned_retention;
 /* Its number, 0 when there is none. */
 int hq_versioned_newest(struct hqd *hq, const struct hq_versioned *what, int64_t *out,
                         struct err_text *err) MUST_CHECK;
@@ -161,12 +166,19 @@ enum hq_step hq_match_policy(struct hq_call *call);
 enum hq_step hq_put_match_policy(struct hq_call *call);
 enum hq_step hq_exempt_list(struct hq_call *call);
 enum hq_step hq_put_exempt_list(struct hq_call *call);
+enum hq_step hq_retention_terms(struct hq_call *call);
+enum hq_step hq_put_retention_terms(struct hq_call *call);
 enum hq_step hq_box_records(struct hq_call *call);
 enum hq_step hq_box_observe(struct hq_call *call);
 enum hq_step hq_box_urgent(struct hq_call *call);
 enum hq_step hq_box_confirm(struct hq_call *call);
 enum hq_step hq_box_inbox(struct hq_call *call);
 enum hq_step hq_box_journal(struct hq_call *call);
+enum hq_step hq_box_evidence_declare(struct hq_call *call);
+enum hq_step hq_box_evidence_put(struct hq_call *call);
+enum hq_step hq_box_evidence_state(struct hq_call *call);
+enum hq_step hq_operator_evidence(struct hq_call *call);
+enum hq_step hq_operator_evidence_open(struct hq_call *call);
 /* What a box says of itself in its query; answered when it says what none can have seen. */
 void hq_box_note(struct hq_call *call);
 /* Its inbox behind query.after into the answer's body, about `max` bytes of it at most. */

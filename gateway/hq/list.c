@@ -55,11 +55,14 @@ enum hq_step hq_list_head(struct hq_call *call)
     char time[WALL_TEXT_SIZE];
     int64_t policy_version = 0;
     int64_t exempt_revision = 0;
+    int64_t retention_version = 0;
     int rc = read_counts(hq, &counts, &err);
     if (rc == 0)
         rc = hq_versioned_newest(hq, &hq_versioned_policy, &policy_version, &err);
     if (rc == 0)
         rc = hq_versioned_newest(hq, &hq_versioned_exempt, &exempt_revision, &err);
+    if (rc == 0)
+        rc = hq_versioned_newest(hq, &hq_versioned_retention, &retention_version, &err);
     if (rc != 0)
         return hq_answer_failure(call, rc, &err);
     hash_format(hq->head.hash, hash);
@@ -68,13 +71,14 @@ enum hq_step hq_list_head(struct hq_call *call)
     if (evbuffer_add_printf(call->answer.body,
                             "{\"revision\":%llu,\"hash\":\"%s\",\"time\":%s%s%s,\"max_id\":%lld,"
                             "\"entries\":%lld,\"freshness\":%s,\"keyset_version\":%llu,"
-                            "\"policy_version\":%lld,\"exempt_revision\":%lld}",
+                            "\"policy_version\":%lld,\"exempt_revision\":%lld,"
+                            "\"retention_version\":%lld}",
                             (unsigned long long)hq->head.revision, hash,
                             hq->head.revision ? "\"" : "", hq->head.revision ? time : "null",
                             hq->head.revision ? "\"" : "", (long long)counts.max_id,
                             (long long)counts.entries, hq->freshness ? hq->freshness : "null",
                             (unsigned long long)hq->keyset->version, (long long)policy_version,
-                            (long long)exempt_revision) < 0)
+                            (long long)exempt_revision, (long long)retention_version) < 0)
         return hq_answer_error(call, 503, "out of memory");
     return HQ_DONE;
 }

@@ -105,10 +105,10 @@ static json_t *chain_json(const struct hq_value *v)
 
 /* id, name, revoked, seen, list revision, list hash, until, chain, state, sequence, reason,
  * policy version, exempt revision, time of its list, time of the batch it lacks first, its newest
- * self-test, when that was missed */
+ * self-test, when that was missed, retention terms */
 static int add_checkpoint(void *ctx, const struct hq_value *c, size_t count)
 {
-    if (count != 17)
+    if (count != 18)
         return ERR_CORRUPT;
     bool quarantined = c[8].type == HQ_TEXT && c[8].size != strlen("active");
     const char *state = c[2].type != HQ_NULL   ? "revoked"
@@ -116,14 +116,15 @@ static int add_checkpoint(void *ctx, const struct hq_value *c, size_t count)
                         : c[3].type != HQ_NULL ? "active"
                                                : "enrolled";
     json_t *row = json_pack(
-        "{s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b}", "id", text_json(&c[0]),
-        "name", text_json(&c[1]), "state", state, "last_seen", hq_time_json(c[3].number),
-        "list_revision", number_json(&c[4]), "list_hash", text_json(&c[5]), "certificate_until",
-        hq_time_json(c[6].number), "chain", chain_json(&c[7]), "confirmed", number_json(&c[9]),
-        "quarantine", text_json(&c[10]), "policy_version", number_json(&c[11]), "exempt_revision",
-        number_json(&c[12]), "list_time", hq_time_json(c[13].number), "behind_since",
-        hq_time_json(c[14].number), "self_test", hq_time_json(c[15].number), "self_test_absent",
-        c[16].type == HQ_INT);
+        "{s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o}", "id",
+        text_json(&c[0]), "name", text_json(&c[1]), "state", state, "last_seen",
+        hq_time_json(c[3].number), "list_revision", number_json(&c[4]), "list_hash",
+        text_json(&c[5]), "certificate_until", hq_time_json(c[6].number), "chain",
+        chain_json(&c[7]), "confirmed", number_json(&c[9]), "quarantine", text_json(&c[10]),
+        "policy_version", number_json(&c[11]), "exempt_revision", number_json(&c[12]), "list_time",
+        hq_time_json(c[13].number), "behind_since", hq_time_json(c[14].number), "self_test",
+        hq_time_json(c[15].number), "self_test_absent", c[16].type == HQ_INT, "retention_version",
+        number_json(&c[17]));
     return row && json_array_append_new(ctx, row) == 0 ? 0 : ERR_NO_MEMORY;
 }
 
@@ -137,7 +138,7 @@ enum hq_step hq_operator_checkpoints(struct hq_call *call)
                         " p.list_revision, p.list_hash, p.certificate_until_ms, c.chain,"
                         " c.state, c.sequence, c.reason, p.policy_version,"
                         " p.exempt_revision, h.time_ms, b.time_ms, t.time_ms,"
-                        " CASE WHEN p.revoked_ms IS NULL THEN t.alarmed_ms END"
+                        " CASE WHEN p.revoked_ms IS NULL THEN t.alarmed_ms END, p.retention_version"
                         " FROM checkpoints p LEFT JOIN self_tests t ON t.checkpoint = p.id"
                         " LEFT JOIN batches h ON h.revision = p.list_revision"
                         " LEFT JOIN batches b ON b.revision = p.list_revision + 1"

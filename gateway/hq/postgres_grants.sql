@@ -10,18 +10,21 @@ GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO :"hqd";
 REVOKE INSERT ON retain_marks, hqd_about, hq_hits FROM :"hqd";
 GRANT UPDATE ON entries, ids, documents, chunks, checkpoints, certificates, operators, tokens, chains, journals, hits,
     inbox, revisions, streams, case_holds, reviews, instructions,
-    self_tests, spools TO :"hqd";
-GRANT DELETE ON entries, documents, chunks, certificates, tokens, hits, urgents, inbox, streams, retain_marks TO :"hqd";
+    self_tests, spools, evidence TO :"hqd";
+GRANT DELETE ON entries, documents, chunks, certificates, tokens, hits, urgents, inbox, streams, retain_marks,
+    evidence_parts TO :"hqd"; -- of pictures that are not whole: the triggers see to it
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO :"hqd";
 GRANT UPDATE ON SEQUENCE inbox_number_seq TO :"hqd"; -- after a backup was put back
 
-GRANT SELECT ON hqd_about, chains, records, urgents, hits, answers, batches, own_records, case_holds, retain_marks
-    TO :"retaind";
+GRANT SELECT ON hqd_about, chains, records, urgents, hits, answers, batches, own_records, case_holds, retain_marks,
+    documents, evidence, evidence_links TO :"retaind";
 GRANT INSERT ON own_records TO :"retaind";
 GRANT INSERT, UPDATE ON retain_marks TO :"retaind";
 GRANT UPDATE(line) ON records, urgents TO :"retaind";
 GRANT UPDATE(body) ON hits, answers TO :"retaind";
 GRANT UPDATE(salt, body) ON own_records TO :"retaind";
+GRANT UPDATE(deleted_ms) ON evidence TO :"retaind";
+GRANT SELECT(number), DELETE ON evidence_parts TO :"retaind";
 -- The mark of the right to forget, which the triggers ask for.
 GRANT REFERENCES ON retain_marks TO :"retaind";
 COMMIT;

@@ -12,6 +12,7 @@
 #include "gateway/base/encode.h"
 #include "gateway/hq/holds.h"
 #include "gateway/hq/own.h"
+#include "gateway/hq/retain_pictures.h"
 #include "gateway/tls/identity.h"
 
 enum { ROUND = 200 /* rows of one transaction */, CHAINS_MAX = 16384 };
@@ -378,6 +379,9 @@ int hq_retain(struct hq_db *db, const struct hq_terms *terms, struct wall_time n
         rc = check_clock(r);
         if (rc == 0)
             rc = run_all(r, go_on, ctx);
+        if (rc == 0 && terms->picture_days > 0)
+            rc = hq_retain_pictures(db, terms->picture_days, now, go_on, ctx, out, err);
+        rc = rc == ERR_STOPPED ? 0 : rc;
         free(r->chains);
     }
     free(r);

@@ -8,6 +8,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/hq/db.h"
+#include "gateway/signed/keyset.h"
 
 enum {
     HQ_RETAIN_PASSAGE_DAYS = 30,
@@ -15,7 +16,8 @@ enum {
     HQ_RETAIN_OWN_DAYS = 1095,   /* what people at headquarters did */
     HQ_RETAIN_OWN_DAYS_MIN = 180,
     HQ_RETAIN_RECORD_DAYS_MIN = 30,
-    HQ_RETAIN_CLOCK_AHEAD_DAYS = 7
+    HQ_RETAIN_CLOCK_AHEAD_DAYS = 7,
+    HQ_RETAIN_PICTURE_DAYS = 30
 };
 
 struct hq_terms {
@@ -23,10 +25,21 @@ struct hq_terms {
     int64_t record_days;
     int64_t own_days;
     int64_t clock_ahead_days; /* `now` further ahead of all that is known: nothing is deleted */
+    int64_t picture_days;     /* pictures of hits, from the hit's time; 0: they are left alone */
 };
 
+#define HQ_RETENTION_KIND "retention-terms" /* of the documents */
+
+/* Keeps `terms` within the retention terms published, which must verify under the key set held and
+ * these roots; those are loaded only when there are such terms. *out_version 0: there are none.
+ * Else an error, and nothing is to be deleted: what was published may say that it stays. */
+int hq_terms_bind(struct hq_db *db,
+                  int (*load_roots)(void *ctx, struct root_keys *out, struct err_text *err),
+                  void *ctx, struct wall_time now, struct hq_terms *terms, uint64_t *out_version,
+                  struct err_text *err) MUST_CHECK;
+
 struct hq_retained {
-    int64_t deleted; /* bodies */
+    int64_t deleted; /* bodies, pictures */
     int64_t held;    /* past their term, kept for a case */
 };
 

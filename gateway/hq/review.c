@@ -20,10 +20,10 @@ static const char program_name[] = "hqd";
 
 /* What may be drawn: acts and looks that name somebody. */
 static const char *const drawn[] = {
-    "answers",        "chain.accept", "checkpoint.enroll", "checkpoint.revoke",
-    "hits",           "hold.add",     "hold.end",          "instruction.post",
-    "keyset.publish", "list.entries", "list.publish",      "match_policy.publish",
-    "person.add",     "person.revoke"};
+    "answers",        "chain.accept",  "checkpoint.enroll", "checkpoint.revoke",
+    "hits",           "hold.add",      "hold.end",          "instruction.post",
+    "keyset.publish", "list.entries",  "list.publish",      "match_policy.publish",
+    "person.add",     "person.revoke", "retention.publish"};
 
 struct pick {
     uint8_t rank[HASH_SIZE];

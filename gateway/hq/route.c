@@ -43,12 +43,25 @@ static const struct hq_route routes[] = {
     {"GET", "/v1/exempt-list", BOTH, LIST, false, hq_exempt_list, "exempt_list"},
     {"PUT", "/v1/exempt-list", HQ_WHO_OPERATOR, APPROVER, false, hq_put_exempt_list,
      "exempt_list.publish"},
+    {"GET", "/v1/retention-terms", BOTH, HOLDS, false, hq_retention_terms, "retention"},
+    {"PUT", "/v1/retention-terms", HQ_WHO_OPERATOR, APPROVER, false, hq_put_retention_terms,
+     "retention.publish"},
     {"POST", "/v1/checkpoints/{}/records", HQ_WHO_BOX, 0, true, hq_box_records, "box.records"},
     {"POST", "/v1/checkpoints/{}/observe", HQ_WHO_BOX, 0, true, hq_box_observe, "box.observe"},
     {"POST", "/v1/checkpoints/{}/urgent", HQ_WHO_BOX, 0, true, hq_box_urgent, "box.urgent"},
     {"POST", "/v1/checkpoints/{}/confirm", HQ_WHO_BOX, 0, true, hq_box_confirm, "box.confirm"},
     {"GET", "/v1/checkpoints/{}/inbox", HQ_WHO_BOX, 0, true, hq_box_inbox, "box.inbox"},
     {"POST", "/v1/checkpoints/{}/journal", HQ_WHO_BOX, 0, true, hq_box_journal, "box.journal"},
+    {"POST", "/v1/checkpoints/{}/evidence", HQ_WHO_BOX, 0, true, hq_box_evidence_declare,
+     "box.evidence"},
+    {"PUT", "/v1/checkpoints/{}/evidence/{}", HQ_WHO_BOX, 0, true, hq_box_evidence_put,
+     "box.evidence_range"},
+    {"GET", "/v1/checkpoints/{}/evidence/{}", HQ_WHO_BOX, 0, true, hq_box_evidence_state,
+     "box.evidence_state"},
+    {"GET", "/v1/operator/evidence", HQ_WHO_OPERATOR, HITS, false, hq_operator_evidence,
+     "evidence"},
+    {"POST", "/v1/operator/evidence/open", HQ_WHO_OPERATOR, HITS, false, hq_operator_evidence_open,
+     "evidence.open"},
     {"GET", "/v1/operator/hits", HQ_WHO_OPERATOR, HITS, false, hq_operator_hits, "hits"},
     {"GET", "/v1/operator/answers", HQ_WHO_OPERATOR, HITS, false, hq_operator_answers, "answers"},
     {"GET", "/v1/operator/observed", HQ_WHO_OPERATOR, DUTY, false, hq_operator_observed,
@@ -104,17 +117,20 @@ static const struct hq_route routes[] = {
      "est.reenroll"},
 };
 
-/* Whether `path` fits, with the segment at {} copied to `id`. */
-static bool fits(const char *pattern, const char *path, char id[TLS_LABEL_SIZE])
+/* Whether `path` fits, with the segments at {} copied to `id` and, a second one, to `part`. */
+static bool fits(const char *pattern, const char *path, char id[TLS_LABEL_SIZE],
+                 char part[TLS_LABEL_SIZE])
 {
-    id[0] = '\0';
+    char *to = id;
+    id[0] = part[0] = '\0';
     while (*pattern) {
         if (pattern[0] == '{') {
             size_t size = strcspn(path, "/");
             if (size == 0 || size >= TLS_LABEL_SIZE)
                 return false;
-            memcpy(id, path, size);
-            id[size] = '\0';
+            memcpy(to, path, size);
+            to[size] = '\0';
+            to = part;
             pattern += 2;
             path += size;
         } else if (*pattern++ != *path++)
@@ -124,20 +140,22 @@ static bool fits(const char *pattern, const char *path, char id[TLS_LABEL_SIZE])
 }
 
 int hq_route_find(const char *method, const char *path, unsigned who, const struct hq_route **out,
-                  char out_id[TLS_LABEL_SIZE])
+                  char out_id[TLS_LABEL_SIZE], char out_part[TLS_LABEL_SIZE])
 {
     int rc = ERR_NOT_FOUND;
     char id[TLS_LABEL_SIZE];
+    char part[TLS_LABEL_SIZE];
     if (strlen(path) > HQ_PATH_MAX || strchr(path, '%'))
         return ERR_INVALID;
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        if (!(routes[i].who & who) || !fits(routes[i].pattern, path, id))
+        if (!(routes[i].who & who) || !fits(routes[i].pattern, path, id, part))
             continue;
         rc = ERR_UNSUPPORTED;
         if (strcmp(routes[i].method, method) != 0)
             continue;
         *out = &routes[i];
         memcpy(out_id, id, sizeof(id));
+        memcpy(out_part, part, sizeof(part));
         return 0;
     }
     return rc;
@@ -167,13 +185,15 @@ enum query_key {
     KEY_CHECKPOINT,
     KEY_POLICY,
     KEY_EXEMPT,
+    KEY_RETENTION,
     KEY_CONFLICTS,
     KEY_ABOVE,
+    KEY_HIT,
     KEY_COUNT
 };
 static const char *const key_names[KEY_COUNT] = {"after",     "limit",      "wait",   "revision",
                                                  "hash",      "checkpoint", "policy", "exempt",
-                                                 "conflicts", "above"};
+                                                 "retention", "conflicts",  "above",  "hit"};
 
 /* NULL, or what was expected. */
 static const char *take_value(enum query_key key, const char *value, struct hq_query *q)
@@ -212,6 +232,9 @@ static const char *take_value(enum query_key key, const char *value, struct hq_q
     case KEY_EXEMPT:
         q->has_exempt = true;
         return number_of(value, 0, INT64_MAX, &q->exempt) ? NULL : "a number";
+    case KEY_RETENTION:
+        q->has_retention = true;
+        return number_of(value, 0, INT64_MAX, &q->retention) ? NULL : "a number";
     case KEY_CONFLICTS:
         q->confirm_conflicts = strcmp(value, "confirm") == 0;
         return q->confirm_conflicts ? NULL : "confirm";
@@ -221,6 +244,8 @@ static const char *take_value(enum query_key key, const char *value, struct hq_q
         q->has_above = true;
         memcpy(q->above, value, strlen(value) + 1);
         return NULL;
+    case KEY_HIT:
+        return number_of(value, 1, INT64_MAX, &q->hit) ? NULL : "the number of a hit";
     case KEY_COUNT:
         break;
     }

@@ -299,13 +299,12 @@ static const char postgres_10[] =
     " FOR EACH ROW WHEN (NEW.stream <> OLD.stream) EXECUTE FUNCTION hqd_keep();";
 
 /* What version 11 adds: an instruction stays as it was sent, and is answered once. */
-#define SENT_STAYS(same)                                                                                                       \
-    same("number") " AND " same("checkpoint") " AND " same("id") " AND " same(                                                 \
-        "kind") " AND " same("signed_by") " AND " same("sent_by") " AND " same("time_ms") " AND"                               \
-                                                                                          " " same("expires_ms") " AND " same( \
-                                                                                              "en"                             \
-                                                                                              "tr"                             \
-                                                                                              "y") " AND " same("verdict")
+/* clang-format off */
+#define SENT_STAYS(same)                                                                           \
+    same("number") " AND " same("checkpoint") " AND " same("id") " AND " same("kind") " AND "      \
+    same("signed_by") " AND " same("sent_by") " AND " same("time_ms") " AND "                      \
+    same("expires_ms") " AND " same("entry") " AND " same("verdict")
+/* clang-format on */
 #define ANSWERED_ONCE "OLD.answered_ms IS NULL AND NEW.answered_ms IS NOT NULL AND "
 #define SAME_SQLITE(column) "NEW." column " IS OLD." column
 #define SAME_POSTGRES(column) "NEW." column " IS NOT DISTINCT FROM OLD." column
@@ -336,9 +335,99 @@ static const char postgres_12[] =
     "CREATE TABLE spools(checkpoint TEXT COLLATE \"C\" PRIMARY KEY, manifest BYTEA NOT NULL,"
     " newest BIGINT NOT NULL, taken_ms BIGINT NOT NULL);";
 
+/* What version 13 adds: the retention terms in force at a box; holds of one lane. */
+static const char sqlite_13[] =
+    "ALTER TABLE checkpoints ADD COLUMN retention_version INTEGER;"
+    "ALTER TABLE case_holds ADD COLUMN lane INTEGER;"
+    "CREATE TRIGGER case_holds_lane BEFORE UPDATE OF lane ON case_holds"
+    " BEGIN SELECT RAISE(ABORT, 'case_holds: the lane of one stays'); END;";
+static const char postgres_13[] =
+    "ALTER TABLE checkpoints ADD COLUMN retention_version BIGINT;"
+    "ALTER TABLE case_holds ADD COLUMN lane BIGINT;"
+    "CREATE TRIGGER case_holds_lane BEFORE UPDATE ON case_holds FOR EACH ROW"
+    " WHEN (NEW.lane IS DISTINCT FROM OLD.lane) EXECUTE FUNCTION hqd_keep();";
+
+/* What version 14 adds: pictures of hits. A picture's bytes may go while it is not whole, and at
+ * the end of its term; which there were and of which hits stays. */
+/* clang-format off */
+#define EVIDENCE_SAME(is)                                                                          \
+    "NEW.number " is " OLD.number AND NEW.checkpoint " is " OLD.checkpoint AND NEW.sha " is        \
+    " OLD.sha AND NEW.size " is " OLD.size AND NEW.declared_ms " is " OLD.declared_ms"
+#define EVIDENCE_GONE(is)                                                                          \
+    "OLD.deleted_ms IS NULL AND NEW.deleted_ms IS NOT NULL AND NEW.held " is                       \
+    " OLD.held AND NEW.complete_ms " is " OLD.complete_ms"
+#define EVIDENCE_REFUSE(why) " BEGIN SELECT RAISE(ABORT, 'evidence: " why "'); END;"
+static const char sqlite_14[] =
+    "CREATE TABLE evidence(number INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,"
+    " sha BLOB NOT NULL, size INTEGER NOT NULL, held INTEGER NOT NULL,"
+    " declared_ms INTEGER NOT NULL, complete_ms INTEGER, deleted_ms INTEGER,"
+    " UNIQUE(checkpoint, sha)) STRICT;"
+    "CREATE INDEX evidence_declared ON evidence(checkpoint, declared_ms);"
+    "CREATE INDEX evidence_left ON evidence(number) WHERE deleted_ms IS NULL;"
+    "CREATE TABLE evidence_parts(number INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " bytes BLOB NOT NULL, PRIMARY KEY(number, at)) STRICT;"
+    "CREATE TABLE evidence_links(number INTEGER NOT NULL, chain BLOB NOT NULL,"
+    " sequence INTEGER NOT NULL, kind TEXT NOT NULL, camera INTEGER NOT NULL, event TEXT NOT NULL,"
+    " taken_ms INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(number, chain, sequence, kind, camera, event)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX evidence_of_hit ON evidence_links(chain, sequence);"
+    "CREATE TRIGGER evidence_no_delete BEFORE DELETE ON evidence"
+    EVIDENCE_REFUSE("what was here stays named")
+    "CREATE TRIGGER evidence_no_update BEFORE UPDATE ON evidence WHEN NOT (" EVIDENCE_SAME("IS")
+    " AND ((OLD.complete_ms IS NULL AND NEW.deleted_ms IS OLD.deleted_ms)"
+    " OR (may_forget() AND " EVIDENCE_GONE("IS") ")))"
+    EVIDENCE_REFUSE("a picture is neither changed nor deleted")
+    "CREATE TRIGGER evidence_parts_no_update BEFORE UPDATE ON evidence_parts"
+    EVIDENCE_REFUSE("a picture is neither changed nor deleted")
+    "CREATE TRIGGER evidence_parts_no_delete BEFORE DELETE ON evidence_parts"
+    " WHEN NOT may_forget() AND NOT EXISTS(SELECT 1 FROM evidence e WHERE e.number = OLD.number"
+    " AND e.complete_ms IS NULL)"
+    EVIDENCE_REFUSE("a picture is neither changed nor deleted")
+    "CREATE TRIGGER evidence_links_no_update BEFORE UPDATE ON evidence_links"
+    EVIDENCE_REFUSE("a picture stays with its hit")
+    "CREATE TRIGGER evidence_links_no_delete BEFORE DELETE ON evidence_links"
+    EVIDENCE_REFUSE("a picture stays with its hit");
+#define EVIDENCE_KEEP " FOR EACH ROW EXECUTE FUNCTION hqd_keep();"
+#define EVIDENCE_NO_TRUNCATE(table)                                                                \
+    "CREATE TRIGGER " table "_no_truncate BEFORE TRUNCATE ON " table                               \
+    " FOR EACH STATEMENT EXECUTE FUNCTION hqd_keep();"
+static const char postgres_14[] =
+    "CREATE TABLE evidence(number BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+    " checkpoint TEXT COLLATE \"C\" NOT NULL, sha BYTEA NOT NULL, size BIGINT NOT NULL,"
+    " held BIGINT NOT NULL, declared_ms BIGINT NOT NULL, complete_ms BIGINT, deleted_ms BIGINT,"
+    " UNIQUE(checkpoint, sha));"
+    "CREATE INDEX evidence_declared ON evidence(checkpoint, declared_ms);"
+    "CREATE INDEX evidence_left ON evidence(number) WHERE deleted_ms IS NULL;"
+    "CREATE TABLE evidence_parts(number BIGINT NOT NULL, at BIGINT NOT NULL, bytes BYTEA NOT NULL,"
+    " PRIMARY KEY(number, at));"
+    "ALTER TABLE evidence_parts ALTER COLUMN bytes SET STORAGE EXTERNAL;"
+    "CREATE TABLE evidence_links(number BIGINT NOT NULL, chain BYTEA NOT NULL,"
+    " sequence BIGINT NOT NULL, kind TEXT COLLATE \"C\" NOT NULL, camera BIGINT NOT NULL,"
+    " event TEXT COLLATE \"C\" NOT NULL, taken_ms BIGINT NOT NULL, time_ms BIGINT NOT NULL,"
+    " PRIMARY KEY(number, chain, sequence, kind, camera, event));"
+    "CREATE INDEX evidence_of_hit ON evidence_links(chain, sequence);"
+    "CREATE FUNCTION hqd_keep_part() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$BEGIN IF hqd_may_forget() OR EXISTS(SELECT 1 FROM evidence e WHERE e.number = OLD.number"
+    " AND e.complete_ms IS NULL) THEN RETURN OLD; END IF;"
+    " RAISE EXCEPTION '% is kept as it was recorded', TG_TABLE_NAME; END$$;"
+    "CREATE TRIGGER evidence_no_delete BEFORE DELETE ON evidence" EVIDENCE_KEEP
+    "CREATE TRIGGER evidence_no_update BEFORE UPDATE ON evidence FOR EACH ROW WHEN (NOT"
+    " (" EVIDENCE_SAME("IS NOT DISTINCT FROM")
+    " AND ((OLD.complete_ms IS NULL AND NEW.deleted_ms IS NOT DISTINCT FROM OLD.deleted_ms)"
+    " OR (" EVIDENCE_GONE("IS NOT DISTINCT FROM") " AND hqd_may_forget()))))"
+    " EXECUTE FUNCTION hqd_keep();"
+    "CREATE TRIGGER evidence_parts_no_update BEFORE UPDATE ON evidence_parts" EVIDENCE_KEEP
+    "CREATE TRIGGER evidence_parts_no_delete BEFORE DELETE ON evidence_parts"
+    " FOR EACH ROW EXECUTE FUNCTION hqd_keep_part();"
+    "CREATE TRIGGER evidence_links_keep BEFORE UPDATE OR DELETE ON evidence_links" EVIDENCE_KEEP
+    EVIDENCE_NO_TRUNCATE("evidence") EVIDENCE_NO_TRUNCATE("evidence_parts")
+    EVIDENCE_NO_TRUNCATE("evidence_links");
+/* clang-format on */
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
     {sqlite_1, NULL},         {sqlite_2, NULL},         {sqlite_3, postgres_3},
     {sqlite_4, postgres_4},   {sqlite_5, postgres_5},   {sqlite_6, postgres_6},
     {sqlite_7, postgres_7},   {sqlite_8, postgres_8},   {sqlite_9, postgres_9},
     {sqlite_10, postgres_10}, {sqlite_11, postgres_11}, {sqlite_12, postgres_12},
+    {sqlite_13, postgres_13}, {sqlite_14, postgres_14},
 };

@@ -290,7 +290,7 @@ static void find_route(struct open_call *open, const struct end *end)
     unsigned me = end->est                                          ? HQ_WHO_NOBODY
                   : call->peer.identity.kind == TLS_PEER_CHECKPOINT ? HQ_WHO_BOX
                                                                     : HQ_WHO_OPERATOR;
-    int rc = hq_route_find(call->method, call->path, who, &route, call->id);
+    int rc = hq_route_find(call->method, call->path, who, &route, call->id, call->part);
     call->what = rc == 0 ? route->what : NULL;
     if (rc != 0)
         hq_answer_error(call,
@@ -340,6 +340,7 @@ static void on_request(struct evhttp_request *http, void *ctx)
     open->call.method = method_of(http);
     open->call.path = path ? path : "";
     open->call.query_text = uri ? evhttp_uri_get_query(uri) : NULL;
+    open->call.range = evhttp_find_header(evhttp_request_get_input_headers(http), "Content-Range");
     open->call.size = evbuffer_get_length(input);
     open->call.body = open->call.size ? (const char *)evbuffer_pullup(input, -1) : "";
     TAILQ_INSERT_TAIL(&server->open, open, link);

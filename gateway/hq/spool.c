@@ -87,6 +87,7 @@ static int note(struct visit *v, struct err_text *err)
     char body[160];
     struct hq_call *box = &v->box;
     const struct spool_manifest *m = v->m;
+    const struct spool_place *journal = &m->places[SPOOL_JOURNAL];
     box->query = (struct hq_query){.after = m->after,
                                    .limit = HQ_LIMIT_DEFAULT,
                                    .has_revision = true,
@@ -101,7 +102,8 @@ static int note(struct visit *v, struct err_text *err)
         return err_set(err, ERR_INVALID, "the box says it has seen a message that none can have");
     int size =
         snprintf(body, sizeof(body), "{\"chain\":\"%s\",\"recorded\":%llu,\"confirmed\":%llu}",
-                 m->chain, (unsigned long long)m->recorded, (unsigned long long)m->confirmed);
+                 journal->chain, (unsigned long long)journal->recorded,
+                 (unsigned long long)journal->confirmed);
     box->body = body;
     box->size = (size_t)size;
     enum hq_step step = hq_box_journal(box); /* its answer says what the receipts say */
@@ -228,13 +230,12 @@ enum hq_step hq_operator_spool_records(struct hq_call *call)
     return HQ_DONE;
 }
 
-/* So far the journal's chain is here: less than its receipts say after headquarters was put back.
- */
-static int read_held(struct visit *v, uint64_t *out, struct err_text *err)
+/* So far a chain is here: less than its receipts say after headquarters was put back. */
+static int read_held(struct visit *v, enum spool_stream stream, uint64_t *out, struct err_text *err)
 {
     uint8_t chain[JOURNAL_CHAIN_ID_SIZE];
     int64_t held = 0;
-    int rc = hex_decode(v->m->chain, chain, sizeof(chain));
+    int rc = hex_decode(v->m->places[stream].chain, chain, sizeof(chain));
     if (rc == 0)
         rc = hq_db_number(
             &v->call->hq->db, "SELECT sequence FROM chains WHERE checkpoint = $1 AND chain = $2",
@@ -258,7 +259,9 @@ static int sign_answer(struct visit *v, json_t *inbox, char **out, size_t *out_s
     memcpy(a.checkpoint, v->m->checkpoint, sizeof(a.checkpoint));
     if (!key || !keyset_key_valid(key, v->call->now))
         return err_set(err, ERR_DENIED, "the key set has no receipt key of ours valid now");
-    int rc = read_held(v, &a.held, err);
+    int rc = read_held(v, SPOOL_JOURNAL, &a.held[SPOOL_JOURNAL], err);
+    if (rc == 0)
+        rc = read_held(v, SPOOL_OBSERVE, &a.held[SPOOL_OBSERVE], err);
     if (rc == 0)
         rc = spool_answer_compose(&a, &e, err);
     return rc == 0 ? hqd_sign(&e, hq->receipt_key, out, out_size) : rc;

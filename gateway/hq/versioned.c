@@ -1,7 +1,7 @@
 /*
  * Signed statements of which the newest counts, by a number that rises by one: compare-and-swap,
- * kept and handed on verbatim, told to every box. Who verifies them stands in match_policy.c and
- * exempt.c.
+ * kept and handed on verbatim, told to every box. Who verifies them stands in match_policy.c,
+ * exempt.c and retention_terms.c.
  */
 #include <inttypes.h>
 #include <stdio.h>

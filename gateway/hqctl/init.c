@@ -288,6 +288,7 @@ static void write_retaind_yaml(const struct init_state *s, FILE *to)
     const struct init_options *o = s->options;
     fputs("# hq-retaind, made by 'hqctl init': deletes records' bodies past their term.\n", to);
     put_yaml(to, "state_dir", o->state_dir ? "" : s->final, o->state_dir ? o->state_dir : "/state");
+    put_yaml(to, "roots", s->final, "/roots");
 }
 
 static void write_hqctl_yaml(const struct init_state *s, FILE *to)

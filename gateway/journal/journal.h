@@ -80,19 +80,25 @@ uint64_t journal_confirmed(const struct journal *journal);
 struct journal_retention {
     int64_t age_ms[JOURNAL_KIND_COUNT]; /* by the record's wall time; 0 = kept for ever */
     uint32_t on_box; /* JOURNAL_KIND_BITs: headquarters gets no body, so it is not waited for */
+    /* Whether a case holds the record of that time with this body; NULL: nothing is held. Asked
+     * once a body, and again with another version of the holds or an hour later. */
+    bool (*held)(void *ctx, struct wall_time wall, const char *body, size_t size);
+    void *ctx;
+    uint64_t held_version;
 };
 
 enum {
-    JOURNAL_RETAIN_MAX = 200,       /* bodies deleted in one transaction */
+    JOURNAL_RETAIN_MAX = 200,       /* bodies looked at in one transaction */
     JOURNAL_AFTER_RECEIPT_DAYS = 30 /* hits, acts and barrier records stay this long after theirs */
 };
 
 /* Deletes bodies past their term, each with its salt: header and hash stay, the chain verifies, and
  * nothing left tells what was in it. Of hits, decisions, orders, outcomes, acts and device records
  * none goes sooner than JOURNAL_AFTER_RECEIPT_DAYS after headquarters confirmed it; a passage whose
- * body headquarters gets, not before it was confirmed. At most JOURNAL_RETAIN_MAX bodies a call,
- * *out_deleted says how many: call again soon when that many. `now` must be trusted time: do not
- * call while the clock is not. ERR_FULL, ERR_IO, ERR_BUSY: nothing was deleted, or a reader keeps
- * the write-ahead log from being emptied; the next call does it. */
+ * body headquarters gets, not before it was confirmed. What is held stays. At most
+ * JOURNAL_RETAIN_MAX bodies past their term a call, *out_looked says how many: call again soon when
+ * that many. `now` must be trusted time: do not call while the clock is not. ERR_FULL, ERR_IO,
+ * ERR_BUSY: nothing was deleted, or a reader keeps the write-ahead log from being emptied; the next
+ * call does it. */
 int journal_retain(struct journal *journal, const struct journal_retention *retention,
-                   struct wall_time now, size_t *out_deleted, struct err_text *err) MUST_CHECK;
+                   struct wall_time now, size_t *out_looked, struct err_text *err) MUST_CHECK;

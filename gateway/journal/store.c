@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/journal/wipe.h"
+
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS record ("
     " sequence INTEGER PRIMARY KEY, kind INTEGER NOT NULL, wall INTEGER NOT NULL,"
@@ -45,8 +47,9 @@ int store_open(const char *path, bool read_only, sqlite3 **out, struct err_text 
 {
     sqlite3 *db = NULL;
     int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    int result = 0;
-    if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    const char *vfs = NULL;
+    int result = wipe_vfs(&vfs, err);
+    if (result == 0 && sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, vfs) != SQLITE_OK)
         result = db ? store_error(db, "open", err) : ERR_NO_MEMORY;
     if (result == 0) {
         sqlite3_extended_result_codes(db, 1);
@@ -55,7 +58,8 @@ int store_open(const char *path, bool read_only, sqlite3 **out, struct err_text 
     if (result == 0 && !read_only)
         result = store_exec(db,
                             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                            "PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=1000;",
+                            "PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=1000;"
+                            "PRAGMA temp_store=MEMORY;",
                             err);
     if (result == 0 && !read_only)
         result = store_exec(db, schema, err);

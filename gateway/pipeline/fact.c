@@ -386,6 +386,9 @@ json_t *fact_body(const struct fact *fact)
     case FACT_EXEMPT_LIST:
         exempt_list_into(body, &fact->u.exempt_list);
         break;
+    case FACT_RETENTION:
+        retention_into(body, &fact->u.retention);
+        break;
     case FACT_CLOCK:
         json_object_set_new(body, "clock", clock_body(&fact->u.clock));
         break;
@@ -483,6 +486,7 @@ const char *fact_record_kind(const struct fact *fact)
     case FACT_LIST:
     case FACT_POLICY:
     case FACT_EXEMPT_LIST:
+    case FACT_RETENTION:
         return "list";
     case FACT_CLOCK:
         return "clock";
@@ -531,6 +535,8 @@ static const char *event_name(const struct fact *fact)
         return "policy";
     case FACT_EXEMPT_LIST:
         return "exempt_list";
+    case FACT_RETENTION:
+        return "retention";
     case FACT_CLOCK:
         return "clock";
     case FACT_STATUS:

@@ -18,6 +18,7 @@
 #include "gateway/pipeline/verdict.h"
 #include "gateway/signed/exempt_list.h"
 #include "gateway/signed/instruction.h"
+#include "gateway/signed/retention_terms.h"
 #include "gateway/signed/standing.h"
 #include "gateway/signed/wanted_entry.h"
 
@@ -49,6 +50,7 @@ enum fact_kind {
     FACT_LIST,        /* the list in force changed */
     FACT_POLICY,      /* by what matches are judged changed */
     FACT_EXEMPT_LIST, /* the exempt list in force changed */
+    FACT_RETENTION,   /* how long records are kept changed */
     FACT_CLOCK,       /* trust in the clock changed */
     FACT_SUPPRESSED,  /* unauthenticated passages of a minute that were only counted */
     FACT_REFUSED,     /* what of a camera was refused for one cause in a minute */
@@ -168,6 +170,16 @@ struct exempt_status {
     uint32_t in_force; /* … now; none while the clock is not trusted */
 };
 
+/* How long records are kept; nothing of holds. */
+struct retention_status {
+    uint64_t version; /* of the terms; 0: none of headquarters yet */
+    uint8_t hash[HASH_SIZE];
+    struct wall_time signed_at;
+    bool paused; /* nothing is deleted */
+    struct retention_bounds bounds[RETENTION_KINDS];
+    uint32_t days[RETENTION_KINDS]; /* what is configured, within them; 0: not kept here */
+};
+
 /* Refused reads of a camera; the first of them as an example. */
 struct fact_refused {
     uint16_t camera; /* 0 = none that is known */
@@ -241,6 +253,7 @@ struct fact {
         struct policy_status policy;
         struct fact_exempt exempt;
         struct exempt_status exempt_list;
+        struct retention_status retention;
         struct fact_clock clock;
         struct {
             uint32_t count;

@@ -53,3 +53,5 @@ void policy_into(json_t *body, const struct policy_status *policy);
 void exempt_into(json_t *body, const struct fact_exempt *exempt);
 void exempt_list_into(json_t *body, const struct exempt_status *list);
 void passage_into(json_t *body, const struct fact *fact);
+/* fact_retention.c */
+void retention_into(json_t *body, const struct retention_status *status);

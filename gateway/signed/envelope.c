@@ -24,8 +24,11 @@ static const struct {
     [STATEMENT_MATCH_POLICY] = {"match-policy/1", KEY_ROLE_LIST},
     [STATEMENT_EXEMPT_LIST] = {"exempt-list/1", KEY_ROLE_LIST},
     [STATEMENT_STANDING] = {"standing/1", KEY_ROLE_FRESHNESS},
+    [STATEMENT_RETENTION_TERMS] = {"retention-terms/1", KEY_ROLE_LIST},
     [STATEMENT_SPOOL_ANSWER] = {"spool-answer/1", KEY_ROLE_RECEIPT},
 };
+
+static const unsigned statements_end = sizeof(statements) / sizeof(statements[0]);
 
 static const char *const role_names[] = {
     [KEY_ROLE_ROOT] = "root",
@@ -56,8 +59,7 @@ int key_role_parse(const char *name, enum key_role *out)
 
 const char *statement_type_name(enum statement_type type)
 {
-    return type >= STATEMENT_KEYSET && type <= STATEMENT_SPOOL_ANSWER ? statements[type].name
-                                                                      : NULL;
+    return type >= STATEMENT_KEYSET && type < statements_end ? statements[type].name : NULL;
 }
 
 enum key_role statement_role(enum statement_type type)
@@ -67,7 +69,7 @@ enum key_role statement_role(enum statement_type type)
 
 static int type_parse(const char *name, enum statement_type *out)
 {
-    for (enum statement_type t = STATEMENT_KEYSET; t <= STATEMENT_SPOOL_ANSWER; t++) {
+    for (enum statement_type t = STATEMENT_KEYSET; t < statements_end; t++) {
         if (statements[t].name && strcmp(name, statements[t].name) == 0) {
             *out = t;
             return ERR_OK;

@@ -32,16 +32,17 @@ enum key_role {
 };
 
 enum statement_type {
-    STATEMENT_KEYSET = 1,       /* "keyset/1", root */
-    STATEMENT_BATCH = 2,        /* "wanted-batch/1", list */
-    STATEMENT_SNAPSHOT = 3,     /* "wanted-snapshot/1", list */
-    STATEMENT_FRESHNESS = 4,    /* "freshness/1", freshness */
-    STATEMENT_RECEIPT = 5,      /* "receipt/1", receipt */
-    STATEMENT_INSTRUCTION = 6,  /* "instruction/1", instruction */
-    STATEMENT_MATCH_POLICY = 7, /* "match-policy/1", list */
-    STATEMENT_EXEMPT_LIST = 8,  /* "exempt-list/1", list */
-    STATEMENT_STANDING = 9,     /* "standing/1", freshness */
-    STATEMENT_SPOOL_ANSWER = 11 /* "spool-answer/1", receipt */
+    STATEMENT_KEYSET = 1,           /* "keyset/1", root */
+    STATEMENT_BATCH = 2,            /* "wanted-batch/1", list */
+    STATEMENT_SNAPSHOT = 3,         /* "wanted-snapshot/1", list */
+    STATEMENT_FRESHNESS = 4,        /* "freshness/1", freshness */
+    STATEMENT_RECEIPT = 5,          /* "receipt/1", receipt */
+    STATEMENT_INSTRUCTION = 6,      /* "instruction/1", instruction */
+    STATEMENT_MATCH_POLICY = 7,     /* "match-policy/1", list */
+    STATEMENT_EXEMPT_LIST = 8,      /* "exempt-list/1", list */
+    STATEMENT_STANDING = 9,         /* "standing/1", freshness */
+    STATEMENT_RETENTION_TERMS = 10, /* "retention-terms/1", list */
+    STATEMENT_SPOOL_ANSWER = 11     /* "spool-answer/1", receipt */
 };
 
 /* "list" …, NULL for anything else; and back (ERR_INVALID). */

@@ -17,6 +17,12 @@ const char *spool_stream_name(enum spool_stream stream)
 
 /* ---- manifest ---- */
 
+static json_t *place_json(const struct spool_place *p)
+{
+    return json_pack("{s:s,s:I,s:I}", "chain", p->chain, "confirmed", (json_int_t)p->confirmed,
+                     "recorded", (json_int_t)p->recorded);
+}
+
 static json_t *file_json(const struct spool_file *f)
 {
     return json_pack("{s:I,s:s,s:I,s:I,s:s,s:o,s:s}", "bytes", (json_int_t)f->size_bytes, "chain",
@@ -32,11 +38,11 @@ int spool_manifest_write(const struct spool_manifest *m, char **out, size_t *out
         if (json_array_append_new(files, file_json(&m->files[i])) != 0)
             rc = ERR_NO_MEMORY;
     json_t *object =
-        rc == 0 ? json_pack("{s:I,s:s,s:I,s:O,s:o,s:{s:s,s:I,s:I},s:I,s:I,s:I,s:o}", "after",
+        rc == 0 ? json_pack("{s:I,s:s,s:I,s:O,s:o,s:o,s:o,s:I,s:I,s:I,s:o}", "after",
                             (json_int_t)m->after, "checkpoint", m->checkpoint, "exempt",
                             (json_int_t)m->exempt, "files", files, "hash", hash_json(m->hash),
-                            "journal", "chain", m->chain, "confirmed", (json_int_t)m->confirmed,
-                            "recorded", (json_int_t)m->recorded, "number", (json_int_t)m->number,
+                            "journal", place_json(&m->places[SPOOL_JOURNAL]), "observe",
+                            place_json(&m->places[SPOOL_OBSERVE]), "number", (json_int_t)m->number,
                             "policy", (json_int_t)m->policy, "revision", (json_int_t)m->revision,
                             "time", time_json(m->time))
                 : NULL;
@@ -94,17 +100,20 @@ static int read_file(const json_t *value, struct spool_file *f, struct err_text 
                : err_set(err, ERR_INVALID, "stream: expected journal or observe");
 }
 
-static int read_place(const json_t *object, struct spool_manifest *m, struct err_text *err)
+static int read_place(const json_t *object, enum spool_stream stream, struct spool_place *out,
+                      struct err_text *err)
 {
     static const char *const names[] = {"chain", "confirmed", "recorded", NULL};
-    const json_t *journal = json_object_get(object, "journal");
-    int rc = json_is_object(journal) ? fields_check(journal, names, err)
-                                     : err_set(err, ERR_INVALID, "journal: expected an object");
+    const json_t *journal = json_object_get(object, streams[stream]);
+    int rc = json_is_object(journal)
+                 ? fields_check(journal, names, err)
+                 : err_set(err, ERR_INVALID, "%s: expected an object", streams[stream]);
     if (rc == 0)
-        rc = read_chain(journal, m->chain, err);
+        rc = read_chain(journal, out->chain, err);
     if (rc == 0)
-        rc = field_number(journal, "recorded", 0, INT64_MAX, &m->recorded, err);
-    return rc == 0 ? field_number(journal, "confirmed", 0, m->recorded, &m->confirmed, err) : rc;
+        rc = field_number(journal, "recorded", 0, INT64_MAX, &out->recorded, err);
+    return rc == 0 ? field_number(journal, "confirmed", 0, out->recorded, &out->confirmed, err)
+                   : rc;
 }
 
 static int read_state(const json_t *object, struct spool_manifest *m, struct err_text *err)
@@ -126,15 +135,17 @@ static int read_state(const json_t *object, struct spool_manifest *m, struct err
         rc = field_number(object, "policy", 0, INT64_MAX, &m->policy, err);
     if (rc == 0)
         rc = field_number(object, "exempt", 0, INT64_MAX, &m->exempt, err);
-    return rc == 0 ? read_place(object, m, err) : rc;
+    for (int i = 0; rc == 0 && i < SPOOL_STREAMS; i++)
+        rc = read_place(object, (enum spool_stream)i, &m->places[i], err);
+    return rc;
 }
 
 int spool_manifest_read(const void *text, size_t size, struct spool_manifest *out,
                         struct err_text *err)
 {
-    static const char *const names[] = {"after",    "checkpoint", "exempt", "files",
-                                        "hash",     "journal",    "number", "policy",
-                                        "revision", "time",       NULL};
+    static const char *const names[] = {"after",  "checkpoint", "exempt",  "files",
+                                        "hash",   "journal",    "observe", "number",
+                                        "policy", "revision",   "time",    NULL};
     const json_t *files = NULL;
     json_t *object = NULL;
     *out = (struct spool_manifest){.number = 0};
@@ -161,16 +172,17 @@ int spool_answer_compose(const struct spool_answer *a, struct envelope *out, str
     if (!checkpoint_id_good(a->checkpoint) || a->next < a->after || !json_is_array(a->messages))
         return err_set(err, ERR_INVALID, "spool answer: checkpoint or numbers out of range");
     return statement_compose(
-        json_pack("{s:I,s:s,s:I,s:O,s:I,s:I,s:o}", "after", (json_int_t)a->after, "checkpoint",
-                  a->checkpoint, "held", (json_int_t)a->held, "messages", a->messages, "next",
+        json_pack("{s:I,s:s,s:I,s:I,s:O,s:I,s:I,s:o}", "after", (json_int_t)a->after, "checkpoint",
+                  a->checkpoint, "held", (json_int_t)a->held[SPOOL_JOURNAL], "held_observe",
+                  (json_int_t)a->held[SPOOL_OBSERVE], "messages", a->messages, "next",
                   (json_int_t)a->next, "spool", (json_int_t)a->spool, "time", time_json(a->time)),
         STATEMENT_SPOOL_ANSWER, out);
 }
 
 static int read_answer(const json_t *object, struct spool_answer *a, struct err_text *err)
 {
-    static const char *const names[] = {"after", "checkpoint", "held", "messages",
-                                        "next",  "spool",      "time", NULL};
+    static const char *const names[] = {
+        "after", "checkpoint", "held", "held_observe", "messages", "next", "spool", "time", NULL};
     int rc = fields_check(object, names, err);
     if (rc == 0)
         rc = field_copy(object, "checkpoint", CHECKPOINT_ID_MAX, a->checkpoint, err);
@@ -179,7 +191,9 @@ static int read_answer(const json_t *object, struct spool_answer *a, struct err_
     if (rc == 0)
         rc = field_number(object, "after", 0, INT64_MAX, &a->after, err);
     if (rc == 0)
-        rc = field_number(object, "held", 0, INT64_MAX, &a->held, err);
+        rc = field_number(object, "held", 0, INT64_MAX, &a->held[SPOOL_JOURNAL], err);
+    if (rc == 0)
+        rc = field_number(object, "held_observe", 0, INT64_MAX, &a->held[SPOOL_OBSERVE], err);
     if (rc == 0)
         rc = field_number(object, "next", a->after, INT64_MAX, &a->next, err);
     if (rc == 0)

@@ -1,18 +1,20 @@
+/* clang-format off */
 /*
  * What goes over a gap on a stick besides what goes over the wire: the manifest, which a box signs
  * with its own certificate (gateway/tls/sealed.h, type SPOOL_MANIFEST), and headquarters' messages
  * for it, "spool-answer/1", signed with the receipt key. Payloads are canonical JSON. Pure.
  *
- *   manifest
- * {"after","checkpoint","exempt","files":[{"bytes","chain","first","last","name","sha256",
- *             "stream"}],"hash","journal":{"chain","confirmed","recorded"},"number","policy","revision",
- *             "time"}
- *   answer    {"after","checkpoint","held","messages":[…as in the inbox…],"next","spool","time"}
+ *   manifest  {"after","checkpoint","exempt","files":[{"bytes","chain","first","last","name",
+ *             "sha256","stream"}],"hash","journal":{"chain","confirmed","recorded"},"number",
+ *             "observe":{…the same},"policy","revision","time"}
+ *   answer    {"after","checkpoint","held","held_observe","messages":[…as in the inbox…],"next",
+ *             "spool","time"}
  *
- * `after` is the last message the box has dealt with, `number` counts the box's exports, `held`: so
- * far headquarters has the journal's chain. `sha256` is of the records as text, NDJSON, whether the
- * file is compressed or not.
+ * `after` is the last message the box has dealt with, `number` counts the box's exports, `held` and
+ * `held_observe`: so far headquarters has the two chains. `sha256` is of the records as text,
+ * NDJSON, whether the file is compressed or not.
  */
+/* clang-format on */
 #pragma once
 
 #include <jansson.h>
@@ -41,6 +43,13 @@ struct spool_file {
     uint8_t sha256[HASH_SIZE];
 };
 
+/* Where a chain stands at the box. */
+struct spool_place {
+    char chain[SPOOL_CHAIN_SIZE];
+    uint64_t recorded;
+    uint64_t confirmed;
+};
+
 struct spool_manifest {
     char checkpoint[CHECKPOINT_ID_MAX + 1];
     uint64_t number;
@@ -50,9 +59,7 @@ struct spool_manifest {
     uint8_t hash[HASH_SIZE];
     uint64_t policy;
     uint64_t exempt;
-    char chain[SPOOL_CHAIN_SIZE]; /* of the journal */
-    uint64_t recorded;
-    uint64_t confirmed;
+    struct spool_place places[SPOOL_STREAMS];
     size_t file_count;
     struct spool_file files[SPOOL_FILES_MAX];
 };
@@ -68,7 +75,7 @@ int spool_manifest_read(const void *text, size_t size, struct spool_manifest *ou
 struct spool_answer {
     char checkpoint[CHECKPOINT_ID_MAX + 1];
     uint64_t spool; /* number of the manifest it answers */
-    uint64_t held;
+    uint64_t held[SPOOL_STREAMS];
     uint64_t after;
     uint64_t next;
     struct wall_time time;

@@ -309,7 +309,8 @@ static int prepare(struct https_client *client, const struct https_request *requ
     if (!add_header(out_headers, "Expect", NULL) ||
         !add_header(out_headers, "Content-Type", request->content_type) ||
         !add_header(out_headers, "Content-Transfer-Encoding", request->encoding) ||
-        !add_header(out_headers, "Content-Encoding", request->compression))
+        !add_header(out_headers, "Content-Encoding", request->compression) ||
+        !add_header(out_headers, "Content-Range", request->range))
         rc = CURLE_OUT_OF_MEMORY;
     note(&rc, curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, *out_headers));
     if (rc != CURLE_OK)

@@ -39,6 +39,7 @@ struct https_request {
     const char *content_type; /* of the body; NULL without one */
     const char *encoding;     /* Content-Transfer-Encoding of EST bodies; NULL: none */
     const char *compression;  /* Content-Encoding of the body; NULL: none */
+    const char *range;        /* Content-Range of the body; NULL: none */
     const void *body;
     size_t body_size;
     const char *user; /* HTTP Basic; NULL: none */

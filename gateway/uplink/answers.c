@@ -137,9 +137,12 @@ int head_answer_read(const char *text, size_t size, struct head_answer *out, str
     answer.has_policy = json_object_get(root, "policy_version") != NULL;
     if (rc == 0 && answer.has_policy)
         rc = get_number(root, "policy_version", &answer.policy_version, err);
-    answer.has_exempt = json_object_get(root, "exempt_revision") != NULL;
-    if (rc == 0 && answer.has_exempt)
-        rc = get_number(root, "exempt_revision", &answer.exempt_revision, err);
+    for (int i = 0; rc == 0 && i < BOX_STATEMENTS; i++) {
+        const char *member = box_statement_names[i].head;
+        answer.has_statement[i] = json_object_get(root, member) != NULL;
+        if (answer.has_statement[i])
+            rc = get_number(root, member, &answer.statements[i], err);
+    }
     if (rc == 0 && (!hash || hash_parse(hash, answer.hash) != 0))
         rc = err_set(err, ERR_INVALID, "hash: expected sha256:<64 hex>");
     if (rc == 0 && !freshness)
@@ -258,6 +261,26 @@ int journal_answer_read(const char *text, size_t size, struct place_answer *out,
     if (rc == 0)
         rc = get_place(root, "held", out, err);
     json_decref(root);
+    return rc;
+}
+
+int picture_answer_read(const char *text, size_t size, struct picture_state *out,
+                        struct err_text *err)
+{
+    json_t *root = NULL;
+    struct picture_state state = {0};
+    int rc = parse_object(text, size, &root, err);
+    const json_t *complete = json_object_get(root, "complete");
+    if (rc == 0)
+        rc = get_number(root, "held", &state.held, err);
+    if (rc == 0)
+        rc = get_number(root, "size", &state.size, err);
+    if (rc == 0 && !json_is_boolean(complete))
+        rc = err_set(err, ERR_INVALID, "complete: expected true or false");
+    state.complete = json_is_true(complete);
+    json_decref(root);
+    if (rc == 0)
+        *out = state;
     return rc;
 }
 

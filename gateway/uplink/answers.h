@@ -11,6 +11,7 @@
 
 #include "gateway/base/err.h"
 #include "gateway/signed/sign_key.h"
+#include "gateway/uplink/box_statement.h"
 
 enum {
     ANSWER_MESSAGES_MAX = 1000,
@@ -40,11 +41,11 @@ struct head_answer {
     uint64_t revision;
     uint8_t hash[HASH_SIZE];
     uint64_t keyset_version;
-    bool has_policy;          /* false: a headquarters that knows no match policies yet */
-    uint64_t policy_version;  /* 0: none */
-    bool has_exempt;          /* false: one that knows no exempt lists yet */
-    uint64_t exempt_revision; /* 0: none */
-    char *freshness;          /* heap: envelope; NULL: none */
+    bool has_policy;                    /* false: a headquarters that knows no match policies yet */
+    uint64_t policy_version;            /* 0: none */
+    bool has_statement[BOX_STATEMENTS]; /* false: one that knows none of them yet */
+    uint64_t statements[BOX_STATEMENTS]; /* their numbers, 0: none */
+    char *freshness;                     /* heap: envelope; NULL: none */
     size_t freshness_size;
 };
 
@@ -80,6 +81,15 @@ int gap_answer_read(const char *text, size_t size, struct place_answer *out,
                     struct err_text *err) MUST_CHECK;
 /* Of what the box told of its journal. ERR_INVALID. */
 int journal_answer_read(const char *text, size_t size, struct place_answer *out,
+                        struct err_text *err) MUST_CHECK;
+/* How much of a picture headquarters holds. */
+struct picture_state {
+    uint64_t held;
+    uint64_t size;
+    bool complete;
+};
+/* Also of a 409 that says so. ERR_INVALID. */
+int picture_answer_read(const char *text, size_t size, struct picture_state *out,
                         struct err_text *err) MUST_CHECK;
 /* The reason of a 409 with a quarantine. ERR_NOT_FOUND: a 409 of another sort; ERR_INVALID. */
 int quarantine_answer_read(const char *text, size_t size, char out_reason[ANSWER_REASON_SIZE],

@@ -73,7 +73,8 @@ static void connect_box(struct box *box)
         box->fd = -1;
         lose(box, err.text);
     }
-    box->keyset_sent = box->exempt_sent = box->list_sent = 0;
+    box->keyset_sent = box->list_sent = 0;
+    memset(box->statements_sent, 0, sizeof(box->statements_sent));
     box->link_known = false;
 }
 
@@ -113,17 +114,25 @@ static void take_event(struct box *box, const struct box_line *line)
         return;
     }
     memcpy(arrived.text, line->event, line->event_size);
+    if (urgent && box->options.traffic) /* before anybody can take it */
+        (void)atomic_fetch_add_explicit(&box->options.traffic->urgents, 1,
+                                        memory_order_relaxed); /* only counts */
     int rc = queue_push(queue, &arrived);
     struct arrived oldest;
     while (urgent && rc == ERR_FULL && queue_pop(queue, &oldest, 0) == 0) {
         free(oldest.text);
+        box_urgent_done(box);
         uplink_alarm_set(box->options.alarms, box->options.alarm_channel, EVENT_UPLINK_URGENT_LATE,
                          true, "");
         rc = queue_push(queue, &arrived);
     }
     if (rc != 0) {
         free(arrived.text);
+        if (urgent)
+            box_urgent_done(box);
         lose(box, "checkpointd sends more records than it was given credit for");
+    } else if (line->hit && box->options.hit) {
+        box->options.hit(box->options.hit_ctx, line->event, line->event_size, urgent);
     }
 }
 
@@ -169,8 +178,9 @@ static void take_line(struct box *box, const char *text, size_t size)
         lose(box, err.text);
         return;
     }
-    if (line.has_exempt)
-        atomic_store_explicit(&box->exempt_held, line.exempt, memory_order_relaxed);
+    for (int i = 0; i < BOX_STATEMENTS; i++)
+        if (line.has_statement[i])
+            atomic_store_explicit(&box->held[i], line.statements[i], memory_order_relaxed);
     switch (line.kind) {
     case BOX_STATUS:
         take_status(box, &line);
@@ -294,7 +304,16 @@ static void send_text(struct box *box, const char *act, char *const *text, const
     free(copy);
 }
 
-/* What is due, one at a time. The key set first: receipts and the exempt list are judged by it. */
+/* Under the lock; BOX_STATEMENTS: none. */
+static int statement_due(const struct box *box)
+{
+    int which = 0;
+    while (which < BOX_STATEMENTS && box->statements_sent[which] == box->statement_versions[which])
+        which++;
+    return which;
+}
+
+/* What is due, one at a time. The key set first: receipts and statements are judged by it. */
 static void send_due(struct box *box)
 {
     unsigned changes = atomic_load_explicit(&box->options.alarms->changes, memory_order_relaxed);
@@ -302,13 +321,14 @@ static void send_due(struct box *box)
         return;
     pthread_mutex_lock(&box->lock);
     bool keyset_due = box->keyset_sent != box->keyset_version;
-    bool exempt_due = box->exempt_sent != box->exempt_version;
+    int due = statement_due(box);
     bool list_due = box->list_sent != box->list_version;
     pthread_mutex_unlock(&box->lock);
     if (keyset_due)
         send_text(box, "keyset", &box->keyset, &box->keyset_version, &box->keyset_sent);
-    else if (exempt_due)
-        send_text(box, "exempt", &box->exempt, &box->exempt_version, &box->exempt_sent);
+    else if (due < BOX_STATEMENTS)
+        send_text(box, box_statement_names[due].name, &box->statements[due],
+                  &box->statement_versions[due], &box->statements_sent[due]);
     else if (list_due)
         send_list(box);
     else if (!box->options.records_alone && (!box->link_known || box->link_sent != changes))
@@ -396,7 +416,8 @@ void box_destroy(struct box *box)
     queue_destroy(box->answers);
     queue_destroy(box->taken);
     free(box->keyset);
-    free(box->exempt);
+    for (int i = 0; i < BOX_STATEMENTS; i++)
+        free(box->statements[i]);
     (void)pthread_mutex_destroy(&box->lock); /* nobody holds it */
     box_place_fini(&box->place);
     free(box);

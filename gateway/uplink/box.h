@@ -1,6 +1,6 @@
 /*
  * The connection to checkpointd's socket `records`, or `observe`: records and urgent ones come in,
- * credit, receipts, key set, exempt list, list and the state of the link go out. One thread owns
+ * credit, receipts, key set, statements, list and the state of the link go out. One thread owns
  * the socket and calls box_step; the others reach it through bounded queues. Comes back by itself
  * when checkpointd does.
  */
@@ -19,6 +19,11 @@ struct box_options {
     struct uplink_alarms *alarms;
     int alarm_channel;
     bool records_alone; /* the socket `observe`: credit and receipts, no state is told */
+    /* A hit's record, urgent or in its turn, before anybody takes it: must not block. NULL: nobody
+     * cares. */
+    void (*hit)(void *hit_ctx, const char *event, size_t size, bool urgent);
+    void *hit_ctx;
+    struct uplink_traffic *traffic; /* urgent ones that wait show there; NULL: nowhere */
     const struct clock_source *clock;
 };
 
@@ -48,6 +53,8 @@ bool box_journal(struct box *box, struct box_journal *out);
 void box_held(struct box *box, const char *chain, uint64_t sequence);
 /* The next urgent record: *out_text is the caller's. ERR_TIMEOUT. */
 int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_size) MUST_CHECK;
+/* One that was taken is delivered, or will not be. */
+void box_urgent_done(struct box *box);
 /* A question of checkpointd about a hit's entry, for headquarters. */
 struct box_ask {
     unsigned epoch; /* of the connection it came by */
@@ -64,9 +71,10 @@ int box_tell_standing(struct box *box, unsigned epoch, const char *envelope,
 /* What checkpointd shall know, now and after each new connection. Copies. ERR_NO_MEMORY. */
 int box_tell_keyset(struct box *box, const void *envelope, size_t size) MUST_CHECK;
 /* The same; checkpointd judges it by the key set told before. */
-int box_tell_exempt(struct box *box, const void *envelope, size_t size) MUST_CHECK;
-/* Revision of the exempt list that checkpointd last said it holds; 0: none, or never said. */
-uint64_t box_exempt_revision(const struct box *box);
+int box_tell_statement(struct box *box, enum box_statement which, const void *envelope,
+                       size_t size) MUST_CHECK;
+/* The number of that statement which checkpointd last said it holds; 0: none, or never said. */
+uint64_t box_statement_held(const struct box *box, enum box_statement which);
 /* An instruction of headquarters' message `number`, once: `value`, JSON, is its envelope with
  * `member` "instruction", or with "too_large" the bytes of one refused by its size. Copies. Whether
  * checkpointd put it on record is heard from box_taken. ERR_FULL, ERR_NO_MEMORY, ERR_STALE: no

@@ -146,6 +146,13 @@ int box_take_urgent(struct box *box, int wait_ms, char **out_text, size_t *out_s
     return 0;
 }
 
+void box_urgent_done(struct box *box)
+{
+    if (box->options.traffic)
+        (void)atomic_fetch_sub_explicit(&box->options.traffic->urgents, 1,
+                                        memory_order_relaxed); /* only counts */
+}
+
 int box_take_ask(struct box *box, int wait_ms, struct box_ask *out)
 {
     return queue_pop(box->asks, out, wait_ms);
@@ -178,7 +185,8 @@ static int keep_text(struct box *box, char **text, unsigned *version, const void
     free(*text);
     *text = copy;
     (*version)++;
-    box->exempt_version += text == &box->keyset; /* refused by the old one, perhaps good by this */
+    for (int i = 0; text == &box->keyset && i < BOX_STATEMENTS; i++)
+        box->statement_versions[i]++; /* refused by the old one, perhaps good by this */
     pthread_mutex_unlock(&box->lock);
     return 0;
 }
@@ -188,14 +196,14 @@ int box_tell_keyset(struct box *box, const void *envelope, size_t size)
     return keep_text(box, &box->keyset, &box->keyset_version, envelope, size);
 }
 
-int box_tell_exempt(struct box *box, const void *envelope, size_t size)
+int box_tell_statement(struct box *box, enum box_statement which, const void *envelope, size_t size)
 {
-    return keep_text(box, &box->exempt, &box->exempt_version, envelope, size);
+    return keep_text(box, &box->statements[which], &box->statement_versions[which], envelope, size);
 }
 
-uint64_t box_exempt_revision(const struct box *box)
+uint64_t box_statement_held(const struct box *box, enum box_statement which)
 {
-    return atomic_load_explicit(&box->exempt_held, memory_order_relaxed);
+    return atomic_load_explicit(&box->held[which], memory_order_relaxed);
 }
 
 bool box_journal(struct box *box, struct box_journal *out)

@@ -28,6 +28,14 @@ static int sequence_of(const char *id, uint64_t *out, struct err_text *err)
     return 0;
 }
 
+/* Of the canonical form, in which the type stands last. Whoever cares reads the record itself. */
+static bool is_hit(const char *event, size_t size)
+{
+    static const char end[] = "\"type\":\"checkpoint.hit\"}";
+    return size >= sizeof(end) - 1 &&
+           memcmp(event + size - (sizeof(end) - 1), end, sizeof(end) - 1) == 0;
+}
+
 /* `name` is "record" or "urgent"; both heads have the same length. */
 static int take_event(const char *line, size_t size, const json_t *object, struct box_line *out,
                       struct err_text *err)
@@ -43,6 +51,7 @@ static int take_event(const char *line, size_t size, const json_t *object, struc
     out->kind = urgent ? BOX_URGENT : BOX_RECORD;
     out->event = line + head;
     out->event_size = size - head - 1;
+    out->hit = is_hit(out->event, out->event_size);
     return sequence_of(json_string_value(json_object_get(event, "id")), &out->sequence, err);
 }
 
@@ -88,11 +97,17 @@ static int take_chain(const json_t *status, struct box_line *out, struct err_tex
     return 0;
 }
 
-/* An older checkpointd says nothing of exempt lists. */
-static int take_exempt(const json_t *object, struct box_line *out, struct err_text *err)
+/* An older checkpointd says nothing of some. */
+static int take_statements(const json_t *object, struct box_line *out, struct err_text *err)
 {
-    out->has_exempt = json_object_get(object, "exempt") != NULL;
-    return out->has_exempt ? take_number(object, "exempt", &out->exempt, err) : 0;
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < BOX_STATEMENTS; i++) {
+        const char *name = box_statement_names[i].name;
+        out->has_statement[i] = json_object_get(object, name) != NULL;
+        if (out->has_statement[i])
+            rc = take_number(object, name, &out->statements[i], err);
+    }
+    return rc;
 }
 
 static int take_status(const json_t *status, struct box_line *out, struct err_text *err)
@@ -102,7 +117,7 @@ static int take_status(const json_t *status, struct box_line *out, struct err_te
     out->has_confirmed = true;
     if (!name || snprintf(out->checkpoint, sizeof(out->checkpoint), "%s", name) >= BOX_NAME_SIZE)
         return err_set(err, ERR_INVALID, "status.checkpoint: expected a name");
-    int rc = take_exempt(status, out, err);
+    int rc = take_statements(status, out, err);
     if (rc == 0)
         rc = take_chain(status, out, err);
     if (rc == 0)
@@ -130,7 +145,7 @@ static int take_object(const char *line, size_t size, const json_t *object, stru
     if (json_is_true(json_object_get(object, "ok"))) {
         out->kind = BOX_OK;
         out->has_confirmed = confirmed != NULL;
-        int rc = take_exempt(object, out, err);
+        int rc = take_statements(object, out, err);
         if (rc == 0)
             rc = take_head(object, out, err);
         return rc == 0 && confirmed ? take_number(object, "confirmed", &out->confirmed, err) : rc;
@@ -156,6 +171,7 @@ static bool take_plain_event(const char *line, size_t size, struct box_line *out
     out->kind = urgent ? BOX_URGENT : BOX_RECORD;
     out->event = line + head;
     out->event_size = size - head - 1;
+    out->hit = is_hit(out->event, out->event_size);
     return sequence_of(text, &out->sequence, NULL) == 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "gateway/base/err.h"
+#include "gateway/uplink/box_statement.h"
 
 enum { BOX_LINE_MAX = 256 * 1024, BOX_NAME_SIZE = 65, BOX_CHAIN_SIZE = 33, BOX_ERROR_SIZE = 256 };
 
@@ -23,6 +24,7 @@ enum box_line_kind {
 
 struct box_line {
     enum box_line_kind kind;
+    bool hit;          /* the event looks like a hit's record */
     const char *event; /* inside the line; a question likewise */
     size_t event_size;
     uint64_t sequence;
@@ -30,8 +32,9 @@ struct box_line {
     uint64_t confirmed;
     uint64_t head; /* the newest record's, in a status and beside confirmed; 0: not said */
     char chain[BOX_CHAIN_SIZE]; /* hex, in a status; "": not said */
-    bool has_exempt;            /* in a status and in the answer to an exempt list … */
-    uint64_t exempt;            /* … the revision checkpointd holds, 0: none */
+    /* In a status and in the answer to a statement: the number checkpointd holds, 0 none. */
+    bool has_statement[BOX_STATEMENTS];
+    uint64_t statements[BOX_STATEMENTS];
     char checkpoint[BOX_NAME_SIZE];
     char error[BOX_ERROR_SIZE];
 };

@@ -54,15 +54,15 @@ struct box {
     struct queue *taken;    /* struct box_taken */
     atomic_uint epoch;      /* release when a connection stands, 0 without one; pairs with take */
     atomic_uint receipts;   /* relaxed: numbers them */
-    atomic_ullong exempt_held; /* relaxed: a number on its own */
-    struct box_place place;    /* locks by itself */
+    atomic_ullong held[BOX_STATEMENTS]; /* relaxed: each a number on its own */
+    struct box_place place;             /* locks by itself */
 
-    pthread_mutex_t lock; /* of the state to tell */
-    char *keyset;         /* heap, NULL: none */
-    char *exempt;         /* likewise */
+    pthread_mutex_t lock;             /* of the state to tell */
+    char *keyset;                     /* heap, NULL: none */
+    char *statements[BOX_STATEMENTS]; /* likewise */
     struct list_head list;
     unsigned keyset_version; /* counts what was told */
-    unsigned exempt_version;
+    unsigned statement_versions[BOX_STATEMENTS];
     unsigned list_version;
 
     /* the box thread's own */
@@ -70,7 +70,8 @@ struct box {
     unsigned epochs; /* connections so far */
     struct request under_way;
     struct mono_time sent_at;
-    unsigned keyset_sent, exempt_sent, list_sent, link_sent;
+    unsigned keyset_sent, list_sent, link_sent;
+    unsigned statements_sent[BOX_STATEMENTS];
     bool link_known;
     struct backoff backoff;
     struct mono_time retry_at;

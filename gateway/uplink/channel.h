@@ -12,7 +12,7 @@
 
 enum {
     UPLINK_SERVERS_MAX = 4,
-    UPLINK_PATH_SIZE = 320, /* bytes of a request path, with its NUL */
+    UPLINK_PATH_SIZE = 400, /* bytes of a request path, with its NUL */
     UPLINK_RETRY_MIN_MS = 250,
     UPLINK_CERTIFICATE_WARN_DAYS = 7, /* renewal begins at ten: by then it has failed for days */
     UPLINK_REQUEST_MS = 30000         /* a request that does not wait on purpose */
@@ -76,6 +76,7 @@ struct channel_ask {
     size_t body_size;
     const char *compression; /* Content-Encoding of the body; NULL: none */
     const char *encoding;    /* Content-Transfer-Encoding of the body; NULL: none */
+    const char *range;       /* Content-Range of the body; NULL: none */
     int total_timeout_ms;    /* 0 = UPLINK_REQUEST_MS */
     int send_bytes_s;        /* 0: as fast as it can */
 };

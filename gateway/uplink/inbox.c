@@ -14,7 +14,7 @@
 enum {
     POLL_GRACE_MS = 15000,
     BATCHES_AT_ONCE = 100,
-    EXEMPT_QUICK_POLLS = 5,
+    QUICK_POLLS = 5,
     KEYSET_SIZE_MAX = 512 * 1024
 };
 
@@ -60,25 +60,32 @@ static int bad_answer(struct inbox *in, const char *path, int rc, struct err_tex
     return rc;
 }
 
-/* ---- key set, match policy, exempt list ---- */
+/* ---- statements ---- */
+
+/* *out is the caller's. */
+static int fetch_object(struct inbox *in, const char *path, size_t size_max, char **out,
+                        size_t *out_size, struct err_text *err)
+{
+    struct https_answer answer = {0};
+    int rc = get(in, path, 0, &answer, err);
+    if (rc != 0)
+        return rc;
+    rc = answer.size > size_max ? err_set(err, ERR_TOO_LARGE, "%zu bytes", answer.size)
+                                : object_answer_read(answer.body, answer.size, out, out_size, err);
+    https_answer_free(&answer);
+    return rc == 0 ? 0 : bad_answer(in, path, rc, err);
+}
 
 static int fetch_statement(struct inbox *in, const char *path, size_t size_max,
                            int (*take)(void *ctx, const void *envelope, size_t size,
                                        struct err_text *err),
                            struct err_text *err)
 {
-    struct https_answer answer = {0};
     char *text = NULL;
     size_t size = 0;
-    int rc = get(in, path, 0, &answer, err);
-    if (rc != 0)
-        return rc;
-    rc = answer.size > size_max ? err_set(err, ERR_TOO_LARGE, "%zu bytes", answer.size)
-                                : object_answer_read(answer.body, answer.size, &text, &size, err);
-    https_answer_free(&answer);
-    if (rc != 0)
-        return bad_answer(in, path, rc, err);
-    rc = take(in->list->ctx, text, size, err);
+    int rc = fetch_object(in, path, size_max, &text, &size, err);
+    if (rc == 0)
+        rc = take(in->list->ctx, text, size, err);
     free(text);
     return rc;
 }
@@ -233,17 +240,25 @@ static int fetch_policy(struct inbox *in, const struct head_answer *head, struct
 
 /* checkpointd judges it later and alarms one it refuses: it is not asked for again until there is a
  * later one, or until the next start. */
-static int fetch_exempt(struct inbox *in, const struct head_answer *head, struct err_text *err)
+static int fetch_for_checkpointd(struct inbox *in, enum box_statement which,
+                                 const struct head_answer *head, struct err_text *err)
 {
     struct err_text why = {{0}};
-    in->tell_exempt = head->has_exempt;
-    if (head->exempt_revision <= in->list->exempt_revision(in->list->ctx) ||
-        head->exempt_revision <= in->exempt_fetched)
+    uint64_t number = head->statements[which];
+    char *text = NULL;
+    size_t size = 0;
+    in->tell_statement[which] = head->has_statement[which];
+    if (number <= in->list->statement_held(in->list->ctx, which) ||
+        number <= in->statement_fetched[which])
         return 0;
-    int rc = fetch_statement(in, "/v1/exempt-list", ENVELOPE_SIZE_MAX, in->list->set_exempt, &why);
+    int rc =
+        fetch_object(in, box_statement_names[which].path, ENVELOPE_SIZE_MAX, &text, &size, &why);
+    if (rc == 0)
+        rc = in->list->set_statement(in->list->ctx, which, text, size, &why);
+    free(text);
     if (rc == 0) {
-        in->exempt_fetched = head->exempt_revision;
-        in->exempt_quick = EXEMPT_QUICK_POLLS;
+        in->statement_fetched[which] = number;
+        in->quick = QUICK_POLLS;
     }
     return rc == 0 || is_refusal(rc) ? 0 : err_set(err, rc, "%s", why.text);
 }
@@ -269,7 +284,8 @@ static bool contradicts(struct inbox *in, const struct head_answer *head, uint64
     return older || other;
 }
 
-/* Brings key set, list, statement, match policy and exempt list up to headquarters' head. */
+/* Brings key set, list, statement, match policy and checkpointd's statements up to headquarters'
+ * head. */
 static int look(struct inbox *in, struct err_text *err)
 {
     struct https_answer answer = {0};
@@ -291,8 +307,8 @@ static int look(struct inbox *in, struct err_text *err)
         contradicted = contradicts(in, &head, held_before);
     if (rc == 0)
         rc = fetch_policy(in, &head, err);
-    if (rc == 0)
-        rc = fetch_exempt(in, &head, err);
+    for (int i = 0; rc == 0 && i < BOX_STATEMENTS; i++)
+        rc = fetch_for_checkpointd(in, (enum box_statement)i, &head, err);
     list_told(in);
     if (rc == 0 && head.freshness) {
         struct err_text why = {{0}};
@@ -347,10 +363,18 @@ static int tell_journal(struct inbox *in, struct err_text *err)
 
 /* ---- the long poll ---- */
 
+static bool tells_of_a_statement(const struct inbox_message *message)
+{
+    for (int i = 0; i < BOX_STATEMENTS; i++)
+        if (strcmp(message->kind, box_statement_names[i].name) == 0)
+            return true;
+    return false;
+}
+
 static int keep(struct inbox *in, const struct inbox_message *message, struct err_text *err)
 {
     if (strcmp(message->kind, "list") == 0 || strcmp(message->kind, "keyset") == 0 ||
-        strcmp(message->kind, "policy") == 0 || strcmp(message->kind, "exempt") == 0) {
+        strcmp(message->kind, "policy") == 0 || tells_of_a_statement(message)) {
         in->look = true;
         return 0;
     }
@@ -387,13 +411,35 @@ static int take_messages(struct inbox *in, const struct inbox_answer *inbox, str
     return kept != 0 ? kept : rc;
 }
 
-/* Seconds of the next poll: one while checkpointd has not said yet what it thinks of a list. */
+static bool all_held(const struct inbox *in)
+{
+    for (int i = 0; i < BOX_STATEMENTS; i++)
+        if (in->list->statement_held(in->list->ctx, (enum box_statement)i) <
+            in->statement_fetched[i])
+            return false;
+    return true;
+}
+
+/* Seconds of the next poll: one while checkpointd has not said yet what it thinks of a statement.
+ */
 static int poll_wait_s(struct inbox *in)
 {
-    if (in->exempt_quick == 0 || in->list->exempt_revision(in->list->ctx) >= in->exempt_fetched)
+    if (in->quick == 0 || all_held(in))
         return in->wait_s;
-    in->exempt_quick--;
+    in->quick--;
     return in->wait_s > 0;
+}
+
+/* "&exempt=3&retention=1": the numbers that checkpointd holds, of what headquarters knows. */
+static void held_text(const struct inbox *in, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; i < BOX_STATEMENTS && used < size; i++)
+        if (in->tell_statement[i])
+            used += (size_t)snprintf(
+                out + used, size - used, "&%s=%" PRIu64, box_statement_names[i].name,
+                in->list->statement_held(in->list->ctx, (enum box_statement)i)); /* fits */
 }
 
 static int poll_inbox(struct inbox *in, struct err_text *err)
@@ -402,7 +448,7 @@ static int poll_inbox(struct inbox *in, struct err_text *err)
     char path[UPLINK_PATH_SIZE];
     char hash[HASH_TEXT_SIZE];
     char policy[40] = "";
-    char exempt[40] = "";
+    char held[40 * BOX_STATEMENTS];
     struct https_answer answer = {0};
     struct inbox_answer inbox = {0};
     const struct list_head *head = in->list->head(in->list->ctx);
@@ -410,14 +456,12 @@ static int poll_inbox(struct inbox *in, struct err_text *err)
     if (in->tell_policy)
         (void)snprintf(policy, sizeof(policy), "&policy=%" PRIu64,
                        in->list->policy_version(in->list->ctx)); /* fits */
-    if (in->tell_exempt)
-        (void)snprintf(exempt, sizeof(exempt), "&exempt=%" PRIu64,
-                       in->list->exempt_revision(in->list->ctx)); /* fits */
+    held_text(in, held, sizeof(held));
     (void)snprintf(path, sizeof(path),
                    "/v1/checkpoints/%s/inbox?after=%" PRIu64 "&wait=%d&revision=%" PRIu64
                    "&hash=%s%s%s",
                    in->channel.site->own.checkpoint, in->after, wait_s, head->revision, hash,
-                   policy, exempt); /* fits */
+                   policy, held); /* fits */
     int rc = get(in, path, wait_s * 1000 + POLL_GRACE_MS, &answer, err);
     if (rc != 0)
         return rc;

@@ -1,8 +1,8 @@
 /*
  * What headquarters has for the box: the long poll that wakes it, and the wanted list, key set,
- * "still current" statements, match policy and exempt list fetched then. All are handed to whoever
- * verifies and stores them; nothing is judged here. Blocks; one owner thread, which calls
- * inbox_step again and again.
+ * "still current" statements, match policy and checkpointd's statements fetched then. All are
+ * handed to whoever verifies and stores them; nothing is judged here. Blocks; one owner thread,
+ * which calls inbox_step again and again.
  */
 #pragma once
 
@@ -22,12 +22,13 @@ struct inbox_list {
     const struct list_head *(*head)(void *ctx);
     uint64_t (*keyset_version)(void *ctx); /* 0: none */
     uint64_t (*policy_version)(void *ctx); /* of the match policy, 0: none */
-    /* Of the exempt list that checkpointd said it holds, 0: none, or not known yet. */
-    uint64_t (*exempt_revision)(void *ctx);
+    /* The number of a statement that checkpointd said it holds, 0: none, or not known yet. */
+    uint64_t (*statement_held)(void *ctx, enum box_statement which);
     int (*set_keyset)(void *ctx, const void *envelope, size_t size, struct err_text *err);
     int (*set_policy)(void *ctx, const void *envelope, size_t size, struct err_text *err);
     /* Handed on to checkpointd, which verifies it: 0 says nothing of that. */
-    int (*set_exempt)(void *ctx, const void *envelope, size_t size, struct err_text *err);
+    int (*set_statement)(void *ctx, enum box_statement which, const void *envelope, size_t size,
+                         struct err_text *err);
     int (*add_batch)(void *ctx, const void *envelope, size_t size, struct err_text *err);
     int (*set_freshness)(void *ctx, const void *envelope, size_t size, struct err_text *err);
     /* Verifies a manifest before its chunks are fetched; snapshot_fini is the caller's. */
@@ -57,9 +58,9 @@ struct inbox {
     char told[33];    /* the chain headquarters was told of; "": to be told */
     bool list_taken;  /* batches or a snapshot were taken since the last look */
     bool tell_policy; /* headquarters knows match policies: it is told the version in force */
-    bool tell_exempt; /* the same of exempt lists */
-    int exempt_quick; /* polls that are short, so that headquarters soon hears what is in force */
-    uint64_t exempt_fetched; /* the newest handed on */
+    bool tell_statement[BOX_STATEMENTS]; /* the same of each of these */
+    int quick; /* polls that are short, so that headquarters soon hears what is in force */
+    uint64_t statement_fetched[BOX_STATEMENTS]; /* the newest handed on */
     struct mono_time looked;
 };
 

@@ -189,6 +189,13 @@ static void adapt(struct records *r, size_t records, int rc, struct mono_time be
         r->batch_now = 2 * r->batch_now < r->link.batch_max ? 2 * r->batch_now : r->link.batch_max;
 }
 
+/* What others give way to: a batch on its way, or the next one that follows it at once. */
+static void show(const struct records *r, bool busy)
+{
+    if (r->link.traffic)
+        atomic_store_explicit(&r->link.traffic->records, busy, memory_order_relaxed);
+}
+
 static int send_batch(struct records *r)
 {
     struct err_text err = {{0}};
@@ -230,6 +237,9 @@ static bool is_time(struct records *r)
     if (r->under_way && r->outbox.count == 0) {
         r->under_way = r->caught_up = false;
         r->due_at = mono_add_ms(now, r->link.interval_ms);
+        if (r->link.traffic)
+            (void)atomic_fetch_add_explicit(&r->link.traffic->windows, 1,
+                                            memory_order_relaxed); /* only counts */
         if (r->channel.client)
             https_client_disconnect(r->channel.client);
     }
@@ -246,7 +256,9 @@ void records_step(struct records *r)
         take_records(r);
     if (!is_time(r))
         return;
+    show(r, true);
     int rc = send_batch(r);
+    show(r, rc == 0 && r->outbox.count > 0);
     if (rc == 0)
         channel_succeeded(&r->channel);
     else if (rc != ERR_STOPPED && rc != ERR_STALE)

@@ -7,6 +7,7 @@
 
 #include "gateway/uplink/channel.h"
 #include "gateway/uplink/outbox.h"
+#include "gateway/uplink/traffic.h"
 
 /* The way to checkpointd and back. A connection to it has a number (its epoch); after a new one
  * checkpointd sends again everything behind what is confirmed. */
@@ -36,6 +37,7 @@ struct records_link {
     int send_bytes_s; /* 0: as fast as it goes */
     int interval_ms;  /* metered link: all that waits goes up once in so long; 0: at once */
     bool observe;     /* the second chain: posted to …/observe */
+    struct uplink_traffic *traffic; /* what is on its way shows there; NULL: nowhere */
 };
 
 struct records {

@@ -60,6 +60,7 @@ class Way:
                     self.sink.shutdown(socket.SHUT_WR)
                     return
                 self.sink.sendall(data)
+                self.link.passed(len(data))
             except OSError:
                 self._end()
                 return
@@ -87,6 +88,7 @@ class BadLink:
 
     def __init__(self, to_port):
         self.to_port, self.delay_s, self.loss_percent, self.is_cut = to_port, 0.0, 0, False
+        self.left = None  # bytes that may pass before it is cut; None: any number
         self.stopping = threading.Event()
         self.lock = threading.Lock()
         self.sockets, self.ways = [], []
@@ -128,6 +130,18 @@ class BadLink:
         with self.lock:
             for sock in self.sockets:
                 close_both_ways(sock)
+
+    def passed(self, size):
+        if self.left is not None:
+            self.left -= size
+            if self.left <= 0:
+                self.left = None
+                self.cut()
+
+    def cut_after(self, size):
+        """Mends it until so many bytes have passed, both ways together."""
+        self.mend()
+        self.left = size
 
     def mend(self):
         self.is_cut, self.delay_s = False, 0.0

@@ -121,10 +121,10 @@ class Fleet:
             self.redis = RedisWithUsers(self.box.folder)
         self.redis.start()
 
-    def start_box(self, sources=None, matchd=None):
-        """Redis, checkpointd, uplinkd (enrolled now), matchd, an officer's token."""
+    def start_box(self, sources=None, matchd=None, checkpointd=None):
+        """Redis, checkpointd, uplinkd (enrolled now), matchd, an officer's token; options of two of them."""
         self.start_redis()
-        self.daemons["checkpointd"] = self.box.start_checkpointd()
+        self.daemons["checkpointd"] = self.box.start_checkpointd(**(checkpointd or {}))
         config = self.uplinkd_config()
         self.enroll(config)
         self.daemons["uplinkd"] = self.box.start("checkpoint-uplinkd", config)

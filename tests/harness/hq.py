@@ -142,7 +142,7 @@ class Headquarters:
         self.hqd = Program("hqd", [BIN / "hqd", "--config", self.config], self.folder)
         self.cad = Program("hq-cad", [BIN / "hq-cad", "--config", self.cad_config], self.folder)
         self.retention_config = self.folder / "hq-retaind.yaml"
-        self.retention_config.write_text(f"state_dir: {self.folder}/state\n")
+        self.retention_config.write_text(f"state_dir: {self.folder}/state\nroots: {self.folder}/roots\n")
         self.retaind = Program("hq-retaind", [BIN / "hq-retaind", "--config", self.retention_config], self.folder)
 
     def write_config(self):
@@ -170,9 +170,10 @@ class Headquarters:
         return self
 
     def stop(self):
-        status, seconds = self.hqd.stop()
-        self.cad.stop()
-        return status, seconds
+        try:
+            return self.hqd.stop()
+        finally:
+            self.cad.stop()
 
     @property
     def port(self):

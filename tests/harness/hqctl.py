@@ -207,6 +207,16 @@ class Hqctl:
             self.sign_exempt(path, clerk)
         return self.json("exempt", "publish", path, *self.online)[0]["revision"]
 
+    def publish_retention(self, *options):
+        """Drafts retention terms with the holds in force, has both clerks sign, publishes; the version."""
+        self.count += 1
+        path = self.folder / f"retention-{self.count}.json"
+        self.run("retention", "draft", "--out", path, *options, *self.online)
+        for clerk in self.clerks[:2]:
+            self.run("retention", "sign", path, "--key", self.clerk_key(clerk), "--dir", self.dir,
+                     passphrases=[self.passphrases[clerk]])
+        return self.json("retention", "publish", path, *self.online)[0]["version"]
+
     def entries(self):
         return [row["entry"] for row in self.json("wanted", "list", *self.online)]
 

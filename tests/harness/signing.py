@@ -20,6 +20,7 @@ import time
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from harness.camera import siphash24
 
 DAY_MS = 24 * 3600 * 1000
 NO_HASH = bytes(32)
@@ -222,6 +223,22 @@ class World:
         fields = {"revision": revision, "fleet": self.fleet, "time": time_text(self.time_of()),
                   "last_id": max((value["id"] for value in entries), default=0), "entries": entries, **head}
         return envelope("exempt-list/1", canonical(fields), self.clerks if signers is None else signers)
+
+    def retention_terms(self, version=1, *, holds=(), plate_key=bytes(16), signers=None, from_ms=None, **days):
+        """Retention terms, signed by both clerks unless told; days: passage=(10, 60) and so on, from `from_ms` on
+        (a day ago); of a hold "plate" is its text."""
+        at = self.time_of()
+        bounds = {kind: dict(zip(("floor", "ceiling"), days.get(kind, (least, 3650))))
+                  for kind, least in (("passage", 1), ("picture", 1), ("record", 30))}
+        rows = [{"case": "A3717", "by": "zhang", "begun": time_text(at), **hold} for hold in holds]
+        for row in rows:
+            if "plate" in row:
+                row["plate"] = f"{siphash24(plate_key, row['plate'].encode()):016x}"
+        payload = canonical({"version": version, "fleet": self.fleet, "time": time_text(at), "holds": rows,
+                             "plate_key": base64.b64encode(plate_key).decode(),
+                             "terms": [{"from": time_text(at - DAY_MS if from_ms is None else from_ms), **bounds}]
+                             if days else []})
+        return envelope("retention-terms/1", payload, self.clerks if signers is None else signers)
 
     def snapshot(self, *, chunk_entries=1000, signers=None, **fields):
         """(manifest envelope, [chunk bytes]) of the list as it stands, chunks as they are."""

@@ -227,6 +227,11 @@ class Checkpoint:
         return self.start("checkpoint-uplinkd",
                           self.write_uplinkd(headquarters, redis_socket, pair, **more))
 
+    def start_camerad(self, **more):
+        """The picture store; harness.pictures hands in."""
+        return self.start("checkpoint-camerad", self.write("camerad.yaml", {
+            "runtime_dir": str(self.run), "state_dir": str(self.state / "camerad"), "disk_free_mb": 0, **more}))
+
     def start(self, name, config):
         daemon = Program(name, [program(name), "--config", config], self.folder)
         return self.programs.start(daemon)

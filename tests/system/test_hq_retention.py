@@ -157,12 +157,43 @@ def test_what_a_case_holds_stays_until_the_hold_ends(hq):
     assert acts(hq.folder / "state", "hold.end")[-1]["reason"] == "判决生效"
 
 
+def test_published_terms_bound_what_is_configured_and_forged_ones_end_all_deleting(hq):
+    """Configured are 30 days for a passage. The terms let it be 20 at most: one of 25 days goes."""
+    box, journal, zhang = hq.box("lu-hz-01"), Journal("lu-hz-01"), hq.operator()
+    journal.age_ms = 25 * DAY_MS
+    lines = [journal.line("start"), journal.line("passage", {"plate": "鲁H11111"})]
+    journal.age_ms = 15 * DAY_MS
+    lines += [journal.line("passage", {"plate": "鲁H22222"})]
+    journal.age_ms = 0
+    send(box, lines + [journal.line("stop")])
+    retain(hq)
+    assert secrets_of(lines[1])[1] in files_of(hq)
+    assert zhang.put("/v1/retention-terms", hq.world.retention_terms(1, passage=(10, 20))).status == 201
+    retain(hq)
+    assert [secrets_of(line)[1] in files_of(hq) for line in lines[1:]] == [False, True]
+    assert "version=1 passage_days=20 record_days=365" in hq.retaind.log_path.read_text()
+    assert zhang.put("/v1/retention-terms", hq.world.retention_terms(1, passage=(1, 2))).status == 409
+    # what hqd itself could have stored: signed by one clerk, or by nobody's key
+    for version, signers in ((2, hq.world.clerks[:1]), (3, [hq.world.receipt_key])):
+        terms = hq.world.retention_terms(version, passage=(1, 2), signers=signers)
+        assert zhang.put("/v1/retention-terms", terms).status == 422
+        hq.store.execute(f"INSERT INTO documents(kind, version, body) VALUES('retention-terms', {version},"
+                         f" CAST('{terms.decode()}' AS BLOB))")
+        seen = hq.retaind.log_path.read_text().count("HQ_RETAIN_TERMS")
+        hq.retaind.start()
+        wait_for("refused", lambda: hq.retaind.log_path.read_text().count("HQ_RETAIN_TERMS") > seen, 60)
+        hq.retaind.stop()
+        assert secrets_of(lines[2])[1] in files_of(hq)
+
+
 @pytest.mark.parametrize("body, message", [
     ({"case_number": "A1", "reason": "r"}, "expected plates, entries or a checkpoint"),
     ({"case_number": "A1", "plates": ["鲁H1"]}, "reason: expected a text"),
     ({"case_number": "A1", "reason": "r", "plates": ["鲁H???11"]}, "plates: '鲁H???11' is no full plate"),
     ({"case_number": "A1", "reason": "r", "entries": [0]}, "entries: expected ids"),
     ({"case_number": "A1", "reason": "r", "checkpoint": "b", "from": "gestern"}, "from: expected a time in UTC"),
+    ({"case_number": "A1", "reason": "r", "plates": ["鲁H11111"], "lane": 2}, "lane: expected 1 to 255, and its"),
+    ({"case_number": "A1", "reason": "r", "checkpoint": "b", "lane": 0}, "lane: expected 1 to 255, and its"),
 ])
 def test_a_hold_that_names_nothing_is_refused(hq, body, message):
     answer = hq.operator().post("/v1/operator/holds", body)
@@ -184,6 +215,19 @@ def test_holds_by_checkpoint_time_and_entry(hq):
     retain(hq)
     raw = files_of(hq)
     assert [secrets_of(line)[1] in raw for line in (first[1], *second)] == [True, False, True]
+
+
+def test_a_hold_of_one_lane(hq):
+    box, journal, zhang = hq.box("lu-hz-01"), Journal("lu-hz-01"), hq.operator()
+    journal.age_ms = 31 * DAY_MS
+    lines = [journal.line("start")] + [journal.line("passage", {"plate": "鲁H11111", "lane": lane}) for lane in (1, 2)]
+    journal.age_ms = 0
+    send(box, lines + [journal.line("stop")])
+    held = {"case_number": "A1", "reason": "r", "checkpoint": "lu-hz-01", "lane": 2}
+    assert zhang.post("/v1/operator/holds", held).status == 201
+    retain(hq)
+    assert [secrets_of(line)[1] in files_of(hq) for line in lines[1:]] == [False, True]
+    assert zhang.get("/v1/operator/holds").json["holds"][0]["lane"] == 2
 
 
 def test_hqd_itself_cannot_delete(hq):

@@ -17,7 +17,7 @@ from harness.stack import ROOT, Checkpoint, program, short_folder
 
 EXAMPLES = ROOT / "systemd" / "config"
 DAEMONS = {"checkpointd": "checkpointd.yaml", "checkpoint-matchd": "matchd.yaml",
-           "checkpoint-uplinkd": "uplinkd.yaml", "hqd": "hqd.yaml", "hq-cad": "hq-cad.yaml"}
+           "checkpoint-uplinkd": "uplinkd.yaml", "checkpoint-camerad": "camerad.yaml", "hqd": "hqd.yaml", "hq-cad": "hq-cad.yaml"}
 
 
 @pytest.fixture
@@ -120,6 +120,7 @@ WRONG = [
      "redis_secret = '{etc}/redis/other.secret'", "No such file"),
     ("checkpoint-uplinkd", "hq-root.pem", "missing.pem", "hq_root = '{etc}/uplinkd/missing.pem'", "No such file"),
     ("checkpoint-uplinkd", "retry_max: 30s", "retry_max: 30", "retry_max = '30'", ""),
+    ("checkpoint-camerad", "picture_days: 30", "picture_days: 0", "picture_days = '0'", "1 to 3650"),
     ("hq-cad", "box-issuing.key.pem", "missing.pem", "key = '{etc}/hq-cad/missing.pem'", "No such file"),
 ]
 
@@ -230,6 +231,11 @@ def start(folder, name):
             hq = Headquarters(folder / "hq")
             argv = [program(name), "--config", hq.config if name == "hqd" else hq.cad_config]
             stop = lambda: None
+        elif name == "checkpoint-camerad":
+            (folder / "run").mkdir()
+            config = folder / "camerad.yaml"
+            config.write_text(f"runtime_dir: {folder}/run\nstate_dir: {folder}/state\n")
+            argv, stop = [program(name), "--config", config], lambda: None
         elif name == "checkpoint-uplinkd":
             argv, stop = [program(name), "--config", uplinkd_config(folder)], lambda: None
         else:

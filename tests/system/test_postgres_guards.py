@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from harness import postgres
+from harness.evidence import Sender, hit_body
 from harness.hq import Headquarters
 from harness.process import ProgramError, wait_for
 from harness.records import Journal
@@ -57,8 +58,10 @@ def roles(tmp_path_factory):
     lines = [journal.line("start"), journal.line("passage", {"plate": "鲁H11111"}),
              journal.line("passage", {"plate": "鲁H22222"})]
     journal.age_ms = 0
-    lines += [journal.line("hit", {"plate": "鲁B77777"}), journal.line("hit_answer", {"hit": 4})]
+    lines += [journal.line("hit", hit_body(7, plate="鲁B77777")), journal.line("hit_answer", {"hit": 4})]
     assert box.post(f"{BOX}/records", b"".join(lines)).status == 200
+    pictures = Sender(box)
+    assert pictures.declare(b"picture", journal.chain, 4, 7).status == 200 and pictures.all(b"picture").json["complete"]
     second = Journal("lu-hz-01")
     assert box.post(f"{BOX}/observe", second.line("start") + second.line("observed", {})).status == 200
     assert box.post(f"{BOX}/urgent", Journal("lu-hz-01").line("hit", {"plate": "鲁D66666"})).status == 202
@@ -86,6 +89,9 @@ FORBIDDEN = [
     "UPDATE hits SET provisional = 1", "UPDATE urgents SET line = '\\x61'", "UPDATE chains SET sequence = 1",
     "UPDATE batches SET operator = 'x'", "UPDATE case_holds SET plate = 'x'", "UPDATE case_holds SET ended_ms = 5, plate = 'x'",
     "UPDATE chains SET stream = 1", "UPDATE observed SET sequence = 9",
+    "DELETE FROM evidence", "DELETE FROM evidence_parts", "DELETE FROM evidence_links", "TRUNCATE evidence_parts",
+    "UPDATE evidence SET sha = '\\x00'", "UPDATE evidence SET complete_ms = NULL", "UPDATE evidence SET deleted_ms = 5",
+    "UPDATE evidence_parts SET bytes = '\\x00'", "UPDATE evidence_links SET sequence = 9",
     "UPDATE journals SET recorded = 1", "INSERT INTO retain_marks VALUES('passages', '', '', 1)",
     "UPDATE hqd_about SET version = 1", "DROP TRIGGER records_no_delete ON records", "ALTER TABLE records DISABLE TRIGGER ALL",
     "CREATE TEMP TABLE retain_marks(a int); UPDATE hits SET body = '\\x7b7d'",
@@ -119,7 +125,8 @@ def test_the_triggers_keep_it_from_the_owner_too(roles, sql):
 
 @pytest.mark.parametrize("sql", ["DELETE FROM records", "UPDATE records SET kind = 'x'", "UPDATE chains SET sequence = 99",
                                  "UPDATE records SET line = line || '\\x61'", "UPDATE hits SET body = '\\x61'",
-                                 "DELETE FROM own_records", "DELETE FROM case_holds", "SELECT * FROM tokens"])
+                                 "DELETE FROM own_records", "DELETE FROM case_holds", "SELECT * FROM tokens",
+                                 "SELECT bytes FROM evidence_parts", "DELETE FROM evidence_links", "UPDATE evidence SET sha = '\\x00'"])
 def test_the_retention_programs_role_only_empties_bodies(roles, sql):
     worked, said = roles.run(roles.retaind, sql)
     assert not worked and ("is kept as it was recorded" in said or "permission denied" in said), said
@@ -142,6 +149,22 @@ def test_bodies_past_their_term_go_and_what_a_case_holds_stays(roles):
     assert own["head"]["sequence"] == len(own["records"])
     chains = zhang.get("/v1/operator/audit/missing").json["chains"]
     assert sorted((chain["state"], chain["held"]) for chain in chains) == [("active", 2), ("active", 5), ("none", 0)]
+
+
+def test_pictures_past_their_term_go(roles):
+    hq = roles.hq
+    box, journal = Sender(hq.box("lu-hz-05"), "lu-hz-05"), Journal("lu-hz-05")
+    journal.age_ms = 31 * DAY_MS
+    lines = journal.line("start") + journal.line("hit", hit_body(1)) + journal.line("hit", hit_body(2, plate="鲁H22222"))
+    assert box.box.post("/v1/checkpoints/lu-hz-05/records", lines).status == 200
+    for sequence, data in ((2, b"free"), (3, b"held")):
+        assert box.declare(data, journal.chain, sequence, sequence - 1).status == 200 and box.all(data).json["complete"]
+    hq.retaind.start()
+    wait_for("the picture no case holds is gone", lambda: sorted(bytes(row[0]) for row in roles.store.rows(
+        "SELECT p.bytes FROM evidence_parts p JOIN evidence e ON e.number = p.number WHERE e.checkpoint = 'lu-hz-05'"))
+        == [b"held"], 60)
+    hq.retaind.stop()
+    assert box.state(b"free").json["complete"]
 
 
 def test_after_a_backup_was_put_back_messages_go_on_above_those_seen(roles):

@@ -3,6 +3,7 @@ signatures; what becomes of a stick that is lost, brought twice, in the wrong or
 import base64
 import datetime
 import json
+import os
 import shutil
 
 import pytest
@@ -14,6 +15,7 @@ from harness import journal
 from harness.hq import BIN
 from harness.process import run_program
 from harness.signing import entry
+from harness.small_disk import SmallDisk
 from harness.stack import program, wait_until
 from harness.uplink_site import BOX, WANTED, Site, a_site
 
@@ -116,7 +118,7 @@ def test_records_list_and_receipts_cross_the_gap_both_ways(site):
     assert [hit["record"]["read"]["event_id"] for hit in site.hq_hits()] == ["7"]
     wait_until("withdrawn in matchd", lambda: site.status()["list"]["revision"] == 2)
     row = site.store("SELECT list_revision, inbox_acked FROM checkpoints WHERE id = ?", BOX)[0]
-    assert "later one" in site.bring(site.box.folder / "old")
+    assert "brought before" in site.bring(site.box.folder / "old")
     assert site.store("SELECT list_revision, inbox_acked FROM checkpoints WHERE id = ?", BOX)[0] == row
     confirmed = site.journal()["confirmed"]
     site.take(site.box.folder / "old")
@@ -206,3 +208,60 @@ def test_another_checkpoints_stick_and_a_revoked_ones_are_refused(site):
     site.export(stick)
     assert "revoked" in site.bring(stick, status=1)
     assert site.sequences() == before
+
+
+def test_headquarters_put_back_gets_what_it_lost_and_an_interrupted_export_goes_on(site):
+    site.start()
+    site.acts(2)
+    stick = site.stick()
+    site.round_trip(stick)
+    site.hq.hqd.stop()
+    for name in ("hqd.sqlite", "hqd.sqlite-wal", "hqd.sqlite-shm"):
+        (site.hq.folder / "state" / name).unlink(missing_ok=True)
+    site.hq.hqd.start()
+    site.hq.box(BOX, enroll=True)
+    assert not site.sequences()
+    # the first trip after that is refused for its gap and says where headquarters stands
+    site.acts(1)
+    site.export(stick)
+    assert "missing" in site.bring(stick, status=1)
+    assert "holds records up to 0 only" in site.take(stick)
+    # the second brings everything again; a part of it was written, when the power went
+    site.export(stick)
+    files = site.files(stick)
+    (stick / BOX / "manifest.json").unlink()
+    site.files(stick, "observe")[0].unlink()
+    written = {path: path.stat().st_mtime_ns for path in files}
+    site.export(stick)
+    again = {path: path.stat().st_mtime_ns for path in site.files(stick)}
+    assert site.files(stick, "observe") and all(again.get(path, stamp) == stamp for path, stamp in written.items())
+    site.bring(stick)
+    site.take(stick)
+    assert site.whole_at_hq(site.journal()["confirmed"])
+    site.round_trip(stick)
+    assert site.whole_at_hq(site.journal()["confirmed"])
+
+
+@pytest.mark.skipif(not os.environ.get("CHECKPOINT_FULL") or os.geteuid() != 0,
+                    reason="of the full tier (CHECKPOINT_FULL=1); mounts a small file system, which needs root")
+def test_a_full_stick_is_told_and_the_export_goes_on_with_room(site):
+    site.start()
+    site.acts(20)
+    stick = site.stick()
+    disk = SmallDisk(stick / BOX, 1 << 20)
+    try:
+        disk.fill()
+        assert "full" in site.export(stick, status=1) and not (stick / BOX / "manifest.json").exists()
+        disk.free()
+        site.export(stick)
+        site.bring(stick)
+        shutil.rmtree(stick / BOX / "answer")
+        disk.fill()
+        assert site.bring(stick, status=1)  # no room for the answer: nothing is half an answer
+        site.take(stick, status=1)
+        disk.free()
+        site.bring(stick)
+        site.take(stick)
+        assert site.whole_at_hq(site.journal()["confirmed"])
+    finally:
+        disk.unmount()

@@ -233,6 +233,11 @@ static void describe(const struct ctl *ctl, const json_t *event, char *out, size
         const json_t *list = json_object_get(event, "exempt_list");
         snprintf(out, size, ctl_say(ctl, "revision %lld, %lld in force", "版本 %lld，有效 %lld 辆"),
                  number_of(list, "revision"), number_of(list, "in_force"));
+    } else if (strcmp(name, "retention") == 0) {
+        const json_t *terms = json_object_get(event, "retention");
+        snprintf(out, size,
+                 ctl_say(ctl, "version %lld, passages %lld days", "版本 %lld，过车 %lld 天"),
+                 number_of(terms, "version"), number_of(json_object_get(terms, "passage"), "days"));
     } else if (strcmp(name, "exempt") == 0) {
         describe_exempt(ctl, event, out, size);
     } else if (strcmp(name, "alarm") == 0) {

@@ -284,6 +284,43 @@ static void describe_exempt(const struct ctl *ctl, const json_t *list, struct pa
              (long long)((clock_wall(&clock_system).ms - signed_at.ms) / (24LL * 3600 * 1000)));
 }
 
+/* Of what cases hold nothing is known here, as it must be. */
+static void describe_retention(const struct ctl *ctl, const json_t *terms, struct part *part)
+{
+    const json_t *passage = json_object_get(terms, "passage");
+    const json_t *picture = json_object_get(terms, "picture");
+    const json_t *record = json_object_get(terms, "record");
+    char head[96];
+    char time[32];
+    part->name = ctl_say(ctl, "retention", "保存期限");
+    part->state = good(ctl, !json_is_true(json_object_get(terms, "paused")));
+    if (!json_is_object(terms)) {
+        snprintf(part->text, sizeof(part->text), "%s", ctl_say(ctl, "not told yet", "尚未报告"));
+        return;
+    }
+    if (number_of(terms, "version") == 0) {
+        snprintf(head, sizeof(head), "%s",
+                 ctl_say(ctl, "no terms of headquarters", "总部未下发规定"));
+    } else {
+        snprintf(head, sizeof(head),
+                 ctl_say(ctl, "terms version %lld, signed %s", "规定版本 %lld，签发于 %s"),
+                 number_of(terms, "version"), ctl_time(text_of(terms, "signed_at"), time));
+    }
+    snprintf(part->text, sizeof(part->text),
+             ctl_say(ctl,
+                     "%s: passages %lld days (%lld to %lld), pictures %lld to %lld, hits and "
+                     "others %lld (%lld to %lld)%s",
+                     "%s：过车 %lld 天（%lld–%lld），图片 %lld–%lld 天，命中等记录 %lld "
+                     "天（%lld–%lld）%s"),
+             head, number_of(passage, "days"), number_of(passage, "floor"),
+             number_of(passage, "ceiling"), number_of(picture, "floor"),
+             number_of(picture, "ceiling"), number_of(record, "days"), number_of(record, "floor"),
+             number_of(record, "ceiling"),
+             json_is_true(json_object_get(terms, "paused"))
+                 ? ctl_say(ctl, "; nothing is deleted", "；暂停删除")
+                 : "");
+}
+
 static void describe_journal(const struct ctl *ctl, const json_t *status, struct part *part)
 {
     const json_t *journal = json_object_get(status, "journal");
@@ -432,6 +469,10 @@ static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_t
     }
     if (result == 0 && json_is_object(json_object_get(status, "self_test"))) {
         describe_self_test(ctl, json_object_get(status, "self_test"), &part);
+        result = add_part(table, &part);
+    }
+    if (result == 0) {
+        describe_retention(ctl, json_object_get(status, "retention"), &part);
         result = add_part(table, &part);
     }
     if (result == 0) {

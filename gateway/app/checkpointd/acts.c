@@ -203,6 +203,7 @@ static void run_status(void *ctx, struct control *control, const struct control_
                                journal_of(c), "counters", counters_of(c), "lanes", lanes_of(c),
                                "buses", buses_json(c), "matchd", matchd_of(c));
     json_object_set_new(result, "exempt_list", or_null(c->board.exempt));
+    json_object_set_new(result, "retention", or_null(c->board.retention));
     json_object_set_new(result, "self_test", or_null(c->board.self_test));
     json_object_set_new(result, "cameras", cameras_json(c));
     json_object_set_new(result, "displays", displays_json(c));

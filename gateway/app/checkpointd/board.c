@@ -31,6 +31,7 @@ void board_init(struct board *board)
     board->list = NULL;
     board->policy = NULL;
     board->exempt = NULL;
+    board->retention = NULL;
     board->clock = NULL;
     board->self_test = NULL;
     board->uplink = NULL;
@@ -49,6 +50,7 @@ void board_free(struct board *board)
     json_decref(board->list);
     json_decref(board->policy);
     json_decref(board->exempt);
+    json_decref(board->retention);
     json_decref(board->clock);
     json_decref(board->self_test);
     json_decref(board->uplink);
@@ -199,6 +201,9 @@ static void take(struct board *board, const struct published *p)
         break;
     case FACT_EXEMPT_LIST:
         replace(&board->exempt, json_object_get(p->event, "exempt_list"));
+        break;
+    case FACT_RETENTION:
+        replace(&board->retention, json_object_get(p->event, "retention"));
         break;
     case FACT_CLOCK:
         replace(&board->clock, json_object_get(p->event, "clock"));

@@ -84,6 +84,19 @@ struct job {
     struct receipt_job receipt;
 };
 
+/* Retention terms as the journal thread deletes by them (retention.c). */
+struct retention_in_force {
+    bool paused; /* nothing is deleted: older terms than this box has had, or none any more */
+    struct retention_terms terms; /* version 0: none yet; holds narrowed to this checkpoint */
+};
+
+struct retention_keeping {               /* the journal thread's own */
+    struct retention_in_force *in_force; /* NULL: not yet */
+    uint64_t taken;                      /* how many came */
+    bool told;
+    struct retention_status status; /* as it was told */
+};
+
 struct recorder {
     struct queue *jobs;
     struct journal *journal; /* the thread's own after start */
@@ -99,6 +112,7 @@ struct recorder {
     atomic_ullong confirmed;
     atomic_ullong lost_total;
     struct mono_time retain_due;
+    struct retention_keeping keeping;
     int retain_failures;       /* one after the other */
     atomic_ullong turned_away; /* found the queue full, not yet on record */
     struct job group[JOURNAL_GROUP_MAX];
@@ -128,6 +142,7 @@ struct board {
     json_t *list;
     json_t *policy; /* by what matchd judges */
     json_t *exempt; /* the exempt list */
+    json_t *retention;
     json_t *clock;
     json_t *self_test; /* the event of the newest that passed; NULL: none yet */
     json_t *uplink;    /* {"connected","detail"}: the link to headquarters */
@@ -229,6 +244,15 @@ struct rescue {
 
 /* ---- all ---- */
 
+/* The newest statements that the journal knows of; 0 (list: LIST_NONE) none. Of them only number
+ * and hash are said. */
+struct list_high {
+    struct list_status list;
+    struct policy_status policy;
+    struct exempt_status exempt;
+    struct retention_status retention;
+};
+
 struct checkpointd {
     struct checkpointd_config config;
     const char *config_path;
@@ -270,6 +294,10 @@ struct checkpointd {
                                   time is not behind. Release in clock.c */
     struct wall_time say_standing_at; /* lane thread */
     atomic_bool standing_said;        /* since the start: nothing is deleted before */
+    struct list_high list_high;       /* constant after start */
+    bool retention_behind;            /* control thread: alarmed */
+    _Atomic(struct retention_in_force *) retention_next; /* control thread to journal thread */
+    atomic_ullong retention_bounds[RETENTION_KINDS];     /* floor << 32 | ceiling; 0: built in */
     atomic_bool matchd_connected;
     atomic_ullong stat_reads; /* copies of the pipeline's totals, for status */
     atomic_ullong stat_unread;
@@ -291,6 +319,13 @@ struct checkpointd {
 int recorder_start(struct checkpointd *c, struct journal *journal, struct err_text *err) MUST_CHECK;
 /* Writes what is queued, closes the journal. */
 void recorder_stop(struct checkpointd *c);
+/* Journal thread: takes over terms that came, tells what changed, and fills in what is deleted now;
+ * false: nothing. */
+bool retention_look(struct checkpointd *c, struct wall_time now, struct journal_retention *out);
+/* A configured term within the retention terms in force. Any thread. */
+int64_t retention_within(const struct checkpointd *c, enum retention_kind kind,
+                         int64_t configured_ms);
+void retention_free(struct retention_in_force *in_force); /* NULL is fine */
 /* Queues a fact. ERR_FULL. Any thread. */
 int recorder_push(struct checkpointd *c, const struct fact *fact) MUST_CHECK;
 /* Queues a fact; `tell` hears whether it was committed. Any thread. ERR_FULL: it hears nothing. */
@@ -467,11 +502,8 @@ int restore_find(struct checkpointd *c, struct open_holds *open, struct err_text
 void restore_note_damage(struct checkpointd *c, uint64_t sequence, const char *why);
 /* An alarm that names those noted. Main thread, before the lanes run. */
 void restore_alarm_damage(struct checkpointd *c);
-/* The highest revision of the wanted list the journal knows of (state LIST_NONE: none), the newest
- * match policy (version 0: none) and exempt list (revision 0: none): the members *_high of `out`.
- */
-int restore_list_high(struct checkpointd *c, struct pipeline_options *out,
-                      struct err_text *err) MUST_CHECK;
+/* Fills in c->list_high from the journal. Main thread, before the others run. */
+int restore_list_high(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 
 /* Before a damaged journal is set aside for `why`: keeps what it says of open holds, in memory and
  * in a file beside it, until they are on record again. Never fails: what cannot be read makes

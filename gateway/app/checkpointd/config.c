@@ -7,7 +7,9 @@
 
 #include "gateway/journal/record.h"
 
-static const struct config_name keep_names[] = {{"passage", JOURNAL_PASSAGE},
+/* No kind has the number 0: with "none" alone all bodies go. */
+static const struct config_name keep_names[] = {{"none", 0},
+                                                {"passage", JOURNAL_PASSAGE},
                                                 {"order", JOURNAL_ORDER},
                                                 {"outcome", JOURNAL_OUTCOME},
                                                 {NULL, 0}};
@@ -79,7 +81,8 @@ static const struct config_option top_rows[] = {
             .help = "Without headquarters' receipt for one after this: alarm. Longer than a "
                     "metered link's interval."),
     TOP_ROW(keep_on_box, "keep_on_box", CONFIG_FLAGS, .names = keep_names, .fallback = "passage",
-            .help = "Kinds of record sent to headquarters without their body."),
+            .help = "Kinds of record sent to headquarters without their body; none: passages leave "
+                    "the box, too."),
     TOP_ROW(retention, "retention", CONFIG_SECTION, .section = &retention_section,
             .help = "After this a record keeps its header and hash alone; all but passages stay 30 "
                     "days after headquarters' receipt."),

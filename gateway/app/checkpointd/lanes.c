@@ -236,17 +236,21 @@ static void look_at_journal(struct checkpointd *c, struct mono_time now, struct 
 }
 
 /* What a start restores is put on record anew at each start and within half of its term, for its
- * record goes with its term however long it stands. By trusted time, as the deleting is. */
+ * record goes with its term however long it stands. By trusted time, as the
+ * deleting is. When terms become shorter standing_said is taken back, and it is said at once. */
 static void say_standing(struct checkpointd *c, struct mono_time now,
                          const struct trusted_reading *time)
 {
     const int64_t *terms = c->config.retention.age_ms;
-    int64_t term =
-        terms[JOURNAL_ACT] < terms[JOURNAL_DECISION] ? terms[JOURNAL_ACT] : terms[JOURNAL_DECISION];
-    if (!time->trusted || time->wall.ms < c->say_standing_at.ms ||
+    bool said = atomic_load_explicit(&c->standing_said, memory_order_acquire);
+    if (!time->trusted || (said && time->wall.ms < c->say_standing_at.ms) ||
         pipeline_say_standing(c->pipeline, now, time->wall) != 0) { /* then tried again */
         return;
     }
+    int64_t term =
+        retention_within(c, RETENTION_RECORD,
+                         terms[JOURNAL_ACT] < terms[JOURNAL_DECISION] ? terms[JOURNAL_ACT]
+                                                                      : terms[JOURNAL_DECISION]);
     c->say_standing_at.ms = time->wall.ms + term / 2;
     /* Behind the records in the journal's queue: pairs with the load in recorder.c. */
     atomic_store_explicit(&c->standing_said, true, memory_order_release);
@@ -332,17 +336,16 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
                                          .retrigger = sink_retrigger,
                                          .local_time = sink_local_time};
     options.ids_after = ids_after;
-    int result = restore_list_high(c, &options, err);
-    if (result != 0) {
-        return result;
-    }
+    options.list_high = c->list_high.list;
+    options.policy_high = c->list_high.policy;
+    options.exempt_high = c->list_high.exempt;
     options.self_test = (struct self_test_options){.interval_ms = c->config.self_test_interval_ms,
                                                    .grace_ms = c->config.self_test_grace_ms};
     options.lane_count = c->config.lane_count;
     for (size_t i = 0; i < c->config.lane_count; i++) {
         options.lanes[i] = c->config.lanes[i].lane;
     }
-    result =
+    int result =
         pipeline_create(&options, c->rules, &sinks, clock_mono(&clock_system), &c->pipeline, err);
     if (result == 0) {
         c->rules = NULL;

@@ -29,6 +29,7 @@ static const char help_text[] =
     "  <state_dir>/observe/   the second chain, sealed to headquarters\n"
     "  <state_dir>/accounts.json, keyset.json\n"
     "  <state_dir>/exempt-list.json  the exempt list as signed, verified at every start\n"
+    "  <state_dir>/retention-terms.json  the retention terms likewise; plates in them are hashed\n"
     "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n"
     "  <shipped_profiles>/, <profiles>/  device profiles, one YAML file a model\n\n"
     "SIGNALS\n"
@@ -321,7 +322,10 @@ static int run(void *ctx, struct service *service, struct err_text *err)
         return result;
     }
     atomic_store(&c->recorder.confirmed, journal_confirmed(journal));
-    result = create_sockets(c, err);
+    result = restore_list_high(c, err);
+    if (result == 0) {
+        result = create_sockets(c, err);
+    }
     if (result == 0) {
         result = recorder_start(c, journal, err);
     }

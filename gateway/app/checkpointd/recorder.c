@@ -266,16 +266,17 @@ static void retain(struct checkpointd *c)
     struct recorder *r = &c->recorder;
     struct mono_time now = clock_mono(&clock_system);
     struct wall_time wall = clock_wall(&clock_system);
+    struct journal_retention retention;
     struct err_text err;
-    size_t deleted = 0;
-    if (mono_before(now, r->retain_due) ||
+    size_t looked = 0;
+    wall.ms -= atomic_load_explicit(&c->clock_offset_ms, memory_order_relaxed);
+    if (!retention_look(c, wall, &retention) || mono_before(now, r->retain_due) ||
         !atomic_load_explicit(&c->clock_trusted, memory_order_relaxed) ||
         !atomic_load_explicit(&c->standing_said, memory_order_acquire)) {
         return;
     }
-    wall.ms -= atomic_load_explicit(&c->clock_offset_ms, memory_order_relaxed);
-    int result = journal_retain(r->journal, &c->config.retention, wall, &deleted, &err);
-    r->retain_due = deleted == JOURNAL_RETAIN_MAX ? now : mono_add_ms(now, RETAIN_MS);
+    int result = journal_retain(r->journal, &retention, wall, &looked, &err);
+    r->retain_due = looked == JOURNAL_RETAIN_MAX ? now : mono_add_ms(now, RETAIN_MS);
     r->retain_failures = result == 0 ? 0 : r->retain_failures + 1;
     if (r->retain_failures == RETAIN_FAILURES_TOLD) {
         log_event(EVENT_RETENTION_BEHIND, "detail=\"%s\"", err.text);
@@ -332,6 +333,9 @@ void recorder_stop(struct checkpointd *c)
     thread_join(&r->thread);
     journal_close(r->journal);
     r->journal = NULL;
+    retention_free(r->keeping.in_force);
+    retention_free(atomic_exchange(&c->retention_next, NULL));
+    r->keeping = (struct retention_keeping){.told = false};
     queue_destroy(r->jobs);
     r->jobs = NULL;
 }

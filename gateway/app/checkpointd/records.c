@@ -13,13 +13,14 @@
  *                                            what became of it; an error: to be offered again
  *      with "too_large":bytes in the place of one that uplinkd refused by its size: put on record
  *   -> {"do":"exempt","exempt":{…}}     <- {"ok":true,"exempt":revision}, or an error
+ *   -> {"do":"retention","retention":{…}}  <- {"ok":true,"retention":version}, or an error
  *   -> {"do":"list","revision":n,"hash"}  <- {"ok":true}
  *   -> {"do":"link","connected":b,"detail"} <- {"ok":true}; shown by the act `status`; who is
  *                                            connected gets questions: {"ask":{"chain","entry",
  *                                            "revision","sequence"}} of a hit, answered or not by
  *   -> {"do":"standing","standing":{…}}   <- {"ok":true}, or an error: it counts for nothing
  *   on connect                            <- {"status":{"chain","checkpoint","confirmed","exempt",
- *                                            "head"}}
+ *                                            "retention","head"}}
  * "bytes" are those of the events; without it, those of n of the largest.
  *
  * Control thread, except records_confirmed. What goes out: records_send.c.
@@ -163,7 +164,8 @@ void records_confirmed(struct records *r, uint64_t client, uint64_t sequence, in
 static void rejudge(struct records *r)
 {
     struct err_text err = {{0}};
-    exempt_rejudge(r->c, &r->exempt, r->keyset);
+    keeper_rejudge(r->c, &r->exempt, r->keyset);
+    keeper_rejudge(r->c, &r->retention, r->keyset);
     if (instructions_load(r->c, &r->instructions, r->keyset, &err) != 0) { /* then none is left */
         log_event(EVENT_RECORDS_UNREADABLE, "detail=\"%s\"", err.text);
     }
@@ -204,17 +206,19 @@ static void do_keyset(struct records *r, struct line_client *line, const json_t 
     free(text);
 }
 
-static void do_exempt(struct records *r, struct line_client *line, const json_t *object)
+/* `name` is the act's and the member's. */
+static void do_statement(struct records *r, struct line_client *line, const json_t *object,
+                         const char *name, struct keeper *keeper, const char *refused_zh)
 {
     struct err_text err = {{0}};
-    char *text = json_dumps(json_object_get(object, "exempt"), JSON_COMPACT | JSON_ENCODE_ANY);
-    int result = text ? exempt_offer(r->c, &r->exempt, r->keyset, text, strlen(text), &err)
-                      : err_set(&err, ERR_INVALID, "exempt: missing");
+    char *text = json_dumps(json_object_get(object, name), JSON_COMPACT | JSON_ENCODE_ANY);
+    int result = text ? keeper_offer(r->c, keeper, r->keyset, text, strlen(text), &err)
+                      : err_set(&err, ERR_INVALID, "%s: missing", name);
     if (result == 0) {
         line_client_send_json(
-            line, json_pack("{s:b,s:I}", "ok", 1, "exempt", (json_int_t)r->exempt.head.revision));
+            line, json_pack("{s:b,s:I}", "ok", 1, name, (json_int_t)keeper->held.number));
     } else {
-        answer_error(line, err_name(result), err.text, "免检名单被拒绝");
+        answer_error(line, err_name(result), err.text, refused_zh);
     }
     free(text);
 }
@@ -308,7 +312,9 @@ static void client_line(void *ctx, struct line_client *line, const json_t *objec
     } else if (act && strcmp(act, "keyset") == 0) {
         do_keyset(r, line, object);
     } else if (act && strcmp(act, "exempt") == 0) {
-        do_exempt(r, line, object);
+        do_statement(r, line, object, act, &r->exempt, "免检名单被拒绝");
+    } else if (act && strcmp(act, "retention") == 0) {
+        do_statement(r, line, object, act, &r->retention, "保存期限规定被拒绝");
     } else if (act && strcmp(act, "instruction") == 0) {
         do_instruction(r, line, object);
     } else if (act && strcmp(act, "list") == 0) {
@@ -319,8 +325,8 @@ static void client_line(void *ctx, struct line_client *line, const json_t *objec
         do_standing(r, line, object);
     } else {
         answer_error(line, "invalid",
-                     "do: expected credit, receipt, keyset, exempt, instruction, list, link or "
-                     "standing",
+                     "do: expected credit, receipt, keyset, exempt, retention, instruction, list, "
+                     "link or standing",
                      "未知请求");
     }
 }
@@ -425,7 +431,8 @@ int records_create(struct checkpointd *c, struct records **out, struct err_text 
     int result = root_keys_load(c->config.roots, &r->roots, err);
     if (result == 0) {
         load_keyset(r);
-        exempt_load(c, &r->exempt, r->keyset);
+        keeper_load(c, &r->exempt, &keeper_exempt, r->keyset);
+        keeper_load(c, &r->retention, &keeper_retention, r->keyset);
         result = instructions_load(c, &r->instructions, r->keyset, err);
     }
     if (result == 0) {
@@ -449,6 +456,7 @@ void records_destroy(struct records *r)
     }
     journal_reader_close(r->reader);
     free(r->keyset);
-    exempt_fini(&r->exempt);
+    keeper_fini(&r->exempt);
+    keeper_fini(&r->retention);
     free(r);
 }

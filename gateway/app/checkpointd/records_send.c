@@ -98,10 +98,11 @@ void records_send_status(const struct records *r, struct line_client *line)
     const struct checkpointd *c = r->c;
     json_int_t recorded = (json_int_t)atomic_load(r->recorded);
     json_int_t confirmed = (json_int_t)atomic_load(r->confirmed);
-    line_client_send_json(line, json_pack("{s:{s:s,s:s,s:I,s:I,s:I}}", "status", "chain", r->chain,
-                                          "checkpoint", c->config.checkpoint, "confirmed",
-                                          confirmed, "exempt", (json_int_t)r->exempt.head.revision,
-                                          "head", recorded));
+    line_client_send_json(line,
+                          json_pack("{s:{s:s,s:s,s:I,s:I,s:I,s:I}}", "status", "chain", r->chain,
+                                    "checkpoint", c->config.checkpoint, "confirmed", confirmed,
+                                    "exempt", (json_int_t)r->exempt.held.number, "retention",
+                                    (json_int_t)r->retention.held.number, "head", recorded));
 }
 
 static void pump_one(void *ctx, struct line_client *line)

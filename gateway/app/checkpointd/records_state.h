@@ -5,8 +5,8 @@
 #pragma once
 
 #include "gateway/app/checkpointd/checkpointd.h"
-#include "gateway/app/checkpointd/exempt.h"
 #include "gateway/app/checkpointd/instructions.h"
+#include "gateway/app/checkpointd/keeper.h"
 #include "gateway/journal/reader.h"
 
 struct records {
@@ -24,7 +24,8 @@ struct records {
     const struct records *first; /* of the second chain: whose key set counts; NULL of the first */
     struct root_keys roots;
     struct keyset *keyset; /* NULL: none yet */
-    struct exempt_keeper exempt;
+    struct keeper exempt;
+    struct keeper retention;
     struct instruction_keeper instructions;
     atomic_bool wake_posted;
     struct line_ops ops;

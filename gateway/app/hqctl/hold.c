@@ -7,6 +7,7 @@
 
 #include "gateway/app/hqctl/hqctl.h"
 #include "gateway/base/text_table.h"
+#include "gateway/signed/retention_terms.h"
 
 enum { HOLD_ROWS_MAX = 64, ID_DIGITS_MAX = 18 };
 
@@ -19,6 +20,7 @@ struct hold_args {
     const char *entries[HOLD_ROWS_MAX];
     size_t entry_count;
     const char *checkpoint;
+    int64_t lane; /* 0: any */
     const char *from;
     const char *until;
 };
@@ -65,6 +67,10 @@ static json_t *add_body(const struct hold_args *a, struct err_text *err)
     json_t *entries = entries_json(a, err);
     json_t *body = json_pack("{s:s,s:s,s:o,s:o}", "case_number", a->case_number, "reason",
                              a->reason, "plates", plates, "entries", entries);
+    if (body && a->lane > 0 && json_object_set_new(body, "lane", json_integer(a->lane)) != 0) {
+        json_decref(body);
+        return NULL;
+    }
     if (body && (set_text(body, "checkpoint", a->checkpoint) | set_text(body, "from", a->from) |
                  set_text(body, "until", a->until)) == 0)
         return body;
@@ -85,12 +91,16 @@ int hqctl_hold_add(struct hqctl *h, int argc, char **argv)
                          "Hits of this wanted entry; several times for more."),
         ARG_OPTION_TEXT("checkpoint", "ID", &a.checkpoint,
                         "Only of this checkpoint; alone: all that it recorded."),
+        ARG_OPTION_NUMBER("lane", "N", &a.lane, 1, RETENTION_LANE_MAX,
+                          "Only of this lane of the checkpoint."),
         ARG_OPTION_TEXT("from", "TIME", &a.from, "From then on, 2026-12-01T00:00:00Z."),
         ARG_OPTION_TEXT("until", "TIME", &a.until, "Before then.")};
     struct arg_spec spec = {
         .text = "DESCRIPTION\n"
                 "  What the case needs is not deleted at the end of its term until 'hqctl hold "
                 "end'. Needed is\n  at least one of --plate, --entry, --checkpoint.\n"
+                "  At headquarters it counts at once. Checkpoints hold it with the next retention "
+                "terms: 'hqctl\n  retention draft', which two clerks sign.\n"
                 "  案件保全：案件所需记录到期不删除，直至解除。\n",
         ARG_OPTIONS(options),
         ARG_OPERANDS("CASE", 1, &a.case_number)};
@@ -120,7 +130,9 @@ int hqctl_hold_end(struct hqctl *h, int argc, char **argv)
     const struct arg_option options[] = {
         ARG_OPTION_TEXT_NEEDED("reason", "TEXT", &reason, "Why; recorded with your name.")};
     struct arg_spec spec = {.text = "DESCRIPTION\n  What is past its term goes with the next run "
-                                    "of hq-retaind, within the hour.\n",
+                                    "of hq-retaind, within the hour; "
+                                    "at\n  checkpoints with the next retention terms ('hqctl "
+                                    "retention draft').\n",
                             ARG_OPTIONS(options),
                             ARG_OPERANDS("CASE", 1, &case_number)};
     int status = hqctl_parse(h, argc, argv, &spec);
@@ -140,7 +152,7 @@ int hqctl_hold_end(struct hqctl *h, int argc, char **argv)
 
 /* ---- list ---- */
 
-static const char *const titles[] = {"CASE",  "PLATE", "ENTRY", "CHECKPOINT", "FROM",
+static const char *const titles[] = {"CASE",  "PLATE", "ENTRY", "CHECKPOINT", ">LANE", "FROM",
                                      "UNTIL", "BY",    "SINCE", "ENDED",      "REASON"};
 
 enum { HOLD_COLUMNS = sizeof(titles) / sizeof(titles[0]) };
@@ -154,15 +166,20 @@ static int add_row(void *ctx, const json_t *row)
 {
     struct listing *l = ctx;
     char entry[24] = "";
+    char lane[24] = "";
     if (l->h->json)
         return hqctl_print(json_incref((json_t *)(uintptr_t)row)) == EXIT_OK ? 0 : ERR_IO;
     if (hqctl_number_of(row, "entry") > 0)
         (void)snprintf(entry, sizeof(entry), "%lld",
                        (long long)hqctl_number_of(row, "entry")); /* fits */
+    if (hqctl_number_of(row, "lane") > 0)
+        (void)snprintf(lane, sizeof(lane), "%lld",
+                       (long long)hqctl_number_of(row, "lane")); /* fits */
     const char *cells[] = {hqctl_text_of(row, "case_number"),
                            hqctl_or_dash(hqctl_text_of(row, "plate")),
                            hqctl_or_dash(entry),
                            hqctl_or_dash(hqctl_text_of(row, "checkpoint")),
+                           hqctl_or_dash(lane),
                            hqctl_or_dash(hqctl_text_of(row, "from")),
                            hqctl_or_dash(hqctl_text_of(row, "until")),
                            hqctl_text_of(row, "by"),

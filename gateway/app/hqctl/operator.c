@@ -89,9 +89,9 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
 /* ---- checkpoints ---- */
 
 static const char *const checkpoint_titles[] = {
-    "CHECKPOINT",        "STATE",     ">LIST", ">CONFIRMED",
-    ">POLICY",           ">EXEMPT",   "SEEN",  "LIST BEHIND SINCE",
-    "CERTIFICATE UNTIL", "SELF-TEST", "NAME",  "QUARANTINE"};
+    "CHECKPOINT", "STATE",  ">LIST",     ">CONFIRMED",        ">POLICY",
+    ">EXEMPT",    ">TERMS", "SEEN",      "LIST BEHIND SINCE", "CERTIFICATE UNTIL",
+    "SELF-TEST",  "NAME",   "QUARANTINE"};
 
 enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
 
@@ -102,10 +102,13 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
     char confirmed[24];
     char policy[24];
     char exempt[24];
+    char terms[24];
     (void)snprintf(policy, sizeof(policy), "%lld",
                    (long long)hqctl_number_of(row, "policy_version")); /* fits */
     (void)snprintf(exempt, sizeof(exempt), "%lld",
                    (long long)hqctl_number_of(row, "exempt_revision")); /* fits */
+    (void)snprintf(terms, sizeof(terms), "%lld",
+                   (long long)hqctl_number_of(row, "retention_version")); /* fits */
     (void)snprintf(list, sizeof(list), "%lld",
                    (long long)hqctl_number_of(row, "list_revision")); /* fits */
     (void)snprintf(confirmed, sizeof(confirmed), "%lld",
@@ -120,6 +123,7 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
                            confirmed,
                            policy,
                            exempt,
+                           terms,
                            hqctl_or_dash(hqctl_text_of(row, "last_seen")),
                            hqctl_or_dash(hqctl_text_of(row, "behind_since")),
                            hqctl_or_dash(hqctl_text_of(row, "certificate_until")),

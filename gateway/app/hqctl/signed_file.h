@@ -1,7 +1,7 @@
 /*
- * What list batches, a match policy and an exempt list have in common as files that clerks sign:
- * arguments of sign, show and publish, the key set that names the clerks, a clerk's key, saving,
- * who signed. Internal to hqctl.
+ * What list batches, a match policy, an exempt list and retention terms have in common as files
+ * that clerks sign: arguments of sign, show and publish, the key set that names the clerks, a
+ * clerk's key, saving, who signed. Internal to hqctl.
  */
 #pragma once
 

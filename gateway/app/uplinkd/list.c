@@ -41,10 +41,10 @@ static uint64_t policy_version(void *ctx)
     return status.policy_version;
 }
 
-static uint64_t exempt_revision(void *ctx)
+static uint64_t statement_held(void *ctx, enum box_statement which)
 {
     const struct uplinkd *u = ctx;
-    return box_exempt_revision(u->box);
+    return box_statement_held(u->box, which);
 }
 
 static int tell_keyset(struct uplinkd *u, struct err_text *err)
@@ -70,11 +70,12 @@ static int set_policy(void *ctx, const void *envelope, size_t size, struct err_t
     return wanted_store_set_policy(u->store, envelope, size, err);
 }
 
-static int set_exempt(void *ctx, const void *envelope, size_t size, struct err_text *err)
+static int set_statement(void *ctx, enum box_statement which, const void *envelope, size_t size,
+                         struct err_text *err)
 {
     struct uplinkd *u = ctx;
-    int rc = box_tell_exempt(u->box, envelope, size);
-    return rc == 0 ? 0 : err_set(err, rc, "exempt list: no memory");
+    int rc = box_tell_statement(u->box, which, envelope, size);
+    return rc == 0 ? 0 : err_set(err, rc, "%s: no memory", box_statement_names[which].name);
 }
 
 static int add_batch(void *ctx, const void *envelope, size_t size, struct err_text *err)
@@ -232,10 +233,10 @@ void uplinkd_inbox_open(struct uplinkd *u, struct inbox *inbox, const struct upl
                                   .head = head,
                                   .keyset_version = keyset_version,
                                   .policy_version = policy_version,
-                                  .exempt_revision = exempt_revision,
+                                  .statement_held = statement_held,
                                   .set_keyset = set_keyset,
                                   .set_policy = set_policy,
-                                  .set_exempt = set_exempt,
+                                  .set_statement = set_statement,
                                   .add_batch = add_batch,
                                   .set_freshness = set_freshness,
                                   .read_snapshot = read_snapshot,

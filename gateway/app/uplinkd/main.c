@@ -14,7 +14,7 @@
 #include "gateway/uplink/confirm.h"
 #include "gateway/uplink/renew.h"
 
-enum { THREADS_MAX = 8, URGENT_WAIT_MS = 200, RENEW_PAUSE_MS = 200 };
+enum { THREADS_MAX = 9, URGENT_WAIT_MS = 200, RENEW_PAUSE_MS = 200 };
 
 static const char help_text[] =
     "ENROLMENT\n"
@@ -35,6 +35,7 @@ static const char help_text[] =
     "FILES\n"
     "  <runtime_dir>/records       checkpointd's records come from here\n"
     "  <runtime_dir>/observe       and those of its second chain\n"
+    "  <runtime_dir>/evidence      checkpoint-camerad's: hits' pictures, where there are any\n"
     "  <state_dir>/list/           the verified wanted list, to refill Redis without headquarters\n"
     "  <state_dir>/inbox.number    the last message of headquarters dealt with\n"
     "  <state_dir>/messages/       instructions for checkpointd, and messages this\n"
@@ -81,15 +82,15 @@ static void observe_box_run(struct thread *self, void *uplinkd)
 }
 
 /* `records` is the thread's own. */
-static void forward(struct thread *self, const struct uplinkd *u, bool observe,
-                    struct records *records)
+static void forward(struct thread *self, struct uplinkd *u, bool observe, struct records *records)
 {
     const struct uplink_wait wait = {uplinkd_go_on, self};
     const struct records_link link = {.batch_max = (size_t)u->config.batch_records,
                                       .compress = u->config.compress,
                                       .send_bytes_s = u->config.upload_kbit_s * (1000 / 8),
                                       .interval_ms = u->config.metered_interval_ms,
-                                      .observe = observe};
+                                      .observe = observe,
+                                      .traffic = observe ? NULL : &u->traffic};
     records_init(records, &u->site, observe ? CHANNEL_OBSERVE : CHANNEL_RECORDS,
                  box_records(observe ? u->observe_box : u->box), &link, &wait);
     while (uplinkd_go_on(self))
@@ -121,6 +122,7 @@ static void urgent_run(struct thread *self, void *uplinkd)
         if (box_take_urgent(u->box, URGENT_WAIT_MS, &text, &size) == 0) {
             /* Not delivered: stopping, or refused and alarmed. Either way it comes in its turn. */
             (void)!records_send_urgent(&channel, text, size);
+            box_urgent_done(u->box);
             free(text);
         }
     }
@@ -153,6 +155,26 @@ static void renew_run(struct thread *self, void *uplinkd)
     renew_fini(&renew);
 }
 
+static void pictures_run(struct thread *self, void *uplinkd)
+{
+    static struct pictures pictures; /* too large for a stack */
+    struct uplinkd *u = uplinkd;
+    const struct uplink_wait wait = {uplinkd_go_on, self};
+    const struct pictures_link link = {.send_bytes_s = u->config.upload_kbit_s * (1000 / 8),
+                                       .metered = u->config.metered_interval_ms > 0};
+    pictures_init(&pictures, &u->site, CHANNEL_PICTURES, u->evidence_path, u->pins, &u->traffic,
+                  &link, &wait);
+    while (uplinkd_go_on(self))
+        pictures_step(&pictures);
+    pictures_fini(&pictures);
+}
+
+/* Thread box. */
+static void note_hit(void *pins, const char *event, size_t size, bool urgent)
+{
+    pictures_note(pins, event, size, urgent);
+}
+
 /* ---- setting up ---- */
 
 static void fill_site(struct uplinkd *u)
@@ -182,13 +204,23 @@ int uplinkd_prepare(struct uplinkd *u, struct err_text *err)
                                   .checkpoint = u->config.checkpoint,
                                   .alarms = &u->alarms,
                                   .alarm_channel = CHANNEL_BOX,
+                                  .hit = note_hit,
+                                  .traffic = &u->traffic,
                                   .clock = &clock_system};
+    (void)snprintf(u->evidence_path, sizeof(u->evidence_path), "%s/evidence",
+                   u->config.runtime_dir); /* fits */
+    u->pins = queue_create(PICTURES_PINS_MAX, sizeof(struct picture_message));
+    if (!u->pins)
+        return err_set(err, ERR_NO_MEMORY, "pictures: no memory");
+    options.hit_ctx = u->pins;
     int rc = box_create(&options, &u->box, err);
     (void)snprintf(u->observe_path, sizeof(u->observe_path), "%s/observe",
                    u->config.runtime_dir); /* fits */
     options.path = u->observe_path;
     options.alarm_channel = CHANNEL_OBSERVE_BOX;
     options.records_alone = true;
+    options.hit = NULL;
+    options.traffic = NULL;
     if (rc == 0)
         rc = box_create(&options, &u->observe_box, err);
     return rc == 0 ? uplinkd_store_open(u, err) : rc;
@@ -217,6 +249,8 @@ static int start_threads(struct uplinkd *u, struct err_text *err)
         rc = service_thread_start(&u->inbox_thread, "inbox", 0, uplinkd_inbox_run, u, err);
     if (rc == 0)
         rc = service_thread_start(&u->renew_thread, "renew", 0, renew_run, u, err);
+    if (rc == 0)
+        rc = service_thread_start(&u->pictures_thread, "pictures", 0, pictures_run, u, err);
     return rc;
 }
 
@@ -225,8 +259,9 @@ static int run(void *ctx, struct service *service, struct err_text *err)
     struct uplinkd *u = ctx;
     const struct service_hooks hooks = {.ctx = u};
     struct thread *threads[THREADS_MAX] = {
-        &u->box_thread,    &u->records_thread, &u->observe_box_thread, &u->observe_thread,
-        &u->urgent_thread, &u->confirm_thread, &u->inbox_thread,       &u->renew_thread};
+        &u->box_thread,     &u->records_thread, &u->observe_box_thread,
+        &u->observe_thread, &u->urgent_thread,  &u->confirm_thread,
+        &u->inbox_thread,   &u->renew_thread,   &u->pictures_thread};
     int rc = service_take_state(service, u->config.state_dir, err);
     if (rc == 0)
         rc = uplinkd_prepare(u, err);
@@ -252,6 +287,7 @@ static int serve(struct uplinkd *u)
     wanted_store_close(u->store);
     box_destroy(u->observe_box);
     box_destroy(u->box);
+    queue_destroy(u->pins);
     uplink_alarms_fini(&u->alarms);
     return status;
 }

@@ -80,14 +80,21 @@ int spool_connected(struct box *box, unsigned *out_epoch, struct err_text *err)
 
 /* ---- what headquarters lost ---- */
 
-int spool_held_load(const struct uplinkd *u, const char *chain, uint64_t *out_held,
-                    struct err_text *err)
+static int held_path(const struct uplinkd *u, enum spool_stream stream, char out[SPOOL_PATH_SIZE],
+                     struct err_text *err)
+{
+    return spool_path(u->config.state_dir,
+                      stream == SPOOL_JOURNAL ? "spool.held" : "spool.held-observe", out, err);
+}
+
+int spool_held_load(const struct uplinkd *u, enum spool_stream stream, const char *chain,
+                    uint64_t *out_held, struct err_text *err)
 {
     char path[SPOOL_PATH_SIZE];
     uint8_t *text = NULL;
     size_t size = 0;
     *out_held = UINT64_MAX;
-    int rc = spool_path(u->config.state_dir, "spool.held", path, err);
+    int rc = held_path(u, stream, path, err);
     if (rc == 0)
         rc = file_read(path, HELD_MAX, &text, &size, err);
     size_t length = strlen(chain);
@@ -97,12 +104,13 @@ int spool_held_load(const struct uplinkd *u, const char *chain, uint64_t *out_he
     return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
-int spool_held_keep(const struct uplinkd *u, const char *chain, uint64_t held, struct err_text *err)
+int spool_held_keep(const struct uplinkd *u, enum spool_stream stream, const char *chain,
+                    uint64_t held, struct err_text *err)
 {
     char path[SPOOL_PATH_SIZE];
     char text[HELD_MAX];
     int size = snprintf(text, sizeof(text), "%s %" PRIu64 "\n", chain, held);
-    int rc = spool_path(u->config.state_dir, "spool.held", path, err);
+    int rc = held_path(u, stream, path, err);
     if (rc == 0 && held == UINT64_MAX)
         return unlink(path) == 0 || errno == ENOENT
                    ? 0
@@ -150,6 +158,7 @@ int uplinkd_spool_run(struct uplinkd *u, const struct uplinkd_spool *spool)
     wanted_store_close(u->store);
     box_destroy(u->observe_box);
     box_destroy(u->box);
+    queue_destroy(u->pins);
     uplink_alarms_fini(&u->alarms);
     if (open)
         service_close(&service);

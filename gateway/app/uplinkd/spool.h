@@ -18,12 +18,12 @@ int spool_connected(struct box *box, unsigned *out_epoch, struct err_text *err) 
 /* Never stops: a signal ends the program. */
 extern const struct uplink_wait spool_wait;
 
-/* What headquarters has of the journal, where that is less than its receipts say (it was put back):
+/* What headquarters has of a chain, where that is less than its receipts say (it was put back):
  * the next export begins there. *out_held UINT64_MAX: it has all of it. */
-int spool_held_load(const struct uplinkd *u, const char *chain, uint64_t *out_held,
-                    struct err_text *err) MUST_CHECK;
-int spool_held_keep(const struct uplinkd *u, const char *chain, uint64_t held,
-                    struct err_text *err) MUST_CHECK;
+int spool_held_load(const struct uplinkd *u, enum spool_stream stream, const char *chain,
+                    uint64_t *out_held, struct err_text *err) MUST_CHECK;
+int spool_held_keep(const struct uplinkd *u, enum spool_stream stream, const char *chain,
+                    uint64_t held, struct err_text *err) MUST_CHECK;
 
 /* Each prints its progress; `folder` is the checkpoint's on the stick. */
 int spool_export(struct uplinkd *u, const char *folder, struct err_text *err) MUST_CHECK;

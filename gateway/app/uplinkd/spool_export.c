@@ -128,14 +128,14 @@ static int fill(struct export *x, const struct records_box *side, unsigned epoch
 
 /* Where the export begins. Behind the receipts, or, when headquarters was put back to an earlier
  * state, where it stands: then the connection to checkpointd is made anew and begins there. */
-static int begin(const struct export *x, struct box *box, unsigned *epoch,
+static int begin(const struct export *x, struct box *box, enum spool_stream stream, unsigned *epoch,
                  const struct box_journal *journal, uint64_t *out_after, struct err_text *err)
 {
     const struct records_box *side = box_records(box);
     uint64_t held = 0;
     unsigned before = *epoch;
     *out_after = journal->confirmed;
-    int rc = spool_held_load(x->u, journal->chain, &held, err);
+    int rc = spool_held_load(x->u, stream, journal->chain, &held, err);
     if (rc != 0 || held >= journal->confirmed)
         return rc;
     side->again(side->ctx, journal->chain, held);
@@ -160,14 +160,12 @@ static int export_chain(struct export *x, struct box *box, enum spool_stream str
         rc = err_set(err, ERR_NOT_FOUND, "checkpointd does not say which chain it has");
     if (rc != 0)
         return rc;
-    if (stream == SPOOL_JOURNAL) {
-        memcpy(x->m.chain, journal.chain, sizeof(x->m.chain));
-        x->m.recorded = journal.recorded;
-        x->m.confirmed = journal.confirmed;
-    }
+    struct spool_place *place = &x->m.places[stream];
+    memcpy(place->chain, journal.chain, sizeof(place->chain));
+    place->recorded = journal.recorded;
+    place->confirmed = journal.confirmed;
     uint64_t taken = journal.confirmed;
-    if (stream == SPOOL_JOURNAL)
-        rc = begin(x, box, &epoch, &journal, &taken, err);
+    rc = begin(x, box, stream, &epoch, &journal, &taken, err);
     struct outbox_amount more = {OUTBOX_RECORDS_MAX, OUTBOX_BYTES_MAX};
     while (rc == 0 && (taken < journal.recorded || x->outbox.count > 0) &&
            x->m.file_count < SPOOL_FILES_MAX) {
@@ -269,7 +267,7 @@ static int write_manifest(struct export *x, struct err_text *err)
     x->m.revision = head->revision;
     memcpy(x->m.hash, head->hash, HASH_SIZE);
     x->m.policy = status.policy_version;
-    x->m.exempt = box_exempt_revision(x->u->box);
+    x->m.exempt = box_statement_held(x->u->box, BOX_EXEMPT);
     int rc = next_number(x->u, &x->m.number, err);
     if (rc == 0)
         rc = spool_manifest_write(&x->m, &payload, &size);

@@ -24,7 +24,7 @@ struct import {
     struct uplinkd *u;
     char folder[SPOOL_PATH_SIZE]; /* of the answers */
     struct root_keys roots;
-    uint64_t held; /* as the stick says */
+    uint64_t held[SPOOL_STREAMS]; /* as the stick says */
 };
 
 /* ---- the stick in place of a connection ---- */
@@ -135,7 +135,7 @@ static int give_inbox(struct import *in, uint64_t after, struct https_answer *ou
                      a.after, after);
     if (rc == 0)
         rc = inbox_text(&a, after, out);
-    in->held = a.held;
+    memcpy(in->held, a.held, sizeof(in->held));
     json_decref(a.messages);
     return rc;
 }
@@ -153,6 +153,7 @@ static int carry(void *ctx, const struct channel_ask *ask, struct https_answer *
                                            {"/v1/keyset", "keyset.json"},
                                            {"/v1/match-policy", "policy.json"},
                                            {"/v1/exempt-list", "exempt.json"},
+                                           {"/v1/retention-terms", "retention.json"},
                                            {"/v1/list/snapshot", "snapshot.json"}};
     static const char chunks[] = "/v1/list/chunks/";
     struct import *in = ctx;
@@ -222,17 +223,19 @@ static int settle(struct import *in, struct err_text *err)
 
 /* Headquarters was put back to an earlier state, or is whole again. An older stick says less, too:
  * then a part goes twice and is taken once. */
-static int keep_held(const struct import *in, struct err_text *err)
+static int keep_held(const struct import *in, struct box *box, enum spool_stream stream,
+                     struct err_text *err)
 {
     struct box_journal journal;
-    if (!box_journal(in->u->box, &journal))
+    uint64_t held = in->held[stream];
+    if (!box_journal(box, &journal))
         return 0;
-    bool less = in->held < journal.confirmed;
+    bool less = held < journal.confirmed;
     if (less)
         printf("Headquarters holds records up to %" PRIu64 " only: the next export begins there. "
                "总部仅有至该编号的记录，下次导出由此开始。\n",
-               in->held);
-    return spool_held_keep(in->u, journal.chain, less ? in->held : UINT64_MAX, err);
+               held);
+    return spool_held_keep(in->u, stream, journal.chain, less ? held : UINT64_MAX, err);
 }
 
 /* ---- the command ---- */
@@ -281,7 +284,9 @@ int spool_import(struct uplinkd *u, const char *folder, struct err_text *err)
     if (rc == 0)
         rc = hand_receipt(&in, u->observe_box, SPOOL_OBSERVE, err);
     if (rc == 0)
-        rc = keep_held(&in, err);
+        rc = keep_held(&in, u->box, SPOOL_JOURNAL, err);
+    if (rc == 0)
+        rc = keep_held(&in, u->observe_box, SPOOL_OBSERVE, err);
     inbox_fini(&inbox);
     u->site.carrier = NULL;
     return rc;

@@ -14,6 +14,8 @@
  * inbox    normal  HQ's inbox and list         shelf, Redis; key set     HQ waits
  *                                              and list -> box
  * renew    normal  the box's certificate       its pair of files         -
+ * pictures normal  pins (256), camerad         POST and PUT evidence     the oldest pin goes: its
+ *                                                                        hit comes once more
  *
  * The inbox thread owns the list's store; each thread that posts, polls or renews has a connection
  * to HQ of its own.
@@ -24,6 +26,7 @@
 #include "gateway/base/thread.h"
 #include "gateway/uplink/box.h"
 #include "gateway/uplink/inbox.h"
+#include "gateway/uplink/pictures.h"
 #include "gateway/wanted/store.h"
 
 enum uplinkd_channel {
@@ -34,7 +37,8 @@ enum uplinkd_channel {
     CHANNEL_RENEW,
     CHANNEL_OBSERVE,
     CHANNEL_OBSERVE_BOX,
-    CHANNEL_CONFIRM
+    CHANNEL_CONFIRM,
+    CHANNEL_PICTURES
 };
 
 enum { UPLINKD_INSTRUCTIONS_MAX = 64 }; /* kept here; the next ones wait at headquarters */
@@ -66,6 +70,10 @@ struct uplinkd {
     struct thread confirm_thread;
     struct thread inbox_thread;
     struct thread renew_thread;
+    struct thread pictures_thread;
+    struct queue *pins; /* struct picture_message: from thread box to thread pictures */
+    struct uplink_traffic traffic;
+    char evidence_path[UPLINKD_TEXT_SIZE + 16];
     atomic_uint switches; /* of the box's certificate; release in renew.c, acquire in channel.c */
 
     /* inbox thread */

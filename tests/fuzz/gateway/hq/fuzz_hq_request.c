@@ -44,7 +44,7 @@ static void serve(char *line, const char *body, size_t size)
     *path++ = '\0';
     if (query)
         *query++ = '\0';
-    if (hq_route_find(line, path, ~0U, &route, call.id) == 0 &&
+    if (hq_route_find(line, path, ~0U, &route, call.id, call.part) == 0 &&
         hq_query_parse(query, &call.query, NULL) == 0) {
         call.peer.identity = (struct tls_identity){.kind = TLS_PEER_OPERATOR, .name = "fuzz"};
         call.now = stands(NULL);

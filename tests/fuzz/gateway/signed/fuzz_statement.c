@@ -16,7 +16,9 @@
 #include "gateway/signed/freshness.h"
 #include "gateway/signed/instruction_task.h"
 #include "gateway/signed/match_policy.h"
+#include "gateway/signed/retention_terms.h"
 #include "gateway/signed/snapshot.h"
+#include "gateway/signed/spool.h"
 #include "gateway/signed/standing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -164,6 +166,24 @@ static void take_small(const void *text, size_t size)
     }
 }
 
+static void take_spool(const void *text, size_t size)
+{
+    static struct spool_manifest manifest; /* large */
+    struct spool_answer answer;
+    struct err_text err = {""};
+    if (spool_answer_verify(&set, text, size, &answer, &err) == 0) {
+        assert(checkpoint_id_good(answer.checkpoint) && answer.next >= answer.after);
+        assert(json_is_array(answer.messages));
+        json_decref(answer.messages);
+    }
+    if (spool_manifest_read(text, size, &manifest, &err) != 0)
+        return;
+    assert(manifest.file_count <= SPOOL_FILES_MAX &&
+           manifest.places[0].confirmed <= manifest.places[0].recorded);
+    for (size_t i = 0; i < manifest.file_count; i++)
+        assert(!strchr(manifest.files[i].name, '/') && manifest.files[i].name[0] != '.');
+}
+
 static void take_policy(const void *text, size_t size)
 {
     struct match_policy policy;
@@ -208,6 +228,29 @@ static void take_exempt(const void *text, size_t size)
     exempt_list_fini(&list);
 }
 
+static void take_retention(const void *text, size_t size)
+{
+    static const char body[] = "{\"entry\":7,\"lane\":2,\"plate\":\"鲁H12345\"}";
+    struct retention_terms terms;
+    struct err_text err = {""};
+    if (retention_terms_verify(&set, text, size, &terms, &err) != 0) {
+        assert(err.text[0]);
+        return;
+    }
+    assert(terms.version > 0 && terms.term_count <= RETENTION_TERMS_MAX);
+    assert(terms.hold_count <= RETENTION_HOLDS_MAX && terms.clerk_count >= 2);
+    for (enum retention_kind kind = 0; kind < RETENTION_KINDS; kind++) {
+        const struct retention_bounds b = retention_terms_bounds(&terms, kind, terms.time);
+        uint32_t days = retention_terms_days(&terms, kind, RETENTION_DEFAULT_DAYS, terms.time);
+        assert(b.floor_days >= RETENTION_DAYS_MIN && b.floor_days <= days);
+        assert(days <= b.ceiling_days && b.ceiling_days <= RETENTION_DAYS_MAX);
+    }
+    retention_holds_narrow(&terms, "lu-hz-01");
+    bool held = retention_holds_cover(&terms, terms.time, body, sizeof(body) - 1);
+    assert(!held || terms.hold_count > 0);
+    retention_terms_fini(&terms);
+}
+
 static void take_all(const void *text, size_t size)
 {
     take_keyset(text, size);
@@ -216,6 +259,8 @@ static void take_all(const void *text, size_t size)
     take_small(text, size);
     take_policy(text, size);
     take_exempt(text, size);
+    take_spool(text, size);
+    take_retention(text, size);
 }
 
 static void take_envelope(const uint8_t *data, size_t size)
@@ -242,11 +287,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         enum statement_type type;
         int first;
         int last;
-    } signers[] = {{STATEMENT_KEYSET, 0, 1},      {STATEMENT_BATCH, 2, 3},
-                   {STATEMENT_BATCH, 2, 2},       {STATEMENT_SNAPSHOT, 2, 3},
-                   {STATEMENT_FRESHNESS, 4, 4},   {STATEMENT_RECEIPT, 5, 5},
-                   {STATEMENT_INSTRUCTION, 6, 6}, {STATEMENT_MATCH_POLICY, 2, 3},
-                   {STATEMENT_EXEMPT_LIST, 2, 3}, {STATEMENT_STANDING, 4, 4}};
+    } signers[] = {{STATEMENT_KEYSET, 0, 1},          {STATEMENT_BATCH, 2, 3},
+                   {STATEMENT_BATCH, 2, 2},           {STATEMENT_SNAPSHOT, 2, 3},
+                   {STATEMENT_FRESHNESS, 4, 4},       {STATEMENT_RECEIPT, 5, 5},
+                   {STATEMENT_INSTRUCTION, 6, 6},     {STATEMENT_MATCH_POLICY, 2, 3},
+                   {STATEMENT_EXEMPT_LIST, 2, 3},     {STATEMENT_STANDING, 4, 4},
+                   {STATEMENT_RETENTION_TERMS, 2, 3}, {STATEMENT_SPOOL_ANSWER, 5, 5}};
     enum { WAYS = sizeof(signers) / sizeof(signers[0]) };
     struct envelope e;
     char *text = NULL;

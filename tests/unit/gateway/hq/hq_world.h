@@ -50,6 +50,7 @@ static int open_hq(void **state)
     hq = (struct hqd){.clock = {.wall = stands},
                       .est_url = "https://hq/",
                       .token_alone = true,
+                      .evidence_day_bytes = 20 << 20,
                       .wake = note_wake};
     hq.keyset = calloc(1, sizeof(*hq.keyset));
     assert_non_null(hq.keyset);

@@ -17,7 +17,8 @@ static int find(const char *method, const char *path, unsigned who, hq_handler *
 {
     const struct hq_route *route = NULL;
     char found[TLS_LABEL_SIZE] = "";
-    int rc = hq_route_find(method, path, who, &route, found);
+    char part[TLS_LABEL_SIZE] = "";
+    int rc = hq_route_find(method, path, who, &route, found, part);
     if (rc == 0 && out)
         *out = route->handler;
     if (rc == 0 && id)

@@ -248,6 +248,81 @@ static void a_reader_delays_the_log_but_not_for_ever(void **state)
     assert_false(stands_in_files(b, plate, sizeof plate - 1));
 }
 
+/* ---- what a case holds ---- */
+
+struct holding {
+    int from; /* numbers that are held: from … */
+    int to;   /* … to before */
+    size_t asked;
+};
+
+static bool is_held(void *ctx, struct wall_time wall, const char *body, size_t size)
+{
+    struct holding *h = ctx;
+    int number = -1;
+    char text[16] = "";
+    memcpy(text, body, size < sizeof text - 1 ? size : sizeof text - 1);
+    assert_int_equal(sscanf(text, "{\"n\":%d", &number), 1);
+    assert_true(wall.ms >= BEGIN_MS);
+    h->asked++;
+    return number >= h->from && number < h->to;
+}
+
+static size_t retain_held(const struct bench *b, int64_t now_ms, struct holding *h,
+                          uint64_t version)
+{
+    struct journal_retention retention = {
+        .on_box = ~0u, .held = is_held, .ctx = h, .held_version = version};
+    struct err_text err;
+    size_t looked;
+    retention.age_ms[JOURNAL_PASSAGE] = 10 * DAY_MS;
+    if (journal_retain(b->journal, &retention, (struct wall_time){now_ms}, &looked, &err) != 0)
+        fail_msg("%s", err.text);
+    return looked;
+}
+
+static void what_a_case_holds_stays_and_goes_when_it_ends(void **state)
+{
+    struct bench *b = *state;
+    struct holding h = {.from = 2, .to = 4};
+    struct salts left;
+    const int64_t later = BEGIN_MS + 11 * DAY_MS;
+    for (int i = 0; i < 6; i++)
+        append(b, JOURNAL_PASSAGE, BEGIN_MS + i, i);
+    assert_int_equal(retain_held(b, later, &h, 1), 6);
+    read_passages(b, &left);
+    assert_int_equal(left.bodies, 2);
+    assert_verifies(b, 4);
+    /* Not asked again of the same, but of what became due since. */
+    append(b, JOURNAL_PASSAGE, BEGIN_MS + 6, 3);
+    assert_int_equal(h.asked, 6);
+    assert_int_equal(retain_held(b, later + 60000, &h, 1), 1);
+    assert_int_equal(h.asked, 7);
+    /* An hour later of all: a clock put right may have left some behind. */
+    assert_int_equal(retain_held(b, later + 3600 * 1000, &h, 1), 3);
+    /* The hold ends: another version. */
+    h.to = 2;
+    assert_int_equal(retain_held(b, later + 3660 * 1000, &h, 2), 3);
+    read_passages(b, &left);
+    assert_int_equal(left.bodies, 0);
+    assert_false(stands_in_files(b, plate, sizeof plate - 1));
+}
+
+static void many_that_are_held_do_not_keep_the_others_from_going(void **state)
+{
+    struct bench *b = *state;
+    struct holding h = {.from = 0, .to = JOURNAL_RETAIN_MAX + 50};
+    struct salts left;
+    const int64_t later = BEGIN_MS + 11 * DAY_MS;
+    for (int i = 0; i < JOURNAL_RETAIN_MAX + 60; i++)
+        append(b, JOURNAL_PASSAGE, BEGIN_MS + i, i);
+    assert_int_equal(retain_held(b, later, &h, 1), JOURNAL_RETAIN_MAX);
+    assert_int_equal(retain_held(b, later, &h, 1), 60);
+    assert_int_equal(retain_held(b, later, &h, 1), 0);
+    read_passages(b, &left);
+    assert_int_equal(left.bodies, JOURNAL_RETAIN_MAX + 50);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -258,6 +333,8 @@ int main(void)
         CASE(a_passage_headquarters_gets_waits_for_its_receipt),
         CASE(seals_and_starts_are_kept),
         CASE(a_reader_delays_the_log_but_not_for_ever),
+        CASE(what_a_case_holds_stays_and_goes_when_it_ends),
+        CASE(many_that_are_held_do_not_keep_the_others_from_going),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,7 @@ static void party_free(struct party *p)
     X509_free(p->certificate);
 }
 
-static void save(const struct party *p, const char *name)
+__attribute__((unused)) static void save(const struct party *p, const char *name)
 {
     char file[80];
     char *pem = NULL;
@@ -72,13 +72,13 @@ static void save(const struct party *p, const char *name)
     free(pem);
 }
 
-static bool folder_make(void)
+__attribute__((unused)) static bool folder_make(void)
 {
     (void)snprintf(folder, sizeof(folder), "/tmp/test_tls.XXXXXX"); /* fits */
     return mkdtemp(folder) != NULL;
 }
 
-static int folder_remove(void)
+__attribute__((unused)) static int folder_remove(void)
 {
     DIR *dir = opendir(folder);
     const struct dirent *entry;

@@ -90,19 +90,21 @@ static void head_with_and_without_a_statement(void **state)
                                "\",\"freshness\":{\"b\":1,\"a\":2},\"keyset_version\":3}";
     static const char without[] =
         "{\"revision\":0,\"hash\":\"sha256:" HEX64 "\",\"freshness\":null,\"keyset_version\":3,"
-        "\"policy_version\":5,\"exempt_revision\":6}";
+        "\"policy_version\":5,\"exempt_revision\":6,\"retention_version\":7}";
     struct head_answer head;
     assert_int_equal(head_answer_read(with, strlen(with), &head, NULL), 0);
     assert_int_equal(head.revision, 7);
     assert_int_equal(head.keyset_version, 3);
-    assert_false(head.has_policy || head.has_exempt); /* a headquarters that knows none */
+    assert_false(head.has_policy || head.has_statement[BOX_EXEMPT] ||
+                 head.has_statement[BOX_RETENTION]); /* a headquarters that knows none */
     assert_int_equal(head.hash[1], 0x23);
     assert_string_equal(head.freshness, "{\"a\":2,\"b\":1}");
     head_answer_free(&head);
     assert_int_equal(head_answer_read(without, strlen(without), &head, NULL), 0);
     assert_null(head.freshness);
     assert_true(head.has_policy && head.policy_version == 5);
-    assert_true(head.has_exempt && head.exempt_revision == 6);
+    assert_true(head.has_statement[BOX_EXEMPT] && head.statements[BOX_EXEMPT] == 6);
+    assert_true(head.has_statement[BOX_RETENTION] && head.statements[BOX_RETENTION] == 7);
 }
 
 static void bad_heads(void **state)

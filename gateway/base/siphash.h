@@ -1,6 +1,6 @@
 /*
  * SipHash-2-4 with a 64-bit result (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012):
- * the tag of compact datagrams. Pure, any thread.
+ * the tag of compact datagrams, plates in holds of cases. Pure, any thread.
  */
 #pragma once
 

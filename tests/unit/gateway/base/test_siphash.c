@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "drivers/wire/siphash.h"
+#include "gateway/base/siphash.h"
 
 /* Key 00 01 … 0f, message 00 01 … n-1: results for n = 0 … 15 (the paper's appendix A is n = 15).
  */

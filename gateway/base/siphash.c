@@ -1,7 +1,7 @@
 /*
  * SipHash-2-4, straight from the paper: no tables, no branch on secret data. No state.
  */
-#include "drivers/wire/siphash.h"
+#include "gateway/base/siphash.h"
 
 struct sip_state {
     uint64_t v0;
