@@ -170,9 +170,10 @@ class Headquarters:
         return self
 
     def stop(self):
-        status, seconds = self.hqd.stop()
-        self.cad.stop()
-        return status, seconds
+        try:
+            return self.hqd.stop()
+        finally:
+            self.cad.stop()
 
     @property
     def port(self):

@@ -9,6 +9,7 @@
 #include "gateway/signed/instruction.h"
 #include "gateway/signed/match_policy.h"
 #include "gateway/signed/receipt.h"
+#include "gateway/signed/retention_terms.h"
 #include "gateway/signed/snapshot.h"
 #include "gateway/signed/spool.h"
 #include "gateway/signed/standing.h"
@@ -261,6 +262,29 @@ static int verify_spool(const struct world *w, const char *text, size_t size, st
     return rc;
 }
 
+static int compose_terms(const struct world *w, struct envelope *out, struct err_text *err)
+{
+    (void)w;
+    struct retention_hold hold = {
+        .case_number = "A3717", .begun_by = "zhang", .begun = {T0_MS}, .entry = 7};
+    struct retention_terms t = {.version = 1,
+                                .time = {T0_MS},
+                                .fleet = "lu-hz",
+                                .plate_key = {1, 2, 3},
+                                .hold_count = 1,
+                                .holds = &hold};
+    return retention_terms_compose(&t, out, err);
+}
+
+static int verify_terms(const struct world *w, const char *text, size_t size, struct err_text *err)
+{
+    struct retention_terms t;
+    int rc = retention_terms_verify(&w->set, text, size, &t, err);
+    if (rc == 0)
+        retention_terms_fini(&t);
+    return rc;
+}
+
 static const struct statement_row every_statement[] = {
     [STATEMENT_KEYSET] = {ROOT_KEYS_NEEDED, compose_keyset, verify_keyset},
     [STATEMENT_BATCH] = {2, compose_batch, verify_batch},
@@ -271,23 +295,25 @@ static const struct statement_row every_statement[] = {
     [STATEMENT_MATCH_POLICY] = {MATCH_POLICY_CLERKS, compose_policy, verify_policy},
     [STATEMENT_EXEMPT_LIST] = {EXEMPT_CLERKS, compose_exempt, verify_exempt},
     [STATEMENT_STANDING] = {1, compose_standing, verify_standing},
+    [STATEMENT_RETENTION_TERMS] = {RETENTION_CLERKS, compose_terms, verify_terms},
     [STATEMENT_SPOOL_ANSWER] = {1, compose_spool, verify_spool},
 };
 enum { EVERY_STATEMENT = sizeof(every_statement) / sizeof(every_statement[0]) };
 
-/* From 1 to the end, for a loop over all types; fails when one has no row. Numbers that name none
- * are passed over. */
+/* The next type that envelope.h names, for a loop over all; fails when one has no row. Numbers may
+ * be left out between. */
 static bool statement_next(enum statement_type *type)
 {
-    do
-        ++*type;
-    while ((int)*type < EVERY_STATEMENT && !statement_type_name(*type));
-    if (!statement_type_name(*type)) {
-        assert_int_equal(*type, EVERY_STATEMENT);
+    enum { NUMBERS = 64 };
+    int next = (int)*type + 1;
+    while (next < NUMBERS && !statement_type_name((enum statement_type)next))
+        next++;
+    if (next == NUMBERS)
         return false;
-    }
-    if ((int)*type >= EVERY_STATEMENT || !every_statement[*type].verify)
-        fail_msg("%s has no row in every_statement.h", statement_type_name(*type));
+    if (next >= EVERY_STATEMENT || !every_statement[next].verify)
+        fail_msg("%s has no row in every_statement.h",
+                 statement_type_name((enum statement_type)next));
+    *type = (enum statement_type)next;
     return true;
 }
 
