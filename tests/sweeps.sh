@@ -26,6 +26,7 @@ sweeps() {
     sweep hq_power with_build release hq_power
     sweep flips with_build release env CHECKPOINT_FULL=1 build/release/tests/gateway_signed_test_flips
     sweep box_power with_build release box_power
+    sweep rotation with_build release rotation
     sweep list_changes with_build tsan seeds 40 build/tsan/tests/gateway_app_test_in_force
     sweep list_entries with_build asan seeds 40 build/asan/tests/gateway_wanted_test_entries
     sweep plate_quick with_build release env CHECKPOINT_ROUNDS=100000000 build/release/tests/gateway_model_test_plate_quick
@@ -57,6 +58,12 @@ suite() {
 # report in a program's log fails its test.
 system_suite() {
     build_preset "$1" && ctest --preset "$1" -L system
+}
+
+# Every key rotated by itself; the quick tier rotates them all at once.
+rotation() {
+    CHECKPOINT_ROTATE_EACH=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_rotation.py
 }
 
 # Ten minutes of garbage and of random plates; the quick tier has 20 s of it.

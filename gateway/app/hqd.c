@@ -112,14 +112,19 @@ static const struct service_about about = {
     .program = "hqd",
     .purpose = "headquarters server: wanted list, records, enrolment",
     .default_config = "/etc/checkpoint/hqd.yaml",
-    .help = "FILES\n"
-            "  <state_dir>/hqd.sqlite    everything hqd keeps, without 'database'\n"
-            "  <runtime_dir>/hqd.port, hqd-est.port\n"
-            "                            the ports it listens at, written when it is ready\n"
-            "  <runtime_dir>/issue       hq-cad's socket\n\n"
-            "SIGNALS\n"
-            "  SIGHUP   reads 'operators' of the configuration again\n"
-            "  SIGTERM  ends\n",
+    .help =
+        "FILES\n"
+        "  <state_dir>/hqd.sqlite    everything hqd keeps, without 'database'\n"
+        "  <runtime_dir>/hqd.port, hqd-est.port\n"
+        "                            the ports it listens at, written when it is ready\n"
+        "  <runtime_dir>/issue       hq-cad's socket\n"
+        "  <certificate>.before, <key>.before\n"
+        "                            the pair of the HQ-server CA before, shown to whoever "
+        "trusts\n                            that one alone; take them away when nobody does\n\n"
+        "SIGNALS\n"
+        "  SIGHUP   reads 'operators' of the configuration again, and the files of keys,\n"
+        "           certificates and roots it names; open connections go on\n"
+        "  SIGTERM  ends\n",
 };
 
 struct program {
@@ -140,33 +145,34 @@ static void name_operators(const struct hqd_config *config, const char **out)
     out[config->operator_count] = NULL;
 }
 
-static struct hqd_options hqd_options_of(const struct program *p)
+static struct hqd_options hqd_options_of(const struct program *p, const struct hqd_config *c)
 {
     return (struct hqd_options){
         .database = p->database,
-        .roots_folder = p->config->roots,
-        .keyset_file = p->config->keyset,
-        .freshness_key = p->config->freshness_key,
-        .receipt_key = p->config->receipt_key,
-        .est_url = p->config->est_url,
-        .token_alone = !p->config->enrolment_approval,
-        .evidence_day_bytes = p->config->evidence_day_mb << 20,
-        .self_test_within_ms = p->config->self_test_within_ms,
-        .box_root = p->config->box_root,
+        .roots_folder = c->roots,
+        .keyset_file = c->keyset,
+        .freshness_key = c->freshness_key,
+        .receipt_key = c->receipt_key,
+        .est_url = c->est_url,
+        .token_alone = !c->enrolment_approval,
+        .evidence_day_bytes = c->evidence_day_mb << 20,
+        .self_test_within_ms = c->self_test_within_ms,
+        .box_root = c->box_root,
         .operators = p->operators,
         .clock = &clock_system,
     };
 }
 
-static struct hq_server_options server_options_of(const struct program *p)
+static struct hq_server_options server_options_of(const struct program *p,
+                                                  const struct hqd_config *c)
 {
     return (struct hq_server_options){
-        .listen = p->config->listen,
-        .est_listen = p->config->est_listen,
-        .cert_file = p->config->certificate,
-        .key_file = p->config->key,
-        .box_root = p->config->box_root,
-        .console_root = p->config->console_root,
+        .listen = c->listen,
+        .est_listen = c->est_listen,
+        .cert_file = c->certificate,
+        .key_file = c->key,
+        .box_root = c->box_root,
+        .console_root = c->console_root,
         .issue_socket = p->issue,
     };
 }
@@ -181,8 +187,8 @@ static int prepare(struct program *p, struct err_text *err)
         (void)snprintf(p->database, sizeof(p->database), "%s/hqd.sqlite",
                        p->config->state_dir);                                       /* fits */
     (void)snprintf(p->issue, sizeof(p->issue), "%s/issue", p->config->runtime_dir); /* fits */
-    const struct hq_server_options server = server_options_of(p);
-    const struct hqd_options hqd = hqd_options_of(p);
+    const struct hq_server_options server = server_options_of(p, p->config);
+    const struct hqd_options hqd = hqd_options_of(p, p->config);
     int rc = hq_server_check(&server, err);
     return rc == 0 ? hqd_check(&hqd, err) : rc;
 }
@@ -209,8 +215,8 @@ static void raise_descriptor_limit(void)
 
 static int start(struct program *p, struct err_text *err)
 {
-    const struct hqd_options hqd = hqd_options_of(p);
-    const struct hq_server_options server = server_options_of(p);
+    const struct hqd_options hqd = hqd_options_of(p, p->config);
+    const struct hq_server_options server = server_options_of(p, p->config);
     raise_descriptor_limit();
     int rc = hqd_open(&hqd, &p->hq, err);
     if (rc == 0)
@@ -231,11 +237,28 @@ struct operator_change {
     const char *names[NAMES_MAX + 1];
 };
 
+/* Keys and certificates of a rotation: what is refused changes nothing. */
+static void take_files(const struct operator_change *change)
+{
+    struct program *p = change->program;
+    struct err_text err = {""};
+    const struct hqd_options hqd = hqd_options_of(p, &change->config);
+    const struct hq_server_options server = server_options_of(p, &change->config);
+    int rc = hqd_take_files(&p->hq, &hqd, &err);
+    if (rc == 0)
+        rc = hq_server_take_files(p->server, &server, &err);
+    if (rc == 0)
+        log_event(EVENT_HQ_FILES_TAKEN, "certificate=%s", server.cert_file);
+    else
+        log_event(EVENT_HQ_FILES_REFUSED, "reason=\"%s\"", err.text[0] ? err.text : err_name(rc));
+}
+
 /* In the server's thread, which owns the database. */
 static void set_operators(void *ctx)
 {
     struct operator_change *change = ctx;
     struct err_text err = {""};
+    take_files(change);
     if (hqd_set_operators(&change->program->hq, change->names, &err) != 0)
         log_event(EVENT_CONFIG_REFUSED, "reason=\"operators: %s\"", err.text);
     free(change);

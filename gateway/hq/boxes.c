@@ -39,10 +39,11 @@ static enum hq_step answer_quarantine(struct hq_call *call, const struct hq_inge
 {
     char chain[2 * JOURNAL_CHAIN_ID_SIZE + 1];
     hex_encode(in->head.chain, JOURNAL_CHAIN_ID_SIZE, chain);
-    return hq_answer_error_with(
-        call, 409, "the chain is in quarantine until an operator accepts it",
-        json_pack("{s:{s:s,s:I,s:s}}", "quarantine", "chain", chain, "sequence",
-                  (json_int_t)in->head.sequence, "reason", in->reason));
+    return hq_answer_error_with(call, 409,
+                                "the chain is in quarantine until an operator accepts it",
+                                json_pack("{s:{s:s,s:I,s:s,s:b}}", "quarantine", "chain", chain,
+                                          "sequence", (json_int_t)in->head.sequence, "reason",
+                                          in->reason, "set_aside", (int)(in->head.sequence > 0)));
 }
 
 /* Headquarters was put back to an earlier state, or the box sent too far ahead. */

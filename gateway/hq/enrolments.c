@@ -1,6 +1,6 @@
 /*
  * Tokens that wait to be used: a person sees which key asks with one, approves the fingerprint the
- * box shows, or takes the token back. Tokens are made in operators.c and used in est_handlers.c.
+ * box shows, or takes the token back. Tokens are made in tokens.c and used in est_handlers.c.
  */
 #include <string.h>
 

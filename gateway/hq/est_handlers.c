@@ -9,6 +9,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/hq/records.h"
 #include "gateway/tls/est.h"
 #include "gateway/tls/pem.h"
 
@@ -119,23 +120,49 @@ static enum hq_step ask_issuer(struct hq_call *call, const char *checkpoint,
     return HQ_WAIT;
 }
 
+/* The new box of a checkpoint knows nothing of what the old one had: it is told all that stands,
+ * and of the instructions those that the old one did not answer. Verdicts are no act but what its
+ * next hit shows. It begins one new chain of each stream, which nobody need accept. */
+static int begin_anew(struct hq_call *call, const char *checkpoint, struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    int rc = hq_db_exec(db,
+                        "UPDATE checkpoints SET expected_streams = $2, inbox_acked = 0,"
+                        " list_revision = NULL, list_hash = NULL, policy_version = NULL,"
+                        " exempt_revision = NULL, last_seen_ms = NULL WHERE id = $1",
+                        HQ_PARAMS(hq_text(checkpoint), hq_int(HQ_STREAMS_ALL)), err);
+    return rc == 0 ? hq_db_exec(db,
+                                "DELETE FROM inbox WHERE checkpoint = $1 AND number IN"
+                                " (SELECT number FROM instructions WHERE checkpoint = $1"
+                                " AND answered_ms IS NOT NULL AND kind <> 'verdict')",
+                                HQ_PARAMS(hq_text(checkpoint)), err)
+                   : rc;
+}
+
 /* The token is spent, and a person approves this key still. ERR_DENIED: somebody was faster. */
 static int spend_token(struct hq_call *call, const char *checkpoint, const uint8_t *token_hash,
                        const struct issue *issue, struct err_text *err)
 {
     struct hq_db *db = &call->hq->db;
-    int rc = hq_db_exec(db,
-                        "DELETE FROM tokens WHERE checkpoint = $1 AND hash = $2 AND expires_ms > $3"
-                        " AND ($4 = 1 OR approved = $5)",
-                        HQ_PARAMS(hq_text(checkpoint), hq_blob(token_hash, HASH_SIZE),
-                                  hq_int(call->now.ms), hq_int(call->hq->token_alone),
-                                  hq_blob(issue->key, sizeof(issue->key))),
-                        err);
+    int64_t replaces = 0;
+    int rc = hq_db_number(db, "SELECT replaces FROM tokens WHERE checkpoint = $1",
+                          HQ_PARAMS(hq_text(checkpoint)), 0, &replaces, err);
+    if (rc != 0)
+        return rc;
+    rc = hq_db_exec(db,
+                    "DELETE FROM tokens WHERE checkpoint = $1 AND hash = $2 AND expires_ms > $3"
+                    " AND ($4 = 1 OR approved = $5)",
+                    HQ_PARAMS(hq_text(checkpoint), hq_blob(token_hash, HASH_SIZE),
+                              hq_int(call->now.ms), hq_int(call->hq->token_alone),
+                              hq_blob(issue->key, sizeof(issue->key))),
+                    err);
     if (rc == 0 && hq_db_changed(db) == 0)
         return ERR_DENIED;
-    return rc == 0 ? hq_db_exec(db, "UPDATE checkpoints SET revoked_ms = NULL WHERE id = $1",
-                                HQ_PARAMS(hq_text(checkpoint)), err)
-                   : rc;
+    if (rc == 0)
+        rc = hq_db_exec(
+            db, "UPDATE checkpoints SET revoked_ms = NULL, expected_streams = 0 WHERE id = $1",
+            HQ_PARAMS(hq_text(checkpoint)), err);
+    return rc == 0 && replaces ? begin_anew(call, checkpoint, err) : rc;
 }
 
 /* The certificate that asks for the next one was not ended meanwhile, by another hqd say: what it

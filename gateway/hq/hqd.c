@@ -115,6 +115,42 @@ static int read_cacerts(struct hqd *hq, const char *path, struct err_text *err)
     return rc;
 }
 
+/* Both keys stand in the key set held. */
+static int check_keys(const struct hqd *hq, const char *where, struct err_text *err)
+{
+    bool known = keyset_find(hq->keyset, KEY_ROLE_FRESHNESS, sign_key_id(hq->freshness_key)) &&
+                 keyset_find(hq->keyset, KEY_ROLE_RECEIPT, sign_key_id(hq->receipt_key));
+    return known ? 0
+                 : err_set(err, ERR_DENIED,
+                           "%s: freshness_key or receipt_key is not in this key set", where);
+}
+
+int hqd_take_files(struct hqd *hq, const struct hqd_options *o, struct err_text *err)
+{
+    struct hqd next = {.keyset = hq->keyset};
+    int rc = read_key(o->freshness_key, &next.freshness_key, err);
+    if (rc == 0)
+        rc = read_key(o->receipt_key, &next.receipt_key, err);
+    if (rc == 0)
+        rc = check_keys(&next, "the key set in force", err);
+    if (rc == 0)
+        rc = read_cacerts(&next, o->box_root, err);
+    if (rc == 0) {
+        struct hqd before = {.freshness_key = hq->freshness_key,
+                             .receipt_key = hq->receipt_key,
+                             .cacerts = hq->cacerts};
+        hq->freshness_key = next.freshness_key;
+        hq->receipt_key = next.receipt_key;
+        hq->cacerts = next.cacerts;
+        next = before;
+        hqd_renew_freshness(hq);
+    }
+    sign_key_free(next.freshness_key);
+    sign_key_free(next.receipt_key);
+    free(next.cacerts);
+    return rc;
+}
+
 static int read_files(const struct hqd_options *o, struct hqd *hq, struct err_text *err)
 {
     int rc = read_roots(o->roots_folder, &hq->roots, err);
@@ -133,10 +169,8 @@ int hqd_check(const struct hqd_options *options, struct err_text *err)
 {
     struct hqd hq = {0};
     int rc = read_files(options, &hq, err);
-    if (rc == 0 && (!keyset_find(hq.keyset, KEY_ROLE_FRESHNESS, sign_key_id(hq.freshness_key)) ||
-                    !keyset_find(hq.keyset, KEY_ROLE_RECEIPT, sign_key_id(hq.receipt_key))))
-        rc = err_set(err, ERR_DENIED, "%s: freshness_key or receipt_key is not in this key set",
-                     options->keyset_file);
+    if (rc == 0)
+        rc = check_keys(&hq, options->keyset_file, err);
     hqd_close(&hq);
     return rc;
 }

@@ -94,6 +94,11 @@ int hqd_set_operators(struct hqd *hq, const char *const *operators,
 int hq_operator_parse(const char *text, char out_name[TLS_LABEL_SIZE], unsigned *out_roles,
                       struct err_text *err) MUST_CHECK;
 
+/* Reads its two keys and the box roots again, after a rotation: both are in the key set, or nothing
+ * changes. ERR_DENIED, and those of reading; `err` names the file. */
+int hqd_take_files(struct hqd *hq, const struct hqd_options *options,
+                   struct err_text *err) MUST_CHECK;
+
 /* Takes over what another hqd over the same database has changed (key set, head) and wakes who
  * waits for it. Fails as the database does; told once. */
 int hqd_refresh(struct hqd *hq, struct err_text *err) MUST_CHECK;
@@ -143,6 +148,10 @@ enum hq_step hq_versioned_put(struct hq_call *call, const struct hq_versioned *w
 /* The answer to one that does not verify. */
 enum hq_step hq_versioned_refuse(struct hq_call *call, int rc, const struct err_text *why);
 
+/* "checkpoint" of an operator's body, which the request is about; NULL and answered (400) when it
+ * is no id (tokens.c). */
+const char *hq_call_checkpoint(struct hq_call *call, const json_t *object);
+
 /* Whether the peer of `call` may speak: known, not revoked, its certificate neither expired nor
  * superseded. Answers 403 and returns HQ_DONE when not, HQ_AGAIN when it may go on. */
 enum hq_step hq_peer_check(struct hq_call *call);
@@ -191,6 +200,7 @@ enum hq_step hq_operator_answers(struct hq_call *call);
 enum hq_step hq_operator_observed(struct hq_call *call);
 enum hq_step hq_operator_checkpoints(struct hq_call *call);
 enum hq_step hq_operator_enroll(struct hq_call *call);
+enum hq_step hq_operator_replace(struct hq_call *call);
 enum hq_step hq_operator_enrolments(struct hq_call *call);
 enum hq_step hq_operator_enrolment_approve(struct hq_call *call);
 enum hq_step hq_operator_enrolment_revoke(struct hq_call *call);

@@ -37,7 +37,8 @@ struct chain {
     int64_t lost_to;
     int64_t urgent; /* highest sequence of what came ahead of the chain */
     int64_t opened_ms;
-    int64_t newest; /* what the box has now */
+    int64_t newest;      /* what the box has now */
+    int64_t replaced_ms; /* the checkpoint's box was put in another's place */
 };
 
 struct missing {
@@ -82,7 +83,7 @@ static int grow(struct missing *m)
 static int take_chain(void *ctx, const struct hq_value *c, size_t count)
 {
     struct missing *m = ctx;
-    if (count != 14 || c[0].size >= TLS_LABEL_SIZE || c[1].size != JOURNAL_CHAIN_ID_SIZE)
+    if (count != 15 || c[0].size >= TLS_LABEL_SIZE || c[1].size != JOURNAL_CHAIN_ID_SIZE)
         return ERR_CORRUPT;
     int rc = grow(m);
     if (rc != 0)
@@ -96,7 +97,7 @@ static int take_chain(void *ctx, const struct hq_value *c, size_t count)
     int64_t *const numbers[] = {&chain->held,      &chain->gap_ms,  &chain->recorded,
                                 &chain->confirmed, &chain->told_ms, &chain->lost_from,
                                 &chain->lost_to,   &chain->urgent,  &chain->opened_ms,
-                                &chain->newest,    &chain->stream};
+                                &chain->newest,    &chain->stream,  &chain->replaced_ms};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         *numbers[i] = c[3 + i].number;
     return 0;
@@ -116,8 +117,9 @@ static int load_chains(struct hq_db *db, const struct hq_query *query, int64_t m
         " coalesce(j.lost_from, 0), coalesce(j.lost_to, 0),"
         " coalesce((SELECT max(u.sequence) FROM urgents u WHERE u.checkpoint = k.checkpoint"
         " AND u.chain = k.chain), 0), coalesce(c.opened_ms, 0), coalesce(j.newest, 0),"
-        " coalesce(c.stream, 0) FROM k LEFT JOIN chains c ON c.checkpoint = k.checkpoint AND "
-        "c.chain = k.chain"
+        " coalesce(c.stream, 0), coalesce(p.replaced_ms, 0) FROM k"
+        " LEFT JOIN chains c ON c.checkpoint = k.checkpoint AND c.chain = k.chain"
+        " LEFT JOIN checkpoints p ON p.id = k.checkpoint"
         " LEFT JOIN journals j ON j.checkpoint = k.checkpoint AND j.chain = k.chain"
         " WHERE $1 = '' OR k.checkpoint = $1 ORDER BY 1, 14, 12, 2 LIMIT $3",
         HQ_PARAMS(hq_text(query->checkpoint), hq_text(query->above), hq_int(most)), take_chain, m,
@@ -161,11 +163,19 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Whether the box writes this chain now: of its stream the one it told of last; where it never
- * told, as of a second chain, the one opened last. A box's chains stand together. */
+/* When the box last said that it writes this chain: it told so, or began it. */
+static int64_t said_ms(const struct chain *chain)
+{
+    return larger(chain->told_ms, chain->opened_ms);
+}
+
+/* Whether the box writes this chain now: of its stream the one it spoke of last. A box's chains
+ * stand together. */
 static bool is_in_use(const struct missing *m, const struct chain *chain)
 {
     size_t from = (size_t)(chain - m->chains);
+    if (chain->stream == HQ_STREAM_JOURNAL && said_ms(chain) < chain->replaced_ms)
+        return false; /* its box is shut out, the new one has not come yet */
     while (from > 0 && strcmp(m->chains[from - 1].checkpoint, chain->checkpoint) == 0)
         from--;
     for (size_t i = from; i < m->count; i++) {
@@ -174,8 +184,8 @@ static bool is_in_use(const struct missing *m, const struct chain *chain)
             break;
         if (other == chain || other->stream != chain->stream)
             continue;
-        if (other->told_ms > chain->told_ms ||
-            (other->told_ms == chain->told_ms && other->opened_ms > chain->opened_ms))
+        if (said_ms(other) > said_ms(chain) ||
+            (said_ms(other) == said_ms(chain) && other->opened_ms > chain->opened_ms))
             return false;
     }
     return true;

@@ -1,7 +1,6 @@
 /*
- * What people at HQ ask: hits, checkpoints, enrolment tokens, revocation, chains.
+ * What people at HQ ask: hits, checkpoints, revocation, chains.
  */
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +10,6 @@
 #include "gateway/hq/hqd.h"
 #include "gateway/hq/own.h"
 #include "gateway/hq/records.h"
-
-enum {
-    TOKEN_BYTES = 20, /* 160 random bits, 40 hex digits: may be typed by hand */
-    TOKEN_MINUTES_DEFAULT = 60,
-    TOKEN_MINUTES_MAX = 72 * 60,
-    NAME_MAX_BYTES = 128
-};
 
 struct hits {
     struct hq_call *call;
@@ -105,10 +97,10 @@ static json_t *chain_json(const struct hq_value *v)
 
 /* id, name, revoked, seen, list revision, list hash, until, chain, state, sequence, reason,
  * policy version, exempt revision, time of its list, time of the batch it lacks first, its newest
- * self-test, when that was missed, retention terms */
+ * self-test, when that was missed, retention terms, replaced, old box seen */
 static int add_checkpoint(void *ctx, const struct hq_value *c, size_t count)
 {
-    if (count != 18)
+    if (count != 20)
         return ERR_CORRUPT;
     bool quarantined = c[8].type == HQ_TEXT && c[8].size != strlen("active");
     const char *state = c[2].type != HQ_NULL   ? "revoked"
@@ -116,7 +108,7 @@ static int add_checkpoint(void *ctx, const struct hq_value *c, size_t count)
                         : c[3].type != HQ_NULL ? "active"
                                                : "enrolled";
     json_t *row = json_pack(
-        "{s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o}", "id",
+        "{s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o}", "id",
         text_json(&c[0]), "name", text_json(&c[1]), "state", state, "last_seen",
         hq_time_json(c[3].number), "list_revision", number_json(&c[4]), "list_hash",
         text_json(&c[5]), "certificate_until", hq_time_json(c[6].number), "chain",
@@ -124,7 +116,8 @@ static int add_checkpoint(void *ctx, const struct hq_value *c, size_t count)
         "policy_version", number_json(&c[11]), "exempt_revision", number_json(&c[12]), "list_time",
         hq_time_json(c[13].number), "behind_since", hq_time_json(c[14].number), "self_test",
         hq_time_json(c[15].number), "self_test_absent", c[16].type == HQ_INT, "retention_version",
-        number_json(&c[17]));
+        number_json(&c[17]), "replaced", hq_time_json(c[18].number), "old_box_seen",
+        hq_time_json(c[19].number));
     return row && json_array_append_new(ctx, row) == 0 ? 0 : ERR_NO_MEMORY;
 }
 
@@ -138,7 +131,9 @@ enum hq_step hq_operator_checkpoints(struct hq_call *call)
                         " p.list_revision, p.list_hash, p.certificate_until_ms, c.chain,"
                         " c.state, c.sequence, c.reason, p.policy_version,"
                         " p.exempt_revision, h.time_ms, b.time_ms, t.time_ms,"
-                        " CASE WHEN p.revoked_ms IS NULL THEN t.alarmed_ms END, p.retention_version"
+                        " CASE WHEN p.revoked_ms IS NULL THEN t.alarmed_ms END, "
+                        "p.retention_version, p.replaced_ms,"
+                        " (SELECT max(o.back_ms) FROM certificates o WHERE o.checkpoint = p.id)"
                         " FROM checkpoints p LEFT JOIN self_tests t ON t.checkpoint = p.id"
                         " LEFT JOIN batches h ON h.revision = p.list_revision"
                         " LEFT JOIN batches b ON b.revision = p.list_revision + 1"
@@ -153,104 +148,6 @@ enum hq_step hq_operator_checkpoints(struct hq_call *call)
         return hq_answer_failure(call, rc, &err);
     }
     return hq_answer_json(call, 200, json_pack("{s:o}", "checkpoints", rows));
-}
-
-/* "checkpoint" of a body; NULL and answered when it is no id. */
-static const char *checkpoint_of(struct hq_call *call, const json_t *object)
-{
-    const char *id = hq_call_member(call, object, "checkpoint", TLS_LABEL_SIZE - 1);
-    if (id && !tls_label_ok(id)) {
-        hq_answer_error(call, 400, "checkpoint: expected 1 to 64 of a-z 0-9 -");
-        return NULL;
-    }
-    if (id)
-        hq_call_about(call, "%s", id);
-    return id;
-}
-
-/* What a token is made of; `approved` NULL: its holder's key waits for approval. */
-struct new_token {
-    const char *id;
-    const char *name;
-    int64_t minutes;
-    const uint8_t *approved; /* TLS_FINGERPRINT_SIZE */
-};
-
-static int store_token(struct hq_call *call, const struct new_token *t, const char *token,
-                       struct wall_time expires, struct err_text *err)
-{
-    const struct hq_value approved =
-        t->approved ? hq_blob(t->approved, TLS_FINGERPRINT_SIZE) : hq_text(NULL);
-    struct hq_db *db = &call->hq->db;
-    uint8_t hash[HASH_SIZE];
-    int rc = hash_bytes(token, strlen(token), hash);
-    if (rc == 0)
-        rc = hq_db_begin(db, err);
-    if (rc == 0)
-        rc = hq_db_exec(db,
-                        "INSERT INTO checkpoints(id, name, created_ms) VALUES($1, $2, $3)"
-                        " ON CONFLICT(id) DO UPDATE SET name = $2",
-                        HQ_PARAMS(hq_text(t->id), hq_text(t->name), hq_int(call->now.ms)), err);
-    if (rc == 0)
-        rc = hq_db_exec(db, "DELETE FROM tokens WHERE checkpoint = $1", HQ_PARAMS(hq_text(t->id)),
-                        err);
-    if (rc == 0)
-        rc = hq_db_exec(db,
-                        "INSERT INTO tokens(checkpoint, hash, expires_ms, operator, approved,"
-                        " approved_by) VALUES($1, $2, $3, $4, $5, $6)",
-                        HQ_PARAMS(hq_text(t->id), hq_blob(hash, HASH_SIZE), hq_int(expires.ms),
-                                  hq_text(call->peer.identity.name), approved,
-                                  hq_text(t->approved ? call->peer.identity.name : NULL)),
-                        err);
-    if (rc == 0)
-        rc = hq_act_commit(call, 201, err);
-    hq_db_rollback(db);
-    return rc;
-}
-
-static enum hq_step enroll(struct hq_call *call, const struct new_token *t)
-{
-    struct err_text err = {""};
-    uint8_t random[TOKEN_BYTES];
-    char token[2 * TOKEN_BYTES + 1];
-    struct wall_time expires = {call->now.ms + t->minutes * 60 * 1000};
-    if (RAND_bytes(random, sizeof(random)) != 1)
-        return hq_answer_error(call, 500, "no random numbers");
-    hex_encode(random, sizeof(random), token);
-    int rc = store_token(call, t, token, expires, &err);
-    enum hq_step step =
-        rc == 0 ? hq_answer_json(call, 201,
-                                 json_pack("{s:s,s:s,s:o,s:s}", "checkpoint", t->id, "token", token,
-                                           "expires", hq_time_json(expires.ms), "est_url",
-                                           call->hq->est_url))
-                : hq_answer_failure(call, rc, &err);
-    explicit_bzero(token, sizeof(token));
-    explicit_bzero(random, sizeof(random));
-    return step;
-}
-
-enum hq_step hq_operator_enroll(struct hq_call *call)
-{
-    static const char *const names[] = {"checkpoint", "name", "valid_minutes", "fingerprint", NULL};
-    uint8_t fingerprint[HASH_SIZE];
-    json_t *object = NULL;
-    enum hq_step step = HQ_DONE;
-    if (hq_call_object(call, names, &object) != 0)
-        return HQ_DONE;
-    const json_t *valid = json_object_get(object, "valid_minutes");
-    const json_t *known = json_object_get(object, "fingerprint");
-    int64_t minutes = valid ? json_integer_value(valid) : TOKEN_MINUTES_DEFAULT;
-    const char *id = checkpoint_of(call, object);
-    const char *name = id ? hq_call_member(call, object, "name", NAME_MAX_BYTES) : NULL;
-    if (name && (minutes < 1 || minutes > TOKEN_MINUTES_MAX))
-        step = hq_answer_error(call, 400, "valid_minutes: expected 1 to %d", TOKEN_MINUTES_MAX);
-    else if (name && known &&
-             (!json_is_string(known) || hash_parse(json_string_value(known), fingerprint) != 0))
-        step = hq_answer_error(call, 400, "fingerprint: expected sha256: and 64 hex digits");
-    else if (name)
-        step = enroll(call, &(struct new_token){id, name, minutes, known ? fingerprint : NULL});
-    json_decref(object);
-    return step;
 }
 
 static enum hq_step revoke(struct hq_call *call, const char *id, const char *reason)
@@ -293,7 +190,7 @@ enum hq_step hq_operator_revoke(struct hq_call *call)
     enum hq_step step = HQ_DONE;
     if (hq_call_object(call, names, &object) != 0)
         return HQ_DONE;
-    const char *id = checkpoint_of(call, object);
+    const char *id = hq_call_checkpoint(call, object);
     const char *reason = id ? hq_call_member(call, object, "reason", HQ_REASON_MAX_BYTES) : NULL;
     if (reason)
         step = revoke(call, id, reason);
@@ -334,7 +231,7 @@ enum hq_step hq_operator_accept(struct hq_call *call)
     enum hq_step step = HQ_DONE;
     if (hq_call_object(call, names, &object) != 0)
         return HQ_DONE;
-    const char *id = checkpoint_of(call, object);
+    const char *id = hq_call_checkpoint(call, object);
     const char *chain = id ? hq_call_member(call, object, "chain", 64) : NULL;
     const char *reason = chain ? hq_call_member(call, object, "reason", HQ_REASON_MAX_BYTES) : NULL;
     if (reason)

@@ -1,17 +1,21 @@
 /*
  * Who may speak: a row for every checkpoint, certificate and operator, looked at on each request.
  */
+#include <stdio.h>
 #include <string.h>
 
+#include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
+#include "gateway/hq/own.h"
 
-enum { SEEN_EVERY_MS = 60 * 1000 };
+enum { SEEN_EVERY_MS = 60 * 1000, BACK_EVERY_MS = 3600 * 1000 };
 
 struct row {
     bool found;
     bool revoked;
     int64_t last_seen_ms;
     int64_t enrolled_ms;
+    bool of_replaced_box; /* the certificate shown */
 };
 
 struct certificate_row {
@@ -19,6 +23,8 @@ struct certificate_row {
     bool revoked;
     bool shown;
     int64_t issued_ms;
+    int64_t replaced_ms; /* its box was replaced then, 0: no */
+    int64_t back_ms;     /* and showed it since */
 };
 
 struct operator_row {
@@ -32,8 +38,10 @@ static int take_row(void *ctx, const struct hq_value *columns, size_t count)
 {
     if (count != 3)
         return ERR_CORRUPT;
-    *(struct row *)ctx =
-        (struct row){true, columns[0].type != HQ_NULL, columns[1].number, columns[2].number};
+    *(struct row *)ctx = (struct row){.found = true,
+                                      .revoked = columns[0].type != HQ_NULL,
+                                      .last_seen_ms = columns[1].number,
+                                      .enrolled_ms = columns[2].number};
     return 0;
 }
 
@@ -77,13 +85,17 @@ int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
     return rc;
 }
 
-/* revoked, shown, issued */
+/* revoked, shown, issued, replaced, back */
 static int take_certificate(void *ctx, const struct hq_value *columns, size_t count)
 {
-    if (count != 3)
+    if (count != 5)
         return ERR_CORRUPT;
-    *(struct certificate_row *)ctx = (struct certificate_row){
-        true, columns[0].type != HQ_NULL, columns[1].type != HQ_NULL, columns[2].number};
+    *(struct certificate_row *)ctx = (struct certificate_row){.found = true,
+                                                              .revoked = columns[0].type != HQ_NULL,
+                                                              .shown = columns[1].type != HQ_NULL,
+                                                              .issued_ms = columns[2].number,
+                                                              .replaced_ms = columns[3].number,
+                                                              .back_ms = columns[4].number};
     return 0;
 }
 
@@ -125,30 +137,72 @@ static int note_foreign(struct hq_call *call, struct err_text *err)
     return rc;
 }
 
+/* A box whose place another one has taken: told, and put on record, once an hour for each of its
+ * certificates. */
+static int tell_two_boxes(struct hq_call *call, const struct certificate_row *c,
+                          struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    char hash[HASH_TEXT_SIZE];
+    char about[HQ_ABOUT_SIZE];
+    if (c->back_ms > 0 && call->now.ms - c->back_ms < BACK_EVERY_MS && call->now.ms >= c->back_ms)
+        return 0;
+    hash_format(call->peer.fingerprint, hash);
+    (void)snprintf(about, sizeof(about), "%s certificate %s of a box that was replaced",
+                   call->peer.identity.name, hash); /* fits */
+    log_event(EVENT_HQ_TWO_BOXES, "checkpoint=%s certificate=%s", call->peer.identity.name, hash);
+    int rc = hq_db_begin(db, err);
+    if (rc == 0)
+        rc = hq_db_exec(
+            db, "UPDATE certificates SET back_ms = $2 WHERE fingerprint = $1",
+            HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE), hq_int(call->now.ms)),
+            err);
+    if (rc == 0)
+        rc = hq_own_append(db, "hqd",
+                           json_pack("{s:s,s:s,s:s}", "what", "checkpoint.two_boxes", "about",
+                                     about, "person", "hqd"),
+                           call->now, err);
+    if (rc == 0)
+        rc = hq_db_commit(db, err);
+    hq_db_rollback(db);
+    return rc;
+}
+
+static int load_certificate(struct hq_call *call, struct certificate_row *out, struct err_text *err)
+{
+    return hq_db_query(&call->hq->db,
+                       "SELECT revoked_ms, shown_ms, issued_ms, replaced_ms, back_ms"
+                       " FROM certificates WHERE fingerprint = $1",
+                       HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE)),
+                       take_certificate, out, err);
+}
+
 static int check_box(struct hq_call *call, struct row *row, struct err_text *err)
 {
     struct hqd *hq = call->hq;
     const char *id = call->peer.identity.name;
     struct certificate_row certificate = {0};
-    int rc = hq_db_query(
-        &hq->db, "SELECT revoked_ms, last_seen_ms, enrolled_ms FROM checkpoints WHERE id = $1",
-        HQ_PARAMS(hq_text(id)), take_row, row, err);
-    if (rc != 0 || !row->found || row->revoked)
+    struct err_text why = {""};
+    int rc = hq_db_query(&hq->db,
+                         "SELECT revoked_ms, last_seen_ms, enrolled_ms FROM checkpoints"
+                         " WHERE id = $1",
+                         HQ_PARAMS(hq_text(id)), take_row, row, err);
+    if (rc != 0 || !row->found)
         return rc;
-    rc = hq_db_query(
-        &hq->db, "SELECT revoked_ms, shown_ms, issued_ms FROM certificates WHERE fingerprint = $1",
-        HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE)), take_certificate,
-        &certificate, err);
+    rc = load_certificate(call, &certificate, err);
+    row->of_replaced_box = certificate.replaced_ms > 0;
+    if (rc != 0 || row->revoked)
+        return rc;
     row->revoked = certificate.revoked;
     /* Made before the last enrolment it has ended, though it was never shown here. */
-    if (rc == 0 && !certificate.found && call->peer.not_before.ms < row->enrolled_ms)
+    if (!certificate.found && call->peer.not_before.ms < row->enrolled_ms)
         row->revoked = true;
-    else if (rc == 0 && !certificate.found)
+    else if (!certificate.found)
         rc = note_foreign(call, err);
-    else if (rc == 0 && !row->revoked && !certificate.shown) {
-        struct err_text why = {""};
+    else if (row->of_replaced_box && row->enrolled_ms > certificate.replaced_ms)
+        hqd_noted(hq, tell_two_boxes(call, &certificate, &why), &why);
+    else if (!row->revoked && !certificate.shown)
         hqd_noted(hq, end_earlier(call, certificate.issued_ms, &why), &why);
-    }
     if (rc == 0 && !row->revoked)
         note_seen(call, row, "UPDATE checkpoints SET last_seen_ms = $2 WHERE id = $1");
     return rc;
@@ -160,7 +214,8 @@ static int take_operator(void *ctx, const struct hq_value *columns, size_t count
     struct operator_row *out = ctx;
     if (count != 4)
         return ERR_CORRUPT;
-    out->row = (struct row){true, columns[0].type != HQ_NULL, columns[1].number, 0};
+    out->row = (struct row){
+        .found = true, .revoked = columns[0].type != HQ_NULL, .last_seen_ms = columns[1].number};
     out->roles = (unsigned)columns[2].number & HQ_ROLES_ALL;
     out->bound = columns[3].size == TLS_FINGERPRINT_SIZE;
     if (out->bound)
@@ -215,6 +270,9 @@ enum hq_step hq_peer_check(struct hq_call *call)
         return hq_answer_failure(call, rc, &err);
     if (!row.found)
         return refuse(call, "certificate: its holder is not known here");
+    if (row.revoked && row.of_replaced_box)
+        return refuse(call, "certificate: of a box that was replaced by another one; take this one "
+                            "out of service");
     if (row.revoked)
         return refuse(call, "certificate: revoked");
     return HQ_AGAIN;

@@ -22,6 +22,7 @@ struct ingest {
     bool other_stream; /* the chain is held as one of the other stream */
     bool ordered;      /* hq_db_change was called: numbers may be drawn */
     bool gap_known;    /* it stands already */
+    bool expected;     /* the next chain of the stream is that of a box put in another's place */
     int64_t beyond;    /* the last sequence told beyond a gap */
     bool many;         /* records in this body */
     struct hq_ingest *out;
@@ -30,7 +31,12 @@ struct ingest {
 static int take_chain(void *ctx, const struct hq_value *columns, size_t count)
 {
     struct ingest *in = ctx;
-    if (count != 6 || columns[2].size != JOURNAL_HASH_SIZE)
+    if (count != 7)
+        return ERR_CORRUPT;
+    in->expected = (columns[6].number & (1 << in->stream)) != 0;
+    if (columns[0].type != HQ_TEXT)
+        return 0; /* a chain not held yet */
+    if (columns[2].size != JOURNAL_HASH_SIZE)
         return ERR_CORRUPT;
     in->chain_known = true;
     in->other_stream = columns[5].number != (int64_t)in->stream;
@@ -61,6 +67,25 @@ static int quarantine(struct ingest *in, const char *reason, struct err_text *er
                       err);
 }
 
+/* The chain that was expected has come, or the old one goes on: no other is taken unseen. */
+static int end_expected(struct ingest *in, struct err_text *err)
+{
+    return hq_db_exec(in->db,
+                      "UPDATE checkpoints SET expected_streams = expected_streams - $2"
+                      " WHERE id = $1",
+                      HQ_PARAMS(hq_text(in->checkpoint), hq_int(1 << in->stream)), err);
+}
+
+/* Who had the box replaced accepted its new chain with it. */
+static int note_expected(struct ingest *in, struct err_text *err)
+{
+    return hq_db_exec(in->db,
+                      "UPDATE chains SET accepted_by = (SELECT replaced_by FROM checkpoints"
+                      " WHERE id = $1), accept_reason = (SELECT replace_reason FROM checkpoints"
+                      " WHERE id = $1), accepted_ms = $3 WHERE checkpoint = $1 AND chain = $2",
+                      HQ_PARAMS(hq_text(in->checkpoint), chain_of(in), hq_int(in->now.ms)), err);
+}
+
 /* Finds the chain of the first record, or opens it: the first of a checkpoint's stream is active.
  */
 static int open_chain(struct ingest *in, const struct journal_header *header, struct err_text *err)
@@ -68,11 +93,15 @@ static int open_chain(struct ingest *in, const struct journal_header *header, st
     int64_t others = 0;
     memcpy(in->out->head.chain, header->chain, JOURNAL_CHAIN_ID_SIZE);
     int rc = hq_db_query(in->db,
-                         "SELECT state, sequence, head, reason, gap_ms, stream FROM chains"
-                         " WHERE checkpoint = $1 AND chain = $2",
+                         "SELECT c.state, c.sequence, c.head, c.reason, c.gap_ms, c.stream,"
+                         " coalesce(p.expected_streams, 0) FROM (SELECT 1 AS one) k"
+                         " LEFT JOIN chains c ON c.checkpoint = $1 AND c.chain = $2"
+                         " LEFT JOIN checkpoints p ON p.id = $1",
                          HQ_PARAMS(hq_text(in->checkpoint), chain_of(in)), take_chain, in, err);
     if (rc == 0 && in->other_stream)
         return err_set(err, ERR_INVALID, "the chain is another stream's of this checkpoint");
+    if (rc == 0 && in->expected)
+        rc = end_expected(in, err);
     if (rc != 0 || in->chain_known)
         return rc;
     in->chain_known = true;
@@ -86,7 +115,9 @@ static int open_chain(struct ingest *in, const struct journal_header *header, st
                                   hq_blob(in->out->head.hash, JOURNAL_HASH_SIZE),
                                   hq_int(in->now.ms), hq_int(in->stream)),
                         err);
-    if (rc == 0 && others > 0)
+    if (rc == 0 && in->expected)
+        rc = note_expected(in, err);
+    else if (rc == 0 && others > 0)
         rc = quarantine(in, "new chain beside the one held", err);
     return rc;
 }
@@ -412,20 +443,39 @@ int hq_records_ingest(struct hq_db *db, const char *checkpoint, const char *body
                            &none, err);
 }
 
+/* With a new chain ends what it takes the place of: the older ones of its stream that broke. A box
+ * that begins its journal anew does so with its second chain too, and that is the same decision. */
+static int accept_along(struct hq_db *db, const char *checkpoint, const struct hq_value *chain,
+                        const char *operator_name, const char *reason, struct wall_time now,
+                        struct err_text *err)
+{
+    return hq_db_exec(
+        db,
+        "UPDATE chains SET state = 'active', reason = NULL, accepted_by = $3, accept_reason = $4,"
+        " accepted_ms = $5 WHERE checkpoint = $1 AND chain <> $2 AND state = 'quarantined'"
+        " AND EXISTS(SELECT 1 FROM chains n WHERE n.checkpoint = $1 AND n.chain = $2"
+        " AND n.sequence = 0 AND ((n.stream = chains.stream AND chains.sequence > 0"
+        " AND chains.opened_ms <= n.opened_ms) OR (n.stream = 0 AND chains.stream = 1)))",
+        HQ_PARAMS(hq_text(checkpoint), *chain, hq_text(operator_name), hq_text(reason),
+                  hq_int(now.ms)),
+        err);
+}
+
 int hq_records_accept(struct hq_db *db, const char *checkpoint,
                       const uint8_t chain[JOURNAL_CHAIN_ID_SIZE], const char *operator_name,
                       const char *reason, struct wall_time now, struct err_text *err)
 {
-    int rc = hq_db_exec(db,
-                        "UPDATE chains SET state = 'active', reason = NULL, accepted_by = $3,"
-                        " accept_reason = $4, accepted_ms = $5"
-                        " WHERE checkpoint = $1 AND chain = $2 AND state = 'quarantined'",
-                        HQ_PARAMS(hq_text(checkpoint), hq_blob(chain, JOURNAL_CHAIN_ID_SIZE),
-                                  hq_text(operator_name), hq_text(reason), hq_int(now.ms)),
-                        err);
+    const struct hq_value id = hq_blob(chain, JOURNAL_CHAIN_ID_SIZE);
+    int rc = hq_db_exec(
+        db,
+        "UPDATE chains SET state = 'active', reason = NULL, accepted_by = $3,"
+        " accept_reason = $4, accepted_ms = $5"
+        " WHERE checkpoint = $1 AND chain = $2 AND state = 'quarantined'",
+        HQ_PARAMS(hq_text(checkpoint), id, hq_text(operator_name), hq_text(reason), hq_int(now.ms)),
+        err);
     if (rc == 0 && hq_db_changed(db) == 0)
         return err_set(err, ERR_NOT_FOUND, "no such chain in quarantine");
-    return rc;
+    return rc == 0 ? accept_along(db, checkpoint, &id, operator_name, reason, now, err) : rc;
 }
 
 static int take_urgent(struct ingest *in, const struct journal_record *r, const char *line,

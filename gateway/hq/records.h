@@ -3,8 +3,9 @@
  * held before it is stored, all in one transaction. The same record twice is stored once. What lies
  * beyond a gap is not stored: the checkpoint still has what is missing and is asked for it. A
  * record that does not follow, a fork or a new chain of the same stream is quarantined until a
- * named operator accepts it. Hits flow on as provisional ones. Used by the thread that owns the
- * database. Issues no receipts: the caller does, and only for what is not quarantined.
+ * named operator accepts it, but for the first one of a box that was put in another's place. Hits
+ * flow on as provisional ones. Used by the thread that owns the database. Issues no receipts: the
+ * caller does, and only for what is not quarantined.
  */
 #pragma once
 
@@ -19,6 +20,8 @@ enum hq_stream {
     HQ_STREAM_JOURNAL = 0,
     HQ_STREAM_OBSERVE = 1 /* the second chain: starts, stops, seals and sealed bodies alone */
 };
+/* All of them, each 1 << its number. */
+enum { HQ_STREAMS_ALL = 1 << HQ_STREAM_JOURNAL | 1 << HQ_STREAM_OBSERVE };
 
 struct hq_ingest {
     struct journal_head head; /* what HQ holds of this chain after the call */

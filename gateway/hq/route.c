@@ -70,6 +70,8 @@ static const struct hq_route routes[] = {
      "checkpoints"},
     {"POST", "/v1/operator/enroll", HQ_WHO_OPERATOR, ADMIN, false, hq_operator_enroll,
      "checkpoint.enroll"},
+    {"POST", "/v1/operator/replace", HQ_WHO_OPERATOR, ADMIN, false, hq_operator_replace,
+     "checkpoint.replace"},
     {"GET", "/v1/operator/enrolments", HQ_WHO_OPERATOR, ADMIN | AUDITOR, false,
      hq_operator_enrolments, "enrolments"},
     {"POST", "/v1/operator/enrolments/approve", HQ_WHO_OPERATOR, ADMIN, false,

@@ -424,10 +424,27 @@ static const char postgres_14[] =
     EVIDENCE_NO_TRUNCATE("evidence_links");
 /* clang-format on */
 
+/* What version 15 adds: a checkpoint's box that was replaced: since when, by whom and why, and of
+ * which streams its new box has yet to begin a chain (bit 1 << enum hq_stream); a token that
+ * replaces; certificates of a box that was replaced, and when one was last shown since. */
+static const char sqlite_15[] =
+    "ALTER TABLE checkpoints ADD COLUMN replaced_ms INTEGER;"
+    "ALTER TABLE checkpoints ADD COLUMN replaced_by TEXT;"
+    "ALTER TABLE checkpoints ADD COLUMN replace_reason TEXT;"
+    "ALTER TABLE checkpoints ADD COLUMN expected_streams INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE tokens ADD COLUMN replaces INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE certificates ADD COLUMN replaced_ms INTEGER;"
+    "ALTER TABLE certificates ADD COLUMN back_ms INTEGER;";
+static const char postgres_15[] =
+    "ALTER TABLE checkpoints ADD COLUMN replaced_ms BIGINT, ADD COLUMN replaced_by TEXT,"
+    " ADD COLUMN replace_reason TEXT, ADD COLUMN expected_streams BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE tokens ADD COLUMN replaces BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE certificates ADD COLUMN replaced_ms BIGINT, ADD COLUMN back_ms BIGINT;";
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
     {sqlite_1, NULL},         {sqlite_2, NULL},         {sqlite_3, postgres_3},
     {sqlite_4, postgres_4},   {sqlite_5, postgres_5},   {sqlite_6, postgres_6},
     {sqlite_7, postgres_7},   {sqlite_8, postgres_8},   {sqlite_9, postgres_9},
     {sqlite_10, postgres_10}, {sqlite_11, postgres_11}, {sqlite_12, postgres_12},
-    {sqlite_13, postgres_13}, {sqlite_14, postgres_14},
+    {sqlite_13, postgres_13}, {sqlite_14, postgres_14}, {sqlite_15, postgres_15},
 };

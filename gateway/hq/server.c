@@ -29,6 +29,7 @@
 #include "gateway/hq/own.h"
 #include "gateway/hq/refusals.h"
 #include "gateway/hq/route.h"
+#include "gateway/hq/server_tls.h"
 #include "gateway/hq/upkeep.h"
 
 enum {
@@ -424,34 +425,6 @@ static int open_end(struct hq_server *server, struct end *end, const char *liste
     return hq_socket_port(evhttp_bound_socket_get_fd(bound), &end->port);
 }
 
-static int make_tls(const struct hq_server_options *o, bool est, struct hq_server *server,
-                    SSL_CTX **out, struct err_text *err)
-{
-    struct tls_server_options tls = {
-        .cert_file = o->cert_file,
-        .key_file = o->key_file,
-        .trust = {{o->box_root, TLS_PEER_CHECKPOINT}, {o->console_root, TLS_PEER_OPERATOR}},
-        .trust_count = est ? 0 : 2,
-        .refused = server ? refusals_tell : NULL,
-        .refused_ctx = server ? &server->refusals : NULL,
-    };
-    return tls_server_create(&tls, out, err);
-}
-
-int hq_server_check(const struct hq_server_options *options, struct err_text *err)
-{
-    char host[HQ_ADDRESS_SIZE];
-    uint16_t port = 0;
-    SSL_CTX *tls = NULL;
-    int rc = hq_address_split(options->listen, host, &port, err);
-    if (rc == 0 && options->est_listen)
-        rc = hq_address_split(options->est_listen, host, &port, err);
-    if (rc == 0)
-        rc = make_tls(options, false, NULL, &tls, err);
-    SSL_CTX_free(tls);
-    return rc;
-}
-
 static void sweep(struct end *end)
 {
     (void)connections_sweep(&end->connections, clock_mono(&clock_system)); /* nobody to tell */
@@ -486,10 +459,37 @@ int hq_server_post(struct hq_server *server, void (*work)(void *ctx), void *ctx)
     return 0;
 }
 
+/* A connection keeps the context it began with. */
+static void change_tls(struct end *end, SSL_CTX **next)
+{
+    SSL_CTX *before = end->tls;
+    connections_attach(*next);
+    end->tls = *next;
+    *next = NULL;
+    SSL_CTX_free(before);
+}
+
+int hq_server_take_files(struct hq_server *server, const struct hq_server_options *options,
+                         struct err_text *err)
+{
+    SSL_CTX *api = NULL;
+    SSL_CTX *est = NULL;
+    int rc = server_tls_create(options, false, &server->refusals, &api, err);
+    if (rc == 0 && server->est.http)
+        rc = server_tls_create(options, true, &server->refusals, &est, err);
+    if (rc == 0)
+        change_tls(&server->api, &api);
+    if (rc == 0 && est)
+        change_tls(&server->est, &est);
+    SSL_CTX_free(api);
+    SSL_CTX_free(est);
+    return rc;
+}
+
 static int open_all(const struct hq_server_options *o, struct hq_server *server,
                     struct err_text *err)
 {
-    int rc = make_tls(o, false, server, &server->api.tls, err);
+    int rc = server_tls_create(o, false, &server->refusals, &server->api.tls, err);
     server->base = rc == 0 ? event_base_new() : NULL;
     if (rc == 0 && !server->base)
         rc = ERR_NO_MEMORY;
@@ -497,7 +497,7 @@ static int open_all(const struct hq_server_options *o, struct hq_server *server,
         rc = open_end(server, &server->api, o->listen, err);
     if (rc == 0 && o->est_listen) {
         server->est.est = true;
-        rc = make_tls(o, true, server, &server->est.tls, err);
+        rc = server_tls_create(o, true, &server->refusals, &server->est.tls, err);
         if (rc == 0)
             rc = open_end(server, &server->est, o->est_listen, err);
     }

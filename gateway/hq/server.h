@@ -38,6 +38,10 @@ uint16_t hq_server_port(const struct hq_server *server);
 uint16_t hq_server_est_port(const struct hq_server *server);
 /* Thread function. */
 void hq_server_run(struct thread *self, void *server);
+/* In the server's thread: new connections are met with these certificates, key and roots; those
+ * that are open go on. Nothing changes when one of the files is refused. */
+int hq_server_take_files(struct hq_server *server, const struct hq_server_options *options,
+                         struct err_text *err) MUST_CHECK;
 /* Any thread: runs `work(ctx)` soon in the server's thread, where hqd may be used. One at a time;
  * ERR_BUSY while the last one waits. */
 int hq_server_post(struct hq_server *server, void (*work)(void *ctx), void *ctx) MUST_CHECK;

@@ -5,20 +5,14 @@
  */
 #pragma once
 
-#include "gateway/base/clock.h"
-#include "gateway/hqctl/key_store.h"
+#include "gateway/hqctl/set_edit.h"
 
 enum { CLERK_DAYS = 365 };
 
 struct clerk_options {
-    const char *folder; /* of 'hqctl init' */
+    struct set_source source; /* asked last: the new clerk's passphrase */
     const char *name;
-    bool duty;               /* an instruction key, not a list key */
-    int root_numbers[2];     /* which two root keys sign, 1 to 3 */
-    const char *keyset_text; /* the newest set where hqd told it; NULL: the folder's */
-    size_t keyset_size;
-    struct passphrase_source passphrases; /* asked: the two roots, then the new clerk */
-    struct wall_time now;
+    bool duty; /* an instruction key, not a list key */
 };
 
 /* Writes clerks/<name>.key.pem, or duty/<name>.key.pem, keyset.json and box/keyset.json.

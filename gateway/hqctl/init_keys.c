@@ -109,7 +109,7 @@ int init_make_signers(const struct init_state *s, struct err_text *err)
         rc = make_all_signers(s, set, err);
     }
     if (rc == 0)
-        rc = key_store_sign_keyset(set, roots, ROOT_KEYS_NEEDED, &text, &size, err);
+        rc = key_store_sign_keyset(set, NULL, NULL, roots, ROOT_KEYS_NEEDED, &text, &size, err);
     if (rc == 0)
         rc = init_put(s, "keyset.json", text, size, 0644, err);
     if (rc == 0)

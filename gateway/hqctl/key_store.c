@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gateway/base/file.h"
+#include "gateway/signed/servers.h"
 #include "gateway/tls/pem.h"
 
 enum { KEY_FILE_MAX = 16 * 1024, BACKDATE_MS = 3600 * 1000 };
@@ -163,11 +164,12 @@ int key_store_read_keyset(const char *path, const struct root_keys *roots, struc
     return rc == 0 ? 0 : err_prefix(err, rc, "%s", path);
 }
 
-int key_store_sign_keyset(const struct keyset *set, struct sign_key *const *roots, int root_count,
+int key_store_sign_keyset(const struct keyset *set, const json_t *root_changes,
+                          const json_t *servers, struct sign_key *const *roots, int root_count,
                           char **out, size_t *out_size, struct err_text *err)
 {
     struct envelope envelope = {0};
-    int rc = keyset_compose(set, &envelope, err);
+    int rc = server_roots_compose(set, root_changes, servers, &envelope, err);
     for (int i = 0; rc == 0 && i < root_count; i++)
         rc = envelope_sign(&envelope, roots[i]);
     if (rc == 0)

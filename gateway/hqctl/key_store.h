@@ -30,8 +30,10 @@ int key_store_read_roots(const char *folder, struct root_keys *out,
 /* Reads and verifies a key set file. */
 int key_store_read_keyset(const char *path, const struct root_keys *roots, struct keyset *out,
                           struct err_text *err) MUST_CHECK;
-/* Signs a set by two root keys; heap text, the caller frees. */
-int key_store_sign_keyset(const struct keyset *set, struct sign_key *const *roots, int root_count,
+/* Signs a set, with the changes of root keys and the servers' roots it carries (NULL: none), by
+ * root keys; heap text, the caller frees. */
+int key_store_sign_keyset(const struct keyset *set, const json_t *root_changes,
+                          const json_t *servers, struct sign_key *const *roots, int root_count,
                           char **out, size_t *out_size, struct err_text *err) MUST_CHECK;
 /* Appends a key of `role` to a set. ERR_FULL. */
 int key_store_add(struct keyset *set, enum key_role role, const char *holder,

@@ -26,6 +26,7 @@ static const struct {
     [STATEMENT_STANDING] = {"standing/1", KEY_ROLE_FRESHNESS},
     [STATEMENT_RETENTION_TERMS] = {"retention-terms/1", KEY_ROLE_LIST},
     [STATEMENT_SPOOL_ANSWER] = {"spool-answer/1", KEY_ROLE_RECEIPT},
+    [STATEMENT_ROOTS] = {"roots/1", KEY_ROLE_ROOT},
 };
 
 static const unsigned statements_end = sizeof(statements) / sizeof(statements[0]);

@@ -42,7 +42,8 @@ enum statement_type {
     STATEMENT_EXEMPT_LIST = 8,      /* "exempt-list/1", list */
     STATEMENT_STANDING = 9,         /* "standing/1", freshness */
     STATEMENT_RETENTION_TERMS = 10, /* "retention-terms/1", list */
-    STATEMENT_SPOOL_ANSWER = 11     /* "spool-answer/1", receipt */
+    STATEMENT_SPOOL_ANSWER = 11,    /* "spool-answer/1", receipt */
+    STATEMENT_ROOTS = 12            /* "roots/1", root */
 };
 
 /* "list" …, NULL for anything else; and back (ERR_INVALID). */

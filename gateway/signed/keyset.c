@@ -10,33 +10,7 @@
 #include "gateway/base/encode.h"
 #include "gateway/base/json.h"
 #include "gateway/signed/fields.h"
-
-int root_keys_add_pem(struct root_keys *roots, const char *pem, size_t size)
-{
-    enum key_alg alg = KEY_ALG_ED25519;
-    uint8_t public_key[PUBLIC_KEY_SIZE];
-    uint8_t id[KEY_ID_SIZE];
-    int result = public_key_from_pem(pem, size, &alg, public_key);
-    if (result < 0 || alg != KEY_ALG_ED25519) {
-        return ERR_INVALID;
-    }
-    result = public_key_id(alg, public_key, id);
-    if (result < 0) {
-        return result;
-    }
-    for (int i = 0; i < roots->count; i++) {
-        if (memcmp(roots->keys[i].id, id, KEY_ID_SIZE) == 0) {
-            return ERR_CONFLICT;
-        }
-    }
-    if (roots->count == ROOT_KEYS_MAX) {
-        return ERR_FULL;
-    }
-    memcpy(roots->keys[roots->count].id, id, KEY_ID_SIZE);
-    memcpy(roots->keys[roots->count].public_key, public_key, PUBLIC_KEY_SIZE);
-    roots->count++;
-    return ERR_OK;
-}
+#include "gateway/signed/servers.h"
 
 bool fleet_name_good(const char *fleet)
 {
@@ -134,7 +108,8 @@ static int read_keys(const json_t *object, struct keyset *set, struct err_text *
 
 static int read_payload(const struct envelope *e, struct keyset *set, struct err_text *err)
 {
-    static const char *const names[] = {"fleet", "keys", "time", "version", NULL};
+    static const char *const names[] = {"fleet", "keys",    "roots", "servers",
+                                        "time",  "version", NULL};
     json_t *object = NULL;
     int result = json_parse((const char *)e->payload, e->payload_size, &object, err);
     if (result == ERR_OK) {
@@ -155,35 +130,39 @@ static int read_payload(const struct envelope *e, struct keyset *set, struct err
     if (result == ERR_OK) {
         result = read_keys(object, set, err);
     }
+    if (result == ERR_OK) {
+        result = server_roots_check(json_object_get(object, "servers"), err);
+    }
     json_decref(object);
     return result == ERR_OK ? hash_bytes(e->payload, e->payload_size, set->hash) : result;
 }
 
-static int check_roots(const struct root_keys *roots, const struct envelope *e,
+/* The roots that must have signed it: those held, or where the changes it carries lead. What is no
+ * JSON carries none; that it is none is told once the signatures are checked. */
+static int find_roots(const struct root_keys *held, const struct envelope *e, struct keyset *set,
+                      struct err_text *err)
+{
+    json_t *object = NULL;
+    set->roots = *held;
+    if (json_parse((const char *)e->payload, e->payload_size, &object, NULL) < 0) {
+        return ERR_OK;
+    }
+    const char *fleet = json_string_value(json_object_get(object, "fleet"));
+    int result = root_changes_follow(&set->roots, fleet ? fleet : "",
+                                     json_object_get(object, "roots"), &set->root_changes, err);
+    json_decref(object);
+    return result;
+}
+
+static int check_roots(const struct root_keys *held, const struct envelope *e, struct keyset *set,
                        struct err_text *err)
 {
     if (e->type != STATEMENT_KEYSET) {
         return err_set(err, ERR_DENIED, "statement is a %s, expected keyset/1",
                        statement_type_name(e->type));
     }
-    for (int i = 0; i < e->signature_count; i++) {
-        int r = 0;
-        while (r < roots->count &&
-               memcmp(roots->keys[r].id, e->signatures[i].key_id, KEY_ID_SIZE) != 0) {
-            r++;
-        }
-        if (r == roots->count) {
-            return err_set(err, ERR_DENIED, "signatures[%d]: not by a root key held here", i);
-        }
-        if (envelope_check_signature(e, i, roots->keys[r].public_key) < 0) {
-            return err_set(err, ERR_CORRUPT, "signatures[%d]: does not verify", i);
-        }
-    }
-    if (e->signature_count < ROOT_KEYS_NEEDED) {
-        return err_set(err, ERR_DENIED, "signed by %d root key, expected %d different ones",
-                       e->signature_count, ROOT_KEYS_NEEDED);
-    }
-    return ERR_OK;
+    int result = find_roots(held, e, set, err);
+    return result == ERR_OK ? root_keys_check(&set->roots, e, err) : result;
 }
 
 /* A root key's public half inside the set would make one key two roles. */
@@ -207,13 +186,16 @@ int keyset_verify(const struct root_keys *roots, const void *envelope, size_t si
     struct keyset *set = calloc(1, sizeof(*set));
     int result = set ? envelope_parse(envelope, size, &e, err) : ERR_NO_MEMORY;
     if (result == ERR_OK) {
-        result = check_roots(roots, &e, err);
+        result = check_roots(roots, &e, set, err);
     }
     if (result == ERR_OK) {
         result = read_payload(&e, set, err);
     }
     if (result == ERR_OK) {
         result = check_no_root(roots, set, err);
+    }
+    if (result == ERR_OK) {
+        result = check_no_root(&set->roots, set, err);
     }
     if (result == ERR_OK) {
         *out = *set;
@@ -225,6 +207,13 @@ int keyset_verify(const struct root_keys *roots, const void *envelope, size_t si
 
 int keyset_check_newer(const struct keyset *held, const struct keyset *next, struct err_text *err)
 {
+    if (held && next->version > held->version &&
+        !root_changes_extend(&held->root_changes, &next->root_changes)) {
+        return err_set(err, ERR_DENIED,
+                       "key set version %" PRIu64 " leaves out a change of root keys that version "
+                       "%" PRIu64 ", held here, has",
+                       next->version, held->version);
+    }
     if (!held || next->version > held->version) {
         return ERR_OK;
     }
@@ -241,7 +230,8 @@ static json_t *key_json(const struct keyset_key *key)
                      key_role_name(key->role));
 }
 
-int keyset_compose(const struct keyset *set, struct envelope *out, struct err_text *err)
+int keyset_compose_with(const struct keyset *set, const json_t *root_changes, struct envelope *out,
+                        struct err_text *err)
 {
     if (set->version == 0 || !fleet_name_good(set->fleet)) {
         return err_set(err, ERR_INVALID, "key set: version or fleet name out of range");
@@ -260,7 +250,33 @@ int keyset_compose(const struct keyset *set, struct envelope *out, struct err_te
     }
     json_t *object = json_pack("{s:s,s:o,s:o,s:I}", "fleet", set->fleet, "keys", keys, "time",
                                time_json(set->time), "version", (json_int_t)set->version);
+    if (object && root_changes &&
+        json_object_set_new(object, "roots", json_deep_copy(root_changes)) < 0) {
+        json_decref(object);
+        object = NULL;
+    }
     return statement_compose(object, STATEMENT_KEYSET, out);
+}
+
+int keyset_compose(const struct keyset *set, struct envelope *out, struct err_text *err)
+{
+    return keyset_compose_with(set, NULL, out, err);
+}
+
+int keyset_root_changes(const void *envelope, size_t size, json_t **out, struct err_text *err)
+{
+    struct envelope e = {0};
+    json_t *object = NULL;
+    int result = envelope_parse(envelope, size, &e, err);
+    if (result == ERR_OK) {
+        result = json_parse((const char *)e.payload, e.payload_size, &object, err);
+    }
+    if (result == ERR_OK) {
+        *out = json_incref(json_object_get(object, "roots"));
+    }
+    json_decref(object);
+    envelope_fini(&e);
+    return result;
 }
 
 const struct keyset_key *keyset_find(const struct keyset *set, enum key_role role,

@@ -2,32 +2,23 @@
  * The key set: which public key may sign what, signed by 2 of 3 root keys. Payload, JSON:
  *
  *   {"fleet":"lu-hz","keys":[{"alg":"ed25519","holder":"…","id":"sha256:…","not_after":"…",
- *     "not_before":"…","public":<base64 of 32 bytes>,"role":"list"}],"time":"…","version":1}
+ *     "not_before":"…","public":<base64 of 32 bytes>,"role":"list"}],
+ *    "roots":[<roots/1>, …],"time":"…","version":1}
  *
  * Versions only rise: a holder of version n takes n+1 or later, never an earlier one and never a
- * second n. A key has one role. Roots reach a box by hand (/etc/checkpoint/roots), never in a set.
- * Statements are judged by the time they state: a key's not_after ends what it may sign, removing
- * it from the set ends what it has signed. Pure, any thread.
+ * second n. A key has one role. Roots reach a box by hand (/etc/checkpoint/roots); "roots", left
+ * out while there is none, are all changes of them since (roots.h), never fewer than in a set
+ * before. Statements are judged by the time they state: a key's not_after ends what it may sign,
+ * removing it from the set ends what it has signed. Pure, any thread.
  */
 #pragma once
 
 #include "gateway/base/clock.h"
-#include "gateway/signed/envelope.h"
+#include "gateway/signed/roots.h"
 
 enum {
-    ROOT_KEYS_MAX = 3,
-    ROOT_KEYS_NEEDED = 2,
     KEYSET_KEYS_MAX = 128,
-    KEY_HOLDER_MAX = 128, /* bytes of UTF-8 */
-    FLEET_NAME_MAX = 64   /* bytes: a-z, 0-9, '-' */
-};
-
-struct root_keys {
-    int count;
-    struct {
-        uint8_t id[KEY_ID_SIZE];
-        uint8_t public_key[PUBLIC_KEY_SIZE];
-    } keys[ROOT_KEYS_MAX];
+    KEY_HOLDER_MAX = 128 /* bytes of UTF-8 */
 };
 
 struct keyset_key {
@@ -45,24 +36,31 @@ struct keyset {
     struct wall_time time;
     char fleet[FLEET_NAME_MAX + 1];
     uint8_t hash[HASH_SIZE]; /* of the payload */
+    struct root_keys roots;  /* in force, once verified */
+    struct root_changes root_changes;
     int key_count;
     struct keyset_key keys[KEYSET_KEYS_MAX];
 };
 
-/* Adds a root public key from PEM. ERR_INVALID, ERR_CONFLICT (already there), ERR_FULL. */
-int root_keys_add_pem(struct root_keys *roots, const char *pem, size_t size) MUST_CHECK;
-
-/* Verifies an envelope under at least ROOT_KEYS_NEEDED different root keys and reads the set.
+/* Verifies an envelope under at least ROOT_KEYS_NEEDED different root keys, those held or what its
+ * own changes of them lead to, and reads the set.
  * ERR_INVALID, ERR_CORRUPT (a signature does not fit), ERR_DENIED (unknown root, too few). */
 int keyset_verify(const struct root_keys *roots, const void *envelope, size_t size,
                   struct keyset *out, struct err_text *err) MUST_CHECK;
 /* Whether `next` may replace what is held (`held` NULL: nothing). ERR_OK: newer;
- * ERR_CONFLICT: same version; ERR_STALE: older. The same set again is ERR_CONFLICT too: compare
- * the hashes to tell a repeat from a fork. */
+ * ERR_CONFLICT: same version; ERR_STALE: older; ERR_DENIED: it leaves out a change of root keys
+ * that is held, so roots that were taken out may have signed it. The same set again is ERR_CONFLICT
+ * too: compare the hashes to tell a repeat from a fork. */
 int keyset_check_newer(const struct keyset *held, const struct keyset *next,
                        struct err_text *err) MUST_CHECK;
 /* An unsigned envelope of a set; checks it as keyset_verify would. The caller signs and frees. */
 int keyset_compose(const struct keyset *set, struct envelope *out, struct err_text *err) MUST_CHECK;
+/* The same with the changes of root keys it carries (a JSON array; NULL: none). */
+int keyset_compose_with(const struct keyset *set, const json_t *root_changes, struct envelope *out,
+                        struct err_text *err) MUST_CHECK;
+/* Those an envelope carries, unjudged: new reference, NULL when there are none. ERR_INVALID. */
+int keyset_root_changes(const void *envelope, size_t size, json_t **out,
+                        struct err_text *err) MUST_CHECK;
 
 /* The key of that id and role, NULL when there is none. */
 const struct keyset_key *keyset_find(const struct keyset *set, enum key_role role,

@@ -22,6 +22,8 @@ struct server_trust {
     int count;
     tls_refused_cb refused;
     void *refused_ctx;
+    STACK_OF(X509) * before; /* chain of the pair before; NULL: none */
+    EVP_PKEY *before_key;
 };
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
@@ -36,6 +38,8 @@ static void free_trust(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, lon
         return;
     for (int i = 0; i < trust->count; i++)
         sk_X509_pop_free(trust->groups[i].roots, X509_free);
+    sk_X509_pop_free(trust->before, X509_free);
+    EVP_PKEY_free(trust->before_key);
     free(trust);
 }
 
@@ -144,6 +148,55 @@ static int load_roots(SSL_CTX *ctx, struct server_trust *trust, const struct tls
     return 0;
 }
 
+/* Whether the root that issued what is at the end of the chain is among those named. */
+static bool is_named(const STACK_OF(X509_NAME) * names, const X509 *last)
+{
+    for (int i = 0; last && i < sk_X509_NAME_num(names); i++)
+        if (X509_NAME_cmp(sk_X509_NAME_value(names, i), X509_get_issuer_name(last)) == 0)
+            return true;
+    return false;
+}
+
+static X509 *last_of(X509 *leaf, const STACK_OF(X509) * rest)
+{
+    return sk_X509_num(rest) > 0 ? sk_X509_value(rest, sk_X509_num(rest) - 1) : leaf;
+}
+
+/* OpenSSL's certificate callback: 1 goes on. */
+static int choose_pair(SSL *ssl, void *arg)
+{
+    (void)arg; /* found through the context */
+    const struct server_trust *trust = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), server_index);
+    const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(ssl);
+    STACK_OF(X509) *rest = NULL;
+    X509 *old = sk_X509_value(trust->before, 0);
+    if (sk_X509_NAME_num(names) <= 0)
+        return 1;
+    (void)SSL_get0_chain_certs(ssl, &rest); /* none: the leaf is all */
+    if (is_named(names, last_of(SSL_get_certificate(ssl), rest)) ||
+        !is_named(names, sk_X509_value(trust->before, sk_X509_num(trust->before) - 1)))
+        return 1;
+    STACK_OF(X509) *chain = sk_X509_dup(trust->before);
+    if (chain)
+        (void)sk_X509_shift(chain); /* the leaf is given apart */
+    int done = chain && SSL_use_cert_and_key(ssl, old, trust->before_key, chain, 1) == 1;
+    sk_X509_free(chain);
+    return done;
+}
+
+static int load_before(SSL_CTX *ctx, struct server_trust *trust,
+                       const struct tls_server_options *options, struct err_text *err)
+{
+    int rc = tls_file_certificates(options->before_cert_file, &trust->before, err);
+    if (rc == 0)
+        rc = tls_key_file_read(options->before_key_file, &trust->before_key, err);
+    if (rc == 0 && X509_check_private_key(sk_X509_value(trust->before, 0), trust->before_key) != 1)
+        rc = tls_error(err, ERR_INVALID, options->before_key_file);
+    if (rc == 0)
+        SSL_CTX_set_cert_cb(ctx, choose_pair, NULL);
+    return rc;
+}
+
 static int set_trust(SSL_CTX *ctx, const struct tls_server_options *options, struct err_text *err)
 {
     struct server_trust *trust = calloc(1, sizeof(*trust));
@@ -155,6 +208,11 @@ static int set_trust(SSL_CTX *ctx, const struct tls_server_options *options, str
     trust->refused_ctx = options->refused_ctx;
     for (int i = 0; i < options->trust_count; i++) {
         int rc = load_roots(ctx, trust, &options->trust[i], err);
+        if (rc != 0)
+            return rc;
+    }
+    if (options->before_cert_file) {
+        int rc = load_before(ctx, trust, options, err);
         if (rc != 0)
             return rc;
     }

@@ -30,6 +30,10 @@ typedef void (*tls_refused_cb)(void *ctx, const char *why);
 struct tls_server_options {
     const char *cert_file; /* PEM chain */
     const char *key_file;  /* 0600 */
+    /* The pair before, NULL: none. A client that names the roots it trusts (RFC 8446 section 4.2.4)
+     * and not that of the pair above is shown this one if it names its root. */
+    const char *before_cert_file;
+    const char *before_key_file;
     struct tls_trust trust[TLS_TRUST_MAX];
     int trust_count;        /* 0: clients show no certificate (EST enrolment) */
     tls_refused_cb refused; /* may be NULL */

@@ -64,6 +64,10 @@ static CURLcode setup_tls(CURL *easy, void *ssl_ctx, void *ctx)
 {
     (void)easy; /* the signature is libcurl's */
     const struct https_client *client = ctx;
+    /* A server between two CAs shows the certificate of the one that is trusted here. */
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(client->root_file);
+    if (names)
+        SSL_CTX_set0_CA_list(ssl_ctx, names); /* takes them over */
     return tls_client_setup(ssl_ctx, &client->tls) == 0 ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 

@@ -285,7 +285,7 @@ int picture_answer_read(const char *text, size_t size, struct picture_state *out
 }
 
 int quarantine_answer_read(const char *text, size_t size, char out_reason[ANSWER_REASON_SIZE],
-                           struct err_text *err)
+                           bool *out_set_aside, struct err_text *err)
 {
     json_t *root = NULL;
     int rc = parse_object(text, size, &root, err);
@@ -295,8 +295,10 @@ int quarantine_answer_read(const char *text, size_t size, char out_reason[ANSWER
         rc = err_set(err, ERR_NOT_FOUND, "no quarantine");
     if (rc == 0 && !reason)
         rc = err_set(err, ERR_INVALID, "quarantine.reason: expected a text");
-    if (rc == 0)
+    if (rc == 0) {
         (void)snprintf(out_reason, ANSWER_REASON_SIZE, "%s", reason); /* a cut reason still reads */
+        *out_set_aside = json_is_true(json_object_get(quarantine, "set_aside"));
+    }
     json_decref(root);
     return rc;
 }

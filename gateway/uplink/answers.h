@@ -91,6 +91,7 @@ struct picture_state {
 /* Also of a 409 that says so. ERR_INVALID. */
 int picture_answer_read(const char *text, size_t size, struct picture_state *out,
                         struct err_text *err) MUST_CHECK;
-/* The reason of a 409 with a quarantine. ERR_NOT_FOUND: a 409 of another sort; ERR_INVALID. */
+/* The reason of a 409 with a quarantine, and whether only a new chain can end it. ERR_NOT_FOUND: a
+ * 409 of another sort; ERR_INVALID. */
 int quarantine_answer_read(const char *text, size_t size, char out_reason[ANSWER_REASON_SIZE],
-                           struct err_text *err) MUST_CHECK;
+                           bool *out_set_aside, struct err_text *err) MUST_CHECK;

@@ -27,8 +27,8 @@ static const char event_type[] = "application/cloudevents+json";
 
 /* Answers about records that stand as alarms until one is taken again. */
 static const enum log_event_id record_events[] = {
-    EVENT_UPLINK_QUARANTINE, EVENT_UPLINK_RECORD_REFUSED, EVENT_UPLINK_ANSWER_BAD,
-    EVENT_UPLINK_RECEIPT_REFUSED};
+    EVENT_UPLINK_QUARANTINE, EVENT_UPLINK_SET_ASIDE, EVENT_UPLINK_RECORD_REFUSED,
+    EVENT_UPLINK_ANSWER_BAD, EVENT_UPLINK_RECEIPT_REFUSED};
 
 /* `event` 0 ends them all. */
 static void tell(struct channel *channel, unsigned event, const char *detail)
@@ -135,11 +135,12 @@ static int refused(struct channel *channel, const struct https_answer *answer, c
 {
     struct err_text err = {{0}};
     char reason[ANSWER_REASON_SIZE];
+    bool set_aside = false;
     const struct https_request request = {.url = path};
     int rc = https_answer_error(&request, answer, &err);
     if (answer->status == 409 &&
-        quarantine_answer_read(answer->body, answer->size, reason, NULL) == 0)
-        tell(channel, EVENT_UPLINK_QUARANTINE, reason);
+        quarantine_answer_read(answer->body, answer->size, reason, &set_aside, NULL) == 0)
+        tell(channel, set_aside ? EVENT_UPLINK_SET_ASIDE : EVENT_UPLINK_QUARANTINE, reason);
     else
         tell(channel, EVENT_UPLINK_RECORD_REFUSED, err.text);
     return rc;

@@ -60,6 +60,7 @@ class Fleet:
         self.token = None
         self.daemons = {}
         self.title = checkpoint  # the name people call it by
+        self.link_options = {}  # of uplinkd.yaml, besides
 
     def __enter__(self):
         try:
@@ -72,6 +73,7 @@ class Fleet:
         return self
 
     def take_roots(self):
+        """What the installation medium brings."""
         shutil.copytree(self.hq.box / "roots", self.box.roots, dirs_exist_ok=True)
         for name in ("hq-root.pem", "box-root.pem"):
             shutil.copy(self.hq.box / "uplinkd" / name, self.box.etc / name)
@@ -105,15 +107,17 @@ class Fleet:
             "certificate": str(here.etc / "box.pem"), "key": str(here.etc / "box.key.pem"),
             "runtime_dir": str(here.run), "state_dir": str(here.state / "uplinkd"),
             "roots": str(here.roots), "redis_socket": self.redis.socket,
-            **self.redis.options("uplinkd"), "retry_max": "500ms"})
+            **self.redis.options("uplinkd"), "retry_max": "500ms", **self.link_options})
+
+    def token_for(self, fingerprint):
+        return self.hq.enroll(self.box.name, self.title, fingerprint=fingerprint)["token"]
 
     def enroll(self, config):
         """The box gets its certificate with a one-time token of headquarters."""
         with subprocess.Popen([program("checkpoint-uplinkd"), "--config", config, "--enroll", "--token-fd", "0"],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as box:
             shown = box.stdout.readline().split()[-1]  # the technician reads it out
-            token = self.hq.enroll(self.box.name, self.title, fingerprint=shown)["token"]
-            said = box.communicate(token + "\n", timeout=60 * SLOWNESS)[0]
+            said = box.communicate(self.token_for(shown) + "\n", timeout=60 * SLOWNESS)[0]
         assert box.returncode == 0, said
 
     def start_redis(self):
@@ -163,7 +167,7 @@ class Neighbour(Fleet):
 
     def __init__(self, folder, fleet, checkpoint):
         self.box, self.hq = Checkpoint(folder, checkpoint), fleet.hq
-        self.redis, self.token, self.daemons, self.title = None, None, {}, checkpoint
+        self.redis, self.token, self.daemons, self.title, self.link_options = None, None, {}, checkpoint, {}
 
     def __enter__(self):
         self.take_roots()

@@ -169,7 +169,8 @@ class World:
         return [*self.clerks, self.freshness_key, self.receipt_key, self.instruction_key,
                 self.observe_key]
 
-    def keyset(self, *, version=None, keys=None, signers=None, valid_ms=None):
+    def keyset(self, *, version=None, keys=None, signers=None, valid_ms=None, servers=()):
+        """`servers`: DER of the roots of headquarters' server certificates."""
         at = self.time_of()
         begin, end = valid_ms or self.keyset_valid_ms or (at - DAY_MS, at + 365 * DAY_MS)
         payload = canonical({
@@ -177,7 +178,8 @@ class World:
             "keys": [{"alg": key.algorithm, "holder": key.holder, "id": key.id, "role": key.role,
                       "public": base64.b64encode(key.public).decode(),
                       "not_before": time_text(begin), "not_after": time_text(end)}
-                     for key in (self.keys if keys is None else keys)]})
+                     for key in (self.keys if keys is None else keys)],
+            **({"servers": [base64.b64encode(der).decode() for der in servers]} if servers else {})})
         return envelope("keyset/1", payload, self.roots[:2] if signers is None else signers)
 
     def write_roots(self, folder):

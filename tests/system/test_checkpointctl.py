@@ -21,7 +21,7 @@ SECOND = "second person 2"
 COMMANDS = ["status", "lanes", "hits", "hit confirm", "hit misread", "watch", "ack", "hold", "release", "raise", "stop", "inspected",
             "convoy", "convoy end", "service out", "service in", "check",
             "doctor", "bus scan", "bus read", "bus write", "barrier test", "camera test",
-            "reload", "replay", "audit verify", "audit seal", "metrics", "login", "logout",
+            "reload", "replay", "journal set-aside", "audit verify", "audit seal", "metrics", "login", "logout",
             "officer add", "officer disable", "officer passwd"]
 
 

@@ -30,7 +30,7 @@ ALLOWED = {
     ("POST", "/v1/checkpoints/{}/observe"): set(), ("GET", "/v1/operator/observed"): {D},
     ("GET", "/v1/operator/answers"): HITS, ("GET", "/v1/operator/checkpoints"): ANY,
     ("GET", "/v1/operator/enrolments"): {F, U}, ("POST", "/v1/operator/enrolments/approve"): {F},
-    ("POST", "/v1/operator/enrolments/revoke"): {F}, ("POST", "/v1/operator/enroll"): {F}, ("POST", "/v1/operator/revoke"): {F, D},
+    ("POST", "/v1/operator/enrolments/revoke"): {F}, ("POST", "/v1/operator/enroll"): {F}, ("POST", "/v1/operator/replace"): {F}, ("POST", "/v1/operator/revoke"): {F, D},
     ("POST", "/v1/operator/instructions"): {D}, ("GET", "/v1/operator/instructions"): LIST, ("POST", "/v1/operator/audit/verify"): {U, F},
     ("POST", "/v1/operator/spool"): {D}, ("POST", "/v1/operator/spool/{}/records"): {D}, ("GET", "/v1/operator/spool/{}"): {D},
     ("GET", "/v1/operator/audit/missing"): {U, F}, ("POST", "/v1/checkpoints/{}/journal"): set(),

@@ -343,3 +343,31 @@ int ctl_reload(struct ctl *ctl)
     json_decref(result);
     return EXIT_OK;
 }
+
+int ctl_journal_set_aside(struct ctl *ctl)
+{
+    json_t *result = NULL;
+    json_t *args = json_object();
+    int status = ctl_reason_ask(ctl);
+    put_reason(ctl, args);
+    if (status != 0) {
+        json_decref(args);
+        return status;
+    }
+    status = ctl_ask(ctl, "journal_set_aside", args, &result);
+    if (status != 0) {
+        return status;
+    }
+    if (ctl->json) {
+        ctl_print_json(result);
+    } else {
+        printf(
+            ctl_say(ctl,
+                    "The journal's chain %s ends with the next start of checkpointd: restart it. "
+                    "The old files stay.\n",
+                    "日志链 %s 在 checkpointd 下次启动时结束：请重启。旧文件保留。\n"),
+            json_string_value(json_object_get(result, "chain")));
+    }
+    json_decref(result);
+    return EXIT_OK;
+}

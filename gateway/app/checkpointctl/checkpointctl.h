@@ -200,6 +200,7 @@ int ctl_convoy_end(struct ctl *ctl);
 int ctl_service_out(struct ctl *ctl);
 int ctl_service_in(struct ctl *ctl);
 int ctl_check(struct ctl *ctl);
+int ctl_journal_set_aside(struct ctl *ctl);
 int ctl_reload(struct ctl *ctl);
 
 int ctl_status(struct ctl *ctl); /* status.c */

@@ -207,6 +207,20 @@ const struct ctl_command ctl_commands[] = {
      "有触发功能的摄像机先触发，然后等待其读牌经比对程序完整返回；显示心跳和时钟偏差。CAMERA "
      "为摄像机编号（有线"
      "或网络）；无触发时请将车牌置于视野内。未收到读牌时退出状态为 1。"},
+    {"journal set-aside", "", 0, 0, CTL_REASON, CTL_TOKEN_IF_ANY, ctl_journal_set_aside,
+     "begin a new journal at the next start", "下次启动时启用新日志",
+     "For a box that was put back to an earlier state, or whose journal another box went on with: "
+     "headquarters then holds other records under its numbers and keeps it in quarantine "
+     "(UPLINK_SET_ASIDE). Restart checkpointd after it. The old files stay beside the new one "
+     "(journal.sqlite.damaged-TIME), open holds are taken over and alarmed, and headquarters "
+     "accepts the new chain. For leaders and administrators; needs a reason, asked for at the "
+     "terminal.",
+     "用于本机被恢复到较早状态、或日志被另一台设备续写的情形：总部在相同序号下存有不同记录，因而隔"
+     "离"
+     "本站记录链（UPLINK_SET_ASIDE）。执行后请重启 "
+     "checkpointd。旧文件保留（journal.sqlite.damaged-"
+     "时间），未解除的拦截由新日志接管并告警，总部随后"
+     "接受新链。仅限带班领导或管理员；须填理由（可在终端输入）。"},
     {"audit verify", "", 0, 0, CTL_JOURNAL | CTL_RECEIPT | CTL_SEAL | CTL_KEYSET | CTL_ROOTS,
      CTL_TOKEN_NONE, ctl_audit_verify, "verify the journal's chain", "校验日志记录链",
      "Reads the whole journal, read-only, with checkpointd running or not, and finds any record "

@@ -497,5 +497,6 @@ const struct control_act checkpointd_acts[] = {
     {"test_watch", CONTROL_ANYBODY, tool_act_test_watch},
     {"guided_test", CONTROL_OFFICER, tool_act_guided_test},
     {"camera_trigger", CONTROL_OFFICER, tool_act_camera_trigger},
+    {"journal_set_aside", CONTROL_ADMIN, set_aside_act},
     {"reload", CONTROL_ADMIN, run_reload}};
 const size_t checkpointd_act_count = sizeof(checkpointd_acts) / sizeof(checkpointd_acts[0]);

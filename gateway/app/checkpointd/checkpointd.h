@@ -505,6 +505,14 @@ void restore_alarm_damage(struct checkpointd *c);
 /* Fills in c->list_high from the journal. Main thread, before the others run. */
 int restore_list_high(struct checkpointd *c, struct err_text *err) MUST_CHECK;
 
+/* Opens a journal, in the place of a damaged one, or of one a named person wants set aside, a new
+ * one; `holds`: what it says of open holds is kept (set_aside.c). Main thread, at the start. */
+int set_aside_open(struct checkpointd *c, const struct journal_options *options, bool holds,
+                   struct journal **out, struct err_text *err) MUST_CHECK;
+/* All that was asked for is done. */
+void set_aside_done(const struct checkpointd *c);
+void set_aside_act(void *ctx, struct control *control, const struct control_call *call);
+
 /* Before a damaged journal is set aside for `why`: keeps what it says of open holds, in memory and
  * in a file beside it, until they are on record again. Never fails: what cannot be read makes
  * every lane ask for confirmation. */

@@ -54,16 +54,7 @@ static int open_journal(struct checkpointd *c, struct journal **out, struct err_
                                       .reserve_bytes = (uint64_t)c->config.reserve_bytes,
                                       .clock = &c->clock};
     int result = file_make_folder(c->journal_dir, 0700, err);
-    if (result == 0) {
-        result = journal_open(&options, out, err);
-    }
-    if (result != ERR_CORRUPT) {
-        return result;
-    }
-    log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
-    rescue_keep(c, err->text);
-    result = journal_set_aside(c->journal_dir, clock_wall(&c->clock), err);
-    return result == 0 ? journal_open(&options, out, err) : result;
+    return result == 0 ? set_aside_open(c, &options, true, out, err) : result;
 }
 
 static uid_t user_of(const char *name)
@@ -102,6 +93,9 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
     }
     if (result == 0) {
         result = match_link_create(matches, user_of(c->config.matchd_user), &sink, &c->link, err);
+    }
+    if (result == 0) {
+        set_aside_done(c);
     }
     return result;
 }

@@ -84,14 +84,7 @@ static int open_chain(struct observe *o, struct err_text *err)
     struct journal_head head;
     int result = file_make_folder(o->folder, 0700, err);
     if (result == 0) {
-        result = journal_open(&options, &o->journal, err);
-    }
-    if (result == ERR_CORRUPT) {
-        log_event(EVENT_JOURNAL_SET_ASIDE, "detail=\"%s\"", err->text);
-        result = journal_set_aside(o->folder, clock_wall(&o->c->clock), err);
-        if (result == 0) {
-            result = journal_open(&options, &o->journal, err);
-        }
+        result = set_aside_open(o->c, &options, false, &o->journal, err);
     }
     if (result != 0) {
         o->journal = NULL;

@@ -86,13 +86,31 @@ void hqctl_join(const json_t *list, char *out, size_t size);
 /* "-" for "": a cell of a table. */
 const char *hqctl_or_dash(const char *text);
 
+/* Whether a person at a terminal says yes to `what` about a checkpoint. Without one, --yes must
+ * have said it. */
+bool hqctl_confirmed(const char *checkpoint, const char *what);
+/* A token with what the technician needs. */
+void hqctl_print_token(const json_t *value);
+
+/* PUTs a key set. 0, or the status after saying why. */
+int hqctl_keyset_put(struct hqctl *h, const char *text, size_t size);
+/* "1,2": two different ones of the three root keys. ERR_INVALID. */
+int hqctl_parse_roots(const char *text, int out[2], struct err_text *err);
+
 struct passphrase_source hqctl_passphrases(const struct hqctl *h);
 
 /* The sub-commands. */
 int hqctl_init(struct hqctl *h, int argc, char **argv);
 int hqctl_clerk_add(struct hqctl *h, int argc, char **argv);
 int hqctl_keyset_publish(struct hqctl *h, int argc, char **argv);
+int hqctl_ca_issuing(struct hqctl *h, int argc, char **argv);
+int hqctl_ca_server(struct hqctl *h, int argc, char **argv);
+int hqctl_ca_server_end(struct hqctl *h, int argc, char **argv);
+int hqctl_key_list(struct hqctl *h, int argc, char **argv);
+int hqctl_key_rotate(struct hqctl *h, int argc, char **argv);
+int hqctl_root_rotate(struct hqctl *h, int argc, char **argv);
 int hqctl_whoami(struct hqctl *h, int argc, char **argv);
+int hqctl_replace(struct hqctl *h, int argc, char **argv);
 int hqctl_enroll(struct hqctl *h, int argc, char **argv);
 int hqctl_enrolment_list(struct hqctl *h, int argc, char **argv);
 int hqctl_enrolment_approve(struct hqctl *h, int argc, char **argv);

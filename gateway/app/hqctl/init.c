@@ -90,8 +90,7 @@ int hqctl_init(struct hqctl *h, int argc, char **argv)
 
 /* ---- the key set ---- */
 
-/* PUTs an envelope. 0, or the status after saying why. */
-static int publish_keyset(struct hqctl *h, const char *text, size_t size)
+int hqctl_keyset_put(struct hqctl *h, const char *text, size_t size)
 {
     struct hq_answer answer;
     struct err_text err = {""};
@@ -121,7 +120,7 @@ int hqctl_keyset_publish(struct hqctl *h, int argc, char **argv)
         return hqctl_fail(h, rc, &err);
     status = hqctl_connect(h);
     if (status == 0)
-        status = publish_keyset(h, (const char *)text, size);
+        status = hqctl_keyset_put(h, (const char *)text, size);
     free(text);
     if (status == 0)
         status = h->json ? hqctl_print(json_pack("{s:b}", "published", 1))
@@ -129,7 +128,7 @@ int hqctl_keyset_publish(struct hqctl *h, int argc, char **argv)
     return status;
 }
 
-static int parse_roots(const char *text, int out[2], struct err_text *err)
+int hqctl_parse_roots(const char *text, int out[2], struct err_text *err)
 {
     if (strlen(text) != 3 || text[1] != ',' || text[0] < '1' || text[0] > '3' || text[2] < '1' ||
         text[2] > '3' || text[0] == text[2])
@@ -146,10 +145,11 @@ static int say_added(const struct hqctl *h, const struct clerk_options *o, uint6
         return hqctl_print(json_pack("{s:s,s:I,s:b}", "clerk", o->name, "keyset_version",
                                      (json_int_t)version, "published", published));
     printf("%s %s has a key: %s/%s/%s.key.pem. Key set version %llu %s.\n",
-           o->duty ? "Duty officer" : "Clerk", o->name, o->folder, o->duty ? "duty" : "clerks",
-           o->name, (unsigned long long)version, published ? "published" : "is in keyset.json");
+           o->duty ? "Duty officer" : "Clerk", o->name, o->source.folder,
+           o->duty ? "duty" : "clerks", o->name, (unsigned long long)version,
+           published ? "published" : "is in keyset.json");
     if (!published)
-        printf("Publish it: hqctl keyset publish %s/keyset.json\n", o->folder);
+        printf("Publish it: hqctl keyset publish %s/keyset.json\n", o->source.folder);
     return EXIT_OK;
 }
 
@@ -168,15 +168,15 @@ static int add_clerk(struct hqctl *h, struct clerk_options *o, bool publish)
         if (status != 0)
             return status;
         rc = hq_client_get(&h->client, "/v1/keyset", &held, &err);
-        o->keyset_text = held.text;
-        o->keyset_size = held.size;
+        o->source.keyset_text = held.text;
+        o->source.keyset_size = held.size;
     }
     if (rc == 0)
         rc = clerk_add(o, &version, &text, &size, &err);
     if (rc != 0)
         status = hqctl_fail(h, rc, &err);
     else if (publish)
-        status = publish_keyset(h, text, size);
+        status = hqctl_keyset_put(h, text, size);
     hq_answer_fini(&held);
     free(text);
     return status == 0 ? say_added(h, o, version, publish) : status;
@@ -208,14 +208,14 @@ int hqctl_clerk_add(struct hqctl *h, int argc, char **argv)
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    struct clerk_options o = {.folder = operands[0],
+    struct clerk_options o = {.source = {.folder = operands[0],
+                                         .passphrases = hqctl_passphrases(h),
+                                         .now = clock_wall(&clock_system)},
                               .name = operands[1],
-                              .duty = duty,
-                              .passphrases = hqctl_passphrases(h),
-                              .now = clock_wall(&clock_system)};
+                              .duty = duty};
     if (!h->choice.config && !h->choice.folder)
-        h->choice.folder = o.folder;
-    if (parse_roots(roots ? roots : "1,2", o.root_numbers, &err) != 0) {
+        h->choice.folder = o.source.folder;
+    if (hqctl_parse_roots(roots ? roots : "1,2", o.source.root_numbers, &err) != 0) {
         fprintf(stderr, "hqctl clerk add: %s\n", err.text);
         return EXIT_USAGE;
     }

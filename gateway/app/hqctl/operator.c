@@ -36,7 +36,7 @@ int hqctl_whoami(struct hqctl *h, int argc, char **argv)
     return status;
 }
 
-static void print_token(const json_t *value)
+void hqctl_print_token(const json_t *value)
 {
     hqctl_line(stdout, "Checkpoint  %s", hqctl_text_of(value, "checkpoint"));
     hqctl_line(stdout, "Token       %s", hqctl_text_of(value, "token"));
@@ -79,7 +79,7 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
     if (status == 0 && h->json)
         status = hqctl_print(json_incref(answer.value));
     else if (status == 0)
-        print_token(answer.value);
+        hqctl_print_token(answer.value);
     if (answer.text)
         explicit_bzero(answer.text, answer.size);
     hq_answer_fini(&answer);
@@ -89,9 +89,9 @@ int hqctl_enroll(struct hqctl *h, int argc, char **argv)
 /* ---- checkpoints ---- */
 
 static const char *const checkpoint_titles[] = {
-    "CHECKPOINT", "STATE",  ">LIST",     ">CONFIRMED",        ">POLICY",
-    ">EXEMPT",    ">TERMS", "SEEN",      "LIST BEHIND SINCE", "CERTIFICATE UNTIL",
-    "SELF-TEST",  "NAME",   "QUARANTINE"};
+    "CHECKPOINT", "STATE",  ">LIST",      ">CONFIRMED",        ">POLICY",
+    ">EXEMPT",    ">TERMS", "SEEN",       "LIST BEHIND SINCE", "CERTIFICATE UNTIL",
+    "SELF-TEST",  "NAME",   "QUARANTINE", "OLD BOX SEEN"};
 
 enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
 
@@ -129,7 +129,8 @@ static int add_checkpoint(struct text_table *table, const json_t *row)
                            hqctl_or_dash(hqctl_text_of(row, "certificate_until")),
                            self_test,
                            hqctl_text_of(row, "name"),
-                           hqctl_text_of(row, "quarantine")};
+                           hqctl_text_of(row, "quarantine"),
+                           hqctl_text_of(row, "old_box_seen")};
     return text_table_add(table, cells);
 }
 
@@ -269,12 +270,10 @@ int hqctl_accept_chain(struct hqctl *h, int argc, char **argv)
     return status;
 }
 
-/* Asks at a terminal. Without one, --yes must have said it. */
-static bool confirmed(const char *checkpoint)
+bool hqctl_confirmed(const char *checkpoint, const char *what)
 {
     char line[8] = "";
-    fprintf(stderr, "Checkpoint %s will be shut out until it is enrolled again. Go on? [y/N] ",
-            checkpoint);
+    fprintf(stderr, "Checkpoint %s: %s. Go on? [y/N] ", checkpoint, what);
     return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
@@ -294,7 +293,7 @@ int hqctl_revoke(struct hqctl *h, int argc, char **argv)
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    if (!yes && !confirmed(checkpoint)) {
+    if (!yes && !hqctl_confirmed(checkpoint, "will be shut out until it is enrolled again")) {
         fprintf(stderr, "hqctl: nothing done\n");
         return EXIT_RUN;
     }

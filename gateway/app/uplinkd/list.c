@@ -60,6 +60,8 @@ static int set_keyset(void *ctx, const void *envelope, size_t size, struct err_t
     struct uplinkd *u = ctx;
     thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
     int rc = wanted_store_set_keyset(u->store, envelope, size, err);
+    if (rc == 0)
+        rc = uplinkd_trust_take(u, err);
     return rc == 0 ? tell_keyset(u, err) : rc;
 }
 
@@ -220,6 +222,8 @@ int uplinkd_store_open(struct uplinkd *u, struct err_text *err)
         .working = working,
     };
     int rc = wanted_store_open(&options, &u->store, err);
+    if (rc == 0)
+        rc = uplinkd_trust_take(u, err);
     if (rc == 0)
         rc = tell_keyset(u, err);
     if (rc == 0)

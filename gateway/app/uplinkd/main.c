@@ -180,9 +180,11 @@ static void note_hit(void *pins, const char *event, size_t size, bool urgent)
 static void fill_site(struct uplinkd *u)
 {
     const struct uplinkd_config *c = &u->config;
+    (void)snprintf(u->trust_path, sizeof(u->trust_path), "%s/hq-roots.pem",
+                   c->state_dir); /* fits */
     u->site = (struct uplink_site){.fleet = c->fleet,
                                    .server_count = c->hq_count,
-                                   .hq_root = c->hq_root,
+                                   .hq_root = u->trust_path,
                                    .own = {.certificate = c->certificate,
                                            .key = c->key,
                                            .box_root = c->box_root,

@@ -57,6 +57,7 @@ struct uplinkd_messages {
 struct uplinkd {
     struct uplinkd_config config;
     struct uplink_alarms alarms;
+    char trust_path[UPLINKD_TEXT_SIZE + 32]; /* roots of headquarters' servers, see trust.c */
     struct uplink_site site;
     struct box *box;
     struct box *observe_box;
@@ -87,6 +88,9 @@ struct uplinkd {
 bool uplinkd_go_on(void *thread);
 /* Logs an alarm's begin or end. Any thread. */
 void uplinkd_report(void *ctx, enum log_event_id event, bool active, const char *detail);
+
+/* Which roots headquarters' servers are met with, after a key set was taken (trust.c). */
+int uplinkd_trust_take(struct uplinkd *u, struct err_text *err) MUST_CHECK;
 
 /* Thread "inbox" (list.c). The store is opened before, so that its faults end the start. */
 int uplinkd_store_open(struct uplinkd *u, struct err_text *err) MUST_CHECK;

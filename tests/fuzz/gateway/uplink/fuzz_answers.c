@@ -64,11 +64,12 @@ static void try_object(const char *text, size_t size)
     char *line = NULL;
     size_t line_size = 0;
     char reason[ANSWER_REASON_SIZE];
+    bool set_aside = false;
     struct err_text err;
     if (object_answer_read(text, size, &line, &line_size, &err) == 0)
         one_line(line, line_size);
     free(line);
-    if (quarantine_answer_read(text, size, reason, &err) == 0)
+    if (quarantine_answer_read(text, size, reason, &set_aside, &err) == 0)
         assert(strlen(reason) < ANSWER_REASON_SIZE);
 }
 

@@ -177,6 +177,13 @@ static void make_old(const char *file, const char *sql)
         "ALTER TABLE certificates DROP COLUMN shown_ms;"
         "ALTER TABLE tokens DROP COLUMN approved;ALTER TABLE tokens DROP COLUMN approved_by;"
         "ALTER TABLE tokens DROP COLUMN requested;ALTER TABLE tokens DROP COLUMN requested_ms;"
+        "ALTER TABLE checkpoints DROP COLUMN replaced_ms;"
+        "ALTER TABLE checkpoints DROP COLUMN replaced_by;"
+        "ALTER TABLE checkpoints DROP COLUMN replace_reason;"
+        "ALTER TABLE checkpoints DROP COLUMN expected_streams;"
+        "ALTER TABLE tokens DROP COLUMN replaces;"
+        "ALTER TABLE certificates DROP COLUMN replaced_ms;"
+        "ALTER TABLE certificates DROP COLUMN back_ms;"
         "PRAGMA user_version=2";
     struct hq_db db;
     sqlite3 *plain = NULL;

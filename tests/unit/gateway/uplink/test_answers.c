@@ -178,10 +178,18 @@ static void quarantine_gives_its_reason(void **state)
     static const char text[] =
         "{\"error\":{},\"quarantine\":{\"chain\":\"00\",\"sequence\":4,\"reason\":\"new chain\"}}";
     char reason[ANSWER_REASON_SIZE];
-    assert_int_equal(quarantine_answer_read(text, strlen(text), reason, NULL), 0);
+    char fork_reason[ANSWER_REASON_SIZE];
+    bool set_aside = true;
+    assert_int_equal(quarantine_answer_read(text, strlen(text), reason, &set_aside, NULL), 0);
+    assert_false(set_aside);
+    const char *forked = "{\"quarantine\":{\"reason\":\"fork\",\"set_aside\":true}}";
+    assert_int_equal(quarantine_answer_read(forked, strlen(forked), fork_reason, &set_aside, NULL),
+                     0);
+    assert_true(set_aside);
     assert_string_equal(reason, "new chain");
-    assert_int_equal(quarantine_answer_read("{}", 2, reason, NULL), ERR_NOT_FOUND);
-    assert_int_equal(quarantine_answer_read("{\"quarantine\":{}}", 17, reason, NULL), ERR_INVALID);
+    assert_int_equal(quarantine_answer_read("{}", 2, reason, &set_aside, NULL), ERR_NOT_FOUND);
+    assert_int_equal(quarantine_answer_read("{\"quarantine\":{}}", 17, reason, &set_aside, NULL),
+                     ERR_INVALID);
 }
 
 static int parse(const char *text, struct box_line *line)
