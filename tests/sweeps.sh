@@ -10,6 +10,7 @@ sweeps() {
     sweep tidy whole_tidy
     sweep flood with_build release flood
     sweep wired_cameras with_build release wired_cameras
+    sweep spool with_build release spool
     sweep lane_mutants with_build release /usr/bin/python3 tests/mutate_lane.py
     sweep lane_mutants_walk with_build release /usr/bin/python3 tests/mutate_lane.py --by walk
     sweep lane_states with_build release build/release/tests/walk_lane
@@ -62,6 +63,12 @@ system_suite() {
 flood() {
     CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_faults_capture.py -k flood
+}
+
+# The self-test and spool mode, the slower cases too.
+spool() {
+    CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_self_test.py tests/system/test_spool.py
 }
 
 # Cameras on wires, one on the line of a lane's module among them.

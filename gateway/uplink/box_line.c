@@ -28,6 +28,14 @@ static int sequence_of(const char *id, uint64_t *out, struct err_text *err)
     return 0;
 }
 
+/* Of the canonical form, in which the type stands last. Whoever cares reads the record itself. */
+static bool is_hit(const char *event, size_t size)
+{
+    static const char end[] = "\"type\":\"checkpoint.hit\"}";
+    return size >= sizeof(end) - 1 &&
+           memcmp(event + size - (sizeof(end) - 1), end, sizeof(end) - 1) == 0;
+}
+
 /* `name` is "record" or "urgent"; both heads have the same length. */
 static int take_event(const char *line, size_t size, const json_t *object, struct box_line *out,
                       struct err_text *err)
@@ -43,8 +51,7 @@ static int take_event(const char *line, size_t size, const json_t *object, struc
     out->kind = urgent ? BOX_URGENT : BOX_RECORD;
     out->event = line + head;
     out->event_size = size - head - 1;
-    const char *type = json_string_value(json_object_get(event, "type"));
-    out->hit = type && strcmp(type, "checkpoint.hit") == 0;
+    out->hit = is_hit(out->event, out->event_size);
     return sequence_of(json_string_value(json_object_get(event, "id")), &out->sequence, err);
 }
 
@@ -164,6 +171,7 @@ static bool take_plain_event(const char *line, size_t size, struct box_line *out
     out->kind = urgent ? BOX_URGENT : BOX_RECORD;
     out->event = line + head;
     out->event_size = size - head - 1;
+    out->hit = is_hit(out->event, out->event_size);
     return sequence_of(text, &out->sequence, NULL) == 0;
 }
 

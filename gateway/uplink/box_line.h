@@ -24,7 +24,7 @@ enum box_line_kind {
 
 struct box_line {
     enum box_line_kind kind;
-    bool hit;          /* the event is a hit's record */
+    bool hit;          /* the event looks like a hit's record */
     const char *event; /* inside the line; a question likewise */
     size_t event_size;
     uint64_t sequence;

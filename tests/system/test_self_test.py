@@ -1,5 +1,6 @@
 """The daily self-test through real programs, its interval cut to seconds: capture end, index, rules, journal, link,
 headquarters, receipt. No lane hears of it; a camera that sends its plate is none; each break of its way is alarmed."""
+import os
 import re
 
 import pytest
@@ -104,6 +105,7 @@ def test_one_that_does_not_come_is_alarmed_at_both_ends(site):
     assert site.hq_told("HQ_SELF_TEST_BACK")
 
 
+@pytest.mark.skipif(not os.environ.get("CHECKPOINT_FULL"), reason="of the full tier (CHECKPOINT_FULL=1)")
 def test_an_entry_that_has_ended_fails_it_and_its_withdrawal_ends_it(site):
     site.start(grace="1s", within="2s")
     site.publish(self_test_entry(valid_until="2026-01-02T00:00:00.000Z", valid_from="2026-01-01T00:00:00.000Z"))

@@ -276,6 +276,8 @@ static int fetch_answers(struct spool *s, struct err_text *err)
         rc = fetch(s, "/v1/match-policy", "policy.json", false, NULL, err);
     if (rc == 0)
         rc = fetch(s, "/v1/exempt-list", "exempt.json", false, NULL, err);
+    if (rc == 0)
+        rc = fetch(s, "/v1/retention-terms", "retention.json", false, NULL, err);
     return rc == 0 ? fetch(s, path, "inbox.json", true, NULL, err) : rc;
 }
 

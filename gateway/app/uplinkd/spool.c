@@ -158,6 +158,7 @@ int uplinkd_spool_run(struct uplinkd *u, const struct uplinkd_spool *spool)
     wanted_store_close(u->store);
     box_destroy(u->observe_box);
     box_destroy(u->box);
+    queue_destroy(u->pins);
     uplink_alarms_fini(&u->alarms);
     if (open)
         service_close(&service);

@@ -153,6 +153,7 @@ static int carry(void *ctx, const struct channel_ask *ask, struct https_answer *
                                            {"/v1/keyset", "keyset.json"},
                                            {"/v1/match-policy", "policy.json"},
                                            {"/v1/exempt-list", "exempt.json"},
+                                           {"/v1/retention-terms", "retention.json"},
                                            {"/v1/list/snapshot", "snapshot.json"}};
     static const char chunks[] = "/v1/list/chunks/";
     struct import *in = ctx;
