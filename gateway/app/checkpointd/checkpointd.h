@@ -317,7 +317,8 @@ struct checkpointd {
 
 /* Takes the journal, also when it fails: recorder_stop() closes it; and starts the thread. */
 int recorder_start(struct checkpointd *c, struct journal *journal, struct err_text *err) MUST_CHECK;
-/* Writes what is queued, closes the journal. */
+/* Writes what is queued, closes the journal. Other threads may still push: they are refused. The
+ * queue is main's to destroy, once they have ended. */
 void recorder_stop(struct checkpointd *c);
 /* Journal thread: takes over terms that came, tells what changed, and fills in what is deleted now;
  * false: nothing. */

@@ -243,6 +243,7 @@ static void destroy_all(struct checkpointd *c)
     observe_destroy(c->observe);
     checkpointd_devices_destroy(&c->devices);
     tools_destroy(c);
+    queue_destroy(c->recorder.jobs);
     queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);

@@ -329,6 +329,8 @@ int recorder_start(struct checkpointd *c, struct journal *journal, struct err_te
 void recorder_stop(struct checkpointd *c)
 {
     struct recorder *r = &c->recorder;
+    if (r->jobs)
+        queue_stop(r->jobs); /* what is in it is done yet, what comes later is refused */
     thread_stop(&r->thread);
     thread_join(&r->thread);
     journal_close(r->journal);
@@ -336,8 +338,6 @@ void recorder_stop(struct checkpointd *c)
     retention_free(r->keeping.in_force);
     retention_free(atomic_exchange(&c->retention_next, NULL));
     r->keeping = (struct retention_keeping){.told = false};
-    queue_destroy(r->jobs);
-    r->jobs = NULL;
 }
 
 /* ---- the other threads' side ---- */

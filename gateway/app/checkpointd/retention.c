@@ -182,7 +182,7 @@ static void fill_status(const struct checkpointd *c, const struct retention_in_f
 {
     const struct retention_terms *terms = &in_force->terms;
     const int64_t *age_ms = c->config.retention.age_ms;
-    memset(out, 0, sizeof(*out)); /* it is compared */
+    *out = (struct retention_status){.version = 0};
     out->version = terms->version;
     out->signed_at = terms->time;
     out->paused = in_force->paused;
@@ -196,6 +196,18 @@ static void fill_status(const struct checkpointd *c, const struct retention_in_f
     out->days[RETENTION_RECORD] =
         (uint32_t)(retention_terms_age_ms(terms, RETENTION_RECORD, age_ms[JOURNAL_HIT], now) /
                    day_ms);
+}
+
+static bool same(const struct retention_status *a, const struct retention_status *b)
+{
+    bool alike = a->version == b->version && a->paused == b->paused &&
+                 memcmp(a->hash, b->hash, sizeof(a->hash)) == 0;
+    for (enum retention_kind kind = 0; kind < RETENTION_KINDS; kind++) {
+        alike = alike && a->days[kind] == b->days[kind] &&
+                a->bounds[kind].floor_days == b->bounds[kind].floor_days &&
+                a->bounds[kind].ceiling_days == b->bounds[kind].ceiling_days;
+    }
+    return alike;
 }
 
 /* On record and to the subscribers; false: no room now. */
@@ -241,7 +253,7 @@ bool retention_look(struct checkpointd *c, struct wall_time now, struct journal_
     }
     fill_status(c, r->in_force, now, &status);
     set_bounds(c, &r->in_force->terms, now); /* their `from` may have come */
-    if (!r->told || memcmp(&status, &r->status, sizeof(status)) != 0) {
+    if (!r->told || !same(&status, &r->status)) {
         say_anew(c, &status);
         r->told = tell(c, &status);
         r->status = status;

@@ -44,14 +44,17 @@ static int start_draft(struct hqctl *h, struct retention_terms *t, struct err_te
 static int read_days(const char *text, enum retention_kind kind, struct retention_bounds *out,
                      struct err_text *err)
 {
-    unsigned floor = 0;
-    unsigned ceiling = 0;
-    int end = 0;
-    if (sscanf(text, "%4u-%4u%n", &floor, &ceiling, &end) != 2 || text[end] != '\0')
+    char *end = NULL;
+    unsigned long floor = strtoul(text, &end, 10);
+    const char *behind = *end == '-' ? end + 1 : "";
+    unsigned long ceiling = strtoul(behind, &end, 10);
+    if (strspn(text, "0123456789-") != strlen(text) || text[0] == '-' || *behind == '\0' ||
+        *behind == '-' || *end != '\0' || floor > RETENTION_DAYS_MAX ||
+        ceiling > RETENTION_DAYS_MAX)
         return err_set(err, ERR_INVALID,
                        "--%s = '%.60s': expected days at least and at most, 10-60",
                        retention_kind_name(kind), text);
-    *out = (struct retention_bounds){floor, ceiling};
+    *out = (struct retention_bounds){(uint32_t)floor, (uint32_t)ceiling};
     return 0;
 }
 

@@ -42,7 +42,7 @@ static int put(uint64_t version, int keys, int64_t ahead_ms, json_t **out)
                                           .time = {wall.ms + ahead_ms},
                                           .fleet = "fleet",
                                           .term_count = 1,
-                                          .terms = {{{0}, {{10, 20}, {10, 20}, {30, 90}}}}};
+                                          .terms = {{{0}, {{10, 20}, {10, 25}, {30, 90}}}}};
     assert_int_equal(retention_terms_compose(&terms, &e, NULL), 0);
     for (int i = 0; i < keys; i++)
         assert_int_equal(envelope_sign(&e, clerks[i]), 0);
@@ -178,7 +178,7 @@ static void they_bind_the_retention_program(void **state)
 {
     (void)state;
     struct err_text err = {""};
-    struct hq_terms terms = {60, 365, 1095, 7};
+    struct hq_terms terms = {60, 365, 1095, 7, 60};
     uint64_t version = 9;
     trusted = (struct root_keys){.count = 0};
     assert_int_equal(hq_terms_bind(&hq.db, no_roots, NULL, wall, &terms, &version, &err), 0);
@@ -189,6 +189,7 @@ static void they_bind_the_retention_program(void **state)
                      ERR_NOT_FOUND);
     assert_int_equal(bind_to(&terms, &version, &err), 0);
     assert_true(version == 1 && terms.passage_days == 20 && terms.record_days == 90);
+    assert_int_equal(terms.picture_days, 25);
     assert_true(terms.own_days == 1095 && terms.clock_ahead_days == 7);
     terms.passage_days = 5;
     assert_int_equal(bind_to(&terms, &version, &err), 0);
@@ -201,7 +202,7 @@ static void those_that_do_not_verify_are_refused(void **state)
 {
     (void)state;
     struct err_text err = {""};
-    struct hq_terms terms = {60, 365, 1095, 7};
+    struct hq_terms terms = {60, 365, 1095, 7, 60};
     uint64_t version = 0;
     trusted = (struct root_keys){.count = 0};
     put_keyset();
