@@ -249,8 +249,8 @@ static void test_a_signature_does_not_move_to_another_type(void **state)
             envelope_fini(&from);
             char *text = text_of(&e, &size);
             /* Who may have signed a change of roots stands in it: it is read before. */
-            assert_int_equal(every_statement[as].verify(world, text, size, &err),
-                             as == STATEMENT_ROOTS ? ERR_INVALID : ERR_CORRUPT);
+            int rc = every_statement[as].verify(world, text, size, &err);
+            assert_true(as == STATEMENT_ROOTS ? rc < 0 : rc == ERR_CORRUPT);
             free(text);
         }
     }
