@@ -285,6 +285,27 @@ static int verify_terms(const struct world *w, const char *text, size_t size, st
     return rc;
 }
 
+/* From the world's three roots to two of them. */
+static int compose_roots(const struct world *w, struct envelope *out, struct err_text *err)
+{
+    struct root_change change = {.fleet = "lu-hz", .version = 1, .time = {T0_MS}, .keys = w->roots};
+    change.keys.count = 2;
+    return root_change_compose(&change, out, err);
+}
+
+static int verify_roots(const struct world *w, const char *text, size_t size, struct err_text *err)
+{
+    struct root_keys roots = w->roots;
+    struct root_changes changes;
+    json_t *list = json_array();
+    json_t *item = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+    int rc = item && json_array_append_new(list, item) == 0
+                 ? root_changes_follow(&roots, "lu-hz", list, &changes, err)
+                 : ERR_INVALID;
+    json_decref(list);
+    return rc;
+}
+
 static const struct statement_row every_statement[] = {
     [STATEMENT_KEYSET] = {ROOT_KEYS_NEEDED, compose_keyset, verify_keyset},
     [STATEMENT_BATCH] = {2, compose_batch, verify_batch},
@@ -297,6 +318,7 @@ static const struct statement_row every_statement[] = {
     [STATEMENT_STANDING] = {1, compose_standing, verify_standing},
     [STATEMENT_RETENTION_TERMS] = {RETENTION_CLERKS, compose_terms, verify_terms},
     [STATEMENT_SPOOL_ANSWER] = {1, compose_spool, verify_spool},
+    [STATEMENT_ROOTS] = {ROOT_KEYS_NEEDED, compose_roots, verify_roots},
 };
 enum { EVERY_STATEMENT = sizeof(every_statement) / sizeof(every_statement[0]) };
 

@@ -123,6 +123,8 @@ static void reason(enum statement_type type, enum key_role role, char out[96])
 {
     if (type == STATEMENT_KEYSET)
         (void)snprintf(out, 96, "not by a root key held here");
+    else if (type == STATEMENT_ROOTS)
+        (void)snprintf(out, 96, "by no root of before or after");
     else if (role == KEY_ROLE_ROOT || role == 0)
         (void)snprintf(out, 96, "key is not in key set version 1");
     else
@@ -246,7 +248,9 @@ static void test_a_signature_does_not_move_to_another_type(void **state)
                 add_raw(&e, from.signatures[i].key_id, from.signatures[i].signature);
             envelope_fini(&from);
             char *text = text_of(&e, &size);
-            assert_int_equal(every_statement[as].verify(world, text, size, &err), ERR_CORRUPT);
+            /* Who may have signed a change of roots stands in it: it is read before. */
+            int rc = every_statement[as].verify(world, text, size, &err);
+            assert_true(as == STATEMENT_ROOTS ? rc < 0 : rc == ERR_CORRUPT);
             free(text);
         }
     }
