@@ -104,6 +104,34 @@ def test_a_live_box_and_one_that_was_away_take_the_new_root(site):
     assert Peer(site.hq.port, site.hq.pki, site.hq.pki.operator("zhang")).get("/v1/operator/self").status == 200
 
 
+def test_what_a_technician_added_counts_until_there_is_another_key_set(site):
+    """A box that was away when the old root went has the new one from a technician, and may start more than once before
+    it reaches headquarters."""
+    ca = ServerCa(site)
+    site.checkpointd()
+    site.uplinkd()
+    ca.publish(ca.old)
+    used = site.box.state / "uplinkd" / "hq-roots.pem"
+    wait_until("taken", lambda: used.read_text().startswith(f"Key set {site.hq.world.version}\n"), 30)
+    site.link.stop()
+    configured = ca.old.pem
+    people = site.hq.folder / "people.pem"
+    shutil.copy(configured, people)
+    site.hq.pki.servers = SimpleNamespace(pem=people)
+    before = os.stat(used).st_mtime - 100
+    os.utime(used, (before, before))
+    configured.write_bytes(ca.new.pem.read_bytes())
+    for start in range(3):
+        site.link.start()
+        assert trusted(site) == 2, start
+        site.link.stop()
+    site.link.start()
+    ca.publish(ca.old)
+    wait_until("the key set's alone", lambda: trusted(site) == 1, 30)
+    site.acts(2)
+    site.sync()
+
+
 def test_a_key_set_whose_servers_are_none_is_refused(site):
     ca = ServerCa(site)
     world = site.hq.world
