@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/hq/db.h"
-#include "gateway/hq/db_sqlite_guard.h"
-#include "gateway/hq/schema.h"
+#include "gateway/hq/store/db.h"
+#include "gateway/hq/store/db_sqlite_guard.h"
+#include "gateway/hq/store/schema.h"
 #include "gateway/journal/wipe.h"
 #include "gateway/match/crowd.h"
 #include "gateway/model/wanted.h"
