@@ -20,7 +20,8 @@
 
 enum { TRUST_FILE_MAX = 64 * 1024, HEAD_SIZE = 40 };
 
-/* The key set's, as certificates; empty when it states none. */
+/* The key set's, as certificates; empty when it states none. Who signed one that is none is told,
+ * and the box goes on: without its link it could not be given a better one. */
 static int read_stated(const struct uplinkd *u, STACK_OF(X509) * out, struct err_text *err)
 {
     size_t size = 0;
@@ -37,11 +38,13 @@ static int read_stated(const struct uplinkd *u, STACK_OF(X509) * out, struct err
             rc = base64_decode(json_string_value(item), &der, &der_size);
         const unsigned char *at = der;
         X509 *root = rc == 0 ? d2i_X509(NULL, &at, (long)der_size) : NULL;
-        if (rc == 0 && (!root || X509_check_ca(root) != 1))
-            rc = err_set(err, ERR_INVALID, "servers[%zu]: no root certificate", i);
-        if (rc == 0 && sk_X509_push(out, root) <= 0)
+        bool usable = root && X509_check_ca(root) == 1;
+        if (rc == 0 && !usable)
+            log_event(EVENT_UPLINK_STATE_UNWRITTEN,
+                      "detail=\"key set: servers[%zu]: no root certificate, passed over\"", i);
+        if (rc == 0 && usable && sk_X509_push(out, root) <= 0)
             rc = ERR_NO_MEMORY;
-        if (rc != 0)
+        if (rc != 0 || !usable)
             X509_free(root);
         free(der);
     }
