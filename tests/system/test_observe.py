@@ -187,12 +187,12 @@ def sorted_by_text(values):
 
 
 def events_shown(site):
-    """What a subscriber was told, by kind; a lane's status comes by its own time, and so do what the devices answer
-    to orders and the harness's own sign-on; alarms are named that came or went at all."""
+    """What a subscriber was told, by kind; a lane's status and the retention in force come by their own time, and so do
+    what the devices answer to orders and the harness's own sign-on; alarms are named that came or went at all."""
     by_kind = collections.defaultdict(list)
     for event in site.told:
         kind = event["event"] + (" done" if "result" in event else "")
-        if kind not in ("status", "capture", "clock") and event.get("what") != "login":
+        if kind not in ("status", "capture", "clock", "retention") and event.get("what") != "login":
             by_kind[kind].append(lasting(event))
     by_kind["alarm"] = sorted({(alarm["name"], alarm.get("lane")) for alarm in by_kind["alarm"]}, key=str)
     by_kind["boom done"] = sorted_by_text(by_kind["boom done"])
@@ -261,6 +261,8 @@ def run_site(observed):
             site.shown("ack", lane=1, reason="the end")
             while not site.told or "the end" not in str(site.told[-1]):
                 site.told.append(site.events.receive())
+            wait_until("the end on record", lambda: any(
+                "the end" in str(record.body) for record in journal.verify(site.journal)))  # and all before it
             settled(site)
             shown |= {"events": events_shown(site), "exported": exported(site), "coils": coils(site),
                       "recorded": recorded(site), "files": files_shown(site),
