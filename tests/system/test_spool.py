@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import shutil
+import sqlite3
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -240,6 +241,74 @@ def test_headquarters_put_back_gets_what_it_lost_and_an_interrupted_export_goes_
     assert site.whole_at_hq(site.journal()["confirmed"])
     site.round_trip(stick)
     assert site.whole_at_hq(site.journal()["confirmed"])
+
+
+def test_links_and_stale_files_on_a_stick_lead_nowhere(site):
+    """A stick with a file system of its own may carry more than an export: nothing beside it is written or read."""
+    site.start()
+    stick, elsewhere = site.stick(), site.box.folder / "elsewhere"
+    elsewhere.mkdir()
+    victim = elsewhere / "key"
+    victim.write_text("whoever's")
+    (stick / BOX).symlink_to(elsewhere)
+    assert "no link" in site.export(stick, status=1)
+    (stick / BOX).unlink()
+    (stick / BOX).mkdir()
+    (stick / BOX / "manifest.json.new").symlink_to(victim)
+    site.acts(1)
+    site.export(stick)
+    (site.box.folder / "linked").mkdir()
+    (site.box.folder / "linked" / BOX).symlink_to(stick / BOX)
+    assert "no link" in site.bring(site.box.folder / "linked", status=1)
+    answer = stick / BOX / "answer"
+    answer.symlink_to(elsewhere)
+    assert "no link" in site.bring(stick, status=1)
+    assert [path.name for path in elsewhere.iterdir()] == ["key"] and victim.read_text() == "whoever's"
+    # what an earlier import left is not taken for this one's
+    answer.unlink()
+    answer.mkdir()
+    (answer / "receipt-observe.json").write_text("of another chain")
+    (answer / "chunk-00.bin").write_text("of an old list")
+    site.bring(stick)
+    assert not (answer / "chunk-00.bin").exists()
+    site.take(stick)
+    assert site.whole_at_hq(site.journal()["confirmed"])
+
+
+def test_an_old_batch_under_the_name_of_the_next_ends_the_import(site):
+    site.start()
+    stick = site.stick()
+    site.publish(entry(1, WANTED))
+    site.round_trip(stick)
+    site.publish(entry(2, "鲁H20002"))
+    site.export(stick)
+    site.bring(stick)
+    second = stick / BOX / "answer" / f"batch-{2:020}.json"
+    good, rows = second.read_text(), site.hq.operator().get("/v1/list/batches?after=0").json["batches"]
+    second.write_text(json.dumps({**json.loads(good), "envelope": rows[0]["envelope"]}))
+    assert "no batch behind 1" in site.take(stick, status=1)
+    second.write_text(good)
+    assert "1 -> 2" in site.take(stick)
+
+
+def test_a_box_in_place_of_another_counts_its_exports_anew(site):
+    site.start()
+    stick = site.stick()
+    site.export(stick)
+    payload = json.loads(base64.b64decode(json.loads((stick / BOX / "manifest.json").read_bytes())["payload"]))
+
+    def bring(number):
+        text = json.dumps({**payload, "number": number}, sort_keys=True, separators=(",", ":")).encode()
+        answer = bring_sealed(site, seal(site.pair, text))
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    assert bring(1 << 62)["newer"] and not bring(5)["newer"]
+    with sqlite3.connect(site.hq.folder / "state" / "hqd.sqlite", timeout=10) as db:
+        db.execute("UPDATE checkpoints SET replaced_ms = (SELECT taken_ms + 1 FROM spools WHERE checkpoint = id)")
+    db.close()
+    wait_until("a later millisecond", lambda: bring(6)["newer"])
+    assert bring(6)["newest"] == 6 and bring(7)["newer"]
 
 
 @pytest.mark.skipif(not os.environ.get("CHECKPOINT_FULL") or os.geteuid() != 0,

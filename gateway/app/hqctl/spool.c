@@ -3,12 +3,12 @@
  * hqd, which takes them as it takes a connection of that box; what headquarters has for the box is
  * left in answer/ beside them, every statement as it was signed.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/app/hqctl/hqctl.h"
@@ -63,6 +63,8 @@ static int read_manifest(struct spool *s, struct err_text *err)
     uint8_t *payload = NULL;
     size_t size = 0;
     int rc = path_of(s->folder, "manifest.json", path, err);
+    if (rc == 0)
+        rc = file_check_folder_stick(s->folder, err);
     if (rc == 0)
         rc = file_read(path, TLS_SEALED_MAX, &text, &s->manifest_size, err);
     if (rc == ERR_NOT_FOUND)
@@ -290,17 +292,37 @@ static int close_answer(struct spool *s, struct err_text *err)
     return save(s, "answer.json", text, (size_t)size, err);
 }
 
+/* What an import before left there, of another export perhaps: a receipt of a chain that has ended
+ * would stop the box's import. */
+static int clear_answer(const struct spool *s, struct err_text *err)
+{
+    char path[HQCTL_PATH_SIZE];
+    const struct dirent *entry;
+    DIR *folder = opendir(s->answer);
+    int rc = folder ? 0 : err_set(err, ERR_IO, "%s: %s", s->answer, strerror(errno));
+    while (rc == 0 && (entry = readdir(folder)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        rc = path_of(s->answer, entry->d_name, path, err);
+        if (rc == 0 && unlink(path) != 0 && errno != ENOENT)
+            rc = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    if (folder)
+        closedir(folder);
+    return rc;
+}
+
 static int open_answer(struct spool *s, struct err_text *err)
 {
     char path[HQCTL_PATH_SIZE];
     int rc = path_of(s->folder, "answer", s->answer, err);
-    if (rc == 0 && mkdir(s->answer, 0755) != 0 && errno != EEXIST)
-        rc = err_set(err, ERR_IO, "%s: %s", s->answer, strerror(errno));
+    if (rc == 0)
+        rc = file_make_folder_stick(s->answer, err);
     if (rc == 0)
         rc = path_of(s->answer, "answer.json", path, err);
     if (rc == 0 && unlink(path) != 0 && errno != ENOENT)
         rc = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-    return rc;
+    return rc == 0 ? clear_answer(s, err) : rc;
 }
 
 /* ---- the command ---- */

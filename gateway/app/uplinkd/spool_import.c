@@ -16,6 +16,7 @@
 
 enum {
     FILE_MAX_BYTES = 4 << 20, /* of an answer, as over the wire */
+    PAGE_MAX_BYTES = 2 << 20, /* of batches; behind that none is added to them */
     BATCHES_AT_ONCE = 64,
     LOOK_MS = 50
 };
@@ -55,8 +56,9 @@ static int give_batches(const struct import *in, uint64_t after, struct https_an
 {
     json_t *rows = json_array();
     uint64_t next = after;
+    size_t size = 0; /* no more at once than over the wire */
     int rc = rows ? 0 : ERR_NO_MEMORY;
-    for (int i = 0; rc == 0 && i < BATCHES_AT_ONCE; i++) {
+    for (int i = 0; rc == 0 && i < BATCHES_AT_ONCE && size < PAGE_MAX_BYTES; i++) {
         struct https_answer one = {0};
         char name[SPOOL_NAME_SIZE];
         json_t *row = NULL;
@@ -65,6 +67,7 @@ static int give_batches(const struct import *in, uint64_t after, struct https_an
         bool end = rc == 0 && one.status == 404;
         if (rc == 0 && !end)
             rc = json_parse(one.body, one.size, &row, err);
+        size += one.size;
         https_answer_free(&one);
         if (rc != 0 || end)
             break;
