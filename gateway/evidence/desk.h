@@ -13,7 +13,9 @@
 struct desk;
 
 enum {
-    DESK_PEERS_MAX = 16,
+    DESK_CAMERAS_MAX = 12, /* connections; neither side takes the other's */
+    DESK_LINKS_MAX = 4,
+    DESK_PEERS_MAX = DESK_CAMERAS_MAX + DESK_LINKS_MAX,
     DESK_LOOK_MS = 200,
     DESK_PUT_MS = 30000,  /* a picture that takes longer to hand in is given up */
     DESK_FADE_MS = 60000, /* how often it is looked for what is past its term */
