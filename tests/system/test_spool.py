@@ -5,7 +5,6 @@ import datetime
 import json
 import os
 import shutil
-import sqlite3
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -304,9 +303,7 @@ def test_a_box_in_place_of_another_counts_its_exports_anew(site):
         return answer.json
 
     assert bring(1 << 62)["newer"] and not bring(5)["newer"]
-    with sqlite3.connect(site.hq.folder / "state" / "hqd.sqlite", timeout=10) as db:
-        db.execute("UPDATE checkpoints SET replaced_ms = (SELECT taken_ms + 1 FROM spools WHERE checkpoint = id)")
-    db.close()
+    site.hq.store.execute("UPDATE checkpoints SET replaced_ms = (SELECT taken_ms + 1 FROM spools WHERE checkpoint = id)")
     wait_until("a later millisecond", lambda: bring(6)["newer"])
     assert bring(6)["newest"] == 6 and bring(7)["newer"]
 
