@@ -2,6 +2,7 @@
 signatures; what becomes of a stick that is lost, brought twice, in the wrong order, cut short, altered or another's."""
 import base64
 import datetime
+import hashlib
 import json
 import os
 import shutil
@@ -282,12 +283,43 @@ def test_an_old_batch_under_the_name_of_the_next_ends_the_import(site):
     site.publish(entry(2, "鲁H20002"))
     site.export(stick)
     site.bring(stick)
-    second = stick / BOX / "answer" / f"batch-{2:020}.json"
-    good, rows = second.read_text(), site.hq.operator().get("/v1/list/batches?after=0").json["batches"]
-    second.write_text(json.dumps({**json.loads(good), "envelope": rows[0]["envelope"]}))
+    second, sealed = (stick / BOX / "answer" / f"batch-{2:020}.json{suffix}" for suffix in ("", ".cms"))
+    good, rows = sealed.read_bytes(), site.hq.operator().get("/v1/list/batches?after=0").json["batches"]
+    sealed.unlink()
+    second.write_text(json.dumps({"revision": 2, "envelope": rows[0]["envelope"]}))
     assert "no batch behind 1" in site.take(stick, status=1)
-    second.write_text(good)
+    sealed.write_bytes(good)
     assert "1 -> 2" in site.take(stick)
+
+
+def test_whoever_carries_the_stick_reads_no_entry_of_the_list(site):
+    """An entry that is only observed shows nowhere at the box: not on the stick that brings it either."""
+    site.start()
+    stick = site.stick()
+    site.publish(entry(1, WANTED), entry(2, "鲁H20002", handling="observe"))
+    site.export(stick)
+    site.bring(stick)
+    answer = stick / BOX / "answer"
+    zhang = site.hq.operator()
+    payload = zhang.get("/v1/list/batches?after=0").json["batches"][0]["envelope"]["payload"]
+    whole = b"".join(path.read_bytes() for path in answer.iterdir())
+    assert payload.encode() not in whole and base64.b64decode(payload) not in whole
+    batch = answer / f"batch-{1:020}.json.cms"
+    good = batch.read_bytes()
+    # altered, or to another box: named, and nothing of it is taken
+    for bad in (good[:-20] + bytes([good[-20] ^ 1]) + good[-19:], good[:100], b"{}"):
+        batch.write_bytes(bad)
+        assert batch.name in site.take(stick, status=1) and site.revision() == 0
+    batch.write_bytes(good)
+    # the same of a snapshot, which a box that has no list yet gets
+    manifest, chunks = site.hq.world.snapshot()
+    for data in chunks:
+        assert zhang.put(f"/v1/list/chunks/{hashlib.sha256(data).hexdigest()}", data).status in (200, 201)
+    assert zhang.put("/v1/list/snapshot", manifest).status == 201
+    site.bring(stick)
+    whole = b"".join(path.read_bytes() for path in answer.iterdir())
+    assert chunks and not any(data in whole for data in chunks) and not list(answer.glob("batch-*"))
+    assert "0 -> 1" in site.take(stick)
 
 
 def test_a_box_in_place_of_another_counts_its_exports_anew(site):
