@@ -265,6 +265,7 @@ static void serve(struct desk *desk, struct peer *peer)
         ssize_t size = recv(peer->fd, desk->buffer, sizeof(desk->buffer), MSG_DONTWAIT);
         if (size < 0 && (errno == EAGAIN || errno == EINTR))
             return;
+        desk->options.alive(desk->options.ctx);
         if (size <= 0)
             let_go(peer);
         else
@@ -294,6 +295,7 @@ static void fade(struct desk *desk)
     bool more = false;
     if (mono_before(now, desk->fade_due))
         return;
+    desk->options.alive(desk->options.ctx);
     int rc = picture_store_fade(desk->options.store, desk->options.synchronised(desk->options.ctx),
                                 &more, &err);
     set_alarm(desk, &desk->undeleted, EVENT_PICTURES_NOT_DELETED, rc != 0, err.text);

@@ -35,7 +35,8 @@ struct desk_options {
     const struct clock_source *clock;
     bool (*synchronised)(void *ctx); /* whether a source keeps the clock */
     desk_report report;
-    void *ctx; /* of both */
+    void (*alive)(void *ctx); /* before each wait for the disk: many a slow one is no dead thread */
+    void *ctx;                /* of all three */
 };
 
 /* Listens. ERR_BUSY, ERR_DENIED, ERR_IO; `err` names the socket. *out is heap memory for

@@ -37,6 +37,7 @@ static struct {
     char detail[320];
 } told[TOLD_MAX];
 static int told_count;
+static int signs_of_life;
 
 static struct wall_time wall_stands(void *ctx)
 {
@@ -67,6 +68,12 @@ static void report(void *ctx, enum log_event_id event, bool active, const char *
     (void)snprintf(told[told_count++].detail, sizeof(told[0].detail), "%s", detail);
 }
 
+static void alive(void *ctx)
+{
+    (void)ctx;
+    signs_of_life++;
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -90,7 +97,8 @@ static int set_up(void **state)
                                               .store = store,
                                               .clock = &clock_of_test,
                                               .synchronised = synchronised,
-                                              .report = report};
+                                              .report = report,
+                                              .alive = alive};
     assert_int_equal(desk_create(&desk_options, &desk, &err), 0);
     return 0;
 }
@@ -352,18 +360,25 @@ static void who_begins_many_pictures_does_not_keep_others_waiting(void **state)
     enum { MANY = 20 };
     char part[96];
     int camera = connect_to(CAMERA);
+    int other = connect_to(CAMERA);
     struct picture_about about = about_of(1, 7);
     struct picture_message m = message(PICTURE_PUT);
     m.u.put = about;
     for (int i = 0; i < MANY; i++)
         assert_int_equal(send(camera, &m, sizeof(m), MSG_NOSIGNAL), sizeof(m));
+    about.event = 0; /* refused, the disk is not asked */
+    m.u.put = about;
+    assert_int_equal(send(other, &m, sizeof(m), MSG_NOSIGNAL), sizeof(m));
+    signs_of_life = 0;
     desk_step(desk);
+    assert_int_equal(signs_of_life, 2); /* one a peer: each may wait for the disk */
     (void)snprintf(part, sizeof(part), "%s/coming/1.part", folder);
     assert_int_equal(access(part, F_OK), 0); /* the first alone */
     for (int i = 0; i < MANY; i++)
         desk_step(desk);
     (void)snprintf(part, sizeof(part), "%s/coming/%d.part", folder, MANY);
     assert_int_equal(access(part, F_OK), 0); /* and in their turn all of them */
+    close(other);
     close(camera);
 }
 
