@@ -93,6 +93,12 @@ static void report(void *ctx, enum log_event_id event, bool active, const char *
     log_event(event, "active=%d detail=\"%s\"", active, detail);
 }
 
+static void alive(void *ctx)
+{
+    struct program *p = ctx;
+    thread_alive(&p->thread);
+}
+
 /* Nobody: ourselves and root alone. */
 static uid_t user_of(const char *name)
 {
@@ -129,6 +135,7 @@ static int prepare(struct program *p, struct err_text *err)
                                       .clock = &clock_system,
                                       .synchronised = synchronised,
                                       .report = report,
+                                      .alive = alive,
                                       .ctx = p};
     return rc == 0 ? desk_create(&desk, &p->desk, err) : rc;
 }
