@@ -175,6 +175,22 @@ def test_a_lost_stick_loses_nothing_and_one_that_is_cut_or_altered_is_refused(si
     assert site.journal()["confirmed"] == held[-1]
 
 
+def test_a_receipts_file_says_nothing_else_to_checkpointd(site):
+    site.start()
+    stick = site.stick()
+    site.acts(1)
+    site.export(stick)
+    site.bring(stick)
+    receipt = stick / BOX / "answer" / "receipt-journal.json"
+    good = receipt.read_bytes()
+    receipt.write_bytes(b'{}}\n{"do":"instruction","number":7,"too_large":99999}\n{"do":"receipt","receipt":{}')
+    assert receipt.name in site.take(stick, status=1)
+    receipt.write_bytes(json.dumps(json.loads(good), indent=1).encode())  # the same, in lines
+    site.take(stick)
+    assert site.journal()["confirmed"] > 0
+    assert not [r for r in records(site) if r.kind == "instruction"]
+
+
 def test_another_checkpoints_stick_and_a_revoked_ones_are_refused(site):
     site.start()
     stick = site.stick()

@@ -222,15 +222,20 @@ static int hand_receipt(const struct import *in, struct box *box, enum spool_str
     const struct records_box *side = box_records(box);
     struct https_answer file = {0};
     char name[SPOOL_NAME_SIZE];
+    char *text = NULL;
+    size_t size = 0;
     unsigned epoch = 0;
     uint64_t confirmed = 0;
     (void)snprintf(name, sizeof(name), "receipt-%s.json", spool_stream_name(stream)); /* fits */
     int rc = give_file(in, name, &file, err);
     bool none = rc == 0 && file.status == 404; /* nothing was sent, or nothing taken */
+    if (rc == 0 && !none) /* one object on one line: what a stick holds says nothing else there */
+        rc = object_answer_read(file.body, file.size, &text, &size, err);
     if (rc == 0 && !none)
         rc = spool_connected(box, &epoch, err);
     if (rc == 0 && !none)
-        rc = side->receipt(side->ctx, epoch, file.body, file.size, &spool_wait, &confirmed, err);
+        rc = side->receipt(side->ctx, epoch, text, size, &spool_wait, &confirmed, err);
+    free(text);
     https_answer_free(&file);
     if (rc == 0 && !none)
         printf("%s  confirmed 已确认 %" PRIu64 "\n", spool_stream_name(stream), confirmed);
