@@ -54,9 +54,9 @@ static const struct config_option options[] = {
     ROW(disk_free_mb, CONFIG_INT, .fallback = "512", .min = 0, .max = 1 << 20,
         .help = "Megabytes of the disk that are left to others."),
     ROW(picture_days, CONFIG_INT, .fallback = "30", .min = 1, .max = DAYS_MAX,
-        .help = "Days a picture without a hit is kept."),
+        .help = "Days a picture without a hit is kept, within headquarters' terms."),
     ROW(evidence_days, CONFIG_INT, .fallback = "30", .min = 1, .max = DAYS_MAX,
-        .help = "Days a hit's picture is kept once headquarters has it."),
+        .help = "Days a hit's picture is kept once headquarters has it, likewise."),
 };
 static const struct config_section config_section = {CONFIG_ROWS(options, struct camerad_config)};
 

@@ -1,12 +1,15 @@
 """A hit's pictures from a camera program to headquarters: never ahead of hits, whole across cuts and kills, none twice."""
+import contextlib
 import hashlib
+import json
 import os
+import sqlite3
 
 import pytest
 
 from harness.bad_link import BadLink
 from harness.pictures import PictureSender
-from harness.signing import entry
+from harness.signing import DAY_MS, entry
 from harness.stack import short_folder, wait_until
 from harness.uplink_site import BOX, WANTED, Site
 
@@ -174,6 +177,45 @@ def test_a_headquarters_put_back_gets_hit_and_picture_once_more(site):
         store.with_name(store.name + name).unlink(missing_ok=True)
     site.hq.hqd.start()
     wait_whole(site, event, data)
+
+
+def terms_published(site, version, **options):
+    """Headquarters' terms, until camerad goes by them."""
+    answer = site.hq.operator().put("/v1/retention-terms", site.hq.world.retention_terms(version, **options))
+    assert answer.status == 201, answer.body
+    wait_until("camerad has the terms", lambda: camerad_rows(site, "SELECT version FROM terms") == [(version,)], 30)
+
+
+def camerad_rows(site, query):
+    db = sqlite3.connect(site.box.state / "camerad" / "pictures.sqlite")
+    with contextlib.closing(db), db:
+        return db.execute(query).fetchall()
+
+
+def test_headquarters_terms_and_holds_bind_the_pictures_of_the_box(site):
+    """Kept by camerad: it goes by them while nobody tells it. Configured are 30 days."""
+    data, passage = os.urandom(20_000), os.urandom(20_000)
+    wait_whole(site, hit_with(site, data), data)
+    assert handed_in(site, passage, 4000) == (0, "")
+    of_hit, of_nobody = (site.box.state / "camerad" / "pictures" / name[:2] / name for name in
+                         (hashlib.sha256(picture).hexdigest() for picture in (data, passage)))
+    wait_until("camerad knows that it is there", lambda: camerad_rows(
+        site, "SELECT count(*) FROM sends WHERE result IS NULL") == [(0,)], 30)
+    terms_published(site, 1, picture=(1, 10), holds=[{"case": "A3717", "plate": "鲁H77777"}])
+    site.link.stop()
+    site.camerad.stop()
+    for table, column, days in (("pictures", "stored_ms", 20), ("sends", "again_ms", 20)):
+        camerad_rows(site, f"UPDATE {table} SET {column} = {column} - {days * DAY_MS}")
+    site.camerad.start()
+    wait_until("older than the ceiling", lambda: not of_nobody.exists(), 30)
+    assert of_hit.exists(), "the older one, of a hit of a time that a case holds"
+    site.link.start()
+    terms_published(site, 2, picture=(25, 30))
+    assert of_hit.exists(), "younger than the floor, and no case holds it"
+    terms_published(site, 3, picture=(1, 10))
+    wait_until("nothing keeps it any more", lambda: not of_hit.exists(), 30)
+    shown = json.dumps(site.status()) + site.camerad.log_path.read_text() + site.link.log_path.read_text()
+    assert "A3717" not in shown and "鲁H77777" not in shown
 
 
 def test_a_flood_of_pictures_is_bounded_and_named(site):

@@ -32,6 +32,8 @@ static int told;
 static atomic_bool store_stops;
 static atomic_int nexts; /* questions the store heard */
 static atomic_int pinned;
+static atomic_int terms_told;
+static struct picture_terms last_terms; /* likewise */
 static struct picture_message last_pin; /* read once the store has stopped */
 
 static bool go_on(void *ctx)
@@ -60,6 +62,10 @@ static void serve(int fd)
     if (m->type == PICTURE_PIN) {
         last_pin = *m;
         atomic_fetch_add(&pinned, 1);
+    } else if (m->type == PICTURE_TERMS) {
+        last_terms = m->u.terms;
+
+        atomic_fetch_add(&terms_told, 1);
     } else {
         assert_int_equal(m->type, PICTURE_NEXT);
         atomic_fetch_add(&nexts, 1);
@@ -127,6 +133,7 @@ static int set_up(void **state)
     told = 0;
     atomic_store(&nexts, 0);
     atomic_store(&pinned, 0);
+    atomic_store(&terms_told, 0);
     pins = queue_create(PICTURES_PINS_MAX, sizeof(struct picture_message));
     assert_non_null(pins);
     return 0;
@@ -275,6 +282,35 @@ static void a_store_that_died_is_told_and_hears_of_the_hit_when_it_is_back(void 
     assert_int_equal(told, 0);
 }
 
+static void terms_are_told_once_a_connection_and_when_they_change(void **state)
+{
+    (void)state;
+    struct pictures_terms slot;
+    struct picture_terms terms = {.version = 3, .floor_days = 1, .ceiling_days = 20};
+    start_store();
+    begin(false);
+    pictures_terms_init(&slot);
+    pictures.terms = &slot;
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 0); /* checkpointd has said nothing yet */
+    pictures_terms_set(&slot, &terms);
+    pictures_step(&pictures);
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 1);
+    terms.ceiling_days = 10;
+    pictures_terms_set(&slot, &terms);
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 2);
+    stop_store();
+    assert_int_equal(last_terms.ceiling_days, 10);
+    start_store(); /* one that may know of none */
+    pictures_step(&pictures);
+    note(JOURNAL_HIT, hit, true);
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 3);
+    assert_int_equal(atomic_load(&pinned), 1);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -285,6 +321,7 @@ int main(void)
         CASE(events_are_told_whatever_waits_and_pictures_are_not_asked_for),
         CASE(on_a_metered_link_each_window_of_the_records_opens_one),
         CASE(a_box_without_pictures_has_no_alarm),
+        CASE(terms_are_told_once_a_connection_and_when_they_change),
         CASE(a_store_that_died_is_told_and_hears_of_the_hit_when_it_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
