@@ -200,7 +200,7 @@ def test_headquarters_terms_and_holds_bind_the_pictures_of_the_box(site):
     of_hit, of_nobody = (site.box.state / "camerad" / "pictures" / name[:2] / name for name in
                          (hashlib.sha256(picture).hexdigest() for picture in (data, passage)))
     wait_until("camerad knows that it is there", lambda: camerad_rows(
-        site, "SELECT count(*) FROM sends WHERE result IS NULL") == [(0,)], 30)
+        site, f"SELECT result FROM sends WHERE sha = x'{of_hit.name}'") == [(1,)], 30)
     terms_published(site, 1, picture=(1, 10), holds=[{"case": "A3717", "plate": "鲁H77777"}])
     site.link.stop()
     site.camerad.stop()
