@@ -115,7 +115,8 @@ static const char *const texts[STATEMENTS] = {
     [NEWEST] = "SELECT max(coalesce((SELECT max(stored_ms) FROM pictures), 0),"
                " coalesce((SELECT max(time_ms) FROM hits), 0))",
     [COUNTS] = "SELECT count(*), coalesce(sum(size), 0), coalesce(sum(damaged), 0),"
-               " (SELECT count(*) FROM sends WHERE result IS NULL) FROM pictures",
+               " (SELECT count(*) FROM sends s JOIN pictures p ON p.sha = s.sha"
+               " WHERE s.result IS NULL AND p.damaged = 0) FROM pictures",
     [TERMS] = "SELECT version, floor_days, ceiling_days, paused, held_from_ms, held_until_ms"
               " FROM terms",
     [KEEP_TERMS] = "INSERT OR REPLACE INTO terms(one, version, floor_days, ceiling_days, paused,"

@@ -98,6 +98,9 @@ static int make_room(struct picture_store *store, int64_t size, struct err_text 
     const struct picture_store_options *o = &store->options;
     struct picture_counts counts;
     uint8_t sha[PICTURE_SHA_SIZE];
+    if (size > o->bytes_max) /* nothing gives way to what never fits */
+        return err_set(err, ERR_FULL, "a picture of %lld bytes: expected at most %lld in all",
+                       (long long)size, (long long)o->bytes_max);
     for (int i = 0; i < PICTURE_FADE_MAX; i++) {
         struct err_text why = {""};
         int rc = picture_index_counts(store->index, &counts, err);

@@ -3,11 +3,13 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sqlite3
 
 import pytest
 
 from harness.bad_link import BadLink
+from harness.ctl import Ctl
 from harness.pictures import PictureSender
 from harness.signing import DAY_MS, entry
 from harness.stack import short_folder, wait_until
@@ -228,6 +230,23 @@ def test_a_flood_of_pictures_is_bounded_and_named(site):
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     assert len(sizes) <= 10 and sum(sizes) <= 1 << 20
     code, why = sender.put(os.urandom(2 << 20), 6000)
-    assert code == -5 and "expected at most" in why
+    assert code == -5 and "a picture of 2097152 bytes: expected at most 1048576" in why
+    assert sum(path.is_file() for path in folder.rglob("*")) == len(sizes), "nothing gave way to what can never fit"
     assert "PICTURES_FULL" in site.camerad.log_path.read_text()
     sender.close()
+
+    def row(words, lang="en_US.UTF-8"):
+        ctl = Ctl(site.box.run, site.box.folder / "session", lang)
+        return wait_until(words, lambda: words in re.sub(r"\s+", " ", ctl("status").out) and ctl, 30)
+    row("pictures LOOK 10 held (0 MiB), 0 wait for headquarters, 0 damaged; last fault")
+    row("no room for pictures: what cameras hand in is refused")
+    row("保存 10 张（0 MiB），待上送 0，损坏 0；最近故障", "zh_CN.UTF-8")
+    site.camerad.kill()
+    said = site.box.run / "camerad.json"
+    state = json.loads(said.read_text())
+    assert state["fault"]["stands"] and state["pictures"] == 10
+    said.write_text(json.dumps({**state, "mono_ns": state["mono_ns"] - 100 * 10**9}))  # a minute and more ago
+    ctl = row("pictures LOOK checkpoint-camerad silent for 1")
+    rows = [row for row in ctl("doctor", "--json", "--config-dir", site.box.etc, timeout_s=60).json["rows"]
+            if row["check"] == "pictures"]
+    assert [row["good"] for row in rows] == [False] and "systemctl status checkpoint-camerad" in rows[0]["what_to_do"]
