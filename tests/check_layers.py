@@ -19,8 +19,8 @@ def read_layers(path):
             continue
         folder, _, targets = line.partition(":")
         names = targets.split()
-        if names == ["L2"]:
-            names = LOW + L2
+        if "L2" in names:
+            names = [name for name in names if name != "L2"] + LOW + L2
         allowed[folder.strip()] = None if names == ["ALL"] else set(names)
     return allowed
 

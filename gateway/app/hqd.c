@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "gateway/app/hqd_backup.h"
 #include "gateway/app/service.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/file.h"
@@ -113,6 +114,10 @@ static const struct service_about about = {
     .purpose = "headquarters server: wanted list, records, enrolment",
     .default_config = "/etc/checkpoint/hqd.yaml",
     .help =
+        "  --backup FILE   copies the database to FILE and ends; hqd may go on meanwhile\n"
+        "  --restore FILE  checks FILE, puts it in the database's place and ends; hqd and\n"
+        "                  hq-retaind stopped. What was there stays as <database>.before\n"
+        "                  Both with SQLite; PostgreSQL has pg_basebackup, pg_dump, pg_restore.\n\n"
         "FILES\n"
         "  <state_dir>/hqd.sqlite    everything hqd keeps, without 'database'\n"
         "  <runtime_dir>/hqd.port, hqd-est.port\n"
@@ -177,15 +182,20 @@ static struct hq_server_options server_options_of(const struct program *p,
     };
 }
 
-/* What the configuration names: addresses, keys, certificates. */
-static int prepare(struct program *p, struct err_text *err)
+static void name_database(struct program *p)
 {
-    name_operators(p->config, p->operators);
     if (p->config->database[0])
         memcpy(p->database, p->config->database, sizeof(p->config->database));
     else
         (void)snprintf(p->database, sizeof(p->database), "%s/hqd.sqlite",
-                       p->config->state_dir);                                       /* fits */
+                       p->config->state_dir); /* fits */
+}
+
+/* What the configuration names: addresses, keys, certificates. */
+static int prepare(struct program *p, struct err_text *err)
+{
+    name_operators(p->config, p->operators);
+    name_database(p);
     (void)snprintf(p->issue, sizeof(p->issue), "%s/issue", p->config->runtime_dir); /* fits */
     const struct hq_server_options server = server_options_of(p, p->config);
     const struct hqd_options hqd = hqd_options_of(p, p->config);
@@ -315,14 +325,21 @@ int main(int argc, char **argv)
     static struct hqd_config config;
     static struct program program;
     struct service_args args;
+    struct hqd_backup backup;
     struct err_text err = {""};
-    int status = service_args_parse(argc, argv, &about, &args);
+    int status = hqd_backup_args(&argc, argv, &backup);
+    if (status < 0)
+        status = service_args_parse(argc, argv, &about, &args);
     if (status >= 0)
         return status;
     program.config = &config;
     program.config_path = args.config_path;
     int rc = config_load(args.config_path, &config_section, &config, &err);
     bool loaded = rc == 0;
+    if (loaded && (backup.to || backup.from) && !args.check) {
+        name_database(&program);
+        return hqd_backup_run(&backup, program.database, config.state_dir);
+    }
     if (loaded)
         rc = prepare(&program, &err);
     status = service_config_result(&about, &args, &config_section, loaded, rc, &err);

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "gateway/base/clock.h"
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 
 struct hq_holds;
 

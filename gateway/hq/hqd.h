@@ -7,7 +7,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/hq/call.h"
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 #include "gateway/signed/batch.h"
 #include "gateway/signed/keyset.h"
 

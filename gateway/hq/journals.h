@@ -6,7 +6,7 @@
 #pragma once
 
 #include "gateway/base/clock.h"
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 #include "gateway/journal/record.h"
 
 /* Inside a transaction: there is, or was, a record `sequence`. */

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "gateway/hq/call.h"
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 #include "gateway/journal/record.h"
 
 /* Appends one record inside the caller's transaction; steals `body` (NULL: no memory). `actor` is

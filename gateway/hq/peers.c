@@ -7,6 +7,7 @@
 #include "gateway/base/log.h"
 #include "gateway/hq/hqd.h"
 #include "gateway/hq/own.h"
+#include "gateway/tls/issue.h"
 
 enum { SEEN_EVERY_MS = 60 * 1000, BACK_EVERY_MS = 3600 * 1000 };
 
@@ -57,6 +58,19 @@ static void note_seen(struct hq_call *call, const struct row *row, const char *s
     hqd_noted(call->hq, rc, &err);
 }
 
+static int note_certificate(struct hqd *hq, const char *checkpoint,
+                            const struct tls_cert_facts *facts, int64_t issued_ms,
+                            struct err_text *err)
+{
+    return hq_db_exec(&hq->db,
+                      "INSERT INTO certificates(fingerprint, checkpoint, until_ms, issued_ms)"
+                      " VALUES($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                      HQ_PARAMS(hq_blob(facts->fingerprint, TLS_FINGERPRINT_SIZE),
+                                hq_text(checkpoint), hq_int(facts->not_after.ms),
+                                hq_int(issued_ms)),
+                      err);
+}
+
 int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
                           const struct tls_cert_facts *facts, bool first, struct err_text *err)
 {
@@ -67,13 +81,7 @@ int hq_certificate_issued(struct hqd *hq, const char *checkpoint,
                            HQ_PARAMS(hq_text(checkpoint), hq_int(clock_wall(&hq->clock).ms)), err)
               : 0;
     if (rc == 0)
-        rc = hq_db_exec(&hq->db,
-                        "INSERT INTO certificates(fingerprint, checkpoint, until_ms, issued_ms)"
-                        " VALUES($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                        HQ_PARAMS(hq_blob(facts->fingerprint, TLS_FINGERPRINT_SIZE),
-                                  hq_text(checkpoint), hq_int(facts->not_after.ms),
-                                  hq_int(clock_wall(&hq->clock).ms)),
-                        err);
+        rc = note_certificate(hq, checkpoint, facts, clock_wall(&hq->clock).ms, err);
     if (rc == 0)
         rc = hq_db_exec(&hq->db,
                         "UPDATE checkpoints SET certificate_until_ms = $2,"
@@ -99,41 +107,66 @@ static int take_certificate(void *ctx, const struct hq_value *columns, size_t co
     return 0;
 }
 
+/* What the transaction of a certificate's first showing does: it is noted as shown, those that
+ * `others` (a condition, $4 is issued_ms) names end, and who waits with one of them is let go. */
+static int show(struct hq_call *call, int64_t issued_ms, const char *others, struct err_text *err)
+{
+    struct hq_db *db = &call->hq->db;
+    const struct hq_value own = hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE);
+    int rc = hq_db_exec(db, "UPDATE certificates SET shown_ms = $2 WHERE fingerprint = $1",
+                        HQ_PARAMS(own, hq_int(call->now.ms)), err);
+    if (rc == 0)
+        rc = hq_db_exec(db, others,
+                        HQ_PARAMS(own, hq_text(call->peer.identity.name), hq_int(call->now.ms),
+                                  hq_int(issued_ms)),
+                        err);
+    if (rc == 0 && hq_db_changed(db) > 0)
+        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, err);
+    return rc;
+}
+
 /* The box has its renewed certificate in place: from here on the ones it had, and those issued
  * before that it never got, are refused everywhere. */
 static int end_earlier(struct hq_call *call, int64_t issued_ms, struct err_text *err)
 {
     struct hq_db *db = &call->hq->db;
-    const struct hq_value own = hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE);
-    const struct hq_value checkpoint = hq_text(call->peer.identity.name);
     int rc = hq_db_begin(db, err);
     if (rc == 0)
-        rc = hq_db_exec(db, "UPDATE certificates SET shown_ms = $2 WHERE fingerprint = $1",
-                        HQ_PARAMS(own, hq_int(call->now.ms)), err);
-    if (rc == 0)
-        rc = hq_db_exec(db,
-                        "UPDATE certificates SET revoked_ms = $3 WHERE checkpoint = $2"
-                        " AND fingerprint <> $1 AND revoked_ms IS NULL"
-                        " AND (shown_ms IS NOT NULL OR issued_ms <= $4)",
-                        HQ_PARAMS(own, checkpoint, hq_int(call->now.ms), hq_int(issued_ms)), err);
-    if (rc == 0 && hq_db_changed(db) > 0)
-        rc = hq_db_change(db, HQ_DB_CHANGE_INBOX, err);
+        rc = show(call, issued_ms,
+                  "UPDATE certificates SET revoked_ms = $3 WHERE checkpoint = $2"
+                  " AND fingerprint <> $1 AND revoked_ms IS NULL"
+                  " AND (shown_ms IS NOT NULL OR issued_ms <= $4)",
+                  err);
     if (rc == 0)
         rc = hq_db_commit(db, err);
     hq_db_rollback(db);
     return rc;
 }
 
-/* One of an issuing CA that is not ours to run: noted, so that a new enrolment ends it. */
-static int note_foreign(struct hq_call *call, struct err_text *err)
+/* One this database never issued: of an issuing CA that is not ours to run, or renewed since a
+ * backup that was put back. Noted, so that a new enrolment ends it; those issued before it end as
+ * by a renewal, for the box has gone on from them. */
+static int note_unknown(struct hq_call *call, struct err_text *err)
 {
     struct hq_db *db = &call->hq->db;
-    int rc = hq_certificate_issued(call->hq, call->peer.identity.name, &call->peer, false, err);
+    const int64_t issued_ms = call->peer.not_before.ms + TLS_BACKDATE_S * INT64_C(1000);
+    int rc = hq_db_begin(db, err);
+    if (rc == 0)
+        rc = note_certificate(call->hq, call->peer.identity.name, &call->peer, issued_ms, err);
+    if (rc == 0)
+        rc = show(call, issued_ms,
+                  "UPDATE certificates SET revoked_ms = $3 WHERE checkpoint = $2"
+                  " AND fingerprint <> $1 AND revoked_ms IS NULL AND issued_ms < $4",
+                  err);
     if (rc == 0)
         rc = hq_db_exec(
-            db, "UPDATE certificates SET shown_ms = $2 WHERE fingerprint = $1",
-            HQ_PARAMS(hq_blob(call->peer.fingerprint, TLS_FINGERPRINT_SIZE), hq_int(call->now.ms)),
-            err);
+            db,
+            "UPDATE checkpoints SET certificate_until_ms = $2 WHERE id = $1"
+            " AND (certificate_until_ms IS NULL OR certificate_until_ms < $2)",
+            HQ_PARAMS(hq_text(call->peer.identity.name), hq_int(call->peer.not_after.ms)), err);
+    if (rc == 0)
+        rc = hq_db_commit(db, err);
+    hq_db_rollback(db);
     return rc;
 }
 
@@ -198,7 +231,7 @@ static int check_box(struct hq_call *call, struct row *row, struct err_text *err
     if (!certificate.found && call->peer.not_before.ms < row->enrolled_ms)
         row->revoked = true;
     else if (!certificate.found)
-        rc = note_foreign(call, err);
+        rc = note_unknown(call, err);
     else if (row->of_replaced_box && row->enrolled_ms > certificate.replaced_ms)
         hqd_noted(hq, tell_two_boxes(call, &certificate, &why), &why);
     else if (!row->revoked && !certificate.shown)

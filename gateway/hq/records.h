@@ -10,7 +10,7 @@
 #pragma once
 
 #include "gateway/base/clock.h"
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 #include "gateway/journal/record.h"
 
 enum { HQ_BODY_MAX = 1 << 20, HQ_REASON_SIZE = 200 };

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "gateway/base/clock.h"
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 #include "gateway/signed/keyset.h"
 
 enum {

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "gateway/base/clock.h"
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 #include "gateway/journal/record.h"
 
 struct hqd;

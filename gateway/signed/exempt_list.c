@@ -339,18 +339,6 @@ int exempt_list_parse(const void *payload, size_t size, struct exempt_list *out,
     return ERR_OK;
 }
 
-static int check_signers(const struct keyset *set, const struct signers *signers,
-                         const struct exempt_list *list, struct err_text *err)
-{
-    if (strcmp(set->fleet, list->fleet) != 0) {
-        return err_set(err, ERR_DENIED, "fleet: of fleet %s, expected %s", list->fleet, set->fleet);
-    }
-    if (signers_distinct(signers) < EXEMPT_CLERKS) {
-        return err_set(err, ERR_DENIED, "signatures: expected two different clerks");
-    }
-    return signers_check_time(signers, list->time, err);
-}
-
 int exempt_list_verify(const struct keyset *set, const void *envelope, size_t size,
                        struct exempt_list *out, struct err_text *err)
 {
@@ -365,7 +353,7 @@ int exempt_list_verify(const struct keyset *set, const void *envelope, size_t si
         result = exempt_list_parse(e.payload, e.payload_size, &list, err);
     }
     if (result == ERR_OK) {
-        result = check_signers(set, &signers, &list, err);
+        result = signers_check_two(&signers, set, list.fleet, list.time, err);
     }
     envelope_fini(&e);
     if (result != ERR_OK) {

@@ -27,7 +27,7 @@ enum {
     EXEMPT_ENTRIES_MAX = 2048,
     EXEMPT_CHECKPOINTS_MAX = 16, /* of an entry */
     EXEMPT_DAYS_MAX = 366,       /* from the list's time to an entry's end */
-    EXEMPT_CLERKS = 2
+    EXEMPT_CLERKS = SIGNERS_TWO
 };
 
 enum exempt_kind {

@@ -363,6 +363,18 @@ int signers_check_time(const struct signers *signers, struct wall_time time, str
     return ERR_OK;
 }
 
+int signers_check_two(const struct signers *signers, const struct keyset *set, const char *fleet,
+                      struct wall_time time, struct err_text *err)
+{
+    if (strcmp(set->fleet, fleet) != 0) {
+        return err_set(err, ERR_DENIED, "fleet: of fleet %s, expected %s", fleet, set->fleet);
+    }
+    if (signers_distinct(signers) < SIGNERS_TWO) {
+        return err_set(err, ERR_DENIED, "signatures: expected two different clerks");
+    }
+    return signers_check_time(signers, time, err);
+}
+
 int signers_distinct(const struct signers *signers)
 {
     char holders[ENVELOPE_SIGNATURES_MAX][KEY_HOLDER_MAX + 1];

@@ -17,6 +17,7 @@
 #include "gateway/signed/roots.h"
 
 enum {
+    SIGNERS_TWO = 2, /* clerks that sign what one alone must not */
     KEYSET_KEYS_MAX = 128,
     KEY_HOLDER_MAX = 128 /* bytes of UTF-8 */
 };
@@ -84,6 +85,9 @@ int keyset_check_envelope(const struct keyset *set, const struct envelope *e,
 /* ERR_DENIED unless every signer's key was valid at the statement's time. */
 int signers_check_time(const struct signers *signers, struct wall_time time,
                        struct err_text *err) MUST_CHECK;
+/* The same, and that two different clerks signed a statement of the key set's own fleet. */
+int signers_check_two(const struct signers *signers, const struct keyset *set, const char *fleet,
+                      struct wall_time time, struct err_text *err) MUST_CHECK;
 /* Different holders among the signers: two keys of one person are one. */
 int signers_distinct(const struct signers *signers);
 /* The same, with their names. */

@@ -172,18 +172,6 @@ int match_policy_parse(const void *payload, size_t size, struct match_policy *ou
     return ERR_OK;
 }
 
-static int check_signers(const struct keyset *set, const struct signers *signers,
-                         const struct match_policy *p, struct err_text *err)
-{
-    if (strcmp(set->fleet, p->fleet) != 0) {
-        return err_set(err, ERR_DENIED, "fleet: of fleet %s, expected %s", p->fleet, set->fleet);
-    }
-    if (signers_distinct(signers) < MATCH_POLICY_CLERKS) {
-        return err_set(err, ERR_DENIED, "signatures: expected two different clerks");
-    }
-    return signers_check_time(signers, p->time, err);
-}
-
 int match_policy_verify(const struct keyset *set, const void *envelope, size_t size,
                         struct match_policy *out, struct err_text *err)
 {
@@ -198,7 +186,7 @@ int match_policy_verify(const struct keyset *set, const void *envelope, size_t s
         result = match_policy_parse(e.payload, e.payload_size, &p, err);
     }
     if (result == ERR_OK) {
-        result = check_signers(set, &signers, &p, err);
+        result = signers_check_two(&signers, set, p.fleet, p.time, err);
     }
     envelope_fini(&e);
     if (result != ERR_OK) {

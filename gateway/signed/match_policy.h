@@ -28,7 +28,7 @@ enum {
     MATCH_POLICY_LOOK_ALIKE_MAX = 3,
     MATCH_POLICY_FALSE_ALERTS_MAX = 1000,
     MATCH_POLICY_TRAFFIC_MAX = 1000 * 1000,
-    MATCH_POLICY_CLERKS = 2
+    MATCH_POLICY_CLERKS = SIGNERS_TWO
 };
 
 /* Confusion probabilities of one alphabet, a text a person can read. */

@@ -272,18 +272,6 @@ int retention_terms_parse(const void *payload, size_t size, struct retention_ter
     return ERR_OK;
 }
 
-static int check_signers(const struct keyset *set, const struct signers *signers,
-                         const struct retention_terms *t, struct err_text *err)
-{
-    if (strcmp(set->fleet, t->fleet) != 0) {
-        return err_set(err, ERR_DENIED, "fleet: of fleet %s, expected %s", t->fleet, set->fleet);
-    }
-    if (signers_distinct(signers) < RETENTION_CLERKS) {
-        return err_set(err, ERR_DENIED, "signatures: expected two different clerks");
-    }
-    return signers_check_time(signers, t->time, err);
-}
-
 int retention_terms_verify(const struct keyset *set, const void *envelope, size_t size,
                            struct retention_terms *out, struct err_text *err)
 {
@@ -298,7 +286,7 @@ int retention_terms_verify(const struct keyset *set, const void *envelope, size_
         result = retention_terms_parse(e.payload, e.payload_size, &t, err);
     }
     if (result == ERR_OK) {
-        result = check_signers(set, &signers, &t, err);
+        result = signers_check_two(&signers, set, t.fleet, t.time, err);
     }
     envelope_fini(&e);
     if (result != ERR_OK) {

@@ -40,7 +40,7 @@ enum {
     RETENTION_CASE_MAX = 256,  /* bytes of UTF-8 */
     RETENTION_PERSON_MAX = 64, /* the same */
     RETENTION_LANE_MAX = 255,
-    RETENTION_CLERKS = 2
+    RETENTION_CLERKS = SIGNERS_TWO
 };
 
 enum retention_kind {

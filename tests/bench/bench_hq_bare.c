@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 #include "tests/bench/bench.h"
 
 static const char table[] = "CREATE TABLE bare(sequence BIGINT PRIMARY KEY, line BYTEA NOT NULL)";

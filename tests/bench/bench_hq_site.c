@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 #include "gateway/hqctl/init.h"
 #include "gateway/tls/issue.h"
 #include "tests/bench/bench.h"

@@ -45,10 +45,10 @@ def two(hq):
     other.hqd.stop()
 
 
-@pytest.mark.parametrize("name", ["store", "records", "handlers", "match_policy", "migrations"])
+@pytest.mark.parametrize("name", ["store_test_store", "test_records", "test_handlers", "test_match_policy", "store_test_migrations"])
 def test_unit_tests_pass_over_it(name):
     url = postgres.Database().url
-    done = run_program([UNIT / f"gateway_hq_test_{name}"], env={**os.environ, "CHECKPOINT_HQ_DATABASE": url},
+    done = run_program([UNIT / f"gateway_hq_{name}"], env={**os.environ, "CHECKPOINT_HQ_DATABASE": url},
                        text=True, timeout_s=200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[  PASSED  ]" in done.stdout + done.stderr

@@ -13,7 +13,7 @@ from harness.signing import entry
 
 DAY_MS = 24 * 3600 * 1000
 BOX = "/v1/checkpoints/lu-hz-01"
-GRANTS = pathlib.Path(__file__).resolve().parents[2] / "gateway" / "hq" / "postgres_grants.sql"
+GRANTS = pathlib.Path(__file__).resolve().parents[2] / "gateway" / "hq" / "store" / "postgres_grants.sql"
 
 
 class Roles:

@@ -150,3 +150,23 @@ def test_the_old_certificate_serves_until_the_new_one_is_shown(hq):
     for peer in (box, lost, kept):
         peer.port = hq.port
     assert [peer.get("/v1/list/head").status for peer in (box, lost, kept)] == [403, 403, 200]
+
+
+def test_a_database_put_back_to_before_a_renewal_ends_the_old_one_when_the_new_one_is_shown(hq):
+    box = hq.box(BOX, start=now() - 20 * DAY, end=now() + 10 * DAY)
+    assert box.get("/v1/list/head").status == 200
+    hq.hqd.stop()
+    backup = hq.store.path.read_bytes()
+    hq.hqd.start()
+    box.port = hq.port
+    key, request = request_for(f"urn:checkpoint:{BOX}")
+    renewed = hq.peer(pair_of(hq, "renewed", key, certificates_of(box.post(REENROLL, request))[0]))
+    assert renewed.get("/v1/list/head").status == 200
+    hq.hqd.stop()
+    for left in hq.store.path.parent.glob("hqd.sqlite-*"):
+        left.unlink()
+    hq.store.path.write_bytes(backup)
+    hq.hqd.start()
+    box.port = renewed.port = hq.port
+    assert box.get("/v1/list/head").status == 200  # nothing here says that there is a later one
+    assert [peer.get("/v1/list/head").status for peer in (renewed, box, renewed)] == [200, 403, 200]

@@ -154,8 +154,10 @@ static void put_in_force(struct checkpointd *c, void *statement)
     uint64_t version = terms ? terms->version : 0;
     struct retention_in_force *next = calloc(1, sizeof(*next));
     bool behind = version < c->list_high.retention.version;
-    if (!next) {
-        drop(terms); /* those before go on until the next start */
+    if (!next) { /* those before go on until the next start */
+        if (terms) {
+            drop(terms);
+        }
         return;
     }
     next->paused = behind;

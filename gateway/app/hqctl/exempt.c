@@ -1,14 +1,13 @@
 /*
  * hqctl exempt draft, withdraw, sign, show, publish: from a spreadsheet to every checkpoint.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/app/hqctl/exempt_file.h"
 #include "gateway/app/hqctl/import_faults.h"
-#include "gateway/app/hqctl/signed_file.h"
+#include "gateway/app/hqctl/versioned.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/file.h"
 #include "gateway/hqctl/csv.h"
@@ -229,154 +228,107 @@ int hqctl_exempt_withdraw(struct hqctl *h, int argc, char **argv)
     return status < 0 ? withdraw_all(h, asked, count, out) : status;
 }
 
-/* ---- sign ---- */
+/* ---- sign, show, publish ---- */
 
-static int say_signed(const struct hqctl *h, const struct signed_file_args *args,
-                      const struct exempt_file *file)
+static int open_file(const char *path, void *file, struct err_text *err)
 {
-    if (h->json)
-        return hqctl_print_with(exempt_json(&file->list, &file->envelope, args->set), "file",
-                                json_string(args->out));
-    signed_file_tell(args->out, file->envelope.signature_count, EXEMPT_CLERKS, "exempt");
-    return EXIT_OK;
+    return exempt_file_open(path, file, err);
 }
 
-static int sign_file(const struct hqctl *h, const struct signed_file_args *args)
+static int get_file(struct hqctl *h, void *file, struct err_text *err)
 {
-    struct err_text err = {""};
-    struct exempt_file file;
-    int rc = exempt_file_open(args->path, &file, &err);
-    if (rc != 0)
-        return hqctl_fail(h, rc, &err);
-    rc = exempt_file_compose(&file, clock_wall(&clock_system), &err);
-    if (rc == 0) {
-        exempt_show(hqctl_talk(h), &file.list, &file.envelope, args->set);
-        rc = signed_file_sign(h, args, file.list.time, &file.envelope, &err);
-    }
-    if (rc == 0)
-        rc = exempt_file_save(args->out, &file, &err);
-    int status = rc == 0 ? say_signed(h, args, &file) : hqctl_fail(h, rc, &err);
-    exempt_file_close(&file);
-    return status;
+    return exempt_file_get(h, file, err);
 }
 
-int hqctl_exempt_sign(struct hqctl *h, int argc, char **argv)
+static int compose_file(void *file, struct wall_time now, struct err_text *err)
 {
-    static const char text[] =
-        "DESCRIPTION\n"
-        "  Shows every vehicle on the list, then asks for the passphrase. The first signature\n"
-        "  dates the list; a second clerk runs the same command on the same file. Needs no\n"
-        "  network. gateway/signed/README.md shows how stock openssl checks a signature.\n";
-    struct signed_file_args args;
-    int status = signed_file_sign_args(h, argc, argv, text, &args);
-    if (status >= 0)
-        return status;
-    status = sign_file(h, &args);
-    free(args.set);
-    return status;
+    return exempt_file_compose(file, now, err);
 }
 
-/* ---- show ---- */
-
-/* As a box would; 0 without a key set to do so. */
-static int verify(const struct exempt_file *file, const struct keyset *set, struct err_text *err)
+static int save_file(const char *path, const void *file, struct err_text *err)
 {
-    struct exempt_list list;
-    char *text = NULL;
-    size_t size = 0;
-    if (!set)
-        return 0;
-    int rc = envelope_write(&file->envelope, &text, &size);
+    return exempt_file_save(path, file, err);
+}
+
+static void close_file(void *file)
+{
+    exempt_file_close(file);
+}
+
+static void show_file(FILE *to, const void *file, const struct keyset *set)
+{
+    const struct exempt_file *f = file;
+    exempt_show(to, &f->list, &f->envelope, set);
+}
+
+static json_t *file_json(const void *file, const struct keyset *set)
+{
+    const struct exempt_file *f = file;
+    return exempt_json(&f->list, &f->envelope, set);
+}
+
+static int verify_text(const struct keyset *set, const char *text, size_t size,
+                       struct err_text *err)
+{
+    struct exempt_list value = {0};
+    int rc = exempt_list_verify(set, text, size, &value, err);
     if (rc == 0)
-        rc = exempt_list_verify(set, text, size, &list, err);
-    if (rc == 0)
-        exempt_list_fini(&list);
-    free(text);
+        exempt_list_fini(&value);
     return rc;
 }
 
-static int show_file(const struct hqctl *h, struct exempt_file *file, const struct keyset *set)
+static struct versioned_view view_of(void *file)
 {
-    struct err_text err = {""};
-    bool was_draft = file->is_draft;
-    int rc = exempt_file_compose(file, clock_wall(&clock_system), &err);
-    if (rc == 0 && !was_draft)
-        rc = verify(file, set, &err);
-    if (h->json && rc == 0)
-        return hqctl_print_with(exempt_json(&file->list, &file->envelope, set), "verified",
-                                json_boolean(set && !was_draft));
-    if (!file->is_draft)
-        exempt_show(hqctl_talk(h), &file->list, &file->envelope, set);
-    if (rc != 0)
-        return hqctl_fail(h, rc, &err);
-    puts(was_draft ? "Not signed yet."
-         : set     ? "A box would take it: signatures and clerks verified."
-                   : "Not verified: give --dir, or --keyset and --roots.");
-    return EXIT_OK;
+    struct exempt_file *f = file;
+    return (struct versioned_view){f->is_draft, f->list.time, f->list.revision, &f->envelope};
+}
+
+static const struct versioned_kind kind = {
+    .command = "exempt",
+    .title = "exempt list",
+    .in_force = "exempt list",
+    .pronoun = "it",
+    .number_name = "revision",
+    .path = EXEMPT_PATH,
+    .clerks = EXEMPT_CLERKS,
+    .sign_text =
+        "DESCRIPTION\n"
+        "  Shows every vehicle on the list, then asks for the passphrase. The first signature\n"
+        "  dates the list; a second clerk runs the same command on the same file. Needs no\n"
+        "  network. gateway/signed/README.md shows how stock openssl checks a signature.\n",
+    .show_text =
+        "DESCRIPTION\n"
+        "  Without FILE the list in force, as hqd has it. With a key set, verifies it exactly as\n"
+        "  a checkpoint does before it takes it: status 1 when it would refuse.\n",
+    .publish_text = "DESCRIPTION\n"
+                    "  hqd verifies it as a checkpoint would and takes it only if "
+                    "it follows the revision in\n  force. Publishing the same "
+                    "file once more changes nothing.\n",
+    .open = open_file,
+    .get = get_file,
+    .compose = compose_file,
+    .save = save_file,
+    .close = close_file,
+    .show = show_file,
+    .json = file_json,
+    .verify = verify_text,
+    .view = view_of,
+};
+
+int hqctl_exempt_sign(struct hqctl *h, int argc, char **argv)
+{
+    struct exempt_file file = {.is_draft = false};
+    return versioned_sign(h, argc, argv, &kind, &file);
 }
 
 int hqctl_exempt_show(struct hqctl *h, int argc, char **argv)
 {
-    static const char text[] =
-        "DESCRIPTION\n"
-        "  Without FILE the list in force, as hqd has it. With a key set, verifies it exactly as\n"
-        "  a checkpoint does before it takes it: status 1 when it would refuse.\n";
     struct exempt_file file = {.is_draft = false};
-    struct err_text err = {""};
-    struct signed_file_args args;
-    int status = signed_file_show_args(h, argc, argv, text, "[FILE]", &args);
-    if (status >= 0)
-        return status;
-    status = args.path ? 0 : hqctl_connect(h);
-    if (status == 0) {
-        int rc =
-            args.path ? exempt_file_open(args.path, &file, &err) : exempt_file_get(h, &file, &err);
-        status = rc == 0 ? show_file(h, &file, args.set) : hqctl_fail(h, rc, &err);
-        exempt_file_close(&file);
-    }
-    free(args.set);
-    return status;
-}
-
-/* ---- publish ---- */
-
-static int publish(struct hqctl *h, const struct exempt_file *file)
-{
-    struct err_text err = {""};
-    const struct signed_file_put put = {.path = EXEMPT_PATH,
-                                        .what = "exempt list",
-                                        .number_name = "revision",
-                                        .draft = "hqctl exempt draft",
-                                        .number = file->list.revision};
-    int rc = signed_file_publish(h, &put, &file->envelope, &err);
-    if (rc != 0)
-        return hqctl_fail(h, rc, &err);
-    if (h->json)
-        return hqctl_print(json_pack("{s:I}", "revision", (json_int_t)file->list.revision));
-    printf("Published: exempt list revision %" PRIu64 ". 'hqctl checkpoints' shows who has it.\n",
-           file->list.revision);
-    return EXIT_OK;
+    return versioned_show(h, argc, argv, &kind, &file);
 }
 
 int hqctl_exempt_publish(struct hqctl *h, int argc, char **argv)
 {
-    struct err_text err = {""};
-    struct exempt_file file;
-    const char *path = NULL;
-    struct arg_spec spec = {.text = "DESCRIPTION\n"
-                                    "  hqd verifies it as a checkpoint would and takes it only if "
-                                    "it follows the revision in\n  force. Publishing the same "
-                                    "file once more changes nothing.\n",
-                            ARG_OPERANDS("FILE", 1, &path)};
-    int status = hqctl_parse(h, argc, argv, &spec);
-    if (status >= 0)
-        return status;
-    int rc = exempt_file_open(path, &file, &err);
-    if (rc != 0)
-        return hqctl_fail(h, rc, &err);
-    status = signed_file_connect(h, path, file.is_draft, "exempt");
-    if (status == 0)
-        status = publish(h, &file);
-    exempt_file_close(&file);
-    return status;
+    struct exempt_file file = {.is_draft = false};
+    return versioned_publish(h, argc, argv, &kind, &file);
 }

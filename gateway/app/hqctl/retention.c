@@ -2,14 +2,13 @@
  * hqctl retention draft, sign, show, publish: how long checkpoints and headquarters keep what they
  * recorded, and what cases hold, from a draft to every checkpoint.
  */
-#include <inttypes.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/app/hqctl/retention_file.h"
-#include "gateway/app/hqctl/signed_file.h"
+#include "gateway/app/hqctl/versioned.h"
 #include "gateway/base/clock.h"
 
 /* ---- draft ---- */
@@ -242,162 +241,108 @@ int hqctl_retention_draft(struct hqctl *h, int argc, char **argv)
     return status < 0 ? draft_terms(h, &d) : status;
 }
 
-/* ---- sign ---- */
+/* ---- sign, show, publish ---- */
 
-static int say_signed(const struct hqctl *h, const struct signed_file_args *args,
-                      const struct retention_file *file)
+static int open_file(const char *path, void *file, struct err_text *err)
 {
-    if (h->json)
-        return hqctl_print_with(retention_json(&file->terms, &file->envelope, args->set), "file",
-                                json_string(args->out));
-    signed_file_tell(args->out, file->envelope.signature_count, RETENTION_CLERKS, "retention");
-    return EXIT_OK;
+    return retention_file_open(path, file, err);
 }
 
-static int sign_file(const struct hqctl *h, const struct signed_file_args *args)
+static int get_file(struct hqctl *h, void *file, struct err_text *err)
 {
-    struct err_text err = {""};
-    struct retention_file file;
-    int rc = retention_file_open(args->path, &file, &err);
-    if (rc != 0)
-        return hqctl_fail(h, rc, &err);
-    rc = retention_file_compose(&file, clock_wall(&clock_system), &err);
-    if (rc == 0) {
-        retention_show(hqctl_talk(h), &file.terms, &file.envelope, args->set);
-        rc = signed_file_sign(h, args, file.terms.time, &file.envelope, &err);
-    }
+    return retention_file_get(h, file, err);
+}
+
+static int compose_file(void *file, struct wall_time now, struct err_text *err)
+{
+    return retention_file_compose(file, now, err);
+}
+
+static int save_file(const char *path, const void *file, struct err_text *err)
+{
+    return retention_file_save(path, file, err);
+}
+
+static void close_file(void *file)
+{
+    retention_file_close(file);
+}
+
+static void show_file(FILE *to, const void *file, const struct keyset *set)
+{
+    const struct retention_file *f = file;
+    retention_show(to, &f->terms, &f->envelope, set);
+}
+
+static json_t *file_json(const void *file, const struct keyset *set)
+{
+    const struct retention_file *f = file;
+    return retention_json(&f->terms, &f->envelope, set);
+}
+
+static int verify_text(const struct keyset *set, const char *text, size_t size,
+                       struct err_text *err)
+{
+    struct retention_terms value = {0};
+    int rc = retention_terms_verify(set, text, size, &value, err);
     if (rc == 0)
-        rc = retention_file_save(args->out, &file, &err);
-    int status = rc == 0 ? say_signed(h, args, &file) : hqctl_fail(h, rc, &err);
-    retention_file_close(&file);
-    return status;
-}
-
-int hqctl_retention_sign(struct hqctl *h, int argc, char **argv)
-{
-    static const char text[] =
-        "DESCRIPTION\n"
-        "  Shows what is signed, then asks for the passphrase. The first signature dates the\n"
-        "  terms; a second clerk runs the same command on the same file. Needs no network.\n"
-        "  gateway/signed/README.md shows how stock openssl checks a signature.\n";
-    struct signed_file_args args;
-    int status = signed_file_sign_args(h, argc, argv, text, &args);
-    if (status >= 0)
-        return status;
-    status = sign_file(h, &args);
-    free(args.set);
-    return status;
-}
-
-/* ---- show ---- */
-
-/* As a box would; 0 without a key set to do so. */
-static int verify(const struct retention_file *file, const struct keyset *set, struct err_text *err)
-{
-    struct retention_terms terms = {0};
-    char *text = NULL;
-    size_t size = 0;
-    if (!set)
-        return 0;
-    int rc = envelope_write(&file->envelope, &text, &size);
-    if (rc == 0)
-        rc = retention_terms_verify(set, text, size, &terms, err);
-    retention_terms_fini(&terms);
-    free(text);
+        retention_terms_fini(&value);
     return rc;
 }
 
-static int show_file(const struct hqctl *h, struct retention_file *file, const struct keyset *set)
+static struct versioned_view view_of(void *file)
 {
-    struct err_text err = {""};
-    bool was_draft = file->is_draft;
-    int rc = retention_file_compose(file, clock_wall(&clock_system), &err);
-    if (rc == 0 && !was_draft)
-        rc = verify(file, set, &err);
-    if (h->json && rc == 0)
-        return hqctl_print_with(retention_json(&file->terms, &file->envelope, set), "verified",
-                                json_boolean(set && !was_draft));
-    if (!file->is_draft)
-        retention_show(hqctl_talk(h), &file->terms, &file->envelope, set);
-    if (rc != 0)
-        return hqctl_fail(h, rc, &err);
-    puts(was_draft ? "Not signed yet."
-         : set     ? "A box would take them: signatures and clerks verified."
-                   : "Not verified: give --dir, or --keyset and --roots.");
-    return EXIT_OK;
+    struct retention_file *f = file;
+    return (struct versioned_view){f->is_draft, f->terms.time, f->terms.version, &f->envelope};
 }
 
-static int open_for_show(struct hqctl *h, const char *path, struct retention_file *out)
+static const struct versioned_kind kind = {
+    .command = "retention",
+    .title = "retention terms",
+    .in_force = "retention terms",
+    .pronoun = "them",
+    .number_name = "version",
+    .path = RETENTION_PATH,
+    .clerks = RETENTION_CLERKS,
+    .sign_text =
+        "DESCRIPTION\n"
+        "  Shows what is signed, then asks for the passphrase. The first signature dates the\n"
+        "  terms; a second clerk runs the same command on the same file. Needs no network.\n"
+        "  gateway/signed/README.md shows how stock openssl checks a signature.\n",
+    .show_text =
+        "DESCRIPTION\n"
+        "  Without FILE the terms in force, as hqd has them. With a key set, verifies them "
+        "exactly\n"
+        "  as a checkpoint does before it takes them: status 1 when it would refuse.\n",
+    .publish_text = "DESCRIPTION\n"
+                    "  hqd verifies them as a checkpoint would and takes them only "
+                    "if they follow the version\n  in force. Publishing the same "
+                    "file once more changes nothing.\n",
+    .open = open_file,
+    .get = get_file,
+    .compose = compose_file,
+    .save = save_file,
+    .close = close_file,
+    .show = show_file,
+    .json = file_json,
+    .verify = verify_text,
+    .view = view_of,
+};
+
+int hqctl_retention_sign(struct hqctl *h, int argc, char **argv)
 {
-    struct err_text err = {""};
-    int status = path ? 0 : hqctl_connect(h);
-    if (status != 0)
-        return status;
-    int rc = path ? retention_file_open(path, out, &err) : retention_file_get(h, out, &err);
-    return rc == 0 ? 0 : hqctl_fail(h, rc, &err);
+    struct retention_file file = {.is_draft = false};
+    return versioned_sign(h, argc, argv, &kind, &file);
 }
 
 int hqctl_retention_show(struct hqctl *h, int argc, char **argv)
 {
-    static const char text[] =
-        "DESCRIPTION\n"
-        "  Without FILE the terms in force, as hqd has them. With a key set, verifies them "
-        "exactly\n"
-        "  as a checkpoint does before it takes them: status 1 when it would refuse.\n";
     struct retention_file file = {.is_draft = false};
-    struct signed_file_args args;
-    int status = signed_file_show_args(h, argc, argv, text, "[FILE]", &args);
-    if (status >= 0)
-        return status;
-    status = open_for_show(h, args.path, &file);
-    if (status == 0) {
-        status = show_file(h, &file, args.set);
-        retention_file_close(&file);
-    }
-    free(args.set);
-    return status;
-}
-
-/* ---- publish ---- */
-
-static int publish(struct hqctl *h, const struct retention_file *file)
-{
-    struct err_text err = {""};
-    const struct signed_file_put put = {.path = RETENTION_PATH,
-                                        .what = "retention terms",
-                                        .number_name = "version",
-                                        .draft = "hqctl retention draft",
-                                        .number = file->terms.version};
-    int rc = signed_file_publish(h, &put, &file->envelope, &err);
-    if (rc != 0)
-        return hqctl_fail(h, rc, &err);
-    if (h->json)
-        return hqctl_print(json_pack("{s:I}", "version", (json_int_t)file->terms.version));
-    printf("Published: retention terms version %" PRIu64
-           ". 'hqctl checkpoints' shows who has them.\n",
-           file->terms.version);
-    return EXIT_OK;
+    return versioned_show(h, argc, argv, &kind, &file);
 }
 
 int hqctl_retention_publish(struct hqctl *h, int argc, char **argv)
 {
-    struct err_text err = {""};
-    struct retention_file file;
-    const char *path = NULL;
-    struct arg_spec spec = {.text = "DESCRIPTION\n"
-                                    "  hqd verifies them as a checkpoint would and takes them only "
-                                    "if they follow the version\n  in force. Publishing the same "
-                                    "file once more changes nothing.\n",
-                            ARG_OPERANDS("FILE", 1, &path)};
-    int status = hqctl_parse(h, argc, argv, &spec);
-    if (status >= 0)
-        return status;
-    int rc = retention_file_open(path, &file, &err);
-    if (rc != 0)
-        return hqctl_fail(h, rc, &err);
-    status = signed_file_connect(h, path, file.is_draft, "retention");
-    if (status == 0)
-        status = publish(h, &file);
-    retention_file_close(&file);
-    return status;
+    struct retention_file file = {.is_draft = false};
+    return versioned_publish(h, argc, argv, &kind, &file);
 }

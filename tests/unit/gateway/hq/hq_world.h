@@ -14,7 +14,7 @@
 
 #include "gateway/base/json.h"
 #include "gateway/hq/hqd.h"
-#include "store.h"
+#include "store/any_store.h"
 
 static struct hqd hq;
 static struct wall_time wall;

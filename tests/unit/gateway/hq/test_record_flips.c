@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "gateway/hq/records.h"
-#include "store.h"
+#include "store/any_store.h"
 
 enum { LINES = 3, LINE_MAX_SIZE = 2048 };
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "gateway/hq/records.h"
-#include "store.h"
+#include "store/any_store.h"
 
 static struct hq_db db;
 static const struct wall_time now = {1800000000000};

@@ -14,7 +14,7 @@
 #include "gateway/hq/hqd.h"
 #include "gateway/hq/self_tests.h"
 #include "gateway/match/crowd.h"
-#include "store.h"
+#include "store/any_store.h"
 
 enum { DAY_MS = 24 * 3600 * 1000 };
 

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "gateway/hq/db.h"
-#include "gateway/hq/pg_link.h"
+#include "gateway/hq/store/db.h"
+#include "gateway/hq/store/pg_link.h"
 
 struct pg_copy {
     const char *sql; /* of the COPY under way, NULL: none */

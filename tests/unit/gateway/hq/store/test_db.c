@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 #include "gateway/match/crowd.h"
 
 static char folder[32];

@@ -2,7 +2,7 @@
  * See db_postgres_guard.h. An update passes only where it is named here. The right to forget is one
  * that no "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES" gives by the way.
  */
-#include "gateway/hq/db_postgres_guard.h"
+#include "gateway/hq/store/db_postgres_guard.h"
 
 #define KEEP " FOR EACH ROW EXECUTE FUNCTION hqd_keep();"
 #define NO_DELETE(table)                                                                           \

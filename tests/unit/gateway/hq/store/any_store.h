@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 
 static int open_store(struct hq_db *out)
 {

@@ -2,7 +2,7 @@
  * See pg_copy.h. The form is that of "COPY … (FORMAT binary)": a head, of each row how many fields
  * it has, of each field its size, -1 for NULL; numbers big-endian.
  */
-#include "gateway/hq/pg_copy.h"
+#include "gateway/hq/store/pg_copy.h"
 
 #include <endian.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * What every engine shares: forwarding and the one-value helpers. No state.
  */
-#include "gateway/hq/db.h"
+#include "gateway/hq/store/db.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/hq/db.h"
-#include "gateway/hq/db_postgres_guard.h"
-#include "gateway/hq/pg_copy.h"
-#include "gateway/hq/pg_link.h"
-#include "gateway/hq/schema.h"
+#include "gateway/hq/store/db.h"
+#include "gateway/hq/store/db_postgres_guard.h"
+#include "gateway/hq/store/pg_copy.h"
+#include "gateway/hq/store/pg_link.h"
+#include "gateway/hq/store/schema.h"
 
 enum {
     STATEMENTS_MAX = 1024,

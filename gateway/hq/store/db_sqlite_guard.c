@@ -1,7 +1,7 @@
 /*
  * See db_sqlite_guard.h. An update passes only where it is named here; "IS" compares NULLs too.
  */
-#include "gateway/hq/db_sqlite_guard.h"
+#include "gateway/hq/store/db_sqlite_guard.h"
 
 #include <stddef.h>
 

@@ -15,10 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/hq/db.h"
-#include "gateway/hq/db_postgres_guard.h"
-#include "gateway/hq/db_sqlite_guard.h"
-#include "gateway/hq/schema.h"
+#include "gateway/hq/store/db.h"
+#include "gateway/hq/store/db_postgres_guard.h"
+#include "gateway/hq/store/db_sqlite_guard.h"
+#include "gateway/hq/store/schema.h"
 #include "gateway/model/plate_key.h"
 
 enum { TEXT_SIZE = 1 << 18, SQL_SIZE = 4096, TABLES_MAX = 64, NAME_SIZE = 64, ROWS = 3 };

@@ -1,6 +1,6 @@
 /*
- * What hqd's database promises whichever engine is behind it (store.h): values of every kind come
- * back, faults have their codes, a queued statement's fault is told, nothing half stays.
+ * What hqd's database promises whichever engine is behind it (any_store.h): values of every kind
+ * come back, faults have their codes, a queued statement's fault is told, nothing half stays.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "store.h"
+#include "any_store.h"
 
 static struct hq_db db;
 

@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/hq/db.h"
-#include "gateway/hq/db_sqlite_guard.h"
-#include "gateway/hq/schema.h"
+#include "gateway/hq/store/db.h"
+#include "gateway/hq/store/db_sqlite_guard.h"
+#include "gateway/hq/store/schema.h"
 #include "gateway/journal/wipe.h"
 #include "gateway/match/crowd.h"
 #include "gateway/model/wanted.h"
 
 /* The application id ("CPHQ") keeps another program's database from being written to. */
-enum { STATEMENTS_MAX = 512, BUSY_MS = 5000, APPLICATION_ID = 0x43504851 };
+enum { STATEMENTS_MAX = 512, BUSY_MS = 5000 };
 
 struct sqlite_db {
     sqlite3 *db;
@@ -227,7 +227,7 @@ static int check_owner(struct sqlite_db *s, int64_t *out_version, struct err_tex
         rc = hq_db_number(&db, "PRAGMA user_version", NULL, 0, 0, &version, err);
     if (rc == 0)
         rc = hq_db_number(&db, "SELECT count(*) FROM sqlite_schema", NULL, 0, 0, &tables, err);
-    if (rc == 0 && owner != APPLICATION_ID && (owner != 0 || version != 0 || tables != 0))
+    if (rc == 0 && owner != HQ_APPLICATION_ID && (owner != 0 || version != 0 || tables != 0))
         rc = err_set(err, ERR_CORRUPT, "another program's database, expected hqd's");
     if (rc == 0 && version > HQ_SCHEMA_VERSION)
         rc = err_set(err, ERR_UNSUPPORTED, "schema %lld, this hqd knows %d", (long long)version,
@@ -268,7 +268,7 @@ static int bring_up(struct sqlite_db *s, struct err_text *err)
     char mark[80];
     int64_t version = 0;
     (void)snprintf(mark, sizeof(mark), "PRAGMA application_id=%d; PRAGMA user_version=%d",
-                   APPLICATION_ID, HQ_SCHEMA_VERSION); /* fits */
+                   HQ_APPLICATION_ID, HQ_SCHEMA_VERSION); /* fits */
     int rc = check_owner(s, &version, err);
     if (rc == 0)
         rc =

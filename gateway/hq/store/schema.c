@@ -2,7 +2,7 @@
  * See schema.h. Text columns that are compared or ordered have the collation "C" in PostgreSQL, so
  * that both stores order alike whatever the server's language.
  */
-#include "gateway/hq/schema.h"
+#include "gateway/hq/store/schema.h"
 
 #include <stddef.h>
 

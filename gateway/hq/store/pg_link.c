@@ -2,7 +2,7 @@
  * See pg_link.h. libpq's sockets are non-blocking here; connecting alone blocks, for PG_CONNECT_S a
  * server.
  */
-#include "gateway/hq/pg_link.h"
+#include "gateway/hq/store/pg_link.h"
 
 #include <errno.h>
 #include <poll.h>
