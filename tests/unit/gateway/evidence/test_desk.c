@@ -397,11 +397,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_hits_picture_goes_through),
+        CASE(terms_come_from_the_link_alone_and_count_at_once),
         CASE(bytes_out_of_place_end_the_picture_not_the_connection),
         CASE(a_full_store_is_an_alarm_until_there_is_room),
         CASE(who_makes_no_sense_is_let_go),
         CASE(connections_are_bounded),
-        CASE(terms_come_from_the_link_alone_and_count_at_once),
         CASE(a_picture_that_does_not_end_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,12 +28,12 @@ static struct queue *pins;
 static struct pictures pictures;
 static pthread_t store_thread;
 static int store_fd = -1;
+static atomic_int terms_told;
+static struct picture_terms last_terms; /* read once the store has stopped */
 static int told;
 static atomic_bool store_stops;
 static atomic_int nexts; /* questions the store heard */
 static atomic_int pinned;
-static atomic_int terms_told;
-static struct picture_terms last_terms; /* likewise */
 static struct picture_message last_pin; /* read once the store has stopped */
 
 static bool go_on(void *ctx)
@@ -130,10 +130,10 @@ static int set_up(void **state)
                                 .alarms = &alarms,
                                 .clock = &clock_system};
     memset(&traffic, 0, sizeof(traffic));
+    atomic_store(&terms_told, 0);
     told = 0;
     atomic_store(&nexts, 0);
     atomic_store(&pinned, 0);
-    atomic_store(&terms_told, 0);
     pins = queue_create(PICTURES_PINS_MAX, sizeof(struct picture_message));
     assert_non_null(pins);
     return 0;
@@ -317,11 +317,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_hit_names_the_events_of_all_its_reads),
+        CASE(terms_are_told_once_a_connection_and_when_they_change),
         CASE(what_names_no_event_pins_nothing),
         CASE(events_are_told_whatever_waits_and_pictures_are_not_asked_for),
         CASE(on_a_metered_link_each_window_of_the_records_opens_one),
         CASE(a_box_without_pictures_has_no_alarm),
-        CASE(terms_are_told_once_a_connection_and_when_they_change),
         CASE(a_store_that_died_is_told_and_hears_of_the_hit_when_it_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
