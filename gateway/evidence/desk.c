@@ -218,12 +218,21 @@ static void take_done(struct desk *desk, struct peer *peer, const struct picture
     answer(peer, rc, &err);
 }
 
+static void take_terms(struct desk *desk, struct peer *peer, const struct picture_message *m)
+{
+    struct err_text err = {""};
+    int rc = picture_store_set_terms(desk->options.store, &m->u.terms, &err);
+    if (rc == 0)
+        desk->fade_due = clock_mono(desk->options.clock);
+    answer(peer, rc, &err);
+}
+
 /* Whether `type` may be said at that socket. */
 static bool belongs(enum side side, uint32_t type)
 {
     bool put = type == PICTURE_PUT || type == PICTURE_DATA;
-    bool asks =
-        type == PICTURE_PIN || type == PICTURE_NEXT || type == PICTURE_READ || type == PICTURE_DONE;
+    bool asks = type == PICTURE_PIN || type == PICTURE_NEXT || type == PICTURE_READ ||
+                type == PICTURE_DONE || type == PICTURE_TERMS;
     return side == SIDE_CAMERA ? put : asks;
 }
 
@@ -251,6 +260,8 @@ static void take_message(struct desk *desk, struct peer *peer, size_t size)
         take_next(desk, peer);
     else if (m->type == PICTURE_READ)
         take_read(desk, peer, m);
+    else if (m->type == PICTURE_TERMS)
+        take_terms(desk, peer, m);
     else
         take_done(desk, peer, m);
 }

@@ -3,7 +3,7 @@
  * of which camera each shows, which hits rest on those events and what headquarters has of them.
  * A picture without a hit fades after its term or when there is no more room, the oldest first; a
  * hit's is pinned until headquarters has it, and its term thereafter. Owned by one thread; blocks
- * on the disk.
+ * on the disk. Headquarters' retention terms bound both terms, and what a case may hold stays.
  */
 #pragma once
 
@@ -79,10 +79,14 @@ int picture_store_done(struct picture_store *store, const struct picture_about *
                        const struct picture_hit *hit, enum picture_result result,
                        struct err_text *err) MUST_CHECK;
 
+/* What is to go from now on, also after a restart, goes by these. Older ones than it had are not
+ * taken: those it had stand, and nothing goes by age until they or newer ones come. */
+int picture_store_set_terms(struct picture_store *store, const struct picture_terms *terms,
+                            struct err_text *err) MUST_CHECK;
 /* Deletes some of what is past its term and looks through one of the folders for files that no row
  * knows; *out_more: there is more to do now. `synchronised`: a source keeps the clock; without one
  * nothing is deleted by age while the clock is PICTURE_CLOCK_AHEAD_DAYS ahead of the newest picture
- * or hit: ERR_STALE. ERR_IO names what cannot be deleted. */
+ * or hit, and nothing while terms are paused: ERR_STALE. ERR_IO names what cannot be deleted. */
 int picture_store_fade(struct picture_store *store, bool synchronised, bool *out_more,
                        struct err_text *err) MUST_CHECK;
 int picture_store_counts(struct picture_store *store, struct picture_counts *out,

@@ -109,6 +109,46 @@ static int deliver_pins(struct pictures *p)
     return 0;
 }
 
+void pictures_terms_init(struct pictures_terms *terms)
+{
+    *terms = (struct pictures_terms){.said = 0};
+    (void)pthread_mutex_init(&terms->lock, NULL); /* cannot fail with default attributes */
+}
+
+void pictures_terms_set(struct pictures_terms *terms, const struct picture_terms *next)
+{
+    pthread_mutex_lock(&terms->lock);
+    terms->terms = *next;
+    terms->said++;
+    pthread_mutex_unlock(&terms->lock);
+}
+
+/* 0, or why they wait. */
+static int deliver_terms(struct pictures *p)
+{
+    struct err_text err = {""};
+    struct picture_message ask = {.type = PICTURE_TERMS};
+    if (!p->terms || !store_client_used(&p->store))
+        return 0;
+    if (p->store.fd < 0)
+        p->terms_told = 0;
+    pthread_mutex_lock(&p->terms->lock);
+    unsigned said = p->terms->said;
+    ask.u.terms = p->terms->terms;
+    pthread_mutex_unlock(&p->terms->lock);
+    if (said == p->terms_told)
+        return 0;
+    int rc = note_store(p, store_client_ask(&p->store, &ask, PICTURE_ANSWER, NULL, &err), &err);
+    if (rc == ERR_INVALID) {
+        p->terms =
+            NULL; /* an older camerad, which ends the connection over what it does not know */
+        store_client_fini(&p->store);
+        rc = 0;
+    } else if (rc == 0)
+        p->terms_told = said;
+    return rc;
+}
+
 /* ---- whose turn it is ---- */
 
 static bool records_wait(const struct pictures *p)
@@ -398,7 +438,9 @@ static int next_picture(struct pictures *p, struct sending *out)
 void pictures_step(struct pictures *p)
 {
     struct sending s;
-    int rc = deliver_pins(p);
+    int rc = deliver_terms(p);
+    if (rc == 0)
+        rc = deliver_pins(p);
     if (rc != 0 || !is_time(p)) {
         idle(p);
         return;

@@ -188,11 +188,11 @@ def sorted_by_text(values):
 
 def events_shown(site):
     """What a subscriber was told, by kind; a lane's status comes by its own time, and so do what the devices answer
-    to orders and the harness's own sign-on; alarms are named that came or went at all."""
+    to orders, the terms at a start and the harness's own sign-on; alarms are named that came or went at all."""
     by_kind = collections.defaultdict(list)
     for event in site.told:
         kind = event["event"] + (" done" if "result" in event else "")
-        if kind not in ("status", "capture", "clock") and event.get("what") != "login":
+        if kind not in ("status", "capture", "clock", "retention") and event.get("what") != "login":
             by_kind[kind].append(lasting(event))
     by_kind["alarm"] = sorted({(alarm["name"], alarm.get("lane")) for alarm in by_kind["alarm"]}, key=str)
     by_kind["boom done"] = sorted_by_text(by_kind["boom done"])

@@ -423,12 +423,46 @@ static void a_picture_that_does_not_end_is_given_up(void **state)
     assert_int_not_equal(access(part, F_OK), 0);
 }
 
+static void terms_come_from_the_link_alone_and_count_at_once(void **state)
+{
+    (void)state;
+    struct picture_message m = message(PICTURE_TERMS);
+    char path_of_it[PICTURE_PATH_SIZE];
+    uint8_t sha[PICTURE_SHA_SIZE];
+    int camera = connect_to(CAMERA);
+    int link = connect_to(LINK);
+    assert_int_equal(put(camera, 1, 7), 0);
+    SHA256(bytes, SIZE, sha);
+    picture_file_path(folder, sha, path_of_it);
+    for (int i = 0; i <= PICTURE_FOLDERS; i++) {
+        mono = mono_add_ms(mono, DESK_FADE_MS + 1);
+        desk_step(desk); /* the start's look through the folders */
+    }
+    wall.ms += 6LL * 24 * 3600 * 1000;
+    m.u.terms = (struct picture_terms){.version = 1, .floor_days = 1, .ceiling_days = 3651};
+    say(link, &m, sizeof(m));
+    assert_int_equal(answered(link), ERR_INVALID);
+    assert_non_null(strstr(err.text, "1 to 3651 days"));
+    close(link);
+    link = connect_to(LINK);
+    m.u.terms.ceiling_days = 5;
+    say(camera, &m, sizeof(m));
+    assert_int_equal(answered(camera), ERR_DENIED);
+    assert_int_equal(access(path_of_it, F_OK), 0);
+    say(link, &m, sizeof(m));
+    assert_int_equal(answered(link), 0);
+    assert_int_not_equal(access(path_of_it, F_OK), 0);
+    close(camera);
+    close(link);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_hits_picture_goes_through),
+        CASE(terms_come_from_the_link_alone_and_count_at_once),
         CASE(bytes_out_of_place_end_the_picture_not_the_connection),
         CASE(a_full_store_is_an_alarm_until_there_is_room),
         CASE(who_makes_no_sense_is_let_go),

@@ -28,6 +28,8 @@ static struct queue *pins;
 static struct pictures pictures;
 static pthread_t store_thread;
 static int store_fd = -1;
+static atomic_int terms_told;
+static struct picture_terms last_terms; /* read once the store has stopped */
 static int told;
 static atomic_bool store_stops;
 static atomic_int nexts; /* questions the store heard */
@@ -61,6 +63,10 @@ static void serve(int fd)
     if (m->type == PICTURE_PIN) {
         last_pin = *m;
         atomic_fetch_add(&pinned, 1);
+    } else if (m->type == PICTURE_TERMS) {
+        last_terms = m->u.terms;
+
+        atomic_fetch_add(&terms_told, 1);
     } else {
         assert_int_equal(m->type, PICTURE_NEXT);
         atomic_fetch_add(&nexts, 1);
@@ -132,6 +138,7 @@ static int set_up(void **state)
                                 .alarms = &alarms,
                                 .clock = &clock_system};
     memset(&traffic, 0, sizeof(traffic));
+    atomic_store(&terms_told, 0);
     told = 0;
     atomic_store(&nexts, 0);
     atomic_store(&pinned, 0);
@@ -300,12 +307,42 @@ static void a_store_that_died_is_told_and_hears_of_the_hit_when_it_is_back(void 
     assert_int_equal(told, 0);
 }
 
+static void terms_are_told_once_a_connection_and_when_they_change(void **state)
+{
+    (void)state;
+    struct pictures_terms slot;
+    struct picture_terms terms = {.version = 3, .floor_days = 1, .ceiling_days = 20};
+    start_store();
+    begin(false);
+    pictures_terms_init(&slot);
+    pictures.terms = &slot;
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 0); /* checkpointd has said nothing yet */
+    pictures_terms_set(&slot, &terms);
+    pictures_step(&pictures);
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 1);
+    terms.ceiling_days = 10;
+    pictures_terms_set(&slot, &terms);
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 2);
+    stop_store();
+    assert_int_equal(last_terms.ceiling_days, 10);
+    start_store(); /* one that may know of none */
+    pictures_step(&pictures);
+    note(JOURNAL_HIT, hit, true);
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 3);
+    assert_int_equal(atomic_load(&pinned), 1);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_hit_names_the_events_of_all_its_reads),
+        CASE(terms_are_told_once_a_connection_and_when_they_change),
         CASE(what_names_no_event_pins_nothing),
         CASE(events_are_told_whatever_waits_and_pictures_are_not_asked_for),
         CASE(on_a_metered_link_each_window_of_the_records_opens_one),
