@@ -312,7 +312,7 @@ int picture_store_fade(struct picture_store *store, bool synchronised, bool *out
                        struct err_text *err)
 {
     size_t deleted = 0;
-    struct picture_counts counts;
+    struct picture_counts counts = {0};
     *out_more = false;
     int rc = walk_folder(store, err);
     if (rc == 0)
