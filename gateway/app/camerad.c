@@ -3,17 +3,20 @@
  * of hits are given to checkpoint-uplinkd. The main thread waits for signals; thread "pictures"
  * (normal policy; a full store refuses what comes) owns the sockets, the files and their index.
  */
+#include <jansson.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/app/service.h"
+#include "gateway/base/file.h"
 #include "gateway/base/log.h"
 #include "gateway/base/trusted_time.h"
 #include "gateway/config/config.h"
 #include "gateway/evidence/desk.h"
 
-enum { PATH_BYTES = 192, NAME_BYTES = 64, DAYS_MAX = 3650 };
+enum { PATH_BYTES = 192, NAME_BYTES = 64, DAYS_MAX = 3650, SAY_MS = 10000, DETAIL_BYTES = 320 };
 
 static const int64_t day_ms = INT64_C(24) * 3600 * 1000;
 
@@ -54,9 +57,9 @@ static const struct config_option options[] = {
     ROW(disk_free_mb, CONFIG_INT, .fallback = "512", .min = 0, .max = 1 << 20,
         .help = "Megabytes of the disk that are left to others."),
     ROW(picture_days, CONFIG_INT, .fallback = "30", .min = 1, .max = DAYS_MAX,
-        .help = "Days a picture without a hit is kept."),
+        .help = "Days a picture without a hit is kept, within headquarters' terms."),
     ROW(evidence_days, CONFIG_INT, .fallback = "30", .min = 1, .max = DAYS_MAX,
-        .help = "Days a hit's picture is kept once headquarters has it."),
+        .help = "Days a hit's picture is kept once headquarters has it, likewise."),
 };
 static const struct config_section config_section = {CONFIG_ROWS(options, struct camerad_config)};
 
@@ -67,6 +70,7 @@ static const struct service_about about = {
     .help = "FILES\n"
             "  <runtime_dir>/pictures      camera programs hand pictures in\n"
             "  <runtime_dir>/evidence      checkpoint-uplinkd takes hits' pictures out\n"
+            "  <runtime_dir>/camerad.json  how it is, for 'checkpointctl status'\n"
             "  <state_dir>/pictures/       pictures, by their SHA-256\n"
             "  <state_dir>/pictures.sqlite what they show and which hits rest on them\n\n"
             "SIGNALS\n"
@@ -78,7 +82,14 @@ struct program {
     struct picture_store *store;
     struct desk *desk;
     struct thread thread;
+    struct mono_time say_due; /* camerad.json */
+    enum log_event_id fault;  /* the last one; 0: none */
+    bool fault_stands;        /* and has not ended */
+    struct wall_time fault_time;
+    char fault_detail[DETAIL_BYTES];
 };
+
+/* ---- thread pictures ---- */
 
 static bool synchronised(void *ctx)
 {
@@ -89,8 +100,57 @@ static bool synchronised(void *ctx)
 
 static void report(void *ctx, enum log_event_id event, bool active, const char *detail)
 {
-    (void)ctx; /* the log is the program's */
+    struct program *p = ctx;
     log_event(event, "active=%d detail=\"%s\"", active, detail);
+    p->say_due = clock_mono(&clock_system);
+    if (active) {
+        p->fault = event;
+        p->fault_time = clock_wall(&clock_system);
+        err_copy(detail, p->fault_detail, sizeof(p->fault_detail));
+    }
+    if (active || p->fault == event)
+        p->fault_stands =
+            active && (event == EVENT_PICTURES_FULL || event == EVENT_PICTURES_NOT_DELETED);
+}
+
+static json_t *fault_json(const struct program *p)
+{
+    char time[WALL_TEXT_SIZE];
+    wall_format(p->fault_time, time);
+    return p->fault == 0 ? json_null()
+                         : json_pack("{s:i,s:s,s:b,s:s}", "number", (int)p->fault, "time", time,
+                                     "stands", (int)p->fault_stands, "detail", p->fault_detail);
+}
+
+/* How it is, for whoever may look into the folder of the sockets: nobody else may ask there. */
+static void say_state(struct program *p)
+{
+    struct picture_counts counts;
+    struct err_text err = {""};
+    char path[PATH_BYTES + 16];
+    struct mono_time now = clock_mono(&clock_system);
+    if (mono_before(now, p->say_due))
+        return;
+    p->say_due = mono_add_ms(now, SAY_MS);
+    (void)snprintf(path, sizeof(path), "%s/camerad.json", p->config.runtime_dir); /* fits */
+    int rc = picture_store_counts(p->store, &counts, &err);
+    json_t *state =
+        rc == 0 ? json_pack("{s:I,s:I,s:I,s:I,s:I,s:o}", "pictures", (json_int_t)counts.pictures,
+                            "bytes", (json_int_t)counts.bytes, "waiting",
+                            (json_int_t)counts.waiting, "damaged", (json_int_t)counts.damaged,
+                            "mono_ns", (json_int_t)now.ns, "fault", fault_json(p))
+                : NULL;
+    char *text = state ? json_dumps(state, JSON_COMPACT) : NULL;
+    if (text) /* not written, or not made: it is seen to be silent */
+        (void)!file_write_atomic(path, text, strlen(text), 0640, &err);
+    free(text);
+    json_decref(state);
+}
+
+static void alive(void *ctx)
+{
+    struct program *p = ctx;
+    thread_alive(&p->thread);
 }
 
 /* Nobody: ourselves and root alone. */
@@ -102,10 +162,11 @@ static uid_t user_of(const char *name)
 
 static void work(struct thread *self, void *ctx)
 {
-    const struct program *p = ctx;
+    struct program *p = ctx;
     while (!thread_stopping(self)) {
         thread_alive(self);
         desk_step(p->desk);
+        say_state(p);
     }
 }
 
@@ -129,6 +190,7 @@ static int prepare(struct program *p, struct err_text *err)
                                       .clock = &clock_system,
                                       .synchronised = synchronised,
                                       .report = report,
+                                      .alive = alive,
                                       .ctx = p};
     return rc == 0 ? desk_create(&desk, &p->desk, err) : rc;
 }

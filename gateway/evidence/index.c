@@ -18,6 +18,7 @@ enum {
 enum statement {
     ADD_PICTURE,
     ADD_BINDING,
+    OF_EVENT,
     ADD_HIT,
     BIND_PICTURE,
     BIND_HIT,
@@ -36,6 +37,8 @@ enum statement {
     TIDY_MANY,
     NEWEST,
     COUNTS,
+    TERMS,
+    KEEP_TERMS,
     BEGIN,
     COMMIT,
     ROLLBACK,
@@ -69,11 +72,20 @@ static const char schema[] =
     "CREATE INDEX sends_of_hit ON sends(chain, sequence);"
     "CREATE INDEX sends_waiting ON sends(again_ms) WHERE result IS NULL;";
 
+/* Beside the first: an index from before there were terms gets it, too. */
+static const char terms_schema[] =
+    "CREATE TABLE IF NOT EXISTS terms(one INTEGER PRIMARY KEY CHECK(one = 1),"
+    " version INTEGER NOT NULL, floor_days INTEGER NOT NULL, ceiling_days INTEGER NOT NULL,"
+    " paused INTEGER NOT NULL, held_from_ms INTEGER NOT NULL, held_until_ms INTEGER NOT NULL)"
+    " STRICT";
+
 static const char *const texts[STATEMENTS] = {
     [ADD_PICTURE] = "INSERT INTO pictures(sha, size, stored_ms) VALUES(?1, ?2, ?3)"
                     " ON CONFLICT(sha) DO UPDATE SET damaged = 0",
     [ADD_BINDING] = "INSERT OR IGNORE INTO bindings(sha, camera, event, kind, taken_ms, stored_ms)"
                     " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [OF_EVENT] = "SELECT count(DISTINCT sha) FROM bindings WHERE camera = ?1 AND event = ?2"
+                 " AND sha <> ?3 AND stored_ms > ?4",
     [ADD_HIT] = "INSERT OR IGNORE INTO hits(chain, sequence, camera, event, time_ms)"
                 " VALUES(?1, ?2, ?3, ?4, ?5)",
     [BIND_PICTURE] = BIND " WHERE " NEAR " AND b.camera = ?2 AND b.event = ?3 AND b.sha = ?4",
@@ -99,14 +111,19 @@ static const char *const texts[STATEMENTS] = {
                     " WHERE s.sha = p.sha) ORDER BY stored_ms LIMIT 1",
     /* Of a hit's damaged picture nothing can be sent: it counts as settled. */
     [DUE] = "SELECT sha FROM pictures p WHERE stored_ms <= ?1 AND NOT EXISTS(SELECT 1 FROM sends s"
-            " WHERE s.sha = p.sha AND ((s.result IS NULL AND p.damaged = 0) OR s.again_ms > ?2))"
-            " ORDER BY stored_ms LIMIT ?3",
+            " WHERE s.sha = p.sha AND ((s.result IS NULL AND p.damaged = 0) OR s.again_ms > ?2"
+            " OR (p.stored_ms >= ?3 AND p.stored_ms < ?4))) ORDER BY stored_ms LIMIT ?5",
     [TIDY_OLD] = "DELETE FROM hits WHERE time_ms < ?1",
     [TIDY_MANY] = "DELETE FROM hits WHERE rowid <= (SELECT max(rowid) FROM hits) - ?1",
     [NEWEST] = "SELECT max(coalesce((SELECT max(stored_ms) FROM pictures), 0),"
                " coalesce((SELECT max(time_ms) FROM hits), 0))",
     [COUNTS] = "SELECT count(*), coalesce(sum(size), 0), coalesce(sum(damaged), 0),"
-               " (SELECT count(*) FROM sends WHERE result IS NULL) FROM pictures",
+               " (SELECT count(*) FROM sends s JOIN pictures p ON p.sha = s.sha"
+               " WHERE s.result IS NULL AND p.damaged = 0) FROM pictures",
+    [TERMS] = "SELECT version, floor_days, ceiling_days, paused, held_from_ms, held_until_ms"
+              " FROM terms",
+    [KEEP_TERMS] = "INSERT OR REPLACE INTO terms(one, version, floor_days, ceiling_days, paused,"
+                   " held_from_ms, held_until_ms) VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6)",
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
@@ -274,6 +291,8 @@ int picture_index_open(const char *folder, struct picture_index **out, struct er
     if (rc == 0)
         rc = make_schema(x, err);
     if (rc == 0)
+        rc = run_text(x, terms_schema, err);
+    if (rc == 0)
         rc = prepare(x, err);
     if (rc != 0) {
         picture_index_close(x);
@@ -313,6 +332,19 @@ int picture_index_add(struct picture_index *x, const struct picture_about *about
     if (rc == 0)
         rc = run(x, BIND_PICTURE, PARAMS(number(PICTURE_BIND_MS), camera, event, sha), err);
     return end(x, rc, err);
+}
+
+int picture_index_of_event(struct picture_index *x, const struct picture_about *about,
+                           int64_t since_ms, int64_t *out, struct err_text *err)
+{
+    int rc = step(x, OF_EVENT,
+                  PARAMS(number(about->camera), number((int64_t)about->event), sha_of(about->sha),
+                         number(since_ms)),
+                  err);
+    if (rc == 0)
+        *out = sqlite3_column_int64(x->statements[OF_EVENT], 0);
+    reset(x, OF_EVENT);
+    return rc;
 }
 
 int picture_index_pin(struct picture_index *x, const struct picture_hit *hit, int64_t time_ms,
@@ -421,13 +453,43 @@ int picture_index_oldest_free(struct picture_index *x, uint8_t out[PICTURE_SHA_S
     return rc;
 }
 
-int picture_index_due(struct picture_index *x, int64_t free_ms, int64_t settled_ms,
+int picture_index_terms(struct picture_index *x, struct picture_terms *out, struct err_text *err)
+{
+    sqlite3_stmt *s = x->statements[TERMS];
+    int rc = step(x, TERMS, NULL, 0, err);
+    if (rc == 0) {
+        *out = (struct picture_terms){.version = (uint64_t)sqlite3_column_int64(s, 0),
+                                      .floor_days = (uint32_t)sqlite3_column_int(s, 1),
+                                      .ceiling_days = (uint32_t)sqlite3_column_int(s, 2),
+                                      .paused = (uint32_t)sqlite3_column_int(s, 3),
+                                      .held_from_ms = sqlite3_column_int64(s, 4),
+                                      .held_until_ms = sqlite3_column_int64(s, 5)};
+        rc = picture_terms_check(out, err) == 0 ? 0 : err_prefix(err, ERR_CORRUPT, "%s", x->path);
+    }
+    reset(x, TERMS);
+    return rc;
+}
+
+int picture_index_keep_terms(struct picture_index *x, const struct picture_terms *terms,
+                             struct err_text *err)
+{
+    return run(x, KEEP_TERMS,
+               PARAMS(number((int64_t)terms->version), number(terms->floor_days),
+                      number(terms->ceiling_days), number(terms->paused),
+                      number(terms->held_from_ms), number(terms->held_until_ms)),
+               err);
+}
+
+int picture_index_due(struct picture_index *x, const struct picture_due *due,
                       uint8_t (*out)[PICTURE_SHA_SIZE], size_t max, size_t *out_count,
                       struct err_text *err)
 {
     sqlite3_stmt *s = x->statements[DUE];
     size_t count = 0;
-    int rc = step(x, DUE, PARAMS(number(free_ms), number(settled_ms), number((int64_t)max)), err);
+    int rc = step(x, DUE,
+                  PARAMS(number(due->free_ms), number(due->settled_ms), number(due->held_from_ms),
+                         number(due->held_until_ms), number((int64_t)max)),
+                  err);
     while (rc == 0 && count < max) {
         if (sqlite3_column_bytes(s, 0) == PICTURE_SHA_SIZE)
             memcpy(out[count++], sqlite3_column_blob(s, 0), PICTURE_SHA_SIZE);

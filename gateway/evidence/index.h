@@ -18,6 +18,9 @@ void picture_index_close(struct picture_index *index); /* NULL is fine */
 /* A picture whose file is in place, and the event it shows; known ones are mended by it. */
 int picture_index_add(struct picture_index *index, const struct picture_about *about,
                       int64_t now_ms, struct err_text *err) MUST_CHECK;
+/* How many others show its event and came after `since_ms`. */
+int picture_index_of_event(struct picture_index *index, const struct picture_about *about,
+                           int64_t since_ms, int64_t *out, struct err_text *err) MUST_CHECK;
 int picture_index_pin(struct picture_index *index, const struct picture_hit *hit, int64_t time_ms,
                       const struct hit_event *events, size_t count,
                       struct err_text *err) MUST_CHECK;
@@ -38,12 +41,22 @@ int picture_index_damaged(struct picture_index *index, const uint8_t sha[PICTURE
 /* All that is known of it. */
 int picture_index_delete(struct picture_index *index, const uint8_t sha[PICTURE_SHA_SIZE],
                          struct err_text *err) MUST_CHECK;
+/* The terms that were last kept. ERR_NOT_FOUND: none yet; ERR_CORRUPT. */
+int picture_index_terms(struct picture_index *index, struct picture_terms *out,
+                        struct err_text *err) MUST_CHECK;
+int picture_index_keep_terms(struct picture_index *index, const struct picture_terms *terms,
+                             struct err_text *err) MUST_CHECK;
 /* The oldest of no hit. ERR_NOT_FOUND. */
 int picture_index_oldest_free(struct picture_index *index, uint8_t out[PICTURE_SHA_SIZE],
                               struct err_text *err) MUST_CHECK;
-/* Those of no hit that came up to `free_ms`; those of hits that came up to then and are all settled
- * up to `settled_ms`. */
-int picture_index_due(struct picture_index *index, int64_t free_ms, int64_t settled_ms,
+/* What may go. */
+struct picture_due {
+    int64_t free_ms;       /* what came up to then, of no hit, or of hits … */
+    int64_t settled_ms;    /* … that are all settled up to then, … */
+    int64_t held_from_ms;  /* … but for those of hits that came from then … */
+    int64_t held_until_ms; /* … to before then */
+};
+int picture_index_due(struct picture_index *index, const struct picture_due *due,
                       uint8_t (*out)[PICTURE_SHA_SIZE], size_t max, size_t *out_count,
                       struct err_text *err) MUST_CHECK;
 /* Forgets hits' events from before `before_ms` and those beyond PICTURE_HITS_MAX; what is deleted

@@ -19,6 +19,8 @@ struct picture_store {
     unsigned coming; /* numbers what comes in */
     unsigned walked; /* the folder to look through next */
     bool all_walked;
+    bool has_terms;
+    struct picture_terms terms; /* as the index keeps them */
 };
 
 int picture_store_open(const struct picture_store_options *options, struct picture_store **out,
@@ -33,6 +35,10 @@ int picture_store_open(const struct picture_store_options *options, struct pictu
         (void)snprintf(store->folder, sizeof(store->folder), "%s", options->folder); /* checked */
         rc = picture_index_open(options->folder, &store->index, err);
     }
+    if (rc == 0)
+        rc = picture_index_terms(store->index, &store->terms, err);
+    store->has_terms = rc == 0;
+    rc = rc == ERR_NOT_FOUND ? 0 : rc;
     if (rc != 0) {
         picture_store_close(store);
         return rc;
@@ -92,6 +98,9 @@ static int make_room(struct picture_store *store, int64_t size, struct err_text 
     const struct picture_store_options *o = &store->options;
     struct picture_counts counts;
     uint8_t sha[PICTURE_SHA_SIZE];
+    if (size > o->bytes_max) /* nothing gives way to what never fits */
+        return err_set(err, ERR_FULL, "a picture of %lld bytes: expected at most %lld in all",
+                       (long long)size, (long long)o->bytes_max);
     for (int i = 0; i < PICTURE_FADE_MAX; i++) {
         struct err_text why = {""};
         int rc = picture_index_counts(store->index, &counts, err);
@@ -118,10 +127,28 @@ static int make_room(struct picture_store *store, int64_t size, struct err_text 
     return err_set(err, ERR_FULL, "no room after %d pictures gave way", PICTURE_FADE_MAX);
 }
 
+/* Hits pin all there is of an event: whoever hands pictures in could fill the store with one. */
+static int check_event(struct picture_store *store, const struct picture_about *about,
+                       struct err_text *err)
+{
+    int64_t count = 0;
+    int rc =
+        picture_index_of_event(store->index, about, now_ms(store) - PICTURE_BIND_MS, &count, err);
+    if (rc != 0 || count < PICTURES_OF_EVENT_MAX)
+        return rc;
+    return err_set(err, ERR_DENIED,
+                   "event %llu of camera %u has %lld pictures: expected at most %d within %d "
+                   "minutes",
+                   (unsigned long long)about->event, about->camera, (long long)count,
+                   PICTURES_OF_EVENT_MAX, PICTURE_BIND_MS / 60000);
+}
+
 int picture_store_begin(struct picture_store *store, const struct picture_about *about,
                         struct picture_file *out, struct err_text *err)
 {
     int rc = picture_about_check(about, err);
+    if (rc == 0)
+        rc = check_event(store, about, err);
     if (rc == 0)
         rc = make_room(store, (int64_t)about->size, err);
     return rc == 0 ? picture_file_begin(store->folder, ++store->coming, out, err) : rc;
@@ -229,18 +256,54 @@ static int check_clock(struct picture_store *store, bool synchronised, struct er
                    PICTURE_CLOCK_AHEAD_DAYS);
 }
 
+int picture_store_set_terms(struct picture_store *store, const struct picture_terms *terms,
+                            struct err_text *err)
+{
+    struct picture_terms next = *terms;
+    if (store->has_terms && terms->version < store->terms.version) {
+        next = store->terms;
+        next.paused = 1;
+    }
+    int rc = picture_index_keep_terms(store->index, &next, err);
+    if (rc == 0) {
+        store->terms = next;
+        store->has_terms = true;
+    }
+    return rc;
+}
+
+/* A configured term within headquarters'. */
+static int64_t within(const struct picture_store *store, int64_t term_ms)
+{
+    const int64_t day_ms = INT64_C(24) * 3600 * 1000;
+    const int64_t floor_ms = store->terms.floor_days * day_ms;
+    const int64_t ceiling_ms = store->terms.ceiling_days * day_ms;
+    if (!store->has_terms)
+        return term_ms;
+    return term_ms < floor_ms ? floor_ms : term_ms > ceiling_ms ? ceiling_ms : term_ms;
+}
+
+/* Those of a hit come up to PICTURE_BIND_MS before or after it. */
+static struct picture_due what_is_due(const struct picture_store *store, int64_t now)
+{
+    const struct picture_terms *t = &store->terms;
+    bool held = store->has_terms && t->held_until_ms > t->held_from_ms;
+    return (struct picture_due){.free_ms = now - within(store, store->options.term_ms),
+                                .settled_ms = now - within(store, store->options.pinned_term_ms),
+                                .held_from_ms = held ? t->held_from_ms - PICTURE_BIND_MS : 0,
+                                .held_until_ms = held ? t->held_until_ms + PICTURE_BIND_MS : 0};
+}
+
 static int delete_due(struct picture_store *store, size_t *out_deleted, struct err_text *err)
 {
-    const struct picture_store_options *o = &store->options;
     uint8_t due[PICTURE_FADE_MAX][PICTURE_SHA_SIZE];
     size_t count = 0;
-    int64_t now = now_ms(store);
-    int rc = picture_index_due(store->index, now - o->term_ms, now - o->pinned_term_ms, due,
-                               PICTURE_FADE_MAX, &count, err);
+    const struct picture_due until = what_is_due(store, now_ms(store));
+    int rc = picture_index_due(store->index, &until, due, PICTURE_FADE_MAX, &count, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = delete_one(store, due[i], err);
     if (rc == 0 && (count > 0 || store->all_walked)) /* not between two folders */
-        rc = picture_index_tidy(store->index, now - o->term_ms, err);
+        rc = picture_index_tidy(store->index, until.free_ms, err);
     *out_deleted = count;
     return rc;
 }
@@ -249,13 +312,16 @@ int picture_store_fade(struct picture_store *store, bool synchronised, bool *out
                        struct err_text *err)
 {
     size_t deleted = 0;
-    struct picture_counts counts;
+    struct picture_counts counts = {0};
     *out_more = false;
     int rc = walk_folder(store, err);
     if (rc == 0)
         rc = picture_index_counts(store->index, &counts, err);
     if (rc == 0 && counts.pictures > 0)
         rc = check_clock(store, synchronised, err);
+    if (rc == 0 && counts.pictures > 0 && store->has_terms && store->terms.paused)
+        rc = err_set(err, ERR_STALE, "retention terms older than those this box had (version %llu)",
+                     (unsigned long long)store->terms.version);
     if (rc == 0)
         rc = delete_due(store, &deleted, err);
     *out_more = rc == 0 && (deleted == PICTURE_FADE_MAX || !store->all_walked);

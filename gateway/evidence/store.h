@@ -3,7 +3,7 @@
  * of which camera each shows, which hits rest on those events and what headquarters has of them.
  * A picture without a hit fades after its term or when there is no more room, the oldest first; a
  * hit's is pinned until headquarters has it, and its term thereafter. Owned by one thread; blocks
- * on the disk.
+ * on the disk. Headquarters' retention terms bound both terms, and what a case may hold stays.
  */
 #pragma once
 
@@ -16,9 +16,10 @@
 enum {
     PICTURE_BIND_MS = 10 * 60 * 1000, /* a camera may count its events anew: only what came this
                                          near to the read is of it */
-    PICTURE_AGAIN_MS = 5000,          /* until one that headquarters did not take is offered anew */
-    PICTURE_HITS_MAX = 100000,        /* events of hits remembered; the oldest give way */
-    PICTURE_FADE_MAX = 32,            /* deleted by one call */
+    PICTURES_OF_EVENT_MAX = 8, /* that come so near to one another: a hit pins no more of a read */
+    PICTURE_AGAIN_MS = 5000,   /* until one that headquarters did not take is offered anew */
+    PICTURE_HITS_MAX = 100000, /* events of hits remembered; the oldest give way */
+    PICTURE_FADE_MAX = 32,     /* deleted by one call */
     PICTURE_CLOCK_AHEAD_DAYS = 7
 };
 
@@ -49,7 +50,8 @@ int picture_store_open(const struct picture_store_options *options, struct pictu
 void picture_store_close(struct picture_store *store);
 
 /* One that comes in: room is made for it first. ERR_FULL: there is none, `err` says why;
- * ERR_INVALID. picture_file_add takes its bytes; picture_store_end or picture_file_abandon ends it.
+ * ERR_DENIED: its event has PICTURES_OF_EVENT_MAX; ERR_INVALID. picture_file_add takes its bytes;
+ * picture_store_end or picture_file_abandon ends it.
  */
 int picture_store_begin(struct picture_store *store, const struct picture_about *about,
                         struct picture_file *out, struct err_text *err) MUST_CHECK;
@@ -77,10 +79,14 @@ int picture_store_done(struct picture_store *store, const struct picture_about *
                        const struct picture_hit *hit, enum picture_result result,
                        struct err_text *err) MUST_CHECK;
 
+/* What is to go from now on, also after a restart, goes by these. Older ones than it had are not
+ * taken: those it had stand, and nothing goes by age until they or newer ones come. */
+int picture_store_set_terms(struct picture_store *store, const struct picture_terms *terms,
+                            struct err_text *err) MUST_CHECK;
 /* Deletes some of what is past its term and looks through one of the folders for files that no row
  * knows; *out_more: there is more to do now. `synchronised`: a source keeps the clock; without one
  * nothing is deleted by age while the clock is PICTURE_CLOCK_AHEAD_DAYS ahead of the newest picture
- * or hit: ERR_STALE. ERR_IO names what cannot be deleted. */
+ * or hit, and nothing while terms are paused: ERR_STALE. ERR_IO names what cannot be deleted. */
 int picture_store_fade(struct picture_store *store, bool synchronised, bool *out_more,
                        struct err_text *err) MUST_CHECK;
 int picture_store_counts(struct picture_store *store, struct picture_counts *out,

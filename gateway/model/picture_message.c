@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-/* The year 9999: what a time can be written as. */
-static const int64_t time_max_ms = INT64_C(253402300799999);
-
 const char *picture_kind_name(uint8_t kind)
 {
     static const char *const names[] = {
@@ -23,7 +20,7 @@ int picture_about_check(const struct picture_about *about, struct err_text *err)
     if (!picture_kind_name(about->kind))
         return err_set(err, ERR_INVALID, "kind = %u: expected 1 scene, 2 crop, 3 later",
                        about->kind);
-    if (about->taken_ms < 0 || about->taken_ms > time_max_ms)
+    if (about->taken_ms < 0 || about->taken_ms > PICTURE_TIME_MAX_MS)
         return err_set(err, ERR_INVALID, "taken_ms = %lld: no time", (long long)about->taken_ms);
     return 0;
 }
@@ -45,7 +42,7 @@ static int check_pin(const struct picture_message *m, struct err_text *err)
             return err_set(err, ERR_INVALID, "events[%u]: expected an event from 1", i);
     if (m->u.pin.in_turn > 1)
         return err_set(err, ERR_INVALID, "in_turn = %u: expected 0 or 1", m->u.pin.in_turn);
-    if (m->u.pin.time_ms < 0 || m->u.pin.time_ms > time_max_ms)
+    if (m->u.pin.time_ms < 0 || m->u.pin.time_ms > PICTURE_TIME_MAX_MS)
         return err_set(err, ERR_INVALID, "time_ms = %lld: no time", (long long)m->u.pin.time_ms);
     return check_hit(&m->u.pin.hit, err);
 }
@@ -77,6 +74,21 @@ static int check_answer(const struct picture_message *m, struct err_text *err)
 {
     if (m->u.answer.rc > 0 || !memchr(m->u.answer.why, '\0', sizeof(m->u.answer.why)))
         return err_set(err, ERR_INVALID, "answer: expected a code and its text");
+    return 0;
+}
+
+int picture_terms_check(const struct picture_terms *terms, struct err_text *err)
+{
+    if (terms->floor_days == 0 || terms->ceiling_days > PICTURE_DAYS_MAX ||
+        terms->floor_days > terms->ceiling_days)
+        return err_set(err, ERR_INVALID, "terms: %u to %u days: expected 1 to %d, rising",
+                       terms->floor_days, terms->ceiling_days, PICTURE_DAYS_MAX);
+    if (terms->version > INT64_MAX || terms->paused > 1)
+        return err_set(err, ERR_INVALID, "terms: version or paused out of range");
+    if (terms->held_from_ms < 0 || terms->held_from_ms > terms->held_until_ms ||
+        terms->held_until_ms > PICTURE_TIME_MAX_MS)
+        return err_set(err, ERR_INVALID, "terms: held from %lld until %lld: no time",
+                       (long long)terms->held_from_ms, (long long)terms->held_until_ms);
     return 0;
 }
 
@@ -120,6 +132,8 @@ int picture_message_check(const struct picture_message *message, size_t size, st
         return check_item(message, err);
     case PICTURE_ANSWER:
         return check_answer(message, err);
+    case PICTURE_TERMS:
+        return picture_terms_check(&message->u.terms, err);
     case PICTURE_DATA:
     case PICTURE_NEXT:
         return 0;

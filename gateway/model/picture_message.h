@@ -17,8 +17,12 @@ enum {
     PICTURE_DATA_MAX = 64 * 1024, /* bytes of one packet */
     PICTURE_SHA_SIZE = 32,
     PICTURE_CHAIN_SIZE = 16,
-    PICTURE_WHY_SIZE = 200
+    PICTURE_WHY_SIZE = 200,
+    PICTURE_DAYS_MAX = 3650
 };
+
+/* The year 9999: what a time can be written as. */
+#define PICTURE_TIME_MAX_MS INT64_C(253402300799999)
 
 /* Numbers stand on disk. */
 enum picture_kind {
@@ -38,7 +42,8 @@ enum picture_message_type {
     PICTURE_READ = 5, /* bytes of one: PICTURE_DATA; ERR_CORRUPT when it is damaged */
     PICTURE_DONE = 6, /* what became of it there: PICTURE_ANSWER */
     PICTURE_ITEM = 7,
-    PICTURE_ANSWER = 8
+    PICTURE_ANSWER = 8,
+    PICTURE_TERMS = 9 /* `evidence`: what is kept how long from now on: PICTURE_ANSWER */
 };
 
 /* Numbers stand on disk. */
@@ -61,6 +66,16 @@ struct picture_about {
 struct picture_hit {
     uint8_t chain[PICTURE_CHAIN_SIZE];
     uint64_t sequence; /* from 1 */
+};
+
+/* Headquarters' retention terms as far as pictures go, as checkpointd applies them. */
+struct picture_terms {
+    uint64_t version;      /* 0: there are none */
+    int64_t held_from_ms;  /* hits of that time are held by a case, the end exclusive; */
+    int64_t held_until_ms; /* 0 both: none is */
+    uint32_t floor_days;   /* from 1 */
+    uint32_t ceiling_days; /* to PICTURE_DAYS_MAX */
+    uint32_t paused;       /* 1: they are older than others this box had: nothing goes by age */
 };
 
 struct picture_message {
@@ -95,6 +110,7 @@ struct picture_message {
             struct picture_hit hit;
             uint32_t result; /* enum picture_result */
         } done;
+        struct picture_terms terms;
         struct {
             int32_t rc;                 /* 0 or enum err_code */
             char why[PICTURE_WHY_SIZE]; /* UTF-8, "" for 0 */
@@ -110,5 +126,7 @@ int picture_message_check(const struct picture_message *message, size_t size,
                           struct err_text *err) MUST_CHECK;
 /* ERR_INVALID; `err` says which field. */
 int picture_about_check(const struct picture_about *about, struct err_text *err) MUST_CHECK;
+/* The same. */
+int picture_terms_check(const struct picture_terms *terms, struct err_text *err) MUST_CHECK;
 /* "scene", "crop", "later"; NULL when it is none. */
 const char *picture_kind_name(uint8_t kind);

@@ -45,7 +45,7 @@ enum {
 
 enum retention_kind {
     RETENTION_PASSAGE, /* bodies of passages */
-    RETENTION_PICTURE, /* pictures that nothing pins */
+    RETENTION_PICTURE, /* pictures, those of hits too once headquarters has them */
     RETENTION_RECORD,  /* bodies of all other records that name somebody */
     RETENTION_KINDS
 };

@@ -160,6 +160,8 @@ static void take_status(struct box *box, const struct box_line *line)
         lose(box, why);
         return;
     }
+    if (line->has_pictures && o->pictures)
+        o->pictures(o->hit_ctx, &line->pictures);
     if (box_epoch(box) != 0)
         return; /* a later status of the same connection */
     box_place_begin(&box->place, line);

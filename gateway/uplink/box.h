@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "gateway/model/picture_message.h"
 #include "gateway/signed/batch.h"
 #include "gateway/uplink/box_place.h"
 #include "gateway/uplink/box_send.h"
@@ -22,6 +23,9 @@ struct box_options {
     /* A hit's record, urgent or in its turn, before anybody takes it: must not block. NULL: nobody
      * cares. */
     void (*hit)(void *hit_ctx, const char *event, size_t size, bool urgent);
+    /* What checkpointd says that pictures are kept by, on connect and when it changes: must not
+     * block. NULL: nobody cares. */
+    void (*pictures)(void *hit_ctx, const struct picture_terms *terms);
     void *hit_ctx;
     struct uplink_traffic *traffic; /* urgent ones that wait show there; NULL: nowhere */
     const struct clock_source *clock;

@@ -110,6 +110,35 @@ static int take_statements(const json_t *object, struct box_line *out, struct er
     return rc;
 }
 
+/* An older checkpointd says nothing of them. */
+static int take_pictures(const json_t *terms, struct box_line *out, struct err_text *err)
+{
+    struct picture_terms *t = &out->pictures;
+    json_int_t version = 0;
+    json_int_t from = 0;
+    json_int_t until = 0;
+    json_int_t floor_days = 0;
+    json_int_t ceiling_days = 0;
+    int paused = 0;
+    if (!terms)
+        return 0;
+    if (json_unpack((json_t *)terms, "{s:I,s:I,s:I,s:b,s:I,s:I}", "version", &version, "floor",
+                    &floor_days, "ceiling", &ceiling_days, "paused", &paused, "from", &from,
+                    "until", &until) != 0 ||
+        version < 0 || floor_days < 0 || ceiling_days < 0 || floor_days > PICTURE_DAYS_MAX ||
+        ceiling_days > PICTURE_DAYS_MAX)
+        return err_set(err, ERR_INVALID, "status.pictures: expected terms");
+    *t = (struct picture_terms){.version = (uint64_t)version,
+                                .floor_days = (uint32_t)floor_days,
+                                .ceiling_days = (uint32_t)ceiling_days,
+                                .paused = paused != 0,
+                                .held_from_ms = from,
+                                .held_until_ms = until};
+    int rc = picture_terms_check(t, err);
+    out->has_pictures = rc == 0;
+    return rc == 0 ? 0 : err_prefix(err, rc, "status.pictures");
+}
+
 static int take_status(const json_t *status, struct box_line *out, struct err_text *err)
 {
     const char *name = json_string_value(json_object_get(status, "checkpoint"));
@@ -122,6 +151,8 @@ static int take_status(const json_t *status, struct box_line *out, struct err_te
         rc = take_chain(status, out, err);
     if (rc == 0)
         rc = take_head(status, out, err);
+    if (rc == 0)
+        rc = take_pictures(json_object_get(status, "pictures"), out, err);
     return rc == 0 ? take_number(status, "confirmed", &out->confirmed, err) : rc;
 }
 

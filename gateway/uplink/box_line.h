@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "gateway/base/err.h"
+#include "gateway/model/picture_message.h"
 #include "gateway/uplink/box_statement.h"
 
 enum { BOX_LINE_MAX = 256 * 1024, BOX_NAME_SIZE = 65, BOX_CHAIN_SIZE = 33, BOX_ERROR_SIZE = 256 };
@@ -35,6 +36,8 @@ struct box_line {
     /* In a status and in the answer to a statement: the number checkpointd holds, 0 none. */
     bool has_statement[BOX_STATEMENTS];
     uint64_t statements[BOX_STATEMENTS];
+    bool has_pictures; /* in a status; one more comes when they change */
+    struct picture_terms pictures;
     char checkpoint[BOX_NAME_SIZE];
     char error[BOX_ERROR_SIZE];
 };

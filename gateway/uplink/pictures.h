@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "gateway/base/queue.h"
 #include "gateway/uplink/picture_store.h"
 #include "gateway/uplink/traffic.h"
@@ -22,6 +24,16 @@ struct pictures_link {
     bool metered;     /* only behind the records' window */
 };
 
+/* What checkpointd last said that pictures are kept by. */
+struct pictures_terms {
+    pthread_mutex_t lock;
+    unsigned said; /* counts; 0: nothing yet */
+    struct picture_terms terms;
+};
+void pictures_terms_init(struct pictures_terms *terms);
+/* Any thread. */
+void pictures_terms_set(struct pictures_terms *terms, const struct picture_terms *next);
+
 struct pictures {
     struct channel channel;
     struct store_client store;
@@ -32,7 +44,9 @@ struct pictures {
         range_now; /* bytes; smaller while the link is slow, so that urgent records wait little */
     unsigned windows; /* of the traffic, dealt with */
     bool pin_waits;
-    struct picture_message pin; /* taken from the queue, not delivered */
+    struct picture_message pin;   /* taken from the queue, not delivered */
+    struct pictures_terms *terms; /* NULL, as pictures_init leaves it: camerad is told of none */
+    unsigned terms_told;          /* on this connection to camerad, which may have been made anew */
 };
 
 /* For a hit record on its way (one CloudEvent), urgent or in its turn: makes its pin and puts it
@@ -45,5 +59,5 @@ void pictures_init(struct pictures *p, const struct uplink_site *site, int chann
                    const char *store_path, struct queue *pins, const struct uplink_traffic *traffic,
                    const struct pictures_link *link, const struct uplink_wait *wait);
 void pictures_fini(struct pictures *p);
-/* Delivers what pins wait and sends at most one picture. */
+/* Tells terms that are new, delivers what pins wait and sends at most one picture. */
 void pictures_step(struct pictures *p);

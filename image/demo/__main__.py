@@ -55,9 +55,9 @@ def drive(site, plan, over, seconds, tell):
 
 
 def settle(site, expected):
-    """Waits until headquarters has every hit, or SETTLE_S are over: the count says which."""
+    """Waits until headquarters has every hit and its picture, or SETTLE_S are over: the count says which."""
     try:
-        wait_for("every hit at headquarters", lambda: expected <= site.hits_at_hq(),
+        wait_for("every hit at headquarters", lambda: expected <= site.hits_at_hq() & site.pictures_at_hq(),
                  SETTLE_S, interval_s=0.1)
     except ProgramError:
         pass  # the result shows what is missing
@@ -75,7 +75,7 @@ def result_of(site, lanes):
     return {
         "reads_sent": sum(len(lane.sent) for lane in lanes), "reads_seen": seen,
         "hits_expected": len(expected), "hits_alerted": alerted,
-        "hits_at_hq": len(site.hits_at_hq()),
+        "hits_at_hq": len(site.hits_at_hq()), "pictures_at_hq": len(site.pictures_at_hq()),
         "holds": holds, "holds_expected": sum(len(lane.holds_expected) for lane in lanes),
         "audit_ok": site.audit(),
         "frame_to_alert_ms_p50": alert[0], "frame_to_alert_ms_p99": alert[1],
@@ -87,7 +87,7 @@ def result_of(site, lanes):
 def is_whole(result):
     return (result["audit_ok"] and result["violations"] == 0 and result["hits_expected"] > 0 and
             result["reads_sent"] == result["reads_seen"] and
-            result["hits_expected"] == result["hits_alerted"] == result["hits_at_hq"] and
+            result["hits_expected"] == result["hits_alerted"] == result["hits_at_hq"] == result["pictures_at_hq"] and
             result["holds_expected"] == result["holds"])
 
 

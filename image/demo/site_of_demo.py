@@ -9,10 +9,12 @@ from camera_net import BOX, CAMERAS, PORT, CameraNet
 from watch import Watch
 
 from harness.fleet import Fleet
+from harness.pictures import PictureSender
 from harness.process import wait_for
 from harness.signing import entry
 from harness.stack import program
 
+PICTURE_BYTES = 100_000
 LEADER, SECOND = ("wang", "correct horse 1"), ("li", "second person 2")
 
 
@@ -21,7 +23,7 @@ class DemoSite:
         self.fleet, self.tell = Fleet(folder), tell
         self.box, self.net = self.fleet.box, CameraNet()
         self.modes = {1: "normally_open", 2: "normally_closed"}
-        self.cameras, self.watch, self.sink, self.control = {}, None, None, None
+        self.cameras, self.pictures, self.watch, self.sink, self.control = {}, {}, None, None, None
         self._events = itertools.count(1)
 
     # ---- start ----
@@ -32,7 +34,9 @@ class DemoSite:
         self.publish(plan)
         self.add_lanes()
         self.add_cameras()
-        self.tell("box", 0, "redis, checkpointd, uplinkd (enrols with a one-time token), matchd start")
+        self.tell("box", 0, "redis, camerad, checkpointd, uplinkd (enrols with a one-time token), matchd start")
+        self.box.start_camerad()
+        self.pictures = {lane: PictureSender(self.box.run) for lane in self.cameras}
         self.fleet.start_box(sources=[{"kind": "pcap", "interface": self.net.interface}],
                              matchd={"accept_partial_checksum": True,
                                      "ports": [{"port": PORT, "format": "compact"}]})
@@ -88,6 +92,12 @@ class DemoSite:
         if not answer["ok"]:
             raise RuntimeError(f"{name} {args}: {answer['error']}")
 
+    def hand_in(self, lane, event):
+        """The camera's picture of its event; what it shows is nobody's business on the way."""
+        answer = self.pictures[lane].put(os.urandom(PICTURE_BYTES), event, camera=lane)
+        if answer != (0, ""):
+            raise RuntimeError(f"picture of event {event}: {answer}")
+
     def release(self, lane, hold, vehicle):
         second = {}
         if vehicle.priority == 1:
@@ -110,6 +120,16 @@ class DemoSite:
     def hits_at_hq(self):
         return set(self.fleet.hits_at_hq())
 
+    def pictures_at_hq(self):
+        """Events whose pictures are whole there: of hits alone."""
+        store = self.fleet.database
+        try:
+            rows = store.execute("SELECT DISTINCT l.event FROM evidence_links l JOIN evidence e ON e.number = l.number"
+                                 " WHERE e.complete_ms IS NOT NULL").fetchall()
+        finally:
+            store.close()
+        return {int(event) for event, in rows}
+
     def audit(self):
         """Both ends' own verification: the journal by checkpointctl, headquarters' copy by hqctl."""
         box = subprocess.run([program("checkpointctl"), "audit", "verify", "--journal",
@@ -131,8 +151,8 @@ class DemoSite:
                 self.watch.close()
             if self.control:
                 self.control.close()
-            for camera in self.cameras.values():
-                camera.close()
+            for one in (*self.cameras.values(), *self.pictures.values()):
+                one.close()
             if self.sink:
                 self.sink.close()
             self.fleet.stop()

@@ -1,7 +1,7 @@
 """What drives through the demo's lanes: seeded vehicles, some of them wanted, and an officer who deals with each hold.
 
 One thread a lane. A vehicle is real to the barrier simulator (it drives, stops at red, waits for the boom) and to the
-camera (one tagged datagram, sent when it passes under it).
+camera (one tagged datagram, sent when it passes under it, and its picture).
 """
 import random
 import threading
@@ -88,6 +88,7 @@ class LaneTraffic(threading.Thread):
             self.holds_expected[event] = vehicle
         self.sent.append(event)
         self.camera.send(vehicle.plate, event, **fields)
+        self.site.hand_in(self.lane, event)
         self.let_through(vehicle, event)
 
     def let_through(self, vehicle, event):

@@ -1,12 +1,17 @@
 """A hit's pictures from a camera program to headquarters: never ahead of hits, whole across cuts and kills, none twice."""
+import contextlib
 import hashlib
+import json
 import os
+import re
+import sqlite3
 
 import pytest
 
 from harness.bad_link import BadLink
+from harness.ctl import Ctl
 from harness.pictures import PictureSender
-from harness.signing import entry
+from harness.signing import DAY_MS, entry
 from harness.stack import short_folder, wait_until
 from harness.uplink_site import BOX, WANTED, Site
 
@@ -176,6 +181,45 @@ def test_a_headquarters_put_back_gets_hit_and_picture_once_more(site):
     wait_whole(site, event, data)
 
 
+def terms_published(site, version, **options):
+    """Headquarters' terms, until camerad goes by them."""
+    answer = site.hq.operator().put("/v1/retention-terms", site.hq.world.retention_terms(version, **options))
+    assert answer.status == 201, answer.body
+    wait_until("camerad has the terms", lambda: camerad_rows(site, "SELECT version FROM terms") == [(version,)], 30)
+
+
+def camerad_rows(site, query):
+    db = sqlite3.connect(site.box.state / "camerad" / "pictures.sqlite")
+    with contextlib.closing(db), db:
+        return db.execute(query).fetchall()
+
+
+def test_headquarters_terms_and_holds_bind_the_pictures_of_the_box(site):
+    """Kept by camerad: it goes by them while nobody tells it. Configured are 30 days."""
+    data, passage = os.urandom(20_000), os.urandom(20_000)
+    wait_whole(site, hit_with(site, data), data)
+    assert handed_in(site, passage, 4000) == (0, "")
+    of_hit, of_nobody = (site.box.state / "camerad" / "pictures" / name[:2] / name for name in
+                         (hashlib.sha256(picture).hexdigest() for picture in (data, passage)))
+    wait_until("camerad knows that it is there", lambda: camerad_rows(
+        site, f"SELECT result FROM sends WHERE sha = x'{of_hit.name}'") == [(1,)], 30)
+    terms_published(site, 1, picture=(1, 10), holds=[{"case": "A3717", "plate": "鲁H77777"}])
+    site.link.stop()
+    site.camerad.stop()
+    for table, column, days in (("pictures", "stored_ms", 20), ("sends", "again_ms", 20)):
+        camerad_rows(site, f"UPDATE {table} SET {column} = {column} - {days * DAY_MS}")
+    site.camerad.start()
+    wait_until("older than the ceiling", lambda: not of_nobody.exists(), 30)
+    assert of_hit.exists(), "the older one, of a hit of a time that a case holds"
+    site.link.start()
+    terms_published(site, 2, picture=(25, 30))
+    assert of_hit.exists(), "younger than the floor, and no case holds it"
+    terms_published(site, 3, picture=(1, 10))
+    wait_until("nothing keeps it any more", lambda: not of_hit.exists(), 30)
+    shown = json.dumps(site.status()) + site.camerad.log_path.read_text() + site.link.log_path.read_text()
+    assert "A3717" not in shown and "鲁H77777" not in shown
+
+
 def test_a_flood_of_pictures_is_bounded_and_named(site):
     site.camerad.stop()
     site.camerad = site.box.start_camerad(store_mb=1, store_pictures=10, state_dir=str(site.box.state / "flood"))
@@ -186,6 +230,23 @@ def test_a_flood_of_pictures_is_bounded_and_named(site):
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     assert len(sizes) <= 10 and sum(sizes) <= 1 << 20
     code, why = sender.put(os.urandom(2 << 20), 6000)
-    assert code == -5 and "expected at most" in why
+    assert code == -5 and "a picture of 2097152 bytes: expected at most 1048576" in why
+    assert sum(path.is_file() for path in folder.rglob("*")) == len(sizes), "nothing gave way to what can never fit"
     assert "PICTURES_FULL" in site.camerad.log_path.read_text()
     sender.close()
+
+    def row(words, lang="en_US.UTF-8"):
+        ctl = Ctl(site.box.run, site.box.folder / "session", lang)
+        return wait_until(words, lambda: words in re.sub(r"\s+", " ", ctl("status").out) and ctl, 30)
+    row("pictures LOOK 10 held (0 MiB), 0 wait for headquarters, 0 damaged; last fault")
+    row("no room for pictures: what cameras hand in is refused")
+    row("保存 10 张（0 MiB），待上送 0，损坏 0；最近故障", "zh_CN.UTF-8")
+    site.camerad.kill()
+    said = site.box.run / "camerad.json"
+    state = json.loads(said.read_text())
+    assert state["fault"]["stands"] and state["pictures"] == 10
+    said.write_text(json.dumps({**state, "mono_ns": state["mono_ns"] - 100 * 10**9}))  # a minute and more ago
+    ctl = row("pictures LOOK checkpoint-camerad silent for 1")
+    rows = [row for row in ctl("doctor", "--json", "--config-dir", site.box.etc, timeout_s=60).json["rows"]
+            if row["check"] == "pictures"]
+    assert [row["good"] for row in rows] == [False] and "systemctl status checkpoint-camerad" in rows[0]["what_to_do"]

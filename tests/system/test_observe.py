@@ -187,8 +187,8 @@ def sorted_by_text(values):
 
 
 def events_shown(site):
-    """What a subscriber was told, by kind; a lane's status and the retention in force come by their own time, and so do
-    what the devices answer to orders and the harness's own sign-on; alarms are named that came or went at all."""
+    """What a subscriber was told, by kind; a lane's status comes by its own time, and so do what the devices answer
+    to orders, the terms at a start and the harness's own sign-on; alarms are named that came or went at all."""
     by_kind = collections.defaultdict(list)
     for event in site.told:
         kind = event["event"] + (" done" if "result" in event else "")

@@ -1,8 +1,10 @@
 """checkpoint-uplinkd between a real checkpointd, Redis and hqd: records up, lists down, whatever fails between."""
+import base64
 import json
 
 import pytest
 
+from harness import journal
 from harness.process import SLOWNESS, run_program
 from harness.signing import entry, payload_of
 from harness.stack import program, wait_until
@@ -23,6 +25,43 @@ def test_records_reach_headquarters_and_are_confirmed(site):
     wait_until("link shown", lambda: site.status()["uplink"] == {"connected": True, "detail": ""})
     answer = site.hq.operator().post("/v1/operator/audit/verify", {"checkpoint": BOX})
     assert answer.json["ok"] and answer.json["checkpoints"][0]["last"] >= head
+
+
+def known_to(folder, plate):
+    """Whether any file there has it: as text, in hex, or in base64 wherever it begins."""
+    text = plate.encode()
+    forms = [text, text.hex().encode(), json.dumps(plate)[1:-1].encode()]
+    for shift, first in ((0, 0), (1, 2), (2, 3)):
+        forms.append(base64.b64encode(b"\0" * shift + text)[first:(shift + len(text)) * 8 // 6])
+    return any(form in path.read_bytes() for path in folder.rglob("*") if path.is_file() for form in forms)
+
+
+def test_a_passage_stays_on_the_box_and_its_header_is_confirmed(site):
+    """The default: headquarters has a passage's header and digest, the chain verifies there, no plate is known there."""
+    passes = "鲁H99999"
+    site.checkpointd()
+    site.uplinkd()
+    site.matchd()
+    site.publish(entry(1, WANTED))
+    wait_until("list in matchd", lambda: site.status()["list"] and site.status()["list"]["revision"] == 1)
+    site.camera.send(passes, 6, plate_class="02")
+    site.hit(WANTED, 7)
+    folder = site.box.state / "checkpointd" / "journal"
+
+    def both_passed():
+        return sum(record.kind == "passage" for record in journal.verify(folder)) >= 2
+    wait_until("both vehicles on record", both_passed, 60)
+    head = site.sync()
+    assert site.whole_at_hq(head)
+    site.both_ends(head)
+    answer = site.hq.operator().post("/v1/operator/audit/verify", {"checkpoint": BOX}).json
+    assert answer["ok"] and answer["checkpoints"][0]["last"] >= head
+    lines = [json.loads(line) for line, in site.store("SELECT line FROM records WHERE kind = 'passage'")]
+    assert len(lines) >= 2 and not any("data_base64" in line or "data" in line for line in lines)
+    with_body = [json.loads(line) for line, in site.store("SELECT line FROM records WHERE kind = 'hit'")]
+    assert all("data_base64" in line for line in with_body) and with_body
+    assert known_to(folder, passes) and known_to(site.hq.folder / "state", WANTED)
+    assert not known_to(site.hq.folder, passes)
 
 
 def test_list_published_at_headquarters_alerts_and_the_hit_goes_back(site):

@@ -136,6 +136,13 @@ const char *ctl_duration(const struct ctl *ctl, int64_t seconds, char out[48]);
 void ctl_print_help(const struct ctl *ctl, const struct ctl_command *command);
 void ctl_print_overview(const struct ctl *ctl);
 
+/* ---- the picture store (pictures.c) ---- */
+
+/* What checkpoint-camerad last said of itself; a new reference, NULL: this box has none. */
+json_t *ctl_pictures(const struct ctl *ctl);
+/* In the reader's language; whether all is well. */
+bool ctl_pictures_text(const struct ctl *ctl, const json_t *state, char *out, size_t size);
+
 /* ---- asking checkpointd (main.c) ---- */
 
 /* Sends `args` (stolen, NULL = {}) and waits. 0 and the whole answer, a new reference, also when

@@ -278,6 +278,23 @@ static void add_alarms(struct doctor *d)
                        "checkpointctl status 逐条列出处置建议"));
 }
 
+static void add_pictures(struct doctor *d)
+{
+    const struct ctl *ctl = d->ctl;
+    char detail[DOCTOR_TEXT_SIZE];
+    json_t *state = ctl_pictures(ctl);
+    if (state) {
+        bool good = ctl_pictures_text(ctl, state, detail, sizeof(detail));
+        doctor_add(d, "pictures", ctl_say(ctl, "pictures", "图片"), good, detail,
+                   ctl_say(ctl,
+                           "systemctl status checkpoint-camerad; journalctl -u checkpoint-camerad; "
+                           "lanes and hits go on without it",
+                           "systemctl status checkpoint-camerad；journalctl -u "
+                           "checkpoint-camerad；车道与命中不受影响"));
+    }
+    json_decref(state);
+}
+
 static void add_checkpointd(struct doctor *d)
 {
     const struct ctl *ctl = d->ctl;
@@ -339,6 +356,7 @@ static void look_at_all(struct doctor *d)
     }
     doctor_redis(d);
     doctor_certificate(d);
+    add_pictures(d);
 }
 
 static int print_rows(const struct doctor *d)

@@ -428,6 +428,15 @@ static int add_bus(const struct ctl *ctl, const json_t *bus, struct text_table *
     return result;
 }
 
+static int add_pictures(const struct ctl *ctl, struct text_table *table)
+{
+    struct part part = {.name = ctl_say(ctl, "pictures", "图片")};
+    json_t *state = ctl_pictures(ctl);
+    part.state = good(ctl, state && ctl_pictures_text(ctl, state, part.text, sizeof(part.text)));
+    json_decref(state);
+    return part.text[0] ? add_part(table, &part) : 0;
+}
+
 static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_table *table)
 {
     struct part part = {.state = ""};
@@ -487,7 +496,7 @@ static int fill_parts(const struct ctl *ctl, const json_t *status, struct text_t
         describe_uplink(ctl, uplink, &part);
         result = add_part(table, &part);
     }
-    return result;
+    return result == 0 ? add_pictures(ctl, table) : result;
 }
 
 static int print_parts(const struct ctl *ctl, const json_t *status)

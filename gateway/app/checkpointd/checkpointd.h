@@ -39,6 +39,7 @@
 #include "gateway/base/trusted_time.h"
 #include "gateway/control/control.h"
 #include "gateway/journal/journal.h"
+#include "gateway/model/picture_message.h"
 #include "gateway/pipeline/pipeline.h"
 
 enum {
@@ -296,6 +297,7 @@ struct checkpointd {
     atomic_bool standing_said;        /* since the start: nothing is deleted before */
     struct list_high list_high;       /* constant after start */
     bool retention_behind;            /* control thread: alarmed */
+    struct picture_terms pictures;    /* main, then control thread; its days: retention_bounds */
     _Atomic(struct retention_in_force *) retention_next; /* control thread to journal thread */
     atomic_ullong retention_bounds[RETENTION_KINDS];     /* floor << 32 | ceiling; 0: built in */
     atomic_bool matchd_connected;
@@ -326,6 +328,8 @@ bool retention_look(struct checkpointd *c, struct wall_time now, struct journal_
 /* A configured term within the retention terms in force. Any thread. */
 int64_t retention_within(const struct checkpointd *c, enum retention_kind kind,
                          int64_t configured_ms);
+/* What camerad is to keep pictures by now. Control thread. */
+void retention_pictures(const struct checkpointd *c, struct picture_terms *out);
 void retention_free(struct retention_in_force *in_force); /* NULL is fine */
 /* Queues a fact. ERR_FULL. Any thread. */
 int recorder_push(struct checkpointd *c, const struct fact *fact) MUST_CHECK;

@@ -20,7 +20,8 @@
  *                                            "revision","sequence"}} of a hit, answered or not by
  *   -> {"do":"standing","standing":{…}}   <- {"ok":true}, or an error: it counts for nothing
  *   on connect                            <- {"status":{"chain","checkpoint","confirmed","exempt",
- *                                            "retention","head"}}
+ *                                            "retention","head","pictures":{…}}}, and once more
+ *                                            when what camerad keeps pictures by has changed
  * "bytes" are those of the events; without it, those of n of the largest.
  *
  * Control thread, except records_confirmed. What goes out: records_send.c.
@@ -295,7 +296,7 @@ static int client_open(void *ctx, struct line_client *line, const struct unix_pe
     client->line = line;
     client->sent = atomic_load(r->confirmed);
     *out_data = client;
-    records_send_status(r, line);
+    records_send_status(r, client);
     return 0;
 }
 

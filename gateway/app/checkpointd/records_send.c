@@ -93,21 +93,48 @@ void records_pump(struct records *r, struct records_client *client)
     }
 }
 
-void records_send_status(const struct records *r, struct line_client *line)
+/* NULL of the second chain. */
+static json_t *pictures_json(const struct records *r, const struct picture_terms *t)
+{
+    return r->first ? NULL
+                    : json_pack("{s:I,s:i,s:i,s:b,s:I,s:I}", "version", (json_int_t)t->version,
+                                "floor", (int)t->floor_days, "ceiling", (int)t->ceiling_days,
+                                "paused", (int)t->paused, "from", (json_int_t)t->held_from_ms,
+                                "until", (json_int_t)t->held_until_ms);
+}
+
+void records_send_status(const struct records *r, struct records_client *client)
 {
     const struct checkpointd *c = r->c;
     json_int_t recorded = (json_int_t)atomic_load(r->recorded);
     json_int_t confirmed = (json_int_t)atomic_load(r->confirmed);
-    line_client_send_json(line,
-                          json_pack("{s:{s:s,s:s,s:I,s:I,s:I,s:I}}", "status", "chain", r->chain,
-                                    "checkpoint", c->config.checkpoint, "confirmed", confirmed,
-                                    "exempt", (json_int_t)r->exempt.held.number, "retention",
-                                    (json_int_t)r->retention.held.number, "head", recorded));
+    retention_pictures(c, &client->pictures);
+    line_client_send_json(client->line,
+                          json_pack("{s:{s:s,s:s,s:I,s:I,s:I,s:I,s:o*}}", "status", "chain",
+                                    r->chain, "checkpoint", c->config.checkpoint, "confirmed",
+                                    confirmed, "exempt", (json_int_t)r->exempt.held.number,
+                                    "retention", (json_int_t)r->retention.held.number, "head",
+                                    recorded, "pictures", pictures_json(r, &client->pictures)));
 }
 
+static bool same_pictures(const struct picture_terms *a, const struct picture_terms *b)
+{
+    return a->version == b->version && a->paused == b->paused && a->floor_days == b->floor_days &&
+           a->ceiling_days == b->ceiling_days && a->held_from_ms == b->held_from_ms &&
+           a->held_until_ms == b->held_until_ms;
+}
+
+/* What puts new terms on record wakes us, too. */
 static void pump_one(void *ctx, struct line_client *line)
 {
-    records_pump(ctx, line_client_data(line));
+    const struct records *r = ctx;
+    struct records_client *client = line_client_data(line);
+    struct picture_terms pictures;
+    retention_pictures(r->c, &pictures);
+    if (!r->first && !same_pictures(&pictures, &client->pictures)) {
+        records_send_status(r, client);
+    }
+    records_pump(ctx, client);
 }
 
 static void wake_in_control(void *ctx, void *item)

@@ -35,10 +35,11 @@ struct records_client {
     struct line_client *line;
     uint64_t sent; /* sequence */
     uint32_t credit;
-    int64_t credit_bytes; /* of events; the last one may exceed it */
-    bool linked;          /* says that it reaches headquarters */
+    int64_t credit_bytes;          /* of events; the last one may exceed it */
+    bool linked;                   /* says that it reaches headquarters */
+    struct picture_terms pictures; /* as it was told */
 };
 
 /* What the client's credit allows. */
 void records_pump(struct records *r, struct records_client *client);
-void records_send_status(const struct records *r, struct line_client *line);
+void records_send_status(const struct records *r, struct records_client *client);

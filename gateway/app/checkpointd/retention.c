@@ -125,6 +125,29 @@ static void alarm_behind(struct checkpointd *c, bool behind, uint64_t version)
     lane_post(c, &event);
 }
 
+/* The time of hits that a hold may fit, from the first's begin to the last's end: whether one does
+ * is in its record, which camerad has not; so it keeps the pictures of all of them. */
+static void note_pictures(struct checkpointd *c, const struct retention_terms *terms, bool paused)
+{
+    struct picture_terms *p = &c->pictures;
+    *p = (struct picture_terms){.version = terms->version, .paused = paused};
+    for (size_t i = 0; i < terms->hold_count; i++) {
+        const struct retention_hold *h = &terms->holds[i];
+        int64_t from = h->has_from && h->from.ms > 0 ? h->from.ms : 0;
+        int64_t until = h->has_until ? h->until.ms : PICTURE_TIME_MAX_MS;
+        p->held_from_ms = i == 0 || from < p->held_from_ms ? from : p->held_from_ms;
+        p->held_until_ms = i == 0 || until > p->held_until_ms ? until : p->held_until_ms;
+    }
+}
+
+void retention_pictures(const struct checkpointd *c, struct picture_terms *out)
+{
+    const struct retention_bounds bounds = bounds_of(c, RETENTION_PICTURE);
+    *out = c->pictures;
+    out->floor_days = bounds.floor_days;
+    out->ceiling_days = bounds.ceiling_days;
+}
+
 static void put_in_force(struct checkpointd *c, void *statement)
 {
     struct retention_terms *terms = statement;
@@ -144,6 +167,7 @@ static void put_in_force(struct checkpointd *c, void *statement)
         free(terms);
     }
     alarm_behind(c, behind, version);
+    note_pictures(c, &next->terms, behind);
     set_bounds(c, &next->terms, clock_wall(&c->clock));
     retention_free(atomic_exchange_explicit(&c->retention_next, next, memory_order_acq_rel));
 }

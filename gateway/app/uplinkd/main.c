@@ -164,15 +164,23 @@ static void pictures_run(struct thread *self, void *uplinkd)
                                        .metered = u->config.metered_interval_ms > 0};
     pictures_init(&pictures, &u->site, CHANNEL_PICTURES, u->evidence_path, u->pins, &u->traffic,
                   &link, &wait);
+    pictures.terms = &u->picture_terms;
     while (uplinkd_go_on(self))
         pictures_step(&pictures);
     pictures_fini(&pictures);
 }
 
-/* Thread box. */
-static void note_hit(void *pins, const char *event, size_t size, bool urgent)
+/* Thread box, both. */
+static void note_hit(void *uplinkd, const char *event, size_t size, bool urgent)
 {
-    pictures_note(pins, event, size, urgent);
+    const struct uplinkd *u = uplinkd;
+    pictures_note(u->pins, event, size, urgent);
+}
+
+static void note_picture_terms(void *uplinkd, const struct picture_terms *terms)
+{
+    struct uplinkd *u = uplinkd;
+    pictures_terms_set(&u->picture_terms, terms);
 }
 
 /* ---- setting up ---- */
@@ -207,6 +215,8 @@ int uplinkd_prepare(struct uplinkd *u, struct err_text *err)
                                   .alarms = &u->alarms,
                                   .alarm_channel = CHANNEL_BOX,
                                   .hit = note_hit,
+                                  .pictures = note_picture_terms,
+                                  .hit_ctx = u,
                                   .traffic = &u->traffic,
                                   .clock = &clock_system};
     (void)snprintf(u->evidence_path, sizeof(u->evidence_path), "%s/evidence",
@@ -214,7 +224,7 @@ int uplinkd_prepare(struct uplinkd *u, struct err_text *err)
     u->pins = queue_create(PICTURES_PINS_MAX, sizeof(struct picture_message));
     if (!u->pins)
         return err_set(err, ERR_NO_MEMORY, "pictures: no memory");
-    options.hit_ctx = u->pins;
+    pictures_terms_init(&u->picture_terms);
     int rc = box_create(&options, &u->box, err);
     (void)snprintf(u->observe_path, sizeof(u->observe_path), "%s/observe",
                    u->config.runtime_dir); /* fits */
@@ -222,6 +232,7 @@ int uplinkd_prepare(struct uplinkd *u, struct err_text *err)
     options.alarm_channel = CHANNEL_OBSERVE_BOX;
     options.records_alone = true;
     options.hit = NULL;
+    options.pictures = NULL;
     options.traffic = NULL;
     if (rc == 0)
         rc = box_create(&options, &u->observe_box, err);

@@ -73,6 +73,7 @@ struct uplinkd {
     struct thread renew_thread;
     struct thread pictures_thread;
     struct queue *pins; /* struct picture_message: from thread box to thread pictures */
+    struct pictures_terms picture_terms; /* likewise */
     struct uplink_traffic traffic;
     char evidence_path[UPLINKD_TEXT_SIZE + 16];
     atomic_uint switches; /* of the box's certificate; release in renew.c, acquire in channel.c */

@@ -31,6 +31,9 @@ static void check_message(const struct picture_message *m, size_t size)
         assert(m->u.read.size >= 1 && m->u.read.size <= PICTURE_DATA_MAX);
     if (m->type == PICTURE_DATA)
         assert(m->u.data.size >= 1 && m->u.data.size <= PICTURE_DATA_MAX);
+    if (m->type == PICTURE_TERMS)
+        assert(m->u.terms.floor_days >= 1 && m->u.terms.floor_days <= m->u.terms.ceiling_days &&
+               m->u.terms.ceiling_days <= PICTURE_DAYS_MAX);
     if (m->type == PICTURE_ANSWER)
         assert(strlen(m->u.answer.why) < PICTURE_WHY_SIZE);
 }

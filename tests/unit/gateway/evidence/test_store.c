@@ -453,6 +453,87 @@ static void terms_are_kept(void **state)
     assert_int_equal(next(&got), 101);
 }
 
+static void set_terms(struct picture_terms terms)
+{
+    assert_int_equal(picture_store_set_terms(store, &terms, &err), 0);
+}
+
+static void headquarters_terms_bound_ours_across_a_restart(void **state)
+{
+    (void)state;
+    struct picture_about got;
+    struct picture_about free_one = put_new(1, 1);
+    struct picture_about sent = put_new(2, 2);
+    pin(100, 2);
+    assert_int_equal(next(&got), 100);
+    done(&sent, 100, PICTURE_TAKEN);
+    set_terms((struct picture_terms){.version = 1, .floor_days = 40, .ceiling_days = 50});
+    open_again();
+    wall.ms += 40LL * DAY_MS - 1;
+    fade(); /* longer than the 30 and 7 days configured */
+    assert_true(on_disk(&free_one) && on_disk(&sent));
+    wall.ms++;
+    fade();
+    assert_false(on_disk(&free_one) || on_disk(&sent));
+    free_one = put_new(3, 3);
+    set_terms((struct picture_terms){.version = 2, .floor_days = 1, .ceiling_days = 5});
+    wall.ms += 5LL * DAY_MS;
+    fade(); /* shorter */
+    assert_false(on_disk(&free_one));
+}
+
+static void older_terms_delete_nothing(void **state)
+{
+    (void)state;
+    const struct picture_terms newer = {.version = 2, .floor_days = 10, .ceiling_days = 20};
+    bool more = false;
+    struct picture_about about = put_new(1, 1);
+    set_terms(newer);
+    set_terms((struct picture_terms){.version = 1, .floor_days = 1, .ceiling_days = 5});
+    open_again();
+    wall.ms += 60LL * DAY_MS;
+    assert_int_equal(picture_store_fade(store, true, &more, &err), ERR_STALE);
+    assert_non_null(strstr(err.text, "older than those this box had (version 2)"));
+    assert_true(on_disk(&about));
+    set_terms((struct picture_terms){
+        .version = 3, .floor_days = 1, .ceiling_days = 5, .paused = 1}); /* checkpointd's word */
+    assert_int_equal(picture_store_fade(store, true, &more, &err), ERR_STALE);
+    assert_true(on_disk(&about));
+    set_terms((struct picture_terms){.version = 3, .floor_days = 1, .ceiling_days = 5});
+    fade();
+    assert_false(on_disk(&about));
+}
+
+/* Hits of the held time only, up to where a picture may be of them. */
+static void what_a_case_may_hold_stays_until_the_hold_ends(void **state)
+{
+    (void)state;
+    struct picture_terms held = {.version = 1, .floor_days = 1, .ceiling_days = 3650};
+    struct picture_about free_one = put_new(1, 1);
+    struct picture_about in_time = put_new(2, 2);
+    pin(100, 2);
+    done(&in_time, 100, PICTURE_TAKEN);
+    held.held_from_ms = wall.ms;
+    held.held_until_ms = wall.ms + DAY_MS;
+    wall.ms += DAY_MS + PICTURE_BIND_MS;
+    struct picture_about after = put_new(3, 3);
+    pin(101, 3);
+    done(&after, 101, PICTURE_TAKEN);
+    set_terms(held);
+    wall.ms += 60LL * DAY_MS;
+    fade();
+    assert_true(on_disk(&in_time));
+    assert_false(on_disk(&free_one) || on_disk(&after));
+    open_again();
+    fade();
+    assert_true(on_disk(&in_time));
+    held.version = 2;
+    held.held_from_ms = held.held_until_ms = 0;
+    set_terms(held);
+    fade();
+    assert_false(on_disk(&in_time));
+}
+
 static void a_picture_of_two_hits_waits_for_both(void **state)
 {
     (void)state;
@@ -536,6 +617,9 @@ int main(void)
         CASE(a_cut_between_two_steps_leaves_nothing_behind),
         CASE(an_index_that_is_damaged_is_named_and_kept),
         CASE(terms_are_kept),
+        CASE(headquarters_terms_bound_ours_across_a_restart),
+        CASE(older_terms_delete_nothing),
+        CASE(what_a_case_may_hold_stays_until_the_hold_ends),
         CASE(a_picture_of_two_hits_waits_for_both),
         CASE(a_clock_nobody_keeps_deletes_nothing_far_ahead),
         CASE(what_is_deleted_is_overwritten_first),

@@ -72,11 +72,39 @@ static void what_is_no_event_is_refused(void **state)
     refuse("{\"record\":\"00:1\"}");
 }
 
+#define STATUS "{\"status\":{\"checkpoint\":\"a\",\"confirmed\":5,\"pictures\":"
+#define TERMS(floor, ceiling, until)                                                               \
+    STATUS "{\"version\":7,\"floor\":" floor ",\"ceiling\":" ceiling                               \
+           ",\"paused\":true,\"from\":5,\"until\":" until "}}}"
+
+static void a_status_says_what_pictures_are_kept_by(void **state)
+{
+    (void)state;
+    struct box_line line;
+    const char *text = TERMS("10", "20", "9");
+    assert_int_equal(box_line_parse(text, strlen(text), &line, NULL), 0);
+    assert_true(line.has_pictures);
+    const struct picture_terms *t = &line.pictures;
+    assert_true(t->version == 7 && t->floor_days == 10 && t->ceiling_days == 20 && t->paused == 1 &&
+                t->held_from_ms == 5 && t->held_until_ms == 9);
+    text = "{\"status\":{\"checkpoint\":\"a\",\"confirmed\":5}}"; /* an older checkpointd */
+    assert_int_equal(box_line_parse(text, strlen(text), &line, NULL), 0);
+    assert_false(line.has_pictures);
+    refuse(STATUS "{}}}");
+    refuse(TERMS("0", "20", "9"));
+    refuse(TERMS("21", "20", "9"));
+    refuse(TERMS("1", "3651", "9"));
+    refuse(TERMS("4294967297", "4294967297", "9"));
+    refuse(TERMS("10", "20", "4"));
+    refuse(TERMS("10", "20", "253402300800000"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_is_the_same_in_either_form),
         cmocka_unit_test(what_is_no_event_is_refused),
+        cmocka_unit_test(a_status_says_what_pictures_are_kept_by),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

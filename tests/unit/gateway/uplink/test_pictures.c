@@ -28,10 +28,13 @@ static struct queue *pins;
 static struct pictures pictures;
 static pthread_t store_thread;
 static int store_fd = -1;
+static atomic_int terms_told;
+static struct picture_terms last_terms; /* read once the store has stopped */
 static int told;
 static atomic_bool store_stops;
 static atomic_int nexts; /* questions the store heard */
 static atomic_int pinned;
+static atomic_bool has_picture;         /* offers one of a hit, again and again */
 static struct picture_message last_pin; /* read once the store has stopped */
 
 static bool go_on(void *ctx)
@@ -47,7 +50,7 @@ static void report(void *ctx, enum log_event_id event, bool active, const char *
         told = active;
 }
 
-/* Has no pictures: takes pins, says that nothing is to be sent. */
+/* Takes pins, says that nothing is to be sent, or the one picture it has. */
 static void serve(int fd)
 {
     _Alignas(8) unsigned char buffer[PICTURE_MESSAGE_SIZE_MAX];
@@ -60,10 +63,21 @@ static void serve(int fd)
     if (m->type == PICTURE_PIN) {
         last_pin = *m;
         atomic_fetch_add(&pinned, 1);
+    } else if (m->type == PICTURE_TERMS) {
+        last_terms = m->u.terms;
+
+        atomic_fetch_add(&terms_told, 1);
     } else {
         assert_int_equal(m->type, PICTURE_NEXT);
         atomic_fetch_add(&nexts, 1);
         answer.u.answer.rc = ERR_NOT_FOUND;
+        if (atomic_load(&has_picture)) {
+            answer =
+                (struct picture_message){.version = PICTURE_MESSAGE_VERSION, .type = PICTURE_ITEM};
+            answer.u.item.about =
+                (struct picture_about){.event = 7, .size = 5000, .kind = PICTURE_SCENE};
+            answer.u.item.hit.sequence = 3;
+        }
     }
     assert_int_equal(send(fd, &answer, sizeof(answer), MSG_NOSIGNAL), sizeof(answer));
 }
@@ -124,9 +138,11 @@ static int set_up(void **state)
                                 .alarms = &alarms,
                                 .clock = &clock_system};
     memset(&traffic, 0, sizeof(traffic));
+    atomic_store(&terms_told, 0);
     told = 0;
     atomic_store(&nexts, 0);
     atomic_store(&pinned, 0);
+    atomic_store(&has_picture, false);
     pins = queue_create(PICTURES_PINS_MAX, sizeof(struct picture_message));
     assert_non_null(pins);
     return 0;
@@ -257,6 +273,22 @@ static void a_box_without_pictures_has_no_alarm(void **state)
     assert_int_equal(queue_length(pins), 0);
 }
 
+/* A certificate that has ended, or was revoked: a request at once after another would be a storm.
+ */
+static void what_headquarters_refuses_as_a_whole_is_tried_again_after_a_pause(void **state)
+{
+    (void)state;
+    site.own.certificate = site.own.key = "/nonexistent/none.pem";
+    site.own.box_root = "/nonexistent/root.pem";
+    start_store();
+    begin(false);
+    atomic_store(&has_picture, true);
+    uint64_t before = pictures.channel.backoff.draw;
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&nexts), 1);
+    assert_true(before != pictures.channel.backoff.draw); /* a pause was drawn */
+}
+
 static void a_store_that_died_is_told_and_hears_of_the_hit_when_it_is_back(void **state)
 {
     (void)state;
@@ -275,16 +307,47 @@ static void a_store_that_died_is_told_and_hears_of_the_hit_when_it_is_back(void 
     assert_int_equal(told, 0);
 }
 
+static void terms_are_told_once_a_connection_and_when_they_change(void **state)
+{
+    (void)state;
+    struct pictures_terms slot;
+    struct picture_terms terms = {.version = 3, .floor_days = 1, .ceiling_days = 20};
+    start_store();
+    begin(false);
+    pictures_terms_init(&slot);
+    pictures.terms = &slot;
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 0); /* checkpointd has said nothing yet */
+    pictures_terms_set(&slot, &terms);
+    pictures_step(&pictures);
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 1);
+    terms.ceiling_days = 10;
+    pictures_terms_set(&slot, &terms);
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 2);
+    stop_store();
+    assert_int_equal(last_terms.ceiling_days, 10);
+    start_store(); /* one that may know of none */
+    pictures_step(&pictures);
+    note(JOURNAL_HIT, hit, true);
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&terms_told), 3);
+    assert_int_equal(atomic_load(&pinned), 1);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_hit_names_the_events_of_all_its_reads),
+        CASE(terms_are_told_once_a_connection_and_when_they_change),
         CASE(what_names_no_event_pins_nothing),
         CASE(events_are_told_whatever_waits_and_pictures_are_not_asked_for),
         CASE(on_a_metered_link_each_window_of_the_records_opens_one),
         CASE(a_box_without_pictures_has_no_alarm),
+        CASE(what_headquarters_refuses_as_a_whole_is_tried_again_after_a_pause),
         CASE(a_store_that_died_is_told_and_hears_of_the_hit_when_it_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
