@@ -1,7 +1,6 @@
 /* See text_table.h. */
 #include "gateway/base/text_table.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,7 +161,9 @@ int text_table_add(struct text_table *table, const char *const *cells)
 int text_table_create(const char *const *titles, size_t count, struct text_table **out)
 {
     const char *cells[TEXT_TABLE_COLUMNS_MAX];
-    assert(count > 0 && count <= TEXT_TABLE_COLUMNS_MAX);
+    if (count == 0 || count > TEXT_TABLE_COLUMNS_MAX) {
+        return ERR_TOO_LARGE;
+    }
     struct text_table *table = calloc(1, sizeof(*table));
     if (!table) {
         return ERR_NO_MEMORY;

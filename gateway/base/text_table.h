@@ -12,7 +12,7 @@
 
 enum {
     TEXT_SCREEN_DEFAULT_COLUMNS = 80,
-    TEXT_TABLE_COLUMNS_MAX = 12,
+    TEXT_TABLE_COLUMNS_MAX = 16,
     TEXT_LAST_COLUMN_MIN = 16 /* the last column keeps this much, or the line runs over */
 };
 
@@ -30,7 +30,8 @@ size_t text_screen_columns(FILE *out);
 struct text_table;
 
 /* `titles`: one a column, 1 to TEXT_TABLE_COLUMNS_MAX, copied. A title that begins with '>' makes
- * its column stand to the right. *out is heap memory for text_table_destroy(). ERR_NO_MEMORY. */
+ * its column stand to the right. *out is heap memory for text_table_destroy(). ERR_NO_MEMORY,
+ * ERR_TOO_LARGE: another count of titles. */
 int text_table_create(const char *const *titles, size_t count, struct text_table **out) MUST_CHECK;
 void text_table_destroy(struct text_table *table); /* NULL is fine */
 /* Adds a row of as many cells as titles, copied; NULL is "". ERR_NO_MEMORY. */

@@ -94,6 +94,20 @@ static void the_last_column_wraps_into_the_screen(void **state)
     text_table_destroy(table);
 }
 
+static void more_columns_than_there_are_is_refused(void **state)
+{
+    const char *titles[TEXT_TABLE_COLUMNS_MAX + 1];
+    struct text_table *table = NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+        titles[i] = "X";
+    assert_int_equal(text_table_create(titles, TEXT_TABLE_COLUMNS_MAX + 1, &table), ERR_TOO_LARGE);
+    assert_int_equal(text_table_create(titles, 0, &table), ERR_TOO_LARGE);
+    assert_null(table);
+    assert_int_equal(text_table_create(titles, TEXT_TABLE_COLUMNS_MAX, &table), 0);
+    text_table_destroy(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +116,7 @@ int main(void)
         cmocka_unit_test(text_wraps_at_spaces_and_between_wide_characters),
         cmocka_unit_test(columns_line_up),
         cmocka_unit_test(the_last_column_wraps_into_the_screen),
+        cmocka_unit_test(more_columns_than_there_are_is_refused),
     };
     return cmocka_run_group_tests(tests, use_utf8, NULL);
 }
