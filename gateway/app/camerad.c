@@ -147,6 +147,12 @@ static void say_state(struct program *p)
     json_decref(state);
 }
 
+static void alive(void *ctx)
+{
+    struct program *p = ctx;
+    thread_alive(&p->thread);
+}
+
 /* Nobody: ourselves and root alone. */
 static uid_t user_of(const char *name)
 {
@@ -184,6 +190,7 @@ static int prepare(struct program *p, struct err_text *err)
                                       .clock = &clock_system,
                                       .synchronised = synchronised,
                                       .report = report,
+                                      .alive = alive,
                                       .ctx = p};
     return rc == 0 ? desk_create(&desk, &p->desk, err) : rc;
 }

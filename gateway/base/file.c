@@ -107,7 +107,11 @@ static int write_beside(const char *path, const void *data, size_t size, mode_t 
     if (length < 0 || (size_t)length >= sizeof(temporary)) {
         return err_set(err, ERR_TOO_LARGE, "%s: path too long", path);
     }
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    /* What stands on a stick is a stranger's: a link would lead elsewhere, a pipe wait for ever. */
+    if (!has_modes) {
+        (void)unlink(temporary); /* what stays is found by the open */
+    }
+    int fd = open(temporary, O_WRONLY | O_CREAT | (has_modes ? O_TRUNC : O_EXCL) | O_CLOEXEC, mode);
     if (fd < 0) {
         return err_set(err, errno == ENOSPC ? ERR_FULL : ERR_IO, "%s: %s", temporary,
                        strerror(errno));
@@ -137,6 +141,34 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
 int file_write_stick(const char *path, const void *data, size_t size, struct err_text *err)
 {
     return write_beside(path, data, size, 0644, false, err);
+}
+
+int file_make_folder_stick(const char *path, struct err_text *err)
+{
+    int rc = file_make_folder(path, 0755, err);
+    return rc == ERR_OK ? file_check_folder_stick(path, err) : rc;
+}
+
+int file_check_folder_stick(const char *path, struct err_text *err)
+{
+    struct stat st;
+    char name[4096];
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') {
+        length--; /* "link/" would be what the link leads to */
+    }
+    if (length >= sizeof(name)) {
+        return err_set(err, ERR_TOO_LARGE, "%s: path too long", path);
+    }
+    memcpy(name, path, length);
+    name[length] = '\0';
+    if (lstat(name, &st) != 0) {
+        return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path,
+                       strerror(errno));
+    }
+    return S_ISDIR(st.st_mode)
+               ? ERR_OK
+               : err_set(err, ERR_DENIED, "%s: expected a folder, no link and no file", path);
 }
 
 int file_make_folder(const char *path, mode_t mode, struct err_text *err)

@@ -142,6 +142,33 @@ int queue_pop(struct queue *q, void *item, int timeout_ms)
     return rc;
 }
 
+static uint8_t *place_of(const struct queue *q, size_t nth)
+{
+    return q->items + (q->head + nth) % q->capacity * q->item_size;
+}
+
+int queue_take_if(struct queue *q, void *item, bool (*wanted)(const void *item))
+{
+    int rc = ERR_NOT_FOUND;
+    pthread_mutex_lock(&q->lock);
+    size_t at = 0;
+    while (at < q->length && !wanted(place_of(q, at))) {
+        at++;
+    }
+    if (at < q->length) {
+        memcpy(item, place_of(q, at), q->item_size);
+        for (; at > 0; at--) { /* those before it keep their order */
+            memcpy(place_of(q, at), place_of(q, at - 1), q->item_size);
+        }
+        q->head = (q->head + 1) % q->capacity;
+        q->length--;
+        update_event(q);
+        rc = ERR_OK;
+    }
+    pthread_mutex_unlock(&q->lock);
+    return rc;
+}
+
 void queue_stop(struct queue *q)
 {
     pthread_mutex_lock(&q->lock);

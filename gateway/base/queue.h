@@ -24,6 +24,9 @@ int queue_push(struct queue *q, const void *item) MUST_CHECK;
 /* Copies the oldest item out. Waits up to timeout_ms (0 = not at all); ERR_TIMEOUT when none came,
  * ERR_STOPPED once stopped and empty. */
 int queue_pop(struct queue *q, void *item, int timeout_ms) MUST_CHECK;
+/* Takes the oldest item that is `wanted` out from among the others, which stay in their order;
+ * ERR_NOT_FOUND at once. Copies all before it under the lock: for what is rare. */
+int queue_take_if(struct queue *q, void *item, bool (*wanted)(const void *item)) MUST_CHECK;
 /* Wakes everybody; what is queued can still be popped. */
 void queue_stop(struct queue *q);
 /* Readable while at least one item waits or the queue is stopped. Owned by the queue. */

@@ -112,6 +112,11 @@ int slot_file_open(struct slot_file *file, uint8_t *out, struct err_text *err)
         read_places(file, slot, out, &found);
         rc = make_room(file, err);
     }
+    /* After a kill it may not be on the disk yet, and what is there stands where it is written
+     * next. */
+    if (rc == 0 && found && fdatasync(file->fd) != 0) {
+        rc = failed(file, err);
+    }
     free(slot);
     if (rc != 0) {
         slot_file_close(file);

@@ -36,6 +36,7 @@ struct desk {
     struct peer peers[DESK_PEERS_MAX];
     struct mono_time fade_due;
     struct mono_time tell_due; /* of a refusal */
+    bool worked;               /* this peer has had its turn: the disk was waited for */
     bool full;                 /* alarms that stand */
     bool undeleted;
     _Alignas(8) uint8_t buffer[PICTURE_MESSAGE_SIZE_MAX + 1]; /* one more shows what is too long */
@@ -105,7 +106,10 @@ static void accept_one(struct desk *desk, enum side side)
         close(new.fd);
         return;
     }
-    for (int i = 0; i < DESK_PEERS_MAX; i++)
+    /* The link's places come first, and are looked at first. */
+    int first = side == SIDE_LINK ? 0 : DESK_LINKS_MAX;
+    int end = side == SIDE_LINK ? DESK_LINKS_MAX : DESK_PEERS_MAX;
+    for (int i = first; i < end; i++)
         if (desk->peers[i].fd < 0) {
             desk->peers[i] = new;
             return;
@@ -134,6 +138,7 @@ static void take_put(struct desk *desk, struct peer *peer, const struct picture_
         picture_file_abandon(&peer->file); /* its sender thought better of it */
     peer->about = m->u.put;
     peer->put_until = mono_add_ms(clock_mono(desk->options.clock), DESK_PUT_MS);
+    desk->worked = true;
     int rc = picture_store_begin(desk->options.store, &peer->about, &peer->file, &err);
     peer->coming = rc == 0;
     if (rc != 0)
@@ -156,6 +161,7 @@ static void take_data(struct desk *desk, struct peer *peer, const struct picture
         picture_file_abandon(&peer->file);
         end_put(desk, peer, rc, &err);
     } else if (peer->file.size == peer->about.size) {
+        desk->worked = true;
         rc = picture_store_end(desk->options.store, &peer->about, &peer->file, &err);
         end_put(desk, peer, rc, &err);
     }
@@ -260,12 +266,17 @@ static void take_message(struct desk *desk, struct peer *peer, size_t size)
         take_done(desk, peer, m);
 }
 
+/* A picture begun or ended is a turn's worth: who has many of them does not keep the others
+ * waiting.
+ */
 static void serve(struct desk *desk, struct peer *peer)
 {
-    for (int i = 0; i < MESSAGES_A_TURN && peer->fd >= 0; i++) {
+    desk->worked = false;
+    for (int i = 0; i < MESSAGES_A_TURN && peer->fd >= 0 && !desk->worked; i++) {
         ssize_t size = recv(peer->fd, desk->buffer, sizeof(desk->buffer), MSG_DONTWAIT);
         if (size < 0 && (errno == EAGAIN || errno == EINTR))
             return;
+        desk->options.alive(desk->options.ctx);
         if (size <= 0)
             let_go(peer);
         else
@@ -295,6 +306,7 @@ static void fade(struct desk *desk)
     bool more = false;
     if (mono_before(now, desk->fade_due))
         return;
+    desk->options.alive(desk->options.ctx);
     int rc = picture_store_fade(desk->options.store, desk->options.synchronised(desk->options.ctx),
                                 &more, &err);
     set_alarm(desk, &desk->undeleted, EVENT_PICTURES_NOT_DELETED, rc != 0, err.text);

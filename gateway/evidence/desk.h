@@ -13,7 +13,9 @@
 struct desk;
 
 enum {
-    DESK_PEERS_MAX = 16,
+    DESK_CAMERAS_MAX = 12, /* connections; neither side takes the other's */
+    DESK_LINKS_MAX = 4,
+    DESK_PEERS_MAX = DESK_CAMERAS_MAX + DESK_LINKS_MAX,
     DESK_LOOK_MS = 200,
     DESK_PUT_MS = 30000,  /* a picture that takes longer to hand in is given up */
     DESK_FADE_MS = 60000, /* how often it is looked for what is past its term */
@@ -33,7 +35,8 @@ struct desk_options {
     const struct clock_source *clock;
     bool (*synchronised)(void *ctx); /* whether a source keeps the clock */
     desk_report report;
-    void *ctx; /* of both */
+    void (*alive)(void *ctx); /* before each wait for the disk: many a slow one is no dead thread */
+    void *ctx;                /* of all three */
 };
 
 /* Listens. ERR_BUSY, ERR_DENIED, ERR_IO; `err` names the socket. *out is heap memory for

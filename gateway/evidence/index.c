@@ -18,6 +18,7 @@ enum {
 enum statement {
     ADD_PICTURE,
     ADD_BINDING,
+    OF_EVENT,
     ADD_HIT,
     BIND_PICTURE,
     BIND_HIT,
@@ -83,6 +84,8 @@ static const char *const texts[STATEMENTS] = {
                     " ON CONFLICT(sha) DO UPDATE SET damaged = 0",
     [ADD_BINDING] = "INSERT OR IGNORE INTO bindings(sha, camera, event, kind, taken_ms, stored_ms)"
                     " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [OF_EVENT] = "SELECT count(DISTINCT sha) FROM bindings WHERE camera = ?1 AND event = ?2"
+                 " AND sha <> ?3 AND stored_ms > ?4",
     [ADD_HIT] = "INSERT OR IGNORE INTO hits(chain, sequence, camera, event, time_ms)"
                 " VALUES(?1, ?2, ?3, ?4, ?5)",
     [BIND_PICTURE] = BIND " WHERE " NEAR " AND b.camera = ?2 AND b.event = ?3 AND b.sha = ?4",
@@ -329,6 +332,19 @@ int picture_index_add(struct picture_index *x, const struct picture_about *about
     if (rc == 0)
         rc = run(x, BIND_PICTURE, PARAMS(number(PICTURE_BIND_MS), camera, event, sha), err);
     return end(x, rc, err);
+}
+
+int picture_index_of_event(struct picture_index *x, const struct picture_about *about,
+                           int64_t since_ms, int64_t *out, struct err_text *err)
+{
+    int rc = step(x, OF_EVENT,
+                  PARAMS(number(about->camera), number((int64_t)about->event), sha_of(about->sha),
+                         number(since_ms)),
+                  err);
+    if (rc == 0)
+        *out = sqlite3_column_int64(x->statements[OF_EVENT], 0);
+    reset(x, OF_EVENT);
+    return rc;
 }
 
 int picture_index_pin(struct picture_index *x, const struct picture_hit *hit, int64_t time_ms,

@@ -18,6 +18,9 @@ void picture_index_close(struct picture_index *index); /* NULL is fine */
 /* A picture whose file is in place, and the event it shows; known ones are mended by it. */
 int picture_index_add(struct picture_index *index, const struct picture_about *about,
                       int64_t now_ms, struct err_text *err) MUST_CHECK;
+/* How many others show its event and came after `since_ms`. */
+int picture_index_of_event(struct picture_index *index, const struct picture_about *about,
+                           int64_t since_ms, int64_t *out, struct err_text *err) MUST_CHECK;
 int picture_index_pin(struct picture_index *index, const struct picture_hit *hit, int64_t time_ms,
                       const struct hit_event *events, size_t count,
                       struct err_text *err) MUST_CHECK;

@@ -127,10 +127,28 @@ static int make_room(struct picture_store *store, int64_t size, struct err_text 
     return err_set(err, ERR_FULL, "no room after %d pictures gave way", PICTURE_FADE_MAX);
 }
 
+/* Hits pin all there is of an event: whoever hands pictures in could fill the store with one. */
+static int check_event(struct picture_store *store, const struct picture_about *about,
+                       struct err_text *err)
+{
+    int64_t count = 0;
+    int rc =
+        picture_index_of_event(store->index, about, now_ms(store) - PICTURE_BIND_MS, &count, err);
+    if (rc != 0 || count < PICTURES_OF_EVENT_MAX)
+        return rc;
+    return err_set(err, ERR_DENIED,
+                   "event %llu of camera %u has %lld pictures: expected at most %d within %d "
+                   "minutes",
+                   (unsigned long long)about->event, about->camera, (long long)count,
+                   PICTURES_OF_EVENT_MAX, PICTURE_BIND_MS / 60000);
+}
+
 int picture_store_begin(struct picture_store *store, const struct picture_about *about,
                         struct picture_file *out, struct err_text *err)
 {
     int rc = picture_about_check(about, err);
+    if (rc == 0)
+        rc = check_event(store, about, err);
     if (rc == 0)
         rc = make_room(store, (int64_t)about->size, err);
     return rc == 0 ? picture_file_begin(store->folder, ++store->coming, out, err) : rc;
@@ -294,7 +312,7 @@ int picture_store_fade(struct picture_store *store, bool synchronised, bool *out
                        struct err_text *err)
 {
     size_t deleted = 0;
-    struct picture_counts counts;
+    struct picture_counts counts = {0};
     *out_more = false;
     int rc = walk_folder(store, err);
     if (rc == 0)

@@ -16,9 +16,10 @@
 enum {
     PICTURE_BIND_MS = 10 * 60 * 1000, /* a camera may count its events anew: only what came this
                                          near to the read is of it */
-    PICTURE_AGAIN_MS = 5000,          /* until one that headquarters did not take is offered anew */
-    PICTURE_HITS_MAX = 100000,        /* events of hits remembered; the oldest give way */
-    PICTURE_FADE_MAX = 32,            /* deleted by one call */
+    PICTURES_OF_EVENT_MAX = 8, /* that come so near to one another: a hit pins no more of a read */
+    PICTURE_AGAIN_MS = 5000,   /* until one that headquarters did not take is offered anew */
+    PICTURE_HITS_MAX = 100000, /* events of hits remembered; the oldest give way */
+    PICTURE_FADE_MAX = 32,     /* deleted by one call */
     PICTURE_CLOCK_AHEAD_DAYS = 7
 };
 
@@ -49,7 +50,8 @@ int picture_store_open(const struct picture_store_options *options, struct pictu
 void picture_store_close(struct picture_store *store);
 
 /* One that comes in: room is made for it first. ERR_FULL: there is none, `err` says why;
- * ERR_INVALID. picture_file_add takes its bytes; picture_store_end or picture_file_abandon ends it.
+ * ERR_DENIED: its event has PICTURES_OF_EVENT_MAX; ERR_INVALID. picture_file_add takes its bytes;
+ * picture_store_end or picture_file_abandon ends it.
  */
 int picture_store_begin(struct picture_store *store, const struct picture_about *about,
                         struct picture_file *out, struct err_text *err) MUST_CHECK;

@@ -111,36 +111,48 @@ static int note(struct visit *v, struct err_text *err)
     return 0;
 }
 
-static int keep(struct visit *v, const char *text, size_t size, int64_t *out_newest,
-                struct err_text *err)
+/* The number of the newest that this box has brought: one that was replaced counted its own. */
+static int find_newest(struct visit *v, int64_t *out, int64_t *out_since, struct err_text *err)
 {
     struct hq_db *db = &v->call->hq->db;
     const struct hq_value id = hq_text(v->m->checkpoint);
-    int rc = hq_db_number(db, "SELECT newest FROM spools WHERE checkpoint = $1", HQ_PARAMS(id), 0,
-                          out_newest, err);
-    if (rc == 0)
-        rc = hq_db_exec(db,
-                        "INSERT INTO spools(checkpoint, manifest, newest, taken_ms)"
-                        " VALUES($1, $2, $3, $4) ON CONFLICT(checkpoint) DO UPDATE"
-                        " SET manifest = $2, taken_ms = $4, newest ="
-                        " CASE WHEN spools.newest > $3 THEN spools.newest ELSE $3 END",
-                        HQ_PARAMS(id, hq_blob(text, size), hq_int((int64_t)v->m->number),
-                                  hq_int(v->call->now.ms)),
-                        err);
-    return rc;
+    int rc = hq_db_number(db, "SELECT replaced_ms FROM checkpoints WHERE id = $1", HQ_PARAMS(id), 0,
+                          out_since, err);
+    return rc == 0 ? hq_db_number(db,
+                                  "SELECT newest FROM spools WHERE checkpoint = $1"
+                                  " AND taken_ms >= $2",
+                                  HQ_PARAMS(id, hq_int(*out_since)), 0, out, err)
+                   : rc;
+}
+
+static int keep(struct visit *v, const char *text, size_t size, int64_t since_ms,
+                struct err_text *err)
+{
+    return hq_db_exec(&v->call->hq->db,
+                      "INSERT INTO spools(checkpoint, manifest, newest, taken_ms)"
+                      " VALUES($1, $2, $3, $4) ON CONFLICT(checkpoint) DO UPDATE"
+                      " SET manifest = $2, taken_ms = $4, newest ="
+                      " CASE WHEN spools.newest > $3 AND spools.taken_ms >= $5"
+                      " THEN spools.newest ELSE $3 END",
+                      HQ_PARAMS(hq_text(v->m->checkpoint), hq_blob(text, size),
+                                hq_int((int64_t)v->m->number), hq_int(v->call->now.ms),
+                                hq_int(since_ms)),
+                      err);
 }
 
 static enum hq_step take_manifest(struct visit *v, const char *text, size_t size)
 {
     struct err_text err = {""};
     int64_t newest = 0;
+    int64_t since_ms = 0;
     if (judge(v, text, size) != 0)
         return HQ_DONE;
-    bool newer = false;
-    int rc = keep(v, text, size, &newest, &err);
-    newer = (int64_t)v->m->number > newest;
+    int rc = find_newest(v, &newest, &since_ms, &err);
+    bool newer = (int64_t)v->m->number > newest;
     if (rc == 0 && newer)
         rc = note(v, &err);
+    if (rc == 0) /* last: one that is cut off before is noted when it comes again */
+        rc = keep(v, text, size, since_ms, &err);
     if (rc != 0)
         return rc == ERR_INVALID ? hq_answer_error(v->call, 422, "%s", err.text)
                                  : hq_answer_failure(v->call, rc, &err);

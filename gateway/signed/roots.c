@@ -98,7 +98,7 @@ static int read_key(const json_t *item, struct root_keys *roots, struct err_text
     static const char *const names[] = {"alg", "id", "public", NULL};
     const char *alg = NULL;
     enum key_alg parsed = KEY_ALG_ED25519;
-    uint8_t id[KEY_ID_SIZE];
+    uint8_t id[KEY_ID_SIZE] = {0};
     uint8_t public_key[PUBLIC_KEY_SIZE];
     int result = fields_check(item, names, err);
     if (result == ERR_OK) {

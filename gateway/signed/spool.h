@@ -24,6 +24,7 @@
 #include "gateway/signed/receipt.h"
 
 #define SPOOL_MANIFEST "spool-manifest/1"
+#define SPOOL_SEALED ".cms" /* behind the name of a file that only the box reads */
 
 enum {
     SPOOL_FILES_MAX = 1024,

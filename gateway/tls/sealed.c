@@ -260,3 +260,14 @@ int tls_sealed_payload(const char *text, size_t size, const char *type, uint8_t 
     fini(&s);
     return rc;
 }
+
+int tls_sealed_certificate(const char *text, size_t size, const char *type, X509 **out,
+                           struct err_text *err)
+{
+    struct sealed s = {0};
+    int rc = parse(text, size, type, &s, err);
+    if (rc == 0)
+        *out = sk_X509_shift(s.chain);
+    fini(&s);
+    return rc;
+}

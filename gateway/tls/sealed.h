@@ -33,3 +33,6 @@ int tls_sealed_read(const char *text, size_t size, const char *type, const STACK
 /* The payload without any check, for whoever only carries it. */
 int tls_sealed_payload(const char *text, size_t size, const char *type, uint8_t **out_payload,
                        size_t *out_size, struct err_text *err) MUST_CHECK;
+/* The certificate it names as its signer's, without any check; the caller frees. */
+int tls_sealed_certificate(const char *text, size_t size, const char *type, X509 **out,
+                           struct err_text *err) MUST_CHECK;

@@ -170,8 +170,9 @@ static int take_batches(struct inbox *in, const struct batches_answer *page, str
     return 0;
 }
 
-/* One page behind what is held; *out_count 0: there is no more. */
-static int fetch_batches(struct inbox *in, size_t *out_count, struct err_text *err)
+/* One page behind what is held; *out_further: the list is at a later revision now. Without one
+ * there is no more, or what is called the next batch is one before. */
+static int fetch_batches(struct inbox *in, bool *out_further, struct err_text *err)
 {
     char path[UPLINK_PATH_SIZE];
     struct https_answer answer = {0};
@@ -187,7 +188,7 @@ static int fetch_batches(struct inbox *in, size_t *out_count, struct err_text *e
     if (rc != 0)
         return bad_answer(in, path, rc, err);
     rc = take_batches(in, &page, err);
-    *out_count = page.count;
+    *out_further = in->list->head(in->list->ctx)->revision > after;
     batches_answer_free(&page);
     return rc;
 }
@@ -198,9 +199,9 @@ static int fetch_list(struct inbox *in, const struct head_answer *head, struct e
     int rc = 0;
     if (head->revision > held && (held == 0 || head->revision - held > INBOX_SNAPSHOT_GAP))
         rc = fetch_snapshot(in, err);
-    size_t count = 1;
-    while (rc == 0 && count > 0 && in->list->head(in->list->ctx)->revision < head->revision)
-        rc = fetch_batches(in, &count, err);
+    bool further = true;
+    while (rc == 0 && further && in->list->head(in->list->ctx)->revision < head->revision)
+        rc = fetch_batches(in, &further, err);
     held = in->list->head(in->list->ctx)->revision;
     if (rc == 0 && held < head->revision) {
         rc = err_set(err, ERR_NOT_FOUND,

@@ -180,16 +180,19 @@ struct sending {
     uint32_t held;
     bool complete;
     bool begun_anew; /* its bytes were refused once as a whole */
+    bool goes_on;    /* what comes next is another one, or a pin: no pause before it */
 };
 
-static int settle(struct pictures *p, const struct sending *s, enum picture_result result)
+static int settle(struct pictures *p, struct sending *s, enum picture_result result)
 {
     struct err_text err = {""};
     struct picture_message done = {.type = PICTURE_DONE};
     done.u.done.about = s->about;
     done.u.done.hit = s->hit;
     done.u.done.result = result;
-    return note_store(p, store_client_ask(&p->store, &done, PICTURE_ANSWER, NULL, &err), &err);
+    int rc = store_client_ask(&p->store, &done, PICTURE_ANSWER, NULL, &err);
+    s->goes_on = rc == 0;
+    return note_store(p, rc, &err);
 }
 
 /* Headquarters' word on how much of it is there. */
@@ -273,7 +276,7 @@ static int declare(struct pictures *p, struct sending *s)
 
 /* Bytes of the picture from `held`, at most `room`. Damaged: the store says so and offers it no
  * more. */
-static int read_range(struct pictures *p, const struct sending *s, uint8_t *out, size_t room,
+static int read_range(struct pictures *p, struct sending *s, uint8_t *out, size_t room,
                       size_t *out_size, struct err_text *err)
 {
     size_t left = s->about.size - s->held;
@@ -287,6 +290,7 @@ static int read_range(struct pictures *p, const struct sending *s, uint8_t *out,
         ask.u.read.offset = s->held + (uint32_t)size;
         ask.u.read.size = (uint32_t)part;
         int rc = note_store(p, store_client_ask(&p->store, &ask, PICTURE_DATA, &got, err), err);
+        s->goes_on = rc == ERR_CORRUPT;
         if (rc != 0)
             return rc;
         if (got->u.data.size != part)
@@ -396,7 +400,8 @@ static int send_picture(struct pictures *p, struct sending *s)
     int conflicts = 0;
     int rc = declare(p, s);
     while (rc == 0 && !s->complete) {
-        if (records_wait(p) || p->pin_waits || queue_length(p->pins) > 0)
+        s->goes_on = p->pin_waits || queue_length(p->pins) > 0;
+        if (s->goes_on || records_wait(p))
             return ERR_BUSY;
         rc = send_range(p, s);
         if (rc == ERR_CONFLICT && ++conflicts < CONFLICTS_MAX)
@@ -450,7 +455,7 @@ void pictures_step(struct pictures *p)
         return;
     }
     rc = send_picture(p, &s);
-    bool others = rc == ERR_CONFLICT || rc == ERR_DENIED || rc == ERR_CORRUPT;
-    if (rc != 0 && rc != ERR_STOPPED && !others && !records_wait(p))
+    /* The store would offer the same one again at once, whatever kept it: a pause before that. */
+    if (rc != 0 && rc != ERR_STOPPED && !s.goes_on && !records_wait(p))
         channel_pause(&p->channel);
 }

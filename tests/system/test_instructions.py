@@ -337,6 +337,10 @@ def test_one_dated_ahead_of_a_clock_nothing_vouches_for_waits(alone):
         assert answer["error"]["code"] == "busy" and "ahead of the clock" in answer["error"]["en"], answer
     assert len(records(alone.box)) == 1
     wait_until("told", lambda: "INSTRUCTION_EARLY" in alone.alarms())
+    assert alone.offer(world.instruction(BOX, 1, "message", text, key=world.receipt_key))["result"] == "refused"
+    wait_until("none waits", lambda: "INSTRUCTION_EARLY" not in alone.alarms())
+    assert alone.again(early)["error"]["code"] == "busy"
+    wait_until("told again", lambda: "INSTRUCTION_EARLY" in alone.alarms())
     alone.ask("receipt", receipt=json.loads(world.receipt(BOX, "00" * 16, 1, bytes(32))))  # of no record here, but signed
     wait_until("carried out", lambda: "ok" in alone.again(early))
     held = records(alone.box)[-1]

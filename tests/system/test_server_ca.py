@@ -1,5 +1,6 @@
 """Another HQ-server CA without downtime: a box that is live takes the new root from the key set,
 one that was away over it is met with the certificate it can trust, and then takes it as well."""
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from harness.hq import Peer
 from harness.pki import Root
+from harness.signing import payload_of
 from harness.stack import wait_until
 from harness.uplink_site import a_site
 
@@ -102,6 +104,66 @@ def test_a_live_box_and_one_that_was_away_take_the_new_root(site):
     assert "UPLINK_SERVER_REFUSED" not in site.link.log_path.read_text()
     site.hq.pki.servers = ca.new
     assert Peer(site.hq.port, site.hq.pki, site.hq.pki.operator("zhang")).get("/v1/operator/self").status == 200
+
+
+def test_what_a_technician_added_counts_until_there_is_another_key_set(site):
+    """A box that was away when the old root went has the new one from a technician, and may start more than once before
+    it reaches headquarters."""
+    ca = ServerCa(site)
+    site.checkpointd()
+    site.uplinkd()
+    ca.publish(ca.old)
+    used = site.box.state / "uplinkd" / "hq-roots.pem"
+    wait_until("taken", lambda: used.read_text().startswith(f"Key set {site.hq.world.version}\n"), 30)
+    site.link.stop()
+    configured = ca.old.pem
+    people = site.hq.folder / "people.pem"
+    shutil.copy(configured, people)
+    site.hq.pki.servers = SimpleNamespace(pem=people)
+    before = os.stat(used).st_mtime - 100
+    os.utime(used, (before, before))
+    configured.write_bytes(ca.new.pem.read_bytes())
+    for start in range(3):
+        site.link.start()
+        assert trusted(site) == 2, start
+        site.link.stop()
+    site.link.start()
+    ca.publish(ca.old)
+    wait_until("the key set's alone", lambda: trusted(site) == 1, 30)
+    site.acts(2)
+    site.sync()
+
+
+def test_a_root_that_is_none_and_a_file_that_cannot_be_written_stop_nothing(site):
+    """Else one key set that two root holders got wrong would cost every box its link."""
+    ca = ServerCa(site)
+    site.checkpointd()
+    site.uplinkd()
+    held = site.box.state / "checkpointd" / "keyset.json"
+
+    def version():
+        return held.exists() and json.loads(payload_of(held.read_bytes()))["version"]
+
+    world = site.hq.world
+    world.version += 1
+    assert site.hq.operator().put("/v1/keyset", world.keyset(servers=[b"x" * 100, der(ca.old)])).status == 201
+    wait_until("the key set at checkpointd", lambda: version() == world.version, 30)
+    site.wait_log("servers[0]: no root certificate")
+    assert trusted(site) == 1
+    site.link.stop()
+    site.link.start()
+    site.acts(2)
+    site.sync()
+    used = site.box.state / "uplinkd" / "hq-roots.pem"
+    used.rename(used.with_suffix(".away"))
+    (used / "in-the-way").mkdir(parents=True)
+    ca.publish(ca.old, ca.new)
+    wait_until("the key set at checkpointd", lambda: version() == world.version, 30)
+    site.wait_log("UPLINK_STATE_UNWRITTEN")
+    shutil.rmtree(used)
+    wait_until("both, once they can be written", lambda: used.is_file() and trusted(site) == 2, 30)
+    site.acts(2)
+    site.sync()
 
 
 def test_a_key_set_whose_servers_are_none_is_refused(site):

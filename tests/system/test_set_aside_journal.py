@@ -188,3 +188,21 @@ def test_a_lane_out_of_service_or_with_its_stop_to_reset_stays_so_and_is_on_reco
         site.daemon.kill()
         site.restart()
     assert site.act("service_in", lane=2, reason="done")["ok"]
+
+
+def test_a_second_chain_that_cannot_be_opened_is_set_aside_once_it_can(site):
+    folder = site.box.state / "checkpointd"
+    second, away, request = folder / "observe", folder / "away", folder / "set-aside.json"
+    assert site.act("journal_set_aside", reason="disk image put back")["ok"]
+    site.daemon.stop()
+    second.rename(away)
+    second.write_text("in the way")
+    site.restart()
+    first = site.set_aside()
+    assert first and request.exists()  # it names the second chain, which is still to be set aside
+    site.daemon.stop()
+    second.unlink()
+    away.rename(second)
+    site.restart()
+    assert list(second.glob("journal.sqlite.damaged-*")) and not request.exists()
+    assert site.set_aside() == first

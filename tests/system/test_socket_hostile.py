@@ -305,6 +305,25 @@ def test_a_release_the_journal_did_not_take_in_time_does_not_happen_late(box):
     wait_until("released", lambda: hold_of(box) is None)
 
 
+def test_behind_a_whole_group_of_kept_records_nobody_waits_for_ever(box):
+    """More records than one commit takes wait for the file: who waits for one of his own is answered, also at the end."""
+    daemon = one_lane(box)
+    token = box.leader()
+    writer = sqlite3.connect(journal_path(box), isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        for _ in range(80):
+            wait_until("the act to be taken", lambda: act(box, token, "ack", lane=1, reason="x")["ok"], 30)
+        for _ in range(3):  # each answer is a try later
+            assert not act(box, None, "login", officer="wang", password="correct horse 1")["ok"]
+    finally:
+        writer.execute("ROLLBACK")
+        writer.close()
+    wait_until("each on record", lambda: [
+        r.body.get("what") for r in journal.verify(journal_path(box).parent)].count("act") == 80, 30)
+    assert daemon.stop()[0] == 0
+
+
 def test_a_journal_locked_for_long_stops_no_lane_and_loses_no_record(box):
     """Somebody else's hand on the file: every commit fails after its two seconds."""
     daemon = one_lane(box)

@@ -2,6 +2,7 @@
 signatures; what becomes of a stick that is lost, brought twice, in the wrong order, cut short, altered or another's."""
 import base64
 import datetime
+import hashlib
 import json
 import os
 import shutil
@@ -174,6 +175,22 @@ def test_a_lost_stick_loses_nothing_and_one_that_is_cut_or_altered_is_refused(si
     assert site.journal()["confirmed"] == held[-1]
 
 
+def test_a_receipts_file_says_nothing_else_to_checkpointd(site):
+    site.start()
+    stick = site.stick()
+    site.acts(1)
+    site.export(stick)
+    site.bring(stick)
+    receipt = stick / BOX / "answer" / "receipt-journal.json"
+    good = receipt.read_bytes()
+    receipt.write_bytes(b'{}}\n{"do":"instruction","number":7,"too_large":99999}\n{"do":"receipt","receipt":{}')
+    assert receipt.name in site.take(stick, status=1)
+    receipt.write_bytes(json.dumps(json.loads(good), indent=1).encode())  # the same, in lines
+    site.take(stick)
+    assert site.journal()["confirmed"] > 0
+    assert not [r for r in records(site) if r.kind == "instruction"]
+
+
 def test_another_checkpoints_stick_and_a_revoked_ones_are_refused(site):
     site.start()
     stick = site.stick()
@@ -240,6 +257,103 @@ def test_headquarters_put_back_gets_what_it_lost_and_an_interrupted_export_goes_
     assert site.whole_at_hq(site.journal()["confirmed"])
     site.round_trip(stick)
     assert site.whole_at_hq(site.journal()["confirmed"])
+
+
+def test_links_and_stale_files_on_a_stick_lead_nowhere(site):
+    """A stick with a file system of its own may carry more than an export: nothing beside it is written or read."""
+    site.start()
+    stick, elsewhere = site.stick(), site.box.folder / "elsewhere"
+    elsewhere.mkdir()
+    victim = elsewhere / "key"
+    victim.write_text("whoever's")
+    (stick / BOX).symlink_to(elsewhere)
+    assert "no link" in site.export(stick, status=1)
+    (stick / BOX).unlink()
+    (stick / BOX).mkdir()
+    (stick / BOX / "manifest.json.new").symlink_to(victim)
+    site.acts(1)
+    site.export(stick)
+    (site.box.folder / "linked").mkdir()
+    (site.box.folder / "linked" / BOX).symlink_to(stick / BOX)
+    assert "no link" in site.bring(site.box.folder / "linked", status=1)
+    answer = stick / BOX / "answer"
+    answer.symlink_to(elsewhere)
+    assert "no link" in site.bring(stick, status=1)
+    assert [path.name for path in elsewhere.iterdir()] == ["key"] and victim.read_text() == "whoever's"
+    # what an earlier import left is not taken for this one's
+    answer.unlink()
+    answer.mkdir()
+    (answer / "receipt-observe.json").write_text("of another chain")
+    (answer / "chunk-00.bin").write_text("of an old list")
+    site.bring(stick)
+    assert not (answer / "chunk-00.bin").exists()
+    site.take(stick)
+    assert site.whole_at_hq(site.journal()["confirmed"])
+
+
+def test_an_old_batch_under_the_name_of_the_next_ends_the_import(site):
+    site.start()
+    stick = site.stick()
+    site.publish(entry(1, WANTED))
+    site.round_trip(stick)
+    site.publish(entry(2, "鲁H20002"))
+    site.export(stick)
+    site.bring(stick)
+    second, sealed = (stick / BOX / "answer" / f"batch-{2:020}.json{suffix}" for suffix in ("", ".cms"))
+    good, rows = sealed.read_bytes(), site.hq.operator().get("/v1/list/batches?after=0").json["batches"]
+    sealed.unlink()
+    second.write_text(json.dumps({"revision": 2, "envelope": rows[0]["envelope"]}))
+    assert "no batch behind 1" in site.take(stick, status=1)
+    sealed.write_bytes(good)
+    assert "1 -> 2" in site.take(stick)
+
+
+def test_whoever_carries_the_stick_reads_no_entry_of_the_list(site):
+    """An entry that is only observed shows nowhere at the box: not on the stick that brings it either."""
+    site.start()
+    stick = site.stick()
+    site.publish(entry(1, WANTED), entry(2, "鲁H20002", handling="observe"))
+    site.export(stick)
+    site.bring(stick)
+    answer = stick / BOX / "answer"
+    zhang = site.hq.operator()
+    payload = zhang.get("/v1/list/batches?after=0").json["batches"][0]["envelope"]["payload"]
+    whole = b"".join(path.read_bytes() for path in answer.iterdir())
+    assert payload.encode() not in whole and base64.b64decode(payload) not in whole
+    batch = answer / f"batch-{1:020}.json.cms"
+    good = batch.read_bytes()
+    # altered, or to another box: named, and nothing of it is taken
+    for bad in (good[:-20] + bytes([good[-20] ^ 1]) + good[-19:], good[:100], b"{}"):
+        batch.write_bytes(bad)
+        assert batch.name in site.take(stick, status=1) and site.revision() == 0
+    batch.write_bytes(good)
+    # the same of a snapshot, which a box that has no list yet gets
+    manifest, chunks = site.hq.world.snapshot()
+    for data in chunks:
+        assert zhang.put(f"/v1/list/chunks/{hashlib.sha256(data).hexdigest()}", data).status in (200, 201)
+    assert zhang.put("/v1/list/snapshot", manifest).status == 201
+    site.bring(stick)
+    whole = b"".join(path.read_bytes() for path in answer.iterdir())
+    assert chunks and not any(data in whole for data in chunks) and not list(answer.glob("batch-*"))
+    assert "0 -> 1" in site.take(stick)
+
+
+def test_a_box_in_place_of_another_counts_its_exports_anew(site):
+    site.start()
+    stick = site.stick()
+    site.export(stick)
+    payload = json.loads(base64.b64decode(json.loads((stick / BOX / "manifest.json").read_bytes())["payload"]))
+
+    def bring(number):
+        text = json.dumps({**payload, "number": number}, sort_keys=True, separators=(",", ":")).encode()
+        answer = bring_sealed(site, seal(site.pair, text))
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    assert bring(1 << 62)["newer"] and not bring(5)["newer"]
+    site.hq.store.execute("UPDATE checkpoints SET replaced_ms = (SELECT taken_ms + 1 FROM spools WHERE checkpoint = id)")
+    wait_until("a later millisecond", lambda: bring(6)["newer"])
+    assert bring(6)["newest"] == 6 and bring(7)["newer"]
 
 
 @pytest.mark.skipif(not os.environ.get("CHECKPOINT_FULL") or os.geteuid() != 0,

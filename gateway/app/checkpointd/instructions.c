@@ -503,10 +503,9 @@ static bool is_under_way(struct checkpointd *c, struct instruction_keeper *k, ui
     }
     bool same = number == k->number && id == k->id;
     k->client = same ? client : k->client;
-    *result = k->stage == INSTRUCTION_CARRIED_OUT ? put_on_record(c, k, err) : 0;
-    if (!same) {
-        *result = err_set(err, ERR_BUSY, "instruction: another one is under way");
-    }
+    int recorded = k->stage == INSTRUCTION_CARRIED_OUT ? put_on_record(c, k, err) : 0;
+    /* What became of another one is told when that is offered again. */
+    *result = same ? recorded : err_set(err, ERR_BUSY, "instruction: another one is under way");
     return true;
 }
 
@@ -589,6 +588,7 @@ int instructions_offer(struct checkpointd *c, struct instruction_keeper *k,
         if (verified == 0) {
             result = take(c, k, client, number, &i, err);
         } else {
+            alarm_early(c, k, false, ""); /* it waits no more: nobody vouches for it now */
             begin(c, k, client, number, 0);
             result = refuse(c, k, verified, &why, err);
         }

@@ -94,8 +94,9 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         result = match_link_create(matches, user_of(c->config.matchd_user), &sink, &c->link, err);
     }
-    if (result == 0) {
-        set_aside_done(c);
+    if (result == 0 &&
+        atomic_load_explicit(&observe_counts(c->observe)->open, memory_order_acquire)) {
+        set_aside_done(c); /* else the second chain is set aside once it can be opened */
     }
     return result;
 }

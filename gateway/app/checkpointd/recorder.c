@@ -235,6 +235,26 @@ static size_t take_jobs(struct checkpointd *c, size_t kept)
     return count;
 }
 
+static bool is_awaited(const void *item)
+{
+    const struct job *job = item;
+    return job->kind == JOB_RECEIPT || somebody_waits(job) || job->fact.commit != 0;
+}
+
+/* With a whole group kept there is no room for more, and whoever waits behind it is answered all
+ * the same; what nobody waits for stays in the queue, in its order. */
+static void refuse_awaited(struct checkpointd *c)
+{
+    static struct job job; /* the journal thread's own, large */
+    while (queue_take_if(c->recorder.jobs, &job, is_awaited) == 0) {
+        if (job.kind == JOB_RECEIPT) {
+            confirm(c, &job.receipt);
+        } else {
+            settle(c, &job, ERR_BUSY, 0);
+        }
+    }
+}
+
 /* What found the queue full is part of the gap. */
 static void count_turned_away(struct recorder *r)
 {
@@ -292,6 +312,9 @@ static void recorder_run(struct thread *self, void *arg)
         thread_silent_ms(self, SILENT_MAX_MS);
         atomic_store_explicit(&c->recorder.turn_ns, clock_mono(&clock_system).ns,
                               memory_order_relaxed);
+        if (kept == JOURNAL_GROUP_MAX) {
+            refuse_awaited(c);
+        }
         size_t count = take_jobs(c, kept);
         bool more = count > kept;
         kept = count > 0 ? append_group(c, count) : 0;

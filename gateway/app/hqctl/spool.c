@@ -3,12 +3,12 @@
  * hqd, which takes them as it takes a connection of that box; what headquarters has for the box is
  * left in answer/ beside them, every statement as it was signed.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/app/hqctl/hqctl.h"
@@ -17,6 +17,7 @@
 #include "gateway/base/file.h"
 #include "gateway/base/json.h"
 #include "gateway/signed/spool.h"
+#include "gateway/tls/letter.h"
 #include "gateway/tls/sealed.h"
 
 enum {
@@ -33,6 +34,7 @@ struct spool {
     char *manifest; /* heap, as it is on the stick */
     size_t manifest_size;
     struct spool_manifest m;
+    X509 *box;                   /* certificate of the manifest, which hqd has judged */
     bool stopped[SPOOL_STREAMS]; /* hqd takes no more of it */
     size_t taken;
 };
@@ -54,6 +56,22 @@ static int save(const struct spool *s, const char *name, const void *data, size_
     return rc == 0 ? file_write_stick(path, data, size, err) : rc;
 }
 
+/* What tells of the list: whoever carries the stick reads in it no entry that shows nowhere at the
+ * box. */
+static int save_for_box(const struct spool *s, const char *name, const void *data, size_t size,
+                        struct err_text *err)
+{
+    char sealed[SPOOL_NAME_SIZE + 64];
+    uint8_t *letter = NULL;
+    size_t letter_size = 0;
+    (void)snprintf(sealed, sizeof(sealed), "%s" SPOOL_SEALED, name); /* fits */
+    int rc = tls_letter_write(s->box, data, size, &letter, &letter_size, err);
+    if (rc == 0)
+        rc = save(s, sealed, letter, letter_size, err);
+    free(letter);
+    return rc;
+}
+
 /* ---- what came ---- */
 
 static int read_manifest(struct spool *s, struct err_text *err)
@@ -63,6 +81,8 @@ static int read_manifest(struct spool *s, struct err_text *err)
     uint8_t *payload = NULL;
     size_t size = 0;
     int rc = path_of(s->folder, "manifest.json", path, err);
+    if (rc == 0)
+        rc = file_check_folder_stick(s->folder, err);
     if (rc == 0)
         rc = file_read(path, TLS_SEALED_MAX, &text, &s->manifest_size, err);
     if (rc == ERR_NOT_FOUND)
@@ -74,6 +94,8 @@ static int read_manifest(struct spool *s, struct err_text *err)
     if (rc == 0)
         rc = spool_manifest_read(payload, size, &s->m, err);
     free(payload);
+    if (rc == 0)
+        rc = tls_sealed_certificate(s->manifest, s->manifest_size, SPOOL_MANIFEST, &s->box, err);
     return rc == 0 ? 0 : err_prefix(err, rc, "%s", path);
 }
 
@@ -181,6 +203,16 @@ static int fetch(struct spool *s, const char *path, const char *name, bool neede
     return rc;
 }
 
+static int fetch_chunk(struct spool *s, const char *path, const char *name, struct err_text *err)
+{
+    struct hq_answer answer = {0};
+    int rc = hq_client_ask(&s->h->client, "GET", path, NULL, 0, TIMEOUT_S, &answer, err);
+    if (rc == 0)
+        rc = save_for_box(s, name, answer.text, answer.size, err);
+    hq_answer_fini(&answer);
+    return rc;
+}
+
 static int fetch_chunks(struct spool *s, const json_t *chunks, struct err_text *err)
 {
     size_t count = json_array_size(chunks);
@@ -195,7 +227,7 @@ static int fetch_chunks(struct spool *s, const json_t *chunks, struct err_text *
         (void)snprintf(path, sizeof(path), "/v1/list/chunks/%s", hex); /* fits */
         (void)snprintf(name, sizeof(name), "chunk-%s.bin", hex);       /* fits */
         if (rc == 0)
-            rc = fetch(s, path, name, true, NULL, err);
+            rc = fetch_chunk(s, path, name, err);
         hqctl_line(hqctl_talk(s->h), "list: chunk %zu of %zu", i + 1, count);
     }
     return rc;
@@ -217,7 +249,7 @@ static int fetch_snapshot(struct spool *s, uint64_t *out_revision, struct err_te
     if (rc == 0)
         rc = fetch_chunks(s, json_object_get(manifest, "chunks"), err);
     if (rc == 0)
-        rc = save(s, "snapshot.json", answer.text, answer.size, err);
+        rc = save_for_box(s, "snapshot.json", answer.text, answer.size, err);
     if (rc == 0)
         *out_revision = (uint64_t)hqctl_number_of(manifest, "revision");
     json_decref(manifest);
@@ -240,7 +272,7 @@ static int save_batch(void *ctx, const json_t *item)
     char *text = json_dumps(own, JSON_COMPACT | JSON_SORT_KEYS);
     (void)snprintf(name, sizeof(name), "batch-%020lld.json",
                    (long long)hqctl_number_of(item, "revision")); /* fits */
-    int rc = text ? save(w->s, name, text, strlen(text), w->err) : ERR_NO_MEMORY;
+    int rc = text ? save_for_box(w->s, name, text, strlen(text), w->err) : ERR_NO_MEMORY;
     json_decref(own);
     free(text);
     return rc;
@@ -290,17 +322,37 @@ static int close_answer(struct spool *s, struct err_text *err)
     return save(s, "answer.json", text, (size_t)size, err);
 }
 
+/* What an import before left there, of another export perhaps: a receipt of a chain that has ended
+ * would stop the box's import. */
+static int clear_answer(const struct spool *s, struct err_text *err)
+{
+    char path[HQCTL_PATH_SIZE];
+    const struct dirent *entry;
+    DIR *folder = opendir(s->answer);
+    int rc = folder ? 0 : err_set(err, ERR_IO, "%s: %s", s->answer, strerror(errno));
+    while (rc == 0 && (entry = readdir(folder)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        rc = path_of(s->answer, entry->d_name, path, err);
+        if (rc == 0 && unlink(path) != 0 && errno != ENOENT)
+            rc = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    if (folder)
+        closedir(folder);
+    return rc;
+}
+
 static int open_answer(struct spool *s, struct err_text *err)
 {
     char path[HQCTL_PATH_SIZE];
     int rc = path_of(s->folder, "answer", s->answer, err);
-    if (rc == 0 && mkdir(s->answer, 0755) != 0 && errno != EEXIST)
-        rc = err_set(err, ERR_IO, "%s: %s", s->answer, strerror(errno));
+    if (rc == 0)
+        rc = file_make_folder_stick(s->answer, err);
     if (rc == 0)
         rc = path_of(s->answer, "answer.json", path, err);
     if (rc == 0 && unlink(path) != 0 && errno != ENOENT)
         rc = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-    return rc;
+    return rc == 0 ? clear_answer(s, err) : rc;
 }
 
 /* ---- the command ---- */
@@ -322,6 +374,7 @@ static int run(struct spool *s)
     if (rc == 0)
         rc = close_answer(s, &err);
     free(s->manifest);
+    X509_free(s->box);
     if (rc != 0)
         return hqctl_fail(s->h, rc, &err);
     if (stopped != 0)

@@ -30,6 +30,7 @@ struct importing {
     bool confirm_conflicts;
     struct draft_head head;
     struct import_diff diff;
+    char name[HQCTL_PATH_SIZE]; /* of the draft, where none is told */
 };
 
 static const char import_text[] =
@@ -276,14 +277,13 @@ static int import_file(struct hqctl *h, struct importing *in, enum import_encodi
 static int start(struct hqctl *h, struct importing *in)
 {
     struct err_text err = {""};
-    char name[HQCTL_PATH_SIZE];
     enum import_encoding encoding = IMPORT_ENCODING_AUTO;
     int rc = in->encoding ? import_encoding_parse(in->encoding, &encoding, &err) : 0;
     if (rc == 0 && in->whole && in->head_file)
         rc = err_set(&err, ERR_INVALID, "--whole: needs the list in force, expected no --head");
     if (rc == 0 && !in->out) {
-        rc = draft_name(in->path, name, &err);
-        in->out = name;
+        rc = draft_name(in->path, in->name, &err);
+        in->out = in->name;
     }
     if (rc == 0 && in->head_file) {
         rc = wanted_head_read(in->head_file, &in->head, &err);

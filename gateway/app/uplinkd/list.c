@@ -55,14 +55,27 @@ static int tell_keyset(struct uplinkd *u, struct err_text *err)
     return rc == 0 ? 0 : err_set(err, rc, "key set: no memory");
 }
 
+/* What cannot be written now is tried again every second; told when it begins and when it is over.
+ */
+static void take_trust(struct uplinkd *u)
+{
+    struct err_text err = {{0}};
+    bool failed = uplinkd_trust_take(u, &err) != 0;
+    if (failed != u->trust_due)
+        log_event(EVENT_UPLINK_STATE_UNWRITTEN, "active=%d detail=\"%s\"", failed,
+                  failed ? err.text : u->trust_path);
+    u->trust_due = failed;
+}
+
 static int set_keyset(void *ctx, const void *envelope, size_t size, struct err_text *err)
 {
     struct uplinkd *u = ctx;
     thread_alive(&u->inbox_thread); /* a slow disk is not a dead thread */
     int rc = wanted_store_set_keyset(u->store, envelope, size, err);
-    if (rc == 0)
-        rc = uplinkd_trust_take(u, err);
-    return rc == 0 ? tell_keyset(u, err) : rc;
+    if (rc != 0)
+        return rc;
+    take_trust(u);
+    return tell_keyset(u, err);
 }
 
 static int set_policy(void *ctx, const void *envelope, size_t size, struct err_text *err)
@@ -192,6 +205,8 @@ static bool go_on(void *ctx)
         /* Its faults are alarms of the store's own; it is tried again in a second. */
         (void)!wanted_store_sync(u->store, &err);
         box_tell_list(u->box, wanted_store_head(u->store)); /* a sync may take news from Redis */
+        if (u->trust_due)
+            take_trust(u);
         thread_alive(&u->inbox_thread);
     }
     uplinkd_messages_step(u);

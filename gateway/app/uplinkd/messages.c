@@ -155,15 +155,19 @@ static void offer_first(struct uplinkd *u, struct mono_time now)
     struct err_text err = {{0}};
     json_t *message = NULL;
     int rc = read_kept(u, m->waiting[0], &message, &err);
+    const json_t *body = json_object_get(message, "body");
+    const json_t *size = json_object_get(message, "too_large");
+    if (rc == 0 && !body && json_integer_value(size) <= 0)
+        rc = err_set(&err, ERR_INVALID, "message %" PRIu64 ": no body", m->waiting[0]);
     if (rc != 0 && rc != ERR_NO_MEMORY) {
         tell_unreadable(&err);
         skip_first(m);
+        json_decref(message);
         return;
     }
-    const char *member = json_object_get(message, "too_large") ? "too_large" : "instruction";
-    const json_t *value = json_object_get(message, "too_large");
-    char *text = json_dumps(value ? value : json_object_get(message, "body"),
-                            JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    /* keep_size leaves no body: what stands beside one is headquarters' and says nothing. */
+    const char *member = body ? "instruction" : "too_large";
+    char *text = json_dumps(body ? body : size, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
     m->offered = text && box_offer_instruction(u->box, m->waiting[0], member, text) == 0;
     m->due = mono_add_ms(now, m->offered ? 0 : OFFER_AGAIN_MS);
     free(text);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/app/service.h"
@@ -129,8 +128,8 @@ static int work(struct uplinkd *u, const struct uplinkd_spool *spool, struct err
 {
     char folder[SPOOL_PATH_SIZE];
     int rc = spool_path(spool->folder, u->config.checkpoint, folder, err);
-    if (rc == 0 && spool->export && mkdir(folder, 0755) != 0 && errno != EEXIST)
-        rc = err_set(err, ERR_IO, "%s: %s", folder, strerror(errno));
+    if (rc == 0 && spool->export)
+        rc = file_make_folder_stick(folder, err);
     if (rc == 0)
         rc = uplinkd_prepare(u, err);
     if (rc == 0)

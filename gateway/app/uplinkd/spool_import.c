@@ -13,9 +13,12 @@
 #include "gateway/app/uplinkd/spool.h"
 #include "gateway/base/file.h"
 #include "gateway/base/json.h"
+#include "gateway/tls/letter.h"
+#include "gateway/tls/pem.h"
 
 enum {
-    FILE_MAX_BYTES = 4 << 20, /* of an answer, as over the wire */
+    FILE_MAX_BYTES = (4 << 20) + (64 << 10), /* of an answer, as over the wire, and its seal */
+    PAGE_MAX_BYTES = 2 << 20,                /* of batches; behind that none is added to them */
     BATCHES_AT_ONCE = 64,
     LOOK_MS = 50
 };
@@ -49,22 +52,60 @@ static int give_file(const struct import *in, const char *name, struct https_ans
     return rc == 0 ? give(out, 200, (char *)text, size) : rc;
 }
 
+static int open_letter(const struct import *in, const struct https_answer *letter,
+                       struct https_answer *out, struct err_text *err)
+{
+    const struct uplinkd_config *c = &in->u->config;
+    EVP_PKEY *key = NULL;
+    STACK_OF(X509) *chain = NULL;
+    uint8_t *text = NULL;
+    size_t size = 0;
+    int rc = tls_key_file_read(c->key, &key, err);
+    if (rc == 0)
+        rc = tls_file_certificates(c->certificate, &chain, err);
+    if (rc == 0)
+        rc = tls_letter_read(key, sk_X509_value(chain, 0), letter->body, letter->size, &text, &size,
+                             err);
+    sk_X509_pop_free(chain, X509_free);
+    EVP_PKEY_free(key);
+    return rc == 0 ? give(out, 200, (char *)text, size) : rc;
+}
+
+/* What tells of the list is sealed to the box. */
+static int give_sealed(const struct import *in, const char *name, struct https_answer *out,
+                       struct err_text *err)
+{
+    char sealed[SPOOL_NAME_SIZE + 64 + sizeof(SPOOL_SEALED)];
+    struct https_answer letter = {0};
+    (void)snprintf(sealed, sizeof(sealed), "%s" SPOOL_SEALED, name); /* fits */
+    int rc = give_file(in, sealed, &letter, err);
+    if (rc != 0 || letter.status == 404) {
+        *out = letter;
+        return rc;
+    }
+    rc = open_letter(in, &letter, out, err);
+    https_answer_free(&letter);
+    return rc == 0 ? 0 : err_prefix(err, rc, "%s", sealed);
+}
+
 /* {"batches":[…],"next":…} of the batches behind `after` that came along. */
 static int give_batches(const struct import *in, uint64_t after, struct https_answer *out,
                         struct err_text *err)
 {
     json_t *rows = json_array();
     uint64_t next = after;
+    size_t size = 0; /* no more at once than over the wire */
     int rc = rows ? 0 : ERR_NO_MEMORY;
-    for (int i = 0; rc == 0 && i < BATCHES_AT_ONCE; i++) {
+    for (int i = 0; rc == 0 && i < BATCHES_AT_ONCE && size < PAGE_MAX_BYTES; i++) {
         struct https_answer one = {0};
         char name[SPOOL_NAME_SIZE];
         json_t *row = NULL;
         (void)snprintf(name, sizeof(name), "batch-%020" PRIu64 ".json", next + 1); /* fits */
-        rc = give_file(in, name, &one, err);
+        rc = give_sealed(in, name, &one, err);
         bool end = rc == 0 && one.status == 404;
         if (rc == 0 && !end)
             rc = json_parse(one.body, one.size, &row, err);
+        size += one.size;
         https_answer_free(&one);
         if (rc != 0 || end)
             break;
@@ -153,17 +194,18 @@ static int carry(void *ctx, const struct channel_ask *ask, struct https_answer *
                                            {"/v1/keyset", "keyset.json"},
                                            {"/v1/match-policy", "policy.json"},
                                            {"/v1/exempt-list", "exempt.json"},
-                                           {"/v1/retention-terms", "retention.json"},
-                                           {"/v1/list/snapshot", "snapshot.json"}};
+                                           {"/v1/retention-terms", "retention.json"}};
     static const char chunks[] = "/v1/list/chunks/";
     struct import *in = ctx;
     char name[SPOOL_NAME_SIZE + 64];
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         if (strcmp(ask->path, files[i][0]) == 0)
             return give_file(in, files[i][1], out, err);
+    if (strcmp(ask->path, "/v1/list/snapshot") == 0)
+        return give_sealed(in, "snapshot.json", out, err);
     if (strncmp(ask->path, chunks, sizeof(chunks) - 1) == 0) {
         (void)snprintf(name, sizeof(name), "chunk-%.64s.bin", ask->path + sizeof(chunks) - 1);
-        return give_file(in, name, out, err);
+        return give_sealed(in, name, out, err);
     }
     if (strncmp(ask->path, "/v1/list/batches?", 17) == 0)
         return give_batches(in, after_of(ask->path), out, err);
@@ -180,15 +222,20 @@ static int hand_receipt(const struct import *in, struct box *box, enum spool_str
     const struct records_box *side = box_records(box);
     struct https_answer file = {0};
     char name[SPOOL_NAME_SIZE];
+    char *text = NULL;
+    size_t size = 0;
     unsigned epoch = 0;
     uint64_t confirmed = 0;
     (void)snprintf(name, sizeof(name), "receipt-%s.json", spool_stream_name(stream)); /* fits */
     int rc = give_file(in, name, &file, err);
     bool none = rc == 0 && file.status == 404; /* nothing was sent, or nothing taken */
+    if (rc == 0 && !none) /* one object on one line: what a stick holds says nothing else there */
+        rc = object_answer_read(file.body, file.size, &text, &size, err);
     if (rc == 0 && !none)
         rc = spool_connected(box, &epoch, err);
     if (rc == 0 && !none)
-        rc = side->receipt(side->ctx, epoch, file.body, file.size, &spool_wait, &confirmed, err);
+        rc = side->receipt(side->ctx, epoch, text, size, &spool_wait, &confirmed, err);
+    free(text);
     https_answer_free(&file);
     if (rc == 0 && !none)
         printf("%s  confirmed 已确认 %" PRIu64 "\n", spool_stream_name(stream), confirmed);

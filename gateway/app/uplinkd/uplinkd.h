@@ -83,6 +83,7 @@ struct uplinkd {
     struct inbox_list list;
     struct uplinkd_messages messages;
     struct mono_time sync_due;
+    bool trust_due; /* the key set's server roots are not written yet */
 };
 
 /* A wait of a thread: its sign of life, and whether it shall go on. `ctx` is the struct thread. */

@@ -172,6 +172,40 @@ static void canonical_json_sorts_and_refuses_reals(void **state)
     assert_int_equal(json_parse("{\"a\":1,\"a\":2}", 13, &value, &err), ERR_INVALID);
 }
 
+static bool is_odd(const void *item)
+{
+    return *(const int *)item % 2 != 0;
+}
+
+static void queue_gives_what_is_wanted_and_keeps_the_order_of_the_rest(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 5; turn++) { /* each place of the ring is the first once */
+        struct queue *q = queue_create(5, sizeof(int));
+        int item = 0;
+        assert_non_null(q);
+        for (int i = 0; i < turn; i++) {
+            assert_int_equal(queue_push(q, &item), 0);
+            assert_int_equal(queue_pop(q, &item, 0), 0);
+        }
+        assert_int_equal(queue_take_if(q, &item, is_odd), ERR_NOT_FOUND);
+        for (int i = 2; i <= 6; i++) {
+            assert_int_equal(queue_push(q, &i), 0);
+        }
+        assert_int_equal(queue_take_if(q, &item, is_odd), 0);
+        assert_int_equal(item, 3);
+        assert_int_equal(queue_take_if(q, &item, is_odd), 0);
+        assert_int_equal(item, 5);
+        assert_int_equal(queue_take_if(q, &item, is_odd), ERR_NOT_FOUND);
+        for (int expected = 2; expected <= 6; expected += 2) {
+            assert_int_equal(queue_pop(q, &item, 0), 0);
+            assert_int_equal(item, expected);
+        }
+        assert_int_equal(queue_pop(q, &item, 0), ERR_TIMEOUT);
+        queue_destroy(q);
+    }
+}
+
 static void queue_refuses_when_full_and_keeps_order(void **state)
 {
     (void)state;
@@ -261,6 +295,7 @@ int main(void)
         cmocka_unit_test(base64_and_hex_round_trip_and_refuse),
         cmocka_unit_test(bytes_are_read_as_manuals_print_them),
         cmocka_unit_test(canonical_json_sorts_and_refuses_reals),
+        cmocka_unit_test(queue_gives_what_is_wanted_and_keeps_the_order_of_the_rest),
         cmocka_unit_test(queue_refuses_when_full_and_keeps_order),
         cmocka_unit_test(event_numbers_are_unique),
         cmocka_unit_test(a_thread_may_say_that_it_will_be_silent),

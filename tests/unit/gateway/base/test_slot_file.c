@@ -23,8 +23,10 @@ static int setup(void **state)
     (void)state;
     snprintf(path, sizeof(path), "/tmp/slots.XXXXXX");
     int fd = mkstemp(path);
+    if (fd < 0)
+        return -1;
     close(fd);
-    return fd >= 0 ? unlink(path) : -1;
+    return unlink(path);
 }
 
 static int teardown(void **state)

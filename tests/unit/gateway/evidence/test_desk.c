@@ -29,6 +29,7 @@ static struct mono_time mono;
 static struct picture_store *store;
 static struct desk *desk;
 static uint8_t bytes[SIZE];
+static int64_t bytes_max = 3 * SIZE; /* of the store */
 static struct err_text err;
 static struct {
     enum log_event_id event;
@@ -36,6 +37,7 @@ static struct {
     char detail[320];
 } told[TOLD_MAX];
 static int told_count;
+static int signs_of_life;
 
 static struct wall_time wall_stands(void *ctx)
 {
@@ -66,6 +68,12 @@ static void report(void *ctx, enum log_event_id event, bool active, const char *
     (void)snprintf(told[told_count++].detail, sizeof(told[0].detail), "%s", detail);
 }
 
+static void alive(void *ctx)
+{
+    (void)ctx;
+    signs_of_life++;
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -77,7 +85,7 @@ static int set_up(void **state)
     mono.ns = 1000000000000;
     told_count = 0;
     const struct picture_store_options options = {.folder = folder,
-                                                  .bytes_max = 3 * SIZE,
+                                                  .bytes_max = bytes_max,
                                                   .count_max = 100,
                                                   .term_ms = 1LL << 40,
                                                   .pinned_term_ms = 1LL << 40,
@@ -89,9 +97,18 @@ static int set_up(void **state)
                                               .store = store,
                                               .clock = &clock_of_test,
                                               .synchronised = synchronised,
-                                              .report = report};
+                                              .report = report,
+                                              .alive = alive};
     assert_int_equal(desk_create(&desk_options, &desk, &err), 0);
     return 0;
+}
+
+static int set_up_large(void **state)
+{
+    bytes_max = 100 * SIZE;
+    int rc = set_up(state);
+    bytes_max = 3 * SIZE;
+    return rc;
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
@@ -316,22 +333,70 @@ static void who_makes_no_sense_is_let_go(void **state)
     close(link);
 }
 
-static void connections_are_bounded(void **state)
+static void connections_are_bounded_on_each_side(void **state)
 {
     (void)state;
     _Alignas(8) uint8_t buffer[PICTURE_MESSAGE_SIZE_MAX];
-    int fds[DESK_PEERS_MAX + 1];
-    for (int i = 0; i <= DESK_PEERS_MAX; i++)
+    int fds[DESK_CAMERAS_MAX + 1];
+    for (int i = 0; i <= DESK_CAMERAS_MAX; i++)
         fds[i] = connect_to(CAMERA);
-    assert_int_equal(hear(fds[DESK_PEERS_MAX], buffer), 0);
+    assert_int_equal(hear(fds[DESK_CAMERAS_MAX], buffer), 0);
     assert_int_equal(told[0].event, EVENT_PICTURES_REFUSED);
+    int link = connect_to(LINK); /* camera programs keep the link out of nothing */
+    assert_int_equal(pin(link, 1, 1), 0);
+    close(link);
     close(fds[0]);
     desk_step(desk);
     int again = connect_to(CAMERA);
     assert_int_equal(put(again, 1, 1), 0);
     close(again);
-    for (int i = 1; i <= DESK_PEERS_MAX; i++)
+    for (int i = 1; i <= DESK_CAMERAS_MAX; i++)
         close(fds[i]);
+}
+
+static void who_begins_many_pictures_does_not_keep_others_waiting(void **state)
+{
+    (void)state;
+    enum { MANY = 20 };
+    char part[96];
+    int camera = connect_to(CAMERA);
+    int other = connect_to(CAMERA);
+    struct picture_about about = about_of(1, 7);
+    struct picture_message m = message(PICTURE_PUT);
+    m.u.put = about;
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(send(camera, &m, sizeof(m), MSG_NOSIGNAL), sizeof(m));
+    about.event = 0; /* refused, the disk is not asked */
+    m.u.put = about;
+    assert_int_equal(send(other, &m, sizeof(m), MSG_NOSIGNAL), sizeof(m));
+    signs_of_life = 0;
+    desk_step(desk);
+    assert_int_equal(signs_of_life, 2); /* one a peer: each may wait for the disk */
+    (void)snprintf(part, sizeof(part), "%s/coming/1.part", folder);
+    assert_int_equal(access(part, F_OK), 0); /* the first alone */
+    for (int i = 0; i < MANY; i++)
+        desk_step(desk);
+    (void)snprintf(part, sizeof(part), "%s/coming/%d.part", folder, MANY);
+    assert_int_equal(access(part, F_OK), 0); /* and in their turn all of them */
+    close(other);
+    close(camera);
+}
+
+static void an_event_has_so_many_pictures_and_no_more(void **state)
+{
+    (void)state;
+    int camera = connect_to(CAMERA);
+    for (uint32_t i = 1; i <= PICTURES_OF_EVENT_MAX; i++)
+        assert_int_equal(put(camera, i, 7), 0);
+    struct picture_about about = about_of(100, 7);
+    say_put(camera, &about);
+    assert_int_equal(answered(camera), ERR_DENIED);
+    assert_non_null(strstr(err.text, "event 7 of camera 11 has 8 pictures"));
+    assert_int_equal(put(camera, 1, 7), 0);   /* one that is known comes again */
+    assert_int_equal(put(camera, 100, 8), 0); /* another event's */
+    wall.ms += PICTURE_BIND_MS + 1;           /* the camera was switched off and counts anew */
+    assert_int_equal(put(camera, 101, 7), 0);
+    close(camera);
 }
 
 static void a_picture_that_does_not_end_is_given_up(void **state)
@@ -401,7 +466,10 @@ int main(void)
         CASE(bytes_out_of_place_end_the_picture_not_the_connection),
         CASE(a_full_store_is_an_alarm_until_there_is_room),
         CASE(who_makes_no_sense_is_let_go),
-        CASE(connections_are_bounded),
+        CASE(connections_are_bounded_on_each_side),
+        CASE(who_begins_many_pictures_does_not_keep_others_waiting),
+        cmocka_unit_test_setup_teardown(an_event_has_so_many_pictures_and_no_more, set_up_large,
+                                        tear_down),
         CASE(a_picture_that_does_not_end_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

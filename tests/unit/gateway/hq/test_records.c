@@ -404,6 +404,64 @@ static void a_row_that_cannot_be_added_undoes_the_rest(void **state)
     assert_int_equal(count("SELECT count(*) FROM batches"), 0);
 }
 
+/* Every connection of hqd to the server ends. */
+static void break_connections(void)
+{
+    PGconn *conn = PQconnectdb(getenv("CHECKPOINT_HQ_DATABASE"));
+    PGresult *ended = PQexec(conn, "SELECT count(pg_terminate_backend(pid, 10000))"
+                                   " FROM pg_stat_activity WHERE application_name = 'hqd'");
+    assert_int_equal(PQresultStatus(ended), PGRES_TUPLES_OK);
+    assert_string_equal(PQgetvalue(ended, 0, 0), "1");
+    PQclear(ended);
+    PQfinish(conn);
+}
+
+/* The first fault; the rest is added all the same. */
+static int add_batches(int from, int count_to)
+{
+    static const struct hq_rows rows = {
+        "INSERT INTO batches(revision, hash, time_ms, envelope, operator)"
+        " VALUES($1, $2, $3, $4, $5)",
+        "COPY batches(revision, hash, time_ms, envelope, operator) FROM STDIN (FORMAT binary)"};
+    int first = 0;
+    for (int i = from; i < count_to; i++) {
+        int rc = hq_db_add_row(
+            &db, &rows,
+            HQ_PARAMS(hq_int(i), hq_blob("h", 1), hq_int(1), hq_blob(NULL, 0), hq_text("zhang")),
+            NULL);
+        first = first ? first : rc;
+    }
+    return first;
+}
+
+/* The connection breaks before, among and behind many rows: none stays, and the same ones go in
+ * over the next connection. */
+static void rows_of_a_connection_that_broke_are_none(void **state)
+{
+    (void)state;
+    enum { ROWS = 3000 };
+    static const int breaks[] = {0, 1, ROWS / 2, ROWS};
+    if (!getenv("CHECKPOINT_HQ_DATABASE"))
+        skip();
+    for (size_t i = 0; i < sizeof(breaks) / sizeof(breaks[0]); i++) {
+        assert_int_equal(hq_db_begin_scope(&db, "north-1", NULL), 0);
+        assert_int_equal(add_batches(0, breaks[i]), 0);
+        break_connections();
+        int rc = add_batches(breaks[i], ROWS);
+        if (rc == 0)
+            rc = hq_db_commit(&db, NULL);
+        assert_int_equal(rc, ERR_BUSY);
+        assert_int_equal(hq_db_commit(&db, NULL), ERR_BUSY); /* nor by who does not look */
+        hq_db_rollback(&db);
+        assert_int_equal(count("SELECT count(*) FROM batches"), 0);
+    }
+    assert_int_equal(hq_db_begin_scope(&db, "north-1", NULL), 0);
+    assert_int_equal(add_batches(0, ROWS), 0);
+    assert_int_equal(hq_db_commit(&db, NULL), 0);
+    hq_db_rollback(&db);
+    assert_int_equal(count("SELECT count(*) FROM batches"), ROWS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +481,8 @@ int main(void)
                                         close_db),
         cmocka_unit_test_setup_teardown(many_records_of_one_body_are_stored, open_db, close_db),
         cmocka_unit_test_setup_teardown(a_row_that_cannot_be_added_undoes_the_rest, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(rows_of_a_connection_that_broke_are_none, open_db,
                                         close_db),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

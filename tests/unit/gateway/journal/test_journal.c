@@ -560,6 +560,56 @@ static void the_wire_form_round_trips_and_refuses_changes(void **state)
     assert_int_equal(journal_wire_write(&record, "urn:\"a\"", false, &line, &size), ERR_INVALID);
 }
 
+/* Body sizes around every padding and the limit, all bytes in them, and headers at their limits. */
+static void a_line_of_any_record_is_canonical(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 2, 3, 4, 5, 256, JOURNAL_BODY_MAX - 1, JOURNAL_BODY_MAX};
+    static const int64_t walls[] = {INT64_MIN, -62167219200001, -1,       0,
+                                    999,       253402300799999, INT64_MAX};
+    char source[128];
+    char *body = malloc(JOURNAL_BODY_MAX);
+    assert_non_null(body);
+    for (size_t i = 0; i < JOURNAL_BODY_MAX; i++)
+        body[i] = (char)(i * 131 >> 3 ^ i);
+    memset(source, '~', sizeof source);
+    source[sizeof source - 1] = '\0';
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] * 7; i++) {
+        struct journal_record record = {
+            .has_body = true, .body = body, .body_size = sizes[i / 7], .salt = {0xFF, 0, 0x80}};
+        struct journal_wire wire;
+        char *line;
+        size_t size;
+        record.header =
+            (struct journal_header){.chain = {0xFF, 0xEE},
+                                    .sequence = i % 2 ? UINT64_MAX : 1,
+                                    .kind = i % 3 ? JOURNAL_KIND_MAX : JOURNAL_HIT_ANSWER,
+                                    .wall = {walls[i % 7]},
+                                    .actor = "officer:王"};
+        assert_int_equal(journal_digest(record.salt, body, record.body_size, record.header.digest),
+                         0);
+        journal_header_write(&record.header, record.bytes);
+        assert_int_equal(journal_wire_write(&record, source, true, &line, &size), 0);
+        assert_true(size <= JOURNAL_WIRE_MAX);
+        expect_canonical(line, size);
+        assert_int_equal(journal_wire_read(line, size, &wire, NULL), 0);
+        assert_string_equal(wire.source, source);
+        assert_int_equal(wire.record.body_size, record.body_size);
+        assert_memory_equal(wire.record.body, body, record.body_size);
+        assert_memory_equal(wire.record.bytes, record.bytes, sizeof record.bytes);
+        journal_wire_free(&wire);
+        free(line);
+    }
+    struct journal_record longer = {
+        .has_body = true, .body = body, .body_size = JOURNAL_BODY_MAX + 1};
+    char *none;
+    size_t size;
+    assert_int_equal(journal_wire_write(&longer, "a", true, &none, &size), ERR_INVALID);
+    assert_int_equal(journal_wire_write(&longer, "\x7F", false, &none, &size), ERR_INVALID);
+    assert_int_equal(journal_wire_write(&longer, "王", false, &none, &size), ERR_INVALID);
+    free(body);
+}
+
 /* A line of `record` with another type; what journal_wire_read says to it. */
 static int read_typed(const struct journal_record *record, const char *type)
 {
@@ -622,6 +672,7 @@ int main(void)
         CASE(what_was_committed_survives_a_kill),
         CASE(a_full_disk_still_takes_holds_and_acts),
         cmocka_unit_test(the_wire_form_round_trips_and_refuses_changes),
+        cmocka_unit_test(a_line_of_any_record_is_canonical),
         cmocka_unit_test(a_type_says_the_kind_by_name_or_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

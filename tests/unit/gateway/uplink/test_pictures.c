@@ -34,6 +34,7 @@ static int told;
 static atomic_bool store_stops;
 static atomic_int nexts; /* questions the store heard */
 static atomic_int pinned;
+static atomic_bool has_picture;         /* offers one of a hit, again and again */
 static struct picture_message last_pin; /* read once the store has stopped */
 
 static bool go_on(void *ctx)
@@ -49,7 +50,7 @@ static void report(void *ctx, enum log_event_id event, bool active, const char *
         told = active;
 }
 
-/* Has no pictures: takes pins, says that nothing is to be sent. */
+/* Takes pins, says that nothing is to be sent, or the one picture it has. */
 static void serve(int fd)
 {
     _Alignas(8) unsigned char buffer[PICTURE_MESSAGE_SIZE_MAX];
@@ -70,6 +71,13 @@ static void serve(int fd)
         assert_int_equal(m->type, PICTURE_NEXT);
         atomic_fetch_add(&nexts, 1);
         answer.u.answer.rc = ERR_NOT_FOUND;
+        if (atomic_load(&has_picture)) {
+            answer =
+                (struct picture_message){.version = PICTURE_MESSAGE_VERSION, .type = PICTURE_ITEM};
+            answer.u.item.about =
+                (struct picture_about){.event = 7, .size = 5000, .kind = PICTURE_SCENE};
+            answer.u.item.hit.sequence = 3;
+        }
     }
     assert_int_equal(send(fd, &answer, sizeof(answer), MSG_NOSIGNAL), sizeof(answer));
 }
@@ -134,6 +142,7 @@ static int set_up(void **state)
     told = 0;
     atomic_store(&nexts, 0);
     atomic_store(&pinned, 0);
+    atomic_store(&has_picture, false);
     pins = queue_create(PICTURES_PINS_MAX, sizeof(struct picture_message));
     assert_non_null(pins);
     return 0;
@@ -264,6 +273,22 @@ static void a_box_without_pictures_has_no_alarm(void **state)
     assert_int_equal(queue_length(pins), 0);
 }
 
+/* A certificate that has ended, or was revoked: a request at once after another would be a storm.
+ */
+static void what_headquarters_refuses_as_a_whole_is_tried_again_after_a_pause(void **state)
+{
+    (void)state;
+    site.own.certificate = site.own.key = "/nonexistent/none.pem";
+    site.own.box_root = "/nonexistent/root.pem";
+    start_store();
+    begin(false);
+    atomic_store(&has_picture, true);
+    uint64_t before = pictures.channel.backoff.draw;
+    pictures_step(&pictures);
+    assert_int_equal(atomic_load(&nexts), 1);
+    assert_true(before != pictures.channel.backoff.draw); /* a pause was drawn */
+}
+
 static void a_store_that_died_is_told_and_hears_of_the_hit_when_it_is_back(void **state)
 {
     (void)state;
@@ -322,6 +347,7 @@ int main(void)
         CASE(events_are_told_whatever_waits_and_pictures_are_not_asked_for),
         CASE(on_a_metered_link_each_window_of_the_records_opens_one),
         CASE(a_box_without_pictures_has_no_alarm),
+        CASE(what_headquarters_refuses_as_a_whole_is_tried_again_after_a_pause),
         CASE(a_store_that_died_is_told_and_hears_of_the_hit_when_it_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
