@@ -261,6 +261,8 @@ def run_site(observed):
             site.shown("ack", lane=1, reason="the end")
             while not site.told or "the end" not in str(site.told[-1]):
                 site.told.append(site.events.receive())
+            wait_until("the end on record", lambda: any(
+                "the end" in str(record.body) for record in journal.verify(site.journal)))  # and all before it
             settled(site)
             shown |= {"events": events_shown(site), "exported": exported(site), "coils": coils(site),
                       "recorded": recorded(site), "files": files_shown(site),

@@ -35,7 +35,7 @@ static int teardown(void **state)
     return unlink(path);
 }
 
-static void put(struct slot_file *file, char letter)
+static void put(struct slot_file *file, int letter)
 {
     uint8_t content[SIZE];
     memset(content, letter, sizeof(content));
@@ -50,7 +50,7 @@ static void open_empty(struct slot_file *file)
 }
 
 /* What the next start finds: a letter, 0 for nothing. */
-static char found(void)
+static int found(void)
 {
     struct slot_file file;
     uint8_t content[SIZE] = {0};
@@ -59,7 +59,7 @@ static char found(void)
     slot_file_close(&file);
     assert_true(rc == 0 || rc == ERR_NOT_FOUND);
     assert_true(rc != 0 || content[0] == content[SIZE - 1]);
-    return rc == 0 ? (char)content[0] : 0;
+    return rc == 0 ? content[0] : 0;
 }
 
 /* Half of a place is of something else, as a power cut tears it. */
@@ -99,7 +99,7 @@ static void test_what_was_synced_stands_when_what_came_after_is_torn(void **stat
     open_empty(&file);
     put(&file, 'a');
     assert_int_equal(slot_file_sync(&file, NULL), 0);
-    for (char letter = 'b'; letter <= 'm'; letter++) {
+    for (int letter = 'b'; letter <= 'm'; letter++) {
         int before = 1 - (int)file.place;
         put(&file, letter);
         tear((int)file.place);
