@@ -39,7 +39,8 @@ class Roles:
         return self.owner_url.replace("//hq@", f"//{role}@")
 
     def retain_as(self, role):
-        self.hq.retention_config.write_text(f"state_dir: {self.hq.folder}/state\ndatabase: '{self.url(role)}'\n")
+        self.hq.retention_config.write_text(f"state_dir: {self.hq.folder}/state\nroots: {self.hq.folder}/roots\n"
+                                            f"database: '{self.url(role)}'\n")
 
     def run(self, role, sql):
         """(worked, what psql said)"""
@@ -165,6 +166,16 @@ def test_pictures_past_their_term_go(roles):
         == [b"held"], 60)
     hq.retaind.stop()
     assert box.state(b"free").json["complete"]
+    # signed terms, which the role reads itself, shorten what is configured
+    journal.age_ms = 8 * DAY_MS
+    assert box.box.post("/v1/checkpoints/lu-hz-05/records", journal.line("hit", hit_body(3))).status == 200
+    assert box.declare(b"eight days", journal.chain, 4, 3).status == 200 and box.all(b"eight days").json["complete"]
+    assert hq.operator().put("/v1/retention-terms", hq.world.retention_terms(1, picture=(1, 7))).status == 201
+    hq.retaind.start()
+    wait_for("a younger one has gone by them", lambda: [bytes(row[0]) for row in roles.store.rows(
+        "SELECT p.bytes FROM evidence_parts p JOIN evidence e ON e.number = p.number WHERE e.checkpoint = 'lu-hz-05'")]
+        == [b"held"], 60)
+    hq.retaind.stop()
 
 
 def test_after_a_backup_was_put_back_messages_go_on_above_those_seen(roles):
