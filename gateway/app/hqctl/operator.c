@@ -94,7 +94,8 @@ static const char *const checkpoint_titles[] = {
     "SELF-TEST",  "NAME",   "QUARANTINE", "OLD BOX SEEN"};
 
 enum { CHECKPOINT_COLUMNS = sizeof(checkpoint_titles) / sizeof(checkpoint_titles[0]) };
-_Static_assert(CHECKPOINT_COLUMNS <= TEXT_TABLE_COLUMNS_MAX, "more columns than a table has");
+_Static_assert((int)CHECKPOINT_COLUMNS <= (int)TEXT_TABLE_COLUMNS_MAX,
+               "more columns than a table has");
 
 /* Adds one checkpoint to the table. */
 static int add_checkpoint(struct text_table *table, const json_t *row)
