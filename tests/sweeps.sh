@@ -87,7 +87,8 @@ wired_cameras() {
 # Every test of hqd's own over PostgreSQL; the quick tier has their core.
 hq_over_postgres() {
     CHECKPOINT_HQ_STORE=postgres CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
-        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_hqd.py tests/system/test_hq_hostile.py
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_hqd.py tests/system/test_hq_hostile.py \
+        tests/system/test_hq_evidence.py
 }
 
 # A primary killed at a hundred points, its standby promoted.

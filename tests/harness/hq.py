@@ -67,24 +67,24 @@ class Peer:
         return self.ask("POST", path, body, **options)
 
 
+OWN_RECORDS = "SELECT sequence, header, salt, body, NULL FROM own_records ORDER BY sequence"
+
+
 def rows_of(path):
     """Headquarters' own records in hqd's database as harness.journal.verify_rows takes them."""
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        return db.execute("SELECT sequence, header, salt, body, NULL FROM own_records ORDER BY sequence").fetchall()
-    finally:
-        db.close()
+    return SqliteFile(path).rows(OWN_RECORDS)
 
 
-def own_records(folder):
-    """Those records of the database under `folder`, the chain verified in Python; [] while empty."""
-    rows = rows_of(f"{folder}/hqd.sqlite")
+def own_records(where):
+    """Those records of the store `where`, or of the SQLite database in that folder, the chain verified in Python; []
+    while empty."""
+    rows = where.rows(OWN_RECORDS) if hasattr(where, "rows") else rows_of(f"{where}/hqd.sqlite")
     return verify_rows(rows) if rows else []
 
 
-def acts(folder, what=None):
+def acts(where, what=None):
     """(person, what, answer) of those records, or the bodies of one `what`."""
-    bodies = [record.body for record in own_records(folder) if record.body is not None]
+    bodies = [record.body for record in own_records(where) if record.body is not None]
     if what:
         return [body for body in bodies if body["what"] == what]
     return [(body["person"], body["what"], body["answer"]) for body in bodies]
