@@ -129,7 +129,8 @@ static int begin_anew(struct hq_call *call, const char *checkpoint, struct err_t
     int rc = hq_db_exec(db,
                         "UPDATE checkpoints SET expected_streams = $2, inbox_acked = 0,"
                         " list_revision = NULL, list_hash = NULL, policy_version = NULL,"
-                        " exempt_revision = NULL, last_seen_ms = NULL WHERE id = $1",
+                        " exempt_revision = NULL, retention_version = NULL, last_seen_ms = NULL"
+                        " WHERE id = $1",
                         HQ_PARAMS(hq_text(checkpoint), hq_int(HQ_STREAMS_ALL)), err);
     return rc == 0 ? hq_db_exec(db,
                                 "DELETE FROM inbox WHERE checkpoint = $1 AND number IN"

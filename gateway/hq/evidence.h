@@ -14,8 +14,7 @@ enum {
     HQ_RANGE_MAX = 256 * 1024,   /* bytes of one range */
     HQ_RANGE_STEP = 4096,        /* ranges begin and end there, the last at the picture's end */
     HQ_PICTURES_OF_HIT_MAX = 32, /* declared for one hit */
-    HQ_PICTURES_DAY_MAX = 50000, /* of one box within 24 hours … */
-    HQ_EVIDENCE_DAY_MB = 2048    /* … and their bytes, unless hqd.yaml says another number */
+    HQ_PICTURES_DAY_MAX = 50000  /* of one box within 24 hours; their bytes: evidence_day_mb */
 };
 
 struct hq_range {

@@ -138,16 +138,19 @@ int hqd_take_files(struct hqd *hq, const struct hqd_options *o, struct err_text 
     if (rc == 0) {
         struct hqd before = {.freshness_key = hq->freshness_key,
                              .receipt_key = hq->receipt_key,
-                             .cacerts = hq->cacerts};
+                             .cacerts = hq->cacerts,
+                             .box_roots = hq->box_roots};
         hq->freshness_key = next.freshness_key;
         hq->receipt_key = next.receipt_key;
         hq->cacerts = next.cacerts;
+        hq->box_roots = next.box_roots;
         next = before;
         hqd_renew_freshness(hq);
     }
     sign_key_free(next.freshness_key);
     sign_key_free(next.receipt_key);
     free(next.cacerts);
+    sk_X509_pop_free(next.box_roots, X509_free);
     return rc;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Retention terms at headquarters: verified as a box would, then one of the versioned statements;
- * and what they make of the retention program's own terms.
+ * Retention terms at headquarters: verified as a box would, then one of the versioned statements.
+ * What they make of the retention program's own terms stands in retain_terms.c.
  */
 #include "gateway/signed/retention_terms.h"
 

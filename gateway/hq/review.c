@@ -19,11 +19,23 @@ static const int64_t monday_ms = INT64_C(4) * 24 * 3600 * 1000; /* 1970-01-05 */
 static const char program_name[] = "hqd";
 
 /* What may be drawn: acts and looks that name somebody. */
-static const char *const drawn[] = {
-    "answers",        "chain.accept",  "checkpoint.enroll", "checkpoint.revoke",
-    "hits",           "hold.add",      "hold.end",          "instruction.post",
-    "keyset.publish", "list.entries",  "list.publish",      "match_policy.publish",
-    "person.add",     "person.revoke", "retention.publish"};
+static const char *const drawn[] = {"answers",
+                                    "chain.accept",
+                                    "checkpoint.enroll",
+                                    "checkpoint.replace",
+                                    "checkpoint.revoke",
+                                    "evidence.open",
+                                    "hits",
+                                    "hold.add",
+                                    "hold.end",
+                                    "instruction.post",
+                                    "keyset.publish",
+                                    "list.entries",
+                                    "list.publish",
+                                    "match_policy.publish",
+                                    "person.add",
+                                    "person.revoke",
+                                    "retention.publish"};
 
 struct pick {
     uint8_t rank[HASH_SIZE];

@@ -1,8 +1,7 @@
 /*
  * What hqd does by the clock beside its requests: looks whether another hqd over the same database
  * has changed something, keeps the freshness statement new, throws away what has expired, misses
- * self-tests. Owned by
- * the server's thread.
+ * self-tests. Owned by the server's thread.
  */
 #pragma once
 

@@ -3,13 +3,14 @@
  *
  *   {"fleet":"lu-hz","keys":[{"alg":"ed25519","holder":"…","id":"sha256:…","not_after":"…",
  *     "not_before":"…","public":<base64 of 32 bytes>,"role":"list"}],
- *    "roots":[<roots/1>, …],"time":"…","version":1}
+ *    "roots":[<roots/1>, …],"servers":[<base64 of DER>, …],"time":"…","version":1}
  *
  * Versions only rise: a holder of version n takes n+1 or later, never an earlier one and never a
  * second n. A key has one role. Roots reach a box by hand (/etc/checkpoint/roots); "roots", left
  * out while there is none, are all changes of them since (roots.h), never fewer than in a set
  * before. Statements are judged by the time they state: a key's not_after ends what it may sign,
- * removing it from the set ends what it has signed. Pure, any thread.
+ * removing it from the set ends what it has signed. "servers" may be left out (servers.h). Pure,
+ * any thread.
  */
 #pragma once
 

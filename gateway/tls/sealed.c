@@ -13,7 +13,7 @@
 #include "gateway/tls/issue.h"
 #include "gateway/tls/pem.h"
 
-enum { SIGNATURE_MAX = 512, TYPE_MAX = 64 };
+enum { SIGNATURE_MAX = 512 };
 
 static const char algorithm[] = "x509-sha256";
 

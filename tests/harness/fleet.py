@@ -6,7 +6,6 @@
         fleet.start_box()
 """
 import json
-import os
 import shutil
 import sqlite3
 import subprocess

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import pathlib
 import random
 import sqlite3
 import types

@@ -18,7 +18,7 @@ from harness.hq import Headquarters
 from harness.process import ProgramError
 from harness.signing import entry
 from harness.stack import short_folder, wait_until
-from harness.uplink_site import BOX, Site
+from harness.uplink_site import Site
 from harness.writelog import WriteLog
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="capturing reads needs root")

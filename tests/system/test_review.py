@@ -12,9 +12,9 @@ from harness.stack import preload_clock
 
 DAY_MS = 24 * 3600 * 1000
 SAMPLE = 20
-DRAWN = {"answers", "chain.accept", "checkpoint.enroll", "checkpoint.revoke", "hits", "hold.add", "hold.end",
-         "instruction.post", "keyset.publish", "list.entries", "list.publish", "match_policy.publish", "person.add",
-         "person.revoke"}
+DRAWN = {"answers", "chain.accept", "checkpoint.enroll", "checkpoint.replace", "checkpoint.revoke", "evidence.open",
+         "hits", "hold.add", "hold.end", "instruction.post", "keyset.publish", "list.entries", "list.publish",
+         "match_policy.publish", "person.add", "person.revoke", "retention.publish"}
 
 
 @pytest.fixture()

@@ -428,9 +428,9 @@ int acts_record(void *checkpointd, const struct control_actor *actor, const char
 /* Pipeline's answers; lane thread. */
 void acts_reply(void *checkpointd, const struct pipeline_act *act, enum lane_reply_kind kind,
                 enum lane_refusal refusal);
-/* The same for a hold that an instruction asked for (instructions.c); lane thread. */
 /* The journal has the hold that instruction `id` asked for; 0: none. Before the threads. */
 void instructions_held(struct checkpointd *c, uint64_t id, uint8_t lane);
+/* As acts_reply, for a hold that an instruction asked for (instructions.c); lane thread. */
 void instructions_reply(struct checkpointd *c, const struct pipeline_act *act,
                         enum lane_reply_kind kind, enum lane_refusal refusal);
 void acts_searched(void *checkpointd, uint64_t number, const struct match_packet *packet);

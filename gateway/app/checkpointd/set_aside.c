@@ -1,11 +1,11 @@
 /*
  * A journal at the start: opened, or set aside where it is damaged. And one that is sound and yet
  * cannot go on: the box was put back to an earlier state of it, or two boxes wrote it, so that
- * headquarters holds other records under its numbers. A named person
- * asks for a new chain; it begins at the next start, as with a damaged one (rescue.c): the old
- * files stay, open holds are taken over. What is asked for stands in a file that names the chains,
- * so that a power cut at any point sets none aside twice. The act: control thread; the rest: main
- * thread, at the start, for a second chain that could not be opened then its own thread.
+ * headquarters holds other records under its numbers. A named person asks for a new chain; it
+ * begins at the next start, as with a damaged one (rescue.c): the old files stay, open holds are
+ * taken over. What is asked for stands in a file that names the chains, so that a power cut at any
+ * point sets none aside twice. The act: control thread; the rest: main thread, at the start, for a
+ * second chain that could not be opened then its own thread.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "gateway/app/hqctl/hqctl.h"
-#include "gateway/base/file.h"
 #include "gateway/base/text_table.h"
 #include "gateway/hqctl/rotate.h"
 

@@ -1,7 +1,8 @@
 -- Rights over hqd's tables in PostgreSQL for two roles that own nothing, run as the schema's owner once hqd has brought
 -- the schema up, and again after each new version:
 --   psql -v hqd=hqd -v retaind=hq_retaind -f postgres_grants.sql "postgresql://owner@host/hq"
--- hqd adds records and can neither change nor delete them; hq-retaind empties bodies and does nothing else.
+-- hqd adds records and can neither change nor delete them; hq-retaind empties bodies, deletes pictures' bytes and does
+-- nothing else.
 \set ON_ERROR_STOP on
 BEGIN;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :"hqd", :"retaind";

@@ -160,7 +160,7 @@ static const char sqlite_5[] =
     "ALTER TABLE operators ADD COLUMN revoked_by TEXT;";
 
 /* PostgreSQL has its guards in the step itself: nobody alters what was recorded, whatever the role.
- * Bodies past their term stay there: the retention program is SQLite's. */
+ * Bodies past their term stay there until version 8. */
 static const char postgres_5[] =
     "CREATE TABLE own_records(sequence BIGINT PRIMARY KEY, header BYTEA NOT NULL, salt BYTEA,"
     " body BYTEA, time_ms BIGINT NOT NULL);"
@@ -323,7 +323,7 @@ static const char postgres_11[] =
                        " FOR EACH STATEMENT EXECUTE FUNCTION hqd_keep();";
 
 /* What version 12 adds: the newest self-test of each checkpoint. `since_ms`: one is expected since
- * then, NULL: none is; `alarmed_ms`: its absence was told. */
+ * then, NULL: none is; `alarmed_ms`: its absence was told. And the stick brought last of each. */
 static const char sqlite_12[] =
     "CREATE TABLE self_tests(checkpoint TEXT PRIMARY KEY, since_ms INTEGER, time_ms INTEGER,"
     " chain BLOB, sequence INTEGER, alarmed_ms INTEGER) STRICT, WITHOUT ROWID;"
