@@ -142,7 +142,7 @@ static void say_state(struct program *p)
                 : NULL;
     char *text = state ? json_dumps(state, JSON_COMPACT) : NULL;
     if (text) /* not written, or not made: it is seen to be silent */
-        (void)!file_write_atomic(path, text, strlen(text), 0640, &err);
+        (void)!file_write_atomic(path, text, strlen(text), 0644, &err);
     free(text);
     json_decref(state);
 }

@@ -254,7 +254,9 @@ static void take_files(const struct operator_change *change)
     struct err_text err = {""};
     const struct hqd_options hqd = hqd_options_of(p, &change->config);
     const struct hq_server_options server = server_options_of(p, &change->config);
-    int rc = hqd_take_files(&p->hq, &hqd, &err);
+    int rc = hq_server_check(&server, &err); /* all of them or none */
+    if (rc == 0)
+        rc = hqd_take_files(&p->hq, &hqd, &err);
     if (rc == 0)
         rc = hq_server_take_files(p->server, &server, &err);
     if (rc == 0)
