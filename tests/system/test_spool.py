@@ -238,9 +238,9 @@ def test_headquarters_put_back_gets_what_it_lost_and_an_interrupted_export_goes_
     site.hq.hqd.start()
     site.hq.box(BOX, enroll=True)
     assert not site.sequences()
-    # the first trip after that is refused for its gap and says where headquarters stands
+    # the first trip after that is refused for its gap and says where headquarters stands, of both chains
     site.acts(1)
-    site.export(stick)
+    wait_until("a record of the second chain, one every 10 s", lambda: site.export(stick) and site.files(stick, "observe"), 30)
     assert "missing" in site.bring(stick, status=1)
     assert "holds records up to 0 only" in site.take(stick)
     # the second brings everything again; a part of it was written, when the power went
