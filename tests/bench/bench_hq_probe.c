@@ -1,6 +1,6 @@
 /*
- * Stands where checkpointd stands and asks checkpoint-matchd, again and again, whether a plate is a
- * hit now: an officer's `check` without its limit on requests. For bench_hq.py.
+ * Stands where checkpointd stands and asks checkpoint-matchd, again and again, whether a plate is
+ * an exact hit now: an officer's `check` without its limit on requests. For bench_hq.py.
  *   bench_hq_probe SOCKET    listens there; of each line "+PLATE" or "-PLATE" of its input it says
  *                            "ok" as soon as that plate is a hit, or none
  */
@@ -51,7 +51,9 @@ static void receive(struct probe *p, int timeout_ms)
         bench_fail("matchd closed the connection");
     if (p->message->type == MATCH_SEARCHED) {
         p->answered = p->message->u.read.read.event_id;
-        p->hit = p->message->u.read.hit_count > 0;
+        p->hit = false;
+        for (int i = 0; i < p->message->u.read.hit_count; i++)
+            p->hit = p->hit || p->message->u.read.hits[i].kind == MATCH_EXACT;
     }
 }
 
