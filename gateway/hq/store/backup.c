@@ -19,7 +19,7 @@
 #include "gateway/hq/store/schema.h"
 #include "gateway/journal/wipe.h"
 
-enum { SLICE_PAGES = 1024, WAIT_MS = 20, PATH_SIZE = 1024 };
+enum { SLICE_PAGES = 1024, WAIT_MS = 20, WAITS_MAX = 1500, PATH_SIZE = 1024 };
 
 static int fail(sqlite3 *db, const char *path, struct err_text *err)
 {
@@ -93,7 +93,9 @@ static int copy_pages(sqlite3 *from, sqlite3 *to, const char *path, hq_backup_pr
 {
     sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
     int code = backup ? SQLITE_OK : SQLITE_ERROR;
-    while (code == SQLITE_OK || code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+    int waits = 0; /* half a minute altogether */
+    while (code == SQLITE_OK ||
+           ((code == SQLITE_BUSY || code == SQLITE_LOCKED) && waits++ < WAITS_MAX)) {
         code = sqlite3_backup_step(backup, SLICE_PAGES);
         if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
             (void)sqlite3_sleep(WAIT_MS); /* whoever recovers the log lets go again */
@@ -235,7 +237,11 @@ static int put_in_place(const char *waiting, const char *path, struct err_text *
         if (rc == 0 && link(path, kept) != 0)
             rc = err_set(err, ERR_IO, "%s: %s", kept, strerror(errno));
     }
-    return rc == 0 ? rename_synced(waiting, path, err) : rc;
+    if (rc == 0)
+        rc = rename_synced(waiting, path, err);
+    if (rc == ERR_IO && access(waiting, F_OK) == 0)
+        (void)unlink(kept); /* nothing took the first name: a second one is in the next try's way */
+    return rc;
 }
 
 int hq_restore(const char *where, const char *from, hq_backup_progress progress, void *ctx,
