@@ -1,4 +1,5 @@
 """hqd --backup while headquarters works, and --restore: what is copied, what is refused, what stays."""
+import os
 import shutil
 import sqlite3
 import stat
@@ -68,6 +69,11 @@ def test_a_copy_is_taken_while_records_come_and_is_put_back(hq, tmp_path):
     assert sequences(hq.store.path) == [1, 2, 3] and sequences(f"{hq.store.path}.before") == [1, 2, 3, 4]
     assert not hq.store.path.with_name("hqd.sqlite-wal").exists()
     assert "is there already" in refused(hq, "--restore", saved)
+    for path in hq.store.path.parent.iterdir():
+        path.unlink()
+    owner = 1 if os.geteuid() == 0 else os.geteuid()
+    os.chown(hq.store.path.parent, owner, -1)  # a lost disk: only the folder says whose the database is
+    assert hqd(hq, "--restore", saved).returncode == 0 and hq.store.path.stat().st_uid == owner
     hq.hqd.start()
     sender.box.port = hq.port
     assert len(hq.operator().get("/v1/operator/hits").json["hits"]) == 1

@@ -224,6 +224,20 @@ static int settle_log(const char *path, const char *kept, struct err_text *err)
     return rc;
 }
 
+/* Who runs hqd owns its database, or at least the folder, whoever puts it back. */
+static int give_to_owner(const char *waiting, const char *path, struct err_text *err)
+{
+    char folder[PATH_SIZE];
+    struct stat owner;
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path + 1) : 1,
+                   slash ? path : "."); /* fits: beside() took it */
+    if ((stat(path, &owner) == 0 || stat(folder, &owner) == 0) &&
+        chown(waiting, owner.st_uid, owner.st_gid) == 0)
+        return 0;
+    return err_set(err, ERR_IO, "%s: %s", waiting, strerror(errno));
+}
+
 /* The old one gets a second name; the new one takes the first by one rename. */
 static int put_in_place(const char *waiting, const char *path, struct err_text *err)
 {
@@ -259,10 +273,8 @@ int hq_restore(const char *where, const char *from, hq_backup_progress progress,
     if (rc != 0)
         return rc;
     rc = copy(from, waiting, progress, ctx, err);
-    /* Who runs hqd owns its database, whoever puts it back. */
-    struct stat old;
-    if (rc == 0 && stat(path, &old) == 0 && chown(waiting, old.st_uid, old.st_gid) != 0)
-        rc = err_set(err, ERR_IO, "%s: %s", waiting, strerror(errno));
+    if (rc == 0)
+        rc = give_to_owner(waiting, path, err);
     if (rc == 0)
         rc = put_in_place(waiting, path, err);
     if (rc != 0)
