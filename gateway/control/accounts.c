@@ -28,13 +28,21 @@ const char *officer_role_name(enum officer_role role)
         return "officer";
     case OFFICER_ROLE_LEADER:
         return "leader";
+    case OFFICER_ROLE_AUXILIARY:
+        return "auxiliary";
+    case OFFICER_ROLE_TECHNICIAN:
+        return "technician";
+    case OFFICER_ROLE_AUDITOR:
+        return "auditor";
+    case OFFICER_ROLE_END:
+        break;
     }
     return NULL;
 }
 
 int officer_role_parse(const char *name, enum officer_role *out)
 {
-    for (enum officer_role r = OFFICER_ROLE_OFFICER; r <= OFFICER_ROLE_LEADER; r++) {
+    for (enum officer_role r = OFFICER_ROLE_OFFICER; r < OFFICER_ROLE_END; r++) {
         if (strcmp(name, officer_role_name(r)) == 0) {
             *out = r;
             return 0;

@@ -17,7 +17,14 @@ enum {
     OFFICERS_MAX = 256
 };
 
-enum officer_role { OFFICER_ROLE_OFFICER = 1, OFFICER_ROLE_LEADER = 2 };
+enum officer_role {
+    OFFICER_ROLE_OFFICER = 1, /* 民警 */
+    OFFICER_ROLE_LEADER,      /* 带班领导: on duty, answers for the shift */
+    OFFICER_ROLE_AUXILIARY,   /* 辅警: signs for alerts, raises in an emergency */
+    OFFICER_ROLE_TECHNICIAN,  /* devices, never a plate */
+    OFFICER_ROLE_AUDITOR,     /* reads all, acts never */
+    OFFICER_ROLE_END
+};
 
 struct officer {
     char name[OFFICER_NAME_MAX + 1];
@@ -28,7 +35,8 @@ struct officer {
 
 struct accounts;
 
-/* "officer", "leader"; NULL when it is none. And back: ERR_INVALID. */
+/* "officer", "leader", "auxiliary", "technician", "auditor"; NULL when it is none. And back:
+ * ERR_INVALID. */
 const char *officer_role_name(enum officer_role role);
 int officer_role_parse(const char *name, enum officer_role *out) MUST_CHECK;
 

@@ -14,7 +14,7 @@
 #include "gateway/control/line_server.h"
 #include "gateway/control/tokens.h"
 
-enum { CONTROL_ORIGIN_MAX = 63, CONTROL_LINE_MAX_BYTES = 64 * 1024 };
+enum { CONTROL_ORIGIN_MAX = 63, CONTROL_TABLET_MAX = 31, CONTROL_LINE_MAX_BYTES = 64 * 1024 };
 
 struct control;
 
@@ -27,6 +27,7 @@ struct control_actor {
     enum officer_role role;             /* 0 without officer */
     char second[OFFICER_NAME_MAX + 1];  /* second officer who confirmed this act, "" = none */
     char origin[CONTROL_ORIGIN_MAX + 1];
+    char tablet[CONTROL_TABLET_MAX + 1]; /* as the console named it, "" = none */
 };
 
 /* Where the answer to a request goes. A plain value; the client may have gone by then. */
@@ -43,9 +44,15 @@ struct control_call {
 
 enum control_need {
     CONTROL_ANYBODY,    /* whoever may open the socket: status without plates */
-    CONTROL_OFFICER,    /* an officer's token: plates and acts */
-    CONTROL_PROTECTIVE, /* the same, and heard though the officer asked too much else */
-    CONTROL_RAISING,    /* as protective; without a measure when args.emergency is true */
+    CONTROL_SIGNED_ON,  /* any role's token; shows no plate */
+    CONTROL_READER,     /* plates: every role but technicians */
+    CONTROL_SIGNER,     /* signs for an alert: officers, auxiliaries, leaders */
+    CONTROL_OFFICER,    /* acts: officers, leaders */
+    CONTROL_PROTECTIVE, /* as signers, and heard though they asked too much else */
+    CONTROL_RAISING,    /* as officers; in an emergency (args.emergency true) as protective and
+                           without a measure */
+    CONTROL_LEADER,
+    CONTROL_TECHNICIAN, /* devices: technicians, officers, leaders */
     CONTROL_ADMIN       /* group checkpoint-admin, or a leader's token: accounts, reload, replay */
 };
 
