@@ -12,6 +12,7 @@
 
 #include "gateway/control/asking.h"
 #include "gateway/control/passwords.h"
+#include "gateway/control/rights.h"
 
 enum {
     CLIENTS_MAX = 64,
@@ -367,50 +368,6 @@ static void take_token(struct control *control, const json_t *request, struct co
     actor->role = token->role;
 }
 
-/* The roles of each need, a bit each. */
-enum {
-    ROLE_OFFICERS = 1u << OFFICER_ROLE_OFFICER | 1u << OFFICER_ROLE_LEADER,
-    ROLE_SIGNERS = ROLE_OFFICERS | 1u << OFFICER_ROLE_AUXILIARY,
-    ROLE_READERS = ROLE_SIGNERS | 1u << OFFICER_ROLE_AUDITOR,
-    ROLE_TECHNICIANS = ROLE_OFFICERS | 1u << OFFICER_ROLE_TECHNICIAN,
-    ROLE_ALL = ROLE_READERS | ROLE_TECHNICIANS
-};
-
-static unsigned roles_of(const struct control_act *act, const json_t *args)
-{
-    switch (act->need) {
-    case CONTROL_ANYBODY:
-    case CONTROL_ADMIN:
-        return 0; /* no token, or not only by one */
-    case CONTROL_SIGNED_ON:
-        return ROLE_ALL;
-    case CONTROL_READER:
-        return ROLE_READERS;
-    case CONTROL_SIGNER:
-    case CONTROL_PROTECTIVE:
-        return ROLE_SIGNERS;
-    case CONTROL_OFFICER:
-        return ROLE_OFFICERS;
-    case CONTROL_RAISING:
-        return json_is_true(json_object_get(args, "emergency")) ? ROLE_SIGNERS : ROLE_OFFICERS;
-    case CONTROL_LEADER:
-        return 1u << OFFICER_ROLE_LEADER;
-    case CONTROL_TECHNICIAN:
-        return ROLE_TECHNICIANS;
-    }
-    return 0;
-}
-
-static bool may(const struct control_act *act, const struct control_actor *actor,
-                const json_t *args)
-{
-    if (act->need == CONTROL_ANYBODY)
-        return true;
-    if (act->need == CONTROL_ADMIN)
-        return actor->admin || actor->role == OFFICER_ROLE_LEADER;
-    return actor->officer[0] != '\0' && (roles_of(act, args) & 1u << actor->role) != 0;
-}
-
 /* An officer's requests have a measure; an emergency raise has none. */
 static bool is_too_much(struct control *control, const struct control_act *act,
                         const struct control_call *call)
@@ -467,7 +424,7 @@ static void run_request(struct control *control, struct session *session,
     (void)copy_text(request, "origin", call.actor.origin, sizeof call.actor.origin);
     (void)copy_text(request, "tablet", call.actor.tablet, sizeof call.actor.tablet); /* likewise */
     const json_t *second = json_object_get(call.args, "second");
-    if (!may(act, &call.actor, call.args))
+    if (!rights_may(act->need, &call.actor, call.args))
         refuse_role(control, ticket, act, &call.actor);
     else if (is_too_much(control, act, &call))
         control_refuse(control, ticket, "busy", "too many requests at once, wait a moment",
@@ -519,11 +476,6 @@ struct publication {
     bool shows_plates;
 };
 
-static bool sees_plates(const struct token *token)
-{
-    return token && (ROLE_READERS & 1u << token->role) != 0;
-}
-
 static void publish_to(void *ctx, struct line_client *client)
 {
     const struct publication *publication = ctx;
@@ -531,8 +483,8 @@ static void publish_to(void *ctx, struct line_client *client)
     if (!session->subscribed)
         return;
     if (publication->shows_plates &&
-        !sees_plates(tokens_find(&session->control->tokens, session->token, session->actor.peer.uid,
-                                 clock_mono(&clock_system))))
+        !rights_see_plates(tokens_find(&session->control->tokens, session->token,
+                                       session->actor.peer.uid, clock_mono(&clock_system))))
         return;
     line_client_send(client, publication->text, publication->size);
 }
