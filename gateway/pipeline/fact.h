@@ -265,7 +265,8 @@ struct fact {
     } u;
     struct fact_evidence evidence; /* FACT_PASSAGE, FACT_HIT, FACT_CONFLICT, a vehicle that left */
     /* FACT_HIT: the entry's JSON text for the card; FACT_ANSWER: of the hit's read, as recorded;
-     * FACT_INSTRUCTION: {"said":{…}} and what was asked for; FACT_STANDING: the signed answer */
+     * FACT_INSTRUCTION: {"said":{…}} and what was asked for; FACT_STANDING: the signed answer;
+     * FACT_ACT: members that join its body, "": none */
     char text[WANTED_TEXT_MAX + 1];
 };
 

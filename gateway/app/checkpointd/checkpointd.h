@@ -31,6 +31,7 @@
 
 #include "gateway/app/checkpointd/config.h"
 #include "gateway/app/checkpointd/confirm.h"
+#include "gateway/app/checkpointd/duty.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/tools.h"
 #include "gateway/base/clock.h"
@@ -271,6 +272,7 @@ struct checkpointd {
     struct observe *observe;
     struct records *observe_records; /* the socket `observe` */
     struct confirm_keeper confirm;   /* control thread */
+    struct duty_keeper duty;         /* control thread, but for its posts */
     struct board board;
     struct cameras cameras;
     struct tools tools;

@@ -115,6 +115,8 @@ struct checkpointd_config {
     int64_t reserve_bytes;
     int64_t self_test_interval_ms;
     int64_t self_test_grace_ms;
+    int64_t well_after_ms; /* "I am well" */
+    int64_t well_within_ms;
     uint32_t keep_on_box; /* bits of enum journal_kind: body and salt are not sent to HQ */
     struct journal_retention retention;                         /* on_box is keep_on_box again */
     struct module_profile module_profiles[CONFIG_PROFILES_MAX]; /* filled in from the files */

@@ -327,6 +327,7 @@ static int run(void *ctx, struct service *service, struct err_text *err)
     }
     if (result == 0) {
         result = lanes_create(c, err);
+        result = result == 0 ? duty_restore(c, err) : result;
     } else if (!c->recorder.journal) { /* else stop_all closes it */
         journal_close(journal);
     }
@@ -361,6 +362,7 @@ int main(int argc, char **argv)
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
     bool loaded = result == 0;
     if (loaded) {
+        duty_keeper_init(&c);
         result = prepare(&c, &err);
     }
     status = service_config_result(&about, &args, &checkpointd_section, loaded, result, &err);
