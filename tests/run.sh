@@ -96,6 +96,7 @@ if [ "$mode" = list ]; then
     exit 0
 fi
 setup_packages
+setup_browser
 echo "CHECKPOINT_SEED=$CHECKPOINT_SEED"
 mkdir -p build/full
 if [ "$mode" != quick ]; then
