@@ -22,7 +22,7 @@ COMMANDS = ["status", "lanes", "hits", "hit confirm", "hit misread", "watch", "a
             "convoy", "convoy end", "service out", "service in", "check",
             "doctor", "bus scan", "bus read", "bus write", "barrier test", "camera test",
             "reload", "replay", "journal set-aside", "audit verify", "audit seal", "metrics", "login", "logout",
-            "officer add", "officer disable", "officer passwd"]
+            "officer add", "officer disable", "officer passwd", "tablet list", "tablet revoke"]
 
 
 def ctl_of(box, lang="en_US.UTF-8", name="session"):
@@ -97,10 +97,10 @@ def test_wrong_command_lines_are_told_in_both_languages(tmp_path):
     assert refused(ctl("hits", "--limit", "many"), 2, "usage",
                    "--limit 'many': expected a number from 1 to 256")
     assert refused(ctl("officer", "disable"), 2, "usage",
-                   "expected: checkpointctl officer disable NAME")
+                   "expected: checkpointctl officer disable NUMBER")
     assert refused(ctl("status", "--lang", "fr"), 2, "usage", "--lang: expected en or zh", "--lang：应为 en 或 zh")
     assert refused(ctl("officer", "add", "li", "--role", "boss", password=SECOND), 2, "usage",
-                   "--role: expected officer or leader")
+                   "--role: expected officer, leader, auxiliary, technician or auditor")
     assert ctl().status == 2
     error = ctl("fly", "--json")
     assert error.status == 2 and error.json["error"]["code"] == "usage" and not error.err

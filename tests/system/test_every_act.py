@@ -1,0 +1,231 @@
+"""Every act by every role, by nobody, by a console without an officer, and with a token of another tablet: the
+acts are those that checkpointd itself names, so that a new one without a row here fails."""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from harness.stack import Checkpoint, LineClient, short_folder, wait_until
+from harness.signing import World
+
+PIN = "402915"
+UNNAMED = 801  # CONSOLE_RAISE_UNNAMED
+ROLES = {"O": "officer", "L": "leader", "A": "auxiliary", "T": "technician", "U": "auditor"}
+STRANGER = 65534  # nobody's user
+TABLETS = {"a": "a" * 64, "b": "b" * 64}
+
+# Who may: Officer, Leader, Auxiliary, Technician, aUditor (signed on at a tablet); and without a sign-on
+# B root on the box, S another user on the box, C the console.
+MAY = {
+    "login": "OLATU BSC",
+    "logout": "OLATU",
+    "session": "OLATU",
+    "acts": "OLATU",
+    "officer_add": "L B",
+    "officer_disable": "L B",
+    "officer_passwd": "L B",  # the others their own: below
+    "tablets": "L BC",
+    "tablet_add": "L B",
+    "tablet_revoke": "L B",
+    "status": "OLATU BS",
+    "lanes": "OLATU BS",
+    "metrics": "OLATU BS",
+    "audit_head": "OLATU BS",
+    "hits": "OLAU",
+    "messages": "OLAU",
+    "hit_answer": "OL",
+    "check": "OLA",
+    "ack": "OL",
+    "hold": "OLA",
+    "stop": "OLA",
+    "release": "OL",
+    "raise": "OL",
+    "inspected": "OL",
+    "convoy": "OL",
+    "convoy_end": "OLA",
+    "service_out": "OLA",
+    "service_in": "OL",
+    "bus_scan": "L B",
+    "bus_read": "OLT",
+    "bus_write": "L B",
+    "test_raise": "OLT",
+    "test_stop": "OLT",
+    "test_lower": "OLT",
+    "test_watch": "OLATU BS",
+    "guided_test": "OLT",
+    "camera_trigger": "OLT",
+    "journal_set_aside": "L B",
+    "reload": "L B",
+    "codes": "OLATU BSC",
+    "board": "OLATU",
+    "hit_show": "OLAU",
+    "hit_sign": "OLA",
+    "hit_confirm": "OL",
+    "hit_reject": "OL",
+    "hit_agree": "OL",
+    "hit_intercept": "OL",
+    "hit_feedback": "OL",
+    "hit_close": "OL",
+    "stop_record": "OL",
+    "duty": "OLAU",
+    "help": "OLA",
+    "help_end": "OLA",
+    "well": "OLA",
+    "backup_end": "OL",
+    "handover": "OLAU",
+    "handover_accept": "OLA",
+    "raise_all": "OLA",
+    "lower": "OL",
+    "lower_beat": "OL",
+    "lower_end": "OL",
+    "history": "OLAU",
+    "history_more": "OLAU",
+    "lookout_add": "L",
+    "lookout_end": "L",
+    "lookouts": "OLAU",
+    "report": "LU",
+}
+PINS = {"release": "console", "raise_all": "always", "history": "always", "handover_accept": "always"}
+EMERGENCY = "OLA C"  # raise with emergency: true
+
+
+class Asker:
+    """Somebody's connection: `fields` go with each request."""
+
+    def __init__(self, box, **fields):
+        self.client = LineClient(box.run / "control")
+        self.fields = fields
+
+    def code(self, act, **args):
+        """None when it was done, else the refusal's code."""
+        self.client.number += 1
+        self.client.send(**{"id": self.client.number, "do": act, "args": args, **self.fields})
+        answer = self.client.receive()
+        while answer.get("id") != self.client.number:
+            answer = self.client.receive()
+        return None if answer["ok"] else answer["error"]["code"]
+
+    def close(self):
+        self.client.close()
+
+
+@pytest.fixture(scope="module")
+def box():
+    with short_folder() as folder:
+        box = Checkpoint(folder)
+        World().write_roots(box.roots)
+        box.add_tcp_lane(1)
+        try:
+            box.start_checkpointd()
+            box.leader()
+            client = LineClient(box.run / "control")
+            for letter, role in ROLES.items():
+                assert client.act("officer_add", officer=f"0{role}", password=PIN, role=role, name=role)["ok"]
+            for name, fingerprint in TABLETS.items():
+                assert client.act("tablet_add", name=name, fingerprint=fingerprint, lanes=[1])["ok"]
+            client.close()
+            yield box
+        finally:
+            box.stop()
+
+
+def sign_on(box, role, tablet="a"):
+    client = LineClient(box.run / "control")
+    client.send(id=1, do="login", tablet=tablet, args={"officer": f"0{role}", "password": PIN})
+    answer = client.receive()
+    client.close()
+    assert answer["ok"], answer
+    return answer["result"]["token"]
+
+
+@pytest.fixture(scope="module")
+def acts(box):
+    client = LineClient(box.run / "control")
+    client.send(id=1, do="acts", tablet="a", token=sign_on(box, "auditor"))
+    rows = client.receive()["result"]["acts"]
+    client.close()
+    return {row["act"]: row for row in rows}
+
+
+def heard(asker, acts):
+    """The acts that are not refused for who asks; logout last, it ends the token."""
+    order = sorted(acts, key=lambda act: act == "logout")
+    return {act for act in order if asker.code(act) != "denied"}
+
+
+def alarms_of(box):
+    client = LineClient(box.run / "control")
+    alarms = client.act("status")["result"]["alarms"]
+    client.close()
+    return alarms
+
+
+def expected(acts, letter):
+    return {act for act in acts if letter in MAY.get(act, "")}
+
+
+def test_every_act_has_a_row(acts):
+    assert sorted(set(acts) - set(MAY)) == [], "acts without a row in MAY"
+    assert {act: row["pin"] for act, row in acts.items() if row["pin"]} == \
+        {act: pin for act, pin in PINS.items() if act in acts}
+
+
+@pytest.mark.parametrize("letter", ROLES)
+def test_a_role_may_what_its_row_says(box, acts, letter):
+    asker = Asker(box, tablet="a", token=sign_on(box, ROLES[letter]))
+    assert asker.code("officer_passwd", officer=f"0{ROLES[letter]}", password="1") == "invalid"
+    allowed = asker.code("raise", emergency=True, lane=1) is None
+    assert allowed == (letter in EMERGENCY)
+    assert heard(asker, acts) == expected(acts, letter)
+    asker.close()
+
+
+def test_nobody_on_the_box(box, acts):
+    asker = Asker(box)
+    assert heard(asker, acts) == expected(acts, "B")
+    assert asker.code("raise", emergency=True, lane=1) == "denied"
+    asker.close()
+
+
+def test_a_console_without_an_officer_and_foreign_tokens(box, acts):
+    token = sign_on(box, "leader")
+    for fields in ({"tablet": "a"}, {"tablet": "a", "token": "0" * 64}, {"tablet": "a", "token": token[:-1]},
+                   {"tablet": "b", "token": token}):
+        asker = Asker(box, **fields)
+        assert heard(asker, acts) == expected(acts, "C"), fields
+        assert asker.code("raise", emergency=True, lane=1) is None
+        asker.close()
+    for fields in ({"token": token}, {"tablet": "lost", "token": token}):
+        asker = Asker(box, **fields)
+        known = expected(acts, "B") if "tablet" not in fields else set()
+        assert heard(asker, acts) == known, fields
+        asker.close()
+    wait_until("the unnamed raise is alarmed", lambda: UNNAMED in [alarm["alarm"] for alarm in alarms_of(box)])
+    signed_on = Asker(box, tablet="a", token=token)
+    assert signed_on.code("ack", lane=1) is None
+    signed_on.close()
+    wait_until("an officer has seen it", lambda: UNNAMED not in [alarm["alarm"] for alarm in alarms_of(box)])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
+def test_a_stranger_on_the_box(box, acts):
+    """Another user, let in to the socket: without a token, with one that was given to somebody else, and naming
+    a tablet as only the console may."""
+    code = ("import json,socket,sys\n"
+            "s=socket.socket(socket.AF_UNIX);s.settimeout(60);s.connect(sys.argv[1]);f=s.makefile('rw')\n"
+            "for line in sys.stdin:\n"
+            "    f.write(line);f.flush();sys.stdout.write(f.readline())\n")
+    token = sign_on(box, "leader")
+    for path in (box.folder, box.run):
+        path.chmod(path.stat().st_mode | 0o011)
+    (box.run / "control").chmod(0o666)
+    for fields, letter in (({}, "S"), ({"token": token}, "S"), ({"tablet": "a", "token": token}, "-")):
+        lines = "".join(json.dumps({"id": 1, "do": act, "args": {}, **fields}) + "\n" for act in acts)
+        done = subprocess.run([sys.executable, "-c", code, str(box.run / "control")], input=lines, text=True,
+                              user=STRANGER, group=STRANGER, extra_groups=[], capture_output=True, timeout=120,
+                              check=True)
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        codes = {act: answer.get("error", {}).get("code") for act, answer in zip(acts, answers, strict=True)}
+        assert {act for act, code in codes.items() if code != "denied"} == expected(acts, letter), fields
