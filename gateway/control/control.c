@@ -82,13 +82,12 @@ static int open_session(void *ctx, struct line_client *client, const struct unix
                         void **out_data)
 {
     (void)client;
-    struct control *control = ctx;
     struct session *session = calloc(1, sizeof *session);
     if (!session)
         return ERR_NO_MEMORY;
-    session->control = control;
+    session->control = ctx;
     session->actor.peer = *peer;
-    session->actor.admin = is_admin(control, peer);
+    session->actor.admin = is_admin(ctx, peer);
     name_program(peer, session->actor.program);
     *out_data = session;
     return 0;
@@ -446,16 +445,15 @@ static void run_request(struct control *control, struct session *session,
 
 static void on_request(void *ctx, struct line_client *client, const json_t *request)
 {
-    const json_t *id = json_object_get(request, "id");
-    struct control_ticket ticket = {line_client_id(client), json_integer_value(id)};
-    run_request(ctx, line_client_data(client), ticket, request);
+    json_int_t id = json_integer_value(json_object_get(request, "id"));
+    run_request(ctx, line_client_data(client), (struct control_ticket){line_client_id(client), id},
+                request);
 }
 
 /* ---- events ---- */
 
 static void on_subscribe(void *ctx, struct line_client *client, const json_t *request)
 {
-    struct control *control = ctx;
     struct session *session = line_client_data(client);
     const char *what = json_string_value(json_object_get(request, "do"));
     if (!what || strcmp(what, "subscribe") != 0) {
@@ -463,7 +461,7 @@ static void on_subscribe(void *ctx, struct line_client *client, const json_t *re
         return;
     }
     struct control_actor actor = session->actor;
-    take_token(control, request, &actor);
+    take_token(ctx, request, &actor);
     if (json_object_get(request, "token") && actor.officer[0] == '\0') {
         line_client_send_json(client, line_error("denied", "the token is not valid", "令牌无效"));
         return;
@@ -506,6 +504,11 @@ void control_publish(struct control *control, json_t *event, bool shows_plates)
     struct publication publication = {text, strlen(text), shows_plates};
     line_server_each(control->server, &events_ops, publish_to, &publication);
     free(text);
+}
+
+size_t control_shift(const struct control *control, struct token_on_shift *out, size_t max)
+{
+    return tokens_on_shift(&control->tokens, clock_mono(&clock_system), out, max);
 }
 
 /* ---- life ---- */
@@ -583,14 +586,12 @@ void control_destroy(struct control *control)
 
 void control_run(struct thread *self, void *arg)
 {
-    struct control *control = arg;
-    line_server_run(self, control->server);
+    line_server_run(self, ((const struct control *)arg)->server);
 }
 
 void control_password_run(struct thread *self, void *arg)
 {
-    struct control *control = arg;
-    passwords_run(self, control->passwords);
+    passwords_run(self, ((const struct control *)arg)->passwords);
 }
 
 struct line_server *control_server(struct control *control)

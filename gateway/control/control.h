@@ -97,6 +97,9 @@ void control_refuse(struct control *control, struct control_ticket ticket, const
 void control_refuse_with(struct control *control, struct control_ticket ticket, const char *code,
                          const char *en, const char *zh, json_t *fields);
 
+/* Control thread only: who is signed on, see tokens_on_shift(). */
+size_t control_shift(const struct control *control, struct token_on_shift *out, size_t max);
+
 /* Control thread only: one event to every subscriber, one that shows plates only to those with an
  * officer's token. Steals `event`. */
 void control_publish(struct control *control, json_t *event, bool shows_plates);

@@ -76,6 +76,20 @@ bool tokens_held(const struct tokens *tokens, const char *officer, uid_t uid, st
     return false;
 }
 
+size_t tokens_on_shift(const struct tokens *tokens, struct mono_time now,
+                       struct token_on_shift *out, size_t max)
+{
+    size_t count = 0;
+    for (int i = 0; i < TOKENS_MAX && count < max; i++) {
+        const struct token *token = &tokens->slots[i];
+        if (is_free(token, now))
+            continue;
+        out[count] = (struct token_on_shift){.role = token->role};
+        memcpy(out[count++].officer, token->officer, sizeof token->officer);
+    }
+    return count;
+}
+
 void tokens_revoke(struct tokens *tokens, const char *text)
 {
     uint8_t digest[32];

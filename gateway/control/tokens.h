@@ -14,6 +14,7 @@
 
 enum {
     TOKENS_MAX = 64,
+    TOKEN_TABLET_SIZE = 32,
     TOKEN_TEXT_SIZE = 65,            /* 64 hex digits and a NUL */
     TOKEN_LIFE_DEFAULT_S = 12 * 3600 /* one shift */
 };
@@ -30,6 +31,12 @@ struct tokens {
     struct token slots[TOKENS_MAX];
 };
 
+struct token_on_shift {
+    char officer[OFFICER_NAME_MAX + 1];
+    enum officer_role role;
+    char tablet[TOKEN_TABLET_SIZE]; /* "" = none */
+};
+
 /* Makes a token; its text stands in `out` and nowhere else. ERR_FULL, ERR_IO (no random bytes). */
 int tokens_issue(struct tokens *tokens, const char *officer, enum officer_role role, uid_t uid,
                  struct mono_time expires, struct mono_time now,
@@ -39,5 +46,8 @@ const struct token *tokens_find(const struct tokens *tokens, const char *text, u
                                 struct mono_time now);
 /* Whether this user still has a token of the officer. */
 bool tokens_held(const struct tokens *tokens, const char *officer, uid_t uid, struct mono_time now);
+/* Who holds a valid token, one row each; at most `max`. Returns how many. */
+size_t tokens_on_shift(const struct tokens *tokens, struct mono_time now,
+                       struct token_on_shift *out, size_t max);
 void tokens_revoke(struct tokens *tokens, const char *text);
 void tokens_revoke_officer(struct tokens *tokens, const char *officer);

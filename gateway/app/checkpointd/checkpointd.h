@@ -406,6 +406,8 @@ void acts_hit_answer(void *checkpointd, struct control *control,
 /* The lane number that the call names, if it is configured, or 0 when it was refused. */
 uint8_t acts_lane_of(struct checkpointd *c, struct control *control,
                      const struct control_call *call);
+/* The lane of a hold that stands or waits, with its row of the lane's status; 0: none. */
+uint8_t acts_lane_of_hold(const struct checkpointd *c, json_int_t hold, const json_t **out_row);
 /* To the lane, which answers the call. */
 void acts_post(struct checkpointd *c, const struct control_call *call,
                const struct pipeline_act *act, const char *reason);

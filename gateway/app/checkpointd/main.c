@@ -248,6 +248,7 @@ static void destroy_all(struct checkpointd *c)
     queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
+    duty_questions_free(c);
     board_free(&c->board);
 }
 
