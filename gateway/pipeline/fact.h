@@ -239,6 +239,7 @@ struct fact {
         struct {
             char act[FACT_NAME_SIZE];
             char detail[FACT_DETAIL_SIZE];
+            uint64_t number; /* of who waits for its commit; not on record */
         } act;
         struct fact_answer answer;
         struct fact_instruction instruction;
