@@ -5,7 +5,7 @@ import { t, lang, setLang, of } from './words.js';
 import { theme, setTheme } from './theme.js';
 import { clock, date } from './time.js';
 import { state, subscribe, seenRuns, isUnanswered, isQuiet } from './state.js';
-import { logout, act } from './api.js';
+import { act } from './api.js';
 import { pagesOf } from './pages.js';
 import { soundState, enableSound, toggleMute } from './sound.js';
 import { dialog, holdButton, notice } from './widgets.js';
@@ -68,9 +68,9 @@ function askHelp() {
 function person() {
   if (!state.session) return null;
   const { name, officer, role } = state.session;
-  return el('button', {
-    type: 'button', class: 'bar-button person', onclick: () => logout().catch(() => {}),
-    title: t('ui_sign_out'), 'aria-label': `${t('ui_signed_on_as', { name: name ?? officer, role: of('role', role) })}, ${t('ui_sign_out')}`,
+  return el('a', {
+    class: 'bar-button person', href: '#/account', title: t('ui_page_account'),
+    'aria-label': `${t('ui_signed_on_as', { name: name ?? officer, role: of('role', role) })}, ${t('ui_page_account')}`,
   }, icon('person'), el('span', { class: 'wide-only who' }, el('b', null, name ?? officer), el('small', null, of('role', role))));
 }
 
