@@ -152,15 +152,23 @@ void control_answer(struct control *control, struct control_ticket ticket, json_
                 json_pack("{s:I,s:b,s:o}", "id", ticket.id, "ok", 1, "result", value));
 }
 
-void control_refuse(struct control *control, struct control_ticket ticket, const char *code,
-                    const char *en, const char *zh)
+void control_refuse_with(struct control *control, struct control_ticket ticket, const char *code,
+                         const char *en, const char *zh, json_t *fields)
 {
     json_t *body = line_error(code, en, zh);
     if (body) {
+        json_object_update_missing(json_object_get(body, "error"), fields);
         json_object_set_new(body, "id", json_integer(ticket.id));
         json_object_set_new(body, "ok", json_false());
     }
+    json_decref(fields);
     post_answer(control, ticket, body);
+}
+
+void control_refuse(struct control *control, struct control_ticket ticket, const char *code,
+                    const char *en, const char *zh)
+{
+    control_refuse_with(control, ticket, code, en, zh, NULL);
 }
 
 /* ---- sign-on and accounts ---- */

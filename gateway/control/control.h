@@ -92,6 +92,10 @@ void control_answer(struct control *control, struct control_ticket ticket, json_
 /* Any thread. `code` as err_name(), texts for people. */
 void control_refuse(struct control *control, struct control_ticket ticket, const char *code,
                     const char *en, const char *zh);
+/* The same; the keys of `fields` (an object, stolen; NULL: none) join the error: what else there is
+ * to know of it, such as when to ask again. */
+void control_refuse_with(struct control *control, struct control_ticket ticket, const char *code,
+                         const char *en, const char *zh, json_t *fields);
 
 /* Control thread only: one event to every subscriber, one that shows plates only to those with an
  * officer's token. Steals `event`. */

@@ -31,7 +31,9 @@
 
 #include "gateway/app/checkpointd/config.h"
 #include "gateway/app/checkpointd/confirm.h"
+#include "gateway/app/checkpointd/duty.h"
 #include "gateway/app/checkpointd/observe.h"
+#include "gateway/app/checkpointd/search.h"
 #include "gateway/app/checkpointd/tools.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/queue.h"
@@ -271,9 +273,11 @@ struct checkpointd {
     struct observe *observe;
     struct records *observe_records; /* the socket `observe` */
     struct confirm_keeper confirm;   /* control thread */
+    struct duty_keeper duty;         /* control thread, but for its posts */
     struct board board;
     struct cameras cameras;
     struct tools tools;
+    struct searches searches;
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
     atomic_bool taken_over[LANE_ID_MAX + 1]; /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
@@ -390,8 +394,6 @@ void checkpointd_clock_begin(struct checkpointd *c);
 void checkpointd_clock_look(struct checkpointd *c, struct mono_time now,
                             struct trusted_reading *out);
 
-/* Once, before the threads. */
-void acts_init(void);
 void acts_fill_actor(struct fact_actor *out, const struct control_actor *actor, const char *reason);
 /* A fact by an actor, for record and events. */
 void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
@@ -433,7 +435,6 @@ void instructions_held(struct checkpointd *c, uint64_t id, uint8_t lane);
 /* As acts_reply, for a hold that an instruction asked for (instructions.c); lane thread. */
 void instructions_reply(struct checkpointd *c, const struct pipeline_act *act,
                         enum lane_reply_kind kind, enum lane_refusal refusal);
-void acts_searched(void *checkpointd, uint64_t number, const struct match_packet *packet);
 /* Reads the rule file again and hands the set to the lanes. ERR_… with the reason in `err`; the old
  * one stays in force. Any thread. */
 int checkpointd_reload(struct checkpointd *c, struct err_text *err) MUST_CHECK;

@@ -78,7 +78,6 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
                                       .ctx = c,
                                       .record = acts_record};
     const struct match_link_sink sink = lanes_link_sink(c);
-    acts_init();
     snprintf(accounts, sizeof(accounts), "%s/accounts.json", c->config.state_dir);
     snprintf(matches, sizeof(matches), "%s/matches", c->config.runtime_dir);
     int result = control_create(&options, &c->control, err);
@@ -273,6 +272,11 @@ static void on_dump(void *ctx)
               (unsigned long long)atomic_load(&c->recorder.confirmed));
 }
 
+static void on_tick(void *ctx)
+{
+    searches_tick(ctx);
+}
+
 static int prepare(struct checkpointd *c, struct err_text *err)
 {
     const struct bus_sinks sinks = lanes_bus_sinks(c);
@@ -301,7 +305,8 @@ static int run(void *ctx, struct service *service, struct err_text *err)
     struct checkpointd *c = ctx;
     struct journal *journal = NULL;
     struct thread *threads[THREADS_MAX];
-    const struct service_hooks hooks = {.ctx = c, .reload = on_reload, .dump = on_dump};
+    const struct service_hooks hooks = {
+        .ctx = c, .reload = on_reload, .dump = on_dump, .tick = on_tick};
     c->events = queue_create(LANE_EVENTS_MAX, sizeof(struct pipeline_event));
     c->facts = queue_create(FACTS_MAX, sizeof(struct fact));
     if (!c->events || !c->facts ||
@@ -327,6 +332,7 @@ static int run(void *ctx, struct service *service, struct err_text *err)
     }
     if (result == 0) {
         result = lanes_create(c, err);
+        result = result == 0 ? duty_restore(c, err) : result;
     } else if (!c->recorder.journal) { /* else stop_all closes it */
         journal_close(journal);
     }
@@ -357,10 +363,12 @@ int main(int argc, char **argv)
     board_init(&c.board);
     thread_lock_init(&c.reasons.lock);
     thread_lock_init(&c.guided_lock);
+    searches_init(&c);
     c.config_path = args.config_path;
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
     bool loaded = result == 0;
     if (loaded) {
+        duty_keeper_init(&c);
         result = prepare(&c, &err);
     }
     status = service_config_result(&about, &args, &checkpointd_section, loaded, result, &err);

@@ -89,7 +89,10 @@ function onSession(session, why) {
   state.session = session;
   if (!session) stopListening();
   if (session) {
-    if (before && before.officer !== session.officer) forget();
+    if (before && before.officer !== session.officer) {
+      keepers.clear(); /* what one officer began is not another's */
+      forget();
+    }
     state.sessionEnded = null;
     listen(why !== 'resume');
     loadCodes();
