@@ -67,7 +67,7 @@ function lamps(lane) {
 
 function loops(lane) {
   const on = lane.inputs ?? [];
-  const others = on.filter((name) => !LOOPS.includes(name) && !name.startsWith('limit_'));
+  const others = on.filter((name) => !LOOPS.includes(name) && !name.startsWith('limit_') && !name.endsWith('_ok'));
   return el('p', { class: 'loops' },
     LOOPS.map((name) => el('span', { class: `loop ${on.includes(name) ? 'taken' : ''}` },
       of('input', name), ' ', t(on.includes(name) ? 'ui_lanes_taken' : 'ui_lanes_free'))),
