@@ -8,7 +8,7 @@ import { state, subscribe, seenRuns, isUnanswered, isQuiet, onEvent } from './st
 import { act } from './api.js';
 import { pagesOf } from './pages.js';
 import { soundState, enableSound, toggleMute } from './sound.js';
-import { dialog, holdButton, notice, whyRefused } from './widgets.js';
+import { dialog, holdButton, notice } from './widgets.js';
 import { firstWaiting } from './alert-list.js';
 import { callWords, categoryWords, listedPlate, matchWords, priorityWords } from './hit-words.js';
 import { plate } from './plate.js';
@@ -149,11 +149,27 @@ function bannerOf(kind, picture, head, why, ...more) {
     el('p', null, el('b', null, head), ' ', why), more);
 }
 
+function endHelp(one) {
+  const said = notice();
+  const end = async (code) => {
+    try {
+      await act('help_end', { help: one.id, reason: t(code) });
+      close();
+    } catch (error) {
+      said.fail(error);
+    }
+  };
+  const close = dialog({ title: t('ui_help_end'), body: el('div', { class: 'stack' }, ['ui_help_end_safe', 'ui_help_end_mistake'].map((code) => el('button', {
+    type: 'button', class: 'button wide', onclick: () => end(code),
+  }, t(code))), said) });
+}
+
+/* Who called, or a leader, ends a call for help. */
 function helpCalls() {
   return (state.duty?.help ?? []).filter((one) => !one.ended_by).map((one) => bannerOf('bad', 'help',
-    t(one.lane ? 'ui_help_from' : 'ui_help_from_booth', { name: one.name ?? one.officer, lane: one.lane }), '',
-    el('button', {
-      type: 'button', class: 'button', onclick: () => act('help_end', { id: one.id }).catch((error) => call(whyRefused(error))),
+    t(one.lane ? 'ui_help_from' : 'ui_help_from_booth', { name: one.name ?? one.officer, lane: one.lane }), clock(one.since),
+    (state.session?.role === 'leader' || one.officer === state.session?.officer) && el('button', {
+      type: 'button', class: 'button', onclick: () => endHelp(one),
     }, t('ui_help_end'))));
 }
 
