@@ -123,7 +123,9 @@ export function actionArea(number, env) {
     }
     const list = buttons(hit);
     const result = draft().seen;
-    return el('div', { class: 'row' }, dueLine(hit), list, next(hit), result && seenWords(result),
+    const record = OFFICERS.includes(state.session.role) && ['intercepting', 'reported', 'closed'].includes(stageOf(hit)) &&
+      el('a', { class: 'button', href: `#/record/${number}` }, icon('print'), t('ui_page_record'));
+    return el('div', { class: 'row' }, dueLine(hit), list, record, next(hit), result && seenWords(result),
       !list.length && !isDone(hit) && !SIGNERS.includes(state.session.role) && el('p', { class: 'soft' }, t('ui_reads_only')));
   }
   function seenWords(seen) {

@@ -10,7 +10,7 @@ import { classWords } from './plate.js';
 import { differingPositions, listedPlate, matchWords, person } from './hit-words.js';
 
 function tick(draft, name, label, what, changed) {
-  return el('label', { class: 'tick' }, el('input', {
+  return el('label', { class: 'state-tick' }, el('input', {
     type: 'checkbox', checked: Boolean(draft[name]), onchange: (event) => {
       draft[name] = event.target.checked;
       changed();
