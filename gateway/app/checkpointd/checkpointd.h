@@ -280,7 +280,8 @@ struct checkpointd {
     struct searches searches;
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
-    atomic_bool taken_over[LANE_ID_MAX + 1]; /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
+    atomic_bool taken_over[LANE_ID_MAX + 1];     /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
+    atomic_bool raised_unnamed[LANE_ID_MAX + 1]; /* and EVENT_CONSOLE_RAISE_UNNAMED */
     struct thread lane_thread;
     struct thread publish_thread;
     struct thread control_thread;

@@ -58,11 +58,26 @@ static bool act_on_lane(struct checkpointd *c, struct control *control,
     return act.lane != 0;
 }
 
+/* Somebody raised the boom at a console where nobody is signed on, or the lane was acknowledged
+ * since. */
+static void tell_unnamed(struct checkpointd *c, uint8_t lane, bool active)
+{
+    struct pipeline_event event = {.kind = PIPELINE_ALARM};
+    if (atomic_exchange(&c->raised_unnamed[lane], active) == active) {
+        return;
+    }
+    event.u.alarm.lane = lane;
+    event.u.alarm.event = EVENT_CONSOLE_RAISE_UNNAMED;
+    event.u.alarm.active = active;
+    lane_post(c, &event);
+}
+
 void lane_act_ack(void *ctx, struct control *control, const struct control_call *call)
 {
     json_int_t lane = json_integer_value(json_object_get(call->args, "lane"));
     if (act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_ACK}, false)) {
         rescue_acknowledged(ctx, (uint8_t)lane);
+        tell_unnamed(ctx, (uint8_t)lane, false);
     }
 }
 
@@ -80,7 +95,11 @@ void lane_act_raise(void *ctx, struct control *control, const struct control_cal
 {
     bool emergency = json_is_true(json_object_get(call->args, "emergency"));
     struct pipeline_act act = {.kind = emergency ? LANE_ACT_EMERGENCY_RAISE : LANE_ACT_RAISE};
-    (void)act_on_lane(ctx, control, call, act, false);
+    json_int_t lane = json_integer_value(json_object_get(call->args, "lane"));
+    bool heard = act_on_lane(ctx, control, call, act, false);
+    if (heard && call->actor.console && call->actor.officer[0] == '\0') {
+        tell_unnamed(ctx, (uint8_t)lane, true);
+    }
 }
 
 /* Of the vehicle `passage`, or of whoever stands at the boom when the lane hears of it. */
