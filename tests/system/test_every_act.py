@@ -182,6 +182,16 @@ def test_a_role_may_what_its_row_says(box, acts, letter):
     asker.close()
 
 
+def test_a_technician_reads_modules_and_no_cameras(box):
+    """Registers of a camera show plates: what no lane names may be one."""
+    where = {"bus": "bus-1", "function": 1, "address": 0, "count": 1}
+    for role, other in (("technician", "denied"), ("officer", None)):
+        asker = Asker(box, tablet="a", token=sign_on(box, role))
+        assert asker.code("bus_read", unit=1, **where) is None
+        assert (asker.code("bus_read", unit=77, **where) == "denied") == (other == "denied")
+        asker.close()
+
+
 def test_nobody_on_the_box(box, acts):
     asker = Asker(box)
     assert heard(asker, acts) == expected(acts, "B")
