@@ -22,6 +22,7 @@ static const struct {
     {"class_conflict", "种类不符"},
     {"list_stale", "名单过期"},
     {"plate_conflict", "车牌冲突"},
+    {"local_lookout", "本地布控"},
 };
 
 void decision_init(struct decision *out)

@@ -164,3 +164,82 @@ def test_a_matchd_that_hangs_is_named_within_a_second(site):
     finally:
         site.matchd.process.send_signal(18)
     wait_until("matching goes on", lambda: not site.box.lane(1).get("blind", True), 30)
+
+
+# ---- local look-outs ----
+
+LOOKED_FOR, OTHER = "鲁H31415", "鲁H27182"
+SECOND_PERSON = {"officer": "zhou", "password": PASSWORD}
+
+
+def look_out(site, plate=LOOKED_FOR, name="wang", **args):
+    site.officer("zhou")
+    args = {"plate": plate, "class": "02", "hours": 2, "reason": "肇事逃逸嫌疑", "case": "鲁公交2026-3",
+            "second": SECOND_PERSON, **args}
+    return site.ask(name, "lookout_add", **{key: value for key, value in args.items() if value is not None})
+
+
+def looked_for(site):
+    return {row["plate"]: row for row in site.ask("looker", "lookouts", role="auditor")["result"]["lookouts"]}
+
+
+def passes(site, plate):
+    site.read(11, plate, plate_class="02")
+    return site.next("read", lambda event: event["read"]["plate"] == plate)
+
+
+def test_a_lookout_takes_a_leader_and_a_second_person(site):
+    assert "second" in refused(look_out(site, second=None), "second")["en"]
+    refused(look_out(site, name="chen"), "denied")
+    refused(look_out(site, second={"officer": "zhou", "password": "wrong horse 1"}), "denied")
+    for args, told in (({"hours": 25}, "hours"), ({"hours": 0}, "hours"), ({"hours": "2"}, "hours"),
+                       ({"class": ""}, "class"), ({"class": None}, "class"), ({"plate": "鲁H3141?"}, "plate"),
+                       ({"case": ""}, "case"), ({"reason": ""}, "reason"), ({"reason": "a\nb"}, "reason")):
+        assert told in refused(look_out(site, **args), "invalid")["en"]
+    assert looked_for(site) == {} and not site.records("lookout")
+
+
+def test_a_lookout_alerts_until_it_is_ended_and_not_again_for_a_week(site):
+    begun = look_out(site)["result"]
+    event = site.next("lookout")
+    assert (event["what"], event["lookout"], event["call"]["open"]) == ("lookout", begun["id"], True)
+    assert event["by"]["officer"] == "wang" and event["by"]["second"] == "zhou"
+    assert looked_for(site)[LOOKED_FOR] == begun and begun["officer"] == "wang" and begun["second"] == "zhou"
+    site.read(11, LOOKED_FOR, plate_class="02")
+    hit = site.hit(LOOKED_FOR)
+    assert hit["lookout"] == begun["id"] and hit["decision"]["level"] == "sounding" and "hold" not in hit["decision"]
+    assert hit["card"]["authority"] == "wang" and hit["card"]["approver"] == "zhou" and "本地布控" in hit["marks_zh"]
+    assert not site.box.lane(1)["holds"]
+    assert "ends" in refused(look_out(site), "again")
+    refused(look_out(site, **{"class": "any"}), "again")
+    answer = site.ask("wang", "lookout_end", id=begun["id"], reason="已查明")
+    assert answer["ok"] and site.next("lookout")["what"] == "lookout_ended" and looked_for(site) == {}
+    refused(site.ask("wang", "lookout_end", id=begun["id"], reason="已查明"), "not_found")
+    hits = site.counters()["hits"]
+    passes(site, LOOKED_FOR)
+    assert site.counters()["hits"] == hits
+    records = [(r.body["what"], r.actor) for r in site.records("lookout") + site.records("lookout_ended")]
+    assert records == [("lookout", "officer:wang"), ("lookout_ended", "officer:wang")]
+
+
+def test_a_restart_forgets_no_lookout_no_week_and_no_quota(site):
+    begun = look_out(site, OTHER)["result"]
+    for _ in range(PER_HOUR):
+        assert site.ask("zheng", "check", plate=INNOCENT, reason="road_check")["ok"]
+    site.events.close()
+    site.checkpointd.kill()
+    site.checkpointd = site.box.start_checkpointd(search_per_hour=PER_HOUR, history_per_shift=PER_SHIFT)
+    for name in site.tokens:
+        password = "correct horse 1" if name == "wang" else PASSWORD
+        site.tokens[name] = site.act("login", officer=name, password=password)["result"]["token"]
+    site.token = site.tokens["wang"]
+    site.events = site.box.events(site.token)
+    site.wait_ready()
+    assert looked_for(site) == {OTHER: begun}
+    site.read(11, OTHER, plate_class="02")
+    assert site.hit(OTHER)["lookout"] == begun["id"]
+    refused(look_out(site), "again")
+    refused(site.ask("zheng", "check", plate=INNOCENT, reason="road_check"), "quota")
+    wait_until("both on record again", lambda: site.records("lookout_stands") and site.records("lookouts_recent"))
+    recent = site.records("lookouts_recent")[-1].body["recent"]
+    assert len(recent) == 2 and LOOKED_FOR not in str(recent)

@@ -33,6 +33,7 @@
 #include "gateway/app/checkpointd/config.h"
 #include "gateway/app/checkpointd/confirm.h"
 #include "gateway/app/checkpointd/inquiries.h"
+#include "gateway/app/checkpointd/lookouts.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/search.h"
 #include "gateway/app/checkpointd/tools.h"
@@ -279,6 +280,7 @@ struct checkpointd {
     struct tools tools;
     struct searches searches;
     struct inquiries inquiries;
+    struct lookout_desk lookouts;
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
     atomic_bool taken_over[LANE_ID_MAX + 1]; /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
