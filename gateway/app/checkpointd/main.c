@@ -27,7 +27,8 @@ static const char help_text[] =
     "  <runtime_dir>/matches  checkpoint-matchd\n"
     "  <state_dir>/journal/   the journal and its seal key\n"
     "  <state_dir>/observe/   the second chain, sealed to headquarters\n"
-    "  <state_dir>/accounts.json, keyset.json\n"
+    "  <runtime_dir>/private/tokens.json  who is signed on, over a restart of the program\n"
+    "  <state_dir>/accounts.json, tablets.json, keyset.json\n"
     "  <state_dir>/exempt-list.json  the exempt list as signed, verified at every start\n"
     "  <state_dir>/retention-terms.json  the retention terms likewise; plates in them are hashed\n"
     "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n"
@@ -66,19 +67,28 @@ static uid_t user_of(const char *name)
 static int create_sockets(struct checkpointd *c, struct err_text *err)
 {
     static char accounts[256];
+    static char tablets[256];
+    static char tokens[256];
     static char matches[256];
     struct control_options options = {.runtime_dir = c->config.runtime_dir,
                                       .accounts_path = accounts,
                                       .admin_group = c->config.admin_group,
                                       .control_group = c->config.control_group,
                                       .events_group = c->config.events_group,
+                                      .tokens_path = tokens,
+                                      .tablets_path = tablets,
+                                      .console_user = c->config.console_user,
+                                      .console_without_tablets = c->config.console_without_tablets,
                                       .token_life_s = c->config.token_life_ms / 1000,
+                                      .token_idle_s = c->config.token_idle_ms / 1000,
                                       .acts = checkpointd_acts,
                                       .act_count = checkpointd_act_count,
                                       .ctx = c,
                                       .record = acts_record};
     const struct match_link_sink sink = lanes_link_sink(c);
     snprintf(accounts, sizeof(accounts), "%s/accounts.json", c->config.state_dir);
+    snprintf(tablets, sizeof(tablets), "%s/tablets.json", c->config.state_dir);
+    snprintf(tokens, sizeof(tokens), "%s/private/tokens.json", c->config.runtime_dir);
     snprintf(matches, sizeof(matches), "%s/matches", c->config.runtime_dir);
     int result = control_create(&options, &c->control, err);
     if (result == 0) {
@@ -256,6 +266,7 @@ static void destroy_all(struct checkpointd *c)
     queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
+    duty_questions_free(c);
     board_free(&c->board);
 }
 
@@ -344,6 +355,7 @@ static int run(void *ctx, struct service *service, struct err_text *err)
     }
     if (result == 0) {
         result = lanes_create(c, err);
+        result = result == 0 ? duty_restore(c, err) : result;
     } else if (!c->recorder.journal) { /* else stop_all closes it */
         journal_close(journal);
     }
@@ -380,6 +392,7 @@ int main(int argc, char **argv)
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
     bool loaded = result == 0;
     if (loaded) {
+        duty_keeper_init(&c);
         result = prepare(&c, &err);
     }
     status = service_config_result(&about, &args, &checkpointd_section, loaded, result, &err);
