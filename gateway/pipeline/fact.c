@@ -154,6 +154,14 @@ json_t *decision_body(const struct decision *decision)
 
 /* ---- one body a kind ---- */
 
+/* Whose entry it is, for figures of how often each owner's are misread. */
+static void owner_into(json_t *entry, const struct fact *fact)
+{
+    json_t *card = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
+    put_text(entry, "authority", json_string_value(json_object_get(card, "authority")));
+    json_decref(card);
+}
+
 static void hit_into(json_t *body, const struct fact *fact)
 {
     const struct match_hit *match = &fact->u.hit.match;
@@ -167,6 +175,7 @@ static void hit_into(json_t *body, const struct fact *fact)
     put_true(body, "expired", match->expired);
     json_object_set_new(body, "read", read_body(&fact->u.hit.read));
     json_object_set_new(body, "entry", entry_body(&match->entry));
+    owner_into(json_object_get(body, "entry"), fact);
     json_object_set_new(body, "decision", decision_body(&fact->u.hit.decision));
     json_object_set_new(body, "list", list_body(&fact->u.hit.list));
     json_object_set_new(body, "clock", clock_body(&fact->u.hit.clock));

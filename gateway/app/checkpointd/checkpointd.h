@@ -22,7 +22,7 @@
  *                     (512), receipts
  * password  normal    sign-ons                  answers -> control         refused: busy
  * tools     normal    technicians' requests (4) buses, answers -> control  refused: busy
- * search    normal    searches of passages (8)  answers -> control         refused: busy
+ * search    normal    searches, reports (8)     answers -> control         refused: busy
  */
 /* clang-format on */
 #pragma once
