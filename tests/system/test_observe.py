@@ -163,7 +163,7 @@ def acts_shown(site):
     shown = {}
     for name, args in (("status", {}), ("metrics", {}), ("lanes", {}), ("hits", {}),
                        *(("check", {"plate": plate, "reason": "test"}) for plate in (OBSERVED, BOTH, WANTED, NEVER)),
-                       *(("history", {"plate": plate, "look_alike": True, "reason": "test", "case": "1", **AROUND})
+                       *(("history", {"plate": plate, "look_alike": True, "reason": "test", "case": "1", "pin": "correct horse 1", **AROUND})
                          for plate in (OBSERVED, BOTH, NEVER, ""))):
         result = site.shown(name, **args)
         assert name != "history" or args["plate"] == NEVER or result["passages"], "an observed vehicle passed like any"
