@@ -13,7 +13,8 @@ from harness.signing import World
 PIN = "402915"
 UNNAMED = 801  # CONSOLE_RAISE_UNNAMED
 ROLES = {"O": "officer", "L": "leader", "A": "auxiliary", "T": "technician", "U": "auditor"}
-STRANGER = 65534  # nobody's user
+CONSOLE = 65534  # nobody's: stands for the console's user here
+STRANGER = 65533
 TABLETS = {"a": "a" * 64, "b": "b" * 64}
 
 # Who may: Officer, Leader, Auxiliary, Technician, aUditor (signed on at a tablet); and without a sign-on
@@ -118,7 +119,7 @@ def box():
         World().write_roots(box.roots)
         box.add_tcp_lane(1)
         try:
-            box.start_checkpointd()
+            box.start_checkpointd(console_user="nobody")
             box.leader()
             client = LineClient(box.run / "control")
             for letter, role in ROLES.items():
@@ -219,23 +220,58 @@ def test_a_console_without_an_officer_and_foreign_tokens(box, acts):
     wait_until("an officer has seen it", lambda: UNNAMED not in [alarm["alarm"] for alarm in alarms_of(box)])
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
-def test_a_stranger_on_the_box(box, acts):
-    """Another user, let in to the socket: without a token, with one that was given to somebody else, and naming
-    a tablet as only the console may."""
-    code = ("import json,socket,sys\n"
+def ask_as(box, uid, requests):
+    """What another user of the box is answered, let in to the socket."""
+    code = ("import socket,sys\n"
             "s=socket.socket(socket.AF_UNIX);s.settimeout(60);s.connect(sys.argv[1]);f=s.makefile('rw')\n"
             "for line in sys.stdin:\n"
             "    f.write(line);f.flush();sys.stdout.write(f.readline())\n")
-    token = sign_on(box, "leader")
     for path in (box.folder, box.run):
         path.chmod(path.stat().st_mode | 0o011)
     (box.run / "control").chmod(0o666)
-    for fields, letter in (({}, "S"), ({"token": token}, "S"), ({"tablet": "a", "token": token}, "-")):
-        lines = "".join(json.dumps({"id": 1, "do": act, "args": {}, **fields}) + "\n" for act in acts)
-        done = subprocess.run([sys.executable, "-c", code, str(box.run / "control")], input=lines, text=True,
-                              user=STRANGER, group=STRANGER, extra_groups=[], capture_output=True, timeout=120,
-                              check=True)
-        answers = [json.loads(line) for line in done.stdout.splitlines()]
-        codes = {act: answer.get("error", {}).get("code") for act, answer in zip(acts, answers, strict=True)}
-        assert {act for act, code in codes.items() if code != "denied"} == expected(acts, letter), fields
+    lines = "".join(json.dumps({"id": 1, **request}) + "\n" for request in requests)
+    done = subprocess.run([sys.executable, "-c", code, str(box.run / "control")], input=lines, text=True, user=uid,
+                          group=uid, extra_groups=[], capture_output=True, timeout=120, check=True)
+    return [json.loads(line).get("error", {}).get("code") for line in done.stdout.splitlines()]
+
+
+def heard_as(box, uid, acts, **fields):
+    codes = ask_as(box, uid, [{"do": act, "args": {}, **fields} for act in acts])
+    return {act for act, code in zip(acts, codes, strict=True) if code != "denied"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
+def test_a_stranger_on_the_box(box, acts):
+    """Without a token, with one that was given to somebody else, and naming a tablet as only the console may."""
+    token = sign_on(box, "leader")
+    assert heard_as(box, STRANGER, acts) == expected(acts, "S")
+    assert heard_as(box, STRANGER, acts, token=token) == expected(acts, "S")
+    assert heard_as(box, STRANGER, acts, token=token, tablet="a") == set()
+    raised = {"do": "raise", "args": {"lane": 1, "emergency": True}}
+    assert ask_as(box, STRANGER, [raised, {**raised, "tablet": "a"}]) == ["denied", "denied"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
+def test_the_consoles_user(box, acts):
+    """Says nothing of a tablet or names one that is not paired: no more than an emergency raise."""
+    for fields in ({}, {"tablet": ""}, {"tablet": "lost"}):
+        assert heard_as(box, CONSOLE, acts, **fields) == set(), fields
+    assert heard_as(box, CONSOLE, acts, tablet="a") == expected(acts, "C")
+    raised = {"do": "raise", "args": {"lane": 1, "emergency": True}}
+    assert ask_as(box, CONSOLE, [raised, {**raised, "tablet": "lost"}, {**raised, "tablet": "a"}]) == [None] * 3
+
+
+def test_sign_ons_go_on_when_checkpointd_is_killed(box):
+    """And those of a tablet that was revoked before do not."""
+    tokens = {tablet: sign_on(box, "officer", tablet) for tablet in TABLETS}
+    client = LineClient(box.run / "control")
+    client.send(id=1, do="tablet_revoke", args={"name": "b"})
+    assert client.receive()["ok"]
+    client.close()
+    daemon = box.programs.programs[-1]
+    daemon.kill()
+    daemon.start()
+    for tablet, code in (("a", None), ("b", "denied")):
+        asker = Asker(box, tablet=tablet, token=tokens[tablet])
+        assert asker.code("session") == code
+        asker.close()
