@@ -224,6 +224,7 @@ static void finish_second(struct control *control, struct password_job *job)
         return;
     }
     memcpy(call.actor.second, job->name, sizeof call.actor.second);
+    call.actor.second_role = job->role;
     job->act->run(control->options.ctx, control, &call);
 }
 

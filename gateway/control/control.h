@@ -26,6 +26,7 @@ struct control_actor {
     char officer[OFFICER_NAME_MAX + 1]; /* "" = nobody signed on */
     enum officer_role role;             /* 0 without officer */
     char second[OFFICER_NAME_MAX + 1];  /* second officer who confirmed this act, "" = none */
+    enum officer_role second_role;      /* officer or leader; 0 without second */
     char origin[CONTROL_ORIGIN_MAX + 1];
     char tablet[CONTROL_TABLET_MAX + 1]; /* as the console named it, "" = none */
 };
