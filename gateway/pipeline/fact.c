@@ -428,6 +428,8 @@ static const char *lane_record_kind(const struct lane_record *record)
         return "passage";
     case LANE_RECORD_HOLD_RELEASE:
     case LANE_RECORD_RAISE:
+    case LANE_RECORD_LOWER_BY_HAND:
+    case LANE_RECORD_LOWER_ENDED:
     case LANE_RECORD_ACT:
     case LANE_RECORD_CONVOY:
     case LANE_RECORD_CONVOY_ENDED:
