@@ -80,6 +80,7 @@ static const char *automatic_lower_ordered(const struct walk_step *w,
     RULE(w->next->guided, "rule 7: a lower without a guided test");
     RULE(w->next->passed, "rule 7: a lower, and nobody has passed");
     RULE(order->cause == LANE_CAUSE_LOWER, "a lower for another cause");
+    RULE(w->next->thumb == 0, "rule 7: lowered automatically while somebody lowers by hand");
     RULE(answered(w, COMMIT_LOWER), "rule 7: a lower that the journal does not have");
     return NULL;
 }
