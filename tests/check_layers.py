@@ -6,7 +6,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 L2 = ["drivers/api", "drivers/bus", "drivers/wire", "gateway/match", "gateway/lane", "rules",
-      "gateway/signed", "gateway/journal", "gateway/control", "gateway/tls"]
+      "gateway/signed", "gateway/journal", "gateway/control", "gateway/handling", "gateway/tls"]
 LOW = ["gateway/base", "gateway/model", "gateway/config"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 

@@ -96,6 +96,7 @@ if [ "$mode" = list ]; then
     exit 0
 fi
 setup_packages
+setup_browser
 echo "CHECKPOINT_SEED=$CHECKPOINT_SEED"
 mkdir -p build/full
 if [ "$mode" != quick ]; then
@@ -110,6 +111,6 @@ if [ "$mode" = quick ]; then
     suite asan
 fi
 build_preset release
-# Three at a time: its system tests wait for booms and deadlines more than they compute.
-ctest --preset release -j 3 || run_again_alone || exit 1
+# Four at a time: its system tests wait for booms and deadlines more than they compute.
+ctest --preset release -j 4 || run_again_alone || exit 1
 exit $((${#failed[@]} > 0))

@@ -10,6 +10,7 @@ sweeps() {
     sweep tidy whole_tidy
     sweep flood with_build release flood
     sweep wired_cameras with_build release wired_cameras
+    sweep console_hostile with_build asan console_hostile
     sweep spool with_build release spool
     sweep lane_mutants with_build release /usr/bin/python3 tests/mutate_lane.py
     sweep lane_mutants_walk with_build release /usr/bin/python3 tests/mutate_lane.py --by walk
@@ -51,7 +52,7 @@ build_preset() {
 
 # suite PRESET: a sanitizer build and its unit, corpus and contract tests.
 suite() {
-    build_preset "$1" && ctest --preset "$1" -LE "system|repo|static" -j 2
+    build_preset "$1" && ctest --preset "$1" -LE "system|repo|static|browser" -j 2
 }
 
 # system_suite PRESET: the programs of a sanitizer build under every system test, one at a time: they are slow, and a
@@ -82,6 +83,12 @@ spool() {
 wired_cameras() {
     CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_wired_cameras.py
+}
+
+# The console's hostile requests with those that wait for its deadlines, under ASan and UBSan.
+console_hostile() {
+    CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/asan CHECKPOINT_SANITIZE=1 PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_console_hostile.py
 }
 
 # Every test of hqd's own over PostgreSQL; the quick tier has their core.

@@ -153,15 +153,19 @@ static int list_sequences(struct journal_reader *reader, uint32_t kinds, struct 
     return result;
 }
 
-static bool is_whole(const struct journal_record *record, const uint8_t *stored_hash)
+bool journal_record_is_whole(const struct journal_record *record)
 {
-    uint8_t hash[JOURNAL_HASH_SIZE];
     uint8_t digest[JOURNAL_HASH_SIZE];
-    if (journal_hash(record->bytes, hash) != 0 || memcmp(hash, stored_hash, sizeof hash) != 0)
-        return false;
     return !record->has_body ||
            (journal_digest(record->salt, record->body, record->body_size, digest) == 0 &&
             memcmp(digest, record->header.digest, sizeof digest) == 0);
+}
+
+static bool is_whole(const struct journal_record *record, const uint8_t *stored_hash)
+{
+    uint8_t hash[JOURNAL_HASH_SIZE];
+    return journal_hash(record->bytes, hash) == 0 && memcmp(hash, stored_hash, sizeof hash) == 0 &&
+           journal_record_is_whole(record);
 }
 
 /* The row `one` stands on. */
@@ -226,4 +230,86 @@ int journal_reader_scan(struct journal_reader *reader, const struct journal_scan
     sqlite3_finalize(one);
     free(s.list);
     return result;
+}
+
+/* ---- by time ---- */
+
+static int prepare_span(struct journal_reader *reader, const char *sql,
+                        const struct journal_span *span, sqlite3_stmt **out, struct err_text *err)
+{
+    if (sqlite3_prepare_v2(reader->db, sql, -1, out, NULL) != SQLITE_OK)
+        return store_error(reader->db, "journal reader", err);
+    sqlite3_bind_int64(*out, 1, (sqlite3_int64)span->kind);
+    sqlite3_bind_int64(*out, 2, span->from.ms);
+    sqlite3_bind_int64(*out, 3, span->until.ms);
+    return 0;
+}
+
+/* The row is behind what was read, whatever is wrong with it. */
+static void move_place(sqlite3_stmt *row, struct journal_place *place)
+{
+    place->sequence = (uint64_t)sqlite3_column_int64(row, 0);
+    place->wall.ms = sqlite3_column_int64(row, 5);
+}
+
+int journal_reader_back(struct journal_reader *reader, const struct journal_span *span,
+                        struct journal_place *place, size_t limit,
+                        int (*take)(void *ctx, const struct journal_record *record), void *ctx,
+                        size_t *out_count, struct err_text *err)
+{
+    static const char sql[] =
+        "SELECT " STORE_ROW_COLUMNS ", wall FROM record INDEXED BY record_body"
+        " WHERE kind = ?1 AND body IS NOT NULL AND wall >= ?2 AND (wall, sequence) < (?3, ?4)"
+        " ORDER BY wall DESC, sequence DESC LIMIT ?5";
+    const struct journal_span left = {span->kind, span->from,
+                                      place->sequence ? place->wall : span->until};
+    sqlite3_stmt *rows = NULL;
+    *out_count = 0;
+    int result = prepare_span(reader, sql, &left, &rows, err);
+    if (result != 0)
+        return result;
+    sqlite3_bind_int64(rows, 4, (sqlite3_int64)place->sequence);
+    sqlite3_bind_int64(rows, 5,
+                       (sqlite3_int64)(limit > JOURNAL_READ_MAX ? JOURNAL_READ_MAX : limit));
+    for (int step = SQLITE_ROW; result == 0;) {
+        struct journal_record record;
+        step = sqlite3_step(rows);
+        if (step != SQLITE_ROW) {
+            result = step == SQLITE_DONE ? 0 : store_error(reader->db, "journal reader", err);
+            break;
+        }
+        move_place(rows, place);
+        result = store_row_record(rows, &record, NULL, err);
+        if (result == 0) {
+            ++*out_count;
+            result = take(ctx, &record);
+        }
+    }
+    sqlite3_finalize(rows);
+    return result;
+}
+
+static int count_rows(struct journal_reader *reader, const char *sql,
+                      const struct journal_span *span, uint64_t *out, struct err_text *err)
+{
+    sqlite3_stmt *rows = NULL;
+    int result = prepare_span(reader, sql, span, &rows, err);
+    if (result == 0 && sqlite3_step(rows) != SQLITE_ROW)
+        result = store_error(reader->db, "journal reader", err);
+    if (result == 0)
+        *out = (uint64_t)sqlite3_column_int64(rows, 0);
+    sqlite3_finalize(rows);
+    return result;
+}
+
+int journal_reader_count(struct journal_reader *reader, const struct journal_span *span,
+                         uint64_t *out_all, uint64_t *out_with_body, struct err_text *err)
+{
+    static const char all[] = "SELECT count(*) FROM record INDEXED BY record_kind"
+                              " WHERE kind = ?1 AND wall >= ?2 AND wall < ?3";
+    static const char with_body[] =
+        "SELECT count(*) FROM record INDEXED BY record_body"
+        " WHERE kind = ?1 AND wall >= ?2 AND wall < ?3 AND body IS NOT NULL";
+    int result = count_rows(reader, all, span, out_all, err);
+    return result == 0 ? count_rows(reader, with_body, span, out_with_body, err) : result;
 }

@@ -42,3 +42,34 @@ struct journal_scan {
  * own; damage ends nothing. What take() returned, ERR_IO, ERR_BUSY, ERR_NO_MEMORY. */
 int journal_reader_scan(struct journal_reader *reader, const struct journal_scan *scan,
                         struct err_text *err) MUST_CHECK;
+
+/* Records of one kind by the time they state, newest first: for searches. Those whose body is gone
+ * are passed over; they can be counted. */
+struct journal_span {
+    enum journal_kind kind;
+    struct wall_time from;  /* inclusive */
+    struct wall_time until; /* exclusive */
+};
+
+/* How far a span was read. */
+struct journal_place {
+    struct wall_time wall; /* behind this record; sequence 0: nothing was read yet */
+    uint64_t sequence;
+};
+
+/* Calls take() for up to `limit` (1 to JOURNAL_READ_MAX) records of the span from *place on and
+ * moves it. The record lives until take() returns; anything but 0 from it ends the reading behind
+ * that record and is returned. *out_count: how many were taken; fewer than `limit` with 0: that was
+ * all. A record that cannot be read ends it as ERR_CORRUPT, with *place behind it. ERR_IO,
+ * ERR_BUSY. */
+int journal_reader_back(struct journal_reader *reader, const struct journal_span *span,
+                        struct journal_place *place, size_t limit,
+                        int (*take)(void *ctx, const struct journal_record *record), void *ctx,
+                        size_t *out_count, struct err_text *err) MUST_CHECK;
+/* How many records of the span there are, and how many of them still have their body. As long as an
+ * index of them takes: ask for a day at a time. ERR_IO, ERR_BUSY, ERR_CORRUPT. */
+int journal_reader_count(struct journal_reader *reader, const struct journal_span *span,
+                         uint64_t *out_all, uint64_t *out_with_body,
+                         struct err_text *err) MUST_CHECK;
+/* Whether body and salt are those whose digest the record's header states. */
+bool journal_record_is_whole(const struct journal_record *record);

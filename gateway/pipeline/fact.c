@@ -326,8 +326,12 @@ static void actor_into(json_t *body, const struct fact *fact)
 
 static void act_into(json_t *body, const struct fact *fact)
 {
+    json_t *more = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
     put_text(body, "what", fact->u.act.act);
     put_text(body, "detail", fact->u.act.detail);
+    if (more)
+        json_object_update_missing(body, more);
+    json_decref(more);
 }
 
 json_t *fact_body(const struct fact *fact)

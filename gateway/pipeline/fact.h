@@ -239,6 +239,7 @@ struct fact {
         struct {
             char act[FACT_NAME_SIZE];
             char detail[FACT_DETAIL_SIZE];
+            uint64_t number; /* of who waits for its commit; not on record */
         } act;
         struct fact_answer answer;
         struct fact_instruction instruction;
@@ -265,7 +266,8 @@ struct fact {
     } u;
     struct fact_evidence evidence; /* FACT_PASSAGE, FACT_HIT, FACT_CONFLICT, a vehicle that left */
     /* FACT_HIT: the entry's JSON text for the card; FACT_ANSWER: of the hit's read, as recorded;
-     * FACT_INSTRUCTION: {"said":{…}} and what was asked for; FACT_STANDING: the signed answer */
+     * FACT_INSTRUCTION: {"said":{…}} and what was asked for; FACT_STANDING: the signed answer;
+     * FACT_ACT: members that join its body, "": none */
     char text[WANTED_TEXT_MAX + 1];
 };
 

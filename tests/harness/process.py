@@ -100,6 +100,7 @@ class Program:
         self.env = {**SANITIZER_OPTIONS, **os.environ, **(env or {})}
         self.env.pop("JOURNAL_STREAM", None)
         self.process = None
+        self.by_itself = None  # once asked to stop: whether it had ended before
         self._notify = None
 
     def start(self, timeout_s=15.0):
@@ -109,6 +110,7 @@ class Program:
             self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self._notify.bind(str(path))
             self.env["NOTIFY_SOCKET"] = str(path)
+        self.by_itself = None
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.argv, env=self.env, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
@@ -141,16 +143,22 @@ class Program:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
+    def ask_to_stop(self):
+        """SIGTERM, once; stop() then waits for the end."""
+        if self.process is not None and self.by_itself is None:
+            self.by_itself = self.process.poll() is not None
+            self.process.terminate()
+
     def stop(self, timeout_s=5.0):
         """SIGTERM; returns (exit status, seconds it took). ProgramError when it hangs, ended by
         itself, ends with a status of its own, or a sanitizer reported."""
+        begin = time.monotonic()
+        self.ask_to_stop()
+        by_itself, self.by_itself = self.by_itself, None
         process, self.process = self.process, None
         self._close()
         if process is None:
             return None, 0.0
-        by_itself = process.poll() is not None
-        begin = time.monotonic()
-        process.terminate()
         try:
             status = process.wait(timeout_s * SLOWNESS)
         except subprocess.TimeoutExpired as error:
@@ -195,7 +203,7 @@ class Program:
 
 
 class Group:
-    """Programs stopped together, last started first; every failure to stop is told."""
+    """Programs stopped together; every failure to stop is told."""
 
     def __init__(self):
         self.programs = []
@@ -205,7 +213,10 @@ class Group:
         return program.start(**options)
 
     def stop(self):
+        """All at once, the last started first: none may need another to end well."""
         failures = []
+        for program in reversed(self.programs):
+            program.ask_to_stop()
         for program in reversed(self.programs):
             try:
                 program.stop()

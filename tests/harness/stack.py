@@ -173,7 +173,7 @@ class Checkpoint:
             "state_dir": str(self.state / "checkpointd"),
             "rules": str(ROOT / "rules" / "default" / "default.yaml"), "roots": str(self.roots),
             "shipped_profiles": str(PROFILES), "profiles": str(self.etc / "profiles"),
-            "journal_reserve_bytes": 1 << 20, "buses": self.buses,
+            "journal_reserve_bytes": 1 << 20, "search_per_hour": 5000, "buses": self.buses,
             "lanes": [with_polarity(lane) for lane in self.lanes],
             **({"cameras": self.wired} if self.wired else {}),
             **({"displays": self.displays} if self.displays else {}), **more})

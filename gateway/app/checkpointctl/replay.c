@@ -179,9 +179,10 @@ static int look_up(struct replay *r)
         if (plate_decode(r->plates[i], plate) != 0) {
             continue; /* made by the decoder: cannot be */
         }
-        int status =
-            ctl_ask(r->ctl, "check",
-                    json_pack("{s:s,s:s}", "plate", plate, "reason", r->ctl->reason), &result);
+        int status = ctl_ask(
+            r->ctl, "check",
+            json_pack("{s:s,s:s,s:s}", "plate", plate, "reason", "replay", "note", r->ctl->reason),
+            &result);
         if (status != 0) {
             return status;
         }

@@ -2,7 +2,6 @@
  * What commands and consoles may ask of checkpointd, beside the accounts that gateway/control
  * keeps: one row an act. Control thread, except the answers of the lanes.
  */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +9,7 @@
 #include <sys/statvfs.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
-#include "gateway/base/encode.h"
 #include "gateway/base/log.h"
-#include "gateway/model/plate_key.h"
-#include "gateway/pipeline/why.h"
 
 enum { HITS_DEFAULT = 20, REASON_MAX = FACT_REASON_SIZE - 1 };
 
@@ -268,155 +264,6 @@ static void run_audit_head(void *ctx, struct control *control, const struct cont
     control_answer(control, call->ticket, result);
 }
 
-/* ---- searches ---- */
-
-enum { SEARCHES_MAX = 16, SEARCH_WAIT_MS = 5000 };
-
-/* Searches that wait for matchd: asked in the control thread, answered in the lane thread. */
-static struct searches {
-    pthread_mutex_t lock;
-    struct search {
-        uint64_t number; /* 0 = free */
-        struct mono_time expires;
-        struct control_ticket ticket;
-        char plate[PLATE_TEXT_SIZE];
-    } open[SEARCHES_MAX];
-} searches;
-
-void acts_init(void)
-{
-    thread_lock_init(&searches.lock);
-}
-
-static void refuse_search(struct control *control, struct control_ticket ticket)
-{
-    control_refuse(control, ticket, "no_match_service", "checkpoint-matchd does not answer",
-                   "比对程序无响应");
-}
-
-/* Takes a free place, or that of a search nobody answered. ERR_BUSY. */
-static int keep_search(struct control *control, uint64_t number, struct control_ticket ticket,
-                       const char *plate)
-{
-    struct mono_time now = clock_mono(&clock_system);
-    int result = ERR_BUSY;
-    pthread_mutex_lock(&searches.lock);
-    for (int i = 0; i < SEARCHES_MAX && result != 0; i++) {
-        struct search *search = &searches.open[i];
-        if (search->number != 0 && mono_before(now, search->expires)) {
-            continue;
-        }
-        if (search->number != 0) {
-            refuse_search(control, search->ticket);
-        }
-        *search = (struct search){
-            .number = number, .expires = mono_add_ms(now, SEARCH_WAIT_MS), .ticket = ticket};
-        copy_text(search->plate, sizeof(search->plate), plate);
-        result = 0;
-    }
-    pthread_mutex_unlock(&searches.lock);
-    return result;
-}
-
-/* False: nobody waits for it any more. */
-static bool take_search(uint64_t number, struct search *out)
-{
-    bool found = false;
-    pthread_mutex_lock(&searches.lock);
-    for (int i = 0; i < SEARCHES_MAX && !found; i++) {
-        if (searches.open[i].number == number) {
-            *out = searches.open[i];
-            searches.open[i].number = 0;
-            found = true;
-        }
-    }
-    pthread_mutex_unlock(&searches.lock);
-    return found;
-}
-
-static void run_check(void *ctx, struct control *control, const struct control_call *call)
-{
-    struct checkpointd *c = ctx;
-    const char *text = json_string_value(json_object_get(call->args, "plate"));
-    const char *reason = acts_reason(control, call, true);
-    struct plate_text plate = {.kind = PLATE_DECODE_ERROR};
-    static struct fact fact; /* control thread */
-    if (!reason) {
-        return;
-    }
-    if (text) {
-        plate_encode(text, strlen(text), PLATE_DASH_AUTO, &plate);
-    }
-    if (plate.kind != PLATE_KEY) {
-        refuse(control, call, "invalid", "plate: not a plate, expected one like 鲁H12345",
-               "车牌格式不正确");
-        return;
-    }
-    begin_act(c, &fact, &call->actor, "search", reason);
-    copy_text(fact.u.act.detail, sizeof(fact.u.act.detail), text);
-    char canonical[PLATE_TEXT_SIZE];
-    uint64_t number = atomic_fetch_add(&c->search_number, 1) + 1;
-    if (plate_decode(plate.key, canonical) != 0) {
-        refuse(control, call, "invalid", "plate: cannot be written", "车牌格式不正确");
-        return;
-    }
-    if (recorder_push(c, &fact) != 0) { /* every search has its reason on record */
-        refuse(control, call, "journal", "the journal cannot record the search now",
-               "日志当前无法写入");
-        return;
-    }
-    if (keep_search(control, number, call->ticket, canonical) != 0) {
-        refuse(control, call, "busy", "other searches still wait", "其他查询尚未完成");
-        return;
-    }
-    struct pipeline_event event = {.kind = PIPELINE_SEARCH};
-    event.u.search.number = number;
-    event.u.search.key = plate.key;
-    event.u.search.class = PLATE_CLASS_UNKNOWN;
-    lane_post(c, &event);
-}
-
-static json_t *match_json(const struct match_hit *hit, const struct plate_read *read,
-                          const char *text)
-{
-    char plate[PLATE_TEXT_SIZE] = "";
-    if (plate_decode(hit->entry.key, plate) != 0) {
-        return json_object(); /* checked at the socket */
-    }
-    json_t *card = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    json_t *row =
-        json_pack("{s:I,s:s,s:s,s:s,s:i,s:b,s:o}", "entry", (json_int_t)hit->entry.id, "plate",
-                  plate, "match", match_kind_name(hit->kind), "category",
-                  wanted_category_name(hit->entry.category), "priority", hit->entry.priority,
-                  "expired", hit->expired, "card", card ? card : json_null());
-    why_into(row, hit, read);
-    why_words_into(row, hit, read);
-    return row;
-}
-
-void acts_searched(void *ctx, uint64_t number, const struct match_packet *packet)
-{
-    struct checkpointd *c = ctx;
-    struct search search;
-    if (!take_search(number, &search)) {
-        return;
-    }
-    if (!packet) {
-        refuse_search(c->control, search.ticket);
-        return;
-    }
-    json_t *hits = json_array();
-    for (int h = 0; h < packet->message.u.read.hit_count; h++) {
-        const struct match_hit *hit = &packet->message.u.read.hits[h];
-        if (hit->entry.handling != HANDLING_OBSERVE) {
-            json_array_append_new(hits,
-                                  match_json(hit, &packet->message.u.read.read, packet->texts[h]));
-        }
-    }
-    control_answer(c->control, search.ticket,
-                   json_pack("{s:s,s:o}", "plate", search.plate, "hits", hits));
-}
-
 /* ---- rules ---- */
 
 int checkpointd_reload(struct checkpointd *c, struct err_text *err)
@@ -477,22 +324,29 @@ const struct control_act checkpointd_acts[] = {
     {"hits", CONTROL_READER, run_hits},
     {"messages", CONTROL_READER, run_messages},
     {"hit_answer", CONTROL_OFFICER, acts_hit_answer},
-    {"check", CONTROL_OFFICER, run_check},
+    {"check", CONTROL_SIGNER, acts_check},
+    {"history", CONTROL_READER, acts_history},
+    {"history_more", CONTROL_READER, acts_history_more},
     {"ack", CONTROL_OFFICER, lane_act_ack},
     {"hold", CONTROL_PROTECTIVE, lane_act_hold},
     {"stop", CONTROL_PROTECTIVE, lane_act_stop},
-    {"release", CONTROL_OFFICER, lane_act_release},
+    {"release", CONTROL_OFFICER | CONTROL_FRESH_PIN_AT_CONSOLE, lane_act_release},
     {"raise", CONTROL_RAISING, lane_act_raise},
     {"inspected", CONTROL_OFFICER, lane_act_inspected},
     {"convoy", CONTROL_OFFICER, lane_act_convoy},
     {"convoy_end", CONTROL_PROTECTIVE, lane_act_convoy_end},
+    {"duty", CONTROL_READER, duty_act_show},
+    {"help", CONTROL_PROTECTIVE, duty_act_help},
+    {"help_end", CONTROL_SIGNER, duty_act_help_end},
+    {"well", CONTROL_SIGNER, duty_act_well},
+    {"backup_end", CONTROL_OFFICER, duty_act_backup_end},
     {"service_out", CONTROL_PROTECTIVE, lane_act_service_out},
     {"service_in", CONTROL_OFFICER, lane_act_service_in},
     {"bus_scan", CONTROL_ADMIN, tool_act_bus_scan},
     {"bus_read", CONTROL_TECHNICIAN, tool_act_bus_read},
     {"bus_write", CONTROL_ADMIN, tool_act_bus_write},
     {"test_raise", CONTROL_TECHNICIAN, tool_act_test_raise},
-    {"test_stop", CONTROL_PROTECTIVE, tool_act_test_stop},
+    {"test_stop", CONTROL_TECHNICIAN | CONTROL_HEARD, tool_act_test_stop},
     {"test_lower", CONTROL_TECHNICIAN, tool_act_test_lower},
     {"test_watch", CONTROL_ANYBODY, tool_act_test_watch},
     {"guided_test", CONTROL_TECHNICIAN, tool_act_guided_test},

@@ -347,6 +347,7 @@ void publish_run(struct thread *self, void *arg)
     while (!thread_stopping(self)) {
         thread_alive(self);
         confirm_look(c);
+        duty_look(c);
         if (queue_pop(c->facts, &fact, POP_WAIT_MS) == 0) {
             lanes_add_reason(c, &fact);
             publish(c, &fact);

@@ -22,6 +22,7 @@
  *                     (512), receipts
  * password  normal    sign-ons                  answers -> control         refused: busy
  * tools     normal    technicians' requests (4) buses, answers -> control  refused: busy
+ * search    normal    searches of passages (8)  answers -> control         refused: busy
  */
 /* clang-format on */
 #pragma once
@@ -31,7 +32,10 @@
 
 #include "gateway/app/checkpointd/config.h"
 #include "gateway/app/checkpointd/confirm.h"
+#include "gateway/app/checkpointd/duty.h"
+#include "gateway/app/checkpointd/inquiries.h"
 #include "gateway/app/checkpointd/observe.h"
+#include "gateway/app/checkpointd/search.h"
 #include "gateway/app/checkpointd/tools.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/queue.h"
@@ -271,12 +275,16 @@ struct checkpointd {
     struct observe *observe;
     struct records *observe_records; /* the socket `observe` */
     struct confirm_keeper confirm;   /* control thread */
+    struct duty_keeper duty;         /* control thread, but for its posts */
     struct board board;
     struct cameras cameras;
     struct tools tools;
+    struct searches searches;
+    struct inquiries inquiries;
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
-    atomic_bool taken_over[LANE_ID_MAX + 1]; /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
+    atomic_bool taken_over[LANE_ID_MAX + 1];     /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
+    atomic_bool raised_unnamed[LANE_ID_MAX + 1]; /* and EVENT_CONSOLE_RAISE_UNNAMED */
     struct thread lane_thread;
     struct thread publish_thread;
     struct thread control_thread;
@@ -390,8 +398,6 @@ void checkpointd_clock_begin(struct checkpointd *c);
 void checkpointd_clock_look(struct checkpointd *c, struct mono_time now,
                             struct trusted_reading *out);
 
-/* Once, before the threads. */
-void acts_init(void);
 void acts_fill_actor(struct fact_actor *out, const struct control_actor *actor, const char *reason);
 /* A fact by an actor, for record and events. */
 void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
@@ -404,6 +410,8 @@ void acts_hit_answer(void *checkpointd, struct control *control,
 /* The lane number that the call names, if it is configured, or 0 when it was refused. */
 uint8_t acts_lane_of(struct checkpointd *c, struct control *control,
                      const struct control_call *call);
+/* The lane of a hold that stands or waits, with its row of the lane's status; 0: none. */
+uint8_t acts_lane_of_hold(const struct checkpointd *c, json_int_t hold, const json_t **out_row);
 /* To the lane, which answers the call. */
 void acts_post(struct checkpointd *c, const struct control_call *call,
                const struct pipeline_act *act, const char *reason);
@@ -433,7 +441,6 @@ void instructions_held(struct checkpointd *c, uint64_t id, uint8_t lane);
 /* As acts_reply, for a hold that an instruction asked for (instructions.c); lane thread. */
 void instructions_reply(struct checkpointd *c, const struct pipeline_act *act,
                         enum lane_reply_kind kind, enum lane_refusal refusal);
-void acts_searched(void *checkpointd, uint64_t number, const struct match_packet *packet);
 /* Reads the rule file again and hands the set to the lanes. ERR_… with the reason in `err`; the old
  * one stays in force. Any thread. */
 int checkpointd_reload(struct checkpointd *c, struct err_text *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/journal/record.h"
+#include "rules/file.h"
 
 /* No kind has the number 0: with "none" alone all bodies go. */
 static const struct config_name keep_names[] = {{"none", 0},
@@ -33,6 +34,9 @@ static const struct config_option retention_rows[] = {
 static const struct config_section retention_section = {
     CONFIG_ROWS(retention_rows, struct journal_retention)};
 
+static const struct config_option shift_item = {
+    .kind = CONFIG_CUSTOM, .size = sizeof(uint16_t), .parse = rule_parse_minute};
+
 #define TOP_ROW(member, key_, kind_, ...)                                                          \
     CONFIG_OPTION(struct checkpointd_config, member, key_, kind_, __VA_ARGS__)
 
@@ -56,6 +60,10 @@ static const struct config_option top_rows[] = {
             .help = "User of checkpoint-matchd."),
     TOP_ROW(uplinkd_user, "uplinkd_user", CONFIG_STRING, .fallback = "checkpoint-uplinkd",
             .help = "User of checkpoint-uplinkd."),
+    TOP_ROW(console_user, "console_user", CONFIG_STRING, .fallback = "checkpoint-consoled",
+            .help = "User of checkpoint-consoled: it asks for officers at tablets only."),
+    TOP_ROW(console_without_tablets, "console_without_tablets", CONFIG_BOOL, .fallback = "false",
+            .help = "It may ask for no tablet (consoled.yaml: tablet_certificates: off)."),
     TOP_ROW(admin_group, "admin_group", CONFIG_STRING, .fallback = "checkpoint-admin",
             .help = "Its members manage officers' accounts."),
     TOP_ROW(control_group, "control_group", CONFIG_STRING, .fallback = "checkpoint-control",
@@ -68,6 +76,9 @@ static const struct config_option top_rows[] = {
             .max = 24LL * 3600 * 1000, .help = "Between two seals of the journal."),
     TOP_ROW(token_life_ms, "token_life", CONFIG_DURATION, .fallback = "12h", .min = 60000,
             .max = 24LL * 3600 * 1000, .help = "An officer's sign-on ends after this."),
+    TOP_ROW(token_idle_ms, "token_idle", CONFIG_DURATION, .fallback = "2h", .min = 1000,
+            .max = 24LL * 3600 * 1000,
+            .help = "And after this without a request and without a page open."),
     TOP_ROW(error_report_ms, "error_report", CONFIG_DURATION, .fallback = "60s", .min = 1000,
             .max = 3600000, .help = "How long garbage of a camera is counted for one record."),
     TOP_ROW(reserve_bytes, "journal_reserve_bytes", CONFIG_INT, .fallback = "16777216",
@@ -80,6 +91,21 @@ static const struct config_option top_rows[] = {
             .max = 7LL * 24 * 3600 * 1000,
             .help = "Without headquarters' receipt for one after this: alarm. Longer than a "
                     "metered link's interval."),
+    TOP_ROW(well_after_ms, "well_after", CONFIG_DURATION, .fallback = "5min", .min = 100,
+            .max = 3600 * 1000,
+            .help = "While backup is called for a dangerous vehicle, the word \"I am well\" is "
+                    "asked for after this, from each word on again."),
+    TOP_ROW(well_within_ms, "well_within", CONFIG_DURATION, .fallback = "1min", .min = 100,
+            .max = 3600 * 1000,
+            .help = "Not said within this: leaders are told; once more this: headquarters."),
+    TOP_ROW(search_per_hour, "search_per_hour", CONFIG_INT, .fallback = "60", .min = 1, .max = 5000,
+            .help = "Plates an officer may look up in an hour."),
+    TOP_ROW(history_per_shift, "history_per_shift", CONFIG_INT, .fallback = "20", .min = 1,
+            .max = 1000, .help = "Searches of past passages an officer may begin in a shift."),
+    CONFIG_ARRAY(struct checkpointd_config, shifts.minutes, shifts.count, "shifts",
+                 .item = &shift_item, .max = SHIFTS_MAX,
+                 .help = "Local times of day at which a shift begins, rising; without: 07:00, "
+                         "15:00, 23:00."),
     TOP_ROW(keep_on_box, "keep_on_box", CONFIG_FLAGS, .names = keep_names, .fallback = "passage",
             .help = "Kinds of record sent to headquarters without their body; none: passages leave "
                     "the box, too."),
@@ -109,6 +135,20 @@ int checkpointd_bus_index(const struct checkpointd_config *config, const char *n
     return -1;
 }
 
+static int check_shifts(struct shifts *shifts, const struct config_at *at, struct err_text *err)
+{
+    static const struct shifts usual = {.count = 3, .minutes = {7 * 60, 15 * 60, 23 * 60}};
+    if (shifts->count == 0) {
+        *shifts = usual;
+    }
+    for (size_t i = 1; i < shifts->count; i++) {
+        if (shifts->minutes[i] <= shifts->minutes[i - 1]) {
+            return config_refuse(at, "shifts", err, "expected times of day that rise");
+        }
+    }
+    return 0;
+}
+
 static int check_top(void *section, const struct config_at *at, struct err_text *err)
 {
     struct checkpointd_config *config = section;
@@ -120,7 +160,10 @@ static int check_top(void *section, const struct config_at *at, struct err_text 
             return config_refuse(at, key, err, "no such bus, expected the name of one in 'buses'");
         }
     }
-    int result = config_find_profiles(config, at, err);
+    int result = check_shifts(&config->shifts, at, err);
+    if (result == 0) {
+        result = config_find_profiles(config, at, err);
+    }
     if (result == 0) {
         result = config_check_lanes(config, at, err);
     }

@@ -10,6 +10,7 @@
 #include "drivers/modbus_io/modbus_io.h"
 #include "drivers/serial_camera/profile.h"
 #include "drivers/serial_camera/serial_camera.h"
+#include "gateway/app/checkpointd/shifts.h"
 #include "gateway/config/config.h"
 #include "gateway/journal/journal.h"
 #include "gateway/lane/guard.h"
@@ -105,16 +106,24 @@ struct checkpointd_config {
     char profiles[200]; /* of the site */
     char matchd_user[33];
     char uplinkd_user[33];
+    char console_user[33];
     char admin_group[33];
     char control_group[33]; /* of the sockets; a group this machine lacks: the folder's group */
     char events_group[33];
     char records_group[33];
     uint32_t seal_interval_ms;
     int64_t token_life_ms;
+    int64_t token_idle_ms;
+    bool console_without_tablets;
     int64_t error_report_ms;
     int64_t reserve_bytes;
     int64_t self_test_interval_ms;
     int64_t self_test_grace_ms;
+    int64_t well_after_ms; /* "I am well" */
+    int64_t well_within_ms;
+    uint32_t search_per_hour;   /* plates an officer may look up */
+    uint32_t history_per_shift; /* searches of passages an officer may begin */
+    struct shifts shifts;
     uint32_t keep_on_box; /* bits of enum journal_kind: body and salt are not sent to HQ */
     struct journal_retention retention;                         /* on_box is keep_on_box again */
     struct module_profile module_profiles[CONFIG_PROFILES_MAX]; /* filled in from the files */

@@ -30,6 +30,7 @@ static int sink_fact(void *ctx, const struct fact *fact)
     if (fact->to_events) {
         publish_push(c, fact);
     }
+    duty_see_hit(c, fact);
     return result;
 }
 

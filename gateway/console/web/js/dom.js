@@ -1,0 +1,67 @@
+/* Elements without markup in strings: nothing a message says can become markup or script. */
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+function put(node, name, value) {
+  if (value === null || value === undefined || value === false) return;
+  if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
+  else if (name === 'value' || name === 'checked' || name === 'disabled' || name === 'open') node[name] = value;
+  else if (value === true) node.setAttribute(name, '');
+  else node.setAttribute(name, value);
+}
+
+function add(node, child) {
+  if (child === null || child === undefined || child === false) return;
+  if (Array.isArray(child)) child.forEach((one) => add(node, one));
+  else node.append(child instanceof Node ? child : document.createTextNode(String(child)));
+}
+
+export function el(tag, attrs, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attrs ?? {})) put(node, name, value);
+  add(node, children);
+  return node;
+}
+
+export function svg(tag, attrs, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attrs ?? {})) put(node, name, value);
+  add(node, children);
+  return node;
+}
+
+export function fill(node, ...children) {
+  const fresh = document.createDocumentFragment();
+  add(fresh, children);
+  node.replaceChildren(fresh);
+  return node;
+}
+
+/* Brings a list's children in line with `items`, keeping the nodes of those that did not change:
+ * key(item), version(item) and draw(item) belong together. Focus inside a kept node stays. */
+export function fillKeyed(node, items, { key, version, draw }) {
+  const old = new Map();
+  for (const child of node.children) old.set(child.dataset.key, child);
+  let at = node.firstElementChild;
+  for (const item of items) {
+    const name = String(key(item));
+    const stamp = String(version(item));
+    let child = old.get(name);
+    if (!child || child.dataset.version !== stamp) {
+      const fresh = draw(item);
+      fresh.dataset.key = name;
+      fresh.dataset.version = stamp;
+      if (child) {
+        const held = child.contains(document.activeElement);
+        if (at === child) at = child.nextElementSibling;
+        child.replaceWith(fresh);
+        if (held) (fresh.matches('a,button') ? fresh : fresh.querySelector('a,button') ?? fresh).focus();
+      }
+      child = fresh;
+    }
+    old.delete(name);
+    if (child === at) at = at.nextElementSibling;
+    else node.insertBefore(child, at);
+  }
+  for (const gone of old.values()) if (gone.parentNode === node) gone.remove();
+}

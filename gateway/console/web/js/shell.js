@@ -1,0 +1,264 @@
+/* What stands around every page: bar, rail, banners, run-through. */
+import { el, fill } from './dom.js';
+import { icon } from './icons.js';
+import { t, lang, setLang, of } from './words.js';
+import { theme, setTheme } from './theme.js';
+import { clock, date } from './time.js';
+import { state, subscribe, seenRuns, isUnanswered, isQuiet, onEvent } from './state.js';
+import { act } from './api.js';
+import { pagesOf } from './pages.js';
+import { soundState, enableSound, toggleMute } from './sound.js';
+import { dialog, holdButton, notice } from './widgets.js';
+import { firstWaiting } from './alert-list.js';
+import { callWords, categoryWords, listedPlate, matchWords, priorityWords } from './hit-words.js';
+import { plate } from './plate.js';
+
+const part = (id) => document.getElementById(id);
+let current = 'signin';
+
+export function say(text) {
+  part('say').textContent = text;
+}
+
+/* For what must be heard at once. */
+export function call(text) {
+  part('call').textContent = text;
+}
+
+/* ---- bar ---- */
+
+const linkLook = {
+  live: ['ok', 'link', 'ui_link_live'],
+  loading: ['wait', 'link', 'ui_link_loading'],
+  again: ['wait', 'cut', 'ui_link_again'],
+  lost: ['bad', 'cut', 'ui_link_lost'],
+  gone: ['bad', 'cut', 'ui_link_gone'],
+};
+
+function linkChip() {
+  const [kind, picture, words] = linkLook[state.link] ?? linkLook.loading;
+  return el('span', { class: `chip ${kind}`, id: 'link' }, icon(picture), el('span', { class: 'wide-only' }, t(words)));
+}
+
+function soundButton() {
+  const sound = soundState();
+  const words = { off: 'ui_sound_off', on: 'ui_sound_on', muted: 'ui_sound_muted' }[sound];
+  return el('button', {
+    type: 'button', class: `bar-button ${sound === 'on' ? '' : 'warn'}`, id: 'sound', title: t(words), 'aria-label': t(words),
+    onclick: () => (sound === 'off' ? enableSound() : toggleMute()),
+  }, icon(sound === 'on' ? 'sound' : 'silent'));
+}
+
+function askHelp() {
+  const said = notice();
+  let close = () => {};
+  const button = holdButton({
+    label: t('ui_help_send'), ms: 600, cls: 'danger wide', iconName: 'help',
+    run: async () => {
+      try {
+        await act('help', {});
+        close();
+        call(t('ui_help_sent'));
+      } catch (error) {
+        said.fail(error);
+      }
+    },
+  });
+  close = dialog({ title: t('ui_help'), body: el('div', { class: 'stack' }, button, said) });
+  button.focus();
+}
+
+function person() {
+  if (!state.session) return null;
+  const { name, officer, role } = state.session;
+  return el('a', {
+    class: 'bar-button person', href: '#/account', title: t('ui_page_account'),
+    'aria-label': `${t('ui_signed_on_as', { name: name ?? officer, role: of('role', role) })}, ${t('ui_page_account')}`,
+  }, icon('person'), el('span', { class: 'wide-only who' }, el('b', null, name ?? officer), el('small', null, of('role', role))));
+}
+
+function drawBar() {
+  const mayHelp = ['officer', 'leader', 'auxiliary'].includes(state.session?.role);
+  fill(part('bar'),
+    el('span', { class: 'brand' }, icon('lanes'), el('b', { class: 'wide-only' }, state.place?.name ?? t('ui_title'))),
+    state.session && linkChip(),
+    el('span', { class: 'now', id: 'now' }),
+    el('span', { class: 'grow' }),
+    soundButton(),
+    el('button', {
+      type: 'button', class: 'bar-button', 'aria-label': t(theme() === 'day' ? 'ui_to_night' : 'ui_to_day'),
+      title: t(theme() === 'day' ? 'ui_to_night' : 'ui_to_day'), id: 'theme',
+      onclick: () => {
+        setTheme(theme() === 'day' ? 'night' : 'day');
+        drawBar();
+        part('theme').focus();
+      },
+    }, icon(theme() === 'day' ? 'night' : 'day')),
+    el('button', {
+      type: 'button', class: 'bar-button words', id: 'language', lang: lang() === 'zh' ? 'en' : 'zh',
+      onclick: () => {
+        setLang(lang() === 'zh' ? 'en' : 'zh');
+        part('language').focus();
+      },
+    }, t('ui_language')),
+    person(),
+    mayHelp && el('button', {
+      type: 'button', class: 'bar-button help', id: 'help', 'aria-keyshortcuts': 'Alt+0', onclick: askHelp,
+    }, icon('help'), t('ui_help')));
+  tick();
+}
+
+function tick() {
+  const now = part('now');
+  if (!now) return;
+  const text = clock(new Date());
+  if (now.textContent !== text) now.textContent = text;
+  now.title = date(new Date());
+}
+
+/* ---- rail ---- */
+
+function waiting() {
+  let count = 0;
+  for (const hit of state.hits.values()) if (isUnanswered(hit) && !isQuiet(hit)) count++;
+  return count;
+}
+
+function drawNav() {
+  const nav = part('nav');
+  const list = state.session ? pagesOf(state.session.role) : [];
+  nav.hidden = list.length === 0;
+  nav.setAttribute('aria-label', t('ui_pages'));
+  const count = waiting();
+  fill(nav, list.map((page, index) => el('a', {
+    href: `#/${page.name}`, 'aria-current': page.name === current ? 'page' : null, 'aria-keyshortcuts': `Alt+${index + 1}`,
+  }, icon(page.name), el('span', null, t(`ui_page_${page.name}`)), el('kbd', { 'aria-hidden': 'true' }, `Alt ${index + 1}`),
+  page.name === 'alerts' && count > 0 && el('b', { class: 'count', 'aria-label': t('ui_unanswered_n', { n: count }) }, count))));
+}
+
+export function setCurrent(name) {
+  current = name;
+  drawNav();
+  drawBanners();
+}
+
+/* ---- banners ---- */
+
+function bannerOf(kind, picture, head, why, ...more) {
+  return el('div', { class: `banner ${kind}`, role: kind === 'bad' ? 'alert' : 'status' }, icon(picture),
+    el('p', null, el('b', null, head), ' ', why), more);
+}
+
+function endHelp(one) {
+  const said = notice();
+  const end = async (code) => {
+    try {
+      await act('help_end', { help: one.id, reason: t(code) });
+      close();
+    } catch (error) {
+      said.fail(error);
+    }
+  };
+  const close = dialog({ title: t('ui_help_end'), body: el('div', { class: 'stack' }, ['ui_help_end_safe', 'ui_help_end_mistake'].map((code) => el('button', {
+    type: 'button', class: 'button wide', onclick: () => end(code),
+  }, t(code))), said) });
+}
+
+/* Who called, or a leader, ends a call for help. */
+function helpCalls() {
+  return (state.duty?.help ?? []).filter((one) => !one.ended_by).map((one) => bannerOf('bad', 'help',
+    t(one.lane ? 'ui_help_from' : 'ui_help_from_booth', { name: one.name ?? one.officer, lane: one.lane }), clock(one.since),
+    (state.session?.role === 'leader' || one.officer === state.session?.officer) && el('button', {
+      type: 'button', class: 'button', onclick: () => endHelp(one),
+    }, t('ui_help_end'))));
+}
+
+/* On every page but the alerts': what waits to be signed for. On a phone a card covers the list. */
+function waitingStrip() {
+  const covered = current === 'alerts' && !matchMedia('(max-width: 760px)').matches;
+  const hit = state.session && !covered ? firstWaiting() : null;
+  if (!hit || location.hash === `#/alerts/${hit.hit}`) return null;
+  return el('a', { class: `banner strip p${hit.entry?.priority ?? 3}`, href: `#/alerts/${hit.hit}` }, icon('alerts'),
+    plate({ text: listedPlate(hit), cls: hit.entry?.class ?? '', small: true }),
+    el('span', null, el('b', null, `${priorityWords(hit)} ${categoryWords(hit)} ${matchWords(hit)}`), ' ', t('ui_lane_n', { n: hit.lane }), ' ', clock(hit.time)),
+    el('span', { class: 'button' }, t('ui_open')));
+}
+
+let bannersDrawn = '';
+
+function drawBanners() {
+  const strip = state.session ? firstWaiting()?.hit : 0;
+  const stamp = JSON.stringify([state.link, soundState(), state.duty?.help, Boolean(state.session), lang(), current, location.hash, strip]);
+  if (stamp === bannersDrawn) return;
+  bannersDrawn = stamp;
+  fill(part('banners'),
+    waitingStrip(),
+    state.link === 'lost' && bannerOf('bad', 'cut', t('ui_link_lost'), t('ui_link_lost_why')),
+    state.link === 'gone' && bannerOf('bad', 'cut', t('ui_link_gone'), t('ui_link_gone_why')),
+    helpCalls(),
+    state.session && soundState() === 'off' && el('button', {
+      type: 'button', class: 'banner warn', onclick: enableSound,
+    }, icon('silent'), el('span', null, el('b', null, t('ui_sound_enable')), ' ', el('span', { class: 'wide-only' }, t('ui_sound_why')))));
+}
+
+/* ---- run-through: red, whole screen ---- */
+
+let runBox = null;
+
+function drawRuns() {
+  const run = state.runs[0];
+  if (!run) {
+    runBox?.close();
+    return;
+  }
+  runBox?.remove();
+  const number = state.duty?.hq_phone ?? state.place?.hq_phone;
+  runBox = el('dialog', { class: 'run', 'aria-labelledby': 'run-head' },
+    el('h1', { id: 'run-head' }, icon('help'), t('ui_run_through')),
+    el('p', { class: 'huge' }, t('ui_run_through_lane', { n: run.lane })),
+    el('p', { class: 'huge' }, number ? t('ui_call_hq', { number }) : t('ui_call_hq_unknown')),
+    el('p', null, clock(run.time)),
+    el('button', { type: 'button', class: 'button', onclick: seenRuns }, t('ui_run_through_seen')));
+  runBox.addEventListener('close', () => {
+    runBox?.remove();
+    runBox = null;
+    if (state.runs.length) seenRuns();
+  });
+  part('over').append(runBox);
+  runBox.showModal();
+  call(`${t('ui_run_through')} ${t('ui_run_through_lane', { n: run.lane })}`);
+}
+
+/* ---- together ---- */
+
+export function drawShell() {
+  document.title = t('ui_title');
+  document.documentElement.lang = lang() === 'zh' ? 'zh-CN' : 'en';
+  part('skip').textContent = t('ui_skip');
+  drawBar();
+  drawNav();
+  drawBanners();
+}
+
+export function startShell() {
+  drawShell();
+  setInterval(tick, 500);
+  subscribe((topics) => {
+    if (['session', 'link', 'sound', 'place', 'board'].some((topic) => topics.has(topic))) drawBar();
+    if (['session', 'hits', 'board'].some((topic) => topics.has(topic))) drawNav();
+    if (['session', 'hits', 'link', 'sound', 'duty', 'board'].some((topic) => topics.has(topic))) drawBanners();
+    if (topics.has('runs')) drawRuns();
+  });
+  addEventListener('hashchange', drawBanners);
+  onEvent((event) => {
+    if (event.event === 'hit' && !isQuiet(event)) call(callWords(event));
+  });
+  addEventListener('keydown', (event) => {
+    if (!event.altKey || event.ctrlKey || event.metaKey || !/^[0-9]$/.test(event.key)) return;
+    const page = state.session && pagesOf(state.session.role)[Number(event.key) - 1];
+    if (event.key === '0' && part('help')) askHelp();
+    else if (page) location.hash = `#/${page.name}`;
+    else return;
+    event.preventDefault();
+  });
+}

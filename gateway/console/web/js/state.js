@@ -1,0 +1,220 @@
+/* What this page knows of the box: kept up by the stream, drawn by the pages. Bounded: every hit still
+ * open, the latest of the closed ones, a few of everything else. Watchers are told once a turn. */
+
+const CLOSED_MAX = 256;
+const OPEN_MAX = 4096;
+const MESSAGES_MAX = 50;
+const RUNS_MAX = 8;
+
+export const state = {
+  session: null,
+  sessionEnded: false,
+  link: 'loading',
+  hits: new Map(), /* hit number -> the event, with .handling and .standing */
+  lanes: new Map(), /* lane number -> its status */
+  alarms: new Map(), /* active ones */
+  messages: [],
+  runs: [], /* lanes run through, until an officer has seen it */
+  list: null,
+  clock: null,
+  uplink: null,
+  duty: {},
+  lookouts: new Map(),
+  codes: {},
+  place: null,
+};
+
+const watchers = new Set();
+let changed = null;
+
+/* tell(topics, hits): a Set of topic names ('hits', 'lanes', 'alarms', …) and of hit numbers. */
+export function subscribe(tell) {
+  watchers.add(tell);
+  return () => watchers.delete(tell);
+}
+
+export function touch(topic, hit) {
+  if (!changed) {
+    changed = { topics: new Set(), hits: new Set() };
+    queueMicrotask(() => {
+      const what = changed;
+      changed = null;
+      for (const tell of [...watchers]) tell(what.topics, what.hits);
+    });
+  }
+  changed.topics.add(topic);
+  if (hit !== undefined) changed.hits.add(hit);
+}
+
+/* ---- hits ---- */
+
+export function stageOf(hit) {
+  return hit.handling?.stage ?? 'alerted';
+}
+
+export function isOpen(hit) {
+  return stageOf(hit) !== 'closed';
+}
+
+export function isUnanswered(hit) {
+  return stageOf(hit) === 'alerted';
+}
+
+export function isExact(hit) {
+  return hit.match === 'exact' && !(hit.decision?.marks ?? []).includes('suspected');
+}
+
+export function isRisk(hit) {
+  return (hit.decision?.marks ?? []).includes('officer_risk') || Boolean(hit.entry?.risk);
+}
+
+/* Quiet ones have a queue of their own: they are looked at, they do not call. */
+export function isQuiet(hit) {
+  return hit.decision?.level === 'quiet' || hit.decision?.level === 'none';
+}
+
+const orphans = new Map(); /* handling that came before its hit; a handful */
+
+function keepBounds() {
+  let closed = 0;
+  for (const hit of state.hits.values()) if (!isOpen(hit)) closed++;
+  let over = Math.max(closed - CLOSED_MAX, 0);
+  for (const [number, hit] of state.hits) {
+    if (over === 0 && state.hits.size <= OPEN_MAX + CLOSED_MAX) break;
+    if (over > 0 && isOpen(hit) && state.hits.size <= OPEN_MAX + CLOSED_MAX) continue;
+    if (!isOpen(hit)) over--;
+    state.hits.delete(number);
+    touch('hits', number);
+  }
+}
+
+function takeHit(event) {
+  const old = state.hits.get(event.hit);
+  const handling = event.handling ?? old?.handling ?? orphans.get(event.hit);
+  orphans.delete(event.hit);
+  state.hits.set(event.hit, { ...event, handling, standing: event.standing ?? old?.standing });
+  keepBounds();
+  touch('hits', event.hit);
+}
+
+function takeHandling(event) {
+  const hit = state.hits.get(event.hit);
+  if (hit) {
+    hit.handling = event;
+    if (event.stage === 'closed') keepBounds();
+  } else {
+    orphans.set(event.hit, event);
+    if (orphans.size > 64) orphans.delete(orphans.keys().next().value);
+  }
+  touch('hits', event.hit);
+}
+
+function takeStanding(event) {
+  const hit = state.hits.get(event.hit);
+  if (!hit) return;
+  hit.standing = event;
+  touch('hits', event.hit);
+}
+
+/* ---- the rest ---- */
+
+function takeLane(status) {
+  state.lanes.set(status.lane, status);
+  touch('lanes');
+}
+
+function takeAlarm(event) {
+  const key = `${event.alarm}/${event.lane ?? 0}`;
+  if (event.active) state.alarms.set(key, event);
+  else state.alarms.delete(key);
+  touch('alarms');
+}
+
+function takeRecord(event) {
+  const again = (one) => one.lane === event.lane && one.time === event.time; /* said twice around a board */
+  if (event.what === 'run_through' && !state.runs.some(again)) {
+    state.runs = [event, ...state.runs].slice(0, RUNS_MAX);
+    touch('runs');
+  }
+  touch('records');
+}
+
+function takeMessage(event) {
+  const key = (one) => one.number ?? one.id;
+  state.messages = [event, ...state.messages.filter((one) => key(one) !== key(event))].slice(0, MESSAGES_MAX);
+  touch('messages');
+}
+
+function takeLookout(event) {
+  if (event.ended || event.what === 'ended') state.lookouts.delete(event.id);
+  else state.lookouts.set(event.id, event);
+  touch('lookouts');
+}
+
+const takers = {
+  hit: takeHit,
+  handling: takeHandling,
+  hit_standing: takeStanding,
+  status: takeLane,
+  alarm: takeAlarm,
+  lane: takeRecord,
+  hold: takeRecord,
+  instruction: takeMessage,
+  message: takeMessage,
+  lookout: takeLookout,
+  list: (event) => put('list', event.list ?? event),
+  clock: (event) => put('clock', event.clock ?? event),
+  uplink: (event) => put('uplink', event.uplink ?? event),
+  duty: (event) => put('duty', event.duty ?? event),
+};
+
+const eventWatchers = new Set();
+
+/* For what is not kept: tell(event) of every event as it comes. */
+export function onEvent(tell) {
+  eventWatchers.add(tell);
+  return () => eventWatchers.delete(tell);
+}
+
+export function takeEvent(event) {
+  takers[event.event]?.(event);
+  for (const tell of [...eventWatchers]) tell(event);
+}
+
+export function put(name, value) {
+  state[name] = value;
+  touch(name);
+}
+
+/* Acknowledged on this tablet: the lane's own alarm stays until it is acted on. */
+export function seenRuns() {
+  put('runs', []);
+}
+
+/* The whole picture: what it does not name is gone. */
+export function takeBoard(board) {
+  for (const number of state.hits.keys()) touch('hits', number);
+  const standing = new Map([...state.hits].map(([number, hit]) => [number, hit.standing]));
+  state.hits.clear();
+  for (const hit of board.hits ?? []) takeHit({ ...hit, standing: hit.standing ?? standing.get(hit.hit) });
+  state.lanes.clear();
+  for (const lane of board.lanes ?? []) takeLane(lane);
+  state.alarms.clear();
+  for (const alarm of board.alarms ?? []) takeAlarm({ active: true, ...alarm });
+  state.messages = (board.messages ?? []).slice(0, MESSAGES_MAX);
+  state.lookouts = new Map((board.lookouts ?? []).map((one) => [one.id, one]));
+  for (const name of ['list', 'clock', 'uplink', 'duty', 'place']) if (board[name] !== undefined) put(name, board[name]);
+  for (const topic of ['hits', 'lanes', 'alarms', 'messages', 'lookouts', 'board']) touch(topic);
+}
+
+/* Somebody else signs on: nothing of what the one before could see stays. */
+export function forget() {
+  state.hits.clear();
+  state.lanes.clear();
+  state.alarms.clear();
+  state.lookouts.clear();
+  state.messages = [];
+  state.runs = [];
+  state.duty = {};
+  for (const topic of ['hits', 'lanes', 'alarms', 'messages', 'lookouts', 'duty']) touch(topic);
+}

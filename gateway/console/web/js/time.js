@@ -1,0 +1,49 @@
+/* Times as people read them: 24 hours, the tablet's own zone, ages in words. */
+import { t, lang } from './words.js';
+
+const two = (n) => String(n).padStart(2, '0');
+
+function parts(time) {
+  const at = time instanceof Date ? time : new Date(time);
+  return Number.isNaN(at.getTime()) ? null : at;
+}
+
+export function clock(time) {
+  const at = parts(time);
+  return at ? `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}` : '';
+}
+
+export function date(time) {
+  const at = parts(time);
+  return at ? `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}` : '';
+}
+
+/* Today's times without their date. */
+export function moment(time) {
+  const at = parts(time);
+  if (!at) return '';
+  return date(at) === date(new Date()) ? clock(at) : `${date(at)} ${clock(at)}`;
+}
+
+export function span(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return t('ui_seconds', { n: s });
+  if (s < 3600) return t('ui_minutes', { n: Math.floor(s / 60) });
+  if (s < 48 * 3600) return t('ui_hours', { n: Math.floor(s / 3600) });
+  return t('ui_days', { n: Math.floor(s / 86400) });
+}
+
+export function age(time) {
+  const at = parts(time);
+  return at ? t('ui_ago', { span: span(Date.now() - at.getTime()) }) : '';
+}
+
+/* "02:15" of what is left, negative spans as 00:00. */
+export function left(ms) {
+  const s = Math.max(0, Math.ceil(ms / 1000));
+  return `${two(Math.floor(s / 60))}:${two(s % 60)}`;
+}
+
+export function joined(words) {
+  return words.filter(Boolean).join(lang() === 'zh' ? '，' : ', ');
+}
