@@ -320,6 +320,7 @@ struct lane_record {
     uint64_t act;                /* 0 = none: the lane itself */
     enum lane_act_kind act_kind; /* ACT: which */
     uint32_t for_ms;             /* CONVOY */
+    uint64_t press;              /* LOWER_ENDED: which */
     uint8_t place;               /* HOLD_WAITING: vehicles ahead */
     uint8_t priority;            /* of the hold */
     uint8_t hit_count;

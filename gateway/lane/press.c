@@ -139,6 +139,7 @@ void press_end(struct lane_ctx *x, enum lane_refusal why)
     struct lane_record *record = add_record(x, LANE_RECORD_LOWER_ENDED, LANE_CLASS_PROTECTIVE);
     record->act = s->press_act;
     record->act_kind = LANE_ACT_LOWER;
+    record->press = s->press;
     record->refusal = why;
     forget(x);
 }

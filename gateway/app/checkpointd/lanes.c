@@ -24,6 +24,9 @@ static int sink_fact(void *ctx, const struct fact *fact)
 {
     struct checkpointd *c = ctx;
     int result = fact->to_journal ? recorder_push(c, fact) : 0;
+    if (fact->kind == FACT_LANE) {
+        press_over(c, fact->lane, &fact->u.lane.record);
+    }
     if (fact->kind == FACT_STATUS) {
         tools_see_status(c, fact->lane, fact->u.status.out_of_service);
     }
