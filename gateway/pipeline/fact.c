@@ -322,6 +322,8 @@ static void actor_into(json_t *body, const struct fact *fact)
     put_text(by, "origin", actor->origin);
     json_object_set_new(body, "by", by);
     put_text(body, "reason", actor->reason);
+    put_text(body, "reason_code", actor->code);
+    put_text(body, "note", actor->note);
 }
 
 static void act_into(json_t *body, const struct fact *fact)

@@ -64,6 +64,8 @@ struct pipeline_act {
     plate_key plate; /* with lane 0: of the lane where a vehicle of this plate stands at the boom */
     uint32_t for_ms; /* LANE_ACT_CONVOY */
     uint64_t press;  /* LANE_ACT_LOWER */
+    uint64_t group;  /* one of several acts that are answered together, 0 = none … */
+    uint8_t of_group; /* … of so many */
     struct fact_actor actor;
 };
 

@@ -182,6 +182,26 @@ def test_only_from_a_tablet_of_that_lane(stand):
     assert len(stand.sim.events("coil", coil="lower", on=True)) == before
 
 
+def test_every_lane_is_raised_with_a_pin(stand):
+    tablet = stand.tablets[BOUND]
+    args = {"reason": "traffic", "reason_code": "traffic", "note": "smoke at lane 1"}
+    for wrong in ({}, {"pin": "11111111"}):
+        assert tablet.act("raise_all", **args, **wrong)["error"]["code"] == "pin"
+    assert tablet.act("raise_all", pin=PIN)["error"]["code"] == "invalid"
+    answer = tablet.act("raise_all", pin=PIN, **args)
+    assert answer["ok"] and answer["result"] == {"lanes": [1], "refused": []}, answer
+    stand.sim.do("input", input="local_control", active=True)
+    try:
+        wait_until("local control", lambda: stand.box.lane(1)["boom"] == "local_control")
+        assert tablet.act("raise_all", pin=PIN, **args)["error"]["code"] == "local_control"
+    finally:
+        stand.sim.do("input", input="local_control", active=None)
+
+
+def test_a_hold_at_a_tablet_says_why(stand):
+    assert stand.tablets[BOUND].act("hold", lane=1)["error"]["code"] == "invalid"
+
+
 def test_what_is_on_record(stand):
     """Who, when it began, why it ended; of the many orders of one press the first."""
     facts = [r.body for r in journal.verify(stand.box.state / "checkpointd" / "journal")]
@@ -191,3 +211,8 @@ def test_what_is_on_record(stand):
     assert asked and ended and all(b["by"]["officer"] == "li" for b in asked + ended + orders)
     assert {b.get("refusal") for b in ended} >= {"beat_lost", "let_go", None, "not_clear"}
     assert len(orders) == len(ended)
+    whole = [b for b in facts if b.get("what") == "raise_all"]
+    single = [b for b in facts if b.get("act_kind") == "emergency_raise"]
+    assert len(whole) == len(single) + len([b for b in facts if b.get("refusal") == "local_control"]) == 2
+    assert all((b["reason"], b["by"]["officer"]) == ("traffic", "li") for b in whole + single)
+    assert single[0]["note"] == "smoke at lane 1" and single[0]["reason_code"] == "traffic"
