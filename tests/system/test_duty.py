@@ -128,6 +128,9 @@ def test_headquarters_stands_for_a_second_person_who_is_not_on_shift(site):
     refused = act_as(site, li, "release", **release)["error"]
     assert refused["code"] == "second_person" and "waits" not in refused  # leader wang is on shift
     assert duty(site)["asks"] == []
+    assert site.act("officer_add", officer="sun", password="correct horse 2", role="officer")["ok"]
+    refused = act_as(site, li, "release", **release, second={"officer": "sun", "password": "correct horse 2"})["error"]
+    assert refused["code"] == "second_person" and "带班领导" in refused["zh"]  # two officers are no leader
     link = Link(site)
     unasked = link.offer(1, agrees=True, hold=hold, note="好", what="release")
     assert (unasked["result"], unasked["why_zh"]) == ("failed", "本站未请示此事")
