@@ -189,8 +189,9 @@ static void refuse_asked(struct checkpointd *c, struct control *control,
         return;
     }
     control_refuse_with(control, call->ticket, "second_person",
-                        "headquarters is asked to agree: release again once it has",
-                        "已请示总部，总部同意后请再次放行",
+                        "priority 1 needs a second person: headquarters is asked, release again "
+                        "once it has agreed, or with a leader",
+                        "一级布控需第二人：已请示总部，总部同意后请再次放行，或由带班领导确认",
                         json_pack("{s:s,s:i}", "waits", "hq", "lane", (int)act->lane));
 }
 
@@ -217,7 +218,7 @@ static bool find_second(struct checkpointd *c, struct control *control, struct c
     }
     if (call->actor.second[0] != '\0') {
         refuse(control, call, "second_person", "priority 1 needs a leader as the second person",
-               "优先级1须由带班领导作为第二人");
+               "一级布控须由带班领导作为第二人");
         return false;
     }
     switch (duty_hq_word(c, INSTRUCTION_RELEASE, act->hold, call->actor.second, &note)) {
