@@ -258,6 +258,7 @@ static void destroy_all(struct checkpointd *c)
     queue_destroy(c->events);
     queue_destroy(c->facts);
     duty_questions_free(c);
+    handover_free(c);
     board_free(&c->board);
 }
 
