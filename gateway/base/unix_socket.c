@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { LISTEN_BACKLOG = 16 };
+enum { LISTEN_BACKLOG = 128 };
 
 static int address_of(const char *path, struct sockaddr_un *out, struct err_text *err)
 {

@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #include "gateway/base/encode.h"
+#include "gateway/base/host_port.h"
 #include "gateway/base/log.h"
-#include "gateway/hq/address.h"
 #include "gateway/hq/connections.h"
 #include "gateway/hq/issuer.h"
 #include "gateway/hq/own.h"
@@ -397,9 +397,9 @@ static void listen_again(struct end *end)
 static int open_end(struct hq_server *server, struct end *end, const char *listen,
                     struct err_text *err)
 {
-    char host[HQ_ADDRESS_SIZE];
+    char host[HOST_TEXT_SIZE];
     uint16_t port = 0;
-    int rc = hq_address_split(listen, host, &port, err);
+    int rc = host_port_split(listen, host, &port, err);
     if (rc != 0)
         return rc;
     end->server = server;
@@ -422,7 +422,7 @@ static int open_end(struct hq_server *server, struct end *end, const char *liste
     (void)setsockopt(evhttp_bound_socket_get_fd(bound), IPPROTO_TCP, TCP_NODELAY, &(int){1},
                      sizeof(int));
     evconnlistener_set_error_cb(end->listener, on_accept_error);
-    return hq_socket_port(evhttp_bound_socket_get_fd(bound), &end->port);
+    return socket_port(evhttp_bound_socket_get_fd(bound), &end->port);
 }
 
 static void sweep(struct end *end)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "gateway/hq/address.h"
+#include "gateway/base/host_port.h"
 
 enum { HQ_FILE_SIZE = 512 /* a path */ };
 
@@ -33,12 +33,12 @@ int server_tls_create(const struct hq_server_options *o, bool est, struct refusa
 
 int hq_server_check(const struct hq_server_options *options, struct err_text *err)
 {
-    char host[HQ_ADDRESS_SIZE];
+    char host[HOST_TEXT_SIZE];
     uint16_t port = 0;
     SSL_CTX *tls = NULL;
-    int rc = hq_address_split(options->listen, host, &port, err);
+    int rc = host_port_split(options->listen, host, &port, err);
     if (rc == 0 && options->est_listen)
-        rc = hq_address_split(options->est_listen, host, &port, err);
+        rc = host_port_split(options->est_listen, host, &port, err);
     if (rc == 0)
         rc = server_tls_create(options, false, NULL, &tls, err);
     SSL_CTX_free(tls);

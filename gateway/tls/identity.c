@@ -17,6 +17,17 @@
 #define URN_CHECKPOINT "urn:checkpoint:"
 #define URN_HQ "urn:checkpoint-hq:"
 #define URN_OPERATOR "urn:checkpoint-operator:"
+#define URN_CONSOLE "urn:checkpoint-console:"
+#define URN_TABLET "urn:checkpoint-tablet:"
+
+/* The forms whose only label is a name. */
+static const struct {
+    enum tls_peer_kind kind;
+    const char *prefix;
+} named[] = {{TLS_PEER_CHECKPOINT, URN_CHECKPOINT},
+             {TLS_PEER_CONSOLE, URN_CONSOLE},
+             {TLS_PEER_TABLET, URN_TABLET}};
+enum { NAMED = sizeof(named) / sizeof(named[0]) };
 
 static bool label_char(char c)
 {
@@ -57,11 +68,13 @@ int tls_identity_parse(const char *urn, size_t size, struct tls_identity *out)
 {
     struct tls_identity id = {0};
     int rc = ERR_INVALID;
-    if (has_prefix(urn, size, URN_CHECKPOINT)) {
-        size_t skip = strlen(URN_CHECKPOINT);
-        id.kind = TLS_PEER_CHECKPOINT;
-        rc = take_label(urn + skip, size - skip, id.name);
-    } else if (has_prefix(urn, size, URN_HQ)) {
+    for (int i = 0; i < NAMED && id.kind == 0; i++)
+        if (has_prefix(urn, size, named[i].prefix)) {
+            size_t skip = strlen(named[i].prefix);
+            id.kind = named[i].kind;
+            rc = take_label(urn + skip, size - skip, id.name);
+        }
+    if (has_prefix(urn, size, URN_HQ)) {
         size_t skip = strlen(URN_HQ);
         id.kind = TLS_PEER_HQ;
         rc = take_label(urn + skip, size - skip, id.fleet);
@@ -82,9 +95,14 @@ int tls_identity_format(const struct tls_identity *id, char out[TLS_URN_SIZE])
 {
     bool fleet = tls_label_ok(id->fleet);
     bool name = tls_label_ok(id->name);
-    if (id->kind == TLS_PEER_CHECKPOINT && name && id->fleet[0] == '\0')
-        (void)snprintf(out, TLS_URN_SIZE, URN_CHECKPOINT "%s", id->name); /* labels fit */
-    else if (id->kind == TLS_PEER_HQ && fleet && id->name[0] == '\0')
+    for (int i = 0; i < NAMED; i++)
+        if (id->kind == named[i].kind) {
+            if (!name || id->fleet[0] != '\0')
+                return ERR_INVALID;
+            (void)snprintf(out, TLS_URN_SIZE, "%s%s", named[i].prefix, id->name); /* fits */
+            return 0;
+        }
+    if (id->kind == TLS_PEER_HQ && fleet && id->name[0] == '\0')
         (void)snprintf(out, TLS_URN_SIZE, URN_HQ "%s", id->fleet); /* labels fit */
     else if (id->kind == TLS_PEER_OPERATOR && fleet && name)
         (void)snprintf(out, TLS_URN_SIZE, URN_OPERATOR "%s:%s", id->fleet, id->name); /* fits */

@@ -4,6 +4,8 @@
  *   urn:checkpoint:<id>                        a checkpoint's box
  *   urn:checkpoint-hq:<fleet>                  an HQ server
  *   urn:checkpoint-operator:<fleet>:<name>     a person at HQ
+ *   urn:checkpoint-console:<name>              a checkpoint's console (its server)
+ *   urn:checkpoint-tablet:<name>               a tablet paired with it
  *
  * <id>, <fleet> and <name> are 1-64 of a-z 0-9 - and begin and end with a letter or digit. Names in
  * the subject or in DNS entries mean nothing here. Pure, any thread.
@@ -24,12 +26,18 @@ enum {
     TLS_CERT_FILE_MAX = 1 << 18 /* bytes of a PEM file */
 };
 
-enum tls_peer_kind { TLS_PEER_CHECKPOINT = 1, TLS_PEER_HQ = 2, TLS_PEER_OPERATOR = 3 };
+enum tls_peer_kind {
+    TLS_PEER_CHECKPOINT = 1,
+    TLS_PEER_HQ = 2,
+    TLS_PEER_OPERATOR = 3,
+    TLS_PEER_CONSOLE = 4,
+    TLS_PEER_TABLET = 5
+};
 
 struct tls_identity {
     enum tls_peer_kind kind;
-    char fleet[TLS_LABEL_SIZE]; /* "" for a checkpoint */
-    char name[TLS_LABEL_SIZE];  /* checkpoint id or operator name; "" for HQ */
+    char fleet[TLS_LABEL_SIZE]; /* of HQ and its operators, "" for others */
+    char name[TLS_LABEL_SIZE];  /* checkpoint id, operator's, console's or tablet's; "" for HQ */
 };
 
 /* Whether `text` may stand as id, fleet or name. */

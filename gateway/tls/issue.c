@@ -149,6 +149,12 @@ int tls_issue_issuer(EVP_PKEY *root_key, const X509 *root, EVP_PKEY *key, const 
         "issuing certificate", out, err);
 }
 
+/* Whether a certificate of that kind is a server's, and may name hosts. */
+static bool is_server(enum tls_peer_kind kind)
+{
+    return kind == TLS_PEER_HQ || kind == TLS_PEER_CONSOLE;
+}
+
 /* "critical,URI:urn:…,DNS:…,IP:…" */
 static int alternative_names(const struct tls_issue_request *request, char out[SAN_TEXT_SIZE],
                              struct err_text *err)
@@ -162,7 +168,7 @@ static int alternative_names(const struct tls_issue_request *request, char out[S
         uint8_t address[16];
         bool ip = inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
         bool dns = host[0] != '\0' && strlen(host) <= HOST_NAME_BYTES && !strpbrk(host, ",:;@ ");
-        if (request->identity.kind != TLS_PEER_HQ || !(ip || dns))
+        if (!is_server(request->identity.kind) || !(ip || dns))
             return err_set(err, ERR_INVALID, "host '%.100s'", host);
         used += (size_t)snprintf(out + used, SAN_TEXT_SIZE - used, ",%s:%s", ip ? "IP" : "DNS",
                                  host); /* 8 hosts of 100 bytes fit */
@@ -176,7 +182,7 @@ int tls_issue(EVP_PKEY *root_key, const X509 *root, const struct tls_issue_reque
     char names[SAN_TEXT_SIZE];
     const char *common_name =
         request->identity.name[0] ? request->identity.name : request->identity.fleet;
-    const char *usage = request->identity.kind == TLS_PEER_HQ ? "serverAuth" : "clientAuth";
+    const char *usage = is_server(request->identity.kind) ? "serverAuth" : "clientAuth";
     int rc = check_days(request->days, err);
     if (rc == 0)
         rc = alternative_names(request, names, err);

@@ -22,8 +22,9 @@ enum {
 
 struct tls_issue_request {
     struct tls_identity identity;
-    EVP_PKEY *public_key;             /* borrowed */
-    const char *hosts[TLS_HOSTS_MAX]; /* HQ only: DNS names or IP addresses besides, NULL ends */
+    EVP_PKEY *public_key; /* borrowed */
+    const char
+        *hosts[TLS_HOSTS_MAX]; /* servers only: DNS names or IP addresses besides, NULL ends */
     struct wall_time now;
     int days; /* 1 .. TLS_DAYS_MAX */
 };

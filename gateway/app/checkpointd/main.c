@@ -16,7 +16,7 @@
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
 
-enum { THREADS_MAX = 10 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
+enum { THREADS_MAX = 11 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
 
 static const char help_text[] =
     "FILES\n"
@@ -34,7 +34,7 @@ static const char help_text[] =
     "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n"
     "  <shipped_profiles>/, <profiles>/  device profiles, one YAML file a model\n\n"
     "SIGNALS\n"
-    "  SIGHUP   reads the rule file and the guided tests again; a bad rule file is refused, the\n"
+    "  SIGHUP   reads rule file, guided tests and code tables again; a bad one is refused, the\n"
     "           old one stays in force; without a good file of tests nothing is lowered\n"
     "  SIGUSR1  writes the counters to the log\n"
     "  SIGTERM  ends within 2 s: running pulses are ended, nothing is lowered, red stays red\n";
@@ -135,6 +135,9 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         result = service_thread_start(&c->tools.thread, "tools", 0, tools_run, c, err);
     }
+    if (result == 0) {
+        result = service_thread_start(&c->inquiries.thread, "search", 0, inquiries_run, c, err);
+    }
     if (result == 0 && c->config.camera_count > 0) {
         result = service_thread_start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
     }
@@ -184,6 +187,7 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
     out[count++] = &c->password_thread;
     out[count++] = &c->link_thread;
     out[count++] = &c->tools.thread;
+    out[count++] = &c->inquiries.thread;
     out[count++] = &c->recorder.thread;
     out[count++] = observe_thread(c->observe);
     if (c->config.camera_count > 0) {
@@ -208,6 +212,7 @@ static void stop_all(struct checkpointd *c)
 {
     stop_thread(&c->link_thread);
     thread_stop(&c->tools.thread);
+    thread_stop(&c->inquiries.thread);
     cameras_stop(c);
     stop_thread(&c->cameras.thread);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
@@ -217,7 +222,8 @@ static void stop_all(struct checkpointd *c)
     thread_join(&c->tools.thread); /* a stopped bus answers it; the journal still runs */
     thread_stop(&c->lane_thread);
     thread_stop(&c->password_thread);
-    thread_join(&c->password_thread); /* may wait for the journal: that still runs */
+    thread_join(&c->inquiries.thread);
+    thread_join(&c->password_thread); /* both may wait for the journal: that still runs */
     thread_join(&c->lane_thread);
     stop_thread(&c->publish_thread);
     if (c->recorder.journal) {
@@ -253,10 +259,12 @@ static void destroy_all(struct checkpointd *c)
     observe_destroy(c->observe);
     checkpointd_devices_destroy(&c->devices);
     tools_destroy(c);
+    inquiries_destroy(c);
     queue_destroy(c->recorder.jobs);
     queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
+    cases_free(c);
     duty_questions_free(c);
     handover_free(c);
     board_free(&c->board);
@@ -271,6 +279,7 @@ static void on_reload(void *ctx)
     int result = checkpointd_reload(ctx, &err);
     (void)result;
     guided_load(ctx);
+    cases_load_codes(ctx);
 }
 
 static void on_dump(void *ctx)
@@ -305,6 +314,9 @@ static int prepare(struct checkpointd *c, struct err_text *err)
     }
     if (result == 0) {
         result = tools_init(c, err);
+    }
+    if (result == 0) {
+        result = inquiries_init(c, err);
     }
     if (result == 0) {
         result = checkpointd_devices_create(&c->config, &sinks, &reads, &signs, &c->devices, err);
@@ -353,6 +365,7 @@ static int run(void *ctx, struct service *service, struct err_text *err)
     }
     if (result == 0) {
         guided_load(c);
+        cases_load_codes(c);
         tell_realtime(c);
         service_ready(c->config.checkpoint);
         result = service_run(service, threads, list_threads(c, threads), &hooks);
@@ -376,6 +389,7 @@ int main(int argc, char **argv)
     thread_lock_init(&c.reasons.lock);
     thread_lock_init(&c.guided_lock);
     searches_init(&c);
+    cases_init(&c);
     c.config_path = args.config_path;
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
     bool loaded = result == 0;

@@ -1,27 +1,27 @@
-/* See address.h. */
-#include "gateway/hq/address.h"
+/* See host_port.h. */
+#include "gateway/base/host_port.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-int hq_address_split(const char *text, char out_host[HQ_ADDRESS_SIZE], uint16_t *out_port,
-                     struct err_text *err)
+int host_port_split(const char *text, char out_host[HOST_TEXT_SIZE], uint16_t *out_port,
+                    struct err_text *err)
 {
     const char *host = text;
     const char *colon = strrchr(text, ':');
     char *end = NULL;
     long port = colon ? strtol(colon + 1, &end, 10) : -1;
     size_t size = colon ? (size_t)(colon - text) : 0;
-    char found[HQ_ADDRESS_SIZE];
+    char found[HOST_TEXT_SIZE];
     struct in6_addr address;
     if (size > 1 && text[0] == '[' && colon[-1] == ']') {
         host++;
         size -= 2;
     }
     if (port < 0 || port > UINT16_MAX || end == colon + 1 || *end != '\0' || size == 0 ||
-        size >= HQ_ADDRESS_SIZE)
+        size >= HOST_TEXT_SIZE)
         return err_set(err, ERR_INVALID, "'%s': expected address:port", text);
     memcpy(found, host, size);
     found[size] = '\0';
@@ -32,7 +32,7 @@ int hq_address_split(const char *text, char out_host[HQ_ADDRESS_SIZE], uint16_t 
     return 0;
 }
 
-int hq_socket_port(int fd, uint16_t *out)
+int socket_port(int fd, uint16_t *out)
 {
     union {
         struct sockaddr any;

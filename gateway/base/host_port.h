@@ -5,10 +5,10 @@
 
 #include "gateway/base/err.h"
 
-enum { HQ_ADDRESS_SIZE = 128 /* bytes of an address with its NUL */ };
+enum { HOST_TEXT_SIZE = 128 /* bytes of an address with its NUL */ };
 
 /* "127.0.0.1:8443" or "[::1]:8443"; port 0 takes a free one. ERR_INVALID quotes the text. */
-int hq_address_split(const char *text, char out_host[HQ_ADDRESS_SIZE], uint16_t *out_port,
-                     struct err_text *err) MUST_CHECK;
+int host_port_split(const char *text, char out_host[HOST_TEXT_SIZE], uint16_t *out_port,
+                    struct err_text *err) MUST_CHECK;
 /* The port a socket is bound to. ERR_IO. */
-int hq_socket_port(int fd, uint16_t *out) MUST_CHECK;
+int socket_port(int fd, uint16_t *out) MUST_CHECK;

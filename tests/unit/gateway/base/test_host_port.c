@@ -7,17 +7,17 @@
 
 #include <cmocka.h>
 
-#include "gateway/hq/address.h"
+#include "gateway/base/host_port.h"
 
 static void addresses_of_both_families(void **state)
 {
     (void)state;
-    char host[HQ_ADDRESS_SIZE];
+    char host[HOST_TEXT_SIZE];
     uint16_t port = 1;
-    assert_int_equal(hq_address_split("127.0.0.1:8442", host, &port, NULL), 0);
+    assert_int_equal(host_port_split("127.0.0.1:8442", host, &port, NULL), 0);
     assert_string_equal(host, "127.0.0.1");
     assert_int_equal(port, 8442);
-    assert_int_equal(hq_address_split("[::1]:0", host, &port, NULL), 0);
+    assert_int_equal(host_port_split("[::1]:0", host, &port, NULL), 0);
     assert_string_equal(host, "::1");
     assert_int_equal(port, 0);
 }
@@ -28,11 +28,11 @@ static void what_is_no_address_is_quoted(void **state)
     static const char *const wrong[] = {
         "",         "localhost", "127.0.0.1",       "127.0.0.1:", "127.0.0.1:65536",
         "[::1]:-1", ":8442",     "hq.example:8442", "[::1:8442",  "127.0.0.1:8442x"};
-    char host[HQ_ADDRESS_SIZE] = "kept";
+    char host[HOST_TEXT_SIZE] = "kept";
     uint16_t port = 7;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct err_text err = {""};
-        assert_int_equal(hq_address_split(wrong[i], host, &port, &err), ERR_INVALID);
+        assert_int_equal(host_port_split(wrong[i], host, &port, &err), ERR_INVALID);
         assert_true(err.text[0] == '\'' && strstr(err.text, wrong[i]) &&
                     strstr(err.text, "expected"));
     }

@@ -1,0 +1,183 @@
+/*
+ * checkpoint-consoled: the officers' console over HTTPS. The main thread waits for signals; thread
+ * "console" (normal policy) serves every connection and waits for nobody.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "gateway/app/service.h"
+#include "gateway/base/file.h"
+#include "gateway/base/log.h"
+#include "gateway/config/config.h"
+#include "gateway/console/console.h"
+
+/* Descriptors: connections of both ends, subscriptions, questions. */
+enum { PATH_BYTES = 192, HOST_BYTES = 128, ADDRESS_BYTES = 80, DESCRIPTORS = 2048 };
+
+enum tablet_certificates { TABLETS_OFF, TABLETS_REQUIRED };
+
+struct consoled_config {
+    char listen[ADDRESS_BYTES];
+    char pair_listen[ADDRESS_BYTES];
+    char certificate[PATH_BYTES];
+    char key[PATH_BYTES];
+    char tablets_ca[PATH_BYTES];
+    enum tablet_certificates tablet_certificates;
+    char hosts[CONSOLE_HOSTS_MAX][HOST_BYTES];
+    size_t host_count;
+    char runtime_dir[PATH_BYTES];
+    char pair_dir[PATH_BYTES];
+    int64_t connections_per_address;
+};
+
+static const struct config_name tablet_names[] = {
+    {"required", TABLETS_REQUIRED}, {"none", TABLETS_OFF}, {NULL, 0}};
+
+static const struct config_option host_item = {
+    .kind = CONFIG_STRING, .size = HOST_BYTES, .min = 1, .max = HOST_BYTES - 1};
+
+#define ROW(member, kind_, ...)                                                                    \
+    CONFIG_OPTION(struct consoled_config, member, #member, kind_, __VA_ARGS__)
+
+static const struct config_option options[] = {
+    ROW(listen, CONFIG_STRING, .min = 3, .fallback = "0.0.0.0:8443",
+        .help = "Address and port of the console; port 0 takes a free one."),
+    ROW(pair_listen, CONFIG_STRING, .fallback = "0.0.0.0:8444",
+        .help = "Address and port where a tablet fetches its certificate; \"\" for none."),
+    ROW(certificate, CONFIG_PATH, .fallback = "/etc/checkpoint/console/server.pem",
+        .help = "Server certificate with its chain."),
+    ROW(key, CONFIG_PATH, .fallback = "/etc/checkpoint/console/server.key.pem",
+        .help = "Its private key, mode 0600."),
+    ROW(tablets_ca, CONFIG_PATH, .fallback = "/etc/checkpoint/console/ca.pem",
+        .help = "CA that vouches for the tablets' certificates."),
+    ROW(tablet_certificates, CONFIG_ENUM, .names = tablet_names, .fallback = "required",
+        .help = "required: only paired tablets; none: any browser, officers still sign on."),
+    CONFIG_ARRAY(struct consoled_config, hosts, host_count, "hosts", .item = &host_item,
+                 .required = true, .min = 1, .max = CONSOLE_HOSTS_MAX,
+                 .help = "Names and addresses by which tablets call this box, without port; "
+                         "requests for others are refused."),
+    ROW(runtime_dir, CONFIG_PATH, .fallback = "/run/checkpoint",
+        .help = "Folder of checkpointd's sockets, and of consoled.port, consoled-pair.port."),
+    ROW(pair_dir, CONFIG_PATH, .fallback = "/run/checkpoint/pair",
+        .help = "Folder where 'checkpointctl tablet pair' lays what a tablet fetches."),
+    ROW(connections_per_address, CONFIG_INT, .fallback = "64", .min = 4, .max = 512,
+        .help = "Connections of one address at a time."),
+};
+static const struct config_section config_section = {CONFIG_ROWS(options, struct consoled_config)};
+
+static const struct service_about about = {
+    .program = "checkpoint-consoled",
+    .purpose = "the officers' console: pages, acts and events over HTTPS",
+    .default_config = "/etc/checkpoint/consoled.yaml",
+    .help = "FILES\n"
+            "  <runtime_dir>/control        checkpointd: what officers ask and do\n"
+            "  <runtime_dir>/events         checkpointd: what happens\n"
+            "  <runtime_dir>/consoled.port, consoled-pair.port\n"
+            "                               the ports it listens at, written when it is ready\n\n"
+            "SIGNALS\n"
+            "  SIGTERM  ends; browsers come again by themselves\n",
+};
+
+struct program {
+    struct consoled_config config;
+    const char *hosts[CONSOLE_HOSTS_MAX];
+    struct console *console;
+    struct thread thread;
+};
+
+static struct console_options options_of(struct program *p)
+{
+    const struct consoled_config *c = &p->config;
+    for (size_t i = 0; i < c->host_count; i++)
+        p->hosts[i] = c->hosts[i];
+    return (struct console_options){
+        .listen = c->listen,
+        .pair_listen = c->pair_listen[0] ? c->pair_listen : NULL,
+        .cert_file = c->certificate,
+        .key_file = c->key,
+        .tablet_roots = c->tablet_certificates == TABLETS_REQUIRED ? c->tablets_ca : NULL,
+        .runtime_dir = c->runtime_dir,
+        .pair_dir = c->pair_dir,
+        .hosts = p->hosts,
+        .host_count = c->host_count,
+        .connections_of_one = (size_t)c->connections_per_address,
+    };
+}
+
+static int write_port(const struct program *p, const char *name, uint16_t port,
+                      struct err_text *err)
+{
+    char path[PATH_BYTES + 32];
+    char text[16];
+    (void)snprintf(path, sizeof(path), "%s/%s", p->config.runtime_dir, name); /* fits */
+    int size = snprintf(text, sizeof(text), "%u\n", (unsigned)port);
+    return file_write_atomic(path, text, (size_t)size, 0644, err);
+}
+
+/* A service starts with 1024 and may have more. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* with fewer, connections wait to be accepted */
+}
+
+static int start(struct program *p, struct err_text *err)
+{
+    const struct console_options with = options_of(p);
+    raise_descriptor_limit();
+    int rc = console_create(&with, &p->console, err);
+    if (rc == 0)
+        rc = service_thread_start(&p->thread, "console", 0, console_run, p->console, err);
+    if (rc == 0 && with.pair_listen)
+        rc = write_port(p, "consoled-pair.port", console_pair_port(p->console), err);
+    return rc == 0 ? write_port(p, "consoled.port", console_port(p->console), err) : rc;
+}
+
+static int run(void *ctx, struct service *service, struct err_text *err)
+{
+    struct program *p = ctx;
+    struct thread *const threads[] = {&p->thread};
+    const struct service_hooks hooks = {.ctx = p};
+    char status[64];
+    int rc = start(p, err);
+    if (rc == 0) {
+        (void)snprintf(status, sizeof(status), "port=%u pair_port=%u",
+                       (unsigned)console_port(p->console),
+                       (unsigned)console_pair_port(p->console)); /* fits */
+        if (p->config.tablet_certificates == TABLETS_OFF)
+            log_event(EVENT_CONSOLE_ANY_BROWSER, "%s", status);
+        service_ready(status);
+        rc = service_run(service, threads, 1, &hooks) == EXIT_OK
+                 ? 0
+                 : err_set(err, ERR_STOPPED, "a thread ended");
+    }
+    thread_stop(&p->thread);
+    thread_join(&p->thread);
+    console_destroy(p->console);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program program;
+    struct service_args args;
+    struct err_text err = {""};
+    int status = service_args_parse(argc, argv, &about, &args);
+    if (status >= 0)
+        return status;
+    int rc = config_load(args.config_path, &config_section, &program.config, &err);
+    bool loaded = rc == 0;
+    if (loaded) {
+        const struct console_options with = options_of(&program);
+        rc = console_check(&with, &err);
+    }
+    status = service_config_result(&about, &args, &config_section, loaded, rc, &err);
+    if (status >= 0)
+        return status;
+    return service_serve(&about, run, &program);
+}

@@ -1,0 +1,61 @@
+/*
+ * The TLS connections of one listening end: how many, how many of one address, how long a handshake
+ * and a request may take. A request's time runs from its first byte and is not set anew by more of
+ * them: who sends a byte now and then keeps no place. Owned by the loop's thread.
+ */
+#pragma once
+
+#include <event2/bufferevent.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/err.h"
+
+enum {
+    CONNECTIONS_MAX = 512,
+    CONNECTIONS_OF_ONE_MAX = 64, /* of one address, unless configured */
+    HANDSHAKE_MS = 5000,
+    REQUEST_MS = 10000, /* a whole request of at most 64 KiB, from its first byte */
+    KEPT_MS = 60000,    /* from the last answer to the next request's first byte */
+    CONNECTION_ADDRESS_SIZE = 46,
+    CONNECTION_INPUT_MAX = 96 << 10 /* unread bytes: a body and a head */
+};
+
+enum connection_end {
+    CONNECTION_SLOW,     /* a handshake or request took too long */
+    CONNECTION_BROKEN,   /* it ended in the midst of either, or was no HTTP */
+    CONNECTION_TOO_MANY, /* of one address */
+    CONNECTION_TALKS     /* it sends while an answer goes on */
+};
+
+struct connections {
+    TAILQ_HEAD(, connection) list;
+    size_t count;
+    size_t of_one_max;
+    void (*ended)(void *ctx, enum connection_end why, const char *address);
+    void *ctx;
+};
+
+struct connection_facts {
+    const char *address; /* of the peer */
+    bool bare_line_feed; /* in the request's head */
+    bool more;           /* bytes behind the request: another one, unasked */
+};
+
+/* `all` outlives every connection. `of_one_max` 0: the default. */
+void connections_init(struct connections *all, size_t of_one_max,
+                      void (*ended)(void *ctx, enum connection_end why, const char *address),
+                      void *ctx);
+/* Before the first connection: has `ctx` tell of handshakes. */
+void connections_attach(SSL_CTX *ctx);
+/* A new one; it leaves `all` when OpenSSL frees it. ERR_NO_MEMORY. */
+int connections_add(struct connections *all, SSL *ssl, struct bufferevent *bev) MUST_CHECK;
+bool connections_full(const struct connections *all);
+/* A request has come whole; its answer was handed over; its answer goes on until it leaves. */
+void connection_busy(SSL *ssl, struct connection_facts *out);
+void connection_answered(SSL *ssl);
+void connection_streams(SSL *ssl);
+/* Ends those whose time is over. */
+void connections_sweep(struct connections *all);

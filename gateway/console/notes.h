@@ -1,0 +1,23 @@
+/*
+ * Refusals told to operators: each kind at once, then once a minute with how many there were. One
+ * owner.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/log.h"
+
+enum { NOTES_MAX = 16, NOTES_TELL_MS = 60000 };
+
+struct notes {
+    struct {
+        enum log_event_id event; /* 0: free */
+        struct mono_time due;
+        uint64_t unsaid;
+    } kinds[NOTES_MAX];
+};
+
+void notes_tell(struct notes *notes, enum log_event_id event, const char *address,
+                const char *tablet, const char *why);
