@@ -340,7 +340,7 @@ def test_priority_one_asks_for_the_second_officer(site):
     site.box.sims[2].do("vehicle", plate=WANTED)
     hold = wait_until("hold", lambda: site.box.lane(2)["holds"])[0]["hold"]
     assert refused(ctl("release", hold, "--reason", "x"), 3, "second_person",
-                   "priority 1 needs a second officer", "一级布控需第二名民警确认")
+                   "priority 1 needs a second person: headquarters is asked", "一级布控需第二人：已请示总部")
     same = ctl.at_terminal("release", hold, "--reason", "x", answers=[
         ("Second officer: ", "wang"), ("Password of the second officer: ", PASSWORD)])
     assert same.status == 77 and "the second officer must be another person" in same.out

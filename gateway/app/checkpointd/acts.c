@@ -380,6 +380,8 @@ const struct control_act checkpointd_acts[] = {
     {"help", CONTROL_PROTECTIVE, duty_act_help},
     {"help_end", CONTROL_SIGNER, duty_act_help_end},
     {"well", CONTROL_SIGNER, duty_act_well},
+    {"handover", CONTROL_READER, handover_act_show},
+    {"handover_accept", CONTROL_SIGNER | CONTROL_FRESH_PIN, handover_act_accept},
     {"backup_end", CONTROL_OFFICER, duty_act_backup_end},
     {"service_out", CONTROL_PROTECTIVE, lane_act_service_out},
     {"service_in", CONTROL_OFFICER, lane_act_service_in},

@@ -268,6 +268,7 @@ static void destroy_all(struct checkpointd *c)
     queue_destroy(c->facts);
     cases_free(c);
     duty_questions_free(c);
+    handover_free(c);
     board_free(&c->board);
 }
 
