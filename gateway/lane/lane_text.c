@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "gateway/lane/lane.h"
+#include "gateway/model/glossary.h"
 
 #define NAME_AT(table, index)                                                                      \
     ((size_t)(index) < sizeof(table) / sizeof((table)[0]) ? (table)[index] : NULL)
@@ -31,8 +32,6 @@ static const char *const act_names[LANE_ACT_COUNT] = {
 static const char *const boom_names[BOOM_STATE_COUNT] = {
     "none",    "unknown", "open",          "closed",         "raising", "lowering",
     "stopped", "fault",   "local_control", "emergency_stop", "broken"};
-static const char *const boom_texts[BOOM_STATE_COUNT] = {
-    "无栏杆", "未知", "开", "关", "升起中", "落下中", "已停止", "故障", "本地控制", "急停", "断杆"};
 
 static const struct {
     const char *name;
@@ -111,7 +110,8 @@ const char *boom_state_name(enum boom_state state)
 
 const char *boom_state_text(enum boom_state state)
 {
-    return NAME_AT(boom_texts, state);
+    const struct glossary_term *term = glossary_of("boom", boom_state_name(state));
+    return term ? term->zh : NULL;
 }
 
 const char *lane_refusal_name(enum lane_refusal refusal)

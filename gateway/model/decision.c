@@ -5,24 +5,16 @@
 
 #include <string.h>
 
+#include "gateway/model/glossary.h"
+
 static const char *const level_names[] = {"none", "quiet", "silent", "sounding"};
 static const char *const lights_names[] = {"unchanged", "red", "yellow"};
 static const char *const forward_names[] = {"none", "normal", "urgent"};
 static const char *const inspect_names[] = {"", "not", "due"};
 
-static const struct {
-    const char *name;
-    const char *text;
-} marks_table[MARK_COUNT] = {
-    {"suspected", "疑似"},
-    {"class_unverified", "种类未核"},
-    {"clock_untrusted", "时钟不可信"},
-    {"unauthenticated", "来源未认证"},
-    {"officer_risk", "注意安全"},
-    {"class_conflict", "种类不符"},
-    {"list_stale", "名单过期"},
-    {"plate_conflict", "车牌冲突"},
-};
+static const char *const mark_names[MARK_COUNT] = {
+    "suspected",    "class_unverified", "clock_untrusted", "unauthenticated",
+    "officer_risk", "class_conflict",   "list_stale",      "plate_conflict"};
 
 void decision_init(struct decision *out)
 {
@@ -107,13 +99,13 @@ static int mark_index(enum decision_mark mark)
 const char *decision_mark_name(enum decision_mark mark)
 {
     int i = mark_index(mark);
-    return i < 0 ? NULL : marks_table[i].name;
+    return i < 0 ? NULL : mark_names[i];
 }
 
 const char *decision_mark_text(enum decision_mark mark)
 {
-    int i = mark_index(mark);
-    return i < 0 ? NULL : marks_table[i].text;
+    const struct glossary_term *term = glossary_of("mark", decision_mark_name(mark));
+    return term ? term->zh : NULL;
 }
 
 void decision_marks_format(uint32_t marks, char out[DECISION_MARKS_TEXT_SIZE])
@@ -123,14 +115,15 @@ void decision_marks_format(uint32_t marks, char out[DECISION_MARKS_TEXT_SIZE])
         if (!(marks & 1u << i)) {
             continue;
         }
-        size_t length = strlen(marks_table[i].text);
+        const char *text = decision_mark_text((enum decision_mark)(1u << i));
+        size_t length = text ? strlen(text) : 0;
         if (at + length + 2 > DECISION_MARKS_TEXT_SIZE) {
             break;
         }
         if (at > 0) {
             out[at++] = ' ';
         }
-        memcpy(out + at, marks_table[i].text, length);
+        memcpy(out + at, text, length);
         at += length;
     }
     out[at] = '\0';

@@ -4,47 +4,36 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/model/glossary.h"
 #include "gateway/model/hit.h"
 #include "gateway/model/plate_symbols.h"
 
 /* ---- odds ---- */
 
-struct odds_words {
-    int16_t from_db; /* 20: a hundred to one */
-    const char *en;
-    const char *zh;
-};
-
-static const struct odds_words *words_of(int16_t odds_db)
+static const struct glossary_term *words_of(int16_t odds_db, enum match_kind kind)
 {
-    static const struct odds_words table[] = {
-        {20, "almost certainly this plate", "几乎可以肯定是此车牌"},
-        {7, "very likely this plate", "很可能是此车牌"},
-        {0, "more likely than not: check by eye", "较可能是此车牌，请目视核对"},
-        {-10, "possible: check by eye", "有可能，请目视核对"},
-        {INT16_MIN, "unlikely: check by eye", "可能性小，请目视核对"},
-    };
+    static const struct {
+        int16_t from_db; /* 20: a hundred to one */
+        const char *name;
+    } table[] = {
+        {20, "certain"}, {7, "likely"}, {0, "perhaps"}, {-10, "possible"}, {INT16_MIN, "unlikely"}};
     size_t i = 0;
+    if (odds_db == MATCH_ODDS_NONE)
+        return glossary_of("odds", kind == MATCH_EXACT ? "not_judged" : "not_judged_look");
     while (odds_db < table[i].from_db) {
         i++;
     }
-    return &table[i];
+    return glossary_of("odds", table[i].name);
 }
 
 const char *match_odds_words(int16_t odds_db, enum match_kind kind)
 {
-    if (odds_db != MATCH_ODDS_NONE) {
-        return words_of(odds_db)->en;
-    }
-    return kind == MATCH_EXACT ? "odds not judged" : "odds not judged: check by eye";
+    return words_of(odds_db, kind)->en;
 }
 
 const char *match_odds_words_zh(int16_t odds_db, enum match_kind kind)
 {
-    if (odds_db != MATCH_ODDS_NONE) {
-        return words_of(odds_db)->zh;
-    }
-    return kind == MATCH_EXACT ? "未评估可能性" : "未评估可能性，请目视核对";
+    return words_of(odds_db, kind)->zh;
 }
 
 /* ---- differing symbols ---- */
@@ -214,21 +203,14 @@ void match_differs_text_zh(plate_key entry, plate_key best_read, uint16_t differ
 
 /* ---- why ---- */
 
-static const struct kind_words {
-    const char *en;
-    const char *zh;
-} kind_words[] = {[MATCH_EXACT] = {"exact", "精确匹配"},
-                  [MATCH_LOOK_ALIKE] = {"look-alike", "形近字匹配"},
-                  [MATCH_CANDIDATE] = {"a candidate of the camera", "摄像机候选匹配"},
-                  [MATCH_PARTIAL] = {"partial plate", "部分号牌匹配"}};
-
 void match_why_text(enum match_kind kind, plate_key entry, plate_key best_read, uint16_t differs,
                     int16_t odds_db, char out[MATCH_WHY_TEXT_SIZE])
 {
     char how[MATCH_DIFFERS_TEXT_SIZE];
     match_differs_text(entry, best_read, differs, how);
-    (void)snprintf(out, MATCH_WHY_TEXT_SIZE, "%s%s%s; %s", kind_words[kind].en, how[0] ? ": " : "",
-                   how, match_odds_words(odds_db, kind)); /* has room for all of them */
+    (void)snprintf(out, MATCH_WHY_TEXT_SIZE, "%s%s%s; %s",
+                   glossary_of("match", match_kind_name(kind))->en, how[0] ? ": " : "", how,
+                   match_odds_words(odds_db, kind)); /* has room for all of them */
 }
 
 void match_why_text_zh(enum match_kind kind, plate_key entry, plate_key best_read, uint16_t differs,
@@ -236,6 +218,7 @@ void match_why_text_zh(enum match_kind kind, plate_key entry, plate_key best_rea
 {
     char how[MATCH_DIFFERS_TEXT_SIZE];
     match_differs_text_zh(entry, best_read, differs, how);
-    (void)snprintf(out, MATCH_WHY_TEXT_SIZE, "%s%s%s；%s", kind_words[kind].zh, how[0] ? "：" : "",
-                   how, match_odds_words_zh(odds_db, kind)); /* the same */
+    (void)snprintf(out, MATCH_WHY_TEXT_SIZE, "%s%s%s；%s",
+                   glossary_of("match", match_kind_name(kind))->zh, how[0] ? "：" : "", how,
+                   match_odds_words_zh(odds_db, kind)); /* the same */
 }

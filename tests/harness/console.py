@@ -8,14 +8,15 @@ over a unix socket, {"do": name, ...} answered with {"ok": true, "result": ...} 
 """
 import base64
 import contextlib
-import hashlib
 import json
 import socket
-import ssl
 import threading
+
+from cryptography.hazmat.primitives import hashes
 
 from harness.bad_link import BadLink
 from harness.pictures import PictureSender
+from harness.pki import Root
 from harness.signing import entry
 from harness.site import Site
 from harness.stack import short_folder, wait_until
@@ -28,10 +29,7 @@ ROLES = {"second_leader": "leader", "second_officer": "officer"}
 COMMAND_BYTES_MAX = 8 << 20
 
 
-def free_tcp_port():
-    """A port nobody listens at now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+TABLETS = {"booth": [1, 2], "lane-2": [2]}  # and the lanes each is bound to
 
 
 class Console(Site):
@@ -42,14 +40,15 @@ class Console(Site):
         self.lan, self.consoled, self.camerad, self.sender = None, None, None, None
         self.accounts = {role: {"officer": number, "pin": pin} for role, (number, pin) in ACCOUNTS.items()}
         self.pictures, self.last_entry = {}, 5000
+        self.tablets = {}
 
     def start(self, **checkpointd):
         self.camerad = self.box.start_camerad()
         self.sender = PictureSender(self.box.run)
         super().start(**checkpointd)
         self.add_accounts()
-        self.start_consoled()
         self.pair()
+        self.start_consoled()
 
     def add_accounts(self):
         client = self.box.control()
@@ -57,6 +56,36 @@ class Console(Site):
             answer = client.act("officer_add", officer=number, password=pin, role=ROLES.get(role, role))
             assert answer["ok"], answer
         client.close()
+
+    def pair(self):
+        """A certificate each tablet, and its fingerprint at checkpointd."""
+        folder = self.box.etc / "console"
+        folder.mkdir(exist_ok=True)
+        self.servers, self.tablets_ca = Root(folder, "servers-ca"), Root(folder, "tablets-ca")
+        self.server = self.servers.issue("server", f"urn:checkpoint-console:{self.box.name}", server=True)
+        client = self.box.control()
+        for name, lanes in TABLETS.items():
+            pair = self.tablets_ca.issue(name, f"urn:checkpoint-tablet:{name}")
+            fingerprint = pair.certificate.fingerprint(hashes.SHA256()).hex()
+            answer = client.act("tablet_add", name=name, fingerprint=fingerprint, lanes=lanes)
+            assert answer["ok"], answer
+            self.tablets[name] = pair
+        client.close()
+
+    def start_consoled(self):
+        """At a port of its own, which it keeps when it starts again."""
+        config = {
+            "hosts": ["127.0.0.1"], "listen": "127.0.0.1:0", "pair_listen": "", "runtime_dir": str(self.box.run),
+            "certificate": str(self.server.pem), "key": str(self.server.key_path), "tablets_ca": str(self.tablets_ca.pem),
+            "connections_per_address": 512}
+        self.consoled = self.box.start("checkpoint-consoled", self.box.write("consoled.yaml", config))
+        port = int((self.box.run / "consoled.port").read_text())
+        self.box.write("consoled.yaml", {**config, "listen": f"127.0.0.1:{port}"})
+        self.lan = BadLink(port)
+
+    @property
+    def url(self):
+        return f"https://127.0.0.1:{self.lan.port}"
 
     def stop(self):
         try:
@@ -148,8 +177,9 @@ class Console(Site):
 
     def description(self):
         """What a browser test needs to know."""
-        return {"url": self.url, "accounts": self.accounts, "checkpoint": self.box.name, "ca": str(self.ca),
-                "tablets": {name: {"certificate": str(pair[0]), "key": str(pair[1])}
+        return {"url": self.url, "accounts": self.accounts, "checkpoint": self.box.name,
+                "ca": str(self.servers.pem),
+                "tablets": {name: {"certificate": str(pair.pem), "key": str(pair.key_path)}
                             for name, pair in self.tablets.items()}}
 
 

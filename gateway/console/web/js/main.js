@@ -2,12 +2,12 @@
 import { el, fill } from './dom.js';
 import { act, currentSession, resume, sessionGone, watchSession } from './api.js';
 import { startStream, listen, stopListening } from './stream.js';
-import { state, put, subscribe, takeBoard, takeEvent, touch, forget } from './state.js';
+import { state, put, subscribe, takeBoard, takeEvent, touch, forget, onEvent } from './state.js';
 import { t, lang, onLang } from './words.js';
 import { startTheme } from './theme.js';
 import { pages } from './pages.js';
+import { startSound } from './sound.js';
 import { startShell, drawShell, setCurrent, say, call } from './shell.js';
-import { onEvent } from './state.js';
 import * as signin from './pages/signin.js';
 
 const root = document.getElementById('page');
@@ -89,7 +89,10 @@ function onSession(session, why) {
   state.session = session;
   if (!session) stopListening();
   if (session) {
-    if (before && before.officer !== session.officer) forget();
+    if (before && before.officer !== session.officer) {
+      keepers.clear(); /* what one officer began is not another's */
+      forget();
+    }
     state.sessionEnded = null;
     listen(why !== 'resume');
     loadCodes();
@@ -108,6 +111,7 @@ function onSession(session, why) {
 async function begin() {
   startTheme();
   startShell();
+  startSound();
   startStream({
     board: takeBoard,
     event: takeEvent,

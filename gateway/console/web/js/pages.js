@@ -12,8 +12,11 @@ export const pages = [
   { name: 'handover', roles: plates, load: () => import('./pages/handover.js') },
   { name: 'report', roles: ['leader', 'auditor'], load: () => import('./pages/report.js') },
   { name: 'health', roles: all, load: () => import('./pages/health.js') },
+  { name: 'account', roles: all, aside: true, load: () => import('./pages/account.js') },
+  { name: 'record', roles: ['officer', 'leader'], aside: true, load: () => import('./pages/record.js') },
 ];
 
+/* Those of the rail; the others are reached from where they belong. */
 export function pagesOf(role) {
-  return pages.filter((page) => page.roles.includes(role));
+  return pages.filter((page) => page.roles.includes(role) && !page.aside);
 }

@@ -4,11 +4,14 @@ import { icon } from './icons.js';
 import { t, lang, setLang, of } from './words.js';
 import { theme, setTheme } from './theme.js';
 import { clock, date } from './time.js';
-import { state, subscribe, seenRuns, isUnanswered, isQuiet } from './state.js';
-import { logout, act } from './api.js';
+import { state, subscribe, seenRuns, isUnanswered, isQuiet, onEvent } from './state.js';
+import { act } from './api.js';
 import { pagesOf } from './pages.js';
 import { soundState, enableSound, toggleMute } from './sound.js';
 import { dialog, holdButton, notice } from './widgets.js';
+import { firstWaiting } from './alert-list.js';
+import { callWords, categoryWords, listedPlate, matchWords, priorityWords } from './hit-words.js';
+import { plate } from './plate.js';
 
 const part = (id) => document.getElementById(id);
 let current = 'signin';
@@ -68,9 +71,9 @@ function askHelp() {
 function person() {
   if (!state.session) return null;
   const { name, officer, role } = state.session;
-  return el('button', {
-    type: 'button', class: 'bar-button person', onclick: () => logout().catch(() => {}),
-    title: t('ui_sign_out'), 'aria-label': `${t('ui_signed_on_as', { name: name ?? officer, role: of('role', role) })}, ${t('ui_sign_out')}`,
+  return el('a', {
+    class: 'bar-button person', href: '#/account', title: t('ui_page_account'),
+    'aria-label': `${t('ui_signed_on_as', { name: name ?? officer, role: of('role', role) })}, ${t('ui_page_account')}`,
   }, icon('person'), el('span', { class: 'wide-only who' }, el('b', null, name ?? officer), el('small', null, of('role', role))));
 }
 
@@ -136,6 +139,7 @@ function drawNav() {
 export function setCurrent(name) {
   current = name;
   drawNav();
+  drawBanners();
 }
 
 /* ---- banners ---- */
@@ -145,16 +149,50 @@ function bannerOf(kind, picture, head, why, ...more) {
     el('p', null, el('b', null, head), ' ', why), more);
 }
 
+function endHelp(one) {
+  const said = notice();
+  const end = async (code) => {
+    try {
+      await act('help_end', { help: one.id, reason: t(code) });
+      close();
+    } catch (error) {
+      said.fail(error);
+    }
+  };
+  const close = dialog({ title: t('ui_help_end'), body: el('div', { class: 'stack' }, ['ui_help_end_safe', 'ui_help_end_mistake'].map((code) => el('button', {
+    type: 'button', class: 'button wide', onclick: () => end(code),
+  }, t(code))), said) });
+}
+
+/* Who called, or a leader, ends a call for help. */
 function helpCalls() {
   return (state.duty?.help ?? []).filter((one) => !one.ended_by).map((one) => bannerOf('bad', 'help',
-    t(one.lane ? 'ui_help_from' : 'ui_help_from_booth', { name: one.name ?? one.officer, lane: one.lane }), '',
-    el('button', {
-      type: 'button', class: 'button', onclick: () => act('help_end', { help: one.id }).catch((error) => call(error.message)),
+    t(one.lane ? 'ui_help_from' : 'ui_help_from_booth', { name: one.name ?? one.officer, lane: one.lane }), clock(one.since),
+    (state.session?.role === 'leader' || one.officer === state.session?.officer) && el('button', {
+      type: 'button', class: 'button', onclick: () => endHelp(one),
     }, t('ui_help_end'))));
 }
 
+/* On every page but the alerts': what waits to be signed for. On a phone a card covers the list. */
+function waitingStrip() {
+  const covered = current === 'alerts' && !matchMedia('(max-width: 760px)').matches;
+  const hit = state.session && !covered ? firstWaiting() : null;
+  if (!hit || location.hash === `#/alerts/${hit.hit}`) return null;
+  return el('a', { class: `banner strip p${hit.entry?.priority ?? 3}`, href: `#/alerts/${hit.hit}` }, icon('alerts'),
+    plate({ text: listedPlate(hit), cls: hit.entry?.class ?? '', small: true }),
+    el('span', null, el('b', null, `${priorityWords(hit)} ${categoryWords(hit)} ${matchWords(hit)}`), ' ', t('ui_lane_n', { n: hit.lane }), ' ', clock(hit.time)),
+    el('span', { class: 'button' }, t('ui_open')));
+}
+
+let bannersDrawn = '';
+
 function drawBanners() {
+  const strip = state.session ? firstWaiting()?.hit : 0;
+  const stamp = JSON.stringify([state.link, soundState(), state.duty?.help, Boolean(state.session), lang(), current, location.hash, strip]);
+  if (stamp === bannersDrawn) return;
+  bannersDrawn = stamp;
   fill(part('banners'),
+    waitingStrip(),
     state.link === 'lost' && bannerOf('bad', 'cut', t('ui_link_lost'), t('ui_link_lost_why')),
     state.link === 'gone' && bannerOf('bad', 'cut', t('ui_link_gone'), t('ui_link_gone_why')),
     helpCalls(),
@@ -208,8 +246,12 @@ export function startShell() {
   subscribe((topics) => {
     if (['session', 'link', 'sound', 'place', 'board'].some((topic) => topics.has(topic))) drawBar();
     if (['session', 'hits', 'board'].some((topic) => topics.has(topic))) drawNav();
-    if (['session', 'link', 'sound', 'duty', 'board'].some((topic) => topics.has(topic))) drawBanners();
+    if (['session', 'hits', 'link', 'sound', 'duty', 'board'].some((topic) => topics.has(topic))) drawBanners();
     if (topics.has('runs')) drawRuns();
+  });
+  addEventListener('hashchange', drawBanners);
+  onEvent((event) => {
+    if (event.event === 'hit' && !isQuiet(event)) call(callWords(event));
   });
   addEventListener('keydown', (event) => {
     if (!event.altKey || event.ctrlKey || event.metaKey || !/^[0-9]$/.test(event.key)) return;

@@ -131,7 +131,8 @@ function takeAlarm(event) {
 }
 
 function takeRecord(event) {
-  if (event.what === 'run_through') {
+  const again = (one) => one.lane === event.lane && one.time === event.time; /* said twice around a board */
+  if (event.what === 'run_through' && !state.runs.some(again)) {
     state.runs = [event, ...state.runs].slice(0, RUNS_MAX);
     touch('runs');
   }

@@ -9,7 +9,10 @@
 
 #include <cmocka.h>
 
+#include "gateway/model/decision.h"
 #include "gateway/model/glossary.h"
+#include "gateway/model/hit.h"
+#include "gateway/model/wanted.h"
 
 static bool is_code(const char *code)
 {
@@ -41,11 +44,26 @@ static void a_term_is_found_by_group_and_name(void **state)
         glossary_of("role", "a_name_longer_than_any_code_of_the_table_could_be_at_all_and_more"));
 }
 
+/* Code takes these for granted. */
+static void what_the_model_names_has_a_term(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MARK_COUNT; i++)
+        assert_non_null(decision_mark_text((enum decision_mark)(1u << i)));
+    for (int i = MATCH_EXACT; match_kind_name((enum match_kind)i); i++)
+        assert_non_null(glossary_of("match", match_kind_name((enum match_kind)i)));
+    for (int db = -200; db <= 200; db++)
+        assert_non_null(match_odds_words_zh((int16_t)db, MATCH_EXACT));
+    for (uint16_t i = 0; i < CATEGORY_COUNT; i++)
+        assert_non_null(glossary_of("category", wanted_category_name(i)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_term_has_a_code_and_both_languages),
         cmocka_unit_test(a_term_is_found_by_group_and_name),
+        cmocka_unit_test(what_the_model_names_has_a_term),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

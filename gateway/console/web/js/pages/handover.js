@@ -1,0 +1,94 @@
+/* What the next shift takes over: open hits, holds, lanes out of service, alarms. Whoever comes in accepts by name. */
+import { el, fill } from '../dom.js';
+import { subscribe } from '../state.js';
+import { act } from '../api.js';
+import { t, of, pick } from '../words.js';
+import { moment, joined } from '../time.js';
+import { holdButton, notice } from '../widgets.js';
+import { plate as drawPlate } from '../plate.js';
+import { pinField } from '../ask.js';
+
+export const title = 'ui_page_handover';
+export const roles = ['officer', 'leader', 'auxiliary', 'auditor'];
+
+const TOPICS = ['hits', 'lanes', 'duty', 'alarms'];
+
+function group(head, rows, draw) {
+  return el('section', { class: 'panel' }, el('h2', null, `${head} (${rows.length})`),
+    rows.length ? el('ul', { class: 'plain-list tight' }, rows.map((row) => el('li', { class: 'row line' }, draw(row))))
+      : el('p', { class: 'soft' }, t('ui_handover_nothing')));
+}
+
+function hitLine(hit) {
+  const plate = hit.plate ?? hit.entry?.plate ?? hit.matched;
+  return [plate && drawPlate({ text: plate, cls: hit.class ?? hit.entry?.class, small: true }),
+    el('span', { class: 'grow' }, joined([t('ui_lane_n', { n: hit.lane }), of('stage', hit.stage ?? hit.handling?.stage),
+      hit.time && moment(hit.time), hit.overdue && t('ui_handover_overdue')])),
+    el('a', { class: 'button', href: `#/alerts/${hit.hit}` }, t('ui_open'))];
+}
+
+function holdLine(hold) {
+  return el('span', null, joined([t('ui_lane_n', { n: hold.lane }), t('ui_lanes_hold_n', { n: hold.hold }),
+    hold.priority && t('ui_lanes_priority', { n: hold.priority }), hold.by && (hold.by.name ?? hold.by.officer ?? hold.by)]));
+}
+
+function laneLine(lane) {
+  return el('span', null, joined([t('ui_lane_n', { n: lane.lane ?? lane }), lane.name, lane.since && moment(lane.since)]));
+}
+
+function alarmLine(alarm) {
+  return el('span', null, joined([alarm.lane && t('ui_lane_n', { n: alarm.lane }), pick(alarm), alarm.detail]));
+}
+
+function acceptBox(handover, done) {
+  const pin = pinField();
+  const said = notice();
+  const run = async () => {
+    if (!pin.input.value) return said.say(t('ui_form_need_pin'), 'bad');
+    said.say(t('ui_working'));
+    try {
+      await act('handover_accept', { handover: handover.id ?? handover.handover, pin: pin.input.value });
+      said.say(t('ui_handover_accepted'), 'ok');
+      done();
+    } catch (error) {
+      said.fail(error);
+    }
+    pin.input.value = '';
+    return undefined;
+  };
+  return el('section', { class: 'panel stack' }, el('h2', null, t('ui_handover_accept')),
+    el('p', { class: 'soft' }, t('ui_handover_accept_means')), pin, said,
+    holdButton({ label: t('ui_handover_accept'), run, cls: 'primary wide' }));
+}
+
+export function render(root, params, context) {
+  const said = notice();
+  const facts = el('div', { class: 'two' });
+  const accept = el('div');
+  const last = el('p', { class: 'soft' });
+  const may = ['officer', 'leader', 'auxiliary'].includes(context.session.role);
+  let asked = 0;
+  let gone = false;
+  const load = async () => {
+    const mine = ++asked;
+    try {
+      const answer = await act('handover');
+      if (gone || mine !== asked) return;
+      const from = answer.from ?? context.state.duty?.handover;
+      fill(last, from && t('ui_handover_last', { name: from.name ?? from.officer ?? from, time: moment(from.time ?? answer.time) }));
+      fill(facts, group(t('ui_handover_hits'), answer.open_hits ?? [], hitLine), group(t('ui_handover_holds'), answer.holds ?? [], holdLine),
+        group(t('ui_handover_lanes'), answer.lanes_out ?? [], laneLine), group(t('ui_handover_alarms'), answer.alarms ?? [], alarmLine));
+      if (may && !accept.firstChild) accept.append(acceptBox(answer, load));
+      said.say('');
+    } catch (error) {
+      if (!gone) said.fail(error);
+    }
+  };
+  root.append(el('h1', null, t(title)), last, said, facts, accept);
+  load();
+  const stop = subscribe((topics) => TOPICS.some((topic) => topics.has(topic)) && load());
+  return () => {
+    gone = true;
+    stop();
+  };
+}

@@ -1,0 +1,95 @@
+/* The shift's and the month's figures, as tables that can be printed. What each table holds is the box's to say; its
+ * columns are named by the glossary. */
+import { el, fill } from '../dom.js';
+import { act } from '../api.js';
+import { has, of, pick, t } from '../words.js';
+import { date, moment, span } from '../time.js';
+import { choices, field, notice } from '../widgets.js';
+import { icon } from '../icons.js';
+import { codeWord } from '../ask.js';
+
+export const title = 'ui_page_report';
+export const roles = ['leader', 'auditor'];
+
+const DAY_MS = 24 * 3600 * 1000;
+const WORDS = { stage: 'stage', role: 'role', level: 'level', category: 'category' };
+const TABLE_OF_REASON = { searches: 'search', history: 'history', rejects: 'reject' };
+
+/* {from, to} of what was chosen. */
+function period(kind, day) {
+  const now = new Date();
+  if (kind === 'shift') return { from: new Date(now.getTime() - 12 * 3600 * 1000), to: now };
+  if (kind === 'day') {
+    const from = new Date(`${day}T00:00`);
+    return { from, to: new Date(Math.min(from.getTime() + DAY_MS, now.getTime())) };
+  }
+  return { from: new Date(now.getFullYear(), now.getMonth(), 1), to: now };
+}
+
+function cell(name, value, table) {
+  if (value === null || value === undefined) return '–';
+  if (Array.isArray(value)) return value.map((one) => cell(name, one, table)).join(', ');
+  if (typeof value === 'object') {
+    return value.zh ? pick(value) : Object.entries(value).map(([key, n]) => `${of('report', key)} ${cell(key, n, table)}`).join(', ');
+  }
+  if (/_share$|^share$/.test(name) && typeof value === 'number') return `${(value * 100).toFixed(1)} %`;
+  if (/_ms$/.test(name)) return span(value);
+  if (/_s$/.test(name)) return span(value * 1000);
+  if (name === 'reason' || name === 'code') return codeWord(TABLE_OF_REASON[table] ?? 'search', value);
+  if (/time$|since$|until$/.test(name) && typeof value === 'string') return moment(value);
+  return WORDS[name] ? of(WORDS[name], value) : String(value);
+}
+
+const heading = (name) => (has(`report_${name}`) ? t(`report_${name}`) : name.replaceAll('_', ' '));
+
+function rowsTable(name, rows) {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  return el('table', { class: 'rows' }, el('thead', null, el('tr', null, columns.map((one) => el('th', { scope: 'col' }, heading(one))))),
+    el('tbody', null, rows.map((row) => el('tr', null, columns.map((one) => el('td', null, cell(one, row[one], name)))))));
+}
+
+function part(name, value) {
+  const scalar = typeof value !== 'object' || value === null;
+  const rows = Array.isArray(value) ? value : [value];
+  const body = scalar ? el('p', { class: 'big' }, cell(name, value, name))
+    : rows.length === 0 ? el('p', { class: 'soft' }, t('ui_report_none'))
+      : rows.every((row) => row && typeof row === 'object' && !Array.isArray(row)) ? rowsTable(name, rows)
+        : el('p', null, cell(name, value, name));
+  return el('section', { class: 'panel' }, el('h2', null, heading(name)), el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': heading(name) }, body));
+}
+
+function sheet(report, asked) {
+  const skip = new Set(['from', 'to']);
+  return [el('p', null, t('ui_report_of', { from: moment(asked.from), to: moment(asked.to) })),
+    ...Object.entries(report).filter(([name]) => !skip.has(name)).map(([name, value]) => part(name, value))];
+}
+
+export function render(root) {
+  const said = notice();
+  const paper = el('div', { class: 'stack report' });
+  const day = field({ label: t('ui_report_day'), type: 'date', value: date(new Date()) });
+  const kinds = choices({
+    legend: t('ui_report_period'), value: 'shift', cls: 'tight',
+    rows: ['shift', 'day', 'month'].map((code) => ({ code, label: t(`ui_report_${code}`) })),
+    onchange: (kind) => {
+      day.hidden = kind !== 'day';
+    },
+  });
+  day.hidden = true;
+  const make = async () => {
+    const asked = period(kinds.value, day.input.value);
+    said.say(t('ui_working'));
+    try {
+      const report = await act('report', { from: asked.from.toISOString(), to: asked.to.toISOString() });
+      fill(paper, sheet(report, asked));
+      said.say('');
+    } catch (error) {
+      said.fail(error);
+    }
+  };
+  root.append(el('div', { class: 'page-head' }, el('h1', null, t(title)),
+    el('button', { type: 'button', class: 'button no-print', onclick: () => print() }, icon('print'), t('ui_record_print'))),
+  el('div', { class: 'panel stack no-print' }, kinds, day,
+    el('button', { type: 'button', class: 'button primary wide', onclick: make }, t('ui_report_make')), said), paper);
+  return () => {};
+}

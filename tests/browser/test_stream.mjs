@@ -1,0 +1,89 @@
+// Alerts reach the page at once and once, whatever breaks in between: the LAN, consoled, checkpointd, the browser.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { box } from './lib/box.mjs';
+import { Browser } from './lib/chromium.mjs';
+import { listed, live, makeHit, openConsole, row, rowsOf } from './lib/console.mjs';
+
+const PROMISED_MS = 2000; // after the LAN is back
+const browser = await Browser.start();
+after(() => browser.close());
+const page = await openConsole(browser, 'officer');
+const seen = []; // every hit so far
+
+async function hits(count) {
+  for (const plate of await listed(count)) seen.push((await makeHit(plate)).hit);
+}
+
+/** Every hit once: on the page's own list, not more and not less. */
+async function allThere(tab = page) {
+  await tab.waitForFunction((all) => {
+    const shown = [...document.querySelectorAll('a.row-hit')].map((one) => Number(one.hash.split('/')[2]));
+    return all.every((hit) => shown.includes(hit));
+  }, seen);
+  const shown = await rowsOf(tab);
+  assert.deepEqual([...new Set(shown)].sort(), [...shown].sort(), 'a hit stands twice');
+  assert.deepEqual(shown.filter((hit) => !seen.includes(hit)), [], 'a hit nobody made');
+}
+
+test('a hit is on the page without asking', async () => {
+  await hits(1);
+  await page.waitForSelector(row(seen[0]));
+  await allThere();
+});
+
+test('after a cut of the LAN every hit of meanwhile is there, none twice, in the time promised', async () => {
+  const took = [];
+  for (let round = 0; round < 3 && !(Math.min(...took) <= PROMISED_MS); round++) {
+    await box('cut');
+    await page.waitForSelector('#link:not(.ok)');
+    await hits(2);
+    assert.equal(await page.locator(row(seen.at(-1))).count(), 0, 'a page without a LAN shows a new hit');
+    await box('mend');
+    const begin = performance.now();
+    await page.waitForSelector(row(seen.at(-1)));
+    await allThere();
+    took.push(performance.now() - begin);
+  }
+  console.log(`# after the LAN is back: ${took.map((ms) => `${ms.toFixed(0)} ms`).join(', ')}`);
+  assert.ok(Math.min(...took) <= PROMISED_MS, `later than ${PROMISED_MS} ms each time: ${took}`);
+});
+
+test('consoled killed and started again: the same', async () => {
+  await box('program_stop', { name: 'consoled', kill: true });
+  await page.waitForSelector('#link:not(.ok)');
+  await hits(2);
+  await box('program_start', { name: 'consoled' });
+  await allThere();
+  await live(page);
+});
+
+test('seven tabs of one browser are all live', async () => {
+  const tabs = [];
+  for (let n = 0; n < 6; n++) tabs.push(await openConsole(browser, 'officer'));
+  await hits(1);
+  for (const tab of [page, ...tabs]) await tab.waitForSelector(row(seen.at(-1)), { state: 'attached' });
+  for (const tab of tabs) {
+    assert.deepEqual(tab.found, []);
+    await tab.close();
+  }
+});
+
+test('checkpointd restarted: the page says so, and shows what comes after', async () => {
+  await box('program_stop', { name: 'checkpointd' });
+  await page.waitForSelector('#link.bad');
+  await box('program_start', { name: 'checkpointd' });
+  await live(page);
+  await hits(2);
+  await page.waitForSelector(row(seen.at(-1)));
+  await page.waitForSelector(row(seen.at(-2)));
+});
+
+test('the browser restarted: signed on again, every open hit is there', async () => {
+  assert.deepEqual(page.found, []);
+  await browser.restart();
+  const fresh = await openConsole(browser, 'officer');
+  await allThere(fresh);
+  assert.deepEqual(fresh.found, []);
+});
+
