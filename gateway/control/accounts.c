@@ -11,7 +11,12 @@
 #include "gateway/base/file.h"
 #include "gateway/base/json.h"
 
-enum { FILE_MAX_BYTES = 256 * 1024, YESCRYPT_COST = 5 };
+enum {
+    FILE_MAX_BYTES = 256 * 1024,
+    YESCRYPT_COST = 7,     /* 40 ms of a core; a hash says its own, those made before stay good */
+    NUMBER_MIN_DIGITS = 4, /* of an officer's number that a PIN may not contain */
+    REPEATED_MAX = 3       /* digits of a pattern that a PIN may not be made of: 121212, 123123 */
+};
 
 struct accounts {
     char *path;
@@ -56,27 +61,83 @@ int officer_role_parse(const char *name, enum officer_role *out)
 static bool is_name(const char *name)
 {
     size_t size = strlen(name);
-    if (size == 0 || size > OFFICER_NAME_MAX || name[0] < 'a' || name[0] > 'z')
-        return false;
-    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == size;
+    return size > 0 && size <= OFFICER_NAME_MAX && !strchr("._-", name[0]) &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == size;
 }
 
 static int check_name(const char *name, struct err_text *err)
 {
     if (is_name(name))
         return 0;
-    return err_set(err, ERR_INVALID,
-                   "officer name: expected 1 to %d of a-z, 0-9, '.', '_', '-', a letter first",
-                   OFFICER_NAME_MAX);
+    return err_set(
+        err, ERR_INVALID,
+        "officer name: expected 1 to %d of a-z, 0-9, '.', '_', '-', a letter or digit first",
+        OFFICER_NAME_MAX);
 }
 
-static int check_password(const char *password, struct err_text *err)
+/* Shown and printed: no control characters. */
+static int check_title(const char *title, struct err_text *err)
+{
+    bool fits = strlen(title) < OFFICER_TITLE_SIZE;
+    for (const char *at = title; fits && *at != '\0'; at++)
+        fits = (unsigned char)*at >= 0x20 && *at != 0x7f;
+    if (fits)
+        return 0;
+    return err_set(err, ERR_INVALID, "name: expected up to %d bytes without control characters",
+                   OFFICER_TITLE_SIZE - 1);
+}
+
+/* All the same, or the same few over and over. */
+static bool is_repeated(const char *pin, size_t size)
+{
+    for (size_t length = 1; length <= REPEATED_MAX; length++) {
+        bool repeated = true;
+        for (size_t i = length; i < size && repeated; i++)
+            repeated = pin[i] == pin[i - length];
+        if (repeated)
+            return true;
+    }
+    return false;
+}
+
+/* 234567, 987654; 890123 too. */
+static bool is_run(const char *pin, size_t size)
+{
+    int step = (pin[1] - pin[0] + 10) % 10;
+    for (size_t i = 2; i < size; i++)
+        if ((pin[i] - pin[i - 1] + 10) % 10 != step)
+            return false;
+    return step == 1 || step == 9;
+}
+
+static int check_pin(const char *name, const char *pin, size_t size, struct err_text *err)
+{
+    if (size < PIN_MIN_DIGITS || size > PIN_MAX_DIGITS)
+        return err_set(err, ERR_INVALID, "PIN: %zu digits, expected %d to %d", size, PIN_MIN_DIGITS,
+                       PIN_MAX_DIGITS);
+    if (is_repeated(pin, size) || is_run(pin, size))
+        return err_set(err, ERR_INVALID,
+                       "PIN: easily guessed: one digit or a few over and over, "
+                       "or digits in a row");
+    if ((strlen(name) >= NUMBER_MIN_DIGITS && strstr(pin, name)) || strstr(name, pin))
+        return err_set(err, ERR_INVALID, "PIN: easily guessed: the officer's number");
+    return 0;
+}
+
+static int check_password(const char *name, const char *password, struct err_text *err)
 {
     size_t size = strlen(password);
-    if (size >= PASSWORD_MIN_BYTES && size <= PASSWORD_MAX_BYTES)
-        return 0;
-    return err_set(err, ERR_INVALID, "password: %zu bytes, expected %d to %d", size,
-                   PASSWORD_MIN_BYTES, PASSWORD_MAX_BYTES);
+    if (size > 0 && strspn(password, "0123456789") == size)
+        return check_pin(name, password, size, err);
+    if (size < PASSWORD_MIN_BYTES || size > PASSWORD_MAX_BYTES)
+        return err_set(err, ERR_INVALID,
+                       "password: %zu bytes, expected %d to %d, or a PIN of %d "
+                       "to %d digits",
+                       size, PASSWORD_MIN_BYTES, PASSWORD_MAX_BYTES, PIN_MIN_DIGITS,
+                       PIN_MAX_DIGITS);
+    if (strcmp(password, name) == 0)
+        return err_set(err, ERR_INVALID, "password: easily guessed: the officer's name");
+    return 0;
 }
 
 /* ---- hashes ---- */
@@ -126,17 +187,19 @@ static bool password_fits(const char *password, const char *hash)
 static int parse_officer(const json_t *value, struct officer *out, struct err_text *err)
 {
     const char *name, *role, *hash;
+    const char *title = "";
     int disabled;
     json_error_t why;
     /* json_unpack_ex only reads, whatever its signature says. */
-    if (json_unpack_ex((json_t *)value, &why, JSON_STRICT, "{s:s,s:s,s:b,s:s}", "name", &name,
-                       "role", &role, "disabled", &disabled, "hash", &hash) != 0)
+    if (json_unpack_ex((json_t *)value, &why, JSON_STRICT, "{s:s,s?s,s:s,s:b,s:s}", "name", &name,
+                       "title", &title, "role", &role, "disabled", &disabled, "hash", &hash) != 0)
         return err_set(err, ERR_CORRUPT, "%s", why.text);
     *out = (struct officer){.disabled = disabled != 0};
-    if (!is_name(name) || officer_role_parse(role, &out->role) != 0 ||
-        strlen(hash) >= sizeof out->hash)
-        return err_set(err, ERR_CORRUPT, "'%.40s': name, role or hash out of range", name);
+    if (!is_name(name) || check_title(title, NULL) != 0 ||
+        officer_role_parse(role, &out->role) != 0 || strlen(hash) >= sizeof out->hash)
+        return err_set(err, ERR_CORRUPT, "'%.40s': name, title, role or hash out of range", name);
     memcpy(out->name, name, strlen(name) + 1);
+    memcpy(out->title, title, strlen(title) + 1);
     memcpy(out->hash, hash, strlen(hash) + 1);
     return 0;
 }
@@ -189,9 +252,9 @@ static int save(const struct accounts *accounts, struct err_text *err)
     json_t *list = json_array();
     for (int i = 0; i < accounts->count; i++) {
         const struct officer *o = &accounts->officers[i];
-        json_array_append_new(list, json_pack("{s:s,s:s,s:b,s:s}", "name", o->name, "role",
-                                              officer_role_name(o->role), "disabled",
-                                              (int)o->disabled, "hash", o->hash));
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:b,s:s}", "name", o->name, "title",
+                                              o->title, "role", officer_role_name(o->role),
+                                              "disabled", (int)o->disabled, "hash", o->hash));
     }
     json_t *root = json_pack("{s:o}", "officers", list);
     char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
@@ -243,6 +306,11 @@ const struct officer *accounts_find(const struct accounts *accounts, const char 
     return NULL;
 }
 
+const struct officer *accounts_at(const struct accounts *accounts, int index)
+{
+    return index < accounts->count ? &accounts->officers[index] : NULL;
+}
+
 static int leaders(const struct accounts *accounts)
 {
     int count = 0;
@@ -257,13 +325,15 @@ bool accounts_has_leader(const struct accounts *accounts)
     return leaders(accounts) > 0;
 }
 
-int accounts_add(struct accounts *accounts, const char *name, enum officer_role role,
-                 const char *password, struct err_text *err)
+int accounts_add(struct accounts *accounts, const char *name, const char *title,
+                 enum officer_role role, const char *password, struct err_text *err)
 {
     struct officer officer = {.role = role};
     int result = check_name(name, err);
     if (result == 0)
-        result = check_password(password, err);
+        result = check_title(title, err);
+    if (result == 0)
+        result = check_password(name, password, err);
     if (result == 0 && accounts_find(accounts, name))
         result = err_set(err, ERR_CONFLICT, "officer '%s' exists already", name);
     if (result == 0 && accounts->count == OFFICERS_MAX)
@@ -273,6 +343,7 @@ int accounts_add(struct accounts *accounts, const char *name, enum officer_role 
     if (result != 0)
         return result;
     memcpy(officer.name, name, strlen(name) + 1);
+    memcpy(officer.title, title, strlen(title) + 1);
     accounts->officers[accounts->count++] = officer;
     result = save(accounts, err);
     if (result != 0)
@@ -311,7 +382,7 @@ int accounts_set_password(struct accounts *accounts, const char *name, const cha
     if (!officer)
         return err_set(err, ERR_NOT_FOUND, "no officer '%.40s'", name);
     struct officer changed = *officer;
-    int result = check_password(password, err);
+    int result = check_password(name, password, err);
     if (result == 0)
         result = hash_password(password, changed.hash, sizeof changed.hash, err);
     return result == 0 ? change(accounts, &changed, err) : result;

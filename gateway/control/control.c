@@ -7,35 +7,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "gateway/control/asking.h"
-#include "gateway/control/passwords.h"
+#include "gateway/control/control_state.h"
 #include "gateway/control/rights.h"
 
+/* The console keeps one place on `events` for each officer signed on, and one or two on `control`.
+ * What clients leave unread is bounded for each and for all of a socket together: twice 64 MiB, and
+ * 64 KiB for each client. */
 enum {
-    CLIENTS_MAX = 64,
-    CLIENTS_OF_ONE_MAX = 48, /* one user's programs gone wrong leave places for others */
-    SUBSCRIBERS_MAX = 32,
-    SUBSCRIBERS_OF_ONE_MAX = 24,
-    POST_TRIES_MAX = 5000, /* a millisecond each */
+    CLIENTS_MAX = 128,
+    CLIENTS_OF_ONE_MAX = 96, /* one user's programs gone wrong leave places for others */
+    SUBSCRIBERS_MAX = 96,
+    SUBSCRIBERS_OF_ONE_MAX = 72,
     OUTPUT_MAX_BYTES = 4 << 20,
-    PATH_SIZE = 256,
+    OUTPUT_ALL_MAX_BYTES = 64 << 20,
     GROUPS_MAX = 64
 };
 
-struct control {
-    struct control_options options;
-    struct line_server *server;
-    struct passwords *passwords;
-    struct tokens tokens;
-    struct asking asking;
-    char control_path[PATH_SIZE];
-    char events_path[PATH_SIZE];
-    gid_t admin_gid;
-    bool has_admin_gid;
-};
+/* Who asks without being signed on, among those whose requests are counted; no officer's number. */
+static const char NOBODY[] = "?";
 
 /* ---- who asks ---- */
 
@@ -70,14 +61,6 @@ static bool is_admin(const struct control *control, const struct unix_peer *peer
     return false;
 }
 
-/* What a connection knows of its peer; the officer comes with each request. */
-struct session {
-    struct control *control;
-    struct control_actor actor;
-    bool subscribed;
-    char token[TOKEN_TEXT_SIZE]; /* of a subscriber */
-};
-
 static int open_session(void *ctx, struct line_client *client, const struct unix_peer *peer,
                         void **out_data)
 {
@@ -100,6 +83,15 @@ static void close_session(void *ctx, struct line_client *client)
     struct session *session = line_client_data(client);
     explicit_bzero(session, sizeof *session);
     free(session);
+}
+
+bool control_copy_text(const json_t *object, const char *key, char *out, size_t room)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    if (!text || strlen(text) >= room)
+        return false;
+    memcpy(out, text, strlen(text) + 1);
+    return true;
 }
 
 /* ---- answers ---- */
@@ -171,191 +163,53 @@ void control_refuse(struct control *control, struct control_ticket ticket, const
     control_refuse_with(control, ticket, code, en, zh, NULL);
 }
 
-/* ---- sign-on and accounts ---- */
+/* ---- requests ---- */
 
-static const char *refusal_zh(int result)
-{
-    switch (result) {
-    case ERR_DENIED:
-        return "被拒绝：姓名、密码或权限不符";
-    case ERR_BUSY:
-        return "密码错误次数过多，请稍候再试";
-    case ERR_CONFLICT:
-        return "该警员已存在";
-    case ERR_NOT_FOUND:
-        return "没有该警员";
-    case ERR_INVALID:
-        return "姓名或密码不符合要求";
-    case ERR_CORRUPT:
-        return "警员账户文件不可用，请联系技术人员";
-    default:
-        return "无法完成，请查看日志";
-    }
-}
-
-static void finish_login(struct control *control, struct password_job *job)
-{
-    char text[TOKEN_TEXT_SIZE];
-    struct mono_time now = clock_mono(&clock_system);
-    struct mono_time expires = mono_add_ms(now, control->options.token_life_s * 1000);
-    int result = tokens_issue(&control->tokens, job->name, job->role, job->actor.peer.uid, expires,
-                              now, text);
-    if (result != 0) {
-        control_refuse(control, job->ticket, err_name(result), "no token can be given out",
-                       "无法签发令牌");
-        return;
-    }
-    control_answer(control, job->ticket,
-                   json_pack("{s:s,s:s,s:s,s:I}", "token", text, "officer", job->name, "role",
-                             officer_role_name(job->role), "expires_in_s",
-                             (json_int_t)control->options.token_life_s));
-    explicit_bzero(text, sizeof text);
-}
-
-/* The first officer may have been signed off while the second one's password was checked. */
-static void finish_second(struct control *control, struct password_job *job)
-{
-    struct control_call call = {job->ticket, job->actor, job->args};
-    if (job->actor.officer[0] != '\0' &&
-        !tokens_held(&control->tokens, job->actor.officer, job->actor.peer.uid,
-                     clock_mono(&clock_system))) {
-        control_refuse(control, job->ticket, "denied", "sign on first: checkpointctl login",
-                       "请先登录");
-        return;
-    }
-    memcpy(call.actor.second, job->name, sizeof call.actor.second);
-    job->act->run(control->options.ctx, control, &call);
-}
-
-static void finish_job(void *ctx, void *item)
-{
-    struct control *control = ctx;
-    struct password_job *job = item;
-    if (job->result != 0) {
-        control_refuse(control, job->ticket, err_name(job->result), job->err.text,
-                       refusal_zh(job->result));
-    } else if (job->kind == JOB_LOGIN) {
-        finish_login(control, job);
-    } else if (job->kind == JOB_SECOND) {
-        finish_second(control, job);
-    } else {
-        if (job->kind != JOB_ADD)
-            tokens_revoke_officer(&control->tokens, job->name);
-        control_answer(control, job->ticket, json_pack("{s:s}", "officer", job->name));
-    }
-    password_job_free(job);
-}
-
-/* What a job did must reach the control thread: it ends the tokens of a disabled officer. */
-static void job_done(void *ctx, struct password_job *job)
-{
-    const struct timespec pause = {.tv_nsec = 1000000};
-    struct control *control = ctx;
-    int result = line_server_post(control->server, finish_job, control, job);
-    for (int i = 0; result == ERR_FULL && i < POST_TRIES_MAX; i++) {
-        nanosleep(&pause, NULL);
-        result = line_server_post(control->server, finish_job, control, job);
-    }
-    if (result != 0)
-        password_job_free(job); /* the control thread stands still: the program is being ended */
-}
-
-static bool copy_text(const json_t *object, const char *key, char *out, size_t room)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    if (!text || strlen(text) >= room)
-        return false;
-    memcpy(out, text, strlen(text) + 1);
-    return true;
-}
-
-static struct password_job *new_job(enum password_job_kind kind, const struct control_call *call)
-{
-    struct password_job *job = calloc(1, sizeof *job);
-    if (!job)
-        return NULL;
-    job->kind = kind;
-    job->ticket = call->ticket;
-    job->actor = call->actor;
-    return job;
-}
-
-static void submit(struct control *control, struct password_job *job, struct control_ticket ticket,
-                   bool fits)
-{
-    if (job && fits && passwords_submit(control->passwords, job) == 0)
-        return;
-    control_refuse(control, ticket, fits ? "full" : "invalid",
-                   fits ? "too many sign-ons at once, try again"
-                        : "expected officer and password as texts within their limits",
-                   fits ? "登录请求过多，请稍后重试" : "缺少姓名或密码，或长度超限");
-    password_job_free(job);
-}
-
-static void act_account(struct control *control, const struct control_call *call,
-                        enum password_job_kind kind)
-{
-    struct password_job *job = new_job(kind, call);
-    bool fits = job && copy_text(call->args, "officer", job->name, sizeof job->name);
-    if (fits && kind != JOB_DISABLE)
-        fits = copy_text(call->args, "password", job->password, sizeof job->password);
-    if (fits && kind == JOB_ADD) {
-        const char *role = json_string_value(json_object_get(call->args, "role"));
-        fits = officer_role_parse(role ? role : "officer", &job->role) == 0;
-    }
-    submit(control, job, call->ticket, fits);
-}
-
-static void act_login(void *ctx, struct control *control, const struct control_call *call)
-{
-    (void)ctx;
-    act_account(control, call, JOB_LOGIN);
-}
-
-static void act_officer_add(void *ctx, struct control *control, const struct control_call *call)
-{
-    (void)ctx;
-    act_account(control, call, JOB_ADD);
-}
-
-static void act_officer_disable(void *ctx, struct control *control, const struct control_call *call)
-{
-    (void)ctx;
-    act_account(control, call, JOB_DISABLE);
-}
-
-static void act_officer_passwd(void *ctx, struct control *control, const struct control_call *call)
-{
-    (void)ctx;
-    const char *name = json_string_value(json_object_get(call->args, "officer"));
-    bool own = name && strcmp(name, call->actor.officer) == 0;
-    if (own || call->actor.admin || call->actor.role == OFFICER_ROLE_LEADER)
-        act_account(control, call, JOB_SET_PASSWORD);
-    else
-        control_refuse(control, call->ticket, "denied", "only your own password, or as a leader",
-                       "只能修改本人密码");
-}
-
-static void act_logout(void *ctx, struct control *control, const struct control_call *call)
-{
-    (void)ctx;
-    tokens_revoke_officer(&control->tokens, call->actor.officer);
-    control_answer(control, call->ticket, NULL);
-}
+static void act_acts(void *ctx, struct control *control, const struct control_call *call);
 
 static const struct control_act own_acts[] = {
     {"login", CONTROL_ANYBODY, act_login},
-    {"logout", CONTROL_PROTECTIVE, act_logout},
+    {"logout", CONTROL_SIGNED_ON | CONTROL_HEARD, act_logout},
+    {"session", CONTROL_SIGNED_ON, act_session},
+    {"acts", CONTROL_SIGNED_ON, act_acts},
     {"officer_add", CONTROL_ADMIN, act_officer_add},
     {"officer_disable", CONTROL_ADMIN, act_officer_disable},
     {"officer_passwd", CONTROL_ANYBODY, act_officer_passwd},
+    {"tablets", CONTROL_ADMIN, act_tablets},
+    {"tablet_add", CONTROL_ADMIN, act_tablet_add},
+    {"tablet_revoke", CONTROL_ADMIN, act_tablet_revoke},
 };
+enum { OWN_ACTS = sizeof own_acts / sizeof own_acts[0] };
 
-/* ---- requests ---- */
+static void put_act(json_t *list, const struct control_act *act)
+{
+    enum control_need need = (enum control_need)(act->need & CONTROL_NEED_MASK);
+    const char *pin = act->need & CONTROL_FRESH_PIN              ? "always"
+                      : act->need & CONTROL_FRESH_PIN_AT_CONSOLE ? "console"
+                                                                 : "";
+    json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "act", act->name, "need",
+                                          rights_need_name(need), "pin", pin));
+}
+
+static void act_acts(void *ctx, struct control *control, const struct control_call *call)
+{
+    json_t *list = json_array();
+    (void)ctx;
+    for (size_t i = 0; i < OWN_ACTS; i++)
+        put_act(list, &own_acts[i]);
+    for (size_t i = 0; i < control->options.act_count; i++)
+        put_act(list, &control->options.acts[i]);
+    control_answer(control, call->ticket, json_pack("{s:o}", "acts", list));
+}
+
+static enum control_need need_of(const struct control_act *act)
+{
+    return (enum control_need)(act->need & CONTROL_NEED_MASK);
+}
 
 static const struct control_act *find_act(const struct control *control, const char *name)
 {
-    for (size_t i = 0; i < sizeof own_acts / sizeof own_acts[0]; i++)
+    for (size_t i = 0; i < OWN_ACTS; i++)
         if (strcmp(own_acts[i].name, name) == 0)
             return &own_acts[i];
     for (size_t i = 0; i < control->options.act_count; i++)
@@ -364,49 +218,37 @@ static const struct control_act *find_act(const struct control *control, const c
     return NULL;
 }
 
-static void take_token(struct control *control, const json_t *request, struct control_actor *actor)
-{
-    const char *text = json_string_value(json_object_get(request, "token"));
-    const struct token *token =
-        text ? tokens_find(&control->tokens, text, actor->peer.uid, clock_mono(&clock_system))
-             : NULL;
-    if (!token)
-        return;
-    memcpy(actor->officer, token->officer, sizeof actor->officer);
-    actor->role = token->role;
-}
-
-/* An officer's requests have a measure; an emergency raise has none. */
+/* An officer's requests have a measure; an officer's emergency raise has none. Those of nobody
+ * share one: a console gone wrong must not fill the journal. */
 static bool is_too_much(struct control *control, const struct control_act *act,
                         const struct control_call *call)
 {
-    bool ordinary = act->need != CONTROL_PROTECTIVE && act->need != CONTROL_RAISING;
-    if (act->need == CONTROL_ANYBODY || act->need == CONTROL_ADMIN ||
-        (act->need == CONTROL_RAISING && json_is_true(json_object_get(call->args, "emergency"))))
+    enum control_need need = need_of(act);
+    bool heard = need == CONTROL_PROTECTIVE || need == CONTROL_RAISING || act->need & CONTROL_HEARD;
+    bool named = call->actor.officer[0] != '\0';
+    bool emergency =
+        need == CONTROL_RAISING && json_is_true(json_object_get(call->args, "emergency"));
+    if (need == CONTROL_ANYBODY || need == CONTROL_ADMIN || (emergency && named))
         return false;
-    return asking_too_much(&control->asking, call->actor.officer,
-                           ordinary ? ASKED_AT_ONCE_MAX : ASKED_PROTECTIVE_MAX,
+    return asking_too_much(&control->asking, named ? call->actor.officer : NOBODY,
+                           heard ? ASKED_PROTECTIVE_MAX : ASKED_AT_ONCE_MAX,
                            clock_mono(&clock_system));
 }
 
-static void run_with_second(struct control *control, const struct control_act *act,
-                            const struct control_call *call, const json_t *second)
+/* A console gives a PIN where it must, others also where they need not. */
+static bool asks_pin(const struct control_act *act, const struct control_call *call)
 {
-    struct password_job *job = new_job(JOB_SECOND, call);
-    bool fits = job && copy_text(second, "officer", job->name, sizeof job->name) &&
-                copy_text(second, "password", job->password, sizeof job->password);
-    if (fits) {
-        job->act = act;
-        job->args = json_deep_copy(call->args);
-        fits = job->args && json_object_del(job->args, "second") == 0;
-    }
-    submit(control, job, call->ticket, fits);
+    if (call->actor.officer[0] == '\0')
+        return false;
+    bool given = json_object_get(call->args, "pin") != NULL;
+    return (act->need & CONTROL_FRESH_PIN) != 0 ||
+           ((act->need & CONTROL_FRESH_PIN_AT_CONSOLE) != 0 && (call->actor.console || given));
 }
 
 static void refuse_role(struct control *control, struct control_ticket ticket,
                         const struct control_act *act, const struct control_actor *actor)
 {
-    if (act->need == CONTROL_ADMIN)
+    if (need_of(act) == CONTROL_ADMIN)
         control_refuse(control, ticket, "denied", "only for leaders and administrators",
                        "仅限带班领导或管理员");
     else if (actor->officer[0] == '\0')
@@ -415,32 +257,47 @@ static void refuse_role(struct control *control, struct control_ticket ticket,
         control_refuse(control, ticket, "denied", "not for your role", "您的岗位无此权限");
 }
 
+static void run_call(struct control *control, const struct control_act *act,
+                     const struct control_call *call)
+{
+    bool unnamed = call->actor.console && call->actor.officer[0] == '\0';
+    bool may = unnamed ? console_may_unnamed(act, call->args)
+                       : rights_may(need_of(act), &call->actor, call->args);
+    bool with_pin = asks_pin(act, call);
+    if (!may)
+        refuse_role(control, call->ticket, act, &call->actor);
+    else if (is_too_much(control, act, call))
+        control_refuse(control, call->ticket, "busy", "too many requests at once, wait a moment",
+                       "请求过于频繁，请稍候");
+    else if (with_pin || json_object_get(call->args, "second"))
+        sign_on_confirm(control, act, call, with_pin);
+    else
+        act->run(control->options.ctx, control, call);
+}
+
 static void run_request(struct control *control, struct session *session,
                         struct control_ticket ticket, const json_t *request)
 {
     const char *name = json_string_value(json_object_get(request, "do"));
     const struct control_act *act = name ? find_act(control, name) : NULL;
+    struct err_text en;
+    struct err_text zh;
     if (!act) {
         control_refuse(control, ticket, "unsupported", "no such act", "没有该操作");
         return;
     }
     json_t *none = json_object();
     const json_t *args = json_object_get(request, "args");
-    struct control_call call = {ticket, session->actor, json_is_object(args) ? args : none};
-    take_token(control, request, &call.actor);
-    /* Too long to keep is as good as not given. */
-    (void)copy_text(request, "origin", call.actor.origin, sizeof call.actor.origin);
-    (void)copy_text(request, "tablet", call.actor.tablet, sizeof call.actor.tablet); /* likewise */
-    const json_t *second = json_object_get(call.args, "second");
-    if (!rights_may(act->need, &call.actor, call.args))
-        refuse_role(control, ticket, act, &call.actor);
-    else if (is_too_much(control, act, &call))
-        control_refuse(control, ticket, "busy", "too many requests at once, wait a moment",
-                       "请求过于频繁，请稍候");
-    else if (second)
-        run_with_second(control, act, &call, second);
+    struct control_call call = {ticket, session->actor, json_is_object(args) ? args : none, 0};
+    bool known = console_take(control, request, &call.actor, &en, &zh);
+    if (known)
+        call.session = sessions_take(control, request, &call.actor);
+    /* Of a tablet that is not known nobody is signed on: what is left is the emergency raise. */
+    if (!known && !(call.actor.console && need_of(act) == CONTROL_RAISING &&
+                    console_may_unnamed(act, call.args)))
+        control_refuse(control, ticket, "denied", en.text, zh.text);
     else
-        act->run(control->options.ctx, control, &call);
+        run_call(control, act, &call);
     json_decref(none);
 }
 
@@ -463,15 +320,19 @@ static void on_subscribe(void *ctx, struct line_client *client, const json_t *re
         return;
     }
     struct control_actor actor = session->actor;
-    take_token(control, request, &actor);
-    if (json_object_get(request, "token") && actor.officer[0] == '\0') {
+    struct err_text en;
+    struct err_text zh;
+    if (!console_take(control, request, &actor, &en, &zh)) {
+        line_client_send_json(client, line_error("denied", en.text, zh.text));
+        return;
+    }
+    uint64_t token_id = sessions_take(control, request, &actor);
+    if (token_id == 0 && (actor.console || json_object_get(request, "token"))) {
         line_client_send_json(client, line_error("denied", "the token is not valid", "令牌无效"));
         return;
     }
     session->subscribed = true;
-    explicit_bzero(session->token, sizeof session->token);
-    if (actor.officer[0] != '\0')
-        (void)copy_text(request, "token", session->token, sizeof session->token);
+    session->token_id = token_id;
     line_client_send_json(client, json_pack("{s:b,s:s}", "ok", 1, "officer", actor.officer));
 }
 
@@ -484,15 +345,33 @@ struct publication {
     bool shows_plates;
 };
 
+struct visit {
+    void (*each)(void *ctx, struct line_client *client);
+    void *ctx;
+};
+
+static void visit_subscriber(void *ctx, struct line_client *client)
+{
+    const struct visit *visit = ctx;
+    const struct session *session = line_client_data(client);
+    if (session->subscribed)
+        visit->each(visit->ctx, client);
+}
+
+void control_each_subscriber(struct control *control,
+                             void (*each)(void *ctx, struct line_client *client), void *ctx)
+{
+    struct visit visit = {each, ctx};
+    line_server_each(control->server, &events_ops, visit_subscriber, &visit);
+}
+
 static void publish_to(void *ctx, struct line_client *client)
 {
     const struct publication *publication = ctx;
-    struct session *session = line_client_data(client);
-    if (!session->subscribed)
-        return;
+    const struct session *session = line_client_data(client);
     if (publication->shows_plates &&
-        !rights_see_plates(tokens_find(&session->control->tokens, session->token,
-                                       session->actor.peer.uid, clock_mono(&clock_system))))
+        !rights_see_plates(
+            tokens_by_id(&session->control->tokens, session->token_id, clock_mono(&clock_system))))
         return;
     line_client_send(client, publication->text, publication->size);
 }
@@ -504,8 +383,13 @@ void control_publish(struct control *control, json_t *event, bool shows_plates)
     if (!text)
         return; /* no memory: the journal still has it */
     struct publication publication = {text, strlen(text), shows_plates};
-    line_server_each(control->server, &events_ops, publish_to, &publication);
+    control_each_subscriber(control, publish_to, &publication);
     free(text);
+}
+
+size_t control_shift(const struct control *control, struct token_on_shift *out, size_t max)
+{
+    return tokens_on_shift(&control->tokens, clock_mono(&clock_system), out, max);
 }
 
 /* ---- life ---- */
@@ -523,12 +407,26 @@ static void find_admin_group(struct control *control)
     }
 }
 
+static void find_console(struct control *control)
+{
+    struct passwd record;
+    struct passwd *user = NULL;
+    char text[4096];
+    if (control->options.console_user &&
+        getpwnam_r(control->options.console_user, &record, text, sizeof text, &user) == 0 && user) {
+        control->console_uid = user->pw_uid;
+        control->has_console_uid = true;
+    }
+}
+
 static int listen_all(struct control *control, struct err_text *err)
 {
     const char *dir = control->options.runtime_dir;
-    if (snprintf(control->control_path, PATH_SIZE, "%s/control", dir) >= PATH_SIZE ||
-        snprintf(control->events_path, PATH_SIZE, "%s/events", dir) >= PATH_SIZE)
-        return err_set(err, ERR_INVALID, "runtime_dir: longer than %d bytes", PATH_SIZE - 10);
+    if (snprintf(control->control_path, CONTROL_PATH_SIZE, "%s/control", dir) >=
+            CONTROL_PATH_SIZE ||
+        snprintf(control->events_path, CONTROL_PATH_SIZE, "%s/events", dir) >= CONTROL_PATH_SIZE)
+        return err_set(err, ERR_INVALID, "runtime_dir: longer than %d bytes",
+                       CONTROL_PATH_SIZE - 10);
     struct line_listener acts = {.path = control->control_path,
                                  .mode = 0660,
                                  .group = control->options.control_group,
@@ -537,7 +435,8 @@ static int listen_all(struct control *control, struct err_text *err)
                                  .clients_max = CLIENTS_MAX,
                                  .clients_of_one_max = CLIENTS_OF_ONE_MAX,
                                  .line_max_bytes = CONTROL_LINE_MAX_BYTES,
-                                 .output_max_bytes = OUTPUT_MAX_BYTES};
+                                 .output_max_bytes = OUTPUT_MAX_BYTES,
+                                 .output_all_max_bytes = OUTPUT_ALL_MAX_BYTES};
     struct line_listener events = acts;
     events.path = control->events_path;
     events.group = control->options.events_group;
@@ -555,14 +454,25 @@ int control_create(const struct control_options *options, struct control **out,
     if (!control)
         return err_set(err, ERR_NO_MEMORY, "control: no memory");
     control->options = *options;
+    thread_lock_init(&control->names_lock);
     find_admin_group(control);
-    struct passwords_options passwords = {options->accounts_path, options->ctx, options->record,
-                                          job_done, control};
+    find_console(control);
+    struct passwords_options passwords = {.accounts_path = options->accounts_path,
+                                          .tablets_path = options->tablets_path,
+                                          .ctx = options->ctx,
+                                          .record = options->record,
+                                          .done = sign_on_job_done,
+                                          .named = sign_on_name,
+                                          .done_ctx = control};
     int result = line_server_create(&control->server, err);
     if (result == 0)
         result = passwords_create(&passwords, &control->passwords, err);
-    if (result == 0)
+    if (result == 0) {
+        control->tablets = *passwords_tablets(control->passwords);
+        sessions_begin(control);
+        line_server_on_tick(control->server, sessions_tick, control);
         result = listen_all(control, err);
+    }
     if (result != 0) {
         control_destroy(control);
         return result;
@@ -577,6 +487,7 @@ void control_destroy(struct control *control)
         return;
     line_server_destroy(control->server);
     passwords_destroy(control->passwords);
+    pthread_mutex_destroy(&control->names_lock);
     explicit_bzero(&control->tokens, sizeof control->tokens);
     free(control);
 }

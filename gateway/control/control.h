@@ -12,22 +12,26 @@
 
 #include "gateway/control/accounts.h"
 #include "gateway/control/line_server.h"
+#include "gateway/control/tablets.h"
 #include "gateway/control/tokens.h"
 
-enum { CONTROL_ORIGIN_MAX = 63, CONTROL_TABLET_MAX = 31, CONTROL_LINE_MAX_BYTES = 64 * 1024 };
+enum { CONTROL_ORIGIN_MAX = 63, CONTROL_LINE_MAX_BYTES = 64 * 1024 };
 
 struct control;
 
-/* Who asks: program, user, officer, and where they say they are (a tablet, a console). */
+/* Who asks: program, user, officer, tablet, and where they say they are. */
 struct control_actor {
     struct unix_peer peer;
     char program[32];                   /* name of the peer's executable, "" if unknown */
     bool admin;                         /* root, our own user, or in the admin group */
+    bool console;                       /* the console asks, for whoever is at a tablet */
     char officer[OFFICER_NAME_MAX + 1]; /* "" = nobody signed on */
     enum officer_role role;             /* 0 without officer */
     char second[OFFICER_NAME_MAX + 1];  /* second officer who confirmed this act, "" = none */
+    enum officer_role second_role;      /* officer or leader; 0 without second */
     char origin[CONTROL_ORIGIN_MAX + 1];
-    char tablet[CONTROL_TABLET_MAX + 1]; /* as the console named it, "" = none */
+    char tablet[TABLET_NAME_SIZE];          /* paired and not revoked, "" = none */
+    uint8_t tablet_lanes[TABLET_LANES_MAX]; /* it is bound to; 0 behind the last */
 };
 
 /* Where the answer to a request goes. A plain value; the client may have gone by then. */
@@ -40,6 +44,7 @@ struct control_call {
     struct control_ticket ticket;
     struct control_actor actor;
     const json_t *args; /* an object; borrowed */
+    uint64_t session;   /* id of the token that was shown, 0: none */
 };
 
 enum control_need {
@@ -56,9 +61,21 @@ enum control_need {
     CONTROL_ADMIN       /* group checkpoint-admin, or a leader's token: accounts, reload, replay */
 };
 
+/* Stand beside the need: CONTROL_OFFICER | CONTROL_FRESH_PIN. */
+enum control_flags {
+    CONTROL_NEED_MASK = 0xff,
+    /* args.pin, the actor's own password or PIN, is checked before the act runs; refused as `pin`.
+     * The act never sees it. */
+    CONTROL_FRESH_PIN = 1 << 8,
+    /* The same when a console asks: a tablet lies about, a terminal on the box asked for the
+     * password of its user. */
+    CONTROL_FRESH_PIN_AT_CONSOLE = 1 << 9,
+    CONTROL_HEARD = 1 << 10 /* also of somebody who asked too much else, as CONTROL_PROTECTIVE */
+};
+
 struct control_act {
     const char *name;
-    enum control_need need;
+    int need; /* enum control_need, with flags */
     /* In the control thread; answers once through the ticket, at once or later. */
     void (*run)(void *ctx, struct control *control, const struct control_call *call);
 };
@@ -66,10 +83,15 @@ struct control_act {
 struct control_options {
     const char *runtime_dir; /* of the sockets */
     const char *accounts_path;
-    const char *admin_group;   /* its members manage accounts; unknown group: root only */
-    const char *control_group; /* may open the socket `control`; NULL or unknown: the folder's */
-    const char *events_group;  /* the same for `events` */
-    int64_t token_life_s;      /* TOKEN_LIFE_DEFAULT_S */
+    const char *admin_group;      /* its members manage accounts; unknown group: root only */
+    const char *control_group;    /* may open the socket `control`; NULL or unknown: the folder's */
+    const char *events_group;     /* the same for `events` */
+    int64_t token_life_s;         /* TOKEN_LIFE_DEFAULT_S */
+    int64_t token_idle_s;         /* TOKEN_IDLE_DEFAULT_S; 0: unused tokens stay */
+    const char *tokens_path;      /* keeps tokens over a restart; NULL: in memory only */
+    const char *tablets_path;     /* NULL: no tablets */
+    const char *console_user;     /* of checkpoint-consoled; NULL or unknown: nobody */
+    bool console_without_tablets; /* it may ask for no tablet */
     const struct control_act *acts;
     size_t act_count;
     void *ctx; /* of the acts and of `record` */
@@ -96,6 +118,16 @@ void control_refuse(struct control *control, struct control_ticket ticket, const
  * to know of it, such as when to ask again. */
 void control_refuse_with(struct control *control, struct control_ticket ticket, const char *code,
                          const char *en, const char *zh, json_t *fields);
+
+/* Any thread: the name people say for an officer's number, the number itself when none was given.
+ */
+void control_officer_name(struct control *control, const char *officer,
+                          char out[OFFICER_TITLE_SIZE]);
+/* Whether the request came from a tablet that is bound to the lane. */
+bool control_on_lane(const struct control_actor *actor, uint8_t lane);
+
+/* Control thread only: who is signed on, see tokens_on_shift(). */
+size_t control_shift(const struct control *control, struct token_on_shift *out, size_t max);
 
 /* Control thread only: one event to every subscriber, one that shows plates only to those with an
  * officer's token. Steals `event`. */

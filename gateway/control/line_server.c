@@ -12,7 +12,7 @@
 #include "gateway/base/json.h"
 #include "gateway/base/queue.h"
 
-enum { LISTENERS_MAX = 8, POSTS_MAX = 4096, TICK_MS = 200 };
+enum { LISTENERS_MAX = 8, POSTS_MAX = 4096, TICK_MS = 200, SLOW_BYTES = 64 * 1024 };
 
 struct post {
     void (*run)(void *ctx, void *item);
@@ -50,6 +50,8 @@ struct line_server {
     struct line_client *clients;
     uint64_t last_id;
     struct line_stats stats;
+    void (*ticked)(void *ctx); /* NULL: nobody */
+    void *ticked_ctx;
 };
 
 /* ---- clients ---- */
@@ -82,12 +84,32 @@ static void sweep(struct line_server *server)
     }
 }
 
+static size_t unread_of(const struct line_client *client)
+{
+    return client->dead ? 0 : evbuffer_get_length(bufferevent_get_output(client->stream));
+}
+
+/* Looked at for those only that are slow themselves: whoever reads pays nothing for others. */
+static bool is_over_bound(const struct line_client *client, size_t size)
+{
+    const struct line_listener *listener = &client->socket->listener;
+    size_t unread = unread_of(client) + size;
+    if (unread > listener->output_max_bytes)
+        return true;
+    if (listener->output_all_max_bytes == 0 || unread <= SLOW_BYTES)
+        return false;
+    size_t all = size;
+    for (const struct line_client *c = client->socket->server->clients; c; c = c->next)
+        all += c->socket == client->socket ? unread_of(c) : 0;
+    return all > listener->output_all_max_bytes;
+}
+
 void line_client_send(struct line_client *client, const char *text, size_t size)
 {
     if (client->dead)
         return;
     struct evbuffer *output = bufferevent_get_output(client->stream);
-    if (evbuffer_get_length(output) + size > client->socket->listener.output_max_bytes) {
+    if (is_over_bound(client, size)) {
         client->socket->server->stats.slow_dropped++;
         mark_dead(client);
         return;
@@ -306,6 +328,8 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
     (void)what;
     struct line_server *server = ctx;
     thread_alive(server->thread);
+    if (server->ticked)
+        server->ticked(server->ticked_ctx);
     sweep(server);
     if (thread_stopping(server->thread))
         event_base_loopbreak(server->base);
@@ -355,6 +379,12 @@ int line_server_listen(struct line_server *server, const struct line_listener *l
     if (!socket->event || event_add(socket->event, NULL) != 0)
         return err_set(err, ERR_NO_MEMORY, "%s: no memory", listener->path);
     return 0;
+}
+
+void line_server_on_tick(struct line_server *server, void (*tick)(void *ctx), void *ctx)
+{
+    server->ticked = tick;
+    server->ticked_ctx = ctx;
 }
 
 /* The server whose thread this is. */

@@ -40,6 +40,9 @@ struct line_listener {
     int clients_of_one_max; /* of one user; 0: as many as there are places */
     size_t line_max_bytes;
     size_t output_max_bytes;
+    /* All clients of the socket together; 0: no bound. Only those that leave much unread are
+     * closed for it, so that it is passed by 64 KiB for each client that reads at most. */
+    size_t output_all_max_bytes;
 };
 
 struct line_stats {
@@ -56,6 +59,8 @@ int line_server_create(struct line_server **out, struct err_text *err) MUST_CHEC
  * unix_listen(). */
 int line_server_listen(struct line_server *server, const struct line_listener *listener,
                        struct err_text *err) MUST_CHECK;
+/* Before the thread starts: called some times a second in the server's thread. One at most. */
+void line_server_on_tick(struct line_server *server, void (*tick)(void *ctx), void *ctx);
 /* Thread function: serves until the thread is asked to stop. */
 void line_server_run(struct thread *self, void *server);
 void line_server_destroy(struct line_server *server); /* NULL is fine; the thread has ended */

@@ -35,6 +35,33 @@ static unsigned roles_of(enum control_need need, const json_t *args)
     return 0;
 }
 
+const char *rights_need_name(enum control_need need)
+{
+    switch (need) {
+    case CONTROL_ANYBODY:
+        return "anybody";
+    case CONTROL_SIGNED_ON:
+        return "signed_on";
+    case CONTROL_READER:
+        return "reader";
+    case CONTROL_SIGNER:
+        return "signer";
+    case CONTROL_OFFICER:
+        return "officer";
+    case CONTROL_PROTECTIVE:
+        return "protective";
+    case CONTROL_RAISING:
+        return "raising";
+    case CONTROL_LEADER:
+        return "leader";
+    case CONTROL_TECHNICIAN:
+        return "technician";
+    case CONTROL_ADMIN:
+        return "admin";
+    }
+    return "";
+}
+
 bool rights_may(enum control_need need, const struct control_actor *actor, const json_t *args)
 {
     if (need == CONTROL_ANYBODY)
@@ -46,5 +73,5 @@ bool rights_may(enum control_need need, const struct control_actor *actor, const
 
 bool rights_see_plates(const struct token *token)
 {
-    return token && (ROLE_READERS & 1u << token->role) != 0;
+    return token && (ROLE_READERS & 1u << token->holder.role) != 0;
 }

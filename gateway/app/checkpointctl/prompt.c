@@ -107,10 +107,11 @@ int ctl_password_new(const struct ctl *ctl, int64_t fd, char **out)
         *out = first;
         return status;
     }
-    if (first && strlen(first) < PASSWORD_MIN_BYTES) {
+    if (first && strlen(first) < PIN_MIN_DIGITS) { /* shorter than either may be */
         ctl_password_free(first);
-        return ctl_fail(ctl, EXIT_USAGE, "invalid", "password: expected 8 to 128 bytes",
-                        "密码：应为 8 至 128 字节");
+        return ctl_fail(ctl, EXIT_USAGE, "invalid",
+                        "password: expected 8 to 128 bytes, or a PIN of 6 to 12 digits",
+                        "密码：应为 8 至 128 字节，或 6 至 12 位数字 PIN");
     }
     status = ctl_password_read(ctl, fd, ctl_say(ctl, "Again: ", "再次输入："), &again);
     if (status == 0 && first && again && strcmp(first, again) != 0) {

@@ -106,12 +106,15 @@ struct checkpointd_config {
     char profiles[200]; /* of the site */
     char matchd_user[33];
     char uplinkd_user[33];
+    char console_user[33];
     char admin_group[33];
     char control_group[33]; /* of the sockets; a group this machine lacks: the folder's group */
     char events_group[33];
     char records_group[33];
     uint32_t seal_interval_ms;
     int64_t token_life_ms;
+    int64_t token_idle_ms;
+    bool console_without_tablets;
     int64_t error_report_ms;
     int64_t reserve_bytes;
     int64_t self_test_interval_ms;

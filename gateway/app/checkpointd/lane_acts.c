@@ -58,11 +58,26 @@ static bool act_on_lane(struct checkpointd *c, struct control *control,
     return act.lane != 0;
 }
 
+/* Somebody raised the boom at a console where nobody is signed on, or the lane was acknowledged
+ * since. */
+static void tell_unnamed(struct checkpointd *c, uint8_t lane, bool active)
+{
+    struct pipeline_event event = {.kind = PIPELINE_ALARM};
+    if (atomic_exchange(&c->raised_unnamed[lane], active) == active) {
+        return;
+    }
+    event.u.alarm.lane = lane;
+    event.u.alarm.event = EVENT_CONSOLE_RAISE_UNNAMED;
+    event.u.alarm.active = active;
+    lane_post(c, &event);
+}
+
 void lane_act_ack(void *ctx, struct control *control, const struct control_call *call)
 {
     json_int_t lane = json_integer_value(json_object_get(call->args, "lane"));
     if (act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_ACK}, false)) {
         rescue_acknowledged(ctx, (uint8_t)lane);
+        tell_unnamed(ctx, (uint8_t)lane, false);
     }
 }
 
@@ -80,7 +95,11 @@ void lane_act_raise(void *ctx, struct control *control, const struct control_cal
 {
     bool emergency = json_is_true(json_object_get(call->args, "emergency"));
     struct pipeline_act act = {.kind = emergency ? LANE_ACT_EMERGENCY_RAISE : LANE_ACT_RAISE};
-    (void)act_on_lane(ctx, control, call, act, false);
+    json_int_t lane = json_integer_value(json_object_get(call->args, "lane"));
+    bool heard = act_on_lane(ctx, control, call, act, false);
+    if (heard && call->actor.console && call->actor.officer[0] == '\0') {
+        tell_unnamed(ctx, (uint8_t)lane, true);
+    }
 }
 
 /* Of the vehicle `passage`, or of whoever stands at the boom when the lane hears of it. */
@@ -137,8 +156,7 @@ void lane_act_service_in(void *ctx, struct control *control, const struct contro
     acts_post(c, call, &act, reason);
 }
 
-/* The lane of an open hold; 0: none. */
-static uint8_t lane_of_hold(const struct checkpointd *c, json_int_t hold)
+uint8_t acts_lane_of_hold(const struct checkpointd *c, json_int_t hold, const json_t **out_row)
 {
     static const char *const lists[] = {"holds", "waiting"};
     for (size_t i = 0; i < c->config.lane_count; i++) {
@@ -147,8 +165,11 @@ static uint8_t lane_of_hold(const struct checkpointd *c, json_int_t hold)
         for (size_t l = 0; l < 2; l++) {
             json_t *open = json_object_get(json_object_get(c->board.lanes, key), lists[l]);
             for (size_t h = 0; h < json_array_size(open); h++) {
-                json_t *id = json_object_get(json_array_get(open, h), "hold");
-                if (json_integer_value(id) == hold) {
+                const json_t *row = json_array_get(open, h);
+                if (json_integer_value(json_object_get(row, "hold")) == hold) {
+                    if (out_row) {
+                        *out_row = row;
+                    }
                     return c->config.lanes[i].lane.lane.lane;
                 }
             }
@@ -157,21 +178,78 @@ static uint8_t lane_of_hold(const struct checkpointd *c, json_int_t hold)
     return 0;
 }
 
+/* Nobody else on shift may be the second person: headquarters is asked. */
+static void refuse_asked(struct checkpointd *c, struct control *control,
+                         const struct control_call *call, const struct pipeline_act *act)
+{
+    int result = duty_ask_hq(c, INSTRUCTION_RELEASE, act->hold, act->lane, &call->actor);
+    if (result != 0) {
+        refuse(control, call, err_name(result), "headquarters cannot be asked now",
+               "当前无法请示总部");
+        return;
+    }
+    control_refuse_with(control, call->ticket, "second_person",
+                        "headquarters is asked to agree: release again once it has",
+                        "已请示总部，总部同意后请再次放行",
+                        json_pack("{s:s,s:i}", "waits", "hq", "lane", (int)act->lane));
+}
+
+static void refuse_disagreed(struct control *control, const struct control_call *call,
+                             const char *note)
+{
+    char en[FACT_DETAIL_SIZE + 64];
+    char zh[FACT_DETAIL_SIZE + 64];
+    (void)snprintf(en, sizeof(en), "headquarters does not agree: %s", note); /* fits */
+    (void)snprintf(zh, sizeof(zh), "总部不同意：%s", note);                  /* fits */
+    refuse(control, call, "second_person", en, zh);
+}
+
+/* Of a hold that needs a second person, which the call does not name: headquarters stands for one
+ * that is not on shift. False: refused. */
+static bool find_second(struct checkpointd *c, struct control *control, struct control_call *call,
+                        const struct pipeline_act *act)
+{
+    const char *note = "";
+    bool leader = call->actor.role == OFFICER_ROLE_LEADER;
+    switch (duty_hq_word(c, INSTRUCTION_RELEASE, act->hold, call->actor.second, &note)) {
+    case DUTY_WORD_AGREES:
+        return true;
+    case DUTY_WORD_DISAGREES:
+        refuse_disagreed(control, call, note);
+        return false;
+    case DUTY_WORD_WAITS:
+        refuse_asked(c, control, call, act);
+        return false;
+    case DUTY_WORD_NOT_ASKED:
+        break;
+    }
+    if (duty_others(c, call->actor.officer, !leader) > 0) {
+        return true; /* the lane says that one is needed */
+    }
+    refuse_asked(c, control, call, act);
+    return false;
+}
+
 void lane_act_release(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
+    struct control_call with = *call;
+    const json_t *row = NULL;
     json_int_t hold = json_integer_value(json_object_get(call->args, "hold"));
     const char *reason = acts_reason(control, call, true);
     if (!reason) {
         return;
     }
     struct pipeline_act act = {
-        .kind = LANE_ACT_RELEASE, .lane = lane_of_hold(c, hold), .hold = (uint64_t)hold};
+        .kind = LANE_ACT_RELEASE, .lane = acts_lane_of_hold(c, hold, &row), .hold = (uint64_t)hold};
     if (act.lane == 0) {
         refuse_as_lane(control, call, LANE_REFUSAL_NO_SUCH_HOLD);
         return;
     }
-    acts_post(c, call, &act, reason);
+    bool needs_second = json_integer_value(json_object_get(row, "priority")) == 1;
+    if (!needs_second || with.actor.second[0] != '\0' || find_second(c, control, &with, &act)) {
+        acts_post(c, &with, &act, reason);
+    }
 }
 
 void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind kind,

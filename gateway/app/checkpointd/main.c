@@ -16,7 +16,7 @@
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
 
-enum { THREADS_MAX = 10 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
+enum { THREADS_MAX = 11 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
 
 static const char help_text[] =
     "FILES\n"
@@ -27,7 +27,8 @@ static const char help_text[] =
     "  <runtime_dir>/matches  checkpoint-matchd\n"
     "  <state_dir>/journal/   the journal and its seal key\n"
     "  <state_dir>/observe/   the second chain, sealed to headquarters\n"
-    "  <state_dir>/accounts.json, keyset.json\n"
+    "  <runtime_dir>/private/tokens.json  who is signed on, over a restart of the program\n"
+    "  <state_dir>/accounts.json, tablets.json, keyset.json\n"
     "  <state_dir>/exempt-list.json  the exempt list as signed, verified at every start\n"
     "  <state_dir>/retention-terms.json  the retention terms likewise; plates in them are hashed\n"
     "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n"
@@ -66,19 +67,28 @@ static uid_t user_of(const char *name)
 static int create_sockets(struct checkpointd *c, struct err_text *err)
 {
     static char accounts[256];
+    static char tablets[256];
+    static char tokens[256];
     static char matches[256];
     struct control_options options = {.runtime_dir = c->config.runtime_dir,
                                       .accounts_path = accounts,
                                       .admin_group = c->config.admin_group,
                                       .control_group = c->config.control_group,
                                       .events_group = c->config.events_group,
+                                      .tokens_path = tokens,
+                                      .tablets_path = tablets,
+                                      .console_user = c->config.console_user,
+                                      .console_without_tablets = c->config.console_without_tablets,
                                       .token_life_s = c->config.token_life_ms / 1000,
+                                      .token_idle_s = c->config.token_idle_ms / 1000,
                                       .acts = checkpointd_acts,
                                       .act_count = checkpointd_act_count,
                                       .ctx = c,
                                       .record = acts_record};
     const struct match_link_sink sink = lanes_link_sink(c);
     snprintf(accounts, sizeof(accounts), "%s/accounts.json", c->config.state_dir);
+    snprintf(tablets, sizeof(tablets), "%s/tablets.json", c->config.state_dir);
+    snprintf(tokens, sizeof(tokens), "%s/private/tokens.json", c->config.runtime_dir);
     snprintf(matches, sizeof(matches), "%s/matches", c->config.runtime_dir);
     int result = control_create(&options, &c->control, err);
     if (result == 0) {
@@ -124,6 +134,9 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     }
     if (result == 0) {
         result = service_thread_start(&c->tools.thread, "tools", 0, tools_run, c, err);
+    }
+    if (result == 0) {
+        result = service_thread_start(&c->inquiries.thread, "search", 0, inquiries_run, c, err);
     }
     if (result == 0 && c->config.camera_count > 0) {
         result = service_thread_start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
@@ -174,6 +187,7 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
     out[count++] = &c->password_thread;
     out[count++] = &c->link_thread;
     out[count++] = &c->tools.thread;
+    out[count++] = &c->inquiries.thread;
     out[count++] = &c->recorder.thread;
     out[count++] = observe_thread(c->observe);
     if (c->config.camera_count > 0) {
@@ -198,6 +212,7 @@ static void stop_all(struct checkpointd *c)
 {
     stop_thread(&c->link_thread);
     thread_stop(&c->tools.thread);
+    thread_stop(&c->inquiries.thread);
     cameras_stop(c);
     stop_thread(&c->cameras.thread);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
@@ -207,7 +222,8 @@ static void stop_all(struct checkpointd *c)
     thread_join(&c->tools.thread); /* a stopped bus answers it; the journal still runs */
     thread_stop(&c->lane_thread);
     thread_stop(&c->password_thread);
-    thread_join(&c->password_thread); /* may wait for the journal: that still runs */
+    thread_join(&c->inquiries.thread);
+    thread_join(&c->password_thread); /* both may wait for the journal: that still runs */
     thread_join(&c->lane_thread);
     stop_thread(&c->publish_thread);
     if (c->recorder.journal) {
@@ -243,10 +259,12 @@ static void destroy_all(struct checkpointd *c)
     observe_destroy(c->observe);
     checkpointd_devices_destroy(&c->devices);
     tools_destroy(c);
+    inquiries_destroy(c);
     queue_destroy(c->recorder.jobs);
     queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
+    duty_questions_free(c);
     board_free(&c->board);
 }
 
@@ -293,6 +311,9 @@ static int prepare(struct checkpointd *c, struct err_text *err)
     }
     if (result == 0) {
         result = tools_init(c, err);
+    }
+    if (result == 0) {
+        result = inquiries_init(c, err);
     }
     if (result == 0) {
         result = checkpointd_devices_create(&c->config, &sinks, &reads, &signs, &c->devices, err);

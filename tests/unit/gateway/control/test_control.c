@@ -150,6 +150,10 @@ static void a_disabled_officer_sees_no_more_plates(void **state)
     assert_string_equal(json_string_value(json_object_get(event, "event")), "hit");
     json_decref(event);
     event = receive(officer);
+    assert_string_equal(json_string_value(json_object_get(event, "event")), "session_ended");
+    assert_string_equal(json_string_value(json_object_get(event, "why")), "account");
+    json_decref(event);
+    event = receive(officer);
     assert_string_equal(json_string_value(json_object_get(event, "event")), "boom");
     json_decref(event);
     snprintf(text, sizeof text, "{\"do\":\"subscribe\",\"token\":\"%s\"}", token);

@@ -1,0 +1,19 @@
+// axe-core over what is on screen; every violation is a sentence.
+import { AXE } from './chromium.mjs';
+
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** Violations on the page as it stands, [] when there is none. */
+export async function violations(page) {
+  await page.evaluate(AXE); // not the page's own script: its policy would refuse one
+  const result = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags, resultTypes: ['violations'] }), TAGS);
+  if (result.passes.length < 5) throw new Error('axe looked at nothing');
+  return result.violations.flatMap((rule) => rule.nodes.map((node) =>
+    `${rule.id}: ${node.html.slice(0, 160)} (${[...node.any, ...node.all, ...node.none].map((check) => check.message).join('; ').slice(0, 200)})`));
+}
+
+/** Targets an officer in gloves can hit: what can be pressed and is smaller than 56 px, by its words. */
+export const smallTargets = (page) => page.$$eval('button, a.button, #nav a, .choice, summary.button', (all) => all
+  .filter((one) => one.offsetParent !== null && !one.disabled)
+  .filter((one) => one.getBoundingClientRect().height < 55.5)
+  .map((one) => `${one.textContent.trim().slice(0, 30)} ${Math.round(one.getBoundingClientRect().height)} px`));
