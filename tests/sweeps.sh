@@ -10,6 +10,7 @@ sweeps() {
     sweep tidy whole_tidy
     sweep flood with_build release flood
     sweep wired_cameras with_build release wired_cameras
+    sweep console_hostile with_build asan console_hostile
     sweep spool with_build release spool
     sweep lane_mutants with_build release /usr/bin/python3 tests/mutate_lane.py
     sweep lane_mutants_walk with_build release /usr/bin/python3 tests/mutate_lane.py --by walk
@@ -82,6 +83,12 @@ spool() {
 wired_cameras() {
     CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_wired_cameras.py
+}
+
+# The console's hostile requests with those that wait for its deadlines, under ASan and UBSan.
+console_hostile() {
+    CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/asan CHECKPOINT_SANITIZE=1 PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_console_hostile.py
 }
 
 # Every test of hqd's own over PostgreSQL; the quick tier has their core.
