@@ -138,6 +138,52 @@ static int read_verdict(const json_t *body, struct instruction_task *out, struct
     return result;
 }
 
+/* ---- agreements ---- */
+
+static const char *const questions[INSTRUCTION_QUESTION_KINDS] = {[INSTRUCTION_RELEASE] = "release",
+                                                                  [INSTRUCTION_REJECT] = "reject",
+                                                                  [INSTRUCTION_CONFIRM] =
+                                                                      "confirm"};
+
+const char *instruction_question_name(enum instruction_question question)
+{
+    return (unsigned)question < INSTRUCTION_QUESTION_KINDS ? questions[question] : NULL;
+}
+
+enum instruction_question instruction_question_parse(const char *name)
+{
+    for (int i = INSTRUCTION_RELEASE; name && i < INSTRUCTION_QUESTION_KINDS; i++) {
+        if (strcmp(questions[i], name) == 0) {
+            return (enum instruction_question)i;
+        }
+    }
+    return 0;
+}
+
+static int read_agree(const json_t *body, struct instruction_task *out, struct err_text *err)
+{
+    static const char *const of_hold[] = {"agrees", "hold", "note", "what", NULL};
+    static const char *const of_hit[] = {"agrees", "hit", "note", "what", NULL};
+    const json_t *agrees = json_object_get(body, "agrees");
+    out->question = instruction_question_parse(json_string_value(json_object_get(body, "what")));
+    if (out->question == 0) {
+        return err_set(err, ERR_INVALID, "what: expected release, reject or confirm");
+    }
+    bool hold = out->question == INSTRUCTION_RELEASE;
+    int result = fields_check(body, hold ? of_hold : of_hit, err);
+    if (result == ERR_OK) {
+        result = field_number(body, hold ? "hold" : "hit", 1, INT64_MAX, &out->subject, err);
+    }
+    if (result == ERR_OK) {
+        result = field_text(body, "note", 1, INSTRUCTION_REASON_MAX, &out->note, err);
+    }
+    if (result == ERR_OK && !json_is_boolean(agrees)) {
+        return err_set(err, ERR_INVALID, "agrees: missing");
+    }
+    out->agrees = json_is_true(agrees);
+    return result;
+}
+
 static const struct {
     const char *name;
     enum instruction_kind kind;
@@ -145,7 +191,8 @@ static const struct {
 } kinds[] = {{"message", INSTRUCTION_MESSAGE, read_message},
              {"hold", INSTRUCTION_HOLD, read_hold},
              {"status", INSTRUCTION_STATUS, read_status},
-             {"verdict", INSTRUCTION_VERDICT, read_verdict}};
+             {"verdict", INSTRUCTION_VERDICT, read_verdict},
+             {"agree", INSTRUCTION_AGREE, read_agree}};
 
 int instruction_read_task(const struct instruction *i, struct instruction_task *out,
                           struct err_text *err)
@@ -163,5 +210,6 @@ int instruction_read_task(const struct instruction *i, struct instruction_task *
         return ERR_OK;
     }
     return err_set(err, ERR_UNSUPPORTED,
-                   "kind '%s': not known here, expected message, hold, status, verdict", i->kind);
+                   "kind '%s': not known here, expected message, hold, status, verdict, agree",
+                   i->kind);
 }

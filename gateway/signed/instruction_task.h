@@ -13,8 +13,18 @@ enum instruction_kind {
     INSTRUCTION_HOLD = 2,    /* "hold" {"reason","lane"} or {"reason","plate"}: who stands at the
                                 boom of that lane, or the vehicle of that plate where it stands */
     INSTRUCTION_STATUS = 3,  /* "status" {}: how the box is, with the acknowledgement */
-    INSTRUCTION_VERDICT = 4  /* "verdict" {"checked","entry","hold","place","plate","verdict"}: what
+    INSTRUCTION_VERDICT = 4, /* "verdict" {"checked","entry","hold","place","plate","verdict"}: what
                                 was found about a hit, for the next ones of that plate */
+    INSTRUCTION_AGREE = 5    /* "agree" {"agrees","hold" or "hit","note","what"}: the answer to what
+                                a box asked; it stands for the second person that an act of an
+                                officer there needs, and does nothing without that act */
+};
+
+/* What an officer needs a second person for. */
+enum instruction_question {
+    INSTRUCTION_RELEASE = 1, /* "release": of a hold */
+    INSTRUCTION_REJECT = 2,  /* "reject": of a hit */
+    INSTRUCTION_CONFIRM = 3  /* "confirm": of a hit on an entry with officer risk */
 };
 
 enum instruction_verdict {
@@ -25,9 +35,10 @@ enum instruction_verdict {
 
 enum {
     INSTRUCTION_LANE_MAX = 64,
-    INSTRUCTION_TEXT_MAX = 400,  /* characters of UTF-8 */
-    INSTRUCTION_PLACE_MAX = 64,  /* characters */
-    INSTRUCTION_REASON_MAX = 200 /* bytes */
+    INSTRUCTION_TEXT_MAX = 400,   /* characters of UTF-8 */
+    INSTRUCTION_PLACE_MAX = 64,   /* characters */
+    INSTRUCTION_REASON_MAX = 200, /* bytes; of a note, too */
+    INSTRUCTION_QUESTION_KINDS = INSTRUCTION_CONFIRM + 1
 };
 
 struct instruction_task {
@@ -42,7 +53,17 @@ struct instruction_task {
     bool holds;               /* hits hold all the same */
     struct wall_time checked; /* before the instruction's own time */
     const char *place;        /* where, inside the body */
+    /* agree */
+    enum instruction_question question;
+    uint64_t subject; /* the hold of a release, otherwise the hit */
+    bool agrees;
+    const char *note; /* inside the body */
 };
+
+/* "release" …; NULL out of range. */
+const char *instruction_question_name(enum instruction_question question);
+/* 0: none of that name; NULL is none. */
+enum instruction_question instruction_question_parse(const char *name);
 
 /* "false_alarm" …, "误报" …, "false alarm" …; NULL out of range. */
 const char *instruction_verdict_name(enum instruction_verdict verdict);

@@ -1,10 +1,12 @@
 """求助, backup at a dangerous vehicle and "I am well": shown to every console, on record, alarmed, silent outside, and
 there again after a restart."""
+import json
+
 import pytest
 
 from harness.signing import entry
-from harness.site import running_site
-from harness.stack import wait_until
+from harness.site import WANTED, running_site
+from harness.stack import LineClient, wait_until
 
 RISKY = "鲁H66666"
 
@@ -13,7 +15,7 @@ RISKY = "鲁H66666"
 def site():
     def configure(site):
         site.start_plain = site.start
-        site.start = lambda: site.start_plain(well_after="1s", well_within="1s")
+        site.start = lambda: site.start_plain(well_after="400ms", well_within="400ms")
     with running_site(configure) as site:
         site.cache.add(entry(66, RISKY, officer_risk=["armed"], **{"class": "02"}))
         for name, role in (("li", "officer"), ("fu", "auxiliary")):
@@ -39,13 +41,41 @@ def duty(site):
     return site.act("duty")["result"]
 
 
+class Link:
+    """Speaks to checkpointd as checkpoint-uplinkd does."""
+
+    def __init__(self, site):
+        self.site, self.number = site, 0
+        self.link = LineClient(site.box.run / "records")
+        self.ask("keyset", keyset=json.loads(site.world.keyset()))
+
+    def ask(self, what, **members):
+        self.link.send(do=what, **members)
+        while True:
+            answer = self.link.receive()
+            if "ok" in answer or "error" in answer:
+                assert "ok" in answer, answer
+                return answer
+
+    def offer(self, number, **body):
+        """An instruction agree, and the record it leaves."""
+        options = {name: body.pop(name) for name in ("key", "valid_ms") if name in body}
+        text = self.site.world.instruction(self.site.box.name, number, "agree", body, **options)
+        self.number += 1
+        self.ask("instruction", number=self.number, instruction=json.loads(text))
+        return [r.body for r in self.site.verify_journal() if r.kind == "instruction"][-1]
+
+    def close(self):
+        self.link.close()
+
+
 def acts(site, count, check):
     """Bodies of acts that `check` likes, oldest first, once so many are on record."""
     def held():
         bodies = [r.body for r in site.verify_journal() if r.kind == "act" and check(r.body)]
         return bodies if len(bodies) >= count else None
     bodies = wait_until("on record", held, 30)
-    assert len(bodies) == count
+    assert len(bodies) == count, [(b["what"], b.get("call")) for b in bodies]
     return bodies
 
 
@@ -77,43 +107,101 @@ def test_who_calls_for_help_is_shown_until_it_is_ended(site):
         "help_end", False, "fu", "已控制")
 
 
+def sign_on(site):
+    client = site.box.control()
+    site.token = client.act("login", officer="wang", password="correct horse 1")["result"]["token"]
+    client.close()
+    site.events.close()
+    site.events = site.box.events(site.token)
+
+
+def hold_of_priority_1(site):
+    event = site.read(12, WANTED, plate_class="02")
+    site.next("hit", lambda hit: hit["read"]["event_id"] == str(event))
+    site.box.sims[2].do("vehicle", plate=WANTED)
+    return wait_until("hold", lambda: [h for h in site.box.lane(2)["holds"] if h["priority"] == 1], 30)[0]["hold"]
+
+
+def test_headquarters_stands_for_a_second_person_who_is_not_on_shift(site):
+    hold, li = hold_of_priority_1(site), token_of(site, "li")
+    release = {"hold": hold, "reason": "证件齐全"}
+    refused = act_as(site, li, "release", **release)["error"]
+    assert refused["code"] == "second_person" and "waits" not in refused  # leader wang is on shift
+    assert duty(site)["asks"] == []
+    link = Link(site)
+    unasked = link.offer(1, agrees=True, hold=hold, note="好", what="release")
+    assert (unasked["result"], unasked["why_zh"]) == ("failed", "本站未请示此事")
+    assert site.act("logout")["ok"]  # nobody is left who may agree
+    for _ in range(2):
+        refused = act_as(site, li, "release", **release)["error"]
+        assert (refused["code"], refused["waits"]) == ("second_person", "hq") and "总部" in refused["zh"]
+    asked, = acts(site, 1, lambda body: body["what"] == "hq_asked")
+    assert asked["by"]["officer"] == "li" and asked["call"]["hold"] == hold and asked["call"]["open"]
+    # None of these is an answer: no duty officer's key, about something else.
+    assert link.offer(2, agrees=True, hold=hold, note="好", what="release", key=site.world.clerks[0])["result"] == "refused"
+    assert link.offer(3, agrees=True, hold=hold + 1, note="好", what="release")["result"] == "failed"
+    assert link.offer(4, agrees=True, hit=hold, note="好", what="reject")["result"] == "failed"
+    assert act_as(site, li, "release", **release)["error"]["waits"] == "hq"
+    assert link.offer(5, agrees=False, hold=hold, note="等支队来人", what="release")["result"] == "done"
+    refused = act_as(site, li, "release", **release)["error"]
+    assert refused["code"] == "second_person" and refused["zh"] == "总部不同意：等支队来人"
+    assert act_as(site, li, "duty")["result"]["asks"][0]["word"] == "disagrees"
+    assert link.offer(6, agrees=True, hold=hold, note="好", what="release", valid_ms=2000)["result"] == "done"
+    wait_until("it expires", lambda: not act_as(site, li, "duty")["result"]["asks"], 30)
+    assert act_as(site, li, "release", **release)["error"]["waits"] == "hq"  # asked anew
+    assert link.offer(7, agrees=False, hold=hold, note="等等", what="release")["result"] == "done"
+    assert link.offer(8, agrees=True, hold=hold, note="已核实", what="release")["result"] == "done"  # the newest counts
+    assert [h["hold"] for h in site.box.lane(2)["holds"]] == [hold]  # by itself it ends nothing
+    link.close()
+    site.hold = hold
+    sign_on(site)
+
+
 def test_backup_is_called_at_the_hit_and_nothing_shows_outside(site):
     console = site.box.events(site.token)
-    lit = [len(site.box.sims[2].events("coil", coil=coil, on=True)) for coil in ("siren", "strobe")]
-    site.read(12, RISKY, plate_class="02")
+    lit = [len(site.box.sims[1].events("coil", coil=coil, on=True)) for coil in ("siren", "strobe")]
+    site.read(11, RISKY, plate_class="02")
     hit = site.hit(RISKY)
     assert hit["decision"]["backup"] and hit["decision"]["level"] == "silent"
     told = next(e for e in iter(console.receive, None) if e["event"] == "duty" and e["backup"])
     console.close()
-    assert [(b["hit"], b["lane"]) for b in told["backup"]] == [(hit["hit"], 2)]
-    assert told["well"]["state"] in ("runs", "asked") and told["well"]["due"]
-    site.wait_alarm(("DUTY_BACKUP", 2))
+    assert [(b["hit"], b["lane"]) for b in told["backup"]] == [(hit["hit"], 1)]
+    assert told["well"]["due"]
+    site.wait_alarm(("DUTY_BACKUP", 1))
     called, = calls(site, "backup", 1)
     assert (called["what"], called["lane"], called["call"]) == (
-        "backup", 2, {"kind": "backup", "id": hit["hit"], "hit": hit["hit"], "lane": 2, "open": True})
+        "backup", 1, {"kind": "backup", "id": hit["hit"], "hit": hit["hit"], "lane": 1, "open": True})
     # Nobody says that all is well: the leaders, then headquarters.
     wait_until("missed", lambda: duty(site)["well"].get("told") == "hq", 30)
     site.wait_alarm("DUTY_WELL_MISSED")
     missed = acts(site, 2, lambda body: body["what"] == "well_missed")
     assert [m["told"] for m in missed] == ["leader", "hq"] and missed[0]["missed"] == missed[1]["missed"]
     assert "call" not in missed[0] and missed[1]["call"]["open"]
-    assert [len(site.box.sims[2].events("coil", coil=coil, on=True)) for coil in ("siren", "strobe")] == lit
+    assert [len(site.box.sims[1].events("coil", coil=coil, on=True)) for coil in ("siren", "strobe")] == lit
 
 
 def test_what_stands_is_there_again_after_a_restart(site):
     number = site.act("help")["result"]["help"]  # without a lane: the checkpoint's
     before = duty(site)
+    assert [(a["what"], a["subject"], a["word"]) for a in before["asks"]] == [("release", site.hold, "agrees")]
     assert site.checkpointd.stop()[0] == 0
     site.checkpointd.start()
-    client = site.box.control()
-    site.token = client.act("login", officer="wang", password="correct horse 1")["result"]["token"]
-    client.close()
+    sign_on(site)
     after = duty(site)
-    assert (after["help"], after["backup"]) == (before["help"], before["backup"])
+    assert [after[what] for what in ("help", "backup", "asks")] == [before[what] for what in ("help", "backup", "asks")]
     assert after["well"] == {"state": "missed", "told": "hq"}
     assert after["help"][0]["id"] == number
-    wait_until("alarms", lambda: {"DUTY_HELP", "DUTY_WELL_MISSED", ("DUTY_BACKUP", 2)} <= site.alarms())
+    wait_until("alarms", lambda: {"DUTY_HELP", "DUTY_WELL_MISSED", ("DUTY_BACKUP", 1)} <= site.alarms())
     assert site.act("help_end", help=number, reason="误触")["ok"]
+    # Headquarters' word counts still, for the act of an officer here.
+    wait_until("the hold", lambda: [h["hold"] for h in site.box.lane(2)["holds"]] == [site.hold], 30)
+    answer = act_as(site, token_of(site, "li"), "release", hold=site.hold, reason="证件齐全")
+    assert answer["ok"], answer
+    ended, = acts(site, 1, lambda body: body["what"] == "hold_release")
+    assert (ended["by"]["officer"], ended["by"]["second"], ended["reason"]) == ("li", "hq:duty-officer", "证件齐全")
+    wait_until("nothing is asked any more", lambda: not duty(site)["asks"], 30)
+    assert [(b["what"], b["call"]["open"]) for b in calls(site, "question", 4)] == [
+        ("hq_asked", True), ("hq_answered", False), ("hq_asked", True), ("hq_answered", False)]
 
 
 def test_a_word_and_the_end_of_the_backup(site):
@@ -126,5 +214,5 @@ def test_a_word_and_the_end_of_the_backup(site):
     assert site.act("backup_end", hit=hit, reason="已移交")["ok"]
     assert site.act("backup_end", hit=hit, reason="x")["error"]["code"] == "not_found"
     assert site.act("well")["error"]["code"] == "not_found"  # nobody is asked
-    site.wait_alarm(("DUTY_BACKUP", 2), active=False)
+    site.wait_alarm(("DUTY_BACKUP", 1), active=False)
     assert "well" not in duty(site) and duty(site)["backup"] == []

@@ -462,6 +462,10 @@ def test_no_instruction_lets_anybody_through(alone):
         number += 1
         record = alone.offer(world.instruction(BOX, number, kind, body))
         assert record["result"] == "failed" and f"{kind}: unknown field" in record["why"], record
+    number += 1  # nor does agreeing to what nobody here asks
+    record = alone.offer(world.instruction(BOX, number, "agree", {"agrees": True, "hold": held[0]["hold"], "note": "x",
+                                                               "what": "release"}))
+    assert (record["result"], record["why"]) == ("failed", "nobody asks for that here")
     number += 1
     assert alone.offer(world.instruction(BOX, number, "hold", {"lane": 1, "reason": "x"}))["result"] == "done"
     assert [h["hold"] for h in box.lane(1)["holds"]][0] == held[0]["hold"]

@@ -2,6 +2,7 @@
 same; their hits stand in the second chain, sealed to headquarters, and survive a kill."""
 import collections
 import concurrent.futures
+import datetime
 import json
 import re
 import time
@@ -21,6 +22,8 @@ from harness.stack import LineClient, short_folder, wait_until
 PORT = 9840
 OBSERVED, BOTH, NEVER = "鲁H54321", "鲁H66666", "鲁R00000"
 STOPPED_TOO = 12  # the entry that stops BOTH
+TODAY = datetime.datetime.now(datetime.timezone.utc).date()
+AROUND = {"from": f"{TODAY - datetime.timedelta(days=2)}T00:00:00Z", "to": f"{TODAY + datetime.timedelta(days=2)}T00:00:00Z"}
 MANY = 70  # more than wait for their record at once
 
 
@@ -159,8 +162,11 @@ def masked(text):
 def acts_shown(site):
     shown = {}
     for name, args in (("status", {}), ("metrics", {}), ("lanes", {}), ("hits", {}),
-                       *(("check", {"plate": plate, "reason": "test"}) for plate in (OBSERVED, BOTH, WANTED, NEVER))):
+                       *(("check", {"plate": plate, "reason": "test"}) for plate in (OBSERVED, BOTH, WANTED, NEVER)),
+                       *(("history", {"plate": plate, "look_alike": True, "reason": "test", "case": "1", **AROUND})
+                         for plate in (OBSERVED, BOTH, NEVER, ""))):
         result = site.shown(name, **args)
+        assert name != "history" or args["plate"] == NEVER or result["passages"], "an observed vehicle passed like any"
         for volatile in VOLATILE:
             result.pop(volatile, None)
         for timed in TIMED:

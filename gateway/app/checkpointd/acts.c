@@ -325,6 +325,8 @@ const struct control_act checkpointd_acts[] = {
     {"messages", CONTROL_READER, run_messages},
     {"hit_answer", CONTROL_OFFICER, acts_hit_answer},
     {"check", CONTROL_SIGNER, acts_check},
+    {"history", CONTROL_READER, acts_history},
+    {"history_more", CONTROL_READER, acts_history_more},
     {"ack", CONTROL_OFFICER, lane_act_ack},
     {"hold", CONTROL_PROTECTIVE, lane_act_hold},
     {"stop", CONTROL_PROTECTIVE, lane_act_stop},

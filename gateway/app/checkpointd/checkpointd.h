@@ -22,6 +22,7 @@
  *                     (512), receipts
  * password  normal    sign-ons                  answers -> control         refused: busy
  * tools     normal    technicians' requests (4) buses, answers -> control  refused: busy
+ * search    normal    searches of passages (8)  answers -> control         refused: busy
  */
 /* clang-format on */
 #pragma once
@@ -32,6 +33,7 @@
 #include "gateway/app/checkpointd/config.h"
 #include "gateway/app/checkpointd/confirm.h"
 #include "gateway/app/checkpointd/duty.h"
+#include "gateway/app/checkpointd/inquiries.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/search.h"
 #include "gateway/app/checkpointd/tools.h"
@@ -278,6 +280,7 @@ struct checkpointd {
     struct cameras cameras;
     struct tools tools;
     struct searches searches;
+    struct inquiries inquiries;
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
     atomic_bool taken_over[LANE_ID_MAX + 1];     /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
@@ -407,6 +410,8 @@ void acts_hit_answer(void *checkpointd, struct control *control,
 /* The lane number that the call names, if it is configured, or 0 when it was refused. */
 uint8_t acts_lane_of(struct checkpointd *c, struct control *control,
                      const struct control_call *call);
+/* The lane of a hold that stands or waits, with its row of the lane's status; 0: none. */
+uint8_t acts_lane_of_hold(const struct checkpointd *c, json_int_t hold, const json_t **out_row);
 /* To the lane, which answers the call. */
 void acts_post(struct checkpointd *c, const struct control_call *call,
                const struct pipeline_act *act, const char *reason);

@@ -91,11 +91,11 @@ static const struct config_option top_rows[] = {
             .max = 7LL * 24 * 3600 * 1000,
             .help = "Without headquarters' receipt for one after this: alarm. Longer than a "
                     "metered link's interval."),
-    TOP_ROW(well_after_ms, "well_after", CONFIG_DURATION, .fallback = "5min", .min = 1000,
+    TOP_ROW(well_after_ms, "well_after", CONFIG_DURATION, .fallback = "5min", .min = 100,
             .max = 3600 * 1000,
             .help = "While backup is called for a dangerous vehicle, the word \"I am well\" is "
                     "asked for after this, from each word on again."),
-    TOP_ROW(well_within_ms, "well_within", CONFIG_DURATION, .fallback = "1min", .min = 1000,
+    TOP_ROW(well_within_ms, "well_within", CONFIG_DURATION, .fallback = "1min", .min = 100,
             .max = 3600 * 1000,
             .help = "Not said within this: leaders are told; once more this: headquarters."),
     TOP_ROW(search_per_hour, "search_per_hour", CONFIG_INT, .fallback = "60", .min = 1, .max = 5000,

@@ -124,16 +124,21 @@ static json_t *handover_json(const struct duty_handover *handover)
 json_t *duty_json(const struct checkpointd *c)
 {
     const struct duty_keeper *k = &c->duty;
-    return json_pack("{s:o,s:o,s:o*,s:o*}", "help", calls_json(&k->duty, DUTY_HELP), "backup",
-                     calls_json(&k->duty, DUTY_BACKUP), "well", well_json(c), "handover",
-                     handover_json(&k->handover));
+    return json_pack("{s:o,s:o,s:o,s:o*,s:o*}", "help", calls_json(&k->duty, DUTY_HELP), "backup",
+                     calls_json(&k->duty, DUTY_BACKUP), "asks", duty_questions_json(c), "well",
+                     well_json(c), "handover", handover_json(&k->handover));
 }
 
 void duty_set_due(struct checkpointd *c)
 {
     const struct duty *d = &c->duty.duty;
-    bool none = d->well == DUTY_WELL_OFF || d->well == DUTY_WELL_HQ;
-    atomic_store_explicit(&c->duty.due_ns, none ? 0 : d->due.ns, memory_order_relaxed);
+    bool asked = d->well != DUTY_WELL_OFF && d->well != DUTY_WELL_HQ;
+    int64_t due = asked ? d->due.ns : 0;
+    int64_t questions = c->duty.question_count > 0 ? c->duty.questions_due.ns : 0;
+    if (c->duty.question_count > 0 && (due == 0 || questions < due)) {
+        due = questions > 0 ? questions : 1; /* never looked: at once */
+    }
+    atomic_store_explicit(&c->duty.due_ns, due, memory_order_relaxed);
 }
 
 void duty_tell(struct checkpointd *c)
@@ -285,12 +290,15 @@ static void look_in_control(void *ctx, void *item)
     (void)item;
     atomic_store_explicit(&c->duty.look_posted, false, memory_order_relaxed);
     bool changed = take_posts(c, now);
+    changed |= duty_questions_look(c, now);
     while (duty_tick(&c->duty.duty, now)) {
         step_well(c);
         changed = true;
     }
     if (changed) {
         duty_tell(c);
+    } else {
+        duty_set_due(c);
     }
 }
 
@@ -338,6 +346,8 @@ int duty_end_backup(struct checkpointd *c, const struct control_actor *actor, ui
 
 void duty_case_closed(struct checkpointd *c, uint64_t hit)
 {
+    duty_ask_over(c, INSTRUCTION_REJECT, hit);
+    duty_ask_over(c, INSTRUCTION_CONFIRM, hit);
     /* What cannot be put on record stands until an officer ends it. */
     (void)!duty_end_backup(c, NULL, hit, "");
 }

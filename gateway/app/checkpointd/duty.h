@@ -15,8 +15,26 @@
 #include "gateway/control/control.h"
 #include "gateway/handling/duty.h"
 #include "gateway/pipeline/fact.h"
+#include "gateway/signed/instruction_task.h"
 
 enum { DUTY_POSTS_MAX = DUTY_BACKUPS_MAX };
+
+/* What an officer asked headquarters, for want of a second person on shift. */
+struct duty_question {
+    uint64_t id;
+    enum instruction_question what;
+    uint64_t subject; /* the hold of a release, otherwise the hit */
+    uint8_t lane;
+    char officer[OFFICER_NAME_MAX + 1]; /* who asked */
+    struct wall_time since;
+    json_t *answer; /* body of the instruction's record; NULL: it waits */
+    bool over;      /* that it is answered is on record */
+    bool gone;      /* its hold was not there at the last look */
+};
+
+enum duty_word { DUTY_WORD_NOT_ASKED, DUTY_WORD_WAITS, DUTY_WORD_AGREES, DUTY_WORD_DISAGREES };
+
+enum { DUTY_QUESTIONS_MAX = 16, DUTY_QUESTIONS_LOOK_MS = 1000, DUTY_SECOND_SIZE = 32 };
 
 /* Who accepted the last handover. */
 struct duty_handover {
@@ -30,6 +48,9 @@ struct duty_keeper {
     uint64_t last_id; /* of helps and of missed words; rises over restarts */
     uint64_t well_id; /* of the word headquarters was told to miss; 0: none */
     struct duty_handover handover;
+    struct duty_question questions[DUTY_QUESTIONS_MAX]; /* oldest first */
+    size_t question_count;
+    struct mono_time questions_due; /* the next look at whether they still matter */
     atomic_llong due_ns;     /* when something is due, 0: nothing. Relaxed: looks are cheap */
     atomic_bool look_posted; /* relaxed: a second one would find nothing */
     pthread_mutex_t lock;    /* of posts: backups called by the lane thread */
@@ -52,7 +73,36 @@ void duty_case_closed(struct checkpointd *c, uint64_t hit);
 /* What stands, as the event "duty" tells it; new reference. */
 json_t *duty_json(const struct checkpointd *c);
 
+/* ---- headquarters as the second person (duty_questions.c) ---- */
+
+/* How many others than `officer` are signed on who may be the second person: leaders, or, not
+ * `leaders_only`, officers too. */
+size_t duty_others(struct checkpointd *c, const char *officer, bool leaders_only);
+/* Asks headquarters, once while it is not answered: on record, urgently, and shown. ERR_FULL: the
+ * journal, or DUTY_QUESTIONS_MAX wait. */
+int duty_ask_hq(struct checkpointd *c, enum instruction_question what, uint64_t subject,
+                uint8_t lane, const struct control_actor *actor) MUST_CHECK;
+/* What headquarters says to it now. `second` (DUTY_SECOND_SIZE bytes; agrees only) is whom to put
+ * on record as the second person, "hq:wang"; *out_note (may be NULL) lives as long as the answer.
+ */
+enum duty_word duty_hq_word(struct checkpointd *c, enum instruction_question what, uint64_t subject,
+                            char *second, const char **out_note);
+/* It needs no answer any more. */
+void duty_ask_over(struct checkpointd *c, enum instruction_question what, uint64_t subject);
+/* Whether somebody here asks that, also answered: headquarters may think better of it. */
+bool duty_asked(const struct checkpointd *c, enum instruction_question what, uint64_t subject);
+/* A verified answer is on record: `body` of that record, borrowed. It moves and ends nothing. */
+void duty_hq_agrees(struct checkpointd *c, const json_t *body);
+
 /* ---- what duty's files share ---- */
+
+json_t *duty_questions_json(const struct checkpointd *c);
+/* Ends questions of holds that have gone and of answers that are too old; whether any. */
+bool duty_questions_look(struct checkpointd *c, struct mono_time now);
+void duty_questions_free(struct checkpointd *c);
+/* Of the journal, at the start. */
+void duty_questions_take(struct checkpointd *c, const json_t *call, struct wall_time wall);
+void duty_questions_take_answer(struct checkpointd *c, const json_t *body);
 
 /* An id above all others so far, also after a restart. */
 uint64_t duty_new_id(struct checkpointd *c);

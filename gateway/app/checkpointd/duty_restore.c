@@ -61,6 +61,9 @@ static void take_body(struct restoring *r, const json_t *body, struct wall_time 
         note_id(k, number_of(call, "id"));
     } else if (strcmp(kind, "backup") == 0) {
         take_standing(&k->duty, DUTY_BACKUP, call, body, wall);
+    } else if (strcmp(kind, "question") == 0) {
+        duty_questions_take(r->c, call, wall);
+        note_id(k, number_of(call, "id"));
     } else if (strcmp(what, "well_missed") == 0) {
         k->well_id = number_of(body, "missed");
         note_id(k, k->well_id);
@@ -81,11 +84,17 @@ static int look_at(void *ctx, const struct journal_record *record)
     struct restoring *r = ctx;
     json_t *body = NULL;
     /* Most acts are not it: they are not parsed. */
-    if (!record->has_body || !(says(record, "\"call\":{") || says(record, "\"what\":\"well")) ||
+    if (!record->has_body ||
+        !(says(record, "\"call\":{") || says(record, "\"what\":\"well") ||
+          says(record, "\"kind\":\"agree\"")) ||
         json_parse(record->body, record->body_size, &body, NULL) != 0) {
         return 0;
     }
-    take_body(r, body, record->header.wall);
+    if (record->header.kind == JOURNAL_INSTRUCTION) {
+        duty_questions_take_answer(r->c, body);
+    } else {
+        take_body(r, body, record->header.wall);
+    }
     json_decref(body);
     return 0;
 }
@@ -113,8 +122,11 @@ int duty_restore(struct checkpointd *c, struct err_text *err)
 {
     struct restoring r = {.c = c};
     struct journal_reader *reader = NULL;
-    const struct journal_scan scan = {
-        .kinds = JOURNAL_KIND_BIT(JOURNAL_ACT), .take = look_at, .damaged = damaged, .ctx = &r};
+    const struct journal_scan scan = {.kinds = JOURNAL_KIND_BIT(JOURNAL_ACT) |
+                                               JOURNAL_KIND_BIT(JOURNAL_INSTRUCTION),
+                                      .take = look_at,
+                                      .damaged = damaged,
+                                      .ctx = &r};
     int result = journal_reader_open(c->journal_dir, &reader, err);
     if (result == 0) {
         result = journal_reader_scan(reader, &scan, err);

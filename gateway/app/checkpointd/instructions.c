@@ -14,12 +14,11 @@
 #include "gateway/journal/reader.h"
 #include "gateway/signed/instruction_task.h"
 
-enum { MINUTE_MS = 60 * 1000, ALARMS_TOLD_MAX = 32 };
+enum { MINUTE_MS = 60 * 1000 };
 
 /* ---- verdicts of the journal ---- */
 
-/* Who signed it must still stand in the key set, as when it came. */
-static bool is_vouched_for(const struct keyset *set, const json_t *body)
+bool instructions_vouched(const struct keyset *set, const json_t *body)
 {
     uint8_t id[KEY_ID_SIZE];
     struct wall_time at;
@@ -60,7 +59,7 @@ static bool read_verdict(const struct keyset *set, const json_t *body, struct pi
                                   .verdict = task.verdict,
                                   .holds = task.holds,
                                   .checked = task.checked,
-                                  .expires = is_vouched_for(set, body) ? i.expires : ended};
+                                  .expires = instructions_vouched(set, body) ? i.expires : ended};
     (void)snprintf(out->place, sizeof(out->place), "%s", task.place); /* fits */
     (void)snprintf(out->signed_by, sizeof(out->signed_by), "%s", by); /* as it was put in */
     return out->id != 0;
@@ -235,6 +234,10 @@ static void settle(struct checkpointd *c, struct instruction_keeper *k, bool com
     if (body && read_verdict(records_keyset(c->records), body, &verdict)) {
         post_verdict(c, &verdict);
     }
+    if (body && strcmp(k->fact.u.instruction.kind, "agree") == 0 &&
+        k->fact.u.instruction.result == FACT_INSTRUCTION_DONE) {
+        duty_hq_agrees(c, body);
+    }
     json_decref(body);
     answer(c, k, NULL, NULL);
 }
@@ -270,53 +273,6 @@ static const char *words_zh(int result)
 
 /* ---- carrying out ---- */
 
-/* {"lane","boom","contact","blind","holds","list_usable"} of each, as `status` shows them. */
-static json_t *lanes_told(const struct checkpointd *c)
-{
-    static const char *const names[] = {"lane", "boom", "contact", "blind", "list_usable"};
-    json_t *lanes = json_array();
-    for (size_t n = 0; n < c->config.lane_count; n++) {
-        char key[8];
-        (void)snprintf(key, sizeof(key), "%u", c->config.lanes[n].lane.lane.lane); /* fits */
-        const json_t *lane = json_object_get(c->board.lanes, key);
-        json_t *told = json_object();
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-            json_t *value = json_object_get(lane, names[i]);
-            if (value) {
-                json_object_set(told, names[i], value);
-            }
-        }
-        size_t holds = json_array_size(json_object_get(lane, "holds"));
-        json_object_set_new(told, "holds", json_integer((json_int_t)holds));
-        json_array_append_new(lanes, told);
-    }
-    return lanes;
-}
-
-static json_t *alarms_told(const struct board *board)
-{
-    json_t *alarms = json_array();
-    const char *key;
-    json_t *alarm;
-    json_object_foreach(board->alarms, key, alarm)
-    {
-        if (json_array_size(alarms) < ALARMS_TOLD_MAX) {
-            json_array_append(alarms, json_object_get(alarm, "alarm"));
-        }
-    }
-    return alarms;
-}
-
-static json_t *status_told(const struct checkpointd *c)
-{
-    json_t *list = json_object_get(c->board.list, "revision");
-    return json_pack("{s:o,s:o,s:b,s:b,s:b,s:O?}", "lanes", lanes_told(c), "alarms",
-                     alarms_told(&c->board), "journal_healthy",
-                     (int)atomic_load(&c->recorder.healthy), "clock_trusted",
-                     (int)atomic_load(&c->clock_trusted), "matchd_connected",
-                     (int)atomic_load(&c->matchd_connected), "list_revision", list);
-}
-
 /* What it said, and, asked for, how the box is. What has no room, which nothing has that passed
  * the checks, is left out. */
 static void fill_text(struct checkpointd *c, const struct instruction *i, bool status,
@@ -324,7 +280,7 @@ static void fill_text(struct checkpointd *c, const struct instruction *i, bool s
 {
     json_t *more = json_pack("{s:O}", "said", i->body);
     if (more && status) {
-        json_object_set_new(more, "status", status_told(c));
+        json_object_set_new(more, "status", instructions_status(c));
     }
     size_t size =
         more ? json_dumpb(more, fact->text, sizeof(fact->text) - 1, JSON_COMPACT | JSON_SORT_KEYS)
@@ -377,6 +333,10 @@ static bool carry_out(struct checkpointd *c, struct instruction_keeper *k,
     }
     if (result != 0) {
         say_why(fact, FACT_INSTRUCTION_FAILED, why.text, words_zh(result));
+        return false;
+    }
+    if (task.kind == INSTRUCTION_AGREE && !duty_asked(c, task.question, task.subject)) {
+        say_why(fact, FACT_INSTRUCTION_FAILED, "nobody asks for that here", "本站未请示此事");
         return false;
     }
     fact->lane = task.lane;

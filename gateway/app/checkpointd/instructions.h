@@ -69,6 +69,10 @@ int instructions_offer(struct checkpointd *c, struct instruction_keeper *k,
 /* One that checkpoint-uplinkd refused by its size: it goes on record as refused. Like the other. */
 int instructions_refuse_size(struct checkpointd *c, struct instruction_keeper *k, uint64_t client,
                              uint64_t number, int64_t size_bytes, struct err_text *err) MUST_CHECK;
+/* Whether who signed it, as its record's body says, still stands in the key set (NULL: none). */
+bool instructions_vouched(const struct keyset *set, const json_t *body);
+/* How the box is; new reference (instruction_status.c). */
+json_t *instructions_status(const struct checkpointd *c);
 /* What records.c gives: the keeper of the socket, and the key set it holds (NULL: none). */
 struct instruction_keeper *records_instructions(struct records *records);
 const struct keyset *records_keyset(const struct records *records);

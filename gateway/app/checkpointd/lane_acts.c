@@ -156,8 +156,7 @@ void lane_act_service_in(void *ctx, struct control *control, const struct contro
     acts_post(c, call, &act, reason);
 }
 
-/* The lane of an open hold; 0: none. */
-static uint8_t lane_of_hold(const struct checkpointd *c, json_int_t hold)
+uint8_t acts_lane_of_hold(const struct checkpointd *c, json_int_t hold, const json_t **out_row)
 {
     static const char *const lists[] = {"holds", "waiting"};
     for (size_t i = 0; i < c->config.lane_count; i++) {
@@ -166,8 +165,11 @@ static uint8_t lane_of_hold(const struct checkpointd *c, json_int_t hold)
         for (size_t l = 0; l < 2; l++) {
             json_t *open = json_object_get(json_object_get(c->board.lanes, key), lists[l]);
             for (size_t h = 0; h < json_array_size(open); h++) {
-                json_t *id = json_object_get(json_array_get(open, h), "hold");
-                if (json_integer_value(id) == hold) {
+                const json_t *row = json_array_get(open, h);
+                if (json_integer_value(json_object_get(row, "hold")) == hold) {
+                    if (out_row) {
+                        *out_row = row;
+                    }
                     return c->config.lanes[i].lane.lane.lane;
                 }
             }
@@ -176,21 +178,78 @@ static uint8_t lane_of_hold(const struct checkpointd *c, json_int_t hold)
     return 0;
 }
 
+/* Nobody else on shift may be the second person: headquarters is asked. */
+static void refuse_asked(struct checkpointd *c, struct control *control,
+                         const struct control_call *call, const struct pipeline_act *act)
+{
+    int result = duty_ask_hq(c, INSTRUCTION_RELEASE, act->hold, act->lane, &call->actor);
+    if (result != 0) {
+        refuse(control, call, err_name(result), "headquarters cannot be asked now",
+               "当前无法请示总部");
+        return;
+    }
+    control_refuse_with(control, call->ticket, "second_person",
+                        "headquarters is asked to agree: release again once it has",
+                        "已请示总部，总部同意后请再次放行",
+                        json_pack("{s:s,s:i}", "waits", "hq", "lane", (int)act->lane));
+}
+
+static void refuse_disagreed(struct control *control, const struct control_call *call,
+                             const char *note)
+{
+    char en[FACT_DETAIL_SIZE + 64];
+    char zh[FACT_DETAIL_SIZE + 64];
+    (void)snprintf(en, sizeof(en), "headquarters does not agree: %s", note); /* fits */
+    (void)snprintf(zh, sizeof(zh), "总部不同意：%s", note);                  /* fits */
+    refuse(control, call, "second_person", en, zh);
+}
+
+/* Of a hold that needs a second person, which the call does not name: headquarters stands for one
+ * that is not on shift. False: refused. */
+static bool find_second(struct checkpointd *c, struct control *control, struct control_call *call,
+                        const struct pipeline_act *act)
+{
+    const char *note = "";
+    bool leader = call->actor.role == OFFICER_ROLE_LEADER;
+    switch (duty_hq_word(c, INSTRUCTION_RELEASE, act->hold, call->actor.second, &note)) {
+    case DUTY_WORD_AGREES:
+        return true;
+    case DUTY_WORD_DISAGREES:
+        refuse_disagreed(control, call, note);
+        return false;
+    case DUTY_WORD_WAITS:
+        refuse_asked(c, control, call, act);
+        return false;
+    case DUTY_WORD_NOT_ASKED:
+        break;
+    }
+    if (duty_others(c, call->actor.officer, !leader) > 0) {
+        return true; /* the lane says that one is needed */
+    }
+    refuse_asked(c, control, call, act);
+    return false;
+}
+
 void lane_act_release(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
+    struct control_call with = *call;
+    const json_t *row = NULL;
     json_int_t hold = json_integer_value(json_object_get(call->args, "hold"));
     const char *reason = acts_reason(control, call, true);
     if (!reason) {
         return;
     }
     struct pipeline_act act = {
-        .kind = LANE_ACT_RELEASE, .lane = lane_of_hold(c, hold), .hold = (uint64_t)hold};
+        .kind = LANE_ACT_RELEASE, .lane = acts_lane_of_hold(c, hold, &row), .hold = (uint64_t)hold};
     if (act.lane == 0) {
         refuse_as_lane(control, call, LANE_REFUSAL_NO_SUCH_HOLD);
         return;
     }
-    acts_post(c, call, &act, reason);
+    bool needs_second = json_integer_value(json_object_get(row, "priority")) == 1;
+    if (!needs_second || with.actor.second[0] != '\0' || find_second(c, control, &with, &act)) {
+        acts_post(c, &with, &act, reason);
+    }
 }
 
 void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind kind,

@@ -16,7 +16,7 @@
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
 
-enum { THREADS_MAX = 10 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
+enum { THREADS_MAX = 11 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
 
 static const char help_text[] =
     "FILES\n"
@@ -135,6 +135,9 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         result = service_thread_start(&c->tools.thread, "tools", 0, tools_run, c, err);
     }
+    if (result == 0) {
+        result = service_thread_start(&c->inquiries.thread, "search", 0, inquiries_run, c, err);
+    }
     if (result == 0 && c->config.camera_count > 0) {
         result = service_thread_start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
     }
@@ -184,6 +187,7 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
     out[count++] = &c->password_thread;
     out[count++] = &c->link_thread;
     out[count++] = &c->tools.thread;
+    out[count++] = &c->inquiries.thread;
     out[count++] = &c->recorder.thread;
     out[count++] = observe_thread(c->observe);
     if (c->config.camera_count > 0) {
@@ -208,6 +212,7 @@ static void stop_all(struct checkpointd *c)
 {
     stop_thread(&c->link_thread);
     thread_stop(&c->tools.thread);
+    thread_stop(&c->inquiries.thread);
     cameras_stop(c);
     stop_thread(&c->cameras.thread);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
@@ -217,7 +222,8 @@ static void stop_all(struct checkpointd *c)
     thread_join(&c->tools.thread); /* a stopped bus answers it; the journal still runs */
     thread_stop(&c->lane_thread);
     thread_stop(&c->password_thread);
-    thread_join(&c->password_thread); /* may wait for the journal: that still runs */
+    thread_join(&c->inquiries.thread);
+    thread_join(&c->password_thread); /* both may wait for the journal: that still runs */
     thread_join(&c->lane_thread);
     stop_thread(&c->publish_thread);
     if (c->recorder.journal) {
@@ -253,10 +259,12 @@ static void destroy_all(struct checkpointd *c)
     observe_destroy(c->observe);
     checkpointd_devices_destroy(&c->devices);
     tools_destroy(c);
+    inquiries_destroy(c);
     queue_destroy(c->recorder.jobs);
     queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
+    duty_questions_free(c);
     board_free(&c->board);
 }
 
@@ -303,6 +311,9 @@ static int prepare(struct checkpointd *c, struct err_text *err)
     }
     if (result == 0) {
         result = tools_init(c, err);
+    }
+    if (result == 0) {
+        result = inquiries_init(c, err);
     }
     if (result == 0) {
         result = checkpointd_devices_create(&c->config, &sinks, &reads, &signs, &c->devices, err);

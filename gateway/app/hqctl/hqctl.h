@@ -155,6 +155,7 @@ int hqctl_exempt_publish(struct hqctl *h, int argc, char **argv);
 int hqctl_instruct_message(struct hqctl *h, int argc, char **argv);
 int hqctl_instruct_hold(struct hqctl *h, int argc, char **argv);
 int hqctl_instruct_status(struct hqctl *h, int argc, char **argv);
+int hqctl_instruct_agree(struct hqctl *h, int argc, char **argv);
 int hqctl_instruct_publish(struct hqctl *h, int argc, char **argv);
 int hqctl_instructions(struct hqctl *h, int argc, char **argv);
 int hqctl_verdict(struct hqctl *h, int argc, char **argv);

@@ -1,6 +1,6 @@
 /*
- * hqctl instruct message, hold, status, publish, and instructions: what a duty officer tells a
- * checkpoint, signed with the officer's own key, and what became of it there.
+ * hqctl instruct message, hold, status, agree, publish, and instructions: what a duty officer tells
+ * a checkpoint, signed with the officer's own key, and what became of it there.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 enum { MINUTES_DEFAULT = 60, MINUTE_MS = 60 * 1000 };
 
-/* What the three commands have in common. */
+/* What these commands have in common. */
 struct instruct_args {
     const char *key;
     const char *out; /* NULL: it is sent */
@@ -116,7 +116,7 @@ static int instruct(struct hqctl *h, const struct instruct_args *a, const char *
                            "CHECKPOINT: expected an id that 'hqctl checkpoints' shows");
     if (rc == 0)
         memcpy(i.checkpoint, checkpoint, strlen(checkpoint) + 1);
-    (void)snprintf(i.kind, sizeof(i.kind), "%s", kind); /* one of three words */
+    (void)snprintf(i.kind, sizeof(i.kind), "%s", kind); /* a fixed word */
     if (rc == 0)
         rc = instruct_open_key(h, a->key, &key, &err);
     if (rc == 0)
@@ -200,6 +200,50 @@ int hqctl_instruct_status(struct hqctl *h, int argc, char **argv)
         ARG_OPERANDS("CHECKPOINT", 1, &checkpoint)};
     int status = hqctl_parse(h, argc, argv, &spec);
     return status >= 0 ? status : instruct(h, &a, checkpoint, "status", json_object());
+}
+
+/* Takes over nothing; NULL: no memory, or no number. */
+static json_t *agreement(const char *what, const char *number, const char *note, bool disagree)
+{
+    char *end = NULL;
+    long long subject = strtoll(number, &end, 10);
+    bool hold = strcmp(what, instruction_question_name(INSTRUCTION_RELEASE)) == 0;
+    return end == number || *end != '\0'
+               ? NULL
+               : json_pack("{s:b,s:I,s:s,s:s}", "agrees", !disagree, hold ? "hold" : "hit",
+                           (json_int_t)subject, "note", note, "what", what);
+}
+
+int hqctl_instruct_agree(struct hqctl *h, int argc, char **argv)
+{
+    struct instruct_args a = {.minutes = MINUTES_DEFAULT};
+    const char *operands[3] = {NULL, NULL, NULL};
+    const char *note = NULL;
+    bool disagree = false;
+    const struct arg_option options[] = {
+        ARG_OPTION_TEXT_NEEDED("note", "TEXT", &note, "Why; the officers there read it."),
+        ARG_OPTION_FLAG("disagree", &disagree, "Headquarters does not agree."),
+        INSTRUCT_ROWS(h, a)};
+    struct arg_spec spec = {
+        .text = "DESCRIPTION\n"
+                "  Answers what a checkpoint asks for want of a second person on shift ('hqctl\n"
+                "  calls'): 'release' and the number of a hold of priority 1, 'reject' or\n"
+                "  'confirm' and that of a hit. Agreed, you stand on record as the second person\n"
+                "  of the officer's own act; what is not asked for is refused there.\n"
+                "  答复检查站的请示，作为第二人记录在案。\n" INSTRUCT_MANUAL "\nEXAMPLE\n"
+                "  hqctl instruct agree lu-hz-01 release 1048577 --note 已核实 --key "
+                "duty/wang.key.pem\n",
+        ARG_OPTIONS(options),
+        ARG_OPERANDS("CHECKPOINT WHAT NUMBER", 3, operands)};
+    int status = hqctl_parse(h, argc, argv, &spec);
+    if (status >= 0)
+        return status;
+    json_t *body = agreement(operands[1], operands[2], note, disagree);
+    if (!body) {
+        fprintf(stderr, "hqctl instruct agree: NUMBER: expected that of a hold or hit\n");
+        return EXIT_USAGE;
+    }
+    return instruct(h, &a, operands[0], "agree", body);
 }
 
 int hqctl_instruct_publish(struct hqctl *h, int argc, char **argv)

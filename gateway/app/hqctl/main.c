@@ -97,6 +97,7 @@ static const struct hqctl_command commands[] = {
      hqctl_instruct_message},
     {"instruct hold", "have the vehicle at a boom held", HQCTL_ONLINE, hqctl_instruct_hold},
     {"instruct status", "ask a checkpoint how it is", HQCTL_ONLINE, hqctl_instruct_status},
+    {"instruct agree", "answer what a checkpoint asks", HQCTL_ONLINE, hqctl_instruct_agree},
     {"instruct publish", "send an instruction signed elsewhere", HQCTL_ONLINE,
      hqctl_instruct_publish},
     {"instructions", "show what became of instructions", HQCTL_ONLINE, hqctl_instructions},

@@ -3,9 +3,9 @@
 import { el, fill } from './dom.js';
 import { act } from './api.js';
 import { icon } from './icons.js';
-import { t, of, lang } from './words.js';
+import { t, of, lang, pick } from './words.js';
 import { clock, left } from './time.js';
-import { state, stageOf, isUnanswered } from './state.js';
+import { state, stageOf, isUnanswered, takeEvent } from './state.js';
 import { notice, whyRefused } from './widgets.js';
 import { confirmForm, rejectForm, feedbackForm, secondForm } from './card-forms.js';
 import { signOnBox } from './signon.js';
@@ -36,6 +36,9 @@ export function actionArea(number, env) {
       const result = await act(name, { hit: number, ...args });
       said.say('');
       draft().form = null;
+      if (result.seen) draft().seen = result.seen;
+      if (result.released?.done === false) said.say(t('ui_not_released', { why: pick(result.released) }), 'bad');
+      takeHandling(result.handling);
       drawn = '';
       update();
       return result;
@@ -44,8 +47,14 @@ export function actionArea(number, env) {
       return null;
     }
   }
+  /* The event says the same; whichever comes first is drawn. */
+  function takeHandling(handling) {
+    if (handling) takeEvent({ event: 'handling', ...handling });
+  }
   function refused(error) {
     const f = error.fields ?? {};
+    if (error.code === 'by_eye') draft().needsEye = true;
+    takeHandling(f.handling);
     const who = f.by && t('ui_refused_by', { who: person(typeof f.by === 'string' ? { officer: f.by } : f.by), time: clock(f.at ?? f.time) });
     const more = error.code === 'too_soon' && f.left_ms ? t('ui_look_longer', { time: left(f.left_ms) }) : '';
     said.say([whyRefused(error), who, more].filter(Boolean).join(' · '), 'bad');
@@ -123,16 +132,16 @@ export function actionArea(number, env) {
     }
     const list = buttons(hit);
     const result = draft().seen;
-    const record = OFFICERS.includes(state.session.role) && ['intercepting', 'reported', 'closed'].includes(stageOf(hit)) &&
+    const record = OFFICERS.includes(state.session.role) && ['rejected', 'reported', 'closed'].includes(stageOf(hit)) &&
       el('a', { class: 'button', href: `#/record/${number}` }, icon('print'), t('ui_page_record'));
     return el('div', { class: 'row' }, dueLine(hit), list, record, next(hit), result && seenWords(result),
       !list.length && !isDone(hit) && !SIGNERS.includes(state.session.role) && el('p', { class: 'soft' }, t('ui_reads_only')));
   }
   function seenWords(seen) {
-    const found = seen.hits ?? (seen.plate && seen.category ? [seen] : []);
-    const words = found.length ? t('ui_seen_listed', { n: found.length }) : t('ui_seen_not_listed');
-    return el('p', { class: found.length ? 'alike' : 'soft' }, `${draft().typedPlate ?? ''} ${words}`,
-      (seen.far_off ?? draft().farOff) && ` · ${t('ui_seen_far_off')}`);
+    const found = seen.hits ?? [];
+    const words = seen.error ? t('ui_seen_unknown') : found.length ? t('ui_seen_listed', { n: found.length }) : t('ui_seen_not_listed');
+    return el('p', { class: found.length ? 'alike' : 'soft' }, el('span', { lang: 'zh' }, seen.plate ?? ''), ' ', words,
+      seen.far_off && ` · ${t('ui_seen_far_off')}`);
   }
   function update() {
     const hit = hitNow();
@@ -140,7 +149,7 @@ export function actionArea(number, env) {
     const h = hit.handling ?? {};
     const trigger = (env.pictures ?? []).some((one) => one.evidence === 'trigger' && one.kind === 'scene');
     const stamp = JSON.stringify([stageOf(hit), h.waits, h.answer, h.overdue, state.session?.officer, draft().form, draft().seen,
-      firstWaiting()?.hit, lang(), draft().form === 'confirm' && trigger]);
+      firstWaiting()?.hit, lang(), draft().form === 'confirm' && trigger, draft().needsEye]);
     if (stamp !== drawn) {
       drawn = stamp;
       fill(place, content(hit));

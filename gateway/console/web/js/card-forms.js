@@ -60,7 +60,7 @@ function ends(cancel, ...buttons) {
 }
 
 export function confirmForm(hit, { run, draft, env, cancel }) {
-  const hasTrigger = (env.pictures ?? []).some((one) => one.evidence === 'trigger' && one.kind === 'scene');
+  const hasTrigger = !draft.needsEye && (env.pictures ?? []).some((one) => one.evidence === 'trigger' && one.kind === 'scene');
   const second = hit.handling?.two_persons ? secondPerson(t('ui_second_here')) : null;
   const go = el('button', { type: 'submit', class: 'button primary' });
   const wait = notice();
@@ -116,12 +116,10 @@ export function rejectForm(hit, { run, say, draft, cancel }) {
       say(t('ui_need_reason'), 'bad');
       return;
     }
-    draft.typedPlate = draft.seenPlate;
-    const result = await run('hit_reject', {
+    await run('hit_reject', {
       reason: draft.reason, ...(draft.note && { note: draft.note }), ...(draft.seenPlate && { plate: draft.seenPlate }),
       ...(second?.read() && { second: second.read() }),
     });
-    if (result && draft.typedPlate) Object.assign(draft, { seen: result.seen ?? {}, farOff: result.far_off });
   } },
   el('h2', null, t('act_hit_reject')), reason,
   el('details', { open: Boolean(draft.seenPlate) }, el('summary', { class: 'button' }, t('ui_reject_plate')), plate),
@@ -172,9 +170,9 @@ export function secondForm(hit, { run, role, me }) {
   el('p', { class: 'soft' }, matchWords(hit), ' · ', t('ui_waits_elsewhere')),
   may ? el('div', { class: 'row' },
     el('button', { type: 'button', class: 'button primary', onclick: () => run('hit_agree') }, icon('yes'), t('ui_agree')),
-    el('button', { type: 'button', class: 'button', onclick: () => run('hit_agree', { agrees: false }) }, icon('no'), t('ui_disagree')))
+    el('button', { type: 'button', class: 'button', onclick: () => run('hit_agree', { agree: false }) }, icon('no'), t('ui_disagree')))
     : ['officer', 'leader'].includes(role) && [second, el('div', { class: 'row' },
       el('button', { type: 'submit', class: 'button primary' }, icon('yes'), t('ui_agree_here')),
-      mine && el('button', { type: 'button', class: 'button', onclick: () => run('hit_agree', { agrees: false }) }, t('ui_take_back')))]);
+      mine && el('button', { type: 'button', class: 'button', onclick: () => run('hit_agree', { agree: false }) }, t('ui_take_back')))]);
   return form;
 }

@@ -161,7 +161,7 @@ static void take_small(const void *text, size_t size)
         assert(json_is_object(instruction.body) && instruction.id > 0);
         assert(memchr(instruction.kind, '\0', sizeof(instruction.kind)));
         if (instruction_read_task(&instruction, &task, &err) == 0)
-            assert(task.kind >= INSTRUCTION_MESSAGE && task.kind <= INSTRUCTION_VERDICT);
+            assert(task.kind >= INSTRUCTION_MESSAGE && task.kind <= INSTRUCTION_AGREE);
         instruction_fini(&instruction);
     }
 }

@@ -55,6 +55,33 @@ static void each_kind_is_read(void **state)
     assert_int_equal(task.verdict, INSTRUCTION_FOUND);
 }
 
+static void an_agreement_is_about_one_thing(void **state)
+{
+    (void)state;
+    struct instruction_task task;
+    assert_int_equal(read_task("agree",
+                               "{\"agrees\":true,\"hold\":9,\"note\":\"n\",\"what\":\"release\"}",
+                               &task),
+                     0);
+    assert_true(task.kind == INSTRUCTION_AGREE && task.agrees && task.subject == 9);
+    assert_int_equal(task.question, INSTRUCTION_RELEASE);
+    assert_int_equal(read_task("agree",
+                               "{\"agrees\":false,\"hit\":8,\"note\":\"n\",\"what\":\"confirm\"}",
+                               &task),
+                     0);
+    assert_true(task.question == INSTRUCTION_CONFIRM && !task.agrees && task.subject == 8);
+    assert_refused("agree", "{\"agrees\":true,\"hit\":9,\"note\":\"n\",\"what\":\"release\"}",
+                   ERR_INVALID, "agree: unknown field 'hit'");
+    assert_refused("agree", "{\"agrees\":true,\"hold\":9,\"note\":\"n\",\"what\":\"reject\"}",
+                   ERR_INVALID, "agree: unknown field 'hold'");
+    assert_refused("agree", "{\"agrees\":true,\"hold\":9,\"note\":\"n\",\"what\":\"raise\"}",
+                   ERR_INVALID, "agree: what: expected release, reject or confirm");
+    assert_refused("agree", "{\"hold\":9,\"note\":\"n\",\"what\":\"release\"}", ERR_INVALID,
+                   "agree: agrees: missing");
+    assert_refused("agree", "{\"agrees\":true,\"hold\":9,\"what\":\"release\"}", ERR_INVALID,
+                   "agree: note: missing, expected text");
+}
+
 static void what_is_not_known_is_refused_by_name(void **state)
 {
     (void)state;
@@ -62,7 +89,7 @@ static void what_is_not_known_is_refused_by_name(void **state)
     char why[128];
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         (void)snprintf(why, sizeof(why),
-                       "kind '%s': not known here, expected message, hold, status, verdict",
+                       "kind '%s': not known here, expected message, hold, status, verdict, agree",
                        kinds[i]);
         assert_refused(kinds[i], "{\"lane\":1,\"reason\":\"r\"}", ERR_UNSUPPORTED, why);
     }
@@ -102,6 +129,7 @@ static void a_field_out_of_range_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(each_kind_is_read),
+                                       cmocka_unit_test(an_agreement_is_about_one_thing),
                                        cmocka_unit_test(what_is_not_known_is_refused_by_name),
                                        cmocka_unit_test(a_field_out_of_range_is_named)};
     return cmocka_run_group_tests(tests, NULL, NULL);

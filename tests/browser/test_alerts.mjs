@@ -1,0 +1,204 @@
+// An alert from the card's appearance to closed, as officers do it: looking long enough, stating what agrees, typing
+// what differs, a second person, two officers at once, the language switched, a session ended, no mouse.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { box } from './lib/box.mjs';
+import { Browser } from './lib/chromium.mjs';
+import { about, goTo, listed, makeHit, openConsole, row, setLook, signOn } from './lib/console.mjs';
+import { drawPictures } from './lib/picture.mjs';
+
+const booth = await Browser.start();
+const other = await Browser.start('lane-2');
+after(async () => {
+  await booth.close();
+  await other.close();
+});
+const page = await openConsole(booth, 'officer');
+const drawn = await drawPictures(booth.context, '鲁H12345');
+await box('picture', { name: 'scene', kind: 'scene', data: drawn.scene });
+await box('picture', { name: 'crop', kind: 'crop', data: drawn.crop });
+const PICTURES = { pictures: ['scene', 'crop'] };
+
+async function open(hit, tab = page) {
+  await tab.waitForSelector(row(hit), { state: 'attached' });
+  await goTo(tab, `alerts/${hit}`);
+  await tab.waitForFunction((number) => document.querySelector(`a.row-hit[aria-current][href="#/alerts/${number}"]`), hit);
+}
+
+const button = (name, tab = page) => tab.locator('.do').getByRole('button', { name });
+const stage = (code, tab = page) => tab.waitForFunction((words) => document.querySelector('.card .steps .now-at b')?.textContent === words, code);
+const refusal = (tab = page) => tab.locator('.do .notice[data-kind="bad"]');
+
+async function stateAll(tab = page) {
+  for (const box_ of await tab.locator('.agree input[type="checkbox"]').all()) await box_.check();
+}
+
+test('a new alert opens by itself: the plate, its pictures, why, and what to do', async () => {
+  const [plate] = await listed(1, { instructions: '勿惊动车内人员', vehicle: '灰色帕萨特' });
+  const event = await makeHit(plate, PICTURES);
+  const card = page.locator('.card');
+  await card.waitFor();
+  assert.equal(new URL(page.url()).hash, `#/alerts/${event.hit}`);
+  assert.match(await card.locator('svg.plate').first().getAttribute('aria-label'), new RegExp([...plate].join(' ')));
+  await card.locator('.scene img').waitFor();
+  await page.waitForFunction(() => [...document.querySelectorAll('.card img')].every((one) => one.complete && one.naturalWidth > 0));
+  const text = await card.innerText();
+  for (const words of ['触发图片', '精确匹配', '灰色帕萨特', '勿惊动车内人员', 'A3717000001', '菏泽市公安局', '王五']) {
+    if (words !== '触发图片') assert.ok(text.includes(words), `${words} is not on the card`);
+  }
+  assert.match(await page.locator('#call').innerText(), /新预警/);
+});
+
+test('confirming takes all three statements and the time to look', async () => {
+  await button('签收').click();
+  await stage('签收');
+  await button('核对一致').click();
+  const go = page.locator('.do form button[type="submit"]');
+  await page.waitForSelector('.do form .agree');
+  assert.equal(await go.isDisabled(), true);
+  await stateAll();
+  await page.waitForFunction(() => !document.querySelector('.do form button[type="submit"]').disabled);
+  await page.locator('.agree input').first().uncheck();
+  assert.equal(await go.isDisabled(), true, 'two of three are not enough');
+  await page.locator('.agree input').first().check();
+  await go.click();
+  await stage('核对');
+  await button('开始拦截').click();
+  await stage('拦截');
+});
+
+test('no hit closes without an outcome', async () => {
+  await button('处置反馈').click();
+  await button('提交反馈').click();
+  await refusal().waitFor();
+  await page.getByText('已拦截', { exact: true }).click();
+  await page.locator('.do').getByText('排除嫌疑').click();
+  await page.locator('.do').getByText('属地派出所').click();
+  await page.getByLabel('文书编号').fill('济公(交)检字〔2026〕7号');
+  await button('提交反馈').click();
+  await stage('处置反馈');
+  await button('办结').click();
+  await stage('办结');
+});
+
+test('a look-alike: the differing characters are typed as seen, nothing is filled in', async () => {
+  const listedPlate = '鲁HB4170';
+  await box('list_entries', { plates: [`${listedPlate}6`] });
+  const event = await makeHit('鲁H841706', PICTURES);
+  await open(event.hit);
+  assert.equal(event.match, 'look_alike');
+  assert.match(await page.locator('.card svg.plate').first().getAttribute('aria-label'), /第 3 位 B 不同/);
+  await page.locator('.card .alike').waitFor();
+  await button('签收').click();
+  await button('核对一致').click();
+  const typed = page.locator('.typed input');
+  assert.equal(await typed.inputValue(), '');
+  await stateAll();
+  await typed.fill('8');
+  const go = page.locator('.do form button[type="submit"]');
+  await page.waitForFunction(() => !document.querySelector('.do form button[type="submit"]').disabled);
+  await go.click();
+  await refusal().waitFor();
+  await typed.fill('b');
+  await go.click();
+  await stage('核对');
+});
+
+test('priority 1: a reject waits for a leader, who agrees on the same tablet', async () => {
+  const [plate] = await listed(1, { priority: 1 });
+  const event = await makeHit(plate, PICTURES);
+  await open(event.hit);
+  await button('签收').click();
+  await button('核对不符').click();
+  await button('确认不符').click();
+  await refusal().waitFor();
+  await page.locator('.do .choices label').first().click();
+  await button('确认不符').click();
+  const second = page.locator('.do fieldset.second');
+  await page.getByText('等待带班领导或总部同意').waitFor();
+  await second.locator('input').first().fill(about.accounts.leader.officer);
+  await second.locator('input').last().fill(about.accounts.leader.pin);
+  await button('在本机同意').click();
+  await page.waitForFunction(() => document.querySelector('.card .steps .now-at b')?.textContent === '已排除');
+});
+
+test('two officers at once: the first answer counts, the other sees who gave it', async () => {
+  const second = await openConsole(other, 'second_officer');
+  const [plate] = await listed(1);
+  const event = await makeHit(plate, PICTURES);
+  await open(event.hit);
+  await open(event.hit, second);
+  await Promise.all([button('签收').click(), button('签收', second).click().catch(() => {})]);
+  await stage('签收');
+  await stage('签收', second);
+  for (const tab of [page, second]) await button('核对不符', tab).click();
+  for (const tab of [page, second]) await tab.locator('.do .choices label').first().click();
+  await Promise.all([button('确认不符').click(), button('确认不符', second).click().catch(() => {})]);
+  for (const tab of [page, second]) {
+    await tab.waitForFunction(() => document.querySelector('.card .steps .now-at b')?.textContent === '已排除');
+    assert.match(await tab.locator('.card .steps .now-at').innerText(), /p10000[12]/);
+  }
+  assert.deepEqual(second.found, []);
+  await second.close();
+});
+
+test('switching the language draws again all that stands on screen, and keeps what was begun', async () => {
+  const [plate] = await listed(1);
+  const event = await makeHit(plate, PICTURES);
+  await open(event.hit);
+  await button('签收').click();
+  await button('核对一致').click();
+  await page.locator('.agree input').first().check();
+  await setLook(page, 'en', 'night');
+  await page.waitForSelector('.do form .agree');
+  assert.equal(await page.locator('.agree input').first().isChecked(), true);
+  const left = await page.evaluate(() => {
+    const foreign = [];
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+      const from = node.parentElement.closest('[lang]')?.lang ?? '';
+      if (/[\u4e00-\u9fff]/.test(node.data) && !from.startsWith('zh') && node.parentElement.checkVisibility()) foreign.push(node.data);
+    }
+    return foreign;
+  });
+  const data = /^(被盗车辆|菏泽市公安局|王五|济公.*)$/; // the list's own words are in one language
+  assert.deepEqual(left.filter((words) => !data.test(words.trim())), []);
+  await setLook(page, 'zh', 'night');
+});
+
+test('a session that ended keeps the alert on screen, with a sign-on box over its actions', async () => {
+  const hash = new URL(page.url()).hash;
+  await booth.context.clearCookies();
+  await button('取消').click();
+  await button('核对不符').click();
+  await page.locator('.do .choices label').first().click();
+  await button('确认不符').click();
+  await page.waitForSelector('.do form.signon');
+  assert.equal(new URL(page.url()).hash, hash);
+  await page.locator('.card svg.plate').first().waitFor();
+  await signOn(page, 'officer');
+  await page.waitForSelector('#link.ok');
+  await page.waitForSelector('.do form:not(.signon), .do .row');
+  assert.equal(new URL(page.url()).hash, hash);
+});
+
+test('everything by keyboard: sign, look, state, confirm', async () => {
+  const [plate] = await listed(1);
+  const event = await makeHit(plate, PICTURES);
+  await open(event.hit);
+  await page.keyboard.press('Alt+s');
+  await stage('签收');
+  await page.keyboard.press('Alt+c');
+  await page.waitForFunction(() => document.activeElement?.matches('.agree input'));
+  for (let n = 0; n < 3; n++) {
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Tab');
+  }
+  await page.waitForFunction(() => !document.querySelector('.do form button[type="submit"]').disabled);
+  await page.locator('.do form button[type="submit"]').focus();
+  await page.keyboard.press('Enter');
+  await stage('核对');
+  await page.keyboard.press('Alt+2');
+  await page.waitForSelector('main.page-lanes');
+  assert.deepEqual(page.found, []);
+});
