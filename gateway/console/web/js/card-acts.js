@@ -154,6 +154,7 @@ export function actionArea(number, env) {
       drawn = stamp;
       fill(place, content(hit));
       node.classList.toggle('open', Boolean(form) || !state.session);
+      node.parentElement?.classList.toggle('filling', Boolean(form) || !state.session);
     }
     tick();
   }
