@@ -126,9 +126,9 @@ class Console(Site):
         hit = self.next("hit", lambda fact: fact["read"].get("event_id") == str(event))
         return {"event": hit, "matched": matched}
 
-    def lane_do(self, lane, do, **fields):
+    def lane_do(self, lane, what, **fields):
         """A command of the lane's simulator."""
-        return self.box.sims[lane].do(do, **fields)
+        return self.box.sims[lane].do(what, **fields)
 
     def lane_status(self, lane):
         return self.box.lane(lane)
