@@ -237,6 +237,8 @@ function drawRuns() {
 /* ---- together ---- */
 
 export function drawShell() {
+  say(''); /* was in the language before */
+  call('');
   document.title = t('ui_title');
   document.documentElement.lang = lang() === 'zh' ? 'zh-CN' : 'en';
   part('skip').textContent = t('ui_skip');
