@@ -65,36 +65,6 @@ void put_time(json_t *object, const char *key, struct wall_time time)
     put_text(object, key, text);
 }
 
-const char *read_kind_name(enum plate_text_kind kind)
-{
-    switch (kind) {
-    case PLATE_KEY:
-        return "plate";
-    case PLATE_NO_PLATE:
-        return "no_plate";
-    case PLATE_UNREAD:
-        return "unread";
-    case PLATE_DECODE_ERROR:
-        return "decode_error";
-    }
-    return NULL;
-}
-
-const char *authenticity_name(enum read_authenticity authenticity)
-{
-    switch (authenticity) {
-    case AUTH_NONE:
-        return "none";
-    case AUTH_TAG:
-        return "tag";
-    case AUTH_WIRED:
-        return "wired";
-    case AUTH_SESSION:
-        return "session";
-    }
-    return NULL;
-}
-
 static const char *agreement_name(enum class_agreement agreement)
 {
     switch (agreement) {
@@ -119,42 +89,6 @@ static const char *list_state_name(enum list_state state)
         return "stale";
     }
     return NULL;
-}
-
-static json_t *candidates_body(const struct plate_read *read)
-{
-    json_t *list = json_array();
-    for (int i = 0; i < read->candidate_count; i++) {
-        json_t *candidate = json_object();
-        put_plate(candidate, "plate", read->candidates[i].key);
-        if (read->candidates[i].confidence != READ_CONFIDENCE_NONE)
-            put_int(candidate, "confidence", read->candidates[i].confidence);
-        json_array_append_new(list, candidate);
-    }
-    return list;
-}
-
-json_t *read_body(const struct plate_read *read)
-{
-    json_t *body = json_object();
-    put_int(body, "camera", read->camera);
-    put_event_id(body, "event_id", read->event_id);
-    put_text(body, "kind", read_kind_name(read->kind));
-    put_plate(body, "plate", read->key);
-    put_text(body, "raw", read->raw);
-    put_class(body, read->class);
-    put_text(body, "authenticity", authenticity_name(read->authenticity));
-    if (read->confidence != READ_CONFIDENCE_NONE)
-        put_int(body, "confidence", read->confidence);
-    put_id(body, "colour", read->colour);
-    put_id(body, "direction", read->direction);
-    if (read->speed_kmh != 0xFFFF)
-        put_int(body, "speed_kmh", read->speed_kmh);
-    if (read->candidate_count > 0)
-        json_object_set_new(body, "candidates", candidates_body(read));
-    put_time(body, "camera_time", read->camera_time);
-    put_time(body, "time", read->wall);
-    return body;
 }
 
 json_t *entry_body(const struct wanted_record *entry)
@@ -220,6 +154,14 @@ json_t *decision_body(const struct decision *decision)
 
 /* ---- one body a kind ---- */
 
+/* Whose entry it is, for figures of how often each owner's are misread. */
+static void owner_into(json_t *entry, const struct fact *fact)
+{
+    json_t *card = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
+    put_text(entry, "authority", json_string_value(json_object_get(card, "authority")));
+    json_decref(card);
+}
+
 static void hit_into(json_t *body, const struct fact *fact)
 {
     const struct match_hit *match = &fact->u.hit.match;
@@ -233,11 +175,13 @@ static void hit_into(json_t *body, const struct fact *fact)
     put_true(body, "expired", match->expired);
     json_object_set_new(body, "read", read_body(&fact->u.hit.read));
     json_object_set_new(body, "entry", entry_body(&match->entry));
+    owner_into(json_object_get(body, "entry"), fact);
     json_object_set_new(body, "decision", decision_body(&fact->u.hit.decision));
     json_object_set_new(body, "list", list_body(&fact->u.hit.list));
     json_object_set_new(body, "clock", clock_body(&fact->u.hit.clock));
     if (fact->u.hit.verdict.id != 0)
         verdict_into(body, &fact->u.hit.verdict);
+    lookout_hit_into(body, match);
     put_evidence(body, &fact->evidence);
 }
 
@@ -369,6 +313,9 @@ json_t *fact_body(const struct fact *fact)
     case FACT_ACT:
         act_into(body, fact);
         break;
+    case FACT_LOOKOUT:
+        lookout_into(body, fact);
+        break;
     case FACT_ANSWER:
         answer_into(body, fact);
         break;
@@ -477,6 +424,7 @@ const char *fact_record_kind(const struct fact *fact)
     case FACT_OUTCOME:
         return "outcome";
     case FACT_ACT:
+    case FACT_LOOKOUT:
         return "act";
     case FACT_ANSWER:
         return "hit_answer";
@@ -521,6 +469,8 @@ static const char *event_name(const struct fact *fact)
         return "boom";
     case FACT_ACT:
         return "act";
+    case FACT_LOOKOUT:
+        return "lookout";
     case FACT_ANSWER:
         return "hit_answer";
     case FACT_INSTRUCTION:
@@ -564,7 +514,8 @@ bool fact_shows_plate(const struct fact *fact)
 {
     return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
            fact->kind == FACT_EXEMPT || fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT ||
-           fact->kind == FACT_ANSWER || fact->kind == FACT_INSTRUCTION ||
+           fact->kind == FACT_LOOKOUT || fact->kind == FACT_ANSWER ||
+           fact->kind == FACT_INSTRUCTION ||
            (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
 }
 

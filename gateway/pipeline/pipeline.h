@@ -78,11 +78,12 @@ enum pipeline_event_kind {
     PIPELINE_RULES,  /* a new rule set; the old one goes back through sinks.retire */
     PIPELINE_EXEMPT, /* another exempt list: taken over, verified and narrowed by the sender */
     PIPELINE_GUIDED_TEST,
-    PIPELINE_SEARCH,   /* an officer looks a plate up, with a reason */
-    PIPELINE_ALARM,    /* of a device that is no lane's module: raised or ended */
-    PIPELINE_REFUSED,  /* garbage of a camera of this program, counted */
-    PIPELINE_VERDICT,  /* of headquarters about a hit: verified by the sender */
-    PIPELINE_CONFIRMED /* headquarters' receipts speak of records up to this one */
+    PIPELINE_SEARCH,    /* an officer looks a plate up, with a reason */
+    PIPELINE_ALARM,     /* of a device that is no lane's module: raised or ended */
+    PIPELINE_REFUSED,   /* garbage of a camera of this program, counted */
+    PIPELINE_VERDICT,   /* of headquarters about a hit: verified by the sender */
+    PIPELINE_CONFIRMED, /* headquarters' receipts speak of records up to this one */
+    PIPELINE_LOOKOUT    /* a local look-out begins, or, with until 0, ends */
 };
 
 struct pipeline_event {
@@ -108,6 +109,7 @@ struct pipeline_event {
         struct rule_set *rules;
         struct exempt_list *exempt; /* NULL: there is none any more */
         struct pipeline_verdict verdict;
+        struct lookout *lookout; /* heap, taken over */
         struct {
             uint8_t lane;
             int64_t valid_ms; /* from now to 12 months after the test; <= 0: none */

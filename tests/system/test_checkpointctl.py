@@ -384,12 +384,12 @@ def test_hits_check_and_replay(site, tmp_path):
         assert max(map(columns, table)) <= 80
     assert "被盗抢" in chinese("hits").out and "stolen" in ctl("hits").out
     assert refused(ctl("check", WANTED), 3, "invalid", "reason: missing")
-    assert refused(ctl("check", "nonsense!", "--reason", "x"), 3, "invalid", "not a plate")
-    asked = ctl.at_terminal("check", WANTED, answers=[("Reason: ", "complaint")])
+    assert refused(ctl("check", "nonsense!", "--reason", "other"), 3, "invalid", "not a plate")
+    asked = ctl.at_terminal("check", WANTED, answers=[("Reason: ", "report")])
     assert asked.status == 0 and "stolen" in asked.out
-    found = ctl("check", WANTED, "--reason", "complaint")
+    found = ctl("check", WANTED, "--reason", "report")
     assert found.status == 0 and WANTED in found.out and "stolen" in found.out
-    assert "not in the wanted list" in ctl("check", INNOCENT, "--reason", "complaint").out
+    assert "not in the wanted list" in ctl("check", INNOCENT, "--reason", "report").out
     replay_is_a_dry_run(site, ctl, tmp_path)
     wait_until("counters", lambda: ctl("status", "--json").json["matchd"]["counters"].get("reads"))
     assert 'checkpoint_capture_total{what="frame_truncated"}' in ctl("metrics").out

@@ -22,7 +22,7 @@
  *                     (512), receipts
  * password  normal    sign-ons                  answers -> control         refused: busy
  * tools     normal    technicians' requests (4) buses, answers -> control  refused: busy
- * search    normal    searches of passages (8)  answers -> control         refused: busy
+ * search    normal    searches, reports (8)     answers -> control         refused: busy
  */
 /* clang-format on */
 #pragma once
@@ -34,6 +34,7 @@
 #include "gateway/app/checkpointd/confirm.h"
 #include "gateway/app/checkpointd/duty.h"
 #include "gateway/app/checkpointd/inquiries.h"
+#include "gateway/app/checkpointd/lookouts.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/search.h"
 #include "gateway/app/checkpointd/tools.h"
@@ -281,6 +282,7 @@ struct checkpointd {
     struct tools tools;
     struct searches searches;
     struct inquiries inquiries;
+    struct lookout_desk lookouts;
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
     atomic_bool taken_over[LANE_ID_MAX + 1];     /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
