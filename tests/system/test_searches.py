@@ -81,32 +81,32 @@ def refused(answer, code):
 
 def test_a_check_is_on_record_by_name_with_its_reason(site):
     before = len(site.records("search"))
-    answer = site.ask("chen", "check", plate=WANTED, reason="complaint", note="被举报", **{"class": "02"})
+    answer = site.ask("chen", "check", plate=WANTED, reason="report", note="被举报", **{"class": "02"})
     assert [hit["entry"] for hit in answer["result"]["hits"]] == [1], answer
     record = site.records("search")[before]
-    assert record.actor == "officer:chen" and record.body["reason"] == "complaint"
+    assert record.actor == "officer:chen" and record.body["reason"] == "report"
     assert (record.body["detail"], record.body["class"], record.body["note"]) == (WANTED, "02", "被举报")
     for args, told in (({"reason": "x" * 32}, "reason"), ({"reason": "Look at it"}, "reason"), ({}, "reason"),
-                       ({"reason": "ok", "plate": "!"}, "plate"), ({"reason": "ok", "class": "2"}, "class"),
-                       ({"reason": "ok", "class": "any"}, "class"), ({"reason": "ok", "class": 2}, "class")):
+                       ({"reason": "other", "plate": "!"}, "plate"), ({"reason": "other", "class": "2"}, "class"),
+                       ({"reason": "other", "class": "any"}, "class"), ({"reason": "other", "class": 2}, "class")):
         assert told in refused(site.ask("chen", "check", **{"plate": WANTED, **args}), "invalid")["en"]
-    refused(site.ask("chen", "check", plate=WANTED, reason="ok", note="长" * 100), "too_large")
+    refused(site.ask("chen", "check", plate=WANTED, reason="other", note="长" * 100), "too_large")
     assert len(site.records("search")) == before + 1, "what is refused looks nothing up"
 
 
 def test_a_quota_ends_and_its_refusal_says_when(site):
     for _ in range(PER_HOUR):
-        assert site.ask("greedy", "check", plate=INNOCENT, reason="road_check")["ok"]
-    error = refused(site.ask("greedy", "check", plate=INNOCENT, reason="road_check"), "quota")
+        assert site.ask("greedy", "check", plate=INNOCENT, reason="at_lane")["ok"]
+    error = refused(site.ask("greedy", "check", plate=INNOCENT, reason="at_lane"), "quota")
     ends = datetime.datetime.strptime(error["ends"], "%Y-%m-%dT%H:%M:%S.%fZ")
     left = ends - datetime.datetime.utcnow()
     assert datetime.timedelta(minutes=50) < left <= datetime.timedelta(hours=1), error
-    assert site.ask("modest", "check", plate=INNOCENT, reason="road_check")["ok"]
+    assert site.ask("modest", "check", plate=INNOCENT, reason="at_lane")["ok"]
     wait_until("the refusal on record", lambda: [r.actor for r in site.records("quota")] == ["officer:greedy"])
 
 
 def test_roles(site):
-    check = {"plate": INNOCENT, "reason": "road_check"}
+    check = {"plate": INNOCENT, "reason": "at_lane"}
     assert site.ask("helper", "check", role="auxiliary", **check)["ok"]
     refused(site.ask("looker", "check", role="auditor", **check), "denied")
     refused(site.ask("fitter", "check", role="technician", **check), "denied")
@@ -159,7 +159,7 @@ def test_a_matchd_that_hangs_is_named_within_a_second(site):
     site.matchd.process.send_signal(19)  # stopped
     try:
         begun = time.monotonic()
-        error = refused(site.ask("wu", "check", plate=WANTED, reason="complaint"), "no_match_service")
+        error = refused(site.ask("wu", "check", plate=WANTED, reason="report"), "no_match_service")
         assert "checkpoint-matchd" in error["en"]
         assert time.monotonic() - begun < 10  # promised is 1 s, on a machine with nothing else to do
     finally:
@@ -226,7 +226,7 @@ def test_a_lookout_alerts_until_it_is_ended_and_not_again_for_a_week(site):
 def test_a_restart_forgets_no_lookout_no_week_and_no_quota(site):
     begun = look_out(site, OTHER)["result"]
     for _ in range(PER_HOUR):
-        assert site.ask("zheng", "check", plate=INNOCENT, reason="road_check")["ok"]
+        assert site.ask("zheng", "check", plate=INNOCENT, reason="at_lane")["ok"]
     site.events.close()
     site.checkpointd.kill()
     site.checkpointd = site.box.start_checkpointd(search_per_hour=PER_HOUR, history_per_shift=PER_SHIFT)
@@ -240,7 +240,7 @@ def test_a_restart_forgets_no_lookout_no_week_and_no_quota(site):
     site.read(11, OTHER, plate_class="02")
     assert site.hit(OTHER)["lookout"] == begun["id"]
     refused(look_out(site), "again")
-    refused(site.ask("zheng", "check", plate=INNOCENT, reason="road_check"), "quota")
+    refused(site.ask("zheng", "check", plate=INNOCENT, reason="at_lane"), "quota")
     wait_until("both on record again", lambda: site.records("lookout_stands") and site.records("lookouts_recent"))
     recent = site.records("lookouts_recent")[-1].body["recent"]
     assert len(recent) == 2 and LOOKED_FOR not in str(recent)
@@ -276,7 +276,7 @@ def test_a_report_counts_and_shows_no_plate(site):
     assert total == sum(row["alerts"] for row in before["cameras"]) and "confirmed" not in before["days"][0]
     assert all(row["promised_false"] > 0 and row["end"] > row["begin"] for row in answer["shifts"])
     searches = {(row["officer"], row["kind"], row["reason"]): row["count"] for row in answer["searches"]}
-    assert searches[("greedy", "check", "road_check")] == PER_HOUR and searches[("greedy", "quota", "")] == 1
+    assert searches[("greedy", "check", "at_lane")] == PER_HOUR and searches[("greedy", "quota", "")] == 1
     assert searches[("sun", "history", "case")] == PER_SHIFT and searches[("wang", "lookout", "")] == 2
     assert searches[("looker", "report", "")] >= 2 and not answer["truncated"] and answer["damaged"] == 0
 
@@ -333,7 +333,7 @@ def test_every_way_to_a_plate_leaves_a_name(site):
     assert "plate" not in str(told) and "鲁" not in str(told)
     nobody.close()
     lookout = look_out(site, "鲁H16180")
-    left = {"check": site.ask("qian", "check", plate=INNOCENT, reason="road_check"),
+    left = {"check": site.ask("qian", "check", plate=INNOCENT, reason="at_lane"),
             "history": site.history("qian", INNOCENT)[0], "lookout_add": lookout,
             "lookout_end": site.ask("wang", "lookout_end", id=lookout["result"]["id"], reason="已查明")}
     for act, answer in left.items():
