@@ -104,7 +104,7 @@ class Console(Site):
         self.last_entry += len(plates)
         self.cache.add(*(entry(first + at, plate, **fields) for at, plate in enumerate(plates)))
         wait_until("the entries are in force", lambda: self.act(
-            "check", plate=plates[-1], reason="test").get("result", {}).get("hits"))
+            "check", plate=plates[-1], reason="other").get("result", {}).get("hits"))
         return list(range(first, self.last_entry + 1))
 
     def picture(self, name, kind, data):
