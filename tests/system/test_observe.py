@@ -136,7 +136,8 @@ def traffic(site):
 # ---- with and without ----
 
 CHANGING = {"time", "mono_ns", "offset_ms", "valid_from", "valid_until", "applicant_time", "reviewer_time",
-            "approver_time", "list", "clock", "scan_us_max", "journal_folder", "order", "wall_ms", "last_time"}
+            "approver_time", "list", "clock", "scan_us_max", "journal_folder", "order", "wall_ms", "last_time", "opened",
+            "due"}
 IDS = {"hit", "passage", "hold", "hits", "vehicles"}  # begin at the journal's head, which counts seconds too
 VOLATILE = {"buses", "journal", "disk", "clock", "uplink", "captures", "capture"}
 TIMED = ("scans_dropped",)
@@ -161,7 +162,7 @@ def masked(text):
 
 def acts_shown(site):
     shown = {}
-    for name, args in (("status", {}), ("metrics", {}), ("lanes", {}), ("hits", {}),
+    for name, args in (("status", {}), ("metrics", {}), ("lanes", {}), ("hits", {}), ("board", {}),
                        *(("check", {"plate": plate, "reason": "other"}) for plate in (OBSERVED, BOTH, WANTED, NEVER)),
                        *(("history", {"plate": plate, "look_alike": True, "reason": "case", "case": "1", "pin": "correct horse 1", **AROUND})
                          for plate in (OBSERVED, BOTH, NEVER, ""))):

@@ -316,6 +316,7 @@ static void run_reload(void *ctx, struct control *control, const struct control_
         refuse(control, call, "invalid", err.text, "规则文件被拒绝，原规则继续有效");
         return;
     }
+    cases_load_codes(c);
     control_answer(control, call->ticket, json_pack("{s:s}", "rules", c->config.rules));
 }
 
