@@ -110,6 +110,10 @@ struct lane_act_event {
     uint32_t for_ms;    /* LANE_ACT_CONVOY: how long */
     bool named;         /* a named officer with a reason: without it a release is refused */
     bool second_person; /* checked by the caller: another officer confirmed (priority 1) */
+    /* LANE_ACT_RELEASE of rejected hits, > 0: the hold of `passage`, not of `hold`, and only if it
+     * rests on these hits alone. */
+    uint8_t hit_count;
+    uint64_t hits[LANE_HITS_MAX];
 };
 
 /* A hold rebuilt from the journal; all of them before the first scan. */
@@ -280,6 +284,7 @@ enum lane_refusal {
     LANE_REFUSAL_STOPPED,        /* an officer's stop holds: an officer's raise ends it */
     LANE_REFUSAL_NOT_RESET,      /* the emergency stop was released, and nobody has reset it */
     LANE_REFUSAL_NOT_AT_BOOM,    /* no vehicle of that plate stands at the boom */
+    LANE_REFUSAL_OTHER_HIT, /* the hold rests on a hit that was not rejected, or an officer's */
     LANE_REFUSAL_COUNT
 };
 
@@ -413,6 +418,7 @@ struct lane_commit {
     uint64_t hold;
     uint64_t passage;
     uint32_t for_ms;
+    uint8_t hit_count; /* COMMIT_RELEASE of rejected hits: those of the hold when it was asked */
 };
 
 /* Where the boom is by travel time alone, where no limit switch says it. */

@@ -235,7 +235,9 @@ static void take_act(struct pipeline *p, const struct pipeline_act *asked)
                                           .for_ms = act->for_ms,
                                           .named = act->actor.officer[0] != '\0' &&
                                                    act->actor.reason[0] != '\0',
-                                          .second_person = act->actor.second[0] != '\0'};
+                                          .second_person = act->actor.second[0] != '\0',
+                                          .hit_count = act->hit_count};
+    memcpy(event.u.act.hits, act->hits, sizeof event.u.act.hits);
     step(p, slot, &event);
 }
 

@@ -63,6 +63,9 @@ struct pipeline_act {
     bool at_boom;     /* … or of the one that stands at the boom when the act is taken */
     plate_key plate; /* with lane 0: of the lane where a vehicle of this plate stands at the boom */
     uint32_t for_ms; /* LANE_ACT_CONVOY */
+    uint8_t hit_count;            /* LANE_ACT_RELEASE of rejected hits: the hold of `passage` … */
+    uint64_t hits[LANE_HITS_MAX]; /* … if it rests on these alone */
+    uint64_t of_case;             /* the caller's: the hit whose rejection asks for it */
     struct fact_actor actor;
 };
 

@@ -93,7 +93,7 @@ static json_t *details(const struct history *h, const char *case_number, const c
 void acts_history(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
-    const char *code = search_code(c, control, call, "history");
+    const char *code = search_code(c, control, call, CODES_HISTORY);
     const char *case_number = code ? search_text(control, call, "case", HISTORY_CASE_MAX) : NULL;
     if (!case_number) {
         return;

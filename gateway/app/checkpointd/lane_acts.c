@@ -257,6 +257,10 @@ void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind 
 {
     struct checkpointd *c = ctx;
     struct control_ticket ticket = {act->client, act->request};
+    if (act->of_case != 0) {
+        cases_released(c, act, kind, refusal);
+        return;
+    }
     if (act->client == 0) { /* nobody on a socket: headquarters */
         instructions_reply(c, act, kind, refusal);
         return;
