@@ -221,6 +221,8 @@ void actor_into(json_t *body, const struct fact *fact)
     put_text(by, "origin", actor->origin);
     json_object_set_new(body, "by", by);
     put_text(body, "reason", actor->reason);
+    put_text(body, "reason_code", actor->code);
+    put_text(body, "note", actor->note);
 }
 
 static void act_into(json_t *body, const struct fact *fact)
@@ -337,6 +339,8 @@ static const char *lane_record_kind(const struct lane_record *record)
         return "passage";
     case LANE_RECORD_HOLD_RELEASE:
     case LANE_RECORD_RAISE:
+    case LANE_RECORD_LOWER_BY_HAND:
+    case LANE_RECORD_LOWER_ENDED:
     case LANE_RECORD_ACT:
     case LANE_RECORD_CONVOY:
     case LANE_RECORD_CONVOY_ENDED:
@@ -476,7 +480,7 @@ bool fact_shows_plate(const struct fact *fact)
 {
     return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
            fact->kind == FACT_EXEMPT || fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT ||
-           fact->kind == FACT_ANSWER || fact->kind == FACT_HANDLING ||
+           fact->kind == FACT_LOOKOUT || fact->kind == FACT_ANSWER || fact->kind == FACT_HANDLING ||
            fact->kind == FACT_INSTRUCTION ||
            (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
 }

@@ -69,6 +69,8 @@ struct fact_actor {
     char second[FACT_NAME_SIZE];
     char origin[FACT_ORIGIN_SIZE];
     char reason[FACT_REASON_SIZE];
+    char code[FACT_NAME_SIZE]; /* of a reason that was picked from a table, "" none */
+    char note[FACT_REASON_SIZE];
 };
 
 /* Source and offset of the clock, as every hit states them. */

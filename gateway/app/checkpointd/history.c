@@ -324,7 +324,7 @@ static json_t *answer_json(const struct page *page, const struct inquiry_reading
     }
     if (reading->damaged + page->altered > 0) {
         json_object_set_new(answer, "damaged",
-                            json_integer((json_int_t)(reading->damaged + page->altered)));
+                            json_integer((json_int_t)reading->damaged + (json_int_t)page->altered));
     }
     return answer;
 }

@@ -266,8 +266,9 @@ static void destroy_all(struct checkpointd *c)
     queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
-    duty_questions_free(c);
     cases_free(c);
+    duty_questions_free(c);
+    handover_free(c);
     board_free(&c->board);
 }
 
