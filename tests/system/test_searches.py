@@ -101,8 +101,11 @@ def test_a_quota_ends_and_its_refusal_says_when(site):
     ends = datetime.datetime.strptime(error["ends"], "%Y-%m-%dT%H:%M:%S.%fZ")
     left = ends - datetime.datetime.utcnow()
     assert datetime.timedelta(minutes=50) < left <= datetime.timedelta(hours=1), error
+    refused(site.ask("greedy", "check", plate=INNOCENT, reason="at_lane"), "quota")
     assert site.ask("modest", "check", plate=INNOCENT, reason="at_lane")["ok"]
-    wait_until("the refusal on record", lambda: [r.actor for r in site.records("quota")] == ["officer:greedy"])
+    wait_until("the refusal on record", lambda: site.records("quota"))
+    site.ask("modest", "check", plate=INNOCENT, reason="at_lane")  # on record behind all before it
+    assert [r.actor for r in site.records("quota")] == ["officer:greedy"]
 
 
 def test_roles(site):

@@ -88,11 +88,19 @@ static int64_t limit_of(const struct checkpointd *c, enum search_use use)
     return 0;
 }
 
-/* A quota that was reached goes on record, once until something was let through again. */
+/* A quota that was reached goes on record, once while the uses since `oldest` fill it: who asks on
+ * and on fills no journal. */
 static void record_refusal(struct checkpointd *c, const struct control_call *call,
-                           enum search_use use)
+                           enum search_use use, struct wall_time oldest)
 {
     static struct fact fact; /* control thread */
+    struct quota_use told = {.at = clock_wall(&c->clock), .kind = (int)use + SEARCH_TOLD};
+    struct wall_time before;
+    snprintf(told.officer, sizeof(told.officer), "%s", call->actor.officer);
+    if (!quota_within(&c->searches.quota, &told, oldest, 1, &before)) {
+        return;
+    }
+    quota_note(&c->searches.quota, &told);
     acts_begin_fact(c, &fact, &call->actor, FACT_ACT, "");
     snprintf(fact.u.act.act, sizeof(fact.u.act.act), "quota");
     snprintf(fact.u.act.detail, sizeof(fact.u.act.detail), "%s",
@@ -156,7 +164,7 @@ bool search_may(struct checkpointd *c, struct control *control, const struct con
         return true;
     }
     refuse_quota(control, call, kind, due_again(c, kind, use.at, oldest));
-    record_refusal(c, call, kind);
+    record_refusal(c, call, kind, oldest);
     return false;
 }
 

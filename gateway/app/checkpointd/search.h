@@ -28,6 +28,7 @@ enum {
 
 /* Kinds of uses that quotas count. */
 enum search_use { SEARCH_CHECK = 1, SEARCH_HISTORY = 2, SEARCH_TIED = 3 };
+enum { SEARCH_TOLD = 8 /* added: its refusal went on record */ };
 
 enum search_end {
     SEARCH_ANSWERED,
