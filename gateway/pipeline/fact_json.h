@@ -27,6 +27,9 @@ json_t *decision_body(const struct decision *decision);
 void put_evidence(json_t *object, const struct fact_evidence *evidence);
 void conflict_into(json_t *body, const struct fact *fact);
 
+/* fact_actor.c: by whom, and the reason; nothing where the lane did it itself. */
+void actor_into(json_t *body, const struct fact *fact);
+
 /* fact_status.c, fact_answer.c */
 void status_into(json_t *body, const struct fact *fact);
 /* Carries the hit's read, so that headquarters learns from this record alone. */
