@@ -116,6 +116,10 @@ struct lane_act_event {
     uint64_t press;     /* LANE_ACT_LOWER: of this press, > 0, never used before */
     bool named;         /* a named officer with a reason: without it a release is refused */
     bool second_person; /* checked by the caller: another officer confirmed (priority 1) */
+    /* LANE_ACT_RELEASE of rejected hits, > 0: the hold of `passage`, not of `hold`, and only if it
+     * rests on these hits alone. */
+    uint8_t hit_count;
+    uint64_t hits[LANE_HITS_MAX];
 };
 
 /* The thumb is still on the button, or was taken off. */
@@ -298,16 +302,17 @@ enum lane_refusal {
     LANE_REFUSAL_STOPPED,        /* an officer's stop holds: an officer's raise ends it */
     LANE_REFUSAL_NOT_RESET,      /* the emergency stop was released, and nobody has reset it */
     LANE_REFUSAL_NOT_AT_BOOM,    /* no vehicle of that plate stands at the boom */
-    LANE_REFUSAL_NO_HAND_LOWER,  /* the lane declares no lowering by hand */
-    LANE_REFUSAL_LOWERING,       /* another press lowers already */
-    LANE_REFUSAL_LET_GO,         /* the thumb was taken off */
-    LANE_REFUSAL_BEAT_LOST,      /* no beat of the tablet in time */
-    LANE_REFUSAL_MAINS,          /* on the battery nothing is lowered */
-    LANE_REFUSAL_CONVOY,         /* a convoy keeps the boom up */
-    LANE_REFUSAL_LET_THROUGH,    /* a vehicle is being let through */
-    LANE_REFUSAL_RAISE_FIRST,    /* nothing was raised and confirmed since the state was unknown */
-    LANE_REFUSAL_MOVING,         /* the boom moves, or is stopped, for another cause */
-    LANE_REFUSAL_DOWN,           /* it is down already */
+    LANE_REFUSAL_OTHER_HIT,     /* the hold rests on a hit that was not rejected, or an officer's */
+    LANE_REFUSAL_NO_HAND_LOWER, /* the lane declares no lowering by hand */
+    LANE_REFUSAL_LOWERING,      /* another press lowers already */
+    LANE_REFUSAL_LET_GO,        /* the thumb was taken off */
+    LANE_REFUSAL_BEAT_LOST,     /* no beat of the tablet in time */
+    LANE_REFUSAL_MAINS,         /* on the battery nothing is lowered */
+    LANE_REFUSAL_CONVOY,        /* a convoy keeps the boom up */
+    LANE_REFUSAL_LET_THROUGH,   /* a vehicle is being let through */
+    LANE_REFUSAL_RAISE_FIRST,   /* nothing was raised and confirmed since the state was unknown */
+    LANE_REFUSAL_MOVING,        /* the boom moves, or is stopped, for another cause */
+    LANE_REFUSAL_DOWN,          /* it is down already */
     LANE_REFUSAL_COUNT
 };
 
@@ -445,6 +450,7 @@ struct lane_commit {
     uint64_t hold;
     uint64_t passage;
     uint32_t for_ms;
+    uint8_t hit_count; /* COMMIT_RELEASE of rejected hits: those of the hold when it was asked */
 };
 
 /* Where the boom is by travel time alone, where no limit switch says it. */

@@ -75,6 +75,8 @@ static const struct {
                                 "请先填写理由确认急停复位"},
     [LANE_REFUSAL_NOT_AT_BOOM] = {"not_at_boom", "no vehicle of that plate stands at a boom",
                                   "栏杆前没有该车牌的车辆"},
+    [LANE_REFUSAL_OTHER_HIT] = {"other_hit", "the hold rests on another hit, or is an officer's",
+                                "该拦截另有命中或由民警设置，未解除"},
     [LANE_REFUSAL_ALARM] = {"alarm", "acknowledge foreign motion, obstacle or run-through first",
                             "请先确认栏杆异动、障碍或闯岗告警"},
     [LANE_REFUSAL_NO_HAND_LOWER] = {"no_hand_lower",

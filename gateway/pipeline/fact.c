@@ -6,7 +6,6 @@
 
 #include "gateway/base/encode.h"
 #include "gateway/pipeline/fact_json.h"
-#include "gateway/pipeline/why.h"
 
 /* ---- building ---- */
 
@@ -65,49 +64,6 @@ void put_time(json_t *object, const char *key, struct wall_time time)
     put_text(object, key, text);
 }
 
-const char *read_kind_name(enum plate_text_kind kind)
-{
-    switch (kind) {
-    case PLATE_KEY:
-        return "plate";
-    case PLATE_NO_PLATE:
-        return "no_plate";
-    case PLATE_UNREAD:
-        return "unread";
-    case PLATE_DECODE_ERROR:
-        return "decode_error";
-    }
-    return NULL;
-}
-
-const char *authenticity_name(enum read_authenticity authenticity)
-{
-    switch (authenticity) {
-    case AUTH_NONE:
-        return "none";
-    case AUTH_TAG:
-        return "tag";
-    case AUTH_WIRED:
-        return "wired";
-    case AUTH_SESSION:
-        return "session";
-    }
-    return NULL;
-}
-
-static const char *agreement_name(enum class_agreement agreement)
-{
-    switch (agreement) {
-    case CLASS_AGREE:
-        return "agree";
-    case CLASS_UNVERIFIED:
-        return "unknown";
-    case CLASS_CONFLICT:
-        return "conflict";
-    }
-    return NULL;
-}
-
 static const char *list_state_name(enum list_state state)
 {
     switch (state) {
@@ -119,42 +75,6 @@ static const char *list_state_name(enum list_state state)
         return "stale";
     }
     return NULL;
-}
-
-static json_t *candidates_body(const struct plate_read *read)
-{
-    json_t *list = json_array();
-    for (int i = 0; i < read->candidate_count; i++) {
-        json_t *candidate = json_object();
-        put_plate(candidate, "plate", read->candidates[i].key);
-        if (read->candidates[i].confidence != READ_CONFIDENCE_NONE)
-            put_int(candidate, "confidence", read->candidates[i].confidence);
-        json_array_append_new(list, candidate);
-    }
-    return list;
-}
-
-json_t *read_body(const struct plate_read *read)
-{
-    json_t *body = json_object();
-    put_int(body, "camera", read->camera);
-    put_event_id(body, "event_id", read->event_id);
-    put_text(body, "kind", read_kind_name(read->kind));
-    put_plate(body, "plate", read->key);
-    put_text(body, "raw", read->raw);
-    put_class(body, read->class);
-    put_text(body, "authenticity", authenticity_name(read->authenticity));
-    if (read->confidence != READ_CONFIDENCE_NONE)
-        put_int(body, "confidence", read->confidence);
-    put_id(body, "colour", read->colour);
-    put_id(body, "direction", read->direction);
-    if (read->speed_kmh != 0xFFFF)
-        put_int(body, "speed_kmh", read->speed_kmh);
-    if (read->candidate_count > 0)
-        json_object_set_new(body, "candidates", candidates_body(read));
-    put_time(body, "camera_time", read->camera_time);
-    put_time(body, "time", read->wall);
-    return body;
 }
 
 json_t *entry_body(const struct wanted_record *entry)
@@ -219,27 +139,6 @@ json_t *decision_body(const struct decision *decision)
 }
 
 /* ---- one body a kind ---- */
-
-static void hit_into(json_t *body, const struct fact *fact)
-{
-    const struct match_hit *match = &fact->u.hit.match;
-    put_id(body, "hit", fact->u.hit.hit);
-    put_id(body, "passage", fact->u.hit.passage);
-    put_text(body, "match", match_kind_name(match->kind));
-    put_text(body, "class_agreement", agreement_name(match->agreement));
-    put_plate(body, "matched", match->read_key);
-    put_id(body, "differing", match->differing);
-    why_into(body, match, &fact->u.hit.read);
-    put_true(body, "expired", match->expired);
-    json_object_set_new(body, "read", read_body(&fact->u.hit.read));
-    json_object_set_new(body, "entry", entry_body(&match->entry));
-    json_object_set_new(body, "decision", decision_body(&fact->u.hit.decision));
-    json_object_set_new(body, "list", list_body(&fact->u.hit.list));
-    json_object_set_new(body, "clock", clock_body(&fact->u.hit.clock));
-    if (fact->u.hit.verdict.id != 0)
-        verdict_into(body, &fact->u.hit.verdict);
-    put_evidence(body, &fact->evidence);
-}
 
 static void lane_into(json_t *body, const struct fact *fact)
 {
@@ -354,8 +253,14 @@ json_t *fact_body(const struct fact *fact)
     case FACT_ACT:
         act_into(body, fact);
         break;
+    case FACT_LOOKOUT:
+        lookout_into(body, fact);
+        break;
     case FACT_ANSWER:
-        answer_into(body, fact);
+        answer_into(body, &fact->u.answer, fact->text);
+        break;
+    case FACT_HANDLING:
+        handling_into(body, fact);
         break;
     case FACT_INSTRUCTION:
         instruction_into(body, fact);
@@ -464,9 +369,12 @@ const char *fact_record_kind(const struct fact *fact)
     case FACT_OUTCOME:
         return "outcome";
     case FACT_ACT:
+    case FACT_LOOKOUT:
         return "act";
     case FACT_ANSWER:
         return "hit_answer";
+    case FACT_HANDLING:
+        return "handling";
     case FACT_INSTRUCTION:
         return "instruction";
     case FACT_ALARM:
@@ -508,8 +416,12 @@ static const char *event_name(const struct fact *fact)
         return "boom";
     case FACT_ACT:
         return "act";
+    case FACT_LOOKOUT:
+        return "lookout";
     case FACT_ANSWER:
         return "hit_answer";
+    case FACT_HANDLING:
+        return "handling";
     case FACT_INSTRUCTION:
         return "instruction";
     case FACT_STANDING:
@@ -540,7 +452,8 @@ bool fact_shows_plate(const struct fact *fact)
 {
     return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
            fact->kind == FACT_EXEMPT || fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT ||
-           fact->kind == FACT_ANSWER || fact->kind == FACT_INSTRUCTION ||
+           fact->kind == FACT_LOOKOUT || fact->kind == FACT_ANSWER || fact->kind == FACT_HANDLING ||
+           fact->kind == FACT_INSTRUCTION ||
            (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
 }
 
@@ -557,18 +470,11 @@ json_t *fact_event(const struct fact *fact)
         put_int(event, "captured_total", (int64_t)fact->u.captures.captured_total);
         json_object_set_new(event, "over", json_boolean(fact->to_journal));
     }
+    if (fact->kind == FACT_LANE || fact->kind == FACT_ORDER)
+        json_object_del(event, "note"); /* may name a plate, and technicians hear of lanes */
     if (fact->kind == FACT_STANDING)
         standing_words_into(event, fact);
-    if (fact->kind == FACT_HIT) {
-        char marks[DECISION_MARKS_TEXT_SIZE];
-        decision_marks_format(fact->u.hit.decision.marks, marks);
-        put_text(event, "marks_zh", marks);
-        why_words_into(event, &fact->u.hit.match, &fact->u.hit.read);
-        if (fact->u.hit.verdict.id != 0)
-            verdict_words_into(event, &fact->u.hit.verdict, fact->wall);
-        json_t *card = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
-        if (card)
-            json_object_set_new(event, "card", card);
-    }
+    if (fact->kind == FACT_HIT)
+        hit_words_into(event, fact);
     return event;
 }

@@ -14,6 +14,7 @@
 #include "gateway/model/decision.h"
 #include "gateway/model/hit.h"
 #include "gateway/pipeline/captures.h"
+#include "gateway/pipeline/lookout.h"
 #include "gateway/pipeline/vehicles.h"
 #include "gateway/pipeline/verdict.h"
 #include "gateway/signed/exempt_list.h"
@@ -43,6 +44,7 @@ enum fact_kind {
     FACT_OUTCOME,     /* what became of it */
     FACT_ACT,         /* an officer's or administrator's act outside the lane */
     FACT_ANSWER,      /* what an officer saw by eye of a hit's vehicle */
+    FACT_HANDLING,    /* a step in the handling of a hit */
     FACT_SELF_TEST,   /* the daily self-test passed matching and rules; no lane saw it */
     FACT_INSTRUCTION, /* headquarters said something, and what became of it */
     FACT_STANDING,    /* headquarters' word on a hit's entry, or that none came */
@@ -52,6 +54,7 @@ enum fact_kind {
     FACT_EXEMPT_LIST, /* the exempt list in force changed */
     FACT_RETENTION,   /* how long records are kept changed */
     FACT_CLOCK,       /* trust in the clock changed */
+    FACT_LOOKOUT,     /* a local look-out began, stands or ended */
     FACT_SUPPRESSED,  /* unauthenticated passages of a minute that were only counted */
     FACT_REFUSED,     /* what of a camera was refused for one cause in a minute */
     FACT_CAPTURE,     /* vehicles of an hour and those read; on record once it is over */
@@ -119,6 +122,13 @@ struct fact_answer {
     plate_key seen;   /* misread: the plate seen by eye, 0: not said */
 };
 
+/* A step in the handling of a hit; `text` of the fact is {"handling","read","call"} as JSON. */
+struct fact_handling {
+    char what[FACT_NAME_SIZE]; /* the act, or "overdue" */
+    bool answers;              /* the step makes an answer count: on record too, in one commit */
+    struct fact_answer answer; /* its hit, passage and entry are the case's */
+};
+
 enum fact_instruction_result {
     FACT_INSTRUCTION_DONE,
     FACT_INSTRUCTION_FAILED, /* a good one, that could not be carried out here */
@@ -155,6 +165,12 @@ struct fact_standing {
     uint64_t revision; /* of the list it hit by */
     enum fact_standing_state state;
     struct standing_answer answer; /* ANSWERED */
+};
+
+enum fact_lookout_state {
+    FACT_LOOKOUT_BEGUN,
+    FACT_LOOKOUT_STANDS, /* on record once more: at a start, or before its record's term is over */
+    FACT_LOOKOUT_ENDED   /* by its actor, or, without one, by time */
 };
 
 /* What a passage rests on: its reads and the plates they say. */
@@ -268,7 +284,12 @@ struct fact {
             char detail[FACT_DETAIL_SIZE];
             uint64_t number; /* of who waits for its commit; not on record */
         } act;
+        struct {
+            struct lookout lookout;
+            enum fact_lookout_state state;
+        } lookout;
         struct fact_answer answer;
+        struct fact_handling handling;
         struct fact_instruction instruction;
         struct fact_standing standing;
         struct {
@@ -302,7 +323,8 @@ struct fact {
 };
 
 /* Name of the journal's record kind ("passage", "hit", "decision", "order", "outcome", "act",
- * "hit_answer", "instruction", "list", "device", "clock"); NULL when the fact is not recorded. */
+ * "hit_answer", "handling", "instruction", "list", "device", "clock"); NULL when the fact is not
+ * recorded. */
 const char *fact_record_kind(const struct fact *fact);
 /* "officer:wang", "program:checkpointctl" or "lane": the record's actor. */
 void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16]);
@@ -310,5 +332,12 @@ void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16]);
 bool fact_shows_plate(const struct fact *fact);
 /* The body: integers, texts and booleans only. New reference, NULL without memory. */
 json_t *fact_body(const struct fact *fact);
+/* The event of a record of kind "hit", and of headquarters' word on one: as fact_event made it when
+ * `body` was recorded at that time. New reference, NULL without memory. */
+json_t *fact_hit_again(const json_t *body, struct wall_time wall, struct mono_time mono);
+json_t *fact_standing_again(const json_t *body, struct wall_time wall, struct mono_time mono);
+/* The body of the record of kind "hit_answer" that goes before a FACT_HANDLING's own in the same
+ * commit; NULL when there is none, or no memory. */
+json_t *fact_answer_body(const struct fact *fact);
 /* The event: the body and {"event","time","mono_ns"}, for a hit the card too. New reference. */
 json_t *fact_event(const struct fact *fact);

@@ -33,11 +33,23 @@ void actor_into(json_t *body, const struct fact *fact);
 /* fact_status.c, fact_answer.c */
 void status_into(json_t *body, const struct fact *fact);
 /* Carries the hit's read, so that headquarters learns from this record alone. */
-void answer_into(json_t *body, const struct fact *fact);
+void answer_into(json_t *body, const struct fact_answer *answer, const char *read);
+
+/* fact_hit.c: and of its event what is said to people. */
+void hit_into(json_t *body, const struct fact *fact);
+void hit_words_into(json_t *event, const struct fact *fact);
+
+/* fact_handling.c */
+void handling_into(json_t *body, const struct fact *fact);
 
 /* fact_standing.c: of an event besides what it says, in words. */
 void standing_into(json_t *body, const struct fact *fact);
 void standing_words_into(json_t *event, const struct fact *fact);
+
+/* fact_lookout.c */
+void lookout_into(json_t *body, const struct fact *fact);
+/* To a hit of a look-out. */
+void lookout_hit_into(json_t *body, const struct match_hit *match);
 
 /* fact_counts.c */
 void suppressed_into(json_t *body, const struct fact *fact);

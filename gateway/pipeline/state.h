@@ -72,6 +72,7 @@ struct pipeline {
     uint32_t exempt_in_force;
     struct mono_time exempt_due; /* an exempt vehicle's entry ends; ns = INT64_MAX: none does */
     struct verdicts verdicts;
+    struct lookouts lookouts;
     struct self_test self_test;
     struct fact_clock clock;
     bool link_up;

@@ -22,7 +22,7 @@
  *                     (512), receipts
  * password  normal    sign-ons                  answers -> control         refused: busy
  * tools     normal    technicians' requests (4) buses, answers -> control  refused: busy
- * search    normal    searches of passages (8)  answers -> control         refused: busy
+ * search    normal    searches, reports (8)     answers -> control         refused: busy
  */
 /* clang-format on */
 #pragma once
@@ -30,10 +30,12 @@
 #include <jansson.h>
 #include <stdatomic.h>
 
+#include "gateway/app/checkpointd/cases.h"
 #include "gateway/app/checkpointd/config.h"
 #include "gateway/app/checkpointd/confirm.h"
 #include "gateway/app/checkpointd/duty.h"
 #include "gateway/app/checkpointd/inquiries.h"
+#include "gateway/app/checkpointd/lookouts.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/search.h"
 #include "gateway/app/checkpointd/tools.h"
@@ -306,7 +308,9 @@ struct checkpointd {
     struct cameras cameras;
     struct tools tools;
     struct searches searches;
+    struct cases cases;
     struct inquiries inquiries;
+    struct lookout_desk lookouts;
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
     atomic_bool taken_over[LANE_ID_MAX + 1];     /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
@@ -387,6 +391,11 @@ void board_free(struct board *board);
 /* What uplinkd said last of its link, or that it is not there. */
 /* The hit of that number among those the board keeps; NULL. */
 json_t *board_find_hit(const struct board *board, json_int_t id);
+/* What an event says of a hit the board keeps stands with it: the latest answer, headquarters'
+ * word, another plate read of its vehicle. Control thread, and main before it runs. */
+void board_keep_answer(struct board *board, const json_t *event);
+void board_keep_standing(struct board *board, const json_t *event);
+void board_mark_conflict(struct board *board, const json_t *conflict);
 void board_set_uplink(struct board *board, bool connected, const char *detail);
 /* Thread "publish": facts to events, to the log, to the board and the subscribers. */
 void publish_run(struct thread *self, void *checkpointd);
@@ -434,6 +443,8 @@ void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
                      const struct control_actor *actor, enum fact_kind kind, const char *reason);
 /* The call's reason, "" when not given, NULL when it was refused. */
 const char *acts_reason(struct control *control, const struct control_call *call, bool needed);
+/* What an answer is about: hit, passage, entry and the listed plate, as the hit says it. */
+void acts_answer_of_hit(const json_t *hit, struct fact_answer *answer);
 void acts_hit_answer(void *checkpointd, struct control *control,
                      const struct control_call *call); /* answers.c */
 /* Acts on lanes (lane_acts.c). */
