@@ -568,5 +568,13 @@ UNSEEN = {
     "guard_late": "drivers/bus drops a late order before it asks the guard",
     "guard_keep_late": "drivers/bus drops a late order before it asks the guard",
     "guard_lower_feedback": "lane_config_check refuses such a lane",
+    "guard_hand_undeclared": "the lane gives no such order; the guard's walk does",
+    "guard_hand_pulse": "the lane gives no such order; the guard's walk does",
+    "guard_hand_life": "the lane gives no such order; the guard's walk does",
+    "guard_hand_health": "the lane gives no such order; the guard's walk does",
+    "guard_hand_moving": "no scenario has a detector fall ill while somebody lowers by hand",
+    "guard_hand_contacts": "every lane of the wire has its health contacts wired",
+    "guard_hand_down": "a stop of a boom that is down moves nothing",
+    "guard_hand_again": "no scenario has the stop refused",
     "guard_lower_again": "it would take a second without a scan, and by then the bus has lost contact",
 }
