@@ -137,6 +137,7 @@ void cases_changed(struct checkpointd *c, const struct case_slot *slot)
 {
     publish_case(c, slot);
     update_alarms(c, slot->now.facts.lane);
+    duty_case_waits(c, &slot->now);
     if (handling_done(&slot->now)) {
         duty_case_closed(c, slot->now.facts.hit);
     }

@@ -14,6 +14,7 @@
 
 #include "gateway/control/control.h"
 #include "gateway/handling/duty.h"
+#include "gateway/handling/handling.h"
 #include "gateway/pipeline/fact.h"
 #include "gateway/signed/instruction_task.h"
 
@@ -29,6 +30,7 @@ struct duty_question {
     struct wall_time since;
     json_t *answer; /* body of the instruction's record; NULL: it waits */
     bool over;      /* that it is answered is on record */
+    bool passed_on; /* the answer, to the case that waits for it */
     bool gone;      /* its hold was not there at the last look */
 };
 
@@ -98,6 +100,9 @@ int duty_ask_hq(struct checkpointd *c, enum instruction_question what, uint64_t 
  */
 enum duty_word duty_hq_word(struct checkpointd *c, enum instruction_question what, uint64_t subject,
                             char *second, const char **out_note);
+/* A case waits for a second person, or no longer: headquarters is asked when nobody else on shift
+ * may be the one. */
+void duty_case_waits(struct checkpointd *c, const struct handling_case *now);
 /* It needs no answer any more. */
 void duty_ask_over(struct checkpointd *c, enum instruction_question what, uint64_t subject);
 /* Whether somebody here asks that, also answered: headquarters may think better of it. */

@@ -128,6 +128,12 @@ static bool agrees(const json_t *answer)
     return json_is_true(json_object_get(json_object_get(answer, "said"), "agrees"));
 }
 
+/* The whole name stands in the instruction's own record. */
+static void name_second(const json_t *answer, char out[DUTY_SECOND_SIZE])
+{
+    (void)snprintf(out, DUTY_SECOND_SIZE, "hq:%s", text_of(answer, "signed_by")); /* cut, as said */
+}
+
 enum duty_word duty_hq_word(struct checkpointd *c, enum instruction_question what, uint64_t subject,
                             char *second, const char **out_note)
 {
@@ -148,8 +154,7 @@ enum duty_word duty_hq_word(struct checkpointd *c, enum instruction_question wha
     if (!agrees(q->answer)) {
         return DUTY_WORD_DISAGREES;
     }
-    /* The whole name stands in the instruction's own record. */
-    (void)snprintf(second, DUTY_SECOND_SIZE, "hq:%s", text_of(q->answer, "signed_by"));
+    name_second(q->answer, second);
     return DUTY_WORD_AGREES;
 }
 
@@ -174,6 +179,20 @@ static struct duty_question *find_answered(struct checkpointd *c, const json_t *
     return find(c, what, (uint64_t)json_integer_value(subject));
 }
 
+/* A case that waits takes it as the word of its second person; one that has a step under way is
+ * asked again at the next look. */
+static void pass_on(struct checkpointd *c, struct duty_question *q)
+{
+    char second[DUTY_SECOND_SIZE];
+    if (q->what == INSTRUCTION_RELEASE || q->passed_on || !counts(c, q->answer)) {
+        return;
+    }
+    name_second(q->answer, second);
+    const char *note = text_of(json_object_get(q->answer, "said"), "note");
+    int result = cases_hq_answered(c, q->subject, agrees(q->answer), second, note);
+    q->passed_on = result == 0 || result == ERR_NOT_FOUND; /* then nothing waits any more */
+}
+
 void duty_hq_agrees(struct checkpointd *c, const json_t *body)
 {
     struct duty_question *q = find_answered(c, json_object_get(body, "said"));
@@ -186,6 +205,27 @@ void duty_hq_agrees(struct checkpointd *c, const json_t *body)
         (void)!put_end(c, q, "hq_answered"); /* else at the next look */
     }
     duty_tell(c);
+    q->passed_on = false; /* a later answer is another one */
+    if (q->answer) {
+        pass_on(c, q);
+    }
+}
+
+void duty_case_waits(struct checkpointd *c, const struct handling_case *now)
+{
+    bool confirm = now->answer == HANDLING_CONFIRM;
+    struct control_actor by = {.role = OFFICER_ROLE_OFFICER};
+    if (now->waits == HANDLING_WAITS_NOT) {
+        duty_ask_over(c, INSTRUCTION_CONFIRM, now->facts.hit);
+        duty_ask_over(c, INSTRUCTION_REJECT, now->facts.hit);
+        return;
+    }
+    (void)snprintf(by.officer, sizeof(by.officer), "%s", now->by.officer); /* fits */
+    if (duty_others(c, now->by.officer, now->waits == HANDLING_WAITS_LEADER) == 0) {
+        /* Not on record now: the answer waits, and comes round when it is overdue. */
+        (void)!duty_ask_hq(c, confirm ? INSTRUCTION_CONFIRM : INSTRUCTION_REJECT, now->facts.hit,
+                           now->facts.lane, &by);
+    }
 }
 
 void duty_ask_over(struct checkpointd *c, enum instruction_question what, uint64_t subject)
@@ -220,6 +260,9 @@ bool duty_questions_look(struct checkpointd *c, struct mono_time now)
                     acts_lane_of_hold(c, (json_int_t)q->subject, NULL) == 0;
         if (q->answer && !q->over) {
             (void)!put_end(c, q, "hq_answered"); /* else at the next look */
+        }
+        if (q->answer) {
+            pass_on(c, q);
         }
         bool stays_gone = gone && q->gone; /* a lane's first status may still lack its holds */
         q->gone = gone;
