@@ -292,9 +292,9 @@ static void run_request(struct control *control, struct session *session,
     bool known = console_take(control, request, &call.actor, &en, &zh);
     if (known)
         call.session = sessions_take(control, request, &call.actor);
-    /* Of a tablet that is not known nobody is signed on: what is left is the emergency raise. */
-    if (!known && !(call.actor.console && need_of(act) == CONTROL_RAISING &&
-                    console_may_unnamed(act, call.args)))
+    /* Of a tablet that is not known nobody is signed on: what is left is the emergency raise, and
+     * the console's own question which tablets there are. */
+    if (!known && !(call.actor.console && console_may_tabletless(act, call.args)))
         control_refuse(control, ticket, "denied", en.text, zh.text);
     else
         run_call(control, act, &call);

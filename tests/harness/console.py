@@ -22,9 +22,9 @@ from harness.site import Site
 from harness.stack import short_folder, wait_until
 
 # Number and PIN of one account a role.
-ACCOUNTS = {"leader": ("p200001", "58392064"), "second_leader": ("p200002", "64017352"), "officer": ("p100001", "27491683"),
-            "second_officer": ("p100002", "91826507"), "auxiliary": ("p300001", "40618275"),
-            "technician": ("p400001", "73519408"), "auditor": ("p500001", "86204719")}
+ACCOUNTS = {"leader": ("200001", "583920"), "second_leader": ("200002", "640173"), "officer": ("100001", "274916"),
+            "second_officer": ("100002", "918265"), "auxiliary": ("300001", "406182"),
+            "technician": ("400001", "735194"), "auditor": ("500001", "862047")}
 ROLES = {"second_leader": "leader", "second_officer": "officer"}
 COMMAND_BYTES_MAX = 8 << 20
 
@@ -104,7 +104,7 @@ class Console(Site):
         self.last_entry += len(plates)
         self.cache.add(*(entry(first + at, plate, **fields) for at, plate in enumerate(plates)))
         wait_until("the entries are in force", lambda: self.act(
-            "check", plate=plates[-1], reason="test").get("result", {}).get("hits"))
+            "check", plate=plates[-1], reason="other").get("result", {}).get("hits"))
         return list(range(first, self.last_entry + 1))
 
     def picture(self, name, kind, data):

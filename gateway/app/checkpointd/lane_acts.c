@@ -36,6 +36,16 @@ uint8_t acts_lane_of(struct checkpointd *c, struct control *control,
     return (uint8_t)lane;
 }
 
+/* Beside the reason on record: the code it was picked by, and what was added to it. Neither is
+ * shown to whoever may see no plate. */
+static void add_code(struct fact_actor *actor, const struct control_call *call)
+{
+    const char *code = json_string_value(json_object_get(call->args, "reason_code"));
+    const char *note = json_string_value(json_object_get(call->args, "note"));
+    (void)snprintf(actor->code, sizeof(actor->code), "%.31s", code ? code : "");  /* cut where */
+    (void)snprintf(actor->note, sizeof(actor->note), "%.200s", note ? note : ""); /* longer */
+}
+
 void acts_post(struct checkpointd *c, const struct control_call *call,
                const struct pipeline_act *act, const char *reason)
 {
@@ -43,6 +53,7 @@ void acts_post(struct checkpointd *c, const struct control_call *call,
     event.u.act.client = call->ticket.client;
     event.u.act.request = call->ticket.id;
     acts_fill_actor(&event.u.act.actor, &call->actor, reason);
+    add_code(&event.u.act.actor, call);
     lane_post(c, &event);
 }
 
@@ -83,7 +94,8 @@ void lane_act_ack(void *ctx, struct control *control, const struct control_call 
 
 void lane_act_hold(void *ctx, struct control *control, const struct control_call *call)
 {
-    (void)act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_HOLD}, false);
+    bool at_tablet = call->actor.tablet[0] != '\0'; /* there it is asked for */
+    (void)act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_HOLD}, at_tablet);
 }
 
 void lane_act_stop(void *ctx, struct control *control, const struct control_call *call)
@@ -269,6 +281,10 @@ void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind 
     struct control_ticket ticket = {act->client, act->request};
     if (act->of_case != 0) {
         cases_released(c, act, kind, refusal);
+        return;
+    }
+    if (act->group != 0) {
+        raise_all_reply(c, act, kind, refusal);
         return;
     }
     if (act->client == 0) { /* nobody on a socket: headquarters */

@@ -243,6 +243,8 @@ static void drain_events(struct checkpointd *c)
         } else if (event.kind == PIPELINE_EXEMPT && event.u.exempt) {
             exempt_list_fini(event.u.exempt);
             free(event.u.exempt);
+        } else if (event.kind == PIPELINE_LOOKOUT) {
+            free(event.u.lookout);
         }
     }
 }
@@ -389,6 +391,7 @@ int main(int argc, char **argv)
     thread_lock_init(&c.reasons.lock);
     thread_lock_init(&c.guided_lock);
     searches_init(&c);
+    lookout_desk_init(&c);
     cases_init(&c);
     c.config_path = args.config_path;
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
