@@ -23,6 +23,7 @@
  * password  normal    sign-ons                  answers -> control         refused: busy
  * tools     normal    technicians' requests (4) buses, answers -> control  refused: busy
  * search    normal    searches of passages (8)  answers -> control         refused: busy
+ * looks     normal    hits that are shown (16)  which have a picture       asked at the next look
  */
 /* clang-format on */
 #pragma once
@@ -35,6 +36,7 @@
 #include "gateway/app/checkpointd/confirm.h"
 #include "gateway/app/checkpointd/duty.h"
 #include "gateway/app/checkpointd/inquiries.h"
+#include "gateway/app/checkpointd/looks.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/search.h"
 #include "gateway/app/checkpointd/tools.h"
@@ -283,6 +285,7 @@ struct checkpointd {
     struct searches searches;
     struct cases cases;
     struct inquiries inquiries;
+    struct looks looks;
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
     atomic_bool taken_over[LANE_ID_MAX + 1];     /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
