@@ -57,6 +57,7 @@ enum control_need {
     CONTROL_RAISING,    /* as officers; in an emergency (args.emergency true) as protective and
                            without a measure */
     CONTROL_LEADER,
+    CONTROL_REVIEWER,   /* figures of the shifts: leaders, auditors; shows no plate */
     CONTROL_TECHNICIAN, /* devices: technicians, officers, leaders */
     CONTROL_ADMIN       /* group checkpoint-admin, or a leader's token: accounts, reload, replay */
 };

@@ -29,6 +29,8 @@ static unsigned roles_of(enum control_need need, const json_t *args)
         return json_is_true(json_object_get(args, "emergency")) ? ROLE_SIGNERS : ROLE_OFFICERS;
     case CONTROL_LEADER:
         return 1u << OFFICER_ROLE_LEADER;
+    case CONTROL_REVIEWER:
+        return 1u << OFFICER_ROLE_LEADER | 1u << OFFICER_ROLE_AUDITOR;
     case CONTROL_TECHNICIAN:
         return ROLE_TECHNICIANS;
     }
@@ -54,6 +56,8 @@ const char *rights_need_name(enum control_need need)
         return "raising";
     case CONTROL_LEADER:
         return "leader";
+    case CONTROL_REVIEWER:
+        return "reviewer";
     case CONTROL_TECHNICIAN:
         return "technician";
     case CONTROL_ADMIN:

@@ -117,6 +117,9 @@ static void committed(struct lane_ctx *x, const struct lane_commit *commit)
     case COMMIT_CONVOY:
         convoy_committed(x, commit);
         break;
+    case COMMIT_HAND:
+        press_committed(x, commit);
+        break;
     case COMMIT_NONE:
         break;
     }
@@ -166,7 +169,7 @@ void commit_tick(struct lane_ctx *x)
          * late. */
         slot->act = 0;
         if (slot->kind == COMMIT_RAISE || slot->kind == COMMIT_LOWER ||
-            slot->kind == COMMIT_CONVOY) {
+            slot->kind == COMMIT_CONVOY || slot->kind == COMMIT_HAND) {
             *slot = (struct lane_commit){0};
         }
     }
@@ -443,6 +446,9 @@ void act_take(struct lane_ctx *x, const struct lane_act_event *act)
     case LANE_ACT_TEST_STOP:
     case LANE_ACT_TEST_LOWER:
         service_act(x, act);
+        break;
+    case LANE_ACT_LOWER:
+        press_act(x, act);
         break;
     case LANE_ACT_COUNT:
         break;

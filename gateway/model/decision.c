@@ -13,8 +13,8 @@ static const char *const forward_names[] = {"none", "normal", "urgent"};
 static const char *const inspect_names[] = {"", "not", "due"};
 
 static const char *const mark_names[MARK_COUNT] = {
-    "suspected",    "class_unverified", "clock_untrusted", "unauthenticated",
-    "officer_risk", "class_conflict",   "list_stale",      "plate_conflict"};
+    "suspected",      "class_unverified", "clock_untrusted", "unauthenticated", "officer_risk",
+    "class_conflict", "list_stale",       "plate_conflict",  "local_lookout"};
 
 void decision_init(struct decision *out)
 {

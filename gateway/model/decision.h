@@ -52,7 +52,8 @@ enum decision_mark {
     MARK_CLASS_CONFLICT = 32,  /* 种类不符: both classes known and different */
     MARK_LIST_STALE = 64,      /* 名单过期: the list is older than the lane's limit */
     MARK_PLATE_CONFLICT = 128, /* 车牌冲突: two sure plates were read of this one vehicle */
-    MARK_COUNT = 8             /* number of bits above, not a bit */
+    MARK_LOCAL_LOOKOUT = 256, /* 本地布控: a look-out of this checkpoint, no entry of the list */
+    MARK_COUNT = 9            /* number of bits above, not a bit */
 };
 
 struct decision {

@@ -64,36 +64,6 @@ void put_time(json_t *object, const char *key, struct wall_time time)
     put_text(object, key, text);
 }
 
-const char *read_kind_name(enum plate_text_kind kind)
-{
-    switch (kind) {
-    case PLATE_KEY:
-        return "plate";
-    case PLATE_NO_PLATE:
-        return "no_plate";
-    case PLATE_UNREAD:
-        return "unread";
-    case PLATE_DECODE_ERROR:
-        return "decode_error";
-    }
-    return NULL;
-}
-
-const char *authenticity_name(enum read_authenticity authenticity)
-{
-    switch (authenticity) {
-    case AUTH_NONE:
-        return "none";
-    case AUTH_TAG:
-        return "tag";
-    case AUTH_WIRED:
-        return "wired";
-    case AUTH_SESSION:
-        return "session";
-    }
-    return NULL;
-}
-
 static const char *list_state_name(enum list_state state)
 {
     switch (state) {
@@ -105,42 +75,6 @@ static const char *list_state_name(enum list_state state)
         return "stale";
     }
     return NULL;
-}
-
-static json_t *candidates_body(const struct plate_read *read)
-{
-    json_t *list = json_array();
-    for (int i = 0; i < read->candidate_count; i++) {
-        json_t *candidate = json_object();
-        put_plate(candidate, "plate", read->candidates[i].key);
-        if (read->candidates[i].confidence != READ_CONFIDENCE_NONE)
-            put_int(candidate, "confidence", read->candidates[i].confidence);
-        json_array_append_new(list, candidate);
-    }
-    return list;
-}
-
-json_t *read_body(const struct plate_read *read)
-{
-    json_t *body = json_object();
-    put_int(body, "camera", read->camera);
-    put_event_id(body, "event_id", read->event_id);
-    put_text(body, "kind", read_kind_name(read->kind));
-    put_plate(body, "plate", read->key);
-    put_text(body, "raw", read->raw);
-    put_class(body, read->class);
-    put_text(body, "authenticity", authenticity_name(read->authenticity));
-    if (read->confidence != READ_CONFIDENCE_NONE)
-        put_int(body, "confidence", read->confidence);
-    put_id(body, "colour", read->colour);
-    put_id(body, "direction", read->direction);
-    if (read->speed_kmh != 0xFFFF)
-        put_int(body, "speed_kmh", read->speed_kmh);
-    if (read->candidate_count > 0)
-        json_object_set_new(body, "candidates", candidates_body(read));
-    put_time(body, "camera_time", read->camera_time);
-    put_time(body, "time", read->wall);
-    return body;
 }
 
 json_t *entry_body(const struct wanted_record *entry)
@@ -287,6 +221,8 @@ void actor_into(json_t *body, const struct fact *fact)
     put_text(by, "origin", actor->origin);
     json_object_set_new(body, "by", by);
     put_text(body, "reason", actor->reason);
+    put_text(body, "reason_code", actor->code);
+    put_text(body, "note", actor->note);
 }
 
 static void act_into(json_t *body, const struct fact *fact)
@@ -333,6 +269,9 @@ json_t *fact_body(const struct fact *fact)
         break;
     case FACT_ACT:
         act_into(body, fact);
+        break;
+    case FACT_LOOKOUT:
+        lookout_into(body, fact);
         break;
     case FACT_ANSWER:
         answer_into(body, &fact->u.answer, fact->text);
@@ -400,6 +339,8 @@ static const char *lane_record_kind(const struct lane_record *record)
         return "passage";
     case LANE_RECORD_HOLD_RELEASE:
     case LANE_RECORD_RAISE:
+    case LANE_RECORD_LOWER_BY_HAND:
+    case LANE_RECORD_LOWER_ENDED:
     case LANE_RECORD_ACT:
     case LANE_RECORD_CONVOY:
     case LANE_RECORD_CONVOY_ENDED:
@@ -445,6 +386,7 @@ const char *fact_record_kind(const struct fact *fact)
     case FACT_OUTCOME:
         return "outcome";
     case FACT_ACT:
+    case FACT_LOOKOUT:
         return "act";
     case FACT_ANSWER:
         return "hit_answer";
@@ -491,6 +433,8 @@ static const char *event_name(const struct fact *fact)
         return "boom";
     case FACT_ACT:
         return "act";
+    case FACT_LOOKOUT:
+        return "lookout";
     case FACT_ANSWER:
         return "hit_answer";
     case FACT_HANDLING:
@@ -536,7 +480,7 @@ bool fact_shows_plate(const struct fact *fact)
 {
     return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
            fact->kind == FACT_EXEMPT || fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT ||
-           fact->kind == FACT_ANSWER || fact->kind == FACT_HANDLING ||
+           fact->kind == FACT_LOOKOUT || fact->kind == FACT_ANSWER || fact->kind == FACT_HANDLING ||
            fact->kind == FACT_INSTRUCTION ||
            (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
 }

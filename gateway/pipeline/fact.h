@@ -14,6 +14,7 @@
 #include "gateway/model/decision.h"
 #include "gateway/model/hit.h"
 #include "gateway/pipeline/captures.h"
+#include "gateway/pipeline/lookout.h"
 #include "gateway/pipeline/vehicles.h"
 #include "gateway/pipeline/verdict.h"
 #include "gateway/signed/exempt_list.h"
@@ -53,6 +54,7 @@ enum fact_kind {
     FACT_EXEMPT_LIST, /* the exempt list in force changed */
     FACT_RETENTION,   /* how long records are kept changed */
     FACT_CLOCK,       /* trust in the clock changed */
+    FACT_LOOKOUT,     /* a local look-out began, stands or ended */
     FACT_SUPPRESSED,  /* unauthenticated passages of a minute that were only counted */
     FACT_REFUSED,     /* what of a camera was refused for one cause in a minute */
     FACT_CAPTURE,     /* vehicles of an hour and those read; on record once it is over */
@@ -67,6 +69,8 @@ struct fact_actor {
     char second[FACT_NAME_SIZE];
     char origin[FACT_ORIGIN_SIZE];
     char reason[FACT_REASON_SIZE];
+    char code[FACT_NAME_SIZE]; /* of a reason that was picked from a table, "" none */
+    char note[FACT_REASON_SIZE];
 };
 
 /* Source and offset of the clock, as every hit states them. */
@@ -136,6 +140,12 @@ struct fact_standing {
     uint64_t revision; /* of the list it hit by */
     enum fact_standing_state state;
     struct standing_answer answer; /* ANSWERED */
+};
+
+enum fact_lookout_state {
+    FACT_LOOKOUT_BEGUN,
+    FACT_LOOKOUT_STANDS, /* on record once more: at a start, or before its record's term is over */
+    FACT_LOOKOUT_ENDED   /* by its actor, or, without one, by time */
 };
 
 /* What a passage rests on: its reads and the plates they say. */
@@ -249,6 +259,10 @@ struct fact {
             char detail[FACT_DETAIL_SIZE];
             uint64_t number; /* of who waits for its commit; not on record */
         } act;
+        struct {
+            struct lookout lookout;
+            enum fact_lookout_state state;
+        } lookout;
         struct fact_answer answer;
         struct fact_handling handling;
         struct fact_instruction instruction;

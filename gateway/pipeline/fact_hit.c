@@ -51,6 +51,7 @@ void hit_into(json_t *body, const struct fact *fact)
     json_object_set_new(body, "clock", clock_body(&fact->u.hit.clock));
     if (fact->u.hit.verdict.id != 0)
         verdict_into(body, &fact->u.hit.verdict);
+    lookout_hit_into(body, match);
     put_evidence(body, &fact->evidence);
     json_t *card = card_of(fact);
     if (card)

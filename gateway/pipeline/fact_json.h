@@ -46,6 +46,11 @@ void handling_into(json_t *body, const struct fact *fact);
 void standing_into(json_t *body, const struct fact *fact);
 void standing_words_into(json_t *event, const struct fact *fact);
 
+/* fact_lookout.c */
+void lookout_into(json_t *body, const struct fact *fact);
+/* To a hit of a look-out. */
+void lookout_hit_into(json_t *body, const struct match_hit *match);
+
 /* fact_counts.c */
 void suppressed_into(json_t *body, const struct fact *fact);
 void refused_into(json_t *body, const struct fact *fact);

@@ -154,7 +154,8 @@ static bool same_watch(const struct match_query *a, const struct match_query *b)
 static void watch_hits(struct match_query *watch, const struct lane_hit *hits, int count)
 {
     for (int i = 0; i < count && watch->u.watch.count < MATCH_WATCH_MAX; i++)
-        watch->u.watch.entries[watch->u.watch.count++] = hits[i].entry;
+        if (!lookout_is(hits[i].entry)) /* of no list: nobody withdraws it */
+            watch->u.watch.entries[watch->u.watch.count++] = hits[i].entry;
 }
 
 /* Tells matchd which entries have an open hold, when that has changed. */
@@ -226,12 +227,15 @@ static void take_act(struct pipeline *p, const struct pipeline_act *asked)
     }
     with_lane.lane = slot->options.lane.lane;
     *open = (struct open_act){++p->last_id, *act};
+    if (act->kind == LANE_ACT_LOWER)
+        slot->hand = *open;
     struct lane_event event = {.kind = LANE_EVENT_ACT};
     event.u.act = (struct lane_act_event){.act = open->act,
                                           .kind = act->kind,
                                           .hold = act->hold,
                                           .passage = passage_meant(slot, act),
                                           .for_ms = act->for_ms,
+                                          .press = act->press,
                                           .named = act->actor.officer[0] != '\0' &&
                                                    act->actor.reason[0] != '\0',
                                           .second_person = act->actor.second[0] != '\0',
@@ -250,6 +254,32 @@ static void take_search(struct pipeline *p, uint64_t number, plate_key key, plat
         p->sinks.searched(p->sinks.ctx, number, NULL);
 }
 
+/* ---- look-outs ---- */
+
+static void take_lookout(struct pipeline *p, struct lookout *lookout)
+{
+    bool taken = lookouts_take(&p->lookouts, lookout);
+    (void)taken; /* whoever sends them keeps their number; one that is over is forgotten already */
+    free(lookout);
+}
+
+/* By trusted time alone. */
+static void end_lookouts(struct pipeline *p)
+{
+    const struct lookout *over;
+    while (p->clock.trusted && (over = lookouts_over(&p->lookouts, p->wall)) != NULL) {
+        struct fact *fact = begin_fact(p, FACT_LOOKOUT, 0);
+        struct lookout ended = *over;
+        fact->urgent = true;
+        fact->u.lookout.lookout = ended;
+        fact->u.lookout.state = FACT_LOOKOUT_ENDED;
+        (void)send_fact(p); /* counted; its end is known from its begin, too */
+        ended.until.ms = 0;
+        bool taken = lookouts_take(&p->lookouts, &ended);
+        (void)taken; /* it is there */
+    }
+}
+
 /* ---- events ---- */
 
 static void take_outcome(struct pipeline *p, const struct lane_outcome *outcome)
@@ -259,6 +289,8 @@ static void take_outcome(struct pipeline *p, const struct lane_outcome *outcome)
         return;
     struct lane_event event = {.kind = LANE_EVENT_OUTCOME, .u.outcome = *outcome};
     step(p, slot, &event);
+    if (outcome->order_id == slot->renewal && outcome->result == ORDER_DONE)
+        return;
     struct fact *fact = begin_fact(p, FACT_OUTCOME, outcome->lane);
     fact->u.outcome = *outcome;
     fact->to_journal = is_boom(outcome->output) || outcome->result != ORDER_DONE;
@@ -321,6 +353,10 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
     case PIPELINE_ACT:
         take_act(p, &event->u.act);
         break;
+    case PIPELINE_BEAT:
+        lane = (struct lane_event){.kind = LANE_EVENT_BEAT, .u.beat = event->u.beat.beat};
+        take_lane_event(p, event->u.beat.lane, &lane);
+        break;
     case PIPELINE_COMMIT:
         lane = (struct lane_event){.kind = LANE_EVENT_COMMIT};
         lane.u.commit.commit = event->u.commit.commit;
@@ -356,6 +392,9 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
                                    .u.guided_test_valid_ms = event->u.guided_test.valid_ms};
         take_lane_event(p, event->u.guided_test.lane, &lane);
         break;
+    case PIPELINE_LOOKOUT:
+        take_lookout(p, event->u.lookout);
+        break;
     case PIPELINE_SEARCH:
         take_search(p, event->u.search.number, event->u.search.key, event->u.search.class);
         break;
@@ -380,6 +419,7 @@ void pipeline_tick(struct pipeline *p, struct mono_time now, struct wall_time wa
     if (!mono_before(now, p->exempt_due))
         exempt_look(p);
     self_test_look(p);
+    end_lookouts(p);
     for (size_t i = 0; i < p->lane_count; i++) {
         struct lane_slot *slot = &p->lanes[i];
         if (slot->minute_ends.ns != 0 && !mono_before(now, slot->minute_ends))

@@ -66,6 +66,9 @@ struct pipeline_act {
     uint8_t hit_count;            /* LANE_ACT_RELEASE of rejected hits: the hold of `passage` … */
     uint64_t hits[LANE_HITS_MAX]; /* … if it rests on these alone */
     uint64_t of_case;             /* the caller's: the hit whose rejection asks for it */
+    uint64_t press;               /* LANE_ACT_LOWER */
+    uint64_t group;               /* one of several acts that are answered together, 0 = none … */
+    uint8_t of_group;             /* … of so many */
     struct fact_actor actor;
 };
 
@@ -75,17 +78,19 @@ enum pipeline_event_kind {
     PIPELINE_PACKET, /* of matchd; given back through sinks.release */
     PIPELINE_LINK,   /* matchd connected or lost */
     PIPELINE_ACT,
+    PIPELINE_BEAT,    /* of an officer who lowers by hand; not on record */
     PIPELINE_COMMIT,  /* a releasing fact or the self-test's was committed, or could not be */
     PIPELINE_JOURNAL, /* the journal can, or cannot, commit */
     PIPELINE_CLOCK,
     PIPELINE_RULES,  /* a new rule set; the old one goes back through sinks.retire */
     PIPELINE_EXEMPT, /* another exempt list: taken over, verified and narrowed by the sender */
     PIPELINE_GUIDED_TEST,
-    PIPELINE_SEARCH,   /* an officer looks a plate up, with a reason */
-    PIPELINE_ALARM,    /* of a device that is no lane's module: raised or ended */
-    PIPELINE_REFUSED,  /* garbage of a camera of this program, counted */
-    PIPELINE_VERDICT,  /* of headquarters about a hit: verified by the sender */
-    PIPELINE_CONFIRMED /* headquarters' receipts speak of records up to this one */
+    PIPELINE_SEARCH,    /* an officer looks a plate up, with a reason */
+    PIPELINE_ALARM,     /* of a device that is no lane's module: raised or ended */
+    PIPELINE_REFUSED,   /* garbage of a camera of this program, counted */
+    PIPELINE_VERDICT,   /* of headquarters about a hit: verified by the sender */
+    PIPELINE_CONFIRMED, /* headquarters' receipts speak of records up to this one */
+    PIPELINE_LOOKOUT    /* a local look-out begins, or, with until 0, ends */
 };
 
 struct pipeline_event {
@@ -100,6 +105,10 @@ struct pipeline_event {
         } link;
         struct pipeline_act act;
         struct {
+            uint8_t lane;
+            struct lane_beat_event beat;
+        } beat;
+        struct {
             uint8_t lane; /* 0: the self-test's */
             uint64_t commit;
             bool done;
@@ -111,6 +120,7 @@ struct pipeline_event {
         struct rule_set *rules;
         struct exempt_list *exempt; /* NULL: there is none any more */
         struct pipeline_verdict verdict;
+        struct lookout *lookout; /* heap, taken over */
         struct {
             uint8_t lane;
             int64_t valid_ms; /* from now to 12 months after the test; <= 0: none */

@@ -96,7 +96,8 @@ struct read_result {
     bool first;
     bool cleared;
     int hit_count;
-    struct new_hit hits[MATCH_HITS_MAX];
+    struct new_hit hits[MATCH_HITS_MAX + 1]; /* matchd's and one look-out's */
+    struct match_hit lookout;
 };
 
 static bool read_is_complete(const struct plate_read *read)
@@ -160,6 +161,23 @@ static void judge_hits(struct pipeline *p, struct read_result *r)
         if (!r->vehicle || vehicle_hit_is_new(r->vehicle, match->entry.id, &hit.decision))
             r->hits[r->hit_count++] = hit;
     }
+    r->input.hit = NULL;
+    r->input.odds_db = RULES_ODDS_NONE;
+}
+
+static void judge_lookout(struct pipeline *p, struct read_result *r)
+{
+    const struct lookout *lookout =
+        lookouts_match(&p->lookouts, r->read, p->clock.trusted, p->wall, &r->lookout);
+    if (!lookout)
+        return;
+    struct new_hit hit = {.match = &r->lookout, .text = lookout->text};
+    r->input.hit = &r->lookout;
+    r->input.odds_db = r->lookout.odds_db;
+    evaluate(p, &r->input, &hit.decision);
+    lookout_bound(&hit.decision);
+    if (!r->vehicle || vehicle_hit_is_new(r->vehicle, r->lookout.entry.id, &hit.decision))
+        r->hits[r->hit_count++] = hit;
     r->input.hit = NULL;
     r->input.odds_db = RULES_ODDS_NONE;
 }
@@ -245,7 +263,7 @@ static void fill_lane_hits(const struct read_result *r, struct lane_passage_even
                                                             .entry = v->hits[i].entry,
                                                             .priority = v->hits[i].priority,
                                                             .holds = v->hits[i].holds};
-    for (int i = 0; !all && i < r->hit_count; i++)
+    for (int i = 0; !all && i < r->hit_count && out->hit_count < LANE_HITS_MAX; i++)
         out->hits[out->hit_count++] =
             (struct lane_hit){.hit = r->hits[i].id,
                               .entry = r->hits[i].match->entry.id,
@@ -466,6 +484,7 @@ static void take_lane_read(struct pipeline *p, struct lane_slot *slot, struct re
     r->vehicle = r->finding.vehicle;
     fill_rules_input(p, slot, r);
     judge_hits(p, r);
+    judge_lookout(p, r);
     if (r->read->authenticity == AUTH_NONE && r->hit_count == 0 && suppress(p, slot, r->read))
         return;
     if (!r->vehicle)

@@ -22,9 +22,9 @@ from harness.site import Site
 from harness.stack import short_folder, wait_until
 
 # Number and PIN of one account a role.
-ACCOUNTS = {"leader": ("p200001", "58392064"), "second_leader": ("p200002", "64017352"), "officer": ("p100001", "27491683"),
-            "second_officer": ("p100002", "91826507"), "auxiliary": ("p300001", "40618275"),
-            "technician": ("p400001", "73519408"), "auditor": ("p500001", "86204719")}
+ACCOUNTS = {"leader": ("200001", "583920"), "second_leader": ("200002", "640173"), "officer": ("100001", "274916"),
+            "second_officer": ("100002", "918265"), "auxiliary": ("300001", "406182"),
+            "technician": ("400001", "735194"), "auditor": ("500001", "862047")}
 ROLES = {"second_leader": "leader", "second_officer": "officer"}
 COMMAND_BYTES_MAX = 8 << 20
 
@@ -104,7 +104,7 @@ class Console(Site):
         self.last_entry += len(plates)
         self.cache.add(*(entry(first + at, plate, **fields) for at, plate in enumerate(plates)))
         wait_until("the entries are in force", lambda: self.act(
-            "check", plate=plates[-1], reason="test").get("result", {}).get("hits"))
+            "check", plate=plates[-1], reason="other").get("result", {}).get("hits"))
         return list(range(first, self.last_entry + 1))
 
     def picture(self, name, kind, data):
@@ -126,9 +126,18 @@ class Console(Site):
         hit = self.next("hit", lambda fact: fact["read"].get("event_id") == str(event))
         return {"event": hit, "matched": matched}
 
-    def lane_do(self, lane, do, **fields):
+    def settle(self, hits):
+        """Each signed for, rejected and closed by the harness' leader."""
+        client = self.box.control()
+        for hit in hits:
+            for name, args in (("hit_show", {}), ("hit_sign", {}), ("hit_reject", {"reason": "test"}), ("hit_close", {})):
+                answer = client.act(name, self.token, hit=hit, **args)
+                assert answer["ok"], (name, answer)
+        client.close()
+
+    def lane_do(self, lane, what, **fields):
         """A command of the lane's simulator."""
-        return self.box.sims[lane].do(do, **fields)
+        return self.box.sims[lane].do(what, **fields)
 
     def lane_status(self, lane):
         return self.box.lane(lane)
@@ -186,7 +195,7 @@ class Console(Site):
 class Commands:
     """Serves a Console's methods on a unix socket, one connection and one command at a time."""
 
-    NAMES = {"list_entries", "picture", "pass_by", "make_hit", "lane_do", "lane_status", "cut", "mend",
+    NAMES = {"list_entries", "picture", "pass_by", "make_hit", "lane_do", "lane_status", "cut", "mend", "settle",
              "program_stop", "program_start", "act_as", "alarms"}
 
     def __init__(self, console, path):

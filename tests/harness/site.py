@@ -109,7 +109,7 @@ class Site:
             self.plants = [f"鲁P{number:05}" for number in range(PLANTS)]
             self.cache.add(*(entry(1000 + number, plate) for number, plate in enumerate(self.plants)))
             wait_until("the planted are listed", lambda: self.act(
-                "check", plate=self.plants[-1], reason="test").get("result", {}).get("hits"))
+                "check", plate=self.plants[-1], reason="other").get("result", {}).get("hits"))
         self.plants.append(self.plants.pop(0))
         return self.plants[-1]
 

@@ -89,7 +89,7 @@ class LineClient:
         line, _, self.buffer = self.buffer.partition(b"\n")
         return json.loads(line)
 
-    def act(self, name, token=None, **args):
+    def act(self, name, /, token=None, **args):
         """One act on the control socket; the answer whole."""
         self.number += 1
         request = {"id": self.number, "do": name, "args": args}

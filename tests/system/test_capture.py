@@ -325,7 +325,7 @@ def everything_shown(box):
     client = box.box.control()
     shown = {name: client.act(name, box.token, **args).get("result")
              for name, args in (("status", {}), ("metrics", {}), ("lanes", {}), ("hits", {}),
-                                ("check", {"plate": "鲁H54321", "reason": "test"}))}
+                                ("check", {"plate": "鲁H54321", "reason": "other"}))}
     client.close()
     shown["status"] = {name: shown["status"][name] for name in ("counters", "matchd")}
     shown["alarms"] = sorted(box.alarms().items())

@@ -84,12 +84,12 @@ def test_untrusted_clock(site, clock):
         assert hit["clock"]["trusted"] is False
     site.box.sims[2].do("vehicle", plate=WANTED)
     wait_until("at the boom", lambda: site.box.lane(2)["at_boom"] == 1)
-    assert site.act("check", plate=WANTED, reason="x")["ok"]  # the lane has decided by then
+    assert site.act("check", plate=WANTED, reason="other")["ok"]  # the lane has decided by then
     assert not site.box.lane(2)["holds"]
     assert not site.box.sims[2].events("coil", coil="raise", on=True)
 
     site.cache.withdraw(1)  # withdrawals still count
-    wait_until("withdrawn", lambda: not site.act("check", plate=WANTED, reason="x")["result"]["hits"])
+    wait_until("withdrawn", lambda: not site.act("check", plate=WANTED, reason="other")["result"]["hits"])
 
     assert site.act("hold", lane=2, reason="by eye")["ok"]
     wait_until("held", lambda: site.box.lane(2)["holds"])

@@ -37,7 +37,7 @@ def index_is_unchanged(request):
 
 
 def is_wanted(site, plate):
-    answer = site.act("check", plate=plate, reason="test")
+    answer = site.act("check", plate=plate, reason="other")
     assert answer["ok"], answer
     return bool(answer["result"]["hits"])
 

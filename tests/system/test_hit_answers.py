@@ -85,7 +85,7 @@ def test_a_hit_says_why_everywhere(fleet):
     assert at_hq[1]["record"]["differs"] == near["differs"]
     line = fleet.hq.run("hits", *fleet.hq.online).splitlines()[1]
     assert "look-alike: B read for 8 at position 4" in line
-    looked = fleet.ctl("check", READ, "--reason", "asked")
+    looked = fleet.ctl("check", READ, "--reason", "other")
     assert "look-alike" in looked.out, looked
 
 

@@ -86,7 +86,7 @@ def test_withdrawal_ends_the_hold_and_moves_nothing(site):
 def test_list_change_matches_at_once_and_search_needs_a_reason(site):
     site.cache.add(entry(3, "豫A88888"))
     def hits():
-        answer = site.act("check", plate="豫A88888", reason="complaint")
+        answer = site.act("check", plate="豫A88888", reason="other")
         return answer["ok"] and answer["result"]["hits"]
     assert wait_until("found", hits)[0]["entry"] == 3
     assert site.act("check", plate="豫A88888")["error"]["code"] == "invalid"

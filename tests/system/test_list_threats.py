@@ -149,7 +149,7 @@ def test_endless_data_in_redis():
             else:
                 site.cache.redis.set(key, huge)
             site.wait_alarm(alarm)
-            assert site.act("check", plate=LISTED, reason="test")["result"]["hits"]
+            assert site.act("check", plate=LISTED, reason="other")["result"]["hits"]
             site.cache.redis.flushall()
             site.cache.fill()
             site.wait_alarm(alarm, active=False)

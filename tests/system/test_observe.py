@@ -162,8 +162,8 @@ def masked(text):
 def acts_shown(site):
     shown = {}
     for name, args in (("status", {}), ("metrics", {}), ("lanes", {}), ("hits", {}),
-                       *(("check", {"plate": plate, "reason": "test"}) for plate in (OBSERVED, BOTH, WANTED, NEVER)),
-                       *(("history", {"plate": plate, "look_alike": True, "reason": "test", "case": "1", **AROUND})
+                       *(("check", {"plate": plate, "reason": "other"}) for plate in (OBSERVED, BOTH, WANTED, NEVER)),
+                       *(("history", {"plate": plate, "look_alike": True, "reason": "case", "case": "1", "pin": "correct horse 1", **AROUND})
                          for plate in (OBSERVED, BOTH, NEVER, ""))):
         result = site.shown(name, **args)
         assert name != "history" or args["plate"] == NEVER or result["passages"], "an observed vehicle passed like any"
@@ -181,7 +181,7 @@ def commands_shown(site):
     for lang in ("en_US.UTF-8", "zh_CN.UTF-8"):
         ctl = Ctl(site.box.run, site.box.folder / "session", lang)
         assert ctl("login", "wang", password="correct horse 1").status == 0
-        for words in ("status", "lanes", "hits", f"check {OBSERVED} --reason test", f"check {BOTH} --reason test",
+        for words in ("status", "lanes", "hits", f"check {OBSERVED} --reason other", f"check {BOTH} --reason other",
                       "audit verify", "metrics", "doctor"):
             answer = ctl(*words.split())
             shown[f"{lang} {words}"] = (answer.status, masked(answer.out), masked(answer.err))

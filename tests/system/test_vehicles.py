@@ -89,7 +89,7 @@ def test_front_rear_and_boom_camera_are_one_passage_and_one_alert(lane):
 
 def test_tractor_and_trailer_are_both_matched(lane):
     lane.cache.add(entry(3, TRAILER, **{"class": "any"}))
-    wait_until("listed", lambda: lane.act("check", plate=TRAILER, reason="test")["result"]["hits"])
+    wait_until("listed", lambda: lane.act("check", plate=TRAILER, reason="other")["result"]["hits"])
     first = lane.passage(FRONT, SECOND, plate_class="01", confidence=85)
     rear = lane.passage(REAR, TRAILER, plate_class="15", confidence=99)
     assert rear["passage"] == first["passage"]

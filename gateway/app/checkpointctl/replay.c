@@ -181,7 +181,7 @@ static int look_up(struct replay *r)
         }
         int status = ctl_ask(
             r->ctl, "check",
-            json_pack("{s:s,s:s,s:s}", "plate", plate, "reason", "replay", "note", r->ctl->reason),
+            json_pack("{s:s,s:s,s:s}", "plate", plate, "reason", "other", "note", r->ctl->reason),
             &result);
         if (status != 0) {
             return status;

@@ -58,6 +58,9 @@ static void begin_act(const struct checkpointd *c, struct fact *fact,
 const char *acts_reason(struct control *control, const struct control_call *call, bool needed)
 {
     const char *reason = json_string_value(json_object_get(call->args, "reason"));
+    if (!reason || !*reason) { /* picked from a table */
+        reason = json_string_value(json_object_get(call->args, "reason_code"));
+    }
     size_t size = reason ? strlen(reason) : 0;
     if (size > REASON_MAX) {
         refuse(control, call, "too_large", "reason: longer than 200 bytes", "理由过长");
@@ -205,6 +208,7 @@ static void run_status(void *ctx, struct control *control, const struct control_
     json_object_set_new(result, "displays", displays_json(c));
     json_object_set_new(result, "disk", disk_of(c));
     json_object_set_new(result, "journal_folder", json_string(c->journal_dir));
+    json_object_set_new(result, "headquarters_phone", json_string(c->config.headquarters_phone));
     control_answer(control, call->ticket, result);
 }
 
@@ -354,13 +358,21 @@ const struct control_act checkpointd_acts[] = {
     {"hit_close", CONTROL_OFFICER, case_act_close},
     {"stop_record", CONTROL_OFFICER, case_act_stop_record},
     {"check", CONTROL_SIGNER, acts_check},
-    {"history", CONTROL_READER, acts_history},
+    {"history", CONTROL_READER | CONTROL_FRESH_PIN, acts_history},
     {"history_more", CONTROL_READER, acts_history_more},
+    {"report", CONTROL_REVIEWER, acts_report},
+    {"lookout_add", CONTROL_LEADER, acts_lookout_add},
+    {"lookout_end", CONTROL_LEADER, acts_lookout_end},
+    {"lookouts", CONTROL_READER, acts_lookouts},
     {"ack", CONTROL_OFFICER, lane_act_ack},
     {"hold", CONTROL_PROTECTIVE, lane_act_hold},
     {"stop", CONTROL_PROTECTIVE, lane_act_stop},
     {"release", CONTROL_OFFICER | CONTROL_FRESH_PIN_AT_CONSOLE, lane_act_release},
     {"raise", CONTROL_RAISING, lane_act_raise},
+    {"raise_all", CONTROL_PROTECTIVE | CONTROL_FRESH_PIN, raise_all_act},
+    {"lower", CONTROL_OFFICER, press_act_lower},
+    {"lower_beat", CONTROL_OFFICER | CONTROL_HEARD, press_act_beat},
+    {"lower_end", CONTROL_OFFICER | CONTROL_HEARD, press_act_end},
     {"inspected", CONTROL_OFFICER, lane_act_inspected},
     {"convoy", CONTROL_OFFICER, lane_act_convoy},
     {"convoy_end", CONTROL_PROTECTIVE, lane_act_convoy_end},
@@ -368,6 +380,8 @@ const struct control_act checkpointd_acts[] = {
     {"help", CONTROL_PROTECTIVE, duty_act_help},
     {"help_end", CONTROL_SIGNER, duty_act_help_end},
     {"well", CONTROL_SIGNER, duty_act_well},
+    {"handover", CONTROL_READER, handover_act_show},
+    {"handover_accept", CONTROL_SIGNER | CONTROL_FRESH_PIN, handover_act_accept},
     {"backup_end", CONTROL_OFFICER, duty_act_backup_end},
     {"service_out", CONTROL_PROTECTIVE, lane_act_service_out},
     {"service_in", CONTROL_OFFICER, lane_act_service_in},

@@ -227,6 +227,7 @@ static void take(struct board *board, const struct published *p)
     case FACT_ORDER:
     case FACT_OUTCOME:
     case FACT_ACT:
+    case FACT_LOOKOUT:
     case FACT_SUPPRESSED:
     case FACT_REFUSED:
         break;

@@ -236,6 +236,9 @@ void case_act_agree(void *ctx, struct control *control, const struct control_cal
         return;
     }
     act.disagrees = json_is_false(agrees);
+    if (act.second.officer[0] != '\0') {
+        act.who = act.second; /* came to the first person's tablet */
+    }
     take_step(ctx, control, call, slot, &act, 0);
 }
 

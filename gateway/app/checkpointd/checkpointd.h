@@ -22,7 +22,7 @@
  *                     (512), receipts
  * password  normal    sign-ons                  answers -> control         refused: busy
  * tools     normal    technicians' requests (4) buses, answers -> control  refused: busy
- * search    normal    searches of passages (8)  answers -> control         refused: busy
+ * search    normal    searches, reports (8)     answers -> control         refused: busy
  * looks     normal    hits that are shown (16)  which have a picture       asked at the next look
  */
 /* clang-format on */
@@ -36,6 +36,7 @@
 #include "gateway/app/checkpointd/confirm.h"
 #include "gateway/app/checkpointd/duty.h"
 #include "gateway/app/checkpointd/inquiries.h"
+#include "gateway/app/checkpointd/lookouts.h"
 #include "gateway/app/checkpointd/looks.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/search.h"
@@ -235,6 +236,32 @@ struct open_holds {
     struct lane_restore_service_event services[LANE_ID_MAX + 1]; /* by lane */
 };
 
+/* ---- emergency raise of every lane (raise_all.c); lane thread ---- */
+
+enum { RAISE_ALL_MAX = 4 };
+
+/* One that waits for its lanes' answers. */
+struct raise_all {
+    uint64_t group; /* 0: free */
+    uint8_t left;
+    json_t *raised;  /* lane numbers */
+    json_t *refused; /* {"lane","code","en","zh"} */
+};
+
+/* ---- who holds the button that lowers a boom by hand (press.c) ---- */
+
+/* By lane. A press is its officer's, on his tablet; whoever else beats is refused. Control thread
+ * but `over`. */
+struct press {
+    uint64_t id;       /* given to the lane; 0: none yet */
+    json_int_t number; /* the tablet's own */
+    char officer[OFFICER_NAME_MAX + 1];
+    char tablet[TABLET_NAME_SIZE];
+    struct mono_time beat_at; /* the newest, or the press itself */
+    atomic_ullong over;       /* id << PRESS_WHY_BITS | enum lane_refusal; lane thread */
+};
+enum { PRESS_WHY_BITS = 8 };
+
 enum { DAMAGED_TOLD_MAX = 16 };
 
 /* Records of the journal in use that cannot be read. */
@@ -286,6 +313,7 @@ struct checkpointd {
     struct cases cases;
     struct inquiries inquiries;
     struct looks looks;
+    struct lookout_desk lookouts;
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
     atomic_bool taken_over[LANE_ID_MAX + 1];     /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
@@ -323,6 +351,10 @@ struct checkpointd {
     atomic_ullong stat_suppressed;
     atomic_ullong stat_lost;
     uint64_t draw_state; /* lane thread */
+    struct press presses[LANE_ID_MAX + 1];
+    uint64_t last_press;
+    struct raise_all raise_all[RAISE_ALL_MAX];
+    uint64_t last_group; /* control thread */
     /* By lane: when its newest guided test was, ms since 1970, 0 = none; main and control thread to
      * lane. */
     atomic_llong guided_ms[LANE_ID_MAX + 1];
@@ -441,6 +473,16 @@ void lane_act_service_out(void *checkpointd, struct control *control,
                           const struct control_call *call);
 void lane_act_service_in(void *checkpointd, struct control *control,
                          const struct control_call *call);
+void raise_all_act(void *checkpointd, struct control *control, const struct control_call *call);
+/* Lane thread: what one lane of such an act answers. */
+void raise_all_reply(struct checkpointd *c, const struct pipeline_act *act,
+                     enum lane_reply_kind kind, enum lane_refusal refusal);
+/* Lowering by hand (press.c): the press, its beats, its end. */
+void press_act_lower(void *checkpointd, struct control *control, const struct control_call *call);
+void press_act_beat(void *checkpointd, struct control *control, const struct control_call *call);
+void press_act_end(void *checkpointd, struct control *control, const struct control_call *call);
+/* Lane thread: the lane says that a press is over. */
+void press_over(struct checkpointd *c, uint8_t lane, const struct lane_record *record);
 extern const struct control_act checkpointd_acts[];
 extern const size_t checkpointd_act_count;
 int acts_record(void *checkpointd, const struct control_actor *actor, const char *act,

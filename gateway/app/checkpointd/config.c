@@ -65,6 +65,8 @@ static const struct config_section handling_section = {
 static const struct config_option top_rows[] = {
     TOP_ROW(checkpoint, "checkpoint", CONFIG_STRING, .required = true, .min = 1, .max = 64,
             .help = "Id of this checkpoint, as headquarters enrolled it."),
+    TOP_ROW(headquarters_phone, "headquarters_phone", CONFIG_STRING, .fallback = "", .max = 32,
+            .help = "Whom officers call when somebody runs through; shown large."),
     TOP_ROW(runtime_dir, "runtime_dir", CONFIG_PATH, .fallback = "/run/checkpoint",
             .help = "Folder of the local sockets."),
     TOP_ROW(state_dir, "state_dir", CONFIG_PATH, .fallback = "/var/lib/checkpoint/checkpointd",

@@ -98,6 +98,7 @@ struct config_display {
 };
 
 struct checkpointd_config {
+    char headquarters_phone[40]; /* "" = none given */
     char checkpoint[65];
     char runtime_dir[200];
     char state_dir[200];

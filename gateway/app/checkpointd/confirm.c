@@ -62,6 +62,9 @@ static bool read_hit(const struct journal_record *record, struct confirm_hit *ou
                                 .lane = (uint8_t)number_of(body, "lane")};
     memcpy(out->chain, record->header.chain, sizeof(out->chain));
     json_decref(body);
+    if (lookout_is(out->entry)) {
+        return false; /* this checkpoint's own: headquarters has no such entry */
+    }
     return out->hit != 0 && out->entry != 0 && out->revision != 0;
 }
 

@@ -165,6 +165,9 @@ void inquiries_run(struct thread *self, void *arg)
             case INQUIRY_MORE:
                 history_run(c, self, inquiry);
                 break;
+            case INQUIRY_REPORT:
+                report_run(c, self, inquiry);
+                break;
             }
         }
         inquiry_free(inquiry);

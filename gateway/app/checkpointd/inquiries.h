@@ -1,7 +1,7 @@
 /*
- * Thread "search": what reads the journal back for people: searches of past passages.
+ * Thread "search": what reads the journal back for people: searches of past passages and reports.
  * One after the other; each is on record under the asker's name before it begins, and works for a
- * bounded time. Internal to checkpointd; inquiries.c, history.c.
+ * bounded time. Internal to checkpointd; inquiries.c, history.c, report.c.
  */
 #pragma once
 
@@ -17,9 +17,10 @@
 struct checkpointd;
 
 enum {
-    INQUIRIES_MAX = 8,     /* waiting */
-    INQUIRY_BATCH = 500,   /* records of one transaction */
-    INQUIRY_BATCH_MS = 10, /* at least, so that at most 50,000 records a second are read */
+    INQUIRIES_MAX = 8,      /* waiting */
+    INQUIRY_BATCH = 500,    /* records of one transaction */
+    INQUIRY_BATCH_MS = 10,  /* at least, so that at most 50,000 records a second are read */
+    INQUIRY_SPAN_DAYS = 31, /* of a report; a search's is HISTORY_SPAN_DAYS */
     HISTORY_OPEN_MAX = 16,
     HISTORY_LIFE_MS = 10 * 60000, /* one that nobody goes on with ends */
     HISTORY_SEEN_MAX = 4096,      /* passages shown that are not shown again */
@@ -45,7 +46,7 @@ struct history {
     json_int_t seen[HISTORY_SEEN_MAX];
 };
 
-enum inquiry_kind { INQUIRY_HISTORY, INQUIRY_MORE };
+enum inquiry_kind { INQUIRY_HISTORY, INQUIRY_MORE, INQUIRY_REPORT };
 
 struct inquiry {
     enum inquiry_kind kind;
@@ -54,6 +55,8 @@ struct inquiry {
     struct fact fact;        /* its record; not of MORE */
     struct history *history; /* HISTORY: heap, handed over */
     uint64_t more;           /* MORE: the search that goes on */
+    struct wall_time from;   /* REPORT */
+    struct wall_time until;
 };
 
 struct inquiries {
@@ -99,7 +102,9 @@ int inquiry_read(struct checkpointd *c, struct thread *self, struct inquiry_read
 
 /* Search thread; answers the ticket. */
 void history_run(struct checkpointd *c, struct thread *self, struct inquiry *inquiry);
+void report_run(struct checkpointd *c, struct thread *self, const struct inquiry *inquiry);
 
 /* The acts. */
 void acts_history(void *checkpointd, struct control *control, const struct control_call *call);
 void acts_history_more(void *checkpointd, struct control *control, const struct control_call *call);
+void acts_report(void *checkpointd, struct control *control, const struct control_call *call);

@@ -24,6 +24,14 @@ static int sink_fact(void *ctx, const struct fact *fact)
 {
     struct checkpointd *c = ctx;
     int result = fact->to_journal ? recorder_push(c, fact) : 0;
+    if (fact->kind == FACT_LOOKOUT) {
+        log_event(EVENT_LOOKOUT_ENDED, "id=%llu detail=\"by time\"",
+                  (unsigned long long)fact->u.lookout.lookout.id);
+        lookouts_ended(c, fact->u.lookout.lookout.id);
+    }
+    if (fact->kind == FACT_LANE) {
+        press_over(c, fact->lane, &fact->u.lane.record);
+    }
     if (fact->kind == FACT_STATUS) {
         tools_see_status(c, fact->lane, fact->u.status.out_of_service);
     }
@@ -245,7 +253,8 @@ static void say_standing(struct checkpointd *c, struct mono_time now,
     const int64_t *terms = c->config.retention.age_ms;
     bool said = atomic_load_explicit(&c->standing_said, memory_order_acquire);
     if (!time->trusted || (said && time->wall.ms < c->say_standing_at.ms) ||
-        pipeline_say_standing(c->pipeline, now, time->wall) != 0) { /* then tried again */
+        pipeline_say_standing(c->pipeline, now, time->wall) != 0 ||
+        lookouts_say_standing(c) != 0) { /* then tried again */
         return;
     }
     int64_t term =
@@ -393,6 +402,7 @@ int lanes_create(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         instructions_held(c, open.instruction, open.instruction_lane);
         restore_lanes(c, &open);
+        result = lookouts_restore(c, err);
     }
     if (open.count > 0) {
         log_event(EVENT_HOLDS_RESTORED, "count=%zu", open.count);

@@ -248,6 +248,8 @@ static void drain_events(struct checkpointd *c)
         } else if (event.kind == PIPELINE_EXEMPT && event.u.exempt) {
             exempt_list_fini(event.u.exempt);
             free(event.u.exempt);
+        } else if (event.kind == PIPELINE_LOOKOUT) {
+            free(event.u.lookout);
         }
     }
 }
@@ -272,6 +274,7 @@ static void destroy_all(struct checkpointd *c)
     queue_destroy(c->facts);
     cases_free(c);
     duty_questions_free(c);
+    handover_free(c);
     board_free(&c->board);
 }
 
@@ -397,6 +400,7 @@ int main(int argc, char **argv)
     thread_lock_init(&c.reasons.lock);
     thread_lock_init(&c.guided_lock);
     searches_init(&c);
+    lookout_desk_init(&c);
     cases_init(&c);
     c.config_path = args.config_path;
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);

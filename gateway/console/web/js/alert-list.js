@@ -11,30 +11,53 @@ import { categoryWords, holderWords, isDone, listedPlate, matchWords, priorityWo
 
 const WINDOW = 30;
 
-const queues = [
-  { name: 'unanswered', of: (hit) => isUnanswered(hit) && !isQuiet(hit), order: (a, b) => priority(a) - priority(b) || a.hit - b.hit },
-  { name: 'quiet', of: (hit) => isUnanswered(hit) && isQuiet(hit), order: (a, b) => b.hit - a.hit },
-  { name: 'handled', of: (hit) => !isUnanswered(hit) && !isDone(hit), order: (a, b) => priority(a) - priority(b) || a.hit - b.hit },
-  { name: 'done', of: isDone, order: (a, b) => b.hit - a.hit },
-];
-
+const byPriority = (a, b) => priority(a) - priority(b) || a.hit - b.hit;
+const latestFirst = (a, b) => b.hit - a.hit;
 const priority = (hit) => hit.entry?.priority ?? 3;
 
-/* The one to look at first; null: nothing waits. */
+const queues = [
+  { name: 'unanswered', order: byPriority },
+  { name: 'quiet', order: latestFirst },
+  { name: 'handled', order: byPriority },
+  { name: 'done', order: latestFirst },
+];
+
+function queueOf(hit) {
+  const stage = stageOf(hit);
+  if (stage === 'alerted') return isQuiet(hit) ? 1 : 0;
+  return stage === 'closed' || stage === 'rejected' ? 3 : 2;
+}
+
+let first = { version: -1, hit: null };
+
+/* The one to look at first; null: nothing waits. Asked several times a change, looked for once. */
 export function firstWaiting() {
-  let first = null;
+  if (first.version === state.version) return first.hit;
+  let found = null;
   for (const hit of state.hits.values())
-    if (queues[0].of(hit) && (!first || queues[0].order(hit, first) < 0)) first = hit;
-  return first;
+    if (queueOf(hit) === 0 && (!found || byPriority(hit, found) < 0)) found = hit;
+  first = { version: state.version, hit: found };
+  return found;
+}
+
+/* The first `count` in order, without sorting what nobody sees. */
+function firstOf(hits, order, count) {
+  if (hits.length <= count * 2) return hits.sort(order).slice(0, count);
+  let kept = [];
+  for (const hit of hits) {
+    if (kept.length >= count && order(hit, kept[count - 1]) >= 0) continue;
+    kept.push(hit);
+    if (kept.length >= count * 2) kept = kept.sort(order).slice(0, count);
+    else if (kept.length === count) kept.sort(order);
+  }
+  return kept.sort(order).slice(0, count);
 }
 
 function row(hit, current) {
   const exact = isExact(hit);
   const late = hit.handling?.overdue;
-  const text = [priorityWords(hit), categoryWords(hit), matchWords(hit), [...listedPlate(hit)].join(' '), t('ui_lane_n', { n: hit.lane }),
-    clock(hit.time), holderWords(hit), late && of('overdue', late)].filter(Boolean).join(', ');
   return el('li', null, el('a', {
-    class: `row-hit ${isDone(hit) ? 'done' : severity(hit)}`, href: `#/alerts/${hit.hit}`, 'aria-label': text,
+    class: `row-hit ${isDone(hit) ? 'done' : severity(hit)}`, href: `#/alerts/${hit.hit}`,
     'aria-current': hit.hit === current ? 'true' : null,
   },
   plate({ text: listedPlate(hit), cls: hit.entry?.class ?? '', colour: hit.read?.colour, small: true }),
@@ -44,6 +67,10 @@ function row(hit, current) {
     el('span', null, t('ui_lane_n', { n: hit.lane }), ' · ', clock(hit.time)),
     holderWords(hit) && el('span', null, holderWords(hit)),
     late && el('span', { class: 'late' }, of('overdue', late)))));
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }
 
 /* Answers {node, update(current)}. */
@@ -64,19 +91,16 @@ export function alertList(keep) {
   function update(current) {
     keep.current = current;
     const sorted = parts.map(() => []);
-    for (const hit of state.hits.values()) {
-      const at = queues.findIndex((queue) => queue.of(hit));
-      if (at >= 0) sorted[at].push(hit);
-    }
+    for (const hit of state.hits.values()) sorted[queueOf(hit)].push(hit);
     parts.forEach((part, at) => {
-      const hits = sorted[at].sort(part.queue.order);
+      const hits = sorted[at];
       const window = keep.windows[part.queue.name] ?? WINDOW;
-      part.count.textContent = hits.length ? `(${hits.length})` : '';
+      setText(part.count, hits.length ? `(${hits.length})` : '');
       part.node.hidden = hits.length === 0 && part.queue.name !== 'unanswered';
       part.empty.hidden = hits.length > 0;
       part.more.hidden = hits.length <= window;
-      if (hits.length > window) part.more.textContent = t('ui_show_more', { n: hits.length - window });
-      fillKeyed(part.list, hits.slice(0, window), {
+      if (hits.length > window) setText(part.more, t('ui_show_more', { n: hits.length - window }));
+      fillKeyed(part.list, firstOf(hits, part.queue.order, window), {
         key: (hit) => hit.hit,
         version: (hit) => `${stageOf(hit)} ${holderWords(hit)} ${hit.handling?.overdue ?? ''} ${hit.hit === current} ${lang()}`,
         draw: (hit) => row(hit, current),

@@ -91,7 +91,7 @@ export function confirmForm(hit, { run, draft, env, cancel }) {
   } },
   el('h2', null, t('ui_confirm_head')),
   el('div', { class: 'agree' },
-    tick(draft, 'plate', t('ui_agree_plate'), [...listedPlate(hit)].join(' '), show),
+    tick(draft, 'plate', t('ui_agree_plate'), el('span', { lang: 'zh' }, [...listedPlate(hit)].join(' ')), show),
     tick(draft, 'class', t('ui_agree_class'), cls, show),
     tick(draft, 'vehicle', t('ui_agree_vehicle'), hit.card?.vehicle ?? t('ui_fact_vehicle_none'), show),
     !hasTrigger && tick(draft, 'byEye', t('ui_by_eye', { name: person(state.session) }), t('ui_by_eye_why'), show)),

@@ -72,9 +72,9 @@ function person() {
   if (!state.session) return null;
   const { name, officer, role } = state.session;
   return el('a', {
-    class: 'bar-button person', href: '#/account', title: t('ui_page_account'),
-    'aria-label': `${t('ui_signed_on_as', { name: name ?? officer, role: of('role', role) })}, ${t('ui_page_account')}`,
-  }, icon('person'), el('span', { class: 'wide-only who' }, el('b', null, name ?? officer), el('small', null, of('role', role))));
+    class: 'bar-button person', href: '#/account',
+    title: `${t('ui_signed_on_as', { name: name ?? officer, role: of('role', role) })}, ${t('ui_page_account')}`,
+  }, icon('person'), el('span', { class: 'wide-only who' }, el('b', null, name ?? officer), ' ', el('small', null, of('role', role))));
 }
 
 function drawBar() {
@@ -124,9 +124,14 @@ function waiting() {
   return count;
 }
 
+let navDrawn = '';
+
 function drawNav() {
   const nav = part('nav');
   const list = state.session ? pagesOf(state.session.role) : [];
+  const stamp = [lang(), current, state.session?.role, waiting()].join(' ');
+  if (stamp === navDrawn) return;
+  navDrawn = stamp;
   nav.hidden = list.length === 0;
   nav.setAttribute('aria-label', t('ui_pages'));
   const count = waiting();
@@ -232,9 +237,12 @@ function drawRuns() {
 /* ---- together ---- */
 
 export function drawShell() {
+  say(''); /* was in the language before */
+  call('');
   document.title = t('ui_title');
   document.documentElement.lang = lang() === 'zh' ? 'zh-CN' : 'en';
   part('skip').textContent = t('ui_skip');
+  part('banners').setAttribute('aria-label', t('ui_banners'));
   drawBar();
   drawNav();
   drawBanners();

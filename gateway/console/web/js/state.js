@@ -22,6 +22,7 @@ export const state = {
   lookouts: new Map(),
   codes: {},
   place: null,
+  version: 0, /* counts the changes of hits */
 };
 
 const watchers = new Set();
@@ -42,6 +43,7 @@ export function touch(topic, hit) {
       for (const tell of [...watchers]) tell(what.topics, what.hits);
     });
   }
+  if (topic === 'hits') state.version += 1;
   changed.topics.add(topic);
   if (hit !== undefined) changed.hits.add(hit);
 }
@@ -146,8 +148,9 @@ function takeMessage(event) {
 }
 
 function takeLookout(event) {
-  if (event.ended || event.what === 'ended') state.lookouts.delete(event.id);
-  else state.lookouts.set(event.id, event);
+  const id = event.lookout ?? event.id;
+  if (event.ended || event.what === 'lookout_ended') state.lookouts.delete(id);
+  else state.lookouts.set(id, { ...event, id });
   touch('lookouts');
 }
 

@@ -247,6 +247,18 @@ static void take_small(struct pipeline *p, struct byte_reader *r, uint8_t kind,
                                                     .holds = value & 1,
                                                     .expires = {wall.ms + value}};
         break;
+    case PIPELINE_LOOKOUT:
+        event.u.lookout = calloc(1, sizeof(*event.u.lookout));
+        if (!event.u.lookout)
+            return;
+        *event.u.lookout =
+            (struct lookout){.id = 1u + value % 64,
+                             .key = plate(),
+                             .class = PLATE_CLASS_ANY,
+                             .begun = wall,
+                             .until = {value & 1 ? wall.ms + byte_read_u8(r) * 100 : 0},
+                             .text = "{}"};
+        break;
     case PIPELINE_SCAN:
     case PIPELINE_PACKET:
     case PIPELINE_RULES:
@@ -310,7 +322,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         else if (kind % 4 == 1)
             take_scan(p, &r, n, now, wall);
         else
-            take_small(p, &r, kind / 4 % (PIPELINE_SEARCH + 1), now, wall);
+            take_small(p, &r,
+                       kind == UINT8_MAX ? PIPELINE_LOOKOUT : kind / 4 % (PIPELINE_SEARCH + 1), now,
+                       wall);
         pipeline_tick(p, now, wall);
     }
     pipeline_destroy(p);

@@ -269,6 +269,7 @@ static void a_console_without_an_officer_raises_in_an_emergency_and_no_more(void
     int fd = begin(*state);
     assert_done(fd, request(A, "codes", "", ""));
     assert_done(fd, request(A, "tablets", "", ""));
+    assert_done(fd, request("\"tablet\":\"\",", "tablets", "", "")); /* none is known yet */
     assert_done(fd, request(A, "raise", "", "\"emergency\":true"));
     assert_done(fd, request("\"tablet\":\"\",", "raise", "", "\"emergency\":true"));
     assert_done(fd, request("\"tablet\":\"lost\",", "raise", "", "\"emergency\":true"));
