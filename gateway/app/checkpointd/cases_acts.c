@@ -152,6 +152,7 @@ void case_act_close(void *ctx, struct control *control, const struct control_cal
 
 void case_act_confirm(void *ctx, struct control *control, const struct control_call *call)
 {
+    struct checkpointd *c = ctx;
     struct handling_act act = begin_act(HANDLING_ACT_CONFIRM, &call->actor);
     struct case_slot *slot = cases_of_call(ctx, control, call, case_act_confirm);
     if (!slot || !take_text(control, call, "typed", act.typed, sizeof(act.typed))) {
@@ -161,8 +162,7 @@ void case_act_confirm(void *ctx, struct control *control, const struct control_c
     act.class_agrees = is_said(call, "class_agrees");
     act.vehicle_agrees = is_said(call, "vehicle_agrees");
     act.by_eye = is_said(call, "by_eye");
-    /* No program tells this one of a picture that the camera was triggered by. */
-    act.has_trigger_picture = false;
+    act.has_trigger_picture = looks_trigger(&c->looks, slot->now.facts.hit);
     take_step(ctx, control, call, slot, &act, 0);
 }
 
