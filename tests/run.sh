@@ -5,6 +5,7 @@
 #                          output in build/full/<sweep>.log; run again on the same commit it does what has not passed yet
 #   tests/run.sh --list    the names of the sweeps
 #   tests/run.sh --sweep NAME …    these sweeps alone, whether they passed before or not
+#   tests/run.sh --screens [DIR]   screenshots of every page of the console into DIR (image/screens), nothing else
 # CHECKPOINT_SEED (a number from 1) seeds the random tests; the quick tier has a fixed one, the full tier a new one a run.
 # Exit status 0 only if everything passed. The closing lines of both tiers are ctest's.
 set -euo pipefail
@@ -19,8 +20,9 @@ while [ $# -gt 0 ]; do
     --full) mode=full ;;
     --list) mode=list ;;
     --sweep) mode=only; shift; only=("$@"); break ;;
+    --screens) mode=screens; shift; screens=${1:-image/screens}; break ;;
     -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
-    *) echo "tests/run.sh: unknown option '$1', expected --full, --list, --sweep or --help" >&2; exit 2 ;;
+    *) echo "tests/run.sh: unknown option '$1', expected --full, --list, --sweep, --screens or --help" >&2; exit 2 ;;
     esac
     shift
 done
@@ -97,6 +99,10 @@ if [ "$mode" = list ]; then
 fi
 setup_packages
 setup_browser
+if [ "$mode" = screens ]; then
+    build_preset release
+    CHECKPOINT_BUILD=build/release exec /usr/bin/python3 tests/browser/run.py screens.mjs "$screens"
+fi
 echo "CHECKPOINT_SEED=$CHECKPOINT_SEED"
 mkdir -p build/full
 if [ "$mode" != quick ]; then

@@ -34,6 +34,8 @@ sweeps() {
     sweep look with_build release env CHECKPOINT_ROUNDS=20000000 build/release/tests/gateway_capture_test_look
     sweep vehicle_traffic with_build release env CHECKPOINT_RUNS=1000 build/release/tests/gateway_pipeline_test_vehicle_sim
     sweep forged_reads with_build release env CHECKPOINT_RUNS=3000 build/release/tests/gateway_pipeline_test_vehicle_attacks
+    sweep console_load with_build release browser_load
+    sweep console_looks with_build release browser_looks
     sweep fuzz_build build_preset fuzz --target fuzzers
     local target
     for target in $(fuzz_targets); do
@@ -126,6 +128,15 @@ hq_kills() {
 hq_power() {
     CHECKPOINT_ROUNDS=50 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/system/test_hq_power.py
+}
+
+# 50 consoles, a shift's hits in one page; every page in every language and theme before axe-core.
+browser_load() {
+    CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release /usr/bin/python3 tests/browser/run.py test_load.mjs
+}
+
+browser_looks() {
+    CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release /usr/bin/python3 tests/browser/run.py test_pages.mjs
 }
 
 # with_build PRESET COMMAND …

@@ -27,6 +27,9 @@ struct camerad_config {
     char pictures_user[NAME_BYTES];
     char evidence_group[NAME_BYTES];
     char uplinkd_user[NAME_BYTES];
+    char look_group[NAME_BYTES];
+    char consoled_user[NAME_BYTES];
+    char checkpointd_user[NAME_BYTES];
     int64_t store_mb;
     int64_t store_pictures;
     int64_t disk_free_mb;
@@ -39,7 +42,7 @@ struct camerad_config {
 
 static const struct config_option options[] = {
     ROW(runtime_dir, CONFIG_PATH, .fallback = "/run/checkpoint",
-        .help = "Folder of the sockets 'pictures' and 'evidence'."),
+        .help = "Folder of the sockets 'pictures', 'evidence' and 'look'."),
     ROW(state_dir, CONFIG_PATH, .fallback = "/var/lib/checkpoint/camerad",
         .help = "Folder of the pictures and their index."),
     ROW(pictures_group, CONFIG_STRING, .fallback = "checkpoint-pictures",
@@ -50,6 +53,11 @@ static const struct config_option options[] = {
         .help = "Who may open 'evidence' …"),
     ROW(uplinkd_user, CONFIG_STRING, .fallback = "checkpoint-uplinkd",
         .help = "… and as which user, besides root."),
+    ROW(look_group, CONFIG_STRING, .fallback = "checkpoint-look", .help = "Who may open 'look' …"),
+    ROW(consoled_user, CONFIG_STRING, .fallback = "checkpoint-consoled",
+        .help = "… and as which user, besides root: the console, which shows pictures,"),
+    ROW(checkpointd_user, CONFIG_STRING, .fallback = "checkpointd",
+        .help = "or the lanes' program, which asks whether a hit has one."),
     ROW(store_mb, CONFIG_INT, .fallback = "4096", .min = 1, .max = 1 << 20,
         .help = "Megabytes of all pictures; the oldest without a hit give way."),
     ROW(store_pictures, CONFIG_INT, .fallback = "100000", .min = 1, .max = 1000000,
@@ -70,6 +78,7 @@ static const struct service_about about = {
     .help = "FILES\n"
             "  <runtime_dir>/pictures      camera programs hand pictures in\n"
             "  <runtime_dir>/evidence      checkpoint-uplinkd takes hits' pictures out\n"
+            "  <runtime_dir>/look          checkpoint-consoled shows pictures of hits\n"
             "  <runtime_dir>/camerad.json  how it is, for 'checkpointctl status'\n"
             "  <state_dir>/pictures/       pictures, by their SHA-256\n"
             "  <state_dir>/pictures.sqlite what they show and which hits rest on them\n\n"
@@ -181,17 +190,20 @@ static int prepare(struct program *p, struct err_text *err)
                                                 .pinned_term_ms = c->evidence_days * day_ms,
                                                 .clock = &clock_system};
     int rc = picture_store_open(&store, &p->store, err);
-    const struct desk_options desk = {.runtime_dir = c->runtime_dir,
-                                      .pictures_group = c->pictures_group,
-                                      .evidence_group = c->evidence_group,
-                                      .camera_user = user_of(c->pictures_user),
-                                      .link_user = user_of(c->uplinkd_user),
-                                      .store = p->store,
-                                      .clock = &clock_system,
-                                      .synchronised = synchronised,
-                                      .report = report,
-                                      .alive = alive,
-                                      .ctx = p};
+    const struct desk_options desk = {
+        .runtime_dir = c->runtime_dir,
+        .pictures_group = c->pictures_group,
+        .evidence_group = c->evidence_group,
+        .camera_user = user_of(c->pictures_user),
+        .link_user = user_of(c->uplinkd_user),
+        .look_group = c->look_group,
+        .look_users = {user_of(c->consoled_user), user_of(c->checkpointd_user)},
+        .store = p->store,
+        .clock = &clock_system,
+        .synchronised = synchronised,
+        .report = report,
+        .alive = alive,
+        .ctx = p};
     return rc == 0 ? desk_create(&desk, &p->desk, err) : rc;
 }
 

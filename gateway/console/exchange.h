@@ -44,8 +44,9 @@ struct exchange {
     char token[REQUEST_TOKEN_SIZE]; /* "": no session shown */
     char tablet[FEED_TABLET_SIZE];  /* "": none asked for */
     char address[CONNECTION_ADDRESS_SIZE];
-    json_t *body;        /* of a POST, an object */
-    struct stream_id at; /* of a board: from where a stream goes on */
+    char sha[REQUEST_SHA_SIZE]; /* of a picture that is asked for */
+    json_t *body;               /* of a POST, an object */
+    struct stream_id at;        /* of a board: from where a stream goes on */
 };
 
 struct console {
@@ -53,6 +54,7 @@ struct console {
     struct console_options options;
     char control_path[256];
     char events_path[256];
+    char look_path[256];
     struct pages pages;
     struct relay *relay;
     struct feeds *feeds;
@@ -60,9 +62,14 @@ struct console {
     struct notes notes;
     struct end api;
     struct end pair;
+    int pair_tries; /* wrong codes until pair_window_end */
+    struct mono_time pair_window_end;
+    struct mono_time pair_sweep_due;
     struct event *tick;
     struct thread *self;
     TAILQ_HEAD(, exchange) open;
+    TAILQ_HEAD(, look) looks; /* pictures under way */
+    size_t look_count;
 };
 
 /* Frees it; its answer was sent. */
@@ -77,7 +84,7 @@ json_t *exchange_request(const struct exchange *x, const char *act, json_t *args
 void exchange_ask(struct exchange *x, json_t *request, bool urgent, relay_done done);
 
 /* Finds what the request is for and serves it. */
-void routes_serve(struct exchange *x, const struct end *end, const char *path, const char *query);
+void routes_serve(struct exchange *x, const struct end *end, const char *path);
 /* The request's header of that name; NULL: none, or two. */
 const char *exchange_header(const struct exchange *x, const char *name);
 SSL *exchange_ssl(const struct exchange *x);

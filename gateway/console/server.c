@@ -18,6 +18,8 @@
 
 #include "gateway/base/host_port.h"
 #include "gateway/console/exchange.h"
+#include "gateway/console/pair.h"
+#include "gateway/console/pictures.h"
 #include "gateway/tls/context.h"
 
 enum {
@@ -130,7 +132,7 @@ static void serve(struct exchange *x, const struct end *end, const struct connec
         answer_header(x->http, "Connection", "close");
         exchange_refuse(x, 421, EVENT_CONSOLE_REQUEST_REFUSED, &wrong_host);
     } else {
-        routes_serve(x, end, path ? path : "", uri ? evhttp_uri_get_query(uri) : NULL);
+        routes_serve(x, end, path ? path : "");
     }
 }
 
@@ -292,6 +294,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
     sweep(&console->api);
     sweep(&console->pair);
     tablets_tick(console->tablets);
+    pair_tick(console);
     feeds_tick(console->feeds);
 }
 
@@ -332,8 +335,10 @@ struct doubt {
 static void on_doubt(void *ctx, const struct relay_answer *answer)
 {
     struct doubt *doubt = ctx;
-    if (strcmp(relay_code(answer), "denied") == 0)
+    if (strcmp(relay_code(answer), "denied") == 0) {
         feeds_end(doubt->console->feeds, doubt->token, doubt->tablet);
+        tablets_refresh(doubt->console->tablets); /* its tablet may have been revoked */
+    }
     explicit_bzero(doubt, sizeof *doubt);
     free(doubt);
 }
@@ -361,6 +366,8 @@ static int open_all(struct console *console, struct err_text *err)
     (void)snprintf(console->control_path, sizeof console->control_path, "%s/control",
                    o->runtime_dir); /* a cut one is nobody's socket */
     (void)snprintf(console->events_path, sizeof console->events_path, "%s/events",
+                   o->runtime_dir); /* likewise */
+    (void)snprintf(console->look_path, sizeof console->look_path, "%s/look",
                    o->runtime_dir); /* likewise */
     const struct feeds_options feeds = {console->base, console->events_path, on_doubted, on_slow,
                                         console};
@@ -391,6 +398,7 @@ int console_create(const struct console_options *options, struct console **out,
         return err_set(err, ERR_NO_MEMORY, "console: no memory");
     console->options = *options;
     TAILQ_INIT(&console->open);
+    TAILQ_INIT(&console->looks);
     console->base = event_base_new();
     int rc = console->base ? open_all(console, err) : ERR_NO_MEMORY;
     if (rc != 0) {
@@ -432,6 +440,7 @@ void console_destroy(struct console *console)
     feeds_destroy(console->feeds);
     tablets_destroy(console->tablets);
     relay_destroy(console->relay);
+    pictures_stop(console);
     while (!TAILQ_EMPTY(&console->open))
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow TAILQ_REMOVE */
         exchange_end(TAILQ_FIRST(&console->open));

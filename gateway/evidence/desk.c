@@ -14,10 +14,17 @@
 
 #include "gateway/base/unix_socket.h"
 
-enum { LISTENERS = 2, PATH_SIZE = 256, DETAIL_SIZE = 320, MESSAGES_A_TURN = 64 };
+enum { LISTENERS = 3, PATH_SIZE = 256, DETAIL_SIZE = 320, MESSAGES_A_TURN = 64 };
 
-enum side { SIDE_CAMERA, SIDE_LINK };
-static const char *const socket_names[LISTENERS] = {"pictures", "evidence"};
+enum side { SIDE_CAMERA, SIDE_LINK, SIDE_LOOK };
+static const char *const socket_names[LISTENERS] = {"pictures", "evidence", "look"};
+/* The link's places come first, and are looked at first; nobody takes another side's. */
+static const struct {
+    int first;
+    int end;
+} places[LISTENERS] = {[SIDE_LINK] = {0, DESK_LINKS_MAX},
+                       [SIDE_CAMERA] = {DESK_LINKS_MAX, DESK_LINKS_MAX + DESK_CAMERAS_MAX},
+                       [SIDE_LOOK] = {DESK_LINKS_MAX + DESK_CAMERAS_MAX, DESK_PEERS_MAX}};
 
 struct peer {
     int fd; /* -1: none */
@@ -92,6 +99,14 @@ static void answer(struct peer *peer, int rc, const struct err_text *err)
     send_bytes(peer, &m, sizeof(m));
 }
 
+static bool may_connect(const struct desk *desk, enum side side, const struct unix_peer *who)
+{
+    const struct desk_options *o = &desk->options;
+    if (side == SIDE_LOOK)
+        return unix_peer_is(who, o->look_users[0]) || unix_peer_is(who, o->look_users[1]);
+    return unix_peer_is(who, side == SIDE_CAMERA ? o->camera_user : o->link_user);
+}
+
 static void accept_one(struct desk *desk, enum side side)
 {
     struct peer new = {.fd = -1, .side = side, .file = {.fd = -1}};
@@ -100,16 +115,12 @@ static void accept_one(struct desk *desk, enum side side)
         return; /* it has gone again */
     new.pid = who.pid;
     new.uid = who.uid;
-    uid_t allowed = side == SIDE_CAMERA ? desk->options.camera_user : desk->options.link_user;
-    if (!unix_peer_is(&who, allowed)) {
+    if (!may_connect(desk, side, &who)) {
         tell_refused(desk, &new, "expected another user");
         close(new.fd);
         return;
     }
-    /* The link's places come first, and are looked at first. */
-    int first = side == SIDE_LINK ? 0 : DESK_LINKS_MAX;
-    int end = side == SIDE_LINK ? DESK_LINKS_MAX : DESK_PEERS_MAX;
-    for (int i = first; i < end; i++)
+    for (int i = places[side].first; i < places[side].end; i++)
         if (desk->peers[i].fd < 0) {
             desk->peers[i] = new;
             return;
@@ -201,6 +212,28 @@ static void take_read(struct desk *desk, struct peer *peer, const struct picture
     send_bytes(peer, desk->out, sizeof(head) + size);
 }
 
+/* ---- and are looked at ---- */
+
+static void take_look(struct desk *desk, struct peer *peer, const struct picture_message *m)
+{
+    struct picture_about found[PICTURES_FOUND_MAX];
+    struct err_text err = {""};
+    struct picture_message head = {.version = PICTURE_MESSAGE_VERSION, .type = PICTURE_FOUND};
+    size_t count = 0;
+    int rc = picture_store_look(desk->options.store, (struct wall_time){m->u.look.time_ms},
+                                m->u.look.events, m->u.look.count, found, PICTURES_FOUND_MAX,
+                                &count, &err);
+    if (rc != 0) {
+        answer(peer, rc, &err);
+        return;
+    }
+    head.u.found.count = (uint32_t)count;
+    memcpy(desk->out, &head, sizeof(head));
+    if (count > 0)
+        memcpy(desk->out + sizeof(head), found, count * sizeof(found[0]));
+    send_bytes(peer, desk->out, sizeof(head) + count * sizeof(found[0]));
+}
+
 static void take_pin(struct desk *desk, struct peer *peer, const struct picture_message *m)
 {
     struct err_text err = {""};
@@ -233,7 +266,8 @@ static bool belongs(enum side side, uint32_t type)
     bool put = type == PICTURE_PUT || type == PICTURE_DATA;
     bool asks = type == PICTURE_PIN || type == PICTURE_NEXT || type == PICTURE_READ ||
                 type == PICTURE_DONE || type == PICTURE_TERMS;
-    return side == SIDE_CAMERA ? put : asks;
+    bool looks = type == PICTURE_LOOK || type == PICTURE_READ;
+    return side == SIDE_CAMERA ? put : side == SIDE_LINK ? asks : looks;
 }
 
 static void take_message(struct desk *desk, struct peer *peer, size_t size)
@@ -260,6 +294,8 @@ static void take_message(struct desk *desk, struct peer *peer, size_t size)
         take_next(desk, peer);
     else if (m->type == PICTURE_READ)
         take_read(desk, peer, m);
+    else if (m->type == PICTURE_LOOK)
+        take_look(desk, peer, m);
     else if (m->type == PICTURE_TERMS)
         take_terms(desk, peer, m);
     else
@@ -357,6 +393,8 @@ int desk_create(const struct desk_options *options, struct desk **out, struct er
     int rc = listen_at(desk, SIDE_CAMERA, options->pictures_group, err);
     if (rc == 0)
         rc = listen_at(desk, SIDE_LINK, options->evidence_group, err);
+    if (rc == 0)
+        rc = listen_at(desk, SIDE_LOOK, options->look_group, err);
     if (rc != 0) {
         desk_destroy(desk);
         return rc;

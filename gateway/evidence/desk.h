@@ -1,7 +1,8 @@
 /*
- * The picture store at its two sockets: camera programs hand pictures in at `pictures`, the link
- * takes hits' pictures out at `evidence`. Who is at the other end is asked of the kernel. One
- * thread owns it and calls desk_step; it blocks on the disk, never on a peer.
+ * The picture store at its three sockets: camera programs hand pictures in at `pictures`, the link
+ * takes hits' pictures out at `evidence`, the console shows them from `look`. Who is at the other
+ * end is asked of the kernel. One thread owns it and calls desk_step; it blocks on the disk, never
+ * on a peer.
  */
 #pragma once
 
@@ -15,7 +16,8 @@ struct desk;
 enum {
     DESK_CAMERAS_MAX = 12, /* connections; neither side takes the other's */
     DESK_LINKS_MAX = 4,
-    DESK_PEERS_MAX = DESK_CAMERAS_MAX + DESK_LINKS_MAX,
+    DESK_LOOKERS_MAX = 12,
+    DESK_PEERS_MAX = DESK_CAMERAS_MAX + DESK_LINKS_MAX + DESK_LOOKERS_MAX,
     DESK_LOOK_MS = 200,
     DESK_PUT_MS = 30000,  /* a picture that takes longer to hand in is given up */
     DESK_FADE_MS = 60000, /* how often it is looked for what is past its term */
@@ -26,11 +28,13 @@ enum {
 typedef void (*desk_report)(void *ctx, enum log_event_id event, bool active, const char *detail);
 
 struct desk_options {
-    const char *runtime_dir; /* of both sockets */
+    const char *runtime_dir; /* of the sockets */
     const char *pictures_group;
     const char *evidence_group;
+    const char *look_group;
     uid_t camera_user; /* besides root and ourselves */
     uid_t link_user;
+    uid_t look_users[2];         /* the console's, and checkpointd's */
     struct picture_store *store; /* lives as long as the desk */
     const struct clock_source *clock;
     bool (*synchronised)(void *ctx); /* whether a source keeps the clock */

@@ -23,6 +23,7 @@ enum statement {
     BIND_PICTURE,
     BIND_HIT,
     NEXT,
+    LOOK,
     DONE,
     AGAIN,
     OFFER_AGAIN,
@@ -95,6 +96,9 @@ static const char *const texts[STATEMENTS] = {
              " FROM sends s JOIN pictures p ON p.sha = s.sha WHERE s.result IS NULL"
              " AND p.damaged = 0 AND (s.again_ms <= ?1 OR s.again_ms > ?2)"
              " ORDER BY s.again_ms, s.rowid LIMIT 1",
+    [LOOK] = "SELECT b.sha, p.size, b.kind, b.taken_ms FROM bindings b JOIN pictures p"
+             " ON p.sha = b.sha WHERE b.camera = ?1 AND b.event = ?2 AND p.damaged = 0"
+             " AND abs(b.stored_ms - ?3) <= ?4 ORDER BY b.kind, b.taken_ms, b.sha LIMIT ?5",
     [DONE] = "UPDATE sends SET result = ?7, again_ms = ?8 WHERE sha = ?1 AND chain = ?2"
              " AND sequence = ?3 AND kind = ?4 AND camera = ?5 AND event = ?6",
     [AGAIN] = "UPDATE sends SET again_ms = ?7 WHERE sha = ?1 AND chain = ?2 AND sequence = ?3"
@@ -192,6 +196,12 @@ static int step(struct picture_index *x, enum statement which, const struct para
     if (rc == SQLITE_OK)
         rc = sqlite3_step(s);
     return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? ERR_NOT_FOUND : failed(x, err);
+}
+
+static int next_row(struct picture_index *x, sqlite3_stmt *s, struct err_text *err)
+{
+    int next = sqlite3_step(s);
+    return next == SQLITE_ROW ? 0 : next == SQLITE_DONE ? ERR_NOT_FOUND : failed(x, err);
 }
 
 static void reset(struct picture_index *x, enum statement which)
@@ -411,6 +421,34 @@ int picture_index_done(struct picture_index *x, const struct picture_about *abou
     return result == PICTURE_AGAIN ? run(x, AGAIN, row, 7, err) : run(x, DONE, row, 8, err);
 }
 
+int picture_index_look(struct picture_index *x, const struct hit_event *event, int64_t time_ms,
+                       struct picture_about *out, size_t max, size_t *out_count,
+                       struct err_text *err)
+{
+    sqlite3_stmt *s = x->statements[LOOK];
+    size_t count = 0;
+    int rc = step(x, LOOK,
+                  PARAMS(number(event->camera), number((int64_t)event->event), number(time_ms),
+                         number(PICTURE_BIND_MS), number((int64_t)max)),
+                  err);
+    while (rc == 0 && count < max) {
+        struct picture_about about = {.event = event->event, .camera = event->camera};
+        if (sqlite3_column_bytes(s, 0) == PICTURE_SHA_SIZE) {
+            memcpy(about.sha, sqlite3_column_blob(s, 0), PICTURE_SHA_SIZE);
+            about.size = (uint32_t)sqlite3_column_int64(s, 1);
+            about.kind = (uint8_t)sqlite3_column_int(s, 2);
+            about.taken_ms = sqlite3_column_int64(s, 3);
+            out[count++] = about;
+        }
+        rc = next_row(x, s, err);
+    }
+    reset(x, LOOK);
+    if (rc != 0 && rc != ERR_NOT_FOUND)
+        return rc;
+    *out_count = count;
+    return 0;
+}
+
 int picture_index_size(struct picture_index *x, const uint8_t sha[PICTURE_SHA_SIZE], uint32_t *out,
                        struct err_text *err)
 {
@@ -493,8 +531,7 @@ int picture_index_due(struct picture_index *x, const struct picture_due *due,
     while (rc == 0 && count < max) {
         if (sqlite3_column_bytes(s, 0) == PICTURE_SHA_SIZE)
             memcpy(out[count++], sqlite3_column_blob(s, 0), PICTURE_SHA_SIZE);
-        int next = sqlite3_step(s);
-        rc = next == SQLITE_ROW ? 0 : next == SQLITE_DONE ? ERR_NOT_FOUND : failed(x, err);
+        rc = next_row(x, s, err);
     }
     reset(x, DUE);
     *out_count = count;

@@ -33,6 +33,10 @@ int picture_index_next(struct picture_index *index, int64_t now_ms, struct pictu
 int picture_index_done(struct picture_index *index, const struct picture_about *about,
                        const struct picture_hit *hit, enum picture_result result, int64_t now_ms,
                        struct err_text *err) MUST_CHECK;
+/* Pictures that show one event and came within PICTURE_BIND_MS of that time, not the damaged. */
+int picture_index_look(struct picture_index *index, const struct hit_event *event, int64_t time_ms,
+                       struct picture_about *out, size_t max, size_t *out_count,
+                       struct err_text *err) MUST_CHECK;
 /* ERR_NOT_FOUND. */
 int picture_index_size(struct picture_index *index, const uint8_t sha[PICTURE_SHA_SIZE],
                        uint32_t *out, struct err_text *err) MUST_CHECK;

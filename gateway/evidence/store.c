@@ -185,6 +185,23 @@ int picture_store_next(struct picture_store *store, struct picture_about *out_ab
     return picture_index_next(store->index, now_ms(store), out_about, out_hit, err);
 }
 
+int picture_store_look(struct picture_store *store, struct wall_time time,
+                       const struct hit_event *events, size_t count, struct picture_about *out,
+                       size_t max, size_t *out_count, struct err_text *err)
+{
+    size_t found = 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count && found < max; i++) {
+        size_t more = 0;
+        rc = picture_index_look(store->index, &events[i], time.ms, out + found, max - found, &more,
+                                err);
+        found += more;
+    }
+    if (rc == 0)
+        *out_count = found;
+    return rc;
+}
+
 int picture_store_read(struct picture_store *store, const uint8_t sha[PICTURE_SHA_SIZE],
                        uint32_t offset, void *out, size_t size, size_t *out_size,
                        struct err_text *err)

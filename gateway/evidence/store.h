@@ -69,6 +69,11 @@ int picture_store_pin(struct picture_store *store, const struct picture_hit *hit
 /* The next of a hit's pictures for headquarters, the longest waiting first. ERR_NOT_FOUND. */
 int picture_store_next(struct picture_store *store, struct picture_about *out_about,
                        struct picture_hit *out_hit, struct err_text *err) MUST_CHECK;
+/* Pictures that show these events of a read at that time, at most `max`; the damaged are left out.
+ * None is no error. */
+int picture_store_look(struct picture_store *store, struct wall_time time,
+                       const struct hit_event *events, size_t count, struct picture_about *out,
+                       size_t max, size_t *out_count, struct err_text *err) MUST_CHECK;
 /* Bytes of one; the first read compares all of it with its hash. ERR_NOT_FOUND; ERR_CORRUPT names
  * the file, and the picture is not offered any more. */
 int picture_store_read(struct picture_store *store, const uint8_t sha[PICTURE_SHA_SIZE],

@@ -10,6 +10,11 @@ const char *picture_kind_name(uint8_t kind)
     return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
 }
 
+bool picture_is_trigger(const struct picture_about *about)
+{
+    return about->kind == PICTURE_SCENE || about->kind == PICTURE_CROP;
+}
+
 int picture_about_check(const struct picture_about *about, struct err_text *err)
 {
     if (about->size == 0 || about->size > PICTURE_MAX)
@@ -32,19 +37,38 @@ static int check_hit(const struct picture_hit *hit, struct err_text *err)
     return 0;
 }
 
-static int check_pin(const struct picture_message *m, struct err_text *err)
+static int check_events(int64_t time_ms, const struct hit_event *events, uint32_t count,
+                        struct err_text *err)
 {
-    uint32_t count = m->u.pin.count;
     if (count == 0 || count > HIT_EVENTS_MAX)
         return err_set(err, ERR_INVALID, "count = %u: expected 1 to %d", count, HIT_EVENTS_MAX);
     for (uint32_t i = 0; i < count; i++)
-        if (m->u.pin.events[i].event == 0)
+        if (events[i].event == 0)
             return err_set(err, ERR_INVALID, "events[%u]: expected an event from 1", i);
-    if (m->u.pin.in_turn > 1)
-        return err_set(err, ERR_INVALID, "in_turn = %u: expected 0 or 1", m->u.pin.in_turn);
-    if (m->u.pin.time_ms < 0 || m->u.pin.time_ms > PICTURE_TIME_MAX_MS)
-        return err_set(err, ERR_INVALID, "time_ms = %lld: no time", (long long)m->u.pin.time_ms);
-    return check_hit(&m->u.pin.hit, err);
+    if (time_ms < 0 || time_ms > PICTURE_TIME_MAX_MS)
+        return err_set(err, ERR_INVALID, "time_ms = %lld: no time", (long long)time_ms);
+    return 0;
+}
+
+static int check_pin(const struct picture_message *m, struct err_text *err)
+{
+    int rc = check_events(m->u.pin.time_ms, m->u.pin.events, m->u.pin.count, err);
+    if (rc == 0 && m->u.pin.in_turn > 1)
+        rc = err_set(err, ERR_INVALID, "in_turn = %u: expected 0 or 1", m->u.pin.in_turn);
+    return rc == 0 ? check_hit(&m->u.pin.hit, err) : rc;
+}
+
+/* The pictures behind the struct, whose length was checked. */
+static int check_found(const struct picture_message *m, struct err_text *err)
+{
+    const uint8_t *bytes = (const uint8_t *)(m + 1);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < m->u.found.count; i++) {
+        struct picture_about about;
+        memcpy(&about, bytes + i * sizeof(about), sizeof(about));
+        rc = picture_about_check(&about, err);
+    }
+    return rc;
 }
 
 static int check_done(const struct picture_message *m, struct err_text *err)
@@ -92,7 +116,7 @@ int picture_terms_check(const struct picture_terms *terms, struct err_text *err)
     return 0;
 }
 
-/* What follows the struct belongs to PICTURE_DATA alone. */
+/* Bytes follow the struct in PICTURE_DATA, pictures in PICTURE_FOUND, nothing in others. */
 static int check_length(const struct picture_message *m, size_t size, struct err_text *err)
 {
     size_t expected = sizeof(*m);
@@ -102,6 +126,12 @@ static int check_length(const struct picture_message *m, size_t size, struct err
             return err_set(err, ERR_INVALID, "data: %u bytes at %u: expected 1 to %d below %d",
                            m->u.data.size, m->u.data.offset, PICTURE_DATA_MAX, PICTURE_MAX);
         expected += m->u.data.size;
+    }
+    if (m->type == PICTURE_FOUND) {
+        if (m->u.found.count > PICTURES_FOUND_MAX)
+            return err_set(err, ERR_INVALID, "found: %u pictures: expected 0 to %d",
+                           m->u.found.count, PICTURES_FOUND_MAX);
+        expected += m->u.found.count * sizeof(struct picture_about);
     }
     if (size != expected)
         return err_set(err, ERR_INVALID, "message of %zu bytes, expected %zu", size, expected);
@@ -134,6 +164,11 @@ int picture_message_check(const struct picture_message *message, size_t size, st
         return check_answer(message, err);
     case PICTURE_TERMS:
         return picture_terms_check(&message->u.terms, err);
+    case PICTURE_LOOK:
+        return check_events(message->u.look.time_ms, message->u.look.events, message->u.look.count,
+                            err);
+    case PICTURE_FOUND:
+        return check_found(message, err);
     case PICTURE_DATA:
     case PICTURE_NEXT:
         return 0;

@@ -1,10 +1,12 @@
 /*
  * Pictures between programs of one machine, over checkpoint-camerad's sockets (SOCK_SEQPACKET, one
- * message a packet, native layout): `pictures`, where camera programs hand them in, and `evidence`,
- * where checkpoint-uplinkd says which belong to hits and takes those to headquarters. Plain values.
+ * message a packet, native layout): `pictures`, where camera programs hand them in, `evidence`,
+ * where checkpoint-uplinkd says which belong to hits and takes those to headquarters, and `look`,
+ * where the console shows them to officers. Plain values.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +20,8 @@ enum {
     PICTURE_SHA_SIZE = 32,
     PICTURE_CHAIN_SIZE = 16,
     PICTURE_WHY_SIZE = 200,
-    PICTURE_DAYS_MAX = 3650
+    PICTURE_DAYS_MAX = 3650,
+    PICTURES_FOUND_MAX = 32
 };
 
 /* The year 9999: what a time can be written as. */
@@ -43,7 +46,10 @@ enum picture_message_type {
     PICTURE_DONE = 6, /* what became of it there: PICTURE_ANSWER */
     PICTURE_ITEM = 7,
     PICTURE_ANSWER = 8,
-    PICTURE_TERMS = 9 /* `evidence`: what is kept how long from now on: PICTURE_ANSWER */
+    PICTURE_TERMS = 9, /* `evidence`: what is kept how long from now on: PICTURE_ANSWER */
+    /* `look`, besides PICTURE_READ: which pictures show these events? PICTURE_FOUND. */
+    PICTURE_LOOK = 10,
+    PICTURE_FOUND = 11
 };
 
 /* Numbers stand on disk. */
@@ -112,6 +118,14 @@ struct picture_message {
         } done;
         struct picture_terms terms;
         struct {
+            int64_t time_ms; /* of the read, wall time */
+            uint32_t count;  /* 1 … HIT_EVENTS_MAX */
+            struct hit_event events[HIT_EVENTS_MAX];
+        } look;
+        struct {
+            uint32_t count; /* struct picture_about that follow, 0 … PICTURES_FOUND_MAX */
+        } found;
+        struct {
             int32_t rc;                 /* 0 or enum err_code */
             char why[PICTURE_WHY_SIZE]; /* UTF-8, "" for 0 */
         } answer;
@@ -128,5 +142,8 @@ int picture_message_check(const struct picture_message *message, size_t size,
 int picture_about_check(const struct picture_about *about, struct err_text *err) MUST_CHECK;
 /* The same. */
 int picture_terms_check(const struct picture_terms *terms, struct err_text *err) MUST_CHECK;
+/* Whether it was taken when the camera read: what an officer may check a plate by. One bound to the
+ * read but taken after it never is. */
+bool picture_is_trigger(const struct picture_about *about);
 /* "scene", "crop", "later"; NULL when it is none. */
 const char *picture_kind_name(uint8_t kind);

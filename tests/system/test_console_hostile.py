@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 
 from harness.https import Https
 from harness.pki import Root
@@ -30,7 +31,7 @@ class Booth:
         self.root = Root(pathlib.Path(folder), "console-ca")
         self.server = self.root.issue("server", "urn:checkpoint-console:lu-hz-01", server=True)
         self.stranger = self.root.issue("stranger", "urn:checkpoint-tablet:stranger")
-        self.checkpointd = self.box.start_checkpointd()
+        self.checkpointd = self.box.start_checkpointd(console_without_tablets=True)
         self.box.leader(OFFICER, PIN)
         self.consoled, self.port = self.start("open", tablet_certificates="none", connections_per_address=40)
 
@@ -249,6 +250,38 @@ def test_a_tablet_that_is_not_paired_gets_nothing(booth):
         assert (status, answer["error"]["code"]) == (403, "tablet")
         wait_for("it is told", lambda: "CONSOLE_TABLET_REFUSED" in pathlib.Path(consoled.log_path).read_text())
     finally:
+        consoled.stop()
+
+
+def test_a_session_is_its_tablets_alone_and_ends_with_it(booth):
+    consoled, port = booth.start("tablets")
+    pairs = {name: booth.root.issue(name, f"urn:checkpoint-tablet:{name}") for name in ("booth-1", "booth-2")}
+    control = booth.box.control()
+
+    def tablet(act, **args):
+        control.send(id=1, do=act, args=args)
+        assert control.receive()["ok"]
+
+    for name, pair in pairs.items():
+        tablet("tablet_add", name=name, fingerprint=pair.certificate.fingerprint(hashes.SHA256()).hex(), lanes=[1])
+    try:
+        first, second = (Https(port, booth.root.pem, pair) for pair in pairs.values())
+        wait_for("both tablets are known", lambda: first.ask("GET", "/")[0] == second.ask("GET", "/")[0] == 200, 30)
+        first.login(OFFICER, PIN)
+        assert first.json("GET", "/api/session")[1]["tablet"] == "booth-1"
+        second.cookie, second.csrf = first.cookie, first.csrf  # copied to the other tablet
+        assert second.ask("GET", "/api/session")[0] == 401
+        assert second.act("hold", lane=1, reason="stolen")[0] == 401
+        assert second.ask("GET", "/api/board")[0] == 401 and second.stream().status == 401
+        stream = first.stream()
+        assert stream.status == 200
+        tablet("tablet_revoke", name="booth-1")
+        while stream.next():  # ends
+            pass
+        wait_for("the tablet is shut out", lambda: first.ask("GET", "/")[0] == 403, 30)
+        assert second.login(OFFICER, PIN).act("lanes")[0] == 200
+    finally:
+        control.close()
         consoled.stop()
 
 

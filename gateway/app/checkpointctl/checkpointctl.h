@@ -194,6 +194,9 @@ int ctl_officer_passwd(struct ctl *ctl);
 int ctl_tablet_list(struct ctl *ctl);
 int ctl_tablet_revoke(struct ctl *ctl);
 
+int ctl_console_init(struct ctl *ctl); /* console.c */
+int ctl_tablet_pair(struct ctl *ctl);
+
 int ctl_ack(struct ctl *ctl); /* acts.c */
 /* What needs a reason asks for it where there is somebody to answer; elsewhere checkpointd refuses.
  * Returns an exit status. */

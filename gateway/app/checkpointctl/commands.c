@@ -257,6 +257,20 @@ const struct ctl_command ctl_commands[] = {
     {"logout", "", 0, 0, 0, CTL_TOKEN_IF_ANY, ctl_logout, "sign off everywhere", "退出全部登录",
      "Ends every sign-on of the officer and wipes the token's file.",
      "结束该民警的全部登录并清除令牌文件。"},
+    {"console init", "HOST...", 1, 8, CTL_CONFIG_DIR, CTL_TOKEN_NONE, ctl_console_init,
+     "make the console's certificates", "生成控制台证书",
+     "As root. Makes the console's CA once, and a server certificate for the names and addresses "
+     "by which tablets call this box, in <config-dir>/console. Run again before it expires (397 "
+     "days) or when a name changes; tablets stay paired.",
+     "以 root 运行。首次运行时生成控制台 CA，并为平板访问本机所用的名称和地址生成服务器证书，"
+     "存于 <config-dir>/console。到期（397 天）前或名称变更时再次运行；已配对的平板不受影响。"},
+    {"tablet pair", "NAME [LANE]...", 1, 17, CTL_CONFIG_DIR, CTL_TOKEN_IF_ANY, ctl_tablet_pair,
+     "pair a tablet with the console", "将平板与控制台配对",
+     "As root. Makes the tablet's key and certificate and prints a code, with which the tablet "
+     "fetches them once within 15 minutes, and the password that unlocks them. From the lanes "
+     "named here booms may be lowered with it.",
+     "以 root 运行。为平板生成密钥和证书，显示配对码（平板须在 15 分钟内领取，仅一次）及解锁密码。"
+     "在所列车道可用该平板落杆。"},
     {"officer add", "NUMBER", 1, 1, CTL_ROLE | CTL_NAME | CTL_PASSWORD_FD, CTL_TOKEN_IF_ANY,
      ctl_officer_add, "make an account", "建立账户",
      "NUMBER: the police number, or another name of a-z, 0-9, '.', '_', '-', a letter or digit "

@@ -148,8 +148,9 @@ function takeMessage(event) {
 }
 
 function takeLookout(event) {
-  if (event.ended || event.what === 'ended') state.lookouts.delete(event.id);
-  else state.lookouts.set(event.id, event);
+  const id = event.lookout ?? event.id;
+  if (event.ended || event.what === 'lookout_ended') state.lookouts.delete(id);
+  else state.lookouts.set(id, { ...event, id });
   touch('lookouts');
 }
 

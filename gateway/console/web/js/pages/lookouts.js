@@ -21,8 +21,8 @@ function item(lookout, leader) {
     el('dl', { class: 'pairs grow' },
       el('dt', null, t('ui_lookouts_until')), el('dd', null, moment(until), ' · ',
         t('ui_lookouts_left', { span: span(new Date(until).getTime() - Date.now()) })),
-      el('dt', null, t('ui_check_reason')), el('dd', null, lookout.reason ?? ''),
-      el('dt', null, t('ui_check_case')), el('dd', null, lookout.case ?? '–'),
+      el('dt', null, t('ui_check_reason')), el('dd', null, lookout.reason ?? lookout.card?.reason ?? ''),
+      el('dt', null, t('ui_check_case')), el('dd', null, lookout.case ?? lookout.card?.case_number ?? '–'),
       el('dt', null, t('ui_lookouts_by')), el('dd', null,
         [lookout.by?.officer ?? lookout.officer, lookout.by?.second ?? lookout.second].filter(Boolean).join(' + '))),
     leader && el('button', {

@@ -11,9 +11,9 @@ import { codeWord } from '../ask.js';
 export const title = 'ui_page_report';
 export const roles = ['leader', 'auditor'];
 
+const TIME = /^\d{4}-\d\d-\d\dT/;
 const DAY_MS = 24 * 3600 * 1000;
-const WORDS = { stage: 'stage', role: 'role', level: 'level', category: 'category' };
-const TABLE_OF_REASON = { searches: 'search', history: 'history', rejects: 'reject' };
+const WORDS = { kind: 'report' };
 
 /* {from, to} of what was chosen. */
 function period(kind, day) {
@@ -26,17 +26,18 @@ function period(kind, day) {
   return { from: new Date(now.getFullYear(), now.getMonth(), 1), to: now };
 }
 
-function cell(name, value, table) {
+/* One value in words; `row` says which table its reason stands in. */
+function cell(name, value, row = {}) {
   if (value === null || value === undefined) return '–';
-  if (Array.isArray(value)) return value.map((one) => cell(name, one, table)).join(', ');
+  if (Array.isArray(value)) return value.map((one) => cell(name, one, row)).join('; ') || '–';
   if (typeof value === 'object') {
-    return value.zh ? pick(value) : Object.entries(value).map(([key, n]) => `${of('report', key)} ${cell(key, n, table)}`).join(', ');
+    return value.zh ? pick(value) : Object.entries(value).map(([key, one]) => `${heading(key)} ${cell(key, one, value)}`).join(', ');
   }
-  if (/_share$|^share$/.test(name) && typeof value === 'number') return `${(value * 100).toFixed(1)} %`;
+  if (typeof value === 'boolean') return t(value ? 'report_yes' : 'report_no');
+  if (/_percent$/.test(name)) return `${value} %`;
   if (/_ms$/.test(name)) return span(value);
-  if (/_s$/.test(name)) return span(value * 1000);
-  if (name === 'reason' || name === 'code') return codeWord(TABLE_OF_REASON[table] ?? 'search', value);
-  if (/time$|since$|until$/.test(name) && typeof value === 'string') return moment(value);
+  if (name === 'reason') return codeWord(row.kind === 'history' ? 'history' : 'search', value);
+  if (['begin', 'end', 'day', 'shift'].includes(name) && TIME.test(value)) return moment(value);
   return WORDS[name] ? of(WORDS[name], value) : String(value);
 }
 
@@ -45,16 +46,16 @@ const heading = (name) => (has(`report_${name}`) ? t(`report_${name}`) : name.re
 function rowsTable(name, rows) {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   return el('table', { class: 'rows' }, el('thead', null, el('tr', null, columns.map((one) => el('th', { scope: 'col' }, heading(one))))),
-    el('tbody', null, rows.map((row) => el('tr', null, columns.map((one) => el('td', null, cell(one, row[one], name)))))));
+    el('tbody', null, rows.map((row) => el('tr', null, columns.map((one) => el('td', null, cell(one, row[one], row)))))));
 }
 
 function part(name, value) {
   const scalar = typeof value !== 'object' || value === null;
   const rows = Array.isArray(value) ? value : [value];
-  const body = scalar ? el('p', { class: 'big' }, cell(name, value, name))
+  const body = scalar ? el('p', { class: 'big' }, cell(name, value))
     : rows.length === 0 ? el('p', { class: 'soft' }, t('ui_report_none'))
       : rows.every((row) => row && typeof row === 'object' && !Array.isArray(row)) ? rowsTable(name, rows)
-        : el('p', null, cell(name, value, name));
+        : el('p', null, cell(name, value));
   return el('section', { class: 'panel' }, el('h2', null, heading(name)), el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': heading(name) }, body));
 }
 
