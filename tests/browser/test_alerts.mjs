@@ -247,6 +247,11 @@ test('officer risk: no sound, the frame flashes, not to be stopped alone, a seco
   }
   await page.getByText('等待第二人确认').waitFor();
   assert.notEqual(await page.locator('.card .steps .now-at b').innerText(), '核对', 'confirmed by one person');
+  const due = () => page.locator('#banners', { hasText: '报平安' }).innerText();
+  await page.locator('#well').waitFor();
+  const before = await due();
+  await page.locator('#well').click();
+  await page.waitForFunction((words) => document.querySelector('#banners').innerText !== words, before);
 });
 
 test('everything by keyboard: sign, look, state, confirm', async () => {
