@@ -230,7 +230,7 @@ function drawRuns() {
     return;
   }
   runBox?.remove();
-  const number = state.duty?.hq_phone ?? state.place?.hq_phone;
+  const number = state.place?.phone;
   runBox = el('dialog', { class: 'run', 'aria-labelledby': 'run-head' },
     el('h1', { id: 'run-head' }, icon('help'), t('ui_run_through')),
     el('p', { class: 'huge' }, t('ui_run_through_lane', { n: run.lane })),
