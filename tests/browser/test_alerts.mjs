@@ -195,6 +195,65 @@ test('a session that ended keeps the alert on screen, with a sign-on box over it
   assert.equal(new URL(page.url()).hash, hash);
 });
 
+const sounding = (want, tab = page) => tab.waitForFunction((name) => document.documentElement.dataset.sounding === name, want);
+
+/** Signs for everything that waits, so that what sounds is the next hit's. */
+async function signAll() {
+  for (let row_ = page.locator('.queue section').first().locator('a.row-hit').first(); await row_.count();) {
+    await goTo(page, (await row_.getAttribute('href')).slice(2));
+    await press('Alt+S');
+    await stage('签收');
+  }
+}
+
+test('it sounds by severity until somebody signs, and only after one tap; priority 1 cannot be muted', async () => {
+  await signAll();
+  await page.reload();
+  await page.waitForSelector('#link.ok');
+  const [plate] = await listed(1, { priority: 1 });
+  const event = await makeHit(plate, PICTURES);
+  await open(event.hit);
+  await page.getByText('轻触开启预警声音').waitFor();
+  await sounding('');
+  await page.getByText('轻触开启预警声音').click();
+  await sounding('p1');
+  await page.locator('#sound').click();
+  await page.waitForFunction(() => document.querySelector('#sound').getAttribute('aria-label').startsWith('已静音'));
+  await sounding('p1');
+  await page.locator('#sound').click();
+  await button('签收').click();
+  await sounding('');
+});
+
+test('officer risk: no sound, the frame flashes, not to be stopped alone, a second person confirms', async () => {
+  await signAll();
+  const [plate] = await listed(1, { officer_risk: ['armed'] });
+  const event = await makeHit(plate, PICTURES);
+  await open(event.hit);
+  await page.waitForSelector('.alarm-frame');
+  await sounding('');
+  assert.match(await page.locator('.card .risk').innerText(), /勿单独拦截[^]*可能持有武器/);
+  await button('签收').click();
+  await page.waitForSelector('.alarm-frame', { state: 'detached' });
+  await button('核对一致').click();
+  await stateAll();
+  await page.waitForFunction(() => !document.querySelector('.do form button[type="submit"]').disabled);
+  await page.locator('.do form button[type="submit"]').click();
+  await page.waitForFunction(() => document.querySelector('.do form h2')?.textContent.includes('等待第二人确认')
+    || document.querySelector('.do .notice[data-kind="bad"]')?.textContent);
+  if (await page.locator('.agree input').count() === 4) {
+    await page.locator('.agree input').last().check();
+    await page.locator('.do form button[type="submit"]').click();
+  }
+  await page.getByText('等待第二人确认').waitFor();
+  assert.notEqual(await page.locator('.card .steps .now-at b').innerText(), '核对', 'confirmed by one person');
+  const due = () => page.locator('#banners', { hasText: '报平安' }).innerText();
+  await page.locator('#well').waitFor();
+  const before = await due();
+  await page.locator('#well').click();
+  await page.waitForFunction((words) => document.querySelector('#banners').innerText !== words, before);
+});
+
 test('everything by keyboard: sign, look, state, confirm', async () => {
   const [plate] = await listed(1);
   const event = await makeHit(plate, PICTURES);

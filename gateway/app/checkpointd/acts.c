@@ -250,6 +250,7 @@ static void run_board(void *ctx, struct control *control, const struct control_c
         plates ? json_copy(c->board.messages) : json_array(), "list", or_null(c->board.list),
         "clock", clock_of(c), "uplink", or_null(c->board.uplink), "duty", duty_json(c));
     json_object_set_new(result, "lookouts", plates ? lookouts_json(c) : json_array());
+    json_object_set_new(result, "headquarters_phone", json_string(c->config.headquarters_phone));
     control_answer(control, call->ticket, result);
 }
 

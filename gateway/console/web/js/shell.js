@@ -8,7 +8,7 @@ import { state, subscribe, seenRuns, isUnanswered, isQuiet, onEvent } from './st
 import { act } from './api.js';
 import { pagesOf } from './pages.js';
 import { soundState, enableSound, toggleMute } from './sound.js';
-import { dialog, holdButton, notice } from './widgets.js';
+import { dialog, holdButton, notice, whyRefused } from './widgets.js';
 import { firstWaiting } from './alert-list.js';
 import { callWords, categoryWords, listedPlate, matchWords, priorityWords } from './hit-words.js';
 import { plate } from './plate.js';
@@ -178,6 +178,18 @@ function helpCalls() {
     }, t('ui_help_end'))));
 }
 
+/* While a dangerous vehicle is dealt with, everybody is asked at times whether all is well. */
+function wellBanner() {
+  const well = state.duty?.well;
+  if (!well || !['officer', 'leader', 'auxiliary'].includes(state.session?.role)) return null;
+  const late = well.state === 'missed';
+  const kind = { runs: 'calm', asked: 'warn', missed: 'bad' }[well.state] ?? 'warn';
+  return bannerOf(kind, 'person', t(late ? 'ui_well_missed' : 'ui_well_due', { time: clock(well.due) }), '',
+    el('button', {
+      type: 'button', class: 'button', id: 'well', onclick: () => act('well').catch((error) => call(whyRefused(error))),
+    }, t('ui_well_say')));
+}
+
 /* On every page but the alerts': what waits to be signed for. On a phone a card covers the list. */
 function waitingStrip() {
   const covered = current === 'alerts' && !matchMedia('(max-width: 760px)').matches;
@@ -193,7 +205,7 @@ let bannersDrawn = '';
 
 function drawBanners() {
   const strip = state.session ? firstWaiting()?.hit : 0;
-  const stamp = JSON.stringify([state.link, soundState(), state.duty?.help, Boolean(state.session), lang(), current, location.hash, strip]);
+  const stamp = JSON.stringify([state.link, soundState(), state.duty?.help, state.duty?.well, Boolean(state.session), lang(), current, location.hash, strip]);
   if (stamp === bannersDrawn) return;
   bannersDrawn = stamp;
   fill(part('banners'),
@@ -201,6 +213,7 @@ function drawBanners() {
     state.link === 'lost' && bannerOf('bad', 'cut', t('ui_link_lost'), t('ui_link_lost_why')),
     state.link === 'gone' && bannerOf('bad', 'cut', t('ui_link_gone'), t('ui_link_gone_why')),
     helpCalls(),
+    wellBanner(),
     state.session && soundState() === 'off' && el('button', {
       type: 'button', class: 'banner warn', onclick: enableSound,
     }, icon('silent'), el('span', null, el('b', null, t('ui_sound_enable')), ' ', el('span', { class: 'wide-only' }, t('ui_sound_why')))));
@@ -217,7 +230,7 @@ function drawRuns() {
     return;
   }
   runBox?.remove();
-  const number = state.duty?.hq_phone ?? state.place?.hq_phone;
+  const number = state.place?.phone;
   runBox = el('dialog', { class: 'run', 'aria-labelledby': 'run-head' },
     el('h1', { id: 'run-head' }, icon('help'), t('ui_run_through')),
     el('p', { class: 'huge' }, t('ui_run_through_lane', { n: run.lane })),

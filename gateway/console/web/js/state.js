@@ -1,6 +1,8 @@
 /* What this page knows of the box: kept up by the stream, drawn by the pages. Bounded: every hit still
  * open, the latest of the closed ones, a few of everything else. Watchers are told once a turn. */
 
+import { keep } from './kept.js';
+
 const CLOSED_MAX = 256;
 const OPEN_MAX = 4096;
 const MESSAGES_MAX = 50;
@@ -206,7 +208,10 @@ export function takeBoard(board) {
   for (const alarm of board.alarms ?? []) takeAlarm({ active: true, ...alarm });
   state.messages = (board.messages ?? []).slice(0, MESSAGES_MAX);
   state.lookouts = new Map((board.lookouts ?? []).map((one) => [one.id, one]));
-  for (const name of ['list', 'clock', 'uplink', 'duty', 'place']) if (board[name] !== undefined) put(name, board[name]);
+  state.place = { name: board.checkpoint, phone: board.headquarters_phone, lanes: [...state.lanes.keys()].sort((a, b) => a - b) };
+  keep('lanes', state.place.lanes.join(' ')); /* for the emergency raise of whoever is not signed on */
+  touch('place');
+  for (const name of ['list', 'clock', 'uplink', 'duty']) if (board[name] !== undefined) put(name, board[name]);
   for (const topic of ['hits', 'lanes', 'alarms', 'messages', 'lookouts', 'board']) touch(topic);
 }
 

@@ -2,6 +2,7 @@
  * let a vehicle out of danger. */
 import { el } from '../dom.js';
 import { emergencyRaise } from '../api.js';
+import { kept } from '../kept.js';
 import { t } from '../words.js';
 import { choices, holdButton, notice } from '../widgets.js';
 import { signOnBox } from '../signon.js';
@@ -34,7 +35,9 @@ export function render(root, params, context) {
   const box = signOnBox({
     head: t('ui_sign_on_head'), officer: ended?.officer ?? '', why: ended && t('ui_session_ended'),
   });
-  const lanes = context.state.place?.lanes ?? [1, 2, 3, 4];
+  /* Those this tablet saw last; a new one offers the first few. */
+  const seen = (kept('lanes') ?? '').split(' ').map(Number).filter(Boolean);
+  const lanes = seen.length ? seen : [1, 2, 3, 4];
   root.append(el('div', { class: 'signin' }, el('div', { class: 'panel' }, box), emergency(lanes)));
   box.focusFirst();
   return () => {};
