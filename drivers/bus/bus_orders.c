@@ -90,20 +90,23 @@ static int write_if_allowed(struct bus *bus, struct bus_lane_state *lane,
     return write_output(bus, lane, order, err);
 }
 
-bool bus_run_guard(struct bus *bus, struct bus_lane_state *lane)
+enum bus_guard_act bus_run_guard(struct bus *bus, struct bus_lane_state *lane)
 {
     const struct lane_guard *guard = lane->config.guard;
     if (!guard) {
-        return false;
+        return BUS_GUARD_NOTHING;
     }
     struct lane_order orders[GUARD_ORDERS_MAX];
     uint32_t count = guard->scan(guard->ctx, &lane->latest, orders);
     count = count > GUARD_ORDERS_MAX ? GUARD_ORDERS_MAX : count;
     if (!lane->latest.contact) {
-        return false; /* nothing can be sent; the guard asks again when contact is back */
+        return BUS_GUARD_NOTHING; /* nothing can be sent; the guard asks again when contact is back
+                                   */
     }
+    enum bus_guard_act act = count > 0 ? BUS_GUARD_STOPPED : BUS_GUARD_NOTHING;
     for (uint32_t i = 0; i < count; i++) {
         struct err_text err = {""};
+        act = orders[i].output == OUTPUT_RAISE ? BUS_GUARD_RAISED : act;
         int rc = write_if_allowed(bus, lane, &orders[i], &err);
         if (rc == ERR_OK) {
             bus_count(&bus->counters.guard_writes);
@@ -112,7 +115,7 @@ bool bus_run_guard(struct bus *bus, struct bus_lane_state *lane)
             bus_keep_reason(lane->reason, err.text);
         }
     }
-    return count > 0;
+    return act;
 }
 
 /* --- orders --- */

@@ -80,9 +80,10 @@ static void publish_scan(struct bus *bus, struct bus_lane_state *lane, const str
     atomic_store_explicit(&lane->contact, contact, memory_order_relaxed);
     lane->latest.active = found ? found->active : 0;
     lane->latest.outputs = found ? found->outputs : 0;
-    lane->latest.guard_acted = false;
-    bool acted = bus_run_guard(bus, lane);
-    lane->latest.guard_acted = acted;
+    lane->latest.guard_acted = lane->latest.guard_let_go = false;
+    enum bus_guard_act act = bus_run_guard(bus, lane);
+    lane->latest.guard_acted = act == BUS_GUARD_RAISED;
+    lane->latest.guard_let_go = act == BUS_GUARD_STOPPED;
     if (contact) {
         bus_lamps_scan(bus, lane);
     }

@@ -141,9 +141,11 @@ static inline bool bus_lamp_is_lost(const struct bus_lane_state *lane, size_t in
 
 /* --- bus_orders.c for bus_run.c --- */
 
-/* True when the guard wanted anything done on the latest scan. What it could not write is left in
- * guard_failure: the scan goes up first, then the contact is lost. */
-bool bus_run_guard(struct bus *bus, struct bus_lane_state *lane);
+enum bus_guard_act { BUS_GUARD_NOTHING, BUS_GUARD_STOPPED, BUS_GUARD_RAISED };
+
+/* What the guard wanted done on the latest scan. What it could not write is left in guard_failure:
+ * the scan goes up first, then the contact is lost. */
+enum bus_guard_act bus_run_guard(struct bus *bus, struct bus_lane_state *lane);
 void bus_run_order(struct bus *bus, const struct order_slot *taken);
 /* Ends the first overdue pulse; true when it wrote. */
 bool bus_end_one_pulse(struct bus *bus, struct mono_time now);

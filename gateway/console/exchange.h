@@ -62,6 +62,9 @@ struct console {
     struct notes notes;
     struct end api;
     struct end pair;
+    int pair_tries; /* wrong codes until pair_window_end */
+    struct mono_time pair_window_end;
+    struct mono_time pair_sweep_due;
     struct event *tick;
     struct thread *self;
     TAILQ_HEAD(, exchange) open;

@@ -10,6 +10,7 @@
 #include "gateway/base/json.h"
 #include "gateway/console/exchange.h"
 #include "gateway/console/handlers.h"
+#include "gateway/console/pair.h"
 #include "gateway/tls/context.h"
 
 enum {
@@ -39,6 +40,7 @@ static const struct route routes[] = {
     {"POST", "/api/emergency_raise", 0, handle_post_emergency_raise},
     {"GET", "/api/board", NEED_SESSION, handle_get_board},
     {"GET", "/api/stream", NEED_SESSION, handle_get_stream},
+    {"POST", "/api/pair", AT_PAIRING, handle_post_pair},
 };
 static const struct route picture_route = {"GET", "/api/hits/", NEED_SESSION, handle_get_pictures};
 

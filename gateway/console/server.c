@@ -18,6 +18,7 @@
 
 #include "gateway/base/host_port.h"
 #include "gateway/console/exchange.h"
+#include "gateway/console/pair.h"
 #include "gateway/console/pictures.h"
 #include "gateway/tls/context.h"
 
@@ -293,6 +294,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
     sweep(&console->api);
     sweep(&console->pair);
     tablets_tick(console->tablets);
+    pair_tick(console);
     feeds_tick(console->feeds);
 }
 

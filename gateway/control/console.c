@@ -66,6 +66,12 @@ bool console_may_unnamed(const struct control_act *act, const json_t *args)
     return false;
 }
 
+bool console_may_tabletless(const struct control_act *act, const json_t *args)
+{
+    return console_may_unnamed(act, args) && ((act->need & CONTROL_NEED_MASK) == CONTROL_RAISING ||
+                                              strcmp(act->name, "tablets") == 0);
+}
+
 bool control_on_lane(const struct control_actor *actor, uint8_t lane)
 {
     return lane != 0 && memchr(actor->tablet_lanes, lane, sizeof actor->tablet_lanes) != NULL;

@@ -293,9 +293,8 @@ static void run_request(struct control *control, struct session *session,
     if (known)
         call.session = sessions_take(control, request, &call.actor);
     /* Of a tablet that is not known nobody is signed on: what is left is the emergency raise, and
-     * what the console asks for itself, which tablets there are. */
-    bool for_nobody = need_of(act) == CONTROL_RAISING || strcmp(act->name, "tablets") == 0;
-    if (!known && !(call.actor.console && for_nobody && console_may_unnamed(act, call.args)))
+     * the console's own question which tablets there are. */
+    if (!known && !(call.actor.console && console_may_tabletless(act, call.args)))
         control_refuse(control, ticket, "denied", en.text, zh.text);
     else
         run_call(control, act, &call);

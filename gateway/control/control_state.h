@@ -87,6 +87,8 @@ bool console_take(struct control *control, const json_t *request, struct control
                   struct err_text *why_en, struct err_text *why_zh);
 /* Whether a console without an officer may have this act. */
 bool console_may_unnamed(const struct control_act *act, const json_t *args);
+/* And whether it may have it for a tablet that is not known, either. */
+bool console_may_tabletless(const struct control_act *act, const json_t *args);
 void act_tablets(void *ctx, struct control *control, const struct control_call *call);
 void act_tablet_add(void *ctx, struct control *control, const struct control_call *call);
 void act_tablet_revoke(void *ctx, struct control *control, const struct control_call *call);

@@ -77,7 +77,7 @@ int handling_open(struct handling_case *out, const json_t *hit, struct handling_
 
 /* ---- viewing ---- */
 
-static struct handling_viewer *find_viewer(struct handling_case *c, const char *officer)
+static const struct handling_viewer *find_viewer(const struct handling_case *c, const char *officer)
 {
     for (uint8_t i = 0; i < c->viewer_count; i++) {
         if (strcmp(c->viewers[i].officer, officer) == 0) {
@@ -102,8 +102,8 @@ bool handling_show(struct handling_case *c, const char *officer, struct mono_tim
     return true;
 }
 
-static int64_t view_left_ms(struct handling_case *c, const char *officer,
-                            const struct handling_policy *policy, struct mono_time now)
+int64_t handling_view_left_ms(const struct handling_case *c, const char *officer,
+                              const struct handling_policy *policy, struct mono_time now)
 {
     const struct handling_viewer *viewer = find_viewer(c, officer);
     int64_t seen_ms = viewer ? mono_diff_ms(now, viewer->since) : 0;
@@ -225,7 +225,7 @@ static enum handling_refusal step_confirm(struct handling_case *c, const struct 
     if (is_answered(c, out)) {
         return HANDLING_REFUSED_ANSWERED;
     }
-    out->left_ms = view_left_ms(c, act->who.officer, policy, now.mono);
+    out->left_ms = handling_view_left_ms(c, act->who.officer, policy, now.mono);
     if (out->left_ms > 0) {
         return HANDLING_REFUSED_TOO_SOON;
     }
@@ -302,7 +302,7 @@ static enum handling_refusal step_agree(struct handling_case *c, const struct ha
     }
     out->left_ms = remote || c->answer == HANDLING_REJECT
                        ? 0
-                       : view_left_ms(c, act->who.officer, policy, now.mono);
+                       : handling_view_left_ms(c, act->who.officer, policy, now.mono);
     if (out->left_ms > 0) {
         return HANDLING_REFUSED_TOO_SOON;
     }

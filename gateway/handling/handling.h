@@ -189,6 +189,9 @@ int handling_open(struct handling_case *out, const json_t *hit,
                   struct handling_when now) MUST_CHECK;
 /* The officer has the card before him; whether for the first time. */
 bool handling_show(struct handling_case *c, const char *officer, struct mono_time now);
+/* How long that officer has to look on before confirming; the whole time when he never did. */
+int64_t handling_view_left_ms(const struct handling_case *c, const char *officer,
+                              const struct handling_policy *policy, struct mono_time now);
 /* One act. `out` is filled in where the refusal says so. */
 enum handling_refusal handling_step(struct handling_case *c, const struct handling_act *act,
                                     const struct handling_policy *policy, struct handling_when now,

@@ -206,6 +206,7 @@ enum hq_step hq_operator_enrolment_approve(struct hq_call *call);
 enum hq_step hq_operator_enrolment_revoke(struct hq_call *call);
 enum hq_step hq_operator_revoke(struct hq_call *call);
 enum hq_step hq_operator_instructions(struct hq_call *call);
+enum hq_step hq_operator_calls(struct hq_call *call);
 enum hq_step hq_operator_instructed(struct hq_call *call);
 enum hq_step hq_operator_audit(struct hq_call *call);
 enum hq_step hq_operator_missing(struct hq_call *call);

@@ -97,10 +97,10 @@ static json_t *chain_json(const struct hq_value *v)
 
 /* id, name, revoked, seen, list revision, list hash, until, chain, state, sequence, reason,
  * policy version, exempt revision, time of its list, time of the batch it lacks first, its newest
- * self-test, when that was missed, retention terms, replaced, old box seen */
+ * self-test, when that was missed, retention terms, replaced, old box seen, calls open */
 static int add_checkpoint(void *ctx, const struct hq_value *c, size_t count)
 {
-    if (count != 20)
+    if (count != 21)
         return ERR_CORRUPT;
     bool quarantined = c[8].type == HQ_TEXT && c[8].size != strlen("active");
     const char *state = c[2].type != HQ_NULL   ? "revoked"
@@ -108,7 +108,7 @@ static int add_checkpoint(void *ctx, const struct hq_value *c, size_t count)
                         : c[3].type != HQ_NULL ? "active"
                                                : "enrolled";
     json_t *row = json_pack(
-        "{s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o}", "id",
+        "{s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:I}", "id",
         text_json(&c[0]), "name", text_json(&c[1]), "state", state, "last_seen",
         hq_time_json(c[3].number), "list_revision", number_json(&c[4]), "list_hash",
         text_json(&c[5]), "certificate_until", hq_time_json(c[6].number), "chain",
@@ -117,7 +117,7 @@ static int add_checkpoint(void *ctx, const struct hq_value *c, size_t count)
         hq_time_json(c[13].number), "behind_since", hq_time_json(c[14].number), "self_test",
         hq_time_json(c[15].number), "self_test_absent", c[16].type == HQ_INT, "retention_version",
         number_json(&c[17]), "replaced", hq_time_json(c[18].number), "old_box_seen",
-        hq_time_json(c[19].number));
+        hq_time_json(c[19].number), "calls", (json_int_t)c[20].number);
     return row && json_array_append_new(ctx, row) == 0 ? 0 : ERR_NO_MEMORY;
 }
 
@@ -133,7 +133,10 @@ enum hq_step hq_operator_checkpoints(struct hq_call *call)
                         " p.exempt_revision, h.time_ms, b.time_ms, t.time_ms,"
                         " CASE WHEN p.revoked_ms IS NULL THEN t.alarmed_ms END, "
                         "p.retention_version, p.replaced_ms,"
-                        " (SELECT max(o.back_ms) FROM certificates o WHERE o.checkpoint = p.id)"
+                        " (SELECT max(o.back_ms) FROM certificates o WHERE o.checkpoint = p.id),"
+                        " (SELECT count(*) FROM calls k WHERE k.checkpoint = p.id"
+                        " AND k.ended_ms IS NULL AND k.opened_ms IS NOT NULL"
+                        " AND k.kind <> 'lookout')"
                         " FROM checkpoints p LEFT JOIN self_tests t ON t.checkpoint = p.id"
                         " LEFT JOIN batches h ON h.revision = p.list_revision"
                         " LEFT JOIN batches b ON b.revision = p.list_revision + 1"

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gateway/base/json.h"
+#include "gateway/hq/calls.h"
 #include "gateway/hq/journals.h"
 #include "gateway/hq/self_tests.h"
 
@@ -284,6 +285,8 @@ static int store_record(struct ingest *in, const struct journal_record *r, const
         rc = put_observed(in, r, err);
     if (rc == 0)
         rc = hq_self_test_note(in->db, in->checkpoint, r, in->now, err);
+    if (rc == 0)
+        rc = hq_call_note(in->db, in->checkpoint, r, in->now, err);
     return rc;
 }
 
@@ -498,6 +501,8 @@ static int take_urgent(struct ingest *in, const struct journal_record *r, const 
     *out_new = rc == 0 && hq_db_changed(in->db) > 0;
     if (rc == 0 && r->header.kind == JOURNAL_HIT && r->has_body)
         rc = put_hit(in, r, true, err);
+    if (rc == 0 && *out_new)
+        rc = hq_call_note(in->db, in->checkpoint, r, in->now, err);
     return rc;
 }
 

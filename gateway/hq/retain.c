@@ -110,8 +110,8 @@ static int64_t term_ms(const struct run *r)
 /* Kinds that name nobody are kept for ever, and those a newer build knows. */
 static bool is_of_term(const struct hq_value *kind, enum term term)
 {
-    static const char *const kinds[] = {"hit", "hit_answer", "decision",    "order",   "outcome",
-                                        "act", "device",     "instruction", "observed"};
+    static const char *const kinds[] = {"hit", "hit_answer", "decision",    "order",    "outcome",
+                                        "act", "device",     "instruction", "observed", "handling"};
     char name[JOURNAL_KIND_TEXT_SIZE];
     (void)snprintf(name, sizeof(name), "%.*s", (int)kind->size, kind->data); /* written by us */
     if (term == TERM_PASSAGE)

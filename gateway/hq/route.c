@@ -62,6 +62,8 @@ static const struct hq_route routes[] = {
      "evidence"},
     {"POST", "/v1/operator/evidence/open", HQ_WHO_OPERATOR, HITS, false, hq_operator_evidence_open,
      "evidence.open"},
+    {"GET", "/v1/operator/calls", HQ_WHO_OPERATOR, DUTY | AUDITOR, false, hq_operator_calls,
+     "calls"},
     {"GET", "/v1/operator/hits", HQ_WHO_OPERATOR, HITS, false, hq_operator_hits, "hits"},
     {"GET", "/v1/operator/answers", HQ_WHO_OPERATOR, HITS, false, hq_operator_answers, "answers"},
     {"GET", "/v1/operator/observed", HQ_WHO_OPERATOR, DUTY, false, hq_operator_observed,

@@ -4,6 +4,7 @@
 #include "gateway/hq/upkeep.h"
 
 #include "gateway/base/log.h"
+#include "gateway/hq/calls.h"
 #include "gateway/hq/review.h"
 #include "gateway/hq/self_tests.h"
 
@@ -31,6 +32,8 @@ static void clean(struct upkeep *upkeep)
     if (rc == 0)
         rc = hq_db_exec(db, "DELETE FROM tokens WHERE expires_ms < $1", HQ_PARAMS(hq_int(wall_ms)),
                         &err);
+    if (rc == 0)
+        rc = hq_calls_clean(db, clock_wall(&upkeep->hq->clock), &err);
     if (rc == 0)
         rc = hq_review_draw(upkeep->hq, clock_wall(&upkeep->hq->clock), &err);
     if (rc != 0) /* done again next time */

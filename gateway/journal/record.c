@@ -30,6 +30,7 @@ static const char *const kind_names[JOURNAL_KIND_COUNT] = {
     [JOURNAL_HIT_ANSWER] = "hit_answer",
     [JOURNAL_INSTRUCTION] = "instruction",
     [JOURNAL_OBSERVED] = "observed",
+    [JOURNAL_HANDLING] = "handling",
 };
 
 const char *journal_kind_name(enum journal_kind kind)

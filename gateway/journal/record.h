@@ -45,6 +45,7 @@ enum journal_kind {
     JOURNAL_HIT_ANSWER = 14,  /* what an officer saw by eye of a hit's vehicle */
     JOURNAL_INSTRUCTION = 15, /* of headquarters: what came, who signed it, what became of it */
     JOURNAL_OBSERVED = 16,    /* of the second chain: sealed to headquarters, hits or none */
+    JOURNAL_HANDLING = 17,    /* a step in the handling of a hit, with what it has come to */
     JOURNAL_KIND_COUNT,
     JOURNAL_KIND_MAX = 255
 };

@@ -13,9 +13,10 @@ static const int64_t after_receipt_ms = JOURNAL_AFTER_RECEIPT_DAYS * INT64_C(24)
 
 /* Kinds that name somebody; of these, all but passages and what is sealed to headquarters wait for
  * their receipt to be old enough. */
-static const enum journal_kind kinds[] = {
-    JOURNAL_PASSAGE, JOURNAL_HIT,    JOURNAL_DECISION,   JOURNAL_ORDER,       JOURNAL_OUTCOME,
-    JOURNAL_ACT,     JOURNAL_DEVICE, JOURNAL_HIT_ANSWER, JOURNAL_INSTRUCTION, JOURNAL_OBSERVED};
+static const enum journal_kind kinds[] = {JOURNAL_PASSAGE,  JOURNAL_HIT,        JOURNAL_DECISION,
+                                          JOURNAL_ORDER,    JOURNAL_OUTCOME,    JOURNAL_ACT,
+                                          JOURNAL_DEVICE,   JOURNAL_HIT_ANSWER, JOURNAL_INSTRUCTION,
+                                          JOURNAL_OBSERVED, JOURNAL_HANDLING};
 
 /* Runs one statement with up to three numbers. */
 static int run(struct journal *j, const char *sql, const int64_t *values, int count,

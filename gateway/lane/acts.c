@@ -66,10 +66,36 @@ static void raise_committed(struct lane_ctx *x, const struct lane_commit *commit
     reply(x, commit->act, LANE_REPLY_DONE, LANE_REFUSAL_NONE);
 }
 
+/* A release that was refused does not happen late: the officer was told, the vehicle still stands.
+ * The journal has it though, so the hold is put on record again behind it, for a restart. */
+static void release_too_late(struct lane_ctx *x, uint64_t id)
+{
+    const struct lane_hold *hold = hold_find(x, id);
+    if (!hold) {
+        return;
+    }
+    bool active = hold >= x->s->holds && hold < x->s->holds + x->s->hold_count;
+    hold_record(x, hold, active ? LANE_RECORD_HOLD_KEPT : LANE_RECORD_HOLD_WAITING,
+                LANE_CLASS_PROTECTIVE);
+}
+
+/* A release of rejected hits alone: meanwhile another has joined the hold. */
+static bool has_joined(struct lane_ctx *x, const struct lane_commit *commit)
+{
+    const struct lane_hold *hold = hold_find(x, commit->hold);
+    return commit->hit_count > 0 && hold &&
+           (hold->by_officer || hold->hit_count > commit->hit_count);
+}
+
 static void committed(struct lane_ctx *x, const struct lane_commit *commit)
 {
     switch (commit->kind) {
     case COMMIT_RELEASE:
+        if (has_joined(x, commit)) {
+            release_too_late(x, commit->hold);
+            refuse(x, commit->act, LANE_REFUSAL_OTHER_HIT);
+            break;
+        }
         hold_end(x, commit->hold, commit->act);
         reply(x, commit->act, LANE_REPLY_DONE, LANE_REFUSAL_NONE);
         break;
@@ -91,6 +117,9 @@ static void committed(struct lane_ctx *x, const struct lane_commit *commit)
     case COMMIT_CONVOY:
         convoy_committed(x, commit);
         break;
+    case COMMIT_HAND:
+        press_committed(x, commit);
+        break;
     case COMMIT_NONE:
         break;
     }
@@ -104,19 +133,6 @@ static void not_committed(struct lane_ctx *x, const struct lane_commit *commit)
     } else {
         refuse(x, commit->act, LANE_REFUSAL_JOURNAL);
     }
-}
-
-/* A release that was refused does not happen late: the officer was told, the vehicle still stands.
- * The journal has it though, so the hold is put on record again behind it, for a restart. */
-static void release_too_late(struct lane_ctx *x, uint64_t id)
-{
-    const struct lane_hold *hold = hold_find(x, id);
-    if (!hold) {
-        return;
-    }
-    bool active = hold >= x->s->holds && hold < x->s->holds + x->s->hold_count;
-    hold_record(x, hold, active ? LANE_RECORD_HOLD_KEPT : LANE_RECORD_HOLD_WAITING,
-                LANE_CLASS_PROTECTIVE);
 }
 
 void commit_take(struct lane_ctx *x, uint64_t id, bool done)
@@ -153,7 +169,7 @@ void commit_tick(struct lane_ctx *x)
          * late. */
         slot->act = 0;
         if (slot->kind == COMMIT_RAISE || slot->kind == COMMIT_LOWER ||
-            slot->kind == COMMIT_CONVOY) {
+            slot->kind == COMMIT_CONVOY || slot->kind == COMMIT_HAND) {
             *slot = (struct lane_commit){0};
         }
     }
@@ -187,6 +203,31 @@ enum lane_refusal act_cannot_commit(const struct lane_ctx *x)
                                   : LANE_REFUSAL_NONE;
 }
 
+/* On nothing but these hits, and entries that were withdrawn. */
+static bool rests_on(const struct lane_hold *hold, const struct lane_act_event *act)
+{
+    bool alone = !hold->by_officer;
+    for (uint8_t k = 0; k < hold->hit_count; k++) {
+        bool named = (hold->withdrawn & 1u << k) != 0;
+        for (uint8_t i = 0; i < act->hit_count; i++) {
+            named |= act->hits[i] == hold->hits[k].hit;
+        }
+        alone &= named;
+    }
+    return alone;
+}
+
+/* The hold of that vehicle, active or waiting; NULL. */
+static const struct lane_hold *hold_of_vehicle(struct lane_ctx *x, uint64_t passage)
+{
+    const struct lane_hold *hold = passage != 0 ? hold_of(x, passage) : NULL;
+    for (uint8_t i = 0; !hold && passage != 0 && i < x->s->count; i++) {
+        const struct lane_vehicle *v = &x->s->queue[i];
+        hold = v->passage == passage && v->hold.id != 0 ? &v->hold : NULL;
+    }
+    return hold;
+}
+
 static enum lane_refusal cannot_release(const struct lane_ctx *x, const struct lane_hold *hold,
                                         const struct lane_act_event *act)
 {
@@ -195,6 +236,9 @@ static enum lane_refusal cannot_release(const struct lane_ctx *x, const struct l
     }
     if (!act->named) {
         return LANE_REFUSAL_NOT_NAMED;
+    }
+    if (act->hit_count > 0 && !rests_on(hold, act)) {
+        return LANE_REFUSAL_OTHER_HIT;
     }
     if (hold->priority == 1 && !act->second_person) {
         return LANE_REFUSAL_SECOND_PERSON;
@@ -232,7 +276,8 @@ void act_ask(struct lane_ctx *x, const struct lane_commit *commit, struct lane_r
 
 static void act_release(struct lane_ctx *x, const struct lane_act_event *act)
 {
-    const struct lane_hold *hold = hold_find(x, act->hold);
+    const struct lane_hold *hold =
+        act->hit_count > 0 ? hold_of_vehicle(x, act->passage) : hold_find(x, act->hold);
     enum lane_refusal refusal = cannot_release(x, hold, act);
     if (refusal != LANE_REFUSAL_NONE) {
         act_refuse(x, act, refusal);
@@ -240,6 +285,9 @@ static void act_release(struct lane_ctx *x, const struct lane_act_event *act)
     }
     hold_record(x, hold, LANE_RECORD_HOLD_RELEASE, LANE_CLASS_RELEASING);
     struct lane_commit commit = {.kind = COMMIT_RELEASE, .act = act->act, .hold = hold->id};
+    if (act->hit_count > 0) {
+        commit.hit_count = hold->hit_count;
+    }
     act_ask(x, &commit, &x->out->records[x->out->record_count - 1]);
 }
 
@@ -398,6 +446,9 @@ void act_take(struct lane_ctx *x, const struct lane_act_event *act)
     case LANE_ACT_TEST_STOP:
     case LANE_ACT_TEST_LOWER:
         service_act(x, act);
+        break;
+    case LANE_ACT_LOWER:
+        press_act(x, act);
         break;
     case LANE_ACT_COUNT:
         break;

@@ -212,6 +212,28 @@ void boom_lower(struct lane_ctx *x)
     order_motion(x, OUTPUT_LOWER, 0);
 }
 
+void boom_lower_by_hand(struct lane_ctx *x, uint64_t act)
+{
+    struct lane_state *s = x->s;
+    if (s->motion != MOTION_LOWER) {
+        timer_set(x, TIMER_MOTION, x->c->travel_ms);
+    }
+    s->motion = MOTION_LOWER;
+    s->motion_cause = LANE_CAUSE_HAND;
+    s->motion_act = act;
+    s->left_open = false;
+    s->go = false;
+    s->motion_order = give_order(x, &(struct lane_command){.order = {.output = OUTPUT_LOWER,
+                                                                     .on = true,
+                                                                     .pulse_ms = LANE_BEAT_LOST_MS,
+                                                                     .hold_to_run = true},
+                                                           .cause = LANE_CAUSE_HAND,
+                                                           .class = LANE_CLASS_RELEASING,
+                                                           .act = act});
+    timer_set(x, TIMER_ORDER, x->c->order_life_ms + OUTCOME_GRACE_MS);
+    timer_set(x, TIMER_COIL_LOWER, 2 * LANE_BEAT_LOST_MS + x->c->coil_grace_ms);
+}
+
 static void order_stop(struct lane_ctx *x, enum lane_cause cause, uint64_t act)
 {
     if (!output_wired(x, OUTPUT_STOP)) {
@@ -381,6 +403,7 @@ void boom_tick(struct lane_ctx *x)
     (void)timer_take(x, TIMER_COIL_LOWER);
     (void)timer_take(x, TIMER_COIL_STOP);
     (void)timer_take(x, TIMER_BY_HAND);
+    (void)timer_take(x, TIMER_COAST);
     (void)timer_take(x, TIMER_BOUNCE);
     if (timer_take(x, TIMER_MOTION)) {
         motion_late(x);

@@ -26,21 +26,27 @@ static bool is_cleared(const struct lane_ctx *x, const struct lane_vehicle *v)
            !v->doubtful && !inspection_due(x, v);
 }
 
+bool boom_raise_is_due(const struct lane_ctx *x)
+{
+    const struct lane_vehicle *v = queue_at_boom(x);
+    if (!v || !is_cleared(x, v) || convoy_on(x) || withheld(x) ||
+        boom_cannot_raise(x, false) != LANE_REFUSAL_NONE) {
+        return false;
+    }
+    if (queue_has_passed(x)) {
+        return false; /* the boom comes down behind it: raised again it would open for the next */
+    }
+    if (is_wired(x, INPUT_ENTRY_LOOP) && !input_on(x, INPUT_ENTRY_LOOP)) {
+        return false;
+    }
+    return !naming_due(x);
+}
+
 static void decide_raise(struct lane_ctx *x)
 {
     struct lane_state *s = x->s;
     struct lane_vehicle *v = queue_at_boom(x);
-    if (!v || !is_cleared(x, v) || convoy_on(x) || withheld(x) || s->motion == MOTION_RAISE ||
-        boom_cannot_raise(x, false) != LANE_REFUSAL_NONE) {
-        return;
-    }
-    if (queue_has_passed(x)) {
-        return; /* the boom comes down behind it: raised again it would open for the next one */
-    }
-    if (is_wired(x, INPUT_ENTRY_LOOP) && !input_on(x, INPUT_ENTRY_LOOP)) {
-        return;
-    }
-    if (naming_due(x)) {
+    if (!v || !boom_raise_is_due(x) || s->motion == MOTION_RAISE) {
         return;
     }
     if (s->motion == MOTION_NONE && boom_stays_up(x)) {
@@ -79,9 +85,9 @@ bool boom_may_come_down(const struct lane_ctx *x)
     const struct lane_state *s = x->s;
     uint32_t occupied = INPUT_BIT(INPUT_PRESENCE) | INPUT_BIT(INPUT_OBSTACLE) |
                         INPUT_BIT(INPUT_EXIT_LOOP) | INPUT_BIT(INPUT_LIMIT_CLOSED);
-    return s->left_open && s->contact && s->position_known && !s->lower_blocked && !s->stopped &&
-           !s->out_of_service && !mains_lost(x) && !s->go && s->motion == MOTION_NONE &&
-           s->stop_order == 0 && s->timer[TIMER_STOP].ns == INT64_MAX &&
+    return s->left_open && s->press_stage == PRESS_NONE && s->contact && s->position_known &&
+           !s->lower_blocked && !s->stopped && !s->out_of_service && !mains_lost(x) && !s->go &&
+           s->motion == MOTION_NONE && s->stop_order == 0 && s->timer[TIMER_STOP].ns == INT64_MAX &&
            input_on(x, INPUT_LIMIT_OPEN) && ((s->inputs | s->raw) & occupied) == 0 &&
            !timer_running(x, TIMER_CLEAR) && !timer_running(x, TIMER_COIL_RAISE) &&
            !has_alarm(x, EVENT_LANE_FOREIGN_MOTION) && !has_alarm(x, EVENT_LANE_RUN_THROUGH) &&

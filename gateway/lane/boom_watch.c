@@ -65,11 +65,12 @@ static bool left_foreign(struct lane_ctx *x, uint32_t left)
         return false;
     }
     if (left & INPUT_BIT(INPUT_LIMIT_OPEN)) {
-        if (!may_close_itself(x)) {
+        if (may_close_itself(x)) {
+            s->motion = MOTION_OWN_CLOSE;
+            timer_set(x, TIMER_MOTION, x->c->travel_ms);
+        } else if (!timer_running(x, TIMER_COAST)) {
             return true;
         }
-        s->motion = MOTION_OWN_CLOSE;
-        timer_set(x, TIMER_MOTION, x->c->travel_ms);
     }
     return (left & INPUT_BIT(INPUT_LIMIT_CLOSED)) != 0;
 }
@@ -79,12 +80,13 @@ static bool reached_foreign(const struct lane_ctx *x, uint32_t reached)
     const struct lane_state *s = x->s;
     bool coming_down = s->motion == MOTION_LOWER || s->motion == MOTION_OWN_CLOSE;
     bool bounces = s->motion == MOTION_RAISE && timer_running(x, TIMER_BOUNCE);
+    bool coasts = s->motion == MOTION_NONE && timer_running(x, TIMER_COAST);
     bool closed_unseen = s->motion == MOTION_NONE && !boom_has_open_limit(x) && may_close_itself(x);
     if ((reached & INPUT_BIT(INPUT_LIMIT_OPEN)) && s->motion == MOTION_NONE && s->position_known) {
         return true;
     }
     return (reached & INPUT_BIT(INPUT_LIMIT_CLOSED)) && !coming_down && s->position_known &&
-           !bounces && !closed_unseen;
+           !bounces && !closed_unseen && !coasts;
 }
 
 /* Limits as the wire says them, without debounce: what protects does not wait. Two that contradict
@@ -162,6 +164,7 @@ static void follow_guard(struct lane_ctx *x)
     uint32_t pulses_ms = x->c->pulse_ms + x->c->stop_pulse_ms + x->c->coil_grace_ms;
     timer_set(x, TIMER_COIL_RAISE, pulses_ms);
     timer_set(x, TIMER_COIL_STOP, pulses_ms);
+    press_end(x, LANE_REFUSAL_NOT_CLEAR);
 }
 
 static void confirm(struct lane_ctx *x)
@@ -237,6 +240,9 @@ void boom_scan(struct lane_ctx *x, const struct lane_scan *scan, uint32_t before
         return;
     }
     heed_safety_inputs(x, scan->guard_acted);
+    if (scan->guard_let_go) {
+        press_stopped(x);
+    }
     if (is_busy(x)) {
         timer_set(x, TIMER_CLEAR, x->c->clear_ms);
     }

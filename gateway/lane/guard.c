@@ -16,6 +16,8 @@ void guard_init(struct guard *guard, const struct lane_config *config)
     guard->config = config;
     guard->free_since.ns = INT64_MAX;
     guard->lower_off.ns = INT64_MIN;
+    guard->permit_until.ns = INT64_MAX;
+    guard->hand_until.ns = INT64_MIN;
 }
 
 static bool active(const struct lane_scan *scan, enum lane_input input)
@@ -41,11 +43,32 @@ static bool detectors_healthy(const struct lane_scan *scan)
     return active(scan, INPUT_PERSON_OK) && active(scan, INPUT_DETECTOR_OK);
 }
 
+/* By hand somebody looks on; what says that it is out of order still counts. */
+static bool none_unhealthy(const struct lane_scan *scan)
+{
+    uint32_t both = INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK);
+    return (scan->wired & ~scan->active & both) == 0;
+}
+
+static bool is_unsafe(const struct guard *g, const struct lane_scan *scan)
+{
+    if ((scan->active & scan->wired & UNDER) != 0) {
+        return true;
+    }
+    bool by_hand = mono_before(scan->at, g->hand_until);
+    return !g->config->raise_maintained &&
+           !(by_hand ? none_unhealthy(scan) : detectors_healthy(scan));
+}
+
+static bool is_down(const struct lane_scan *scan)
+{
+    return active(scan, INPUT_LIMIT_CLOSED) && !active(scan, INPUT_LIMIT_OPEN);
+}
+
 /* A lower of ours runs, a raise contact was let go of, or somebody's coil is on. */
 static bool is_lowering(const struct guard *g, const struct lane_scan *scan)
 {
-    bool down = active(scan, INPUT_LIMIT_CLOSED) && !active(scan, INPUT_LIMIT_OPEN);
-    bool ours = mono_before(scan->at, g->lowering_until) && !down;
+    bool ours = mono_before(scan->at, g->lowering_until) && !is_down(scan);
     return ours || mono_before(scan->at, g->lower_until) || energised(scan, OUTPUT_LOWER);
 }
 
@@ -78,6 +101,30 @@ static bool must_repeat(const struct guard *g, const struct lane_scan *scan)
            !energised(scan, OUTPUT_STOP);
 }
 
+/* A lower by hand that nobody renewed: stopped, again on every scan until that is acknowledged. */
+static void end_permit(struct guard *g, const struct lane_scan *scan,
+                       struct lane_order out[GUARD_ORDERS_MAX], uint32_t *count)
+{
+    if (mono_before(scan->at, g->permit_until)) {
+        return;
+    }
+    if (is_down(scan)) {
+        g->permit_until.ns = INT64_MAX;
+        return;
+    }
+    add(out, count, g, OUTPUT_LOWER, false, 0);
+    add(out, count, g, OUTPUT_STOP, true, g->config->stop_pulse_ms);
+}
+
+static void note_free(struct guard *g, const struct lane_scan *scan)
+{
+    if ((scan->active & scan->wired & UNDER) != 0) {
+        g->free_since.ns = INT64_MAX;
+    } else if (g->free_since.ns == INT64_MAX) {
+        g->free_since = scan->at;
+    }
+}
+
 uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
                     struct lane_order out[GUARD_ORDERS_MAX])
 {
@@ -88,19 +135,13 @@ uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
         g->free_since.ns = INT64_MAX;
         return 0;
     }
-    bool under = (scan->active & scan->wired & UNDER) != 0;
-    if (under) {
-        g->free_since.ns = INT64_MAX;
-    } else if (g->free_since.ns == INT64_MAX) {
-        g->free_since = scan->at;
-    }
+    note_free(g, scan);
     /* Not while the pulse of its raise runs: the limit the boom had just left may still bounce. */
     bool pulsed = !g->config->raise_maintained && mono_before(scan->at, g->raise_again);
     if (active(scan, INPUT_LIMIT_OPEN) && !pulsed) {
         g->raising = false;
     }
-    bool unsafe = under || (!g->config->raise_maintained && !detectors_healthy(scan));
-    bool danger = unsafe && is_lowering(g, scan);
+    bool danger = is_unsafe(g, scan) && is_lowering(g, scan);
     bool again = g->raising && g->raise_failed && mono_before(scan->at, g->raising_until);
     if (active(scan, INPUT_EMERGENCY_STOP)) { /* released, it does not go on by itself */
         g->raising = false;
@@ -112,6 +153,8 @@ uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
     if (!danger && !again) {
         if (must_repeat(g, scan)) {
             add(out, &count, g, OUTPUT_RAISE, true, raise_pulse_ms(g));
+        } else {
+            end_permit(g, scan, out, &count);
         }
         return count;
     }
@@ -121,6 +164,7 @@ uint32_t guard_scan(void *ctx, const struct lane_scan *scan,
     g->raising = true;
     g->raise_failed = false;
     g->lowering_until = scan->at;
+    g->permit_until.ns = INT64_MAX; /* it is raised from here */
     add(out, &count, g, OUTPUT_LOWER, false, 0);
     add(out, &count, g, OUTPUT_STOP, true, g->config->stop_pulse_ms);
     add(out, &count, g, OUTPUT_RAISE, true, raise_pulse_ms(g));
@@ -164,23 +208,52 @@ static bool way_is_clear(const struct guard *g, const struct lane_scan *latest,
     if (at_fault(latest) || active(latest, INPUT_BOOM_OFF)) {
         return veto(reason, "the barrier reports a fault");
     }
-    if (!active(latest, INPUT_LIMIT_OPEN)) {
-        return veto(reason, "the boom is not fully open");
-    }
     return true;
 }
 
-static bool allows_lower(const struct guard *g, const struct lane_scan *latest,
-                         struct mono_time now, char reason[GUARD_REASON_SIZE])
+static bool is_open(const struct lane_scan *latest, char reason[GUARD_REASON_SIZE])
+{
+    return active(latest, INPUT_LIMIT_OPEN) || veto(reason, "the boom is not fully open");
+}
+
+/* A lower by hand is for one beat, in its pulse as in its permit. */
+static bool allows_by_hand(const struct guard *g, const struct lane_order *order,
+                           const struct lane_scan *latest, struct mono_time now,
+                           char reason[GUARD_REASON_SIZE])
+{
+    if (!g->config->manual_lower) {
+        return veto(reason, "this lane declares no lowering by hand");
+    }
+    if (order->pulse_ms == 0 || order->pulse_ms > LANE_BEAT_LOST_MS ||
+        mono_diff_ms(order->expires, now) > LANE_BEAT_LOST_MS) {
+        return veto(reason, "a lower by hand for longer than a beat");
+    }
+    return none_unhealthy(latest) || veto(reason, "a detector is not healthy");
+}
+
+static bool allows_automatic(const struct guard *g, const struct lane_scan *latest,
+                             char reason[GUARD_REASON_SIZE])
 {
     if (!g->config->lower_automatically) {
         return veto(reason, "this lane declares no lowering by the gateway");
     }
-    if (g->config->feedback != FEEDBACK_BOTH || g->config->raise_maintained) {
-        return veto(reason, "this barrier is not lowered by an output");
-    }
     if (!detectors_healthy(latest)) {
         return veto(reason, "a detector is not healthy");
+    }
+    return is_open(latest, reason);
+}
+
+static bool allows_lower(const struct guard *g, const struct lane_order *order,
+                         const struct lane_scan *latest, struct mono_time now,
+                         char reason[GUARD_REASON_SIZE])
+{
+    bool may = order->hold_to_run ? allows_by_hand(g, order, latest, now, reason)
+                                  : allows_automatic(g, latest, reason);
+    if (!may) {
+        return false;
+    }
+    if (g->config->feedback != FEEDBACK_BOTH || g->config->raise_maintained) {
+        return veto(reason, "this barrier is not lowered by an output");
     }
     if (mono_before(now, g->raise_until) || energised(latest, OUTPUT_RAISE) || g->raising) {
         return veto(reason, "raise is energised");
@@ -206,7 +279,7 @@ static bool allows_off(const struct guard *g, const struct lane_order *order,
     if ((latest->active & latest->wired & HANDS_OFF) != 0) {
         return true;
     }
-    return way_is_clear(g, latest, now, reason);
+    return way_is_clear(g, latest, now, reason) && is_open(latest, reason);
 }
 
 bool guard_allows(void *ctx, const struct lane_order *order, const struct lane_scan *latest,
@@ -233,7 +306,7 @@ bool guard_allows(void *ctx, const struct lane_order *order, const struct lane_s
         return veto(reason, "the emergency stop is pressed");
     }
     return order->output == OUTPUT_RAISE ? allows_raise(g, order, latest, now, reason)
-                                         : allows_lower(g, latest, now, reason);
+                                         : allows_lower(g, order, latest, now, reason);
 }
 
 /* A write that failed may have acted all the same. */
@@ -249,6 +322,14 @@ static void note_coil(struct mono_time *until, const struct guard *g,
     }
 }
 
+static void note_permit(struct guard *g, const struct lane_order *order, struct mono_time now)
+{
+    g->permit_until.ns = order->hold_to_run ? order->expires.ns : INT64_MAX;
+    g->hand_until = order->hold_to_run
+                        ? mono_add_ms(now, (int64_t)order->pulse_ms + g->config->coil_grace_ms)
+                        : now;
+}
+
 void guard_wrote(void *ctx, const struct lane_order *order, bool done, struct mono_time now)
 {
     struct guard *g = ctx;
@@ -260,6 +341,7 @@ void guard_wrote(void *ctx, const struct lane_order *order, bool done, struct mo
         if (order->on) {
             g->lower_off.ns = INT64_MIN; /* what the module said of before counts again */
             g->lowering_until = mono_add_ms(now, g->config->travel_ms);
+            note_permit(g, order, now);
         }
     } else if (order->output == OUTPUT_RAISE) {
         note_coil(&g->raise_until, g, order, done, now);
@@ -269,6 +351,7 @@ void guard_wrote(void *ctx, const struct lane_order *order, bool done, struct mo
         }
         if (order->on && done) {
             g->lowering_until = now;
+            g->permit_until.ns = INT64_MAX;
         }
         if (order->on && g->raising) {
             g->raise_failed = !done;
@@ -276,5 +359,6 @@ void guard_wrote(void *ctx, const struct lane_order *order, bool done, struct mo
         }
     } else if (order->output == OUTPUT_STOP && order->on && done) {
         g->lowering_until = now;
+        g->permit_until.ns = INT64_MAX;
     }
 }

@@ -2,8 +2,9 @@
  * The guard of one lane's boom: safety rules 1 to 3 and 7 at the wire, in the bus thread, on the
  * scan that shows the danger. It vetoes what the lane's state machine (a queue away) could not know
  * yet, and stops and raises a boom that comes down on something. It never lowers. Letting go of a
- * maintained raise counts as a lower. Pure: time comes
- * with each call; one owner, the bus thread.
+ * maintained raise counts as a lower. A lower by hand it stops by itself when no order renewed it
+ * in time, whatever has become of the lane's thread. Pure: time comes with each call; one owner,
+ * the bus thread.
  *
  * Scan -> up to three orders: lower off, stop, raise. The raise is repeated until the boom is up: a
  * controller that heeds edges only ignores the first one, which meets the stop pulse. Software is
@@ -27,6 +28,9 @@ struct guard {
     struct mono_time lower_until;
     struct mono_time raise_until;
     struct mono_time lower_off; /* lower was last de-energised, acknowledged */
+    /* A lower by hand runs until then, renewed by each order; INT64_MAX: none does. */
+    struct mono_time permit_until;
+    struct mono_time hand_until; /* what lowers before this is lowered by hand */
 };
 
 void guard_init(struct guard *guard, const struct lane_config *config);

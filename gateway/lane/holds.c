@@ -104,6 +104,7 @@ void hold_activate(struct lane_ctx *x, const struct lane_hold *hold)
         active->by_officer |= hold->by_officer;
     }
     s->go = false;
+    press_end(x, LANE_REFUSAL_HELD); /* somebody new stands there: look before lowering on */
     hold_record(x, active, LANE_RECORD_HOLD_ACTIVE, LANE_CLASS_PROTECTIVE);
     set_alarm(x, EVENT_LANE_HELD, true, active->passage);
 }

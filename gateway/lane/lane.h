@@ -35,7 +35,9 @@ enum {
     LANE_REPLIES_MAX = 6,  /* of one step */
     LANE_RAISES_MAX = 3,   /* automatic raises for one vehicle, then an officer is asked */
     LANE_CONVOY_MAX_MS = 2 * 3600 * 1000,
-    LANE_HAND_LOWER_MS = 60000 /* guided test: the technician lowers within this */
+    LANE_HAND_LOWER_MS = 60000, /* guided test: the technician lowers within this */
+    LANE_BEAT_LOST_MS = 500,    /* lower by hand: no beat for so long, and it is stopped */
+    LANE_COAST_MS = 1000        /* a boom that was let go may run on for so long */
 };
 
 /* ---- events ---- */
@@ -99,6 +101,9 @@ enum lane_act_kind {
     LANE_ACT_TEST_RAISE,
     LANE_ACT_TEST_STOP,
     LANE_ACT_TEST_LOWER,
+    /* Lower by hand, hold-to-run: releasing, named. Once committed each fresh LANE_EVENT_BEAT of
+     * `press` lowers for LANE_BEAT_LOST_MS; whatever else happens stops it. */
+    LANE_ACT_LOWER,
     LANE_ACT_COUNT
 };
 
@@ -108,8 +113,20 @@ struct lane_act_event {
     uint64_t hold;      /* LANE_ACT_RELEASE: hold id */
     uint64_t passage;   /* LANE_ACT_INSPECTED: which vehicle; 0 = the unread one at the boom */
     uint32_t for_ms;    /* LANE_ACT_CONVOY: how long */
+    uint64_t press;     /* LANE_ACT_LOWER: of this press, > 0, never used before */
     bool named;         /* a named officer with a reason: without it a release is refused */
     bool second_person; /* checked by the caller: another officer confirmed (priority 1) */
+    /* LANE_ACT_RELEASE of rejected hits, > 0: the hold of `passage`, not of `hold`, and only if it
+     * rests on these hits alone. */
+    uint8_t hit_count;
+    uint64_t hits[LANE_HITS_MAX];
+};
+
+/* The thumb is still on the button, or was taken off. */
+struct lane_beat_event {
+    uint64_t press;      /* any other than the one that lowers now is ignored */
+    struct mono_time at; /* when it came in: waiting in a queue does not keep it fresh */
+    bool end;            /* taken off */
 };
 
 /* A hold rebuilt from the journal; all of them before the first scan. */
@@ -148,6 +165,7 @@ enum lane_event_kind {
     LANE_EVENT_GUIDED_TEST, /* the recorded test showed the hardware stopping a lower */
     LANE_EVENT_RESTORE,
     LANE_EVENT_RESTORE_SERVICE,
+    LANE_EVENT_BEAT,
     LANE_EVENT_TICK /* at lane_next_deadline, or any time */
 };
 
@@ -169,6 +187,7 @@ struct lane_event {
         int64_t guided_test_valid_ms; /* from now to 12 months after the test; <= 0: none */
         struct lane_restore_event restore;
         struct lane_restore_service_event restore_service;
+        struct lane_beat_event beat;
     } u;
 };
 
@@ -192,7 +211,8 @@ enum lane_cause {
     LANE_CAUSE_LOWER,     /* automatic lowering after a vehicle left (rule 7) */
     LANE_CAUSE_CONVOY,    /* an officer's convoy keeps the boom up */
     LANE_CAUSE_FIRE,      /* fire raise input */
-    LANE_CAUSE_TEST       /* guided barrier test */
+    LANE_CAUSE_TEST,      /* guided barrier test */
+    LANE_CAUSE_HAND       /* an officer's lower by hand, and the stop that ends it */
 };
 
 /* Boom orders (raise, lower, stop) are journaled by the caller as `order`, with their outcome;
@@ -238,6 +258,8 @@ enum lane_record_kind {
     LANE_RECORD_EMERGENCY_STOP, /* pressed: nothing moves by itself until it was reset */
     LANE_RECORD_STOP_RESET,     /* an officer has reset it */
     LANE_RECORD_RETRIGGER,      /* somebody stands unread: the app triggers the lane's cameras */
+    LANE_RECORD_LOWER_BY_HAND,  /* releasing: an officer lowers while he holds the button */
+    LANE_RECORD_LOWER_ENDED,    /* that is over: refusal says why, NONE: the boom is down */
     LANE_RECORD_COUNT
 };
 
@@ -280,6 +302,17 @@ enum lane_refusal {
     LANE_REFUSAL_STOPPED,        /* an officer's stop holds: an officer's raise ends it */
     LANE_REFUSAL_NOT_RESET,      /* the emergency stop was released, and nobody has reset it */
     LANE_REFUSAL_NOT_AT_BOOM,    /* no vehicle of that plate stands at the boom */
+    LANE_REFUSAL_OTHER_HIT,     /* the hold rests on a hit that was not rejected, or an officer's */
+    LANE_REFUSAL_NO_HAND_LOWER, /* the lane declares no lowering by hand */
+    LANE_REFUSAL_LOWERING,      /* another press lowers already */
+    LANE_REFUSAL_LET_GO,        /* the thumb was taken off */
+    LANE_REFUSAL_BEAT_LOST,     /* no beat of the tablet in time */
+    LANE_REFUSAL_MAINS,         /* on the battery nothing is lowered */
+    LANE_REFUSAL_CONVOY,        /* a convoy keeps the boom up */
+    LANE_REFUSAL_LET_THROUGH,   /* a vehicle is being let through */
+    LANE_REFUSAL_RAISE_FIRST,   /* nothing was raised and confirmed since the state was unknown */
+    LANE_REFUSAL_MOVING,        /* the boom moves, or is stopped, for another cause */
+    LANE_REFUSAL_DOWN,          /* it is down already */
     LANE_REFUSAL_COUNT
 };
 
@@ -292,6 +325,7 @@ struct lane_record {
     uint64_t act;                /* 0 = none: the lane itself */
     enum lane_act_kind act_kind; /* ACT: which */
     uint32_t for_ms;             /* CONVOY */
+    uint64_t press;              /* LOWER_ENDED: which */
     uint8_t place;               /* HOLD_WAITING: vehicles ahead */
     uint8_t priority;            /* of the hold */
     uint8_t hit_count;
@@ -355,6 +389,8 @@ enum lane_timer {
     TIMER_NAMED,     /* who stands at the boom must have been named, or an officer is asked */
     TIMER_BOUNCE,    /* the lower limit, just left or reached, may still bounce */
     TIMER_BY_HAND,   /* guided test: until then a closing is the technician's */
+    TIMER_BEAT,      /* lower by hand: the next beat must have come */
+    TIMER_COAST,     /* … and what was let go may run on until */
     TIMER_COMMIT,    /* + LANE_COMMITS_MAX */
     TIMER_WITHDRAW = TIMER_COMMIT + LANE_COMMITS_MAX,
     TIMER_DEBOUNCE, /* + INPUT_COUNT */
@@ -403,7 +439,8 @@ enum lane_commit_kind {
     COMMIT_WITHDRAW,
     COMMIT_RAISE,
     COMMIT_LOWER,
-    COMMIT_CONVOY
+    COMMIT_CONVOY,
+    COMMIT_HAND
 };
 
 struct lane_commit {
@@ -413,6 +450,7 @@ struct lane_commit {
     uint64_t hold;
     uint64_t passage;
     uint32_t for_ms;
+    uint8_t hit_count; /* COMMIT_RELEASE of rejected hits: those of the hold when it was asked */
 };
 
 /* Where the boom is by travel time alone, where no limit switch says it. */
@@ -420,6 +458,9 @@ enum lane_presumed { PRESUMED_NOTHING, PRESUMED_OPEN, PRESUMED_CLOSED };
 
 /* Somebody stands at the boom and was not read. */
 enum lane_unread { UNREAD_NOBODY, UNREAD_WAITS, UNREAD_RETRIGGERED, UNREAD_ASKED };
+
+/* A lower by hand: waits for the journal; waits for a beat; lowers. */
+enum lane_press { PRESS_NONE, PRESS_ASKED, PRESS_GRANTED, PRESS_RUNS };
 
 enum lane_motion { MOTION_NONE, MOTION_RAISE, MOTION_LOWER, MOTION_OWN_CLOSE };
 
@@ -460,6 +501,9 @@ struct lane_state {
     /* officers and technicians */
     bool out_of_service;
     uint64_t convoy_act; /* the act behind the convoy of TIMER_CONVOY */
+    enum lane_press press_stage;
+    uint64_t press;     /* 0 = none */
+    uint64_t press_act; /* the act behind it */
     /* vehicles */
     enum lane_unread unread;
     uint64_t inspecting; /* the vehicle EVENT_LANE_INSPECTION names */

@@ -182,29 +182,56 @@ static int check_boom(const struct lane_config *c, struct err_text *err)
     return check_maintained(c, err);
 }
 
+/* Whether by itself or by hand: what stands against a lower of ours. NULL: nothing. */
+static const char *not_ours_to_close(const struct lane_config *c)
+{
+    if (c->mode == LANE_NORMALLY_OPEN) {
+        return "mode 'normally_closed' or 'check_point'";
+    }
+    if (c->feedback != FEEDBACK_BOTH) {
+        return "feedback 'both': a lower is confirmed by its limit";
+    }
+    if (c->auto_close != AUTO_CLOSE_NONE) {
+        return "auto_close 'none': two cannot close one boom";
+    }
+    return NULL;
+}
+
 static int check_lower(const struct lane_config *c, struct err_text *err)
 {
     if (!c->lower_automatically) {
         return ERR_OK;
     }
-    const char *why = NULL;
-    if (c->mode == LANE_NORMALLY_OPEN) {
-        why = "mode 'normally_closed' or 'check_point'";
-    } else if (c->feedback != FEEDBACK_BOTH) {
-        why = "feedback 'both': a lower is confirmed by its limit";
-    } else if (c->auto_close != AUTO_CLOSE_NONE) {
-        why = "auto_close 'none': two cannot close one boom";
-    } else if (!c->person_device || !wired(c, INPUT_OBSTACLE)) {
+    const char *why = not_ours_to_close(c);
+    if (!why && (!c->person_device || !wired(c, INPUT_OBSTACLE))) {
         why = "a person-capable device (EN 12978), wired as 'obstacle'";
-    } else if (!c->vehicle_detector) {
+    } else if (!why && !c->vehicle_detector) {
         why = "a vehicle detector that is no induction loop";
-    } else if (!wired(c, INPUT_PERSON_OK) || !wired(c, INPUT_DETECTOR_OK)) {
+    } else if (!why && (!wired(c, INPUT_PERSON_OK) || !wired(c, INPUT_DETECTOR_OK))) {
         why = "the health contacts of both as inputs 'person_device_ok' and 'vehicle_detector_ok'";
-    } else if (!moves(c, OUTPUT_LOWER)) {
+    } else if (!why && !moves(c, OUTPUT_LOWER)) {
         why = "output 'lower'";
     }
     return why ? err_set(err, ERR_INVALID,
                          "lower_automatically = 'true': not allowed here (safety rule 7), expected "
+                         "%s",
+                         why)
+               : ERR_OK;
+}
+
+static int check_manual_lower(const struct lane_config *c, struct err_text *err)
+{
+    if (!c->manual_lower) {
+        return ERR_OK;
+    }
+    const char *why = not_ours_to_close(c);
+    if (!why && !wired(c, INPUT_OBSTACLE)) {
+        why = "input 'obstacle': a tablet need not be in sight of the boom";
+    } else if (!why && !moves(c, OUTPUT_LOWER)) {
+        why = "outputs 'lower' and 'stop': what is let go must stop";
+    }
+    return why ? err_set(err, ERR_INVALID,
+                         "manual_lower = 'hold_to_run': not allowed here (safety rule 7), expected "
                          "%s",
                          why)
                : ERR_OK;
@@ -218,6 +245,9 @@ int lane_config_check(const struct lane_config *c, struct err_text *err)
     }
     if (rc == 0) {
         rc = check_lower(c, err);
+    }
+    if (rc == 0) {
+        rc = check_manual_lower(c, err);
     }
     if (rc != 0) {
         return rc;

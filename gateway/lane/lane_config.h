@@ -77,6 +77,11 @@ struct lane_config {
     bool person_device;    /* an EN 12978 person-capable device is fitted, wired as obstacle */
     bool vehicle_detector; /* a vehicle detector that is no induction loop is fitted */
     /* Their health are the inputs person_device_ok and vehicle_detector_ok. */
+    /* A named officer may lower from a tablet of this lane while he keeps his thumb on it. Each
+     * beat is answered by a pulse of `lower`, its loss by `stop`: a controller that goes on after
+     * the pulse is stopped, one that heeds the level stops by itself. Never with auto_close, never
+     * in a normally open lane; with input obstacle: a tablet need not be in sight of the boom. */
+    bool manual_lower;
 };
 
 void lane_config_defaults(struct lane_config *out, uint8_t lane);

@@ -21,14 +21,15 @@ static const char *const record_names[LANE_RECORD_COUNT] = {
     "convoy_hit",   "out_of_service", "in_service",
     "inspected",    "fire_raise",     "mains_lost",
     "mains_back",   "emergency_stop", "stop_reset",
-    "retrigger"};
+    "retrigger",    "lower_by_hand",  "lower_ended"};
 static const char *const class_names[] = {"protective", "releasing", "routine"};
-static const char *const cause_names[] = {"state",  "cleared", "officer", "emergency", "foreign",
-                                          "safety", "lower",   "convoy",  "fire",      "test"};
+static const char *const cause_names[] = {"state",   "cleared", "officer", "emergency",
+                                          "foreign", "safety",  "lower",   "convoy",
+                                          "fire",    "test",    "hand"};
 static const char *const act_names[LANE_ACT_COUNT] = {
     "hold",       "release",    "raise",     "emergency_raise", "stop",
     "ack",        "inspected",  "convoy",    "convoy_end",      "out_of_service",
-    "in_service", "test_raise", "test_stop", "test_lower"};
+    "in_service", "test_raise", "test_stop", "test_lower",      "lower"};
 static const char *const boom_names[BOOM_STATE_COUNT] = {
     "none",    "unknown", "open",          "closed",         "raising", "lowering",
     "stopped", "fault",   "local_control", "emergency_stop", "broken"};
@@ -74,8 +75,29 @@ static const struct {
                                 "请先填写理由确认急停复位"},
     [LANE_REFUSAL_NOT_AT_BOOM] = {"not_at_boom", "no vehicle of that plate stands at a boom",
                                   "栏杆前没有该车牌的车辆"},
-    [LANE_REFUSAL_ALARM] = {"alarm", "acknowledge foreign motion or run-through first",
-                            "请先确认栏杆异动或闯岗告警"},
+    [LANE_REFUSAL_OTHER_HIT] = {"other_hit", "the hold rests on another hit, or is an officer's",
+                                "该拦截另有命中或由民警设置，未解除"},
+    [LANE_REFUSAL_ALARM] = {"alarm", "acknowledge foreign motion, obstacle or run-through first",
+                            "请先确认栏杆异动、障碍或闯岗告警"},
+    [LANE_REFUSAL_NO_HAND_LOWER] = {"no_hand_lower",
+                                    "this lane is not set up to be lowered by hand",
+                                    "该车道未配置手动落杆"},
+    [LANE_REFUSAL_LOWERING] = {"lowering", "somebody else holds the lower button of this lane",
+                               "他人正在按住该车道落杆键"},
+    [LANE_REFUSAL_LET_GO] = {"let_go", "the button was let go", "已松开落杆键"},
+    [LANE_REFUSAL_BEAT_LOST] = {"beat_lost", "the tablet was not heard for half a second",
+                                "平板信号中断超过半秒"},
+    [LANE_REFUSAL_MAINS] = {"mains", "on the battery nothing is lowered", "电池供电时不得落杆"},
+    [LANE_REFUSAL_CONVOY] = {"convoy_on", "a convoy keeps the boom up: end it first",
+                             "车队放行中，请先结束"},
+    [LANE_REFUSAL_LET_THROUGH] = {"let_through",
+                                  "a vehicle at the boom is being let through: hold it first",
+                                  "栏杆前车辆正在放行，请先拦截"},
+    [LANE_REFUSAL_RAISE_FIRST] = {"raise_first", "raise the boom once first: its position was lost",
+                                  "栏杆位置曾丢失，请先抬杆一次"},
+    [LANE_REFUSAL_MOVING] = {"moving", "the boom is moving for another cause",
+                             "栏杆正在其他动作中"},
+    [LANE_REFUSAL_DOWN] = {"down", "the boom is down already", "栏杆已落下"},
 };
 
 const char *lane_mode_name(enum lane_mode mode)

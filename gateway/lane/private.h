@@ -93,6 +93,24 @@ bool boom_may_come_down(const struct lane_ctx *x);
 void boom_lower(struct lane_ctx *x);
 enum boom_state boom_state_of(const struct lane_ctx *x);
 
+/* A cleared vehicle stands at the boom, and nothing withholds its raise. */
+bool boom_raise_is_due(const struct lane_ctx *x);
+/* The answer to a beat: begins a lower by hand, or renews it. */
+void boom_lower_by_hand(struct lane_ctx *x, uint64_t act);
+
+/* ---- press.c: lowering by hand, hold-to-run ---- */
+
+void press_act(struct lane_ctx *x, const struct lane_act_event *act);
+void press_committed(struct lane_ctx *x, const struct lane_commit *commit);
+void press_beat(struct lane_ctx *x, const struct lane_beat_event *beat);
+/* Over, for whatever reason: what it lowers is stopped. */
+void press_end(struct lane_ctx *x, enum lane_refusal why);
+void press_tick(struct lane_ctx *x);
+/* Ends it when anything stands against it any more. */
+void press_decide(struct lane_ctx *x);
+/* The guard has stopped what nobody renewed. */
+void press_stopped(struct lane_ctx *x);
+
 /* ---- maintained.c: a raise contact that is kept energised ---- */
 
 /* The contact as read back, against what was ordered. */

@@ -57,6 +57,9 @@ uint64_t give_order(struct lane_ctx *x, const struct lane_command *command)
     out->order.lane = x->c->lane;
     out->order.id = ((uint64_t)x->c->lane << ORDER_LANE_SHIFT) | ++x->s->last_order;
     out->order.expires = mono_add_ms(x->now, x->c->order_life_ms);
+    if (out->order.hold_to_run && mono_before(x->s->timer[TIMER_BEAT], out->order.expires)) {
+        out->order.expires = x->s->timer[TIMER_BEAT];
+    }
     return out->order.id;
 }
 
@@ -166,6 +169,7 @@ static void tick(struct lane_ctx *x)
     boom_tick(x);
     queue_tick(x);
     commit_tick(x);
+    press_tick(x);
     convoy_tick(x);
     unread_tick(x);
     naming_tick(x);
@@ -224,6 +228,9 @@ static void take_event(struct lane_ctx *x, const struct lane_event *event)
     case LANE_EVENT_RESTORE_SERVICE:
         service_restore(x, &event->u.restore_service);
         break;
+    case LANE_EVENT_BEAT:
+        press_beat(x, &event->u.beat);
+        break;
     case LANE_EVENT_TICK:
         break;
     }
@@ -253,6 +260,7 @@ void lane_step(const struct lane_config *config, struct lane_state *state,
     take_event(&x, event);
     tick(&x);
     boom_decide(&x);
+    press_decide(&x);
     inspection_decide(&x);
     unread_decide(&x);
     naming_decide(&x);

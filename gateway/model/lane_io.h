@@ -59,6 +59,7 @@ struct lane_scan {
     uint32_t outputs;       /* OUTPUT_BITs the module reports as energised (read back) */
     uint32_t outputs_wired; /* OUTPUT_BITs the configuration has */
     bool guard_acted;       /* the bus thread stopped and raised on this scan (safety rule 1) */
+    bool guard_let_go;      /* it stopped a lower by hand that nobody renewed (safety rule 7) */
 };
 
 struct lane_order {
@@ -68,6 +69,7 @@ struct lane_order {
     bool on;           /* false: de-energise */
     uint32_t pulse_ms; /* 0 = hold the level; otherwise a bounded pulse, module timer if any */
     bool emergency;    /* obstacle raise or emergency raise: goes through under a fault (rule 3) */
+    bool hold_to_run;  /* a lower by hand: `expires` is the end of its permit too (rule 7) */
     struct mono_time expires; /* dropped, not sent, when later than this (safety rule 6) */
 };
 
@@ -98,7 +100,8 @@ enum {
  * The guard of one lane's boom, called by the bus thread and by nobody else (gateway/lane/guard.h
  * is the guard; gateway/app wires it in, so that drivers need not know it). Pure and quick; `ctx`
  * belongs to the bus thread once it runs. An order of the guard has id 0 and no outcome is sent for
- * it; the scan that caused it goes up with guard_acted set.
+ * it; the scan that caused it goes up with guard_acted set, or guard_let_go when no raise was among
+ * them.
  */
 struct lane_guard {
     void *ctx;

@@ -44,6 +44,9 @@ static const struct pipeline_act *find_act(const struct pipeline *p, uint64_t ac
     for (int i = 0; act != 0 && i < ACTS_OPEN_MAX; i++)
         if (p->acts[i].act == act)
             return &p->acts[i].request;
+    for (size_t i = 0; act != 0 && i < p->lane_count; i++)
+        if (p->lanes[i].hand.act == act)
+            return &p->lanes[i].hand.request;
     return NULL;
 }
 
@@ -73,8 +76,25 @@ bool is_boom(enum lane_output output)
     return output == OUTPUT_RAISE || output == OUTPUT_LOWER || output == OUTPUT_STOP;
 }
 
-static void record_order(struct pipeline *p, const struct lane_command *command)
+/* A lower by hand is renewed several times a second: its first order is on record, its end, and
+ * what of the others was not done. */
+static bool is_renewal(struct lane_slot *slot, const struct lane_command *command)
 {
+    if (!command->order.hold_to_run)
+        return false;
+    if (slot->hand_told != command->act) {
+        slot->hand_told = command->act;
+        return false;
+    }
+    slot->renewal = command->order.id;
+    return true;
+}
+
+static void record_order(struct pipeline *p, struct lane_slot *slot,
+                         const struct lane_command *command)
+{
+    if (is_renewal(slot, command))
+        return;
     struct fact *fact = begin_fact(p, FACT_ORDER, command->order.lane);
     const struct pipeline_act *act = find_act(p, command->act);
     fact->class = command->class;
@@ -272,7 +292,7 @@ void step(struct pipeline *p, struct lane_slot *slot, const struct lane_event *e
     for (uint32_t i = 0; i < actions->order_count; i++)
         refused[i] = p->sinks.order(p->sinks.ctx, &actions->orders[i].order) != 0;
     for (uint32_t i = 0; i < actions->order_count; i++) {
-        record_order(p, &actions->orders[i]);
+        record_order(p, slot, &actions->orders[i]);
         if (refused[i])
             fail_order(p, slot, &actions->orders[i].order);
     }

@@ -6,7 +6,6 @@
 
 #include "gateway/base/encode.h"
 #include "gateway/pipeline/fact_json.h"
-#include "gateway/pipeline/why.h"
 
 /* ---- building ---- */
 
@@ -63,19 +62,6 @@ void put_time(json_t *object, const char *key, struct wall_time time)
         return;
     wall_format(time, text);
     put_text(object, key, text);
-}
-
-static const char *agreement_name(enum class_agreement agreement)
-{
-    switch (agreement) {
-    case CLASS_AGREE:
-        return "agree";
-    case CLASS_UNVERIFIED:
-        return "unknown";
-    case CLASS_CONFLICT:
-        return "conflict";
-    }
-    return NULL;
 }
 
 static const char *list_state_name(enum list_state state)
@@ -154,37 +140,6 @@ json_t *decision_body(const struct decision *decision)
 
 /* ---- one body a kind ---- */
 
-/* Whose entry it is, for figures of how often each owner's are misread. */
-static void owner_into(json_t *entry, const struct fact *fact)
-{
-    json_t *card = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
-    put_text(entry, "authority", json_string_value(json_object_get(card, "authority")));
-    json_decref(card);
-}
-
-static void hit_into(json_t *body, const struct fact *fact)
-{
-    const struct match_hit *match = &fact->u.hit.match;
-    put_id(body, "hit", fact->u.hit.hit);
-    put_id(body, "passage", fact->u.hit.passage);
-    put_text(body, "match", match_kind_name(match->kind));
-    put_text(body, "class_agreement", agreement_name(match->agreement));
-    put_plate(body, "matched", match->read_key);
-    put_id(body, "differing", match->differing);
-    why_into(body, match, &fact->u.hit.read);
-    put_true(body, "expired", match->expired);
-    json_object_set_new(body, "read", read_body(&fact->u.hit.read));
-    json_object_set_new(body, "entry", entry_body(&match->entry));
-    owner_into(json_object_get(body, "entry"), fact);
-    json_object_set_new(body, "decision", decision_body(&fact->u.hit.decision));
-    json_object_set_new(body, "list", list_body(&fact->u.hit.list));
-    json_object_set_new(body, "clock", clock_body(&fact->u.hit.clock));
-    if (fact->u.hit.verdict.id != 0)
-        verdict_into(body, &fact->u.hit.verdict);
-    lookout_hit_into(body, match);
-    put_evidence(body, &fact->evidence);
-}
-
 static void lane_into(json_t *body, const struct fact *fact)
 {
     const struct lane_record *record = &fact->u.lane.record;
@@ -253,7 +208,7 @@ static void alarm_into(json_t *body, const struct fact *fact)
     put_text(body, "zh", def->text_zh);
 }
 
-static void actor_into(json_t *body, const struct fact *fact)
+void actor_into(json_t *body, const struct fact *fact)
 {
     const struct fact_actor *actor = &fact->actor;
     if (actor->program[0] == '\0' && actor->officer[0] == '\0')
@@ -266,6 +221,8 @@ static void actor_into(json_t *body, const struct fact *fact)
     put_text(by, "origin", actor->origin);
     json_object_set_new(body, "by", by);
     put_text(body, "reason", actor->reason);
+    put_text(body, "reason_code", actor->code);
+    put_text(body, "note", actor->note);
 }
 
 static void act_into(json_t *body, const struct fact *fact)
@@ -317,7 +274,10 @@ json_t *fact_body(const struct fact *fact)
         lookout_into(body, fact);
         break;
     case FACT_ANSWER:
-        answer_into(body, fact);
+        answer_into(body, &fact->u.answer, fact->text);
+        break;
+    case FACT_HANDLING:
+        handling_into(body, fact);
         break;
     case FACT_INSTRUCTION:
         instruction_into(body, fact);
@@ -379,6 +339,8 @@ static const char *lane_record_kind(const struct lane_record *record)
         return "passage";
     case LANE_RECORD_HOLD_RELEASE:
     case LANE_RECORD_RAISE:
+    case LANE_RECORD_LOWER_BY_HAND:
+    case LANE_RECORD_LOWER_ENDED:
     case LANE_RECORD_ACT:
     case LANE_RECORD_CONVOY:
     case LANE_RECORD_CONVOY_ENDED:
@@ -428,6 +390,8 @@ const char *fact_record_kind(const struct fact *fact)
         return "act";
     case FACT_ANSWER:
         return "hit_answer";
+    case FACT_HANDLING:
+        return "handling";
     case FACT_INSTRUCTION:
         return "instruction";
     case FACT_ALARM:
@@ -473,6 +437,8 @@ static const char *event_name(const struct fact *fact)
         return "lookout";
     case FACT_ANSWER:
         return "hit_answer";
+    case FACT_HANDLING:
+        return "handling";
     case FACT_INSTRUCTION:
         return "instruction";
     case FACT_STANDING:
@@ -514,7 +480,7 @@ bool fact_shows_plate(const struct fact *fact)
 {
     return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
            fact->kind == FACT_EXEMPT || fact->kind == FACT_SUPPRESSED || fact->kind == FACT_ACT ||
-           fact->kind == FACT_LOOKOUT || fact->kind == FACT_ANSWER ||
+           fact->kind == FACT_LOOKOUT || fact->kind == FACT_ANSWER || fact->kind == FACT_HANDLING ||
            fact->kind == FACT_INSTRUCTION ||
            (fact->kind == FACT_LANE && fact->evidence.read_count > 0);
 }
@@ -534,16 +500,7 @@ json_t *fact_event(const struct fact *fact)
     }
     if (fact->kind == FACT_STANDING)
         standing_words_into(event, fact);
-    if (fact->kind == FACT_HIT) {
-        char marks[DECISION_MARKS_TEXT_SIZE];
-        decision_marks_format(fact->u.hit.decision.marks, marks);
-        put_text(event, "marks_zh", marks);
-        why_words_into(event, &fact->u.hit.match, &fact->u.hit.read);
-        if (fact->u.hit.verdict.id != 0)
-            verdict_words_into(event, &fact->u.hit.verdict, fact->wall);
-        json_t *card = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
-        if (card)
-            json_object_set_new(event, "card", card);
-    }
+    if (fact->kind == FACT_HIT)
+        hit_words_into(event, fact);
     return event;
 }

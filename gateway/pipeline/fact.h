@@ -44,6 +44,7 @@ enum fact_kind {
     FACT_OUTCOME,     /* what became of it */
     FACT_ACT,         /* an officer's or administrator's act outside the lane */
     FACT_ANSWER,      /* what an officer saw by eye of a hit's vehicle */
+    FACT_HANDLING,    /* a step in the handling of a hit */
     FACT_SELF_TEST,   /* the daily self-test passed matching and rules; no lane saw it */
     FACT_INSTRUCTION, /* headquarters said something, and what became of it */
     FACT_STANDING,    /* headquarters' word on a hit's entry, or that none came */
@@ -68,6 +69,8 @@ struct fact_actor {
     char second[FACT_NAME_SIZE];
     char origin[FACT_ORIGIN_SIZE];
     char reason[FACT_REASON_SIZE];
+    char code[FACT_NAME_SIZE]; /* of a reason that was picked from a table, "" none */
+    char note[FACT_REASON_SIZE];
 };
 
 /* Source and offset of the clock, as every hit states them. */
@@ -92,6 +95,13 @@ struct fact_answer {
     bool confirmed;   /* the vehicle carries the listed plate; otherwise it was misread */
     plate_key listed; /* the entry's plate */
     plate_key seen;   /* misread: the plate seen by eye, 0: not said */
+};
+
+/* A step in the handling of a hit; `text` of the fact is {"handling","read","call"} as JSON. */
+struct fact_handling {
+    char what[FACT_NAME_SIZE]; /* the act, or "overdue" */
+    bool answers;              /* the step makes an answer count: on record too, in one commit */
+    struct fact_answer answer; /* its hit, passage and entry are the case's */
 };
 
 enum fact_instruction_result {
@@ -254,6 +264,7 @@ struct fact {
             enum fact_lookout_state state;
         } lookout;
         struct fact_answer answer;
+        struct fact_handling handling;
         struct fact_instruction instruction;
         struct fact_standing standing;
         struct {
@@ -284,7 +295,8 @@ struct fact {
 };
 
 /* Name of the journal's record kind ("passage", "hit", "decision", "order", "outcome", "act",
- * "hit_answer", "instruction", "list", "device", "clock"); NULL when the fact is not recorded. */
+ * "hit_answer", "handling", "instruction", "list", "device", "clock"); NULL when the fact is not
+ * recorded. */
 const char *fact_record_kind(const struct fact *fact);
 /* "officer:wang", "program:checkpointctl" or "lane": the record's actor. */
 void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16]);
@@ -292,5 +304,12 @@ void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16]);
 bool fact_shows_plate(const struct fact *fact);
 /* The body: integers, texts and booleans only. New reference, NULL without memory. */
 json_t *fact_body(const struct fact *fact);
+/* The event of a record of kind "hit", and of headquarters' word on one: as fact_event made it when
+ * `body` was recorded at that time. New reference, NULL without memory. */
+json_t *fact_hit_again(const json_t *body, struct wall_time wall, struct mono_time mono);
+json_t *fact_standing_again(const json_t *body, struct wall_time wall, struct mono_time mono);
+/* The body of the record of kind "hit_answer" that goes before a FACT_HANDLING's own in the same
+ * commit; NULL when there is none, or no memory. */
+json_t *fact_answer_body(const struct fact *fact);
 /* The event: the body and {"event","time","mono_ns"}, for a hit the card too. New reference. */
 json_t *fact_event(const struct fact *fact);

@@ -27,10 +27,20 @@ json_t *decision_body(const struct decision *decision);
 void put_evidence(json_t *object, const struct fact_evidence *evidence);
 void conflict_into(json_t *body, const struct fact *fact);
 
+/* fact.c: who did it, why. */
+void actor_into(json_t *body, const struct fact *fact);
+
 /* fact_status.c, fact_answer.c */
 void status_into(json_t *body, const struct fact *fact);
 /* Carries the hit's read, so that headquarters learns from this record alone. */
-void answer_into(json_t *body, const struct fact *fact);
+void answer_into(json_t *body, const struct fact_answer *answer, const char *read);
+
+/* fact_hit.c: and of its event what is said to people. */
+void hit_into(json_t *body, const struct fact *fact);
+void hit_words_into(json_t *event, const struct fact *fact);
+
+/* fact_handling.c */
+void handling_into(json_t *body, const struct fact *fact);
 
 /* fact_standing.c: of an event besides what it says, in words. */
 void standing_into(json_t *body, const struct fact *fact);

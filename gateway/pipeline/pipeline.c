@@ -227,15 +227,20 @@ static void take_act(struct pipeline *p, const struct pipeline_act *asked)
     }
     with_lane.lane = slot->options.lane.lane;
     *open = (struct open_act){++p->last_id, *act};
+    if (act->kind == LANE_ACT_LOWER)
+        slot->hand = *open;
     struct lane_event event = {.kind = LANE_EVENT_ACT};
     event.u.act = (struct lane_act_event){.act = open->act,
                                           .kind = act->kind,
                                           .hold = act->hold,
                                           .passage = passage_meant(slot, act),
                                           .for_ms = act->for_ms,
+                                          .press = act->press,
                                           .named = act->actor.officer[0] != '\0' &&
                                                    act->actor.reason[0] != '\0',
-                                          .second_person = act->actor.second[0] != '\0'};
+                                          .second_person = act->actor.second[0] != '\0',
+                                          .hit_count = act->hit_count};
+    memcpy(event.u.act.hits, act->hits, sizeof event.u.act.hits);
     step(p, slot, &event);
 }
 
@@ -284,6 +289,8 @@ static void take_outcome(struct pipeline *p, const struct lane_outcome *outcome)
         return;
     struct lane_event event = {.kind = LANE_EVENT_OUTCOME, .u.outcome = *outcome};
     step(p, slot, &event);
+    if (outcome->order_id == slot->renewal && outcome->result == ORDER_DONE)
+        return;
     struct fact *fact = begin_fact(p, FACT_OUTCOME, outcome->lane);
     fact->u.outcome = *outcome;
     fact->to_journal = is_boom(outcome->output) || outcome->result != ORDER_DONE;
@@ -345,6 +352,10 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
         break;
     case PIPELINE_ACT:
         take_act(p, &event->u.act);
+        break;
+    case PIPELINE_BEAT:
+        lane = (struct lane_event){.kind = LANE_EVENT_BEAT, .u.beat = event->u.beat.beat};
+        take_lane_event(p, event->u.beat.lane, &lane);
         break;
     case PIPELINE_COMMIT:
         lane = (struct lane_event){.kind = LANE_EVENT_COMMIT};

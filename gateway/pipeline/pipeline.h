@@ -63,6 +63,12 @@ struct pipeline_act {
     bool at_boom;     /* … or of the one that stands at the boom when the act is taken */
     plate_key plate; /* with lane 0: of the lane where a vehicle of this plate stands at the boom */
     uint32_t for_ms; /* LANE_ACT_CONVOY */
+    uint8_t hit_count;            /* LANE_ACT_RELEASE of rejected hits: the hold of `passage` … */
+    uint64_t hits[LANE_HITS_MAX]; /* … if it rests on these alone */
+    uint64_t of_case;             /* the caller's: the hit whose rejection asks for it */
+    uint64_t press;               /* LANE_ACT_LOWER */
+    uint64_t group;               /* one of several acts that are answered together, 0 = none … */
+    uint8_t of_group;             /* … of so many */
     struct fact_actor actor;
 };
 
@@ -72,6 +78,7 @@ enum pipeline_event_kind {
     PIPELINE_PACKET, /* of matchd; given back through sinks.release */
     PIPELINE_LINK,   /* matchd connected or lost */
     PIPELINE_ACT,
+    PIPELINE_BEAT,    /* of an officer who lowers by hand; not on record */
     PIPELINE_COMMIT,  /* a releasing fact or the self-test's was committed, or could not be */
     PIPELINE_JOURNAL, /* the journal can, or cannot, commit */
     PIPELINE_CLOCK,
@@ -97,6 +104,10 @@ struct pipeline_event {
             char reason[FACT_DETAIL_SIZE];
         } link;
         struct pipeline_act act;
+        struct {
+            uint8_t lane;
+            struct lane_beat_event beat;
+        } beat;
         struct {
             uint8_t lane; /* 0: the self-test's */
             uint64_t commit;

@@ -14,6 +14,11 @@ enum {
     MINUTE_MS = 60 * 1000
 };
 
+struct open_act {
+    uint64_t act; /* 0 = free */
+    struct pipeline_act request;
+};
+
 struct lane_slot {
     struct pipeline_lane options;
     struct lane_state state;
@@ -21,6 +26,9 @@ struct lane_slot {
     struct captures captures;
     struct sign sign;
     struct mono_time hour_ends; /* of captures; ns = 0: none runs */
+    struct open_act hand;       /* the newest lower by hand: its orders follow its answer */
+    uint64_t hand_told;         /* the act whose first order is on record … */
+    uint64_t renewal;           /* … and its newest order, which says nothing new */
     bool list_usable;
     bool list_told; /* the lane was told, even that there is none */
     /* Unauthenticated passages without a hit. */
@@ -29,11 +37,6 @@ struct lane_slot {
     struct mono_time minute_ends; /* ns = 0: nothing suppressed */
     uint32_t suppressed;
     struct plate_read suppressed_first;
-};
-
-struct open_act {
-    uint64_t act; /* 0 = free */
-    struct pipeline_act request;
 };
 
 struct deferred {

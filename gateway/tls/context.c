@@ -3,11 +3,13 @@
  */
 #include "gateway/tls/context.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gateway/tls/pem.h"
 
@@ -118,6 +120,9 @@ static int verify_client(int ok, X509_STORE_CTX *store)
 static int load_own(SSL_CTX *ctx, const struct tls_server_options *options, struct err_text *err)
 {
     EVP_PKEY *key = NULL;
+    if (access(options->cert_file, R_OK) != 0) /* OpenSSL's word for it is "system lib" */
+        return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_DENIED, "%s: %s",
+                       options->cert_file, strerror(errno));
     int rc = tls_key_file_read(options->key_file, &key, err);
     if (rc != 0)
         return rc;

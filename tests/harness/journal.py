@@ -12,7 +12,7 @@ import sqlite3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 KINDS = ("", "start", "stop", "passage", "hit", "decision", "order", "outcome", "act", "list",
-         "config", "device", "clock", "seal", "hit_answer", "instruction", "observed")
+         "config", "device", "clock", "seal", "hit_answer", "instruction", "observed", "handling")
 HEADER_SIZE = 176
 
 

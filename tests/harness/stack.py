@@ -89,7 +89,7 @@ class LineClient:
         line, _, self.buffer = self.buffer.partition(b"\n")
         return json.loads(line)
 
-    def act(self, name, token=None, /, **args):
+    def act(self, name, /, token=None, **args):
         """One act on the control socket; the answer whole."""
         self.number += 1
         request = {"id": self.number, "do": name, "args": args}
@@ -171,7 +171,8 @@ class Checkpoint:
         return self.write("checkpointd.yaml", {
             "checkpoint": self.name, "runtime_dir": str(self.run),
             "state_dir": str(self.state / "checkpointd"),
-            "rules": str(ROOT / "rules" / "default" / "default.yaml"), "roots": str(self.roots),
+            "rules": str(ROOT / "rules" / "default" / "default.yaml"),
+            "codes": str(ROOT / "rules" / "default" / "codes.yaml"), "roots": str(self.roots),
             "shipped_profiles": str(PROFILES), "profiles": str(self.etc / "profiles"),
             "journal_reserve_bytes": 1 << 20, "search_per_hour": 5000, "buses": self.buses,
             "lanes": [with_polarity(lane) for lane in self.lanes],

@@ -22,7 +22,7 @@ COMMANDS = ["status", "lanes", "hits", "hit confirm", "hit misread", "watch", "a
             "convoy", "convoy end", "service out", "service in", "check",
             "doctor", "bus scan", "bus read", "bus write", "barrier test", "camera test",
             "reload", "replay", "journal set-aside", "audit verify", "audit seal", "metrics", "login", "logout",
-            "officer add", "officer disable", "officer passwd"]
+            "officer add", "officer disable", "officer passwd", "tablet list", "tablet revoke"]
 
 
 def ctl_of(box, lang="en_US.UTF-8", name="session"):
@@ -97,10 +97,10 @@ def test_wrong_command_lines_are_told_in_both_languages(tmp_path):
     assert refused(ctl("hits", "--limit", "many"), 2, "usage",
                    "--limit 'many': expected a number from 1 to 256")
     assert refused(ctl("officer", "disable"), 2, "usage",
-                   "expected: checkpointctl officer disable NAME")
+                   "expected: checkpointctl officer disable NUMBER")
     assert refused(ctl("status", "--lang", "fr"), 2, "usage", "--lang: expected en or zh", "--lang：应为 en 或 zh")
     assert refused(ctl("officer", "add", "li", "--role", "boss", password=SECOND), 2, "usage",
-                   "--role: expected officer or leader")
+                   "--role: expected officer, leader, auxiliary, technician or auditor")
     assert ctl().status == 2
     error = ctl("fly", "--json")
     assert error.status == 2 and error.json["error"]["code"] == "usage" and not error.err
@@ -340,7 +340,7 @@ def test_priority_one_asks_for_the_second_officer(site):
     site.box.sims[2].do("vehicle", plate=WANTED)
     hold = wait_until("hold", lambda: site.box.lane(2)["holds"])[0]["hold"]
     assert refused(ctl("release", hold, "--reason", "x"), 3, "second_person",
-                   "priority 1 needs a second officer", "一级布控需第二名民警确认")
+                   "priority 1 needs a second person: headquarters is asked", "一级布控需第二人：已请示总部")
     same = ctl.at_terminal("release", hold, "--reason", "x", answers=[
         ("Second officer: ", "wang"), ("Password of the second officer: ", PASSWORD)])
     assert same.status == 77 and "the second officer must be another person" in same.out

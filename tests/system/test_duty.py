@@ -128,6 +128,9 @@ def test_headquarters_stands_for_a_second_person_who_is_not_on_shift(site):
     refused = act_as(site, li, "release", **release)["error"]
     assert refused["code"] == "second_person" and "waits" not in refused  # leader wang is on shift
     assert duty(site)["asks"] == []
+    assert site.act("officer_add", officer="sun", password="correct horse 2", role="officer")["ok"]
+    refused = act_as(site, li, "release", **release, second={"officer": "sun", "password": "correct horse 2"})["error"]
+    assert refused["code"] == "second_person" and "带班领导" in refused["zh"]  # two officers are no leader
     link = Link(site)
     unasked = link.offer(1, agrees=True, hold=hold, note="好", what="release")
     assert (unasked["result"], unasked["why_zh"]) == ("failed", "本站未请示此事")
@@ -216,3 +219,29 @@ def test_a_word_and_the_end_of_the_backup(site):
     assert site.act("well")["error"]["code"] == "not_found"  # nobody is asked
     site.wait_alarm(("DUTY_BACKUP", 1), active=False)
     assert "well" not in duty(site) and duty(site)["backup"] == []
+
+
+def test_a_shift_is_handed_over_as_it_was_seen(site):
+    token, pin = token_of(site, "li"), "correct horse 2"
+    assert act_as(site, token, "service_out", lane=1, reason="检修")["ok"]
+    wait_until("out", lambda: act_as(site, token, "handover")["result"]["lanes_out"], 30)
+    seen = act_as(site, token, "handover")["result"]
+    assert [lane["lane"] for lane in seen["lanes_out"]] == [1]
+    assert {hit["plate"] for hit in seen["open_hits"]} <= {RISKY, WANTED} and seen["help"] == []
+    assert {("li", "officer"), ("wang", "leader")} <= {(row["officer"], row["role"]) for row in seen["on_shift"]}
+    assert "from" not in seen  # nobody accepted one yet
+    assert act_as(site, token, "handover_accept", handover=seen["id"])["error"]["code"] == "pin"
+    assert act_as(site, token, "handover_accept", handover=seen["id"], pin="wrong one")["error"]["code"] == "pin"
+    assert site.act("handover_accept", handover=seen["id"], pin="correct horse 1")["error"]["code"] == "changed"  # li's
+    number = site.act("help", lane=2)["result"]["help"]
+    refused = act_as(site, token, "handover_accept", handover=seen["id"], pin=pin)["error"]
+    assert (refused["code"], refused["help"]) == ("changed", [number])
+    seen = act_as(site, token, "handover")["result"]
+    assert site.act("help_end", help=number, reason="误触")["ok"]  # what ends meanwhile changes nothing for him
+    assert act_as(site, token, "handover_accept", handover=seen["id"], pin=pin)["ok"]
+    accepted, = acts(site, 1, lambda body: body["what"] == "handover_accept")
+    assert accepted["by"]["officer"] == "li" and accepted["handover"]["lanes"] == [1]
+    assert accepted["handover"]["help"] == [] and accepted["handover"]["hit_count"] == len(seen["open_hits"])
+    wait_until("shown", lambda: duty(site).get("handover", {}).get("officer") == "li", 30)
+    assert site.act("handover")["result"]["from"]["officer"] == "li"
+    assert act_as(site, token, "service_in", lane=1, reason="修好")["ok"]

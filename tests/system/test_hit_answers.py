@@ -156,7 +156,7 @@ def test_a_hit_of_an_earlier_run_can_still_be_answered(fleet):
     fleet.daemons["checkpointd"].stop()
     fleet.daemons["checkpointd"].start()
     assert fleet.ctl("login", "wang", password=PASSWORD).status == 0
-    assert "No hits since" in fleet.ctl("hits").out
+    assert str(hit) in fleet.ctl("hits").out
     said = fleet.ctl("hit", "confirm", hit, "--reason", "seen on the camera's picture")
     assert said.status == 0, said
     answer, = fleet.records("hit_answer")

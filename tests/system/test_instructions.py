@@ -171,6 +171,37 @@ def test_a_hold_from_headquarters_is_ended_by_an_officer_at_the_lane(desk):
     client.close()
 
 
+def test_headquarters_answers_what_an_officer_asks_for_want_of_a_second_person(desk):
+    client, lane = desk.box.control(), desk.box.sims[1]
+    number = client.act("help", desk.token, lane=2)["result"]["help"]
+    calls = wait_until("the call", lambda: desk.hq.json("calls", BOX, *desk.hq.online), 30)
+    assert [(c["kind"], c["id"], c["officer"], c["lane"]) for c in calls] == [("help", number, "wang", 2)]
+    assert "求助 help" in desk.hq.run("calls", *desk.hq.online)
+    assert "1 calls open" in desk.hq.run("top", "--once", *desk.hq.online)
+    assert client.act("help_end", desk.token, help=number, reason="误触")["ok"]
+    wait_until("it is over", lambda: not desk.hq.json("calls", BOX, *desk.hq.online), 30)
+    assert client.act("raise", desk.token, lane=1, reason="let go")["ok"]  # the one of before
+    wait_until("lane 1 empty", lambda: desk.box.lane(1)["vehicles"] == 0 and desk.box.lane(1)["boom"] == "closed", 30)
+    desk.camera.send(TOP, 2, plate_class="02")
+    wait_until("read", lambda: desk.box.lane(1)["vehicles"] == 1, 30)
+    lane.do("vehicle", plate=TOP)
+    hold = wait_until("held", lambda: desk.box.lane(1)["holds"], 30)[0]["hold"]
+    refused = client.act("release", desk.token, hold=hold, reason="证件齐全")["error"]
+    assert (refused["code"], refused["waits"]) == ("second_person", "hq")
+    asked, = wait_until("the question", lambda: desk.hq.json("calls", *desk.hq.online), 30)
+    assert (asked["kind"], asked["what"], asked["hold"], asked["officer"]) == ("question", "release", hold, "wang")
+    assert f"release {hold}" in desk.hq.run("calls", *desk.hq.online)
+    row = desk.answered(desk.instruct("agree", BOX, "release", hold, "--note", "已核实"))
+    assert (row["kind"], row["result"], row["signed_by"]) == ("agree", "done", "wang")
+    wait_until("answered", lambda: not desk.hq.json("calls", *desk.hq.online), 30)
+    assert [h["hold"] for h in desk.box.lane(1)["holds"]] == [hold]  # nothing moves and nothing ends by it
+    assert client.act("release", desk.token, hold=hold, reason="证件齐全")["ok"]
+    ended = wait_until("on record", lambda: [b for b in records(desk.box, "act") if b["what"] == "hold_release"
+                                             and b.get("hold") == hold], 30)
+    assert (ended[0]["by"]["officer"], ended[0]["by"]["second"]) == ("wang", "hq:wang")
+    client.close()
+
+
 def test_a_verified_outcome_is_shown_with_the_next_hit_which_does_not_hold(desk):
     first = desk.hit(WANTED)
     assert first["decision"]["hold"] and "checked" not in first

@@ -11,13 +11,15 @@ import pytest
 import yaml
 
 from harness.hq import Headquarters
+from harness.pki import Root
 from harness.process import SLOWNESS, run_program, wait_for
 from harness.signing import World
 from harness.stack import ROOT, Checkpoint, program, short_folder
 
 EXAMPLES = ROOT / "systemd" / "config"
 DAEMONS = {"checkpointd": "checkpointd.yaml", "checkpoint-matchd": "matchd.yaml",
-           "checkpoint-uplinkd": "uplinkd.yaml", "checkpoint-camerad": "camerad.yaml", "hqd": "hqd.yaml", "hq-cad": "hq-cad.yaml"}
+           "checkpoint-uplinkd": "uplinkd.yaml", "checkpoint-camerad": "camerad.yaml",
+           "checkpoint-consoled": "consoled.yaml", "hqd": "hqd.yaml", "hq-cad": "hq-cad.yaml"}
 
 
 @pytest.fixture
@@ -51,7 +53,8 @@ def files_of_hq(folder, etc):
                            (hq.folder / "keyset.json", "hqd/keyset.json"),
                            (hq.pki.boxes.pem, "hq-cad/box-issuing.pem"),
                            (hq.pki.boxes.key_path, "hq-cad/box-issuing.key.pem"),
-                           (hq.pki.servers.pem, "uplinkd/hq-root.pem")):
+                           (hq.pki.servers.pem, "uplinkd/hq-root.pem"), (hq.pki.server.pem, "console/server.pem"),
+                           (hq.pki.server.key_path, "console/server.key.pem"), (hq.pki.boxes.pem, "console/ca.pem")):
         copy(source, etc / target)
     hq.world.write_roots(etc / "roots")
     (etc / "hqd/broken.json").write_text("no key set\n")
@@ -121,6 +124,12 @@ WRONG = [
     ("checkpoint-uplinkd", "hq-root.pem", "missing.pem", "hq_root = '{etc}/uplinkd/missing.pem'", "No such file"),
     ("checkpoint-uplinkd", "retry_max: 30s", "retry_max: 30", "retry_max = '30'", ""),
     ("checkpoint-camerad", "picture_days: 30", "picture_days: 0", "picture_days = '0'", "1 to 3650"),
+    ("checkpoint-consoled", "0.0.0.0:8444", "8444", "pair_listen = '8444'", "address:port"),
+    ("checkpoint-consoled", "console/server.pem", "console/missing.pem", "certificate = '{etc}/console/missing.pem'",
+     "No such file"),
+    ("checkpoint-consoled", "console/ca.pem", "console/missing.pem", "tablets_ca = '{etc}/console/missing.pem'",
+     "No such file"),
+    ("checkpoint-consoled", "required  ", "optional  ", "tablet_certificates = 'optional'", "required, none"),
     ("hq-cad", "box-issuing.key.pem", "missing.pem", "key = '{etc}/hq-cad/missing.pem'", "No such file"),
 ]
 
@@ -236,6 +245,14 @@ def start(folder, name):
             config = folder / "camerad.yaml"
             config.write_text(f"runtime_dir: {folder}/run\nstate_dir: {folder}/state\n")
             argv, stop = [program(name), "--config", config], lambda: None
+        elif name == "checkpoint-consoled":
+            (folder / "run").mkdir()
+            root = Root(folder, "console-ca")
+            server = root.issue("server", "urn:checkpoint-console:console", server=True)
+            config = folder / "consoled.yaml"
+            config.write_text(f"hosts: [127.0.0.1]\nlisten: 127.0.0.1:0\npair_listen: 127.0.0.1:0\nruntime_dir: {folder}/run\n"
+                              f"certificate: {server.pem}\nkey: {server.key_path}\ntablets_ca: {root.pem}\n")
+            argv, stop = [program(name), "--config", config], lambda: None
         elif name == "checkpoint-uplinkd":
             argv, stop = [program(name), "--config", uplinkd_config(folder)], lambda: None
         else:
@@ -277,7 +294,7 @@ def test_readiness_watchdog_and_end_within_two_seconds(folder, name):
         stop()
 
 
-@pytest.mark.parametrize("name", [name for name in DAEMONS if name != "hq-cad"])  # it keeps no state
+@pytest.mark.parametrize("name", sorted(set(DAEMONS) - {"hq-cad", "checkpoint-consoled"}))  # these keep no state
 def test_a_second_one_on_the_same_state_is_refused_and_the_first_goes_on(folder, name):
     stop, process, manager = start(folder, name)
     try:

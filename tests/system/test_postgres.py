@@ -45,7 +45,7 @@ def two(hq):
     other.hqd.stop()
 
 
-@pytest.mark.parametrize("name", ["store_test_store", "test_records", "test_handlers", "test_match_policy", "store_test_migrations"])
+@pytest.mark.parametrize("name", ["store_test_store", "test_records", "test_handlers", "test_match_policy", "test_calls", "store_test_migrations"])
 def test_unit_tests_pass_over_it(name):
     url = postgres.Database().url
     done = run_program([UNIT / f"gateway_hq_{name}"], env={**os.environ, "CHECKPOINT_HQ_DATABASE": url},

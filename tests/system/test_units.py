@@ -14,7 +14,7 @@ UNITS = [unit for unit in sorted(SYSTEMD.glob("*.service")) if unit.stem in PROG
 OURS = re.compile(r"/usr/bin/(checkpoint[a-z-]*|hqd|hq-cad|hq-retaind)(?= )")
 # Exposure of 'systemd-analyze security' (0 none, 10 all). Above 1.0 stands what a program's task needs:
 # networks, real-time threads, serial lines, packet sockets.
-EXPOSURE_MAX = {"checkpoint-redis": 1.0, "hq-cad": 1.0, "hq-retaind": 1.0, "hqd": 1.7, "checkpoint-camerad": 1.0, "checkpoint-uplinkd": 2.0,
+EXPOSURE_MAX = {"checkpoint-redis": 1.0, "hq-cad": 1.0, "hq-retaind": 1.0, "hqd": 1.7, "checkpoint-camerad": 1.0, "checkpoint-consoled": 1.6, "checkpoint-uplinkd": 2.0,
                 "checkpointd": 2.3, "checkpoint-matchd": 2.2}
 
 

@@ -10,7 +10,7 @@
 #include "lane_walk.h"
 
 enum {
-    BITS = 21,
+    BITS = 22,
     LOWERS = 1 << 0,
     PERSON = 1 << 1,
     DETECTOR = 1 << 2,
@@ -30,12 +30,18 @@ enum {
     KEPT = 1 << 16,
     BY_TIMER = 1 << 17, /* it closes itself after a time, not behind its loop */
     IN_EXIT = 1 << 18,
-    FEEDBACK_SHIFT = 19 /* two bits: enum lane_feedback */
+    FEEDBACK_SHIFT = 19, /* two bits: enum lane_feedback */
+    BY_HAND = 1 << 21
 };
 
 static bool has(uint32_t bits, uint32_t wanted)
 {
     return (bits & wanted) == wanted;
+}
+
+static enum lane_feedback feedback_of(uint32_t bits)
+{
+    return (enum lane_feedback)(bits >> FEEDBACK_SHIFT & 3);
 }
 
 static void build(uint32_t bits, struct lane_config *c)
@@ -62,14 +68,15 @@ static void build(uint32_t bits, struct lane_config *c)
                     : has(bits, BY_TIMER)     ? AUTO_CLOSE_TIMER
                                               : AUTO_CLOSE_LOOP;
     c->raise_maintained = has(bits, KEPT);
-    c->feedback = (enum lane_feedback)(bits >> FEEDBACK_SHIFT);
+    c->feedback = feedback_of(bits);
+    c->manual_lower = has(bits, BY_HAND);
     c->camera_to_boom_m = has(bits, FAR) ? LANE_DIRECT_MAX_M + 1 : LANE_DIRECT_MAX_M;
 }
 
 /* Limits as declared, and what a lane without them may not do. */
 static bool feedback_fits(uint32_t bits)
 {
-    enum lane_feedback f = (enum lane_feedback)(bits >> FEEDBACK_SHIFT);
+    enum lane_feedback f = feedback_of(bits);
     bool open = f == FEEDBACK_BOTH || f == FEEDBACK_OPEN;
     bool closed = f == FEEDBACK_BOTH || f == FEEDBACK_CLOSED;
     if (has(bits, IN_OPEN) != open || has(bits, IN_CLOSED) != closed) {
@@ -89,7 +96,14 @@ static bool allowed(uint32_t bits)
     if (has(bits, LOWERS)) {
         uint32_t needs = PERSON | DETECTOR | IN_OBSTACLE | IN_PERSON_OK | IN_DETECTOR_OK |
                          IN_PRESENCE | OUT_LOWER | OUT_STOP | OUT_RAISE;
-        if (!has(bits, needs) || bits >> FEEDBACK_SHIFT != FEEDBACK_BOTH || has(bits, OPEN_MODE) ||
+        if (!has(bits, needs) || feedback_of(bits) != FEEDBACK_BOTH || has(bits, OPEN_MODE) ||
+            has(bits, CLOSES_ITSELF)) {
+            return false;
+        }
+    }
+    if (has(bits, BY_HAND)) { /* seen, confirmed, stopped, and nothing else closes it */
+        uint32_t needs = IN_OBSTACLE | IN_PRESENCE | OUT_LOWER | OUT_STOP | OUT_RAISE;
+        if (!has(bits, needs) || feedback_of(bits) != FEEDBACK_BOTH || has(bits, OPEN_MODE) ||
             has(bits, CLOSES_ITSELF)) {
             return false;
         }

@@ -17,6 +17,7 @@ enum {
     HANDS_OFF = INPUT_BIT(INPUT_LOCAL_CONTROL) | INPUT_BIT(INPUT_EMERGENCY_STOP),
     HEALTHY = INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK),
     COILS = OUTPUT_BIT(OUTPUT_RAISE) | OUTPUT_BIT(OUTPUT_LOWER) | OUTPUT_BIT(OUTPUT_STOP),
+    BEAT_MS = 500,
     ORDERS_ANSWERED = 8, /* which of the guard's three orders are acknowledged */
     MS = 1000 * 1000
 };
@@ -32,7 +33,9 @@ struct at_wire {
     uint8_t wait;     /* the guard's raise, or the pause after it, is not over */
     uint8_t give_up;  /* it has tried for long enough */
     uint8_t let_go;   /* lower was switched off, acknowledged, since it was read back */
-    uint8_t spare[7];
+    uint8_t permit;   /* of a lower by hand: 1 runs, 2 is over and nothing has stopped it yet */
+    uint8_t hand;     /* what lowers now is lowered by hand */
+    uint8_t spare[5];
 };
 
 /* Times of the guard as what they mean now. */
@@ -50,7 +53,9 @@ struct guard_node {
     uint8_t lower_until;
     uint8_t raise_until;
     uint8_t lower_off; /* since the last scan */
-    uint8_t spare[5];
+    uint8_t permit;    /* 0 none, 1 still to come, 2 over */
+    uint8_t hand;
+    uint8_t spare[3];
     struct at_wire wire;
 };
 
@@ -62,7 +67,17 @@ enum guard_move_kind {
     GUARD_TIME   /* a: what runs out */
 };
 
-enum { ON = 1, URGENT = 2, LATE = 4, UNDER_NOW = 8, KINDS_OF_ORDER = 16, NO_CONTACT = 128 };
+enum {
+    ON = 1,
+    URGENT = 2,
+    LATE = 4,
+    UNDER_NOW = 8,
+    KINDS_OF_ORDER = 16,
+    BY_HAND = 16, /* besides, of a lower */
+    TOO_LONG = 32,
+    LEVEL = 64,
+    NO_CONTACT = 128
+};
 
 enum guard_time {
     TIME_CLEAR,
@@ -71,6 +86,8 @@ enum guard_time {
     TIME_AGAIN,
     TIME_LOWER,
     TIME_RAISE,
+    TIME_PERMIT,
+    TIME_HAND,
     TIMES
 };
 
@@ -107,6 +124,8 @@ static void to_guard(const struct guard_node *n, const struct lane_config *confi
     g->lower_until = n->lower_until ? later : now;
     g->raise_until = n->raise_until ? later : now;
     g->lower_off.ns = n->lower_off ? WALK_NOW_NS : 0;
+    g->permit_until.ns = n->permit == 0 ? INT64_MAX : n->permit == 1 ? WALK_LATER_NS : WALK_NOW_NS;
+    g->hand_until = n->hand ? later : now;
 }
 
 static void from_guard(const struct guard *g, struct guard_node *n)
@@ -124,6 +143,8 @@ static void from_guard(const struct guard *g, struct guard_node *n)
     n->lower_until = mono_before(now, g->lower_until);
     n->raise_until = mono_before(now, g->raise_until);
     n->lower_off = g->lower_off.ns == WALK_NOW_NS;
+    n->permit = g->permit_until.ns == INT64_MAX ? 0 : mono_before(now, g->permit_until) ? 1 : 2;
+    n->hand = mono_before(now, g->hand_until);
 }
 
 /* ---- a write ---- */
@@ -145,7 +166,13 @@ static const char *may_come_down(const struct at_wire *w, const struct lane_scan
          "rule 3: a lower under a fault");
     RULE(!(latest->wired & INPUT_BIT(INPUT_MAINS_OK)) || (active & INPUT_BIT(INPUT_MAINS_OK)),
          "rule 4: a lower on the battery");
-    RULE(active & INPUT_BIT(INPUT_LIMIT_OPEN), "a lower of a boom that is not open");
+    return NULL;
+}
+
+static const char *is_open(const struct lane_scan *latest)
+{
+    RULE(latest->active & latest->wired & INPUT_BIT(INPUT_LIMIT_OPEN),
+         "a lower of a boom that is not open");
     return NULL;
 }
 
@@ -156,17 +183,48 @@ static const char *may_let_go(const struct guard *g, const struct at_wire *w,
     (void)g;
     RULE(latest->contact, "rule 4: let go of without contact");
     RULE(o->id == 0 || o->expires.ns >= WALK_NOW_NS, "rule 6: let go of too late");
-    return latest->active & latest->wired & HANDS_OFF ? NULL : may_come_down(w, latest);
+    if (latest->active & latest->wired & HANDS_OFF) {
+        return NULL;
+    }
+    const char *violation = is_open(latest);
+    return violation ? violation : may_come_down(w, latest);
+}
+
+/* Of what says that it is well or not. */
+static bool is_unwell(const struct lane_scan *s)
+{
+    return (s->wired & ~s->active & HEALTHY) != 0;
+}
+
+static const char *may_lower_by_hand(const struct guard *g, const struct lane_scan *latest,
+                                     const struct lane_order *o)
+{
+    RULE(g->config->manual_lower, "rule 7: lowered by hand in a lane that declares none");
+    RULE(!is_unwell(latest), "rule 7: lowered by hand with a detector that is not healthy");
+    RULE(o->pulse_ms > 0 && o->pulse_ms <= BEAT_MS &&
+             o->expires.ns <= WALK_NOW_NS + (int64_t)BEAT_MS * MS,
+         "rule 7: a lower by hand for longer than a beat");
+    return NULL;
+}
+
+static const char *may_lower_itself(const struct guard *g, const struct lane_scan *latest)
+{
+    RULE(g->config->lower_automatically, "rule 7: a lower in a lane that declares none");
+    RULE((latest->active & latest->wired & HEALTHY) == HEALTHY,
+         "rule 7: a lower without both detectors healthy");
+    return is_open(latest);
 }
 
 static const char *may_lower(const struct guard *g, const struct at_wire *w,
-                             const struct lane_scan *latest)
+                             const struct lane_scan *latest, const struct lane_order *o)
 {
-    uint32_t active = latest->active & latest->wired;
     RULE(g->config->feedback == FEEDBACK_BOTH && !g->config->raise_maintained,
          "rule 6: a lower that nothing confirms");
-    RULE(g->config->lower_automatically, "rule 7: a lower in a lane that declares none");
-    RULE((active & HEALTHY) == HEALTHY, "rule 7: a lower without both detectors healthy");
+    const char *violation =
+        o->hold_to_run ? may_lower_by_hand(g, latest, o) : may_lower_itself(g, latest);
+    if (violation) {
+        return violation;
+    }
     RULE(!w->raise_on && !(latest->outputs & OUTPUT_BIT(OUTPUT_RAISE)),
          "rule 2: a lower while raise is on");
     return may_come_down(w, latest);
@@ -179,7 +237,7 @@ static const char *may_move(const struct guard *g, const struct at_wire *w,
     RULE(latest->contact, "rule 4: a motion without contact");
     RULE(!(active & HANDS_OFF), "rule 3: a motion under local control or emergency stop");
     if (o->output == OUTPUT_LOWER) {
-        return may_lower(g, w, latest);
+        return may_lower(g, w, latest, o);
     }
     RULE(!w->lower_on, "rule 2: a raise while lower is on");
     RULE(!(latest->outputs & OUTPUT_BIT(OUTPUT_LOWER)) || w->let_go,
@@ -206,14 +264,18 @@ static void note_write(struct at_wire *w, const struct lane_order *o, bool done,
         w->lower_on = o->on || (w->lower_on && !done);
         w->lowering |= o->on;
         w->let_go = o->on ? 0 : w->let_go | done;
+        w->permit = o->on ? o->hold_to_run : w->permit;
+        w->hand = o->on ? o->hold_to_run : w->hand;
     } else if (o->output == OUTPUT_RAISE) {
         w->raise_on = o->on || (w->raise_on && !done);
         w->lowering |= !o->on && kept; /* from here it closes by itself */
         w->lowering &= !(o->on && done);
+        w->permit = o->on && done ? 0 : w->permit;
         w->failed = o->on && w->raising ? !done : w->failed;
         w->wait |= o->on && w->raising;
     } else if (o->output == OUTPUT_STOP) {
         w->lowering &= !(o->on && done);
+        w->permit = o->on && done ? 0 : w->permit;
     }
 }
 
@@ -266,7 +328,8 @@ static void must_act(const struct lane_scan *s, const struct at_wire *w, bool ke
     bool down = (active & INPUT_BIT(INPUT_LIMIT_CLOSED)) && !(active & INPUT_BIT(INPUT_LIMIT_OPEN));
     bool coming =
         (w->lowering && !down) || w->lower_on || (s->outputs & OUTPUT_BIT(OUTPUT_LOWER)) != 0;
-    bool danger = (active & UNDER) || (!kept && (active & HEALTHY) != HEALTHY);
+    bool unwell = w->hand ? is_unwell(s) : (active & HEALTHY) != HEALTHY;
+    bool danger = (active & UNDER) || (!kept && unwell);
     bool may = s->contact && !(active & HANDS_OFF);
     uint32_t busy = OUTPUT_BIT(OUTPUT_RAISE) | OUTPUT_BIT(OUTPUT_STOP);
     *out_all = may && ((coming && danger) || (w->raising && w->failed && !w->give_up));
@@ -274,7 +337,7 @@ static void must_act(const struct lane_scan *s, const struct at_wire *w, bool ke
 }
 
 static const char *check_orders(const struct guard *g, const struct lane_order *orders,
-                                uint32_t count, bool all, bool raise)
+                                uint32_t count, bool all, bool raise, bool stops)
 {
     static const enum lane_output sequence[] = {OUTPUT_LOWER, OUTPUT_STOP, OUTPUT_RAISE};
     for (uint32_t i = 0; i < count; i++) {
@@ -288,6 +351,11 @@ static const char *check_orders(const struct guard *g, const struct lane_order *
     RULE(!(g->latest.active & g->latest.wired & HANDS_OFF) || count == 0,
          "rule 3: the guard acts under local control or emergency stop");
     RULE(g->latest.contact || count == 0, "rule 4: the guard acts without contact");
+    if (stops && !all && !raise) {
+        RULE(count == 2 && orders[0].output == OUTPUT_LOWER && orders[1].output == OUTPUT_STOP &&
+                 orders[1].on,
+             "rule 7: a lower by hand that nobody renews is not stopped");
+    }
     if (!all) {
         RULE(!raise || count > 0, "rule 1: the guard gives up before the boom is up");
         return NULL;
@@ -323,8 +391,14 @@ static const char *take_scan(struct guard *g, struct at_wire *w, const struct la
     note_scan(&scan, w, config->raise_maintained);
     must_act(&scan, w, config->raise_maintained, &all, &raise);
     uint32_t count = guard_scan(g, &scan, orders);
-    const char *violation = check_orders(g, orders, count, all, raise);
-    if (!violation && count > 0 && !all && !w->raising) {
+    uint32_t seen = scan.active & scan.wired;
+    bool down = (seen & INPUT_BIT(INPUT_LIMIT_CLOSED)) && !(seen & INPUT_BIT(INPUT_LIMIT_OPEN));
+    bool stops = w->permit == 2 && scan.contact && !(seen & HANDS_OFF) && !down;
+    const char *violation = check_orders(g, orders, count, all, raise, stops);
+    if (scan.contact && !(seen & HANDS_OFF) && !all && !raise && w->permit == 2 && down) {
+        w->permit = 0; /* it is where it was to go */
+    }
+    if (!violation && count > 0 && !all && !w->raising && !stops) {
         violation = "rule 3: the guard raises for no cause, or after an emergency stop";
     }
     if (all) {
@@ -332,6 +406,7 @@ static const char *take_scan(struct guard *g, struct at_wire *w, const struct la
         w->raising = 1;
         w->failed = 0;
         w->lowering = 0;
+        w->permit = 0;
     }
     for (uint32_t i = 0; !violation && i < count; i++) {
         violation = write_order(g, w, &orders[i], &g->latest, (m->c >> i & 1) != 0);
@@ -352,7 +427,13 @@ static const char *take_order(struct guard *g, struct at_wire *w, const struct l
         .on = (m->b & ON) != 0,
         .pulse_ms = m->b & ON && !(kept && m->a == OUTPUT_RAISE) ? config->pulse_ms : 0,
         .emergency = (m->b & URGENT) != 0,
+        .hold_to_run = (m->b & BY_HAND) != 0,
         .expires = {WALK_NOW_NS + (m->b & LATE ? -1 : 1)}};
+    if (m->b & BY_HAND) {
+        order.pulse_ms = m->b & LEVEL ? 0 : order.pulse_ms;
+        order.expires.ns =
+            m->b & TOO_LONG ? WALK_NOW_NS + (int64_t)(BEAT_MS + 1) * MS : order.expires.ns;
+    }
     return write_order(g, w, &order, &latest, m->c);
 }
 
@@ -383,6 +464,14 @@ static void take_time(struct guard_node *n, enum guard_time which)
     case TIME_RAISE:
         n->wire.raise_on = n->raise_until ? 0 : n->wire.raise_on;
         n->raise_until = 0;
+        break;
+    case TIME_PERMIT:
+        n->wire.permit = n->wire.permit == 1 ? 2 : n->wire.permit;
+        n->permit = n->permit == 1 ? 2 : n->permit;
+        break;
+    case TIME_HAND:
+        n->wire.hand = 0;
+        n->hand = 0;
         break;
     case TIMES:
         break;
@@ -446,6 +535,12 @@ static void guard_moves(const struct guard_family *f, const struct guard_node *n
             put(m, GUARD_ORDER, output, kind, false);
         }
     }
+    for (uint32_t kind = ON; f->by_hand && kind < BY_HAND; kind += LATE) { /* on, late, under */
+        for (uint32_t odd = 0; odd <= (TOO_LONG | LEVEL); odd += TOO_LONG) {
+            put(m, GUARD_ORDER, OUTPUT_LOWER, kind | BY_HAND | odd, true);
+            put(m, GUARD_ORDER, OUTPUT_LOWER, kind | BY_HAND | odd, false);
+        }
+    }
     for (uint32_t which = 0; which < TIMES; which++) {
         put(m, GUARD_TIME, which, 0, 0);
     }
@@ -466,7 +561,8 @@ static void print_move(const struct guard_move *m)
         printf("%s coils %x acknowledged %x\n", m->b & NO_CONTACT ? " no contact" : "",
                m->b & COILS, m->c);
     } else if (m->kind == GUARD_ORDER) {
-        printf(" %s %s%s%s%s\n", lane_output_name((enum lane_output)m->a), m->b & ON ? "on" : "off",
+        printf(" %s %s%s%s%s%s\n", lane_output_name((enum lane_output)m->a),
+               m->b & ON ? "on" : "off", m->b & BY_HAND ? " by hand" : "",
                m->b & URGENT ? " emergency" : "", m->b & LATE ? " late" : "",
                m->c ? "" : " not acknowledged");
     } else {
@@ -507,6 +603,7 @@ static void configure(const struct guard_family *f, struct lane_config *config)
     config->person_device = true;
     config->vehicle_detector = true;
     config->raise_maintained = f->kept;
+    config->manual_lower = f->by_hand && !f->undeclared;
     config->feedback = f->feedback;
     if (f->kept) {
         config->auto_close = AUTO_CLOSE_LOOP;
@@ -571,6 +668,20 @@ const struct guard_family guard_families[] = {
      .coils = true,
      .declared = true,
      .large = true},
+    {.name = "guard_hand",
+     .inputs = IN(LIMIT_OPEN) | IN(LIMIT_CLOSED) | IN(PRESENCE) | IN(LOCAL_CONTROL) | IN(FAULT),
+     .by_hand = true},
+    {.name = "guard_hand_health",
+     .inputs = IN(LIMIT_OPEN) | IN(OBSTACLE) | IN(PERSON_OK) | IN(DETECTOR_OK),
+     .coils = true,
+     .by_hand = true,
+     .declared = true,
+     .large = true},
+    {.name = "guard_hand_undeclared",
+     .inputs = IN(LIMIT_OPEN) | IN(OBSTACLE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .undeclared = true,
+     .by_hand = true},
     {.name = "guard_mains",
      .inputs = IN(LIMIT_OPEN) | IN(PRESENCE) | IN(MAINS_OK),
      .always = IN(PERSON_OK) | IN(DETECTOR_OK),

@@ -15,6 +15,8 @@ struct guard_family {
     bool coils;      /* read back on and off; else off */
     bool declared;   /* lower_automatically */
     bool kept;       /* raise_maintained */
+    bool by_hand;    /* lowers by hand are asked for, and manual_lower but with … */
+    bool undeclared; /* … this */
     enum lane_feedback feedback;
     bool large; /* in the full tier only */
 };

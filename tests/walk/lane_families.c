@@ -43,6 +43,39 @@ static void lower(struct lane_config *c)
     c->vehicle_detector = true;
 }
 
+/* By hand only. */
+static void hand(struct lane_config *c)
+{
+    boom(c);
+    c->wired |= IN(PRESENCE) | IN(OBSTACLE);
+    c->outputs_wired |= OUT(LOWER);
+    c->manual_lower = true;
+}
+
+static void hand_safety(struct lane_config *c)
+{
+    hand(c);
+    c->wired |= IN(LOCAL_CONTROL) | IN(EMERGENCY_STOP) | IN(FAULT) | IN(EXIT_LOOP);
+}
+
+static void hand_wired(struct lane_config *c)
+{
+    hand(c);
+    c->wired |= IN(PERSON_OK) | IN(DETECTOR_OK) | IN(MAINS_OK) | IN(FIRE_RAISE);
+}
+
+static void hand_too(struct lane_config *c)
+{
+    lower(c);
+    c->manual_lower = true;
+}
+
+static void hand_undeclared(struct lane_config *c)
+{
+    hand(c);
+    c->manual_lower = false;
+}
+
 static void lower_undeclared(struct lane_config *c)
 {
     lower(c);
@@ -316,6 +349,69 @@ const struct family lane_families[] = {
      .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
      .always = IN(PERSON_OK) | IN(DETECTOR_OK),
      .events = WALK_OUTCOME | WALK_RAISE | WALK_COMMIT | WALK_GUIDED,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | OTHER_COILS,
+     .quick = true},
+    {.name = "hand",
+     .configure = hand,
+     .expects = OUT(LOWER),
+     .inputs = LIMITS | IN(OBSTACLE),
+     .events = WALK_OUTCOME | WALK_RAISE | WALK_COMMIT | WALK_HAND,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | FROZEN(COIL_STOP)},
+    {.name = "hand_contact",
+     .configure = hand,
+     .expects = OUT(LOWER),
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .events = WALK_OUTCOME | WALK_RAISE | WALK_COMMIT | WALK_HAND | WALK_NO_CONTACT,
+     .frozen = FROZEN(MATCH) | OTHER_COILS},
+    {.name = "hand_guard",
+     .configure = hand,
+     .expects = OUT(LOWER),
+     .inputs = IN(LIMIT_OPEN) | IN(LIMIT_CLOSED),
+     .events = WALK_OUTCOME | WALK_RAISE | WALK_COMMIT | WALK_HAND | WALK_GUARD_ACTED |
+               WALK_LET_GO | WALK_ACK,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | OTHER_COILS},
+    {.name = "hand_acts",
+     .configure = hand,
+     .expects = OUT(LOWER),
+     .inputs = IN(LIMIT_OPEN),
+     .events = WALK_EMERGENCY | WALK_STOP | WALK_HOLD | WALK_COMMIT | WALK_HAND | WALK_JOURNAL |
+               WALK_SERVICE | WALK_CONVOY,
+     .holds = 1,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | OTHER_COILS},
+    {.name = "hand_safety",
+     .configure = hand_safety,
+     .expects = OUT(LOWER),
+     .inputs = IN(LIMIT_OPEN) | IN(LOCAL_CONTROL) | IN(EMERGENCY_STOP) | IN(FAULT) | IN(EXIT_LOOP),
+     .events = WALK_EMERGENCY | WALK_COMMIT | WALK_HAND | WALK_ACK,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | OTHER_COILS},
+    {.name = "hand_wired",
+     .configure = hand_wired,
+     .expects = OUT(LOWER),
+     .inputs = IN(LIMIT_OPEN) | IN(PERSON_OK) | IN(DETECTOR_OK) | IN(MAINS_OK) | IN(FIRE_RAISE),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_HAND | WALK_ACK,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | OTHER_COILS},
+    {.name = "hand_too",
+     .configure = hand_too,
+     .expects = OUT(LOWER),
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .always = IN(PERSON_OK) | IN(DETECTOR_OK),
+     .events = WALK_RAISE | WALK_COMMIT | WALK_GUIDED | WALK_HAND,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | OTHER_COILS | FROZEN(GUIDED) | FROZEN(COAST)},
+    {.name = "hand_vehicle",
+     .configure = hand,
+     .expects = OUT(LOWER),
+     .inputs = IN(LIMIT_OPEN),
+     .events = WALK_OUTCOME | WALK_RAISE | WALK_COMMIT | WALK_HAND,
+     .reads = READ_CLEARED | READ_SECOND,
+     .vehicles = 1,
+     .holds = 1,
+     .frozen = FROZEN(MATCH) | FROZEN(SCAN) | OTHER_COILS | FROZEN(UNREAD) | FROZEN(COAST),
+     .ready = true,
+     .quick = true},
+    {.name = "hand_undeclared",
+     .configure = hand_undeclared,
+     .inputs = IN(LIMIT_OPEN) | IN(PRESENCE),
+     .events = WALK_OUTCOME | WALK_RAISE | WALK_COMMIT | WALK_HAND,
      .frozen = FROZEN(MATCH) | FROZEN(SCAN) | OTHER_COILS,
      .quick = true},
     {.name = "own_close",

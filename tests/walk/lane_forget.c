@@ -17,7 +17,7 @@ static const uint32_t told_only = ALARM(ORDER_FAILED) | ALARM(UNCONFIRMED) | ALA
 static void forget_motion(const struct lane_config *config, struct lane_state *s)
 {
     s->motion_act = 0; /* goes into records only */
-    if (s->motion != MOTION_RAISE) {
+    if (s->motion != MOTION_RAISE && s->motion != MOTION_LOWER) {
         s->motion_cause = 0;
     }
     if (s->stop_order == 0 && s->timer[TIMER_STOP].ns == 0) { /* set with the next stop */

@@ -19,9 +19,14 @@ enum {
     AGAIN = 1 << 4,  /* of a read's `b`: more than its kind */
     UNPLACED = 1 << 5,
     PERHAPS_MORE = 1 << 6,
-    NEW_PASSAGE = 250,    /* of a read's `a`: a place in the queue, or … */
-    HELD_PASSAGE = 200,   /* … + a place among the holds, or … */
-    UNKNOWN_PASSAGE = 251 /* … one that is not followed any more */
+    NEW_PASSAGE = 250,     /* of a read's `a`: a place in the queue, or … */
+    HELD_PASSAGE = 200,    /* … + a place among the holds, or … */
+    UNKNOWN_PASSAGE = 251, /* … one that is not followed any more */
+    BEAT_FRESH = 0,
+    BEAT_STALE = 1,
+    BEAT_END = 2,
+    OTHER_PRESS = 1000,
+    MS_NS = 1000 * 1000
 };
 
 struct list {
@@ -65,6 +70,9 @@ static void scans_with(const struct family *f, const struct lane_config *config,
         put_scan(l, active, coils);
         if ((f->events & WALK_GUARD_ACTED) && !(active & HANDS_OFF)) {
             put_scan(l, active, coils | SCAN_GUARD);
+        }
+        if (f->events & WALK_LET_GO) {
+            put_scan(l, active, coils | SCAN_LET_GO);
         }
         if (f->events & WALK_LAMP_FAULT) {
             put_scan(l, active, coils | SCAN_LAMP_FAULT);
@@ -209,6 +217,15 @@ static void acts(const struct family *f, const struct lane_state *s, struct list
     if (f->events & WALK_CONVOY) {
         put_event(l, LANE_EVENT_ACT, LANE_ACT_CONVOY, SIGN_NAMED | TOO_LONG);
     }
+    if (f->events & WALK_HAND) {
+        put_event(l, LANE_EVENT_ACT, LANE_ACT_LOWER, SIGN_NAMED);
+        put_event(l, LANE_EVENT_ACT, LANE_ACT_LOWER, 0);
+        put_event(l, LANE_EVENT_BEAT, true, BEAT_FRESH);
+        put_event(l, LANE_EVENT_BEAT, true, BEAT_STALE);
+        put_event(l, LANE_EVENT_BEAT, true, BEAT_END);
+        put_event(l, LANE_EVENT_BEAT, false, BEAT_FRESH); /* of another press */
+        put_event(l, LANE_EVENT_BEAT, false, BEAT_END);
+    }
     for (int i = 0; (f->events & WALK_INSPECT) && i <= s->count; i++) { /* 0: the unread one */
         put_event(l, LANE_EVENT_ACT, LANE_ACT_INSPECTED, SIGN_NAMED | i << 2);
         put_event(l, LANE_EVENT_ACT, LANE_ACT_INSPECTED, i << 2);
@@ -348,7 +365,8 @@ static void scan_event(const struct lane_config *config, const struct lane_state
                                .active = m->active,
                                .outputs = (m->a & BOOM_COILS) | lamps,
                                .outputs_wired = config->outputs_wired,
-                               .guard_acted = (m->a & SCAN_GUARD) != 0};
+                               .guard_acted = (m->a & SCAN_GUARD) != 0,
+                               .guard_let_go = (m->a & SCAN_LET_GO) != 0};
 }
 
 static uint64_t hold_at(const struct lane_state *s, int at)
@@ -386,6 +404,16 @@ static void act_event(const struct lane_state *s, const struct move *m, struct l
     } else if (m->a == LANE_ACT_CONVOY) {
         out->for_ms = m->b & TOO_LONG ? LANE_CONVOY_MAX_MS + 1 : LANE_CONVOY_MAX_MS;
     }
+    out->press = m->a == LANE_ACT_LOWER ? s->press + 1 : 0;
+}
+
+static void beat_event(const struct lane_state *s, const struct move *m,
+                       struct lane_beat_event *out)
+{
+    int64_t waited_ns = m->b == BEAT_STALE ? LANE_BEAT_LOST_MS * (int64_t)MS_NS : 0;
+    *out = (struct lane_beat_event){.press = m->a ? s->press : OTHER_PRESS,
+                                    .at = {WALK_NOW_NS - waited_ns},
+                                    .end = m->b == BEAT_END};
 }
 
 void move_event(const struct lane_config *config, const struct node *node, const struct move *m,
@@ -438,6 +466,9 @@ void move_event(const struct lane_config *config, const struct node *node, const
         out->u.restore_service.convoy = m->b == RESTORE_CONVOY;
         out->u.restore_service.emergency_stop = m->b == RESTORE_PRESSED;
         break;
+    case LANE_EVENT_BEAT:
+        beat_event(s, m, &out->u.beat);
+        break;
     case LANE_EVENT_MATCH_ALIVE:
     case LANE_EVENT_MATCH_LOST:
     case LANE_EVENT_TICK:
@@ -448,14 +479,16 @@ void move_event(const struct lane_config *config, const struct node *node, const
 static const char *const event_names[] = {
     "scan",       "read",        "seen_at_boom", "outcome",         "act",
     "withdrawal", "commit",      "match_alive",  "match_lost",      "list",
-    "journal",    "guided_test", "restore",      "restore_service", "tick"};
+    "journal",    "guided_test", "restore",      "restore_service", "beat",
+    "tick"};
 
 void move_print(const struct move *m, const struct lane_event *event)
 {
     printf("  %s", event_names[m->event]);
     if (event->kind == LANE_EVENT_SCAN) {
-        printf("%s%s coils %x:", m->a & SCAN_NO_CONTACT ? " no contact" : "",
-               m->a & SCAN_GUARD ? " guard acted" : "", m->a & BOOM_COILS);
+        printf("%s%s%s coils %x:", m->a & SCAN_NO_CONTACT ? " no contact" : "",
+               m->a & SCAN_GUARD ? " guard acted" : "", m->a & SCAN_LET_GO ? " guard let go" : "",
+               m->a & BOOM_COILS);
         for (int i = 0; i < INPUT_COUNT; i++) {
             if (m->active & INPUT_BIT(i)) {
                 printf(" %s", lane_input_name((enum lane_input)i));

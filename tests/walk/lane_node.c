@@ -133,6 +133,8 @@ static void relabel_orders(const struct lane_config *config, struct lane_state *
     s->last_order = LET_GO_ORDER;
     s->motion_act = s->motion_act != 0;
     s->convoy_act = s->convoy_act != 0;
+    s->press_act = s->press_act != 0;
+    s->press = s->press != 0;
     for (int i = 0; i < LANE_COMMITS_MAX; i++) {
         s->commits[i].act = s->commits[i].act != 0;
         s->commits[i].id = s->commits[i].kind == COMMIT_NONE ? 0 : (uint64_t)i + 1;

@@ -67,6 +67,24 @@ static const struct lane_commit *answered(const struct walk_step *w, enum lane_c
 
 /* ---- rules 1, 2, 7: a lower ---- */
 
+static const char *automatic_lower_ordered(const struct walk_step *w,
+                                           const struct lane_command *order)
+{
+    const struct lane_state *a = w->after;
+    const struct lane_config *c = w->config;
+    RULE(a->inputs & INPUT_BIT(INPUT_LIMIT_OPEN), "a lower of a boom that is not open");
+    RULE(c->lower_automatically && c->person_device && c->vehicle_detector,
+         "rule 7: a lower in a lane that does not declare it");
+    RULE((a->raw & HEALTHY) == HEALTHY && (a->inputs & HEALTHY) == HEALTHY,
+         "rule 7: a lower without both detectors healthy");
+    RULE(w->next->guided, "rule 7: a lower without a guided test");
+    RULE(w->next->passed, "rule 7: a lower, and nobody has passed");
+    RULE(order->cause == LANE_CAUSE_LOWER, "a lower for another cause");
+    RULE(w->next->thumb == 0, "rule 7: lowered automatically while somebody lowers by hand");
+    RULE(answered(w, COMMIT_LOWER), "rule 7: a lower that the journal does not have");
+    return NULL;
+}
+
 static const char *lower_ordered(const struct walk_step *w, const struct lane_command *order)
 {
     const struct lane_state *a = w->after;
@@ -75,7 +93,6 @@ static const char *lower_ordered(const struct walk_step *w, const struct lane_co
     RULE(!((a->raw | a->inputs) & UNDER), "rule 1: a lower onto something");
     RULE(!w->next->unclear, "rule 1: a lower before the way was clear for the set time");
     RULE(!((a->raw | a->inputs) & INPUT_BIT(INPUT_EXIT_LOOP)), "a lower behind a standing vehicle");
-    RULE(a->inputs & INPUT_BIT(INPUT_LIMIT_OPEN), "a lower of a boom that is not open");
     RULE(!(a->inputs & INPUT_BIT(INPUT_LIMIT_CLOSED)), "a lower of a boom that is closed");
     RULE(!(w->next->pulse & OUTPUT_BIT(OUTPUT_RAISE)), "rule 2: a lower while raise may be on");
     RULE(!((a->raw | a->inputs) & BROKEN), "rule 3: a lower under a fault");
@@ -84,22 +101,15 @@ static const char *lower_ordered(const struct walk_step *w, const struct lane_co
     RULE(w->next->raised, "rule 4: a lower, and nothing was raised since contact was lost");
     RULE(!w->next->stopped, "rule 3: a lower after a stop");
     RULE(!w->next->pressed, "rule 3: a lower after an emergency stop that is not reset");
-    RULE(c->lower_automatically && c->person_device && c->vehicle_detector,
-         "rule 7: a lower in a lane that does not declare it");
     RULE(c->mode != LANE_NORMALLY_OPEN && c->auto_close == AUTO_CLOSE_NONE,
          "rule 7: a lower in a lane that something else closes");
-    RULE((a->raw & HEALTHY) == HEALTHY && (a->inputs & HEALTHY) == HEALTHY,
-         "rule 7: a lower without both detectors healthy");
-    RULE(w->next->guided, "rule 7: a lower without a guided test");
-    RULE(w->next->passed, "rule 7: a lower, and nobody has passed");
-    RULE(order->cause == LANE_CAUSE_LOWER, "a lower for another cause");
-    RULE(answered(w, COMMIT_LOWER), "rule 7: a lower that the journal does not have");
     RULE(!alarm_on(a, EVENT_LANE_FOREIGN_MOTION) && !alarm_on(a, EVENT_LANE_RUN_THROUGH) &&
              !alarm_on(a, EVENT_LANE_OBSTACLE),
          "rule 8: a lower while something is wrong with the boom");
     RULE(w->before->stop_order == 0 && !timer_runs(w->before, TIMER_STOP),
          "rule 3: a lower while a stop is not done");
-    return NULL;
+    return order->cause == LANE_CAUSE_HAND ? hand_lower_ordered(w, order)
+                                           : automatic_lower_ordered(w, order);
 }
 
 /* ---- rules 3, 4, 5: a raise ---- */
@@ -145,6 +155,7 @@ static const char *raise_caused(const struct walk_step *w, const struct lane_com
     case LANE_CAUSE_STATE:
     case LANE_CAUSE_FOREIGN:
     case LANE_CAUSE_LOWER:
+    case LANE_CAUSE_HAND:
         break;
     }
     return "a raise for no cause";
@@ -429,10 +440,11 @@ static const char *motion_ended(const struct walk_step *w)
     bool confirmed = (a->inputs & limit) && !both_limits(a);
     bool opened_again = b->motion == MOTION_OWN_CLOSE && (a->raw & INPUT_BIT(INPUT_LIMIT_OPEN));
     bool stopped = count_on(w->out, OUTPUT_STOP) > 0 || is_act(w, LANE_ACT_STOP);
-    bool told = stopped || guard_acted(w) || record_of(w->out, LANE_RECORD_FOREIGN_MOTION) ||
-                (b->contact && !a->contact) || (a->inputs & (HANDS_OFF | BROKEN)) ||
-                both_limits(a) || alarm_on(a, EVENT_LANE_UNCONFIRMED) ||
-                alarm_on(a, EVENT_LANE_ORDER_FAILED);
+    bool let_go = is_scan(w) && w->event->u.scan.guard_let_go;
+    bool told = stopped || let_go || guard_acted(w) ||
+                record_of(w->out, LANE_RECORD_FOREIGN_MOTION) || (b->contact && !a->contact) ||
+                (a->inputs & (HANDS_OFF | BROKEN)) || both_limits(a) ||
+                alarm_on(a, EVENT_LANE_UNCONFIRMED) || alarm_on(a, EVENT_LANE_ORDER_FAILED);
     bool by_time = is_due(w, TIMER_MOTION) && a->presumed != PRESUMED_NOTHING;
     RULE(confirmed || opened_again || told || by_time, "rule 6: a motion ends and nobody is told");
     RULE(!is_due(w, TIMER_MOTION) || confirmed || by_time || guard_acted(w) || stopped ||
@@ -548,10 +560,11 @@ static bool limit_is_foreign(const struct walk_step *w)
     bool up = b->motion == MOTION_RAISE && !w->next->bounces;
     bool known = b->position_known && w->shadow->known;
     return b->contact &&
-           ((still && !own_close && (left & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
+           ((still && !own_close && !w->next->coasts && (left & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
             (still && (left & INPUT_BIT(INPUT_LIMIT_CLOSED))) ||
             (still && known && (reached & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
-            ((still || up) && known && !own_close && (reached & INPUT_BIT(INPUT_LIMIT_CLOSED))));
+            (((still && !w->next->coasts) || up) && known && !own_close &&
+             (reached & INPUT_BIT(INPUT_LIMIT_CLOSED))));
 }
 
 /* Some limit changes while nothing of ours would do that, whether or not it was known before. */
@@ -616,8 +629,8 @@ static const char *no_one_waits(const struct walk_step *w)
     RULE(!a->contact || timer_runs(a, TIMER_SCAN), "lost contact would not be noticed");
     RULE(a->blind || timer_runs(a, TIMER_MATCH), "blindness would not be noticed");
     for (int i = 0; i < LANE_COMMITS_MAX; i++) {
-        bool motion_waits =
-            a->commits[i].kind == COMMIT_RAISE || a->commits[i].kind == COMMIT_LOWER;
+        bool motion_waits = a->commits[i].kind == COMMIT_RAISE ||
+                            a->commits[i].kind == COMMIT_LOWER || a->commits[i].kind == COMMIT_HAND;
         RULE(!motion_waits || timer_runs(a, TIMER_COMMIT + i), "rule 6: a motion may happen late");
     }
     RULE(a->order_known || !a->contact || a->blind || timer_runs(a, TIMER_APPROACH),
@@ -643,11 +656,13 @@ static const char *reset(const struct walk_step *w)
 const char *lane_rules_check(const struct walk_step *step)
 {
     static const char *(*const rules[])(const struct walk_step *) = {
-        orders,  hands_off, reset,        contact,          motion,           outcomes,
-        foreign, inputs,    no_one_waits, lane_rules_holds, lane_rules_order, lane_rules_modes};
+        orders,           hands_off,        reset,          contact,      motion,
+        outcomes,         foreign,          inputs,         no_one_waits, lane_rules_holds,
+        lane_rules_order, lane_rules_modes, lane_rules_hand};
     shadow_time(step);
     shadow_bounce(step);
     shadow_inputs(step);
+    hand_shadow_before(step);
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const char *violation = rules[i](step);
         if (violation) {
@@ -655,5 +670,6 @@ const char *lane_rules_check(const struct walk_step *step)
         }
     }
     shadow_acts(step);
+    hand_shadow_after(step);
     return NULL;
 }

@@ -121,8 +121,9 @@ static const char *may_ask(const struct walk_step *w, const struct lane_record *
         RULE(w->config->raise_maintained || (w->config->lower_automatically && w->next->guided),
              "rule 7: a lower is asked for, not declared");
         return NULL;
-    case LANE_RECORD_CONVOY:
-        return NULL; /* lane_rules_modes.c */
+    case LANE_RECORD_CONVOY:        /* lane_rules_modes.c */
+    case LANE_RECORD_LOWER_BY_HAND: /* lane_rules_hand.c */
+        return NULL;
     default:
         return "a record that needs no commit has one";
     }
@@ -144,7 +145,8 @@ static const char *questions(const struct walk_step *w)
         const struct lane_record *r = &w->out->records[i];
         bool releasing = r->kind == LANE_RECORD_HOLD_RELEASE ||
                          r->kind == LANE_RECORD_HOLD_WITHDRAW || r->kind == LANE_RECORD_RAISE ||
-                         r->kind == LANE_RECORD_LOWER || r->kind == LANE_RECORD_CONVOY;
+                         r->kind == LANE_RECORD_LOWER || r->kind == LANE_RECORD_CONVOY ||
+                         r->kind == LANE_RECORD_LOWER_BY_HAND;
         RULE(releasing == (r->commit != 0), "rule 5: a releasing record without its commit");
         RULE(releasing == (r->class == LANE_CLASS_RELEASING), "a record's class");
         if (!releasing) {

@@ -52,7 +52,9 @@ enum walk_event_bit {
     WALK_TEST = 1 << 22,    /* the guided barrier test */
     WALK_INSPECT = 1 << 23,
     WALK_PRESSED = 1 << 24, /* an emergency stop of before the start was not reset */
-    WALK_RESULTS = 1 << 25  /* of an order: every one, else done and failed */
+    WALK_RESULTS = 1 << 25, /* of an order: every one, else done and failed */
+    WALK_HAND = 1 << 26,    /* lowering by hand: presses and beats */
+    WALK_LET_GO = 1 << 27   /* the guard stops one that nobody renewed */
 };
 
 /* Kinds of read a family has. */
@@ -108,7 +110,9 @@ struct shadow {
     uint8_t lamps;   /* lamps ordered on: bit 0 red, 1 yellow, 2 green */
     uint8_t pressed; /* the emergency stop was, and nobody has reset it since */
     uint8_t bounces; /* the lower limit was just left; until its timer is due */
-    uint8_t spare[4];
+    uint8_t thumb;   /* 1 an officer asked to lower by hand, 2 the journal has it */
+    uint8_t coasts;  /* a lower by hand was just let go; until its timer is due */
+    uint8_t spare[2];
 };
 
 struct node {
@@ -116,7 +120,13 @@ struct node {
     struct shadow h;
 };
 
-enum { DUE_NONE = 255, SCAN_GUARD = 8, SCAN_NO_CONTACT = 16, SCAN_LAMP_FAULT = 32 };
+enum {
+    DUE_NONE = 255,
+    SCAN_GUARD = 8,
+    SCAN_NO_CONTACT = 16,
+    SCAN_LAMP_FAULT = 32,
+    SCAN_LET_GO = 64
+};
 
 struct move {
     uint8_t event;    /* enum lane_event_kind */
@@ -169,13 +179,18 @@ void move_event(const struct lane_config *config, const struct node *node, const
 uint64_t move_due(const struct move *move);
 void move_print(const struct move *move, const struct lane_event *event);
 
-/* ---- lane_rules.c, lane_rules_holds.c, lane_rules_modes.c ---- */
+/* ---- lane_rules.c, lane_rules_holds.c, lane_rules_modes.c, lane_rules_hand.c ---- */
 
 /* Every rule over one step; NULL: all hold. Fills step->next. */
 const char *lane_rules_check(const struct walk_step *step);
 const char *lane_rules_holds(const struct walk_step *step);
 const char *lane_rules_order(const struct walk_step *step);
 const char *lane_rules_modes(const struct walk_step *step);
+const char *lane_rules_hand(const struct walk_step *step);
+const char *hand_lower_ordered(const struct walk_step *step, const struct lane_command *command);
+/* Its part of the shadow, before the rules and after them. */
+void hand_shadow_before(const struct walk_step *step);
+void hand_shadow_after(const struct walk_step *step);
 
 /* ---- lane_walk.c ---- */
 

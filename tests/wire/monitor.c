@@ -9,7 +9,7 @@
 
 static const int64_t MS = 1000000;
 static const int64_t NEVER = INT64_MIN / 4;
-enum { SCANS_MS = 60, /* a few scans */ SLACK_MS = 200 };
+enum { SCANS_MS = 60, /* a few scans */ SLACK_MS = 200, BEAT_MS = 500 };
 
 enum { READ_COILS = 1, READ_INPUTS = 2, WRITE_COIL = 5, ON_VALUE = 0xFF00 };
 
@@ -112,6 +112,12 @@ static void check_raise(struct monitor *m, int64_t now)
           "raise for nobody");
 }
 
+/* A thumb was on the button a moment ago. */
+static bool is_by_hand(const struct monitor *m, int64_t now)
+{
+    return m->o.by_hand && within(now, m->fact_at[FACT_BEAT], BEAT_MS);
+}
+
 /* All that makes the boom come down. */
 static void check_comes_down(struct monitor *m, int64_t now)
 {
@@ -122,7 +128,8 @@ static void check_comes_down(struct monitor *m, int64_t now)
           "lower before the way was clear for long enough");
     check(m, now, 3, !at_fault(m) && !sees(m, CONTACT_BOOM_OFF), "lower under fault");
     check(m, now, 4, m->have_inputs, "lower without contact");
-    check(m, now, 4, sees(m, CONTACT_OPEN), "lower of a boom that is not fully open");
+    check(m, now, 4, sees(m, CONTACT_OPEN) || is_by_hand(m, now),
+          "lower of a boom that is not fully open");
     check(m, now, 4, sees(m, CONTACT_MAINS), "lower on the battery");
 }
 
@@ -138,15 +145,21 @@ static void check_let_go(struct monitor *m, int64_t now)
 static void check_lower(struct monitor *m, int64_t now)
 {
     check_comes_down(m, now);
-    check(m, now, 7, m->o.may_lower, "lower in a lane that declares none");
+    bool by_hand = is_by_hand(m, now);
+    check(m, now, 7, m->o.may_lower || by_hand, "lower in a lane that declares none");
     check(m, now, 7, healthy(m), "lower with a detector that is not healthy");
     if (m->o.orders_only) {
         return;
     }
     check(m, now, 3, !m->stop_latched, "lower after an emergency stop that nobody reset");
-    check(m, now, 7, m->guided, "lower without a guided test");
-    check(m, now, 6, within(now, m->fact_at[FACT_LOWER_COMMITTED], m->o.order_life_ms),
-          "lower that is late, or not in the journal");
+    if (by_hand) {
+        check(m, now, 7, m->fact_at[FACT_HAND_COMMITTED] > m->fact_at[FACT_LET_GO],
+              "lower by hand that is not in the journal, or let go of");
+    } else {
+        check(m, now, 7, m->guided, "lower without a guided test");
+        check(m, now, 6, within(now, m->fact_at[FACT_LOWER_COMMITTED], m->o.order_life_ms),
+              "lower that is late, or not in the journal");
+    }
     check(m, now, 4, m->raised_known, "lower of a boom whose state is unknown");
 }
 
@@ -430,6 +443,22 @@ static void check_run_through(struct monitor *m, int64_t now)
     m->exit_before = there;
 }
 
+/* Nobody holds the button any more: half a second and a few scans later the boom has been stopped,
+ * or raised, or is down. */
+static void check_let_go_stops(struct monitor *m, int64_t now)
+{
+    int64_t begun = m->on_at[COIL_LOWER];
+    if (!m->o.by_hand || m->o.may_lower || begun == NEVER) {
+        return;
+    }
+    int64_t beat = m->fact_at[FACT_BEAT];
+    bool ended = m->stop_done > beat || m->done_at[COIL_RAISE] > beat || sees(m, CONTACT_CLOSED);
+    bool held = hands_off(m) || within(now, m->hands_off_last, BEAT_MS);
+    check(m, now, 7,
+          ended || held || begun < m->contact_since || within(now, beat, BEAT_MS + SCANS_MS),
+          "lowers by hand, and nobody holds the button");
+}
+
 void monitor_scan(struct monitor *m, int64_t now, bool contact)
 {
     m->scans++;
@@ -459,6 +488,7 @@ void monitor_scan(struct monitor *m, int64_t now, bool contact)
     }
     check_rescue(m, now);
     check_pulses(m, now);
+    check_let_go_stops(m, now);
     m->scan_at = now;
 }
 

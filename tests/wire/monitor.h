@@ -15,6 +15,7 @@ enum { MONITOR_TEXT = 200, MONITOR_HOLDS = 8, MONITOR_ACTS = 32, RULE_COUNT = 9 
 /* What the lane's configuration promises. */
 struct monitor_options {
     bool may_lower;  /* rule 7's declarations are all there */
+    bool by_hand;    /* lowering by hand is declared */
     bool maintained; /* the boom is up while raise is energised: its end is a lower */
     int64_t clear_ms, pulse_ms, grace_ms, travel_ms, auto_close_ms, order_life_ms, reaction_ms;
     int64_t answer_ms;   /* the module promises an answer within; reaction_ms counts on it */
@@ -29,6 +30,9 @@ enum monitor_fact {
     FACT_CONVOY,          /* a convoy came into force */
     FACT_LOWER_COMMITTED, /* the journal has the automatic lower */
     FACT_CLEARED,         /* the rules let some vehicle through */
+    FACT_HAND_COMMITTED,  /* the journal has that an officer lowers by hand */
+    FACT_BEAT,            /* his thumb is on the button */
+    FACT_LET_GO,          /* … and off */
     FACT_ACKNOWLEDGED,    /* an officer has seen the alarms */
     FACT_STOP_RESET,      /* a named one acknowledged: that resets a released emergency stop */
     FACT_COUNT

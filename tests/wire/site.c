@@ -208,7 +208,7 @@ void site_order(struct site *site, enum lane_output output, bool on, bool emerge
 
 void site_tell(struct site *site, const struct lane_event *event)
 {
-    if (site->orders_only) {
+    if (site->orders_only || site->lane_hangs) {
         return;
     }
     queue_event(site, event);
@@ -258,6 +258,8 @@ static void answer_commit(struct site *s, struct site_commit *commit)
         monitor_fact(&s->monitor, s->now_ns, FACT_LOWER_COMMITTED);
     } else if (done && r.kind == LANE_RECORD_RAISE) {
         monitor_fact(&s->monitor, s->now_ns, FACT_RAISE_ASKED);
+    } else if (done && r.kind == LANE_RECORD_LOWER_BY_HAND) {
+        monitor_fact(&s->monitor, s->now_ns, FACT_HAND_COMMITTED);
     } else if (done && r.kind == LANE_RECORD_CONVOY) {
         s->monitor.convoy_until = s->now_ns + ((int64_t)r.for_ms + 1000) * NS_PER_MS;
     }
@@ -290,6 +292,14 @@ uint64_t site_act(struct site *site, struct lane_act_event act)
     struct lane_event event = {.kind = LANE_EVENT_ACT, .u.act = act};
     site_tell(site, &event);
     return act.act;
+}
+
+void site_beat(struct site *site, uint64_t press, bool end)
+{
+    monitor_fact(&site->monitor, site->now_ns, end ? FACT_LET_GO : FACT_BEAT);
+    struct lane_event event = {.kind = LANE_EVENT_BEAT};
+    event.u.beat = (struct lane_beat_event){.press = press, .at = site_now(site), .end = end};
+    site_tell(site, &event);
 }
 
 void site_withdraw(struct site *site, uint64_t entry)
@@ -522,6 +532,7 @@ void site_run(struct site *site, const struct lane_config *config, int64_t ms,
     plant_init(&s->plant, config->auto_close == AUTO_CLOSE_LOOP, config->lower_automatically);
     s->plant.maintained = config->raise_maintained;
     struct monitor_options options = {.may_lower = config->lower_automatically,
+                                      .by_hand = config->manual_lower,
                                       .maintained = config->raise_maintained,
                                       .clear_ms = config->clear_ms,
                                       .pulse_ms = config->pulse_ms,

@@ -105,6 +105,7 @@ struct site {
     void (*due)(struct site *site); /* at next_ns; sets the next */
     int64_t next_ns;
     void *ctx;
+    bool lane_hangs;  /* its thread takes no event any more; bus and guard go on */
     bool orders_only; /* no lane machine: site_order alone speaks to bus and guard */
     bool trace;       /* CHECKPOINT_TRACE is set: what happens goes to standard output */
 };
@@ -129,6 +130,8 @@ void site_order(struct site *site, enum lane_output output, bool on, bool emerge
                 int64_t life_ms);
 /* Returns the act's number. */
 uint64_t site_act(struct site *site, struct lane_act_event act);
+/* The thumb is on the button of that press, or was taken off. */
+void site_beat(struct site *site, uint64_t press, bool end);
 void site_withdraw(struct site *site, uint64_t entry);
 struct plant_vehicle *site_arrive(struct site *site, enum road_user user, bool wanted);
 /* The order of vehicles cannot be told by the loops for a while. */

@@ -616,6 +616,114 @@ static void test_late_answers(void **state)
     assert_true(site.monitor.late_at > 0);
 }
 
+/* ---- lowering by hand ---- */
+
+enum { PRESS = 5, BEAT_MS = 200, PRESS_MS = KNOWN_MS + 15000 };
+
+static struct lane_config by_hand(void)
+{
+    struct lane_config config = plain();
+    config.manual_lower = true;
+    return config;
+}
+
+static void officer_presses(struct site *s)
+{
+    assert_true(s->plant.boom >= 1.0);
+    (void)site_act(s,
+                   (struct lane_act_event){.kind = LANE_ACT_LOWER, .press = PRESS, .named = true});
+    script_of(s)->stage = 1; /* the thumb stays on it */
+}
+
+static void thumb(struct site *s)
+{
+    static int64_t next_ns;
+    struct script *script = script_of(s);
+    if (script->stage == 0) {
+        next_ns = 0;
+    } else if (script->stage == 1 && s->now_ns >= next_ns) {
+        next_ns = s->now_ns + BEAT_MS * MS;
+        site_beat(s, PRESS, false);
+    }
+}
+
+static void beats_are_lost(struct site *s)
+{
+    assert_true(s->plant.motion < 0);
+    script_of(s)->stage = 2;
+}
+
+static void officer_lets_go(struct site *s)
+{
+    beats_are_lost(s);
+    site_beat(s, PRESS, true);
+}
+
+static void lane_hangs(struct site *s)
+{
+    assert_true(s->plant.motion < 0);
+    s->lane_hangs = true;
+}
+
+static void test_lowering_by_hand(void **state)
+{
+    (void)state;
+    fresh();
+    struct lane_config config = by_hand();
+    struct script script = {.steps = {{KNOWN_MS, officer_raises}, {PRESS_MS, officer_presses}},
+                            .looks = thumb};
+    play(&script, &config, PRESS_MS + 15000);
+    assert_true(site.plant.boom <= 0.0);
+    assert_int_equal(site.records[LANE_RECORD_LOWER_BY_HAND], 1);
+    assert_int_equal(site.records[LANE_RECORD_LOWER_ENDED], 1);
+    assert_int_equal(alarms(EVENT_LANE_FOREIGN_MOTION) + alarms(EVENT_LANE_ORDER_FAILED), 0);
+    assert_true(site.monitor.lowers > 5); /* one a beat */
+}
+
+/* Let go, not heard of, or the lane's thread hangs: it stands where it was half a second later. */
+static void test_lowering_by_hand_stops(void **state)
+{
+    (void)state;
+    void (*const ends[])(struct site *) = {officer_lets_go, beats_are_lost, lane_hangs};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        fresh();
+        struct lane_config config = by_hand();
+        struct script script = {.steps = {{KNOWN_MS, officer_raises},
+                                          {PRESS_MS, officer_presses},
+                                          {PRESS_MS + 1200, ends[i]}},
+                                .looks = thumb};
+        play(&script, &config, PRESS_MS + 12000);
+        assert_true(site.plant.boom > 0.0 && site.plant.boom < 1.0);
+        assert_int_equal(site.plant.motion, 0);
+        assert_int_equal(alarms(EVENT_LANE_FOREIGN_MOTION), 0);
+        assert_int_equal(site.records[LANE_RECORD_LOWER_ENDED], ends[i] != lane_hangs);
+    }
+}
+
+static void somebody_walks_under_it(struct site *s)
+{
+    assert_true(s->plant.motion < 0);
+    comes(s, 0, USER_PEDESTRIAN, false);
+}
+
+static void test_somebody_under_a_boom_lowered_by_hand(void **state)
+{
+    (void)state;
+    for (int hangs = 0; hangs < 2; hangs++) {
+        fresh();
+        struct lane_config config = by_hand();
+        struct script script = {.steps = {{KNOWN_MS, officer_raises},
+                                          {PRESS_MS, officer_presses},
+                                          {PRESS_MS + 900, somebody_walks_under_it},
+                                          {PRESS_MS + 1700, hangs ? lane_hangs : NULL}},
+                                .looks = thumb};
+        play(&script, &config, PRESS_MS + 20000);
+        assert_int_equal(site.plant.harm, 0);
+        assert_true(site.monitor.guard_acts > 0);
+        assert_true(site.plant.boom >= 1.0); /* the thumb is still on it, and nobody heeds it */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -635,6 +743,9 @@ int main(void)
         cmocka_unit_test(test_upper_limit_that_never_closes),
         cmocka_unit_test(test_raise_relay_that_stays_on),
         cmocka_unit_test(test_contact_lost_while_it_comes_down),
+        cmocka_unit_test(test_lowering_by_hand),
+        cmocka_unit_test(test_lowering_by_hand_stops),
+        cmocka_unit_test(test_somebody_under_a_boom_lowered_by_hand),
         cmocka_unit_test(test_late_answers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

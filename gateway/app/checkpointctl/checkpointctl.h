@@ -50,7 +50,8 @@ enum ctl_option_bit {
     CTL_TO = 1u << 21,
     CTL_WAIT = 1u << 22,
     CTL_INTERACTIVE = 1u << 23,
-    CTL_CONFIG_DIR = 1u << 24
+    CTL_CONFIG_DIR = 1u << 24,
+    CTL_NAME = 1u << 25
 };
 
 enum { CTL_LANES_MAX = 32 }; /* named by one command */
@@ -90,6 +91,7 @@ struct ctl {
     char *asked_reason; /* heap: `reason` when it was asked for */
     const char *second;
     const char *role;
+    const char *name;
     const char *journal;
     const char *receipt;
     const char *seal;
@@ -189,6 +191,11 @@ int ctl_logout(struct ctl *ctl);
 int ctl_officer_add(struct ctl *ctl);
 int ctl_officer_disable(struct ctl *ctl);
 int ctl_officer_passwd(struct ctl *ctl);
+int ctl_tablet_list(struct ctl *ctl);
+int ctl_tablet_revoke(struct ctl *ctl);
+
+int ctl_console_init(struct ctl *ctl); /* console.c */
+int ctl_tablet_pair(struct ctl *ctl);
 
 int ctl_ack(struct ctl *ctl); /* acts.c */
 /* What needs a reason asks for it where there is somebody to answer; elsewhere checkpointd refuses.

@@ -246,32 +246,57 @@ const struct ctl_command ctl_commands[] = {
      "Prometheus 文本格式；--json 为 checkpointd 原始数据。不含车牌。"},
     {"login", "[OFFICER]", 0, 1, CTL_PASSWORD_FD, CTL_TOKEN_NONE, ctl_login,
      "sign on as an officer", "民警登录",
-     "Asks for number and password at the terminal. The token lasts one shift and lies, readable "
+     "Asks for number and password or PIN at the terminal. The token lasts one shift, two hours "
+     "without use, and lies, readable "
      "by "
      "you alone, in $XDG_RUNTIME_DIR/checkpoint/token. Three wrong passwords make the next try "
-     "wait, "
-     "longer each time.",
-     "在终端输入警号和密码。令牌有效期为一个班次，保存在 "
+     "wait, longer each time; ten lock the officer here for 15 minutes.",
+     "在终端输入警号和密码（或 PIN）。令牌有效期为一个班次，保存在 "
      "$XDG_RUNTIME_DIR/checkpoint/token，仅本人可读。"
-     "密码错误三次后须等待，且逐次延长。"},
+     "两小时未使用即失效。密码错误三次后须等待，且逐次延长；十次后在此处锁定 15 分钟。"},
     {"logout", "", 0, 0, 0, CTL_TOKEN_IF_ANY, ctl_logout, "sign off everywhere", "退出全部登录",
      "Ends every sign-on of the officer and wipes the token's file.",
      "结束该民警的全部登录并清除令牌文件。"},
-    {"officer add", "NAME", 1, 1, CTL_ROLE | CTL_PASSWORD_FD, CTL_TOKEN_IF_ANY, ctl_officer_add,
-     "make an account", "建立账户",
-     "NAME: a-z, 0-9, '.', '_', '-', a letter first. While there is no leader, exactly one thing "
-     "is "
-     "allowed, to root and group checkpoint-admin: the first leader (--role leader).",
-     "姓名由 a-z、0-9、“.”、“_”、“-”组成，首位为字母。尚无带班领导时，root 或 checkpoint-admin "
-     "组只能建立首个"
-     "带班领导（--role leader）。"},
-    {"officer disable", "NAME", 1, 1, 0, CTL_TOKEN_IF_ANY, ctl_officer_disable, "close an account",
-     "停用账户", "Ends the account's sign-ons too. The last leader cannot be disabled.",
+    {"console init", "HOST...", 1, 8, CTL_CONFIG_DIR, CTL_TOKEN_NONE, ctl_console_init,
+     "make the console's certificates", "生成控制台证书",
+     "As root. Makes the console's CA once, and a server certificate for the names and addresses "
+     "by which tablets call this box, in <config-dir>/console. Run again before it expires (397 "
+     "days) or when a name changes; tablets stay paired.",
+     "以 root 运行。首次运行时生成控制台 CA，并为平板访问本机所用的名称和地址生成服务器证书，"
+     "存于 <config-dir>/console。到期（397 天）前或名称变更时再次运行；已配对的平板不受影响。"},
+    {"tablet pair", "NAME [LANE]...", 1, 17, CTL_CONFIG_DIR, CTL_TOKEN_IF_ANY, ctl_tablet_pair,
+     "pair a tablet with the console", "将平板与控制台配对",
+     "As root. Makes the tablet's key and certificate and prints a code, with which the tablet "
+     "fetches them once within 15 minutes, and the password that unlocks them. From the lanes "
+     "named here booms may be lowered with it.",
+     "以 root 运行。为平板生成密钥和证书，显示配对码（平板须在 15 分钟内领取，仅一次）及解锁密码。"
+     "在所列车道可用该平板落杆。"},
+    {"officer add", "NUMBER", 1, 1, CTL_ROLE | CTL_NAME | CTL_PASSWORD_FD, CTL_TOKEN_IF_ANY,
+     ctl_officer_add, "make an account", "建立账户",
+     "NUMBER: the police number, or another name of a-z, 0-9, '.', '_', '-', a letter or digit "
+     "first. Asks for a password of at least 8 bytes or a PIN of 6 to 12 digits; a PIN that is "
+     "easily guessed is refused. While there is no leader, exactly one thing is allowed, to root "
+     "and group checkpoint-admin: the first leader (--role leader).",
+     "NUMBER：警号，或由 a-z、0-9、“.”、“_”、“-”组成的其他名称，首位为字母或数字。密码至少 8 "
+     "字节，或为 6 至 12 位数字 PIN；过于简单的 PIN 会被拒绝。尚无带班领导时，root 或 "
+     "checkpoint-admin 组只能建立首个带班领导（--role leader）。"},
+    {"officer disable", "NUMBER", 1, 1, 0, CTL_TOKEN_IF_ANY, ctl_officer_disable,
+     "close an account", "停用账户",
+     "Ends the account's sign-ons too. The last leader cannot be disabled.",
      "同时结束该账户的登录。最后一名带班领导不能停用。"},
-    {"officer passwd", "NAME", 1, 1, CTL_PASSWORD_FD, CTL_TOKEN_IF_ANY, ctl_officer_passwd,
+    {"officer passwd", "NUMBER", 1, 1, CTL_PASSWORD_FD, CTL_TOKEN_IF_ANY, ctl_officer_passwd,
      "change a password", "修改密码",
-     "Your own, or as a leader or administrator anybody's. At least 8 bytes. Ends the account's "
-     "sign-ons.",
-     "本人密码；带班领导和管理员可修改他人密码。至少 8 字节。结束该账户的登录。"},
+     "Your own, or as a leader or administrator anybody's. At least 8 bytes, or a PIN of 6 to 12 "
+     "digits. Ends the account's sign-ons.",
+     "本人密码；带班领导和管理员可修改他人密码。至少 8 字节，或 6 至 12 位数字 "
+     "PIN。结束该账户的登录。"},
+    {"tablet list", "", 0, 0, 0, CTL_TOKEN_IF_ANY, ctl_tablet_list, "the paired tablets",
+     "已配对的平板", "Name, lanes it may lower a boom of, paired when and by whom, revoked or not.",
+     "名称、可落杆的车道、配对时间和操作人、是否已吊销。"},
+    {"tablet revoke", "NAME", 1, 1, 0, CTL_TOKEN_IF_ANY, ctl_tablet_revoke, "revoke a tablet",
+     "吊销平板",
+     "For a tablet that was lost or is given away. Its certificate counts no more, whoever is "
+     "signed on there is signed off at once. For leaders and administrators; recorded.",
+     "用于遗失或转交的平板：其证书失效，在其上登录者立即退出。仅限带班领导或管理员；写入记录。"},
 };
 const size_t ctl_command_count = sizeof(ctl_commands) / sizeof(ctl_commands[0]);

@@ -52,6 +52,7 @@ static const struct option_row option_rows[] = {
     TEXT("second", CTL_SECOND, second),
     NUMBER("second-fd", CTL_SECOND_FD, second_fd, 0, 1023),
     TEXT("role", CTL_ROLE, role),
+    TEXT("name", CTL_NAME, name),
     NUMBER("limit", CTL_LIMIT, limit, 1, 256),
     NUMBER("minutes", CTL_MINUTES, minutes, 1, 120),
     FLAG("emergency", CTL_EMERGENCY, emergency),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/app/checkpointctl/checkpointctl.h"
+#include "gateway/control/accounts.h"
 
 /* ---- sign-on ---- */
 
@@ -18,9 +19,11 @@ static int show_login(const struct ctl *ctl, const json_t *about)
         return EXIT_OK;
     }
     ctl_duration(ctl, json_integer_value(json_object_get(about, "expires_in_s")), life);
+    const char *name = json_string_value(json_object_get(about, "name"));
+    const char *officer = json_string_value(json_object_get(about, "officer"));
     printf(ctl_say(ctl, "%s (%s) is signed on for %s.\n", "%s（%s）已登录，有效期 %s。\n"),
-           json_string_value(json_object_get(about, "officer")),
-           ctl_word(ctl, json_string_value(json_object_get(about, "role"))), life);
+           name ? name : officer, ctl_word(ctl, json_string_value(json_object_get(about, "role"))),
+           life);
     return EXIT_OK;
 }
 
@@ -104,15 +107,19 @@ static int change(struct ctl *ctl, const char *act, json_t *args, const char *en
 int ctl_officer_add(struct ctl *ctl)
 {
     char *password = NULL;
-    if (ctl->role && strcmp(ctl->role, "officer") != 0 && strcmp(ctl->role, "leader") != 0) {
-        return ctl_fail(ctl, EXIT_USAGE, "usage", "--role: expected officer or leader",
-                        "--role：应为 officer（民警）或 leader（带班领导）");
+    enum officer_role role;
+    if (ctl->role && officer_role_parse(ctl->role, &role) != 0) {
+        return ctl_fail(ctl, EXIT_USAGE, "usage",
+                        "--role: expected officer, leader, auxiliary, technician or auditor",
+                        "--role：应为 officer（民警）、leader（带班领导）、auxiliary（辅警）、"
+                        "technician（技术人员）或 auditor（审计员）");
     }
     int status = ctl_password_new(ctl, ctl->password_fd, &password);
     if (status == 0) {
         status = change(ctl, "officer_add",
-                        json_pack("{s:s,s:s,s:s}", "officer", ctl->operands[0], "password",
-                                  password, "role", ctl->role ? ctl->role : "officer"),
+                        json_pack("{s:s,s:s,s:s,s:s*}", "officer", ctl->operands[0], "password",
+                                  password, "role", ctl->role ? ctl->role : "officer", "name",
+                                  ctl->name),
                         "account made", "账户已建立");
     }
     ctl_password_free(password);

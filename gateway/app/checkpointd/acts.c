@@ -58,6 +58,9 @@ static void begin_act(const struct checkpointd *c, struct fact *fact,
 const char *acts_reason(struct control *control, const struct control_call *call, bool needed)
 {
     const char *reason = json_string_value(json_object_get(call->args, "reason"));
+    if (!reason || !*reason) { /* picked from a table */
+        reason = json_string_value(json_object_get(call->args, "reason_code"));
+    }
     size_t size = reason ? strlen(reason) : 0;
     if (size > REASON_MAX) {
         refuse(control, call, "too_large", "reason: longer than 200 bytes", "理由过长");
@@ -205,6 +208,7 @@ static void run_status(void *ctx, struct control *control, const struct control_
     json_object_set_new(result, "displays", displays_json(c));
     json_object_set_new(result, "disk", disk_of(c));
     json_object_set_new(result, "journal_folder", json_string(c->journal_dir));
+    json_object_set_new(result, "headquarters_phone", json_string(c->config.headquarters_phone));
     control_answer(control, call->ticket, result);
 }
 
@@ -225,9 +229,27 @@ static void run_hits(void *ctx, struct control *control, const struct control_ca
     size_t count = json_array_size(c->board.hits);
     json_t *hits = json_array();
     for (size_t i = 0; i < count && i < (size_t)limit; i++) {
-        json_array_append(hits, json_array_get(c->board.hits, count - 1 - i));
+        json_array_append_new(hits,
+                              cases_hit_json(c, json_array_get(c->board.hits, count - 1 - i)));
     }
     control_answer(control, call->ticket, json_pack("{s:o}", "hits", hits));
+}
+
+/* The whole picture at once. Who sees no plates gets no hits and no messages. */
+static void run_board(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct checkpointd *c = ctx;
+    json_t *hits = json_array();
+    bool plates = call->actor.role != OFFICER_ROLE_TECHNICIAN;
+    for (size_t i = 0; plates && i < json_array_size(c->board.hits); i++) {
+        json_array_append_new(hits, cases_hit_json(c, json_array_get(c->board.hits, i)));
+    }
+    json_t *result = json_pack(
+        "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "checkpoint", c->config.checkpoint, "hits", hits,
+        "lanes", lanes_of(c), "alarms", alarms_of(&c->board), "messages",
+        plates ? json_copy(c->board.messages) : json_array(), "list", or_null(c->board.list),
+        "clock", clock_of(c), "uplink", or_null(c->board.uplink), "duty", duty_json(c));
+    control_answer(control, call->ticket, result);
 }
 
 static void run_messages(void *ctx, struct control *control, const struct control_call *call)
@@ -324,6 +346,17 @@ const struct control_act checkpointd_acts[] = {
     {"hits", CONTROL_READER, run_hits},
     {"messages", CONTROL_READER, run_messages},
     {"hit_answer", CONTROL_OFFICER, acts_hit_answer},
+    {"board", CONTROL_SIGNED_ON, run_board},
+    {"codes", CONTROL_ANYBODY, case_act_codes},
+    {"hit_show", CONTROL_READER, case_act_show},
+    {"hit_sign", CONTROL_SIGNER, case_act_sign},
+    {"hit_confirm", CONTROL_OFFICER, case_act_confirm},
+    {"hit_reject", CONTROL_OFFICER, case_act_reject},
+    {"hit_agree", CONTROL_OFFICER, case_act_agree},
+    {"hit_intercept", CONTROL_OFFICER, case_act_intercept},
+    {"hit_feedback", CONTROL_OFFICER, case_act_feedback},
+    {"hit_close", CONTROL_OFFICER, case_act_close},
+    {"stop_record", CONTROL_OFFICER, case_act_stop_record},
     {"check", CONTROL_SIGNER, acts_check},
     {"history", CONTROL_READER | CONTROL_FRESH_PIN, acts_history},
     {"history_more", CONTROL_READER, acts_history_more},
@@ -336,6 +369,10 @@ const struct control_act checkpointd_acts[] = {
     {"stop", CONTROL_PROTECTIVE, lane_act_stop},
     {"release", CONTROL_OFFICER | CONTROL_FRESH_PIN_AT_CONSOLE, lane_act_release},
     {"raise", CONTROL_RAISING, lane_act_raise},
+    {"raise_all", CONTROL_PROTECTIVE | CONTROL_FRESH_PIN, raise_all_act},
+    {"lower", CONTROL_OFFICER, press_act_lower},
+    {"lower_beat", CONTROL_OFFICER | CONTROL_HEARD, press_act_beat},
+    {"lower_end", CONTROL_OFFICER | CONTROL_HEARD, press_act_end},
     {"inspected", CONTROL_OFFICER, lane_act_inspected},
     {"convoy", CONTROL_OFFICER, lane_act_convoy},
     {"convoy_end", CONTROL_PROTECTIVE, lane_act_convoy_end},
@@ -343,6 +380,8 @@ const struct control_act checkpointd_acts[] = {
     {"help", CONTROL_PROTECTIVE, duty_act_help},
     {"help_end", CONTROL_SIGNER, duty_act_help_end},
     {"well", CONTROL_SIGNER, duty_act_well},
+    {"handover", CONTROL_READER, handover_act_show},
+    {"handover_accept", CONTROL_SIGNER | CONTROL_FRESH_PIN, handover_act_accept},
     {"backup_end", CONTROL_OFFICER, duty_act_backup_end},
     {"service_out", CONTROL_PROTECTIVE, lane_act_service_out},
     {"service_in", CONTROL_OFFICER, lane_act_service_in},

@@ -132,20 +132,24 @@ static bool take_answer(struct control *control, const struct control_call *call
     return take_seen(control, call, answer);
 }
 
-static void fill_answer(const json_t *hit, struct fact *fact)
+void acts_answer_of_hit(const json_t *hit, struct fact_answer *answer)
 {
     const json_t *entry = json_object_get(hit, "entry");
-    struct fact_answer *answer = &fact->u.answer;
     struct plate_text plate = {.kind = PLATE_DECODE_ERROR};
     const char *listed = json_string_value(json_object_get(entry, "plate"));
     if (listed) { /* of a partial entry too */
         plate_encode(listed, strlen(listed), PLATE_DASH_AUTO, &plate);
     }
-    fact->lane = (uint8_t)number_of(hit, "lane");
     answer->hit = number_of(hit, "hit");
     answer->passage = number_of(hit, "passage");
     answer->entry = number_of(entry, "id");
     answer->listed = plate.kind == PLATE_KEY ? plate.key : 0;
+}
+
+static void fill_answer(const json_t *hit, struct fact *fact)
+{
+    fact->lane = (uint8_t)number_of(hit, "lane");
+    acts_answer_of_hit(hit, &fact->u.answer);
     /* One that does not fit, which no camera's does, would be left out. */
     size_t size = json_dumpb(json_object_get(hit, "read"), fact->text, sizeof(fact->text) - 1,
                              JSON_COMPACT | JSON_SORT_KEYS);

@@ -71,7 +71,7 @@ static void replace(json_t **place, json_t *value)
 }
 
 /* The latest answer stands with its hit; all of them are on record. */
-static void keep_answer(struct board *board, const json_t *event)
+void board_keep_answer(struct board *board, const json_t *event)
 {
     json_int_t id = json_integer_value(json_object_get(event, "hit"));
     json_t *hit = board_find_hit(board, id);
@@ -87,7 +87,7 @@ static void keep_answer(struct board *board, const json_t *event)
 }
 
 /* Headquarters' word stands with its hit. */
-static void keep_standing(struct board *board, const json_t *event)
+void board_keep_standing(struct board *board, const json_t *event)
 {
     json_t *hit = board_find_hit(board, json_integer_value(json_object_get(event, "hit")));
     json_t *standing =
@@ -112,7 +112,7 @@ json_t *board_find_hit(const struct board *board, json_int_t id)
 }
 
 /* The hits shown of that passage get both plates and the mark too. */
-static void mark_conflict(struct board *board, const json_t *conflict)
+void board_mark_conflict(struct board *board, const json_t *conflict)
 {
     json_int_t passage = json_integer_value(json_object_get(conflict, "passage"));
     const char *mark = json_string_value(json_object_get(conflict, "zh"));
@@ -162,6 +162,13 @@ static void keep_message(struct board *board, json_t *event)
     }
 }
 
+static void show_case(struct checkpointd *c, const struct case_slot *slot)
+{
+    if (slot) {
+        cases_changed(c, slot);
+    }
+}
+
 static void take(struct board *board, const struct published *p)
 {
     char key[32];
@@ -178,20 +185,15 @@ static void take(struct board *board, const struct published *p)
             json_object_del(board->alarms, key);
         }
         break;
-    case FACT_HIT:
-        json_array_append(board->hits, p->event);
-        if (json_array_size(board->hits) > BOARD_HITS_MAX) {
-            json_array_remove(board->hits, 0);
-        }
-        break;
     case FACT_ANSWER:
-        keep_answer(board, p->event);
+        board_keep_answer(board, p->event);
+        show_case(p->c, cases_take_answer(p->c, p->event));
         break;
     case FACT_INSTRUCTION:
         keep_message(board, p->event);
         break;
     case FACT_STANDING:
-        keep_standing(board, p->event);
+        board_keep_standing(board, p->event);
         break;
     case FACT_LIST:
         replace(&board->list, json_object_get(p->event, "list"));
@@ -215,8 +217,10 @@ static void take(struct board *board, const struct published *p)
         keep_capture(board, p);
         break;
     case FACT_CONFLICT:
-        mark_conflict(board, p->event);
+        board_mark_conflict(board, p->event);
         break;
+    case FACT_HIT: /* once it is shown */
+    case FACT_HANDLING:
     case FACT_PASSAGE:
     case FACT_EXEMPT:
     case FACT_LANE:
@@ -235,7 +239,13 @@ static void publish_in_control(void *ctx, void *item)
     struct published *p = item;
     (void)ctx;
     take(&p->c->board, p);
-    control_publish(p->c->control, p->event, p->shows_plate);
+    if (p->kind == FACT_HIT) { /* nothing is done before an alert is out */
+        control_publish(p->c->control, json_incref(p->event), p->shows_plate);
+        show_case(p->c, cases_take_hit(p->c, p->event));
+        json_decref(p->event);
+    } else {
+        control_publish(p->c->control, p->event, p->shows_plate);
+    }
     free(p);
 }
 
@@ -349,6 +359,7 @@ void publish_run(struct thread *self, void *arg)
         thread_alive(self);
         confirm_look(c);
         duty_look(c);
+        cases_look(c);
         if (queue_pop(c->facts, &fact, POP_WAIT_MS) == 0) {
             lanes_add_reason(c, &fact);
             publish(c, &fact);

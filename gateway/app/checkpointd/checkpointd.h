@@ -30,6 +30,7 @@
 #include <jansson.h>
 #include <stdatomic.h>
 
+#include "gateway/app/checkpointd/cases.h"
 #include "gateway/app/checkpointd/config.h"
 #include "gateway/app/checkpointd/confirm.h"
 #include "gateway/app/checkpointd/duty.h"
@@ -233,6 +234,32 @@ struct open_holds {
     struct lane_restore_service_event services[LANE_ID_MAX + 1]; /* by lane */
 };
 
+/* ---- emergency raise of every lane (raise_all.c); lane thread ---- */
+
+enum { RAISE_ALL_MAX = 4 };
+
+/* One that waits for its lanes' answers. */
+struct raise_all {
+    uint64_t group; /* 0: free */
+    uint8_t left;
+    json_t *raised;  /* lane numbers */
+    json_t *refused; /* {"lane","code","en","zh"} */
+};
+
+/* ---- who holds the button that lowers a boom by hand (press.c) ---- */
+
+/* By lane. A press is its officer's, on his tablet; whoever else beats is refused. Control thread
+ * but `over`. */
+struct press {
+    uint64_t id;       /* given to the lane; 0: none yet */
+    json_int_t number; /* the tablet's own */
+    char officer[OFFICER_NAME_MAX + 1];
+    char tablet[TABLET_NAME_SIZE];
+    struct mono_time beat_at; /* the newest, or the press itself */
+    atomic_ullong over;       /* id << PRESS_WHY_BITS | enum lane_refusal; lane thread */
+};
+enum { PRESS_WHY_BITS = 8 };
+
 enum { DAMAGED_TOLD_MAX = 16 };
 
 /* Records of the journal in use that cannot be read. */
@@ -281,6 +308,7 @@ struct checkpointd {
     struct cameras cameras;
     struct tools tools;
     struct searches searches;
+    struct cases cases;
     struct inquiries inquiries;
     struct lookout_desk lookouts;
     struct lane_reasons reasons;
@@ -320,6 +348,10 @@ struct checkpointd {
     atomic_ullong stat_suppressed;
     atomic_ullong stat_lost;
     uint64_t draw_state; /* lane thread */
+    struct press presses[LANE_ID_MAX + 1];
+    uint64_t last_press;
+    struct raise_all raise_all[RAISE_ALL_MAX];
+    uint64_t last_group; /* control thread */
     /* By lane: when its newest guided test was, ms since 1970, 0 = none; main and control thread to
      * lane. */
     atomic_llong guided_ms[LANE_ID_MAX + 1];
@@ -359,6 +391,11 @@ void board_free(struct board *board);
 /* What uplinkd said last of its link, or that it is not there. */
 /* The hit of that number among those the board keeps; NULL. */
 json_t *board_find_hit(const struct board *board, json_int_t id);
+/* What an event says of a hit the board keeps stands with it: the latest answer, headquarters'
+ * word, another plate read of its vehicle. Control thread, and main before it runs. */
+void board_keep_answer(struct board *board, const json_t *event);
+void board_keep_standing(struct board *board, const json_t *event);
+void board_mark_conflict(struct board *board, const json_t *conflict);
 void board_set_uplink(struct board *board, bool connected, const char *detail);
 /* Thread "publish": facts to events, to the log, to the board and the subscribers. */
 void publish_run(struct thread *self, void *checkpointd);
@@ -406,6 +443,8 @@ void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
                      const struct control_actor *actor, enum fact_kind kind, const char *reason);
 /* The call's reason, "" when not given, NULL when it was refused. */
 const char *acts_reason(struct control *control, const struct control_call *call, bool needed);
+/* What an answer is about: hit, passage, entry and the listed plate, as the hit says it. */
+void acts_answer_of_hit(const json_t *hit, struct fact_answer *answer);
 void acts_hit_answer(void *checkpointd, struct control *control,
                      const struct control_call *call); /* answers.c */
 /* Acts on lanes (lane_acts.c). */
@@ -431,6 +470,16 @@ void lane_act_service_out(void *checkpointd, struct control *control,
                           const struct control_call *call);
 void lane_act_service_in(void *checkpointd, struct control *control,
                          const struct control_call *call);
+void raise_all_act(void *checkpointd, struct control *control, const struct control_call *call);
+/* Lane thread: what one lane of such an act answers. */
+void raise_all_reply(struct checkpointd *c, const struct pipeline_act *act,
+                     enum lane_reply_kind kind, enum lane_refusal refusal);
+/* Lowering by hand (press.c): the press, its beats, its end. */
+void press_act_lower(void *checkpointd, struct control *control, const struct control_call *call);
+void press_act_beat(void *checkpointd, struct control *control, const struct control_call *call);
+void press_act_end(void *checkpointd, struct control *control, const struct control_call *call);
+/* Lane thread: the lane says that a press is over. */
+void press_over(struct checkpointd *c, uint8_t lane, const struct lane_record *record);
 extern const struct control_act checkpointd_acts[];
 extern const size_t checkpointd_act_count;
 int acts_record(void *checkpointd, const struct control_actor *actor, const char *act,

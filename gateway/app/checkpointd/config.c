@@ -24,6 +24,7 @@ static const struct config_option retention_rows[] = {
     RETENTION_ROW(JOURNAL_PASSAGE, "passage", "30d"),
     RETENTION_ROW(JOURNAL_HIT, "hit", "180d"),
     RETENTION_ROW(JOURNAL_HIT_ANSWER, "hit_answer", "180d"),
+    RETENTION_ROW(JOURNAL_HANDLING, "handling", "180d"),
     RETENTION_ROW(JOURNAL_INSTRUCTION, "instruction", "180d"),
     RETENTION_ROW(JOURNAL_DECISION, "decision", "180d"),
     RETENTION_ROW(JOURNAL_ORDER, "order", "180d"),
@@ -37,18 +38,47 @@ static const struct config_section retention_section = {
 static const struct config_option shift_item = {
     .kind = CONFIG_CUSTOM, .size = sizeof(uint16_t), .parse = rule_parse_minute};
 
+#define HANDLING_ROW(member, key_, default_, min_, help_)                                          \
+    CONFIG_OPTION(struct handling_policy, member, key_, CONFIG_DURATION, .fallback = (default_),   \
+                  .min = (min_), .max = 30LL * HANDLING_DAY_MS, .help = (help_))
+
+static const struct config_option handling_rows[] = {
+    HANDLING_ROW(confirm_view_ms, "confirm_view", "3s", 0,
+                 "How long an officer has the card before him until he may confirm."),
+    HANDLING_ROW(sign_ms, "sign", "2min", 1000,
+                 "A hit is signed for within this, unless the rules say escalate_after; an answer "
+                 "that waits for a second person gets it within this."),
+    HANDLING_ROW(feedback_ms, "feedback", "10min", 1000,
+                 "What became of a confirmed vehicle is reported within this; a hit signed for is "
+                 "answered within this."),
+    HANDLING_ROW(close_ms, "close", "24h", 1000, "A hit is closed within this of its alert."),
+    HANDLING_ROW(again_ms, "escalate_again", "0s", 0,
+                 "Headquarters is told when the leader was for this long; 0s: as long as the "
+                 "deadline was.")};
+
+static const struct config_section handling_section = {
+    CONFIG_ROWS(handling_rows, struct handling_policy)};
+
 #define TOP_ROW(member, key_, kind_, ...)                                                          \
     CONFIG_OPTION(struct checkpointd_config, member, key_, kind_, __VA_ARGS__)
 
 static const struct config_option top_rows[] = {
     TOP_ROW(checkpoint, "checkpoint", CONFIG_STRING, .required = true, .min = 1, .max = 64,
             .help = "Id of this checkpoint, as headquarters enrolled it."),
+    TOP_ROW(headquarters_phone, "headquarters_phone", CONFIG_STRING, .fallback = "", .max = 32,
+            .help = "Whom officers call when somebody runs through; shown large."),
     TOP_ROW(runtime_dir, "runtime_dir", CONFIG_PATH, .fallback = "/run/checkpoint",
             .help = "Folder of the local sockets."),
     TOP_ROW(state_dir, "state_dir", CONFIG_PATH, .fallback = "/var/lib/checkpoint/checkpointd",
             .help = "Folder of journal, accounts and key set."),
     TOP_ROW(rules, "rules", CONFIG_PATH, .fallback = "/etc/checkpoint/rules.yaml",
             .help = "The rule file."),
+    TOP_ROW(codes, "codes", CONFIG_PATH, .fallback = "/etc/checkpoint/codes.yaml",
+            .help = "The code tables: reasons and outcomes that officers choose from."),
+    TOP_ROW(complaint, "complaint", CONFIG_STRING, .fallback = "",
+            .help = "Where a citizen who was stopped may complain: stands on the stop record."),
+    TOP_ROW(handling, "handling", CONFIG_SECTION, .section = &handling_section,
+            .help = "Deadlines in the handling of hits."),
     TOP_ROW(roots, "roots", CONFIG_PATH, .fallback = "/etc/checkpoint/roots",
             .help = "Folder of the root public keys."),
     TOP_ROW(shipped_profiles, "shipped_profiles", CONFIG_PATH,

@@ -12,6 +12,7 @@
 #include "drivers/serial_camera/serial_camera.h"
 #include "gateway/app/checkpointd/shifts.h"
 #include "gateway/config/config.h"
+#include "gateway/handling/handling.h"
 #include "gateway/journal/journal.h"
 #include "gateway/lane/guard.h"
 #include "gateway/pipeline/pipeline.h"
@@ -97,10 +98,14 @@ struct config_display {
 };
 
 struct checkpointd_config {
+    char headquarters_phone[40]; /* "" = none given */
     char checkpoint[65];
     char runtime_dir[200];
     char state_dir[200];
     char rules[200];
+    char codes[200];
+    char complaint[401];
+    struct handling_policy handling;
     char roots[200];
     char shipped_profiles[200];
     char profiles[200]; /* of the site */

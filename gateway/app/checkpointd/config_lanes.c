@@ -10,6 +10,9 @@ static const struct config_name mode_names[] = {{"normally_closed", LANE_NORMALL
 static const struct config_name policy_names[] = {
     {"hold", LANE_FAIL_HOLD}, {"alarm", LANE_FAIL_ALARM}, {NULL, 0}};
 
+static const struct config_name manual_lower_names[] = {
+    {"none", false}, {"hold_to_run", true}, {NULL, 0}};
+
 #define LANE_ROW(member, key_, kind_, ...)                                                         \
     CONFIG_OPTION(struct config_lane, lane.lane.member, key_, kind_, __VA_ARGS__)
 #define LANE_TIME(member, key_, default_, text)                                                    \
@@ -86,6 +89,10 @@ static const struct config_option lane_rows[] = {
              .help = "Up as long as raise is energised; closes by itself after that."),
     LANE_ROW(lower_automatically, "lower_automatically", CONFIG_BOOL, .fallback = "false",
              .help = "Safety rule 7: only with both devices below and a guided test."),
+    LANE_ROW(manual_lower, "manual_lower", CONFIG_ENUM, .names = manual_lower_names,
+             .fallback = "none",
+             .help = "hold_to_run: a named officer lowers from a tablet of this lane while he "
+                     "holds the button; needs outputs lower and stop, input obstacle."),
     LANE_ROW(person_device, "person_device", CONFIG_BOOL, .fallback = "false",
              .help = "An EN 12978 person-capable device is wired as obstacle."),
     LANE_ROW(vehicle_detector, "vehicle_detector", CONFIG_BOOL, .fallback = "false",
@@ -139,6 +146,22 @@ static int join(const struct config_at *at, size_t lane, const char *key,
     return 0;
 }
 
+static int refuse_two_closers(const struct lane_config *config, size_t index,
+                              const struct module_profile *profile, const struct config_at *at,
+                              struct err_text *err)
+{
+    if (!config->lower_automatically && !config->manual_lower) {
+        return 0;
+    }
+    char path[48];
+    bool automatic = config->lower_automatically;
+    (void)snprintf(path, sizeof(path), "lanes[%zu].%s", index, /* fits */
+                   automatic ? "lower_automatically" : "manual_lower");
+    return config_refuse(at, path, err,
+                         "profile '%s' has other masters: two cannot close one boom, expected %s",
+                         profile->name, automatic ? "false" : "none");
+}
+
 /* What a profile knows of the barrier it drives. */
 static int take_barrier(struct config_lane *lane, size_t index,
                         const struct module_profile *profile, const struct config_at *at,
@@ -165,13 +188,8 @@ static int take_barrier(struct config_lane *lane, size_t index,
     config->feedback = (enum lane_feedback)feedback;
     config->auto_close = (enum lane_auto_close)auto_close;
     config->raise_maintained = raise != 0;
-    if (result == 0 && barrier->other_masters && config->lower_automatically) {
-        char path[48];
-        (void)snprintf(path, sizeof(path), "lanes[%zu].lower_automatically", index); /* fits */
-        result = config_refuse(at, path, err,
-                               "profile '%s' has other masters: two cannot close one boom, "
-                               "expected false",
-                               profile->name);
+    if (result == 0 && barrier->other_masters) {
+        result = refuse_two_closers(config, index, profile, at, err);
     }
     return result;
 }

@@ -117,8 +117,8 @@ static json_t *handover_json(const struct duty_handover *handover)
 {
     return handover->officer[0] == '\0'
                ? NULL
-               : json_pack("{s:s,s:s,s:o}", "id", handover->id, "officer", handover->officer,
-                           "time", time_json(handover->time));
+               : json_pack("{s:I,s:s,s:o}", "id", (json_int_t)handover->id, "officer",
+                           handover->officer, "time", time_json(handover->time));
 }
 
 json_t *duty_json(const struct checkpointd *c)

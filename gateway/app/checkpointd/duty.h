@@ -38,16 +38,27 @@ enum { DUTY_QUESTIONS_MAX = 16, DUTY_QUESTIONS_LOOK_MS = 1000, DUTY_SECOND_SIZE 
 
 /* Who accepted the last handover. */
 struct duty_handover {
-    char id[33];
+    uint64_t id;
     char officer[OFFICER_NAME_MAX + 1]; /* "": nobody yet */
     struct wall_time time;
 };
+
+/* What was shown to an officer as the handover. */
+struct duty_list {
+    uint64_t id; /* 0: free */
+    char officer[OFFICER_NAME_MAX + 1];
+    json_t *items;
+};
+
+enum { DUTY_LISTS_MAX = 16 };
 
 struct duty_keeper {
     struct duty duty;
     uint64_t last_id; /* of helps and of missed words; rises over restarts */
     uint64_t well_id; /* of the word headquarters was told to miss; 0: none */
     struct duty_handover handover;
+    struct duty_list lists[DUTY_LISTS_MAX]; /* a ring */
+    size_t list_next;
     struct duty_question questions[DUTY_QUESTIONS_MAX]; /* oldest first */
     size_t question_count;
     struct mono_time questions_due; /* the next look at whether they still matter */
@@ -131,6 +142,12 @@ int duty_end_backup(struct checkpointd *c, const struct control_actor *actor, ui
 /* On record that nobody is missed any more, the alarm with it; ERR_FULL: it is not. */
 int duty_well_over(struct checkpointd *c, const struct control_actor *actor,
                    const char *what) MUST_CHECK;
+
+/* handover.c */
+void handover_act_show(void *checkpointd, struct control *control, const struct control_call *call);
+void handover_act_accept(void *checkpointd, struct control *control,
+                         const struct control_call *call);
+void handover_free(struct checkpointd *c);
 
 /* duty_acts.c */
 void duty_act_show(void *checkpointd, struct control *control, const struct control_call *call);

@@ -64,6 +64,12 @@ static void take_body(struct restoring *r, const json_t *body, struct wall_time 
     } else if (strcmp(kind, "question") == 0) {
         duty_questions_take(r->c, call, wall);
         note_id(k, number_of(call, "id"));
+    } else if (strcmp(what, "handover_accept") == 0) {
+        k->handover.id = number_of(json_object_get(body, "handover"), "id");
+        k->handover.time = wall;
+        (void)snprintf(k->handover.officer, sizeof(k->handover.officer), "%s",
+                       text_of(json_object_get(body, "by"), "officer")); /* as it was put in */
+        note_id(k, k->handover.id);
     } else if (strcmp(what, "well_missed") == 0) {
         k->well_id = number_of(body, "missed");
         note_id(k, k->well_id);
@@ -86,7 +92,7 @@ static int look_at(void *ctx, const struct journal_record *record)
     /* Most acts are not it: they are not parsed. */
     if (!record->has_body ||
         !(says(record, "\"call\":{") || says(record, "\"what\":\"well") ||
-          says(record, "\"kind\":\"agree\"")) ||
+          says(record, "\"kind\":\"agree\"") || says(record, "\"what\":\"handover")) ||
         json_parse(record->body, record->body_size, &body, NULL) != 0) {
         return 0;
     }

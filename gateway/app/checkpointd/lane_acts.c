@@ -36,6 +36,16 @@ uint8_t acts_lane_of(struct checkpointd *c, struct control *control,
     return (uint8_t)lane;
 }
 
+/* Beside the reason on record: the code it was picked by, and what was added to it. Neither is
+ * shown to whoever may see no plate. */
+static void add_code(struct fact_actor *actor, const struct control_call *call)
+{
+    const char *code = json_string_value(json_object_get(call->args, "reason_code"));
+    const char *note = json_string_value(json_object_get(call->args, "note"));
+    (void)snprintf(actor->code, sizeof(actor->code), "%.31s", code ? code : "");  /* cut where */
+    (void)snprintf(actor->note, sizeof(actor->note), "%.200s", note ? note : ""); /* longer */
+}
+
 void acts_post(struct checkpointd *c, const struct control_call *call,
                const struct pipeline_act *act, const char *reason)
 {
@@ -43,6 +53,7 @@ void acts_post(struct checkpointd *c, const struct control_call *call,
     event.u.act.client = call->ticket.client;
     event.u.act.request = call->ticket.id;
     acts_fill_actor(&event.u.act.actor, &call->actor, reason);
+    add_code(&event.u.act.actor, call);
     lane_post(c, &event);
 }
 
@@ -83,7 +94,8 @@ void lane_act_ack(void *ctx, struct control *control, const struct control_call 
 
 void lane_act_hold(void *ctx, struct control *control, const struct control_call *call)
 {
-    (void)act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_HOLD}, false);
+    bool at_tablet = call->actor.tablet[0] != '\0'; /* there it is asked for */
+    (void)act_on_lane(ctx, control, call, (struct pipeline_act){.kind = LANE_ACT_HOLD}, at_tablet);
 }
 
 void lane_act_stop(void *ctx, struct control *control, const struct control_call *call)
@@ -189,8 +201,9 @@ static void refuse_asked(struct checkpointd *c, struct control *control,
         return;
     }
     control_refuse_with(control, call->ticket, "second_person",
-                        "headquarters is asked to agree: release again once it has",
-                        "已请示总部，总部同意后请再次放行",
+                        "priority 1 needs a second person: headquarters is asked, release again "
+                        "once it has agreed, or with a leader",
+                        "一级布控需第二人：已请示总部，总部同意后请再次放行，或由带班领导确认",
                         json_pack("{s:s,s:i}", "waits", "hq", "lane", (int)act->lane));
 }
 
@@ -204,13 +217,22 @@ static void refuse_disagreed(struct control *control, const struct control_call 
     refuse(control, call, "second_person", en, zh);
 }
 
-/* Of a hold that needs a second person, which the call does not name: headquarters stands for one
+/* Of a hold that needs a second person: one of the two is a leader, and headquarters stands for one
  * that is not on shift. False: refused. */
 static bool find_second(struct checkpointd *c, struct control *control, struct control_call *call,
                         const struct pipeline_act *act)
 {
     const char *note = "";
     bool leader = call->actor.role == OFFICER_ROLE_LEADER;
+    if (call->actor.second[0] != '\0' &&
+        (leader || call->actor.second_role == OFFICER_ROLE_LEADER)) {
+        return true;
+    }
+    if (call->actor.second[0] != '\0') {
+        refuse(control, call, "second_person", "priority 1 needs a leader as the second person",
+               "一级布控须由带班领导作为第二人");
+        return false;
+    }
     switch (duty_hq_word(c, INSTRUCTION_RELEASE, act->hold, call->actor.second, &note)) {
     case DUTY_WORD_AGREES:
         return true;
@@ -247,7 +269,7 @@ void lane_act_release(void *ctx, struct control *control, const struct control_c
         return;
     }
     bool needs_second = json_integer_value(json_object_get(row, "priority")) == 1;
-    if (!needs_second || with.actor.second[0] != '\0' || find_second(c, control, &with, &act)) {
+    if (!needs_second || find_second(c, control, &with, &act)) {
         acts_post(c, &with, &act, reason);
     }
 }
@@ -257,6 +279,14 @@ void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind 
 {
     struct checkpointd *c = ctx;
     struct control_ticket ticket = {act->client, act->request};
+    if (act->of_case != 0) {
+        cases_released(c, act, kind, refusal);
+        return;
+    }
+    if (act->group != 0) {
+        raise_all_reply(c, act, kind, refusal);
+        return;
+    }
     if (act->client == 0) { /* nobody on a socket: headquarters */
         instructions_reply(c, act, kind, refusal);
         return;

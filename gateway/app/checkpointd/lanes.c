@@ -29,6 +29,9 @@ static int sink_fact(void *ctx, const struct fact *fact)
                   (unsigned long long)fact->u.lookout.lookout.id);
         lookouts_ended(c, fact->u.lookout.lookout.id);
     }
+    if (fact->kind == FACT_LANE) {
+        press_over(c, fact->lane, &fact->u.lane.record);
+    }
     if (fact->kind == FACT_STATUS) {
         tools_see_status(c, fact->lane, fact->u.status.out_of_service);
     }

@@ -34,7 +34,7 @@ static const char help_text[] =
     "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n"
     "  <shipped_profiles>/, <profiles>/  device profiles, one YAML file a model\n\n"
     "SIGNALS\n"
-    "  SIGHUP   reads the rule file and the guided tests again; a bad rule file is refused, the\n"
+    "  SIGHUP   reads rule file, guided tests and code tables again; a bad one is refused, the\n"
     "           old one stays in force; without a good file of tests nothing is lowered\n"
     "  SIGUSR1  writes the counters to the log\n"
     "  SIGTERM  ends within 2 s: running pulses are ended, nothing is lowered, red stays red\n";
@@ -266,7 +266,9 @@ static void destroy_all(struct checkpointd *c)
     queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
     queue_destroy(c->facts);
+    cases_free(c);
     duty_questions_free(c);
+    handover_free(c);
     board_free(&c->board);
 }
 
@@ -279,6 +281,7 @@ static void on_reload(void *ctx)
     int result = checkpointd_reload(ctx, &err);
     (void)result;
     guided_load(ctx);
+    cases_load_codes(ctx);
 }
 
 static void on_dump(void *ctx)
@@ -364,6 +367,7 @@ static int run(void *ctx, struct service *service, struct err_text *err)
     }
     if (result == 0) {
         guided_load(c);
+        cases_load_codes(c);
         tell_realtime(c);
         service_ready(c->config.checkpoint);
         result = service_run(service, threads, list_threads(c, threads), &hooks);
@@ -388,6 +392,7 @@ int main(int argc, char **argv)
     thread_lock_init(&c.guided_lock);
     searches_init(&c);
     lookout_desk_init(&c);
+    cases_init(&c);
     c.config_path = args.config_path;
     int result = config_load(args.config_path, &checkpointd_section, &c.config, &err);
     bool loaded = result == 0;

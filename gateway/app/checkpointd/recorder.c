@@ -86,15 +86,27 @@ static void settle(struct checkpointd *c, const struct job *job, int result, uin
 
 /* ---- a group ---- */
 
+/* The records of a group: a job's own, and before it the answer that some make with it. */
 struct bodies {
     struct journal_entry entries[JOURNAL_GROUP_MAX];
     char actors[JOURNAL_GROUP_MAX][FACT_NAME_SIZE + 16];
     char *texts[JOURNAL_GROUP_MAX];
+    size_t count;
+    size_t last[JOURNAL_GROUP_MAX]; /* by job: which is its own */
 };
 
-static int fill_entry(const struct job *job, struct bodies *b, size_t i)
+enum { RECORDS_OF_JOB_MAX = 2 };
+
+static size_t records_of(const struct job *job)
 {
-    json_t *object = fact_body(&job->fact);
+    return job->fact.kind == FACT_HANDLING && job->fact.u.handling.answers ? RECORDS_OF_JOB_MAX : 1;
+}
+
+/* Steals `object`. */
+static int fill_entry(const struct job *job, enum journal_kind kind, json_t *object,
+                      struct bodies *b)
+{
+    size_t i = b->count++;
     int result =
         object ? json_canonical(object, &b->texts[i], &b->entries[i].body_size) : ERR_NO_MEMORY;
     json_decref(object);
@@ -102,7 +114,7 @@ static int fill_entry(const struct job *job, struct bodies *b, size_t i)
         return result;
     }
     fact_actor_text(&job->fact, b->actors[i]);
-    b->entries[i].kind = journal_kind_parse(fact_record_kind(&job->fact));
+    b->entries[i].kind = kind;
     b->entries[i].actor = b->actors[i];
     b->entries[i].body = b->texts[i];
     b->entries[i].wall = job->fact.wall;
@@ -111,16 +123,31 @@ static int fill_entry(const struct job *job, struct bodies *b, size_t i)
     return 0;
 }
 
-/* One by one: what can be written is, the rest is settled as not written. */
+static int fill_job(const struct job *job, struct bodies *b, size_t index)
+{
+    int result = 0;
+    if (records_of(job) > 1) {
+        result = fill_entry(job, JOURNAL_HIT_ANSWER, fact_answer_body(&job->fact), b);
+    }
+    b->last[index] = b->count;
+    int own =
+        fill_entry(job, journal_kind_parse(fact_record_kind(&job->fact)), fact_body(&job->fact), b);
+    return result == 0 ? own : result;
+}
+
+/* Job by job: what can be written is, the rest is settled as not written. */
 static void append_singly(struct checkpointd *c, struct bodies *b, size_t count)
 {
     struct err_text err;
     for (size_t i = 0; i < count; i++) {
+        size_t records = records_of(&c->recorder.group[i]);
+        size_t first = b->last[i] + 1 - records;
         uint64_t sequence = 0;
-        int result = b->texts[i]
-                         ? journal_append(c->recorder.journal, &b->entries[i], 1, &sequence, &err)
-                         : ERR_NO_MEMORY;
-        settle(c, &c->recorder.group[i], result, sequence);
+        bool whole = b->texts[first] && b->texts[b->last[i]];
+        int result = whole ? journal_append(c->recorder.journal, &b->entries[first], records,
+                                            &sequence, &err)
+                           : ERR_NO_MEMORY;
+        settle(c, &c->recorder.group[i], result, sequence + records - 1);
     }
 }
 
@@ -152,22 +179,22 @@ static size_t append_group(struct checkpointd *c, size_t count)
     int result = 0;
     memset(&b, 0, sizeof(b));
     for (size_t i = 0; i < count; i++) { /* all: one that fails must not take others with it */
-        int filled = fill_entry(&c->recorder.group[i], &b, i);
+        int filled = fill_job(&c->recorder.group[i], &b, i);
         result = result == 0 ? filled : result;
     }
     if (result == 0) {
-        result = journal_append(c->recorder.journal, b.entries, count, &sequence, &err);
+        result = journal_append(c->recorder.journal, b.entries, b.count, &sequence, &err);
     }
     if (result == 0) {
         for (size_t i = 0; i < count; i++) {
-            settle(c, &c->recorder.group[i], 0, sequence + i);
+            settle(c, &c->recorder.group[i], 0, sequence + b.last[i]);
         }
     } else if (result == ERR_BUSY) {
         kept = keep_group(c, count);
     } else {
         append_singly(c, &b, count);
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < b.count; i++) {
         free(b.texts[i]);
     }
     tell_commits(c, kept == 0 && journal_healthy(c->recorder.journal));
@@ -223,12 +250,15 @@ static size_t take_jobs(struct checkpointd *c, size_t kept)
 {
     struct recorder *r = &c->recorder;
     size_t count = kept;
+    size_t records = kept; /* nobody waits for what is kept: one record each */
     int wait_ms = kept == 0 ? POP_WAIT_MS : 0;
-    while (count < JOURNAL_GROUP_MAX && queue_pop(r->jobs, &r->group[count], wait_ms) == 0) {
+    while (records + RECORDS_OF_JOB_MAX <= JOURNAL_GROUP_MAX &&
+           queue_pop(r->jobs, &r->group[count], wait_ms) == 0) {
         wait_ms = 0;
         if (r->group[count].kind == JOB_RECEIPT) {
             confirm(c, &r->group[count].receipt);
         } else {
+            records += records_of(&r->group[count]);
             count++;
         }
     }
@@ -312,7 +342,7 @@ static void recorder_run(struct thread *self, void *arg)
         thread_silent_ms(self, SILENT_MAX_MS);
         atomic_store_explicit(&c->recorder.turn_ns, clock_mono(&clock_system).ns,
                               memory_order_relaxed);
-        if (kept == JOURNAL_GROUP_MAX) {
+        if (kept + RECORDS_OF_JOB_MAX > JOURNAL_GROUP_MAX) {
             refuse_awaited(c);
         }
         size_t count = take_jobs(c, kept);

@@ -100,12 +100,12 @@ static void day_name(struct wall_time at, char out[16])
 
 static void count_everywhere(struct report *r, struct wall_time at, const json_t *body)
 {
-    const json_t *entry = json_object_get(body, "entry");
+    const json_t *card = json_object_get(body, "card");
     const char *level = text_of(json_object_get(body, "decision"), "level");
     json_int_t camera =
         json_integer_value(json_object_get(json_object_get(body, "read"), "camera"));
     const char *owner =
-        json_object_get(body, "lookout") ? "local_lookout" : text_of(entry, "authority");
+        json_object_get(body, "lookout") ? "local_lookout" : text_of(card, "authority");
     char name[WALL_TEXT_SIZE];
     char hit[24];
     char number[16];

@@ -214,6 +214,7 @@ struct finding {
 static int take_record(void *ctx, const struct journal_record *record)
 {
     const struct finding *finding = ctx;
+    cases_restore(finding->c, record);
     return open_holds_apply(finding->open, record);
 }
 
@@ -229,8 +230,10 @@ int restore_find(struct checkpointd *c, struct open_holds *open, struct err_text
 {
     struct finding finding = {c, open};
     struct journal_reader *reader = NULL;
-    const struct journal_scan scan = {
-        .kinds = restore_kinds, .take = take_record, .damaged = damaged, .ctx = &finding};
+    const struct journal_scan scan = {.kinds = restore_kinds | CASES_KINDS,
+                                      .take = take_record,
+                                      .damaged = damaged,
+                                      .ctx = &finding};
     int result = journal_reader_open(c->journal_dir, &reader, err);
     if (result == 0) {
         result = journal_reader_scan(reader, &scan, err);

@@ -111,6 +111,23 @@ void tool_act_bus_scan(void *ctx, struct control *control, const struct control_
     tools_submit(c, &job);
 }
 
+/* Technicians see no plates: they read the modules that the lanes name. What else answers on a bus
+ * may be a camera. */
+static bool may_read(const struct checkpointd *c, const struct control_actor *actor, size_t bus,
+                     json_int_t unit)
+{
+    for (size_t i = 0; i < c->config.lane_count; i++) {
+        const struct config_lane *lane = &c->config.lanes[i];
+        for (size_t d = 0; d < lane->device_count; d++) {
+            if (lane->devices[d].unit == unit &&
+                strcmp(lane->bus, c->config.buses[bus].name) == 0) {
+                return true;
+            }
+        }
+    }
+    return actor->role != OFFICER_ROLE_TECHNICIAN;
+}
+
 /* Registers of a camera show plates: who looked at what is on record. */
 static bool record_read(struct checkpointd *c, const struct tool_job *job)
 {
@@ -140,6 +157,13 @@ void tool_act_bus_read(void *ctx, struct control *control, const struct control_
         !take_number(control, call, "function", MODBUS_READ_COILS, MODBUS_READ_INPUT, &function) ||
         !take_number(control, call, "address", 0, WORD_MAX, &address) ||
         !take_number(control, call, "count", 1, MODBUS_REGISTERS_MAX, &count)) {
+        return;
+    }
+    if (!may_read(c, &call->actor, bus, unit)) {
+        refuse(control, call, "denied",
+               "unit: technicians read the lanes' modules; this one may be a camera, whose "
+               "registers show plates",
+               "站号：技术人员只能读取车道模块；该站号可能是摄像机，其寄存器含车牌");
         return;
     }
     begin_job(call, TOOL_READ, bus, reason, &job);

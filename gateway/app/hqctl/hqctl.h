@@ -117,6 +117,7 @@ int hqctl_enrolment_approve(struct hqctl *h, int argc, char **argv);
 int hqctl_enrolment_revoke(struct hqctl *h, int argc, char **argv);
 int hqctl_checkpoints(struct hqctl *h, int argc, char **argv);
 int hqctl_top(struct hqctl *h, int argc, char **argv);
+int hqctl_calls(struct hqctl *h, int argc, char **argv);
 int hqctl_hits(struct hqctl *h, int argc, char **argv);
 int hqctl_evidence_list(struct hqctl *h, int argc, char **argv);
 int hqctl_evidence_get(struct hqctl *h, int argc, char **argv);

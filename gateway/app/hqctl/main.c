@@ -89,6 +89,7 @@ static const struct hqctl_command commands[] = {
      hqctl_retention_publish},
     {"checkpoints", "show the checkpoints and their state", HQCTL_ONLINE, hqctl_checkpoints},
     {"top", "the fleet at a glance, again and again", HQCTL_ONLINE, hqctl_top},
+    {"calls", "who calls for help or an answer", HQCTL_ONLINE, hqctl_calls},
     {"hits", "show hits, as they come with --follow", HQCTL_ONLINE, hqctl_hits},
     {"evidence list", "show which pictures a hit has", HQCTL_ONLINE, hqctl_evidence_list},
     {"evidence get", "fetch a picture of a hit, with a reason", HQCTL_ONLINE, hqctl_evidence_get},

@@ -31,6 +31,7 @@ struct sums {
     size_t revoked;
     size_t behind;
     size_t self_test_absent;
+    int64_t calls;
     int64_t records;
 };
 
@@ -71,6 +72,7 @@ static void add_up(const struct top *top, const json_t *rows, struct sums *out)
         out->revoked += strcmp(state, "revoked") == 0;
         out->behind += is_behind(row) && strcmp(state, "revoked") != 0;
         out->self_test_absent += is_absent(row);
+        out->calls += hqctl_number_of(row, "calls");
         out->records += news_of(top, row);
     }
 }
@@ -79,11 +81,12 @@ static void add_up(const struct top *top, const json_t *rows, struct sums *out)
 static int rank_of(const json_t *row)
 {
     const char *state = hqctl_text_of(row, "state");
-    return strcmp(state, "quarantined") == 0  ? 0
-           : strcmp(state, "revoked") == 0    ? 4
-           : strcmp(state, "enrolled") == 0   ? 3
-           : is_absent(row) || is_behind(row) ? 1
-                                              : 2;
+    return hqctl_number_of(row, "calls") > 0   ? 0
+           : strcmp(state, "quarantined") == 0 ? 1
+           : strcmp(state, "revoked") == 0     ? 5
+           : strcmp(state, "enrolled") == 0    ? 4
+           : is_absent(row) || is_behind(row)  ? 2
+                                               : 3;
 }
 
 struct place {
@@ -150,21 +153,22 @@ static int print(const struct top *top, const json_t *head, const json_t *rows)
     struct sums sums = {0};
     add_up(top, rows, &sums);
     if (top->h->json)
-        return hqctl_print(json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "list_revision",
-                                     (json_int_t)hqctl_number_of(head, "revision"), "enrolled",
-                                     (json_int_t)sums.enrolled, "active", (json_int_t)sums.active,
-                                     "quarantined", (json_int_t)sums.quarantined, "revoked",
-                                     (json_int_t)sums.revoked, "behind", (json_int_t)sums.behind,
-                                     "self_test_absent", (json_int_t)sums.self_test_absent,
-                                     "records_per_s", (json_int_t)(sums.records / top->every_s)));
+        return hqctl_print(json_pack(
+            "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "list_revision",
+            (json_int_t)hqctl_number_of(head, "revision"), "enrolled", (json_int_t)sums.enrolled,
+            "active", (json_int_t)sums.active, "quarantined", (json_int_t)sums.quarantined,
+            "revoked", (json_int_t)sums.revoked, "behind", (json_int_t)sums.behind,
+            "self_test_absent", (json_int_t)sums.self_test_absent, "calls", (json_int_t)sums.calls,
+            "records_per_s", (json_int_t)(sums.records / top->every_s)));
     if (isatty(STDOUT_FILENO))
         fputs("\033[H\033[2J", stdout); /* ECMA-48: home, erase */
     hqctl_line(stdout,
                "List revision %lld. %zu active, %zu quarantined, %zu enrolled, %zu revoked; %zu"
-               " without the newest list, %zu whose self-test is absent; %lld records/s",
+               " without the newest list, %zu whose self-test is absent; %lld records/s."
+               " %lld calls open 未结束呼叫 (hqctl calls)",
                (long long)hqctl_number_of(head, "revision"), sums.active, sums.quarantined,
                sums.enrolled, sums.revoked, sums.behind, sums.self_test_absent,
-               (long long)(sums.records / top->every_s));
+               (long long)(sums.records / top->every_s), (long long)sums.calls);
     if (print_table(top, rows) != 0)
         return no_memory(top->h);
     return hqctl_written();
@@ -217,8 +221,9 @@ int hqctl_top(struct hqctl *h, int argc, char **argv)
         ARG_OPTION_FLAG("once", &top.once, "Look once and end.")};
     struct arg_spec spec = {
         .text = "DESCRIPTION\n"
-                "  The fleet at a glance until it is interrupted. First come checkpoints in "
-                "quarantine,\n  then those without the newest list or a self-test, then those not "
+                "  The fleet at a glance until it is interrupted. First come checkpoints that "
+                "call,\n  then those in quarantine, those without the newest list or a self-test, "
+                "then those not "
                 "seen for "
                 "longest.\n",
         ARG_OPTIONS(options)};

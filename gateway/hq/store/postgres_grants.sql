@@ -11,9 +11,9 @@ GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO :"hqd";
 REVOKE INSERT ON retain_marks, hqd_about, hq_hits FROM :"hqd";
 GRANT UPDATE ON entries, ids, documents, chunks, checkpoints, certificates, operators, tokens, chains, journals, hits,
     inbox, revisions, streams, case_holds, reviews, instructions,
-    self_tests, spools, evidence TO :"hqd";
+    self_tests, spools, evidence, calls TO :"hqd";
 GRANT DELETE ON entries, documents, chunks, certificates, tokens, hits, urgents, inbox, streams, retain_marks,
-    evidence_parts TO :"hqd"; -- of pictures that are not whole: the triggers see to it
+    calls, evidence_parts TO :"hqd"; -- of pictures that are not whole: the triggers see to it
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO :"hqd";
 GRANT UPDATE ON SEQUENCE inbox_number_seq TO :"hqd"; -- after a backup was put back
 

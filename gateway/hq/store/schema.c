@@ -441,10 +441,25 @@ static const char postgres_15[] =
     "ALTER TABLE tokens ADD COLUMN replaces BIGINT NOT NULL DEFAULT 0;"
     "ALTER TABLE certificates ADD COLUMN replaced_ms BIGINT, ADD COLUMN back_ms BIGINT;";
 
+/* What version 16 adds: what checkpoints call for. */
+static const char sqlite_16[] =
+    "CREATE TABLE calls(checkpoint TEXT NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL,"
+    " chain BLOB NOT NULL, sequence INTEGER NOT NULL, opened_ms INTEGER, ended_ms INTEGER,"
+    " until_ms INTEGER, received_ms INTEGER NOT NULL, about TEXT NOT NULL,"
+    " PRIMARY KEY(checkpoint, kind, id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX calls_open ON calls(opened_ms) WHERE ended_ms IS NULL;";
+static const char postgres_16[] =
+    "CREATE TABLE calls(checkpoint TEXT COLLATE \"C\" NOT NULL, kind TEXT COLLATE \"C\" NOT NULL,"
+    " id BIGINT NOT NULL, chain BYTEA NOT NULL, sequence BIGINT NOT NULL, opened_ms BIGINT,"
+    " ended_ms BIGINT, until_ms BIGINT, received_ms BIGINT NOT NULL, about TEXT NOT NULL,"
+    " PRIMARY KEY(checkpoint, kind, id));"
+    "CREATE INDEX calls_open ON calls(opened_ms) WHERE ended_ms IS NULL;";
+
 const struct hq_schema_step hq_schema[HQ_SCHEMA_VERSION] = {
     {sqlite_1, NULL},         {sqlite_2, NULL},         {sqlite_3, postgres_3},
     {sqlite_4, postgres_4},   {sqlite_5, postgres_5},   {sqlite_6, postgres_6},
     {sqlite_7, postgres_7},   {sqlite_8, postgres_8},   {sqlite_9, postgres_9},
     {sqlite_10, postgres_10}, {sqlite_11, postgres_11}, {sqlite_12, postgres_12},
     {sqlite_13, postgres_13}, {sqlite_14, postgres_14}, {sqlite_15, postgres_15},
+    {sqlite_16, postgres_16},
 };

@@ -7,7 +7,7 @@
 
 enum { HQ_APPLICATION_ID = 0x43504851 }; /* SQLite's application_id: "CPHQ" */
 /* PostgreSQL came with version 3: its earlier steps are NULL, its third makes everything. */
-enum { HQ_SCHEMA_VERSION = 15, HQ_SCHEMA_POSTGRES_FIRST = 3 };
+enum { HQ_SCHEMA_VERSION = 16, HQ_SCHEMA_POSTGRES_FIRST = 3 };
 
 struct hq_schema_step {
     const char *sqlite; /* may use crowd_of(record) */

@@ -31,15 +31,15 @@ export function actionArea(number, env) {
   };
 
   async function run(name, args = {}) {
+    const begun = draft().form; /* the event may be here first, and the next form open already */
     said.say(t('ui_working'));
     try {
       const result = await act(name, { hit: number, ...args });
       said.say('');
-      draft().form = null;
+      if (draft().form === begun) draft().form = null;
       if (result.seen) draft().seen = result.seen;
       if (result.released?.done === false) said.say(t('ui_not_released', { why: pick(result.released) }), 'bad');
       takeHandling(result.handling);
-      drawn = '';
       update();
       return result;
     } catch (error) {

@@ -59,48 +59,112 @@ static void on_closed(void *ctx, struct line_client *client)
 
 static const struct line_ops ops = {on_open, on_line, on_closed};
 
-static void a_client_that_does_not_read_is_closed_after_the_callback(void **state)
-{
-    (void)state;
-    char folder[] = "/tmp/line_server.XXXXXX";
+struct bench {
+    char folder[32];
     char path[64];
-    struct err_text err;
-    struct line_server *server = NULL;
+    struct line_server *server;
     struct thread thread;
-    struct line_stats stats;
-    int fd = -1;
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/socket", folder);
-    const struct line_listener listener = {.path = path,
+    struct line_stats stats; /* at the end */
+};
+
+static void start(struct bench *b, size_t output_max, size_t output_all_max)
+{
+    struct err_text err;
+    *b = (struct bench){.folder = "/tmp/line_server.XXXXXX"};
+    atomic_store(&closed_count, 0);
+    assert_non_null(mkdtemp(b->folder));
+    snprintf(b->path, sizeof b->path, "%s/socket", b->folder);
+    const struct line_listener listener = {.path = b->path,
                                            .mode = 0600,
                                            .ops = &ops,
                                            .clients_max = 4,
                                            .line_max_bytes = 1024,
-                                           .output_max_bytes = OUTPUT_MAX};
+                                           .output_max_bytes = output_max,
+                                           .output_all_max_bytes = output_all_max};
     const struct thread_options options = {.name = "lines", .core = -1};
-    assert_int_equal(line_server_create(&server, &err), 0);
-    assert_int_equal(line_server_listen(server, &listener, &err), 0);
-    assert_int_equal(thread_start(&thread, &options, line_server_run, server), 0);
-    assert_int_equal(unix_connect(path, SOCK_STREAM, &fd, NULL), 0);
+    assert_int_equal(line_server_create(&b->server, &err), 0);
+    assert_int_equal(line_server_listen(b->server, &listener, &err), 0);
+    assert_int_equal(thread_start(&b->thread, &options, line_server_run, b->server), 0);
+}
+
+static void stop(struct bench *b)
+{
+    thread_stop(&b->thread);
+    thread_join(&b->thread);
+    line_server_stats(b->server, &b->stats);
+    line_server_destroy(b->server);
+    assert_int_equal(rmdir(b->folder), 0);
+}
+
+static int ask(const struct bench *b)
+{
+    int fd = -1;
+    assert_int_equal(unix_connect(b->path, SOCK_STREAM, &fd, NULL), 0);
     assert_int_equal(send(fd, "{}\n", 3, 0), 3);
+    return fd;
+}
+
+static void wait_gone(int fd)
+{
     struct pollfd gone = {.fd = fd, .events = POLLRDHUP};
     assert_int_equal(poll(&gone, 1, WAIT_MS), 1); /* the server closes it */
-    thread_stop(&thread);
-    thread_join(&thread);
-    line_server_stats(server, &stats);
-    assert_int_equal(stats.slow_dropped, 1);
+}
+
+/* Everything that was queued for it. */
+static void read_all(int fd)
+{
+    static char text[65536];
+    size_t left = (size_t)SENDS * (TEXT_SIZE + 1);
+    while (left > 0) {
+        struct pollfd in = {.fd = fd, .events = POLLIN};
+        assert_int_equal(poll(&in, 1, WAIT_MS), 1);
+        ssize_t got = recv(fd, text, sizeof text, 0);
+        assert_true(got > 0 && (size_t)got <= left);
+        left -= (size_t)got;
+    }
+}
+
+static void a_client_that_does_not_read_is_closed_after_the_callback(void **state)
+{
+    (void)state;
+    struct bench b;
+    start(&b, OUTPUT_MAX, 0);
+    int fd = ask(&b);
+    wait_gone(fd);
+    stop(&b);
+    assert_int_equal(b.stats.slow_dropped, 1);
     assert_int_equal(atomic_load(&closed_inside), 0);
     assert_int_equal(atomic_load(&sent_count), SENDS);
     assert_int_equal(atomic_load(&closed_count), 1);
-    line_server_destroy(server);
     close(fd);
-    assert_int_equal(rmdir(folder), 0);
+}
+
+/* Each may leave that much unread, but not two of them together. */
+static void slow_clients_share_a_bound(void **state)
+{
+    (void)state;
+    struct bench b;
+    start(&b, (size_t)2 * SENDS * TEXT_SIZE, (size_t)SENDS * TEXT_SIZE * 3 / 2);
+    int first = ask(&b);
+    struct pollfd in = {.fd = first, .events = POLLIN};
+    assert_int_equal(poll(&in, 1, WAIT_MS), 1);
+    int second = ask(&b);
+    wait_gone(second);
+    read_all(first);
+    int third = ask(&b); /* there is room again */
+    read_all(third);
+    stop(&b);
+    assert_int_equal(b.stats.slow_dropped, 1);
+    close(first);
+    close(second);
+    close(third);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_that_does_not_read_is_closed_after_the_callback),
+        cmocka_unit_test(slow_clients_share_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,7 +170,7 @@ static void make_old(const char *file, const char *sql)
         "ALTER TABLE entries DROP COLUMN crowd;"
         "ALTER TABLE revisions DROP COLUMN hits;"
         "DROP TABLE evidence_links; DROP TABLE evidence_parts; DROP TABLE evidence;"
-        "DROP TABLE self_tests; DROP TABLE spools;"
+        "DROP TABLE self_tests; DROP TABLE spools; DROP TABLE calls;"
         "DROP TABLE observed;ALTER TABLE chains DROP COLUMN stream;"
         "DROP TABLE journals; ALTER TABLE chains DROP COLUMN gap_ms;"
         "ALTER TABLE certificates DROP COLUMN issued_ms;"

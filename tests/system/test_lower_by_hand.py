@@ -1,0 +1,218 @@
+"""An officer lowers a boom by hand from a tablet of that lane: while beats come, and not a moment longer."""
+import threading
+import time
+
+import pytest
+
+from harness import journal
+from harness.process import SLOWNESS
+from harness.signing import World
+from harness.stack import INPUTS, PATIENCE, Checkpoint, LineClient, module, short_folder, wait_until
+
+BEAT_S = 0.15
+PROMISED_S = 0.5  # from the last beat to the stop, and a scan
+BUSY_S = 0.5  # what a busy machine may take on top; the boom would be down later still
+PIN = "27491683"
+BOUND, OTHER = "booth", "office"
+
+
+class Stand:
+    """One lane that may be lowered by hand, a tablet that is bound to it and one that is not, an officer."""
+
+    def __init__(self, folder):
+        self.box = Checkpoint(folder)
+        World().write_roots(self.box.roots)
+        self.box.add_tcp_lane(1, manual_lower="hold_to_run", transit_max="1s", travel="6s", clear="1s",
+                              sim=["--travel-s", "1.6"])
+        self.box.lanes[0]["devices"] = [module(inputs=INPUTS, timeout=PATIENCE)]
+        self.box.start_checkpointd()
+        self.sim, self.press = self.box.sims[1], 1000
+        self.leader = self.box.leader()
+        client = self.box.control()
+        assert client.act("officer_add", officer="li", password=PIN, role="officer")["ok"]
+        for at, (name, lanes) in enumerate(((BOUND, [1]), (OTHER, [2]))):
+            assert client.act("tablet_add", name=name, fingerprint=f"{at:064x}", lanes=lanes)["ok"]
+        client.close()
+        self.tablets = {name: Tablet(self.box, name) for name in (BOUND, OTHER)}
+        wait_until("the lane is there", lambda: self.box.lane(1).get("boom") == "closed")
+
+    def open(self):
+        self.ask("raise", self.leader, lane=1, reason="test")
+        wait_until("open", lambda: self.box.lane(1)["boom"] == "open")
+
+    def ask(self, name, token, **args):
+        client = self.box.control()
+        answer = client.act(name, token, **args)
+        client.close()
+        assert answer["ok"], answer
+
+    def down(self, held):
+        """Pressed until it comes down; while the way is not yet known to be clear it is refused."""
+        def granted():
+            self.press += 1
+            held.begin(self.press)
+            return held.answer["ok"] or (held.stop() and False)
+        begun = time.monotonic_ns()
+        wait_until("the lane lets it come down", granted)
+        return self.sim.wait_event("boom", motion=-1, after_ns=begun)["mono_ns"]
+
+
+class Tablet:
+    """Speaks for the console, for an officer at a tablet."""
+
+    def __init__(self, box, name):
+        self.client, self.name, self.number, self.token = LineClient(box.run / "control"), name, 0, None
+        self.token = self.act("login", officer="li", password=PIN)["result"]["token"]
+
+    def act(self, name, **args):
+        self.number += 1
+        self.client.send(id=self.number, do=name, args=args, tablet=self.name,
+                         **({"token": self.token} if self.token else {}))
+        while (answer := self.client.receive()).get("id") != self.number:
+            pass
+        return answer
+
+
+class Held:
+    """A thumb on the button of a tablet."""
+
+    def __init__(self, tablet):
+        self.tablet, self.thread, self.off, self.answer, self.refusal = tablet, None, None, None, None
+        self.last_ns = 0
+
+    def begin(self, press):
+        self.press, self.off, self.refusal = press, threading.Event(), None
+        self.answer = self.tablet.act("lower", lane=1, press=press)
+        self.thread = threading.Thread(target=self.beat)
+        self.thread.start()
+
+    def beat(self):
+        while not self.off.is_set():
+            self.last_ns = time.monotonic_ns()
+            answer = self.tablet.act("lower_beat", lane=1, press=self.press)
+            if not answer["ok"]:
+                self.refusal = answer["error"]["code"]
+                return
+            self.off.wait(BEAT_S)
+
+    def stop(self):
+        """No beat any more, and no word of it."""
+        self.off.set()
+        self.thread.join()
+        return True
+
+    def beaten_again(self):
+        """What a beat of the same press is answered, once that is over."""
+        answer = self.tablet.act("lower_beat", lane=1, press=self.press)
+        return None if answer["ok"] else answer
+
+    def let_go(self):
+        self.stop()
+        return self.tablet.act("lower_end", lane=1, press=self.press)
+
+
+@pytest.fixture(scope="module")
+def stand():
+    with short_folder() as folder:
+        stand = Stand(folder)
+        try:
+            yield stand
+        finally:
+            stand.box.stop()
+
+
+@pytest.fixture
+def held(stand):
+    held = Held(stand.tablets[BOUND])
+    yield held
+    if held.thread:
+        held.stop()
+    if stand.box.lane(1)["boom"] != "open":
+        stand.open()
+
+
+def test_lowers_while_held_and_stops_when_beats_stay_away(stand, held):
+    stand.open()
+    begun = stand.down(held)
+    held.stop()
+    stopped = stand.sim.wait_event("boom", motion=0, by="stop", after_ns=begun)
+    assert 0 < stopped["position"] < 1
+    assert stopped["mono_ns"] - held.last_ns < (PROMISED_S + BUSY_S) * 1e9 * SLOWNESS
+    answer = wait_until("the tablet hears it", lambda: held.beaten_again())
+    assert answer["error"]["code"] == "beat_lost"
+
+
+def test_let_go_stops_at_once(stand, held):
+    begun = stand.down(held)
+    held.let_go()
+    stopped = stand.sim.wait_event("boom", motion=0, by="stop", after_ns=begun)
+    assert 0 < stopped["position"] < 1
+
+
+def test_held_to_the_end_it_is_closed(stand, held):
+    begun = stand.down(held)
+    stand.sim.wait_event("boom", motion=0, position=0.0, after_ns=begun)
+    wait_until("closed", lambda: stand.box.lane(1)["boom"] == "closed")
+    wait_until("the tablet hears it", lambda: held.refusal)
+    assert held.refusal == "down"
+
+
+def test_somebody_under_it_raises(stand, held):
+    begun = stand.down(held)
+    stand.sim.do("input", input="obstacle", active=True)
+    try:
+        assert stand.sim.wait_event("boom", motion=1, after_ns=begun)["position"] > 0
+        wait_until("the tablet hears it", lambda: held.refusal)
+    finally:
+        stand.sim.do("input", input="obstacle", active=None)
+    wait_until("open", lambda: stand.box.lane(1)["boom"] == "open")
+    wait_until("nobody under it", lambda: "obstacle" not in stand.box.lane(1)["inputs"])
+    stand.ask("ack", stand.leader, lane=1, reason="looked")
+
+
+def test_only_from_a_tablet_of_that_lane(stand):
+    other, bound = stand.tablets[OTHER], stand.tablets[BOUND]
+    before = len(stand.sim.events("coil", coil="lower", on=True))
+    assert other.act("lower", lane=1, press=1)["error"]["code"] == "denied"
+    client = stand.box.control()
+    assert client.act("lower", stand.leader, lane=1, press=1)["error"]["code"] == "denied"
+    client.close()
+    assert bound.act("lower", lane=1, press=0)["error"]["code"] == "invalid"
+    assert bound.act("lower_beat", lane=1, press=99) == {"id": bound.number, "ok": True, "result": {"taken": False}}
+    assert len(stand.sim.events("coil", coil="lower", on=True)) == before
+
+
+def test_every_lane_is_raised_with_a_pin(stand):
+    tablet = stand.tablets[BOUND]
+    args = {"reason": "traffic", "reason_code": "traffic", "note": "smoke at lane 1"}
+    for wrong in ({}, {"pin": "11111111"}):
+        assert tablet.act("raise_all", **args, **wrong)["error"]["code"] == "pin"
+    assert tablet.act("raise_all", pin=PIN)["error"]["code"] == "invalid"
+    answer = tablet.act("raise_all", pin=PIN, **args)
+    assert answer["ok"] and answer["result"] == {"lanes": [1], "refused": []}, answer
+    stand.sim.do("input", input="local_control", active=True)
+    try:
+        wait_until("local control", lambda: stand.box.lane(1)["boom"] == "local_control")
+        assert tablet.act("raise_all", pin=PIN, **args)["error"]["code"] == "local_control"
+    finally:
+        stand.sim.do("input", input="local_control", active=None)
+
+
+def test_a_hold_at_a_tablet_says_why(stand):
+    assert stand.tablets[BOUND].act("hold", lane=1)["error"]["code"] == "invalid"
+
+
+def test_what_is_on_record(stand):
+    """Who, when it began, why it ended; of the many orders of one press the first."""
+    facts = [r.body for r in journal.verify(stand.box.state / "checkpointd" / "journal")]
+    asked = [b for b in facts if b.get("what") == "lower_by_hand"]
+    ended = [b for b in facts if b.get("what") == "lower_ended"]
+    orders = [b for b in facts if b.get("output") == "lower" and b.get("on")]
+    assert asked and ended and all(b["by"]["officer"] == "li" for b in asked + ended + orders)
+    assert {b.get("refusal") for b in ended} >= {"beat_lost", "let_go", None, "not_clear"}
+    assert len(orders) == len(ended)
+    whole = [b for b in facts if b.get("what") == "raise_all"]
+    single = [b for b in facts if b.get("act_kind") == "emergency_raise"]
+    assert len(whole) == len(single) + len([b for b in facts if b.get("refusal") == "local_control"]) == 2
+    assert all((b["reason"], b["by"]["officer"]) == ("traffic", "li") for b in whole + single)
+    assert single[0]["note"] == "smoke at lane 1" and single[0]["reason_code"] == "traffic"
