@@ -89,6 +89,9 @@ static void a_token_counts_on_its_tablet_alone(void **state)
     login_at(fd, "", at_box);
     assert_done(fd, request(A, "of_officer", at_a, ""));
     assert_done(fd, request("", "of_officer", at_box, ""));
+    /* The console's user gives an officer no rights, root's or other. */
+    assert_refused(fd, request(A, "of_admin", at_a, ""), "denied", "only for leaders");
+    assert_done(fd, request("", "of_admin", at_box, ""));
     assert_refused(fd, request(B, "of_officer", at_a, ""), "denied", "sign on first");
     assert_refused(fd, request("", "of_officer", at_a, ""), "denied", "sign on first");
     assert_refused(fd, request(A, "of_officer", at_box, ""), "denied", "sign on first");

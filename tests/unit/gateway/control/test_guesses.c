@@ -120,6 +120,19 @@ static void a_right_one_frees_the_name_and_not_the_place(void **state)
     assert_int_equal(look("li", "tablet:a", false).scope, GUESS_OF_PLACE);
 }
 
+/* Typing errors of weeks do not add up. */
+static void a_right_one_frees_the_name_everywhere(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2 * GUESSES_OF_NAME_MAX; i++) {
+        char place[32];
+        snprintf(place, sizeof place, "tablet:%d", i);
+        (void)wrong("wang", place, false);
+        guesses_right(guesses, &(struct guess){"wang", true, place, false});
+    }
+    assert_int_equal(look("wang", "tablet:own", false).wait_ms, 0);
+}
+
 static void a_quiet_place_and_a_quiet_name_begin_anew(void **state)
 {
     (void)state;
@@ -165,6 +178,7 @@ int main(void)
         CASE(an_officer_is_locked_everywhere_only_after_more),
         CASE(a_tablet_that_tries_many_names_is_locked_and_no_other),
         CASE(a_right_one_frees_the_name_and_not_the_place),
+        CASE(a_right_one_frees_the_name_everywhere),
         CASE(a_quiet_place_and_a_quiet_name_begin_anew),
         CASE(fresh_pins_lock_apart_from_sign_on),
         CASE(unknown_names_make_no_known_row_go),

@@ -143,7 +143,7 @@ static void a_sign_on_ends_unused_and_stays_while_somebody_watches(void **state)
 {
     struct bench *b = *state;
     char idle[TOKEN_TEXT_SIZE];
-    char watching[TOKEN_TEXT_SIZE];
+    char watching[TOKEN_TEXT_SIZE] = "";
     char text[256];
     b->idle_s = 2;
     int fd = connect_to(b, "control");
