@@ -11,8 +11,9 @@ import { openStream } from './lib/streams.mjs';
 const FULL = Boolean(process.env.CHECKPOINT_FULL);
 const CONSOLES = FULL ? 50 : 8;
 const STALLED = FULL ? 20 : 3;
-const TIMED_HITS = FULL ? 200 : 20;
-const SHIFT_HITS = FULL ? 2000 : 120;
+const TIMED_HITS = FULL ? 200 : 10;
+const BATCH = 10; // the list shows the first thirty that wait
+const SHIFT_HITS = FULL ? 2000 : 40;
 const READERS = ['officer', 'second_officer', 'leader', 'second_leader', 'auxiliary', 'auditor'];
 
 /* When a row's frame is done, by the clock of the machine both run on. */
@@ -49,14 +50,17 @@ test('many consoles hear every hit, stalled tablets or not; the time to the pain
   }
   streams.slice(0, STALLED).forEach((stream) => stream.stall());
   const made = [];
-  for (const plate of await listed(TIMED_HITS, { priority: 3 })) made.push(await makeHit(plate));
+  for (const plate of await listed(TIMED_HITS, { priority: 3 })) {
+    made.push(await makeHit(plate));
+    const { hit } = made.at(-1);
+    await page.waitForFunction((number) => window.painted[number], hit);
+    if (made.length % BATCH === 0) await box('settle', { hits: made.slice(-BATCH).map((one) => one.hit) });
+  }
   const last = made.at(-1).hit;
-  await page.waitForSelector('a.row-hit');
   await until('every console that reads heard the last hit', () => heard.get(last) >= CONSOLES - STALLED);
   for (const { hit } of made) assert.ok(heard.get(hit) >= CONSOLES - STALLED, `hit ${hit}: ${heard.get(hit)} of ${CONSOLES - STALLED}`);
   const paints = await page.evaluate(() => window.painted);
-  const took = made.filter(({ hit }) => paints[hit]).map(({ hit, time }) => paints[hit] - Date.parse(time)).sort((a, b) => a - b);
-  assert.ok(took.length >= Math.min(TIMED_HITS, 30) / 2, `only ${took.length} rows were painted`);
+  const took = made.map(({ hit, time }) => paints[hit] - Date.parse(time)).sort((a, b) => a - b);
   console.log(`# ${CONSOLES} consoles, ${STALLED} stalled: event to paint of ${took.length} hits: p50 ${share(took, 0.5)} ms, ` +
     `p99 ${share(took, 0.99)} ms, worst ${took.at(-1)} ms`);
 });

@@ -6,7 +6,7 @@ import net from 'node:net';
 export const about = JSON.parse(fs.readFileSync(process.env.CHECKPOINT_BOX, 'utf8'));
 export const slowness = Number(process.env.CHECKPOINT_SLOWNESS || 1);
 // Of every wait: a deadline for what happens in milliseconds on an idle machine.
-export const PATIENCE_MS = 20000 * slowness;
+export const PATIENCE_MS = 40000 * slowness;
 
 let socket = null;
 let received = '';

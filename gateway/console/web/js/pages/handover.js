@@ -40,18 +40,20 @@ function alarmLine(alarm) {
   return el('span', null, joined([alarm.lane && t('ui_lane_n', { n: alarm.lane }), pick(alarm), alarm.detail]));
 }
 
-function acceptBox(handover, done) {
+/* `latest()` is what stands on screen: that list is taken over, not one of before. */
+function acceptBox(latest, done) {
   const pin = pinField();
   const said = notice();
   const run = async () => {
     if (!pin.input.value) return said.say(t('ui_form_need_pin'), 'bad');
     said.say(t('ui_working'));
     try {
-      await act('handover_accept', { handover: handover.id ?? handover.handover, pin: pin.input.value });
+      await act('handover_accept', { handover: latest().id, pin: pin.input.value });
       said.say(t('ui_handover_accepted'), 'ok');
       done();
     } catch (error) {
       said.fail(error);
+      if (error.code === 'changed') done();
     }
     pin.input.value = '';
     return undefined;
@@ -68,17 +70,19 @@ export function render(root, params, context) {
   const last = el('p', { class: 'soft' });
   const may = ['officer', 'leader', 'auxiliary'].includes(context.session.role);
   let asked = 0;
+  let shown = null;
   let gone = false;
   const load = async () => {
     const mine = ++asked;
     try {
       const answer = await act('handover');
       if (gone || mine !== asked) return;
+      shown = answer;
       const from = answer.from ?? context.state.duty?.handover;
       fill(last, from && t('ui_handover_last', { name: from.name ?? from.officer ?? from, time: moment(from.time ?? answer.time) }));
       fill(facts, group(t('ui_handover_hits'), answer.open_hits ?? [], hitLine), group(t('ui_handover_holds'), answer.holds ?? [], holdLine),
         group(t('ui_handover_lanes'), answer.lanes_out ?? [], laneLine), group(t('ui_handover_alarms'), answer.alarms ?? [], alarmLine));
-      if (may && !accept.firstChild) accept.append(acceptBox(answer, load));
+      if (may && !accept.firstChild) accept.append(acceptBox(() => shown, load));
       said.say('');
     } catch (error) {
       if (!gone) said.fail(error);

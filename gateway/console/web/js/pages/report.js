@@ -43,8 +43,11 @@ function cell(name, value, row = {}) {
 
 const heading = (name) => (has(`report_${name}`) ? t(`report_${name}`) : name.replaceAll('_', ' '));
 
-function rowsTable(name, rows) {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+const FIRST = ['begin', 'end', 'day', 'camera', 'owner', 'officer', 'kind', 'reason', 'lane', 'alerts'];
+const place = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : name === 'cameras' ? 99 : FIRST.length);
+
+function rowsTable(rows) {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].sort((a, b) => place(a) - place(b));
   return el('table', { class: 'rows' }, el('thead', null, el('tr', null, columns.map((one) => el('th', { scope: 'col' }, heading(one))))),
     el('tbody', null, rows.map((row) => el('tr', null, columns.map((one) => el('td', null, cell(one, row[one], row)))))));
 }
@@ -54,7 +57,7 @@ function part(name, value) {
   const rows = Array.isArray(value) ? value : [value];
   const body = scalar ? el('p', { class: 'big' }, cell(name, value))
     : rows.length === 0 ? el('p', { class: 'soft' }, t('ui_report_none'))
-      : rows.every((row) => row && typeof row === 'object' && !Array.isArray(row)) ? rowsTable(name, rows)
+      : rows.every((row) => row && typeof row === 'object' && !Array.isArray(row)) ? rowsTable(rows)
         : el('p', null, cell(name, value));
   return el('section', { class: 'panel' }, el('h2', null, heading(name)), el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': heading(name) }, body));
 }
