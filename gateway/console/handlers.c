@@ -14,11 +14,14 @@
 
 /* What a page may have done. Accounts, configuration and bus writes are for checkpointctl. */
 static const char *const acts[] = {"ack",
+                                   "acts",
+                                   "backup_end",
                                    "camera_trigger",
                                    "check",
                                    "codes",
                                    "convoy",
                                    "convoy_end",
+                                   "duty",
                                    "guided_test",
                                    "handover",
                                    "handover_accept",

@@ -130,7 +130,7 @@ static bool may_be_second(const struct handling_case *c, enum handling_answer an
 {
     bool leader_needed = answer == HANDLING_REJECT && c->facts.priority == 1 && c->facts.holds;
     return second->officer[0] != '\0' && !is_same(first, second) &&
-           (!leader_needed || second->rank != HANDLING_OFFICER);
+           (!leader_needed || second->rank != HANDLING_OFFICER || first->rank != HANDLING_OFFICER);
 }
 
 /* Whose word the answer needs beside the officer's. */

@@ -540,6 +540,8 @@ struct lane_status {
     bool panic;          /* not yet acknowledged; for officers' eyes, nothing outside shows it */
     bool mains_lost;
     bool raise_held;               /* the raise contact is kept energised (raise_maintained) */
+    bool pressed;                  /* an officer holds the button that lowers it … */
+    bool lowers_by_hand;           /* … and it was told to come down */
     struct mono_time convoy_until; /* ns = 0: no convoy */
     uint64_t blocked_exempt;       /* exempt vehicle behind one that blocks the lane, 0 = none */
     uint32_t inputs;
@@ -550,6 +552,7 @@ struct lane_status {
     struct {
         uint64_t hold;
         uint64_t passage;
+        uint64_t hit;  /* the first of it */
         uint8_t place; /* vehicles ahead */
     } waiting[LANE_QUEUE_MAX];
     uint8_t hold_count; /* active */

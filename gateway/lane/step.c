@@ -296,6 +296,8 @@ void lane_status_of(const struct lane_config *config, const struct lane_state *s
         (state->boom == BOOM_OPEN && !(state->inputs & INPUT_BIT(INPUT_LIMIT_OPEN))) ||
         (state->boom == BOOM_CLOSED && !(state->inputs & INPUT_BIT(INPUT_LIMIT_CLOSED)));
     out->convoy_until.ns = state->convoy_act != 0 ? state->timer[TIMER_CONVOY].ns : 0;
+    out->pressed = state->press_stage != PRESS_NONE;
+    out->lowers_by_hand = state->press_stage == PRESS_RUNS;
     out->blocked_exempt = state->blocked;
     out->inputs = state->inputs;
     out->vehicle_count = state->count;
@@ -305,6 +307,7 @@ void lane_status_of(const struct lane_config *config, const struct lane_state *s
         if (state->queue[i].hold.id != 0) {
             out->waiting[out->waiting_count].hold = state->queue[i].hold.id;
             out->waiting[out->waiting_count].passage = state->queue[i].passage;
+            out->waiting[out->waiting_count].hit = state->queue[i].hold.hits[0].hit;
             out->waiting[out->waiting_count++].place = i;
         }
     }

@@ -102,6 +102,7 @@ static void record_order(struct pipeline *p, struct lane_slot *slot,
     fact->to_journal = is_boom(command->order.output);
     if (act)
         fact->actor = act->actor;
+    doing_ordered(slot, command, &fact->actor, p->wall);
     (void)send_fact(p); /* counted; nobody waits for it */
 }
 
@@ -164,8 +165,11 @@ static void record_lane(struct pipeline *p, struct lane_slot *slot,
     fact->u.lane.record = *record;
     fill_held(slot, record, fact);
     tell_vehicles(slot, record, fact);
-    if (act)
+    if (act) {
         fact->actor = act->actor;
+        fact->u.lane.record.act_kind = act->kind;
+    }
+    doing_recorded(slot, record, &fact->actor, p->wall);
     if (record->kind == LANE_RECORD_HOLD_ACTIVE)
         p->stats.holds++;
     if (record->kind == LANE_RECORD_RETRIGGER && p->sinks.retrigger)
@@ -254,6 +258,8 @@ static void tell_status(struct pipeline *p, struct lane_slot *slot)
 {
     struct fact *fact = begin_fact(p, FACT_STATUS, slot->options.lane.lane);
     lane_status_of(&slot->options.lane, &slot->state, &fact->u.status);
+    fact->u.doing = slot->doing;
+    slot->doing_changed = false;
     (void)send_fact(p); /* counted; nobody waits for it */
 }
 
@@ -297,13 +303,15 @@ void step(struct pipeline *p, struct lane_slot *slot, const struct lane_event *e
             fail_order(p, slot, &actions->orders[i].order);
     }
     for (uint32_t i = 0; i < actions->alarm_count; i++)
+        doing_alarmed(slot, &actions->alarms[i], p->wall);
+    for (uint32_t i = 0; i < actions->alarm_count; i++)
         raise_alarm(p, slot->options.lane.lane, actions->alarms[i].event, actions->alarms[i].active,
                     actions->alarms[i].passage, NULL);
     for (uint32_t i = 0; i < actions->record_count; i++)
         record_lane(p, slot, &actions->records[i]);
     for (uint32_t i = 0; i < actions->reply_count; i++)
         reply_act(p, &actions->replies[i]);
-    if (actions->status_changed)
+    if (actions->status_changed || slot->doing_changed)
         tell_status(p, slot);
     if (actions->status_changed || event->kind == LANE_EVENT_PASSAGE)
         show_sign(p, slot);

@@ -208,23 +208,6 @@ static void alarm_into(json_t *body, const struct fact *fact)
     put_text(body, "zh", def->text_zh);
 }
 
-void actor_into(json_t *body, const struct fact *fact)
-{
-    const struct fact_actor *actor = &fact->actor;
-    if (actor->program[0] == '\0' && actor->officer[0] == '\0')
-        return;
-    json_t *by = json_object();
-    put_text(by, "program", actor->program);
-    put_int(by, "uid", actor->uid);
-    put_text(by, "officer", actor->officer);
-    put_text(by, "second", actor->second);
-    put_text(by, "origin", actor->origin);
-    json_object_set_new(body, "by", by);
-    put_text(body, "reason", actor->reason);
-    put_text(body, "reason_code", actor->code);
-    put_text(body, "note", actor->note);
-}
-
 static void act_into(json_t *body, const struct fact *fact)
 {
     json_t *more = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
@@ -465,17 +448,6 @@ static const char *event_name(const struct fact *fact)
     return NULL;
 }
 
-void fact_actor_text(const struct fact *fact, char out[FACT_NAME_SIZE + 16])
-{
-    const struct fact_actor *actor = &fact->actor;
-    if (actor->officer[0] != '\0')
-        snprintf(out, FACT_NAME_SIZE + 16, "officer:%s", actor->officer);
-    else if (actor->program[0] != '\0')
-        snprintf(out, FACT_NAME_SIZE + 16, "program:%s", actor->program);
-    else
-        snprintf(out, FACT_NAME_SIZE + 16, "%s", fact->lane ? "lane" : "gateway");
-}
-
 bool fact_shows_plate(const struct fact *fact)
 {
     return fact->kind == FACT_PASSAGE || fact->kind == FACT_HIT || fact->kind == FACT_CONFLICT ||
@@ -498,6 +470,8 @@ json_t *fact_event(const struct fact *fact)
         put_int(event, "captured_total", (int64_t)fact->u.captures.captured_total);
         json_object_set_new(event, "over", json_boolean(fact->to_journal));
     }
+    if (fact->kind == FACT_LANE || fact->kind == FACT_ORDER)
+        json_object_del(event, "note"); /* may name a plate, and technicians hear of lanes */
     if (fact->kind == FACT_STANDING)
         standing_words_into(event, fact);
     if (fact->kind == FACT_HIT)

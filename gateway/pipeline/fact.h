@@ -73,6 +73,31 @@ struct fact_actor {
     char note[FACT_REASON_SIZE];
 };
 
+/* Who set what stands in a lane, and since when. */
+struct fact_who {
+    struct wall_time since; /* ms = 0: nothing stands, or before the program's start */
+    char officer[FACT_NAME_SIZE];
+    char program[FACT_NAME_SIZE];
+    /* A code of a table. A reason in an officer's own words may name a plate: only on record. */
+    char code[FACT_NAME_SIZE];
+};
+
+/* What a lane was told to do and by whom, beside what its devices say. */
+struct fact_doing {
+    enum lane_output ordered; /* the last motion: raise, lower, stop; OUTPUT_COUNT: none yet */
+    enum lane_cause cause;
+    struct fact_who order;
+    struct fact_who out;    /* of service */
+    struct fact_who convoy; /* asked for */
+    struct fact_who hand;   /* who lowers by hand */
+    struct {
+        uint64_t hold;
+        struct fact_who who;
+    } holds[LANE_HOLDS_MAX];      /* active ones, where that is known */
+    struct wall_time run_through; /* since then it stands; ms = 0: it does not … */
+    uint64_t run_through_of;      /* … the passage, 0 = unknown */
+};
+
 /* Source and offset of the clock, as every hit states them. */
 struct fact_clock {
     bool trusted;
@@ -285,7 +310,10 @@ struct fact {
         } suppressed;
         struct fact_refused refused;
         struct captures captures;
-        struct lane_status status;
+        struct {
+            struct lane_status status;
+            struct fact_doing doing;
+        }; /* FACT_STATUS */
     } u;
     struct fact_evidence evidence; /* FACT_PASSAGE, FACT_HIT, FACT_CONFLICT, a vehicle that left */
     /* FACT_HIT: the entry's JSON text for the card; FACT_ANSWER: of the hit's read, as recorded;

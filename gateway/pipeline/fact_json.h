@@ -27,7 +27,7 @@ json_t *decision_body(const struct decision *decision);
 void put_evidence(json_t *object, const struct fact_evidence *evidence);
 void conflict_into(json_t *body, const struct fact *fact);
 
-/* fact.c: who did it, why. */
+/* fact_actor.c: by whom, and the reason; nothing where the lane did it itself. */
 void actor_into(json_t *body, const struct fact *fact);
 
 /* fact_status.c, fact_answer.c */

@@ -1,9 +1,39 @@
 /* What a lane looks like now, as JSON. See fact.h. */
 #include "gateway/pipeline/fact_json.h"
 
-static json_t *hold_body(const struct lane_hold *hold)
+/* Left out where nobody is known. */
+static void put_who(json_t *body, const char *key, const struct fact_who *who)
+{
+    if (who->officer[0] == '\0' && who->program[0] == '\0')
+        return;
+    json_t *by = json_object();
+    put_text(by, "officer", who->officer);
+    put_text(by, "program", who->program);
+    json_object_set_new(body, key, by);
+}
+
+static void put_since(json_t *body, const char *key, struct wall_time since)
+{
+    if (since.ms != 0)
+        put_time(body, key, since);
+}
+
+static json_t *hold_body(const struct lane_hold *hold, const struct fact_doing *doing)
 {
     json_t *body = json_object();
+    for (int i = 0; i < LANE_HOLDS_MAX; i++)
+        if (doing->holds[i].hold == hold->id) {
+            put_who(body, "by", &doing->holds[i].who);
+            put_since(body, "since", doing->holds[i].who.since);
+            put_text(body, "reason", doing->holds[i].who.code);
+        }
+    if (hold->hit_count > 0) {
+        put_id(body, "hit", hold->hits[0].hit);
+        json_t *all = json_array();
+        for (int i = 0; i < hold->hit_count; i++)
+            json_array_append_new(all, json_integer((json_int_t)hold->hits[i].hit));
+        json_object_set_new(body, "of_hits", all);
+    }
     put_id(body, "hold", hold->id);
     put_id(body, "passage", hold->passage);
     put_id(body, "priority", hold->priority);
@@ -31,13 +61,69 @@ static const char *input_name(int input)
     return lane_input_name((enum lane_input)input);
 }
 
+/* By the limit switches alone, whatever was ordered or reckoned. */
+static const char *measured(const struct lane_status *status)
+{
+    bool open = (status->inputs & INPUT_BIT(INPUT_LIMIT_OPEN)) != 0;
+    bool closed = (status->inputs & INPUT_BIT(INPUT_LIMIT_CLOSED)) != 0;
+    return !status->contact ? "unknown"
+           : open && closed ? "contradicting"
+           : open           ? "open"
+           : closed         ? "closed"
+                            : "between";
+}
+
+/* Of the last motion ordered; who, where somebody stands behind it. */
+static void ordered_into(json_t *body, const struct fact_doing *doing)
+{
+    bool none = doing->ordered == OUTPUT_COUNT;
+    put_text(body, "ordered", none ? "none" : lane_output_name(doing->ordered));
+    if (none)
+        return;
+    put_text(body, "ordered_by", lane_cause_name(doing->cause));
+    put_since(body, "ordered_at", doing->order.since);
+    put_who(body, "ordered_who", &doing->order);
+}
+
+static void standing_so_into(json_t *body, const struct lane_status *status,
+                             const struct fact_doing *doing)
+{
+    if (status->out_of_service) {
+        put_who(body, "out_by", &doing->out);
+        put_since(body, "out_since", doing->out.since);
+        put_text(body, "out_reason", doing->out.code);
+    }
+    if (status->convoy_until.ns != 0) {
+        put_who(body, "convoy_by", &doing->convoy);
+        put_text(body, "convoy_reason", doing->convoy.code);
+    }
+    if (status->pressed) {
+        json_t *hand = json_object();
+        put_who(hand, "by", &doing->hand);
+        put_since(hand, "since", doing->hand.since);
+        json_object_set_new(hand, "moves", json_boolean(status->lowers_by_hand));
+        json_object_set_new(body, "manual_lower", hand);
+    }
+    if (doing->run_through.ms != 0) {
+        json_t *through = json_object();
+        put_id(through, "passage", doing->run_through_of);
+        put_time(through, "since", doing->run_through);
+        json_object_set_new(body, "run_through", through);
+    }
+}
+
 void status_into(json_t *body, const struct fact *fact)
 {
     const struct lane_status *status = &fact->u.status;
+    const struct fact_doing *doing = &fact->u.doing;
     json_t *holds = json_array();
     json_t *waiting = json_array();
     put_text(body, "boom", boom_state_name(status->boom));
     put_text(body, "boom_zh", boom_state_text(status->boom));
+    if (status->boom != BOOM_NONE)
+        put_text(body, "boom_measured", measured(status));
+    ordered_into(body, doing);
+    standing_so_into(body, status, doing);
     json_object_set_new(body, "contact", json_boolean(status->contact));
     json_object_set_new(body, "blind", json_boolean(status->blind));
     json_object_set_new(body, "list_usable", json_boolean(status->list_usable));
@@ -61,12 +147,17 @@ void status_into(json_t *body, const struct fact *fact)
             (struct wall_time){fact->wall.ms + mono_diff_ms(status->convoy_until, fact->mono)});
     put_int(body, "vehicles", status->vehicle_count);
     put_int(body, "at_boom", status->at_boom);
+    json_t *queue = json_array(); /* first at the boom; 0: unread */
+    for (int i = 0; i < status->vehicle_count; i++)
+        json_array_append_new(queue, json_integer((json_int_t)status->vehicles[i]));
+    json_object_set_new(body, "queue", queue);
     for (int i = 0; i < status->hold_count; i++)
-        json_array_append_new(holds, hold_body(&status->holds[i]));
+        json_array_append_new(holds, hold_body(&status->holds[i], doing));
     for (int i = 0; i < status->waiting_count; i++) {
         json_t *hold = json_object();
         put_id(hold, "hold", status->waiting[i].hold);
         put_id(hold, "passage", status->waiting[i].passage);
+        put_id(hold, "hit", status->waiting[i].hit);
         put_int(hold, "place", status->waiting[i].place);
         json_array_append_new(waiting, hold);
     }

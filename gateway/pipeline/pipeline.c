@@ -474,6 +474,7 @@ int pipeline_create(const struct pipeline_options *options, struct rule_set *rul
             return err_set(err, ERR_INVALID, "lane %u twice", lane->lane.lane);
         }
         p->lanes[i].options = *lane;
+        doing_init(&p->lanes[i].doing);
         vehicles_init(&p->lanes[i].vehicles);
         p->lanes[i].options.vehicles.wired = lane->lane.wired;
         p->lanes[i].options.vehicles.clear_ms = lane->lane.exit_gap_ms;

@@ -26,9 +26,11 @@ struct lane_slot {
     struct captures captures;
     struct sign sign;
     struct mono_time hour_ends; /* of captures; ns = 0: none runs */
-    struct open_act hand;       /* the newest lower by hand: its orders follow its answer */
-    uint64_t hand_told;         /* the act whose first order is on record … */
-    uint64_t renewal;           /* … and its newest order, which says nothing new */
+    struct fact_doing doing;
+    bool doing_changed;   /* and no status says so yet */
+    struct open_act hand; /* the newest lower by hand: its orders follow its answer */
+    uint64_t hand_told;   /* the act whose first order is on record … */
+    uint64_t renewal;     /* … and its newest order, which says nothing new */
     bool list_usable;
     bool list_told; /* the lane was told, even that there is none */
     /* Unauthenticated passages without a hit. */
@@ -109,6 +111,15 @@ void step(struct pipeline *p, struct lane_slot *slot, const struct lane_event *e
 void step_all(struct pipeline *p, const struct lane_event *event);
 /* Gives the lanes what earlier steps deferred; each answer may defer another, up to a bound. */
 void step_deferred(struct pipeline *p);
+
+/* doing.c: who set what, for the status. */
+
+void doing_init(struct fact_doing *doing);
+void doing_ordered(struct lane_slot *slot, const struct lane_command *command,
+                   const struct fact_actor *actor, struct wall_time wall);
+void doing_recorded(struct lane_slot *slot, const struct lane_record *record,
+                    const struct fact_actor *actor, struct wall_time wall);
+void doing_alarmed(struct lane_slot *slot, const struct lane_alarm *alarm, struct wall_time wall);
 
 /* capture_ratio.c */
 

@@ -15,11 +15,13 @@ RISKY = "鲁H66666"
 def site():
     def configure(site):
         site.start_plain = site.start
-        site.start = lambda: site.start_plain(well_after="400ms", well_within="400ms")
+        site.start = lambda: site.start_plain(well_after="400ms", well_within="400ms",
+                                                handling={"confirm_view": "0s"})
     with running_site(configure) as site:
         site.cache.add(entry(66, RISKY, officer_risk=["armed"], **{"class": "02"}))
         for name, role in (("li", "officer"), ("fu", "auxiliary")):
             assert site.act("officer_add", officer=name, password="correct horse 2", role=role)["ok"]
+        site.keyset = json.loads(site.world.keyset())
         yield site
 
 
@@ -47,7 +49,7 @@ class Link:
     def __init__(self, site):
         self.site, self.number = site, 0
         self.link = LineClient(site.box.run / "records")
-        self.ask("keyset", keyset=json.loads(site.world.keyset()))
+        self.ask("keyset", keyset=site.keyset)
 
     def ask(self, what, **members):
         self.link.send(do=what, **members)
@@ -219,6 +221,35 @@ def test_a_word_and_the_end_of_the_backup(site):
     assert site.act("well")["error"]["code"] == "not_found"  # nobody is asked
     site.wait_alarm(("DUTY_BACKUP", 1), active=False)
     assert "well" not in duty(site) and duty(site)["backup"] == []
+
+
+def test_a_confirm_that_waits_takes_headquarters_word_and_the_closed_case_ends_backup(site):
+    wait_until("forgotten", lambda: site.box.lane(1)["vehicles"] == 0, 30)
+    site.read(11, RISKY, plate_class="02")
+    hit = site.hit(RISKY)["hit"]
+    wait_until("backup", lambda: [b["hit"] for b in duty(site)["backup"]] == [hit], 30)
+    assert site.act("logout")["ok"]
+    li = token_of(site, "li")
+    seen = {"hit": hit, "plate_agrees": True, "class_agrees": True, "vehicle_agrees": True, "by_eye": True}
+    assert act_as(site, li, "hit_show", hit=hit)["ok"]
+    answer = act_as(site, li, "hit_confirm", **seen)
+    assert answer["ok"] and answer["result"]["handling"]["waits"] == "second", answer
+    asked = wait_until("asked", lambda: act_as(site, li, "duty")["result"]["asks"], 30)
+    assert [(a["what"], a["subject"], a["officer"]) for a in asked] == [("confirm", hit, "li")]
+    link = Link(site)
+    assert link.offer(20, agrees=True, hit=hit, note="可以", what="confirm")["result"] == "done"
+    link.close()
+    def handled():
+        return act_as(site, li, "hit_show", hit=hit)["result"]["hit"]["handling"]
+    wait_until("confirmed", lambda: handled()["stage"] == "confirmed", 30)
+    assert handled()["second"] == "hq:duty-officer" or handled()["second"]["officer"] == "hq:duty-officer", handled()
+    wait_until("nothing is asked", lambda: not act_as(site, li, "duty")["result"]["asks"], 30)
+    for step, args in (("hit_intercept", {}), ("hit_feedback", {"outcome": "intercepted", "suspect": True, "handed_to": "criminal",
+                                                                 "document": "A-1"}), ("hit_close", {})):
+        answer = act_as(site, li, step, hit=hit, **args)
+        assert answer["ok"], (step, answer)
+    wait_until("backup over", lambda: not act_as(site, li, "duty")["result"]["backup"], 30)
+    sign_on(site)
 
 
 def test_a_shift_is_handed_over_as_it_was_seen(site):

@@ -2,6 +2,7 @@
 import pytest
 
 from harness import journal
+from harness.pictures import PictureSender
 from harness.signing import entry
 from harness.site import SECOND, Site
 from harness.stack import short_folder, wait_until
@@ -11,6 +12,7 @@ TOP = "鲁H33333"
 TWICE = "鲁H44444"
 ALIKE, ALIKE_READ = "鲁H18345", "鲁H1B345"
 OTHER = "鲁H13345"
+PICTURED = {"later": "鲁H55551", "scene": "鲁H66662"}
 AGREES = {"plate_agrees": True, "class_agrees": True, "vehicle_agrees": True, "by_eye": True}
 
 
@@ -24,7 +26,7 @@ class Officers:
             assert site.act("officer_add", officer=officer, password=PASSWORD, role="officer")["ok"]
         self.sign_on()
         site.cache.add(entry(3, TOP, priority=1), entry(4, TWICE, priority=2), entry(5, TWICE, priority=3),
-                       entry(6, ALIKE, priority=2))
+                       entry(6, ALIKE, priority=2), *(entry(7 + i, plate) for i, plate in enumerate(PICTURED.values())))
         wait_until("all listed", lambda: self.act("li", "check", plate=ALIKE, reason="at_lane").get(
             "result", {}).get("hits"))
 
@@ -118,6 +120,25 @@ def test_a_hit_from_alert_to_closed(officers):
     assert answer.body["answer"] == "confirm" and answer.body["read"]["plate"] == SECOND
     shown = [r.body for r in officers.records("act") if r.body.get("what") == "hit_shown"]
     assert [(b["by"]["officer"], b["hit"]) for b in shown] == [("li", hit)]
+
+
+def test_a_picture_of_the_read_spares_the_words_by_eye_and_a_later_one_does_not(officers):
+    site = officers.site
+    site.box.start_camerad()
+    sender = PictureSender(site.box.run)
+    seen = {}
+    for kind, plate in PICTURED.items():
+        event = site.next_event + 1
+        assert sender.put(b"\xff\xd8" + kind.encode(), event, kind=kind)[0] == 0
+        seen[kind] = officers.read(plate)["hit"]
+        officers.looked("li", seen[kind])
+    sender.close()
+    without = {**AGREES, "by_eye": False}
+    assert officers.refused("li", "hit_confirm", hit=seen["later"], **without)["code"] == "by_eye"
+    answer = wait_until("the picture is known", lambda: (
+        lambda said: said if said["ok"] or said["error"]["code"] != "by_eye" else None)(
+            officers.act("li", "hit_confirm", hit=seen["scene"], **without)))
+    assert answer["ok"] and "by_eye" not in answer["result"]["handling"], answer
 
 
 def test_two_at_once_and_what_was_seen_is_typed(officers):

@@ -196,10 +196,41 @@ def test_every_lane_is_raised_with_a_pin(stand):
         assert tablet.act("raise_all", pin=PIN, **args)["error"]["code"] == "local_control"
     finally:
         stand.sim.do("input", input="local_control", active=None)
+    wait_until("ours again", lambda: stand.box.lane(1)["boom"] != "local_control")
 
 
 def test_a_hold_at_a_tablet_says_why(stand):
     assert stand.tablets[BOUND].act("hold", lane=1)["error"]["code"] == "invalid"
+
+
+def test_the_status_tells_measured_from_ordered_and_who(stand, held):
+    stand.open()  # again: local control came between
+    lane = stand.box.lane(1)
+    assert (lane["boom_measured"], lane["ordered"], lane["queue"]) == ("open", "raise", [])
+    assert lane["ordered_at"] and "manual_lower" not in lane
+    stand.down(held)
+    lane = wait_until("it comes down", lambda: (s := stand.box.lane(1))["boom_measured"] == "between" and s)
+    assert (lane["ordered"], lane["ordered_by"], lane["ordered_who"]["officer"]) == ("lower", "hand", "li")
+    assert lane["manual_lower"]["by"] == {"officer": "li", "name": "li", "program": lane["manual_lower"]["by"]["program"]}
+    assert lane["manual_lower"]["moves"] and lane["manual_lower"]["since"]
+    held.let_go()
+    lane = wait_until("it stands", lambda: (s := stand.box.lane(1))["ordered"] == "stop" and s)
+    assert lane["ordered_by"] == "hand" and "manual_lower" not in lane
+
+
+def test_the_status_says_who_holds_and_why(stand):
+    """A reason in somebody's own words may name a plate, and technicians see the status."""
+    tablet = stand.tablets[BOUND]
+    for reason, shown in (("suspicious", "suspicious"), ("鲁H12345 looks odd", None)):
+        assert tablet.act("hold", lane=1, reason=reason)["ok"]
+        hold = wait_until("held", lambda: stand.box.lane(1)["holds"])[0]
+        assert hold["by"]["officer"] == "li" and hold["since"] and hold.get("reason") == shown
+        stand.ask("release", stand.leader, hold=hold["hold"], reason="test")
+        wait_until("released", lambda: not stand.box.lane(1)["holds"])
+    stand.ask("service_out", stand.leader, lane=1, reason="repair")
+    lane = wait_until("out", lambda: (s := stand.box.lane(1)).get("out_of_service") and s)
+    assert lane["out_by"]["officer"] == "wang" and lane["out_since"] and lane["out_reason"] == "repair"
+    stand.ask("service_in", stand.leader, lane=1, reason="done")
 
 
 def test_what_is_on_record(stand):
@@ -213,6 +244,6 @@ def test_what_is_on_record(stand):
     assert len(orders) == len(ended)
     whole = [b for b in facts if b.get("what") == "raise_all"]
     single = [b for b in facts if b.get("act_kind") == "emergency_raise"]
-    assert len(whole) == len(single) + len([b for b in facts if b.get("refusal") == "local_control"]) == 2
+    assert len(whole) == len(single) == 2 and [b["what"] for b in single] == ["act", "refused"]
     assert all((b["reason"], b["by"]["officer"]) == ("traffic", "li") for b in whole + single)
     assert single[0]["note"] == "smoke at lane 1" and single[0]["reason_code"] == "traffic"

@@ -136,8 +136,9 @@ def traffic(site):
 # ---- with and without ----
 
 CHANGING = {"time", "mono_ns", "offset_ms", "valid_from", "valid_until", "applicant_time", "reviewer_time",
-            "approver_time", "list", "clock", "scan_us_max", "journal_folder", "order", "wall_ms", "last_time"}
-IDS = {"hit", "passage", "hold", "hits", "vehicles"}  # begin at the journal's head, which counts seconds too
+            "approver_time", "list", "clock", "scan_us_max", "journal_folder", "order", "wall_ms", "last_time", "opened", "due",
+            "searched_to", "lookout", "begun", "until"}
+IDS = {"hit", "passage", "hold", "hits", "vehicles", "id"}  # begin at the journal's head, which counts seconds too
 VOLATILE = {"buses", "journal", "disk", "clock", "uplink", "captures", "capture"}
 TIMED = ("scans_dropped",)
 
@@ -161,10 +162,15 @@ def masked(text):
 
 def acts_shown(site):
     shown = {}
+    site.shown("officer_add", officer="zhou", password="correct horse 2", role="officer")
     for name, args in (("status", {}), ("metrics", {}), ("lanes", {}), ("hits", {}),
                        *(("check", {"plate": plate, "reason": "other"}) for plate in (OBSERVED, BOTH, WANTED, NEVER)),
                        *(("history", {"plate": plate, "look_alike": True, "reason": "case", "case": "1", "pin": "correct horse 1", **AROUND})
-                         for plate in (OBSERVED, BOTH, NEVER, ""))):
+                         for plate in (OBSERVED, BOTH, NEVER, "")),
+                       *(("lookout_add", {"plate": plate, "class": "any", "hours": 1, "reason": "test", "case": "1",
+                                          "second": {"officer": "zhou", "password": "correct horse 2"}})
+                         for plate in (OBSERVED, NEVER)),
+                       ("lookouts", {}), ("board", {}), ("report", AROUND)):
         result = site.shown(name, **args)
         assert name != "history" or args["plate"] == NEVER or result["passages"], "an observed vehicle passed like any"
         for volatile in VOLATILE:

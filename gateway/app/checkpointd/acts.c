@@ -249,6 +249,7 @@ static void run_board(void *ctx, struct control *control, const struct control_c
         "lanes", lanes_of(c), "alarms", alarms_of(&c->board), "messages",
         plates ? json_copy(c->board.messages) : json_array(), "list", or_null(c->board.list),
         "clock", clock_of(c), "uplink", or_null(c->board.uplink), "duty", duty_json(c));
+    json_object_set_new(result, "lookouts", plates ? lookouts_json(c) : json_array());
     control_answer(control, call->ticket, result);
 }
 
@@ -316,6 +317,7 @@ static void run_reload(void *ctx, struct control *control, const struct control_
         refuse(control, call, "invalid", err.text, "规则文件被拒绝，原规则继续有效");
         return;
     }
+    cases_load_codes(c);
     control_answer(control, call->ticket, json_pack("{s:s}", "rules", c->config.rules));
 }
 

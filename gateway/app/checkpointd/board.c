@@ -329,11 +329,38 @@ static void log_fact(const struct fact *fact)
     }
 }
 
+/* Officers say names, records numbers. */
+static void add_name(struct checkpointd *c, json_t *by)
+{
+    const char *officer = json_string_value(json_object_get(by, "officer"));
+    char name[OFFICER_TITLE_SIZE];
+    if (officer) {
+        control_officer_name(c->control, officer, name);
+        json_object_set_new(by, "name", json_string(name));
+    }
+}
+
+static void add_names(struct checkpointd *c, json_t *status)
+{
+    static const char *const members[] = {"ordered_who", "out_by", "convoy_by"};
+    const json_t *holds = json_object_get(status, "holds");
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        add_name(c, json_object_get(status, members[i]));
+    }
+    add_name(c, json_object_get(json_object_get(status, "manual_lower"), "by"));
+    for (size_t i = 0; i < json_array_size(holds); i++) {
+        add_name(c, json_object_get(json_array_get(holds, i), "by"));
+    }
+}
+
 static void publish(struct checkpointd *c, const struct fact *fact)
 {
     struct published *p = malloc(sizeof(*p));
     json_t *event = fact_event(fact);
     log_fact(fact);
+    if (fact->kind == FACT_STATUS) {
+        add_names(c, event);
+    }
     if (p && event) {
         *p = (struct published){.c = c,
                                 .event = event,

@@ -289,6 +289,13 @@ static void settled(struct checkpointd *c, const struct fact *fact, struct contr
     post_look(c);
 }
 
+bool cases_answer_counts(const struct handling_case *before, const struct handling_case *after)
+{
+    bool counts = before->stage < HANDLING_CONFIRMED &&
+                  (after->stage == HANDLING_CONFIRMED || after->stage == HANDLING_REJECTED);
+    return counts && (after->answer == HANDLING_CONFIRM || after->misread);
+}
+
 int cases_launch(struct checkpointd *c, struct case_slot *slot)
 {
     static struct fact fact; /* control thread */
@@ -329,12 +336,14 @@ static void publish_answer(struct checkpointd *c, const struct case_slot *slot)
 static void settle_done(struct checkpointd *c, struct case_slot *slot)
 {
     const struct case_flight *f = &slot->flight;
+    bool waited = slot->now.waits != HANDLING_WAITS_NOT;
     bool rejects = slot->now.stage != HANDLING_REJECTED && f->after.stage == HANDLING_REJECTED;
     struct handling_case viewed = slot->now;
     slot->now = f->after;
     slot->now.viewer_count = viewed.viewer_count; /* who looked meanwhile */
     memcpy(slot->now.viewers, viewed.viewers, sizeof(viewed.viewers));
     cases_changed(c, slot);
+    cases_ask_headquarters(c, slot, waited);
     if (f->answers) {
         publish_answer(c, slot);
     }
@@ -452,10 +461,11 @@ static void look_in_control(void *ctx, void *item)
     for (size_t i = 0; i < c->config.lane_count; i++) {
         update_alarms(c, c->config.lanes[i].lane.lane.lane);
     }
+    bool again = cases_hear_headquarters(c);
     set_due(c);
     /* What the journal did not take is not asked for in every turn. */
     long long due = atomic_load_explicit(&c->cases.due_ns, memory_order_relaxed);
-    if (due > LOOK_NOW && due < now.ns) {
+    if (again || (due > LOOK_NOW && due < now.ns)) {
         atomic_store_explicit(&c->cases.due_ns, mono_add_ms(now, LOOK_AGAIN_MS).ns,
                               memory_order_relaxed);
     }

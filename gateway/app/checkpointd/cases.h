@@ -2,7 +2,7 @@
  * The handling of hits, wired: every hit that alerts opens a case, steps are on record before they
  * count, consoles see each, what is late is escalated, and what a rejection lets go is released.
  * The cases belong to the control thread; journal and lane threads leave their answers under a
- * lock. Internal to checkpointd; cases.c, cases_acts.c, cases_join.c, cases_restore.c.
+ * lock. Internal to checkpointd; the files cases*.c.
  */
 #pragma once
 
@@ -88,7 +88,7 @@ struct checkpointd;
 void cases_init(struct checkpointd *c);
 void cases_free(struct checkpointd *c);
 /* Reads the code tables; those in force stay when the file is not good, which is alarmed. Main
- * thread; the lanes run. */
+ * and control thread; the lanes run. */
 void cases_load_codes(struct checkpointd *c);
 
 /* ---- control thread ---- */
@@ -100,10 +100,6 @@ struct case_slot *cases_take_hit(struct checkpointd *c, json_t *event);
 struct case_slot *cases_take_answer(struct checkpointd *c, const json_t *event);
 /* The hit with its "handling"; new reference. */
 json_t *cases_hit_json(const struct checkpointd *c, json_t *hit);
-/* Headquarters' word on an answer that waits for a second person. ERR_NOT_FOUND: none waits;
- * ERR_BUSY; ERR_FULL: the journal takes nothing. */
-int cases_hq_answered(struct checkpointd *c, uint64_t hit, bool agrees, const char *name,
-                      const char *note) MUST_CHECK;
 
 /* The next look finds something to do. Any thread. */
 void cases_look_soon(struct checkpointd *c);
@@ -147,11 +143,19 @@ json_t *cases_hit(const struct checkpointd *c, const struct case_slot *slot);
 struct case_slot *cases_of_call(struct checkpointd *c, struct control *control,
                                 const struct control_call *call,
                                 void (*run)(void *, struct control *, const struct control_call *));
+/* By this step an answer counts that headquarters learns from. */
+bool cases_answer_counts(const struct handling_case *before, const struct handling_case *after);
 /* Puts slot->flight on its way. ERR_FULL, ERR_BUSY: it is not. */
 int cases_launch(struct checkpointd *c, struct case_slot *slot) MUST_CHECK;
 struct handling_when cases_now(const struct checkpointd *c);
 /* The case of a step that is on record has changed: shown, alarms and deadlines follow. */
 void cases_changed(struct checkpointd *c, const struct case_slot *slot);
+
+/* cases_second.c: an answer began or ceased to wait for a second person: headquarters is asked
+ * where nobody here can be it. */
+void cases_ask_headquarters(struct checkpointd *c, const struct case_slot *slot, bool waited);
+/* Takes what headquarters has said to those that wait; whether some could not be put on record. */
+bool cases_hear_headquarters(struct checkpointd *c);
 
 /* cases_join.c: a rejection counts: lets go what it held, looks up what was seen, answers. */
 void cases_reject_done(struct checkpointd *c, const struct case_slot *slot);

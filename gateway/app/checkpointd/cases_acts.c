@@ -98,13 +98,6 @@ static void refuse_step(const struct checkpointd *c, struct control *control,
                         handling_refusal_en(refusal), handling_refusal_zh(refusal), fields);
 }
 
-static bool answer_counts(const struct handling_case *before, const struct handling_case *after)
-{
-    bool counts = before->stage < HANDLING_CONFIRMED &&
-                  (after->stage == HANDLING_CONFIRMED || after->stage == HANDLING_REJECTED);
-    return counts && (after->answer == HANDLING_CONFIRM || after->misread);
-}
-
 /* `search`: a plate to be looked up with it, 0: none. */
 static void take_step(struct checkpointd *c, struct control *control,
                       const struct control_call *call, struct case_slot *slot,
@@ -123,7 +116,7 @@ static void take_step(struct checkpointd *c, struct control *control,
         refuse_step(c, control, call->ticket, refusal, &why, slot);
         return;
     }
-    f->answers = answer_counts(&slot->now, &f->after);
+    f->answers = cases_answer_counts(&slot->now, &f->after);
     (void)snprintf(f->reason, sizeof(f->reason), "%s", act->reason); /* as long */
     if (cases_launch(c, slot) != 0) {
         control_refuse(control, call->ticket, "journal", "the journal cannot record it now",
@@ -159,6 +152,7 @@ void case_act_close(void *ctx, struct control *control, const struct control_cal
 
 void case_act_confirm(void *ctx, struct control *control, const struct control_call *call)
 {
+    struct checkpointd *c = ctx;
     struct handling_act act = begin_act(HANDLING_ACT_CONFIRM, &call->actor);
     struct case_slot *slot = cases_of_call(ctx, control, call, case_act_confirm);
     if (!slot || !take_text(control, call, "typed", act.typed, sizeof(act.typed))) {
@@ -168,8 +162,7 @@ void case_act_confirm(void *ctx, struct control *control, const struct control_c
     act.class_agrees = is_said(call, "class_agrees");
     act.vehicle_agrees = is_said(call, "vehicle_agrees");
     act.by_eye = is_said(call, "by_eye");
-    /* No program tells this one of a picture that the camera was triggered by. */
-    act.has_trigger_picture = false;
+    act.has_trigger_picture = looks_trigger(&c->looks, slot->now.facts.hit);
     take_step(ctx, control, call, slot, &act, 0);
 }
 
@@ -222,7 +215,6 @@ void case_act_reject(void *ctx, struct control *control, const struct control_ca
     }
 }
 
-/* By headquarters' word there is nobody on a socket: cases_hq_answered. */
 void case_act_agree(void *ctx, struct control *control, const struct control_call *call)
 {
     const json_t *agrees = json_object_get(call->args, "agree");
@@ -240,33 +232,6 @@ void case_act_agree(void *ctx, struct control *control, const struct control_cal
         act.who = act.second; /* came to the first person's tablet */
     }
     take_step(ctx, control, call, slot, &act, 0);
-}
-
-int cases_hq_answered(struct checkpointd *c, uint64_t hit, bool agrees, const char *name,
-                      const char *note)
-{
-    struct case_slot *slot = cases_find(c, hit);
-    struct handling_act act = {.kind = HANDLING_ACT_AGREE, .disagrees = !agrees};
-    struct handling_refused why;
-    if (!slot || slot->now.waits == HANDLING_WAITS_NOT) {
-        return ERR_NOT_FOUND;
-    }
-    if (slot->in_flight) {
-        return ERR_BUSY;
-    }
-    act.who.rank = HANDLING_HEADQUARTERS;
-    (void)snprintf(act.who.officer, sizeof(act.who.officer), "%s", name); /* cut: said in full in
-                                                                             the answer's record */
-    slot->flight = (struct case_flight){.after = slot->now, .kind = act.kind};
-    (void)snprintf(slot->flight.actor.program, sizeof(slot->flight.actor.program), "headquarters");
-    (void)snprintf(slot->flight.actor.origin, sizeof(slot->flight.actor.origin), "%s", name);
-    (void)snprintf(slot->flight.reason, sizeof(slot->flight.reason), "%s", note); /* likewise */
-    if (handling_step(&slot->flight.after, &act, &c->config.handling, cases_now(c), &why) !=
-        HANDLING_REFUSED_NOT) {
-        return ERR_NOT_FOUND;
-    }
-    slot->flight.answers = answer_counts(&slot->now, &slot->flight.after);
-    return cases_launch(c, slot);
 }
 
 /* False: refused. */

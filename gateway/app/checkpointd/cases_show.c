@@ -52,6 +52,7 @@ void case_act_show(void *ctx, struct control *control, const struct control_call
     if (!slot) {
         return;
     }
+    looks_ask(&c->looks, slot->now.facts.hit, cases_hit(c, slot));
     struct handling_case shown = slot->now;
     if (handling_show(&shown, officer, now)) {
         if (!record_look(c, control, call, "hit_shown", slot)) {

@@ -23,6 +23,7 @@
  * password  normal    sign-ons                  answers -> control         refused: busy
  * tools     normal    technicians' requests (4) buses, answers -> control  refused: busy
  * search    normal    searches, reports (8)     answers -> control         refused: busy
+ * looks     normal    hits that are shown (16)  which have a picture       asked at the next look
  */
 /* clang-format on */
 #pragma once
@@ -36,6 +37,7 @@
 #include "gateway/app/checkpointd/duty.h"
 #include "gateway/app/checkpointd/inquiries.h"
 #include "gateway/app/checkpointd/lookouts.h"
+#include "gateway/app/checkpointd/looks.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/search.h"
 #include "gateway/app/checkpointd/tools.h"
@@ -310,6 +312,7 @@ struct checkpointd {
     struct searches searches;
     struct cases cases;
     struct inquiries inquiries;
+    struct looks looks;
     struct lookout_desk lookouts;
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */

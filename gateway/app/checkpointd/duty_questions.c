@@ -186,6 +186,7 @@ void duty_hq_agrees(struct checkpointd *c, const json_t *body)
         (void)!put_end(c, q, "hq_answered"); /* else at the next look */
     }
     duty_tell(c);
+    cases_look_soon(c); /* an answer to a hit may wait for it */
 }
 
 void duty_ask_over(struct checkpointd *c, enum instruction_question what, uint64_t subject)

@@ -93,7 +93,7 @@ static json_t *details(const struct history *h, const char *case_number, const c
 void acts_history(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
-    const char *code = search_code(c, control, call, "history");
+    const char *code = search_code(c, control, call, CODES_HISTORY);
     const char *case_number = code ? search_text(control, call, "case", HISTORY_CASE_MAX) : NULL;
     if (!case_number) {
         return;
@@ -324,7 +324,7 @@ static json_t *answer_json(const struct page *page, const struct inquiry_reading
     }
     if (reading->damaged + page->altered > 0) {
         json_object_set_new(answer, "damaged",
-                            json_integer((json_int_t)(reading->damaged + page->altered)));
+                            json_integer((json_int_t)reading->damaged + (json_int_t)page->altered));
     }
     return answer;
 }

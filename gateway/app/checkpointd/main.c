@@ -16,7 +16,7 @@
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
 
-enum { THREADS_MAX = 11 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
+enum { THREADS_MAX = 12 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
 
 static const char help_text[] =
     "FILES\n"
@@ -138,6 +138,9 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         result = service_thread_start(&c->inquiries.thread, "search", 0, inquiries_run, c, err);
     }
+    if (result == 0) {
+        result = service_thread_start(&c->looks.thread, "looks", 0, looks_run, &c->looks, err);
+    }
     if (result == 0 && c->config.camera_count > 0) {
         result = service_thread_start(&c->cameras.thread, "cameras", 20, cameras_run, c, err);
     }
@@ -188,6 +191,7 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
     out[count++] = &c->link_thread;
     out[count++] = &c->tools.thread;
     out[count++] = &c->inquiries.thread;
+    out[count++] = &c->looks.thread;
     out[count++] = &c->recorder.thread;
     out[count++] = observe_thread(c->observe);
     if (c->config.camera_count > 0) {
@@ -213,6 +217,7 @@ static void stop_all(struct checkpointd *c)
     stop_thread(&c->link_thread);
     thread_stop(&c->tools.thread);
     thread_stop(&c->inquiries.thread);
+    stop_thread(&c->looks.thread);
     cameras_stop(c);
     stop_thread(&c->cameras.thread);
     for (size_t i = 0; i < c->devices.bus_count; i++) {
@@ -262,6 +267,7 @@ static void destroy_all(struct checkpointd *c)
     checkpointd_devices_destroy(&c->devices);
     tools_destroy(c);
     inquiries_destroy(c);
+    looks_destroy(&c->looks);
     queue_destroy(c->recorder.jobs);
     queue_destroy(c->cameras.reads);
     queue_destroy(c->events);
@@ -319,6 +325,9 @@ static int prepare(struct checkpointd *c, struct err_text *err)
     }
     if (result == 0) {
         result = inquiries_init(c, err);
+    }
+    if (result == 0) {
+        result = looks_init(&c->looks, c->config.runtime_dir, err);
     }
     if (result == 0) {
         result = checkpointd_devices_create(&c->config, &sinks, &reads, &signs, &c->devices, err);

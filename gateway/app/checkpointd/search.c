@@ -29,21 +29,28 @@ static bool is_code(const char *text)
 {
     size_t size = strlen(text);
     return size > 0 && size <= SEARCH_CODE_MAX &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyz_") == size;
+           strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") == size;
 }
 
 const char *search_code(struct checkpointd *c, struct control *control,
-                        const struct control_call *call, const char *table)
+                        const struct control_call *call, enum code_table_id table)
 {
     const char *code = json_string_value(json_object_get(call->args, "reason"));
-    (void)c, (void)table; /* any code is taken */
+    const struct codes *codes = c->cases.codes;
+    char en[128];
     if (!code || code[0] == '\0') {
         refuse_invalid(control, call, "reason: missing", "缺少理由");
         return NULL;
     }
     if (!is_code(code)) {
-        refuse_invalid(control, call, "reason: expected a code of small letters, like complaint",
+        refuse_invalid(control, call, "reason: expected a code of small letters, like other",
                        "理由应为代码");
+        return NULL;
+    }
+    if (codes && !codes_find(codes, table, code)) {
+        snprintf(en, sizeof(en), "reason = '%.31s': not in table '%s', see the act codes", code,
+                 codes_table_name(table));
+        refuse_invalid(control, call, en, "请从代码表中选择理由");
         return NULL;
     }
     return code;
@@ -81,11 +88,19 @@ static int64_t limit_of(const struct checkpointd *c, enum search_use use)
     return 0;
 }
 
-/* A quota that was reached goes on record, once until something was let through again. */
+/* A quota that was reached goes on record, once while the uses since `oldest` fill it: who asks on
+ * and on fills no journal. */
 static void record_refusal(struct checkpointd *c, const struct control_call *call,
-                           enum search_use use)
+                           enum search_use use, struct wall_time oldest)
 {
     static struct fact fact; /* control thread */
+    struct quota_use told = {.at = clock_wall(&c->clock), .kind = (int)use + SEARCH_TOLD};
+    struct wall_time before;
+    snprintf(told.officer, sizeof(told.officer), "%s", call->actor.officer);
+    if (!quota_within(&c->searches.quota, &told, oldest, 1, &before)) {
+        return;
+    }
+    quota_note(&c->searches.quota, &told);
     acts_begin_fact(c, &fact, &call->actor, FACT_ACT, "");
     snprintf(fact.u.act.act, sizeof(fact.u.act.act), "quota");
     snprintf(fact.u.act.detail, sizeof(fact.u.act.detail), "%s",
@@ -149,7 +164,7 @@ bool search_may(struct checkpointd *c, struct control *control, const struct con
         return true;
     }
     refuse_quota(control, call, kind, due_again(c, kind, use.at, oldest));
-    record_refusal(c, call, kind);
+    record_refusal(c, call, kind, oldest);
     return false;
 }
 
@@ -450,7 +465,7 @@ void acts_check(void *ctx, struct control *control, const struct control_call *c
     struct checkpointd *c = ctx;
     struct search_ask ask = {
         .class = PLATE_CLASS_UNKNOWN, .ticket = call->ticket, .done = answer_check};
-    const char *code = search_code(c, control, call, "search");
+    const char *code = search_code(c, control, call, CODES_SEARCH);
     const char *note = code ? search_text(control, call, "note", SEARCH_NOTE_MAX) : NULL;
     if (!note || !take_plate(control, call, &ask) || !search_may(c, control, call, SEARCH_CHECK)) {
         return;

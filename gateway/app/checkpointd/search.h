@@ -10,6 +10,7 @@
 
 #include "gateway/control/control.h"
 #include "gateway/control/quota.h"
+#include "gateway/handling/codes.h"
 #include "gateway/model/hit.h"
 
 struct checkpointd;
@@ -27,6 +28,7 @@ enum {
 
 /* Kinds of uses that quotas count. */
 enum search_use { SEARCH_CHECK = 1, SEARCH_HISTORY = 2, SEARCH_TIED = 3 };
+enum { SEARCH_TOLD = 8 /* added: its refusal went on record */ };
 
 enum search_end {
     SEARCH_ANSWERED,
@@ -79,9 +81,10 @@ void acts_check(void *checkpointd, struct control *control, const struct control
 
 /* ---- for all acts that look up (control thread) ---- */
 
-/* The call's reason code out of `table` of the code tables; NULL when it was refused. */
+/* The call's reason code, a row of `table`, or, while the tables cannot be used, which is alarmed,
+ * any: a plate is looked up for somebody's safety. NULL when it was refused. */
 const char *search_code(struct checkpointd *c, struct control *control,
-                        const struct control_call *call, const char *table);
+                        const struct control_call *call, enum code_table_id table);
 /* The call's argument `name`, at most `max` bytes, "" when not given; NULL when it was refused. */
 const char *search_text(struct control *control, const struct control_call *call, const char *name,
                         size_t max);

@@ -260,6 +260,7 @@ static void take_small(struct pipeline *p, struct byte_reader *r, uint8_t kind,
                              .text = "{}"};
         break;
     case PIPELINE_SCAN:
+    case PIPELINE_BEAT:
     case PIPELINE_PACKET:
     case PIPELINE_RULES:
     case PIPELINE_EXEMPT:

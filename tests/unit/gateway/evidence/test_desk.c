@@ -19,8 +19,9 @@
 
 #include "gateway/base/unix_socket.h"
 #include "gateway/evidence/desk.h"
+#include "gateway/model/picture_look.h"
 
-enum { SIZE = 100000, CAMERA = 0, LINK = 1, TOLD_MAX = 16 };
+enum { SIZE = 100000, CAMERA = 0, LINK = 1, LOOK = 2, TOLD_MAX = 16 };
 
 static char folder[64];
 static char run_dir[80]; /* of the sockets: the store has a folder "pictures" */
@@ -94,6 +95,7 @@ static int set_up(void **state)
     const struct desk_options desk_options = {.runtime_dir = run_dir,
                                               .camera_user = getuid(),
                                               .link_user = getuid(),
+                                              .look_users = {getuid(), getuid()},
                                               .store = store,
                                               .clock = &clock_of_test,
                                               .synchronised = synchronised,
@@ -129,7 +131,9 @@ static int connect_to(int side)
 {
     char path[96];
     int fd = -1;
-    (void)snprintf(path, sizeof(path), "%s/%s", run_dir, side == CAMERA ? "pictures" : "evidence");
+    static const char *const names[] = {
+        [CAMERA] = "pictures", [LINK] = "evidence", [LOOK] = "look"};
+    (void)snprintf(path, sizeof(path), "%s/%s", run_dir, names[side]);
     assert_int_equal(unix_connect(path, SOCK_SEQPACKET, &fd, &err), 0);
     desk_step(desk);
     return fd;
@@ -456,11 +460,48 @@ static void terms_come_from_the_link_alone_and_count_at_once(void **state)
     close(link);
 }
 
+/* How many pictures show the event, by the time of its read. */
+static size_t look(int fd, uint64_t event, int64_t time_ms,
+                   struct picture_about out[PICTURES_FOUND_MAX])
+{
+    _Alignas(8) uint8_t buffer[PICTURE_MESSAGE_SIZE_MAX];
+    struct hit_events events = {.count = 1, .events = {{11, event}}, .time = {time_ms}};
+    struct picture_message m;
+    size_t count = 99;
+    picture_look_ask(&events, &m);
+    say(fd, &m, sizeof(m));
+    ssize_t size = hear(fd, buffer);
+    assert_true(size > 0);
+    assert_int_equal(picture_look_answer(buffer, (size_t)size, out, &count, &err), 0);
+    return count;
+}
+
+static void who_looks_finds_the_pictures_of_an_event_and_nothing_else(void **state)
+{
+    (void)state;
+    struct picture_about found[PICTURES_FOUND_MAX];
+    int camera = connect_to(CAMERA);
+    int fd = connect_to(LOOK);
+    assert_int_equal(put(camera, 1, 41), 0);
+    assert_int_equal(put(camera, 2, 42), 0);
+    assert_int_equal(look(fd, 41, wall.ms, found), 1);
+    assert_true(picture_is_trigger(&found[0]) && found[0].event == 41 && found[0].size == SIZE);
+    assert_int_equal(look(fd, 43, wall.ms, found), 0);
+    /* A camera that counts anew: the event of another day is another vehicle. */
+    assert_int_equal(look(fd, 41, wall.ms + PICTURE_BIND_MS + 1, found), 0);
+    struct picture_message m = message(PICTURE_NEXT);
+    say(fd, &m, sizeof(m));
+    assert_int_equal(answered(fd), ERR_DENIED);
+    close(camera);
+    close(fd);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(who_looks_finds_the_pictures_of_an_event_and_nothing_else),
         CASE(a_hits_picture_goes_through),
         CASE(terms_come_from_the_link_alone_and_count_at_once),
         CASE(bytes_out_of_place_end_the_picture_not_the_connection),

@@ -227,6 +227,17 @@ static void every_second_person(void **state)
     }
 }
 
+static void one_of_the_two_is_a_leader(void **state)
+{
+    (void)state;
+    struct handling_case c = seen(top);
+    struct handling_act act = act_of(HANDLING_ACT_REJECT, "wang");
+    act.who.rank = HANDLING_LEADER;
+    act.second = person("li", HANDLING_OFFICER);
+    assert_int_equal(step(&c, &act, 5), HANDLING_REFUSED_NOT);
+    assert_int_equal(c.stage, HANDLING_REJECTED);
+}
+
 static void a_second_person_may_see_it_otherwise(void **state)
 {
     (void)state;
@@ -456,6 +467,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_act_at_every_stage),
         cmocka_unit_test(every_second_person),
+        cmocka_unit_test(one_of_the_two_is_a_leader),
         cmocka_unit_test(a_second_person_may_see_it_otherwise),
         cmocka_unit_test(a_second_person_looks_as_long_as_the_first),
         cmocka_unit_test(confirming_takes_a_look),

@@ -155,6 +155,7 @@ static void it_ends_by_trusted_time_and_says_so(void **state)
     assert_int_equal(w->last[FACT_LOOKOUT].kind, FACT_LOOKOUT);
     assert_int_equal(w->last[FACT_LOOKOUT].u.lookout.state, FACT_LOOKOUT_ENDED);
     assert_true(w->last[FACT_LOOKOUT].urgent && w->last[FACT_LOOKOUT].to_journal);
+    assert_true(fact_shows_plate(&w->last[FACT_LOOKOUT]));
     json_t *body = fact_body(&w->last[FACT_LOOKOUT]);
     assert_string_equal(json_string_value(json_object_get(body, "what")), "lookout_ended");
     assert_true(json_is_false(json_object_get(json_object_get(body, "call"), "open")));

@@ -123,10 +123,92 @@ static void an_answer_carries_the_read_it_is_about(void **state)
     json_decref(body);
 }
 
+/* What a console shows of a hit is the same after a restart, from its record alone. */
+static void a_record_gives_its_event_again(void **state)
+{
+    (void)state;
+    struct fact facts[] = {
+        hit_fact("鲁H12345", "鲁H12345", MATCH_EXACT, 0, MATCH_ODDS_NONE),
+        hit_fact("鲁H18345", "鲁H1B345", MATCH_LOOK_ALIKE, 1 << 3, 12),
+        hit_fact("AB123", "1AB12", MATCH_CANDIDATE, 1 << 4, -30),
+        hit_fact("鲁H1?345", "鲁H12345", MATCH_PARTIAL, 0, 3),
+    };
+    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+        struct fact *fact = &facts[i];
+        fact->wall.ms = 1700000000000;
+        fact->mono.ns = 123456789;
+        fact->u.hit.decision.marks = MARK_SUSPECTED | MARK_LIST_STALE;
+        fact->u.hit.verdict = (struct pipeline_verdict){.id = 5,
+                                                        .verdict = INSTRUCTION_ENTRY_WRONG,
+                                                        .checked = {1700000000000 - 1200000},
+                                                        .place = "城东卡口",
+                                                        .signed_by = "zhao"};
+        memcpy(fact->text, "{\"plate\":\"x\"}", sizeof "{\"plate\":\"x\"}");
+        json_t *event = fact_event(fact);
+        json_t *body = fact_body(fact);
+        json_t *again = fact_hit_again(body, fact->wall, fact->mono);
+        char *one = json_dumps(event, JSON_SORT_KEYS);
+        char *other = json_dumps(again, JSON_SORT_KEYS);
+        assert_string_equal(other, one);
+        free(one);
+        free(other);
+        json_decref(event);
+        json_decref(body);
+        json_decref(again);
+    }
+}
+
+static void a_record_gives_headquarters_word_again(void **state)
+{
+    (void)state;
+    for (enum standing standing = STANDING_STANDS; standing_name(standing); standing++) {
+        struct fact fact = {.kind = FACT_STANDING, .wall = {1700000000000}, .mono = {5}};
+        fact.u.standing = (struct fact_standing){.hit = 9,
+                                                 .revision = 17,
+                                                 .state = FACT_STANDING_ANSWERED,
+                                                 .answer = {.standing = standing}};
+        json_t *event = fact_event(&fact);
+        json_t *body = fact_body(&fact);
+        json_t *again = fact_standing_again(body, fact.wall, fact.mono);
+        assert_true(json_equal(event, again));
+        json_decref(event);
+        json_decref(body);
+        json_decref(again);
+    }
+}
+
+static void a_step_and_its_answer_are_two_bodies(void **state)
+{
+    (void)state;
+    struct fact fact = {.kind = FACT_HANDLING, .lane = 2};
+    fact.u.handling.answer = (struct fact_answer){
+        .hit = 9, .passage = 8, .entry = 7, .confirmed = true, .listed = key_of("鲁H18345")};
+    memcpy(fact.u.handling.what, "hit_confirm", sizeof "hit_confirm");
+    memcpy(fact.text, "{\"handling\":{\"stage\":\"confirmed\"},\"read\":{\"plate\":\"x\"}}",
+           sizeof "{\"handling\":{\"stage\":\"confirmed\"},\"read\":{\"plate\":\"x\"}}");
+    assert_string_equal(fact_record_kind(&fact), "handling");
+    assert_true(fact_shows_plate(&fact));
+    assert_null(fact_answer_body(&fact)); /* no answer comes to count by it */
+    json_t *body = fact_body(&fact);
+    assert_member(body, "what", "\"hit_confirm\"");
+    assert_member(body, "handling", "{\"stage\":\"confirmed\"}");
+    assert_member(body, "read", NULL);
+    json_decref(body);
+    fact.u.handling.answers = true;
+    body = fact_answer_body(&fact);
+    assert_member(body, "answer", "\"confirm\"");
+    assert_member(body, "read", "{\"plate\":\"x\"}");
+    assert_member(body, "handling", NULL);
+    json_decref(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exact_hit_differs_nowhere),
+        cmocka_unit_test(a_record_gives_its_event_again),
+        cmocka_unit_test(a_record_gives_headquarters_word_again),
+        cmocka_unit_test(a_step_and_its_answer_are_two_bodies),
         cmocka_unit_test(a_look_alike_names_the_characters_and_the_odds),
         cmocka_unit_test(what_was_not_read_and_what_was_invented),
         cmocka_unit_test(an_answer_carries_the_read_it_is_about),

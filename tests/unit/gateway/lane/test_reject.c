@@ -1,0 +1,128 @@
+/* Releases of rejected hits: a hold ends by them only if it rests on nothing else. */
+#include "lane_world.h"
+
+static void join(struct world *w, uint64_t hit)
+{
+    struct lane_event again = {.kind = LANE_EVENT_PASSAGE};
+    struct lane_passage_event *p = &again.u.passage;
+    decision_init(&p->decision);
+    p->passage = w->passages;
+    p->authenticity = AUTH_TAG;
+    p->hits[p->hit_count++] =
+        (struct lane_hit){.hit = hit, .entry = 9000 + hit, .priority = 2, .holds = true};
+    world_take(w, &again);
+}
+
+/* Of whoever stands at the boom, of the hit it is held for. */
+static struct lane_act_event rejection(struct world *w, uint8_t priority)
+{
+    struct lane_config config = world_config();
+    world_init(w, &config);
+    (void)world_hold_one(w, priority);
+    return (struct lane_act_event){.act = 1,
+                                   .kind = LANE_ACT_RELEASE,
+                                   .passage = w->passages,
+                                   .named = true,
+                                   .hit_count = 1,
+                                   .hits = {w->state.holds[0].hits[0].hit}};
+}
+
+static void test_a_hold_ends_with_its_only_hit(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_act_event act = rejection(&w, 2);
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].kind, LANE_REPLY_PENDING);
+    assert_int_equal(w.state.hold_count, 1); /* not before it is on record */
+    world_commit(&w, world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit, true);
+    assert_int_equal(w.out.replies[0].kind, LANE_REPLY_DONE);
+    assert_int_equal(w.state.hold_count, 0);
+}
+
+static void test_another_hit_keeps_the_hold(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_act_event act = rejection(&w, 2);
+    join(&w, 700);
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_OTHER_HIT);
+    act.hits[act.hit_count++] = 700;
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].kind, LANE_REPLY_PENDING);
+    world_commit(&w, world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit, true);
+    assert_int_equal(w.state.hold_count, 0);
+}
+
+static void test_a_withdrawn_entry_keeps_none(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_act_event act = rejection(&w, 2);
+    join(&w, 700);
+    world_withdraw(&w, 9700);
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].kind, LANE_REPLY_PENDING);
+}
+
+/* The hit comes between the question to the journal and its answer. */
+static void test_a_hit_that_joins_meanwhile_keeps_the_hold(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_act_event act = rejection(&w, 2);
+    world_act(&w, &act);
+    uint64_t commit = world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit;
+    join(&w, 700);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_OTHER_HIT);
+    assert_int_equal(w.state.hold_count, 1);
+    assert_non_null(
+        world_record(&w, LANE_RECORD_HOLD_KEPT)); /* behind the release, for a restart */
+}
+
+static void test_an_officers_own_hold_stays(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_act_event act = rejection(&w, 2);
+    w.state.holds[0].by_officer = true;
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_OTHER_HIT);
+}
+
+static void test_priority_1_takes_two_and_no_vehicle_none(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_act_event act = rejection(&w, 1);
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_SECOND_PERSON);
+    act.second_person = true;
+    act.named = false;
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_NOT_NAMED);
+    act.named = true;
+    for (uint64_t passage = 0; passage <= 4711; passage += 4711) {
+        struct lane_act_event none = act;
+        none.passage = passage;
+        world_act(&w, &none);
+        assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_NO_SUCH_HOLD);
+    }
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].kind, LANE_REPLY_PENDING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_hold_ends_with_its_only_hit),
+        cmocka_unit_test(test_another_hit_keeps_the_hold),
+        cmocka_unit_test(test_a_withdrawn_entry_keeps_none),
+        cmocka_unit_test(test_a_hit_that_joins_meanwhile_keeps_the_hold),
+        cmocka_unit_test(test_an_officers_own_hold_stays),
+        cmocka_unit_test(test_priority_1_takes_two_and_no_vehicle_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
