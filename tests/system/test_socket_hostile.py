@@ -211,7 +211,7 @@ def test_hundreds_of_connections_leave_places_and_descriptors(box):
             plain.connect(str(box.run / name))
             held.append(plain)
     descriptors = lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-    wait_until("the surplus to be closed", lambda: descriptors() < 160)
+    wait_until("the surplus to be closed", lambda: descriptors() < 260)
     told = LineClient(box.run / "control").receive()
     assert told["error"]["code"] == "busy" and told["error"]["zh"]
     stranger = Stranger(box)
