@@ -25,14 +25,6 @@ static bool take_text(struct control *control, const struct control_call *call, 
     if (!text) {
         return false;
     }
-    for (const char *p = text; *p != '\0'; p++) {
-        if ((unsigned char)*p < ' ' || *p == 0x7F) {
-            char en[96];
-            (void)snprintf(en, sizeof(en), "%s: expected a text of one line", name); /* fits */
-            refuse_invalid(control, call, en, "文字应为一行，不含控制字符");
-            return false;
-        }
-    }
     memcpy(out, text, strlen(text) + 1); /* no longer than size - 1 */
     return true;
 }
