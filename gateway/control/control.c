@@ -174,7 +174,7 @@ static const struct control_act own_acts[] = {
     {"acts", CONTROL_SIGNED_ON, act_acts},
     {"officer_add", CONTROL_ADMIN, act_officer_add},
     {"officer_disable", CONTROL_ADMIN, act_officer_disable},
-    {"officer_passwd", CONTROL_ANYBODY, act_officer_passwd},
+    {"officer_passwd", CONTROL_ANYBODY | CONTROL_FRESH_PIN_AT_CONSOLE, act_officer_passwd},
     {"tablets", CONTROL_ADMIN, act_tablets},
     {"tablet_add", CONTROL_ADMIN, act_tablet_add},
     {"tablet_revoke", CONTROL_ADMIN, act_tablet_revoke},
