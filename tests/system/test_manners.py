@@ -95,7 +95,7 @@ def test_example_configuration_is_good(folder, name):
     assert not (folder / "var").exists()  # --check makes nothing
 
 
-@pytest.mark.parametrize("source, example", [("checkpointd/config.c", "checkpointd.yaml"), ("consoled/main.c", "consoled.yaml"),
+@pytest.mark.parametrize("source, example", [("checkpointd/config.c", "checkpointd.yaml"), ("consoled/config.c", "consoled.yaml"),
                                              ("camerad.c", "camerad.yaml")])
 def test_every_option_stands_in_the_example(source, example):
     text = (ROOT / "gateway/app" / source).read_text()
