@@ -54,6 +54,7 @@ export function actionArea(number, env) {
   function refused(error) {
     const f = error.fields ?? {};
     if (error.code === 'by_eye') draft().needsEye = true;
+    if (f.left_ms) env.readyAt = Date.now() + f.left_ms; /* to be looked at anew, or longer */
     takeHandling(f.handling);
     const who = f.by && t('ui_refused_by', { who: person(typeof f.by === 'string' ? { officer: f.by } : f.by), time: clock(f.at ?? f.time) });
     const more = error.code === 'too_soon' && f.left_ms ? t('ui_look_longer', { time: left(f.left_ms) }) : '';
