@@ -111,10 +111,10 @@ MUTANTS = [
     ("end_hit_joined", 5, "acts.c", "return hold && (hold->hit_count > commit->hit_count ||", "return hold && ("),
     ("release_hit_joined", 5, "acts.c", "        if (has_joined(x, commit)) {\n            release_too_late(x, commit->hold);\n            refuse",
      "        if (false) {\n            refuse"),
-    ("withdraw_hit_joined", 5, "acts.c", "        if (has_joined(x, commit)) {\n            release_too_late(x, commit->hold);\n        }",
-     "        if (false) {\n        }"),
-    ("withdraw_hit_unkept", 5, "acts.c", "        if (has_joined(x, commit)) {\n            release_too_late(x, commit->hold);\n        }",
-     "        if (has_joined(x, commit)) {\n        }"),
+    ("withdraw_hit_joined", 5, "acts.c", "        if (has_joined(x, commit)) {\n            release_too_late(x, commit->hold);\n            hold_end",
+     "        if (false) {\n            hold_end"),
+    ("withdraw_hit_unkept", 5, "acts.c", "        if (has_joined(x, commit)) {\n            release_too_late(x, commit->hold);\n            hold_end",
+     "        if (has_joined(x, commit)) {\n            hold_end"),
     ("reject_full", 5, "acts.c", "bool alone = !hold->by_officer && !hold->full;", "bool alone = !hold->by_officer;"),
     ("withdraw_full", 5, "holds.c", "!hold->by_officer && !hold->full && hold", "!hold->by_officer && hold"),
     ("full_untold", 5, "passage.c", "    v->full |= hit->holds;\n", ""),
@@ -536,7 +536,8 @@ FALLS = {
     "holding": "release_named release_second release_uncommitted failed_commit_ends withdraw_moves withdraw_officer "
         "open_held open_was_held raise_held release_end_opens",
     "holding_emergency": "release_journal_down emergency_while_held emergency_journal raise_held",
-    "holding_joins": "withdraw_any join_hold join_waiting late_withdrawal",
+    "holding_joins": "withdraw_any join_hold join_waiting late_withdrawal end_hit_joined "
+        "release_hit_joined withdraw_hit_joined withdraw_hit_unkept",
     "holding_quiet": "join_quiet",
     "restore": "open_held raise_confirm_routine restore_hold restore_waiting restore_none release_end_opens",
     "restore_more": "restore_was_held",
@@ -567,6 +568,15 @@ FALLS = {
         "keep_failed keep_timer",
     "kept_safety": "keep_hands_off keep_guard_followed",
     "kept_next": "keep_next",
+}
+
+# Those the walk cannot show, and why; unit tests see them.
+UNWALKED = {
+    "reject_other_hit": "the walk's releases name holds, not rejected hits",
+    "reject_full": "the walk's releases name holds, not rejected hits",
+    "withdraw_full": "no vehicle of the walk has more hits than there is room for",
+    "full_untold": "no vehicle of the walk has more hits than there is room for",
+    "hand_granted_late": "it keeps a press that moves nothing",
 }
 
 # Guards whose absence the simulated wire cannot show, and why; unit tests and walk see them.

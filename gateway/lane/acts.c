@@ -102,6 +102,7 @@ static void committed(struct lane_ctx *x, const struct lane_commit *commit)
     case COMMIT_WITHDRAW:
         if (has_joined(x, commit)) {
             release_too_late(x, commit->hold);
+            hold_end_withdrawn(x); /* that one may be withdrawn by now, too */
         } else {
             hold_end(x, commit->hold, 0);
         }

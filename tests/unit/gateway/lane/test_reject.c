@@ -110,6 +110,22 @@ static void test_a_hit_that_joins_a_withdrawn_hold_keeps_it(void **state)
     assert_int_equal(w.state.hold_count, 0);
 }
 
+/* … but not for ever. */
+static void test_a_hit_that_joins_and_is_withdrawn_meanwhile_keeps_none(void **state)
+{
+    (void)state;
+    struct world w;
+    (void)rejection(&w, 2);
+    world_withdraw(&w, w.state.holds[0].hits[0].entry);
+    uint64_t commit = world_record(&w, LANE_RECORD_HOLD_WITHDRAW)->commit;
+    join(&w, 700);
+    world_withdraw(&w, 9700);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.state.hold_count, 1);
+    world_commit(&w, world_record(&w, LANE_RECORD_HOLD_WITHDRAW)->commit, true);
+    assert_int_equal(w.state.hold_count, 0);
+}
+
 /* … or for an officer's release: of priority 1 it would have taken two. */
 static void test_a_hit_that_joins_an_officers_release_keeps_the_hold(void **state)
 {
@@ -191,6 +207,7 @@ int main(void)
         cmocka_unit_test(test_a_withdrawn_entry_keeps_none),
         cmocka_unit_test(test_a_hold_that_is_full_is_an_officers_to_end),
         cmocka_unit_test(test_a_hit_that_joins_a_withdrawn_hold_keeps_it),
+        cmocka_unit_test(test_a_hit_that_joins_and_is_withdrawn_meanwhile_keeps_none),
         cmocka_unit_test(test_a_hit_that_joins_an_officers_release_keeps_the_hold),
         cmocka_unit_test(test_a_hit_that_joins_meanwhile_keeps_the_hold),
         cmocka_unit_test(test_an_officers_own_hold_stays),
