@@ -1,6 +1,7 @@
 """Many tablets at once: those that do not read are let go and counted, the others hear every hit once and in order. And a
 console that has just started does not call a tablet strange before it knows.
 """
+import http.client
 import json
 import pathlib
 import re
@@ -10,10 +11,11 @@ import pytest
 from harness.console import ACCOUNTS, Console
 from harness.console_load import Ears, Listener, stall
 from harness.https import Https
-from harness.process import wait_for
+from harness.process import frozen_thread, wait_for
 from harness.stack import short_folder
 
 STALLED = 20
+ASKING = 60
 OF_ONE = 4  # streams of a session
 READERS = ("leader", "officer")
 SLEEPERS = ("leader", "second_leader", "officer", "second_officer", "auxiliary")
@@ -49,6 +51,33 @@ def held(port, links):
     rows = [row.split() for row in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return {row[2][-4:] for row in rows
             if row[1].endswith(f":{port:04X}") and row[3] == ESTABLISHED and row[2][-4:] in clients}
+
+
+def test_sixty_consoles_ask_at_once_and_each_is_answered(console):
+    one = browser(console, "officer", "booth")
+    links = [http.client.HTTPSConnection(one.host, one.port, context=one.tls, timeout=30) for _ in range(ASKING)]
+    assert all(answers(links, one, "/favicon.ico"))  # each connection stands
+    files = pathlib.Path(f"/proc/{console.consoled.process.pid}/fd")
+    before = len(list(files.iterdir()))
+    with frozen_thread(console.checkpointd.process.pid, "control"):
+        ask(links, one, "/api/session")
+        wait_for("all are asked on", lambda: len(list(files.iterdir())) >= before + ASKING, 8)
+    assert all(answers(links))
+    for link in links:
+        link.close()
+
+
+def ask(links, one, path):
+    for link in links:
+        link.request("GET", path, headers=one.headers())
+
+
+def answers(links, one=None, path=None):
+    if path:
+        ask(links, one, path)
+    for link in links:
+        answer = link.getresponse()
+        yield answer.read() and answer.status == 200
 
 
 def test_stalled_tablets_are_dropped_and_counted_and_the_others_hear_every_hit_once(console):
