@@ -95,6 +95,12 @@ def test_example_configuration_is_good(folder, name):
     assert not (folder / "var").exists()  # --check makes nothing
 
 
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_an_example_says_something_as_it_is(example):
+    """A file of comments alone is refused as empty."""
+    assert yaml.safe_load(example.read_text())
+
+
 @pytest.mark.parametrize("source, example", [("checkpointd/config.c", "checkpointd.yaml"), ("consoled/config.c", "consoled.yaml"),
                                              ("camerad.c", "camerad.yaml")])
 def test_every_option_stands_in_the_example(source, example):

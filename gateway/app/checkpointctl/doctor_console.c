@@ -61,6 +61,21 @@ static unsigned port_written(const struct ctl *ctl)
     return port <= UINT16_MAX ? (unsigned)port : 0;
 }
 
+/* "  0: 0100007F:20FB 00000000:0000 0A …": the port behind the second colon, the state after the
+ * number behind the third. */
+static bool is_listening(const char *line, unsigned port)
+{
+    const char *local = strchr(line, ':');
+    local = local ? strchr(local + 1, ':') : NULL;
+    const char *remote = local ? strchr(local + 1, ':') : NULL;
+    char *state = NULL;
+    if (!remote || strtoul(local + 1, NULL, 16) != port) {
+        return false;
+    }
+    (void)strtoul(remote + 1, &state, 16); /* only passed over */
+    return strtoul(state, NULL, 16) == TCP_LISTEN;
+}
+
 /* As the kernel lists its sockets: at whatever address, and without a connection of ours. */
 static bool listens(const char *table, unsigned port)
 {
@@ -68,10 +83,7 @@ static bool listens(const char *table, unsigned port)
     bool found = false;
     FILE *file = fopen(table, "re");
     while (file && !found && fgets(line, sizeof(line), file)) {
-        unsigned local = 0;
-        unsigned state = 0;
-        found = sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) == 2 &&
-                local == port && state == TCP_LISTEN;
+        found = is_listening(line, port);
     }
     if (file) {
         (void)fclose(file); /* was only read */
