@@ -30,7 +30,8 @@ ROLES = {"second_leader": "leader", "second_officer": "officer"}
 COMMAND_BYTES_MAX = 8 << 20
 
 
-TABLETS = {"booth": [1, 2], "lane-2": [2]}  # and the lanes each is bound to
+TABLETS = {"booth": [1, 2, 3], "lane-2": [2]}  # and the lanes each is bound to
+PHONE = "0530-110110"  # headquarters'
 
 
 class Console(Site):
@@ -46,10 +47,16 @@ class Console(Site):
     def start(self, **checkpointd):
         self.camerad = self.box.start_camerad()
         self.sender = PictureSender(self.box.run)
-        super().start(**checkpointd)
+        super().start(**{"headquarters_phone": PHONE, **checkpointd})
         self.add_accounts()
         self.pair()
         self.start_consoled()
+
+    def configure(self):
+        """A third lane, which may be lowered by hand; its boom is slow enough to be caught on its way."""
+        super().configure()
+        self.box.add_tcp_lane(3, manual_lower="hold_to_run", transit_max="1s", travel="10s", clear="1s",
+                              sim=["--travel-s", "5"])
 
     def add_accounts(self):
         client = self.box.control()
@@ -206,7 +213,7 @@ class Console(Site):
 
     def description(self):
         """What a browser test needs to know."""
-        return {"url": self.url, "accounts": self.accounts, "checkpoint": self.box.name,
+        return {"url": self.url, "accounts": self.accounts, "checkpoint": self.box.name, "phone": PHONE,
                 "ca": str(self.servers.pem),
                 "tablets": {name: {"certificate": str(pair.pem), "key": str(pair.key_path)}
                             for name, pair in self.tablets.items()}}

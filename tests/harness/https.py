@@ -79,6 +79,7 @@ class Stream:
         self.connection = http.client.HTTPSConnection(https.host, https.port, context=https.tls, timeout=timeout_s)
         self.connection.request("GET", "/api/stream", headers={"Cookie": https.cookie or "", "Sec-Fetch-Site": "same-origin",
                                                                **({"Last-Event-ID": after} if after else {})})
+        self.socket = self.connection.sock  # which the answer takes over
         self.answer = self.connection.getresponse()
         self.status = self.answer.status
 
@@ -104,6 +105,10 @@ class Stream:
             seen.append(one)
             if check(*one):
                 return one, seen
+
+    def shut(self):
+        """Whoever reads sees the end."""
+        self.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.connection.close()

@@ -35,7 +35,7 @@ extern char **environ;
 static const char default_dir[] = "/etc/checkpoint";
 static const char default_journal[] = "/var/lib/checkpoint/checkpointd/journal";
 
-static void config_path(const struct doctor *d, const char *file, char out[PATH_MAX])
+void doctor_config_path(const struct doctor *d, const char *file, char out[PATH_MAX])
 {
     snprintf(out, PATH_MAX, "%s/%s", d->ctl->config_dir ? d->ctl->config_dir : default_dir, file);
 }
@@ -126,14 +126,14 @@ static int run_check(const char *program, const char *file, char out[DOCTOR_TEXT
     return result;
 }
 
-static void add_configuration(struct doctor *d, const char *name, const char *file)
+void doctor_configuration(struct doctor *d, const char *name, const char *file)
 {
     const struct ctl *ctl = d->ctl;
     char program[PATH_MAX];
     char path[PATH_MAX];
     char said[DOCTOR_TEXT_SIZE] = "";
     char detail[DOCTOR_TEXT_SIZE];
-    config_path(d, file, path);
+    doctor_config_path(d, file, path);
     if (access(path, R_OK) != 0) {
         snprintf(detail, sizeof(detail), "%.200s: %s", path, strerror(errno));
         doctor_add(d, "configuration", file, false, detail,
@@ -161,9 +161,9 @@ static void add_configuration(struct doctor *d, const char *name, const char *fi
 
 void doctor_configurations(struct doctor *d)
 {
-    add_configuration(d, "checkpointd", "checkpointd.yaml"); /* its rules too */
-    add_configuration(d, "checkpoint-matchd", "matchd.yaml");
-    add_configuration(d, "checkpoint-uplinkd", "uplinkd.yaml");
+    doctor_configuration(d, "checkpointd", "checkpointd.yaml"); /* its rules too */
+    doctor_configuration(d, "checkpoint-matchd", "matchd.yaml");
+    doctor_configuration(d, "checkpoint-uplinkd", "uplinkd.yaml");
 }
 
 /* ---- Redis ---- */
@@ -194,7 +194,7 @@ void doctor_redis(struct doctor *d)
     const struct ctl *ctl = d->ctl;
     char path[PATH_MAX];
     struct err_text err = {""};
-    config_path(d, "matchd.yaml", path);
+    doctor_config_path(d, "matchd.yaml", path);
     if (config_load(path, &matchd_section, &config, &err) != 0) {
         doctor_add(d, "redis", "Redis", false,
                    ctl_say(ctl, "not seen: matchd.yaml says where it is",
@@ -210,6 +210,26 @@ void doctor_redis(struct doctor *d)
 
 /* ---- certificate ---- */
 
+void doctor_certificate_days(struct doctor *d, const char *check, const char *part,
+                             const char *path, long long days_min, const char *what_to_do)
+{
+    const struct ctl *ctl = d->ctl;
+    struct tls_cert_facts facts;
+    struct err_text err = {""};
+    char detail[DOCTOR_TEXT_SIZE];
+    if (tls_cert_file_facts(path, &facts, &err) != 0) {
+        doctor_add(d, check, part, false, err.text, what_to_do);
+        return;
+    }
+    int64_t left_ms = facts.not_after.ms - clock_wall(&clock_system).ms;
+    long long days = (long long)(left_ms / MS_PER_DAY);
+    snprintf(detail, sizeof(detail),
+             left_ms < 0 ? ctl_say(ctl, "expired, %lld days", "已过期，%lld 天")
+                         : ctl_say(ctl, "%lld days left", "剩余 %lld 天"),
+             days);
+    doctor_add(d, check, part, days >= days_min, detail, what_to_do);
+}
+
 void doctor_certificate(struct doctor *d)
 {
     static struct uplinkd_config config; /* large */
@@ -218,8 +238,7 @@ void doctor_certificate(struct doctor *d)
     struct tls_cert_facts facts;
     struct err_text err = {""};
     char path[PATH_MAX];
-    char detail[DOCTOR_TEXT_SIZE];
-    config_path(d, "uplinkd.yaml", path);
+    doctor_config_path(d, "uplinkd.yaml", path);
     if (config_load(path, &uplinkd_section, &config, &err) != 0) {
         doctor_add(d, "certificate", part, false,
                    ctl_say(ctl, "not seen: uplinkd.yaml says where it is",
@@ -233,18 +252,13 @@ void doctor_certificate(struct doctor *d)
                            "请办理入网：checkpoint-uplinkd --enroll"));
         return;
     }
-    int64_t left_ms = facts.not_after.ms - clock_wall(&clock_system).ms;
-    long long days = (long long)(left_ms / MS_PER_DAY);
-    snprintf(detail, sizeof(detail),
-             left_ms < 0 ? ctl_say(ctl, "expired, %lld days", "已过期，%lld 天")
-                         : ctl_say(ctl, "%lld days left", "剩余 %lld 天"),
-             days);
-    doctor_add(d, "certificate", part, days >= DAYS_LEFT_MIN, detail,
-               ctl_say(ctl,
-                       "it renews itself when headquarters answers: look at the link; once expired "
-                       "enrol again: checkpoint-uplinkd --enroll",
-                       "连通总部后自动续期：请检查链路；过期后须重新入网：checkpoint-uplinkd "
-                       "--enroll"));
+    doctor_certificate_days(
+        d, "certificate", part, config.certificate, DAYS_LEFT_MIN,
+        ctl_say(ctl,
+                "it renews itself when headquarters answers: look at the link; once expired "
+                "enrol again: checkpoint-uplinkd --enroll",
+                "连通总部后自动续期：请检查链路；过期后须重新入网：checkpoint-uplinkd "
+                "--enroll"));
 }
 
 /* ---- the disk, without checkpointd ---- */

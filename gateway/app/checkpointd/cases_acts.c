@@ -98,6 +98,15 @@ static void refuse_step(const struct checkpointd *c, struct control *control,
                         handling_refusal_en(refusal), handling_refusal_zh(refusal), fields);
 }
 
+/* Other characters than the listed ones were seen: on record, and a reason to look again as long as
+ * the first time, so that nobody tries them all. False: refused. */
+static bool typed_differs(struct checkpointd *c, struct control *control,
+                          const struct control_call *call, struct case_slot *slot)
+{
+    handling_look_again(&slot->now, call->actor.officer, clock_mono(&clock_system));
+    return cases_record_look(c, control, call, "typed_differs", slot);
+}
+
 /* `search`: a plate to be looked up with it, 0: none. */
 static void take_step(struct checkpointd *c, struct control *control,
                       const struct control_call *call, struct case_slot *slot,
@@ -112,6 +121,9 @@ static void take_step(struct checkpointd *c, struct control *control,
                               .search = search};
     enum handling_refusal refusal =
         handling_step(&f->after, act, &c->config.handling, cases_now(c), &why);
+    if (refusal == HANDLING_REFUSED_TYPED_DIFFERS && !typed_differs(c, control, call, slot)) {
+        return;
+    }
     if (refusal != HANDLING_REFUSED_NOT) {
         refuse_step(c, control, call->ticket, refusal, &why, slot);
         return;
@@ -228,8 +240,9 @@ void case_act_agree(void *ctx, struct control *control, const struct control_cal
         return;
     }
     act.disagrees = json_is_false(agrees);
-    if (act.second.officer[0] != '\0') {
-        act.who = act.second; /* came to the first person's tablet */
+    if (act.second.officer[0] != '\0') { /* came to the other's tablet, where the card stands */
+        act.who = act.second;
+        (void)snprintf(act.viewer, sizeof(act.viewer), "%s", call->actor.officer); /* as long */
     }
     take_step(ctx, control, call, slot, &act, 0);
 }

@@ -3,7 +3,7 @@ import { el, fill } from '../dom.js';
 import { subscribe } from '../state.js';
 import { act } from '../api.js';
 import { t, of, pick } from '../words.js';
-import { age, moment, span } from '../time.js';
+import { age, joined, moment, span } from '../time.js';
 import { notice } from '../widgets.js';
 
 export const title = 'ui_page_health';
@@ -41,9 +41,9 @@ function clockTile(clock) {
 }
 
 function uplinkTile(uplink) {
-  const good = Boolean(uplink?.connected ?? uplink?.online ?? uplink?.linked);
+  const good = Boolean(uplink?.connected);
   return tile('ui_health_uplink', good, t(good ? 'ui_health_linked' : 'ui_health_not_linked'),
-    uplink?.since && moment(uplink.since));
+    uplink?.detail);
 }
 
 function journalTile(journal) {
@@ -66,25 +66,34 @@ function matchdTile(matchd) {
 
 /* Figures a technician compares with the manual: names as the box gives them. */
 function joinedPairs(object) {
-  return Object.entries(object).filter(([, value]) => typeof value !== 'object').slice(0, 6)
+  return Object.entries(object).filter(([, value]) => value !== undefined && typeof value !== 'object').slice(0, 6)
     .map(([name, value]) => `${name} ${value}`).join(' · ');
 }
 
-function stateOf(device) {
-  if (typeof device.state === 'string') return { good: ['ok', 'up', 'online', 'good', 'reading', 'active'].includes(device.state), words: device.state };
-  const good = Boolean(device.answers ?? device.contact ?? device.connected ?? device.ok ?? device.open ?? device.online);
-  return { good, words: t(good ? 'ui_health_answers' : 'ui_health_silent') };
+/* A line of a table: name, whether it answers, what is likely wrong, figures. */
+function deviceLine(name, answers, more, figures) {
+  return el('li', { class: 'line' }, el('b', null, name), ' · ',
+    el('span', { class: answers ? 'ok-line' : 'bad' }, t(answers ? 'ui_health_answers' : 'ui_health_silent')),
+    more && ` · ${more}`, el('span', { class: 'soft' }, ` · ${figures}`));
 }
 
-function deviceTable(code, devices) {
-  const rows = Array.isArray(devices) ? devices : Object.entries(devices ?? {}).map(([name, value]) => ({ name, ...value }));
-  if (rows.length === 0) return null;
-  return el('section', { class: 'panel' }, el('h2', null, t(code)),
-    el('ul', { class: 'plain-list tight' }, rows.map((device) => {
-      const { words } = stateOf(device);
-      const name = device.name ?? device.bus ?? device.camera ?? device.id ?? '';
-      return el('li', { class: 'line' }, el('b', null, name), ` · ${words}`, el('span', { class: 'soft' }, ` · ${joinedPairs(device)}`));
-    })));
+function tableOf(code, lines) {
+  return lines.length > 0 && el('section', { class: 'panel' }, el('h2', null, t(code)), el('ul', { class: 'plain-list tight' }, lines));
+}
+
+/* A bus answers as its devices do; one without a device has nothing to ask. */
+function busLines(bus) {
+  const { bus: name, devices = [], cause } = bus;
+  const first = deviceLine(name, devices.length > 0 && devices.every((one) => one.contact), pick(cause),
+    joinedPairs({ scans: bus.scans, scans_failed: bus.scans_failed, late_scans: bus.late_scans, connects: bus.connects }));
+  return [first, ...devices.map((one) => deviceLine(`${name} / ${one.device}`, one.contact,
+    joined([t('ui_lane_n', { n: one.lane }), one.model, one.refused]),
+    joinedPairs({ good: one.good, timeouts: one.timeouts, corrupt: one.corrupt, p99_us: one.p99_us })))];
+}
+
+function cameraLine(camera) {
+  const { camera: id, lane, kind, contact, ...figures } = camera;
+  return deviceLine(`${id}`, contact, joined([t('ui_lane_n', { n: lane }), kind]), joinedPairs(figures));
 }
 
 function draw(node, status) {
@@ -94,7 +103,7 @@ function draw(node, status) {
       alarms.length ? el('ul', { class: 'plain-list' }, alarms.map(alarmItem)) : el('p', { class: 'ok-line' }, t('ui_health_no_alarm'))),
     el('div', { class: 'tiles' }, listTile(status.list), clockTile(status.clock), uplinkTile(status.uplink), journalTile(status.journal),
       diskTile(status.disk), matchdTile(status.matchd)),
-    deviceTable('ui_health_buses', status.buses), deviceTable('ui_health_cameras', status.cameras));
+    tableOf('ui_health_buses', (status.buses ?? []).flatMap(busLines)), tableOf('ui_health_cameras', (status.cameras ?? []).map(cameraLine)));
 }
 
 export function render(root, params, context) {

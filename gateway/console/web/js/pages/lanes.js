@@ -6,7 +6,7 @@ import { t, of } from '../words.js';
 import { clock, joined } from '../time.js';
 import { act, emergencyRaise } from '../api.js';
 import { badge, holdButton, notice } from '../widgets.js';
-import { askAct } from '../ask.js';
+import { askAct, codeWord } from '../ask.js';
 import { lowerButton } from '../lower.js';
 
 export const title = 'ui_page_lanes';
@@ -35,15 +35,20 @@ function differs(lane) {
   return Boolean(end) && lane.boom !== end && lane.boom !== 'raising' && lane.boom !== 'lowering';
 }
 
+const personOf = (who) => who?.name ?? who?.officer ?? '';
+
+/* What the limit switches say, what the lane takes the boom to do, and what was ordered: three things. */
 function boomLines(lane) {
   const ordered = lane.ordered && lane.ordered !== 'none';
   return el('div', { class: 'boom-lines' }, boomPicture(lane.boom),
     el('dl', { class: 'pairs' },
       el('dt', null, t('ui_lanes_measured')),
-      el('dd', { class: 'big' }, of('boom', lane.boom ?? 'unknown'), lane.boom_presumed && ` (${t('ui_lanes_presumed')})`),
+      el('dd', { class: `big ${lane.boom_measured === 'contradicting' ? 'bad' : ''}` }, of('boom', lane.boom_measured ?? lane.boom ?? 'unknown')),
+      el('dt', null, t('ui_lanes_taken_as')),
+      el('dd', null, of('boom', lane.boom ?? 'unknown'), lane.boom_presumed && ` (${t('ui_lanes_presumed')})`),
       el('dt', null, t('ui_lanes_ordered')),
       el('dd', { class: differs(lane) ? 'bad' : '' },
-        ordered ? joined([of('order', lane.ordered), of('cause', lane.ordered_by), clock(lane.ordered_at)])
+        ordered ? joined([of('order', lane.ordered), of('cause', lane.ordered_by), personOf(lane.ordered_who), clock(lane.ordered_at)])
           : t('ui_lanes_no_order'))));
 }
 
@@ -54,8 +59,13 @@ function troubles(lane) {
     [lane.out_of_service, 'ui_lanes_out'], [lane.fire_raise, 'ui_lanes_fire'], [lane.panic, 'ui_lanes_panic'],
     [lane.mains_lost, 'ui_lanes_mains_lost'], [lane.raise_held, 'ui_lanes_raise_held'],
     [lane.inspection_due, 'ui_lanes_inspection_due'], [lane.convoy_until, 'ui_lanes_convoy'],
-    [differs(lane), 'ui_lanes_differs']];
-  return found.filter(([is]) => is).map(([, code]) => badge('bad', 'info', t(code)));
+    [differs(lane), 'ui_lanes_differs'], [lane.run_through, 'ui_run_through', lane.run_through && clock(lane.run_through.since)]];
+  const whose = {
+    ui_lanes_out: joined([personOf(lane.out_by), codeWord('service', lane.out_reason), clock(lane.out_since)]),
+    ui_lanes_convoy: personOf(lane.convoy_by),
+  };
+  return [...found.filter(([is]) => is).map(([, code, more]) => badge('bad', 'info', joined([t(code), more, whose[code]]))),
+    lane.manual_lower && badge('warn', 'person', joined([t('ui_lanes_by_hand'), personOf(lane.manual_lower.by)]))];
 }
 
 function lamps(lane) {
@@ -94,7 +104,7 @@ function whoHeld(hold) {
 function holdRow(hold, may) {
   const priority = of('priority', hold.priority);
   return el('li', { class: 'hold-row' },
-    el('span', null, el('b', null, t('ui_lanes_hold_n', { n: hold.hold })), ' ', joined([whoHeld(hold), priority]),
+    el('span', null, el('b', null, t('ui_lanes_hold_n', { n: hold.hold })), ' ', joined([whoHeld(hold), priority, codeWord('hold', hold.reason), clock(hold.since)]),
       hold.place !== undefined && ` · ${t('ui_lanes_waiting_place', { n: hold.place + 1 })}`),
     hold.hit && el('a', { class: 'button', href: `#/alerts/${hold.hit}` }, t('ui_lanes_to_hit')),
     may && el('button', {

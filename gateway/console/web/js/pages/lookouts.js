@@ -47,6 +47,7 @@ function addForm() {
   const missing = () => {
     if (!plate.value()) return 'ui_check_need_plate';
     if (!reason.input.value.trim()) return 'ui_form_need_reason';
+    if (!caseNumber.input.value.trim()) return 'ui_history_need_case';
     return second.read() ? null : 'ui_form_need_second';
   };
   const run = async () => {
