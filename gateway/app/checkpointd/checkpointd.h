@@ -250,10 +250,7 @@ struct raise_all {
 
 /* ---- who holds the button that lowers a boom by hand (press.c) ---- */
 
-/* By lane. A press is its officer's, on his tablet; whoever else beats is refused. Each answer
- * gives out a number that the next beat has to repeat: a beat is never older than that answer,
- * however long the network kept it, and never more than one is on its way. Control thread but the
- * atomics, which are the lane thread's. */
+/* By lane; control thread but the atomics, the lane thread's. See press.c. */
 struct press {
     uint64_t id;       /* given to the lane; 0: none yet */
     json_int_t number; /* the tablet's own */
@@ -489,7 +486,7 @@ void raise_all_reply(struct checkpointd *c, const struct pipeline_act *act,
 void press_act_lower(void *checkpointd, struct control *control, const struct control_call *call);
 void press_act_beat(void *checkpointd, struct control *control, const struct control_call *call);
 void press_act_end(void *checkpointd, struct control *control, const struct control_call *call);
-/* Lane thread: the lane grants a press, and its first beat may come; the answer for the tablet. */
+/* Lane thread: a press is granted, its first beat may come; the answer for the tablet. */
 json_t *press_granted(struct checkpointd *c, const struct pipeline_act *act);
 /* Lane thread: the lane says that a press is over. */
 void press_over(struct checkpointd *c, uint8_t lane, const struct lane_record *record);
