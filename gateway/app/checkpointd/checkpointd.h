@@ -248,9 +248,7 @@ struct raise_all {
     json_t *refused; /* {"lane","code","en","zh"} */
 };
 
-/* ---- who holds the button that lowers a boom by hand (press.c) ---- */
-
-/* By lane; control thread but the atomics, the lane thread's. See press.c. */
+/* Who holds the button that lowers a lane's boom by hand (press.c). Control thread but atomics. */
 struct press {
     uint64_t id;       /* given to the lane; 0: none yet */
     json_int_t number; /* the tablet's own */
