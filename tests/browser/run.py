@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Starts a whole box with its console and runs one Node program of this folder against it.
+"""Starts a whole box with its console and runs Node programs of this folder against it, one after the other.
 
-    run.py FILE [ARGUMENT …]     exit status: the program's; 77 when a tool is missing (said on stderr)
+    run.py FILE … [ARGUMENT …]   exit status: the worst of theirs; 77 when a tool is missing (said on stderr)
 
 The program finds CHECKPOINT_BOX (a JSON description of the box) and CHECKPOINT_NODE_MODULES in its environment.
 """
@@ -29,6 +29,13 @@ def missing():
         [] if (MODULES / "playwright-core").is_dir() else [str(MODULES.relative_to(ROOT))])
 
 
+def run(file, arguments, description):
+    """Its exit status."""
+    return subprocess.run(
+        ["node", HERE / file, *arguments], check=False,
+        env={**os.environ, "CHECKPOINT_BOX": str(description), "CHECKPOINT_NODE_MODULES": str(MODULES.parent)}).returncode
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit("run.py: expected the name of a Node program of this folder")
@@ -40,11 +47,10 @@ def main():
         description = console.box.folder / "box.json"
         description.write_text(json.dumps({**console.description(), "commands": str(sockets)}))
         commands = Commands(console, sockets)
+        files = [one for one in sys.argv[1:] if one.endswith(".mjs")]
+        arguments = [one for one in sys.argv[1:] if not one.endswith(".mjs")]
         try:
-            return subprocess.run(
-                ["node", HERE / sys.argv[1], *sys.argv[2:]], check=False,
-                env={**os.environ, "CHECKPOINT_BOX": str(description),
-                     "CHECKPOINT_NODE_MODULES": str(MODULES.parent)}).returncode
+            return max([run(file, arguments, description) for file in files], key=abs, default=2)
         finally:
             commands.stop()
 

@@ -53,6 +53,7 @@ class Https:
     def connect(self, timeout_s=20.0):
         """A raw TLS connection."""
         plain = socket.create_connection((self.host, self.port), timeout=timeout_s)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as browsers have it
         return self.tls.wrap_socket(plain, server_hostname=self.host)
 
     def raw(self, data, timeout_s=20.0):

@@ -5,7 +5,8 @@ const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-prac
 
 /** Violations on the page as it stands, [] when there is none. */
 export async function violations(page) {
-  await page.evaluate(AXE); // not the page's own script: its policy would refuse one
+  // Not the page's own script: its policy would refuse one. It stays while the console moves from page to page.
+  if (!await page.evaluate(() => Boolean(globalThis.axe))) await page.evaluate(AXE);
   const result = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags, resultTypes: ['violations'] }), TAGS);
   if (result.passes.length < 5) throw new Error('axe looked at nothing');
   return result.violations.flatMap((rule) => rule.nodes.map((node) =>
