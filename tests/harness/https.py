@@ -1,4 +1,5 @@
 """A browser's half of the console in a few lines: requests over TLS 1.3, raw ones too, a session, an event stream."""
+import contextlib
 import http.client
 import json
 import socket
@@ -109,7 +110,8 @@ class Stream:
 
     def shut(self):
         """Whoever reads sees the end."""
-        self.socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # it ended by itself
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.connection.close()
