@@ -3,7 +3,8 @@
 # checkpoint with two simulated lanes, sends real datagrams of generated plates, and shows what happens.
 #   image/demo.sh                        until Ctrl-C
 #   image/demo.sh --seconds 20           ends by itself after 20 s of traffic
-#   image/demo.sh --headless             plain lines without colours, for logs and machines
+#   image/demo.sh --headless             plain lines, for logs and machines: an officer is played at the console
+#   image/demo.sh --certificates         the console lets in paired tablets only, as shipped (--headless too)
 #   image/demo.sh --seed N               other plates
 # The last line is one JSON object. Exit status 0 only if nothing is missing. Everything it starts it stops again.
 set -euo pipefail
@@ -12,7 +13,7 @@ cd "$(dirname "$0")/.."
 for argument in "$@"; do
     case "$argument" in
     -h | --help)
-        sed -n '2,8s/^# \{0,1\}//p' "$0"
+        sed -n '2,9s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
     esac

@@ -108,8 +108,16 @@ MUTANTS = [
      "    if (false) {\n        return LANE_REFUSAL_NOT_NAMED;"),
     ("release_second", 5, "acts.c", "if (hold->priority == 1 && !act->second_person) {", "if (false) {"),
     ("reject_other_hit", 5, "acts.c", "        alone &= named;", "        alone |= named;"),
-    ("reject_hit_joined", 5, "acts.c", "return commit->hit_count > 0 && hold &&",
-     "return commit->hit_count > UINT8_MAX && hold &&"),
+    ("end_hit_joined", 5, "acts.c", "return hold && (hold->hit_count > commit->hit_count ||", "return hold && ("),
+    ("release_hit_joined", 5, "acts.c", "        if (has_joined(x, commit)) {\n            release_too_late(x, commit->hold);\n            refuse",
+     "        if (false) {\n            refuse"),
+    ("withdraw_hit_joined", 5, "acts.c", "        if (has_joined(x, commit)) {\n            release_too_late(x, commit->hold);\n            hold_end",
+     "        if (false) {\n            hold_end"),
+    ("withdraw_hit_unkept", 5, "acts.c", "        if (has_joined(x, commit)) {\n            release_too_late(x, commit->hold);\n            hold_end",
+     "        if (has_joined(x, commit)) {\n            hold_end"),
+    ("reject_full", 5, "acts.c", "bool alone = !hold->by_officer && !hold->full;", "bool alone = !hold->by_officer;"),
+    ("withdraw_full", 5, "holds.c", "!hold->by_officer && !hold->full && hold", "!hold->by_officer && hold"),
+    ("full_untold", 5, "passage.c", "    v->full |= hit->holds;\n", ""),
     ("release_uncommitted", 5, "acts.c",
      "act_ask(x, &commit, &x->out->records[x->out->record_count - 1]);",
      "hold_end(x, commit.hold, act->act);"),
@@ -121,7 +129,7 @@ MUTANTS = [
      "        hold_end(x, commit->hold, 0);\n        boom_raise(x, LANE_CAUSE_OFFICER, 0, 0);\n"),
     ("withdraw_any", 5, "holds.c", "hold->withdrawn == (uint8_t)((1u << hold->hit_count) - 1u)",
      "hold->withdrawn != 0"),
-    ("withdraw_officer", 5, "holds.c", "return !hold->by_officer && hold->hit_count > 0 &&",
+    ("withdraw_officer", 5, "holds.c", "return !hold->by_officer && !hold->full && hold->hit_count > 0 &&",
      "return (hold->by_officer || hold->hit_count > 0) &&"),
     ("emergency_while_held", 5, "acts.c", "enum lane_refusal refusal = boom_cannot_raise(x, true);",
      "enum lane_refusal refusal = x->s->hold_count ? LANE_REFUSAL_HELD : boom_cannot_raise(x, true);"),
@@ -426,6 +434,7 @@ MUTANTS = [
     ("config_hand_output", 7, "lane_config.c", "} else if (!why && !moves(c, OUTPUT_LOWER)) {\n        why = \"outputs", "} else if (false) {\n        why = \"outputs"),
     ("hand_declared", 7, "press.c", "    if (!x->c->manual_lower) {", "    if (false) {"),
     ("hand_named", 7, "press.c", "!act->named ? LANE_REFUSAL_NOT_NAMED : cannot_begin(x);", "cannot_begin(x);"),
+    ("hand_granted_late", 7, "press.c", "    timer_set(x, TIMER_BEAT, LANE_BEAT_LOST_MS); /* the", "    /* the"),
     ("hand_taken", 7, "press.c", "    if (s->press_stage != PRESS_NONE) {\n        refusal = LANE_REFUSAL_LOWERING;", "    if (false) {\n        refusal = LANE_REFUSAL_LOWERING;"),
     ("hand_uncommitted", 7, "press.c", "    s->press_stage = PRESS_ASKED;", "    s->press_stage = PRESS_GRANTED;"),
     ("hand_late_commit", 7, "acts.c", "slot->kind == COMMIT_CONVOY || slot->kind == COMMIT_HAND) {", "slot->kind == COMMIT_CONVOY) {"),
@@ -527,7 +536,8 @@ FALLS = {
     "holding": "release_named release_second release_uncommitted failed_commit_ends withdraw_moves withdraw_officer "
         "open_held open_was_held raise_held release_end_opens",
     "holding_emergency": "release_journal_down emergency_while_held emergency_journal raise_held",
-    "holding_joins": "withdraw_any join_hold join_waiting late_withdrawal",
+    "holding_joins": "withdraw_any join_hold join_waiting late_withdrawal end_hit_joined "
+        "release_hit_joined withdraw_hit_joined withdraw_hit_unkept",
     "holding_quiet": "join_quiet",
     "restore": "open_held raise_confirm_routine restore_hold restore_waiting restore_none release_end_opens",
     "restore_more": "restore_was_held",
@@ -558,6 +568,15 @@ FALLS = {
         "keep_failed keep_timer",
     "kept_safety": "keep_hands_off keep_guard_followed",
     "kept_next": "keep_next",
+}
+
+# Those the walk cannot show, and why; unit tests see them.
+UNWALKED = {
+    "reject_other_hit": "the walk's releases name holds, not rejected hits",
+    "reject_full": "the walk's releases name holds, not rejected hits",
+    "withdraw_full": "no vehicle of the walk has more hits than there is room for",
+    "full_untold": "no vehicle of the walk has more hits than there is room for",
+    "hand_granted_late": "it keeps a press that moves nothing",
 }
 
 # Guards whose absence the simulated wire cannot show, and why; unit tests and walk see them.

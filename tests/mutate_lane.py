@@ -10,7 +10,7 @@ with the reason; one of the lane may live on where the guard keeps the same rule
 test, "killed": true}; exit status 0 only if every mutant was killed. `rule` is the safety rule of
 the design, "holds" or "order" (order of vehicles). Needs the libraries of a finished build.
 
-By the walk a mutant is run in the families that should show it (FALLS), where the machine as it is violates nothing.
+By the walk a mutant but those of UNWALKED is run in the families that should show it (FALLS), where the machine as it is violates nothing.
 --everywhere: then in all families, small ones first.
 """
 import argparse
@@ -24,13 +24,13 @@ import subprocess
 import sys
 import tempfile
 
-from lane_mutants import FALLS, MUTANTS, UNSEEN
+from lane_mutants import FALLS, MUTANTS, UNSEEN, UNWALKED
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LANE = ROOT / "gateway" / "lane"
 TESTS = ["test_guard", "test_rules", "test_lower", "test_lane", "test_queue", "test_naming", "test_modes",
          "test_service", "test_safety_inputs", "test_emergency_stop", "test_walk_cases", "test_feedback", "test_maintained", "test_hand",
-         "test_lane_walk"]
+         "test_reject", "test_lane_walk"]
 WALK = ROOT / "tests" / "walk"
 FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-O2", "-w", f"-I{ROOT}"]
 TIMEOUT_S, WALKS = 240, "400"
@@ -176,9 +176,10 @@ def run(mutant, top, build_dir, by):
 def chosen_of(options, by):
     """The mutants to run; a sample is seeded and says so, so is what cannot be seen."""
     chosen = [m for m in MUTANTS if not options.only or m[0] in options.only]
-    for name, *_ in [m for m in chosen if by is ByWire and m[0] in UNSEEN]:
-        print(json.dumps({"sweep": by.sweep, "mutant": name, "unseen": UNSEEN[name]}), flush=True)
-    chosen = [m for m in chosen if by is not ByWire or m[0] not in UNSEEN]
+    unseen = {ByWire: UNSEEN, ByWalk: UNWALKED}.get(by, {})
+    for name, *_ in [m for m in chosen if m[0] in unseen]:
+        print(json.dumps({"sweep": by.sweep, "mutant": name, "unseen": unseen[name]}), flush=True)
+    chosen = [m for m in chosen if m[0] not in unseen]
     if options.sample:
         seed = int(os.environ.get("CHECKPOINT_SEED") or random.randrange(1 << 31))
         print(json.dumps({"sweep": "lane_mutants", "seed": seed}), flush=True)
@@ -219,7 +220,7 @@ def main():
                 alive += not line["killed"] and (by is not ByWire or "error" in line or line["mutant"].startswith("guard_"))
                 killed += line["killed"]
     listed = {name for names in FALLS.values() for name in names.split()}
-    assert listed == {m[0] for m in MUTANTS}, "FALLS names other mutants than there are"
+    assert listed | set(UNWALKED) == {m[0] for m in MUTANTS}, "FALLS names other mutants than there are"
     rules = {m[1] for m in MUTANTS}
     assert rules >= set(range(1, 9)), "a safety rule without a mutant"
     return 1 if alive or not killed else 0

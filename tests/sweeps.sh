@@ -54,7 +54,7 @@ build_preset() {
 
 # suite PRESET: a sanitizer build and its unit, corpus and contract tests.
 suite() {
-    build_preset "$1" && ctest --preset "$1" -LE "system|repo|static|browser" -j 2
+    build_preset "$1" && ctest --preset "$1" -LE "system|repo|static|browser" -j 3
 }
 
 # system_suite PRESET: the programs of a sanitizer build under every system test, one at a time: they are slow, and a

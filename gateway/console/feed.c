@@ -79,7 +79,7 @@ struct feed_counts feeds_counts(const struct feeds *feeds)
 
 static void drop_stream(struct feed *feed, struct stream *stream)
 {
-    if (stream->behind) {
+    if (stream->behind || stream->stalled) {
         feed->feeds->counts.slow_dropped++;
         feed->feeds->options.slow(feed->feeds->options.ctx, feed->tablet);
     }

@@ -17,7 +17,7 @@
 #include "gateway/console/request.h"
 
 enum {
-    FEEDS_MAX = 64, /* as many as checkpointd has tokens */
+    FEEDS_MAX = 64, /* each a place on `events`, of which checkpointd gives one user 72 */
     FEED_RING_BYTES = 256 * 1024,
     FEED_LINE_MAX = 1 << 20,
     FEED_LINGER_MS = 15 * 60 * 1000, /* without a stream: a tablet out of reach comes back to it */
@@ -29,7 +29,8 @@ enum {
     STREAMS_MAX = 256,
     STREAM_CHUNK_BYTES = 64 * 1024,
     STREAM_BEAT_MS = 10000,
-    STREAM_WRITE_S = 20
+    STREAM_WRITE_S = 20,
+    STREAM_STALLED_MS = 10000 /* a chunk not taken for so long when its connection ends */
 };
 
 struct feeds;

@@ -14,8 +14,8 @@
 
 enum {
     RELAY_WAIT_MS = 15000,
-    RELAY_CALLS_MAX = 40,  /* at a time, less than checkpointd gives one user */
-    RELAY_URGENT_MAX = 44, /* an emergency raise finds a place among these */
+    RELAY_CALLS_MAX = 80,  /* at a time: every console its board, less than the 96 of one user */
+    RELAY_URGENT_MAX = 88, /* an emergency raise finds a place among these */
     RELAY_LINE_MAX = 64 * 1024,
     RELAY_ANSWER_MAX = 4 << 20
 };

@@ -150,7 +150,7 @@ static void serve_route(struct exchange *x, const struct route *route, const cha
 }
 
 /* Whose tablet it is; an unknown one gets nothing, not even the pages. */
-static bool take_tablet(struct exchange *x)
+static bool has_tablet(struct exchange *x)
 {
     struct tls_cert_facts facts;
     struct err_text err = {""};
@@ -162,10 +162,25 @@ static bool take_tablet(struct exchange *x)
     return false;
 }
 
-void routes_serve(struct exchange *x, const struct end *end, const char *path)
+/* False: refused, which ends the exchange. */
+static bool take_tablet(struct exchange *x)
 {
     static const struct answer_words no_tablet = {
         "tablet", "this tablet is not paired, or was revoked", "该平板未配对或已被吊销"};
+    static const struct answer_words not_known = {
+        "unreachable", "the box has not told yet which tablets are paired",
+        "尚未取得已配对平板名单"};
+    if (has_tablet(x))
+        return true;
+    if (tablets_known(x->console->tablets))
+        exchange_refuse(x, 403, EVENT_CONSOLE_TABLET_REFUSED, &no_tablet);
+    else
+        exchange_refuse(x, 503, 0, &not_known);
+    return false;
+}
+
+void routes_serve(struct exchange *x, const struct end *end, const char *path)
+{
     const char *method = method_of(x->http);
     const struct page *page = pages_find(&x->console->pages, path);
     const struct route *route = find_route(path);
@@ -173,8 +188,8 @@ void routes_serve(struct exchange *x, const struct end *end, const char *path)
     if (end->pairing && strcmp(path, "/") == 0)
         page = pages_find(&x->console->pages, "/pair");
     if (!end->pairing && x->console->options.tablet_roots && !take_tablet(x))
-        exchange_refuse(x, 403, EVENT_CONSOLE_TABLET_REFUSED, &no_tablet);
-    else if (!page && !here)
+        return;
+    if (!page && !here)
         exchange_refuse(x, 404, 0, &not_found);
     else if (strcmp(method, page ? "GET" : route->method) != 0)
         exchange_refuse(x, 405, EVENT_CONSOLE_REQUEST_REFUSED, &no_method);

@@ -296,6 +296,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
     tablets_tick(console->tablets);
     pair_tick(console);
     feeds_tick(console->feeds);
+    notes_tell_rest(&console->notes, false);
 }
 
 void console_run(struct thread *self, void *ctx)
@@ -304,6 +305,7 @@ void console_run(struct thread *self, void *ctx)
     struct console *console = ctx;
     console->self = self;
     thread_alive(self);
+    tablets_tick(console->tablets); /* answered before the first handshake is over, as a rule */
     if (event_add(console->tick, &tick) == 0)
         (void)event_base_dispatch(console->base); /* ended by on_tick; otherwise found stale */
 }
@@ -446,6 +448,7 @@ void console_destroy(struct console *console)
         exchange_end(TAILQ_FIRST(&console->open));
     close_end(&console->api);
     close_end(&console->pair);
+    notes_tell_rest(&console->notes, true);
     if (console->tick)
         event_free(console->tick);
     if (console->base)

@@ -16,6 +16,10 @@ static void on_close(struct evhttp_connection *connection, void *ctx)
     struct stream *stream = ctx;
     (void)connection; /* it is being freed */
     stream->closed = true;
+    /* libevent's limit or the kernel's ended it: a page that leaves does not leave a chunk so long.
+     */
+    stream->stalled = stream->writing && mono_diff_ms(clock_mono(&clock_system),
+                                                      stream->chunk_begun) >= STREAM_STALLED_MS;
     stream->gone(stream->ctx, stream);
 }
 
@@ -79,17 +83,21 @@ static void add_lines(struct stream *stream, struct evbuffer *chunk)
 
 void stream_pump(struct stream *stream)
 {
-    if (stream->writing || stream->closed || stream->behind)
+    if (stream->closed || stream->behind)
+        return;
+    if (!ring_reaches(stream->ring, stream->sent))
+        stream->behind = true; /* whether or not it takes its last chunk one day */
+    if (stream->writing || stream->behind)
         return;
     struct evbuffer *chunk = evbuffer_new();
-    if (!ring_reaches(stream->ring, stream->sent) || !chunk ||
-        evbuffer_add_buffer(chunk, stream->words) != 0)
+    if (!chunk || evbuffer_add_buffer(chunk, stream->words) != 0)
         stream->behind = true;
     else
         add_lines(stream, chunk);
     if (!stream->behind && evbuffer_get_length(chunk) > 0) {
         stream->writing = true;
-        stream->beat_due = mono_add_ms(clock_mono(&clock_system), STREAM_BEAT_MS);
+        stream->chunk_begun = clock_mono(&clock_system);
+        stream->beat_due = mono_add_ms(stream->chunk_begun, STREAM_BEAT_MS);
         evhttp_send_reply_chunk_with_cb(stream->http, chunk, on_taken, stream);
     }
     if (chunk)

@@ -19,9 +19,11 @@ struct stream {
     uint64_t sent;          /* number of the last line handed over */
     struct evbuffer *words; /* of ours, before the next line */
     struct mono_time beat_due;
-    bool writing;                                   /* the last chunk was not taken yet */
+    struct mono_time chunk_begun;                   /* when the last chunk was handed over */
+    bool writing;                                   /* it was not taken yet */
     bool closed;                                    /* its connection has gone */
     bool behind;                                    /* it fell out of the ring */
+    bool stalled;                                   /* its connection went for want of a reader */
     void (*gone)(void *ctx, struct stream *stream); /* its connection closed; may free it */
     void *ctx;
 };
@@ -32,7 +34,7 @@ int stream_create(struct evhttp_request *http, const struct ring *ring,
                   struct stream **out) MUST_CHECK;
 /* "event: <name>", before the lines that come. */
 void stream_say(struct stream *stream, const char *name);
-/* Hands over what there is, if the last chunk was taken. */
+/* Hands over what there is, if the last chunk was taken; finds whether it fell out of the ring. */
 void stream_pump(struct stream *stream);
 /* Ends the answer, or frees what its connection left behind. */
 void stream_destroy(struct stream *stream);

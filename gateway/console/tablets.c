@@ -19,6 +19,7 @@ struct tablets {
     struct mono_time ask_due;
     struct tablet list[TABLETS_MAX];
     size_t count;
+    bool known; /* checkpointd told the list, since this program started */
 };
 
 int tablets_create(const struct tablets_options *options, struct tablets **out)
@@ -50,6 +51,7 @@ static void take_list(struct tablets *tablets, const struct relay_answer *answer
     if (json_parse(answer->result, answer->size, &result, NULL) != 0)
         return; /* checkpointd writes none such; the list before stays */
     tablets->count = 0;
+    tablets->known = true;
     json_array_foreach(json_object_get(result, "tablets"), i, one)
     {
         if (tablets->count < TABLETS_MAX && take_one(one, &tablets->list[tablets->count]))
@@ -64,6 +66,8 @@ static void on_answer(void *ctx, const struct relay_answer *answer)
     tablets->call = NULL;
     if (answer->rc == 0 && answer->ok)
         take_list(tablets, answer);
+    if (!tablets->known)
+        tablets_refresh(tablets); /* nobody gets in before */
     if (answer->rc == 0 || answer->rc == ERR_TIMEOUT)
         tablets->options.hung(tablets->options.ctx, answer->rc == ERR_TIMEOUT);
 }
@@ -82,6 +86,11 @@ void tablets_tick(struct tablets *tablets)
 void tablets_refresh(struct tablets *tablets)
 {
     tablets->ask_due = clock_mono(&clock_system);
+}
+
+bool tablets_known(const struct tablets *tablets)
+{
+    return tablets->known;
 }
 
 bool tablets_find(const struct tablets *tablets, const uint8_t fingerprint[TLS_FINGERPRINT_SIZE],

@@ -27,6 +27,8 @@ void tablets_destroy(struct tablets *tablets); /* NULL is fine */
 void tablets_tick(struct tablets *tablets);
 /* Asks at the next tick. */
 void tablets_refresh(struct tablets *tablets);
+/* Whether checkpointd has said yet which there are. */
+bool tablets_known(const struct tablets *tablets);
 /* The tablet of that certificate; false: none that is paired. */
 bool tablets_find(const struct tablets *tablets, const uint8_t fingerprint[TLS_FINGERPRINT_SIZE],
                   char out_name[FEED_TABLET_SIZE]);

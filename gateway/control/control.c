@@ -172,12 +172,12 @@ static const struct control_act own_acts[] = {
     {"logout", CONTROL_SIGNED_ON | CONTROL_HEARD, act_logout},
     {"session", CONTROL_SIGNED_ON, act_session},
     {"acts", CONTROL_SIGNED_ON, act_acts},
-    {"officer_add", CONTROL_ADMIN, act_officer_add},
-    {"officer_disable", CONTROL_ADMIN, act_officer_disable},
+    {"officer_add", CONTROL_ADMIN | CONTROL_FRESH_PIN_AT_CONSOLE, act_officer_add},
+    {"officer_disable", CONTROL_ADMIN | CONTROL_FRESH_PIN_AT_CONSOLE, act_officer_disable},
     {"officer_passwd", CONTROL_ANYBODY | CONTROL_FRESH_PIN_AT_CONSOLE, act_officer_passwd},
     {"tablets", CONTROL_ADMIN, act_tablets},
-    {"tablet_add", CONTROL_ADMIN, act_tablet_add},
-    {"tablet_revoke", CONTROL_ADMIN, act_tablet_revoke},
+    {"tablet_add", CONTROL_ADMIN | CONTROL_FRESH_PIN_AT_CONSOLE, act_tablet_add},
+    {"tablet_revoke", CONTROL_ADMIN | CONTROL_FRESH_PIN_AT_CONSOLE, act_tablet_revoke},
 };
 enum { OWN_ACTS = sizeof own_acts / sizeof own_acts[0] };
 

@@ -136,8 +136,13 @@ void guesses_wrong(struct guesses *guesses, const struct guess *guess, struct mo
         return;
     }
     count(guesses, GUESS_AT_PLACE, guess, now, out);
+    struct guess_row *here = find(guesses, GUESS_AT_PLACE, guess);
+    bool of_name = !here || here->of_name < GUESSES_AT_PLACE_MAX;
+    if (here && of_name)
+        here->of_name++;
     count(guesses, GUESS_OF_PLACE, guess, now, out);
-    count(guesses, GUESS_OF_NAME, guess, now, out);
+    if (of_name)
+        count(guesses, GUESS_OF_NAME, guess, now, out);
 }
 
 static void clear(struct guesses *guesses, enum guess_scope scope, const struct guess *guess)

@@ -4,7 +4,8 @@
  *
  * Counted are a name at a place (a tablet, or the user of a program on the box), a place whatever
  * the name, and a name wherever it is tried. Who guesses at one tablet locks that name there and
- * nowhere else; the name everywhere and the whole tablet go only after more. A fresh PIN of
+ * nowhere else, however long he goes on: of one place the name's count takes no more than lock it
+ * there. The name everywhere and the whole tablet go only after more. A fresh PIN of
  * somebody who is signed on has a count of its own, so that no guessing at sign-on, here or
  * elsewhere, keeps an officer on duty from acting.
  */
@@ -44,6 +45,7 @@ struct guess_row {
     char name[OFFICER_NAME_MAX + 1];
     char place[GUESS_PLACE_SIZE];
     int wrong;
+    int of_name;            /* AT_PLACE: how many of them the name's own count has, too */
     struct mono_time until; /* no try before */
     struct mono_time last;
 };

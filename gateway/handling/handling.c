@@ -102,6 +102,15 @@ bool handling_show(struct handling_case *c, const char *officer, struct mono_tim
     return true;
 }
 
+void handling_look_again(struct handling_case *c, const char *officer, struct mono_time now)
+{
+    for (uint8_t i = 0; i < c->viewer_count; i++) {
+        if (strcmp(c->viewers[i].officer, officer) == 0) {
+            c->viewers[i].since = now;
+        }
+    }
+}
+
 int64_t handling_view_left_ms(const struct handling_case *c, const char *officer,
                               const struct handling_policy *policy, struct mono_time now)
 {
@@ -287,6 +296,7 @@ static enum handling_refusal step_agree(struct handling_case *c, const struct ha
                                         struct handling_when now, struct handling_refused *out)
 {
     bool remote = act->who.rank == HANDLING_HEADQUARTERS;
+    const char *viewer = act->viewer[0] != '\0' ? act->viewer : act->who.officer;
     if (c->waits == HANDLING_WAITS_NOT) {
         if (is_answered(c, out)) {
             return HANDLING_REFUSED_ANSWERED;
@@ -302,7 +312,7 @@ static enum handling_refusal step_agree(struct handling_case *c, const struct ha
     }
     out->left_ms = remote || c->answer == HANDLING_REJECT
                        ? 0
-                       : handling_view_left_ms(c, act->who.officer, policy, now.mono);
+                       : handling_view_left_ms(c, viewer, policy, now.mono);
     if (out->left_ms > 0) {
         return HANDLING_REFUSED_TOO_SOON;
     }

@@ -155,7 +155,9 @@ struct handling_act {
     bool misread;
     char note[HANDLING_NOTE_SIZE];
     char seen[PLATE_TEXT_SIZE];
-    bool disagrees; /* AGREE: the second person does not */
+    /* AGREE */
+    bool disagrees;                  /* the second person does not */
+    char viewer[HANDLING_NAME_SIZE]; /* at whose tablet, having looked; "": his own */
     /* FEEDBACK; `at` and `officer` are filled in */
     struct handling_feedback feedback;
 };
@@ -189,6 +191,8 @@ int handling_open(struct handling_case *out, const json_t *hit,
                   struct handling_when now) MUST_CHECK;
 /* The officer has the card before him; whether for the first time. */
 bool handling_show(struct handling_case *c, const char *officer, struct mono_time now);
+/* The officer looks at it anew: his time begins again. */
+void handling_look_again(struct handling_case *c, const char *officer, struct mono_time now);
 /* How long that officer has to look on before confirming; the whole time when he never did. */
 int64_t handling_view_left_ms(const struct handling_case *c, const char *officer,
                               const struct handling_policy *policy, struct mono_time now);

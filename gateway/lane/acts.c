@@ -79,12 +79,12 @@ static void release_too_late(struct lane_ctx *x, uint64_t id)
                 LANE_CLASS_PROTECTIVE);
 }
 
-/* A release of rejected hits alone: meanwhile another has joined the hold. */
+/* Meanwhile another hit has joined the hold: nobody has spoken of that one yet. */
 static bool has_joined(struct lane_ctx *x, const struct lane_commit *commit)
 {
     const struct lane_hold *hold = hold_find(x, commit->hold);
-    return commit->hit_count > 0 && hold &&
-           (hold->by_officer || hold->hit_count > commit->hit_count);
+    return hold && (hold->hit_count > commit->hit_count || hold->full != commit->full ||
+                    hold->by_officer != commit->by_officer);
 }
 
 static void committed(struct lane_ctx *x, const struct lane_commit *commit)
@@ -100,7 +100,12 @@ static void committed(struct lane_ctx *x, const struct lane_commit *commit)
         reply(x, commit->act, LANE_REPLY_DONE, LANE_REFUSAL_NONE);
         break;
     case COMMIT_WITHDRAW:
-        hold_end(x, commit->hold, 0);
+        if (has_joined(x, commit)) {
+            release_too_late(x, commit->hold);
+            hold_end_withdrawn(x); /* that one may be withdrawn by now, too */
+        } else {
+            hold_end(x, commit->hold, 0);
+        }
         break;
     case COMMIT_RAISE:
         raise_committed(x, commit);
@@ -206,7 +211,7 @@ enum lane_refusal act_cannot_commit(const struct lane_ctx *x)
 /* On nothing but these hits, and entries that were withdrawn. */
 static bool rests_on(const struct lane_hold *hold, const struct lane_act_event *act)
 {
-    bool alone = !hold->by_officer;
+    bool alone = !hold->by_officer && !hold->full;
     for (uint8_t k = 0; k < hold->hit_count; k++) {
         bool named = (hold->withdrawn & 1u << k) != 0;
         for (uint8_t i = 0; i < act->hit_count; i++) {
@@ -284,10 +289,7 @@ static void act_release(struct lane_ctx *x, const struct lane_act_event *act)
         return;
     }
     hold_record(x, hold, LANE_RECORD_HOLD_RELEASE, LANE_CLASS_RELEASING);
-    struct lane_commit commit = {.kind = COMMIT_RELEASE, .act = act->act, .hold = hold->id};
-    if (act->hit_count > 0) {
-        commit.hit_count = hold->hit_count;
-    }
+    struct lane_commit commit = hold_question(hold, COMMIT_RELEASE, act->act);
     act_ask(x, &commit, &x->out->records[x->out->record_count - 1]);
 }
 

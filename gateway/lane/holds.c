@@ -30,6 +30,8 @@ void hold_add_hits(struct lane_hold *hold, const struct lane_hit *hits, uint8_t 
         }
         if (hold->hit_count < LANE_HITS_MAX) {
             hold->hits[hold->hit_count++] = hits[i];
+        } else {
+            hold->full = true;
         }
     }
 }
@@ -102,6 +104,7 @@ void hold_activate(struct lane_ctx *x, const struct lane_hold *hold)
         active = &s->holds[LANE_HOLDS_MAX - 1];
         hold_add_hits(active, hold->hits, hold->hit_count);
         active->by_officer |= hold->by_officer;
+        active->full |= hold->full;
     }
     s->go = false;
     press_end(x, LANE_REFUSAL_HELD); /* somebody new stands there: look before lowering on */
@@ -117,6 +120,7 @@ void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event)
                              .priority = event->priority,
                              .by_officer = event->hit_count == 0};
     hold_add_hits(&hold, event->hits, event->hit_count);
+    hold.full = event->hit_count == LANE_HITS_MAX; /* perhaps: the record tells of no more */
     if (s->last_hold < event->hold) {
         s->last_hold = event->hold;
     }
@@ -134,6 +138,8 @@ void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event)
         s->holds[s->hold_count++] = hold;
     } else {
         hold_add_hits(&s->holds[LANE_HOLDS_MAX - 1], hold.hits, hold.hit_count);
+        s->holds[LANE_HOLDS_MAX - 1].by_officer |= hold.by_officer;
+        s->holds[LANE_HOLDS_MAX - 1].full |= hold.full;
     }
     set_alarm(x, EVENT_LANE_HELD, true, event->passage);
 }
@@ -169,6 +175,7 @@ static void settle_vehicle(struct lane_ctx *x, const struct lane_hold *hold)
         for (uint8_t k = 0; k < v->hit_count; k++) {
             v->withdrawn |= (uint8_t)(1u << k);
         }
+        v->full = false;
         v->open_hit = false;
         v->lights = DECISION_LIGHTS_UNCHANGED;
     }
@@ -202,9 +209,20 @@ void hold_end(struct lane_ctx *x, uint64_t id, uint64_t act)
     }
 }
 
+struct lane_commit hold_question(const struct lane_hold *hold, enum lane_commit_kind kind,
+                                 uint64_t act)
+{
+    return (struct lane_commit){.kind = kind,
+                                .act = act,
+                                .hold = hold->id,
+                                .hit_count = hold->hit_count,
+                                .full = hold->full,
+                                .by_officer = hold->by_officer};
+}
+
 static bool all_withdrawn(const struct lane_hold *hold)
 {
-    return !hold->by_officer && hold->hit_count > 0 &&
+    return !hold->by_officer && !hold->full && hold->hit_count > 0 &&
            hold->withdrawn == (uint8_t)((1u << hold->hit_count) - 1u);
 }
 
@@ -223,7 +241,7 @@ void hold_end_withdrawn(struct lane_ctx *x)
             continue;
         }
         hold_record(x, hold, LANE_RECORD_HOLD_WITHDRAW, LANE_CLASS_RELEASING);
-        struct lane_commit commit = {.kind = COMMIT_WITHDRAW, .hold = hold->id};
+        struct lane_commit commit = hold_question(hold, COMMIT_WITHDRAW, 0);
         again |= !commit_ask(x, &commit, &x->out->records[x->out->record_count - 1]);
     }
     if (again) {

@@ -402,6 +402,7 @@ struct lane_hold {
     uint64_t passage; /* 0: an officer's hold of whoever stands there */
     uint8_t priority; /* 1-3, top of its hits; 3 for an officer's */
     bool by_officer;  /* withdrawal does not end it */
+    bool full;        /* more hits than there is room for: only an officer's release ends it */
     uint8_t hit_count;
     uint8_t withdrawn; /* bit per hit */
     struct lane_hit hits[LANE_HITS_MAX];
@@ -412,6 +413,7 @@ struct lane_vehicle {
     bool cleared;
     bool authenticated;
     bool raise;    /* the rules would open for it */
+    bool full;     /* a hit that holds found no room in hits[] */
     bool open_hit; /* some hit, holding or not, not withdrawn or released */
     bool was_held; /* never raised for automatically again */
     enum lane_inspect inspect;
@@ -450,7 +452,10 @@ struct lane_commit {
     uint64_t hold;
     uint64_t passage;
     uint32_t for_ms;
-    uint8_t hit_count; /* COMMIT_RELEASE of rejected hits: those of the hold when it was asked */
+    /* COMMIT_RELEASE, COMMIT_WITHDRAW: the hold as it was when that was asked */
+    uint8_t hit_count;
+    bool full;
+    bool by_officer;
 };
 
 /* Where the boom is by travel time alone, where no limit switch says it. */

@@ -78,7 +78,7 @@ static const struct {
     [LANE_REFUSAL_OTHER_HIT] = {"other_hit", "the hold rests on another hit, or is an officer's",
                                 "该拦截另有命中或由民警设置，未解除"},
     [LANE_REFUSAL_ALARM] = {"alarm", "acknowledge foreign motion, obstacle or run-through first",
-                            "请先确认栏杆异动、障碍或闯岗告警"},
+                            "请先确认栏杆异动、障碍或闯卡告警"},
     [LANE_REFUSAL_NO_HAND_LOWER] = {"no_hand_lower",
                                     "this lane is not set up to be lowered by hand",
                                     "该车道未配置手动落杆"},

@@ -8,7 +8,7 @@
 
 static void refresh_open_hit(struct lane_vehicle *v)
 {
-    v->open_hit = (v->withdrawn ^ ((1u << v->hit_count) - 1u)) != 0;
+    v->open_hit = v->full || (v->withdrawn ^ ((1u << v->hit_count) - 1u)) != 0;
 }
 
 /* With all places taken a hit that holds takes that of one that does not. */
@@ -30,6 +30,7 @@ static void take_hit(struct lane_vehicle *v, const struct lane_hit *hit)
             return;
         }
     }
+    v->full |= hit->holds;
 }
 
 static void take_decision(struct lane_ctx *x, struct lane_vehicle *v,

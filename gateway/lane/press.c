@@ -164,13 +164,14 @@ void press_act(struct lane_ctx *x, const struct lane_act_event *act)
     s->press_stage = PRESS_ASKED;
     s->press = act->press;
     s->press_act = act->act;
-    timer_set(x, TIMER_BEAT, LANE_BEAT_LOST_MS);
+    timer_set(x, TIMER_BEAT, x->c->commit_wait_ms + LANE_BEAT_LOST_MS);
     act_ask(x, &commit, record);
 }
 
 void press_committed(struct lane_ctx *x, const struct lane_commit *commit)
 {
     x->s->press_stage = PRESS_GRANTED;
+    timer_set(x, TIMER_BEAT, LANE_BEAT_LOST_MS); /* the tablet hears of it now */
     reply(x, commit->act, LANE_REPLY_DONE, LANE_REFUSAL_NONE);
 }
 

@@ -181,6 +181,9 @@ void hold_withdraw(struct lane_ctx *x, uint64_t entry);
 void hold_end(struct lane_ctx *x, uint64_t id, uint64_t act);
 /* Asks the journal for the end of every hold whose entries are all withdrawn. */
 void hold_end_withdrawn(struct lane_ctx *x);
+/* To the journal, whether the hold may end as it stands now. */
+struct lane_commit hold_question(const struct lane_hold *hold, enum lane_commit_kind kind,
+                                 uint64_t act);
 /* Siren and strobe, once a vehicle. */
 void hold_announce(struct lane_ctx *x, struct lane_vehicle *vehicle);
 

@@ -56,7 +56,7 @@ bool vehicle_wants_hold(const struct lane_vehicle *v)
             return true;
         }
     }
-    return false;
+    return v->full;
 }
 
 /* The hold of a vehicle's holding hits; a new id. */
@@ -71,6 +71,7 @@ static struct lane_hold make_hold(struct lane_ctx *x, const struct lane_vehicle 
         }
     }
     hold_add_hits(&hold, hits, count);
+    hold.full = v->full;
     return hold;
 }
 
@@ -89,6 +90,7 @@ void queue_place_hold(struct lane_ctx *x, struct lane_vehicle *v)
     }
     if (active) {
         hold_join(x, active, v->hits, v->hit_count);
+        active->full |= v->full;
         return;
     }
     if (convoy_on(x)) {

@@ -23,6 +23,11 @@ def coil_delays(traffic, coils, events):
     return delays
 
 
+def console_delays(watch, stream):
+    """From a hit's event on the local socket to the same at the tablet, both as this process sees them."""
+    return [shown - watch.alerted_ns[event] for event, shown in stream.shown_ns.items() if event in watch.alerted_ns]
+
+
 def alert_delays(traffic, watch):
     return [watch.alerted_ns[event] - lane.camera.sent_ns[event]
             for lane in traffic for event in lane.expected if event in watch.alerted_ns]

@@ -1,4 +1,4 @@
-"""Everything the demo starts: headquarters, one checkpoint, two lanes, cameras in a network of their own, two officers."""
+"""Everything the demo starts: headquarters, one checkpoint, two lanes, cameras in a network of their own, a console."""
 import itertools
 import json
 import os
@@ -6,6 +6,8 @@ import socket
 import subprocess
 
 from camera_net import BOX, CAMERAS, PORT, CameraNet
+from console import TABLET, ConsoleStream, DemoConsole
+from officer import LEADER, OFFICER, SCRIPT, SECOND, Officer
 from watch import Watch
 
 from harness.fleet import Fleet
@@ -15,15 +17,15 @@ from harness.signing import entry
 from harness.stack import program
 
 PICTURE_BYTES = 100_000
-LEADER, SECOND = ("wang", "correct horse 1"), ("li", "second person 2")
 
 
 class DemoSite:
-    def __init__(self, folder, tell):
+    def __init__(self, folder, tell, certificates):
         self.fleet, self.tell = Fleet(folder), tell
         self.box, self.net = self.fleet.box, CameraNet()
         self.modes = {1: "normally_open", 2: "normally_closed"}
-        self.cameras, self.pictures, self.watch, self.sink, self.control = {}, {}, None, None, None
+        self.cameras, self.pictures, self.watch, self.sink, self.stream = {}, {}, None, None, None
+        self.console, self.officer = DemoConsole(self.box, certificates), None
         self._events = itertools.count(1)
 
     # ---- start ----
@@ -39,12 +41,15 @@ class DemoSite:
         self.pictures = {lane: PictureSender(self.box.run) for lane in self.cameras}
         self.fleet.start_box(sources=[{"kind": "pcap", "interface": self.net.interface}],
                              matchd={"accept_partial_checksum": True,
-                                     "ports": [{"port": PORT, "format": "compact"}]})
-        self.sign_on()
+                                     "ports": [{"port": PORT, "format": "compact"}]},
+                             checkpointd={"console_without_tablets": not self.console.certificates,
+                                          "headquarters_phone": "0530-110"})
         self.watch = Watch(self.box.events(self.fleet.token), self.tell)
         self.watch.start()
+        self.start_console()
         self.fleet.wait_ready()
         self.tell("box", 0, f"both lanes ready, {len(plan.listed)} entries in force")
+        self.tell_console()
 
     def publish(self, plan):
         entries = [entry(number, plate, priority=priority, **{"class": plate_class})
@@ -70,27 +75,42 @@ class DemoSite:
             self.box.add_camera(lane, lane, key=key, mac=self.net.camera_mac, address=CAMERAS)
             self.cameras[lane] = self.net.camera(lane=lane, camera=lane, key=key)
 
-    def sign_on(self):
-        self.control = self.box.control()
-        answer = self.control.act("officer_add", self.fleet.token, officer=SECOND[0], password=SECOND[1],
-                                  role="officer")
-        if not answer["ok"]:
-            raise RuntimeError(f"officer_add: {answer}")
+    # ---- the console ----
+
+    def start_console(self):
+        control = self.box.control()
+        try:
+            people = ((LEADER, "leader"), (OFFICER, "officer"), (SECOND, "leader"), (SCRIPT, "officer"))
+            for (number, pin, name), role in people:
+                answer = control.act("officer_add", self.fleet.token, officer=number, password=pin, role=role,
+                                     name=name)
+                if not answer["ok"]:
+                    raise RuntimeError(f"officer_add {number}: {answer}")
+        finally:
+            control.close()
+        browser = self.console.start().browser().login(SCRIPT[0], SCRIPT[1])
+        self.stream = ConsoleStream(browser)
+        self.stream.start()
+        self.officer = Officer(browser, self.stream, self.watch, self.tell)
+
+    def tell_console(self):
+        """What somebody needs who wants to look."""
+        said = [f"{self.console.url}  on this machine; officer {OFFICER[0]}, PIN {OFFICER[1]}; "
+                f"leader {LEADER[0]}, PIN {LEADER[1]}",
+                f"authority to trust: {self.console.ca}"]
+        if self.console.certificates:
+            said.append(f"certificate of tablet '{TABLET}' to import: {self.console.bundle}, "
+                        f"its password in {self.console.password}")
+        else:
+            said.append("no tablet certificate is asked for, this address is of this machine alone; as shipped one is: "
+                        "--certificates. Hits wait for you once you are signed on")
+        for line in said:
+            self.tell("console", 0, line)
 
     # ---- what the lanes' traffic asks for ----
 
     def next_event_id(self):
         return next(self._events)
-
-    def act(self, name, **args):
-        """One act on a connection of its own: two lanes ask at once."""
-        client = self.box.control()
-        try:
-            answer = client.act(name, self.fleet.token, **args)
-        finally:
-            client.close()
-        if not answer["ok"]:
-            raise RuntimeError(f"{name} {args}: {answer['error']}")
 
     def hand_in(self, lane, event):
         """The camera's picture of its event; what it shows is nobody's business on the way."""
@@ -98,16 +118,8 @@ class DemoSite:
         if answer != (0, ""):
             raise RuntimeError(f"picture of event {event}: {answer}")
 
-    def release(self, lane, hold, vehicle):
-        second = {}
-        if vehicle.priority == 1:
-            second = {"second": {"officer": SECOND[0], "password": SECOND[1]}}
-        self.tell("officer", lane, f"officer {LEADER[0]}{' and ' + SECOND[0] if second else ''} checked "
-                                   f"{vehicle.plate} by eye and ends hold {hold}")
-        self.act("release", hold=hold, reason="已核对 checked by eye", **second)
-
     def raise_boom(self, lane, vehicle):
-        self.act("raise", lane=lane, reason=f"已核对 {vehicle.plate}")
+        self.officer.act("raise", lane=lane, reason=f"已核对 {vehicle.plate}")
 
     def wait_boom_closed(self, lane):
         def closed():
@@ -149,8 +161,8 @@ class DemoSite:
         try:
             if self.watch:
                 self.watch.close()
-            if self.control:
-                self.control.close()
+            if self.stream:
+                self.stream.close()
             for one in (*self.cameras.values(), *self.pictures.values()):
                 one.close()
             if self.sink:

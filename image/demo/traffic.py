@@ -9,7 +9,6 @@ import threading
 from harness.plates import generate
 
 SPEED_M_S = 12.0
-OFFICER_LOOKS_S = 0.6
 NEXT_VEHICLE_S = 2.5
 EVENTS_WAIT_S = 20.0
 
@@ -63,6 +62,7 @@ class LaneTraffic(threading.Thread):
         self.sim = site.box.sims[lane]
         self.camera = site.cameras[lane]
         self.sent, self.expected, self.holds_expected = [], {}, {}
+        self.confirms = lane == 1  # the first hit that holds; every other one is found to be another vehicle
         self.last = None
         self.error = None
 
@@ -92,10 +92,10 @@ class LaneTraffic(threading.Thread):
         self.let_through(vehicle, event)
 
     def let_through(self, vehicle, event):
-        if vehicle.holds:
-            hold = self.site.watch.wait_hold(event, EVENTS_WAIT_S)
-            self.over.wait(OFFICER_LOOKS_S)
-            self.site.release(self.lane, hold, vehicle)
+        if vehicle.priority:
+            hold = self.site.watch.wait_hold(event, EVENTS_WAIT_S) if vehicle.holds else None
+            confirms, self.confirms = self.confirms and vehicle.holds, self.confirms and not vehicle.holds
+            self.site.officer.deal(self.lane, event, hold, confirms, vehicle.priority)
         if self.closed and vehicle.priority:
             self.wait_at_line(vehicle)
             self.site.raise_boom(self.lane, vehicle)

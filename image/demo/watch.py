@@ -16,7 +16,7 @@ class Watch(threading.Thread):
         self.lock = threading.Lock()
         self.seen_ns, self.alerted_ns = {}, {}
         self.event_of_passage = {}
-        self.active = {}  # event id of the read -> hold
+        self.active, self.ended = {}, set()  # event id of the read -> hold; holds that are over
         self.error = None
 
     def run(self):
@@ -59,6 +59,8 @@ class Watch(threading.Thread):
         number = self.event_of_passage.get(event.get("passage"))
         if event["what"] == "hold_active" and number is not None:
             self.active.setdefault(number, event["hold"])
+        if event["what"] == "hold_ended":
+            self.ended.add(event["hold"])
         words = {"hold_waiting": "will be held when it reaches the boom",
                  "hold_active": "HELD at the boom / 已拦停",
                  "hold_ended": "hold over"}
@@ -84,6 +86,13 @@ class Watch(threading.Thread):
             with self.lock:
                 return self.active.get(event)
         return wait_for(f"the hold of read {event}", look, timeout_s)
+
+    def has_ended(self, hold):
+        with self.lock:
+            return hold in self.ended
+
+    def wait_ended(self, hold, timeout_s):
+        return wait_for(f"the end of hold {hold}", lambda: self.has_ended(hold), timeout_s)
 
     def close(self):
         """Ends the thread; what the stopping programs say is not told any more."""

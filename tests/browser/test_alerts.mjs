@@ -32,6 +32,14 @@ const refusal = (tab = page) => tab.locator('.do .notice[data-kind="bad"]');
 /** At once, and nothing where the button is gone meanwhile. */
 const press = (keys, tab = page) => tab.evaluate((at) => document.querySelector(`[data-keys="${at}"]`)?.click(), keys);
 
+/** What of these does not stand wholly inside the window and on top. */
+const outOfSight = (selectors, tab = page) => tab.evaluate((all) => all.filter((selector) => {
+  const node = document.querySelector(selector);
+  const at = node.getBoundingClientRect();
+  const seen = (x, y) => node.contains(document.elementFromPoint(x, y));
+  return !seen(at.left + at.width / 2, at.top + 4) || !seen(at.left + at.width / 2, at.bottom - 4);
+}), selectors);
+
 async function stateAll(tab = page) {
   for (const box_ of await tab.locator('.agree input[type="checkbox"]').all()) await box_.check();
 }
@@ -71,6 +79,7 @@ test('confirming takes all three statements and the time to look', async () => {
   const go = page.locator('.do form button[type="submit"]');
   await page.waitForSelector('.do form .agree');
   assert.equal(await go.isDisabled(), true);
+  assert.deepEqual(await outOfSight(['.compare svg.plate', '.do form button[type="submit"]']), [], 'at 1024x600');
   await stateAll();
   await page.waitForFunction(() => !document.querySelector('.do form button[type="submit"]').disabled);
   await page.locator('.agree input').first().uncheck();
@@ -92,6 +101,16 @@ test('no hit closes without an outcome', async () => {
   await stage('处置反馈');
   await button('办结').click();
   await stage('办结');
+});
+
+test('the record of the stop says all in words of both languages, no code', async () => {
+  const hash = new URL(page.url()).hash;
+  await goTo(page, hash.slice(2).replace('alerts', 'record'));
+  await page.waitForSelector('.sheet tbody');
+  const text = await page.locator('.sheet').innerText();
+  for (const words of ['被盗抢', 'Stolen', '已拦截', 'intercepted', '车道', about.accounts.officer.officer]) assert.ok(text.includes(words), `${words} is not in: ${text}`);
+  assert.doesNotMatch(text, /stolen/);
+  await goTo(page, hash.slice(2));
 });
 
 test('a look-alike: the differing characters are typed as seen, nothing is filled in', async () => {

@@ -52,6 +52,7 @@ class Https:
     def connect(self, timeout_s=20.0):
         """A raw TLS connection."""
         plain = socket.create_connection((self.host, self.port), timeout=timeout_s)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as browsers have it
         return self.tls.wrap_socket(plain, server_hostname=self.host)
 
     def raw(self, data, timeout_s=20.0):
@@ -79,6 +80,7 @@ class Stream:
         self.connection = http.client.HTTPSConnection(https.host, https.port, context=https.tls, timeout=timeout_s)
         self.connection.request("GET", "/api/stream", headers={"Cookie": https.cookie or "", "Sec-Fetch-Site": "same-origin",
                                                                **({"Last-Event-ID": after} if after else {})})
+        self.socket = self.connection.sock  # which the answer takes over
         self.answer = self.connection.getresponse()
         self.status = self.answer.status
 
@@ -104,6 +106,10 @@ class Stream:
             seen.append(one)
             if check(*one):
                 return one, seen
+
+    def shut(self):
+        """Whoever reads sees the end."""
+        self.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.connection.close()

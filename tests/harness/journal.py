@@ -65,7 +65,7 @@ def verify_rows(rows):
     records, previous, next_key, chain = [], bytes(32), None, None
     for number, (sequence, header, salt, body, stored_hash) in enumerate(rows, 1):
         where = f"record {number}"
-        assert len(header) == HEADER_SIZE and header[:6] == b"CPJR\x01\x01", where
+        assert header and len(header) == HEADER_SIZE and header[:6] == b"CPJR\x01\x01", where
         chain = chain or header[8:24]
         assert header[8:24] == chain and sequence == number, where
         assert int.from_bytes(header[24:32], "big") == number, where

@@ -372,7 +372,7 @@ def test_priority_one_with_both_descriptors(site):
 def test_hits_check_and_replay(site, tmp_path):
     ctl = ctl_of(site.box)
     chinese = Ctl(site.box.run, ctl.session, "zh_CN.UTF-8")
-    assert "No hits since checkpointd started." in ctl("login", "wang", password=PASSWORD).out + \
+    assert "No hits." in ctl("login", "wang", password=PASSWORD).out + \
         ctl("hits").out
     site.read(11, WANTED, plate_class="02")
     site.hit(WANTED)

@@ -5,14 +5,16 @@ import os
 import signal
 
 import pytest
+import yaml
 
 from harness.ctl import Ctl, columns
+from harness.pki import Root
 from harness.signing import entry
 from harness.stack import wait_until
 from harness.uplink_site import BOX, WANTED, a_site
 
 CHECKS = {"checkpointd", "configuration", "device", "camera", "matchd", "list", "journal", "disk", "clock",
-          "uplink", "alarms", "redis", "certificate"}
+          "uplink", "alarms", "codes", "redis", "certificate"}
 TRIGGER = 40
 SOON = datetime.datetime.utcnow() + datetime.timedelta(days=3)  # what pki.py takes is naive UTC
 
@@ -134,6 +136,35 @@ def test_redis_and_certificate(site, tmp_path):
     found = {row["check"]: row for row in looks(site, etc=tmp_path)}
     assert "none.sock" in found["redis"]["detail"] and "redis-server" in found["redis"]["what_to_do"]
     assert found["certificate"]["detail"] == "2 days left" and "--enroll" in found["certificate"]["what_to_do"]
+
+
+def test_the_console_and_its_tablets(site, tmp_path):
+    for name in ("checkpointd.yaml", "matchd.yaml", "uplinkd.yaml"):
+        (tmp_path / name).write_text((site.box.etc / name).read_text())
+    ctl = shell(site)
+    assert ctl("console", "init", "127.0.0.1", "--config-dir", tmp_path).status == 0
+    folder = tmp_path / "console"
+    config = {"hosts": ["127.0.0.1"], "listen": "127.0.0.1:0", "pair_listen": "", "runtime_dir": str(site.box.run),
+              "certificate": str(folder / "server.pem"), "key": str(folder / "server.key.pem"),
+              "tablets_ca": str(folder / "ca.pem")}
+    (tmp_path / "consoled.yaml").write_text(yaml.safe_dump(config))
+    found = {row["check"]: row for row in looks(site, etc=tmp_path)}
+    assert "does not run" in found["console"]["detail"] and "tablet pair" in found["tablets"]["what_to_do"]
+    assert ctl("tablet", "pair", "booth", "1", "--config-dir", tmp_path).status == 0
+    consoled = site.box.start("checkpoint-consoled", tmp_path / "consoled.yaml")
+    found, _ = rows(site, etc=tmp_path)
+    assert found["configuration"][-1]["good"] and found["console"][0]["detail"].startswith("listens at port ")
+    assert (found["tablets"][0]["detail"], found["console_certificate"][0]["good"]) == ("1 paired", True)
+    consoled.kill()  # its port's file stays
+    soon = Root(tmp_path, "soon").issue("server", "urn:checkpoint-console:console", server=True, end=SOON)
+    config |= {"certificate": str(soon.pem), "key": str(soon.key_path), "tablet_certificates": "none"}
+    (tmp_path / "consoled.yaml").write_text(yaml.safe_dump(config))
+    found = {row["check"]: row for row in looks(site, etc=tmp_path)}
+    assert "does not run" in found["console"]["detail"] and "any browser" in found["tablets"]["detail"]
+    assert found["console_certificate"]["detail"] == "2 days left"
+    table = doctor(site, lang="zh_CN.UTF-8", etc=tmp_path).out
+    assert "控制台证书" in table and max(map(columns, table.splitlines())) <= 80
+    ctl("tablet", "revoke", "booth")
 
 
 def test_inputs_are_operated_by_hand(site):

@@ -264,6 +264,7 @@ def test_a_shift_is_handed_over_as_it_was_seen(site):
     assert act_as(site, token, "handover_accept", handover=seen["id"])["error"]["code"] == "pin"
     assert act_as(site, token, "handover_accept", handover=seen["id"], pin="wrong one")["error"]["code"] == "pin"
     assert site.act("handover_accept", handover=seen["id"], pin="correct horse 1")["error"]["code"] == "changed"  # li's
+    assert site.act("help", lane=2, note="a\nb")["error"]["code"] == "invalid"
     number = site.act("help", lane=2)["result"]["help"]
     refused = act_as(site, token, "handover_accept", handover=seen["id"], pin=pin)["error"]
     assert (refused["code"], refused["help"]) == ("changed", [number])

@@ -26,7 +26,7 @@ MAY = {
     "acts": "OLATU",
     "officer_add": "L B",
     "officer_disable": "L B",
-    "officer_passwd": "OLATU B",  # only a leader another's: below
+    "officer_passwd": "OLATU B",  # at a tablet with the PIN there was; whose: below
     "tablets": "L BC",
     "tablet_add": "L B",
     "tablet_revoke": "L B",
@@ -88,7 +88,8 @@ MAY = {
     "lookouts": "OLAU",
     "report": "LU",
 }
-PINS = {"release": "console", "officer_passwd": "console", "raise_all": "always", "history": "always", "handover_accept": "always"}
+PINS = {"release": "console", "officer_add": "console", "officer_disable": "console", "officer_passwd": "console",
+        "tablet_add": "console", "tablet_revoke": "console", "raise_all": "always", "history": "always", "handover_accept": "always"}
 TABLETLESS = {"tablets"}  # the console's, for no tablet or one that is not paired
 EMERGENCY = "OLA C"  # raise with emergency: true
 
@@ -177,11 +178,11 @@ def test_every_act_has_a_row(acts):
 @pytest.mark.parametrize("letter", ROLES)
 def test_a_role_may_what_its_row_says(box, acts, letter):
     asker = Asker(box, tablet="a", token=sign_on(box, ROLES[letter]))
-    own = f"0{ROLES[letter]}"
-    assert asker.code("officer_passwd", officer=own, password="86420917") == "pin", "a PIN changed without the old one"
-    assert asker.code("officer_passwd", officer=own, password="1", pin=PIN) == "invalid"
-    others = asker.code("officer_passwd", officer="0nobody", password="1", pin=PIN)
-    assert (others == "denied") == (letter != "L")
+    own = {"officer": f"0{ROLES[letter]}", "password": "1"}
+    assert asker.code("officer_passwd", **own) == "pin", "who finds a tablet signed on makes the officer's PIN his own"
+    assert asker.code("officer_passwd", **own, pin=PIN) == "invalid"
+    other = asker.code("officer_passwd", officer="0nobody", password="1", pin=PIN)
+    assert other == ("not_found" if letter == "L" else "denied")
     allowed = asker.code("raise", emergency=True, lane=1) is None
     assert allowed == (letter in EMERGENCY)
     assert heard(asker, acts) == expected(acts, letter)

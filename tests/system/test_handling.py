@@ -84,6 +84,10 @@ def officers():
             site.stop()
 
 
+def handed_over(officers):
+    return {row["hit"]: row for row in officers.done("zhao", "handover")["open_hits"]}
+
+
 def test_a_hit_from_alert_to_closed(officers):
     hit = officers.read(SECOND)["hit"]
     alerted = officers.stage(hit, "alerted")
@@ -104,6 +108,7 @@ def test_a_hit_from_alert_to_closed(officers):
     assert officers.refused("zhao", "hit_reject", hit=hit, reason="plate_differs")["by"] == "li"
     assert officers.refused("li", "stop_record", hit=hit)["code"] == "no_outcome"
     assert officers.done("li", "hit_intercept", hit=hit)["handling"]["stage"] == "intercepting"
+    assert handed_over(officers)[hit]["handling"]["stage"] == "intercepting", "answered, not over"
     assert officers.refused("li", "hit_close", hit=hit)["code"] == "no_outcome"
     bad = officers.refused("li", "hit_feedback", hit=hit, outcome="gone")
     assert bad["code"] == "invalid" and "'outcome' or 'not_intercepted'" in bad["en"]
@@ -111,6 +116,7 @@ def test_a_hit_from_alert_to_closed(officers):
     officers.done("li", "hit_feedback", hit=hit, outcome="intercepted", suspect=True, handed_to="criminal",
                   document="2026-17", note="two persons")
     assert officers.done("zhao", "hit_close", hit=hit)["handling"]["stage"] == "closed"
+    assert hit not in handed_over(officers)
     stop = officers.done("li", "stop_record", hit=hit)
     assert (stop["outcome"], stop["officer"], stop["complaint"]) == ("intercepted", "li", "0530-110")
     assert "plate" not in str(stop)
@@ -151,7 +157,12 @@ def test_two_at_once_and_what_was_seen_is_typed(officers):
     assert officers.refused("li", "hit_confirm", hit=number, **AGREES)["code"] == "typed"
     for seen in ("B", "3", "88"):
         differs = officers.refused("li", "hit_confirm", hit=number, typed=seen, **AGREES)
-        assert differs["code"] == "typed_differs" and "8" not in differs["en"]
+        assert differs["code"] == "typed_differs" and "8" not in differs["en"] and 0 < differs["left_ms"] <= 300
+        assert officers.refused("li", "hit_confirm", hit=number, typed="8", **AGREES)["code"] == "too_soon"
+        officers.looked("li", number)
+    tried = [r.body["by"]["officer"] for r in officers.records("act")
+             if r.body.get("what") == "typed_differs" and r.body["hit"] == number]
+    assert tried == ["li"] * 3, "each on record, and a look of its own"
     clients = {officer: officers.site.box.control() for officer in ("li", "zhao")}
     for officer, client in clients.items():  # both are asked before either is answered
         client.send(id=1, do="hit_confirm", token=officers.tokens[officer],

@@ -9,7 +9,7 @@ from harness.process import SLOWNESS
 from harness.signing import World
 from harness.stack import INPUTS, PATIENCE, Checkpoint, LineClient, module, short_folder, wait_until
 
-BEAT_S = 0.15
+BEAT_S = 0.05
 PROMISED_S = 0.5  # from the last beat to the stop, and a scan
 BUSY_S = 0.5  # what a busy machine may take on top; the boom would be down later still
 PIN = "27491683"
@@ -78,21 +78,26 @@ class Held:
 
     def __init__(self, tablet):
         self.tablet, self.thread, self.off, self.answer, self.refusal = tablet, None, None, None, None
-        self.last_ns = 0
+        self.last_ns, self.number = 0, None
 
     def begin(self, press):
         self.press, self.off, self.refusal = press, threading.Event(), None
         self.answer = self.tablet.act("lower", lane=1, press=press)
+        self.number = self.answer["ok"] and self.answer["result"]["beat"]
         self.thread = threading.Thread(target=self.beat)
         self.thread.start()
+
+    def once(self, number):
+        return self.tablet.act("lower_beat", lane=1, press=self.press, beat=number)
 
     def beat(self):
         while not self.off.is_set():
             self.last_ns = time.monotonic_ns()
-            answer = self.tablet.act("lower_beat", lane=1, press=self.press)
+            answer = self.once(self.number)
             if not answer["ok"]:
                 self.refusal = answer["error"]["code"]
                 return
+            self.number = answer["result"]["beat"]
             self.off.wait(BEAT_S)
 
     def stop(self):
@@ -103,7 +108,7 @@ class Held:
 
     def beaten_again(self):
         """What a beat of the same press is answered, once that is over."""
-        answer = self.tablet.act("lower_beat", lane=1, press=self.press)
+        answer = self.once(self.number)
         return None if answer["ok"] else answer
 
     def let_go(self):
@@ -140,6 +145,30 @@ def test_lowers_while_held_and_stops_when_beats_stay_away(stand, held):
     assert stopped["mono_ns"] - held.last_ns < (PROMISED_S + BUSY_S) * 1e9 * SLOWNESS
     answer = wait_until("the tablet hears it", lambda: held.beaten_again())
     assert answer["error"]["code"] == "beat_lost"
+
+
+def test_a_beat_that_answers_nothing_new_is_nobodys(stand, held):
+    """What the network kept of a dead page: beats come, and all but one repeat an answer that is gone."""
+    begun = stand.down(held)
+    held.stop()
+    old = held.number
+    assert {held.once(wrong)["error"]["code"] for wrong in (None, old + 1, -old)} == {"beat_lost"}
+    done = threading.Event()
+
+    def come_late():
+        while not done.is_set():
+            held.once(old)
+            done.wait(BEAT_S)
+
+    late = threading.Thread(target=come_late)
+    late.start()
+    try:
+        stopped = stand.sim.wait_event("boom", motion=0, by="stop", after_ns=begun)
+    finally:
+        done.set()
+        late.join()
+    assert 0 < stopped["position"] < 1
+    assert held.beaten_again()["error"]["code"] == "beat_lost"
 
 
 def test_let_go_stops_at_once(stand, held):

@@ -79,6 +79,7 @@ def install_examples(folder):
         # the defaults said aloud, so that they are checked too, and the machine's folders moved below ours
         header, _, options = example.read_text().partition("\n\n")
         shown = header + "\n\n" + re.sub(r"^# (\w+: +[^#\s])", r"\1", options, flags=re.M)
+        shown = re.sub(r"^# (?=(handling|retention):)|^#(?=   \w+: +[^#\s])", "", shown, flags=re.M)
         for there in ("/etc/checkpoint", "/var/lib/checkpoint", "/run/checkpoint", "/usr/share/checkpoint"):
             shown = shown.replace(f"{there}/", f"{folder}/{there.split('/')[1]}/")
         (etc / example.name).write_text(shown)
@@ -92,6 +93,23 @@ def test_example_configuration_is_good(folder, name):
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == f"{name}: {config}: configuration is good\n"
     assert not (folder / "var").exists()  # --check makes nothing
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_an_example_says_something_as_it_is(example):
+    """A file of comments alone is refused as empty."""
+    assert yaml.safe_load(example.read_text())
+
+
+@pytest.mark.parametrize("source, example", [("checkpointd/config.c", "checkpointd.yaml"), ("consoled/config.c", "consoled.yaml"),
+                                             ("camerad.c", "camerad.yaml")])
+def test_every_option_stands_in_the_example(source, example):
+    text = (ROOT / "gateway/app" / source).read_text()
+    rows = re.findall(r'\b(?:TOP|HANDLING|RETENTION)_ROW\(\w+,\s*"(\w+)"|\bROW\((\w+), CONFIG_|'
+                      r'CONFIG_(?:ARRAY|OPTION)\(struct \w+, [\w.]+, (?:[\w.]+, )?"(\w+)"', text)
+    options = {name for row in rows for name in row if name}
+    shown = set(re.findall(r"^(?:# +)?(\w+):", (EXAMPLES / example).read_text(), re.M))
+    assert len(options) >= 9 and options <= shown, options - shown
 
 
 WRONG = [

@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import datetime
 import json
+import pathlib
 import re
 import time
 
@@ -15,6 +16,9 @@ from harness.cache import Cache
 from harness.compare import differences
 from harness.ctl import Ctl
 from harness.fleet import Fleet
+from harness.https import Https
+from harness.pictures import PictureSender
+from harness.pki import Root
 from harness.signing import entry
 from harness.site import KEY, WANTED, Site
 from harness.stack import LineClient, short_folder, wait_until
@@ -43,13 +47,32 @@ class ObserveSite(Site):
         self.box.port, self.box.ports = PORT, [{"port": PORT, "format": "compact"}]
         self.box.add_camera(11, 1, key=KEY, address="10.9.0.7")
         self.start_checkpointd()
+        self.camerad = self.box.start_camerad()
         self.sign_on()
         self.know_list()
+
+    def start_console(self):
+        root = Root(pathlib.Path(self.box.folder), "console-ca")
+        server = root.issue("server", f"urn:checkpoint-console:{self.box.name}", server=True)
+        self.consoled = self.box.start("checkpoint-consoled", self.box.write("consoled.yaml", {
+            "listen": "127.0.0.1:0", "pair_listen": "", "hosts": ["127.0.0.1"], "certificate": str(server.pem),
+            "key": str(server.key_path), "runtime_dir": str(self.box.run), "tablet_certificates": "none"}))
+        port = int((self.box.run / "consoled.port").read_text())
+        self.browser = Https(port, root.pem).login("wang", "correct horse 1")
+        self.stream = self.browser.stream()
+        assert self.stream.status == 200
+
+    def hand_in_pictures(self, events):
+        """A scene of each of the reads to come."""
+        sender = PictureSender(self.box.run)
+        for event in range(1, events + 1):
+            assert sender.put(b"\xff\xd8%d" % event, event)[0] == 0
+        sender.close()
 
     def start_checkpointd(self):
         (self.box.state / "checkpointd").mkdir(exist_ok=True)
         (self.box.state / "checkpointd" / "keyset.json").write_bytes(self.world.keyset())
-        self.checkpointd = self.box.start_checkpointd()
+        self.checkpointd = self.box.start_checkpointd(console_without_tablets=True)
 
     def know_list(self):
         """matchd has it from its last run, before a first frame comes."""
@@ -137,7 +160,7 @@ def traffic(site):
 
 CHANGING = {"time", "mono_ns", "offset_ms", "valid_from", "valid_until", "applicant_time", "reviewer_time",
             "approver_time", "list", "clock", "scan_us_max", "journal_folder", "order", "wall_ms", "last_time", "opened", "due",
-            "searched_to", "lookout", "begun", "until"}
+            "searched_to", "lookout", "begun", "until", "since", "answered"}
 IDS = {"hit", "passage", "hold", "hits", "vehicles", "id"}  # begin at the journal's head, which counts seconds too
 VOLATILE = {"buses", "journal", "disk", "clock", "uplink", "captures", "capture"}
 TIMED = ("scans_dropped",)
@@ -194,15 +217,63 @@ def commands_shown(site):
     return shown
 
 
+CONSOLE_CHANGING = {"delay_ms", "at", "confirm_after_ms", "stream", "id", "csrf", "expires_in_s"}
+
+
+def asked(site, method, path, body=None):
+    status, answer = site.browser.json(method, path, body)
+    return status, without(lasting(answer.get("result", answer)), CONSOLE_CHANGING | VOLATILE)
+
+
+def without(value, names):
+    if isinstance(value, dict):
+        return {name: without(part, names) for name, part in value.items() if name not in names}
+    return [without(part, names) for part in value] if isinstance(value, list) else value
+
+
+def console_shown(site):
+    """What a page fetches, the numbers of hits and passages by how far they are apart, and a rejection whose plate
+    seen is an observed one."""
+    status, board = site.browser.json("GET", "/api/board")
+    assert status == 200 and board["hits"]
+    numbers = [(hit["hit"], hit["passage"]) for hit in board["hits"]]
+    shown = {"apart": [(hit - numbers[0][0], passage - numbers[0][1]) for hit, passage in numbers],
+             "board": asked(site, "GET", "/api/board"), "session": asked(site, "GET", "/api/session"),
+             "pictures": [asked(site, "GET", f"/api/hits/{hit}/pictures") for hit, _ in numbers]}
+    assert any(pictures["pictures"] for _, pictures in shown["pictures"])
+    wanted = next(hit["hit"] for hit in board["hits"] if hit["entry"]["plate"] == WANTED)
+    pin = {"pin": "correct horse 1"}
+    for name, args in (*(("check", {"plate": plate, "reason": "other"}) for plate in (OBSERVED, BOTH)),
+                       ("history", {"plate": OBSERVED, "reason": "case", "case": "1", **pin, **AROUND}),
+                       ("hit_show", {"hit": wanted}), ("hit_sign", {"hit": wanted}),
+                       ("hit_reject", {"hit": wanted, "reason": "plate_differs", "plate": OBSERVED}),
+                       *((name, {}) for name in ("hits", "handover", "duty", "lookouts", "lanes", "messages", "status")),
+                       ("report", AROUND)):
+        shown[f"{name} {args.get('plate')}"] = status, answer = asked(site, "POST", "/api/act", {"do": name, "args": args})
+        assert status == 200, (name, answer)
+        for timed in TIMED:
+            answer.get("counters", {}).pop(timed, None)
+    _, rejected = shown[f"hit_reject {OBSERVED}"]
+    assert rejected["seen"]["plate"] == OBSERVED and rejected["seen"]["hits"] == []
+    return shown
+
+
+def streamed(site):
+    """What the page was told until the end."""
+    _, seen = site.stream.until(lambda event, id_, data: event == "m" and "the end" in data)
+    site.stream.close()
+    return events_shown([json.loads(data) for event, _, data in seen if event == "m"])
+
+
 def sorted_by_text(values):
     return sorted(values, key=lambda value: json.dumps(value, sort_keys=True))
 
 
-def events_shown(site):
+def events_shown(told):
     """What a subscriber was told, by kind; a lane's status comes by its own time, and so do what the devices answer
     to orders, the terms at a start and the harness's own sign-on; alarms are named that came or went at all."""
     by_kind = collections.defaultdict(list)
-    for event in site.told:
+    for event in told:
         kind = event["event"] + (" done" if "result" in event else "")
         if kind not in ("status", "capture", "clock", "retention") and event.get("what") != "login":
             by_kind[kind].append(lasting(event))
@@ -267,18 +338,21 @@ def run_site(observed):
         try:
             site.start()
             site.told = []
-            site.start_matchd(*traffic(site))
+            site.start_console()
+            frames_sent = traffic(site)
+            site.hand_in_pictures(site.event)
+            site.start_matchd(*frames_sent)
             site.wait_reads(site.event)
-            shown = {"acts": acts_shown(site), "commands": commands_shown(site)}
+            shown = {"acts": acts_shown(site), "commands": commands_shown(site), "console": console_shown(site)}
             site.shown("ack", lane=1, reason="the end")
             while not site.told or "the end" not in str(site.told[-1]):
                 site.told.append(site.events.receive())
             wait_until("the end on record", lambda: any(
                 "the end" in str(record.body) for record in journal.verify(site.journal)))  # and all before it
             settled(site)
-            shown |= {"events": events_shown(site), "exported": exported(site), "coils": coils(site),
+            shown |= {"events": events_shown(site.told), "streamed": streamed(site), "exported": exported(site), "coils": coils(site),
                       "recorded": recorded(site), "files": files_shown(site),
-                      "logs": [logged(site.matchd), logged(site.checkpointd)]}
+                      "logs": [logged(d) for d in (site.matchd, site.checkpointd, site.consoled, site.camerad)]}
             site.wait_pending()
             site.restart_checkpointd()
             bodies = {len(json.dumps(record.body)) for record in journal.verify(site.second)
@@ -298,7 +372,10 @@ def test_with_and_without_all_is_the_same(runs):
     (with_them, *_), (without, *_) = runs
     found = list(differences(with_them, without))
     assert not found, "\n".join(map(str, found))
-    assert with_them["coils"] and with_them["events"]["hit"], "nothing was compared"
+    assert with_them["coils"] and with_them["events"]["hit"] and with_them["streamed"]["hit"], "nothing was compared"
+    named = collections.Counter(body["what"] for actor, body in with_them["recorded"]["act"] if actor == "officer:wang")
+    pictured = sum(status == 200 for status, _ in with_them["console"]["pictures"])
+    assert named["hit_shown"] == pictured > 0 and named["search"] and named["history"], named
 
 
 def test_their_hits_stand_in_the_second_chain_alone(runs):

@@ -88,7 +88,8 @@ def test_a_check_is_on_record_by_name_with_its_reason(site):
     assert (record.body["detail"], record.body["class"], record.body["note"]) == (WANTED, "02", "被举报")
     for args, told in (({"reason": "x" * 32}, "reason"), ({"reason": "Look at it"}, "reason"), ({}, "reason"),
                        ({"reason": "other", "plate": "!"}, "plate"), ({"reason": "other", "class": "2"}, "class"),
-                       ({"reason": "other", "class": "any"}, "class"), ({"reason": "other", "class": 2}, "class")):
+                       ({"reason": "other", "class": "any"}, "class"), ({"reason": "other", "class": 2}, "class"),
+                       ({"reason": "other", "note": "看\x1b[2J"}, "note"), ({"reason": "other", "note": "a\u202eb"}, "note")):
         assert told in refused(site.ask("chen", "check", **{"plate": WANTED, **args}), "invalid")["en"]
     refused(site.ask("chen", "check", plate=WANTED, reason="other", note="长" * 100), "too_large")
     assert len(site.records("search")) == before + 1, "what is refused looks nothing up"
@@ -136,7 +137,7 @@ def test_past_passages_are_found_newest_first(site):
 def test_a_search_of_the_past_says_what_it_asks_for(site):
     def error(code="invalid", **args):
         return refused(site.history("zhao", **args)[0], code)["en"]
-    assert "case" in error(case="") and "reason" in error(reason="") and "plate" in error(plate="?!")
+    assert "case" in error(case="") and "case" in error(case="1\n2") and "reason" in error(reason="") and "plate" in error(plate="?!")
     assert "from" in error(**{"from": "yesterday"}) and "limit" in error(limit=101)
     assert "30 days" in error(**{"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"})
     assert "lane" in error("not_found", lane=9)

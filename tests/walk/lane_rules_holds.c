@@ -163,6 +163,13 @@ static const char *questions(const struct walk_step *w)
 
 /* ---- how holds begin and end ---- */
 
+/* Since the journal was asked for its end. */
+static bool has_grown(const struct lane_hold *hold, const struct lane_commit *asked)
+{
+    return hold->hit_count > asked->hit_count || hold->full != asked->full ||
+           hold->by_officer != asked->by_officer;
+}
+
 static const char *holds_end(const struct walk_step *w)
 {
     const struct lane_commit *yes = granted(w);
@@ -174,6 +181,7 @@ static const char *holds_end(const struct walk_step *w)
                      (yes->kind == COMMIT_RELEASE || yes->kind == COMMIT_WITHDRAW),
                  "rule 5: a hold ends without its commit");
             RULE(record_of(w->out, LANE_RECORD_HOLD_ENDED), "rule 5: an end nobody is told");
+            RULE(!has_grown(was, yes), "rule 5: a hold ends, and a hit has joined it meanwhile");
             continue;
         }
         RULE(is->by_officer || !was->by_officer, "rule 5: an officer's hold becomes another");
@@ -186,7 +194,11 @@ static const char *holds_end(const struct walk_step *w)
         }
     }
     if (yes && (yes->kind == COMMIT_RELEASE || yes->kind == COMMIT_WITHDRAW)) {
-        RULE(!active_hold(w->after, yes->hold), "rule 5: a hold that ended on record goes on");
+        const struct lane_hold *was = active_hold(w->before, yes->hold);
+        const struct lane_hold *is = active_hold(w->after, yes->hold);
+        RULE(!is || (was && has_grown(was, yes)), "rule 5: a hold that ended on record goes on");
+        RULE(!is || record_of(w->out, LANE_RECORD_HOLD_KEPT),
+             "rule 5: a hold that ended on record goes on, and a restart loses it");
     }
     return NULL;
 }
@@ -227,7 +239,7 @@ static const char *holds_stand(const struct walk_step *w)
                 return violation;
             }
         }
-        bool all = !hold->by_officer && hold->hit_count > 0 &&
+        bool all = !hold->by_officer && !hold->full && hold->hit_count > 0 &&
                    hold->withdrawn == (uint8_t)((1u << hold->hit_count) - 1u);
         bool asked = timer_runs(a, TIMER_WITHDRAW);
         for (int k = 0; k < LANE_COMMITS_MAX; k++) {

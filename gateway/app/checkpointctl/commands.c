@@ -14,9 +14,9 @@ const struct ctl_command ctl_commands[] = {
      "One row a lane, then one row an open hold. The hold's number is what 'release' needs.",
      "每条车道一行，其后每个未解除的拦截一行。release 命令需要拦截号。"},
     {"hits", "", 0, 0, CTL_LIMIT, CTL_TOKEN_NEEDED, ctl_hits, "the last hits", "最近的命中",
-     "The newest hits first, at most 256 since checkpointd started; older ones stand in the "
-     "journal.",
-     "按时间倒序显示自启动以来的命中，最多 256 条；更早的在日志中。"},
+     "The newest hits first, at most 256, those from before a restart among them; older ones stand "
+     "in the journal.",
+     "按时间倒序显示命中，最多 256 条，包括重启之前的；更早的在日志中。"},
     {"messages", "", 0, 0, 0, CTL_TOKEN_NEEDED, ctl_messages, "messages of headquarters",
      "总部消息",
      "What headquarters' duty officers said to this checkpoint, the newest first, at most 64 since "
@@ -134,14 +134,16 @@ const struct ctl_command ctl_commands[] = {
      "rule "
      "file), devices with round trip and watchdog, cameras, checkpoint-matchd, wanted list, "
      "journal, "
-     "disk, clock, headquarters, alarms, Redis, certificate.\n"
+     "disk, clock, headquarters, alarms, code tables, Redis, certificate, pictures; where there is "
+     "a console, whether it listens, its certificate and the paired tablets.\n"
      "With --interactive each input of each lane is asked to be operated by hand and must be seen "
      "to change; each can be skipped. Best done with the lane out of service.\n"
      "Works without checkpointd too and says what it cannot see then. Exit status 0 when all is "
      "good, 1 when something is to be looked at.",
      "每个部件一行，显示正常或异常、问题所在和处置建议：配置（含规则文件）、设备往返时间和看门狗、"
      "摄像机、"
-     "比对程序、布控名单、日志、磁盘、时钟、总部链路、告警、Redis、证书。\n"
+     "比对程序、布控名单、日志、磁盘、时钟、总部链路、告警、代码表、Redis、证书、图片；设有控制台时"
+     "还包括其监听、证书和已配对平板。\n"
      "--interactive 逐个要求手动操作各车道输入并检查变化，可跳过；宜先停用车道。\n"
      "checkpointd 未运行时也可使用，并说明无法检查的部分。全部正常退出状态为 0，有异常为 1。"},
     {"bus scan", "BUS", 1, 1, CTL_FROM | CTL_TO, CTL_TOKEN_IF_ANY, ctl_bus_scan,

@@ -316,14 +316,13 @@ static void add_checkpointd(struct doctor *d)
 
 /* ---- the whole ---- */
 
-/* Quietly: that it does not answer is a finding, not the command's failure. */
-static json_t *ask_status(struct ctl *ctl)
+json_t *doctor_ask(struct ctl *ctl, const char *act)
 {
     char path[256];
     struct err_text err;
     json_t *answer = NULL;
     json_t *result = NULL;
-    json_t *request = json_pack("{s:s}", "do", "status");
+    json_t *request = json_pack("{s:s}", "do", act);
     struct control_client *client = NULL;
     if (request &&
         snprintf(path, sizeof(path), "%s/control", ctl->runtime_dir) < (int)sizeof(path) &&
@@ -351,12 +350,14 @@ static void look_at_all(struct doctor *d)
         add_clock(d);
         add_uplink(d);
         add_alarms(d);
+        doctor_codes(d);
     } else {
         doctor_disk_here(d);
     }
     doctor_redis(d);
     doctor_certificate(d);
     add_pictures(d);
+    doctor_console(d);
 }
 
 static int print_rows(const struct doctor *d)
@@ -407,7 +408,7 @@ int ctl_doctor(struct ctl *ctl)
                         "--interactive: there is no terminal to ask at",
                         "--interactive：没有可用于询问的终端");
     }
-    d.status = ask_status(ctl);
+    d.status = doctor_ask(ctl, "status");
     look_at_all(&d);
     if (ctl->interactive && d.status) {
         status = doctor_hands(&d);

@@ -5,10 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,12 +31,10 @@ enum {
 };
 #define MS_PER_DAY (INT64_C(24) * 3600 * 1000)
 
-extern char **environ;
-
 static const char default_dir[] = "/etc/checkpoint";
 static const char default_journal[] = "/var/lib/checkpoint/checkpointd/journal";
 
-static void config_path(const struct doctor *d, const char *file, char out[PATH_MAX])
+void doctor_config_path(const struct doctor *d, const char *file, char out[PATH_MAX])
 {
     snprintf(out, PATH_MAX, "%s/%s", d->ctl->config_dir ? d->ctl->config_dir : default_dir, file);
 }
@@ -56,24 +55,32 @@ static bool find_program(const char *name, char out[PATH_MAX])
     return snprintf(out, PATH_MAX, "%s/%s", own, name) < PATH_MAX && access(out, X_OK) == 0;
 }
 
+/* As the program itself runs: root may read what the program may not, and is refused keys that are
+ * the program's. Without such a user (a trial as oneself) as we are. */
+static bool become(const struct passwd *user)
+{
+    return !user || (initgroups(user->pw_name, user->pw_gid) == 0 && setgid(user->pw_gid) == 0 &&
+                     setuid(user->pw_uid) == 0);
+}
+
 /* Starts `program --check --config file`, what it says goes to the pipe. ERR_IO. */
-static int start_check(const char *program, const char *file, int pipe_end, pid_t *out)
+static int start_check(const char *name, const char *program, const char *file, int pipe_end,
+                       pid_t *out)
 {
     const char *const argv[] = {program, "--check", "--config", file, NULL};
-    posix_spawn_file_actions_t actions;
-    int result = posix_spawn_file_actions_init(&actions);
-    if (result != 0) {
-        return ERR_IO;
+    const struct passwd *user = geteuid() == 0 ? getpwnam(name) : NULL;
+    *out = fork();
+    if (*out == 0) {
+        int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
+            dup2(pipe_end, STDOUT_FILENO) >= 0 && dup2(pipe_end, STDERR_FILENO) >= 0 &&
+            become(user)) {
+            /* execv takes the strings as the program's own and changes none of them. */
+            execv(program, (char *const *)(uintptr_t)argv);
+        }
+        _exit(127);
     }
-    result = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    result = result ? result : posix_spawn_file_actions_adddup2(&actions, pipe_end, STDOUT_FILENO);
-    result = result ? result : posix_spawn_file_actions_adddup2(&actions, pipe_end, STDERR_FILENO);
-    /* posix_spawn takes the strings as the program's own and changes none of them. */
-    result =
-        result ? result
-               : posix_spawn(out, program, &actions, NULL, (char *const *)(uintptr_t)argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    return result == 0 ? 0 : ERR_IO;
+    return *out > 0 ? 0 : ERR_IO;
 }
 
 /* What it says, first line; ends when the program does or the time is over. */
@@ -102,7 +109,8 @@ static bool read_line_of(int fd, char out[DOCTOR_TEXT_SIZE])
 }
 
 /* 0: good; otherwise ERR_INVALID with what it said, or ERR_IO, ERR_TIMEOUT. */
-static int run_check(const char *program, const char *file, char out[DOCTOR_TEXT_SIZE])
+static int run_check(const char *name, const char *program, const char *file,
+                     char out[DOCTOR_TEXT_SIZE])
 {
     int ends[2];
     pid_t pid = 0;
@@ -111,7 +119,7 @@ static int run_check(const char *program, const char *file, char out[DOCTOR_TEXT
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return ERR_IO;
     }
-    int result = start_check(program, file, ends[1], &pid);
+    int result = start_check(name, program, file, ends[1], &pid);
     close(ends[1]);
     if (result == 0) {
         bool ended = read_line_of(ends[0], out);
@@ -126,14 +134,14 @@ static int run_check(const char *program, const char *file, char out[DOCTOR_TEXT
     return result;
 }
 
-static void add_configuration(struct doctor *d, const char *name, const char *file)
+void doctor_configuration(struct doctor *d, const char *name, const char *file)
 {
     const struct ctl *ctl = d->ctl;
     char program[PATH_MAX];
     char path[PATH_MAX];
     char said[DOCTOR_TEXT_SIZE] = "";
     char detail[DOCTOR_TEXT_SIZE];
-    config_path(d, file, path);
+    doctor_config_path(d, file, path);
     if (access(path, R_OK) != 0) {
         snprintf(detail, sizeof(detail), "%.200s: %s", path, strerror(errno));
         doctor_add(d, "configuration", file, false, detail,
@@ -143,7 +151,7 @@ static void add_configuration(struct doctor *d, const char *name, const char *fi
                                              "请参照同名示例编写"));
         return;
     }
-    int result = find_program(name, program) ? run_check(program, path, said) : ERR_NOT_FOUND;
+    int result = find_program(name, program) ? run_check(name, program, path, said) : ERR_NOT_FOUND;
     if (result == ERR_NOT_FOUND) {
         snprintf(said, sizeof(said),
                  ctl_say(ctl, "%s is not installed beside checkpointctl",
@@ -161,9 +169,9 @@ static void add_configuration(struct doctor *d, const char *name, const char *fi
 
 void doctor_configurations(struct doctor *d)
 {
-    add_configuration(d, "checkpointd", "checkpointd.yaml"); /* its rules too */
-    add_configuration(d, "checkpoint-matchd", "matchd.yaml");
-    add_configuration(d, "checkpoint-uplinkd", "uplinkd.yaml");
+    doctor_configuration(d, "checkpointd", "checkpointd.yaml"); /* its rules too */
+    doctor_configuration(d, "checkpoint-matchd", "matchd.yaml");
+    doctor_configuration(d, "checkpoint-uplinkd", "uplinkd.yaml");
 }
 
 /* ---- Redis ---- */
@@ -194,7 +202,7 @@ void doctor_redis(struct doctor *d)
     const struct ctl *ctl = d->ctl;
     char path[PATH_MAX];
     struct err_text err = {""};
-    config_path(d, "matchd.yaml", path);
+    doctor_config_path(d, "matchd.yaml", path);
     if (config_load(path, &matchd_section, &config, &err) != 0) {
         doctor_add(d, "redis", "Redis", false,
                    ctl_say(ctl, "not seen: matchd.yaml says where it is",
@@ -210,6 +218,26 @@ void doctor_redis(struct doctor *d)
 
 /* ---- certificate ---- */
 
+void doctor_certificate_days(struct doctor *d, const char *check, const char *part,
+                             const char *path, long long days_min, const char *what_to_do)
+{
+    const struct ctl *ctl = d->ctl;
+    struct tls_cert_facts facts;
+    struct err_text err = {""};
+    char detail[DOCTOR_TEXT_SIZE];
+    if (tls_cert_file_facts(path, &facts, &err) != 0) {
+        doctor_add(d, check, part, false, err.text, what_to_do);
+        return;
+    }
+    int64_t left_ms = facts.not_after.ms - clock_wall(&clock_system).ms;
+    long long days = (long long)(left_ms / MS_PER_DAY);
+    snprintf(detail, sizeof(detail),
+             left_ms < 0 ? ctl_say(ctl, "expired, %lld days", "已过期，%lld 天")
+                         : ctl_say(ctl, "%lld days left", "剩余 %lld 天"),
+             days);
+    doctor_add(d, check, part, days >= days_min, detail, what_to_do);
+}
+
 void doctor_certificate(struct doctor *d)
 {
     static struct uplinkd_config config; /* large */
@@ -218,8 +246,7 @@ void doctor_certificate(struct doctor *d)
     struct tls_cert_facts facts;
     struct err_text err = {""};
     char path[PATH_MAX];
-    char detail[DOCTOR_TEXT_SIZE];
-    config_path(d, "uplinkd.yaml", path);
+    doctor_config_path(d, "uplinkd.yaml", path);
     if (config_load(path, &uplinkd_section, &config, &err) != 0) {
         doctor_add(d, "certificate", part, false,
                    ctl_say(ctl, "not seen: uplinkd.yaml says where it is",
@@ -233,18 +260,13 @@ void doctor_certificate(struct doctor *d)
                            "请办理入网：checkpoint-uplinkd --enroll"));
         return;
     }
-    int64_t left_ms = facts.not_after.ms - clock_wall(&clock_system).ms;
-    long long days = (long long)(left_ms / MS_PER_DAY);
-    snprintf(detail, sizeof(detail),
-             left_ms < 0 ? ctl_say(ctl, "expired, %lld days", "已过期，%lld 天")
-                         : ctl_say(ctl, "%lld days left", "剩余 %lld 天"),
-             days);
-    doctor_add(d, "certificate", part, days >= DAYS_LEFT_MIN, detail,
-               ctl_say(ctl,
-                       "it renews itself when headquarters answers: look at the link; once expired "
-                       "enrol again: checkpoint-uplinkd --enroll",
-                       "连通总部后自动续期：请检查链路；过期后须重新入网：checkpoint-uplinkd "
-                       "--enroll"));
+    doctor_certificate_days(
+        d, "certificate", part, config.certificate, DAYS_LEFT_MIN,
+        ctl_say(ctl,
+                "it renews itself when headquarters answers: look at the link; once expired "
+                "enrol again: checkpoint-uplinkd --enroll",
+                "连通总部后自动续期：请检查链路；过期后须重新入网：checkpoint-uplinkd "
+                "--enroll"));
 }
 
 /* ---- the disk, without checkpointd ---- */

@@ -168,7 +168,7 @@ int ctl_hits(struct ctl *ctl)
     if (ctl->json) {
         ctl_print_json(result);
     } else if (json_array_size(hits) == 0) {
-        puts(ctl_say(ctl, "No hits since checkpointd started.", "自启动以来没有命中。"));
+        puts(ctl_say(ctl, "No hits.", "没有命中。"));
     } else {
         status = print_hits(ctl, hits);
     }

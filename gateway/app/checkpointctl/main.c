@@ -1,6 +1,6 @@
 /*
- * checkpointctl: the command line of technicians and, for now, officers. The command line is taken
- * apart here by two tables, options and (commands.c) commands.
+ * checkpointctl: the command line of technicians, and of officers without a console. The command
+ * line is taken apart here by two tables, options and (commands.c) commands.
  */
 #include "gateway/app/checkpointctl/checkpointctl.h"
 

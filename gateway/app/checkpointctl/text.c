@@ -94,7 +94,7 @@ static const struct {
     {"mains_lost", "mains lost", "市电中断"},
     {"mains_back", "mains back", "市电恢复"},
     {"retrigger", "camera triggered again", "重新触发摄像机"},
-    {"run_through", "run through", "闯岗"},
+    {"run_through", "run through", "闯卡"},
     {"foreign_motion", "motion nobody ordered", "非指令动作"},
     {"plate_conflict", "plate conflict", "车牌冲突"},
     {"refused", "refused", "被拒绝"},

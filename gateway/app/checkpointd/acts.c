@@ -55,6 +55,19 @@ static void begin_act(const struct checkpointd *c, struct fact *fact,
 
 /* ---- arguments ---- */
 
+bool acts_is_line(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+        bool c1 = p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0;
+        bool line_or_turn = p[0] == 0xE2 && ((p[1] == 0x80 && p[2] >= 0xA8 && p[2] <= 0xAE) ||
+                                             (p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9));
+        if (*p < ' ' || *p == 0x7F || c1 || line_or_turn) {
+            return false;
+        }
+    }
+    return true;
+}
+
 const char *acts_reason(struct control *control, const struct control_call *call, bool needed)
 {
     const char *reason = json_string_value(json_object_get(call->args, "reason"));
@@ -64,6 +77,11 @@ const char *acts_reason(struct control *control, const struct control_call *call
     size_t size = reason ? strlen(reason) : 0;
     if (size > REASON_MAX) {
         refuse(control, call, "too_large", "reason: longer than 200 bytes", "理由过长");
+        return NULL;
+    }
+    if (reason && !acts_is_line(reason)) {
+        refuse(control, call, "invalid", "reason: expected a text of one line",
+               "理由应为一行文字，不含控制字符");
         return NULL;
     }
     if (needed && size == 0) {

@@ -184,6 +184,12 @@ void acts_hit_answer(void *ctx, struct control *control, const struct control_ca
     if (!reason) {
         return;
     }
+    if (call->actor.console) { /* neither looked at long enough nor with a second person */
+        control_refuse(control, call->ticket, "unsupported",
+                       "hit_answer: not at a console, where the card is: hit_confirm, hit_reject",
+                       "控制台请在预警卡片上确认或排除");
+        return;
+    }
     json_t *hit = find_hit(c, json_integer_value(json_object_get(call->args, "hit")));
     if (!hit) {
         control_refuse(control, call->ticket, "not_found",

@@ -138,6 +138,10 @@ void case_act_codes(void *checkpointd, struct control *control, const struct con
 struct case_slot *cases_find(struct checkpointd *c, uint64_t hit);
 /* The board's hit of the case; borrowed, NULL. */
 json_t *cases_hit(const struct checkpointd *c, const struct case_slot *slot);
+/* Who did what with the hit's card, by name, as every way to a plate is. False: refused. */
+bool cases_record_look(struct checkpointd *c, struct control *control,
+                       const struct control_call *call, const char *what,
+                       const struct case_slot *slot);
 /* The case the call names; NULL: refused, or put off until the step in flight is settled, when
  * `run` is called with it. */
 struct case_slot *cases_of_call(struct checkpointd *c, struct control *control,

@@ -25,14 +25,6 @@ static bool take_text(struct control *control, const struct control_call *call, 
     if (!text) {
         return false;
     }
-    for (const char *p = text; *p != '\0'; p++) {
-        if ((unsigned char)*p < ' ' || *p == 0x7F) {
-            char en[96];
-            (void)snprintf(en, sizeof(en), "%s: expected a text of one line", name); /* fits */
-            refuse_invalid(control, call, en, "文字应为一行，不含控制字符");
-            return false;
-        }
-    }
     memcpy(out, text, strlen(text) + 1); /* no longer than size - 1 */
     return true;
 }
@@ -87,7 +79,7 @@ static void refuse_step(const struct checkpointd *c, struct control *control,
 {
     char time[WALL_TEXT_SIZE];
     json_t *fields = json_pack("{s:o}", "handling", handling_json(&slot->now, &c->config.handling));
-    if (refusal == HANDLING_REFUSED_TOO_SOON) {
+    if (why->left_ms > 0) {
         json_object_set_new(fields, "left_ms", json_integer(why->left_ms));
     } else if (why->by[0] != '\0') {
         wall_format(why->at, time);
@@ -96,6 +88,19 @@ static void refuse_step(const struct checkpointd *c, struct control *control,
     }
     control_refuse_with(control, ticket, handling_refusal_code(refusal),
                         handling_refusal_en(refusal), handling_refusal_zh(refusal), fields);
+}
+
+/* Other characters than the listed ones were seen: on record, and a reason to look again as long as
+ * the first time, so that nobody tries them all. False: refused. */
+static bool typed_differs(struct checkpointd *c, struct control *control,
+                          const struct control_call *call, struct case_slot *slot,
+                          struct handling_refused *why)
+{
+    struct mono_time now = clock_mono(&clock_system);
+    const char *officer = call->actor.officer;
+    handling_look_again(&slot->now, officer, now);
+    why->left_ms = handling_view_left_ms(&slot->now, officer, &c->config.handling, now);
+    return cases_record_look(c, control, call, "typed_differs", slot);
 }
 
 /* `search`: a plate to be looked up with it, 0: none. */
@@ -112,6 +117,9 @@ static void take_step(struct checkpointd *c, struct control *control,
                               .search = search};
     enum handling_refusal refusal =
         handling_step(&f->after, act, &c->config.handling, cases_now(c), &why);
+    if (refusal == HANDLING_REFUSED_TYPED_DIFFERS && !typed_differs(c, control, call, slot, &why)) {
+        return;
+    }
     if (refusal != HANDLING_REFUSED_NOT) {
         refuse_step(c, control, call->ticket, refusal, &why, slot);
         return;
@@ -228,8 +236,9 @@ void case_act_agree(void *ctx, struct control *control, const struct control_cal
         return;
     }
     act.disagrees = json_is_false(agrees);
-    if (act.second.officer[0] != '\0') {
-        act.who = act.second; /* came to the first person's tablet */
+    if (act.second.officer[0] != '\0') { /* came to the other's tablet, where the card stands */
+        act.who = act.second;
+        (void)snprintf(act.viewer, sizeof(act.viewer), "%s", call->actor.officer); /* as long */
     }
     take_step(ctx, control, call, slot, &act, 0);
 }

@@ -10,10 +10,9 @@
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/base/log.h"
 
-/* Who saw the hit, as every way to a plate is named. False: refused. */
-static bool record_look(struct checkpointd *c, struct control *control,
-                        const struct control_call *call, const char *what,
-                        const struct case_slot *slot)
+bool cases_record_look(struct checkpointd *c, struct control *control,
+                       const struct control_call *call, const char *what,
+                       const struct case_slot *slot)
 {
     static struct fact fact; /* control thread */
     acts_begin_fact(c, &fact, &call->actor, FACT_ACT, "");
@@ -55,7 +54,7 @@ void case_act_show(void *ctx, struct control *control, const struct control_call
     looks_ask(&c->looks, slot->now.facts.hit, cases_hit(c, slot));
     struct handling_case shown = slot->now;
     if (handling_show(&shown, officer, now)) {
-        if (!record_look(c, control, call, "hit_shown", slot)) {
+        if (!cases_record_look(c, control, call, "hit_shown", slot)) {
             return;
         }
         slot->now = shown;
@@ -98,7 +97,7 @@ void case_act_stop_record(void *ctx, struct control *control, const struct contr
                        handling_refusal_zh(HANDLING_REFUSED_NO_OUTCOME));
         return;
     }
-    if (!record_look(c, control, call, "stop_record", slot)) {
+    if (!cases_record_look(c, control, call, "stop_record", slot)) {
         return;
     }
     const json_t *hit = cases_hit(c, slot);

@@ -250,15 +250,20 @@ struct raise_all {
 
 /* ---- who holds the button that lowers a boom by hand (press.c) ---- */
 
-/* By lane. A press is its officer's, on his tablet; whoever else beats is refused. Control thread
- * but `over`. */
+/* By lane. A press is its officer's, on his tablet; whoever else beats is refused. Each answer
+ * gives out a number that the next beat has to repeat: a beat is never older than that answer,
+ * however long the network kept it, and never more than one is on its way. Control thread but the
+ * atomics, which are the lane thread's. */
 struct press {
     uint64_t id;       /* given to the lane; 0: none yet */
     json_int_t number; /* the tablet's own */
     char officer[OFFICER_NAME_MAX + 1];
     char tablet[TABLET_NAME_SIZE];
-    struct mono_time beat_at; /* the newest, or the press itself */
-    atomic_ullong over;       /* id << PRESS_WHY_BITS | enum lane_refusal; lane thread */
+    uint64_t turn;             /* the number the next beat has to repeat … */
+    struct mono_time given_at; /* … and when it was given out; ns = 0: with the grant */
+    struct mono_time beat_at;  /* when the newest came in, or the press itself */
+    atomic_ullong granted;     /* when its act was answered, ns of the monotonic clock */
+    atomic_ullong over;        /* id << PRESS_WHY_BITS | enum lane_refusal */
 };
 enum { PRESS_WHY_BITS = 8 };
 
@@ -444,6 +449,9 @@ void acts_fill_actor(struct fact_actor *out, const struct control_actor *actor, 
 /* A fact by an actor, for record and events. */
 void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
                      const struct control_actor *actor, enum fact_kind kind, const char *reason);
+/* One line, without what commands a terminal or turns the direction of what follows: for records,
+ * alarms and printed papers. UTF-8. */
+bool acts_is_line(const char *text);
 /* The call's reason, "" when not given, NULL when it was refused. */
 const char *acts_reason(struct control *control, const struct control_call *call, bool needed);
 /* What an answer is about: hit, passage, entry and the listed plate, as the hit says it. */
@@ -481,6 +489,8 @@ void raise_all_reply(struct checkpointd *c, const struct pipeline_act *act,
 void press_act_lower(void *checkpointd, struct control *control, const struct control_call *call);
 void press_act_beat(void *checkpointd, struct control *control, const struct control_call *call);
 void press_act_end(void *checkpointd, struct control *control, const struct control_call *call);
+/* Lane thread: the lane grants a press, and its first beat may come; the answer for the tablet. */
+json_t *press_granted(struct checkpointd *c, const struct pipeline_act *act);
 /* Lane thread: the lane says that a press is over. */
 void press_over(struct checkpointd *c, uint8_t lane, const struct lane_record *record);
 extern const struct control_act checkpointd_acts[];

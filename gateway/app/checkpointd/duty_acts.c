@@ -51,6 +51,11 @@ static bool take_help(struct checkpointd *c, struct control *control,
         refuse(control, call, "too_large", "note: longer than 200 bytes", "备注过长");
         return false;
     }
+    if (note && !acts_is_line(note)) {
+        refuse(control, call, "invalid", "note: expected a text of one line",
+               "备注应为一行文字，不含控制字符");
+        return false;
+    }
     (void)snprintf(out->note, sizeof(out->note), "%s", note ? note : "");          /* as checked */
     (void)snprintf(out->officer, sizeof(out->officer), "%s", call->actor.officer); /* fits */
     if (json_object_get(call->args, "lane")) {

@@ -8,17 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/app/checkpointd/cases.h"
 #include "gateway/app/checkpointd/checkpointd.h"
 
 enum { HITS_TOLD_MAX = 200 /* of the record: its text has 4 KiB */ };
 
 /* ---- what is handed over ---- */
 
+/* With its handling, as cases_hit_json() makes it. A rejected one has its outcome. */
 static bool is_open(const json_t *hit)
 {
     const char *stage =
         json_string_value(json_object_get(json_object_get(hit, "handling"), "stage"));
-    return stage ? strcmp(stage, "closed") != 0 : json_object_get(hit, "answer") == NULL;
+    return stage ? strcmp(stage, handling_stage_name(HANDLING_CLOSED)) != 0 &&
+                       strcmp(stage, handling_stage_name(HANDLING_REJECTED)) != 0
+                 : json_object_get(hit, "answer") == NULL;
 }
 
 /* What a line of the list shows of it. */
@@ -45,10 +49,11 @@ static json_t *open_hits(const struct checkpointd *c)
 {
     json_t *hits = json_array();
     for (size_t i = json_array_size(c->board.hits); i-- > 0;) {
-        const json_t *hit = json_array_get(c->board.hits, i);
+        json_t *hit = cases_hit_json(c, json_array_get(c->board.hits, i));
         if (is_open(hit)) {
             json_array_append_new(hits, hit_row(hit));
         }
+        json_decref(hit);
     }
     return hits;
 }

@@ -294,7 +294,9 @@ void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind 
     if (act->kind == LANE_ACT_IN_SERVICE && kind != LANE_REPLY_PENDING) {
         tools_came_in(c, act->lane, kind == LANE_REPLY_DONE);
     }
-    if (kind == LANE_REPLY_DONE) {
+    if (kind == LANE_REPLY_DONE && act->kind == LANE_ACT_LOWER) {
+        control_answer(c->control, ticket, press_granted(c, act));
+    } else if (kind == LANE_REPLY_DONE) {
         control_answer(c->control, ticket,
                        json_pack("{s:i,s:s}", "lane", act->lane, "act", lane_act_name(act->kind)));
     } else if (kind == LANE_REPLY_REFUSED) {

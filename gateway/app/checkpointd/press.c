@@ -1,16 +1,29 @@
 /*
  * Lowering by hand: an officer's press on a tablet of that lane, its beats, its end. The lane
- * decides; here it is seen to that only his own tablet, and he, keep the press alive. A beat is
- * given on with the time it came in and never waits for room: one that is lost stops the boom.
+ * decides; here it is seen to that only his own tablet, and he, keep the press alive. A beat
+ * repeats the number that was given out with the answer before it, so it says that the thumb was on
+ * the button at that time or later; it is given on with that time, not with the one it came in at:
+ * what the network kept for longer is nobody's. It never waits for room: one that is lost stops the
+ * boom.
  */
 #include <string.h>
+#include <sys/random.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
+
+enum { TURN_UNUSED_BITS = 11 }; /* a page counts to 2^53 */
 
 static void refuse(struct control *control, const struct control_call *call, const char *code,
                    const char *en, const char *zh)
 {
     control_refuse(control, call->ticket, code, en, zh);
+}
+
+static void refuse_as(struct control *control, const struct control_call *call,
+                      enum lane_refusal why)
+{
+    refuse(control, call, lane_refusal_name(why), lane_refusal_text_en(why),
+           lane_refusal_text_zh(why));
 }
 
 /* The lane and the tablet's number of the press; 0: refused. */
@@ -31,6 +44,16 @@ static uint8_t lane_and_number(struct checkpointd *c, struct control *control,
         return 0;
     }
     return lane;
+}
+
+/* A number nobody can count on to; 0: none to be had. */
+static uint64_t new_turn(void)
+{
+    uint64_t turn;
+    if (getrandom(&turn, sizeof(turn), 0) != (ssize_t)sizeof(turn)) {
+        return 0;
+    }
+    return turn >> TURN_UNUSED_BITS;
 }
 
 static bool is_theirs(const struct press *press, const struct control_call *call)
@@ -57,17 +80,19 @@ void press_act_lower(void *ctx, struct control *control, const struct control_ca
     uint64_t over = atomic_load_explicit(&press->over, memory_order_relaxed) >> PRESS_WHY_BITS;
     if (press->id != 0 && over != press->id && !is_theirs(press, call) &&
         mono_diff_ms(clock_mono(&clock_system), press->beat_at) < LANE_BEAT_LOST_MS) {
-        refuse(control, call, lane_refusal_name(LANE_REFUSAL_LOWERING),
-               lane_refusal_text_en(LANE_REFUSAL_LOWERING),
-               lane_refusal_text_zh(LANE_REFUSAL_LOWERING));
+        refuse_as(control, call, LANE_REFUSAL_LOWERING);
         return;
     }
     press->id = ++c->last_press;
     press->number = number;
+    press->turn = new_turn();
+    press->given_at.ns = 0;
     press->beat_at = clock_mono(&clock_system);
+    atomic_store_explicit(&press->granted, 0, memory_order_relaxed);
     memcpy(press->officer, call->actor.officer, sizeof(press->officer));
     memcpy(press->tablet, call->actor.tablet, sizeof(press->tablet));
-    struct pipeline_act act = {.kind = LANE_ACT_LOWER, .lane = lane, .press = press->id};
+    struct pipeline_act act = {
+        .kind = LANE_ACT_LOWER, .lane = lane, .press = press->id, .turn = press->turn};
     acts_post(c, call, &act, *reason ? reason : "held the button");
 }
 
@@ -83,9 +108,28 @@ static bool is_over(struct control *control, const struct control_call *call,
     if (why == LANE_REFUSAL_NONE) {
         why = LANE_REFUSAL_DOWN;
     }
-    refuse(control, call, lane_refusal_name(why), lane_refusal_text_en(why),
-           lane_refusal_text_zh(why));
+    refuse_as(control, call, why);
     return true;
+}
+
+/* When the number was given out that this beat repeats; ns = 0: it repeats another, or none. */
+static struct mono_time given_at(const struct press *press, const struct control_call *call)
+{
+    const json_t *turn = json_object_get(call->args, "beat");
+    struct mono_time at = press->given_at;
+    if (at.ns == 0) {
+        at.ns = (int64_t)atomic_load_explicit(&press->granted, memory_order_acquire);
+    }
+    bool repeats = press->turn != 0 && json_is_integer(turn) &&
+                   (uint64_t)json_integer_value(turn) == press->turn;
+    return repeats ? at : (struct mono_time){0};
+}
+
+/* One number, one beat: whatever becomes of this one, the next has to repeat a new one. */
+static void take_turn(struct press *press)
+{
+    press->beat_at = press->given_at = clock_mono(&clock_system);
+    press->turn = new_turn();
 }
 
 static void pass_on(struct checkpointd *c, struct control *control, const struct control_call *call,
@@ -101,15 +145,24 @@ static void pass_on(struct checkpointd *c, struct control *control, const struct
     if (known && is_over(control, call, press)) {
         return;
     }
-    if (known) {
+    struct mono_time at = known && !end ? given_at(press, call) : clock_mono(&clock_system);
+    bool taken = known && at.ns != 0;
+    if (taken) {
         struct pipeline_event event = {.kind = PIPELINE_BEAT};
-        press->beat_at = clock_mono(&clock_system);
         event.u.beat.lane = lane;
-        event.u.beat.beat =
-            (struct lane_beat_event){.press = press->id, .at = press->beat_at, .end = end};
-        known = lane_try_post(c, &event);
+        event.u.beat.beat = (struct lane_beat_event){.press = press->id, .at = at, .end = end};
+        take_turn(press);
+        taken = lane_try_post(c, &event);
     }
-    control_answer(control, call->ticket, json_pack("{s:b}", "taken", (int)known));
+    if (known && !taken) {
+        refuse_as(control, call, LANE_REFUSAL_BEAT_LOST);
+        return;
+    }
+    json_t *answer = json_pack("{s:b}", "taken", (int)taken);
+    if (taken && !end) {
+        json_object_set_new(answer, "beat", json_integer((json_int_t)press->turn));
+    }
+    control_answer(control, call->ticket, answer);
 }
 
 void press_act_beat(void *ctx, struct control *control, const struct control_call *call)
@@ -120,6 +173,14 @@ void press_act_beat(void *ctx, struct control *control, const struct control_cal
 void press_act_end(void *ctx, struct control *control, const struct control_call *call)
 {
     pass_on(ctx, control, call, true);
+}
+
+json_t *press_granted(struct checkpointd *c, const struct pipeline_act *act)
+{
+    atomic_store_explicit(&c->presses[act->lane].granted,
+                          (unsigned long long)clock_mono(&clock_system).ns, memory_order_release);
+    return json_pack("{s:i,s:s,s:I}", "lane", (int)act->lane, "act", lane_act_name(act->kind),
+                     "beat", (json_int_t)act->turn);
 }
 
 void press_over(struct checkpointd *c, uint8_t lane, const struct lane_record *record)

@@ -7,65 +7,14 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "gateway/app/consoled/config.h"
 #include "gateway/app/service.h"
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
-#include "gateway/config/config.h"
 #include "gateway/console/console.h"
 
 /* Descriptors: connections of both ends, subscriptions, questions. */
-enum { PATH_BYTES = 192, HOST_BYTES = 128, ADDRESS_BYTES = 80, DESCRIPTORS = 2048 };
-
-enum tablet_certificates { TABLETS_OFF, TABLETS_REQUIRED };
-
-struct consoled_config {
-    char listen[ADDRESS_BYTES];
-    char pair_listen[ADDRESS_BYTES];
-    char certificate[PATH_BYTES];
-    char key[PATH_BYTES];
-    char tablets_ca[PATH_BYTES];
-    enum tablet_certificates tablet_certificates;
-    char hosts[CONSOLE_HOSTS_MAX][HOST_BYTES];
-    size_t host_count;
-    char runtime_dir[PATH_BYTES];
-    char pair_dir[PATH_BYTES];
-    int64_t connections_per_address;
-};
-
-static const struct config_name tablet_names[] = {
-    {"required", TABLETS_REQUIRED}, {"none", TABLETS_OFF}, {NULL, 0}};
-
-static const struct config_option host_item = {
-    .kind = CONFIG_STRING, .size = HOST_BYTES, .min = 1, .max = HOST_BYTES - 1};
-
-#define ROW(member, kind_, ...)                                                                    \
-    CONFIG_OPTION(struct consoled_config, member, #member, kind_, __VA_ARGS__)
-
-static const struct config_option options[] = {
-    ROW(listen, CONFIG_STRING, .min = 3, .fallback = "0.0.0.0:8443",
-        .help = "Address and port of the console; port 0 takes a free one."),
-    ROW(pair_listen, CONFIG_STRING, .fallback = "0.0.0.0:8444",
-        .help = "Address and port where a tablet fetches its certificate; \"\" for none."),
-    ROW(certificate, CONFIG_PATH, .fallback = "/etc/checkpoint/console/server.pem",
-        .help = "Server certificate with its chain."),
-    ROW(key, CONFIG_PATH, .fallback = "/etc/checkpoint/console/server.key.pem",
-        .help = "Its private key, mode 0600."),
-    ROW(tablets_ca, CONFIG_PATH, .fallback = "/etc/checkpoint/console/ca.pem",
-        .help = "CA that vouches for the tablets' certificates."),
-    ROW(tablet_certificates, CONFIG_ENUM, .names = tablet_names, .fallback = "required",
-        .help = "required: only paired tablets; none: any browser, officers still sign on."),
-    CONFIG_ARRAY(struct consoled_config, hosts, host_count, "hosts", .item = &host_item,
-                 .required = true, .min = 1, .max = CONSOLE_HOSTS_MAX,
-                 .help = "Names and addresses by which tablets call this box, without port; "
-                         "requests for others are refused."),
-    ROW(runtime_dir, CONFIG_PATH, .fallback = "/run/checkpoint",
-        .help = "Folder of checkpointd's sockets, and of consoled.port, consoled-pair.port."),
-    ROW(pair_dir, CONFIG_PATH, .fallback = "/run/checkpoint/pair",
-        .help = "Folder where 'checkpointctl tablet pair' lays what a tablet fetches."),
-    ROW(connections_per_address, CONFIG_INT, .fallback = "64", .min = 4, .max = 512,
-        .help = "Connections of one address at a time."),
-};
-static const struct config_section config_section = {CONFIG_ROWS(options, struct consoled_config)};
+enum { DESCRIPTORS = 2048 };
 
 static const struct service_about about = {
     .program = "checkpoint-consoled",
@@ -109,7 +58,7 @@ static struct console_options options_of(struct program *p)
 static int write_port(const struct program *p, const char *name, uint16_t port,
                       struct err_text *err)
 {
-    char path[PATH_BYTES + 32];
+    char path[CONSOLED_PATH_SIZE + 32];
     char text[16];
     (void)snprintf(path, sizeof(path), "%s/%s", p->config.runtime_dir, name); /* fits */
     int size = snprintf(text, sizeof(text), "%u\n", (unsigned)port);
@@ -170,13 +119,13 @@ int main(int argc, char **argv)
     int status = service_args_parse(argc, argv, &about, &args);
     if (status >= 0)
         return status;
-    int rc = config_load(args.config_path, &config_section, &program.config, &err);
+    int rc = config_load(args.config_path, &consoled_section, &program.config, &err);
     bool loaded = rc == 0;
     if (loaded) {
         const struct console_options with = options_of(&program);
         rc = console_check(&with, &err);
     }
-    status = service_config_result(&about, &args, &config_section, loaded, rc, &err);
+    status = service_config_result(&about, &args, &consoled_section, loaded, rc, &err);
     if (status >= 0)
         return status;
     return service_serve(&about, run, &program);

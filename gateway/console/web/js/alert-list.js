@@ -62,11 +62,12 @@ function row(hit, current) {
   },
   plate({ text: listedPlate(hit), cls: hit.entry?.class ?? '', colour: hit.read?.colour, small: true }),
   el('span', { class: 'lines' },
-    el('b', null, isRisk(hit) && '⚠ ', priorityWords(hit), ' ', categoryWords(hit)),
+    el('b', null, priorityWords(hit), ' ', categoryWords(hit)),
     el('span', null, exact ? '＝ ' : '≈ ', matchWords(hit)),
-    el('span', null, t('ui_lane_n', { n: hit.lane }), ' · ', clock(hit.time)),
-    holderWords(hit) && el('span', null, holderWords(hit)),
-    late && el('span', { class: 'late' }, of('overdue', late)))));
+    el('span', null, t('ui_lane_n', { n: hit.lane }), ' · ', clock(hit.time))),
+  isRisk(hit) && el('span', { class: 'beneath alone' }, '⚠ ', t('ui_risk_alone')),
+  holderWords(hit) && el('span', { class: 'beneath' }, holderWords(hit)),
+  late && el('span', { class: 'beneath late' }, of('overdue', late))));
 }
 
 function setText(node, text) {

@@ -17,9 +17,20 @@ export function codeWord(table, code) {
   return row ? row.label : String(code ?? '');
 }
 
-/* A choice among a table's codes, as large buttons; nothing is chosen beforehand. */
+/* A choice among a table's codes, as large buttons; nothing is chosen beforehand. Who says "other" says what: .note(). */
 export function reasonChoice(table) {
-  return choices({ legend: t('ui_form_reason'), rows: codeRows(state.codes[table]), cls: 'tight' });
+  const note = field({ label: t('ui_note'), maxlength: 60 });
+  note.hidden = true;
+  const set = choices({
+    legend: t('ui_form_reason'), rows: codeRows(state.codes[table]), cls: 'tight', onchange: (code) => {
+      note.hidden = code !== 'other';
+      if (!note.hidden) note.input.focus();
+    },
+  });
+  set.append(note);
+  set.note = () => (note.hidden ? '' : note.input.value.trim());
+  set.noteMissing = () => !note.hidden && !set.note();
+  return set;
 }
 
 /* what: {title, label, name, args, table?, second?, pin?, danger?, done?(result)}. The dialog stays until the act is
@@ -31,11 +42,12 @@ export function askAct(what) {
   const said = notice();
   second.hidden = !what.second;
   const args = () => ({
-    ...what.args, ...(reason && { reason: reason.value }), ...(pin && { pin: pin.input.value }),
+    ...what.args, ...(reason && { reason: reason.value }), ...(reason?.note() && { note: reason.note() }), ...(pin && { pin: pin.input.value }),
     ...(!second.hidden && { second: second.read() }),
   });
   const run = async () => {
     if (reason && !reason.value) return said.say(t('ui_form_need_reason'), 'bad');
+    if (reason?.noteMissing()) return said.say(t('ui_form_need_note'), 'bad');
     if (!second.hidden && !second.read()) return said.say(t('ui_form_need_second'), 'bad');
     said.say(t('ui_working'));
     try {

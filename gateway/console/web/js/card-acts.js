@@ -15,6 +15,13 @@ import { firstWaiting } from './alert-list.js';
 const OFFICERS = ['officer', 'leader'];
 const SIGNERS = [...OFFICERS, 'auxiliary'];
 const forms = { confirm: confirmForm, reject: rejectForm, feedback: feedbackForm };
+/* What is filled in scrolls, the buttons at its end do not. */
+function scrolling(form) {
+  const ends = form.querySelector('.ends');
+  form.prepend(el('div', { class: 'stack fields' }, [...form.children].filter((one) => one !== ends)));
+  return form;
+}
+
 /* At which stages a form may stay open. */
 const formStages = { confirm: ['signed', 'alerted'], reject: ['signed', 'alerted'], feedback: ['confirmed', 'intercepting', 'reported'] };
 
@@ -54,6 +61,7 @@ export function actionArea(number, env) {
   function refused(error) {
     const f = error.fields ?? {};
     if (error.code === 'by_eye') draft().needsEye = true;
+    if (f.left_ms) env.readyAt = Date.now() + f.left_ms; /* to be looked at anew, or longer */
     takeHandling(f.handling);
     const who = f.by && t('ui_refused_by', { who: person(typeof f.by === 'string' ? { officer: f.by } : f.by), time: clock(f.at ?? f.time) });
     const more = error.code === 'too_soon' && f.left_ms ? t('ui_look_longer', { time: left(f.left_ms) }) : '';
@@ -118,7 +126,7 @@ export function actionArea(number, env) {
     form = null;
     if (waits) {
       form = secondForm(hit, { run, draft: draft(), role: state.session.role, me: state.session.officer });
-      return form;
+      return scrolling(form);
     }
     const name = draft().form;
     if (name && formStages[name].includes(stageOf(hit)) && OFFICERS.includes(state.session.role)) {
@@ -128,7 +136,7 @@ export function actionArea(number, env) {
         update();
         place.querySelector('button')?.focus();
       } });
-      return form;
+      return scrolling(form);
     }
     const list = buttons(hit);
     const result = draft().seen;

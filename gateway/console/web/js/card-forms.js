@@ -56,7 +56,7 @@ function typedDone(hit, draft) {
 }
 
 function ends(cancel, ...buttons) {
-  return el('div', { class: 'row' }, buttons, el('button', { type: 'button', class: 'button', onclick: cancel }, t('ui_cancel')));
+  return el('div', { class: 'row ends' }, buttons, el('button', { type: 'button', class: 'button', onclick: cancel }, t('ui_cancel')));
 }
 
 export function confirmForm(hit, { run, draft, env, cancel }) {
@@ -116,6 +116,11 @@ export function rejectForm(hit, { run, say, draft, cancel }) {
       say(t('ui_need_reason'), 'bad');
       return;
     }
+    if (draft.reason === 'other' && !draft.note?.trim()) {
+      say(t('ui_form_need_note'), 'bad');
+      note.input.focus();
+      return;
+    }
     await run('hit_reject', {
       reason: draft.reason, ...(draft.note && { note: draft.note }), ...(draft.seenPlate && { plate: draft.seenPlate }),
       ...(second?.read() && { second: second.read() }),
@@ -141,6 +146,7 @@ export function feedbackForm(hit, { run, say, draft, cancel }) {
     const caught = rows.find((row) => row.code === f.outcome)?.caught;
     if (!f.outcome) say(t('ui_need_outcome'), 'bad');
     else if (caught && !f.suspect) say(t('ui_need_suspect'), 'bad');
+    else if (f.outcome === 'not_other' && !f.note?.trim()) say(t('ui_form_need_note'), 'bad');
     else run('hit_feedback', {
       outcome: f.outcome, ...(f.suspect && { suspect: f.suspect === 'suspect' }), ...(f.handed_to && { handed_to: f.handed_to }),
       ...(f.document && { document: f.document }), ...(f.note && { note: f.note }),
@@ -168,10 +174,10 @@ export function secondForm(hit, { run, role, me }) {
   } },
   el('h2', null, icon('clock'), ' ', t(`ui_waits_${h.waits}`, { who: person(h.by), answer: of('answer', h.answer) })),
   el('p', { class: 'soft' }, matchWords(hit), ' · ', t('ui_waits_elsewhere')),
-  may ? el('div', { class: 'row' },
+  may ? el('div', { class: 'row ends' },
     el('button', { type: 'button', class: 'button primary', onclick: () => run('hit_agree') }, icon('yes'), t('ui_agree')),
     el('button', { type: 'button', class: 'button', onclick: () => run('hit_agree', { agree: false }) }, icon('no'), t('ui_disagree')))
-    : ['officer', 'leader'].includes(role) && [second, el('div', { class: 'row' },
+    : ['officer', 'leader'].includes(role) && [second, el('div', { class: 'row ends' },
       el('button', { type: 'submit', class: 'button primary' }, icon('yes'), t('ui_agree_here')),
       mine && el('button', { type: 'button', class: 'button', onclick: () => run('hit_agree', { agree: false }) }, t('ui_take_back')))]);
   return form;

@@ -52,7 +52,8 @@ function label(picture) {
 
 function scene(hit, picture) {
   const show = () => dialog({ title: label(picture), cls: 'big-picture', body: image(hit, picture, '') });
-  return el('button', { type: 'button', class: 'scene', onclick: show, 'aria-label': t('ui_picture_enlarge', { what: label(picture) }) }, image(hit, picture, ''));
+  return el('button', { type: 'button', class: 'scene', onclick: show, 'aria-label': t('ui_picture_enlarge', { what: label(picture) }) },
+    image(hit, picture, ''), picture.evidence === 'trigger' && el('span', { class: 'tag' }, label(picture)));
 }
 
 function missing(pictures) {
@@ -154,6 +155,8 @@ export function card(hit, keep) {
       env.pictures = list.length || tries > 1 ? list : null;
       fill(body.compare, compare(current(), env.pictures));
       acts.update();
+    } else if (tries === 2 && !env.pictures) {
+      fill(body.compare, compare(current(), [])); /* none to be had: the officer is told to look; asked for all the same */
     }
     if (!list?.some((one) => one.kind === 'scene') && tries < PICTURE_TRIES_MS.length)
       setTimeout(() => open && fetchPictures(tries + 1), PICTURE_TRIES_MS[tries]);

@@ -1,10 +1,10 @@
 /* Lowering by hand: the boom moves only while the button is pressed. Beats tell the box that it still is; the box
  * stops the boom itself when they stay away, so whatever ends the press here may fail to be told. */
-import { act } from './api.js';
+import { act, Refused } from './api.js';
 import { el } from './dom.js';
+import { state, subscribe } from './state.js';
 
-const BEAT_MS = 150; /* the box stops after 500 ms without one */
-const BEATS_UNDER_WAY_MAX = 2;
+const BEAT_MS = 50; /* from one answer to the next beat; the box stops 500 ms after an answer nobody has repeated */
 
 class Press {
   constructor(lane, tell) {
@@ -12,46 +12,36 @@ class Press {
     this.tell = tell;
     this.number = crypto.getRandomValues(new Uint32Array(1))[0] || 1;
     this.over = false;
-    this.underWay = 0;
   }
 
   args() {
     return { lane: this.lane, press: this.number };
   }
 
+  /* Each beat repeats the number of the answer before it, so there is never more than one on its way. */
   async begin() {
     this.tell('begun');
-    this.timer = setInterval(() => this.beat(), BEAT_MS);
     try {
-      await act('lower', this.args());
+      let answer = await act('lower', this.args());
+      while (!this.over) {
+        answer = await act('lower_beat', { ...this.args(), beat: answer.beat });
+        if (!answer.taken) throw new Refused(0, { code: 'unreachable' });
+        await new Promise((done) => { setTimeout(done, BEAT_MS); });
+      }
     } catch (error) {
       this.fail(error);
-    }
-  }
-
-  async beat() {
-    if (this.underWay >= BEATS_UNDER_WAY_MAX) return;
-    this.underWay++;
-    try {
-      await act('lower_beat', this.args());
-    } catch (error) {
-      this.fail(error);
-    } finally {
-      this.underWay--;
     }
   }
 
   fail(error) {
     if (this.over) return;
     this.over = true;
-    clearInterval(this.timer);
     this.tell('failed', error);
   }
 
   async end() {
     if (this.over) return;
     this.over = true;
-    clearInterval(this.timer);
     this.tell('ended');
     try {
       await act('lower_end', this.args());
@@ -61,6 +51,8 @@ class Press {
   }
 }
 
+/* Heard of the whole window: a button that was switched off or taken away meanwhile hears nothing. */
+const ENDS = ['pointerup', 'pointercancel', 'keyup', 'blur', 'pagehide', 'freeze'];
 const PRESS_KEYS = new Set([' ', 'Enter']);
 
 /* A button that lowers the boom of `lane` while it is pressed; tell('begun'|'ended'|'failed', error). `stop()` ends a
@@ -68,7 +60,7 @@ const PRESS_KEYS = new Set([' ', 'Enter']);
 export function lowerButton(lane, label, tell) {
   let press = null;
   const begin = () => {
-    if (press || node.disabled) return;
+    if (press || node.disabled || state.link === 'lost') return;
     press = new Press(lane, tell);
     node.classList.add('pressed');
     press.begin();
@@ -85,7 +77,7 @@ export function lowerButton(lane, label, tell) {
       node.setPointerCapture(event.pointerId);
       begin();
     },
-    onpointerup: stop, onpointercancel: stop, onlostpointercapture: stop,
+    onlostpointercapture: stop,
     onpointermove: (event) => {
       const box = node.getBoundingClientRect();
       const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top &&
@@ -97,17 +89,17 @@ export function lowerButton(lane, label, tell) {
       event.preventDefault();
       if (!event.repeat) begin();
     },
-    onkeyup: stop, onblur: stop, oncontextmenu: (event) => event.preventDefault(),
+    onblur: stop, oncontextmenu: (event) => event.preventDefault(),
   }, label);
   const hidden = () => document.hidden && stop();
   document.addEventListener('visibilitychange', hidden);
-  addEventListener('blur', stop);
-  addEventListener('pagehide', stop);
+  for (const name of ENDS) addEventListener(name, stop);
+  const deaf = subscribe((topics) => topics.has('link') && state.link === 'lost' && stop());
   const leave = () => {
     stop();
     document.removeEventListener('visibilitychange', hidden);
-    removeEventListener('blur', stop);
-    removeEventListener('pagehide', stop);
+    for (const name of ENDS) removeEventListener(name, stop);
+    deaf();
   };
   return { node, stop, leave };
 }

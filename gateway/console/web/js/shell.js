@@ -4,7 +4,7 @@ import { icon } from './icons.js';
 import { t, lang, setLang, of } from './words.js';
 import { theme, setTheme } from './theme.js';
 import { clock, date } from './time.js';
-import { state, subscribe, seenRuns, isUnanswered, isQuiet, onEvent } from './state.js';
+import { state, subscribe, seenRuns, isUnanswered, isQuiet, isRisk, onEvent } from './state.js';
 import { act } from './api.js';
 import { pagesOf } from './pages.js';
 import { soundState, enableSound, toggleMute } from './sound.js';
@@ -197,7 +197,7 @@ function waitingStrip() {
   if (!hit || location.hash === `#/alerts/${hit.hit}`) return null;
   return el('a', { class: `banner strip p${hit.entry?.priority ?? 3}`, href: `#/alerts/${hit.hit}` }, icon('alerts'),
     plate({ text: listedPlate(hit), cls: hit.entry?.class ?? '', small: true }),
-    el('span', null, el('b', null, `${priorityWords(hit)} ${categoryWords(hit)} ${matchWords(hit)}`), ' ', t('ui_lane_n', { n: hit.lane }), ' ', clock(hit.time)),
+    el('span', null, isRisk(hit) && el('b', { class: 'bad' }, `⚠ ${t('ui_risk_alone')} `), el('b', null, `${priorityWords(hit)} ${categoryWords(hit)} ${matchWords(hit)}`), ' ', t('ui_lane_n', { n: hit.lane }), ' ', clock(hit.time)),
     el('span', { class: 'button' }, t('ui_open')));
 }
 

@@ -38,10 +38,16 @@ export function age(time) {
   return at ? t('ui_ago', { span: span(Date.now() - at.getTime()) }) : '';
 }
 
-/* "02:15" of what is left, negative spans as 00:00. */
+/* With its date always: for paper, and for what is read on another day. */
+export function dated(time) {
+  return parts(time) ? `${date(time)} ${clock(time)}` : '';
+}
+
+/* "02:15" of what is left, "23:59:28" from an hour on; negative spans as 00:00. */
 export function left(ms) {
   const s = Math.max(0, Math.ceil(ms / 1000));
-  return `${two(Math.floor(s / 60))}:${two(s % 60)}`;
+  const hours = s < 3600 ? '' : `${Math.floor(s / 3600)}:`;
+  return `${hours}${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}`;
 }
 
 export function joined(words) {

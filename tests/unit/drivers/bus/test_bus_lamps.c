@@ -149,7 +149,7 @@ static void take_scan(void *ctx, const struct lane_scan *scan)
     pthread_mutex_lock(&site.lock);
     site.scan = *scan;
     site.without_contact += !scan->contact;
-    site.guard_acted += scan->guard_acted;
+    site.guard_acted += scan->guard_acted || scan->guard_let_go;
     (void)say(ERR_OK, NULL);
 }
 

@@ -76,6 +76,16 @@ static void a_lock_at_one_tablet_is_there_alone(void **state)
     assert_int_equal(look("li", "tablet:a", false).wait_ms, 0);
 }
 
+/* Whoever has one tablet keeps an officer from signing on there, and nowhere else. */
+static void a_stolen_tablet_locks_nobody_out_of_the_booth(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4 * GUESSES_OF_NAME_MAX; i++)
+        (void)wrong("wang", "tablet:stolen", false);
+    assert_int_equal(look("wang", "tablet:own", false).wait_ms, 0);
+    assert_true(look("wang", "tablet:stolen", false).wait_ms > 0);
+}
+
 static void an_officer_is_locked_everywhere_only_after_more(void **state)
 {
     char place[32];
@@ -175,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(waits_grow_and_end_in_a_lock),
         CASE(a_lock_at_one_tablet_is_there_alone),
+        CASE(a_stolen_tablet_locks_nobody_out_of_the_booth),
         CASE(an_officer_is_locked_everywhere_only_after_more),
         CASE(a_tablet_that_tries_many_names_is_locked_and_no_other),
         CASE(a_right_one_frees_the_name_and_not_the_place),

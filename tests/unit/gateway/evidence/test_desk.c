@@ -427,6 +427,22 @@ static void a_picture_that_does_not_end_is_given_up(void **state)
     assert_int_not_equal(access(part, F_OK), 0);
 }
 
+/* How many pictures show the event, by the time of its read. */
+static size_t look(int fd, uint64_t event, int64_t time_ms,
+                   struct picture_about out[PICTURES_FOUND_MAX])
+{
+    _Alignas(8) uint8_t buffer[PICTURE_MESSAGE_SIZE_MAX];
+    struct hit_events events = {.count = 1, .events = {{11, event}}, .time = {time_ms}};
+    struct picture_message m;
+    size_t count = 99;
+    picture_look_ask(&events, &m);
+    say(fd, &m, sizeof(m));
+    ssize_t size = hear(fd, buffer);
+    assert_true(size > 0);
+    assert_int_equal(picture_look_answer(buffer, (size_t)size, out, &count, &err), 0);
+    return count;
+}
+
 static void terms_come_from_the_link_alone_and_count_at_once(void **state)
 {
     (void)state;
@@ -435,12 +451,14 @@ static void terms_come_from_the_link_alone_and_count_at_once(void **state)
     uint8_t sha[PICTURE_SHA_SIZE];
     int camera = connect_to(CAMERA);
     int link = connect_to(LINK);
+    int fd = connect_to(LOOK);
+    struct picture_about found[PICTURES_FOUND_MAX];
     assert_int_equal(put(camera, 1, 7), 0);
     SHA256(bytes, SIZE, sha);
     picture_file_path(folder, sha, path_of_it);
-    for (int i = 0; i <= PICTURE_FOLDERS; i++) {
+    for (int i = 0; i <= PICTURE_FOLDERS; i++) { /* the start's look through the folders */
         mono = mono_add_ms(mono, DESK_FADE_MS + 1);
-        desk_step(desk); /* the start's look through the folders */
+        assert_int_equal(look(fd, 2, wall.ms, found), 0); /* or each step waits to be asked */
     }
     wall.ms += 6LL * 24 * 3600 * 1000;
     m.u.terms = (struct picture_terms){.version = 1, .floor_days = 1, .ceiling_days = 3651};
@@ -458,22 +476,7 @@ static void terms_come_from_the_link_alone_and_count_at_once(void **state)
     assert_int_not_equal(access(path_of_it, F_OK), 0);
     close(camera);
     close(link);
-}
-
-/* How many pictures show the event, by the time of its read. */
-static size_t look(int fd, uint64_t event, int64_t time_ms,
-                   struct picture_about out[PICTURES_FOUND_MAX])
-{
-    _Alignas(8) uint8_t buffer[PICTURE_MESSAGE_SIZE_MAX];
-    struct hit_events events = {.count = 1, .events = {{11, event}}, .time = {time_ms}};
-    struct picture_message m;
-    size_t count = 99;
-    picture_look_ask(&events, &m);
-    say(fd, &m, sizeof(m));
-    ssize_t size = hear(fd, buffer);
-    assert_true(size > 0);
-    assert_int_equal(picture_look_answer(buffer, (size_t)size, out, &count, &err), 0);
-    return count;
+    close(fd);
 }
 
 static void who_looks_finds_the_pictures_of_an_event_and_nothing_else(void **state)

@@ -265,6 +265,35 @@ static void a_second_person_looks_as_long_as_the_first(void **state)
     assert_int_equal(step(&c, &act, 9), HANDLING_REFUSED_NOT);
 }
 
+/* He cannot have the card shown in his own name there; it stands before both. */
+static void who_comes_to_the_first_ones_tablet_sees_the_card_there(void **state)
+{
+    (void)state;
+    struct handling_case c = opened(risk);
+    (void)handling_show(&c, "wang", at_s(0).mono);
+    do_act(&c, HANDLING_ACT_CONFIRM, "wang", 5);
+    struct handling_act act = {
+        .kind = HANDLING_ACT_AGREE, .who = person("li", HANDLING_OFFICER), .viewer = "zhao"};
+    assert_int_equal(step(&c, &act, 6), HANDLING_REFUSED_TOO_SOON); /* nor has zhao seen it */
+    snprintf(act.viewer, sizeof(act.viewer), "wang");
+    assert_int_equal(step(&c, &act, 6), HANDLING_REFUSED_NOT);
+    assert_string_equal(c.second.officer, "li");
+}
+
+static void looking_again_takes_as_long_as_before(void **state)
+{
+    (void)state;
+    struct handling_case c = seen(alike);
+    struct handling_act act = act_of(HANDLING_ACT_CONFIRM, "wang");
+    snprintf(act.typed, sizeof(act.typed), "B0");
+    assert_int_equal(step(&c, &act, 10), HANDLING_REFUSED_TYPED_DIFFERS);
+    handling_look_again(&c, "wang", at_s(10).mono);
+    handling_look_again(&c, "zhao", at_s(10).mono); /* never saw it */
+    snprintf(act.typed, sizeof(act.typed), "8D");
+    assert_int_equal(step(&c, &act, 12), HANDLING_REFUSED_TOO_SOON);
+    assert_int_equal(step(&c, &act, 13), HANDLING_REFUSED_NOT);
+}
+
 static void confirming_takes_a_look(void **state)
 {
     (void)state;
@@ -470,6 +499,8 @@ int main(void)
         cmocka_unit_test(one_of_the_two_is_a_leader),
         cmocka_unit_test(a_second_person_may_see_it_otherwise),
         cmocka_unit_test(a_second_person_looks_as_long_as_the_first),
+        cmocka_unit_test(who_comes_to_the_first_ones_tablet_sees_the_card_there),
+        cmocka_unit_test(looking_again_takes_as_long_as_before),
         cmocka_unit_test(confirming_takes_a_look),
         cmocka_unit_test(each_part_must_be_said_to_agree),
         cmocka_unit_test(a_look_alike_is_typed_as_seen),

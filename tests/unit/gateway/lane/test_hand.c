@@ -145,6 +145,27 @@ static void test_nothing_moves_before_a_fresh_beat_after_the_commit(void **state
     assert_int_equal(w.lowers, 1);
 }
 
+/* The tablet hears of the grant when the journal is done, however slow that is; then it has as long
+ * as between two beats. */
+static void test_a_slow_journal_and_a_tablet_that_is_gone(void **state)
+{
+    (void)state;
+    for (int gone = 0; gone < 2; gone++) {
+        struct world w;
+        struct lane_config config = hand_config();
+        open_lane(&w, &config);
+        (void)press(&w);
+        uint64_t commit = world_record(&w, LANE_RECORD_LOWER_BY_HAND)->commit;
+        world_run(&w, LOST_MS + BEAT_MS);
+        world_commit(&w, commit, true);
+        assert_int_equal(w.out.replies[0].kind, LANE_REPLY_DONE);
+        world_run(&w, gone ? LOST_MS : BEAT_MS);
+        assert_int_equal(w.state.press_stage, gone ? PRESS_NONE : PRESS_GRANTED);
+        beat(&w);
+        assert_int_equal(w.lowers, !gone);
+    }
+}
+
 static void test_let_go_before_the_commit_lowers_nothing(void **state)
 {
     (void)state;
@@ -734,6 +755,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_beats_lower_to_the_closed_limit),
         cmocka_unit_test(test_nothing_moves_before_a_fresh_beat_after_the_commit),
+        cmocka_unit_test(test_a_slow_journal_and_a_tablet_that_is_gone),
         cmocka_unit_test(test_let_go_before_the_commit_lowers_nothing),
         cmocka_unit_test(test_a_journal_that_cannot_lowers_nothing),
         cmocka_unit_test(test_lost_beat_stops_within_half_a_second),

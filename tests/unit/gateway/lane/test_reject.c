@@ -66,6 +66,91 @@ static void test_a_withdrawn_entry_keeps_none(void **state)
     assert_int_equal(w.out.replies[0].kind, LANE_REPLY_PENDING);
 }
 
+/* More hits than there is room for: none of them is rejected, or withdrawn, unseen. */
+static void test_a_hold_that_is_full_is_an_officers_to_end(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_act_event act = rejection(&w, 2);
+    for (uint64_t hit = 700; hit < 700 + LANE_HITS_MAX; hit++) { /* one more than fits */
+        join(&w, hit);
+    }
+    const struct lane_hold *hold = &w.state.holds[0];
+    assert_int_equal(hold->hit_count, LANE_HITS_MAX);
+    act.hit_count = LANE_HITS_MAX;
+    for (int i = 0; i < LANE_HITS_MAX; i++) {
+        act.hits[i] = hold->hits[i].hit;
+    }
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_OTHER_HIT);
+    for (int i = 0; i < LANE_HITS_MAX; i++) {
+        world_withdraw(&w, hold->hits[i].entry);
+    }
+    assert_null(world_record(&w, LANE_RECORD_HOLD_WITHDRAW));
+    act = (struct lane_act_event){
+        .act = 2, .kind = LANE_ACT_RELEASE, .hold = hold->id, .named = true};
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].kind, LANE_REPLY_PENDING);
+}
+
+/* So does one that comes while the journal is asked for the end by withdrawal … */
+static void test_a_hit_that_joins_a_withdrawn_hold_keeps_it(void **state)
+{
+    (void)state;
+    struct world w;
+    (void)rejection(&w, 2);
+    world_withdraw(&w, w.state.holds[0].hits[0].entry);
+    uint64_t commit = world_record(&w, LANE_RECORD_HOLD_WITHDRAW)->commit;
+    join(&w, 700);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.state.hold_count, 1);
+    assert_non_null(world_record(&w, LANE_RECORD_HOLD_KEPT)); /* a restart finds it again */
+    world_withdraw(&w, 9700);
+    world_commit(&w, world_record(&w, LANE_RECORD_HOLD_WITHDRAW)->commit, true);
+    assert_int_equal(w.state.hold_count, 0);
+}
+
+/* … but not for ever. */
+static void test_a_hit_that_joins_and_is_withdrawn_meanwhile_keeps_none(void **state)
+{
+    (void)state;
+    struct world w;
+    (void)rejection(&w, 2);
+    world_withdraw(&w, w.state.holds[0].hits[0].entry);
+    uint64_t commit = world_record(&w, LANE_RECORD_HOLD_WITHDRAW)->commit;
+    join(&w, 700);
+    world_withdraw(&w, 9700);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.state.hold_count, 1);
+    world_commit(&w, world_record(&w, LANE_RECORD_HOLD_WITHDRAW)->commit, true);
+    assert_int_equal(w.state.hold_count, 0);
+}
+
+/* … or for an officer's release: of priority 1 it would have taken two. */
+static void test_a_hit_that_joins_an_officers_release_keeps_the_hold(void **state)
+{
+    (void)state;
+    struct world w;
+    (void)rejection(&w, 3);
+    struct lane_act_event act = {
+        .act = 2, .kind = LANE_ACT_RELEASE, .hold = w.state.holds[0].id, .named = true};
+    world_act(&w, &act);
+    uint64_t commit = world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit;
+    struct lane_event again = {.kind = LANE_EVENT_PASSAGE};
+    struct lane_passage_event *p = &again.u.passage;
+    decision_init(&p->decision);
+    p->passage = w.passages;
+    p->authenticity = AUTH_TAG;
+    p->hits[p->hit_count++] =
+        (struct lane_hit){.hit = 700, .entry = 9700, .priority = 1, .holds = true};
+    world_take(&w, &again);
+    world_commit(&w, commit, true);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_OTHER_HIT);
+    assert_int_equal(w.state.hold_count, 1);
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_SECOND_PERSON);
+}
+
 /* The hit comes between the question to the journal and its answer. */
 static void test_a_hit_that_joins_meanwhile_keeps_the_hold(void **state)
 {
@@ -120,6 +205,10 @@ int main(void)
         cmocka_unit_test(test_a_hold_ends_with_its_only_hit),
         cmocka_unit_test(test_another_hit_keeps_the_hold),
         cmocka_unit_test(test_a_withdrawn_entry_keeps_none),
+        cmocka_unit_test(test_a_hold_that_is_full_is_an_officers_to_end),
+        cmocka_unit_test(test_a_hit_that_joins_a_withdrawn_hold_keeps_it),
+        cmocka_unit_test(test_a_hit_that_joins_and_is_withdrawn_meanwhile_keeps_none),
+        cmocka_unit_test(test_a_hit_that_joins_an_officers_release_keeps_the_hold),
         cmocka_unit_test(test_a_hit_that_joins_meanwhile_keeps_the_hold),
         cmocka_unit_test(test_an_officers_own_hold_stays),
         cmocka_unit_test(test_priority_1_takes_two_and_no_vehicle_none),

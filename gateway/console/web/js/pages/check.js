@@ -27,7 +27,7 @@ function hitCard(hit) {
   return el('li', { class: `panel found p${hit.priority}` },
     el('div', { class: 'row' }, marked(hit),
       badge(hit.match === 'exact' ? 'bad' : 'warn', 'info', of('match', hit.match)),
-      badge('plain', null, t('ui_lanes_priority', { n: hit.priority }))),
+      badge('plain', null, of('priority', hit.priority))),
     el('dl', { class: 'pairs' },
       line('ui_check_category', of('category', hit.category)),
       line('ui_check_why', pick(hit, 'why_zh', 'why')),
@@ -69,11 +69,16 @@ export function render(root, params, context) {
       reason.querySelector('input')?.focus();
       return;
     }
+    if (reason.noteMissing()) {
+      said.say(t('ui_form_need_note'), 'bad');
+      return;
+    }
     said.say(t('ui_check_asking'));
     keep.answer = null;
     drawAnswer();
     try {
       const args = { plate: plate.value(), reason: reason.value };
+      if (reason.note()) args.note = reason.note();
       if (classes.value) args.class = classes.value;
       keep.answer = await act('check', args);
       said.say('');

@@ -22,14 +22,14 @@ function group(head, rows, draw) {
 function hitLine(hit) {
   const plate = hit.plate ?? hit.entry?.plate ?? hit.matched;
   return [plate && drawPlate({ text: plate, cls: hit.class ?? hit.entry?.class, small: true }),
-    el('span', { class: 'grow' }, joined([t('ui_lane_n', { n: hit.lane }), of('stage', hit.stage ?? hit.handling?.stage),
+    el('span', { class: 'grow' }, joined([of('priority', hit.priority), of('category', hit.category), t('ui_lane_n', { n: hit.lane }), of('stage', hit.stage ?? hit.handling?.stage ?? 'alerted'),
       hit.time && moment(hit.time), hit.overdue && t('ui_handover_overdue')])),
     el('a', { class: 'button', href: `#/alerts/${hit.hit}` }, t('ui_open'))];
 }
 
 function holdLine(hold) {
   return el('span', null, joined([t('ui_lane_n', { n: hold.lane }), t('ui_lanes_hold_n', { n: hold.hold }),
-    hold.priority && t('ui_lanes_priority', { n: hold.priority }), hold.by && (hold.by.name ?? hold.by.officer ?? hold.by)]));
+    of('priority', hold.priority), hold.by && (hold.by.name ?? hold.by.officer ?? hold.by)]));
 }
 
 function laneLine(lane) {

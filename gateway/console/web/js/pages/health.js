@@ -37,7 +37,7 @@ function listTile(list) {
 function clockTile(clock) {
   if (!clock) return tile('ui_health_clock', false, t('ui_health_none'));
   return tile('ui_health_clock', Boolean(clock.trusted), t(clock.trusted ? 'ui_health_clock_true' : 'ui_health_clock_doubt'),
-    t('ui_health_clock_source', { source: clock.source || '–', ms: clock.offset_ms ?? 0 }));
+    t('ui_health_clock_source', { source: of('clock', clock.source) || '–', ms: clock.offset_ms ?? 0 }));
 }
 
 function uplinkTile(uplink) {

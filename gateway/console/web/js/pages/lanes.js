@@ -102,10 +102,10 @@ function whoHeld(hold) {
 }
 
 function holdRow(hold, may) {
-  const priority = hold.priority ? t('ui_lanes_priority', { n: hold.priority }) : null;
+  const priority = of('priority', hold.priority);
   return el('li', { class: 'hold-row' },
     el('span', null, el('b', null, t('ui_lanes_hold_n', { n: hold.hold })), ' ', joined([whoHeld(hold), priority, codeWord('hold', hold.reason), clock(hold.since)]),
-      hold.place !== undefined && ` · ${t('ui_lanes_waiting_place', { n: hold.place })}`),
+      hold.place !== undefined && ` · ${t('ui_lanes_waiting_place', { n: hold.place + 1 })}`),
     hold.hit && el('a', { class: 'button', href: `#/alerts/${hold.hit}` }, t('ui_lanes_to_hit')),
     may && el('button', {
       type: 'button', class: 'button',
@@ -140,7 +140,7 @@ async function raiseNow(number) {
 
 function emergencyButton(number, said) {
   return holdButton({
-    label: t('ui_emergency_raise'), cls: 'danger', name: `${t('ui_emergency_raise')}, ${t('ui_lane_n', { n: number })}`,
+    label: [t('ui_emergency_raise'), el('span', { class: 'unseen' }, `, ${t('ui_lane_n', { n: number })} `)], cls: 'danger',
     run: async () => {
       try {
         await raiseNow(number);

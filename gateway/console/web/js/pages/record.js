@@ -3,7 +3,7 @@ import { el, fill } from '../dom.js';
 import { act } from '../api.js';
 import { t } from '../words.js';
 import { glossary } from '/glossary.js';
-import { clock, date } from '../time.js';
+import { dated } from '../time.js';
 import { icon } from '../icons.js';
 import { notice } from '../widgets.js';
 
@@ -17,10 +17,18 @@ function line(code, zh, en = zh) {
     el('td', null, el('span', { lang: 'zh' }, zh ?? '–'), en !== zh && [' ', el('span', { lang: 'en' }, en)]));
 }
 
-function words(state, table, value) {
-  if (value && typeof value === 'object') return [value.zh, value.en];
-  const row = (state.codes[table] ?? []).find((one) => one.code === value);
+/* What became of it stands in one of three tables: stopped, not stopped, or not the listed vehicle. */
+function outcomeWords(state, value) {
+  const row = ['outcome', 'not_intercepted', 'reject'].flatMap((table) => state.codes[table] ?? []).find((one) => one.code === value);
   return row ? [row.zh, row.en] : [value, value];
+}
+
+const categoryWords = (value) => glossary[`category_${value}`] ?? [value, value];
+
+function placeWords(state, record) {
+  const lane = (at) => glossary.ui_lane_n[at].replace('{n}', record.lane);
+  const joined = (at) => [record.checkpoint ?? state.place?.name, lane(at), record.lane_name].filter(Boolean).join(' ');
+  return [joined(0), joined(1)];
 }
 
 function sheet(state, record, hit) {
@@ -29,11 +37,11 @@ function sheet(state, record, hit) {
     el('h1', null, el('span', { lang: 'zh' }, glossary.ui_record_head[0]), ' ', el('small', { lang: 'en' }, glossary.ui_record_head[1])),
     el('table', null, el('tbody', null,
       line('ui_record_number', String(hit)),
-      line('ui_record_time', record.time ? `${date(record.time)} ${clock(record.time)}` : '–'),
-      line('ui_record_place', [record.checkpoint ?? state.place?.name, record.lane].filter(Boolean).join(' / ')),
-      line('ui_record_reason', ...words(state, record.reason_table ?? 'stop', record.reason)),
+      line('ui_record_time', dated(record.time) || '–'),
+      line('ui_record_place', ...placeWords(state, record)),
+      line('ui_record_reason', ...categoryWords(record.reason)),
       line('ui_record_officer', record.officer?.officer ?? record.officer),
-      line('ui_record_outcome', ...words(state, 'outcome', record.outcome)),
+      line('ui_record_outcome', ...outcomeWords(state, record.outcome)),
       line('ui_record_complaint', ...stop))));
 }
 

@@ -3,7 +3,7 @@
 import { el, fill } from '../dom.js';
 import { act } from '../api.js';
 import { has, of, pick, t } from '../words.js';
-import { date, moment, span } from '../time.js';
+import { date, dated, span } from '../time.js';
 import { choices, field, notice } from '../widgets.js';
 import { icon } from '../icons.js';
 import { codeWord } from '../ask.js';
@@ -37,7 +37,7 @@ function cell(name, value, row = {}) {
   if (/_percent$/.test(name)) return `${value} %`;
   if (/_ms$/.test(name)) return span(value);
   if (name === 'reason') return codeWord(row.kind === 'history' ? 'history' : 'search', value);
-  if (['begin', 'end', 'day', 'shift'].includes(name) && TIME.test(value)) return moment(value);
+  if (['begin', 'end', 'day', 'shift'].includes(name) && TIME.test(value)) return dated(value);
   return WORDS[name] ? of(WORDS[name], value) : String(value);
 }
 
@@ -64,7 +64,7 @@ function part(name, value) {
 
 function sheet(report, asked) {
   const skip = new Set(['from', 'to']);
-  return [el('p', null, t('ui_report_of', { from: moment(asked.from), to: moment(asked.to) })),
+  return [el('p', null, t('ui_report_of', { from: dated(asked.from), to: dated(asked.to) })),
     ...Object.entries(report).filter(([name]) => !skip.has(name)).map(([name, value]) => part(name, value))];
 }
 
