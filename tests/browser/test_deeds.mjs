@@ -207,7 +207,15 @@ test('a run-through: red, whole screen, with the number of headquarters, until s
   assert.deepEqual([shown.width, shown.height], [1024, 600]);
   await red.getByRole('button').click();
   await red.waitFor({ state: 'detached' });
+  assert.ok((await status(HAND_LANE)).run_through);
   await box('lane_do', { lane: HAND_LANE, what: 'boom_off', off: false });
+  await until('the boom is back on', async () => !(await status(HAND_LANE)).inputs.includes('boom_off'));
+  await button(HAND_LANE, '现场已确认').click();
+  await dialog.getByLabel('现场所见').fill('栏杆被撞开，已复位');
+  await ask({ reason: false });
+  await dialog.waitFor({ state: 'detached' });
+  await until('it was looked at', async () => !(await status(HAND_LANE)).run_through);
+  assert.equal(await red.count(), 0, 'seen, it comes back with the next status');
 });
 
 test('the PIN is changed, and counts at the next sign-on', async () => {

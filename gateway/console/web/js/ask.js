@@ -33,20 +33,23 @@ export function reasonChoice(table) {
   return set;
 }
 
-/* what: {title, label, name, args, table?, second?, pin?, danger?, done?(result)}. The dialog stays until the act is
+/* what: {title, label, name, args, table?, says?, second?, pin?, danger?, done?(result)}; says: the label of the reason
+ * in the officer's own words. The dialog stays until the act is
  * done or left; a second person is asked for when the box wants one. */
 export function askAct(what) {
   const reason = what.table && reasonChoice(what.table);
+  const words = what.says && field({ label: what.says, maxlength: 60 });
   const second = secondPerson();
   const pin = what.pin && pinField();
   const said = notice();
   second.hidden = !what.second;
   const args = () => ({
-    ...what.args, ...(reason && { reason: reason.value }), ...(reason?.note() && { note: reason.note() }), ...(pin && { pin: pin.input.value }),
+    ...what.args, ...(reason && { reason: reason.value }), ...(reason?.note() && { note: reason.note() }), ...(words && { reason: words.input.value.trim() }), ...(pin && { pin: pin.input.value }),
     ...(!second.hidden && { second: second.read() }),
   });
   const run = async () => {
     if (reason && !reason.value) return said.say(t('ui_form_need_reason'), 'bad');
+    if (words && !words.input.value.trim()) return said.say(t('ui_form_need_note'), 'bad');
     if (reason?.noteMissing()) return said.say(t('ui_form_need_note'), 'bad');
     if (!second.hidden && !second.read()) return said.say(t('ui_form_need_second'), 'bad');
     said.say(t('ui_working'));
@@ -64,7 +67,7 @@ export function askAct(what) {
   };
   const close = dialog({
     title: what.title,
-    body: el('div', { class: 'stack' }, reason, pin, second, said,
+    body: el('div', { class: 'stack' }, reason, words, pin, second, said,
       holdButton({ label: what.label, run, cls: `wide ${what.danger ? 'danger' : 'primary'}` })),
   });
 }

@@ -7,6 +7,7 @@ const CLOSED_MAX = 256;
 const OPEN_MAX = 4096;
 const MESSAGES_MAX = 50;
 const RUNS_MAX = 8;
+const RUNS_TOLD_MAX = 256;
 
 export const state = {
   session: null,
@@ -122,8 +123,22 @@ function takeStanding(event) {
 
 /* ---- the rest ---- */
 
+const runsTold = new Set();
+
+/* A run-through, as it happens or as it still stands in a lane's status; once seen it does not come back. */
+function takeRun(run) {
+  const key = `${run.lane}/${run.passage ?? run.time}`;
+  if (runsTold.has(key)) return;
+  runsTold.add(key);
+  if (runsTold.size > RUNS_TOLD_MAX) runsTold.delete(runsTold.values().next().value);
+  state.runs = [run, ...state.runs].slice(0, RUNS_MAX);
+  touch('runs');
+}
+
 function takeLane(status) {
   state.lanes.set(status.lane, status);
+  const run = status.run_through;
+  if (run) takeRun({ lane: status.lane, passage: run.passage, time: run.since });
   touch('lanes');
 }
 
@@ -135,11 +150,7 @@ function takeAlarm(event) {
 }
 
 function takeRecord(event) {
-  const again = (one) => one.lane === event.lane && one.time === event.time; /* said twice around a board */
-  if (event.what === 'run_through' && !state.runs.some(again)) {
-    state.runs = [event, ...state.runs].slice(0, RUNS_MAX);
-    touch('runs');
-  }
+  if (event.what === 'run_through') takeRun(event);
   touch('records');
 }
 
@@ -223,6 +234,7 @@ export function forget() {
   state.lookouts.clear();
   state.messages = [];
   state.runs = [];
+  runsTold.clear();
   state.duty = {};
   for (const topic of ['hits', 'lanes', 'alarms', 'messages', 'lookouts', 'duty']) touch(topic);
 }

@@ -179,6 +179,13 @@ function serviceButtons(number, officer) {
   return { out, back };
 }
 
+/* What an officer says after a look at the lane: alarms that stand end, a released emergency stop is reset; nothing moves. */
+function lookButton(number, name) {
+  return button(`ui_lanes_${name}`, () => askAct({
+    title: t(`ui_lanes_${name}_n`, { n: number }), label: t(`ui_lanes_${name}`), name, args: { lane: number }, says: t('ui_lanes_seen_there'),
+  }));
+}
+
 /* ---- one lane ---- */
 
 class LaneCard {
@@ -190,6 +197,7 @@ class LaneCard {
     this.facts = el('div');
     this.holds = el('ul', { class: 'holds' });
     this.service = serviceButtons(number, this.officer);
+    this.inspected = this.officer && lookButton(number, 'inspected');
     this.lower = this.officer && lowering(number, session, this.said);
     this.node = el('section', { class: 'panel lane', 'aria-labelledby': `lane-${number}` }, this.head, this.facts,
       this.holds, SIGNERS.includes(session.role) && this.buttons(), this.said);
@@ -201,6 +209,7 @@ class LaneCard {
       this.officer && button('ui_lanes_raise', laneAsk(n, 'raise', 'raise'), 'primary'),
       button('ui_lanes_hold', laneAsk(n, 'hold', 'hold')),
       stopButton(n, this.said),
+      this.officer && lookButton(n, 'ack'), this.inspected,
       this.lower?.node,
       this.service.out, this.service.back,
       emergencyButton(n, this.said));
@@ -214,6 +223,7 @@ class LaneCard {
     fillKeyed(this.holds, holds, {
       key: (hold) => hold.hold, version: JSON.stringify, draw: (hold) => holdRow(hold, this.officer),
     });
+    if (this.inspected) this.inspected.hidden = !lane.inspection_due;
     this.service.out.hidden = Boolean(lane.out_of_service);
     if (this.service.back) this.service.back.hidden = !lane.out_of_service;
   }
