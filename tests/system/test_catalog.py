@@ -15,7 +15,7 @@ EVENT = re.compile(r"^EVENT\((\d+), (\w+), \w+, \"((?:[^\"\\]|\\.)*)\", \"((?:[^
 def events():
     found = EVENT.findall((ROOT / "gateway/base/events.def").read_text())
     assert len(found) == (ROOT / "gateway/base/events.def").read_text().count("\nEVENT(") > 80
-    return found
+    return [(number, name, *(text.replace('\\"', '"') for text in texts)) for number, name, *texts in found]
 
 
 def entries(name):

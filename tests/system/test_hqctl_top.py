@@ -19,7 +19,7 @@ def test_who_needs_somebody_stands_first(hq):  # pylint: disable=redefined-outer
     lines = hq.run("top", "--once", *hq.online).splitlines()
     assert lines[0] == ("List revision 1. 2 active, 1 quarantined, 0 enrolled, 0 revoked; 1 without the newest list,"
                         " 0 whose self-test is absent;"
-                        " 0 records/s")
+                        " 0 records/s. 0 calls open 未结束呼叫 (hqctl calls)")
     rows = [line.split() for line in lines[2:]]
     assert [row[0] for row in rows] == ["lu-hz-03", "lu-hz-02", "lu-hz-01"]
     assert rows[1][3] == head["time"] and rows[2][2:4] == ["1", "-"]

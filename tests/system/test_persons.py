@@ -28,7 +28,7 @@ ALLOWED = {
     ("POST", "/v1/checkpoints/{}/records"): set(), ("POST", "/v1/checkpoints/{}/urgent"): set(),
     ("GET", "/v1/checkpoints/{}/inbox"): set(), ("GET", "/v1/operator/hits"): HITS,
     ("POST", "/v1/checkpoints/{}/observe"): set(), ("GET", "/v1/operator/observed"): {D},
-    ("GET", "/v1/operator/answers"): HITS, ("GET", "/v1/operator/checkpoints"): ANY,
+    ("GET", "/v1/operator/answers"): HITS, ("GET", "/v1/operator/calls"): {D, U}, ("GET", "/v1/operator/checkpoints"): ANY,
     ("GET", "/v1/operator/enrolments"): {F, U}, ("POST", "/v1/operator/enrolments/approve"): {F},
     ("POST", "/v1/operator/enrolments/revoke"): {F}, ("POST", "/v1/operator/enroll"): {F}, ("POST", "/v1/operator/replace"): {F}, ("POST", "/v1/operator/revoke"): {F, D},
     ("POST", "/v1/operator/instructions"): {D}, ("GET", "/v1/operator/instructions"): LIST, ("POST", "/v1/operator/audit/verify"): {U, F},
