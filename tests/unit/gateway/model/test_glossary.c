@@ -54,8 +54,8 @@ static void what_the_model_names_has_a_term(void **state)
         assert_non_null(glossary_of("match", match_kind_name((enum match_kind)i)));
     for (int db = -200; db <= 200; db++)
         assert_non_null(match_odds_words_zh((int16_t)db, MATCH_EXACT));
-    for (uint16_t i = 0; i < CATEGORY_COUNT; i++)
-        assert_non_null(glossary_of("category", wanted_category_name(i)));
+    for (int i = 0; i < CATEGORY_COUNT; i++)
+        assert_non_null(glossary_of("category", wanted_category_name((uint16_t)i)));
 }
 
 int main(void)
