@@ -45,7 +45,7 @@ struct feed {
     size_t room;
     struct ring ring;
     struct stream_list streams;
-    STAILQ_HEAD(, waiter) waiters;
+    STAILQ_HEAD(waiters, waiter) waiters;
     struct mono_time left;      /* since when nobody listens */
     struct mono_time doubt_due; /* the session is asked about now and then */
 };

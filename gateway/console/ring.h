@@ -19,7 +19,7 @@ struct ring_line {
 };
 
 struct ring {
-    STAILQ_HEAD(, ring_line) lines;
+    STAILQ_HEAD(ring_lines, ring_line) lines;
     size_t bytes;
     size_t bytes_max;
     uint64_t newest; /* number of the newest line there ever was, 0: none */

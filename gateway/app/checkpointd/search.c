@@ -134,16 +134,19 @@ static void refuse_quota(struct control *control, const struct control_call *cal
 static struct wall_time due_again(const struct checkpointd *c, enum search_use use,
                                   struct wall_time now, struct wall_time oldest)
 {
-    return use == SEARCH_HISTORY ? shift_end(&c->config.shifts, now)
-                                 : (struct wall_time){oldest.ms + SEARCH_HOUR_MS};
+    if (use == SEARCH_HISTORY)
+        return shift_end(&c->config.shifts, now);
+    return (struct wall_time){oldest.ms + SEARCH_HOUR_MS};
 }
 
 static struct wall_time window_since(const struct checkpointd *c, enum search_use use,
                                      struct wall_time now)
 {
-    return use == SEARCH_HISTORY ? shift_begin(&c->config.shifts, now)
-           : use == SEARCH_CHECK ? (struct wall_time){now.ms - SEARCH_HOUR_MS + 1}
-                                 : (struct wall_time){0}; /* a hit's are counted for good */
+    if (use == SEARCH_HISTORY)
+        return shift_begin(&c->config.shifts, now);
+    if (use == SEARCH_CHECK)
+        return (struct wall_time){now.ms - SEARCH_HOUR_MS + 1};
+    return (struct wall_time){0}; /* a hit's are counted for good */
 }
 
 static bool within(struct checkpointd *c, const struct quota_use *use, struct wall_time *out_oldest)
