@@ -82,7 +82,7 @@ static enum lane_refusal cannot_begin(const struct lane_ctx *x)
     /* A controller that heeds edges would not see a lower that begins under the pulse of a stop. */
     bool still = s->motion == MOTION_NONE && s->stop_order == 0 &&
                  s->timer[TIMER_STOP].ns == INT64_MAX && !timer_running(x, TIMER_COIL_RAISE) &&
-                 !timer_running(x, TIMER_COIL_STOP);
+                 (s->coils & OUTPUT_BIT(OUTPUT_STOP)) == 0;
     return still ? LANE_REFUSAL_NONE : LANE_REFUSAL_MOVING;
 }
 

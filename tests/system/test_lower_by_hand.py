@@ -174,7 +174,7 @@ def test_let_go_stops_at_once(stand, held):
     begun = stand.down(held)
     held.let_go()
     stopped = stand.sim.wait_event("boom", motion=0, by="stop", after_ns=begun)
-    assert 0 < stopped["position"] < 1
+    assert 0 < stopped["position"] <= 1  # at once may be before it has left
 
 
 def test_held_to_the_end_it_is_closed(stand, held):
