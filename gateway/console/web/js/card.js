@@ -69,11 +69,12 @@ function compare(hit, pictures) {
   return el('div', { class: 'compare' },
     el('figure', null,
       el('figcaption', null, el('span', null, t('ui_plate_listed')), el('span', null, classWords(hit.entry?.class))),
-      plate({ text: listedPlate(hit), cls: hit.entry?.class, colour: read.colour, marks: differingPositions(hit), label: t('ui_plate_listed') }),
-      crop && image(hit, crop, 'crop')),
+      plate({ text: listedPlate(hit), cls: hit.entry?.class, colour: read.colour, place: read.place, marks: differingPositions(hit), label: t('ui_plate_listed') }),
+      crop && image(hit, crop, 'crop'),
+      el('p', { class: 'vehicle' }, el('span', { class: 'soft' }, t('ui_fact_vehicle'), ' '), hit.card?.vehicle ?? t('ui_fact_vehicle_none'))),
     el('figure', null,
       el('figcaption', null, el('span', null, t('ui_plate_read')), el('span', null, classWords(read.class, read.colour))),
-      plate({ text: readPlate(hit), cls: read.class, colour: read.colour, marks: readPositions(hit), label: t('ui_plate_read') }),
+      plate({ text: readPlate(hit), cls: read.class, colour: read.colour, place: read.place, marks: readPositions(hit), label: t('ui_plate_read') }),
       whole ? scene(hit, whole) : missing(pictures)),
     later.map((one) => el('figure', { class: 'later' }, el('figcaption', null, el('b', null, label(one)), el('span', null, t('ui_picture_not_checked'))), scene(hit, one))));
 }
@@ -92,7 +93,7 @@ function fact(code, words, kind = '') {
 function facts(hit) {
   const card = hit.card ?? {};
   return el('dl', { class: 'facts' },
-    fact('ui_fact_vehicle', card.vehicle ?? t('ui_fact_vehicle_none')), fact('ui_fact_reason', card.reason),
+    fact('ui_fact_reason', card.reason),
     fact('ui_fact_standing', ...standingWords(hit)), fact('ui_fact_list', ...listWords(hit)), fact('ui_fact_clock', ...clockWords(hit)),
     fact('ui_fact_case', card.case_number), fact('ui_fact_authority', card.authority),
     fact('ui_fact_approver', card.approver), fact('ui_fact_contact', card.contact),
@@ -126,12 +127,12 @@ function steps(hit) {
 export function card(hit, keep) {
   keep.drafts ??= new Map();
   const env = { pictures: null, readyAt: null, drafts: keep.drafts, keep };
-  const body = Object.fromEntries(['head', 'risk', 'why', 'compare', 'tell', 'facts', 'steps'].map((name) => [name, el('div')]));
+  const body = Object.fromEntries(['head', 'risk', 'why', 'tell', 'compare', 'facts', 'steps'].map((name) => [name, el('div')]));
   body.head.className = 'card-head';
   const acts = actionArea(hit.hit, env);
   env.showPlates = () => body.compare.scrollIntoView({ block: 'start' });
   const node = el('article', { class: 'card' },
-    el('div', { class: 'card-body', tabindex: '0', role: 'group', 'aria-label': t('ui_card_of', { plate: listedPlate(hit) }) }, body.risk, body.head, body.why, body.compare, body.tell, body.facts, body.steps), acts.node);
+    el('div', { class: 'card-body', tabindex: '0', role: 'group', 'aria-label': t('ui_card_of', { plate: listedPlate(hit) }) }, body.risk, body.head, body.why, body.tell, body.compare, body.facts, body.steps), acts.node);
   let open = true;
   let shownBy = null;
 
@@ -141,7 +142,7 @@ export function card(hit, keep) {
     fill(body.risk, riskBar(now));
     fill(body.head, head(now));
     fill(body.why, why(now));
-    fill(body.tell, now.card?.instructions && el('p', { class: 'tell' }, icon('info'), ' ', t('ui_fact_instructions'), '：', now.card.instructions));
+    fill(body.tell, now.card?.instructions && el('p', { class: 'tell' }, icon('info'), ' ', t('ui_fact_instructions'), ' ', now.card.instructions));
     fill(body.facts, facts(now));
     fill(body.steps, steps(now));
     acts.update();

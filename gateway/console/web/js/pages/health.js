@@ -5,11 +5,14 @@ import { act } from '../api.js';
 import { t, of, pick } from '../words.js';
 import { age, joined, moment, span } from '../time.js';
 import { notice } from '../widgets.js';
+import { atMostEvery } from '../again.js';
 
 export const title = 'ui_page_health';
 export const roles = ['officer', 'leader', 'auxiliary', 'auditor', 'technician'];
 
 const REFRESH_MS = 10000;
+const EVERY_MS = 2000; /* at most, when things happen */
+const TOPICS = ['alarms', 'list', 'clock', 'uplink'];
 const GIB = 1024 ** 3;
 
 function alarmItem(alarm) {
@@ -112,10 +115,12 @@ export function render(root, params, context) {
   const stamp = el('p', { class: 'soft', id: 'health-age' });
   let gone = false;
   let got = 0;
+  let asked = 0;
   const load = async () => {
+    const mine = ++asked;
     try {
       const status = await act('status');
-      if (gone) return;
+      if (gone || mine !== asked) return;
       got = Date.now();
       context.keep.status = status;
       draw(body, status);
@@ -132,9 +137,11 @@ export function render(root, params, context) {
   load();
   const timer = setInterval(load, REFRESH_MS);
   const ticking = setInterval(tell, 1000);
-  const stop = subscribe((topics) => ['alarms', 'list', 'clock', 'uplink'].some((topic) => topics.has(topic)) && load());
+  const again = atMostEvery(EVERY_MS, load);
+  const stop = subscribe((topics) => TOPICS.some((topic) => topics.has(topic)) && again.ask());
   return () => {
     gone = true;
+    again.stop();
     clearInterval(timer);
     clearInterval(ticking);
     stop();

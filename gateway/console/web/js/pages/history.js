@@ -150,6 +150,7 @@ export function render(root) {
     said.say(t('ui_check_asking'));
     try {
       found.begin(await act('history', args()));
+      found.node.scrollIntoView({ block: 'nearest' });
       said.say(t('ui_history_on_record', { reason: codeWord('history', reason.value) }), 'ok');
     } catch (error) {
       said.fail(error);
