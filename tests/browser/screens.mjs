@@ -1,9 +1,11 @@
 // Screenshots of every page in both languages, of a real box with invented vehicles and officers:
 //   tests/run.sh --screens [FOLDER]      (image/screens unless told; with CHECKPOINT_SCREEN=390x844 of a phone)
-// One file a page and language, 1024x600 by night: alert-zh.png, lanes-en.png …; the alert by day, too.
+// One file a page and language, 1024x600 by night: alert-zh.png, lanes-en.png …; the alert by day, too. With CHECKPOINT_FULL
+// every one of them by night and day before axe-core, and what it finds is an error.
 import fs from 'node:fs';
 import path from 'node:path';
-import { about, box, until } from './lib/box.mjs';
+import { smallTargets, violations } from './lib/axe.mjs';
+import { about, box } from './lib/box.mjs';
 import { Browser, KIOSK } from './lib/chromium.mjs';
 import { goTo, live, openConsole, row, setLook, signOn } from './lib/console.mjs';
 import { invent, later, makeHandled } from './lib/scenes.mjs';
@@ -12,12 +14,15 @@ const folder = path.resolve(process.argv[2] ?? 'image/screens');
 const [width, height] = (process.env.CHECKPOINT_SCREEN ?? `${KIOSK.width}x${KIOSK.height}`).split('x').map(Number);
 const FAR_LANE = 3; // may be lowered by hand, and is run through
 fs.mkdirSync(folder, { recursive: true });
+const FULL = Boolean(process.env.CHECKPOINT_FULL);
+const found = [];
 const browser = await Browser.start('booth', { viewport: { width, height } });
 let page = await browser.context.newPage();
 
 async function shoot(name, tab = page) {
   await tab.evaluate(() => document.fonts.ready);
-  await until('every picture is drawn', () => tab.evaluate(() => [...document.images].every((one) => one.complete)));
+  await tab.evaluate(() => Promise.all([...document.images].map((one) => one.decode().catch(() => {})))); // broken: shown as that
+  if (FULL) found.push(...[...await violations(tab), ...await smallTargets(tab)].map((one) => `${name}: ${one}`));
   await tab.screenshot({ path: path.join(folder, `${name}.png`), animations: 'disabled' });
 }
 
@@ -27,7 +32,7 @@ async function looks(name, prepare, day) {
     await setLook(page, language, 'night');
     await prepare();
     await shoot(`${name}-${language}`);
-    if (!day) continue;
+    if (!day && !FULL) continue;
     await setLook(page, language, 'day');
     await shoot(`${name}-${language}-day`);
   }
@@ -38,7 +43,7 @@ async function looks(name, prepare, day) {
 const both = (name, hash, { prepare = async () => {}, day = false } = {}) => looks(name, async () => {
   await goTo(page, 'account');
   await goTo(page, hash);
-  await page.waitForSelector('#page h1, #page h2');
+  await page.waitForSelector('#page h1, #page h2', { state: 'attached' });
   await prepare();
 }, day);
 
@@ -157,9 +162,11 @@ await live(page);
 // ---- a session that ends under an alert ----
 
 await goTo(page, `alerts/${hits.risk}`);
+await pictured();
 await browser.context.clearCookies();
 await page.locator('.do .primary').first().click();
 await looks('ended', () => page.waitForSelector('.do form.signon'));
 console.log(`${fs.readdirSync(folder).length} pictures in ${folder}`);
 await browser.close();
-process.exit(0);
+found.forEach((one) => console.error(one));
+process.exit(found.length ? 1 : 0);

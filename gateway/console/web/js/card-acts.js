@@ -28,7 +28,7 @@ const formStages = { confirm: ['signed', 'alerted'], reject: ['signed', 'alerted
 export function actionArea(number, env) {
   const said = notice();
   const place = el('div');
-  const node = el('section', { class: 'do', 'aria-label': t('ui_actions') }, place, said);
+  const node = el('section', { class: 'do', tabindex: -1, 'aria-label': t('ui_actions') }, place, said);
   let drawn = '';
   let form = null;
   const hitNow = () => state.hits.get(number);
@@ -160,7 +160,9 @@ export function actionArea(number, env) {
       firstWaiting()?.hit, lang(), draft().form === 'confirm' && trigger, draft().needsEye]);
     if (stamp !== drawn) {
       drawn = stamp;
+      const held = place.contains(document.activeElement);
       fill(place, content(hit));
+      if (held) node.focus({ preventScroll: true }); /* what was pressed is gone: Tab goes on from here */
       node.classList.toggle('open', Boolean(form) || !state.session);
       node.parentElement?.classList.toggle('filling', (Boolean(form) && !h.waits) || !state.session);
     }

@@ -6,6 +6,7 @@ import { t, of, pick } from '../words.js';
 import { clock, moment, joined } from '../time.js';
 import { atMostEvery } from '../again.js';
 import { lateWords } from '../hit-words.js';
+import { alarmWords } from '../alarm-words.js';
 import { holdButton, notice } from '../widgets.js';
 import { plate as drawPlate } from '../plate.js';
 import { codeWord, pinField } from '../ask.js';
@@ -45,7 +46,7 @@ function callLine(call) {
 }
 
 function alarmLine(alarm) {
-  return el('span', null, joined([alarm.lane && t('ui_lane_n', { n: alarm.lane }), pick(alarm), alarm.detail]));
+  return el('span', null, joined([alarm.lane && t('ui_lane_n', { n: alarm.lane }), pick(alarm), alarmWords(alarm)]));
 }
 
 /* `latest()` is what stands on screen: that list is taken over, not one of before. */
