@@ -95,6 +95,11 @@ class Console(Site):
     def url(self):
         return f"https://127.0.0.1:{self.lan.port}"
 
+    @property
+    def direct(self):
+        """As `url`, without the relay: for what measures time."""
+        return f"https://127.0.0.1:{self.lan.to_port}"
+
     def stop(self):
         try:
             if self.sender:
@@ -213,7 +218,7 @@ class Console(Site):
 
     def description(self):
         """What a browser test needs to know."""
-        return {"url": self.url, "accounts": self.accounts, "checkpoint": self.box.name, "phone": PHONE,
+        return {"url": self.url, "direct": self.direct, "accounts": self.accounts, "checkpoint": self.box.name, "phone": PHONE,
                 "ca": str(self.servers.pem),
                 "tablets": {name: {"certificate": str(pair.pem), "key": str(pair.key_path)}
                             for name, pair in self.tablets.items()}}
