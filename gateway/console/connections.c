@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "gateway/console/answer.h"
 #include "gateway/console/request.h"
 
 enum state {
@@ -28,6 +29,10 @@ struct connection {
     struct connections *all;
     SSL *ssl;
     struct evbuffer *input; /* the bufferevent's */
+    struct evbuffer *output;
+    struct event *replace; /* active once libevent answered by itself */
+    size_t replace_at;     /* where in the output that answer begins */
+    bool replacing;        /* what is added now is ours */
     enum state state;
     struct mono_time since; /* of the state */
     struct head_scan scan;
@@ -57,6 +62,8 @@ static void free_connection(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx
         tell(c, CONNECTION_BROKEN);
     TAILQ_REMOVE(&c->all->list, c, link);
     c->all->count--;
+    if (c->replace)
+        event_free(c->replace);
     free(c);
 }
 
@@ -150,13 +157,38 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
         head_scan_add(&c->scan, parts[i].iov_base, parts[i].iov_len);
 }
 
-void connections_init(struct connections *all, size_t of_one_max,
+/* Before the loop comes to writing: libevent's answer was added in the loop's present round. */
+static void on_replace(evutil_socket_t fd, short what, void *ctx)
+{
+    struct connection *c = ctx;
+    (void)fd, (void)what; /* it has neither */
+    c->replacing = true;
+    if (c->replace_at != 0 || !answer_replace(c->output))
+        end_connection(c, CONNECTION_BROKEN);
+    c->replacing = false;
+}
+
+/* Bytes for the peer. Those of an answer come while one is due; libevent's own are others. */
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *ctx)
+{
+    struct connection *c = ctx;
+    (void)output; /* the connection knows it */
+    if (info->n_added == 0 || c->state >= BUSY || c->replacing ||
+        event_pending(c->replace, EV_WRITE, NULL))
+        return;
+    c->replace_at = info->orig_size;
+    event_active(c->replace, EV_WRITE, 1);
+}
+
+void connections_init(struct connections *all, struct event_base *base, size_t of_one_max,
                       void (*ended)(void *ctx, enum connection_end why, const char *address),
                       void *ctx)
 {
     (void)pthread_once(&index_once, make_index); /* fails only for a bad argument */
-    *all = (struct connections){
-        .of_one_max = of_one_max ? of_one_max : CONNECTIONS_OF_ONE_MAX, .ended = ended, .ctx = ctx};
+    *all = (struct connections){.of_one_max = of_one_max ? of_one_max : CONNECTIONS_OF_ONE_MAX,
+                                .base = base,
+                                .ended = ended,
+                                .ctx = ctx};
     TAILQ_INIT(&all->list);
 }
 
@@ -170,16 +202,24 @@ int connections_add(struct connections *all, SSL *ssl, struct bufferevent *bev)
     struct connection *c = calloc(1, sizeof *c);
     if (!c)
         return ERR_NO_MEMORY;
-    *c = (struct connection){.all = all, .ssl = ssl, .input = bufferevent_get_input(bev)};
+    *c = (struct connection){.all = all,
+                             .ssl = ssl,
+                             .input = bufferevent_get_input(bev),
+                             .output = bufferevent_get_output(bev),
+                             .replace = event_new(all->base, -1, 0, on_replace, c)};
     set_state(c, SHAKING);
-    if (SSL_set_ex_data(ssl, connection_index, c) != 1) {
+    if (!c->replace || SSL_set_ex_data(ssl, connection_index, c) != 1) {
+        if (c->replace)
+            event_free(c->replace);
         free(c);
         return ERR_NO_MEMORY;
     }
     TAILQ_INSERT_TAIL(&all->list, c, link);
     all->count++;
     bufferevent_setwatermark(bev, EV_READ, 0, CONNECTION_INPUT_MAX);
-    return evbuffer_add_cb(c->input, on_input, c) ? 0 : ERR_NO_MEMORY;
+    return evbuffer_add_cb(c->input, on_input, c) && evbuffer_add_cb(c->output, on_output, c)
+               ? 0
+               : ERR_NO_MEMORY;
 }
 
 bool connections_full(const struct connections *all)

@@ -34,6 +34,7 @@ struct connections {
     TAILQ_HEAD(, connection) list;
     size_t count;
     size_t of_one_max;
+    struct event_base *base;
     void (*ended)(void *ctx, enum connection_end why, const char *address);
     void *ctx;
 };
@@ -45,12 +46,13 @@ struct connection_facts {
 };
 
 /* `all` outlives every connection. `of_one_max` 0: the default. */
-void connections_init(struct connections *all, size_t of_one_max,
+void connections_init(struct connections *all, struct event_base *base, size_t of_one_max,
                       void (*ended)(void *ctx, enum connection_end why, const char *address),
                       void *ctx);
 /* Before the first connection: has `ctx` tell of handshakes. */
 void connections_attach(SSL_CTX *ctx);
-/* A new one; it leaves `all` when OpenSSL frees it. ERR_NO_MEMORY. */
+/* A new one; it leaves `all` when OpenSSL frees it. What libevent answers by itself on it goes out
+ * as answer_replace() says. ERR_NO_MEMORY. */
 int connections_add(struct connections *all, SSL *ssl, struct bufferevent *bev) MUST_CHECK;
 bool connections_full(const struct connections *all);
 /* A request has come whole; its answer was handed over; its answer goes on until it leaves. */

@@ -247,7 +247,8 @@ static int open_end(struct console *console, struct end *end, const char *listen
     end->http = evhttp_new(console->base);
     if (!end->http)
         return err_set(err, ERR_NO_MEMORY, "%s: no memory", listen);
-    connections_init(&end->connections, console->options.connections_of_one, on_ended, console);
+    connections_init(&end->connections, console->base, console->options.connections_of_one,
+                     on_ended, console);
     connections_attach(end->tls);
     evhttp_set_bevcb(end->http, on_accept, end);
     evhttp_set_gencb(end->http, on_request, end);
