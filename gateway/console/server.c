@@ -338,10 +338,8 @@ struct doubt {
 static void on_doubt(void *ctx, const struct relay_answer *answer)
 {
     struct doubt *doubt = ctx;
-    if (strcmp(relay_code(answer), "denied") == 0) {
+    if (strcmp(relay_code(answer), "denied") == 0)
         feeds_end(doubt->console->feeds, doubt->token, doubt->tablet);
-        tablets_refresh(doubt->console->tablets); /* its tablet may have been revoked */
-    }
     explicit_bzero(doubt, sizeof *doubt);
     free(doubt);
 }
@@ -365,7 +363,6 @@ static void on_doubted(void *ctx, const char *token, const char *tablet)
 static int open_all(struct console *console, struct err_text *err)
 {
     const struct console_options *o = &console->options;
-    const struct tablets_options tablets = {NULL, on_hung, console};
     (void)snprintf(console->control_path, sizeof console->control_path, "%s/control",
                    o->runtime_dir); /* a cut one is nobody's socket */
     (void)snprintf(console->events_path, sizeof console->events_path, "%s/events",
@@ -379,11 +376,10 @@ static int open_all(struct console *console, struct err_text *err)
         rc = relay_create(console->base, console->control_path, &console->relay);
     if (rc == 0)
         rc = feeds_create(&feeds, &console->feeds);
-    if (rc == 0) {
-        struct tablets_options with = tablets;
-        with.relay = console->relay;
-        rc = tablets_create(&with, &console->tablets);
-    }
+    const struct tablets_options tablets = {console->base, console->events_path, console->relay,
+                                            on_hung, console};
+    if (rc == 0)
+        rc = tablets_create(&tablets, &console->tablets);
     if (rc == 0 && !(console->tick = event_new(console->base, -1, EV_PERSIST, on_tick, console)))
         rc = ERR_NO_MEMORY;
     if (rc == 0)

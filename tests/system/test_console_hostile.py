@@ -280,6 +280,7 @@ def test_a_tablet_that_is_not_paired_gets_nothing(booth):
 
 
 def test_a_session_is_its_tablets_alone_and_ends_with_it(booth):
+    """A tablet is let in as soon as its pairing is answered, and shut out as soon as its revocation is."""
     consoled, port = booth.start("tablets")
     pairs = {name: booth.root.issue(name, f"urn:checkpoint-tablet:{name}") for name in ("booth-1", "booth-2")}
     control = booth.box.control()
@@ -288,11 +289,12 @@ def test_a_session_is_its_tablets_alone_and_ends_with_it(booth):
         control.send(id=1, do=act, args=args)
         assert control.receive()["ok"]
 
-    for name, pair in pairs.items():
-        tablet("tablet_add", name=name, fingerprint=pair.certificate.fingerprint(hashes.SHA256()).hex(), lanes=[1])
     try:
         first, second = (Checked(port, booth.root.pem, pair) for pair in pairs.values())
-        wait_for("both tablets are known", lambda: first.ask("GET", "/")[0] == second.ask("GET", "/")[0] == 200, 30)
+        wait_for("the list is known", lambda: first.ask("GET", "/")[0] == 403)
+        for name, pair in pairs.items():
+            tablet("tablet_add", name=name, fingerprint=pair.certificate.fingerprint(hashes.SHA256()).hex(), lanes=[1])
+        assert first.ask("GET", "/")[0] == second.ask("GET", "/")[0] == 200
         first.login(OFFICER, PIN)
         assert first.json("GET", "/api/session")[1]["tablet"] == "booth-1"
         second.cookie, second.csrf = first.cookie, first.csrf  # copied to the other tablet
@@ -302,9 +304,9 @@ def test_a_session_is_its_tablets_alone_and_ends_with_it(booth):
         stream = first.stream()
         assert stream.status == 200
         tablet("tablet_revoke", name="booth-1")
+        assert first.ask("GET", "/")[0] == 403
         while stream.next():  # ends
             pass
-        wait_for("the tablet is shut out", lambda: first.ask("GET", "/")[0] == 403, 30)
         assert second.login(OFFICER, PIN).act("lanes")[0] == 200
     finally:
         control.close()
