@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import ssl
 import threading
@@ -20,6 +21,7 @@ from harness.signing import World
 from harness.stack import Checkpoint, short_folder
 
 OFFICER, PIN = "wang", "correct horse 1"
+OPEN = {"tablet_certificates": "none", "connections_per_address": 40}
 
 
 SECURITY = {
@@ -52,7 +54,7 @@ class Booth:
         self.stranger = self.root.issue("stranger", "urn:checkpoint-tablet:stranger")
         self.checkpointd = self.box.start_checkpointd(console_without_tablets=True)
         self.box.leader(OFFICER, PIN)
-        self.consoled, self.port = self.start("open", tablet_certificates="none", connections_per_address=40)
+        self.consoled, self.port = self.start("open", **OPEN)
 
     def start(self, name, **options):
         run = self.box.folder / name
@@ -60,11 +62,14 @@ class Booth:
             run.mkdir()
             for socket_name in ("control", "events"):
                 (run / socket_name).symlink_to(self.box.run / socket_name)
-        config = self.box.write(f"{name}.yaml", {
+        config = self.configure(name, **options)
+        return self.box.start("checkpoint-consoled", config), int((run / "consoled.port").read_text())
+
+    def configure(self, name, **options):
+        return self.box.write(f"{name}.yaml", {
             "listen": "127.0.0.1:0", "pair_listen": "127.0.0.1:0", "hosts": ["127.0.0.1", "console.local"],
             "certificate": str(self.server.pem), "key": str(self.server.key_path), "tablets_ca": str(self.root.pem),
-            "runtime_dir": str(run), **options})
-        return self.box.start("checkpoint-consoled", config), int((run / "consoled.port").read_text())
+            "runtime_dir": str(self.box.folder / name), **options})
 
     def browser(self, signed_on=True):
         https = Checked(self.port, self.root.pem)
@@ -311,6 +316,40 @@ def test_a_session_is_its_tablets_alone_and_ends_with_it(booth):
     finally:
         control.close()
         consoled.stop()
+
+
+def test_a_new_certificate_is_taken_by_a_reload_and_a_wrong_one_is_not(booth, other):
+    """Streams go on meanwhile."""
+    browser = booth.browser()
+    stream = browser.stream()
+
+    def shown():
+        with browser.connect() as link:
+            return link.getpeercert(binary_form=True)
+
+    def refused(*words):
+        lines = [line for line in booth.log().splitlines() if "CONSOLE_FILES_REFUSED" in line]
+        return lines and all(word in lines[-1] for word in words)
+
+    was = shown()
+    new = booth.root.issue("server-new", "urn:checkpoint-console:lu-hz-01", server=True)
+    booth.server.pem.write_bytes(new.pem.read_bytes())  # its key is not there yet
+    booth.consoled.process.send_signal(signal.SIGHUP)
+    wait_for("the certificate without its key is refused", lambda: refused("open.yaml", booth.server.key_path.name))
+    booth.configure("open", listen="127.0.0.1:1", **OPEN)
+    booth.consoled.process.send_signal(signal.SIGHUP)
+    wait_for("another address is refused", lambda: refused("open.yaml", "listen", "restart"))
+    assert shown() == was
+    booth.server.key_path.write_bytes(new.key_path.read_bytes())
+    booth.configure("open", hosts=["127.0.0.1", "console.local", "new.local"], **OPEN)
+    assert browser.ask("GET", "/", headers={"Host": "new.local"})[0] == 421
+    booth.consoled.process.send_signal(signal.SIGHUP)
+    wait_for("the new certificate is shown", lambda: shown() == ssl.PEM_cert_to_DER_cert(new.pem.read_text()))
+    assert browser.ask("GET", "/", headers={"Host": "new.local"})[0] == 200
+    assert "CONSOLE_FILES_TAKEN" in booth.log()
+    other.act("hold", lane=1, reason="after the reload")
+    stream.until(lambda event, id_, data: event == "m" and '"after the reload"' in data)
+    stream.close()
 
 
 def test_events_are_replayed_once_and_streams_live_through_checkpointds_restart(booth, other):
