@@ -5,11 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "gateway/app/consoled/config.h"
 #include "gateway/app/service.h"
-#include "gateway/base/file.h"
 #include "gateway/base/log.h"
 #include "gateway/console/console.h"
 
@@ -58,36 +56,35 @@ static struct console_options options_of(const struct consoled_config *c,
     };
 }
 
-static int write_port(const struct program *p, const char *name, uint16_t port,
-                      struct err_text *err)
+static int check(void *ctx, struct err_text *err)
 {
-    char path[CONSOLED_PATH_SIZE + 32];
-    char text[16];
-    (void)snprintf(path, sizeof(path), "%s/%s", p->config.runtime_dir, name); /* fits */
-    int size = snprintf(text, sizeof(text), "%u\n", (unsigned)port);
-    return file_write_atomic(path, text, (size_t)size, 0644, err);
-}
-
-/* A service starts with 1024 and may have more. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
-        return;
-    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
-    (void)setrlimit(RLIMIT_NOFILE, &limit); /* with fewer, connections wait to be accepted */
-}
-
-static int start(struct program *p, struct err_text *err)
-{
+    struct program *p = ctx;
     const struct console_options with = options_of(&p->config, p->hosts);
-    raise_descriptor_limit();
+    return console_check(&with, err);
+}
+
+static int start(void *ctx, struct service *service, struct err_text *err)
+{
+    struct program *p = ctx;
+    const struct console_options with = options_of(&p->config, p->hosts);
+    p->config_path = service->config_path;
+    service_raise_descriptors(DESCRIPTORS);
     int rc = console_create(&with, &p->console, err);
     if (rc == 0)
         rc = service_thread_start(&p->thread, "console", 0, console_run, p->console, err);
     if (rc == 0 && with.pair_listen)
-        rc = write_port(p, "consoled-pair.port", console_pair_port(p->console), err);
-    return rc == 0 ? write_port(p, "consoled.port", console_port(p->console), err) : rc;
+        rc = service_write_port(with.runtime_dir, "consoled-pair.port",
+                                console_pair_port(p->console), err);
+    if (rc == 0)
+        rc = service_write_port(with.runtime_dir, "consoled.port", console_port(p->console), err);
+    if (rc != 0)
+        return rc;
+    (void)snprintf(service->status, sizeof(service->status), "port=%u pair_port=%u",
+                   (unsigned)console_port(p->console),
+                   (unsigned)console_pair_port(p->console)); /* fits */
+    if (p->config.tablet_certificates == TABLETS_OFF)
+        log_event(EVENT_CONSOLE_ANY_BROWSER, "%s", service->status);
+    return 0;
 }
 
 /* The option that differs and that a running console cannot change; NULL: none. */
@@ -134,47 +131,22 @@ static void reload(void *ctx)
     free(config);
 }
 
-static int run(void *ctx, struct service *service, struct err_text *err)
+static void stop(void *ctx)
 {
     struct program *p = ctx;
-    struct thread *const threads[] = {&p->thread};
-    const struct service_hooks hooks = {.ctx = p, .reload = reload};
-    char status[64];
-    int rc = start(p, err);
-    if (rc == 0) {
-        (void)snprintf(status, sizeof(status), "port=%u pair_port=%u",
-                       (unsigned)console_port(p->console),
-                       (unsigned)console_pair_port(p->console)); /* fits */
-        if (p->config.tablet_certificates == TABLETS_OFF)
-            log_event(EVENT_CONSOLE_ANY_BROWSER, "%s", status);
-        service_ready(status);
-        rc = service_run(service, threads, 1, &hooks) == EXIT_OK
-                 ? 0
-                 : err_set(err, ERR_STOPPED, "a thread ended");
-    }
-    thread_stop(&p->thread);
-    thread_join(&p->thread);
     console_destroy(p->console);
-    return rc;
 }
 
 int main(int argc, char **argv)
 {
-    static struct program program;
-    struct service_args args;
-    struct err_text err = {""};
-    int status = service_args_parse(argc, argv, &about, &args);
-    if (status >= 0)
-        return status;
-    program.config_path = args.config_path;
-    int rc = config_load(args.config_path, &consoled_section, &program.config, &err);
-    bool loaded = rc == 0;
-    if (loaded) {
-        const struct console_options with = options_of(&program.config, program.hosts);
-        rc = console_check(&with, &err);
-    }
-    status = service_config_result(&about, &args, &consoled_section, loaded, rc, &err);
-    if (status >= 0)
-        return status;
-    return service_serve(&about, run, &program);
+    static struct program p;
+    const struct service_program program = {.about = &about,
+                                            .section = &consoled_section,
+                                            .config = &p.config,
+                                            .check = check,
+                                            .start = start,
+                                            .stop = stop,
+                                            .thread = &p.thread,
+                                            .hooks = {.ctx = &p, .reload = reload}};
+    return service_main(argc, argv, &program);
 }
