@@ -1,14 +1,9 @@
-/*
- * See connections.h. A struct connection hangs on its SSL (ex_data) and is freed with it. A
- * connection is ended by shutting its socket down: libevent takes it apart as for any peer that
- * left.
- */
+/* See connections.h. */
 #include "gateway/console/connections.h"
 
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,70 +20,57 @@ enum state {
 };
 
 struct connection {
-    TAILQ_ENTRY(connection) link;
-    struct connections *all;
-    SSL *ssl;
-    struct evbuffer *input; /* the bufferevent's */
+    struct accepted accepted; /* `since`: of the state */
+    struct evbuffer *input;   /* the bufferevent's */
     struct evbuffer *output;
     struct event *replace; /* active once libevent answered by itself */
     size_t replace_at;     /* where in the output that answer begins */
     bool replacing;        /* what is added now is ours */
     enum state state;
-    struct mono_time since; /* of the state */
     struct head_scan scan;
     bool more;                             /* bytes came while it was busy */
     bool told;                             /* its end was */
     char address[CONNECTION_ADDRESS_SIZE]; /* "" until the handshake began */
 };
 
-static pthread_once_t index_once = PTHREAD_ONCE_INIT;
-static int connection_index; /* written once, by make_index */
-
-static void tell(struct connection *c, enum connection_end why)
+/* The list is its owner's first member, as a connection's part is. */
+static const struct connections *all_of(const struct connection *c)
 {
-    if (!c->told)
-        c->all->ended(c->all->ctx, why, c->address);
-    c->told = true;
-}
-
-static void free_connection(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl,
-                            void *argp)
-{
-    (void)parent, (void)ad, (void)idx, (void)argl, (void)argp; /* the signature is OpenSSL's */
-    struct connection *c = ptr;
-    if (!c)
-        return;
-    if (c->state == READING)
-        tell(c, CONNECTION_BROKEN);
-    TAILQ_REMOVE(&c->all->list, c, link);
-    c->all->count--;
-    if (c->replace)
-        event_free(c->replace);
-    free(c);
-}
-
-static void make_index(void)
-{
-    connection_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_connection);
+    return (const struct connections *)c->accepted.all;
 }
 
 static struct connection *connection_of(const SSL *ssl)
 {
-    return ssl ? SSL_get_ex_data(ssl, connection_index) : NULL;
+    return (struct connection *)accepted_of(ssl);
+}
+
+static void tell(struct connection *c, enum connection_end why)
+{
+    const struct connections *all = all_of(c);
+    if (!c->told)
+        all->ended(all->ctx, why, c->address);
+    c->told = true;
+}
+
+static void on_freed(struct accepted *one)
+{
+    struct connection *c = (struct connection *)one;
+    if (c->state == READING)
+        tell(c, CONNECTION_BROKEN);
+    if (c->replace)
+        event_free(c->replace);
 }
 
 static void set_state(struct connection *c, enum state state)
 {
     c->state = state;
-    c->since = clock_mono(&clock_system);
+    c->accepted.since = clock_mono(&clock_system);
 }
 
 static void end_connection(struct connection *c, enum connection_end why)
 {
-    int fd = SSL_get_fd(c->ssl);
     tell(c, why);
-    if (fd >= 0)
-        (void)shutdown(fd, SHUT_RDWR); /* a peer that left already is as good */
+    accepted_end(&c->accepted);
 }
 
 static void read_address(struct connection *c)
@@ -99,7 +81,7 @@ static void read_address(struct connection *c)
         struct sockaddr_in6 v6;
     } peer = {.v6 = {.sin6_port = 0}};
     socklen_t size = sizeof peer;
-    int fd = SSL_get_fd(c->ssl);
+    int fd = SSL_get_fd(c->accepted.ssl);
     if (fd < 0 || getpeername(fd, &peer.any, &size) != 0)
         return; /* it has left */
     const void *bytes = peer.any.sa_family == AF_INET6 ? (const void *)&peer.v6.sin6_addr
@@ -108,26 +90,13 @@ static void read_address(struct connection *c)
         c->address[0] = '\0';
 }
 
-static size_t count_same(const struct connection *c)
+static void on_handshake(struct accepted *one, int where, int value)
 {
-    const struct connection *other;
-    size_t count = 0;
-    TAILQ_FOREACH(other, &c->all->list, link)
-    {
-        count += strcmp(other->address, c->address) == 0;
-    }
-    return count;
-}
-
-static void on_handshake(const SSL *ssl, int where, int value)
-{
-    struct connection *c = connection_of(ssl);
+    struct connection *c = (struct connection *)one;
     (void)value; /* what was wrong with a certificate is told by who judges it */
-    if (!c)
-        return;
     if (where & SSL_CB_HANDSHAKE_START && c->address[0] == '\0') {
         read_address(c);
-        if (count_same(c) > c->all->of_one_max)
+        if (accepted_identify(one, c->address, strlen(c->address)) > all_of(c)->of_one_max)
             end_connection(c, CONNECTION_TOO_MANY);
     }
     if (where & SSL_CB_HANDSHAKE_DONE && c->state == SHAKING)
@@ -184,17 +153,11 @@ void connections_init(struct connections *all, struct event_base *base, size_t o
                       void (*ended)(void *ctx, enum connection_end why, const char *address),
                       void *ctx)
 {
-    (void)pthread_once(&index_once, make_index); /* fails only for a bad argument */
     *all = (struct connections){.of_one_max = of_one_max ? of_one_max : CONNECTIONS_OF_ONE_MAX,
                                 .base = base,
                                 .ended = ended,
                                 .ctx = ctx};
-    TAILQ_INIT(&all->list);
-}
-
-void connections_attach(SSL_CTX *ctx)
-{
-    SSL_CTX_set_info_callback(ctx, on_handshake);
+    accepted_init(&all->accepted, CONNECTIONS_MAX, on_handshake, on_freed);
 }
 
 int connections_add(struct connections *all, SSL *ssl, struct bufferevent *bev)
@@ -202,20 +165,16 @@ int connections_add(struct connections *all, SSL *ssl, struct bufferevent *bev)
     struct connection *c = calloc(1, sizeof *c);
     if (!c)
         return ERR_NO_MEMORY;
-    *c = (struct connection){.all = all,
-                             .ssl = ssl,
-                             .input = bufferevent_get_input(bev),
+    *c = (struct connection){.input = bufferevent_get_input(bev),
                              .output = bufferevent_get_output(bev),
                              .replace = event_new(all->base, -1, 0, on_replace, c)};
-    set_state(c, SHAKING);
-    if (!c->replace || SSL_set_ex_data(ssl, connection_index, c) != 1) {
+    if (!c->replace ||
+        accepted_add(&all->accepted, &c->accepted, ssl, clock_mono(&clock_system)) != 0) {
         if (c->replace)
             event_free(c->replace);
         free(c);
         return ERR_NO_MEMORY;
     }
-    TAILQ_INSERT_TAIL(&all->list, c, link);
-    all->count++;
     bufferevent_setwatermark(bev, EV_READ, 0, CONNECTION_INPUT_MAX);
     return evbuffer_add_cb(c->input, on_input, c) && evbuffer_add_cb(c->output, on_output, c)
                ? 0
@@ -224,7 +183,7 @@ int connections_add(struct connections *all, SSL *ssl, struct bufferevent *bev)
 
 bool connections_full(const struct connections *all)
 {
-    return all->count >= CONNECTIONS_MAX;
+    return accepted_is_full(&all->accepted);
 }
 
 void connection_busy(SSL *ssl, struct connection_facts *out)
@@ -257,10 +216,11 @@ void connections_sweep(struct connections *all)
     static const int limits_ms[] = {
         [SHAKING] = HANDSHAKE_MS, [KEPT] = KEPT_MS, [READING] = REQUEST_MS};
     struct mono_time now = clock_mono(&clock_system);
-    struct connection *c;
-    TAILQ_FOREACH(c, &all->list, link)
+    struct accepted *one;
+    TAILQ_FOREACH(one, &all->accepted.list, link)
     {
-        if (c->state >= BUSY || mono_diff_ms(now, c->since) < limits_ms[c->state])
+        struct connection *c = (struct connection *)one;
+        if (c->state >= BUSY || mono_diff_ms(now, one->since) < limits_ms[c->state])
             continue;
         if (c->state == KEPT)
             c->told = true; /* as it should be */

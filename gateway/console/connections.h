@@ -6,12 +6,8 @@
 #pragma once
 
 #include <event2/bufferevent.h>
-#include <openssl/ssl.h>
-#include <stdbool.h>
-#include <sys/queue.h>
 
-#include "gateway/base/clock.h"
-#include "gateway/base/err.h"
+#include "gateway/tls/accepted.h"
 
 enum {
     CONNECTIONS_MAX = 512,
@@ -31,8 +27,7 @@ enum connection_end {
 };
 
 struct connections {
-    TAILQ_HEAD(, connection) list;
-    size_t count;
+    struct accepted_list accepted;
     size_t of_one_max;
     struct event_base *base;
     void (*ended)(void *ctx, enum connection_end why, const char *address);
@@ -49,8 +44,6 @@ struct connection_facts {
 void connections_init(struct connections *all, struct event_base *base, size_t of_one_max,
                       void (*ended)(void *ctx, enum connection_end why, const char *address),
                       void *ctx);
-/* Before the first connection: has `ctx` tell of handshakes. */
-void connections_attach(SSL_CTX *ctx);
 /* A new one; it leaves `all` when OpenSSL frees it. What libevent answers by itself on it goes out
  * as answer_replace() says. ERR_NO_MEMORY. */
 int connections_add(struct connections *all, SSL *ssl, struct bufferevent *bev) MUST_CHECK;

@@ -259,9 +259,9 @@ static void close_end(struct end *end)
 
 static void use_site(struct console *console, struct site *site)
 {
-    connections_attach(site->api);
+    accepted_attach(site->api);
     if (site->pair)
-        connections_attach(site->pair);
+        accepted_attach(site->pair);
     site_free(console->site); /* connections that use its contexts keep them */
     console->site = site;
 }
