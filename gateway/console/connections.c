@@ -30,6 +30,7 @@ struct connection {
     struct head_scan scan;
     bool more;                             /* bytes came while it was busy */
     bool told;                             /* its end was */
+    bool ended;                            /* libevent takes it apart soon */
     char address[CONNECTION_ADDRESS_SIZE]; /* "" until the handshake began */
 };
 
@@ -70,6 +71,7 @@ static void set_state(struct connection *c, enum state state)
 static void end_connection(struct connection *c, enum connection_end why)
 {
     tell(c, why);
+    c->ended = true;
     accepted_end(&c->accepted);
 }
 
@@ -211,6 +213,37 @@ void connection_streams(SSL *ssl)
         set_state(c, STREAMING);
 }
 
+/* Who has had an answer for the longest and not read it; NULL: nobody. */
+static struct connection *longest_unread(struct connections *all)
+{
+    struct accepted *one;
+    struct connection *found = NULL;
+    TAILQ_FOREACH(one, &all->accepted.list, link)
+    {
+        struct connection *c = (struct connection *)one;
+        if (c->state == KEPT && !c->ended && evbuffer_get_length(c->output) > 0 &&
+            (!found || mono_before(one->since, found->accepted.since)))
+            found = c;
+    }
+    return found;
+}
+
+static void sweep_unread(struct connections *all)
+{
+    const struct accepted *one;
+    struct connection *longest;
+    size_t unread = 0;
+    TAILQ_FOREACH(one, &all->accepted.list, link)
+    {
+        const struct connection *c = (const struct connection *)one;
+        unread += c->ended ? 0 : evbuffer_get_length(c->output);
+    }
+    while (unread > ANSWERS_UNREAD_MAX && (longest = longest_unread(all)) != NULL) {
+        unread -= evbuffer_get_length(longest->output);
+        end_connection(longest, CONNECTION_UNREAD);
+    }
+}
+
 void connections_sweep(struct connections *all)
 {
     static const int limits_ms[] = {
@@ -226,4 +259,5 @@ void connections_sweep(struct connections *all)
             c->told = true; /* as it should be */
         end_connection(c, CONNECTION_SLOW);
     }
+    sweep_unread(all);
 }

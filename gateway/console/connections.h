@@ -16,14 +16,16 @@ enum {
     REQUEST_MS = 10000, /* a whole request of at most 64 KiB, from its first byte */
     KEPT_MS = 60000,    /* from the last answer to the next request's first byte */
     CONNECTION_ADDRESS_SIZE = 46,
-    CONNECTION_INPUT_MAX = 96 << 10 /* unread bytes: a body and a head */
+    CONNECTION_INPUT_MAX = 96 << 10, /* unread bytes: a body and a head */
+    ANSWERS_UNREAD_MAX = 128 << 20   /* bytes of answers that peers leave unread, of all */
 };
 
 enum connection_end {
     CONNECTION_SLOW,     /* a handshake or request took too long */
     CONNECTION_BROKEN,   /* it ended in the midst of either, or was no HTTP */
     CONNECTION_TOO_MANY, /* of one address */
-    CONNECTION_TALKS     /* it sends while an answer goes on */
+    CONNECTION_TALKS,    /* it sends while an answer goes on */
+    CONNECTION_UNREAD    /* answers nobody reads took too much memory, its own for the longest */
 };
 
 struct connections {
@@ -52,5 +54,5 @@ bool connections_full(const struct connections *all);
 void connection_busy(SSL *ssl, struct connection_facts *out);
 void connection_answered(SSL *ssl);
 void connection_streams(SSL *ssl);
-/* Ends those whose time is over. */
+/* Ends those whose time is over, and who reads nothing when that of all is too much. */
 void connections_sweep(struct connections *all);

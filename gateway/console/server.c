@@ -161,7 +161,8 @@ static void on_ended(void *ctx, enum connection_end why, const char *address)
         [CONNECTION_SLOW] = "the handshake or the request took too long",
         [CONNECTION_BROKEN] = "a request that is none, too large, or broke off",
         [CONNECTION_TOO_MANY] = "too many connections of one address",
-        [CONNECTION_TALKS] = "it sends into an answer that goes on"};
+        [CONNECTION_TALKS] = "it sends into an answer that goes on",
+        [CONNECTION_UNREAD] = "it does not read its answer"};
     struct console *console = ctx;
     notes_tell(&console->notes, EVENT_CONSOLE_CONNECTION_ENDED, address, "", words[why]);
 }
