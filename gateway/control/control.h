@@ -54,8 +54,8 @@ enum control_need {
     CONTROL_SIGNER,     /* signs for an alert: officers, auxiliaries, leaders */
     CONTROL_OFFICER,    /* acts: officers, leaders */
     CONTROL_PROTECTIVE, /* as signers, and heard though they asked too much else */
-    CONTROL_RAISING,    /* as officers; in an emergency (args.emergency true) as protective and
-                           without a measure */
+    CONTROL_RAISING,    /* as officers; in an emergency (args.emergency true) as protective, at a
+                           console every role, and without a measure */
     CONTROL_LEADER,
     CONTROL_REVIEWER,   /* figures of the shifts: leaders, auditors; shows no plate */
     CONTROL_TECHNICIAN, /* devices: technicians, officers, leaders */
