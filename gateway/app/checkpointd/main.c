@@ -399,6 +399,7 @@ int main(int argc, char **argv)
     board_init(&c.board);
     thread_lock_init(&c.reasons.lock);
     thread_lock_init(&c.guided_lock);
+    raise_all_init(&c);
     searches_init(&c);
     lookout_desk_init(&c);
     cases_init(&c);

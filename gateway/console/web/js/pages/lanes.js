@@ -238,7 +238,7 @@ class LaneCard {
 function raiseAll(said) {
   return button('ui_lanes_raise_all', () => askAct({
     title: t('ui_lanes_raise_all'), label: t('ui_lanes_raise_all'), name: 'raise_all', table: 'raise', args: {}, pin: true,
-    danger: true, done: () => said.say(t('ui_lanes_raise_all_sent'), 'ok'),
+    danger: true, done: (result) => (result.recorded ? said.say(t('ui_lanes_raise_all_sent'), 'ok') : said.say(t('ui_lanes_raise_all_unrecorded'), 'bad')),
   }), 'danger');
 }
 
