@@ -377,7 +377,7 @@ int recorder_record_and_tell(struct checkpointd *c, const struct fact *fact,
 int recorder_record_and_wait(struct checkpointd *c, const struct fact *fact) MUST_CHECK;
 /* The same for an act (FACT_ACT), but nobody waits for a disk that hangs: ERR_TIMEOUT. What
  * `takes_effect` and comes on record after all is followed by its name with _failed; what only
- * tells of something is recorded when the disk comes back. */
+ * tells of something is on record when the disk comes back. */
 int recorder_record_in_time(struct checkpointd *c, const struct fact *fact,
                             bool takes_effect) MUST_CHECK;
 /* The disk does not come back: nothing can be committed for now. Any thread. */

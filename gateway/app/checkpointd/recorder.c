@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/app/service.h"
@@ -19,6 +20,7 @@ enum {
     RETAIN_MS = 60 * 1000,
     RETAIN_FAILURES_TOLD = 10,
     TRY_AGAIN_MS = 1000,       /* only a record shows that a failure is over */
+    LOOK_S = 1,                /* who waits in time looks so often whether the disk hangs */
     HANGS_MS = 3000,           /* a turn that takes longer waits for the disk */
     SILENT_MAX_MS = 10 * 60000 /* the lanes go on without a journal: no reason to end the program */
 };
@@ -498,12 +500,12 @@ bool recorder_hangs(const struct checkpointd *c, struct mono_time now)
 static bool await(struct checkpointd *c, struct record_waiter *waiter, bool in_time)
 {
     while (!waiter->done) {
-        struct mono_time now = clock_mono(&clock_system);
-        struct mono_time look = mono_add_ms(now, POP_WAIT_MS);
-        struct timespec until = {.tv_sec = look.ns / 1000000000, .tv_nsec = look.ns % 1000000000};
-        if (in_time && recorder_hangs(c, now)) {
+        struct timespec until;
+        if (in_time && recorder_hangs(c, clock_mono(&clock_system))) {
             return false;
         }
+        (void)clock_gettime(CLOCK_MONOTONIC, &until); /* is there on Linux */
+        until.tv_sec += LOOK_S;
         (void)pthread_cond_timedwait(&waiter->done_signal, &waiter->lock,
                                      &until); /* over or not: looks again */
     }
@@ -544,10 +546,9 @@ int recorder_record_in_time(struct checkpointd *c, const struct fact *fact, bool
     if (!recorder_hangs(c, clock_mono(&clock_system))) {
         return record_and_wait(c, fact, true, takes_effect);
     }
-    if (takes_effect) {
-        return ERR_TIMEOUT;
-    }
-    return recorder_push(c, fact);
+    int pushed = takes_effect ? 0 : recorder_push(c, fact);
+    (void)pushed; /* lost, it is counted there */
+    return ERR_TIMEOUT;
 }
 
 int recorder_receipt(struct checkpointd *c, const struct receipt_job *receipt)
