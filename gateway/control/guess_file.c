@@ -6,15 +6,20 @@
 
 #include "gateway/control/kept_file.h"
 
-enum { FILE_MAX_BYTES = 512 * 1024 /* 1024 rows of at most 400 bytes */ };
+enum {
+    FILE_MAX_BYTES = 512 * 1024, /* 1024 rows of at most 400 bytes */
+    FORGET_MS = GUESS_FORGET_S * 1000,
+    LOCK_MS = GUESS_LOCK_S * 1000
+};
 
 static json_t *row_of(const struct guess_row *row, struct mono_time now)
 {
     int64_t left_ms = mono_diff_ms(row->until, now);
+    int64_t ago_ms = mono_diff_ms(now, row->last); /* long ago is as good as forgotten */
     return json_pack("{s:i,s:s,s:s,s:i,s:i,s:b,s:I,s:I}", "scope", (int)row->scope, "name",
                      row->name, "place", row->place, "wrong", row->wrong, "of_name", row->of_name,
                      "locked", (int)row->locked, "left_ms", (json_int_t)(left_ms > 0 ? left_ms : 0),
-                     "ago_ms", (json_int_t)mono_diff_ms(now, row->last));
+                     "ago_ms", (json_int_t)(ago_ms < FORGET_MS ? ago_ms : FORGET_MS));
 }
 
 int guess_file_save(const char *path, const struct guesses *guesses, struct mono_time now,
@@ -55,8 +60,8 @@ static int parse_row(const json_t *row, int64_t elapsed_ms, struct mono_time now
                     "locked", &locked, "left_ms", &left_ms, "ago_ms", &ago_ms) != 0 ||
         scope < GUESS_AT_PLACE || scope > GUESS_OF_NAME ||
         !copy(name, out->name, sizeof out->name) || !copy(place, out->place, sizeof out->place) ||
-        left_ms < 0 || left_ms > (json_int_t)GUESS_LOCK_S * 1000 || ago_ms < 0 ||
-        ago_ms > INT32_MAX || out->wrong < 0 || out->of_name < 0)
+        left_ms < 0 || left_ms > LOCK_MS || ago_ms < 0 || ago_ms > FORGET_MS || out->wrong < 0 ||
+        out->of_name < 0)
         return ERR_CORRUPT;
     out->scope = (enum guess_scope)scope;
     out->locked = locked != 0;

@@ -129,6 +129,19 @@ static void after_another_start_of_the_machine_a_lock_begins_anew(void **state)
     assert_int_equal(look("wang", false).wait_ms, 0);
 }
 
+/* A row nobody asked about for months is still in the table. */
+static void what_is_long_over_is_forgotten_and_damages_nothing(void **state)
+{
+    (void)state;
+    wrong("wang", true, false, GUESSES_AT_PLACE_MAX);
+    now = mono_add_ms(now, 100ll * 24 * 60 * MINUTE_MS);
+    wrong("li", true, false, GUESSES_FREE);
+    save();
+    assert_int_equal(load(NULL), 0);
+    assert_int_equal(look("wang", false).wait_ms, 0);
+    assert_int_equal(look("li", false).wait_ms, 1000);
+}
+
 static void names_without_an_account_are_not_kept(void **state)
 {
     uint8_t *data = NULL;
@@ -179,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_lock_goes_on_and_ends_in_its_time),
         CASE(after_another_start_of_the_machine_a_lock_begins_anew),
+        CASE(what_is_long_over_is_forgotten_and_damages_nothing),
         CASE(names_without_an_account_are_not_kept),
         CASE(what_was_changed_counts_for_nothing),
         CASE(a_place_that_cannot_be_written_is_named),
