@@ -238,6 +238,12 @@ function drawBanners() {
 
 let runBox = null;
 
+/* The number in one piece, however narrow the screen. */
+function numberWords(number) {
+  const [before, after] = t('ui_call_hq', { number: '\n' }).split('\n');
+  return [before, el('span', { class: 'number' }, number), after];
+}
+
 function drawRuns() {
   const run = state.runs[0];
   if (!run) {
@@ -249,7 +255,7 @@ function drawRuns() {
   runBox = el('dialog', { class: 'run', 'aria-labelledby': 'run-head' },
     el('h1', { id: 'run-head' }, icon('help'), t('ui_run_through')),
     el('p', { class: 'huge' }, t('ui_run_through_lane', { n: run.lane })),
-    el('p', { class: 'huge' }, number ? t('ui_call_hq', { number }) : t('ui_call_hq_unknown')),
+    el('p', { class: 'huge' }, number ? numberWords(number) : t('ui_call_hq_unknown')),
     el('p', null, clock(run.time)),
     el('button', { type: 'button', class: 'button', onclick: seenRuns }, t('ui_run_through_seen')));
   runBox.addEventListener('close', () => {
@@ -276,8 +282,15 @@ export function drawShell() {
   drawBanners();
 }
 
+/* A key that is still held presses nothing else: what stands where a dialog was, or the same form again. */
+function heldKeys(event) {
+  if (!event.repeat || (event.key !== 'Enter' && event.key !== ' ')) return;
+  if (event.key === 'Enter' || !event.target.matches?.('input[type="text"], input[type="password"], textarea')) event.preventDefault();
+}
+
 export function startShell() {
   drawShell();
+  addEventListener('keydown', heldKeys, true);
   setInterval(tick, 500);
   subscribe((topics) => {
     if (['session', 'link', 'sound', 'place', 'board'].some((topic) => topics.has(topic))) drawBar();
