@@ -100,6 +100,11 @@ class Console(Site):
         return f"https://127.0.0.1:{self.lan.port}"
 
     @property
+    def direct(self):
+        """As `url`, without the relay: for what measures time."""
+        return f"https://127.0.0.1:{self.lan.to_port}"
+
+    @property
     def pair_url(self):
         return f"https://127.0.0.1:{int((self.box.run / 'consoled-pair.port').read_text())}/pair"
 
@@ -237,7 +242,8 @@ class Console(Site):
 
     def description(self):
         """What a browser test needs to know."""
-        return {"url": self.url, "pair_url": self.pair_url, "accounts": self.accounts, "checkpoint": self.box.name, "phone": PHONE,
+        return {"url": self.url, "direct": self.direct, "pair_url": self.pair_url, "accounts": self.accounts,
+                "checkpoint": self.box.name, "phone": PHONE,
                 "ca": str(self.servers.pem),
                 "tablets": {name: {"certificate": str(pair.pem), "key": str(pair.key_path)}
                             for name, pair in self.tablets.items()}}

@@ -1,6 +1,6 @@
 /* The card of one hit: the listed plate beside what was read and seen, why, how sure, what to do. Its parts are
  * drawn anew each by itself, so that what an officer has begun to fill in stays. */
-import { el, fill } from './dom.js';
+import { el, fill, refill } from './dom.js';
 import { badge, dialog } from './widgets.js';
 import { icon } from './icons.js';
 import { act, get } from './api.js';
@@ -145,8 +145,7 @@ export function card(hit, keep) {
   keep.drafts ??= new Map();
   const seen = seenPictures(hit, keep);
   const env = { pictures: seen.list, readyAt: null, drafts: keep.drafts, keep };
-  const body = Object.fromEntries(['head', 'risk', 'why', 'tell', 'compare', 'facts', 'steps'].map((name) => [name, el('div')]));
-  body.head.className = 'card-head';
+  const body = Object.fromEntries(['head', 'risk', 'why', 'tell', 'compare', 'facts', 'steps'].map((name) => [name, el('div', { class: `part-${name}` })]));
   const acts = actionArea(hit.hit, env);
   env.showPlates = () => body.compare.scrollIntoView({ block: 'start' });
   const node = el('article', { class: 'card' },
@@ -157,12 +156,12 @@ export function card(hit, keep) {
   const current = () => state.hits.get(hit.hit) ?? hit;
   function update() {
     const now = current();
-    fill(body.risk, riskBar(now));
-    fill(body.head, head(now));
-    fill(body.why, why(now));
-    fill(body.tell, now.card?.instructions && el('p', { class: 'tell' }, icon('info'), ' ', t('ui_fact_instructions'), ' ', now.card.instructions));
-    fill(body.facts, facts(now));
-    fill(body.steps, steps(now));
+    refill(body.risk, riskBar(now));
+    refill(body.head, head(now));
+    refill(body.why, why(now));
+    refill(body.tell, now.card?.instructions && el('p', { class: 'tell' }, icon('info'), ' ', t('ui_fact_instructions'), ' ', now.card.instructions));
+    refill(body.facts, facts(now));
+    refill(body.steps, steps(now));
     acts.update();
     show();
   }

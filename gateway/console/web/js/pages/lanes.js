@@ -141,6 +141,7 @@ async function raiseNow(number) {
   }
 }
 
+/* For every role: who is signed on must not keep a boom down that nobody would raise without a sign-on. */
 function emergencyButton(number, said) {
   return holdButton({
     label: [t('ui_emergency_raise'), el('span', { class: 'unseen' }, `, ${t('ui_lane_n', { n: number })} `)], cls: 'danger',
@@ -203,19 +204,20 @@ class LaneCard {
     this.inspected = this.officer && lookButton(number, 'inspected');
     this.lower = this.officer && lowering(number, session, this.said);
     this.node = el('section', { class: 'panel lane', 'aria-labelledby': `lane-${number}` }, this.head, this.facts,
-      this.holds, SIGNERS.includes(session.role) && this.buttons(), this.said);
+      this.holds, el('div', { class: 'acts' }, SIGNERS.includes(session.role) && this.buttons(), emergencyButton(number, this.said)),
+      this.said);
   }
 
   buttons() {
     const n = this.number;
-    return el('div', { class: 'acts' },
+    return [
       this.officer && button('ui_lanes_raise', laneAsk(n, 'raise', 'raise'), 'primary'),
       button('ui_lanes_hold', laneAsk(n, 'hold', 'hold')),
       stopButton(n, this.said),
       this.officer && lookButton(n, 'ack'), this.inspected,
       this.lower?.node,
       this.service.out, this.service.back,
-      emergencyButton(n, this.said));
+    ];
   }
 
   draw(lane) {
@@ -239,7 +241,7 @@ class LaneCard {
 function raiseAll(said) {
   return button('ui_lanes_raise_all', () => askAct({
     title: t('ui_lanes_raise_all'), label: t('ui_lanes_raise_all'), name: 'raise_all', table: 'raise', args: {}, pin: true,
-    danger: true, done: () => said.say(t('ui_lanes_raise_all_sent'), 'ok'),
+    danger: true, done: (result) => (result.recorded ? said.say(t('ui_lanes_raise_all_sent'), 'ok') : said.say(t('ui_lanes_raise_all_unrecorded'), 'bad')),
   }), 'danger');
 }
 
