@@ -469,6 +469,7 @@ int control_create(const struct control_options *options, struct control **out,
     find_console(control);
     struct passwords_options passwords = {.accounts_path = options->accounts_path,
                                           .tablets_path = options->tablets_path,
+                                          .guesses_path = options->guesses_path,
                                           .ctx = options->ctx,
                                           .record = options->record,
                                           .done = sign_on_job_done,
