@@ -8,6 +8,7 @@ import { act, emergencyRaise } from '../api.js';
 import { badge, holdButton, notice } from '../widgets.js';
 import { askAct, codeWord } from '../ask.js';
 import { lowerButton } from '../lower.js';
+import { askedWords } from '../hit-words.js';
 
 export const title = 'ui_page_lanes';
 export const roles = ['officer', 'leader', 'auxiliary', 'auditor', 'technician'];
@@ -103,9 +104,11 @@ function whoHeld(hold) {
 
 function holdRow(hold, may) {
   const priority = of('priority', hold.priority);
+  const asked = askedWords(hold.hold, 'release');
   return el('li', { class: 'hold-row' },
     el('span', null, el('b', null, t('ui_lanes_hold_n', { n: hold.hold })), ' ', joined([whoHeld(hold), priority, codeWord('hold', hold.reason), clock(hold.since)]),
-      hold.place !== undefined && ` · ${t('ui_lanes_waiting_place', { n: hold.place + 1 })}`),
+      hold.place !== undefined && ` · ${t('ui_lanes_waiting_place', { n: hold.place + 1 })}`,
+      asked && el('b', null, ' · ', asked)),
     hold.hit && el('a', { class: 'button', href: `#/alerts/${hold.hit}` }, t('ui_lanes_to_hit')),
     may && el('button', {
       type: 'button', class: 'button',
@@ -223,7 +226,7 @@ class LaneCard {
       el('small', { class: 'soft' }, of('mode', lane.mode)));
     fill(this.facts, measured(lane));
     fillKeyed(this.holds, holds, {
-      key: (hold) => hold.hold, version: JSON.stringify, draw: (hold) => holdRow(hold, this.officer),
+      key: (hold) => hold.hold, version: (hold) => JSON.stringify([hold, askedWords(hold.hold, 'release')]), draw: (hold) => holdRow(hold, this.officer),
     });
     if (this.inspected) this.inspected.hidden = !lane.inspection_due;
     this.service.out.hidden = Boolean(lane.out_of_service);
@@ -259,7 +262,7 @@ export function render(root, params, context) {
     }
   };
   draw();
-  const stop = subscribe((topics) => topics.has('lanes') && draw());
+  const stop = subscribe((topics) => (topics.has('lanes') || topics.has('duty')) && draw());
   return () => {
     stop();
     for (const card of cards.values()) card.leave();
