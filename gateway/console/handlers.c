@@ -401,10 +401,12 @@ static void stream_from(struct exchange *x, struct feed *feed)
     answer_headers(http, "text/event-stream; charset=utf-8", false);
     answer_header(http, "Connection", "close"); /* of use for nothing else afterwards */
     int rc = feed_stream(feed, http, given ? &after : NULL);
-    if (rc != 0)
+    if (rc != 0) {
+        evhttp_clear_headers(evhttp_request_get_output_headers(http)); /* a refusal has others */
         refuse_feed(x, rc);
-    else
+    } else {
         exchange_end(x);
+    }
 }
 
 static void on_stream_feed(void *ctx, struct feed *feed, enum feed_state state)
