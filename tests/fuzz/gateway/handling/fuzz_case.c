@@ -37,17 +37,27 @@ static char *words(const struct handling_case *c)
     return text;
 }
 
-static void check_words(struct handling_case *c, const struct handling_case *opened)
+/* The case that these words make of the opened one. */
+static struct handling_case taken(const struct handling_case *opened, const char *text)
 {
-    struct handling_case again = *opened;
-    char *first = words(c);
-    json_t *object = object_of((const uint8_t *)first, strlen(first));
+    struct handling_case c = *opened;
+    json_t *object = object_of((const uint8_t *)text, strlen(text));
     assert(object);
-    handling_take_json(&again, object, now);
-    char *second = words(&again);
-    assert(strcmp(first, second) == 0);
-    assert(handling_done(c) == handling_done(&again));
+    handling_take_json(&c, object, now);
     json_decref(object);
+    return c;
+}
+
+/* A foreign record may say what no case is (signed, and by nobody): read once, it is one. */
+static void check_words(const struct handling_case *c, const struct handling_case *opened)
+{
+    char *first = words(c);
+    struct handling_case again = taken(opened, first);
+    char *second = words(&again);
+    struct handling_case last = taken(opened, second);
+    char *third = words(&last);
+    assert(again.stage == c->stage && strcmp(second, third) == 0);
+    free(third);
     free(second);
     free(first);
 }
