@@ -27,8 +27,8 @@ void cases_ask_headquarters(struct checkpointd *c, const struct case_slot *slot,
     if (waited || duty_others(c, now->by.officer, leaders_only) > 0) {
         return;
     }
-    int result =
-        duty_ask_hq(c, question_of(now), now->facts.hit, now->facts.lane, &slot->flight.actor);
+    int result = duty_ask_hq(c, question_of(now), now->facts.hit, now->facts.lane,
+                             &slot->flight.actor, NULL);
     (void)result; /* not asked: it is late soon, and headquarters hears of that */
 }
 
