@@ -251,12 +251,13 @@ def test_a_confirm_that_waits_takes_headquarters_word_and_the_closed_case_ends_b
     site.read(11, RISKY, plate_class="02")
     hit = site.hit(RISKY)["hit"]
     wait_until("backup", lambda: [b["hit"] for b in duty(site)["backup"]] == [hit], 30)
-    assert site.act("logout")["ok"]
     li = token_of(site, "li")
     seen = {"hit": hit, "plate_agrees": True, "class_agrees": True, "vehicle_agrees": True, "by_eye": True}
     assert act_as(site, li, "hit_show", hit=hit)["ok"]
     answer = act_as(site, li, "hit_confirm", **seen)
     assert answer["ok"] and answer["result"]["handling"]["waits"] == "second", answer
+    assert act_as(site, li, "duty")["result"]["asks"] == []  # leader wang is on shift
+    assert site.act("logout")["ok"]
     asked = wait_until("asked", lambda: act_as(site, li, "duty")["result"]["asks"], 30)
     assert [(a["what"], a["subject"], a["officer"]) for a in asked] == [("confirm", hit, "li")]
     link = Link(site)

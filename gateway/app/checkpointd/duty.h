@@ -131,7 +131,8 @@ struct duty_record {
     const char *what;
     const char *reason;
     uint8_t lane;
-    bool protective; /* acts now, whatever the journal says */
+    bool protective;     /* acts now, whatever the journal says */
+    struct wall_time at; /* ms 0: now */
     json_t *call;
     json_t *more;
 };

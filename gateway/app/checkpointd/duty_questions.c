@@ -113,8 +113,11 @@ int duty_ask_hq(struct checkpointd *c, enum instruction_question what, uint64_t 
                               .lane = lane,
                               .since = clock_wall(&c->clock)};
     memcpy(q.officer, actor->officer, sizeof(q.officer));
-    struct duty_record record = {
-        .actor = actor, .what = "hq_asked", .lane = lane, .call = question_call(&q, true)};
+    struct duty_record record = {.actor = actor,
+                                 .what = "hq_asked",
+                                 .lane = lane,
+                                 .at = q.since,
+                                 .call = question_call(&q, true)};
     int result = duty_put(c, &record);
     if (result == 0) {
         k->questions[k->question_count++] = q;
