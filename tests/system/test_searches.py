@@ -273,7 +273,9 @@ def test_a_report_counts_and_shows_no_plate(site):
     total = sum(row["alerts"] for row in answer["cameras"])
     assert total == sum(row.get("alerts", 0) for row in answer["shifts"]) == sum(d["alerts"] for d in answer["days"])
     assert total == sum(row["alerts"] for row in before["cameras"]) and "confirmed" not in before["days"][0]
-    assert all(row["promised_false"] > 0 and row["end"] > row["begin"] for row in answer["shifts"])
+    assert all(row["end"] > row["begin"] for row in answer["shifts"])
+    promised = [row["promised_false"] for row in answer["shifts"] if row.get("alerts")]  # one before had no policy
+    assert promised and min(promised) > 0
     searches = {(row["officer"], row["kind"], row["reason"]): row["count"] for row in answer["searches"]}
     assert searches[("greedy", "check", "at_lane")] == PER_HOUR and searches[("greedy", "quota", "")] == 1
     assert searches[("sun", "history", "case")] == PER_SHIFT and searches[("wang", "lookout", "")] == 2
