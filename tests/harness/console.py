@@ -210,10 +210,10 @@ class Console(Site):
         path = self.box.run / "private" / "tokens.json"
         self.program_stop("checkpointd")
         kept = json.loads(path.read_text())
-        for token in kept["tokens"]:
+        for token in kept["content"]:
             if token["officer"] == officer:
                 token["expires_ns"] = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + int(in_s * 1e9)
-        rows = json.dumps(kept["tokens"], separators=(",", ":"), ensure_ascii=False)
+        rows = json.dumps(kept["content"], separators=(",", ":"), ensure_ascii=False, sort_keys=True)
         path.write_text(json.dumps({**kept, "sum": hashlib.sha256(rows.encode()).hexdigest()}))
         self.program_start("checkpointd")
 
