@@ -107,6 +107,8 @@ MUTANTS = [
     ("release_named", 5, "acts.c", "    if (!act->named) {\n        return LANE_REFUSAL_NOT_NAMED;",
      "    if (false) {\n        return LANE_REFUSAL_NOT_NAMED;"),
     ("release_second", 5, "acts.c", "if (hold->priority == 1 && !act->second_person) {", "if (false) {"),
+    ("release_leader", 5, "acts.c", "if (hold->priority == 1 && !act->leader) {", "if (false) {"),
+    ("release_as_shown", 5, "acts.c", "act->joins != lane_hold_joins(hold)", "false"),
     ("reject_other_hit", 5, "acts.c", "        alone &= named;", "        alone |= named;"),
     ("end_hit_joined", 5, "acts.c", "return hold && (hold->hit_count > commit->hit_count ||", "return hold && ("),
     ("release_hit_joined", 5, "acts.c", "        if (has_joined(x, commit)) {\n            release_too_late(x, commit->hold);\n            refuse",
@@ -533,7 +535,7 @@ FALLS = {
     "opening_named": "open_unnamed name_unasked name_raise_routine",
     "opening_lights": "red_behind",
     "opening_broken": "run_through_broken open_run_through",
-    "holding": "release_named release_second release_uncommitted failed_commit_ends withdraw_moves withdraw_officer "
+    "holding": "release_named release_second release_leader release_uncommitted failed_commit_ends withdraw_moves withdraw_officer "
         "open_held open_was_held raise_held release_end_opens",
     "holding_emergency": "release_journal_down emergency_while_held emergency_journal raise_held",
     "holding_joins": "withdraw_any join_hold join_waiting late_withdrawal end_hit_joined "
@@ -573,6 +575,7 @@ FALLS = {
 # Those the walk cannot show, and why; unit tests see them.
 UNWALKED = {
     "reject_other_hit": "the walk's releases name holds, not rejected hits",
+    "release_as_shown": "the walk's releases do not say what was shown",
     "reject_full": "the walk's releases name holds, not rejected hits",
     "withdraw_full": "no vehicle of the walk has more hits than there is room for",
     "full_untold": "no vehicle of the walk has more hits than there is room for",

@@ -93,7 +93,7 @@ static void committed(struct lane_ctx *x, const struct lane_commit *commit)
     case COMMIT_RELEASE:
         if (has_joined(x, commit)) {
             release_too_late(x, commit->hold);
-            refuse(x, commit->act, LANE_REFUSAL_OTHER_HIT);
+            refuse(x, commit->act, LANE_REFUSAL_JOINED);
             break;
         }
         hold_end(x, commit->hold, commit->act);
@@ -245,8 +245,14 @@ static enum lane_refusal cannot_release(const struct lane_ctx *x, const struct l
     if (act->hit_count > 0 && !rests_on(hold, act)) {
         return LANE_REFUSAL_OTHER_HIT;
     }
+    if (act->joins != 0 && act->joins != lane_hold_joins(hold)) {
+        return LANE_REFUSAL_JOINED;
+    }
     if (hold->priority == 1 && !act->second_person) {
         return LANE_REFUSAL_SECOND_PERSON;
+    }
+    if (hold->priority == 1 && !act->leader) {
+        return LANE_REFUSAL_LEADER;
     }
     if (commit_pending(x, COMMIT_RELEASE, hold->id)) {
         return LANE_REFUSAL_BUSY;

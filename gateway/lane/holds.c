@@ -49,6 +49,11 @@ void hold_record(struct lane_ctx *x, const struct lane_hold *hold, enum lane_rec
     }
 }
 
+uint8_t lane_hold_joins(const struct lane_hold *hold)
+{
+    return (uint8_t)(hold->hit_count + hold->full + hold->by_officer);
+}
+
 struct lane_hold *hold_find(struct lane_ctx *x, uint64_t id)
 {
     for (uint8_t i = 0; id != 0 && i < x->s->hold_count; i++) {
@@ -120,6 +125,7 @@ void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event)
                              .priority = event->priority,
                              .by_officer = event->hit_count == 0};
     hold_add_hits(&hold, event->hits, event->hit_count);
+    hold.withdrawn = event->withdrawn & (uint8_t)((1u << hold.hit_count) - 1u);
     hold.full = event->hit_count == LANE_HITS_MAX; /* perhaps: the record tells of no more */
     if (s->last_hold < event->hold) {
         s->last_hold = event->hold;
@@ -142,6 +148,7 @@ void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event)
         s->holds[LANE_HOLDS_MAX - 1].full |= hold.full;
     }
     set_alarm(x, EVENT_LANE_HELD, true, event->passage);
+    hold_end_withdrawn(x); /* its end was asked for before, and is not on record */
 }
 
 uint64_t hold_new_id(struct lane_ctx *x)

@@ -46,6 +46,8 @@ static const struct {
                                 "需要实名民警并填写理由"},
     [LANE_REFUSAL_SECOND_PERSON] = {"second_person", "priority 1 needs a second officer",
                                     "一级布控需第二名民警确认"},
+    [LANE_REFUSAL_LEADER] = {"second_person", "priority 1 needs a leader as one of the two",
+                             "一级布控须由带班领导作为第二人"},
     [LANE_REFUSAL_JOURNAL] = {"journal", "the journal cannot record it now", "日志当前无法写入"},
     [LANE_REFUSAL_BUSY] = {"busy", "other acts still wait for the journal", "其他操作尚未记录完成"},
     [LANE_REFUSAL_LOCAL_CONTROL] = {"local_control", "the barrier is under local control",
@@ -75,6 +77,9 @@ static const struct {
                                 "请先填写理由确认急停复位"},
     [LANE_REFUSAL_NOT_AT_BOOM] = {"not_at_boom", "no vehicle of that plate stands at a boom",
                                   "栏杆前没有该车牌的车辆"},
+    [LANE_REFUSAL_JOINED] =
+        {"joined", "another hit, or an officer's hold, has joined it meanwhile: look again",
+         "该拦截已新增命中或民警拦截，请重新核对"},
     [LANE_REFUSAL_OTHER_HIT] = {"other_hit", "the hold rests on another hit, or is an officer's",
                                 "该拦截另有命中或由民警设置，未解除"},
     [LANE_REFUSAL_ALARM] = {"alarm", "acknowledge foreign motion, obstacle or run-through first",

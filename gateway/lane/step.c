@@ -272,6 +272,21 @@ void lane_step(const struct lane_config *config, struct lane_state *state,
     out->status_changed = memcmp(&before, &after, sizeof(before)) != 0;
 }
 
+static void waiting_of(const struct lane_state *state, uint8_t place, struct lane_status *out)
+{
+    const struct lane_hold *hold = &state->queue[place].hold;
+    uint8_t at = out->waiting_count++;
+    out->waiting[at].hold = hold->id;
+    out->waiting[at].passage = state->queue[place].passage;
+    out->waiting[at].place = place;
+    out->waiting[at].priority = hold->priority;
+    out->waiting[at].joins = lane_hold_joins(hold);
+    out->waiting[at].hit_count = hold->hit_count;
+    for (uint8_t i = 0; i < hold->hit_count; i++) {
+        out->waiting[at].hits[i] = hold->hits[i].hit;
+    }
+}
+
 void lane_status_of(const struct lane_config *config, const struct lane_state *state,
                     struct lane_status *out)
 {
@@ -305,10 +320,7 @@ void lane_status_of(const struct lane_config *config, const struct lane_state *s
     for (uint8_t i = 0; i < state->count; i++) {
         out->vehicles[i] = state->queue[i].passage;
         if (state->queue[i].hold.id != 0) {
-            out->waiting[out->waiting_count].hold = state->queue[i].hold.id;
-            out->waiting[out->waiting_count].passage = state->queue[i].passage;
-            out->waiting[out->waiting_count].hit = state->queue[i].hold.hits[0].hit;
-            out->waiting[out->waiting_count++].place = i;
+            waiting_of(state, i, out);
         }
     }
     out->hold_count = state->hold_count;

@@ -18,25 +18,36 @@ static void put_since(json_t *body, const char *key, struct wall_time since)
         put_time(body, key, since);
 }
 
+/* What it rests on: what a release of it is decided by. */
+static void rests_into(json_t *body, uint8_t priority, uint8_t joins, const uint64_t *hits,
+                       uint8_t count)
+{
+    put_id(body, "priority", priority);
+    put_id(body, "joins", joins);
+    if (count == 0)
+        return;
+    json_t *all = json_array();
+    put_id(body, "hit", hits[0]);
+    for (int i = 0; i < count; i++)
+        json_array_append_new(all, json_integer((json_int_t)hits[i]));
+    json_object_set_new(body, "of_hits", all);
+}
+
 static json_t *hold_body(const struct lane_hold *hold, const struct fact_doing *doing)
 {
     json_t *body = json_object();
+    uint64_t hits[LANE_HITS_MAX] = {0};
     for (int i = 0; i < LANE_HOLDS_MAX; i++)
         if (doing->holds[i].hold == hold->id) {
             put_who(body, "by", &doing->holds[i].who);
             put_since(body, "since", doing->holds[i].who.since);
             put_text(body, "reason", doing->holds[i].who.code);
         }
-    if (hold->hit_count > 0) {
-        put_id(body, "hit", hold->hits[0].hit);
-        json_t *all = json_array();
-        for (int i = 0; i < hold->hit_count; i++)
-            json_array_append_new(all, json_integer((json_int_t)hold->hits[i].hit));
-        json_object_set_new(body, "of_hits", all);
-    }
+    for (int i = 0; i < hold->hit_count; i++)
+        hits[i] = hold->hits[i].hit;
+    rests_into(body, hold->priority, lane_hold_joins(hold), hits, hold->hit_count);
     put_id(body, "hold", hold->id);
     put_id(body, "passage", hold->passage);
-    put_id(body, "priority", hold->priority);
     put_true(body, "by_officer", hold->by_officer);
     put_id(body, "hits", hold->hit_count);
     return body;
@@ -157,7 +168,8 @@ void status_into(json_t *body, const struct fact *fact)
         json_t *hold = json_object();
         put_id(hold, "hold", status->waiting[i].hold);
         put_id(hold, "passage", status->waiting[i].passage);
-        put_id(hold, "hit", status->waiting[i].hit);
+        rests_into(hold, status->waiting[i].priority, status->waiting[i].joins,
+                   status->waiting[i].hits, status->waiting[i].hit_count);
         put_int(hold, "place", status->waiting[i].place);
         json_array_append_new(waiting, hold);
     }

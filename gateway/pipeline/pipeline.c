@@ -239,6 +239,8 @@ static void take_act(struct pipeline *p, const struct pipeline_act *asked)
                                           .named = act->actor.officer[0] != '\0' &&
                                                    act->actor.reason[0] != '\0',
                                           .second_person = act->actor.second[0] != '\0',
+                                          .leader = act->leader,
+                                          .joins = act->joins,
                                           .hit_count = act->hit_count};
     memcpy(event.u.act.hits, act->hits, sizeof event.u.act.hits);
     step(p, slot, &event);

@@ -59,6 +59,8 @@ struct pipeline_act {
     uint8_t lane;
     enum lane_act_kind kind;
     uint64_t hold;
+    uint8_t joins;    /* LANE_ACT_RELEASE of `hold`: as lane.h says */
+    bool leader;      /* … officer or second person is a leader, or that is headquarters */
     uint64_t passage; /* LANE_ACT_INSPECTED: of this vehicle … */
     bool at_boom;     /* … or of the one that stands at the boom when the act is taken */
     plate_key plate; /* with lane 0: of the lane where a vehicle of this plate stands at the boom */

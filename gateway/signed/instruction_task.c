@@ -162,8 +162,8 @@ enum instruction_question instruction_question_parse(const char *name)
 
 static int read_agree(const json_t *body, struct instruction_task *out, struct err_text *err)
 {
-    static const char *const of_hold[] = {"agrees", "hold", "note", "what", NULL};
-    static const char *const of_hit[] = {"agrees", "hit", "note", "what", NULL};
+    static const char *const of_hold[] = {"agrees", "hold", "note", "question", "what", NULL};
+    static const char *const of_hit[] = {"agrees", "hit", "note", "question", "what", NULL};
     const json_t *agrees = json_object_get(body, "agrees");
     out->question = instruction_question_parse(json_string_value(json_object_get(body, "what")));
     if (out->question == 0) {
@@ -176,6 +176,9 @@ static int read_agree(const json_t *body, struct instruction_task *out, struct e
     }
     if (result == ERR_OK) {
         result = field_text(body, "note", 1, INSTRUCTION_REASON_MAX, &out->note, err);
+    }
+    if (result == ERR_OK) {
+        result = field_number(body, "question", 1, INT64_MAX, &out->asked, err);
     }
     if (result == ERR_OK && !json_is_boolean(agrees)) {
         return err_set(err, ERR_INVALID, "agrees: missing");

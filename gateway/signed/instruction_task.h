@@ -15,9 +15,11 @@ enum instruction_kind {
     INSTRUCTION_STATUS = 3,  /* "status" {}: how the box is, with the acknowledgement */
     INSTRUCTION_VERDICT = 4, /* "verdict" {"checked","entry","hold","place","plate","verdict"}: what
                                 was found about a hit, for the next ones of that plate */
-    INSTRUCTION_AGREE = 5    /* "agree" {"agrees","hold" or "hit","note","what"}: the answer to what
-                                a box asked; it stands for the second person that an act of an
-                                officer there needs, and does nothing without that act */
+    INSTRUCTION_AGREE =
+        5 /* "agree" {"agrees","hold" or "hit","note","question","what"}: the
+             answer to what a box asked, by the question's own number: asked anew,
+             since more is at stake, it is another one; it stands for the second person that an act
+             of an officer there needs, and does nothing without that act */
 };
 
 /* What an officer needs a second person for. */
@@ -56,6 +58,7 @@ struct instruction_task {
     /* agree */
     enum instruction_question question;
     uint64_t subject; /* the hold of a release, otherwise the hit */
+    uint64_t asked;   /* the question's number */
     bool agrees;
     const char *note; /* inside the body */
 };

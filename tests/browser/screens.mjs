@@ -8,7 +8,7 @@ import { smallTargets, violations } from './lib/axe.mjs';
 import { about, box } from './lib/box.mjs';
 import { Browser, KIOSK } from './lib/chromium.mjs';
 import { goTo, live, openConsole, row, setLook, signOn } from './lib/console.mjs';
-import { invent, later, makeHandled } from './lib/scenes.mjs';
+import { invent, later, makeHandled, makeRisk } from './lib/scenes.mjs';
 
 const folder = path.resolve(process.argv[2] ?? 'image/screens');
 const [width, height] = (process.env.CHECKPOINT_SCREEN ?? `${KIOSK.width}x${KIOSK.height}`).split('x').map(Number);
@@ -93,7 +93,6 @@ await both('later', `alerts/${hits.snapshot}`, { prepare: async () => {
   await page.locator('figure.later img').waitFor();
   await page.locator('figure.later').scrollIntoViewIfNeeded();
 } });
-await both('risk', `alerts/${hits.risk}`, { prepare: pictured });
 await act('officer', 'hit_sign', { hit: hits.first });
 await both('confirm', `alerts/${hits.first}`, { prepare: withForm('Alt+C') });
 await click('.do .ends .button:not(.primary)');
@@ -106,6 +105,11 @@ await both('feedback', `alerts/${hits.caught}`, { prepare: withForm('Alt+B') });
 await click('.do .ends .button:not(.primary)');
 await act('officer', 'hit_feedback', { hit: hits.caught, outcome: 'intercepted_detained', suspect: true, handed_to: 'criminal', document: '济公(交)检字〔2026〕7号' });
 await both('record', `record/${hits.caught}`, { prepare: () => page.waitForSelector('.sheet tbody') });
+
+const risk = await makeRisk(browser.context);
+await page.waitForSelector('.banner.strip');
+await both('risk', `alerts/${risk}`, { prepare: pictured });
+await act('officer', 'hit_sign', { hit: risk });
 
 // ---- the other pages ----
 
@@ -161,10 +165,10 @@ await live(page);
 
 // ---- a session that ends under an alert ----
 
-await goTo(page, `alerts/${hits.risk}`);
+await goTo(page, `alerts/${hits.snapshot}`);
 await pictured();
 await browser.context.clearCookies();
-await page.locator('.do .primary').first().click();
+await press('Alt+S');
 await looks('ended', () => page.waitForSelector('.do form.signon'));
 console.log(`${fs.readdirSync(folder).length} pictures in ${folder}`);
 await browser.close();

@@ -125,11 +125,60 @@ def test_hold_outlives_a_kill_and_ends_by_release(box):
     client.close()
     assert act(box, token, "release", hold=hold)["error"]["code"] == "invalid"  # no reason
     assert act(box, token, "release", hold=hold, reason="checked, not him")["ok"]
-    wait_until("released", lambda: hold_of(box, 1) is None)
+    folder = box.state / "checkpointd" / "journal"
+    wait_until("its end on record", lambda: any(
+        r.body and r.body.get("what") == "hold_ended" for r in journal.verify(folder)))
     daemon.kill()
     daemon.start()
     wait_until("lane up", lambda: box.lane(1).get("boom") == "closed")
     assert hold_of(box, 1) is None
+
+
+def alarms_of(box, name):
+    client = box.control()
+    status = client.act("status", None)["result"]
+    client.close()
+    return {alarm["lane"]: alarm["detail"] for alarm in status["alarms"] if alarm["name"] == name}
+
+
+def test_a_release_whose_end_is_not_on_record_still_holds_and_says_so(box):
+    """The program ended between the two. The officer may have been refused, or a hit have joined."""
+    daemon = two_lanes(box)
+    hold = hold_on_record(box, box.leader(), 1)
+    daemon.kill()
+    folder = box.state / "checkpointd" / "journal"
+    journal.append(folder, journal.KINDS.index("act"), {"what": "hold_release", "lane": 1, "hold": hold, "priority": 3})
+    daemon.start()
+    wait_until("still held", lambda: hold_of(box, 1) == hold)
+    told = wait_until("told", lambda: alarms_of(box, "HOLD_STILL_HELD"))
+    assert list(told) == [1] and f"hold {hold} of passage" in told[1]
+    client = box.control()
+    token = client.act("login", officer="wang", password="correct horse 1")["result"]["token"]
+    client.close()
+    assert act(box, token, "ack", lane=1)["ok"]
+    wait_until("acknowledged", lambda: not alarms_of(box, "HOLD_STILL_HELD"))
+    assert act(box, token, "release", hold=hold, reason="checked, not him")["ok"]
+    wait_until("released", lambda: hold_of(box, 1) is None)
+
+
+def test_a_withdrawal_whose_end_is_not_on_record_is_taken_up_again(box):
+    """What joined the hold before that stays: nobody has withdrawn it."""
+    daemon = two_lanes(box)
+    hold_on_record(box, box.leader(), 1)
+    daemon.kill()
+    folder = box.state / "checkpointd" / "journal"
+    held = [{"hit": 900 + n, "entry": 90 + n, "priority": 2} for n in (1, 2)]
+    for lane, joined in ((1, held[:1]), (2, held)):
+        of = {"lane": lane, "hold": (5 << 30) + lane, "passage": 70 + lane, "priority": 2}
+        journal.append(folder, journal.KINDS.index("decision"), {"what": "hold_active", **of, "held": held[:1]})
+        journal.append(folder, journal.KINDS.index("decision"), {"what": "hold_withdraw", **of, "held": held[:1]})
+        if joined == held:
+            journal.append(folder, journal.KINDS.index("decision"), {"what": "hold_joined", **of, "held": held})
+    daemon.start()
+    wait_until("the one ended", lambda: any(
+        r.body and r.body.get("what") == "hold_ended" and r.body.get("hold") == (5 << 30) + 1 for r in journal.verify(folder)))
+    rows = wait_until("the other held", lambda: box.lane(2).get("holds"))
+    assert [(row["hold"], row["of_hits"]) for row in rows] == [((5 << 30) + 2, [901, 902])]
 
 
 def test_a_journal_of_a_newer_build_goes_on_with_its_holds(box):

@@ -43,8 +43,8 @@ class Stand(Console):
             self.box.add_tcp_lane(lane, sim=["--auto-close", "loop", "--travel-s", "0.4"], auto_close="loop", transit_max="4s",
                                   exit_gap="300ms", vehicle_silence="0s")
             self.box.add_camera(10 + lane, lane, key=bytes(range(16)))
-        self.box.add_tcp_lane(BY_HAND, manual_lower="hold_to_run", transit_max="1s", travel="6s", clear="1s",
-                              sim=["--travel-s", "1.6"])
+        self.box.add_tcp_lane(BY_HAND, manual_lower="hold_to_run", transit_max="1s", travel="10s", clear="1s",
+                              sim=["--travel-s", "5", "--start-open"])  # slow enough to be caught on its way
         self.box.lanes[-1]["devices"] = [module(inputs=INPUTS, timeout=PATIENCE)]
 
     def begin(self):
@@ -122,11 +122,11 @@ class Stand(Console):
         stop = self.box.sims[BY_HAND].wait_event("boom", motion=0, after_ns=begun)
         assert stop["by"] == "stop" and 0 < stop["position"] < 1, stop
         assert stop["mono_ns"] - at_ns < (PROMISED_S + BUSY_S) * 1e9 * SLOWNESS
+        self.stood_ns = stop["mono_ns"]
 
-    def stays(self, begun):
+    def stays(self):
         """Nothing brought it down once it stood."""
-        stop = self.box.sims[BY_HAND].wait_event("boom", motion=0, after_ns=begun)
-        later = [e for e in self.box.sims[BY_HAND].events() if e["mono_ns"] > stop["mono_ns"]]
+        later = [e for e in self.box.sims[BY_HAND].events() if e["mono_ns"] > self.stood_ns]
         assert not [e for e in later if e["kind"] == "boom" and e["motion"] < 0]
         assert not [e for e in later if e["kind"] == "coil" and e["coil"] == "lower" and e["on"]]
 
@@ -227,32 +227,35 @@ def fill_up(stand):
 
 @full
 def test_killed(stand):
-    thumb, begun = stand.lowering(stand.open_console())
+    officer = stand.open_console()
 
     def kill():
+        thumb, begun = stand.lowering(officer)
         stand.consoled.kill()
         stand.stopped(begun, time.monotonic_ns())
+        thumb.off()
 
     assert stand.drive(kill) == stand.peer
-    thumb.off()
-    stand.stays(begun)
+    stand.stays()
 
 
 def test_hung(stand):
     officer = stand.open_console()
     stream = officer.stream(timeout_s=60)
-    thumb, begun = stand.lowering(officer)
+    thumbs = []
 
     def hang():
+        thumb, begun = stand.lowering(officer)
+        thumbs.append(thumb)
         os.kill(stand.consoled.process.pid, signal.SIGSTOP)
         stand.stopped(begun, time.monotonic_ns())
         fill_up(stand)
 
     assert stand.drive(hang) == stand.peer
     stand.consoled.kill()
-    thumb.off()
+    thumbs[0].off()
     stream.close()
-    stand.stays(begun)
+    stand.stays()
 
 
 @full
@@ -267,27 +270,26 @@ def test_hung_for_a_moment_what_it_kept_lowers_nothing(stand):
     assert thumb.refusal == "beat_lost" or wait_for("its end", lambda: "THREAD_STALE" in stand.consoled.tail())
     with contextlib.suppress(ProgramError):
         stand.consoled.kill()
-    stand.stays(begun)
+    stand.stays()
 
 
 def test_hostile(stand):
-    hostile = Hostile(stand.box)
+    officer, hostile = stand.open_console(), Hostile(stand.box)
     try:
-        thumb, begun = stand.lowering(stand.open_console())
-
         def take_over():
+            thumb, begun = stand.lowering(officer)
             stand.consoled.kill()
             hostile.say("begin")
             stand.stopped(begun, time.monotonic_ns())
             hostile.say("raise")
+            thumb.off()
 
         assert stand.drive(take_over) == stand.peer
         stand.wait_alarm(UNNAMED)
         told = hostile.end()
     finally:
         hostile.stop()
-    thumb.off()
-    stand.stays(begun)
+    stand.stays()
     raises = told["acts"].pop("emergency")
     assert raises["done"] and set(raises) <= {"done", "busy"}
     assert {code for codes in told["acts"].values() for code in codes} == {"denied"}, told

@@ -22,6 +22,7 @@ def site():
         for name, role in (("li", "officer"), ("fu", "auxiliary")):
             assert site.act("officer_add", officer=name, password="correct horse 2", role=role)["ok"]
         site.keyset = json.loads(site.world.keyset())
+        site.number = 0  # of instructions
         yield site
 
 
@@ -47,7 +48,7 @@ class Link:
     """Speaks to checkpointd as checkpoint-uplinkd does."""
 
     def __init__(self, site):
-        self.site, self.number = site, 0
+        self.site, self.question = site, 1
         self.link = LineClient(site.box.run / "records")
         self.ask("keyset", keyset=site.keyset)
 
@@ -59,12 +60,13 @@ class Link:
                 assert "ok" in answer, answer
                 return answer
 
-    def offer(self, number, **body):
+    def offer(self, **body):
         """An instruction agree, and the record it leaves."""
         options = {name: body.pop(name) for name in ("key", "valid_ms") if name in body}
-        text = self.site.world.instruction(self.site.box.name, number, "agree", body, **options)
-        self.number += 1
-        self.ask("instruction", number=self.number, instruction=json.loads(text))
+        body.setdefault("question", self.question)
+        self.site.number += 1
+        text = self.site.world.instruction(self.site.box.name, self.site.number, "agree", body, **options)
+        self.ask("instruction", number=self.site.number, instruction=json.loads(text))
         return [r.body for r in self.site.verify_journal() if r.kind == "instruction"][-1]
 
     def close(self):
@@ -124,6 +126,15 @@ def hold_of_priority_1(site):
     return wait_until("hold", lambda: [h for h in site.box.lane(2)["holds"] if h["priority"] == 1], 30)[0]["hold"]
 
 
+def another_hit_joins(site, token):
+    """Headquarters' word was about the hold as it was: it is gone with the hit that joins."""
+    site.cache.add(entry(68, WANTED, **{"class": "02"}))
+    wait_until("listed", lambda: len(act_as(site, token, "check", plate=WANTED, reason="other").get("result", {}).get("hits", [])) == 2)
+    site.read(12, WANTED, plate_class="02")
+    wait_until("it joined", lambda: len(site.box.lane(2)["holds"][0]["of_hits"]) == 2, 30)
+    assert act_as(site, token, "duty")["result"]["asks"] == []
+
+
 def test_headquarters_stands_for_a_second_person_who_is_not_on_shift(site):
     hold, li = hold_of_priority_1(site), token_of(site, "li")
     release = {"hold": hold, "reason": "证件齐全"}
@@ -134,7 +145,7 @@ def test_headquarters_stands_for_a_second_person_who_is_not_on_shift(site):
     refused = act_as(site, li, "release", **release, second={"officer": "sun", "password": "correct horse 2"})["error"]
     assert refused["code"] == "second_person" and "带班领导" in refused["zh"]  # two officers are no leader
     link = Link(site)
-    unasked = link.offer(1, agrees=True, hold=hold, note="好", what="release")
+    unasked = link.offer(agrees=True, hold=hold, note="好", what="release")
     assert (unasked["result"], unasked["why_zh"]) == ("failed", "本站未请示此事")
     assert site.act("logout")["ok"]  # nobody is left who may agree
     for _ in range(2):
@@ -142,21 +153,33 @@ def test_headquarters_stands_for_a_second_person_who_is_not_on_shift(site):
         assert (refused["code"], refused["waits"]) == ("second_person", "hq") and "总部" in refused["zh"]
     asked, = acts(site, 1, lambda body: body["what"] == "hq_asked")
     assert asked["by"]["officer"] == "li" and asked["call"]["hold"] == hold and asked["call"]["open"]
+    link.question = asked["call"]["id"]
     # None of these is an answer: no duty officer's key, about something else.
-    assert link.offer(2, agrees=True, hold=hold, note="好", what="release", key=site.world.clerks[0])["result"] == "refused"
-    assert link.offer(3, agrees=True, hold=hold + 1, note="好", what="release")["result"] == "failed"
-    assert link.offer(4, agrees=True, hit=hold, note="好", what="reject")["result"] == "failed"
+    assert link.offer(agrees=True, hold=hold, note="好", what="release", key=site.world.clerks[0])["result"] == "refused"
+    assert link.offer(agrees=True, hold=hold + 1, note="好", what="release")["result"] == "failed"
+    assert link.offer(agrees=True, hit=hold, note="好", what="reject")["result"] == "failed"
+    assert link.offer(agrees=True, hold=hold, note="好", what="release", question=link.question - 1)["result"] == "failed"
     assert act_as(site, li, "release", **release)["error"]["waits"] == "hq"
-    assert link.offer(5, agrees=False, hold=hold, note="等支队来人", what="release")["result"] == "done"
+    assert link.offer(agrees=False, hold=hold, note="等支队来人", what="release")["result"] == "done"
     refused = act_as(site, li, "release", **release)["error"]
     assert refused["code"] == "second_person" and refused["zh"] == "总部不同意：等支队来人"
     assert act_as(site, li, "duty")["result"]["asks"][0]["word"] == "disagrees"
-    assert link.offer(6, agrees=True, hold=hold, note="好", what="release", valid_ms=2000)["result"] == "done"
+    assert link.offer(agrees=True, hold=hold, note="好", what="release", valid_ms=2000)["result"] == "done"
     wait_until("it expires", lambda: not act_as(site, li, "duty")["result"]["asks"], 30)
     assert act_as(site, li, "release", **release)["error"]["waits"] == "hq"  # asked anew
-    assert link.offer(7, agrees=False, hold=hold, note="等等", what="release")["result"] == "done"
-    assert link.offer(8, agrees=True, hold=hold, note="已核实", what="release")["result"] == "done"  # the newest counts
+    link.question = act_as(site, li, "duty")["result"]["asks"][0]["question"]
+    assert link.offer(agrees=False, hold=hold, note="等等", what="release")["result"] == "done"
+    assert link.offer(agrees=True, hold=hold, note="已核实", what="release")["result"] == "done"  # the newest counts
     assert [h["hold"] for h in site.box.lane(2)["holds"]] == [hold]  # by itself it ends nothing
+    another_hit_joins(site, li)
+    assert act_as(site, li, "release", **release)["error"]["waits"] == "hq"  # about both now
+    asked = acts(site, 3, lambda body: body["what"] == "hq_asked")[-1]["call"]
+    assert asked["of_hits"] == site.box.lane(2)["holds"][0]["of_hits"] and len(asked["of_hits"]) == 2
+    late = link.offer(agrees=True, hold=hold, note="好", what="release")  # on its way to the question before
+    assert (late["result"], late["why_zh"]) == ("failed", "本站未请示此事")
+    assert act_as(site, li, "release", **release)["error"]["waits"] == "hq"
+    link.question = asked["id"]
+    assert link.offer(agrees=True, hold=hold, note="已核实", what="release")["result"] == "done"
     link.close()
     site.hold = hold
     sign_on(site)
@@ -205,8 +228,8 @@ def test_what_stands_is_there_again_after_a_restart(site):
     ended, = acts(site, 1, lambda body: body["what"] == "hold_release")
     assert (ended["by"]["officer"], ended["by"]["second"], ended["reason"]) == ("li", "hq:duty-officer", "证件齐全")
     wait_until("nothing is asked any more", lambda: not duty(site)["asks"], 30)
-    assert [(b["what"], b["call"]["open"]) for b in calls(site, "question", 4)] == [
-        ("hq_asked", True), ("hq_answered", False), ("hq_asked", True), ("hq_answered", False)]
+    assert [(b["what"], b["call"]["open"]) for b in calls(site, "question", 6)] == [
+        ("hq_asked", True), ("hq_answered", False)] * 3
 
 
 def test_a_word_and_the_end_of_the_backup(site):
@@ -228,16 +251,18 @@ def test_a_confirm_that_waits_takes_headquarters_word_and_the_closed_case_ends_b
     site.read(11, RISKY, plate_class="02")
     hit = site.hit(RISKY)["hit"]
     wait_until("backup", lambda: [b["hit"] for b in duty(site)["backup"]] == [hit], 30)
-    assert site.act("logout")["ok"]
     li = token_of(site, "li")
     seen = {"hit": hit, "plate_agrees": True, "class_agrees": True, "vehicle_agrees": True, "by_eye": True}
     assert act_as(site, li, "hit_show", hit=hit)["ok"]
     answer = act_as(site, li, "hit_confirm", **seen)
     assert answer["ok"] and answer["result"]["handling"]["waits"] == "second", answer
+    assert act_as(site, li, "duty")["result"]["asks"] == []  # leader wang is on shift
+    assert site.act("logout")["ok"]
     asked = wait_until("asked", lambda: act_as(site, li, "duty")["result"]["asks"], 30)
     assert [(a["what"], a["subject"], a["officer"]) for a in asked] == [("confirm", hit, "li")]
     link = Link(site)
-    assert link.offer(20, agrees=True, hit=hit, note="可以", what="confirm")["result"] == "done"
+    link.question = asked[0]["question"]
+    assert link.offer(agrees=True, hit=hit, note="可以", what="confirm")["result"] == "done"
     link.close()
     def handled():
         return act_as(site, li, "hit_show", hit=hit)["result"]["hit"]["handling"]

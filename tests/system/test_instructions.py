@@ -190,8 +190,8 @@ def test_headquarters_answers_what_an_officer_asks_for_want_of_a_second_person(d
     assert (refused["code"], refused["waits"]) == ("second_person", "hq")
     asked, = wait_until("the question", lambda: desk.hq.json("calls", *desk.hq.online), 30)
     assert (asked["kind"], asked["what"], asked["hold"], asked["officer"]) == ("question", "release", hold, "wang")
-    assert f"release {hold}" in desk.hq.run("calls", *desk.hq.online)
-    row = desk.answered(desk.instruct("agree", BOX, "release", hold, "--note", "已核实"))
+    assert f"release {hold} {asked['id']}" in desk.hq.run("calls", *desk.hq.online)
+    row = desk.answered(desk.instruct("agree", BOX, "release", hold, asked["id"], "--note", "已核实"))
     assert (row["kind"], row["result"], row["signed_by"]) == ("agree", "done", "wang")
     wait_until("answered", lambda: not desk.hq.json("calls", *desk.hq.online), 30)
     assert [h["hold"] for h in desk.box.lane(1)["holds"]] == [hold]  # nothing moves and nothing ends by it
@@ -494,7 +494,7 @@ def test_no_instruction_lets_anybody_through(alone):
         record = alone.offer(world.instruction(BOX, number, kind, body))
         assert record["result"] == "failed" and f"{kind}: unknown field" in record["why"], record
     number += 1  # nor does agreeing to what nobody here asks
-    record = alone.offer(world.instruction(BOX, number, "agree", {"agrees": True, "hold": held[0]["hold"], "note": "x",
+    record = alone.offer(world.instruction(BOX, number, "agree", {"agrees": True, "hold": held[0]["hold"], "note": "x", "question": 1,
                                                                "what": "release"}))
     assert (record["result"], record["why"]) == ("failed", "nobody asks for that here")
     number += 1

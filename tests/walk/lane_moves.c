@@ -11,7 +11,8 @@ enum {
     REGAIN_ALL = 6, /* so many inputs or fewer: any combination when contact comes back */
     SIGN_NAMED = 1, /* of a release */
     SIGN_SECOND = 2,
-    SIGN_COUNT = 4,
+    SIGN_LEADER = 4,
+    SIGN_BITS = 3,
     TOO_LONG = 4,       /* of a convoy */
     RESTORE_CONVOY = 1, /* of a restart: what else was so */
     RESTORE_PRESSED = 2,
@@ -227,24 +228,31 @@ static void acts(const struct family *f, const struct lane_state *s, struct list
         put_event(l, LANE_EVENT_BEAT, false, BEAT_END);
     }
     for (int i = 0; (f->events & WALK_INSPECT) && i <= s->count; i++) { /* 0: the unread one */
-        put_event(l, LANE_EVENT_ACT, LANE_ACT_INSPECTED, SIGN_NAMED | i << 2);
-        put_event(l, LANE_EVENT_ACT, LANE_ACT_INSPECTED, i << 2);
+        put_event(l, LANE_EVENT_ACT, LANE_ACT_INSPECTED, SIGN_NAMED | i << SIGN_BITS);
+        put_event(l, LANE_EVENT_ACT, LANE_ACT_INSPECTED, i << SIGN_BITS);
     }
     if (!(f->events & WALK_RELEASE)) {
         return;
     }
-    for (int sign = 0; sign < SIGN_COUNT; sign++) { /* `b`: the signature and which hold */
+    static const int signs[] = {0,
+                                SIGN_NAMED,
+                                SIGN_SECOND | SIGN_LEADER,
+                                SIGN_NAMED | SIGN_SECOND,
+                                SIGN_NAMED | SIGN_LEADER,
+                                SIGN_NAMED | SIGN_SECOND | SIGN_LEADER};
+    for (size_t k = 0; k < sizeof(signs) / sizeof(signs[0]); k++) {
+        int sign = signs[k]; /* `b`: the signature and which hold */
         for (int i = 0; i < s->hold_count; i++) {
-            put_event(l, LANE_EVENT_ACT, LANE_ACT_RELEASE, sign | (i + 1) << 2);
+            put_event(l, LANE_EVENT_ACT, LANE_ACT_RELEASE, sign | (i + 1) << SIGN_BITS);
         }
         for (int i = 0; i < s->count; i++) {
             if (s->queue[i].hold.id != 0) {
                 put_event(l, LANE_EVENT_ACT, LANE_ACT_RELEASE,
-                          sign | (i + 1 + LANE_HOLDS_MAX) << 2);
+                          sign | (i + 1 + LANE_HOLDS_MAX) << SIGN_BITS);
             }
         }
     }
-    put_event(l, LANE_EVENT_ACT, LANE_ACT_RELEASE, SIGN_NAMED | SIGN_SECOND);
+    put_event(l, LANE_EVENT_ACT, LANE_ACT_RELEASE, SIGN_NAMED | SIGN_SECOND | SIGN_LEADER);
 }
 
 static void answers(const struct family *f, const struct lane_state *s, struct list *l)
@@ -392,11 +400,12 @@ static void restore_event(const struct lane_state *s, const struct move *m,
 
 static void act_event(const struct lane_state *s, const struct move *m, struct lane_act_event *out)
 {
-    int at = m->b >> 2;
+    int at = m->b >> SIGN_BITS;
     *out = (struct lane_act_event){.act = 1,
                                    .kind = (enum lane_act_kind)m->a,
                                    .named = (m->b & SIGN_NAMED) != 0,
-                                   .second_person = (m->b & SIGN_SECOND) != 0};
+                                   .second_person = (m->b & SIGN_SECOND) != 0,
+                                   .leader = (m->b & SIGN_LEADER) != 0};
     if (m->a == LANE_ACT_RELEASE) {
         out->hold = hold_at(s, at);
     } else if (m->a == LANE_ACT_INSPECTED && at > 0) {
@@ -495,9 +504,9 @@ void move_print(const struct move *m, const struct lane_event *event)
             }
         }
     } else if (event->kind == LANE_EVENT_ACT) {
-        printf(" %s hold %llu%s%s", lane_act_name(event->u.act.kind),
+        printf(" %s hold %llu%s%s%s", lane_act_name(event->u.act.kind),
                (unsigned long long)event->u.act.hold, event->u.act.named ? " named" : "",
-               event->u.act.second_person ? " second" : "");
+               event->u.act.second_person ? " second" : "", event->u.act.leader ? " leader" : "");
     } else if (event->kind == LANE_EVENT_PASSAGE) {
         printf(" passage %llu kind %d%s%s%s", (unsigned long long)event->u.passage.passage,
                m->b & (AGAIN - 1), event->u.passage.again ? " again" : "",

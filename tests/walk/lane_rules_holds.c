@@ -103,6 +103,7 @@ static const char *may_ask(const struct walk_step *w, const struct lane_record *
         RULE(is_act(w, LANE_ACT_RELEASE) && act->hold == r->hold, "rule 5: a release nobody asked");
         RULE(act->named, "rule 5: a release without a named officer");
         RULE(r->priority != 1 || act->second_person, "rule 5: priority 1 without a second person");
+        RULE(r->priority != 1 || act->leader, "rule 5: priority 1 without a leader");
         return NULL;
     case LANE_RECORD_HOLD_WITHDRAW:
         hold = active_hold(w->after, r->hold);

@@ -232,7 +232,7 @@ static bool end_is_theirs(const struct site *s, const struct lane_record *r)
     if (r->kind == LANE_RECORD_HOLD_RELEASE) {
         const struct lane_act_event *act = &s->acts[r->act % SITE_ACTS];
         return act->act == r->act && act->kind == LANE_ACT_RELEASE && act->named &&
-               act->hold == r->hold && (r->priority != 1 || act->second_person);
+               act->hold == r->hold && (r->priority != 1 || (act->second_person && act->leader));
     }
     for (uint8_t h = 0; h < r->hit_count; h++) {
         bool found = false;

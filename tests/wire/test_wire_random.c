@@ -94,6 +94,7 @@ static void officer(struct site *s)
     act.for_ms = site_draw(s, 30000);
     act.named = site_chance(s, 85);
     act.second_person = site_chance(s, 50);
+    act.leader = site_chance(s, 70);
     (void)site_act(s, act); /* its number matters to who waits for the answer only */
 }
 
@@ -185,7 +186,8 @@ static bool look_after(struct site *s)
                 site_alarm(s, EVENT_LANE_FOREIGN_MOTION) || site_alarm(s, EVENT_LANE_RUN_THROUGH) ||
                 site_alarm(s, EVENT_LANE_FIRE_RAISE) || site_alarm(s, EVENT_LANE_OBSTACLE) ||
                 site_alarm(s, EVENT_LANE_STOP_NOT_RESET);
-    struct lane_act_event act = {.kind = LANE_ACT_COUNT, .named = true, .second_person = true};
+    struct lane_act_event act = {
+        .kind = LANE_ACT_COUNT, .named = true, .second_person = true, .leader = true};
     if (lane->out_of_service) {
         act.kind = LANE_ACT_IN_SERVICE;
     } else if (look && site_chance(s, 70)) {

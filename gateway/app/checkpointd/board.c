@@ -176,6 +176,7 @@ static void take(struct board *board, const struct published *p)
     case FACT_STATUS:
         snprintf(key, sizeof(key), "%u", p->lane);
         json_object_set(board->lanes, key, p->event);
+        duty_holds_changed(p->c);
         break;
     case FACT_ALARM:
         snprintf(key, sizeof(key), "%u:%u", p->alarm, p->lane);

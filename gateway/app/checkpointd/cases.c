@@ -122,11 +122,14 @@ static void set_due(struct checkpointd *c)
 {
     struct cases *k = &c->cases;
     int64_t due = INT64_MAX;
+    int64_t again = mono_add_ms(clock_mono(&clock_system), LOOK_AGAIN_MS).ns;
     pthread_mutex_lock(&k->lock);
     bool settled = k->settled_count > 0;
     pthread_mutex_unlock(&k->lock);
     for (size_t i = 0; i < k->count; i++) {
+        bool waits = k->slots[i].now.waits != HANDLING_WAITS_NOT; /* who may agree signs off */
         int64_t at = handling_next_look(&k->slots[i].now, &c->config.handling).ns;
+        at = waits && again < at ? again : at;
         due = !k->slots[i].in_flight && at < due ? at : due;
     }
     due = settled ? LOOK_NOW : due == INT64_MAX ? 0 : due < LOOK_NOW ? LOOK_NOW : due;
@@ -336,14 +339,13 @@ static void publish_answer(struct checkpointd *c, const struct case_slot *slot)
 static void settle_done(struct checkpointd *c, struct case_slot *slot)
 {
     const struct case_flight *f = &slot->flight;
-    bool waited = slot->now.waits != HANDLING_WAITS_NOT;
     bool rejects = slot->now.stage != HANDLING_REJECTED && f->after.stage == HANDLING_REJECTED;
     struct handling_case viewed = slot->now;
     slot->now = f->after;
     slot->now.viewer_count = viewed.viewer_count; /* who looked meanwhile */
     memcpy(slot->now.viewers, viewed.viewers, sizeof(viewed.viewers));
     cases_changed(c, slot);
-    cases_ask_headquarters(c, slot, waited);
+    cases_ask_headquarters(c, slot);
     if (f->answers) {
         publish_answer(c, slot);
     }
@@ -461,7 +463,7 @@ static void look_in_control(void *ctx, void *item)
     for (size_t i = 0; i < c->config.lane_count; i++) {
         update_alarms(c, c->config.lanes[i].lane.lane.lane);
     }
-    bool again = cases_hear_headquarters(c);
+    bool again = cases_hear_headquarters(c); /* and ask them, where a second person has gone */
     set_due(c);
     /* What the journal did not take is not asked for in every turn. */
     long long due = atomic_load_explicit(&c->cases.due_ns, memory_order_relaxed);

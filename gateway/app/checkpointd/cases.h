@@ -155,9 +155,10 @@ struct handling_when cases_now(const struct checkpointd *c);
 /* The case of a step that is on record has changed: shown, alarms and deadlines follow. */
 void cases_changed(struct checkpointd *c, const struct case_slot *slot);
 
-/* cases_second.c: an answer began or ceased to wait for a second person: headquarters is asked
- * where nobody here can be it. */
-void cases_ask_headquarters(struct checkpointd *c, const struct case_slot *slot, bool waited);
+/* cases_second.c: headquarters is asked, once, about an answer that waits for a second person where
+ * nobody on shift can be it, now or since one has signed off; no more about one that does not wait.
+ */
+void cases_ask_headquarters(struct checkpointd *c, const struct case_slot *slot);
 /* Takes what headquarters has said to those that wait; whether some could not be put on record. */
 bool cases_hear_headquarters(struct checkpointd *c);
 

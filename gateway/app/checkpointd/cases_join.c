@@ -118,12 +118,19 @@ static void begin_search(struct checkpointd *c, const struct case_slot *slot)
     }
 }
 
+/* Of the two who stand behind an answer one is a leader, or it is headquarters. */
+static bool has_leader(const struct handling_case *now)
+{
+    return now->by.rank != HANDLING_OFFICER || now->second.rank != HANDLING_OFFICER;
+}
+
 /* All of its vehicle's hits that are rejected; whether one of them holds. Who agreed to a rejection
  * of priority 1 among them goes with the release. */
 static bool fill_release(const struct checkpointd *c, const struct case_slot *slot,
                          struct pipeline_act *act)
 {
     bool holds = false;
+    act->leader = true; /* unless one of priority 1 among them has none */
     for (size_t i = 0; i < c->cases.count && act->hit_count < LANE_HITS_MAX; i++) {
         const struct handling_case *other = &c->cases.slots[i].now;
         if (other->facts.lane != slot->now.facts.lane || other->answer != HANDLING_REJECT ||
@@ -132,6 +139,7 @@ static bool fill_release(const struct checkpointd *c, const struct case_slot *sl
         }
         act->hits[act->hit_count++] = other->facts.hit;
         holds |= other->facts.holds;
+        act->leader &= other->facts.priority != 1 || !other->facts.holds || has_leader(other);
         if (other->facts.priority == 1 && act->actor.second[0] == '\0') {
             memcpy(act->actor.second, other->second.officer, sizeof(act->actor.second));
         }

@@ -13,23 +13,24 @@ static enum instruction_question question_of(const struct handling_case *now)
     return now->answer == HANDLING_CONFIRM ? INSTRUCTION_CONFIRM : INSTRUCTION_REJECT;
 }
 
-void cases_ask_headquarters(struct checkpointd *c, const struct case_slot *slot, bool waited)
+void cases_ask_headquarters(struct checkpointd *c, const struct case_slot *slot)
 {
     const struct handling_case *now = &slot->now;
+    struct control_actor asks = {.program = "checkpointd"};
+    char second[DUTY_SECOND_SIZE];
     bool leaders_only = now->waits == HANDLING_WAITS_LEADER && now->by.rank == HANDLING_OFFICER;
     if (now->waits == HANDLING_WAITS_NOT) {
-        if (waited) {
-            duty_ask_over(c, INSTRUCTION_CONFIRM, now->facts.hit);
-            duty_ask_over(c, INSTRUCTION_REJECT, now->facts.hit);
-        }
+        duty_ask_over(c, INSTRUCTION_CONFIRM, now->facts.hit);
+        duty_ask_over(c, INSTRUCTION_REJECT, now->facts.hit);
         return;
     }
-    if (waited || duty_others(c, now->by.officer, leaders_only) > 0) {
+    if (duty_hq_word(c, question_of(now), now->facts.hit, second, NULL) != DUTY_WORD_NOT_ASKED ||
+        duty_others(c, now->by.officer, leaders_only) > 0) {
         return;
     }
-    int result =
-        duty_ask_hq(c, question_of(now), now->facts.hit, now->facts.lane, &slot->flight.actor);
-    (void)result; /* not asked: it is late soon, and headquarters hears of that */
+    (void)snprintf(asks.officer, sizeof(asks.officer), "%s", now->by.officer); /* of one size */
+    int result = duty_ask_hq(c, question_of(now), now->facts.hit, now->facts.lane, &asks, NULL);
+    (void)result; /* not asked: at the next look */
 }
 
 static int take_word(struct checkpointd *c, struct case_slot *slot, bool agrees, const char *name,
@@ -64,7 +65,9 @@ bool cases_hear_headquarters(struct checkpointd *c)
         }
         enum duty_word word =
             duty_hq_word(c, question_of(&slot->now), slot->now.facts.hit, second, &note);
-        if (word == DUTY_WORD_AGREES || word == DUTY_WORD_DISAGREES) {
+        if (word == DUTY_WORD_NOT_ASKED) { /* who could be it may have signed off */
+            cases_ask_headquarters(c, slot);
+        } else if (word == DUTY_WORD_AGREES || word == DUTY_WORD_DISAGREES) {
             left |= take_word(c, slot, word == DUTY_WORD_AGREES, second, note ? note : "") != 0;
         }
     }

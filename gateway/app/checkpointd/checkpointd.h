@@ -228,6 +228,7 @@ struct open_hold {
     uint8_t lane;
     bool verified;  /* false: of a damaged journal's part that does not hold together */
     bool on_record; /* in the journal now in use */
+    bool released;  /* so it says, but not that it was carried out: it stands */
     struct lane_restore_event event;
 };
 
@@ -309,6 +310,7 @@ struct checkpointd {
     struct lane_reasons reasons;
     struct rescue *rescue; /* NULL: no journal was set aside; until the lanes are made */
     atomic_bool taken_over[LANE_ID_MAX + 1];     /* by lane: EVENT_HOLDS_TAKEN_OVER stands */
+    atomic_bool still_held[LANE_ID_MAX + 1];     /* and EVENT_HOLD_STILL_HELD */
     atomic_bool raised_unnamed[LANE_ID_MAX + 1]; /* and EVENT_CONSOLE_RAISE_UNNAMED */
     struct thread lane_thread;
     struct thread publish_thread;
@@ -587,5 +589,5 @@ void rescue_doubt(struct checkpointd *c, const char *why);
 /* The holds are in the lanes and the recorder runs: puts them on record in the new journal, alarms,
  * has every lane confirmed that may miss one, and forgets what was kept. */
 void rescue_settle(struct checkpointd *c, const struct open_holds *open);
-/* An officer has looked at the lane: its alarm ends. Control thread. */
+/* An officer has looked at the lane: what a start alarmed about its holds ends. Control thread. */
 void rescue_acknowledged(struct checkpointd *c, uint8_t lane);

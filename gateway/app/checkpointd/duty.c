@@ -35,6 +35,7 @@ void duty_fill(struct checkpointd *c, struct duty_record *record, struct fact *o
     acts_begin_fact(c, out, record->actor ? record->actor : &nobody, FACT_ACT,
                     record->reason ? record->reason : "");
     out->lane = record->lane;
+    out->wall = record->at.ms != 0 ? record->at : out->wall;
     out->class = record->protective ? LANE_CLASS_PROTECTIVE : LANE_CLASS_ROUTINE;
     out->urgent = record->call != NULL;
     (void)snprintf(out->u.act.act, sizeof(out->u.act.act), "%s", record->what); /* fixed words */

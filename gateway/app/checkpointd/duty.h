@@ -24,6 +24,8 @@ struct duty_question {
     uint64_t id;
     enum instruction_question what;
     uint64_t subject; /* the hold of a release, otherwise the hit */
+    uint8_t joins;    /* release: what the hold had come to rest on (lane.h) … */
+    json_t *of_hits;  /* … and its hits, for people; NULL: none */
     uint8_t lane;
     char officer[OFFICER_NAME_MAX + 1]; /* who asked */
     struct wall_time since;
@@ -89,10 +91,11 @@ json_t *duty_json(const struct checkpointd *c);
 /* How many others than `officer` are signed on who may be the second person: leaders, or, not
  * `leaders_only`, officers too. */
 size_t duty_others(struct checkpointd *c, const char *officer, bool leaders_only);
-/* Asks headquarters, once while it is not answered: on record, urgently, and shown. ERR_FULL: the
- * journal, or DUTY_QUESTIONS_MAX wait. */
+/* Asks headquarters, once while it is not answered: on record, urgently, and shown. `hold` (a
+ * release; NULL) is the board's row of it, borrowed: an answer speaks of the hold as it is there.
+ * ERR_FULL: the journal, or DUTY_QUESTIONS_MAX wait. */
 int duty_ask_hq(struct checkpointd *c, enum instruction_question what, uint64_t subject,
-                uint8_t lane, const struct control_actor *actor) MUST_CHECK;
+                uint8_t lane, const struct control_actor *actor, const json_t *hold) MUST_CHECK;
 /* What headquarters says to it now. `second` (DUTY_SECOND_SIZE bytes; agrees only) is whom to put
  * on record as the second person, "hq:wang"; *out_note (may be NULL) lives as long as the answer.
  */
@@ -100,8 +103,12 @@ enum duty_word duty_hq_word(struct checkpointd *c, enum instruction_question wha
                             char *second, const char **out_note);
 /* It needs no answer any more. */
 void duty_ask_over(struct checkpointd *c, enum instruction_question what, uint64_t subject);
-/* Whether somebody here asks that, also answered: headquarters may think better of it. */
-bool duty_asked(const struct checkpointd *c, enum instruction_question what, uint64_t subject);
+/* The lanes' holds as the board shows them have changed: questions about less than is held now, and
+ * their answers, go. */
+void duty_holds_changed(struct checkpointd *c);
+/* Whether that question, by its number, is asked here, also answered: headquarters may think better
+ * of it. */
+bool duty_asked(const struct checkpointd *c, const struct instruction_task *answer);
 /* A verified answer is on record: `body` of that record, borrowed. It moves and ends nothing. */
 void duty_hq_agrees(struct checkpointd *c, const json_t *body);
 
@@ -124,7 +131,8 @@ struct duty_record {
     const char *what;
     const char *reason;
     uint8_t lane;
-    bool protective; /* acts now, whatever the journal says */
+    bool protective;     /* acts now, whatever the journal says */
+    struct wall_time at; /* ms 0: now */
     json_t *call;
     json_t *more;
 };

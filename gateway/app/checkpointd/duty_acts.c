@@ -86,6 +86,7 @@ void duty_act_help(void *ctx, struct control *control, const struct control_call
                                      .reason = help.note,
                                      .lane = help.lane,
                                      .protective = true,
+                                     .at = help.since,
                                      .call = help_call(&help, true)};
         (void)!duty_put(c, &record); /* counted when refused; the call stands all the same */
         duty_alarm(c, DUTY_HELP, help.lane);

@@ -2,7 +2,8 @@
  * Headquarters as the second person: what an officer asked for want of one on shift, and what its
  * duty officer answered by a signed instruction. An answer moves and ends nothing; it stands for
  * the second person when the officer's own act comes; the newest counts. It counts while it has not
- * expired and its key stands in the key set. Control thread; duty_questions_take in main, before it
+ * expired, its key stands in the key set, and, about a hold, nothing has joined that since it was
+ * asked. Control thread; duty_questions_take in main, before it
  * runs.
  */
 #include <stdio.h>
@@ -36,6 +37,7 @@ static void drop(struct duty_keeper *k, struct duty_question *q)
 {
     size_t at = (size_t)(q - k->questions);
     json_decref(q->answer);
+    json_decref(q->of_hits);
     k->question_count--;
     memmove(q, q + 1, (k->question_count - at) * sizeof(*q));
 }
@@ -65,18 +67,40 @@ size_t duty_others(struct checkpointd *c, const char *officer, bool leaders_only
 static json_t *question_call(const struct duty_question *q, bool open)
 {
     bool hold = q->what == INSTRUCTION_RELEASE;
-    return json_pack("{s:s,s:I,s:s,s:I,s:i,s:s,s:b}", "kind", "question", "id", (json_int_t)q->id,
-                     "what", instruction_question_name(q->what), hold ? "hold" : "hit",
-                     (json_int_t)q->subject, "lane", (int)q->lane, "officer", q->officer, "open",
-                     (int)open);
+    json_t *call = json_pack("{s:s,s:I,s:s,s:I,s:i,s:s,s:b}", "kind", "question", "id",
+                             (json_int_t)q->id, "what", instruction_question_name(q->what),
+                             hold ? "hold" : "hit", (json_int_t)q->subject, "lane", (int)q->lane,
+                             "officer", q->officer, "open", (int)open);
+    if (call && q->of_hits) {
+        json_object_set(call, "of_hits", q->of_hits);
+    }
+    if (call && q->joins != 0) {
+        json_object_set_new(call, "joins", json_integer(q->joins));
+    }
+    return call;
+}
+
+static uint8_t joins_of(const json_t *object)
+{
+    json_int_t joins = json_integer_value(json_object_get(object, "joins"));
+    return joins > 0 && joins <= UINT8_MAX ? (uint8_t)joins : 0;
+}
+
+/* Of a hold that is shown, and something has joined it since that was asked. */
+static bool outdated(const struct checkpointd *c, const struct duty_question *q)
+{
+    const json_t *row = NULL;
+    return q->what == INSTRUCTION_RELEASE &&
+           acts_lane_of_hold(c, (json_int_t)q->subject, &row) != 0 && joins_of(row) != q->joins;
 }
 
 int duty_ask_hq(struct checkpointd *c, enum instruction_question what, uint64_t subject,
-                uint8_t lane, const struct control_actor *actor)
+                uint8_t lane, const struct control_actor *actor, const json_t *hold)
 {
     struct duty_keeper *k = &c->duty;
-    if (find(c, what, subject)) {
-        return 0;
+    const struct duty_question *asked = find(c, what, subject);
+    if (asked) {
+        return outdated(c, asked) ? ERR_FULL : 0; /* the journal could not end it so far */
     }
     if (k->question_count == DUTY_QUESTIONS_MAX) {
         return ERR_FULL;
@@ -84,25 +108,33 @@ int duty_ask_hq(struct checkpointd *c, enum instruction_question what, uint64_t 
     struct duty_question q = {.id = duty_new_id(c),
                               .what = what,
                               .subject = subject,
+                              .joins = joins_of(hold),
+                              .of_hits = json_deep_copy(json_object_get(hold, "of_hits")),
                               .lane = lane,
                               .since = clock_wall(&c->clock)};
     memcpy(q.officer, actor->officer, sizeof(q.officer));
-    struct duty_record record = {
-        .actor = actor, .what = "hq_asked", .lane = lane, .call = question_call(&q, true)};
+    struct duty_record record = {.actor = actor,
+                                 .what = "hq_asked",
+                                 .lane = lane,
+                                 .at = q.since,
+                                 .call = question_call(&q, true)};
     int result = duty_put(c, &record);
     if (result == 0) {
         k->questions[k->question_count++] = q;
         duty_tell(c);
+    } else {
+        json_decref(q.of_hits);
     }
     return result;
 }
 
-bool duty_asked(const struct checkpointd *c, enum instruction_question what, uint64_t subject)
+bool duty_asked(const struct checkpointd *c, const struct instruction_task *answer)
 {
     const struct duty_keeper *k = &c->duty;
     for (size_t i = 0; i < k->question_count; i++) {
         const struct duty_question *q = &k->questions[i];
-        if (q->what == what && q->subject == subject) {
+        if (q->what == answer->question && q->subject == answer->subject &&
+            q->id == answer->asked) {
             return true;
         }
     }
@@ -135,10 +167,10 @@ enum duty_word duty_hq_word(struct checkpointd *c, enum instruction_question wha
     if (!q) {
         return DUTY_WORD_NOT_ASKED;
     }
-    if (!q->answer) {
+    if (!q->answer && !outdated(c, q)) {
         return DUTY_WORD_WAITS;
     }
-    if (!counts(c, q->answer)) {
+    if (!counts(c, q->answer) || outdated(c, q)) {
         duty_ask_over(c, what, subject); /* it may be asked anew */
         return DUTY_WORD_NOT_ASKED;
     }
@@ -171,7 +203,9 @@ static struct duty_question *find_answered(struct checkpointd *c, const json_t *
 {
     enum instruction_question what = instruction_question_parse(text_of(said, "what"));
     const json_t *subject = json_object_get(said, what == INSTRUCTION_RELEASE ? "hold" : "hit");
-    return find(c, what, (uint64_t)json_integer_value(subject));
+    struct duty_question *q = find(c, what, (uint64_t)json_integer_value(subject));
+    json_int_t asked = json_integer_value(json_object_get(said, "question"));
+    return q && asked > 0 && q->id == (uint64_t)asked ? q : NULL;
 }
 
 void duty_hq_agrees(struct checkpointd *c, const json_t *body)
@@ -196,6 +230,17 @@ void duty_ask_over(struct checkpointd *c, enum instruction_question what, uint64
     if (q && (q->answer || put_end(c, q, "hq_not_needed") == 0)) {
         drop(&c->duty, q);
         duty_tell(c);
+    }
+}
+
+void duty_holds_changed(struct checkpointd *c)
+{
+    struct duty_keeper *k = &c->duty;
+    for (size_t i = k->question_count; i-- > 0;) {
+        const struct duty_question *q = &k->questions[i];
+        if (outdated(c, q)) {
+            duty_ask_over(c, q->what, q->subject);
+        }
     }
 }
 
@@ -224,7 +269,7 @@ bool duty_questions_look(struct checkpointd *c, struct mono_time now)
         }
         bool stays_gone = gone && q->gone; /* a lane's first status may still lack its holds */
         q->gone = gone;
-        if (stays_gone || (q->answer && has_expired(c, q->answer))) {
+        if (stays_gone || outdated(c, q) || (q->answer && has_expired(c, q->answer))) {
             duty_ask_over(c, q->what, q->subject);
         }
     }
@@ -241,9 +286,13 @@ json_t *duty_questions_json(const struct checkpointd *c)
         const struct duty_question *q = &k->questions[i];
         char since[WALL_TEXT_SIZE];
         wall_format(q->since, since);
-        json_t *row = json_pack("{s:s,s:I,s:i,s:s,s:s}", "what", instruction_question_name(q->what),
-                                "subject", (json_int_t)q->subject, "lane", (int)q->lane, "officer",
-                                q->officer, "since", since);
+        json_t *row =
+            json_pack("{s:I,s:s,s:I,s:i,s:s,s:s}", "question", (json_int_t)q->id, "what",
+                      instruction_question_name(q->what), "subject", (json_int_t)q->subject, "lane",
+                      (int)q->lane, "officer", q->officer, "since", since);
+        if (row && q->of_hits) {
+            json_object_set(row, "of_hits", q->of_hits);
+        }
         if (row && q->answer) {
             json_object_set_new(row, "word",
                                 json_string(agrees(q->answer) ? "agrees" : "disagrees"));
@@ -261,6 +310,7 @@ void duty_questions_take(struct checkpointd *c, const json_t *call, struct wall_
     struct duty_keeper *k = &c->duty;
     struct duty_question q = {.id = (uint64_t)json_integer_value(json_object_get(call, "id")),
                               .what = instruction_question_parse(text_of(call, "what")),
+                              .joins = joins_of(call),
                               .lane = (uint8_t)json_integer_value(json_object_get(call, "lane")),
                               .since = wall};
     const json_t *subject = json_object_get(call, q.what == INSTRUCTION_RELEASE ? "hold" : "hit");
@@ -279,6 +329,7 @@ void duty_questions_take(struct checkpointd *c, const json_t *call, struct wall_
     }
     (void)snprintf(q.officer, sizeof(q.officer), "%s", text_of(call, "officer")); /* as put in */
     if (q.what != 0 && k->question_count < DUTY_QUESTIONS_MAX) {
+        q.of_hits = json_deep_copy(json_object_get(call, "of_hits"));
         k->questions[k->question_count++] = q;
     }
 }

@@ -335,7 +335,7 @@ static bool carry_out(struct checkpointd *c, struct instruction_keeper *k,
         say_why(fact, FACT_INSTRUCTION_FAILED, why.text, words_zh(result));
         return false;
     }
-    if (task.kind == INSTRUCTION_AGREE && !duty_asked(c, task.question, task.subject)) {
+    if (task.kind == INSTRUCTION_AGREE && !duty_asked(c, &task)) {
         say_why(fact, FACT_INSTRUCTION_FAILED, "nobody asks for that here", "本站未请示此事");
         return false;
     }

@@ -193,9 +193,10 @@ uint8_t acts_lane_of_hold(const struct checkpointd *c, json_int_t hold, const js
 
 /* Nobody else on shift may be the second person: headquarters is asked. */
 static void refuse_asked(struct checkpointd *c, struct control *control,
-                         const struct control_call *call, const struct pipeline_act *act)
+                         const struct control_call *call, const struct pipeline_act *act,
+                         const json_t *row)
 {
-    int result = duty_ask_hq(c, INSTRUCTION_RELEASE, act->hold, act->lane, &call->actor);
+    int result = duty_ask_hq(c, INSTRUCTION_RELEASE, act->hold, act->lane, &call->actor, row);
     if (result != 0) {
         refuse(control, call, err_name(result), "headquarters cannot be asked now",
                "当前无法请示总部");
@@ -218,30 +219,25 @@ static void refuse_disagreed(struct control *control, const struct control_call 
     refuse(control, call, "second_person", en, zh);
 }
 
-/* Of a hold that needs a second person: one of the two is a leader, and headquarters stands for one
- * that is not on shift. False: refused. */
+/* Of a hold that needs a second person: who was brought is the lane's to judge; headquarters stands
+ * for one that is not on shift. False: refused. */
 static bool find_second(struct checkpointd *c, struct control *control, struct control_call *call,
-                        const struct pipeline_act *act)
+                        struct pipeline_act *act, const json_t *row)
 {
     const char *note = "";
     bool leader = call->actor.role == OFFICER_ROLE_LEADER;
-    if (call->actor.second[0] != '\0' &&
-        (leader || call->actor.second_role == OFFICER_ROLE_LEADER)) {
-        return true;
-    }
     if (call->actor.second[0] != '\0') {
-        refuse(control, call, "second_person", "priority 1 needs a leader as the second person",
-               "一级布控须由带班领导作为第二人");
-        return false;
+        return true;
     }
     switch (duty_hq_word(c, INSTRUCTION_RELEASE, act->hold, call->actor.second, &note)) {
     case DUTY_WORD_AGREES:
+        act->leader = true;
         return true;
     case DUTY_WORD_DISAGREES:
         refuse_disagreed(control, call, note);
         return false;
     case DUTY_WORD_WAITS:
-        refuse_asked(c, control, call, act);
+        refuse_asked(c, control, call, act, row);
         return false;
     case DUTY_WORD_NOT_ASKED:
         break;
@@ -249,7 +245,7 @@ static bool find_second(struct checkpointd *c, struct control *control, struct c
     if (duty_others(c, call->actor.officer, !leader) > 0) {
         return true; /* the lane says that one is needed */
     }
-    refuse_asked(c, control, call, act);
+    refuse_asked(c, control, call, act, row);
     return false;
 }
 
@@ -269,8 +265,11 @@ void lane_act_release(void *ctx, struct control *control, const struct control_c
         refuse_as_lane(control, call, LANE_REFUSAL_NO_SUCH_HOLD);
         return;
     }
+    act.joins = (uint8_t)json_integer_value(json_object_get(row, "joins"));
+    act.leader =
+        call->actor.role == OFFICER_ROLE_LEADER || call->actor.second_role == OFFICER_ROLE_LEADER;
     bool needs_second = json_integer_value(json_object_get(row, "priority")) == 1;
-    if (!needs_second || find_second(c, control, &with, &act)) {
+    if (!needs_second || find_second(c, control, &with, &act, row)) {
         acts_post(c, &with, &act, reason);
     }
 }

@@ -385,6 +385,32 @@ static void restore_lanes(struct checkpointd *c, const struct open_holds *open)
     }
 }
 
+/* Holds whose release is on record and whose end is not: they stand, and officers are told which.
+ */
+static void tell_still_held(struct checkpointd *c, const struct open_holds *open, uint8_t lane)
+{
+    struct pipeline_event event = {.kind = PIPELINE_ALARM};
+    char *detail = event.u.alarm.detail;
+    size_t room = sizeof(event.u.alarm.detail);
+    size_t used = 0;
+    for (size_t i = 0; i < open->count && used < room; i++) {
+        const struct open_hold *hold = &open->holds[i];
+        if (hold->lane == lane && hold->released && hold->event.active) {
+            used += (size_t)snprintf(detail + used, room - used, "%shold %llu of passage %llu",
+                                     used > 0 ? ", " : "", (unsigned long long)hold->event.hold,
+                                     (unsigned long long)hold->event.passage);
+        }
+    }
+    if (used == 0) {
+        return;
+    }
+    event.u.alarm.event = EVENT_HOLD_STILL_HELD;
+    event.u.alarm.lane = lane;
+    event.u.alarm.active = true;
+    atomic_store(&c->still_held[lane], true);
+    lane_post(c, &event);
+}
+
 int lanes_create(struct checkpointd *c, struct err_text *err)
 {
     static struct open_holds open; /* large */
@@ -411,6 +437,9 @@ int lanes_create(struct checkpointd *c, struct err_text *err)
     if (result == 0) {
         rescue_settle(c, &open);
         restore_alarm_damage(c);
+        for (size_t i = 0; i < c->config.lane_count; i++) {
+            tell_still_held(c, &open, c->config.lanes[i].lane.lane.lane);
+        }
     }
     return result;
 }

@@ -415,11 +415,17 @@ void rescue_settle(struct checkpointd *c, const struct open_holds *open)
 
 void rescue_acknowledged(struct checkpointd *c, uint8_t lane)
 {
-    struct pipeline_event event = {.kind = PIPELINE_ALARM};
-    if (!atomic_exchange(&c->taken_over[lane], false)) {
-        return;
+    struct {
+        atomic_bool *stands;
+        enum log_event_id event;
+    } told[] = {{&c->taken_over[lane], EVENT_HOLDS_TAKEN_OVER},
+                {&c->still_held[lane], EVENT_HOLD_STILL_HELD}};
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        struct pipeline_event event = {.kind = PIPELINE_ALARM};
+        event.u.alarm.lane = lane;
+        event.u.alarm.event = told[i].event;
+        if (atomic_exchange(told[i].stands, false)) {
+            lane_post(c, &event);
+        }
     }
-    event.u.alarm.lane = lane;
-    event.u.alarm.event = EVENT_HOLDS_TAKEN_OVER;
-    lane_post(c, &event);
 }

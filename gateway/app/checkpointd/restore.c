@@ -1,9 +1,10 @@
 /*
  * Holds that were open and lanes that were out of service, or open for a convoy, when the program
- * ended, read back from the journal before any output is energised. A release or withdrawal that
- * was committed ends its hold, whatever else is missing, unless the hold was put on record again
- * behind it. A record that cannot be read is passed over and told; where it may have been of a hold
- * every lane asks for the vehicle to be confirmed.
+ * ended, read back from the journal before any output is energised. A hold is over once that is on
+ * record (hold_ended): a release alone may have come on record after the officer was refused, or
+ * before a hit that nobody has spoken of joined, so its hold stands and that is told. A withdrawal
+ * alone is asked for anew by the lane. A record that cannot be read is passed over and told; where
+ * it may have been of a hold every lane asks for the vehicle to be confirmed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -51,15 +52,54 @@ static void drop_hold(struct open_holds *open, uint8_t lane, uint64_t id)
     memmove(hold, hold + 1, (open->count - at) * sizeof(*hold));
 }
 
+static uint64_t hit_at(const json_t *held, size_t i)
+{
+    return id_of(json_array_get(held, i), "hit");
+}
+
+static bool names_hit(const json_t *held, uint64_t hit)
+{
+    for (size_t i = 0; hit != 0 && i < json_array_size(held); i++) {
+        if (hit_at(held, i) == hit) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An entry that was withdrawn stays so. */
 static void fill_hits(const json_t *held, struct lane_restore_event *out)
 {
+    const struct lane_restore_event before = *out;
     out->hit_count = 0;
+    out->withdrawn = 0;
+    for (size_t i = 0; i < json_array_size(held) && i < LANE_HITS_MAX; i++) {
+        for (uint8_t k = 0; k < before.hit_count; k++) {
+            bool was = (before.withdrawn >> k & 1u) != 0 && before.hits[k].hit == hit_at(held, i);
+            out->withdrawn |= (uint8_t)(was ? 1u << i : 0);
+        }
+    }
     for (size_t i = 0; i < json_array_size(held) && out->hit_count < LANE_HITS_MAX; i++) {
         const json_t *hit = json_array_get(held, i);
         out->hits[out->hit_count++] = (struct lane_hit){.hit = id_of(hit, "hit"),
                                                         .entry = id_of(hit, "entry"),
                                                         .priority = (uint8_t)id_of(hit, "priority"),
                                                         .holds = true};
+    }
+}
+
+/* Its end was asked for, and nothing more is said of it so far. */
+static void take_end(struct open_hold *hold, const json_t *body, bool withdrawn)
+{
+    const json_t *held = json_object_get(body, "held");
+    if (!hold) {
+        return;
+    }
+    hold->released |= !withdrawn;
+    for (uint8_t i = 0; withdrawn && i < hold->event.hit_count; i++) {
+        if (names_hit(held, hold->event.hits[i].hit)) {
+            hold->event.withdrawn |= (uint8_t)(1u << i);
+        }
     }
 }
 
@@ -140,15 +180,23 @@ static int take_body(struct open_holds *open, const json_t *body, bool may_end)
     }
     note_instruction(open, body);
     if (is_named(what, LANE_RECORD_HOLD_ACTIVE) || is_named(what, LANE_RECORD_HOLD_KEPT)) {
-        return open_holds_take(open, body, true);
+        int result = open_holds_take(open, body, true);
+        struct open_hold *taken = open_holds_find(open, (uint8_t)id_of(body, "lane"), hold);
+        if (taken) {
+            taken->released = false; /* said after it */
+        }
+        return result;
     }
     if (is_named(what, LANE_RECORD_HOLD_WAITING) || is_named(what, LANE_RECORD_HOLD_JOINED)) {
         return open_holds_take(open, body, false);
     }
-    if (may_end &&
-        (is_named(what, LANE_RECORD_HOLD_DROPPED) || is_named(what, LANE_RECORD_HOLD_RELEASE) ||
-         is_named(what, LANE_RECORD_HOLD_WITHDRAW) || is_named(what, LANE_RECORD_HOLD_ENDED))) {
-        drop_hold(open, (uint8_t)id_of(body, "lane"), hold);
+    bool withdraw = is_named(what, LANE_RECORD_HOLD_WITHDRAW);
+    uint8_t lane = (uint8_t)id_of(body, "lane");
+    if (may_end && (withdraw || is_named(what, LANE_RECORD_HOLD_RELEASE))) {
+        take_end(open_holds_find(open, lane, hold), body, withdraw);
+    } else if (may_end && (is_named(what, LANE_RECORD_HOLD_DROPPED) ||
+                           is_named(what, LANE_RECORD_HOLD_ENDED))) {
+        drop_hold(open, lane, hold);
     }
     return 0;
 }

@@ -60,7 +60,8 @@ static void about_of(const json_t *row, char *out, size_t size)
     const char *what = hqctl_text_of(row, "what");
     const char *until = hqctl_text_of(row, "until");
     if (what[0])
-        (void)snprintf(out, size, "%s %lld", what, hold ? hold : hit); /* cut: still reads */
+        (void)snprintf(out, size, "%s %lld %lld", what, hold ? hold : hit,
+                       (long long)hqctl_number_of(row, "id")); /* fits: words of the box's own */
     else if (hit)
         (void)snprintf(out, size, "hit %lld", hit); /* fits */
     else

@@ -203,21 +203,25 @@ int hqctl_instruct_status(struct hqctl *h, int argc, char **argv)
 }
 
 /* Takes over nothing; NULL: no memory, or no number. */
-static json_t *agreement(const char *what, const char *number, const char *note, bool disagree)
+static json_t *agreement(const char *const operands[4], const char *note, bool disagree)
 {
-    char *end = NULL;
-    long long subject = strtoll(number, &end, 10);
+    const char *what = operands[1];
+    json_int_t numbers[2]; /* of the hold or hit, of the question */
     bool hold = strcmp(what, instruction_question_name(INSTRUCTION_RELEASE)) == 0;
-    return end == number || *end != '\0'
-               ? NULL
-               : json_pack("{s:b,s:I,s:s,s:s}", "agrees", !disagree, hold ? "hold" : "hit",
-                           (json_int_t)subject, "note", note, "what", what);
+    for (int i = 0; i < 2; i++) {
+        char *end = NULL;
+        numbers[i] = strtoll(operands[2 + i], &end, 10);
+        if (end == operands[2 + i] || *end != '\0')
+            return NULL;
+    }
+    return json_pack("{s:b,s:I,s:s,s:I,s:s}", "agrees", !disagree, hold ? "hold" : "hit",
+                     numbers[0], "note", note, "question", numbers[1], "what", what);
 }
 
 int hqctl_instruct_agree(struct hqctl *h, int argc, char **argv)
 {
     struct instruct_args a = {.minutes = MINUTES_DEFAULT};
-    const char *operands[3] = {NULL, NULL, NULL};
+    const char *operands[4] = {NULL, NULL, NULL, NULL};
     const char *note = NULL;
     bool disagree = false;
     const struct arg_option options[] = {
@@ -227,20 +231,24 @@ int hqctl_instruct_agree(struct hqctl *h, int argc, char **argv)
     struct arg_spec spec = {
         .text = "DESCRIPTION\n"
                 "  Answers what a checkpoint asks for want of a second person on shift ('hqctl\n"
-                "  calls'): 'release' and the number of a hold of priority 1, 'reject' or\n"
-                "  'confirm' and that of a hit. Agreed, you stand on record as the second person\n"
-                "  of the officer's own act; what is not asked for is refused there.\n"
+                "  calls' shows these words and numbers): 'release' and the number of a hold of\n"
+                "  priority 1, 'reject' or 'confirm' and that of a hit, then the question's own:\n"
+                "  when another hit joins the hold, the checkpoint asks anew. Agreed, you stand\n"
+                "  on record as the second person of the officer's own act; what is not asked\n"
+                "  for is refused there.\n"
                 "  答复检查站的请示，作为第二人记录在案。\n" INSTRUCT_MANUAL "\nEXAMPLE\n"
-                "  hqctl instruct agree lu-hz-01 release 1048577 --note 已核实 --key "
+                "  hqctl instruct agree lu-hz-01 release 1048577 1795392000123 --note 已核实 --key "
                 "duty/wang.key.pem\n",
         ARG_OPTIONS(options),
-        ARG_OPERANDS("CHECKPOINT WHAT NUMBER", 3, operands)};
+        ARG_OPERANDS("CHECKPOINT WHAT NUMBER QUESTION", 4, operands)};
     int status = hqctl_parse(h, argc, argv, &spec);
     if (status >= 0)
         return status;
-    json_t *body = agreement(operands[1], operands[2], note, disagree);
+    json_t *body = agreement(operands, note, disagree);
     if (!body) {
-        fprintf(stderr, "hqctl instruct agree: NUMBER: expected that of a hold or hit\n");
+        fprintf(
+            stderr,
+            "hqctl instruct agree: NUMBER, QUESTION: expected those that 'hqctl calls' shows\n");
         return EXIT_USAGE;
     }
     return instruct(h, &a, operands[0], "agree", body);

@@ -14,22 +14,27 @@ async function handIn(context, name, plate, colour) {
   return [`${name}-scene`, `${name}-crop`];
 }
 
+const list = (plate, fields) => box('list_entries', { plates: [plate], class: '02', ...CARD, ...fields });
+
+/** A vehicle with dangerous people. */
+export async function makeRisk(context) {
+  await list('苏C5D881', { category: 'fugitive', priority: 1, officer_risk: ['armed', 'several_people'] });
+  return (await makeHit('苏C5D881', { pictures: await handIn(context, 'r', '苏C5D881') })).hit;
+}
+
 /** The hits by name, and a plate that is listed. */
 export async function invent(context) {
-  const list = (plate, fields) => box('list_entries', { plates: [plate], class: '02', ...CARD, ...fields });
   await list('鲁H8B345', { category: 'fugitive', priority: 1, reason: '在逃人员驾乘' });
   await list('鲁R66218', { category: 'stolen' });
   await list('鲁HB417挂', { category: 'stolen', class: '15', vehicle: '红色低平板半挂车', instructions: null });
   await list('豫N7K206', { category: 'case' });
-  await list('苏C5D881', { category: 'fugitive', priority: 1, officer_risk: ['armed', 'several_people'] });
   await list('鲁HD12345', { category: 'hit_and_run', class: '52', vehicle: '白色比亚迪轿车', instructions: null });
   const caught = await makeHit('鲁HD12345', { plate_class: '52', pictures: await handIn(context, 'c', '鲁HD12345', 'green') });
   const snapshot = await makeHit('豫N7K206', { camera: 12 });
   await handIn(context, 'n', '豫N7K206');
   const alike = await makeHit('鲁H8417挂', { plate_class: '15', colour: 6, pictures: await handIn(context, 'a', '鲁H8417挂', 'yellow') });
-  const risk = await makeHit('苏C5D881', { pictures: await handIn(context, 'r', '苏C5D881') });
   const first = await makeHit('鲁H8B345', { camera: 12, confidence: 96, pictures: await handIn(context, 'f', '鲁H8B345') });
-  return { caught: caught.hit, snapshot: snapshot.hit, alike: alike.hit, risk: risk.hit, first: first.hit, plate: '鲁R66218', event: snapshot.read.event_id };
+  return { caught: caught.hit, snapshot: snapshot.hit, alike: alike.hit, first: first.hit, plate: '鲁R66218', event: snapshot.read.event_id };
 }
 
 /** The picture that was taken after the read. */

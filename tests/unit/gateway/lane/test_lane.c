@@ -105,6 +105,9 @@ static void test_release_needs_name_second_person_and_commit(void **state)
     world_act(&w, &act);
     assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_SECOND_PERSON);
     act.second_person = true;
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_LEADER);
+    act.leader = true;
     struct lane_event journal = {.kind = LANE_EVENT_JOURNAL, .u.journal_commits = false};
     world_take(&w, &journal);
     world_act(&w, &act);
@@ -319,8 +322,12 @@ static void test_restored_hold_stands_before_anything_is_known(void **state)
     world_list(&w, true);
     world_run(&w, w.config.transit_max_ms + 500);
     assert_int_equal(w.state.lights, OUTPUT_BIT(OUTPUT_RED));
-    struct lane_act_event act = {
-        .act = 1, .kind = LANE_ACT_RELEASE, .hold = 77, .named = true, .second_person = true};
+    struct lane_act_event act = {.act = 1,
+                                 .kind = LANE_ACT_RELEASE,
+                                 .hold = 77,
+                                 .named = true,
+                                 .second_person = true,
+                                 .leader = true};
     world_act(&w, &act);
     assert_int_equal(w.out.replies[0].kind, LANE_REPLY_PENDING);
 }

@@ -126,6 +126,7 @@ static struct lane_event random_act(struct world *w)
     event.u.act.hold = w->state.hold_count ? w->state.holds[draw(w->state.hold_count)].id : draw(9);
     event.u.act.named = draw(4) != 0;
     event.u.act.second_person = draw(2);
+    event.u.act.leader = draw(2);
     return event;
 }
 

@@ -145,10 +145,72 @@ static void test_a_hit_that_joins_an_officers_release_keeps_the_hold(void **stat
         (struct lane_hit){.hit = 700, .entry = 9700, .priority = 1, .holds = true};
     world_take(&w, &again);
     world_commit(&w, commit, true);
-    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_OTHER_HIT);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_JOINED);
     assert_int_equal(w.state.hold_count, 1);
     world_act(&w, &act);
     assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_SECOND_PERSON);
+}
+
+/* What was decided on, officer's and headquarters' word alike, was the hold as it was shown. */
+static void test_a_release_speaks_of_the_hold_as_it_was_shown(void **state)
+{
+    (void)state;
+    struct world w;
+    (void)rejection(&w, 2);
+    const struct lane_hold *hold = &w.state.holds[0];
+    struct lane_act_event act = {.act = 2,
+                                 .kind = LANE_ACT_RELEASE,
+                                 .hold = hold->id,
+                                 .named = true,
+                                 .joins = lane_hold_joins(hold)};
+    join(&w, 700);
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_JOINED);
+    act.joins = lane_hold_joins(hold);
+    w.state.holds[0].by_officer = true; /* as by an officer's own hold that found no other place */
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_JOINED);
+    act.joins = lane_hold_joins(hold);
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].kind, LANE_REPLY_PENDING);
+}
+
+/* The hold of a vehicle on its way is shown with all that a release of it is decided by. */
+static void test_a_hold_that_waits_is_shown_with_what_it_rests_on(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    struct lane_status status;
+    world_init(&w, &config);
+    (void)world_passage(&w, true, 1);
+    lane_status_of(&w.config, &w.state, &status);
+    assert_int_equal(status.waiting_count, 1);
+    assert_int_equal(status.waiting[0].priority, 1);
+    assert_int_equal(status.waiting[0].joins, 1);
+    assert_int_equal(status.waiting[0].hits[0], 500 + w.passages);
+}
+
+/* Ended by withdrawal, and the program ended before that was on record: asked for anew. */
+static void test_a_restored_hold_whose_entry_is_withdrawn_ends(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    struct lane_event event = {.kind = LANE_EVENT_RESTORE};
+    world_init(&w, &config);
+    event.u.restore = (struct lane_restore_event){
+        .hold = 77, .passage = 9, .active = true, .priority = 2, .hit_count = 2, .withdrawn = 1};
+    event.u.restore.hits[0] = (struct lane_hit){.hit = 5, .entry = 6, .priority = 2, .holds = true};
+    event.u.restore.hits[1] = (struct lane_hit){.hit = 7, .entry = 8, .priority = 2, .holds = true};
+    world_take(&w, &event);
+    assert_null(world_record(&w, LANE_RECORD_HOLD_WITHDRAW)); /* the other one stands */
+    world_withdraw(&w, 8);
+    assert_non_null(world_record(&w, LANE_RECORD_HOLD_WITHDRAW));
+    event.u.restore.withdrawn = 3;
+    event.u.restore.hold = 88;
+    world_take(&w, &event);
+    assert_non_null(world_record(&w, LANE_RECORD_HOLD_WITHDRAW));
 }
 
 /* The hit comes between the question to the journal and its answer. */
@@ -161,7 +223,7 @@ static void test_a_hit_that_joins_meanwhile_keeps_the_hold(void **state)
     uint64_t commit = world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit;
     join(&w, 700);
     world_commit(&w, commit, true);
-    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_OTHER_HIT);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_JOINED);
     assert_int_equal(w.state.hold_count, 1);
     assert_non_null(
         world_record(&w, LANE_RECORD_HOLD_KEPT)); /* behind the release, for a restart */
@@ -189,6 +251,9 @@ static void test_priority_1_takes_two_and_no_vehicle_none(void **state)
     world_act(&w, &act);
     assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_NOT_NAMED);
     act.named = true;
+    world_act(&w, &act);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_LEADER);
+    act.leader = true;
     for (uint64_t passage = 0; passage <= 4711; passage += 4711) {
         struct lane_act_event none = act;
         none.passage = passage;
@@ -210,6 +275,9 @@ int main(void)
         cmocka_unit_test(test_a_hit_that_joins_and_is_withdrawn_meanwhile_keeps_none),
         cmocka_unit_test(test_a_hit_that_joins_an_officers_release_keeps_the_hold),
         cmocka_unit_test(test_a_hit_that_joins_meanwhile_keeps_the_hold),
+        cmocka_unit_test(test_a_release_speaks_of_the_hold_as_it_was_shown),
+        cmocka_unit_test(test_a_hold_that_waits_is_shown_with_what_it_rests_on),
+        cmocka_unit_test(test_a_restored_hold_whose_entry_is_withdrawn_ends),
         cmocka_unit_test(test_an_officers_own_hold_stays),
         cmocka_unit_test(test_priority_1_takes_two_and_no_vehicle_none),
     };

@@ -59,27 +59,33 @@ static void an_agreement_is_about_one_thing(void **state)
 {
     (void)state;
     struct instruction_task task;
-    assert_int_equal(read_task("agree",
-                               "{\"agrees\":true,\"hold\":9,\"note\":\"n\",\"what\":\"release\"}",
-                               &task),
-                     0);
-    assert_true(task.kind == INSTRUCTION_AGREE && task.agrees && task.subject == 9);
+    assert_int_equal(
+        read_task("agree",
+                  "{\"agrees\":true,\"hold\":9,\"note\":\"n\",\"question\":3,\"what\":\"release\"}",
+                  &task),
+        0);
+    assert_true(task.kind == INSTRUCTION_AGREE && task.agrees && task.subject == 9 &&
+                task.asked == 3);
     assert_int_equal(task.question, INSTRUCTION_RELEASE);
-    assert_int_equal(read_task("agree",
-                               "{\"agrees\":false,\"hit\":8,\"note\":\"n\",\"what\":\"confirm\"}",
-                               &task),
-                     0);
+    assert_int_equal(
+        read_task("agree",
+                  "{\"agrees\":false,\"hit\":8,\"note\":\"n\",\"question\":3,\"what\":\"confirm\"}",
+                  &task),
+        0);
     assert_true(task.question == INSTRUCTION_CONFIRM && !task.agrees && task.subject == 8);
-    assert_refused("agree", "{\"agrees\":true,\"hit\":9,\"note\":\"n\",\"what\":\"release\"}",
+    assert_refused("agree",
+                   "{\"agrees\":true,\"hit\":9,\"note\":\"n\",\"question\":3,\"what\":\"release\"}",
                    ERR_INVALID, "agree: unknown field 'hit'");
-    assert_refused("agree", "{\"agrees\":true,\"hold\":9,\"note\":\"n\",\"what\":\"reject\"}",
+    assert_refused("agree",
+                   "{\"agrees\":true,\"hold\":9,\"note\":\"n\",\"question\":3,\"what\":\"reject\"}",
                    ERR_INVALID, "agree: unknown field 'hold'");
-    assert_refused("agree", "{\"agrees\":true,\"hold\":9,\"note\":\"n\",\"what\":\"raise\"}",
+    assert_refused("agree",
+                   "{\"agrees\":true,\"hold\":9,\"note\":\"n\",\"question\":3,\"what\":\"raise\"}",
                    ERR_INVALID, "agree: what: expected release, reject or confirm");
-    assert_refused("agree", "{\"hold\":9,\"note\":\"n\",\"what\":\"release\"}", ERR_INVALID,
-                   "agree: agrees: missing");
-    assert_refused("agree", "{\"agrees\":true,\"hold\":9,\"what\":\"release\"}", ERR_INVALID,
-                   "agree: note: missing, expected text");
+    assert_refused("agree", "{\"hold\":9,\"note\":\"n\",\"question\":3,\"what\":\"release\"}",
+                   ERR_INVALID, "agree: agrees: missing");
+    assert_refused("agree", "{\"agrees\":true,\"hold\":9,\"question\":3,\"what\":\"release\"}",
+                   ERR_INVALID, "agree: note: missing, expected text");
 }
 
 static void what_is_not_known_is_refused_by_name(void **state)

@@ -81,7 +81,7 @@ class Found {
     this.said = notice();
     this.more = el('button', { type: 'button', class: 'button wide', hidden: true, onclick: () => this.fetchMore() }, t('ui_history_more'));
     this.node = el('section', { class: 'panel result', hidden: true, 'aria-label': t('ui_history_found') },
-      el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': t('ui_history_found') }, el('table', { class: 'rows passages' }, el('thead', null, el('tr', null,
+      el('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': t('ui_history_found') }, el('table', { class: 'rows passages' }, el('thead', null, el('tr', null,
         ['ui_history_time', 'ui_history_lane', 'ui_history_plate', 'ui_check_class', 'ui_history_hit']
           .map((code) => el('th', { scope: 'col' }, t(code))))), this.rows)), this.said, this.more);
     this.next = null;
