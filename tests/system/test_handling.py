@@ -1,4 +1,7 @@
 """The handling of hits: from alert to closed, two persons, two officers at once, late ones, and a restart in between."""
+import os
+import random
+
 import pytest
 
 from harness import journal
@@ -250,3 +253,36 @@ def test_a_killed_program_goes_on_where_it_was(officers):
     agreed = officers.done("zhao", "hit_agree", hit=waiting)["handling"]
     assert (agreed["stage"], agreed["by"]["officer"], agreed["second"]["officer"]) == ("confirmed", "li", "zhao")
     assert officers.refused("zhao", "hit_sign", hit=signed)["by"] == "li"
+
+
+SEED = int(os.environ.get("CHECKPOINT_SEED", "1"))
+ODD_CALLS = int(os.environ.get("CHECKPOINT_ARGS", "200"))
+ODD = (None, True, False, 0, -1, 1, 255, 256, 2 ** 63 - 1, -2 ** 63, 1e300, 0.5, "", "x" * 64, "x" * 65, "鲁" * 67, "x" * 5000,
+       "a\nb", "\u202e", "\U0001d7d3", "no_such_code", "other", "鲁H12345", "鲁H1234?", "2026-11-26T00:00:00Z", "9999-12-31T23:59:59Z",
+       [], [1], {}, {"officer": 1}, {"officer": "li", "password": "x"})
+ODD_ACTS = {
+    "hit_show": (), "hit_sign": (), "hit_intercept": (), "hit_close": (), "stop_record": (),
+    "hit_confirm": ("plate_agrees", "class_agrees", "vehicle_agrees", "by_eye", "typed", "second"),
+    "hit_reject": ("reason", "note", "plate", "second"), "hit_agree": ("agree", "second"),
+    "hit_feedback": ("outcome", "handed_to", "suspect", "document", "note"), "hit_answer": ("answer", "reason"),
+    "check": ("plate", "class", "reason", "note"), "lookout_end": ("id", "reason"), "history_more": ("next",),
+    "lookout_add": ("plate", "class", "hours", "case", "reason", "second"), "report": ("from", "to"),
+    "history": ("plate", "lane", "limit", "look_alike", "from", "to", "case", "reason", "pin"),
+    "help": ("lane", "note"), "help_end": ("id", "reason"), "backup_end": ("hit", "reason"), "hits": ("limit",),
+    "lower": ("lane", "reason"), "lower_beat": ("lane", "press"), "lower_end": ("lane", "press"),
+    "convoy": ("lane", "minutes", "reason"), "inspected": ("lane", "passage", "reason"), "ack": ("lane",),
+}
+
+
+def test_odd_arguments_are_answered_and_nothing_ends(officers):
+    """Acts with arguments of any kind, on a hit that is open: so that each is looked at, not only the first."""
+    draw = random.Random(SEED)
+    officers.site.events = officers.site.box.events(officers.tokens["wang"])  # the program was begun anew
+    hit = officers.read(SECOND)["hit"]
+    for _ in range(ODD_CALLS):
+        act = draw.choice(sorted(ODD_ACTS))
+        args = {name: draw.choice(ODD) for name in ODD_ACTS[act] if draw.random() < 0.8}
+        answer = officers.act(draw.choice(("wang", "li")), act, **{"hit": draw.choice((hit, *ODD[:12])), **args})
+        assert answer["ok"] or (answer["error"]["code"] and answer["error"]["en"] and answer["error"]["zh"]), (SEED, act, args)
+    wait_until("others are served", lambda: officers.act("zhao", "hit_show", hit=hit)["ok"])
+    assert officers.site.checkpointd.running
