@@ -151,13 +151,13 @@ static int take_answer(struct report *r, const struct journal_record *record, co
 
 /* ---- how fast ---- */
 
-static void take_time(const json_t *body, const json_t *at, int64_t *list, size_t *list_count)
+static void take_time(const json_t *handling, const json_t *at, int64_t *list, size_t *list_count)
 {
     struct wall_time opened;
     struct wall_time then;
     const char *text = json_string_value(at);
     if (text && *list_count < REPORT_HITS_MAX &&
-        wall_parse(text_of(body, "opened"), &opened) == 0 && wall_parse(text, &then) == 0 &&
+        wall_parse(text_of(handling, "opened"), &opened) == 0 && wall_parse(text, &then) == 0 &&
         then.ms >= opened.ms) {
         list[(*list_count)++] = then.ms - opened.ms;
     }
@@ -168,17 +168,18 @@ static int take_handling(struct report *r, const struct journal_record *record, 
 {
     char name[24];
     struct wall_time opened;
+    const json_t *handling = json_object_get(body, "handling");
     (void)record;
     hit_name(body, name);
     if (json_object_get(r->handled, name)) {
         return 0;
     }
     json_object_set_new(r->handled, name, json_true());
-    if (wall_parse(text_of(body, "opened"), &opened) == 0 && opened.ms >= r->inquiry->from.ms &&
+    if (wall_parse(text_of(handling, "opened"), &opened) == 0 && opened.ms >= r->inquiry->from.ms &&
         opened.ms < r->inquiry->until.ms) {
-        take_time(body, json_object_get(json_object_get(body, "signed"), "time"), r->sign_ms,
-                  &r->signs);
-        take_time(body, json_object_get(body, "answered"), r->answer_ms, &r->answered);
+        take_time(handling, json_object_get(json_object_get(handling, "signed"), "time"),
+                  r->sign_ms, &r->signs);
+        take_time(handling, json_object_get(handling, "answered"), r->answer_ms, &r->answered);
     }
     return 0;
 }
