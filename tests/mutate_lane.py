@@ -30,7 +30,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LANE = ROOT / "gateway" / "lane"
 TESTS = ["test_guard", "test_rules", "test_lower", "test_lane", "test_queue", "test_naming", "test_modes",
          "test_service", "test_safety_inputs", "test_emergency_stop", "test_walk_cases", "test_feedback", "test_maintained", "test_hand",
-         "test_reject", "test_lane_walk"]
+         "test_hand_guard", "test_reject", "test_lane_walk"]
 WALK = ROOT / "tests" / "walk"
 FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-O2", "-w", f"-I{ROOT}"]
 TIMEOUT_S, WALKS = 240, "400"

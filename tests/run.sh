@@ -33,7 +33,7 @@ fi
 if [ "$mode" = quick ]; then
     export CHECKPOINT_SEED=${CHECKPOINT_SEED:-20261124}
 else
-    export CHECKPOINT_SEED=${CHECKPOINT_SEED:-$(od -An -N4 -tu4 /dev/urandom | awk '{print $1 + 1}')}
+    export CHECKPOINT_SEED=${CHECKPOINT_SEED:-$(($(od -An -N4 -tu4 /dev/urandom) + 1))}
 fi
 
 # sweep NAME COMMAND …: a row of the table in tests/sweeps.sh.

@@ -130,13 +130,19 @@ hq_power() {
         /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/system/test_hq_power.py
 }
 
-# 50 consoles, a shift's hits in one page; every page in every language and theme before axe-core.
+# 50 consoles, a shift's hits in one page; every page, form and banner in every language and theme before axe-core.
 browser_load() {
     CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release /usr/bin/python3 tests/browser/run.py test_load.mjs
 }
 
 browser_looks() {
-    CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release /usr/bin/python3 tests/browser/run.py test_pages.mjs
+    local folder
+    folder=$(mktemp -d)
+    CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release /usr/bin/python3 tests/browser/run.py test_pages.mjs &&
+        CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release /usr/bin/python3 tests/browser/run.py screens.mjs "$folder"
+    set -- $?
+    rm -r "$folder"
+    return "$1"
 }
 
 # with_build PRESET COMMAND …

@@ -207,40 +207,32 @@ static int prepare(struct program *p, struct err_text *err)
     return rc == 0 ? desk_create(&desk, &p->desk, err) : rc;
 }
 
-static int run(void *ctx, struct service *service, struct err_text *err)
+static int start(void *ctx, struct service *service, struct err_text *err)
 {
     struct program *p = ctx;
-    struct thread *const threads[] = {&p->thread};
-    const struct service_hooks hooks = {.ctx = p};
+    (void)snprintf(service->status, sizeof(service->status), "pictures"); /* fits */
     int rc = service_take_state(service, p->config.state_dir, err);
     if (rc == 0)
         rc = prepare(p, err);
-    if (rc == 0)
-        rc = service_thread_start(&p->thread, "pictures", 0, work, p, err);
-    if (rc == 0) {
-        service_ready("pictures");
-        rc = service_run(service, threads, 1, &hooks) == EXIT_OK
-                 ? 0
-                 : err_set(err, ERR_STOPPED, "a thread ended");
-    }
-    thread_stop(&p->thread);
-    thread_join(&p->thread);
+    return rc == 0 ? service_thread_start(&p->thread, "pictures", 0, work, p, err) : rc;
+}
+
+static void stop(void *ctx)
+{
+    struct program *p = ctx;
     desk_destroy(p->desk);
     picture_store_close(p->store);
-    return rc;
 }
 
 int main(int argc, char **argv)
 {
-    static struct program program;
-    struct service_args args;
-    struct err_text err = {""};
-    int status = service_args_parse(argc, argv, &about, &args);
-    if (status >= 0)
-        return status;
-    int rc = config_load(args.config_path, &config_section, &program.config, &err);
-    status = service_config_result(&about, &args, &config_section, rc == 0, rc, &err);
-    if (status >= 0)
-        return status;
-    return service_serve(&about, run, &program);
+    static struct program p;
+    const struct service_program program = {.about = &about,
+                                            .section = &config_section,
+                                            .config = &p.config,
+                                            .start = start,
+                                            .stop = stop,
+                                            .thread = &p.thread,
+                                            .hooks = {.ctx = &p}};
+    return service_main(argc, argv, &program);
 }

@@ -85,16 +85,18 @@ static void on_closed(void *ctx, struct line_client *client)
 
 static const struct line_ops ops = {on_open, on_line, on_closed};
 
-static int prepare(struct program *p, struct err_text *err)
+static int check(void *ctx, struct err_text *err)
 {
+    struct program *p = ctx;
     const struct passwd *user = getpwnam(p->config.client_user);
     /* a machine without that user: only root and our own user may ask */
     p->client = user ? user->pw_uid : geteuid();
     return hq_ca_open(p->config.certificate, p->config.key, &p->ca, err);
 }
 
-static int start(struct program *p, struct err_text *err)
+static int start(void *ctx, struct service *service, struct err_text *err)
 {
+    struct program *p = ctx;
     const struct line_listener listener = {
         .path = p->socket,
         .mode = 0660,
@@ -105,6 +107,7 @@ static int start(struct program *p, struct err_text *err)
         .output_max_bytes = OUTPUT_MAX_BYTES,
     };
     (void)snprintf(p->socket, sizeof(p->socket), "%s/issue", p->config.runtime_dir); /* fits */
+    (void)snprintf(service->status, sizeof(service->status), "socket=issue");        /* fits */
     int rc = line_server_create(&p->server, err);
     if (rc == 0)
         rc = line_server_listen(p->server, &listener, err);
@@ -113,44 +116,24 @@ static int start(struct program *p, struct err_text *err)
     return rc;
 }
 
-static int run(struct program *p, struct err_text *err)
+static void stop(void *ctx)
 {
-    struct service service;
-    struct thread *const threads[] = {&p->thread};
-    const struct service_hooks hooks = {.ctx = p};
-    int result = EXIT_RUN;
-    if (service_open(&service, about.program, err) != 0)
-        return EXIT_RUN;
-    if (start(p, err) == 0) {
-        service_ready("socket=issue");
-        result = service_run(&service, threads, 1, &hooks);
-    }
-    thread_stop(&p->thread);
-    thread_join(&p->thread);
+    struct program *p = ctx;
     line_server_destroy(p->server);
-    service_close(&service);
-    return result;
 }
 
 int main(int argc, char **argv)
 {
-    static struct program program;
-    struct service_args args;
-    struct err_text err = {""};
-    int status = service_args_parse(argc, argv, &about, &args);
-    if (status >= 0)
-        return status;
-    int rc = config_load(args.config_path, &config_section, &program.config, &err);
-    bool loaded = rc == 0;
-    if (loaded)
-        rc = prepare(&program, &err);
-    status = service_config_result(&about, &args, &config_section, loaded, rc, &err);
-    if (status < 0)
-        status = run(&program, &err);
-    else
-        err.text[0] = '\0'; /* told */
-    hq_ca_close(program.ca);
-    if (err.text[0])
-        fprintf(stderr, "hq-cad: %s\n", err.text);
+    static struct program p;
+    const struct service_program program = {.about = &about,
+                                            .section = &config_section,
+                                            .config = &p.config,
+                                            .check = check,
+                                            .start = start,
+                                            .stop = stop,
+                                            .thread = &p.thread,
+                                            .hooks = {.ctx = &p}};
+    int status = service_main(argc, argv, &program);
+    hq_ca_close(p.ca);
     return status;
 }

@@ -154,30 +154,6 @@ static void work(struct thread *self, void *ctx)
     }
 }
 
-static int run(struct program *p, struct err_text *err)
-{
-    struct service service;
-    struct thread *const threads[] = {&p->thread};
-    const struct service_hooks hooks = {.ctx = p};
-    int result = EXIT_RUN;
-    if (service_open(&service, about.program, err) != 0)
-        return EXIT_RUN;
-    int rc = hq_db_is_postgres(p->database)
-                 ? hq_db_open_postgres_retention(p->database, &p->db, err)
-                 : hq_db_open_sqlite_retention(p->database, &p->db, err);
-    if (rc == 0)
-        rc = service_thread_start(&p->thread, "retention", 0, work, p, err);
-    if (rc == 0) {
-        service_ready("retention");
-        result = service_run(&service, threads, 1, &hooks);
-    }
-    thread_stop(&p->thread);
-    thread_join(&p->thread);
-    hq_db_close(&p->db);
-    service_close(&service);
-    return result;
-}
-
 static void name_database(struct program *p)
 {
     const char *named = p->config.database;
@@ -189,21 +165,32 @@ static void name_database(struct program *p)
                        p->config.state_dir); /* fits */
 }
 
+static int start(void *ctx, struct service *service, struct err_text *err)
+{
+    struct program *p = ctx;
+    name_database(p);
+    (void)snprintf(service->status, sizeof(service->status), "retention"); /* fits */
+    int rc = hq_db_is_postgres(p->database)
+                 ? hq_db_open_postgres_retention(p->database, &p->db, err)
+                 : hq_db_open_sqlite_retention(p->database, &p->db, err);
+    return rc == 0 ? service_thread_start(&p->thread, "retention", 0, work, p, err) : rc;
+}
+
+static void stop(void *ctx)
+{
+    struct program *p = ctx;
+    hq_db_close(&p->db);
+}
+
 int main(int argc, char **argv)
 {
-    static struct program program;
-    struct service_args args;
-    struct err_text err = {""};
-    int status = service_args_parse(argc, argv, &about, &args);
-    if (status >= 0)
-        return status;
-    int rc = config_load(args.config_path, &config_section, &program.config, &err);
-    status = service_config_result(&about, &args, &config_section, rc == 0, rc, &err);
-    if (status >= 0)
-        return status;
-    name_database(&program);
-    status = run(&program, &err);
-    if (err.text[0])
-        fprintf(stderr, "hq-retaind: %s\n", err.text);
-    return status;
+    static struct program p;
+    const struct service_program program = {.about = &about,
+                                            .section = &config_section,
+                                            .config = &p.config,
+                                            .start = start,
+                                            .stop = stop,
+                                            .thread = &p.thread,
+                                            .hooks = {.ctx = &p}};
+    return service_main(argc, argv, &program);
 }

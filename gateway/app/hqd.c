@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "gateway/app/hqd_backup.h"
 #include "gateway/app/service.h"
 #include "gateway/base/clock.h"
-#include "gateway/base/file.h"
 #include "gateway/base/log.h"
 #include "gateway/config/config.h"
 #include "gateway/hq/server.h"
@@ -133,8 +131,9 @@ static const struct service_about about = {
 };
 
 struct program {
-    const char *config_path;
     struct hqd_config *config;
+    const char *config_path;
+    struct hqd_backup backup;
     const char *operators[NAMES_MAX + 1];
     char database[PATH_BYTES * 2];
     char issue[PATH_BYTES + 16];
@@ -192,8 +191,9 @@ static void name_database(struct program *p)
 }
 
 /* What the configuration names: addresses, keys, certificates. */
-static int prepare(struct program *p, struct err_text *err)
+static int check(void *ctx, struct err_text *err)
 {
+    struct program *p = ctx;
     name_operators(p->config, p->operators);
     name_database(p);
     (void)snprintf(p->issue, sizeof(p->issue), "%s/issue", p->config->runtime_dir); /* fits */
@@ -203,40 +203,29 @@ static int prepare(struct program *p, struct err_text *err)
     return rc == 0 ? hqd_check(&hqd, err) : rc;
 }
 
-static int write_port(const struct hqd_config *config, const char *name, uint16_t port,
-                      struct err_text *err)
+static int start(void *ctx, struct service *service, struct err_text *err)
 {
-    char path[PATH_BYTES + 32];
-    char text[16];
-    (void)snprintf(path, sizeof(path), "%s/%s", config->runtime_dir, name); /* fits */
-    int size = snprintf(text, sizeof(text), "%u\n", (unsigned)port);
-    return file_write_atomic(path, text, (size_t)size, 0644, err);
-}
-
-/* A service starts with 1024 and may have more. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
-        return;
-    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
-    (void)setrlimit(RLIMIT_NOFILE, &limit); /* with fewer, connections wait to be accepted */
-}
-
-static int start(struct program *p, struct err_text *err)
-{
+    struct program *p = ctx;
     const struct hqd_options hqd = hqd_options_of(p, p->config);
     const struct hq_server_options server = server_options_of(p, p->config);
-    raise_descriptor_limit();
-    int rc = hqd_open(&hqd, &p->hq, err);
+    const char *run = p->config->runtime_dir;
+    p->config_path = service->config_path;
+    service_raise_descriptors(DESCRIPTORS);
+    int rc = service_take_state(service, p->config->state_dir, err);
+    if (rc == 0)
+        rc = hqd_open(&hqd, &p->hq, err);
     if (rc == 0)
         rc = hq_server_create(&server, &p->hq, &p->server, err);
     if (rc == 0)
         rc = service_thread_start(&p->thread, "hq-server", 0, hq_server_run, p->server, err);
     if (rc == 0)
-        rc = write_port(p->config, "hqd.port", hq_server_port(p->server), err);
+        rc = service_write_port(run, "hqd.port", hq_server_port(p->server), err);
     if (rc == 0)
-        rc = write_port(p->config, "hqd-est.port", hq_server_est_port(p->server), err);
+        rc = service_write_port(run, "hqd-est.port", hq_server_est_port(p->server), err);
+    if (rc == 0)
+        (void)snprintf(service->status, sizeof(service->status), "port=%u est_port=%u",
+                       (unsigned)hq_server_port(p->server),
+                       (unsigned)hq_server_est_port(p->server)); /* fits */
     return rc;
 }
 
@@ -294,61 +283,36 @@ static void reload(void *ctx)
     }
 }
 
-static int run(struct program *p, struct err_text *err)
+static void stop(void *ctx)
 {
-    struct service service;
-    struct thread *const threads[] = {&p->thread};
-    const struct service_hooks hooks = {.ctx = p, .reload = reload};
-    char status[64];
-    int result = EXIT_RUN;
-    int rc = service_open(&service, about.program, err);
-    if (rc != 0)
-        return EXIT_RUN;
-    rc = service_take_state(&service, p->config->state_dir, err);
-    if (rc == 0)
-        rc = start(p, err);
-    if (rc == 0) {
-        (void)snprintf(status, sizeof(status), "port=%u est_port=%u",
-                       (unsigned)hq_server_port(p->server),
-                       (unsigned)hq_server_est_port(p->server)); /* fits */
-        service_ready(status);
-        result = service_run(&service, threads, 1, &hooks);
-    }
-    thread_stop(&p->thread);
-    thread_join(&p->thread);
+    struct program *p = ctx;
     hq_server_destroy(p->server);
     hqd_close(&p->hq);
-    service_close(&service);
-    return result;
+}
+
+static int back_up(void *ctx)
+{
+    struct program *p = ctx;
+    if (!p->backup.to && !p->backup.from)
+        return -1;
+    name_database(p);
+    return hqd_backup_run(&p->backup, p->database, p->config->state_dir);
 }
 
 int main(int argc, char **argv)
 {
     static struct hqd_config config;
-    static struct program program;
-    struct service_args args;
-    struct hqd_backup backup;
-    struct err_text err = {""};
-    int status = hqd_backup_args(&argc, argv, &backup);
-    if (status < 0)
-        status = service_args_parse(argc, argv, &about, &args);
-    if (status >= 0)
-        return status;
-    program.config = &config;
-    program.config_path = args.config_path;
-    int rc = config_load(args.config_path, &config_section, &config, &err);
-    bool loaded = rc == 0;
-    if (loaded && (backup.to || backup.from) && !args.check) {
-        name_database(&program);
-        return hqd_backup_run(&backup, program.database, config.state_dir);
-    }
-    if (loaded)
-        rc = prepare(&program, &err);
-    status = service_config_result(&about, &args, &config_section, loaded, rc, &err);
-    if (status >= 0)
-        return status;
-    status = run(&program, &err);
-    if (err.text[0])
-        fprintf(stderr, "hqd: %s\n", err.text);
-    return status;
+    static struct program p;
+    const struct service_program program = {.about = &about,
+                                            .section = &config_section,
+                                            .config = &config,
+                                            .instead = back_up,
+                                            .check = check,
+                                            .start = start,
+                                            .stop = stop,
+                                            .thread = &p.thread,
+                                            .hooks = {.ctx = &p, .reload = reload}};
+    p.config = &config;
+    int status = hqd_backup_args(&argc, argv, &p.backup);
+    return status >= 0 ? status : service_main(argc, argv, &program);
 }

@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "gateway/base/file.h"
 #include "gateway/base/log.h"
 #include "gateway/base/state_folder.h"
 #include "gateway/config/config.h"
@@ -98,8 +101,7 @@ int service_open(struct service *service, const char *program, struct err_text *
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         return err_set(err, ERR_IO, "signalfd: %s", strerror(errno));
-    service->signal_fd = fd;
-    service->state_fd = -1;
+    *service = (struct service){.signal_fd = fd, .state_fd = -1};
     return 0;
 }
 
@@ -196,4 +198,80 @@ int service_thread_start(struct thread *thread, const char *name, int priority,
                                            .priority = priority};
     int rc = thread_start(thread, &options, run, arg);
     return rc == 0 ? 0 : err_set(err, rc, "thread %s: cannot start", name);
+}
+
+int service_write_port(const char *runtime_dir, const char *name, uint16_t port,
+                       struct err_text *err)
+{
+    char path[PATH_MAX];
+    char text[16];
+    if (snprintf(path, sizeof(path), "%s/%s", runtime_dir, name) >= (int)sizeof(path))
+        return err_set(err, ERR_TOO_LARGE, "%s: too long a path", runtime_dir);
+    int size = snprintf(text, sizeof(text), "%u\n", (unsigned)port);
+    return file_write_atomic(path, text, (size_t)size, 0644, err);
+}
+
+void service_raise_descriptors(unsigned count)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= count)
+        return;
+    limit.rlim_cur = limit.rlim_max < count ? limit.rlim_max : count;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* with fewer, connections wait to be accepted */
+}
+
+/* ---- a daemon of one thread ---- */
+
+/* -1: go on. */
+static int load(int argc, char **argv, const struct service_program *program,
+                struct service_args *args)
+{
+    void *ctx = program->hooks.ctx;
+    struct err_text err = {""};
+    int status = service_args_parse(argc, argv, program->about, args);
+    if (status >= 0)
+        return status;
+    int rc = config_load(args->config_path, program->section, program->config, &err);
+    bool loaded = rc == 0;
+    if (loaded && !args->check && program->instead)
+        status = program->instead(ctx);
+    if (status >= 0)
+        return status;
+    if (loaded && program->check)
+        rc = program->check(ctx, &err);
+    return service_config_result(program->about, args, program->section, loaded, rc, &err);
+}
+
+struct work {
+    const struct service_program *program;
+    const char *config_path;
+};
+
+static int work(void *ctx, struct service *service, struct err_text *err)
+{
+    const struct work *with = ctx;
+    const struct service_program *program = with->program;
+    struct thread *const threads[] = {program->thread};
+    service->config_path = with->config_path;
+    int rc = program->start(program->hooks.ctx, service, err);
+    if (rc == 0) {
+        service_ready(service->status);
+        rc = service_run(service, threads, 1, &program->hooks) == EXIT_OK
+                 ? 0
+                 : err_set(err, ERR_STOPPED, "a thread ended");
+    }
+    thread_stop(program->thread);
+    thread_join(program->thread);
+    program->stop(program->hooks.ctx);
+    return rc;
+}
+
+int service_main(int argc, char **argv, const struct service_program *program)
+{
+    struct service_args args;
+    int status = load(argc, argv, program, &args);
+    if (status >= 0)
+        return status;
+    struct work with = {program, args.config_path};
+    return service_serve(program->about, work, &with);
 }

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "gateway/base/err.h"
 #include "gateway/base/thread.h"
@@ -56,9 +57,13 @@ struct service_hooks {
 
 enum { SERVICE_TICK_MS = 250, SERVICE_STALE_MS = 5000 };
 
+enum { SERVICE_STATUS_SIZE = 64 };
+
 struct service {
     int signal_fd;
-    int state_fd; /* holds the state folder; -1: none taken */
+    int state_fd;                     /* holds the state folder; -1: none taken */
+    const char *config_path;          /* of a service_main */
+    char status[SERVICE_STATUS_SIZE]; /* what service_main says with READY */
 };
 
 /* Blocks the signals in this and every later thread: call before any thread starts. SIGPIPE is
@@ -84,3 +89,31 @@ int service_serve(const struct service_about *about,
 int service_thread_start(struct thread *thread, const char *name, int priority,
                          void (*run)(struct thread *self, void *arg), void *arg,
                          struct err_text *err) MUST_CHECK;
+
+/* Writes the port a server listens at into `<runtime_dir>/<name>`, for whoever looks for it. */
+int service_write_port(const char *runtime_dir, const char *name, uint16_t port,
+                       struct err_text *err) MUST_CHECK;
+/* A service starts with 1024 descriptors and may have more. */
+void service_raise_descriptors(unsigned count);
+
+/* ---- a daemon of one thread, whole ---- */
+
+struct service_program {
+    const struct service_about *about;
+    const struct config_section *section;
+    void *config; /* filled before anything below is called */
+    /* After --check was seen not to stand there; -1 to go on, else the status. May be NULL. */
+    int (*instead)(void *ctx);
+    /* What the configuration names: addresses, keys. May be NULL. */
+    int (*check)(void *ctx, struct err_text *err);
+    /* Opens all and starts `thread`; sets service->status. */
+    int (*start)(void *ctx, struct service *service, struct err_text *err);
+    /* The thread has ended, or never began: closes what start() opened, half of it too. */
+    void (*stop)(void *ctx);
+    struct thread *thread;
+    struct service_hooks hooks; /* `ctx` is that of the functions above, too */
+};
+
+/* Arguments, configuration, start, the wait in service_run(), the end. Returns the status to exit
+ * with. */
+int service_main(int argc, char **argv, const struct service_program *program);

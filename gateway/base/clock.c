@@ -40,12 +40,20 @@ struct wall_time clock_wall(const struct clock_source *clock)
 
 struct mono_time mono_add_ms(struct mono_time t, int64_t ms)
 {
-    return (struct mono_time){.ns = t.ns + ms * NS_PER_MS};
+    int64_t ns;
+    if (__builtin_mul_overflow(ms, NS_PER_MS, &ns) || __builtin_add_overflow(t.ns, ns, &ns)) {
+        ns = ms < 0 ? INT64_MIN : INT64_MAX;
+    }
+    return (struct mono_time){.ns = ns};
 }
 
 int64_t mono_diff_ms(struct mono_time a, struct mono_time b)
 {
-    return (a.ns - b.ns) / NS_PER_MS;
+    int64_t ns;
+    if (__builtin_sub_overflow(a.ns, b.ns, &ns)) {
+        ns = a.ns < b.ns ? INT64_MIN : INT64_MAX;
+    }
+    return ns / NS_PER_MS;
 }
 
 /* Records go out and come in by the million, each with its time: no printf. */

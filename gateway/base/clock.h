@@ -27,8 +27,9 @@ extern const struct clock_source clock_system;
 struct mono_time clock_mono(const struct clock_source *clock);
 struct wall_time clock_wall(const struct clock_source *clock);
 
+/* What lies beyond the range (a record of centuries ago, or ahead) becomes its end. */
 struct mono_time mono_add_ms(struct mono_time t, int64_t ms);
-/* a - b in milliseconds, rounded towards zero. */
+/* a - b in milliseconds, rounded towards zero; the same of it. */
 int64_t mono_diff_ms(struct mono_time a, struct mono_time b);
 static inline bool mono_before(struct mono_time a, struct mono_time b)
 {

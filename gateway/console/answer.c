@@ -46,10 +46,10 @@ static void send_buffer(struct evhttp_request *http, int status, struct evbuffer
 {
     struct evhttp_connection *connection = evhttp_request_get_connection(http);
     struct bufferevent *bev = connection ? evhttp_connection_get_bufferevent(connection) : NULL;
-    if (bev)
-        connection_answered(bufferevent_openssl_get_ssl(bev));
     /* a request whose connection has gone is freed by this as well */
     evhttp_send_reply(http, status, NULL, body);
+    if (bev)
+        connection_answered(bufferevent_openssl_get_ssl(bev));
 }
 
 void answer_bytes(struct evhttp_request *http, int status, const char *type, const void *data,
@@ -86,11 +86,67 @@ void answer_json(struct evhttp_request *http, int status, json_t *object)
     free(text);
 }
 
+static json_t *refusal_json(const struct answer_words *words)
+{
+    return json_pack("{s:b,s:{s:s,s:s,s:s}}", "ok", 0, "error", "code", words->code, "en",
+                     words->en, "zh", words->zh);
+}
+
 void answer_refusal(struct evhttp_request *http, int status, const struct answer_words *words)
 {
-    answer_json(http, status,
-                json_pack("{s:b,s:{s:s,s:s,s:s}}", "ok", 0, "error", "code", words->code, "en",
-                          words->en, "zh", words->zh));
+    answer_json(http, status, refusal_json(words));
+}
+
+/* What libevent says by itself, and ours for it; the last for whatever else. */
+static const struct refused {
+    int said;
+    int status;
+    const char *phrase;
+    struct answer_words words;
+} refused[] = {
+    {413, 413, "Content Too Large", {"too_large", "too large", "内容过大"}},
+    {417,
+     417,
+     "Expectation Failed",
+     {"unsupported", "Expect: not of this server", "不支持 Expect"}},
+    {501, 405, "Method Not Allowed", {"unsupported", "not by this method", "不支持该方法"}},
+    {503, 503, "Service Unavailable", {"no_memory", "no memory", "内存不足"}},
+    {0, 400, "Bad Request", {"invalid", "not a request that can be read", "请求格式不被接受"}},
+};
+
+static const struct refused *find_refused(int said)
+{
+    const struct refused *one = refused;
+    while (one->said != 0 && one->said != said)
+        one++;
+    return one;
+}
+
+bool answer_replace(struct evbuffer *output)
+{
+    char first[sizeof "HTTP/1.1 400"] = "";
+    if (evbuffer_copyout(output, first, sizeof first - 1) < 0)
+        return false;
+    const char *blank = strchr(first, ' ');
+    int said = blank ? (int)strtol(blank + 1, NULL, 10) : 0;
+    if (said >= 100 && said < 200)
+        return true;
+    const struct refused *one = find_refused(said);
+    json_t *object = refusal_json(&one->words);
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    json_decref(object);
+    bool done = text && evbuffer_drain(output, evbuffer_get_length(output)) == 0 &&
+                evbuffer_add_printf(output, "HTTP/1.1 %d %s\r\n", one->status, one->phrase) > 0;
+    for (size_t i = 0; done && i < sizeof security_headers / sizeof security_headers[0]; i++)
+        done = evbuffer_add_printf(output, "%s: %s\r\n", security_headers[i].name,
+                                   security_headers[i].value) > 0;
+    done =
+        done && evbuffer_add_printf(output,
+                                    "Cache-Control: no-store\r\nContent-Type: application/json\r\n"
+                                    "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                                    strlen(text), text) > 0;
+    free(text);
+    return done;
 }
 
 void answer_error(struct evhttp_request *http, int status, const json_t *error)

@@ -33,6 +33,9 @@ void answer_page(struct evhttp_request *http, const uint8_t *data, size_t size);
 void answer_refusal(struct evhttp_request *http, int status, const struct answer_words *words);
 /* The same with checkpointd's own words and fields. */
 void answer_error(struct evhttp_request *http, int status, const json_t *error);
+/* What libevent answered by itself stands in `output`, whole and alone: puts a refusal of ours in
+ * its place. "Go on with the body" stays. False: it could not. */
+bool answer_replace(struct evbuffer *output);
 /* {"ok":true,"result":…}; `result` is an object's text. */
 void answer_result(struct evhttp_request *http, const char *result, size_t size);
 /* Sends an object as it is; stolen. */

@@ -6,12 +6,8 @@
 #pragma once
 
 #include <event2/bufferevent.h>
-#include <openssl/ssl.h>
-#include <stdbool.h>
-#include <sys/queue.h>
 
-#include "gateway/base/clock.h"
-#include "gateway/base/err.h"
+#include "gateway/tls/accepted.h"
 
 enum {
     CONNECTIONS_MAX = 512,
@@ -20,20 +16,22 @@ enum {
     REQUEST_MS = 10000, /* a whole request of at most 64 KiB, from its first byte */
     KEPT_MS = 60000,    /* from the last answer to the next request's first byte */
     CONNECTION_ADDRESS_SIZE = 46,
-    CONNECTION_INPUT_MAX = 96 << 10 /* unread bytes: a body and a head */
+    CONNECTION_INPUT_MAX = 96 << 10, /* unread bytes: a body and a head */
+    ANSWERS_UNREAD_MAX = 128 << 20   /* bytes of answers that peers leave unread, of all */
 };
 
 enum connection_end {
     CONNECTION_SLOW,     /* a handshake or request took too long */
     CONNECTION_BROKEN,   /* it ended in the midst of either, or was no HTTP */
     CONNECTION_TOO_MANY, /* of one address */
-    CONNECTION_TALKS     /* it sends while an answer goes on */
+    CONNECTION_TALKS,    /* it sends while an answer goes on */
+    CONNECTION_UNREAD    /* answers nobody reads took too much memory, its own for the longest */
 };
 
 struct connections {
-    TAILQ_HEAD(, connection) list;
-    size_t count;
+    struct accepted_list accepted;
     size_t of_one_max;
+    struct event_base *base;
     void (*ended)(void *ctx, enum connection_end why, const char *address);
     void *ctx;
 };
@@ -45,17 +43,16 @@ struct connection_facts {
 };
 
 /* `all` outlives every connection. `of_one_max` 0: the default. */
-void connections_init(struct connections *all, size_t of_one_max,
+void connections_init(struct connections *all, struct event_base *base, size_t of_one_max,
                       void (*ended)(void *ctx, enum connection_end why, const char *address),
                       void *ctx);
-/* Before the first connection: has `ctx` tell of handshakes. */
-void connections_attach(SSL_CTX *ctx);
-/* A new one; it leaves `all` when OpenSSL frees it. ERR_NO_MEMORY. */
+/* A new one; it leaves `all` when OpenSSL frees it. What libevent answers by itself on it goes out
+ * as answer_replace() says. ERR_NO_MEMORY. */
 int connections_add(struct connections *all, SSL *ssl, struct bufferevent *bev) MUST_CHECK;
 bool connections_full(const struct connections *all);
 /* A request has come whole; its answer was handed over; its answer goes on until it leaves. */
 void connection_busy(SSL *ssl, struct connection_facts *out);
 void connection_answered(SSL *ssl);
 void connection_streams(SSL *ssl);
-/* Ends those whose time is over. */
+/* Ends those whose time is over, and who reads nothing when that of all is too much. */
 void connections_sweep(struct connections *all);

@@ -40,6 +40,11 @@ int console_create(const struct console_options *options, struct console **out,
                    struct err_text *err) MUST_CHECK;
 /* Addresses, certificates and keys alone. */
 int console_check(const struct console_options *options, struct err_text *err) MUST_CHECK;
+/* Reads certificate, key, roots of tablets and hosts anew: connections that begin from the loop's
+ * next tick on have them, the others go on as they are. What is wrong leaves all as it was. Not the
+ * loop's thread. Errors of tls_server_create. */
+int console_reload(struct console *console, const struct console_options *options,
+                   struct err_text *err) MUST_CHECK;
 uint16_t console_port(const struct console *console);
 uint16_t console_pair_port(const struct console *console); /* 0: no pairing */
 void console_run(struct thread *self, void *console);      /* thread "console" */

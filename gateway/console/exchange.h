@@ -8,6 +8,7 @@
 #include <event2/http.h>
 #include <jansson.h>
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include "gateway/base/log.h"
@@ -19,6 +20,7 @@
 #include "gateway/console/pages.h"
 #include "gateway/console/relay.h"
 #include "gateway/console/request.h"
+#include "gateway/console/site.h"
 #include "gateway/console/tablets.h"
 
 struct evconnlistener;
@@ -26,7 +28,6 @@ struct evconnlistener;
 /* One of the two listening ends. */
 struct end {
     struct console *console;
-    SSL_CTX *tls;
     struct evhttp *http;
     struct evconnlistener *listener; /* http's */
     struct connections connections;
@@ -51,7 +52,9 @@ struct exchange {
 
 struct console {
     struct event_base *base;
-    struct console_options options;
+    struct console_options options; /* as it was started: cert_file … hosts are the site's */
+    struct site *site;
+    struct site *_Atomic next_site; /* loaded by console_reload(), taken by the loop */
     char control_path[256];
     char events_path[256];
     char look_path[256];

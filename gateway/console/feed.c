@@ -4,21 +4,18 @@
  */
 #include "gateway/console/feed.h"
 
-#include <errno.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "gateway/base/encode.h"
 #include "gateway/base/json.h"
-#include "gateway/base/unix_socket.h"
+#include "gateway/console/lines.h"
 #include "gateway/console/ring.h"
 #include "gateway/console/stream.h"
 
-enum { READ_BYTES = 32 << 10, EPOCH_BYTES = 8, DOUBT_MS = 30000 };
+enum { EPOCH_BYTES = 8, DOUBT_MS = 30000 };
 
 struct waiter {
     STAILQ_ENTRY(waiter) link;
@@ -36,13 +33,9 @@ struct feed {
     char epoch[REQUEST_EPOCH_SIZE];
     enum feed_state state;
     bool answered; /* this connection's subscription was */
-    int fd;
-    struct event *io;
+    struct lines lines;
     struct event *timer; /* the subscription's answer, or the next try */
     int retry_ms;
-    char *input;
-    size_t size;
-    size_t room;
     struct ring ring;
     struct stream_list streams;
     STAILQ_HEAD(waiters, waiter) waiters;
@@ -157,13 +150,7 @@ int feed_stream(struct feed *feed, struct evhttp_request *http, const struct str
 
 static void close_input(struct feed *feed)
 {
-    if (feed->io)
-        event_free(feed->io);
-    feed->io = NULL;
-    if (feed->fd >= 0)
-        close(feed->fd);
-    feed->fd = -1;
-    feed->size = 0;
+    lines_close(&feed->lines);
     feed->answered = false;
 }
 
@@ -184,13 +171,12 @@ static void free_feed(struct feed *feed)
     wake_waiters(feed);
     while (!TAILQ_EMPTY(&feed->streams))
         drop_stream(feed, TAILQ_FIRST(&feed->streams));
-    close_input(feed);
+    lines_fini(&feed->lines);
     TAILQ_REMOVE(&feed->feeds->list, feed, link);
     feed->feeds->counts.feeds--;
     if (feed->timer)
         event_free(feed->timer);
     ring_clear(&feed->ring);
-    free(feed->input);
     explicit_bzero(feed, sizeof *feed); /* the token */
     free(feed);
 }
@@ -286,83 +272,33 @@ static void take_event(struct feed *feed, const char *line, size_t size)
         o->doubted(o->ctx, feed->token, feed->tablet);
 }
 
-static void take_lines(struct feed *feed)
+static void on_line(void *ctx, const char *line, size_t size)
 {
-    size_t at = 0;
-    while (feed->fd >= 0) {
-        const char *line = feed->input + at;
-        const char *end = memchr(line, '\n', feed->size - at);
-        if (!end)
-            break;
-        size_t size = (size_t)(end - line);
-        at += size + 1;
-        if (feed->answered)
-            take_event(feed, line, size);
-        else
-            take_subscribed(feed, line, size);
-    }
-    if (feed->fd < 0)
-        return;
-    memmove(feed->input, feed->input + at, feed->size - at);
-    feed->size -= at;
-}
-
-static bool make_room(struct feed *feed)
-{
-    if (feed->room - feed->size >= READ_BYTES)
-        return true;
-    size_t room = feed->room * 2 + READ_BYTES;
-    char *input = room <= FEED_LINE_MAX ? realloc(feed->input, room) : NULL;
-    if (!input)
-        return false;
-    feed->input = input;
-    feed->room = room;
-    return true;
-}
-
-static void on_readable(evutil_socket_t fd, short what, void *ctx)
-{
-    (void)what; /* it waits for nothing else */
     struct feed *feed = ctx;
-    ssize_t n = make_room(feed)
-                    ? recv(fd, feed->input + feed->size, feed->room - feed->size, MSG_DONTWAIT)
-                    : 0;
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n <= 0) {
-        lose(feed);
-        return;
-    }
-    feed->size += (size_t)n;
-    take_lines(feed);
-    pump_all(feed);
+    if (feed->answered)
+        take_event(feed, line, size);
+    else
+        take_subscribed(feed, line, size);
 }
 
-static int send_subscribe(const struct feed *feed)
+static void on_told(void *ctx)
 {
-    json_t *object = json_pack("{s:s,s:s,s:s,s:s}", "do", "subscribe", "token", feed->token,
-                               "tablet", feed->tablet, "origin", "console");
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    json_decref(object);
-    if (!text)
-        return ERR_NO_MEMORY;
-    size_t size = strlen(text);
-    text[size] = '\n'; /* in the NUL's place: the length is known */
-    ssize_t n = send(feed->fd, text, size + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    explicit_bzero(text, size + 1);
-    free(text);
-    return n == (ssize_t)(size + 1) ? 0 : ERR_IO;
+    pump_all(ctx);
 }
+
+static void on_lost(void *ctx)
+{
+    lose(ctx);
+}
+
+static const struct lines_ops ops = {on_line, on_told, on_lost};
 
 static void connect_feed(struct feed *feed)
 {
     const struct feeds_options *o = &feed->feeds->options;
-    int rc = unix_connect(o->events_path, SOCK_STREAM, &feed->fd, NULL);
-    if (rc == 0)
-        rc = send_subscribe(feed);
-    if (rc == 0)
-        feed->io = event_new(o->base, feed->fd, EV_READ | EV_PERSIST, on_readable, feed);
-    if (rc != 0 || !feed->io || event_add(feed->io, NULL) != 0)
+    json_t *request = json_pack("{s:s,s:s,s:s,s:s}", "do", "subscribe", "token", feed->token,
+                                "tablet", feed->tablet, "origin", "console");
+    if (lines_open(&feed->lines, o->base, o->events_path, request) != 0)
         lose(feed);
     else
         set_timer(feed, FEED_ANSWER_MS);
@@ -375,7 +311,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
     struct feed *feed = ctx;
     if (feed->state == FEED_REFUSED)
         free_feed(feed);
-    else if (feed->fd >= 0)
+    else if (lines_are_open(&feed->lines))
         lose(feed);
     else
         connect_feed(feed);
@@ -431,7 +367,7 @@ int feeds_get(struct feeds *feeds, const char *token, const char *tablet, struct
         return ERR_NO_MEMORY;
     }
     feed->feeds = feeds;
-    feed->fd = -1;
+    lines_init(&feed->lines, &ops, feed);
     memcpy(feed->token, token, strlen(token) + 1);
     memcpy(feed->tablet, tablet, strlen(tablet) + 1);
     feed->retry_ms = FEED_RETRY_MIN_MS;

@@ -17,9 +17,9 @@
 #include "gateway/console/request.h"
 
 enum {
-    FEEDS_MAX = 64, /* each a place on `events`, of which checkpointd gives one user 72 */
+    FEEDS_MAX = 64, /* each a place on `events`, of which checkpointd gives one user 72; tablets.c
+                       has one */
     FEED_RING_BYTES = 256 * 1024,
-    FEED_LINE_MAX = 1 << 20,
     FEED_LINGER_MS = 15 * 60 * 1000, /* without a stream: a tablet out of reach comes back to it */
     FEED_ANSWER_MS = 15000,          /* for the subscription */
     FEED_RETRY_MIN_MS = 50,

@@ -283,6 +283,13 @@ static bool is_act(const char *name)
     return false;
 }
 
+/* A boom goes up or stops: not behind what else is asked. */
+static bool is_urgent(const char *name, const json_t *args)
+{
+    return strcmp(name, "raise_all") == 0 || strcmp(name, "stop") == 0 ||
+           json_is_true(json_object_get(args, "emergency"));
+}
+
 void handle_post_act(struct exchange *x, const char *path)
 {
     static const struct answer_words wrong = {"invalid", "do: not an act of the console",
@@ -297,8 +304,8 @@ void handle_post_act(struct exchange *x, const char *path)
     else if (args && !json_is_object(args))
         exchange_refuse(x, 400, 0, &no_args);
     else
-        exchange_ask(x, exchange_request(x, name, json_incref(args)),
-                     json_is_true(json_object_get(args, "emergency")), on_act);
+        exchange_ask(x, exchange_request(x, name, json_incref(args)), is_urgent(name, args),
+                     on_act);
 }
 
 /* For whoever stands in the booth, signed on or not: the way is opened, and recorded. */
@@ -401,10 +408,12 @@ static void stream_from(struct exchange *x, struct feed *feed)
     answer_headers(http, "text/event-stream; charset=utf-8", false);
     answer_header(http, "Connection", "close"); /* of use for nothing else afterwards */
     int rc = feed_stream(feed, http, given ? &after : NULL);
-    if (rc != 0)
+    if (rc != 0) {
+        evhttp_clear_headers(evhttp_request_get_output_headers(http)); /* a refusal has others */
         refuse_feed(x, rc);
-    else
+    } else {
         exchange_end(x);
+    }
 }
 
 static void on_stream_feed(void *ctx, struct feed *feed, enum feed_state state)

@@ -154,12 +154,8 @@ static bool has_tablet(struct exchange *x)
 {
     struct tls_cert_facts facts;
     struct err_text err = {""};
-    if (tls_peer_facts(exchange_ssl(x), &facts, &err) != 0)
-        return false;
-    if (tablets_find(x->console->tablets, facts.fingerprint, x->tablet))
-        return true;
-    tablets_refresh(x->console->tablets); /* it may have been paired this second */
-    return false;
+    return tls_peer_facts(exchange_ssl(x), &facts, &err) == 0 &&
+           tablets_find(x->console->tablets, facts.fingerprint, x->tablet);
 }
 
 /* False: refused, which ends the exchange. */

@@ -20,7 +20,6 @@
 #include "gateway/console/exchange.h"
 #include "gateway/console/pair.h"
 #include "gateway/console/pictures.h"
-#include "gateway/tls/context.h"
 
 enum {
     METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
@@ -117,6 +116,7 @@ static void serve(struct exchange *x, const struct end *end, const struct connec
     static const struct answer_words no_tls = {"denied", "TLS is required", "必须使用 TLS"};
     static const struct answer_words wrong_host = {"invalid", "not a name of this server",
                                                    "不是本服务器的名称"};
+    const struct site *site = end->console->site;
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(x->http);
     const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
     const char *fault = shape_fault(x, facts);
@@ -127,8 +127,8 @@ static void serve(struct exchange *x, const struct end *end, const struct connec
     else if (fault)
         exchange_refuse(x, 400, EVENT_CONSOLE_REQUEST_REFUSED,
                         &(struct answer_words){"invalid", fault, "请求格式不被接受"});
-    else if (!request_host_allowed(exchange_header(x, "Host"), end->console->options.hosts,
-                                   end->console->options.host_count)) {
+    else if (!request_host_allowed(exchange_header(x, "Host"), (const char *const *)site->hosts,
+                                   site->host_count)) {
         answer_header(x->http, "Connection", "close");
         exchange_refuse(x, 421, EVENT_CONSOLE_REQUEST_REFUSED, &wrong_host);
     } else {
@@ -161,7 +161,8 @@ static void on_ended(void *ctx, enum connection_end why, const char *address)
         [CONNECTION_SLOW] = "the handshake or the request took too long",
         [CONNECTION_BROKEN] = "a request that is none, too large, or broke off",
         [CONNECTION_TOO_MANY] = "too many connections of one address",
-        [CONNECTION_TALKS] = "it sends into an answer that goes on"};
+        [CONNECTION_TALKS] = "it sends into an answer that goes on",
+        [CONNECTION_UNREAD] = "it does not read its answer"};
     struct console *console = ctx;
     notes_tell(&console->notes, EVENT_CONSOLE_CONNECTION_ENDED, address, "", words[why]);
 }
@@ -171,7 +172,8 @@ static void on_ended(void *ctx, enum connection_end why, const char *address)
 static struct bufferevent *on_accept(struct event_base *base, void *ctx)
 {
     struct end *end = ctx;
-    SSL *ssl = SSL_new(end->tls);
+    const struct site *site = end->console->site;
+    SSL *ssl = SSL_new(end->pairing ? site->pair : site->api);
     struct bufferevent *bev =
         ssl ? bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
                                              BEV_OPT_CLOSE_ON_FREE)
@@ -206,20 +208,6 @@ static void on_refused(void *ctx, const char *why)
     notes_tell(&console->notes, EVENT_CONSOLE_TABLET_REFUSED, "", "", why);
 }
 
-static int make_tls(struct console *console, const struct console_options *o, bool pairing,
-                    SSL_CTX **out, struct err_text *err)
-{
-    const struct tls_server_options tls = {
-        .cert_file = o->cert_file,
-        .key_file = o->key_file,
-        .trust = {{o->tablet_roots, TLS_PEER_TABLET}},
-        .trust_count = o->tablet_roots && !pairing ? 1 : 0,
-        .refused = console ? on_refused : NULL,
-        .refused_ctx = console,
-    };
-    return tls_server_create(&tls, out, err);
-}
-
 /* What accepted sockets inherit. */
 static void set_socket(int fd)
 {
@@ -238,8 +226,6 @@ static int open_end(struct console *console, struct end *end, const char *listen
     char host[HOST_TEXT_SIZE];
     uint16_t port = 0;
     int rc = host_port_split(listen, host, &port, err);
-    if (rc == 0)
-        rc = make_tls(console, &console->options, pairing, &end->tls, err);
     if (rc != 0)
         return rc;
     end->console = console;
@@ -247,8 +233,8 @@ static int open_end(struct console *console, struct end *end, const char *listen
     end->http = evhttp_new(console->base);
     if (!end->http)
         return err_set(err, ERR_NO_MEMORY, "%s: no memory", listen);
-    connections_init(&end->connections, console->options.connections_of_one, on_ended, console);
-    connections_attach(end->tls);
+    connections_init(&end->connections, console->base, console->options.connections_of_one,
+                     on_ended, console);
     evhttp_set_bevcb(end->http, on_accept, end);
     evhttp_set_gencb(end->http, on_request, end);
     evhttp_set_allowed_methods(end->http, METHODS);
@@ -268,10 +254,28 @@ static void close_end(struct end *end)
 {
     if (end->http)
         evhttp_free(end->http);
-    SSL_CTX_free(end->tls);
 }
 
 /* ---- the loop ---- */
+
+static void use_site(struct console *console, struct site *site)
+{
+    accepted_attach(site->api);
+    if (site->pair)
+        accepted_attach(site->pair);
+    site_free(console->site); /* connections that use its contexts keep them */
+    console->site = site;
+}
+
+static void take_site(struct console *console)
+{
+    struct site *site = atomic_exchange_explicit(&console->next_site, NULL, memory_order_acquire);
+    if (!site)
+        return;
+    use_site(console, site);
+    log_event(EVENT_CONSOLE_FILES_TAKEN, "certificate=%s hosts=%zu", site->certificate,
+              site->host_count);
+}
 
 static void sweep(struct end *end)
 {
@@ -291,6 +295,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
         (void)event_base_loopbreak(console->base); /* fails only without a base */
         return;
     }
+    take_site(console);
     sweep(&console->api);
     sweep(&console->pair);
     tablets_tick(console->tablets);
@@ -337,10 +342,8 @@ struct doubt {
 static void on_doubt(void *ctx, const struct relay_answer *answer)
 {
     struct doubt *doubt = ctx;
-    if (strcmp(relay_code(answer), "denied") == 0) {
+    if (strcmp(relay_code(answer), "denied") == 0)
         feeds_end(doubt->console->feeds, doubt->token, doubt->tablet);
-        tablets_refresh(doubt->console->tablets); /* its tablet may have been revoked */
-    }
     explicit_bzero(doubt, sizeof *doubt);
     free(doubt);
 }
@@ -364,7 +367,7 @@ static void on_doubted(void *ctx, const char *token, const char *tablet)
 static int open_all(struct console *console, struct err_text *err)
 {
     const struct console_options *o = &console->options;
-    const struct tablets_options tablets = {NULL, on_hung, console};
+    struct site *site = NULL;
     (void)snprintf(console->control_path, sizeof console->control_path, "%s/control",
                    o->runtime_dir); /* a cut one is nobody's socket */
     (void)snprintf(console->events_path, sizeof console->events_path, "%s/events",
@@ -378,13 +381,16 @@ static int open_all(struct console *console, struct err_text *err)
         rc = relay_create(console->base, console->control_path, &console->relay);
     if (rc == 0)
         rc = feeds_create(&feeds, &console->feeds);
-    if (rc == 0) {
-        struct tablets_options with = tablets;
-        with.relay = console->relay;
-        rc = tablets_create(&with, &console->tablets);
-    }
+    const struct tablets_options tablets = {console->base, console->events_path, console->relay,
+                                            on_hung, console};
+    if (rc == 0)
+        rc = tablets_create(&tablets, &console->tablets);
     if (rc == 0 && !(console->tick = event_new(console->base, -1, EV_PERSIST, on_tick, console)))
         rc = ERR_NO_MEMORY;
+    if (rc == 0)
+        rc = site_load(o, on_refused, console, &site, err);
+    if (rc == 0)
+        use_site(console, site);
     if (rc == 0)
         rc = open_end(console, &console->api, o->listen, false, err);
     if (rc == 0 && o->pair_listen)
@@ -415,14 +421,26 @@ int console_check(const struct console_options *options, struct err_text *err)
 {
     char host[HOST_TEXT_SIZE];
     uint16_t port = 0;
-    SSL_CTX *tls = NULL;
+    struct site *site = NULL;
     int rc = host_port_split(options->listen, host, &port, err);
     if (rc == 0 && options->pair_listen)
         rc = host_port_split(options->pair_listen, host, &port, err);
     if (rc == 0)
-        rc = make_tls(NULL, options, false, &tls, err);
-    SSL_CTX_free(tls);
+        rc = site_load(options, NULL, NULL, &site, err);
+    site_free(site);
     return rc;
+}
+
+int console_reload(struct console *console, const struct console_options *options,
+                   struct err_text *err)
+{
+    struct site *site = NULL;
+    int rc = site_load(options, on_refused, console, &site, err);
+    if (rc != 0)
+        return rc;
+    /* Pairs with the acquire in take_site. One that the loop did not come to is replaced. */
+    site_free(atomic_exchange_explicit(&console->next_site, site, memory_order_acq_rel));
+    return 0;
 }
 
 uint16_t console_port(const struct console *console)
@@ -448,6 +466,8 @@ void console_destroy(struct console *console)
         exchange_end(TAILQ_FIRST(&console->open));
     close_end(&console->api);
     close_end(&console->pair);
+    site_free(console->site);
+    site_free(atomic_load_explicit(&console->next_site, memory_order_acquire));
     notes_tell_rest(&console->notes, true);
     if (console->tick)
         event_free(console->tick);

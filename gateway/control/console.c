@@ -1,6 +1,6 @@
 /*
  * The console's part: which tablet a request comes from, what may be asked for somebody who is not
- * signed on, and the acts on tablets. Control thread.
+ * signed on, the acts on tablets and who is told of them. Control thread.
  *
  * The console's user has no rights of its own: it speaks for officers. A program of our own user or
  * of root that names a tablet, even "", speaks as a console does: so that a box of one user (tests,
@@ -77,15 +77,52 @@ bool control_on_lane(const struct control_actor *actor, uint8_t lane)
     return lane != 0 && memchr(actor->tablet_lanes, lane, sizeof actor->tablet_lanes) != NULL;
 }
 
+static json_t *list_json(const struct control *control)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < control->tablets.count; i++)
+        json_array_append_new(list, tablets_row_json(&control->tablets.rows[i]));
+    return list;
+}
+
+/* ---- on `events` ---- */
+
+/* The console itself asks, before it knows any tablet and for nobody. */
+void console_watch_tablets(struct control *control, struct line_client *client,
+                           const json_t *request)
+{
+    struct session *session = line_client_data(client);
+    struct control_actor actor = session->actor;
+    struct err_text en;
+    struct err_text zh;
+    (void)console_take(control, request, &actor, &en, &zh); /* it names none */
+    if (!actor.console) {
+        line_client_send_json(client, line_error("denied", "only for the console", "仅限控制台"));
+        return;
+    }
+    session->watches_tablets = true;
+    line_client_send_json(client, json_pack("{s:b,s:o}", "ok", 1, "tablets", list_json(control)));
+}
+
+static void tell_tablets(void *ctx, struct line_client *client)
+{
+    const struct session *session = line_client_data(client);
+    if (session->watches_tablets)
+        line_client_send_json(
+            client, json_pack("{s:s,s:o}", "event", "tablets", "tablets", list_json(ctx)));
+}
+
+void console_tell_tablets(struct control *control)
+{
+    control_each_on_events(control, tell_tablets, control);
+}
+
 /* ---- acts ---- */
 
 void act_tablets(void *ctx, struct control *control, const struct control_call *call)
 {
-    json_t *list = json_array();
     (void)ctx;
-    for (int i = 0; i < control->tablets.count; i++)
-        json_array_append_new(list, tablets_row_json(&control->tablets.rows[i]));
-    control_answer(control, call->ticket, json_pack("{s:o}", "tablets", list));
+    control_answer(control, call->ticket, json_pack("{s:o}", "tablets", list_json(control)));
 }
 
 void act_tablet_add(void *ctx, struct control *control, const struct control_call *call)

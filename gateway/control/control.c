@@ -315,6 +315,10 @@ static void on_subscribe(void *ctx, struct line_client *client, const json_t *re
     struct control *control = ctx;
     struct session *session = line_client_data(client);
     const char *what = json_string_value(json_object_get(request, "do"));
+    if (what && strcmp(what, "watch_tablets") == 0) {
+        console_watch_tablets(control, client, request);
+        return;
+    }
     if (!what || strcmp(what, "subscribe") != 0) {
         line_client_send_json(client, line_error("unsupported", "expected subscribe", "请先订阅"));
         return;
@@ -362,7 +366,13 @@ void control_each_subscriber(struct control *control,
                              void (*each)(void *ctx, struct line_client *client), void *ctx)
 {
     struct visit visit = {each, ctx};
-    line_server_each(control->server, &events_ops, visit_subscriber, &visit);
+    control_each_on_events(control, visit_subscriber, &visit);
+}
+
+void control_each_on_events(struct control *control,
+                            void (*each)(void *ctx, struct line_client *client), void *ctx)
+{
+    line_server_each(control->server, &events_ops, each, ctx);
 }
 
 static void publish_to(void *ctx, struct line_client *client)
@@ -459,6 +469,7 @@ int control_create(const struct control_options *options, struct control **out,
     find_console(control);
     struct passwords_options passwords = {.accounts_path = options->accounts_path,
                                           .tablets_path = options->tablets_path,
+                                          .guesses_path = options->guesses_path,
                                           .ctx = options->ctx,
                                           .record = options->record,
                                           .done = sign_on_job_done,

@@ -54,8 +54,8 @@ enum control_need {
     CONTROL_SIGNER,     /* signs for an alert: officers, auxiliaries, leaders */
     CONTROL_OFFICER,    /* acts: officers, leaders */
     CONTROL_PROTECTIVE, /* as signers, and heard though they asked too much else */
-    CONTROL_RAISING,    /* as officers; in an emergency (args.emergency true) as protective and
-                           without a measure */
+    CONTROL_RAISING,    /* as officers; in an emergency (args.emergency true) as protective, at a
+                           console every role, and without a measure */
     CONTROL_LEADER,
     CONTROL_REVIEWER,   /* figures of the shifts: leaders, auditors; shows no plate */
     CONTROL_TECHNICIAN, /* devices: technicians, officers, leaders */
@@ -91,13 +91,15 @@ struct control_options {
     int64_t token_idle_s;         /* TOKEN_IDLE_DEFAULT_S; 0: unused tokens stay */
     const char *tokens_path;      /* keeps tokens over a restart; NULL: in memory only */
     const char *tablets_path;     /* NULL: no tablets */
+    const char *guesses_path;     /* keeps counts of wrong passwords; NULL: in memory only */
     const char *console_user;     /* of checkpoint-consoled; NULL or unknown: nobody */
     bool console_without_tablets; /* it may ask for no tablet */
     const struct control_act *acts;
     size_t act_count;
     void *ctx; /* of the acts and of `record` */
     /* Commits an act on accounts or a sign-on to the journal before it takes effect. Called in the
-     * password thread, may block. Not 0: the act is refused. `details` is borrowed. */
+     * password thread, may block. Not 0: the act is refused; ERR_TIMEOUT: the disk hangs. `details`
+     * is borrowed. */
     int (*record)(void *ctx, const struct control_actor *actor, const char *act,
                   const json_t *details);
 };

@@ -42,7 +42,8 @@ struct session {
     struct control *control;
     struct control_actor actor;
     bool subscribed;
-    uint64_t token_id; /* of a subscriber; 0 = none, or it has ended */
+    bool watches_tablets; /* instead: a console that is told which there are */
+    uint64_t token_id;    /* of a subscriber; 0 = none, or it has ended */
 };
 
 /* ---- sessions.c: tokens, those who hold them, and their end ---- */
@@ -89,6 +90,11 @@ bool console_take(struct control *control, const json_t *request, struct control
 bool console_may_unnamed(const struct control_act *act, const json_t *args);
 /* And whether it may have it for a tablet that is not known, either. */
 bool console_may_tabletless(const struct control_act *act, const json_t *args);
+/* Answers `watch_tablets` on `events`: the list now, and from now on at each change. */
+void console_watch_tablets(struct control *control, struct line_client *client,
+                           const json_t *request);
+/* The list changed. */
+void console_tell_tablets(struct control *control);
 void act_tablets(void *ctx, struct control *control, const struct control_call *call);
 void act_tablet_add(void *ctx, struct control *control, const struct control_call *call);
 void act_tablet_revoke(void *ctx, struct control *control, const struct control_call *call);
@@ -100,3 +106,6 @@ bool control_copy_text(const json_t *object, const char *key, char *out, size_t 
 /* Calls `visit` for each subscriber of `events`. */
 void control_each_subscriber(struct control *control,
                              void (*visit)(void *ctx, struct line_client *client), void *ctx);
+/* Calls `visit` for each client of `events`. */
+void control_each_on_events(struct control *control,
+                            void (*visit)(void *ctx, struct line_client *client), void *ctx);

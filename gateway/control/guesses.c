@@ -109,6 +109,7 @@ static void count(struct guesses *guesses, enum guess_scope scope, const struct 
 {
     struct guess_row *row = find(guesses, scope, guess);
     bool known = guess->known || scope == GUESS_OF_PLACE;
+    guesses->changed |= known;
     if (!row) {
         row = take(guesses, known);
         *row = (struct guess_row){.used = true, .scope = scope, .known = known};
@@ -148,8 +149,10 @@ void guesses_wrong(struct guesses *guesses, const struct guess *guess, struct mo
 static void clear(struct guesses *guesses, enum guess_scope scope, const struct guess *guess)
 {
     struct guess_row *row = find(guesses, scope, guess);
-    if (row)
-        *row = (struct guess_row){0};
+    if (!row)
+        return;
+    guesses->changed |= row->known;
+    *row = (struct guess_row){0};
 }
 
 void guesses_right(struct guesses *guesses, const struct guess *guess)

@@ -52,6 +52,7 @@ struct guess_row {
 
 struct guesses {
     struct guess_row rows[GUESS_ROWS];
+    bool changed; /* since the owner last kept them: guess_file.h */
 };
 
 struct guess {

@@ -7,6 +7,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/queue.h"
+#include "gateway/control/guess_file.h"
 
 enum {
     JOBS_MAX = 16,
@@ -24,6 +25,7 @@ struct passwords {
     struct tablets tablets;
     bool tablets_usable;
     struct guesses guesses;
+    bool guesses_unkept;
     struct mono_time minute_ends; /* of the refusals on record */
     int refused;
     int refused_untold;
@@ -140,6 +142,22 @@ static int check_secret(struct passwords *p, struct password_job *job, const cha
     return err_set(&job->err, result, pin ? "wrong PIN" : "wrong name or password");
 }
 
+/* Counts that change, before anybody hears what came of a try: who then takes the power away has
+ * had it. `recorded`: what became of the record of it, from which it is known that the disk does
+ * not hang, for nobody may wait behind that; the next change keeps this one, too. */
+static void keep_guesses(struct passwords *p, int recorded)
+{
+    struct err_text err;
+    if (!p->options.guesses_path || !p->guesses.changed || recorded == ERR_TIMEOUT)
+        return;
+    p->guesses.changed = false;
+    int result =
+        guess_file_save(p->options.guesses_path, &p->guesses, clock_mono(&clock_system), &err);
+    if (result != 0 && !p->guesses_unkept)
+        log_event(EVENT_GUESSES_UNKEPT, "detail=\"%s\"", err.text);
+    p->guesses_unkept = result != 0;
+}
+
 /* ---- jobs ---- */
 
 /* What the journal keeps of the job beside who asked. */
@@ -187,10 +205,12 @@ static void record_refusal(struct passwords *p, struct password_job *job, const 
         return;
     }
     json_t *details = json_pack("{s:s,s:i}", "officer", name, "others_before", p->refused_untold);
-    /* the refusal stands, recorded or not */
-    if (details && p->options.record(p->options.ctx, &job->actor, act, details) == 0)
-        p->refused_untold = 0;
+    int result =
+        details ? p->options.record(p->options.ctx, &job->actor, act, details) : ERR_NO_MEMORY;
     json_decref(details);
+    if (result == 0)
+        p->refused_untold = 0; /* else the refusal stands all the same */
+    keep_guesses(p, result);
 }
 
 static int run_login(struct passwords *p, struct password_job *job)
@@ -201,7 +221,9 @@ static int run_login(struct passwords *p, struct password_job *job)
     if (result != 0)
         return result;
     err_copy(accounts_find(p->accounts, job->name)->title, job->title, sizeof job->title);
-    return record(p, job, "login");
+    result = record(p, job, "login");
+    keep_guesses(p, result);
+    return result;
 }
 
 static int check_pin(struct passwords *p, struct password_job *job)
@@ -411,6 +433,9 @@ int passwords_create(const struct passwords_options *options, struct passwords *
     if (!p)
         return err_set(err, ERR_NO_MEMORY, "accounts: no memory");
     p->options = *options;
+    if (options->guesses_path &&
+        guess_file_load(options->guesses_path, &p->guesses, clock_mono(&clock_system), err) != 0)
+        log_event(EVENT_GUESSES_IGNORED, "detail=\"%s\"", err->text); /* counted anew */
     p->jobs = queue_create(JOBS_MAX, sizeof(struct password_job *));
     int result = p->jobs ? 0 : err_set(err, ERR_NO_MEMORY, "accounts: no memory");
     if (result == 0)

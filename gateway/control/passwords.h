@@ -47,6 +47,7 @@ struct passwords;
 struct passwords_options {
     const char *accounts_path;
     const char *tablets_path; /* NULL: none */
+    const char *guesses_path; /* keeps the counts of wrong passwords; NULL: in memory only */
     void *ctx;
     int (*record)(void *ctx, const struct control_actor *actor, const char *act,
                   const json_t *details);

@@ -10,7 +10,17 @@ enum {
     ROLE_ALL = ROLE_READERS | ROLE_TECHNICIANS
 };
 
-static unsigned roles_of(enum control_need need, const json_t *args)
+/* An emergency raise is anybody's at a tablet, as it is when nobody is signed on there: that a
+ * technician or an auditor is must not keep the boom down. */
+static unsigned raising_roles(const struct control_actor *actor, const json_t *args)
+{
+    if (!json_is_true(json_object_get(args, "emergency")))
+        return ROLE_OFFICERS;
+    return actor->console ? ROLE_ALL : ROLE_SIGNERS;
+}
+
+static unsigned roles_of(enum control_need need, const struct control_actor *actor,
+                         const json_t *args)
 {
     switch (need) {
     case CONTROL_ANYBODY:
@@ -26,7 +36,7 @@ static unsigned roles_of(enum control_need need, const json_t *args)
     case CONTROL_OFFICER:
         return ROLE_OFFICERS;
     case CONTROL_RAISING:
-        return json_is_true(json_object_get(args, "emergency")) ? ROLE_SIGNERS : ROLE_OFFICERS;
+        return raising_roles(actor, args);
     case CONTROL_LEADER:
         return 1u << OFFICER_ROLE_LEADER;
     case CONTROL_REVIEWER:
@@ -72,7 +82,7 @@ bool rights_may(enum control_need need, const struct control_actor *actor, const
         return true;
     if (need == CONTROL_ADMIN)
         return actor->admin || actor->role == OFFICER_ROLE_LEADER;
-    return actor->officer[0] != '\0' && (roles_of(need, args) & 1u << actor->role) != 0;
+    return actor->officer[0] != '\0' && (roles_of(need, actor, args) & 1u << actor->role) != 0;
 }
 
 bool rights_see_plates(const struct token *token)

@@ -137,6 +137,7 @@ static void finish_act(struct control *control, struct password_job *job)
 static void finish_tablets(struct control *control, struct password_job *job)
 {
     control->tablets = *job->paired;
+    console_tell_tablets(control); /* before it is answered: whoever hears that asks with it */
     if (job->kind == JOB_TABLET_REVOKE)
         sessions_end_tablet(control, job->tablet.name, "tablet");
     control_answer(control, job->ticket, json_pack("{s:s}", "name", job->tablet.name));

@@ -192,7 +192,8 @@ static void take_answer(struct handling_case *c, const json_t *body, struct hand
     c->answer = is_text(body, "answer", "confirm")  ? HANDLING_CONFIRM
                 : is_text(body, "answer", "reject") ? HANDLING_REJECT
                                                     : HANDLING_UNANSWERED;
-    c->waits = is_text(body, "waits", "second")   ? HANDLING_WAITS_SECOND
+    c->waits = c->answer == HANDLING_UNANSWERED   ? HANDLING_WAITS_NOT
+               : is_text(body, "waits", "second") ? HANDLING_WAITS_SECOND
                : is_text(body, "waits", "leader") ? HANDLING_WAITS_LEADER
                                                   : HANDLING_WAITS_NOT;
     c->by = take_person(body, "by");

@@ -6,11 +6,7 @@
  */
 #pragma once
 
-#include <openssl/ssl.h>
-#include <sys/queue.h>
-
-#include "gateway/base/clock.h"
-#include "gateway/base/err.h"
+#include "gateway/tls/accepted.h"
 
 enum {
     HQ_HANDSHAKE_S = 20,
@@ -21,20 +17,14 @@ enum {
     HQ_EST_CONNECTIONS_MAX = 256
 };
 
-struct connection;
-
 struct connections {
-    TAILQ_HEAD(, connection) list;
-    size_t count;
-    size_t max;
+    struct accepted_list accepted;
     int request_s; /* from the last answer, or the handshake, to the next whole request */
     void (*refused)(void *ctx, const char *why); /* of a peer that showed nothing to judge */
     void *refused_ctx;
 };
 
 void connections_init(struct connections *all, size_t max, int request_s);
-/* Before the first connection: has `ctx` tell when a handshake is done. */
-void connections_attach(SSL_CTX *ctx);
 /* A new one; it leaves `all` when OpenSSL frees it, so `all` outlives every connection.
  * ERR_NO_MEMORY. */
 int connections_add(struct connections *all, SSL *ssl, struct mono_time now) MUST_CHECK;

@@ -346,7 +346,7 @@ static void on_request(struct evhttp_request *http, void *ctx)
     open->call.body = open->call.size ? (const char *)evbuffer_pullup(input, -1) : "";
     TAILQ_INSERT_TAIL(&server->open, open, link);
     server->hq->counters.open_requests = ++server->open_count;
-    server->hq->counters.connections = server->api.connections.count;
+    server->hq->counters.connections = server->api.connections.accepted.count;
     connection_busy(ssl_of(http));
     if (!open->call.body)
         hq_answer_error(&open->call, 503, "out of memory");
@@ -406,7 +406,7 @@ static int open_end(struct hq_server *server, struct end *end, const char *liste
     end->http = evhttp_new(server->base);
     if (!end->http)
         return ERR_NO_MEMORY;
-    connections_attach(end->tls);
+    accepted_attach(end->tls);
     evhttp_set_bevcb(end->http, on_accept, end);
     evhttp_set_gencb(end->http, on_request, end);
     evhttp_set_allowed_methods(end->http, METHODS);
@@ -463,7 +463,7 @@ int hq_server_post(struct hq_server *server, void (*work)(void *ctx), void *ctx)
 static void change_tls(struct end *end, SSL_CTX **next)
 {
     SSL_CTX *before = end->tls;
-    connections_attach(*next);
+    accepted_attach(*next);
     end->tls = *next;
     *next = NULL;
     SSL_CTX_free(before);

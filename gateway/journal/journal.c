@@ -478,6 +478,11 @@ bool journal_healthy(const struct journal *j)
     return !j->reserve_used && !j->failed;
 }
 
+bool journal_failed(const struct journal *j)
+{
+    return j->failed && !j->reserve_used;
+}
+
 void journal_head_read(const struct journal *j, struct journal_head *out)
 {
     *out = j->head;

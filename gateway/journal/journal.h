@@ -64,6 +64,9 @@ int journal_append(struct journal *journal, const struct journal_entry *entries,
 int journal_maintain(struct journal *journal, struct err_text *err) MUST_CHECK;
 /* False while the reserve is in use or the last append failed: releasing acts are refused. */
 bool journal_healthy(const struct journal *journal);
+/* Whether the last append failed with the reserve in place: only the next one shows that it is
+ * over. */
+bool journal_failed(const struct journal *journal);
 void journal_head_read(const struct journal *journal, struct journal_head *out);
 
 /* Headquarters has everything up to `head`; `receipt` is its signed statement, verified by the

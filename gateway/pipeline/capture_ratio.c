@@ -20,7 +20,7 @@ static void alarm_low(struct pipeline *p, struct lane_slot *slot, bool low)
     if (slot->captures.low == low)
         return;
     slot->captures.low = low;
-    snprintf(detail, sizeof detail, "%u of %u vehicles of this hour were read, expected %u %%",
+    snprintf(detail, sizeof detail, "captured=%u vehicles=%u expected_percent=%u",
              hour->captured, hour->vehicles, hour->percent);
     raise_alarm(p, slot->options.lane.lane, EVENT_LANE_CAPTURE_LOW, low, 0, low ? detail : NULL);
 }

@@ -71,6 +71,7 @@ struct fact_actor {
     char reason[FACT_REASON_SIZE];
     char code[FACT_NAME_SIZE]; /* of a reason that was picked from a table, "" none */
     char note[FACT_REASON_SIZE];
+    uint64_t group; /* of acts that are answered together, 0 = none; not on record */
 };
 
 /* Who set what stands in a lane, and since when. */

@@ -69,9 +69,7 @@ struct pipeline_act {
     uint64_t hits[LANE_HITS_MAX]; /* … if it rests on these alone */
     uint64_t of_case;             /* the caller's: the hit whose rejection asks for it */
     uint64_t press;               /* LANE_ACT_LOWER */
-    uint64_t turn;    /* the caller's: what the first beat of that press has to repeat */
-    uint64_t group;   /* one of several acts that are answered together, 0 = none … */
-    uint8_t of_group; /* … of so many */
+    uint64_t turn; /* the caller's: what the first beat of that press has to repeat */
     struct fact_actor actor;
 };
 

@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import pathlib
-import resource
 import socket
 import ssl
 import statistics
@@ -24,7 +23,6 @@ import time
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 ROOT = TESTS.parent
-NOT_RUN = 77  # exit status
 RUNS = 7
 STREAMS_OF_ONE = 4  # of a session: gateway/console/feed.h
 PEER = "--bare-peer"
@@ -88,6 +86,7 @@ sys.path.insert(0, str(TESTS))
 # The harness reads CHECKPOINT_BUILD when it is imported.
 from harness.console_load import Bystander, Crowd, Ears, Listener, stall  # noqa: E402
 from harness.https import Https  # noqa: E402
+from harness.report import NOT_RUN, Report, cpu_s, may_run, rss_kb  # noqa: E402
 from harness.stack import short_folder  # noqa: E402
 
 
@@ -110,43 +109,11 @@ class Peer:
         self.process.stdout.close()
 
 
-class Report:
-    """The figures, and what each must reach."""
-
-    def __init__(self):
-        self.rows, self.short = {"bench": "console", "consoles": OPTIONS.consoles, "runs": RUNS}, []
-
-    def put(self, name, value, most=None, least=None):
-        value = round(value, 3)
-        if most is None and least is None:
-            self.rows[name] = value
-        else:
-            held = value <= most if least is None else value >= least
-            self.rows[name] = {"value": value, "bound": f"<= {most}" if least is None else f">= {least}", "held": held}
-            if not held:
-                self.short.append(name)
-        print(f"{name}: {self.rows[name]}", file=sys.stderr, flush=True)
-
-    def latency(self, name, values_s, most=None):
-        values = sorted(value * 1e3 for value in values_s)
-        self.put(f"{name}_median_ms", statistics.median(values))
-        self.put(f"{name}_p99_ms", values[(len(values) * 99 + 99) // 100 - 1], most=most)
-        self.put(f"{name}_worst_ms", values[-1])
-
-
-def cpu_s(program):
-    fields = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rss_kb(program):
-    for line in pathlib.Path(f"/proc/{program.process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    raise RuntimeError(f"{program.name}: no VmRSS")
-
-
 # ---- push ----
+
+def in_ms(values_s):
+    return [value * 1e3 for value in values_s]
+
 
 class Plates:
     """Listed plates, each for one hit."""
@@ -187,8 +154,8 @@ def pushes(report, crowd, browsers, plates):
     for _ in range(RUNS):
         one, other = push(crowd, plates.take(OPTIONS.hits), readers, bystander)
         behind, before = behind + one, before + other
-    report.latency("read_to_event", before)
-    report.latency("push", behind, most=50)
+    report.p99("read_to_event", in_ms(before), worst=True)
+    report.p99("push", in_ms(behind), most=50, worst=True)
 
     links = [stall(browser) for browser in browsers[:OPTIONS.stalled]]
     memory = {name: rss_kb(program) for name, program in (("consoled", crowd.consoled), ("checkpointd", crowd.checkpointd))}
@@ -196,7 +163,7 @@ def pushes(report, crowd, browsers, plates):
     behind = []
     for _ in range(RUNS):
         behind += push(crowd, plates.take(OPTIONS.hits), readers, bystander)[0]
-    report.latency(f"push_beside_{OPTIONS.stalled}_stalled", behind, most=50)
+    report.p99(f"push_beside_{OPTIONS.stalled}_stalled", in_ms(behind), most=50, worst=True)
     report.put("push_consoled_cpu_us_a_console_and_hit", (cpu_s(crowd.consoled) - used) / len(behind) * 1e6)
     report.put(f"consoled_rss_mb_more_beside_{OPTIONS.stalled}_stalled", (rss_kb(crowd.consoled) - memory["consoled"]) / 1e3, most=64)
     report.put(f"checkpointd_rss_mb_more_beside_{OPTIONS.stalled}_stalled",
@@ -224,7 +191,7 @@ def bare_push(report, crowd, browsers, hits, bystander):
         peer.order(b"tell " + line)
         ears.listen("a bare line", lambda: len(heard) == len(readers), lambda reader, _, at: heard.__setitem__(reader, at))
         behind += [at - sent for at in heard.values()]
-    report.latency("bare_tls_push", behind)
+    report.p99("bare_tls_push", in_ms(behind), worst=True)
     ears.close()
     peer.stop()
 
@@ -327,12 +294,9 @@ def stalled_memory(report, crowd, browsers, plates):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("bench_console.py needs root: capture on lo", file=sys.stderr)
+    if not may_run("bench_console.py"):
         return NOT_RUN
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    report = Report()
+    report = Report("console", consoles=OPTIONS.consoles, runs=RUNS)
     with short_folder() as folder:
         crowd = Crowd(folder, OPTIONS.consoles)
         try:
@@ -346,7 +310,7 @@ def main():
             stalled_memory(report, crowd, browsers, plates)
         finally:
             crowd.stop()
-    print(json.dumps({**report.rows, "short": report.short}))
+    report.finish()
     return 0
 
 

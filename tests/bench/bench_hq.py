@@ -12,10 +12,8 @@ import functools
 import json
 import os
 import pathlib
-import resource
 import shutil
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +23,6 @@ import time
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 ROOT = TESTS.parent
 MODES = ("records", "boxes", "hit", "backlog", "publish", "fresh")
-NOT_RUN = 77  # exit status
 TOOL_LIMIT_S = 1800  # of one program of ours, beside others
 
 
@@ -54,33 +51,10 @@ from harness.cache import Redis  # noqa: E402
 from harness.camera import Camera  # noqa: E402
 from harness.postgres import Database, Postgres  # noqa: E402
 from harness.process import wait_for  # noqa: E402
+from harness.report import NOT_RUN, Report, cpu_s, may_run  # noqa: E402
 from harness.signing import envelope, canonical, entry, hash_text, now_ms, time_text  # noqa: E402
 from harness.stack import short_folder  # noqa: E402
 from harness.uplink_site import BOX, KEY, Site  # noqa: E402
-
-
-class Report:
-    """The figures, and what each must reach."""
-
-    def __init__(self):
-        self.rows, self.short = {"bench": "hq"}, []
-
-    def put(self, name, value, most=None, least=None):
-        """`most` or `least`: the bound; without one the figure only explains others."""
-        value = round(value, 3)
-        if most is None and least is None:
-            self.rows[name] = value
-        else:
-            held = value <= most if least is None else value >= least
-            self.rows[name] = {"value": value, "bound": f"<= {most}" if least is None else f">= {least}", "held": held}
-            if not held:
-                self.short.append(name)
-        print(f"{name}: {self.rows[name]}", file=sys.stderr, flush=True)
-
-    def p99(self, name, values_ms, most):
-        values_ms = sorted(values_ms)
-        self.put(f"{name}_median_ms", statistics.median(values_ms))
-        self.put(f"{name}_p99_ms", values_ms[(len(values_ms) * 99 + 99) // 100 - 1], most=most)
 
 
 def program_of(name):
@@ -91,12 +65,6 @@ def tool(name, *argv):
     """The last line of one of our programs, as JSON."""
     done = subprocess.run([program_of(name), *map(str, argv)], stdout=subprocess.PIPE, check=True, timeout=TOOL_LIMIT_S)
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def cpu_s(program):
-    """CPU time a program has used."""
-    fields = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # ---- records, boxes: bench_hq_load is the client ----
@@ -370,15 +338,12 @@ def publish(report):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("bench_hq.py needs root: capture on lo", file=sys.stderr)
+    if not may_run("bench_hq.py"):
         return NOT_RUN
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    report = Report()
+    report = Report("hq")
     for mode in OPTIONS.modes:
         globals()[mode](report)
-    print(json.dumps({**report.rows, "short": report.short}))
+    report.finish()
     return 0
 
 

@@ -273,7 +273,7 @@ test('officer risk: no sound, the frame flashes, not to be stopped alone, a seco
   await page.waitForFunction((words) => document.querySelector('#banners').innerText !== words, before);
 });
 
-test('everything by keyboard: sign, look, state, confirm', async () => {
+test('everything by keyboard: sign, look, state, confirm, intercept, report, close; each by its name', async () => {
   const [plate] = await listed(1);
   const event = await makeHit(plate, PICTURES);
   await open(event.hit);
@@ -282,6 +282,8 @@ test('everything by keyboard: sign, look, state, confirm', async () => {
   await page.keyboard.press('Alt+c');
   await page.waitForFunction(() => document.activeElement?.matches('.agree input'));
   for (let n = await page.locator('.agree input').count(); n > 0; n--) {
+    const named = await page.evaluate(() => document.activeElement.closest('label')?.innerText);
+    assert.equal(await page.getByRole('checkbox', { name: named.split('\n')[0] }).count(), 1, named);
     await page.keyboard.press('Space');
     await page.keyboard.press('Tab');
   }
@@ -297,6 +299,22 @@ test('everything by keyboard: sign, look, state, confirm', async () => {
     await page.keyboard.press('Enter');
   }
   await stage('核对');
+  assert.ok(await page.evaluate(() => document.querySelector('.do').contains(document.activeElement)), 'Tab begins at the top of the page');
+  await page.keyboard.press('Alt+i');
+  await stage('拦截');
+  await page.keyboard.press('Alt+b');
+  for (const legend of ['处置结果', '嫌疑情况', '移交']) {
+    await page.waitForFunction((words) => document.activeElement?.closest('fieldset')?.querySelector('legend')?.textContent === words, legend);
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Tab');
+  }
+  await page.keyboard.type('20260007');
+  await page.keyboard.press('Enter');
+  await stage('处置反馈');
+  await page.keyboard.press('Tab');
+  await page.waitForFunction(() => document.activeElement?.matches('.do [data-keys="Alt+F"]'));
+  await page.keyboard.press('Enter');
+  await stage('办结');
   await page.keyboard.press('Alt+2');
   await page.waitForSelector('main.page-lanes');
   assert.deepEqual(page.found, []);

@@ -87,6 +87,33 @@ test('a reject with the true plate: looked up and answered, and the stop is prin
   await page.emulateMedia({ media: null });
 });
 
+test('help by keyboard: let go early or another window in front does nothing; held on, it calls once', async () => {
+  const calls = async () => (await box('act_as', { role: 'second_leader', name: 'duty' })).result.help;
+  await page.locator('#help').focus();
+  await page.keyboard.press('Enter');
+  const press = dialog.locator('button.hold');
+  await page.waitForFunction(() => document.activeElement?.matches('dialog[open] button.hold'));
+  await page.keyboard.down('Space');
+  await page.waitForSelector('dialog[open] button.held');
+  await page.keyboard.up('Space');
+  await page.keyboard.down('Space');
+  await page.evaluate(() => window.dispatchEvent(new Event('blur')));
+  await page.waitForSelector('dialog[open] button.hold:not(.held)');
+  await page.keyboard.down('Space'); // repeats: the key has not been let go
+  assert.equal(await press.evaluate((one) => one.classList.contains('held')), false);
+  await page.keyboard.up('Space');
+  await page.keyboard.down('Enter');
+  await page.waitForSelector('dialog[open] button.held');
+  await dialog.waitFor({ state: 'detached' });
+  await page.keyboard.down('Enter'); // repeats where the dialog was, on the button that opened it
+  assert.equal(await dialog.count(), 0, 'a key that is still held opened it again');
+  await page.keyboard.up('Enter');
+  assert.equal((await calls()).length, 1);
+  await page.locator('#banners').getByRole('button', { name: '求助解除' }).click();
+  await dialog.getByRole('button', { name: '误触' }).click();
+  await page.locator('#banners .banner.bad').waitFor({ state: 'detached' });
+});
+
 test('history asks for the PIN each time', async () => {
   await goTo(page, 'history');
   await page.getByLabel('案件编号').fill('A3717');
@@ -102,6 +129,42 @@ test('history asks for the PIN each time', async () => {
   await page.waitForSelector('section.result .notice[data-kind="ok"]');
   assert.ok(await page.locator('section.result tbody tr').count() >= 1);
   assert.equal(await own.inputValue(), '');
+});
+
+test('history comes page by page: every passage once', async () => {
+  const plates = Array.from({ length: 55 }, (_, n) => `皖K${String(20000 + n * 17)}`);
+  for (const plate of plates) await box('pass_by', { plate, plate_class: '02' });
+  await makeHit((await listed(1))[0]); // through the same lane, behind them
+  const form = page.locator('#page form');
+  await form.locator('.plate-text').fill('皖K2????');
+  await page.getByLabel('本人口令').fill(pin);
+  await form.locator('button.primary').click();
+  const more = page.locator('section.result button.wide');
+  const shown = () => page.$$eval('section.result tbody tr svg.plate', (all) => all.map((one) => one.getAttribute('aria-label').replaceAll(' ', '')));
+  await more.waitFor();
+  assert.equal((await shown()).length, 50);
+  await more.click();
+  await page.waitForSelector('section.result .notice[data-kind="ok"]');
+  assert.equal(await more.isVisible(), false);
+  assert.deepEqual((await shown()).sort(), plates.sort());
+});
+
+test('the report says how long it took to sign and to answer', async () => {
+  const { hits } = (await box('act_as', { role: 'second_leader', name: 'board' })).result;
+  const longest = (when) => Math.max(...hits.map((one) => one.handling).filter(Boolean)
+    .map((one) => Date.parse(when(one) ?? one.opened) - Date.parse(one.opened)));
+  await goTo(page, 'report');
+  await page.locator('#page button.primary').click();
+  for (const [name, when] of [['签收用时', (one) => one.signed?.time], ['核对用时', (one) => one.answered]]) {
+    const table = page.locator('section.panel', { has: page.getByRole('heading', { name }) }).locator('table');
+    await table.waitFor();
+    const [heads, values] = [await table.locator('th').allInnerTexts(), await table.locator('td').allInnerTexts()];
+    const value = (head) => values[heads.indexOf(head)];
+    assert.ok(Number(value('次数')) >= 1, `${name}: ${values}`);
+    const s = Math.round(longest(when) / 1000);
+    assert.equal(value('最长'), s < 60 ? `${s} 秒` : `${Math.floor(s / 60)} 分钟`, name);
+    for (const head of ['中位数', '九成以内']) assert.match(value(head), /^\d+ (秒|分钟)$/);
+  }
 });
 
 test('a look-out takes a second person', async () => {
@@ -167,6 +230,84 @@ test('the boom comes down while the button is pressed, and stops with the press,
   await box('mend');
   await live(page);
   assert.equal((await status(HAND_LANE)).ordered_who.officer, about.accounts.leader.officer);
+});
+
+/** Real touches: [[x, y], …] are the fingers on the screen from then on. */
+async function touch(session, type, fingers) {
+  if (fingers.length || session.fingers) await session.send('Input.dispatchTouchEvent', { type, touchPoints: fingers.map(([x, y], id) => ({ x, y, id })) });
+  session.fingers = fingers.length;
+}
+
+test('whatever ends the press ends the lowering: key, finger, second finger, menu, tab, page', async () => {
+  const session = await page.context().newCDPSession(page);
+  const press = lane(HAND_LANE).locator('button.lower');
+  const fire = (type, where = 'window') => () => page.evaluate(([name, at]) => (at === 'window' ? window : document).dispatchEvent(new Event(name)), [type, where]);
+  const key = async () => {
+    await press.focus();
+    await page.keyboard.down('Space');
+  };
+  const at = async () => {
+    const { x, y, width, height } = await press.boundingBox();
+    return [x + width / 2, y + height / 2];
+  };
+  const finger = async () => touch(session, 'touchStart', [await at()]);
+  const ways = {
+    'the key is let go': [key, () => page.keyboard.up('Space')],
+    'the button loses the focus': [key, () => press.evaluate((one) => one.blur())],
+    'the mouse presses meanwhile': [key, () => page.mouse.click(540, 28)],
+    'the tab is hidden': [key, () => page.evaluate(() => {
+      Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+      delete document.hidden;
+    })],
+    'the page is frozen': [key, fire('freeze')],
+    'the finger is lifted, which rested long': [finger, async () => {
+      const before = beats();
+      await press.evaluate((one) => one.dispatchEvent(new PointerEvent('contextmenu', { pointerType: 'touch', bubbles: true, cancelable: true })));
+      await until('beats go on', () => beats() > before + 1);
+      await touch(session, 'touchEnd', []);
+    }],
+    'the touch is cancelled': [finger, () => touch(session, 'touchCancel', [])],
+    'a second finger comes': [finger, async () => touch(session, 'touchStart', [await at(), [540, 28]])],
+    'the mouse leaves the button': [() => down(press), () => page.mouse.move(540, 28)],
+    'the menu is called': [key, () => press.dispatchEvent('contextmenu')],
+  };
+  const sent = [];
+  const beats = () => sent.filter((name) => name === 'lower_beat').length;
+  const note = (request) => request.url().endsWith('/api/act') && sent.push(request.postDataJSON().do);
+  page.on('request', note);
+  await goTo(page, 'lanes');
+  await press.scrollIntoViewIfNeeded();
+  for (const [how, [begin, end]] of Object.entries(ways)) {
+    let said = '';
+    if ((await boomState()).position < 0.3) await raise().then(up);
+    await until(`beats before ${how}`, async () => {
+      sent.length = 0;
+      await begin();
+      const answered = await until('the press is answered', async () => (beats() > 1 ? 'beats' : await bad(lane(HAND_LANE)).count() && 'refused'));
+      if (answered === 'beats') return true;
+      said = await lane(HAND_LANE).locator('.notice').innerText();
+      await touch(session, 'touchEnd', []);
+      await page.mouse.up();
+      await page.keyboard.up('Space');
+      if (/请先抬杆|抬杆解除/.test(said)) await raise().then(up);
+      return false;
+    }).catch((error) => assert.fail(`${error.message}: ${said}`));
+    await end();
+    await until(`told when ${how}`, () => sent.includes('lower_end'));
+    await until(`the boom stands when ${how}`, async () => (await boomState()).motion === 0);
+    const told = sent.lastIndexOf('lower_beat');
+    assert.ok(told < sent.indexOf('lower_end') && sent.filter((name) => name === 'lower').length === 1, `${how}: ${sent}`);
+    await touch(session, 'touchEnd', []);
+    await page.mouse.up();
+    await page.keyboard.up('Space');
+  }
+  page.off('request', note);
+  await key();
+  await page.reload(); // the box stops by itself, whether or not it was told
+  await until('the boom stands when the page is left', async () => (await boomState()).motion === 0);
+  await page.keyboard.up('Space');
+  await live(page);
 });
 
 test('a release takes the PIN', async () => {

@@ -74,11 +74,23 @@ test('each role has its pages and no other', async () => {
   await signOn(page, 'leader');
 });
 
-test('an auditor has no button that acts on a lane', async () => {
-  await changeTo('auditor');
-  await goTo(page, 'lanes');
-  await page.waitForSelector('section.lane');
-  assert.equal(await page.locator('section.lane button').count(), 0);
+test('an auditor and a technician have the emergency raise, by name, and no other button that acts on a lane', async () => {
+  for (const role of ['auditor', 'technician']) {
+    await changeTo(role);
+    await goTo(page, 'lanes');
+    const first = page.locator('section.lane').first();
+    const raise = first.getByRole('button', { name: /^紧急抬杆/ });
+    await raise.waitFor();
+    assert.equal(await first.getByRole('button').count(), 1, role);
+    assert.equal(await page.getByRole('button', { name: '全部紧急抬杆' }).count(), 0, role);
+    assert.deepEqual(await look(`lanes of ${role}`), []);
+    await setLook(page, 'zh', 'night');
+    await holdDown(page, raise);
+    await until(`raised by ${role}`, async () => {
+      const { ordered_by: by, ordered_who: who } = await box('lane_status', { lane: 1 });
+      return by === 'emergency' && who?.officer === about.accounts[role].officer;
+    });
+  }
   await changeTo('leader');
 });
 

@@ -1,9 +1,9 @@
 // Alerts reach the page at once and once, whatever breaks in between: the LAN, consoled, checkpointd, the browser.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { box } from './lib/box.mjs';
+import { about, box } from './lib/box.mjs';
 import { Browser } from './lib/chromium.mjs';
-import { listed, live, makeHit, openConsole, row, rowsOf } from './lib/console.mjs';
+import { goTo, listed, live, makeHit, openConsole, row, rowsOf, signOn } from './lib/console.mjs';
 
 const PROMISED_MS = 2000; // after the LAN is back
 const browser = await Browser.start();
@@ -77,6 +77,18 @@ test('checkpointd restarted: the page says so, and shows what comes after', asyn
   await hits(2);
   await page.waitForSelector(row(seen.at(-1)));
   await page.waitForSelector(row(seen.at(-2)));
+});
+
+test('a session that runs out by itself keeps the alert on screen until somebody signs on', async () => {
+  await goTo(page, `alerts/${seen.at(-1)}`);
+  const plate = await page.locator('.card svg.plate').first().getAttribute('aria-label');
+  await box('end_tokens', { officer: about.accounts.officer.officer, in_s: 2 });
+  await page.waitForSelector('.do form.signon');
+  assert.equal(await page.locator('.card svg.plate').first().getAttribute('aria-label'), plate);
+  assert.equal(await page.locator('.do [data-keys]').count(), 0, 'acts without a session');
+  await signOn(page, 'officer');
+  await live(page);
+  await page.waitForSelector('.do [data-keys="Alt+S"]');
 });
 
 test('the browser restarted: signed on again, every open hit is there', async () => {

@@ -7,10 +7,12 @@
 over a unix socket, {"do": name, ...} answered with {"ok": true, "result": ...} or {"ok": false, "error": text}.
 """
 import base64
+import hashlib
 import contextlib
 import json
 import socket
 import threading
+import time
 
 from cryptography.hazmat.primitives import hashes
 
@@ -32,6 +34,7 @@ COMMAND_BYTES_MAX = 8 << 20
 
 TABLETS = {"booth": [1, 2, 3], "lane-2": [2]}  # and the lanes each is bound to
 PHONE = "0530-110110"  # headquarters'
+COMPLAINT = "菏泽市公安局督察支队 0530-12389"
 
 
 class Console(Site):
@@ -47,7 +50,7 @@ class Console(Site):
     def start(self, **checkpointd):
         self.camerad = self.box.start_camerad()
         self.sender = PictureSender(self.box.run)
-        super().start(**{"headquarters_phone": PHONE, **checkpointd})
+        super().start(**{"headquarters_phone": PHONE, "complaint": COMPLAINT, **checkpointd})
         self.add_accounts()
         self.pair()
         self.start_consoled()
@@ -83,7 +86,8 @@ class Console(Site):
     def start_consoled(self):
         """At a port of its own, which it keeps when it starts again."""
         config = {
-            "hosts": ["127.0.0.1"], "listen": "127.0.0.1:0", "pair_listen": "", "runtime_dir": str(self.box.run),
+            "hosts": ["127.0.0.1"], "listen": "127.0.0.1:0", "pair_listen": "127.0.0.1:0", "runtime_dir": str(self.box.run),
+            "pair_dir": str(self.box.run / "pair"),
             "certificate": str(self.server.pem), "key": str(self.server.key_path), "tablets_ca": str(self.tablets_ca.pem),
             "connections_per_address": 512}
         self.consoled = self.box.start("checkpoint-consoled", self.box.write("consoled.yaml", config))
@@ -94,6 +98,15 @@ class Console(Site):
     @property
     def url(self):
         return f"https://127.0.0.1:{self.lan.port}"
+
+    @property
+    def direct(self):
+        """As `url`, without the relay: for what measures time."""
+        return f"https://127.0.0.1:{self.lan.to_port}"
+
+    @property
+    def pair_url(self):
+        return f"https://127.0.0.1:{int((self.box.run / 'consoled-pair.port').read_text())}/pair"
 
     def stop(self):
         try:
@@ -119,13 +132,17 @@ class Console(Site):
         """A JPEG by name, for hits to come; kind: scene or crop."""
         self.pictures[name] = (kind, base64.b64decode(data))
 
+    def hand_in(self, name, event, camera=11):
+        """A picture of a camera's event; of kind "later": a snapshot taken after the read."""
+        kind, data = self.pictures[name]
+        answer = self.sender.put(data, int(event), camera=camera, kind=kind)
+        assert answer[0] == 0, answer
+
     def pass_by(self, plate, camera=11, pictures=(), **fields):
         """A vehicle is read, its pictures handed in before; the event id of the read."""
         event = self.next_event + 1
         for name in pictures:
-            kind, data = self.pictures[name]
-            answer = self.sender.put(data, event, camera=camera, kind=kind)
-            assert answer[0] == 0, answer
+            self.hand_in(name, event, camera)
         return self.read(camera, plate, **fields)
 
     def make_hit(self, plate, matched=None, **options):
@@ -188,6 +205,18 @@ class Console(Site):
             self.events.close()
             self.take_token()
 
+    def end_tokens(self, officer, in_s):
+        """The officer's sessions run out by themselves so many seconds from now: checkpointd, started anew, reads when."""
+        path = self.box.run / "private" / "tokens.json"
+        self.program_stop("checkpointd")
+        kept = json.loads(path.read_text())
+        for token in kept["tokens"]:
+            if token["officer"] == officer:
+                token["expires_ns"] = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + int(in_s * 1e9)
+        rows = json.dumps(kept["tokens"], separators=(",", ":"), ensure_ascii=False)
+        path.write_text(json.dumps({**kept, "sum": hashlib.sha256(rows.encode()).hexdigest()}))
+        self.program_start("checkpointd")
+
     def take_token(self):
         """A token of the harness' leader again, and its stream of events."""
         client = self.box.control()
@@ -213,7 +242,8 @@ class Console(Site):
 
     def description(self):
         """What a browser test needs to know."""
-        return {"url": self.url, "accounts": self.accounts, "checkpoint": self.box.name, "phone": PHONE,
+        return {"url": self.url, "direct": self.direct, "pair_url": self.pair_url, "accounts": self.accounts,
+                "checkpoint": self.box.name, "phone": PHONE,
                 "ca": str(self.servers.pem),
                 "tablets": {name: {"certificate": str(pair.pem), "key": str(pair.key_path)}
                             for name, pair in self.tablets.items()}}
@@ -222,8 +252,8 @@ class Console(Site):
 class Commands:
     """Serves a Console's methods on a unix socket, one connection and one command at a time."""
 
-    NAMES = {"list_entries", "picture", "pass_by", "make_hit", "lane_do", "lane_status", "cut", "mend", "settle",
-             "program_stop", "program_start", "act_as", "alarms"}
+    NAMES = {"list_entries", "picture", "pass_by", "make_hit", "hand_in", "lane_do", "lane_status", "cut", "mend",
+             "settle", "program_stop", "program_start", "end_tokens", "act_as", "alarms"}
 
     def __init__(self, console, path):
         self.console = console

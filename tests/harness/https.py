@@ -25,6 +25,9 @@ class Https:
         return {"Origin": self.origin, "Content-Type": "application/json", "Sec-Fetch-Site": "same-origin",
                 **({"Cookie": self.cookie} if self.cookie else {}), **({"X-CSRF-Token": self.csrf} if self.csrf else {})}
 
+    def seen(self, status, headers, data):
+        """Every answer passes here with its headers, data None for a stream; a test that asks something of all of them asks here."""
+
     def ask(self, method, path, body=None, headers=None, timeout_s=20.0):
         """(status, headers, bytes); `headers` replace those a page of ours sends, None takes one away."""
         sent = {name: value for name, value in {**self.headers(), **(headers or {})}.items() if value is not None}
@@ -33,7 +36,9 @@ class Https:
         try:
             connection.request(method, path, body=data, headers=sent)
             answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
+            status, got, data = answer.status, dict(answer.getheaders()), answer.read()
+            self.seen(status, got, data)
+            return status, got, data
         finally:
             connection.close()
 
@@ -58,17 +63,29 @@ class Https:
 
     def raw(self, data, timeout_s=20.0):
         """Sends bytes as they are; (first line of the answer or b"", whether the connection was closed)."""
+        got, closed = b"", True
         with self.connect(timeout_s) as link:
             try:
                 link.sendall(data)
-                got = b""
                 while chunk := link.recv(65536):
                     got += chunk
-                return got.split(b"\r\n")[0], True
             except TimeoutError:
-                return got.split(b"\r\n")[0], False
-            except (ConnectionError, ssl.SSLError, OSError):
-                return b"", True
+                closed = False
+            except OSError:  # it was broken off
+                pass
+        self._see_raw(got)
+        return got.split(b"\r\n")[0], closed
+
+    def _see_raw(self, data):
+        """Each whole answer in it, one after another."""
+        while (end := data.find(b"\r\n\r\n")) >= 0:
+            first, *lines = data[:end].decode("latin-1").split("\r\n")
+            status = int(first.split()[1])
+            headers = dict(line.split(": ", 1) for line in lines)
+            size = int(headers.get("Content-Length", 0))
+            body, data = data[end + 4:end + 4 + size], data[end + 4 + size:]
+            if status >= 200 and len(body) == size:  # else "go on", or broken off
+                self.seen(status, headers, body)
 
     def stream(self, after=None, timeout_s=20.0):
         return Stream(self, after, timeout_s)
@@ -84,6 +101,7 @@ class Stream:
         self.socket = self.connection.sock  # which the answer takes over
         self.answer = self.connection.getresponse()
         self.status = self.answer.status
+        https.seen(self.status, dict(self.answer.getheaders()), None)
 
     def next(self):
         """The next event; None when the stream ended."""

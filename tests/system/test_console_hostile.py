@@ -1,9 +1,11 @@
 """The console against those who mean it ill: every shape is refused, told, and nobody else notices."""
 import contextlib
 import hmac
+import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import ssl
 import threading
@@ -19,6 +21,25 @@ from harness.signing import World
 from harness.stack import Checkpoint, short_folder
 
 OFFICER, PIN = "wang", "correct horse 1"
+OPEN = {"tablet_certificates": "none", "connections_per_address": 40}
+
+
+SECURITY = {
+    "Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Permissions-Policy": "",
+    "Strict-Transport-Security": "max-age=", "Cache-Control": "no-"}
+
+
+class Checked(Https):
+    """Every answer, whatever its status, bears the headers; a refusal says in JSON what it is, in both languages."""
+
+    def seen(self, status, headers, data):
+        for name, begin in SECURITY.items():
+            assert headers.get(name, "?").startswith(begin), (status, name, headers)
+        if status >= 400 and data:
+            assert headers["Content-Type"] == "application/json", (status, headers)
+            error = json.loads(data)["error"]
+            assert error["code"] and error["en"] and re.search("[\u4e00-\u9fff]", error["zh"]), (status, data)
 
 
 class Booth:
@@ -33,7 +54,7 @@ class Booth:
         self.stranger = self.root.issue("stranger", "urn:checkpoint-tablet:stranger")
         self.checkpointd = self.box.start_checkpointd(console_without_tablets=True)
         self.box.leader(OFFICER, PIN)
-        self.consoled, self.port = self.start("open", tablet_certificates="none", connections_per_address=40)
+        self.consoled, self.port = self.start("open", **OPEN)
 
     def start(self, name, **options):
         run = self.box.folder / name
@@ -41,14 +62,17 @@ class Booth:
             run.mkdir()
             for socket_name in ("control", "events"):
                 (run / socket_name).symlink_to(self.box.run / socket_name)
-        config = self.box.write(f"{name}.yaml", {
-            "listen": "127.0.0.1:0", "pair_listen": "127.0.0.1:0", "hosts": ["127.0.0.1", "console.local"],
-            "certificate": str(self.server.pem), "key": str(self.server.key_path), "tablets_ca": str(self.root.pem),
-            "runtime_dir": str(run), **options})
+        config = self.configure(name, **options)
         return self.box.start("checkpoint-consoled", config), int((run / "consoled.port").read_text())
 
+    def configure(self, name, **options):
+        return self.box.write(f"{name}.yaml", {
+            "listen": "127.0.0.1:0", "pair_listen": "127.0.0.1:0", "hosts": ["127.0.0.1", "console.local"],
+            "certificate": str(self.server.pem), "key": str(self.server.key_path), "tablets_ca": str(self.root.pem),
+            "runtime_dir": str(self.box.folder / name), **options})
+
     def browser(self, signed_on=True):
-        https = Https(self.port, self.root.pem)
+        https = Checked(self.port, self.root.pem)
         return https.login(OFFICER, PIN) if signed_on else https
 
     def log(self):
@@ -98,6 +122,11 @@ SHAPES = {
     "a length that overflows": (f"POST /api/login HTTP/1.1\r\n{HEAD}Content-Length: 18446744073709551617\r\n\r\n", 413),
     "a body beyond the limit": (f"POST /api/login HTTP/1.1\r\n{HEAD}Content-Length: 70000\r\n\r\n" + "x" * 70000, 413),
     "a head beyond the limit": (f"GET / HTTP/1.1\r\n{HEAD}X: {'y' * 20000}\r\n\r\n", 400),
+    "an endless line": ("GET /" + "y" * 40000, 400),
+    "a method there is none of": (f"STEAL / HTTP/1.1\r\n{HEAD}\r\n", 405),
+    "a method that is not allowed": (f"TRACE / HTTP/1.1\r\n{HEAD}\r\n", 405),
+    "an expectation": (f"POST /api/login HTTP/1.1\r\n{HEAD}Content-Length: 2\r\nExpect: everything\r\n\r\n", 417),
+    "a length behind a question": (f"POST /api/login HTTP/1.1\r\n{HEAD}Content-Length: 70000\r\nExpect: 100-continue\r\n\r\n", 413),
     "no HTTP": ("\x16\x03\x01\x00\x00garbage\r\n\r\n", None),
     "a request behind a refused one": (f"GET /nothing HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n"
                                        f"0\r\n\r\nGET / HTTP/1.1\r\n{HEAD}\r\n", 400),
@@ -107,11 +136,13 @@ SHAPES = {
 @pytest.mark.parametrize("name", SHAPES)
 def test_shapes_two_readers_may_read_differently_are_refused_and_the_connection_ends(booth, other, name):
     data, status = SHAPES[name]
-    first, closed = booth.browser(signed_on=False).raw(data.encode("latin-1"), timeout_s=20)
-    assert closed, (name, first)
-    if status:
-        # What the HTTP layer refuses by itself may break off before its answer is read.
-        assert first.split()[1:2] == [str(status).encode()] or (status in (400, 413) and first == b""), (name, first)
+    for port in ("consoled", "consoled-pair"):
+        browser = Checked(int((booth.box.folder / "open" / f"{port}.port").read_text()), booth.root.pem)
+        first, closed = browser.raw(data.encode("latin-1"), timeout_s=20)
+        assert closed, (port, name, first)
+        if status:
+            # What the HTTP layer refuses by itself may break off before its answer is read.
+            assert first.split()[1:2] == [str(status).encode()] or (status in (400, 413) and first == b""), (port, name, first)
 
 
 def test_methods_paths_and_heads(booth, other):
@@ -239,13 +270,13 @@ def test_a_tablet_that_is_not_paired_gets_nothing(booth):
     consoled, port = booth.start("shut")
     try:
         with pytest.raises((ssl.SSLError, OSError)):
-            Https(port, booth.root.pem).ask("GET", "/")  # shows no certificate
+            Checked(port, booth.root.pem).ask("GET", "/")  # shows no certificate
         strangers = Root(booth.box.folder, "other-ca").issue("fake", "urn:checkpoint-tablet:booth-1")
         with pytest.raises((ssl.SSLError, OSError)):
-            Https(port, booth.root.pem, strangers).ask("GET", "/")  # of another CA
+            Checked(port, booth.root.pem, strangers).ask("GET", "/")  # of another CA
         for path in ("/", "/api/session", "/js/main.js"):
-            assert Https(port, booth.root.pem, booth.stranger).ask("GET", path)[0] == 403
-        status, answer = Https(port, booth.root.pem, booth.stranger).json(
+            assert Checked(port, booth.root.pem, booth.stranger).ask("GET", path)[0] == 403
+        status, answer = Checked(port, booth.root.pem, booth.stranger).json(
             "POST", "/api/login", {"officer": OFFICER, "pin": PIN})
         assert (status, answer["error"]["code"]) == (403, "tablet")
         wait_for("it is told", lambda: "CONSOLE_TABLET_REFUSED" in pathlib.Path(consoled.log_path).read_text())
@@ -254,6 +285,7 @@ def test_a_tablet_that_is_not_paired_gets_nothing(booth):
 
 
 def test_a_session_is_its_tablets_alone_and_ends_with_it(booth):
+    """A tablet is let in as soon as its pairing is answered, and shut out as soon as its revocation is."""
     consoled, port = booth.start("tablets")
     pairs = {name: booth.root.issue(name, f"urn:checkpoint-tablet:{name}") for name in ("booth-1", "booth-2")}
     control = booth.box.control()
@@ -262,11 +294,12 @@ def test_a_session_is_its_tablets_alone_and_ends_with_it(booth):
         control.send(id=1, do=act, args=args)
         assert control.receive()["ok"]
 
-    for name, pair in pairs.items():
-        tablet("tablet_add", name=name, fingerprint=pair.certificate.fingerprint(hashes.SHA256()).hex(), lanes=[1])
     try:
-        first, second = (Https(port, booth.root.pem, pair) for pair in pairs.values())
-        wait_for("both tablets are known", lambda: first.ask("GET", "/")[0] == second.ask("GET", "/")[0] == 200, 30)
+        first, second = (Checked(port, booth.root.pem, pair) for pair in pairs.values())
+        wait_for("the list is known", lambda: first.ask("GET", "/")[0] == 403)
+        for name, pair in pairs.items():
+            tablet("tablet_add", name=name, fingerprint=pair.certificate.fingerprint(hashes.SHA256()).hex(), lanes=[1])
+        assert first.ask("GET", "/")[0] == second.ask("GET", "/")[0] == 200
         first.login(OFFICER, PIN)
         assert first.json("GET", "/api/session")[1]["tablet"] == "booth-1"
         second.cookie, second.csrf = first.cookie, first.csrf  # copied to the other tablet
@@ -276,13 +309,47 @@ def test_a_session_is_its_tablets_alone_and_ends_with_it(booth):
         stream = first.stream()
         assert stream.status == 200
         tablet("tablet_revoke", name="booth-1")
+        assert first.ask("GET", "/")[0] == 403
         while stream.next():  # ends
             pass
-        wait_for("the tablet is shut out", lambda: first.ask("GET", "/")[0] == 403, 30)
         assert second.login(OFFICER, PIN).act("lanes")[0] == 200
     finally:
         control.close()
         consoled.stop()
+
+
+def test_a_new_certificate_is_taken_by_a_reload_and_a_wrong_one_is_not(booth, other):
+    """Streams go on meanwhile."""
+    browser = booth.browser()
+    stream = browser.stream()
+
+    def shown():
+        with browser.connect() as link:
+            return link.getpeercert(binary_form=True)
+
+    def refused(*words):
+        lines = [line for line in booth.log().splitlines() if "CONSOLE_FILES_REFUSED" in line]
+        return lines and all(word in lines[-1] for word in words)
+
+    was = shown()
+    new = booth.root.issue("server-new", "urn:checkpoint-console:lu-hz-01", server=True)
+    booth.server.pem.write_bytes(new.pem.read_bytes())  # its key is not there yet
+    booth.consoled.process.send_signal(signal.SIGHUP)
+    wait_for("the certificate without its key is refused", lambda: refused("open.yaml", booth.server.key_path.name))
+    booth.configure("open", listen="127.0.0.1:1", **OPEN)
+    booth.consoled.process.send_signal(signal.SIGHUP)
+    wait_for("another address is refused", lambda: refused("open.yaml", "listen", "restart"))
+    assert shown() == was
+    booth.server.key_path.write_bytes(new.key_path.read_bytes())
+    booth.configure("open", hosts=["127.0.0.1", "console.local", "new.local"], **OPEN)
+    assert browser.ask("GET", "/", headers={"Host": "new.local"})[0] == 421
+    booth.consoled.process.send_signal(signal.SIGHUP)
+    wait_for("the new certificate is shown", lambda: shown() == ssl.PEM_cert_to_DER_cert(new.pem.read_text()))
+    assert browser.ask("GET", "/", headers={"Host": "new.local"})[0] == 200
+    assert "CONSOLE_FILES_TAKEN" in booth.log()
+    other.act("hold", lane=1, reason="after the reload")
+    stream.until(lambda event, id_, data: event == "m" and '"after the reload"' in data)
+    stream.close()
 
 
 def test_events_are_replayed_once_and_streams_live_through_checkpointds_restart(booth, other):
@@ -354,7 +421,7 @@ def test_a_hung_checkpointd_holds_up_nothing_but_its_own_answers(booth):
     run.mkdir()
     hung = Hung(run)
     consoled, port = booth.start("hung", tablet_certificates="none")
-    browser = Https(port, booth.root.pem)
+    browser = Checked(port, booth.root.pem)
     browser.cookie = "__Host-token=" + "a" * 64
     browser.csrf = hmac.new(b"a" * 64, b"csrf", "sha256").hexdigest()
     try:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from harness import journal
 from harness.stack import Checkpoint, LineClient, short_folder, wait_until
 from harness.signing import World
 
@@ -91,7 +92,7 @@ MAY = {
 PINS = {"release": "console", "officer_add": "console", "officer_disable": "console", "officer_passwd": "console",
         "tablet_add": "console", "tablet_revoke": "console", "raise_all": "always", "history": "always", "handover_accept": "always"}
 TABLETLESS = {"tablets"}  # the console's, for no tablet or one that is not paired
-EMERGENCY = "OLA C"  # raise with emergency: true
+EMERGENCY = "OLATU C"  # raise with emergency: true, at a tablet
 
 
 class Asker:
@@ -187,6 +188,22 @@ def test_a_role_may_what_its_row_says(box, acts, letter):
     assert allowed == (letter in EMERGENCY)
     assert heard(asker, acts) == expected(acts, letter)
     asker.close()
+
+
+def test_an_emergency_raise_at_a_tablet_is_by_name_whoever_is_signed_on(box):
+    """And a right of the tablet: the same people have none at the box's own terminal."""
+    for role in ("technician", "auditor"):
+        asker = Asker(box, tablet="a", token=sign_on(box, role))
+        assert asker.code("raise", lane=1) == "denied" and asker.code("raise", lane=1, emergency=1) == "denied"
+        assert asker.code("raise", lane=1, emergency=True) is None
+        asker.close()
+        wait_until("by name", lambda: box.lane(1).get("ordered_who", {}).get("officer") == f"0{role}")
+        client = LineClient(box.run / "control")
+        token = client.act("login", officer=f"0{role}", password=PIN)["result"]["token"]
+        assert client.act("raise", token, lane=1, emergency=True)["error"]["code"] == "denied"
+        client.close()
+    raised = [r.body for r in journal.verify(box.state / "checkpointd" / "journal") if r.body.get("act_kind") == "emergency_raise"]
+    assert {"0technician", "0auditor"} <= {b["by"].get("officer") for b in raised}
 
 
 def test_a_technician_reads_modules_and_no_cameras(box):

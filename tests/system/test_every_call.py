@@ -45,7 +45,7 @@ PATHS = {
     ("POST", "/api/logout"): ("OLATU", 401),
     ("GET", "/api/session"): ("OLATU", 401),
     ("POST", "/api/act"): ("OLATU", 401),
-    ("POST", "/api/emergency_raise"): ("OLA", 200),
+    ("POST", "/api/emergency_raise"): ("OLATU", 200),
     ("GET", "/api/board"): ("OLATU", 401),
     ("GET", "/api/stream"): ("OLATU", 401),
     ("GET", PICTURES): ("OLAU", 401),

@@ -117,7 +117,7 @@ def test_a_hit_from_alert_to_closed(officers):
                   document="2026-17", note="two persons")
     assert officers.done("zhao", "hit_close", hit=hit)["handling"]["stage"] == "closed"
     assert hit not in handed_over(officers)
-    stop = officers.done("li", "stop_record", hit=hit)
+    stop = officers.done("zhao", "stop_record", hit=hit)  # prints; the record names who stopped the vehicle
     assert (stop["outcome"], stop["officer"], stop["complaint"]) == ("intercepted", "li", "0530-110")
     assert "plate" not in str(stop)
     steps = [r.body["what"] for r in officers.records("handling") if r.body["hit"] == hit]

@@ -217,7 +217,7 @@ def test_every_lane_is_raised_with_a_pin(stand):
         assert tablet.act("raise_all", **args, **wrong)["error"]["code"] == "pin"
     assert tablet.act("raise_all", pin=PIN)["error"]["code"] == "invalid"
     answer = tablet.act("raise_all", pin=PIN, **args)
-    assert answer["ok"] and answer["result"] == {"lanes": [1], "refused": []}, answer
+    assert answer["ok"] and answer["result"] == {"lanes": [1], "refused": [], "recorded": True, "unrecorded": []}, answer
     stand.sim.do("input", input="local_control", active=True)
     try:
         wait_until("local control", lambda: stand.box.lane(1)["boom"] == "local_control")

@@ -190,8 +190,10 @@ def looked_for(site):
 
 
 def passes(site, plate):
-    site.read(11, plate, plate_class="02")
-    return site.next("read", lambda event: event["read"]["plate"] == plate)
+    """Another vehicle's read than the one before."""
+    wait_until("the lane has given that one up", lambda: site.box.lane(1)["vehicles"] == 0, 30)
+    number = site.read(11, plate, plate_class="02")
+    return site.next("read", lambda event: event["read"].get("event_id") == str(number))
 
 
 def test_a_lookout_takes_a_leader_and_a_second_person(site):
@@ -220,9 +222,7 @@ def test_a_lookout_alerts_until_it_is_ended_and_not_again_for_a_week(site):
     answer = site.ask("wang", "lookout_end", id=begun["id"], reason="已查明")
     assert answer["ok"] and site.next("lookout")["what"] == "lookout_ended" and looked_for(site) == {}
     refused(site.ask("wang", "lookout_end", id=begun["id"], reason="已查明"), "not_found")
-    hits = site.counters()["hits"]
-    passes(site, LOOKED_FOR)
-    assert site.counters()["hits"] == hits
+    assert "hits" not in passes(site, LOOKED_FOR)
     records = [(r.body["what"], r.actor) for r in site.records("lookout") + site.records("lookout_ended")]
     assert records == [("lookout", "officer:wang"), ("lookout_ended", "officer:wang")]
 
@@ -301,7 +301,8 @@ def test_a_report_counts_and_shows_no_plate(site):
     assert total == sum(row.get("alerts", 0) for row in answer["shifts"]) == sum(d["alerts"] for d in answer["days"])
     assert total == sum(row["alerts"] for row in before["cameras"]) and "confirmed" not in before["days"][0]
     assert all(row["end"] > row["begin"] for row in answer["shifts"])
-    assert max(answer["shifts"], key=lambda row: row["end"])["promised_false"] > 0  # one that ended before had no policy
+    promised = [row["promised_false"] for row in answer["shifts"] if row.get("alerts")]  # one before had no policy
+    assert promised and min(promised) > 0
     searches = {(row["officer"], row["kind"], row["reason"]): row["count"] for row in answer["searches"]}
     assert searches[("greedy", "check", "at_lane")] == PER_HOUR and searches[("greedy", "quota", "")] == 1
     assert searches[("sun", "history", "case")] == PER_SHIFT and searches[("wang", "lookout", "")] == 2

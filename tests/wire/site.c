@@ -202,7 +202,7 @@ void site_order(struct site *site, enum lane_output output, bool on, bool emerge
     site_trace(site, "order %s %s, life %lld ms%s", lane_output_name(output), on ? "on" : "off",
                (long long)life_ms, emergency ? ", emergency" : "");
     if (bus_submit(site->bus, &order) == ERR_OK) {
-        monitor_order(&site->monitor, output, on, emergency, order.expires.ns);
+        monitor_order(&site->monitor, (int)output, on, emergency, order.expires.ns);
     }
 }
 

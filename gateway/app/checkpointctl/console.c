@@ -136,12 +136,14 @@ int ctl_console_init(struct ctl *ctl)
         ctl_print_json(said);
         json_decref(said);
     } else {
-        printf(ctl_say(ctl,
-                       "Server certificate made. Restart checkpoint-consoled.\nInstall %s on each "
-                       "tablet as a trusted authority, then: checkpointctl tablet pair NAME\n",
-                       "服务器证书已生成。请重启 checkpoint-consoled。\n请在每台平板上将 %s "
-                       "安装为受信任的证书颁发机构，然后执行：checkpointctl tablet pair 名称\n"),
-               ca_path);
+        printf(
+            ctl_say(
+                ctl,
+                "Server certificate made: systemctl reload checkpoint-consoled\nInstall %s on each "
+                "tablet as a trusted authority, then: checkpointctl tablet pair NAME\n",
+                "服务器证书已生成：systemctl reload checkpoint-consoled\n请在每台平板上将 %s "
+                "安装为受信任的证书颁发机构，然后执行：checkpointctl tablet pair 名称\n"),
+            ca_path);
     }
     return EXIT_OK;
 }

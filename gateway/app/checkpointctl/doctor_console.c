@@ -192,10 +192,10 @@ void doctor_console(struct doctor *d)
                             ctl_say(ctl, "console's certificate", "控制台证书"), config.certificate,
                             DAYS_LEFT_MIN,
                             ctl_say(ctl,
-                                    "checkpointctl console init HOST…, then restart "
+                                    "checkpointctl console init HOST…, then systemctl reload "
                                     "checkpoint-consoled; tablets stay paired",
-                                    "执行 checkpointctl console init 主机…，然后重启 "
-                                    "checkpoint-consoled；平板无须重新配对"));
+                                    "执行 checkpointctl console init 主机…，然后执行 systemctl "
+                                    "reload checkpoint-consoled；平板无须重新配对"));
     if (config.tablet_certificates == TABLETS_OFF) {
         add_any_browser(d);
     } else if (d->status) {

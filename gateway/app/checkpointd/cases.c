@@ -94,7 +94,7 @@ static void alarm_lane(struct checkpointd *c, uint8_t lane, int level, bool acti
     event.u.alarm.lane = lane;
     event.u.alarm.active = active;
     if (active) {
-        (void)snprintf(event.u.alarm.detail, sizeof(event.u.alarm.detail), "hit %llu, %zu in all",
+        (void)snprintf(event.u.alarm.detail, sizeof(event.u.alarm.detail), "hit=%llu count=%zu",
                        (unsigned long long)hit, count); /* fits */
     }
     lane_post(c, &event);

@@ -83,6 +83,15 @@ static const char *outcome_of(const struct handling_case *now)
     return now->feedback.outcome[0] != '\0' ? now->feedback.outcome : now->reason;
 }
 
+/* Who stood before the citizen, not who prints: stopped the vehicle, else answered, else signed. */
+static const char *officer_of(const struct handling_case *now)
+{
+    const bool answered_here = now->by.rank != HANDLING_HEADQUARTERS && now->by.officer[0] != '\0';
+    return now->interceptor.officer[0] != '\0' ? now->interceptor.officer
+           : answered_here                     ? now->by.officer
+                                               : now->signer.officer;
+}
+
 /* Nothing of the entry but its category: the citizen need not be the one who is wanted. */
 void case_act_stop_record(void *ctx, struct control *control, const struct control_call *call)
 {
@@ -108,8 +117,8 @@ void case_act_stop_record(void *ctx, struct control *control, const struct contr
                    json_pack("{s:s,s:s,s:i,s:s,s:s*,s:s,s:s,s:s}", "checkpoint",
                              c->config.checkpoint, "time", time, "lane", (int)slot->now.facts.lane,
                              "lane_name", lane_name(c, slot->now.facts.lane), "reason",
-                             json_string_value(category), "officer", call->actor.officer, "outcome",
-                             outcome_of(&slot->now), "complaint", c->config.complaint));
+                             json_string_value(category), "officer", officer_of(&slot->now),
+                             "outcome", outcome_of(&slot->now), "complaint", c->config.complaint));
 }
 
 /* ---- code tables ---- */

@@ -40,6 +40,7 @@
 #include "gateway/app/checkpointd/looks.h"
 #include "gateway/app/checkpointd/observe.h"
 #include "gateway/app/checkpointd/open_holds.h"
+#include "gateway/app/checkpointd/raise_all.h"
 #include "gateway/app/checkpointd/search.h"
 #include "gateway/app/checkpointd/tools.h"
 #include "gateway/base/clock.h"
@@ -67,6 +68,7 @@ enum job_kind {
     JOB_FACT,   /* to be recorded; a commit is answered to the lane */
     JOB_WAIT,   /* the same, somebody waits in recorder_record_and_wait() */
     JOB_TELL,   /* the same, somebody is told */
+    JOB_GAP,    /* what could not be recorded; by the journal thread itself */
     JOB_RECEIPT /* headquarters confirmed */
 };
 
@@ -116,6 +118,8 @@ struct recorder {
     uint64_t lost;        /* routine records that could not be written, not yet on record */
     struct wall_time lost_first;
     struct wall_time lost_last;
+    bool gap_written;
+    struct mono_time try_due;                  /* after a failure */
     char chain[2 * JOURNAL_CHAIN_ID_SIZE + 1]; /* hex; constant after start */
     atomic_ullong recorded;                    /* sequence of the newest record */
     atomic_ullong confirmed;
@@ -217,18 +221,6 @@ struct cameras {
 /* ---- the records socket (records.c); control thread only ---- */
 
 struct records;
-
-/* ---- emergency raise of every lane (raise_all.c); lane thread ---- */
-
-enum { RAISE_ALL_MAX = 4 };
-
-/* One that waits for its lanes' answers. */
-struct raise_all {
-    uint64_t group; /* 0: free */
-    uint8_t left;
-    json_t *raised;  /* lane numbers */
-    json_t *refused; /* {"lane","code","en","zh"} */
-};
 
 /* Who holds the button that lowers a lane's boom by hand (press.c). Control thread but atomics. */
 struct press {
@@ -336,8 +328,7 @@ struct checkpointd {
     uint64_t draw_state; /* lane thread */
     struct press presses[LANE_ID_MAX + 1];
     uint64_t last_press;
-    struct raise_all raise_all[RAISE_ALL_MAX];
-    uint64_t last_group; /* control thread */
+    struct raise_alls raises;
     /* By lane: when its newest guided test was, ms since 1970, 0 = none; main and control thread to
      * lane. */
     atomic_llong guided_ms[LANE_ID_MAX + 1];
@@ -367,6 +358,11 @@ int recorder_record_and_tell(struct checkpointd *c, const struct fact *fact,
 /* Queues a fact and waits until it is committed, or cannot be: as long as the disk takes. Any
  * thread but lane, journal and control, which emergency raises come through. */
 int recorder_record_and_wait(struct checkpointd *c, const struct fact *fact) MUST_CHECK;
+/* The same for an act (FACT_ACT), but nobody waits for a disk that hangs: ERR_TIMEOUT. What
+ * `takes_effect` and comes on record after all is followed by its name with _failed; what only
+ * tells of something is on record when the disk comes back. */
+int recorder_record_in_time(struct checkpointd *c, const struct fact *fact,
+                            bool takes_effect) MUST_CHECK;
 /* The disk does not come back: nothing can be committed for now. Any thread. */
 bool recorder_hangs(const struct checkpointd *c, struct mono_time now);
 /* Takes over job->receipt.text on success. ERR_FULL. */
@@ -459,10 +455,6 @@ void lane_act_service_out(void *checkpointd, struct control *control,
                           const struct control_call *call);
 void lane_act_service_in(void *checkpointd, struct control *control,
                          const struct control_call *call);
-void raise_all_act(void *checkpointd, struct control *control, const struct control_call *call);
-/* Lane thread: what one lane of such an act answers. */
-void raise_all_reply(struct checkpointd *c, const struct pipeline_act *act,
-                     enum lane_reply_kind kind, enum lane_refusal refusal);
 /* Lowering by hand (press.c): the press, its beats, its end. */
 void press_act_lower(void *checkpointd, struct control *control, const struct control_call *call);
 void press_act_beat(void *checkpointd, struct control *control, const struct control_call *call);

@@ -180,7 +180,7 @@ void duty_alarm(struct checkpointd *c, enum duty_kind kind, uint8_t lane)
         used += (size_t)(kind == DUTY_HELP
                              ? snprintf(detail + used, sizeof(detail) - used, "%s%s", comma,
                                         call->officer)
-                             : snprintf(detail + used, sizeof(detail) - used, "%shit %llu", comma,
+                             : snprintf(detail + used, sizeof(detail) - used, "%shit=%llu", comma,
                                         (unsigned long long)call->id));
     }
     duty_raise(c, kind == DUTY_HELP ? EVENT_DUTY_HELP : EVENT_DUTY_BACKUP, lane,

@@ -306,15 +306,20 @@ static int64_t without_body(struct checkpointd *c, struct thread *self,
     return (int64_t)gone;
 }
 
-static json_t *answer_json(const struct page *page, const struct inquiry_reading *reading,
-                           int64_t gone, bool more)
+/* All of the page goes into the answer: the control thread writes it and frees it, so nothing of
+ * it is held here any more. */
+static json_t *answer_json(struct page *page, const struct inquiry_reading *reading, int64_t gone,
+                           bool more)
 {
     const struct history *h = page->history;
     char text[WALL_TEXT_SIZE];
     char next[24];
     wall_format(more && h->place.sequence ? h->place.wall : h->span.from, text);
-    json_t *answer = json_pack("{s:O,s:s,s:I}", "passages", page->rows, "searched_to", text,
+    json_decref(page->with_hits); /* holds some of the rows */
+    json_t *answer = json_pack("{s:o,s:s,s:I}", "passages", page->rows, "searched_to", text,
                                "scanned", (json_int_t)h->scanned);
+    page->with_hits = NULL;
+    page->rows = NULL;
     if (more) {
         snprintf(next, sizeof(next), "%" PRIu64, h->id);
         json_object_set_new(answer, "next", json_string(next));

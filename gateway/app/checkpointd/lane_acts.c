@@ -54,6 +54,7 @@ void acts_post(struct checkpointd *c, const struct control_call *call,
     event.u.act.request = call->ticket.id;
     acts_fill_actor(&event.u.act.actor, &call->actor, reason);
     add_code(&event.u.act.actor, call);
+    event.u.act.actor.group = act->actor.group;
     lane_post(c, &event);
 }
 
@@ -282,7 +283,7 @@ void acts_reply(void *ctx, const struct pipeline_act *act, enum lane_reply_kind 
         cases_released(c, act, kind, refusal);
         return;
     }
-    if (act->group != 0) {
+    if (act->actor.group != 0) {
         raise_all_reply(c, act, kind, refusal);
         return;
     }

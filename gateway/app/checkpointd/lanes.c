@@ -315,6 +315,7 @@ void lanes_run(struct thread *self, void *arg)
             clock_due = mono_add_ms(now, CLOCK_MS);
             copy_stats(c);
         }
+        raise_all_look(c, now);
         int result = queue_pop(c->events, &event, wait_ms(c, now));
         now = clock_mono(&clock_system);
         struct wall_time wall = {reading.wall.ms + mono_diff_ms(now, read_at)};

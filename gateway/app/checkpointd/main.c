@@ -28,7 +28,7 @@ static const char help_text[] =
     "  <state_dir>/journal/   the journal and its seal key\n"
     "  <state_dir>/observe/   the second chain, sealed to headquarters\n"
     "  <runtime_dir>/private/tokens.json  who is signed on, over a restart of the program\n"
-    "  <state_dir>/accounts.json, tablets.json, keyset.json\n"
+    "  <state_dir>/accounts.json, tablets.json, guesses.json, keyset.json\n"
     "  <state_dir>/lookout-keys.json  of the rule of seven days for local look-outs\n"
     "  <state_dir>/exempt-list.json  the exempt list as signed, verified at every start\n"
     "  <state_dir>/retention-terms.json  the retention terms likewise; plates in them are hashed\n"
@@ -70,6 +70,7 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
     static char accounts[256];
     static char tablets[256];
     static char tokens[256];
+    static char guesses[256];
     static char matches[256];
     struct control_options options = {.runtime_dir = c->config.runtime_dir,
                                       .accounts_path = accounts,
@@ -78,6 +79,7 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
                                       .events_group = c->config.events_group,
                                       .tokens_path = tokens,
                                       .tablets_path = tablets,
+                                      .guesses_path = guesses,
                                       .console_user = c->config.console_user,
                                       .console_without_tablets = c->config.console_without_tablets,
                                       .token_life_s = c->config.token_life_ms / 1000,
@@ -89,6 +91,7 @@ static int create_sockets(struct checkpointd *c, struct err_text *err)
     const struct match_link_sink sink = lanes_link_sink(c);
     snprintf(accounts, sizeof(accounts), "%s/accounts.json", c->config.state_dir);
     snprintf(tablets, sizeof(tablets), "%s/tablets.json", c->config.state_dir);
+    snprintf(guesses, sizeof(guesses), "%s/guesses.json", c->config.state_dir);
     snprintf(tokens, sizeof(tokens), "%s/private/tokens.json", c->config.runtime_dir);
     snprintf(matches, sizeof(matches), "%s/matches", c->config.runtime_dir);
     int result = control_create(&options, &c->control, err);
@@ -400,6 +403,7 @@ int main(int argc, char **argv)
     board_init(&c.board);
     thread_lock_init(&c.reasons.lock);
     thread_lock_init(&c.guided_lock);
+    raise_all_init(&c);
     searches_init(&c);
     lookout_desk_init(&c);
     cases_init(&c);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/app/service.h"
@@ -18,24 +19,72 @@ enum {
     POP_WAIT_MS = 200,
     RETAIN_MS = 60 * 1000,
     RETAIN_FAILURES_TOLD = 10,
+    TRY_AGAIN_MS = 1000,       /* only a record shows that a failure is over */
+    LOOK_S = 1,                /* who waits in time looks so often whether the disk hangs */
     HANGS_MS = 3000,           /* a turn that takes longer waits for the disk */
     SILENT_MAX_MS = 10 * 60000 /* the lanes go on without a journal: no reason to end the program */
 };
 
+/* Heap: of who waits and of the journal thread; freed by the one that comes last. */
 struct record_waiter {
     pthread_mutex_t lock;
     pthread_cond_t done_signal;
     bool done;
+    bool left;   /* nobody waits any more */
+    bool follow; /* then what was recorded all the same is followed by its name with _failed */
     int result;
 };
 
-static void wake_waiter(struct record_waiter *waiter, int result)
+static struct record_waiter *make_waiter(bool follow)
 {
+    pthread_condattr_t attr;
+    struct record_waiter *waiter = calloc(1, sizeof(*waiter));
+    if (waiter) {
+        waiter->follow = follow;
+        thread_lock_init(&waiter->lock);
+        /* None of these fails on Linux. */
+        (void)pthread_condattr_init(&attr);
+        (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        (void)pthread_cond_init(&waiter->done_signal, &attr);
+        (void)pthread_condattr_destroy(&attr);
+    }
+    return waiter;
+}
+
+static void free_waiter(struct record_waiter *waiter)
+{
+    pthread_cond_destroy(&waiter->done_signal);
+    pthread_mutex_destroy(&waiter->lock);
+    free(waiter);
+}
+
+/* On record although it was refused as too late. */
+static void follow_up(struct checkpointd *c, const struct fact *fact)
+{
+    static struct fact undone; /* the journal thread's own, large */
+    undone = *fact;
+    size_t size = strlen(undone.u.act.act);
+    (void)snprintf(undone.u.act.act + size, sizeof(undone.u.act.act) - size, "_failed"); /* fits */
+    int lost = recorder_push(c, &undone);
+    (void)lost; /* counted there */
+}
+
+static void wake_waiter(struct checkpointd *c, const struct job *job, int result)
+{
+    struct record_waiter *waiter = job->waiter;
     pthread_mutex_lock(&waiter->lock);
+    bool left = waiter->left;
+    bool follow = left && waiter->follow && result == 0;
     waiter->done = true;
     waiter->result = result;
     pthread_cond_signal(&waiter->done_signal);
     pthread_mutex_unlock(&waiter->lock);
+    if (follow) {
+        follow_up(c, &job->fact);
+    }
+    if (left) {
+        free_waiter(waiter);
+    }
 }
 
 /* ---- what became of a job ---- */
@@ -58,8 +107,9 @@ static bool somebody_waits(const struct job *job)
 static void settle(struct checkpointd *c, const struct job *job, int result, uint64_t sequence)
 {
     struct recorder *r = &c->recorder;
+    raise_all_settled(c, &job->fact, result == 0);
     if (job->waiter) {
-        wake_waiter(job->waiter, result);
+        wake_waiter(c, job, result);
     }
     if (job->tell) {
         job->tell(c, &job->fact, job->ticket, result);
@@ -71,6 +121,8 @@ static void settle(struct checkpointd *c, const struct job *job, int result, uin
         event.u.commit.done = result == 0;
         event.u.commit.sequence = sequence;
         lane_post(c, &event);
+    } else if (job->kind == JOB_GAP) {
+        r->gap_written = result == 0;
     } else if (result != 0 && !somebody_waits(job)) {
         if (r->lost++ == 0) {
             r->lost_first = job->fact.wall;
@@ -215,18 +267,35 @@ static void record_gap(struct checkpointd *c)
     wall_format(first, from);
     wall_format(last, to);
     memset(job, 0, sizeof(*job));
+    job->kind = JOB_GAP;
     job->fact.kind = FACT_ALARM;
-    job->fact.wall = last;
+    job->fact.wall = lost > 0 ? last : clock_wall(&clock_system);
     job->fact.mono = clock_mono(&clock_system);
     job->fact.u.alarm.event = EVENT_LANE_JOURNAL_DOWN;
-    snprintf(job->fact.u.alarm.detail, sizeof(job->fact.u.alarm.detail),
-             "%llu records were not written between %s and %s", (unsigned long long)lost, from, to);
-    r->lost = 0;
-    if (append_group(c, 1) != 0 || r->lost != 0) { /* said when it can be */
-        r->lost = lost;
-        r->lost_first = first;
-        r->lost_last = last;
+    if (lost > 0) {
+        snprintf(job->fact.u.alarm.detail, sizeof(job->fact.u.alarm.detail),
+                 "%llu records were not written between %s and %s", (unsigned long long)lost, from,
+                 to);
+    } else {
+        snprintf(job->fact.u.alarm.detail, sizeof(job->fact.u.alarm.detail),
+                 "the journal could not be written; whoever waited for a record was refused");
     }
+    r->gap_written = false;
+    if (append_group(c, 1) == 0 && r->gap_written) { /* else said when it can be */
+        r->lost = 0;
+    }
+}
+
+/* A failure that nothing else is written after is not over until somebody tries: on a quiet lane
+ * that would be the next vehicle, for which the lane then does not open. */
+static bool time_to_try(struct recorder *r)
+{
+    struct mono_time now = clock_mono(&clock_system);
+    if (!journal_failed(r->journal) || mono_before(now, r->try_due)) {
+        return false;
+    }
+    r->try_due = mono_add_ms(now, TRY_AGAIN_MS);
+    return true;
 }
 
 /* ---- receipts ---- */
@@ -304,7 +373,7 @@ static void maintain(struct checkpointd *c)
     count_turned_away(&c->recorder);
     int result = journal_maintain(c->recorder.journal, &err);
     tell_commits(c, result == 0 && journal_healthy(c->recorder.journal));
-    if (c->recorder.lost > 0 && c->recorder.commits) {
+    if ((c->recorder.lost > 0 && c->recorder.commits) || time_to_try(&c->recorder)) {
         record_gap(c);
     }
 }
@@ -408,6 +477,7 @@ int recorder_push(struct checkpointd *c, const struct fact *fact)
                      : push_job(c, &(struct job){.kind = JOB_FACT, .fact = *fact});
     if (result != 0 && fact->commit == 0) { /* a releasing one is refused instead */
         atomic_fetch_add_explicit(&c->recorder.turned_away, 1, memory_order_relaxed);
+        raise_all_settled(c, fact, false);
     }
     return result;
 }
@@ -426,20 +496,59 @@ bool recorder_hangs(const struct checkpointd *c, struct mono_time now)
     return mono_diff_ms(now, turn) > HANGS_MS;
 }
 
+/* Whether it is done; with `in_time` not when the thread hangs. Under the lock. */
+static bool await(struct checkpointd *c, struct record_waiter *waiter, bool in_time)
+{
+    while (!waiter->done) {
+        struct timespec until;
+        if (in_time && recorder_hangs(c, clock_mono(&clock_system))) {
+            return false;
+        }
+        (void)clock_gettime(CLOCK_MONOTONIC, &until); /* is there on Linux */
+        until.tv_sec += LOOK_S;
+        (void)pthread_cond_timedwait(&waiter->done_signal, &waiter->lock,
+                                     &until); /* over or not: looks again */
+    }
+    return true;
+}
+
+static int record_and_wait(struct checkpointd *c, const struct fact *fact, bool in_time,
+                           bool follow)
+{
+    struct record_waiter *waiter = make_waiter(follow);
+    int result = waiter
+                     ? push_job(c, &(struct job){.kind = JOB_WAIT, .fact = *fact, .waiter = waiter})
+                     : ERR_NO_MEMORY;
+    if (result != 0) {
+        if (waiter) {
+            free_waiter(waiter);
+        }
+        return result;
+    }
+    pthread_mutex_lock(&waiter->lock);
+    bool done = await(c, waiter, in_time);
+    result = done ? waiter->result : ERR_TIMEOUT;
+    waiter->left = true;
+    pthread_mutex_unlock(&waiter->lock);
+    if (done) {
+        free_waiter(waiter);
+    }
+    return result;
+}
+
 int recorder_record_and_wait(struct checkpointd *c, const struct fact *fact)
 {
-    struct record_waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                                   .done_signal = PTHREAD_COND_INITIALIZER};
-    int rc = push_job(c, &(struct job){.kind = JOB_WAIT, .fact = *fact, .waiter = &waiter});
-    if (rc != 0) {
-        return rc;
+    return record_and_wait(c, fact, false, false);
+}
+
+int recorder_record_in_time(struct checkpointd *c, const struct fact *fact, bool takes_effect)
+{
+    if (!recorder_hangs(c, clock_mono(&clock_system))) {
+        return record_and_wait(c, fact, true, takes_effect);
     }
-    pthread_mutex_lock(&waiter.lock);
-    while (!waiter.done) {
-        pthread_cond_wait(&waiter.done_signal, &waiter.lock);
-    }
-    pthread_mutex_unlock(&waiter.lock);
-    return waiter.result;
+    int pushed = takes_effect ? 0 : recorder_push(c, fact);
+    (void)pushed; /* lost, it is counted there */
+    return ERR_TIMEOUT;
 }
 
 int recorder_receipt(struct checkpointd *c, const struct receipt_job *receipt)

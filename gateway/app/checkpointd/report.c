@@ -166,9 +166,9 @@ static void take_time(const json_t *handling, const json_t *at, int64_t *list, s
 /* A record of a hit's handling states all of it so far: the latest counts. */
 static int take_handling(struct report *r, const struct journal_record *record, const json_t *body)
 {
+    const json_t *handling = json_object_get(body, "handling");
     char name[24];
     struct wall_time opened;
-    const json_t *handling = json_object_get(body, "handling");
     (void)record;
     hit_name(body, name);
     if (json_object_get(r->handled, name)) {

@@ -5,11 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "gateway/app/consoled/config.h"
 #include "gateway/app/service.h"
-#include "gateway/base/file.h"
 #include "gateway/base/log.h"
 #include "gateway/console/console.h"
 
@@ -26,21 +24,24 @@ static const struct service_about about = {
             "  <runtime_dir>/consoled.port, consoled-pair.port\n"
             "                               the ports it listens at, written when it is ready\n\n"
             "SIGNALS\n"
+            "  SIGHUP   reads certificate, key, tablets_ca and hosts again, for connections that\n"
+            "           begin from then on; what is wrong changes nothing\n"
             "  SIGTERM  ends; browsers come again by themselves\n",
 };
 
 struct program {
     struct consoled_config config;
+    const char *config_path;
     const char *hosts[CONSOLE_HOSTS_MAX];
     struct console *console;
     struct thread thread;
 };
 
-static struct console_options options_of(struct program *p)
+static struct console_options options_of(const struct consoled_config *c,
+                                         const char *hosts[CONSOLE_HOSTS_MAX])
 {
-    const struct consoled_config *c = &p->config;
     for (size_t i = 0; i < c->host_count; i++)
-        p->hosts[i] = c->hosts[i];
+        hosts[i] = c->hosts[i];
     return (struct console_options){
         .listen = c->listen,
         .pair_listen = c->pair_listen[0] ? c->pair_listen : NULL,
@@ -49,84 +50,103 @@ static struct console_options options_of(struct program *p)
         .tablet_roots = c->tablet_certificates == TABLETS_REQUIRED ? c->tablets_ca : NULL,
         .runtime_dir = c->runtime_dir,
         .pair_dir = c->pair_dir,
-        .hosts = p->hosts,
+        .hosts = hosts,
         .host_count = c->host_count,
         .connections_of_one = (size_t)c->connections_per_address,
     };
 }
 
-static int write_port(const struct program *p, const char *name, uint16_t port,
-                      struct err_text *err)
+static int check(void *ctx, struct err_text *err)
 {
-    char path[CONSOLED_PATH_SIZE + 32];
-    char text[16];
-    (void)snprintf(path, sizeof(path), "%s/%s", p->config.runtime_dir, name); /* fits */
-    int size = snprintf(text, sizeof(text), "%u\n", (unsigned)port);
-    return file_write_atomic(path, text, (size_t)size, 0644, err);
+    struct program *p = ctx;
+    const struct console_options with = options_of(&p->config, p->hosts);
+    return console_check(&with, err);
 }
 
-/* A service starts with 1024 and may have more. */
-static void raise_descriptor_limit(void)
+static int start(void *ctx, struct service *service, struct err_text *err)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
-        return;
-    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
-    (void)setrlimit(RLIMIT_NOFILE, &limit); /* with fewer, connections wait to be accepted */
-}
-
-static int start(struct program *p, struct err_text *err)
-{
-    const struct console_options with = options_of(p);
-    raise_descriptor_limit();
+    struct program *p = ctx;
+    const struct console_options with = options_of(&p->config, p->hosts);
+    p->config_path = service->config_path;
+    service_raise_descriptors(DESCRIPTORS);
     int rc = console_create(&with, &p->console, err);
     if (rc == 0)
         rc = service_thread_start(&p->thread, "console", 0, console_run, p->console, err);
     if (rc == 0 && with.pair_listen)
-        rc = write_port(p, "consoled-pair.port", console_pair_port(p->console), err);
-    return rc == 0 ? write_port(p, "consoled.port", console_port(p->console), err) : rc;
+        rc = service_write_port(with.runtime_dir, "consoled-pair.port",
+                                console_pair_port(p->console), err);
+    if (rc == 0)
+        rc = service_write_port(with.runtime_dir, "consoled.port", console_port(p->console), err);
+    if (rc != 0)
+        return rc;
+    (void)snprintf(service->status, sizeof(service->status), "port=%u pair_port=%u",
+                   (unsigned)console_port(p->console),
+                   (unsigned)console_pair_port(p->console)); /* fits */
+    if (p->config.tablet_certificates == TABLETS_OFF)
+        log_event(EVENT_CONSOLE_ANY_BROWSER, "%s", service->status);
+    return 0;
 }
 
-static int run(void *ctx, struct service *service, struct err_text *err)
+/* The option that differs and that a running console cannot change; NULL: none. */
+static const char *fixed_option(const struct consoled_config *was, const struct consoled_config *is)
+{
+    if (strcmp(was->listen, is->listen) != 0)
+        return "listen";
+    if (strcmp(was->pair_listen, is->pair_listen) != 0)
+        return "pair_listen";
+    if (was->tablet_certificates != is->tablet_certificates)
+        return "tablet_certificates";
+    if (strcmp(was->runtime_dir, is->runtime_dir) != 0)
+        return "runtime_dir";
+    if (strcmp(was->pair_dir, is->pair_dir) != 0)
+        return "pair_dir";
+    return was->connections_per_address != is->connections_per_address ? "connections_per_address"
+                                                                       : NULL;
+}
+
+static int take_again(struct program *p, struct consoled_config *config, struct err_text *err)
+{
+    const char *hosts[CONSOLE_HOSTS_MAX];
+    int rc = config_load(p->config_path, &consoled_section, config, err);
+    if (rc != 0)
+        return rc;
+    const char *fixed = fixed_option(&p->config, config);
+    const struct console_options with = options_of(config, hosts);
+    rc = fixed ? err_set(err, ERR_INVALID, "%s: changed, which takes a restart", fixed)
+               : console_reload(p->console, &with, err);
+    if (rc != 0)
+        config_blame(p->config_path, &consoled_section, err);
+    return rc;
+}
+
+static void reload(void *ctx)
 {
     struct program *p = ctx;
-    struct thread *const threads[] = {&p->thread};
-    const struct service_hooks hooks = {.ctx = p};
-    char status[64];
-    int rc = start(p, err);
-    if (rc == 0) {
-        (void)snprintf(status, sizeof(status), "port=%u pair_port=%u",
-                       (unsigned)console_port(p->console),
-                       (unsigned)console_pair_port(p->console)); /* fits */
-        if (p->config.tablet_certificates == TABLETS_OFF)
-            log_event(EVENT_CONSOLE_ANY_BROWSER, "%s", status);
-        service_ready(status);
-        rc = service_run(service, threads, 1, &hooks) == EXIT_OK
-                 ? 0
-                 : err_set(err, ERR_STOPPED, "a thread ended");
-    }
-    thread_stop(&p->thread);
-    thread_join(&p->thread);
+    struct err_text err = {""};
+    struct consoled_config *config = calloc(1, sizeof(*config));
+    int rc = config ? take_again(p, config, &err) : ERR_NO_MEMORY;
+    if (rc != 0)
+        log_event(EVENT_CONSOLE_FILES_REFUSED, "reason=\"%s\"",
+                  err.text[0] ? err.text : err_name(rc));
+    free(config);
+}
+
+static void stop(void *ctx)
+{
+    struct program *p = ctx;
     console_destroy(p->console);
-    return rc;
 }
 
 int main(int argc, char **argv)
 {
-    static struct program program;
-    struct service_args args;
-    struct err_text err = {""};
-    int status = service_args_parse(argc, argv, &about, &args);
-    if (status >= 0)
-        return status;
-    int rc = config_load(args.config_path, &consoled_section, &program.config, &err);
-    bool loaded = rc == 0;
-    if (loaded) {
-        const struct console_options with = options_of(&program);
-        rc = console_check(&with, &err);
-    }
-    status = service_config_result(&about, &args, &consoled_section, loaded, rc, &err);
-    if (status >= 0)
-        return status;
-    return service_serve(&about, run, &program);
+    static struct program p;
+    const struct service_program program = {.about = &about,
+                                            .section = &consoled_section,
+                                            .config = &p.config,
+                                            .check = check,
+                                            .start = start,
+                                            .stop = stop,
+                                            .thread = &p.thread,
+                                            .hooks = {.ctx = &p, .reload = reload}};
+    return service_main(argc, argv, &program);
 }

@@ -14,6 +14,7 @@ export class Refused extends Error {
 
 let session = null;
 let onSession = () => {};
+let told = false; /* somebody is signed on, or nobody */
 
 export function currentSession() {
   return session;
@@ -24,6 +25,7 @@ export function watchSession(tell) {
 }
 
 function setSession(to, why) {
+  told = true;
   session = to;
   onSession(session, why);
 }
@@ -71,14 +73,15 @@ export async function logout() {
   }
 }
 
-/* Who this browser is signed on as, from its cookie; null: nobody. Unreachable throws. */
+/* Who this browser is signed on as, from its cookie; null: nobody. That a session ended is said once, by call().
+ * Unreachable throws. */
 export async function resume() {
   try {
     const answer = await call('/api/session');
     setSession(answer.result ?? answer, 'resume');
   } catch (error) {
     if (error.status !== 401) throw error;
-    setSession(null, session ? 'ended' : 'none');
+    if (!told) setSession(null, 'none');
   }
   return session;
 }

@@ -9,7 +9,7 @@ import { state, stageOf, isUnanswered, takeEvent } from './state.js';
 import { notice, whyRefused } from './widgets.js';
 import { confirmForm, rejectForm, feedbackForm, secondForm } from './card-forms.js';
 import { signOnBox } from './signon.js';
-import { isDone, person } from './hit-words.js';
+import { askedWords, isDone, lateWords, person } from './hit-words.js';
 import { firstWaiting } from './alert-list.js';
 
 const OFFICERS = ['officer', 'leader'];
@@ -28,7 +28,7 @@ const formStages = { confirm: ['signed', 'alerted'], reject: ['signed', 'alerted
 export function actionArea(number, env) {
   const said = notice();
   const place = el('div');
-  const node = el('section', { class: 'do', 'aria-label': t('ui_actions') }, place, said);
+  const node = el('section', { class: 'do', tabindex: -1, 'aria-label': t('ui_actions') }, place, said);
   let drawn = '';
   let form = null;
   const hitNow = () => state.hits.get(number);
@@ -83,7 +83,7 @@ export function actionArea(number, env) {
   function dueLine(hit) {
     const h = hit.handling ?? {};
     if (!h.due && !h.overdue) return null;
-    return el('p', { class: 'due', 'data-due': h.due }, h.overdue ? of('overdue', h.overdue) : '');
+    return el('p', { class: 'due', 'data-due': h.due }, lateWords(hit));
   }
   function buttons(hit) {
     const role = state.session?.role;
@@ -156,13 +156,15 @@ export function actionArea(number, env) {
     if (!hit) return;
     const h = hit.handling ?? {};
     const trigger = (env.pictures ?? []).some((one) => one.evidence === 'trigger' && one.kind === 'scene');
-    const stamp = JSON.stringify([stageOf(hit), h.waits, h.answer, h.overdue, state.session?.officer, draft().form, draft().seen,
+    const stamp = JSON.stringify([stageOf(hit), h.waits, askedWords(number, 'confirm', 'reject'), h.answer, h.overdue, state.session?.officer, draft().form, draft().seen,
       firstWaiting()?.hit, lang(), draft().form === 'confirm' && trigger, draft().needsEye]);
     if (stamp !== drawn) {
       drawn = stamp;
+      const held = place.contains(document.activeElement);
       fill(place, content(hit));
+      if (held) node.focus({ preventScroll: true }); /* what was pressed is gone: Tab goes on from here */
       node.classList.toggle('open', Boolean(form) || !state.session);
-      node.parentElement?.classList.toggle('filling', Boolean(form) || !state.session);
+      node.parentElement?.classList.toggle('filling', (Boolean(form) && !h.waits) || !state.session);
     }
     tick();
   }
@@ -175,7 +177,7 @@ export function actionArea(number, env) {
     const words = late ? '' : t('ui_due_in', { time: left(due - Date.now()) });
     line.classList.toggle('late', late);
     const hit = hitNow();
-    line.textContent = late ? of('overdue', hit?.handling?.overdue ?? 'now') : words;
+    line.textContent = late ? lateWords(hit) || t('overdue_now') : words;
   }
 
   function keys(event) {

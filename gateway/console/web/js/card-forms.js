@@ -2,12 +2,13 @@
 import { el } from './dom.js';
 import { icon } from './icons.js';
 import { t, of } from './words.js';
+import { codeWord } from './ask.js';
 import { left } from './time.js';
 import { state } from './state.js';
 import { choices, codeRows, field, notice, secondPerson } from './widgets.js';
 import { plateInput } from './plate-keys.js';
 import { classWords } from './plate.js';
-import { differingPositions, listedPlate, matchWords, person } from './hit-words.js';
+import { askedWords, differingPositions, listedPlate, matchWords, person } from './hit-words.js';
 
 function tick(draft, name, label, what, changed) {
   return el('label', { class: 'state-tick' }, el('input', {
@@ -62,8 +63,8 @@ function ends(cancel, ...buttons) {
 export function confirmForm(hit, { run, draft, env, cancel }) {
   const hasTrigger = !draft.needsEye && (env.pictures ?? []).some((one) => one.evidence === 'trigger' && one.kind === 'scene');
   const second = hit.handling?.two_persons ? secondPerson(t('ui_second_here')) : null;
-  const go = el('button', { type: 'submit', class: 'button primary' });
-  const wait = notice();
+  const go = el('button', { type: 'submit', class: 'button primary wraps' });
+  const wait = notice(); /* the button's words, for who hears the page: not each second of them */
   const ready = () => draft.plate && draft.class && draft.vehicle && (hasTrigger || draft.byEye) && typedDone(hit, draft);
   const left_ = () => (env.readyAt === null ? 1000 : env.readyAt - Date.now());
   const missing = () => {
@@ -73,12 +74,15 @@ export function confirmForm(hit, { run, draft, env, cancel }) {
     return typedDone(hit, draft) ? '' : t('ui_typed_why');
   };
   let words = null;
+  let told = null;
   const show = () => {
     go.disabled = !ready() || left_() > 0;
     if (missing() === words) return;
     words = missing();
-    wait.say(words);
-    go.replaceChildren(icon('yes'), el('span', null, left_() > 0 ? t('ui_confirm_in', { time: left(left_()) }) : t('ui_confirm_now')));
+    const waits = left_() > 0;
+    go.replaceChildren(icon(words ? 'clock' : 'yes'), el('span', null, waits ? t('ui_confirm_in', { time: left(left_()) }) : words || t('ui_confirm_now')));
+    const heard = waits ? t('ui_look_on') : words || t('ui_confirm_now');
+    if (heard !== told) wait.say(told = heard);
   };
   const cls = classWords(hit.entry?.class, 0) || t('class_any');
   const form = el('form', { 'aria-label': t('act_hit_confirm'), class: 'stack', onsubmit: (event) => {
@@ -95,7 +99,8 @@ export function confirmForm(hit, { run, draft, env, cancel }) {
     tick(draft, 'class', t('ui_agree_class'), cls, show),
     tick(draft, 'vehicle', t('ui_agree_vehicle'), hit.card?.vehicle ?? t('ui_fact_vehicle_none'), show),
     !hasTrigger && tick(draft, 'byEye', t('ui_by_eye', { name: person(state.session) }), t('ui_by_eye_why'), show)),
-  typedBoxes(hit, draft, show), second, wait, ends(cancel, go));
+  typedBoxes(hit, draft, show), second, ends(cancel, go), wait);
+  wait.classList.add('unseen');
   show();
   form.tick = show;
   form.focusFirst = () => form.querySelector('input')?.focus();
@@ -173,7 +178,8 @@ export function secondForm(hit, { run, role, me }) {
     if (second.read()) run('hit_agree', { second: second.read() }).then(second.clear);
   } },
   el('h2', null, icon('clock'), ' ', t(`ui_waits_${h.waits}`, { who: person(h.by), answer: of('answer', h.answer) })),
-  el('p', { class: 'soft' }, matchWords(hit), ' · ', t('ui_waits_elsewhere')),
+  el('p', null, [h.answer === 'reject' && `${t('ui_reject_reason')}: ${codeWord('reject', h.reason)}`, h.note, h.typed, matchWords(hit)].filter(Boolean).join(' · ')),
+  el('p', { class: 'soft' }, askedWords(hit.hit, h.answer) || t('ui_waits_elsewhere')),
   may ? el('div', { class: 'row ends' },
     el('button', { type: 'button', class: 'button primary', onclick: () => run('hit_agree') }, icon('yes'), t('ui_agree')),
     el('button', { type: 'button', class: 'button', onclick: () => run('hit_agree', { agree: false }) }, icon('no'), t('ui_disagree')))

@@ -1,6 +1,6 @@
 /* The card of one hit: the listed plate beside what was read and seen, why, how sure, what to do. Its parts are
  * drawn anew each by itself, so that what an officer has begun to fill in stays. */
-import { el, fill } from './dom.js';
+import { el, fill, refill } from './dom.js';
 import { badge, dialog } from './widgets.js';
 import { icon } from './icons.js';
 import { act, get } from './api.js';
@@ -45,22 +45,39 @@ function image(hit, picture, cls) {
   return img;
 }
 
+/* Pictures of the card on screen, kept over a redraw: without a session none could be fetched again. */
+function seenPictures(hit, keep) {
+  if (keep.seen?.hit !== hit.hit) keep.seen = { hit: hit.hit, list: null, images: new Map() };
+  return keep.seen;
+}
+
+function keptImage(seen, hit, picture, cls) {
+  const old = seen.images.get(picture.sha256);
+  if (old?.complete && old.naturalWidth > 0) {
+    old.alt = t(`ui_picture_${picture.kind}`);
+    return old;
+  }
+  const img = image(hit, picture, cls);
+  seen.images.set(picture.sha256, img);
+  return img;
+}
+
 function label(picture) {
   return picture.evidence === 'trigger' ? t('ui_picture_trigger')
     : t('ui_picture_later', { delay: span(Math.abs(picture.delay_ms ?? 0)) });
 }
 
-function scene(hit, picture) {
+function scene(seen, hit, picture) {
   const show = () => dialog({ title: label(picture), cls: 'big-picture', body: image(hit, picture, '') });
   return el('button', { type: 'button', class: 'scene', onclick: show, 'aria-label': t('ui_picture_enlarge', { what: label(picture) }) },
-    image(hit, picture, ''), picture.evidence === 'trigger' && el('span', { class: 'tag' }, label(picture)));
+    keptImage(seen, hit, picture, ''), picture.evidence === 'trigger' && el('span', { class: 'tag' }, label(picture)));
 }
 
 function missing(pictures) {
   return el('div', { class: 'no-picture' }, icon('eye'), t(pictures === null ? 'ui_picture_waits' : 'ui_picture_none'));
 }
 
-function compare(hit, pictures) {
+function compare(seen, hit, pictures) {
   const of_ = (kind) => (pictures ?? []).find((one) => one.evidence === 'trigger' && one.kind === kind);
   const crop = of_('crop');
   const whole = of_('scene');
@@ -69,13 +86,14 @@ function compare(hit, pictures) {
   return el('div', { class: 'compare' },
     el('figure', null,
       el('figcaption', null, el('span', null, t('ui_plate_listed')), el('span', null, classWords(hit.entry?.class))),
-      plate({ text: listedPlate(hit), cls: hit.entry?.class, colour: read.colour, marks: differingPositions(hit), label: t('ui_plate_listed') }),
-      crop && image(hit, crop, 'crop')),
+      plate({ text: listedPlate(hit), cls: hit.entry?.class, colour: read.colour, place: read.place, marks: differingPositions(hit), label: t('ui_plate_listed') }),
+      crop && keptImage(seen, hit, crop, 'crop'),
+      el('p', { class: 'vehicle' }, el('span', { class: 'soft' }, t('ui_fact_vehicle'), ' '), hit.card?.vehicle ?? t('ui_fact_vehicle_none'))),
     el('figure', null,
       el('figcaption', null, el('span', null, t('ui_plate_read')), el('span', null, classWords(read.class, read.colour))),
-      plate({ text: readPlate(hit), cls: read.class, colour: read.colour, marks: readPositions(hit), label: t('ui_plate_read') }),
-      whole ? scene(hit, whole) : missing(pictures)),
-    later.map((one) => el('figure', { class: 'later' }, el('figcaption', null, el('b', null, label(one)), el('span', null, t('ui_picture_not_checked'))), scene(hit, one))));
+      plate({ text: readPlate(hit), cls: read.class, colour: read.colour, place: read.place, marks: readPositions(hit), label: t('ui_plate_read') }),
+      whole ? scene(seen, hit, whole) : missing(pictures)),
+    later.map((one) => el('figure', { class: 'later' }, el('figcaption', null, el('b', null, label(one)), el('span', null, t('ui_picture_not_checked'))), scene(seen, hit, one))));
 }
 
 /* ---- words ---- */
@@ -92,7 +110,7 @@ function fact(code, words, kind = '') {
 function facts(hit) {
   const card = hit.card ?? {};
   return el('dl', { class: 'facts' },
-    fact('ui_fact_vehicle', card.vehicle ?? t('ui_fact_vehicle_none')), fact('ui_fact_reason', card.reason),
+    fact('ui_fact_reason', card.reason),
     fact('ui_fact_standing', ...standingWords(hit)), fact('ui_fact_list', ...listWords(hit)), fact('ui_fact_clock', ...clockWords(hit)),
     fact('ui_fact_case', card.case_number), fact('ui_fact_authority', card.authority),
     fact('ui_fact_approver', card.approver), fact('ui_fact_contact', card.contact),
@@ -125,25 +143,25 @@ function steps(hit) {
 /* Answers {node, update(topics), close()}. `keep` outlives a language switch. */
 export function card(hit, keep) {
   keep.drafts ??= new Map();
-  const env = { pictures: null, readyAt: null, drafts: keep.drafts, keep };
-  const body = Object.fromEntries(['head', 'risk', 'why', 'compare', 'tell', 'facts', 'steps'].map((name) => [name, el('div')]));
-  body.head.className = 'card-head';
+  const seen = seenPictures(hit, keep);
+  const env = { pictures: seen.list, readyAt: null, drafts: keep.drafts, keep };
+  const body = Object.fromEntries(['head', 'risk', 'why', 'tell', 'compare', 'facts', 'steps'].map((name) => [name, el('div', { class: `part-${name}` })]));
   const acts = actionArea(hit.hit, env);
   env.showPlates = () => body.compare.scrollIntoView({ block: 'start' });
   const node = el('article', { class: 'card' },
-    el('div', { class: 'card-body', tabindex: '0', role: 'group', 'aria-label': t('ui_card_of', { plate: listedPlate(hit) }) }, body.risk, body.head, body.why, body.compare, body.tell, body.facts, body.steps), acts.node);
+    el('div', { class: 'card-body', tabindex: '0', role: 'group', 'aria-label': t('ui_card_of', { plate: listedPlate(hit) }) }, body.risk, body.head, body.why, body.tell, body.compare, body.facts, body.steps), acts.node);
   let open = true;
   let shownBy = null;
 
   const current = () => state.hits.get(hit.hit) ?? hit;
   function update() {
     const now = current();
-    fill(body.risk, riskBar(now));
-    fill(body.head, head(now));
-    fill(body.why, why(now));
-    fill(body.tell, now.card?.instructions && el('p', { class: 'tell' }, icon('info'), ' ', t('ui_fact_instructions'), '：', now.card.instructions));
-    fill(body.facts, facts(now));
-    fill(body.steps, steps(now));
+    refill(body.risk, riskBar(now));
+    refill(body.head, head(now));
+    refill(body.why, why(now));
+    refill(body.tell, now.card?.instructions && el('p', { class: 'tell' }, icon('info'), ' ', t('ui_fact_instructions'), ' ', now.card.instructions));
+    refill(body.facts, facts(now));
+    refill(body.steps, steps(now));
     acts.update();
     show();
   }
@@ -152,11 +170,11 @@ export function card(hit, keep) {
     if (!open) return;
     const list = answer?.pictures ?? answer?.result?.pictures ?? null;
     if (list) {
-      env.pictures = list.length || tries > 1 ? list : null;
-      fill(body.compare, compare(current(), env.pictures));
+      seen.list = env.pictures = list.length || tries > 1 ? list : null;
+      fill(body.compare, compare(seen, current(), env.pictures));
       acts.update();
     } else if (tries === 2 && !env.pictures) {
-      fill(body.compare, compare(current(), [])); /* none to be had: the officer is told to look; asked for all the same */
+      fill(body.compare, compare(seen, current(), [])); /* none to be had: the officer is told to look; asked for all the same */
     }
     if (!list?.some((one) => one.kind === 'scene') && tries < PICTURE_TRIES_MS.length)
       setTimeout(() => open && fetchPictures(tries + 1), PICTURE_TRIES_MS[tries]);
@@ -176,7 +194,7 @@ export function card(hit, keep) {
       acts.say(error);
     }
   }
-  fill(body.compare, compare(hit, null));
+  fill(body.compare, compare(seen, hit, env.pictures));
   update();
   const timer = setInterval(() => acts.tick(), 500);
   return {

@@ -37,6 +37,15 @@ export function fill(node, ...children) {
   return node;
 }
 
+/* As fill(), for children that listen to nothing: what would look the same stays, and with it focus, selection
+ * and layout. */
+export function refill(node, ...children) {
+  const fresh = node.cloneNode(false);
+  add(fresh, children);
+  if (!fresh.isEqualNode(node)) node.replaceChildren(...fresh.childNodes);
+  return node;
+}
+
 /* Brings a list's children in line with `items`, keeping the nodes of those that did not change:
  * key(item), version(item) and draw(item) belong together. Focus inside a kept node stays. */
 export function fillKeyed(node, items, { key, version, draw }) {

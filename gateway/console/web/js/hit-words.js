@@ -1,6 +1,6 @@
 /* What a hit says, in words both the list and the card use. */
 import { t, of, pick } from './words.js';
-import { age, moment, joined } from './time.js';
+import { age, clock, moment, joined } from './time.js';
 import { state, isExact, isQuiet, isRisk, stageOf } from './state.js';
 
 const SURE_STALE_MS = 24 * 3600 * 1000;
@@ -92,6 +92,21 @@ export function listWords(hit) {
 export function clockWords(hit) {
   const clock = hit.clock ?? {};
   return clock.trusted ? [t('ui_clock_trusted', { source: of('clock', clock.source ?? '') }), 'ok'] : [t('ui_clock_untrusted'), 'bad'];
+}
+
+/* How late it is. Where the rule calls the leader at once nobody was slow yet. */
+export function lateWords(hit) {
+  const h = hit.handling ?? {};
+  if (!h.overdue) return '';
+  return h.overdue === 'leader' && h.due && h.due === h.opened ? t('overdue_at_once') : of('overdue', h.overdue);
+}
+
+/* What headquarters was asked about a hit ('confirm', 'reject') or a hold ('release'), and its word; '': not asked. */
+export function askedWords(subject, ...questions) {
+  const row = (state.duty?.asks ?? []).find((one) => one.subject === subject && questions.includes(one.what));
+  if (!row) return '';
+  if (!row.word) return t('ui_hq_asked', { time: clock(row.since) });
+  return joined([t(row.word === 'agrees' ? 'ui_hq_agrees' : 'ui_hq_disagrees', { name: row.by }), row.note]);
 }
 
 export function standingWords(hit) {

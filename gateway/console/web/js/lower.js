@@ -59,8 +59,10 @@ const PRESS_KEYS = new Set([' ', 'Enter']);
  * press, whoever asks. */
 export function lowerButton(lane, label, tell) {
   let press = null;
-  const begin = () => {
+  let finger = null; /* pointer that presses; null: a key */
+  const begin = (pointer) => {
     if (press || node.disabled || state.link === 'lost') return;
+    finger = pointer;
     press = new Press(lane, tell);
     node.classList.add('pressed');
     press.begin();
@@ -75,30 +77,39 @@ export function lowerButton(lane, label, tell) {
     onpointerdown: (event) => {
       if (event.button !== 0) return;
       node.setPointerCapture(event.pointerId);
-      begin();
+      begin(event.pointerId);
     },
     onlostpointercapture: stop,
     onpointermove: (event) => {
       const box = node.getBoundingClientRect();
       const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top &&
         event.clientY <= box.bottom;
-      if (!inside) stop();
+      if (event.pointerId === finger && (!inside || event.buttons !== 1)) stop();
     },
     onkeydown: (event) => {
       if (!PRESS_KEYS.has(event.key)) return;
       event.preventDefault();
-      if (!event.repeat) begin();
+      if (!event.repeat) begin(null);
     },
-    onblur: stop, oncontextmenu: (event) => event.preventDefault(),
+    onblur: stop,
+    /* A finger that rests brings it up, too: no menu comes then, and the press goes on. */
+    oncontextmenu: (event) => {
+      event.preventDefault();
+      if (event.pointerType !== 'touch') stop();
+    },
   }, label);
+  /* A second finger, or a hand at the screen while a key is held: somebody wants something else. */
+  const another = (event) => press && event.pointerId !== finger && stop();
   const hidden = () => document.hidden && stop();
   document.addEventListener('visibilitychange', hidden);
   for (const name of ENDS) addEventListener(name, stop);
+  addEventListener('pointerdown', another, true);
   const deaf = subscribe((topics) => topics.has('link') && state.link === 'lost' && stop());
   const leave = () => {
     stop();
     document.removeEventListener('visibilitychange', hidden);
     for (const name of ENDS) removeEventListener(name, stop);
+    removeEventListener('pointerdown', another, true);
     deaf();
   };
   return { node, stop, leave };

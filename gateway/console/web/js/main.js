@@ -54,10 +54,12 @@ async function draw() {
   });
   if (mine !== drawing) return;
   const moved = shown.name !== name;
+  const other = root.className !== `page-${name}`; /* not the same in another language */
   if (!moved && module?.update?.(params)) return;
   shown.cleanup();
   fill(root);
   root.className = `page-${name}`;
+  if (other) root.scrollTop = 0;
   setCurrent(name);
   shown = { name, cleanup: () => {} };
   if (!module) {

@@ -124,21 +124,33 @@ function waiting() {
   return count;
 }
 
+function drawCount() {
+  const node = part('nav').querySelector('.count');
+  const count = String(waiting());
+  if (!node || node.textContent === count) return;
+  node.textContent = count;
+  node.hidden = count === '0';
+  node.setAttribute('aria-label', t('ui_unanswered_n', { n: count }));
+}
+
 let navDrawn = '';
 
 function drawNav() {
   const nav = part('nav');
   const list = state.session ? pagesOf(state.session.role) : [];
-  const stamp = [lang(), current, state.session?.role, waiting()].join(' ');
-  if (stamp === navDrawn) return;
+  const stamp = [lang(), current, state.session?.role].join(' ');
+  if (stamp === navDrawn) {
+    drawCount();
+    return;
+  }
   navDrawn = stamp;
   nav.hidden = list.length === 0;
   nav.setAttribute('aria-label', t('ui_pages'));
-  const count = waiting();
   fill(nav, list.map((page, index) => el('a', {
     href: `#/${page.name}`, 'aria-current': page.name === current ? 'page' : null, 'aria-keyshortcuts': `Alt+${index + 1}`,
   }, icon(page.name), el('span', null, t(`ui_page_${page.name}`)), el('kbd', { 'aria-hidden': 'true' }, `Alt ${index + 1}`),
-  page.name === 'alerts' && count > 0 && el('b', { class: 'count', 'aria-label': t('ui_unanswered_n', { n: count }) }, count))));
+  page.name === 'alerts' && el('b', { class: 'count', hidden: true }))));
+  drawCount();
 }
 
 export function setCurrent(name) {
@@ -191,11 +203,15 @@ function wellBanner() {
 }
 
 /* On every page but the alerts': what waits to be signed for. On a phone a card covers the list. */
+function hitOfStrip() {
+  const inList = current === 'alerts' && !matchMedia('(max-width: 760px)').matches;
+  const hit = state.session && !inList ? firstWaiting() : null;
+  return hit && location.hash !== `#/alerts/${hit.hit}` ? hit : null;
+}
+
 function waitingStrip() {
-  const covered = current === 'alerts' && !matchMedia('(max-width: 760px)').matches;
-  const hit = state.session && !covered ? firstWaiting() : null;
-  if (!hit || location.hash === `#/alerts/${hit.hit}`) return null;
-  return el('a', { class: `banner strip p${hit.entry?.priority ?? 3}`, href: `#/alerts/${hit.hit}` }, icon('alerts'),
+  const hit = hitOfStrip();
+  return hit && el('a', { class: `banner strip p${hit.entry?.priority ?? 3}`, href: `#/alerts/${hit.hit}` }, icon('alerts'),
     plate({ text: listedPlate(hit), cls: hit.entry?.class ?? '', small: true }),
     el('span', null, isRisk(hit) && el('b', { class: 'bad' }, `⚠ ${t('ui_risk_alone')} `), el('b', null, `${priorityWords(hit)} ${categoryWords(hit)} ${matchWords(hit)}`), ' ', t('ui_lane_n', { n: hit.lane }), ' ', clock(hit.time)),
     el('span', { class: 'button' }, t('ui_open')));
@@ -204,8 +220,7 @@ function waitingStrip() {
 let bannersDrawn = '';
 
 function drawBanners() {
-  const strip = state.session ? firstWaiting()?.hit : 0;
-  const stamp = JSON.stringify([state.link, soundState(), state.duty?.help, state.duty?.well, Boolean(state.session), lang(), current, location.hash, strip]);
+  const stamp = JSON.stringify([state.link, soundState(), state.duty?.help, state.duty?.well, state.session?.officer, lang(), hitOfStrip() && [hitOfStrip().hit, state.version]]);
   if (stamp === bannersDrawn) return;
   bannersDrawn = stamp;
   fill(part('banners'),
@@ -223,6 +238,12 @@ function drawBanners() {
 
 let runBox = null;
 
+/* The number in one piece, however narrow the screen. */
+function numberWords(number) {
+  const [before, after] = t('ui_call_hq', { number: '\n' }).split('\n');
+  return [before, el('span', { class: 'number' }, number), after];
+}
+
 function drawRuns() {
   const run = state.runs[0];
   if (!run) {
@@ -234,7 +255,7 @@ function drawRuns() {
   runBox = el('dialog', { class: 'run', 'aria-labelledby': 'run-head' },
     el('h1', { id: 'run-head' }, icon('help'), t('ui_run_through')),
     el('p', { class: 'huge' }, t('ui_run_through_lane', { n: run.lane })),
-    el('p', { class: 'huge' }, number ? t('ui_call_hq', { number }) : t('ui_call_hq_unknown')),
+    el('p', { class: 'huge' }, number ? numberWords(number) : t('ui_call_hq_unknown')),
     el('p', null, clock(run.time)),
     el('button', { type: 'button', class: 'button', onclick: seenRuns }, t('ui_run_through_seen')));
   runBox.addEventListener('close', () => {
@@ -261,8 +282,15 @@ export function drawShell() {
   drawBanners();
 }
 
+/* A key that is still held presses nothing else: what stands where a dialog was, or the same form again. */
+function heldKeys(event) {
+  if (!event.repeat || (event.key !== 'Enter' && event.key !== ' ')) return;
+  if (event.key === 'Enter' || !event.target.matches?.('input[type="text"], input[type="password"], textarea')) event.preventDefault();
+}
+
 export function startShell() {
   drawShell();
+  addEventListener('keydown', heldKeys, true);
   setInterval(tick, 500);
   subscribe((topics) => {
     if (['session', 'link', 'sound', 'place', 'board'].some((topic) => topics.has(topic))) drawBar();

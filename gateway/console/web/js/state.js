@@ -1,5 +1,6 @@
 /* What this page knows of the box: kept up by the stream, drawn by the pages. Bounded: every hit still
- * open, the latest of the closed ones, a few of everything else. Watchers are told once a turn. */
+ * open, the latest of the closed ones, a few of everything else. Watchers hear of the first change at once
+ * and of what follows once a frame: a burst of events costs no more drawing than the screen can show. */
 
 import { keep } from './kept.js';
 
@@ -37,14 +38,31 @@ export function subscribe(tell) {
   return () => watchers.delete(tell);
 }
 
+let frame = 0; /* the next one, awaited since the last telling */
+
+function tellWatchers() {
+  const what = changed;
+  if (!what) return;
+  changed = null;
+  /* A tab in the background has no frames, and sounds all the same. */
+  if (document.visibilityState === 'visible') frame ||= requestAnimationFrame(frameCame);
+  for (const tell of [...watchers]) tell(what.topics, what.hits);
+}
+
+function frameCame() {
+  frame = 0;
+  tellWatchers();
+}
+
+document.addEventListener('visibilitychange', () => {
+  cancelAnimationFrame(frame);
+  frameCame();
+});
+
 export function touch(topic, hit) {
   if (!changed) {
     changed = { topics: new Set(), hits: new Set() };
-    queueMicrotask(() => {
-      const what = changed;
-      changed = null;
-      for (const tell of [...watchers]) tell(what.topics, what.hits);
-    });
+    if (!frame) queueMicrotask(tellWatchers);
   }
   if (topic === 'hits') state.version += 1;
   changed.topics.add(topic);

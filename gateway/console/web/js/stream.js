@@ -69,6 +69,7 @@ async function fetchBoard() {
     const board = answer.result ?? answer;
     const stream = board.stream ?? answer.stream;
     at = stream ? { epoch: String(stream.epoch), number: Number(stream.id) } : null;
+    boxGone = false; /* who has a board, has a box: the stream before it may have ended without its 'back' */
     take.board(board);
     const waiting = before;
     before = null;

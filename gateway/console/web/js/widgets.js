@@ -17,8 +17,8 @@ export function whyRefused(error) {
   return pick(error) || (has(`refused_${error.code}`) ? t(`refused_${error.code}`) : error.code) || String(error);
 }
 
-/* A button that acts after it was held for `ms`: by pointer, or by Space or Enter. Letting go early does
- * nothing. `run` may answer a promise: the button waits for it. */
+/* A button that acts after it was held for `ms`: by pointer, or by Space or Enter. Letting go early, another window or
+ * tab in front, or a button that is gone meanwhile do nothing. `run` may answer a promise: the button waits for it. */
 export function holdButton({ label, ms = 1200, run, cls = '', name = null, iconName = null, keys = null, disabled = false }) {
   const bar = el('span', { class: 'hold-bar', 'aria-hidden': 'true' });
   const button = el('button', {
@@ -36,6 +36,8 @@ export function holdButton({ label, ms = 1200, run, cls = '', name = null, iconN
   };
   let timer = 0;
   const stop = () => {
+    removeEventListener('blur', stop);
+    document.removeEventListener('visibilitychange', stop);
     clearTimeout(timer);
     cancelAnimationFrame(frame);
     bar.style.transform = 'scaleX(0)';
@@ -46,9 +48,12 @@ export function holdButton({ label, ms = 1200, run, cls = '', name = null, iconN
     if (timer || busy || button.disabled) return;
     began = performance.now();
     button.classList.add('held');
+    addEventListener('blur', stop);
+    document.addEventListener('visibilitychange', stop);
     frame = requestAnimationFrame(draw);
     timer = setTimeout(async () => {
       stop();
+      if (!button.isConnected || button.disabled) return;
       busy = true;
       button.setAttribute('aria-busy', 'true');
       try {

@@ -15,10 +15,38 @@ static void check_about(const struct picture_about *about)
     assert(picture_kind_name(about->kind));
 }
 
+/* What the console and checkpointd copy out, each behind the struct. */
+static void check_found(const struct picture_message *m)
+{
+    const unsigned char *bytes = (const unsigned char *)(m + 1);
+    assert(m->u.found.count <= PICTURES_FOUND_MAX);
+    for (uint32_t i = 0; i < m->u.found.count; i++) {
+        struct picture_about about;
+        memcpy(&about, bytes + i * sizeof(about), sizeof(about));
+        check_about(&about);
+        assert(about.taken_ms >= 0 && about.taken_ms <= PICTURE_TIME_MAX_MS);
+    }
+}
+
+static void check_look(const struct picture_message *m)
+{
+    assert(m->u.look.count >= 1 && m->u.look.count <= HIT_EVENTS_MAX);
+    assert(m->u.look.time_ms >= 0 && m->u.look.time_ms <= PICTURE_TIME_MAX_MS);
+    for (uint32_t i = 0; i < m->u.look.count; i++)
+        assert(m->u.look.events[i].event > 0);
+}
+
+static size_t behind(const struct picture_message *m)
+{
+    return m->type == PICTURE_DATA    ? m->u.data.size
+           : m->type == PICTURE_FOUND ? m->u.found.count * sizeof(struct picture_about)
+                                      : 0;
+}
+
 static void check_message(const struct picture_message *m, size_t size)
 {
     assert(m->version == PICTURE_MESSAGE_VERSION);
-    assert(size == sizeof(*m) + (m->type == PICTURE_DATA ? m->u.data.size : 0));
+    assert(size == sizeof(*m) + behind(m));
     if (m->type == PICTURE_PUT)
         check_about(&m->u.put);
     if (m->type == PICTURE_DONE)
@@ -34,6 +62,10 @@ static void check_message(const struct picture_message *m, size_t size)
     if (m->type == PICTURE_TERMS)
         assert(m->u.terms.floor_days >= 1 && m->u.terms.floor_days <= m->u.terms.ceiling_days &&
                m->u.terms.ceiling_days <= PICTURE_DAYS_MAX);
+    if (m->type == PICTURE_LOOK)
+        check_look(m);
+    if (m->type == PICTURE_FOUND)
+        check_found(m);
     if (m->type == PICTURE_ANSWER)
         assert(strlen(m->u.answer.why) < PICTURE_WHY_SIZE);
 }

@@ -142,6 +142,16 @@ static void take_snapshot(const void *text, size_t size)
     snapshot_fini(&snapshot);
 }
 
+static void check_task(const struct instruction_task *task)
+{
+    assert(task->kind >= INSTRUCTION_MESSAGE && task->kind <= INSTRUCTION_AGREE);
+    if (task->kind != INSTRUCTION_AGREE)
+        return;
+    assert(instruction_question_name(task->question));
+    assert(task->subject >= 1 && task->subject <= INT64_MAX);
+    assert(task->note && strlen(task->note) >= 1 && strlen(task->note) <= INSTRUCTION_REASON_MAX);
+}
+
 static void take_small(const void *text, size_t size)
 {
     struct freshness freshness;
@@ -161,7 +171,7 @@ static void take_small(const void *text, size_t size)
         assert(json_is_object(instruction.body) && instruction.id > 0);
         assert(memchr(instruction.kind, '\0', sizeof(instruction.kind)));
         if (instruction_read_task(&instruction, &task, &err) == 0)
-            assert(task.kind >= INSTRUCTION_MESSAGE && task.kind <= INSTRUCTION_AGREE);
+            check_task(&task);
         instruction_fini(&instruction);
     }
 }

@@ -283,6 +283,22 @@ static void a_thread_may_say_that_it_will_be_silent(void **state)
     queue_destroy(ended);
 }
 
+/* A record's time may be centuries from now: its box's clock stood wrong. */
+static void times_beyond_the_range_become_its_end(void **state)
+{
+    (void)state;
+    const struct mono_time now = {3600000000000};
+    const int64_t centuries_ms = INT64_C(63965980800000);
+    assert_true(mono_add_ms(now, centuries_ms).ns == INT64_MAX);
+    assert_true(mono_add_ms(now, -centuries_ms).ns == INT64_MIN);
+    assert_true(mono_add_ms((struct mono_time){INT64_MAX}, 1).ns == INT64_MAX);
+    assert_true(mono_add_ms((struct mono_time){INT64_MIN}, -1).ns == INT64_MIN);
+    assert_true(mono_add_ms(now, 250).ns == now.ns + 250000000);
+    assert_true(mono_diff_ms(now, (struct mono_time){INT64_MIN}) == INT64_MAX / 1000000);
+    assert_true(mono_diff_ms((struct mono_time){INT64_MIN}, now) == INT64_MIN / 1000000);
+    assert_true(mono_diff_ms(now, (struct mono_time){0}) == 3600000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +306,7 @@ int main(void)
         cmocka_unit_test(err_text_is_cut_at_a_character),
         cmocka_unit_test(reader_stops_at_the_end),
         cmocka_unit_test(writer_and_reader_agree),
+        cmocka_unit_test(times_beyond_the_range_become_its_end),
         cmocka_unit_test(wall_text_round_trips),
         cmocka_unit_test(wall_parse_refuses_what_is_no_time),
         cmocka_unit_test(base64_and_hex_round_trip_and_refuse),

@@ -27,6 +27,7 @@ struct bench {
     char accounts[128];
     char tablets[128];
     char tokens[128];
+    char guesses[128];
     bool without_tablets;
     int64_t idle_s;
     const char *console_user;
@@ -108,6 +109,7 @@ static inline void start(struct bench *b)
                                       .accounts_path = b->accounts,
                                       .tablets_path = b->tablets,
                                       .tokens_path = b->tokens,
+                                      .guesses_path = b->guesses,
                                       .console_user = b->console_user,
                                       .console_without_tablets = b->without_tablets,
                                       .token_life_s = TOKEN_LIFE_DEFAULT_S,
@@ -143,6 +145,7 @@ static inline int setup(void **state)
     snprintf(b->accounts, sizeof b->accounts, "%s/officers.json", b->folder);
     snprintf(b->tablets, sizeof b->tablets, "%s/tablets.json", b->folder);
     snprintf(b->tokens, sizeof b->tokens, "%s/private/tokens.json", b->folder);
+    snprintf(b->guesses, sizeof b->guesses, "%s/guesses.json", b->folder);
     b->idle_s = TOKEN_IDLE_DEFAULT_S;
     start(b);
     *state = b;
@@ -156,6 +159,7 @@ static inline int teardown(void **state)
     unlink(b->accounts);
     unlink(b->tablets);
     unlink(b->tokens);
+    unlink(b->guesses);
     *strrchr(b->tokens, '/') = '\0';
     rmdir(b->tokens);
     int result = rmdir(b->folder);

@@ -290,6 +290,46 @@ static void a_console_without_an_officer_raises_in_an_emergency_and_no_more(void
     close(fd);
 }
 
+static size_t tablets_in(json_t *message, const char *key, const char *value)
+{
+    const json_t *list = json_object_get(message, "tablets");
+    const char *said = json_string_value(json_object_get(message, key));
+    size_t usable = 0;
+    assert_true(json_is_array(list));
+    assert_true(value ? said && strcmp(said, value) == 0
+                      : json_is_true(json_object_get(message, key)));
+    for (size_t i = 0; i < json_array_size(list); i++)
+        usable += json_is_false(json_object_get(json_array_get(list, i), "revoked"));
+    json_decref(message);
+    return usable;
+}
+
+static void a_console_is_told_of_each_tablet_before_the_act_is_answered(void **state)
+{
+    struct bench *b = *state;
+    int fd = begin(b);
+    int events = connect_to(b, "events");
+    assert_int_equal(
+        tablets_in(ask(events, "{\"do\":\"watch_tablets\",\"tablet\":\"\"}"), "ok", NULL), 2);
+    assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":true}}"); /* is not for it */
+    assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":false}}");
+    pair(fd, "c", "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", "[3]");
+    assert_int_equal(tablets_in(receive(events), "event", "tablets"), 3);
+    assert_done(fd, "{\"do\":\"tablet_revoke\",\"args\":{\"name\":\"a\"}}");
+    assert_int_equal(tablets_in(receive(events), "event", "tablets"), 2);
+    close(events);
+    events = connect_to(b, "events"); /* speaks for itself, not as a console */
+    json_t *answer = ask(events, "{\"do\":\"watch_tablets\"}");
+    assert_non_null(json_object_get(answer, "error"));
+    json_decref(answer);
+    assert_done(fd, "{\"do\":\"tablet_revoke\",\"args\":{\"name\":\"b\"}}");
+    answer = ask(events, "{\"do\":\"nothing\"}"); /* the next line it gets, no list before it */
+    assert_non_null(json_object_get(answer, "error"));
+    json_decref(answer);
+    close(events);
+    close(fd);
+}
+
 static void without_tablets_a_console_names_none(void **state)
 {
     struct bench *b = *state;
@@ -324,6 +364,7 @@ int main(void)
         CASE(an_auxiliary_is_no_second_officer),
         CASE(guessing_ends_no_session_and_stops_no_emergency_raise),
         CASE(a_console_without_an_officer_raises_in_an_emergency_and_no_more),
+        CASE(a_console_is_told_of_each_tablet_before_the_act_is_answered),
         CASE(without_tablets_a_console_names_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

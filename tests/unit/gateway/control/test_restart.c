@@ -78,7 +78,7 @@ static void a_changed_file_signs_nobody_on(void **state)
         {"\"leader\"", "\"auditor\""},           {"\"wang\"", "\"li\""},
         {"\"tablet\":\"\"", "\"tablet\":\"a\""}, {"\"uid\":", "\"uid\":1"},
         {"expires_ns\":", "expires_ns\":9"},     {"\"boot\":\"", "\"boot\":\"x"},
-        {"\"tokens\":[", "\"tokens\":[{},"},     {"{", "[{"}};
+        {"\"content\":[", "\"content\":[{},"},   {"{", "[{"}};
     for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
         char text[4200];
         const char *at = strstr(kept, edits[i][0]);
@@ -177,6 +177,48 @@ static void a_sign_on_ends_unused_and_stays_while_somebody_watches(void **state)
     close(fd);
 }
 
+static const char *wrong_login(int fd)
+{
+    static char code[32];
+    json_t *answer =
+        ask(fd, "{\"do\":\"login\",\"args\":{\"officer\":\"wang\",\"password\":\"not this one\"}}");
+    snprintf(code, sizeof code, "%s",
+             json_string_value(json_object_get(json_object_get(answer, "error"), "code")));
+    json_decref(answer);
+    return code;
+}
+
+/* Who guesses and takes the power away goes on where he was: the next wrong one that is heard is
+ * the fourth, behind which there is a wait. */
+static void a_restart_gives_no_fresh_tries(void **state)
+{
+    struct bench *b = *state;
+    char token[TOKEN_TEXT_SIZE];
+    int fd = begin(b, token);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(wrong_login(fd), "denied");
+    fd = again(b, fd);
+    struct mono_time give_up = mono_add_ms(clock_mono(&clock_system), WAIT_MS);
+    while (strcmp(wrong_login(fd), "denied") != 0) /* the wait behind the third */
+        assert_true(mono_before(clock_mono(&clock_system), give_up));
+    assert_string_equal(wrong_login(fd), "busy");
+    close(fd);
+}
+
+static void a_right_one_begins_anew_also_after_a_restart(void **state)
+{
+    struct bench *b = *state;
+    char token[TOKEN_TEXT_SIZE];
+    int fd = begin(b, token);
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(wrong_login(fd), "denied");
+    login(fd, "wang", token);
+    fd = again(b, fd);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(wrong_login(fd), "denied");
+    close(fd);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -186,6 +228,8 @@ int main(void)
         CASE(a_file_others_may_read_or_of_another_user_is_left_alone),
         CASE(an_account_that_went_meanwhile_ends_its_sign_on),
         CASE(a_sign_on_ends_unused_and_stays_while_somebody_watches),
+        CASE(a_restart_gives_no_fresh_tries),
+        CASE(a_right_one_begins_anew_also_after_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,7 +78,7 @@ static void a_handshake_has_a_deadline(void **state)
     assert_int_equal(connections_sweep(&all, after_s(HQ_HANDSHAKE_S)), 1);
     assert_true(ended(&l));
     close_line(&l);
-    assert_int_equal(all.count, 0);
+    assert_int_equal(all.accepted.count, 0);
 }
 
 static void an_answer_under_way_is_not_cut(void **state)

@@ -279,6 +279,15 @@ static inline void world_lose_contact(struct world *w)
 
 /* ---- a lane that lowers by itself ---- */
 
+/* One lane that is lowered by hand only. */
+static inline struct lane_config world_hand_config(void)
+{
+    struct lane_config config = world_config();
+    config.auto_close = AUTO_CLOSE_NONE;
+    config.manual_lower = true;
+    return config;
+}
+
 static inline struct lane_config world_lowering_config(void)
 {
     struct lane_config config = world_config();

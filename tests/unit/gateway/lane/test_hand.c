@@ -1,17 +1,8 @@
-/* Lowering by hand, hold-to-run: only while beats come, stopped by whatever else happens. The lane
- * first, then the guard at the wire alone. */
-#include "gateway/lane/guard.h"
+/* Lowering by hand, hold-to-run: the lane lowers only while beats come, and whatever else happens
+ * stops it. What the guard at the wire does of it: test_hand_guard.c. */
 #include "lane_world.h"
 
 enum { PRESS = 77, BEAT_MS = 200, LOST_MS = 500 };
-
-static struct lane_config hand_config(void)
-{
-    struct lane_config config = world_config();
-    config.auto_close = AUTO_CLOSE_NONE;
-    config.manual_lower = true;
-    return config;
-}
 
 static void beat_as(struct world *w, struct lane_beat_event beat)
 {
@@ -60,7 +51,7 @@ static void open_lane(struct world *w, const struct lane_config *config)
 
 static void granted(struct world *w)
 {
-    struct lane_config config = hand_config();
+    struct lane_config config = world_hand_config();
     open_lane(w, &config);
     assert_int_equal(press(w), LANE_REFUSAL_NONE);
     assert_int_equal(w->out.replies[0].kind, LANE_REPLY_PENDING);
@@ -127,7 +118,7 @@ static void test_nothing_moves_before_a_fresh_beat_after_the_commit(void **state
 {
     (void)state;
     struct world w;
-    struct lane_config config = hand_config();
+    struct lane_config config = world_hand_config();
     open_lane(&w, &config);
     (void)press(&w);
     uint64_t commit = world_record(&w, LANE_RECORD_LOWER_BY_HAND)->commit;
@@ -152,7 +143,7 @@ static void test_a_slow_journal_and_a_tablet_that_is_gone(void **state)
     (void)state;
     for (int gone = 0; gone < 2; gone++) {
         struct world w;
-        struct lane_config config = hand_config();
+        struct lane_config config = world_hand_config();
         open_lane(&w, &config);
         (void)press(&w);
         uint64_t commit = world_record(&w, LANE_RECORD_LOWER_BY_HAND)->commit;
@@ -170,7 +161,7 @@ static void test_let_go_before_the_commit_lowers_nothing(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = hand_config();
+    struct lane_config config = world_hand_config();
     open_lane(&w, &config);
     (void)press(&w);
     uint64_t commit = world_record(&w, LANE_RECORD_LOWER_BY_HAND)->commit;
@@ -186,7 +177,7 @@ static void test_a_journal_that_cannot_lowers_nothing(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = hand_config();
+    struct lane_config config = world_hand_config();
     open_lane(&w, &config);
     (void)press(&w);
     world_commit(&w, world_record(&w, LANE_RECORD_LOWER_BY_HAND)->commit, false);
@@ -514,7 +505,7 @@ static void test_a_late_commit_lowers_nothing(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = hand_config();
+    struct lane_config config = world_hand_config();
     open_lane(&w, &config);
     (void)press(&w);
     uint64_t commit = world_record(&w, LANE_RECORD_LOWER_BY_HAND)->commit;
@@ -532,19 +523,19 @@ static void test_configuration(void **state)
 {
     (void)state;
     struct err_text err = {{0}};
-    struct lane_config config = hand_config();
+    struct lane_config config = world_hand_config();
     assert_int_equal(lane_config_check(&config, &err), 0);
     config.wired &= ~INPUT_BIT(INPUT_OBSTACLE);
     assert_int_equal(lane_config_check(&config, &err), ERR_INVALID);
     assert_non_null(strstr(err.text, "manual_lower = 'hold_to_run'"));
     assert_non_null(strstr(err.text, "'obstacle'"));
-    config = hand_config();
+    config = world_hand_config();
     config.outputs_wired &= ~OUTPUT_BIT(OUTPUT_LOWER);
     assert_int_equal(lane_config_check(&config, &err), ERR_INVALID);
-    config = hand_config();
+    config = world_hand_config();
     config.auto_close = AUTO_CLOSE_LOOP;
     assert_int_equal(lane_config_check(&config, &err), ERR_INVALID);
-    config = hand_config();
+    config = world_hand_config();
     config.mode = LANE_NORMALLY_OPEN;
     assert_int_equal(lane_config_check(&config, &err), ERR_INVALID);
 }
@@ -573,7 +564,7 @@ static void test_refusals(void **state)
 {
     (void)state;
     struct world w;
-    struct lane_config config = hand_config();
+    struct lane_config config = world_hand_config();
     open_lane(&w, &config);
     struct lane_act_event nameless = {.act = 5, .kind = LANE_ACT_LOWER, .press = PRESS};
     world_act(&w, &nameless);
@@ -591,7 +582,7 @@ static void test_refusals(void **state)
     open_lane(&w, &config);
     assert_int_equal(press(&w), LANE_REFUSAL_NO_HAND_LOWER);
 
-    config = hand_config();
+    config = world_hand_config();
     open_lane(&w, &config);
     world_inputs(&w, INPUT_BIT(INPUT_PRESENCE), 0);
     world_run(&w, 100);
@@ -599,160 +590,6 @@ static void test_refusals(void **state)
     world_inputs(&w, 0, INPUT_BIT(INPUT_PRESENCE));
     world_run(&w, 2000);
     assert_int_equal(press(&w), LANE_REFUSAL_NOT_CLEAR); /* not for long enough */
-}
-
-/* ---- the guard alone ---- */
-
-struct bench {
-    struct lane_config config;
-    struct guard guard;
-    struct lane_order out[GUARD_ORDERS_MAX];
-    struct lane_scan scan;
-    char reason[GUARD_REASON_SIZE];
-};
-
-static const uint32_t OPEN = INPUT_BIT(INPUT_LIMIT_OPEN) | INPUT_BIT(INPUT_MAINS_OK) |
-                             INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK);
-
-static uint32_t scan_after(struct bench *b, int64_t ms, uint32_t active)
-{
-    b->scan.number++;
-    b->scan.at = mono_add_ms(b->scan.at, ms);
-    b->scan.active = active;
-    return guard_scan(&b->guard, &b->scan, b->out);
-}
-
-static void bench_init(struct bench *b)
-{
-    memset(b, 0, sizeof(*b));
-    b->config = hand_config();
-    guard_init(&b->guard, &b->config);
-    b->scan = (struct lane_scan){.lane = 1,
-                                 .at = {1000000000},
-                                 .contact = true,
-                                 .wired = ALL_INPUTS,
-                                 .outputs_wired = ALL_OUTPUTS};
-    (void)scan_after(b, 0, OPEN);
-    (void)scan_after(b, 4000, OPEN);
-}
-
-static struct lane_order by_hand(const struct bench *b, int64_t life_ms, uint32_t pulse_ms)
-{
-    return (struct lane_order){.id = 1,
-                               .output = OUTPUT_LOWER,
-                               .on = true,
-                               .pulse_ms = pulse_ms,
-                               .hold_to_run = true,
-                               .expires = mono_add_ms(b->scan.at, life_ms)};
-}
-
-static bool lowered(struct bench *b, int64_t life_ms, uint32_t pulse_ms)
-{
-    struct lane_order order = by_hand(b, life_ms, pulse_ms);
-    bool ok = guard_allows(&b->guard, &order, &b->scan, b->scan.at, b->reason);
-    if (ok) {
-        guard_wrote(&b->guard, &order, true, b->scan.at);
-    }
-    return ok;
-}
-
-static void test_guard_lets_out_one_beat_only(void **state)
-{
-    (void)state;
-    struct bench b;
-    bench_init(&b);
-    assert_false(lowered(&b, LOST_MS + 1, LOST_MS));
-    assert_false(lowered(&b, LOST_MS, LOST_MS + 1));
-    assert_false(lowered(&b, LOST_MS, 0)); /* a level that nobody would end */
-    assert_false(lowered(&b, -1, LOST_MS));
-    assert_true(lowered(&b, LOST_MS, LOST_MS));
-    b.config.manual_lower = false;
-    assert_false(lowered(&b, LOST_MS, LOST_MS));
-    static const enum lane_input health[] = {INPUT_PERSON_OK, INPUT_DETECTOR_OK};
-    for (size_t i = 0; i < 2; i++) {
-        bench_init(&b);
-        (void)scan_after(&b, 10, OPEN & ~INPUT_BIT(health[i]));
-        assert_false(lowered(&b, LOST_MS, LOST_MS));
-    }
-}
-
-/* The lane's thread hangs, the bus thread does not. */
-static void test_guard_stops_what_nobody_renews(void **state)
-{
-    (void)state;
-    struct bench b;
-    bench_init(&b);
-    assert_true(lowered(&b, LOST_MS, LOST_MS));
-    uint32_t between = OPEN & ~INPUT_BIT(INPUT_LIMIT_OPEN);
-    assert_int_equal(scan_after(&b, 400, between), 0);
-    assert_true(lowered(&b, LOST_MS, LOST_MS)); /* renewed */
-    assert_int_equal(scan_after(&b, LOST_MS - 1, between), 0);
-    for (int i = 0; i < 2; i++) { /* again until it is acknowledged */
-        assert_int_equal(scan_after(&b, 1, between), 2);
-        assert_int_equal(b.out[0].output, OUTPUT_LOWER);
-        assert_false(b.out[0].on);
-        assert_int_equal(b.out[1].output, OUTPUT_STOP);
-        assert_true(b.out[1].on);
-        guard_wrote(&b.guard, &b.out[0], true, b.scan.at);
-        guard_wrote(&b.guard, &b.out[1], i == 1, b.scan.at);
-    }
-    assert_int_equal(scan_after(&b, 10, between), 0);
-}
-
-static void test_guard_leaves_a_boom_that_is_down_alone(void **state)
-{
-    (void)state;
-    struct bench b;
-    bench_init(&b);
-    assert_true(lowered(&b, LOST_MS, LOST_MS));
-    uint32_t down = (OPEN & ~INPUT_BIT(INPUT_LIMIT_OPEN)) | INPUT_BIT(INPUT_LIMIT_CLOSED);
-    assert_int_equal(scan_after(&b, 600, down), 0);
-    assert_int_equal(scan_after(&b, 600, OPEN & ~INPUT_BIT(INPUT_LIMIT_OPEN)), 0);
-}
-
-static void test_guard_stops_and_raises_for_somebody_under_it(void **state)
-{
-    (void)state;
-    struct bench b;
-    bench_init(&b);
-    assert_true(lowered(&b, LOST_MS, LOST_MS));
-    uint32_t between = OPEN & ~INPUT_BIT(INPUT_LIMIT_OPEN);
-    struct bench sick = b;
-    sick.guard.config = &sick.config;
-    assert_int_equal(scan_after(&sick, 50, between & ~INPUT_BIT(INPUT_DETECTOR_OK)), 3);
-    assert_int_equal(scan_after(&b, 50, between | INPUT_BIT(INPUT_OBSTACLE)), 3);
-    assert_int_equal(b.out[2].output, OUTPUT_RAISE);
-    for (int i = 0; i < 3; i++) {
-        guard_wrote(&b.guard, &b.out[i], true, b.scan.at);
-    }
-    assert_false(lowered(&b, LOST_MS, LOST_MS));
-}
-
-/* Where no health contact is wired, letting go must not look like a danger. */
-static void test_guard_without_health_contacts(void **state)
-{
-    (void)state;
-    struct bench b;
-    bench_init(&b);
-    b.scan.wired &= ~(INPUT_BIT(INPUT_PERSON_OK) | INPUT_BIT(INPUT_DETECTOR_OK));
-    uint32_t between = OPEN & ~INPUT_BIT(INPUT_LIMIT_OPEN);
-    (void)scan_after(&b, 10, OPEN);
-    assert_true(lowered(&b, LOST_MS, LOST_MS));
-    b.scan.outputs = OUTPUT_BIT(OUTPUT_LOWER);
-    assert_int_equal(scan_after(&b, 100, between), 0);
-    struct lane_order stop = {.id = 2,
-                              .output = OUTPUT_STOP,
-                              .on = true,
-                              .pulse_ms = 300,
-                              .expires = mono_add_ms(b.scan.at, 500)};
-    guard_wrote(&b.guard, &stop, true, b.scan.at);
-    assert_int_equal(scan_after(&b, 10, between), 0); /* the coil is still read back */
-    b.config.lower_automatically = true;
-    b.scan.outputs = 0;
-    (void)scan_after(&b, 4000, OPEN);
-    struct lane_order automatic = by_hand(&b, LOST_MS, LOST_MS);
-    automatic.hold_to_run = false; /* an automatic one needs both of them */
-    assert_false(guard_allows(&b.guard, &automatic, &b.scan, b.scan.at, b.reason));
 }
 
 int main(void)
@@ -776,11 +613,6 @@ int main(void)
         cmocka_unit_test(test_configuration),
         cmocka_unit_test(test_a_press_withholds_the_automatic_lower),
         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_guard_lets_out_one_beat_only),
-        cmocka_unit_test(test_guard_stops_what_nobody_renews),
-        cmocka_unit_test(test_guard_leaves_a_boom_that_is_down_alone),
-        cmocka_unit_test(test_guard_stops_and_raises_for_somebody_under_it),
-        cmocka_unit_test(test_guard_without_health_contacts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,7 +93,7 @@ static void too_few_reads_alarm_and_a_good_hour_ends_it(void **state)
     assert_true(alarmed(w));
     assert_int_equal(w->last[FACT_ALARM].u.alarm.event, EVENT_LANE_CAPTURE_LOW);
     assert_string_equal(w->last[FACT_ALARM].u.alarm.detail,
-                        "2 of 3 vehicles of this hour were read, expected 95 %");
+                        "captured=2 vehicles=3 expected_percent=95");
     w->now = mono_add_ms(w->now, CAPTURE_HOUR_MS);
     world_run(w, 100);
     const struct fact *told = &w->last[FACT_CAPTURE];

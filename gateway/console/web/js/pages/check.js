@@ -25,7 +25,7 @@ function hitCard(hit) {
   const card = hit.card ?? {};
   const line = (code, value) => value && [el('dt', null, t(code)), el('dd', null, value)];
   return el('li', { class: `panel found p${hit.priority}` },
-    el('div', { class: 'row' }, marked(hit),
+    el('div', { class: 'row' }, el('div', { class: 'plate-place' }, marked(hit)),
       badge(hit.match === 'exact' ? 'bad' : 'warn', 'info', of('match', hit.match)),
       badge('plain', null, of('priority', hit.priority))),
     el('dl', { class: 'pairs' },
@@ -42,7 +42,7 @@ function hitCard(hit) {
 function answered(answer) {
   const hits = answer.hits ?? [];
   if (hits.length === 0) {
-    return el('section', { class: 'panel answer none' }, drawPlate({ text: answer.plate }),
+    return el('section', { class: 'panel answer none' }, el('div', { class: 'plate-place' }, drawPlate({ text: answer.plate })),
       el('p', { class: 'big' }, t('ui_check_none')), el('p', { class: 'soft' }, t('ui_check_none_means')));
   }
   return el('section', { class: 'answer some' },
@@ -86,6 +86,7 @@ export function render(root, params, context) {
       said.fail(error);
     }
     drawAnswer();
+    if (keep.answer) result.scrollIntoView({ block: 'nearest' });
   };
   root.append(el('h1', null, t(title)), el('div', { class: 'two left' },
     el('form', { class: 'panel stack', onsubmit: ask }, plate,

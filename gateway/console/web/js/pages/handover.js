@@ -3,15 +3,19 @@ import { el, fill } from '../dom.js';
 import { subscribe } from '../state.js';
 import { act } from '../api.js';
 import { t, of, pick } from '../words.js';
-import { moment, joined } from '../time.js';
+import { clock, moment, joined } from '../time.js';
+import { atMostEvery } from '../again.js';
+import { lateWords } from '../hit-words.js';
+import { alarmWords } from '../alarm-words.js';
 import { holdButton, notice } from '../widgets.js';
 import { plate as drawPlate } from '../plate.js';
-import { pinField } from '../ask.js';
+import { codeWord, pinField } from '../ask.js';
 
 export const title = 'ui_page_handover';
 export const roles = ['officer', 'leader', 'auxiliary', 'auditor'];
 
 const TOPICS = ['hits', 'lanes', 'duty', 'alarms'];
+const EVERY_MS = 2000;
 
 function group(head, rows, draw) {
   return el('section', { class: 'panel' }, el('h2', null, `${head} (${rows.length})`),
@@ -23,21 +27,26 @@ function hitLine(hit) {
   const plate = hit.plate ?? hit.entry?.plate ?? hit.matched;
   return [plate && drawPlate({ text: plate, cls: hit.class ?? hit.entry?.class, small: true }),
     el('span', { class: 'grow' }, joined([of('priority', hit.priority), of('category', hit.category), t('ui_lane_n', { n: hit.lane }), of('stage', hit.stage ?? hit.handling?.stage ?? 'alerted'),
-      hit.time && moment(hit.time), hit.overdue && t('ui_handover_overdue')])),
+      hit.time && moment(hit.time), lateWords(hit)])),
     el('a', { class: 'button', href: `#/alerts/${hit.hit}` }, t('ui_open'))];
 }
 
 function holdLine(hold) {
   return el('span', null, joined([t('ui_lane_n', { n: hold.lane }), t('ui_lanes_hold_n', { n: hold.hold }),
-    of('priority', hold.priority), hold.by && (hold.by.name ?? hold.by.officer ?? hold.by)]));
+    of('priority', hold.priority), hold.by && (hold.by.name ?? hold.by.officer ?? hold.by), codeWord('hold', hold.reason), hold.since && moment(hold.since)]));
 }
 
 function laneLine(lane) {
   return el('span', null, joined([t('ui_lane_n', { n: lane.lane ?? lane }), lane.name, lane.since && moment(lane.since)]));
 }
 
+function callLine(call) {
+  return el('span', null, joined([call.lane && t('ui_lane_n', { n: call.lane }), call.hit ? t('ui_handover_backup') : t('ui_help'),
+    call.name ?? call.officer, clock(call.since)]));
+}
+
 function alarmLine(alarm) {
-  return el('span', null, joined([alarm.lane && t('ui_lane_n', { n: alarm.lane }), pick(alarm), alarm.detail]));
+  return el('span', null, joined([alarm.lane && t('ui_lane_n', { n: alarm.lane }), pick(alarm), alarmWords(alarm)]));
 }
 
 /* `latest()` is what stands on screen: that list is taken over, not one of before. */
@@ -68,31 +77,41 @@ export function render(root, params, context) {
   const facts = el('div', { class: 'two' });
   const accept = el('div');
   const last = el('p', { class: 'soft' });
+  const shift = el('p', { class: 'soft' });
   const may = ['officer', 'leader', 'auxiliary'].includes(context.session.role);
   let asked = 0;
   let shown = null;
   let gone = false;
+  let drawn = '';
   const load = async () => {
     const mine = ++asked;
     try {
       const answer = await act('handover');
       if (gone || mine !== asked) return;
       shown = answer;
+      said.say('');
+      const stamp = JSON.stringify({ ...answer, id: 0, well: 0 });
+      if (may && !accept.firstChild) accept.append(acceptBox(() => shown, load));
+      if (stamp === drawn) return; /* whoever goes through it by keyboard stays where he is */
+      drawn = stamp;
       const from = answer.from ?? context.state.duty?.handover;
       fill(last, from && t('ui_handover_last', { name: from.name ?? from.officer ?? from, time: moment(from.time ?? answer.time) }));
-      fill(facts, group(t('ui_handover_hits'), answer.open_hits ?? [], hitLine), group(t('ui_handover_holds'), answer.holds ?? [], holdLine),
+      const on = (answer.on_shift ?? []).map((one) => one.name ?? one.officer);
+      fill(shift, on.length > 0 && t('ui_handover_shift', { names: joined([...new Set(on)]) }));
+      const calls = [...(answer.help ?? []), ...(answer.backup ?? [])];
+      fill(facts, calls.length > 0 && group(t('ui_handover_calls'), calls, callLine), group(t('ui_handover_hits'), answer.open_hits ?? [], hitLine), group(t('ui_handover_holds'), answer.holds ?? [], holdLine),
         group(t('ui_handover_lanes'), answer.lanes_out ?? [], laneLine), group(t('ui_handover_alarms'), answer.alarms ?? [], alarmLine));
-      if (may && !accept.firstChild) accept.append(acceptBox(() => shown, load));
-      said.say('');
     } catch (error) {
       if (!gone) said.fail(error);
     }
   };
-  root.append(el('h1', null, t(title)), last, said, facts, accept);
+  root.append(el('h1', null, t(title)), last, shift, said, facts, accept);
   load();
-  const stop = subscribe((topics) => TOPICS.some((topic) => topics.has(topic)) && load());
+  const again = atMostEvery(EVERY_MS, load);
+  const stop = subscribe((topics) => TOPICS.some((topic) => topics.has(topic)) && again.ask());
   return () => {
     gone = true;
     stop();
+    again.stop();
   };
 }

@@ -4,19 +4,24 @@ import { subscribe } from '../state.js';
 import { act } from '../api.js';
 import { t, of, pick } from '../words.js';
 import { age, joined, moment, span } from '../time.js';
+import { alarmDetail, alarmWords } from '../alarm-words.js';
 import { notice } from '../widgets.js';
+import { atMostEvery } from '../again.js';
 
 export const title = 'ui_page_health';
 export const roles = ['officer', 'leader', 'auxiliary', 'auditor', 'technician'];
 
 const REFRESH_MS = 10000;
+const EVERY_MS = 2000; /* at most, when things happen */
+const TOPICS = ['alarms', 'list', 'clock', 'uplink'];
 const GIB = 1024 ** 3;
 
 function alarmItem(alarm) {
+  const words = alarmWords(alarm);
   return el('li', { class: 'panel alarm' },
-    el('p', null, el('b', null, pick(alarm)), alarm.lane ? ` · ${t('ui_lane_n', { n: alarm.lane })}` : '',
-      alarm.detail && el('span', { class: 'soft' }, ` · ${alarm.detail}`)),
+    el('p', null, el('b', null, pick(alarm)), alarm.lane ? ` · ${t('ui_lane_n', { n: alarm.lane })}` : '', words && ` · ${words}`),
     el('p', null, el('b', null, t('ui_health_do')), ' ', pick(alarm, 'what_to_do_zh', 'what_to_do')),
+    alarm.detail && !words && alarmDetail(alarm.detail),
     alarm.time && el('p', { class: 'soft' }, moment(alarm.time)));
 }
 
@@ -24,7 +29,7 @@ function alarmItem(alarm) {
 function tile(code, good, words, ...more) {
   return el('section', { class: `panel tile ${good ? 'good' : 'poor'}` }, el('h2', null, t(code)),
     el('p', { class: 'state' }, el('b', null, t(good ? 'ui_health_good' : 'ui_health_poor')), ' ', words),
-    more.filter(Boolean).map((line) => el('p', { class: 'soft' }, line)));
+    more.filter(Boolean).map((line) => (line instanceof Node ? line : el('p', { class: 'soft' }, line))));
 }
 
 function listTile(list) {
@@ -43,7 +48,7 @@ function clockTile(clock) {
 function uplinkTile(uplink) {
   const good = Boolean(uplink?.connected);
   return tile('ui_health_uplink', good, t(good ? 'ui_health_linked' : 'ui_health_not_linked'),
-    uplink?.detail);
+    uplink?.detail && alarmDetail(uplink.detail));
 }
 
 function journalTile(journal) {
@@ -112,10 +117,12 @@ export function render(root, params, context) {
   const stamp = el('p', { class: 'soft', id: 'health-age' });
   let gone = false;
   let got = 0;
+  let asked = 0;
   const load = async () => {
+    const mine = ++asked;
     try {
       const status = await act('status');
-      if (gone) return;
+      if (gone || mine !== asked) return;
       got = Date.now();
       context.keep.status = status;
       draw(body, status);
@@ -132,9 +139,11 @@ export function render(root, params, context) {
   load();
   const timer = setInterval(load, REFRESH_MS);
   const ticking = setInterval(tell, 1000);
-  const stop = subscribe((topics) => ['alarms', 'list', 'clock', 'uplink'].some((topic) => topics.has(topic)) && load());
+  const again = atMostEvery(EVERY_MS, load);
+  const stop = subscribe((topics) => TOPICS.some((topic) => topics.has(topic)) && again.ask());
   return () => {
     gone = true;
+    again.stop();
     clearInterval(timer);
     clearInterval(ticking);
     stop();

@@ -81,9 +81,9 @@ class Found {
     this.said = notice();
     this.more = el('button', { type: 'button', class: 'button wide', hidden: true, onclick: () => this.fetchMore() }, t('ui_history_more'));
     this.node = el('section', { class: 'panel result', hidden: true, 'aria-label': t('ui_history_found') },
-      el('table', { class: 'rows' }, el('thead', null, el('tr', null,
+      el('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': t('ui_history_found') }, el('table', { class: 'rows passages' }, el('thead', null, el('tr', null,
         ['ui_history_time', 'ui_history_lane', 'ui_history_plate', 'ui_check_class', 'ui_history_hit']
-          .map((code) => el('th', { scope: 'col' }, t(code))))), this.rows), this.said, this.more);
+          .map((code) => el('th', { scope: 'col' }, t(code))))), this.rows)), this.said, this.more);
     this.next = null;
   }
 
@@ -150,6 +150,7 @@ export function render(root) {
     said.say(t('ui_check_asking'));
     try {
       found.begin(await act('history', args()));
+      found.node.scrollIntoView({ block: 'nearest' });
       said.say(t('ui_history_on_record', { reason: codeWord('history', reason.value) }), 'ok');
     } catch (error) {
       said.fail(error);

@@ -8,6 +8,7 @@ import { act, emergencyRaise } from '../api.js';
 import { badge, holdButton, notice } from '../widgets.js';
 import { askAct, codeWord } from '../ask.js';
 import { lowerButton } from '../lower.js';
+import { askedWords } from '../hit-words.js';
 
 export const title = 'ui_page_lanes';
 export const roles = ['officer', 'leader', 'auxiliary', 'auditor', 'technician'];
@@ -103,9 +104,11 @@ function whoHeld(hold) {
 
 function holdRow(hold, may) {
   const priority = of('priority', hold.priority);
+  const asked = askedWords(hold.hold, 'release');
   return el('li', { class: 'hold-row' },
     el('span', null, el('b', null, t('ui_lanes_hold_n', { n: hold.hold })), ' ', joined([whoHeld(hold), priority, codeWord('hold', hold.reason), clock(hold.since)]),
-      hold.place !== undefined && ` · ${t('ui_lanes_waiting_place', { n: hold.place + 1 })}`),
+      hold.place !== undefined && ` · ${t('ui_lanes_waiting_place', { n: hold.place + 1 })}`,
+      asked && el('b', null, ' · ', asked)),
     hold.hit && el('a', { class: 'button', href: `#/alerts/${hold.hit}` }, t('ui_lanes_to_hit')),
     may && el('button', {
       type: 'button', class: 'button',
@@ -138,6 +141,7 @@ async function raiseNow(number) {
   }
 }
 
+/* For every role: who is signed on must not keep a boom down that nobody would raise without a sign-on. */
 function emergencyButton(number, said) {
   return holdButton({
     label: [t('ui_emergency_raise'), el('span', { class: 'unseen' }, `, ${t('ui_lane_n', { n: number })} `)], cls: 'danger',
@@ -200,19 +204,20 @@ class LaneCard {
     this.inspected = this.officer && lookButton(number, 'inspected');
     this.lower = this.officer && lowering(number, session, this.said);
     this.node = el('section', { class: 'panel lane', 'aria-labelledby': `lane-${number}` }, this.head, this.facts,
-      this.holds, SIGNERS.includes(session.role) && this.buttons(), this.said);
+      this.holds, el('div', { class: 'acts' }, SIGNERS.includes(session.role) && this.buttons(), emergencyButton(number, this.said)),
+      this.said);
   }
 
   buttons() {
     const n = this.number;
-    return el('div', { class: 'acts' },
+    return [
       this.officer && button('ui_lanes_raise', laneAsk(n, 'raise', 'raise'), 'primary'),
       button('ui_lanes_hold', laneAsk(n, 'hold', 'hold')),
       stopButton(n, this.said),
       this.officer && lookButton(n, 'ack'), this.inspected,
       this.lower?.node,
       this.service.out, this.service.back,
-      emergencyButton(n, this.said));
+    ];
   }
 
   draw(lane) {
@@ -221,7 +226,7 @@ class LaneCard {
       el('small', { class: 'soft' }, of('mode', lane.mode)));
     fill(this.facts, measured(lane));
     fillKeyed(this.holds, holds, {
-      key: (hold) => hold.hold, version: JSON.stringify, draw: (hold) => holdRow(hold, this.officer),
+      key: (hold) => hold.hold, version: (hold) => JSON.stringify([hold, askedWords(hold.hold, 'release')]), draw: (hold) => holdRow(hold, this.officer),
     });
     if (this.inspected) this.inspected.hidden = !lane.inspection_due;
     this.service.out.hidden = Boolean(lane.out_of_service);
@@ -236,7 +241,7 @@ class LaneCard {
 function raiseAll(said) {
   return button('ui_lanes_raise_all', () => askAct({
     title: t('ui_lanes_raise_all'), label: t('ui_lanes_raise_all'), name: 'raise_all', table: 'raise', args: {}, pin: true,
-    danger: true, done: () => said.say(t('ui_lanes_raise_all_sent'), 'ok'),
+    danger: true, done: (result) => (result.recorded ? said.say(t('ui_lanes_raise_all_sent'), 'ok') : said.say(t('ui_lanes_raise_all_unrecorded'), 'bad')),
   }), 'danger');
 }
 
@@ -257,7 +262,7 @@ export function render(root, params, context) {
     }
   };
   draw();
-  const stop = subscribe((topics) => topics.has('lanes') && draw());
+  const stop = subscribe((topics) => (topics.has('lanes') || topics.has('duty')) && draw());
   return () => {
     stop();
     for (const card of cards.values()) card.leave();

@@ -17,7 +17,7 @@ const HOURS = [4, 8, 12, 24];
 
 function item(lookout, leader) {
   const until = lookout.until ?? lookout.valid_until;
-  return el('li', { class: 'panel row' }, drawPlate({ text: lookout.plate, cls: lookout.class }),
+  return el('li', { class: 'panel row' }, el('div', { class: 'plate-place' }, drawPlate({ text: lookout.plate, cls: lookout.class })),
     el('dl', { class: 'pairs grow' },
       el('dt', null, t('ui_lookouts_until')), el('dd', null, moment(until), ' · ',
         t('ui_lookouts_left', { span: span(new Date(until).getTime() - Date.now()) })),

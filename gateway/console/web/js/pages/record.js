@@ -14,7 +14,7 @@ export const roles = ['officer', 'leader'];
 function line(code, zh, en = zh) {
   const [headZh, headEn] = glossary[code];
   return el('tr', null, el('th', { scope: 'row' }, el('span', { lang: 'zh' }, headZh), ' ', el('small', { lang: 'en' }, headEn)),
-    el('td', null, el('span', { lang: 'zh' }, zh ?? '–'), en !== zh && [' ', el('span', { lang: 'en' }, en)]));
+    el('td', null, el('span', { lang: 'zh' }, zh || '–'), en !== zh && [' ', el('span', { lang: 'en' }, en)]));
 }
 
 /* What became of it stands in one of three tables: stopped, not stopped, or not the listed vehicle. */

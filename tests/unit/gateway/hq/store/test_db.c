@@ -317,8 +317,8 @@ static const char *const never[] = {
     "UPDATE instructions SET expires_ms = 99, answered_ms = 7",
     "UPDATE instructions SET verdict = '{}', answered_ms = 7",
     "UPDATE instructions SET result = 'done'",
-    "REPLACE INTO instructions(number, checkpoint, id, kind, signed_by, sent_by, time_ms,"
-    " expires_ms) VALUES(1, 'n', 1, 'message', 'wang', 'zhang', 5, 9)",
+    ("REPLACE INTO instructions(number, checkpoint, id, kind, signed_by, sent_by, time_ms,"
+     " expires_ms) VALUES(1, 'n', 1, 'message', 'wang', 'zhang', 5, 9)"),
     "INSERT OR REPLACE INTO records VALUES('n', x'01', 1, x'03', 'hit', 5, 6, x'61')",
     "INSERT OR REPLACE INTO own_records VALUES(1, x'03', x'02', x'61', 5)",
     "INSERT OR REPLACE INTO batches VALUES(1, x'03', 5, x'02', 'li')",
