@@ -1,5 +1,6 @@
 """Looking plates up: one now, those that passed; each on record by name before it begins, within an officer's quota."""
 import datetime
+import json
 import time
 
 import pytest
@@ -232,6 +233,8 @@ def test_a_restart_forgets_no_lookout_no_week_and_no_quota(site):
         assert site.ask("zheng", "check", plate=INNOCENT, reason="at_lane")["ok"]
     site.events.close()
     site.checkpointd.kill()
+    keys = site.box.state / "checkpointd" / "lookout-keys.json"
+    keys.write_text(json.dumps({"5": "00" * 16, **json.loads(keys.read_text())}))
     site.checkpointd = site.box.start_checkpointd(search_per_hour=PER_HOUR, history_per_shift=PER_SHIFT)
     site.events = site.box.events(site.token)
     site.wait_ready()
@@ -241,8 +244,12 @@ def test_a_restart_forgets_no_lookout_no_week_and_no_quota(site):
     refused(look_out(site), "again")
     refused(site.ask("zheng", "check", plate=INNOCENT, reason="at_lane"), "quota")
     wait_until("both on record again", lambda: site.records("lookout_stands") and site.records("lookouts_recent"))
-    recent = site.records("lookouts_recent")[-1].body["recent"]
+    recent = site.records("lookouts_recent")[-1].body["keyed"]
     assert len(recent) == 2 and LOOKED_FOR not in str(recent)
+    # Who tries all plates, but has not the box's keys, finds none; past the term nobody has them.
+    assert keys.stat().st_mode & 0o777 == 0o600
+    kept = wait_until("the old key is gone", lambda: "5" not in (now := json.loads(keys.read_text())) and now)
+    assert kept and not any(key in str(record.body) for record in site.records("lookouts_recent") for key in kept.values())
 
 
 # ---- figures ----
@@ -253,15 +260,35 @@ def report(site, name="looker", role="auditor", **args):
                                                   "to": text_of(now + datetime.timedelta(minutes=1)), **args})
 
 
+def handling_times(site):
+    """From the alert to signing and to the answer, of each hit by its newest record."""
+    newest = {r.body["hit"]: r.body["handling"] for r in site.verify_journal() if r.kind == "handling"}
+    def figures(moments):
+        took = sorted(round((then - opened).total_seconds() * 1000) for opened, then in moments)
+        return {"count": len(took), "median_ms": took[(len(took) - 1) // 2], "p90_ms": took[-(-len(took) * 9 // 10) - 1],
+                "worst_ms": took[-1]}
+    def moments(of):
+        return [(datetime.datetime.fromisoformat(case["opened"]), datetime.datetime.fromisoformat(of(case)))
+                for case in newest.values() if of(case)]
+    times = {"to_sign": figures(moments(lambda case: case.get("signed", {}).get("time"))),
+             "to_answer": figures(moments(lambda case: case.get("answered")))}
+    return times
+
+
 def test_a_report_counts_and_shows_no_plate(site):
     hits = {hit["matched"]: hit["hit"] for hit in site.act("hits")["result"]["hits"]}
     if SECOND not in hits:  # of the run before the restart: still counted
         site.read(12, SECOND, plate_class="02")
         hits[SECOND] = site.hit(SECOND)["hit"]
     before = report(site)["result"]
-    for plate, answer in ((OTHER, "confirm"), (SECOND, "misread")):
-        assert site.ask("chen", "hit_answer", hit=hits[plate], answer=answer, reason="looked")["ok"]
+    for plate in (OTHER, SECOND):
+        assert site.ask("chen", "hit_sign", hit=hits[plate])["ok"]
+    assert site.ask("chen", "hit_answer", hit=hits[OTHER], answer="confirm", reason="looked")["ok"]
+    assert site.ask("chen", "hit_reject", hit=hits[SECOND], reason="plate_differs")["ok"]
     answer = report(site)["result"]
+    for name, times in handling_times(site).items():
+        assert answer[name] == times, (name, answer[name], times)
+    assert answer["to_sign"]["count"] == 2 and answer["to_answer"]["count"] == 1  # one was answered without the card
     text = str(answer)
     assert not any(plate in text for plate in (WANTED, SECOND, SEEN, LOOKED_FOR, OTHER)), text
     owners = {row["owner"]: row for row in answer["owners"]}

@@ -383,11 +383,13 @@ void publish_run(struct thread *self, void *arg)
 {
     struct checkpointd *c = arg;
     static struct fact fact; /* the publish thread's own */
+    struct mono_time keys_due = clock_mono(&clock_system);
     while (!thread_stopping(self)) {
         thread_alive(self);
         confirm_look(c);
         duty_look(c);
         cases_look(c);
+        lookout_keys_look(c, &keys_due);
         if (queue_pop(c->facts, &fact, POP_WAIT_MS) == 0) {
             lanes_add_reason(c, &fact);
             publish(c, &fact);

@@ -39,6 +39,7 @@
 #include "gateway/app/checkpointd/lookouts.h"
 #include "gateway/app/checkpointd/looks.h"
 #include "gateway/app/checkpointd/observe.h"
+#include "gateway/app/checkpointd/open_holds.h"
 #include "gateway/app/checkpointd/raise_all.h"
 #include "gateway/app/checkpointd/search.h"
 #include "gateway/app/checkpointd/tools.h"
@@ -58,7 +59,6 @@ enum {
     JOBS_ROUTINE_MAX = JOBS_MAX * 3 / 4, /* routine records leave room for the others */
     FACTS_MAX = 1024,
     CAMERA_READS_MAX = 64,
-    HOLDS_MAX = PIPELINE_LANES_MAX * (LANE_HOLDS_MAX + LANE_QUEUE_MAX),
     ID_SHIFT = 20 /* ids of a run begin at the journal's head shifted by this */
 };
 
@@ -221,25 +221,6 @@ struct cameras {
 /* ---- the records socket (records.c); control thread only ---- */
 
 struct records;
-
-/* ---- what stood open when the program ended (restore.c, rescue.c); main thread ---- */
-
-struct open_hold {
-    uint8_t lane;
-    bool verified;  /* false: of a damaged journal's part that does not hold together */
-    bool on_record; /* in the journal now in use */
-    bool released;  /* so it says, but not that it was carried out: it stands */
-    struct lane_restore_event event;
-};
-
-struct open_holds {
-    size_t count;
-    uint64_t highest; /* of the ids given out to hits, passages and holds */
-    struct open_hold holds[HOLDS_MAX];
-    uint64_t instruction; /* the highest id of an instruction that made a hold; 0: none */
-    uint8_t instruction_lane;
-    struct lane_restore_service_event services[LANE_ID_MAX + 1]; /* by lane */
-};
 
 /* Who holds the button that lowers a lane's boom by hand (press.c). Control thread but atomics. */
 struct press {
@@ -554,12 +535,6 @@ void records_wake(struct records *records, uint64_t urgent);
 void records_confirmed(struct records *records, uint64_t client, uint64_t sequence, int result,
                        const struct err_text *err);
 
-/* The hold of a lane; NULL. */
-struct open_hold *open_holds_find(struct open_holds *open, uint8_t lane, uint64_t id);
-/* A hold as a body says it. ERR_FULL. */
-int open_holds_take(struct open_holds *open, const json_t *body, bool active) MUST_CHECK;
-/* What a record does to the open holds and to the lanes' service. ERR_FULL. */
-int open_holds_apply(struct open_holds *open, const struct journal_record *record) MUST_CHECK;
 /* What the records of the journal do to those in `open`, which may be empty. */
 int restore_find(struct checkpointd *c, struct open_holds *open, struct err_text *err) MUST_CHECK;
 /* A record of the journal cannot be read: logged once, with its sequence. Main thread before the

@@ -2,7 +2,6 @@
 #include "gateway/app/checkpointd/lookouts.h"
 
 #include <inttypes.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +21,6 @@ void lookout_desk_init(struct checkpointd *c)
 
 /* ---- the rule of seven days ---- */
 
-uint64_t lookout_digest(plate_key key)
-{
-    uint8_t hash[SHA256_DIGEST_LENGTH];
-    uint64_t digest;
-    SHA256((const uint8_t *)&key, sizeof(key), hash);
-    memcpy(&digest, hash, sizeof(digest));
-    return digest != 0 ? digest : 1;
-}
-
 static bool same_class(plate_class a, plate_class b)
 {
     return a == b || a == PLATE_CLASS_ANY || b == PLATE_CLASS_ANY;
@@ -39,11 +29,10 @@ static bool same_class(plate_class a, plate_class b)
 bool lookout_may(const struct lookout_desk *desk, plate_key key, plate_class class,
                  struct wall_time now, struct wall_time *out_again)
 {
-    uint64_t digest = lookout_digest(key);
     for (int i = 0; i < LOOKOUT_RECENT_MAX; i++) {
         const struct lookout_recent *row = &desk->recent[i];
-        if (row->digest == digest && same_class(row->class, class) &&
-            now.ms < row->begun.ms + again_ms) {
+        if (row->digest != 0 && now.ms < row->begun.ms + again_ms &&
+            same_class(row->class, class) && row->digest == lookout_digest(desk, key, row->begun)) {
             out_again->ms = row->begun.ms + again_ms;
             return false;
         }
@@ -51,13 +40,14 @@ bool lookout_may(const struct lookout_desk *desk, plate_key key, plate_class cla
     return true;
 }
 
-bool lookout_remember(struct lookout_desk *desk, uint64_t digest, plate_class class,
-                      struct wall_time begun, struct wall_time now)
+bool lookout_remember(struct lookout_desk *desk, const struct lookout_recent *one,
+                      struct wall_time now)
 {
     struct lookout_recent *place = NULL;
     for (int i = 0; i < LOOKOUT_RECENT_MAX; i++) {
         struct lookout_recent *row = &desk->recent[i];
-        if (row->digest == digest && row->class == class && row->begun.ms == begun.ms) {
+        if (row->digest == one->digest && row->class == one->class &&
+            row->begun.ms == one->begun.ms) {
             return true;
         }
         if (!place && (row->digest == 0 || now.ms >= row->begun.ms + again_ms)) {
@@ -65,7 +55,7 @@ bool lookout_remember(struct lookout_desk *desk, uint64_t digest, plate_class cl
         }
     }
     if (place) {
-        *place = (struct lookout_recent){digest, class, begun};
+        *place = *one;
     }
     return place != NULL;
 }
@@ -73,8 +63,7 @@ bool lookout_remember(struct lookout_desk *desk, uint64_t digest, plate_class cl
 static void forget(struct lookout_desk *desk, const struct lookout *lookout)
 {
     for (int i = 0; i < LOOKOUT_RECENT_MAX; i++) {
-        if (desk->recent[i].begun.ms == lookout->begun.ms &&
-            desk->recent[i].digest == lookout_digest(lookout->key)) {
+        if (desk->recent[i].id == lookout->id) {
             desk->recent[i] = (struct lookout_recent){.digest = 0};
         }
     }
@@ -187,7 +176,7 @@ static bool fill_recent(const struct lookout_desk *desk, struct wall_time now, s
         }
     }
     bool any = json_array_size(rows) > 0;
-    json_t *more = json_pack("{s:o}", "recent", rows);
+    json_t *more = json_pack("{s:o}", "keyed", rows);
     size_t size = json_dumpb(more, fact->text, WANTED_TEXT_MAX, JSON_COMPACT);
     fact->text[size <= WANTED_TEXT_MAX ? size : 0] = '\0';
     json_decref(more);
@@ -320,13 +309,13 @@ static bool reserve(struct checkpointd *c, struct control *control, const struct
     pthread_mutex_lock(&desk->lock);
     struct lookout_row *row = find_row(desk, 0);
     bool may = lookout_may(desk, lookout->key, lookout->class, lookout->begun, &again);
-    bool room = may && row &&
-                lookout_remember(desk, lookout_digest(lookout->key), lookout->class, lookout->begun,
-                                 lookout->begun);
+    uint64_t now = (uint64_t)lookout->begun.ms;
+    lookout->id = now > desk->last_id ? now : desk->last_id + 1;
+    const struct lookout_recent recent = {lookout_digest(desk, lookout->key, lookout->begun),
+                                          lookout->id, lookout->class, lookout->begun};
+    bool room = may && row && lookout_remember(desk, &recent, lookout->begun);
     if (room) {
-        uint64_t now = (uint64_t)lookout->begun.ms;
-        desk->last_id = now > desk->last_id ? now : desk->last_id + 1;
-        lookout->id = desk->last_id;
+        desk->last_id = lookout->id;
         *row = (struct lookout_row){*lookout, .pending = true};
     }
     pthread_mutex_unlock(&desk->lock);
@@ -388,7 +377,15 @@ void acts_lookout_add(void *ctx, struct control *control, const struct control_c
                "本地布控需第二人确认");
         return;
     }
-    if (!take_args(c, control, call, &lookout) || !reserve(c, control, call, &lookout)) {
+    if (!take_args(c, control, call, &lookout)) {
+        return;
+    }
+    if (lookout_keys_ready(c, lookout.begun) != 0) {
+        refuse(control, call, "io", "the rule of seven days cannot be kept: see LOOKOUT_KEYS",
+               "无法保存七日规则的密钥，未布控");
+        return;
+    }
+    if (!reserve(c, control, call, &lookout)) {
         return;
     }
     acts_begin_fact(c, &fact, &call->actor, FACT_LOOKOUT, acts_reason(control, call, true));

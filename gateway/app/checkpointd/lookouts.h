@@ -1,13 +1,14 @@
 /*
  * Local look-outs (本地布控) of this checkpoint: who may begin one, which stand, what the journal
  * says of them after a restart. The pipeline matches by its own copy. Internal to checkpointd;
- * lookouts.c, lookouts_restore.c.
+ * lookouts.c, lookout_keys.c, lookouts_restore.c.
  */
 #pragma once
 
 #include <jansson.h>
 #include <pthread.h>
 
+#include "gateway/base/siphash.h"
 #include "gateway/control/control.h"
 #include "gateway/pipeline/fact.h"
 #include "gateway/pipeline/lookout.h"
@@ -15,15 +16,22 @@
 struct checkpointd;
 
 enum {
-    LOOKOUT_AGAIN_DAYS = 7, /* from its begin, the same plate cannot be looked out for again */
-    LOOKOUT_RECENT_MAX = 64 /* begun within that time; of all plates */
+    LOOKOUT_AGAIN_DAYS = 7,  /* from its begin, the same plate cannot be looked out for again */
+    LOOKOUT_RECENT_MAX = 64, /* begun within that time; of all plates */
+    LOOKOUT_KEYS_MAX = LOOKOUT_AGAIN_DAYS + 3
 };
 
 /* What the rule of LOOKOUT_AGAIN_DAYS needs, beyond the record's term: no plate. */
 struct lookout_recent {
-    uint64_t digest; /* of the plate; 0 = free */
+    uint64_t digest; /* of the plate, by the key of the day it began; 0 = free */
+    uint64_t id;     /* of the look-out; 0: of before the start */
     plate_class class;
     struct wall_time begun;
+};
+
+struct lookout_key {
+    int64_t day; /* 0 = free */
+    uint8_t bytes[SIPHASH_KEY_SIZE];
 };
 
 struct lookout_desk {
@@ -34,6 +42,8 @@ struct lookout_desk {
     } rows[LOOKOUTS_MAX];
     struct lookout_recent recent[LOOKOUT_RECENT_MAX];
     uint64_t last_id;
+    struct lookout_key keys[LOOKOUT_KEYS_MAX]; /* control thread; main before it runs */
+    bool keys_unsaved;                         /* the file has some that are wiped here */
 };
 
 /* Before the threads. */
@@ -54,9 +64,19 @@ json_t *lookouts_json(struct checkpointd *c);
 bool lookout_may(const struct lookout_desk *desk, plate_key key, plate_class class,
                  struct wall_time now, struct wall_time *out_again);
 /* Keeps its begin; false: no room. The lock is held. */
-bool lookout_remember(struct lookout_desk *desk, uint64_t digest, plate_class class,
-                      struct wall_time begun, struct wall_time now);
-uint64_t lookout_digest(plate_key key);
+bool lookout_remember(struct lookout_desk *desk, const struct lookout_recent *one,
+                      struct wall_time now);
+
+/* ---- lookout_keys.c ---- */
+
+/* 0: there is no key of that day. */
+uint64_t lookout_digest(const struct lookout_desk *desk, plate_key key, struct wall_time begun);
+/* There is a key for what begins now, also after a restart; not 0: there cannot be. */
+int lookout_keys_ready(struct checkpointd *c, struct wall_time begun) MUST_CHECK;
+/* Publish thread, often: has those past the rule's term wiped, once an hour. */
+void lookout_keys_look(struct checkpointd *c, struct mono_time *due);
+void lookout_keys_load(struct checkpointd *c);
+
 /* Hands it to the lanes; until 0: its end. Without memory it is as if it had not been said. */
 void lookout_post(struct checkpointd *c, const struct lookout *lookout);
 

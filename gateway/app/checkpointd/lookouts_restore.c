@@ -107,9 +107,13 @@ static void take_lookout(struct restoring *r, const json_t *body, bool ended)
         return;
     }
     bool first = is_first_word(r, lookout.id);
-    bool kept = lookout_remember(desk, lookout_digest(lookout.key), lookout.class, lookout.begun,
-                                 r->newest);
-    (void)kept; /* more than there can be were never begun */
+    bool counts = lookout.begun.ms > r->newest.ms - (int64_t)LOOKOUT_AGAIN_DAYS * DAY_MS;
+    if (counts && lookout_keys_ready(r->c, lookout.begun) == 0) {
+        const struct lookout_recent recent = {lookout_digest(desk, lookout.key, lookout.begun), 0,
+                                              lookout.class, lookout.begun};
+        bool kept = lookout_remember(desk, &recent, r->newest);
+        (void)kept; /* more than there can be were never begun */
+    }
     desk->last_id = lookout.id > desk->last_id ? lookout.id : desk->last_id;
     /* The journal itself has seen its end: nobody has to trust a clock for that. */
     if (first && !ended && lookout.until.ms > r->newest.ms) {
@@ -119,16 +123,18 @@ static void take_lookout(struct restoring *r, const json_t *body, bool ended)
 
 static void take_recent(struct restoring *r, const json_t *body)
 {
-    const json_t *rows = json_object_get(body, "recent");
+    const json_t *rows = json_object_get(body, "keyed");
+    const struct lookout_desk *desk = &r->c->lookouts;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         const char *digest = json_string_value(json_array_get(row, 0));
         const char *class = json_string_value(json_array_get(row, 1));
         struct wall_time begun = {json_integer_value(json_array_get(row, 2))};
         plate_class parsed;
-        if (digest && class && plate_class_parse(class, &parsed) == 0) {
-            bool kept = lookout_remember(&r->c->lookouts, strtoull(digest, NULL, 16), parsed, begun,
-                                         r->newest);
+        bool keyed = lookout_digest(desk, 0, begun) != 0; /* its key is here still */
+        if (keyed && digest && class && plate_class_parse(class, &parsed) == 0) {
+            const struct lookout_recent recent = {strtoull(digest, NULL, 16), 0, parsed, begun};
+            bool kept = lookout_remember(&r->c->lookouts, &recent, r->newest);
             (void)kept; /* as above */
         }
     }
@@ -180,6 +186,7 @@ int lookouts_restore(struct checkpointd *c, struct err_text *err)
     struct restoring r = {.c = c};
     struct journal_reader *reader = NULL;
     struct journal_header newest;
+    lookout_keys_load(c);
     int result = journal_reader_open(c->journal_dir, &reader, err);
     if (result == 0) {
         result = journal_reader_last(reader, &newest, err);

@@ -29,6 +29,7 @@ static const char help_text[] =
     "  <state_dir>/observe/   the second chain, sealed to headquarters\n"
     "  <runtime_dir>/private/tokens.json  who is signed on, over a restart of the program\n"
     "  <state_dir>/accounts.json, tablets.json, guesses.json, keyset.json\n"
+    "  <state_dir>/lookout-keys.json  of the rule of seven days for local look-outs\n"
     "  <state_dir>/exempt-list.json  the exempt list as signed, verified at every start\n"
     "  <state_dir>/retention-terms.json  the retention terms likewise; plates in them are hashed\n"
     "  <state_dir>/guided-tests.yaml  when each lane's guided test was (automatic lowering)\n"
