@@ -7,7 +7,7 @@ import { t, lang, of } from './words.js';
 import { clock } from './time.js';
 import { state, isExact, isQuiet, isRisk, isUnanswered, stageOf } from './state.js';
 import { plate } from './plate.js';
-import { categoryWords, holderWords, isDone, listedPlate, matchWords, priorityWords, severity } from './hit-words.js';
+import { categoryWords, holderWords, isDone, lateWords, listedPlate, matchWords, priorityWords, severity } from './hit-words.js';
 
 const WINDOW = 30;
 
@@ -55,7 +55,7 @@ function firstOf(hits, order, count) {
 
 function row(hit, current) {
   const exact = isExact(hit);
-  const late = hit.handling?.overdue;
+  const late = lateWords(hit);
   return el('li', null, el('a', {
     class: `row-hit ${isDone(hit) ? 'done' : severity(hit)}`, href: `#/alerts/${hit.hit}`,
     'aria-current': hit.hit === current ? 'true' : null,
@@ -67,7 +67,7 @@ function row(hit, current) {
     el('span', null, t('ui_lane_n', { n: hit.lane }), ' · ', clock(hit.time))),
   isRisk(hit) && el('span', { class: 'beneath alone' }, '⚠ ', t('ui_risk_alone')),
   holderWords(hit) && el('span', { class: 'beneath' }, holderWords(hit)),
-  late && el('span', { class: 'beneath late' }, of('overdue', late))));
+  late && el('span', { class: 'beneath late' }, late)));
 }
 
 function setText(node, text) {
