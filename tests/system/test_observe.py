@@ -160,8 +160,8 @@ def traffic(site):
 
 CHANGING = {"time", "mono_ns", "offset_ms", "valid_from", "valid_until", "applicant_time", "reviewer_time",
             "approver_time", "list", "clock", "scan_us_max", "journal_folder", "order", "wall_ms", "last_time", "opened", "due",
-            "searched_to", "lookout", "begun", "until", "since", "answered"}
-IDS = {"hit", "passage", "hold", "hits", "vehicles", "id"}  # begin at the journal's head, which counts seconds too
+            "searched_to", "lookout", "begun", "until", "since", "answered", "median_ms", "p90_ms", "worst_ms"}
+IDS = {"hit", "passage", "hold", "hits", "vehicles", "id", "question"}  # begin at the journal's head, which counts seconds too
 VOLATILE = {"buses", "journal", "disk", "clock", "uplink", "captures", "capture"}
 TIMED = ("scans_dropped",)
 

@@ -93,10 +93,18 @@ class Retention(Fleet):
         return version
 
     def delete_at_hq(self):
+        """Until it says that it has: the log of the database is emptied before that, and hqd may write to it again at once."""
+        before = self.retaind_log().count(" HQ_RETAINED:")
         self.retaind.start()
-        wal = self.hq.dir / "state/hqd.sqlite-wal"
-        wait_for("the write-ahead log is empty", lambda: wal.exists() and wal.stat().st_size == 0, 60)
-        self.retaind.stop()
+        try:
+            wait_for("headquarters has deleted", lambda: self.retaind_log().count(" HQ_RETAINED:") > before, 60)
+        finally:
+            self.retaind.stop()
+        assert " HQ_RETAIN_FAILED:" not in self.retaind_log()
+
+    def retaind_log(self):
+        path = self.retaind.log_path
+        return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 class Traces:
