@@ -61,7 +61,7 @@ test('a new alert opens by itself: the plate, its pictures, why, and what to do'
   const event = await makeHit(plate, PICTURES);
   const card = page.locator('.card');
   await card.waitFor();
-  assert.equal(new URL(page.url()).hash, `#/alerts/${event.hit}`);
+  await page.waitForFunction((hash) => location.hash === hash, `#/alerts/${event.hit}`);
   assert.match(await card.locator('svg.plate').first().getAttribute('aria-label'), new RegExp([...plate].join(' ')));
   await card.locator('.scene img').waitFor();
   await page.waitForFunction(() => [...document.querySelectorAll('.card img')].every((one) => one.complete && one.naturalWidth > 0));

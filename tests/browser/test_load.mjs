@@ -40,7 +40,8 @@ function notePaints() {
   new MutationObserver(() => {
     for (const one of document.querySelectorAll('a.row-hit:not(.done)')) look(one, 'row', one.hash.split('/')[2]);
     const card = document.querySelector('article.card');
-    if (card) look(card, 'card', location.hash.split('/')[2]);
+    const current = card && document.querySelector('a.row-hit[aria-current]');
+    if (current) look(card, 'card', current.hash.split('/')[2]);
   }).observe(document, { childList: true, subtree: true });
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) note(entry.identifier, 'row shown', performance.timeOrigin + entry.renderTime);

@@ -37,6 +37,11 @@ export function fill(node, ...children) {
   return node;
 }
 
+/* Once what was drawn now is on the screen; in a tab nobody sees, when somebody does. */
+export function painted() {
+  return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+}
+
 /* As fill(), for children that listen to nothing: what would look the same stays, and with it focus, selection
  * and layout. */
 export function refill(node, ...children) {

@@ -1,5 +1,5 @@
 /* The alert list and, beside it, one card. A new alert opens by itself when no card is on screen. */
-import { el, fill } from '../dom.js';
+import { el, fill, painted } from '../dom.js';
 import { t } from '../words.js';
 import { state, subscribe } from '../state.js';
 import { alertList, firstWaiting } from '../alert-list.js';
@@ -27,7 +27,7 @@ class AlertsPage {
 
   show(number) {
     const waiting = number ?? (isWide() ? firstWaiting()?.hit : null);
-    if (number === null && waiting) history.replaceState(null, '', `#/alerts/${waiting}`);
+    if (number === null && waiting) this.address(waiting);
     this.wanted = waiting ?? null;
     const hit = this.wanted && state.hits.get(this.wanted);
     if (!hit || this.card?.number !== this.wanted) {
@@ -38,6 +38,12 @@ class AlertsPage {
     }
     this.node.classList.toggle('has-card', Boolean(this.wanted));
     this.list.update(this.wanted);
+  }
+
+  /* Into the address, after the card is on the screen: the browser's own part of it is slow. */
+  async address(waiting) {
+    await painted();
+    if (page === this && this.wanted === waiting && /^(#\/(alerts\/?)?)?$/.test(location.hash)) history.replaceState(null, '', `#/alerts/${waiting}`);
   }
 
   changed(topics, hits) {

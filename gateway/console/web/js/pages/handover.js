@@ -88,6 +88,10 @@ export function render(root, params, context) {
     try {
       const answer = await act('handover');
       if (gone || mine !== asked) return;
+      if (accept.querySelector('.held')) { /* nothing moves, and nothing else is accepted, under the finger */
+        again.ask();
+        return;
+      }
       shown = answer;
       said.say('');
       const stamp = JSON.stringify({ ...answer, id: 0, well: 0 });
