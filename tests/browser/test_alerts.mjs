@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { box } from './lib/box.mjs';
 import { Browser } from './lib/chromium.mjs';
-import { about, goTo, listed, makeHit, openConsole, row, setLook, signOn } from './lib/console.mjs';
+import { about, goTo, listed, makeHit, openConsole, row, setLook, signOn, until } from './lib/console.mjs';
 import { drawPictures } from './lib/picture.mjs';
 
 const booth = await Browser.start();
@@ -311,8 +311,10 @@ test('everything by keyboard: sign, look, state, confirm, intercept, report, clo
   await page.keyboard.type('20260007');
   await page.keyboard.press('Enter');
   await stage('处置反馈');
-  await page.keyboard.press('Tab');
-  await page.waitForFunction(() => document.activeElement?.matches('.do [data-keys="Alt+F"]'));
+  await until('Tab reaches the button that closes', async () => {
+    await page.keyboard.press('Tab');
+    return page.evaluate(() => document.activeElement?.matches('.do [data-keys="Alt+F"]'));
+  });
   await page.keyboard.press('Enter');
   await stage('办结');
   await page.keyboard.press('Alt+2');

@@ -151,6 +151,7 @@ export function actionArea(number, env) {
     return el('p', { class: found.length ? 'alike' : 'soft' }, el('span', { lang: 'zh' }, seen.plate ?? ''), ' ', words,
       seen.far_off && ` · ${t('ui_seen_far_off')}`);
   }
+  const controls = () => [...place.querySelectorAll('input, button, textarea, select')];
   function update() {
     const hit = hitNow();
     if (!hit) return;
@@ -161,8 +162,14 @@ export function actionArea(number, env) {
     if (stamp !== drawn) {
       drawn = stamp;
       const held = place.contains(document.activeElement);
+      const key = document.activeElement.dataset.keys;
+      const at = controls().indexOf(document.activeElement);
+      const same = Boolean(draft().form) && draft().form === place.dataset.form;
       fill(place, content(hit));
-      if (held) node.focus({ preventScroll: true }); /* what was pressed is gone: Tab goes on from here */
+      place.dataset.form = draft().form ?? '';
+      /* The same control again, where there is one; else what was pressed is gone, and Tab goes on from here. */
+      const again = same ? controls()[at] : key && place.querySelector(`[data-keys="${CSS.escape(key)}"]`);
+      if (held) (again || node).focus({ preventScroll: true });
       node.classList.toggle('open', Boolean(form) || !state.session);
       node.parentElement?.classList.toggle('filling', (Boolean(form) && !h.waits) || !state.session);
     }

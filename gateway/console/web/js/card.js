@@ -1,6 +1,6 @@
 /* The card of one hit: the listed plate beside what was read and seen, why, how sure, what to do. Its parts are
  * drawn anew each by itself, so that what an officer has begun to fill in stays. */
-import { el, fill, painted, refill } from './dom.js';
+import { el, fill, refill } from './dom.js';
 import { badge, dialog } from './widgets.js';
 import { icon } from './icons.js';
 import { act, get } from './api.js';
@@ -45,14 +45,11 @@ function image(hit, picture, cls) {
   return img;
 }
 
-/* Of the card on screen, kept over a redraw: who was shown it, and its pictures: without a session none could be
- * fetched again. */
+/* Pictures of the card on screen, kept over a redraw: without a session none could be fetched again. */
 function seenPictures(hit, keep) {
-  if (keep.seen?.hit !== hit.hit) keep.seen = { hit: hit.hit, by: null, readyAt: null, list: null, images: new Map() };
+  if (keep.seen?.hit !== hit.hit) keep.seen = { hit: hit.hit, list: null, images: new Map() };
   return keep.seen;
 }
-
-const hasScene = (pictures) => Boolean(pictures?.some((one) => one.kind === 'scene'));
 
 function keptImage(seen, hit, picture, cls) {
   const old = seen.images.get(picture.sha256);
@@ -179,24 +176,19 @@ export function card(hit, keep) {
     } else if (tries === 2 && !env.pictures) {
       fill(body.compare, compare(seen, current(), [])); /* none to be had: the officer is told to look; asked for all the same */
     }
-    if (!hasScene(list) && tries < PICTURE_TRIES_MS.length)
+    if (!list?.some((one) => one.kind === 'scene') && tries < PICTURE_TRIES_MS.length)
       setTimeout(() => open && fetchPictures(tries + 1), PICTURE_TRIES_MS[tries]);
   }
-  /* Once an officer, when the card is on the screen: the box records who saw it, and the viewing time runs from there. */
+  /* Once an officer: the box records who saw the card, and the viewing time runs from there. */
   async function show() {
     const officer = state.session?.officer ?? null;
     if (!officer || shownBy === officer) return;
     shownBy = officer;
-    await painted();
-    if (!open) return;
     try {
-      if (seen.by !== officer) {
-        const answer = await act('hit_show', { hit: hit.hit });
-        Object.assign(seen, { by: officer, readyAt: Date.now() + (answer.confirm_after_ms ?? 0) });
-      }
-      env.readyAt = seen.readyAt;
+      const answer = await act('hit_show', { hit: hit.hit });
+      env.readyAt = Date.now() + (answer.confirm_after_ms ?? 0);
       acts.update();
-      if (open && !hasScene(seen.list)) fetchPictures(0);
+      if (open) fetchPictures(0);
     } catch (error) {
       shownBy = null;
       acts.say(error);
