@@ -162,7 +162,7 @@ export function actionArea(number, env) {
     if (stamp !== drawn) {
       drawn = stamp;
       const held = place.contains(document.activeElement);
-      const key = document.activeElement.dataset.keys;
+      const key = document.activeElement?.dataset.keys;
       const at = controls().indexOf(document.activeElement);
       const same = Boolean(draft().form) && draft().form === place.dataset.form;
       fill(place, content(hit));
