@@ -293,11 +293,20 @@ static void on_lost(void *ctx)
 
 static const struct lines_ops ops = {on_line, on_told, on_lost};
 
+/* What the pages take (web/js/state.js): no tablet is told of vehicles nobody looks for. */
+static json_t *event_names(void)
+{
+    return json_pack("[s,s,s,s,s,s,s,s,s,s,s,s,s,s]", "hit", "handling", "hit_standing", "status",
+                     "alarm", "lane", "hold", "instruction", "message", "lookout", "list", "clock",
+                     "uplink", "duty");
+}
+
 static void connect_feed(struct feed *feed)
 {
     const struct feeds_options *o = &feed->feeds->options;
-    json_t *request = json_pack("{s:s,s:s,s:s,s:s}", "do", "subscribe", "token", feed->token,
-                                "tablet", feed->tablet, "origin", "console");
+    json_t *request =
+        json_pack("{s:s,s:s,s:s,s:s,s:o?}", "do", "subscribe", "token", feed->token, "tablet",
+                  feed->tablet, "origin", "console", "events", event_names());
     if (lines_open(&feed->lines, o->base, o->events_path, request) != 0)
         lose(feed);
     else

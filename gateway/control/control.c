@@ -22,7 +22,8 @@ enum {
     SUBSCRIBERS_OF_ONE_MAX = 72,
     OUTPUT_MAX_BYTES = 4 << 20,
     OUTPUT_ALL_MAX_BYTES = 64 << 20,
-    GROUPS_MAX = 64
+    GROUPS_MAX = 64,
+    EVENT_NAMES_MAX = 64
 };
 
 /* Who asks without being signed on, among those whose requests are counted; no officer's number. */
@@ -81,6 +82,7 @@ static void close_session(void *ctx, struct line_client *client)
 {
     (void)ctx;
     struct session *session = line_client_data(client);
+    json_decref(session->wanted);
     explicit_bzero(session, sizeof *session);
     free(session);
 }
@@ -310,6 +312,30 @@ static void on_request(void *ctx, struct line_client *client, const json_t *requ
 
 /* ---- events ---- */
 
+/* The names a subscriber asks for, as the keys of an object. False: not a list of at most
+ * EVENT_NAMES_MAX names. Without a list *out is NULL. */
+static bool take_wanted(const json_t *request, json_t **out)
+{
+    const json_t *names = json_object_get(request, "events");
+    json_t *wanted = names ? json_object() : NULL;
+    size_t at;
+    json_t *name;
+    bool ok =
+        !names || (wanted && json_is_array(names) && json_array_size(names) <= EVENT_NAMES_MAX);
+    if (ok)
+        json_array_foreach(names, at, name)
+        {
+            ok = ok && json_is_string(name) &&
+                 json_object_set_new(wanted, json_string_value(name), json_true()) == 0;
+        }
+    if (!ok) {
+        json_decref(wanted);
+        return false;
+    }
+    *out = wanted;
+    return true;
+}
+
 static void on_subscribe(void *ctx, struct line_client *client, const json_t *request)
 {
     struct control *control = ctx;
@@ -335,6 +361,14 @@ static void on_subscribe(void *ctx, struct line_client *client, const json_t *re
         line_client_send_json(client, line_error("denied", "the token is not valid", "令牌无效"));
         return;
     }
+    json_t *wanted = NULL;
+    if (!take_wanted(request, &wanted)) {
+        line_client_send_json(client, line_error("invalid", "events: expected a list of names",
+                                                 "events：应为事件名称列表"));
+        return;
+    }
+    json_decref(session->wanted);
+    session->wanted = wanted;
     session->subscribed = true;
     session->token_id = token_id;
     line_client_send_json(client, json_pack("{s:b,s:s}", "ok", 1, "officer", actor.officer));
@@ -344,6 +378,7 @@ static const struct line_ops control_ops = {open_session, on_request, close_sess
 static const struct line_ops events_ops = {open_session, on_subscribe, close_session};
 
 struct publication {
+    const char *name; /* NULL: it has none */
     const char *text;
     size_t size;
     bool shows_plates;
@@ -379,6 +414,9 @@ static void publish_to(void *ctx, struct line_client *client)
 {
     const struct publication *publication = ctx;
     const struct session *session = line_client_data(client);
+    if (session->wanted && publication->name &&
+        !json_object_get(session->wanted, publication->name))
+        return;
     if (publication->shows_plates &&
         !rights_see_plates(
             tokens_by_id(&session->control->tokens, session->token_id, clock_mono(&clock_system))))
@@ -389,11 +427,12 @@ static void publish_to(void *ctx, struct line_client *client)
 void control_publish(struct control *control, json_t *event, bool shows_plates)
 {
     char *text = event ? json_dumps(event, JSON_COMPACT) : NULL;
+    if (text) { /* else no memory: the journal still has it */
+        const char *name = json_string_value(json_object_get(event, "event"));
+        struct publication publication = {name, text, strlen(text), shows_plates};
+        control_each_subscriber(control, publish_to, &publication);
+    }
     json_decref(event);
-    if (!text)
-        return; /* no memory: the journal still has it */
-    struct publication publication = {text, strlen(text), shows_plates};
-    control_each_subscriber(control, publish_to, &publication);
     free(text);
 }
 

@@ -1,6 +1,7 @@
 /* What this page knows of the box: kept up by the stream, drawn by the pages. Bounded: every hit still
  * open, the latest of the closed ones, a few of everything else. Watchers hear of the first change at once
- * and of what follows once a frame: a burst of events costs no more drawing than the screen can show. */
+ * and of what follows once a frame: a burst of events costs no more drawing than the screen can show. The first new
+ * hit of a frame does not wait for it: what leads up to it (alarm, hold, status) comes just before. */
 
 import { keep } from './kept.js';
 
@@ -39,6 +40,7 @@ export function subscribe(tell) {
 }
 
 let frame = 0; /* the next one, awaited since the last telling */
+let hitTold = false; /* a new one, before that frame */
 
 function tellWatchers() {
   const what = changed;
@@ -51,6 +53,7 @@ function tellWatchers() {
 
 function frameCame() {
   frame = 0;
+  hitTold = false;
   tellWatchers();
 }
 
@@ -67,6 +70,12 @@ export function touch(topic, hit) {
   if (topic === 'hits') state.version += 1;
   changed.topics.add(topic);
   if (hit !== undefined) changed.hits.add(hit);
+}
+
+function tellAtOnce() {
+  if (hitTold) return;
+  hitTold = true;
+  queueMicrotask(tellWatchers);
 }
 
 /* ---- hits ---- */
@@ -118,6 +127,7 @@ function takeHit(event) {
   state.hits.set(event.hit, { ...event, handling, standing: event.standing ?? old?.standing });
   keepBounds();
   touch('hits', event.hit);
+  if (!old) tellAtOnce();
 }
 
 function takeHandling(event) {
