@@ -1,6 +1,6 @@
 /* The card of one hit: the listed plate beside what was read and seen, why, how sure, what to do. Its parts are
  * drawn anew each by itself, so that what an officer has begun to fill in stays. */
-import { el, fill, refill } from './dom.js';
+import { el, fill, painted, refill } from './dom.js';
 import { badge, dialog } from './widgets.js';
 import { icon } from './icons.js';
 import { act, get } from './api.js';
@@ -179,11 +179,16 @@ export function card(hit, keep) {
     if (!list?.some((one) => one.kind === 'scene') && tries < PICTURE_TRIES_MS.length)
       setTimeout(() => open && fetchPictures(tries + 1), PICTURE_TRIES_MS[tries]);
   }
-  /* Once an officer: the box records who saw the card, and the viewing time runs from there. */
+  /* Once an officer, when the card is on the screen: the box records who saw it, and the viewing time runs from there. */
   async function show() {
     const officer = state.session?.officer ?? null;
     if (!officer || shownBy === officer) return;
     shownBy = officer;
+    await painted();
+    if (!open || state.session?.officer !== officer) {
+      if (shownBy === officer) shownBy = null;
+      return;
+    }
     try {
       const answer = await act('hit_show', { hit: hit.hit });
       env.readyAt = Date.now() + (answer.confirm_after_ms ?? 0);
