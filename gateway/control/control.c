@@ -336,6 +336,7 @@ static void on_subscribe(void *ctx, struct line_client *client, const json_t *re
         return;
     }
     session->subscribed = true;
+    session->console = actor.console;
     session->token_id = token_id;
     line_client_send_json(client, json_pack("{s:b,s:s}", "ok", 1, "officer", actor.officer));
 }

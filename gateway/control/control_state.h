@@ -42,6 +42,7 @@ struct session {
     struct control *control;
     struct control_actor actor;
     bool subscribed;
+    bool console;         /* it subscribed as one */
     bool watches_tablets; /* instead: a console that is told which there are */
     uint64_t token_id;    /* of a subscriber; 0 = none, or it has ended */
 };
