@@ -48,8 +48,18 @@ static void send_buffer(struct evhttp_request *http, int status, struct evbuffer
     struct bufferevent *bev = connection ? evhttp_connection_get_bufferevent(connection) : NULL;
     /* a request whose connection has gone is freed by this as well */
     evhttp_send_reply(http, status, NULL, body);
-    if (bev)
-        connection_answered(bufferevent_openssl_get_ssl(bev));
+    if (!bev)
+        return;
+    answer_join(bev);
+    connection_answered(bufferevent_openssl_get_ssl(bev));
+}
+
+void answer_join(struct bufferevent *bev)
+{
+    struct evbuffer *output = bufferevent_get_output(bev);
+    size_t size = evbuffer_get_length(output);
+    if (size <= SSL3_RT_MAX_PLAIN_LENGTH)
+        (void)evbuffer_pullup(output, (ev_ssize_t)size); /* without memory it goes in parts */
 }
 
 void answer_bytes(struct evhttp_request *http, int status, const char *type, const void *data,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <jansson.h>
 #include <stdbool.h>
@@ -38,5 +39,8 @@ void answer_error(struct evhttp_request *http, int status, const json_t *error);
 bool answer_replace(struct evbuffer *output);
 /* {"ok":true,"result":…}; `result` is an object's text. */
 void answer_result(struct evhttp_request *http, const char *result, size_t size);
+/* What was just handed over, and is all that waits there, goes out as one TLS record if one holds
+ * it: libevent writes each of its parts by itself. */
+void answer_join(struct bufferevent *bev);
 /* Sends an object as it is; stolen. */
 void answer_json(struct evhttp_request *http, int status, json_t *object);

@@ -258,18 +258,13 @@ static void take_subscribed(struct feed *feed, const char *line, size_t size)
         lose(feed);
 }
 
-static bool has_text(const char *line, size_t size, const char *text)
-{
-    return memmem(line, size, text, strlen(text)) != NULL;
-}
-
 static void take_event(struct feed *feed, const char *line, size_t size)
 {
-    const struct feeds_options *o = &feed->feeds->options;
+    static const char ended[] = "{\"event\":\"session_ended\",";
     if (ring_add(&feed->ring, feed->epoch, line, size) != 0)
         return; /* the ring is empty now: every stream finds itself behind */
-    if (has_text(line, size < 64 ? size : 64, "\"session_ended\""))
-        o->doubted(o->ctx, feed->token, feed->tablet);
+    if (size >= sizeof ended && memcmp(line, ended, sizeof ended - 1) == 0)
+        refuse(feed); /* told of no session but its own */
 }
 
 static void on_line(void *ctx, const char *line, size_t size)

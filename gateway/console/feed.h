@@ -46,8 +46,8 @@ enum feed_state {
 struct feeds_options {
     struct event_base *base;
     const char *events_path;
-    /* Asked when checkpointd says that somebody's session ended: whether this one still stands
-     * shall be found out, and feed_end called if not. */
+    /* Now and then: whether the session still stands shall be found out, and feeds_end called if
+     * not. */
     void (*doubted)(void *ctx, const char *token, const char *tablet);
     /* A tablet took its events too slowly and was dropped. */
     void (*slow)(void *ctx, const char *tablet);

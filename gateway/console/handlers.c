@@ -283,11 +283,15 @@ static bool is_act(const char *name)
     return false;
 }
 
-/* A boom goes up or stops: not behind what else is asked. */
+/* A boom goes up or stops, somebody calls for help: not behind what else is asked. */
 static bool is_urgent(const char *name, const json_t *args)
 {
-    return strcmp(name, "raise_all") == 0 || strcmp(name, "stop") == 0 ||
-           json_is_true(json_object_get(args, "emergency"));
+    static const char *const names[] = {"help",      "hold", "lower_end",
+                                        "raise_all", "stop", "test_stop"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return json_is_true(json_object_get(args, "emergency"));
 }
 
 void handle_post_act(struct exchange *x, const char *path)

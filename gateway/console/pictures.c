@@ -22,7 +22,8 @@ struct look {
     TAILQ_ENTRY(look) link; /* of the console */
     struct exchange *x;
     int fd;
-    struct event *io; /* with the deadline */
+    struct event *io;
+    struct event *deadline; /* of all of it */
     struct hit_events events;
     bool wants_bytes; /* of x->sha; else the list */
     bool reading;     /* which picture it is is known */
@@ -45,6 +46,8 @@ static void free_look(struct look *look)
     look->x->console->look_count--;
     if (look->io)
         event_free(look->io);
+    if (look->deadline)
+        event_free(look->deadline);
     if (look->fd >= 0)
         close(look->fd);
     if (look->bytes)
@@ -163,8 +166,9 @@ static void take_found(struct look *look, size_t size)
 static void on_packet(evutil_socket_t fd, short what, void *ctx)
 {
     struct look *look = ctx;
-    ssize_t size = what & EV_READ ? recv(fd, look->packet, sizeof(look->packet), MSG_DONTWAIT) : -1;
-    if (what & EV_READ && size < 0 && (errno == EAGAIN || errno == EINTR))
+    (void)what; /* it waits for nothing else */
+    ssize_t size = recv(fd, look->packet, sizeof(look->packet), MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (size <= 0 || picture_message_check((const void *)look->packet, (size_t)size, NULL) != 0)
         refuse_look(look, 503, &no_store);
@@ -172,6 +176,12 @@ static void on_packet(evutil_socket_t fd, short what, void *ctx)
         take_bytes(look, (size_t)size);
     else
         take_found(look, (size_t)size);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd, (void)what; /* a timer has neither */
+    refuse_look(ctx, 503, &no_store);
 }
 
 /* ---- begin ---- */
@@ -187,7 +197,9 @@ static bool open_look(struct look *look)
         return false;
     look->bytes = evbuffer_new();
     look->io = event_new(console->base, look->fd, EV_READ | EV_PERSIST, on_packet, look);
-    return look->bytes && look->io && event_add(look->io, &wait) == 0;
+    look->deadline = evtimer_new(console->base, on_deadline, look);
+    return look->bytes && look->io && look->deadline && event_add(look->io, NULL) == 0 &&
+           event_add(look->deadline, &wait) == 0;
 }
 
 static void begin_look(struct exchange *x, const struct hit_events *events)

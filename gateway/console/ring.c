@@ -9,20 +9,20 @@
 void ring_init(struct ring *ring, size_t bytes_max)
 {
     *ring = (struct ring){.bytes_max = bytes_max};
-    STAILQ_INIT(&ring->lines);
+    TAILQ_INIT(&ring->lines);
 }
 
 static void drop_oldest(struct ring *ring)
 {
-    struct ring_line *line = STAILQ_FIRST(&ring->lines);
-    STAILQ_REMOVE_HEAD(&ring->lines, link);
+    struct ring_line *line = TAILQ_FIRST(&ring->lines);
+    TAILQ_REMOVE(&ring->lines, line, link);
     ring->bytes -= line->size;
     free(line);
 }
 
 void ring_clear(struct ring *ring)
 {
-    while (!STAILQ_EMPTY(&ring->lines))
+    while (!TAILQ_EMPTY(&ring->lines))
         drop_oldest(ring);
 }
 
@@ -43,9 +43,9 @@ int ring_add(struct ring *ring, const char *epoch, const char *line, size_t size
     memcpy(new->text, head, (size_t)head_size);
     memcpy(new->text + head_size, line, size);
     memcpy(new->text + head_size + size, "\n\n", 2);
-    STAILQ_INSERT_TAIL(&ring->lines, new, link);
+    TAILQ_INSERT_TAIL(&ring->lines, new, link);
     ring->bytes += whole;
-    while (ring->bytes > ring->bytes_max && STAILQ_FIRST(&ring->lines) != new)
+    while (ring->bytes > ring->bytes_max && TAILQ_FIRST(&ring->lines) != new)
         drop_oldest(ring);
     return 0;
 }
@@ -53,22 +53,24 @@ int ring_add(struct ring *ring, const char *epoch, const char *line, size_t size
 const struct ring_line *ring_after(const struct ring *ring, uint64_t number)
 {
     const struct ring_line *line;
-    STAILQ_FOREACH(line, &ring->lines, link)
+    const struct ring_line *after = NULL;
+    TAILQ_FOREACH_REVERSE(line, &ring->lines, ring_lines, link)
     {
-        if (line->number > number)
-            return line;
+        if (line->number <= number)
+            break;
+        after = line;
     }
-    return NULL;
+    return after;
 }
 
 const struct ring_line *ring_next(const struct ring_line *line)
 {
-    return STAILQ_NEXT(line, link);
+    return TAILQ_NEXT(line, link);
 }
 
 bool ring_reaches(const struct ring *ring, uint64_t number)
 {
-    const struct ring_line *first = STAILQ_FIRST(&ring->lines);
+    const struct ring_line *first = TAILQ_FIRST(&ring->lines);
     if (number >= ring->newest)
         return number == ring->newest;
     return first && first->number <= number + 1;

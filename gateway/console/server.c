@@ -358,7 +358,7 @@ static void on_doubted(void *ctx, const char *token, const char *tablet)
     memcpy(doubt->token, token, strlen(token) + 1);
     memcpy(doubt->tablet, tablet, strlen(tablet) + 1);
     json_t *request = json_pack("{s:s,s:s,s:s}", "do", "session", "token", token, "tablet", tablet);
-    if (!relay_ask(console->relay, request, RELAY_WAIT_MS, true, on_doubt, doubt))
+    if (!relay_ask(console->relay, request, RELAY_WAIT_MS, false, on_doubt, doubt))
         free(doubt); /* asked again */
 }
 

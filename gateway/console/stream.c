@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "gateway/console/answer.h"
 #include "gateway/console/feed.h"
 
 static void on_close(struct evhttp_connection *connection, void *ctx)
@@ -99,6 +100,7 @@ void stream_pump(struct stream *stream)
         stream->chunk_begun = clock_mono(&clock_system);
         stream->beat_due = mono_add_ms(stream->chunk_begun, STREAM_BEAT_MS);
         evhttp_send_reply_chunk_with_cb(stream->http, chunk, on_taken, stream);
+        answer_join(evhttp_connection_get_bufferevent(evhttp_request_get_connection(stream->http)));
     }
     if (chunk)
         evbuffer_free(chunk);
@@ -109,12 +111,13 @@ void stream_destroy(struct stream *stream)
     struct evhttp_connection *connection = evhttp_request_get_connection(stream->http);
     if (connection)
         evhttp_connection_set_closecb(connection, NULL, NULL);
-    /* While its connection is being freed with the request still in it, evhttp frees both. */
-    if (!stream->closed || !connection)
-        evhttp_send_reply_end(stream->http);
     if (stream->behind && connection) /* what it did not take it shall not take later */
         (void)shutdown(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)),
                        SHUT_RDWR); /* gone already is as good */
+    /* It may be gone behind this. While its connection is being freed with the request still in it,
+     * evhttp frees both. */
+    if (!stream->closed || !connection)
+        evhttp_send_reply_end(stream->http);
     evbuffer_free(stream->words);
     free(stream);
 }

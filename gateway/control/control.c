@@ -370,6 +370,7 @@ static void on_subscribe(void *ctx, struct line_client *client, const json_t *re
     json_decref(session->wanted);
     session->wanted = wanted;
     session->subscribed = true;
+    session->console = actor.console;
     session->token_id = token_id;
     line_client_send_json(client, json_pack("{s:b,s:s}", "ok", 1, "officer", actor.officer));
 }

@@ -43,6 +43,7 @@ struct session {
     struct control_actor actor;
     bool subscribed;
     json_t *wanted; /* of a subscriber: an object with a key for each event's name; NULL: all */
+    bool console;   /* it subscribed as one */
     bool watches_tablets; /* instead: a console that is told which there are */
     uint64_t token_id;    /* of a subscriber; 0 = none, or it has ended */
 };

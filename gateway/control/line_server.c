@@ -295,14 +295,24 @@ static void on_acceptable(evutil_socket_t fd, short what, void *ctx)
     struct socket_of *socket = ctx;
     int client_fd;
     struct unix_peer peer;
+    int rc;
     sweep(socket->server); /* places of those that left */
-    while (unix_accept(fd, &client_fd, &peer) == 0) {
+    while ((rc = unix_accept(fd, &client_fd, &peer)) == 0) {
         if (has_place(socket, &peer))
             add_client(socket, client_fd, &peer);
         else
             turn_away(socket, client_fd);
     }
+    if (rc !=
+        ERR_TIMEOUT) /* out of descriptors: at once again would be for ever. on_tick listens */
+        (void)event_del(socket->event); /* if it fails, so will the next accept */
     sweep(socket->server);
+}
+
+static void listen_again(struct line_server *server)
+{
+    for (int i = 0; i < server->socket_count; i++)
+        (void)event_add(server->sockets[i].event, NULL); /* one that listens is added already */
 }
 
 /* ---- server ---- */
@@ -331,6 +341,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
     if (server->ticked)
         server->ticked(server->ticked_ctx);
     sweep(server);
+    listen_again(server);
     if (thread_stopping(server->thread))
         event_base_loopbreak(server->base);
 }

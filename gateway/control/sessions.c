@@ -67,7 +67,8 @@ static void tell_ended(void *ctx, struct line_client *client)
     struct session *session = line_client_data(client);
     if (session->token_id != ended->token->id)
         return;
-    session->token_id = 0; /* no more plates */
+    session->token_id = 0; /* no more plates, and to a console nothing: it speaks for nobody now */
+    session->subscribed = !session->console;
     line_client_send_json(client, json_pack("{s:s,s:s,s:s,s:s}", "event", "session_ended",
                                             "officer", ended->token->holder.officer, "tablet",
                                             ended->token->holder.tablet, "why", ended->why));

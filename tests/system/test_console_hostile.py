@@ -284,6 +284,14 @@ def test_a_tablet_that_is_not_paired_gets_nothing(booth):
         consoled.stop()
 
 
+@contextlib.contextmanager
+def unreachable(path):
+    """Nobody who connects to the socket from now on finds it."""
+    away = path.rename(path.with_name("away"))
+    yield
+    away.rename(path)
+
+
 def test_a_session_is_its_tablets_alone_and_ends_with_it(booth):
     """A tablet is let in as soon as its pairing is answered, and shut out as soon as its revocation is."""
     consoled, port = booth.start("tablets")
@@ -308,10 +316,12 @@ def test_a_session_is_its_tablets_alone_and_ends_with_it(booth):
         assert second.ask("GET", "/api/board")[0] == 401 and second.stream().status == 401
         stream = first.stream()
         assert stream.status == 200
-        tablet("tablet_revoke", name="booth-1")
-        assert first.ask("GET", "/")[0] == 403
-        while stream.next():  # ends
-            pass
+        with unreachable(booth.box.run / "control"):  # what ended is not asked for once more
+            tablet("tablet_revoke", name="booth-1")
+            assert first.ask("GET", "/")[0] == 403
+            while event := stream.next():  # ends
+                last = json.loads(event[2])
+        assert (last["event"], last["why"]) == ("session_ended", "tablet")
         assert second.login(OFFICER, PIN).act("lanes")[0] == 200
     finally:
         control.close()

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -160,11 +161,43 @@ static void slow_clients_share_a_bound(void **state)
     close(third);
 }
 
+static int64_t cpu_ms(void)
+{
+    struct rusage used;
+    assert_int_equal(getrusage(RUSAGE_SELF, &used), 0);
+    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +
+           (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
+}
+
+static void who_finds_no_descriptor_waits_and_the_server_does_not_spin(void **state)
+{
+    enum { LOOK_MS = 1000, BUSY_MS = 150 };
+    struct bench b;
+    struct rlimit before;
+    (void)state;
+    start(&b, (size_t)2 * SENDS * TEXT_SIZE, 0);
+    int free_fd = dup(STDIN_FILENO); /* the lowest that is free: the client's */
+    assert_int_equal(close(free_fd), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none_left = {(rlim_t)free_fd + 1, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none_left), 0);
+    int fd = ask(&b);
+    int64_t used_ms = cpu_ms();
+    struct pollfd in = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&in, 1, LOOK_MS), 0); /* nobody accepts it */
+    assert_in_range(cpu_ms() - used_ms, 0, BUSY_MS);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    read_all(fd);
+    stop(&b);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_that_does_not_read_is_closed_after_the_callback),
         cmocka_unit_test(slow_clients_share_a_bound),
+        cmocka_unit_test(who_finds_no_descriptor_waits_and_the_server_does_not_spin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
