@@ -20,7 +20,7 @@ from harness.stack import wait_until
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="capture on lo needs root")
 
 COUNTER = 1 << 40  # far above the clock: later tags of the same camera need a greater one
-FLOOD_S = 600 if os.environ.get("CHECKPOINT_FULL") else 20
+FLOOD_S = 600 if os.environ.get("CHECKPOINT_FULL") else 8
 JOURNAL_GROWTH_MAX_BYTES = 10_000_000
 PLANT_EVERY_S = FLOOD_S / 50
 ALERT_MAX_S = 1.0 * SLOWNESS
