@@ -138,5 +138,6 @@ def test_a_disk_that_does_not_come_back(stand):
     finally:
         stand.disk("")
     well_again(stand)
-    acts = [b["what"] for b in stand.records() if b.get("what", "").startswith("login")]
-    assert acts[-2:] == ["login", "login_failed"], "on record after all, it is followed by what became of it"
+    def told():
+        return [b["what"] for b in stand.records() if b.get("what", "").startswith("login")][-2:]
+    wait_until("on record after all, and what became of it", lambda: told() == ["login", "login_failed"])
