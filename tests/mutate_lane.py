@@ -66,11 +66,11 @@ class By:
 class ByTests(By):
     """The lane's unit tests, one program each."""
     sweep = "lane_mutants"
-    sources = [ROOT / "tests" / "unit" / "gateway" / "lane" / f"{test}.c" for test in TESTS]
+    sources = [ROOT / "tests" / "unit" / "gateway" / "lane" / f"{part}.c" for part in [*TESTS, "lane_world"]]
 
     @staticmethod
     def programs(objects, _):
-        return {test: [objects / f"{test}.o"] for test in TESTS}
+        return {test: [objects / f"{test}.o", objects / "lane_world.o"] for test in TESTS}
 
     @staticmethod
     def broken(folder):

@@ -54,7 +54,11 @@ build_preset() {
 
 # suite PRESET: a sanitizer build and its unit, corpus and contract tests.
 suite() {
-    build_preset "$1" && ctest --preset "$1" -LE "system|repo|static|browser" -j 3
+    build_preset "$1" && suite_tests "$1"
+}
+
+suite_tests() {
+    ctest --preset "$1" -LE "system|repo|static|browser" -j 4
 }
 
 # system_suite PRESET: the programs of a sanitizer build under every system test, one at a time: they are slow, and a
@@ -69,7 +73,7 @@ rotation() {
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_rotation.py
 }
 
-# Ten minutes of garbage and of random plates; the quick tier has 20 s of it.
+# Ten minutes of garbage and of random plates; the quick tier has 8 s of it.
 flood() {
     CHECKPOINT_FULL=1 CHECKPOINT_BUILD=build/release PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_faults_capture.py -k flood

@@ -71,21 +71,6 @@ static const struct config_option options[] = {
 };
 static const struct config_section config_section = {CONFIG_ROWS(options, struct camerad_config)};
 
-static const struct service_about about = {
-    .program = "checkpoint-camerad",
-    .purpose = "the box's pictures: kept, and those of hits given to the link",
-    .default_config = "/etc/checkpoint/camerad.yaml",
-    .help = "FILES\n"
-            "  <runtime_dir>/pictures      camera programs hand pictures in\n"
-            "  <runtime_dir>/evidence      checkpoint-uplinkd takes hits' pictures out\n"
-            "  <runtime_dir>/look          checkpoint-consoled shows pictures of hits\n"
-            "  <runtime_dir>/camerad.json  how it is, for 'checkpointctl status'\n"
-            "  <state_dir>/pictures/       pictures, by their SHA-256\n"
-            "  <state_dir>/pictures.sqlite what they show and which hits rest on them\n\n"
-            "SIGNALS\n"
-            "  SIGTERM  ends; what was being handed in is handed in again\n",
-};
-
 struct program {
     struct camerad_config config;
     struct picture_store *store;
@@ -224,15 +209,27 @@ static void stop(void *ctx)
     picture_store_close(p->store);
 }
 
+static const struct service_program program = {
+    .about = {.program = "checkpoint-camerad",
+              .purpose = "the box's pictures: kept, and those of hits given to the link",
+              .default_config = "/etc/checkpoint/camerad.yaml",
+              .help = "FILES\n"
+                      "  <runtime_dir>/pictures      camera programs hand pictures in\n"
+                      "  <runtime_dir>/evidence      checkpoint-uplinkd takes hits' pictures out\n"
+                      "  <runtime_dir>/look          checkpoint-consoled shows pictures of hits\n"
+                      "  <runtime_dir>/camerad.json  how it is, for 'checkpointctl status'\n"
+                      "  <state_dir>/pictures/       pictures, by their SHA-256\n"
+                      "  <state_dir>/pictures.sqlite what they show and which hits rest on them\n\n"
+                      "SIGNALS\n"
+                      "  SIGTERM  ends; what was being handed in is handed in again\n"},
+    .section = &config_section,
+    .start = start,
+    .stop = stop,
+};
+
 int main(int argc, char **argv)
 {
     static struct program p;
-    const struct service_program program = {.about = &about,
-                                            .section = &config_section,
-                                            .config = &p.config,
-                                            .start = start,
-                                            .stop = stop,
-                                            .thread = &p.thread,
-                                            .hooks = {.ctx = &p}};
-    return service_main(argc, argv, &program);
+    const struct service_parts parts = {.ctx = &p, .config = &p.config, .thread = &p.thread};
+    return service_main(argc, argv, &program, &parts);
 }

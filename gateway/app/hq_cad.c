@@ -41,16 +41,6 @@ static const struct config_option options[] = {
 };
 static const struct config_section config_section = {CONFIG_ROWS(options, struct cad_config)};
 
-static const struct service_about about = {
-    .program = "hq-cad",
-    .purpose = "issues boxes' certificates for hqd",
-    .default_config = "/etc/checkpoint/hq-cad.yaml",
-    .help = "FILES\n"
-            "  <runtime_dir>/issue   socket: one JSON object a line, {\"csr\",\"checkpoint\"}\n\n"
-            "SIGNALS\n"
-            "  SIGTERM  ends\n",
-};
-
 struct program {
     struct cad_config config;
     struct hq_ca *ca;
@@ -122,18 +112,27 @@ static void stop(void *ctx)
     line_server_destroy(p->server);
 }
 
+static const struct service_program program = {
+    .about =
+        {.program = "hq-cad",
+         .purpose = "issues boxes' certificates for hqd",
+         .default_config = "/etc/checkpoint/hq-cad.yaml",
+         .help =
+             "FILES\n"
+             "  <runtime_dir>/issue   socket: one JSON object a line, {\"csr\",\"checkpoint\"}\n\n"
+             "SIGNALS\n"
+             "  SIGTERM  ends\n"},
+    .section = &config_section,
+    .check = check,
+    .start = start,
+    .stop = stop,
+};
+
 int main(int argc, char **argv)
 {
     static struct program p;
-    const struct service_program program = {.about = &about,
-                                            .section = &config_section,
-                                            .config = &p.config,
-                                            .check = check,
-                                            .start = start,
-                                            .stop = stop,
-                                            .thread = &p.thread,
-                                            .hooks = {.ctx = &p}};
-    int status = service_main(argc, argv, &program);
+    const struct service_parts parts = {.ctx = &p, .config = &p.config, .thread = &p.thread};
+    int status = service_main(argc, argv, &program, &parts);
     hq_ca_close(p.ca);
     return status;
 }

@@ -60,21 +60,6 @@ static const struct config_option options[] = {
 };
 static const struct config_section config_section = {CONFIG_ROWS(options, struct retaind_config)};
 
-static const struct service_about about = {
-    .program = "hq-retaind",
-    .purpose = "deletes records' bodies past their term at headquarters",
-    .default_config = "/etc/checkpoint/hq-retaind.yaml",
-    .help =
-        "  At its start and every hour. Retention terms that were published ('hqctl retention') "
-        "bound\n  the days configured. What a case holds stays ('hqctl hold'); each deletion "
-        "stands in\n  headquarters' own records ('hqctl audit own show').\n\n"
-        "FILES\n"
-        "  <state_dir>/hqd.sqlite    hqd's database without 'database', which must be "
-        "there\n\n"
-        "SIGNALS\n"
-        "  SIGTERM  ends\n",
-};
-
 struct program {
     struct retaind_config config;
     char database[PATH_BYTES * 2];
@@ -182,15 +167,29 @@ static void stop(void *ctx)
     hq_db_close(&p->db);
 }
 
+static const struct service_program program = {
+    .about =
+        {.program = "hq-retaind",
+         .purpose = "deletes records' bodies past their term at headquarters",
+         .default_config = "/etc/checkpoint/hq-retaind.yaml",
+         .help =
+             "  At its start and every hour. Retention terms that were published ('hqctl "
+             "retention') "
+             "bound\n  the days configured. What a case holds stays ('hqctl hold'); each deletion "
+             "stands in\n  headquarters' own records ('hqctl audit own show').\n\n"
+             "FILES\n"
+             "  <state_dir>/hqd.sqlite    hqd's database without 'database', which must be "
+             "there\n\n"
+             "SIGNALS\n"
+             "  SIGTERM  ends\n"},
+    .section = &config_section,
+    .start = start,
+    .stop = stop,
+};
+
 int main(int argc, char **argv)
 {
     static struct program p;
-    const struct service_program program = {.about = &about,
-                                            .section = &config_section,
-                                            .config = &p.config,
-                                            .start = start,
-                                            .stop = stop,
-                                            .thread = &p.thread,
-                                            .hooks = {.ctx = &p}};
-    return service_main(argc, argv, &program);
+    const struct service_parts parts = {.ctx = &p, .config = &p.config, .thread = &p.thread};
+    return service_main(argc, argv, &program, &parts);
 }

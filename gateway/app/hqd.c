@@ -107,29 +107,6 @@ static const struct config_option options[] = {
 static const struct config_section config_section = {CONFIG_ROWS(options, struct hqd_config),
                                                      .check = check_config};
 
-static const struct service_about about = {
-    .program = "hqd",
-    .purpose = "headquarters server: wanted list, records, enrolment",
-    .default_config = "/etc/checkpoint/hqd.yaml",
-    .help =
-        "  --backup FILE   copies the database to FILE and ends; hqd may go on meanwhile\n"
-        "  --restore FILE  checks FILE, puts it in the database's place and ends; hqd and\n"
-        "                  hq-retaind stopped. What was there stays as <database>.before\n"
-        "                  Both with SQLite; PostgreSQL has pg_basebackup, pg_dump, pg_restore.\n\n"
-        "FILES\n"
-        "  <state_dir>/hqd.sqlite    everything hqd keeps, without 'database'\n"
-        "  <runtime_dir>/hqd.port, hqd-est.port\n"
-        "                            the ports it listens at, written when it is ready\n"
-        "  <runtime_dir>/issue       hq-cad's socket\n"
-        "  <certificate>.before, <key>.before\n"
-        "                            the pair of the HQ-server CA before, shown to whoever "
-        "trusts\n                            that one alone; take them away when nobody does\n\n"
-        "SIGNALS\n"
-        "  SIGHUP   reads 'operators' of the configuration again, and the files of keys,\n"
-        "           certificates and roots it names; open connections go on\n"
-        "  SIGTERM  ends\n",
-};
-
 struct program {
     struct hqd_config *config;
     const char *config_path;
@@ -299,20 +276,44 @@ static int back_up(void *ctx)
     return hqd_backup_run(&p->backup, p->database, p->config->state_dir);
 }
 
+static const struct service_program program = {
+    .about =
+        {.program = "hqd",
+         .purpose = "headquarters server: wanted list, records, enrolment",
+         .default_config = "/etc/checkpoint/hqd.yaml",
+         .help =
+             "  --backup FILE   copies the database to FILE and ends; hqd may go on meanwhile\n"
+             "  --restore FILE  checks FILE, puts it in the database's place and ends; hqd and\n"
+             "                  hq-retaind stopped. What was there stays as <database>.before\n"
+             "                  Both with SQLite; PostgreSQL has pg_basebackup, pg_dump, "
+             "pg_restore.\n\n"
+             "FILES\n"
+             "  <state_dir>/hqd.sqlite    everything hqd keeps, without 'database'\n"
+             "  <runtime_dir>/hqd.port, hqd-est.port\n"
+             "                            the ports it listens at, written when it is ready\n"
+             "  <runtime_dir>/issue       hq-cad's socket\n"
+             "  <certificate>.before, <key>.before\n"
+             "                            the pair of the HQ-server CA before, shown to whoever "
+             "trusts\n                            that one alone; take them away when nobody "
+             "does\n\n"
+             "SIGNALS\n"
+             "  SIGHUP   reads 'operators' of the configuration again, and the files of keys,\n"
+             "           certificates and roots it names; open connections go on\n"
+             "  SIGTERM  ends\n"},
+    .section = &config_section,
+    .instead = back_up,
+    .check = check,
+    .start = start,
+    .stop = stop,
+    .reload = reload,
+};
+
 int main(int argc, char **argv)
 {
     static struct hqd_config config;
     static struct program p;
-    const struct service_program program = {.about = &about,
-                                            .section = &config_section,
-                                            .config = &config,
-                                            .instead = back_up,
-                                            .check = check,
-                                            .start = start,
-                                            .stop = stop,
-                                            .thread = &p.thread,
-                                            .hooks = {.ctx = &p, .reload = reload}};
+    const struct service_parts parts = {.ctx = &p, .config = &config, .thread = &p.thread};
     p.config = &config;
     int status = hqd_backup_args(&argc, argv, &p.backup);
-    return status >= 0 ? status : service_main(argc, argv, &program);
+    return status >= 0 ? status : service_main(argc, argv, &program, &parts);
 }

@@ -224,26 +224,26 @@ void service_raise_descriptors(unsigned count)
 
 /* -1: go on. */
 static int load(int argc, char **argv, const struct service_program *program,
-                struct service_args *args)
+                const struct service_parts *parts, struct service_args *args)
 {
-    void *ctx = program->hooks.ctx;
     struct err_text err = {""};
-    int status = service_args_parse(argc, argv, program->about, args);
+    int status = service_args_parse(argc, argv, &program->about, args);
     if (status >= 0)
         return status;
-    int rc = config_load(args->config_path, program->section, program->config, &err);
+    int rc = config_load(args->config_path, program->section, parts->config, &err);
     bool loaded = rc == 0;
     if (loaded && !args->check && program->instead)
-        status = program->instead(ctx);
+        status = program->instead(parts->ctx);
     if (status >= 0)
         return status;
     if (loaded && program->check)
-        rc = program->check(ctx, &err);
-    return service_config_result(program->about, args, program->section, loaded, rc, &err);
+        rc = program->check(parts->ctx, &err);
+    return service_config_result(&program->about, args, program->section, loaded, rc, &err);
 }
 
 struct work {
     const struct service_program *program;
+    const struct service_parts *parts;
     const char *config_path;
 };
 
@@ -251,27 +251,29 @@ static int work(void *ctx, struct service *service, struct err_text *err)
 {
     const struct work *with = ctx;
     const struct service_program *program = with->program;
-    struct thread *const threads[] = {program->thread};
+    const struct service_parts *parts = with->parts;
+    const struct service_hooks hooks = {.ctx = parts->ctx, .reload = program->reload};
     service->config_path = with->config_path;
-    int rc = program->start(program->hooks.ctx, service, err);
+    int rc = program->start(parts->ctx, service, err);
     if (rc == 0) {
         service_ready(service->status);
-        rc = service_run(service, threads, 1, &program->hooks) == EXIT_OK
+        rc = service_run(service, &parts->thread, 1, &hooks) == EXIT_OK
                  ? 0
                  : err_set(err, ERR_STOPPED, "a thread ended");
     }
-    thread_stop(program->thread);
-    thread_join(program->thread);
-    program->stop(program->hooks.ctx);
+    thread_stop(parts->thread);
+    thread_join(parts->thread);
+    program->stop(parts->ctx);
     return rc;
 }
 
-int service_main(int argc, char **argv, const struct service_program *program)
+int service_main(int argc, char **argv, const struct service_program *program,
+                 const struct service_parts *parts)
 {
     struct service_args args;
-    int status = load(argc, argv, program, &args);
+    int status = load(argc, argv, program, parts, &args);
     if (status >= 0)
         return status;
-    struct work with = {program, args.config_path};
-    return service_serve(program->about, work, &with);
+    struct work with = {program, parts, args.config_path};
+    return service_serve(&program->about, work, &with);
 }

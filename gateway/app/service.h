@@ -99,21 +99,26 @@ void service_raise_descriptors(unsigned count);
 /* ---- a daemon of one thread, whole ---- */
 
 struct service_program {
-    const struct service_about *about;
+    struct service_about about;
     const struct config_section *section;
-    void *config; /* filled before anything below is called */
     /* After --check was seen not to stand there; -1 to go on, else the status. May be NULL. */
     int (*instead)(void *ctx);
     /* What the configuration names: addresses, keys. May be NULL. */
     int (*check)(void *ctx, struct err_text *err);
-    /* Opens all and starts `thread`; sets service->status. */
+    /* Opens all and starts the thread; sets service->status. */
     int (*start)(void *ctx, struct service *service, struct err_text *err);
     /* The thread has ended, or never began: closes what start() opened, half of it too. */
     void (*stop)(void *ctx);
+    void (*reload)(void *ctx); /* SIGHUP; may be NULL */
+};
+
+struct service_parts {
+    void *ctx;    /* of the functions above */
+    void *config; /* filled before any of them is called */
     struct thread *thread;
-    struct service_hooks hooks; /* `ctx` is that of the functions above, too */
 };
 
 /* Arguments, configuration, start, the wait in service_run(), the end. Returns the status to exit
  * with. */
-int service_main(int argc, char **argv, const struct service_program *program);
+int service_main(int argc, char **argv, const struct service_program *program,
+                 const struct service_parts *parts);

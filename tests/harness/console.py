@@ -17,6 +17,7 @@ import time
 from cryptography.hazmat.primitives import hashes
 
 from harness.bad_link import BadLink
+from harness.https import Https
 from harness.pictures import PictureSender
 from harness.pki import Root
 from harness.signing import entry
@@ -56,10 +57,13 @@ class Console(Site):
         self.start_consoled()
 
     def configure(self):
-        """A third lane, which may be lowered by hand; its boom is slow enough to be caught on its way."""
         super().configure()
-        self.box.add_tcp_lane(3, manual_lower="hold_to_run", transit_max="1s", travel="10s", clear="1s",
-                              sim=["--travel-s", "5"])
+        self.add_hand_lane(3)
+
+    def add_hand_lane(self, lane, *sim):
+        """One that may be lowered by hand; its boom is slow enough to be caught on its way."""
+        self.box.add_tcp_lane(lane, manual_lower="hold_to_run", transit_max="1s", travel="10s", clear="1s",
+                              sim=["--travel-s", "5", *sim])
 
     def add_accounts(self):
         client = self.box.control()
@@ -91,9 +95,12 @@ class Console(Site):
             "certificate": str(self.server.pem), "key": str(self.server.key_path), "tablets_ca": str(self.tablets_ca.pem),
             "connections_per_address": 512}
         self.consoled = self.box.start("checkpoint-consoled", self.box.write("consoled.yaml", config))
-        port = int((self.box.run / "consoled.port").read_text())
-        self.box.write("consoled.yaml", {**config, "listen": f"127.0.0.1:{port}"})
-        self.lan = BadLink(port)
+        self.box.write("consoled.yaml", {**config, "listen": f"127.0.0.1:{self.box.port_of('consoled')}"})
+        self.lan = BadLink(self.box.port_of("consoled"))
+
+    def browser(self, tablet="booth"):
+        """One of that tablet, nobody signed on, straight at consoled."""
+        return Https(self.box.port_of("consoled"), self.servers.pem, self.tablets[tablet])
 
     @property
     def url(self):
@@ -106,7 +113,7 @@ class Console(Site):
 
     @property
     def pair_url(self):
-        return f"https://127.0.0.1:{int((self.box.run / 'consoled-pair.port').read_text())}/pair"
+        return f"https://127.0.0.1:{self.box.port_of('consoled-pair')}/pair"
 
     def stop(self):
         try:

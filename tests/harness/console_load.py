@@ -10,7 +10,6 @@ import time
 from cryptography.hazmat.primitives import hashes
 
 from harness.console import Console
-from harness.https import Https
 from harness.process import SLOWNESS, ProgramError
 
 PIN = "402915"
@@ -36,10 +35,6 @@ class Crowd(Console):
         with_all(self, lambda client, tablet: client.act(
             "tablet_add", name=tablet, lanes=[1],
             fingerprint=self.tablets[tablet].certificate.fingerprint(hashes.SHA256()).hex()))
-
-    def browser(self, tablet):
-        """A browser of that tablet, nobody signed on, straight at consoled."""
-        return Https(int((self.box.run / "consoled.port").read_text()), self.servers.pem, self.tablets[tablet])
 
     def sign_on_all(self):
         """A browser a seat, its officer signed on."""

@@ -28,6 +28,7 @@ class Simulated(Program):
         super().__init__(name, [sys.executable, SIM / self.script, "--log", self.events_path,
                                 "--control", self.control_path, *arguments], folder)
         self._control = None
+        self._read, self._read_bytes = [], 0  # of the log
 
     def start(self, timeout_s=15.0):
         super().start(timeout_s)
@@ -38,14 +39,14 @@ class Simulated(Program):
         return self
 
     def events(self, kind=None, **fields):
-        out = []
-        for line in self.events_path.read_text(encoding="utf-8").splitlines(keepends=True):
-            if not line.endswith("\n"):
-                break  # being written
-            event = json.loads(line)
-            if kind in (None, event["kind"]) and all(event.get(k) == v for k, v in fields.items()):
-                out.append(event)
-        return out
+        with open(self.events_path, "rb") as log:
+            log.seek(self._read_bytes)
+            whole = log.read().rpartition(b"\n")[0]  # behind it a line is being written
+        if whole:
+            self._read_bytes += len(whole) + 1
+            self._read += map(json.loads, whole.split(b"\n"))
+        return [event for event in self._read
+                if kind in (None, event["kind"]) and all(event.get(k) == v for k, v in fields.items())]
 
     def wait_event(self, kind, *, after_ns=0, timeout_s=10.0, **fields):
         """The first such event later than `after_ns`."""

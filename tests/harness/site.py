@@ -47,8 +47,7 @@ class Site:
     def configure(self):
         """Lane 1 normally open, lane 2 normally closed; camera 13 has no key. A plate read again is
         another vehicle's once the lane has given up the first one, which no loop sees."""
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s",
-                              vehicle_silence="0s")
+        self.box.add_open_lane(1, transit_max="1s", vehicle_silence="0s")
         add_second = self.box.add_rtu_lane if self.serial else self.box.add_tcp_lane
         add_second(2, sim=["--auto-close", "loop"], auto_close="loop", transit_max="4s",
                    vehicle_silence="0s")

@@ -132,6 +132,14 @@ class Checkpoint:
         self.lanes.append({"id": lane, "bus": f"bus-{lane}", "devices": [module(timeout=PATIENCE)],
                            **options})
 
+    def add_closing_lane(self, lane, sim=(), **options):
+        """One over TCP whose barrier's own controller closes behind a vehicle."""
+        self.add_tcp_lane(lane, sim=["--auto-close", "loop", *sim], auto_close="loop", **options)
+
+    def add_open_lane(self, lane, **options):
+        """One over TCP whose boom stands open."""
+        self.add_tcp_lane(lane, sim=["--start-open"], mode="normally_open", **options)
+
     def add_rtu_lane(self, lane, sim=(), baud=115200, **options):
         """A lane whose module hangs on a serial line (a pty here)."""
         self.sims[lane] = BarrierSim(f"lane{lane}", self.folder, "--baud", baud, *sim,
@@ -247,6 +255,10 @@ class Checkpoint:
         if not answer.get("ok"):
             raise AssertionError(answer)
         return client
+
+    def port_of(self, server):
+        """Where one that has written so listens."""
+        return int((self.run / f"{server}.port").read_text())
 
     def lane(self, number):
         client = self.control()

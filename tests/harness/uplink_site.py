@@ -41,7 +41,7 @@ class Site:
         self.others = []
 
     def checkpointd(self):
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s")
+        self.box.add_open_lane(1, transit_max="1s")
         self.box.add_camera(11, 1, key=KEY)
         self.daemon = self.box.start_checkpointd()
         self.token = self.box.leader()

@@ -1,5 +1,5 @@
 """The full tier of tests/run.sh over sweeps of its own: interrupted and begun again, a sweep that fails, a changed tree, and
-what it closes with. The builds and suites stand aside: what is tried is the script."""
+what it closes with; the quick one over builds and suites of its own. What is tried is the script."""
 import json
 import os
 import pathlib
@@ -18,8 +18,11 @@ sweeps() {
     sweep killer sh -c 'test -e ../once || { touch ../once; kill -KILL $PPID; }'
     sweep seeded sh -c 'echo "$CHECKPOINT_SEED" >../seed'
 }
-build_preset() { :; }
+build_preset() { echo "build $1" >>../done; }
 suite() { :; }
+suite_tests() {
+    timeout 20 sh -c 'until grep -q release ../done; do sleep 0.05; done' && echo "tests $1" >>../done && test ! -e ../ill
+}
 """
 
 
@@ -42,9 +45,13 @@ def tree(tmp_path):
 
 
 def full(tree, *options, seed="7", **env):
+    return run(tree, *(options or ["--full"]), seed=seed, **env)
+
+
+def run(tree, *options, seed="7", **env):
     """(exit status, lines)"""
     env = {**os.environ, "PATH": f"{tree.parent / 'shims'}:{os.environ['PATH']}", "CHECKPOINT_SEED": seed, **env}
-    done = subprocess.run(["bash", "tests/run.sh", *(options or ["--full"])], cwd=tree, env=env, text=True,
+    done = subprocess.run(["bash", "tests/run.sh", *options], cwd=tree, env=env, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
     return done.returncode, done.stdout.splitlines()
 
@@ -96,3 +103,13 @@ def test_sweeps_by_name(tree):
     assert full(tree, "--sweep", "first")[0] == 0
     assert full(tree, "--sweep", "fisrt")[0] == 2
     assert full(tree, "--list") == (0, ["first", "second", "killer", "seeded"])
+
+
+def test_the_quick_tier_builds_release_while_the_other_tests_run(tree):
+    done = tree.parent / "done"
+    assert run(tree) == (0, ["CHECKPOINT_SEED=7", CLOSING])
+    assert done.read_text().splitlines() == ["build asan", "build release", "tests asan", "build release"]
+    done.unlink()
+    (tree.parent / "ill").touch()
+    assert run(tree) == (1, ["CHECKPOINT_SEED=7"])
+    assert done.read_text().splitlines()[-1] == "tests asan", "release is not tested behind a suite that failed"

@@ -11,6 +11,7 @@ OUTPUTS = ["raise", "lower", "stop", "red", "yellow", "green", "siren", "strobe"
 ENTRY_LOOP, PRESENCE_LOOP, EXIT_LOOP = (-5.0, -2.0), (-1.5, 1.5), (3.0, 5.0)
 STOP_LINE, GONE, SPAWN, GAP = -2.0, 12.0, -20.0, 1.5
 OPEN_ENOUGH = 0.9
+REST_S = 0.1  # longer than contacts bounce
 
 
 class Vehicle:
@@ -194,6 +195,11 @@ class Barrier:
         if self.close_at is not None and now_s >= self.close_at and not blocked:
             self.close_at = None
             self.move(-1, "auto_close")
+
+    def rests(self):
+        """Nothing changes but by somebody's hand: the boom stands, its contacts have come to rest, no vehicle is there."""
+        return (not self.motion and not self.vehicles and self.close_at is None and self.now is not None
+                and self.now - max(self.changed_s.values()) > REST_S)
 
     def state(self):
         return {"position": round(self.position, 3), "motion": self.motion, "coils": self.coils,

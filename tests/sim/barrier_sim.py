@@ -33,7 +33,7 @@ from sim.modbus_server import RtuServer, TcpServer, notify  # noqa: E402
 from sim.module_model import MODULES, Module  # noqa: E402
 from sim.template_server import TemplateServer  # noqa: E402
 
-TICK_S = 0.005
+TICK_S, REST_TICK_S = 0.005, 0.02
 
 
 class Simulator:
@@ -65,7 +65,8 @@ class Simulator:
         while True:
             for barrier in self.barriers.values():
                 barrier.tick(time.monotonic() * self.options.pace)
-            await asyncio.sleep(TICK_S)
+            rests = all(barrier.rests() for barrier in self.barriers.values())
+            await asyncio.sleep(REST_TICK_S if rests else TICK_S)
 
     def act(self, command):
         do = command.pop("do")

@@ -46,7 +46,7 @@ class Box:
         self.redis.start()
         self.cache = Cache(self.redis, self.world)
         self.cache.add(entry(1, WANTED))
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s")
+        self.box.add_open_lane(1, transit_max="1s")
         self.start_checkpointd()
         self.token = self.box.leader()
         self.events = self.box.events(self.token)

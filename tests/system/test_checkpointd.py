@@ -26,7 +26,7 @@ def a_box(folder):
 
 
 def two_lanes(box):
-    box.add_tcp_lane(1, sim=["--auto-close", "loop"], auto_close="loop", transit_max="1s")
+    box.add_closing_lane(1, transit_max="1s")
     box.add_rtu_lane(2, mode="normally_open", sim=["--start-open"], transit_max="1s")
     return box.start_checkpointd()
 

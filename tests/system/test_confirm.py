@@ -30,7 +30,7 @@ class Chain(Site):
                   entry(3, OBSERVED, handling="observe", priority=1, **{"class": "02"}),
                   *(entry(100 + number, plate, **{"class": "02"}) for number, plate in enumerate(PLANTS))]
         assert self.hq.operator().put("/v1/list/batches", self.hq.world.batch(added=plates)).status == 201
-        self.box.add_tcp_lane(2, sim=["--auto-close", "loop"], auto_close="loop", transit_max="4s", vehicle_silence="0s")
+        self.box.add_closing_lane(2, transit_max="4s", vehicle_silence="0s")
         self.box.add_camera(12, 2, key=KEY)
         self.checkpointd()
         self.way = BadLink(self.hq.port)

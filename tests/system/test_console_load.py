@@ -37,12 +37,7 @@ def console():
 
 
 def browser(console, role, tablet):
-    made = Https(port_of(console.box.run), console.servers.pem, console.tablets[tablet])
-    return made.login(*ACCOUNTS[role])
-
-
-def port_of(folder):
-    return int((folder / "consoled.port").read_text())
+    return console.browser(tablet).login(*ACCOUNTS[role])
 
 
 def held(port, links):
@@ -87,7 +82,7 @@ def test_stalled_tablets_are_dropped_and_counted_and_the_others_hear_every_hit_o
     ears = Ears(readers)
     ears.begin()
     links = [stall(one) for one in [browser(console, role, "lane-2") for role in SLEEPERS] for _ in range(OF_ONE)]
-    port, made = port_of(console.box.run), []
+    port, made = console.box.port_of("consoled"), []
     wait_for("all are held", lambda: len(held(port, links)) == STALLED)
     while held(port, links):
         assert len(made) < HITS_MAX, f"{len(held(port, links))} are still held"
@@ -112,7 +107,7 @@ def test_a_console_that_has_just_started_calls_no_tablet_strange(console):
         "certificate": str(console.server.pem), "key": str(console.server.key_path),
         "tablets_ca": str(console.tablets_ca.pem)})
     late = console.box.start("checkpoint-consoled", config)
-    tablet = Https(port_of(run), console.servers.pem, console.tablets["booth"])
+    tablet = Https(int((run / "consoled.port").read_text()), console.servers.pem, console.tablets["booth"])
     status, _, body = tablet.ask("GET", "/")
     assert (status, json.loads(body)["error"]["code"]) == (503, "unreachable")
     for name in ("control", "events"):

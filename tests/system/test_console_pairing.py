@@ -31,8 +31,8 @@ def box():
                 "listen": "127.0.0.1:0", "pair_listen": "127.0.0.1:0", "hosts": ["127.0.0.1", "console.local"],
                 "certificate": str(made.etc / "console/server.pem"), "key": str(made.etc / "console/server.key.pem"),
                 "tablets_ca": str(made.ca), "runtime_dir": str(made.run), "pair_dir": str(made.run / "pair")}))
-            made.pairing = Https(int((made.run / "consoled-pair.port").read_text()), made.ca)
-            made.port = int((made.run / "consoled.port").read_text())
+            made.pairing = Https(made.port_of("consoled-pair"), made.ca)
+            made.port = made.port_of("consoled")
             yield made
         finally:
             made.stop()

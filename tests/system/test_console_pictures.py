@@ -76,7 +76,7 @@ def box():
             made.start("checkpoint-consoled", made.write("consoled.yaml", {
                 "listen": "127.0.0.1:0", "pair_listen": "", "hosts": ["127.0.0.1"], "certificate": str(server.pem),
                 "key": str(server.key_path), "runtime_dir": str(made.run), "tablet_certificates": "none"}))
-            made.browser = Https(int((made.run / "consoled.port").read_text()), root.pem)
+            made.browser = Https(made.port_of("consoled"), root.pem)
             made.browser.cookie = "__Host-token=" + "a" * 64
             sender = PictureSender(made.run)
             for data, event, kind in ((SCENE, 41, "scene"), (CROP, 41, "crop"), (LATER, 42, "later"),

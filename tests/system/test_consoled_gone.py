@@ -16,10 +16,9 @@ import pytest
 from harness import hostile_console
 from harness.console import ACCOUNTS, Console
 from harness.ctl import Ctl
-from harness.https import Https
 from harness.process import SLOWNESS, ProgramError, wait_for
 from harness.site import INNOCENT, SECOND, Site
-from harness.stack import INPUTS, PATIENCE, module, short_folder, wait_until
+from harness.stack import short_folder, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="capture on lo and another user need root")
 
@@ -40,12 +39,10 @@ class Stand(Console):
 
     def configure(self):
         for lane in (PASSES, HOLDS):
-            self.box.add_tcp_lane(lane, sim=["--auto-close", "loop", "--travel-s", "0.4"], auto_close="loop", transit_max="4s",
-                                  exit_gap="300ms", vehicle_silence="0s")
+            self.box.add_closing_lane(lane, sim=["--travel-s", "0.4"], transit_max="4s", exit_gap="300ms",
+                                      vehicle_silence="0s")
             self.box.add_camera(10 + lane, lane, key=bytes(range(16)))
-        self.box.add_tcp_lane(BY_HAND, manual_lower="hold_to_run", transit_max="1s", travel="10s", clear="1s",
-                              sim=["--travel-s", "5", "--start-open"])  # slow enough to be caught on its way
-        self.box.lanes[-1]["devices"] = [module(inputs=INPUTS, timeout=PATIENCE)]
+        self.add_hand_lane(BY_HAND, "--start-open")
 
     def begin(self):
         """Without consoled, which a test starts when it wants it: what the lanes do without it comes first."""
@@ -62,8 +59,7 @@ class Stand(Console):
             self.consoled.start()
         else:
             self.start_consoled()
-        port = int((self.box.run / "consoled.port").read_text())
-        officer = Https(port, self.servers.pem, self.tablets["booth"])
+        officer = self.browser()
         wait_until("the tablet is let in", lambda: officer.ask("GET", "/favicon.ico")[0] == 200, 30)
         return officer.login(OFFICER, PIN)
 

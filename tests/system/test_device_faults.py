@@ -1,5 +1,9 @@
 """Faults of bus and barrier over the simulator, Modbus TCP and RTU: what the lane shows, that nothing
 is lowered after them, that emergency raise works, that the lane comes back by itself."""
+import concurrent.futures
+import functools
+import inspect
+
 import pytest
 
 from harness.signing import World
@@ -11,6 +15,21 @@ BOTH = [TCP, RTU]
 SAME_SCAN = 8
 
 
+def on_both_lanes(test):
+    """At the same time: they share nothing but checkpointd, and wait for their booms most of it."""
+    signature = inspect.signature(test)
+
+    @functools.wraps(test)
+    def on_both(**given):
+        with concurrent.futures.ThreadPoolExecutor(len(BOTH)) as pool:
+            for done in [pool.submit(test, lane=lane, **given) for lane in BOTH]:
+                done.result()
+
+    on_both.__signature__ = signature.replace(
+        parameters=[one for name, one in signature.parameters.items() if name != "lane"])
+    return on_both
+
+
 class Site:
     def __init__(self, folder):
         self.box = Checkpoint(folder)
@@ -20,8 +39,7 @@ class Site:
         times = {"transit_max": "1s", "travel": "3s", "scan_lost": "500ms"}
         self.box.add_tcp_lane(TCP, **times)
         self.box.add_rtu_lane(RTU, **times)
-        self.box.add_tcp_lane(OPEN, sim=["--start-open"], mode="normally_open",
-                              on_blind="alarm", on_no_list="alarm", **times)
+        self.box.add_open_lane(OPEN, on_blind="alarm", on_no_list="alarm", **times)
         self.checkpointd = self.box.start_checkpointd()
         self.token = self.box.leader()
         for lane in BOTH:
@@ -99,9 +117,9 @@ def site(whole):
     whole.never_lowered()
 
 
-@pytest.mark.parametrize("lane", BOTH)
 @pytest.mark.parametrize("kind", ["silence", "unit", "exception", "garbage", "crc", "short", "drop",
                                   "function"])
+@on_both_lanes
 def test_bus_fault_is_lost_contact_and_ends_by_itself(site, lane, kind):
     sim = site.box.sims[lane]
     sim.do("fault", kind=kind)
@@ -118,7 +136,7 @@ def test_bus_fault_is_lost_contact_and_ends_by_itself(site, lane, kind):
     site.close_by_hand(lane)
 
 
-@pytest.mark.parametrize("lane", BOTH)
+@on_both_lanes
 def test_one_lost_answer_is_survived(site, lane):
     sim = site.box.sims[lane]
     sim.do("fault", kind="silence", count=1)
@@ -133,9 +151,10 @@ def test_one_lost_answer_is_survived(site, lane):
     site.close_by_hand(lane)
 
 
-@pytest.mark.parametrize("lane,cut,back", [(TCP, "refuse", "listen"), (RTU, "vanish", "return")])
-def test_cut_line_reconnects_by_itself(site, lane, cut, back):
+@on_both_lanes
+def test_cut_line_reconnects_by_itself(site, lane):
     sim = site.box.sims[lane]
+    cut, back = {TCP: ("refuse", "listen"), RTU: ("vanish", "return")}[lane]
     sim.do(cut)
     site.alarmed(lane, "LANE_CONTACT_LOST")
     site.shows(lane, "unknown")
@@ -147,7 +166,7 @@ def test_cut_line_reconnects_by_itself(site, lane, cut, back):
     site.close_by_hand(lane)
 
 
-@pytest.mark.parametrize("lane", BOTH)
+@on_both_lanes
 def test_power_loss_in_mid_travel_leaves_the_boom_where_it_is(site, lane):
     sim = site.box.sims[lane]
     assert site.act("raise", lane, reason="test")["ok"]
@@ -167,7 +186,7 @@ def test_power_loss_in_mid_travel_leaves_the_boom_where_it_is(site, lane):
     site.close_by_hand(lane)
 
 
-@pytest.mark.parametrize("lane", BOTH)
+@on_both_lanes
 def test_contradicting_limits_are_a_fault_only_emergency_moves(site, lane):
     sim = site.box.sims[lane]
     sim.do("input", input="limit_open", active=True)
@@ -182,7 +201,7 @@ def test_contradicting_limits_are_a_fault_only_emergency_moves(site, lane):
     site.close_by_hand(lane)
 
 
-@pytest.mark.parametrize("lane", BOTH)
+@on_both_lanes
 def test_fault_contact_lets_only_emergency_raise_through(site, lane):
     sim = site.box.sims[lane]
     sim.do("input", input="fault", active=True)
@@ -195,7 +214,7 @@ def test_fault_contact_lets_only_emergency_raise_through(site, lane):
     site.close_by_hand(lane)
 
 
-@pytest.mark.parametrize("lane", BOTH)
+@on_both_lanes
 def test_stuck_limit_is_an_unconfirmed_motion(site, lane):
     sim = site.box.sims[lane]
     sim.do("input", input="limit_open", active=False)
@@ -209,7 +228,7 @@ def test_stuck_limit_is_an_unconfirmed_motion(site, lane):
     site.calm(lane, "LANE_UNCONFIRMED")
 
 
-@pytest.mark.parametrize("lane", BOTH)
+@on_both_lanes
 def test_broken_boom_is_run_through(site, lane):
     sim = site.box.sims[lane]
     sim.do("boom_off", off=True)
@@ -225,9 +244,9 @@ def test_broken_boom_is_run_through(site, lane):
     site.calm(lane, "LANE_RUN_THROUGH")
 
 
-@pytest.mark.parametrize("lane", BOTH)
 @pytest.mark.parametrize("control,alarm", [("local_control", "LANE_LOCAL_CONTROL"),
                                            ("emergency_stop", "LANE_EMERGENCY_STOP")])
+@on_both_lanes
 def test_hands_off_means_no_motion_at_all(site, lane, control, alarm):
     sim = site.box.sims[lane]
     sim.do("input", input=control, active=True)
@@ -245,7 +264,7 @@ def test_hands_off_means_no_motion_at_all(site, lane, control, alarm):
     site.close_by_hand(lane)
 
 
-@pytest.mark.parametrize("lane", BOTH)
+@on_both_lanes
 def test_emergency_stop_in_mid_travel_stops(site, lane):
     sim = site.box.sims[lane]
     assert site.act("raise", lane, reason="test")["ok"]
@@ -260,7 +279,7 @@ def test_emergency_stop_in_mid_travel_stops(site, lane):
     site.close_by_hand(lane)
 
 
-@pytest.mark.parametrize("lane", BOTH)
+@on_both_lanes
 def test_emergency_stop_is_reset_on_purpose(site, lane):
     sim = site.box.sims[lane]
     sim.do("input", input="emergency_stop", active=True)
@@ -285,7 +304,7 @@ def after(site, lane, event, kind, **fields):
     return site.box.sims[lane].wait_event(kind, after_ns=event["mono_ns"] - 1, **fields)
 
 
-@pytest.mark.parametrize("lane", BOTH)
+@on_both_lanes
 def test_foreign_motion_is_stopped_on_the_scan_that_shows_it(site, lane):
     sim = site.box.sims[lane]
     begin = sim.do("state") and sim.events()[-1]
@@ -301,7 +320,7 @@ def test_foreign_motion_is_stopped_on_the_scan_that_shows_it(site, lane):
     site.calm(lane, "LANE_FOREIGN_MOTION")
 
 
-@pytest.mark.parametrize("lane", BOTH)
+@on_both_lanes
 def test_foreign_coil_is_switched_off_and_stopped(site, lane):
     sim = site.box.sims[lane]
     sim.do("coil", coil="raise", on=True)
@@ -314,7 +333,7 @@ def test_foreign_coil_is_switched_off_and_stopped(site, lane):
     site.close_by_hand(lane)
 
 
-@pytest.mark.parametrize("lane", BOTH)
+@on_both_lanes
 def test_held_vehicle_that_breaks_through_is_run_through(site, lane):
     sim = site.box.sims[lane]
     before = site.raises(lane)

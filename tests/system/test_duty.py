@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from harness.process import SLOWNESS
 from harness.signing import entry
 from harness.site import WANTED, running_site
 from harness.stack import LineClient, wait_until
@@ -164,7 +165,7 @@ def test_headquarters_stands_for_a_second_person_who_is_not_on_shift(site):
     refused = act_as(site, li, "release", **release)["error"]
     assert refused["code"] == "second_person" and refused["zh"] == "总部不同意：等支队来人"
     assert act_as(site, li, "duty")["result"]["asks"][0]["word"] == "disagrees"
-    assert link.offer(agrees=True, hold=hold, note="好", what="release", valid_ms=2000)["result"] == "done"
+    assert link.offer(agrees=True, hold=hold, note="好", what="release", valid_ms=int(2000 * SLOWNESS))["result"] == "done"
     wait_until("it expires", lambda: not act_as(site, li, "duty")["result"]["asks"], 30)
     assert act_as(site, li, "release", **release)["error"]["waits"] == "hq"  # asked anew
     link.question = act_as(site, li, "duty")["result"]["asks"][0]["question"]

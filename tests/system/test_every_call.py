@@ -130,7 +130,7 @@ class Booth:
         self.consoled = self.box.start("checkpoint-consoled", self.box.write("consoled.yaml", {
             "listen": "127.0.0.1:0", "pair_listen": "", "hosts": ["127.0.0.1"], "certificate": str(self.server.pem),
             "key": str(self.server.key_path), "tablets_ca": str(self.root.pem), "runtime_dir": str(self.box.run)}))
-        self.port = int((self.box.run / "consoled.port").read_text())
+        self.port = self.box.port_of("consoled")
         wait_until("the tablets are known", lambda: self.at("a").ask("GET", "/")[0] == 200, 30)
 
     def at(self, tablet):

@@ -28,8 +28,7 @@ class Exempts(Fleet):
     """A fleet whose box has one lane, a check point."""
 
     def start(self):
-        self.box.add_tcp_lane(1, sim=["--auto-close", "loop"], auto_close="loop", mode="check_point",
-                              transit_max="4s", vehicle_silence="0s")
+        self.box.add_closing_lane(1, mode="check_point", transit_max="4s", vehicle_silence="0s")
         self.box.add_camera(11, 1, key=KEY)
         self.publish([entry(1, WANTED)])
         self.start_box()
@@ -198,7 +197,7 @@ def box():
         box = Checkpoint(folder)
         box.world = World(fleet="lu-hz")
         box.world.write_roots(box.roots)
-        box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open")
+        box.add_open_lane(1)
         box.daemon = box.start_checkpointd()
         yield box
         box.stop()

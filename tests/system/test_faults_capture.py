@@ -20,9 +20,9 @@ from harness.stack import wait_until
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="capture on lo needs root")
 
 COUNTER = 1 << 40  # far above the clock: later tags of the same camera need a greater one
-FLOOD_S = 600 if os.environ.get("CHECKPOINT_FULL") else 20
+FLOOD_S = 600 if os.environ.get("CHECKPOINT_FULL") else 8
 JOURNAL_GROWTH_MAX_BYTES = 10_000_000
-PLANT_EVERY_S = FLOOD_S / 50
+PLANT_EVERY_S, PLANTED_MIN = FLOOD_S / 50, 10
 ALERT_MAX_S = 1.0 * SLOWNESS
 REPORT_S = 1  # a minute in the field: one record a camera and cause in that time
 
@@ -302,13 +302,13 @@ def test_flood_of_garbage_and_of_random_plates(site):
               for plate, plate_class in generate(20, 5000)]
     slowest, planted = 0.0, 0
     with Flood(("127.0.0.1", site.box.port), garbage + plates) as flood:
-        while flood.seconds < FLOOD_S:
+        while flood.seconds < FLOOD_S or planted < PLANTED_MIN:
             event = alert(site)
             slowest = max(slowest, (time.monotonic_ns() - site.cameras[11].sent_ns[event]) / 1e9)
             planted += 1
             pass_events(site, PLANT_EVERY_S)
     print(f"{flood.sent} datagrams in {flood.seconds:.1f} s, {planted} planted, slowest alert {slowest:.3f} s")
-    assert planted >= 10 and slowest < ALERT_MAX_S
+    assert slowest < ALERT_MAX_S
     assert size_bytes(site.journal) - before < JOURNAL_GROWTH_MAX_BYTES
     rows = collections.Counter((r.body.get("camera"), r.body["cause"]) for r in error_records(site)[known:])
     assert rows and max(rows.values()) <= flood.seconds / REPORT_S + 2, rows

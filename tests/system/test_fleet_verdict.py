@@ -84,7 +84,7 @@ class East(Desk):
 
 
 def add_open_lane(box, lane, camera):
-    box.add_tcp_lane(lane, sim=["--start-open"], mode="normally_open", transit_max="1s", vehicle_silence="0s")
+    box.add_open_lane(lane, transit_max="1s", vehicle_silence="0s")
     box.add_camera(camera, lane, key=KEY)
 
 

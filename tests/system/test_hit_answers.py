@@ -20,7 +20,7 @@ class Answers(Fleet):
     """A fleet with one lane, a wanted plate and an officer's shell."""
 
     def start(self):
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open")
+        self.box.add_open_lane(1)
         self.box.add_camera(11, 1, key=KEY)
         self.publish([entry(1, WANTED, priority=1)])
         self.start_box()

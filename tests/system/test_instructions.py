@@ -35,10 +35,9 @@ class Desk(Fleet):
     """A fleet with a duty officer whose key boxes know, and a check point lane with a boom."""
 
     def start(self):
-        self.box.add_tcp_lane(1, sim=["--auto-close", "loop"], auto_close="loop", mode="check_point", transit_max="4s",
-                              vehicle_silence="0s")
+        self.box.add_closing_lane(1, mode="check_point", transit_max="4s", vehicle_silence="0s")
         self.box.add_camera(11, 1, key=KEY)
-        self.box.add_tcp_lane(2, sim=["--start-open"], mode="normally_open", transit_max="1s", vehicle_silence="0s")
+        self.box.add_open_lane(2, transit_max="1s", vehicle_silence="0s")
         self.box.add_camera(12, 2, key=KEY)
         self.publish([entry(1, WANTED, **{"class": "02"}), entry(2, TOP, priority=1, **{"class": "02"})])
         self.start_box()

@@ -12,8 +12,7 @@ PASSWORD = "correct horse 1"
 
 
 def add_check_point(site):
-    site.box.add_tcp_lane(3, sim=["--auto-close", "loop"], auto_close="loop", mode="check_point",
-                          transit_max="4s", vehicle_silence="0s")
+    site.box.add_closing_lane(3, mode="check_point", transit_max="4s", vehicle_silence="0s")
     site.box.add_camera(14, 3, key=KEY)
     site.cameras[14] = Camera(("127.0.0.1", site.box.port), lane=3, camera=14, key=KEY)
 

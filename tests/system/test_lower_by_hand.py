@@ -7,7 +7,7 @@ import pytest
 from harness import journal
 from harness.process import SLOWNESS, wait_for
 from harness.signing import World
-from harness.stack import INPUTS, PATIENCE, Checkpoint, LineClient, module, short_folder, wait_until
+from harness.stack import Checkpoint, LineClient, short_folder, wait_until
 
 BEAT_S = 0.05
 PROMISED_S = 0.5  # from the last beat to the stop, and a scan
@@ -24,7 +24,6 @@ class Stand:
         World().write_roots(self.box.roots)
         self.box.add_tcp_lane(1, manual_lower="hold_to_run", transit_max="1s", travel="6s", clear="1s",
                               sim=["--travel-s", "1.6"])
-        self.box.lanes[0]["devices"] = [module(inputs=INPUTS, timeout=PATIENCE)]
         self.box.start_checkpointd()
         self.sim, self.press = self.box.sims[1], 1000
         self.leader = self.box.leader()

@@ -33,7 +33,7 @@ class Learning(Fleet):
     """A fleet with one lane, wanted plates and an officer."""
 
     def start(self, wanted):
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open")
+        self.box.add_open_lane(1)
         self.box.add_camera(11, 1, key=KEY)
         self.publish([entry(number, plate) for number, plate in enumerate(wanted, 1)])
         self.start_box()

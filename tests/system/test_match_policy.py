@@ -20,7 +20,7 @@ class Policies(Fleet):
     """A fleet whose box has a list, and what its matchd says of the policy."""
 
     def start(self):
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open")
+        self.box.add_open_lane(1)
         self.box.add_camera(11, 1, key=KEY)
         self.publish([entry(1, "鲁H12345")])
         self.start_box()

@@ -43,7 +43,7 @@ class ObserveSite(Site):
         self.cache = Cache(self.redis, self.world)
         self.cache.add(entry(1, WANTED, priority=1), entry(STOPPED_TOO, BOTH, priority=3))
         self.cache.add(entry(2, NEVER), *self.observed)
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s", vehicle_silence="0s")
+        self.box.add_open_lane(1, transit_max="1s", vehicle_silence="0s")
         self.box.port, self.box.ports = PORT, [{"port": PORT, "format": "compact"}]
         self.box.add_camera(11, 1, key=KEY, address="10.9.0.7")
         self.start_checkpointd()
@@ -57,8 +57,7 @@ class ObserveSite(Site):
         self.consoled = self.box.start("checkpoint-consoled", self.box.write("consoled.yaml", {
             "listen": "127.0.0.1:0", "pair_listen": "", "hosts": ["127.0.0.1"], "certificate": str(server.pem),
             "key": str(server.key_path), "runtime_dir": str(self.box.run), "tablet_certificates": "none"}))
-        port = int((self.box.run / "consoled.port").read_text())
-        self.browser = Https(port, root.pem).login("wang", "correct horse 1")
+        self.browser = Https(self.box.port_of("consoled"), root.pem).login("wang", "correct horse 1")
         self.stream = self.browser.stream()
         assert self.stream.status == 200
 
@@ -433,7 +432,7 @@ class Town:
 
     def __init__(self, fleet):
         self.fleet, self.hq, self.box = fleet, fleet.hq, fleet.box
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s", vehicle_silence="0s")
+        self.box.add_open_lane(1, transit_max="1s", vehicle_silence="0s")
         self.box.port, self.box.ports = PORT, [{"port": PORT, "format": "compact"}]
         self.box.add_camera(11, 1, key=KEY, address="10.9.0.7")
         fleet.start_box([])

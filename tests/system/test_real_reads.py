@@ -83,7 +83,7 @@ def test_real_reads_alert_exactly_as_computed():
     assert "" in {best for _, best in records}  # empty ones are passages too
     with short_folder() as folder, Fleet(folder) as fleet:
         # each photograph is a vehicle of its own: one read again at once would stand there still
-        fleet.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", vehicle_silence="0s")
+        fleet.box.add_open_lane(1, vehicle_silence="0s")
         fleet.box.add_camera(11, 1, key=KEY)
         fleet.publish([entry(number, plate, **{"class": "any"})
                        for number, plate in enumerate(sorted(listed), 1)])

@@ -23,7 +23,7 @@ class Site(Fleet):
     """A box with one lane and a camera."""
 
     def prepare(self):
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s")
+        self.box.add_open_lane(1, transit_max="1s")
         self.box.add_camera(11, 1, key=KEY)
 
     def go(self):

@@ -28,7 +28,7 @@ class Retention(Fleet):
 
     def start(self):
         for lane in (1, 2):
-            self.box.add_tcp_lane(lane, sim=["--start-open"], mode="normally_open", transit_max="1s", vehicle_silence="0s")
+            self.box.add_open_lane(lane, transit_max="1s", vehicle_silence="0s")
             self.box.add_camera(10 + lane, lane, key=KEY)
         self.publish([entry(1, "鲁H12345")])
         self.start_box(checkpointd={"keep_on_box": ["none"]})

@@ -33,7 +33,7 @@ class Box(Checkpoint):
         super().__init__(folder)
         self.world = World(fleet="lu-hz")
         self.world.write_roots(self.roots)
-        self.add_tcp_lane(1, sim=["--start-open"], mode="normally_open")
+        self.add_open_lane(1)
         self.daemon = self.start_checkpointd()
         self.folder_of_journal = self.state / "checkpointd" / "journal"
         self.terms_file = self.state / "checkpointd" / "retention-terms.json"
@@ -113,6 +113,7 @@ def test_nothing_but_headquarters_next_terms_are_taken(box):
         box.wait(2, "RETENTION_REFUSED", passage=shown["passage"])
     assert records.offer("retention", good)["ok"]  # those held end the alarm
     box.wait(2)
+    box.daemon.stop()  # with which all is on record; else within seconds
     taken = [r.body["retention"] for r in journal.verify(box.folder_of_journal)
              if r.kind == "list" and (r.body or {}).get("retention")]
     assert [t["version"] for t in taken] == [2] and taken[0]["passage"]["days"] == 20

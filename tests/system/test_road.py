@@ -38,8 +38,7 @@ def a_road():
     with short_folder() as folder:
         site = Site(folder)
         try:
-            site.box.add_tcp_lane(3, sim=["--auto-close", "loop"], auto_close="loop", mode="check_point",
-                                  transit_max="4s", vehicle_silence="0s")
+            site.box.add_closing_lane(3, mode="check_point", transit_max="4s", vehicle_silence="0s")
             site.box.add_camera(14, 3, key=KEY)
             site.cameras[14] = Camera(("127.0.0.1", site.box.port), lane=3, camera=14, key=KEY)
             site.box.add_tcp_lane(4, transit_max="4s", read_missing="500ms")
@@ -152,8 +151,7 @@ URGENT = [  # what is done at the lane, and what headquarters is told by
 
 def test_headquarters_hears_of_help_and_escape_ahead_of_the_backlog(link):
     inputs = {**INPUTS, "fire_raise": 12, "panic": 13, "cabinet_door": 14, "mains_ok": 15}
-    link.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s",
-                          devices=[module(timeout=PATIENCE, inputs=inputs)])
+    link.box.add_open_lane(1, transit_max="1s", devices=[module(timeout=PATIENCE, inputs=inputs)])
     link.daemon = link.box.start_checkpointd()
     link.token = link.box.leader()
     wait_until("open", lambda: link.box.lane(1).get("boom") == "open")

@@ -219,6 +219,7 @@ def test_a_lookout_alerts_until_it_is_ended_and_not_again_for_a_week(site):
     assert not site.box.lane(1)["holds"]
     assert "ends" in refused(look_out(site), "again")
     refused(look_out(site, **{"class": "any"}), "again")
+    assert passes(site, LOOKED_FOR)["hits"] == 1
     answer = site.ask("wang", "lookout_end", id=begun["id"], reason="已查明")
     assert answer["ok"] and site.next("lookout")["what"] == "lookout_ended" and looked_for(site) == {}
     refused(site.ask("wang", "lookout_end", id=begun["id"], reason="已查明"), "not_found")

@@ -24,7 +24,7 @@ class SelfTestSite(Site):
         self.hq.self_test_within = within
         self.hq.write_config()
         self.restart_hq()
-        self.box.add_tcp_lane(1, sim=["--start-open"], mode="normally_open", transit_max="1s")
+        self.box.add_open_lane(1, transit_max="1s")
         self.box.add_camera(11, 1, key=KEY)
         self.daemon = self.box.start_checkpointd(self_test_interval="1s", self_test_grace=grace)
         self.token = self.box.leader()

@@ -26,7 +26,7 @@ def box():
 
 
 def one_lane(box, **options):
-    box.add_tcp_lane(1, sim=["--auto-close", "loop"], auto_close="loop", transit_max="1s", **options)
+    box.add_closing_lane(1, transit_max="1s", **options)
     daemon = box.start_checkpointd()
     wait_until("boom closed", lambda: box.lane(1).get("boom") == "closed")
     return daemon

@@ -19,9 +19,8 @@ class Lane(Site):
     """Lane 2 alone, closed, with three cameras; one without a key besides."""
 
     def configure(self):
-        self.box.add_tcp_lane(LANE, sim=["--auto-close", "loop"], auto_close="loop", transit_max="4s",
-                              cameras=[{"id": FRONT, "role": "front"}, {"id": REAR, "role": "rear"},
-                                       {"id": BOOM, "role": "boom"}])
+        self.box.add_closing_lane(LANE, transit_max="4s", cameras=[
+            {"id": FRONT, "role": "front"}, {"id": REAR, "role": "rear"}, {"id": BOOM, "role": "boom"}])
         for camera in (FRONT, REAR, BOOM):
             self.box.add_camera(camera, LANE, key=KEY)
         self.box.add_camera(PLAIN, LANE)

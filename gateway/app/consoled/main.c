@@ -14,21 +14,6 @@
 /* Descriptors: connections of both ends, subscriptions, questions. */
 enum { DESCRIPTORS = 2048 };
 
-static const struct service_about about = {
-    .program = "checkpoint-consoled",
-    .purpose = "the officers' console: pages, acts and events over HTTPS",
-    .default_config = "/etc/checkpoint/consoled.yaml",
-    .help = "FILES\n"
-            "  <runtime_dir>/control        checkpointd: what officers ask and do\n"
-            "  <runtime_dir>/events         checkpointd: what happens\n"
-            "  <runtime_dir>/consoled.port, consoled-pair.port\n"
-            "                               the ports it listens at, written when it is ready\n\n"
-            "SIGNALS\n"
-            "  SIGHUP   reads certificate, key, tablets_ca and hosts again, for connections that\n"
-            "           begin from then on; what is wrong changes nothing\n"
-            "  SIGTERM  ends; browsers come again by themselves\n",
-};
-
 struct program {
     struct consoled_config config;
     const char *config_path;
@@ -137,16 +122,31 @@ static void stop(void *ctx)
     console_destroy(p->console);
 }
 
+static const struct service_program program = {
+    .about =
+        {.program = "checkpoint-consoled",
+         .purpose = "the officers' console: pages, acts and events over HTTPS",
+         .default_config = "/etc/checkpoint/consoled.yaml",
+         .help =
+             "FILES\n"
+             "  <runtime_dir>/control        checkpointd: what officers ask and do\n"
+             "  <runtime_dir>/events         checkpointd: what happens\n"
+             "  <runtime_dir>/consoled.port, consoled-pair.port\n"
+             "                               the ports it listens at, written when it is ready\n\n"
+             "SIGNALS\n"
+             "  SIGHUP   reads certificate, key, tablets_ca and hosts again, for connections that\n"
+             "           begin from then on; what is wrong changes nothing\n"
+             "  SIGTERM  ends; browsers come again by themselves\n"},
+    .section = &consoled_section,
+    .check = check,
+    .start = start,
+    .stop = stop,
+    .reload = reload,
+};
+
 int main(int argc, char **argv)
 {
     static struct program p;
-    const struct service_program program = {.about = &about,
-                                            .section = &consoled_section,
-                                            .config = &p.config,
-                                            .check = check,
-                                            .start = start,
-                                            .stop = stop,
-                                            .thread = &p.thread,
-                                            .hooks = {.ctx = &p, .reload = reload}};
-    return service_main(argc, argv, &program);
+    const struct service_parts parts = {.ctx = &p, .config = &p.config, .thread = &p.thread};
+    return service_main(argc, argv, &program, &parts);
 }

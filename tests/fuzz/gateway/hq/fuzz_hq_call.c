@@ -2,33 +2,10 @@
  * The body of a box's record as it may call for somebody: taken once or twice it makes one row or
  * none, an end ends it, and what is shown of it is strict JSON.
  */
-#include <assert.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "gateway/base/json.h"
 #include "gateway/hq/calls.h"
-#include "gateway/hq/hqd.h"
-#include "gateway/hq/route.h"
+#include "tests/fuzz/gateway/hq/hqd_of_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static struct hqd hq;
-
-static struct wall_time stands(void *ctx)
-{
-    (void)ctx;
-    return (struct wall_time){1800000000000};
-}
-
-static void open_once(void)
-{
-    if (hq.clock.wall)
-        return;
-    hq = (struct hqd){.clock = {.wall = stands}};
-    int rc = hq_db_open_sqlite(":memory:", &hq.db, NULL);
-    assert(rc == 0);
-}
 
 static void note(const char *body, size_t size, uint64_t sequence)
 {
@@ -43,16 +20,13 @@ static void note(const char *body, size_t size, uint64_t sequence)
 static size_t shown(void)
 {
     struct hq_call call;
-    json_t *value = NULL;
     int rc = hq_call_init(&call, &hq);
     assert(rc == 0);
     call.now = stands(NULL);
     call.query.limit = 10;
     enum hq_step step = hq_operator_calls(&call);
     assert(step == HQ_DONE && call.answer.status == 200);
-    size_t length = evbuffer_get_length(call.answer.body);
-    rc = json_parse((const char *)evbuffer_pullup(call.answer.body, -1), length, &value, NULL);
-    assert(rc == 0);
+    json_t *value = answer_json(&call);
     size_t count = json_array_size(json_object_get(value, "calls"));
     json_decref(value);
     hq_call_fini(&call);
