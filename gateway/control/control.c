@@ -104,15 +104,24 @@ struct answer {
     json_t *body; /* whole object, owned */
 };
 
+static void deliver(struct control *control, struct control_ticket ticket, json_t *body)
+{
+    if (once_is_ticket(ticket)) {
+        numbered_answer(control, ticket, body);
+        return;
+    }
+    struct line_client *client = line_client_find(control->server, ticket.client);
+    if (client)
+        line_client_send_json(client, body);
+    else
+        json_decref(body);
+}
+
 static void send_answer(void *ctx, void *item)
 {
     (void)ctx;
     struct answer *answer = item;
-    struct line_client *client = line_client_find(answer->control->server, answer->ticket.client);
-    if (client)
-        line_client_send_json(client, answer->body);
-    else
-        json_decref(answer->body);
+    deliver(answer->control, answer->ticket, answer->body);
     free(answer);
 }
 
@@ -121,11 +130,7 @@ static void send_answer(void *ctx, void *item)
 static void post_answer(struct control *control, struct control_ticket ticket, json_t *body)
 {
     if (line_server_is_here(control->server)) {
-        struct line_client *client = line_client_find(control->server, ticket.client);
-        if (client)
-            line_client_send_json(client, body);
-        else
-            json_decref(body);
+        deliver(control, ticket, body);
         return;
     }
     struct answer *answer = body ? malloc(sizeof *answer) : NULL;
@@ -170,14 +175,14 @@ void control_refuse(struct control *control, struct control_ticket ticket, const
 static void act_acts(void *ctx, struct control *control, const struct control_call *call);
 
 static const struct control_act own_acts[] = {
-    {"login", CONTROL_ANYBODY, act_login},
-    {"logout", CONTROL_SIGNED_ON | CONTROL_HEARD, act_logout},
-    {"session", CONTROL_SIGNED_ON, act_session},
-    {"acts", CONTROL_SIGNED_ON, act_acts},
+    {"login", CONTROL_ANYBODY | CONTROL_AGAIN, act_login}, /* its answer is a token: kept nowhere */
+    {"logout", CONTROL_SIGNED_ON | CONTROL_HEARD | CONTROL_AGAIN, act_logout},
+    {"session", CONTROL_SIGNED_ON | CONTROL_AGAIN, act_session},
+    {"acts", CONTROL_SIGNED_ON | CONTROL_AGAIN, act_acts},
     {"officer_add", CONTROL_ADMIN | CONTROL_FRESH_PIN_AT_CONSOLE, act_officer_add},
     {"officer_disable", CONTROL_ADMIN | CONTROL_FRESH_PIN_AT_CONSOLE, act_officer_disable},
     {"officer_passwd", CONTROL_ANYBODY | CONTROL_FRESH_PIN_AT_CONSOLE, act_officer_passwd},
-    {"tablets", CONTROL_ADMIN, act_tablets},
+    {"tablets", CONTROL_ADMIN | CONTROL_AGAIN, act_tablets},
     {"tablet_add", CONTROL_ADMIN | CONTROL_FRESH_PIN_AT_CONSOLE, act_tablet_add},
     {"tablet_revoke", CONTROL_ADMIN | CONTROL_FRESH_PIN_AT_CONSOLE, act_tablet_revoke},
 };
@@ -189,8 +194,9 @@ static void put_act(json_t *list, const struct control_act *act)
     const char *pin = act->need & CONTROL_FRESH_PIN              ? "always"
                       : act->need & CONTROL_FRESH_PIN_AT_CONSOLE ? "console"
                                                                  : "";
-    json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "act", act->name, "need",
-                                          rights_need_name(need), "pin", pin));
+    json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:b}", "act", act->name, "need",
+                                          rights_need_name(need), "pin", pin, "again",
+                                          (act->need & CONTROL_AGAIN) != 0));
 }
 
 static void act_acts(void *ctx, struct control *control, const struct control_call *call)
@@ -274,7 +280,7 @@ static void run_call(struct control *control, const struct control_act *act,
     else if (with_pin || json_object_get(call->args, "second"))
         sign_on_confirm(control, act, call, with_pin);
     else
-        act->run(control->options.ctx, control, call);
+        numbered_run(control, act, call);
 }
 
 static void run_request(struct control *control, struct session *session,
@@ -290,7 +296,8 @@ static void run_request(struct control *control, struct session *session,
     }
     json_t *none = json_object();
     const json_t *args = json_object_get(request, "args");
-    struct control_call call = {ticket, session->actor, json_is_object(args) ? args : none, 0};
+    struct control_call call = {
+        .ticket = ticket, .actor = session->actor, .args = json_is_object(args) ? args : none};
     bool known = console_take(control, request, &call.actor, &en, &zh);
     if (known)
         call.session = sessions_take(control, request, &call.actor);
@@ -298,7 +305,7 @@ static void run_request(struct control *control, struct session *session,
      * the console's own question which tablets there are. */
     if (!known && !(call.actor.console && console_may_tabletless(act, call.args)))
         control_refuse(control, ticket, "denied", en.text, zh.text);
-    else
+    else if (numbered_take(control, act, request, &call))
         run_call(control, act, &call);
     json_decref(none);
 }
@@ -497,6 +504,13 @@ static int listen_all(struct control *control, struct err_text *err)
     return result == 0 ? line_server_listen(control->server, &events, err) : result;
 }
 
+static void on_tick(void *ctx)
+{
+    struct control *control = ctx;
+    sessions_tick(control);
+    once_tick(control->once, clock_mono(&clock_system));
+}
+
 int control_create(const struct control_options *options, struct control **out,
                    struct err_text *err)
 {
@@ -515,13 +529,17 @@ int control_create(const struct control_options *options, struct control **out,
                                           .done = sign_on_job_done,
                                           .named = sign_on_name,
                                           .done_ctx = control};
-    int result = line_server_create(&control->server, err);
+    int result = once_create(&control->once);
+    if (result != 0)
+        (void)err_set(err, result, "control: no memory or no random bytes");
+    if (result == 0)
+        result = line_server_create(&control->server, err);
     if (result == 0)
         result = passwords_create(&passwords, &control->passwords, err);
     if (result == 0) {
         control->tablets = *passwords_tablets(control->passwords);
         sessions_begin(control);
-        line_server_on_tick(control->server, sessions_tick, control);
+        line_server_on_tick(control->server, on_tick, control);
         result = listen_all(control, err);
     }
     if (result != 0) {
@@ -538,6 +556,7 @@ void control_destroy(struct control *control)
         return;
     line_server_destroy(control->server);
     passwords_destroy(control->passwords);
+    once_destroy(control->once);
     pthread_mutex_destroy(&control->names_lock);
     explicit_bzero(&control->tokens, sizeof control->tokens);
     free(control);
@@ -553,6 +572,12 @@ void control_password_run(struct thread *self, void *arg)
 {
     struct control *control = arg;
     passwords_run(self, control->passwords);
+}
+
+void control_guesses_run(struct thread *self, void *arg)
+{
+    struct control *control = arg;
+    passwords_keep_run(self, control->passwords);
 }
 
 struct line_server *control_server(struct control *control)

@@ -2,8 +2,9 @@
  * The local sockets `control` (acts) and `events` (subscribe): who may do what, officers' sign-on,
  * answers now or later, events to whoever may see them. README.md has the protocol.
  *
- * Two threads: "control" serves the sockets and owns the tokens, "password" owns the accounts and
- * takes the tens of milliseconds a password costs, so that nobody's alert waits for a sign-on.
+ * Three threads: "control" serves the sockets and owns the tokens, "password" owns the accounts and
+ * takes the tens of milliseconds a password costs, so that nobody's alert waits for a sign-on;
+ * "guesses" writes how many were wrong, so that no sign-on waits behind a disk that hangs.
  */
 #pragma once
 
@@ -15,7 +16,7 @@
 #include "gateway/control/tablets.h"
 #include "gateway/control/tokens.h"
 
-enum { CONTROL_ORIGIN_MAX = 63, CONTROL_LINE_MAX_BYTES = 64 * 1024 };
+enum { CONTROL_ORIGIN_MAX = 63, CONTROL_NUMBER_SIZE = 65, CONTROL_LINE_MAX_BYTES = 64 * 1024 };
 
 struct control;
 
@@ -43,8 +44,9 @@ struct control_ticket {
 struct control_call {
     struct control_ticket ticket;
     struct control_actor actor;
-    const json_t *args; /* an object; borrowed */
-    uint64_t session;   /* id of the token that was shown, 0: none */
+    const json_t *args;               /* an object; borrowed */
+    uint64_t session;                 /* id of the token that was shown, 0: none */
+    char number[CONTROL_NUMBER_SIZE]; /* under which it is done once, "" = none */
 };
 
 enum control_need {
@@ -71,7 +73,10 @@ enum control_flags {
     /* The same when a console asks: a tablet lies about, a terminal on the box asked for the
      * password of its user. */
     CONTROL_FRESH_PIN_AT_CONSOLE = 1 << 9,
-    CONTROL_HEARD = 1 << 10 /* also of somebody who asked too much else, as CONTROL_PROTECTIVE */
+    CONTROL_HEARD = 1 << 10, /* also of somebody who asked too much else, as CONTROL_PROTECTIVE */
+    /* Asked again under the number it had, it runs again: it only reads, or somebody's safety is
+     * worth more than one record too many. So does an emergency raise, whatever its flags. */
+    CONTROL_AGAIN = 1 << 11
 };
 
 struct control_act {
@@ -107,9 +112,11 @@ struct control_options {
 /* Opens accounts and sockets. *out is heap memory for control_destroy(). */
 int control_create(const struct control_options *options, struct control **out,
                    struct err_text *err) MUST_CHECK;
-void control_destroy(struct control *control);        /* NULL is fine; both threads have ended */
+void control_destroy(struct control *control);        /* NULL is fine; its threads have ended */
 void control_run(struct thread *self, void *control); /* thread "control" */
 void control_password_run(struct thread *self, void *control); /* thread "password" */
+/* Thread "guesses": ended after "password". */
+void control_guesses_run(struct thread *self, void *control);
 struct line_server *control_server(struct control *control);
 
 /* Any thread. Steals `result` (an object; NULL = {}). A client that has gone is no error. */

@@ -9,6 +9,7 @@
 
 #include "gateway/control/asking.h"
 #include "gateway/control/control.h"
+#include "gateway/control/once.h"
 #include "gateway/control/passwords.h"
 
 enum { CONTROL_PATH_SIZE = 256 };
@@ -20,6 +21,7 @@ struct control {
     struct tokens tokens;
     struct tablets tablets; /* the password thread's, as it handed them over last */
     struct asking asking;
+    struct once *once;
     char control_path[CONTROL_PATH_SIZE];
     char events_path[CONTROL_PATH_SIZE];
     gid_t admin_gid;
@@ -81,6 +83,17 @@ void act_session(void *ctx, struct control *control, const struct control_call *
 void act_officer_add(void *ctx, struct control *control, const struct control_call *call);
 void act_officer_disable(void *ctx, struct control *control, const struct control_call *call);
 void act_officer_passwd(void *ctx, struct control *control, const struct control_call *call);
+
+/* ---- numbered.c: acts under a number ---- */
+
+/* Takes over the number a request carries, if the act goes by it. False: refused and answered. */
+bool numbered_take(struct control *control, const struct control_act *act, const json_t *request,
+                   struct control_call *call);
+/* Runs an act that may be run now, or answers what it was answered under its number. */
+void numbered_run(struct control *control, const struct control_act *act,
+                  const struct control_call *call);
+/* An act's answer to a ticket of its number: to all who wait for it. Steals `body`. */
+void numbered_answer(struct control *control, struct control_ticket ticket, json_t *body);
 
 /* ---- console.c: tablets, and what a console may ask ---- */
 

@@ -8,6 +8,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/queue.h"
 #include "gateway/control/guess_file.h"
+#include "gateway/control/guess_keeper.h"
 
 enum {
     JOBS_MAX = 16,
@@ -15,6 +16,7 @@ enum {
     MS_PER_S = 1000,
     REFUSALS_RECORDED = 10, /* of unknown names, in a minute one by one, more are counted */
     MINUTE_MS = 60 * MS_PER_S,
+    KEEP_WAIT_MS = 2 * MS_PER_S,
     RECORD_MAX_MS = 10 * MINUTE_MS /* what it records waits for the disk */
 };
 
@@ -25,6 +27,7 @@ struct passwords {
     struct tablets tablets;
     bool tablets_usable;
     struct guesses guesses;
+    struct guess_keeper *keeper; /* NULL: in memory only */
     bool guesses_unkept;
     struct mono_time minute_ends; /* of the refusals on record */
     int refused;
@@ -143,16 +146,16 @@ static int check_secret(struct passwords *p, struct password_job *job, const cha
 }
 
 /* Counts that change, before anybody hears what came of a try: who then takes the power away has
- * had it. `recorded`: what became of the record of it, from which it is known that the disk does
- * not hang, for nobody may wait behind that; the next change keeps this one, too. */
+ * had it. `recorded`: what became of the record of it, from which it is known when the disk hangs;
+ * nobody waits behind that, and the answer goes out with what is kept later. */
 static void keep_guesses(struct passwords *p, int recorded)
 {
     struct err_text err;
-    if (!p->options.guesses_path || !p->guesses.changed || recorded == ERR_TIMEOUT)
+    if (!p->keeper || !p->guesses.changed)
         return;
     p->guesses.changed = false;
     int result =
-        guess_file_save(p->options.guesses_path, &p->guesses, clock_mono(&clock_system), &err);
+        guess_keeper_save(p->keeper, &p->guesses, recorded == ERR_TIMEOUT ? 0 : KEEP_WAIT_MS, &err);
     if (result != 0 && !p->guesses_unkept)
         log_event(EVENT_GUESSES_UNKEPT, "detail=\"%s\"", err.text);
     p->guesses_unkept = result != 0;
@@ -437,7 +440,11 @@ int passwords_create(const struct passwords_options *options, struct passwords *
         guess_file_load(options->guesses_path, &p->guesses, clock_mono(&clock_system), err) != 0)
         log_event(EVENT_GUESSES_IGNORED, "detail=\"%s\"", err->text); /* counted anew */
     p->jobs = queue_create(JOBS_MAX, sizeof(struct password_job *));
-    int result = p->jobs ? 0 : err_set(err, ERR_NO_MEMORY, "accounts: no memory");
+    int result = p->jobs ? 0 : ERR_NO_MEMORY;
+    if (result == 0 && options->guesses_path)
+        result = guess_keeper_create(options->guesses_path, &p->keeper);
+    if (result != 0)
+        (void)err_set(err, result, "accounts: no memory");
     if (result == 0)
         result = open_accounts(p, err);
     if (result != 0 && result != ERR_NO_MEMORY) {
@@ -463,6 +470,7 @@ void passwords_destroy(struct passwords *p)
         password_job_free(job);
     queue_destroy(p->jobs);
     accounts_close(p->accounts);
+    guess_keeper_destroy(p->keeper);
     free(p);
 }
 
@@ -478,6 +486,13 @@ void passwords_run(struct thread *self, void *arg)
         job->result = run_job(p, job);
         p->options.done(p->options.done_ctx, job);
     }
+}
+
+void passwords_keep_run(struct thread *self, void *arg)
+{
+    struct passwords *p = arg;
+    if (p->keeper)
+        guess_keeper_run(self, p->keeper);
 }
 
 const struct tablets *passwords_tablets(const struct passwords *p)

@@ -21,8 +21,9 @@ enum password_job_kind {
 struct password_job {
     enum password_job_kind kind;
     struct control_ticket ticket;
-    struct control_actor actor; /* who asks */
-    uint64_t session;           /* the token they showed; 0: none */
+    struct control_actor actor;       /* who asks */
+    uint64_t session;                 /* the token they showed; 0: none */
+    char number[CONTROL_NUMBER_SIZE]; /* JOB_ACT: as the call's */
     /* Whose account; JOB_ACT: the second officer, "" = none. */
     char name[OFFICER_NAME_MAX + 1];
     char title[OFFICER_TITLE_SIZE]; /* JOB_ADD */
@@ -62,6 +63,8 @@ int passwords_create(const struct passwords_options *options, struct passwords *
                      struct err_text *err) MUST_CHECK;
 void passwords_destroy(struct passwords *passwords); /* NULL is fine */
 void passwords_run(struct thread *self, void *passwords);
+/* In another thread: writes the counts of wrong passwords; ends after the first. */
+void passwords_keep_run(struct thread *self, void *passwords);
 /* Before the thread starts. */
 const struct tablets *passwords_tablets(const struct passwords *passwords);
 /* Before the thread starts: whether the account is there, enabled and of that role. */

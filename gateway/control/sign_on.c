@@ -124,14 +124,16 @@ static void finish_login(struct control *control, struct password_job *job)
 /* The officer may have been signed off while the passwords were checked. */
 static void finish_act(struct control *control, struct password_job *job)
 {
-    struct control_call call = {job->ticket, job->actor, job->args, job->session};
+    struct control_call call = {
+        .ticket = job->ticket, .actor = job->actor, .args = job->args, .session = job->session};
+    memcpy(call.number, job->number, sizeof call.number);
     if (job->session != 0 &&
         !tokens_by_id(&control->tokens, job->session, clock_mono(&clock_system))) {
         control_refuse(control, job->ticket, "denied", "sign on first: checkpointctl login",
                        "请先登录");
         return;
     }
-    job->act->run(control->options.ctx, control, &call);
+    numbered_run(control, job->act, &call);
 }
 
 static void finish_tablets(struct control *control, struct password_job *job)
@@ -188,6 +190,7 @@ struct password_job *sign_on_new_job(enum password_job_kind kind, const struct c
     job->ticket = call->ticket;
     job->actor = call->actor;
     job->session = call->session;
+    memcpy(job->number, call->number, sizeof job->number);
     return job;
 }
 

@@ -21,6 +21,7 @@
  * observe   normal    hits on observe entries   the second chain           counted in its next record
  *                     (512), receipts
  * password  normal    sign-ons                  answers -> control         refused: busy
+ * guesses   normal    counts of wrong ones      guesses.json               the newest count
  * tools     normal    technicians' requests (4) buses, answers -> control  refused: busy
  * search    normal    searches, reports (8)     answers -> control         refused: busy
  * looks     normal    hits that are shown (16)  which have a picture       asked at the next look
@@ -297,6 +298,7 @@ struct checkpointd {
     struct thread publish_thread;
     struct thread control_thread;
     struct thread password_thread;
+    struct thread guesses_thread;
     struct thread link_thread;
     struct trusted_time time;       /* lane thread */
     struct clock_source clock;      /* system monotonic, trusted wall time; any thread */

@@ -16,7 +16,7 @@
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
 
-enum { THREADS_MAX = 12 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
+enum { THREADS_MAX = 13 + CONFIG_BUSES_MAX + CONFIG_CAMERAS_MAX + CONFIG_DISPLAYS_MAX };
 
 static const char help_text[] =
     "FILES\n"
@@ -131,6 +131,10 @@ static int start_threads(struct checkpointd *c, struct err_text *err)
                                       c->control, err);
     }
     if (result == 0) {
+        result = service_thread_start(&c->guesses_thread, "guesses", 0, control_guesses_run,
+                                      c->control, err);
+    }
+    if (result == 0) {
         result = service_thread_start(&c->link_thread, "link", 20, match_link_run, c->link, err);
     }
     if (result == 0) {
@@ -192,6 +196,7 @@ static size_t list_threads(struct checkpointd *c, struct thread *out[THREADS_MAX
     out[count++] = &c->publish_thread;
     out[count++] = &c->control_thread;
     out[count++] = &c->password_thread;
+    out[count++] = &c->guesses_thread;
     out[count++] = &c->link_thread;
     out[count++] = &c->tools.thread;
     out[count++] = &c->inquiries.thread;
@@ -233,6 +238,7 @@ static void stop_all(struct checkpointd *c)
     thread_stop(&c->password_thread);
     thread_join(&c->inquiries.thread);
     thread_join(&c->password_thread); /* both may wait for the journal: that still runs */
+    stop_thread(&c->guesses_thread);
     thread_join(&c->lane_thread);
     stop_thread(&c->publish_thread);
     if (c->recorder.journal) {

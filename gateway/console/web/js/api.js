@@ -50,9 +50,38 @@ function post(path, body) {
   return call(path, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
+/* Acts whose answer has not come: pressed again, they go out under the number they had, and the box does once what it
+ * may have done already. After UNANSWERED_MS whoever presses means it anew, and gets no answer of a minute ago. */
+const UNANSWERED_MS = 60000;
+const NO_ANSWER = new Set(['unreachable', 'once_running']);
+const NOT_BEGUN = new Set(['busy', 'pin']); /* says nothing of the press before */
+const unanswered = new Map();
+
+function numberOf(name, { pin, second, ...args }) {
+  const now = performance.now();
+  for (const [key, one] of unanswered) if (now - one.since > UNANSWERED_MS) unanswered.delete(key);
+  const key = JSON.stringify([session?.officer, name, second?.officer, args]);
+  const one = unanswered.get(key) ?? { key, once: crypto.randomUUID(), since: now, lost: false };
+  unanswered.set(key, one);
+  return one;
+}
+
+function noteAnswer(one, code) {
+  if (NO_ANSWER.has(code)) one.lost = true;
+  else if (!(one.lost && NOT_BEGUN.has(code)) && unanswered.get(one.key) === one) unanswered.delete(one.key);
+}
+
 /* Answers the act's result, throws Refused. */
 export async function act(name, args = {}) {
-  return (await post('/api/act', { do: name, args })).result ?? {};
+  const one = numberOf(name, args);
+  try {
+    const { result } = await post('/api/act', { do: name, args, once: one.once });
+    noteAnswer(one);
+    return result ?? {};
+  } catch (error) {
+    noteAnswer(one, error.code);
+    throw error;
+  }
 }
 
 export function get(path) {

@@ -1,4 +1,4 @@
-/* A control server with its two threads over real sockets, three acts of its own and a journal that
+/* A control server with its threads over real sockets, three acts of its own and a journal that
  * is a text; and a client that speaks lines. For the tests of this folder. */
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,8 +35,11 @@ struct bench {
     struct control *control;
     struct thread serve;
     struct thread passwords;
+    struct thread keeping;
     bool journal_broken;
-    char recorded[4096]; /* acts, a space behind each */
+    atomic_int done;             /* acts that echo, run */
+    struct control_ticket later; /* of the act `later`, answered by `let_go` */
+    char recorded[4096];         /* acts, a space behind each */
 };
 
 static inline void act_release(void *ctx, struct control *control, const struct control_call *call)
@@ -65,11 +69,28 @@ static inline void act_event(void *ctx, struct control *control, const struct co
 /* The arguments as an act sees them. */
 static inline void act_echo(void *ctx, struct control *control, const struct control_call *call)
 {
-    (void)ctx;
+    struct bench *b = ctx;
+    atomic_fetch_add(&b->done, 1);
     control_answer(control, call->ticket,
                    json_pack("{s:O,s:s,s:s,s:b}", "args", call->args, "officer",
                              call->actor.officer, "tablet", call->actor.tablet, "on_lane_2",
                              (int)control_on_lane(&call->actor, 2)));
+}
+
+/* Answers when `let_go` is asked for. */
+static inline void act_later(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct bench *b = ctx;
+    (void)control;
+    atomic_fetch_add(&b->done, 1);
+    b->later = call->ticket;
+}
+
+static inline void act_let_go(void *ctx, struct control *control, const struct control_call *call)
+{
+    struct bench *b = ctx;
+    control_answer(control, b->later, json_pack("{s:i}", "done", atomic_load(&b->done)));
+    control_answer(control, call->ticket, NULL);
 }
 
 static const struct control_act acts[] = {
@@ -88,6 +109,9 @@ static const struct control_act acts[] = {
     {"of_leader", CONTROL_LEADER, act_echo},
     {"of_technician", CONTROL_TECHNICIAN, act_echo},
     {"of_admin", CONTROL_ADMIN, act_echo},
+    {"of_again", CONTROL_OFFICER | CONTROL_AGAIN, act_echo},
+    {"later", CONTROL_OFFICER, act_later},
+    {"let_go", CONTROL_ANYBODY, act_let_go},
 };
 
 static inline int record(void *ctx, const struct control_actor *actor, const char *act,
@@ -123,14 +147,18 @@ static inline void start(struct bench *b)
         fail_msg("%s", err.text);
     struct thread_options serve = {.name = "control", .core = -1};
     struct thread_options passwords = {.name = "password", .core = -1};
+    struct thread_options guesses = {.name = "guesses", .core = -1};
     assert_int_equal(thread_start(&b->serve, &serve, control_run, b->control), 0);
     assert_int_equal(thread_start(&b->passwords, &passwords, control_password_run, b->control), 0);
+    assert_int_equal(thread_start(&b->keeping, &guesses, control_guesses_run, b->control), 0);
 }
 
 static inline void stop(struct bench *b)
 {
     thread_stop(&b->passwords);
     thread_join(&b->passwords);
+    thread_stop(&b->keeping);
+    thread_join(&b->keeping);
     thread_stop(&b->serve);
     thread_join(&b->serve);
     control_destroy(b->control);
