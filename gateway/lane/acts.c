@@ -84,6 +84,7 @@ static bool has_joined(struct lane_ctx *x, const struct lane_commit *commit)
 {
     const struct lane_hold *hold = hold_find(x, commit->hold);
     return hold && (hold->hit_count > commit->hit_count || hold->full != commit->full ||
+                    hold->priority != commit->priority ||
                     hold->by_officer != commit->by_officer);
 }
 

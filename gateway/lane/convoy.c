@@ -148,7 +148,7 @@ void convoy_hit(struct lane_ctx *x, struct lane_vehicle *v)
     struct lane_record *record = add_record(x, LANE_RECORD_CONVOY_HIT, LANE_CLASS_PROTECTIVE);
     record->passage = v->passage;
     record->act = x->s->convoy_act;
-    record->priority = 3;
+    record->priority = v->beyond != 0 ? v->beyond : 3;
     for (uint8_t i = 0; i < v->hit_count; i++) {
         if (!v->hits[i].holds || (v->withdrawn & (1u << i))) {
             continue;

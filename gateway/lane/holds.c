@@ -7,6 +7,8 @@
 
 #include "gateway/lane/private.h"
 
+enum { HIGHEST = 1, LOWEST = 3 }; /* priorities */
+
 uint8_t lane_hits_from(const struct match_hit *hits, uint8_t hit_count, const uint64_t *hit_ids,
                        const bool *holds, struct lane_hit out[LANE_HITS_MAX])
 {
@@ -22,18 +24,39 @@ uint8_t lane_hits_from(const struct match_hit *hits, uint8_t hit_count, const ui
     return count;
 }
 
-void hold_add_hits(struct lane_hold *hold, const struct lane_hit *hits, uint8_t count)
+bool hold_add_beyond(struct lane_hold *hold, uint8_t priority)
 {
+    bool more = priority != 0 && (!hold->full || priority < hold->priority);
+    hold->full |= priority != 0;
+    if (more && priority < hold->priority) {
+        hold->priority = priority;
+    }
+    return more;
+}
+
+bool hold_add_hits(struct lane_hold *hold, const struct lane_hit *hits, uint8_t count)
+{
+    bool more = false;
     for (uint8_t i = 0; i < count; i++) {
+        if (hold->hit_count == LANE_HITS_MAX) {
+            more |= hold_add_beyond(hold, hits[i].priority);
+            continue;
+        }
         if (hits[i].priority < hold->priority) {
             hold->priority = hits[i].priority;
         }
-        if (hold->hit_count < LANE_HITS_MAX) {
-            hold->hits[hold->hit_count++] = hits[i];
-        } else {
-            hold->full = true;
-        }
+        hold->hits[hold->hit_count++] = hits[i];
+        more = true;
     }
+    return more;
+}
+
+/* All that one rests on, for want of a place of its own. */
+static void add_hold(struct lane_hold *into, const struct lane_hold *hold)
+{
+    (void)hold_add_hits(into, hold->hits, hold->hit_count);
+    (void)hold_add_beyond(into, hold->full ? hold->priority : 0);
+    into->by_officer |= hold->by_officer;
 }
 
 void hold_record(struct lane_ctx *x, const struct lane_hold *hold, enum lane_record_kind kind,
@@ -43,6 +66,7 @@ void hold_record(struct lane_ctx *x, const struct lane_hold *hold, enum lane_rec
     record->hold = hold->id;
     record->passage = hold->passage;
     record->priority = hold->priority;
+    record->by_officer = hold->by_officer;
     record->hit_count = hold->hit_count;
     for (uint8_t i = 0; i < hold->hit_count; i++) {
         record->hits[i] = hold->hits[i].hit;
@@ -51,7 +75,7 @@ void hold_record(struct lane_ctx *x, const struct lane_hold *hold, enum lane_rec
 
 uint8_t lane_hold_joins(const struct lane_hold *hold)
 {
-    return (uint8_t)(hold->hit_count + hold->full + hold->by_officer);
+    return (uint8_t)(hold->hit_count + hold->full + hold->by_officer + (LOWEST - hold->priority));
 }
 
 struct lane_hold *hold_find(struct lane_ctx *x, uint64_t id)
@@ -80,7 +104,7 @@ struct lane_hold *hold_of(struct lane_ctx *x, uint64_t passage)
 }
 
 void hold_join(struct lane_ctx *x, struct lane_hold *hold, const struct lane_hit *hits,
-               uint8_t count)
+               uint8_t count, uint8_t beyond)
 {
     bool joined = false;
     for (uint8_t i = 0; i < count; i++) {
@@ -89,10 +113,10 @@ void hold_join(struct lane_ctx *x, struct lane_hold *hold, const struct lane_hit
             known |= hold->hits[k].hit == hits[i].hit;
         }
         if (!known) {
-            hold_add_hits(hold, &hits[i], 1);
-            joined = true;
+            joined |= hold_add_hits(hold, &hits[i], 1);
         }
     }
+    joined |= hold_add_beyond(hold, beyond);
     if (joined) {
         hold_record(x, hold, LANE_RECORD_HOLD_JOINED, LANE_CLASS_PROTECTIVE);
     }
@@ -107,9 +131,7 @@ void hold_activate(struct lane_ctx *x, const struct lane_hold *hold)
         *active = *hold;
     } else { /* joins the last one, which stays until it is released */
         active = &s->holds[LANE_HOLDS_MAX - 1];
-        hold_add_hits(active, hold->hits, hold->hit_count);
-        active->by_officer |= hold->by_officer;
-        active->full |= hold->full;
+        add_hold(active, hold);
     }
     s->go = false;
     press_end(x, LANE_REFUSAL_HELD); /* somebody new stands there: look before lowering on */
@@ -117,16 +139,31 @@ void hold_activate(struct lane_ctx *x, const struct lane_hold *hold)
     set_alarm(x, EVENT_LANE_HELD, true, active->passage);
 }
 
+static uint8_t known_priority(uint8_t priority, uint8_t unknown)
+{
+    return priority >= HIGHEST && priority <= LOWEST ? priority : unknown;
+}
+
+static struct lane_hold hold_again(const struct lane_restore_event *event)
+{
+    struct lane_hold hold = {.id = event->hold,
+                             .passage = event->passage,
+                             .priority = known_priority(event->priority, HIGHEST),
+                             .by_officer = event->by_officer || event->hit_count == 0};
+    for (uint8_t i = 0; i < event->hit_count; i++) {
+        struct lane_hit hit = event->hits[i];
+        hit.priority = known_priority(hit.priority, hold.priority);
+        (void)hold_add_hits(&hold, &hit, 1);
+    }
+    hold.withdrawn = event->withdrawn & (uint8_t)((1u << hold.hit_count) - 1u);
+    hold.full = event->hit_count == LANE_HITS_MAX; /* perhaps: the record tells of no more */
+    return hold;
+}
+
 void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event)
 {
     struct lane_state *s = x->s;
-    struct lane_hold hold = {.id = event->hold,
-                             .passage = event->passage,
-                             .priority = event->priority,
-                             .by_officer = event->hit_count == 0};
-    hold_add_hits(&hold, event->hits, event->hit_count);
-    hold.withdrawn = event->withdrawn & (uint8_t)((1u << hold.hit_count) - 1u);
-    hold.full = event->hit_count == LANE_HITS_MAX; /* perhaps: the record tells of no more */
+    struct lane_hold hold = hold_again(event);
     if (s->last_hold < event->hold) {
         s->last_hold = event->hold;
     }
@@ -143,9 +180,7 @@ void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event)
     if (s->hold_count < LANE_HOLDS_MAX) {
         s->holds[s->hold_count++] = hold;
     } else {
-        hold_add_hits(&s->holds[LANE_HOLDS_MAX - 1], hold.hits, hold.hit_count);
-        s->holds[LANE_HOLDS_MAX - 1].by_officer |= hold.by_officer;
-        s->holds[LANE_HOLDS_MAX - 1].full |= hold.full;
+        add_hold(&s->holds[LANE_HOLDS_MAX - 1], &hold);
     }
     set_alarm(x, EVENT_LANE_HELD, true, event->passage);
     hold_end_withdrawn(x); /* its end was asked for before, and is not on record */
@@ -161,7 +196,7 @@ void hold_by_officer(struct lane_ctx *x, uint64_t act)
 {
     struct lane_vehicle *v = queue_at_boom(x);
     struct lane_hold hold = {
-        .id = hold_new_id(x), .passage = v ? v->passage : 0, .priority = 3, .by_officer = true};
+        .id = hold_new_id(x), .passage = v ? v->passage : 0, .priority = LOWEST, .by_officer = true};
     if (v) {
         v->was_held = true;
     }
@@ -182,7 +217,7 @@ static void settle_vehicle(struct lane_ctx *x, const struct lane_hold *hold)
         for (uint8_t k = 0; k < v->hit_count; k++) {
             v->withdrawn |= (uint8_t)(1u << k);
         }
-        v->full = false;
+        v->beyond = 0;
         v->open_hit = false;
         v->lights = DECISION_LIGHTS_UNCHANGED;
     }
@@ -222,6 +257,7 @@ struct lane_commit hold_question(const struct lane_hold *hold, enum lane_commit_
     return (struct lane_commit){.kind = kind,
                                 .act = act,
                                 .hold = hold->id,
+                                .priority = hold->priority,
                                 .hit_count = hold->hit_count,
                                 .full = hold->full,
                                 .by_officer = hold->by_officer};

@@ -154,6 +154,7 @@ struct lane_record {
     uint64_t press;              /* LOWER_ENDED: which */
     uint8_t place;               /* HOLD_WAITING: vehicles ahead */
     uint8_t priority;            /* of the hold */
+    bool by_officer;             /* the hold, of whatever hits besides */
     uint8_t hit_count;
     uint64_t hits[LANE_HITS_MAX]; /* journal hit ids of the hold or raise */
     enum boom_state boom;
@@ -226,7 +227,7 @@ enum lane_timer {
 struct lane_hold {
     uint64_t id;      /* 0 = none */
     uint64_t passage; /* 0: an officer's hold of whoever stands there */
-    uint8_t priority; /* 1-3, top of its hits; 3 for an officer's */
+    uint8_t priority; /* 1-3, top of all its hits; 3 for an officer's */
     bool by_officer;  /* withdrawal does not end it */
     bool full;        /* more hits than there is room for: only an officer's release ends it */
     uint8_t hit_count;
@@ -239,7 +240,7 @@ struct lane_vehicle {
     bool cleared;
     bool authenticated;
     bool raise;    /* the rules would open for it */
-    bool full;     /* a hit that holds found no room in hits[] */
+    uint8_t beyond; /* top priority of hits that hold and found no room in hits[], 0 = none */
     bool open_hit; /* some hit, holding or not, not withdrawn or released */
     bool was_held; /* never raised for automatically again */
     enum lane_inspect inspect;
@@ -279,6 +280,7 @@ struct lane_commit {
     uint64_t passage;
     uint32_t for_ms;
     /* COMMIT_RELEASE, COMMIT_WITHDRAW: the hold as it was when that was asked */
+    uint8_t priority;
     uint8_t hit_count;
     bool full;
     bool by_officer;
@@ -396,7 +398,7 @@ struct lane_status {
 /* ---- functions ---- */
 
 /* How much an open hold has come to rest on: rises whenever a hit or an officer's order joins it,
- * but for hits beyond the first one that found no room. */
+ * but for hits beyond the first one that found no room, unless they raise its priority. */
 uint8_t lane_hold_joins(const struct lane_hold *hold);
 
 /* Fresh start: everything unknown, blind, no list, nothing ordered. `ids_after`: ids of holds count

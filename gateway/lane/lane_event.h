@@ -125,7 +125,8 @@ struct lane_restore_event {
     uint64_t hold; /* 0, not active: one may be missing, 请人工确认车辆 */
     uint64_t passage;
     bool active; /* its vehicle had reached the boom; a waiting one becomes 请人工确认车辆 */
-    uint8_t priority;
+    uint8_t priority;  /* none of 1-3, here or of a hit: it cannot be told, counts as the highest */
+    bool by_officer;   /* … also */
     uint8_t hit_count; /* 0: an officer's own hold */
     uint8_t withdrawn; /* bit per hit: its entry is withdrawn, the end was not on record yet */
     struct lane_hit hits[LANE_HITS_MAX];

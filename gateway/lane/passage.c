@@ -8,7 +8,7 @@
 
 static void refresh_open_hit(struct lane_vehicle *v)
 {
-    v->open_hit = v->full || (v->withdrawn ^ ((1u << v->hit_count) - 1u)) != 0;
+    v->open_hit = v->beyond != 0 || (v->withdrawn ^ ((1u << v->hit_count) - 1u)) != 0;
 }
 
 /* With all places taken a hit that holds takes that of one that does not. */
@@ -30,7 +30,9 @@ static void take_hit(struct lane_vehicle *v, const struct lane_hit *hit)
             return;
         }
     }
-    v->full |= hit->holds;
+    if (hit->holds && (v->beyond == 0 || hit->priority < v->beyond)) {
+        v->beyond = hit->priority;
+    }
 }
 
 static void take_decision(struct lane_ctx *x, struct lane_vehicle *v,
@@ -116,7 +118,7 @@ static void late_hits(struct lane_ctx *x, const struct lane_passage_event *event
 {
     for (uint8_t h = 0; h < x->s->hold_count; h++) {
         if (x->s->holds[h].passage == event->passage) {
-            hold_join(x, &x->s->holds[h], event->hits, event->hit_count);
+            hold_join(x, &x->s->holds[h], event->hits, event->hit_count, 0);
             return;
         }
     }
@@ -167,7 +169,7 @@ void queue_passage(struct lane_ctx *x, const struct lane_passage_event *event)
     }
     take_decision(x, v, event);
     if (v->hold.id != 0) { /* waits already */
-        hold_join(x, &v->hold, event->hits, event->hit_count);
+        hold_join(x, &v->hold, event->hits, event->hit_count, v->beyond);
     } else {
         queue_place_hold(x, v);
     }

@@ -166,10 +166,14 @@ void hold_activate(struct lane_ctx *x, const struct lane_hold *hold);
 void hold_restore(struct lane_ctx *x, const struct lane_restore_event *event);
 void hold_by_officer(struct lane_ctx *x, uint64_t act);
 uint64_t hold_new_id(struct lane_ctx *x); /* of no other hold of any lane */
-void hold_add_hits(struct lane_hold *hold, const struct lane_hit *hits, uint8_t count);
-/* Holding hits that are new to an open hold; recorded. */
+/* Whether the hold stands for more now. */
+bool hold_add_hits(struct lane_hold *hold, const struct lane_hit *hits, uint8_t count);
+/* The same with hits there is no room for, by their top priority; 0: none. */
+bool hold_add_beyond(struct lane_hold *hold, uint8_t priority);
+/* Holding hits that are new to an open hold, and those of its vehicle that found no room; recorded.
+ */
 void hold_join(struct lane_ctx *x, struct lane_hold *hold, const struct lane_hit *hits,
-               uint8_t count);
+               uint8_t count, uint8_t beyond);
 void hold_record(struct lane_ctx *x, const struct lane_hold *hold, enum lane_record_kind kind,
                  enum lane_class class);
 /* The active or waiting hold of that id, NULL: none. */

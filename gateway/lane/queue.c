@@ -56,7 +56,7 @@ bool vehicle_wants_hold(const struct lane_vehicle *v)
             return true;
         }
     }
-    return v->full;
+    return v->beyond != 0;
 }
 
 /* The hold of a vehicle's holding hits; a new id. */
@@ -70,8 +70,8 @@ static struct lane_hold make_hold(struct lane_ctx *x, const struct lane_vehicle 
             hits[count++] = v->hits[i];
         }
     }
-    hold_add_hits(&hold, hits, count);
-    hold.full = v->full;
+    (void)hold_add_hits(&hold, hits, count);
+    (void)hold_add_beyond(&hold, v->beyond);
     return hold;
 }
 
@@ -89,8 +89,7 @@ void queue_place_hold(struct lane_ctx *x, struct lane_vehicle *v)
         return;
     }
     if (active) {
-        hold_join(x, active, v->hits, v->hit_count);
-        active->full |= v->full;
+        hold_join(x, active, v->hits, v->hit_count, v->beyond);
         return;
     }
     if (convoy_on(x)) {

@@ -207,6 +207,7 @@ int say_standing(struct pipeline *p, struct lane_slot *slot)
         kept.hold = hold->id;
         kept.passage = hold->passage;
         kept.priority = hold->priority;
+        kept.by_officer = hold->by_officer;
         for (uint8_t k = 0; k < hold->hit_count; k++)
             kept.hits[kept.hit_count++] = hold->hits[k].hit;
         result = say_again(p, slot, &kept);

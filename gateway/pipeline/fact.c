@@ -154,6 +154,7 @@ static void lane_into(json_t *body, const struct fact *fact)
     if (record->kind == LANE_RECORD_HOLD_WAITING)
         put_int(body, "place", record->place);
     put_id(body, "priority", record->priority);
+    put_true(body, "by_officer", record->by_officer);
     if (record->kind == LANE_RECORD_BOOM)
         put_text(body, "boom", boom_state_name(record->boom));
     if (record->refusal != LANE_REFUSAL_NONE)

@@ -126,7 +126,7 @@ struct fact_answer {
 /* A step in the handling of a hit; `text` of the fact is {"handling","read","call"} as JSON. */
 struct fact_handling {
     char what[FACT_NAME_SIZE]; /* the act, or "overdue" */
-    bool answers;              /* the step makes an answer count: on record too, in one commit */
+    bool answers;              /* an answer comes with it: on record too, in one commit */
     struct fact_answer answer; /* its hit, passage and entry are the case's */
 };
 

@@ -420,7 +420,9 @@ static bool is_weaker(const struct vehicle_hit *a, const struct vehicle_hit *b)
 {
     if (a->holds != b->holds)
         return b->holds;
-    return a->level != b->level ? a->level < b->level : b->vouched && !a->vouched;
+    if (a->level != b->level)
+        return a->level < b->level;
+    return a->priority != b->priority ? a->priority > b->priority : b->vouched && !a->vouched;
 }
 
 bool vehicle_take_hit(struct vehicle *v, const struct vehicle_hit *hit)

@@ -1,4 +1,7 @@
 """What an officer says of a hit: on record, at headquarters, shown; it releases nothing and silences nothing."""
+import datetime
+import time
+
 import pytest
 
 from harness import journal
@@ -108,6 +111,13 @@ def test_answers_stand_on_record_and_reach_headquarters(fleet):
     assert first.body["plate"] == OTHER and "plate" not in second.body
     assert first.body["read"]["plate"] == READ and first.body["read"]["candidates"] == [
         {"plate": WANTED, "confidence": 60}]
+    # With each, in one commit, what became of the hit's handling: the first is its answer, and no more.
+    steps = fleet.records("handling")
+    assert [(r.actor, r.body["what"], r.body["hit"], r.body["reason"]) for r in steps] == [
+        ("officer:wang", "hit_answer", number, "dirt on the plate"), ("officer:wang", "hit_answer", number, "looked twice")]
+    assert [r.sequence for r in steps] == [first.sequence + 1, second.sequence + 1]
+    assert [(s["stage"], s["answer"], s["by"]["officer"]) for s in (r.body["handling"] for r in steps)] == [
+        ("rejected", "reject", "wang")] * 2
     at_hq = fleet.answers_at_hq(2)
     assert [row["record"] for row in at_hq] == [first.body, second.body]
     assert {row["checkpoint"] for row in at_hq} == {"lu-hz-01"}
@@ -149,6 +159,28 @@ def test_what_is_no_answer_is_refused(fleet):
                       reason="x")["error"]["en"] == "plate: only with misread"
     client.close()
     assert fleet.records("hit_answer") == []
+
+
+def test_a_hit_that_is_on_no_board_any_more_is_answered_on_record_too(fleet):
+    old = fleet.hit(READ)
+    daemon = fleet.daemons["checkpointd"]
+    daemon.stop()
+    fleet.box.write_checkpointd(handling={"close": "1s"})  # twice that, and it is not read back
+    wait_until("the hit is old", lambda: time.time() - datetime.datetime.fromisoformat(old["time"]).timestamp() > 2.5)
+    daemon.start()
+    assert fleet.ctl("login", "wang", password=PASSWORD).status == 0
+    assert str(old["hit"]) not in fleet.ctl("hits").out
+    fleet.events = fleet.box.events(fleet.token)
+    said = fleet.ctl("hit", "misread", old["hit"], "--plate", OTHER, "--reason", "dirt on the plate")
+    assert said.status == 0 and f"Hit {old['hit']}: recorded as misread." in said.out, said
+    told = fleet.next("hit_answer")
+    assert (told["hit"], told["plate"], told["by"]["officer"]) == (old["hit"], OTHER, "wang")
+    answer, = fleet.records("hit_answer")
+    step, = fleet.records("handling")
+    assert (answer.body["plate"], answer.body["read"]["plate"]) == (OTHER, READ)
+    assert (step.sequence, step.actor) == (answer.sequence + 1, "officer:wang")
+    assert (step.body["what"], step.body["hit"], step.body["lane"]) == ("hit_answer", old["hit"], 1)
+    assert "handling" not in step.body  # its case is closed, or gone
 
 
 def test_a_hit_of_an_earlier_run_can_still_be_answered(fleet):

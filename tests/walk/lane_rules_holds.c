@@ -168,7 +168,7 @@ static const char *questions(const struct walk_step *w)
 static bool has_grown(const struct lane_hold *hold, const struct lane_commit *asked)
 {
     return hold->hit_count > asked->hit_count || hold->full != asked->full ||
-           hold->by_officer != asked->by_officer;
+           hold->priority != asked->priority || hold->by_officer != asked->by_officer;
 }
 
 static const char *holds_end(const struct walk_step *w)
@@ -232,7 +232,8 @@ static const char *holds_stand(const struct walk_step *w)
             RULE(hold->hits[k].holds, "a hit that does not hold holds");
             top = hold->hits[k].priority < top ? hold->hits[k].priority : top;
         }
-        RULE(hold->priority == top, "rule 5: a hold's priority is not its hits'");
+        RULE(hold->full ? hold->priority <= top : hold->priority == top,
+             "rule 5: a hold's priority is not its hits'");
         RULE(!v || v->was_held, "a held vehicle that may be opened for");
         if (!active_hold(w->before, hold->id)) {
             const char *violation = hold_begins(w, hold);

@@ -146,13 +146,11 @@ void acts_answer_of_hit(const json_t *hit, struct fact_answer *answer)
     answer->listed = plate.kind == PLATE_KEY ? plate.key : 0;
 }
 
-static void fill_answer(const json_t *hit, struct fact *fact)
+/* With the read it is about; one that does not fit, which no camera's does, would be left out. */
+static void put_read(struct fact *fact, json_t *text)
 {
-    fact->lane = (uint8_t)number_of(hit, "lane");
-    acts_answer_of_hit(hit, &fact->u.answer);
-    /* One that does not fit, which no camera's does, would be left out. */
-    size_t size = json_dumpb(json_object_get(hit, "read"), fact->text, sizeof(fact->text) - 1,
-                             JSON_COMPACT | JSON_SORT_KEYS);
+    size_t size =
+        json_dumpb(text, fact->text, sizeof(fact->text) - 1, JSON_COMPACT | JSON_SORT_KEYS);
     fact->text[size < sizeof(fact->text) ? size : 0] = '\0';
 }
 
@@ -162,24 +160,49 @@ static void refuse_unrecorded(struct control *control, struct control_ticket tic
                    "日志当前无法写入");
 }
 
-/* Journal thread. */
+/* Journal thread: told as every answer is. */
 static void tell(struct checkpointd *c, const struct fact *fact, struct control_ticket ticket,
                  int result)
 {
+    static struct fact told; /* the journal thread's own, large */
     if (result != 0) {
         refuse_unrecorded(c->control, ticket);
         return;
     }
-    publish_push(c, fact);
-    control_answer(c->control, ticket,
-                   json_pack("{s:I,s:s}", "hit", (json_int_t)fact->u.answer.hit, "answer",
-                             fact->u.answer.confirmed ? "confirm" : "misread"));
+    json_t *text = json_loads(fact->text, JSON_REJECT_DUPLICATES, NULL);
+    told = *fact;
+    told.kind = FACT_ANSWER;
+    told.u.answer = fact->u.handling.answer;
+    told.to_events = true;
+    put_read(&told, json_object_get(text, "read"));
+    json_decref(text);
+    publish_push(c, &told);
+    control_answer(c->control, ticket, cases_said_json(&told.u.answer));
+}
+
+/* Of a hit that is on no board any more, or never was. */
+static int say_without_case(struct checkpointd *c, const struct control_call *call,
+                            const struct fact_answer *said, const json_t *hit, const char *reason)
+{
+    static struct fact fact; /* control thread */
+    json_t *text = json_pack("{s:O?}", "read", json_object_get(hit, "read"));
+    acts_begin_fact(c, &fact, &call->actor, FACT_HANDLING, reason);
+    fact.lane = (uint8_t)number_of(hit, "lane");
+    fact.to_events = false; /* told as an answer */
+    (void)snprintf(fact.u.handling.what, sizeof(fact.u.handling.what), "hit_answer"); /* fits */
+    fact.u.handling.answers = true;
+    fact.u.handling.answer = *said;
+    put_read(&fact, text);
+    json_decref(text);
+    return recorder_record_and_tell(c, &fact, call->ticket, tell);
 }
 
 void acts_hit_answer(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
-    static struct fact fact; /* control thread */
+    json_int_t id = json_integer_value(json_object_get(call->args, "hit"));
+    struct case_slot *slot = id > 0 ? cases_find(c, (uint64_t)id) : NULL;
+    struct fact_answer said = {.hit = 0};
     const char *reason = acts_reason(control, call, true);
     if (!reason) {
         return;
@@ -190,18 +213,23 @@ void acts_hit_answer(void *ctx, struct control *control, const struct control_ca
                        "控制台请在预警卡片上确认或排除");
         return;
     }
-    json_t *hit = find_hit(c, json_integer_value(json_object_get(call->args, "hit")));
+    if (slot && !cases_of_call(c, control, call, acts_hit_answer)) {
+        return; /* put off, behind the step that is on its way */
+    }
+    json_t *hit = find_hit(c, id);
     if (!hit) {
         control_refuse(control, call->ticket, "not_found",
                        "hit: no such hit, expected a number that 'checkpointctl hits' shows",
                        "没有该命中");
         return;
     }
-    acts_begin_fact(c, &fact, &call->actor, FACT_ANSWER, reason);
-    fill_answer(hit, &fact);
-    json_decref(hit);
-    if (take_answer(control, call, &fact.u.answer) &&
-        recorder_record_and_tell(c, &fact, call->ticket, tell) != 0) {
-        refuse_unrecorded(control, call->ticket);
+    acts_answer_of_hit(hit, &said);
+    if (take_answer(control, call, &said)) {
+        int result = slot ? cases_say(c, slot, call, &said, reason)
+                          : say_without_case(c, call, &said, hit, reason);
+        if (result != 0) {
+            refuse_unrecorded(control, call->ticket);
+        }
     }
+    json_decref(hit);
 }

@@ -273,6 +273,10 @@ static void begin_fact(struct checkpointd *c, const struct case_slot *slot,
 static void fill_answer(const struct case_flight *f, struct fact_answer *answer)
 {
     struct plate_text plate = {.kind = PLATE_DECODE_ERROR};
+    if (f->bare) {
+        *answer = f->said;
+        return;
+    }
     plate_encode(f->after.seen, strlen(f->after.seen), PLATE_DASH_AUTO, &plate);
     answer->confirmed = f->after.answer == HANDLING_CONFIRM;
     answer->seen = !answer->confirmed && plate.kind == PLATE_KEY ? plate.key : 0;
@@ -307,7 +311,7 @@ int cases_launch(struct checkpointd *c, struct case_slot *slot)
         return ERR_BUSY;
     }
     acts_begin_fact(c, &fact, &f->actor, FACT_HANDLING, f->reason);
-    begin_fact(c, slot, &f->after, handling_act_name(f->kind), &fact);
+    begin_fact(c, slot, &f->after, f->bare ? "hit_answer" : handling_act_name(f->kind), &fact);
     fact.urgent = f->kind != HANDLING_ACT_SIGN && f->kind != HANDLING_ACT_INTERCEPT;
     fact.u.handling.answers = f->answers;
     fill_answer(f, &fact.u.handling.answer);
@@ -317,6 +321,28 @@ int cases_launch(struct checkpointd *c, struct case_slot *slot)
         c->cases.in_flight++;
     }
     return result;
+}
+
+int cases_say(struct checkpointd *c, struct case_slot *slot, const struct control_call *call,
+              const struct fact_answer *said, const char *reason)
+{
+    struct case_flight *f = &slot->flight;
+    *f = (struct case_flight){.after = slot->now,
+                              .kind = said->confirmed ? HANDLING_ACT_CONFIRM : HANDLING_ACT_REJECT,
+                              .answers = true,
+                              .actor = call->actor,
+                              .ticket = call->ticket,
+                              .bare = true,
+                              .said = *said};
+    handling_answered(&f->after, said->confirmed, call->actor.officer, cases_now(c));
+    (void)snprintf(f->reason, sizeof(f->reason), "%s", reason); /* no longer, acts_reason */
+    return cases_launch(c, slot);
+}
+
+json_t *cases_said_json(const struct fact_answer *said)
+{
+    return json_pack("{s:I,s:s}", "hit", (json_int_t)said->hit, "answer",
+                     said->confirmed ? "confirm" : "misread");
 }
 
 /* The event that has always followed an answer; the board keeps it with the hit. */
@@ -339,7 +365,8 @@ static void publish_answer(struct checkpointd *c, const struct case_slot *slot)
 static void settle_done(struct checkpointd *c, struct case_slot *slot)
 {
     const struct case_flight *f = &slot->flight;
-    bool rejects = slot->now.stage != HANDLING_REJECTED && f->after.stage == HANDLING_REJECTED;
+    bool rejects =
+        !f->bare && slot->now.stage != HANDLING_REJECTED && f->after.stage == HANDLING_REJECTED;
     struct handling_case viewed = slot->now;
     slot->now = f->after;
     slot->now.viewer_count = viewed.viewer_count; /* who looked meanwhile */
@@ -351,6 +378,8 @@ static void settle_done(struct checkpointd *c, struct case_slot *slot)
     }
     if (rejects || f->search != 0) {
         cases_reject_done(c, slot);
+    } else if (f->bare) {
+        control_answer(c->control, f->ticket, cases_said_json(&f->said));
     } else if (f->ticket.client != 0) {
         control_answer(
             c->control, f->ticket,

@@ -34,6 +34,8 @@ struct case_flight {
     struct control_ticket ticket; /* client 0: nobody on a socket */
     char reason[FACT_REASON_SIZE];
     plate_key search; /* the plate seen at a reject: to be looked up; 0: none */
+    bool bare;        /* said without the card: `said` is on record, nothing is released by it */
+    struct fact_answer said;
 };
 
 struct case_slot {
@@ -149,6 +151,12 @@ struct case_slot *cases_of_call(struct checkpointd *c, struct control *control,
                                 void (*run)(void *, struct control *, const struct control_call *));
 /* By this step an answer counts that headquarters learns from. */
 bool cases_answer_counts(const struct handling_case *before, const struct handling_case *after);
+/* What an officer said of the hit without the card. Its case takes it for its answer where it is
+ * the first and needs nobody's word. ERR_FULL, ERR_BUSY: it is not on its way. */
+int cases_say(struct checkpointd *c, struct case_slot *slot, const struct control_call *call,
+              const struct fact_answer *said, const char *reason) MUST_CHECK;
+/* What is answered to who said it. */
+json_t *cases_said_json(const struct fact_answer *said);
 /* Puts slot->flight on its way. ERR_FULL, ERR_BUSY: it is not. */
 int cases_launch(struct checkpointd *c, struct case_slot *slot) MUST_CHECK;
 struct handling_when cases_now(const struct checkpointd *c);

@@ -171,8 +171,8 @@ static int take_handling(struct report *r, const struct journal_record *record, 
     struct wall_time opened;
     (void)record;
     hit_name(body, name);
-    if (json_object_get(r->handled, name)) {
-        return 0;
+    if (!handling || json_object_get(r->handled, name)) {
+        return 0; /* none: said of a hit whose case was closed before */
     }
     json_object_set_new(r->handled, name, json_true());
     if (wall_parse(text_of(handling, "opened"), &opened) == 0 && opened.ms >= r->inquiry->from.ms &&

@@ -42,10 +42,10 @@ static json_t *hold_json(const struct open_hold *hold)
             return NULL;
         }
     }
-    return json_pack("{s:i,s:I,s:I,s:b,s:b,s:i,s:o}", "lane", (int)hold->lane, "hold",
+    return json_pack("{s:i,s:I,s:I,s:b,s:b,s:b,s:i,s:o}", "lane", (int)hold->lane, "hold",
                      (json_int_t)event->hold, "passage", (json_int_t)event->passage, "active",
-                     (int)event->active, "verified", (int)hold->verified, "priority",
-                     (int)event->priority, "held", held);
+                     (int)event->active, "verified", (int)hold->verified, "by_officer",
+                     (int)event->by_officer, "priority", (int)event->priority, "held", held);
 }
 
 /* What of a lane is kept besides its holds: in the file as the numbers of the lanes it is so of,
@@ -310,7 +310,8 @@ static bool record_hold(struct checkpointd *c, const struct open_hold *hold)
                                               .class = LANE_CLASS_PROTECTIVE,
                                               .hold = event->hold,
                                               .passage = event->passage,
-                                              .priority = event->priority};
+                                              .priority = event->priority,
+                                              .by_officer = event->by_officer};
     for (int i = 0; i < event->hit_count; i++) {
         const struct lane_hit *hit = &event->hits[i];
         fact.u.lane.held[fact.u.lane.held_count++] =

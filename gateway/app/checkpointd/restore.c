@@ -120,6 +120,8 @@ int open_holds_take(struct open_holds *open, const json_t *body, bool active)
     hold->event.passage = id_of(body, "passage");
     hold->event.priority = (uint8_t)id_of(body, "priority");
     fill_hits(json_object_get(body, "held"), &hold->event);
+    hold->event.by_officer |=
+        hold->event.hit_count == 0 || json_is_true(json_object_get(body, "by_officer"));
     return 0;
 }
 

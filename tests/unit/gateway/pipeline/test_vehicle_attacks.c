@@ -164,6 +164,28 @@ static void forged_hits_take_no_room_from_an_authenticated_one(void **state)
     world_destroy(w);
 }
 
+/* Eight entries name the vehicle; the ninth is of priority 1. */
+static void a_hit_of_priority_1_finds_room_among_others(void **state)
+{
+    (void)state;
+    struct vehicle_world *w = world_create();
+    for (int i = 0; i < VEHICLE_HITS_MAX; i++)
+        world_want(w, WANTED);
+    uint64_t passage = SEE(w, .camera = FRONT, .plate = WANTED);
+    assert_int_equal(world_vehicle(w, passage)->hit_count, VEHICLE_HITS_MAX);
+    w->wanted[0] = 0; /* matchd names the eight strongest */
+    w->top_entry = world_want(w, WANTED);
+    int before = world_alerts(w);
+    world_run(w, 1000);
+    assert_int_equal(SEE(w, .camera = FRONT, .plate = WANTED), passage);
+    assert_int_equal(world_alerts(w), before + 1);
+    assert_int_equal(w->last[FACT_HIT].u.hit.match.entry.id, w->top_entry);
+    world_run(w, 1000);
+    (void)SEE(w, .camera = FRONT, .plate = WANTED); /* and the one that gave way is no news */
+    assert_int_equal(world_alerts(w), before + 1);
+    world_destroy(w);
+}
+
 static void withdraw(struct vehicle_world *w, uint64_t entry)
 {
     memset(&w->packet, 0, sizeof w->packet);
@@ -312,6 +334,7 @@ int main(void)
         cmocka_unit_test(the_next_picture_is_the_same_cameras),
         cmocka_unit_test(a_loop_nobody_sees_keeps_no_vehicle_present),
         cmocka_unit_test(forged_hits_take_no_room_from_an_authenticated_one),
+        cmocka_unit_test(a_hit_of_priority_1_finds_room_among_others),
         cmocka_unit_test(a_withdrawn_entry_holds_nobody_who_is_seen_again),
         cmocka_unit_test(an_event_id_that_never_changes_puts_nobody_to_one_who_left),
         cmocka_unit_test(forged_reads_take_no_alert_and_open_nothing),

@@ -80,6 +80,7 @@ struct vehicle_world {
     uint64_t scans;
     uint64_t events;
     uint64_t wanted_count;
+    uint64_t top_entry; /* its priority is 1, that of the others 2 */
     plate_key wanted[WORLD_WANTED_MAX]; /* entry ids are their places, from 1 */
     int raises;
     size_t told_count;
@@ -278,7 +279,7 @@ static inline void world_match(struct vehicle_world *w, const struct plate_read 
                                             .key = w->wanted[i],
                                             .class = PLATE_CLASS_ANY,
                                             .category = 1,
-                                            .priority = 2,
+                                            .priority = i + 1 == w->top_entry ? 1 : 2,
                                             .handling = HANDLING_STOP};
         hit->kind = apart == 0 ? MATCH_EXACT : apart == 1 ? MATCH_LOOK_ALIKE : MATCH_CANDIDATE;
         hit->agreement = CLASS_AGREE;
