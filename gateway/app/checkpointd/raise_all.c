@@ -80,7 +80,8 @@ static void answer(struct checkpointd *c, struct raise_all *all)
                             lane_refusal_text_en(all->refusal), lane_refusal_text_zh(all->refusal),
                             fields);
     } else {
-        json_t *result = json_pack("{s:O,s:O}", "lanes", all->raised, "refused", all->refused);
+        json_t *result = json_pack("{s:o,s:o}", "lanes", all->raised, "refused", all->refused);
+        all->raised = all->refused = NULL; /* the control thread's, which may be done with them */
         json_object_update(result, fields);
         json_decref(fields);
         control_answer(c->control, all->ticket, result);
