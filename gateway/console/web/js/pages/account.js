@@ -41,7 +41,7 @@ export function render(root, params, context) {
         el('dt', null, t('ui_account_role')), el('dd', null, of('role', session.role)),
         el('dt', null, t('ui_account_tablet')), el('dd', null, session.tablet ?? '–'),
         el('dt', null, t('ui_account_lanes')), el('dd', null, (session.lanes ?? []).join(', ') || '–')),
-      el('button', { type: 'button', class: 'button danger wide', id: 'sign-off', onclick: () => logout().catch(() => {}) }, t('ui_sign_out'))),
+      el('button', { type: 'button', class: 'button danger wide', id: 'sign-off', onclick: logout }, t('ui_sign_out'))),
     pinForm(session)));
   return () => {};
 }
