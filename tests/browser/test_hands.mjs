@@ -64,7 +64,8 @@ test('an event of unknown shape, and one in the board, stop nothing that follows
   });
   await page.waitForSelector(row((await makeHit(first)).hit), { state: 'attached' });
   const kept = await page.evaluate(async () => {
-    const { result } = await (await import('/js/api.js')).get('/api/board');
+    const answer = await (await import('/js/api.js')).get('/api/board');
+    const result = answer.result ?? answer;
     const { state, takeBoard } = await import('/js/state.js');
     takeBoard({ ...result, hits: [{ event: 'hit' }, null, ...result.hits], lanes: [null, ...result.lanes], alarms: [null, ...result.alarms] });
     return [state.hits.size === result.hits.length && result.hits.length, state.lanes.size === result.lanes.length && result.lanes.length];
@@ -167,7 +168,7 @@ test('two lanes run through at once: each is seen, and none by a hand that was o
   }, new Date().toISOString());
   assert.ok(pressed);
   for (const lane of [2, 1]) {
-    await page.getByText(`车道 ${lane} 有车辆闯卡`).waitFor();
+    await page.locator('dialog.run', { hasText: `车道 ${lane} 有车辆闯卡` }).waitFor();
     await page.waitForFunction(() => document.activeElement?.matches('dialog.run button'));
     await page.keyboard.press('Enter');
   }
@@ -181,6 +182,34 @@ test('that all are well: a word the box did not get is said on the screen', asyn
   await page.locator('#banners .notice[data-kind="bad"]').waitFor();
   await back();
   await tell({ event: 'duty', duty: {} });
+});
+
+test('what headquarters says stands above every page until it was read; its other instructions make no message', async () => {
+  const message = { event: 'instruction', kind: 'message', result: 'done', number: 41, signed_by: 'duty-officer', signed_at: soon(0), said: { text: '注意灰色面包车', lane: 2 } };
+  await tell({ ...message, number: 40, kind: 'status' });
+  await tell({ ...message, number: 42, said: { text: '从前的话' }, signed_at: soon(-13 * 3600 * 1000) });
+  await tell(message);
+  const banner = page.locator('#banners .banner.calm');
+  await banner.waitFor();
+  assert.match(await banner.innerText(), /总部消息[^]*车道 2[^]*注意灰色面包车/);
+  await banner.getByRole('button', { name: '已阅' }).click();
+  await tell(message);
+  await drawn();
+  assert.equal(await banner.count(), 0);
+});
+
+test('an alarm says in the language on screen what it can, and the rest is marked as technical', async () => {
+  const said = await page.evaluate(async () => {
+    const { alarmWords, alarmRest } = await import('/js/alarm-words.js');
+    return ['hold 5 of passage 3; hold 9 of passage 7 not verified; others may be missing; record 3: altered', 'camera 12: timed out',
+      'in force 4, highest 9', 'captured=3 vehicles=9 expected_percent=80', 'hit=7, hit=9'].map((detail) => {
+      const rest = alarmRest({ detail });
+      return [alarmWords({ detail }), rest ? rest.querySelector('[lang="en"]').textContent : ''];
+    });
+  });
+  assert.deepEqual(said, [
+    ['拦截 5（通行 3） · 拦截 9（通行 7，未能核验） · 可能还有其他拦截未列出', 'record 3: altered'], ['摄像机 12', 'timed out'],
+    ['现用第 4 版 · 曾用最高第 9 版', ''], ['本小时识别 3 辆 · 实际通过 9 辆 · 应达 80%', ''], ['预警 7 · 预警 9', '']]);
 });
 
 // ---- a card ----

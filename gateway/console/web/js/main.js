@@ -106,7 +106,7 @@ async function signOffAgain() {
       if (!(error instanceof Refused)) throw error;
     });
   }
-  touch('sign_off');
+  touch('signoff');
 }
 
 const sameSession = (one, other) => one && other && JSON.stringify([one.officer, one.role, one.csrf]) === JSON.stringify([other.officer, other.role, other.csrf]);

@@ -3,7 +3,8 @@ import { el, fill, fillKeyed } from './dom.js';
 import { icon } from './icons.js';
 import { t, lang, setLang, of } from './words.js';
 import { theme, setTheme } from './theme.js';
-import { clock, date } from './time.js';
+import { clock, date, joined, moment } from './time.js';
+import { keep, kept } from './kept.js';
 import { state, subscribe, seenRun, isUnanswered, isQuiet, isRisk, onEvent } from './state.js';
 import { act } from './api.js';
 import { pagesOf } from './pages.js';
@@ -13,6 +14,8 @@ import { firstWaiting } from './alert-list.js';
 import { callWords, categoryWords, listedPlate, matchWords, priorityWords } from './hit-words.js';
 import { plate } from './plate.js';
 
+const MESSAGE_STANDS_MS = 12 * 3600 * 1000;
+const MESSAGES_READ_MAX = 64;
 const NOT_BY_CHANCE_MS = 700; /* what covers the screen unasked is not pressed away by a hand already on its way */
 const part = (id) => document.getElementById(id);
 let current = 'signin';
@@ -232,6 +235,20 @@ function waitingStrip(hit) {
     el('span', { class: 'button' }, t('ui_open')));
 }
 
+const readOnes = () => (kept('messages_read') ?? '').split(' ').filter(Boolean);
+
+/* Until somebody at this tablet says that it was read, or a shift has gone by. */
+function messageRows() {
+  const read = readOnes();
+  return state.messages.filter((one) => !read.includes(String(one.number)) && Date.now() - new Date(one.signed_at) < MESSAGE_STANDS_MS)
+    .map((one) => [`message-${one.number}`, one, () => bannerOf('calm', 'info', t('ui_message_from', { name: one.signed_by }),
+      joined([one.said?.lane && t('ui_lane_n', { n: one.said.lane }), one.said?.text, moment(one.signed_at)]),
+      el('button', { type: 'button', class: 'button', onclick: () => {
+        keep('messages_read', [...readOnes(), one.number].slice(-MESSAGES_READ_MAX).join(' '));
+        drawBanners();
+      } }, t('ui_message_read')))]);
+}
+
 function soundBanner() {
   return el('button', { type: 'button', class: 'banner warn', onclick: enableSound }, icon('silent'),
     el('span', null, el('b', null, t('ui_sound_enable')), ' ', el('span', { class: 'wide-only' }, t('ui_sound_why'))));
@@ -246,6 +263,7 @@ function drawBanners() {
     link === 'lost' && ['link', link, () => bannerOf('bad', 'cut', t('ui_link_lost'), t('ui_link_lost_why'))],
     link === 'gone' && ['link', link, () => bannerOf('bad', 'cut', t('ui_link_gone'), t('ui_link_gone_why'))],
     ...helpRows(),
+    ...(session ? messageRows() : []),
     well && ['well', well, () => wellBanner(well)],
     session && soundState() === 'off' && ['sound', '', soundBanner],
   ]);
@@ -328,7 +346,7 @@ export function startShell() {
   subscribe((topics) => {
     if (['session', 'link', 'sound', 'place', 'board'].some((topic) => topics.has(topic))) drawBar();
     if (['session', 'hits', 'board'].some((topic) => topics.has(topic))) drawNav();
-    if (['session', 'hits', 'link', 'sound', 'duty', 'board'].some((topic) => topics.has(topic))) drawBanners();
+    if (['session', 'hits', 'link', 'sound', 'duty', 'messages', 'board'].some((topic) => topics.has(topic))) drawBanners();
     if (topics.has('runs')) drawRuns();
   });
   addEventListener('hashchange', drawBanners);

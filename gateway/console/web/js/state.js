@@ -17,7 +17,7 @@ export const state = {
   hits: new Map(), /* hit number -> the event, with .handling and .standing */
   lanes: new Map(), /* lane number -> its status */
   alarms: new Map(), /* active ones */
-  messages: [],
+  messages: [], /* newest first */
   runs: [], /* lanes run through, until an officer has seen it */
   list: null,
   clock: null,
@@ -183,9 +183,10 @@ function takeRecord(event) {
   touch('records');
 }
 
+/* What headquarters' duty officers say to officers; of their other instructions the lanes and hits tell. */
 function takeMessage(event) {
-  const key = (one) => one.number ?? one.id;
-  state.messages = [event, ...state.messages.filter((one) => key(one) !== key(event))].slice(0, MESSAGES_MAX);
+  if (event.kind !== 'message' || event.result !== 'done') return;
+  state.messages = [event, ...state.messages.filter((one) => one.number !== event.number)].slice(0, MESSAGES_MAX);
   touch('messages');
 }
 
@@ -205,7 +206,6 @@ const takers = {
   lane: takeRecord,
   hold: takeRecord,
   instruction: takeMessage,
-  message: takeMessage,
   lookout: takeLookout,
   list: (event) => put('list', event.list ?? event),
   clock: (event) => put('clock', event.clock ?? event),
@@ -246,7 +246,8 @@ export function takeBoard(board) {
   for (const lane of board.lanes ?? []) attempt(takeLane, lane);
   state.alarms.clear();
   for (const alarm of board.alarms ?? []) attempt(takeAlarm, { active: true, ...alarm });
-  state.messages = (board.messages ?? []).slice(0, MESSAGES_MAX);
+  state.messages = [];
+  for (const message of board.messages ?? []) attempt(takeMessage, message);
   state.lookouts = new Map((board.lookouts ?? []).map((one) => [one.id, one]));
   state.place = { name: board.checkpoint, phone: board.headquarters_phone, lanes: [...state.lanes.keys()].sort((a, b) => a - b) };
   keep('lanes', state.place.lanes.join(' ')); /* for the emergency raise of whoever is not signed on */

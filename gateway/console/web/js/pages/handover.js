@@ -114,7 +114,7 @@ export function render(root, params, context) {
     try {
       const answer = await act('handover');
       if (gone || mine !== asked) return;
-      if (accept.querySelector('.held')) { /* nothing moves, and nothing else is accepted, under the finger */
+      if (root.querySelector('.held, a:active')) { /* nothing moves, and nothing else is accepted, under the finger */
         again.ask();
         return;
       }

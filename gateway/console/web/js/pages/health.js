@@ -4,7 +4,7 @@ import { subscribe } from '../state.js';
 import { act } from '../api.js';
 import { t, of, pick } from '../words.js';
 import { age, joined, moment, span } from '../time.js';
-import { alarmDetail, alarmWords } from '../alarm-words.js';
+import { alarmDetail, alarmRest, alarmWords } from '../alarm-words.js';
 import { notice } from '../widgets.js';
 import { atMostEvery } from '../again.js';
 
@@ -21,7 +21,7 @@ function alarmItem(alarm) {
   return el('li', { class: 'panel alarm' },
     el('p', null, el('b', null, pick(alarm)), alarm.lane ? ` · ${t('ui_lane_n', { n: alarm.lane })}` : '', words && ` · ${words}`),
     el('p', null, el('b', null, t('ui_health_do')), ' ', pick(alarm, 'what_to_do_zh', 'what_to_do')),
-    alarm.detail && !words && alarmDetail(alarm.detail),
+    alarmRest(alarm),
     alarm.time && el('p', { class: 'soft' }, moment(alarm.time)));
 }
 

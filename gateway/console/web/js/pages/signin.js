@@ -43,5 +43,5 @@ export function render(root, params, context) {
   tell();
   root.append(el('div', { class: 'signin' }, el('div', { class: 'panel stack' }, leaving, box), emergency(lanes)));
   box.focusFirst();
-  return context.subscribe((topics) => topics.has('sign_off') && tell());
+  return context.subscribe((topics) => topics.has('signoff') && tell());
 }
