@@ -2,7 +2,7 @@
 import { el, fill, fillKeyed } from './dom.js';
 import { icon } from './icons.js';
 import { t, lang, setLang, of } from './words.js';
-import { theme, setTheme } from './theme.js';
+import { theme, themeWords, toggleTheme } from './theme.js';
 import { clock, date, joined, moment } from './time.js';
 import { keep, kept } from './kept.js';
 import { state, subscribe, seenRun, isUnanswered, isQuiet, isRisk, onEvent } from './state.js';
@@ -89,13 +89,8 @@ function personLink() {
 }
 
 function themeButton() {
-  const words = t(theme() === 'day' ? 'ui_to_night' : 'ui_to_day');
   return el('button', {
-    type: 'button', class: 'bar-button', 'aria-label': words, title: words, id: 'theme',
-    onclick: () => {
-      setTheme(theme() === 'day' ? 'night' : 'day');
-      drawBar();
-    },
+    type: 'button', class: 'bar-button', 'aria-label': themeWords(), title: themeWords(), id: 'theme', onclick: toggleTheme,
   }, icon(theme() === 'day' ? 'night' : 'day'));
 }
 
@@ -344,7 +339,7 @@ export function startShell() {
   });
   setInterval(tick, 500);
   subscribe((topics) => {
-    if (['session', 'link', 'sound', 'place', 'board'].some((topic) => topics.has(topic))) drawBar();
+    if (['session', 'link', 'sound', 'place', 'theme', 'board'].some((topic) => topics.has(topic))) drawBar();
     if (['session', 'hits', 'board'].some((topic) => topics.has(topic))) drawNav();
     if (['session', 'hits', 'link', 'sound', 'duty', 'messages', 'board'].some((topic) => topics.has(topic))) drawBanners();
     if (topics.has('runs')) drawRuns();

@@ -81,7 +81,7 @@ function row(passage) {
     el('td', null, passage.hit ? el('a', { class: 'button', href: `#/alerts/${passage.hit}` }, t('ui_history_hit')) : '–'));
 }
 
-/* One search and the pages fetched of it. */
+/* What the last search found, and the pages fetched of it. */
 class Found {
   constructor() {
     this.rows = el('tbody');
@@ -92,24 +92,23 @@ class Found {
         ['ui_history_time', 'ui_history_lane', 'ui_history_plate', 'ui_check_class', 'ui_history_hit']
           .map((code) => el('th', { scope: 'col' }, t(code))))), this.rows)), this.said, this.more);
     this.next = null;
-    this.asked = 0;
+    this.asked = 0; /* how many searches */
+    this.over = false;
   }
 
   /* The pages of the search before this one are nobody's any more. */
   async search(args) {
-    const mine = this.begin();
     const answer = await act('history', args);
-    if (mine !== this.asked) return;
+    if (this.over) return;
+    fill(this.rows);
     this.node.hidden = false;
-    this.take(answer, mine);
+    this.asked += 1;
+    this.take(answer, this.asked);
   }
 
-  begin() {
-    fill(this.rows);
-    this.node.hidden = true;
-    this.next = null;
+  close() {
+    this.over = true;
     this.asked += 1;
-    return this.asked;
   }
 
   take(answer, mine) {
@@ -190,7 +189,7 @@ export function render(root, params, { keep }) {
     found.node);
   if (keep.plate) plate.set(keep.plate);
   return () => {
-    found.begin();
+    found.close();
     lane.stop();
   };
 }
