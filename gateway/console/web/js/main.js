@@ -27,9 +27,10 @@ export function go(hash) {
   else location.hash = hash;
 }
 
-function contextOf(name) {
+/* `opened`: not drawn anew where it stood. */
+function contextOf(name, opened) {
   if (!keepers.has(name)) keepers.set(name, {});
-  return { state, t, lang, go, say, call, act, session: state.session, subscribe, onEvent, keep: keepers.get(name) };
+  return { state, t, lang, go, say, call, act, session: state.session, subscribe, onEvent, opened, keep: keepers.get(name) };
 }
 
 /* The page of that name, or the first of whoever is signed on; the alerts' stays while their officer's session is gone. */
@@ -71,7 +72,7 @@ async function draw() {
         : el('button', { type: 'button', class: 'button', onclick: () => location.reload() }, t('ui_reload'))));
     return;
   }
-  shown.cleanup = module.render(root, params, contextOf(name)) ?? (() => {});
+  shown.cleanup = module.render(root, params, contextOf(name, other)) ?? (() => {});
   if (moved) {
     document.title = `${t(module.title)} · ${t('ui_title')}`;
     const at = document.activeElement;

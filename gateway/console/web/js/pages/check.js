@@ -110,7 +110,7 @@ export function render(root, params, context) {
         el('button', { class: 'button primary wide' }, t('ui_check_ask')), said), result)));
   if (keep.plate) plate.set(keep.plate);
   drawAnswer();
-  if (!matchMedia('(pointer: coarse)').matches) plate.input.focus();
+  if (context.opened && !matchMedia('(pointer: coarse)').matches) plate.input.focus();
   return () => {};
 }
 

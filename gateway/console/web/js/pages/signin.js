@@ -42,6 +42,6 @@ export function render(root, params, context) {
   const tell = () => leaving.say(signsOff() && t('ui_sign_out_waits'));
   tell();
   root.append(el('div', { class: 'signin' }, el('div', { class: 'panel stack' }, leaving, box), emergency(lanes)));
-  box.focusFirst();
+  if (context.opened) box.focusFirst();
   return context.subscribe((topics) => topics.has('signoff') && tell());
 }
