@@ -105,3 +105,18 @@ def test_no_chinese_grows_in_c():
             if count and str(path.relative_to(ROOT)) not in REFUSALS:
                 counts[str(path.relative_to(ROOT))] = count
     assert {name: count for name, count in counts.items() if count > ALLOWED_C.get(name, 0)} == {}
+
+
+def test_phrases_of_alarms_are_the_programs_own():
+    """The pages put them in words by their English; one that a program says otherwise would stay English."""
+    said = "\n".join(re.sub(r'%"\s*PRI\w+\s*"?', "%u", path.read_text(encoding="utf-8")) for path in sorted((ROOT / "gateway").rglob("*.c")))
+    phrases = re.findall(r"\[/\^(.+?)\$/, 'detail_", scripts()["js/alarm-words.js"])
+    assert len(phrases) >= 9
+    missing = []
+    for phrase in phrases:
+        words = re.sub(r"\(\?<\w+>\\d\+\)", "\x00", phrase)
+        shape = r"%\w+".join(re.escape(part) for part in words.removesuffix(" not verified").split("\x00"))
+        if not re.search(rf'(?:"|[;,:] |%s){shape}', said):
+            missing.append(phrase)
+    assert missing == []
+    assert '" not verified"' in said

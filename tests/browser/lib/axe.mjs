@@ -13,8 +13,8 @@ export async function violations(page) {
     `${rule.id}: ${node.html.slice(0, 160)} (${[...node.any, ...node.all, ...node.none].map((check) => check.message).join('; ').slice(0, 200)})`));
 }
 
-/** Targets an officer in gloves can hit: what can be pressed and is smaller than 56 px, by its words. */
-export const smallTargets = (page) => page.$$eval('button, a.button, #nav a, .choice, summary.button', (all) => all
-  .filter((one) => one.offsetParent !== null && !one.disabled)
-  .filter((one) => one.getBoundingClientRect().height < 55.5)
-  .map((one) => `${one.textContent.trim().slice(0, 30)} ${Math.round(one.getBoundingClientRect().height)} px`));
+/** Targets an officer in gloves can hit: what can be pressed and is smaller than 56 px either way, by its words. */
+export const smallTargets = (page) => page.$$eval('button, a.button, a.bar-button, a.row-hit, #nav a, .choice, .tick, .state-tick, select, summary.button', (all) => all
+  .filter((one) => one.offsetParent !== null && !one.disabled).map((one) => [one, one.getBoundingClientRect()])
+  .filter(([, { width, height }]) => width < 55.5 || height < 55.5)
+  .map(([one, { width, height }]) => `${(one.textContent.trim() || one.id || one.className).slice(0, 30)} ${Math.round(width)} x ${Math.round(height)} px`));

@@ -57,7 +57,7 @@ export async function goTo(page, name) {
 export async function setLook(page, language, theme) {
   const has = await page.evaluate(() => [document.documentElement.lang.slice(0, 2), document.documentElement.dataset.theme]);
   if (has[0] !== language) await page.locator('#language').click();
-  if (has[1] !== theme) await page.locator('#theme').click();
+  if (has[1] !== theme) await page.locator('#theme').evaluate((one) => one.click()); // a phone has it on a page, not in its bar
   await page.waitForFunction(([l, t]) => document.documentElement.lang.startsWith(l) && document.documentElement.dataset.theme === t,
     [language, theme]);
 }

@@ -1,6 +1,8 @@
 /* Calls of consoled. The token is a cookie no script can read; what is kept here is who is signed on
  * and the word that proves a request comes from this page. */
 
+import { keep, kept } from './kept.js';
+
 export class Refused extends Error {
   constructor(status, error) {
     super(error.en ?? error.code ?? String(status));
@@ -90,16 +92,39 @@ export function get(path) {
 
 export async function login(officer, pin) {
   const answer = await post('/api/login', { officer, pin });
+  keep('signing_off', '');
   setSession(answer.result ?? answer, 'login');
   return session;
 }
 
+/* The screen is given up at once. That the box has not heard of it is kept in mind, for the cookie outlives the page:
+ * whoever opens it again would be signed on. */
 export async function logout() {
+  keep('signing_off', 'yes');
   try {
     await post('/api/logout', {});
+    keep('signing_off', '');
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 401) keep('signing_off', '');
   } finally {
     setSession(null, 'logout');
   }
+}
+
+export const signsOff = () => kept('signing_off') === 'yes';
+
+/* Tells the box of a sign-off it has not heard of; throws while it cannot. */
+export async function endSignOff() {
+  if (!signsOff()) return;
+  try {
+    const answer = await call('/api/session');
+    const { csrf } = answer.result ?? answer;
+    await call('/api/logout', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf }, body: '{}' });
+  } catch (error) {
+    if (error.status !== 401) throw error;
+  }
+  keep('signing_off', '');
 }
 
 /* Who this browser is signed on as, from its cookie; null: nobody. That a session ended is said once, by call().

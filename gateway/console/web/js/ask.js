@@ -3,7 +3,7 @@ import { act } from './api.js';
 import { el } from './dom.js';
 import { state } from './state.js';
 import { t } from './words.js';
-import { choices, codeRows, dialog, field, holdButton, notice, secondPerson } from './widgets.js';
+import { choices, codeRows, dialog, field, holdButton, keptField, notice, secondPerson } from './widgets.js';
 
 const ASKS_SECOND = new Set(['second', 'second_person']);
 
@@ -17,12 +17,14 @@ export function codeWord(table, code) {
   return row ? row.label : String(code ?? '');
 }
 
-/* A choice among a table's codes, as large buttons; nothing is chosen beforehand. Who says "other" says what: .note(). */
-export function reasonChoice(table) {
-  const note = field({ label: t('ui_note'), maxlength: 60 });
-  note.hidden = true;
+/* A choice among a table's codes, as large buttons; nothing is chosen beforehand but what `keep` has of before. Who says
+ * "other" says what: .note(). */
+export function reasonChoice(table, keep = {}) {
+  const note = keptField(keep, 'note', { label: t('ui_note'), maxlength: 60 });
+  note.hidden = keep.reason !== 'other';
   const set = choices({
-    legend: t('ui_form_reason'), rows: codeRows(state.codes[table]), cls: 'tight', onchange: (code) => {
+    legend: t('ui_form_reason'), rows: codeRows(state.codes[table]), value: keep.reason ?? null, cls: 'tight', onchange: (code) => {
+      keep.reason = code;
       note.hidden = code !== 'other';
       if (!note.hidden) note.input.focus();
     },

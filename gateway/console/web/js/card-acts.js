@@ -9,7 +9,7 @@ import { state, stageOf, isUnanswered, takeEvent } from './state.js';
 import { notice, whyRefused } from './widgets.js';
 import { confirmForm, rejectForm, feedbackForm, secondForm } from './card-forms.js';
 import { signOnBox } from './signon.js';
-import { askedWords, isDone, lateWords, person } from './hit-words.js';
+import { isDone, lateWords, person } from './hit-words.js';
 import { firstWaiting } from './alert-list.js';
 
 const OFFICERS = ['officer', 'leader'];
@@ -106,12 +106,21 @@ export function actionArea(number, env) {
     if (stage === 'rejected') return [button(t('act_hit_close'), 'yes', 'Alt+F', () => run('hit_close'), 'primary')];
     return [];
   }
-  function next(hit) {
+  function nextOf(hit) {
     const waiting = firstWaiting();
-    return (isDone(hit) || !isUnanswered(hit)) && waiting && waiting.hit !== number
-      ? el('a', { class: 'button', href: `#/alerts/${waiting.hit}`, 'aria-keyshortcuts': 'Alt+N', 'data-keys': 'Alt+N' },
-        t('ui_next_waiting'), el('kbd', { 'aria-hidden': 'true' }, 'Alt N')) : null;
+    return (isDone(hit) || !isUnanswered(hit)) && waiting && waiting.hit !== number ? waiting.hit : null;
   }
+  /* By itself: alerts come and go while somebody presses the button beside it. */
+  function showNext(hit) {
+    const link = place.querySelector('[data-keys="Alt+N"]');
+    const next = nextOf(hit);
+    if (!link) return;
+    link.hidden = next === null;
+    link.href = `#/alerts/${next}`;
+  }
+
+  const nextLink = () => el('a', { class: 'button', hidden: true, 'aria-keyshortcuts': 'Alt+N', 'data-keys': 'Alt+N' },
+    t('ui_next_waiting'), el('kbd', { 'aria-hidden': 'true' }, 'Alt N'));
 
   function signOn() {
     const box = signOnBox({
@@ -125,7 +134,7 @@ export function actionArea(number, env) {
     const waits = hit.handling?.waits;
     form = null;
     if (waits) {
-      form = secondForm(hit, { run, draft: draft(), role: state.session.role, me: state.session.officer });
+      form = secondForm(hit, { run, say: said.say, role: state.session.role, me: state.session.officer });
       return scrolling(form);
     }
     const name = draft().form;
@@ -142,7 +151,7 @@ export function actionArea(number, env) {
     const result = draft().seen;
     const record = OFFICERS.includes(state.session.role) && ['rejected', 'reported', 'closed'].includes(stageOf(hit)) &&
       el('a', { class: 'button', href: `#/record/${number}` }, icon('print'), t('ui_page_record'));
-    return el('div', { class: 'row' }, dueLine(hit), list, record, next(hit), result && seenWords(result),
+    return el('div', { class: 'row' }, dueLine(hit), list, record, nextLink(), result && seenWords(result),
       !list.length && !isDone(hit) && !SIGNERS.includes(state.session.role) && el('p', { class: 'soft' }, t('ui_reads_only')));
   }
   function seenWords(seen) {
@@ -157,8 +166,8 @@ export function actionArea(number, env) {
     if (!hit) return;
     const h = hit.handling ?? {};
     const trigger = (env.pictures ?? []).some((one) => one.evidence === 'trigger' && one.kind === 'scene');
-    const stamp = JSON.stringify([stageOf(hit), h.waits, askedWords(number, 'confirm', 'reject'), h.answer, h.overdue, state.session?.officer, draft().form, draft().seen,
-      firstWaiting()?.hit, lang(), draft().form === 'confirm' && trigger, draft().needsEye]);
+    const stamp = JSON.stringify([stageOf(hit), h.waits, h.answer, state.session?.officer, draft().form, lang(),
+      draft().form === 'confirm' && trigger, draft().needsEye, !draft().form && !h.waits && [h.due, Boolean(h.overdue), draft().seen]]);
     if (stamp !== drawn) {
       drawn = stamp;
       const held = place.contains(document.activeElement);
@@ -173,6 +182,7 @@ export function actionArea(number, env) {
       node.classList.toggle('open', Boolean(form) || !state.session);
       node.parentElement?.classList.toggle('filling', (Boolean(form) && !h.waits) || !state.session);
     }
+    showNext(hit);
     tick();
   }
   function tick() {
@@ -188,10 +198,10 @@ export function actionArea(number, env) {
   }
 
   function keys(event) {
-    if (!event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!event.altKey || event.ctrlKey || event.metaKey || event.repeat) return;
     const wanted = `Alt+${event.key.toUpperCase()}`;
     const target = node.querySelector(`[data-keys="${CSS.escape(wanted)}"]`);
-    if (!target || document.querySelector('dialog[open]')) return;
+    if (!target || target.hidden || document.querySelector('dialog[open]')) return;
     event.preventDefault();
     target.click();
   }

@@ -1,5 +1,5 @@
 /* The forms of a card. Nothing is filled in beforehand but what this officer began on this hit. */
-import { el } from './dom.js';
+import { el, setText } from './dom.js';
 import { icon } from './icons.js';
 import { t, of } from './words.js';
 import { codeWord } from './ask.js';
@@ -168,23 +168,26 @@ export function feedbackForm(hit, { run, say, draft, cancel }) {
 }
 
 /* An answer waits for somebody else: on this tablet by number and PIN, or on another one. */
-export function secondForm(hit, { run, role, me }) {
+export function secondForm(hit, { run, say, role, me }) {
   const h = hit.handling;
   const second = secondPerson(t(h.waits === 'leader' ? 'ui_second_leader_here' : 'ui_second_here'));
   const mine = h.by?.officer === me;
+  const elsewhere = el('p', { class: 'soft' });
   const may = ['officer', 'leader'].includes(role) && !mine && (h.waits !== 'leader' || role === 'leader');
   const form = el('form', { 'aria-label': t('ui_second_person'), class: 'stack', onsubmit: (event) => {
     event.preventDefault();
     if (second.read()) run('hit_agree', { second: second.read() }).then(second.clear);
+    else say(t('ui_form_need_second'), 'bad');
   } },
   el('h2', null, icon('clock'), ' ', t(`ui_waits_${h.waits}`, { who: person(h.by), answer: of('answer', h.answer) })),
   el('p', null, [h.answer === 'reject' && `${t('ui_reject_reason')}: ${codeWord('reject', h.reason)}`, h.note, h.typed, matchWords(hit)].filter(Boolean).join(' · ')),
-  el('p', { class: 'soft' }, askedWords(hit.hit, h.answer) || t('ui_waits_elsewhere')),
+  elsewhere,
   may ? el('div', { class: 'row ends' },
     el('button', { type: 'button', class: 'button primary', onclick: () => run('hit_agree') }, icon('yes'), t('ui_agree')),
     el('button', { type: 'button', class: 'button', onclick: () => run('hit_agree', { agree: false }) }, icon('no'), t('ui_disagree')))
     : ['officer', 'leader'].includes(role) && [second, el('div', { class: 'row ends' },
       el('button', { type: 'submit', class: 'button primary' }, icon('yes'), t('ui_agree_here')),
       mine && el('button', { type: 'button', class: 'button', onclick: () => run('hit_agree', { agree: false }) }, t('ui_take_back')))]);
+  form.tick = () => setText(elsewhere, askedWords(hit.hit, h.answer) || t('ui_waits_elsewhere'));
   return form;
 }

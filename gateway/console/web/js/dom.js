@@ -37,6 +37,11 @@ export function fill(node, ...children) {
   return node;
 }
 
+/* Words that stand are not said again to who hears the page. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 /* Once what was drawn now is on the screen; in a tab nobody sees, when somebody does. */
 export function painted() {
   return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));

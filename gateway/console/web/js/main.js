@@ -1,22 +1,25 @@
 /* Starts the console: who is signed on, the stream, and which page stands on screen. */
 import { el, fill } from './dom.js';
-import { act, currentSession, resume, sessionGone, watchSession } from './api.js';
+import { Refused, act, currentSession, endSignOff, resume, sessionGone, signsOff, watchSession } from './api.js';
 import { startStream, listen, stopListening } from './stream.js';
 import { state, put, subscribe, takeBoard, takeEvent, touch, forget, onEvent } from './state.js';
 import { t, lang, onLang } from './words.js';
 import { startTheme } from './theme.js';
 import { pages } from './pages.js';
 import { startSound } from './sound.js';
+import { closeDialogs } from './widgets.js';
 import { startShell, drawShell, setCurrent, say, call } from './shell.js';
 import * as signin from './pages/signin.js';
 
 const root = document.getElementById('page');
+const AGAIN_MS = 2000;
+const pause = () => new Promise((done) => setTimeout(done, AGAIN_MS));
 const keepers = new Map(); /* a page's own memory over language switches and visits */
 let shown = { name: null, cleanup: () => {} };
 
 function route() {
-  const [name, ...params] = location.hash.replace(/^#\//, '').split('/').map(decodeURIComponent);
-  return { name: name || 'alerts', params };
+  const [name, ...params] = location.hash.replace(/^#\//, '').split('/');
+  return { name, params };
 }
 
 export function go(hash) {
@@ -24,25 +27,25 @@ export function go(hash) {
   else location.hash = hash;
 }
 
-function contextOf(name) {
+/* `opened`: not drawn anew where it stood. */
+function contextOf(name, opened) {
   if (!keepers.has(name)) keepers.set(name, {});
-  return { state, t, lang, go, say, call, act, session: state.session, subscribe, onEvent, keep: keepers.get(name) };
+  return { state, t, lang, go, say, call, act, session: state.session, subscribe, onEvent, opened, keep: keepers.get(name) };
 }
 
-/* The page that stays on screen while its officer's session is gone. */
-function staysSignedOff(name) {
-  return name === 'alerts' && Boolean(state.sessionEnded);
-}
-
+/* The page of that name, or the first of whoever is signed on; the alerts' stays while their officer's session is gone. */
 async function moduleOf(name) {
-  if (!state.session && !staysSignedOff(name)) return { name: 'signin', module: signin };
-  const page = pages.find((one) => one.name === name);
-  if (!page) return { name: 'alerts', module: await pages[0].load() };
-  const role = state.session?.role ?? state.sessionEnded?.role;
-  if (!page.roles.includes(role)) return { name, module: null, why: 'ui_not_your_page' };
-  return { name, module: await page.load() };
+  const { role } = state.session ?? state.sessionEnded ?? {};
+  const page = pages.find((one) => one.name === name) ?? pages.find((one) => one.roles.includes(role));
+  const may = page?.roles.includes(role);
+  if (!state.session && !(may && page.name === 'alerts')) return { name: 'signin', module: signin };
+  if (!may) return { name, module: null, why: 'ui_not_your_page' };
+  const module = await page.load();
+  if (page.name !== 'alerts') await codesAsked; /* whose choices a form is made of */
+  return { name: page.name, module };
 }
 
+let codesAsked = Promise.resolve(); /* once */
 let drawing = 0;
 
 async function draw() {
@@ -63,14 +66,17 @@ async function draw() {
   setCurrent(name);
   shown = { name, cleanup: () => {} };
   if (!module) {
-    root.append(el('section', { class: 'panel' }, el('h1', null, t(why)),
-      el('button', { type: 'button', class: 'button', onclick: () => location.reload() }, t('ui_reload'))));
+    const first = pages.find((one) => one.roles.includes(state.session?.role));
+    root.append(el('section', { class: 'panel stack' }, el('h1', null, t(why)),
+      why === 'ui_not_your_page' && first ? el('a', { class: 'button', href: `#/${first.name}` }, t(`ui_page_${first.name}`))
+        : el('button', { type: 'button', class: 'button', onclick: () => location.reload() }, t('ui_reload'))));
     return;
   }
-  shown.cleanup = module.render(root, params, contextOf(name)) ?? (() => {});
+  shown.cleanup = module.render(root, params, contextOf(name, other)) ?? (() => {});
   if (moved) {
     document.title = `${t(module.title)} · ${t('ui_title')}`;
-    if (!root.contains(document.activeElement)) root.focus({ preventScroll: true });
+    const at = document.activeElement;
+    if (!root.contains(at) && (other || at === document.body)) root.focus({ preventScroll: true });
   }
 }
 
@@ -81,14 +87,37 @@ function redraw() {
   return draw();
 }
 
-async function loadCodes() {
-  const answer = await act('codes').catch(() => null);
-  if (answer) put('codes', answer.tables ?? answer);
+/* The tables of codes; asked for until they are there. A page drawn meanwhile is drawn again. */
+async function loadCodes(session, again) {
+  try {
+    const answer = await act('codes');
+    put('codes', answer.tables ?? answer);
+    if (again) redraw();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    pause().then(() => session === state.session && loadCodes(session, true));
+  }
 }
+
+/* Until the box has heard of a sign-off, or somebody has signed on. */
+async function signOffAgain() {
+  while (signsOff()) {
+    await pause();
+    await endSignOff().catch((error) => {
+      if (!(error instanceof Refused)) throw error;
+    });
+  }
+  touch('signoff');
+}
+
+const sameSession = (one, other) => one && other && JSON.stringify([one.officer, one.role, one.csrf]) === JSON.stringify([other.officer, other.role, other.csrf]);
 
 function onSession(session, why) {
   const before = state.session ?? state.sessionEnded;
+  const same = sameSession(state.session, session);
   state.session = session;
+  if (same) return; /* asked again because the stream was refused: what is begun on screen stays */
+  closeDialogs();
   if (!session) stopListening();
   if (session) {
     if (before && before.officer !== session.officer) {
@@ -97,17 +126,18 @@ function onSession(session, why) {
     }
     state.sessionEnded = null;
     listen(why !== 'resume');
-    loadCodes();
+    codesAsked = loadCodes(session, false);
   } else if (why === 'logout' || why === 'none') {
     state.sessionEnded = null;
     keepers.clear();
     forget();
+    signOffAgain();
   } else {
     state.sessionEnded = before;
-    call(t('ui_session_ended'));
   }
   touch('session');
   redraw();
+  if (state.sessionEnded) call(t('ui_session_ended'));
 }
 
 async function begin() {
@@ -128,11 +158,13 @@ async function begin() {
   addEventListener('hashchange', draw);
   for (;;) {
     try {
+      await endSignOff();
       await resume();
       break;
-    } catch {
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
       put('link', 'lost');
-      await new Promise((done) => setTimeout(done, 2000));
+      await pause();
     }
   }
 }

@@ -29,7 +29,12 @@ export function plateInput({ label, wild = false, onchange = () => {} }) {
   let shown = null;
   const take = (text) => {
     const fresh = clean(text, wild);
-    if (input.value !== fresh) input.value = fresh;
+    const caret = clean(text.slice(0, input.selectionStart ?? text.length), wild).length;
+    if (input.value !== fresh) {
+      const typing = input.value === text; /* not a key of the page */
+      input.value = fresh;
+      if (typing) input.setSelectionRange(caret, caret);
+    }
     if (tab() !== shown) show(tab());
     onchange(fresh);
   };
@@ -50,9 +55,11 @@ export function plateInput({ label, wild = false, onchange = () => {} }) {
     el('button', { type: 'button', class: 'button key words', onclick: () => take('') }, t('ui_keys_clear'))];
   const show = (name) => {
     shown = name;
+    const held = keys.contains(document.activeElement);
     const rows = sets[name]();
     fill(keys, rows.map((row, at) => el('div', { class: `keys ${name} ${at === 0 ? 'first' : ''}` }, row,
       at === rows.length - 1 && erase())));
+    if (held) keys.querySelector('button').focus();
   };
   const node = el('div', { class: 'plate-input' }, el('label', { for: id }, label), input,
     el('div', { role: 'group', 'aria-label': t('ui_keys_name') }, keys));

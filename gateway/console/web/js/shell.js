@@ -1,20 +1,31 @@
 /* What stands around every page: bar, rail, banners, run-through. */
-import { el, fill } from './dom.js';
+import { el, fill, fillKeyed } from './dom.js';
 import { icon } from './icons.js';
 import { t, lang, setLang, of } from './words.js';
-import { theme, setTheme } from './theme.js';
-import { clock, date } from './time.js';
-import { state, subscribe, seenRuns, isUnanswered, isQuiet, isRisk, onEvent } from './state.js';
+import { theme, themeWords, toggleTheme } from './theme.js';
+import { clock, date, joined, moment } from './time.js';
+import { keep, kept } from './kept.js';
+import { state, subscribe, seenRun, isUnanswered, isQuiet, isRisk, onEvent } from './state.js';
 import { act } from './api.js';
 import { pagesOf } from './pages.js';
 import { soundState, enableSound, toggleMute } from './sound.js';
-import { dialog, holdButton, notice, whyRefused } from './widgets.js';
+import { dialog, holdButton, notice } from './widgets.js';
 import { firstWaiting } from './alert-list.js';
 import { callWords, categoryWords, listedPlate, matchWords, priorityWords } from './hit-words.js';
 import { plate } from './plate.js';
 
+const MESSAGE_STANDS_MS = 12 * 3600 * 1000;
+const MESSAGES_READ_MAX = 64;
+const NOT_BY_CHANCE_MS = 700; /* what covers the screen unasked is not pressed away by a hand already on its way */
 const part = (id) => document.getElementById(id);
 let current = 'signin';
+
+/* rows: [key, what it shows, draw]. What shows the same stays, under the finger and with the focus. */
+function keepRows(node, rows) {
+  fillKeyed(node, rows.filter(Boolean), {
+    key: ([key]) => key, version: ([, shows]) => JSON.stringify([lang(), shows]), draw: ([, , draw]) => draw(),
+  });
+}
 
 export function say(text) {
   part('say').textContent = text;
@@ -37,7 +48,7 @@ const linkLook = {
 
 function linkChip() {
   const [kind, picture, words] = linkLook[state.link] ?? linkLook.loading;
-  return el('span', { class: `chip ${kind}`, id: 'link' }, icon(picture), el('span', { class: 'wide-only' }, t(words)));
+  return el('span', { class: `chip ${kind}`, id: 'link', role: 'img', 'aria-label': t(words) }, icon(picture), el('span', { class: 'wide-only' }, t(words)));
 }
 
 function soundButton() {
@@ -50,6 +61,7 @@ function soundButton() {
 }
 
 function askHelp() {
+  if (document.querySelector('dialog[open].calls-help')) return;
   const said = notice();
   let close = () => {};
   const button = holdButton({
@@ -64,12 +76,11 @@ function askHelp() {
       }
     },
   });
-  close = dialog({ title: t('ui_help'), body: el('div', { class: 'stack' }, button, said) });
+  close = dialog({ title: t('ui_help'), cls: 'calls-help', body: el('div', { class: 'stack' }, button, said) });
   button.focus();
 }
 
-function person() {
-  if (!state.session) return null;
+function personLink() {
   const { name, officer, role } = state.session;
   return el('a', {
     class: 'bar-button person', href: '#/account',
@@ -77,34 +88,35 @@ function person() {
   }, icon('person'), el('span', { class: 'wide-only who' }, el('b', null, name ?? officer), ' ', el('small', null, of('role', role))));
 }
 
+function themeButton() {
+  return el('button', {
+    type: 'button', class: 'bar-button', 'aria-label': themeWords(), title: themeWords(), id: 'theme', onclick: toggleTheme,
+  }, icon(theme() === 'day' ? 'night' : 'day'));
+}
+
+function languageButton() {
+  return el('button', {
+    type: 'button', class: 'bar-button words', id: 'language', lang: lang() === 'zh' ? 'en' : 'zh',
+    onclick: () => setLang(lang() === 'zh' ? 'en' : 'zh'),
+  }, t('ui_language'));
+}
+
 function drawBar() {
-  const mayHelp = ['officer', 'leader', 'auxiliary'].includes(state.session?.role);
-  fill(part('bar'),
-    el('span', { class: 'brand' }, icon('lanes'), el('b', { class: 'wide-only' }, state.place?.name ?? t('ui_title'))),
-    state.session && linkChip(),
-    el('span', { class: 'now', id: 'now' }),
-    el('span', { class: 'grow' }),
-    soundButton(),
-    el('button', {
-      type: 'button', class: 'bar-button', 'aria-label': t(theme() === 'day' ? 'ui_to_night' : 'ui_to_day'),
-      title: t(theme() === 'day' ? 'ui_to_night' : 'ui_to_day'), id: 'theme',
-      onclick: () => {
-        setTheme(theme() === 'day' ? 'night' : 'day');
-        drawBar();
-        part('theme').focus();
-      },
-    }, icon(theme() === 'day' ? 'night' : 'day')),
-    el('button', {
-      type: 'button', class: 'bar-button words', id: 'language', lang: lang() === 'zh' ? 'en' : 'zh',
-      onclick: () => {
-        setLang(lang() === 'zh' ? 'en' : 'zh');
-        part('language').focus();
-      },
-    }, t('ui_language')),
-    person(),
-    mayHelp && el('button', {
+  const { session, place } = state;
+  const mayHelp = ['officer', 'leader', 'auxiliary'].includes(session?.role);
+  keepRows(part('bar'), [
+    ['brand', place?.name, () => el('span', { class: 'brand' }, icon('lanes'), el('b', { class: 'wide-only' }, place?.name ?? t('ui_title')))],
+    session && ['link', state.link, linkChip],
+    ['now', '', () => el('span', { class: 'now', id: 'now' })],
+    ['space', '', () => el('span', { class: 'grow' })],
+    ['sound', soundState(), soundButton],
+    ['theme', theme(), themeButton],
+    ['language', '', languageButton],
+    session && ['person', [session.name, session.officer, session.role], personLink],
+    mayHelp && ['help', '', () => el('button', {
       type: 'button', class: 'bar-button help', id: 'help', 'aria-keyshortcuts': 'Alt+0', onclick: askHelp,
-    }, icon('help'), t('ui_help')));
+    }, icon('help'), t('ui_help'))],
+  ]);
   tick();
 }
 
@@ -182,24 +194,26 @@ function endHelp(one) {
 }
 
 /* Who called, or a leader, ends a call for help. */
-function helpCalls() {
-  return (state.duty?.help ?? []).filter((one) => !one.ended_by).map((one) => bannerOf('bad', 'help',
-    t(one.lane ? 'ui_help_from' : 'ui_help_from_booth', { name: one.name ?? one.officer, lane: one.lane }), clock(one.since),
-    (state.session?.role === 'leader' || one.officer === state.session?.officer) && el('button', {
-      type: 'button', class: 'button', onclick: () => endHelp(one),
-    }, t('ui_help_end'))));
+function helpCall(one, mayEnd) {
+  return bannerOf('bad', 'help', t(one.lane ? 'ui_help_from' : 'ui_help_from_booth', { name: one.name ?? one.officer, lane: one.lane }),
+    clock(one.since), mayEnd && el('button', { type: 'button', class: 'button', onclick: () => endHelp(one) }, t('ui_help_end')));
+}
+
+function helpRows() {
+  const { role, officer } = state.session ?? {};
+  return (state.duty?.help ?? []).filter((one) => !one.ended_by).map((one) => {
+    const mayEnd = role === 'leader' || one.officer === officer;
+    return [`help-${one.id}`, [one, mayEnd], () => helpCall(one, mayEnd)];
+  });
 }
 
 /* While a dangerous vehicle is dealt with, everybody is asked at times whether all is well. */
-function wellBanner() {
-  const well = state.duty?.well;
-  if (!well || !['officer', 'leader', 'auxiliary'].includes(state.session?.role)) return null;
+function wellBanner(well) {
   const late = well.state === 'missed';
   const kind = { runs: 'calm', asked: 'warn', missed: 'bad' }[well.state] ?? 'warn';
-  return bannerOf(kind, 'person', t(late ? 'ui_well_missed' : 'ui_well_due', { time: clock(well.due) }), '',
-    el('button', {
-      type: 'button', class: 'button', id: 'well', onclick: () => act('well').catch((error) => call(whyRefused(error))),
-    }, t('ui_well_say')));
+  const said = notice();
+  return bannerOf(kind, 'person', t(late ? 'ui_well_missed' : 'ui_well_due', { time: clock(well.due) }), '', said,
+    el('button', { type: 'button', class: 'button', id: 'well', onclick: () => act('well').then(() => said.say(''), said.fail) }, t('ui_well_say')));
 }
 
 /* On every page but the alerts': what waits to be signed for. On a phone a card covers the list. */
@@ -209,34 +223,51 @@ function hitOfStrip() {
   return hit && location.hash !== `#/alerts/${hit.hit}` ? hit : null;
 }
 
-function waitingStrip() {
-  const hit = hitOfStrip();
-  return hit && el('a', { class: `banner strip p${hit.entry?.priority ?? 3}`, href: `#/alerts/${hit.hit}` }, icon('alerts'),
+function waitingStrip(hit) {
+  return el('a', { class: `banner strip p${hit.entry?.priority ?? 3}`, href: `#/alerts/${hit.hit}` }, icon('alerts'),
     plate({ text: listedPlate(hit), cls: hit.entry?.class ?? '', small: true }),
     el('span', null, isRisk(hit) && el('b', { class: 'bad' }, `⚠ ${t('ui_risk_alone')} `), el('b', null, `${priorityWords(hit)} ${categoryWords(hit)} ${matchWords(hit)}`), ' ', t('ui_lane_n', { n: hit.lane }), ' ', clock(hit.time)),
     el('span', { class: 'button' }, t('ui_open')));
 }
 
-let bannersDrawn = '';
+const readOnes = () => (kept('messages_read') ?? '').split(' ').filter(Boolean);
+
+/* Until somebody at this tablet says that it was read, or a shift has gone by. */
+function messageRows() {
+  const read = readOnes();
+  return state.messages.filter((one) => !read.includes(String(one.number)) && Date.now() - new Date(one.signed_at) < MESSAGE_STANDS_MS)
+    .map((one) => [`message-${one.number}`, one, () => bannerOf('calm', 'info', t('ui_message_from', { name: one.signed_by }),
+      joined([one.said?.lane && t('ui_lane_n', { n: one.said.lane }), one.said?.text, moment(one.signed_at)]),
+      el('button', { type: 'button', class: 'button', onclick: () => {
+        keep('messages_read', [...readOnes(), one.number].slice(-MESSAGES_READ_MAX).join(' '));
+        drawBanners();
+      } }, t('ui_message_read')))]);
+}
+
+function soundBanner() {
+  return el('button', { type: 'button', class: 'banner warn', onclick: enableSound }, icon('silent'),
+    el('span', null, el('b', null, t('ui_sound_enable')), ' ', el('span', { class: 'wide-only' }, t('ui_sound_why'))));
+}
 
 function drawBanners() {
-  const stamp = JSON.stringify([state.link, soundState(), state.duty?.help, state.duty?.well, state.session?.officer, lang(), hitOfStrip() && [hitOfStrip().hit, state.version]]);
-  if (stamp === bannersDrawn) return;
-  bannersDrawn = stamp;
-  fill(part('banners'),
-    waitingStrip(),
-    state.link === 'lost' && bannerOf('bad', 'cut', t('ui_link_lost'), t('ui_link_lost_why')),
-    state.link === 'gone' && bannerOf('bad', 'cut', t('ui_link_gone'), t('ui_link_gone_why')),
-    helpCalls(),
-    wellBanner(),
-    state.session && soundState() === 'off' && el('button', {
-      type: 'button', class: 'banner warn', onclick: enableSound,
-    }, icon('silent'), el('span', null, el('b', null, t('ui_sound_enable')), ' ', el('span', { class: 'wide-only' }, t('ui_sound_why')))));
+  const hit = hitOfStrip();
+  const { link, session } = state;
+  const well = ['officer', 'leader', 'auxiliary'].includes(session?.role) && state.duty?.well;
+  keepRows(part('banners'), [
+    hit && ['strip', [hit.hit, callWords(hit), hit.entry?.class, hit.time], () => waitingStrip(hit)],
+    link === 'lost' && ['link', link, () => bannerOf('bad', 'cut', t('ui_link_lost'), t('ui_link_lost_why'))],
+    link === 'gone' && ['link', link, () => bannerOf('bad', 'cut', t('ui_link_gone'), t('ui_link_gone_why'))],
+    ...helpRows(),
+    ...(session ? messageRows() : []),
+    well && ['well', well, () => wellBanner(well)],
+    session && soundState() === 'off' && ['sound', '', soundBanner],
+  ]);
 }
 
 /* ---- run-through: red, whole screen ---- */
 
 let runBox = null;
+let runShown = null;
 
 /* The number in one piece, however narrow the screen. */
 function numberWords(number) {
@@ -244,25 +275,36 @@ function numberWords(number) {
   return [before, el('span', { class: 'number' }, number), after];
 }
 
-function drawRuns() {
-  const run = state.runs[0];
-  if (!run) {
-    runBox?.close();
-    return;
-  }
-  runBox?.remove();
+function runDialog(run) {
   const number = state.place?.phone;
-  runBox = el('dialog', { class: 'run', 'aria-labelledby': 'run-head' },
+  const seen = el('button', { type: 'button', class: 'button', disabled: true, onclick: seenRun }, t('ui_run_through_seen'));
+  const box = el('dialog', { class: 'run', 'aria-labelledby': 'run-head' },
     el('h1', { id: 'run-head' }, icon('help'), t('ui_run_through')),
     el('p', { class: 'huge' }, t('ui_run_through_lane', { n: run.lane })),
     el('p', { class: 'huge' }, number ? numberWords(number) : t('ui_call_hq_unknown')),
-    el('p', null, clock(run.time)),
-    el('button', { type: 'button', class: 'button', onclick: seenRuns }, t('ui_run_through_seen')));
-  runBox.addEventListener('close', () => {
-    runBox?.remove();
-    runBox = null;
-    if (state.runs.length) seenRuns();
+    el('p', null, clock(run.time)), seen);
+  setTimeout(() => {
+    seen.disabled = false;
+    if (box === runBox) seen.focus();
+  }, NOT_BY_CHANCE_MS);
+  box.addEventListener('cancel', (event) => seen.disabled && event.preventDefault());
+  box.addEventListener('close', () => {
+    box.remove();
+    if (box === runBox) seenRun();
   });
+  return box;
+}
+
+/* One after the other: of two lanes run through, each is seen. */
+function drawRuns() {
+  const run = state.runs[0] ?? null;
+  if (run === runShown) return;
+  const before = runBox;
+  runShown = run;
+  runBox = run && runDialog(run);
+  before?.close();
+  before?.remove();
+  if (!run) return;
   part('over').append(runBox);
   runBox.showModal();
   call(`${t('ui_run_through')} ${t('ui_run_through_lane', { n: run.lane })}`);
@@ -291,11 +333,15 @@ function heldKeys(event) {
 export function startShell() {
   drawShell();
   addEventListener('keydown', heldKeys, true);
+  part('skip').addEventListener('click', (event) => {
+    event.preventDefault(); /* the address is the router's */
+    part('page').focus();
+  });
   setInterval(tick, 500);
   subscribe((topics) => {
-    if (['session', 'link', 'sound', 'place', 'board'].some((topic) => topics.has(topic))) drawBar();
+    if (['session', 'link', 'sound', 'place', 'theme', 'board'].some((topic) => topics.has(topic))) drawBar();
     if (['session', 'hits', 'board'].some((topic) => topics.has(topic))) drawNav();
-    if (['session', 'hits', 'link', 'sound', 'duty', 'board'].some((topic) => topics.has(topic))) drawBanners();
+    if (['session', 'hits', 'link', 'sound', 'duty', 'messages', 'board'].some((topic) => topics.has(topic))) drawBanners();
     if (topics.has('runs')) drawRuns();
   });
   addEventListener('hashchange', drawBanners);
@@ -303,8 +349,8 @@ export function startShell() {
     if (event.event === 'hit' && !isQuiet(event)) call(callWords(event));
   });
   addEventListener('keydown', (event) => {
-    if (!event.altKey || event.ctrlKey || event.metaKey || !/^[0-9]$/.test(event.key)) return;
-    const page = state.session && pagesOf(state.session.role)[Number(event.key) - 1];
+    if (!event.altKey || event.ctrlKey || event.metaKey || event.repeat || !/^[0-9]$/.test(event.key)) return;
+    const page = state.session && !document.querySelector('dialog[open]') && pagesOf(state.session.role)[Number(event.key) - 1];
     if (event.key === '0' && part('help')) askHelp();
     else if (page) location.hash = `#/${page.name}`;
     else return;

@@ -18,7 +18,7 @@ export const state = {
   hits: new Map(), /* hit number -> the event, with .handling and .standing */
   lanes: new Map(), /* lane number -> its status */
   alarms: new Map(), /* active ones */
-  messages: [],
+  messages: [], /* newest first */
   runs: [], /* lanes run through, until an officer has seen it */
   list: null,
   clock: null,
@@ -29,6 +29,16 @@ export const state = {
   place: null,
   version: 0, /* counts the changes of hits */
 };
+
+/* One that fails keeps nobody else from being told, nor what comes after it; the error is reported as if nobody had
+ * caught it. */
+function attempt(run, ...args) {
+  try {
+    run(...args);
+  } catch (error) {
+    reportError(error);
+  }
+}
 
 const watchers = new Set();
 let changed = null;
@@ -48,7 +58,7 @@ function tellWatchers() {
   changed = null;
   /* A tab in the background has no frames, and sounds all the same. */
   if (document.visibilityState === 'visible') frame ||= requestAnimationFrame(frameCame);
-  for (const tell of [...watchers]) tell(what.topics, what.hits);
+  for (const tell of [...watchers]) attempt(tell, what.topics, what.hits);
 }
 
 function frameCame() {
@@ -121,6 +131,7 @@ function keepBounds() {
 }
 
 function takeHit(event) {
+  if (!Number.isInteger(event.hit)) throw new TypeError(`a hit without its number: ${event.hit}`);
   const old = state.hits.get(event.hit);
   const handling = event.handling ?? old?.handling ?? orphans.get(event.hit);
   orphans.delete(event.hit);
@@ -182,9 +193,10 @@ function takeRecord(event) {
   touch('records');
 }
 
+/* What headquarters' duty officers say to officers; of their other instructions the lanes and hits tell. */
 function takeMessage(event) {
-  const key = (one) => one.number ?? one.id;
-  state.messages = [event, ...state.messages.filter((one) => key(one) !== key(event))].slice(0, MESSAGES_MAX);
+  if (event.kind !== 'message' || event.result !== 'done') return;
+  state.messages = [event, ...state.messages.filter((one) => one.number !== event.number)].slice(0, MESSAGES_MAX);
   touch('messages');
 }
 
@@ -204,7 +216,6 @@ const takers = {
   lane: takeRecord,
   hold: takeRecord,
   instruction: takeMessage,
-  message: takeMessage,
   lookout: takeLookout,
   list: (event) => put('list', event.list ?? event),
   clock: (event) => put('clock', event.clock ?? event),
@@ -221,8 +232,8 @@ export function onEvent(tell) {
 }
 
 export function takeEvent(event) {
-  takers[event.event]?.(event);
-  for (const tell of [...eventWatchers]) tell(event);
+  attempt(() => takers[event.event]?.(event));
+  for (const tell of [...eventWatchers]) attempt(tell, event);
 }
 
 export function put(name, value) {
@@ -231,8 +242,8 @@ export function put(name, value) {
 }
 
 /* Acknowledged on this tablet: the lane's own alarm stays until it is acted on. */
-export function seenRuns() {
-  put('runs', []);
+export function seenRun() {
+  put('runs', state.runs.slice(1));
 }
 
 /* The whole picture: what it does not name is gone. */
@@ -240,12 +251,13 @@ export function takeBoard(board) {
   for (const number of state.hits.keys()) touch('hits', number);
   const standing = new Map([...state.hits].map(([number, hit]) => [number, hit.standing]));
   state.hits.clear();
-  for (const hit of board.hits ?? []) takeHit({ ...hit, standing: hit.standing ?? standing.get(hit.hit) });
+  for (const hit of board.hits ?? []) attempt(() => takeHit({ ...hit, standing: hit.standing ?? standing.get(hit.hit) }));
   state.lanes.clear();
-  for (const lane of board.lanes ?? []) takeLane(lane);
+  for (const lane of board.lanes ?? []) attempt(takeLane, lane);
   state.alarms.clear();
-  for (const alarm of board.alarms ?? []) takeAlarm({ active: true, ...alarm });
-  state.messages = (board.messages ?? []).slice(0, MESSAGES_MAX);
+  for (const alarm of board.alarms ?? []) attempt(takeAlarm, { active: true, ...alarm });
+  state.messages = [];
+  for (const message of board.messages ?? []) attempt(takeMessage, message);
   state.lookouts = new Map((board.lookouts ?? []).map((one) => [one.id, one]));
   state.place = { name: board.checkpoint, phone: board.headquarters_phone, lanes: [...state.lanes.keys()].sort((a, b) => a - b) };
   keep('lanes', state.place.lanes.join(' ')); /* for the emergency raise of whoever is not signed on */
@@ -257,6 +269,7 @@ export function takeBoard(board) {
 /* Somebody else signs on: nothing of what the one before could see stays. */
 export function forget() {
   state.hits.clear();
+  orphans.clear();
   state.lanes.clear();
   state.alarms.clear();
   state.lookouts.clear();
@@ -264,5 +277,5 @@ export function forget() {
   state.runs = [];
   runsTold.clear();
   state.duty = {};
-  for (const topic of ['hits', 'lanes', 'alarms', 'messages', 'lookouts', 'duty']) touch(topic);
+  for (const topic of ['hits', 'lanes', 'alarms', 'messages', 'lookouts', 'duty', 'runs']) touch(topic);
 }

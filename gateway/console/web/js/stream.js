@@ -2,7 +2,7 @@
  * said since the board was made; so nothing is missed and nothing comes twice. LINK LOST is judged
  * here: 25 s without a word, of which heartbeats come every ten. */
 import { StreamLink } from './stream-link.js';
-import { get } from './api.js';
+import { Refused, get } from './api.js';
 
 const LOST_AFTER_MS = 25000;
 const NAME = 'checkpoint-stream';
@@ -77,6 +77,7 @@ async function fetchBoard() {
     alive();
     say();
   } catch (error) {
+    if (!(error instanceof Refused)) reportError(error);
     if (mine === boardTry && error.status !== 401) setTimeout(() => mine === boardTry && fetchBoard(), 2000);
   }
 }

@@ -105,6 +105,11 @@ export function field({ label, type = 'text', value = '', cls = '', oninput = nu
   return node;
 }
 
+/* A field whose words outlive a look at another page and a switch of the language. Never a PIN. */
+export function keptField(keep, name, more) {
+  return field({ ...more, value: keep[name] ?? more.value ?? '', oninput: (event) => (keep[name] = event.target.value) });
+}
+
 /* Another officer's number and PIN, for args.second. */
 export function secondPerson(legend = t('ui_second_person')) {
   const number = field({ label: t('ui_second_number'), inputmode: 'numeric', maxlength: 32 });
@@ -138,10 +143,17 @@ export function dialog({ title, body, cls = '', onclose = () => {} }) {
   box.addEventListener('close', () => {
     box.remove();
     onclose();
+    /* What opened it may be gone: Tab goes on in the page, not at its top. */
+    if (document.activeElement === document.body) document.getElementById('page').focus({ preventScroll: true });
   });
   document.getElementById('over').append(box);
   box.showModal();
   return () => box.close();
+}
+
+/* Whoever was asked is no longer signed on, and what was begun is not another's. */
+export function closeDialogs() {
+  for (const box of document.querySelectorAll('#over > dialog.dialog')) box.close();
 }
 
 export function badge(kind, iconName, ...words) {

@@ -1,5 +1,6 @@
 /* Who is signed on here; a new PIN; the end of the session. */
-import { el } from '../dom.js';
+import { el, setText } from '../dom.js';
+import { themeWords, toggleTheme } from '../theme.js';
 import { act, logout } from '../api.js';
 import { t, of } from '../words.js';
 import { field, notice } from '../widgets.js';
@@ -33,6 +34,8 @@ function pinForm(session) {
 
 export function render(root, params, context) {
   const { session } = context;
+  /* Here besides the bar: a phone's has no room for it. */
+  const look = el('button', { type: 'button', class: 'button wide', onclick: toggleTheme }, themeWords());
   root.append(el('h1', null, t(title)), el('div', { class: 'two' },
     el('section', { class: 'panel stack' },
       el('dl', { class: 'pairs' },
@@ -41,7 +44,8 @@ export function render(root, params, context) {
         el('dt', null, t('ui_account_role')), el('dd', null, of('role', session.role)),
         el('dt', null, t('ui_account_tablet')), el('dd', null, session.tablet ?? '–'),
         el('dt', null, t('ui_account_lanes')), el('dd', null, (session.lanes ?? []).join(', ') || '–')),
-      el('button', { type: 'button', class: 'button danger wide', id: 'sign-off', onclick: () => logout().catch(() => {}) }, t('ui_sign_out'))),
+      look,
+      el('button', { type: 'button', class: 'button danger wide', id: 'sign-off', onclick: logout }, t('ui_sign_out'))),
     pinForm(session)));
-  return () => {};
+  return context.subscribe((topics) => topics.has('theme') && setText(look, themeWords()));
 }

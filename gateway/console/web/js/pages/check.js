@@ -2,6 +2,7 @@
 import { el, fill } from '../dom.js';
 import { act } from '../api.js';
 import { t, of, pick } from '../words.js';
+import { clock } from '../time.js';
 import { badge, notice } from '../widgets.js';
 import { plateInput } from '../plate-keys.js';
 import { plate as drawPlate } from '../plate.js';
@@ -12,9 +13,11 @@ export const roles = ['officer', 'leader', 'auxiliary'];
 
 const CLASSES = ['02', '01', '52', '51', '15', '16', '23', '03', '04', '26', '27', '31', '32', '22', '20', '07'];
 
-export function classSelect() {
-  return el('select', { 'aria-label': t('ui_check_class') }, el('option', { value: '' }, t('ui_check_class_any')),
-    CLASSES.map((code) => el('option', { value: code }, of('class', code))));
+export function classSelect(keep) {
+  const select = el('select', { 'aria-label': t('ui_check_class'), onchange: () => (keep.class = select.value) },
+    el('option', { value: '' }, t('ui_check_class_any')), CLASSES.map((code) => el('option', { value: code }, of('class', code))));
+  select.value = keep.class ?? '';
+  return select;
 }
 
 function marked(hit) {
@@ -39,26 +42,33 @@ function hitCard(hit) {
     hit.local && badge('plain', 'eye', t('ui_check_local')));
 }
 
-function answered(answer) {
+function answered({ answer, at }) {
   const hits = answer.hits ?? [];
+  const when = el('p', { class: 'soft' }, t('ui_check_answered', { time: clock(at) }));
   if (hits.length === 0) {
     return el('section', { class: 'panel answer none' }, el('div', { class: 'plate-place' }, drawPlate({ text: answer.plate })),
-      el('p', { class: 'big' }, t('ui_check_none')), el('p', { class: 'soft' }, t('ui_check_none_means')));
+      el('p', { class: 'big' }, t('ui_check_none')), el('p', { class: 'soft' }, t('ui_check_none_means')), when);
   }
   return el('section', { class: 'answer some' },
-    el('p', { class: 'big bad' }, t('ui_check_found', { n: hits.length })), el('ul', { class: 'plain-list' }, hits.map(hitCard)));
+    el('p', { class: 'big bad' }, t('ui_check_found', { n: hits.length })), when, el('ul', { class: 'plain-list' }, hits.map(hitCard)));
 }
 
 export function render(root, params, context) {
   const keep = context.keep;
   const said = notice();
   const result = el('div', { class: 'result', 'aria-live': 'polite' });
-  const plate = plateInput({ label: t('ui_check_plate'), onchange: (text) => (keep.plate = text) });
-  const classes = classSelect();
-  const reason = reasonChoice('search');
-  const drawAnswer = () => fill(result, keep.answer && answered(keep.answer));
+  const drawAnswer = () => fill(result, keep.answered && answered(keep.answered));
+  const plate = plateInput({ label: t('ui_check_plate'), onchange: (text) => {
+    if (text !== keep.plate) keep.answered = null; /* was of another plate */
+    keep.plate = text;
+    drawAnswer();
+  } });
+  const classes = classSelect(keep);
+  const reason = reasonChoice('search', keep);
+  let asking = false;
   const ask = async (event) => {
     event.preventDefault();
+    if (asking) return;
     if (!plate.value()) {
       said.say(t('ui_check_need_plate'), 'bad');
       plate.input.focus();
@@ -74,19 +84,23 @@ export function render(root, params, context) {
       return;
     }
     said.say(t('ui_check_asking'));
-    keep.answer = null;
+    keep.answered = null;
     drawAnswer();
+    asking = true;
     try {
       const args = { plate: plate.value(), reason: reason.value };
       if (reason.note()) args.note = reason.note();
       if (classes.value) args.class = classes.value;
-      keep.answer = await act('check', args);
+      const answer = await act('check', args);
+      if (plate.value() === args.plate) keep.answered = { answer, at: Date.now() };
       said.say('');
     } catch (error) {
       said.fail(error);
+    } finally {
+      asking = false;
     }
     drawAnswer();
-    if (keep.answer) result.scrollIntoView({ block: 'nearest' });
+    if (keep.answered) result.scrollIntoView({ block: 'nearest' });
   };
   root.append(el('h1', null, t(title)), el('div', { class: 'two left' },
     el('form', { class: 'panel stack', onsubmit: ask }, plate,
@@ -96,7 +110,7 @@ export function render(root, params, context) {
         el('button', { class: 'button primary wide' }, t('ui_check_ask')), said), result)));
   if (keep.plate) plate.set(keep.plate);
   drawAnswer();
-  if (!matchMedia('(pointer: coarse)').matches) plate.input.focus();
+  if (context.opened && !matchMedia('(pointer: coarse)').matches) plate.input.focus();
   return () => {};
 }
 

@@ -1,7 +1,7 @@
 /* What the next shift takes over: open hits, holds, lanes out of service, alarms. Whoever comes in accepts by name. */
-import { el, fill } from '../dom.js';
+import { el, fillKeyed, setText } from '../dom.js';
 import { subscribe } from '../state.js';
-import { act } from '../api.js';
+import { Refused, act } from '../api.js';
 import { t, of, pick } from '../words.js';
 import { clock, moment, joined } from '../time.js';
 import { atMostEvery } from '../again.js';
@@ -17,10 +17,19 @@ export const roles = ['officer', 'leader', 'auxiliary', 'auditor'];
 const TOPICS = ['hits', 'lanes', 'duty', 'alarms'];
 const EVERY_MS = 2000;
 
-function group(head, rows, draw) {
-  return el('section', { class: 'panel' }, el('h2', null, `${head} (${rows.length})`),
-    rows.length ? el('ul', { class: 'plain-list tight' }, rows.map((row) => el('li', { class: 'row line' }, draw(row))))
-      : el('p', { class: 'soft' }, t('ui_handover_nothing')));
+/* One list, kept while its rows come and go. `keyOf` tells one row from another. */
+function group(code, keyOf, draw, whenEmpty = true) {
+  const head = el('h2');
+  const none = el('p', { class: 'soft' }, t('ui_handover_nothing'));
+  const list = el('ul', { class: 'plain-list tight' });
+  const node = el('section', { class: 'panel' }, head, none, list);
+  node.show = (rows) => {
+    node.hidden = rows.length === 0 && !whenEmpty;
+    none.hidden = rows.length > 0;
+    setText(head, `${t(code)} (${rows.length})`);
+    fillKeyed(list, rows, { key: keyOf, version: JSON.stringify, draw: (row) => el('li', { class: 'row line' }, draw(row)) });
+  };
+  return node;
 }
 
 function hitLine(hit) {
@@ -72,9 +81,27 @@ function acceptBox(latest, done) {
     holdButton({ label: t('ui_handover_accept'), run, cls: 'primary wide' }));
 }
 
+function factGroups() {
+  const calls = group('ui_handover_calls', (call) => (call.hit ? `backup/${call.hit}` : `help/${call.id}`), callLine, false);
+  const hits = group('ui_handover_hits', (hit) => hit.hit, hitLine);
+  const holds = group('ui_handover_holds', (hold) => hold.hold, holdLine);
+  const lanes = group('ui_handover_lanes', (lane) => lane.lane ?? lane, laneLine);
+  const alarms = group('ui_handover_alarms', (alarm) => `${alarm.alarm}/${alarm.lane ?? 0}`, alarmLine);
+  const node = el('div', { class: 'two' });
+  node.show = (answer) => {
+    calls.show([...(answer.help ?? []), ...(answer.backup ?? [])]);
+    hits.show(answer.open_hits ?? []);
+    holds.show(answer.holds ?? []);
+    lanes.show(answer.lanes_out ?? []);
+    alarms.show(answer.alarms ?? []);
+    if (!node.firstChild) node.append(calls, hits, holds, lanes, alarms);
+  };
+  return node;
+}
+
 export function render(root, params, context) {
   const said = notice();
-  const facts = el('div', { class: 'two' });
+  const facts = factGroups();
   const accept = el('div');
   const last = el('p', { class: 'soft' });
   const shift = el('p', { class: 'soft' });
@@ -82,30 +109,25 @@ export function render(root, params, context) {
   let asked = 0;
   let shown = null;
   let gone = false;
-  let drawn = '';
   const load = async () => {
     const mine = ++asked;
     try {
       const answer = await act('handover');
       if (gone || mine !== asked) return;
-      if (accept.querySelector('.held')) { /* nothing moves, and nothing else is accepted, under the finger */
+      if (root.querySelector('.held, a:active')) { /* nothing moves, and nothing else is accepted, under the finger */
         again.ask();
         return;
       }
       shown = answer;
       said.say('');
-      const stamp = JSON.stringify({ ...answer, id: 0, well: 0 });
       if (may && !accept.firstChild) accept.append(acceptBox(() => shown, load));
-      if (stamp === drawn) return; /* whoever goes through it by keyboard stays where he is */
-      drawn = stamp;
       const from = answer.from ?? context.state.duty?.handover;
-      fill(last, from && t('ui_handover_last', { name: from.name ?? from.officer ?? from, time: moment(from.time ?? answer.time) }));
+      setText(last, from ? t('ui_handover_last', { name: from.name ?? from.officer ?? from, time: moment(from.time ?? answer.time) }) : '');
       const on = (answer.on_shift ?? []).map((one) => one.name ?? one.officer);
-      fill(shift, on.length > 0 && t('ui_handover_shift', { names: joined([...new Set(on)]) }));
-      const calls = [...(answer.help ?? []), ...(answer.backup ?? [])];
-      fill(facts, calls.length > 0 && group(t('ui_handover_calls'), calls, callLine), group(t('ui_handover_hits'), answer.open_hits ?? [], hitLine), group(t('ui_handover_holds'), answer.holds ?? [], holdLine),
-        group(t('ui_handover_lanes'), answer.lanes_out ?? [], laneLine), group(t('ui_handover_alarms'), answer.alarms ?? [], alarmLine));
+      setText(shift, on.length > 0 ? t('ui_handover_shift', { names: joined([...new Set(on)]) }) : '');
+      facts.show(answer);
     } catch (error) {
+      if (!(error instanceof Refused)) throw error;
       if (!gone) said.fail(error);
     }
   };

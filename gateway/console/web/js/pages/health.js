@@ -1,10 +1,10 @@
 /* How the box is, and what to do about each thing that is not well. */
-import { el, fill } from '../dom.js';
+import { el, fill, setText } from '../dom.js';
 import { subscribe } from '../state.js';
 import { act } from '../api.js';
 import { t, of, pick } from '../words.js';
 import { age, joined, moment, span } from '../time.js';
-import { alarmDetail, alarmWords } from '../alarm-words.js';
+import { alarmDetail, alarmRest, alarmWords } from '../alarm-words.js';
 import { notice } from '../widgets.js';
 import { atMostEvery } from '../again.js';
 
@@ -21,7 +21,7 @@ function alarmItem(alarm) {
   return el('li', { class: 'panel alarm' },
     el('p', null, el('b', null, pick(alarm)), alarm.lane ? ` · ${t('ui_lane_n', { n: alarm.lane })}` : '', words && ` · ${words}`),
     el('p', null, el('b', null, t('ui_health_do')), ' ', pick(alarm, 'what_to_do_zh', 'what_to_do')),
-    alarm.detail && !words && alarmDetail(alarm.detail),
+    alarmRest(alarm),
     alarm.time && el('p', { class: 'soft' }, moment(alarm.time)));
 }
 
@@ -116,15 +116,13 @@ export function render(root, params, context) {
   const body = el('div', { class: 'stack' });
   const stamp = el('p', { class: 'soft', id: 'health-age' });
   let gone = false;
-  let got = 0;
   let asked = 0;
   const load = async () => {
     const mine = ++asked;
     try {
       const status = await act('status');
       if (gone || mine !== asked) return;
-      got = Date.now();
-      context.keep.status = status;
+      Object.assign(context.keep, { status, got: Date.now() });
       draw(body, status);
       said.say('');
       tell();
@@ -132,10 +130,11 @@ export function render(root, params, context) {
       if (!gone) said.fail(error);
     }
   };
-  const tell = () => fill(stamp, got ? t('ui_health_age', { span: span(Date.now() - got) }) : '');
+  const tell = () => setText(stamp, context.keep.got ? t('ui_health_age', { span: span(Date.now() - context.keep.got) }) : '');
   root.append(el('div', { class: 'page-head' }, el('h1', null, t(title)),
     el('button', { type: 'button', class: 'button', onclick: load }, t('ui_health_refresh'))), stamp, said, body);
   if (context.keep.status) draw(body, context.keep.status);
+  tell();
   load();
   const timer = setInterval(load, REFRESH_MS);
   const ticking = setInterval(tell, 1000);

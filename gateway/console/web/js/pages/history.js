@@ -4,7 +4,7 @@ import { state, subscribe } from '../state.js';
 import { act } from '../api.js';
 import { t, of } from '../words.js';
 import { clock, date, moment } from '../time.js';
-import { choices, field, notice } from '../widgets.js';
+import { choices, keptField, notice } from '../widgets.js';
 import { plateInput } from '../plate-keys.js';
 import { plate as drawPlate } from '../plate.js';
 import { codeWord, pinField, reasonChoice } from '../ask.js';
@@ -12,7 +12,8 @@ import { codeWord, pinField, reasonChoice } from '../ask.js';
 export const title = 'ui_page_history';
 export const roles = ['officer', 'leader', 'auxiliary', 'auditor'];
 
-const HOUR_MS = 3600 * 1000;
+const MINUTE_MS = 60 * 1000;
+const HOUR_MS = 60 * MINUTE_MS;
 const ROWS_MAX = 1000; /* on screen; more: a narrower search */
 const PERIODS = { hour: HOUR_MS, day: 24 * HOUR_MS, week: 7 * 24 * HOUR_MS };
 const TIME = /^(\d{4})-(\d{1,2})-(\d{1,2})[ T](\d{1,2}):(\d{2})$/;
@@ -28,39 +29,45 @@ function timeOf(text) {
   return at.getMonth() === month - 1 && hour < 24 && minute < 60 ? at : null;
 }
 
-function timeField(code, ms) {
-  return field({ label: t(code), value: written(ms), maxlength: 16, placeholder: '2026-01-31 23:59', inputmode: 'text' });
+function timeField(keep, name) {
+  return keptField(keep, name, { label: t(`ui_history_${name}`), maxlength: 16, placeholder: '2026-01-31 23:59', inputmode: 'text' });
 }
 
 /* Two times, and the usual spans up to now. */
-function timesPart() {
-  const from = timeField('ui_history_from', Date.now() - PERIODS.day);
-  const to = timeField('ui_history_to', Date.now() + 60000);
+function timesPart(keep) {
+  const from = timeField(keep, 'from');
+  const to = timeField(keep, 'to');
+  /* What nobody wrote is the span up to now: of when it is asked, not of when the page was opened. */
+  const upToNow = () => {
+    from.input.value = keep.from ?? written(Date.now() - PERIODS[keep.span ?? 'day']);
+    to.input.value = keep.to ?? written(Date.now() + MINUTE_MS);
+  };
+  upToNow();
   const spans = choices({
-    legend: t('ui_history_span'), value: 'day', cls: 'tight',
+    legend: t('ui_history_span'), value: keep.span ?? 'day', cls: 'tight',
     rows: Object.keys(PERIODS).map((code) => ({ code, label: t(`ui_history_${code}`) })),
     onchange: (code) => {
-      from.input.value = written(Date.now() - PERIODS[code]);
-      to.input.value = written(Date.now() + 60000);
+      Object.assign(keep, { span: code, from: undefined, to: undefined });
+      upToNow();
     },
   });
-  return { nodes: [spans, el('div', { class: 'pair' }, from, to)], from: () => timeOf(from.input.value), to: () => timeOf(to.input.value) };
+  return { nodes: [spans, el('div', { class: 'pair' }, from, to)], upToNow, from: () => timeOf(from.input.value), to: () => timeOf(to.input.value) };
 }
 
-function laneChoice() {
+function laneChoice(keep) {
   const rows = [{ code: '', label: t('ui_history_all_lanes') },
     ...[...state.lanes.keys()].sort((a, b) => a - b).map((n) => ({ code: String(n), label: t('ui_lane_n', { n }) }))];
-  return choices({ legend: t('ui_history_lane'), rows, value: '', cls: 'tight' });
+  return choices({ legend: t('ui_history_lane'), rows, value: keep.lane ?? '', cls: 'tight', onchange: (code) => (keep.lane = code) });
 }
 
 /* Drawn anew when lanes become known, which a page opened first thing does not have. */
-function lanePart() {
+function lanePart(keep) {
   const node = el('div');
   let count = -1;
   const draw = () => {
     if (state.lanes.size === count) return;
     count = state.lanes.size;
-    fill(node, laneChoice());
+    fill(node, laneChoice(keep));
   };
   draw();
   return { node, value: () => node.firstChild.value, stop: subscribe((topics) => topics.has('lanes') && draw()) };
@@ -74,7 +81,7 @@ function row(passage) {
     el('td', null, passage.hit ? el('a', { class: 'button', href: `#/alerts/${passage.hit}` }, t('ui_history_hit')) : '–'));
 }
 
-/* One search and the pages fetched of it. */
+/* What the last search found, and the pages fetched of it. */
 class Found {
   constructor() {
     this.rows = el('tbody');
@@ -85,15 +92,26 @@ class Found {
         ['ui_history_time', 'ui_history_lane', 'ui_history_plate', 'ui_check_class', 'ui_history_hit']
           .map((code) => el('th', { scope: 'col' }, t(code))))), this.rows)), this.said, this.more);
     this.next = null;
+    this.asked = 0; /* how many searches */
+    this.over = false;
   }
 
-  begin(answer) {
+  /* The pages of the search before this one are nobody's any more. */
+  async search(args) {
+    const answer = await act('history', args);
+    if (this.over) return;
     fill(this.rows);
     this.node.hidden = false;
-    this.take(answer);
+    this.asked += 1;
+    this.take(answer, this.asked);
   }
 
-  take(answer) {
+  close() {
+    this.over = true;
+    this.asked += 1;
+  }
+
+  take(answer, mine) {
     const found = answer.passages ?? [];
     this.rows.append(...found.map(row));
     this.next = answer.next ?? null;
@@ -101,33 +119,34 @@ class Found {
     this.more.hidden = this.next === null || count >= ROWS_MAX;
     if (this.next !== null) this.said.say(t('ui_history_so_far', { n: count, to: moment(answer.searched_to) }));
     else this.said.say(t(count ? 'ui_history_all' : 'ui_history_none', { n: count }), 'ok');
-    if (this.next !== null && found.length === 0) this.fetchMore();
+    if (this.next !== null && found.length === 0) this.fetchMore(mine);
   }
 
-  async fetchMore() {
-    if (this.next === null || this.busy) return;
-    this.busy = true;
+  async fetchMore(mine = this.asked) {
+    const { next } = this;
+    if (next === null) return;
+    this.next = null; /* asked for once */
     try {
-      const answer = await act('history_more', { next: this.next });
-      this.busy = false;
-      this.take(answer);
+      const answer = await act('history_more', { next });
+      if (mine === this.asked) this.take(answer, mine);
     } catch (error) {
+      if (mine !== this.asked) return;
+      this.next = next;
       this.said.fail(error);
-    } finally {
-      this.busy = false;
     }
   }
 }
 
-export function render(root) {
+export function render(root, params, { keep }) {
   const said = notice();
   const found = new Found();
-  const plate = plateInput({ label: t('ui_history_plate_hint'), wild: true });
-  const look = el('input', { type: 'checkbox', checked: false });
-  const lane = lanePart();
-  const times = timesPart();
-  const caseNumber = field({ label: t('ui_history_case'), maxlength: 40 });
-  const reason = reasonChoice('history');
+  const plate = plateInput({ label: t('ui_history_plate_hint'), wild: true, onchange: (text) => (keep.plate = text) });
+  const look = el('input', { type: 'checkbox', checked: Boolean(keep.look), onchange: () => (keep.look = look.checked) });
+  const lane = lanePart(keep);
+  const times = timesPart(keep);
+  const caseNumber = keptField(keep, 'case', { label: t('ui_history_case'), maxlength: 40 });
+  const reason = reasonChoice('history', keep);
+  let asking = false;
   const pin = pinField();
   const args = () => ({
     plate: plate.value(), look_alike: look.checked, case: caseNumber.input.value.trim(), reason: reason.value,
@@ -142,18 +161,23 @@ export function render(root) {
   };
   const ask = async (event) => {
     event.preventDefault();
+    if (asking) return;
+    times.upToNow();
     const why = missing();
     if (why) {
       said.say(t(why), 'bad');
       return;
     }
     said.say(t('ui_check_asking'));
+    asking = true;
     try {
-      found.begin(await act('history', args()));
+      await found.search(args());
       found.node.scrollIntoView({ block: 'nearest' });
       said.say(t('ui_history_on_record', { reason: codeWord('history', reason.value) }), 'ok');
     } catch (error) {
       said.fail(error);
+    } finally {
+      asking = false;
     }
     pin.input.value = '';
   };
@@ -163,5 +187,9 @@ export function render(root) {
       el('div', { class: 'panel stack' }, lane.node, times.nodes, caseNumber, reason, pin,
         el('button', { class: 'button primary wide' }, t('ui_history_ask')), said)),
     found.node);
-  return lane.stop;
+  if (keep.plate) plate.set(keep.plate);
+  return () => {
+    found.close();
+    lane.stop();
+  };
 }

@@ -1,10 +1,10 @@
 /* Local look-outs: a leader begins one with a second person, for a day at most; they end by themselves. */
-import { el, fillKeyed } from '../dom.js';
-import { state, subscribe } from '../state.js';
+import { el, fillKeyed, setText } from '../dom.js';
+import { put, state, subscribe } from '../state.js';
 import { act } from '../api.js';
 import { t } from '../words.js';
 import { moment, span } from '../time.js';
-import { choices, field, notice, secondPerson, holdButton } from '../widgets.js';
+import { choices, holdButton, keptField, notice, secondPerson } from '../widgets.js';
 import { plateInput } from '../plate-keys.js';
 import { plate as drawPlate } from '../plate.js';
 import { classSelect } from './check.js';
@@ -14,13 +14,15 @@ export const title = 'ui_page_lookouts';
 export const roles = ['officer', 'leader', 'auxiliary', 'auditor'];
 
 const HOURS = [4, 8, 12, 24];
+const TICK_MS = 1000;
+
+const leftWords = (until) => t('ui_lookouts_left', { span: span(new Date(until).getTime() - Date.now()) });
 
 function item(lookout, leader) {
   const until = lookout.until ?? lookout.valid_until;
   return el('li', { class: 'panel row' }, el('div', { class: 'plate-place' }, drawPlate({ text: lookout.plate, cls: lookout.class })),
     el('dl', { class: 'pairs grow' },
-      el('dt', null, t('ui_lookouts_until')), el('dd', null, moment(until), ' · ',
-        t('ui_lookouts_left', { span: span(new Date(until).getTime() - Date.now()) })),
+      el('dt', null, t('ui_lookouts_until')), el('dd', null, moment(until), ' · ', el('span', { 'data-until': until }, leftWords(until))),
       el('dt', null, t('ui_check_reason')), el('dd', null, lookout.reason ?? lookout.card?.reason ?? ''),
       el('dt', null, t('ui_check_case')), el('dd', null, lookout.case ?? lookout.card?.case_number ?? '–'),
       el('dt', null, t('ui_lookouts_by')), el('dd', null,
@@ -33,16 +35,16 @@ function item(lookout, leader) {
     }, t('ui_lookouts_end')));
 }
 
-function addForm() {
+function addForm(keep) {
   const said = notice();
-  const plate = plateInput({ label: t('ui_check_plate') });
-  const classes = classSelect();
+  const plate = plateInput({ label: t('ui_check_plate'), onchange: (text) => (keep.plate = text) });
+  const classes = classSelect(keep);
   const hours = choices({
-    legend: t('ui_lookouts_hours'), value: '8', cls: 'tight',
-    rows: HOURS.map((n) => ({ code: String(n), label: t('ui_hours', { n }) })),
+    legend: t('ui_lookouts_hours'), value: keep.hours ?? '8', cls: 'tight',
+    rows: HOURS.map((n) => ({ code: String(n), label: t('ui_hours', { n }) })), onchange: (code) => (keep.hours = code),
   });
-  const reason = field({ label: t('ui_lookouts_reason'), maxlength: 60 });
-  const caseNumber = field({ label: t('ui_history_case'), maxlength: 40 });
+  const reason = keptField(keep, 'reason', { label: t('ui_lookouts_reason'), maxlength: 60 });
+  const caseNumber = keptField(keep, 'case', { label: t('ui_history_case'), maxlength: 40 });
   const second = secondPerson();
   const missing = () => {
     if (!plate.value()) return 'ui_check_need_plate';
@@ -67,6 +69,7 @@ function addForm() {
     second.clear();
     return undefined;
   };
+  if (keep.plate) plate.set(keep.plate);
   return el('section', { class: 'two left', 'aria-label': t('ui_lookouts_add') },
     el('div', { class: 'panel stack' }, el('h2', null, t('ui_lookouts_add')), plate,
       el('div', { class: 'field' }, el('span', { class: 'label' }, t('ui_check_class')), classes)),
@@ -85,11 +88,17 @@ export function render(root, params, context) {
     fillKeyed(list, open, { key: (one) => one.id, version: JSON.stringify, draw: (one) => item(one, leader) });
   };
   root.append(el('h1', null, t(title)), el('p', { class: 'soft' }, t('ui_lookouts_rule')), none, said, list);
-  if (leader) root.append(addForm());
+  if (leader) root.append(addForm(context.keep));
   draw();
   act('lookouts').then((answer) => {
-    state.lookouts = new Map((answer.lookouts ?? []).map((one) => [one.id, one]));
-    draw();
+    put('lookouts', new Map((answer.lookouts ?? []).map((one) => [one.id, one])));
   }, (error) => said.fail(error));
-  return subscribe((topics) => topics.has('lookouts') && draw());
+  const ticking = setInterval(() => {
+    for (const left of list.querySelectorAll('[data-until]')) setText(left, leftWords(left.dataset.until));
+  }, TICK_MS);
+  const stop = subscribe((topics) => topics.has('lookouts') && draw());
+  return () => {
+    clearInterval(ticking);
+    stop();
+  };
 }

@@ -80,16 +80,21 @@ export function render(root) {
     },
   });
   day.hidden = true;
+  let last = 0;
   const make = async () => {
+    if (kinds.value === 'day' && !day.input.value) return said.say(t('ui_report_need_day'), 'bad');
+    const mine = ++last;
     const asked = period(kinds.value, day.input.value);
     said.say(t('ui_working'));
     try {
       const report = await act('report', { from: asked.from.toISOString(), to: asked.to.toISOString() });
+      if (mine !== last) return undefined;
       fill(paper, sheet(report, asked));
       said.say('');
     } catch (error) {
       said.fail(error);
     }
+    return undefined;
   };
   root.append(el('div', { class: 'page-head' }, el('h1', null, t(title)),
     el('button', { type: 'button', class: 'button no-print', onclick: () => print() }, icon('print'), t('ui_record_print'))),

@@ -1,7 +1,7 @@
 /* Before the shift: who signs on. Emergency raise stands beside it, for nobody must have to sign on to
  * let a vehicle out of danger. */
 import { el } from '../dom.js';
-import { emergencyRaise } from '../api.js';
+import { emergencyRaise, signsOff } from '../api.js';
 import { kept } from '../kept.js';
 import { t } from '../words.js';
 import { choices, holdButton, notice } from '../widgets.js';
@@ -38,7 +38,10 @@ export function render(root, params, context) {
   /* Those this tablet saw last; a new one offers the first few. */
   const seen = (kept('lanes') ?? '').split(' ').map(Number).filter(Boolean);
   const lanes = seen.length ? seen : [1, 2, 3, 4];
-  root.append(el('div', { class: 'signin' }, el('div', { class: 'panel' }, box), emergency(lanes)));
-  box.focusFirst();
-  return () => {};
+  const leaving = notice();
+  const tell = () => leaving.say(signsOff() && t('ui_sign_out_waits'));
+  tell();
+  root.append(el('div', { class: 'signin' }, el('div', { class: 'panel stack' }, leaving, box), emergency(lanes)));
+  if (context.opened) box.focusFirst();
+  return context.subscribe((topics) => topics.has('signoff') && tell());
 }
