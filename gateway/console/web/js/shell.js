@@ -3,7 +3,7 @@ import { el, fill } from './dom.js';
 import { icon } from './icons.js';
 import { t, lang, setLang, of } from './words.js';
 import { theme, setTheme } from './theme.js';
-import { clock, date } from './time.js';
+import { boxNow, clock, date } from './time.js';
 import { state, subscribe, seenRuns, isUnanswered, isQuiet, isRisk, onEvent } from './state.js';
 import { act } from './api.js';
 import { pagesOf } from './pages.js';
@@ -12,6 +12,8 @@ import { dialog, holdButton, notice, whyRefused } from './widgets.js';
 import { firstWaiting } from './alert-list.js';
 import { callWords, categoryWords, listedPlate, matchWords, priorityWords } from './hit-words.js';
 import { plate } from './plate.js';
+
+const HELP_MS = 600;
 
 const part = (id) => document.getElementById(id);
 let current = 'signin';
@@ -49,23 +51,51 @@ function soundButton() {
   }, icon(sound === 'on' ? 'sound' : 'silent'));
 }
 
-function askHelp() {
+/* From a tablet that stands at one lane, that lane's. */
+function callHelp() {
+  const lanes = state.session?.lanes ?? [];
+  return act('help', lanes.length === 1 ? { lane: lanes[0] } : {});
+}
+
+/* `error`: why a call did not get through. */
+function askHelp(error) {
   const said = notice();
   let close = () => {};
   const button = holdButton({
-    label: t('ui_help_send'), ms: 600, cls: 'danger wide', iconName: 'help',
+    label: t('ui_help_send'), ms: HELP_MS, cls: 'danger wide', iconName: 'help',
     run: async () => {
       try {
-        await act('help', {});
+        await callHelp();
         close();
         call(t('ui_help_sent'));
-      } catch (error) {
-        said.fail(error);
+      } catch (why) {
+        said.fail(why);
       }
     },
   });
   close = dialog({ title: t('ui_help'), body: el('div', { class: 'stack' }, button, said) });
+  if (error) said.fail(error);
   button.focus();
+}
+
+/* One touch, held, and everybody knows; a short one asks. */
+function helpButton(more) {
+  return holdButton({
+    label: t('ui_help'), ms: HELP_MS, iconName: 'help', tap: () => askHelp(), title: t('ui_help_send'), ...more,
+    run: () => callHelp().then(() => call(t('ui_help_sent')), askHelp),
+  });
+}
+
+const mayHelp = () => ['officer', 'leader', 'auxiliary'].includes(state.session?.role);
+
+let helpDrawn = '';
+
+/* Stays while the bar is drawn anew: it may be under a finger. */
+function drawHelp() {
+  const stamp = mayHelp() ? lang() : '';
+  if (stamp === helpDrawn) return;
+  helpDrawn = stamp;
+  fill(part('bar-help'), stamp && helpButton({ cls: 'bar-button help', id: 'help', keys: 'Alt+0' }));
 }
 
 function person() {
@@ -78,8 +108,8 @@ function person() {
 }
 
 function drawBar() {
-  const mayHelp = ['officer', 'leader', 'auxiliary'].includes(state.session?.role);
-  fill(part('bar'),
+  drawHelp();
+  fill(part('bar-parts'),
     el('span', { class: 'brand' }, icon('lanes'), el('b', { class: 'wide-only' }, state.place?.name ?? t('ui_title'))),
     state.session && linkChip(),
     el('span', { class: 'now', id: 'now' }),
@@ -101,19 +131,16 @@ function drawBar() {
         part('language').focus();
       },
     }, t('ui_language')),
-    person(),
-    mayHelp && el('button', {
-      type: 'button', class: 'bar-button help', id: 'help', 'aria-keyshortcuts': 'Alt+0', onclick: askHelp,
-    }, icon('help'), t('ui_help')));
+    person());
   tick();
 }
 
 function tick() {
   const now = part('now');
   if (!now) return;
-  const text = clock(new Date());
+  const text = clock(boxNow());
   if (now.textContent !== text) now.textContent = text;
-  now.title = date(new Date());
+  now.title = date(boxNow());
 }
 
 /* ---- rail ---- */
@@ -257,7 +284,8 @@ function drawRuns() {
     el('p', { class: 'huge' }, t('ui_run_through_lane', { n: run.lane })),
     el('p', { class: 'huge' }, number ? numberWords(number) : t('ui_call_hq_unknown')),
     el('p', null, clock(run.time)),
-    el('button', { type: 'button', class: 'button', onclick: seenRuns }, t('ui_run_through_seen')));
+    el('button', { type: 'button', class: 'button seen', onclick: seenRuns }, t('ui_run_through_seen')), ' ',
+    mayHelp() && helpButton({ cls: 'help' }));
   runBox.addEventListener('close', () => {
     runBox?.remove();
     runBox = null;
