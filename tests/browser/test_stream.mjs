@@ -99,3 +99,37 @@ test('the browser restarted: signed on again, every open hit is there', async ()
   assert.deepEqual(fresh.found, []);
 });
 
+test('a tablet whose clock is wrong says the box\'s time, and LINK LOST though it is set back meanwhile', async () => {
+  const hour = 3600 * 1000;
+  const wrong = await openConsole(browser, 'officer', 'alerts', { init: () => {
+    const Real = Date;
+    globalThis.offMs = 3600 * 1000;
+    globalThis.Date = class extends Real {
+      constructor(...args) {
+        if (args.length) super(...args);
+        else super(Real.now() + globalThis.offMs);
+      }
+
+      static now() {
+        return Real.now() + globalThis.offMs;
+      }
+    };
+  } });
+  const [plate] = await listed(1);
+  const { hit } = await makeHit(plate);
+  await goTo(wrong, `alerts/${hit}`);
+  const due = wrong.locator('.do .due');
+  await due.waitFor();
+  assert.match(await due.innerText(), /0[0-2]:\d\d/, 'as long as the box gives');
+  assert.equal(await due.evaluate((one) => one.classList.contains('late')), false);
+  const shown = await wrong.evaluate(async () => (await import('/js/time.js')).boxNow());
+  assert.ok(Math.abs(shown - Date.now()) < hour / 60, `off by ${shown - Date.now()} ms`);
+  await box('cut');
+  await wrong.evaluate(() => {
+    globalThis.offMs = 0;
+  });
+  await wrong.locator('#banners .banner.bad', { hasText: '连接中断' }).waitFor({ timeout: 40000 });
+  await box('mend');
+  await live(wrong);
+  await wrong.close();
+});

@@ -1,6 +1,8 @@
 /* Calls of consoled. The token is a cookie no script can read; what is kept here is who is signed on
  * and the word that proves a request comes from this page. */
 
+import { takeBoxTime } from './time.js';
+
 export class Refused extends Error {
   constructor(status, error) {
     super(error.en ?? error.code ?? String(status));
@@ -37,6 +39,7 @@ async function call(path, options) {
   } catch {
     throw new Refused(0, { code: 'unreachable' });
   }
+  takeBoxTime(response.headers.get('Date'));
   const body = await response.json().catch(() => ({}));
   if (response.ok && body.ok !== false) return body;
   const error = new Refused(response.status, body.error ?? body);

@@ -3,7 +3,7 @@ import { el, fill } from '../dom.js';
 import { state, subscribe } from '../state.js';
 import { act } from '../api.js';
 import { t, of } from '../words.js';
-import { clock, date, moment } from '../time.js';
+import { boxNow, clock, date, moment } from '../time.js';
 import { choices, field, notice } from '../widgets.js';
 import { plateInput } from '../plate-keys.js';
 import { plate as drawPlate } from '../plate.js';
@@ -34,14 +34,14 @@ function timeField(code, ms) {
 
 /* Two times, and the usual spans up to now. */
 function timesPart() {
-  const from = timeField('ui_history_from', Date.now() - PERIODS.day);
-  const to = timeField('ui_history_to', Date.now() + 60000);
+  const from = timeField('ui_history_from', boxNow() - PERIODS.day);
+  const to = timeField('ui_history_to', boxNow() + 60000);
   const spans = choices({
     legend: t('ui_history_span'), value: 'day', cls: 'tight',
     rows: Object.keys(PERIODS).map((code) => ({ code, label: t(`ui_history_${code}`) })),
     onchange: (code) => {
-      from.input.value = written(Date.now() - PERIODS[code]);
-      to.input.value = written(Date.now() + 60000);
+      from.input.value = written(boxNow() - PERIODS[code]);
+      to.input.value = written(boxNow() + 60000);
     },
   });
   return { nodes: [spans, el('div', { class: 'pair' }, from, to)], from: () => timeOf(from.input.value), to: () => timeOf(to.input.value) };

@@ -3,7 +3,7 @@ import { el, fillKeyed } from '../dom.js';
 import { state, subscribe } from '../state.js';
 import { act } from '../api.js';
 import { t } from '../words.js';
-import { moment, span } from '../time.js';
+import { boxNow, moment, span } from '../time.js';
 import { choices, field, notice, secondPerson, holdButton } from '../widgets.js';
 import { plateInput } from '../plate-keys.js';
 import { plate as drawPlate } from '../plate.js';
@@ -20,7 +20,7 @@ function item(lookout, leader) {
   return el('li', { class: 'panel row' }, el('div', { class: 'plate-place' }, drawPlate({ text: lookout.plate, cls: lookout.class })),
     el('dl', { class: 'pairs grow' },
       el('dt', null, t('ui_lookouts_until')), el('dd', null, moment(until), ' · ',
-        t('ui_lookouts_left', { span: span(new Date(until).getTime() - Date.now()) })),
+        t('ui_lookouts_left', { span: span(new Date(until).getTime() - boxNow()) })),
       el('dt', null, t('ui_check_reason')), el('dd', null, lookout.reason ?? lookout.card?.reason ?? ''),
       el('dt', null, t('ui_check_case')), el('dd', null, lookout.case ?? lookout.card?.case_number ?? '–'),
       el('dt', null, t('ui_lookouts_by')), el('dd', null,
