@@ -139,6 +139,7 @@ static void set_due(struct checkpointd *c)
 void cases_changed(struct checkpointd *c, const struct case_slot *slot)
 {
     publish_case(c, slot);
+    cases_watch(c);
     update_alarms(c, slot->now.facts.lane);
     if (handling_done(&slot->now)) {
         duty_case_closed(c, slot->now.facts.hit);
@@ -434,19 +435,27 @@ static void take_settled(struct checkpointd *c)
 
 /* ---- what is late ---- */
 
-static void escalate(struct checkpointd *c, struct case_slot *slot, struct mono_time now)
+int cases_record(struct checkpointd *c, struct case_slot *slot, const struct handling_case *after,
+                 const char *what)
 {
     static struct fact fact; /* control thread */
     static const struct control_actor nobody;
-    struct handling_case after = slot->now;
-    if (slot->in_flight || !handling_look(&after, &c->config.handling, now)) {
-        return;
-    }
     acts_begin_fact(c, &fact, &nobody, FACT_HANDLING, "");
-    begin_fact(c, slot, &after, "overdue", &fact);
-    if (recorder_push(c, &fact) == 0) { /* else at the next look */
-        slot->now = after;
+    begin_fact(c, slot, after, what, &fact);
+    int result = recorder_push(c, &fact);
+    if (result == 0) {
+        slot->now = *after;
         publish_case(c, slot);
+    }
+    return result;
+}
+
+static void escalate(struct checkpointd *c, struct case_slot *slot, struct mono_time now)
+{
+    struct handling_case after = slot->now;
+    if (!slot->in_flight && handling_look(&after, &c->config.handling, now)) {
+        int result = cases_record(c, slot, &after, "overdue");
+        (void)result; /* else at the next look */
     }
 }
 
@@ -457,13 +466,15 @@ static void look_in_control(void *ctx, void *item)
     (void)item;
     atomic_store(&c->cases.look_posted, false);
     take_settled(c);
+    bool again = !cases_mark_withdrawn(c);
     for (size_t i = 0; i < c->cases.count; i++) {
         escalate(c, &c->cases.slots[i], now);
     }
     for (size_t i = 0; i < c->config.lane_count; i++) {
         update_alarms(c, c->config.lanes[i].lane.lane.lane);
     }
-    bool again = cases_hear_headquarters(c); /* and ask them, where a second person has gone */
+    again |= cases_hear_headquarters(c); /* and ask them, where a second person has gone */
+    cases_watch(c);
     set_due(c);
     /* What the journal did not take is not asked for in every turn. */
     long long due = atomic_load_explicit(&c->cases.due_ns, memory_order_relaxed);

@@ -4,12 +4,12 @@ import { el, fill } from './dom.js';
 import { act } from './api.js';
 import { icon } from './icons.js';
 import { t, of, lang, pick } from './words.js';
-import { clock, left } from './time.js';
+import { boxNow, clock, left } from './time.js';
 import { state, stageOf, isUnanswered, takeEvent } from './state.js';
 import { notice, whyRefused } from './widgets.js';
 import { confirmForm, rejectForm, feedbackForm, secondForm } from './card-forms.js';
 import { signOnBox } from './signon.js';
-import { askedWords, isDone, lateWords, person } from './hit-words.js';
+import { askedWords, isDone, isWithdrawn, lateWords, person } from './hit-words.js';
 import { firstWaiting } from './alert-list.js';
 
 const OFFICERS = ['officer', 'leader'];
@@ -93,13 +93,14 @@ export function actionArea(number, env) {
     if (stage === 'alerted') return [
       button(t('act_hit_sign'), 'person', 'Alt+S', () => run('hit_sign'), 'primary')];
     if (!may) return [el('p', { class: 'soft' }, t('ui_auxiliary_waits'))];
+    if (stage === 'signed' && isWithdrawn(hit)) return [button(t('act_hit_reject'), 'no', 'Alt+R', openForm('reject'), 'primary')];
     if (stage === 'signed') return [
       button(t('act_hit_confirm'), 'yes', 'Alt+C', openForm('confirm'), 'primary'),
       button(t('act_hit_reject'), 'no', 'Alt+R', openForm('reject'))];
-    if (stage === 'confirmed') return [
+    if (stage === 'confirmed' && !isWithdrawn(hit)) return [
       button(t('act_hit_intercept'), 'lanes', 'Alt+I', () => run('hit_intercept'), 'primary'),
       button(t('act_hit_feedback'), 'report', 'Alt+B', openForm('feedback'))];
-    if (stage === 'intercepting') return [button(t('act_hit_feedback'), 'report', 'Alt+B', openForm('feedback'), 'primary')];
+    if (stage === 'confirmed' || stage === 'intercepting') return [button(t('act_hit_feedback'), 'report', 'Alt+B', openForm('feedback'), 'primary')];
     if (stage === 'reported') return [
       button(t('act_hit_close'), 'yes', 'Alt+F', () => run('hit_close'), 'primary'),
       button(t('ui_feedback_again'), 'report', 'Alt+B', openForm('feedback'))];
@@ -129,7 +130,7 @@ export function actionArea(number, env) {
       return scrolling(form);
     }
     const name = draft().form;
-    if (name && formStages[name].includes(stageOf(hit)) && OFFICERS.includes(state.session.role)) {
+    if (name && formStages[name].includes(stageOf(hit)) && !(name === 'confirm' && isWithdrawn(hit)) && OFFICERS.includes(state.session.role)) {
       form = forms[name](hit, { run, refused, say: said.say, draft: draft(), env, cancel: () => {
         draft().form = null;
         drawn = '';
@@ -151,13 +152,17 @@ export function actionArea(number, env) {
     return el('p', { class: found.length ? 'alike' : 'soft' }, el('span', { lang: 'zh' }, seen.plate ?? ''), ' ', words,
       seen.far_off && ` · ${t('ui_seen_far_off')}`);
   }
+  function withdrawnWords(hit) {
+    return el('p', { class: 'banner bad', role: 'alert' }, icon('no'), el('b', null, t('ui_withdrawn')), ' ',
+      t('ui_withdrawn_at', { time: clock(hit.handling.withdrawn) }));
+  }
   const controls = () => [...place.querySelectorAll('input, button, textarea, select')];
   function update() {
     const hit = hitNow();
     if (!hit) return;
     const h = hit.handling ?? {};
     const trigger = (env.pictures ?? []).some((one) => one.evidence === 'trigger' && one.kind === 'scene');
-    const stamp = JSON.stringify([stageOf(hit), h.waits, askedWords(number, 'confirm', 'reject'), h.answer, h.overdue, state.session?.officer, draft().form, draft().seen,
+    const stamp = JSON.stringify([stageOf(hit), h.waits, h.withdrawn, askedWords(number, 'confirm', 'reject'), h.answer, h.overdue, state.session?.officer, draft().form, draft().seen,
       firstWaiting()?.hit, lang(), draft().form === 'confirm' && trigger, draft().needsEye]);
     if (stamp !== drawn) {
       drawn = stamp;
@@ -165,7 +170,7 @@ export function actionArea(number, env) {
       const key = document.activeElement?.dataset.keys;
       const at = controls().indexOf(document.activeElement);
       const same = Boolean(draft().form) && draft().form === place.dataset.form;
-      fill(place, content(hit));
+      fill(place, isWithdrawn(hit) && withdrawnWords(hit), content(hit));
       place.dataset.form = draft().form ?? '';
       /* The same control again, where there is one; else what was pressed is gone, and Tab goes on from here. */
       const again = same ? controls()[at] : key && place.querySelector(`[data-keys="${CSS.escape(key)}"]`);
@@ -180,8 +185,8 @@ export function actionArea(number, env) {
     const line = place.querySelector('[data-due]');
     const due = line && new Date(line.dataset.due).getTime();
     if (!due || Number.isNaN(due)) return;
-    const late = due < Date.now();
-    const words = late ? '' : t('ui_due_in', { time: left(due - Date.now()) });
+    const late = due < boxNow();
+    const words = late ? '' : t('ui_due_in', { time: left(due - boxNow()) });
     line.classList.toggle('late', late);
     const hit = hitNow();
     line.textContent = late ? lateWords(hit) || t('overdue_now') : words;
