@@ -91,6 +91,32 @@ test('a session that runs out by itself keeps the alert on screen until somebody
   await page.waitForSelector('.do [data-keys="Alt+S"]');
 });
 
+test('a form begun stays while consoled and checkpointd are started anew, and is sent after them', async () => {
+  const [plate] = await listed(1, { priority: 3 });
+  const { hit } = await makeHit(plate);
+  seen.push(hit);
+  await goTo(page, `alerts/${hit}`);
+  const acts = page.locator('.do');
+  await acts.getByRole('button', { name: '签收' }).click();
+  await acts.getByRole('button', { name: '核对一致' }).click();
+  const ticks = acts.locator('.state-tick input');
+  for (let at = 0; at < await ticks.count(); at++) await ticks.nth(at).check();
+  const send = acts.locator('form button[type="submit"]:not([disabled])');
+  await send.waitFor();
+  for (const name of ['consoled', 'checkpointd']) {
+    await box('program_stop', { name, kill: true });
+    await page.waitForSelector('#link:not(.ok)');
+    await box('program_start', { name });
+    await live(page);
+  }
+  for (let at = 0; at < await ticks.count(); at++) assert.ok(await ticks.nth(at).isChecked(), 'what was stated is gone');
+  await send.click();
+  await acts.locator('.notice[data-kind="bad"]').waitFor(); // to the box it is not looked at yet
+  await send.waitFor();
+  await send.click();
+  await acts.getByRole('button', { name: '开始拦截' }).waitFor();
+});
+
 test('the browser restarted: signed on again, every open hit is there', async () => {
   assert.deepEqual(page.found, []);
   await browser.restart();
