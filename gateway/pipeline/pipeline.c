@@ -10,8 +10,12 @@
 
 /* ---- matchd ---- */
 
+/* A list that was set back lacks what came after it: that is not withdrawn. What is gone from the
+ * next one is said again. */
 static void take_withdrawn(struct pipeline *p, const struct match_message *m)
 {
+    if (p->rolled_back || p->other_list)
+        return;
     for (uint32_t i = 0; i < m->u.withdrawn.count; i++) {
         struct lane_event event = {.kind = LANE_EVENT_WITHDRAWAL,
                                    .u.withdrawn_entry = m->u.withdrawn.entries[i]};
