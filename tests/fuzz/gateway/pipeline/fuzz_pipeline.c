@@ -259,6 +259,14 @@ static void take_small(struct pipeline *p, struct byte_reader *r, uint8_t kind,
                              .until = {value & 1 ? wall.ms + byte_read_u8(r) * 100 : 0},
                              .text = "{}"};
         break;
+    case PIPELINE_WATCH:
+        event.u.watch = calloc(1, sizeof(*event.u.watch));
+        if (!event.u.watch)
+            return;
+        event.u.watch->count = value;
+        for (uint32_t i = 0; i < value; i++)
+            event.u.watch->entries[i] = byte_read_u8(r);
+        break;
     case PIPELINE_SCAN:
     case PIPELINE_BEAT:
     case PIPELINE_PACKET:
