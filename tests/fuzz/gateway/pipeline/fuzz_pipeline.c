@@ -332,8 +332,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             take_scan(p, &r, n, now, wall);
         else
             take_small(p, &r,
-                       kind == UINT8_MAX ? PIPELINE_LOOKOUT : kind / 4 % (PIPELINE_SEARCH + 1), now,
-                       wall);
+                       kind == UINT8_MAX       ? PIPELINE_LOOKOUT
+                       : kind == UINT8_MAX - 1 ? PIPELINE_WATCH
+                                               : kind / 4 % (PIPELINE_SEARCH + 1),
+                       now, wall);
         pipeline_tick(p, now, wall);
     }
     pipeline_destroy(p);
