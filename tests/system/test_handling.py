@@ -295,6 +295,22 @@ def test_an_entry_withdrawn_under_an_open_card_stops_nobody(officers):
     assert [r.body["hit"] for r in officers.records("handling") if r.body["what"] == "withdrawn"].count(signed) == 1
 
 
+def test_hundreds_of_quiet_hits_drive_no_alert_from_the_board(officers):
+    quiet, loud = [f"豫Q{number:05}" for number in range(300)], "豫N33333"
+    officers.site.cache.add(entry(600, loud), *(entry(1000 + at, plate, **{"class": "01"}) for at, plate in enumerate(quiet)))
+    wait_until("all listed", lambda: officers.done("zhao", "check", plate=quiet[-1], reason="at_lane")["hits"])
+    officers.site.events.close()
+    officers.site.events = officers.site.box.events(officers.tokens["wang"])
+    hit = officers.read(loud)["hit"]
+    for plate in quiet:
+        officers.site.read(11, plate, plate_class="02")
+        shown = officers.site.next("hit", lambda event, plate=plate: event["entry"]["plate"] == plate)
+        assert shown["decision"]["level"] == "quiet"
+    board = [row["hit"] for row in officers.done("li", "board")["hits"]]
+    assert len(board) == 256 and hit in board and shown["hit"] in board
+    assert officers.done("li", "hit_sign", hit=hit)
+
+
 SEED = int(os.environ.get("CHECKPOINT_SEED", "1"))
 ODD_CALLS = int(os.environ.get("CHECKPOINT_ARGS", "200"))
 ODD = (None, True, False, 0, -1, 1, 255, 256, 2 ** 63 - 1, -2 ** 63, 1e300, 0.5, "", "x" * 64, "x" * 65, "鲁" * 67, "x" * 5000,
