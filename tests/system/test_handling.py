@@ -297,6 +297,7 @@ def test_an_entry_withdrawn_under_an_open_card_stops_nobody(officers):
 
 def test_hundreds_of_quiet_hits_drive_no_alert_from_the_board(officers):
     quiet, loud = [f"豫Q{number:05}" for number in range(300)], "豫N33333"
+    officers.site.wait_ready()
     officers.site.cache.add(entry(600, loud), *(entry(1000 + at, plate, **{"class": "01"}) for at, plate in enumerate(quiet)))
     wait_until("all listed", lambda: officers.done("zhao", "check", plate=quiet[-1], reason="at_lane")["hits"])
     officers.site.events.close()
