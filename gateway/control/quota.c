@@ -40,7 +40,7 @@ bool quota_within(const struct quota *quota, const struct quota_use *like, struc
                 oldest = use->at;
         }
     }
-    bool full = quota->count == QUOTA_USES_MAX && oldest_of_all.ms >= since.ms;
+    bool full = since.ms > 0 && quota->count == QUOTA_USES_MAX && oldest_of_all.ms >= since.ms;
     if (found < max && !full)
         return true;
     *out_oldest = found >= max ? oldest : oldest_of_all;

@@ -31,6 +31,7 @@ void quota_note(struct quota *quota, const struct quota_use *use);
 /* Whether fewer than `max` uses like `like` (kind, about; its officer's, "": anybody's) were made
  * at `since` or later: one of the future counts. False: *out_oldest is when the oldest of the `max`
  * newest of them was, so that with a window of W one more is due at *out_oldest + W. Also false
- * when the memory is full of younger uses than `since`, whoever's they are. */
+ * when the memory is full of younger uses than `since`, whoever's they are; but not with `since` 0:
+ * then all that are remembered count. */
 bool quota_within(const struct quota *quota, const struct quota_use *like, struct wall_time since,
                   size_t max, struct wall_time *out_oldest);

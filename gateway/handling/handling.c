@@ -121,6 +121,11 @@ int64_t handling_view_left_ms(const struct handling_case *c, const char *officer
 
 /* ---- answers ---- */
 
+static bool is_withdrawn(const struct handling_case *c)
+{
+    return c->withdrawn_at.wall.ms != 0;
+}
+
 static bool is_same(const struct handling_person *a, const struct handling_person *b)
 {
     return a->rank != HANDLING_HEADQUARTERS && b->rank != HANDLING_HEADQUARTERS &&
@@ -234,6 +239,9 @@ static enum handling_refusal step_confirm(struct handling_case *c, const struct 
     if (is_answered(c, out)) {
         return HANDLING_REFUSED_ANSWERED;
     }
+    if (is_withdrawn(c)) {
+        return HANDLING_REFUSED_WITHDRAWN;
+    }
     out->left_ms = handling_view_left_ms(c, act->who.officer, policy, now.mono);
     if (out->left_ms > 0) {
         return HANDLING_REFUSED_TOO_SOON;
@@ -291,6 +299,18 @@ static void set_aside(struct handling_case *c, struct handling_when now)
     c->overdue = HANDLING_IN_TIME;
 }
 
+bool handling_withdraw(struct handling_case *c, struct handling_when now)
+{
+    if (is_withdrawn(c) || handling_done(c)) {
+        return false;
+    }
+    c->withdrawn_at = now;
+    if (c->waits != HANDLING_WAITS_NOT && c->answer == HANDLING_CONFIRM) {
+        set_aside(c, now);
+    }
+    return true;
+}
+
 static enum handling_refusal step_agree(struct handling_case *c, const struct handling_act *act,
                                         const struct handling_policy *policy,
                                         struct handling_when now, struct handling_refused *out)
@@ -329,7 +349,8 @@ void handling_answered(struct handling_case *c, bool confirmed, const char *offi
 {
     struct handling_act act = {.who = {.rank = HANDLING_OFFICER}};
     enum handling_answer answer = confirmed ? HANDLING_CONFIRM : HANDLING_REJECT;
-    if (c->answer != HANDLING_UNANSWERED || wait_of(c, answer) != HANDLING_WAITS_NOT) {
+    if (c->answer != HANDLING_UNANSWERED || wait_of(c, answer) != HANDLING_WAITS_NOT ||
+        (confirmed && is_withdrawn(c))) {
         return;
     }
     snprintf(act.who.officer, sizeof(act.who.officer), "%s", officer);
@@ -358,6 +379,9 @@ static enum handling_refusal step_intercept(struct handling_case *c, const struc
 {
     if (c->stage != HANDLING_CONFIRMED) {
         return HANDLING_REFUSED_STAGE;
+    }
+    if (is_withdrawn(c)) {
+        return HANDLING_REFUSED_WITHDRAWN;
     }
     c->stage = HANDLING_INTERCEPTING;
     c->interceptor = act->who;

@@ -123,6 +123,8 @@ struct handling_case {
     struct handling_feedback feedback;
     struct handling_person closer;
     struct handling_when closed_at;
+    struct handling_when
+        withdrawn_at; /* of the entry, as this box's list says; wall 0: it stands */
     enum handling_overdue overdue;
     struct handling_viewer viewers[HANDLING_VIEWERS_MAX];
     uint8_t viewer_count;
@@ -175,7 +177,8 @@ enum handling_refusal {
     HANDLING_REFUSED_NOTHING_WAITS, /* no answer waits for a second person */
     HANDLING_REFUSED_NO_REASON,
     HANDLING_REFUSED_NO_OUTCOME,
-    HANDLING_REFUSED_STAGE, /* not at this stage */
+    HANDLING_REFUSED_WITHDRAWN, /* nobody looks for the vehicle any more */
+    HANDLING_REFUSED_STAGE,     /* not at this stage */
     HANDLING_REFUSED_COUNT
 };
 
@@ -204,6 +207,9 @@ enum handling_refusal handling_step(struct handling_case *c, const struct handli
  * word beside. */
 void handling_answered(struct handling_case *c, bool confirmed, const char *officer,
                        struct handling_when now);
+/* The entry was withdrawn: from now on nobody confirms or intercepts on it, and a confirmation that
+ * waits is void. Whether that is new, and concerns somebody. */
+bool handling_withdraw(struct handling_case *c, struct handling_when now);
 /* Whether the case needs nobody any more: rejected or closed. */
 bool handling_done(const struct handling_case *c);
 /* A confirmation needs a second person. */

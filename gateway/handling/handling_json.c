@@ -124,6 +124,7 @@ json_t *handling_json(const struct handling_case *c, const struct handling_polic
     put_person(object, "intercepting", &c->interceptor, c->intercepted_at.wall);
     put_feedback(object, &c->feedback);
     put_person(object, "closed", &c->closer, c->closed_at.wall);
+    put_time(object, "withdrawn", c->withdrawn_at.wall);
     if (handling_due(c, policy, &due)) {
         put_time(object, "due", due.wall);
     }
@@ -222,6 +223,7 @@ void handling_take_json(struct handling_case *c, const json_t *body, struct hand
     take_feedback(&c->feedback, json_object_get(body, "feedback"), now);
     c->closer = take_person(body, "closed");
     c->closed_at = take_time(json_object_get(body, "closed"), "time", now);
+    c->withdrawn_at = take_time(body, "withdrawn", now);
     c->overdue = is_text(body, "overdue", "hq")       ? HANDLING_OVERDUE_HQ
                  : is_text(body, "overdue", "leader") ? HANDLING_OVERDUE_LEADER
                                                       : HANDLING_IN_TIME;

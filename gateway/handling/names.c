@@ -49,6 +49,9 @@ static const struct {
                                      "report the outcome first; of an intercepted vehicle whether "
                                      "it is suspect",
                                      "请先反馈处置结果；已拦截的须说明是否可疑"},
+    [HANDLING_REFUSED_WITHDRAWN] = {"withdrawn",
+                                    "the entry was withdrawn: do not stop the vehicle for it",
+                                    "该布控已撤控：不得据此拦截"},
     [HANDLING_REFUSED_STAGE] = {"stage", "not at this stage of the handling",
                                 "当前阶段不能进行该操作"}};
 

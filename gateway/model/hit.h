@@ -36,7 +36,8 @@ enum {
     MATCH_ODDS_NONE = INT16_MIN,
     MATCH_ODDS_MAX_DB = 300, /* computed odds lie within plus and minus this */
     MATCH_HITS_MAX = 8,
-    MATCH_WATCH_MAX = 3072, /* 32 lanes, 4 holds and 8 vehicles each, 8 hits each: all there are */
+    MATCH_WATCH_MAX = 3328, /* 32 lanes, 4 holds and 8 vehicles each, 8 hits each, and 256 hits that
+                               are being dealt with: all there are */
     MATCH_WITHDRAWN_MAX = 64, /* of one message; there may be several */
     MATCH_COUNTERS_MAX = 20,  /* of one message; there may be several */
     MATCH_COUNTER_NAME_SIZE = 32,
@@ -147,7 +148,7 @@ struct match_message {
 };
 
 enum match_query_type {
-    QUERY_WATCH = 1,    /* replaces the set of watched entries: those with an open hold */
+    QUERY_WATCH = 1,    /* replaces the set of watched entries: those with an open hit */
     QUERY_SEARCH = 2,   /* match this plate now */
     QUERY_SELF_TEST = 3 /* inject the self-test's plate and say what matching made of it */
 };

@@ -10,14 +10,20 @@
 
 /* ---- matchd ---- */
 
+/* A list that was set back lacks what came after it: that is not withdrawn. What is gone from the
+ * next one is said again. */
 static void take_withdrawn(struct pipeline *p, const struct match_message *m)
 {
+    if (p->rolled_back || p->other_list)
+        return;
     for (uint32_t i = 0; i < m->u.withdrawn.count; i++) {
         struct lane_event event = {.kind = LANE_EVENT_WITHDRAWAL,
                                    .u.withdrawn_entry = m->u.withdrawn.entries[i]};
         step_all(p, &event);
         for (size_t k = 0; k < p->lane_count; k++)
             vehicles_withdrawn(&p->lanes[k].vehicles, m->u.withdrawn.entries[i]);
+        if (p->sinks.withdrawn)
+            p->sinks.withdrawn(p->sinks.ctx, m->u.withdrawn.entries[i]);
     }
 }
 
@@ -140,7 +146,8 @@ static void take_link(struct pipeline *p, bool connected, const char *reason)
     step_all(p, &lost);
 }
 
-_Static_assert(PIPELINE_LANES_MAX *(LANE_HOLDS_MAX + LANE_QUEUE_MAX) * LANE_HITS_MAX <=
+_Static_assert(PIPELINE_LANES_MAX *(LANE_HOLDS_MAX + LANE_QUEUE_MAX) * LANE_HITS_MAX +
+                       PIPELINE_WATCH_MAX <=
                    MATCH_WATCH_MAX,
                "every open hit is watched");
 
@@ -151,14 +158,25 @@ static bool same_watch(const struct match_query *a, const struct match_query *b)
                   a->u.watch.count * sizeof a->u.watch.entries[0]) == 0;
 }
 
-static void watch_hits(struct match_query *watch, const struct lane_hit *hits, int count)
+static void watch_entry(struct match_query *watch, uint64_t entry)
 {
-    for (int i = 0; i < count && watch->u.watch.count < MATCH_WATCH_MAX; i++)
-        if (!lookout_is(hits[i].entry)) /* of no list: nobody withdraws it */
-            watch->u.watch.entries[watch->u.watch.count++] = hits[i].entry;
+    if (!lookout_is(entry) && watch->u.watch.count < MATCH_WATCH_MAX) /* of no list: never gone */
+        watch->u.watch.entries[watch->u.watch.count++] = entry;
 }
 
-/* Tells matchd which entries have an open hold, when that has changed. */
+static void watch_hits(struct match_query *watch, const struct lane_hit *hits, int count)
+{
+    for (int i = 0; i < count; i++)
+        watch_entry(watch, hits[i].entry);
+}
+
+static void take_watch(struct pipeline *p, struct pipeline_watch *watch)
+{
+    p->dealt_with = *watch;
+    free(watch);
+}
+
+/* Tells matchd which entries have an open hit, when that has changed. */
 static void update_watch(struct pipeline *p)
 {
     struct match_query *watch = &p->watch_next;
@@ -172,6 +190,8 @@ static void update_watch(struct pipeline *p)
         for (int v = 0; v < state->count; v++)
             watch_hits(watch, state->queue[v].hits, state->queue[v].hit_count);
     }
+    for (uint32_t i = 0; i < p->dealt_with.count; i++)
+        watch_entry(watch, p->dealt_with.entries[i]);
     if (p->link_up && !same_watch(watch, &p->watch) && p->sinks.query(p->sinks.ctx, watch) == 0)
         p->watch = *watch;
 }
@@ -262,6 +282,8 @@ static void take_lookout(struct pipeline *p, struct lookout *lookout)
 {
     bool taken = lookouts_take(&p->lookouts, lookout);
     (void)taken; /* whoever sends them keeps their number; one that is over is forgotten already */
+    if (lookout->until.ms == 0 && p->sinks.withdrawn) /* by its leader */
+        p->sinks.withdrawn(p->sinks.ctx, LOOKOUT_ENTRY_BASE + lookout->id);
     free(lookout);
 }
 
@@ -396,6 +418,9 @@ void pipeline_handle(struct pipeline *p, const struct pipeline_event *event, str
         break;
     case PIPELINE_LOOKOUT:
         take_lookout(p, event->u.lookout);
+        break;
+    case PIPELINE_WATCH:
+        take_watch(p, event->u.watch);
         break;
     case PIPELINE_SEARCH:
         take_search(p, event->u.search.number, event->u.search.key, event->u.search.class);

@@ -91,7 +91,15 @@ enum pipeline_event_kind {
     PIPELINE_REFUSED,   /* garbage of a camera of this program, counted */
     PIPELINE_VERDICT,   /* of headquarters about a hit: verified by the sender */
     PIPELINE_CONFIRMED, /* headquarters' receipts speak of records up to this one */
-    PIPELINE_LOOKOUT    /* a local look-out begins, or, with until 0, ends */
+    PIPELINE_LOOKOUT,   /* a local look-out begins, or, with until 0, ends */
+    PIPELINE_WATCH /* the entries of hits that are being dealt with, in place of those before */
+};
+
+enum { PIPELINE_WATCH_MAX = 256 };
+
+struct pipeline_watch {
+    uint32_t count;
+    uint64_t entries[PIPELINE_WATCH_MAX];
 };
 
 struct pipeline_event {
@@ -121,7 +129,8 @@ struct pipeline_event {
         struct rule_set *rules;
         struct exempt_list *exempt; /* NULL: there is none any more */
         struct pipeline_verdict verdict;
-        struct lookout *lookout; /* heap, taken over */
+        struct lookout *lookout;      /* heap, taken over */
+        struct pipeline_watch *watch; /* likewise */
         struct {
             uint8_t lane;
             int64_t valid_ms; /* from now to 12 months after the test; <= 0: none */
@@ -159,6 +168,9 @@ struct pipeline_sinks {
     void (*searched)(void *ctx, uint64_t number, const struct match_packet *packet);
     void (*release)(void *ctx, struct match_packet *packet);
     void (*retire)(void *ctx, struct rule_set *rules);
+    /* A watched entry was withdrawn, a local look-out ended; maybe said again. NULL: nobody asks.
+     */
+    void (*withdrawn)(void *ctx, uint64_t entry);
     /* A number 0 .. RULES_DRAW_END - 1 for rules with `random`. */
     uint16_t (*draw)(void *ctx);
     /* What the lane's sign says from now on; `plate` with DISPLAY_PLATE. NULL: there are no signs.

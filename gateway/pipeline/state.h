@@ -78,8 +78,9 @@ struct pipeline {
     bool link_up;
     struct matchd_alarm matchd_alarms[MATCHD_ALARMS_MAX];
     struct open_act acts[ACTS_OPEN_MAX];
-    struct match_query watch;      /* as matchd knows it */
-    struct match_query watch_next; /* being made; too large for each step to clear */
+    struct pipeline_watch dealt_with; /* entries of hits on the board */
+    struct match_query watch;         /* as matchd knows it */
+    struct match_query watch_next;    /* being made; too large for each step to clear */
     struct pipeline_stats stats;
     struct mono_time now; /* of the event being handled */
     struct wall_time wall;

@@ -155,6 +155,16 @@ static bool is_server(enum tls_peer_kind kind)
     return kind == TLS_PEER_HQ || kind == TLS_PEER_CONSOLE;
 }
 
+/* A name has a letter: "192.168.1.999" is an address mistyped. */
+static bool is_dns(const char *host)
+{
+    size_t size = strlen(host);
+    size_t plain =
+        strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
+    return size > 0 && size <= HOST_NAME_BYTES && plain == size &&
+           strspn(host, "0123456789.") != size;
+}
+
 /* "critical,URI:urn:…,DNS:…,IP:…" */
 static int alternative_names(const struct tls_issue_request *request, char out[SAN_TEXT_SIZE],
                              struct err_text *err)
@@ -167,9 +177,11 @@ static int alternative_names(const struct tls_issue_request *request, char out[S
         const char *host = request->hosts[i];
         uint8_t address[16];
         bool ip = inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
-        bool dns = host[0] != '\0' && strlen(host) <= HOST_NAME_BYTES && !strpbrk(host, ",:;@ ");
-        if (!is_server(request->identity.kind) || !(ip || dns))
-            return err_set(err, ERR_INVALID, "host '%.100s'", host);
+        if (!is_server(request->identity.kind) || !(ip || is_dns(host)))
+            return err_set(err, ERR_INVALID,
+                           "host '%.100s': expected a name or an address, like "
+                           "console.checkpoint.local or 192.168.10.2",
+                           host);
         used += (size_t)snprintf(out + used, SAN_TEXT_SIZE - used, ",%s:%s", ip ? "IP" : "DNS",
                                  host); /* 8 hosts of 100 bytes fit */
     }

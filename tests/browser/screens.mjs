@@ -156,7 +156,7 @@ for (const language of ['zh', 'en']) { // it covers the buttons: the language is
   await page.waitForSelector('dialog.run[open]');
   await shoot(`run-${language}`);
 }
-await click('dialog.run button');
+await click('dialog.run button.seen');
 await box('cut');
 await page.waitForSelector('#banners .banner.bad:not(:has(button))');
 await looks('lost', () => page.waitForSelector('#link.bad'));

@@ -54,6 +54,22 @@ async function raise() {
 await raise(); // and comes up meanwhile
 const up = () => until('the boom is open', async () => (await status(HAND_LANE)).boom === 'open');
 
+test('one touch calls for help, whatever is drawn anew meanwhile; a short one asks', async () => {
+  const help = page.locator('#help');
+  const banner = page.locator('#banners .banner.bad', { hasText: '求助' });
+  await help.click();
+  await dialog.locator('button.hold').waitFor();
+  await page.keyboard.press('Escape');
+  await hold(help, async () => {
+    await page.evaluate(async () => (await import('/js/state.js')).touch('link'));
+    await banner.waitFor();
+  });
+  assert.equal(await dialog.count(), 0, 'the end of that touch opened something');
+  await banner.getByRole('button', { name: '求助解除' }).click();
+  await dialog.getByRole('button', { name: '误触' }).click();
+  await banner.waitFor({ state: 'detached' });
+});
+
 test('a call for help stands on screen until it is ended', async () => {
   await page.locator('#help').click();
   await hold(dialog.locator('button.hold'), () => dialog.waitFor({ state: 'detached' }));
@@ -85,6 +101,25 @@ test('a reject with the true plate: looked up and answered, and the stop is prin
     assert.equal(await page.locator(selector).first().isVisible(), shown, `${selector} in print`);
   }
   await page.emulateMedia({ media: null });
+});
+
+test('an entry withdrawn under the open form: the form goes, the card says so, and nobody confirms', async () => {
+  const [plate] = await listed(1);
+  const { hit, entry } = await makeHit(plate);
+  await page.waitForSelector(row(hit), { state: 'attached' });
+  await goTo(page, `alerts/${hit}`);
+  const acts = page.locator('.do');
+  await acts.getByRole('button', { name: '签收' }).click();
+  await acts.getByRole('button', { name: '核对一致' }).click();
+  await acts.locator('.agree').waitFor();
+  await box('withdraw_entries', { ids: [entry.id] });
+  await acts.getByText('已撤控：不得据此拦截').waitFor();
+  assert.equal(await acts.locator('.agree').count(), 0);
+  assert.equal(await acts.getByRole('button', { name: '核对一致' }).count(), 0);
+  await acts.getByRole('button', { name: '核对不符' }).click();
+  await acts.locator('.choices label', { hasText: '总部告知已撤控' }).click();
+  await acts.getByRole('button', { name: '确认不符' }).click();
+  await acts.getByRole('button', { name: '办结' }).waitFor();
 });
 
 test('help by keyboard: let go early or another window in front does nothing; held on, it calls once', async () => {
@@ -346,8 +381,12 @@ test('a run-through: red, whole screen, with the number of headquarters, until s
   assert.ok((await red.innerText()).includes(about.phone), await red.innerText());
   const shown = await red.boundingBox();
   assert.deepEqual([shown.width, shown.height], [1024, 600]);
-  await red.getByRole('button').click();
+  const calls = async () => (await box('act_as', { role: 'second_leader', name: 'duty' })).result.help;
+  await hold(red.getByRole('button', { name: '求助' }), () => until('help is called', async () => (await calls()).length === 1));
+  await red.getByRole('button', { name: '已知悉' }).click();
   await red.waitFor({ state: 'detached' });
+  await page.locator('#banners').getByRole('button', { name: '求助解除' }).click();
+  await dialog.getByRole('button', { name: '已安全' }).click();
   assert.ok((await status(HAND_LANE)).run_through);
   await box('lane_do', { lane: HAND_LANE, what: 'boom_off', off: false });
   await until('the boom is back on', async () => !(await status(HAND_LANE)).inputs.includes('boom_off'));

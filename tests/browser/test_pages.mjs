@@ -132,6 +132,24 @@ test('a plate is checked by the keypad alone', async () => {
   assert.match(await page.locator('.answer.some').textContent(), /命中/);
 });
 
+test('plates are drawn as plates look: colours, two lines, what differs marked and named', async () => {
+  const rows = [ // plate, class, look, lines
+    ['鲁H12345', '02', 'blue', 1], ['鲁H12345', '01', 'yellow', 1], ['鲁H1234挂', '15', 'yellow', 2], ['鲁H12345', '07', 'yellow', 2],
+    ['鲁HD12345', '52', 'nev', 1], ['鲁H12345D', '51', 'nevlarge', 1], ['鲁H1234警', '23', 'white', 1], ['WJ鲁12345', '31', 'white', 1],
+    ['粤Z1234港', '26', 'black', 1], ['使123456', '03', 'black', 1], ['鲁HF12345', '', 'nev', 1], ['鲁H1234学', '', 'yellow', 1]];
+  const drawn = await page.evaluate(async (list) => {
+    const { plate } = await import('/js/plate.js');
+    return list.map(([text, cls]) => plate({ text, cls, marks: [3, 5] })).map((one) => ({
+      look: one.classList[1], lines: new Set([...one.querySelectorAll('text')].map((char) => char.getAttribute('y'))).size,
+      marked: one.querySelectorAll('rect.mark').length, name: one.getAttribute('aria-label'), lang: one.getAttribute('lang') }));
+  }, rows);
+  for (const [at, [text, , look, lines]] of rows.entries()) {
+    const { name, ...rest } = drawn[at];
+    assert.deepEqual(rest, { look, lines, marked: 2, lang: 'zh' }, text);
+    assert.ok(name.startsWith([...text].join(' ')) && name.includes([...text][2]), name);
+  }
+});
+
 test('the pages did nothing they must not', () => {
   assert.deepEqual(page.found, []);
   assert.ok(about.url.startsWith('https:'));

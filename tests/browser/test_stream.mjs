@@ -91,6 +91,32 @@ test('a session that runs out by itself keeps the alert on screen until somebody
   await page.waitForSelector('.do [data-keys="Alt+S"]');
 });
 
+test('a form begun stays while consoled and checkpointd are started anew, and is sent after them', async () => {
+  const [plate] = await listed(1, { priority: 3 });
+  const { hit } = await makeHit(plate);
+  seen.push(hit);
+  await goTo(page, `alerts/${hit}`);
+  const acts = page.locator('.do');
+  await acts.getByRole('button', { name: '签收' }).click();
+  await acts.getByRole('button', { name: '核对一致' }).click();
+  const ticks = acts.locator('.state-tick input');
+  for (let at = 0; at < await ticks.count(); at++) await ticks.nth(at).check();
+  const send = acts.locator('form button[type="submit"]:not([disabled])');
+  await send.waitFor();
+  for (const name of ['consoled', 'checkpointd']) {
+    await box('program_stop', { name, kill: true });
+    await page.waitForSelector('#link:not(.ok)');
+    await box('program_start', { name });
+    await live(page);
+  }
+  for (let at = 0; at < await ticks.count(); at++) assert.ok(await ticks.nth(at).isChecked(), 'what was stated is gone');
+  await send.click();
+  await acts.locator('.notice[data-kind="bad"]').waitFor(); // to the box it is not looked at yet
+  await send.waitFor();
+  await send.click();
+  await acts.getByRole('button', { name: '开始拦截' }).waitFor();
+});
+
 test('the browser restarted: signed on again, every open hit is there', async () => {
   assert.deepEqual(page.found, []);
   await browser.restart();
@@ -99,3 +125,37 @@ test('the browser restarted: signed on again, every open hit is there', async ()
   assert.deepEqual(fresh.found, []);
 });
 
+test('a tablet whose clock is wrong says the box\'s time, and LINK LOST though it is set back meanwhile', async () => {
+  const hour = 3600 * 1000;
+  const wrong = await openConsole(browser, 'officer', 'alerts', { init: () => {
+    const Real = Date;
+    globalThis.offMs = 3600 * 1000;
+    globalThis.Date = class extends Real {
+      constructor(...args) {
+        if (args.length) super(...args);
+        else super(Real.now() + globalThis.offMs);
+      }
+
+      static now() {
+        return Real.now() + globalThis.offMs;
+      }
+    };
+  } });
+  const [plate] = await listed(1);
+  const { hit } = await makeHit(plate);
+  await goTo(wrong, `alerts/${hit}`);
+  const due = wrong.locator('.do .due');
+  await due.waitFor();
+  assert.match(await due.innerText(), /0[0-2]:\d\d/, 'as long as the box gives');
+  assert.equal(await due.evaluate((one) => one.classList.contains('late')), false);
+  const shown = await wrong.evaluate(async () => (await import('/js/time.js')).boxNow());
+  assert.ok(Math.abs(shown - Date.now()) < hour / 60, `off by ${shown - Date.now()} ms`);
+  await box('cut');
+  await wrong.evaluate(() => {
+    globalThis.offMs = 0;
+  });
+  await wrong.locator('#banners .banner.bad', { hasText: '连接中断' }).waitFor({ timeout: 40000 });
+  await box('mend');
+  await live(wrong);
+  await wrong.close();
+});

@@ -135,6 +135,9 @@ class Console(Site):
             "check", plate=plates[-1], reason="other").get("result", {}).get("hits"))
         return list(range(first, self.last_entry + 1))
 
+    def withdraw_entries(self, ids):
+        self.cache.withdraw(*ids)
+
     def picture(self, name, kind, data):
         """A JPEG by name, for hits to come; kind: scene or crop."""
         self.pictures[name] = (kind, base64.b64decode(data))
@@ -259,7 +262,7 @@ class Console(Site):
 class Commands:
     """Serves a Console's methods on a unix socket, one connection and one command at a time."""
 
-    NAMES = {"list_entries", "picture", "pass_by", "make_hit", "hand_in", "lane_do", "lane_status", "cut", "mend",
+    NAMES = {"list_entries", "withdraw_entries", "picture", "pass_by", "make_hit", "hand_in", "lane_do", "lane_status", "cut", "mend",
              "settle", "program_stop", "program_start", "end_tokens", "act_as", "alarms"}
 
     def __init__(self, console, path):

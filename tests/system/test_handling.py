@@ -255,6 +255,63 @@ def test_a_killed_program_goes_on_where_it_was(officers):
     assert officers.refused("zhao", "hit_sign", hit=signed)["by"] == "li"
 
 
+GONE = ["鲁H7000%d" % number for number in range(4)]
+
+
+def test_an_entry_withdrawn_under_an_open_card_stops_nobody(officers):
+    """Signed for; confirmed, not intercepted yet; a confirmation that waits; withdrawn while the program is away."""
+    ids = range(60, 60 + len(GONE))
+    officers.site.wait_ready()
+    officers.site.events = officers.site.box.events(officers.tokens["wang"])  # the program was killed before
+    officers.site.cache.add(*(entry(number, plate, **({"priority": 1} if number == 62 else {}))
+                              for number, plate in zip(ids, GONE)))
+    wait_until("all listed", lambda: officers.done("zhao", "check", plate=GONE[-1], reason="at_lane")["hits"])
+    signed, confirmed, waiting, away = (officers.read(plate)["hit"] for plate in GONE)
+    for hit in (signed, confirmed, waiting):
+        officers.looked("li", hit)
+    officers.done("li", "hit_sign", hit=signed)
+    for hit in (confirmed, waiting):
+        officers.done("li", "hit_confirm", hit=hit, **AGREES)
+    officers.site.cache.withdraw(*ids[:3])
+    told = {}
+    while len(told) < 3:
+        event = officers.site.next("handling", lambda e: e.get("withdrawn") and e["hit"] not in told)
+        told[event["hit"]] = event
+    assert set(told) == {signed, confirmed, waiting} and "answer" not in told[waiting]
+    assert officers.refused("li", "hit_confirm", hit=signed, **AGREES)["code"] == "withdrawn"
+    assert officers.refused("li", "hit_intercept", hit=confirmed)["code"] == "withdrawn"
+    officers.looked("zhao", waiting)
+    assert officers.refused("zhao", "hit_agree", hit=waiting)["code"] == "nothing_waits"
+    officers.site.checkpointd.kill()
+    officers.site.cache.withdraw(ids[3])
+    officers.site.checkpointd.start()
+    officers.sign_on()
+    boards = lambda: {row["hit"]: row["handling"] for row in officers.done("li", "board")["hits"]}
+    wait_until("withdrawn meanwhile", lambda: boards()[away].get("withdrawn"))
+    assert boards()[signed]["withdrawn"] == told[signed]["withdrawn"]
+    officers.looked("li", away)
+    assert officers.refused("li", "hit_confirm", hit=away, **AGREES)["code"] == "withdrawn"
+    assert officers.done("li", "hit_reject", hit=signed, reason="withdrawn")["handling"]["stage"] == "rejected"
+    assert [r.body["hit"] for r in officers.records("handling") if r.body["what"] == "withdrawn"].count(signed) == 1
+
+
+def test_hundreds_of_quiet_hits_drive_no_alert_from_the_board(officers):
+    quiet, loud = [f"豫Q{number:05}" for number in range(300)], "豫N33333"
+    officers.site.wait_ready()
+    officers.site.cache.add(entry(600, loud), *(entry(1000 + at, plate, **{"class": "01"}) for at, plate in enumerate(quiet)))
+    wait_until("all listed", lambda: officers.done("zhao", "check", plate=quiet[-1], reason="at_lane")["hits"])
+    officers.site.events.close()
+    officers.site.events = officers.site.box.events(officers.tokens["wang"])
+    hit = officers.read(loud)["hit"]
+    for plate in quiet:
+        officers.site.read(11, plate, plate_class="02")
+        shown = officers.site.next("hit", lambda event, plate=plate: event["entry"]["plate"] == plate)
+        assert shown["decision"]["level"] == "quiet"
+    board = [row["hit"] for row in officers.done("li", "board")["hits"]]
+    assert len(board) == 256 and hit in board and shown["hit"] in board
+    assert officers.done("li", "hit_sign", hit=hit)
+
+
 SEED = int(os.environ.get("CHECKPOINT_SEED", "1"))
 ODD_CALLS = int(os.environ.get("CHECKPOINT_ARGS", "200"))
 ODD = (None, True, False, 0, -1, 1, 255, 256, 2 ** 63 - 1, -2 ** 63, 1e300, 0.5, "", "x" * 64, "x" * 65, "鲁" * 67, "x" * 5000,

@@ -276,6 +276,15 @@ def handling_times(site):
     return times
 
 
+def unanswered(site):
+    """Hits on record that alerted and that nobody's answer counts for, by the records alone."""
+    records = site.verify_journal()
+    alerted = {r.body["hit"] for r in records if r.kind == "hit" and r.body["decision"]["level"] != "none"}
+    handled = {r.body["hit"]: r.body["handling"] for r in records if r.kind == "handling"}
+    answered = {hit for hit, case in handled.items() if "answer" in case and "waits" not in case}
+    return alerted - answered - {r.body["hit"] for r in records if r.kind == "hit_answer"}
+
+
 def test_a_report_counts_and_shows_no_plate(site):
     hits = {hit["matched"]: hit["hit"] for hit in site.act("hits")["result"]["hits"]}
     if SECOND not in hits:  # of the run before the restart: still counted
@@ -286,16 +295,22 @@ def test_a_report_counts_and_shows_no_plate(site):
         assert site.ask("chen", "hit_sign", hit=hits[plate])["ok"]
     assert site.ask("chen", "hit_answer", hit=hits[OTHER], answer="confirm", reason="looked")["ok"]
     assert site.ask("chen", "hit_reject", hit=hits[SECOND], reason="plate_differs")["ok"]
+    assert site.ask("chen", "hit_reject", hit=hits[WANTED], reason="vehicle_differs")["ok"]
+    waits = {row["owner"]: row for row in report(site)["result"]["owners"]}
+    assert not any("rejected" in row for row in waits.values()), "a leader has not agreed"
+    assert site.ask("wang", "hit_agree", hit=hits[WANTED])["ok"]
     answer = report(site)["result"]
     for name, times in handling_times(site).items():
         assert answer[name] == times, (name, answer[name], times)
-    assert answer["to_sign"]["count"] == 2 and answer["to_answer"]["count"] == 1  # one was answered without the card
+    assert answer["to_sign"]["count"] == 3 and answer["to_answer"]["count"] == 2  # one was answered without the card
     text = str(answer)
     assert not any(plate in text for plate in (WANTED, SECOND, SEEN, LOOKED_FOR, OTHER)), text
     owners = {row["owner"]: row for row in answer["owners"]}
     assert owners["local_lookout"]["confirmed"] == 1 and owners["local_lookout"]["misread_percent"] == 0
     listed = next(row for owner, row in owners.items() if owner not in ("local_lookout", "unknown"))
-    assert listed["misread"] == 1 and listed["misread_percent"] == 100
+    assert (listed["misread"], listed["rejected"]) == (1, 1), "rightly read, and yet not the listed vehicle"
+    assert (listed["misread_percent"], listed["false_percent"]) == (50, 100)
+    assert sum(row.get("unanswered", 0) for row in answer["owners"]) == len(unanswered(site))
     cameras = {row["camera"]: row for row in answer["cameras"]}
     assert cameras[12]["misread"] == 1 and cameras[12]["lane"] == 2 and cameras[11]["alerts"] >= 3
     total = sum(row["alerts"] for row in answer["cameras"])
@@ -308,6 +323,19 @@ def test_a_report_counts_and_shows_no_plate(site):
     assert searches[("greedy", "check", "at_lane")] == PER_HOUR and searches[("greedy", "quota", "")] == 1
     assert searches[("sun", "history", "case")] == PER_SHIFT and searches[("wang", "lookout", "")] == 2
     assert searches[("looker", "report", "")] >= 2 and not answer["truncated"] and answer["damaged"] == 0
+
+
+def test_a_report_of_a_shift_begins_with_it_and_a_part_of_one_says_so(site):
+    this, last = (site.ask("looker", "report", role="auditor", shift=which)["result"] for which in ("this", "last"))
+    [now], [before] = this["shifts"], last["shifts"]
+    assert now["begin"] == this["from"] == before["end"] == last["to"] and now["partial"], "it is not over"
+    assert before["begin"] == last["from"] and "partial" not in before
+    assert now["alerts"] == sum(row["alerts"] for row in this["days"]) and "alerts" not in before
+    hours = datetime.timedelta(hours=1)
+    turn = datetime.datetime.fromisoformat(this["from"])
+    across = report(site, **{"from": text_of(turn - hours), "to": text_of(turn + hours)})["result"]["shifts"]
+    assert [row["partial"] for row in across] == [True, True]
+    assert "shift" in refused(site.ask("looker", "report", role="auditor", shift="next"), "invalid")["en"]
 
 
 def test_a_report_is_for_leaders_and_auditors_and_on_record(site):

@@ -139,6 +139,7 @@ static void set_due(struct checkpointd *c)
 void cases_changed(struct checkpointd *c, const struct case_slot *slot)
 {
     publish_case(c, slot);
+    cases_watch(c);
     update_alarms(c, slot->now.facts.lane);
     if (handling_done(&slot->now)) {
         duty_case_closed(c, slot->now.facts.hit);
@@ -159,24 +160,45 @@ static void drop_case(struct checkpointd *c, uint64_t hit)
     }
 }
 
-/* Of too many hits the oldest that is dealt with goes, then the oldest; never one whose step is on
- * its way to the journal. Headquarters has them all. */
+enum { WORTH_NOTHING, WORTH_QUIET, WORTH_LEAST, WORTH_KEPT = WORTH_LEAST + 3 };
+
+/* How much it is worth to keep the hit: dealt with, quiet, by priority; a step on its way to the
+ * journal keeps it. */
+static int worth_of(const struct case_slot *slot, const json_t *hit)
+{
+    const char *level =
+        json_string_value(json_object_get(json_object_get(hit, "decision"), "level"));
+    if (slot && slot->in_flight) {
+        return WORTH_KEPT;
+    }
+    if (!slot || handling_done(&slot->now)) {
+        return WORTH_NOTHING;
+    }
+    return level && strcmp(level, alert_level_name(ALERT_QUIET)) == 0
+               ? WORTH_QUIET
+               : WORTH_LEAST + 3 - slot->now.facts.priority;
+}
+
+/* Of too many hits the oldest of the least worth, so that what is quiet drives no alert away;
+ * headquarters has them all. One that nobody dealt with is told. */
 static size_t who_gives_way(struct checkpointd *c)
 {
-    size_t oldest = 0;
-    for (size_t i = json_array_size(c->board.hits); i-- > 0;) {
-        const json_t *id = json_object_get(json_array_get(c->board.hits, i), "hit");
-        const struct case_slot *slot = cases_find(c, (uint64_t)json_integer_value(id));
-        oldest = slot && slot->in_flight ? oldest : i;
-    }
+    size_t going = 0;
+    int least = WORTH_KEPT + 1;
     for (size_t i = 0; i < json_array_size(c->board.hits); i++) {
-        const json_t *id = json_object_get(json_array_get(c->board.hits, i), "hit");
-        const struct case_slot *slot = cases_find(c, (uint64_t)json_integer_value(id));
-        if (!slot || (handling_done(&slot->now) && !slot->in_flight)) {
-            return i;
+        const json_t *hit = json_array_get(c->board.hits, i);
+        uint64_t id = (uint64_t)json_integer_value(json_object_get(hit, "hit"));
+        int worth = worth_of(cases_find(c, id), hit);
+        if (worth < least) {
+            least = worth;
+            going = i;
         }
     }
-    return oldest;
+    if (least != WORTH_NOTHING) {
+        const json_t *id = json_object_get(json_array_get(c->board.hits, going), "hit");
+        log_event(EVENT_HIT_GAVE_WAY, "hit=%lld", (long long)json_integer_value(id));
+    }
+    return going;
 }
 
 static bool alerts(const json_t *hit)
@@ -463,19 +485,27 @@ static void take_settled(struct checkpointd *c)
 
 /* ---- what is late ---- */
 
-static void escalate(struct checkpointd *c, struct case_slot *slot, struct mono_time now)
+int cases_record(struct checkpointd *c, struct case_slot *slot, const struct handling_case *after,
+                 const char *what)
 {
     static struct fact fact; /* control thread */
     static const struct control_actor nobody;
-    struct handling_case after = slot->now;
-    if (slot->in_flight || !handling_look(&after, &c->config.handling, now)) {
-        return;
-    }
     acts_begin_fact(c, &fact, &nobody, FACT_HANDLING, "");
-    begin_fact(c, slot, &after, "overdue", &fact);
-    if (recorder_push(c, &fact) == 0) { /* else at the next look */
-        slot->now = after;
+    begin_fact(c, slot, after, what, &fact);
+    int result = recorder_push(c, &fact);
+    if (result == 0) {
+        slot->now = *after;
         publish_case(c, slot);
+    }
+    return result;
+}
+
+static void escalate(struct checkpointd *c, struct case_slot *slot, struct mono_time now)
+{
+    struct handling_case after = slot->now;
+    if (!slot->in_flight && handling_look(&after, &c->config.handling, now)) {
+        int result = cases_record(c, slot, &after, "overdue");
+        (void)result; /* else at the next look */
     }
 }
 
@@ -486,13 +516,15 @@ static void look_in_control(void *ctx, void *item)
     (void)item;
     atomic_store(&c->cases.look_posted, false);
     take_settled(c);
+    bool again = !cases_mark_withdrawn(c);
     for (size_t i = 0; i < c->cases.count; i++) {
         escalate(c, &c->cases.slots[i], now);
     }
     for (size_t i = 0; i < c->config.lane_count; i++) {
         update_alarms(c, c->config.lanes[i].lane.lane.lane);
     }
-    bool again = cases_hear_headquarters(c); /* and ask them, where a second person has gone */
+    again |= cases_hear_headquarters(c); /* and ask them, where a second person has gone */
+    cases_watch(c);
     set_due(c);
     /* What the journal did not take is not asked for in every turn. */
     long long due = atomic_load_explicit(&c->cases.due_ns, memory_order_relaxed);

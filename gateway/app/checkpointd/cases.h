@@ -41,6 +41,7 @@ struct case_flight {
 struct case_slot {
     struct handling_case now;
     bool in_flight;
+    bool gone; /* its entry was withdrawn: to be put on record */
     struct case_flight flight;
 };
 
@@ -82,6 +83,9 @@ struct cases {
     struct case_settled settled[CASES_IN_FLIGHT_MAX];
     size_t settled_count;
     struct case_join joins[CASES_JOINS_MAX];
+    uint64_t gone[PIPELINE_WATCH_MAX]; /* entries withdrawn, not looked at yet */
+    size_t gone_count;
+    struct pipeline_watch watched; /* as the pipeline knows it. Control thread */
 };
 
 struct checkpointd;
@@ -107,6 +111,9 @@ json_t *cases_hit_json(const struct checkpointd *c, json_t *hit);
 void cases_look_soon(struct checkpointd *c);
 /* Any thread, often: takes what the journal settled, and escalates what is late. */
 void cases_look(struct checkpointd *c);
+/* An entry was withdrawn: hits on it that are open say so, and nobody stops a vehicle on them any
+ * more. Lane thread. */
+void cases_withdrawn(void *checkpointd, uint64_t entry);
 /* The lane's answer to a release that a rejection asked for. Lane thread. */
 void cases_released(struct checkpointd *c, const struct pipeline_act *act,
                     enum lane_reply_kind kind, enum lane_refusal refusal);
@@ -159,6 +166,13 @@ int cases_say(struct checkpointd *c, struct case_slot *slot, const struct contro
 json_t *cases_said_json(const struct fact_answer *said);
 /* Puts slot->flight on its way. ERR_FULL, ERR_BUSY: it is not. */
 int cases_launch(struct checkpointd *c, struct case_slot *slot) MUST_CHECK;
+/* What nobody's act made of the case: on record and shown. Not 0: neither, the case as it was. */
+int cases_record(struct checkpointd *c, struct case_slot *slot, const struct handling_case *after,
+                 const char *what) MUST_CHECK;
+/* Hits of withdrawn entries say so; false: not all yet, for want of room at the journal. */
+bool cases_mark_withdrawn(struct checkpointd *c);
+/* Has the entries of open hits watched, where those have changed. */
+void cases_watch(struct checkpointd *c);
 struct handling_when cases_now(const struct checkpointd *c);
 /* The case of a step that is on record has changed: shown, alarms and deadlines follow. */
 void cases_changed(struct checkpointd *c, const struct case_slot *slot);

@@ -342,6 +342,7 @@ static int create_pipeline(struct checkpointd *c, uint64_t ids_after, struct err
                                          .searched = acts_searched,
                                          .release = sink_release,
                                          .retire = sink_retire,
+                                         .withdrawn = cases_withdrawn,
                                          .draw = sink_draw,
                                          .show = sink_show,
                                          .retrigger = sink_retrigger,

@@ -260,6 +260,8 @@ static void drain_events(struct checkpointd *c)
             free(event.u.exempt);
         } else if (event.kind == PIPELINE_LOOKOUT) {
             free(event.u.lookout);
+        } else if (event.kind == PIPELINE_WATCH) {
+            free(event.u.watch);
         }
     }
 }

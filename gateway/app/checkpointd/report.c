@@ -24,7 +24,7 @@ enum {
 struct report {
     struct checkpointd *c;
     const struct inquiry *inquiry;
-    json_t *answers; /* {"hit": "confirm" or "misread"}, the latest of each */
+    json_t *answers; /* {"hit": "confirm", "misread" or "rejected"}, the latest of each */
     json_t *handled; /* {"hit": true}: its latest record was taken */
     json_t *shifts;  /* tables of rows by a name that sorts */
     json_t *days;
@@ -83,9 +83,10 @@ static void count_hit(json_t *row, const char *level, const char *answer)
     count(row, strcmp(level, "sounding") == 0 ? "sounding"
                : strcmp(level, "silent") == 0 ? "silent"
                                               : "quiet");
-    count(row, strcmp(answer, "confirm") == 0   ? "confirmed"
-               : strcmp(answer, "misread") == 0 ? "misread"
-                                                : "unanswered");
+    count(row, strcmp(answer, "confirm") == 0    ? "confirmed"
+               : strcmp(answer, "misread") == 0  ? "misread"
+               : strcmp(answer, "rejected") == 0 ? "rejected"
+                                                 : "unanswered");
 }
 
 static void day_name(struct wall_time at, char out[16])
@@ -163,6 +164,16 @@ static void take_time(const json_t *handling, const json_t *at, int64_t *list, s
     }
 }
 
+/* A rejection that says nothing of the plate is no answer to matching: it stands in the handling
+ * alone. One that still waits for a second person's word does not count yet. */
+static void take_rejection(struct report *r, const char *hit, const json_t *handling)
+{
+    if (strcmp(text_of(handling, "answer"), "reject") == 0 && !json_object_get(handling, "waits") &&
+        !json_object_get(r->answers, hit)) {
+        json_object_set_new(r->answers, hit, json_string("rejected"));
+    }
+}
+
 /* A record of a hit's handling states all of it so far: the latest counts. */
 static int take_handling(struct report *r, const struct journal_record *record, const json_t *body)
 {
@@ -175,6 +186,7 @@ static int take_handling(struct report *r, const struct journal_record *record, 
         return 0; /* none: said of a hit whose case was closed before */
     }
     json_object_set_new(r->handled, name, json_true());
+    take_rejection(r, name, handling);
     if (wall_parse(text_of(handling, "opened"), &opened) == 0 && opened.ms >= r->inquiry->from.ms &&
         opened.ms < r->inquiry->until.ms) {
         take_time(handling, json_object_get(json_object_get(handling, "signed"), "time"),
@@ -330,6 +342,19 @@ static int read_all(struct report *r, struct thread *self, struct err_text *err)
 
 /* ---- the answer ---- */
 
+/* Of those answered; none without an answer. */
+static void put_shares(json_t *row)
+{
+    json_int_t right = json_integer_value(json_object_get(row, "confirmed"));
+    json_int_t misread = json_integer_value(json_object_get(row, "misread"));
+    json_int_t wrong = misread + json_integer_value(json_object_get(row, "rejected"));
+    json_int_t all = right + wrong;
+    if (all > 0) {
+        json_object_set_new(row, "misread_percent", json_integer((100 * misread + all / 2) / all));
+        json_object_set_new(row, "false_percent", json_integer((100 * wrong + all / 2) / all));
+    }
+}
+
 /* The rows of a table by their names, each with its own as `key`. New reference. */
 static json_t *rows_json(json_t *table, const char *key)
 {
@@ -340,18 +365,12 @@ static json_t *rows_json(json_t *table, const char *key)
     json_t *row;
     json_object_foreach(sorted, name, row)
     {
-        json_int_t right = json_integer_value(json_object_get(row, "confirmed"));
-        json_int_t wrong = json_integer_value(json_object_get(row, "misread"));
         if (key && strcmp(key, "camera") == 0) {
             json_object_set_new(row, key, json_integer(strtoll(name, NULL, 10)));
         } else if (key) {
             json_object_set_new(row, key, json_string(name));
         }
-        if (right + wrong > 0) {
-            json_object_set_new(
-                row, "misread_percent",
-                json_integer((100 * wrong + (right + wrong) / 2) / (right + wrong)));
-        }
+        put_shares(row);
         json_array_append(rows, row);
     }
     json_decref(sorted);
@@ -359,7 +378,7 @@ static json_t *rows_json(json_t *table, const char *key)
     return rows;
 }
 
-/* A shift without an alert is a row too. */
+/* A shift without an alert is a row too; one that was not asked for whole says so. */
 static json_t *shifts_json(struct report *r)
 {
     struct wall_time begin = shift_begin(&r->c->config.shifts, r->inquiry->from);
@@ -374,6 +393,9 @@ static json_t *shifts_json(struct report *r)
         json_object_set_new(row, "end", json_string(text));
         json_object_set_new(row, "cameras", cameras ? rows_json(cameras, "camera") : json_array());
         put_promise(r, row, end);
+        if (begin.ms < r->inquiry->from.ms || end.ms > r->inquiry->until.ms) {
+            json_object_set_new(row, "partial", json_true());
+        }
         begin = end;
     }
     return rows_json(r->shifts, "begin");
@@ -432,6 +454,28 @@ void report_run(struct checkpointd *c, struct thread *self, const struct inquiry
 
 /* ---- the act; control thread ---- */
 
+/* The shift under way so far, or the one before it. False: refused. */
+static bool take_shift(struct checkpointd *c, struct control *control,
+                       const struct control_call *call, const json_t *which, struct wall_time *from,
+                       struct wall_time *until)
+{
+    const char *word = json_string_value(which);
+    struct wall_time now = clock_wall(&c->clock);
+    struct wall_time begin = shift_begin(&c->config.shifts, now);
+    if (word && strcmp(word, "this") == 0) {
+        *from = begin;
+        until->ms = now.ms + 1;
+    } else if (word && strcmp(word, "last") == 0) {
+        *from = shift_begin(&c->config.shifts, (struct wall_time){begin.ms - 1});
+        *until = begin;
+    } else {
+        control_refuse(control, call->ticket, "invalid", "shift: expected this or last",
+                       "shift 应为 this 或 last");
+        return false;
+    }
+    return true;
+}
+
 void acts_report(void *ctx, struct control *control, const struct control_call *call)
 {
     struct checkpointd *c = ctx;
@@ -439,7 +483,9 @@ void acts_report(void *ctx, struct control *control, const struct control_call *
     struct wall_time until;
     char first[WALL_TEXT_SIZE];
     char last[WALL_TEXT_SIZE];
-    if (!inquiry_span(control, call, INQUIRY_SPAN_DAYS, &from, &until)) {
+    const json_t *shift = json_object_get(call->args, "shift");
+    if (shift ? !take_shift(c, control, call, shift, &from, &until)
+              : !inquiry_span(control, call, INQUIRY_SPAN_DAYS, &from, &until)) {
         return;
     }
     struct inquiry *inquiry = inquiry_begin(c, call, INQUIRY_REPORT, "report", "");

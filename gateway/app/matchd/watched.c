@@ -1,5 +1,5 @@
 /*
- * Which entries with an open hold were withdrawn. The list is the list thread's and changes in
+ * Which entries with an open hit were withdrawn. The list is the list thread's and changes in
  * place, so the link thread does not look into it: it leaves the question here, and the list thread
  * answers with its next look, a twentieth of a second later at most while Redis is there. Looked up
  * is the verified list itself, also when it could not be brought into the index: what headquarters

@@ -2,6 +2,7 @@
  * and the word that proves a request comes from this page. */
 
 import { keep, kept } from './kept.js';
+import { takeBoxTime } from './time.js';
 
 export class Refused extends Error {
   constructor(status, error) {
@@ -39,6 +40,7 @@ async function call(path, options) {
   } catch {
     throw new Refused(0, { code: 'unreachable' });
   }
+  takeBoxTime(response.headers.get('Date'));
   const body = await response.json().catch(() => ({}));
   if (response.ok && body.ok !== false) return body;
   const error = new Refused(response.status, body.error ?? body);

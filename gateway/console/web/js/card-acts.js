@@ -4,12 +4,12 @@ import { el, fill } from './dom.js';
 import { act } from './api.js';
 import { icon } from './icons.js';
 import { t, of, lang, pick } from './words.js';
-import { clock, left } from './time.js';
+import { boxNow, clock, left } from './time.js';
 import { state, stageOf, isUnanswered, takeEvent } from './state.js';
 import { notice, whyRefused } from './widgets.js';
 import { confirmForm, rejectForm, feedbackForm, secondForm } from './card-forms.js';
 import { signOnBox } from './signon.js';
-import { isDone, lateWords, person } from './hit-words.js';
+import { isDone, isWithdrawn, lateWords, person } from './hit-words.js';
 import { firstWaiting } from './alert-list.js';
 
 const OFFICERS = ['officer', 'leader'];
@@ -63,9 +63,15 @@ export function actionArea(number, env) {
     if (error.code === 'by_eye') draft().needsEye = true;
     if (f.left_ms) env.readyAt = Date.now() + f.left_ms; /* to be looked at anew, or longer */
     takeHandling(f.handling);
+    if (error.code === 'too_soon') lookAgain();
     const who = f.by && t('ui_refused_by', { who: person(typeof f.by === 'string' ? { officer: f.by } : f.by), time: clock(f.at ?? f.time) });
     const more = error.code === 'too_soon' && f.left_ms ? t('ui_look_longer', { time: left(f.left_ms) }) : '';
     said.say([whyRefused(error), who, more].filter(Boolean).join(' · '), 'bad');
+  }
+  /* The box that was started anew does not know that the card stands here: the time runs from when it does. */
+  async function lookAgain() {
+    const answer = await act('hit_show', { hit: number }).catch(() => null);
+    if (answer) env.readyAt = Date.now() + answer.confirm_after_ms;
   }
   function button(label, picture, keys, onclick, cls = '') {
     return el('button', { type: 'button', class: `button ${cls}`, onclick, 'aria-keyshortcuts': keys, 'data-keys': keys },
@@ -93,13 +99,14 @@ export function actionArea(number, env) {
     if (stage === 'alerted') return [
       button(t('act_hit_sign'), 'person', 'Alt+S', () => run('hit_sign'), 'primary')];
     if (!may) return [el('p', { class: 'soft' }, t('ui_auxiliary_waits'))];
+    if (stage === 'signed' && isWithdrawn(hit)) return [button(t('act_hit_reject'), 'no', 'Alt+R', openForm('reject'), 'primary')];
     if (stage === 'signed') return [
       button(t('act_hit_confirm'), 'yes', 'Alt+C', openForm('confirm'), 'primary'),
       button(t('act_hit_reject'), 'no', 'Alt+R', openForm('reject'))];
-    if (stage === 'confirmed') return [
+    if (stage === 'confirmed' && !isWithdrawn(hit)) return [
       button(t('act_hit_intercept'), 'lanes', 'Alt+I', () => run('hit_intercept'), 'primary'),
       button(t('act_hit_feedback'), 'report', 'Alt+B', openForm('feedback'))];
-    if (stage === 'intercepting') return [button(t('act_hit_feedback'), 'report', 'Alt+B', openForm('feedback'), 'primary')];
+    if (stage === 'confirmed' || stage === 'intercepting') return [button(t('act_hit_feedback'), 'report', 'Alt+B', openForm('feedback'), 'primary')];
     if (stage === 'reported') return [
       button(t('act_hit_close'), 'yes', 'Alt+F', () => run('hit_close'), 'primary'),
       button(t('ui_feedback_again'), 'report', 'Alt+B', openForm('feedback'))];
@@ -138,7 +145,7 @@ export function actionArea(number, env) {
       return scrolling(form);
     }
     const name = draft().form;
-    if (name && formStages[name].includes(stageOf(hit)) && OFFICERS.includes(state.session.role)) {
+    if (name && formStages[name].includes(stageOf(hit)) && !(name === 'confirm' && isWithdrawn(hit)) && OFFICERS.includes(state.session.role)) {
       form = forms[name](hit, { run, refused, say: said.say, draft: draft(), env, cancel: () => {
         draft().form = null;
         drawn = '';
@@ -160,13 +167,17 @@ export function actionArea(number, env) {
     return el('p', { class: found.length ? 'alike' : 'soft' }, el('span', { lang: 'zh' }, seen.plate ?? ''), ' ', words,
       seen.far_off && ` · ${t('ui_seen_far_off')}`);
   }
+  function withdrawnWords(hit) {
+    return el('p', { class: 'banner bad', role: 'alert' }, icon('no'), el('b', null, t('ui_withdrawn')), ' ',
+      t('ui_withdrawn_at', { time: clock(hit.handling.withdrawn) }));
+  }
   const controls = () => [...place.querySelectorAll('input, button, textarea, select')];
   function update() {
     const hit = hitNow();
     if (!hit) return;
     const h = hit.handling ?? {};
     const trigger = (env.pictures ?? []).some((one) => one.evidence === 'trigger' && one.kind === 'scene');
-    const stamp = JSON.stringify([stageOf(hit), h.waits, h.answer, state.session?.officer, draft().form, lang(),
+    const stamp = JSON.stringify([stageOf(hit), h.waits, h.withdrawn, h.answer, state.session?.officer, draft().form, lang(),
       draft().form === 'confirm' && trigger, draft().needsEye, !draft().form && !h.waits && [h.due, Boolean(h.overdue), draft().seen]]);
     if (stamp !== drawn) {
       drawn = stamp;
@@ -174,7 +185,7 @@ export function actionArea(number, env) {
       const key = document.activeElement?.dataset.keys;
       const at = controls().indexOf(document.activeElement);
       const same = Boolean(draft().form) && draft().form === place.dataset.form;
-      fill(place, content(hit));
+      fill(place, isWithdrawn(hit) && withdrawnWords(hit), content(hit));
       place.dataset.form = draft().form ?? '';
       /* The same control again, where there is one; else what was pressed is gone, and Tab goes on from here. */
       const again = same ? controls()[at] : key && place.querySelector(`[data-keys="${CSS.escape(key)}"]`);
@@ -190,8 +201,8 @@ export function actionArea(number, env) {
     const line = place.querySelector('[data-due]');
     const due = line && new Date(line.dataset.due).getTime();
     if (!due || Number.isNaN(due)) return;
-    const late = due < Date.now();
-    const words = late ? '' : t('ui_due_in', { time: left(due - Date.now()) });
+    const late = due < boxNow();
+    const words = late ? '' : t('ui_due_in', { time: left(due - boxNow()) });
     line.classList.toggle('late', late);
     const hit = hitNow();
     line.textContent = late ? lateWords(hit) || t('overdue_now') : words;

@@ -1,6 +1,6 @@
 /* What a hit says, in words both the list and the card use. */
 import { t, of, pick } from './words.js';
-import { age, clock, moment, joined } from './time.js';
+import { age, boxNow, clock, moment, joined } from './time.js';
 import { state, isExact, isQuiet, isRisk, stageOf } from './state.js';
 
 const SURE_STALE_MS = 24 * 3600 * 1000;
@@ -46,9 +46,9 @@ export function callWords(hit) {
 /* Who has it: of the stage the hit is at. */
 export function holderWords(hit) {
   const h = hit.handling;
-  if (!h || stageOf(hit) === 'alerted') return '';
+  if (!h || stageOf(hit) === 'alerted') return isWithdrawn(hit) ? t('ui_withdrawn_short') : '';
   const who = { signed: h.signed ?? h.by, confirmed: h.by, rejected: h.by, intercepting: h.intercepting ?? h.by, reported: h.feedback, closed: h.closed };
-  return joined([of('stage', h.stage), person(who[h.stage] ?? h.by)]);
+  return joined([isWithdrawn(hit) && t('ui_withdrawn_short'), of('stage', h.stage), person(who[h.stage] ?? h.by)]);
 }
 
 /* Positions of the listed plate the read does not say. */
@@ -85,7 +85,7 @@ export function listWords(hit) {
   const list = hit.list ?? {};
   const signed = list.signed_at && t('ui_list_signed', { age: age(list.signed_at), revision: list.revision });
   const kind = list.state === 'current' ? 'ok' : 'bad';
-  const old = list.signed_at && Date.now() - new Date(list.signed_at) > SURE_STALE_MS;
+  const old = list.signed_at && boxNow() - new Date(list.signed_at) > SURE_STALE_MS;
   return [joined([of('list', list.state ?? 'none'), signed]), kind === 'ok' && old ? 'warn' : kind];
 }
 
@@ -109,7 +109,12 @@ export function askedWords(subject, ...questions) {
   return joined([t(row.word === 'agrees' ? 'ui_hq_agrees' : 'ui_hq_disagrees', { name: row.by }), row.note]);
 }
 
+export function isWithdrawn(hit) {
+  return Boolean(hit.handling?.withdrawn);
+}
+
 export function standingWords(hit) {
+  if (isWithdrawn(hit)) return [t('ui_withdrawn_at', { time: clock(hit.handling.withdrawn) }), 'bad'];
   const s = hit.standing;
   if (!s) return [t('ui_standing_waits'), 'warn'];
   return [joined([pick(s), s.said && moment(s.said)]), s.standing === 'stands' ? 'ok' : 'bad'];

@@ -3,7 +3,7 @@ import { el, fill, fillKeyed } from './dom.js';
 import { icon } from './icons.js';
 import { t, lang, setLang, of } from './words.js';
 import { theme, themeWords, toggleTheme } from './theme.js';
-import { clock, date, joined, moment } from './time.js';
+import { boxNow, clock, date, joined, moment } from './time.js';
 import { keep, kept } from './kept.js';
 import { state, subscribe, seenRun, isUnanswered, isQuiet, isRisk, onEvent } from './state.js';
 import { act } from './api.js';
@@ -17,6 +17,8 @@ import { plate } from './plate.js';
 const MESSAGE_STANDS_MS = 12 * 3600 * 1000;
 const MESSAGES_READ_MAX = 64;
 const NOT_BY_CHANCE_MS = 700; /* what covers the screen unasked is not pressed away by a hand already on its way */
+const HELP_MS = 600;
+
 const part = (id) => document.getElementById(id);
 let current = 'signin';
 
@@ -60,24 +62,52 @@ function soundButton() {
   }, icon(sound === 'on' ? 'sound' : 'silent'));
 }
 
-function askHelp() {
+/* From a tablet that stands at one lane, that lane's. */
+function callHelp() {
+  const lanes = state.session?.lanes ?? [];
+  return act('help', lanes.length === 1 ? { lane: lanes[0] } : {});
+}
+
+/* `error`: why a call did not get through. */
+function askHelp(error) {
   if (document.querySelector('dialog[open].calls-help')) return;
   const said = notice();
   let close = () => {};
   const button = holdButton({
-    label: t('ui_help_send'), ms: 600, cls: 'danger wide', iconName: 'help',
+    label: t('ui_help_send'), ms: HELP_MS, cls: 'danger wide', iconName: 'help',
     run: async () => {
       try {
-        await act('help', {});
+        await callHelp();
         close();
         call(t('ui_help_sent'));
-      } catch (error) {
-        said.fail(error);
+      } catch (why) {
+        said.fail(why);
       }
     },
   });
   close = dialog({ title: t('ui_help'), cls: 'calls-help', body: el('div', { class: 'stack' }, button, said) });
+  if (error) said.fail(error);
   button.focus();
+}
+
+/* One touch, held, and everybody knows; a short one asks. */
+function helpButton(more) {
+  return holdButton({
+    label: t('ui_help'), ms: HELP_MS, iconName: 'help', tap: () => askHelp(), title: t('ui_help_send'), ...more,
+    run: () => callHelp().then(() => call(t('ui_help_sent')), askHelp),
+  });
+}
+
+const mayHelp = () => ['officer', 'leader', 'auxiliary'].includes(state.session?.role);
+
+let helpDrawn = '';
+
+/* Stays while the bar is drawn anew: it may be under a finger. */
+function drawHelp() {
+  const stamp = mayHelp() ? lang() : '';
+  if (stamp === helpDrawn) return;
+  helpDrawn = stamp;
+  fill(part('bar-help'), stamp && helpButton({ cls: 'bar-button help', id: 'help', keys: 'Alt+0' }));
 }
 
 function personLink() {
@@ -103,8 +133,8 @@ function languageButton() {
 
 function drawBar() {
   const { session, place } = state;
-  const mayHelp = ['officer', 'leader', 'auxiliary'].includes(session?.role);
-  keepRows(part('bar'), [
+  drawHelp();
+  keepRows(part('bar-parts'), [
     ['brand', place?.name, () => el('span', { class: 'brand' }, icon('lanes'), el('b', { class: 'wide-only' }, place?.name ?? t('ui_title')))],
     session && ['link', state.link, linkChip],
     ['now', '', () => el('span', { class: 'now', id: 'now' })],
@@ -113,9 +143,6 @@ function drawBar() {
     ['theme', theme(), themeButton],
     ['language', '', languageButton],
     session && ['person', [session.name, session.officer, session.role], personLink],
-    mayHelp && ['help', '', () => el('button', {
-      type: 'button', class: 'bar-button help', id: 'help', 'aria-keyshortcuts': 'Alt+0', onclick: askHelp,
-    }, icon('help'), t('ui_help'))],
   ]);
   tick();
 }
@@ -123,9 +150,9 @@ function drawBar() {
 function tick() {
   const now = part('now');
   if (!now) return;
-  const text = clock(new Date());
+  const text = clock(boxNow());
   if (now.textContent !== text) now.textContent = text;
-  now.title = date(new Date());
+  now.title = date(boxNow());
 }
 
 /* ---- rail ---- */
@@ -235,7 +262,7 @@ const readOnes = () => (kept('messages_read') ?? '').split(' ').filter(Boolean);
 /* Until somebody at this tablet says that it was read, or a shift has gone by. */
 function messageRows() {
   const read = readOnes();
-  return state.messages.filter((one) => !read.includes(String(one.number)) && Date.now() - new Date(one.signed_at) < MESSAGE_STANDS_MS)
+  return state.messages.filter((one) => !read.includes(String(one.number)) && boxNow() - new Date(one.signed_at) < MESSAGE_STANDS_MS)
     .map((one) => [`message-${one.number}`, one, () => bannerOf('calm', 'info', t('ui_message_from', { name: one.signed_by }),
       joined([one.said?.lane && t('ui_lane_n', { n: one.said.lane }), one.said?.text, moment(one.signed_at)]),
       el('button', { type: 'button', class: 'button', onclick: () => {
@@ -282,7 +309,7 @@ function runDialog(run) {
     el('h1', { id: 'run-head' }, icon('help'), t('ui_run_through')),
     el('p', { class: 'huge' }, t('ui_run_through_lane', { n: run.lane })),
     el('p', { class: 'huge' }, number ? numberWords(number) : t('ui_call_hq_unknown')),
-    el('p', null, clock(run.time)), seen);
+    el('p', null, clock(run.time)), seen, ' ', mayHelp() && helpButton({ cls: 'help' }));
   setTimeout(() => {
     seen.disabled = false;
     if (box === runBox) seen.focus();

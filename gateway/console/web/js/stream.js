@@ -1,6 +1,7 @@
 /* What this tab hears of the box. Order: the stream first, then the board, then what the stream has
  * said since the board was made; so nothing is missed and nothing comes twice. LINK LOST is judged
- * here: 25 s without a word, of which heartbeats come every ten. */
+ * here: 25 s without a word, of which heartbeats come every ten; by both clocks, for one stands while the tablet sleeps
+ * and the other may be set back. */
 import { StreamLink } from './stream-link.js';
 import { Refused, get } from './api.js';
 
@@ -11,7 +12,7 @@ const BEFORE_BOARD_MAX = 4096;
 let take = null;
 let orders = null; /* 'open', 'again', 'stop', 'bye' to whoever holds the stream */
 let before = null; /* while the board is fetched: the events meanwhile */
-let heard = 0;
+let heard = { wall: 0, running: 0 };
 let boxGone = false;
 let lost = false;
 let at = null; /* the last {epoch, number} applied */
@@ -51,8 +52,14 @@ function say() {
   take.link(lost ? 'lost' : boxGone ? 'gone' : before ? 'loading' : 'live');
 }
 
+function hear() {
+  heard = { wall: Date.now(), running: performance.now() };
+}
+
+const silentMs = () => Math.max(Date.now() - heard.wall, performance.now() - heard.running);
+
 function alive() {
-  heard = Date.now();
+  hear();
   if (!lost) return;
   lost = false;
   say();
@@ -148,7 +155,7 @@ export function startStream(handlers) {
   if (typeof SharedWorker === 'function') addEventListener('pagehide', () => orders('bye'));
   addEventListener('pageshow', (event) => event.persisted && location.reload());
   setInterval(() => {
-    if (!wanted || lost || Date.now() - heard < LOST_AFTER_MS) return;
+    if (!wanted || lost || silentMs() < LOST_AFTER_MS) return;
     lost = true;
     say();
   }, 1000);
@@ -158,7 +165,7 @@ export function startStream(handlers) {
 export function listen(again) {
   boardTry++;
   wanted = true;
-  heard = Date.now();
+  hear();
   at = null;
   before = null;
   orders(again ? 'again' : 'open');

@@ -1,5 +1,21 @@
-/* Times as people read them: 24 hours, the tablet's own zone, ages in words. */
+/* Times as people read them: 24 hours, the tablet's own zone, ages in words. What time it is the box says: a tablet's
+ * own clock may be wrong. */
 import { t, lang } from './words.js';
+
+const ROUGH_MS = 1500; /* the box says whole seconds, and an answer takes a while */
+
+let ahead = 0; /* this tablet's clock, of the box's */
+
+/* What the head of an answer says: "Fri, 27 Nov 2026 02:00:40 GMT". */
+export function takeBoxTime(text) {
+  const off = Date.now() - Date.parse(text);
+  if (Math.abs(off - ahead) > ROUGH_MS) ahead = off;
+}
+
+/* Milliseconds, as Date.now(). */
+export function boxNow() {
+  return Date.now() - ahead;
+}
 
 const two = (n) => String(n).padStart(2, '0');
 
@@ -22,7 +38,7 @@ export function date(time) {
 export function moment(time) {
   const at = parts(time);
   if (!at) return '';
-  return date(at) === date(new Date()) ? clock(at) : `${date(at)} ${clock(at)}`;
+  return date(at) === date(boxNow()) ? clock(at) : `${date(at)} ${clock(at)}`;
 }
 
 export function span(ms) {
@@ -35,7 +51,7 @@ export function span(ms) {
 
 export function age(time) {
   const at = parts(time);
-  return at ? t('ui_ago', { span: span(Date.now() - at.getTime()) }) : '';
+  return at ? t('ui_ago', { span: span(boxNow() - at.getTime()) }) : '';
 }
 
 /* With its date always: for paper, and for what is read on another day. */

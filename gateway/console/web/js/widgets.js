@@ -17,13 +17,14 @@ export function whyRefused(error) {
   return pick(error) || (has(`refused_${error.code}`) ? t(`refused_${error.code}`) : error.code) || String(error);
 }
 
-/* A button that acts after it was held for `ms`: by pointer, or by Space or Enter. Letting go early, another window or
- * tab in front, or a button that is gone meanwhile do nothing. `run` may answer a promise: the button waits for it. */
-export function holdButton({ label, ms = 1200, run, cls = '', name = null, iconName = null, keys = null, disabled = false }) {
+/* A button that acts after it was held for `ms`: by pointer, or by Space or Enter. Letting go early (but for what `tap`
+ * does), another window or tab in front, or a button that is gone meanwhile do nothing. `run` may answer a promise: the
+ * button waits for it. */
+export function holdButton({ label, ms = 1200, run, tap = () => {}, cls = '', name = null, iconName = null, keys = null, disabled = false, ...more }) {
   const bar = el('span', { class: 'hold-bar', 'aria-hidden': 'true' });
   const button = el('button', {
     type: 'button', class: `button hold ${cls}`, disabled, 'aria-label': name, 'aria-keyshortcuts': keys,
-    'aria-description': t('ui_hold_to_do', { s: ms / 1000 }),
+    'aria-description': t('ui_hold_to_do', { s: ms / 1000 }), ...more,
   }, bar, iconName && icon(iconName), el('span', { class: 'hold-words' }, label,
     el('small', null, t('ui_hold_to_do', { s: ms / 1000 }))));
   let began = 0;
@@ -64,15 +65,21 @@ export function holdButton({ label, ms = 1200, run, cls = '', name = null, iconN
       }
     }, ms);
   };
+  const letGo = () => {
+    const early = timer !== 0;
+    stop();
+    if (early) tap();
+  };
   button.addEventListener('pointerdown', (event) => event.button === 0 && start());
-  for (const end of ['pointerup', 'pointerleave', 'pointercancel', 'blur']) button.addEventListener(end, stop);
+  button.addEventListener('pointerup', letGo);
+  for (const end of ['pointerleave', 'pointercancel', 'blur']) button.addEventListener(end, stop);
   button.addEventListener('contextmenu', (event) => event.preventDefault());
   button.addEventListener('keydown', (event) => {
     if (event.key !== ' ' && event.key !== 'Enter') return;
     event.preventDefault();
     if (!event.repeat) start();
   });
-  button.addEventListener('keyup', (event) => (event.key === ' ' || event.key === 'Enter') && stop());
+  button.addEventListener('keyup', (event) => (event.key === ' ' || event.key === 'Enter') && letGo());
   return button;
 }
 

@@ -259,6 +259,14 @@ static void take_small(struct pipeline *p, struct byte_reader *r, uint8_t kind,
                              .until = {value & 1 ? wall.ms + byte_read_u8(r) * 100 : 0},
                              .text = "{}"};
         break;
+    case PIPELINE_WATCH:
+        event.u.watch = calloc(1, sizeof(*event.u.watch));
+        if (!event.u.watch)
+            return;
+        event.u.watch->count = value;
+        for (uint32_t i = 0; i < value; i++)
+            event.u.watch->entries[i] = byte_read_u8(r);
+        break;
     case PIPELINE_SCAN:
     case PIPELINE_BEAT:
     case PIPELINE_PACKET:
@@ -324,8 +332,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             take_scan(p, &r, n, now, wall);
         else
             take_small(p, &r,
-                       kind == UINT8_MAX ? PIPELINE_LOOKOUT : kind / 4 % (PIPELINE_SEARCH + 1), now,
-                       wall);
+                       kind == UINT8_MAX       ? PIPELINE_LOOKOUT
+                       : kind == UINT8_MAX - 1 ? PIPELINE_WATCH
+                                               : kind / 4 % (PIPELINE_SEARCH + 1),
+                       now, wall);
         pipeline_tick(p, now, wall);
     }
     pipeline_destroy(p);

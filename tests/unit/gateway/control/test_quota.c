@@ -90,6 +90,17 @@ static void a_memory_full_of_fresh_uses_lets_nobody_through(void **state)
     assert_int_equal(blocked(q, "wang", 2001, 0), 0);
 }
 
+static void a_full_memory_refuses_nothing_that_is_counted_for_good(void **state)
+{
+    struct quota *q = *state;
+    for (int i = 0; i < QUOTA_USES_MAX; i++)
+        note(q, "li", 2000 + i, OTHER, 0);
+    assert_int_equal(blocked(q, "", 0, 7), 0);
+    for (int i = 0; i < LIMIT; i++)
+        note(q, "wang", 9000 + i, KIND, 7);
+    assert_int_equal(blocked(q, "", 0, 7), 9000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +110,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_kind_and_another_hit_do_not_count, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_that_was_set_back_gives_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_memory_full_of_fresh_uses_lets_nobody_through, setup,
-                                        teardown)};
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_full_memory_refuses_nothing_that_is_counted_for_good,
+                                        setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,6 +169,52 @@ static void every_act_at_every_stage(void **state)
     }
 }
 
+/* Nobody confirms or intercepts on it; all else goes on, also after a restart. */
+static void an_entry_withdrawn_at_every_stage(void **state)
+{
+    (void)state;
+    static const enum handling_refusal confirm[] = {
+        HANDLING_REFUSED_WITHDRAWN, HANDLING_REFUSED_WITHDRAWN, HANDLING_REFUSED_ANSWERED,
+        HANDLING_REFUSED_ANSWERED,  HANDLING_REFUSED_ANSWERED,  HANDLING_REFUSED_ANSWERED,
+        HANDLING_REFUSED_ANSWERED};
+    for (int s = 0; s < HANDLING_STAGE_COUNT; s++) {
+        struct handling_case c = at_stage((enum handling_stage)s);
+        struct handling_act act = act_of(HANDLING_ACT_CONFIRM, "wang");
+        bool done = handling_done(&c);
+        assert_int_equal(handling_withdraw(&c, at_s(60)), !done);
+        assert_false(handling_withdraw(&c, at_s(61)));
+        json_t *text = handling_json(&c, &policy);
+        struct handling_case again = opened(plain);
+        handling_take_json(&again, text, at_s(62));
+        assert_int_equal(again.withdrawn_at.wall.ms, done ? 0 : at_s(60).wall.ms);
+        json_decref(text);
+        again = c;
+        assert_int_equal(step(&c, &act, 63), confirm[s]);
+        act.kind = HANDLING_ACT_INTERCEPT;
+        assert_int_equal(step(&c, &act, 63), s == HANDLING_CONFIRMED ? HANDLING_REFUSED_WITHDRAWN
+                                                                     : HANDLING_REFUSED_STAGE);
+        handling_answered(&c, true, "wang", at_s(63));
+        assert_memory_equal(&c, &again, sizeof(c));
+        act.kind = s < HANDLING_CONFIRMED ? HANDLING_ACT_REJECT : HANDLING_ACT_FEEDBACK;
+        assert_int_equal(step(&c, &act, 63), done ? HANDLING_REFUSED_STAGE : HANDLING_REFUSED_NOT);
+    }
+}
+
+static void a_confirmation_that_waits_is_void_when_the_entry_is_withdrawn(void **state)
+{
+    (void)state;
+    struct handling_case c = seen(risk);
+    struct handling_act agree = act_of(HANDLING_ACT_AGREE, "li");
+    do_act(&c, HANDLING_ACT_CONFIRM, "wang", 10);
+    assert_int_equal(c.waits, HANDLING_WAITS_SECOND);
+    assert_true(handling_withdraw(&c, at_s(20)));
+    assert_int_equal(step(&c, &agree, 30), HANDLING_REFUSED_NOTHING_WAITS);
+    struct handling_case rejected = seen(top);
+    do_act(&rejected, HANDLING_ACT_REJECT, "wang", 10);
+    assert_true(handling_withdraw(&rejected, at_s(20)));
+    assert_int_equal(rejected.waits, HANDLING_WAITS_LEADER);
+}
+
 /* Who is enough beside wang. */
 static void every_second_person(void **state)
 {
@@ -505,6 +551,8 @@ int main(void)
         cmocka_unit_test(each_part_must_be_said_to_agree),
         cmocka_unit_test(a_look_alike_is_typed_as_seen),
         cmocka_unit_test(an_answer_without_the_card_counts_where_one_is_enough),
+        cmocka_unit_test(an_entry_withdrawn_at_every_stage),
+        cmocka_unit_test(a_confirmation_that_waits_is_void_when_the_entry_is_withdrawn),
         cmocka_unit_test(every_stage_has_its_deadline),
         cmocka_unit_test(the_rules_escalation_goes_first),
         cmocka_unit_test(a_case_comes_back_from_its_record),

@@ -213,6 +213,27 @@ static void a_withdrawn_entry_holds_nobody_who_is_seen_again(void **state)
     world_destroy(w);
 }
 
+static void a_list_that_was_set_back_withdraws_nothing(void **state)
+{
+    (void)state;
+    struct vehicle_world *w = world_create();
+    uint64_t entry = world_want(w, WANTED);
+    w->revision = 2;
+    world_run(w, 100);
+    SEE(w, .camera = FRONT, .plate = WANTED);
+    world_loops(w, ENTRY_LOOP, 0, 500);
+    assert_int_equal(world_slot(w)->state.hold_count, 1);
+    w->revision = 1;
+    withdraw(w, entry);
+    world_run(w, 1000);
+    assert_int_equal(world_slot(w)->state.hold_count, 1);
+    assert_int_equal(world_slot(w)->state.holds[0].withdrawn, 0);
+    w->revision = 2;
+    withdraw(w, entry);
+    assert_int_equal(world_slot(w)->state.holds[0].withdrawn, 1);
+    world_destroy(w);
+}
+
 /* A camera that numbers every event the same. */
 static void an_event_id_that_never_changes_puts_nobody_to_one_who_left(void **state)
 {
@@ -336,6 +357,7 @@ int main(void)
         cmocka_unit_test(forged_hits_take_no_room_from_an_authenticated_one),
         cmocka_unit_test(a_hit_of_priority_1_finds_room_among_others),
         cmocka_unit_test(a_withdrawn_entry_holds_nobody_who_is_seen_again),
+        cmocka_unit_test(a_list_that_was_set_back_withdraws_nothing),
         cmocka_unit_test(an_event_id_that_never_changes_puts_nobody_to_one_who_left),
         cmocka_unit_test(forged_reads_take_no_alert_and_open_nothing),
     };

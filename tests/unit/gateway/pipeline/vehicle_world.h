@@ -73,6 +73,7 @@ struct told {
 struct vehicle_world {
     struct pipeline *pipeline;
     struct pipeline_options options;
+    uint64_t revision; /* of the list */
     struct match_packet packet;
     struct mono_time now;
     uint32_t active;
@@ -179,7 +180,7 @@ static inline void world_message(struct vehicle_world *w, enum match_message_typ
 {
     w->packet.message.version = MATCH_MESSAGE_VERSION;
     w->packet.message.type = type;
-    w->packet.message.list = (struct list_status){.revision = 1,
+    w->packet.message.list = (struct list_status){.revision = w->revision,
                                                   .state = LIST_CURRENT,
                                                   .signed_at = world_wall(w),
                                                   .current_until = world_wall(w)};
@@ -369,6 +370,7 @@ static inline struct vehicle_world *world_create_with(uint32_t wired, uint32_t c
 {
     struct vehicle_world *w = calloc(1, sizeof *w);
     struct rule_set *rules = NULL;
+    w->revision = 1;
     const struct pipeline_sinks sinks = {.ctx = w,
                                          .order = world_order,
                                          .fact = world_fact,

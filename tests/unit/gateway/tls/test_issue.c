@@ -130,6 +130,36 @@ static void an_issuing_ca_never_outlives_its_root(void **state)
     party_free(&root);
 }
 
+static void a_host_is_a_name_or_an_address(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"console.checkpoint.local", "192.168.10.2", "fd00::2",
+                                       "hq1"};
+    static const char *const bad[] = {"",      "a b",  "192.168.1.999",  "\xe4\xbe\x8b.local",
+                                      "*.all", "a:84", "a,URI:urn:evil", "https://a"};
+    struct party root;
+    struct err_text err;
+    assert_int_equal(tls_key_create(&root.key, NULL), 0);
+    assert_int_equal(tls_issue_root(root.key, "console", now(), 365, &root.certificate, NULL), 0);
+    struct tls_issue_request request = {.identity = {.kind = TLS_PEER_CONSOLE, .name = "console"},
+                                        .now = now(),
+                                        .days = 30,
+                                        .public_key = root.key};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        X509 *certificate = NULL;
+        request.hosts[0] = good[i];
+        assert_int_equal(tls_issue(root.key, root.certificate, &request, &certificate, NULL), 0);
+        X509_free(certificate);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        X509 *none = NULL;
+        request.hosts[0] = bad[i];
+        assert_int_equal(tls_issue(root.key, root.certificate, &request, &none, &err), ERR_INVALID);
+        assert_non_null(strstr(err.text, "': expected a name or an address, like "));
+    }
+    party_free(&root);
+}
+
 static void a_locked_key_opens_with_its_passphrase_only(void **state)
 {
     (void)state;
@@ -166,6 +196,7 @@ int main(void)
         cmocka_unit_test(an_issuing_ca_stands_between_root_and_box),
         cmocka_unit_test(a_plain_root_has_no_issuing_ca_under_it),
         cmocka_unit_test(an_issuing_ca_never_outlives_its_root),
+        cmocka_unit_test(a_host_is_a_name_or_an_address),
         cmocka_unit_test(a_locked_key_opens_with_its_passphrase_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

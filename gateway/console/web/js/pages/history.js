@@ -3,7 +3,7 @@ import { el, fill } from '../dom.js';
 import { state, subscribe } from '../state.js';
 import { act } from '../api.js';
 import { t, of } from '../words.js';
-import { clock, date, moment } from '../time.js';
+import { boxNow, clock, date, moment } from '../time.js';
 import { choices, keptField, notice } from '../widgets.js';
 import { plateInput } from '../plate-keys.js';
 import { plate as drawPlate } from '../plate.js';
@@ -39,8 +39,8 @@ function timesPart(keep) {
   const to = timeField(keep, 'to');
   /* What nobody wrote is the span up to now: of when it is asked, not of when the page was opened. */
   const upToNow = () => {
-    from.input.value = keep.from ?? written(Date.now() - PERIODS[keep.span ?? 'day']);
-    to.input.value = keep.to ?? written(Date.now() + MINUTE_MS);
+    from.input.value = keep.from ?? written(boxNow() - PERIODS[keep.span ?? 'day']);
+    to.input.value = keep.to ?? written(boxNow() + MINUTE_MS);
   };
   upToNow();
   const spans = choices({

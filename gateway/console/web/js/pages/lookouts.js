@@ -3,7 +3,7 @@ import { el, fillKeyed, setText } from '../dom.js';
 import { put, state, subscribe } from '../state.js';
 import { act } from '../api.js';
 import { t } from '../words.js';
-import { moment, span } from '../time.js';
+import { boxNow, moment, span } from '../time.js';
 import { choices, holdButton, keptField, notice, secondPerson } from '../widgets.js';
 import { plateInput } from '../plate-keys.js';
 import { plate as drawPlate } from '../plate.js';
@@ -16,7 +16,7 @@ export const roles = ['officer', 'leader', 'auxiliary', 'auditor'];
 const HOURS = [4, 8, 12, 24];
 const TICK_MS = 1000;
 
-const leftWords = (until) => t('ui_lookouts_left', { span: span(new Date(until).getTime() - Date.now()) });
+const leftWords = (until) => t('ui_lookouts_left', { span: span(new Date(until).getTime() - boxNow()) });
 
 function item(lookout, leader) {
   const until = lookout.until ?? lookout.valid_until;

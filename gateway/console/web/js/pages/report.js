@@ -3,7 +3,7 @@
 import { el, fill } from '../dom.js';
 import { act } from '../api.js';
 import { has, of, pick, t } from '../words.js';
-import { date, dated, span } from '../time.js';
+import { boxNow, date, dated, span } from '../time.js';
 import { choices, field, notice } from '../widgets.js';
 import { icon } from '../icons.js';
 import { codeWord } from '../ask.js';
@@ -15,15 +15,13 @@ const TIME = /^\d{4}-\d\d-\d\dT/;
 const DAY_MS = 24 * 3600 * 1000;
 const WORDS = { kind: 'report' };
 
-/* {from, to} of what was chosen. */
+/* The act's arguments for what was chosen: when shifts begin, the box knows. */
 function period(kind, day) {
-  const now = new Date();
-  if (kind === 'shift') return { from: new Date(now.getTime() - 12 * 3600 * 1000), to: now };
-  if (kind === 'day') {
-    const from = new Date(`${day}T00:00`);
-    return { from, to: new Date(Math.min(from.getTime() + DAY_MS, now.getTime())) };
-  }
-  return { from: new Date(now.getFullYear(), now.getMonth(), 1), to: now };
+  const now = new Date(boxNow());
+  if (kind === 'this' || kind === 'last') return { shift: kind };
+  const from = kind === 'day' ? new Date(`${day}T00:00`) : new Date(now.getFullYear(), now.getMonth(), 1);
+  const to = kind === 'day' ? new Date(Math.min(from.getTime() + DAY_MS, now.getTime())) : now;
+  return { from: from.toISOString(), to: to.toISOString() };
 }
 
 /* One value in words; `row` says which table its reason stands in. */
@@ -62,19 +60,19 @@ function part(name, value) {
   return el('section', { class: 'panel' }, el('h2', null, heading(name)), el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': heading(name) }, body));
 }
 
-function sheet(report, asked) {
+function sheet(report) {
   const skip = new Set(['from', 'to']);
-  return [el('p', null, t('ui_report_of', { from: dated(asked.from), to: dated(asked.to) })),
+  return [el('p', null, t('ui_report_of', { from: dated(report.from), to: dated(report.to) })),
     ...Object.entries(report).filter(([name]) => !skip.has(name)).map(([name, value]) => part(name, value))];
 }
 
 export function render(root) {
   const said = notice();
   const paper = el('div', { class: 'stack report' });
-  const day = field({ label: t('ui_report_day'), type: 'date', value: date(new Date()) });
+  const day = field({ label: t('ui_report_day'), type: 'date', value: date(boxNow()) });
   const kinds = choices({
-    legend: t('ui_report_period'), value: 'shift', cls: 'tight',
-    rows: ['shift', 'day', 'month'].map((code) => ({ code, label: t(`ui_report_${code}`) })),
+    legend: t('ui_report_period'), value: 'this', cls: 'tight',
+    rows: ['this', 'last', 'day', 'month'].map((code) => ({ code, label: t(`ui_report_${code}`) })),
     onchange: (kind) => {
       day.hidden = kind !== 'day';
     },
@@ -84,12 +82,11 @@ export function render(root) {
   const make = async () => {
     if (kinds.value === 'day' && !day.input.value) return said.say(t('ui_report_need_day'), 'bad');
     const mine = ++last;
-    const asked = period(kinds.value, day.input.value);
     said.say(t('ui_working'));
     try {
-      const report = await act('report', { from: asked.from.toISOString(), to: asked.to.toISOString() });
+      const report = await act('report', period(kinds.value, day.input.value));
       if (mine !== last) return undefined;
-      fill(paper, sheet(report, asked));
+      fill(paper, sheet(report));
       said.say('');
     } catch (error) {
       said.fail(error);
