@@ -61,7 +61,7 @@ export function actionArea(number, env) {
   function refused(error) {
     const f = error.fields ?? {};
     if (error.code === 'by_eye') draft().needsEye = true;
-    if (f.left_ms) env.readyAt = Date.now() + f.left_ms; /* to be looked at anew, or longer */
+    if (f.left_ms) env.seen.readyAt = Date.now() + f.left_ms; /* to be looked at anew, or longer */
     takeHandling(f.handling);
     if (error.code === 'too_soon') lookAgain();
     const who = f.by && t('ui_refused_by', { who: person(typeof f.by === 'string' ? { officer: f.by } : f.by), time: clock(f.at ?? f.time) });
@@ -71,7 +71,7 @@ export function actionArea(number, env) {
   /* The box that was started anew does not know that the card stands here: the time runs from when it does. */
   async function lookAgain() {
     const answer = await act('hit_show', { hit: number }).catch(() => null);
-    if (answer) env.readyAt = Date.now() + answer.confirm_after_ms;
+    if (answer) env.seen.readyAt = Date.now() + answer.confirm_after_ms;
   }
   function button(label, picture, keys, onclick, cls = '') {
     return el('button', { type: 'button', class: `button ${cls}`, onclick, 'aria-keyshortcuts': keys, 'data-keys': keys },

@@ -66,7 +66,7 @@ export function confirmForm(hit, { run, draft, env, cancel }) {
   const go = el('button', { type: 'submit', class: 'button primary wraps' });
   const wait = notice(); /* the button's words, for who hears the page: not each second of them */
   const ready = () => draft.plate && draft.class && draft.vehicle && (hasTrigger || draft.byEye) && typedDone(hit, draft);
-  const left_ = () => (env.readyAt === null ? 1000 : env.readyAt - Date.now());
+  const left_ = () => (env.seen.readyAt === null ? 1000 : env.seen.readyAt - Date.now());
   const missing = () => {
     if (left_() > 0) return t('ui_look_longer', { time: left(left_()) });
     if (!draft.plate || !draft.class || !draft.vehicle) return t('ui_confirm_each');

@@ -45,11 +45,14 @@ function image(hit, picture, cls) {
   return img;
 }
 
-/* Pictures of the card on screen, kept over a redraw: without a session none could be fetched again. */
+/* Of the card on screen, kept over a redraw: who was shown it, from when that one may confirm, and its pictures: without
+ * a session none could be fetched again. */
 function seenPictures(hit, keep) {
-  if (keep.seen?.hit !== hit.hit) keep.seen = { hit: hit.hit, list: null, images: new Map() };
+  if (keep.seen?.hit !== hit.hit) keep.seen = { hit: hit.hit, by: null, readyAt: null, list: null, images: new Map() };
   return keep.seen;
 }
+
+const hasScene = (pictures) => Boolean(pictures?.some((one) => one.kind === 'scene'));
 
 function keptImage(seen, hit, picture, cls) {
   const old = seen.images.get(picture.sha256);
@@ -144,7 +147,7 @@ function steps(hit) {
 export function card(hit, keep) {
   keep.drafts ??= new Map();
   const seen = seenPictures(hit, keep);
-  const env = { pictures: seen.list, readyAt: null, drafts: keep.drafts, keep };
+  const env = { pictures: seen.list, seen, drafts: keep.drafts, keep };
   const body = Object.fromEntries(['head', 'risk', 'why', 'tell', 'compare', 'facts', 'steps'].map((name) => [name, el('div', { class: `part-${name}` })]));
   const acts = actionArea(hit.hit, env);
   env.showPlates = () => body.compare.scrollIntoView({ block: 'start' });
@@ -176,7 +179,7 @@ export function card(hit, keep) {
     } else if (tries === 2 && !env.pictures) {
       fill(body.compare, compare(seen, current(), [])); /* none to be had: the officer is told to look; asked for all the same */
     }
-    if (!list?.some((one) => one.kind === 'scene') && tries < PICTURE_TRIES_MS.length)
+    if (!hasScene(list) && tries < PICTURE_TRIES_MS.length)
       setTimeout(() => open && fetchPictures(tries + 1), PICTURE_TRIES_MS[tries]);
   }
   /* Once an officer, when the card is on the screen: the box records who saw it, and the viewing time runs from there. */
@@ -190,10 +193,12 @@ export function card(hit, keep) {
       return;
     }
     try {
-      const answer = await act('hit_show', { hit: hit.hit });
-      env.readyAt = Date.now() + (answer.confirm_after_ms ?? 0);
+      if (seen.by !== officer) {
+        const answer = await act('hit_show', { hit: hit.hit });
+        Object.assign(seen, { by: officer, readyAt: Date.now() + (answer.confirm_after_ms ?? 0) });
+      }
       acts.update();
-      if (open) fetchPictures(0);
+      if (open && !hasScene(seen.list)) fetchPictures(0);
     } catch (error) {
       shownBy = null;
       acts.say(error);
