@@ -106,6 +106,7 @@ test('a reject with the true plate: looked up and answered, and the stop is prin
 test('an entry withdrawn under the open form: the form goes, the card says so, and nobody confirms', async () => {
   const [plate] = await listed(1);
   const { hit, entry } = await makeHit(plate);
+  await goTo(page, 'alerts');
   await page.waitForSelector(row(hit), { state: 'attached' });
   await goTo(page, `alerts/${hit}`);
   const acts = page.locator('.do');
