@@ -425,7 +425,7 @@ test('what was asked goes with the session', async () => {
   await box('end_tokens', { officer: about.accounts.leader.officer, in_s: 1 });
   await page.waitForSelector('#page form.signon');
   await dialog.waitFor({ state: 'detached' });
-  assert.equal(await page.locator('#call').textContent(), '登录已失效，请重新登录');
+  assert.equal(await page.locator('#call').textContent(), '登录已结束，请重新登录后继续');
   await signOn(page, 'leader');
   await live(page);
 });

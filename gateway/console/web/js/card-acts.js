@@ -37,6 +37,13 @@ export function actionArea(number, env) {
     return env.drafts.get(number);
   };
 
+  /* The form that is open and may be, at the stage it is at. */
+  const formOf = (hit) => {
+    const name = draft().form;
+    const may = name && formStages[name].includes(stageOf(hit)) && OFFICERS.includes(state.session?.role);
+    return may && !(name === 'confirm' && isWithdrawn(hit)) ? name : null;
+  };
+
   async function run(name, args = {}) {
     const begun = draft().form; /* the event may be here first, and the next form open already */
     said.say(t('ui_working'));
@@ -122,6 +129,7 @@ export function actionArea(number, env) {
     const link = place.querySelector('[data-keys="Alt+N"]');
     const next = nextOf(hit);
     if (!link) return;
+    if (next === null && link === document.activeElement) node.focus({ preventScroll: true });
     link.hidden = next === null;
     link.href = `#/alerts/${next}`;
   }
@@ -144,8 +152,8 @@ export function actionArea(number, env) {
       form = secondForm(hit, { run, say: said.say, role: state.session.role, me: state.session.officer });
       return scrolling(form);
     }
-    const name = draft().form;
-    if (name && formStages[name].includes(stageOf(hit)) && !(name === 'confirm' && isWithdrawn(hit)) && OFFICERS.includes(state.session.role)) {
+    const name = formOf(hit);
+    if (name) {
       form = forms[name](hit, { run, refused, say: said.say, draft: draft(), env, cancel: () => {
         draft().form = null;
         drawn = '';
@@ -177,18 +185,20 @@ export function actionArea(number, env) {
     if (!hit) return;
     const h = hit.handling ?? {};
     const trigger = (env.pictures ?? []).some((one) => one.evidence === 'trigger' && one.kind === 'scene');
-    const stamp = JSON.stringify([stageOf(hit), h.waits, h.withdrawn, h.answer, state.session?.officer, draft().form, lang(),
-      draft().form === 'confirm' && trigger, draft().needsEye, !draft().form && !h.waits && [h.due, Boolean(h.overdue), draft().seen]]);
+    const name = formOf(hit);
+    const stamp = JSON.stringify([stageOf(hit), h.waits, h.withdrawn, h.answer, state.session?.officer, name, lang(), name === 'confirm' && trigger,
+      draft().needsEye, !name && !h.waits && [h.due, Boolean(h.overdue), draft().seen]]);
     if (stamp !== drawn) {
       drawn = stamp;
       const held = place.contains(document.activeElement);
       const key = document.activeElement?.dataset.keys;
       const at = controls().indexOf(document.activeElement);
-      const same = Boolean(draft().form) && draft().form === place.dataset.form;
+      const same = name !== null && name === place.dataset.form;
       fill(place, isWithdrawn(hit) && withdrawnWords(hit), content(hit));
-      place.dataset.form = draft().form ?? '';
+      showNext(hit);
+      place.dataset.form = name ?? '';
       /* The same control again, where there is one; else what was pressed is gone, and Tab goes on from here. */
-      const again = same ? controls()[at] : key && place.querySelector(`[data-keys="${CSS.escape(key)}"]`);
+      const again = same ? controls()[at] : key && place.querySelector(`[data-keys="${CSS.escape(key)}"]:not([hidden])`);
       if (held) (again || node).focus({ preventScroll: true });
       node.classList.toggle('open', Boolean(form) || !state.session);
       node.parentElement?.classList.toggle('filling', (Boolean(form) && !h.waits) || !state.session);

@@ -66,21 +66,22 @@ export function fillKeyed(node, items, { key, version, draw }) {
     const name = String(key(item));
     const stamp = String(version(item));
     let child = old.get(name);
+    let held = false;
     if (!child || child.dataset.version !== stamp) {
       const fresh = draw(item);
       fresh.dataset.key = name;
       fresh.dataset.version = stamp;
       if (child) {
-        const held = child.contains(document.activeElement);
+        held = child.contains(document.activeElement);
         if (at === child) at = child.nextElementSibling;
         child.replaceWith(fresh);
-        if (held) (fresh.matches('a,button') ? fresh : fresh.querySelector('a,button') ?? fresh).focus();
       }
       child = fresh;
     }
     old.delete(name);
     if (child === at) at = at.nextElementSibling;
     else node.insertBefore(child, at);
+    if (held) (child.matches('a,button') ? child : child.querySelector('a,button') ?? child).focus(); /* where it stands now: moved, it would lose it */
   }
   for (const gone of old.values()) if (gone.parentNode === node) gone.remove();
 }

@@ -41,11 +41,11 @@ async function moduleOf(name) {
   if (!state.session && !(may && page.name === 'alerts')) return { name: 'signin', module: signin };
   if (!may) return { name, module: null, why: 'ui_not_your_page' };
   const module = await page.load();
-  if (page.name !== 'alerts') await codesAsked; /* whose choices a form is made of */
+  if (page.name !== 'alerts') await Promise.race([codesAsked, pause()]); /* whose choices a form is made of */
   return { name: page.name, module };
 }
 
-let codesAsked = Promise.resolve(); /* once */
+let codesAsked = Promise.resolve(); /* answered once, or refused */
 let drawing = 0;
 
 async function draw() {
@@ -87,15 +87,15 @@ function redraw() {
   return draw();
 }
 
-/* The tables of codes; asked for until they are there. A page drawn meanwhile is drawn again. */
-async function loadCodes(session, again) {
+/* The tables of codes; asked for until they are there. A page that did not wait so long is drawn again. */
+async function loadCodes(session, began = performance.now()) {
   try {
     const answer = await act('codes');
     put('codes', answer.tables ?? answer);
-    if (again) redraw();
+    if (performance.now() - began >= AGAIN_MS) redraw();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    pause().then(() => session === state.session && loadCodes(session, true));
+    pause().then(() => session === state.session && loadCodes(session, began));
   }
 }
 
@@ -126,7 +126,7 @@ function onSession(session, why) {
     }
     state.sessionEnded = null;
     listen(why !== 'resume');
-    codesAsked = loadCodes(session, false);
+    codesAsked = loadCodes(session);
   } else if (why === 'logout' || why === 'none') {
     state.sessionEnded = null;
     keepers.clear();
