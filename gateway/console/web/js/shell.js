@@ -304,15 +304,15 @@ function numberWords(number) {
 
 function runDialog(run) {
   const number = state.place?.phone;
-  const seen = el('button', { type: 'button', class: 'button', disabled: true, onclick: seenRun }, t('ui_run_through_seen'));
+  const seen = el('button', { type: 'button', class: 'button seen', disabled: true, onclick: seenRun }, t('ui_run_through_seen'));
   const box = el('dialog', { class: 'run', 'aria-labelledby': 'run-head' },
-    el('h1', { id: 'run-head' }, icon('help'), t('ui_run_through')),
+    el('h1', { id: 'run-head', tabindex: -1, autofocus: true }, icon('help'), t('ui_run_through')),
     el('p', { class: 'huge' }, t('ui_run_through_lane', { n: run.lane })),
     el('p', { class: 'huge' }, number ? numberWords(number) : t('ui_call_hq_unknown')),
     el('p', null, clock(run.time)), seen, ' ', mayHelp() && helpButton({ cls: 'help' }));
   setTimeout(() => {
     seen.disabled = false;
-    if (box === runBox) seen.focus();
+    if (box === runBox && document.activeElement?.id === 'run-head') seen.focus(); /* not away from a hand that calls for help */
   }, NOT_BY_CHANCE_MS);
   box.addEventListener('cancel', (event) => seen.disabled && event.preventDefault());
   box.addEventListener('close', () => {
