@@ -8,11 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/utf8.h"
+
 int json_parse(const char *text, size_t size, json_t **out, struct err_text *err)
 {
     json_error_t reason;
     json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES, &reason);
     if (!value) {
+        /* It quotes what was found; a quotation mark in there would end the field of an event. */
+        utf8_make_line(reason.text);
+        for (char *p = reason.text; *p != '\0'; p++) {
+            *p = *p == '"' ? '\'' : *p;
+        }
         return err_set(err, ERR_INVALID, "line %d column %d: %s", reason.line, reason.column,
                        reason.text);
     }

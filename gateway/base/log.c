@@ -12,6 +12,7 @@
 #include <systemd/sd-journal.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/base/utf8.h"
 
 static const struct log_event_def events[] = {
 #define EVENT(number, name, level, en, zh, what_to_do)                                             \
@@ -79,6 +80,7 @@ void log_event(enum log_event_id id, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(fields, sizeof(fields), fmt, args); /* over-long fields are cut */
     va_end(args);
+    utf8_make_line(fields); /* some of it came from a peer, and the cut may be inside a character */
     if (!event) {
         return; /* an id outside the enum: the compiler's warning, not ours */
     }

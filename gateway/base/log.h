@@ -44,5 +44,6 @@ void log_message_id(const struct log_event_def *event, char out[LOG_MESSAGE_ID_S
 
 /* Before the first event: the program's name stands in each line. */
 void log_init(const char *program);
-/* `fmt` gives the event's fields as key=value pairs separated by spaces, "" for none. */
+/* `fmt` gives the event's fields as key=value pairs separated by spaces, "" for none. Whatever
+ * bytes they carry, it is one line of UTF-8: '?' for what is none or would move a terminal. */
 void log_event(enum log_event_id id, const char *fmt, ...) PRINTF_LIKE(2, 3);

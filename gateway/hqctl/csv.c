@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/base/utf8.h"
+
 enum { CHAR_END = -1, CHAR_BAD = -2 };
 
 /* Refuses at the reader's place. */
@@ -47,36 +49,13 @@ int csv_open(struct csv_reader *r, const char *name, const void *data, size_t si
     return 0;
 }
 
-size_t csv_utf8_length(const uint8_t *s, size_t left)
-{
-    static const struct {
-        uint8_t from, to, second_from, second_to, length;
-    } forms[] = {
-        {0x00, 0x7F, 0, 0, 1},       {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
-        {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
-        {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (s[0] < forms[i].from || s[0] > forms[i].to)
-            continue;
-        if (forms[i].length > left)
-            return 0;
-        if (forms[i].length > 1 && (s[1] < forms[i].second_from || s[1] > forms[i].second_to))
-            return 0;
-        for (size_t k = 2; k < forms[i].length; k++)
-            if ((s[k] & 0xC0) != 0x80)
-                return 0;
-        return forms[i].length;
-    }
-    return 0;
-}
-
 /* The ASCII byte at the reader, 0x80 for any other character, CHAR_END, or CHAR_BAD with `err`. */
 static int look(struct csv_reader *r, size_t *out_length, struct err_text *err)
 {
     if (r->at >= r->size)
         return CHAR_END;
     const uint8_t *s = r->data + r->at;
-    *out_length = csv_utf8_length(s, r->size - r->at);
+    *out_length = utf8_length(s, r->size - r->at);
     if (*out_length == 0) {
         (void)refuse(r, err, ERR_INVALID, /* told by CHAR_BAD */
                      "byte 0x%02X is no UTF-8, expected UTF-8: save it as 'CSV UTF-8'", s[0]);

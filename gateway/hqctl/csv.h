@@ -51,6 +51,3 @@ int csv_open(struct csv_reader *r, const char *name, const void *data, size_t si
 /* ERR_NOT_FOUND at the end; ERR_INVALID, ERR_TOO_LARGE: "file:line:column: …", and nothing behind
  * it can be read. */
 int csv_next(struct csv_reader *r, struct csv_row *out, struct err_text *err) MUST_CHECK;
-/* Bytes of the UTF-8 character at `s` (RFC 3629) with `left` bytes from it on, 0 when it is none.
- */
-size_t csv_utf8_length(const uint8_t *s, size_t left);

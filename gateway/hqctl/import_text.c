@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/utf8.h"
 #include "gateway/hqctl/csv.h"
 
 /* What iconv takes for `inbuf`: it never writes there, its interface only forgot to say so. */
@@ -35,7 +36,7 @@ static bool is_utf8(const uint8_t *bytes, size_t size)
     size_t foreign = 0; /* characters of two bytes but the dot of a plate, U+00B7 */
     size_t wide = 0;
     for (size_t at = 0; at < size;) {
-        size_t length = csv_utf8_length(bytes + at, size - at);
+        size_t length = utf8_length(bytes + at, size - at);
         if (length == 0)
             return false;
         wide += length > 2;

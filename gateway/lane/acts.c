@@ -84,14 +84,17 @@ static bool has_joined(struct lane_ctx *x, const struct lane_commit *commit)
 {
     const struct lane_hold *hold = hold_find(x, commit->hold);
     return hold && (hold->hit_count > commit->hit_count || hold->full != commit->full ||
-                    hold->priority != commit->priority ||
-                    hold->by_officer != commit->by_officer);
+                    hold->priority != commit->priority || hold->by_officer != commit->by_officer);
 }
 
 static void committed(struct lane_ctx *x, const struct lane_commit *commit)
 {
     switch (commit->kind) {
     case COMMIT_RELEASE:
+        if (!hold_find(x, commit->hold)) { /* dropped or withdrawn meanwhile: not by this act */
+            refuse(x, commit->act, LANE_REFUSAL_NO_SUCH_HOLD);
+            break;
+        }
         if (has_joined(x, commit)) {
             release_too_late(x, commit->hold);
             refuse(x, commit->act, LANE_REFUSAL_JOINED);

@@ -195,8 +195,10 @@ uint64_t hold_new_id(struct lane_ctx *x)
 void hold_by_officer(struct lane_ctx *x, uint64_t act)
 {
     struct lane_vehicle *v = queue_at_boom(x);
-    struct lane_hold hold = {
-        .id = hold_new_id(x), .passage = v ? v->passage : 0, .priority = LOWEST, .by_officer = true};
+    struct lane_hold hold = {.id = hold_new_id(x),
+                             .passage = v ? v->passage : 0,
+                             .priority = LOWEST,
+                             .by_officer = true};
     if (v) {
         v->was_held = true;
     }

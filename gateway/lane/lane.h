@@ -239,10 +239,10 @@ struct lane_vehicle {
     uint64_t passage; /* 0: seen by a loop only */
     bool cleared;
     bool authenticated;
-    bool raise;    /* the rules would open for it */
+    bool raise;     /* the rules would open for it */
     uint8_t beyond; /* top priority of hits that hold and found no room in hits[], 0 = none */
-    bool open_hit; /* some hit, holding or not, not withdrawn or released */
-    bool was_held; /* never raised for automatically again */
+    bool open_hit;  /* some hit, holding or not, not withdrawn or released */
+    bool was_held;  /* never raised for automatically again */
     enum lane_inspect inspect;
     bool inspected; /* an officer has inspected it */
     bool exempt;

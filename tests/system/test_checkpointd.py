@@ -181,6 +181,26 @@ def test_a_withdrawal_whose_end_is_not_on_record_is_taken_up_again(box):
     assert [(row["hold"], row["of_hits"]) for row in rows] == [((5 << 30) + 2, [901, 902])]
 
 
+def test_an_officers_hold_that_a_hit_has_joined_stays_an_officers(box):
+    """A withdrawal of what joined it ends it no more after a start than before."""
+    daemon = two_lanes(box)
+    hold = hold_on_record(box, box.leader(), 1)
+    daemon.kill()
+    folder = box.state / "checkpointd" / "journal"
+    of = {"lane": 1, "hold": hold, "priority": 2, "held": [{"hit": 901, "entry": 91, "priority": 2}]}
+    journal.append(folder, journal.KINDS.index("decision"), {"what": "hold_joined", **of})
+    journal.append(folder, journal.KINDS.index("decision"), {"what": "hold_withdraw", **of})
+    for _ in range(2):  # then from what it says itself
+        known = journal.verify(folder)[-1].sequence
+        daemon.start()
+        kept = wait_until("on record anew", lambda: [
+            r.body for r in journal.verify(folder) if r.sequence > known and r.body and r.body.get("what") == "hold_kept"])[0]
+        assert (kept["hold"], kept["by_officer"], kept["held"]) == (hold, True, of["held"])
+        row, = box.lane(1)["holds"]
+        assert (row["hold"], row["by_officer"], row["of_hits"]) == (hold, True, [901])
+        daemon.kill()
+
+
 def test_a_journal_of_a_newer_build_goes_on_with_its_holds(box):
     """Kinds of records not known here are carried and forwarded; what they say of holds in words known here
     makes holds, but ends none."""

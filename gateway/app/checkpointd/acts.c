@@ -10,6 +10,7 @@
 
 #include "gateway/app/checkpointd/checkpointd.h"
 #include "gateway/base/log.h"
+#include "gateway/base/utf8.h"
 
 enum { HITS_DEFAULT = 20, REASON_MAX = FACT_REASON_SIZE - 1 };
 
@@ -55,19 +56,6 @@ static void begin_act(const struct checkpointd *c, struct fact *fact,
 
 /* ---- arguments ---- */
 
-bool acts_is_line(const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-        bool c1 = p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0;
-        bool line_or_turn = p[0] == 0xE2 && ((p[1] == 0x80 && p[2] >= 0xA8 && p[2] <= 0xAE) ||
-                                             (p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9));
-        if (*p < ' ' || *p == 0x7F || c1 || line_or_turn) {
-            return false;
-        }
-    }
-    return true;
-}
-
 const char *acts_reason(struct control *control, const struct control_call *call, bool needed)
 {
     const char *reason = json_string_value(json_object_get(call->args, "reason"));
@@ -79,7 +67,7 @@ const char *acts_reason(struct control *control, const struct control_call *call
         refuse(control, call, "too_large", "reason: longer than 200 bytes", "理由过长");
         return NULL;
     }
-    if (reason && !acts_is_line(reason)) {
+    if (reason && !utf8_is_line(reason)) {
         refuse(control, call, "invalid", "reason: expected a text of one line",
                "理由应为一行文字，不含控制字符");
         return NULL;

@@ -425,9 +425,6 @@ void acts_fill_actor(struct fact_actor *out, const struct control_actor *actor, 
 /* A fact by an actor, for record and events. */
 void acts_begin_fact(const struct checkpointd *c, struct fact *fact,
                      const struct control_actor *actor, enum fact_kind kind, const char *reason);
-/* One line, without what commands a terminal or turns the direction of what follows: for records,
- * alarms and printed papers. UTF-8. */
-bool acts_is_line(const char *text);
 /* The call's reason, "" when not given, NULL when it was refused. */
 const char *acts_reason(struct control *control, const struct control_call *call, bool needed);
 /* What an answer is about: hit, passage, entry and the listed plate, as the hit says it. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/base/utf8.h"
 
 static void refuse(struct control *control, const struct control_call *call, const char *code,
                    const char *en, const char *zh)
@@ -51,7 +52,7 @@ static bool take_help(struct checkpointd *c, struct control *control,
         refuse(control, call, "too_large", "note: longer than 200 bytes", "备注过长");
         return false;
     }
-    if (note && !acts_is_line(note)) {
+    if (note && !utf8_is_line(note)) {
         refuse(control, call, "invalid", "note: expected a text of one line",
                "备注应为一行文字，不含控制字符");
         return false;

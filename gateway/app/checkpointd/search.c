@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/app/checkpointd/checkpointd.h"
+#include "gateway/base/utf8.h"
 #include "gateway/match/look_alike.h"
 #include "gateway/model/plate_key.h"
 #include "gateway/model/plate_symbols.h"
@@ -70,7 +71,7 @@ const char *search_text(struct control *control, const struct control_call *call
                        "文字过长或格式不正确");
         return NULL;
     }
-    if (!acts_is_line(json_string_value(value))) {
+    if (!utf8_is_line(json_string_value(value))) {
         snprintf(text, sizeof(text), "%.40s: expected a text of one line", name);
         refuse_invalid(control, call, text, "文字应为一行，不含控制字符");
         return NULL;

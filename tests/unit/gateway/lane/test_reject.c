@@ -179,6 +179,23 @@ static void test_a_tenth_hit_of_priority_1_stops_a_release_on_its_way(void **sta
     assert_int_equal(w.state.hold_count, 1);
 }
 
+/* The order of vehicles was lost before the release was on record: it has ended nothing. */
+static void test_a_release_of_a_hold_that_was_dropped_is_refused(void **state)
+{
+    (void)state;
+    struct world w;
+    struct lane_config config = world_config();
+    world_init(&w, &config);
+    (void)world_passage(&w, true, 2);
+    assert_int_equal(release_alone(&w, w.state.queue[0].hold.id), LANE_REFUSAL_NONE);
+    uint64_t commit = world_record(&w, LANE_RECORD_HOLD_RELEASE)->commit;
+    world_event(&w, LANE_EVENT_MATCH_LOST);
+    assert_non_null(world_record(&w, LANE_RECORD_HOLD_DROPPED));
+    world_commit(&w, commit, true);
+    assert_int_equal(w.out.replies[0].kind, LANE_REPLY_REFUSED);
+    assert_int_equal(w.out.replies[0].refusal, LANE_REFUSAL_NO_SUCH_HOLD);
+}
+
 /* All places for holds are taken: the next hold's hits go to the last one, those beyond, too. */
 static void test_a_hold_without_a_place_brings_its_priority(void **state)
 {
@@ -411,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_a_ninth_hit_of_a_vehicle_on_its_way_goes_with_it),
         cmocka_unit_test(test_a_ninth_hit_in_a_convoy_holds_with_the_others),
         cmocka_unit_test(test_a_tenth_hit_of_priority_1_stops_a_release_on_its_way),
+        cmocka_unit_test(test_a_release_of_a_hold_that_was_dropped_is_refused),
         cmocka_unit_test(test_a_hold_without_a_place_brings_its_priority),
         cmocka_unit_test(test_a_restored_hold_is_no_less_than_it_was),
         cmocka_unit_test(test_a_hit_that_joins_a_withdrawn_hold_keeps_it),

@@ -81,7 +81,7 @@ struct vehicle_world {
     uint64_t scans;
     uint64_t events;
     uint64_t wanted_count;
-    uint64_t top_entry; /* its priority is 1, that of the others 2 */
+    uint64_t top_entry;                 /* its priority is 1, that of the others 2 */
     plate_key wanted[WORLD_WANTED_MAX]; /* entry ids are their places, from 1 */
     int raises;
     size_t told_count;
