@@ -20,6 +20,7 @@ void monitor_init(struct monitor *m, const struct monitor_options *options)
     m->under_last = m->inputs_at = m->coils_at = m->stop_done = m->guard_until = NEVER;
     m->contact_since = m->convoy_until = m->late_at = m->local_last = m->fire_last = NEVER;
     m->closed_since = m->rescue_until = m->rescue_held = m->emergency_until = m->scan_at = NEVER;
+    m->open_since = NEVER;
     m->let_go_until = NEVER;
     m->hands_off_last = m->excused_until = m->stop_last = NEVER;
     for (int i = 0; i < 8; i++) {
@@ -246,8 +247,9 @@ static void check_rescue(struct monitor *m, int64_t now)
 {
     enum { GAP_MS = 100 + SLACK_MS }; /* from a pulse's end to the next raise */
     uint32_t against = BIT(COIL_STOP) | BIT(COIL_LOWER);
-    /* The limit the boom has just left may bounce while the pulse runs. */
-    bool up = sees(m, CONTACT_OPEN) && !within(now, m->on_at[COIL_RAISE], m->o.pulse_ms);
+    /* The limit the boom has just left may bounce while the pulse runs, but not stand for one. */
+    bool up = sees(m, CONTACT_OPEN) && (!within(now, m->on_at[COIL_RAISE], m->o.pulse_ms) ||
+                                        !within(now, m->open_since, m->o.pulse_ms));
     int64_t begun = m->rescue_until - 2 * m->o.travel_ms * MS;
     if (up || now >= m->rescue_until) {
         m->rescue_until = NEVER;
@@ -353,6 +355,8 @@ static void take_inputs(struct monitor *m, int64_t now, uint32_t inputs)
     m->fire |= sees(m, CONTACT_FIRE);
     m->raised_known |= m->raise_written && sees(m, CONTACT_OPEN);
     m->held = monitor_holds(m);
+    bool open = sees(m, CONTACT_OPEN);
+    m->open_since = !open ? NEVER : m->open_since > NEVER ? m->open_since : now;
     look_for_opening(m, now);
     look_for_danger(m, now);
 }
@@ -465,7 +469,7 @@ void monitor_scan(struct monitor *m, int64_t now, bool contact)
     if (!contact) {
         m->contact = m->have_inputs = m->have_coils = m->danger = m->foreign_due = false;
         m->exit_before = false; /* who stands there when it comes back came unseen */
-        m->closed_since = NEVER;
+        m->closed_since = m->open_since = NEVER;
         m->raised_known = m->raise_written = false;
         m->under_last = now;
         return;

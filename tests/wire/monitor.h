@@ -64,6 +64,7 @@ struct monitor {
     bool fire;              /* a frame showed it, and nobody has acknowledged it since */
     int64_t fire_last;      /* the last frame that showed it */
     int64_t closed_since;   /* frames show the boom closed, and nothing else, since */
+    int64_t open_since;     /* each frame showed the open limit since */
     bool raised_known;      /* since contact: a raise of ours was followed by the open limit */
     bool raise_written;
     /* our writes; INT64_MIN: never */
