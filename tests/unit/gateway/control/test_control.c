@@ -128,6 +128,30 @@ static void plates_go_to_officers_only(void **state)
     close(officer);
 }
 
+static void a_subscriber_gets_what_it_asked_for(void **state)
+{
+    struct bench *b = *state;
+    int fd = connect_to(b, "control");
+    int some = connect_to(b, "events");
+    char token[TOKEN_TEXT_SIZE];
+    char text[256];
+    make_leader(fd);
+    login(fd, "wang", token);
+    json_t *answer = ask(some, "{\"do\":\"subscribe\",\"events\":[1]}");
+    assert_non_null(json_object_get(answer, "error"));
+    json_decref(answer);
+    snprintf(text, sizeof text,
+             "{\"do\":\"subscribe\",\"token\":\"%s\",\"events\":[\"list\",\"boom\"]}", token);
+    json_decref(ask(some, text));
+    assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":true}}");
+    assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":false}}");
+    json_t *event = receive(some);
+    assert_string_equal(json_string_value(json_object_get(event, "event")), "boom");
+    json_decref(event);
+    close(fd);
+    close(some);
+}
+
 /* Between two events of one connection. */
 static void a_disabled_officer_sees_no_more_plates(void **state)
 {
@@ -251,6 +275,7 @@ int main(void)
         CASE(wrong_passwords_are_refused_and_then_wait),
         CASE(a_second_officer_is_another_person_with_a_password),
         CASE(plates_go_to_officers_only),
+        CASE(a_subscriber_gets_what_it_asked_for),
         CASE(a_disabled_officer_sees_no_more_plates),
         CASE(subscribing_again_without_a_token_ends_plates),
         CASE(a_false_token_does_not_subscribe),
