@@ -54,7 +54,7 @@ static void put_why(json_t *event)
     const json_t *odds = json_object_get(event, "odds_db");
     hit.entry.key = plate_of(json_object_get(event, "entry"), "plate");
     hit.read_key = plate_of(event, "matched");
-    hit.odds_db = odds ? (int16_t)json_integer_value(odds) : (int16_t)MATCH_ODDS_NONE;
+    hit.odds_db = (int16_t)(odds ? json_integer_value(odds) : MATCH_ODDS_NONE);
     read.key = plate_of(json_object_get(event, "read"), "plate");
     read.kind = read.key != 0 ? PLATE_KEY : PLATE_UNREAD;
     for (size_t i = 0; i < json_array_size(differs); i++) {
