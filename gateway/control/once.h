@@ -57,7 +57,7 @@ void once_destroy(struct once *once); /* NULL is fine */
 bool once_is_number(const char *text);
 
 /* ONCE_NEW: *out_ticket is what the act answers, `ticket` and whoever asks again get it from
- * once_answer(). ONCE_KNOWN: *out_text is the answer without its id, borrowed until the next call.
+ * once_take(). ONCE_KNOWN: *out_text is the answer without its id, borrowed until the next call.
  */
 enum once_verdict once_ask(struct once *once, const struct once_asked *asked,
                            struct control_ticket ticket, struct mono_time now,

@@ -255,6 +255,15 @@ def test_one_address_does_not_take_every_place(booth):
             link.close()
 
 
+def test_a_tls_session_is_not_resumed(booth):
+    https = booth.browser(signed_on=False)
+    with socket.create_connection(("127.0.0.1", https.port)) as plain, https.tls.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+        tls.sendall(b"GET /favicon.ico HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        assert tls.recv(64).startswith(b"HTTP/1.1 200")
+        assert tls.version() == "TLSv1.3"
+        assert not tls.session or not tls.session.has_ticket
+
+
 def test_tls_older_than_13_and_plain_http(booth, other):
     context = ssl.create_default_context(cafile=str(booth.root.pem))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
