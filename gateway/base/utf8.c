@@ -30,10 +30,12 @@ size_t utf8_length(const uint8_t *s, size_t left)
 static bool is_shown(const uint8_t *s, size_t length)
 {
     bool c1 = length == 2 && s[0] == 0xC2 && s[1] < 0xA0;
+    bool arabic_mark = length == 2 && s[0] == 0xD8 && s[1] == 0x9C;
     bool line_or_turn = length == 3 && s[0] == 0xE2 &&
-                        ((s[1] == 0x80 && s[2] >= 0xA8 && s[2] <= 0xAE) ||
+                        ((s[1] == 0x80 && (s[2] == 0x8E || s[2] == 0x8F)) ||
+                         (s[1] == 0x80 && s[2] >= 0xA8 && s[2] <= 0xAE) ||
                          (s[1] == 0x81 && s[2] >= 0xA6 && s[2] <= 0xA9));
-    return s[0] >= ' ' && s[0] != 0x7F && !c1 && !line_or_turn;
+    return s[0] >= ' ' && s[0] != 0x7F && !c1 && !arabic_mark && !line_or_turn;
 }
 
 bool utf8_is_line(const char *text)

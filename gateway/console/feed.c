@@ -291,9 +291,9 @@ static const struct lines_ops ops = {on_line, on_told, on_lost};
 /* What the pages take (web/js/state.js): no tablet is told of vehicles nobody looks for. */
 static json_t *event_names(void)
 {
-    return json_pack("[s,s,s,s,s,s,s,s,s,s,s,s,s,s]", "hit", "handling", "hit_standing", "status",
-                     "alarm", "lane", "hold", "instruction", "message", "lookout", "list", "clock",
-                     "uplink", "duty");
+    return json_pack("[s,s,s,s,s,s,s,s,s,s,s,s,s]", "hit", "handling", "hit_standing", "status",
+                     "alarm", "lane", "hold", "instruction", "lookout", "list", "clock", "uplink",
+                     "duty");
 }
 
 static void connect_feed(struct feed *feed)

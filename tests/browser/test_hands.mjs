@@ -107,6 +107,58 @@ test('what is pressed in a banner is not lost when another alert comes meanwhile
   assert.ok(id !== null);
 });
 
+test('what is pressed in a banner is not lost when the one above it goes', async () => {
+  const waiting = await page.evaluate(async () => {
+    const { state, isUnanswered } = await import('/js/state.js');
+    return [...state.hits.values()].filter(isUnanswered).map(({ hit }) => hit);
+  });
+  for (const hit of waiting) assert.ok((await leader('hit_sign', { hit })).ok);
+  const [plate] = await listed(1, { priority: 1 });
+  const { hit } = await makeHit(plate);
+  const strip = page.locator(`.banner.strip[href="#/alerts/${hit}"]`);
+  await strip.waitFor();
+  await leader('help');
+  const banner = page.locator('#banners .banner.bad', { hasText: '求助' });
+  await press(banner.getByRole('button', { name: '求助解除' }));
+  await tell({ event: 'handling', hit, stage: 'signed' });
+  await strip.waitFor({ state: 'detached' });
+  await page.mouse.up();
+  await dialog.getByRole('button', { name: '误触' }).click();
+  await banner.waitFor({ state: 'detached' });
+});
+
+test('a new hit waits for no frame, whatever was told just before it', async () => {
+  const hit = 2 ** 40;
+  await drawn();
+  const told = await page.evaluate(async (number) => {
+    const { subscribe, takeEvent } = await import('/js/state.js');
+    let frames = 0;
+    let before = null;
+    const stop = subscribe((topics, hits) => { if (hits.has(number)) before ??= frames; });
+    requestAnimationFrame(() => frames++);
+    takeEvent({ event: 'clock', clock: { synchronised: true } });
+    await null;
+    takeEvent({ event: 'hit', hit: number, lane: 1, time: new Date().toISOString(), match: 'exact', read: {},
+      decision: { level: 'quiet' }, entry: { plate: '鲁H00001', class: '02', priority: 3 } });
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    stop();
+    takeEvent({ event: 'handling', hit: number, stage: 'closed' });
+    return before;
+  }, hit);
+  assert.equal(told, 0);
+});
+
+test('an answer cut on its way is no answer: nothing is said of the plate', async () => {
+  await goTo(page, 'check');
+  await page.locator('input.plate-text').fill('鲁H24680');
+  await page.locator('form .choice').first().click();
+  const back = await onAct('check', (route) => route.fulfill({ status: 200, contentType: 'application/json', body: '{"ok":true,"result":{"hi' }));
+  await page.locator('button.primary').click();
+  await page.locator('#page .notice[data-kind="bad"]').waitFor();
+  assert.equal(await page.locator('.answer').count(), 0);
+  await back();
+});
+
 test('the handover stays under a finger held down, and a row pressed while others come opens', async () => {
   await goTo(page, 'handover');
   const accept = page.locator('#page button.hold');
@@ -441,6 +493,18 @@ test('a sign-off without the LAN is kept in mind: a page opened anew is signed o
   await drawn();
   assert.deepEqual(await browser.context.cookies(), []);
   assert.equal(await page.getByText('尚未真正退出').isVisible(), false);
+});
+
+test('a link that is dead and does not say so does not keep whoever leaves', async () => {
+  await signOn(page, 'leader');
+  await goTo(page, 'account');
+  const hang = () => {}; // neither answered nor refused
+  await page.route('**/api/logout', hang);
+  await page.locator('#sign-off').click();
+  await page.getByText('尚未真正退出').waitFor();
+  await page.unroute('**/api/logout', hang);
+  await page.reload();
+  await page.waitForSelector('#page form.signon');
 });
 
 test('a technician begins on a page of his own', async () => {

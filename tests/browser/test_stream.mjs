@@ -103,6 +103,8 @@ test('a form begun stays while consoled and checkpointd are started anew, and is
   for (let at = 0; at < await ticks.count(); at++) await ticks.nth(at).check();
   const send = acts.locator('form button[type="submit"]:not([disabled])');
   await send.waitFor();
+  const pictures = '**/api/hits/*/pictures'; // to the box, who asks for them looks at the card
+  await page.route(pictures, (route) => route.abort());
   for (const name of ['consoled', 'checkpointd']) {
     await box('program_stop', { name, kill: true });
     await page.waitForSelector('#link:not(.ok)');
@@ -112,6 +114,7 @@ test('a form begun stays while consoled and checkpointd are started anew, and is
   for (let at = 0; at < await ticks.count(); at++) assert.ok(await ticks.nth(at).isChecked(), 'what was stated is gone');
   await send.click();
   await acts.locator('.notice[data-kind="bad"]').waitFor(); // to the box it is not looked at yet
+  await page.unroute(pictures);
   await send.waitFor();
   await send.click();
   await acts.getByRole('button', { name: '开始拦截' }).waitFor();

@@ -49,6 +49,19 @@ def held(port, links):
             if row[1].endswith(f":{port:04X}") and row[3] == ESTABLISHED and row[2][-4:] in clients}
 
 
+def test_no_tablet_is_told_of_a_vehicle_nobody_looks_for(console):
+    stream = browser(console, "officer", "booth").stream()
+    passed = console.pass_by(NOBODY_LOOKS_FOR)
+    console.next("read", lambda event: event["read"]["event_id"] == str(passed))
+    console.list_entries([LISTED])
+    hit = console.make_hit(LISTED)["event"]["hit"]
+    _, seen = stream.until(lambda _, __, data: data and json.loads(data).get("hit") == hit)
+    told = [json.loads(data) for name, _, data in seen if name == "m"]
+    assert not {"read", "capture"} & {event["event"] for event in told}
+    assert NOBODY_LOOKS_FOR not in json.dumps(told, ensure_ascii=False)
+    stream.close()
+
+
 def test_sixty_consoles_ask_at_once_and_each_is_answered(console):
     one = browser(console, "officer", "booth")
     links = [http.client.HTTPSConnection(one.host, one.port, context=one.tls, timeout=30) for _ in range(ASKING)]
@@ -98,19 +111,6 @@ def test_stalled_tablets_are_dropped_and_counted_and_the_others_hear_every_hit_o
     assert sum(map(int, TOLD.findall(pathlib.Path(console.consoled.log_path).read_text()))) == STALLED
     for link in links:
         link.close()
-
-
-def test_no_tablet_is_told_of_a_vehicle_nobody_looks_for(console):
-    stream = browser(console, "officer", "booth").stream()
-    passed = console.pass_by(NOBODY_LOOKS_FOR)
-    console.next("read", lambda event: event["read"]["event_id"] == str(passed))
-    console.list_entries([LISTED])
-    hit = console.make_hit(LISTED)["event"]["hit"]
-    _, seen = stream.until(lambda _, __, data: data and json.loads(data).get("hit") == hit)
-    told = [json.loads(data) for name, _, data in seen if name == "m"]
-    assert not {"read", "capture"} & {event["event"] for event in told}
-    assert NOBODY_LOOKS_FOR not in json.dumps(told, ensure_ascii=False)
-    stream.close()
 
 
 def test_a_console_that_has_just_started_calls_no_tablet_strange(console):

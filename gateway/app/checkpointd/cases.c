@@ -123,17 +123,18 @@ static void set_due(struct checkpointd *c)
     struct cases *k = &c->cases;
     int64_t due = INT64_MAX;
     int64_t again = mono_add_ms(clock_mono(&clock_system), LOOK_AGAIN_MS).ns;
-    pthread_mutex_lock(&k->lock);
-    bool settled = k->settled_count > 0;
-    pthread_mutex_unlock(&k->lock);
     for (size_t i = 0; i < k->count; i++) {
-        bool waits = k->slots[i].now.waits != HANDLING_WAITS_NOT; /* who may agree signs off */
+        /* Who may agree signs off; a withdrawal that the journal did not take is tried again. */
+        bool waits = k->slots[i].now.waits != HANDLING_WAITS_NOT || k->slots[i].gone;
         int64_t at = handling_next_look(&k->slots[i].now, &c->config.handling).ns;
         at = waits && again < at ? again : at;
         due = !k->slots[i].in_flight && at < due ? at : due;
     }
-    due = settled ? LOOK_NOW : due == INT64_MAX ? 0 : due < LOOK_NOW ? LOOK_NOW : due;
+    due = due == INT64_MAX ? 0 : due < LOOK_NOW ? LOOK_NOW : due;
+    pthread_mutex_lock(&k->lock); /* what is told behind this asks for its look behind this, too */
+    due = k->settled_count > 0 || k->gone_count > 0 ? LOOK_NOW : due;
     atomic_store_explicit(&k->due_ns, due, memory_order_relaxed);
+    pthread_mutex_unlock(&k->lock);
 }
 
 void cases_changed(struct checkpointd *c, const struct case_slot *slot)
@@ -179,7 +180,7 @@ static int worth_of(const struct case_slot *slot, const json_t *hit)
                : WORTH_LEAST + 3 - slot->now.facts.priority;
 }
 
-/* Of too many hits the oldest of the least worth, so that what is quiet drives no alert away;
+/* Of too many hits the oldest of the least worth: what is quiet leaves before any alert;
  * headquarters has them all. One that nobody dealt with is told. */
 static size_t who_gives_way(struct checkpointd *c)
 {

@@ -68,7 +68,7 @@ struct alarm_state {
     char detail[ALARM_DETAIL_SIZE];
 };
 
-/* Entries with an open hold, asked for by the link thread, looked up by the list thread. */
+/* Entries with an open hit, asked for by the link thread, looked up by the list thread. */
 struct watched {
     pthread_mutex_t lock;
     uint64_t question; /* number of the set, 0: none */

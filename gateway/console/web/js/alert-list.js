@@ -1,6 +1,6 @@
 /* The queues: what nobody has signed for, the quiet 疑似 ones by themselves, what is being handled, and the
  * latest of what is done. Each shows a window; there is no way to clear them at once. */
-import { el, fillKeyed } from './dom.js';
+import { el, fillKeyed, setText } from './dom.js';
 import { badge } from './widgets.js';
 import { icon } from './icons.js';
 import { t, lang, of } from './words.js';
@@ -68,10 +68,6 @@ function row(hit, current) {
   isRisk(hit) && el('span', { class: 'beneath alone' }, '⚠ ', t('ui_risk_alone')),
   holderWords(hit) && el('span', { class: 'beneath' }, holderWords(hit)),
   late && el('span', { class: 'beneath late' }, late)));
-}
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }
 
 /* Answers {node, update(current)}. */

@@ -33,45 +33,52 @@ function setSession(to, why) {
   onSession(session, why);
 }
 
-async function call(path, options) {
+/* Longer than the box lets itself take; a sign-off waits less: somebody is about to go. On a link that is dead and does
+ * not say so a call would be under way for minutes. */
+const ANSWER_MS = 20000;
+const SIGN_OFF_MS = 3000;
+
+async function call(path, options, waitMs = ANSWER_MS) {
   let response;
   try {
-    response = await fetch(path, { credentials: 'same-origin', cache: 'no-store', ...options });
+    response = await fetch(path, { credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(waitMs), ...options });
   } catch {
     throw new Refused(0, { code: 'unreachable' });
   }
   takeBoxTime(response.headers.get('Date'));
-  const body = await response.json().catch(() => ({}));
-  if (response.ok && body.ok !== false) return body;
-  const error = new Refused(response.status, body.error ?? body);
+  const body = await response.json().catch(() => null); /* cut on its way: no answer, and not an empty one */
+  if (response.ok && body && body.ok !== false) return body;
+  const error = new Refused(response.status, body?.error ?? body ?? {});
   if (response.status === 401 && path !== '/api/login' && session) setSession(null, 'ended');
   throw error;
 }
 
-function post(path, body) {
+function post(path, body, waitMs) {
   const headers = { 'Content-Type': 'application/json' };
   if (session?.csrf) headers['X-CSRF-Token'] = session.csrf;
-  return call(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  return call(path, { method: 'POST', headers, body: JSON.stringify(body) }, waitMs);
 }
 
 /* Acts whose answer has not come: pressed again, they go out under the number they had, and the box does once what it
  * may have done already. After UNANSWERED_MS whoever presses means it anew, and gets no answer of a minute ago. */
 const UNANSWERED_MS = 60000;
 const NO_ANSWER = new Set(['unreachable', 'once_running']);
-const NOT_BEGUN = new Set(['busy', 'pin']); /* says nothing of the press before */
+const NOT_BEGUN = new Set(['busy', 'pin', 'denied', 'full']); /* says nothing of the press before */
+/* One too many of these is ended again, one too few lets a vehicle go or a boom move: what the first did may be undone. */
+const ANEW = new Set(['hold', 'service_out', 'convoy_end']);
 const unanswered = new Map();
 
 function numberOf(name, { pin, second, ...args }) {
   const now = performance.now();
   for (const [key, one] of unanswered) if (now - one.since > UNANSWERED_MS) unanswered.delete(key);
   const key = JSON.stringify([session?.officer, name, second?.officer, args]);
-  const one = unanswered.get(key) ?? { key, once: crypto.randomUUID(), since: now, lost: false };
+  const one = unanswered.get(key) ?? { key, name, once: crypto.randomUUID(), since: now, lost: false };
   unanswered.set(key, one);
   return one;
 }
 
 function noteAnswer(one, code) {
-  if (NO_ANSWER.has(code)) one.lost = true;
+  if (NO_ANSWER.has(code) && !ANEW.has(one.name)) one.lost = true;
   else if (!(one.lost && NOT_BEGUN.has(code)) && unanswered.get(one.key) === one) unanswered.delete(one.key);
 }
 
@@ -99,12 +106,12 @@ export async function login(officer, pin) {
   return session;
 }
 
-/* The screen is given up at once. That the box has not heard of it is kept in mind, for the cookie outlives the page:
+/* The screen is given up within SIGN_OFF_MS. That the box has not heard of it is kept in mind, for the cookie outlives the page:
  * whoever opens it again would be signed on. */
 export async function logout() {
   keep('signing_off', 'yes');
   try {
-    await post('/api/logout', {});
+    await post('/api/logout', {}, SIGN_OFF_MS);
     keep('signing_off', '');
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -122,6 +129,7 @@ export async function endSignOff() {
   try {
     const answer = await call('/api/session');
     const { csrf } = answer.result ?? answer;
+    if (!signsOff()) return; /* somebody has signed on meanwhile: this is their session */
     await call('/api/logout', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf }, body: '{}' });
   } catch (error) {
     if (error.status !== 401) throw error;

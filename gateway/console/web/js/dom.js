@@ -57,8 +57,11 @@ export function refill(node, ...children) {
 }
 
 /* Brings a list's children in line with `items`, keeping the nodes of those that did not change:
- * key(item), version(item) and draw(item) belong together. Focus inside a kept node stays. */
+ * key(item), version(item) and draw(item) belong together. What is gone goes first: so what stays need not be moved,
+ * and keeps focus and press. */
 export function fillKeyed(node, items, { key, version, draw }) {
+  const names = new Set(items.map((item) => String(key(item))));
+  for (const child of [...node.children]) if (!names.has(child.dataset.key)) child.remove();
   const old = new Map();
   for (const child of node.children) old.set(child.dataset.key, child);
   let at = node.firstElementChild;
@@ -78,10 +81,8 @@ export function fillKeyed(node, items, { key, version, draw }) {
       }
       child = fresh;
     }
-    old.delete(name);
     if (child === at) at = at.nextElementSibling;
     else node.insertBefore(child, at);
     if (held) (child.matches('a,button') ? child : child.querySelector('a,button') ?? child).focus(); /* where it stands now: moved, it would lose it */
   }
-  for (const gone of old.values()) if (gone.parentNode === node) gone.remove();
 }

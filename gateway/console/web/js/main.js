@@ -95,7 +95,7 @@ async function loadCodes(session, began = performance.now()) {
     if (performance.now() - began >= AGAIN_MS) redraw();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    pause().then(() => session === state.session && loadCodes(session, began));
+    pause().then(() => sameSession(session, state.session) && loadCodes(session, began));
   }
 }
 

@@ -94,7 +94,10 @@ function askHelp(error) {
 function helpButton(more) {
   return holdButton({
     label: t('ui_help'), ms: HELP_MS, iconName: 'help', tap: () => askHelp(), title: t('ui_help_send'), ...more,
-    run: () => callHelp().then(() => call(t('ui_help_sent')), askHelp),
+    run: () => {
+      call(t('ui_working'));
+      callHelp().then(() => call(t('ui_help_sent')), askHelp); /* not waited for: on a dead link it may be held again */
+    },
   });
 }
 
@@ -304,7 +307,7 @@ function numberWords(number) {
 
 function runDialog(run) {
   const number = state.place?.phone;
-  const seen = el('button', { type: 'button', class: 'button seen', disabled: true, onclick: seenRun }, t('ui_run_through_seen'));
+  const seen = el('button', { type: 'button', class: 'button seen', disabled: true, onclick: () => seenRun(run) }, t('ui_run_through_seen'));
   const box = el('dialog', { class: 'run', 'aria-labelledby': 'run-head' },
     el('h1', { id: 'run-head', tabindex: -1, autofocus: true }, icon('help'), t('ui_run_through')),
     el('p', { class: 'huge' }, t('ui_run_through_lane', { n: run.lane })),
@@ -317,7 +320,7 @@ function runDialog(run) {
   box.addEventListener('cancel', (event) => seen.disabled && event.preventDefault());
   box.addEventListener('close', () => {
     box.remove();
-    if (box === runBox) seenRun();
+    if (box === runBox) seenRun(run);
   });
   return box;
 }

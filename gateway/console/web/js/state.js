@@ -242,8 +242,8 @@ export function put(name, value) {
 }
 
 /* Acknowledged on this tablet: the lane's own alarm stays until it is acted on. */
-export function seenRun() {
-  put('runs', state.runs.slice(1));
+export function seenRun(run) {
+  put('runs', state.runs.filter((one) => one !== run));
 }
 
 /* The whole picture: what it does not name is gone. */

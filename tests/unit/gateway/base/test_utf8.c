@@ -43,6 +43,7 @@ static void what_would_move_a_terminal_goes(void **state)
            "321\xE2\x81\xA6\xE2\x81\xA9",
            "?321??"); /* from right to left */
     expect("\xE2\x80\xA7\xE2\x80\xAF\xE2\x81\xA5", "\xE2\x80\xA7\xE2\x80\xAF\xE2\x81\xA5");
+    expect("a\xE2\x80\x8E\xE2\x80\x8F\xD8\x9C", "a???"); /* direction marks */
 }
 
 static void bytes_of_no_character_go(void **state)

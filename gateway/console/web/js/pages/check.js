@@ -2,7 +2,7 @@
 import { el, fill } from '../dom.js';
 import { act } from '../api.js';
 import { t, of, pick } from '../words.js';
-import { clock } from '../time.js';
+import { boxNow, clock } from '../time.js';
 import { badge, notice } from '../widgets.js';
 import { plateInput } from '../plate-keys.js';
 import { plate as drawPlate } from '../plate.js';
@@ -13,8 +13,11 @@ export const roles = ['officer', 'leader', 'auxiliary'];
 
 const CLASSES = ['02', '01', '52', '51', '15', '16', '23', '03', '04', '26', '27', '31', '32', '22', '20', '07'];
 
-export function classSelect(keep) {
-  const select = el('select', { 'aria-label': t('ui_check_class'), onchange: () => (keep.class = select.value) },
+export function classSelect(keep, onchange = () => {}) {
+  const select = el('select', { 'aria-label': t('ui_check_class'), onchange: () => {
+    keep.class = select.value;
+    onchange();
+  } },
     el('option', { value: '' }, t('ui_check_class_any')), CLASSES.map((code) => el('option', { value: code }, of('class', code))));
   select.value = keep.class ?? '';
   return select;
@@ -63,7 +66,10 @@ export function render(root, params, context) {
     keep.plate = text;
     drawAnswer();
   } });
-  const classes = classSelect(keep);
+  const classes = classSelect(keep, () => {
+    keep.answered = null; /* was of another class */
+    drawAnswer();
+  });
   const reason = reasonChoice('search', keep);
   let asking = false;
   const ask = async (event) => {
@@ -92,7 +98,7 @@ export function render(root, params, context) {
       if (reason.note()) args.note = reason.note();
       if (classes.value) args.class = classes.value;
       const answer = await act('check', args);
-      if (plate.value() === args.plate) keep.answered = { answer, at: Date.now() };
+      if (plate.value() === args.plate && classes.value === (args.class ?? '')) keep.answered = { answer, at: boxNow() };
       said.say('');
     } catch (error) {
       said.fail(error);

@@ -63,6 +63,7 @@ function addForm(keep) {
       });
       said.say(t('ui_lookouts_added'), 'ok');
       plate.clear();
+      for (const [name, one] of [['reason', reason], ['case', caseNumber]]) one.input.value = keep[name] = ''; /* the next one's are others */
     } catch (error) {
       said.fail(error);
     }
