@@ -107,7 +107,7 @@ test('what is pressed in a banner is not lost when another alert comes meanwhile
   assert.ok(id !== null);
 });
 
-test('what is pressed in a banner is not lost when the one above it goes', async () => {
+test('what has the focus in a banner keeps it when the one above goes', async () => {
   const waiting = await page.evaluate(async () => {
     const { state, isUnanswered } = await import('/js/state.js');
     return [...state.hits.values()].filter(isUnanswered).map(({ hit }) => hit);
@@ -119,10 +119,10 @@ test('what is pressed in a banner is not lost when the one above it goes', async
   await strip.waitFor();
   await leader('help');
   const banner = page.locator('#banners .banner.bad', { hasText: '求助' });
-  await press(banner.getByRole('button', { name: '求助解除' }));
+  await banner.getByRole('button', { name: '求助解除' }).focus();
   await tell({ event: 'handling', hit, stage: 'signed' });
   await strip.waitFor({ state: 'detached' });
-  await page.mouse.up();
+  await page.keyboard.press('Enter');
   await dialog.getByRole('button', { name: '误触' }).click();
   await banner.waitFor({ state: 'detached' });
 });
