@@ -3,7 +3,9 @@ import datetime
 import hashlib
 import json
 import pathlib
+import re
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -12,7 +14,7 @@ from harness.https import Https
 from harness.pictures import PictureSender
 from harness.pki import Root
 from harness.signing import now_ms
-from harness.stack import Checkpoint, short_folder
+from harness.stack import BUILD, Checkpoint, short_folder
 
 SCENE, CROP, LATER = (b"\xff\xd8scene" + bytes(200_000), b"\xff\xd8crop", b"\xff\xd8later")
 
@@ -129,3 +131,13 @@ def test_a_damaged_picture_is_not_shown_and_a_store_that_is_away_is_said(box):
     assert (status, answer["error"]["code"]) == (503, "unreachable")
     box.camerad.start()
     assert box.browser.ask("GET", f"/api/hits/7/pictures/{sha(SCENE)}")[0] == 200
+
+
+def test_no_program_of_the_box_can_decode_a_picture():
+    """Their bytes come from outside: what a decoder does with them stays in the browser."""
+    programs = [one for one in (BUILD / "bin").iterdir() if one.is_file()]
+    assert "checkpoint-consoled" in [one.name for one in programs]
+    for program in programs:
+        needed = subprocess.run(["readelf", "--dynamic", program], check=True, capture_output=True, text=True).stdout
+        assert "libc.so" in needed, program
+        assert not re.search(r"\[lib(turbo)?(jpeg|png|webp|tiff|gd|gdk_pixbuf|Magick|opencv)", needed), program
