@@ -121,6 +121,6 @@ if [ "$mode" = quick ]; then
     wait
 fi
 build_preset release
-# Five at a time: its system tests wait for booms and deadlines more than they compute.
-ctest --preset release -j 5 || run_again_alone || exit 1
+# Four at a time: its system tests wait for booms and deadlines more than they compute.
+ctest --preset release -j 4 || run_again_alone || exit 1
 exit $((${#failed[@]} > 0))
