@@ -102,6 +102,13 @@ static void a_second_officer_is_another_person_with_a_password(void **state)
     close(fd);
 }
 
+static void expect_event(int fd, const char *name)
+{
+    json_t *event = receive(fd);
+    assert_string_equal(json_string_value(json_object_get(event, "event")), name);
+    json_decref(event);
+}
+
 static void plates_go_to_officers_only(void **state)
 {
     struct bench *b = *state;
@@ -117,12 +124,8 @@ static void plates_go_to_officers_only(void **state)
     json_decref(ask(officer, text));
     assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":true}}");
     assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":false}}");
-    json_t *event = receive(officer);
-    assert_string_equal(json_string_value(json_object_get(event, "event")), "hit");
-    json_decref(event);
-    event = receive(anybody);
-    assert_string_equal(json_string_value(json_object_get(event, "event")), "boom");
-    json_decref(event);
+    expect_event(officer, "hit");
+    expect_event(anybody, "boom");
     close(fd);
     close(anybody);
     close(officer);
@@ -145,9 +148,7 @@ static void a_subscriber_gets_what_it_asked_for(void **state)
     json_decref(ask(some, text));
     assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":true}}");
     assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":false}}");
-    json_t *event = receive(some);
-    assert_string_equal(json_string_value(json_object_get(event, "event")), "boom");
-    json_decref(event);
+    expect_event(some, "boom");
     close(fd);
     close(some);
 }
@@ -170,16 +171,12 @@ static void a_disabled_officer_sees_no_more_plates(void **state)
     assert_done(fd, "{\"do\":\"officer_disable\",\"args\":{\"officer\":\"li\"}}");
     assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":true}}");
     assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":false}}");
+    expect_event(officer, "hit");
     json_t *event = receive(officer);
-    assert_string_equal(json_string_value(json_object_get(event, "event")), "hit");
-    json_decref(event);
-    event = receive(officer);
     assert_string_equal(json_string_value(json_object_get(event, "event")), "session_ended");
     assert_string_equal(json_string_value(json_object_get(event, "why")), "account");
     json_decref(event);
-    event = receive(officer);
-    assert_string_equal(json_string_value(json_object_get(event, "event")), "boom");
-    json_decref(event);
+    expect_event(officer, "boom");
     snprintf(text, sizeof text, "{\"do\":\"subscribe\",\"token\":\"%s\"}", token);
     event = ask(officer, text);
     assert_non_null(json_object_get(event, "error"));
@@ -203,9 +200,7 @@ static void subscribing_again_without_a_token_ends_plates(void **state)
     json_decref(ask(officer, "{\"do\":\"subscribe\"}"));
     assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":true}}");
     assert_done(fd, "{\"do\":\"event\",\"args\":{\"plates\":false}}");
-    json_t *event = receive(officer);
-    assert_string_equal(json_string_value(json_object_get(event, "event")), "boom");
-    json_decref(event);
+    expect_event(officer, "boom");
     close(fd);
     close(officer);
 }
